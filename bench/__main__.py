@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import command_run, machine_facts, report
-from bench.figures import Figure, Line, at_least, at_most, plain
-from bench.ingest import Ingested, ingest, trail_of
+from bench.figures import BenchFigure, Line, at_least, at_most, render_plain
+from bench.ingest import IngestSample, measure_ingest, prepare_trail
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
@@ -24,11 +24,13 @@ PARTS = (
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
-HELPS = 5
+HELP_RUNS = 5
 GIBIBYTE = at_most(1024, "<= 1 GiB")
 
 
-def ingested(runs: Sequence[Ingested], events: int, command: str) -> Iterator[Figure]:
+def summarise_ingest(
+    runs: Sequence[IngestSample], events: int, command: str
+) -> Iterator[BenchFigure]:
     """Summarise the ingest runs of one size as figures."""
 
     def values(name: str) -> tuple[float, ...]:
@@ -37,115 +39,116 @@ def ingested(runs: Sequence[Ingested], events: int, command: str) -> Iterator[Fi
     size = f"{events:,} events"
     rates = tuple(events / seconds for seconds in values("seconds"))
     floor = at_least(30_000, ">= 30,000") if events >= SMALL else None
-    yield Figure(f"ingest, {size}", "events/s", rates, command, floor)
+    yield BenchFigure(f"ingest, {size}", "events/s", rates, command, floor)
     rates = tuple(events / seconds for seconds in values("cpu"))
-    yield Figure(f"per processor second, {size}", "events/s", rates, command)
-    yield Figure(f"peak memory, {size}", "MiB", values("peak"), command, GIBIBYTE)
-    yield Figure(f"segment, {size}", "B/event", values("rows"), command)
-    yield Figure(f"leaves, {size}", "B/event", values("leaves"), command)
-    yield Figure(f"whole store, {size}", "B/event", values("whole"), command)
+    yield BenchFigure(f"per processor second, {size}", "events/s", rates, command)
+    yield BenchFigure(f"peak memory, {size}", "MiB", values("peak"), command, GIBIBYTE)
+    yield BenchFigure(f"segment, {size}", "B/event", values("rows"), command)
+    yield BenchFigure(f"leaves, {size}", "B/event", values("leaves"), command)
+    yield BenchFigure(f"whole store, {size}", "B/event", values("whole"), command)
 
 
-def small_ones(
+def measure_small(
     folder: Path, parts: Sequence[str], events: int, rounds: int, command: str
-) -> Iterator[Figure]:
+) -> Iterator[BenchFigure]:
     """Measure the quick parts, interleaved."""
     walls: list[float] = []
-    runs: list[Ingested] = []
+    runs: list[IngestSample] = []
     for _ in range(rounds):
         if "help" in parts:
             walls += [
-                command_run.answerable("--help").wall * 1000 for _ in range(HELPS)
+                command_run.answerable_command("--help").wall * 1000
+                for _ in range(HELP_RUNS)
             ]
         if "ingest" in parts:
-            runs.append(ingest(folder, events))
+            runs.append(measure_ingest(folder, events))
     if walls:
         goal = at_most(250, "<= 250 ms")
-        yield Figure("--help", "ms", tuple(walls), f"{command} --only help", goal)
+        yield BenchFigure("--help", "ms", tuple(walls), f"{command} --only help", goal)
     if runs:
-        yield from ingested(runs, events, f"{command} --only ingest")
+        yield from summarise_ingest(runs, events, f"{command} --only ingest")
 
 
-def large(
-    folder: Path, small: Sequence[Figure], events: int, command: str
-) -> Iterator[Figure]:
+def measure_large_ingest(
+    folder: Path, small: Sequence[BenchFigure], events: int, command: str
+) -> Iterator[BenchFigure]:
     """Ingest the large trail, and compare its duration with the small one."""
     command = f"{command} --only ingest"
-    run = ingest(folder, events)
-    yield from ingested([run], events, command)
+    run = measure_ingest(folder, events)
+    yield from summarise_ingest([run], events, command)
     rates = [f for f in small if f.unit == "events/s" and f.what.startswith("ingest")]
     if rates:
         # Against the fastest of the small runs: whatever slowed one flatters this.
         growth = run.seconds / (SMALL / max(rates[0].values))
         words = f"time of {events:,} over {SMALL:,}"
-        yield Figure(words, "x", (growth,), command, at_most(11, "<= 11x"))
+        yield BenchFigure(words, "x", (growth,), command, at_most(11, "<= 11x"))
 
 
-def checked(folder: Path, events: int, command: str) -> Iterator[Figure]:
+def measure_verify(folder: Path, events: int, command: str) -> Iterator[BenchFigure]:
     """Verify the whole store of that size."""
     command = f"{command} --only ingest"
-    took = command_run.answerable(
+    took = command_run.answerable_command(
         "--store", str(folder / f"store-{events}"), "evidence", "verify"
     )
     size = f"{events:,} events"
-    yield Figure(f"evidence verify, {size}", "s", (took.wall,), command)
-    yield Figure(
+    yield BenchFigure(f"evidence verify, {size}", "s", (took.wall,), command)
+    yield BenchFigure(
         f"peak memory of verify, {size}", "MiB", (took.peak,), command, GIBIBYTE
     )
 
 
-def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
+def measure_queries(folder: Path, events: int, command: str) -> Iterator[BenchFigure]:
     """Run trace queries on the store of that size."""
     from bench import trace_queries
 
     store = str(folder / f"store-{events}")
-    yield from trace_queries.figures(
+    yield from trace_queries.measure_queries(
         store, events, SEED, f"{command} --only ingest,queries"
     )
 
 
-def reach_parts(
+def measure_reach(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
     """Measure reach, and the peer tools next to it."""
     from bench import peer_tools, reach_queries
 
     if "reach" in parts:
-        yield from reach_queries.figures(folder, SEED, command, quick=quick)
+        yield from reach_queries.measure_reach(folder, SEED, command, quick=quick)
     if "peers" in parts:
-        given = peer_tools.setting(
+        given = peer_tools.prepare_peers(
             ROOT, folder, peer_tools.QUICK if quick else peer_tools.SIZE, SEED
         )
-        yield from peer_tools.figures(
+        yield from peer_tools.measure_peers(
             given, SEED, 1 if quick else peer_tools.ROUNDS, command
         )
 
 
-def laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
+def run_laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
     """Compare the engines with their references on many cases; not on the page."""
     from bench import action_expansion, intent_law, reach_law, what_if_law
     from bench.authorization import compiled_law as cedar
     from bench.federation import races
 
     if "expansions" in parts:
-        yield from action_expansion.figures(ROOT, command)
+        yield from action_expansion.report_expansions(ROOT, command)
     if "law" in parts:
-        yield from reach_law.figures(
+        yield from reach_law.run_reach_law(
             SEED, reach_law.QUICK if quick else reach_law.CASES, command
         )
     if "what-if" in parts:
         edits = what_if_law.QUICK if quick else what_if_law.EDITS
-        yield from what_if_law.figures(SEED, edits, f"{command} --only what-if")
+        yield from what_if_law.run_what_if_law(SEED, edits, f"{command} --only what-if")
     if "cedar" in parts:
-        yield from cedar.figures(quick=quick, command=f"{command} --only cedar")
+        yield from cedar.run_law(quick=quick, command=f"{command} --only cedar")
     if "intent" in parts:
         pairs = intent_law.QUICK if quick else intent_law.PAIRS
-        yield from intent_law.figures(SEED, pairs, command)
+        yield from intent_law.run_intent_law(SEED, pairs, command)
     if "races" in parts:
-        yield from races.figures(command, quick=quick)
+        yield from races.run_races(command, quick=quick)
 
 
-def gateway_part(
+def measure_gateway(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
     """Measure the gateway, and a policy reload."""
@@ -153,31 +156,31 @@ def gateway_part(
         from bench.gateway import figures
 
         rounds, seconds = (1, 0.5) if quick else (figures.ROUNDS, figures.SECONDS)
-        yield from figures.figures(ROOT, folder, rounds, seconds, command)
+        yield from figures.measure_gateway(ROOT, folder, rounds, seconds, command)
     if "fairness" in parts:
         from bench.gateway import fairness
 
         rounds, seconds = (
             (1, fairness.QUICK) if quick else (fairness.ROUNDS, fairness.SECONDS)
         )
-        yield from fairness.figures(folder, rounds, seconds, command)
+        yield from fairness.measure_fairness(folder, rounds, seconds, command)
     if "enforce" in parts:
         from bench.authorization import figures as enforce
 
-        yield from enforce.figures(folder, command, quick=quick)
+        yield from enforce.measure_authorization(folder, command, quick=quick)
 
 
-def web_part(
+def measure_web(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
     """Measure the web page under load."""
     if "web" in parts:
         from bench.web import figures
 
-        yield from figures.figures(folder / "web", command, quick=quick)
+        yield from figures.measure_web(folder / "web", command, quick=quick)
 
 
-def federation_parts(
+def measure_federation(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
     """Measure the token service."""
@@ -185,10 +188,10 @@ def federation_parts(
         from bench.federation import figures
 
         rounds, count = (1, figures.QUICK) if quick else (figures.ROUNDS, figures.COUNT)
-        yield from figures.figures(ROOT, folder, rounds, count, command)
+        yield from figures.measure_exchanges(ROOT, folder, rounds, count, command)
 
 
-def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
+def measure_parts(options: argparse.Namespace, folder: Path) -> list[Line]:
     """Measure the requested parts."""
     command = "python -m bench" + (" --quick" if options.quick else "")
     events = QUICK if options.quick else SMALL
@@ -197,34 +200,34 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
     def note(more: Iterator[Line]) -> None:
         for line in more:
             lines.append(line)
-            told = plain([line]) if isinstance(line, Figure) else line.text
+            told = render_plain([line]) if isinstance(line, BenchFigure) else line.text
             sys.stderr.write(told.splitlines()[-1] + "\n")
 
-    note(reach_parts(folder, options.only, command, quick=options.quick))
-    note(gateway_part(folder, options.only, command, quick=options.quick))
-    note(web_part(folder, options.only, command, quick=options.quick))
-    note(federation_parts(folder, options.only, command, quick=options.quick))
-    note(laws(options.only, command, quick=options.quick))
+    note(measure_reach(folder, options.only, command, quick=options.quick))
+    note(measure_gateway(folder, options.only, command, quick=options.quick))
+    note(measure_web(folder, options.only, command, quick=options.quick))
+    note(measure_federation(folder, options.only, command, quick=options.quick))
+    note(run_laws(options.only, command, quick=options.quick))
     if "ingest" in options.only:
-        trail_of(folder, events, SEED)
+        prepare_trail(folder, events, SEED)
     note(
-        small_ones(
+        measure_small(
             folder, options.only, events, 1 if options.quick else ROUNDS, command
         )
     )
     if "ingest" in options.only and not options.quick:
         events = LARGE
-        trail_of(folder, events, SEED)
-        note(large(folder, list(only_figures(lines)), events, command))
+        prepare_trail(folder, events, SEED)
+        note(measure_large_ingest(folder, list(filter_figures(lines)), events, command))
     if "ingest" in options.only:
-        note(checked(folder, events, command))
+        note(measure_verify(folder, events, command))
     if "queries" in options.only and "ingest" in options.only:
-        note(asked(folder, events, command))
+        note(measure_queries(folder, events, command))
     return lines
 
 
-def only_figures(lines: Sequence[Line]) -> Iterator[Figure]:
-    return (line for line in lines if isinstance(line, Figure))
+def filter_figures(lines: Sequence[Line]) -> Iterator[BenchFigure]:
+    return (line for line in lines if isinstance(line, BenchFigure))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -240,21 +243,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.only = options.only.split(",")
     if unknown := set(options.only) - set(PARTS):
         parser.error(f"no such part: {', '.join(unknown)}")
-    facts = machine_facts.facts(ROOT, SEED)
+    facts = machine_facts.collect_facts(ROOT, SEED)
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
-        lines = measure(options, options.folder)
+        lines = measure_parts(options, options.folder)
     else:
         with tempfile.TemporaryDirectory(prefix="answerable-bench-") as name:
-            lines = measure(options, Path(name))
-    facts["load after"] = machine_facts.load()
-    figures = list(only_figures(lines))
-    sys.stdout.write("\n" + plain(figures) + "\n")
-    if not options.quick and report.covers(options.only):
+            lines = measure_parts(options, Path(name))
+    facts["load after"] = machine_facts.load_average()
+    figures = list(filter_figures(lines))
+    sys.stdout.write("\n" + render_plain(figures) + "\n")
+    if not options.quick and report.covers_section(options.only):
         before = options.page.read_text("utf-8") if options.page.exists() else ""
-        written = report.text(facts, lines, options.only, before)
+        written = report.render_page(facts, lines, options.only, before)
         options.page.write_text(written, encoding="utf-8")
-    missed = [figure.what for figure in figures if figure.missed]
+    missed = [figure.what for figure in figures if figure.is_missed]
     for what in missed:
         sys.stderr.write(f"missed: {what}\n")
     return 1 if missed else 0

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from answerable.connectors.formats.iam_policy import parse_policy
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.action_catalogue import Catalogue
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Effect, Layer
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.reach.aws.compiled.statement_interning import Interner
-from answerable.reach.aws.compiled.statements import Clause
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.reach.aws.compiled.statement_interning import StatementInterner
+from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.patterns.globs import is_literal, matches
-from bench.figures import Figure, Line, Remark, at_least, at_most
+from bench.figures import BenchFigure, BenchRemark, Line, at_least, at_most
 
-PLACE = Path("shared") / "data" / "iam" / "managed-policy-actions"
+REFERENCE_FOLDER = Path("shared") / "data" / "iam" / "managed-policy-actions"
 MANAGED = 1_641
 # One of their files is older than their catalogue: AWSCodePipeline_FullAccess replaced
 # the policy, so it is not expanded any more. Both allow `codepipeline:*`; these actions
@@ -40,12 +40,12 @@ OLDER = {
         "codepipeline:rollbackstage",
     }
 }
-_SEEN = Seen("aws:bench", "bench", WrittenBy.PLATFORM, 1)
-Theirs = Mapping[str, Mapping[str, Any]]
+_SEEN = FactProvenance("aws:bench", "bench", WrittenBy.PLATFORM, 1)
+ReferenceExpansions = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ExpansionDifference:
     """Difference on one policy."""
 
     policy: str
@@ -54,52 +54,56 @@ class Difference:
 
 
 @dataclass(slots=True)
-class Compared:
+class ExpansionComparison:
     """Result of the comparison.
 
     Attributes:
         policies: How many, all there are.
         differences: Those that do not agree, the known ones aside.
-        known: Those that do not agree for a reason that `OLDER` states.
+        known: Those that do not agree for a reason that `OLDER_ERAS` states.
         actions: How many actions both catalogues know.
         undocumented: Policies without a document.
     """
 
     policies: int
-    differences: list[Difference]
-    known: list[Difference]
+    differences: list[ExpansionDifference]
+    known: list[ExpansionDifference]
     actions: int
     undocumented: list[str]
 
 
-class Expansion:
+class ActionExpansion:
     """Expansion of documents over the actions of a catalogue."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: ActionCatalogue) -> None:
         self.by_service = {
             service: [f"{service}:{name}" for name in entry.actions]
             for service, entry in catalogue.services.items()
         }
         self.names = [name for some in self.by_service.values() for name in some]
         self.known = frozenset(self.names)
-        self.interner = Interner()
-        self.matching = cache(self._matching)
+        self.interner = StatementInterner()
+        self.matching = cache(self._matching_actions)
 
-    def clauses(self, document: object) -> list[Clause]:
+    def compile_clauses(self, document: object) -> list[CompiledStatement]:
         """Compile the allow statements of a document."""
         policy = parse_policy(
-            document, Layer.IDENTITY, policy_id=PolicyId("p"), name="p", seen=_SEEN
+            document,
+            PolicyLayer.IDENTITY,
+            policy_id=PolicyId("p"),
+            name="p",
+            seen=_SEEN,
         )
         if policy.unread:
             raise ValueError(f"not read: {policy.unread}")
-        grants, _ = self.interner.compile(policy, Layer.IDENTITY)
-        return [g.clause for g in grants if g.clause.effect is Effect.ALLOW]
+        grants, _ = self.interner.compile_policy(policy, PolicyLayer.IDENTITY)
+        return [g.clause for g in grants if g.clause.effect is PolicyEffect.ALLOW]
 
-    def granted(self, document: object) -> set[str]:
+    def granted_actions(self, document: object) -> set[str]:
         """List the known actions that a document's allow statements match."""
-        return set().union(*map(self.taken, self.clauses(document)))
+        return set().union(*map(self.clause_actions, self.compile_clauses(document)))
 
-    def taken(self, clause: Clause) -> set[str]:
+    def clause_actions(self, clause: CompiledStatement) -> set[str]:
         """List the known actions that a clause matches, by pattern.
 
         The same as asking `clause.takes_action` about each, which is 40 times slower.
@@ -109,43 +113,49 @@ class Expansion:
             hits |= self.matching(pattern)
         return set(self.known - hits) if clause.not_actions else hits
 
-    def _matching(self, pattern: str) -> frozenset[str]:
+    def _matching_actions(self, pattern: str) -> frozenset[str]:
         service = pattern.partition(":")[0]
         near = self.by_service.get(service, []) if is_literal(service) else self.names
         return frozenset(name for name in near if matches(pattern, name))
 
 
-def theirs(place: Path) -> Theirs:
+def load_reference(place: Path) -> ReferenceExpansions:
     """Load the expansions of the other project."""
     text = gzip.decompress((place / "effective_actions.json.gz").read_bytes())
-    found: Theirs = json.loads(text)
+    found: ReferenceExpansions = json.loads(text)
     return found
 
 
-def compare(catalogue: Catalogue, others: Theirs) -> Compared:
+def compare_expansions(
+    catalogue: ActionCatalogue, others: ReferenceExpansions
+) -> ExpansionComparison:
     """Compare every policy's expansion over the actions in both catalogues."""
-    mine = Expansion(catalogue)
+    mine = ActionExpansion(catalogue)
     everything = {
         action.lower()
         for entry in others.values()
         for action in entry["effective_actions"]
     }
     both = mine.known & everything
-    found = Compared(len(others), [], [], len(both), [])
+    found = ExpansionComparison(len(others), [], [], len(both), [])
     for name, entry in sorted(others.items()):
         if not entry["document"]:
             found.undocumented.append(name)
             continue
-        ours = mine.granted(entry["document"]) & both
+        ours = mine.granted_actions(entry["document"]) & both
         yours = {action.lower() for action in entry["effective_actions"]} & both
         if ours != yours:
-            one = Difference(name, frozenset(ours - yours), frozenset(yours - ours))
+            one = ExpansionDifference(
+                name, frozenset(ours - yours), frozenset(yours - ours)
+            )
             stated = not one.theirs_alone and one.ours_alone == OLDER.get(name)
             (found.known if stated else found.differences).append(one)
     return found
 
 
-def moto_documents(catalogue: Catalogue, others: Theirs) -> tuple[int, list[str]]:
+def compare_moto(
+    catalogue: ActionCatalogue, others: ReferenceExpansions
+) -> tuple[int, list[str]]:
     """Compare moto's documents of the same version with the expansions.
 
     Returns:
@@ -159,33 +169,37 @@ def moto_documents(catalogue: Catalogue, others: Theirs) -> tuple[int, list[str]
         for name, entry in others.items()
         if name in held and entry["version"] == held[name]["DefaultVersionId"]
     }
-    found = compare(catalogue, same)
+    found = compare_expansions(catalogue, same)
     return found.policies, [one.policy for one in found.differences]
 
 
-def figures(root: Path, command: str) -> Iterator[Line]:
+def report_expansions(root: Path, command: str) -> Iterator[Line]:
     """Compare all and print each difference; print nothing without the data."""
-    place = root.parent / PLACE
+    place = root.parent / REFERENCE_FOLDER
     command = f"{command} --only expansions"
     if not place.exists():
-        sys.stderr.write(f"expansions are left out: no {PLACE} beside the project\n")
+        sys.stderr.write(
+            f"expansions are left out: no {REFERENCE_FOLDER} beside the project\n"
+        )
         return
-    catalogue, others = load(), theirs(place)
-    found, moto = compare(catalogue, others), moto_documents(catalogue, others)
-    for text in lines(found, moto):
-        yield Remark(text, command)
+    catalogue, others = load_catalogue(), load_reference(place)
+    found, moto = compare_expansions(catalogue, others), compare_moto(catalogue, others)
+    for text in format_comparison(found, moto):
+        yield BenchRemark(text, command)
     compared = found.policies - len(found.undocumented)
     what = f"managed policies, expanded over {found.actions:,} actions"
     goal = at_least(MANAGED, f">= {MANAGED:,}")
-    yield Figure(f"{what}: compared", "policies", (compared,), command, goal)
+    yield BenchFigure(f"{what}: compared", "policies", (compared,), command, goal)
     unequal = len(found.differences) + len(moto[1])
-    yield Figure(f"{what}: differ", "", (unequal,), command, at_most(0, "none"))
+    yield BenchFigure(f"{what}: differ", "", (unequal,), command, at_most(0, "none"))
     known = len(found.known)
-    yield Figure(f"{what}: differ for a stated reason", "", (known,), command)
-    yield Figure(f"{what}: again from moto's documents", "", (moto[0],), command)
+    yield BenchFigure(f"{what}: differ for a stated reason", "", (known,), command)
+    yield BenchFigure(f"{what}: again from moto's documents", "", (moto[0],), command)
 
 
-def lines(found: Compared, moto: tuple[int, list[str]]) -> Iterator[str]:
+def format_comparison(
+    found: ExpansionComparison, moto: tuple[int, list[str]]
+) -> Iterator[str]:
     """Format the comparison."""
     equal = found.policies - len(found.differences) - len(found.known)
     compared = found.policies - len(found.undocumented)

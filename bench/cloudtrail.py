@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from answerable.cli.sample.keys import access_key_id
+from answerable.cli.sample.keys import make_access_key_id
 
 ACCOUNT = "111122223333"
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -43,7 +43,7 @@ _CALLS = (
 )
 
 
-class Zipf:
+class ZipfSampler:
     """Sampler of 0..n-1 with weight 1 / (k+1)**s for the k-th."""
 
     def __init__(self, n: int, s: float = 1.1) -> None:
@@ -55,7 +55,7 @@ class Zipf:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class TrailCaller:
     """Caller of a record: JSON of its `userIdentity`, its key, its name."""
 
     text: str
@@ -63,12 +63,12 @@ class Caller:
     arn: str
 
 
-def user(number: int) -> Caller:
+def user_caller(number: int) -> TrailCaller:
     name = f"worker-{number:03}"
     arn = f"arn:aws:iam::{ACCOUNT}:user/{name}"
-    key = access_key_id(ACCOUNT, name)
-    unique = access_key_id(ACCOUNT, name, "AIDA")
-    return Caller(
+    key = make_access_key_id(ACCOUNT, name)
+    unique = make_access_key_id(ACCOUNT, name, "AIDA")
+    return TrailCaller(
         f'{{"type":"IAMUser","principalId":"{unique}","arn":"{arn}",'
         f'"accountId":"{ACCOUNT}","accessKeyId":"{key}","userName":"{name}"}}',
         key,
@@ -76,17 +76,17 @@ def user(number: int) -> Caller:
     )
 
 
-def role(number: int) -> str:
+def role_caller(number: int) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/task-{number:03}"
 
 
-def session(number: int, serial: int, at: str) -> Caller:
-    arn = role(number)
+def session_caller(number: int, serial: int, at: str) -> TrailCaller:
+    arn = role_caller(number)
     name = arn.rpartition("/")[2]
-    key = access_key_id(ACCOUNT, f"{name}/{serial}", "ASIA")
-    unique = access_key_id(ACCOUNT, name, "AROA")
+    key = make_access_key_id(ACCOUNT, f"{name}/{serial}", "ASIA")
+    unique = make_access_key_id(ACCOUNT, name, "AROA")
     assumed = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/run-{serial}"
-    return Caller(
+    return TrailCaller(
         f'{{"type":"AssumedRole","principalId":"{unique}:run-{serial}",'
         f'"arn":"{assumed}","accountId":"{ACCOUNT}","accessKeyId":"{key}",'
         f'"sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"{unique}",'
@@ -97,18 +97,18 @@ def session(number: int, serial: int, at: str) -> Caller:
     )
 
 
-class Trail:
+class TrailGenerator:
     """Generator of records in time order."""
 
     def __init__(self, seed: int, events: int) -> None:
         self.random = random.Random(seed)
         self.events = events
-        self.users = [user(n) for n in range(_USERS)]
-        self.sessions: dict[int, tuple[Caller, datetime]] = {}
+        self.users = [user_caller(n) for n in range(_USERS)]
+        self.sessions: dict[int, tuple[TrailCaller, datetime]] = {}
         self.serial = 0
-        self.who = Zipf(_USERS)
-        self.which_role = Zipf(_ROLES)
-        self.what = Zipf(_OBJECTS)
+        self.who = ZipfSampler(_USERS)
+        self.which_role = ZipfSampler(_ROLES)
+        self.what = ZipfSampler(_OBJECTS)
         self.calls: Sequence[tuple[str, str]] = [
             (service, name) for service, name, weight in _CALLS for _ in range(weight)
         ]
@@ -119,26 +119,26 @@ class Trail:
         for number in range(self.events):
             at = START + step * number
             stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-            yield stamp[:10], self._record(at, stamp)
+            yield stamp[:10], self._next_record(at, stamp)
 
-    def _record(self, at: datetime, stamp: str) -> str:
+    def _next_record(self, at: datetime, stamp: str) -> str:
         if self.random.random() < 0.35:
-            return self._call(self.users[self.who.draw(self.random)], stamp)
+            return self._call_record(self.users[self.who.draw(self.random)], stamp)
         wanted = self.which_role.draw(self.random)
         known = self.sessions.get(wanted)
         if known is None or known[1] <= at or self.random.random() < _RENEWED:
-            return self._assume(wanted, at, stamp)
-        return self._call(known[0], stamp)
+            return self._assume_role_record(wanted, at, stamp)
+        return self._call_record(known[0], stamp)
 
-    def _assume(self, wanted: int, at: datetime, stamp: str) -> str:
+    def _assume_role_record(self, wanted: int, at: datetime, stamp: str) -> str:
         self.serial += 1
-        new = session(wanted, self.serial, stamp)
+        new = session_caller(wanted, self.serial, stamp)
         until = at + _LIFETIME
         self.sessions[wanted] = (new, until)
         expires = until.strftime("%b %d, %Y, %I:%M:%S %p")
         token = f"{self.random.getrandbits(1600):0400x}"
-        arn = role(wanted)
-        return self._text(
+        arn = role_caller(wanted)
+        return self._record_text(
             self.users[self.who.draw(self.random)],
             stamp,
             "sts",
@@ -147,12 +147,12 @@ class Trail:
             '"durationSeconds":43200}',
             f'{{"credentials":{{"accessKeyId":"{new.key}","sessionToken":"{token}",'
             f'"expiration":"{expires}"}},"assumedRoleUser":{{"assumedRoleId":'
-            f'"{access_key_id(ACCOUNT, arn, "AROA")}:run-{self.serial}",'
+            f'"{make_access_key_id(ACCOUNT, arn, "AROA")}:run-{self.serial}",'
             f'"arn":"{new.arn}"}}}}',
             arn,
         )
 
-    def _call(self, caller: Caller, stamp: str) -> str:
+    def _call_record(self, caller: TrailCaller, stamp: str) -> str:
         service, name = self.calls[int(self.random.random() * len(self.calls))]
         thing = self.what.draw(self.random)
         bucket = f"data-{thing % _BUCKETS:03}"
@@ -178,11 +178,11 @@ class Trail:
                 arn = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:app/{thing % 70}"
             case _:
                 asks, arn = "null", ""
-        return self._text(caller, stamp, service, name, asks, "null", arn)
+        return self._record_text(caller, stamp, service, name, asks, "null", arn)
 
-    def _text(
+    def _record_text(
         self,
-        caller: Caller,
+        caller: TrailCaller,
         stamp: str,
         service: str,
         name: str,
@@ -216,7 +216,7 @@ class Trail:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenTrail:
     """A trail on disk; sizes in bytes."""
 
     events: int
@@ -225,10 +225,10 @@ class Written:
     packed: int
 
 
-def write_trail(folder: Path, events: int, seed: int) -> Written:
+def write_trail(folder: Path, events: int, seed: int) -> WrittenTrail:
     """Write `events` records as CloudTrail delivers them: gzip JSON, a folder a day."""
     files = plain = packed = 0
-    trail = Trail(seed, events)
+    trail = TrailGenerator(seed, events)
     for day, records in itertools.groupby(trail.records(), key=lambda pair: pair[0]):
         place = folder.joinpath(
             "AWSLogs", ACCOUNT, "CloudTrail", "eu-west-1", *day.split("-")
@@ -241,4 +241,4 @@ def write_trail(folder: Path, events: int, seed: int) -> Written:
             name = f"{ACCOUNT}_CloudTrail_eu-west-1_{day.replace('-', '')}_{files:06}"
             (place / f"{name}.json.gz").write_bytes(content)
             files, plain, packed = files + 1, plain + len(body), packed + len(content)
-    return Written(events, files, plain, packed)
+    return WrittenTrail(events, files, plain, packed)

@@ -21,7 +21,7 @@ _EVERY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class ProcessResult:
     """One run: wall and processor seconds, peak resident MiB, standard output."""
 
     wall: float
@@ -30,7 +30,7 @@ class Took:
     out: str
 
 
-class Peak(threading.Thread):
+class PeakMemorySampler(threading.Thread):
     """Sampler of the resident memory of a process tree.
 
     The kernel's own peak is that of the largest single process; a page that two of
@@ -46,18 +46,20 @@ class Peak(threading.Thread):
 
     def run(self) -> None:
         while not self.done.wait(_EVERY):
-            self.bytes = max(self.bytes, sum(map(resident, family(self.pid))))
+            self.bytes = max(
+                self.bytes, sum(map(resident_bytes, process_tree(self.pid)))
+            )
 
 
-def family(pid: int) -> Iterator[int]:
+def process_tree(pid: int) -> Iterator[int]:
     """Yield a process and its descendants."""
     yield pid
     with contextlib.suppress(OSError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            yield from family(int(child))
+            yield from process_tree(int(child))
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Return resident bytes, 0 when the process is gone."""
     with contextlib.suppress(OSError, IndexError):
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
@@ -65,12 +67,12 @@ def resident(pid: int) -> int:
     return 0
 
 
-def _environment() -> dict[str, str]:
+def _clean_environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": _COMPILED}
 
 
-def run(argv: Sequence[str]) -> Took:
+def run_command(argv: Sequence[str]) -> ProcessResult:
     """Run a command to its end.
 
     Raises:
@@ -78,8 +80,10 @@ def run(argv: Sequence[str]) -> Took:
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
-        process = subprocess.Popen(argv, stdout=out, stderr=err, env=_environment())
-        peak = Peak(process.pid)
+        process = subprocess.Popen(
+            argv, stdout=out, stderr=err, env=_clean_environment()
+        )
+        peak = PeakMemorySampler(process.pid)
         peak.start()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
@@ -96,7 +100,7 @@ def run(argv: Sequence[str]) -> Took:
         )
     # Linux counts ru_maxrss in KiB, macOS in bytes.
     kernel = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Took(
+    return ProcessResult(
         wall,
         usage.ru_utime + usage.ru_stime,
         max(peak.bytes, kernel) / (1 << 20),
@@ -104,5 +108,5 @@ def run(argv: Sequence[str]) -> Took:
     )
 
 
-def answerable(*argv: str) -> Took:
-    return run((*ANSWERABLE, *argv))
+def answerable_command(*argv: str) -> ProcessResult:
+    return run_command((*ANSWERABLE, *argv))

@@ -8,23 +8,23 @@ Target = Callable[[float], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class FigureGoal:
     """Goal of a figure, as text and as a test."""
 
     words: str
     holds: Target
 
 
-def at_most(limit: float, words: str) -> Goal:
-    return Goal(words, lambda value: value <= limit)
+def at_most(limit: float, words: str) -> FigureGoal:
+    return FigureGoal(words, lambda value: value <= limit)
 
 
-def at_least(limit: float, words: str) -> Goal:
-    return Goal(words, lambda value: value >= limit)
+def at_least(limit: float, words: str) -> FigureGoal:
+    return FigureGoal(words, lambda value: value >= limit)
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class BenchFigure:
     """One row of the table.
 
     Attributes:
@@ -39,43 +39,43 @@ class Figure:
     unit: str
     values: tuple[float, ...]
     command: str
-    goal: Goal | None = None
+    goal: FigureGoal | None = None
 
     @property
-    def part(self) -> str:
-        return part_of(self.command)
+    def bench_part(self) -> str:
+        return command_part(self.command)
 
     @property
     def median(self) -> float:
         return statistics.median(self.values)
 
     @property
-    def missed(self) -> bool:
+    def is_missed(self) -> bool:
         return self.goal is not None and not self.goal.holds(self.median)
 
-    def cells(self) -> tuple[str, str, str, str, str]:
+    def table_cells(self) -> tuple[str, str, str, str, str]:
         goal = self.goal.words if self.goal else ""
         return (
             self.what,
-            f"{number(self.median)} {self.unit}".strip(),
-            self._spread(),
-            f"{goal}: {'missed' if self.missed else 'held'}" if goal else "",
+            f"{format_number(self.median)} {self.unit}".strip(),
+            self._format_spread(),
+            f"{goal}: {'missed' if self.is_missed else 'held'}" if goal else "",
             self.command,
         )
 
-    def _spread(self) -> str:
+    def _format_spread(self) -> str:
         if len(self.values) == 1:
             return "one run"
-        low, high = number(min(self.values)), number(max(self.values))
+        low, high = format_number(min(self.values)), format_number(max(self.values))
         return f"{low} to {high}, {len(self.values)} runs"
 
 
-def part_of(command: str) -> str:
+def command_part(command: str) -> str:
     """Return the part that a command measures: the value of `--only`."""
     return command.rpartition("--only ")[2].partition(",")[0]
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Format a number with about three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
@@ -83,7 +83,7 @@ def number(value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class BenchRemark:
     """A sentence about the figures of one command.
 
     Attributes:
@@ -95,30 +95,30 @@ class Remark:
     command: str
 
     @property
-    def part(self) -> str:
-        return part_of(self.command)
+    def bench_part(self) -> str:
+        return command_part(self.command)
 
 
-Line = Figure | Remark
+Line = BenchFigure | BenchRemark
 HEAD = ("what", "median", "spread", "goal", "measured with")
 
 
-def plain(figures: Sequence[Figure]) -> str:
+def render_plain(figures: Sequence[BenchFigure]) -> str:
     """Draw a table for a terminal, without the commands."""
-    rows = [HEAD[:4], *(figure.cells()[:4] for figure in figures)]
+    rows = [HEAD[:4], *(figure.table_cells()[:4] for figure in figures)]
     widths = [max(len(row[n]) for row in rows) for n in range(4)]
-    return "\n".join(_line(row, widths) for row in rows)
+    return "\n".join(_render_row(row, widths) for row in rows)
 
 
-def _line(row: Iterable[str], widths: Sequence[int]) -> str:
+def _render_row(row: Iterable[str], widths: Sequence[int]) -> str:
     cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
     return "  ".join(cells).rstrip()
 
 
-def markdown(figures: Sequence[Figure]) -> str:
+def render_markdown(figures: Sequence[BenchFigure]) -> str:
     """Draw a Markdown table."""
     lines = ["| " + " | ".join(HEAD) + " |", "|---|--:|---|---|---|"]
     for figure in figures:
-        *cells, command = figure.cells()
+        *cells, command = figure.table_cells()
         lines.append("| " + " | ".join((*cells, f"`{command}`")) + " |")
     return "\n".join(lines)

@@ -5,12 +5,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cloudtrail import Written, write_trail
-from bench.command_run import answerable
+from bench.cloudtrail import WrittenTrail, write_trail
+from bench.command_run import answerable_command
 
 
 @dataclass(frozen=True, slots=True)
-class Ingested:
+class IngestSample:
     """One run: seconds, peak MiB, and bytes per event at rest."""
 
     seconds: float
@@ -21,14 +21,14 @@ class Ingested:
     whole: float
 
 
-def trail_of(folder: Path, events: int, seed: int) -> Written:
+def prepare_trail(folder: Path, events: int, seed: int) -> WrittenTrail:
     """Write the trail once; its time is not measured."""
     place = folder / f"trail-{events}"
     shutil.rmtree(place, ignore_errors=True)
     return write_trail(place, events, seed)
 
 
-def ingest(folder: Path, events: int) -> Ingested:
+def measure_ingest(folder: Path, events: int) -> IngestSample:
     """Ingest the trail of that size into a new store.
 
     Raises:
@@ -36,7 +36,7 @@ def ingest(folder: Path, events: int) -> Ingested:
     """
     store = folder / f"store-{events}"
     shutil.rmtree(store, ignore_errors=True)
-    took = answerable(
+    took = answerable_command(
         "--store", str(store), "-o", "json", "ingest",
         f"cloudtrail:{folder / f'trail-{events}'}",
     )  # fmt: skip
@@ -44,16 +44,16 @@ def ingest(folder: Path, events: int) -> Ingested:
     counts = {name: item[name] for name in ("read", "stored", "quarantined")}
     if counts != {"read": events, "stored": events, "quarantined": 0}:
         raise RuntimeError(f"ingest of {events} events counted {counts}")
-    return Ingested(
+    return IngestSample(
         took.wall,
         took.cpu,
         took.peak,
-        _size(store / "segments", ".parquet") / events,
-        _size(store / "segments", ".leaves") / events,
-        _size(store, "") / events,
+        _folder_size(store / "segments", ".parquet") / events,
+        _folder_size(store / "segments", ".leaves") / events,
+        _folder_size(store, "") / events,
     )
 
 
-def _size(folder: Path, ending: str) -> int:
+def _folder_size(folder: Path, ending: str) -> int:
     files = (path for path in folder.rglob(f"*{ending}") if path.is_file())
     return sum(path.stat().st_size for path in files)

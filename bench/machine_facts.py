@@ -20,61 +20,61 @@ LIBRARIES = (
 )
 
 
-def facts(root: Path, seed: int) -> dict[str, str]:
+def collect_facts(root: Path, seed: int) -> dict[str, str]:
     """Return name -> value, in the order to print them."""
     versions = (f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
-        "processor": f"{_model()}, {os.cpu_count()} cores",
+        "processor": f"{_cpu_model()}, {os.cpu_count()} cores",
         "memory": f"{pages / (1 << 30):.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}",
-        "load before": load(),
-        "Python": _interpreter(),
+        "load before": load_average(),
+        "Python": _describe_interpreter(),
         "libraries": ", ".join(versions),
         "seed": str(seed),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "revision": _revision(root),
+        "revision": _git_revision(root),
     }
 
 
-def load() -> str:
+def load_average() -> str:
     """Return the load average of the last minute; the bench itself causes about 2."""
     return f"{os.getloadavg()[0]:.2f}"
 
 
-class _Thing:
+class _YardstickObject:
     __slots__ = ("held", "usual")
 
     def __init__(self, held: dict[str, int], usual: int) -> None:
         self.held, self.usual = held, usual
 
-    def of(self, name: str) -> int:
+    def look_up(self, name: str) -> int:
         return self.held.get(name, self.usual)
 
 
-def _yardstick(held: dict[str, int]) -> int:
+def _run_yardstick(held: dict[str, int]) -> int:
     """Run typical Python work: objects, method calls, lookups."""
     found = 0
     for word in ("1", "7", "x", "23", "zz"):
-        thing = _Thing(held, 3)
-        found += thing.of(word)
+        thing = _YardstickObject(held, 3)
+        found += thing.look_up(word)
         if word.isalpha() and not isinstance(found, str):
             found -= len(word)
     return found
 
 
-def _interpreter() -> str:
+def _describe_interpreter() -> str:
     """Describe the Python version and its speed.
 
     One that was built without profile-guided optimisation, as some tools build it
     unasked, takes a third more processor time for everything of ours.
     """
     held, turns = {str(number): number for number in range(50)}, 20_000
-    taken = timeit.repeat(lambda: _yardstick(held), number=turns, repeat=9)
+    taken = timeit.repeat(lambda: _run_yardstick(held), number=turns, repeat=9)
     return f"{platform.python_version()}; its yardstick takes {min(taken) / turns * 1e6:.2f} us"
 
 
-def _model() -> str:
+def _cpu_model() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -85,7 +85,7 @@ def _model() -> str:
     return next(names, "unknown").strip()
 
 
-def _revision(root: Path) -> str:
+def _git_revision(root: Path) -> str:
     def git(*argv: str) -> str:
         done = subprocess.run(
             ("git", "-C", str(root), *argv), capture_output=True, text=True, check=False

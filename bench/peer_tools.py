@@ -14,18 +14,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from bench import command_run
-from bench.figures import Figure
-from bench.organization.authorization_details import details
-from bench.organization.generator import organization
+from bench.figures import BenchFigure
+from bench.organization.authorization_details import export_account
+from bench.organization.generator import generate_organization
 
 ROUNDS = 5
 SIZE, QUICK = 1_000, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class PeerSetup:
     """Input of all tools.
 
     Attributes:
@@ -41,18 +41,18 @@ class Setting:
     identities: Sequence[str]
 
 
-def setting(root: Path, folder: Path, size: int, seed: int) -> Setting:
+def prepare_peers(root: Path, folder: Path, size: int, seed: int) -> PeerSetup:
     """Write the account and install the tools."""
-    made = organization(size, seed, load(), single=True)
+    made = generate_organization(size, seed, load_catalogue(), single=True)
     number = made.plan.accounts[0].id
     account = folder / f"account-{size}.json"
-    account.write_text(json.dumps(details(made.facts, number)), encoding="utf-8")
+    account.write_text(json.dumps(export_account(made.facts, number)), encoding="utf-8")
     identities = [member.arn for member in made.plan.members]
-    found = tools(root, folder, "peers", "iam-ape")
-    return Setting(found, folder, account, identities)
+    found = install_tools(root, folder, "peers", "iam-ape")
+    return PeerSetup(found, folder, account, identities)
 
 
-def tools(root: Path, folder: Path, lock: str, command: str) -> Path | None:
+def install_tools(root: Path, folder: Path, lock: str, command: str) -> Path | None:
     """Create an environment, or report why there is none.
 
     Args:
@@ -70,8 +70,8 @@ def tools(root: Path, folder: Path, lock: str, command: str) -> Path | None:
         return bin_
     locked = root / "requirements" / f"{lock}.txt"
     try:
-        command_run.run((sys.executable, "-m", "venv", str(place)))
-        command_run.run(
+        command_run.run_command((sys.executable, "-m", "venv", str(place)))
+        command_run.run_command(
             (
                 str(bin_ / "python"), "-m", "pip", "--quiet", "install", "--no-deps",
                 "--require-hashes", "--only-binary", ":all:", "-r", str(locked),
@@ -83,7 +83,7 @@ def tools(root: Path, folder: Path, lock: str, command: str) -> Path | None:
     return bin_
 
 
-def version(tools: Path, name: str) -> str:
+def tool_version(tools: Path, name: str) -> str:
     code = f"import importlib.metadata as m; print(m.version({name!r}))"
     done = subprocess.run(
         (str(tools / "python"), "-c", code), capture_output=True, text=True, check=True
@@ -92,7 +92,7 @@ def version(tools: Path, name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Runner:
+class PeerRunner:
     """A tool with the commands of its job."""
 
     name: str
@@ -100,43 +100,47 @@ class Runner:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class PeerContest:
     """One job with its tools; they do different work, as its text says."""
 
     job: str
-    runners: Sequence[Runner]
+    runners: Sequence[PeerRunner]
 
 
-def contests(given: Setting, seed: int) -> Iterator[Contest]:
+def list_contests(given: PeerSetup, seed: int) -> Iterator[PeerContest]:
     """List the jobs with their tools."""
     account = str(given.account)
     who = random.Random(seed).choice(given.identities)
     ours = (*command_run.ANSWERABLE, "--store", str(given.folder / "peers-store"))
     scan, reach = (*ours, "scan", f"aws:{account}"), (*ours, "-o", "json", "reach", who)
-    runners = [Runner("answerable scan, then reach", (scan, reach))]
+    runners = [PeerRunner("answerable scan, then reach", (scan, reach))]
     if given.tools:
-        name = f"iam-ape {version(given.tools, 'iam-ape')}"
+        name = f"iam-ape {tool_version(given.tools, 'iam-ape')}"
         out = str(given.folder / "out.json")
         ape = str(given.tools / "iam-ape")
         argv = (ape, "--arn", who, "--input", account, "--output", out)
-        runners.append(Runner(name, (argv,)))
-    yield Contest("what one principal may do, from the file", runners)
+        runners.append(PeerRunner(name, (argv,)))
+    yield PeerContest("what one principal may do, from the file", runners)
 
 
-def figures(given: Setting, seed: int, rounds: int, command: str) -> Iterator[Figure]:
+def measure_peers(
+    given: PeerSetup, seed: int, rounds: int, command: str
+) -> Iterator[BenchFigure]:
     """Run every contest, interleaved."""
     command = f"{command} --only peers"
     size = f"{len(given.identities):,} principals"
-    for contest in contests(given, seed):
+    for contest in list_contests(given, seed):
         walls: dict[str, list[float]] = {one.name: [] for one in contest.runners}
         peaks: dict[str, list[float]] = {one.name: [] for one in contest.runners}
         for _ in range(rounds):
             for one in contest.runners:
                 shutil.rmtree(given.folder / "peers-store", ignore_errors=True)
-                took = [command_run.run(argv) for argv in one.commands]
+                took = [command_run.run_command(argv) for argv in one.commands]
                 walls[one.name].append(sum(each.wall for each in took))
                 peaks[one.name].append(max(each.peak for each in took))
         for name, seconds in walls.items():
             what = f"{contest.job}, {size}: {name}"
-            yield Figure(what, "s", tuple(seconds), command)
-            yield Figure(f"{what}, peak memory", "MiB", tuple(peaks[name]), command)
+            yield BenchFigure(what, "s", tuple(seconds), command)
+            yield BenchFigure(
+                f"{what}, peak memory", "MiB", tuple(peaks[name]), command
+            )

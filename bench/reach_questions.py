@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from answerable.model.policy import Effect, Layer, Statement
-from bench.organization.generator import Organization
-from bench.organization.structure import Member, Team
+from answerable.model.policy import PolicyEffect, PolicyLayer, Statement
+from bench.organization.generator import GeneratedOrganization
+from bench.organization.structure import OrgMember, OrgTeam
 
 # Action, kind of resource; `role` stands for a role, `*` for none.
 _ASKED = (
@@ -37,10 +37,12 @@ _ASKED = (
 )
 _NEAR, _AIMED = 0.6, 0.5
 
-Point = tuple[str, str, str]
+SampledQuestion = tuple[str, str, str]
 
 
-def points(made: Organization, count: int, seed: int) -> list[Point]:
+def sample_questions(
+    made: GeneratedOrganization, count: int, seed: int
+) -> list[SampledQuestion]:
     """Sample questions.
 
     Half are aimed: an action that a policy of the principal's names, and a thing that
@@ -48,33 +50,38 @@ def points(made: Organization, count: int, seed: int) -> list[Point]:
     about a thing of the principal's own team.
     """
     pick = random.Random(seed)
-    held = _statements(made)
-    found: list[Point] = []
+    held = _statements_by_identity(made)
+    found: list[SampledQuestion] = []
     while len(found) < count:
         member = pick.choice(made.plan.members)
         point = None
         if pick.random() < _AIMED and held[member.arn]:
-            point = _aimed(made, pick, member, pick.choice(held[member.arn]))
-        point = point or _blind(made, pick, member)
+            point = _targeted_question(
+                made, pick, member, pick.choice(held[member.arn])
+            )
+        point = point or _random_question(made, pick, member)
         if point[2]:
             found.append(point)
     return found
 
 
-def _statements(made: Organization) -> dict[str, list[Statement]]:
+def _statements_by_identity(made: GeneratedOrganization) -> dict[str, list[Statement]]:
     policies = {policy.id: policy.statements for policy in made.facts.policies}
     found: dict[str, list[Statement]] = defaultdict(list)
     for one in made.facts.attachments:
-        if one.layer is Layer.IDENTITY:
+        if one.layer is PolicyLayer.IDENTITY:
             found[one.target] += [
-                s for s in policies[one.policy] if s.effect is Effect.ALLOW
+                s for s in policies[one.policy] if s.effect is PolicyEffect.ALLOW
             ]
     return found
 
 
-def _aimed(
-    made: Organization, pick: random.Random, member: Member, statement: Statement
-) -> Point | None:
+def _targeted_question(
+    made: GeneratedOrganization,
+    pick: random.Random,
+    member: OrgMember,
+    statement: Statement,
+) -> SampledQuestion | None:
     asked = [
         (action, kind)
         for action, kind in _ASKED
@@ -83,24 +90,28 @@ def _aimed(
     if not asked:
         return None
     action, kind = pick.choice(asked)
-    names = _names(made, member.team, kind)
+    names = _resource_names(made, member.team, kind)
     hit = [n for n in names if any(fnmatchcase(n, p) for p in statement.resources)]
     return member.arn, action, pick.choice(hit or names or [""])
 
 
-def _blind(made: Organization, pick: random.Random, member: Member) -> Point:
+def _random_question(
+    made: GeneratedOrganization, pick: random.Random, member: OrgMember
+) -> SampledQuestion:
     action, kind = pick.choice(_ASKED)
     near = pick.random() < _NEAR
     team = member.team if near else pick.choice(made.plan.teams)
-    return member.arn, action, pick.choice(_names(made, team, kind) or [""])
+    return member.arn, action, pick.choice(_resource_names(made, team, kind) or [""])
 
 
-def _names(made: Organization, team: Team, kind: str) -> Sequence[str]:
+def _resource_names(
+    made: GeneratedOrganization, team: OrgTeam, kind: str
+) -> Sequence[str]:
     if kind == "*":
         return ["*"]
     if kind == "role":
         return [m.arn for m in made.plan.by_team[team.name] if not m.is_user]
-    names = made.things.of(team, kind)
+    names = made.things.team_resources(team, kind)
     if kind == "s3:accesspoint":
         return [f"{name}/object/jobs/part-1" for name in names]
     return names

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.figures import Figure, Line, Remark, markdown
+from bench.figures import BenchFigure, BenchRemark, Line, render_markdown
 
 _SECTIONS = (
     ("The command line, ingest and trace", ("help", "ingest", "queries")),
@@ -124,11 +124,11 @@ _HOW = """\
 """
 
 
-_OF_A_RUN = ("date", "revision", "load before", "load after")
+_RUN_MARKER = ("date", "revision", "load before", "load after")
 _MISSED = ": missed |"
 
 
-def text(
+def render_page(
     facts: Mapping[str, str], lines: Sequence[Line], parts: Sequence[str], before: str
 ) -> str:
     """Render the page; a section that was not measured completely is kept.
@@ -139,17 +139,17 @@ def text(
         parts: Which parts were.
         before: The page as it was, empty where there was none.
     """
-    run = _of(facts)
+    run = _format_facts(facts)
     sections = {
-        name: _section(name, own, lines, run)
+        name: _render_section(name, own, lines, run)
         if set(parts).issuperset(own)
-        else _kept(name, before)
+        else _previous_section(name, before)
         for name, own in _SECTIONS
     }
     about = "\n".join(
         f"| {name} | {value} |"
         for name, value in facts.items()
-        if name not in _OF_A_RUN
+        if name not in _RUN_MARKER
     )
     whole = "\n\n".join(section for section in sections.values() if section)
     return (
@@ -157,23 +157,23 @@ def text(
         "Written by `make bench`; do not edit. Figures are of one machine on one day: "
         "measure on yours before relying on them.\n\n"
         f"| machine | |\n|---|---|\n{about}\n\n"
-        f"{_short(whole)}\n\n{whole}\n\n{_HOW}"
+        f"{_list_missed(whole)}\n\n{whole}\n\n{_HOW}"
     )
 
 
-def covers(parts: Sequence[str]) -> bool:
+def covers_section(parts: Sequence[str]) -> bool:
     """Tell whether a run of these parts measures a whole section."""
     return any(set(parts).issuperset(own) for _, own in _SECTIONS)
 
 
-def _of(facts: Mapping[str, str]) -> str:
+def _format_facts(facts: Mapping[str, str]) -> str:
     return (
         f"Measured on {facts['date']} at revision {facts['revision']}; load "
         f"{facts['load before']} before, {facts['load after']} after."
     )
 
 
-def _short(sections: str) -> str:
+def _list_missed(sections: str) -> str:
     """List the missed goals of the tables."""
     rows = (line for line in sections.splitlines() if line.endswith("|"))
     cells = [row.strip("| ").split(" | ") for row in rows if _MISSED in row]
@@ -181,18 +181,20 @@ def _short(sections: str) -> str:
     return f"Goals that were missed:\n\n{missed}" if missed else "Every goal was held."
 
 
-def _kept(name: str, before: str) -> str:
+def _previous_section(name: str, before: str) -> str:
     """Return a section of the previous page, empty if it had none."""
     _, found, rest = before.partition(f"\n## {name}\n")
     return (f"## {name}\n" + rest.partition("\n## ")[0]).strip() if found else ""
 
 
-def _section(name: str, parts: Sequence[str], lines: Sequence[Line], run: str) -> str:
-    mine = [line for line in lines if line.part in parts]
-    figures = [line for line in mine if isinstance(line, Figure)]
+def _render_section(
+    name: str, parts: Sequence[str], lines: Sequence[Line], run: str
+) -> str:
+    mine = [line for line in lines if line.bench_part in parts]
+    figures = [line for line in mine if isinstance(line, BenchFigure)]
     if not figures:
         return ""
-    remarks = "\n".join(f"- {one.text}" for one in mine if isinstance(one, Remark))
+    remarks = "\n".join(f"- {one.text}" for one in mine if isinstance(one, BenchRemark))
     means = _MEANS.get(name, "").strip()
-    blocks = [f"## {name}", run, markdown(figures), remarks, means]
+    blocks = [f"## {name}", run, render_markdown(figures), remarks, means]
     return "\n\n".join(block for block in blocks if block)

@@ -23,7 +23,7 @@ _LESS_IS_BETTER = ", us"  # at the end of a figure's name
 
 
 @contextmanager
-def tree_of(revision: str) -> Iterator[Path]:
+def checkout_revision(revision: str) -> Iterator[Path]:
     """Check a revision out into a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="answerable-against-") as name:
         tree = Path(name) / "tree"
@@ -36,7 +36,7 @@ def tree_of(revision: str) -> Iterator[Path]:
             subprocess.run((*git, "remove", "--force", str(tree)), check=True)
 
 
-class Probe:
+class RevisionProbe:
     """Servers of one tree under measurement.
 
     Args:
@@ -80,13 +80,15 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
     return pipe
 
 
-def compare(before: Sequence[float], now: Sequence[float], *, less: bool) -> float:
+def relative_slowdown(
+    before: Sequence[float], now: Sequence[float], *, less: bool
+) -> float:
     """Return the relative slowdown against the other revision; negative if faster."""
     ratio = statistics.median(now) / statistics.median(before)
     return ratio - 1 if less else 1 / ratio - 1
 
 
-def spread(values: Sequence[float]) -> float:
+def relative_spread(values: Sequence[float]) -> float:
     """Return half the range of the runs, relative to their median."""
     return (max(values) - min(values)) / 2 / statistics.median(values)
 
@@ -101,8 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     said = parser.parse_args(argv)
     words = (str(said.seconds), str(said.count))
     runs: list[list[dict[str, float]]] = [[], []]
-    with tree_of(said.revision) as tree:
-        probes = [Probe(tree, words), Probe(ROOT, words)]
+    with checkout_revision(said.revision) as tree:
+        probes = [RevisionProbe(tree, words), RevisionProbe(ROOT, words)]
         try:
             for number in range(said.rounds):
                 for which in (0, 1) if number % 2 else (1, 0):
@@ -116,8 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     for name in runs[0][0]:
         before, now = ([run[name] for run in each] for each in runs)
-        worse = compare(before, now, less=name.endswith(_LESS_IS_BETTER))
-        room = max(spread(before), spread(now))
+        worse = relative_slowdown(before, now, less=name.endswith(_LESS_IS_BETTER))
+        room = max(relative_spread(before), relative_spread(now))
         is_held = worse <= max(WORSE, room)
         holds = holds and is_held
         sys.stdout.write(

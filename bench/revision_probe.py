@@ -16,12 +16,14 @@ from bench.gateway import load, process_usage, running_gateway
 CLIENTS = 32
 
 
-def of_gateway(place: running_gateway.Place, seconds: float) -> dict[str, float]:
+def measure_gateway(
+    place: running_gateway.CallTarget, seconds: float
+) -> dict[str, float]:
     """Call with one client, then with many."""
-    alone = load.run(place.order(running_gateway.READS, 1, seconds))
-    before = process_usage.cpu(place.measured)
-    many = load.run(place.order(running_gateway.READS, CLIENTS, seconds))
-    spent = process_usage.cpu(place.measured) - before
+    alone = load.run_load(place.build_order(running_gateway.READS, 1, seconds))
+    before = process_usage.cpu_seconds(place.measured)
+    many = load.run_load(place.build_order(running_gateway.READS, CLIENTS, seconds))
+    spent = process_usage.cpu_seconds(place.measured) - before
     return {
         "gateway: call of one client, us": alone.median * 1e6,
         "gateway: CPU per call, us": spent / many.calls * 1e6,
@@ -29,16 +31,18 @@ def of_gateway(place: running_gateway.Place, seconds: float) -> dict[str, float]
     }
 
 
-def of_service(service: federation.Service, count: int) -> dict[str, float]:
+def measure_token_service(
+    service: federation.RunningTokenService, count: int
+) -> dict[str, float]:
     """Run that many exchanges of each kind."""
     from bench.federation import load as exchanges
 
     found = {}
     for name, bound in (("plain", False), ("DPoP", True)):
-        order = service.order(bound=bound, clients=CLIENTS, count=count)
-        before = process_usage.cpu((service.pid,))
-        done = exchanges.run(order)
-        spent = process_usage.cpu((service.pid,)) - before
+        order = service.build_order(bound=bound, clients=CLIENTS, count=count)
+        before = process_usage.cpu_seconds((service.pid,))
+        done = exchanges.run_load(order)
+        spent = process_usage.cpu_seconds((service.pid,)) - before
         found |= {
             f"token service: CPU per {name} exchange, us": spent / count * 1e6,
             f"token service: {name} exchanges per second": count / done.seconds,
@@ -51,15 +55,19 @@ def main() -> None:
     seconds, count = float(sys.argv[1]), int(sys.argv[2])
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        behind = stack.enter_context(running_gateway.backend())
+        behind = stack.enter_context(running_gateway.run_backend())
         _, place = stack.enter_context(
-            running_gateway.gateway(folder / "gateway", behind)
+            running_gateway.run_gateway(folder / "gateway", behind)
         )
-        service = stack.enter_context(federation.service(folder / "service"))
-        of_service(service, count // 4)  # what is made at a first call is made now
-        of_gateway(place, seconds / 4)
+        service = stack.enter_context(federation.run_token_service(folder / "service"))
+        measure_token_service(
+            service, count // 4
+        )  # what is made at a first call is made now
+        measure_gateway(place, seconds / 4)
         for _ in sys.stdin:
-            found = of_gateway(place, seconds) | of_service(service, count)
+            found = measure_gateway(place, seconds) | measure_token_service(
+                service, count
+            )
             sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from answerable.model.sighting import Facts
-from bench.figures import Figure, at_least, at_most
+from answerable.model.sighting import SightedFacts
+from bench.figures import BenchFigure, at_least, at_most
 
 EDITS, QUICK = 1_000, 25
 # Hypothesis remembers each example, so a run does not grow.
 _CHUNK = 250
 
 
-def figures(first: int, edits: int, command: str) -> Iterator[Figure]:
+def run_what_if_law(first: int, edits: int, command: str) -> Iterator[BenchFigure]:
     """Compare the changes after generated edits, for everyone and per identity.
 
     Args:
@@ -30,26 +30,26 @@ def figures(first: int, edits: int, command: str) -> Iterator[Figure]:
     differences = 0
     try:
         for number in range(-(-edits // _CHUNK)):
-            _chunk(counts, min(_CHUNK, edits - number * _CHUNK), first + number)
+            _check_chunk(counts, min(_CHUNK, edits - number * _CHUNK), first + number)
     except AssertionError as error:
         sys.stderr.write(f"what-if: {error}\n")
         differences = 1
     took = time.perf_counter() - started
     size = f"what-if, seed {first}"
     goal = at_least(EDITS, f">= {EDITS:,}") if edits >= EDITS else None
-    yield Figure(f"{size}: edits compared", "edits", (len(counts),), command, goal)
-    yield Figure(f"{size}: changes compared", "changes", (sum(counts),), command)
-    yield Figure(
+    yield BenchFigure(f"{size}: edits compared", "edits", (len(counts),), command, goal)
+    yield BenchFigure(f"{size}: changes compared", "changes", (sum(counts),), command)
+    yield BenchFigure(
         "what-if: differences from a cold run",
         "",
         (differences,),
         command,
         at_most(0, "none"),
     )
-    yield Figure("what-if: time", "s", (took,), command)
+    yield BenchFigure("what-if: time", "s", (took,), command)
 
 
-def _chunk(counts: list[int], edits: int, number: int) -> None:
+def _check_chunk(counts: list[int], edits: int, number: int) -> None:
     from tests.reach.test_incremental_update import edits as drawn
     from tests.reach.test_what_if import changes_agree
 
@@ -62,7 +62,7 @@ def _chunk(counts: list[int], edits: int, number: int) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(drawn())
-    def law(states: list[Facts]) -> None:
+    def law(states: list[SightedFacts]) -> None:
         counts.append(changes_agree(states))
 
     law()

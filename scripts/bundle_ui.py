@@ -17,24 +17,24 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = "web-ui"
 BUILT = "src/answerable/web/assets/built"
-MADE_OF = "MADE_OF"
+DIGEST_FILE = "MADE_OF"
 PATIENCE_S = 600
 # Where a bundle must not be missing, as in a release: ANSWERABLE_UI=required.
-ASKED = "ANSWERABLE_UI"
+REQUIRE_VARIABLE = "ANSWERABLE_UI"
 
 
-class NoBundle(Exception):  # noqa: N818 - what is said of a build, no fault
+class BundleUnavailable(Exception):  # noqa: N818 - what is said of a build, no fault
     """The bundle cannot be made; the message says why."""
 
 
-def made_of(root: Path) -> str:
+def source_digest(root: Path) -> str:
     """Hash the sources of the bundle."""
     folder = root / SOURCES
     files = (folder / "package-lock.json", folder / "build.mjs", *folder.glob("src/*"))
     whole = hashlib.sha256()
     for file in sorted(files):
         if not file.is_file():
-            raise NoBundle(f"{file.relative_to(root)} is missing")
+            raise BundleUnavailable(f"{file.relative_to(root)} is missing")
         body = file.read_bytes()
         whole.update(f"{file.name} {len(body)}\n".encode() + body)
     return whole.hexdigest()
@@ -42,8 +42,8 @@ def made_of(root: Path) -> str:
 
 def is_current(root: Path) -> bool:
     """Tell whether the bundle is up to date."""
-    stamp = root / BUILT / MADE_OF
-    return stamp.is_file() and stamp.read_text().strip() == made_of(root)
+    stamp = root / BUILT / DIGEST_FILE
+    return stamp.is_file() and stamp.read_text().strip() == source_digest(root)
 
 
 def bundle(root: Path) -> None:
@@ -56,15 +56,15 @@ def bundle(root: Path) -> None:
         return
     npm = shutil.which("npm")
     if npm is None:
-        raise NoBundle("npm is not on PATH")
+        raise BundleUnavailable("npm is not on PATH")
     out = root / BUILT
     shutil.rmtree(out, ignore_errors=True)
-    _run(root, npm, "ci", "--loglevel=error", "--fetch-retries=1")
-    _run(root, npm, "run", "--silent", "build", "--", str(out.resolve()))
-    (out / MADE_OF).write_text(made_of(root) + "\n")
+    _run_npm(root, npm, "ci", "--loglevel=error", "--fetch-retries=1")
+    _run_npm(root, npm, "run", "--silent", "build", "--", str(out.resolve()))
+    (out / DIGEST_FILE).write_text(source_digest(root) + "\n")
 
 
-def _run(root: Path, npm: str, *words: str) -> None:
+def _run_npm(root: Path, npm: str, *words: str) -> None:
     said = f"npm {words[0]}"
     try:
         done = subprocess.run(
@@ -76,10 +76,14 @@ def _run(root: Path, npm: str, *words: str) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoBundle(f"{said} did not run: {type(error).__name__}") from error
+        raise BundleUnavailable(
+            f"{said} did not run: {type(error).__name__}"
+        ) from error
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise NoBundle(f"{said} failed: {lines[0] if lines else done.returncode}")
+        raise BundleUnavailable(
+            f"{said} failed: {lines[0] if lines else done.returncode}"
+        )
 
 
 class BundleHook(BuildHookInterface[Any]):
@@ -91,15 +95,15 @@ class BundleHook(BuildHookInterface[Any]):
             return
         try:
             bundle(Path(self.root))
-        except NoBundle as reason:
-            if os.environ.get(ASKED) == "required":
+        except BundleUnavailable as reason:
+            if os.environ.get(REQUIRE_VARIABLE) == "required":
                 raise
-            self.app.display_warning(without(reason))
+            self.app.display_warning(describe_missing(reason))
             return
         build_data["artifacts"].append(f"/{BUILT}/*")
 
 
-def without(reason: NoBundle) -> str:
+def describe_missing(reason: BundleUnavailable) -> str:
     """Describe in one line a build without the bundle."""
     return (
         f"answerable: built without the bundle of the web page ({reason}); "
@@ -111,7 +115,7 @@ def main() -> int:
     """Bundle, for `make ui`."""
     try:
         bundle(Path(__file__).parent.parent)
-    except NoBundle as reason:
+    except BundleUnavailable as reason:
         print(f"error: no bundle ({reason}, expected npm and its registry)")
         return 1
     return 0

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from answerable.federation.strict_json import base64url
+from answerable.federation.strict_json import encode_base64url
 
 NAMES: Sequence[x509.GeneralName] = (
     x509.DNSName("localhost"),
@@ -39,7 +39,7 @@ class Issued:
 
     @property
     def thumbprint(self) -> str:
-        return base64url(hashlib.sha256(self.der).digest())
+        return encode_base64url(hashlib.sha256(self.der).digest())
 
 
 class Authority:

@@ -51,16 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     # AgentDojo's and its libraries' own.
     warnings.simplefilter("ignore")
-    facts = machine_facts.facts(ROOT, SEED)
+    facts = machine_facts.collect_facts(ROOT, SEED)
     version = importlib.metadata.version("agentdojo")
     facts["AgentDojo"] = f"{version}, suites {VERSION}"
     sections = [section for part in parts for section in PARTS[part].sections()]
-    facts["load after"] = machine_facts.load()
+    facts["load after"] = machine_facts.load_average()
     for section in sections:
-        sys.stdout.write("\n" + report.plain(section) + "\n")
+        sys.stdout.write("\n" + report.render_plain(section) + "\n")
     if options.page:
         before = PAGE.read_text("utf-8") if PAGE.exists() else ""
-        PAGE.write_text(report.text(facts, sections, TITLES, before), encoding="utf-8")
+        PAGE.write_text(
+            report.render_page(facts, sections, TITLES, before), encoding="utf-8"
+        )
     return 0
 
 

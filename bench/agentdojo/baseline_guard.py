@@ -8,36 +8,44 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from answerable.baseline.judgement import judge
-from answerable.baseline.learning import cold, learn
-from answerable.baseline.profile_index import Held
-from answerable.baseline.request_values import requested
-from answerable.baseline.run_fold import fold
+from answerable.baseline.judgement import judge_call
+from answerable.baseline.learning import build_profile, cold_profile
+from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.request_values import extract_values
+from answerable.baseline.run_fold import fold_into_state
 from answerable.baseline.window import Window
 from answerable.model.baseline import (
-    Profile,
-    Stance,
-    Subject,
-    Terms,
+    BaselineProfile,
+    BaselineSubject,
+    LearningParameters,
+    Strictness,
 )
-from answerable.model.behaviour import Asked, Observation, Table, ToolFacts
-from answerable.model.behaviour import Run as Lived
-from answerable.model.decision import Effect
+from answerable.model.behaviour import AgentRun as Lived
+from answerable.model.behaviour import (
+    CallObservation,
+    ReferenceTable,
+    RequestedValues,
+    ToolFacts,
+)
+from answerable.model.decision import DecisionEffect
 from answerable.model.provenance import WrittenBy
-from bench.agentdojo.scenario import Answer, Call, Run, Turn
-from bench.agentdojo.training_data import Lesson
+from bench.agentdojo.scenario import ExecutedCall, GuardAnswer, HonestRun, ScriptedCall
+from bench.agentdojo.training_data import TrainingData
 
 _SECOND = 10**9
 _HOUR = 3_600 * _SECOND
 _RARE, _OFTEN, _MANY = 7 * _HOUR, 3 * _HOUR, 280  # 280 runs fit into the window
-_BETWEEN = 20 * _SECOND  # calls of a run
-_BEGIN = 1_790_000_000 * _SECOND
+_RUN_INTERVAL = 20 * _SECOND  # calls of a run
+_FIRST_RUN = 1_790_000_000 * _SECOND
 _PERSONS = 4
-_ANSWER = {Effect.ALLOW: Answer.ALLOW, Effect.ASK: Answer.ASK}
+_EFFECTS = {
+    DecisionEffect.ALLOW: GuardAnswer.ALLOW,
+    DecisionEffect.ASK: GuardAnswer.ASK,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class BaselineConfig:
     """One configuration of the baseline guard.
 
     Attributes:
@@ -49,18 +57,18 @@ class Way:
         reads_open: Whether the owner lets a read go on that would be asked for.
     """
 
-    stance: Stance = field(default_factory=Stance)
+    stance: Strictness = field(default_factory=Strictness)
     tables: frozenset[str] = frozenset()
     attested: bool = False
     firm: int = 0
     reads_open: bool = False
 
-    def terms(self) -> Terms:
+    def learning_terms(self) -> LearningParameters:
         """Return the learning thresholds."""
         if not self.firm:
-            return Terms(untrusted=self.stance.untrusted)
+            return LearningParameters(untrusted=self.stance.untrusted)
         firm = self.firm
-        return Terms(
+        return LearningParameters(
             untrusted=self.stance.untrusted,
             min_runs=firm,
             min_days=firm,
@@ -68,11 +76,11 @@ class Way:
         )
 
 
-def subject(suite: str) -> Subject:
-    return Subject(f"identity:{suite}", f"agent:{suite}", suite)
+def baseline_subject(suite: str) -> BaselineSubject:
+    return BaselineSubject(f"identity:{suite}", f"agent:{suite}", suite)
 
 
-def facts_of(lesson: Lesson) -> dict[str, ToolFacts]:
+def build_tool_facts(lesson: TrainingData) -> dict[str, ToolFacts]:
     """Convert the operator's declarations to tool facts."""
     word = lesson.word
     return {
@@ -87,7 +95,9 @@ def facts_of(lesson: Lesson) -> dict[str, ToolFacts]:
     }
 
 
-def tables_of(lesson: Lesson, kinds: Iterable[str]) -> tuple[Table, ...]:
+def build_tables(
+    lesson: TrainingData, kinds: Iterable[str]
+) -> tuple[ReferenceTable, ...]:
     """Return the owner tables, one per kind of argument."""
     found = []
     for kind in sorted(kinds):
@@ -100,11 +110,11 @@ def tables_of(lesson: Lesson, kinds: Iterable[str]) -> tuple[Table, ...]:
         )
         values = lesson.tables.get(kind, frozenset())
         if sinks and values:
-            found.append(Table(f"{kind}s", values, sinks, WrittenBy.PERSON))
+            found.append(ReferenceTable(f"{kind}s", values, sinks, WrittenBy.PERSON))
     return tuple(found)
 
 
-class Ours:
+class BaselineGuard:
     """Guard with a learned profile.
 
     Args:
@@ -112,34 +122,34 @@ class Ours:
         way: How it holds an agent to that.
     """
 
-    def __init__(self, lesson: Lesson, way: Way) -> None:
+    def __init__(self, lesson: TrainingData, way: BaselineConfig) -> None:
         self.suite = lesson.suite
         self.way = way
-        self.facts = facts_of(lesson)
-        self.tables = tables_of(lesson, way.tables)
+        self.facts = build_tool_facts(lesson)
+        self.tables = build_tables(lesson, way.tables)
         # Runs come further apart than what counts together, at every hour of the week.
         self.apart = _RARE if len(lesson.runs) <= _MANY else _OFTEN
-        self.now = _BEGIN
+        self.now = _FIRST_RUN
         self.window = Window(self.facts, self.tables)
-        self.profile = self._learned(lesson)
-        self.held = Held.of(self.profile)
+        self.profile = self._learn_profile(lesson)
+        self.held = ProfileIndex.build(self.profile)
 
-    def _learned(self, lesson: Lesson) -> Profile:
-        whose = subject(lesson.suite)
-        terms = self.way.terms()
-        lived = [self.lived(number, run) for number, run in enumerate(lesson.runs)]
-        profile = cold(whose)
+    def _learn_profile(self, lesson: TrainingData) -> BaselineProfile:
+        whose = baseline_subject(lesson.suite)
+        terms = self.way.learning_terms()
+        lived = [self.record_run(number, run) for number, run in enumerate(lesson.runs)]
+        profile = cold_profile(whose)
         if lived:
-            profile = learn(fold({}, lived), whose, terms, self.now)
+            profile = build_profile(fold_into_state({}, lived), whose, terms, self.now)
         return msgspec.structs.replace(profile, stance=self.way.stance)
 
-    def lived(self, number: int, run: Run) -> Lived:
+    def record_run(self, number: int, run: HonestRun) -> Lived:
         """Record a run as a mediator of its tools would."""
-        watch = self.watch(run.request if self.way.attested else None, None)
+        watch = self.start_run(run.request if self.way.attested else None, None)
         for turn in run.turns:
-            watch.look(turn.call)
-            watch.saw(turn)
-        whose = subject(self.suite)
+            watch.observe_call(turn.call)
+            watch.record_turn(turn)
+        whose = baseline_subject(self.suite)
         return Lived(
             id=watch.run,
             agent=whose.agent,
@@ -150,36 +160,40 @@ class Ours:
             calls=tuple(watch.done),
         )
 
-    def watch(self, request: str | None, claimed: str | None) -> "_Watching":
+    def start_run(self, request: str | None, claimed: str | None) -> "_BaselineWatch":
         self.now += self.apart
-        watch = _Watching(self, f"run-{self.now}", self.now)
-        watch.begin(request, claimed)
+        watch = _BaselineWatch(self, f"run-{self.now}", self.now)
+        watch.start_run(request, claimed)
         return watch
 
 
-class _Watching:
+class _BaselineWatch:
     """Mediator view of one run, and of those that it was split into."""
 
-    def __init__(self, guard: Ours, run: str, started: int) -> None:
+    def __init__(self, guard: BaselineGuard, run: str, started: int) -> None:
         self.guard, self.run, self.started = guard, run, started
         self.at = started
         self.window = guard.window
-        self.done: list[Observation] = []
-        self._call: Observation | None = None
+        self.done: list[CallObservation] = []
+        self._call: CallObservation | None = None
         self._parts = itertools.count(1)
         self._ids = itertools.count(1)
 
-    def begin(self, request: str | None, claimed: str | None) -> None:
+    def start_run(self, request: str | None, claimed: str | None) -> None:
         """Start with an attested request, or with the host's claim of one."""
         asked = None
         if request is not None:
-            asked = Asked(frozenset(requested(request)), WrittenBy.PERSON)
+            asked = RequestedValues(
+                frozenset(extract_values(request)), WrittenBy.PERSON
+            )
         elif claimed is not None:
-            asked = Asked(frozenset(requested(claimed)), WrittenBy.SELF_REPORTED)
+            asked = RequestedValues(
+                frozenset(extract_values(claimed)), WrittenBy.SELF_REPORTED
+            )
         self.window.begin(self.run, self.at, asked)
 
-    def look(self, call: Call) -> Observation:
-        self.at += _BETWEEN
+    def observe_call(self, call: ScriptedCall) -> CallObservation:
+        self.at += _RUN_INTERVAL
         name = f"{self.run}/{next(self._ids):04d}"
         evidence = hashlib.sha256(name.encode()).hexdigest()
         tool = f"{self.guard.suite}/{call.tool}"
@@ -187,22 +201,26 @@ class _Watching:
         self._call = self.window.observe(self.run, evidence, self.at, tool, arguments)
         return self._call
 
-    def judge(self, call: Call) -> Answer:
-        seen = self.look(call)
+    def judge(self, call: ScriptedCall) -> GuardAnswer:
+        seen = self.observe_call(call)
         progress = self.window.progress(self.run, self.at)
-        self.last = judge(self.guard.held, seen, progress)
+        self.last = judge_call(self.guard.held, seen, progress)
         if self.guard.way.reads_open and not seen.is_write:
-            return Answer.DENY if self.last.effect is Effect.DENY else Answer.ALLOW
-        return _ANSWER.get(self.last.effect, Answer.DENY)
+            return (
+                GuardAnswer.DENY
+                if self.last.effect is DecisionEffect.DENY
+                else GuardAnswer.ALLOW
+            )
+        return _EFFECTS.get(self.last.effect, GuardAnswer.DENY)
 
-    def saw(self, turn: Turn) -> None:
+    def record_turn(self, turn: ExecutedCall) -> None:
         if self._call is None:
             raise RuntimeError("a call came back that nobody looked at")
         arguments = dict(turn.call.arguments)
-        done = self.window.returned(self.run, self._call, arguments, turn.answer)
+        done = self.window.add_result(self.run, self._call, arguments, turn.answer)
         self.done.append(done)
         self._call = None
 
-    def split(self) -> None:
+    def start_next_run(self) -> None:
         self.run = f"{self.run}-{next(self._parts)}"
-        self.begin(None, None)
+        self.start_run(None, None)

@@ -3,14 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 from bench.agentdojo.attackers import ATTACKERS, PLAIN
-from bench.agentdojo.baseline_configs import ATTESTED, BLIND, WAYS
-from bench.agentdojo.baseline_guard import Ours, Way
-from bench.agentdojo.episode import End
-from bench.agentdojo.regimes import Ends, Trial, held
-from bench.agentdojo.report import Section
-from bench.agentdojo.result_shares import by_attacker, disturbed, goal, harm, note
-from bench.agentdojo.share_statistics import percent
-from bench.agentdojo.suites import DEVELOPED, Stage, stages
+from bench.agentdojo.baseline_configs import ATTESTED, BASELINE_CONFIGS, PROMPT_BLIND
+from bench.agentdojo.baseline_guard import BaselineConfig, BaselineGuard
+from bench.agentdojo.episode import EpisodeResult
+from bench.agentdojo.regimes import GuardTrial, TrialResults, run_trial
+from bench.agentdojo.report import ReportSection
+from bench.agentdojo.result_shares import (
+    disturbed_share,
+    goal_share,
+    harm_by_attacker,
+    harm_share,
+    print_progress,
+)
+from bench.agentdojo.share_statistics import format_percent
+from bench.agentdojo.suites import DEVELOPED, AgentDojoSuite, load_suites
 
 TITLES = (
     "The frontier",
@@ -21,48 +27,65 @@ TITLES = (
     "Utility under attack",
 )
 _HIDING = ATTACKERS[1]
-LEADING = {"prompt-blind": BLIND, "attested request": ATTESTED}
+LEADING = {"prompt-blind": PROMPT_BLIND, "attested request": ATTESTED}
 
 
-def trial(name: str, way: Way, **more: object) -> Trial:
+def build_trial(name: str, way: BaselineConfig, **more: object) -> GuardTrial:
     """Build the trial of one configuration."""
-    return Trial(name, lambda lesson: Ours(lesson, way), way.attested, **more)  # type: ignore[arg-type]
+    return GuardTrial(
+        name, lambda lesson: BaselineGuard(lesson, way), way.attested, **more
+    )  # type: ignore[arg-type]
 
 
-def sections() -> Iterator[Section]:
+def run_frontier() -> Iterator[ReportSection]:
     """Run every configuration, and the leading ones with every attacker."""
-    developed = list(stages(DEVELOPED))
-    yield from _frontier(developed)
+    developed = list(load_suites(DEVELOPED))
+    yield from _frontier_section(developed)
     everyone = {
-        view: held(
-            trial(view, way, attackers=ATTACKERS, served=True), "known shape", developed
+        view: run_trial(
+            build_trial(view, way, attackers=ATTACKERS, served=True),
+            "known shape",
+            developed,
         )
         for view, way in LEADING.items()
     }
-    yield Section(
+    yield ReportSection(
         TITLES[2],
         "Known shape; learned, with the owner's tables.",
         ("view", "measure", *(attacker.name for attacker in ATTACKERS)),
-        [row for view, ends in everyone.items() for row in _each(view, ends)],
+        [
+            row
+            for view, ends in everyone.items()
+            for row in _attacker_section(view, ends)
+        ],
     )
-    yield _elsewhere(developed)
-    yield _suites(everyone)
-    yield _utility(everyone)
+    yield _other_suites_section(developed)
+    yield _suite_section(everyone)
+    yield _utility_section(everyone)
 
 
-def _frontier(developed: Sequence[Stage]) -> Iterator[Section]:
+def _frontier_section(developed: Sequence[AgentDojoSuite]) -> Iterator[ReportSection]:
     rows, through = [], []
-    for view, ways in WAYS.items():
+    for view, ways in BASELINE_CONFIGS.items():
         for name, way in ways.items():
             attackers = (PLAIN, _HIDING)
-            ends = held(trial(name, way, attackers=attackers), "known shape", developed)
+            ends = run_trial(
+                build_trial(name, way, attackers=attackers), "known shape", developed
+            )
             plain, hiding = (ends.attacked[one.name] for one in attackers)
-            denied = sum(end.denied for end in ends.benign) / len(ends.benign)
-            cells = (disturbed(ends.benign), percent(denied), harm(plain), goal(plain))
-            more = (harm(hiding), goal(hiding))
-            rows.append(note((view, name, *map(str, (*cells, *more)))))
-            through += [(view, name, _left(plain), _left(hiding))]
-    yield Section(
+            denied = sum(end.is_denied for end in ends.benign) / len(ends.benign)
+            cells = (
+                disturbed_share(ends.benign),
+                format_percent(denied),
+                harm_share(plain),
+                goal_share(plain),
+            )
+            more = (harm_share(hiding), goal_share(hiding))
+            rows.append(print_progress((view, name, *map(str, (*cells, *more)))))
+            through += [
+                (view, name, _remaining_attacks(plain), _remaining_attacks(hiding))
+            ]
+    yield ReportSection(
         TITLES[0],
         "Known shape. Each row is a way to hold the same agent to the same lessons: "
         "the less is asked and refused of honest runs, the more goes through. Of "
@@ -74,7 +97,7 @@ def _frontier(developed: Sequence[Stage]) -> Iterator[Section]:
         ),
         rows,
     )
-    yield Section(
+    yield ReportSection(
         TITLES[1],
         "The injected goals of which some call went through, and in how many runs.",
         ("view", "held to", "plain", "literal-hiding"),
@@ -82,30 +105,39 @@ def _frontier(developed: Sequence[Stage]) -> Iterator[Section]:
     )
 
 
-def _left(ends: Sequence[End]) -> str:
+def _remaining_attacks(ends: Sequence[EpisodeResult]) -> str:
     counts: dict[str, int] = {}
     for end in ends:
-        if end.harmed:
+        if end.is_harmed:
             name = f"{end.suite} {str(end.goal).rpartition('_')[2]}"
             counts[name] = counts.get(name, 0) + 1
     return ", ".join(f"{name}: {count}" for name, count in counts.items()) or "nothing"
 
 
-def _each(view: str, ends: Ends) -> Iterator[Sequence[str]]:
-    goals = (goal(ends.attacked[one.name]) for one in ATTACKERS)
-    yield note((view, "some harm", *by_attacker(ends)))
-    yield note((view, "goal reached", *(percent(share.share) for share in goals)))
+def _attacker_section(view: str, ends: TrialResults) -> Iterator[Sequence[str]]:
+    goals = (goal_share(ends.attacked[one.name]) for one in ATTACKERS)
+    yield print_progress((view, "some harm", *harm_by_attacker(ends)))
+    yield print_progress(
+        (view, "goal reached", *(format_percent(share.share) for share in goals))
+    )
 
 
-def _elsewhere(developed: Sequence[Stage]) -> Section:
+def _other_suites_section(developed: Sequence[AgentDojoSuite]) -> ReportSection:
     rows = []
     for view, way in LEADING.items():
         for regime in ("held-out", "cold"):
-            ends = held(trial(view, way, attackers=(PLAIN, _HIDING)), regime, developed)
+            ends = run_trial(
+                build_trial(view, way, attackers=(PLAIN, _HIDING)), regime, developed
+            )
             plain, hiding = ends.attacked[PLAIN.name], ends.attacked[_HIDING.name]
-            cells = (disturbed(ends.benign), harm(plain), goal(plain), harm(hiding))
-            rows.append(note((view, regime, *map(str, cells))))
-    return Section(
+            cells = (
+                disturbed_share(ends.benign),
+                harm_share(plain),
+                goal_share(plain),
+                harm_share(hiding),
+            )
+            rows.append(print_progress((view, regime, *map(str, cells))))
+    return ReportSection(
         TITLES[3],
         "Held-out: without the task at hand. Cold: nothing learned, origins alone.",
         (
@@ -116,17 +148,17 @@ def _elsewhere(developed: Sequence[Stage]) -> Section:
     )
 
 
-def _suites(everyone: dict[str, Ends]) -> Section:
+def _suite_section(everyone: dict[str, TrialResults]) -> ReportSection:
     rows = []
     for view, ends in everyone.items():
         for suite in DEVELOPED:
             benign = [end for end in ends.benign if end.suite == suite]
-            cells = [disturbed(benign)]
+            cells = [disturbed_share(benign)]
             for attacker in (PLAIN, _HIDING):
                 here = [e for e in ends.attacked[attacker.name] if e.suite == suite]
-                cells += [harm(here), goal(here)]
-            rows.append(note((view, suite, *map(str, cells))))
-    return Section(
+                cells += [harm_share(here), goal_share(here)]
+            rows.append(print_progress((view, suite, *map(str, cells))))
+    return ReportSection(
         TITLES[4],
         "Known shape; learned, with the owner's tables.",
         (
@@ -137,18 +169,24 @@ def _suites(everyone: dict[str, Ends]) -> Section:
     )
 
 
-def _utility(everyone: dict[str, Ends]) -> Section:
+def _utility_section(everyone: dict[str, TrialResults]) -> ReportSection:
     rows = []
     for view, ends in everyone.items():
         plain = ends.attacked[PLAIN.name]
-        ran = sum(not end.disturbed for end in plain) / len(plain)
+        ran = sum(not end.is_disturbed for end in plain) / len(plain)
         served = sum(end.served is True for end in plain) / len(plain)
-        honest = sum(not end.disturbed for end in ends.benign) / len(ends.benign)
+        honest = sum(not end.is_disturbed for end in ends.benign) / len(ends.benign)
         free = sum(end.served is True for end in ends.benign) / len(ends.benign)
-        kept = percent(served / free if free else 0.0)
-        cells = (percent(honest), percent(ran), percent(free), percent(served), kept)
-        rows.append(note((view, *cells)))
-    return Section(
+        kept = format_percent(served / free if free else 0.0)
+        cells = (
+            format_percent(honest),
+            format_percent(ran),
+            format_percent(free),
+            format_percent(served),
+            kept,
+        )
+        rows.append(print_progress((view, *cells)))
+    return ReportSection(
         TITLES[5],
         "The plain attacker; known shape. All calls of the person's task went through, "
         "and the person was served by AgentDojo's check, which wants the environment "

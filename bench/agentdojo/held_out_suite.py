@@ -3,29 +3,36 @@
 from collections.abc import Iterator
 
 from bench.agentdojo.attackers import ATTACKERS, PLAIN
-from bench.agentdojo.frontier import LEADING, trial
-from bench.agentdojo.regimes import held
-from bench.agentdojo.report import Section
-from bench.agentdojo.result_shares import disturbed, goal, harm, note
-from bench.agentdojo.suites import KEPT_BACK, stage
+from bench.agentdojo.frontier import LEADING, build_trial
+from bench.agentdojo.regimes import run_trial
+from bench.agentdojo.report import ReportSection
+from bench.agentdojo.result_shares import (
+    disturbed_share,
+    goal_share,
+    harm_share,
+    print_progress,
+)
+from bench.agentdojo.suites import KEPT_BACK, load_suite
 
 TITLES = ("Travel, once",)
 _HIDING = ATTACKERS[1]
 
 
-def sections() -> Iterator[Section]:
+def run_held_out() -> Iterator[ReportSection]:
     """Run the held-out suite in the leading configurations."""
-    kept = [stage(KEPT_BACK)]
+    kept = [load_suite(KEPT_BACK)]
     rows = []
     for view, way in LEADING.items():
         for regime in ("known shape", "held-out"):
-            ends = held(trial(view, way, attackers=(PLAIN, _HIDING)), regime, kept)
+            ends = run_trial(
+                build_trial(view, way, attackers=(PLAIN, _HIDING)), regime, kept
+            )
             plain, hiding = ends.attacked[PLAIN.name], ends.attacked[_HIDING.name]
-            cells = (disturbed(ends.benign), harm(plain), goal(plain))
-            more = (harm(hiding), goal(hiding))
-            rows.append(note((view, regime, *map(str, (*cells, *more)))))
-    users, goals = len(kept[0].users), len(kept[0].injections)
-    yield Section(
+            cells = (disturbed_share(ends.benign), harm_share(plain), goal_share(plain))
+            more = (harm_share(hiding), goal_share(hiding))
+            rows.append(print_progress((view, regime, *map(str, (*cells, *more)))))
+    users, goals = len(kept[0].user_tasks), len(kept[0].injection_tasks)
+    yield ReportSection(
         TITLES[0],
         f"{users} tasks and {users * goals} attacked runs. Neither the room nor the "
         "operator's word nor the owner's tables were changed once it had been played; "

@@ -10,22 +10,27 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bench.agentdojo.suites import Stage
+from bench.agentdojo.suites import AgentDojoSuite
 
-Listed = tuple[frozenset[str], frozenset[str]]  # typed values, and names
+TableValues = tuple[frozenset[str], frozenset[str]]  # typed values, and names
 _NONE: frozenset[str] = frozenset()
 _SITE = re.compile(r"\bwww\.[A-Za-z0-9.-]+\.[a-z]+(?:/[A-Za-z0-9_-]+)?")
 
 
-def directory(stage: Stage) -> Mapping[str, Listed]:
+def build_owner_tables(stage: AgentDojoSuite) -> Mapping[str, TableValues]:
     """Return the owner tables of a suite's agent, by kind."""
-    task = next(iter(stage.users))
-    environment = stage.world(task, {}).document()
-    known = {"banking": _bank, "slack": _team, "travel": _trip, "workspace": _office}
+    task = next(iter(stage.user_tasks))
+    environment = stage.build_environment(task, {}).document()
+    known = {
+        "banking": _banking_tables,
+        "slack": _slack_tables,
+        "travel": _travel_tables,
+        "workspace": _workspace_tables,
+    }
     return known[stage.name](environment, stage)
 
 
-def _bank(environment: Any, _: Stage) -> Mapping[str, Listed]:
+def _banking_tables(environment: Any, _: AgentDojoSuite) -> Mapping[str, TableValues]:
     account = environment["bank_account"]
     paid = {
         one["recipient"]
@@ -35,9 +40,9 @@ def _bank(environment: Any, _: Stage) -> Mapping[str, Listed]:
     return {"payee": (frozenset(paid - {"me"}), frozenset({"Spotify", "Apple"}))}
 
 
-def _team(environment: Any, stage: Stage) -> Mapping[str, Listed]:
+def _slack_tables(environment: Any, stage: AgentDojoSuite) -> Mapping[str, TableValues]:
     slack = environment["slack"]
-    asked = " ".join(stage.honest(task).request for task in stage.users)
+    asked = " ".join(stage.honest_run(task).request for task in stage.user_tasks)
     return {
         "member": (_NONE, frozenset(slack["users"])),
         "channel": (_NONE, frozenset(slack["channels"])),
@@ -45,13 +50,13 @@ def _team(environment: Any, stage: Stage) -> Mapping[str, Listed]:
     }
 
 
-def _trip(environment: Any, _: Stage) -> Mapping[str, Listed]:
+def _travel_tables(environment: Any, _: AgentDojoSuite) -> Mapping[str, TableValues]:
     met = environment["calendar"]["events"]
     people = {one for event in met.values() for one in event["participants"]}
     return {"email": (frozenset(people), _NONE)}
 
 
-def _office(environment: Any, _: Stage) -> Mapping[str, Listed]:
+def _workspace_tables(environment: Any, _: AgentDojoSuite) -> Mapping[str, TableValues]:
     met, drive = environment["calendar"]["events"], environment["cloud_drive"]["files"]
     contacts = environment["inbox"]["contact_list"]
     people = {one["email"] for one in contacts}

@@ -4,58 +4,72 @@ import random
 from collections.abc import Iterator, Sequence
 
 from bench.agentdojo.attackers import PLAIN
-from bench.agentdojo.baseline_configs import WAYS
-from bench.agentdojo.baseline_guard import Ours
-from bench.agentdojo.episode import attacked
-from bench.agentdojo.regimes import known, lesson, practised
-from bench.agentdojo.report import Section
-from bench.agentdojo.result_shares import SEED, harm, note
-from bench.agentdojo.scenario import Run, Turn
+from bench.agentdojo.baseline_configs import BASELINE_CONFIGS
+from bench.agentdojo.baseline_guard import BaselineGuard
+from bench.agentdojo.episode import play_attacked
+from bench.agentdojo.regimes import (
+    attacker_knowledge,
+    build_training_data,
+    practice_runs,
+)
+from bench.agentdojo.report import ReportSection
+from bench.agentdojo.result_shares import SEED, harm_share, print_progress
+from bench.agentdojo.scenario import ExecutedCall, HonestRun
 from bench.agentdojo.simple_guards import NoGuard
-from bench.agentdojo.suites import DEVELOPED, Stage, stages
+from bench.agentdojo.suites import DEVELOPED, AgentDojoSuite, load_suites
 
 TITLES = ("Poisoned lessons",)
-POISONED = 0.05
+POISONED_SHARES = 0.05
 
 
-def sections() -> Iterator[Section]:
+def run_poisoning() -> Iterator[ReportSection]:
     """Measure poisoning."""
-    yield _poison(list(stages(DEVELOPED)))
+    yield _poisoning_section(list(load_suites(DEVELOPED)))
 
 
-class _Recorder(NoGuard):
+class _RecordingGuard(NoGuard):
     """Guard that allows and records everything."""
 
     def __init__(self) -> None:
-        self.turns: list[Turn] = []
+        self.turns: list[ExecutedCall] = []
 
-    def watch(self, request: str | None, claimed: str | None) -> "_Recorder":
+    def start_run(self, request: str | None, claimed: str | None) -> "_RecordingGuard":
         self.turns = []
         return self
 
-    def saw(self, turn: Turn) -> None:
+    def record_turn(self, turn: ExecutedCall) -> None:
         self.turns.append(turn)
 
 
-def poisoned(stage: Stage, runs: Sequence[Run], seed: int) -> list[Run]:
+def poison_runs(
+    stage: AgentDojoSuite, runs: Sequence[HonestRun], seed: int
+) -> list[HonestRun]:
     """Replace some runs by undetected attacked ones."""
-    pick, recorder = random.Random(f"{seed} {stage.name}"), _Recorder()
-    places = pick.sample(range(len(runs)), max(1, round(POISONED * len(runs))))
-    tasks, goals = sorted(stage.users), sorted(stage.injections)
+    pick, recorder = random.Random(f"{seed} {stage.name}"), _RecordingGuard()
+    places = pick.sample(range(len(runs)), max(1, round(POISONED_SHARES * len(runs))))
+    tasks, goals = sorted(stage.user_tasks), sorted(stage.injection_tasks)
     found = list(runs)
     for place in places:
         task, goal = pick.choice(tasks), pick.choice(goals)
-        attacked(stage, recorder, PLAIN, task, goal, known=known(stage), attested=False)
-        request = stage.users[task].PROMPT
-        found[place] = Run(stage.name, task, request, tuple(recorder.turns))
+        play_attacked(
+            stage,
+            recorder,
+            PLAIN,
+            task,
+            goal,
+            known=attacker_knowledge(stage),
+            attested=False,
+        )
+        request = stage.user_tasks[task].PROMPT
+        found[place] = HonestRun(stage.name, task, request, tuple(recorder.turns))
     return found
 
 
-def _poison(developed: Sequence[Stage]) -> Section:
+def _poisoning_section(developed: Sequence[AgentDojoSuite]) -> ReportSection:
     rows = []
     held = [
         (view, name, way)
-        for view, ways in WAYS.items()
+        for view, ways in BASELINE_CONFIGS.items()
         for name, way in ways.items()
         if name in ("learned, owner's tables", "strict, tables")
     ]
@@ -63,20 +77,20 @@ def _poison(developed: Sequence[Stage]) -> Section:
         for seed in (None, SEED):
             ends = []
             for stage in developed:
-                runs = practised(stage)
-                taught = runs if seed is None else poisoned(stage, runs, seed)
-                guard = Ours(lesson(stage, taught), way)
+                runs = practice_runs(stage)
+                taught = runs if seed is None else poison_runs(stage, runs, seed)
+                guard = BaselineGuard(build_training_data(stage, taught), way)
                 ends += [
-                    attacked(
+                    play_attacked(
                         stage, guard, PLAIN, task, goal,
-                        known=known(stage), attested=way.attested,
+                        known=attacker_knowledge(stage), attested=way.attested,
                     )
-                    for task in stage.users
-                    for goal in stage.injections
+                    for task in stage.user_tasks
+                    for goal in stage.injection_tasks
                 ]  # fmt: skip
             what = "honest runs" if seed is None else "5 % attacked runs among them"
-            rows.append(note((view, name, what, str(harm(ends)))))
-    return Section(
+            rows.append(print_progress((view, name, what, str(harm_share(ends)))))
+    return ReportSection(
         TITLES[0],
         "Known shape, the plain attacker, with the very goals that were in the lessons.",
         ("view", "held to", "learned from", "some harm"),

@@ -4,20 +4,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from bench.agentdojo.attackers import PLAIN, Attacker, Known
-from bench.agentdojo.episode import End, attacked, honest
-from bench.agentdojo.owner_tables import directory
-from bench.agentdojo.scenario import Guard, Run
-from bench.agentdojo.suites import Stage
-from bench.agentdojo.task_variants import renamed, variant
-from bench.agentdojo.tool_declarations import WORDS
-from bench.agentdojo.training_data import Learner, Lesson
+from bench.agentdojo.attackers import PLAIN, AttackerKnowledge, AttackStrategy
+from bench.agentdojo.episode import EpisodeResult, play_attacked, play_honest
+from bench.agentdojo.owner_tables import build_owner_tables
+from bench.agentdojo.scenario import HonestRun, ToolGuard
+from bench.agentdojo.suites import AgentDojoSuite
+from bench.agentdojo.task_variants import vary_directory, vary_run
+from bench.agentdojo.tool_declarations import DECLARATIONS
+from bench.agentdojo.training_data import Learner, TrainingData
 
 VARIANTS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class GuardTrial:
     """A guard configuration with its attackers.
 
     Attributes:
@@ -31,78 +31,87 @@ class Trial:
     name: str
     learner: Learner
     attested: bool = False
-    attackers: Sequence[Attacker] = (PLAIN,)
+    attackers: Sequence[AttackStrategy] = (PLAIN,)
     served: bool = False
 
 
 @cache
-def changed(stage: Stage, task: str, number: int) -> Run:
+def varied_run(stage: AgentDojoSuite, task: str, number: int) -> HonestRun:
     """Return the honest run of a task with other values."""
-    return variant(stage.honest(task), number)
+    return vary_run(stage.honest_run(task), number)
 
 
-def practised(stage: Stage, without: str = "") -> list[Run]:
+def practice_runs(stage: AgentDojoSuite, without: str = "") -> list[HonestRun]:
     """Return honest runs with other values than the test, without one task."""
-    tasks = [task for task in stage.users if task != without]
+    tasks = [task for task in stage.user_tasks if task != without]
     return [
-        changed(stage, task, number)
+        varied_run(stage, task, number)
         for number in range(1, VARIANTS + 1)
         for task in tasks
     ]
 
 
-Regime = Callable[[Stage, str], list[Run]]
+Regime = Callable[[AgentDojoSuite, str], list[HonestRun]]
 REGIMES: dict[str, Regime] = {
-    "known shape": lambda stage, _task: practised(stage),
-    "held-out": practised,
+    "known shape": lambda stage, _task: practice_runs(stage),
+    "held-out": practice_runs,
     "cold": lambda _stage, _task: [],
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class TrialResults:
     """Results of one trial: honest episodes, and attacked ones by attacker."""
 
-    benign: Sequence[End]
-    attacked: dict[str, Sequence[End]]
+    benign: Sequence[EpisodeResult]
+    attacked: dict[str, Sequence[EpisodeResult]]
 
 
-def held(
-    trial: Trial,
+def run_trial(
+    trial: GuardTrial,
     regime: str,
-    stages: Sequence[Stage],
+    stages: Sequence[AgentDojoSuite],
     goals: Sequence[str] | None = None,
-) -> Ends:
+) -> TrialResults:
     """Run every task of the suites, and every goal on every task."""
-    benign: list[End] = []
-    hostile: dict[str, list[End]] = {a.name: [] for a in trial.attackers}
+    benign: list[EpisodeResult] = []
+    hostile: dict[str, list[EpisodeResult]] = {a.name: [] for a in trial.attackers}
     for stage in stages:
-        for task, guard in _guards(trial.learner, regime, stage):
-            benign.append(honest(stage, guard, task, attested=trial.attested))
+        for task, guard in _guards_by_task(trial.learner, regime, stage):
+            benign.append(play_honest(stage, guard, task, attested=trial.attested))
             for attacker in trial.attackers:
-                hostile[attacker.name] += _on(
+                hostile[attacker.name] += _play_task(
                     stage, guard, trial, attacker, task, goals
                 )
-    return Ends(benign, dict(hostile))
+    return TrialResults(benign, dict(hostile))
 
 
-def known(stage: Stage) -> Known:
+def attacker_knowledge(stage: AgentDojoSuite) -> AttackerKnowledge:
     """Return an attacker's knowledge of a suite's agent."""
-    return Known(WORDS[stage.name], [stage.honest(task) for task in stage.users])
+    return AttackerKnowledge(
+        DECLARATIONS[stage.name], [stage.honest_run(task) for task in stage.user_tasks]
+    )
 
 
-def _guards(learner: Learner, regime: str, stage: Stage) -> Iterator[tuple[str, Guard]]:
+def _guards_by_task(
+    learner: Learner, regime: str, stage: AgentDojoSuite
+) -> Iterator[tuple[str, ToolGuard]]:
     """Yield each task with its trained guard."""
     if regime == "held-out":
-        for task in stage.users:
-            yield task, learner(lesson(stage, REGIMES[regime](stage, task)))
+        for task in stage.user_tasks:
+            yield (
+                task,
+                learner(build_training_data(stage, REGIMES[regime](stage, task))),
+            )
     else:
-        guard = learner(lesson(stage, REGIMES[regime](stage, "")))
-        for task in stage.users:
+        guard = learner(build_training_data(stage, REGIMES[regime](stage, "")))
+        for task in stage.user_tasks:
             yield task, guard
 
 
-def lesson(stage: Stage, runs: Sequence[Run], numbers: int = VARIANTS) -> Lesson:
+def build_training_data(
+    stage: AgentDojoSuite, runs: Sequence[HonestRun], numbers: int = VARIANTS
+) -> TrainingData:
     """Combine runs, tool declarations and owner tables.
 
     Args:
@@ -111,36 +120,40 @@ def lesson(stage: Stage, runs: Sequence[Run], numbers: int = VARIANTS) -> Lesson
         numbers: How many variants there are, beside what the suite says itself.
     """
     tools = frozenset(stage.runtime.functions)
-    word = WORDS[stage.name]
-    return Lesson(stage.name, runs, word, tools, tables(stage, numbers))
+    word = DECLARATIONS[stage.name]
+    return TrainingData(
+        stage.name, runs, word, tools, owner_tables_by_day(stage, numbers)
+    )
 
 
 @cache
-def tables(stage: Stage, numbers: int) -> Mapping[str, frozenset[str]]:
+def owner_tables_by_day(
+    stage: AgentDojoSuite, numbers: int
+) -> Mapping[str, frozenset[str]]:
     """Return the owner tables of every training day and of today."""
     found = {}
-    for kind, (values, names) in directory(stage).items():
-        every = (renamed(values, names, number) for number in range(numbers + 1))
+    for kind, (values, names) in build_owner_tables(stage).items():
+        every = (vary_directory(values, names, number) for number in range(numbers + 1))
         found[kind] = frozenset().union(*every)
     return found
 
 
-def _on(
-    stage: Stage,
-    guard: Guard,
-    trial: Trial,
-    attacker: Attacker,
+def _play_task(
+    stage: AgentDojoSuite,
+    guard: ToolGuard,
+    trial: GuardTrial,
+    attacker: AttackStrategy,
     task: str,
     goals: Sequence[str] | None,
-) -> Iterator[End]:
-    for goal in stage.injections if goals is None else goals:
-        yield attacked(
+) -> Iterator[EpisodeResult]:
+    for goal in stage.injection_tasks if goals is None else goals:
+        yield play_attacked(
             stage,
             guard,
             attacker,
             task,
             goal,
-            known=known(stage),
+            known=attacker_knowledge(stage),
             attested=trial.attested,
             served=trial.served,
         )

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_OF_A_RUN = ("date", "revision", "load before", "load after")
-_HOW = """\
+_RUN_MARKER = ("date", "revision", "load before", "load after")
+_INTRODUCTION = """\
 ## How
 
 - `make agentdojo` plays everything and prints it; `make agentdojo ARGS=--page` writes
@@ -67,7 +67,7 @@ _HOW = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """One table of the page.
 
     Attributes:
@@ -83,13 +83,13 @@ class Section:
     rows: Sequence[Sequence[str]]
 
 
-def markdown(section: Section) -> str:
+def render_markdown(section: ReportSection) -> str:
     """Render a section's table as Markdown."""
     lines = [section.head, ["---", *("--:" for _ in section.head[1:])], *section.rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def plain(section: Section) -> str:
+def render_plain(section: ReportSection) -> str:
     """Render a section for a terminal."""
     rows = [list(section.head), *(list(row) for row in section.rows)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(section.head))]
@@ -100,9 +100,9 @@ def plain(section: Section) -> str:
     return f"{section.title}\n" + "\n".join(line.rstrip() for line in lines)
 
 
-def text(
+def render_page(
     facts: Mapping[str, str],
-    sections: Sequence[Section],
+    sections: Sequence[ReportSection],
     titles: Sequence[str],
     before: str,
 ) -> str:
@@ -118,12 +118,12 @@ def text(
         f"Measured on {facts['date']} at revision {facts['revision']}; load "
         f"{facts['load before']} before, {facts['load after']} after."
     )
-    new = {section.title: _section(section, run) for section in sections}
-    kept = (new.get(title) or _kept(title, before) for title in titles)
+    new = {section.title: _render_section(section, run) for section in sections}
+    kept = (new.get(title) or _previous_section(title, before) for title in titles)
     about = "\n".join(
         f"| {name} | {value} |"
         for name, value in facts.items()
-        if name not in _OF_A_RUN
+        if name not in _RUN_MARKER
     )
     whole = "\n\n".join(section for section in kept if section)
     return (
@@ -131,15 +131,20 @@ def text(
         "Written by `make agentdojo`; do not edit. A fully compromised agent, scripted, "
         "against rules that stand before its tools; see [how](#how) and the "
         "[limits](#limits).\n\n"
-        f"| measured with | |\n|---|---|\n{about}\n\n{whole}\n\n{_HOW}"
+        f"| measured with | |\n|---|---|\n{about}\n\n{whole}\n\n{_INTRODUCTION}"
     )
 
 
-def _kept(title: str, before: str) -> str:
+def _previous_section(title: str, before: str) -> str:
     _, found, rest = before.partition(f"\n## {title}\n")
     return (f"## {title}\n" + rest.partition("\n## ")[0]).strip() if found else ""
 
 
-def _section(section: Section, run: str) -> str:
-    blocks = [f"## {section.title}", run, section.about.strip(), markdown(section)]
+def _render_section(section: ReportSection, run: str) -> str:
+    blocks = [
+        f"## {section.title}",
+        run,
+        section.about.strip(),
+        render_markdown(section),
+    ]
     return "\n\n".join(block for block in blocks if block)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ScriptedCall:
     """One tool call of an agent.
 
     Attributes:
@@ -20,7 +20,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ExecutedCall:
     """An executed call with its JSON result.
 
     Attributes:
@@ -29,13 +29,13 @@ class Turn:
         failed: Whether it failed, and so changed nothing.
     """
 
-    call: Call
+    call: ScriptedCall
     answer: object
     failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class HonestRun:
     """The run of an honest agent for one task.
 
     Attributes:
@@ -48,10 +48,10 @@ class Run:
     suite: str
     task: str
     request: str
-    turns: tuple[Turn, ...]
+    turns: tuple[ExecutedCall, ...]
 
 
-class Answer(StrEnum):
+class GuardAnswer(StrEnum):
     """Answer of a guard to a call; only `allow` executes it."""
 
     ALLOW = "allow"
@@ -59,22 +59,22 @@ class Answer(StrEnum):
     DENY = "deny"
 
 
-class Watch(Protocol):
+class RunWatch(Protocol):
     """Guard state of one run."""
 
-    def judge(self, call: Call) -> Answer: ...
+    def judge(self, call: ScriptedCall) -> GuardAnswer: ...
 
-    def saw(self, turn: Turn) -> None:
+    def record_turn(self, turn: ExecutedCall) -> None:
         """Record an executed call."""
 
-    def split(self) -> None:
+    def start_next_run(self) -> None:
         """Record that the agent ended this run and began another."""
 
 
-class Guard(Protocol):
+class ToolGuard(Protocol):
     """Guard between an agent and its tools."""
 
-    def watch(self, request: str | None, claimed: str | None) -> Watch:
+    def start_run(self, request: str | None, claimed: str | None) -> RunWatch:
         """Begin a run.
 
         Args:
@@ -85,20 +85,20 @@ class Guard(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class JsonLeaf:
     """Scalar of a JSON value with its path: `[].sender`."""
 
     path: str
     value: object
 
 
-def leaves(value: object, path: str = "") -> Iterator[Leaf]:
+def iterate_leaves(value: object, path: str = "") -> Iterator[JsonLeaf]:
     """Iterate over the leaves of a JSON value; list elements share one path."""
     if isinstance(value, Mapping):
         for name, member in value.items():
-            yield from leaves(member, f"{path}.{name}" if path else str(name))
+            yield from iterate_leaves(member, f"{path}.{name}" if path else str(name))
     elif isinstance(value, list | tuple):
         for member in value:
-            yield from leaves(member, f"{path}[]")
+            yield from iterate_leaves(member, f"{path}[]")
     else:
-        yield Leaf(path, value)
+        yield JsonLeaf(path, value)

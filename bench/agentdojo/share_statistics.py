@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-DRAWS = 2_000
+BOOTSTRAP_DRAWS = 2_000
 _Z = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ShareEstimate:
     """A share with its 95 % interval."""
 
     hits: int
@@ -29,10 +29,10 @@ class Share:
     def __str__(self) -> str:
         if not self.of:
             return "none"
-        return f"{percent(self.share)} ({percent(self.low)} to {percent(self.high)})"
+        return f"{format_percent(self.share)} ({format_percent(self.low)} to {format_percent(self.high)})"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Format a share in percent: two digits below 2 %, one above, none at the ends."""
     value = 100 * share
     if value in (0, 100):
@@ -40,7 +40,7 @@ def percent(share: float) -> str:
     return f"{value:.2f} %" if value < 2 else f"{value:.1f} %"
 
 
-def clustered(hits: Iterable[tuple[str, bool]], seed: int) -> Share:
+def clustered_share(hits: Iterable[tuple[str, bool]], seed: int) -> ShareEstimate:
     """Estimate a share from hits with their cluster keys."""
     clusters: dict[str, list[bool]] = defaultdict(list)
     for cluster, hit in hits:
@@ -50,22 +50,29 @@ def clustered(hits: Iterable[tuple[str, bool]], seed: int) -> Share:
     if total in (0, of):
         # Draws from clusters that agree agree; so many of them bound what may be.
         unseen = 1 - 0.05 ** (1 / len(counts)) if counts else 1.0
-        return Share(total, of, *((0.0, unseen) if total == 0 else (1 - unseen, 1.0)))
+        return ShareEstimate(
+            total, of, *((0.0, unseen) if total == 0 else (1 - unseen, 1.0))
+        )
     pick = random.Random(seed)
-    shares = sorted(_drawn(pick, counts) for _ in range(DRAWS))
-    return Share(total, of, shares[int(0.025 * DRAWS)], shares[int(0.975 * DRAWS) - 1])
+    shares = sorted(_bootstrap_draw(pick, counts) for _ in range(BOOTSTRAP_DRAWS))
+    return ShareEstimate(
+        total,
+        of,
+        shares[int(0.025 * BOOTSTRAP_DRAWS)],
+        shares[int(0.975 * BOOTSTRAP_DRAWS) - 1],
+    )
 
 
-def _drawn(pick: random.Random, counts: Sequence[tuple[int, int]]) -> float:
+def _bootstrap_draw(pick: random.Random, counts: Sequence[tuple[int, int]]) -> float:
     drawn = pick.choices(counts, k=len(counts))
     return sum(hit for hit, _ in drawn) / sum(size for _, size in drawn)
 
 
-def wilson(hits: int, of: int) -> Share:
+def wilson_share(hits: int, of: int) -> ShareEstimate:
     """Estimate a share of independent samples, with Wilson's interval."""
     if not of:
-        return Share(0, 0, 0.0, 1.0)
+        return ShareEstimate(0, 0, 0.0, 1.0)
     p, square = hits / of, _Z * _Z / of
     middle = (p + square / 2) / (1 + square)
     half = _Z / (1 + square) * ((p * (1 - p) / of + square / (4 * of)) ** 0.5)
-    return Share(hits, of, max(0.0, middle - half), min(1.0, middle + half))
+    return ShareEstimate(hits, of, max(0.0, middle - half), min(1.0, middle + half))

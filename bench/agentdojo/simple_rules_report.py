@@ -3,28 +3,38 @@
 from collections.abc import Iterator
 
 from bench.agentdojo.attackers import ATTACKERS, PLAIN
-from bench.agentdojo.regimes import REGIMES, Trial, held
-from bench.agentdojo.report import Section
-from bench.agentdojo.result_shares import by_attacker, disturbed, goal, harm, note
-from bench.agentdojo.simple_guards import RIVALS, trained
-from bench.agentdojo.suites import DEVELOPED, stages
+from bench.agentdojo.regimes import REGIMES, GuardTrial, run_trial
+from bench.agentdojo.report import ReportSection
+from bench.agentdojo.result_shares import (
+    disturbed_share,
+    goal_share,
+    harm_by_attacker,
+    harm_share,
+    print_progress,
+)
+from bench.agentdojo.simple_guards import SIMPLE_GUARDS, train_guard
+from bench.agentdojo.suites import DEVELOPED, load_suites
 
 TITLES = ("Simple rules", "Simple rules, by attacker")
 
 
-def sections() -> Iterator[Section]:
+def run_simple_guards() -> Iterator[ReportSection]:
     """Run the simple guards in every regime, and with every attacker."""
-    developed = list(stages(DEVELOPED))
-    tasks = sum(len(one.users) for one in developed)
-    attacks = sum(len(one.users) * len(one.injections) for one in developed)
+    developed = list(load_suites(DEVELOPED))
+    tasks = sum(len(one.user_tasks) for one in developed)
+    attacks = sum(len(one.user_tasks) * len(one.injection_tasks) for one in developed)
     rows = []
-    for name, rule in RIVALS.items():
+    for name, rule in SIMPLE_GUARDS.items():
         for regime in REGIMES:
-            found = held(Trial(name, trained(rule)), regime, developed)
+            found = run_trial(GuardTrial(name, train_guard(rule)), regime, developed)
             plain = found.attacked[PLAIN.name]
-            cells = (disturbed(found.benign), harm(plain), goal(plain))
-            rows.append(note((name, regime, *(str(cell) for cell in cells))))
-    yield Section(
+            cells = (
+                disturbed_share(found.benign),
+                harm_share(plain),
+                goal_share(plain),
+            )
+            rows.append(print_progress((name, regime, *(str(cell) for cell in cells))))
+    yield ReportSection(
         TITLES[0],
         f"{tasks} tasks and {attacks} attacked runs of {', '.join(DEVELOPED)} in each "
         "regime; the plain attacker. No rule sees a request, and the last two learn "
@@ -32,13 +42,15 @@ def sections() -> Iterator[Section]:
         ("rule", "regime", "honest runs disturbed", "some harm", "goal reached"),
         rows,
     )
-    yield Section(
+    yield ReportSection(
         TITLES[1],
         "Known shape, some harm.",
         ("rule", *(attacker.name for attacker in ATTACKERS)),
         [
-            note((name, *by_attacker(held(trial, "known shape", developed))))
-            for name, rule in RIVALS.items()
-            for trial in (Trial(name, trained(rule), attackers=ATTACKERS),)
+            print_progress(
+                (name, *harm_by_attacker(run_trial(trial, "known shape", developed)))
+            )
+            for name, rule in SIMPLE_GUARDS.items()
+            for trial in (GuardTrial(name, train_guard(rule), attackers=ATTACKERS),)
         ],
     )

@@ -8,11 +8,11 @@ knows an injection.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.agentdojo.scenario import Call, Leaf, leaves
+from bench.agentdojo.scenario import JsonLeaf, ScriptedCall, iterate_leaves
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class ToolDeclarations:
     """Declarations for one suite.
 
     Attributes:
@@ -31,20 +31,20 @@ class Word:
     trusted: Mapping[str, tuple[str, ...]]
     summed: Mapping[str, str]
 
-    def sinks(self, call: Call) -> list[tuple[Leaf, str]]:
+    def sensitive_leaves(self, call: ScriptedCall) -> list[tuple[JsonLeaf, str]]:
         """Return the sensitive leaves of a call, each with its kind."""
         kinds = self.sensitive.get(call.tool, {})
         return [
             (leaf, kinds[leaf.path])
-            for leaf in leaves(dict(call.arguments))
+            for leaf in iterate_leaves(dict(call.arguments))
             if leaf.path in kinds and leaf.value not in (None, "")
         ]
 
-    def acts(self, call: Call) -> bool:
+    def is_harmful(self, call: ScriptedCall) -> bool:
         """Tell whether executing the call can do harm."""
         return call.tool in self.writes or call.tool in self.sensitive
 
-    def is_text(self, tool: str, path: str) -> bool:
+    def is_untrusted_text(self, tool: str, path: str) -> bool:
         """Tell whether an outsider may have written the value at this place."""
         return not any(
             path.startswith(held[:-1]) if held.endswith("*") else path == held
@@ -52,14 +52,14 @@ class Word:
         )
 
 
-def _members(*names: str) -> tuple[str, ...]:
+def _member_paths(*names: str) -> tuple[str, ...]:
     return tuple(f"[].{name}" for name in names)
 
 
 _PAYEE = {"recipient": "payee"}
-_PAYMENT = _members("id", "sender", "recipient", "amount", "date", "recurring")
+_PAYMENT = _member_paths("id", "sender", "recipient", "amount", "date", "recurring")
 
-BANKING = Word(
+BANKING = ToolDeclarations(
     writes=frozenset(
         {
             *("send_money", "schedule_transaction", "update_scheduled_transaction"),
@@ -82,7 +82,7 @@ BANKING = Word(
         ("send_money", "schedule_transaction", "update_scheduled_transaction"), "amount"
     ),
 )
-SLACK = Word(
+SLACK = ToolDeclarations(
     writes=frozenset(
         {
             *("add_user_to_channel", "send_direct_message", "send_channel_message"),
@@ -106,19 +106,20 @@ SLACK = Word(
     trusted={
         **dict.fromkeys(("get_channels", "get_users_in_channel"), ("[]",)),
         **dict.fromkeys(
-            ("read_channel_messages", "read_inbox"), _members("sender", "recipient")
+            ("read_channel_messages", "read_inbox"),
+            _member_paths("sender", "recipient"),
         ),
     },
     summed={},
 )
 _MAIL = (
-    *_members("id_", "sender", "recipients[]", "cc[]", "bcc[]", "status", "read"),
-    *_members("timestamp", "attachments[]"),
+    *_member_paths("id_", "sender", "recipients[]", "cc[]", "bcc[]", "status", "read"),
+    *_member_paths("timestamp", "attachments[]"),
 )
 _EVENT = ("id_", "start_time", "end_time", "participants[]", "all_day", "status")
 _FILE = ("id_", "owner", "last_modified", "size", "shared_with*")
 
-WORKSPACE = Word(
+WORKSPACE = ToolDeclarations(
     writes=frozenset(
         {
             *("send_email", "delete_email", "create_calendar_event"),
@@ -155,14 +156,15 @@ WORKSPACE = Word(
         ),
         **dict.fromkeys(
             ("search_contacts_by_name", "search_contacts_by_email"),
-            _members("email", "name"),
+            _member_paths("email", "name"),
         ),
         **dict.fromkeys(
-            ("search_calendar_events", "get_day_calendar_events"), _members(*_EVENT)
+            ("search_calendar_events", "get_day_calendar_events"),
+            _member_paths(*_EVENT),
         ),
         **dict.fromkeys(
             ("search_files_by_filename", "list_files", "search_files"),
-            _members(*_FILE),
+            _member_paths(*_FILE),
         ),
         **dict.fromkeys(("create_file", "get_file_by_id", "append_to_file"), _FILE),
         "create_calendar_event": _EVENT,
@@ -171,7 +173,7 @@ WORKSPACE = Word(
     summed={},
 )
 # Written from the names of its tools alone, before any of its runs was played.
-TRAVEL = Word(
+TRAVEL = ToolDeclarations(
     writes=frozenset(
         {
             *("create_calendar_event", "cancel_calendar_event", "send_email"),
@@ -203,13 +205,14 @@ TRAVEL = Word(
             ("*",),
         ),
         **dict.fromkeys(
-            ("search_calendar_events", "get_day_calendar_events"), _members(*_EVENT)
+            ("search_calendar_events", "get_day_calendar_events"),
+            _member_paths(*_EVENT),
         ),
         "create_calendar_event": _EVENT,
     },
     summed={},
 )
-WORDS = {
+DECLARATIONS = {
     "banking": BANKING,
     "slack": SLACK,
     "travel": TRAVEL,

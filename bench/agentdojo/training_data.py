@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.agentdojo.scenario import Guard, Run
-from bench.agentdojo.tool_declarations import Word
+from bench.agentdojo.scenario import HonestRun, ToolGuard
+from bench.agentdojo.tool_declarations import ToolDeclarations
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingData:
     """Training data and the operator's declarations.
 
     Attributes:
@@ -20,10 +20,10 @@ class Lesson:
     """
 
     suite: str
-    runs: Sequence[Run]
-    word: Word
+    runs: Sequence[HonestRun]
+    word: ToolDeclarations
     tools: frozenset[str] = frozenset()
     tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-Learner = Callable[[Lesson], Guard]
+Learner = Callable[[TrainingData], ToolGuard]

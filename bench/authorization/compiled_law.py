@@ -11,15 +11,15 @@ import msgspec
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from answerable.authorization.cedar.loader import read_rules
-from answerable.authorization.decision import NOTHING_STANDS, decide
+from answerable.authorization.cedar.loader import load_rules
+from answerable.authorization.decision import EMPTY_STATE, decide
 from answerable.authorization.decision_table import compile_table
-from answerable.connectors.config.parse.policy_files import named_by
+from answerable.connectors.config.parse.policy_files import list_known_names
 from answerable.model.cedar_policy import CedarFile
 from answerable.model.config import Config
-from answerable.model.decision import Effect, Request
+from answerable.model.decision import AuthorizationRequest, DecisionEffect
 from answerable.model.ids import AgentId
-from bench.figures import Figure, Goal, at_most
+from bench.figures import BenchFigure, FigureGoal, at_most
 from tests.authorization.cedar.policy_strategies import policies, requests
 from tests.authorization.config_strategies import agent, config, server
 from tests.reference.authorization import decision as spec
@@ -30,41 +30,41 @@ ASKED = 4  # calls for each block
 SEED = 20261127
 NAMES, SERVERS = ("ana", "ben", "cam"), ("files", "mail")
 
-Block = tuple[list[str], list[Request]]
+PolicyBlock = tuple[list[str], list[AuthorizationRequest]]
 
 
-def figures(*, quick: bool, command: str) -> Iterator[Figure]:
+def run_law(*, quick: bool, command: str) -> Iterator[BenchFigure]:
     """Decide both ways on calls for every block of one set."""
     blocks = (QUICK if quick else POLICIES) // 5
-    drawn = _drawn(blocks)
+    drawn = _draw_requests(blocks)
     texts = [
-        _of_block(text, number)
+        _block_text(text, number)
         for number, (own, _) in enumerate(drawn)
         for text in own
-        if _is_about_somebody(text)
+        if _names_own_entity(text)
     ]
-    file = _config(len(drawn))
+    file = _build_config(len(drawn))
     given_file = CedarFile("a.cedar", "\n".join(texts).encode())
-    rules = read_rules([given_file], named_by(file)).rules
+    rules = load_rules([given_file], list_known_names(file)).rules
     table = compile_table(file, rules)
     wrong = 0
-    seen = dict.fromkeys(Effect, 0)
+    seen = dict.fromkeys(DecisionEffect, 0)
     for number, (_, asked) in enumerate(drawn):
         for each in asked:
-            request = _request(each, number)
-            decision = decide(table, NOTHING_STANDS, request)
+            request = _block_request(each, number)
+            decision = decide(table, EMPTY_STATE, request)
             seen[decision.effect] += 1
             wrong += decision != spec.decide(file, frozenset(), request, rules)
     calls = sum(seen.values())
     words = ", ".join(f"{count} {effect}" for effect, count in seen.items())
     what = f"decided otherwise than plain Cedar, of {calls:,} calls ({words})"
-    yield Figure(what, "", (wrong,), command, at_most(0, "none"))
-    goal = Goal(f">= {POLICIES:,}", lambda value: quick or value >= POLICIES)
-    yield Figure("policies in that set", "", (len(rules.rules),), command, goal)
+    yield BenchFigure(what, "", (wrong,), command, at_most(0, "none"))
+    goal = FigureGoal(f">= {POLICIES:,}", lambda value: quick or value >= POLICIES)
+    yield BenchFigure("policies in that set", "", (len(rules.rules),), command, goal)
 
 
-def _drawn(blocks: int) -> list[Block]:
-    found: list[Block] = []
+def _draw_requests(blocks: int) -> list[PolicyBlock]:
+    found: list[PolicyBlock] = []
 
     @seed(SEED)
     @settings(
@@ -78,7 +78,7 @@ def _drawn(blocks: int) -> list[Block]:
         st.lists(policies(), min_size=OF_A_BLOCK, max_size=OF_A_BLOCK),
         st.lists(requests(), min_size=ASKED, max_size=ASKED),
     )
-    def take(own: list[str], asked: list[Request]) -> None:
+    def take(own: list[str], asked: list[AuthorizationRequest]) -> None:
         found.append((own, asked))
 
     take()
@@ -86,13 +86,13 @@ def _drawn(blocks: int) -> list[Block]:
     return found
 
 
-def _is_about_somebody(text: str) -> bool:
+def _names_own_entity(text: str) -> bool:
     """Tell whether a policy's scope names an entity of its block."""
     head = text.partition(" when ")[0].partition(" unless ")[0]
     return any(f'{kind}::"' in head for kind in ("Agent", "Server", "Tool", "Resource"))
 
 
-def _of_block(text: str, number: int) -> str:
+def _block_text(text: str, number: int) -> str:
     for name in NAMES:
         text = text.replace(f"agent:declared/{name}", f"agent:declared/{name}{number}")
     for name in SERVERS:
@@ -101,7 +101,7 @@ def _of_block(text: str, number: int) -> str:
     return text
 
 
-def _request(request: Request, number: int) -> Request:
+def _block_request(request: AuthorizationRequest, number: int) -> AuthorizationRequest:
     return msgspec.structs.replace(
         request,
         agent=AgentId(f"{request.agent}{number}"),
@@ -110,7 +110,7 @@ def _request(request: Request, number: int) -> Request:
     )
 
 
-def _config(blocks: int) -> Config:
+def _build_config(blocks: int) -> Config:
     everywhere = range(blocks)
     return config(
         *(agent(f"{name}{number}") for name in NAMES for number in everywhere),

@@ -9,7 +9,7 @@ from bench.figures import Line
 COUNT, QUICK = 10_000, 500
 
 
-def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
+def measure_authorization(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     """Measure them all."""
     command = f"{command} --only enforce"
-    yield from reload.figures(folder, QUICK if quick else COUNT, command)
+    yield from reload.measure_reload(folder, QUICK if quick else COUNT, command)

@@ -1,20 +1,22 @@
 """Generated policy sets, with the arguments that each policy allows."""
 
-from answerable.model.decision import Layer
+from answerable.model.decision import DecisionLayer
 
 AGENTS, SERVERS = 500, 50
-KINDS = (Layer.TABLE, Layer.CONSTRAINT, Layer.CEDAR)
+KINDS = (DecisionLayer.TABLE, DecisionLayer.CONSTRAINT, DecisionLayer.CEDAR)
 
 _CONDITIONS = {
-    Layer.TABLE: "",
-    Layer.CONSTRAINT: " when {{ context.arguments.amount < {0} && "
+    DecisionLayer.TABLE: "",
+    DecisionLayer.CONSTRAINT: " when {{ context.arguments.amount < {0} && "
     'context.arguments.path like "/srv/{0}/*" }}',
-    Layer.CEDAR: " when {{ context.arguments.amount + 1 < {0} && "
+    DecisionLayer.CEDAR: " when {{ context.arguments.amount + 1 < {0} && "
     'context.arguments.path like "/srv/{0}/*" }}',
 }
 
 
-def policy(number: int, kind: Layer, edition: int = 0, agents: int = AGENTS) -> str:
+def build_policy(
+    number: int, kind: DecisionLayer, edition: int = 0, agents: int = AGENTS
+) -> str:
     """Build one policy for one agent and one tool; editions differ only in text."""
     conditions = _CONDITIONS[kind].format(number + 10)
     return (
@@ -26,6 +28,6 @@ def policy(number: int, kind: Layer, edition: int = 0, agents: int = AGENTS) -> 
     )
 
 
-def arguments(number: int) -> dict[str, object]:
+def allowed_arguments(number: int) -> dict[str, object]:
     """Return arguments that the policy of that number allows."""
     return {"amount": number, "path": f"/srv/{number + 10}/a", "note": "to file"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.authorization import policy_sets
-from bench.figures import Figure, at_most
+from bench.figures import BenchFigure, at_most
 from bench.gateway import process_usage
 from tests.gateway.serve.running_gateway import (
     Serving,
@@ -30,7 +30,7 @@ _MEMORY = at_most(120, "<= 120 MiB")
 
 
 @dataclass(frozen=True, slots=True)
-class Reloaded:
+class ReloadSample:
     """One reload: its seconds, and the calls during it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Reloaded:
     slowest: float
 
 
-def settings(port: int) -> dict[str, Any]:
+def build_settings(port: int) -> dict[str, Any]:
     """Write the configuration: one agent, and all servers of the set."""
     given = configuration(port, policy=["a.cedar"])
     given["servers"] |= {
@@ -59,71 +59,74 @@ def settings(port: int) -> dict[str, Any]:
     return given
 
 
-def figures(folder: Path, count: int, command: str) -> Iterator[Figure]:
+def measure_reload(folder: Path, count: int, command: str) -> Iterator[BenchFigure]:
     """Reload with few changes and with only changes, under load."""
     folder = folder / "enforce"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "a.cedar"
-    file.write_text(_set(count, lambda _: 0))
-    with backend() as behind, serving(folder, settings(behind.server_port)) as served:
+    file.write_text(_policy_set(count, lambda _: 0))
+    with (
+        backend() as behind,
+        serving(folder, build_settings(behind.server_port)) as served,
+    ):
         (worker,) = served.workers()
-        _use_all(served, count)
-        few: list[Reloaded] = []
+        _call_every_tool(served, count)
+        few: list[ReloadSample] = []
         for edition in range(1, ROUNDS + 1):
-            file.write_text(_set(count, partial(_few, edition)))
-            few.append(_reloaded(served, count))
-        file.write_text(_set(count, lambda _: 99))
-        every = _reloaded(served, count)
-        _use_all(served, count)
-        memory = process_usage.peak(worker)
+            file.write_text(_policy_set(count, partial(_policy_edition, edition)))
+            few.append(_measure_reload(served, count))
+        file.write_text(_policy_set(count, lambda _: 99))
+        every = _measure_reload(served, count)
+        _call_every_tool(served, count)
+        memory = process_usage.peak_memory(worker)
     what = f"reload of {count:,} slices, signal to answer"
-    yield Figure(
+    yield BenchFigure(
         f"{what}, 1 % changed", "s", tuple(each.taken for each in few), command, _TAKEN
     )
-    yield Figure(f"{what}, all changed", "s", (every.taken,), command, _TAKEN)
+    yield BenchFigure(f"{what}, all changed", "s", (every.taken,), command, _TAKEN)
     runs = [*few, every]
     for words, some in (("1 %", few), ("all", [every])):
         what = f"processor time of the supervisor and what it starts, {words} changed"
-        yield Figure(what, "s", tuple(each.cpu for each in some), command)
+        yield BenchFigure(what, "s", tuple(each.cpu for each in some), command)
     lost = sum(each.lost for each in runs)
     answered = sum(each.answered for each in runs)
     what = f"calls lost or refused by these reloads, of {answered:,}"
-    yield Figure(what, "", (lost,), command, _NONE)
+    yield BenchFigure(what, "", (lost,), command, _NONE)
     slowest = tuple(each.slowest * 1000 for each in runs)
-    yield Figure("slowest call during a reload", "ms", slowest, command)
+    yield BenchFigure("slowest call during a reload", "ms", slowest, command)
     what = f"peak memory of the worker with {count:,} slices"
-    yield Figure(what, "MiB", (memory,), command, _MEMORY)
+    yield BenchFigure(what, "MiB", (memory,), command, _MEMORY)
 
 
-def _few(edition: int, number: int) -> int:
+def _policy_edition(edition: int, number: int) -> int:
     return edition if number % 100 == 0 else 0
 
 
-def _set(count: int, edition: Callable[[int], int]) -> str:
+def _policy_set(count: int, edition: Callable[[int], int]) -> str:
     return "".join(
-        policy_sets.policy(
+        policy_sets.build_policy(
             number, policy_sets.KINDS[number % 3], edition(number), agents=1
         )
         for number in range(count)
     )
 
 
-def _ask(connection: http.client.HTTPConnection, number: int) -> bool:
+def _call_tool(connection: http.client.HTTPConnection, number: int) -> bool:
     """Call the tool of a policy; return whether it was allowed."""
-    given = policy_sets.arguments(number)
+    given = policy_sets.allowed_arguments(number)
     where = f"s{number % policy_sets.SERVERS}"
     answer = call(connection, f"t{number}", "a0", given, server=where)
     return isinstance(answer, dict) and "result" in answer
 
 
-def _use_all(served: Serving, count: int) -> None:
+def _call_every_tool(served: Serving, count: int) -> None:
     connection = http.client.HTTPConnection(served.gateway, timeout=30)
     for number in range(count):
-        assert _ask(connection, number), number
+        assert _call_tool(connection, number), number
     connection.close()
 
 
-def _reload(served: Serving) -> None:
+def _reload_and_wait(served: Serving) -> None:
     """Reload, and wait without a deadline."""
     count = sum(line["event"] == "config.taken" for line in served.log)
     served.process.send_signal(signal.SIGHUP)
@@ -133,7 +136,7 @@ def _reload(served: Serving) -> None:
         time.sleep(0.01)
 
 
-def _reloaded(served: Serving, count: int) -> Reloaded:
+def _measure_reload(served: Serving, count: int) -> ReloadSample:
     """Reload while calls are made, and a little longer."""
     done = threading.Event()
     walls: list[float] = []
@@ -145,7 +148,7 @@ def _reloaded(served: Serving, count: int) -> Reloaded:
         while not done.is_set():
             began = time.perf_counter()
             try:
-                passed = _ask(connection, number % count)
+                passed = _call_tool(connection, number % count)
             except OSError:
                 passed = False
             lost[caller] += not passed
@@ -159,13 +162,13 @@ def _reloaded(served: Serving, count: int) -> Reloaded:
     time.sleep(0.2)
     began, before = (
         time.perf_counter(),
-        process_usage.cpu_with_ended(served.process.pid),
+        process_usage.cpu_seconds_with_children(served.process.pid),
     )
-    _reload(served)
+    _reload_and_wait(served)
     taken = time.perf_counter() - began
-    cpu = process_usage.cpu_with_ended(served.process.pid) - before
+    cpu = process_usage.cpu_seconds_with_children(served.process.pid) - before
     time.sleep(0.2)
     done.set()
     for thread in threads:
         thread.join()
-    return Reloaded(taken, cpu, len(walls), sum(lost), max(walls))
+    return ReloadSample(taken, cpu, len(walls), sum(lost), max(walls))

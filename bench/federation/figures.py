@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.federation import load, machine_pauses, rivals, token_service
-from bench.figures import Figure, Goal, Line, Remark, at_least, at_most
+from bench.figures import BenchFigure, BenchRemark, FigureGoal, Line, at_least, at_most
 from bench.gateway import process_usage
 
 ROUNDS = 5
@@ -27,7 +27,7 @@ _SLOW = at_most(10, "<= 10 ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ExchangeKind:
     """A kind of exchange.
 
     Attributes:
@@ -41,14 +41,16 @@ class Kind:
 
     name: str
     bound: bool
-    rate: Goal
-    cpu: Goal
+    rate: FigureGoal
+    cpu: FigureGoal
     half: float
 
 
 KINDS = (
-    Kind("plain", False, at_least(2_500, ">= 2,500"), at_most(400, "<= 400 us"), 1_250),
-    Kind(
+    ExchangeKind(
+        "plain", False, at_least(2_500, ">= 2,500"), at_most(400, "<= 400 us"), 1_250
+    ),
+    ExchangeKind(
         *("DPoP-bound", True, at_least(1_800, ">= 1,800")),
         *(at_most(555, "<= 555 us"), 900),
     ),
@@ -57,7 +59,7 @@ _HALF = {kind: kind.half for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ExchangeSample:
     """One round.
 
     Attributes:
@@ -69,50 +71,54 @@ class Sample:
     cpu: float
 
 
-def figures(
+def measure_exchanges(
     root: Path, folder: Path, rounds: int, count: int, command: str
 ) -> Iterator[Line]:
     """Measure both kinds and the rival service interleaved, then memory."""
     command = f"{command} --only federation"
     with ExitStack() as stack:
-        ours = stack.enter_context(token_service.service(folder / "federation"))
-        other = stack.enter_context(rivals.authgent(root, folder))
-        pinned = _pin(ours.pid)
+        ours = stack.enter_context(
+            token_service.run_token_service(folder / "federation")
+        )
+        other = stack.enter_context(rivals.run_authgent(root, folder))
+        pinned = _pin_cpu(ours.pid)
         for kind in KINDS:  # what is made at a first call is made now
-            _flat_out(ours, kind, QUICK, pinned)
-        taken: dict[str, list[Sample]] = {kind.name: [] for kind in KINDS}
+            _saturate(ours, kind, QUICK, pinned)
+        taken: dict[str, list[ExchangeSample]] = {kind.name: [] for kind in KINDS}
         theirs: list[tuple[float, float, float]] = []
         paused: list[tuple[float, float]] = []
         for _ in range(rounds):
             if pinned:
                 paused.append(
                     (
-                        machine_pauses.of_cores((SERVES, ASKS)),
-                        machine_pauses.of_disk(folder),
+                        machine_pauses.measure_cpu_pauses((SERVES, ASKS)),
+                        machine_pauses.measure_sync_pauses(folder),
                     )
                 )
             for kind in KINDS:
-                taken[kind.name].append(_sample(ours, kind, count, pinned))
+                taken[kind.name].append(_measure_round(ours, kind, count, pinned))
             if other is not None:
-                theirs.append(_of_other(other, pinned))
+                theirs.append(_measure_rival(other, pinned))
         time.sleep(REST)
-        halves = _asked(ours, _HALF, rounds, count, pinned)
-        reached = {kind: _reached(taken[kind.name]) / 2 for kind in KINDS}
-        beyond = _asked(ours, reached, rounds, count, pinned)
+        halves = _measure_rates(ours, _HALF, rounds, count, pinned)
+        reached = {kind: _best_rate(taken[kind.name]) / 2 for kind in KINDS}
+        beyond = _measure_rates(ours, reached, rounds, count, pinned)
         for kind in KINDS:
-            yield from _told(kind, taken[kind.name], command)
+            yield from _exchange_figures(kind, taken[kind.name], command)
             what = f"{kind.name} exchange: {{}} at half load"
-            yield from _told_of_walls(what, halves[kind], command, _SLOW)
+            yield from _latency_figures(what, halves[kind], command, _SLOW)
             what = f"{kind.name} exchange: {{}} at half of what was reached"
-            yield from _told_of_walls(what, beyond[kind], command)
+            yield from _latency_figures(what, beyond[kind], command)
         if paused:
-            yield from _told_of_machine(paused, command)
-        peak = process_usage.peak(ours.pid)
-        yield Figure("token service: peak memory", "MiB", (peak,), command, _MEMORY)
+            yield from _machine_remarks(paused, command)
+        peak = process_usage.peak_memory(ours.pid)
+        yield BenchFigure(
+            "token service: peak memory", "MiB", (peak,), command, _MEMORY
+        )
     if other is not None and theirs:
-        yield from _told_of(other.name, theirs, command)
-    yield from _without_disk(rounds, count, command)
-    yield Remark(
+        yield from _rival_figures(other.name, theirs, command)
+    yield from _measure_without_disk(rounds, count, command)
+    yield BenchRemark(
         f"{'One core for the service, another one for the load' if pinned else 'No core of its own for the service'}; "
         f"{CLIENTS} connections, {token_service.RULES} rules, SQLite, evidence on disk before "
         f"each answer; {rounds} rounds of {count:,} exchanges of each kind. Half load is "
@@ -123,7 +129,7 @@ def figures(
     )
 
 
-def _pin(pid: int) -> bool:
+def _pin_cpu(pid: int) -> bool:
     """Pin the service to one core, and leave another for the load."""
     if not {SERVES, ASKS} <= os.sched_getaffinity(0):
         return False
@@ -132,61 +138,75 @@ def _pin(pid: int) -> bool:
     return True
 
 
-def _flat_out(
-    ours: token_service.Service, kind: Kind, count: int, pinned: bool, rate: float = 0.0
-) -> load.Load:
+def _saturate(
+    ours: token_service.RunningTokenService,
+    kind: ExchangeKind,
+    count: int,
+    pinned: bool,
+    rate: float = 0.0,
+) -> load.TokenLoadResult:
     core = ASKS if pinned else -1
-    return load.run(
-        ours.order(bound=kind.bound, clients=CLIENTS, count=count, rate=rate, core=core)
+    return load.run_load(
+        ours.build_order(
+            bound=kind.bound, clients=CLIENTS, count=count, rate=rate, core=core
+        )
     )
 
 
-def _sample(
-    ours: token_service.Service, kind: Kind, count: int, pinned: bool
-) -> Sample:
-    before = process_usage.cpu((ours.pid,))
-    many = _flat_out(ours, kind, count, pinned)
-    cpu = (process_usage.cpu((ours.pid,)) - before) / many.calls
-    return Sample(many.calls / many.seconds, cpu)
+def _measure_round(
+    ours: token_service.RunningTokenService,
+    kind: ExchangeKind,
+    count: int,
+    pinned: bool,
+) -> ExchangeSample:
+    before = process_usage.cpu_seconds((ours.pid,))
+    many = _saturate(ours, kind, count, pinned)
+    cpu = (process_usage.cpu_seconds((ours.pid,)) - before) / many.calls
+    return ExchangeSample(many.calls / many.seconds, cpu)
 
 
-def _reached(samples: list[Sample]) -> float:
+def _best_rate(samples: list[ExchangeSample]) -> float:
     return statistics.median(each.rate for each in samples)
 
 
-def _asked(
-    ours: token_service.Service,
-    rates: Mapping[Kind, float],
+def _measure_rates(
+    ours: token_service.RunningTokenService,
+    rates: Mapping[ExchangeKind, float],
     rounds: int,
     count: int,
     pinned: bool,
-) -> dict[Kind, list[load.Load]]:
+) -> dict[ExchangeKind, list[load.TokenLoadResult]]:
     """Measure at these rates, interleaved."""
-    asked: dict[Kind, list[load.Load]] = {kind: [] for kind in rates}
+    asked: dict[ExchangeKind, list[load.TokenLoadResult]] = {kind: [] for kind in rates}
     for _ in range(rounds):
         for kind, rate in rates.items():
-            asked[kind].append(_flat_out(ours, kind, count // 2, pinned, rate))
+            asked[kind].append(_saturate(ours, kind, count // 2, pinned, rate))
     return asked
 
 
-def _told(kind: Kind, samples: list[Sample], command: str) -> Iterator[Figure]:
+def _exchange_figures(
+    kind: ExchangeKind, samples: list[ExchangeSample], command: str
+) -> Iterator[BenchFigure]:
     what = f"{kind.name} exchange"
     rates = tuple(each.rate for each in samples)
-    yield Figure(f"{what}s, one core", "/s", rates, command, kind.rate)
+    yield BenchFigure(f"{what}s, one core", "/s", rates, command, kind.rate)
     cpu = tuple(each.cpu * MICRO for each in samples)
-    yield Figure(f"{what}: CPU, all threads", "us", cpu, command, kind.cpu)
+    yield BenchFigure(f"{what}: CPU, all threads", "us", cpu, command, kind.cpu)
 
 
-def _told_of_walls(
-    what: str, asked: list[load.Load], command: str, goal: Goal | None = None
-) -> Iterator[Figure]:
+def _latency_figures(
+    what: str,
+    asked: list[load.TokenLoadResult],
+    command: str,
+    goal: FigureGoal | None = None,
+) -> Iterator[BenchFigure]:
     median = tuple(each.median * MILLI for each in asked)
-    yield Figure(what.format("p50"), "ms", median, command)
+    yield BenchFigure(what.format("p50"), "ms", median, command)
     slow = tuple(each.slow * MILLI for each in asked)
-    yield Figure(what.format("p99"), "ms", slow, command, goal)
+    yield BenchFigure(what.format("p99"), "ms", slow, command, goal)
 
 
-def _without_disk(rounds: int, count: int, command: str) -> Iterator[Line]:
+def _measure_without_disk(rounds: int, count: int, command: str) -> Iterator[Line]:
     """Measure half load again on a memory file system.
 
     Told beside the figures: what the service itself takes, and what its disk does.
@@ -195,50 +215,54 @@ def _without_disk(rounds: int, count: int, command: str) -> Iterator[Line]:
         return
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY))
-        ours = stack.enter_context(token_service.service(Path(folder) / "federation"))
-        pinned = _pin(ours.pid)
+        ours = stack.enter_context(
+            token_service.run_token_service(Path(folder) / "federation")
+        )
+        pinned = _pin_cpu(ours.pid)
         for kind in KINDS:
-            _flat_out(ours, kind, count, pinned)
-        halves = _asked(ours, _HALF, rounds, count, pinned)
+            _saturate(ours, kind, count, pinned)
+        halves = _measure_rates(ours, _HALF, rounds, count, pinned)
     for kind, asked in halves.items():
         what = f"{kind.name} exchange, no disk: {{}} at half load"
-        yield from _told_of_walls(what, asked, command)
-    yield Remark(
+        yield from _latency_figures(what, asked, command)
+    yield BenchRemark(
         f"No disk: the same with all of its state in {MEMORY}, where a sync waits for "
         "nothing; what is beyond these times is the disk's.",
         command,
     )
 
 
-def _told_of_machine(
+def _machine_remarks(
     paused: list[tuple[float, float]], command: str
-) -> Iterator[Figure]:
+) -> Iterator[BenchFigure]:
     cores, disk = (tuple(t * MILLI for t in each) for each in zip(*paused, strict=True))
     what = (
         f"the machine alone, longest pause of a core in {machine_pauses.SECONDS:.0f} s"
     )
-    yield Figure(what, "ms", cores, command)
+    yield BenchFigure(what, "ms", cores, command)
     what = f"the machine alone, slowest of {machine_pauses.SYNCS} syncs of a page"
-    yield Figure(what, "ms", disk, command)
+    yield BenchFigure(what, "ms", disk, command)
 
 
-def _of_other(other: rivals.Rival, pinned: bool) -> tuple[float, float, float]:
+def _measure_rival(
+    other: rivals.RivalService, pinned: bool
+) -> tuple[float, float, float]:
     """Give its rate, its processor seconds for each, and its median of one client."""
     core = ASKS if pinned else -1
-    before = process_usage.cpu((other.pid,))
-    many = load.run(other.order(CLIENTS, RIVAL, core))
-    cpu = (process_usage.cpu((other.pid,)) - before) / many.calls
+    before = process_usage.cpu_seconds((other.pid,))
+    many = load.run_load(other.build_order(CLIENTS, RIVAL, core))
+    cpu = (process_usage.cpu_seconds((other.pid,)) - before) / many.calls
     time.sleep(0.2)
-    alone = load.run(other.order(1, CLIENTS, core))
+    alone = load.run_load(other.build_order(1, CLIENTS, core))
     return many.calls / many.seconds, cpu, alone.median
 
 
-def _told_of(
+def _rival_figures(
     name: str, taken: list[tuple[float, float, float]], command: str
-) -> Iterator[Figure]:
+) -> Iterator[BenchFigure]:
     rates, cpu, alone = zip(*taken, strict=True)
-    yield Figure(f"{name}: exchanges", "/s", rates, command)
+    yield BenchFigure(f"{name}: exchanges", "/s", rates, command)
     spent = tuple(each * MICRO for each in cpu)
-    yield Figure(f"{name}: CPU of an exchange", "us", spent, command)
+    yield BenchFigure(f"{name}: CPU of an exchange", "us", spent, command)
     walls = tuple(each * MILLI for each in alone)
-    yield Figure(f"{name}: p50, one client", "ms", walls, command)
+    yield BenchFigure(f"{name}: p50, one client", "ms", walls, command)

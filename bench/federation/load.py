@@ -1,7 +1,7 @@
 """Load generator for token exchanges over keep-alive connections.
 
-Run as `python -m bench.federation.load`, with an `Order` as JSON on standard input; a
-`Load` is what it prints. A token is good once and so is a proof, so every request is
+Run as `python -m bench.federation.load`, with an `TokenLoadOrder` as JSON on standard input; a
+`TokenLoadResult` is what it prints. A token is good once and so is a proof, so every request is
 made of its own; all of them are signed before the first is sent.
 """
 
@@ -35,7 +35,7 @@ _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _LIFE = 900  # seconds of a subject token; a proof is good for 60 from when it is made
 
 
-class Order(msgspec.Struct, frozen=True):
+class TokenLoadOrder(msgspec.Struct, frozen=True):
     """Parameters of a load.
 
     Attributes:
@@ -69,7 +69,7 @@ class Order(msgspec.Struct, frozen=True):
     shown: dict[str, str] = {}
 
 
-class Load(msgspec.Struct, frozen=True):
+class TokenLoadResult(msgspec.Struct, frozen=True):
     """Result of a load.
 
     Attributes:
@@ -89,7 +89,7 @@ class Load(msgspec.Struct, frozen=True):
     example: str = ""
 
 
-def run(order: Order) -> Load:
+def run_load(order: TokenLoadOrder) -> TokenLoadResult:
     """Run the load in a process of its own.
 
     Raises:
@@ -101,7 +101,7 @@ def run(order: Order) -> Load:
     )
     if done.returncode:
         raise RuntimeError(done.stderr.decode("utf-8", "replace")[-500:])
-    load = msgspec.json.decode(done.stdout, type=Load)
+    load = msgspec.json.decode(done.stdout, type=TokenLoadResult)
     if load.failed or not load.calls:
         raise RuntimeError(f"{load.failed} of {load.calls} failed: {load.example}")
     return load
@@ -114,35 +114,37 @@ def _base64url(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _part(members: Mapping[str, object]) -> bytes:
+def _encode_segment(members: Mapping[str, object]) -> bytes:
     return _base64url(msgspec.json.encode(members))
 
 
-class _Key:
+class _SigningKey:
     """A key that signs tokens of one kind."""
 
     def __init__(
         self, private: ec.EllipticCurvePrivateKey, head: Mapping[str, object]
     ) -> None:
-        self._private, self._head = private, _part(head)
+        self._private, self._head = private, _encode_segment(head)
 
     def sign(self, payload: Mapping[str, object]) -> str:
-        signed = self._head + b"." + _part(payload)
+        signed = self._head + b"." + _encode_segment(payload)
         r, s = decode_dss_signature(self._private.sign(signed, _SHA256))
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
         return (signed + b"." + _base64url(signature)).decode()
 
 
-def _prover() -> _Key:
+def _client_key() -> _SigningKey:
     """Create a client's DPoP key (RFC 9449 4.2)."""
     private = ec.generate_private_key(ec.SECP256R1())
     point = private.public_key().public_numbers()
     x, y = (_base64url(n.to_bytes(32, "big")).decode() for n in (point.x, point.y))
     jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
-    return _Key(private, {"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})
+    return _SigningKey(private, {"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})
 
 
-def _spelled(order: Order, form: Mapping[str, str], fields: Mapping[str, str]) -> bytes:
+def _encode_request(
+    order: TokenLoadOrder, form: Mapping[str, str], fields: Mapping[str, str]
+) -> bytes:
     """Encode a request like a client library."""
     body = urlencode(form)
     lines = {
@@ -157,25 +159,27 @@ def _spelled(order: Order, form: Mapping[str, str], fields: Mapping[str, str]) -
     return f"POST /token HTTP/1.1\r\n{head}\r\n{body}".encode()
 
 
-def requests_of(order: Order) -> list[deque[bytes]]:
+def build_requests(order: TokenLoadOrder) -> list[deque[bytes]]:
     """Build all requests, by connection."""
     share = range(order.count // order.clients)
     if order.shown:
-        again = _spelled(order, order.shown, {})
+        again = _encode_request(order, order.shown, {})
         return [deque(again for _ in share) for _ in range(order.clients)]
     private = load_pem_private_key(order.key.encode(), None)
-    issuer = _Key(
+    issuer = _SigningKey(
         cast(ec.EllipticCurvePrivateKey, private),
         {"alg": "ES256", "typ": "JWT", "kid": order.kid},
     )
     made = []
     for _ in range(order.clients):
-        prover = _prover() if order.proofs else None
-        made.append(deque(_request(order, issuer, prover) for _ in share))
+        prover = _client_key() if order.proofs else None
+        made.append(deque(_build_request(order, issuer, prover) for _ in share))
     return made
 
 
-def _request(order: Order, issuer: _Key, prover: _Key | None) -> bytes:
+def _build_request(
+    order: TokenLoadOrder, issuer: _SigningKey, prover: _SigningKey | None
+) -> bytes:
     now = int(time.time())
     # About what a platform says of a job.
     subject = issuer.sign(
@@ -203,7 +207,7 @@ def _request(order: Order, issuer: _Key, prover: _Key | None) -> bytes:
         "scope": "read",
     }
     if prover is None:
-        return _spelled(order, form, {})
+        return _encode_request(order, form, {})
     proof = prover.sign(
         {
             "jti": secrets.token_hex(16),
@@ -212,16 +216,16 @@ def _request(order: Order, issuer: _Key, prover: _Key | None) -> bytes:
             "iat": now,
         }
     )
-    return _spelled(order, form, {"DPoP": proof})
+    return _encode_request(order, form, {"DPoP": proof})
 
 
 # Sending them.
 
 
-class _Client(asyncio.Protocol):
+class _TokenConnection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, caller: "_Caller", requests: deque[bytes]) -> None:
+    def __init__(self, caller: "_TokenLoad", requests: deque[bytes]) -> None:
         self._caller, self._requests = caller, requests
         self._due = self._began = 0.0
         self._answer = b""
@@ -230,11 +234,11 @@ class _Client(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._caller.gone(len(self._requests))
+        self._caller.on_closed(len(self._requests))
 
-    def begin(self, due: float) -> None:
+    def send_first(self, due: float) -> None:
         self._due = due
-        self._next()
+        self._send_next()
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of an answer."""
@@ -245,31 +249,31 @@ class _Client(asyncio.Protocol):
         length = head.lower().partition(_LENGTH)[2].partition(b"\r")[0]
         if len(body) < int(length):
             return
-        self._caller.answered(time.perf_counter() - self._began, data)
+        self._caller.record_answer(time.perf_counter() - self._began, data)
         self._answer = b""
         self._due += self._caller.pause
-        self._next()
+        self._send_next()
 
-    def _next(self) -> None:
+    def _send_next(self) -> None:
         now = time.perf_counter()
         if not self._requests:
             self._transport.close()
         elif self._due > now and self._caller.pause:
             # A timer is late by itself, which is nobody's waiting.
-            self._caller.loop.call_later(self._due - now, self._ask, 0.0)
+            self._caller.loop.call_later(self._due - now, self._send_request, 0.0)
         else:
-            self._ask(self._due if self._caller.pause else 0.0)
+            self._send_request(self._due if self._caller.pause else 0.0)
 
-    def _ask(self, due: float) -> None:
+    def _send_request(self, due: float) -> None:
         """Send the next request; a late one is timed from its due time."""
         self._began = due or time.perf_counter()
         self._transport.write(self._requests.popleft())
 
 
-class _Caller:
+class _TokenLoad:
     """All connections of a load."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: TokenLoadOrder) -> None:
         self.loop = asyncio.get_running_loop()
         self.pause = order.clients / order.rate if order.rate else 0.0
         self._order = order
@@ -279,33 +283,33 @@ class _Caller:
         self._open = order.clients
         self._over = self.loop.create_future()
 
-    async def call(self, requests: list[deque[bytes]]) -> Load:
+    async def run_requests(self, requests: list[deque[bytes]]) -> TokenLoadResult:
         """Run until every request has its response."""
         clients = []
         for mine in requests:
-            make = partial(_Client, self, mine)
+            make = partial(_TokenConnection, self, mine)
             _, client = await self.loop.create_connection(
                 make, "127.0.0.1", self._order.port
             )
             clients.append(client)
         began = time.perf_counter()
         for number, client in enumerate(clients):
-            client.begin(began + number * self.pause / len(clients))
+            client.send_first(began + number * self.pause / len(clients))
         await self._over
         walls = sorted(self._walls) or [0.0]
-        return Load(
+        return TokenLoadResult(
             len(walls), self._failed, time.perf_counter() - began,
             statistics.median(walls), walls[len(walls) * 99 // 100], self._example,
         )  # fmt: skip
 
-    def answered(self, wall: float, answer: bytes) -> None:
+    def record_answer(self, wall: float, answer: bytes) -> None:
         """Record one response."""
         self._walls.append(wall)
         if not answer.startswith(_GIVEN):
             self._failed += 1
             self._example = self._example or answer.decode("latin-1")
 
-    def gone(self, left: int) -> None:
+    def on_closed(self, left: int) -> None:
         """Handle a closed connection; before its last request it is a failure."""
         if left:
             self._failed += left
@@ -316,10 +320,10 @@ class _Caller:
 
 
 async def _main() -> None:
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=TokenLoadOrder)
     if order.core >= 0:
         os.sched_setaffinity(0, {order.core})
-    load = await _Caller(order).call(requests_of(order))
+    load = await _TokenLoad(order).run_requests(build_requests(order))
     sys.stdout.buffer.write(msgspec.json.encode(load))
 
 

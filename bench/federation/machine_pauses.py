@@ -26,7 +26,7 @@ print(longest)
 """
 
 
-def of_cores(cores: tuple[int, ...]) -> float:
+def measure_cpu_pauses(cores: tuple[int, ...]) -> float:
     """Keep cores busy for a second; return the longest pause, in seconds."""
     spinning = [
         subprocess.Popen(
@@ -39,7 +39,7 @@ def of_cores(cores: tuple[int, ...]) -> float:
     return max(float(each) for each in said)
 
 
-def of_disk(folder: Path) -> float:
+def measure_sync_pauses(folder: Path) -> float:
     """Sync pages in sequence; return the longest sync, in seconds."""
     longest = 0.0
     path = folder / "pauses"

@@ -12,15 +12,15 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from bench.federation.load import Order
-from bench.peer_tools import tools, version
+from bench.federation.load import TokenLoadOrder
+from bench.peer_tools import install_tools, tool_version
 from tests.sts.running_service import ACCESS, EXCHANGE, free_port
 
 SECONDS = 60  # until it listens
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class RivalService:
     """A running rival service.
 
     Attributes:
@@ -35,17 +35,17 @@ class Rival:
     port: int
     shown: dict[str, str]
 
-    def order(self, clients: int, count: int, core: int = -1) -> Order:
+    def build_order(self, clients: int, count: int, core: int = -1) -> TokenLoadOrder:
         """Build a load; authgent accepts the same token every time."""
-        return Order(
+        return TokenLoadOrder(
             self.port, clients=clients, count=count, core=core, shown=self.shown
         )
 
 
 @contextmanager
-def authgent(root: Path, folder: Path) -> Iterator[Rival | None]:
+def run_authgent(root: Path, folder: Path) -> Iterator[RivalService | None]:
     """Run authgent; None if it cannot be installed."""
-    bin_ = tools(root, folder, "peers", "authgent-server")
+    bin_ = install_tools(root, folder, "peers", "authgent-server")
     if bin_ is None:
         yield None
         return
@@ -70,23 +70,23 @@ def authgent(root: Path, folder: Path) -> Iterator[Rival | None]:
         ) as process,
     ):
         try:
-            _wait(process, url)
-            name = f"authgent {version(bin_, 'authgent-server')}"
-            yield Rival(name, process.pid, port, _form(url))
+            _wait_until_ready(process, url)
+            name = f"authgent {tool_version(bin_, 'authgent-server')}"
+            yield RivalService(name, process.pid, port, _register_client(url))
         finally:
             process.terminate()
 
 
-def _form(url: str) -> dict[str, str]:
+def _register_client(url: str) -> dict[str, str]:
     """Register a client, get its token, and build the exchange request."""
     said = {"client_name": "bench", "scope": "read"}
     grants = ["client_credentials", EXCHANGE]
-    client = _ask(
+    client = _post(
         url + "/register", json.dumps({**said, "grant_types": grants}), "json"
     )
     known = {key: client[key] for key in ("client_id", "client_secret")}
     asked = {"grant_type": "client_credentials", "scope": "read", **known}
-    token = _ask(url + "/token", urlencode(asked), "x-www-form-urlencoded")
+    token = _post(url + "/token", urlencode(asked), "x-www-form-urlencoded")
     return {
         "grant_type": EXCHANGE,
         "client_id": client["client_id"],
@@ -97,14 +97,14 @@ def _form(url: str) -> dict[str, str]:
     }
 
 
-def _ask(url: str, body: str, kind: str) -> Mapping[str, str]:
+def _post(url: str, body: str, kind: str) -> Mapping[str, str]:
     fields = {"Content-Type": f"application/{kind}"}
     with urlopen(Request(url, body.encode(), fields)) as reply:  # noqa: S310 - ours
         answer: Mapping[str, str] = json.load(reply)
         return answer
 
 
-def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
     until = time.monotonic() + SECONDS
     while process.poll() is None and time.monotonic() < until:
         try:

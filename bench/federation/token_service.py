@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.federation.load import Order
-from tests.sts.running_service import CI, CI_KEY, ROOT, World, serving
+from bench.federation.load import TokenLoadOrder
+from tests.sts.running_service import CI, CI_KEY, ROOT, RunningService, serving
 
 PLAIN, BOUND = "https://open.example", "https://files.example"
 RULES = 100
 JOB = "42"
 
 
-def rules() -> str:
+def write_rules() -> str:
     """Write a rule per workload; each is found by its job claim."""
     return "".join(
         f"""
@@ -29,21 +29,21 @@ def rules() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class RunningTokenService:
     """A running token service.
 
     Attributes:
         world: Its folders and configuration.
     """
 
-    world: World
+    world: RunningService
 
     @property
     def pid(self) -> int:
         assert self.world.process is not None
         return self.world.process.pid
 
-    def order(
+    def build_order(
         self,
         *,
         bound: bool,
@@ -51,9 +51,9 @@ class Service:
         count: int,
         rate: float = 0.0,
         core: int = -1,
-    ) -> Order:
+    ) -> TokenLoadOrder:
         """Build a load of exchanges, each with a new token."""
-        return Order(
+        return TokenLoadOrder(
             port=self.world.port,
             url=self.world.url,
             iss=CI,
@@ -70,7 +70,7 @@ class Service:
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[Service]:
+def run_token_service(folder: Path) -> Iterator[RunningTokenService]:
     """Run it."""
-    with serving(folder, rules=rules()) as world:
-        yield Service(world)
+    with serving(folder, rules=write_rules()) as world:
+        yield RunningTokenService(world)

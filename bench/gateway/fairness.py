@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.figures import Figure, Line, Remark, at_most
+from bench.figures import BenchFigure, BenchRemark, Line, at_most
 from bench.gateway import load, running_gateway
-from bench.gateway.load import Order
-from bench.gateway.running_gateway import Place
+from bench.gateway.load import CallLoadOrder
+from bench.gateway.running_gateway import CallTarget
 from tests.gateway.request_builders import META
 from tests.gateway.serve.running_gateway import serving, token_of
 
@@ -38,13 +38,15 @@ WORST: dict[str, tuple[str, int]] = {
 }
 
 
-def figures(folder: Path, rounds: int, seconds: float, command: str) -> Iterator[Line]:
+def measure_fairness(
+    folder: Path, rounds: int, seconds: float, command: str
+) -> Iterator[Line]:
     """Measure a quiet caller alone, and next to each kind of loud caller."""
     command = f"{command} --only fairness"
     folder = folder / "fairness"
     folder.mkdir(parents=True, exist_ok=True)
-    with running_gateway.backend() as behind:
-        given = running_gateway.settings(behind.port)
+    with running_gateway.run_backend() as behind:
+        given = running_gateway.build_settings(behind.port)
         given["agents"] = {
             name: {
                 "callers": [{"issuer": "corp", "sub": name}],
@@ -53,25 +55,29 @@ def figures(folder: Path, rounds: int, seconds: float, command: str) -> Iterator
             for name in (QUIET, LOUD)
         }
         with serving(folder, given) as served:
-            place = Place(int(served.gateway.rpartition(":")[2]), "/mcp/files", {})
-            quiet = _as(place, QUIET).order(running_gateway.READS, 1, seconds, RATE)
-            load.run(quiet)
+            place = CallTarget(int(served.gateway.rpartition(":")[2]), "/mcp/files", {})
+            quiet = _place_for_agent(place, QUIET).build_order(
+                running_gateway.READS, 1, seconds, RATE
+            )
+            load.run_load(quiet)
             ratios: dict[str, list[float]] = {name: [] for name in WORST}
             walls: dict[str, list[float]] = {name: [] for name in WORST}
             for _ in range(rounds):
-                alone = load.run(quiet)
+                alone = load.run_load(quiet)
                 for name, (arguments, connections) in WORST.items():
-                    loud = _loud(_as(place, LOUD), arguments, connections, seconds)
-                    beside = _beside(loud, quiet)
+                    loud = _run_loud_caller(
+                        _place_for_agent(place, LOUD), arguments, connections, seconds
+                    )
+                    beside = _measure_beside(loud, quiet)
                     walls[name].append(beside.slow * 1e3)
                     ratios[name].append(beside.slow / alone.slow)
     for name in WORST:
         what = f"fairness: 99th percentile of others beside one caller: {name}"
-        yield Figure(what, "ms", tuple(walls[name]), command)
+        yield BenchFigure(what, "ms", tuple(walls[name]), command)
         goal = at_most(3, "<= 3x")
         what = f"fairness: the same over that without it: {name}"
-        yield Figure(what, "x", tuple(ratios[name]), command, goal)
-    yield Remark(
+        yield BenchFigure(what, "x", tuple(ratios[name]), command, goal)
+    yield BenchRemark(
         f"One caller at {RATE:.0f} calls a second, whatever became of the last one, and "
         "another one who calls again with each answer. One worker; server, gateway and "
         "both callers share two cores, the loud one at the lowest priority.",
@@ -79,12 +85,14 @@ def figures(folder: Path, rounds: int, seconds: float, command: str) -> Iterator
     )
 
 
-def _as(place: Place, agent: str) -> Place:
+def _place_for_agent(place: CallTarget, agent: str) -> CallTarget:
     return replace(place, fields={"authorization": f"Bearer {token_of(agent)}"})
 
 
-def _loud(place: Place, arguments: str, connections: int, seconds: float) -> Order:
-    small = place.order(running_gateway.READS, 1, seconds).requests[0]
+def _run_loud_caller(
+    place: CallTarget, arguments: str, connections: int, seconds: float
+) -> CallLoadOrder:
+    small = place.build_order(running_gateway.READS, 1, seconds).requests[0]
     head, _, _ = small.partition("\r\n\r\n")
     meta = json.dumps(META, separators=(",", ":"))
     body = (
@@ -96,10 +104,10 @@ def _loud(place: Place, arguments: str, connections: int, seconds: float) -> Ord
         for each in head.split("\r\n")
     ]
     request = "\r\n".join(lines) + "\r\n\r\n" + body
-    return Order(place.port, (request,) * connections, seconds + 2 * _SETTLE)
+    return CallLoadOrder(place.port, (request,) * connections, seconds + 2 * _SETTLE)
 
 
-def _beside(loud: Order, quiet: Order) -> load.Load:
+def _measure_beside(loud: CallLoadOrder, quiet: CallLoadOrder) -> load.CallLoadResult:
     """Measure the quiet caller while the loud one calls."""
     argv = (sys.executable, "-m", "bench.gateway.loud_caller")
     with subprocess.Popen(
@@ -110,7 +118,7 @@ def _beside(loud: Order, quiet: Order) -> load.Load:
         process.stdin.write(msgspec.json.encode(loud))
         process.stdin.close()
         time.sleep(_SETTLE)
-        measured = load.run(quiet)
+        measured = load.run_load(quiet)
         answers = msgspec.json.decode(process.stdout.read())["answers"]
     if not answers:
         raise RuntimeError("the loud caller got no answer")

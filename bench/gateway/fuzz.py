@@ -13,16 +13,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.gateway.running_gateway import READS, Place
+from bench.gateway.running_gateway import READS, CallTarget
 from tests.gateway.request_builders import body
 
 CORPUS = Path.home() / ".cache" / "answerable" / "fuzz"
 PREFIX = b"\x01\x00"  # where laws of slices cut
 
 
-def seeds() -> dict[str, list[bytes]]:
+def write_seeds() -> dict[str, list[bytes]]:
     """Write valid inputs as seeds of each law."""
-    call = Place(8471, "/mcp/files", {}).order(READS, 1, 1).requests[0].encode()
+    call = (
+        CallTarget(8471, "/mcp/files", {}).build_order(READS, 1, 1).requests[0].encode()
+    )
     items = [{"name": "a.read", "uri": "a://b"}, {"name": "b"}]
     listed = {"tools": items, "resources": items, "ttlMs": 0, "resultType": "complete"}
     result = json.dumps({"jsonrpc": "2.0", "id": 1, "result": listed}).encode()
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("laws", nargs="*", help="all, unless some are named")
     options = parser.parse_args(argv)
-    given = seeds()
+    given = write_seeds()
     names = options.laws or list(given)
     share = max(1, int(options.minutes * 60 / len(names)))
     broken = []

@@ -16,12 +16,12 @@ with atheris.instrument_imports(
 ):
     from bench.gateway.parser_laws import LAWS
 
-MOST = 4096  # bytes of an input; what is larger only takes longer
+MAX_INPUT = 4096  # bytes of an input; what is larger only takes longer
 SLOW = 10  # seconds that one input may take
 
 if __name__ == "__main__":
     name, seconds, corpus = sys.argv[1:]
-    limits = (f"-max_total_time={seconds}", f"-max_len={MOST}", f"-timeout={SLOW}")
+    limits = (f"-max_total_time={seconds}", f"-max_len={MAX_INPUT}", f"-timeout={SLOW}")
     words = (f"-artifact_prefix={corpus}/", corpus)
     atheris.Setup([sys.argv[0], *limits, *words], LAWS[name])
     atheris.Fuzz()

@@ -1,6 +1,6 @@
 """Hostile traffic at the gateway, next to a load.
 
-Run as `python -m bench.gateway.hostile_load`, with an `Attack` as JSON on standard input;
+Run as `python -m bench.gateway.hostile_load`, with an `HostileTraffic` as JSON on standard input;
 at its end it prints how many requests of each kind it sent. It runs at the lowest
 priority: the processors are those of the gateway, which is what is measured.
 """
@@ -23,7 +23,7 @@ _ROUND = 400  # requests
 _LARGE = 0.01  # of the requests: each has 3.8 MB
 
 
-class Attack(msgspec.Struct, frozen=True):
+class HostileTraffic(msgspec.Struct, frozen=True):
     """Parameters of the traffic.
 
     Attributes:
@@ -43,7 +43,7 @@ class Attack(msgspec.Struct, frozen=True):
     idle: int
 
 
-def send(attack: Attack) -> Counter[str]:
+def send(attack: HostileTraffic) -> Counter[str]:
     """Send until the time is over; count requests by kind."""
     makes = hostile_requests.of_gateway(attack.where, attack.token)
     del makes["honest"]
@@ -52,19 +52,19 @@ def send(attack: Attack) -> Counter[str]:
     held: list[socket.socket] = []
     larger = 0
     while (began := time.monotonic()) < until:
-        sent["idle connections"] += _hold(held, attack)
+        sent["idle connections"] += _open_idle_connections(held, attack)
         sent += hostile_requests.send(attack.where, makes, _ROUND)
         for _ in range(int(_ROUND * _LARGE)):
             kinds = [name for name in fairness.WORST if "3.8 MB" in name]
             kind = kinds[larger % len(kinds)]
             larger += 1
-            large = {kind: lambda kind=kind: _large(attack, kind)}
+            large = {kind: lambda kind=kind: _large_request(attack, kind)}
             sent += hostile_requests.send(attack.where, large, hostile_requests.CLIENTS)
         time.sleep(max(0.0, began + _ROUND / attack.rate - time.monotonic()))
     return sent
 
 
-def _large(attack: Attack, kind: str) -> bytes:
+def _large_request(attack: HostileTraffic, kind: str) -> bytes:
     said = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
     params = {"name": attack.tool, "arguments": None, "_meta": META}
     text = json.dumps(said | {"params": params}, separators=(",", ":"))
@@ -81,7 +81,7 @@ def _large(attack: Attack, kind: str) -> bytes:
     return hostile_requests.request("POST /mcp/files HTTP/1.1", fields, body)
 
 
-def _hold(held: list[socket.socket], attack: Attack) -> int:
+def _open_idle_connections(held: list[socket.socket], attack: HostileTraffic) -> int:
     """Open the missing idle connections; return their number."""
     for each in [each for each in held if _is_closed(each)]:
         each.close()
@@ -106,5 +106,5 @@ def _is_closed(wire: socket.socket) -> bool:
 
 if __name__ == "__main__":
     os.nice(19)
-    attack = msgspec.json.decode(sys.stdin.buffer.read(), type=Attack)
+    attack = msgspec.json.decode(sys.stdin.buffer.read(), type=HostileTraffic)
     sys.stdout.buffer.write(msgspec.json.encode(send(attack)))

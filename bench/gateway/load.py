@@ -1,6 +1,6 @@
 """Load generator for calls over keep-alive connections.
 
-Run as `python -m bench.gateway.load`, with an `Order` as JSON on standard input; a `Load`
+Run as `python -m bench.gateway.load`, with an `CallLoadOrder` as JSON on standard input; a `CallLoadResult`
 is what it prints. The requests are bytes made beforehand, and an answer is read only as
 far as it takes to see that it is whole and a result.
 """
@@ -23,7 +23,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _ENOUGH = 2_000  # of an answer, to see what it is
 
 
-class Order(msgspec.Struct, frozen=True):
+class CallLoadOrder(msgspec.Struct, frozen=True):
     """Parameters of a load.
 
     Attributes:
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True):
     core: int | None = None
 
 
-class Load(msgspec.Struct, frozen=True):
+class CallLoadResult(msgspec.Struct, frozen=True):
     """Result of a load.
 
     Attributes:
@@ -61,7 +61,7 @@ class Load(msgspec.Struct, frozen=True):
     example: str = ""
 
 
-def run(order: Order) -> Load:
+def run_load(order: CallLoadOrder) -> CallLoadResult:
     """Run the load in a process of its own.
 
     Raises:
@@ -73,16 +73,16 @@ def run(order: Order) -> Load:
     )
     if done.returncode:
         raise RuntimeError(done.stderr.decode("utf-8", "replace")[-500:])
-    load = msgspec.json.decode(done.stdout, type=Load)
+    load = msgspec.json.decode(done.stdout, type=CallLoadResult)
     if load.failed or not load.calls:
         raise RuntimeError(f"{load.failed} of {load.calls} failed: {load.example}")
     return load
 
 
-class _Client(asyncio.Protocol):
+class _CallConnection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, caller: "_Caller", request: bytes) -> None:
+    def __init__(self, caller: "_CallLoad", request: bytes) -> None:
         self._caller = caller
         self._request = request
         self._due = self._began = 0.0
@@ -93,10 +93,10 @@ class _Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._due = self._caller.loop.time()
-        self._ask()
+        self._send_call()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._caller.gone()
+        self._caller.on_closed()
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of an answer."""
@@ -107,10 +107,10 @@ class _Client(asyncio.Protocol):
             self._left -= len(data)
         is_over = data.endswith(_LAST_CHUNK) if self._left is None else self._left <= 0
         if self._knows_head and is_over:
-            self._caller.answered(
+            self._caller.record_answer(
                 time.perf_counter() - self._began, b"".join(self._pieces[:8])
             )
-            self._go_on()
+            self._on_answer()
 
     def _read_head(self) -> bytes:
         data = b"".join(self._pieces)
@@ -121,27 +121,27 @@ class _Client(asyncio.Protocol):
         self._left = int(size) - len(body) if size else None
         return data
 
-    def _go_on(self) -> None:
+    def _on_answer(self) -> None:
         caller = self._caller
         if caller.loop.time() >= caller.until:
             self._transport.close()
         elif not caller.pause:
-            self._ask()
+            self._send_call()
         else:
             self._due += caller.pause
-            caller.loop.call_at(self._due, self._ask)
+            caller.loop.call_at(self._due, self._send_call)
 
-    def _ask(self) -> None:
+    def _send_call(self) -> None:
         self._pieces = []
         self._knows_head = False
         self._began = time.perf_counter()
         self._transport.write(self._request)
 
 
-class _Caller:
+class _CallLoad:
     """All connections of a load."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: CallLoadOrder) -> None:
         self.loop = asyncio.get_running_loop()
         self.until = self.loop.time() + order.seconds
         self.pause = len(order.requests) / order.rate if order.rate else 0.0
@@ -152,27 +152,27 @@ class _Caller:
         self._open = len(order.requests)
         self._over = self.loop.create_future()
 
-    async def call(self) -> Load:
+    async def run_calls(self) -> CallLoadResult:
         """Run until the time is over and every response has arrived."""
         began = self.loop.time()
         for request in self._order.requests:
-            client = partial(_Client, self, request.encode("latin-1"))
+            client = partial(_CallConnection, self, request.encode("latin-1"))
             await self.loop.create_connection(client, "127.0.0.1", self._order.port)
         await self._over
         walls = sorted(self._walls) or [0.0]
-        return Load(
+        return CallLoadResult(
             len(self._walls), self._failed, self.loop.time() - began,
             statistics.median(walls), walls[len(walls) * 99 // 100], self._example,
         )  # fmt: skip
 
-    def answered(self, wall: float, answer: bytes) -> None:
+    def record_answer(self, wall: float, answer: bytes) -> None:
         """Record one response."""
         self._walls.append(wall)
         if b'"result"' not in answer[:_ENOUGH]:
             self._failed += 1
             self._example = self._example or answer[:_ENOUGH].decode("latin-1")
 
-    def gone(self) -> None:
+    def on_closed(self) -> None:
         """Handle a closed connection; before the end it is a failure."""
         if self.loop.time() < self.until:
             self._failed += 1
@@ -183,10 +183,10 @@ class _Caller:
 
 
 async def _main() -> None:
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=CallLoadOrder)
     if order.core is not None:
         os.sched_setaffinity(0, {order.core})
-    load = await _Caller(order).call()
+    load = await _CallLoad(order).run_calls()
     sys.stdout.buffer.write(msgspec.json.encode(load))
 
 

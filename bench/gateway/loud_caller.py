@@ -1,6 +1,6 @@
 """Loud caller: as many calls as possible over many connections.
 
-Run as `python -m bench.gateway.loud_caller`, with an `Order` as JSON on standard input; it prints
+Run as `python -m bench.gateway.loud_caller`, with an `CallLoadOrder` as JSON on standard input; it prints
 how many answers it got and how many of them were refusals, at the end of its input or its
 time. Whoever measures others beside it comes first: it runs at the lowest priority.
 """
@@ -13,12 +13,12 @@ from typing import cast
 import msgspec
 import uvloop
 
-from bench.gateway.load import Order
+from bench.gateway.load import CallLoadOrder
 
 _END = b"\r\n\r\n"
 
 
-class _Client(asyncio.Protocol):
+class _LoudConnection(asyncio.Protocol):
     """One connection; it reconnects after a refusal."""
 
     def __init__(self, request: bytes, counts: dict[str, int]) -> None:
@@ -42,13 +42,15 @@ class _Client(asyncio.Protocol):
             self.closed.set_result(None)
 
 
-async def _keep(order: Order, request: str, counts: dict[str, int]) -> None:
+async def _keep_connected(
+    order: CallLoadOrder, request: str, counts: dict[str, int]
+) -> None:
     loop, data = asyncio.get_running_loop(), request.encode("latin-1")
     until = loop.time() + order.seconds
     while loop.time() < until:
         try:
             transport, client = await loop.create_connection(
-                lambda: _Client(data, counts), "127.0.0.1", order.port
+                lambda: _LoudConnection(data, counts), "127.0.0.1", order.port
             )
         except OSError:
             await asyncio.sleep(0.01)
@@ -58,9 +60,11 @@ async def _keep(order: Order, request: str, counts: dict[str, int]) -> None:
 
 
 async def _main() -> None:
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=CallLoadOrder)
     counts = {"answers": 0, "refused": 0}
-    await asyncio.gather(*(_keep(order, each, counts) for each in order.requests))
+    await asyncio.gather(
+        *(_keep_connected(order, each, counts) for each in order.requests)
+    )
     sys.stdout.buffer.write(msgspec.json.encode(counts))
 
 

@@ -17,31 +17,31 @@ _END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 
 
-class Params(msgspec.Struct):
+class BackendParams(msgspec.Struct):
     """Request parameters that the answer depends on."""
 
     name: str = ""
     protocolVersion: str = ""  # noqa: N815 - as on the wire
 
 
-class Message(msgspec.Struct):
+class BackendMessage(msgspec.Struct):
     """A request or a notification."""
 
     method: str
     id: str | int | None = None
-    params: Params = msgspec.field(default_factory=Params)
+    params: BackendParams = msgspec.field(default_factory=BackendParams)
 
 
-_read = msgspec.json.Decoder(Message).decode
+_read = msgspec.json.Decoder(BackendMessage).decode
 
 
-def _text(text: str) -> bytes:
+def _text_result(text: str) -> bytes:
     content = [{"type": "text", "text": text}]
     return msgspec.json.encode({"content": content, "resultType": "complete"})
 
 
-_RESULTS = {"big": _text("x" * BIG)}
-_SHORT = _text("echo")
+_RESULTS = {"big": _text_result("x" * BIG)}
+_SHORT = _text_result("echo")
 _LIST: dict[str, Any] = {
     "tools": [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS],
     "resultType": "complete",
@@ -55,7 +55,7 @@ _ABOUT: dict[str, Any] = {
 }
 
 
-def result(message: Message) -> bytes:
+def build_result(message: BackendMessage) -> bytes:
     """Build the result of a request."""
     params = message.params
     if message.method == "tools/call":
@@ -68,16 +68,16 @@ def result(message: Message) -> bytes:
     return msgspec.json.encode(_LIST if message.method == "tools/list" else {})
 
 
-def answer(body: bytes) -> bytes:
+def build_answer(body: bytes) -> bytes:
     """Build the answer to a message, empty for a notification."""
     message = _read(body)
     if message.id is None:
         return b""
     id = msgspec.json.encode(message.id)
-    return b'{"jsonrpc":"2.0","id":' + id + b',"result":' + result(message) + b"}"
+    return b'{"jsonrpc":"2.0","id":' + id + b',"result":' + build_result(message) + b"}"
 
 
-class Backend(asyncio.Protocol):
+class BackendConnection(asyncio.Protocol):
     """One connection."""
 
     def __init__(self) -> None:
@@ -103,11 +103,11 @@ class Backend(asyncio.Protocol):
             if self._missing > 0:
                 break
             body, got = got[start : start + size], got[start + size :]
-            self._reply(body if head.startswith(b"post") else None)
+            self._send_reply(body if head.startswith(b"post") else None)
         self._pieces = [got]
 
-    def _reply(self, body: bytes | None) -> None:
-        data = b"" if body is None else answer(body)
+    def _send_reply(self, body: bytes | None) -> None:
+        data = b"" if body is None else build_answer(body)
         status = b"405 Method Not Allowed" if body is None else b"200 OK"
         if body is not None and not data:
             status = b"202 Accepted"
@@ -116,14 +116,14 @@ class Backend(asyncio.Protocol):
         self._transport.write(b"HTTP/1.1 " + status + b"\r\n" + kind + length + data)
 
 
-async def serve() -> None:
+async def run_backend() -> None:
     """Serve until the process is ended."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Backend, "127.0.0.1", 0)
+    server = await loop.create_server(BackendConnection, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(run_backend())

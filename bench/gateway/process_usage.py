@@ -11,7 +11,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _POLLS = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 
 
-def cpu(pids: Iterable[int]) -> float:
+def cpu_seconds(pids: Iterable[int]) -> float:
     """Sum the processor seconds of processes."""
     total = 0
     for pid in pids:
@@ -20,28 +20,28 @@ def cpu(pids: Iterable[int]) -> float:
     return total / _TICKS
 
 
-def cpu_with_ended(pid: int) -> float:
+def cpu_seconds_with_children(pid: int) -> float:
     """Return the processor seconds of a process and its ended children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS  # and cutime, cstime
 
 
 @contextmanager
-def together(pids: Iterable[int]) -> Iterator[int]:
+def pin_to_one_core(pids: Iterable[int]) -> Iterator[int]:
     """Pin processes with all threads to one core; yield the core.
 
     Whatever is started meanwhile has to be kept there by whoever starts it.
     """
     cores = os.sched_getaffinity(0)
     pids, core = tuple(pids), min(cores)
-    _keep(pids, {core})
+    _pin_threads(pids, {core})
     try:
         yield core
     finally:
-        _keep(pids, cores)
+        _pin_threads(pids, cores)
 
 
-def halting() -> str:
+def describe_idle_halt() -> str:
     """Describe how soon an idle virtual core halts, empty if unknown.
 
     Linux, Documentation/virt/guest-halt-polling.rst: before it halts, a core looks for
@@ -55,7 +55,7 @@ def halting() -> str:
 
 
 @contextmanager
-def awake() -> Iterator[None]:
+def keep_cores_awake() -> Iterator[None]:
     """Keep every core busy with work of idle priority.
 
     A virtual machine whose core halts has to be woken from outside of it, which may
@@ -79,33 +79,33 @@ def awake() -> Iterator[None]:
             process.wait()
 
 
-def _keep(pids: Iterable[int], cores: set[int]) -> None:
+def _pin_threads(pids: Iterable[int], cores: set[int]) -> None:
     for pid in pids:
         for thread in os.listdir(f"/proc/{pid}/task"):
             os.sched_setaffinity(int(thread), cores)
 
 
-def peak(pid: int) -> float:
-    """Return the peak resident MiB since `mark`."""
-    return _status(pid, "VmHWM:") / 1024
+def peak_memory(pid: int) -> float:
+    """Return the peak resident MiB since `reset_peak_memory`."""
+    return _read_status(pid, "VmHWM:") / 1024
 
 
-def resident(pid: int) -> float:
+def resident_memory(pid: int) -> float:
     """Return the current resident MiB."""
-    return _status(pid, "VmRSS:") / 1024
+    return _read_status(pid, "VmRSS:") / 1024
 
 
-def mark(pid: int) -> None:
+def reset_peak_memory(pid: int) -> None:
     """Reset the peak to the current resident memory."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def handles(pid: int) -> int:
+def count_open_files(pid: int) -> int:
     """Count open file descriptors."""
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def _status(pid: int, name: str) -> int:
+def _read_status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(name):
             return int(line.split()[1])

@@ -7,39 +7,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.gateway.running_gateway import Place
-from bench.peer_tools import tools, version
+from bench.gateway.running_gateway import CallTarget
+from bench.peer_tools import install_tools, tool_version
 
 SECONDS = 60  # until one listens
 _SCRIPT = Path(__file__).with_name("fastmcp_proxy.py")
 
 
 @contextmanager
-def fastmcp(root: Path, folder: Path, behind: Place) -> Iterator[dict[str, Place]]:
+def run_fastmcp(
+    root: Path, folder: Path, behind: CallTarget
+) -> Iterator[dict[str, CallTarget]]:
     """Run FastMCP's proxy; yield it by name, or nothing if it cannot be installed."""
-    bin_ = tools(root, folder, "world", "fastmcp")
+    bin_ = install_tools(root, folder, "world", "fastmcp")
     if bin_ is None:
         yield {}
         return
-    port = _free()
+    port = _free_port()
     url = f"http://127.0.0.1:{behind.port}{behind.path}"
     argv = (str(bin_ / "python"), str(_SCRIPT), url, str(port))
     with subprocess.Popen(argv) as process:
         try:
-            _wait(process, port)
-            name = f"FastMCP {version(bin_, 'fastmcp')} proxy"
-            yield {name: Place(port, "/mcp", {}, (process.pid,))}
+            _wait_until_ready(process, port)
+            name = f"FastMCP {tool_version(bin_, 'fastmcp')} proxy"
+            yield {name: CallTarget(port, "/mcp", {}, (process.pid,))}
         finally:
             process.terminate()
 
 
-def _free() -> int:
+def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + SECONDS
     while process.poll() is None and time.monotonic() < until:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.gateway.load import Order
+from bench.gateway.load import CallLoadOrder
 from tests.gateway.request_builders import META, VERSION
 from tests.gateway.serve.running_gateway import (
     Serving,
@@ -23,7 +23,7 @@ AGENT = "ana"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallTarget:
     """Target address of calls.
 
     Attributes:
@@ -38,19 +38,19 @@ class Place:
     fields: dict[str, str]
     measured: tuple[int, ...] = ()
 
-    def order(
+    def build_order(
         self,
         tool: str,
         clients: int,
         seconds: float,
         rate: float = 0.0,
         core: int | None = None,
-    ) -> Order:
+    ) -> CallLoadOrder:
         """Build a load of calls to one tool."""
-        requests = tuple(self._request(tool, id) for id in range(clients))
-        return Order(self.port, requests, seconds, rate, core)
+        requests = tuple(self._build_request(tool, id) for id in range(clients))
+        return CallLoadOrder(self.port, requests, seconds, rate, core)
 
-    def _request(self, tool: str, id: int) -> str:
+    def _build_request(self, tool: str, id: int) -> str:
         params = {"name": tool, "arguments": {"path": "a.txt"}, "_meta": META}
         said = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
         body = json.dumps(said, separators=(",", ":"))  # as SDKs write it
@@ -69,19 +69,19 @@ class Place:
 
 
 @contextmanager
-def backend() -> Iterator[Place]:
+def run_backend() -> Iterator[CallTarget]:
     """Run the backend without a gateway."""
     argv = (sys.executable, "-m", "bench.gateway.mcp_backend")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             port = int(process.stdout.readline())
-            yield Place(port, "/mcp", {}, (process.pid,))
+            yield CallTarget(port, "/mcp", {}, (process.pid,))
         finally:
             process.terminate()
 
 
-def settings(port: int, secret: Path | None = None) -> dict[str, Any]:
+def build_settings(port: int, secret: Path | None = None) -> dict[str, Any]:
     """Configure one agent that may use every tool, and one server.
 
     Args:
@@ -102,12 +102,12 @@ def settings(port: int, secret: Path | None = None) -> dict[str, Any]:
 
 
 @contextmanager
-def gateway(
-    folder: Path, behind: Place, given: dict[str, Any] | None = None
-) -> Iterator[tuple[Serving, Place]]:
+def run_gateway(
+    folder: Path, behind: CallTarget, given: dict[str, Any] | None = None
+) -> Iterator[tuple[Serving, CallTarget]]:
     """Run `answerable serve` with one enforcing worker, for one pinned token."""
     folder.mkdir(parents=True, exist_ok=True)
-    with serving(folder, given or settings(behind.port)) as served:
+    with serving(folder, given or build_settings(behind.port)) as served:
         port = int(served.gateway.rpartition(":")[2])
         fields = {"authorization": f"Bearer {token_of(AGENT)}"}
-        yield served, Place(port, "/mcp/files", fields, tuple(served.workers()))
+        yield served, CallTarget(port, "/mcp/files", fields, tuple(served.workers()))

@@ -22,12 +22,12 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from bench.gateway import hostile_load, load, process_usage, running_gateway
 from tests.gateway.serve.running_gateway import Serving, token_of
 
 CLIENTS = 32
-EVERY = 1.0  # seconds between two looks
+SAMPLE_INTERVAL = 1.0  # seconds between two looks
 WARM = 0.5  # of the run; what grows after that grows
 QUIET = 0.05  # of the run, before and after, without hostile traffic
 TIMES = 3.0  # as slow as without it
@@ -42,7 +42,7 @@ WHERE source = 'gateway' AND agent = ? GROUP BY 1"""
 
 
 @dataclass(slots=True)
-class Watch:
+class ProcessWatch:
     """Periodic samples of one process.
 
     Attributes:
@@ -56,48 +56,51 @@ class Watch:
     memory: list[float] = field(default_factory=list)
     handles: list[int] = field(default_factory=list)
 
-    def look(self) -> None:
+    def take_sample(self) -> None:
         """Take one sample."""
         self.seconds.append(time.monotonic())
-        self.memory.append(process_usage.resident(self.pid))
-        self.handles.append(process_usage.handles(self.pid))
+        self.memory.append(process_usage.resident_memory(self.pid))
+        self.handles.append(process_usage.count_open_files(self.pid))
 
     @property
-    def warm(self) -> int:
+    def warm_index(self) -> int:
         """Return the index of the first sample after warm-up."""
         return int(len(self.seconds) * WARM)
 
     @property
-    def growth(self) -> float:
+    def memory_growth(self) -> float:
         """Return the growth in MiB of a line fitted to the warm samples."""
-        seconds, memory = self.seconds[self.warm :], self.memory[self.warm :]
+        seconds, memory = (
+            self.seconds[self.warm_index :],
+            self.memory[self.warm_index :],
+        )
         slope = statistics.linear_regression(seconds, memory).slope
         return slope * (seconds[-1] - seconds[0])
 
     @property
-    def more_handles(self) -> int:
+    def open_file_growth(self) -> int:
         """Return the growth of open descriptors since warm-up."""
-        return self.handles[-1] - self.handles[self.warm]
+        return self.handles[-1] - self.handles[self.warm_index]
 
     @property
-    def quarters(self) -> list[float]:
+    def quarter_memory(self) -> list[float]:
         """Return the median MiB of each quarter of the samples."""
         ends = [len(self.memory) * nth // QUARTERS for nth in range(QUARTERS + 1)]
         return [statistics.median(self.memory[a:b]) for a, b in pairwise(ends)]
 
-    def said(self, name: str) -> str:
+    def describe(self, name: str) -> str:
         """Describe the samples in one line."""
-        warm, span = self.warm, self.seconds[-1] - self.seconds[self.warm]
-        quarters = ", ".join(f"{each:.1f}" for each in self.quarters)
+        warm, span = self.warm_index, self.seconds[-1] - self.seconds[self.warm_index]
+        quarters = ", ".join(f"{each:.1f}" for each in self.quarter_memory)
         return (
             f"{name}: {self.memory[warm]:.1f} MiB warm, {self.memory[-1]:.1f} at the "
             f"end, most {max(self.memory):.1f}; by quarters {quarters}; "
-            f"{self.growth / span * 3600:+.2f} MiB/h; "
+            f"{self.memory_growth / span * 3600:+.2f} MiB/h; "
             f"descriptors {self.handles[warm]} warm, {self.handles[-1]} at the end"
         )
 
 
-def soak(
+def run_soak(
     folder: Path, seconds: float, rate: float, hostile: float = 0.0
 ) -> Iterator[str]:
     """Hold the load; yield faults, and print the rest.
@@ -105,46 +108,54 @@ def soak(
     Raises:
         RuntimeError: A call was not answered with a result.
     """
-    with running_gateway.backend() as behind:
-        given = running_gateway.settings(behind.port)
+    with running_gateway.run_backend() as behind:
+        given = running_gateway.build_settings(behind.port)
         given["issuers"]["corp"]["max_ttl"] = int(seconds) + 2 * 3600
         allowed = [{"server": "files", "tools": [running_gateway.READS]}]
         callers = [{"issuer": "corp", "sub": ATTACKER}]
         given["agents"][ATTACKER] = {"callers": callers, "allow": allowed}
-        with running_gateway.gateway(folder, behind, given) as (served, place):
+        with running_gateway.run_gateway(folder, behind, given) as (served, place):
             until = int(time.time() + seconds) + 3600
             token = token_of(running_gateway.AGENT, exp=until)
             place.fields["authorization"] = f"Bearer {token}"
-            watches = [Watch(place.measured[0]), Watch(served.process.pid)]
+            watches = [
+                ProcessWatch(place.measured[0]),
+                ProcessWatch(served.process.pid),
+            ]
             quiet = [] if not hostile else [_quiet(place, seconds, rate)]
-            attack = hostile_load.Attack(
+            attack = hostile_load.HostileTraffic(
                 served.gateway, token_of(ATTACKER, exp=until), running_gateway.READS,
                 seconds, hostile, IDLE,
             )  # fmt: skip
-            with _attacked(attack):
-                done = _held(
-                    place.order(running_gateway.READS, CLIENTS, seconds, rate), watches
+            with _with_hostile_load(attack):
+                done = _hold_load(
+                    place.build_order(running_gateway.READS, CLIENTS, seconds, rate),
+                    watches,
                 )
             if hostile:
                 quiet.append(_quiet(place, seconds, rate))
-                yield from _of_time(done, quiet)
+                yield from _latency_faults(done, quiet)
             calls = done.calls + sum(each.calls for each in quiet)
-            _tell(f"{done.calls:,} calls, {done.calls / done.seconds:,.0f} a second")
-            _tell(watches[0].said("worker"))
-            _tell(watches[1].said("supervisor, which stores the evidence"))
-            yield from _of_use(watches[0])
-            yield from _of_end(served, calls, is_alone=not hostile)
-    yield from _of_store(folder / "store", calls)
+            _print_line(
+                f"{done.calls:,} calls, {done.calls / done.seconds:,.0f} a second"
+            )
+            _print_line(watches[0].describe("worker"))
+            _print_line(watches[1].describe("supervisor, which stores the evidence"))
+            yield from _usage_faults(watches[0])
+            yield from _shutdown_faults(served, calls, is_alone=not hostile)
+    yield from _store_faults(folder / "store", calls)
 
 
-def _quiet(place: running_gateway.Place, seconds: float, rate: float) -> load.Load:
-    return load.run(
-        place.order(running_gateway.READS, CLIENTS, max(5, seconds * QUIET), rate)
+def _quiet(
+    place: running_gateway.CallTarget, seconds: float, rate: float
+) -> load.CallLoadResult:
+    return load.run_load(
+        place.build_order(running_gateway.READS, CLIENTS, max(5, seconds * QUIET), rate)
     )
 
 
 @contextmanager
-def _attacked(attack: hostile_load.Attack) -> Iterator[None]:
+def _with_hostile_load(attack: hostile_load.HostileTraffic) -> Iterator[None]:
     """Send hostile traffic during the load, and report its amount."""
     if not attack.rate:
         yield
@@ -161,14 +172,16 @@ def _attacked(attack: hostile_load.Attack) -> Iterator[None]:
         sent = process.stdout.read()
     counts = msgspec.json.decode(sent, type=dict[str, int])
     said = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
-    _tell(f"hostile: {said}")
+    _print_line(f"hostile: {said}")
 
 
-def _of_time(done: load.Load, quiet: Sequence[load.Load]) -> Iterator[str]:
+def _latency_faults(
+    done: load.CallLoadResult, quiet: Sequence[load.CallLoadResult]
+) -> Iterator[str]:
     """Compare the 99th percentile with the mean of that before and after."""
     alone = statistics.mean(each.slow for each in quiet)
     walls = ", ".join(f"{each.slow * 1e3:.1f}" for each in quiet)
-    _tell(
+    _print_line(
         f"99th percentile: {done.slow * 1e3:.1f} ms, quiet {walls} ms: "
         f"{done.slow / alone:.2f}x"
     )
@@ -176,32 +189,34 @@ def _of_time(done: load.Load, quiet: Sequence[load.Load]) -> Iterator[str]:
         yield f"calls took {done.slow / alone:.1f} times as long as in quiet"
 
 
-def _held(order: load.Order, watches: Sequence[Watch]) -> load.Load:
+def _hold_load(
+    order: load.CallLoadOrder, watches: Sequence[ProcessWatch]
+) -> load.CallLoadResult:
     """Sample the processes while the load runs."""
     over = threading.Event()
 
     def look() -> None:
-        while not over.wait(EVERY):
+        while not over.wait(SAMPLE_INTERVAL):
             for watch in watches:
-                watch.look()
+                watch.take_sample()
 
     looking = threading.Thread(target=look)
     looking.start()
     try:
-        return load.run(order)
+        return load.run_load(order)
     finally:
         over.set()
         looking.join()
 
 
-def _of_use(worker: Watch) -> Iterator[str]:
-    if worker.growth > GROWTH:
-        yield f"the worker grew by {worker.growth:.1f} MiB"
-    if worker.more_handles > HANDLES:
-        yield f"the worker has {worker.more_handles} more descriptors"
+def _usage_faults(worker: ProcessWatch) -> Iterator[str]:
+    if worker.memory_growth > GROWTH:
+        yield f"the worker grew by {worker.memory_growth:.1f} MiB"
+    if worker.open_file_growth > HANDLES:
+        yield f"the worker has {worker.open_file_growth} more descriptors"
 
 
-def _of_end(served: Serving, calls: int, *, is_alone: bool) -> Iterator[str]:
+def _shutdown_faults(served: Serving, calls: int, *, is_alone: bool) -> Iterator[str]:
     records = served.metric("answerable_records_total")
     if is_alone and records != 2 * calls + 1:
         yield f"{records:.0f} records of {calls} calls: not two each, and the first"
@@ -212,18 +227,20 @@ def _of_end(served: Serving, calls: int, *, is_alone: bool) -> Iterator[str]:
             yield f"the gateway logged {line}"
 
 
-def _of_store(root: Path, calls: int) -> Iterator[str]:
+def _store_faults(root: Path, calls: int) -> Iterator[str]:
     """Check that every call is stored with its outcome."""
-    with Store.open(root, now=time.time_ns(), create=False) as store:
-        counts = dict(store.rows(_COUNTS, [f"agent:declared/{running_gateway.AGENT}"]))
-        _tell(f"stored, by outcome: {counts}")
+    with EvidenceStore.open(root, now=time.time_ns(), create=False) as store:
+        counts = dict(
+            store.run_query(_COUNTS, [f"agent:declared/{running_gateway.AGENT}"])
+        )
+        _print_line(f"stored, by outcome: {counts}")
         if counts != {"success": calls}:
             yield f"stored are {counts}, not {calls} calls that succeeded"
-        if store.objects("spool-problems"):
+        if store.list_objects("spool-problems"):
             yield "numbers are missing, or lines do not hold: see spool-problems"
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -238,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     said = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="answerable-soak-") as name:
-        wrong = list(soak(Path(name), said.seconds, said.rate, said.hostile))
+        wrong = list(run_soak(Path(name), said.seconds, said.rate, said.hostile))
     for each in wrong:
         sys.stderr.write(f"wrong: {each}\n")
     return 1 if wrong else 0

@@ -2,13 +2,13 @@
 
 import sys
 
-from bench.gateway.mcp_backend import answer
+from bench.gateway.mcp_backend import build_answer
 
 
 def main() -> None:
     """Answer until the input ends."""
     for line in sys.stdin.buffer:
-        if data := answer(line):
+        if data := build_answer(line):
             sys.stdout.buffer.write(data + b"\n")
             sys.stdout.buffer.flush()
 

@@ -17,7 +17,7 @@ _WARM = 200
 
 
 @contextmanager
-def _running(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _run_child(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
     ) as process:
@@ -29,7 +29,7 @@ def _running(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
             process.wait(30)
 
 
-def median(argv: Sequence[str], seconds: float) -> float:
+def median_latency(argv: Sequence[str], seconds: float) -> float:
     """Call a tool repeatedly; return the median seconds to its answer.
 
     Raises:
@@ -41,7 +41,7 @@ def median(argv: Sequence[str], seconds: float) -> float:
         "_meta": META,
     }
     walls: list[float] = []
-    with _running(argv) as process:
+    with _run_child(argv) as process:
         to, back = process.stdin, process.stdout
         assert to is not None
         assert back is not None
@@ -60,10 +60,10 @@ def median(argv: Sequence[str], seconds: float) -> float:
     return statistics.median(walls[_WARM:])
 
 
-def wrapped(folder: Path) -> Sequence[str]:
+def wrapper_command(folder: Path) -> Sequence[str]:
     """Return the command that wraps the echo server."""
     folder.mkdir(parents=True, exist_ok=True)
-    given = running_gateway.settings(1)
+    given = running_gateway.build_settings(1)
     given["servers"] = {
         "files": {"command": list(ECHO), "reads": [running_gateway.READS]}
     }

@@ -10,37 +10,39 @@ from typing import Any
 
 from answerable.model.identity import Identity
 from answerable.model.policy import (
-    Attachment,
     ConditionClause,
-    Layer,
     Policy,
+    PolicyAttachment,
+    PolicyLayer,
     Statement,
 )
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 
 Json = dict[str, Any]
 _MADE = "2026-01-01T00:00:00+00:00"
 _VERSION = "v1"
 
 
-def details(facts: Facts, account: str) -> Json:
+def export_account(facts: SightedFacts, account: str) -> Json:
     """Export one account."""
     policies = {policy.id: policy for policy in facts.policies}
-    held: dict[str, list[Attachment]] = defaultdict(list)
+    held: dict[str, list[PolicyAttachment]] = defaultdict(list)
     for one in facts.attachments:
         held[one.target].append(one)
     mine = [i for i in facts.identities if i.account == account and _is_listed(i)]
     groups = sorted(group.id for group in facts.groups if group.account == account)
     return {
         "UserDetailList": [
-            _user(i, held[i.id], policies) for i in mine if i.kind == "aws-user"
+            _user_detail(i, held[i.id], policies) for i in mine if i.kind == "aws-user"
         ],
-        "GroupDetailList": [_group(name, held[name], policies) for name in groups],
+        "GroupDetailList": [
+            _group_detail(name, held[name], policies) for name in groups
+        ],
         "RoleDetailList": [
-            _role(i, held[i.id], policies) for i in mine if i.kind != "aws-user"
+            _role_detail(i, held[i.id], policies) for i in mine if i.kind != "aws-user"
         ],
         "Policies": [
-            _managed(policy) for policy in facts.policies if _is_managed(policy)
+            _managed_policy(policy) for policy in facts.policies if _is_managed(policy)
         ],
     }
 
@@ -53,46 +55,46 @@ def _is_managed(policy: Policy) -> bool:
     return ":policy/" in policy.id and ":iam:" in policy.id and "#" not in policy.id
 
 
-def _user(
-    identity: Identity, held: Iterable[Attachment], policies: Mapping[str, Policy]
+def _user_detail(
+    identity: Identity, held: Iterable[PolicyAttachment], policies: Mapping[str, Policy]
 ) -> Json:
     direct = [one for one in held if not one.via]
     via = sorted({one.via for one in held if one.via})
     return {
-        **_named("User", identity.id, identity.unique_id),
-        "UserPolicyList": _inline(direct, policies),
+        **_name_members("User", identity.id, identity.unique_id),
+        "UserPolicyList": _inline_policies(direct, policies),
         "GroupList": [name.rpartition("/")[2] for name in via],
-        **_policies(direct),
-        "Tags": _tags(identity),
+        **_attached_policies(direct),
+        "Tags": _tag_list(identity),
     }
 
 
-def _group(
-    name: str, held: Iterable[Attachment], policies: Mapping[str, Policy]
+def _group_detail(
+    name: str, held: Iterable[PolicyAttachment], policies: Mapping[str, Policy]
 ) -> Json:
     return {
-        **_named("Group", name, _unique("AGPA", name)),
-        "GroupPolicyList": _inline(held, policies),
-        **_policies(held),
+        **_name_members("Group", name, _stable_id("AGPA", name)),
+        "GroupPolicyList": _inline_policies(held, policies),
+        **_attached_policies(held),
     }
 
 
-def _role(
-    identity: Identity, held: Iterable[Attachment], policies: Mapping[str, Policy]
+def _role_detail(
+    identity: Identity, held: Iterable[PolicyAttachment], policies: Mapping[str, Policy]
 ) -> Json:
-    trusts = [one.policy for one in held if one.layer is Layer.TRUST]
+    trusts = [one.policy for one in held if one.layer is PolicyLayer.TRUST]
     return {
-        **_named("Role", identity.id, identity.unique_id),
-        "AssumeRolePolicyDocument": document(policies[trusts[0]]),
+        **_name_members("Role", identity.id, identity.unique_id),
+        "AssumeRolePolicyDocument": policy_document(policies[trusts[0]]),
         "InstanceProfileList": [],
-        "RolePolicyList": _inline(held, policies),
-        **_policies(held),
-        "Tags": _tags(identity),
+        "RolePolicyList": _inline_policies(held, policies),
+        **_attached_policies(held),
+        "Tags": _tag_list(identity),
         "RoleLastUsed": {},
     }
 
 
-def _named(kind: str, arn: str, unique: str) -> Json:
+def _name_members(kind: str, arn: str, unique: str) -> Json:
     path, _, name = arn.split(":", 5)[5].rpartition("/")
     below = path.partition("/")[2]
     return {
@@ -104,29 +106,31 @@ def _named(kind: str, arn: str, unique: str) -> Json:
     }
 
 
-def _unique(prefix: str, name: str) -> str:
+def _stable_id(prefix: str, name: str) -> str:
     """Derive an id that is the same in every run."""
     return f"{prefix}{zlib.crc32(name.encode()):017}"
 
 
-def _inline(held: Iterable[Attachment], policies: Mapping[str, Policy]) -> list[Json]:
+def _inline_policies(
+    held: Iterable[PolicyAttachment], policies: Mapping[str, Policy]
+) -> list[Json]:
     return [
         {
             "PolicyName": one.policy.rpartition("/")[2],
-            "PolicyDocument": document(policies[one.policy]),
+            "PolicyDocument": policy_document(policies[one.policy]),
         }
         for one in held
-        if one.layer is Layer.IDENTITY and "#inline/" in one.policy
+        if one.layer is PolicyLayer.IDENTITY and "#inline/" in one.policy
     ]
 
 
-def _policies(held: Iterable[Attachment]) -> Json:
-    bounds = [one.policy for one in held if one.layer is Layer.BOUNDARY]
+def _attached_policies(held: Iterable[PolicyAttachment]) -> Json:
+    bounds = [one.policy for one in held if one.layer is PolicyLayer.BOUNDARY]
     found: Json = {
         "AttachedManagedPolicies": [
             {"PolicyName": one.policy.rpartition("/")[2], "PolicyArn": one.policy}
             for one in held
-            if one.layer is Layer.IDENTITY and "#" not in one.policy
+            if one.layer is PolicyLayer.IDENTITY and "#" not in one.policy
         ]
     }
     if bounds:
@@ -137,19 +141,19 @@ def _policies(held: Iterable[Attachment]) -> Json:
     return found
 
 
-def _tags(identity: Identity) -> list[Json]:
+def _tag_list(identity: Identity) -> list[Json]:
     return [{"Key": key, "Value": value} for key, value in identity.tags]
 
 
-def _managed(policy: Policy) -> Json:
+def _managed_policy(policy: Policy) -> Json:
     version = {
-        "Document": document(policy),
+        "Document": policy_document(policy),
         "VersionId": _VERSION,
         "IsDefaultVersion": True,
         "CreateDate": _MADE,
     }
     return {
-        **_named("Policy", policy.id, _unique("ANPA", policy.id)),
+        **_name_members("Policy", policy.id, _stable_id("ANPA", policy.id)),
         "DefaultVersionId": _VERSION,
         "AttachmentCount": 1,
         "PermissionsBoundaryUsageCount": 0,
@@ -159,15 +163,15 @@ def _managed(policy: Policy) -> Json:
     }
 
 
-def document(policy: Policy) -> Json:
+def policy_document(policy: Policy) -> Json:
     """Encode a policy document."""
     return {
         "Version": "2012-10-17",
-        "Statement": [_statement(one) for one in policy.statements],
+        "Statement": [_statement_json(one) for one in policy.statements],
     }
 
 
-def _statement(one: Statement) -> Json:
+def _statement_json(one: Statement) -> Json:
     found: Json = {"Effect": one.effect.value.capitalize()}
     lists = {
         "Action": one.actions,
@@ -181,20 +185,20 @@ def _statement(one: Statement) -> Json:
         ("NotPrincipal", one.not_principals),
     ):
         if pairs:
-            found[name] = _principals(pairs)
+            found[name] = _principal_json(pairs)
     if one.conditions:
-        found["Condition"] = _conditions(one.conditions)
+        found["Condition"] = _condition_json(one.conditions)
     return found
 
 
-def _principals(pairs: Iterable[tuple[str, str]]) -> Json:
+def _principal_json(pairs: Iterable[tuple[str, str]]) -> Json:
     found: Json = {}
     for kind, value in pairs:
         found.setdefault(kind, []).append(value)
     return found
 
 
-def _conditions(clauses: Iterable[ConditionClause]) -> Json:
+def _condition_json(clauses: Iterable[ConditionClause]) -> Json:
     found: Json = {}
     for one in clauses:
         found.setdefault(one.operator, {})[one.key] = list(one.values)

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Attachment, Layer, Policy, Statement
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
 from bench.organization.policy_syntax import (
-    ANYBODY,
+    ANY_PRINCIPAL,
     ORG_SEEN,
     allow,
+    condition,
     deny,
-    deny_all_but,
-    numbered,
-    when,
+    deny_not_action,
+    number_statements,
 )
 from bench.organization.structure import (
     DEVELOPMENT,
@@ -22,12 +22,12 @@ from bench.organization.structure import (
     SANDBOX,
     SECURITY,
     WORKLOADS,
-    Plan,
+    OrganizationPlan,
 )
 
 _AWS = "arn:aws:organizations::aws:policy/service_control_policy/p-FullAWSAccess"
 _RCP = "arn:aws:organizations::aws:policy/resource_control_policy/p-RCPFullAWSAccess"
-_EXCEPT = when(
+_EXCEPT = condition(
     "ArnNotLike",
     "aws:PrincipalArn",
     "arn:aws:iam::*:role/OrganizationAccountAccessRole",
@@ -76,47 +76,62 @@ _SANDBOX_MAY = (
 )
 
 
-def policies(plan: Plan) -> Iterator[tuple[Policy, tuple[Attachment, ...]]]:
+def generate_control_policies(
+    plan: OrganizationPlan,
+) -> Iterator[tuple[Policy, tuple[PolicyAttachment, ...]]]:
     """Generate the control policies, on three levels of each account's path."""
     targets = dict.fromkeys(
         step for a in plan.accounts if a.parents for step in (*a.parents, a.id)
     )
     open_targets = [one for one in targets if one != SANDBOX]
-    yield _at(Layer.SCP, _AWS, [allow("*", "*")], open_targets)
-    yield _at(Layer.RCP, _RCP, [allow("*", "*", to=ANYBODY)], list(targets))
-    for name, statements, target in _services(plan):
+    yield _build_policy(PolicyLayer.SCP, _AWS, [allow("*", "*")], open_targets)
+    yield _build_policy(
+        PolicyLayer.RCP, _RCP, [allow("*", "*", to=ANY_PRINCIPAL)], list(targets)
+    )
+    for name, statements, target in _scp_statements(plan):
         place = f"arn:aws:organizations::{MANAGEMENT}:policy/{ORGANIZATION}/"
-        yield _at(
-            Layer.SCP, f"{place}service_control_policy/p-{name}", statements, target
+        yield _build_policy(
+            PolicyLayer.SCP,
+            f"{place}service_control_policy/p-{name}",
+            statements,
+            target,
         )
-    for name, statements, target in _resources():
+    for name, statements, target in _rcp_statements():
         place = f"arn:aws:organizations::{MANAGEMENT}:policy/{ORGANIZATION}/"
-        yield _at(
-            Layer.RCP, f"{place}resource_control_policy/p-{name}", statements, target
+        yield _build_policy(
+            PolicyLayer.RCP,
+            f"{place}resource_control_policy/p-{name}",
+            statements,
+            target,
         )
 
 
-def _at(
-    layer: Layer, name: str, statements: Sequence[Statement], targets: Sequence[str]
-) -> tuple[Policy, tuple[Attachment, ...]]:
+def _build_policy(
+    layer: PolicyLayer,
+    name: str,
+    statements: Sequence[Statement],
+    targets: Sequence[str],
+) -> tuple[Policy, tuple[PolicyAttachment, ...]]:
     policy = PolicyId(name)
     short = name.rpartition("/")[2]
     return (
-        Policy(policy, short, numbered(statements), (), ORG_SEEN),
-        tuple(Attachment(policy, target, layer, "", ORG_SEEN) for target in targets),
+        Policy(policy, short, number_statements(statements), (), ORG_SEEN),
+        tuple(
+            PolicyAttachment(policy, target, layer, "", ORG_SEEN) for target in targets
+        ),
     )
 
 
-Control = tuple[str, Sequence[Statement], Sequence[str]]
+ControlPolicy = tuple[str, Sequence[Statement], Sequence[str]]
 
 
-def _services(plan: Plan) -> Iterator[Control]:
-    away = when("StringNotEquals", "aws:RequestedRegion", "us-east-1", "eu-west-1")
-    farther = when("StringNotLike", "aws:RequestedRegion", "us-*", "eu-*", "ap-*")
-    yield "regions", [deny_all_but(_GLOBAL, farther, _EXCEPT)], (ROOT,)
+def _scp_statements(plan: OrganizationPlan) -> Iterator[ControlPolicy]:
+    away = condition("StringNotEquals", "aws:RequestedRegion", "us-east-1", "eu-west-1")
+    farther = condition("StringNotLike", "aws:RequestedRegion", "us-*", "eu-*", "ap-*")
+    yield "regions", [deny_not_action(_GLOBAL, farther, _EXCEPT)], (ROOT,)
     leave = deny(("organizations:LeaveOrganization", "account:CloseAccount"))
     rooted = deny(
-        "*", "*", when("StringLike", "aws:PrincipalArn", "arn:aws:iam::*:root")
+        "*", "*", condition("StringLike", "aws:PrincipalArn", "arn:aws:iam::*:root")
     )
     yield "leave", [leave, rooted], (ROOT,)
     watch = (
@@ -130,19 +145,21 @@ def _services(plan: Plan) -> Iterator[Control]:
     )
     yield "watch", [deny(watch, "*", _EXCEPT)], (WORKLOADS, SECURITY)
     people = ("iam:CreateUser", "iam:CreateAccessKey", "iam:CreateLoginProfile")
-    bare = when("StringNotLike", "iam:PermissionsBoundary", "arn:aws:iam::*:policy/*")
+    bare = condition(
+        "StringNotLike", "iam:PermissionsBoundary", "arn:aws:iam::*:policy/*"
+    )
     yield (
         "production",
         [
             deny(people, "*", _EXCEPT),
-            deny_all_but(_GLOBAL, away, _EXCEPT),
+            deny_not_action(_GLOBAL, away, _EXCEPT),
             deny(("iam:CreateRole", "iam:PutRolePermissionsBoundary"), "*", bare),
             deny("s3:PutAccountPublicAccessBlock"),
         ],
         (PRODUCTION,),
     )
-    large = when("StringNotLike", "ec2:InstanceType", "t3.*", "m6i.*")
-    untagged = when("Null", "aws:RequestTag/team", "true")
+    large = condition("StringNotLike", "ec2:InstanceType", "t3.*", "m6i.*")
+    untagged = condition("Null", "aws:RequestTag/team", "true")
     machines = "arn:aws:ec2:*:*:instance/*"
     yield (
         "development",
@@ -163,17 +180,17 @@ def _services(plan: Plan) -> Iterator[Control]:
             yield f"unused-{account.id}", [deny(unwanted)], (account.id,)
 
 
-def _resources() -> Iterator[Control]:
-    outside = when("StringNotEqualsIfExists", "aws:PrincipalOrgID", ORGANIZATION)
-    human = when("BoolIfExists", "aws:PrincipalIsAWSService", "false")
+def _rcp_statements() -> Iterator[ControlPolicy]:
+    outside = condition("StringNotEqualsIfExists", "aws:PrincipalOrgID", ORGANIZATION)
+    human = condition("BoolIfExists", "aws:PrincipalIsAWSService", "false")
     data = ("s3:*", "sqs:*", "secretsmanager:*", "kms:*", "ecr:*")
-    yield "perimeter", [deny(data, "*", outside, human, to=ANYBODY)], (WORKLOADS,)
-    plain = when("BoolIfExists", "aws:SecureTransport", "false")
-    yield "transport", [deny(("s3:*", "sqs:*"), "*", plain, to=ANYBODY)], (ROOT,)
-    foreign = when("StringNotEqualsIfExists", "aws:SourceOrgID", ORGANIZATION)
-    present = when("Null", "aws:SourceAccount", "false")
-    by = when("Bool", "aws:PrincipalIsAWSService", "true")
-    deputies = [deny(data, "*", foreign, present, by, to=ANYBODY)]
+    yield "perimeter", [deny(data, "*", outside, human, to=ANY_PRINCIPAL)], (WORKLOADS,)
+    plain = condition("BoolIfExists", "aws:SecureTransport", "false")
+    yield "transport", [deny(("s3:*", "sqs:*"), "*", plain, to=ANY_PRINCIPAL)], (ROOT,)
+    foreign = condition("StringNotEqualsIfExists", "aws:SourceOrgID", ORGANIZATION)
+    present = condition("Null", "aws:SourceAccount", "false")
+    by = condition("Bool", "aws:PrincipalIsAWSService", "true")
+    deputies = [deny(data, "*", foreign, present, by, to=ANY_PRINCIPAL)]
     yield "deputies", deputies, (PRODUCTION,)
-    old = when("NumericLessThan", "s3:TlsVersion", "1.2")
-    yield "tls", [deny("s3:*", "*", old, to=ANYBODY)], (SECURITY,)
+    old = condition("NumericLessThan", "s3:TlsVersion", "1.2")
+    yield "tls", [deny("s3:*", "*", old, to=ANY_PRINCIPAL)], (SECURITY,)

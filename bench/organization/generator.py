@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from answerable.model.action_catalogue import Catalogue
-from answerable.model.sighting import Facts
+from answerable.model.action_catalogue import ActionCatalogue
+from answerable.model.sighting import SightedFacts
 from bench.organization import control_policies, resource_policies
-from bench.organization.identities import Identities
-from bench.organization.resources import Things, things
-from bench.organization.structure import Plan, plan
+from bench.organization.identities import IdentityGenerator
+from bench.organization.resources import OrgResources, generate_resources
+from bench.organization.structure import OrganizationPlan, plan_organization
 
 # Every kind was collected; what was not asked of a resource stands in the facts.
 COLLECTED = frozenset(
@@ -30,7 +30,7 @@ RESOURCES_EACH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Organization:
+class GeneratedOrganization:
     """A generated organisation.
 
     Attributes:
@@ -40,20 +40,20 @@ class Organization:
         collected: Words for the kinds that were collected.
     """
 
-    facts: Facts
-    plan: Plan
-    things: Things
+    facts: SightedFacts
+    plan: OrganizationPlan
+    things: OrgResources
     collected: frozenset[str] = COLLECTED
 
 
-def organization(
+def generate_organization(
     size: int,
     seed: int,
-    catalogue: Catalogue,
+    catalogue: ActionCatalogue,
     *,
     resources: int | None = None,
     single: bool = False,
-) -> Organization:
+) -> GeneratedOrganization:
     """Generate an organisation.
 
     Args:
@@ -64,34 +64,38 @@ def organization(
         single: One account of no organisation, identity policies, boundaries and trusts
             alone: what other tools read.
     """
-    made = plan(size, seed, catalogue, single=single)
-    found = things(made, RESOURCES_EACH * size if resources is None else resources)
-    who = Identities(made, found)
-    who.make()
+    made = plan_organization(size, seed, catalogue, single=single)
+    found = generate_resources(
+        made, RESOURCES_EACH * size if resources is None else resources
+    )
+    who = IdentityGenerator(made, found)
+    who.generate()
     policies, attachments = who.policies, who.attachments
     groups = tuple(who.user_groups())
     if single:
-        facts = Facts(
+        facts = SightedFacts(
             identities=tuple(who.identities),
             accounts=made.accounts,
             policies=tuple(policies),
             attachments=tuple(attachments),
             groups=groups,
         )
-        return Organization(facts, made, found)
-    for policy, targets in control_policies.policies(made):
+        return GeneratedOrganization(facts, made, found)
+    for policy, targets in control_policies.generate_control_policies(made):
         policies.append(policy)
         attachments += targets
-    for policy, attachment in resource_policies.policies(made, found):
+    for policy, attachment in resource_policies.generate_resource_policies(made, found):
         policies.append(policy)
         attachments.append(attachment)
-    facts = Facts(
+    facts = SightedFacts(
         identities=tuple(who.identities),
         accounts=made.accounts,
         policies=tuple(policies),
         attachments=tuple(attachments),
         groups=groups,
         resources=tuple(one.resource for one in found.owned),
-        public_access=tuple(resource_policies.blocks(made, found)),
+        public_access=tuple(
+            resource_policies.generate_public_access_blocks(made, found)
+        ),
     )
-    return Organization(facts, made, found)
+    return GeneratedOrganization(facts, made, found)

@@ -6,44 +6,52 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Layer, Policy, Statement
-from answerable.model.sighting import Facts
-from bench.organization.generator import Organization
-from bench.organization.policy_syntax import allow, deny, numbered, root, when
+from answerable.model.policy import Policy, PolicyLayer, Statement
+from answerable.model.sighting import SightedFacts
+from bench.organization.generator import GeneratedOrganization
+from bench.organization.policy_syntax import (
+    account_principal,
+    allow,
+    condition,
+    deny,
+    number_statements,
+)
 
 KINDS = ("inline", "shared", "boundary", "scp", "rcp", "trust", "bucket")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PolicyEdit:
     """One edit with the facts after it."""
 
     kind: str
     policy: str
-    facts: Facts
+    facts: SightedFacts
 
 
-def changes(made: Organization, count: int, seed: int) -> Iterator[Change]:
+def generate_edits(
+    made: GeneratedOrganization, count: int, seed: int
+) -> Iterator[PolicyEdit]:
     """Edit one policy of each kind in turn, always from the original facts."""
     pick = random.Random(seed)
-    held = _by_kind(made)
+    held = _policies_by_kind(made)
     places = {policy.id: n for n, policy in enumerate(made.facts.policies)}
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         policy = pick.choice(held[kind])
         place = places[policy]
         policies = list(made.facts.policies)
-        policies[place] = _edited(made, pick, kind, policies[place])
-        yield Change(kind, policy, replace(made.facts, policies=tuple(policies)))
+        policies[place] = _edit_policy(made, pick, kind, policies[place])
+        yield PolicyEdit(kind, policy, replace(made.facts, policies=tuple(policies)))
 
 
-def _by_kind(made: Organization) -> dict[str, list[PolicyId]]:
+def _policies_by_kind(made: GeneratedOrganization) -> dict[str, list[PolicyId]]:
     found: dict[str, dict[PolicyId, None]] = defaultdict(dict)
     for one in made.facts.attachments:
         kind = one.layer.value
-        if one.layer is Layer.IDENTITY:
+        if one.layer is PolicyLayer.IDENTITY:
             kind = "inline" if "#inline/" in one.policy else "shared"
-        if one.layer is Layer.RESOURCE:
+        if one.layer is PolicyLayer.RESOURCE:
             kind = "bucket" if one.target.startswith("arn:aws:s3:::") else "other"
         # What AWS manages nobody edits.
         if ":aws:policy/" not in one.policy:
@@ -51,35 +59,39 @@ def _by_kind(made: Organization) -> dict[str, list[PolicyId]]:
     return {kind: list(ids) for kind, ids in found.items()}
 
 
-def _edited(
-    made: Organization, pick: random.Random, kind: str, policy: Policy
+def _edit_policy(
+    made: GeneratedOrganization, pick: random.Random, kind: str, policy: Policy
 ) -> Policy:
     """Remove a statement sometimes, else add one."""
     if policy.statements and pick.random() < 0.3:
         rest = list(policy.statements)
         rest.pop(pick.randrange(len(rest)))
-        return replace(policy, statements=numbered(rest))
-    more = numbered((*policy.statements, _another(made, pick, kind, policy)))
+        return replace(policy, statements=number_statements(rest))
+    more = number_statements(
+        (*policy.statements, _new_statement(made, pick, kind, policy))
+    )
     return replace(policy, statements=more)
 
 
-def _another(
-    made: Organization, pick: random.Random, kind: str, policy: Policy
+def _new_statement(
+    made: GeneratedOrganization, pick: random.Random, kind: str, policy: Policy
 ) -> Statement:
     team = pick.choice(made.plan.teams)
     if kind == "trust":
         one = ("AWS", pick.choice(made.plan.members).arn)
-        return allow("sts:AssumeRole", to=(pick.choice((root(team.account), one)),))
+        return allow(
+            "sts:AssumeRole", to=(pick.choice((account_principal(team.account), one)),)
+        )
     if kind == "bucket":
         bucket = policy.id.partition("#")[0]
         who = (("AWS", pick.choice(made.plan.members).arn),)
         return allow("s3:GetObject", f"{bucket}/*", to=who)
     if kind == "scp":
-        away = when("StringNotEquals", "aws:RequestedRegion", team.region)
+        away = condition("StringNotEquals", "aws:RequestedRegion", team.region)
         quiet = ("sqs:*", "sns:Publish")
         return deny(pick.choice((quiet, quiet, "sts:AssumeRole")), "*", away)
     if kind == "rcp":
-        outside = when("StringNotEquals", "aws:PrincipalAccount", team.account)
+        outside = condition("StringNotEquals", "aws:PrincipalAccount", team.account)
         quiet = ("sqs:*", "kms:Decrypt")
         said = pick.choice((quiet, quiet, "sts:AssumeRole"))
         return deny(said, "*", outside, to=(("AWS", "*"),))
@@ -88,5 +100,5 @@ def _another(
     if pick.random() < 0.5:
         role = f"arn:aws:iam::{team.account}:role/{team.name}/*"
         return allow("sts:AssumeRole", role)
-    names = made.things.of(team, "s3:bucket")
+    names = made.things.team_resources(team, "s3:bucket")
     return allow(("s3:GetObject", "s3:ListBucket"), (names[0], f"{names[0]}/*"))

@@ -3,29 +3,29 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Attachment, Layer, Policy, Statement
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
 from answerable.model.resource import PublicAccessBlock
 from bench.organization.policy_syntax import (
-    ANYBODY,
+    ANY_PRINCIPAL,
     RESOURCES_SEEN,
+    account_principal,
     allow,
+    condition,
     deny,
-    numbered,
-    root,
-    service,
-    when,
+    number_statements,
+    service_principal,
 )
-from bench.organization.resources import Owned, Things
+from bench.organization.resources import OrgResources, OwnedResource
 from bench.organization.structure import (
     AUDIT,
     LOGS,
     ORGANIZATION,
     TOOLING,
     VENDOR,
-    Plan,
+    OrganizationPlan,
 )
 
-Written = Callable[[Plan, Owned], list[Statement]]
+Written = Callable[[OrganizationPlan, OwnedResource], list[Statement]]
 _BUCKET_READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket")
 _OBJECTS = ("s3:GetObject", "s3:PutObject")
 _KEY_USE = (
@@ -51,106 +51,119 @@ _KEY_ADMIN = (
 )
 
 
-def policies(plan: Plan, found: Things) -> Iterator[tuple[Policy, Attachment]]:
+def generate_resource_policies(
+    plan: OrganizationPlan, found: OrgResources
+) -> Iterator[tuple[Policy, PolicyAttachment]]:
     """Generate the policy of each resource that can have one.
 
     One that was asked and has none holds an empty one; two in a hundred were not asked.
     """
     for one in found.owned:
         write = _WRITERS.get(one.resource.kind)
-        if write is None or plan.chance(0.02):
+        if write is None or plan.draw(0.02):
             continue
-        yield _held(one, "policy", write(plan, one))
-        if one.resource.kind == "kms:key" and plan.chance(0.15):
-            yield _held(one, "grants", _grants(plan, one))
+        yield _resource_policy(one, "policy", write(plan, one))
+        if one.resource.kind == "kms:key" and plan.draw(0.15):
+            yield _resource_policy(one, "grants", _key_grants(plan, one))
 
 
-def blocks(plan: Plan, found: Things) -> Iterator[PublicAccessBlock]:
+def generate_public_access_blocks(
+    plan: OrganizationPlan, found: OrgResources
+) -> Iterator[PublicAccessBlock]:
     """Block public access on most accounts, half of the buckets and access points."""
     for account in plan.accounts:
-        if plan.chance(0.7):
+        if plan.draw(0.7):
             yield PublicAccessBlock(account.id, True, True, RESOURCES_SEEN)
     for one in found.owned:
-        if one.resource.kind in ("s3:bucket", "s3:accesspoint") and plan.chance(0.5):
-            whole = plan.chance(0.9)
+        if one.resource.kind in ("s3:bucket", "s3:accesspoint") and plan.draw(0.5):
+            whole = plan.draw(0.9)
             yield PublicAccessBlock(one.resource.id, whole, whole, RESOURCES_SEEN)
 
 
-def _held(
-    one: Owned, what: str, statements: list[Statement]
-) -> tuple[Policy, Attachment]:
+def _resource_policy(
+    one: OwnedResource, what: str, statements: list[Statement]
+) -> tuple[Policy, PolicyAttachment]:
     policy = PolicyId(f"{one.resource.id}#{what}")
     return (
-        Policy(policy, what, numbered(statements), (), RESOURCES_SEEN),
-        Attachment(policy, one.resource.id, Layer.RESOURCE, "", RESOURCES_SEEN),
+        Policy(policy, what, number_statements(statements), (), RESOURCES_SEEN),
+        PolicyAttachment(
+            policy, one.resource.id, PolicyLayer.RESOURCE, "", RESOURCES_SEEN
+        ),
     )
 
 
-def _bucket(plan: Plan, one: Owned) -> list[Statement]:
+def _bucket_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
     arn, account = one.resource.id, one.team.account
     both = (arn, f"{arn}/*")
     found = []
-    if plan.chance(0.65):
-        plain = when("Bool", "aws:SecureTransport", "false")
-        found.append(deny("s3:*", both, plain, to=ANYBODY))
-    if plan.chance(0.12):
-        other = root(plan.other_account(account))
+    if plan.draw(0.65):
+        plain = condition("Bool", "aws:SecureTransport", "false")
+        found.append(deny("s3:*", both, plain, to=ANY_PRINCIPAL))
+    if plan.draw(0.12):
+        other = account_principal(plan.other_account(account))
         found.append(allow(_BUCKET_READ, both, to=(other,)))
-    if plan.chance(0.08):
-        mine = when("StringEquals", "aws:PrincipalOrgID", ORGANIZATION)
-        found.append(allow(_BUCKET_READ, both, mine, to=ANYBODY))
-    if plan.chance(0.05):
+    if plan.draw(0.08):
+        mine = condition("StringEquals", "aws:PrincipalOrgID", ORGANIZATION)
+        found.append(allow(_BUCKET_READ, both, mine, to=ANY_PRINCIPAL))
+    if plan.draw(0.05):
         source = f"arn:aws:cloudfront::{account}:distribution/E{one.team.name.upper()}"
-        edge = when("StringEquals", "AWS:SourceArn", source)
-        to = (service("cloudfront"),)
+        edge = condition("StringEquals", "AWS:SourceArn", source)
+        to = (service_principal("cloudfront"),)
         found.append(allow("s3:GetObject", f"{arn}/*", edge, to=to))
-    if plan.chance(0.02):
-        found.append(allow("s3:GetObject", f"{arn}/public/*", to=ANYBODY))
-    if plan.chance(0.06):
-        network = when("StringNotEquals", "aws:SourceVpce", f"vpce-{one.team.name}")
-        by = when("BoolIfExists", "aws:PrincipalIsAWSService", "false")
-        found.append(deny(_OBJECTS, both, network, by, to=ANYBODY))
-    if plan.chance(0.1):
-        kms = when("StringNotEquals", "s3:x-amz-server-side-encryption", "aws:kms")
-        found.append(deny("s3:PutObject", f"{arn}/*", kms, to=ANYBODY))
-    if plan.chance(0.1):
-        user = (("AWS", plan.role_of(plan.random.choice(plan.teams))),)
+    if plan.draw(0.02):
+        found.append(allow("s3:GetObject", f"{arn}/public/*", to=ANY_PRINCIPAL))
+    if plan.draw(0.06):
+        network = condition(
+            "StringNotEquals", "aws:SourceVpce", f"vpce-{one.team.name}"
+        )
+        by = condition("BoolIfExists", "aws:PrincipalIsAWSService", "false")
+        found.append(deny(_OBJECTS, both, network, by, to=ANY_PRINCIPAL))
+    if plan.draw(0.1):
+        kms = condition("StringNotEquals", "s3:x-amz-server-side-encryption", "aws:kms")
+        found.append(deny("s3:PutObject", f"{arn}/*", kms, to=ANY_PRINCIPAL))
+    if plan.draw(0.1):
+        user = (("AWS", plan.choose_role(plan.random.choice(plan.teams))),)
         found.append(allow(_OBJECTS, f"{arn}/jobs/*", to=user))
-    if plan.chance(0.03):
-        source = when("StringEquals", "aws:SourceAccount", account)
-        to = (service("logging.s3"), service("delivery.logs"))
+    if plan.draw(0.03):
+        source = condition("StringEquals", "aws:SourceAccount", account)
+        to = (service_principal("logging.s3"), service_principal("delivery.logs"))
         found.append(allow("s3:PutObject", f"{arn}/audit/*", source, to=to))
     return found
 
 
-def _point(plan: Plan, one: Owned) -> list[Statement]:
+def _access_point_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
     arn = one.resource.id
-    if plan.chance(0.3):
+    if plan.draw(0.3):
         return []
-    to = (("AWS", plan.role_of(one.team)),)
+    to = (("AWS", plan.choose_role(one.team)),)
     return [allow(_OBJECTS, f"{arn}/object/jobs/*", to=to)]
 
 
-def _key(plan: Plan, one: Owned) -> list[Statement]:
+def _key_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
     account, region = one.team.account, one.team.region
-    default = allow("kms:*", "*", to=(root(account),))
-    mine = plan.role_of(one.team)
+    default = allow("kms:*", "*", to=(account_principal(account),))
+    mine = plan.choose_role(one.team)
     shape = plan.random.random()
     if shape < 0.5:
         return [default]
     if shape < 0.65:
         admin = (("AWS", f"arn:aws:iam::{account}:role/deploy/keys"), ("AWS", mine))
-        users = (("AWS", plan.role_of(one.team)), ("AWS", plan.role_of(one.team)))
+        users = (
+            ("AWS", plan.choose_role(one.team)),
+            ("AWS", plan.choose_role(one.team)),
+        )
         return [allow(_KEY_ADMIN, "*", to=admin), allow(_KEY_USE, "*", to=users)]
     if shape < 0.85:
-        name = plan.one(("s3", "sqs", "secretsmanager", "dynamodb"))
-        via = when("StringEquals", "kms:ViaService", f"{name}.{region}.amazonaws.com")
-        caller = when("StringEquals", "kms:CallerAccount", account)
-        return [default, allow(_KEY_USE, "*", via, caller, to=ANYBODY)]
+        name = plan.choose(("s3", "sqs", "secretsmanager", "dynamodb"))
+        via = condition(
+            "StringEquals", "kms:ViaService", f"{name}.{region}.amazonaws.com"
+        )
+        caller = condition("StringEquals", "kms:CallerAccount", account)
+        return [default, allow(_KEY_USE, "*", via, caller, to=ANY_PRINCIPAL)]
     if shape < 0.95:
-        other = root(plan.other_account(account))
+        other = account_principal(plan.other_account(account))
         return [default, allow(_KEY_USE, "*", to=(other, ("AWS", mine)))]
-    resource = when("Bool", "kms:GrantIsForAWSResource", "true")
+    resource = condition("Bool", "kms:GrantIsForAWSResource", "true")
     to = (("AWS", mine),)
     return [
         default,
@@ -158,110 +171,115 @@ def _key(plan: Plan, one: Owned) -> list[Statement]:
     ]
 
 
-def _grants(plan: Plan, one: Owned) -> list[Statement]:
-    to = (("AWS", plan.role_of(one.team)),)
+def _key_grants(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
+    to = (("AWS", plan.choose_role(one.team)),)
     arn = one.resource.id
-    context = when("StringEquals", "kms:EncryptionContext:team", one.team.name)
-    some = (context,) if plan.chance(0.5) else ()
+    context = condition("StringEquals", "kms:EncryptionContext:team", one.team.name)
+    some = (context,) if plan.draw(0.5) else ()
     return [allow(("kms:Decrypt", "kms:GenerateDataKey"), arn, *some, to=to)]
 
 
-def _queue(plan: Plan, one: Owned) -> list[Statement]:
+def _queue_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
     arn, account, region = one.resource.id, one.team.account, one.team.region
     found = []
-    if plan.chance(0.45):
+    if plan.draw(0.45):
         topic = f"arn:aws:sns:{region}:{account}:{one.team.name}-*"
-        source = when("ArnLike", "aws:SourceArn", topic)
-        found.append(allow("sqs:SendMessage", arn, source, to=(service("sns"),)))
-    if plan.chance(0.1):
-        other = root(plan.other_account(account))
+        source = condition("ArnLike", "aws:SourceArn", topic)
+        found.append(
+            allow("sqs:SendMessage", arn, source, to=(service_principal("sns"),))
+        )
+    if plan.draw(0.1):
+        other = account_principal(plan.other_account(account))
         found.append(allow(("sqs:SendMessage", "sqs:GetQueueUrl"), arn, to=(other,)))
-    if plan.chance(0.2):
-        plain = when("Bool", "aws:SecureTransport", "false")
-        found.append(deny("sqs:*", arn, plain, to=ANYBODY))
+    if plan.draw(0.2):
+        plain = condition("Bool", "aws:SecureTransport", "false")
+        found.append(deny("sqs:*", arn, plain, to=ANY_PRINCIPAL))
     return found
 
 
 _TOPIC = ("Publish", "Subscribe", "GetTopicAttributes", "ListSubscriptionsByTopic")
 
 
-def _topic(plan: Plan, one: Owned) -> list[Statement]:
+def _topic_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
     arn, account = one.resource.id, one.team.account
     found = []
-    if plan.chance(0.8):
-        owner = when("StringEquals", "AWS:SourceOwner", account)
+    if plan.draw(0.8):
+        owner = condition("StringEquals", "AWS:SourceOwner", account)
         actions = tuple(f"SNS:{name}" for name in _TOPIC)
-        found.append(allow(actions, arn, owner, to=ANYBODY))
-    if plan.chance(0.3):
-        source = when("StringEquals", "aws:SourceAccount", account)
-        name = plan.one(("s3", "events", "cloudwatch", "budgets"))
-        found.append(allow("sns:Publish", arn, source, to=(service(name),)))
-    if plan.chance(0.05):
-        mine = when("StringEquals", "aws:PrincipalOrgID", ORGANIZATION)
-        found.append(allow("sns:Subscribe", arn, mine, to=ANYBODY))
+        found.append(allow(actions, arn, owner, to=ANY_PRINCIPAL))
+    if plan.draw(0.3):
+        source = condition("StringEquals", "aws:SourceAccount", account)
+        name = plan.choose(("s3", "events", "cloudwatch", "budgets"))
+        found.append(allow("sns:Publish", arn, source, to=(service_principal(name),)))
+    if plan.draw(0.05):
+        mine = condition("StringEquals", "aws:PrincipalOrgID", ORGANIZATION)
+        found.append(allow("sns:Subscribe", arn, mine, to=ANY_PRINCIPAL))
     return found
 
 
-def _function(plan: Plan, one: Owned) -> list[Statement]:
+def _function_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
     arn, account, region = one.resource.id, one.team.account, one.team.region
     found = []
-    if plan.chance(0.6):
-        name = plan.one(("apigateway", "events", "s3", "sns", "config"))
+    if plan.draw(0.6):
+        name = plan.choose(("apigateway", "events", "s3", "sns", "config"))
         sources = f"arn:aws:{name}:{region}:{account}:{one.team.name}*"
-        source = when("ArnLike", "AWS:SourceArn", sources)
-        mine = when("StringEquals", "AWS:SourceAccount", account)
-        to = (service(name),)
+        source = condition("ArnLike", "AWS:SourceArn", sources)
+        mine = condition("StringEquals", "AWS:SourceAccount", account)
+        to = (service_principal(name),)
         found.append(allow("lambda:InvokeFunction", arn, source, mine, to=to))
-    if plan.chance(0.04):
-        other = root(plan.other_account(account))
+    if plan.draw(0.04):
+        other = account_principal(plan.other_account(account))
         found.append(allow("lambda:InvokeFunction", arn, to=(other,)))
     return found
 
 
-def _secret(plan: Plan, one: Owned) -> list[Statement]:
-    if plan.chance(0.8):
+def _secret_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
+    if plan.draw(0.8):
         return []
-    reader = plan.role_of(one.team)
-    if plan.chance(0.5):
-        to = (("AWS", reader), root(plan.other_account(one.team.account)))
+    reader = plan.choose_role(one.team)
+    if plan.draw(0.5):
+        to = (("AWS", reader), account_principal(plan.other_account(one.team.account)))
         return [allow("secretsmanager:GetSecretValue", "*", to=to)]
-    but = when("ArnNotEquals", "aws:PrincipalArn", reader)
-    return [deny("secretsmanager:GetSecretValue", "*", but, to=ANYBODY)]
+    but = condition("ArnNotEquals", "aws:PrincipalArn", reader)
+    return [deny("secretsmanager:GetSecretValue", "*", but, to=ANY_PRINCIPAL)]
 
 
 _PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
-def _repository(plan: Plan, one: Owned) -> list[Statement]:
+def _repository_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
     found = []
-    if plan.chance(0.4):
-        mine = when("StringEquals", "aws:PrincipalOrgID", ORGANIZATION)
-        found.append(allow(_PULL, (), mine, to=ANYBODY))
-    if plan.chance(0.3):
-        to = (root(TOOLING), root(plan.other_account(one.team.account)))
+    if plan.draw(0.4):
+        mine = condition("StringEquals", "aws:PrincipalOrgID", ORGANIZATION)
+        found.append(allow(_PULL, (), mine, to=ANY_PRINCIPAL))
+    if plan.draw(0.3):
+        to = (
+            account_principal(TOOLING),
+            account_principal(plan.other_account(one.team.account)),
+        )
         found.append(allow((*_PULL, "ecr:PutImage"), (), to=to))
-    if plan.chance(0.2):
+    if plan.draw(0.2):
         functions = f"arn:aws:lambda:{one.team.region}:{one.team.account}:function:*"
-        source = when("StringLike", "aws:sourceArn", functions)
-        found.append(allow(_PULL, (), source, to=(service("lambda"),)))
+        source = condition("StringLike", "aws:sourceArn", functions)
+        found.append(allow(_PULL, (), source, to=(service_principal("lambda"),)))
     return found
 
 
-def _table(plan: Plan, one: Owned) -> list[Statement]:
-    if plan.chance(0.94):
+def _table_policy(plan: OrganizationPlan, one: OwnedResource) -> list[Statement]:
+    if plan.draw(0.94):
         return []
-    to = (root(plan.one((AUDIT, LOGS, VENDOR))),)
+    to = (account_principal(plan.choose((AUDIT, LOGS, VENDOR))),)
     return [allow(("dynamodb:GetItem", "dynamodb:Query"), one.resource.id, to=to)]
 
 
 _WRITERS: Mapping[str, Written] = {
-    "s3:bucket": _bucket,
-    "s3:accesspoint": _point,
-    "kms:key": _key,
-    "sqs:queue": _queue,
-    "sns:topic": _topic,
-    "lambda:function": _function,
-    "secretsmanager:secret": _secret,
-    "ecr:repository": _repository,
-    "dynamodb:table": _table,
+    "s3:bucket": _bucket_policy,
+    "s3:accesspoint": _access_point_policy,
+    "kms:key": _key_policy,
+    "sqs:queue": _queue_policy,
+    "sns:topic": _topic_policy,
+    "lambda:function": _function_policy,
+    "secretsmanager:secret": _secret_policy,
+    "ecr:repository": _repository_policy,
+    "dynamodb:table": _table_policy,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import Resource
 from bench.organization.policy_syntax import RESOURCES_SEEN
-from bench.organization.structure import Plan, Team
+from bench.organization.structure import OrganizationPlan, OrgTeam
 
 # Kind, share of a team's resources. Objects stand for what lies below a prefix.
 _SHARES = (
@@ -46,44 +46,46 @@ _RUNS = {"lambda:function": "lambda", "ec2:instance": "ec2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class OwnedResource:
     """A resource with its owner team."""
 
     resource: Resource
-    team: Team
+    team: OrgTeam
 
 
 @dataclass(slots=True)
-class Things:
+class OrgResources:
     """All resources, by team and kind."""
 
-    owned: list[Owned]
+    owned: list[OwnedResource]
     names: dict[tuple[str, str], list[str]]
 
-    def of(self, team: Team, kind: str) -> Sequence[str]:
+    def team_resources(self, team: OrgTeam, kind: str) -> Sequence[str]:
         return self.names[team.name, kind]
 
 
-def things(plan: Plan, count: int) -> Things:
+def generate_resources(plan: OrganizationPlan, count: int) -> OrgResources:
     """Generate each team's share of `count` resources."""
     kinds, shares = zip(*_SHARES, strict=True)
-    found = Things([], defaultdict(list))
+    found = OrgResources([], defaultdict(list))
     for number in range(count):
         team = plan.teams[number % len(plan.teams)]
         # A team's first resource is a bucket: objects and access points need one.
         first = number < len(plan.teams)
         kind = "s3:bucket" if first else plan.random.choices(kinds, shares)[0]
-        resource = _one(plan, found, team, kind, number)
-        found.owned.append(Owned(resource, team))
+        resource = _build_resource(plan, found, team, kind, number)
+        found.owned.append(OwnedResource(resource, team))
         found.names[team.name, kind].append(resource.id)
     return found
 
 
-def _one(plan: Plan, found: Things, team: Team, kind: str, number: int) -> Resource:
-    purpose = plan.one(_PURPOSES)
+def _build_resource(
+    plan: OrganizationPlan, found: OrgResources, team: OrgTeam, kind: str, number: int
+) -> Resource:
+    purpose = plan.choose(_PURPOSES)
     bucket = ""
     if kind in ("s3:object", "s3:accesspoint"):
-        bucket = plan.one(found.of(team, "s3:bucket"))
+        bucket = plan.choose(found.team_resources(team, "s3:bucket"))
     if kind == "s3:object":
         arn = f"{bucket}/{purpose}/part-{number}"
     else:
@@ -95,16 +97,22 @@ def _one(plan: Plan, found: Things, team: Team, kind: str, number: int) -> Resou
         id=ResourceId(arn),
         kind=kind,
         account=team.account,
-        tags=() if kind == "s3:object" or plan.chance(0.3) else _tags(plan, team),
+        tags=()
+        if kind == "s3:object" or plan.draw(0.3)
+        else _resource_tags(plan, team),
         seen=RESOURCES_SEEN,
         behind=ResourceId(bucket if door else ""),
-        runs_as=IdentityId(plan.role_of(team, _RUNS[kind]) if kind in _RUNS else ""),
-        network=f"vpc-{number:08x}" if door and plan.chance(0.5) else "",
+        runs_as=IdentityId(
+            plan.choose_role(team, _RUNS[kind]) if kind in _RUNS else ""
+        ),
+        network=f"vpc-{number:08x}" if door and plan.draw(0.5) else "",
     )
 
 
-def _tags(plan: Plan, team: Team) -> tuple[tuple[str, str], ...]:
-    tags = [("stage", plan.one(_STAGES)), ("team", team.name)]
-    if plan.chance(0.1):
+def _resource_tags(
+    plan: OrganizationPlan, team: OrgTeam
+) -> tuple[tuple[str, str], ...]:
+    tags = [("stage", plan.choose(_STAGES)), ("team", team.name)]
+    if plan.draw(0.1):
         tags.insert(0, ("class", "restricted"))
     return tuple(tags)

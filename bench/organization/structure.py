@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from answerable.model.action_catalogue import Catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account
 from bench.organization.policy_syntax import ORG_SEEN
 
@@ -89,7 +89,7 @@ _LINKED = ("autoscaling", "ecs", "elasticloadbalancing", "rds", "support", "conf
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class OrgTeam:
     """A team; its name prefixes most names and tags."""
 
     name: str
@@ -98,12 +98,12 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class OrgMember:
     """A planned identity; its kind decides trust and typical policies."""
 
     arn: str
     kind: str
-    team: Team
+    team: OrgTeam
     number: int
 
     @property
@@ -116,7 +116,7 @@ class Member:
 
 
 @dataclass(slots=True)
-class Plan:
+class OrganizationPlan:
     """Structure decided before any policy is generated.
 
     Attributes:
@@ -129,32 +129,34 @@ class Plan:
     """
 
     random: random.Random
-    catalogue: Catalogue
+    catalogue: ActionCatalogue
     accounts: tuple[Account, ...]
-    teams: tuple[Team, ...]
-    members: tuple[Member, ...] = ()
-    by_team: dict[str, list[Member]] = field(default_factory=dict)
+    teams: tuple[OrgTeam, ...]
+    members: tuple[OrgMember, ...] = ()
+    by_team: dict[str, list[OrgMember]] = field(default_factory=dict)
 
-    def one(self, some: Sequence[str]) -> str:
+    def choose(self, some: Sequence[str]) -> str:
         return self.random.choice(some)
 
-    def chance(self, share: float) -> bool:
+    def draw(self, share: float) -> bool:
         return self.random.random() < share
 
     def other_account(self, but: str) -> str:
         others = [a.id for a in self.accounts if a.id != but]
-        return self.one(others or [VENDOR])
+        return self.choose(others or [VENDOR])
 
-    def role_of(self, team: Team, kind: str = "") -> str:
+    def choose_role(self, team: OrgTeam, kind: str = "") -> str:
         """Choose a role of a team, or a service role of it."""
         roles = [m.arn for m in self.by_team[team.name] if not m.is_user]
         fit = [m.arn for m in self.by_team[team.name] if m.kind == kind]
         if kind and not fit:
             return ""
-        return self.one(fit or roles or [f"arn:aws:iam::{team.account}:role/none"])
+        return self.choose(fit or roles or [f"arn:aws:iam::{team.account}:role/none"])
 
 
-def plan(size: int, seed: int, catalogue: Catalogue, *, single: bool) -> Plan:
+def plan_organization(
+    size: int, seed: int, catalogue: ActionCatalogue, *, single: bool
+) -> OrganizationPlan:
     """Generate accounts, teams and identities.
 
     Args:
@@ -176,36 +178,38 @@ def plan(size: int, seed: int, catalogue: Catalogue, *, single: bool) -> Plan:
         )
         for name, number, units, _ in rows
     )
-    made = Plan(chance, catalogue, accounts, _teams(chance, rows, size))
+    made = OrganizationPlan(
+        chance, catalogue, accounts, _build_teams(chance, rows, size)
+    )
     members = []
     kinds, shares = zip(*_KINDS, strict=True)
     for number in range(size):
         team = made.teams[number % len(made.teams)]
         (kind,) = chance.choices(kinds, shares)
-        member = Member(_arn(chance, team, kind, number), kind, team, number)
+        member = OrgMember(_member_arn(chance, team, kind, number), kind, team, number)
         members.append(member)
         made.by_team.setdefault(team.name, []).append(member)
     made.members = tuple(members)
     return made
 
 
-def _teams(
+def _build_teams(
     chance: random.Random,
     rows: Sequence[tuple[str, str, tuple[str, ...], int]],
     size: int,
-) -> tuple[Team, ...]:
+) -> tuple[OrgTeam, ...]:
     numbers = [number for _, number, _, _ in rows]
     shares = [share for *_, share in rows]
     count = max(size // _PER_TEAM, len(rows))
     # Every account has a team at least; the rest fall by share.
     places = numbers + chance.choices(numbers, shares, k=count - len(rows))
     return tuple(
-        Team(f"{_WORDS[n % len(_WORDS)]}-{n}", place, chance.choice(REGIONS))
+        OrgTeam(f"{_WORDS[n % len(_WORDS)]}-{n}", place, chance.choice(REGIONS))
         for n, place in enumerate(places)
     )
 
 
-def _arn(chance: random.Random, team: Team, kind: str, number: int) -> str:
+def _member_arn(chance: random.Random, team: OrgTeam, kind: str, number: int) -> str:
     before = f"arn:aws:iam::{team.account}:"
     if kind == "user":
         return f"{before}user/{team.name}/u{number}"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import command_run
-from bench.figures import Figure, Line, Remark, at_most
+from bench.figures import BenchFigure, BenchRemark, Line, at_most
 from bench.web import large_store
 from bench.web.simulated_users import THINKS, USERS
 
@@ -23,7 +23,7 @@ SEED = 7
 
 
 @contextmanager
-def served(store: Path) -> Iterator[tuple[str, str, int]]:
+def run_web(store: Path) -> Iterator[tuple[str, str, int]]:
     """Run the web page; yield its address, sign-in link and process."""
     words = ("--store", str(store), "serve", "--only", "web", "--listen", "127.0.0.1:0")
     process = subprocess.Popen(
@@ -42,16 +42,16 @@ def served(store: Path) -> Iterator[tuple[str, str, int]]:
         process.wait(timeout=60)
 
 
-def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
+def measure_web(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     """Measure them all."""
     command = f"{command} --only web"
     identities = QUICK_IDENTITIES if quick else IDENTITIES
     events = QUICK_EVENTS if quick else EVENTS
     store = folder / "store"
     if not store.is_dir():
-        large_store.make(folder, identities, events, SEED)
-    with served(store) as (at, link, pid):
-        watch = command_run.Peak(pid)
+        large_store.write_store(folder, identities, events, SEED)
+    with run_web(store) as (at, link, pid):
+        watch = command_run.PeakMemorySampler(pid)
         watch.start()
         seconds = str(QUICK_SECONDS if quick else SECONDS)
         ran = subprocess.run(
@@ -72,8 +72,8 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
         watch.done.set()
         told = json.loads(ran.stdout)
     size = f"{identities:,} identities, {events:,} events"
-    yield from _of_pages(told["took"], size, command)
-    yield Figure(
+    yield from _page_figures(told["took"], size, command)
+    yield BenchFigure(
         "first paint, compressed",
         "KiB",
         (told["paint"] / 1024,),
@@ -81,7 +81,7 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
         at_most(PAINT, f"<= {PAINT} KiB"),
     )
     slowest = max(told["first"], key=told["first"].__getitem__)
-    yield Figure(
+    yield BenchFigure(
         f"the first of its kind, the slowest ({slowest})",
         "ms",
         (told["first"][slowest] * 1000,),
@@ -89,17 +89,19 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     )
     asked = sum(len(values) for values in told["took"].values())
     each = told["processor"] / asked * 1000
-    yield Figure("processor for each answer, mean", "ms", (each,), command)
+    yield BenchFigure("processor for each answer, mean", "ms", (each,), command)
     for name, seconds in sorted(told["alone"].items(), key=lambda each: -each[1]):
-        yield Figure(f"processor for {name}, alone", "ms", (seconds * 1000,), command)
-    yield Figure("processor until it is ready", "s", (told["started"],), command)
-    yield Figure("peak memory", "MiB", (watch.bytes / (1 << 20),), command)
+        yield BenchFigure(
+            f"processor for {name}, alone", "ms", (seconds * 1000,), command
+        )
+    yield BenchFigure("processor until it is ready", "s", (told["started"],), command)
+    yield BenchFigure("peak memory", "MiB", (watch.bytes / (1 << 20),), command)
     wrong = {
         name: count
         for name, statuses in told["statuses"].items()
         if (count := sum(n for status, n in statuses.items() if int(status) >= 500))
     }
-    yield Remark(
+    yield BenchRemark(
         f"{USERS} people, {THINKS:g} s between an answer and the next question on "
         f"average: {asked:,} questions of {len(told['took'])} kinds by chance, over "
         f"{size}; {large_store.AGENTS:,} agents. A time is from the request to the last byte, "
@@ -108,32 +110,34 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     )
 
 
-def _of_pages(
+def _page_figures(
     took: dict[str, list[float]], size: str, command: str
-) -> Iterator[Figure]:
+) -> Iterator[BenchFigure]:
     every = [each for values in took.values() for each in values]
-    yield from _of_page(f"all of them, {size}", every, command)
+    yield from _one_page_figures(f"all of them, {size}", every, command)
     for name, values in sorted(took.items()):
         if name.startswith("/trace"):
             goal = at_most(QUERY, f"<= {QUERY:,} ms")
-            yield Figure(
+            yield BenchFigure(
                 f"query {name}, median", "ms", (_median(values),), command, goal
             )
         else:
-            yield from _of_page(name, values, command)
+            yield from _one_page_figures(name, values, command)
 
 
-def _of_page(name: str, values: Sequence[float], command: str) -> Iterator[Figure]:
+def _one_page_figures(
+    name: str, values: Sequence[float], command: str
+) -> Iterator[BenchFigure]:
     goal = at_most(MEDIAN, f"<= {MEDIAN} ms")
-    yield Figure(f"{name}, median", "ms", (_median(values),), command, goal)
+    yield BenchFigure(f"{name}, median", "ms", (_median(values),), command, goal)
     goal = at_most(TAIL, f"<= {TAIL:,} ms")
-    yield Figure(f"{name}, p99", "ms", (_tail(values),), command, goal)
+    yield BenchFigure(f"{name}, p99", "ms", (_p99(values),), command, goal)
 
 
 def _median(values: Sequence[float]) -> float:
     return statistics.median(values) * 1000
 
 
-def _tail(values: Sequence[float]) -> float:
+def _p99(values: Sequence[float]) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from answerable.cli.sample.keys import access_key_id
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.agent import Agent, Known
+from answerable.cli.sample.keys import make_access_key_id
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.agent import Agent, FactStatus
 from answerable.model.credential import (
     Credential,
     CredentialClass,
+    CredentialLifetime,
     CredentialLink,
-    Lifetime,
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import (
@@ -31,14 +31,14 @@ from answerable.model.ids import (
     aws_credential_id,
     tool_id,
 )
-from answerable.model.person import EvidenceKind, OwnerEvidence, Person
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.model.sighting import Facts, Sync
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.model.tool import Tool
-from answerable.store.store import Store
-from bench.cloudtrail import ACCOUNT, START, role, user, write_trail
-from bench.command_run import answerable
-from bench.organization.generator import COLLECTED, organization
+from answerable.store.store import EvidenceStore
+from bench.cloudtrail import ACCOUNT, START, role_caller, user_caller, write_trail
+from bench.command_run import answerable_command
+from bench.organization.generator import COLLECTED, generate_organization
 from tests.inventory.stored_scans import save
 
 AGENTS, TOOLS, PERSONS = 4_000, 3, 2_000
@@ -47,52 +47,56 @@ _DAY = 86_400 * 10**9
 _TAKEN = int(START.timestamp()) * 10**9
 
 
-def _seen(source: str, place: str, days: int = 0) -> Seen:
-    return Seen(source, place, WrittenBy.PLATFORM, _TAKEN - days * _DAY)
+def _provenance(source: str, place: str, days: int = 0) -> FactProvenance:
+    return FactProvenance(source, place, WrittenBy.PLATFORM, _TAKEN - days * _DAY)
 
 
-def _person(number: int) -> PersonId:
+def _person_name(number: int) -> PersonId:
     return PersonId(f"person:p{number:04}@corp.example")
 
 
-def persons() -> Iterator[Person]:
+def list_persons() -> Iterator[Person]:
     for number in range(PERSONS):
         name = f"Person {number:04}"
         alive = number % 50 != 0
-        yield Person(_person(number), name, (), False, alive, _seen("people:", name))
+        yield Person(
+            _person_name(number), name, (), False, alive, _provenance("people:", name)
+        )
 
 
-def owned(identities: Sequence[Identity], seed: int) -> Iterator[OwnerEvidence]:
+def owner_tags(identities: Sequence[Identity], seed: int) -> Iterator[OwnerEvidence]:
     """Add owner tags to seven of ten identities."""
     chance = random.Random(seed)
     for identity in identities:
         if chance.random() < 0.7:
-            person = _person(chance.randrange(PERSONS))
+            person = _person_name(chance.randrange(PERSONS))
             handle = person.removeprefix("person:")
             yield OwnerEvidence(
                 subject=identity.id,
                 person=person,
-                kind=EvidenceKind.OWNER_TAG,
+                kind=OwnerEvidenceKind.OWNER_TAG,
                 reference=f"Owner={handle}",
                 act="",
                 standing=True,
-                seen=_seen("aws:", identity.id, chance.randrange(900)),
+                seen=_provenance("aws:", identity.id, chance.randrange(900)),
             )
 
 
-def trail_identities() -> Iterator[Identity]:
+def identities_of_trail() -> Iterator[Identity]:
     """Return the identities in the trail."""
-    arns = [user(n).arn for n in range(USERS)] + [role(n) for n in range(ROLES)]
+    arns = [user_caller(n).arn for n in range(USERS)] + [
+        role_caller(n) for n in range(ROLES)
+    ]
     for arn in arns:
         name, kind = arn.rpartition("/")[2], "user" if ":user/" in arn else "role"
-        seen = _seen("aws:", arn)
+        seen = _provenance("aws:", arn)
         at = _TAKEN - 90 * _DAY
         yield Identity(
             IdentityId(arn), f"aws-{kind}", name, ACCOUNT, "", (), at, 0, seen
         )
 
 
-def agents(users: Sequence[Identity], seed: int) -> Facts:
+def generate_agents(users: Sequence[Identity], seed: int) -> SightedFacts:
     """Generate agents; each tool holds a user's key, those of the trail first."""
     chance = random.Random(seed)
     made: list[Agent] = []
@@ -103,21 +107,21 @@ def agents(users: Sequence[Identity], seed: int) -> Facts:
     for number in range(AGENTS):
         home = f"/home/p{number % PERSONS:04}"
         key = agent_id("claude-code", f"p{number % PERSONS:04}-{number}")
-        seen = _seen(f"home:{home}", f"{home}/.claude.json")
-        made.append(_agent(key, number, home, seen))
-        evidence.append(_of_home(key, _person(number % PERSONS), seen))
+        seen = _provenance(f"home:{home}", f"{home}/.claude.json")
+        made.append(_build_agent(key, number, home, seen))
+        evidence.append(_home_facts(key, _person_name(number % PERSONS), seen))
         for nth in range(TOOLS):
             at = number * TOOLS + nth
-            caller = user(at).arn if at < USERS else chance.choice(users).id
-            credential, link = _key(at, caller, home)
+            caller = user_caller(at).arn if at < USERS else chance.choice(users).id
+            credential, link = _build_key(at, caller, home)
             tools.append(
-                _tool(
+                _build_tool(
                     tool_id(f"server-{chance.randrange(300)}"), key, credential.id, seen
                 )
             )
             keys.append(credential)
             links.append(link)
-    return Facts(
+    return SightedFacts(
         agents=tuple(made),
         tools=tuple(tools),
         credentials=tuple(keys),
@@ -126,7 +130,7 @@ def agents(users: Sequence[Identity], seed: int) -> Facts:
     )
 
 
-def _agent(key: AgentId, number: int, home: str, seen: Seen) -> Agent:
+def _build_agent(key: AgentId, number: int, home: str, seen: FactProvenance) -> Agent:
     return Agent(
         id=key,
         kind="claude-code",
@@ -135,7 +139,7 @@ def _agent(key: AgentId, number: int, home: str, seen: Seen) -> Agent:
         scope=f"home:{home}",
         parent=None,
         unattended=number % 7 == 0,
-        known=Known.DECLARED,
+        known=FactStatus.DECLARED,
         runs_as=(),
         note="",
         facts=(),
@@ -143,29 +147,37 @@ def _agent(key: AgentId, number: int, home: str, seen: Seen) -> Agent:
     )
 
 
-def _of_home(key: AgentId, person: PersonId, seen: Seen) -> OwnerEvidence:
+def _home_facts(key: AgentId, person: PersonId, seen: FactProvenance) -> OwnerEvidence:
     return OwnerEvidence(
-        key, person, EvidenceKind.HOME, seen.place, f"home {seen.place}", True, seen
+        key,
+        person,
+        OwnerEvidenceKind.HOME,
+        seen.place,
+        f"home {seen.place}",
+        True,
+        seen,
     )
 
 
-def _tool(key: ToolId, agent: AgentId, credential: CredentialId, seen: Seen) -> Tool:
+def _build_tool(
+    key: ToolId, agent: AgentId, credential: CredentialId, seen: FactProvenance
+) -> Tool:
     server = key.split("/")[1]
     target = f"npx -y @corp/{server}"
     return Tool(key, agent, server, "stdio", target, True, False, (credential,), seen)
 
 
-def _key(at: int, arn: str, home: str) -> tuple[Credential, CredentialLink]:
-    key = aws_credential_id(access_key_id(ACCOUNT, f"{at}-{arn}"))
+def _build_key(at: int, arn: str, home: str) -> tuple[Credential, CredentialLink]:
+    key = aws_credential_id(make_access_key_id(ACCOUNT, f"{at}-{arn}"))
     if at < USERS:  # the key that the trail knows
-        key = aws_credential_id(user(at).key)
+        key = aws_credential_id(user_caller(at).key)
     place = f"{home}/.claude.json#/mcpServers/{at}/env/AWS_ACCESS_KEY_ID"
-    seen = _seen(f"home:{home}", place)
+    seen = _provenance(f"home:{home}", place)
     credential = Credential(
         id=key,
         kind="aws-access-key",
         cls=CredentialClass.LITERAL,
-        lifetime=Lifetime.STATIC,
+        lifetime=CredentialLifetime.STATIC,
         name="AWS_ACCESS_KEY_ID",
         place=place,
         scope=f"home:{home}",
@@ -180,25 +192,27 @@ def _key(at: int, arn: str, home: str) -> tuple[Credential, CredentialLink]:
     return credential, CredentialLink(key, IdentityId(arn), "list-access-keys", seen)
 
 
-def facts(identities: int, seed: int) -> Facts:
+def generate_facts(identities: int, seed: int) -> SightedFacts:
     """Generate the facts of a scan."""
-    made = organization(identities, seed, load(), resources=identities // 2).facts
-    who = (*made.identities, *trail_identities())
+    made = generate_organization(
+        identities, seed, load_catalogue(), resources=identities // 2
+    ).facts
+    who = (*made.identities, *identities_of_trail())
     users = [each for each in who if each.kind == "aws-user"]
-    acting = agents(users, seed)
+    acting = generate_agents(users, seed)
     return replace(
         made,
-        persons=tuple(persons()),
+        persons=tuple(list_persons()),
         agents=acting.agents,
         tools=acting.tools,
         credentials=acting.credentials,
         links=acting.links,
         identities=who,
-        evidence=(*owned(who, seed), *acting.evidence),
+        evidence=(*owner_tags(who, seed), *acting.evidence),
     )
 
 
-def make(folder: Path, identities: int, events: int, seed: int) -> Path:
+def write_store(folder: Path, identities: int, events: int, seed: int) -> Path:
     """Write the store; return its folder."""
     store = folder / "store"
     shutil.rmtree(store, ignore_errors=True)
@@ -206,20 +220,20 @@ def make(folder: Path, identities: int, events: int, seed: int) -> Path:
     trail = folder / "trail"
     if not trail.is_dir():
         write_trail(trail, events, seed)
-    answerable("--store", str(store), "ingest", f"cloudtrail:{trail}")
-    snapshot(store, identities, seed)
+    answerable_command("--store", str(store), "ingest", f"cloudtrail:{trail}")
+    write_snapshot(store, identities, seed)
     return store
 
 
-def snapshot(store: Path, identities: int, seed: int) -> None:
+def write_snapshot(store: Path, identities: int, seed: int) -> None:
     """Write a scan of everything into a store."""
     now = time.time_ns()
-    with Store.open(store, now=now, create=False) as opened:
+    with EvidenceStore.open(store, now=now, create=False) as opened:
         sync = Sync(
             source="aws:account.json",
             connector="aws",
             started_at=now,
-            facts=facts(identities, seed),
+            facts=generate_facts(identities, seed),
             collected=tuple(sorted(COLLECTED)),
         )
         save(opened, [sync], now)
@@ -227,4 +241,6 @@ def snapshot(store: Path, identities: int, seed: int) -> None:
 
 if __name__ == "__main__":
     place, size, count, number = sys.argv[1:5]
-    sys.stdout.write(f"{make(Path(place), int(size), int(count), int(number))}\n")
+    sys.stdout.write(
+        f"{write_store(Path(place), int(size), int(count), int(number))}\n"
+    )

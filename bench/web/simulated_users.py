@@ -31,7 +31,7 @@ Queries = Mapping[str, Callable[[], str]]
 
 
 @dataclass
-class Known:
+class KnownIds:
     """Ids to query, discovered from the API."""
 
     chance: random.Random
@@ -44,7 +44,7 @@ class Known:
     resources: list[str] = field(default_factory=list)
 
 
-class Line:
+class UserConnection:
     """One connection of one signed-in user."""
 
     def __init__(self, at: str, cookie: str) -> None:
@@ -66,11 +66,11 @@ class Line:
     def json(self, target: str) -> Any:
         status, body, fields = self.get(target)
         if status != 200:
-            raise RuntimeError(f"{target}: {status} {plain(body, fields)[:300]}")
-        return json.loads(plain(body, fields))
+            raise RuntimeError(f"{target}: {status} {strip_fields(body, fields)[:300]}")
+        return json.loads(strip_fields(body, fields))
 
 
-def plain(body: bytes, fields: Mapping[str, str]) -> str:
+def strip_fields(body: bytes, fields: Mapping[str, str]) -> str:
     if fields.get("content-encoding") == "gzip":
         body = gzip.decompress(body)
     return body.decode()
@@ -90,9 +90,9 @@ def sign_in(at: str, link: str) -> str:
     return said.partition(";")[0]
 
 
-def look_around(line: Line, seed: int) -> Known:
+def discover_ids(line: UserConnection, seed: int) -> KnownIds:
     """Discover ids to query."""
-    known = Known(random.Random(seed))
+    known = KnownIds(random.Random(seed))
     for name in ("agents", "identities", "credentials", "people"):
         for sort in ("name", "-name", "owner"):
             said = line.json(f"/api/v1/{name}?limit=300&sort={sort}")
@@ -108,7 +108,7 @@ def look_around(line: Line, seed: int) -> Known:
     return known
 
 
-def questions(known: Known) -> tuple[Queries, Queries]:
+def build_requests(known: KnownIds) -> tuple[Queries, Queries]:
     """Return named requests of pages and API."""
     one = known.chance.choice
 
@@ -164,7 +164,7 @@ def questions(known: Known) -> tuple[Queries, Queries]:
 
 
 @dataclass
-class Told:
+class UserTimings:
     """Measured times."""
 
     took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -173,13 +173,15 @@ class Told:
     )
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, name: str, status: int, seconds: float) -> None:
+    def record(self, name: str, status: int, seconds: float) -> None:
         with self.lock:
             self.took[name].append(seconds)
             self.statuses[name][status] += 1
 
 
-def person(line: Line, asks: Queries, until: float, seed: int, told: Told) -> None:
+def run_user(
+    line: UserConnection, asks: Queries, until: float, seed: int, told: UserTimings
+) -> None:
     """Run one user until the time is over."""
     chance = random.Random(seed)
     names = sorted(asks)
@@ -188,18 +190,18 @@ def person(line: Line, asks: Queries, until: float, seed: int, told: Told) -> No
         name = chance.choice(names)
         begun = time.perf_counter()
         status, _, _ = line.get(asks[name]())
-        told.note(name, status, time.perf_counter() - begun)
+        told.record(name, status, time.perf_counter() - begun)
         time.sleep(chance.expovariate(1 / THINKS))
 
 
-def first_paint(line: Line) -> int:
+def front_page_bytes(line: UserConnection) -> int:
     """Count the bytes of the front page and its resources, as sent."""
     _, body, fields = line.get("/")
-    linked = dict.fromkeys(_LINKED.findall(plain(body, fields)))
+    linked = dict.fromkeys(_LINKED.findall(strip_fields(body, fields)))
     return len(body) + sum(len(line.get(each)[1]) for each in linked)
 
 
-def processor(pid: str) -> float:
+def cpu_seconds(pid: str) -> float:
     """Return the processor seconds of a process (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
@@ -217,14 +219,14 @@ def wait_until_ready(at: str) -> None:
     raise RuntimeError(f"not ready after {PATIENCE:g} seconds")
 
 
-def alone(line: Line, asks: Queries, pid: str) -> dict[str, float]:
+def measure_alone(line: UserConnection, asks: Queries, pid: str) -> dict[str, float]:
     """Return the processor time of each kind of request without other load."""
     taken = {}
     for name, ask in asks.items():
-        used = processor(pid)
+        used = cpu_seconds(pid)
         for _ in range(ALONE):
             line.get(ask())
-        taken[name] = (processor(pid) - used) / ALONE
+        taken[name] = (cpu_seconds(pid) - used) / ALONE
     return taken
 
 
@@ -232,10 +234,10 @@ def main(at: str, link: str, pid: str, seconds: str, seed: int = 7) -> None:
     """Measure, and print."""
     cookie = sign_in(at, link)  # while the link is of use
     wait_until_ready(at)
-    started = processor(pid)
-    line = Line(at, cookie)
-    known = look_around(line, seed)
-    pages, calls = questions(known)
+    started = cpu_seconds(pid)
+    line = UserConnection(at, cookie)
+    known = discover_ids(line, seed)
+    pages, calls = build_requests(known)
     asks = {**pages, **{f"API {name}": ask for name, ask in calls.items()}}
     first = {}
     for name, ask in asks.items():  # each page once, alone: nobody comes first
@@ -243,13 +245,14 @@ def main(at: str, link: str, pid: str, seconds: str, seed: int = 7) -> None:
         status, body, fields = line.get(ask())
         first[name] = time.perf_counter() - begun
         if status >= 500:
-            sys.stderr.write(f"{name}: {status} {plain(body, fields)[:500]}\n")
+            sys.stderr.write(f"{name}: {status} {strip_fields(body, fields)[:500]}\n")
         sys.stderr.write(f"{name}: {status} {first[name]:.3f}\n")
-    told, until = Told(), time.monotonic() + float(seconds)
-    used = processor(pid)
+    told, until = UserTimings(), time.monotonic() + float(seconds)
+    used = cpu_seconds(pid)
     people = [
         threading.Thread(
-            target=person, args=(Line(at, cookie), asks, until, seed + nth, told)
+            target=run_user,
+            args=(UserConnection(at, cookie), asks, until, seed + nth, told),
         )
         for nth in range(USERS)
     ]
@@ -257,8 +260,8 @@ def main(at: str, link: str, pid: str, seconds: str, seed: int = 7) -> None:
         each.start()
     for each in people:
         each.join()
-    used = processor(pid) - used
-    taken, paint = alone(line, asks, pid), first_paint(line)
+    used = cpu_seconds(pid) - used
+    taken, paint = measure_alone(line, asks, pid), front_page_bytes(line)
     sys.stdout.write(
         json.dumps(
             {

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from bench.agentdojo import report
-from bench.agentdojo.scenario import Call, Run, Turn
-from bench.agentdojo.share_statistics import clustered, wilson
-from bench.agentdojo.task_variants import renamed, variant
+from bench.agentdojo.scenario import ExecutedCall, HonestRun, ScriptedCall
+from bench.agentdojo.share_statistics import clustered_share, wilson_share
+from bench.agentdojo.task_variants import vary_directory, vary_run
 
 FACTS = {
     "processor": "one",
@@ -20,28 +20,28 @@ FACTS = {
 def test_runs_of_one_goal_are_one_sample() -> None:
     apart = [(f"goal {n}", n < 5) for n in range(100)]
     alike = [(f"goal {n // 10}", n < 5) for n in range(100)]
-    one, other = clustered(apart, 1), clustered(alike, 1)
+    one, other = clustered_share(apart, 1), clustered_share(alike, 1)
     assert one.share == other.share == 0.05
     assert other.high - other.low > one.high - one.low
 
 
 def test_what_never_happened_may_happen_and_the_bound_says_how_often() -> None:
-    share = clustered(((f"goal {n % 28}", False) for n in range(800)), 1)
+    share = clustered_share(((f"goal {n % 28}", False) for n in range(800)), 1)
     assert (share.hits, share.low) == (0, 0.0)
     assert 0.09 < share.high < 0.11
-    assert wilson(0, 77).high < 0.05
+    assert wilson_share(0, 77).high < 0.05
 
 
 def test_a_variant_has_other_values_and_the_same_shape() -> None:
-    sent = Call(
+    sent = ScriptedCall(
         "send",
         {"to": ["ana@corp.example"], "file_id": "7", "title": "Lunch", "amount": 40.0},
     )
     body = "Lunch with ana@corp.example on 2024-05-15, www.site.com"
     answer = [{"id_": "7", "body": body, "amount": 40.0}]
-    run = Run("s", "t", "Mail ana@corp.example", (Turn(sent, answer),))
-    assert variant(run, 0) == run
-    other = variant(run, 3)
+    run = HonestRun("s", "t", "Mail ana@corp.example", (ExecutedCall(sent, answer),))
+    assert vary_run(run, 0) == run
+    other = vary_run(run, 3)
     (turn,) = other.turns
     assert other.request == "Mail ana.3@corp.example"
     assert turn.call.arguments["to"] == ["ana.3@corp.example"]
@@ -57,21 +57,21 @@ def test_a_variant_has_other_values_and_the_same_shape() -> None:
 
 
 def test_a_directory_changes_as_the_runs_do() -> None:
-    listed = renamed({"ana@corp.example", "www.site.com"}, {"Alice"}, 3)
+    listed = vary_directory({"ana@corp.example", "www.site.com"}, {"Alice"}, 3)
     assert listed == {"ana.3@corp.example", "www.site-3.com", "Aliced"}
 
 
-def section(title: str, cell: str) -> report.Section:
-    return report.Section(title, "About.", ("rule", "some harm"), [["r", cell]])
+def section(title: str, cell: str) -> report.ReportSection:
+    return report.ReportSection(title, "About.", ("rule", "some harm"), [["r", cell]])
 
 
 def test_a_section_that_was_not_measured_stays_as_it_was() -> None:
     titles = ("One", "Two")
-    first = report.text(
+    first = report.render_page(
         FACTS, [section("One", "1 %"), section("Two", "2 %")], titles, ""
     )
     later = FACTS | {"revision": "bbbb"}
-    after = report.text(later, [section("One", "3 %")], titles, first)
+    after = report.render_page(later, [section("One", "3 %")], titles, first)
     assert "| r | 3 % |" in after
     assert "| r | 1 % |" not in after
     assert "| r | 2 % |" in after

@@ -33,7 +33,7 @@ Name = tuple[str, str]  # module, top-level name in it
 
 
 @dataclass
-class Module:
+class SourceModule:
     """One file of the package: what it imports, defines and names."""
 
     name: str
@@ -112,21 +112,21 @@ def _defined(node: ast.stmt) -> list[str]:
     return names if len(names) == len(targets) else []
 
 
-class Package:
+class SourcePackage:
     """All modules below a folder, and what reaches what."""
 
     def __init__(self, src: Path) -> None:
-        self.modules: dict[str, Module] = {}
+        self.modules: dict[str, SourceModule] = {}
         for path in sorted((src / PACKAGE).rglob("*.py")):
             parts = list(path.relative_to(src).with_suffix("").parts)
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            self.modules[name] = Module(name, tree)
+            self.modules[name] = SourceModule(name, tree)
         self.loaded = {
             name for module in self.modules.values() for name in module.starts
         }
 
-    def above(self, dotted: str) -> Iterator[str]:
+    def packages_of(self, dotted: str) -> Iterator[str]:
         """Give the modules that importing a dotted name runs."""
         parts = dotted.split(".")
         for size in range(1, len(parts) + 1):
@@ -134,10 +134,10 @@ class Package:
             if name in self.modules:
                 yield name
 
-    def reached(self, roots: Iterable[str]) -> set[str]:
+    def reachable_modules(self, roots: Iterable[str]) -> set[str]:
         """Give the modules that a chain of imports reaches."""
         found: set[str] = set()
-        waiting = [name for root in roots for name in self.above(root)]
+        waiting = [name for root in roots for name in self.packages_of(root)]
         while waiting:
             name = waiting.pop()
             if name in found:
@@ -145,10 +145,12 @@ class Package:
             found.add(name)
             module = self.modules[name]
             for dotted in module.imports | (module.starts & self.modules.keys()):
-                waiting.extend(self.above(dotted))
+                waiting.extend(self.packages_of(dotted))
         return found
 
-    def resolved(self, dotted: str, seen: frozenset[str] = frozenset()) -> set[Name]:
+    def resolve_definitions(
+        self, dotted: str, seen: frozenset[str] = frozenset()
+    ) -> set[Name]:
         """Give the definitions that a dotted name may mean, through other imports."""
         if dotted in seen:
             return set()
@@ -158,34 +160,36 @@ class Package:
             if name in self.modules[module].definitions:
                 found.add((module, name))
             for target in self.modules[module].bound.get(name, ()):
-                found |= self.resolved(target, seen | {dotted})
+                found |= self.resolve_definitions(target, seen | {dotted})
         elif module:
-            found |= self.resolved(module, seen | {dotted})
+            found |= self.resolve_definitions(module, seen | {dotted})
         return found
 
-    def named(self, module: Module, node: ast.AST) -> set[Name]:
+    def named_definitions(self, module: SourceModule, node: ast.AST) -> set[Name]:
         """Give the definitions that a piece of a module names."""
         found: set[Name] = set()
         for each in ast.walk(node):
             if isinstance(each, ast.Name):
-                found |= self._meant(module, [each.id])
+                found |= self._resolve_parts(module, [each.id])
             elif isinstance(each, ast.Attribute):
                 parts = _parts(each)
-                found |= self._meant(module, parts) if len(parts) > 1 else set()
+                found |= self._resolve_parts(module, parts) if len(parts) > 1 else set()
             elif isinstance(each, ast.Constant):
                 for word in _annotated(each.value):
-                    found |= self._meant(module, [word])
+                    found |= self._resolve_parts(module, [word])
         return found
 
-    def _meant(self, module: Module, parts: list[str]) -> set[Name]:
+    def _resolve_parts(self, module: SourceModule, parts: list[str]) -> set[Name]:
         found: set[Name] = set()
         if len(parts) == 1 and parts[0] in module.definitions:
             found.add((module.name, parts[0]))
         for target in module.bound.get(parts[0], ()):
-            found |= self.resolved(".".join([target, *parts[1:]]))
+            found |= self.resolve_definitions(".".join([target, *parts[1:]]))
         return found
 
-    def used(self, modules: set[str], kept: Iterable[str] = ()) -> set[Name]:
+    def used_definitions(
+        self, modules: set[str], kept: Iterable[str] = ()
+    ) -> set[Name]:
         """Give the definitions that running these modules may come to.
 
         Args:
@@ -193,12 +197,16 @@ class Package:
             kept: Modules of which every definition counts as used.
         """
         graph = {
-            (name, top): set().union(*(self.named(module, node) for node in nodes))
+            (name, top): set().union(
+                *(self.named_definitions(module, node) for node in nodes)
+            )
             for name, module in self.modules.items()
             for top, nodes in module.definitions.items()
         }
         found: set[Name] = set()
-        waiting = [name for each in modules for name in self._begun(each)]
+        waiting = [
+            name for each in modules for name in self._registered_by_import(each)
+        ]
         waiting += [
             (each, top) for each in kept for top in self.modules[each].definitions
         ]
@@ -209,7 +217,7 @@ class Package:
                 waiting.extend(graph.get(name, ()))
         return found
 
-    def _begun(self, name: str) -> Iterator[Name]:
+    def _registered_by_import(self, name: str) -> Iterator[Name]:
         """Give what importing a module runs or registers."""
         module = self.modules[name]
         for node in _statements(module.tree.body):
@@ -217,11 +225,13 @@ class Package:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             if not defined:
-                yield from self.named(module, node)
-            elif _is_registered(node) or (name in self.loaded and self._asked(defined)):
+                yield from self.named_definitions(module, node)
+            elif _is_registered(node) or (
+                name in self.loaded and self._is_attribute_used(defined)
+            ):
                 yield from ((name, each) for each in defined)
 
-    def _asked(self, names: list[str]) -> bool:
+    def _is_attribute_used(self, names: list[str]) -> bool:
         """Tell whether any module asks an object for an attribute of such a name."""
         return any(name in self.attributes for name in names)
 
@@ -236,9 +246,9 @@ class Package:
 
 
 @cache
-def package_of(root: Path) -> Package:
+def read_package(root: Path) -> SourcePackage:
     """Read the package of a checkout, once for all tests of a process."""
-    return Package(root / "src")
+    return SourcePackage(root / "src")
 
 
 def _parts(node: ast.expr) -> list[str]:

@@ -7,8 +7,13 @@ from pathlib import Path
 
 from bench import __main__ as bench
 from bench import report
-from bench.figures import Figure, at_most
-from tests.architecture.package_graph import PACKAGE, Package, bindings, package_of
+from bench.figures import BenchFigure, at_most
+from tests.architecture.package_graph import (
+    PACKAGE,
+    SourcePackage,
+    bindings,
+    read_package,
+)
 
 FACTS = {
     "processor": "one",
@@ -20,17 +25,17 @@ FACTS = {
 GOAL = at_most(5, "<= 5")
 
 
-def figure(what: str, value: float) -> Figure:
+def figure(what: str, value: float) -> BenchFigure:
     part = what.partition(":")[0]
-    return Figure(what, "s", (value,), f"python -m bench --only {part}", GOAL)
+    return BenchFigure(what, "s", (value,), f"python -m bench --only {part}", GOAL)
 
 
 def test_a_section_is_replaced_whole_or_not_at_all() -> None:
     first = [figure("reach: cold", 9), figure("gateway: call", 1)]
-    before = report.text(FACTS, first, ("reach", "gateway"), "")
+    before = report.render_page(FACTS, first, ("reach", "gateway"), "")
     assert "- reach: cold: 9 s" in before
     later = FACTS | {"revision": "bbbb"}
-    after = report.text(later, [figure("reach: cold", 4)], ("reach",), before)
+    after = report.render_page(later, [figure("reach: cold", 4)], ("reach",), before)
     assert "Every goal was held." in after
     assert after.count("at revision aaaa") == after.count("at revision bbbb") == 1
     kept = after.partition("## Gateway")[2]
@@ -38,8 +43,8 @@ def test_a_section_is_replaced_whole_or_not_at_all() -> None:
 
 
 def test_part_of_a_section_writes_nothing() -> None:
-    assert report.covers(("reach",))
-    assert not report.covers(("ingest", "queries"))
+    assert report.covers_section(("reach",))
+    assert not report.covers_section(("ingest", "queries"))
 
 
 # What the page may say: each line comes from a part that drives a command or a server.
@@ -86,15 +91,15 @@ def _above(dotted: str) -> str:
     return dotted.rpartition(".")[0]
 
 
-def unreached(found: Mapping[str, set[str]], package: Package) -> list[str]:
+def unreached(found: Mapping[str, set[str]], package: SourcePackage) -> list[str]:
     """Name what the benchmark imports and the command line does not reach."""
-    reached = package.reached([f"{PACKAGE}.__main__"])
+    reached = package.reachable_modules([f"{PACKAGE}.__main__"])
     return sorted(
         f"{name}: {target}"
         for name, targets in found.items()
         for target in targets
         if target.partition(".")[0] == PACKAGE
-        and not set(package.above(target)) <= reached
+        and not set(package.packages_of(target)) <= reached
     )
 
 
@@ -115,7 +120,7 @@ def test_what_the_page_says_is_measured_through_what_a_user_runs(root: Path) -> 
 
 
 def test_the_benchmark_imports_nothing_that_no_command_reaches(root: Path) -> None:
-    assert unreached(imports(root), package_of(root)) == []
+    assert unreached(imports(root), read_package(root)) == []
 
 
 def test_a_part_that_drives_an_engine_is_found(tmp_path: Path) -> None:
@@ -133,4 +138,4 @@ def test_a_part_that_drives_an_engine_is_found(tmp_path: Path) -> None:
     found = imports(tmp_path)
     wrong = ["bench.engine: answerable.reach.dead.sweep"]
     assert of_engines(found) == wrong
-    assert unreached(found, Package(tmp_path / "src")) == wrong
+    assert unreached(found, SourcePackage(tmp_path / "src")) == wrong

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.package_graph import PACKAGE, Package, bindings, package_of
+from tests.architecture.package_graph import (
+    PACKAGE,
+    SourcePackage,
+    bindings,
+    read_package,
+)
 
 ROOT = f"{PACKAGE}.__main__"
 # The demo's data and its sample server, and the one module that may import them: in
@@ -15,20 +20,20 @@ DEMO = (f"{PACKAGE}.cli.demo", f"{PACKAGE}.cli.sample", f"{PACKAGE}.office")
 PLAYS = f"{PACKAGE}.cli.commands.machine"
 
 
-def unreached(package: Package) -> set[str]:
+def unreached(package: SourcePackage) -> set[str]:
     """Name the modules that nothing reaches from the command line."""
-    return package.modules.keys() - package.reached([ROOT])
+    return package.modules.keys() - package.reachable_modules([ROOT])
 
 
-def unnamed(package: Package, kept: Iterable[str] = ()) -> list[str]:
+def unnamed(package: SourcePackage, kept: Iterable[str] = ()) -> list[str]:
     """Name the public functions and classes that no reached module comes to.
 
     Args:
         package: The package.
         kept: Modules that count as used whole.
     """
-    modules = package.reached([ROOT, *kept])
-    used = package.used(modules, kept)
+    modules = package.reachable_modules([ROOT, *kept])
+    used = package.used_definitions(modules, kept)
     return sorted(
         f"{module}.{name}"
         for module in modules
@@ -44,7 +49,7 @@ def of_demo(name: str) -> bool:
     return any(name == each or name.startswith(f"{each}.") for each in DEMO)
 
 
-def demo_imports(package: Package) -> list[str]:
+def demo_imports(package: SourcePackage) -> list[str]:
     """Name the modules that import the demo, and may not."""
     found = []
     for name, module in package.modules.items():
@@ -69,19 +74,21 @@ def _functions(tree: ast.Module) -> list[ast.stmt]:
 
 
 @pytest.fixture
-def package(root: Path) -> Package:
-    return package_of(root)
+def package(root: Path) -> SourcePackage:
+    return read_package(root)
 
 
-def test_a_command_or_a_server_reaches_every_module(package: Package) -> None:
+def test_a_command_or_a_server_reaches_every_module(package: SourcePackage) -> None:
     assert sorted(unreached(package)) == []
 
 
-def test_a_command_or_a_server_comes_to_every_public_name(package: Package) -> None:
+def test_a_command_or_a_server_comes_to_every_public_name(
+    package: SourcePackage,
+) -> None:
     assert unnamed(package) == []
 
 
-def test_the_runtime_imports_no_demo(package: Package) -> None:
+def test_the_runtime_imports_no_demo(package: SourcePackage) -> None:
     assert demo_imports(package) == []
 
 
@@ -90,13 +97,13 @@ def test_the_runtime_imports_no_demo(package: Package) -> None:
 MAIN = f"from {PACKAGE}.cli.app import run\nrun()\n"
 
 
-def planted(folder: Path, files: Mapping[str, str]) -> Package:
+def planted(folder: Path, files: Mapping[str, str]) -> SourcePackage:
     """A package of these files, by path below it."""
     for name, text in {"__main__.py": MAIN, **files}.items():
         path = folder / PACKAGE / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return Package(folder)
+    return SourcePackage(folder)
 
 
 def test_a_module_that_only_a_dead_one_imports_is_found(tmp_path: Path) -> None:

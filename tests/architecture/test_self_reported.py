@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from answerable.gateway.wire.http_heads import ONWARD
-from answerable.server.mcp.call import REF, WATCH
-from answerable.server.mcp.messages import PARAMS, TOP
+from answerable.gateway.wire.http_heads import FORWARDED_FIELDS
+from answerable.server.mcp.call import REF_KEYS, WATCH_KEYS
+from answerable.server.mcp.messages import PARAMS_KEYS, TOP_KEYS
 from answerable.server.mcp.methods import METHODS
-from answerable.server.mcp.request_metadata import META
-from answerable.server.wire.request_head import ONCE
+from answerable.server.mcp.request_metadata import META_KEYS
+from answerable.server.wire.request_head import SINGLE_FIELDS
 from tests.laws.self_reported import FIELDS, JUDGED, MEMBERS, TABLE, Where
 
 READERS = (
@@ -60,7 +60,9 @@ def test_a_field_that_is_new_is_noticed() -> None:
 
 def test_every_member_that_a_reader_looks_for_stands_in_the_table() -> None:
     looked_for = {
-        name for known in (TOP, PARAMS, META, REF, WATCH) for name in known.names
+        name
+        for known in (TOP_KEYS, PARAMS_KEYS, META_KEYS, REF_KEYS, WATCH_KEYS)
+        for name in known.names
     } | {method.key for era in METHODS.values() for method in era.values()}
     assert looked_for - SAID - MEMBERS.keys() - {""} == set()
     known = looked_for | {"type", "protocolVersion"}
@@ -95,7 +97,7 @@ def test_every_field_of_a_head_that_is_looked_at_stands_in_the_table(
     root: Path,
 ) -> None:
     source = root / "src" / "answerable"
-    found: dict[str, str] = dict.fromkeys((*ONCE, *ONWARD), "head")
+    found: dict[str, str] = dict.fromkeys((*SINGLE_FIELDS, *FORWARDED_FIELDS), "head")
     for path in (path for each in READERS for path in (source / each).glob("*.py")):
         inner = path.relative_to(source).with_suffix("")
         module = importlib.import_module("answerable." + ".".join(inner.parts))

@@ -18,13 +18,13 @@ from tests.authority import Authority, Issued
 from tests.gateway.serve.running_gateway import Backend, backend, bound_token, call
 from tests.gateway.serve.running_gateway import serving as gateway
 from tests.gateway.serve.test_tls import settings
-from tests.sts.raw_http_client import Wire
+from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.running_service import (
     ACCESS,
     ANA,
     ROOT,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     free_port,
     own_store,
@@ -197,7 +197,7 @@ def over(wire: ssl.SSLSocket, where: str) -> http.client.HTTPConnection:
 
 
 @contextmanager
-def token_service(folder: Path, stays: Authority) -> Iterator[World]:
+def token_service(folder: Path, stays: Authority) -> Iterator[RunningService]:
     server, port = stays.issue("server"), free_port()
     files = f"certificate: {server.certificate}, key: {server.key}"
     more = f"""
@@ -206,7 +206,7 @@ def token_service(folder: Path, stays: Authority) -> Iterator[World]:
       tls: {{{files}, client_ca: {bundle(stays)}}}
   terminator: {{field: client-cert, uid: {os.getuid()}}}
 """
-    world = World(folder, rules=RULES, more=more)
+    world = RunningService(folder, rules=RULES, more=more)
     own_store(world.store, {ROOT: ANA})
     world.write()
     world.start()
@@ -217,12 +217,12 @@ def token_service(folder: Path, stays: Authority) -> Iterator[World]:
         world.stop()
 
 
-def over_tls(world: World, trusted: Authority, shown: Issued) -> Wire:
+def over_tls(world: RunningService, trusted: Authority, shown: Issued) -> RawHttpClient:
     port = world.second  # type: ignore[attr-defined]
     plain = socket.create_connection(("127.0.0.1", port))
     context = context_of(trusted, shown)
     wrapped = context.wrap_socket(plain, server_hostname="localhost")
-    return Wire(wrapped, f"localhost:{port}")
+    return RawHttpClient(wrapped, f"localhost:{port}")
 
 
 NAMED = (x509.UniformResourceIdentifier(BOUND),)
@@ -234,7 +234,7 @@ def test_a_token_service_closes_the_connections_of_an_authority_that_was_removed
     stays, goes = both
     kept, lost = stays.issue("kept", NAMED), goes.issue("lost", NAMED)
     with token_service(tmp_path / "sts", stays) as world:
-        client = Client(world)
+        client = DpopClient(world)
         wires = {
             name: over_tls(world, stays, by)
             for name, by in (("kept", kept), ("lost", lost), ("asking", lost))
@@ -272,7 +272,7 @@ def test_an_expired_certificate_neither_renews_nor_introspects(
     with token_service(tmp_path / "sts", stays) as world:
         shown = stays.issue("brief", NAMED, lasts=BRIEF)
         ends = time.time() + BRIEF.total_seconds()
-        client = Client(world)
+        client = DpopClient(world)
         with over_tls(world, stays, shown) as wire:
             token = client.get(wire, ci_token(world), audience=BOUND, proof="")
             active = wire.form("/introspect", {"token": token})

@@ -14,7 +14,7 @@ from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.exceptions import StreamTerminatedError
 
 from answerable.pdp.envoy import ext_authz_proto as auth
-from answerable.pdp.envoy.grpc_service import CHECK
+from answerable.pdp.envoy.grpc_service import CHECK_METHOD
 from tests.attacks.generated_requests import Sent, generated
 from tests.attacks.test_policy_names import write_policy
 from tests.gateway.serve.running_gateway import (
@@ -25,15 +25,15 @@ from tests.gateway.serve.running_gateway import (
     serving,
 )
 from tests.pdp.decision_point_harness import deciding, settings
-from tests.pdp.envoy.test_check_request import Asking, message, request
+from tests.pdp.envoy.test_check_request import EnvoyClient, message, request
 
 HeaderMap, HeaderValue = map(auth.message_class, ("HeaderMap", "HeaderValue"))
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvoyClient]:
     with deciding(tmp_path_factory.mktemp("point"), settings()) as point:
-        yield Asking(point)
+        yield EnvoyClient(point)
 
 
 def shaped(said: Any, **changed: Any) -> Any:
@@ -70,7 +70,7 @@ def body_of(said: Any) -> bytes:
 
 
 def test_what_the_gateway_refuses_by_length_session_or_part_is_refused_here(
-    ask: Asking, counted: list[str]
+    ask: EnvoyClient, counted: list[str]
 ) -> None:
     whole = len(body_of(request()))
     honest = [
@@ -130,7 +130,7 @@ def test_what_the_gateway_refuses_by_length_session_or_part_is_refused_here(
         counted.append("refused")
 
 
-def test_a_field_in_both_places_is_refused(ask: Asking) -> None:
+def test_a_field_in_both_places_is_refused(ask: EnvoyClient) -> None:
     said = raw(request())
     said.attributes.request.http.headers["mcp-name"] = "read"
     assert not ask.passes(said)
@@ -153,7 +153,7 @@ def test_the_listener_takes_in_no_more_than_one_call_may_be(tmp_path: Path) -> N
             """Send a large message, as much of it as is taken."""
             async with Channel(path=str(tmp_path / "envoy.sock")) as channel:
                 method = UnaryUnaryMethod(
-                    channel, CHECK, auth.CheckRequest, auth.CheckResponse
+                    channel, CHECK_METHOD, auth.CheckRequest, auth.CheckResponse
                 )
                 async with method.open(timeout=20) as stream:
                     await stream.send_request()
@@ -218,7 +218,7 @@ class Doors:
         found = []
         async with Channel(path=str(self._served.folder / "envoy.sock")) as channel:
             ask = UnaryUnaryMethod(
-                channel, CHECK, auth.CheckRequest, auth.CheckResponse
+                channel, CHECK_METHOD, auth.CheckRequest, auth.CheckResponse
             )
             for sent in every:
                 answer = await ask(held(sent, raw=raw), timeout=SECONDS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.server.revocation_list import KillFile
+from answerable.server.revocation_list import RevocationFile
 from tests.federation.sample_tokens import EC, document, public
 from tests.gateway.serve.running_gateway import (
     Backend,
@@ -47,7 +47,7 @@ def test_a_killed_key_is_refused_at_once_and_another_issuers_kid_is_not(
         token = token_of("ana")
         wire = http.client.HTTPConnection(served.gateway, timeout=20)
         assert "result" in call(wire, token=token)
-        KillFile(tmp_path / "store" / "gateway").kill("key:k1")
+        RevocationFile(tmp_path / "store" / "gateway").revoke("key:k1")
         since = time.monotonic()
         while ours and passes(wire, token):
             assert time.monotonic() - since < WITHIN
@@ -58,6 +58,6 @@ def test_a_killed_key_is_refused_at_once_and_another_issuers_kid_is_not(
             time.sleep(WITHIN)
             assert "result" in call(wire, token=token)
         wire.close()
-        KillFile(tmp_path / "store" / "gateway").revive("key:k1")
+        RevocationFile(tmp_path / "store" / "gateway").reinstate("key:k1")
         time.sleep(WITHIN)
         assert "result" in served.call(token=token)

@@ -10,8 +10,8 @@ import pytest
 from tests.sts.running_service import (
     ACCESS,
     ID_TOKEN,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     id_token,
     serving,
@@ -32,13 +32,13 @@ TRIES = [
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     with serving(tmp_path_factory.mktemp("moved")) as world:
         yield world
 
 
-def takes(world: World, sub: str, address: str) -> bool:
-    client = Client(world)
+def takes(world: RunningService, sub: str, address: str) -> bool:
+    client = DpopClient(world)
     with world.wire() as wire:
         own = client.get(wire, ci_token(world))
         reply = client.exchange(
@@ -52,7 +52,7 @@ def takes(world: World, sub: str, address: str) -> bool:
     return reply.status == 200
 
 
-def cli(world: World, *words: str) -> str:
+def cli(world: RunningService, *words: str) -> str:
     command = [sys.executable, "-m", "answerable", "sign-ins", *words]
     done = subprocess.run(
         [*command, "--config", str(world.config)],
@@ -64,7 +64,7 @@ def cli(world: World, *words: str) -> str:
     return done.stdout
 
 
-def test_an_address_names_the_account_that_had_it_first(world: World) -> None:
+def test_an_address_names_the_account_that_had_it_first(world: RunningService) -> None:
     passed = [takes(world, sub, address) for sub, address, _ in TRIES]
     print(f"\n{len(TRIES)} sign-ins, {passed.count(False)} of other accounts refused")
     assert passed == [names for _, _, names in TRIES]
@@ -76,7 +76,7 @@ def test_an_address_names_the_account_that_had_it_first(world: World) -> None:
     assert not takes(world, "ben", BEN)
 
 
-def test_a_binding_outlives_a_restart(world: World, tmp_path: Path) -> None:
+def test_a_binding_outlives_a_restart(world: RunningService, tmp_path: Path) -> None:
     with serving(tmp_path / "again") as own:
         assert takes(own, "ben", BEN)
         own.stop()

@@ -2,19 +2,19 @@
 
 from hypothesis import strategies as st
 
-from answerable.authorization.name_patterns import is_plain
+from answerable.authorization.name_patterns import is_unambiguous
 from answerable.model.config import (
-    Address,
-    Allow,
+    AllowRule,
+    ClientFeature,
     Config,
     DeclaredAgent,
-    Input,
-    Listen,
-    Server,
+    ListenAddress,
+    ListenConfig,
+    UpstreamServer,
 )
-from answerable.model.decision import Mode, Request, Target
+from answerable.model.decision import AuthorizationRequest, EnforcementMode, TargetKind
 from answerable.model.ids import AgentId, agent_id
-from answerable.model.worker_limits import Limits
+from answerable.model.worker_limits import WorkerLimits
 
 SERVERS = ("files", "mail")
 AGENTS = ("ana", "ben", "cam")
@@ -35,14 +35,14 @@ NAMES = (
 ACTIONS = ("tools/call", "tasks/get", "tasks/cancel", "tasks/update", "resources/read")
 
 
-def limits_and_listeners() -> tuple[Listen, Limits]:
-    return Listen(Address("127.0.0.1", 8470), (), 1), Limits()
+def limits_and_listeners() -> tuple[ListenConfig, WorkerLimits]:
+    return ListenConfig(ListenAddress("127.0.0.1", 8470), (), 1), WorkerLimits()
 
 
 def config(
     *agents: DeclaredAgent,
-    servers: tuple[Server, ...] = (),
-    default_mode: Mode = Mode.ENFORCE,
+    servers: tuple[UpstreamServer, ...] = (),
+    default_mode: EnforcementMode = EnforcementMode.ENFORCE,
 ) -> Config:
     listen, limits = limits_and_listeners()
     return Config(
@@ -62,12 +62,14 @@ def config(
 
 def server(
     name: str, *, reads: tuple[str, ...] = (), sensitive: tuple[str, ...] = ()
-) -> Server:
+) -> UpstreamServer:
     url = f"http://127.0.0.1:9000/{name}"
-    return Server(name, url, (), (), (), "", "", "", reads, sensitive)
+    return UpstreamServer(name, url, (), (), (), "", "", "", reads, sensitive)
 
 
-def agent(name: str, *rules: Allow, mode: Mode = Mode.ENFORCE) -> DeclaredAgent:
+def agent(
+    name: str, *rules: AllowRule, mode: EnforcementMode = EnforcementMode.ENFORCE
+) -> DeclaredAgent:
     return DeclaredAgent(agent_id("declared", name), name, "", mode, (), rules)
 
 
@@ -78,17 +80,19 @@ def request(
     known: bool = True,
     server: str = "files",
     action: str = "tools/call",
-    target: Target = Target.TOOL,
-) -> Request:
+    target: TargetKind = TargetKind.TOOL,
+) -> AuthorizationRequest:
     who = agent or agent_id("declared", "ana")
-    return Request(who, known, server, action, target, name, "run-1", "corp ana")
+    return AuthorizationRequest(
+        who, known, server, action, target, name, "run-1", "corp ana"
+    )
 
 
 def _patterns() -> st.SearchStrategy[tuple[str, ...]]:
     names = st.sampled_from([name for name in NAMES if name])
     prefixes = names.flatmap(
         lambda name: st.integers(0, len(name)).map(lambda end: name[:end] + "*")
-    ).filter(lambda pattern: is_plain(pattern[:-1]))
+    ).filter(lambda pattern: is_unambiguous(pattern[:-1]))
     return st.lists(names | prefixes, max_size=4).map(tuple)
 
 
@@ -96,14 +100,14 @@ _servers = st.builds(server, st.just(""), reads=_patterns(), sensitive=_patterns
 
 
 @st.composite
-def rules(draw: st.DrawFn, name: str, index: int, servers: list[str]) -> Allow:
-    return Allow(
+def rules(draw: st.DrawFn, name: str, index: int, servers: list[str]) -> AllowRule:
+    return AllowRule(
         id=f"agents.{name}.allow[{index}]",
         server=draw(st.sampled_from(servers)),
         tools=draw(_patterns()),
         resources=draw(_patterns()),
         prompts=draw(_patterns()),
-        inputs=tuple(draw(st.lists(st.sampled_from(Input), max_size=2))),
+        inputs=tuple(draw(st.lists(st.sampled_from(ClientFeature), max_size=2))),
     )
 
 
@@ -122,23 +126,23 @@ def configs(draw: st.DrawFn) -> Config:
                 draw(rules(name, index, names))
                 for index in range(draw(st.integers(0, 4)))
             ),
-            mode=draw(st.sampled_from(Mode)),
+            mode=draw(st.sampled_from(EnforcementMode)),
         )
         for name in draw(st.lists(st.sampled_from(AGENTS[:2]), unique=True))
     )
-    mode = draw(st.sampled_from(Mode))
+    mode = draw(st.sampled_from(EnforcementMode))
     return config(*agents, servers=servers, default_mode=mode)
 
 
-def requests() -> st.SearchStrategy[Request]:
+def requests() -> st.SearchStrategy[AuthorizationRequest]:
     """Any request over the same names."""
     return st.builds(
-        Request,
+        AuthorizationRequest,
         agent=st.sampled_from([agent_id("declared", name) for name in AGENTS]),
         known=st.booleans(),
         server=st.sampled_from((*SERVERS, "none")),
         action=st.sampled_from(ACTIONS),
-        target=st.sampled_from(Target),
+        target=st.sampled_from(TargetKind),
         name=st.sampled_from(NAMES),
         run=st.sampled_from(("run-1", "run-2")),
         principal=st.sampled_from(("corp ana", "corp ben")),

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from answerable.authorization.decision import Standing, decide
+from answerable.authorization.decision import RuntimeState, decide
 from answerable.authorization.decision_table import compile_table
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.model.decision import Durability, Request, Target
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.model.decision import AuthorizationRequest, RecordDurability, TargetKind
 from answerable.model.ids import AgentId
 from tests.reference.authorization import decision as spec
 
@@ -26,25 +26,25 @@ SERVERS = {
     "mail": {"command": ["mail-server"]},
 }
 TARGETS = {
-    "tools/call": Target.TOOL,
-    "resources/read": Target.RESOURCE,
-    "completion/complete": Target.RESOURCE,
-    "prompts/get": Target.PROMPT,
-    "tools/list": Target.LIST,
-    "server/discover": Target.DISCOVERY,
-    "elicitation/create": Target.PERSON,
+    "tools/call": TargetKind.TOOL,
+    "resources/read": TargetKind.RESOURCE,
+    "completion/complete": TargetKind.RESOURCE,
+    "prompts/get": TargetKind.PROMPT,
+    "tools/list": TargetKind.LIST,
+    "server/discover": TargetKind.DISCOVERY,
+    "elicitation/create": TargetKind.PERSON,
 }
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_case_is_decided_as_it_says(case: dict[str, Any]) -> None:
     text = yaml.safe_dump(case["config"] | {"servers": SERVERS})
-    reading = read_config(text.encode(), "answerable.yaml", "/etc")
+    reading = parse_config(text.encode(), "answerable.yaml", "/etc")
     assert reading.faults == ()
     assert reading.config is not None
     who, server, method, name = case["ask"]
     declared = {each.name: each.id for each in reading.config.agents}
-    request = Request(
+    request = AuthorizationRequest(
         agent=declared.get(who, AgentId(who)),
         known=who in declared or who in case.get("inventory", ()),
         server=server,
@@ -55,13 +55,13 @@ def test_the_case_is_decided_as_it_says(case: dict[str, Any]) -> None:
         principal="corp a",
     )
     kills = frozenset(case.get("kills", ()))
-    decision = decide(compile_table(reading.config), Standing(kills), request)
+    decision = decide(compile_table(reading.config), RuntimeState(kills), request)
     assert decision == spec.decide(reading.config, kills, request)
     assert decision.effect == case["effect"]
     assert decision.passes is case["passes"]
     assert decision.reason == case["reason"]
     assert list(decision.determining) == case["rules"]
-    assert (decision.durability is Durability.DURABLE) is case["durable"]
+    assert (decision.durability is RecordDurability.DURABLE) is case["durable"]
 
 
 def test_the_table_has_no_name_twice() -> None:

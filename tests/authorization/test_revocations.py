@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.revocations import is_misspelled, kill_subject, killed_by
-from answerable.model.decision import Target
+from answerable.authorization.revocations import (
+    find_revocation,
+    is_undeclared_subject,
+    parse_revocation_subject,
+)
+from answerable.model.decision import TargetKind
 from answerable.model.errors import IdError
 from tests.authorization.config_strategies import agent, config, request, server
 
@@ -20,17 +24,20 @@ SUBJECTS = (
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_each_kind_of_subject_stops_a_call(subject: str) -> None:
-    assert killed_by(frozenset({kill_subject(subject)}), request()) == subject
+    assert (
+        find_revocation(frozenset({parse_revocation_subject(subject)}), request())
+        == subject
+    )
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_a_longer_or_shorter_name_is_another_subject(subject: str) -> None:
-    assert not killed_by(frozenset({subject[:-1], subject + "x"}), request())
+    assert not find_revocation(frozenset({subject[:-1], subject + "x"}), request())
 
 
 def test_a_killed_tool_leaves_the_prompt_of_that_name() -> None:
-    asked = request(target=Target.PROMPT)
-    assert not killed_by(frozenset({"tool:mcp/files/read"}), asked)
+    asked = request(target=TargetKind.PROMPT)
+    assert not find_revocation(frozenset({"tool:mcp/files/read"}), asked)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,7 @@ def test_a_killed_tool_leaves_the_prompt_of_that_name() -> None:
 )
 def test_what_names_no_subject_is_refused(text: str) -> None:
     with pytest.raises(IdError) as caught:
-        kill_subject(text)
+        parse_revocation_subject(text)
     # What came is told, as far as that is of use, and never as it is.
     assert repr(text[:80]) in caught.value.message
 
@@ -82,4 +89,4 @@ def test_only_what_the_file_would_name_can_be_misspelled(
     corp: Any = SimpleNamespace(pin=SimpleNamespace(name="corp"))
     said = config(agent("ana"), servers=(server("files"),))
     said = replace(said, rules=(desk,), issuers=(corp,))
-    assert is_misspelled(subject, said) is is_one
+    assert is_undeclared_subject(subject, said) is is_one

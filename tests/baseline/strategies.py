@@ -6,13 +6,13 @@ from random import Random
 from hypothesis import strategies as st
 
 from answerable.model.behaviour import (
+    AgentRun,
+    ArgumentValue,
+    CallObservation,
     EntityKind,
-    Envelope,
-    Observation,
-    Origin,
     OriginKind,
-    Run,
-    Value,
+    RunEnvelope,
+    ValueOrigin,
 )
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import DAY, NOW, SECOND, SUBJECT
@@ -33,13 +33,13 @@ SELECTORS = (
 )
 
 
-def origin(random: Random) -> Origin:
+def origin(random: Random) -> ValueOrigin:
     kind = random.choice(
         (OriginKind.REQUEST, OriginKind.TABLE, *[OriginKind.EARLIER] * 3)
     )
     if kind is not OriginKind.EARLIER:
-        return Origin(kind, "payees" if kind is OriginKind.TABLE else "")
-    return Origin(
+        return ValueOrigin(kind, "payees" if kind is OriginKind.TABLE else "")
+    return ValueOrigin(
         kind,
         random.choice(TOOLS),
         random.choice(SELECTORS),
@@ -49,9 +49,9 @@ def origin(random: Random) -> Origin:
     )
 
 
-def value(random: Random) -> Value:
+def value(random: Random) -> ArgumentValue:
     kind = random.choice(sorted(TEXTS))
-    return Value(
+    return ArgumentValue(
         path=random.choice(("to", "path")),
         kind=kind,
         text=random.choice(TEXTS[kind]),
@@ -61,9 +61,9 @@ def value(random: Random) -> Value:
     )
 
 
-def call(random: Random, at: int, name: str) -> Observation:
+def call(random: Random, at: int, name: str) -> CallObservation:
     tool = random.choice(TOOLS)
-    return Observation(
+    return CallObservation(
         id=name,
         at=at,
         tool=tool,
@@ -81,16 +81,16 @@ def call(random: Random, at: int, name: str) -> Observation:
     )
 
 
-def run(random: Random, name: str) -> Run:
+def run(random: Random, name: str) -> AgentRun:
     started = NOW - random.randint(0, 6) * DAY - random.randint(0, 3) * 1_800 * SECOND
-    return Run(
+    return AgentRun(
         id=name,
         agent=SUBJECT.agent,
         identity=SUBJECT.identity,
         person=random.choice(("", "person:a", "person:b")),
         started=started,
         written_by=WrittenBy.MEDIATOR,
-        envelope=random.choice((Envelope(), Envelope("n", "w", "r"))),
+        envelope=random.choice((RunEnvelope(), RunEnvelope("n", "w", "r"))),
         calls=tuple(
             call(random, started + n * SECOND, f"{name}.{n}")
             for n in range(random.randint(0, 4))
@@ -100,15 +100,15 @@ def run(random: Random, name: str) -> Run:
     )
 
 
-def history(seed: int) -> tuple[Run, ...]:
+def history(seed: int) -> tuple[AgentRun, ...]:
     random = Random(seed)  # noqa: S311 - guards nothing
     return tuple(run(random, f"r{number}") for number in range(random.randint(0, 8)))
 
 
-def like(random: Random, run: Run) -> Run:
+def like(random: Random, run: AgentRun) -> AgentRun:
     """A run that differs in a flag here and there."""
 
-    def flipped(here: Value) -> Value:
+    def flipped(here: ArgumentValue) -> ArgumentValue:
         origins = tuple(
             replace(
                 each,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from answerable.baseline.confidence import estimate, is_ready, wilson_most
-from answerable.model.baseline import BaselineLayer, Terms
+from answerable.baseline.confidence import estimate_layer, is_ready, wilson_upper_bound
+from answerable.model.baseline import BaselineLayer, LearningParameters
 from tests.baseline.bank_scenario import ALICE, LIST, PAY, learned, step
 
 LISTED, PAID = step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE, amount=5)
@@ -15,20 +15,20 @@ LISTED, PAID = step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE, amount=5)
     [(0, 0, 1.0), (0, 40, 0.0876), (1, 40, 0.1288), (5, 10, 0.7634), (10, 10, 1.0)],
 )
 def test_the_upper_end_is_wilsons(hits: int, samples: int, most: float) -> None:
-    assert wilson_most(hits, samples) == pytest.approx(most, abs=1e-4)
+    assert wilson_upper_bound(hits, samples) == pytest.approx(most, abs=1e-4)
 
 
 def test_what_one_run_alone_has_shown_is_the_share_still_to_come() -> None:
-    found = estimate(BaselineLayer.FLOW, [1, 1, 8, 10])
+    found = estimate_layer(BaselineLayer.FLOW, [1, 1, 8, 10])
     assert (found.samples, found.singletons, found.unseen) == (20, 2, 100_000)
-    assert found.most == round(wilson_most(2, 20) * 1e6)
+    assert found.most == round(wilson_upper_bound(2, 20) * 1e6)
 
 
 @pytest.mark.parametrize(("times", "ready"), [(39, False), (40, True)])
 def test_a_profile_is_ready_after_enough_runs(times: int, ready: bool) -> None:
     profile = learned((LISTED, PAID), times=times)
     assert [each.layer for each in profile.confidence] == list(BaselineLayer)
-    assert is_ready(profile, Terms()) is ready
+    assert is_ready(profile, LearningParameters()) is ready
 
 
 def test_a_profile_is_not_ready_where_new_things_keep_coming() -> None:
@@ -36,5 +36,5 @@ def test_a_profile_is_not_ready_where_new_things_keep_coming() -> None:
         (step("bank/note", "ok", text=f"https://{n}.example/"),) for n in range(50)
     ]
     same = [(step("bank/note", "ok", text="https://1.example/"),) for _ in range(50)]
-    assert not is_ready(learned(*scripts, times=1), Terms())
-    assert is_ready(learned(*same, times=1), Terms())
+    assert not is_ready(learned(*scripts, times=1), LearningParameters())
+    assert is_ready(learned(*same, times=1), LearningParameters())

@@ -2,20 +2,38 @@
 
 import pytest
 
-from answerable.baseline.entity_extraction import amounts, canonical, kind_of, named
-from answerable.baseline.json_leaves import digest, fits, leaves, records
-from answerable.baseline.tool_results import fields, of_mcp, read
+from answerable.baseline.entity_extraction import (
+    canonical_form,
+    classify,
+    extract_amounts,
+    extract_entities,
+)
+from answerable.baseline.json_leaves import (
+    arguments_digest,
+    count_records,
+    iterate_leaves,
+    matches_path,
+)
+from answerable.baseline.tool_results import (
+    iterate_fields,
+    mcp_result_content,
+    parse_result,
+)
 from answerable.model.behaviour import (
-    NOTHING_SAID,
+    DEFAULT_TOOL_FACTS,
     EntityKind,
-    Json,
+    JsonValue,
     ToolFacts,
 )
 
 
 def test_leaves_stand_in_their_order_with_their_paths() -> None:
-    value: Json = {"to": ["a", "b"], "cc": {"x": 1.0, "y": None, "z": True}, "n": 2.5}
-    assert list(leaves(value)) == [
+    value: JsonValue = {
+        "to": ["a", "b"],
+        "cc": {"x": 1.0, "y": None, "z": True},
+        "n": 2.5,
+    }
+    assert list(iterate_leaves(value)) == [
         ("to[]", "a"),
         ("to[]", "b"),
         ("cc.x", "1"),
@@ -24,8 +42,10 @@ def test_leaves_stand_in_their_order_with_their_paths() -> None:
 
 
 def test_members_of_a_result_whose_names_are_data_share_one_path() -> None:
-    shared: Json = {"shared_with": {"ana@corp.example": "rw", "17": "r", "mode-2": "r"}}
-    assert list(fields(shared)) == [
+    shared: JsonValue = {
+        "shared_with": {"ana@corp.example": "rw", "17": "r", "mode-2": "r"}
+    }
+    assert list(iterate_fields(shared)) == [
         ("shared_with{}", "ana@corp.example"),
         ("shared_with.{}", "rw"),
         ("shared_with{}", "17"),
@@ -39,26 +59,28 @@ def test_members_of_a_result_whose_names_are_data_share_one_path() -> None:
 )
 @pytest.mark.parametrize("value", [True, None, {}, "rw"])
 def test_an_entity_that_is_the_name_of_a_member_is_seen_whatever_stands_there(
-    name: str, value: Json
+    name: str, value: JsonValue
 ) -> None:
-    (seen, *_) = named({"share": {name: value}}, ToolFacts(sensitive=("share{}",)))
+    (seen, *_) = extract_entities(
+        {"share": {name: value}}, ToolFacts(sensitive=("share{}",))
+    )
     assert (seen.path, seen.text, seen.sensitive) == ("share{}", name, True)
-    (outer, *_) = named({name: value}, NOTHING_SAID)
+    (outer, *_) = extract_entities({name: value}, DEFAULT_TOOL_FACTS)
     assert (outer.path, outer.text, outer.sensitive) == ("{}", name, False)
 
 
 def test_the_names_of_members_are_no_sums() -> None:
     facts = ToolFacts(summed=("amounts.*",))
-    assert amounts({"amounts": {"1/2": 3, "3/4": 4}}, facts) == (
+    assert extract_amounts({"amounts": {"1/2": 3, "3/4": 4}}, facts) == (
         ("amounts.{}", 7_000_000),
     )
 
 
 def test_a_deep_document_is_walked_without_recursion() -> None:
-    value: Json = "x"
+    value: JsonValue = "x"
     for _ in range(5_000):
         value = [value]
-    assert [text for _, text in leaves(value)] == ["x"]
+    assert [text for _, text in iterate_leaves(value)] == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -78,24 +100,24 @@ def test_a_deep_document_is_walked_without_recursion() -> None:
     ],
 )
 def test_entities_are_told_by_their_spelling(text: str, kind: EntityKind) -> None:
-    assert kind_of(text) is kind
+    assert classify(text) is kind
 
 
 def test_spellings_of_one_entity_become_one() -> None:
-    assert canonical(EntityKind.IBAN, "de89 3704") == "DE893704"
-    assert canonical(EntityKind.EMAIL, "Ana@Corp.Example") == "ana@corp.example"
-    url = canonical(EntityKind.URL, "HTTPS://Corp.Example/A")
+    assert canonical_form(EntityKind.IBAN, "de89 3704") == "DE893704"
+    assert canonical_form(EntityKind.EMAIL, "Ana@Corp.Example") == "ana@corp.example"
+    url = canonical_form(EntityKind.URL, "HTTPS://Corp.Example/A")
     assert url == "https://corp.example/A"
 
 
 def test_a_very_long_or_unspeakable_value_is_named_by_its_digest() -> None:
-    assert canonical(EntityKind.NAME, "x" * 513).startswith("sha256:")
-    assert canonical(EntityKind.NAME, "\ud800").startswith("sha256:")
+    assert canonical_form(EntityKind.NAME, "x" * 513).startswith("sha256:")
+    assert canonical_form(EntityKind.NAME, "\ud800").startswith("sha256:")
 
 
 def test_the_rest_of_a_sensitive_argument_does_not_go_unseen() -> None:
     facts = ToolFacts(sensitive=("to",))
-    found = named({"to": "ana@corp.example, and e v e at evil"}, facts)
+    found = extract_entities({"to": "ana@corp.example, and e v e at evil"}, facts)
     assert [(each.kind, each.whole, each.sensitive) for each in found] == [
         (EntityKind.EMAIL, False, True),
         (EntityKind.NAME, True, True),
@@ -104,7 +126,7 @@ def test_the_rest_of_a_sensitive_argument_does_not_go_unseen() -> None:
 
 def test_an_operators_word_on_a_type_goes_before_the_spelling() -> None:
     facts = ToolFacts(kinds=(("repo", EntityKind.REPO),))
-    (found,) = named({"repo": "corp/site"}, facts)
+    (found,) = extract_entities({"repo": "corp/site"}, facts)
     assert found.kind is EntityKind.REPO
 
 
@@ -120,37 +142,37 @@ def test_an_operators_word_on_a_type_goes_before_the_spelling() -> None:
     ],
 )
 def test_sums_are_in_millionths_and_what_is_no_number_exceeds_any(
-    amount: Json, sum_: int
+    amount: JsonValue, sum_: int
 ) -> None:
     facts = ToolFacts(summed=("amount",))
-    assert amounts({"amount": amount}, facts) == (("amount", sum_),)
-    assert named({"amount": amount}, facts) == []
+    assert extract_amounts({"amount": amount}, facts) == (("amount", sum_),)
+    assert extract_entities({"amount": amount}, facts) == []
 
 
 def test_a_digest_depends_on_what_is_said_and_not_on_its_order() -> None:
-    assert digest({"a": 1, "b": "x"}) == digest({"b": "x", "a": 1})
-    assert digest({"a": 1}) != digest({"a": "1"})
+    assert arguments_digest({"a": 1, "b": "x"}) == arguments_digest({"b": "x", "a": 1})
+    assert arguments_digest({"a": 1}) != arguments_digest({"a": "1"})
 
 
 def test_a_pattern_is_a_path_or_how_it_begins() -> None:
-    assert fits(("[].to",), "[].to")
-    assert not fits(("[].to",), "[].to.x")
-    assert fits(("meta.*",), "meta.id")
+    assert matches_path(("[].to",), "[].to")
+    assert not matches_path(("[].to",), "[].to.x")
+    assert matches_path(("meta.*",), "meta.id")
 
 
 @pytest.mark.parametrize(
     ("value", "count"),
     [(None, 0), ("", 0), ([], 0), ("x", 1), ({"a": [1, 2]}, 2), ([[1], [2], [3]], 3)],
 )
-def test_records_are_those_of_the_longest_list(value: Json, count: int) -> None:
-    assert records(value) == count
+def test_records_are_those_of_the_longest_list(value: JsonValue, count: int) -> None:
+    assert count_records(value) == count
 
 
 def test_a_result_is_read_as_what_it_says() -> None:
-    assert read('{"a": 1}') == {"a": 1}
-    assert read("{broken") == "{broken"
-    text: Json = {"content": [{"type": "text", "text": '{"a": 1}'}]}
+    assert parse_result('{"a": 1}') == {"a": 1}
+    assert parse_result("{broken") == "{broken"
+    text: JsonValue = {"content": [{"type": "text", "text": '{"a": 1}'}]}
     assert isinstance(text, dict)
-    assert of_mcp(text) == {"a": 1}
-    assert of_mcp({**text, "structuredContent": {"b": 2}}) == {"b": 2}
-    assert of_mcp({"content": "x"}) == []
+    assert mcp_result_content(text) == {"a": 1}
+    assert mcp_result_content({**text, "structuredContent": {"b": 2}}) == {"b": 2}
+    assert mcp_result_content({"content": "x"}) == []

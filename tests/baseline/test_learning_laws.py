@@ -6,23 +6,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.baseline.counts import count, teaching
-from answerable.baseline.generalisation import climbed
-from answerable.baseline.learning import learn
-from answerable.baseline.run_bounds import bounds, measured, most
-from answerable.baseline.run_fold import fold
-from answerable.model.baseline import Measure, Terms, Untrusted
-from answerable.model.behaviour import EntityKind, Run
+from answerable.baseline.counts import count_runs, select_training_runs
+from answerable.baseline.generalisation import generalise
+from answerable.baseline.learning import build_profile
+from answerable.baseline.run_bounds import learn_bounds, measure_run, upper_bound
+from answerable.baseline.run_fold import fold_into_state
+from answerable.model.baseline import (
+    BoundMeasure,
+    LearningParameters,
+    UntrustedTextPolicy,
+)
+from answerable.model.behaviour import AgentRun, EntityKind
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import DAY, NOW, SUBJECT
 from tests.baseline.strategies import TEXTS, histories, history
 from tests.reference.baseline import learning as spec
 
-LOOSE = Terms(min_runs=1, children=3, climb_days=2, untrusted=Untrusted.LEARNED)
+LOOSE = LearningParameters(
+    min_runs=1, children=3, climb_days=2, untrusted=UntrustedTextPolicy.LEARNED
+)
 _PARTS = settings(max_examples=50, deadline=None)
 
 
-def parts(run: Run) -> list[Run]:
+def parts(run: AgentRun) -> list[AgentRun]:
     """A run as it comes when it is handed over call by call, flags once."""
     bare = replace(run, calls=(), denied=False, asked=False)
     later = replace(bare, started=run.started + 1, person="")
@@ -35,23 +41,25 @@ def parts(run: Run) -> list[Run]:
 @given(histories, st.randoms(use_true_random=False))
 @_PARTS
 def test_the_fold_does_not_depend_on_order_parts_or_repetition(
-    past: tuple[Run, ...], random: object
+    past: tuple[AgentRun, ...], random: object
 ) -> None:
     pieces = [piece for run in past for piece in parts(run)]
     pieces += pieces[::2]
     random.shuffle(pieces)
     cut = len(pieces) // 2
-    whole = fold({}, past)
-    apart = fold(fold({}, pieces[:cut]), pieces[cut:])
+    whole = fold_into_state({}, past)
+    apart = fold_into_state(fold_into_state({}, pieces[:cut]), pieces[cut:])
     assert apart == whole
-    assert fold(whole, past) == whole
-    assert learn(apart, SUBJECT, LOOSE, NOW) == learn(whole, SUBJECT, LOOSE, NOW)
+    assert fold_into_state(whole, past) == whole
+    assert build_profile(apart, SUBJECT, LOOSE, NOW) == build_profile(
+        whole, SUBJECT, LOOSE, NOW
+    )
 
 
 @given(histories, st.randoms(use_true_random=False))
 @_PARTS
 def test_parts_that_contradict_each_other_teach_nothing_in_any_order(
-    past: tuple[Run, ...], random: object
+    past: tuple[AgentRun, ...], random: object
 ) -> None:
     lies = [
         replace(run, calls=tuple(replace(c, size=c.size + 1) for c in run.calls))
@@ -59,23 +67,25 @@ def test_parts_that_contradict_each_other_teach_nothing_in_any_order(
     ]
     pieces = [*past, *lies, *past]
     random.shuffle(pieces)
-    state = fold({}, pieces)
-    assert state == fold({}, [*past, *lies])
+    state = fold_into_state({}, pieces)
+    assert state == fold_into_state({}, [*past, *lies])
     contradicted = {run.id for run in lies if run.calls}
     assert {name for name, each in state.items() if each.conflict} == contradicted
-    taught = {run.id for run in teaching(state, SUBJECT, LOOSE, NOW)}
+    taught = {run.id for run in select_training_runs(state, SUBJECT, LOOSE, NOW)}
     assert not taught & contradicted
 
 
 @given(histories)
 @_PARTS
-def test_what_is_self_reported_teaches_nothing(past: tuple[Run, ...]) -> None:
+def test_what_is_self_reported_teaches_nothing(past: tuple[AgentRun, ...]) -> None:
     said = [
         replace(run, id=f"said.{run.id}", written_by=WrittenBy.SELF_REPORTED)
         for run in past
     ]
     same = [replace(run, written_by=WrittenBy.SELF_REPORTED) for run in past]
-    assert fold(fold({}, past), [*said, *same]) == fold({}, past)
+    assert fold_into_state(
+        fold_into_state({}, past), [*said, *same]
+    ) == fold_into_state({}, past)
 
 
 @pytest.mark.parametrize(
@@ -93,30 +103,32 @@ def test_a_run_teaches_that_is_the_subjects_recent_and_undisputed(
     wrong: dict[str, object],
 ) -> None:
     run = replace(history(3)[0], denied=False, asked=False)
-    assert len(teaching(fold({}, [run]), SUBJECT, LOOSE, NOW)) == 1
+    assert (
+        len(select_training_runs(fold_into_state({}, [run]), SUBJECT, LOOSE, NOW)) == 1
+    )
     other = replace(run, **wrong)
-    assert teaching(fold({}, [other]), SUBJECT, LOOSE, NOW) == []
+    assert select_training_runs(fold_into_state({}, [other]), SUBJECT, LOOSE, NOW) == []
 
 
 @given(histories)
 @_PARTS
-def test_counts_are_those_of_the_definition(past: tuple[Run, ...]) -> None:
-    runs = teaching(fold({}, past), SUBJECT, LOOSE, NOW)
-    assert count(runs, SUBJECT) == spec.count(runs, SUBJECT)
+def test_counts_are_those_of_the_definition(past: tuple[AgentRun, ...]) -> None:
+    runs = select_training_runs(fold_into_state({}, past), SUBJECT, LOOSE, NOW)
+    assert count_runs(runs, SUBJECT) == spec.count_runs(runs, SUBJECT)
 
 
 @given(histories)
 @_PARTS
-def test_bounds_are_those_of_the_definition(past: tuple[Run, ...]) -> None:
-    runs = teaching(fold({}, past), SUBJECT, LOOSE, NOW)
-    for bound in bounds(runs, SUBJECT, LOOSE):
+def test_bounds_are_those_of_the_definition(past: tuple[AgentRun, ...]) -> None:
+    runs = select_training_runs(fold_into_state({}, past), SUBJECT, LOOSE, NOW)
+    for bound in learn_bounds(runs, SUBJECT, LOOSE):
         totals = [
-            spec.total(runs, run, LOOSE, bound.tool, bound.measure, bound.path)
+            spec.measure_total(runs, run, LOOSE, bound.tool, bound.measure, bound.path)
             for run in runs
-            if (bound.tool, bound.measure, bound.path) in measured(run, SUBJECT)
+            if (bound.tool, bound.measure, bound.path) in measure_run(run, SUBJECT)
         ]
         assert (bound.most, bound.samples) == (
-            most(bound.measure, totals),
+            upper_bound(bound.measure, totals),
             len(totals),
         )
 
@@ -138,24 +150,27 @@ def test_entities_climb_as_by_definition(
     seen: tuple[EntityKind, dict[str, frozenset[int]]], children: int, days: int
 ) -> None:
     kind, by_text = seen
-    terms = Terms(children=children, climb_days=days)
-    found = climbed(by_text, kind, terms)
+    terms = LearningParameters(children=children, climb_days=days)
+    found = generalise(by_text, kind, terms)
     assert found == {
-        text: spec.stands_for(text, by_text, kind, terms) for text in by_text
+        text: spec.generalise(text, by_text, kind, terms) for text in by_text
     }
 
 
-@given(st.sampled_from(Measure), st.lists(st.integers(0, 50), min_size=1, max_size=300))
+@given(
+    st.sampled_from(BoundMeasure),
+    st.lists(st.integers(0, 50), min_size=1, max_size=300),
+)
 @_PARTS
 def test_a_bound_is_near_what_was_seen_and_an_outlier_does_not_set_it(
-    measure: Measure, samples: list[int]
+    measure: BoundMeasure, samples: list[int]
 ) -> None:
-    bound = most(measure, samples)
+    bound = upper_bound(measure, samples)
     if len(samples) >= 100:
         assert bound <= max(samples)
         assert sum(each > bound for each in samples) <= len(samples) // 100
-    elif measure is Measure.COUNT:
+    elif measure is BoundMeasure.COUNT:
         assert bound == max(samples)
     else:
         assert max(samples) <= bound <= 1.25 * max(samples)
-    assert most(measure, [*[1] * 200, 1000]) == 2
+    assert upper_bound(measure, [*[1] * 200, 1000]) == 2

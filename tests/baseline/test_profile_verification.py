@@ -6,156 +6,184 @@ from dataclasses import replace as but
 import pytest
 from msgspec.structs import replace
 
-from answerable.baseline.profile_document import digest, encode
+from answerable.baseline.profile_document import document_digest, encode_profile
 from answerable.baseline.profile_verification import (
-    LIFE,
-    Expected,
-    Fallen,
-    ProfileRefused,
-    claims,
-    stands,
+    MAX_SIGNATURE_LIFETIME,
+    ExpectedProfile,
+    ProfileFault,
+    ProfileRejected,
+    build_claims,
     subject_id,
+    verify_profile,
 )
 from answerable.evidence import dsse, signed_statements
-from answerable.evidence.note import public_key
-from answerable.model.baseline import Profile
+from answerable.evidence.note import derive_verifier_key
+from answerable.model.baseline import BaselineProfile
 from answerable.model.errors import VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_key import (
-    Enrolment,
-    Statement,
+    KeyEnrolment,
+    OwnerStatement,
     StatementType,
-    Verified,
+    VerifiedStatement,
     owner_key_id,
-    unrecorded,
+    pending_position,
 )
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import ALICE, DAY, LIST, NOW, SUBJECT, learned, step
 
 SEED = b"s" * 32
-PUBLIC = public_key("k", SEED).raw
+PUBLIC = derive_verifier_key("k", SEED).raw
 KEY = owner_key_id(PUBLIC)
 ANA = PersonId("person:ana@corp.example")
 STORE = "store"
-KEYS = signed_statements.keys_of(
+KEYS = signed_statements.index_keys(
     [
         (
-            unrecorded(NOW),
-            Enrolment(PUBLIC, ANA, 0, NOW + 9 * LIFE, WrittenBy.PLATFORM, 0),
+            pending_position(NOW),
+            KeyEnrolment(
+                PUBLIC, ANA, 0, NOW + 9 * MAX_SIGNATURE_LIFETIME, WrittenBy.PLATFORM, 0
+            ),
         )
     ],
     [],
 )
 FIRST = learned((step(LIST, [{"to": ALICE}]),))
-HEAD = digest(encode(FIRST))
+HEAD = document_digest(encode_profile(FIRST))
 NEXT = replace(FIRST, parent=HEAD, runs=5)
-EXPECTED = Expected(SUBJECT, ANA, (HEAD,), NOW)
+EXPECTED = ExpectedProfile(SUBJECT, ANA, (HEAD,), NOW)
 
 
-def signed(profile: Profile, signed_at: int = NOW, /, **said: str) -> Verified:
+def signed(
+    profile: BaselineProfile, signed_at: int = NOW, /, **said: str
+) -> VerifiedStatement:
     """A statement over a profile, signed and verified as the store would."""
-    claimed = {**claims(profile, signed_at + LIFE), **said}
-    statement = Statement(
+    claimed = {**build_claims(profile, signed_at + MAX_SIGNATURE_LIFETIME), **said}
+    statement = OwnerStatement(
         StatementType.BASELINE, subject_id(SUBJECT), tuple(sorted(claimed.items())),
         signed_at, KEY, STORE,
     )  # fmt: skip
-    envelope = dsse.sign(
-        signed_statements.PAYLOAD_TYPE, signed_statements.payload(statement), KEY, SEED
+    envelope = dsse.sign_envelope(
+        signed_statements.PAYLOAD_TYPE,
+        signed_statements.encode_payload(statement),
+        KEY,
+        SEED,
     )
-    return signed_statements.verify(
-        dsse.encode(envelope), KEYS, unrecorded(signed_at), STORE
+    return signed_statements.verify_statement(
+        dsse.encode_envelope(envelope), KEYS, pending_position(signed_at), STORE
     )
 
 
 def test_what_its_owner_signed_stands_as_the_first_the_next_and_the_one_in_force() -> (
     None
 ):
-    assert stands(encode(NEXT), signed(NEXT), EXPECTED) == NEXT
-    assert stands(encode(FIRST), signed(FIRST), but(EXPECTED, line=())) == FIRST
-    assert stands(encode(FIRST), signed(FIRST), EXPECTED) == FIRST
+    assert verify_profile(encode_profile(NEXT), signed(NEXT), EXPECTED) == NEXT
+    assert (
+        verify_profile(encode_profile(FIRST), signed(FIRST), but(EXPECTED, line=()))
+        == FIRST
+    )
+    assert verify_profile(encode_profile(FIRST), signed(FIRST), EXPECTED) == FIRST
 
 
 STALE = replace(NEXT, until=NOW // 10**9)
 OTHERS = replace(NEXT, subject=replace(SUBJECT, agent="agent:declared/other"))
 
-REFUSED: dict[str, tuple[Fallen, Callable[[], Profile]]] = {
-    "unsigned": (Fallen.UNSIGNED, lambda: stands(encode(NEXT), None, EXPECTED)),
+REFUSED: dict[str, tuple[ProfileFault, Callable[[], BaselineProfile]]] = {
+    "unsigned": (
+        ProfileFault.UNSIGNED,
+        lambda: verify_profile(encode_profile(NEXT), None, EXPECTED),
+    ),
     "another person": (
-        Fallen.NOT_OWNER,
-        lambda: stands(encode(NEXT), signed(NEXT), but(EXPECTED, owner="person:eve")),
+        ProfileFault.NOT_OWNER,
+        lambda: verify_profile(
+            encode_profile(NEXT), signed(NEXT), but(EXPECTED, owner="person:eve")
+        ),
     ),
     "tampered": (
-        Fallen.TAMPERED,
-        lambda: stands(encode(replace(NEXT, runs=6)), signed(NEXT), EXPECTED),
+        ProfileFault.TAMPERED,
+        lambda: verify_profile(
+            encode_profile(replace(NEXT, runs=6)), signed(NEXT), EXPECTED
+        ),
     ),
     "a root that was not signed": (
-        Fallen.TAMPERED,
-        lambda: stands(encode(NEXT), signed(NEXT, root="ab"), EXPECTED),
+        ProfileFault.TAMPERED,
+        lambda: verify_profile(encode_profile(NEXT), signed(NEXT, root="ab"), EXPECTED),
     ),
     "a parent that was not signed": (
-        Fallen.TAMPERED,
-        lambda: stands(encode(NEXT), signed(NEXT, parent=""), EXPECTED),
+        ProfileFault.TAMPERED,
+        lambda: verify_profile(encode_profile(NEXT), signed(NEXT, parent=""), EXPECTED),
     ),
     "unreadable": (
-        Fallen.UNREADABLE,
-        lambda: stands(b"{}", signed(NEXT, profile=digest(b"{}")), EXPECTED),
+        ProfileFault.UNREADABLE,
+        lambda: verify_profile(
+            b"{}", signed(NEXT, profile=document_digest(b"{}")), EXPECTED
+        ),
     ),
     "replayed": (
-        Fallen.REPLAYED,
-        lambda: stands(
-            encode(FIRST),
+        ProfileFault.REPLAYED,
+        lambda: verify_profile(
+            encode_profile(FIRST),
             signed(FIRST),
-            but(EXPECTED, line=(HEAD, digest(encode(NEXT)))),
+            but(EXPECTED, line=(HEAD, document_digest(encode_profile(NEXT)))),
         ),
     ),
     "re-parented": (
-        Fallen.REPARENTED,
-        lambda: stands(
-            encode(replace(NEXT, parent="ab")),
+        ProfileFault.REPARENTED,
+        lambda: verify_profile(
+            encode_profile(replace(NEXT, parent="ab")),
             signed(replace(NEXT, parent="ab")),
             EXPECTED,
         ),
     ),
     "a first one where one stands": (
-        Fallen.REPARENTED,
-        lambda: stands(
-            encode(replace(NEXT, parent="")), signed(replace(NEXT, parent="")), EXPECTED
+        ProfileFault.REPARENTED,
+        lambda: verify_profile(
+            encode_profile(replace(NEXT, parent="")),
+            signed(replace(NEXT, parent="")),
+            EXPECTED,
         ),
     ),
     "expired": (
-        Fallen.EXPIRED,
-        lambda: stands(
-            encode(NEXT), signed(NEXT, expires=str(NOW + 5)), but(EXPECTED, now=NOW + 5)
+        ProfileFault.EXPIRED,
+        lambda: verify_profile(
+            encode_profile(NEXT),
+            signed(NEXT, expires=str(NOW + 5)),
+            but(EXPECTED, now=NOW + 5),
         ),
     ),
     "signed for ever": (
-        Fallen.EXPIRED,
-        lambda: stands(
-            encode(NEXT), signed(NEXT, expires=str(NOW + 2 * LIFE)), EXPECTED
+        ProfileFault.EXPIRED,
+        lambda: verify_profile(
+            encode_profile(NEXT),
+            signed(NEXT, expires=str(NOW + 2 * MAX_SIGNATURE_LIFETIME)),
+            EXPECTED,
         ),
     ),
-    "stale": (Fallen.STALE, lambda: stands(encode(STALE), signed(STALE), EXPECTED)),
+    "stale": (
+        ProfileFault.STALE,
+        lambda: verify_profile(encode_profile(STALE), signed(STALE), EXPECTED),
+    ),
     "of another subject": (
-        Fallen.OTHER_SUBJECT,
-        lambda: stands(encode(OTHERS), signed(OTHERS), EXPECTED),
+        ProfileFault.OTHER_SUBJECT,
+        lambda: verify_profile(encode_profile(OTHERS), signed(OTHERS), EXPECTED),
     ),
     "for another subject": (
-        Fallen.OTHER_SUBJECT,
-        lambda: stands(
-            encode(NEXT), signed(NEXT), but(EXPECTED, subject=OTHERS.subject)
+        ProfileFault.OTHER_SUBJECT,
+        lambda: verify_profile(
+            encode_profile(NEXT), signed(NEXT), but(EXPECTED, subject=OTHERS.subject)
         ),
     ),
     "of another learner": (
-        Fallen.OTHER_LEARNER,
-        lambda: stands(
-            encode(replace(NEXT, learner="x")),
+        ProfileFault.OTHER_LEARNER,
+        lambda: verify_profile(
+            encode_profile(replace(NEXT, learner="x")),
             signed(replace(NEXT, learner="x")),
             EXPECTED,
         ),
     ),
     "another claim": (
-        Fallen.OTHER_TYPE,
-        lambda: stands(encode(NEXT), signed(NEXT, more="x"), EXPECTED),
+        ProfileFault.OTHER_TYPE,
+        lambda: verify_profile(encode_profile(NEXT), signed(NEXT, more="x"), EXPECTED),
     ),
 }
 
@@ -163,7 +191,7 @@ REFUSED: dict[str, tuple[Fallen, Callable[[], Profile]]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_anything_else_does_not_stand(name: str) -> None:
     fallen, asked = REFUSED[name]
-    with pytest.raises(ProfileRefused) as refused:
+    with pytest.raises(ProfileRejected) as refused:
         asked()
     assert refused.value.fallen is fallen
     assert refused.value.hint
@@ -174,25 +202,31 @@ def test_a_statement_of_another_type_says_nothing_of_a_profile() -> None:
     attested = but(
         verified, statement=but(verified.statement, type=StatementType.ATTESTATION)
     )
-    with pytest.raises(ProfileRefused) as refused:
-        stands(encode(NEXT), attested, EXPECTED)
-    assert refused.value.fallen is Fallen.OTHER_TYPE
+    with pytest.raises(ProfileRejected) as refused:
+        verify_profile(encode_profile(NEXT), attested, EXPECTED)
+    assert refused.value.fallen is ProfileFault.OTHER_TYPE
 
 
 def test_an_envelope_signed_by_no_enrolled_key_never_gets_here() -> None:
     statement = signed(NEXT).statement
-    forged = dsse.sign(
+    forged = dsse.sign_envelope(
         signed_statements.PAYLOAD_TYPE,
-        signed_statements.payload(statement),
+        signed_statements.encode_payload(statement),
         KEY,
         b"e" * 32,
     )
     with pytest.raises(VerificationError):
-        signed_statements.verify(dsse.encode(forged), KEYS, unrecorded(NOW), STORE)
+        signed_statements.verify_statement(
+            dsse.encode_envelope(forged), KEYS, pending_position(NOW), STORE
+        )
 
 
 def test_a_day_later_it_still_stands_and_ninety_days_later_it_does_not() -> None:
     later = but(EXPECTED, now=NOW + DAY)
-    assert stands(encode(NEXT), signed(NEXT), later) == NEXT
-    with pytest.raises(ProfileRefused):
-        stands(encode(NEXT), signed(NEXT), but(EXPECTED, now=NOW + LIFE))
+    assert verify_profile(encode_profile(NEXT), signed(NEXT), later) == NEXT
+    with pytest.raises(ProfileRejected):
+        verify_profile(
+            encode_profile(NEXT),
+            signed(NEXT),
+            but(EXPECTED, now=NOW + MAX_SIGNATURE_LIFETIME),
+        )

@@ -4,13 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.baseline.judgement import STRICT, judge
-from answerable.baseline.learning import cold
-from answerable.baseline.profile_index import Held
-from answerable.baseline.request_values import LONGEST, MOST, SHORTEST, requested
+from answerable.baseline.judgement import STRICTNESS, judge_call
+from answerable.baseline.learning import cold_profile
+from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.request_values import (
+    MAX_VALUE,
+    MAX_VALUES,
+    MIN_VALUE,
+    extract_values,
+)
 from answerable.baseline.window import Window
-from answerable.model.behaviour import Asked, OriginKind
-from answerable.model.decision import Effect
+from answerable.model.behaviour import OriginKind, RequestedValues
+from answerable.model.decision import DecisionEffect
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import (
     ALICE,
@@ -47,7 +52,7 @@ from tests.baseline.bank_scenario import (
     ],
 )
 def test_a_request_names_what_stands_out_in_it(text: str, value: str) -> None:
-    assert value in requested(text)
+    assert value in extract_values(text)
 
 
 @pytest.mark.parametrize(
@@ -66,52 +71,55 @@ def test_a_request_names_what_stands_out_in_it(text: str, value: str) -> None:
 def test_a_request_names_no_part_of_a_word_and_no_everyday_one(
     text: str, value: str
 ) -> None:
-    assert value not in requested(text)
+    assert value not in extract_values(text)
 
 
 @given(st.text(max_size=400))
 def test_what_a_request_names_is_short_and_stands_in_it(text: str) -> None:
-    found = requested(text)
-    assert len(found) == len(set(found)) <= MOST + 1
+    found = extract_values(text)
+    assert len(found) == len(set(found)) <= MAX_VALUES + 1
     squeezed = "".join(text.encode("utf-8", "replace").decode().split()).lower()
     for value in found:
-        assert len(value.encode()) >= SHORTEST
-        assert len(value) <= LONGEST
+        assert len(value.encode()) >= MIN_VALUE
+        assert len(value) <= MAX_VALUE
         assert "".join(value.split()).lower() in squeezed
 
 
 def test_a_long_request_says_that_not_all_was_looked_at() -> None:
-    assert len(requested(" ".join(f"A{n:04}," for n in range(2_000)))) == MOST + 1
+    assert (
+        len(extract_values(" ".join(f"A{n:04}," for n in range(2_000))))
+        == MAX_VALUES + 1
+    )
 
 
 def test_what_explains_names_the_request_that_was_signed() -> None:
     profile = learned((step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE)))
     steps = (step(LIST, [{"to": ALICE}]), step(PAY, to=EVE))
-    assert last(profile, steps)[0].effect is Effect.DENY
+    assert last(profile, steps)[0].effect is DecisionEffect.DENY
     judgement, call = last(profile, steps, asked=f"pay {EVE}")
-    assert judgement.effect is Effect.ALLOW
+    assert judgement.effect is DecisionEffect.ALLOW
     (origin,) = call.values[0].origins
     assert (origin.kind, origin.call) == (OriginKind.REQUEST, "f" * 64)
 
 
 def test_a_request_comes_and_goes_while_a_run_goes_on() -> None:
-    window, held = Window(FACTS), Held.of(cold(SUBJECT))
+    window, held = Window(FACTS), ProfileIndex.build(cold_profile(SUBJECT))
     window.begin("r", NOW)
 
-    def pays(to: str) -> Effect:
+    def pays(to: str) -> DecisionEffect:
         call = window.observe("r", "c", NOW + SECOND, PAY, {"to": to})
-        return judge(held, call, window.progress("r", NOW + SECOND)).effect
+        return judge_call(held, call, window.progress("r", NOW + SECOND)).effect
 
-    assert pays(EVE) is Effect.DENY
-    window.ask("r", (wish(f"pay {EVE}"), wish(f"pay {BOB}")))
+    assert pays(EVE) is DecisionEffect.DENY
+    window.set_requests("r", (wish(f"pay {EVE}"), wish(f"pay {BOB}")))
     assert (pays(EVE), pays(BOB), pays(ALICE)) == (
-        *(Effect.ALLOW, Effect.ALLOW),
-        Effect.DENY,
+        *(DecisionEffect.ALLOW, DecisionEffect.ALLOW),
+        DecisionEffect.DENY,
     )
-    window.ask("r", ())
-    assert pays(EVE) is Effect.DENY
-    window.ask("r", (wish(f"pay {EVE}", WrittenBy.SELF_REPORTED),))
-    assert pays(EVE) is Effect.DENY
+    window.set_requests("r", ())
+    assert pays(EVE) is DecisionEffect.DENY
+    window.set_requests("r", (wish(f"pay {EVE}", WrittenBy.SELF_REPORTED),))
+    assert pays(EVE) is DecisionEffect.DENY
 
 
 _TEXTS = (ALICE, BOB, EVE, "rent", "gift")
@@ -128,15 +136,19 @@ def test_a_request_only_widens_and_only_for_the_values_that_it_names(
 ) -> None:
     profile = learned((step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE)))
     found = []
-    for asked in ((), (Asked(frozenset(values), writer),)):
+    for asked in ((), (RequestedValues(frozenset(values), writer),)):
         window = Window(FACTS)
         window.begin("r", NOW)
-        window.ask("r", asked)
+        window.set_requests("r", asked)
         call = window.observe("r", "c", NOW + SECOND, tool, {"to": to})
-        found.append(judge(Held.of(profile), call, window.progress("r", NOW + SECOND)))
+        found.append(
+            judge_call(
+                ProfileIndex.build(profile), call, window.progress("r", NOW + SECOND)
+            )
+        )
     blind, asked_for = found
-    assert STRICT[asked_for.effect] <= STRICT[blind.effect]
+    assert STRICTNESS[asked_for.effect] <= STRICTNESS[blind.effect]
     if to not in values or writer is not WrittenBy.PERSON:
         assert asked_for == blind
     if tool != PAY:
-        assert asked_for.effect is not Effect.ALLOW
+        assert asked_for.effect is not DecisionEffect.ALLOW

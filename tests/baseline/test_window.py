@@ -2,9 +2,9 @@
 
 import pytest
 
-from answerable.baseline.result_buffer import Field, Kept
+from answerable.baseline.result_buffer import ResultBuffer, ResultField
 from answerable.baseline.window import Window
-from answerable.model.behaviour import Observation, OriginKind, Table
+from answerable.model.behaviour import CallObservation, OriginKind, ReferenceTable
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import (
     ADD,
@@ -28,11 +28,11 @@ def window_of(*steps: tuple, asked: str = "", tables: tuple = ()) -> Window:
     window.begin("r", NOW, wish(asked) if asked else None)
     for number, (tool, arguments, result) in enumerate(steps):
         call = window.observe("r", f"c{number}", NOW + number, tool, arguments)
-        window.returned("r", call, arguments, result)
+        window.add_result("r", call, arguments, result)
     return window
 
 
-def paying(window: Window, to: str, run: str = "r") -> Observation:
+def paying(window: Window, to: str, run: str = "r") -> CallObservation:
     return window.observe(run, "last", NOW + SECOND, PAY, {"to": to, "amount": 5})
 
 
@@ -76,7 +76,7 @@ def test_a_request_of_a_person_explains_and_one_of_the_host_does_not() -> None:
 
 
 def test_a_table_explains_what_it_lists_at_the_arguments_it_is_about() -> None:
-    table = Table(
+    table = ReferenceTable(
         "payees",
         frozenset({"DE89 3704 0044 0532 0130 00"}),
         frozenset({(PAY, "to")}),
@@ -90,7 +90,7 @@ def test_a_table_explains_what_it_lists_at_the_arguments_it_is_about() -> None:
 
 
 def test_a_table_that_an_agent_could_have_written_is_none() -> None:
-    table = Table(
+    table = ReferenceTable(
         "payees", frozenset({ALICE}), frozenset({(PAY, "to")}), WrittenBy.SELF_REPORTED
     )
     assert paying(window_of(tables=(table,)), ALICE).values[0].tabled is False
@@ -155,7 +155,7 @@ def test_what_a_run_stored_is_not_forgotten_for_what_comes_after(flood: int) -> 
     floods = [(NOTE if flood > 1 else BILLS, {"text": "x " * 500}, "y " * 4000)] * flood
     for tool, arguments, result in (stored, *floods, (LIST, {}, [{"to": EVE}])):
         call = window.observe("r", "c", NOW, tool, arguments)
-        window.returned("r", call, arguments, result)
+        window.add_result("r", call, arguments, result)
     assert [found[-1] for found in origins(window, EVE)] == [False]
 
 
@@ -165,7 +165,7 @@ def test_a_write_too_long_to_be_kept_takes_trust_from_what_comes_after() -> None
     long = {"text": "x " * 4000 + EVE}
     for tool, arguments, result in ((NOTE, long, ""), (LIST, {}, [{"to": EVE}])):
         call = window.observe("r", "c", NOW, tool, arguments)
-        window.returned("r", call, arguments, result)
+        window.add_result("r", call, arguments, result)
     assert [found[-1] for found in origins(window, EVE)] == [False]
 
 
@@ -193,25 +193,25 @@ def test_what_is_no_longer_kept_explains_nothing() -> None:
         (f"pay {ALICE}", "x " * 1000, "y " * 1000, "z " * 1000, f"pay {BOB}")
     ):
         call = window.observe("r", f"c{number}", NOW, BILLS, {})
-        window.returned("r", call, {}, text)
+        window.add_result("r", call, {}, text)
     assert not origins(window, ALICE)
     assert origins(window, BOB)
 
 
 def test_no_hit_reaches_from_one_field_into_the_next() -> None:
-    kept = Kept()
+    kept = ResultBuffer()
     for number, text in enumerate(("abc", "def")):
-        kept.add(Field("r", number, "c", "t", (), "", True), text)
-    assert kept.find([(b"abc\x00def",)]) == [[]]
+        kept.add(ResultField("r", number, "c", "t", (), "", True), text)
+    assert kept.find_values([(b"abc\x00def",)]) == [[]]
 
 
 def test_many_values_are_found_in_one_pass_as_each_alone() -> None:
-    kept = Kept()
+    kept = ResultBuffer()
     words = [f"value{number:03}" for number in range(40)]
-    kept.add(Field("r", 1, "c", "t", (), "", True), " ".join(words))
+    kept.add(ResultField("r", 1, "c", "t", (), "", True), " ".join(words))
     values = [(word.encode(),) for word in (*words, "value03", "other")]
-    together = kept.find(values)
-    assert together == [kept.find([value])[0] for value in values]
+    together = kept.find_values(values)
+    assert together == [kept.find_values([value])[0] for value in values]
     assert [bool(hits) for hits in together[-2:]] == [True, False]
 
 

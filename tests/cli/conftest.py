@@ -12,7 +12,7 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
-from answerable.model.documents.core import Coverage, Document
+from answerable.model.documents.core import CoverageRecord, Document
 
 USER = "arn:aws:iam::111122223333:user/report-job"
 BUCKET = "arn:aws:s3:::warehouse-customers/*"
@@ -23,7 +23,7 @@ ITEMS: dict[str, list[dict[str, object]]] = json.loads(
 )
 
 
-def coverage(partial: bool = False) -> Coverage:
+def coverage(partial: bool = False) -> CoverageRecord:
     return {
         "partial": partial,
         "sources": [
@@ -92,7 +92,7 @@ def document(kind: str, partial: bool = False) -> Document:
     return Document(kind, ITEMS[kind], coverage(partial), next="answerable agents")
 
 
-class Flows:
+class UseCaseStubs:
     """Flows that answer what a test tells them to, and keep what they were asked."""
 
     def __init__(self) -> None:
@@ -118,54 +118,54 @@ class Flows:
 
 # Use cases that commands call, by the kind of their answer.
 FLOWS: dict[str, str] = {
-    "answerable.usecases.inventory.scan:scan": "scan",
-    "answerable.usecases.inventory.list_scan_locations:where": "where",
-    "answerable.presentation.inventory_lists:agents": "agents",
-    "answerable.presentation.inventory_lists:identities": "identities",
-    "answerable.presentation.inventory_lists:credentials": "credentials",
-    "answerable.presentation.inventory_lists:people": "people",
-    "answerable.presentation.inventory_lists:tools": "tools",
-    "answerable.usecases.inventory.ownership:who_owns": "who-owns",
-    "answerable.usecases.inventory.ownership:attest": "who-owns",
-    "answerable.services.statements.owner_keys:listed": "owner-keys",
-    "answerable.usecases.reach.permissions:reach": "reach",
-    "answerable.usecases.reach.permissions:can": "can",
-    "answerable.usecases.reach.permissions:who_can": "who-can",
-    "answerable.usecases.reach.list_exposures:reach_all": "reach-all",
-    "answerable.usecases.reach.what_if:what_if": "what-if",
-    "answerable.usecases.reach.find_cuts:cuts": "what-if-cuts",
-    "answerable.usecases.reach.list_used_actions:used": "reach-used",
-    "answerable.usecases.reach.compare_with_aws:compare": "reach-compared",
-    "answerable.services.evidence.ingest:ingest": "ingest",
-    "answerable.services.lineage.trace_rows:trace": "trace",
-    "answerable.services.lineage.trace_rows:score": "trace-score",
-    "answerable.services.lineage.trace_rows:Question": "",
-    "answerable.usecases.lineage.count_events:count_by": "trace-by",
-    "answerable.usecases.lineage.find_unmediated:unmediated": "trace-unmediated",
-    "answerable.services.authorization.decision_items:decision": "decision",
-    "answerable.services.authorization.approval_requests:asks": "asks",
-    "answerable.services.authorization.approval_requests:amendments": "amendments",
-    "answerable.services.baseline.profiles:learn": "baselines",
-    "answerable.services.baseline.profiles:show": "baseline",
-    "answerable.services.baseline.profiles:diff": "baseline-diff",
-    "answerable.usecases.evidence.filed_requests:listed": "requests",
-    "answerable.usecases.baseline.replay_calls:replay": "baseline-replay",
-    "answerable.usecases.baseline.check_events:check": "baseline-check",
-    "answerable.services.reach.policy_edits:Edit": "",
-    "answerable.usecases.lineage.run_sql:sql": "sql",
-    "answerable.usecases.evidence.prove:verify": "verify",
-    "answerable.usecases.evidence.prove:prove": "prove",
-    "answerable.usecases.evidence.prove:checkpoint": "checkpoint",
-    "answerable.usecases.evidence.prove:bundle": "bundle",
-    "answerable.usecases.operations.doctor:doctor": "doctor",
-    "answerable.services.federation.stored_login:status": "login",
+    "answerable.usecases.inventory.scan:scan_sources": "scan",
+    "answerable.usecases.inventory.list_scan_locations:list_scan_locations": "where",
+    "answerable.presentation.inventory_lists:list_agents": "agents",
+    "answerable.presentation.inventory_lists:list_identities": "identities",
+    "answerable.presentation.inventory_lists:list_credentials": "credentials",
+    "answerable.presentation.inventory_lists:list_people": "people",
+    "answerable.presentation.inventory_lists:list_tools": "tools",
+    "answerable.usecases.inventory.ownership:show_owner": "who-owns",
+    "answerable.usecases.inventory.ownership:attest_unsigned": "who-owns",
+    "answerable.services.statements.owner_keys:list_owner_keys": "owner-keys",
+    "answerable.usecases.reach.permissions:list_reach": "reach",
+    "answerable.usecases.reach.permissions:check_permission": "can",
+    "answerable.usecases.reach.permissions:list_who_can": "who-can",
+    "answerable.usecases.reach.list_exposures:list_exposures": "reach-all",
+    "answerable.usecases.reach.what_if:compare_edit": "what-if",
+    "answerable.usecases.reach.find_cuts:find_cuts": "what-if-cuts",
+    "answerable.usecases.reach.list_used_actions:list_used_actions": "reach-used",
+    "answerable.usecases.reach.compare_with_aws:compare_with_simulator": "reach-compared",
+    "answerable.services.evidence.ingest:ingest_logs": "ingest",
+    "answerable.services.lineage.trace_rows:trace_events": "trace",
+    "answerable.services.lineage.trace_rows:score_coverage": "trace-score",
+    "answerable.services.lineage.trace_rows:TraceQuery": "",
+    "answerable.usecases.lineage.count_events:count_by_fields": "trace-by",
+    "answerable.usecases.lineage.find_unmediated:find_unmediated": "trace-unmediated",
+    "answerable.services.authorization.decision_items:show_decision": "decision",
+    "answerable.services.authorization.approval_requests:list_approval_requests": "asks",
+    "answerable.services.authorization.approval_requests:list_policy_exceptions": "amendments",
+    "answerable.services.baseline.profiles:learn_profiles": "baselines",
+    "answerable.services.baseline.profiles:show_profile": "baseline",
+    "answerable.services.baseline.profiles:compare_profiles": "baseline-diff",
+    "answerable.usecases.evidence.filed_requests:list_requests": "requests",
+    "answerable.usecases.baseline.replay_calls:replay_profile": "baseline-replay",
+    "answerable.usecases.baseline.check_events:check_identity_events": "baseline-check",
+    "answerable.services.reach.policy_edits:PolicyEdit": "",
+    "answerable.usecases.lineage.run_sql:run_query": "sql",
+    "answerable.usecases.evidence.prove:verify_evidence": "verify",
+    "answerable.usecases.evidence.prove:prove_record": "prove",
+    "answerable.usecases.evidence.prove:show_checkpoint": "checkpoint",
+    "answerable.usecases.evidence.prove:build_bundle": "bundle",
+    "answerable.usecases.operations.doctor:run_checks": "doctor",
+    "answerable.services.federation.stored_login:show_login_status": "login",
 }
 # Other functions that commands call, with what they return here.
 OTHERS: dict[str, Callable[..., object]] = {
-    "answerable.services.federation.stored_login:login_folder": lambda environ, home: (
+    "answerable.services.federation.stored_login:find_login_folder": lambda environ, home: (
         home
     ),
-    "answerable.services.inventory.snapshots:load": lambda store, name="", **_: (
+    "answerable.services.inventory.snapshots:load_inventory": lambda store, name="", **_: (
         SimpleNamespace(root=store.root, name=name)
     ),
 }
@@ -187,9 +187,9 @@ class _Store:
 
 
 @pytest.fixture
-def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
+def flows(monkeypatch: pytest.MonkeyPatch) -> UseCaseStubs:
     """Put stand-ins in the place of store and flows."""
-    flows = Flows()
+    flows = UseCaseStubs()
     stubs: dict[str, ModuleType] = {}
     for place, kind in FLOWS.items():
         module, _, name = place.partition(":")
@@ -205,7 +205,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
         monkeypatch.setattr(import_module(package), name, stub, raising=False)
         monkeypatch.setitem(sys.modules, module, stub)
     # Whoever runs the tests may be an agent.
-    monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
+    monkeypatch.setattr(signing, "require_human", lambda *_: None)
     store = ModuleType("answerable.store.store")
     store.Store = _Store  # type: ignore[attr-defined]  # a stand-in module
     package = ModuleType("answerable.store")
@@ -217,7 +217,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CommandResult:
     """What a command left behind."""
 
     code: int
@@ -228,16 +228,16 @@ class Ran:
 @pytest.fixture
 def run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ran]:
+) -> Callable[..., CommandResult]:
     """Run a command in this process."""
 
-    def run(*words: str, env: Mapping[str, str] | None = None) -> Ran:
+    def run(*words: str, env: Mapping[str, str] | None = None) -> CommandResult:
         with monkeypatch.context() as patch:
             for name, value in (env or {}).items():
                 patch.setenv(name, value)
             code = main(words)
         captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
+        return CommandResult(code, captured.out, captured.err)
 
     return run
 

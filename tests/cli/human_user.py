@@ -1,7 +1,7 @@
 """A command as a person types it: whoever runs the tests may be an agent, or a
 container's own shell."""
 
-A_PERSON = (
+HUMAN_USER = (
     "import sys; from answerable.cli import signing; "
     "signing.only_a_person = lambda *_: None; "
     "from answerable.cli.main import main; sys.exit(main())"

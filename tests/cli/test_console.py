@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.sample import write_estate
+from answerable.cli.sample import write_sample
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -117,7 +117,7 @@ def test_what_a_page_shows_still_runs(
     monkeypatch: pytest.MonkeyPatch,
     run: Callable[..., object],
 ) -> None:
-    write_estate(tmp_path, time.time_ns())
+    write_sample(tmp_path, time.time_ns())
     monkeypatch.setenv("HOME", str(tmp_path / "home" / "ana"))
     default = tmp_path / "data"
     monkeypatch.setenv("XDG_DATA_HOME", str(default))

@@ -14,11 +14,11 @@ from answerable.cli.errors import (
     PARTIAL,
     REFUSED,
     USAGE,
-    worst,
+    most_severe,
 )
 from answerable.model.errors import (
     AmbiguousError,
-    EnvironmentRefused,
+    EnvironmentFailure,
     IdError,
     ParseError,
     PartialError,
@@ -40,7 +40,7 @@ from answerable.model.errors import (
     ],
 )
 def test_of_several_codes_the_first_of_4_5_2_1_3_is_used(codes, ends):
-    assert worst(codes) == ends
+    assert most_severe(codes) == ends
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_of_several_codes_the_first_of_4_5_2_1_3_is_used(codes, ends):
         (PartialError("half", "next step"), 3),
         (ParseError("not JSON", "file", 3), 3),
         (VerificationError("broken", "next step"), 1),
-        (EnvironmentRefused("newer store", "next step"), 5),
+        (EnvironmentFailure("newer store", "next step"), 5),
         (OSError(errno.ENOSPC, "No space left on device", "/store"), 5),
         (PermissionError(errno.EACCES, "Permission denied", "/store"), 5),
         (MemoryError(), 5),
@@ -175,7 +175,7 @@ def test_a_reader_that_stops_early_changes_no_exit_code(flows, run, monkeypatch)
     def closed(*_):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr("answerable.cli.output.show", closed)
+    monkeypatch.setattr("answerable.cli.output.print_document", closed)
     question = ("can", "a", "s3:GetObject", "s3://b/c")
     assert run(*question).code == 0
     flows.failed("can")

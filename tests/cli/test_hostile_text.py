@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from answerable.presentation.text import quoted, safe
+from answerable.presentation.text import quote, sanitize
 
 NASTY = "x\x1b[2J\x1b]0;owned\x07\u202eevil\u2066\x9b31m\r\nerror: fake\u2028\ud83d"
 LISTS = ("agents", "tools", "identities", "credentials", "people", "where")
@@ -46,7 +46,7 @@ def test_no_name_moves_the_cursor_or_starts_a_line(run, estate: Path) -> None:
             ran = run(*words, "-o", form)
             assert ran.code in (0, 3), ran.err
             for line in (ran.out + ran.err).split("\n"):
-                assert line == safe(line)
+                assert line == sanitize(line)
                 assert not line.startswith("error: fake")
             if form == "json":
                 json.loads(ran.out)
@@ -79,15 +79,15 @@ def test_a_hostile_word_is_refused_in_two_lines(run, estate: Path, words) -> Non
         assert len(ran.err.splitlines()) <= 2
         assert ran.err.startswith("error: ")
     for line in (ran.out + ran.err).split("\n"):
-        assert line == safe(line)
+        assert line == sanitize(line)
 
 
 @given(st.text(st.characters(codec=None) | st.sampled_from('"\\\u201d\uff02 xn0')))
 @example(NASTY)
 def test_nothing_in_a_quoted_text_ends_it_or_looks_like_its_end(text: str) -> None:
-    said = quoted(text)
+    said = quote(text)
     assert ast.literal_eval(said) == text  # so no two texts are quoted alike
-    assert said == safe(said)
+    assert said == sanitize(said)
     assert all(letter.isascii() or letter.isalnum() for letter in said)
 
 
@@ -104,4 +104,4 @@ def test_nothing_in_a_quoted_text_ends_it_or_looks_like_its_end(text: str) -> No
     ],
 )
 def test_a_quoted_text_is_readable(text: str, said: str) -> None:
-    assert quoted(text) == said
+    assert quote(text) == said

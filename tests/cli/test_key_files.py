@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from answerable.cli import owner_key_files
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 
 PHRASE = "correct horse battery"
 # As they are, before `tests/conftest.py` makes them less.
@@ -19,7 +19,7 @@ def test_guessing_a_passphrase_is_dear(
     monkeypatch.setattr(owner_key_files, "_COST", COST)
     monkeypatch.setattr(owner_key_files, "_PARALLEL", PARALLEL)
     place = tmp_path / "key.pem"
-    signer, _ = owner_key_files.write_pair(place, PHRASE)
+    signer, _ = owner_key_files.write_key_pair(place, PHRASE)
     written = base64.b64decode("".join(place.read_text().splitlines()[1:-1]))
     # scrypt-params (RFC 7914, section 7): 2^14, 8 and 8, each an INTEGER.
     assert bytes.fromhex("02024000 020108 020108") in written
@@ -31,17 +31,17 @@ def test_a_place_is_looked_at_before_a_passphrase_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentRefused, match="Not a directory"):
-        owner_key_files.check_place(tmp_path / "file" / "below" / "key.pem")
+    with pytest.raises(EnvironmentFailure, match="Not a directory"):
+        owner_key_files.check_writable(tmp_path / "file" / "below" / "key.pem")
     (tmp_path / "key.pem").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="exists"):
-        owner_key_files.check_place(tmp_path / "key.pem")
+        owner_key_files.check_writable(tmp_path / "key.pem")
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(EnvironmentRefused, match=r"the link .*gone cannot be followed"):
-        owner_key_files.check_place(tmp_path / "gone" / "below" / "key.pem")
-    owner_key_files.check_place(tmp_path / "new" / "folder" / "key.pem")
+    with pytest.raises(EnvironmentFailure, match=r"the link .*gone cannot be followed"):
+        owner_key_files.check_writable(tmp_path / "gone" / "below" / "key.pem")
+    owner_key_files.check_writable(tmp_path / "new" / "folder" / "key.pem")
     assert not (tmp_path / "new").exists()
     # Whoever runs this may be allowed everything.
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(EnvironmentRefused, match="Permission denied"):
-        owner_key_files.check_place(tmp_path / "new" / "key.pem")
+    with pytest.raises(EnvironmentFailure, match="Permission denied"):
+        owner_key_files.check_writable(tmp_path / "new" / "key.pem")

@@ -7,7 +7,7 @@ import pytest
 from answerable.cli import signing
 from answerable.cli.main import main
 from answerable.server import revocation_service
-from answerable.server.processes.ancestors import MARK
+from answerable.server.processes.ancestors import RUN_VARIABLE
 from tests.server.configured_servers import (
     AGENT,
     OTHER,
@@ -28,7 +28,7 @@ def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Whoever runs the tests may be an agent.
-    monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
+    monkeypatch.setattr(signing, "require_human", lambda *_: None)
     config_of(tmp_path, SERVERS, sts(tmp_path))
     words = ["--config", str(tmp_path / "answerable.yaml")]
     assert main([*door, "kill", RUN, *words]) == 0
@@ -43,7 +43,7 @@ def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
     assert "revived" in capsys.readouterr().err
     assert killed(tmp_path) == frozenset()
     # A service of another user, which does not answer us.
-    monkeypatch.setattr(revocation_service, "owner_of", lambda _: OTHER)
+    monkeypatch.setattr(revocation_service, "file_owner", lambda _: OTHER)
     with service(tmp_path, 404, b""):
         for act in ("kill", "revive"):
             assert main([*door, act, RUN, *words]) == 5
@@ -62,7 +62,7 @@ def test_what_an_agent_started_kills_and_does_not_revive(
 ) -> None:
     config_of(tmp_path, SERVERS, sts(tmp_path))
     words = [AGENT, "--config", str(tmp_path / "answerable.yaml")]
-    monkeypatch.setenv(MARK, "1")
+    monkeypatch.setenv(RUN_VARIABLE, "1")
     assert main([*door, "kill", *words]) == 0
     assert main([*door, "revive", *words]) == 5
     assert "only a person may do this" in capsys.readouterr().err
@@ -75,7 +75,7 @@ def test_what_runs_below_the_service_of_the_file_is_an_agent_too(
 ) -> None:
     config_of(tmp_path, SERVERS, sts(tmp_path, str(tmp_path / "elsewhere")))
     asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(signing, "only_a_person", lambda *all: asked.append(all[1:]))
+    monkeypatch.setattr(signing, "require_human", lambda *all: asked.append(all[1:]))
     main([*door, "revive", AGENT, "--config", str(tmp_path / "answerable.yaml")])
     assert asked == [(tmp_path / "elsewhere" / "runs",)]
 

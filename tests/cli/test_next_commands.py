@@ -10,8 +10,8 @@ import pytest
 
 from answerable.cli.app import app
 from answerable.cli.main import main
-from answerable.cli.sample.write_sample import write_estate
-from answerable.presentation.command_hints import in_store, text_in_store
+from answerable.cli.sample.write_sample import write_sample
+from answerable.presentation.command_hints import add_store_option, add_store_to_text
 
 NOW = 1_794_000_000_000_000_000
 BUCKET = "arn:aws:s3:::example-customer-data/*"
@@ -54,7 +54,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         patch.delenv("ANSWERABLE_STORE", raising=False)
         patch.setenv("XDG_DATA_HOME", str(folder / "nothing here"))
-        write_estate(Path(), NOW)
+        write_sample(Path(), NOW)
         for words in FIRST:
             assert main(["--quiet", "--store", "my store", *words]) == 0
         yield folder
@@ -243,6 +243,6 @@ def test_complete_commands_are_found_in_a_hint(hint, commands) -> None:
     ],
 )
 def test_a_snapshot_is_not_named_to_a_command_that_writes(store, said) -> None:
-    assert in_store("answerable attest x", store) == said
+    assert add_store_option("answerable attest x", store) == said
     text = "run `answerable scan`, see answerable.yaml"
-    assert ("--store" in text_in_store(text, store)) is bool(store)
+    assert ("--store" in add_store_to_text(text, store)) is bool(store)

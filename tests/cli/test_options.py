@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from answerable import __version__
-from answerable.cli.settings import Settings, store_place
-from answerable.connectors.user_path import expanded
+from answerable.cli.settings import Settings, find_store
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
-from answerable.presentation.time_input import moment
-from answerable.services.reach.request_context import read_context
-from answerable.store.store import Store
+from answerable.presentation.time_input import parse_time
+from answerable.services.reach.request_context import parse_context_keys
+from answerable.store.store import EvidenceStore
 
 HOUR = 3_600_000_000_000
 
@@ -46,14 +46,14 @@ def test_the_store_named_comes_first_then_the_environment_then_the_data_folder(
 ):
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     usual = Path.home() / ".local" / "share" / "answerable"
-    assert store_place(Settings()) == (usual, "")
+    assert find_store(Settings()) == (usual, "")
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
-    assert store_place(Settings()) == (usual, "")
+    assert find_store(Settings()) == (usual, "")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert store_place(Settings()) == (tmp_path / "answerable", "")
+    assert find_store(Settings()) == (tmp_path / "answerable", "")
     monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "env"))
-    assert store_place(Settings()) == (tmp_path / "env", "")
-    assert store_place(Settings(store=str(tmp_path / "arg"))) == (tmp_path / "arg", "")
+    assert find_store(Settings()) == (tmp_path / "env", "")
+    assert find_store(Settings(store=str(tmp_path / "arg"))) == (tmp_path / "arg", "")
 
 
 def test_a_store_planted_in_the_working_directory_is_not_used(
@@ -88,11 +88,14 @@ def test_a_command_that_writes_takes_no_snapshot(flows, run, tmp_path, words):
 def test_a_folder_whose_name_holds_an_at_is_a_folder(tmp_path):
     folder = tmp_path / "me@work"
     folder.mkdir()
-    assert store_place(Settings(store=str(folder))) == (folder, "")
+    assert find_store(Settings(store=str(folder))) == (folder, "")
 
 
 def test_a_condition_key_given_twice_has_both_values():
-    assert read_context(("a=1", "b=x=y", "a=2")) == {"a": ("1", "2"), "b": ("x=y",)}
+    assert parse_context_keys(("a=1", "b=x=y", "a=2")) == {
+        "a": ("1", "2"),
+        "b": ("x=y",),
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,12 +110,12 @@ def test_a_condition_key_given_twice_has_both_values():
     ],
 )
 def test_a_time_is_a_span_before_now_a_date_or_rfc_3339(text, ns):
-    assert moment(text, 100 * HOUR, "--since") == ns
+    assert parse_time(text, 100 * HOUR, "--since") == ns
 
 
 def test_a_time_that_is_none_is_a_usage_error():
     with pytest.raises(UsageError, match="--since"):
-        moment("7 parsecs", 0, "--since")
+        parse_time("7 parsecs", 0, "--since")
 
 
 def test_options_of_trace_reach_the_flow(flows, run):
@@ -253,9 +256,9 @@ def test_a_home_of_nobody_is_told_as_that(run, monkeypatch, tmp_path, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda *_: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors", lambda *_: None
     )
-    Store.open(tmp_path / "store", now=1).close()
+    EvidenceStore.open(tmp_path / "store", now=1).close()
     ran = run(*words)
     told = ran.err.splitlines()[-2]
     assert (ran.code, told) == (2, f"error: no such user (got {NOBODYS!r})"), ran.err
@@ -265,7 +268,7 @@ def test_where_no_home_is_known_that_is_told(monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     with pytest.raises(UsageError, match="no home directory is known"):
-        expanded("~/file")
+        expand_user_path("~/file")
 
 
 def test_what_a_user_typed_is_expanded_in_one_place(root):

@@ -19,15 +19,19 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from answerable.cli import owner_key_files
 from answerable.cli.main import main
 from answerable.model.ids import person_id
-from answerable.server.processes.ancestors import MARK, agent_among, ancestors
+from answerable.server.processes.ancestors import (
+    RUN_VARIABLE,
+    find_agent,
+    list_ancestors,
+)
 
 ANA, PHRASE = "ana@corp.example", "correct horse battery staple"
 COMMAND = [sys.executable, "-m", "answerable"]
 
 by_a_person = pytest.mark.skipif(
     not Path("/proc/self/stat").exists()
-    or MARK in os.environ
-    or agent_among(ancestors(), ()) != "",
+    or RUN_VARIABLE in os.environ
+    or find_agent(list_ancestors(), ()) != "",
     reason="an agent runs these tests, or there is no /proc",
 )
 
@@ -51,11 +55,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def in_person(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tests be run by an agent: these are about what comes after."""
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors",
+        lambda runs: None,
     )
 
 
-class Said:
+class CommandOutput:
     """What each command said, all of it."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,15 +82,15 @@ class Said:
 
 
 @pytest.fixture
-def said(home: Path, capsys: pytest.CaptureFixture[str]) -> Said:
-    return Said(capsys)
+def said(home: Path, capsys: pytest.CaptureFixture[str]) -> CommandOutput:
+    return CommandOutput(capsys)
 
 
 AGENT = "agent:claude-code/ana"
 KEY = ".config/answerable/owner-keys/ana@corp.example.pem"
 
 
-def made(said: Said, home: Path, person: str = ANA) -> tuple[str, str]:
+def made(said: CommandOutput, home: Path, person: str = ANA) -> tuple[str, str]:
     """Make a key and enroll it: its file, and its id."""
     (new,) = said.items(
         "owner-keys", "new", "--person", person, "--passphrase-file", f"{home}/phrase"
@@ -98,7 +103,7 @@ def made(said: Said, home: Path, person: str = ANA) -> tuple[str, str]:
 
 @pytest.mark.usefixtures("in_person")
 def test_a_key_is_made_enrolled_signed_with_listed_and_revoked(
-    said: Said, home: Path
+    said: CommandOutput, home: Path
 ) -> None:
     key, name = made(said, home)
     assert key == str(home / KEY)
@@ -124,7 +129,9 @@ def test_a_key_is_made_enrolled_signed_with_listed_and_revoked(
 
 
 @pytest.mark.usefixtures("in_person")
-def test_what_may_not_be_signed_is_told_in_two_lines(said: Said, home: Path) -> None:
+def test_what_may_not_be_signed_is_told_in_two_lines(
+    said: CommandOutput, home: Path
+) -> None:
     key, _ = made(said, home)
     phrase = ("--passphrase-file", f"{home}/phrase")
     wrong = home / "wrong"
@@ -169,7 +176,7 @@ def test_what_may_not_be_signed_is_told_in_two_lines(said: Said, home: Path) -> 
 
 @pytest.mark.usefixtures("in_person")
 def test_no_key_is_written_over_and_no_short_passphrase_taken(
-    said: Said, home: Path
+    said: CommandOutput, home: Path
 ) -> None:
     made(said, home)
     before = (home / KEY).read_bytes()
@@ -192,7 +199,7 @@ def test_no_key_is_written_over_and_no_short_passphrase_taken(
 
 
 @pytest.mark.usefixtures("in_person")
-def test_what_is_no_public_key_is_not_enrolled(said: Said, home: Path) -> None:
+def test_what_is_no_public_key_is_not_enrolled(said: CommandOutput, home: Path) -> None:
     key, _ = made(said, home)
     for place, code in ((key, 2), (f"{home}/phrase", 2), (f"{home}/none", 5)):
         got, _, err = said("owner-keys", "enroll", place, "--person", ANA)
@@ -207,13 +214,13 @@ def test_what_is_no_public_key_is_not_enrolled(said: Said, home: Path) -> None:
 
 @pytest.mark.usefixtures("in_person")
 def test_the_private_key_is_its_persons_alone_and_opens_elsewhere(
-    said: Said, home: Path
+    said: CommandOutput, home: Path
 ) -> None:
     key, _ = made(said, home)
     assert Path(key).stat().st_mode & 0o777 == 0o600
     assert Path(key).parent.stat().st_mode & 0o777 == 0o700
     loaded = load_pem_private_key(Path(key).read_bytes(), PHRASE.encode())
-    signer = owner_key_files.read_private(Path(key), lambda: PHRASE)
+    signer = owner_key_files.read_private_key(Path(key), lambda: PHRASE)
     assert loaded.private_bytes_raw() == signer.seed  # type: ignore[union-attr]
     assert signer.seed.hex() not in repr(signer)
     assert str(signer.seed) not in f"{signer} {[signer]}"
@@ -222,7 +229,10 @@ def test_the_private_key_is_its_persons_alone_and_opens_elsewhere(
 def test_a_handle_with_slashes_stays_in_its_folder(home: Path) -> None:
     folder = home / ".config" / "answerable" / "owner-keys"
     for handle in ("../../x", "@org/team", "..", "a/../../b"):
-        assert owner_key_files.usual_place(person_id(handle)).resolve().parent == folder
+        assert (
+            owner_key_files.default_key_file(person_id(handle)).resolve().parent
+            == folder
+        )
 
 
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
@@ -236,10 +246,10 @@ def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
 
 @pytest.mark.usefixtures("in_person")
 def test_neither_passphrase_nor_private_key_is_said_or_stored(
-    said: Said, home: Path, tmp_path: Path
+    said: CommandOutput, home: Path, tmp_path: Path
 ) -> None:
     key, name = made(said, home)
-    seed = owner_key_files.read_private(Path(key), lambda: PHRASE).seed
+    seed = owner_key_files.read_private_key(Path(key), lambda: PHRASE).seed
     phrase = ("--passphrase-file", f"{home}/phrase")
     for form in ("table", "json", "ndjson", "csv"):
         for words in (
@@ -276,7 +286,7 @@ LOGIN = (
 )
 
 
-class Terminal:
+class TerminalProcess:
     """A command on a terminal of its own, to whom a person types."""
 
     def __init__(self, words: Sequence[str], cwd: Path) -> None:
@@ -314,7 +324,7 @@ class Terminal:
 
 @by_a_person
 def test_a_person_at_a_terminal_types_the_passphrase_unseen(home: Path) -> None:
-    new = Terminal([*COMMAND, "owner-keys", "new", "--person", ANA], home)
+    new = TerminalProcess([*COMMAND, "owner-keys", "new", "--person", ANA], home)
     new.until("passphrase: ")
     new.type(PHRASE)
     new.until("the same again: ")
@@ -328,12 +338,12 @@ def test_a_person_at_a_terminal_types_the_passphrase_unseen(home: Path) -> None:
     )
     assert enroll.returncode == 0, enroll.stderr
     words = [*COMMAND, "attest", AGENT, "--owner", ANA, "--key", KEY]
-    wrong = Terminal(words, home)
+    wrong = TerminalProcess(words, home)
     wrong.until("passphrase: ")
     wrong.type("something else")
     assert wrong.end() == 2
     assert "does not open" in wrong.shown
-    sign = Terminal(words, home)
+    sign = TerminalProcess(words, home)
     sign.until("passphrase: ")
     sign.type(PHRASE)
     assert sign.end() == 0, sign.shown
@@ -344,7 +354,7 @@ def test_a_person_at_a_terminal_types_the_passphrase_unseen(home: Path) -> None:
 
 @by_a_person
 def test_two_passphrases_that_differ_make_no_key(home: Path) -> None:
-    new = Terminal([*COMMAND, "owner-keys", "new", "--person", ANA], home)
+    new = TerminalProcess([*COMMAND, "owner-keys", "new", "--person", ANA], home)
     new.until("passphrase: ")
     new.type(PHRASE)
     new.until("the same again: ")
@@ -357,7 +367,7 @@ def test_two_passphrases_that_differ_make_no_key(home: Path) -> None:
 def test_what_an_agent_starts_may_not_sign(home: Path, tmp_path: Path) -> None:
     """A fake client starts a shell, and that one answerable."""
     key, phrase = home / KEY, home / "phrase"
-    owner_key_files.write_pair(key, PHRASE)
+    owner_key_files.write_key_pair(key, PHRASE)
     lines = "\n".join(
         f"{sys.executable} -m answerable {words} </dev/null; echo code $?"
         for words in (

@@ -1,30 +1,30 @@
 """A replay on a screen: the sum first, then whose calls turn."""
 
-from answerable.cli.render.documents import render
+from answerable.cli.render.documents import render_document
 from answerable.cli.render.marks import UNICODE
 from answerable.cli.render.screen import Screen
-from answerable.model.decision import Effect, Reason
-from answerable.model.policy_replay import Replayed, Turned
-from answerable.usecases.authorization.replay_report import told
+from answerable.model.decision import DecisionEffect, DecisionReason
+from answerable.model.policy_replay import ChangedDecisions, PolicyReplayResult
+from answerable.usecases.authorization.replay_report import build_replay_document
 
-TURNED = Turned(
-    "agent:declared/ana", "files", Effect.ALLOW, Effect.DENY, True, False,
-    Reason.NO_RULE, ("agents.ana.allow[0]",), (), 3,
+TURNED = ChangedDecisions(
+    "agent:declared/ana", "files", DecisionEffect.ALLOW, DecisionEffect.DENY, True, False,
+    DecisionReason.NO_RULE, ("agents.ana.allow[0]",), (), 3,
 )  # fmt: skip
-SHADOWED = Turned(
-    "agent:declared/ben", "files", Effect.ALLOW, Effect.DENY, True, True,
-    Reason.FORBIDDEN, ("agents.ben.allow[0]",), ("mail.cedar:no-mail",), 1,
+SHADOWED = ChangedDecisions(
+    "agent:declared/ben", "files", DecisionEffect.ALLOW, DecisionEffect.DENY, True, True,
+    DecisionReason.FORBIDDEN, ("agents.ben.allow[0]",), ("mail.cedar:no-mail",), 1,
 )  # fmt: skip
 
 
-def shown(replayed: Replayed) -> list[str]:
+def shown(replayed: PolicyReplayResult) -> list[str]:
     screen = Screen(120, UNICODE, False)
-    return list(render(told("d" * 64, replayed), screen, 0))
+    return list(render_document(build_replay_document("d" * 64, replayed), screen, 0))
 
 
 def test_the_sum_comes_first_and_then_whose_calls_turn() -> None:
     first, in_name, left, _, *rows, more = shown(
-        Replayed(2000, 5, 3, 0, 1, (TURNED, SHADOWED), 7)
+        PolicyReplayResult(2000, 5, 3, 0, 1, (TURNED, SHADOWED), 7)
     )
     assert first.startswith("would have denied 3 of 2,000 calls")
     assert in_name.startswith("1 more in name")
@@ -36,5 +36,5 @@ def test_the_sum_comes_first_and_then_whose_calls_turn() -> None:
 
 
 def test_where_nothing_turns_there_is_the_sum_alone() -> None:
-    (line,) = shown(Replayed(12))
+    (line,) = shown(PolicyReplayResult(12))
     assert line.startswith("would have denied 0 of 12 calls")

@@ -10,7 +10,7 @@ import pytest
 from answerable.cli import progress
 from answerable.cli.main import main
 from answerable.cli.settings import Settings
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 
 STAGES = [
     "joining what was scanned",
@@ -52,7 +52,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
 
 
 def test_a_bar_fits_the_terminal_and_leaves_no_trace(terminal: _Terminal) -> None:
-    with progress.bar(Settings()) as draw:
+    with progress.progress_bar(Settings()) as draw:
         draw(1, 4, "trail/" + "x" * 200 + "\x1b[2J")
         draw(7, 0, "records")
         draw(9, 4, "more than there is")
@@ -68,11 +68,11 @@ def test_a_bar_fits_the_terminal_and_leaves_no_trace(terminal: _Terminal) -> Non
 def test_nothing_is_drawn_where_nobody_looks(
     terminal: _Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with progress.bar(Settings(quiet=True)) as draw:
-        assert draw is no_progress
+    with progress.progress_bar(Settings(quiet=True)) as draw:
+        assert draw is ignore_progress
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=io.StringIO()))
-    with progress.bar(Settings()) as draw:
-        assert draw is no_progress
+    with progress.progress_bar(Settings()) as draw:
+        assert draw is ignore_progress
     assert terminal.getvalue() == ""
 
 
@@ -80,7 +80,7 @@ def test_a_stage_that_begins_is_drawn_at_once(
     terminal: _Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_PAUSE", 60.0)
-    with progress.bar(Settings()) as draw:
+    with progress.progress_bar(Settings()) as draw:
         for done, what in ((0, "joining"), (1, "compiling"), (2, "compiling")):
             draw(done, 4, what)
     drawn = [line.partition("] ")[2] for line in terminal.getvalue().split("\r\x1b[K")]

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.cli.render.colour import paint
-from answerable.cli.render.documents import render
-from answerable.cli.render.marks import ASCII, UNICODE, marks_for
-from answerable.cli.render.screen import Screen, screen_of
-from answerable.cli.render.table import Column, table
+from answerable.cli.render.colour import colour_line
+from answerable.cli.render.documents import render_document
+from answerable.cli.render.marks import ASCII, UNICODE, choose_marks
+from answerable.cli.render.screen import Screen, detect_screen
+from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document
-from answerable.presentation.conditions import condition, statement
-from answerable.presentation.relative_time import ago, span
-from answerable.presentation.text import safe, shorten, width, wrap
+from answerable.presentation.conditions import describe_condition, describe_statement
+from answerable.presentation.relative_time import format_ago, format_span
+from answerable.presentation.text import cell_width, sanitize, shorten, wrap_text
 
 NOW = 1_795_000_000_000_000_000
 VIEWS = (
@@ -33,7 +33,7 @@ NASTY = "\x1b]0;owned\x07\x9b2J\u202e\u2066\u200b\r\n\x00\x7f\ud800界" + "x" * 
 def lines_of(document: Document, screen: Screen, view: str = "") -> list[str]:
     return [
         piece
-        for line in render(document, screen, NOW, view)
+        for line in render_document(document, screen, NOW, view)
         for piece in screen.wrap(line)
     ]
 
@@ -60,7 +60,7 @@ def documents(flows):
 def test_no_line_is_wider_than_the_screen(documents, kind, view, cells):
     for marks in (UNICODE, ASCII):
         for line in lines_of(documents(kind), Screen(cells, marks), view):
-            assert width(line) <= cells, line
+            assert cell_width(line) <= cells, line
 
 
 @pytest.mark.parametrize("cells", [40, 80, 200])
@@ -73,8 +73,8 @@ def test_hostile_names_stay_text_and_within_the_screen(documents, kind, view, ce
         poisoned(document.coverage),
     )
     for line in lines_of(hostile, Screen(cells), view):
-        assert line == safe(line)
-        assert width(line) <= cells
+        assert line == sanitize(line)
+        assert cell_width(line) <= cells
 
 
 @pytest.mark.parametrize(("kind", "view"), VIEWS)
@@ -209,15 +209,17 @@ def test_where_no_sure_answer_was_compared_nothing_is_said_to_agree(documents):
 
 
 def test_columns_go_by_importance_and_the_important_one_stays_whole():
-    columns = (Column("id", 0), Column("owner", 1), Column("note", 2))
+    columns = (TableColumn("id", 0), TableColumn("owner", 1), TableColumn("note", 2))
     rows = [("identity-number-one", "ana@corp.example", "long " * 20)]
-    assert "note" not in table(columns, rows, Screen(60))[0]
-    narrow = table(columns, rows, Screen(24))
+    assert "note" not in render_table(columns, rows, Screen(60))[0]
+    narrow = render_table(columns, rows, Screen(24))
     assert narrow == ["id", "identity-number-one"]
 
 
 def test_an_empty_column_is_left_out():
-    lines = table((Column("a", 0), Column("b", 1)), [("x", "")], Screen(80))
+    lines = render_table(
+        (TableColumn("a", 0), TableColumn("b", 1)), [("x", "")], Screen(80)
+    )
     assert lines == ["a", "x"]
 
 
@@ -240,23 +242,23 @@ def test_a_long_name_is_cut_in_the_middle(text, cells, short):
 
 @given(st.text(max_size=60), st.integers(1, 40))
 def test_shortened_and_wrapped_text_fits(text, cells):
-    shown = safe(text)
-    assert width(shorten(shown, cells, "…")) <= cells
+    shown = sanitize(text)
+    assert cell_width(shorten(shown, cells, "…")) <= cells
     if cells > 3:
-        for line in wrap(shown, cells, " "):
-            assert width(line) <= cells
+        for line in wrap_text(shown, cells, " "):
+            assert cell_width(line) <= cells
 
 
 @given(st.text(max_size=60))
 def test_safe_text_holds_nothing_that_acts(text):
-    shown = safe(text)
-    assert shown == safe(shown)
+    shown = sanitize(text)
+    assert shown == sanitize(shown)
     assert all(letter.isprintable() for letter in shown)
 
 
 def test_wrapping_loses_no_letter():
     text = "one two three four " + "x" * 30
-    joined = "".join(wrap(text, 10, "  ")).replace(" ", "")
+    joined = "".join(wrap_text(text, 10, "  ")).replace(" ", "")
     assert joined == text.replace(" ", "")
 
 
@@ -265,7 +267,7 @@ def test_wrapping_loses_no_letter():
     [("utf-8", UNICODE), ("ascii", ASCII), ("latin-1", ASCII), (None, ASCII)],
 )
 def test_the_marks_follow_the_locale(encoding, marks):
-    assert marks_for(encoding) is marks
+    assert choose_marks(encoding) is marks
 
 
 def test_no_mark_of_a_verdict_means_good():
@@ -284,31 +286,36 @@ class _Terminal(io.StringIO):
 def test_colour_is_for_a_terminal_that_wants_it(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert screen_of(_Terminal()).colour
-    assert not screen_of(io.StringIO()).colour
+    assert detect_screen(_Terminal()).colour
+    assert not detect_screen(io.StringIO()).colour
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not screen_of(_Terminal()).colour
+    assert not detect_screen(_Terminal()).colour
 
 
 def test_colour_adds_nothing_but_colour():
-    assert paint("✔ ok") == "\x1b[32m✔\x1b[0m ok"
-    assert paint("● always") == "\x1b[31m●\x1b[0m always"
-    assert paint("plain") == "plain"
+    assert colour_line("✔ ok") == "\x1b[32m✔\x1b[0m ok"
+    assert colour_line("● always") == "\x1b[31m●\x1b[0m always"
+    assert colour_line("plain") == "plain"
 
 
 def test_a_pipe_is_not_cut_unless_columns_says_so(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
-    assert screen_of(io.StringIO()).width > 1_000
+    assert detect_screen(io.StringIO()).width > 1_000
     monkeypatch.setenv("COLUMNS", "80")
-    assert screen_of(io.StringIO()).width == 80
+    assert detect_screen(io.StringIO()).width == 80
 
 
 def test_ages_are_relative_and_in_one_unit():
-    assert [span(s) for s in (5, 300, 7200, 259_200)] == ["5 s", "5 min", "2 h", "3 d"]
+    assert [format_span(s) for s in (5, 300, 7200, 259_200)] == [
+        "5 s",
+        "5 min",
+        "2 h",
+        "3 d",
+    ]
     at = 1_795_000_000
-    assert ago("2026-11-18T11:06:40Z", at * 1_000_000_000) == "now"
-    assert ago(None, 0) == ""
-    assert ago("soon", 0) == "soon"
+    assert format_ago("2026-11-18T11:06:40Z", at * 1_000_000_000) == "now"
+    assert format_ago(None, 0) == ""
+    assert format_ago("soon", 0) == "soon"
 
 
 @pytest.mark.parametrize(
@@ -331,7 +338,7 @@ def test_ages_are_relative_and_in_one_unit():
 )
 def test_a_condition_reads_as_a_sentence(operator, negated, key, says):
     item = {"key": key, "operator": operator, "values": ["v"], "negated": negated}
-    assert condition({**item, "asserted_by": "caller"}).startswith(says)
+    assert describe_condition({**item, "asserted_by": "caller"}).startswith(says)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +367,7 @@ def test_a_condition_reads_as_a_sentence(operator, negated, key, says):
 )
 def test_a_statement_that_decided_reads_as_a_sentence(layer, policy, effect, says):
     item = {"layer": layer, "policy": policy, "statement": "0", "effect": effect}
-    assert statement(item) == says
+    assert describe_statement(item) == says
 
 
 @pytest.mark.parametrize("view", ["", "tree"])

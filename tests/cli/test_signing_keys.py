@@ -11,18 +11,20 @@ import pytest
 from answerable.cli import owner_key_files, signing
 from answerable.cli.app import app
 from answerable.cli.main import main
-from answerable.model.approval_request import Wanted
-from answerable.model.decision import Target
+from answerable.model.approval_request import ApprovalScope
+from answerable.model.decision import TargetKind
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.policy_exception import NO_ARGUMENTS
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-Wanting = Callable[[Wanted], None]
+Wanting = Callable[[ApprovalScope], None]
 
 AGENT, WANTED = (
     "agent:declared/desk",
-    Wanted(AgentId("agent:declared/desk"), "files", Target.TOOL, "read", "ab" * 32),
+    ApprovalScope(
+        AgentId("agent:declared/desk"), "files", TargetKind.TOOL, "read", "ab" * 32
+    ),
 )
 # Words that bring each command to the signature, but for the key.
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -51,14 +53,14 @@ def _signing(group: click.Group, above: str = "") -> Iterator[str]:
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     place = tmp_path_factory.mktemp("key") / "ana.pem"
-    owner_key_files.write_pair(place, "correct horse")
+    owner_key_files.write_key_pair(place, "correct horse")
     return place.read_bytes()
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("signing") / "store"
-    Store.open(root, now=1).close()
+    EvidenceStore.open(root, now=1).close()
     return root
 
 
@@ -70,15 +72,15 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "words").write_text("Write to Alice Example")
     plan = SimpleNamespace(store=root, state=root / "gateway")
     for name, made in {
-        "answerable.server.processes.ancestors.refuse_agents": None,
-        "answerable.cli.signing.same_user": "",
-        "answerable.cli.commands.asks.say_provenance": None,
-        "answerable.cli.commands.tools._chosen": None,
-        "answerable.cli.commands.tools._show": None,
-        "answerable.cli.commands.tools._warn": None,
-        "answerable.cli.commands.tools.plan_of": plan,
-        "answerable.usecases.inventory.ownership.subject_id": AGENT,
-        "answerable.services.baseline.profile_learning.kept": None,
+        "answerable.server.processes.ancestors.refuse_agent_ancestors": None,
+        "answerable.cli.signing.describe_shared_user": "",
+        "answerable.cli.commands.asks.print_provenance": None,
+        "answerable.cli.commands.tools._select_definitions": None,
+        "answerable.cli.commands.tools._show_differences": None,
+        "answerable.cli.commands.tools._warn_about_policies": None,
+        "answerable.cli.commands.tools.read_gateway_plan": plan,
+        "answerable.usecases.inventory.ownership.resolve_subject": AGENT,
+        "answerable.services.baseline.profile_learning.load_profile": None,
         "answerable.server.pins.pin_files.PinFiles.read": None,
     }.items():
         monkeypatch.setattr(name, lambda *_, made=made, **named: made)
@@ -86,7 +88,7 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def asked(file: str) -> str:
         raise UsageError("the passphrase was asked for", "it is not typed here")
 
-    monkeypatch.setattr("answerable.cli.signing.asked_passphrase", asked)
+    monkeypatch.setattr("answerable.cli.signing.read_passphrase", asked)
     return tmp_path
 
 
@@ -94,7 +96,7 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
     """Have every ask, and every break-glass that was begun, be about one act."""
 
-    def want(act: Wanted) -> None:
+    def want(act: ApprovalScope) -> None:
         names = ("agent", "server", "target", "name", "arguments")
         begun = SimpleNamespace(
             persons=("person:ben",),
@@ -102,10 +104,10 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
             **{name: getattr(act, name) for name in names},
         )
         for name, made in {
-            "answerable.services.authorization.approval_requests.find": SimpleNamespace(
+            "answerable.services.authorization.approval_requests.find_approval_request": SimpleNamespace(
                 wanted=act
             ),
-            "answerable.services.authorization.approval_requests.find_amendment": SimpleNamespace(
+            "answerable.services.authorization.approval_requests.find_policy_exception": SimpleNamespace(
                 amendment=begun
             ),
         }.items():
@@ -236,4 +238,4 @@ def test_a_passphrase_of_no_letters_is_none(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: "")
     with pytest.raises(UsageError, match="no passphrase was typed"):
-        signing.asked_passphrase("")
+        signing.read_passphrase("")

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import define
-from answerable.authorization.pins.lookalikes import Names
+from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.lookalikes import NameIndex
 from answerable.authorization.pins.observation import (
-    Listed,
-    approved,
-    choice,
-    meet,
-    observe,
+    ObservedList,
+    apply_approval,
+    observe_identity,
+    observe_list,
+    select_for_approval,
 )
 from answerable.cli.main import main
 from answerable.model.owner_key import StatementType
-from answerable.model.pin import Kind, Pinning, Pins
+from answerable.model.pin import DefinitionKind, PinningMode, ServerPins
 from answerable.server.pins.pin_files import PinFiles
 from answerable.services.statements import owner_keys
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 ANA, BEN, PHRASE = "ana@corp.example", "ben@corp.example", "correct horse battery"
 HOSTILE = "reads \u202eevil\x1b[2J\r\n=cmd()"
@@ -38,12 +38,14 @@ CONFIG = {
 Run = Callable[..., tuple[int, str, str]]
 
 
-def tools(*names: str, **more: Any) -> Listed:
+def tools(*names: str, **more: Any) -> ObservedList:
     found = [
-        define(Kind.TOOL, name, json.dumps({"name": name} | more).encode())
+        build_definition(
+            DefinitionKind.TOOL, name, json.dumps({"name": name} | more).encode()
+        )
         for name in names
     ]
-    return Listed(Kind.TOOL, tuple(found))
+    return ObservedList(DefinitionKind.TOOL, tuple(found))
 
 
 @pytest.fixture
@@ -52,29 +54,30 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors",
+        lambda runs: None,
     )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "answerable.yaml").write_text(json.dumps(CONFIG))
     phrase = tmp_path / "phrase"
     phrase.write_text(PHRASE + "\n")
     phrase.chmod(0o600)
-    Store.open(tmp_path / "store", now=1).close()
+    EvidenceStore.open(tmp_path / "store", now=1).close()
     see(tmp_path, "files", tools("read", "write"), tools("read", description=HOSTILE))
     see(tmp_path, "mail", tools("send_mail", "reed", title="t"))
     return tmp_path
 
 
-def see(folder: Path, server: str, *listed: Listed) -> Pins:
-    def change(pins: Pins) -> Pins:
+def see(folder: Path, server: str, *listed: ObservedList) -> ServerPins:
+    def change(pins: ServerPins) -> ServerPins:
         for each in listed:
-            pins = observe(
+            pins = observe_list(
                 pins,
                 each,
                 server=server,
-                pinning=Pinning.FIRST_USE,
+                pinning=PinningMode.FIRST_USE,
                 now=1,
-                names=Names(),
+                names=NameIndex(),
             )
         return pins
 
@@ -161,8 +164,8 @@ def test_a_person_approves_and_the_log_holds_their_word(run: Run, folder: Path) 
     pin = pins.items["tool:read"]
     assert pin.approval is not None
     assert pin.definition.sha256 == item["sha256"]
-    with Store.open(folder / "store", now=2) as store:
-        (logged,) = store.objects("tools-approval")
+    with EvidenceStore.open(folder / "store", now=2) as store:
+        (logged,) = store.list_objects("tools-approval")
         envelope = store.get_object(logged.digest)
         verified = owner_keys.verify_statement(store, envelope, logged.at)
     assert verified.digest == item["statement"] == pin.approval.statement
@@ -178,17 +181,17 @@ def test_an_approval_that_nobody_signed_is_told(run: Run, folder: Path) -> None:
     assert run("tools", "diff", "files")[0] == 0
     files = PinFiles(folder / "store" / "gateway")
 
-    def forged(pins: Pins) -> Pins:
-        seen = observe(
+    def forged(pins: ServerPins) -> ServerPins:
+        seen = observe_list(
             pins,
             tools("read", description="sends it away"),
             server="files",
-            pinning=Pinning.FIRST_USE,
+            pinning=PinningMode.FIRST_USE,
             now=3,
         )
         word = pins.items["tool:read"].approval
         assert word is not None
-        return approved(seen, choice(seen, ["read"]), word)
+        return apply_approval(seen, select_for_approval(seen, ["read"]), word)
 
     files.change("files", forged)
     code, out, _ = run("tools", "diff", "files")
@@ -211,8 +214,8 @@ def test_another_server_is_approved_with_all_that_waits(run: Run, folder: Path) 
     for at, identity in enumerate(("key 1", "key 2")):
         files.change(
             "files",
-            lambda pins, at=at, identity=identity: meet(
-                pins, identity, pinning=Pinning.FIRST_USE, now=at
+            lambda pins, at=at, identity=identity: observe_identity(
+                pins, identity, pinning=PinningMode.FIRST_USE, now=at
             ),
         )
     another = items(run)["server:files"]
@@ -220,7 +223,7 @@ def test_another_server_is_approved_with_all_that_waits(run: Run, folder: Path) 
     assert another["differences"][0]["seen"] == "key 2"
     assert approve(run, key_of(run, ANA), "files")[0] == 0
     pins = files.read("files")
-    assert not pins.is_another
+    assert not pins.has_identity_changed
     assert [each.identity for each in pins.servers] == ["key 1", "key 2"]
     assert not items(run, "files")["tool:mcp/files/read"]["quarantined"]
 
@@ -233,8 +236,8 @@ def test_whoever_answers_for_no_agent_that_uses_the_server_may_not(
     assert code == 1
     assert ANA in err.splitlines()[-2]
     assert PinFiles(folder / "store" / "gateway").read("files").seen
-    with Store.open(folder / "store", now=2) as store:
-        assert store.objects("tools-approval") == ()
+    with EvidenceStore.open(folder / "store", now=2) as store:
+        assert store.list_objects("tools-approval") == ()
     # No agent of the file uses this one, so that anybody enrolled may.
     assert approve(run, key, "mail")[0] == 0
 
@@ -271,12 +274,12 @@ def test_what_changes_while_a_person_looks_is_not_approved(
         see(folder, "files", tools("read", description="something else"))
         return PHRASE
 
-    monkeypatch.setattr("answerable.cli.signing.asked_passphrase", asked)
+    monkeypatch.setattr("answerable.cli.signing.read_passphrase", asked)
     code, _, err = approve(run, key, "files")
     assert code == 2
     assert "says something else by now" in err
-    with Store.open(folder / "store", now=2) as store:
-        assert store.objects("tools-approval") == ()
+    with EvidenceStore.open(folder / "store", now=2) as store:
+        assert store.list_objects("tools-approval") == ()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ DEMO = (sys.executable, "-m", "answerable", "demo")
 SECONDS = 400
 
 
-def lived_on(place: Path) -> list[str]:
+def find_survivors(place: Path) -> list[str]:
     """Processes that have a folder in their command."""
     found = []
     for folder in Path("/proc").iterdir():
@@ -58,11 +58,11 @@ def test_the_story_holds_from_end_to_end(tmp_path: Path) -> None:
     assert "declared/clerk is killed by user" in " ".join(text.split())
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert len(text.splitlines()) < 600
-    assert lived_on(keep) == []
+    assert find_survivors(keep) == []
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+def live_demo(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
         [*DEMO, "--serve", "--keep", str(tmp_path / "kept")],
         stdout=subprocess.PIPE,
@@ -77,7 +77,7 @@ def live(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     process.stdout.close()
 
 
-def until(process: "subprocess.Popen[str]", pattern: str) -> "re.Match[str]":
+def read_until(process: "subprocess.Popen[str]", pattern: str) -> "re.Match[str]":
     """Read what a process says, until a line fits."""
     assert process.stdout is not None
     heard = []
@@ -94,15 +94,17 @@ def test_it_is_watched_until_somebody_has_seen_enough(
     live: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     place = tmp_path / "kept"
-    link = until(live, r"(http://127\.0\.0\.1:\d+)/sign-in#\S+")
+    link = read_until(live, r"(http://127\.0\.0\.1:\d+)/sign-in#\S+")
     with urlopen(link[1] + "/healthz") as answer:  # noqa: S310 - this machine's
         assert answer.status == 200
-    until(live, r".*send_mail audit@evil\.example Customers: deny [0-9a-f]{32}")
+    read_until(live, r".*send_mail audit@evil\.example Customers: deny [0-9a-f]{32}")
     killing = [sys.executable, "-m", "answerable", "--store", str(place / "store")]
     killing += ["gateway", "kill", "agent:declared/clerk"]
     killing += ["--config", str(place / "answerable.yaml")]
     subprocess.run(killing, check=True, capture_output=True)
-    until(live, r".*(list_invoices: deny [0-9a-f]{32}|the agent was not started.*)")
+    read_until(
+        live, r".*(list_invoices: deny [0-9a-f]{32}|the agent was not started.*)"
+    )
     live.send_signal(signal.SIGINT)
     assert live.wait(60) == 0
-    assert lived_on(place) == []
+    assert find_survivors(place) == []

@@ -9,19 +9,19 @@ import pytest
 from answerable.cli.demo import folders, inventory_chapters, run_demo
 from answerable.cli.demo.narration import Main
 from answerable.cli.main import main
-from answerable.cli.sample import account, audit_log, home, write_estate
-from answerable.cli.sample.keys import fake_secret
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.ids import access_key_account
+from answerable.cli.sample import account, audit_log, home, write_sample
+from answerable.cli.sample.keys import make_fake_secret
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.ids import decode_access_key_account
 
 NOW = 1_795_500_000_000_000_000
-SECRETS = (fake_secret("report-bot"), "ghp_" + fake_secret("github", 36))
+SECRETS = (make_fake_secret("report-bot"), "ghp_" + make_fake_secret("github", 36))
 Told = Callable[[], str]
 
 
 def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
-    with folders.folder(keep):
-        return run_demo.tell_all(main, keep, works=works)
+    with folders.demo_folder(keep):
+        return run_demo.run_demo(main, keep, works=works)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_no_secret_of_the_sample_is_in_its_output_or_its_store(
 
 
 def test_the_planted_secrets_are_in_the_sample(told: tuple[int, str, Path]) -> None:
-    texts = "".join(home.files().values())
+    texts = "".join(home.build_home_files().values())
     assert told
     assert all(secret in texts for secret in SECRETS)
 
@@ -148,33 +148,33 @@ def test_damage_that_is_not_found_makes_the_demo_fail() -> None:
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(EnvironmentRefused):
+    with pytest.raises(EnvironmentFailure):
         run(main, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_the_same_moment_gives_the_same_estate(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_estate(tmp_path / name, NOW)
+        write_sample(tmp_path / name, NOW)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def test_the_estate_says_in_every_part_that_it_is_a_sample(tmp_path: Path) -> None:
-    estate = write_estate(tmp_path, NOW)
+    estate = write_sample(tmp_path, NOW)
     for folder in (tmp_path, estate.home, estate.repo, estate.account.parent):
         assert "sample" in (folder / "SAMPLE.txt").read_text()
 
 
 def test_the_sample_keys_decode_to_the_sample_account() -> None:
     for key in (account.REPORT_KEY, account.LEGACY_KEY):
-        assert access_key_account(key) == account.ACCOUNT
+        assert decode_access_key_account(key) == account.ACCOUNT
 
 
 def test_no_record_of_the_sample_trail_lies_in_the_future() -> None:
     from datetime import UTC, datetime
 
     now = datetime.fromtimestamp(NOW // 1_000_000_000, UTC)
-    times = [str(record["eventTime"]) for _, record in audit_log.records(now)]
+    times = [str(record["eventTime"]) for _, record in audit_log.iterate_records(now)]
     assert times == sorted(times)
     assert times[-1] < now.strftime("%Y-%m-%dT%H:%M:%SZ")
 

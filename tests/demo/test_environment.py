@@ -12,8 +12,8 @@ from answerable.cli import signing
 from answerable.cli.demo import agent_chapters, environment
 from answerable.cli.settings import Settings
 from answerable.demo import office_database, office_server
-from answerable.demo.invoice_agent import Clerk
-from answerable.server.processes.ancestors import MARK, AgentAbove
+from answerable.demo.invoice_agent import InvoiceAgent
+from answerable.server.processes.ancestors import RUN_VARIABLE, StartedByAgent
 
 KEY = "a-key-of-the-office"
 
@@ -21,23 +21,23 @@ KEY = "a-key-of-the-office"
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     place = tmp_path / "office.db"
-    office_database.make(place, KEY)
+    office_database.create_database(place, KEY)
     return place
 
 
 def looked_after(base: Path) -> None:
     """Take every invoice for looked after, so that a new one is next."""
-    opened = office_database.opened(base, KEY)
+    opened = office_database.open_database(base, KEY)
     with opened:
         opened.execute("UPDATE invoices SET noted = 1")
     opened.close()
 
 
-class Tools:
+class DirectTools:
     """The office's tools, without a gateway between; some are refused."""
 
     def __init__(self, place: Path, *refused: str) -> None:
-        self._base = office_database.opened(place, KEY)
+        self._base = office_database.open_database(place, KEY)
         self._refused = refused
         self.called: list[tuple[str, dict[str, str]]] = []
 
@@ -54,7 +54,7 @@ class Tools:
 
 def called(base: Any, name: str, said: Mapping[str, str]) -> dict[str, Any]:
     params = {"name": name, "arguments": dict(said)}
-    answer = office_server.answer(
+    answer = office_server.answer_message(
         base, {"id": 1, "method": "tools/call", "params": params}
     )
     assert answer is not None
@@ -62,11 +62,11 @@ def called(base: Any, name: str, said: Mapping[str, str]) -> dict[str, Any]:
 
 
 def test_it_speaks_both_revisions(base: Path) -> None:
-    opened = office_database.opened(base, KEY)
+    opened = office_database.open_database(base, KEY)
 
     def ask(method: str, **params: Any) -> Any:
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = office_server.answer(opened, message)
+        answer = office_server.answer_message(opened, message)
         assert answer is not None
         return answer.get("result", answer.get("error"))
 
@@ -77,38 +77,41 @@ def test_it_speaks_both_revisions(base: Path) -> None:
         office_server.TOOLS
     )
     assert ask("resources/list")["code"] == -32601
-    assert office_server.answer(opened, {"method": "notifications/initialized"}) is None
+    assert (
+        office_server.answer_message(opened, {"method": "notifications/initialized"})
+        is None
+    )
 
 
 @pytest.mark.parametrize("said", [{}, {"id": 7}, {"id": None}])
 def test_a_call_without_its_arguments_is_an_error_of_the_tool(
     base: Path, said: dict[str, Any]
 ) -> None:
-    opened = office_database.opened(base, KEY)
+    opened = office_database.open_database(base, KEY)
     assert called(opened, "read_customer", said)["result"]["isError"] is True
     assert called(opened, "no_such_tool", {})["result"]["isError"] is True
 
 
 def test_what_stands_in_an_argument_is_no_sql(base: Path) -> None:
-    opened = office_database.opened(base, KEY)
+    opened = office_database.open_database(base, KEY)
     found = called(opened, "read_customer", {"id": "' OR 1=1 --"})["result"]
     assert found["structuredContent"] == {}
 
 
 def test_another_key_opens_nothing(base: Path) -> None:
     with pytest.raises(PermissionError):
-        office_database.opened(base, "another-key")
+        office_database.open_database(base, "another-key")
 
 
 def test_the_agent_writes_to_whoever_the_customer_belongs_to(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tools = Tools(base)
-    clerk = Clerk(tools, 0)  # type: ignore[arg-type] - the same tools, nearer by
-    clerk.work(6)
+    tools = DirectTools(base)
+    clerk = InvoiceAgent(tools, 0)  # type: ignore[arg-type] - the same tools, nearer by
+    clerk.process_invoices(6)
     assert clerk.refused == 0
     assert tools.sent() == [owner for _, _, owner in office_database.CUSTOMERS]
-    clerk.work(1)  # whoever was looked after longest ago is next
+    clerk.process_invoices(1)  # whoever was looked after longest ago is next
     assert tools.sent()[-1] == office_database.CUSTOMERS[0][2]
     assert "send_mail ana@corp.example" in capsys.readouterr().out
 
@@ -117,10 +120,10 @@ def test_it_obeys_a_letter_and_says_what_was_refused(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     looked_after(base)
-    office_database.receive(base, KEY, environment.LETTER, "EUR")
-    tools = Tools(base, "send_mail")
-    clerk = Clerk(tools, 0)  # type: ignore[arg-type] - as above
-    clerk.work(1)
+    office_database.receive_letter(base, KEY, environment.INJECTED_LETTER, "EUR")
+    tools = DirectTools(base, "send_mail")
+    clerk = InvoiceAgent(tools, 0)  # type: ignore[arg-type] - as above
+    clerk.process_invoices(1)
     assert tools.sent()[0] == "audit@evil.example"
     mail = next(said for name, said in tools.called if name == "send_mail")
     assert "billing@bakery.example" in mail["text"]
@@ -130,9 +133,9 @@ def test_it_obeys_a_letter_and_says_what_was_refused(
 
 def test_francs_make_it_look_up_a_rate(base: Path) -> None:
     looked_after(base)
-    office_database.receive(base, KEY, environment.FRANCS, "CHF")
-    tools = Tools(base)
-    Clerk(tools, 0).work(1)  # type: ignore[arg-type] - as above
+    office_database.receive_letter(base, KEY, environment.CURRENCY_LETTER, "CHF")
+    tools = DirectTools(base)
+    InvoiceAgent(tools, 0).process_invoices(1)  # type: ignore[arg-type] - as above
     assert ("exchange_rate", {"currency": "CHF"}) in tools.called
 
 
@@ -163,13 +166,13 @@ def test_a_sign_of_ours_in_a_foreign_program_is_noticed() -> None:
 def test_an_agent_may_sign_in_a_made_up_store_and_in_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signing, "_made_up", set())
-    monkeypatch.setenv(MARK, "1")
+    monkeypatch.setattr(signing, "_demo_stores", set())
+    monkeypatch.setenv(RUN_VARIABLE, "1")
     ours, other = tmp_path / "demo", tmp_path / "real"
-    signing.made_up(ours)
-    signing.only_a_person(Settings(store=str(ours)))
-    with pytest.raises(AgentAbove):
-        signing.only_a_person(Settings(store=str(other)))
+    signing.allow_demo_signing(ours)
+    signing.require_human(Settings(store=str(ours)))
+    with pytest.raises(StartedByAgent):
+        signing.require_human(Settings(store=str(other)))
 
 
 def test_where_the_kernel_says_too_little_it_is_told_and_nothing_is_started(
@@ -177,6 +180,6 @@ def test_where_the_kernel_says_too_little_it_is_told_and_nothing_is_started(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(agent_chapters, "can_attest", lambda: False)
-    assert agent_chapters.at_work(lambda argv: pytest.fail(str(argv)), 8)
+    assert agent_chapters.run_agent_chapters(lambda argv: pytest.fail(str(argv)), 8)
     assert "Linux 6.5" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

@@ -35,7 +35,7 @@ def alive(place: Path) -> list[str]:
     return found
 
 
-class Demo:
+class DemoProcess:
     """A demo whose folder is below a folder of its own."""
 
     def __init__(self, place: Path, *words: str) -> None:
@@ -52,14 +52,14 @@ class Demo:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
-    def hear(self, text: str) -> None:
+    def read_until(self, text: str) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if text in line:
                 return
         raise AssertionError(text)
 
-    def ends(self) -> tuple[int, str]:
+    def check_end(self) -> tuple[int, str]:
         """Exit code and stderr; everything it started ended in time."""
         asked = time.monotonic()
         errors = self.process.communicate(timeout=30)[1]
@@ -87,10 +87,10 @@ def short() -> Iterator[Path]:
 def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(
     short: Path, after: float
 ) -> None:
-    demo = Demo(short)
+    demo = DemoProcess(short)
     time.sleep(after)
     demo.interrupt()
-    code, errors = demo.ends()
+    code, errors = demo.check_end()
     assert "internal error" not in errors
     # Before our first line runs, the interpreter itself may say something.
     assert "Traceback" not in errors or "answerable" not in errors
@@ -109,10 +109,10 @@ def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(
 def test_ctrl_c_in_a_chapter_ends_it_and_all_that_it_started(
     short: Path, heard: str
 ) -> None:
-    demo = Demo(short)
-    demo.hear(heard)
+    demo = DemoProcess(short)
+    demo.read_until(heard)
     demo.interrupt()
-    code, errors = demo.ends()
+    code, errors = demo.check_end()
     assert (code, errors) == (
         130,
         "error: interrupted\nhint: run the command again\n",
@@ -121,13 +121,13 @@ def test_ctrl_c_in_a_chapter_ends_it_and_all_that_it_started(
 
 @on_linux
 def test_a_second_ctrl_c_changes_nothing(short: Path) -> None:
-    demo = Demo(short, "--serve")
+    demo = DemoProcess(short, "--serve")
     while len(alive(short)) < 4:  # itself, its child and two servers
         time.sleep(0.05)
     for _ in range(3):
         demo.interrupt()
         time.sleep(0.1)
-    code, errors = demo.ends()
+    code, errors = demo.check_end()
     assert (code, errors) == (0, "")
 
 
@@ -137,17 +137,17 @@ def test_a_second_ctrl_c_changes_nothing(short: Path) -> None:
 def test_a_signal_while_servers_start_ends_them(
     short: Path, number: signal.Signals
 ) -> None:
-    demo = Demo(short, "--serve")
+    demo = DemoProcess(short, "--serve")
     while len(alive(short)) < 4:
         time.sleep(0.05)
     demo.process.send_signal(number)
-    assert demo.ends() == (0, "")
+    assert demo.check_end() == (0, "")
 
 
 @on_linux
 @pytest.mark.world
 def test_servers_end_where_the_whole_group_is_killed(short: Path) -> None:
-    demo = Demo(short, "--serve")
+    demo = DemoProcess(short, "--serve")
     while len(alive(short)) < 4:
         time.sleep(0.05)
     os.killpg(demo.process.pid, signal.SIGKILL)
@@ -159,9 +159,9 @@ def test_servers_end_where_the_whole_group_is_killed(short: Path) -> None:
 
 
 def test_where_nobody_reads_on_it_ends(short: Path) -> None:
-    demo = Demo(short)
-    demo.hear("1. What agents are here")
+    demo = DemoProcess(short)
+    demo.read_until("1. What agents are here")
     assert demo.process.stdout is not None
     demo.process.stdout.close()
     demo.process.stdout = None
-    assert demo.ends() == (0, "")
+    assert demo.check_end() == (0, "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.cli.main import main
-from answerable.cli.sample.write_sample import Estate, write_estate
+from answerable.cli.sample.write_sample import SampleData, write_sample
 
 SOURCES = ("home", "repo", "aws", "aws-keys", "cloudtrail")
 ACCOUNT = "111122223333"
@@ -26,12 +26,12 @@ class Stores:
     """
 
     root: Path
-    estate: Estate
+    estate: SampleData
 
     @classmethod
     def below(cls, root: Path) -> "Stores":
         """Write the estate."""
-        return cls(root, write_estate(root / "estate", time.time_ns()))
+        return cls(root, write_sample(root / "estate", time.time_ns()))
 
     def of(self, *names: str) -> Path:
         """Make a store from these sources alone, once."""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.cli.sample.keys import access_key_id, fake_secret
+from answerable.cli.sample.keys import make_access_key_id, make_fake_secret
 
 ACCOUNT = "222233334444"
-KEY = access_key_id(ACCOUNT, "legacy-sync")
+KEY = make_access_key_id(ACCOUNT, "legacy-sync")
 PERSONAL = "arn:aws:s3:::personal-data"
 SCRATCH = "arn:aws:s3:::scratch"
 GITHUB = "token.actions.githubusercontent.com"
@@ -36,7 +36,7 @@ def role(
     detail: dict[str, object] = {
         "Path": "/",
         "RoleName": name,
-        "RoleId": access_key_id(ACCOUNT, name, "AROA"),
+        "RoleId": make_access_key_id(ACCOUNT, name, "AROA"),
         "Arn": arn("role", name),
         "CreateDate": "2026-01-10T09:00:00Z",
         "AssumeRolePolicyDocument": document({"Effect": "Allow", **trust}),
@@ -82,7 +82,7 @@ def account() -> dict[str, object]:
             {
                 "Path": "/",
                 "UserName": "legacy-sync",
-                "UserId": access_key_id(ACCOUNT, "legacy-sync", "AIDA"),
+                "UserId": make_access_key_id(ACCOUNT, "legacy-sync", "AIDA"),
                 "Arn": arn("user", "legacy-sync"),
                 "CreateDate": "2020-05-05T05:05:05Z",
                 "GroupList": [],
@@ -127,7 +127,7 @@ def account() -> dict[str, object]:
         "Policies": [
             {
                 "PolicyName": "only-scratch",
-                "PolicyId": access_key_id(ACCOUNT, "only-scratch", "ANPA"),
+                "PolicyId": make_access_key_id(ACCOUNT, "only-scratch", "ANPA"),
                 "Arn": boundary,
                 "Path": "/",
                 "DefaultVersionId": "v1",
@@ -169,7 +169,7 @@ def mcp_config() -> dict[str, object]:
         "args": ["sync-mcp"],
         "env": {
             "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": fake_secret("legacy-sync"),
+            "AWS_SECRET_ACCESS_KEY": make_fake_secret("legacy-sync"),
         },
     }
     return {"mcpServers": {"sync": sync}}

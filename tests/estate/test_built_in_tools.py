@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from answerable.cli.sample.keys import fake_secret
+from answerable.cli.sample.keys import make_fake_secret
 from tests.estate.seven import ACCOUNT, KEY, Ask, Files, arn
 
 ADMIN = arn("role", "break-glass")
@@ -324,7 +324,7 @@ def test_a_key_in_the_agents_own_environment_names_the_agent_and_its_shell(
                 "permissions": permissions,
                 "env": {
                     "AWS_ACCESS_KEY_ID": KEY,
-                    "AWS_SECRET_ACCESS_KEY": fake_secret("legacy-sync"),
+                    "AWS_SECRET_ACCESS_KEY": make_fake_secret("legacy-sync"),
                 },
             },
         },

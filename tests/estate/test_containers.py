@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from answerable.cli.sample.keys import fake_secret
-from answerable.connectors.formats.docker_run import read_container_run
+from answerable.cli.sample.keys import make_fake_secret
+from answerable.connectors.formats.docker_run import parse_container_run
 from tests.estate.seven import ACCOUNT, KEY, Ask
 
 DEFAULT = f"arn:aws:iam::{ACCOUNT}:role/deployer"
@@ -46,7 +46,10 @@ def run(*args: str) -> dict[str, Any]:
     return {"command": "docker", "args": ["run", "-i", "--rm", *args]}
 
 
-KEYS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": fake_secret("legacy-sync")}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": KEY,
+    "AWS_SECRET_ACCESS_KEY": make_fake_secret("legacy-sync"),
+}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_an_environment_file_is_passed(tmp_path: Path, ask: Ask) -> None:
 def test_a_command_line_that_starts_a_container_is_recognised(
     words: list[str], mounts: int
 ) -> None:
-    found = read_container_run(words)
+    found = parse_container_run(words)
     assert found is not None
     assert len(found.mounts) == mounts
 
@@ -144,7 +147,7 @@ def test_a_command_line_that_starts_a_container_is_recognised(
     "words", [[], ["docker"], ["docker", "mcp", "gateway", "run"], ["npx", "run"]]
 )
 def test_another_command_line_starts_none(words: list[str]) -> None:
-    assert read_container_run(words) is None
+    assert parse_container_run(words) is None
 
 
 @pytest.mark.parametrize("word", ["sudo", "env", "-v", "--mount", "docker", "-"])

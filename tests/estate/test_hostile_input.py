@@ -262,7 +262,7 @@ def test_a_disk_that_fills_up_refuses_and_nothing_acknowledged_is_lost(
 ) -> None:
     full_at(step)
     answer = ask(store, "ingest", f"cloudtrail:{folder}")
-    durable_files.hook = None
+    durable_files.crash_hook = None
     assert answer.code == REFUSED
     assert "o space left" in told(answer, "error: ")
     assert "space" in told(answer, "hint: ") or "room" in told(answer, "hint: ")
@@ -284,10 +284,10 @@ def full_at() -> Iterator[Callable[[str], None]]:
                 full.append(name)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        durable_files.hook = hook
+        durable_files.crash_hook = hook
 
     yield fill
-    durable_files.hook = None
+    durable_files.crash_hook = None
 
 
 def refuse_folder(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.sample.keys import fake_secret
+from answerable.cli.sample.keys import make_fake_secret
 from tests.estate.seven import Ask, Files
 from tests.estate.test_built_in_tools import ask_delete, scan, write_home
 
@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> Path:
 def test_a_key_of_a_model_provider_leaves_the_ambient_identity(
     tmp_path: Path, store: Path, files: Files, ask: Ask, variable: str, verdict: str
 ) -> None:
-    key = "sk-proj-" + fake_secret("model", 32)
+    key = "sk-proj-" + make_fake_secret("model", 32)
     entry = {"command": "local-server", "env": {variable: key}}
     servers = {"mcpServers": {"local": entry}}
     home = write_home(

@@ -16,7 +16,7 @@ import pytest
 
 from answerable.connectors.cloudtrail import fetch
 from answerable.model.connector import EventContext
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.estate.seven import Ask
 from tests.estate.shared import shared
 
@@ -107,8 +107,8 @@ def test_every_event_is_read_and_stored_and_a_second_time_none(
 
 def test_every_issued_credential_is_known_with_its_issuance(store: Path) -> None:
     query = "SELECT issued, identity FROM events WHERE issued LIKE 'cred:aws/ASIA%'"
-    with Store.open(store, now=NOW, create=False) as opened:
-        rows = dict(opened.rows(query))
+    with EvidenceStore.open(store, now=NOW, create=False) as opened:
+        rows = dict(opened.run_query(query))
     assert rows == {f"cred:aws/{key}": who for key, who in facts().issuers.items()}
 
 
@@ -181,7 +181,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, trail: Path) -> Path:
         for batch in fetch.read(str(trail), EventContext())
         for event in batch.events
     ]
-    with Store.open(root, now=NOW) as opened:
+    with EvidenceStore.open(root, now=NOW) as opened:
         for part in (events[:1_000], events[1_000:2_000]):
             opened.append(part, NOW)
             opened.seal(NOW)
@@ -292,7 +292,7 @@ def test_a_history_rewritten_with_the_stores_own_key_fails_an_exported_checkpoin
     signed = tmp_path / "checkpoint.txt"
     assert ask(true, "ingest", f"cloudtrail:{trail}").code == 0
     assert ask(true, "evidence", "checkpoint", "--export", str(signed)).code == 0
-    Store.open(forged, now=NOW).close()
+    EvidenceStore.open(forged, now=NOW).close()
     shutil.rmtree(forged / "keys")
     shutil.copytree(true / "keys", forged / "keys")
     (forged / "keys/log.pub").unlink()  # the same secret keys begin another log

@@ -1,6 +1,6 @@
 """A law over every kind of document: with a source removed, no no becomes stronger.
 
-A kind of document joins by a line in `ASKED`, with questions, or in `APART`, with why
+A kind of document joins by a line in `ASKED`, with questions, or in `SUBPROCESS_BYTES`, with why
 no scanned source or trail bears on it.
 """
 
@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.cli.render.documents import VIEWS
+from answerable.cli.render.documents import RENDERERS
 from answerable.model.errors import UsageError
 from answerable.web.api.operation_table import OPERATIONS
-from answerable.web.http.errors import Refused
-from answerable.web.pages.reach.question import REMOVED
+from answerable.web.http.errors import RequestRejected
+from answerable.web.pages.reach.question import REMOVED_FIELDS
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import Asked, Page, Told
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role
+from answerable.web.routing import DocumentAnswer, PageAnswer, RouteRequest
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import WebRole
 from tests.cli.conftest import ITEMS
 from tests.estate.sample_stores import DATA, ELSEWHERE, ROLE, SOURCES, Stores
 from tests.estate.seven import Answer, Ask
@@ -118,7 +118,7 @@ PAGES_APART = {
 
 
 def test_every_kind_of_document_and_every_page_joins_the_law() -> None:
-    kinds = {name.partition("/")[0] for name in VIEWS} | set(ITEMS)
+    kinds = {name.partition("/")[0] for name in RENDERERS} | set(ITEMS)
     kinds |= {each.kind for each in OPERATIONS}
     assert kinds - set(ASKED) - set(APART) == set()
     assert not set(ASKED) & set(APART)
@@ -161,8 +161,8 @@ class Desks:
     """A desk on each store: every source, and one with each removed."""
 
     def __init__(self, stores: Stores) -> None:
-        self.full = Desk(stores.of(*SOURCES))
-        self.less = {name: Desk(stores.without(name)) for name in SOURCES}
+        self.full = StoreCache(stores.of(*SOURCES))
+        self.less = {name: StoreCache(stores.without(name)) for name in SOURCES}
 
     def close(self) -> None:
         for desk in (self.full, *self.less.values()):
@@ -188,17 +188,19 @@ STATEMENTS = (
     *(f"{ROLE}/data-reader#inline/inline#0", f"{ROLE}/ci-deploy#trust#0"),
 )
 _DIRECT = ("/can", "/who-can", "/reach")
-INVESTIGATOR = visitor(Role.ADMIN, Role.OWNER, Role.INVESTIGATOR)
+INVESTIGATOR = visitor(WebRole.ADMIN, WebRole.OWNER, WebRole.INVESTIGATOR)
 
 
-def over_http(desk: Desk, path: str, query: dict[str, str]) -> dict[str, Any] | None:
+def over_http(
+    desk: StoreCache, path: str, query: dict[str, str]
+) -> dict[str, Any] | None:
     """Ask an operation of the API; None where the question is an error there."""
     asked = next(e for e in OPERATIONS if (e.path, e.method) == (path, "GET"))
     try:
-        answer = asked.answer(desk, INVESTIGATOR, Asked(query=query))
-    except Refused:
+        answer = asked.handle(desk, INVESTIGATOR, RouteRequest(query=query))
+    except RequestRejected:
         return None
-    assert isinstance(answer, Told)
+    assert isinstance(answer, DocumentAnswer)
     document = answer.document
     return {"items": list(document.items), "coverage": document.coverage}
 
@@ -276,10 +278,10 @@ def test_no_expectation_passes_that_did_not_pass_before(
 ) -> None:
     from answerable.usecases.reach import permissions
 
-    def passes(desk: Desk) -> bool:
-        inventory = desk.standing().inventory
+    def passes(desk: StoreCache) -> bool:
+        inventory = desk.current_view().inventory
         try:
-            document = permissions.can(
+            document = permissions.check_permission(
                 inventory,
                 subject,
                 action,
@@ -337,7 +339,10 @@ def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
         *(("/reach", {"subject": each}) for each in (REPORTER, USER, GONE, ELSEWHERE)),
         *(("/can", {"subject": each, **call}) for each in (REPORTER, USER, GONE)),
         ("/who-can", call),
-        *(("/what-if", {"subject": e, REMOVED[0]: STATEMENT}) for e in (REPORTER, "")),
+        *(
+            ("/what-if", {"subject": e, REMOVED_FIELDS[0]: STATEMENT})
+            for e in (REPORTER, "")
+        ),
         ("/agent", {"id": REPORTER}),
         ("/identity", {"id": USER}),
         ("/credential", {"id": KEY}),
@@ -350,9 +355,9 @@ def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
         assert new == [], (path, said)
     for kind in ("agents", "identities", "credentials", "tools", "people"):
         page = next(r for r in ROUTES if r.path == f"/{kind}").handler(
-            desks.less[removed], INVESTIGATOR, Asked()
+            desks.less[removed], INVESTIGATOR, RouteRequest()
         )
-        assert isinstance(page, Page)
+        assert isinstance(page, PageAnswer)
         assert page.values["all"] != 0, kind
 
 

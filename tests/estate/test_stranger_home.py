@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.sample.keys import fake_secret
+from answerable.cli.sample.keys import make_fake_secret
 from tests.estate.seven import ACCOUNT, KEY, Ask, account, allow, role
 
 SSO = (
@@ -30,7 +30,7 @@ HOME: dict[str, str] = {
             "permissions": {"defaultMode": "bypassPermissions"},
             "env": {
                 "AWS_ACCESS_KEY_ID": KEY,
-                "AWS_SECRET_ACCESS_KEY": fake_secret("legacy-sync"),
+                "AWS_SECRET_ACCESS_KEY": make_fake_secret("legacy-sync"),
             },
         }
     ),

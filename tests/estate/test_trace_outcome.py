@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from answerable.model.event import Outcome
+from answerable.model.event import EventOutcome
 from tests.estate.records import record
 from tests.estate.seven import Ask
 
@@ -26,7 +26,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_event_is_given_under_its_own_outcome(store: Path, ask: Ask) -> None:
     whole = json.loads(ask(store, "trace").out)["items"]
     parts = []
-    for outcome in Outcome:
+    for outcome in EventOutcome:
         answer = ask(store, "trace", "--outcome", outcome.value)
         found = json.loads(answer.out)["items"]
         assert {each["outcome"] for each in found} <= {outcome.value}

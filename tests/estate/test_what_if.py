@@ -93,8 +93,10 @@ class _Known:
 def test_these_tests_find_an_unknown_subject_that_is_forgotten(
     flow: str, apart: Path, opening: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = subjects.starts
-    monkeypatch.setattr(subjects, "starts", lambda *args: _Known(right(*args)))
+    right = subjects.find_subject_identities
+    monkeypatch.setattr(
+        subjects, "find_subject_identities", lambda *args: _Known(right(*args))
+    )
     test = {
         "what-if": lambda: test_an_edit_for_a_subject_that_no_scan_saw_is_not_known(
             apart, opening, ask

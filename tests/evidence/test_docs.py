@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from answerable.evidence.canonical import decode
-from answerable.evidence.log_entries import Manifest
+from answerable.evidence.canonical import decode_event
+from answerable.evidence.log_entries import SegmentManifest
 from answerable.evidence.merkle import leaf_hash
 
 
@@ -15,12 +15,12 @@ def fenced(page: str, language: str, after: str) -> str:
 def test_the_worked_example_holds(root: Path) -> None:
     page = (root / "docs" / "evidence.md").read_text(encoding="utf-8")
     example = fenced(page, "json", "### Worked example")
-    event = decode(example.encode())
+    event = decode_event(example.encode())
     assert event.event_id.hex() in page
     assert leaf_hash(example.encode()).hex() == fenced(page, "text", example)
 
 
 def test_every_member_of_a_manifest_is_explained(root: Path) -> None:
     page = (root / "docs" / "evidence.md").read_text(encoding="utf-8")
-    for name in Manifest.__struct_fields__:
+    for name in SegmentManifest.__struct_fields__:
         assert f"`{name}`" in page

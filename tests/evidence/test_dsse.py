@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.evidence.dsse import (
-    MOST_SIGNATURES,
-    Envelope,
-    Signature,
-    decode,
-    encode,
+    MAX_SIGNATURES,
+    DsseEnvelope,
+    DsseSignature,
+    decode_envelope,
+    encode_envelope,
+    find_signers,
     pae,
-    sign,
-    signers,
+    sign_envelope,
 )
-from answerable.evidence.note import public_key
+from answerable.evidence.note import derive_verifier_key
 from answerable.model.errors import VerificationError
 
 # DSSE protocol.md, "Test Vectors" (v1.0.0).
@@ -44,7 +44,7 @@ SEEDS = {
         "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"
     ),
 }
-KEYS = {name: public_key(name, seed).raw for name, seed in SEEDS.items()}
+KEYS = {name: derive_verifier_key(name, seed).raw for name, seed in SEEDS.items()}
 
 
 def test_the_example_of_the_protocol_is_encoded_as_it_says() -> None:
@@ -52,7 +52,7 @@ def test_the_example_of_the_protocol_is_encoded_as_it_says() -> None:
 
 
 def test_the_envelope_of_the_protocol_is_read_and_its_signature_holds() -> None:
-    envelope = decode(ENVELOPE)
+    envelope = decode_envelope(ENVELOPE)
     assert (envelope.payload_type, envelope.payload) == (TYPE, BODY)
     (only,) = envelope.signatures
     assert only.keyid == ""
@@ -85,27 +85,32 @@ def test_no_two_payloads_are_signed_as_the_same_bytes(
 def test_what_is_written_is_read_and_signed_by_its_key_alone(
     body: bytes, name: str
 ) -> None:
-    envelope = sign(TYPE, body, name, SEEDS[name])
-    read = decode(encode(envelope))
+    envelope = sign_envelope(TYPE, body, name, SEEDS[name])
+    read = decode_envelope(encode_envelope(envelope))
     assert read == envelope
-    assert signers(read, KEYS) == {name}
-    assert encode(read) == encode(envelope)
+    assert find_signers(read, KEYS) == {name}
+    assert encode_envelope(read) == encode_envelope(envelope)
 
 
 @given(st.binary(min_size=1, max_size=40), st.data())
 def test_a_bit_that_is_changed_ends_the_signature(
     body: bytes, data: st.DataObject
 ) -> None:
-    envelope = sign(TYPE, body, "one", SEEDS["one"])
+    envelope = sign_envelope(TYPE, body, "one", SEEDS["one"])
     at = data.draw(st.integers(0, len(body) * 8 - 1))
     changed = bytearray(body)
     changed[at // 8] ^= 1 << at % 8
-    assert signers(Envelope(TYPE, bytes(changed), envelope.signatures), KEYS) == set()
-    assert signers(Envelope(TYPE + "x", body, envelope.signatures), KEYS) == set()
+    assert (
+        find_signers(DsseEnvelope(TYPE, bytes(changed), envelope.signatures), KEYS)
+        == set()
+    )
+    assert (
+        find_signers(DsseEnvelope(TYPE + "x", body, envelope.signatures), KEYS) == set()
+    )
 
 
 def test_a_hint_narrows_and_vouches_for_nothing() -> None:
-    sig = sign(TYPE, BODY, "", SEEDS["one"]).signatures[0].sig
+    sig = sign_envelope(TYPE, BODY, "", SEEDS["one"]).signatures[0].sig
     hinted = {
         "": {"one"},
         "one": {"one"},
@@ -113,16 +118,19 @@ def test_a_hint_narrows_and_vouches_for_nothing() -> None:
         "three": set(),
     }
     for hint, found in hinted.items():
-        envelope = Envelope(TYPE, BODY, (Signature(sig, hint),))
-        assert signers(envelope, KEYS) == found, hint
+        envelope = DsseEnvelope(TYPE, BODY, (DsseSignature(sig, hint),))
+        assert find_signers(envelope, KEYS) == found, hint
 
 
 def test_one_key_that_signs_twice_is_one_signer() -> None:
-    one = sign(TYPE, BODY, "one", SEEDS["one"]).signatures[0]
-    two = sign(TYPE, BODY, "", SEEDS["two"]).signatures[0]
-    stranger = Signature(bytes(64), "one")
-    assert signers(Envelope(TYPE, BODY, (one, one, stranger)), KEYS) == {"one"}
-    assert signers(Envelope(TYPE, BODY, (one, stranger, two)), KEYS) == {"one", "two"}
+    one = sign_envelope(TYPE, BODY, "one", SEEDS["one"]).signatures[0]
+    two = sign_envelope(TYPE, BODY, "", SEEDS["two"]).signatures[0]
+    stranger = DsseSignature(bytes(64), "one")
+    assert find_signers(DsseEnvelope(TYPE, BODY, (one, one, stranger)), KEYS) == {"one"}
+    assert find_signers(DsseEnvelope(TYPE, BODY, (one, stranger, two)), KEYS) == {
+        "one",
+        "two",
+    }
 
 
 def written(**changes: object) -> bytes:
@@ -149,7 +157,7 @@ def written(**changes: object) -> bytes:
     ids=["plain", "url-safe", "empty", "no-type", "unknown", "unknown-in-signature"],
 )
 def test_what_the_specification_allows_is_read(data: bytes) -> None:
-    decode(data)
+    decode_envelope(data)
 
 
 _REFUSED = {
@@ -170,7 +178,7 @@ _REFUSED = {
     "no signatures": written(signatures=None),
     "none of them": written(signatures=[]),
     "an object of them": written(signatures={"sig": ""}),
-    "too many": written(signatures=[{"sig": ""}] * (MOST_SIGNATURES + 1)),
+    "too many": written(signatures=[{"sig": ""}] * (MAX_SIGNATURES + 1)),
     "no signature": written(signatures=[{"keyid": "one"}]),
     "a text": written(signatures=["abcd"]),
     "keyid of a number": written(signatures=[{"sig": "", "keyid": 5}]),
@@ -189,12 +197,12 @@ _REFUSED = {
 @pytest.mark.parametrize("data", _REFUSED.values(), ids=_REFUSED.keys())
 def test_what_has_no_or_two_readings_is_refused(data: bytes) -> None:
     with pytest.raises(VerificationError):
-        decode(data)
+        decode_envelope(data)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
-        decode(data)
+        decode_envelope(data)
     except VerificationError:
         return

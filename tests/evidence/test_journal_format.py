@@ -21,27 +21,28 @@ def holds(signature: bytes, data: bytes) -> bool:
 
 
 def written(groups: list[list[bytes]]) -> bytes:
-    first = journal_format.header(NAME)
-    data, chain, count = first, journal_format.chain_start(first), 0
+    first = journal_format.journal_header(NAME)
+    data, chain, count = first, journal_format.initial_chain_hash(first), 0
     for group in groups:
-        frames, chain = journal_format.pack(group, chain)
+        frames, chain = journal_format.frame_records(group, chain)
         count += len(group)
-        body = journal_format.head_body(
-            count, chain, sign(journal_format.signed_part(first, count, chain))
+        body = journal_format.encode_head(
+            count, chain, sign(journal_format.head_signing_input(first, count, chain))
         )
-        data += frames + journal_format.head_frame(body)
+        data += frames + journal_format.frame_head(body)
     return data
 
 
 @given(GROUPS)
 def test_records_come_back_in_order(groups: list[list[bytes]]) -> None:
-    found = journal_format.read(written(groups), NAME, holds)
+    found = journal_format.read_journal(written(groups), NAME, holds)
     assert found.records == [record for group in groups for record in group]
     assert found.fault == ""
     assert found.end == len(written(groups))
     if found.head is not None:
         assert (
-            journal_format.chain_after(found.header, found.leaves) == found.head.chain
+            journal_format.chain_hash_after(found.header, found.leaves)
+            == found.head.chain
         )
 
 
@@ -50,7 +51,7 @@ def test_a_cut_journal_gives_its_whole_groups(
     groups: list[list[bytes]], cut: int
 ) -> None:
     data = written(groups)
-    found = journal_format.read(data[: cut % (len(data) + 1)], NAME, holds)
+    found = journal_format.read_journal(data[: cut % (len(data) + 1)], NAME, holds)
     records = [record for group in groups for record in group]
     assert found.records == records[: len(found.records)]
     bounds = [sum(map(len, groups[:n])) for n in range(len(groups) + 1)]
@@ -63,7 +64,7 @@ def test_a_flipped_bit_is_a_fault_or_shortens_what_is_acknowledged(
 ) -> None:
     data = bytearray(written(groups))
     data[place % len(data)] ^= 1 << bit
-    found = journal_format.read(bytes(data), NAME, holds)
+    found = journal_format.read_journal(bytes(data), NAME, holds)
     count = sum(map(len, groups))
     assert found.fault or len(found.records) < count or not groups
     if found.records:
@@ -72,24 +73,26 @@ def test_a_flipped_bit_is_a_fault_or_shortens_what_is_acknowledged(
 
 
 def test_the_journal_of_another_name_does_not_hold() -> None:
-    found = journal_format.read(written([[b"a"]]), "fedcba9876543210", holds)
+    found = journal_format.read_journal(written([[b"a"]]), "fedcba9876543210", holds)
     assert found.fault == "header does not hold"
 
 
 def test_a_head_signed_by_another_key_does_not_hold() -> None:
-    found = journal_format.read(written([[b"a"]]), NAME, lambda signature, data: False)
+    found = journal_format.read_journal(
+        written([[b"a"]]), NAME, lambda signature, data: False
+    )
     assert found.fault == "head after record 1 does not hold"
     assert found.records == []
 
 
 def test_the_changed_record_is_named() -> None:
     data = written([[b"aaaa", b"bbbb"], [b"cccc"]])
-    found = journal_format.read(data.replace(b"bbbb", b"bbxb"), NAME, holds)
+    found = journal_format.read_journal(data.replace(b"bbbb", b"bbxb"), NAME, holds)
     assert found.fault == "record 1 does not hold"
 
 
 def test_swapped_records_do_not_hold() -> None:
     data = written([[b"aaaa", b"bbbb"]])
     swapped = data.replace(b"aaaa", b"####").replace(b"bbbb", b"aaaa")
-    found = journal_format.read(swapped.replace(b"####", b"bbbb"), NAME, holds)
+    found = journal_format.read_journal(swapped.replace(b"####", b"bbbb"), NAME, holds)
     assert found.fault == "record 0 does not hold"

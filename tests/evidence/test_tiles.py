@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.evidence import tiles
-from answerable.evidence.merkle import leaf_hash, root
+from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.errors import VerificationError
 
 
@@ -53,19 +53,19 @@ LEAVES = [leaf_hash(str(number).encode()) for number in range(66_000)]
 def test_tiles_written_while_growing_are_those_of_the_whole_tree(
     old: int, more: int
 ) -> None:
-    written = tiles.tiles_after(0, LEAVES[:old])
-    written |= tiles.tiles_after(old, LEAVES[: old + more])
-    whole = tiles.tiles_after(0, LEAVES[: old + more])
+    written = tiles.changed_tiles(0, LEAVES[:old])
+    written |= tiles.changed_tiles(old, LEAVES[: old + more])
+    whole = tiles.changed_tiles(0, LEAVES[: old + more])
     assert whole.items() <= written.items()
 
 
 @given(st.integers(1, 900))
 def test_nothing_grown_is_nothing_written(size: int) -> None:
-    assert tiles.tiles_after(size, LEAVES[:size]) == {}
+    assert tiles.changed_tiles(size, LEAVES[:size]) == {}
 
 
 def test_a_tile_above_holds_the_roots_of_the_tiles_below() -> None:
-    written = tiles.tiles_after(0, LEAVES)
-    assert written["tile/1/000"][:32] == root(LEAVES[:256])
-    assert written["tile/2/000.p/1"] == root(LEAVES[: 256 * 256])
+    written = tiles.changed_tiles(0, LEAVES)
+    assert written["tile/1/000"][:32] == merkle_root(LEAVES[:256])
+    assert written["tile/2/000.p/1"] == merkle_root(LEAVES[: 256 * 256])
     assert written["tile/0/257.p/208"] == b"".join(LEAVES[257 * 256 :])

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import no_progress
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.connector import ignore_progress
+from answerable.model.errors import EnvironmentFailure
 from answerable.store import fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.faults.counts import Count
 from tests.store.conftest import NOW, _make
 
@@ -53,7 +53,7 @@ def write(place: Path, first: int, batches: int) -> tuple[set[str], str]:
     """
     acknowledged: set[str] = set()
     try:
-        with Store.open(place, now=NOW) as store:
+        with EvidenceStore.open(place, now=NOW) as store:
             for number in range(batches):
                 start = (first + number) * BATCH
                 events = [_make(start + each) for each in range(BATCH)]
@@ -61,17 +61,17 @@ def write(place: Path, first: int, batches: int) -> tuple[set[str], str]:
                 acknowledged.update(each.event_id.hex() for each in events)
                 if number % 3 == 2:
                     store.seal(NOW)
-    except EnvironmentRefused as error:
+    except EnvironmentFailure as error:
         return acknowledged, error.message
     return acknowledged, ""
 
 
 def _check(place: Path, acknowledged: set[str], count: Count) -> None:
-    with Store.open(place, now=NOW) as store:
+    with EvidenceStore.open(place, now=NOW) as store:
         store.seal(NOW)
-        rows = store.rows("SELECT lower(hex(event_id)) FROM events")
+        rows = store.run_query("SELECT lower(hex(event_id)) FROM events")
         count.compare(acknowledged, [str(row[0]) for row in rows])
-        for each in fsck.verify(store, None, None, no_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
 

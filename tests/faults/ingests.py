@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.store import fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from bench.cloudtrail import write_trail
 from tests.faults.counts import Count
 
@@ -51,14 +51,14 @@ class Ingest:
 
 def wrong(root: Path) -> list[str]:
     """Verify a store; give what does not hold."""
-    with Store.open(root, now=time.time_ns()) as store:
-        checks = fsck.verify(store, None, None, no_progress)
+    with EvidenceStore.open(root, now=time.time_ns()) as store:
+        checks = fsck.verify_store(store, None, None, ignore_progress)
     return [f"{each.check}: {each.detail}" for each in checks if not each.ok]
 
 
-def ids(store: Store) -> list[str]:
+def ids(store: EvidenceStore) -> list[str]:
     """Give the id of each event on record."""
-    rows = store.rows(
+    rows = store.run_query(
         "SELECT lower(hex(event_id)) || lower(hex(raw_sha256)) FROM events"
     )
     return [str(row[0]) for row in rows]
@@ -129,7 +129,7 @@ def _written(root: Path) -> int:
 
 def _look(root: Path, seen: set[str], count: Count) -> set[str]:
     """Ask for the events while others write: each once, and none gone."""
-    with Store.open(root, now=time.time_ns()) as store:
+    with EvidenceStore.open(root, now=time.time_ns()) as store:
         found = ids(store)
     count.compare(seen, found)
     return set(found)
@@ -141,7 +141,7 @@ def _finish(folder: Path, written: int, count: Count) -> None:
     last = Ingest(root, source)
     if last.process.wait(LONGEST) != 0:
         count.complain(f"the last run ended with {last.process.returncode}")
-    with Store.open(root, now=time.time_ns()) as store:
+    with EvidenceStore.open(root, now=time.time_ns()) as store:
         found = ids(store)
     if len(found) != len(set(found)) or len(found) != written:
         count.complain(

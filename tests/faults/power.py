@@ -158,16 +158,16 @@ def losing_power(
     def at(name: str) -> None:
         steps.append(name)
         if len(steps) > step:
-            durable_files.hook = None
+            durable_files.crash_hook = None
             shim.lose(target)
             raise PowerLost(name)
 
     # What the real ones would do is left out: here the shim is the disk.
     os.fsync = os.fdatasync = shim.synced
-    durable_files.hook = at
+    durable_files.crash_hook = at
     try:
         yield steps
     finally:
-        durable_files.hook = None
+        durable_files.crash_hook = None
         os.fsync, os.fdatasync = fsync, fdatasync
         shim.close()

@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from answerable.evidence.log_entries import JournalSealed
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.model.errors import AnswerableError
-from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.store import fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.faults.counts import Count
 from tests.faults.power import PowerLost, losing_power
 from tests.store.conftest import NOW, _make
@@ -28,7 +28,7 @@ def _batch(number: int) -> list[AuditEvent]:
     return [_make(number * BATCH + each) for each in range(BATCH)]
 
 
-def _put(store: Store, number: int, acknowledge: Note) -> None:
+def _put(store: EvidenceStore, number: int, acknowledge: Note) -> None:
     events = _batch(number)
     store.append(events, NOW)
     for event in events:
@@ -37,16 +37,16 @@ def _put(store: Store, number: int, acknowledge: Note) -> None:
 
 def work(place: Path, acknowledge: Note) -> None:
     """Do what a store does: append, keep objects and records, seal, and go on."""
-    with Store.open(place, now=NOW) as store:
+    with EvidenceStore.open(place, now=NOW) as store:
         for number in range(4):
             _put(store, number, acknowledge)
         acknowledge(store.put_object("sync", b"one", NOW))
-        store.quarantine([Quarantined("a", 0, "why", b"raw")], NOW)
+        store.quarantine([QuarantinedRecord("a", 0, "why", b"raw")], NOW)
         store.seal(NOW)
         _put(store, 4, acknowledge)
         _put(store, 5, acknowledge)
         acknowledge(store.put_object("sync", b"two", NOW))
-    with Store.open(place, now=NOW) as store:
+    with EvidenceStore.open(place, now=NOW) as store:
         _put(store, 6, acknowledge)
         store.seal(NOW)
         _put(store, 7, acknowledge)
@@ -57,21 +57,21 @@ def everything() -> list[str]:
     return [e.event_id.hex() for number in range(BATCHES) for e in _batch(number)]
 
 
-def recorded(store: Store) -> list[str]:
+def recorded(store: EvidenceStore) -> list[str]:
     """Give the ids of events and the digests of objects that are on record."""
-    rows = store.rows("SELECT lower(hex(event_id)) FROM events")
+    rows = store.run_query("SELECT lower(hex(event_id)) FROM events")
     return [str(row[0]) for row in rows]
 
 
 def check(place: Path, acknowledged: set[str], count: Count) -> None:
     """Open what the disk holds: nothing is lost or doubled, and work goes on."""
-    with Store.open(place, now=NOW) as store:
+    with EvidenceStore.open(place, now=NOW) as store:
         found = recorded(store)
-        objects = [each.digest for each in store.objects("sync")]
+        objects = [each.digest for each in store.list_objects("sync")]
         for digest in set(objects):
             store.get_object(digest)
         count.compare(acknowledged, found + list(dict.fromkeys(objects)))
-        for each in fsck.verify(store, None, None, no_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
         for number in range(BATCHES):
@@ -82,7 +82,7 @@ def check(place: Path, acknowledged: set[str], count: Count) -> None:
         left = {e.journal for e in store.log.entries() if isinstance(e, JournalSealed)}
         if not left:
             count.complain("nothing was sealed")
-        for each in fsck.verify(store, None, None, no_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress):
             if not each.ok:
                 count.complain(f"later, {each.check}: {each.detail}")
 

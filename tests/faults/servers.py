@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.store import fsck
-from answerable.store.store import Store
-from answerable.usecases.evidence.ship_spool import ship
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ship_spool import ship_spool
 from tests.faults.counts import Count
 from tests.gateway.serve.running_gateway import (
     Backend,
@@ -178,12 +178,12 @@ def _load(
 def _ship(folder: Path, name: str, column: str, count: Count) -> list[str]:
     """Ship what was spooled, and give what names the calls on record."""
     now = time.time_ns()
-    with Store.open(folder / "store", now=now) as store:
-        shipped = ship(store, folder / "store" / name / "spool", now=now)
+    with EvidenceStore.open(folder / "store", now=now) as store:
+        shipped = ship_spool(store, folder / "store" / name / "spool", now=now)
         if shipped.conflict:
             count.complain(f"{shipped.conflict} events under an id with other bytes")
-        for each in fsck.verify(store, None, None, no_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
-        rows = store.rows(f"SELECT {column} FROM events WHERE {column} <> ''")  # noqa: S608 - our own names
+        rows = store.run_query(f"SELECT {column} FROM events WHERE {column} <> ''")  # noqa: S608 - our own names
     return [str(row[0]) for row in rows]

@@ -14,15 +14,22 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.store import fsck
-from answerable.store.store import Store
-from answerable.usecases.evidence.ship_spool import ship
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ship_spool import ship_spool
 from tests.faults.counts import Count
 from tests.faults.servers import LOAD, Load
 from tests.store.token_state.postgres_server import _as_postgres, _programs
-from tests.sts.raw_http_client import Wire
-from tests.sts.running_service import ANA, ROOT, Client, World, ci_token, own_store
+from tests.sts.raw_http_client import RawHttpClient
+from tests.sts.running_service import (
+    ANA,
+    ROOT,
+    DpopClient,
+    RunningService,
+    ci_token,
+    own_store,
+)
 
 REPLAYS = 5  # used tokens that are shown again after each kill
 DATABASE = "FAULTS_DATABASE"
@@ -56,9 +63,9 @@ def kill_with_postgres(kills: int, chance: random.Random) -> Iterator[Count]:
 
 
 @contextlib.contextmanager
-def _world(more: str = "") -> Iterator[World]:
+def _world(more: str = "") -> Iterator[RunningService]:
     folder = Path(tempfile.mkdtemp(prefix="answerable-tokens-"))
-    world = World(folder, more=more)
+    world = RunningService(folder, more=more)
     own_store(world.store, {ROOT: ANA})
     world.write()
     world.start()
@@ -70,13 +77,13 @@ def _world(more: str = "") -> Iterator[World]:
         shutil.rmtree(folder)
 
 
-def _kill(world: World) -> None:
+def _kill(world: RunningService) -> None:
     world.stop(signal.SIGKILL)
     world.start()
 
 
 def _run(
-    world: World,
+    world: RunningService,
     kills: int,
     chance: random.Random,
     count: Count,
@@ -103,8 +110,8 @@ def _run(
     _check_evidence(world, list(given.values()), count)
 
 
-def _exchange(world: World) -> Callable[[int], str]:
-    client = Client(world)
+def _exchange(world: RunningService) -> Callable[[int], str]:
+    client = DpopClient(world)
 
     def call(_: int) -> str:
         subject = ci_token(world)
@@ -124,37 +131,37 @@ def _jti(token: str) -> str:
     )
 
 
-def _again(world: World, subject: str) -> bool:
+def _again(world: RunningService, subject: str) -> bool:
     """Show a token again that bought one before; True where it buys another."""
     for _ in range(100):
         with contextlib.suppress(OSError, EOFError), _wire(world) as wire:
-            reply = Client(world).exchange(wire, subject)
+            reply = DpopClient(world).exchange(wire, subject)
             if reply.status < 500:
                 return reply.status == 200
         time.sleep(0.1)
     raise TimeoutError("the token service does not answer")
 
 
-def _wire(world: World) -> Wire:
+def _wire(world: RunningService) -> RawHttpClient:
     return world.wire()
 
 
-def _tokens(world: World) -> list[str]:
+def _tokens(world: RunningService) -> list[str]:
     """List the tokens on record in SQLite."""
     with contextlib.closing(sqlite3.connect(world.state / "control.db")) as connection:
         return [jti for (jti,) in connection.execute("SELECT jti FROM token")]
 
 
-def _check_evidence(world: World, given: list[str], count: Count) -> None:
+def _check_evidence(world: RunningService, given: list[str], count: Count) -> None:
     """Ship the spool: each token that was given is in the evidence, once."""
     now = time.time_ns()
-    with Store.open(world.store, now=now) as store:
-        ship(store, world.state / "spool", now=now)
-        rows = store.rows(
+    with EvidenceStore.open(world.store, now=now) as store:
+        ship_spool(store, world.state / "spool", now=now)
+        rows = store.run_query(
             "SELECT native_id FROM events WHERE source = 'sts' AND outcome = 'success'"
         )
         issued = [str(row[0]) for row in rows]
-        for each in fsck.verify(store, None, None, no_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
     found = set(issued)

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import no_progress
-from answerable.server.revocation_records import KIND
+from answerable.model.connector import ignore_progress
+from answerable.server.revocation_records import OBJECT_KIND
 from answerable.store import fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.faults.counts import Count
 from tests.faults.servers import Load
 from tests.web.runtime.test_process import Browser, started
@@ -30,7 +30,7 @@ def kill_web(kills: int, chance: random.Random) -> Iterator[Count]:
     count = Count("web page killed")
     folder = Path(tempfile.mkdtemp(prefix="answerable-web-"))
     root = folder / "store"
-    Store.open(root, now=time.time_ns()).close()
+    EvidenceStore.open(root, now=time.time_ns()).close()
     acknowledged: list[str] = []
     last = 0
     try:
@@ -77,9 +77,12 @@ class _Killing:
 
 
 def _check(root: Path, acknowledged: list[str], count: Count) -> None:
-    with Store.open(root, now=time.time_ns()) as store:
-        said = [json.loads(store.get_object(e.digest)) for e in store.objects(KIND)]
+    with EvidenceStore.open(root, now=time.time_ns()) as store:
+        said = [
+            json.loads(store.get_object(e.digest))
+            for e in store.list_objects(OBJECT_KIND)
+        ]
         count.compare(acknowledged, [str(each["subject"]) for each in said])
-        for each in fsck.verify(store, None, None, no_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")

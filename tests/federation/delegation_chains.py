@@ -10,15 +10,23 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from answerable.federation.delegation_source import Asked, Handed
-from answerable.federation.delegations import Chain, Portion, ticket_of
-from answerable.federation.denials import Refused
-from answerable.federation.token_exchange import Ids, Minting, decide
-from answerable.federation.trust_state import Standing
+from answerable.federation.delegation_source import TicketGrant, VerifiedRequest
+from answerable.federation.delegations import (
+    DelegationChain,
+    DelegationRequest,
+    issue_ticket,
+)
+from answerable.federation.denials import ExchangeDenied
+from answerable.federation.token_exchange import (
+    FreshIds,
+    TokenGrantDecision,
+    decide_exchange,
+)
+from answerable.federation.trust_state import TrustState
 from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation
-from answerable.reach.aws.patterns.arns import pattern_parts
-from answerable.reach.aws.patterns.terms import ACTIONS, RESOURCES, Term, covers
+from answerable.reach.aws.patterns.arns import split_pattern
+from answerable.reach.aws.patterns.terms import ACTIONS, RESOURCES, PatternTerm, covers
 from tests.federation.random_requests import Pick, some_rule, subset
 from tests.federation.sample_rules import (
     AGENTS,
@@ -43,8 +51,8 @@ def is_within(child: Reached, parent: Reached) -> bool:
 
 
 def _covers(outer: tuple[str, str], inner: tuple[str, str]) -> bool:
-    actions = covers(ACTIONS, Term(outer[1]), Term(inner[1]))
-    resources = (Term(pattern_parts(_arn(each[0]))) for each in (outer, inner))
+    actions = covers(ACTIONS, PatternTerm(outer[1]), PatternTerm(inner[1]))
+    resources = (PatternTerm(split_pattern(_arn(each[0]))) for each in (outer, inner))
     return actions and covers(RESOURCES, *resources)
 
 
@@ -68,11 +76,11 @@ def walk(seed: int) -> Counter[str]:
     shown = Confirmation(KEY.jkt, "c" * 43)
     first = grants[0]
     bare = asked(fitting(rule), shown=shown, audience=first.audience)
-    found = decide(bare, world, Ids("1" * 32, "t"), NOW)
-    if not isinstance(found, Minting):
+    found = decide_exchange(bare, world, FreshIds("1" * 32, "t"), NOW)
+    if not isinstance(found, TokenGrantDecision):
         return Counter({f"root {found.reason}": 1})
     seen = Counter({"root": 1})
-    chain: Chain = (found.delegation,)
+    chain: DelegationChain = (found.delegation,)
     for number in range(2, 8):
         step = _step(pick, world, chain, number, shown)
         if isinstance(step, str):
@@ -87,11 +95,11 @@ def walk(seed: int) -> Counter[str]:
 
 def _step(
     pick: Pick[Any],
-    world: Standing,
-    chain: Chain,
+    world: TrustState,
+    chain: DelegationChain,
     number: int,
     shown: Confirmation,
-) -> Minting | str:
+) -> TokenGrantDecision | str:
     parent = chain[0]
     audiences = (
         subset(pick, (*parent.audiences, BEYOND))
@@ -104,20 +112,25 @@ def _step(
     if pick("nnnnny") == "y":
         scopes += ((AUDIENCES[0], "more"),)
     agent = pick(AGENTS)
-    portion = Portion(agent, KEY.jkt, audiences, scopes, pick((1, 60, 600, 9999)))
+    portion = DelegationRequest(
+        agent, KEY.jkt, audiences, scopes, pick((1, 60, 600, 9999))
+    )
     rule = next(iter(world.rules))
     try:
-        ticket = ticket_of(parent, portion, f"{number}" * 64, rule, NOW)
-    except Refused as refused:
+        ticket = issue_ticket(parent, portion, f"{number}" * 64, rule, NOW)
+    except ExchangeDenied as refused:
         return refused.refusal.reason
-    wanted = Asked(
-        request(audience=pick(ticket.audiences)), Handed(ticket, chain), None, shown
+    wanted = VerifiedRequest(
+        request(audience=pick(ticket.audiences)),
+        TicketGrant(ticket, chain),
+        None,
+        shown,
     )
-    found = decide(wanted, world, Ids(f"{number}" * 32, "t"), NOW)
-    return found if isinstance(found, Minting) else found.reason
+    found = decide_exchange(wanted, world, FreshIds(f"{number}" * 32, "t"), NOW)
+    return found if isinstance(found, TokenGrantDecision) else found.reason
 
 
-def _check(step: Minting, parent: Delegation) -> None:
+def _check(step: TokenGrantDecision, parent: Delegation) -> None:
     child = step.delegation
     assert is_within(reached(child), reached(parent))
     assert {(step.audience, scope) for scope in step.scopes} <= reached(parent)
@@ -128,7 +141,7 @@ def _check(step: Minting, parent: Delegation) -> None:
     for audience, ttl in child.ttls:
         assert ttl <= max(most for at, most in parent.ttls if at == audience)
     assert set(child.bindings) <= set(parent.bindings)
-    assert child.cnf.bound or not parent.cnf.bound
+    assert child.cnf.is_bound or not parent.cnf.is_bound
     assert (child.depth, child.root) == (parent.depth + 1, parent.root)
     assert child.depth <= 4
     assert len(set(child.actors)) == len(child.actors)
@@ -137,15 +150,15 @@ def _check(step: Minting, parent: Delegation) -> None:
 
 def _check_renewal(
     pick: Pick[Any],
-    world: Standing,
-    chain: Chain,
+    world: TrustState,
+    chain: DelegationChain,
     shown: Confirmation,
 ) -> None:
     """Another token under the same delegation gives no more than the record."""
     link = chain[0]
     wanted = asked(ours(chain), shown=shown, audience=pick((*AUDIENCES, BEYOND)))
-    found = decide(wanted, world, Ids("x" * 32, "t"), NOW)
-    if isinstance(found, Minting):
+    found = decide_exchange(wanted, world, FreshIds("x" * 32, "t"), NOW)
+    if isinstance(found, TokenGrantDecision):
         assert not found.opens
         assert found.delegation == link
         assert {(found.audience, scope) for scope in found.scopes} <= reached(link)

@@ -10,10 +10,19 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from answerable.federation.delegation_source import Acting, Asked, Handed, Subject
-from answerable.federation.delegations import Chain, Portion, ticket_of
-from answerable.federation.denials import Refused
-from answerable.federation.trust_state import Standing
+from answerable.federation.delegation_source import (
+    ExchangeActor,
+    ExchangeSubject,
+    TicketGrant,
+    VerifiedRequest,
+)
+from answerable.federation.delegations import (
+    DelegationChain,
+    DelegationRequest,
+    issue_ticket,
+)
+from answerable.federation.denials import ExchangeDenied
+from answerable.federation.trust_state import TrustState
 from answerable.model.attestation import Attestation
 from answerable.model.claims import (
     SignedClaims,
@@ -21,11 +30,11 @@ from answerable.model.claims import (
 )
 from answerable.model.exchange import GrantType
 from answerable.model.trust_rule import (
-    Bind,
-    Granted,
+    GrantedTokenKind,
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
+    RequiredBinding,
     RuleSubject,
     TokenGrant,
     TrustRule,
@@ -95,12 +104,22 @@ def some_rule(pick: Pick[Any], number: int) -> TrustRule:
             audience,
             subset(pick, SCOPES),
             pick((60, 300, 600)),
-            pick((Bind.DPOP, Bind.DPOP, Bind.MTLS, Bind.BEARER)),
+            pick(
+                (
+                    RequiredBinding.DPOP,
+                    RequiredBinding.DPOP,
+                    RequiredBinding.MTLS,
+                    RequiredBinding.BEARER,
+                )
+            ),
             gives,
             gateway=pick((*(False,) * 5, True)),
         )
         for audience, gives in (
-            (pick(AUDIENCES), pick((*(Granted.ACCESS_TOKEN,) * 3, Granted.ID_JAG)))
+            (
+                pick(AUDIENCES),
+                pick((*(GrantedTokenKind.ACCESS_TOKEN,) * 3, GrantedTokenKind.ID_JAG)),
+            )
             for _ in range(pick((1, 2, 3)))
         )
     }
@@ -114,7 +133,7 @@ def some_rule(pick: Pick[Any], number: int) -> TrustRule:
     )
 
 
-def some_standing(pick: Pick[Any]) -> Standing:
+def some_standing(pick: Pick[Any]) -> TrustState:
     rules = tuple(some_rule(pick, number) for number in range(pick((1, 2, 3))))
     owners = {agent: pick((ANA, ANA, ANA, BEN)) for agent in AGENTS}
     if pick((False, False, False, True)):
@@ -127,7 +146,7 @@ def some_standing(pick: Pick[Any]) -> Standing:
     return standing(*rules, owners=owners, kills=kills, gateways=gateways)
 
 
-def _some_chain(pick: Pick[Any], world: Standing) -> Chain:
+def _some_chain(pick: Pick[Any], world: TrustState) -> DelegationChain:
     rules = tuple(world.rules)
     owners = {agent: world.owners.get(agent, ANA) for agent in AGENTS}
     agents = pick(((), (), (C,), (C, D), (C, D, E)))
@@ -148,8 +167,8 @@ def _some_chain(pick: Pick[Any], world: Standing) -> Chain:
     return (replace(chain[0], **pick(changes)), *chain[1:])
 
 
-def some_asked(pick: Pick[Any], world: Standing) -> Asked:
-    return Asked(
+def some_asked(pick: Pick[Any], world: TrustState) -> VerifiedRequest:
+    return VerifiedRequest(
         request(
             requested_type=pick((*(TokenType.ACCESS_TOKEN,) * 4, TokenType.ID_JAG)),
             audience=pick((AUDIENCES[0], *AUDIENCES, "", "", "https://else.example")),
@@ -164,7 +183,7 @@ def some_asked(pick: Pick[Any], world: Standing) -> Asked:
     )
 
 
-def _some_subject(pick: Pick[Any], world: Standing) -> Subject:
+def _some_subject(pick: Pick[Any], world: TrustState) -> ExchangeSubject:
     match pick("ffffffwjiiiphhhhtttt"):
         case "f":
             return fitting(pick(tuple(world.rules)))
@@ -186,7 +205,7 @@ def _some_subject(pick: Pick[Any], world: Standing) -> Subject:
             return _some_ticket(pick, world)
 
 
-def _some_actor(pick: Pick[Any], world: Standing) -> Acting | None:
+def _some_actor(pick: Pick[Any], world: TrustState) -> ExchangeActor | None:
     if pick("nnny") == "n":
         return None
     match pick("pffhhh"):
@@ -227,39 +246,41 @@ def _some_peer(pick: Pick[Any]) -> Attestation:
     return launched(uid=pick((0, 1500)), agent=pick((A, B)), started=program)
 
 
-def _some_ticket(pick: Pick[Any], world: Standing) -> Subject:
+def _some_ticket(pick: Pick[Any], world: TrustState) -> ExchangeSubject:
     chain = _some_chain(pick, world)
     parent = chain[0]
     scopes = subset(pick, parent.scopes)
     audiences = tuple({audience for audience, _ in scopes}) or None
-    portion = Portion(pick((B, C, D, F)), KEY.jkt, audiences, scopes, pick((30, 600)))
+    portion = DelegationRequest(
+        pick((B, C, D, F)), KEY.jkt, audiences, scopes, pick((30, 600))
+    )
     lets_all = replace(next(iter(world.rules)), delegate_to=AGENTS)
     try:
-        ticket = ticket_of(parent, portion, "f" * 64, lets_all, NOW)
-    except Refused:
+        ticket = issue_ticket(parent, portion, "f" * 64, lets_all, NOW)
+    except ExchangeDenied:
         return ours(chain)
     changes: list[dict[str, Any]] = [{}] * 16
     changes += [{"jkt": OTHER.jkt}, {"jkt": ""}, {"expires": NOW}, {"ttl": 0}]
     changes += [{"parent": "8" * 32}, {"audiences": (*parent.audiences, "https://z")}]
     changes += [{"scopes": ((parent.audiences[0], "y"),)}, {"audiences": ()}]
-    return Handed(replace(ticket, **pick(changes)), chain)
+    return TicketGrant(replace(ticket, **pick(changes)), chain)
 
 
 @dataclass(frozen=True)
-class Case:
+class ExchangeCase:
     """One request in one world."""
 
-    asked: Asked
-    standing: Standing
+    asked: VerifiedRequest
+    standing: TrustState
 
 
-def some_case(pick: Pick[Any]) -> Case:
+def some_case(pick: Pick[Any]) -> ExchangeCase:
     world = some_standing(pick)
-    return Case(some_asked(pick, world), world)
+    return ExchangeCase(some_asked(pick, world), world)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def cases(draw: st.DrawFn) -> ExchangeCase:
     def pick(things: Sequence[Any]) -> Any:
         return draw(st.sampled_from(things))
 

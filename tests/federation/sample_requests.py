@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from answerable.federation.delegation_source import Asked
-from answerable.federation.delegations import Portion, ticket_of
-from answerable.federation.denials import Why
-from answerable.federation.token_exchange import Minting, decide
-from answerable.federation.trust_state import Standing
+from answerable.federation.delegation_source import VerifiedRequest
+from answerable.federation.delegations import DelegationRequest, issue_ticket
+from answerable.federation.denials import DenialReason
+from answerable.federation.token_exchange import TokenGrantDecision, decide_exchange
+from answerable.federation.trust_state import TrustState
 from answerable.model.claims import TokenType
-from answerable.model.delegation import Ticket
-from answerable.model.exchange import Refusal
+from answerable.model.delegation import DelegationTicket
+from answerable.model.exchange import TokenRequestRefusal
 from answerable.model.trust_rule import IssuedSubject
 from tests.federation.sample_rules import (
     IDS,
@@ -32,17 +32,22 @@ TOKEN = signed({"repository_id": "1"})
 JAG = IssuedSubject("corp", ((("client_id",), "cli"),))
 
 
-def given(wanted: Asked, world: Standing = WORLD, now: int = NOW) -> Minting:
-    found = decide(wanted, world, IDS, now)
-    assert isinstance(found, Minting), found
+def given(
+    wanted: VerifiedRequest, world: TrustState = WORLD, now: int = NOW
+) -> TokenGrantDecision:
+    found = decide_exchange(wanted, world, IDS, now)
+    assert isinstance(found, TokenGrantDecision), found
     return found
 
 
 def refused(
-    why: Why, wanted: Asked, world: Standing = WORLD, now: int = NOW
-) -> Refusal:
-    found = decide(wanted, world, IDS, now)
-    assert isinstance(found, Refusal)
+    why: DenialReason,
+    wanted: VerifiedRequest,
+    world: TrustState = WORLD,
+    now: int = NOW,
+) -> TokenRequestRefusal:
+    found = decide_exchange(wanted, world, IDS, now)
+    assert isinstance(found, TokenRequestRefusal)
     assert found.reason == why, found
     return found
 
@@ -53,7 +58,7 @@ def person(**facts: Any) -> Any:
     return signed(payload | facts.pop("payload", {}), "corp", **facts)
 
 
-def ticket(chain: Any, agent: Any = B, **changes: Any) -> Ticket:
-    portion = Portion(agent, KEY.jkt, None, None, 300)
-    made = ticket_of(chain[0], portion, "f" * 64, BOT, NOW)
+def ticket(chain: Any, agent: Any = B, **changes: Any) -> DelegationTicket:
+    portion = DelegationRequest(agent, KEY.jkt, None, None, 300)
+    made = issue_ticket(chain[0], portion, "f" * 64, BOT, NOW)
     return replace(made, **changes)

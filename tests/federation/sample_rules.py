@@ -4,28 +4,38 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from answerable.federation.claim_parsing import read_leaves
-from answerable.federation.delegation_source import Acting, Asked, Held, Subject
-from answerable.federation.delegations import Chain, Portion, part_of, root_of
-from answerable.federation.token_claims import Term, claims_of
-from answerable.federation.token_exchange import Ids
-from answerable.federation.trust_rules.rule_digest import digest
-from answerable.federation.trust_rules.rule_index import Rules
-from answerable.federation.trust_state import Standing
-from answerable.model.attestation import Attestation, Attestor, Process
+from answerable.federation.claim_parsing import flatten_claims
+from answerable.federation.delegation_source import (
+    ExchangeActor,
+    ExchangeSubject,
+    OwnToken,
+    VerifiedRequest,
+)
+from answerable.federation.delegations import (
+    DelegationChain,
+    DelegationRequest,
+    open_part,
+    open_root,
+)
+from answerable.federation.token_claims import TokenTerms, build_claims
+from answerable.federation.token_exchange import FreshIds
+from answerable.federation.trust_rules.rule_digest import rule_digest
+from answerable.federation.trust_rules.rule_index import RuleIndex
+from answerable.federation.trust_state import TrustState
+from answerable.model.attestation import Attestation, Attestor, ProcessIdentity
 from answerable.model.claims import (
     ActChain,
     Confirmation,
-    Issuer,
     SignedClaims,
     TokenType,
+    TrustedIssuer,
 )
-from answerable.model.config import PinnedIssuer
+from answerable.model.config import IssuerConfig
 from answerable.model.exchange import GrantType, TokenRequest
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.provenance import WrittenBy
 from answerable.model.trust_rule import (
-    Granted,
+    GrantedTokenKind,
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
@@ -45,14 +55,14 @@ SCOPES = ("r", "w", "x")
 KEY, OTHER = Confirmation(jkt="k" * 43), Confirmation(jkt="o" * 43)
 MTLS, BOTH = Confirmation("", "c" * 43), Confirmation("k" * 43, "c" * 43)
 NOTHING = Confirmation()
-IDS = Ids("d" * 32, "e" * 32)
+IDS = FreshIds("d" * 32, "e" * 32)
 OWNERS = dict.fromkeys(AGENTS, ANA)
 
 
-def pinned(name: str, iss: str, person: str = "", **pin: Any) -> PinnedIssuer:
+def pinned(name: str, iss: str, person: str = "", **pin: Any) -> IssuerConfig:
     types = tuple(each for each in TokenType if each is not TokenType.JWT_SVID)
-    made = Issuer(name, iss, ("ES256",), types, 3600, **pin)
-    return PinnedIssuer(made, URL, "discovery", bearer=False, person=person)
+    made = TrustedIssuer(name, iss, ("ES256",), types, 3600, **pin)
+    return IssuerConfig(made, URL, "discovery", bearer=False, person=person)
 
 
 ISSUERS = {
@@ -85,7 +95,7 @@ def signed(
         "act": ActChain((), WrittenBy.SELF_REPORTED),
         "kid": "k1",
         "alg": "ES256",
-        "leaves": read_leaves(payload),
+        "leaves": flatten_claims(payload),
         "unchecked": (),
         "token_sha256": hashlib.sha256(repr(payload).encode()).digest(),
         "payload_sha256": hashlib.sha256(repr(payload).encode()).digest(),
@@ -96,7 +106,7 @@ def signed(
 def peer(**changes: Any) -> Attestation:
     usual: dict[str, Any] = {
         "attestor": Attestor.UNIX_PEER,
-        "process": Process("b" * 32, 100, 5),
+        "process": ProcessIdentity("b" * 32, 100, 5),
         "uid": 1000,
         "gid": 1000,
         "unit": "",
@@ -136,12 +146,12 @@ def rule(
         delegate_to=delegate_to,
         on_behalf_of=on_behalf_of,
     )
-    return replace(made, digest=digest(made))
+    return replace(made, digest=rule_digest(made))
 
 
-def standing(*rules: TrustRule, **changes: Any) -> Standing:
+def standing(*rules: TrustRule, **changes: Any) -> TrustState:
     usual: dict[str, Any] = {"issuers": ISSUERS, "owners": OWNERS}
-    return Standing(url=URL, rules=Rules(rules), **(usual | changes))
+    return TrustState(url=URL, rules=RuleIndex(rules), **(usual | changes))
 
 
 def request(**changes: Any) -> TokenRequest:
@@ -160,22 +170,22 @@ def request(**changes: Any) -> TokenRequest:
 
 
 def asked(
-    subject: Subject,
-    actor: Acting | None = None,
+    subject: ExchangeSubject,
+    actor: ExchangeActor | None = None,
     shown: Confirmation = KEY,
     **changes: Any,
-) -> Asked:
-    return Asked(request(**changes), subject, actor, shown)
+) -> VerifiedRequest:
+    return VerifiedRequest(request(**changes), subject, actor, shown)
 
 
-def ours(chain: Chain, **changes: Any) -> Held:
+def ours(chain: DelegationChain, **changes: Any) -> OwnToken:
     """The token that we gave under the first of these delegations."""
     link = chain[0]
-    term = Term(URL, "j2", AUDIENCES[0], (), link.cnf, NOW - 5, NOW + 300)
-    payload = dict(claims_of(link, term, Granted.ACCESS_TOKEN))
+    term = TokenTerms(URL, "j2", AUDIENCES[0], (), link.cnf, NOW - 5, NOW + 300)
+    payload = dict(build_claims(link, term, GrantedTokenKind.ACCESS_TOKEN))
     facts = {"token_type": TokenType.ACCESS_TOKEN, "cnf": link.cnf, "sub": link.sub}
     facts |= {"aud": term.audience}
-    return Held(replace(signed(payload, "ours", **facts), **changes), chain)
+    return OwnToken(replace(signed(payload, "ours", **facts), **changes), chain)
 
 
 def chain_of(
@@ -184,9 +194,9 @@ def chain_of(
     cnf: Confirmation = KEY,
     sub: str = "",
     owners: dict[AgentId, PersonId] = OWNERS,
-) -> Chain:
+) -> DelegationChain:
     """A chain as it would be on record, the newest first."""
-    link = root_of(
+    link = open_root(
         rule,
         "1" * 32,
         sub=sub or rule.agent,
@@ -196,12 +206,12 @@ def chain_of(
         now=NOW - 60,
         expires=NOW + 840,
     )
-    chain: Chain = (link,)
+    chain: DelegationChain = (link,)
     for number, agent in enumerate(agents, 2):
-        portion = Portion(agent, "", None, None, 600)
+        portion = DelegationRequest(agent, "", None, None, 600)
         owner = owners.get(agent, ANA)
         id, run = str(number) * 32, f"ticket:{number}"
-        link = part_of(link, portion, id, owner=owner, run=run, cnf=cnf, now=NOW - 30)
+        link = open_part(link, portion, id, owner=owner, run=run, cnf=cnf, now=NOW - 30)
         chain = (link, *chain)
     return chain
 

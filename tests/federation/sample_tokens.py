@@ -12,11 +12,15 @@ import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from answerable.federation.errors import Reason, TokenRefused
-from answerable.federation.jwk_set import KeySet, read_key_set
-from answerable.federation.strict_json import base64url
-from answerable.federation.token_verification import Issuers, KnownIssuer, verify
-from answerable.model.claims import Issuer, SignedClaims, TokenType
+from answerable.federation.errors import TokenFault, TokenRejected
+from answerable.federation.jwk_set import IssuerKeySet, parse_key_set
+from answerable.federation.strict_json import encode_base64url
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_token,
+)
+from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
 
 Key = ECKey | RSAKey | OKPKey
 
@@ -48,11 +52,11 @@ def document(*keys: object) -> bytes:
     return json.dumps({"keys": keys}).encode()
 
 
-def key_set(*keys: object, algs: tuple[str, ...] = ("ES256",)) -> KeySet:
-    return read_key_set(document(*keys), algs)
+def key_set(*keys: object, algs: tuple[str, ...] = ("ES256",)) -> IssuerKeySet:
+    return parse_key_set(document(*keys), algs)
 
 
-def issuer(**changes: Any) -> Issuer:
+def issuer(**changes: Any) -> TrustedIssuer:
     facts: dict[str, Any] = {
         "name": "corp",
         "iss": ISS,
@@ -60,11 +64,11 @@ def issuer(**changes: Any) -> Issuer:
         "token_types": ALL,
         "max_ttl": 3600,
     }
-    return Issuer(**(facts | changes))
+    return TrustedIssuer(**(facts | changes))
 
 
 GOOD = key_set(public(EC, kid="k1"))
-ISSUERS = Issuers(KnownIssuer(issuer(), AUD, GOOD))
+ISSUERS = IssuerIndex(IssuerWithKeys(issuer(), AUD, GOOD))
 
 
 def claims(**changes: object) -> dict[str, object]:
@@ -96,29 +100,29 @@ def sign(
     parts = [
         p if isinstance(p, bytes) else json.dumps(p).encode() for p in (head, payload)
     ]
-    signed = ".".join(base64url(part) for part in parts)
+    signed = ".".join(encode_base64url(part) for part in parts)
     signature = JWSRegistry.algorithms[alg].sign(signed.encode(), key)
-    return f"{signed}.{base64url(signature)}"
+    return f"{signed}.{encode_base64url(signature)}"
 
 
-def take(
+def verify_sample(
     token: str,
-    issuers: Issuers = ISSUERS,
+    issuers: IssuerIndex = ISSUERS,
     audience: str = AUD,
     now: int = NOW,
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
-    ours = Issuers(*(replace(one, audience=audience) for one in issuers))
-    return verify(token, ours, now, token_type)
+    ours = IssuerIndex(*(replace(one, audience=audience) for one in issuers))
+    return verify_token(token, ours, now, token_type)
 
 
-def pinned(**changes: Any) -> Issuers:
-    return Issuers(KnownIssuer(issuer(**changes), AUD, GOOD))
+def pinned(**changes: Any) -> IssuerIndex:
+    return IssuerIndex(IssuerWithKeys(issuer(**changes), AUD, GOOD))
 
 
-def refused(reason: Reason, token: str, **asked: Any) -> TokenRefused:
-    with pytest.raises(TokenRefused) as caught:
-        take(token, **asked)
+def refused(reason: TokenFault, token: str, **asked: Any) -> TokenRejected:
+    with pytest.raises(TokenRejected) as caught:
+        verify_sample(token, **asked)
     assert caught.value.reason is reason
     return caught.value
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from answerable.federation import delegation_source, delegations
-from answerable.federation.delegations import Portion
+from answerable.federation.delegations import DelegationRequest
 from tests.federation import delegation_chains
 from tests.federation.sample_rules import A, B, chain_of, rule
 
@@ -34,12 +34,12 @@ def test_a_child_reaches_no_more_than_its_parent_in_many_chains(
 
 def _all_scopes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        delegations, "_within", lambda parent, each: (parent.audiences, each.scopes)
+        delegations, "_intersect", lambda parent, each: (parent.audiences, each.scopes)
     )
 
 
 def _whole_life(patch: pytest.MonkeyPatch) -> None:
-    part = delegations.part_of
+    part = delegations.open_part
 
     def longer(
         parent: object, portion: object, *rest: object, **more: object
@@ -47,11 +47,11 @@ def _whole_life(patch: pytest.MonkeyPatch) -> None:
         link = part(parent, portion, *rest, **more)  # type: ignore[arg-type]
         return replace(link, expires=link.expires + 1)
 
-    patch.setattr(delegation_source, "part_of", longer)
+    patch.setattr(delegation_source, "open_part", longer)
 
 
 def _no_depth(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(delegations, "DELEGATION_DEPTH", 9)
+    patch.setattr(delegations, "MAX_DELEGATION_DEPTH", 9)
 
 
 @pytest.mark.parametrize("plant", [_all_scopes, _whole_life, _no_depth])
@@ -70,4 +70,4 @@ def test_the_engine_tells_more_from_less() -> None:
     less, more = {("https://u.example", "r")}, {("https://u.example", "admin")}
     assert delegation_chains.is_within(less, delegation_chains.reached(parent))
     assert not delegation_chains.is_within(more, delegation_chains.reached(parent))
-    assert Portion(B, "", None, None, 1).audiences is None
+    assert DelegationRequest(B, "", None, None, 1).audiences is None

@@ -3,8 +3,8 @@
 import pytest
 
 from answerable.federation.actor_claim import MAX_ACTORS
-from answerable.federation.errors import Reason, TokenRefused
-from answerable.federation.token_profiles import PROFILES
+from answerable.federation.errors import TokenFault, TokenRejected
+from answerable.federation.token_profiles import TOKEN_PROFILES
 from answerable.model.claims import Actor, Confirmation, TokenType
 from answerable.model.provenance import WrittenBy
 from tests.federation.sample_tokens import (
@@ -18,8 +18,8 @@ from tests.federation.sample_tokens import (
     public,
     refused,
     sign,
-    take,
     token,
+    verify_sample,
 )
 
 # Ids and scopes
@@ -30,19 +30,19 @@ IDS: list[object] = ["", None, 1, True, [], ["x"], {}, "a\nb", "a\u202eb", "x" *
 @pytest.mark.parametrize("name", ["sub", "jti", "client_id"])
 @pytest.mark.parametrize("value", IDS)
 def test_an_id_is_a_printable_text(name: str, value: object) -> None:
-    refused(Reason.CLAIM_TYPE, token(**{name: value}))
+    refused(TokenFault.CLAIM_TYPE, token(**{name: value}))
 
 
 @pytest.mark.parametrize(
     "scope", ["", " ", "a  b", " a", "a ", 'a"', "a\\", "\u00e9", 1]
 )
 def test_a_scope_is_scope_tokens_with_one_space_between(scope: object) -> None:
-    refused(Reason.CLAIM_TYPE, token(scope=scope))
+    refused(TokenFault.CLAIM_TYPE, token(scope=scope))
 
 
 @pytest.mark.parametrize("scope", [["a"], None, {}, True])
 def test_a_scope_is_a_text(scope: object) -> None:
-    refused(Reason.CLAIM_TYPE, token(scope=scope))
+    refused(TokenFault.CLAIM_TYPE, token(scope=scope))
 
 
 CNF: list[object] = [None, {}, [], "x", {"jwk": public(EC)}, {"kid": "k"}, {"jku": "x"}]
@@ -55,26 +55,26 @@ CNF += [{"x5t": "a" * 43}, {"x5t#s256": "a" * 43}]
 def test_a_confirmation_we_cannot_check_does_not_make_a_bearer_token(
     cnf: object,
 ) -> None:
-    refused(Reason.CNF_UNKNOWN, token(cnf=cnf))
+    refused(TokenFault.CNF_UNKNOWN, token(cnf=cnf))
 
 
 def test_a_token_may_be_bound_in_both_ways() -> None:
-    found = take(token(cnf={"jkt": "a" * 43, "x5t#S256": "b" * 43})).cnf
+    found = verify_sample(token(cnf={"jkt": "a" * 43, "x5t#S256": "b" * 43})).cnf
     assert found == Confirmation("a" * 43, "b" * 43)
-    assert found.bound
-    assert not take(token()).cnf.bound
+    assert found.is_bound
+    assert not verify_sample(token()).cnf.is_bound
 
 
 def test_a_jti_is_required_where_the_pin_says_so() -> None:
     workload = sign(header(typ="JWT"), claims(jti=..., client_id=...))
-    assert take(workload, token_type=TokenType.JWT).jti == ""
+    assert verify_sample(workload, token_type=TokenType.JWT).jti == ""
     refused(
-        Reason.CLAIM_MISSING,
+        TokenFault.CLAIM_MISSING,
         workload,
         issuers=pinned(jti_required=True),
         token_type=TokenType.JWT,
     )
-    assert take(token(), pinned(jti_required=True)).jti == "b7f1"
+    assert verify_sample(token(), pinned(jti_required=True)).jti == "b7f1"
 
 
 # 10: actors
@@ -96,22 +96,26 @@ def test_actors_are_read_newest_first_and_marked_by_who_wrote_them() -> None:
         "act": {"sub": "planner"},
     }
     actors = (Actor("reporter", ISS, "agent:declared/reporter"), Actor("planner"))
-    foreign = take(token(act=act)).act
+    foreign = verify_sample(token(act=act)).act
     assert (foreign.actors, foreign.written_by) == (actors, WrittenBy.SELF_REPORTED)
-    assert not foreign.written_by.believed
-    ours = take(token(act=act), pinned(ours=True)).act
+    assert not foreign.written_by.is_believed
+    ours = verify_sample(token(act=act), pinned(ours=True)).act
     assert (ours.actors, ours.written_by) == (actors, WrittenBy.MEDIATOR)
-    assert take(token()).act.actors == ()
+    assert verify_sample(token()).act.actors == ()
 
 
 def test_a_chain_has_at_most_four_actors() -> None:
     subjects = [str(at) for at in range(MAX_ACTORS + 1)]
-    assert len(take(token(act=chain(*subjects[:-1]))).act.actors) == MAX_ACTORS == 4
-    refused(Reason.ACT_DEPTH, token(act=chain(*subjects)))
+    assert (
+        len(verify_sample(token(act=chain(*subjects[:-1]))).act.actors)
+        == MAX_ACTORS
+        == 4
+    )
+    refused(TokenFault.ACT_DEPTH, token(act=chain(*subjects)))
 
 
 def test_an_actor_comes_once() -> None:
-    refused(Reason.ACT_CYCLE, token(act=chain("a", "b", "a")))
+    refused(TokenFault.ACT_CYCLE, token(act=chain("a", "b", "a")))
 
 
 ACTS: list[object] = [None, {}, [], "agent", [{"sub": "a"}], {"act": {"sub": "a"}}]
@@ -122,12 +126,14 @@ ACTS += [{"sub": "a", "act": v} for v in (None, {}, "b", [])]
 
 @pytest.mark.parametrize("act", ACTS)
 def test_an_actor_has_a_subject_and_printable_names(act: object) -> None:
-    refused(Reason.ACT_SHAPE, token(act=act))
+    refused(TokenFault.ACT_SHAPE, token(act=act))
 
 
 def test_a_claim_inside_an_actor_says_nothing_about_the_token() -> None:
-    found = take(token(act={"sub": "a", "scope": "admin", "aud": "x", "cnf": {}}))
-    assert (found.scope, found.aud, found.cnf.bound) == ((), AUD, False)
+    found = verify_sample(
+        token(act={"sub": "a", "scope": "admin", "aud": "x", "cnf": {}})
+    )
+    assert (found.scope, found.aud, found.cnf.is_bound) == ((), AUD, False)
 
 
 # 13: one type taken for another
@@ -192,43 +198,46 @@ def test_a_token_is_taken_as_what_it_is_and_nothing_else(
     head, facts, taken = TYPED[name]
     one = sign(header(**head), claims(**facts))
     if asked in taken:
-        assert take(one, token_type=asked).token_type is asked
+        assert verify_sample(one, token_type=asked).token_type is asked
         return
-    with pytest.raises(TokenRefused) as caught:
-        take(one, token_type=asked)
+    with pytest.raises(TokenRejected) as caught:
+        verify_sample(one, token_type=asked)
     assert caught.value.reason in {
-        Reason.TYP,
-        Reason.CLAIM_FORBIDDEN,
-        Reason.CLAIM_MISSING,
+        TokenFault.TYP,
+        TokenFault.CLAIM_FORBIDDEN,
+        TokenFault.CLAIM_MISSING,
     }
 
 
 @pytest.mark.parametrize("typ", [None, 1, ["at+jwt"], {}])
 def test_a_typ_is_a_text(typ: object) -> None:
-    refused(Reason.TYP, sign(header(typ=typ), claims()))
+    refused(TokenFault.TYP, sign(header(typ=typ), claims()))
 
 
 @pytest.mark.parametrize("asked", ALL)
 def test_an_issuer_sends_what_it_is_pinned_for(asked: TokenType) -> None:
     others = tuple(kind for kind in ALL if kind is not asked)
     refused(
-        Reason.TOKEN_TYPE, token(), issuers=pinned(token_types=others), token_type=asked
+        TokenFault.TOKEN_TYPE,
+        token(),
+        issuers=pinned(token_types=others),
+        token_type=asked,
     )
 
 
 @pytest.mark.parametrize("asked", ALL)
 def test_every_required_claim_is_required(asked: TokenType) -> None:
-    profile = PROFILES[asked]
+    profile = TOKEN_PROFILES[asked]
     typ = sorted(profile.types)[-1]
     facts = claims(client_id=...) if asked is TokenType.ID_TOKEN else claims()
     head = header(typ=typ)
-    assert take(sign(head, facts), token_type=asked)
+    assert verify_sample(sign(head, facts), token_type=asked)
     for name in profile.required - {"iss"}:
         lacks = {n: v for n, v in facts.items() if n != name}
-        refused(Reason.CLAIM_MISSING, sign(head, lacks), token_type=asked)
+        refused(TokenFault.CLAIM_MISSING, sign(head, lacks), token_type=asked)
     for name in profile.forbidden:
         more = facts | {name: "x"}
-        refused(Reason.CLAIM_FORBIDDEN, sign(head, more), token_type=asked)
+        refused(TokenFault.CLAIM_FORBIDDEN, sign(head, more), token_type=asked)
 
 
 # Spelled out once more from the standards that profiles.py cites.
@@ -245,21 +254,21 @@ RULES: dict[TokenType, tuple[set[str], set[str]]] = {
 
 @pytest.mark.parametrize("asked", ALL)
 def test_a_type_requires_and_forbids_what_its_standard_says(asked: TokenType) -> None:
-    profile = PROFILES[asked]
+    profile = TOKEN_PROFILES[asked]
     assert (profile.required, profile.forbidden) == RULES[asked]
 
 
 @pytest.mark.parametrize("azp", ["https://other.example", AUD + "/", "", 1, None])
 def test_an_id_token_made_for_another_party_is_refused(azp: object) -> None:
     facts = claims(client_id=..., azp=azp)
-    with pytest.raises(TokenRefused) as caught:
-        take(sign(header(typ="JWT"), facts), token_type=TokenType.ID_TOKEN)
-    assert caught.value.reason in {Reason.AUTHORIZED_PARTY, Reason.CLAIM_TYPE}
+    with pytest.raises(TokenRejected) as caught:
+        verify_sample(sign(header(typ="JWT"), facts), token_type=TokenType.ID_TOKEN)
+    assert caught.value.reason in {TokenFault.AUTHORIZED_PARTY, TokenFault.CLAIM_TYPE}
 
 
 def test_azp_says_nothing_in_a_workload_token() -> None:
     one = sign(header(typ="JWT"), claims(client_id=..., azp="1042"))
-    assert take(one, token_type=TokenType.JWT).unchecked == ("azp",)
+    assert verify_sample(one, token_type=TokenType.JWT).unchecked == ("azp",)
 
 
 # Self-reported words change nothing
@@ -277,7 +286,7 @@ WORDS: list[dict[str, object]] = [
 def test_a_claim_that_nobody_asked_for_is_shown_and_decides_nothing(
     words: dict[str, object],
 ) -> None:
-    plain, wordy = take(token()), take(token(**words))
+    plain, wordy = verify_sample(token()), verify_sample(token(**words))
     assert wordy.unchecked == tuple(sorted(words))
     for name in ("sub", "aud", "client_id", "scope", "cnf", "act", "exp", "issuer"):
         assert getattr(plain, name) == getattr(wordy, name)

@@ -4,15 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.federation.actor_claim import read_actors
-from answerable.federation.delegation_source import Handed, Held
-from answerable.federation.delegations import TICKET_LIFE, Portion, ticket_of
-from answerable.federation.denials import Refused, Why
-from answerable.federation.token_exchange import decide
+from answerable.federation.actor_claim import parse_actors
+from answerable.federation.delegation_source import OwnToken, TicketGrant
+from answerable.federation.delegations import (
+    TICKET_LIFETIME,
+    DelegationRequest,
+    issue_ticket,
+)
+from answerable.federation.denials import DenialReason, ExchangeDenied
+from answerable.federation.token_exchange import decide_exchange
 from answerable.model.claims import ActChain, Actor, TokenType
-from answerable.model.exchange import OAuthError, Refusal
+from answerable.model.exchange import OAuthError, TokenRequestRefusal
 from answerable.model.provenance import WrittenBy
-from answerable.model.trust_rule import Bind, PeerSubject, TokenGrant
+from answerable.model.trust_rule import PeerSubject, RequiredBinding, TokenGrant
 from tests.federation.sample_requests import (
     BOT,
     TOKEN,
@@ -73,30 +77,30 @@ def test_act_is_what_stands_on_record_and_nothing_that_was_shown(
         "entity": C,
         "act": {"sub": B, "iss": URL, "entity": B},
     }
-    read = read_actors({"act": nested}, ours=True)
+    read = parse_actors({"act": nested}, ours=True)
     assert [actor.sub for actor in read.actors] == [C, B]
 
 
 def test_a_chain_has_four_links_and_no_circle(counted: list[str]) -> None:
     chain = chain_of(BOT, B, C)
-    fourth = given(asked(Handed(ticket(chain, D), chain)))
+    fourth = given(asked(TicketGrant(ticket(chain, D), chain)))
     assert (fourth.delegation.depth, fourth.claims["sub"]) == (4, A)
     whole = (fourth.delegation, *chain)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ExchangeDenied) as caught:
         ticket(whole, E)
-    assert caught.value.refusal.reason == Why.DEPTH
+    assert caught.value.refusal.reason == DenialReason.DEPTH
     # A ticket that nobody could have had made.
     fifth = replace(ticket(chain, E), parent=fourth.delegation.id)
-    refused(Why.DEPTH, asked(Handed(fifth, whole)))
+    refused(DenialReason.DEPTH, asked(TicketGrant(fifth, whole)))
     for agent in (A, B, C):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ExchangeDenied) as caught:
             ticket(chain, agent)
-        assert caught.value.refusal.reason == Why.CYCLE
+        assert caught.value.refusal.reason == DenialReason.CYCLE
         again = replace(ticket(chain, D), agent=agent)
-        refused(Why.CYCLE, asked(Handed(again, chain)))
+        refused(DenialReason.CYCLE, asked(TicketGrant(again, chain)))
         counted.append(agent)
     five = (replace(fourth.delegation, id="9" * 32, parent=whole[0].id), *whole)
-    refused(Why.DEPTH, asked(ours(five)))
+    refused(DenialReason.DEPTH, asked(ours(five)))
 
 
 def test_what_is_spliced_from_two_chains_is_refused(counted: list[str]) -> None:
@@ -107,80 +111,100 @@ def test_what_is_spliced_from_two_chains_is_refused(counted: list[str]) -> None:
     )
     mine = ticket(one)
     for handed in (
-        Handed(mine, other),
-        Handed(replace(mine, parent=other[0].id), one),
-        Handed(mine, (one[0], other[0])),
-        Handed(mine, ()),
+        TicketGrant(mine, other),
+        TicketGrant(replace(mine, parent=other[0].id), one),
+        TicketGrant(mine, (one[0], other[0])),
+        TicketGrant(mine, ()),
     ):
-        found = decide(asked(handed), WORLD, IDS, NOW)
-        assert isinstance(found, Refusal)
+        found = decide_exchange(asked(handed), WORLD, IDS, NOW)
+        assert isinstance(found, TokenRequestRefusal)
         counted.append("ticket")
     for held in (
-        Held(ours(one).claims, other),
-        Held(ours(other).claims, one),
-        Held(ours(one, sub=ANA).claims, one),
-        Held(ours(one, cnf=OTHER).claims, one),
-        Held(ours(one, issuer="gh").claims, one),
-        Held(ours(one, iss="https://issuer.example").claims, one),
-        Held(ours(one, token_type=TokenType.JWT).claims, one),
-        Held(ours(chain_of(BOT, B)).claims, one),
-        Held(ours(one).claims, (replace(one[0], parent="7" * 32),)),
-        Held(ours(one).claims, (replace(one[0], root="7" * 32),)),
-        Held(ours(one).claims, (replace(one[0], depth=2),)),
+        OwnToken(ours(one).claims, other),
+        OwnToken(ours(other).claims, one),
+        OwnToken(ours(one, sub=ANA).claims, one),
+        OwnToken(ours(one, cnf=OTHER).claims, one),
+        OwnToken(ours(one, issuer="gh").claims, one),
+        OwnToken(ours(one, iss="https://issuer.example").claims, one),
+        OwnToken(ours(one, token_type=TokenType.JWT).claims, one),
+        OwnToken(ours(chain_of(BOT, B)).claims, one),
+        OwnToken(ours(one).claims, (replace(one[0], parent="7" * 32),)),
+        OwnToken(ours(one).claims, (replace(one[0], root="7" * 32),)),
+        OwnToken(ours(one).claims, (replace(one[0], depth=2),)),
     ):
-        found = refused(Why.NOT_THE_RECORD, asked(held))
+        found = refused(DenialReason.NOT_THE_RECORD, asked(held))
         assert found.error is OAuthError.INVALID_GRANT
         counted.append("own token")
-        with_person = decide(asked(person(), held), WORLD, IDS, NOW)
-        assert isinstance(with_person, Refusal)
+        with_person = decide_exchange(asked(person(), held), WORLD, IDS, NOW)
+        assert isinstance(with_person, TokenRequestRefusal)
         counted.append("actor")
     # A ticket is its own authentication: nobody else comes along.
-    refused(Why.ACTOR, asked(Handed(mine, one), ours(other)))
-    refused(Why.ACTOR, asked(Handed(mine, one), peer()))
+    refused(DenialReason.ACTOR, asked(TicketGrant(mine, one), ours(other)))
+    refused(DenialReason.ACTOR, asked(TicketGrant(mine, one), peer()))
 
 
 def test_a_ticket_is_for_one_agent_one_key_and_a_moment() -> None:
     chain = chain_of(BOT)
     made = ticket(chain)
-    assert made.expires == NOW + TICKET_LIFE
-    found = given(asked(Handed(made, chain)))
+    assert made.expires == NOW + TICKET_LIFETIME
+    found = given(asked(TicketGrant(made, chain)))
     assert (found.delegation.agent, found.ticket) == (B, made.sha256)
     assert found.delegation.cnf == KEY
     assert found.under == chain[0].id
-    refused(Why.OTHER_KEY, asked(Handed(made, chain), shown=OTHER))
-    refused(Why.OTHER_KEY, asked(Handed(made, chain), shown=MTLS))
-    refused(Why.OTHER_KEY, asked(Handed(replace(made, jkt=""), chain), shown=NOTHING))
-    refused(Why.EXPIRED, asked(Handed(made, chain)), now=made.expires)
-    refused(Why.EXPIRED, asked(Handed(made, chain)), now=chain[0].expires)
+    refused(DenialReason.OTHER_KEY, asked(TicketGrant(made, chain), shown=OTHER))
+    refused(DenialReason.OTHER_KEY, asked(TicketGrant(made, chain), shown=MTLS))
+    refused(
+        DenialReason.OTHER_KEY,
+        asked(TicketGrant(replace(made, jkt=""), chain), shown=NOTHING),
+    )
+    refused(DenialReason.EXPIRED, asked(TicketGrant(made, chain)), now=made.expires)
+    refused(DenialReason.EXPIRED, asked(TicketGrant(made, chain)), now=chain[0].expires)
     closed = standing(rule())
-    refused(Why.RULE_CHANGED, asked(Handed(made, chain)), closed)
+    refused(DenialReason.RULE_CHANGED, asked(TicketGrant(made, chain)), closed)
     alone = rule()
-    with pytest.raises(Refused) as caught:
-        ticket_of(chain_of(alone)[0], Portion(B, "k", None, None, 9), "f", alone, NOW)
-    assert caught.value.refusal.reason == Why.PAIR
+    with pytest.raises(ExchangeDenied) as caught:
+        issue_ticket(
+            chain_of(alone)[0],
+            DelegationRequest(B, "k", None, None, 9),
+            "f",
+            alone,
+            NOW,
+        )
+    assert caught.value.refusal.reason == DenialReason.PAIR
 
 
 @pytest.mark.parametrize(
     ("portion", "why"),
     [
-        (Portion(B, "k", ("https://z",), None, 60), Why.AUDIENCE),
-        (Portion(B, "k", (), None, 60), Why.AUDIENCE),
-        (Portion(B, "k", None, ((AUDIENCES[0], "x"),), 60), Why.SCOPE_BEYOND),
-        (Portion(B, "k", None, ((AUDIENCES[1], "r"),), 60), Why.SCOPE_BEYOND),
-        (Portion(B, "", None, None, 60), Why.BINDING),
-        (Portion(B, "k", None, None, 0), Why.TTL),
+        (DelegationRequest(B, "k", ("https://z",), None, 60), DenialReason.AUDIENCE),
+        (DelegationRequest(B, "k", (), None, 60), DenialReason.AUDIENCE),
+        (
+            DelegationRequest(B, "k", None, ((AUDIENCES[0], "x"),), 60),
+            DenialReason.SCOPE_BEYOND,
+        ),
+        (
+            DelegationRequest(B, "k", None, ((AUDIENCES[1], "r"),), 60),
+            DenialReason.SCOPE_BEYOND,
+        ),
+        (DelegationRequest(B, "", None, None, 60), DenialReason.BINDING),
+        (DelegationRequest(B, "k", None, None, 0), DenialReason.TTL),
     ],
 )
-def test_nobody_hands_on_what_is_not_theirs(portion: Portion, why: Why) -> None:
-    with pytest.raises(Refused) as caught:
-        ticket_of(chain_of(BOT)[0], portion, "f" * 64, BOT, NOW)
+def test_nobody_hands_on_what_is_not_theirs(
+    portion: DelegationRequest, why: DenialReason
+) -> None:
+    with pytest.raises(ExchangeDenied) as caught:
+        issue_ticket(chain_of(BOT)[0], portion, "f" * 64, BOT, NOW)
     assert caught.value.refusal.reason == why
 
 
 def test_a_bound_token_is_handed_on_by_ticket_alone() -> None:
-    refused(Why.TICKET_NEEDED, asked(ours(chain_of(BOT)), ours(chain_of(BOT))))
+    refused(DenialReason.TICKET_NEEDED, asked(ours(chain_of(BOT)), ours(chain_of(BOT))))
     free = rule(
-        "r1", None, TokenGrant(AUDIENCES[0], ("r",), 300, Bind.BEARER), delegate_to=(B,)
+        "r1",
+        None,
+        TokenGrant(AUDIENCES[0], ("r",), 300, RequiredBinding.BEARER),
+        delegate_to=(B,),
     )
     second = rule("r2", PeerSubject(1000), agent=B)
     world = standing(free, second)
@@ -189,5 +213,7 @@ def test_a_bound_token_is_handed_on_by_ticket_alone() -> None:
     assert (found.delegation.agent, found.claims["sub"]) == (B, A)
     assert found.claims["cnf"] == {"jkt": KEY.jkt}
     refused(
-        Why.PAIR, asked(held, peer()), standing(replace(free, delegate_to=()), second)
+        DenialReason.PAIR,
+        asked(held, peer()),
+        standing(replace(free, delegate_to=()), second),
     )

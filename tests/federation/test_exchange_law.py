@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from answerable.federation import delegation_source, delegations, token_exchange
-from answerable.federation.denials import Why
-from answerable.federation.token_exchange import Minting, decide
+from answerable.federation.denials import DenialReason
+from answerable.federation.token_exchange import TokenGrantDecision, decide_exchange
 from answerable.federation.trust_rules import matching, rule_index
-from answerable.model.exchange import Refusal
-from tests.federation.random_requests import Case, cases, some_case
+from answerable.model.exchange import TokenRequestRefusal
+from tests.federation.random_requests import ExchangeCase, cases, some_case
 from tests.federation.sample_rules import AGENTS, IDS, NOW
-from tests.reference.federation.token_exchange import given as meant
+from tests.reference.federation.token_exchange import expected_claims as meant
 
 SHRUNK = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -24,19 +24,19 @@ MANY = 2_000
 SEED = 20261125
 
 
-def compare(case: Case) -> str:
+def compare(case: ExchangeCase) -> str:
     """Hold both answers equal, and name the one."""
-    found = decide(case.asked, case.standing, IDS, NOW)
+    found = decide_exchange(case.asked, case.standing, IDS, NOW)
     said = meant(case.asked, case.standing, IDS, NOW)
-    claims = dict(found.claims) if isinstance(found, Minting) else None
+    claims = dict(found.claims) if isinstance(found, TokenGrantDecision) else None
     assert claims == said, (found, case)
-    return found.reason if isinstance(found, Refusal) else "given"
+    return found.reason if isinstance(found, TokenRequestRefusal) else "given"
 
 
 @SHRUNK
 @given(cases())
-def test_the_exchange_gives_what_is_meant(case: Case) -> None:
-    assert compare(case) != Why.EVALUATION
+def test_the_exchange_gives_what_is_meant(case: ExchangeCase) -> None:
+    assert compare(case) != DenialReason.EVALUATION
 
 
 def test_the_exchange_gives_what_is_meant_many_times(counted: list[str]) -> None:
@@ -44,10 +44,25 @@ def test_the_exchange_gives_what_is_meant_many_times(counted: list[str]) -> None
     counted += [compare(some_case(generator.choice)) for _ in range(MANY)]
     assert counted.count("given") > MANY // 40
     # Everything that can be refused here was, and nothing by accident.
-    elsewhere = {Why.SIZE, Why.FORM, Why.DUPLICATE_PARAMETER, Why.GRANT_TYPE}
-    elsewhere |= {Why.PARAMETER, Why.TOKEN_TYPE, Why.SCOPE, Why.TTL, Why.TOO_LARGE}
-    elsewhere |= {Why.OTHER_ACCOUNT}  # told by what was seen before, not by the rules
-    assert {*counted} == {"given", *Why} - elsewhere - {Why.EVALUATION}
+    elsewhere = {
+        DenialReason.SIZE,
+        DenialReason.FORM,
+        DenialReason.DUPLICATE_PARAMETER,
+        DenialReason.GRANT_TYPE,
+    }
+    elsewhere |= {
+        DenialReason.PARAMETER,
+        DenialReason.TOKEN_TYPE,
+        DenialReason.SCOPE,
+        DenialReason.TTL,
+        DenialReason.TOO_LARGE,
+    }
+    elsewhere |= {
+        DenialReason.OTHER_ACCOUNT
+    }  # told by what was seen before, not by the rules
+    assert {*counted} == {"given", *DenialReason} - elsewhere - {
+        DenialReason.EVALUATION
+    }
 
 
 def test_a_kill_or_a_lost_owner_only_ever_makes_stricter(counted: list[str]) -> None:
@@ -55,27 +70,27 @@ def test_a_kill_or_a_lost_owner_only_ever_makes_stricter(counted: list[str]) -> 
     for _ in range(MANY // 4):
         case = some_case(generator.choice)
         world = case.standing
-        before = decide(case.asked, world, IDS, NOW)
+        before = decide_exchange(case.asked, world, IDS, NOW)
         agent = generator.choice(AGENTS)
         owners = {each: who for each, who in world.owners.items() if each != agent}
         for less in (
             replace(world, kills=world.kills | {agent}),
             replace(world, owners=owners),
-            replace(world, rules=rule_index.Rules()),
+            replace(world, rules=rule_index.RuleIndex()),
             replace(world, issuers={}, rules=world.rules),
         ):
-            after = decide(case.asked, less, IDS, NOW)
-            if isinstance(after, Minting):
+            after = decide_exchange(case.asked, less, IDS, NOW)
+            if isinstance(after, TokenGrantDecision):
                 assert after == before
             counted.append(type(after).__name__)
 
 
 def _no_owner(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token_exchange, "check_standing", lambda *_: None)
+    patch.setattr(token_exchange, "check_chain_in_force", lambda *_: None)
 
 
 def _no_cycle(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(delegation_source, "check_pair", lambda *_: None)
+    patch.setattr(delegation_source, "check_delegation_allowed", lambda *_: None)
 
 
 def _no_chain(patch: pytest.MonkeyPatch) -> None:
@@ -83,11 +98,13 @@ def _no_chain(patch: pytest.MonkeyPatch) -> None:
 
 
 def _loose_equality(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(matching, "same", lambda one, other: one == other)
+    patch.setattr(matching, "equals", lambda one, other: one == other)
 
 
 def _greedy_star(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(matching, "fits", lambda pattern, text: text.startswith(pattern[:4]))
+    patch.setattr(
+        matching, "matches", lambda pattern, text: text.startswith(pattern[:4])
+    )
 
 
 def _wider_scopes(patch: pytest.MonkeyPatch) -> None:
@@ -95,12 +112,12 @@ def _wider_scopes(patch: pytest.MonkeyPatch) -> None:
 
 
 def _any_key(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token_exchange, "_binding", lambda shown, holder, bind: holder)
+    patch.setattr(token_exchange, "_token_binding", lambda shown, holder, bind: holder)
 
 
 def _wider_part(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        delegations, "_within", lambda parent, _: (parent.audiences, parent.scopes)
+        delegations, "_intersect", lambda parent, _: (parent.audiences, parent.scopes)
     )
 
 

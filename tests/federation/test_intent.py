@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from answerable.federation.delegation_source import Asked, Held
-from answerable.federation.token_exchange import Minting, decide
-from answerable.federation.token_request import read_request
+from answerable.federation.delegation_source import OwnToken, VerifiedRequest
+from answerable.federation.token_exchange import TokenGrantDecision, decide_exchange
+from answerable.federation.token_request import parse_token_request
 from answerable.federation.trust_rules import matching, rule_index
-from answerable.federation.trust_state import Standing
-from answerable.model.attestation import Attestation, Process
+from answerable.federation.trust_state import TrustState
+from answerable.model.attestation import Attestation, ProcessIdentity
 from answerable.model.claims import ActChain, Actor, SignedClaims, TokenType
 from answerable.model.exchange import GrantType, TokenRequest
 from answerable.model.provenance import WrittenBy
@@ -88,7 +88,7 @@ DECIDES = {
         "started",
         "run",  # names the start
     },
-    Process: set(),
+    ProcessIdentity: set(),
 }
 VARIED: dict[type, dict[str, Any]] = {
     TokenRequest: {"client_id": PERSUASION},
@@ -103,7 +103,7 @@ VARIED: dict[type, dict[str, Any]] = {
         "unchecked": (("reason", "may_act"), ()),
     },
     Attestation: {
-        "process": (Process("0" * 32, 1, 0),),
+        "process": (ProcessIdentity("0" * 32, 1, 0),),
         "program": PERSUASION,
         "program_sha256": ("f" * 64, ""),
         "argv_sha256": ("f" * 64, ""),
@@ -114,7 +114,7 @@ VARIED: dict[type, dict[str, Any]] = {
         "invocation": PERSUASION,
         "rule": PERSUASION,
     },
-    Process: {"boot": PERSUASION, "pid": (0, 1), "start": (0, 1)},
+    ProcessIdentity: {"boot": PERSUASION, "pid": (0, 1), "start": (0, 1)},
 }
 FREE_PARAMETERS = sorted(
     FREE_TEXT
@@ -133,7 +133,7 @@ def test_every_field_decides_for_a_reason_or_is_varied(noun: type) -> None:
     assert DECIDES[noun].isdisjoint(VARIED[noun])
 
 
-def persuaded(wanted: Asked) -> Iterator[tuple[str, Asked]]:
+def persuaded(wanted: VerifiedRequest) -> Iterator[tuple[str, VerifiedRequest]]:
     """The same request, with one thing said otherwise."""
     for name, change in _changes(wanted.request):
         yield f"request {name}", replace(wanted, request=change)
@@ -143,7 +143,7 @@ def persuaded(wanted: Asked) -> Iterator[tuple[str, Asked]]:
 
 
 def _changes(part: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(part, Held):
+    if isinstance(part, OwnToken):
         for name, claims in _changes(part.claims):
             yield name, replace(part, claims=claims)
     for name, values in VARIED.get(type(part), {}).items():
@@ -156,15 +156,15 @@ def _changes(part: Any) -> Iterator[tuple[str, Any]]:
                 yield f"claim {name}", replace(part, leaves=leaves)
 
 
-def hold(wanted: Asked, world: Standing) -> Iterator[str]:
+def hold(wanted: VerifiedRequest, world: TrustState) -> Iterator[str]:
     """Vary one request, and name what was varied."""
     # Against a requester that says nothing: a wrong word may cost it what it had.
     silent = replace(wanted, request=replace(wanted.request, client_id=""))
-    before = decide(silent, world, IDS, NOW)
+    before = decide_exchange(silent, world, IDS, NOW)
     for name, said in persuaded(wanted):
-        after = decide(said, world, IDS, NOW)
-        if isinstance(after, Minting):
-            assert isinstance(before, Minting), (name, before)
+        after = decide_exchange(said, world, IDS, NOW)
+        if isinstance(after, TokenGrantDecision):
+            assert isinstance(before, TokenGrantDecision), (name, before)
             assert (after.claims, after.delegation) == (
                 before.claims,
                 before.delegation,
@@ -196,11 +196,11 @@ def test_what_a_form_says_besides_is_nobodys_to_read(counted: list[str]) -> None
     world = standing(rule())
     token = fitting(rule())
 
-    def given(form: dict[str, str]) -> Minting:
-        request = read_request(urlencode(form).encode())
+    def given(form: dict[str, str]) -> TokenGrantDecision:
+        request = parse_token_request(urlencode(form).encode())
         assert isinstance(request, TokenRequest)
-        found = decide(replace(asked(token), request=request), world, IDS, NOW)
-        assert isinstance(found, Minting)
+        found = decide_exchange(replace(asked(token), request=request), world, IDS, NOW)
+        assert isinstance(found, TokenGrantDecision)
         return found
 
     before = given(plain)
@@ -217,22 +217,22 @@ def test_a_claim_that_a_rule_names_is_the_issuers_and_not_the_requesters() -> No
     assert isinstance(token, SignedClaims)
     for text in PERSUASION:
         twice = replace(token, leaves=((("repository_id",), text),))
-        found = decide(asked(twice), standing(named), IDS, NOW)
-        assert not isinstance(found, Minting)
+        found = decide_exchange(asked(twice), standing(named), IDS, NOW)
+        assert not isinstance(found, TokenGrantDecision)
 
 
 def _believes_reasons(patch: pytest.MonkeyPatch) -> None:
-    original = matching.leaves_of
+    original = matching.claims_by_path
     patch.setattr(
         matching,
-        "leaves_of",
+        "claims_by_path",
         lambda each: (
             dict(original(each)) | {("repository_id",): "1"}
             if dict(original(each)).get(("reason",))
             else original(each)
         ),
     )
-    patch.setattr(rule_index, "leaves_of", matching.leaves_of)
+    patch.setattr(rule_index, "claims_by_path", matching.claims_by_path)
 
 
 def test_a_planted_ear_for_reasons_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,15 @@ from typing import NoReturn
 import pytest
 
 from answerable.federation import errors
-from answerable.federation.algorithms import KINDS
-from answerable.federation.errors import Reason, TokenMalformed, TokenRefused
+from answerable.federation.algorithms import KEY_TYPES
+from answerable.federation.errors import TokenFault, TokenMalformed, TokenRejected
 from answerable.federation.jws_parsing import MAX_TOKEN
-from answerable.federation.strict_json import MAX_DEPTH, base64url, unbase64url
-from answerable.federation.token_verification import Issuers, KnownIssuer
+from answerable.federation.strict_json import (
+    MAX_DEPTH,
+    decode_base64url,
+    encode_base64url,
+)
+from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
 from tests.federation.sample_tokens import (
     AUD,
     EC,
@@ -27,14 +31,14 @@ from tests.federation.sample_tokens import (
     public,
     refused,
     sign,
-    take,
+    verify_sample,
 )
 
 GOOD = sign(header(), claims())
 
 
 def test_a_good_token_is_taken() -> None:
-    assert take(GOOD).sub == "agent:declared/deploy-bot"
+    assert verify_sample(GOOD).sub == "agent:declared/deploy-bot"
 
 
 # 1: algorithms
@@ -45,21 +49,21 @@ NAMES += ("ES256 ", " ES256", "ES256K", "Ed448", "RS1", "A128KW", "dir", "", "nu
 
 @pytest.mark.parametrize("alg", NAMES)
 def test_an_algorithm_we_do_not_know_by_that_name_is_refused(alg: str) -> None:
-    refused(Reason.ALG, sign(header(alg=alg), claims()))
+    refused(TokenFault.ALG, sign(header(alg=alg), claims()))
 
 
 @pytest.mark.parametrize("alg", [None, 0, True, ["ES256"], {"alg": "ES256"}, ...])
 def test_an_algorithm_that_is_no_text_is_refused(alg: object) -> None:
-    refused(Reason.ALG, sign(header(alg=alg), claims()))
+    refused(TokenFault.ALG, sign(header(alg=alg), claims()))
 
 
-@pytest.mark.parametrize("signature", ["", "AA", base64url(bytes(64))])
+@pytest.mark.parametrize("signature", ["", "AA", encode_base64url(bytes(64))])
 def test_a_token_without_a_signature_of_the_key_is_refused(signature: str) -> None:
     for alg in ("none", "ES256"):
-        head = base64url(json.dumps(header(alg=alg)).encode())
-        body = base64url(json.dumps(claims()).encode())
-        with pytest.raises(TokenRefused):
-            take(f"{head}.{body}.{signature}")
+        head = encode_base64url(json.dumps(header(alg=alg)).encode())
+        body = encode_base64url(json.dumps(claims()).encode())
+        with pytest.raises(TokenRejected):
+            verify_sample(f"{head}.{body}.{signature}")
 
 
 def test_a_public_key_is_no_shared_secret() -> None:
@@ -67,35 +71,35 @@ def test_a_public_key_is_no_shared_secret() -> None:
         EC.as_pem(private=False),
         EC.as_der(private=False),
         json.dumps(public(EC)).encode(),
-        unbase64url(str(EC.as_dict(private=False)["x"])),
+        decode_base64url(str(EC.as_dict(private=False)["x"])),
     )
     for secret in secrets:
         for alg in ("HS256", "ES256"):
             parts = (json.dumps(p).encode() for p in (header(alg=alg), claims()))
-            signed = ".".join(base64url(part) for part in parts)
+            signed = ".".join(encode_base64url(part) for part in parts)
             mac = hmac.digest(secret, signed.encode(), "sha256")
-            reason = Reason.ALG if alg == "HS256" else Reason.SIGNATURE
-            refused(reason, f"{signed}.{base64url(mac)}")
+            reason = TokenFault.ALG if alg == "HS256" else TokenFault.SIGNATURE
+            refused(reason, f"{signed}.{encode_base64url(mac)}")
 
 
-@pytest.mark.parametrize("said", sorted(KINDS))
-@pytest.mark.parametrize("used", sorted(KINDS))
+@pytest.mark.parametrize("said", sorted(KEY_TYPES))
+@pytest.mark.parametrize("used", sorted(KEY_TYPES))
 def test_the_key_chooses_the_algorithm_and_the_header_does_not(
     said: str, used: str
 ) -> None:
-    key = KEYS[KINDS[used]]
-    pinned = Issuers(
-        KnownIssuer(
-            issuer(algs=tuple(KINDS)),
+    key = KEYS[KEY_TYPES[used]]
+    pinned = IssuerIndex(
+        IssuerWithKeys(
+            issuer(algs=tuple(KEY_TYPES)),
             AUD,
-            key_set(public(key, kid="k1", alg=used), algs=tuple(KINDS)),
+            key_set(public(key, kid="k1", alg=used), algs=tuple(KEY_TYPES)),
         )
     )
     token = sign(header(alg=said), claims(), key, used)
     if said == used:
-        assert take(token, pinned).alg == used
+        assert verify_sample(token, pinned).alg == used
     else:
-        refused(Reason.ALG, token, issuers=pinned)
+        refused(TokenFault.ALG, token, issuers=pinned)
 
 
 CRITICAL: list[object] = [[], ["alg"], ["exp"], ["b64"], ["http://example.com/X"]]
@@ -104,13 +108,13 @@ CRITICAL += [None, "", "b64", {}, 0]
 
 @pytest.mark.parametrize("crit", CRITICAL)
 def test_any_critical_parameter_is_refused(crit: object) -> None:
-    refused(Reason.CRIT, sign(header(crit=crit), claims()))
+    refused(TokenFault.CRIT, sign(header(crit=crit), claims()))
 
 
 @pytest.mark.parametrize("b64", [False, True, None, "false"])
 def test_an_unencoded_payload_is_refused(b64: object) -> None:
-    refused(Reason.B64, sign(header(b64=b64), claims()))
-    refused(Reason.CRIT, sign(header(b64=b64, crit=["b64"]), claims()))
+    refused(TokenFault.B64, sign(header(b64=b64), claims()))
+    refused(TokenFault.CRIT, sign(header(b64=b64, crit=["b64"]), claims()))
 
 
 # 2: keys in the header
@@ -131,11 +135,12 @@ def test_a_key_offered_by_the_header_is_ignored(
 ) -> None:
     for name in ("socket", "create_connection", "getaddrinfo"):
         monkeypatch.setattr(socket, name, _no_socket)
-    assert take(sign(header(**offer), claims())).kid == "k1"
-    refused(Reason.SIGNATURE, sign(header(**offer), claims(), ED, "Ed25519"))
-    refused(Reason.ALG, sign(header(alg="RS256", **offer), claims(), RSA, "RS256"))
+    assert verify_sample(sign(header(**offer), claims())).kid == "k1"
+    refused(TokenFault.SIGNATURE, sign(header(**offer), claims(), ED, "Ed25519"))
+    refused(TokenFault.ALG, sign(header(alg="RS256", **offer), claims(), RSA, "RS256"))
     refused(
-        Reason.KEY_UNKNOWN, sign(header(kid="evil", **offer), claims(), RSA, "RS256")
+        TokenFault.KEY_UNKNOWN,
+        sign(header(kid="evil", **offer), claims(), RSA, "RS256"),
     )
 
 
@@ -149,30 +154,30 @@ HEAD, BODY, SIGNATURE = GOOD.split(".")
 # ES256 signatures are 64 octets: their last letter has four spare bits.
 SPARE = SIGNATURE[:-1] + chr(ord(SIGNATURE[-1]) + 1)
 
-MALFORMED: list[tuple[str, Reason]] = [
-    ("", Reason.SIZE),
-    (".", Reason.SEGMENTS),
-    ("..", Reason.ENCODING),
-    (f"{HEAD}.{BODY}", Reason.SEGMENTS),
-    (f"{GOOD}.", Reason.SEGMENTS),
-    (f"{HEAD}.{BODY}.{SIGNATURE}.{SIGNATURE}.{SIGNATURE}", Reason.SEGMENTS),
-    (f"{HEAD}..{SIGNATURE}", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.{SIGNATURE}==", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.{SIGNATURE}\n", Reason.ENCODING),
-    (f" {GOOD}", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.{SPARE}", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.+{SIGNATURE[1:]}", Reason.ENCODING),
-    (f"{HEAD}.{BODY}./{SIGNATURE[1:]}", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.\u0100{SIGNATURE[1:]}", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.{SIGNATURE[:5]} {SIGNATURE[5:]}", Reason.ENCODING),
-    (f"{HEAD}.{BODY}.{SIGNATURE}AAA", Reason.ENCODING),
-    (json.dumps({"payload": BODY, "protected": HEAD}), Reason.SEGMENTS),
+MALFORMED: list[tuple[str, TokenFault]] = [
+    ("", TokenFault.SIZE),
+    (".", TokenFault.SEGMENTS),
+    ("..", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}", TokenFault.SEGMENTS),
+    (f"{GOOD}.", TokenFault.SEGMENTS),
+    (f"{HEAD}.{BODY}.{SIGNATURE}.{SIGNATURE}.{SIGNATURE}", TokenFault.SEGMENTS),
+    (f"{HEAD}..{SIGNATURE}", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.{SIGNATURE}==", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.{SIGNATURE}\n", TokenFault.ENCODING),
+    (f" {GOOD}", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.{SPARE}", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.+{SIGNATURE[1:]}", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}./{SIGNATURE[1:]}", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.\u0100{SIGNATURE[1:]}", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.{SIGNATURE[:5]} {SIGNATURE[5:]}", TokenFault.ENCODING),
+    (f"{HEAD}.{BODY}.{SIGNATURE}AAA", TokenFault.ENCODING),
+    (json.dumps({"payload": BODY, "protected": HEAD}), TokenFault.SEGMENTS),
 ]
 
 
 @pytest.mark.parametrize(("token", "reason"), MALFORMED)
-def test_what_is_no_compact_token_is_malformed(token: str, reason: Reason) -> None:
+def test_what_is_no_compact_token_is_malformed(token: str, reason: TokenFault) -> None:
     error = refused(reason, token)
     assert isinstance(error, TokenMalformed)
 
@@ -183,8 +188,8 @@ def test_a_token_is_at_most_16_kib() -> None:
     assert fits
     assert larger
     assert {len(fits[-1]), len(larger[0])} <= set(range(MAX_TOKEN - 2, MAX_TOKEN + 3))
-    assert take(fits[-1]).unchecked == ("x",)
-    refused(Reason.SIZE, larger[0])
+    assert verify_sample(fits[-1]).unchecked == ("x",)
+    refused(TokenFault.SIZE, larger[0])
 
 
 def sized() -> list[str]:
@@ -194,44 +199,44 @@ def sized() -> list[str]:
 
 
 DEEP = 10_000
-JSON: list[tuple[bytes, Reason]] = [
-    (b"", Reason.ENCODING),
-    (b"null", Reason.JSON),
-    (b"[]", Reason.JSON),
-    (b'"x"', Reason.JSON),
-    (b"1", Reason.JSON),
-    (b"{", Reason.JSON),
-    (b"{}{}", Reason.JSON),
-    (b"{} x", Reason.JSON),
-    (b"{'a':1}", Reason.JSON),
-    (b'{"a":1,}', Reason.JSON),
-    (b'{"a":01}', Reason.JSON),
-    (b'{"a":"\x01"}', Reason.JSON),
-    (b'\xef\xbb\xbf{"a":1}', Reason.JSON),
-    (b'{"a":"\xff"}', Reason.JSON),
-    (b'{"a":"\xed\xa0\x80"}', Reason.JSON),
-    ('{"a":1}'.encode("utf-16"), Reason.JSON),
-    (b'{"a":"\\ud800"}', Reason.JSON),
-    (b'{"\\udfff":1}', Reason.JSON),
-    (b'{"a":1,"a":1}', Reason.DUPLICATE_MEMBER),
-    (b'{"a":1,"\\u0061":2}', Reason.DUPLICATE_MEMBER),
-    (b'{"x":{"a":1,"a":1}}', Reason.DUPLICATE_MEMBER),
-    (b'{"x":[{"a":1,"a":1}]}', Reason.DUPLICATE_MEMBER),
-    (b'{"a":NaN}', Reason.NUMBER),
-    (b'{"a":-Infinity}', Reason.NUMBER),
-    (b'{"a":' + b"9" * 20 + b"}", Reason.NUMBER),
-    (b'{"a":' + b"9" * 5000 + b"}", Reason.NUMBER),
-    (b'{"a":' + b"[" * DEEP + b"]" * DEEP + b"}", Reason.SIZE),
-    (b'{"a":' + b"[" * DEEP, Reason.DEPTH),
-    (b"[" * DEEP, Reason.DEPTH),
-    (b'{"a":' * 2000, Reason.DEPTH),
-    (b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), Reason.DEPTH),
+JSON: list[tuple[bytes, TokenFault]] = [
+    (b"", TokenFault.ENCODING),
+    (b"null", TokenFault.JSON),
+    (b"[]", TokenFault.JSON),
+    (b'"x"', TokenFault.JSON),
+    (b"1", TokenFault.JSON),
+    (b"{", TokenFault.JSON),
+    (b"{}{}", TokenFault.JSON),
+    (b"{} x", TokenFault.JSON),
+    (b"{'a':1}", TokenFault.JSON),
+    (b'{"a":1,}', TokenFault.JSON),
+    (b'{"a":01}', TokenFault.JSON),
+    (b'{"a":"\x01"}', TokenFault.JSON),
+    (b'\xef\xbb\xbf{"a":1}', TokenFault.JSON),
+    (b'{"a":"\xff"}', TokenFault.JSON),
+    (b'{"a":"\xed\xa0\x80"}', TokenFault.JSON),
+    ('{"a":1}'.encode("utf-16"), TokenFault.JSON),
+    (b'{"a":"\\ud800"}', TokenFault.JSON),
+    (b'{"\\udfff":1}', TokenFault.JSON),
+    (b'{"a":1,"a":1}', TokenFault.DUPLICATE_MEMBER),
+    (b'{"a":1,"\\u0061":2}', TokenFault.DUPLICATE_MEMBER),
+    (b'{"x":{"a":1,"a":1}}', TokenFault.DUPLICATE_MEMBER),
+    (b'{"x":[{"a":1,"a":1}]}', TokenFault.DUPLICATE_MEMBER),
+    (b'{"a":NaN}', TokenFault.NUMBER),
+    (b'{"a":-Infinity}', TokenFault.NUMBER),
+    (b'{"a":' + b"9" * 20 + b"}", TokenFault.NUMBER),
+    (b'{"a":' + b"9" * 5000 + b"}", TokenFault.NUMBER),
+    (b'{"a":' + b"[" * DEEP + b"]" * DEEP + b"}", TokenFault.SIZE),
+    (b'{"a":' + b"[" * DEEP, TokenFault.DEPTH),
+    (b"[" * DEEP, TokenFault.DEPTH),
+    (b'{"a":' * 2000, TokenFault.DEPTH),
+    (b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), TokenFault.DEPTH),
 ]
 
 
 @pytest.mark.parametrize(("octets", "reason"), JSON)
 def test_json_that_could_be_read_in_two_ways_is_refused_in_either_place(
-    octets: bytes, reason: Reason
+    octets: bytes, reason: TokenFault
 ) -> None:
     body = json.dumps(claims()).encode()
     head = json.dumps(header()).encode()
@@ -244,13 +249,16 @@ def test_depth_is_counted_outside_of_texts() -> None:
     deep: object = "[{" * 40 + '\\"[' * 9
     for _ in range(MAX_DEPTH - 1):
         deep = [deep]
-    assert take(sign(header(), claims(x=deep))).unchecked == ("x",)
-    refused(Reason.DEPTH, sign(header(), claims(x=[deep])))
+    assert verify_sample(sign(header(), claims(x=deep))).unchecked == ("x",)
+    refused(TokenFault.DEPTH, sign(header(), claims(x=[deep])))
 
 
 def test_whole_characters_in_escapes_are_fine() -> None:
     body = json.dumps(claims(x="\U0001f600"), ensure_ascii=True).encode()
-    assert take(sign(json.dumps(header()).encode(), body)).leaf("x") == "\U0001f600"
+    assert (
+        verify_sample(sign(json.dumps(header()).encode(), body)).find_leaf("x")
+        == "\U0001f600"
+    )
 
 
 # Words
@@ -258,7 +266,7 @@ def test_whole_characters_in_escapes_are_fine() -> None:
 ERRORS = [
     value
     for value in vars(errors).values()
-    if isinstance(value, type) and issubclass(value, TokenRefused)
+    if isinstance(value, type) and issubclass(value, TokenRejected)
 ]
 
 
@@ -270,6 +278,6 @@ def test_the_wire_says_the_same_whatever_the_reason() -> None:
 
 
 @pytest.mark.parametrize(("token", "reason"), MALFORMED[5:])
-def test_no_message_holds_a_part_of_the_token(token: str, reason: Reason) -> None:
+def test_no_message_holds_a_part_of_the_token(token: str, reason: TokenFault) -> None:
     message = refused(reason, token).message
     assert not any(token[at : at + 8] in message for at in range(len(token) - 8))

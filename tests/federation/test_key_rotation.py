@@ -6,19 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.federation.key_rotation import (
-    CACHED,
-    LEAD,
-    LIFE,
+    CACHE_MAX_AGE,
+    CLOCK_SLACK,
+    KEY_LIFETIME,
+    LEAD_TIME,
+    MAX_OVERRUN,
     MAX_PUBLISHED,
-    OVERRUN,
-    SLACK,
-    TOKEN_LIFE,
-    State,
-    next_turn,
-    plan,
-    published,
-    signing_key,
-    state,
+    MAX_TOKEN_LIFETIME,
+    KeyState,
+    active_key_id,
+    key_state,
+    next_change,
+    plan_rotation,
+    published_keys,
 )
 from answerable.model.signing_key import SigningKey
 
@@ -26,7 +26,7 @@ START = 1_800_000_000
 
 
 @dataclass
-class World:
+class ReplicaSimulation:
     """Replicas that share a record of keys, and a verifier that reads their set."""
 
     now: int = START
@@ -44,7 +44,7 @@ class World:
     def step(self, replica: str) -> None:
         """What `sts.keys.ring` does, without disk and database."""
         for _ in range(10):
-            step = plan(self.known, replica, self.now)
+            step = plan_rotation(self.known, replica, self.now)
             for kid in step.remove:
                 del self.keys[kid]
             for key in step.changed:
@@ -61,13 +61,13 @@ class World:
         self.note()
 
     def note(self) -> None:
-        shown = frozenset(key.kid for key in published(self.known, self.now))
+        shown = frozenset(key.kid for key in published_keys(self.known, self.now))
         self.sets.append((self.now, shown))
 
     def sign(self, replica: str) -> str:
-        kid = signing_key(self.known, replica, self.now)
+        kid = active_key_id(self.known, replica, self.now)
         if kid:
-            self.tokens.append((kid, self.now + TOKEN_LIFE))
+            self.tokens.append((kid, self.now + MAX_TOKEN_LIFETIME))
         return kid
 
     def kill(self, kid: str) -> None:
@@ -76,26 +76,30 @@ class World:
 
     def cached(self) -> list[frozenset[str]]:
         """Every set that a verifier may hold now."""
-        before = [shown for at, shown in self.sets if at <= self.now - CACHED]
-        since = [shown for at, shown in self.sets if at > self.now - CACHED]
+        before = [shown for at, shown in self.sets if at <= self.now - CACHE_MAX_AGE]
+        since = [shown for at, shown in self.sets if at > self.now - CACHE_MAX_AGE]
         # An empty set is none: no verifier takes it.
         return [shown for shown in before[-1:] + since if shown]
 
 
-def check(world: World, replica: str) -> None:
+def check(world: ReplicaSimulation, replica: str) -> None:
     """What holds whenever a replica has done what is due."""
     signs = world.sign(replica)
     mine = [key for key in world.known if key.replica == replica and not key.killed]
-    active = [k.kid for k in mine if state(k, world.known, world.now) is State.ACTIVE]
+    active = [
+        k.kid for k in mine if key_state(k, world.known, world.now) is KeyState.ACTIVE
+    ]
     assert active == [signs], "exactly one key signs"
-    prepared = [k for k in mine if state(k, world.known, world.now) is State.PREPARED]
+    prepared = [
+        k for k in mine if key_state(k, world.known, world.now) is KeyState.PREPARED
+    ]
     assert len(prepared) == 1, "exactly one is ready to follow"
-    shown = {key.kid for key in published(world.known, world.now)}
+    shown = {key.kid for key in published_keys(world.known, world.now)}
     assert signs in shown
     killed = {key.kid for key in world.known if key.killed}
     assert not killed & shown
     for kid, exp in world.tokens:
-        if world.now <= exp + SLACK // 2 and kid in world.keys:
+        if world.now <= exp + CLOCK_SLACK // 2 and kid in world.keys:
             assert kid in shown or kid in killed
     if replica not in world.early:
         assert all(signs in each for each in world.cached()), "a verifier knows it"
@@ -103,9 +107,9 @@ def check(world: World, replica: str) -> None:
 
 WAITS = st.one_of(
     st.integers(1, 60),
-    st.integers(60, 2 * LEAD),
-    st.integers(LIFE - 2 * LEAD, LIFE + 2 * LEAD),
-    st.integers(1, 4 * LIFE),
+    st.integers(60, 2 * LEAD_TIME),
+    st.integers(KEY_LIFETIME - 2 * LEAD_TIME, KEY_LIFETIME + 2 * LEAD_TIME),
+    st.integers(1, 4 * KEY_LIFETIME),
 )
 STEPS = st.lists(
     st.tuples(
@@ -121,15 +125,15 @@ STEPS = st.lists(
 def test_one_key_signs_and_verifiers_know_it(
     steps: list[tuple[int, str, str]],
 ) -> None:
-    world = World()
+    world = ReplicaSimulation()
     for wait, replica, kill in steps:
         world.now += wait
         world.note()
         world.step(replica)
         check(world, replica)
         if kill:
-            world.kill(signing_key(world.known, replica, world.now))
-            assert signing_key(world.known, replica, world.now) == ""
+            world.kill(active_key_id(world.known, replica, world.now))
+            assert active_key_id(world.known, replica, world.now) == ""
             if kill == "all":
                 for key in world.known:
                     if key.replica == replica and not key.killed:
@@ -139,92 +143,92 @@ def test_one_key_signs_and_verifiers_know_it(
 
 
 @settings(max_examples=50)
-@given(st.integers(1, 4), st.integers(30, LEAD), st.integers(2, 9))
+@given(st.integers(1, 4), st.integers(30, LEAD_TIME), st.integers(2, 9))
 def test_replicas_that_keep_up_are_never_early_once_they_have_joined(
     replicas: int, pace: int, days: int
 ) -> None:
-    world = World()
-    joined = START + LEAD
+    world = ReplicaSimulation()
+    joined = START + LEAD_TIME
     turns = set[str]()
-    while world.now < START + days * LIFE:
+    while world.now < START + days * KEY_LIFETIME:
         for name in "abcd"[:replicas]:
             world.step(name)
             check(world, name)
             turns.add(world.sign(name))
             assert world.now < joined or name not in world.early
         # Nothing but turns matters, so go from one to just before the next.
-        ahead = next_turn(world.known, world.now) - world.now
+        ahead = next_change(world.known, world.now) - world.now
         world.now += max(pace, int(ahead) - pace)
     assert len(turns) >= replicas * days
     assert len(world.keys) <= 3 * replicas
-    assert len(published(world.known, world.now)) <= 3 * replicas
+    assert len(published_keys(world.known, world.now)) <= 3 * replicas
 
 
 @given(STEPS)
 def test_between_two_turns_nothing_changes(steps: list[tuple[int, str, str]]) -> None:
-    world = World()
+    world = ReplicaSimulation()
     for wait, replica, _ in steps:
         world.now += wait
         world.step(replica)
-        turn = next_turn(world.known, world.now)
+        turn = next_change(world.known, world.now)
         assert turn > world.now
         for key in world.known:
-            before = state(key, world.known, turn - 1)
-            assert state(key, world.known, world.now) is before
-        assert signing_key(world.known, replica, turn - 1) == signing_key(
+            before = key_state(key, world.known, turn - 1)
+            assert key_state(key, world.known, world.now) is before
+        assert active_key_id(world.known, replica, turn - 1) == active_key_id(
             world.known, replica, world.now
         )
 
 
 def test_a_kill_leaves_no_moment_without_a_key_that_verifiers_know() -> None:
-    world = World()
+    world = ReplicaSimulation()
     world.step("a")
-    world.now += LEAD
+    world.now += LEAD_TIME
     world.step("a")
-    first = signing_key(world.known, "a", world.now)
+    first = active_key_id(world.known, "a", world.now)
     world.kill(first)
     world.step("a")
     check(world, "a")
     assert "a" not in world.early
-    assert signing_key(world.known, "a", world.now) != first
-    world.kill(signing_key(world.known, "a", world.now))
+    assert active_key_id(world.known, "a", world.now) != first
+    world.kill(active_key_id(world.known, "a", world.now))
     world.step("a")
     check(world, "a")
     assert "a" in world.early
 
 
 def test_a_key_that_retired_does_not_come_back() -> None:
-    world = World()
+    world = ReplicaSimulation()
     world.step("a")
-    old = signing_key(world.known, "a", world.now)
-    world.now += LIFE
+    old = active_key_id(world.known, "a", world.now)
+    world.now += KEY_LIFETIME
     world.step("a")
-    new = signing_key(world.known, "a", world.now)
+    new = active_key_id(world.known, "a", world.now)
     assert new != old
     world.kill(new)
-    assert signing_key(world.known, "a", world.now) == ""
-    assert state(world.keys[old], world.known, world.now) is State.RETIRED
+    assert active_key_id(world.known, "a", world.now) == ""
+    assert key_state(world.keys[old], world.known, world.now) is KeyState.RETIRED
 
 
 def test_a_replica_that_is_gone_leaves_the_set() -> None:
-    world = World()
+    world = ReplicaSimulation()
     world.step("gone")
     world.step("here")
     for _ in range(8):
-        world.now += LIFE // 2
+        world.now += KEY_LIFETIME // 2
         world.step("here")
     assert {key.replica for key in world.known} == {"here"}
 
 
 def test_the_set_is_no_larger_than_verifiers_read() -> None:
-    world = World()
+    world = ReplicaSimulation()
     for number in range(MAX_PUBLISHED):
         world.step(f"replica {number}")
-    assert len(published(world.known, world.now)) == MAX_PUBLISHED
+    assert len(published_keys(world.known, world.now)) == MAX_PUBLISHED
     assert len(world.keys) == MAX_PUBLISHED
 
 
 def test_the_times_leave_room_for_each_other() -> None:
-    assert CACHED < LEAD < LIFE
-    assert TOKEN_LIFE + SLACK < LIFE
-    assert OVERRUN >= LIFE
+    assert CACHE_MAX_AGE < LEAD_TIME < KEY_LIFETIME
+    assert MAX_TOKEN_LIFETIME + CLOCK_SLACK < KEY_LIFETIME
+    assert MAX_OVERRUN >= KEY_LIFETIME

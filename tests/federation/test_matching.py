@@ -9,18 +9,21 @@ import pytest
 import yaml
 
 from answerable.federation.trust_rules import overlap as overlaps
-from answerable.federation.trust_rules.faults import Wrong
-from answerable.federation.trust_rules.glob import fits, meet
+from answerable.federation.trust_rules.faults import RuleFaultCode
+from answerable.federation.trust_rules.glob import intersects, matches
 from answerable.federation.trust_rules.matching import (
-    Failed,
-    Matched,
-    Miss,
-    Supposed,
-    explain,
+    MatchedRule,
+    MatchSubject,
+    MismatchKind,
+    UnmatchedRule,
+    explain_rules,
 )
-from answerable.federation.trust_rules.overlap import overlap
-from answerable.federation.trust_rules.rule_index import Ambiguous, Rules
-from answerable.federation.trust_rules.validation import Around, check
+from answerable.federation.trust_rules.overlap import rules_overlap
+from answerable.federation.trust_rules.rule_index import AmbiguousMatch, RuleIndex
+from answerable.federation.trust_rules.validation import (
+    ValidationContext,
+    validate_rules,
+)
 from answerable.model.claims import TokenType
 from answerable.model.trust_rule import (
     IssuedSubject,
@@ -41,15 +44,15 @@ from tests.federation.sample_rules import (
 )
 from tests.reference.federation import workload_match as spec
 
-AROUND = Around(URL, ISSUERS)
+AROUND = ValidationContext(URL, ISSUERS)
 CASES = yaml.load(
     (Path(__file__).parents[1] / "cases" / "rules.yaml").read_text(encoding="utf-8"),
     yaml.CSafeLoader,
 )
 
 
-def match(rule: TrustRule, workload: Supposed) -> Matched | Failed:
-    (found,) = explain((rule,), workload)
+def match(rule: TrustRule, workload: MatchSubject) -> MatchedRule | UnmatchedRule:
+    (found,) = explain_rules((rule,), workload)
     return found
 
 
@@ -64,28 +67,28 @@ def words(length: int, letters: str) -> list[str]:
 def test_a_pattern_takes_what_it_says_and_no_more(counted: list[str]) -> None:
     for pattern, text in itertools.product(words(4, "a/*"), words(4, "ab/")):
         meant = spec._is_like(text, pattern)
-        assert fits(pattern, text) == meant, (pattern, text)
+        assert matches(pattern, text) == meant, (pattern, text)
         counted.append(str(meant))
 
 
 def test_two_patterns_meet_where_a_text_fits_both(counted: list[str]) -> None:
     texts = words(5, "ab/")
-    taken = {p: {t for t in texts if fits(p, t)} for p in words(4, "ab*/")}
+    taken = {p: {t for t in texts if matches(p, t)} for p in words(4, "ab*/")}
     for one, other in itertools.combinations_with_replacement(taken, 2):
         # Any two patterns this short that meet do so in a text as short as both.
         if one.count("/") + other.count("/") > 1:
             continue
         shared = not taken[one].isdisjoint(taken[other])
-        assert meet(one, other) == meet(other, one)
+        assert intersects(one, other) == intersects(other, one)
         if shared:
-            assert meet(one, other), (one, other)
+            assert intersects(one, other), (one, other)
         elif len(one) + len(other) <= 5:
-            assert not meet(one, other), (one, other)
+            assert not intersects(one, other), (one, other)
         counted.append(str(shared))
 
 
 def test_a_star_never_passes_a_slash_and_long_texts_cost_little() -> None:
-    assert fits(
+    assert matches(
         "acme/*/deploy.yml@refs/heads/main", "acme/a/deploy.yml@refs/heads/main"
     )
     for text in (
@@ -94,9 +97,9 @@ def test_a_star_never_passes_a_slash_and_long_texts_cost_little() -> None:
         "xacme/a/deploy.yml@refs/heads/main",
         "acme/a/deploy.yml@refs/heads/mainx",
     ):
-        assert not fits("acme/*/deploy.yml@refs/heads/main", text)
-    assert not fits("*a" * 200 + "b", "a" * 10_000)
-    assert not meet("*a" * 120 + "b", "a*" * 120 + "c")
+        assert not matches("acme/*/deploy.yml@refs/heads/main", text)
+    assert not matches("*a" * 200 + "b", "a" * 10_000)
+    assert not intersects("*a" * 120 + "b", "a*" * 120 + "c")
 
 
 @pytest.mark.parametrize(
@@ -117,9 +120,9 @@ def test_a_star_never_passes_a_slash_and_long_texts_cost_little() -> None:
 def test_a_star_takes_no_empty_text_and_nothing_that_is_not_seen(held: str) -> None:
     for pattern in ("repo:acme/*:ref:main", "repo:acme/*", "*/x"):
         first, _, last = pattern.partition("*")
-        assert not fits(pattern, first + held + last), pattern
+        assert not matches(pattern, first + held + last), pattern
         for honest in ("a", "api-v2.1", "gr\u00fcn", "\u65e5\u672c"):
-            assert fits(pattern, first + honest + last), (pattern, honest)
+            assert matches(pattern, first + honest + last), (pattern, honest)
 
 
 def some_subject(generator: random.Random) -> IssuedSubject:
@@ -138,8 +141,8 @@ def test_rules_that_do_not_overlap_never_fit_one_token(counted: list[str]) -> No
     texts = [None, "a", "ab", "b", "a/b", "aab", 1, True, ["a"], ["a", "b"]]
     for _ in range(400):
         one, other = (rule(name, some_subject(generator)) for name in ("x", "y"))
-        apart = not overlap(one, other)
-        assert overlap(other, one) != apart
+        apart = not rules_overlap(one, other)
+        assert rules_overlap(other, one) != apart
         both = False
         for _ in range(40):
             payload: dict[str, Any] = {
@@ -148,7 +151,7 @@ def test_rules_that_do_not_overlap_never_fit_one_token(counted: list[str]) -> No
             if generator.random() < 0.4:
                 payload["q"] = {"r": generator.choice(texts)}
             token = signed({k: v for k, v in payload.items() if v is not None})
-            both |= all(isinstance(match(r, token), Matched) for r in (one, other))
+            both |= all(isinstance(match(r, token), MatchedRule) for r in (one, other))
         assert not (apart and both)
         counted.append("apart" if apart else "overlap")
     assert counted.count("apart") > 50
@@ -160,7 +163,7 @@ def test_rules_that_overlap_have_a_token_that_fits_both(counted: list[str]) -> N
     values = [*texts, 1, True, ["a"], ["a", "b"]]
     for _ in range(4000):
         one, other = (some_subject(generator) for _ in range(2))
-        if not overlap(rule("x", one), rule("y", other)):
+        if not rules_overlap(rule("x", one), rule("y", other)):
             continue
         payload: dict[str, Any] = {}
         for name in ("p", "s", "q"):
@@ -173,7 +176,7 @@ def test_rules_that_overlap_have_a_token_that_fits_both(counted: list[str]) -> N
             }
         token = signed(payload)
         for subject in (one, other):
-            assert isinstance(match(rule("x", subject), token), Matched), payload
+            assert isinstance(match(rule("x", subject), token), MatchedRule), payload
         counted.append("overlap")
     assert len(counted) > 80
 
@@ -188,8 +191,8 @@ def _takes(
     leaf = tuple(value) if isinstance(value, list) else value
     equal = [v for s in (one, other) for p, v in s.match if p == path]
     like = [g for s in (one, other) for p, g in s.match_glob if p == path]
-    return all(overlaps.same(leaf, v) for v in equal) and all(
-        isinstance(leaf, str) and fits(g, leaf) for g in like
+    return all(overlaps.equals(leaf, v) for v in equal) and all(
+        isinstance(leaf, str) and matches(g, leaf) for g in like
     )
 
 
@@ -197,22 +200,22 @@ def test_at_most_one_of_rules_that_were_taken_fits(counted: list[str]) -> None:
     generator = random.Random(9)  # noqa: S311 - cases, not keys
     for _ in range(600):
         rules = tuple(some_rule(generator.choice, number) for number in range(3))
-        wrong = {fault.wrong for fault in check(rules, AROUND)}
+        wrong = {fault.wrong for fault in validate_rules(rules, AROUND)}
         for workload in (
             signed({"repository_id": generator.choice(("1", 1)), "wf": "acme/b"}),
             signed({"client_id": "cli"}, "corp", token_type=TokenType.ID_JAG),
             peer(),
             launched(),
         ):
-            fit = [r.id for r in rules if isinstance(match(r, workload), Matched)]
+            fit = [r.id for r in rules if isinstance(match(r, workload), MatchedRule)]
             assert fit == [r.id for r in rules if spec.fits(r, workload)]
-            assert len(fit) < 2 or Wrong.OVERLAP in wrong
+            assert len(fit) < 2 or RuleFaultCode.OVERLAP in wrong
             counted.append(f"{len(fit)} fit")
             if len(fit) > 1:
-                with pytest.raises(Ambiguous):
-                    Rules(rules).find(workload)
+                with pytest.raises(AmbiguousMatch):
+                    RuleIndex(rules).find_match(workload)
             else:
-                found = Rules(rules).find(workload)
+                found = RuleIndex(rules).find_match(workload)
                 assert ([found.rule.id] if found else []) == fit
 
 
@@ -223,9 +226,9 @@ def test_the_table_of_matching_holds(case: dict[str, Any]) -> None:
     )
     held = match(rule("r", subject), signed(case["claims"]))
     if case["expect"] == "fits":
-        assert isinstance(held, Matched)
+        assert isinstance(held, MatchedRule)
     else:
-        assert isinstance(held, Failed)
+        assert isinstance(held, UnmatchedRule)
         assert [held.at, held.miss.value] == case["expect"]
     fit = spec.fits(rule("r", subject), signed(case["claims"]))
     assert fit == (case["expect"] == "fits")
@@ -252,7 +255,7 @@ def test_the_table_of_overlap_holds(case: dict[str, Any]) -> None:
         )
         for name, each in (("x", case["one"]), ("y", case["other"]))
     )
-    assert overlap(one, other) == overlap(other, one) == case["expect"]
+    assert rules_overlap(one, other) == rules_overlap(other, one) == case["expect"]
 
 
 def test_a_repository_made_under_an_old_name_is_another() -> None:
@@ -262,16 +265,16 @@ def test_a_repository_made_under_an_old_name_is_another() -> None:
     first = signed({"repository": "acme/app", "repository_id": "456789"})
     again = signed({"repository": "acme/app", "repository_id": "999999"})
     renamed = signed({"repository": "acme/new", "repository_id": "456789"})
-    assert isinstance(match(rule("r", subject), first), Matched)
-    assert match(rule("r", subject), again) == Failed(
-        "r", "repository_id", Miss.OTHER, "equal to 456789"
+    assert isinstance(match(rule("r", subject), first), MatchedRule)
+    assert match(rule("r", subject), again) == UnmatchedRule(
+        "r", "repository_id", MismatchKind.OTHER, "equal to 456789"
     )
-    assert isinstance(match(rule("r", subject), renamed), Failed)
+    assert isinstance(match(rule("r", subject), renamed), UnmatchedRule)
 
 
 def test_local_rules_overlap_where_one_process_could_satisfy_both() -> None:
     def both(one: Any, other: Any, **agents: Any) -> bool:
-        return overlap(rule("x", one), rule("y", other, **agents))
+        return rules_overlap(rule("x", one), rule("y", other, **agents))
 
     assert both(PeerSubject(1), PeerSubject(1, 5))
     assert both(PeerSubject(1, 5), PeerSubject(1, None, "a.service"))
@@ -285,15 +288,15 @@ def test_local_rules_overlap_where_one_process_could_satisfy_both() -> None:
 
 
 def test_the_superuser_fits_only_where_the_rule_says_so() -> None:
-    assert isinstance(match(rule("r", PeerSubject(0)), peer(uid=0)), Matched)
-    assert isinstance(match(rule("r", PeerSubject(1000)), peer(uid=0)), Failed)
+    assert isinstance(match(rule("r", PeerSubject(0)), peer(uid=0)), MatchedRule)
+    assert isinstance(match(rule("r", PeerSubject(1000)), peer(uid=0)), UnmatchedRule)
     anyone = rule("r", LaunchedSubject(1000))
-    assert isinstance(match(anyone, launched(uid=7)), Matched)
+    assert isinstance(match(anyone, launched(uid=7)), MatchedRule)
     failed = match(anyone, launched(uid=0))
-    assert failed == Failed("r", "uid", Miss.OTHER, "not the superuser")
-    assert Rules((anyone,)).allows(A, 1000, 7, "/bin/agent") == "r"
+    assert failed == UnmatchedRule("r", "uid", MismatchKind.OTHER, "not the superuser")
+    assert RuleIndex((anyone,)).find_launch_rule(A, 1000, 7, "/bin/agent") == "r"
     for asked in ((B, 1000, 7), (A, 1001, 7), (A, 1000, 0)):
-        assert Rules((anyone,)).allows(*asked, "/bin/agent") == ""
+        assert RuleIndex((anyone,)).find_launch_rule(*asked, "/bin/agent") == ""
 
 
 def test_an_explanation_says_what_failed_first_and_no_value() -> None:
@@ -304,7 +307,7 @@ def test_an_explanation_says_what_failed_first_and_no_value() -> None:
         rule("whose", IssuedSubject("corp", ((("n",), True),))),
         rule("local", PeerSubject(1)),
     )
-    told = explain(rules, signed({"n": True, "ref": "s3cret"}))
+    told = explain_rules(rules, signed({"n": True, "ref": "s3cret"}))
     assert [str(getattr(each, "at", "")) for each in told] == [
         "n",
         "gone",
@@ -313,10 +316,10 @@ def test_an_explanation_says_what_failed_first_and_no_value() -> None:
         "attestor",
     ]
     assert [getattr(each, "miss", None) for each in told] == [
-        Miss.KIND,
-        Miss.MISSING,
-        Miss.OTHER,
-        Miss.OTHER,
-        Miss.MISSING,
+        MismatchKind.KIND,
+        MismatchKind.MISSING,
+        MismatchKind.OTHER,
+        MismatchKind.OTHER,
+        MismatchKind.MISSING,
     ]
     assert "s3cret" not in repr(told)

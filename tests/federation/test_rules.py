@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
-from answerable.federation.trust_rules.faults import Wrong
-from answerable.federation.trust_rules.rule_digest import canonical, digest
-from answerable.federation.trust_rules.validation import Around, check
-from answerable.model.config import PinnedIssuer
+from answerable.federation.trust_rules.faults import RuleFaultCode
+from answerable.federation.trust_rules.rule_digest import canonical_form, rule_digest
+from answerable.federation.trust_rules.validation import (
+    ValidationContext,
+    validate_rules,
+)
+from answerable.model.config import IssuerConfig
 from answerable.model.ids import AgentId
 from answerable.model.trust_rule import (
-    Bind,
-    Granted,
+    GrantedTokenKind,
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
+    RequiredBinding,
     TokenGrant,
     TrustRule,
 )
@@ -31,14 +34,14 @@ from tests.federation.sample_rules import (
     rule,
 )
 
-AROUND = Around(URL, ISSUERS)
+AROUND = ValidationContext(URL, ISSUERS)
 
 
 def github(*match: Any, **more: Any) -> IssuedSubject:
     return IssuedSubject("actions", match, **more)
 
 
-def known(name: str, iss: str) -> PinnedIssuer:
+def known(name: str, iss: str) -> IssuerConfig:
     return pinned(name, iss)
 
 
@@ -74,93 +77,121 @@ UID = ("kubernetes.io", "serviceaccount", "uid")
 def test_names_of_known_issuers_need_an_id_that_lasts(
     issuer: str, names: list[Any], ids: list[Any]
 ) -> None:
-    around = Around(URL, {**ISSUERS, **KNOWN})
+    around = ValidationContext(URL, {**ISSUERS, **KNOWN})
 
-    def wrong(paths: list[Any], **more: Any) -> set[Wrong]:
+    def wrong(paths: list[Any], **more: Any) -> set[RuleFaultCode]:
         equal = tuple((path, "x") for path in paths)
         subject = IssuedSubject(issuer, equal, **more)
-        return {fault.wrong for fault in check((rule("r", subject),), around)}
+        return {fault.wrong for fault in validate_rules((rule("r", subject),), around)}
 
-    assert wrong(names) == {Wrong.NO_IMMUTABLE_ID}
+    assert wrong(names) == {RuleFaultCode.NO_IMMUTABLE_ID}
     assert wrong(ids) == set()
     # A pattern over an id is no id.
     only = ((ids[-1], "4*"),)
-    assert Wrong.NO_IMMUTABLE_ID in wrong([("ref",)], match_glob=only)
+    assert RuleFaultCode.NO_IMMUTABLE_ID in wrong([("ref",)], match_glob=only)
 
 
 GRANT = TokenGrant(AUDIENCES[0], ("r",))
 SUBJECT = IssuedSubject("gh", ((("repository_id",), "1"),))
-WRONG: list[tuple[str, TrustRule, set[Wrong]]] = [
-    ("id", rule("a b"), {Wrong.ID}),
-    ("empty id", rule(""), {Wrong.ID}),
-    ("issuer", rule("r", replace(SUBJECT, issuer="nobody")), {Wrong.ISSUER_UNKNOWN}),
-    ("ours", rule("r", replace(SUBJECT, issuer="ours")), {Wrong.ISSUER_OURS}),
+WRONG: list[tuple[str, TrustRule, set[RuleFaultCode]]] = [
+    ("id", rule("a b"), {RuleFaultCode.ID}),
+    ("empty id", rule(""), {RuleFaultCode.ID}),
+    (
+        "issuer",
+        rule("r", replace(SUBJECT, issuer="nobody")),
+        {RuleFaultCode.ISSUER_UNKNOWN},
+    ),
+    ("ours", rule("r", replace(SUBJECT, issuer="ours")), {RuleFaultCode.ISSUER_OURS}),
     (
         "issuer glob",
         rule("r", replace(SUBJECT, match_glob=((("iss",), "https://*"),))),
-        {Wrong.GLOB_ON_ISSUER},
+        {RuleFaultCode.GLOB_ON_ISSUER},
     ),
-    ("no claim", rule("r", replace(SUBJECT, match=())), {Wrong.EMPTY_MATCH}),
+    ("no claim", rule("r", replace(SUBJECT, match=())), {RuleFaultCode.EMPTY_MATCH}),
     (
         "aud",
         rule("r", replace(SUBJECT, match=((("aud",), URL), (("exp",), 7)))),
-        {Wrong.EMPTY_MATCH},
+        {RuleFaultCode.EMPTY_MATCH},
     ),
     (
         "twice",
         rule("r", replace(SUBJECT, match_glob=((("repository_id",), "1*"),))),
-        {Wrong.CLAIM_TWICE},
+        {RuleFaultCode.CLAIM_TWICE},
     ),
     (
         "alternation",
         rule("r", replace(SUBJECT, match_glob=((("ref",), "main|^x"),))),
-        {Wrong.PATTERN},
+        {RuleFaultCode.PATTERN},
     ),
     *(
         (
             f"letter {letter}",
             rule("r", replace(SUBJECT, match_glob=((("ref",), f"a{letter}b"),))),
-            {Wrong.PATTERN},
+            {RuleFaultCode.PATTERN},
         )
         for letter in "^$|()[]{}+?\\"
     ),
     (
         "confusable value",
         rule("r", replace(SUBJECT, match=((("org",), "\u0430cme"),))),
-        {Wrong.NOT_ASCII},
+        {RuleFaultCode.NOT_ASCII},
     ),
     (
         "confusable claim",
         rule("r", replace(SUBJECT, match=((("\u043erg",), "acme"),))),
-        {Wrong.NOT_ASCII},
+        {RuleFaultCode.NOT_ASCII},
     ),
     (
         "invisible",
         rule("r", replace(SUBJECT, match=((("org",), "ac\u200bme"),))),
-        {Wrong.NOT_ASCII},
+        {RuleFaultCode.NOT_ASCII},
     ),
-    ("agent", rule("r", agent=AgentId("agent:")), {Wrong.AGENT}),
-    ("confusable agent", rule("r", agent=AgentId("agent:\u0430")), {Wrong.AGENT}),
-    ("scope star", rule("r", None, replace(GRANT, scopes=("*",))), {Wrong.SCOPE}),
-    ("scope twice", rule("r", None, replace(GRANT, scopes=("r", "r"))), {Wrong.SCOPE}),
-    ("two", rule("r", None, GRANT, replace(GRANT, ttl=60)), {Wrong.GRANT_TWICE}),
-    ("short", rule("r", None, replace(GRANT, ttl=59)), {Wrong.TTL}),
-    ("long", rule("r", None, replace(GRANT, ttl=601)), {Wrong.TTL}),
+    ("agent", rule("r", agent=AgentId("agent:")), {RuleFaultCode.AGENT}),
+    (
+        "confusable agent",
+        rule("r", agent=AgentId("agent:\u0430")),
+        {RuleFaultCode.AGENT},
+    ),
+    (
+        "scope star",
+        rule("r", None, replace(GRANT, scopes=("*",))),
+        {RuleFaultCode.SCOPE},
+    ),
+    (
+        "scope twice",
+        rule("r", None, replace(GRANT, scopes=("r", "r"))),
+        {RuleFaultCode.SCOPE},
+    ),
+    (
+        "two",
+        rule("r", None, GRANT, replace(GRANT, ttl=60)),
+        {RuleFaultCode.GRANT_TWICE},
+    ),
+    ("short", rule("r", None, replace(GRANT, ttl=59)), {RuleFaultCode.TTL}),
+    ("long", rule("r", None, replace(GRANT, ttl=601)), {RuleFaultCode.TTL}),
     (
         "long bearer",
-        rule("r", None, replace(GRANT, ttl=301, bind=Bind.BEARER)),
-        {Wrong.TTL},
+        rule("r", None, replace(GRANT, ttl=301, bind=RequiredBinding.BEARER)),
+        {RuleFaultCode.TTL},
     ),
-    ("us", rule("r", None, replace(GRANT, audience=URL + "/")), {Wrong.AUDIENCE_TAKEN}),
+    (
+        "us",
+        rule("r", None, replace(GRANT, audience=URL + "/")),
+        {RuleFaultCode.AUDIENCE_TAKEN},
+    ),
     (
         "an issuer",
         rule("r", None, replace(GRANT, audience="HTTPS://login.example:443/")),
-        {Wrong.AUDIENCE_TAKEN},
+        {RuleFaultCode.AUDIENCE_TAKEN},
     ),
-    ("no audience", rule("r", None, replace(GRANT, audience="")), {Wrong.AUDIENCE}),
-    ("itself", rule("r", delegate_to=(A,)), {Wrong.DELEGATE}),
-    ("nobody's people", rule("r", on_behalf_of=("gh",)), {Wrong.ON_BEHALF_OF}),
-    ("person", rule("r", LaunchedSubject(1, "ana")), {Wrong.PERSON}),
+    (
+        "no audience",
+        rule("r", None, replace(GRANT, audience="")),
+        {RuleFaultCode.AUDIENCE},
+    ),
+    ("itself", rule("r", delegate_to=(A,)), {RuleFaultCode.DELEGATE}),
+    ("nobody's people", rule("r", on_behalf_of=("gh",)), {RuleFaultCode.ON_BEHALF_OF}),
+    ("person", rule("r", LaunchedSubject(1, "ana")), {RuleFaultCode.PERSON}),
 ]
 
 
@@ -169,9 +200,9 @@ WRONG: list[tuple[str, TrustRule, set[Wrong]]] = [
     [pytest.param(made, wrong, id=name) for name, made, wrong in WRONG],
 )
 def test_what_is_wrong_with_a_rule_has_its_name(
-    made: TrustRule, wrong: set[Wrong]
+    made: TrustRule, wrong: set[RuleFaultCode]
 ) -> None:
-    faults = check((made,), AROUND)
+    faults = validate_rules((made,), AROUND)
     assert {fault.wrong for fault in faults} == wrong
     assert all(fault.what and "\u0430" not in fault.what for fault in faults)
 
@@ -184,23 +215,23 @@ def test_what_is_right_has_no_fault() -> None:
         rule(
             "d",
             None,
-            TokenGrant("https://login.example", (), 300, gives=Granted.ID_JAG),
+            TokenGrant("https://login.example", (), 300, gives=GrantedTokenKind.ID_JAG),
         ),
     )
-    assert check(rules, Around(URL, {**ISSUERS, **KNOWN})) == ()
+    assert validate_rules(rules, ValidationContext(URL, {**ISSUERS, **KNOWN})) == ()
 
 
 def test_agents_have_to_be_known_and_owned_by_somebody_who_signed() -> None:
     made = rule("r", delegate_to=(B,))
 
-    def wrong(agents: Any, owned: Any) -> list[tuple[str, Wrong]]:
-        faults = check((made,), replace(AROUND, agents=agents, owned=owned))
+    def wrong(agents: Any, owned: Any) -> list[tuple[str, RuleFaultCode]]:
+        faults = validate_rules((made,), replace(AROUND, agents=agents, owned=owned))
         return [(fault.at, fault.wrong) for fault in faults]
 
     assert wrong(None, None) == []
     assert wrong(AGENTS, AGENTS) == []
-    assert wrong((A,), AGENTS) == [("delegate_to[0]", Wrong.AGENT_UNKNOWN)]
-    assert wrong(AGENTS, (B,)) == [("agent", Wrong.NO_ATTESTED_OWNER)]
+    assert wrong((A,), AGENTS) == [("delegate_to[0]", RuleFaultCode.AGENT_UNKNOWN)]
+    assert wrong(AGENTS, (B,)) == [("agent", RuleFaultCode.NO_ATTESTED_OWNER)]
 
 
 def test_a_thousand_rules_are_checked_in_a_moment() -> None:
@@ -208,10 +239,10 @@ def test_a_thousand_rules_are_checked_in_a_moment() -> None:
         rule(f"r{number}", IssuedSubject("gh", ((("repository_id",), str(number)),)))
         for number in range(300)
     )
-    assert check(rules, AROUND) == ()
+    assert validate_rules(rules, AROUND) == ()
     twice = (*rules, rule("again", IssuedSubject("gh", ((("repository_id",), "7"),))))
-    (fault,) = check(twice, AROUND)
-    assert (fault.rule, fault.wrong) == ("again", Wrong.OVERLAP)
+    (fault,) = validate_rules(twice, AROUND)
+    assert (fault.rule, fault.wrong) == ("again", RuleFaultCode.OVERLAP)
     assert "r7" in fault.what
 
 
@@ -222,8 +253,8 @@ def test_a_digest_names_what_a_rule_means() -> None:
     turned = rule(
         "r", IssuedSubject("gh", ((("b",), 1), (("a",), "1"))), delegate_to=(B, A)
     )
-    assert digest(one) == digest(turned) == one.digest
-    assert digest(replace(one, digest="")) == one.digest
+    assert rule_digest(one) == rule_digest(turned) == one.digest
+    assert rule_digest(replace(one, digest="")) == one.digest
     others = [
         rule("s", one.subject),
         rule("r", IssuedSubject("gh", ((("a",), 1), (("b",), 1)))),
@@ -232,11 +263,11 @@ def test_a_digest_names_what_a_rule_means() -> None:
         rule("r", PeerSubject(1)),
         rule("r", LaunchedSubject(1)),
         rule("r", one.subject, replace(GRANT, ttl=60)),
-        rule("r", one.subject, replace(GRANT, bind=Bind.MTLS)),
+        rule("r", one.subject, replace(GRANT, bind=RequiredBinding.MTLS)),
     ]
     assert len({each.digest for each in (one, *others)}) == len(others) + 1
     # RFC 8785 3.2: sorted members, no white space.
-    written = canonical(one)
+    written = canonical_form(one)
     assert b'"agent":"agent:declared/a","delegate_to"' in written
     parsed = json.loads(written)
     again = json.dumps(parsed, sort_keys=True, separators=(",", ":")).encode()

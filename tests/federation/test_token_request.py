@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.federation.denials import Why
+from answerable.federation.denials import DenialReason
 from answerable.federation.form_parsing import MAX_BODY, MAX_PARAMETERS
-from answerable.federation.strict_json import base64url
-from answerable.federation.token_request import ASSERTION_TYPE, read_request
+from answerable.federation.strict_json import encode_base64url
+from answerable.federation.token_request import ASSERTION_TYPE, parse_token_request
 from answerable.model.claims import TokenType
 from answerable.model.exchange import (
-    PEER,
-    TICKET,
+    PEER_TYPE_URI,
+    TICKET_TYPE_URI,
     GrantType,
     OAuthError,
-    Refusal,
     TokenRequest,
+    TokenRequestRefusal,
 )
 
 EXCHANGE = {
@@ -42,14 +42,14 @@ def body(form: Any = EXCHANGE, **changes: Any) -> bytes:
 
 
 def read(data: bytes) -> TokenRequest:
-    found = read_request(data)
+    found = parse_token_request(data)
     assert isinstance(found, TokenRequest), found
     return found
 
 
-def refused(why: Why, data: bytes) -> Refusal:
-    found = read_request(data)
-    assert isinstance(found, Refusal), found
+def refused(why: DenialReason, data: bytes) -> TokenRequestRefusal:
+    found = parse_token_request(data)
+    assert isinstance(found, TokenRequestRefusal), found
     assert found.reason == why, found
     return found
 
@@ -78,7 +78,9 @@ def test_an_exchange_is_read() -> None:
 
 def test_an_assertion_is_read_and_an_id_jag_by_its_typ() -> None:
     def kind(header: bytes) -> str:
-        return read(body(BEARER, assertion=f"{base64url(header)}.b.c")).subject_type
+        return read(
+            body(BEARER, assertion=f"{encode_base64url(header)}.b.c")
+        ).subject_type
 
     assert read(body(BEARER)).subject_type == TokenType.JWT
     assert kind(b'{"typ":"oauth-id-jag+jwt"}') == TokenType.ID_JAG
@@ -91,7 +93,7 @@ def test_an_assertion_is_read_and_an_id_jag_by_its_typ() -> None:
 
 
 def test_a_client_assertion_is_the_subject_and_a_jwt_alone() -> None:
-    jag = base64url(b'{"typ":"oauth-id-jag+jwt"}') + ".b.c"
+    jag = encode_base64url(b'{"typ":"oauth-id-jag+jwt"}') + ".b.c"
     found = read(
         body(CLIENT, client_assertion=jag, client_id="a", client_secret="x", scope="r")
     )
@@ -133,97 +135,139 @@ def test_a_clients_scope_may_name_its_audience_as_for_azure(
 
 
 def test_the_peer_of_a_connection_shows_no_token() -> None:
-    peer = body(subject_token=..., subject_token_type=PEER)
+    peer = body(subject_token=..., subject_token_type=PEER_TYPE_URI)
     assert read(peer).unverified_subject == ""
-    refused(Why.PARAMETER, body(subject_token_type=PEER))
-    both = read(body(actor_token_type=PEER))
-    assert (both.unverified_actor, both.actor_type) == ("", PEER)
-    assert read(body(subject_token_type=TICKET)).subject_type == TICKET
+    refused(DenialReason.PARAMETER, body(subject_token_type=PEER_TYPE_URI))
+    both = read(body(actor_token_type=PEER_TYPE_URI))
+    assert (both.unverified_actor, both.actor_type) == ("", PEER_TYPE_URI)
+    assert (
+        read(body(subject_token_type=TICKET_TYPE_URI)).subject_type == TICKET_TYPE_URI
+    )
 
 
 @pytest.mark.parametrize(
     ("data", "why", "error"),
     [
-        (b"", Why.PARAMETER, OAuthError.INVALID_REQUEST),
-        (b"grant_type=", Why.PARAMETER, OAuthError.INVALID_REQUEST),
-        (b"grant_type=password", Why.GRANT_TYPE, OAuthError.UNSUPPORTED_GRANT_TYPE),
-        (body(subject_token=...), Why.PARAMETER, OAuthError.INVALID_REQUEST),
-        (body(subject_token_type=...), Why.PARAMETER, OAuthError.INVALID_REQUEST),
-        (body(subject_token_type="jwt"), Why.TOKEN_TYPE, OAuthError.INVALID_REQUEST),
-        (body(actor_token="a.b.c"), Why.PARAMETER, OAuthError.INVALID_REQUEST),
+        (b"", DenialReason.PARAMETER, OAuthError.INVALID_REQUEST),
+        (b"grant_type=", DenialReason.PARAMETER, OAuthError.INVALID_REQUEST),
         (
-            body(actor_token="a", actor_token_type=TICKET),
-            Why.TOKEN_TYPE,
+            b"grant_type=password",
+            DenialReason.GRANT_TYPE,
+            OAuthError.UNSUPPORTED_GRANT_TYPE,
+        ),
+        (body(subject_token=...), DenialReason.PARAMETER, OAuthError.INVALID_REQUEST),
+        (
+            body(subject_token_type=...),
+            DenialReason.PARAMETER,
+            OAuthError.INVALID_REQUEST,
+        ),
+        (
+            body(subject_token_type="jwt"),
+            DenialReason.TOKEN_TYPE,
+            OAuthError.INVALID_REQUEST,
+        ),
+        (body(actor_token="a.b.c"), DenialReason.PARAMETER, OAuthError.INVALID_REQUEST),
+        (
+            body(actor_token="a", actor_token_type=TICKET_TYPE_URI),
+            DenialReason.TOKEN_TYPE,
             OAuthError.INVALID_REQUEST,
         ),
         (
             body(actor_token_type=TokenType.JWT.value),
-            Why.PARAMETER,
+            DenialReason.PARAMETER,
             OAuthError.INVALID_REQUEST,
         ),
         (
             body(requested_token_type=TokenType.ID_TOKEN.value),
-            Why.TOKEN_TYPE,
+            DenialReason.TOKEN_TYPE,
             OAuthError.INVALID_REQUEST,
         ),
-        (body(subject_token="a b"), Why.PARAMETER, OAuthError.INVALID_REQUEST),
-        (body(subject_token="\u00e4"), Why.PARAMETER, OAuthError.INVALID_REQUEST),
-        (body(client_id="a\nb"), Why.PARAMETER, OAuthError.INVALID_REQUEST),
-        (body(scope="a  b"), Why.SCOPE, OAuthError.INVALID_SCOPE),
-        (body(scope=" a"), Why.SCOPE, OAuthError.INVALID_SCOPE),
-        (body(scope='a"b'), Why.SCOPE, OAuthError.INVALID_SCOPE),
-        (body(scope="a\u00a0b"), Why.SCOPE, OAuthError.INVALID_SCOPE),
-        (body(resource="https://v"), Why.TARGET, OAuthError.INVALID_TARGET),
-        (body(BEARER, assertion=...), Why.PARAMETER, OAuthError.INVALID_REQUEST),
+        (body(subject_token="a b"), DenialReason.PARAMETER, OAuthError.INVALID_REQUEST),
+        (
+            body(subject_token="\u00e4"),
+            DenialReason.PARAMETER,
+            OAuthError.INVALID_REQUEST,
+        ),
+        (body(client_id="a\nb"), DenialReason.PARAMETER, OAuthError.INVALID_REQUEST),
+        (body(scope="a  b"), DenialReason.SCOPE, OAuthError.INVALID_SCOPE),
+        (body(scope=" a"), DenialReason.SCOPE, OAuthError.INVALID_SCOPE),
+        (body(scope='a"b'), DenialReason.SCOPE, OAuthError.INVALID_SCOPE),
+        (body(scope="a\u00a0b"), DenialReason.SCOPE, OAuthError.INVALID_SCOPE),
+        (body(resource="https://v"), DenialReason.TARGET, OAuthError.INVALID_TARGET),
+        (
+            body(BEARER, assertion=...),
+            DenialReason.PARAMETER,
+            OAuthError.INVALID_REQUEST,
+        ),
         *(
             (body(CLIENT, **changes), why, OAuthError(error))
             for changes, why, error in (
-                ({"client_assertion": ...}, Why.PARAMETER, "invalid_request"),
+                ({"client_assertion": ...}, DenialReason.PARAMETER, "invalid_request"),
                 (
                     {"client_assertion": ..., "client_secret": "s"},
-                    Why.PARAMETER,
+                    DenialReason.PARAMETER,
                     "invalid_request",
                 ),
-                ({"client_assertion_type": ...}, Why.PARAMETER, "invalid_request"),
+                (
+                    {"client_assertion_type": ...},
+                    DenialReason.PARAMETER,
+                    "invalid_request",
+                ),
                 (
                     {"client_assertion_type": GrantType.JWT_BEARER.value},
-                    Why.TOKEN_TYPE,
+                    DenialReason.TOKEN_TYPE,
                     "invalid_request",
                 ),
-                ({"client_id": "\u00e4"}, Why.PARAMETER, "invalid_request"),
+                ({"client_id": "\u00e4"}, DenialReason.PARAMETER, "invalid_request"),
                 # An audience that is said as a scope is the only one, and stands alone.
-                ({"scope": "/.default"}, Why.SCOPE, "invalid_scope"),
-                ({"scope": "https://u/.default read"}, Why.SCOPE, "invalid_scope"),
-                ({"scope": "read https://u/.default"}, Why.SCOPE, "invalid_scope"),
-                ({"scope": "u/.default v/.default"}, Why.SCOPE, "invalid_scope"),
-                ({"scope": f"{'u' * 5000}/.default"}, Why.SCOPE, "invalid_scope"),
+                ({"scope": "/.default"}, DenialReason.SCOPE, "invalid_scope"),
+                (
+                    {"scope": "https://u/.default read"},
+                    DenialReason.SCOPE,
+                    "invalid_scope",
+                ),
+                (
+                    {"scope": "read https://u/.default"},
+                    DenialReason.SCOPE,
+                    "invalid_scope",
+                ),
+                (
+                    {"scope": "u/.default v/.default"},
+                    DenialReason.SCOPE,
+                    "invalid_scope",
+                ),
+                (
+                    {"scope": f"{'u' * 5000}/.default"},
+                    DenialReason.SCOPE,
+                    "invalid_scope",
+                ),
                 (
                     {"scope": "https://u/.default", "audience": "https://u"},
-                    Why.TARGET,
+                    DenialReason.TARGET,
                     "invalid_target",
                 ),
                 (
                     {"scope": "https://u/.default", "resource": "https://u"},
-                    Why.TARGET,
+                    DenialReason.TARGET,
                     "invalid_target",
                 ),
             )
         ),
-        (body() + b"&x", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=%", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=%4", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=%zz", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=%ff", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=%ed%a0%80", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=\xc3\xa4", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=a b", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"&x=\x00", Why.FORM, OAuthError.INVALID_REQUEST),
-        (body() + b"\r\n", Why.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=%", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=%4", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=%zz", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=%ff", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=%ed%a0%80", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=\xc3\xa4", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=a b", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"&x=\x00", DenialReason.FORM, OAuthError.INVALID_REQUEST),
+        (body() + b"\r\n", DenialReason.FORM, OAuthError.INVALID_REQUEST),
     ],
 )
 def test_what_has_no_one_reading_is_refused(
-    data: bytes, why: Why, error: OAuthError
+    data: bytes, why: DenialReason, error: OAuthError
 ) -> None:
     assert refused(why, data).error is error
 
@@ -237,9 +281,9 @@ def test_a_parameter_that_comes_twice_is_refused(name: str) -> None:
     once = body(scope="a", x="1")
     for spelled in (name, quote(name), f"%{ord(name[0]):02x}{name[1:]}"):
         twice = once + f"&{spelled}=1".encode()
-        assert refused(Why.DUPLICATE_PARAMETER, twice)
+        assert refused(DenialReason.DUPLICATE_PARAMETER, twice)
         # An empty one is a second one, too.
-        assert refused(Why.DUPLICATE_PARAMETER, once + f"&{spelled}=".encode())
+        assert refused(DenialReason.DUPLICATE_PARAMETER, once + f"&{spelled}=".encode())
 
 
 def test_a_resource_is_an_absolute_uri_without_a_fragment() -> None:
@@ -254,20 +298,20 @@ def test_a_resource_is_an_absolute_uri_without_a_fragment() -> None:
         "https://[",
         "//u.example",
     ):
-        refused(Why.TARGET, body(audience=..., resource=resource))
+        refused(DenialReason.TARGET, body(audience=..., resource=resource))
 
 
 def test_the_caps_hold_to_the_byte_and_cost_little(counted: list[str]) -> None:
     token = "a" * 16_384
     assert read(body(subject_token=token)).unverified_subject == token
-    refused(Why.SIZE, body(subject_token=token + "a"))
-    refused(Why.SIZE, body(BEARER, assertion=token + "a"))
+    refused(DenialReason.SIZE, body(subject_token=token + "a"))
+    refused(DenialReason.SIZE, body(BEARER, assertion=token + "a"))
     full = body() + b"&x=" + b"a" * (MAX_BODY - len(body()) - 3)
     assert len(full) == MAX_BODY
     assert read(full)
     many = body() + b"".join(b"&%d=1" % n for n in range(MAX_PARAMETERS - 4))
     assert read(many)
-    refused(Why.SIZE, many + b"&y=1")
+    refused(DenialReason.SIZE, many + b"&y=1")
     for data in (
         full + b"a",
         b"&" * MAX_BODY,
@@ -276,7 +320,7 @@ def test_the_caps_hold_to_the_byte_and_cost_little(counted: list[str]) -> None:
         b"x=" + b"+" * (MAX_BODY - 3) + b"%",
     ):
         started = time.perf_counter()
-        assert isinstance(read_request(data), Refusal)
+        assert isinstance(parse_token_request(data), TokenRequestRefusal)
         counted.append("refused")
         # 5 ms is the target; a busy machine gets some more.
         assert time.perf_counter() - started < 0.05
@@ -300,13 +344,13 @@ def test_whatever_else_a_request_carries_is_unread(noise: dict[str, str]) -> Non
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_request_or_a_refusal(data: bytes) -> None:
-    assert isinstance(read_request(data), TokenRequest | Refusal)
+    assert isinstance(parse_token_request(data), TokenRequest | TokenRequestRefusal)
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_no_refusal_repeats_what_was_sent(name: str, value: str) -> None:
-    found = read_request(
+    found = parse_token_request(
         urlencode({"grant_type": "s3cret" + value, name: "x"}).encode()
     )
-    assert isinstance(found, Refusal)
+    assert isinstance(found, TokenRequestRefusal)
     assert "s3cret" not in repr(found)

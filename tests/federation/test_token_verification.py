@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federation.claim_parsing import SKEW
-from answerable.federation.errors import Reason, TokenExpired
-from answerable.federation.token_verification import Issuers, KnownIssuer, check_issuer
+from answerable.federation.claim_parsing import CLOCK_SKEW
+from answerable.federation.errors import TokenExpired, TokenFault
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    validate_issuer,
+)
 from answerable.model.claims import Confirmation, TokenType
 from answerable.model.errors import UsageError
 from tests.federation.sample_tokens import (
@@ -24,13 +28,13 @@ from tests.federation.sample_tokens import (
     pinned,
     refused,
     sign,
-    take,
     token,
+    verify_sample,
 )
 
 
 def test_everything_the_token_says_is_accounted_for() -> None:
-    found = take(
+    found = verify_sample(
         token(
             nbf=NOW - 60,
             scope="tools:read tools:deploy",
@@ -58,11 +62,11 @@ def test_everything_the_token_says_is_accounted_for() -> None:
     assert found.cnf == Confirmation(jkt="a" * 43)
     assert (found.kid, found.alg) == ("k1", "ES256")
     assert found.unchecked == ("repository_id", "x")
-    assert found.leaf("repository_id") == "456"
-    assert found.leaf("x", "y", "z") is True
-    assert found.leaf("x", "list") == (1, "2")
+    assert found.find_leaf("repository_id") == "456"
+    assert found.find_leaf("x", "y", "z") is True
+    assert found.find_leaf("x", "list") == (1, "2")
     unread = (("x", "deep"), ("x", "half"), ("x", "no"), ("x",), ("x", "y", "z", "a"))
-    assert [found.leaf(*path) for path in unread] == [None] * len(unread)
+    assert [found.find_leaf(*path) for path in unread] == [None] * len(unread)
 
 
 def test_only_verify_makes_signed_claims(root: Path) -> None:
@@ -119,20 +123,20 @@ AUDIENCES: list[object] = [
 
 @pytest.mark.parametrize("aud", AUDIENCES)
 def test_a_token_for_anybody_but_us_alone_is_refused(aud: object) -> None:
-    reason = Reason.CLAIM_MISSING if aud is ... else Reason.AUDIENCE
+    reason = TokenFault.CLAIM_MISSING if aud is ... else TokenFault.AUDIENCE
     refused(reason, token(aud=aud))
 
 
 def test_one_audience_in_a_list_is_one_audience() -> None:
-    assert take(token(aud=[AUD])).aud == AUD
+    assert verify_sample(token(aud=[AUD])).aud == AUD
 
 
 def test_a_door_without_an_audience_takes_nothing() -> None:
-    refused(Reason.AUDIENCE, token(aud=""), audience="")
+    refused(TokenFault.AUDIENCE, token(aud=""), audience="")
 
 
 def test_a_token_of_ours_for_one_door_is_not_taken_at_another() -> None:
-    refused(Reason.AUDIENCE, token(), audience="https://sts.corp.example")
+    refused(TokenFault.AUDIENCE, token(), audience="https://sts.corp.example")
 
 
 # 5: issuers
@@ -166,11 +170,11 @@ ISSUED_BY: list[object] = [
 
 @pytest.mark.parametrize("iss", ISSUED_BY)
 def test_an_issuer_that_is_not_pinned_letter_by_letter_is_refused(iss: object) -> None:
-    refused(Reason.ISSUER, token(iss=iss))
+    refused(TokenFault.ISSUER, token(iss=iss))
 
 
 def test_no_issuer_is_pinned_unless_named() -> None:
-    refused(Reason.ISSUER, token(), issuers=Issuers())
+    refused(TokenFault.ISSUER, token(), issuers=IssuerIndex())
 
 
 PINS: list[dict[str, object]] = [
@@ -204,14 +208,15 @@ def test_a_pin_that_could_not_hold_is_refused(pin: dict[str, object]) -> None:
     "iss", ["http://localhost:8470", "http://127.0.0.1:1/x", "http://[::1]:1", ISS]
 )
 def test_an_issuer_on_this_machine_needs_no_tls(iss: str) -> None:
-    check_issuer(issuer(iss=iss))
+    validate_issuer(issuer(iss=iss))
 
 
 @pytest.mark.parametrize("changes", [{"name": "b"}, {"iss": "https://b.example"}])
 def test_two_pins_share_neither_name_nor_address(changes: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        Issuers(
-            KnownIssuer(issuer(), AUD, GOOD), KnownIssuer(issuer(**changes), AUD, GOOD)
+        IssuerIndex(
+            IssuerWithKeys(issuer(), AUD, GOOD),
+            IssuerWithKeys(issuer(**changes), AUD, GOOD),
         )
 
 
@@ -224,46 +229,46 @@ TIMES += [253402300800, float(NOW + 540), 0.5]
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", TIMES)
 def test_a_time_is_whole_seconds(name: str, value: object) -> None:
-    refused(Reason.CLAIM_TYPE, token(**{name: value}))
+    refused(TokenFault.CLAIM_TYPE, token(**{name: value}))
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("text", ["1e308", "1e400", "1E9", "1.0", "-0.0", "18e8"])
 def test_a_time_has_no_fraction_and_no_exponent(name: str, text: str) -> None:
     body = json.dumps(claims(**{name: 424242424242})).replace("424242424242", text)
-    refused(Reason.CLAIM_TYPE, sign(json.dumps(header()).encode(), body.encode()))
+    refused(TokenFault.CLAIM_TYPE, sign(json.dumps(header()).encode(), body.encode()))
 
 
 def test_time_begins_in_1970() -> None:
-    assert take(token(iat=0, exp=100), now=50).iat == 0
+    assert verify_sample(token(iat=0, exp=100), now=50).iat == 0
 
 
 def test_the_end_is_exclusive_and_thirty_seconds_late() -> None:
     end = NOW + 540
-    assert take(token(), now=end + SKEW - 1).exp == end
-    error = refused(Reason.EXPIRED, token(), now=end + SKEW)
+    assert verify_sample(token(), now=end + CLOCK_SKEW - 1).exp == end
+    error = refused(TokenFault.EXPIRED, token(), now=end + CLOCK_SKEW)
     assert isinstance(error, TokenExpired)
 
 
 @pytest.mark.parametrize("name", ["iat", "nbf"])
 def test_the_beginning_is_thirty_seconds_early(name: str) -> None:
     begins = {"iat": NOW, name: NOW + 100}
-    assert take(token(**begins), now=NOW + 100 - SKEW)
-    error = refused(Reason.NOT_YET, token(**begins), now=NOW + 100 - SKEW - 1)
+    assert verify_sample(token(**begins), now=NOW + 100 - CLOCK_SKEW)
+    error = refused(TokenFault.NOT_YET, token(**begins), now=NOW + 100 - CLOCK_SKEW - 1)
     assert not isinstance(error, TokenExpired)
 
 
 def test_a_token_ends_after_it_begins() -> None:
     for changes in ({"iat": NOW, "exp": NOW}, {"nbf": NOW + 10, "exp": NOW + 10}):
-        refused(Reason.LIFETIME, token(**changes))
+        refused(TokenFault.LIFETIME, token(**changes))
 
 
 def test_a_token_lives_no_longer_than_its_issuer_is_pinned_for() -> None:
-    assert take(token(iat=NOW, exp=NOW + 3600))
-    refused(Reason.LIFETIME, token(iat=NOW, exp=NOW + 3601))
-    refused(Reason.LIFETIME, token(exp=253402300799))
+    assert verify_sample(token(iat=NOW, exp=NOW + 3600))
+    refused(TokenFault.LIFETIME, token(iat=NOW, exp=NOW + 3601))
+    refused(TokenFault.LIFETIME, token(exp=253402300799))
 
 
 def test_an_expired_forgery_is_a_forgery() -> None:
     forged = token(exp=NOW - 900, iat=NOW - 1000)[:-3] + "AAA"
-    assert refused(Reason.SIGNATURE, forged).reason is not Reason.EXPIRED
+    assert refused(TokenFault.SIGNATURE, forged).reason is not TokenFault.EXPIRED

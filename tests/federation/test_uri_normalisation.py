@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.federation.uri_normalisation import normalise
+from answerable.federation.uri_normalisation import normalise_uri
 
 SAME: list[tuple[str, list[str]]] = [
     (
@@ -79,23 +79,23 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("normal", "spellings"), SAME)
 def test_spellings_of_one_uri_are_one(normal: str, spellings: list[str]) -> None:
-    assert normalise(normal) == normal
-    assert [normalise(text) for text in spellings] == [normal] * len(spellings)
+    assert normalise_uri(normal) == normal
+    assert [normalise_uri(text) for text in spellings] == [normal] * len(spellings)
 
 
 @pytest.mark.parametrize("text", NONE)
 def test_what_is_no_plain_uri_has_no_normal_form(text: str) -> None:
-    assert normalise(text) is None
+    assert normalise_uri(text) is None
 
 
 def test_a_uri_has_at_most_4096_letters() -> None:
     longest = "https://example.com/".ljust(4096, "a")
-    assert normalise(longest) == longest
-    assert normalise(longest + "a") is None
+    assert normalise_uri(longest) == longest
+    assert normalise_uri(longest + "a") is None
 
 
 def test_different_uris_stay_different() -> None:
-    found = {normalise(text) for text in DIFFERENT}
+    found = {normalise_uri(text) for text in DIFFERENT}
     assert None not in found
     assert len(found) == len(DIFFERENT)
 
@@ -103,8 +103,8 @@ def test_different_uris_stay_different() -> None:
 @settings(max_examples=100)
 @given(st.text("aA/.%27Ee~?#:@[]\\ 4", max_size=30))
 def test_a_normal_form_is_its_own_normal_form(tail: str) -> None:
-    normal = normalise("https://example.com/" + tail)
+    normal = normalise_uri("https://example.com/" + tail)
     if normal is not None:
-        assert normalise(normal) == normal
+        assert normalise_uri(normal) == normal
         assert "/../" not in normal
         assert normal.startswith("https://example.com/")

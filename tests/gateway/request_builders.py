@@ -8,10 +8,10 @@ from types import FrameType
 
 import pytest
 
-from answerable.server.mcp.call import read_call
-from answerable.server.wire.refusals import Refused
-from answerable.server.wire.request_head import Head, read_head
-from answerable.server.wire.request_parser import Body, Intake
+from answerable.server.mcp.call import parse_http_call
+from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead, parse_head
+from answerable.server.wire.request_parser import RequestBody, RequestParser
 
 VERSION = "2026-07-28"
 WIRES = ("gateway/wire", "serving/wire")
@@ -47,14 +47,16 @@ def head_bytes(
 def head(
     fields: dict[str, str | None] | None = None,
     line: str = "POST /mcp/weather HTTP/1.1",
-) -> Head:
+) -> HttpRequestHead:
     """Read a head; a field that is None is left out."""
     all_fields = FIELDS | (fields or {})
     pairs = [(name, value) for name, value in all_fields.items() if value is not None]
-    return read_head(head_bytes(pairs, line, host=None))
+    return parse_head(head_bytes(pairs, line, host=None))
 
 
-def modern(method: str, name: str | None = None, **others: str | None) -> Head:
+def modern(
+    method: str, name: str | None = None, **others: str | None
+) -> HttpRequestHead:
     """The head of a request of 2026-07-28."""
     fields: dict[str, str | None] = {
         "MCP-Protocol-Version": VERSION,
@@ -82,16 +84,16 @@ NAME: dict[str, object] = {"name": "get_weather"}
 ADD = body("tools/call", NAME | {"arguments": {"city": "Basel"}})
 
 
-def old(version: str | None = "2025-11-25", **fields: str | None) -> Head:
+def old(version: str | None = "2025-11-25", **fields: str | None) -> HttpRequestHead:
     """The head of a request of an older revision."""
     spelled = {key.replace("_", "-"): value for key, value in fields.items()}
     return head({"MCP-Protocol-Version": version} | spelled)
 
 
-def refused(head: Head, data: bytes) -> Refused:
+def refused(head: HttpRequestHead, data: bytes) -> RequestRefused:
     """What a request is refused for."""
-    with pytest.raises(Refused) as caught:
-        read_call(head, data)
+    with pytest.raises(RequestRefused) as caught:
+        parse_http_call(head, data)
     return caught.value
 
 
@@ -103,15 +105,15 @@ def sliced(data: bytes, cuts: Sequence[int]) -> list[bytes]:
 
 def taken(slices: Sequence[bytes]) -> list[object]:
     """Feed slices to a connection; what comes out, in a form that compares."""
-    intake = Intake(read_head)
+    intake = RequestParser(parse_head)
     arrived = [each for data in slices for each in intake.feed(data)]
-    end = intake.end()
+    end = intake.finish()
     return [plain(each) for each in arrived] + ([plain(end)] if end else [])
 
 
-def plain(each: Head | Body | Refused) -> object:
+def plain(each: HttpRequestHead | RequestBody | RequestRefused) -> object:
     """A refusal by its reason, anything else as it is."""
-    return each.why if isinstance(each, Refused) else each
+    return each.why if isinstance(each, RequestRefused) else each
 
 
 def steps(work: Callable[[], object]) -> int:

@@ -5,17 +5,24 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from answerable.baseline.profile_index import Held
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.gateway.baseline_enforcement import Behaviour, Standard
-from answerable.model.baseline import Profile, Subject, Surroundings
-from answerable.model.behaviour import Envelope
-from answerable.model.caller import Caller, Shown
-from answerable.model.decision import Decision, Durability, Effect, Mode, Reason, Target
+from answerable.baseline.profile_index import ProfileIndex
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.gateway.baseline_enforcement import BaselineEnforcer, EnforcedProfile
+from answerable.model.baseline import BaselineProfile, BaselineSubject, EnvelopeEntry
+from answerable.model.behaviour import RunEnvelope
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
+from answerable.model.decision import (
+    Decision,
+    DecisionEffect,
+    DecisionReason,
+    EnforcementMode,
+    RecordDurability,
+    TargetKind,
+)
 from answerable.model.ids import AgentId
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import Era
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
 from tests.baseline.bank_scenario import LIST, learned, step
 
 CONFIG = b"""
@@ -29,63 +36,88 @@ agents:
     allow: [{server: bank, tools: ["*"]}]
 """
 AGENT = AgentId("agent:declared/teller")
-CALLER = Caller(AGENT, True, "", "run", Shown.UNIX_PEER, "uid:1001/a.service", b"", 0)
+CALLER = VerifiedCaller(
+    AGENT, True, "", "run", AuthenticationMethod.UNIX_PEER, "uid:1001/a.service", b"", 0
+)
 OTHER = replace(CALLER, principal="uid:1001/b.service")
-CALL = Call(Era.V2026_07_28, Kind.REQUEST, "tools/call", 1, "bank", Target.TOOL, "list")
+CALL = McpCall(
+    McpRevision.V2026_07_28,
+    MessageKind.REQUEST,
+    "tools/call",
+    1,
+    "bank",
+    TargetKind.TOOL,
+    "list",
+)
 ALLOWED = Decision(
-    Effect.ALLOW, True, Mode.ENFORCE, Reason.ALLOWED, (), "", Durability.BUFFERED
+    DecisionEffect.ALLOW,
+    True,
+    EnforcementMode.ENFORCE,
+    DecisionReason.ALLOWED,
+    (),
+    "",
+    RecordDurability.BUFFERED,
 )
 
 
-def profile(*seen: Envelope) -> Profile:
-    subject = Subject("", AGENT, "bank")
+def profile(*seen: RunEnvelope) -> BaselineProfile:
+    subject = BaselineSubject("", AGENT, "bank")
     found = learned((step(LIST, []),))
-    around = Surroundings(seen)
+    around = EnvelopeEntry(seen)
     return msgspec.structs.replace(found, subject=subject, surroundings=around)
 
 
 @pytest.mark.parametrize(
     ("seen", "caller", "network", "codes"),
     [
-        ((Envelope("local", CALLER.principal),), CALLER, "local", set()),
-        ((Envelope("local", CALLER.principal),), OTHER, "local", {"new-workload"}),
-        ((Envelope("local", CALLER.principal),), CALLER, "10.0.0.0/8", {"new-network"}),
+        ((RunEnvelope("local", CALLER.principal),), CALLER, "local", set()),
+        ((RunEnvelope("local", CALLER.principal),), OTHER, "local", {"new-workload"}),
+        (
+            (RunEnvelope("local", CALLER.principal),),
+            CALLER,
+            "10.0.0.0/8",
+            {"new-network"},
+        ),
         # Of what runs did not tell, nothing is said.
         ((), OTHER, "10.0.0.0/8", set()),
-        ((Envelope("", CALLER.principal),), CALLER, "10.0.0.0/8", set()),
+        ((RunEnvelope("", CALLER.principal),), CALLER, "10.0.0.0/8", set()),
     ],
 )
 def test_a_call_from_elsewhere_is_denied_where_runs_told_from_where_they_came(
-    seen: tuple[Envelope, ...], caller: Caller, network: str, codes: set[str]
+    seen: tuple[RunEnvelope, ...], caller: VerifiedCaller, network: str, codes: set[str]
 ) -> None:
-    config = read_config(CONFIG, "answerable.yaml", "/").config
+    config = parse_config(CONFIG, "answerable.yaml", "/").config
     assert config is not None
-    behaviour = Behaviour(config)
-    held = Held.of(profile(*seen))
-    behaviour.hold_to({held.profile.subject: Standard(held, "d" * 64, enforced=True)})
-    decision, watched = behaviour.see(caller, CALL, "", ALLOWED, network)
+    behaviour = BaselineEnforcer(config)
+    held = ProfileIndex.build(profile(*seen))
+    behaviour.set_profiles(
+        {held.profile.subject: EnforcedProfile(held, "d" * 64, enforced=True)}
+    )
+    decision, watched = behaviour.check_call(caller, CALL, "", ALLOWED, network)
     assert watched is not None
-    assert watched.acted.envelope == Envelope(network, caller.principal)
+    assert watched.acted.envelope == RunEnvelope(network, caller.principal)
     assert {each.code.value for each in watched.acted.findings} == codes
-    assert decision.effect is (Effect.DENY if codes else Effect.ALLOW)
+    assert decision.effect is (DecisionEffect.DENY if codes else DecisionEffect.ALLOW)
     assert decision.passes is not bool(codes)
 
 
 def test_an_agent_above_is_held_to_the_profile_of_its_own_identity() -> None:
-    config = read_config(CONFIG, "answerable.yaml", "/").config
+    config = parse_config(CONFIG, "answerable.yaml", "/").config
     assert config is not None
-    behaviour = Behaviour(config)
+    behaviour = BaselineEnforcer(config)
     parents = f"https://sts.example/{AGENT}"
-    found = profile(Envelope("local", OTHER.principal))
-    held = Held.of(
-        msgspec.structs.replace(found, subject=Subject(parents, AGENT, "bank"))
+    found = profile(RunEnvelope("local", OTHER.principal))
+    held = ProfileIndex.build(
+        msgspec.structs.replace(found, subject=BaselineSubject(parents, AGENT, "bank"))
     )
-    behaviour.hold_to({held.profile.subject: Standard(held, "d" * 64, enforced=True)})
+    behaviour.set_profiles(
+        {held.profile.subject: EnforcedProfile(held, "d" * 64, enforced=True)}
+    )
     child = replace(CALLER, agent=AgentId("agent:declared/below"), chain=(AGENT,))
     identity = f"https://sts.example/{child.agent}"
-    decision, watched = behaviour.see(
+    decision, watched = behaviour.check_call(
         child, CALL, identity, ALLOWED, "local", above={AGENT: parents}
     )
     assert watched is not None
-    assert decision.effect is Effect.DENY
+    assert decision.effect is DecisionEffect.DENY
     assert decision.determining[0] == f"baseline:{'d' * 64}"

@@ -4,9 +4,9 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
-from answerable.gateway.definition_watcher import _Asking
-from answerable.gateway.upstream_credentials.leak_filter import NONE
-from answerable.model.pin import Kind
+from answerable.gateway.definition_watcher import _DefinitionFetch
+from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS
+from answerable.model.pin import DefinitionKind
 
 TOOL = {"name": "read", "inputSchema": {"type": "object"}}
 
@@ -14,14 +14,14 @@ TOOL = {"name": "read", "inputSchema": {"type": "object"}}
 def learned(secret: str, *tools: dict[str, Any]) -> list[str]:
     """The names that are learned of a server that was shown a secret."""
     sent: Any = SimpleNamespace(
-        shown=SimpleNamespace(leaks=NONE.after(secret)),
+        shown=SimpleNamespace(leaks=NO_SECRETS.with_secret(secret)),
         call=SimpleNamespace(server="files"),
     )
     found: list[str] = []
-    asking = _Asking(
+    asking = _DefinitionFetch(
         None,  # type: ignore[arg-type]  # nothing is asked
         sent,
-        Kind.TOOL,
+        DefinitionKind.TOOL,
         lambda _, each: found.extend(name for name, _ in each.items),
     )
     asking._id = "ours"

@@ -9,13 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization.decision_table import compile_table
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.in_flight_call import Denied, Passage
-from answerable.model.caller import Caller
-from answerable.model.config import Allow, Config
-from answerable.model.decision import Decision, Effect, Layer, Reason, Request
-from answerable.server.mcp.call import Call, read_call
-from answerable.usecases.authorization.authorize import Authority
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.in_flight_call import DeniedCall, InFlightCall
+from answerable.model.caller import VerifiedCaller
+from answerable.model.config import AllowRule, Config
+from answerable.model.decision import (
+    AuthorizationRequest,
+    Decision,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+)
+from answerable.server.mcp.call import McpCall, parse_http_call
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.authorization.config_strategies import (
     agent,
     config,
@@ -33,8 +39,8 @@ ROOT, CHILD = "agent:declared/root", "agent:declared/child"
 PERSON = "person:ana@example.com"
 
 
-def allows(name: str, *tools: str) -> Allow:
-    return Allow(f"agents.{name}.allow[0]", "weather", tools, (), (), ())
+def allows(name: str, *tools: str) -> AllowRule:
+    return AllowRule(f"agents.{name}.allow[0]", "weather", tools, (), (), ())
 
 
 CONFIG = config(
@@ -44,29 +50,31 @@ CONFIG = config(
 )
 
 
-def child(folder: Path, *, ours: bool = True, **claims: Any) -> Caller:
+def child(folder: Path, *, ours: bool = True, **claims: Any) -> VerifiedCaller:
     """The child that its parent's delegation was handed to."""
     known = callers(folder, ours=ours, agents=CONFIG.agents)
     said = {"sub": PERSON, "act": acts(CHILD, ROOT)} | claims
-    return known.identify(proven(bound(**said)), TCP, NOW)
+    return known.authenticate(proven(bound(**said)), TCP, NOW)
 
 
-def calls(tool: str) -> tuple[Call, bytes]:
+def calls(tool: str) -> tuple[McpCall, bytes]:
     data = body("tools/call", {"name": tool, "arguments": {}})
-    return read_call(modern("tools/call", tool), data), data
+    return parse_http_call(modern("tools/call", tool), data), data
 
 
-def begun(caller: Caller, tool: str, kills: frozenset[str] = frozenset()) -> Decision:
+def begun(
+    caller: VerifiedCaller, tool: str, kills: frozenset[str] = frozenset()
+) -> Decision:
     """Have the child call a tool; what was decided."""
     loop: Any = None
     notes: Any = Notes(loop)
-    authority = Authority(compile_table(CONFIG))
-    authority.set_kills(kills)
+    authority = Authorizer(compile_table(CONFIG))
+    authority.update_revocations(kills)
     call, data = calls(tool)
-    passage = Exchange(authority, notes, {}).begin(caller, call, data)
+    passage = CallPipeline(authority, notes, {}).begin(caller, call, data)
     ((_, _, decision, _),) = notes.kept
     assert isinstance(decision, Decision)
-    assert isinstance(passage, Passage if decision.passes else Denied)
+    assert isinstance(passage, InFlightCall if decision.passes else DeniedCall)
     return decision
 
 
@@ -75,8 +83,8 @@ def test_a_child_with_more_than_its_parent_does_what_both_may(tmp_path: Path) ->
     assert (caller.agent, caller.chain) == (CHILD, (ROOT,))
     assert begun(caller, "read").passes
     wider = begun(caller, "write")
-    assert (wider.passes, wider.effect) == (False, Effect.DENY)
-    assert (wider.reason, wider.layer) == (Reason.PARENT, Layer.CHAIN)
+    assert (wider.passes, wider.effect) == (False, DecisionEffect.DENY)
+    assert (wider.reason, wider.layer) == (DecisionReason.PARENT, DecisionLayer.CHAIN)
     assert wider.determining[0] == ROOT
 
 
@@ -88,32 +96,32 @@ def test_the_same_child_started_by_itself_does_what_it_may(tmp_path: Path) -> No
 
 def test_a_child_whose_parent_nobody_declares_does_nothing(tmp_path: Path) -> None:
     orphan = child(tmp_path, act=acts(CHILD, "agent:declared/gone"))
-    assert begun(orphan, "read").reason is Reason.PARENT
+    assert begun(orphan, "read").reason is DecisionReason.PARENT
 
 
 def test_an_agent_that_acts_for_nobody_is_above_its_child_too(tmp_path: Path) -> None:
     under = child(tmp_path, sub=ROOT, act=acts(CHILD))
     assert under.chain == (ROOT,)
-    assert begun(under, "write").reason is Reason.PARENT
+    assert begun(under, "write").reason is DecisionReason.PARENT
 
 
 @pytest.mark.parametrize("killed", [ROOT, CHILD, PERSON])
 def test_a_kill_above_stops_the_child(tmp_path: Path, killed: str) -> None:
     decision = begun(child(tmp_path), "read", frozenset({killed}))
-    assert (decision.reason, decision.determining) == (Reason.KILLED, (killed,))
+    assert (decision.reason, decision.determining) == (DecisionReason.KILLED, (killed,))
 
 
 def test_a_kill_above_cuts_what_the_child_has_open(tmp_path: Path) -> None:
     loop: Any = None
     notes: Any = Notes(loop)
-    authority = Authority(compile_table(CONFIG))
-    exchange = Exchange(authority, notes, {})
+    authority = Authorizer(compile_table(CONFIG))
+    exchange = CallPipeline(authority, notes, {})
     passage = exchange.begin(child(tmp_path), *calls("read"))
-    assert isinstance(passage, Passage)
-    authority.set_kills(frozenset({"agent:declared/other"}))
-    assert exchange.may_go_on(passage)
-    authority.set_kills(frozenset({ROOT}))
-    assert not exchange.may_go_on(passage)
+    assert isinstance(passage, InFlightCall)
+    authority.update_revocations(frozenset({"agent:declared/other"}))
+    assert exchange.may_continue(passage)
+    authority.update_revocations(frozenset({ROOT}))
+    assert not exchange.may_continue(passage)
 
 
 CHAINS = st.lists(st.sampled_from(("ana", "ben", "cam")), max_size=3, unique=True)
@@ -122,14 +130,14 @@ CHAINS = st.lists(st.sampled_from(("ana", "ben", "cam")), max_size=3, unique=Tru
 @given(configs(), requests(), CHAINS)
 @settings(max_examples=60, deadline=None)
 def test_whatever_a_chain_may_each_agent_of_it_may_alone(
-    config: Config, request: Request, chain: list[str]
+    config: Config, request: AuthorizationRequest, chain: list[str]
 ) -> None:
-    authority = Authority(compile_table(config))
+    authority = Authorizer(compile_table(config))
     above = tuple(agent(name).id for name in chain)
     chained = msgspec.structs.replace(request, chain=above)
-    if authority.authorize(chained).effect is not Effect.ALLOW:
+    if authority.authorize(chained).effect is not DecisionEffect.ALLOW:
         return
     for each in (request.agent, *above):
         known = request.known or each in above
         alone = msgspec.structs.replace(request, agent=each, known=known)
-        assert authority.authorize(alone).effect is Effect.ALLOW
+        assert authority.authorize(alone).effect is DecisionEffect.ALLOW

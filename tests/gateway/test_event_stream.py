@@ -4,40 +4,42 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.event_stream import BOM, Event, Events
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.wire.event_stream import BOM, SseEvent, SseParser
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.request_builders import sliced
 
 
-def cut(*slices: bytes) -> list[Event]:
-    events = Events()
+def cut(*slices: bytes) -> list[SseEvent]:
+    events = SseParser()
     found = [each for data in slices for each in events.feed(data)]
-    whole = [each for each in found if isinstance(each, Event)]
-    assert b"".join([e.raw for e in whole] + [events.rest()]) == b"".join(slices)
+    whole = [each for each in found if isinstance(each, SseEvent)]
+    assert b"".join([e.raw for e in whole] + [events.unfinished_bytes()]) == b"".join(
+        slices
+    )
     return whole
 
 
 # The examples of HTML 9.2.6, "Interpreting an event stream".
 def test_lines_of_data_are_joined() -> None:
-    assert cut(b"data: YHOO\ndata: +2\ndata: 10\n\n") == [Event(b"YHOO\n+2\n10")]
+    assert cut(b"data: YHOO\ndata: +2\ndata: 10\n\n") == [SseEvent(b"YHOO\n+2\n10")]
 
 
 def test_comments_ids_and_missing_spaces() -> None:
     stream = b": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n"
     assert cut(stream) == [
-        Event(None),
-        Event(b"first event", id=b"1"),
-        Event(b"second event", id=b""),
-        Event(b" third event"),
+        SseEvent(None),
+        SseEvent(b"first event", id=b"1"),
+        SseEvent(b"second event", id=b""),
+        SseEvent(b" third event"),
     ]
 
 
 def test_an_empty_line_of_data_is_data_and_an_open_event_is_none() -> None:
-    assert cut(b"data\n\ndata\ndata\n\ndata:") == [Event(b""), Event(b"\n")]
+    assert cut(b"data\n\ndata\ndata\n\ndata:") == [SseEvent(b""), SseEvent(b"\n")]
 
 
 def test_one_space_is_left_out_and_no_more() -> None:
-    assert cut(b"data:test\n\ndata: test\n\n") == [Event(b"test"), Event(b"test")]
+    assert cut(b"data:test\n\ndata: test\n\n") == [SseEvent(b"test"), SseEvent(b"test")]
 
 
 # 9.2.5 "Parsing an event stream".
@@ -46,46 +48,49 @@ def test_lines_end_in_three_ways(end: bytes) -> None:
     stream = end.join(
         [b"event: message", b"id: 7", b"data: {}", b"", b"data: x", b"", b""]
     )
-    expected = [Event(b"{}", id=b"7"), Event(b"x")]
+    expected = [SseEvent(b"{}", id=b"7"), SseEvent(b"x")]
     assert cut(stream) == expected
     assert cut(*(stream[at : at + 1] for at in range(len(stream)))) == expected
 
 
 def test_a_mark_at_the_very_beginning_is_left_out_once() -> None:
-    assert cut(BOM + b"data: a\n\n") == [Event(b"a")]
-    assert cut(BOM[:1], BOM[1:], b"data: a\n\n") == [Event(b"a")]
-    assert cut(BOM + BOM + b"data: a\n\n") == [Event(None)]
-    assert cut(b"data: a\n\n" + BOM + b"data: b\n\n") == [Event(b"a"), Event(None)]
+    assert cut(BOM + b"data: a\n\n") == [SseEvent(b"a")]
+    assert cut(BOM[:1], BOM[1:], b"data: a\n\n") == [SseEvent(b"a")]
+    assert cut(BOM + BOM + b"data: a\n\n") == [SseEvent(None)]
+    assert cut(b"data: a\n\n" + BOM + b"data: b\n\n") == [
+        SseEvent(b"a"),
+        SseEvent(None),
+    ]
 
 
 @pytest.mark.parametrize(
     ("stream", "event"),
     [
-        (b"event: ping\ndata: x\n\n", Event(b"x", type=b"ping")),
-        (b"event: ping\nevent:\ndata: x\n\n", Event(b"x")),
-        (b"id: a\0b\ndata: x\n\n", Event(b"x")),
-        (b"retry: 100\n\n", Event(None)),
-        (b"Data: x\n\n", Event(None)),
-        (b"data : x\n\n", Event(None)),
-        (b" data: x\n\n", Event(None)),
-        (b"data: a:b: c\n\n", Event(b"a:b: c")),
-        (b"\n", Event(None)),
+        (b"event: ping\ndata: x\n\n", SseEvent(b"x", type=b"ping")),
+        (b"event: ping\nevent:\ndata: x\n\n", SseEvent(b"x")),
+        (b"id: a\0b\ndata: x\n\n", SseEvent(b"x")),
+        (b"retry: 100\n\n", SseEvent(None)),
+        (b"Data: x\n\n", SseEvent(None)),
+        (b"data : x\n\n", SseEvent(None)),
+        (b" data: x\n\n", SseEvent(None)),
+        (b"data: a:b: c\n\n", SseEvent(b"a:b: c")),
+        (b"\n", SseEvent(None)),
         # 2025-11-25 basic/transports: an event that only primes a reconnection.
-        (b"id: 1\ndata:\n\n", Event(b"", id=b"1")),
+        (b"id: 1\ndata:\n\n", SseEvent(b"", id=b"1")),
     ],
 )
-def test_fields_are_read_as_the_standard_says(stream: bytes, event: Event) -> None:
+def test_fields_are_read_as_the_standard_says(stream: bytes, event: SseEvent) -> None:
     assert cut(stream) == [event]
 
 
-def slow(stream: bytes) -> list[Event]:
+def slow(stream: bytes) -> list[SseEvent]:
     """The standard again, one character at a time and on the whole stream."""
     text = stream.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     found, data, kind, id = [], None, b"", None
     for line in text.split(b"\n")[:-1]:
         if line == b"":
             buffer = None if data is None else data[:-1]
-            found.append(Event(buffer, kind or b"message", id))
+            found.append(SseEvent(buffer, kind or b"message", id))
             data, kind, id = None, b"", None
             continue
         name, colon, value = line.partition(b":")
@@ -123,13 +128,13 @@ def test_however_a_stream_is_sliced_the_same_events_come_out(
 def test_an_event_that_is_too_large_ends_the_stream() -> None:
     stream = b"data: a\n\n" + b"data: " + b"x" * 100 + b"\n\ndata: b\n\n"
     for slices in ([stream], [stream[at : at + 1] for at in range(len(stream))]):
-        events = Events(most=50)
+        events = SseParser(most=50)
         found = [each for data in slices for each in events.feed(data)]
-        assert found[0] == Event(b"a")
-        assert [type(each) for each in found] == [Event, Refused]
+        assert found[0] == SseEvent(b"a")
+        assert [type(each) for each in found] == [SseEvent, RequestRefused]
         assert events.closed
-        assert isinstance(found[1], Refused)
-        assert found[1].why is Why.EVENT_TOO_LARGE
+        assert isinstance(found[1], RequestRefused)
+        assert found[1].why is RefusalReason.EVENT_TOO_LARGE
 
 
 def test_an_event_shows_no_data_when_it_is_printed() -> None:

@@ -7,20 +7,24 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.fast_path import Plain, plain_answer, plain_call
-from answerable.gateway.wire.mcp_request_head import (
-    MOST,
-    Opening,
-    read_opening,
-    read_request,
-    remembering,
+from answerable.gateway.wire.fast_path import (
+    ExpectedCall,
+    parse_plain_answer,
+    parse_plain_call,
 )
-from answerable.gateway.wire.server_messages import read_answer
-from answerable.server.mcp.call import read_call, read_line
-from answerable.server.mcp.methods import Era
+from answerable.gateway.wire.mcp_request_head import (
+    MAX_CACHED,
+    McpRequestHead,
+    cached_parser,
+    parse_request,
+    parse_request_head,
+)
+from answerable.gateway.wire.server_messages import parse_server_message
+from answerable.server.mcp.call import parse_http_call, parse_stdio_call
+from answerable.server.mcp.methods import McpRevision
 from answerable.server.mcp.request_metadata import VERSION_KEY
-from answerable.server.wire.refusals import Refused
-from answerable.server.wire.request_head import read_head
+from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import parse_head
 from tests.gateway.reference_parser import MARKS, TEXTS
 from tests.gateway.request_builders import FIELDS, META, VERSION, head_bytes
 
@@ -128,14 +132,14 @@ def read(work: Callable[[], object]) -> object:
     """What is read, or all that a refusal says."""
     try:
         return work()
-    except Refused as refused:
+    except RequestRefused as refused:
         return refused.why, refused.id, refused.method
 
 
 PLAINS = [
-    Plain(Era.V2026_07_28, "files"),
-    Plain(Era.V2025_11_25, "files"),
-    Plain(Era.UNNAMED, "files"),
+    ExpectedCall(McpRevision.V2026_07_28, "files"),
+    ExpectedCall(McpRevision.V2025_11_25, "files"),
+    ExpectedCall(McpRevision.UNNAMED, "files"),
 ]
 
 
@@ -145,10 +149,10 @@ PLAINS = [
 @example(b'{"id":7,' + tool_call()[1:], PLAINS[0])
 @example(tool_call() + b" ", PLAINS[0])
 def test_a_call_that_is_read_in_short_is_read_so_in_full(
-    data: bytes, plain: Plain
+    data: bytes, plain: ExpectedCall
 ) -> None:
-    call = read(lambda: plain_call(data, plain))
-    full = read(lambda: read_line(data, plain.era, plain.server))
+    call = read(lambda: parse_plain_call(data, plain))
+    full = read(lambda: parse_stdio_call(data, plain.era, plain.server))
     assert call is None or call == full
 
 
@@ -157,57 +161,57 @@ def test_a_call_that_is_read_in_short_is_read_so_in_full(
 @example(RESULTS[1][:-2] + b',"isError":true}}')
 @example(RESULTS[2][:-2] + b'"isError":true,"isError":false}}')
 def test_an_answer_that_is_read_in_short_is_read_so_in_full(data: bytes) -> None:
-    answer = read(lambda: plain_answer(data))
-    assert answer is None or answer == read(lambda: read_answer(data))
+    answer = read(lambda: parse_plain_answer(data))
+    assert answer is None or answer == read(lambda: parse_server_message(data))
 
 
 @given(st.sampled_from(HEADS), st.one_of(altered(ORDINARY), TEXTS))
 @settings(max_examples=200)
 def test_a_request_is_what_head_and_body_say_in_full(head: bytes, data: bytes) -> None:
-    found = read(lambda: read_request(read_opening(head), data))
-    assert found == read(lambda: read_call(read_head(head), data))
+    found = read(lambda: parse_request(parse_request_head(head), data))
+    assert found == read(lambda: parse_http_call(parse_head(head), data))
 
 
 @pytest.mark.parametrize("head", [MODERN, OLD, UNNAMED])
 def test_what_most_clients_send_is_read_in_short(head: bytes) -> None:
-    plain = read_opening(head).plain
+    plain = parse_request_head(head).plain
     assert plain is not None
-    assert plain_call(tool_call(), plain) is not None
+    assert parse_plain_call(tool_call(), plain) is not None
 
 
 def test_what_most_servers_answer_is_read_in_short() -> None:
-    assert all(plain_answer(data) is not None for data in RESULTS[1:4])
+    assert all(parse_plain_answer(data) is not None for data in RESULTS[1:4])
 
 
 def test_another_version_in_the_body_is_refused_as_in_full() -> None:
     meta = META | {VERSION_KEY: "2025-11-25"}
-    assert plain_call(tool_call(_meta=meta), PLAINS[0]) is None
+    assert parse_plain_call(tool_call(_meta=meta), PLAINS[0]) is None
 
 
 @given(st.lists(st.one_of(st.sampled_from(HEADS), altered(HEADS)), max_size=12))
 def test_a_head_that_is_remembered_says_what_it_says(heads: list[bytes]) -> None:
-    remember = remembering()
+    remember = cached_parser()
     for data in [*heads, *heads]:
         found = read(lambda data=data: remember(data))
-        assert found == read(lambda data=data: read_opening(data))
-        if isinstance(found, Opening):
-            assert found.head == read_head(data)
+        assert found == read(lambda data=data: parse_request_head(data))
+        if isinstance(found, McpRequestHead):
+            assert found.head == parse_head(data)
 
 
-def counted() -> tuple[list[bytes], Callable[[bytes], Opening]]:
+def counted() -> tuple[list[bytes], Callable[[bytes], McpRequestHead]]:
     """A reader that remembers, and what it had to read."""
     made: list[bytes] = []
 
-    def note(data: bytes) -> Opening:
+    def note(data: bytes) -> McpRequestHead:
         made.append(data)
-        return read_opening(data)
+        return parse_request_head(data)
 
-    return made, remembering(note)
+    return made, cached_parser(note)
 
 
 def test_heads_that_do_not_come_again_take_no_room() -> None:
     made, remember = counted()
-    for number in range(MOST + 1):
+    for number in range(MAX_CACHED + 1):
         remember(opening(("DPoP", f"proof-{number}")))
         remember(MODERN)
     assert made.count(MODERN) == 1
@@ -215,7 +219,7 @@ def test_heads_that_do_not_come_again_take_no_room() -> None:
 
 def test_the_heads_that_are_remembered_have_a_bound() -> None:
     made, remember = counted()
-    for number in range(MOST + 1):
+    for number in range(MAX_CACHED + 1):
         remember(opening(("X", str(number))))
     remember(opening(("X", "0")))
-    assert len(made) == MOST + 2
+    assert len(made) == MAX_CACHED + 2

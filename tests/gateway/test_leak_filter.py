@@ -13,10 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.upstream_credentials.encodings import WINDOW, spellings
-from answerable.gateway.upstream_credentials.leak_filter import NONE, Leaks, Watch
-from answerable.gateway.wire.http_heads import returned
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.upstream_credentials.encodings import WINDOW, list_encodings
+from answerable.gateway.upstream_credentials.leak_filter import (
+    NO_SECRETS,
+    LeakFilter,
+    SecretPatterns,
+)
+from answerable.gateway.wire.http_heads import judge_upstream_head
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.request_builders import sliced
 
 VISIBLE = string.ascii_letters + string.digits + string.punctuation
@@ -92,14 +96,14 @@ def test_a_secret_is_found_however_it_is_spelled(
     spell: Callable[[str], str], secret: str, before: bytes, after: bytes
 ) -> None:
     data = before + spell(secret).encode() + after
-    assert NONE.after(secret).is_in(data)
+    assert NO_SECRETS.with_secret(secret).occurs_in(data)
 
 
 @pytest.mark.parametrize("spell", SPELLED.values(), ids=SPELLED)
 def test_an_awkward_secret_is_found_however_it_is_spelled(
     spell: Callable[[str], str],
 ) -> None:
-    assert NONE.after(AWKWARD).is_in(spell(AWKWARD).encode())
+    assert NO_SECRETS.with_secret(AWKWARD).occurs_in(spell(AWKWARD).encode())
 
 
 def where_it_begins(secret: str, spell: Callable[[str], str]) -> int:
@@ -110,15 +114,15 @@ def where_it_begins(secret: str, spell: Callable[[str], str]) -> int:
     return next(at for at, (one, two) in enumerate(pairs) if one != two)
 
 
-def watched(watch: Watch, slices: list[bytes]) -> tuple[bytes, bool]:
+def watched(watch: LeakFilter, slices: list[bytes]) -> tuple[bytes, bool]:
     """What goes on of slices, and whether a secret was found."""
     passed = b""
     try:
         for each in slices:
             passed += watch.feed(each)
-    except Refused as refused:
-        return passed, refused.why is Why.CREDENTIAL
-    return passed + watch.rest(), False
+    except RequestRefused as refused:
+        return passed, refused.why is RefusalReason.CREDENTIAL
+    return passed + watch.flush(), False
 
 
 @given(
@@ -134,9 +138,9 @@ def test_no_piece_of_a_secret_goes_on_however_it_is_cut(
     around: tuple[bytes, bytes],
     cuts: list[int],
 ) -> None:
-    leaks = NONE.after(secret)
+    leaks = NO_SECRETS.with_secret(secret)
     data = around[0] + spell(secret).encode() + around[1]
-    passed, is_found = watched(Watch(leaks), sliced(data, cuts))
+    passed, is_found = watched(LeakFilter(leaks), sliced(data, cuts))
     assert is_found
     assert data.startswith(passed)
     # One character of base64 may hold bits of the secret and of the text before it.
@@ -154,35 +158,39 @@ def test_what_is_found_does_not_depend_on_how_it_is_cut(
 ) -> None:
     # Of two letters, a secret is begun again and again.
     whole = data.encode()
-    passed, is_found = watched(Watch(NONE.after(secret)), sliced(whole, cuts))
+    passed, is_found = watched(
+        LeakFilter(NO_SECRETS.with_secret(secret)), sliced(whole, cuts)
+    )
     assert is_found == (secret in data)
     if not is_found:
         assert passed == whole
 
 
 def test_a_body_goes_on_as_the_bytes_that_came_and_nothing_is_held() -> None:
-    watch = Watch(NONE.after(secrets.token_urlsafe(32)))
+    watch = LeakFilter(NO_SECRETS.with_secret(secrets.token_urlsafe(32)))
     piece = json.dumps({"text": "hello " * 1000}).encode()
     for _ in range(3):
         assert watch.feed(piece) is piece
-    assert watch.rest() == b""
+    assert watch.flush() == b""
 
 
 def test_of_a_long_secret_less_than_a_spelling_of_its_window_is_held() -> None:
     token = secrets.token_urlsafe(6000)
-    watch = Watch(NONE.after(token))
+    watch = LeakFilter(NO_SECRETS.with_secret(token))
     begun = token[-WINDOW:-1].encode()
     assert watch.feed(b"x" * 100 + begun) == b"x" * 100
-    assert watch.rest() == begun
+    assert watch.flush() == begun
 
 
 def test_the_secret_before_the_newest_is_looked_for_and_older_ones_are_not() -> None:
     first, second, third = (f"{word}-{secrets.token_hex(8)}" for word in "abc")
-    leaks = NONE.after(first).after(second)
-    assert leaks.is_in(first.encode())
-    assert leaks.after(second).is_in(first.encode())  # it is the same one still
-    leaks = leaks.after(third)
-    assert [leaks.is_in(each.encode()) for each in (first, second, third)] == [
+    leaks = NO_SECRETS.with_secret(first).with_secret(second)
+    assert leaks.occurs_in(first.encode())
+    assert leaks.with_secret(second).occurs_in(
+        first.encode()
+    )  # it is the same one still
+    leaks = leaks.with_secret(third)
+    assert [leaks.occurs_in(each.encode()) for each in (first, second, third)] == [
         False,
         True,
         True,
@@ -191,21 +199,21 @@ def test_the_secret_before_the_newest_is_looked_for_and_older_ones_are_not() -> 
 
 def test_it_is_found_in_a_head() -> None:
     secret = secrets.token_urlsafe(24)
-    watch = Watch(NONE.after(secret))
+    watch = LeakFilter(NO_SECRETS.with_secret(secret))
     kind = {"content-type": "application/json"}
-    watch.head(returned(200, kind | {"x-not-relayed": secret}))
+    watch.check_head(judge_upstream_head(200, kind | {"x-not-relayed": secret}))
     for name in ("mcp-echo", "mcp-session-id", "cache-control"):
-        with pytest.raises(Refused):
-            watch.head(returned(200, kind | {name: f"a {secret} b"}))
+        with pytest.raises(RequestRefused):
+            watch.check_head(judge_upstream_head(200, kind | {name: f"a {secret} b"}))
 
 
 @pytest.mark.parametrize("part", ["e", "ey", "abcd", "", "=="])
 def test_a_body_made_to_be_slow_is_not(part: str) -> None:
     secret = "abcdabcdabcdabcd" + secrets.token_urlsafe(40)
-    leaks = NONE.after(part * 8 + secret)
+    leaks = NO_SECRETS.with_secret(part * 8 + secret)
     piece = ((part or "x") * (1 << 20)).encode()[: 1 << 20]
     began = time.process_time()
-    watch = Watch(leaks)
+    watch = LeakFilter(leaks)
     for at in range(0, 1 << 20, 1 << 16):
         watch.feed(piece[at : at + (1 << 16)])
     assert time.process_time() - began < 0.5
@@ -214,8 +222,8 @@ def test_a_body_made_to_be_slow_is_not(part: str) -> None:
 
 def test_few_spellings_are_looked_for_and_none_is_short() -> None:
     for secret in (secrets.token_hex(20), secrets.token_urlsafe(600), AWKWARD):
-        found = spellings(secret)
+        found = list_encodings(secret)
         assert len(found) <= 64
         assert min(map(len, found)) >= 10
         assert max(map(len, found)) <= 6 * WINDOW
-    assert Leaks(()).is_in(b"anything") is False
+    assert SecretPatterns(()).occurs_in(b"anything") is False

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.line_splitter import Lines
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.wire.line_splitter import LineSplitter
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.request_builders import sliced, steps
 
 PIPES = st.lists(
@@ -16,12 +16,12 @@ PIPES = st.lists(
 ).map(b"".join)
 
 
-def cut(*slices: bytes, most: int = 100) -> list[bytes | Why]:
-    lines = Lines(most)
+def cut(*slices: bytes, most: int = 100) -> list[bytes | RefusalReason]:
+    lines = LineSplitter(most)
     found = [each for data in slices for each in lines.feed(data)]
-    end = lines.end()
+    end = lines.finish()
     ends = [] if end is None else [end]
-    return [e.why if isinstance(e, Refused) else e for e in [*found, *ends]]
+    return [e.why if isinstance(e, RequestRefused) else e for e in [*found, *ends]]
 
 
 @given(PIPES, st.lists(st.integers(0, 99), max_size=9))
@@ -29,10 +29,10 @@ def test_however_a_pipe_is_sliced_the_same_lines_come_out(
     pipe: bytes, cuts: list[int]
 ) -> None:
     *whole, rest = pipe.split(b"\n")
-    expected: list[bytes | Why] = [
+    expected: list[bytes | RefusalReason] = [
         line.removesuffix(b"\r") for line in whole if line not in (b"", b"\r")
     ]
-    expected += [Why.CUT_SHORT] if rest else []
+    expected += [RefusalReason.CUT_SHORT] if rest else []
     assert cut(pipe, most=1000) == expected
     assert cut(*sliced(pipe, cuts), most=1000) == expected
 
@@ -46,8 +46,8 @@ def test_a_line_that_is_too_large_ends_the_reading(
 
 def test_a_line_may_be_as_large_as_is_said_and_no_larger() -> None:
     assert cut(b"x" * 100 + b"\n") == [b"x" * 100]
-    assert cut(b"a\n" + b"x" * 101 + b"\nb\n") == [b"a", Why.BODY_TOO_LARGE]
-    assert cut(*[b"x"] * 200) == [Why.BODY_TOO_LARGE]
+    assert cut(b"a\n" + b"x" * 101 + b"\nb\n") == [b"a", RefusalReason.BODY_TOO_LARGE]
+    assert cut(*[b"x"] * 200) == [RefusalReason.BODY_TOO_LARGE]
 
 
 @pytest.mark.parametrize("piece", [b"x", b"\n", b"x\n"])

@@ -11,30 +11,30 @@ import pytest
 
 from answerable.authorization import decision_table
 from answerable.authorization.decision_table import compile_table
-from answerable.authorization.quarantine import Quarantined
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.handle_ownership import Ownership
-from answerable.gateway.in_flight_call import Denied
-from answerable.gateway.serve.call_metrics import WOULD_DENY, Counting
-from answerable.gateway.wire.server_messages import Answer
-from answerable.model.caller import Caller, Shown
-from answerable.model.config import Allow, Config
+from answerable.authorization.quarantine import ServerQuarantine
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.handle_ownership import HandleOwnershipTracker
+from answerable.gateway.in_flight_call import DeniedCall
+from answerable.gateway.serve.call_metrics import WOULD_DENY, CountingRecorder
+from answerable.gateway.wire.server_messages import ServerMessage
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
+from answerable.model.config import AllowRule, Config
 from answerable.model.decision import (
     Decision,
-    Effect,
-    Layer,
-    Mode,
-    Reason,
-    Target,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+    TargetKind,
 )
 from answerable.model.ids import AgentId
-from answerable.model.policy_exception import Amendment, AmendmentKind
-from answerable.model.worker_limits import Limits
-from answerable.server.mcp.call import Call, digest
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import Era
-from answerable.server.operator_log import Log
-from answerable.usecases.authorization.authorize import Authority
+from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.mcp.call import McpCall, sha256_hex
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
+from answerable.server.operator_log import OperatorLog
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.authorization.cedar.policy_strategies import rules_of
 from tests.authorization.config_strategies import agent, config, request, server
 from tests.gateway.http.in_memory_worker import Notes
@@ -42,117 +42,138 @@ from tests.gateway.recording.recorder_fixture import BODY, CALL, CALLER
 
 ANA = AgentId("agent:declared/ana")
 BEN = AgentId("agent:declared/ben")
-READ = Allow("agents.ana.allow[0]", "files", ("read",), (), (), ())
-EVERY = frozenset(Mode)
-ENFORCING = frozenset({Mode.ENFORCE})
-NONE: frozenset[Mode] = frozenset()
+READ = AllowRule("agents.ana.allow[0]", "files", ("read",), (), (), ())
+EVERY = frozenset(EnforcementMode)
+ENFORCING = frozenset({EnforcementMode.ENFORCE})
+NONE: frozenset[EnforcementMode] = frozenset()
 
 # Modes in which a call goes no further, by reason.
-HELD: Mapping[Reason, frozenset[Mode]] = {
-    Reason.ALLOWED: NONE,
-    Reason.GRANTED: NONE,
-    Reason.BREAK_GLASS: NONE,
-    Reason.NO_RULE: ENFORCING,
-    Reason.UNKNOWN_AGENT: ENFORCING,
-    Reason.QUARANTINED: ENFORCING,
-    Reason.FORBIDDEN: ENFORCING,
-    Reason.ASKED: ENFORCING,
-    Reason.PARENT: ENFORCING,
-    Reason.KILLED: EVERY,
-    Reason.UNKNOWN_SERVER: EVERY,
-    Reason.NOT_ITS_OWN: EVERY,
-    Reason.EVALUATION: EVERY,
-    Reason.POLICY_MISSING: EVERY,
-    Reason.CREDENTIAL: EVERY,
+HELD: Mapping[DecisionReason, frozenset[EnforcementMode]] = {
+    DecisionReason.ALLOWED: NONE,
+    DecisionReason.GRANTED: NONE,
+    DecisionReason.BREAK_GLASS: NONE,
+    DecisionReason.NO_RULE: ENFORCING,
+    DecisionReason.UNKNOWN_AGENT: ENFORCING,
+    DecisionReason.QUARANTINED: ENFORCING,
+    DecisionReason.FORBIDDEN: ENFORCING,
+    DecisionReason.ASKED: ENFORCING,
+    DecisionReason.PARENT: ENFORCING,
+    DecisionReason.KILLED: EVERY,
+    DecisionReason.UNKNOWN_SERVER: EVERY,
+    DecisionReason.NOT_ITS_OWN: EVERY,
+    DecisionReason.EVALUATION: EVERY,
+    DecisionReason.POLICY_MISSING: EVERY,
+    DecisionReason.CREDENTIAL: EVERY,
 }
 
 
-def configured(mode: Mode) -> Config:
+def configured(mode: EnforcementMode) -> Config:
     return config(
         agent("ana", READ, mode=mode), servers=(server("files"),), default_mode=mode
     )
 
 
-def asked(authority: Authority, **facts: Any) -> Decision:
+def asked(authority: Authorizer, **facts: Any) -> Decision:
     return authority.authorize(request(**facts))
 
 
-def of_rules(mode: Mode) -> Authority:
-    return Authority(compile_table(configured(mode)))
+def of_rules(mode: EnforcementMode) -> Authorizer:
+    return Authorizer(compile_table(configured(mode)))
 
 
-def allowed(mode: Mode) -> Decision:
+def allowed(mode: EnforcementMode) -> Decision:
     return asked(of_rules(mode))
 
 
-def no_rule(mode: Mode) -> Decision:
+def no_rule(mode: EnforcementMode) -> Decision:
     return asked(of_rules(mode), name="write")
 
 
-def unknown_agent(mode: Mode) -> Decision:
+def unknown_agent(mode: EnforcementMode) -> Decision:
     return asked(of_rules(mode), agent=AgentId("agent:caller/eve"), known=False)
 
 
-def unknown_server(mode: Mode) -> Decision:
+def unknown_server(mode: EnforcementMode) -> Decision:
     return asked(of_rules(mode), server="none")
 
 
-def killed(mode: Mode) -> Decision:
+def killed(mode: EnforcementMode) -> Decision:
     authority = of_rules(mode)
-    authority.set_kills(frozenset({ANA}))
+    authority.update_revocations(frozenset({ANA}))
     return asked(authority)
 
 
-def quarantined(mode: Mode) -> Decision:
+def quarantined(mode: EnforcementMode) -> Decision:
     authority = of_rules(mode)
-    authority.set_quarantine({"files": Quarantined(tools=frozenset({"read"}))})
+    authority.set_quarantine({"files": ServerQuarantine(tools=frozenset({"read"}))})
     return asked(authority)
 
 
-def amended(kind: AmendmentKind) -> Callable[[Mode], Decision]:
-    def decide(mode: Mode) -> Decision:
+def amended(kind: PolicyExceptionKind) -> Callable[[EnforcementMode], Decision]:
+    def decide(mode: EnforcementMode) -> Decision:
         authority = of_rules(mode)
-        signed = Amendment("a", kind, ANA, "files", Target.TOOL, "write", "", 0, ())
-        authority.set_amendments({(ANA, "files", Target.TOOL, "write"): (signed,)})
+        signed = PolicyException(
+            "a", kind, ANA, "files", TargetKind.TOOL, "write", "", 0, ()
+        )
+        authority.set_policy_exceptions(
+            {(ANA, "files", TargetKind.TOOL, "write"): (signed,)}
+        )
         return asked(authority, name="write")
 
     return decide
 
 
-def failing(mode: Mode) -> Decision:
+def failing(mode: EnforcementMode) -> Decision:
     whole = compile_table(configured(mode))
-    return asked(Authority(replace(whole, servers=None)))  # type: ignore[arg-type]
+    return asked(Authorizer(replace(whole, servers=None)))  # type: ignore[arg-type]
 
 
-def without_policy(mode: Mode) -> Decision:
-    return asked(Authority(decision_table.without_policy(("files",))))
+def without_policy(mode: EnforcementMode) -> Decision:
+    return asked(Authorizer(decision_table.build_fallback_table(("files",))))
 
 
-def of_policies(text: str, **facts: Any) -> Callable[[Mode], Decision]:
+def of_policies(text: str, **facts: Any) -> Callable[[EnforcementMode], Decision]:
     """Decide by Cedar policies beside the rules."""
 
-    def decide(mode: Mode) -> Decision:
+    def decide(mode: EnforcementMode) -> Decision:
         table = compile_table(configured(mode), rules_of(text))
-        return asked(Authority(table), **facts)
+        return asked(Authorizer(table), **facts)
 
     return decide
 
 
-def parent(mode: Mode) -> Decision:
+def parent(mode: EnforcementMode) -> Decision:
     asked = msgspec.structs.replace(request(), chain=(BEN,))
     return of_rules(mode).authorize(asked)
 
 
-def caller(agent: AgentId, principal: str) -> Caller:
-    return Caller(agent, True, "", "run", Shown.BEARER_TOKEN, principal, b"", 0)
+def caller(agent: AgentId, principal: str) -> VerifiedCaller:
+    return VerifiedCaller(
+        agent, True, "", "run", AuthenticationMethod.BEARER_TOKEN, principal, b"", 0
+    )
 
 
-def of_another(mode: Mode) -> Decision:
-    ownership = Ownership()
-    made = Call(Era.V2026_07_28, Kind.REQUEST, "tools/call", 1, "files", Target.TOOL)
-    answer = Answer(Kind.RESPONSE, 1, task=digest("t"))
-    ownership.answered(caller(BEN, "p/ben"), made, answer)
-    its = Call(Era.V2026_07_28, Kind.REQUEST, "tasks/get", 2, "files", Target.TASK, "t")
+def of_another(mode: EnforcementMode) -> Decision:
+    ownership = HandleOwnershipTracker()
+    made = McpCall(
+        McpRevision.V2026_07_28,
+        MessageKind.REQUEST,
+        "tools/call",
+        1,
+        "files",
+        TargetKind.TOOL,
+    )
+    answer = ServerMessage(MessageKind.RESPONSE, 1, task=sha256_hex("t"))
+    ownership.record_answer(caller(BEN, "p/ben"), made, answer)
+    its = McpCall(
+        McpRevision.V2026_07_28,
+        MessageKind.REQUEST,
+        "tasks/get",
+        2,
+        "files",
+        TargetKind.TASK,
+        "t",
+    )
     passes = replace(allowed(mode), mode=mode)
     return ownership.decide(caller(ANA, "p/ana"), its, passes)
 
@@ -160,105 +181,131 @@ def of_another(mode: Mode) -> Decision:
 class _Shows:
     """Shows every server something."""
 
-    def needs(self, server: str) -> bool:
+    def needs_credential(self, server: str) -> bool:
         return True
 
-    def identity(self, caller: Caller, server: str) -> str:
+    def identity(self, caller: VerifiedCaller, server: str) -> str:
         return ""
 
 
-def without_credential(mode: Mode) -> Decision:
+def without_credential(mode: EnforcementMode) -> Decision:
     loop: Any = None
     notes: Any = Notes(loop)
     shows: Any = _Shows()
-    exchange = Exchange(of_rules(mode), notes, {}, shows)
-    call = Call(
-        Era.V2026_07_28, Kind.REQUEST, "tools/call", 1, "files", Target.TOOL, "read"
+    exchange = CallPipeline(of_rules(mode), notes, {}, shows)
+    call = McpCall(
+        McpRevision.V2026_07_28,
+        MessageKind.REQUEST,
+        "tools/call",
+        1,
+        "files",
+        TargetKind.TOOL,
+        "read",
     )
-    assert isinstance(exchange.begin(caller(ANA, "p/ana"), call, b""), Denied)
+    assert isinstance(exchange.begin(caller(ANA, "p/ana"), call, b""), DeniedCall)
     ((_, _, decision, _),) = notes.kept
     assert isinstance(decision, Decision)
     return decision
 
 
-MADE: Mapping[Reason, Callable[[Mode], Decision]] = {
-    Reason.ALLOWED: allowed,
-    Reason.GRANTED: amended(AmendmentKind.OWNER),
-    Reason.BREAK_GLASS: amended(AmendmentKind.BREAK_GLASS),
-    Reason.NO_RULE: no_rule,
-    Reason.UNKNOWN_AGENT: unknown_agent,
-    Reason.QUARANTINED: quarantined,
-    Reason.FORBIDDEN: of_policies("forbid (principal, action, resource);"),
-    Reason.ASKED: of_policies("@ask forbid (principal, action, resource);"),
-    Reason.PARENT: parent,
-    Reason.KILLED: killed,
-    Reason.UNKNOWN_SERVER: unknown_server,
-    Reason.NOT_ITS_OWN: of_another,
-    Reason.EVALUATION: failing,
-    Reason.POLICY_MISSING: without_policy,
-    Reason.CREDENTIAL: without_credential,
+MADE: Mapping[DecisionReason, Callable[[EnforcementMode], Decision]] = {
+    DecisionReason.ALLOWED: allowed,
+    DecisionReason.GRANTED: amended(PolicyExceptionKind.OWNER),
+    DecisionReason.BREAK_GLASS: amended(PolicyExceptionKind.BREAK_GLASS),
+    DecisionReason.NO_RULE: no_rule,
+    DecisionReason.UNKNOWN_AGENT: unknown_agent,
+    DecisionReason.QUARANTINED: quarantined,
+    DecisionReason.FORBIDDEN: of_policies("forbid (principal, action, resource);"),
+    DecisionReason.ASKED: of_policies("@ask forbid (principal, action, resource);"),
+    DecisionReason.PARENT: parent,
+    DecisionReason.KILLED: killed,
+    DecisionReason.UNKNOWN_SERVER: unknown_server,
+    DecisionReason.NOT_ITS_OWN: of_another,
+    DecisionReason.EVALUATION: failing,
+    DecisionReason.POLICY_MISSING: without_policy,
+    DecisionReason.CREDENTIAL: without_credential,
 }
 
 # Nothing is decided for want of a record: there is none of it, so it does not happen.
-UNRECORDED = {Reason.EVIDENCE}
+UNRECORDED = {DecisionReason.EVIDENCE}
 # What baselines say, their own tests show in every mode.
-ELSEWHERE = {Reason.BEHAVIOUR}
+ELSEWHERE = {DecisionReason.BEHAVIOUR}
 
 
 def test_every_reason_has_its_modes() -> None:
     assert HELD.keys() == MADE.keys()
-    assert set(Reason) == HELD.keys() | UNRECORDED | ELSEWHERE
+    assert set(DecisionReason) == HELD.keys() | UNRECORDED | ELSEWHERE
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", EnforcementMode)
 @pytest.mark.parametrize("reason", MADE)
 def test_a_mode_holds_back_what_it_should_and_no_more(
-    reason: Reason, mode: Mode
+    reason: DecisionReason, mode: EnforcementMode
 ) -> None:
     decision = MADE[reason](mode)
     assert decision.reason is reason
     assert decision.passes is (mode not in HELD[reason])
-    allows = reason in (Reason.ALLOWED, Reason.GRANTED, Reason.BREAK_GLASS)
-    assert (decision.effect is Effect.ALLOW) is allows
-    if reason is not Reason.POLICY_MISSING and reason is not Reason.EVALUATION:
+    allows = reason in (
+        DecisionReason.ALLOWED,
+        DecisionReason.GRANTED,
+        DecisionReason.BREAK_GLASS,
+    )
+    assert (decision.effect is DecisionEffect.ALLOW) is allows
+    if (
+        reason is not DecisionReason.POLICY_MISSING
+        and reason is not DecisionReason.EVALUATION
+    ):
         assert decision.mode is (
-            Mode.ENFORCE if reason is Reason.UNKNOWN_SERVER else mode
+            EnforcementMode.ENFORCE if reason is DecisionReason.UNKNOWN_SERVER else mode
         )
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", EnforcementMode)
 def test_a_policy_without_an_answer_is_held_back_where_it_is_enforced(
-    mode: Mode,
+    mode: EnforcementMode,
 ) -> None:
     # It is known which policy; where nothing is, deciding failed (above).
     text = """permit (principal, action == Action::"tools/call", resource)
     when { context.arguments.missing < 5 };"""
     decision = of_policies(text)(mode)
-    assert (decision.effect, decision.reason) == (Effect.ERROR, Reason.EVALUATION)
-    assert decision.determining
-    assert decision.passes is (mode is not Mode.ENFORCE)
-
-
-@pytest.mark.parametrize("mode", Mode)
-def test_what_nobody_is_known_to_own_is_held_back_where_it_is_enforced(
-    mode: Mode,
-) -> None:
-    call = Call(
-        Era.V2026_07_28, Kind.REQUEST, "tasks/get", 2, "files", Target.TASK, "t"
+    assert (decision.effect, decision.reason) == (
+        DecisionEffect.ERROR,
+        DecisionReason.EVALUATION,
     )
-    decision = Ownership().decide(caller(ANA, "p/ana"), call, allowed(mode))
-    assert decision.reason is Reason.NOT_ITS_OWN
-    assert decision.layer is Layer.OWNERSHIP
-    assert decision.passes is (mode is not Mode.ENFORCE)
+    assert decision.determining
+    assert decision.passes is (mode is not EnforcementMode.ENFORCE)
+
+
+@pytest.mark.parametrize("mode", EnforcementMode)
+def test_what_nobody_is_known_to_own_is_held_back_where_it_is_enforced(
+    mode: EnforcementMode,
+) -> None:
+    call = McpCall(
+        McpRevision.V2026_07_28,
+        MessageKind.REQUEST,
+        "tasks/get",
+        2,
+        "files",
+        TargetKind.TASK,
+        "t",
+    )
+    decision = HandleOwnershipTracker().decide(
+        caller(ANA, "p/ana"), call, allowed(mode)
+    )
+    assert decision.reason is DecisionReason.NOT_ITS_OWN
+    assert decision.layer is DecisionLayer.OWNERSHIP
+    assert decision.passes is (mode is not EnforcementMode.ENFORCE)
 
 
 def test_what_a_shadowed_agent_would_be_denied_is_counted(tmp_path: Path) -> None:
     async def count() -> dict[str, float]:
         loop = asyncio.get_running_loop()
-        counting = Counting(tmp_path, 0, loop, Limits(), None, Log("worker-0"))
-        for mode in Mode:
+        counting = CountingRecorder(
+            tmp_path, 0, loop, WorkerLimits(), None, OperatorLog("worker-0")
+        )
+        for mode in EnforcementMode:
             for decision in (allowed(mode), no_rule(mode), killed(mode)):
-                counting.decided(CALLER, CALL, decision, BODY)
+                counting.record_decision(CALLER, CALL, decision, BODY)
         series = {each.name: each for each in counting.series()}
         counting.close()
         counted = series[WOULD_DENY]

@@ -17,7 +17,7 @@ from tests.gateway.test_static_credential_cache import (
 def refuse(stage: Stage) -> bool:
     found = stage.held.find("files")
     assert found is not None
-    return stage.held.refuse("files", found)
+    return stage.held.report_rejected("files", found)
 
 
 def test_what_its_server_refused_is_read_once_for_all_who_come(tmp_path: Path) -> None:
@@ -26,16 +26,16 @@ def test_what_its_server_refused_is_read_once_for_all_who_come(tmp_path: Path) -
 
     async def run() -> None:
         stage = Stage(kept_in(command=printing(tmp_path, count), ttl=100))
-        await stage.held.get("files")
+        await stage.held.fetch("files")
         first = stage.held.find("files")
         assert first is not None
-        assert stage.held.refuse("files", first)
+        assert stage.held.report_rejected("files", first)
         assert stage.shown() == ""
-        await asyncio.gather(*(stage.held.get("files") for _ in range(20)))
+        await asyncio.gather(*(stage.held.fetch("files") for _ in range(20)))
         assert stage.shown() == bearer("number-of-runs-2")
         assert not refuse(stage)  # a moment after the last time
         stage.now += 5
-        assert not stage.held.refuse("files", first)  # it is another by now
+        assert not stage.held.report_rejected("files", first)  # it is another by now
         assert refuse(stage)
 
     asyncio.run(run())
@@ -48,13 +48,13 @@ def test_a_second_refusal_meanwhile_loses_nothing(tmp_path: Path) -> None:
 
     async def run() -> None:
         stage = Stage(kept_in(command=argv, ttl=100))
-        await stage.held.get("files")
+        await stage.held.fetch("files")
         first = stage.held.find("files")
         assert first is not None
-        assert stage.held.refuse("files", first)
+        assert stage.held.report_rejected("files", first)
         stage.now += 6  # by now a command that is slow runs, and a call is answered
-        assert not stage.held.refuse("files", first)
-        await stage.held.get("files")
+        assert not stage.held.report_rejected("files", first)
+        await stage.held.fetch("files")
         assert stage.shown() == bearer(SECRET)
 
     asyncio.run(run())
@@ -68,9 +68,9 @@ def test_what_its_server_refused_is_shown_as_before_while_there_is_no_other(
 
     async def run() -> None:
         stage = Stage(kept_in(command=argv, ttl=100))
-        await stage.held.get("files")
+        await stage.held.fetch("files")
         assert refuse(stage)
-        await stage.held.get("files")
+        await stage.held.fetch("files")
         assert stage.shown() == bearer(SECRET)
         assert stage.told == [
             ("credential.refused", "files", "the command ended with 3")
@@ -87,9 +87,9 @@ def test_a_reload_in_between_does_not_lose_what_was_refused(tmp_path: Path) -> N
 
     async def run() -> None:
         stage = Stage(source)
-        await stage.held.get("files")
+        await stage.held.fetch("files")
         assert refuse(stage)
-        stage.held.swap((server(source),))
+        stage.held.reconfigure((server(source),))
         assert stage.shown() == bearer(SECRET)
 
     asyncio.run(run())

@@ -7,10 +7,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from answerable.server.wire.chunked_coding import MAX_CHUNKS, Chunks
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_head import MAX_BODY, MAX_HEAD, Head, read_head
-from answerable.server.wire.request_parser import Body, Intake
+from answerable.server.wire.chunked_coding import MAX_CHUNKS, ChunkedDecoder
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import (
+    MAX_BODY,
+    MAX_HEAD,
+    HttpRequestHead,
+    parse_head,
+)
+from answerable.server.wire.request_parser import RequestBody, RequestParser
 from tests.gateway.request_builders import head_bytes, plain, sliced, steps, taken
 
 CUTS = st.lists(st.integers(0, 2**16), max_size=12)
@@ -64,10 +69,12 @@ def test_however_bytes_are_sliced_the_same_things_come_out(
 
 @given(WILD)
 def test_any_bytes_are_requests_or_one_last_refusal(data: bytes) -> None:
-    arrived = Intake(read_head).feed(data)
-    assert all(isinstance(each, Head | Body) for each in arrived[:-1])
-    kinds = [type(each) for each in arrived if not isinstance(each, Refused)]
-    assert kinds == [Head, Body] * (len(kinds) // 2) + [Head] * (len(kinds) % 2)
+    arrived = RequestParser(parse_head).feed(data)
+    assert all(isinstance(each, HttpRequestHead | RequestBody) for each in arrived[:-1])
+    kinds = [type(each) for each in arrived if not isinstance(each, RequestRefused)]
+    assert kinds == [HttpRequestHead, RequestBody] * (len(kinds) // 2) + [
+        HttpRequestHead
+    ] * (len(kinds) % 2)
 
 
 class Heard:
@@ -88,7 +95,11 @@ class Heard:
 @settings(max_examples=80)
 def test_what_is_taken_is_read_by_llhttp_alike(data: bytes) -> None:
     # Never a body here that another reader would take for a shorter or longer one.
-    bodies = [each for each in Intake(read_head).feed(data) if isinstance(each, Body)]
+    bodies = [
+        each
+        for each in RequestParser(parse_head).feed(data)
+        if isinstance(each, RequestBody)
+    ]
     heard = Heard()
     parser = httptools.HttpRequestParser(heard)
     with contextlib.suppress(httptools.HttpParserError):
@@ -101,46 +112,48 @@ def test_what_is_taken_is_read_by_llhttp_alike(data: bytes) -> None:
 @given(st.lists(SMALL, max_size=8), CUTS)
 def test_a_chunked_body_is_its_chunks(parts: list[bytes], cuts: list[int]) -> None:
     (head, body) = taken(sliced(CHUNKED + spelled(parts), cuts))
-    assert isinstance(head, Head)
-    assert body == Body(b"".join(parts))
+    assert isinstance(head, HttpRequestHead)
+    assert body == RequestBody(b"".join(parts))
 
 
 # RFC 9112 7.1, and what servers have read differently in each other's chunks.
 CHUNKINGS = [
-    (b"5;name=value\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),  # 7.1.1 extensions
-    (b"5 \r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b" 5\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"05\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"0x5\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"+5\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"5_0\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"5\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"5\rhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"5\r\nhello\n0\r\n\r\n", Why.CHUNKING),
-    (b"5\r\nhello!\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"5\r\nhell\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"0\r\nX: y\r\n\r\n", Why.TRAILERS),  # 7.1.2 trailer fields
-    (b"0\r\nContent-Length: 100\r\n\r\n", Why.TRAILERS),
-    (b"FFFFFFFFFFFFFFFF5\r\nhello\r\n0\r\n\r\n", Why.CHUNKING),
-    (b"FFFFFFFF\r\n", Why.BODY_TOO_LARGE),
-    (b"400001\r\n", Why.BODY_TOO_LARGE),
-    (b"400000\r\n" + bytes(MAX_BODY) + b"\r\n1\r\n", Why.BODY_TOO_LARGE),
-    (b"1\r\nx\r\n" * (MAX_CHUNKS + 1), Why.CHUNKING),
+    (b"5;name=value\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),  # 7.1.1 extensions
+    (b"5 \r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b" 5\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"05\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"0x5\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"+5\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"5_0\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"5\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"5\rhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"5\r\nhello\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"5\r\nhello!\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"5\r\nhell\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"0\r\nX: y\r\n\r\n", RefusalReason.TRAILERS),  # 7.1.2 trailer fields
+    (b"0\r\nContent-Length: 100\r\n\r\n", RefusalReason.TRAILERS),
+    (b"FFFFFFFFFFFFFFFF5\r\nhello\r\n0\r\n\r\n", RefusalReason.CHUNKING),
+    (b"FFFFFFFF\r\n", RefusalReason.BODY_TOO_LARGE),
+    (b"400001\r\n", RefusalReason.BODY_TOO_LARGE),
+    (b"400000\r\n" + bytes(MAX_BODY) + b"\r\n1\r\n", RefusalReason.BODY_TOO_LARGE),
+    (b"1\r\nx\r\n" * (MAX_CHUNKS + 1), RefusalReason.CHUNKING),
 ]
 
 
 @pytest.mark.parametrize(("coded", "why"), CHUNKINGS)
-def test_a_chunking_is_refused(coded: bytes, why: Why) -> None:
+def test_a_chunking_is_refused(coded: bytes, why: RefusalReason) -> None:
     assert whole(CHUNKED + coded)[-1] is why
 
 
 def test_the_largest_body_is_taken_in_either_framing() -> None:
     data = bytes(MAX_BODY)
     fixed = head_bytes([("Content-Length", str(MAX_BODY))])
-    assert whole(fixed + data)[1:] == [Body(data)]
+    assert whole(fixed + data)[1:] == [RequestBody(data)]
     coded = CHUNKED + spelled([data])
-    assert taken(sliced(coded, list(range(0, len(coded), 65536))))[1:] == [Body(data)]
+    assert taken(sliced(coded, list(range(0, len(coded), 65536))))[1:] == [
+        RequestBody(data)
+    ]
 
 
 def test_the_largest_head_is_taken_and_a_larger_one_is_not() -> None:
@@ -148,16 +161,19 @@ def test_the_largest_head_is_taken_and_a_larger_one_is_not() -> None:
     for lead in (b"", b"\r\n"):
         # MAX_HEAD counts what stands before the empty line.
         most = head_bytes([("X", "y" * (MAX_HEAD + 4 - len(bare)))])
-        assert [type(each) for each in whole(lead + most)] == [Head, Body]
+        assert [type(each) for each in whole(lead + most)] == [
+            HttpRequestHead,
+            RequestBody,
+        ]
         more = head_bytes([("X", "y" * (MAX_HEAD + 5 - len(bare)))])
-        assert whole(lead + more) == [Why.HEAD_TOO_LARGE]
-        assert taken([lead + more[:9], more[9:]]) == [Why.HEAD_TOO_LARGE]
+        assert whole(lead + more) == [RefusalReason.HEAD_TOO_LARGE]
+        assert taken([lead + more[:9], more[9:]]) == [RefusalReason.HEAD_TOO_LARGE]
 
 
 def test_a_head_without_an_end_is_refused_before_it_fills_memory() -> None:
-    intake = Intake(read_head)
+    intake = RequestParser(parse_head)
     arrived = [each for _ in range(100) for each in intake.feed(b"x" * 1000)]
-    assert [plain(each) for each in arrived] == [Why.HEAD_TOO_LARGE]
+    assert [plain(each) for each in arrived] == [RefusalReason.HEAD_TOO_LARGE]
     assert intake.closed
 
 
@@ -166,7 +182,7 @@ def test_a_head_without_an_end_is_refused_before_it_fills_memory() -> None:
 )
 def test_steps_grow_with_bytes_and_no_faster(part: bytes) -> None:
     def feed(size: int) -> None:
-        intake = Intake(read_head)
+        intake = RequestParser(parse_head)
         for at in range(size):
             intake.feed(part if at == 0 else b"x")
 
@@ -178,9 +194,9 @@ def test_a_request_behind_another_is_a_request_of_its_own() -> None:
     first, hello, second, _ = whole(
         FIXED + b"hello" + head_bytes(line="GET /a HTTP/1.1")
     )
-    assert isinstance(first, Head)
-    assert hello == Body(b"hello")
-    assert isinstance(second, Head)
+    assert isinstance(first, HttpRequestHead)
+    assert hello == RequestBody(b"hello")
+    assert isinstance(second, HttpRequestHead)
     assert second.target == "/a"
 
 
@@ -209,41 +225,41 @@ SMUGGLED = b"GET /mcp/admin HTTP/1.1\r\nHost: a\r\n\r\n"
 )
 def test_no_request_is_smuggled_inside_another(data: bytes) -> None:
     arrived = whole(data + b"0\r\n\r\n" + SMUGGLED)
-    assert [type(each) for each in arrived] == [Why]
+    assert [type(each) for each in arrived] == [RefusalReason]
 
 
 def test_nothing_is_read_after_a_refusal() -> None:
-    intake = Intake(read_head)
+    intake = RequestParser(parse_head)
     assert [plain(each) for each in intake.feed(b"FOO / HTTP/1.1\r\n\r\n")] == [
-        Why.METHOD_OF_HTTP
+        RefusalReason.METHOD_OF_HTTP
     ]
     assert intake.feed(FIXED + b"hello") == []
-    assert intake.end() is None
+    assert intake.finish() is None
 
 
 @pytest.mark.parametrize("cut", [1, 30, len(FIXED), len(FIXED) + 4])
 def test_a_request_that_ends_early_is_said_so(cut: int) -> None:
-    assert taken([(FIXED + b"hello")[:cut]])[-1] is Why.CUT_SHORT
-    assert Why.CUT_SHORT not in taken([FIXED + b"hello"])
+    assert taken([(FIXED + b"hello")[:cut]])[-1] is RefusalReason.CUT_SHORT
+    assert RefusalReason.CUT_SHORT not in taken([FIXED + b"hello"])
 
 
 def test_chunks_count_no_more_than_they_read() -> None:
-    chunks = Chunks(10)
+    chunks = ChunkedDecoder(10)
     assert chunks.feed(b"3\r\nabc\r\n0\r\n\r\nGET /") == len(b"3\r\nabc\r\n0\r\n\r\n")
     assert (chunks.done, chunks.take()) == (True, b"abc")
 
 
 def test_a_body_is_not_shown_when_it_is_printed() -> None:
-    assert repr(Body(b"s3cr3t")) == "Body(6 bytes)"
+    assert repr(RequestBody(b"s3cr3t")) == "Body(6 bytes)"
 
 
 @pytest.mark.parametrize("cut", [10, 60, 10_000])
 def test_a_body_beyond_its_limit_is_refused_however_it_comes(cut: int) -> None:
     head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n"
     data = head + bytes(101)
-    intake = Intake(read_head, 100)
+    intake = RequestParser(parse_head, 100)
     arrived = [*intake.feed(data[:cut]), *intake.feed(data[cut:])]
-    assert [each.why for each in arrived if isinstance(each, Refused)] == [
-        Why.BODY_TOO_LARGE
+    assert [each.why for each in arrived if isinstance(each, RequestRefused)] == [
+        RefusalReason.BODY_TOO_LARGE
     ]
     assert len(arrived) == 1

@@ -9,10 +9,14 @@ from types import MappingProxyType
 
 import pytest
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 from answerable.server import revocation_list
-from answerable.server.revocation_list import KillFile, KillList, KillWatch
-from answerable.usecases.authorization.authorize import Authority
+from answerable.server.revocation_list import (
+    RevocationFile,
+    RevocationList,
+    RevocationWatch,
+)
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.gateway.recording.recorder_fixture import until
 
 AGENT = "agent:declared/invoices"
@@ -22,25 +26,25 @@ class Watched:
     """A file of kills, and a process that watches it."""
 
     def __init__(self, state: Path) -> None:
-        self.file = KillFile(state)
-        self.list = KillList(state)
-        self.authority = Authority()
+        self.file = RevocationFile(state)
+        self.list = RevocationList(state)
+        self.authority = Authorizer()
         self.refusals: list[str] = []
 
     def holds(self) -> bool:
-        return AGENT in self.authority.kills
+        return AGENT in self.authority.revocations
 
 
 @pytest.fixture
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
-    monkeypatch.setattr(revocation_list, "EVERY", 0.01)
+    monkeypatch.setattr(revocation_list, "POLL_INTERVAL", 0.01)
     return Watched(tmp_path)
 
 
 def watch(watched: Watched, story: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
         loop = asyncio.get_running_loop()
-        watch = KillWatch(
+        watch = RevocationWatch(
             watched.list,
             watched.authority,
             loop,
@@ -61,7 +65,7 @@ def test_a_kill_that_could_not_be_read_at_once_is_read_later(
     """A process may have no file descriptor left at that moment."""
 
     def fail(path: Path) -> bytes:
-        raise EnvironmentRefused(f"cannot read {path}: Too many open files")
+        raise EnvironmentFailure(f"cannot read {path}: Too many open files")
 
     async def story() -> None:
         with monkeypatch.context() as patched:
@@ -93,13 +97,13 @@ def test_whatever_goes_wrong_while_it_reads_the_next_kill_holds(
 
 
 def test_a_file_that_is_gone_revives_nobody(watched: Watched) -> None:
-    watched.file.kill(AGENT)
+    watched.file.revoke(AGENT)
 
     async def story() -> None:
         watched.file.path.unlink()
         await until(lambda: bool(watched.refusals))
         assert watched.holds()
-        watched.file.revive(AGENT)
+        watched.file.reinstate(AGENT)
         await until(lambda: not watched.holds())
 
     watch(watched, story)
@@ -116,10 +120,10 @@ def test_a_file_that_was_never_there_is_no_kill(watched: Watched) -> None:
 
 
 def test_a_kill_says_by_whom_and_the_first_who_did_stays(tmp_path: Path) -> None:
-    file = revocation_list.KillFile(tmp_path)
-    file.kill(AGENT, "ana@corp.example\trun:other\nagent:declared/other")
-    assert not file.kill(AGENT, "ben@corp.example")
-    told = file.told()
+    file = revocation_list.RevocationFile(tmp_path)
+    file.revoke(AGENT, "ana@corp.example\trun:other\nagent:declared/other")
+    assert not file.revoke(AGENT, "ben@corp.example")
+    told = file.read_notes()
     assert told is not None
     assert told[AGENT].by == "ana@corp.examplerun:otheragent:declared/other"
     assert str(told[AGENT]).startswith(" by ana@corp.example")
@@ -138,30 +142,30 @@ def test_a_kill_says_by_whom_and_the_first_who_did_stays(tmp_path: Path) -> None
 def test_whatever_stands_behind_a_subject_the_kill_holds(
     tmp_path: Path, line: str, note: tuple[str, str]
 ) -> None:
-    file = revocation_list.KillFile(tmp_path)
+    file = revocation_list.RevocationFile(tmp_path)
     file.path.write_text(f"{line}\n")
     file.path.chmod(0o600)
     assert file.read() == {AGENT}
-    assert file.told() == {AGENT: revocation_list.Note(*note)}
-    file.kill("agent:declared/other")
+    assert file.read_notes() == {AGENT: revocation_list.RevocationNote(*note)}
+    file.revoke("agent:declared/other")
     assert file.read() == {AGENT, "agent:declared/other"}
-    assert (file.told() or {})[AGENT] == revocation_list.Note(*note)
+    assert (file.read_notes() or {})[AGENT] == revocation_list.RevocationNote(*note)
 
 
 def test_a_kill_says_whether_it_changed_anything(tmp_path: Path) -> None:
-    file = revocation_list.KillFile(tmp_path)
-    assert not file.revive(AGENT)
-    assert file.kill(AGENT)
-    assert not file.kill(AGENT)
-    assert file.revive(AGENT)
-    assert not file.revive(AGENT)
+    file = revocation_list.RevocationFile(tmp_path)
+    assert not file.reinstate(AGENT)
+    assert file.revoke(AGENT)
+    assert not file.revoke(AGENT)
+    assert file.reinstate(AGENT)
+    assert not file.reinstate(AGENT)
 
 
 def test_a_kill_holds_while_the_event_loop_is_busy(watched: Watched) -> None:
     """Calls that flood a worker delay no kill: it holds for the next one decided."""
 
     async def story() -> None:
-        watched.file.kill(AGENT)
+        watched.file.revoke(AGENT)
         until = time.monotonic() + 1
         while not watched.holds():  # and the loop does nothing else
             assert time.monotonic() < until
@@ -171,42 +175,42 @@ def test_a_kill_holds_while_the_event_loop_is_busy(watched: Watched) -> None:
         assert cuts == [{AGENT}]
 
     cuts: list[frozenset[str]] = []
-    watched.authority.on_kill(cuts.append)
+    watched.authority.add_revocation_listener(cuts.append)
     watch(watched, story)
 
 
 def test_kills_of_an_earlier_release_hold_beside_those_of_the_store(
     watched: Watched, tmp_path: Path
 ) -> None:
-    old = KillFile(tmp_path / "gateway")
-    old.kill(AGENT, "ana")
-    watched.list = KillList(tmp_path, tmp_path / "gateway", tmp_path / "sts")
+    old = RevocationFile(tmp_path / "gateway")
+    old.revoke(AGENT, "ana")
+    watched.list = RevocationList(tmp_path, tmp_path / "gateway", tmp_path / "sts")
 
     async def story() -> None:
         assert watched.holds()
-        watched.file.kill("server:files", "ben", "moved")
-        await until(lambda: "server:files" in watched.authority.kills)
+        watched.file.revoke("server:files", "ben", "moved")
+        await until(lambda: "server:files" in watched.authority.revocations)
         assert watched.holds()
-        KillFile(tmp_path / "sts").kill("rule:ci")
-        await until(lambda: "rule:ci" in watched.authority.kills)
-        assert watched.list.revive(AGENT)
+        RevocationFile(tmp_path / "sts").revoke("rule:ci")
+        await until(lambda: "rule:ci" in watched.authority.revocations)
+        assert watched.list.reinstate(AGENT)
         await until(lambda: not watched.holds())
 
     watch(watched, story)
     assert not watched.refusals
-    told = watched.list.told()
+    told = watched.list.read_notes()
     assert str(told["server:files"]).endswith(": moved")
     assert set(told) == {"server:files", "rule:ci"}
 
 
 def test_what_is_decided_by_beside_kills_is_not_lost_to_a_kill() -> None:
     """Kills come from a thread; what the loop sets at that moment stays."""
-    authority, ended = Authority(), threading.Event()
+    authority, ended = Authorizer(), threading.Event()
 
     def kill() -> None:
         number = 0
         while not ended.is_set():
-            authority.hold_kills(frozenset({f"run:{number}"}))
+            authority.apply_revocations(frozenset({f"run:{number}"}))
             number += 1
 
     thread = threading.Thread(target=kill)

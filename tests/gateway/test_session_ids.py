@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.gateway.session_ids import Sessions
-from answerable.model.errors import EnvironmentRefused
+from answerable.gateway.session_ids import SessionIdBinder
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.mcp.request_metadata import SESSION
-from answerable.server.shared_secret import NAME, derived, shared_secret
+from answerable.server.shared_secret import FILE_NAME, derive_key, load_shared_secret
 
 SECRET = bytes(32)
 IDS = st.from_regex(re.compile(r"[!-~]{1,1001}"), fullmatch=True)
@@ -24,26 +24,26 @@ PRINCIPALS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1)
 def test_a_session_is_found_by_its_own_caller(
     session: str, server: str, principal: str
 ) -> None:
-    text = Sessions(SECRET).wrap(session, server, principal)
+    text = SessionIdBinder(SECRET).wrap(session, server, principal)
     assert SESSION.fullmatch(text)
-    assert Sessions(SECRET).unwrap(text, server, principal) == session
+    assert SessionIdBinder(SECRET).unwrap(text, server, principal) == session
 
 
 @given(IDS, SERVERS, PRINCIPALS, SERVERS, PRINCIPALS)
 def test_to_anybody_else_it_does_not_exist(
     session: str, server: str, principal: str, elsewhere: str, another: str
 ) -> None:
-    text = Sessions(SECRET).wrap(session, server, principal)
+    text = SessionIdBinder(SECRET).wrap(session, server, principal)
     if another != principal:
-        assert Sessions(SECRET).unwrap(text, server, another) is None
+        assert SessionIdBinder(SECRET).unwrap(text, server, another) is None
     if elsewhere != server:
-        assert Sessions(SECRET).unwrap(text, elsewhere, principal) is None
-    assert Sessions(b"x" * 32).unwrap(text, server, principal) is None
+        assert SessionIdBinder(SECRET).unwrap(text, elsewhere, principal) is None
+    assert SessionIdBinder(b"x" * 32).unwrap(text, server, principal) is None
 
 
 @given(IDS, st.text(max_size=60))
 def test_what_was_not_given_is_unknown(session: str, text: str) -> None:
-    ours = Sessions(SECRET)
+    ours = SessionIdBinder(SECRET)
     whole = ours.wrap(session, "weather", "corp/a")
     for other in (text, session, "." + session, whole + "x", whole[1:], "x" + whole):
         assert ours.unwrap(other, "weather", "corp/a") is None
@@ -51,12 +51,12 @@ def test_what_was_not_given_is_unknown(session: str, text: str) -> None:
 
 def test_every_worker_reads_the_same_secret(tmp_path: Path) -> None:
     state = tmp_path / "a" / "state"
-    secret = shared_secret(state)
-    assert (len(secret), shared_secret(state)) == (32, secret)
-    assert stat.S_IMODE((state / NAME).stat().st_mode) == 0o600
+    secret = load_shared_secret(state)
+    assert (len(secret), load_shared_secret(state)) == (32, secret)
+    assert stat.S_IMODE((state / FILE_NAME).stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    assert [path.name for path in state.iterdir()] == [NAME]
-    assert derived(secret, "session") != derived(secret, "dpop-nonce")
+    assert [path.name for path in state.iterdir()] == [FILE_NAME]
+    assert derive_key(secret, "session") != derive_key(secret, "dpop-nonce")
 
 
 def test_workers_that_start_at_once_read_the_same_secret(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_workers_that_start_at_once_read_the_same_secret(tmp_path: Path) -> None
     for _ in range(8):
         child = os.fork()
         if not child:
-            os.write(writing, shared_secret(tmp_path))
+            os.write(writing, load_shared_secret(tmp_path))
             os._exit(0)
         children.append(child)
     ended = [os.waitpid(child, 0)[1] for child in children]
@@ -78,34 +78,34 @@ def test_workers_that_start_at_once_read_the_same_secret(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("size", [0, 31, 33])
 def test_a_secret_of_another_size_is_refused(tmp_path: Path, size: int) -> None:
-    (tmp_path / NAME).touch(0o600)
-    (tmp_path / NAME).write_bytes(b"x" * size)
-    with pytest.raises(EnvironmentRefused):
-        shared_secret(tmp_path)
+    (tmp_path / FILE_NAME).touch(0o600)
+    (tmp_path / FILE_NAME).write_bytes(b"x" * size)
+    with pytest.raises(EnvironmentFailure):
+        load_shared_secret(tmp_path)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
 def test_a_secret_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
-    secret = shared_secret(tmp_path)
-    (tmp_path / NAME).chmod(mode)
-    with pytest.raises(EnvironmentRefused) as caught:
-        shared_secret(tmp_path)
+    secret = load_shared_secret(tmp_path)
+    (tmp_path / FILE_NAME).chmod(mode)
+    with pytest.raises(EnvironmentFailure) as caught:
+        load_shared_secret(tmp_path)
     assert secret.hex() not in str(caught.value)
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
 def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
     """Whoever writes it could put another secret there, and take kills back."""
-    shared_secret(tmp_path)
+    load_shared_secret(tmp_path)
     tmp_path.chmod(mode)
-    with pytest.raises(EnvironmentRefused, match="others may write it"):
-        shared_secret(tmp_path)
+    with pytest.raises(EnvironmentFailure, match="others may write it"):
+        load_shared_secret(tmp_path)
     tmp_path.chmod(0o755)
-    assert shared_secret(tmp_path)
+    assert load_shared_secret(tmp_path)
 
 
 def test_a_link_to_a_secret_is_refused(tmp_path: Path) -> None:
-    shared_secret(tmp_path / "elsewhere")
-    (tmp_path / NAME).symlink_to(tmp_path / "elsewhere" / NAME)
-    with pytest.raises(EnvironmentRefused):
-        shared_secret(tmp_path)
+    load_shared_secret(tmp_path / "elsewhere")
+    (tmp_path / FILE_NAME).symlink_to(tmp_path / "elsewhere" / FILE_NAME)
+    with pytest.raises(EnvironmentFailure):
+        load_shared_secret(tmp_path)

@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 
 from answerable.gateway.upstream_credentials import cache, secret_sources
-from answerable.gateway.upstream_credentials.cache import Held
-from answerable.gateway.upstream_credentials.secret_sources import Groups, Unshown, read
-from answerable.model.config import Server
+from answerable.gateway.upstream_credentials.cache import StaticCredentialCache
+from answerable.gateway.upstream_credentials.secret_sources import (
+    CredentialUnavailable,
+    ProcessGroups,
+    read_secret,
+)
+from answerable.model.config import UpstreamServer
 from answerable.model.upstream_credential import UpstreamCredential
 from tests.gateway.http.gateway_fixture import fingerprint
 from tests.gateway.stdio.wrapper_fixture import is_gone
@@ -37,9 +41,9 @@ def kept_in(
     )
 
 
-def server(source: UpstreamCredential) -> Server:
+def server(source: UpstreamCredential) -> UpstreamServer:
     nothing: tuple[str, ...] = ()
-    return Server(
+    return UpstreamServer(
         "files", "https://files.example/mcp", nothing, (), nothing, "", "", "",
         nothing, nothing, credential=source,
     )  # fmt: skip
@@ -63,10 +67,10 @@ class Stage:
     def __init__(self, *sources: UpstreamCredential) -> None:
         self.now = 1000.0
         self.told: list[tuple[str, str, str]] = []
-        self.held = Held(
+        self.held = StaticCredentialCache(
             lambda: self.now, fingerprint, lambda *told: self.told.append(told)
         )
-        self.held.swap(tuple(server(each) for each in sources))
+        self.held.reconfigure(tuple(server(each) for each in sources))
 
     def shown(self) -> str:
         """The field that the server is sent, empty for none."""
@@ -93,7 +97,7 @@ def staged(
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LOOK", 0.02)
+    monkeypatch.setattr(cache, "CHECK_INTERVAL", 0.02)
 
 
 def bearer(secret: str) -> str:
@@ -116,8 +120,8 @@ def test_a_file_is_read_before_it_is_asked_for_and_anew_when_it_changes(
         await stage.until(lambda: stage.shown() == bearer(NEWER))
         found = stage.held.find("files")
         assert found is not None
-        assert found.leaks.is_in(NEWER.encode())
-        assert found.leaks.is_in(SECRET.encode())  # it may be cached there
+        assert found.leaks.occurs_in(NEWER.encode())
+        assert found.leaks.occurs_in(SECRET.encode())  # it may be cached there
         assert stage.told == []
 
     staged(kept_in(place), story)
@@ -134,15 +138,15 @@ def test_a_file_that_is_no_good_any_more_is_shown_for_a_moment_and_then_not(
         await stage.until(lambda: stage.told != [])
         (refused,) = stage.told
         assert refused[:2] == ("credential.refused", "files")
-        assert stage.held.refused == 1
-        stage.now += cache.WITHDRAWN - 0.1
+        assert stage.held.failed_count == 1
+        stage.now += cache.WITHDRAW_AFTER - 0.1
         assert stage.shown() == bearer(SECRET)
         stage.now += 0.1
         assert stage.shown() == ""
         place.chmod(0o600)
         await stage.until(lambda: stage.shown() == bearer(SECRET))
         assert stage.told[1:] == [("credential.taken", "files", "")]
-        assert stage.held.refused == 0
+        assert stage.held.failed_count == 0
 
     staged(kept_in(place), story)
 
@@ -182,7 +186,7 @@ def test_what_a_command_wrote_is_shown_to_its_end_and_no_longer(
         stage.now += 1
         assert stage.shown() == ""
         for _ in range(3):  # not for each call that comes meanwhile
-            await stage.held.get("files")
+            await stage.held.fetch("files")
         assert len((tmp_path / "ran").read_text()) <= 3
 
     staged(kept_in(command=argv, ttl=100), story)
@@ -192,7 +196,7 @@ def test_it_is_read_once_for_all_who_wait(tmp_path: Path) -> None:
     async def run() -> None:
         argv = printing(tmp_path, f"import time; time.sleep(0.2); print({SECRET!r})")
         stage = Stage(kept_in(command=argv, ttl=100))
-        await asyncio.gather(*(stage.held.get("files") for _ in range(20)))
+        await asyncio.gather(*(stage.held.fetch("files") for _ in range(20)))
         assert stage.shown() == bearer(SECRET)
 
     asyncio.run(run())
@@ -203,13 +207,13 @@ def test_after_a_reload_it_is_shown_so_far_and_got_anew(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         await stage.until(lambda: stage.shown() != "")
         source = kept_in(command=printing(tmp_path, f"print({SECRET!r})"), ttl=100)
-        stage.held.swap((server(source),))
+        stage.held.reconfigure((server(source),))
         assert stage.shown() == bearer(SECRET)
         ran = tmp_path / "ran"
         await stage.until(lambda: len(ran.read_text()) == 2)
-        stage.held.swap((server(kept_in(env="NOWHERE_TO_BE_FOUND")),))
+        stage.held.reconfigure((server(kept_in(env="NOWHERE_TO_BE_FOUND")),))
         assert stage.shown() == ""
-        stage.held.swap(())
+        stage.held.reconfigure(())
         assert "files" not in stage.held
 
     source = kept_in(command=printing(tmp_path, f"print({SECRET!r})"), ttl=100)
@@ -221,7 +225,7 @@ def test_a_command_server_finds_it_in_its_environment(tmp_path: Path) -> None:
 
     async def run() -> None:
         stage = Stage(source)
-        await stage.held.get("files")
+        await stage.held.fetch("files")
         found = stage.held.find("files")
         assert found is not None
         assert (found.field, found.environment) == (b"", {"API_TOKEN": SECRET})
@@ -230,12 +234,12 @@ def test_a_command_server_finds_it_in_its_environment(tmp_path: Path) -> None:
 
 
 def got(source: UpstreamCredential) -> str:
-    return read(source, Groups())
+    return read_secret(source, ProcessGroups())
 
 
 def why(source: UpstreamCredential) -> str:
-    with pytest.raises(Unshown) as caught:
-        read(source, Groups())
+    with pytest.raises(CredentialUnavailable) as caught:
+        read_secret(source, ProcessGroups())
     return caught.value.message
 
 
@@ -264,7 +268,7 @@ def test_a_file_of_root_may_be_given_to_our_group(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     facts = os.stat_result((mode, 0, 0, 1, uid, 0, 1, 0, 0, 0))
-    assert secret_sources._is_open(facts) is not is_good
+    assert secret_sources._is_shared(facts) is not is_good
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -315,7 +319,7 @@ def test_a_command_has_a_clean_environment_and_is_ended_with_all_that_it_started
     names = "import os; print('+'.join(sorted(os.environ)) + os.getcwd() + '....')"
     said = got(kept_in(command=printing(tmp_path, names)))
     assert {*said.removesuffix("/....").split("+")} <= {"HOME", "PATH", "LC_CTYPE"}
-    monkeypatch.setattr(secret_sources, "WITHIN", 0.5)
+    monkeypatch.setattr(secret_sources, "COMMAND_TIMEOUT", 0.5)
     child = (
         "import subprocess, sys; "
         "print(subprocess.Popen(['sleep', '60']).pid, flush=True, file=open("
@@ -337,7 +341,7 @@ def test_a_command_ends_with_the_gateway(tmp_path: Path) -> None:
     async def run() -> float:
         argv = printing(tmp_path, "import time; time.sleep(60)")
         stage = Stage(kept_in(command=argv, ttl=100))
-        reading = asyncio.create_task(stage.held.get("files"))
+        reading = asyncio.create_task(stage.held.fetch("files"))
         await stage.until(lambda: (tmp_path / "ran").exists())
         began = time.monotonic()
         stage.held.close()
@@ -354,9 +358,9 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hung = threading.Event()
-    looked = cache.stamp
+    looked = cache.file_stamp
 
-    def stamp(source: UpstreamCredential) -> secret_sources.Stamp:
+    def stamp(source: UpstreamCredential) -> secret_sources.FileStamp:
         if source.file.endswith("hung"):
             hung.wait(10)
         return looked(source)
@@ -364,7 +368,7 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
     async def run() -> None:
         stage = Stage()
         place = written(tmp_path / "secret", SECRET)
-        stage.held.swap(
+        stage.held.reconfigure(
             (
                 replace(server(kept_in(tmp_path / "hung")), name="hung"),
                 server(kept_in(place)),
@@ -377,5 +381,5 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
         fresh.cancel()
         hung.set()
 
-    monkeypatch.setattr(cache, "stamp", stamp)
+    monkeypatch.setattr(cache, "file_stamp", stamp)
     asyncio.run(run())

@@ -6,27 +6,31 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.server_messages import Answer, read_answer
-from answerable.gateway.wire.streaming_summary import MAX_SKETCH, MAX_TEXT, Skim
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.wire.server_messages import ServerMessage, parse_server_message
+from answerable.gateway.wire.streaming_summary import (
+    MAX_SKETCH,
+    MAX_TEXT,
+    StreamingSummary,
+)
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.reference_parser import OBJECTS, TEXTS, VALUES
 from tests.gateway.request_builders import sliced, steps
 
 
-def skim(*slices: bytes) -> Answer | Why:
-    reader = Skim()
+def skim(*slices: bytes) -> ServerMessage | RefusalReason:
+    reader = StreamingSummary()
     try:
         for data in slices:
             reader.feed(data)
-        return reader.answer()
-    except Refused as refused:
+        return reader.parse_summary()
+    except RequestRefused as refused:
         return refused.why
 
 
-def held(data: bytes) -> Answer | Why:
+def held(data: bytes) -> ServerMessage | RefusalReason:
     try:
-        return read_answer(data)
-    except Refused as refused:
+        return parse_server_message(data)
+    except RequestRefused as refused:
         return refused.why
 
 
@@ -86,13 +90,13 @@ def test_a_large_result_is_never_held() -> None:
         }
     ).encode()
     assert len(data) > 2_000_000
-    reader = Skim()
+    reader = StreamingSummary()
     for at in range(0, len(data), 65_536):
         reader.feed(data[at : at + 65_536])
         text = sum(map(len, reader._text or []))
         assert len(reader._sketch) + text <= 2 * MAX_TEXT
-    assert reader.answer() == held(data)
-    assert reader.answer().failed
+    assert reader.parse_summary() == held(data)
+    assert reader.parse_summary().failed
 
 
 @pytest.mark.parametrize(
@@ -107,8 +111,11 @@ def test_a_large_result_is_never_held() -> None:
     ids=["state", "inputs", "key", "white space", "members"],
 )
 def test_what_cannot_be_left_out_is_bounded(data: bytes) -> None:
-    assert skim(data) is Why.EVENT_TOO_LARGE
-    assert skim(*sliced(data, list(range(0, len(data), 1000)))) is Why.EVENT_TOO_LARGE
+    assert skim(data) is RefusalReason.EVENT_TOO_LARGE
+    assert (
+        skim(*sliced(data, list(range(0, len(data), 1000))))
+        is RefusalReason.EVENT_TOO_LARGE
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,13 +130,13 @@ def test_what_cannot_be_left_out_is_bounded(data: bytes) -> None:
     ],
 )
 def test_an_answer_that_is_cut_short_is_none(data: bytes) -> None:
-    assert skim(data) is Why.NOT_JSON
+    assert skim(data) is RefusalReason.NOT_JSON
 
 
 def test_an_answer_that_is_too_deep_is_refused_as_it_arrives() -> None:
-    reader = Skim()
+    reader = StreamingSummary()
     reader.feed(b'{"jsonrpc":"2.0","id":1,"result":{"a":')
-    with pytest.raises(Refused, match="too-deep"):
+    with pytest.raises(RequestRefused, match="too-deep"):
         reader.feed(b"[" * 100_000)
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from answerable.gateway.wire.upstream_replies import (
     CHUNKED,
     UNTIL_CLOSE,
-    End,
-    Replied,
-    Reply,
-    ReplyIntake,
+    ReplyEnd,
+    ReplyParser,
+    ReplyPart,
+    UpstreamReply,
 )
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.request_builders import sliced
 
 CUTS = st.lists(st.integers(0, 2**16), max_size=12)
@@ -52,16 +52,16 @@ WILD = st.one_of(
 )
 
 
-def read(slices: list[bytes]) -> tuple[list[Replied], str]:
+def read(slices: list[bytes]) -> tuple[list[ReplyPart], str]:
     """What came of a reply whose server then closes: bodies joined, and the fault."""
-    intake = ReplyIntake()
-    found: list[Replied] = []
+    intake = ReplyParser()
+    found: list[ReplyPart] = []
     why = ""
     try:
         for data in slices:
             found += intake.feed(data)
-        found += intake.close()
-    except Refused as refused:
+        found += intake.on_close()
+    except RequestRefused as refused:
         why = refused.why.value
     body = b"".join(each for each in found if isinstance(each, bytes))
     others = [each for each in found if not isinstance(each, bytes)]
@@ -83,7 +83,7 @@ def test_however_a_reply_is_sliced_the_same_comes_out(
 def test_a_reply_is_taken_whole(data: bytes) -> None:
     found, why = read([data])
     assert why == ""
-    assert found[-1] is End.END
+    assert found[-1] is ReplyEnd.END
 
 
 class Heard:
@@ -109,7 +109,7 @@ def test_what_is_taken_is_read_by_llhttp_alike(data: bytes) -> None:
     with contextlib.suppress(httptools.HttpParserError):
         heard.parser.feed_data(data)
     reply, body, _ = found
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, UpstreamReply)
     assert (heard.status, heard.body) == (reply.status, body)
 
 
@@ -128,41 +128,43 @@ LENGTHS = [
 def test_a_head_says_where_its_body_ends(
     data: bytes, length: int, closes: bool
 ) -> None:
-    reply = ReplyIntake().feed(data)[0]
-    assert isinstance(reply, Reply)
+    reply = ReplyParser().feed(data)[0]
+    assert isinstance(reply, UpstreamReply)
     assert (reply.length, reply.closes) == (length, closes)
 
 
 # RFC 9112 6.3, 11.1: whoever reads these otherwise sees another answer.
 REFUSED = [
-    (spelled("200 OK", "Content-Length: 3", "Transfer-Encoding: chunked"), Why.MALFORMED_HEAD),
-    (spelled("200 OK", "Transfer-Encoding: gzip, chunked"), Why.TRANSFER_CODING),
-    (spelled("200 OK", "Transfer-Encoding: chunked", version="1.0"), Why.TRANSFER_CODING),
-    (spelled("204 No Content", "Transfer-Encoding: chunked"), Why.TRANSFER_CODING),
-    (spelled("204 No Content", "Content-Length: 1"), Why.BODY_NOT_EXPECTED),
-    (spelled("200 OK", "Content-Length: 3", "Content-Length: 3"), Why.MALFORMED_HEAD),
-    (spelled("200 OK", "Content-Length: +3"), Why.MALFORMED_HEAD),
-    (spelled("200 OK", "Mcp-Session-Id: a", "Mcp-Session-Id: b"), Why.REPEATED_FIELD),
-    (spelled("200 OK", "X: a\r\n b"), Why.MALFORMED_HEAD),
-    (spelled("200 OK", "X : a"), Why.MALFORMED_HEAD),
-    (spelled("099 OK"), Why.MALFORMED_HEAD),
-    (spelled("200 OK", version="2.0"), Why.MALFORMED_HEAD),
-    (spelled("101 Switching", "Upgrade: x", "Connection: upgrade"), Why.MALFORMED_HEAD),
-    (spelled("100 Continue") * 9, Why.MALFORMED_HEAD),
-    (b"HTTP/1.1 200 OK\nX: a\r\n\r\n", Why.MALFORMED_HEAD),
-    (spelled("200 OK", "X: " + "a" * 40_000), Why.HEAD_TOO_LARGE),
-    (spelled("200 OK", "Content-Length: 1") + b"ab", Why.UNASKED),
-    (spelled("200 OK", "Transfer-Encoding: chunked") + b"1;a\r\nb\r\n", Why.CHUNKING),
+    (spelled("200 OK", "Content-Length: 3", "Transfer-Encoding: chunked"), RefusalReason.MALFORMED_HEAD),
+    (spelled("200 OK", "Transfer-Encoding: gzip, chunked"), RefusalReason.TRANSFER_CODING),
+    (spelled("200 OK", "Transfer-Encoding: chunked", version="1.0"), RefusalReason.TRANSFER_CODING),
+    (spelled("204 No Content", "Transfer-Encoding: chunked"), RefusalReason.TRANSFER_CODING),
+    (spelled("204 No Content", "Content-Length: 1"), RefusalReason.BODY_NOT_EXPECTED),
+    (spelled("200 OK", "Content-Length: 3", "Content-Length: 3"), RefusalReason.MALFORMED_HEAD),
+    (spelled("200 OK", "Content-Length: +3"), RefusalReason.MALFORMED_HEAD),
+    (spelled("200 OK", "Mcp-Session-Id: a", "Mcp-Session-Id: b"), RefusalReason.REPEATED_FIELD),
+    (spelled("200 OK", "X: a\r\n b"), RefusalReason.MALFORMED_HEAD),
+    (spelled("200 OK", "X : a"), RefusalReason.MALFORMED_HEAD),
+    (spelled("099 OK"), RefusalReason.MALFORMED_HEAD),
+    (spelled("200 OK", version="2.0"), RefusalReason.MALFORMED_HEAD),
+    (spelled("101 Switching", "Upgrade: x", "Connection: upgrade"), RefusalReason.MALFORMED_HEAD),
+    (spelled("100 Continue") * 9, RefusalReason.MALFORMED_HEAD),
+    (b"HTTP/1.1 200 OK\nX: a\r\n\r\n", RefusalReason.MALFORMED_HEAD),
+    (spelled("200 OK", "X: " + "a" * 40_000), RefusalReason.HEAD_TOO_LARGE),
+    (spelled("200 OK", "Content-Length: 1") + b"ab", RefusalReason.UNASKED),
+    (spelled("200 OK", "Transfer-Encoding: chunked") + b"1;a\r\nb\r\n", RefusalReason.CHUNKING),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "why"), REFUSED)
-def test_a_reply_that_could_be_read_otherwise_is_refused(data: bytes, why: Why) -> None:
-    with pytest.raises(Refused) as caught:
-        ReplyIntake().feed(data)
+def test_a_reply_that_could_be_read_otherwise_is_refused(
+    data: bytes, why: RefusalReason
+) -> None:
+    with pytest.raises(RequestRefused) as caught:
+        ReplyParser().feed(data)
     assert caught.value.why is why
 
 
 def test_a_reply_cut_short_is_none() -> None:
     for data in (b"HTTP/1.1 2", spelled("200 OK", "Content-Length: 2") + b"a"):
-        assert read([data])[1] == Why.CUT_SHORT.value
+        assert read([data])[1] == RefusalReason.CUT_SHORT.value

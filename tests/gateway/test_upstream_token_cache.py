@@ -10,10 +10,14 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.gateway.upstream_credentials.provider import Credentials
-from answerable.gateway.upstream_credentials.token_cache import PATIENCE, SPARED, Tokens
-from answerable.model.caller import Caller
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
+from answerable.gateway.upstream_credentials.token_cache import (
+    EXPIRY_MARGIN,
+    RETRY_DELAY,
+    UpstreamTokenCache,
+)
+from answerable.model.caller import VerifiedCaller
 from tests.federation.sample_tokens import EC, sign
 from tests.gateway.recording.recorder_fixture import CALLER
 
@@ -63,22 +67,22 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.now = 1000.0
         self.service = Service()
-        config = read_config(config_of(folder).encode(), "x", str(folder)).config
+        config = parse_config(config_of(folder).encode(), "x", str(folder)).config
         assert config is not None
         self.config = config
         self.tasks: set[asyncio.Task[None]] = set()
-        self.credentials = Tokens(config, lambda: self.now, self.spawn)
+        self.credentials = UpstreamTokenCache(config, lambda: self.now, self.spawn)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         self.tasks.add(asyncio.get_running_loop().create_task(work))
 
-    def find(self, caller: Caller = CALLER) -> str:
+    def find(self, caller: VerifiedCaller = CALLER) -> str:
         """What a server is shown now: the `jti`, empty for nothing."""
         found = self.credentials.find(caller, "files", TOKEN)
         return found.jti if found else ""
 
-    async def get(self, caller: Caller = CALLER) -> str:
-        await self.credentials.get(caller, "files", TOKEN)
+    async def get(self, caller: VerifiedCaller = CALLER) -> str:
+        await self.credentials.fetch(caller, "files", TOKEN)
         return self.find(caller)
 
 
@@ -96,8 +100,8 @@ def staged(folder: Path, story: Callable[[Stage], Awaitable[None]]) -> Stage:
 
 def test_it_is_asked_for_once_for_all_who_wait(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        assert stage.credentials.needs("files")
-        assert not stage.credentials.needs("open")
+        assert stage.credentials.needs_token("files")
+        assert not stage.credentials.needs_token("open")
         assert stage.find() == ""
         assert await asyncio.gather(*(stage.get() for _ in range(20))) == ["j1"] * 20
 
@@ -109,14 +113,14 @@ def test_it_is_asked_for_once_for_all_who_wait(tmp_path: Path) -> None:
 
 def test_who_comes_a_moment_after_it_came_does_not_ask_again(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        credentials = Credentials(
+        credentials = CredentialProvider(
             stage.config, lambda: stage.now, stage.spawn, str, lambda *_: None
         )
         wanted = (CALLER, "files", TOKEN)
         # Both find nothing; the second is heard of only when the first is through.
         assert credentials.find(*wanted) is credentials.find(*wanted) is None
-        await credentials.get(*wanted)
-        await credentials.get(*wanted)
+        await credentials.fetch(*wanted)
+        await credentials.fetch(*wanted)
         found = credentials.find(*wanted)
         assert found is not None
         assert found.jti == "j1"
@@ -161,7 +165,7 @@ def test_while_the_service_is_away_it_serves_to_its_end_and_no_longer(
     async def story(stage: Stage) -> None:
         await stage.get()
         stage.service.status = 503
-        stage.now += LIFE - SPARED - 1
+        stage.now += LIFE - EXPIRY_MARGIN - 1
         assert stage.find() == "j1"
         await asyncio.gather(*stage.tasks)
         stage.now += 1
@@ -170,7 +174,7 @@ def test_while_the_service_is_away_it_serves_to_its_end_and_no_longer(
         before = len(stage.service.asked)
         assert await stage.get() == ""
         assert len(stage.service.asked) == before
-        stage.now += PATIENCE
+        stage.now += RETRY_DELAY
         stage.service.status = 200
         assert await stage.get() != ""
 
@@ -201,12 +205,12 @@ def test_what_was_shown_before_a_reload_is_looked_for_after_it(tmp_path: Path) -
         await stage.get()
         before = stage.credentials.find(CALLER, "files", TOKEN)
         assert before is not None
-        stage.credentials.swap(stage.config)
-        assert stage.credentials.in_force(CALLER, "files") is None
+        stage.credentials.reconfigure(stage.config)
+        assert stage.credentials.current(CALLER, "files") is None
         assert await stage.get() == "j2"
-        after = stage.credentials.in_force(CALLER, "files")
+        after = stage.credentials.current(CALLER, "files")
         assert after is not None
-        assert after.leaks.is_in(before.field.split()[2])
+        assert after.leaks.occurs_in(before.field.split()[2])
 
     staged(tmp_path, story)
 
@@ -214,9 +218,9 @@ def test_what_was_shown_before_a_reload_is_looked_for_after_it(tmp_path: Path) -
 def test_a_reload_forgets_what_was_kept(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         assert await stage.get() == "j1"
-        stage.credentials.swap(stage.config)
+        stage.credentials.reconfigure(stage.config)
         assert stage.find() == ""
-        stage.credentials.swap(replace(stage.config, sts=None))
+        stage.credentials.reconfigure(replace(stage.config, sts=None))
         assert await stage.get() == ""
 
     staged(tmp_path, story)
@@ -229,7 +233,7 @@ def test_what_was_asked_for_before_a_reload_is_not_kept_after_it(
         stage.service.delay = 0.05
         before = asyncio.create_task(stage.get())
         await asyncio.sleep(0.02)
-        stage.credentials.swap(stage.config)
+        stage.credentials.reconfigure(stage.config)
         # Neither who waited nor who comes now is given the old one, or nothing.
         assert await asyncio.gather(before, stage.get()) == ["j2", "j2"]
 
@@ -243,19 +247,19 @@ def test_a_refused_one_is_asked_for_anew_once_and_a_newer_one_is_kept(
         await stage.get()
         first = stage.credentials.find(CALLER, "files", TOKEN)
         assert first is not None
-        assert stage.credentials.refuse(CALLER, "files", first)
-        assert not stage.credentials.refuse(CALLER, "files", first)
+        assert stage.credentials.report_rejected(CALLER, "files", first)
+        assert not stage.credentials.report_rejected(CALLER, "files", first)
         assert stage.find() == ""
         assert await asyncio.gather(*(stage.get() for _ in range(20))) == ["j2"] * 20
         # An answer that was late says nothing of the newer one.
         stage.now += 100
-        assert not stage.credentials.refuse(CALLER, "files", first)
+        assert not stage.credentials.report_rejected(CALLER, "files", first)
         assert stage.find() == "j2"
         other = replace(CALLER, run="run-2")
         assert await stage.get(other) == "j3"
         kept = stage.credentials.find(other, "files", TOKEN)
         assert kept is not None
-        assert stage.credentials.refuse(other, "files", kept)
+        assert stage.credentials.report_rejected(other, "files", kept)
         assert stage.find() == "j2"
 
     staged(tmp_path, story)
@@ -267,11 +271,11 @@ def test_a_refused_one_serves_as_before_while_there_is_no_other(tmp_path: Path) 
         found = stage.credentials.find(CALLER, "files", TOKEN)
         assert found is not None
         stage.service.status = 503
-        assert stage.credentials.refuse(CALLER, "files", found)
+        assert stage.credentials.report_rejected(CALLER, "files", found)
         assert await stage.get() == "j1"
         assert len(stage.service.asked) == 2
         stage.service.status = 200
-        stage.now += PATIENCE
+        stage.now += RETRY_DELAY
         assert stage.find() == "j1"
         await asyncio.gather(*stage.tasks)
         assert stage.find() == "j3"

@@ -1,11 +1,11 @@
 """Short ways to make facts."""
 
-from answerable.model.agent import Agent, Known
+from answerable.model.agent import Agent, FactStatus
 from answerable.model.credential import (
     Credential,
     CredentialClass,
+    CredentialLifetime,
     CredentialLink,
-    Lifetime,
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import (
@@ -16,10 +16,16 @@ from answerable.model.ids import (
     PolicyId,
     ToolId,
 )
-from answerable.model.person import EvidenceKind, OwnerEvidence, Person
-from answerable.model.policy import Attachment, Effect, Layer, Policy, Statement
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.model.sighting import Facts, Sync
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
+from answerable.model.policy import (
+    Policy,
+    PolicyAttachment,
+    PolicyEffect,
+    PolicyLayer,
+    Statement,
+)
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.model.tool import Tool
 
 DAY = 86_400 * 10**9
@@ -30,8 +36,8 @@ HOME = "home:/home/ana"
 
 def seen(
     at: int = NOW, by: WrittenBy = WrittenBy.PLATFORM, place: str = "place"
-) -> Seen:
-    return Seen("test:", place, by, at)
+) -> FactProvenance:
+    return FactProvenance("test:", place, by, at)
 
 
 def arn(tail: str, account: str = ACCOUNT) -> IdentityId:
@@ -55,7 +61,7 @@ def human(
 def evidence(
     subject: str,
     who: str,
-    kind: EvidenceKind = EvidenceKind.OWNER_TAG,
+    kind: OwnerEvidenceKind = OwnerEvidenceKind.OWNER_TAG,
     *,
     age: float = 0,
     act: str = "",
@@ -102,7 +108,7 @@ def agent(
         scope=scope,
         parent=above,
         unattended=False,
-        known=Known.DECLARED,
+        known=FactStatus.DECLARED,
         runs_as=runs_as,
         note="",
         facts=facts,
@@ -143,7 +149,7 @@ def credential(
         id=CredentialId(key),
         kind=kind,
         cls=cls,
-        lifetime=Lifetime.STATIC,
+        lifetime=CredentialLifetime.STATIC,
         name="AWS_ACCESS_KEY_ID",
         place=place,
         scope=scope,
@@ -163,17 +169,21 @@ def link(
     return CredentialLink(CredentialId(key), proves, how, seen(at))
 
 
-def statement(action: str, resource: str, effect: Effect = Effect.ALLOW) -> Statement:
+def statement(
+    action: str, resource: str, effect: PolicyEffect = PolicyEffect.ALLOW
+) -> Statement:
     return Statement("0", effect, (action,), (), (resource,), (), (), (), ())
 
 
 def policy(
-    target: IdentityId, *statements: Statement, layer: Layer = Layer.IDENTITY
-) -> tuple[Policy, Attachment]:
+    target: IdentityId,
+    *statements: Statement,
+    layer: PolicyLayer = PolicyLayer.IDENTITY,
+) -> tuple[Policy, PolicyAttachment]:
     key = PolicyId(f"{target}#{layer}")
     return (
         Policy(key, "p", statements, (), seen()),
-        Attachment(key, target, layer, "", seen()),
+        PolicyAttachment(key, target, layer, "", seen()),
     )
 
 
@@ -184,6 +194,6 @@ def sync(
     collected: tuple[str, ...] = (),
     **facts: object,
 ) -> tuple[str, Sync]:
-    made = Facts(**facts)  # type: ignore[arg-type]  # names of Facts
+    made = SightedFacts(**facts)  # type: ignore[arg-type]  # names of Facts
     name = source.partition(":")[0]
     return source, Sync(source, name, at, made, collected=collected)

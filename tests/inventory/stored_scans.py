@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from answerable.model.sighting import Sync
-from answerable.services.inventory.snapshots import complete
+from answerable.services.inventory.snapshots import complete_snapshot
 from answerable.services.inventory.stored_sync import store_sync
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 
-def save(store: Store, syncs: Sequence[Sync], now: int) -> str:
+def save(store: EvidenceStore, syncs: Sequence[Sync], now: int) -> str:
     """Store syncs and the snapshot that they complete; the snapshot's name."""
-    return complete(store, [store_sync(store, sync, now) for sync in syncs], now)
+    return complete_snapshot(
+        store, [store_sync(store, sync, now) for sync in syncs], now
+    )

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.inventory import join
-from answerable.inventory.ownership_score import assign
-from answerable.inventory.people import People
-from answerable.model.owner_key import ATTESTATION_LIFE
-from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
+from answerable.inventory.ownership_score import assign_owner
+from answerable.inventory.people import PersonDirectory
+from answerable.model.owner_key import ATTESTATION_LIFETIME
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import (
     DAY,
@@ -39,9 +39,9 @@ def attested(
 ) -> OwnerEvidence:
     by = WrittenBy.SELF_REPORTED if void else WrittenBy.PERSON
     made = evidence(
-        subject, who, EvidenceKind.ATTESTATION, age=age, by=by, standing=False
+        subject, who, OwnerEvidenceKind.ATTESTATION, age=age, by=by, standing=False
     )
-    end = made.seen.at + ATTESTATION_LIFE if until is None else until
+    end = made.seen.at + ATTESTATION_LIFETIME if until is None else until
     return replace(
         made, key="owner-key:x", until=end, void=void, said_of=said_of, digest="d"
     )
@@ -53,14 +53,14 @@ def judged(
     persons = [
         human(f"{name}@corp.example", alive=alive) for name, alive in people.items()
     ]
-    owner = assign(
+    owner = assign_owner(
         AGENT,
         items,
-        people=People(persons, items),
+        people=PersonDirectory(persons, items),
         now=now,
         discredited=lambda item: (
-            not item.seen.written_by.believed
-            and item.kind is not EvidenceKind.CONFIRMATION
+            not item.seen.written_by.is_believed
+            and item.kind is not OwnerEvidenceKind.CONFIRMATION
         ),
     )
     return owner.state, owner.person
@@ -78,16 +78,18 @@ other = st.builds(
     evidence,
     st.just(AGENT),
     st.sampled_from(PEOPLE),
-    st.sampled_from([k for k in EvidenceKind if k is not EvidenceKind.ATTESTATION]),
+    st.sampled_from(
+        [k for k in OwnerEvidenceKind if k is not OwnerEvidenceKind.ATTESTATION]
+    ),
     age=st.integers(0, 400),
 )
 
 
 def holds(item: OwnerEvidence) -> bool:
     """Say slowly whether one attests now."""
-    if item.kind is not EvidenceKind.ATTESTATION or item.void or item.said_of:
+    if item.kind is not OwnerEvidenceKind.ATTESTATION or item.void or item.said_of:
         return False
-    return NOW - item.seen.at < ATTESTATION_LIFE and item.until > NOW
+    return NOW - item.seen.at < ATTESTATION_LIFETIME and item.until > NOW
 
 
 @given(
@@ -142,7 +144,7 @@ def test_an_attestation_falls_back_to_evidence_after_180_days(
 
 
 def test_a_later_confirmation_does_not_stand_above() -> None:
-    later = evidence(AGENT, PEOPLE[1], EvidenceKind.CONFIRMATION)
+    later = evidence(AGENT, PEOPLE[1], OwnerEvidenceKind.CONFIRMATION)
     assert judged([attested(age=10), later]) == (
         OwnerState.ATTESTED,
         person(PEOPLE[0]),
@@ -178,7 +180,7 @@ def test_an_attestation_is_of_one_subject_alone() -> None:
 
 def test_a_void_attestation_does_not_take_a_parents_owner_away() -> None:
     child = "claude-code/home/ana/reporter"
-    home = evidence(AGENT, PEOPLE[1], EvidenceKind.HOME)
+    home = evidence(AGENT, PEOPLE[1], OwnerEvidenceKind.HOME)
     inventory = join(
         [
             sync(

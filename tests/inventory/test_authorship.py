@@ -1,7 +1,7 @@
 import pytest
 
-from answerable.inventory.tag_authorship import Authorship, matches
-from answerable.model.policy import Effect, Layer
+from answerable.inventory.tag_authorship import TagAuthorship, match_iam_pattern
+from answerable.model.policy import PolicyEffect, PolicyLayer
 from tests.inventory.fact_builders import arn, policy, statement
 
 ROLE = arn("role/agent")
@@ -22,11 +22,11 @@ OTHER = arn("role/other")
     ],
 )
 def test_iam_patterns_match_as_iam_says(pattern: str, text: str, fits: bool) -> None:
-    assert matches(pattern, text) is fits
+    assert match_iam_pattern(pattern, text) is fits
 
 
 def test_a_mean_pattern_takes_no_time() -> None:
-    assert not matches("*a" * 300 + "b", "a" * 2000)
+    assert not match_iam_pattern("*a" * 300 + "b", "a" * 2000)
 
 
 @pytest.mark.parametrize(
@@ -46,32 +46,32 @@ def test_an_allow_of_tagging_oneself_counts(
     action: str, resource: str, may: bool
 ) -> None:
     made, attached = policy(ROLE, statement(action, resource))
-    assert Authorship([made], [attached]).may_tag(ROLE, ROLE) is may
+    assert TagAuthorship([made], [attached]).may_tag(ROLE, ROLE) is may
 
 
 def test_an_unconditional_deny_is_believed() -> None:
     made, attached = policy(
-        ROLE, statement("*", "*"), statement("iam:*", "*", Effect.DENY)
+        ROLE, statement("*", "*"), statement("iam:*", "*", PolicyEffect.DENY)
     )
-    assert not Authorship([made], [attached]).may_tag(ROLE, ROLE)
+    assert not TagAuthorship([made], [attached]).may_tag(ROLE, ROLE)
 
 
 def test_a_boundary_that_allows_nothing_of_it_is_believed() -> None:
     made, attached = policy(ROLE, statement("*", "*"))
-    bound, bounded = policy(ROLE, statement("s3:*", "*"), layer=Layer.BOUNDARY)
-    assert Authorship([made], [attached]).may_tag(ROLE, ROLE)
-    assert not Authorship([made, bound], [attached, bounded]).may_tag(ROLE, ROLE)
+    bound, bounded = policy(ROLE, statement("s3:*", "*"), layer=PolicyLayer.BOUNDARY)
+    assert TagAuthorship([made], [attached]).may_tag(ROLE, ROLE)
+    assert not TagAuthorship([made, bound], [attached, bounded]).may_tag(ROLE, ROLE)
     # A boundary that was not collected could allow it.
-    assert Authorship([made], [attached, bounded]).may_tag(ROLE, ROLE)
+    assert TagAuthorship([made], [attached, bounded]).may_tag(ROLE, ROLE)
 
 
 def test_another_accounts_roles_cannot_be_tagged() -> None:
     made, attached = policy(ROLE, statement("*", "*"))
     there = arn("role/agent", "999999999999")
-    assert not Authorship([made], [attached]).may_tag(ROLE, there)
+    assert not TagAuthorship([made], [attached]).may_tag(ROLE, there)
 
 
 @pytest.mark.parametrize("target", ["cred:aws/AKIA", "arn:aws:s3:::b", "", "agent:x"])
 def test_what_has_no_tags_of_iam_is_never_written(target: str) -> None:
     made, attached = policy(ROLE, statement("*", "*"))
-    assert not Authorship([made], [attached]).may_tag(ROLE, target)
+    assert not TagAuthorship([made], [attached]).may_tag(ROLE, target)

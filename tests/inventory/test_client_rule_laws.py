@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.formats.agent_clients import ConfigFile, Role
+from answerable.connectors.formats.agent_clients import ClientConfigFile, FileRole
 from answerable.connectors.formats.agent_config import ConfigDocument, sight_client
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS, ClientTools
-from answerable.connectors.formats.document_parser import Format, parse_document
-from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
+from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.inventory import join
 from answerable.model.credential import CredentialClass
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import SHELL
 from answerable.reach import subjects
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.formula import chained, verdict
-from answerable.services.reach.query_context import asked_of
-from answerable.services.reach.request_context import Given
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.formula import conjoin_hops, get_verdict
+from answerable.services.reach.query_context import build_query_context
+from answerable.services.reach.request_context import StatedContext
 from tests.inventory.fact_builders import (
     HOME,
     NOW,
@@ -45,17 +45,21 @@ def inventory_of(
     """Join a home whose client has these settings with an account it can act in."""
     files = [
         ConfigDocument(
-            ConfigFile(client, f"settings{number}.json", role=role, maps=MAPS),
+            ClientConfigFile(client, f"settings{number}.json", role=role, maps=MAPS),
             f"settings{number}",
-            parse_document(json.dumps(each).encode(), Format.JSON, f"/s{number}.json"),
+            parse_document(
+                json.dumps(each).encode(), DocumentFormat.JSON, f"/s{number}.json"
+            ),
             WrittenBy.SELF_REPORTED,
         )
         for number, (role, each) in enumerate(
-            [(Role.SETTINGS, each) for each in documents]
-            + [(Role.AGENT, each) for each in (definition,) if each]
+            [(FileRole.SETTINGS, each) for each in documents]
+            + [(FileRole.AGENT, each) for each in (definition,) if each]
         )
     ]
-    frame = Frame("home:h", HOME, WrittenBy.SELF_REPORTED, NOW, lambda text: text[:24])
+    frame = SightingContext(
+        "home:h", HOME, WrittenBy.SELF_REPORTED, NOW, lambda text: text[:24]
+    )
     found = sight_client(client, ("ana",), files, frame, lambda *_: None)
     ambient = credential(PROFILE, cls=CredentialClass.AMBIENT, kind="aws-profile")
     allowed, attached = policy(ROLE.id, statement("*", "*"))
@@ -81,13 +85,16 @@ def inventory_of(
 
 
 def verdicts(
-    graph: Graph, inventory: Inventory, client: str, sub_agent: str = ""
+    graph: IdentityGraph, inventory: Inventory, client: str, sub_agent: str = ""
 ) -> set[str]:
     """Say how surely an agent acts as each of its identities."""
-    found = subjects.starts(graph, inventory, f"agent:{client}/ana{sub_agent}")
+    found = subjects.find_subject_identities(
+        graph, inventory, f"agent:{client}/ana{sub_agent}"
+    )
     assert {start.identity for start in found.starts} == {ROLE.id}
     return {
-        verdict(chained(*(hop.formula for hop in start.hops))) for start in found.starts
+        get_verdict(conjoin_hops(*(hop.formula for hop in start.hops)))
+        for start in found.starts
     }
 
 
@@ -103,7 +110,7 @@ def put(into: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
 @st.composite
 def settings_of(draw: st.DrawFn, table: ClientTools) -> dict[str, Any]:
     """Draw settings in which any of a client's rules may stand."""
-    names = [name for name, _ in table.tools()] + ["*", "Unknown"]
+    names = [name for name, _ in table.list_tools()] + ["*", "Unknown"]
     patterns = st.lists(
         st.builds(str.__add__, st.sampled_from(names), st.sampled_from(ARGUMENTS)),
         max_size=4,
@@ -125,7 +132,9 @@ def settings_of(draw: st.DrawFn, table: ClientTools) -> dict[str, Any]:
 
 @pytest.mark.parametrize("table", CLIENT_TOOLS, ids=lambda table: table.client)
 def test_no_rule_of_a_client_turns_a_reach_into_never(table: ClientTools) -> None:
-    graph = asked_of(inventory_of(table.client, {}), {"s3"}, Given(), NOW).graph
+    graph = build_query_context(
+        inventory_of(table.client, {}), {"s3"}, StatedContext(), NOW
+    ).graph
 
     @settings(max_examples=40, deadline=None)
     @given(st.lists(settings_of(table), min_size=1, max_size=2))
@@ -156,7 +165,7 @@ def test_no_definition_of_a_sub_agent_ends_a_reach_or_hides_a_server(
         definition["tools"] = granted
     servers = {"mcpServers": {"db": {"command": "db-server"}}}
     inventory = inventory_of("claude-code", servers, definition=definition)
-    graph = asked_of(inventory, {"s3"}, Given(), NOW).graph
+    graph = build_query_context(inventory, {"s3"}, StatedContext(), NOW).graph
     tools = [t for t in inventory.facts.tools if t.agent.endswith("/helper")]
     assert {"db", "Bash"} <= {tool.server for tool in tools}
     assert all(tool.rule for tool in tools if not tool.enabled)

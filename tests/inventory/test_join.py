@@ -1,11 +1,11 @@
 import pytest
 
-from answerable.inventory import aged, join
+from answerable.inventory import join, reassess_owners
 from answerable.model.credential import CredentialClass
 from answerable.model.ids import AgentId, CredentialId
-from answerable.model.person import EvidenceKind, OwnerState
+from answerable.model.person import OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from tests.inventory.fact_builders import (
     ACCOUNT,
     DAY,
@@ -161,9 +161,9 @@ def test_a_tool_that_is_switched_off_still_counts_as_one_that_may_be_switched_on
     assert inventory.agents[CLAUDE].identities == (USER,)
 
 
-def family(*facts: tuple[str, str]) -> Facts:
+def family(*facts: tuple[str, str]) -> SightedFacts:
     child = "claude-code/home/ana/reporter"
-    return Facts(
+    return SightedFacts(
         agents=(
             agent(),
             agent(child, parent="claude-code/home/ana", facts=facts),
@@ -172,7 +172,7 @@ def family(*facts: tuple[str, str]) -> Facts:
         tools=(tool("claude-code/home/ana", "db", CredentialId(KEY)),),
         credentials=(credential(KEY),),
         links=(link(KEY, USER),),
-        evidence=(evidence(CLAUDE, "ana", EvidenceKind.HOME),),
+        evidence=(evidence(CLAUDE, "ana", OwnerEvidenceKind.HOME),),
     )
 
 
@@ -191,7 +191,7 @@ def test_a_subagent_that_states_other_tools_has_only_those() -> None:
     assert inventory.agents[AgentId(f"{CLAUDE}/reporter")].tools == ()
 
 
-def _with(facts: Facts) -> tuple[str, Sync]:
+def _with(facts: SightedFacts) -> tuple[str, Sync]:
     return "home:h", Sync("home:h", "home", NOW, facts)
 
 
@@ -253,7 +253,7 @@ def test_ownership_ages_and_facts_stay() -> None:
         ],
         now=NOW,
     )
-    later = aged(inventory, NOW + 540 * DAY)
+    later = reassess_owners(inventory, NOW + 540 * DAY)
     assert inventory.owners[ROLE].state is OwnerState.INFERRED
     assert later.owners[ROLE].state is OwnerState.SUGGESTED
     assert later.owners[ROLE].score == pytest.approx(0.375)

@@ -4,13 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.inventory import join
-from answerable.inventory.merge import merge, ordered
+from answerable.inventory.merge import merge_facts, select_newest_syncs
 from answerable.inventory.people import is_pipeline
 from answerable.model.credential import CredentialClass
-from answerable.model.person import EvidenceKind
-from answerable.model.policy import Layer
+from answerable.model.person import OwnerEvidenceKind
+from answerable.model.policy import PolicyLayer
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from tests.inventory.fact_builders import (
     DAY,
     NOW,
@@ -46,14 +46,14 @@ policies = st.builds(
         st.sampled_from(("iam:*", "s3:*")),
         st.sampled_from(("*", arn("role/a"))),
     ),
-    layer=st.sampled_from((Layer.IDENTITY, Layer.BOUNDARY)),
+    layer=st.sampled_from((PolicyLayer.IDENTITY, PolicyLayer.BOUNDARY)),
 )
 
 
 @st.composite
 def syncs(draw: st.DrawFn) -> tuple[str, Sync]:
     attached = draw(few(policies))
-    facts = Facts(
+    facts = SightedFacts(
         persons=draw(
             few(
                 st.builds(
@@ -125,7 +125,7 @@ def syncs(draw: st.DrawFn) -> tuple[str, Sync]:
                         tails.map(arn), st.sampled_from(KEYS), st.just("agent:x/1")
                     ),
                     st.sampled_from(WHO),
-                    st.sampled_from(EvidenceKind),
+                    st.sampled_from(OwnerEvidenceKind),
                     age=st.floats(0, 900),
                     standing=st.booleans(),
                     by=writers,
@@ -166,9 +166,9 @@ def test_the_same_syncs_twice_are_the_same_inventory(
 @settings(max_examples=60)
 @given(many)
 def test_merging_what_was_merged_changes_nothing(found: list[tuple[str, Sync]]) -> None:
-    once = merge(ordered(found))
+    once = merge_facts(select_newest_syncs(found))
     again = Sync("aws:m", "aws", NOW, once)
-    assert merge([again]) == once
+    assert merge_facts([again]) == once
 
 
 @settings(max_examples=60)
@@ -191,7 +191,7 @@ def test_every_subject_has_an_owner_state_and_a_score_in_bounds(
 @given(many)
 def test_no_sighting_of_a_credential_is_lost(found: list[tuple[str, Sync]]) -> None:
     inventory = join(found, now=NOW)
-    newest = ordered(found)
+    newest = select_newest_syncs(found)
     for sync in newest:
         for sighting in sync.facts.credentials:
             places = {s.place for s in inventory.credentials[sighting.id].sightings}

@@ -9,8 +9,8 @@ from answerable.connectors.aws import fetch as aws
 from answerable.connectors.aws_resources.parse import parse
 from answerable.inventory import join
 from answerable.model.connector import SyncContext
-from answerable.model.policy import Layer
-from answerable.model.sighting import Facts, Sync
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts, Sync
 from tests.inventory.fact_builders import identity
 from tests.inventory.fact_builders import sync as made
 
@@ -31,11 +31,11 @@ def scanned(name: str, at: int, content: str) -> tuple[str, Sync]:
     return source, sync
 
 
-def merged(*syncs: tuple[str, Sync]) -> Facts:
+def merged(*syncs: tuple[str, Sync]) -> SightedFacts:
     return join(list(syncs), now=10).facts
 
 
-def held(facts: Facts) -> dict[str, int]:
+def held(facts: SightedFacts) -> dict[str, int]:
     known = {policy.id: len(policy.statements) for policy in facts.policies}
     return {a.policy: known[a.policy] for a in facts.attachments}
 
@@ -64,8 +64,8 @@ def test_a_bucket_that_only_a_policy_named_gets_owner_policy_and_tags(
         assert held(replace(facts, attachments=_of(facts))) == {f"{found.id}#policy": 1}
 
 
-def _of(facts: Facts) -> tuple[object, ...]:
-    return tuple(a for a in facts.attachments if a.layer is Layer.RESOURCE)
+def _of(facts: SightedFacts) -> tuple[object, ...]:
+    return tuple(a for a in facts.attachments if a.layer is PolicyLayer.RESOURCE)
 
 
 def test_a_policy_that_is_gone_is_gone_when_the_file_is_read_again() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from answerable.inventory.ownership_score import assign
-from answerable.inventory.people import People
-from answerable.model.person import EvidenceKind
+from answerable.inventory.ownership_score import assign_owner
+from answerable.inventory.people import PersonDirectory
+from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import NOW, evidence, human
 
@@ -38,7 +38,7 @@ def test_the_table_of_ownership_holds(case: Case) -> None:
         evidence(
             "subject",
             item["person"],
-            EvidenceKind(item["kind"]),
+            OwnerEvidenceKind(item["kind"]),
             age=item["age"],
             act=item.get("act", ""),
             reference=item.get("reference", ""),
@@ -46,12 +46,12 @@ def test_the_table_of_ownership_holds(case: Case) -> None:
         )
         for item in case["evidence"]
     ]
-    owner = assign(
+    owner = assign_owner(
         "subject",
         said,
-        people=People(persons, said),
+        people=PersonDirectory(persons, said),
         now=NOW,
-        discredited=lambda item: not item.seen.written_by.believed,
+        discredited=lambda item: not item.seen.written_by.is_believed,
     )
     expect = case["expect"]
     assert owner.state == expect["state"]

@@ -4,9 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.inventory import ownership_score
-from answerable.inventory.ownership_score import assign, combine, counted, weigh
-from answerable.inventory.people import People
-from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
+from answerable.inventory.ownership_score import (
+    assign_owner,
+    combine_weights,
+    select_counted_records,
+    weigh_evidence,
+)
+from answerable.inventory.people import PersonDirectory
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import NOW, evidence
 from tests.reference.inventory import owners as spec
@@ -21,7 +26,7 @@ def records(
         evidence,
         st.just("subject"),
         st.sampled_from(people or PEOPLE[:1]),
-        st.sampled_from(EvidenceKind),
+        st.sampled_from(OwnerEvidenceKind),
         age=st.floats(-10, 5_000),
         act=st.sampled_from(("", "", "one", "two", "three")),
         reference=st.sampled_from(("a", "b")),
@@ -31,16 +36,18 @@ def records(
 
 
 def fast(items: list[OwnerEvidence], *, alive: bool = True) -> float:
-    weighed = [(e, weigh(e, NOW, alive=alive, counts=True)) for e in items]
-    taken = counted(weighed)
-    return combine(weight for i, (_, weight) in enumerate(weighed) if i in taken)
+    weighed = [(e, weigh_evidence(e, NOW, alive=alive, counts=True)) for e in items]
+    taken = select_counted_records(weighed)
+    return combine_weights(
+        weight for i, (_, weight) in enumerate(weighed) if i in taken
+    )
 
 
 def test_the_weights_are_those_of_the_slow_twin() -> None:
     assert {
         kind.value: w.weight for kind, w in ownership_score.WEIGHTS.items()
     } == spec.WEIGHTS
-    assert set(ownership_score.WEIGHTS) == set(EvidenceKind)
+    assert set(ownership_score.WEIGHTS) == set(OwnerEvidenceKind)
 
 
 @given(records(), st.booleans())
@@ -67,16 +74,19 @@ def test_a_score_lies_between_none_and_all(items: list[OwnerEvidence]) -> None:
 def test_order_and_repetition_never_matter(
     items: list[OwnerEvidence], shuffle: st.DataObject
 ) -> None:
-    people = People([], items)
-    first = assign("subject", items, people=people, now=NOW)
+    people = PersonDirectory([], items)
+    first = assign_owner("subject", items, people=people, now=NOW)
     mixed = [*items, *items[:3]]
     shuffle.shuffle(mixed)  # type: ignore[attr-defined]  # a random.Random
-    assert assign("subject", mixed, people=People([], mixed), now=NOW) == first
+    assert (
+        assign_owner("subject", mixed, people=PersonDirectory([], mixed), now=NOW)
+        == first
+    )
 
 
 @given(records(*PEOPLE, most=12))
 def test_only_strong_and_clear_evidence_assigns(items: list[OwnerEvidence]) -> None:
-    owner = assign("subject", items, people=People([], items), now=NOW)
+    owner = assign_owner("subject", items, people=PersonDirectory([], items), now=NOW)
     if owner.state is OwnerState.INFERRED:
         top, *rest = owner.candidates
         assert top.person == owner.person
@@ -92,15 +102,15 @@ def test_only_strong_and_clear_evidence_assigns(items: list[OwnerEvidence]) -> N
 def test_self_reported_evidence_never_changes_the_owner(
     items: list[OwnerEvidence], own: list[OwnerEvidence]
 ) -> None:
-    own = [item for item in own if item.kind is not EvidenceKind.CONFIRMATION]
+    own = [item for item in own if item.kind is not OwnerEvidenceKind.CONFIRMATION]
 
     def judged(found: list[OwnerEvidence]) -> tuple[object, ...]:
-        owner = assign(
+        owner = assign_owner(
             "subject",
             found,
-            people=People([], found),
+            people=PersonDirectory([], found),
             now=NOW,
-            discredited=lambda item: not item.seen.written_by.believed,
+            discredited=lambda item: not item.seen.written_by.is_believed,
         )
         return (owner.state, owner.person, round(owner.score, 9))
 
@@ -108,10 +118,10 @@ def test_self_reported_evidence_never_changes_the_owner(
 
 
 def test_greed_would_lose_what_the_best_choice_keeps() -> None:
-    alone = evidence("s", PEOPLE[0], EvidenceKind.CODEOWNERS, age=10)
-    taken = evidence("s", PEOPLE[0], EvidenceKind.CODEOWNERS, act="x")
-    other = evidence("s", PEOPLE[0], EvidenceKind.CREATOR, act="x")
-    assert fast([alone, taken, other]) > combine([0.75])
+    alone = evidence("s", PEOPLE[0], OwnerEvidenceKind.CODEOWNERS, age=10)
+    taken = evidence("s", PEOPLE[0], OwnerEvidenceKind.CODEOWNERS, act="x")
+    other = evidence("s", PEOPLE[0], OwnerEvidenceKind.CREATOR, act="x")
+    assert fast([alone, taken, other]) > combine_weights([0.75])
     assert fast([alone, taken, other]) >= fast([alone, other])
 
 
@@ -119,6 +129,6 @@ def test_hundreds_of_acts_are_weighed_at_once() -> None:
     items = [
         evidence("s", PEOPLE[0], kind, act=f"act-{number}", age=number)
         for number in range(500)
-        for kind in EvidenceKind
+        for kind in OwnerEvidenceKind
     ]
     assert fast(items) > 0.99

@@ -5,10 +5,10 @@ import pytest
 from answerable.inventory import join
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
-from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
-from answerable.model.policy import Layer
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
+from answerable.model.policy import PolicyLayer
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from tests.inventory.fact_builders import (
     ACCOUNT,
     NOW,
@@ -33,9 +33,9 @@ USER = arn("user/report-bot")
 ROLE = arn("role/data-reader")
 
 
-def family(*facts: tuple[str, str]) -> Facts:
+def family(*facts: tuple[str, str]) -> SightedFacts:
     child = "claude-code/home/ana/reporter"
-    return Facts(
+    return SightedFacts(
         agents=(
             agent(),
             agent(child, parent="claude-code/home/ana", facts=facts),
@@ -44,11 +44,11 @@ def family(*facts: tuple[str, str]) -> Facts:
         tools=(tool("claude-code/home/ana", "db", CredentialId(KEY)),),
         credentials=(credential(KEY),),
         links=(link(KEY, USER),),
-        evidence=(evidence(CLAUDE, "ana", EvidenceKind.HOME),),
+        evidence=(evidence(CLAUDE, "ana", OwnerEvidenceKind.HOME),),
     )
 
 
-def _with(facts: Facts) -> tuple[str, Sync]:
+def _with(facts: SightedFacts) -> tuple[str, Sync]:
     return "home:h", Sync("home:h", "home", NOW, facts)
 
 
@@ -109,7 +109,7 @@ def test_code_owners_that_an_agent_could_have_written_do_not_count_for_it() -> N
     own = evidence(
         worker.id,
         "boss@corp.example",
-        EvidenceKind.CODEOWNERS,
+        OwnerEvidenceKind.CODEOWNERS,
         by=WrittenBy.SELF_REPORTED,
     )
     inventory = join([sync("repo:r", agents=(worker,), evidence=(own,))], now=NOW)
@@ -139,8 +139,8 @@ def test_a_role_that_may_tag_itself_does_not_choose_its_owner() -> None:
 
 def test_a_role_that_trusts_github_answers_to_the_code_owners_of_its_pipeline() -> None:
     pipeline = agent("github-actions/repo/agent.yml", scope="", runs_as=(ROLE,))
-    trust, attached = policy(ROLE, layer=Layer.TRUST)
-    owns = evidence(pipeline.id, "ana@corp.example", EvidenceKind.CODEOWNERS)
+    trust, attached = policy(ROLE, layer=PolicyLayer.TRUST)
+    owns = evidence(pipeline.id, "ana@corp.example", OwnerEvidenceKind.CODEOWNERS)
     repo = sync("repo:r", agents=(pipeline,), evidence=(owns,))
     plain = join(
         [repo, sync("aws:a", identities=(identity("role/data-reader"),))], now=NOW
@@ -184,7 +184,9 @@ def made_by(name: str, *tags: OwnerEvidence, attached: bool = False) -> Inventor
             ),
             sync(
                 "trail:",
-                evidence=(evidence(MADE, name, EvidenceKind.CREATOR, act="event 1"),),
+                evidence=(
+                    evidence(MADE, name, OwnerEvidenceKind.CREATOR, act="event 1"),
+                ),
             ),
         ],
         now=NOW,

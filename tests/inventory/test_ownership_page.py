@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 from answerable.inventory.ownership_score import (
-    ASSIGN,
-    ATTESTATION_LIFE,
+    ASSIGN_THRESHOLD,
+    ATTESTATION_LIFETIME,
     HALF_LIFE,
-    MARGIN,
+    MARGIN_THRESHOLD,
     WEIGHTS,
 )
 from answerable.model.person import OwnerState
@@ -28,7 +28,7 @@ def test_the_page_tells_every_state(root: Path) -> None:
 
 def test_the_page_tells_the_thresholds(root: Path) -> None:
     page = (root / "docs" / "ownership.md").read_text(encoding="utf-8")
-    assert f"at least {ASSIGN:.2f}" in page
-    assert f"at least {MARGIN:.2f} behind" in page
+    assert f"at least {ASSIGN_THRESHOLD:.2f}" in page
+    assert f"at least {MARGIN_THRESHOLD:.2f} behind" in page
     assert f"every {HALF_LIFE // DAY} days" in page
-    assert f"less than {ATTESTATION_LIFE // DAY} days ago" in page
+    assert f"less than {ATTESTATION_LIFETIME // DAY} days ago" in page

@@ -1,6 +1,6 @@
 import pytest
 
-from answerable.inventory.people import People, is_pipeline, is_team
+from answerable.inventory.people import PersonDirectory, is_pipeline, is_team
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import evidence, human, person
 
@@ -35,7 +35,7 @@ def test_a_team_of_a_forge_is_known_by_its_slash() -> None:
 
 
 def test_a_chain_of_aliases_is_one_person_under_the_address() -> None:
-    people = People(
+    people = PersonDirectory(
         [human("ana", "a.ng"), human("ana@corp.example", "a.ng"), human("ben")]
     )
     assert set(people.by_id) == {person("ana@corp.example"), person("ben")}
@@ -45,29 +45,33 @@ def test_a_chain_of_aliases_is_one_person_under_the_address() -> None:
 
 def test_an_alias_of_ones_own_writing_merges_nobody() -> None:
     liar = human("ana", "ben", by=WrittenBy.SELF_REPORTED)
-    people = People([liar, human("ben")])
+    people = PersonDirectory([liar, human("ben")])
     assert people("person:ben") == person("ben")
     assert people("person:ana") == person("ana")
 
 
 def test_every_candidate_is_somebody() -> None:
-    people = People([], [evidence("s", "new@corp.example")])
+    people = PersonDirectory([], [evidence("s", "new@corp.example")])
     found = people.get("person:new@corp.example")
     assert found is not None
     assert (found.team, found.alive) == (False, True)
 
 
 def test_an_unknown_handle_stays_as_it_is() -> None:
-    assert People([])("person:Nobody") == "person:Nobody"
+    assert PersonDirectory([])("person:Nobody") == "person:Nobody"
 
 
 def test_one_tag_that_calls_a_person_a_team_does_not_make_them_one() -> None:
-    people = People([human("ana@corp.example"), human("ana@corp.example", team=True)])
+    people = PersonDirectory(
+        [human("ana@corp.example"), human("ana@corp.example", team=True)]
+    )
     assert not people.by_id[person("ana@corp.example")].team
 
 
 def test_what_a_persons_own_files_say_makes_nobody_leave_or_a_team() -> None:
     own = WrittenBy.SELF_REPORTED
-    people = People([human("ana"), human("ana", team=True, alive=False, by=own)])
+    people = PersonDirectory(
+        [human("ana"), human("ana", team=True, alive=False, by=own)]
+    )
     found = people.by_id[person("ana")]
     assert (found.team, found.alive) == (False, True)

@@ -2,8 +2,8 @@
 
 import random
 
-from answerable.authorization.cedar.loader import read_rules
-from answerable.model.cedar_policy import CedarFile, CedarRules
+from answerable.authorization.cedar.loader import load_rules
+from answerable.model.cedar_policy import CedarFile, CedarPolicySet
 from answerable.model.config import Config
 from tests.laws.messages import TOOLS
 
@@ -22,7 +22,7 @@ POLICIES = (
 )
 
 
-def policies(rng: random.Random, config: Config) -> CedarRules:
+def policies(rng: random.Random, config: Config) -> CedarPolicySet:
     """Some policies, or none."""
     text = "\n".join(
         each.format(tool=f'Tool::"tool:mcp/files/{rng.choice(TOOLS)}"')
@@ -30,6 +30,6 @@ def policies(rng: random.Random, config: Config) -> CedarRules:
     )
     agents = (str(each.id) for each in config.agents)
     servers = (f"server:{each.name}" for each in config.servers)
-    read = read_rules([CedarFile("some.cedar", text.encode())], (*agents, *servers))
+    read = load_rules([CedarFile("some.cedar", text.encode())], (*agents, *servers))
     assert read.faults == (), read.faults[:3]
     return read.rules

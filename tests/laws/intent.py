@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from answerable.model.decision import Effect
+from answerable.model.decision import DecisionEffect
 from tests.gateway.http.message_builders import reply
 from tests.laws.messages import NESTED, TOOLS, Side, act_of, http_of, lines_of, side_of
 from tests.laws.people import WHO
@@ -28,7 +28,12 @@ SERVER_SAYS = {
     for where in (Where.ITEM, Where.RESULT)
 }
 # An error is a denial of its own kind.
-_RANK = {Effect.ALLOW: 0, Effect.ASK: 1, Effect.DENY: 2, Effect.ERROR: 2}
+_RANK = {
+    DecisionEffect.ALLOW: 0,
+    DecisionEffect.ASK: 1,
+    DecisionEffect.DENY: 2,
+    DecisionEffect.ERROR: 2,
+}
 
 
 @dataclass

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from answerable.federation.strict_json import base64url
-from answerable.server.connection_info import Link, UnixPeer
+from answerable.federation.strict_json import encode_base64url
+from answerable.server.connection_info import ConnectionInfo, UnixPeer
 from tests.authority import self_signed
 from tests.federation.sample_tokens import (
     EC,
@@ -41,7 +41,7 @@ class Who:
     name: str
     claims: Mapping[str, object] | None = None
     key: bool = False
-    link: Link = field(default_factory=lambda: Link(url=URL))
+    link: ConnectionInfo = field(default_factory=lambda: ConnectionInfo(url=URL))
 
 
 def _acts(*subs: str) -> dict[str, object]:
@@ -63,11 +63,11 @@ WHO = (
     Who("dora", {"sub": "dora"} | BOUND, key=True),
     Who("child", CHILD | BOUND, key=True),
     Who("child", CHILD),
-    Who("sock", link=Link(peer=PEER)),
+    Who("sock", link=ConnectionInfo(peer=PEER)),
     Who(
         "cert",
         {"sub": "cert", "cnf": {"x5t#S256": ""}},
-        link=Link(certificate=CERTIFICATE, tls=True, url=URL),
+        link=ConnectionInfo(certificate=CERTIFICATE, tls=True, url=URL),
     ),
 )
 
@@ -82,7 +82,7 @@ def token(who: Who, said: str) -> str:
     """
     facts = dict(who.claims or {})
     if who.name == "cert":
-        digest = base64url(hashlib.sha256(CERTIFICATE).digest())
+        digest = encode_base64url(hashlib.sha256(CERTIFICATE).digest())
         facts["cnf"] = {"x5t#S256": digest}
     ours = facts.get("iss") == STS
     usual = {"jti": f"j-{who.name}", "client_id": who.name}
@@ -99,7 +99,7 @@ def proof(
         "htu": f"{URL}/mcp/{server}",
         "iat": NOW,
         "jti": f"p{number}",
-        "ath": base64url(hashlib.sha256(text.encode()).digest()),
+        "ath": encode_base64url(hashlib.sha256(text.encode()).digest()),
     }
     head = {"typ": "dpop+jwt", "alg": "EdDSA", "jwk": public(ED)}
     return sign(head, {**said, **facts}, ED, "EdDSA")

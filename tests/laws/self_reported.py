@@ -9,15 +9,15 @@ member, claim or header has to be put in either.
 from dataclasses import dataclass
 from enum import Enum
 
-from answerable.gateway.wire.fast_path import Plain, _Call, _Params
-from answerable.gateway.wire.mcp_request_head import Opening
-from answerable.model.caller import Caller
-from answerable.model.claims import Proof, SignedClaims
-from answerable.model.decision import Request
-from answerable.server.connection_info import Link, UnixPeer
-from answerable.server.mcp.call import Call, Watched
-from answerable.server.mcp.messages import Message
-from answerable.server.wire.request_head import Head
+from answerable.gateway.wire.fast_path import ExpectedCall, _ToolCall, _ToolCallParams
+from answerable.gateway.wire.mcp_request_head import McpRequestHead
+from answerable.model.caller import VerifiedCaller
+from answerable.model.claims import DpopProof, SignedClaims
+from answerable.model.decision import AuthorizationRequest
+from answerable.server.connection_info import ConnectionInfo, UnixPeer
+from answerable.server.mcp.call import McpCall, WatchedItem
+from answerable.server.mcp.messages import JsonRpcMessage
+from answerable.server.wire.request_head import HttpRequestHead
 
 
 class Where(Enum):
@@ -187,7 +187,7 @@ _CARRIES = "carries what stands in the other structs"
 # What takes part, and why. A field of a struct that is `said` may hold what the table
 # names, and the law shows that it goes no further.
 JUDGED: dict[type, dict[str, str]] = {
-    Head: {
+    HttpRequestHead: {
         "method": "HTTP method: what is asked for",
         "target": "the server that is asked",
         "fields": "said: all but Authorization, DPoP and Host",
@@ -195,27 +195,27 @@ JUDGED: dict[type, dict[str, str]] = {
         "expects": "framing",
         "closes": "framing",
     },
-    Opening: {
+    McpRequestHead: {
         "head": _CARRIES,
         "length": "framing",
         "described": "metadata, for anybody",
         "onward": "said: to the server, never to the decision",
         "plain": _CARRIES,
     },
-    Plain: {
+    ExpectedCall: {
         "era": "revision: how the rest is read",
         "server": "the server that is asked",
         "name": "has to be the body's",
         "session": "said: bound to its caller, or unknown",
     },
-    _Call: {
+    _ToolCall: {
         "jsonrpc": "has to be 2.0",
         "id": "said",
         "method": "the act",
         "params": _CARRIES,
     },
-    _Params: {"name": "the act", "arguments": "the act", "meta": "said"},
-    Message: {
+    _ToolCallParams: {"name": "the act", "arguments": "the act", "meta": "said"},
+    JsonRpcMessage: {
         "kind": "the act",
         "id": "said",
         "method": "the act",
@@ -223,7 +223,7 @@ JUDGED: dict[type, dict[str, str]] = {
         "result": "what an input was answered with: said",
         "error": "likewise",
     },
-    Call: {
+    McpCall: {
         "era": "revision: which methods there are",
         "kind": "the act",
         "method": "the act",
@@ -238,8 +238,8 @@ JUDGED: dict[type, dict[str, str]] = {
         "state": "said: bound to its caller, or held back",
         "answers": "said",
     },
-    Watched: {"target": "the act", "name": "the act"},
-    Link: {
+    WatchedItem: {"target": "the act", "name": "the act"},
+    ConnectionInfo: {
         "certificate": "TLS",
         "peer": "the kernel",
         "tls": "TLS",
@@ -274,13 +274,13 @@ JUDGED: dict[type, dict[str, str]] = {
         "token_sha256": "evidence",
         "payload_sha256": "names the token that is used up",
     },
-    Proof: {
+    DpopProof: {
         "jkt": "the key that is shown",
         "jti": "said: good once",
         "iat": "when it was made",
         "expires": "when it ends",
     },
-    Caller: {
+    VerifiedCaller: {
         "agent": "of the claims, or the kernel",
         "known": "the inventory",
         "person": "of our own tokens",
@@ -291,7 +291,7 @@ JUDGED: dict[type, dict[str, str]] = {
         "expires": "of the claims",
         "chain": "of our own tokens",
     },
-    Request: {
+    AuthorizationRequest: {
         "agent": "of the caller",
         "known": "of the caller",
         "server": "the act",

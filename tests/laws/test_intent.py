@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from answerable.gateway import call_pipeline
-from answerable.gateway.handle_ownership import Ownership
+from answerable.gateway.handle_ownership import HandleOwnershipTracker
 from answerable.gateway.http import request_handler
-from answerable.gateway.stdio.line_reader import Reading
+from answerable.gateway.stdio.line_reader import LineReader
 from answerable.gateway.wire import http_heads
-from answerable.model.caller import Caller
+from answerable.model.caller import VerifiedCaller
 from answerable.model.ids import AgentId
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.authentication.token_cache import Tokens
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.authentication.token_cache import VerifiedTokenCache
 from tests.laws.intent import hold
 from tests.laws.self_reported import TABLE, Where
 
@@ -44,73 +44,79 @@ def test_two_thousand_pairs_keep_the_law(tmp_path: Path) -> None:
 
 
 def _field_names_the_agent(patch: pytest.MonkeyPatch) -> None:
-    identify = Callers.identify
+    identify = CallerAuthenticator.authenticate
 
-    def believing(self: Callers, head: Any, link: Any, now: float) -> Caller:
+    def believing(
+        self: CallerAuthenticator, head: Any, link: Any, now: float
+    ) -> VerifiedCaller:
         caller = identify(self, head, link, now)
         named = head.fields.get("x-agent", "")
         is_one = named.startswith("agent:")
         return replace(caller, agent=AgentId(named)) if is_one else caller
 
-    patch.setattr(Callers, "identify", believing)
+    patch.setattr(CallerAuthenticator, "authenticate", believing)
 
 
 def _claim_of_others_names_the_agents_above(patch: pytest.MonkeyPatch) -> None:
-    made = Tokens._caller
+    made = VerifiedTokenCache._build_caller
 
-    def believing(self: Tokens, claims: Any, binding: Any) -> Caller:
+    def believing(
+        self: VerifiedTokenCache, claims: Any, binding: Any
+    ) -> VerifiedCaller:
         above = tuple(AgentId(each.sub) for each in claims.act.actors[1:])
         return replace(made(self, claims, binding), chain=above)
 
-    patch.setattr(Tokens, "_caller", believing)
+    patch.setattr(VerifiedTokenCache, "_build_caller", believing)
 
 
 def _cookie_goes_to_the_server(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(http_heads, "ONWARD", http_heads.ONWARD | {"cookie"})
+    patch.setattr(
+        http_heads, "FORWARDED_FIELDS", http_heads.FORWARDED_FIELDS | {"cookie"}
+    )
 
 
 def _meta_names_the_tool(patch: pytest.MonkeyPatch) -> None:
-    read = request_handler.read_request
+    read = request_handler.parse_request
 
     def believing(opening: Any, body: bytes) -> Any:
         call = read(opening, body)
         return msgspec.structs.replace(call, name="*") if b"reasoning" in body else call
 
-    patch.setattr(request_handler, "read_request", believing)
+    patch.setattr(request_handler, "parse_request", believing)
 
 
 def _line_names_the_tool(patch: pytest.MonkeyPatch) -> None:
-    read = Reading.read
+    read = LineReader.parse_line
 
-    def believing(self: Reading, line: bytes) -> Any:
+    def believing(self: LineReader, line: bytes) -> Any:
         call = read(self, line)
         return (
             msgspec.structs.replace(call, name="*") if b"clientInfo" in line else call
         )
 
-    patch.setattr(Reading, "read", believing)
+    patch.setattr(LineReader, "parse_line", believing)
 
 
 def _annotations_open_a_list(patch: pytest.MonkeyPatch) -> None:
-    filtered = call_pipeline.for_caller
+    filtered = call_pipeline.filter_for_caller
 
     def believing(data: bytes, method: Any, may: Any, **more: Any) -> bytes:
         if b'"annotations"' in data:
             return data
         return filtered(data, method, may, **more)
 
-    patch.setattr(call_pipeline, "for_caller", believing)
+    patch.setattr(call_pipeline, "filter_for_caller", believing)
 
 
 def _state_is_everybodys(patch: pytest.MonkeyPatch) -> None:
-    decides = Ownership.decide
+    decides = HandleOwnershipTracker.decide
 
     def believing(self: Any, caller: Any, call: Any, decision: Any) -> Any:
         if call.state and not decision.passes:
             return replace(decision, passes=True)
         return decides(self, caller, call, decision)
 
-    patch.setattr(Ownership, "decide", believing)
+    patch.setattr(HandleOwnershipTracker, "decide", believing)
 
 
 LEAKS: tuple[Patch, ...] = (

@@ -13,31 +13,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from answerable.authorization.quarantine import Quarantined
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.http.client_connection import Front
-from answerable.gateway.http.server import Door
-from answerable.gateway.http.upstream_pool import Pool, _Connection, endpoint
-from answerable.gateway.session_ids import Sessions
-from answerable.gateway.stdio.client import Front as Pipe
-from answerable.gateway.stdio.pending_message import UnderWay
-from answerable.gateway.upstream import Sent, Sink
+from answerable.authorization.quarantine import ServerQuarantine
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.http.client_connection import ClientConnection
+from answerable.gateway.http.server import GatewayHttpServer
+from answerable.gateway.http.upstream_pool import (
+    UpstreamPool,
+    _UpstreamConnection,
+    parse_endpoint,
+)
+from answerable.gateway.session_ids import SessionIdBinder
+from answerable.gateway.stdio.client import StdioClient as Pipe
+from answerable.gateway.stdio.pending_message import PendingMessage
+from answerable.gateway.upstream import ResponseSink, UpstreamRequest
 from answerable.gateway.upstream_credentials import token_cache
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.leak_filter import NONE
-from answerable.gateway.upstream_credentials.provider import Credentials
-from answerable.gateway.upstream_credentials.token_cache import Tokens
-from answerable.model.caller import Caller
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
+from answerable.gateway.upstream_credentials.token_cache import UpstreamTokenCache
+from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config
-from answerable.model.decision import Decision, Request
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.deadline_timer import Ticker
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.processes.parent_process import Parent
-from answerable.server.wire.host_check import Served
-from answerable.usecases.authorization.authorize import Authority
-from answerable.usecases.authorization.compile_policy import table_of
+from answerable.model.decision import AuthorizationRequest, Decision
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.processes.parent_process import ParentProcess
+from answerable.server.wire.host_check import ServedNames
+from answerable.usecases.authorization.authorize import Authorizer
+from answerable.usecases.authorization.compile_policy import compile_decision_table
 from tests.federation.sample_tokens import AUD, EC, ISS, NOW, OTHER_EC, document, public
 from tests.gateway.http.gateway_fixture import fingerprint
 from tests.gateway.http.in_memory_worker import Notes, Wire
@@ -52,32 +56,36 @@ SHOWS = (b"authorization", b"cookie", b"dpop", b"host", b"x-api-key")
 MODES = ("observe", "shadow", "enforce")
 
 
-class Watching(Authority):
+class Watching(Authorizer):
     """Keeps what it is asked."""
 
-    asked: list[Request]
+    asked: list[AuthorizationRequest]
 
-    def authorize(self, request: Request) -> Decision:
+    def authorize(self, request: AuthorizationRequest) -> Decision:
         """Decide, and keep the question."""
         self.asked.append(request)
         return super().authorize(request)
 
-    def lists(self, request: Request) -> Decision:
+    def lists(self, request: AuthorizationRequest) -> Decision:
         """Decide on an item of a list, and keep the question."""
         self.asked.append(request)
         return super().lists(request)
 
 
-class Given(Tokens):
+class Given(UpstreamTokenCache):
     """Gets tokens without a token service; each tells for whom it is."""
 
-    async def _ask(self, caller: Caller, server: str, token: str) -> Credential | None:
+    async def _request_token(
+        self, caller: VerifiedCaller, server: str, token: str
+    ) -> PresentedCredential | None:
         said = f"for.{caller.agent}.{caller.run}.{server}".encode().hex()
-        answer = token_cache._Answer(said, "Bearer", 3600)
-        return token_cache._credential(answer, self.identity(caller), NOW, NONE)
+        answer = token_cache._TokenAnswer(said, "Bearer", 3600)
+        return token_cache._build_credential(
+            answer, self.identity(caller), NOW, NO_SECRETS
+        )
 
 
-class Service(Credentials):
+class Service(CredentialProvider):
     """What servers are shown: such tokens, and a file of the operator's."""
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
@@ -98,15 +106,15 @@ class Echo:
     def __init__(self) -> None:
         self.got: list[bytes] = []
 
-    def send(self, sent: Sent, sink: Sink) -> UnderWay:
+    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> PendingMessage:
         """Take a message."""
         self.got.append(sent.body)
-        return UnderWay(self, sent, sink)
+        return PendingMessage(self, sent, sink)
 
-    def forget(self, under_way: UnderWay) -> None:
+    def cancel(self, under_way: PendingMessage) -> None:
         """Nobody waits for it any more."""
 
-    hold = release = forget
+    pause_for = resume_for = cancel
 
 
 class Lines:
@@ -215,9 +223,9 @@ class World:
     """
 
     authority: Watching
-    door: Door
-    pipes: Exchange
-    parent: Caller
+    door: GatewayHttpServer
+    pipes: CallPipeline
+    parent: VerifiedCaller
     notes: Notes
     proofs: Iterator[int]
     echo: Echo = field(default_factory=Echo)
@@ -228,53 +236,61 @@ class World:
     ) -> "World":
         """Make one by chance."""
         config = _config(rng, folder)
-        authority = Watching(table_of(config, policies(rng, config)))
+        authority = Watching(compile_decision_table(config, policies(rng, config)))
         authority.asked = []
-        authority.set_kills(_kills(rng))
+        authority.update_revocations(_kills(rng))
         authority.set_quarantine(_quarantine(rng))
-        ticker = Ticker(loop)
+        ticker = DeadlineTimer(loop)
         ticker.add = lambda timed: None  # type: ignore[method-assign]
         notes: Any = Notes(loop)
-        notes.decided = lambda *facts: Notes.decided(notes, *facts[:4])
+        notes.decided = lambda *facts: Notes.record_decision(notes, *facts[:4])
         pools = {
-            each.name: Pool(endpoint(each), config.limits, ticker, loop)
+            each.name: UpstreamPool(parse_endpoint(each), config.limits, ticker, loop)
             for each in config.servers
         }
         credentials = Service(config, loop)
-        exchange = Exchange(authority, notes, pools, credentials)
-        callers = Callers(
-            config, IssuerKeys(config.issuers), lambda: NOW - 1000, secret=SECRET
+        exchange = CallPipeline(authority, notes, pools, credentials)
+        callers = CallerAuthenticator(
+            config, IssuerKeyCache(config.issuers), lambda: NOW - 1000, secret=SECRET
         )
-        door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)
+        door = GatewayHttpServer(
+            exchange, callers, SessionIdBinder(SECRET), config.limits, ticker, loop
+        )
         door.clock = lambda: NOW
-        parent = callers.parent("files", Parent(PARENT, "", advisory=False))
+        parent = callers.authenticate_parent(
+            "files", ParentProcess(PARENT, "", advisory=False)
+        )
         echo = Echo()
-        pipes = Exchange(authority, notes, {"files": echo})
+        pipes = CallPipeline(authority, notes, {"files": echo})
         world = cls(authority, door, pipes, parent, notes, iter(range(1 << 40)), echo)
         world._get_tokens(callers, credentials)
         return world
 
-    def _get_tokens(self, callers: Callers, credentials: Service) -> None:
+    def _get_tokens(self, callers: CallerAuthenticator, credentials: Service) -> None:
         """Have what servers are shown, so that no call waits for it."""
         for who in WHO:
             data = http_of(Side(who), Act("", "ping", {}), self.proofs)
             head, end, _ = data.partition(b"\r\n\r\n")
-            caller = callers.identify(self.door.read(head + end).head, who.link, NOW)
-            self.door.loop.run_until_complete(credentials.get(caller, "files", "t"))
-        self.door.loop.run_until_complete(credentials.get(caller, "mail", ""))
+            caller = callers.authenticate(
+                self.door.read(head + end).head, who.link, NOW
+            )
+            self.door.loop.run_until_complete(credentials.fetch(caller, "files", "t"))
+        self.door.loop.run_until_complete(credentials.fetch(caller, "mail", ""))
 
     def http(self, who: Who, data: bytes, answer: bytes = b"") -> Outcome:
         """Send one request over HTTP; an answer comes where it went on."""
         self._begin()
-        front = Front(self.door, Served(frozenset({HOST})), URL, link=who.link)
+        front = ClientConnection(
+            self.door, ServedNames(frozenset({HOST})), URL, link=who.link
+        )
         client, wires = Wire(), {}
         front.connection_made(client)  # type: ignore[arg-type]
         for name, pool in self.door.exchange.servers.items():
-            assert isinstance(pool, Pool)
+            assert isinstance(pool, UpstreamPool)
             pool._idle.clear()
-            upstream, server = _Connection(pool), Wire()
+            upstream, server = _UpstreamConnection(pool), Wire()
             upstream.connection_made(server)  # type: ignore[arg-type]
-            pool.keep(upstream)
+            pool.add_idle(upstream)
             wires[name] = upstream, server
         front.data_received(data)
         sent = {name: wire.written for name, (_, wire) in wires.items() if wire.written}
@@ -299,7 +315,7 @@ class World:
         for line in lines:
             self._begin()
             self.echo.got.clear()
-            front.heard(line + b"\n")
+            front.on_input(line + b"\n")
         outcome = self._outcome((), went=bool(self.echo.got))
         front.close()
         return outcome
@@ -324,7 +340,7 @@ class World:
 
 def _config(rng: random.Random, folder: Path) -> Config:
     text = json.dumps(_settings(rng)).encode()
-    reading = read_config(text, "answerable.yaml", str(folder))
+    reading = parse_config(text, "answerable.yaml", str(folder))
     assert reading.config is not None, reading.faults
     return reading.config
 
@@ -334,15 +350,17 @@ def _kills(rng: random.Random) -> frozenset[str]:
     return frozenset(each for each in some if rng.random() < 0.1)
 
 
-def _quarantine(rng: random.Random) -> dict[str, Quarantined]:
+def _quarantine(rng: random.Random) -> dict[str, ServerQuarantine]:
     if rng.random() < 0.7:
         return {}
-    return {"files": Quarantined(tools=frozenset(rng.sample(TOOLS, 1)))}
+    return {"files": ServerQuarantine(tools=frozenset(rng.sample(TOOLS, 1)))}
 
 
-def _plain(request: Request) -> tuple[object, ...]:
+def _plain(request: AuthorizationRequest) -> tuple[object, ...]:
     """A request that compares: arguments as what they mean."""
-    fields = {name: getattr(request, name) for name in Request.__struct_fields__}
+    fields = {
+        name: getattr(request, name) for name in AuthorizationRequest.__struct_fields__
+    }
     raw = bytes(fields.pop("arguments"))
     return (*fields.items(), json.dumps(json.loads(raw or b"null"), sort_keys=True))
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
-from answerable.services.evidence.ingest import ingest
-from answerable.store.store import Store
+from answerable.services.evidence.ingest import ingest_logs
+from answerable.store.store import EvidenceStore
 
 DATA = Path(__file__).parents[1] / "data" / "cloudtrail"
 NOW = 1_794_000_000_000_000_000
@@ -17,15 +17,15 @@ Make = Callable[..., AuditEvent]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "store", now=NOW) as opened:
+def store(tmp_path: Path) -> Iterator[EvidenceStore]:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
         yield opened
 
 
 @pytest.fixture
-def day(store: Store) -> Store:
+def day(store: EvidenceStore) -> EvidenceStore:
     """The hand-written day, ingested."""
-    ingest(store, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
+    ingest_logs(store, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
     return store
 
 
@@ -40,10 +40,10 @@ def made(number: int, **fields: object) -> AuditEvent:
         "written_by": WrittenBy.PLATFORM,
         "raw_sha256": number.to_bytes(32, "big"),
         "action": "s3:GetObject",
-        "outcome": Outcome.SUCCESS,
+        "outcome": EventOutcome.SUCCESS,
     }
     return AuditEvent(**(usual | fields))  # type: ignore[arg-type]  # small test events
 
 
-def keep(store: Store, events: Sequence[AuditEvent]) -> None:
+def keep(store: EvidenceStore, events: Sequence[AuditEvent]) -> None:
     store.append(events, NOW)

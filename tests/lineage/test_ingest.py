@@ -8,8 +8,8 @@ import pytest
 from answerable.connectors.cloudtrail import fetch
 from answerable.model.errors import UsageError
 from answerable.services.evidence import ingest as flow
-from answerable.services.evidence.ingest import ingest
-from answerable.store.store import Store
+from answerable.services.evidence.ingest import ingest_logs
+from answerable.store.store import EvidenceStore
 from tests.lineage.conftest import DATA, NOW
 
 SOURCE = f"cloudtrail:{DATA}"
@@ -21,35 +21,35 @@ def counts(document: flow.Document) -> dict[str, object]:
 
 
 def test_a_folder_is_read_stored_and_sealed_and_a_second_time_nothing_is(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
-    first = ingest(store, [SOURCE], now=NOW)
+    first = ingest_logs(store, [SOURCE], now=NOW)
     # lookup.json and lake.jsonl carry records of day.json once more.
     assert counts(first) == {"read": 22, "stored": 18, "duplicate": 4, "quarantined": 0}
     assert first.items[0]["skipped"] == 1
     assert first.items[0]["files"] == 4
     assert first.items[0]["segments"] == 1
-    assert not first.partial
-    again = ingest(store, [SOURCE], now=NOW)
+    assert not first.is_partial
+    again = ingest_logs(store, [SOURCE], now=NOW)
     assert counts(again)["stored"] == 0
-    assert store.rows("SELECT count(*) FROM events") == [(18,)]
+    assert store.run_query("SELECT count(*) FROM events") == [(18,)]
 
 
 def test_what_could_not_be_read_makes_the_answer_partial(
-    store: Store, tmp_path: Path
+    store: EvidenceStore, tmp_path: Path
 ) -> None:
     records = json.loads((DATA / "day.json").read_text())["Records"]
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "a.json").write_text(json.dumps([records[0], {"no": "record"}]))
     (logs / "b.json").write_bytes(b"\x00 garbage")
-    answer = ingest(store, [f"cloudtrail:{logs}"], now=NOW)
+    answer = ingest_logs(store, [f"cloudtrail:{logs}"], now=NOW)
     assert counts(answer) == {"read": 3, "stored": 1, "duplicate": 0, "quarantined": 2}
-    assert answer.partial
+    assert answer.is_partial
     (source,) = answer.coverage["sources"]
     assert len(source["problems"]) == 2
     assert all("\n" not in line for line in source["problems"])
-    assert len(store.objects("quarantine")) == 1
+    assert len(store.list_objects("quarantine")) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_what_could_not_be_read_makes_the_answer_partial(
     ],
 )
 def test_a_wrong_source_is_a_usage_error_and_stores_nothing(
-    store: Store, source: str, said: str
+    store: EvidenceStore, source: str, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        ingest(store, [SOURCE, source], now=NOW)
-    assert store.rows("SELECT count(*) FROM events") == [(0,)]
+        ingest_logs(store, [SOURCE, source], now=NOW)
+    assert store.run_query("SELECT count(*) FROM events") == [(0,)]
 
 
 def test_small_files_become_durable_together(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = json.loads((DATA / "day.json").read_text())["Records"]
     logs = tmp_path / "logs"
@@ -82,18 +82,18 @@ def test_small_files_become_durable_together(
     monkeypatch.setattr(
         store, "append", lambda e, now: appended.append(len(e)) or real(e, now)
     )
-    ingest(store, [f"cloudtrail:{logs}"], now=NOW)
+    ingest_logs(store, [f"cloudtrail:{logs}"], now=NOW)
     assert appended == [18]
 
 
 def test_a_large_input_is_parsed_apart_with_the_same_result(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "APART", 0)
-    assert counts(ingest(store, [SOURCE], now=NOW))["stored"] == 18
+    monkeypatch.setattr(fetch, "SUBPROCESS_BYTES", 0)
+    assert counts(ingest_logs(store, [SOURCE], now=NOW))["stored"] == 18
 
 
-def test_progress_ends_at_the_whole(store: Store) -> None:
+def test_progress_ends_at_the_whole(store: EvidenceStore) -> None:
     seen: list[tuple[int, int]] = []
-    ingest(store, [SOURCE], now=NOW, progress=lambda d, t, _: seen.append((d, t)))
+    ingest_logs(store, [SOURCE], now=NOW, progress=lambda d, t, _: seen.append((d, t)))
     assert seen[-1][0] == seen[-1][1] > 0

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.cli.main import main
-from answerable.cli.sample.write_sample import write_estate
-from answerable.lineage.stitch import stitch
+from answerable.cli.sample.write_sample import write_sample
+from answerable.lineage.stitch import stitch_chains
 from answerable.model.documents.trace import TraceItem
 from answerable.model.ids import is_role
-from answerable.services.lineage.trace_rows import Question, trace
-from answerable.store.store import Store
+from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.store.store import EvidenceStore
 from tests.lineage.conftest import NOW
 from tests.lineage.test_stitch import PERSONS, joints, worlds
 
@@ -29,13 +29,13 @@ def rows(root: Path, owner: str | None = None) -> list[TraceItem]:
     with pytest.MonkeyPatch.context() as patch:
         root.mkdir()
         patch.chdir(root)
-        write_estate(Path(), NOW)
+        write_sample(Path(), NOW)
         if owner is not None:
             retag(root / ACCOUNT, owner)
         for command in (SCAN, ["ingest", "cloudtrail:trail"]):
             assert main(["--quiet", "--store", "store", *command]) == 0
-    with Store.open(root / "store", now=NOW) as store:
-        document = trace(store, Question(), now=NOW)
+    with EvidenceStore.open(root / "store", now=NOW) as store:
+        document = trace_events(store, TraceQuery(), now=NOW)
     return cast("list[TraceItem]", list(document.items))
 
 
@@ -102,8 +102,8 @@ def known(item: TraceItem) -> tuple[str, str, str]:
 def test_no_owner_of_a_role_is_ever_the_person(joint, world, other) -> None:
     issuances, uses, sign_ins, parents = world
     owned = [replace(u, person=other) if is_role(u.subject) else u for u in uses]
-    (before,) = stitch([joint], issuances, uses, sign_ins, parents)
-    (after,) = stitch([joint], issuances, owned, sign_ins, parents)
+    (before,) = stitch_chains([joint], issuances, uses, sign_ins, parents)
+    (after,) = stitch_chains([joint], issuances, owned, sign_ins, parents)
     for at in range(14):
         first, second = (
             next(c for c in each.chains if c.valid_from <= at < c.valid_to)

@@ -2,9 +2,15 @@
 
 import pytest
 
-from answerable.lineage.stitch import stitch
-from answerable.lineage.stitch_inputs import Joint
-from answerable.model.lineage import Chain, ChainKey, DeclaredUse, HopStatus, Issuance
+from answerable.lineage.stitch import stitch_chains
+from answerable.lineage.stitch_inputs import SourcedChainKey
+from answerable.model.lineage import (
+    ChainKey,
+    CredentialIssuance,
+    DeclaredUse,
+    HopStatus,
+    LineageChain,
+)
 
 ROLE = "arn:aws:iam::111122223333:role/deploy"
 SESSION = "cred:aws/ASIASESSION000000001"
@@ -32,8 +38,8 @@ def used(subject: str, agent: str, person: str = "") -> DeclaredUse:
     )
 
 
-def started(by: ChainKey) -> Issuance:
-    return Issuance(
+def started(by: ChainKey) -> CredentialIssuance:
+    return CredentialIssuance(
         credential=SESSION,
         parent=by,
         identity=ROLE,
@@ -45,10 +51,10 @@ def started(by: ChainKey) -> Issuance:
 
 
 def chain(
-    agent: str, *issued: Issuance, declared: tuple[DeclaredUse, ...] = ()
-) -> Chain:
-    joint = Joint(key(ROLE, SESSION), "cloudtrail", believed=True)
-    [found] = stitch([joint], issued, (used(ROLE, agent), *declared))
+    agent: str, *issued: CredentialIssuance, declared: tuple[DeclaredUse, ...] = ()
+) -> LineageChain:
+    joint = SourcedChainKey(key(ROLE, SESSION), "cloudtrail", believed=True)
+    [found] = stitch_chains([joint], issued, (used(ROLE, agent), *declared))
     return found.chains[0]
 
 
@@ -102,14 +108,14 @@ def test_a_caller_of_the_configuration_is_the_agent(
     ],
 )
 def test_a_caller_that_nothing_names_is_inferred(
-    agent: str, issued: tuple[Issuance, ...]
+    agent: str, issued: tuple[CredentialIssuance, ...]
 ) -> None:
     found = chain(agent, *issued)
     assert (found.agent.value, found.agent.status) == (agent, HopStatus.INFERRED)
 
 
 def test_who_created_a_key_is_found_behind_their_session() -> None:
-    made = Issuance(
+    made = CredentialIssuance(
         credential="cred:aws/AKIAMADE000000000001",
         parent=key("arn:aws:iam::111122223333:role/admin", SESSION),
         identity="arn:aws:iam::111122223333:user/job",
@@ -120,7 +126,9 @@ def test_who_created_a_key_is_found_behind_their_session() -> None:
     )
     session = started(key("saml:https://idp.example/hal", person="person:hal"))
     acting = key(made.identity, made.credential)
-    [found] = stitch([Joint(acting, "cloudtrail", believed=True)], (made, session))
+    [found] = stitch_chains(
+        [SourcedChainKey(acting, "cloudtrail", believed=True)], (made, session)
+    )
     person = found.chains[0].person
     assert (person.value, person.status) == ("person:hal", HopStatus.INFERRED)
     assert made.credential in person.source

@@ -7,16 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.stitch import chain_at, stitch
-from answerable.lineage.stitch_inputs import ALWAYS, LONGEST, Joint, SignIn
+from answerable.lineage.stitch import find_chain_at, stitch_chains
+from answerable.lineage.stitch_inputs import (
+    ALL_TIME,
+    MAX_CHAIN_LENGTH,
+    SignIn,
+    SourcedChainKey,
+)
 from answerable.model.lineage import (
-    Chain,
     ChainKey,
+    CredentialIssuance,
     DeclaredUse,
     HopStatus,
-    Issuance,
+    LineageChain,
 )
-from tests.reference.lineage.chains import chain_of, said
+from tests.reference.lineage.chains import derive_chain, summarise_chain
 
 ACCOUNT = "arn:aws:iam::111122223333"
 IDENTITIES = ["", f"{ACCOUNT}:user/ana", f"{ACCOUNT}:role/a", f"{ACCOUNT}:role/b"]
@@ -39,10 +44,10 @@ keys = st.builds(
     st.sampled_from(["", *TOOLS]),
 )
 joints = st.builds(
-    Joint, keys, st.just("cloudtrail"), st.sampled_from([True] * 4 + [False])
+    SourcedChainKey, keys, st.just("cloudtrail"), st.sampled_from([True] * 4 + [False])
 )
 issuances = st.builds(
-    Issuance,
+    CredentialIssuance,
     TIMES,
     st.sampled_from(CREDENTIALS[1:]),
     st.sampled_from(IDENTITIES),
@@ -86,12 +91,12 @@ STRENGTH = [HopStatus.MISSING, HopStatus.INFERRED, HopStatus.DECLARED]
 STRENGTH += [HopStatus.OBSERVED]
 
 
-def one(joint: Joint, world: tuple) -> tuple[Chain, ...]:
-    (found,) = stitch([joint], *world)
+def one(joint: SourcedChainKey, world: tuple) -> tuple[LineageChain, ...]:
+    (found,) = stitch_chains([joint], *world)
     return found.chains
 
 
-def hops(chain: Chain) -> tuple:
+def hops(chain: LineageChain) -> tuple:
     return (chain.person, chain.agent, chain.tool, chain.identity, chain.identity_path)
 
 
@@ -99,15 +104,15 @@ def hops(chain: Chain) -> tuple:
 @given(joints, worlds, TIMES)
 def test_stitching_equals_the_slow_version_at_every_moment(joint, world, at) -> None:
     chains = one(joint, world)
-    assert said(chain_at(chains, at)) == chain_of(joint, at, *world)
+    assert summarise_chain(find_chain_at(chains, at)) == derive_chain(joint, at, *world)
 
 
 @settings(max_examples=100)
 @given(joints, worlds)
 def test_chains_cover_all_time_without_gap_or_overlap(joint, world) -> None:
     chains = one(joint, world)
-    assert chains[0].valid_from == ALWAYS[0]
-    assert chains[-1].valid_to == ALWAYS[1]
+    assert chains[0].valid_from == ALL_TIME[0]
+    assert chains[-1].valid_to == ALL_TIME[1]
     for before, after in pairwise(chains):
         assert before.valid_to == after.valid_from > before.valid_from
 
@@ -129,7 +134,7 @@ def test_no_session_name_changes_any_hop(joint, world, name, names) -> None:
 @settings(max_examples=100)
 @given(keys, worlds)
 def test_what_a_source_says_of_itself_is_never_observed(key, world) -> None:
-    for chain in one(Joint(key, "otel", believed=False), world):
+    for chain in one(SourcedChainKey(key, "otel", believed=False), world):
         for hop in (chain.person, chain.agent, chain.tool, chain.identity):
             assert hop.status is HopStatus.MISSING
 
@@ -141,7 +146,7 @@ def test_the_order_in_which_facts_arrive_changes_nothing(joint, world, random) -
     for part in shuffled:
         random.shuffle(part)
     before, after = one(joint, world), one(joint, (*shuffled, world[3]))
-    assert [said(c) for c in before] == [said(c) for c in after]
+    assert [summarise_chain(c) for c in before] == [summarise_chain(c) for c in after]
 
 
 @settings(max_examples=100)
@@ -149,8 +154,8 @@ def test_the_order_in_which_facts_arrive_changes_nothing(joint, world, random) -
 def test_a_late_issuance_never_weakens_the_person(joint, world, late, at) -> None:
     if any(i.credential == late.credential for i in world[0]):
         return
-    before = chain_at(one(joint, world), at)
-    after = chain_at(one(joint, ([*world[0], late], *world[1:])), at)
+    before = find_chain_at(one(joint, world), at)
+    after = find_chain_at(one(joint, ([*world[0], late], *world[1:])), at)
     rank = STRENGTH.index
     assert rank(after.person.status) >= rank(before.person.status)
 
@@ -174,17 +179,19 @@ def key(identity: str, credential: str = "", person: str = "") -> ChainKey:
     return ChainKey(identity, credential, "", person, "")
 
 
-def joint(identity: str, credential: str = "", person: str = "") -> Joint:
-    return Joint(key(identity, credential, person), "cloudtrail", believed=True)
+def joint(identity: str, credential: str = "", person: str = "") -> SourcedChainKey:
+    return SourcedChainKey(
+        key(identity, credential, person), "cloudtrail", believed=True
+    )
 
 
-def assumed(parent: ChainKey, credential: str = SHORT) -> Issuance:
-    return Issuance(5, credential, ROLE, 99, parent, "0a", "cloudtrail")
+def assumed(parent: ChainKey, credential: str = SHORT) -> CredentialIssuance:
+    return CredentialIssuance(5, credential, ROLE, 99, parent, "0a", "cloudtrail")
 
 
 def use(subject: str, person: str = "", *agents: str, since: int = 0) -> DeclaredUse:
     tools = tuple((agent, "tool:mcp/db/*") for agent in agents)
-    end = ALWAYS[1]
+    end = ALL_TIME[1]
     return DeclaredUse(
         subject, since, end, person, "confirmed", agents, tools, "snapshot s1"
     )
@@ -314,7 +321,7 @@ def test_an_absurdly_long_line_of_issuances_is_cut() -> None:
     names = [f"cred:aws/ASIAEXAMPLE{n:06d}" for n in range(100)]
     line = [assumed(key(ROLE, b), a) for a, b in pairwise(names)]
     (chain,) = one(joint(ROLE, names[0]), (line,))
-    assert len(chain.credential_path) == LONGEST
+    assert len(chain.credential_path) == MAX_CHAIN_LENGTH
 
 
 @pytest.mark.parametrize("credential", [SHORT, ""])

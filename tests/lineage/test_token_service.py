@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.connectors.gateway.parse.exchange_events import exchange_of
-from answerable.evidence.spool_format import encode
+from answerable.connectors.gateway.parse.exchange_events import build_exchange_event
+from answerable.evidence.spool_format import encode_record
 from answerable.model.event import AuditEvent
 from answerable.model.ids import event_id
-from answerable.model.inventory import Facts
-from answerable.model.person import EvidenceKind
+from answerable.model.inventory import SightedFacts
+from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
-from answerable.model.spool_record import Exchanged
-from answerable.services.lineage.trace_rows import Question, trace
-from answerable.store.store import Store
+from answerable.model.spool_record import ExchangeRecord
+from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import agent, evidence
 from tests.inventory.stored_scans import save
 from tests.lineage.conftest import NOW, keep, made
@@ -41,8 +41,8 @@ def record(number: int, what: str = "exchange", **fields: object) -> AuditEvent:
             fields[name] = digest(str(fields[name]))
     at = made(number).event_time
     usual = {"id": "00" * 16, "what": what, "expires": 2 * 10**9}
-    found = Exchanged(number, at, **(usual | fields))  # type: ignore[arg-type]  # fields of a record
-    return exchange_of(RECORDER, found, encode(found))
+    found = ExchangeRecord(number, at, **(usual | fields))  # type: ignore[arg-type]  # fields of a record
+    return build_exchange_event(RECORDER, found, encode_record(found))
 
 
 def given(*, person: str = "", owner: str = BEN) -> list[AuditEvent]:
@@ -84,9 +84,11 @@ def call(
     return made(number, **(usual | more))
 
 
-def row(store: Store, **asked: object) -> dict[str, object]:
+def row(store: EvidenceStore, **asked: object) -> dict[str, object]:
     """The row of the one call."""
-    (item,) = trace(store, Question(**(asked or {"tool": TOOL})), now=NOW).items  # type: ignore[arg-type]  # words
+    (item,) = trace_events(
+        store, TraceQuery(**(asked or {"tool": TOOL})), now=NOW
+    ).items  # type: ignore[arg-type]  # words
     return dict(item)
 
 
@@ -102,7 +104,9 @@ def source(item: dict[str, object], name: str) -> str:
 PATH = [token(each) for each in ("first", "T1", "K1", "T2", "K2", "T3")]
 
 
-def test_a_leaf_of_depth_three_leads_to_everyone_it_acts_for(store: Store) -> None:
+def test_a_leaf_of_depth_three_leads_to_everyone_it_acts_for(
+    store: EvidenceStore,
+) -> None:
     keep(store, [*given(person=ANA), call(person=ANA)])
     item = row(store)
     assert item["agent_path"] == [ROOT, SUB, LEAF]
@@ -112,7 +116,9 @@ def test_a_leaf_of_depth_three_leads_to_everyone_it_acts_for(store: Store) -> No
     assert hop(item, "tool") == (TOOL, "observed")
 
 
-def test_an_exchange_that_is_ingested_late_improves_the_row(store: Store) -> None:
+def test_an_exchange_that_is_ingested_late_improves_the_row(
+    store: EvidenceStore,
+) -> None:
     *early, last = given()
     keep(store, [*early, call()])
     before = row(store)
@@ -127,7 +133,7 @@ def test_an_exchange_that_is_ingested_late_improves_the_row(store: Store) -> Non
 
 
 def test_without_the_exchange_the_row_names_the_record_that_would_tell(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     keep(store, [*given()[:-1], call()])
     item = row(store)
@@ -139,7 +145,7 @@ def test_without_the_exchange_the_row_names_the_record_that_would_tell(
 
 
 def test_without_an_exchange_further_up_who_acts_for_whom_is_still_told(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     """Each record has the whole chain of agents; the credentials end at the gap."""
     first, ticket, _, *rest = given()
@@ -150,7 +156,7 @@ def test_without_an_exchange_further_up_who_acts_for_whom_is_still_told(
     assert hop(item, "person") == (BEN, "observed")
 
 
-def test_a_refused_exchange_joins_nothing(store: Store) -> None:
+def test_a_refused_exchange_joins_nothing(store: EvidenceStore) -> None:
     *early, last = given()
     refused = record(
         5,
@@ -170,16 +176,18 @@ def test_a_refused_exchange_joins_nothing(store: Store) -> None:
     assert hop(item, "person") == ("", "missing")
 
 
-def test_a_refused_exchange_has_a_row_of_its_own(store: Store) -> None:
+def test_a_refused_exchange_has_a_row_of_its_own(store: EvidenceStore) -> None:
     refused = record(6, subject="T1", agent=ROOT, chain=(ROOT,), error="invalid_target")
     keep(store, [*given(), refused])
-    items = trace(store, Question(credential=token("T1")), now=NOW).items
+    items = trace_events(store, TraceQuery(credential=token("T1")), now=NOW).items
     (item,) = (dict(each) for each in items if each["outcome"] == "denied")
     assert item["agent_path"] == [ROOT]
     assert hop(item, "person") == (BEN, "observed")
 
 
-def test_a_token_whose_digest_begins_alike_is_another_token(store: Store) -> None:
+def test_a_token_whose_digest_begins_alike_is_another_token(
+    store: EvidenceStore,
+) -> None:
     """Of another service, or made to look alike: a digest counts whole."""
     whole = digest("T3")
     for number, other in enumerate(
@@ -188,7 +196,7 @@ def test_a_token_whose_digest_begins_alike_is_another_token(store: Store) -> Non
         alike = {"credential": f"cred:token/{other}", "run": "jti-1"}
         keep(store, [call(60 + number, who="agent:caller/other/x", **alike)])
     keep(store, given(person=ANA))
-    for item in trace(store, Question(tool=TOOL), now=NOW).items:
+    for item in trace_events(store, TraceQuery(tool=TOOL), now=NOW).items:
         found = dict(item)
         assert len(found["credential_path"]) == 1  # type: ignore[arg-type]  # a list
         assert hop(found, "person") == ("", "missing")
@@ -196,7 +204,7 @@ def test_a_token_whose_digest_begins_alike_is_another_token(store: Store) -> Non
 
 
 def test_a_run_that_another_issuer_chose_makes_no_one_answer_for_it(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     """A foreign token's run is its `jti`, which its issuer writes."""
     other = "agent:caller/other/x"
@@ -206,14 +214,14 @@ def test_a_run_that_another_issuer_chose_makes_no_one_answer_for_it(
     assert hop(item, "person") == ("", "missing")
 
 
-def test_a_source_that_speaks_of_itself_gives_no_token(store: Store) -> None:
+def test_a_source_that_speaks_of_itself_gives_no_token(store: EvidenceStore) -> None:
     *early, last = given()
     said = replace(last, written_by=WrittenBy.SELF_REPORTED)
     keep(store, [*early, said, call()])
     assert row(store)["credential_path"] == [token("T3")]
 
 
-def test_a_person_who_signed_in_stands_before_the_owner(store: Store) -> None:
+def test_a_person_who_signed_in_stands_before_the_owner(store: EvidenceStore) -> None:
     """The ID token named her; the agents' owner is somebody else."""
     keep(store, [*given(person=ANA, owner=BEN), call()])
     item = row(store)
@@ -222,7 +230,7 @@ def test_a_person_who_signed_in_stands_before_the_owner(store: Store) -> None:
 
 
 def test_a_person_by_the_launchers_rule_is_in_the_record_of_the_exchange(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     """No token was shown at the start: the kernel named who started it."""
     started = record(
@@ -242,17 +250,17 @@ def test_a_person_by_the_launchers_rule_is_in_the_record_of_the_exchange(
     assert item["credential_path"] == [token("T1")]
 
 
-def test_an_autonomous_agents_attested_owner_answers(store: Store) -> None:
+def test_an_autonomous_agents_attested_owner_answers(store: EvidenceStore) -> None:
     keep(store, [*given(owner=BEN), call()])
     item = row(store)
     assert hop(item, "person") == (BEN, "observed")
     assert source(item, "person").startswith(f"attested owner of {LEAF}: sts event ")
 
 
-def test_without_an_attested_owner_a_declared_one_answers(store: Store) -> None:
+def test_without_an_attested_owner_a_declared_one_answers(store: EvidenceStore) -> None:
     declared = agent("declared/leaf", scope="")
-    said = evidence(declared.id, "ana@corp.example", EvidenceKind.OWNER_TAG)
-    facts = Facts(agents=(declared,), evidence=(said,))
+    said = evidence(declared.id, "ana@corp.example", OwnerEvidenceKind.OWNER_TAG)
+    facts = SightedFacts(agents=(declared,), evidence=(said,))
     save(store, [Sync("config:a", "config", 1, facts)], 1)
     keep(store, [*given(owner=""), call()])
     assert hop(row(store), "person") == (ANA, "declared")
@@ -260,11 +268,11 @@ def test_without_an_attested_owner_a_declared_one_answers(store: Store) -> None:
 
 @pytest.mark.parametrize("person", ["", ANA])
 def test_each_record_of_the_service_has_the_chain_as_it_stood(
-    store: Store, person: str
+    store: EvidenceStore, person: str
 ) -> None:
     """A ticket's row ends in whom it was made for, an exchange's in who asked."""
     keep(store, given(person=person))
-    items = trace(store, Question(agent=ROOT), now=NOW).items
+    items = trace_events(store, TraceQuery(agent=ROOT), now=NOW).items
     lines = [[ROOT], [ROOT, SUB], [ROOT, SUB], [ROOT, SUB, LEAF], [ROOT, SUB, LEAF]]
     assert [item["agent_path"] for item in items] == lines
     # A ticket names no owner: who answers for its maker does.
@@ -272,7 +280,7 @@ def test_each_record_of_the_service_has_the_chain_as_it_stood(
     assert who == {(person or BEN, "observed")}
 
 
-def test_an_exchange_within_a_run_keeps_the_chain(store: Store) -> None:
+def test_an_exchange_within_a_run_keeps_the_chain(store: EvidenceStore) -> None:
     """A token for another server: of the same delegation, under the first."""
     narrowed = record(
         7,

@@ -8,22 +8,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.search_query import parse
+from answerable.lineage.search_query import parse_query
 from answerable.model.documents.core import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.person import OwnerEvidence
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
-from answerable.services.inventory.trail_ownership import trail_facts
+from answerable.services.inventory.trail_ownership import collect_trail_facts
 from answerable.services.lineage import row_search
-from answerable.services.lineage.stitched_chains import stitched
-from answerable.services.lineage.trace_rows import Question, score, trace
+from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.trace_rows import (
+    TraceQuery,
+    score_coverage,
+    trace_events,
+)
 from answerable.store import lineage_facts
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
-from answerable.usecases.lineage.run_sql import sql
+from answerable.usecases.lineage.run_sql import run_query
 from tests.inventory.fact_builders import human
 from tests.inventory.stored_scans import save
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
@@ -32,8 +36,8 @@ USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/deploy"
 
 
-def ask(store: Store, **asked: object) -> list[TraceItem]:
-    document = trace(store, Question(**asked), now=NOW)  # type: ignore[arg-type]
+def ask(store: EvidenceStore, **asked: object) -> list[TraceItem]:
+    document = trace_events(store, TraceQuery(**asked), now=NOW)  # type: ignore[arg-type]
     return cast("list[TraceItem]", list(document.items))
 
 
@@ -41,7 +45,9 @@ def actions(items: list[TraceItem]) -> list[str]:
     return [item["hops"]["action"]["value"] for item in items]
 
 
-def test_an_event_under_a_role_leads_back_to_the_user_who_assumed_it(day: Store):
+def test_an_event_under_a_role_leads_back_to_the_user_who_assumed_it(
+    day: EvidenceStore,
+):
     (item,) = ask(day, action="s3:getobject")
     assert item["identity_path"] == [USER, ROLE]
     assert item["credential_path"] == [
@@ -58,7 +64,9 @@ def test_an_event_under_a_role_leads_back_to_the_user_who_assumed_it(day: Store)
     assert item["facts"]["self:session_name"] == "i-am-root"
 
 
-def test_a_person_whom_the_provider_signed_in_is_observed_behind_the_role(day: Store):
+def test_a_person_whom_the_provider_signed_in_is_observed_behind_the_role(
+    day: EvidenceStore,
+):
     (item,) = ask(day, action="iam:CreateAccessKey")
     person = item["hops"]["person"]
     assert (person["value"], person["status"]) == (
@@ -67,7 +75,9 @@ def test_a_person_whom_the_provider_signed_in_is_observed_behind_the_role(day: S
     )
 
 
-def test_a_service_at_the_origin_is_named_with_what_would_tell_the_person(day: Store):
+def test_a_service_at_the_origin_is_named_with_what_would_tell_the_person(
+    day: EvidenceStore,
+):
     (item,) = ask(day, action="secretsmanager:*")
     assert item["identity_path"][0] == "lambda.amazonaws.com"
     assert item["hops"]["person"]["status"] == "missing"
@@ -75,7 +85,9 @@ def test_a_service_at_the_origin_is_named_with_what_would_tell_the_person(day: S
 
 
 @pytest.mark.parametrize("name", [ROLE, "ci/deploy", "role/ci/deploy"])
-def test_a_deleted_role_answers_by_arn_and_by_name(day: Store, name: str) -> None:
+def test_a_deleted_role_answers_by_arn_and_by_name(
+    day: EvidenceStore, name: str
+) -> None:
     found = ask(day, identity=name)
     acted = [item for item in found if item["hops"]["identity"]["value"] == ROLE]
     assert actions(acted) == ["s3:GetObject", "s3:ListObjectsV2"]
@@ -83,7 +95,9 @@ def test_a_deleted_role_answers_by_arn_and_by_name(day: Store, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["*deploy", "arn:aws:iam::*:role/ci/*", "ci/deplo?"])
-def test_a_pattern_of_identities_answers_with_what_those_did(day: Store, name) -> None:
+def test_a_pattern_of_identities_answers_with_what_those_did(
+    day: EvidenceStore, name
+) -> None:
     found = ask(day, identity=name)
     assert actions(found) == ["s3:GetObject", "s3:ListObjectsV2"]
 
@@ -92,7 +106,9 @@ def test_a_pattern_of_identities_answers_with_what_those_did(day: Store, name) -
     ("kind", "name"),
     [("person", "an?"), ("credential", "*AKIAIOSFODNN7EXAMPLE"), ("agent", "*")],
 )
-def test_a_pattern_of_names_answers_for_each_that_fits(day: Store, kind, name) -> None:
+def test_a_pattern_of_names_answers_for_each_that_fits(
+    day: EvidenceStore, kind, name
+) -> None:
     exact = {"person": "ana", "credential": "AKIAIOSFODNN7EXAMPLE"}
     found = ask(day, **{kind: name})
     alone = ask(day, **{kind: exact[kind]}) if kind in exact else []
@@ -100,20 +116,22 @@ def test_a_pattern_of_names_answers_for_each_that_fits(day: Store, kind, name) -
 
 
 def test_an_identity_that_never_acted_answers_with_what_was_done_to_it(
-    day: Store,
+    day: EvidenceStore,
 ) -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:role/partner"
     assert actions(ask(day, identity=arn)) == ["sts:AssumeRole"]
     assert ask(day, identity=arn, person="ben@corp.example") == []
 
 
-def test_everything_downstream_of_a_credential_answers_for_it(day: Store) -> None:
+def test_everything_downstream_of_a_credential_answers_for_it(
+    day: EvidenceStore,
+) -> None:
     found = ask(day, credential="cred:aws/AKIAIOSFODNN7EXAMPLE")
     assert "s3:GetObject" in actions(found)
     assert ask(day, credential="AKIAIOSFODNN7EXAMPLE") == found
 
 
-def test_a_person_answers_by_handle_and_by_full_id(day: Store) -> None:
+def test_a_person_answers_by_handle_and_by_full_id(day: EvidenceStore) -> None:
     by_id = ask(day, person="person:ben@corp.example")
     assert by_id
     assert ask(day, person="ben@corp.example") == by_id
@@ -136,18 +154,20 @@ def test_a_resource_pattern_meets_every_resource_of_an_event(day, pattern, count
     assert len(ask(day, resource=pattern)) == count
 
 
-def test_a_span_is_closed_at_its_start_and_open_at_its_end(day: Store) -> None:
+def test_a_span_is_closed_at_its_start_and_open_at_its_end(day: EvidenceStore) -> None:
     (first, *_) = ask(day)
-    (at,) = day.rows("SELECT min(event_time) FROM events")[0]
+    (at,) = day.run_query("SELECT min(event_time) FROM events")[0]
     since = cast("int", at)
     assert ask(day, since=since, until=since + 1) == [first]
     with pytest.raises(UsageError, match="span is empty"):
         ask(day, since=since, until=since)
 
 
-def test_of_more_rows_than_the_limit_the_newest_come_in_order(day: Store) -> None:
+def test_of_more_rows_than_the_limit_the_newest_come_in_order(
+    day: EvidenceStore,
+) -> None:
     every = ask(day)
-    document = trace(day, Question(limit=3), now=NOW)
+    document = trace_events(day, TraceQuery(limit=3), now=NOW)
     assert list(document.items) == every[-3:]
     assert document.next == "answerable trace --limit 30"
     with pytest.raises(UsageError, match="at least 1"):
@@ -155,27 +175,31 @@ def test_of_more_rows_than_the_limit_the_newest_come_in_order(day: Store) -> Non
 
 
 @pytest.mark.parametrize("by", [WrittenBy.SELF_REPORTED, WrittenBy.PLATFORM])
-def test_rows_that_only_an_alias_of_doubt_finds_say_so(day: Store, by: WrittenBy):
+def test_rows_that_only_an_alias_of_doubt_finds_say_so(
+    day: EvidenceStore, by: WrittenBy
+):
     own, ben = len(ask(day, person="ana")), "ben@corp.example"
     his = ask(day, person=ben)
     persons = (human("ana"), human("ana", "ben@corp.example", "of-no-row", by=by))
-    facts = Facts(persons=persons)
+    facts = SightedFacts(persons=persons)
     save(day, [Sync("home:~", "home", NOW, facts)], NOW)
-    document = trace(day, Question(person="ana"), now=NOW)
+    document = trace_events(day, TraceQuery(person="ana"), now=NOW)
     assert len(document.items) > own
     doubt = "a believed word that ben@corp.example is ana"
-    is_doubted = not by.believed
+    is_doubted = not by.is_believed
     assert (doubt in document.coverage["not_collected"]) is is_doubted
     named = [each for each in document.coverage["not_collected"] if "word" in each]
     assert named == ([doubt] if is_doubted else [])
     for asked in ("", "*", "ben", ben, "of-no-row"):
-        rest = trace(day, Question(person=asked), now=NOW).coverage["not_collected"]
+        rest = trace_events(day, TraceQuery(person=asked), now=NOW).coverage[
+            "not_collected"
+        ]
         assert (doubt in rest) is (is_doubted and asked == "of-no-row")
-    inventory, chains = snapshots.load(day, now=NOW), stitched(day)
+    inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
     for only, said in ((None, named), (frozenset(), [])):
-        scene = row_search.Scene(inventory, chains, only)
-        asked = row_search.wanted(scene, parse("person:ana"), now=NOW)
-        document, _ = row_search.investigate(day, scene, asked, now=NOW, person="ana")
+        scene = row_search.SearchScope(inventory, chains, only)
+        asked = row_search.build_event_filter(scene, parse_query("person:ana"), now=NOW)
+        document, _ = row_search.search_rows(day, scene, asked, now=NOW, person="ana")
         found = document.coverage["not_collected"]
         assert [each for each in found if "word" in each] == said
     # Nor does what somebody calls themselves take another's own name from them.
@@ -189,34 +213,36 @@ def test_a_name_that_nothing_knows_is_a_usage_error_with_a_hint(day, kind) -> No
     assert error.value.hint
 
 
-def test_a_near_miss_is_answered_with_the_right_spelling(day: Store) -> None:
+def test_a_near_miss_is_answered_with_the_right_spelling(day: EvidenceStore) -> None:
     with pytest.raises(UsageError) as error:
         ask(day, identity="ci/deplyo")
     assert "deploy" in error.value.hint
 
 
-def test_an_ambiguous_name_lists_what_it_fits(store: Store) -> None:
+def test_an_ambiguous_name_lists_what_it_fits(store: EvidenceStore) -> None:
     keep(store, [made(n, identity=f"arn:aws:iam::{n:012}:role/x") for n in (1, 2)])
     with pytest.raises(AmbiguousError, match="names 2 things"):
         ask(store, identity="x")
 
 
-def test_a_store_without_events_answers_with_nothing(store: Store) -> None:
-    document = trace(store, Question(), now=NOW)
+def test_a_store_without_events_answers_with_nothing(store: EvidenceStore) -> None:
+    document = trace_events(store, TraceQuery(), now=NOW)
     assert not document.items
     assert document.coverage["not_collected"] == ["cloudtrail"]
     assert document.searched == ""
 
 
-def test_a_question_that_no_event_fits_says_what_was_searched(day: Store) -> None:
-    document = trace(day, Question(action="dynamodb:Scan"), now=NOW)
+def test_a_question_that_no_event_fits_says_what_was_searched(
+    day: EvidenceStore,
+) -> None:
+    document = trace_events(day, TraceQuery(action="dynamodb:Scan"), now=NOW)
     assert not document.items
     assert document.searched == "events searched: 18 of cloudtrail"
     assert document.coverage["seen"] == ["cloudtrail"]
 
 
-def test_the_score_counts_every_event_once_per_hop(day: Store) -> None:
-    items = cast("list[dict[str, Any]]", list(score(day, now=NOW).items))
+def test_the_score_counts_every_event_once_per_hop(day: EvidenceStore) -> None:
+    items = cast("list[dict[str, Any]]", list(score_coverage(day, now=NOW).items))
     assert [item["hop"] for item in items] == ["person", "agent", "tool", "identity"]
     for item in items:
         statuses = ("observed", "declared", "inferred", "missing")
@@ -228,32 +254,40 @@ def test_the_score_counts_every_event_once_per_hop(day: Store) -> None:
 # The trail as evidence of ownership.
 
 
-def evidence_of(store: Store, subject: str) -> tuple[OwnerEvidence, ...]:
-    found = trail_facts(store).evidence
+def evidence_of(store: EvidenceStore, subject: str) -> tuple[OwnerEvidence, ...]:
+    found = collect_trail_facts(store).evidence
     return tuple(each for each in found if each.subject == subject)
 
 
-def test_who_created_a_role_is_evidence_after_the_role_is_gone(day: Store) -> None:
+def test_who_created_a_role_is_evidence_after_the_role_is_gone(
+    day: EvidenceStore,
+) -> None:
     (evidence,) = evidence_of(day, ROLE)
     assert evidence.person == "person:ana"
     assert evidence.kind.value == "creator"
-    inventory = snapshots.load(day, now=NOW)
-    document: Document = ownership.who_owns(day, inventory, ROLE, now=NOW)
+    inventory = snapshots.load_inventory(day, now=NOW)
+    document: Document = ownership.show_owner(day, inventory, ROLE, now=NOW)
     assert "person:ana" in str(document.items)
 
 
-def test_who_made_a_key_through_a_role_is_found_through_its_issuance(day: Store):
+def test_who_made_a_key_through_a_role_is_found_through_its_issuance(
+    day: EvidenceStore,
+):
     (evidence,) = evidence_of(day, "cred:aws/AKIAIOSFODNN7EXAMPL9")
     assert evidence.person == "person:ben@corp.example"
 
 
-def test_keys_are_linked_to_whom_they_act_as_or_were_made_for(day: Store) -> None:
-    links = {link.credential: link.identity for link in trail_facts(day).links}
+def test_keys_are_linked_to_whom_they_act_as_or_were_made_for(
+    day: EvidenceStore,
+) -> None:
+    links = {link.credential: link.identity for link in collect_trail_facts(day).links}
     assert links["cred:aws/AKIAIOSFODNN7EXAMPLE"] == USER
     assert links["cred:aws/AKIAIOSFODNN7EXAMPL9"].endswith(":user/worker")
 
 
-def test_who_assumes_a_role_most_is_evidence_and_a_tie_is_not(store: Store) -> None:
+def test_who_assumes_a_role_most_is_evidence_and_a_tie_is_not(
+    store: EvidenceStore,
+) -> None:
     def assumed(number: int, who: str) -> object:
         return made(
             number,
@@ -272,17 +306,17 @@ def test_who_assumes_a_role_most_is_evidence_and_a_tie_is_not(store: Store) -> N
 # What is derived may be thrown away, never believed blindly, and improves.
 
 
-def derived(store: Store) -> Path:
+def derived(store: EvidenceStore) -> Path:
     return store.root / "derived" / "lineage.bin"
 
 
-def test_removing_the_derived_file_changes_no_answer(day: Store) -> None:
+def test_removing_the_derived_file_changes_no_answer(day: EvidenceStore) -> None:
     before = ask(day)
     derived(day).unlink()
     assert ask(day) == before
 
 
-def test_a_derived_file_that_was_changed_is_derived_again(day: Store) -> None:
+def test_a_derived_file_that_was_changed_is_derived_again(day: EvidenceStore) -> None:
     before = ask(day)
     for content in (b"", b"x" * 100, derived(day).read_bytes()[:-9] + b"123456789"):
         derived(day).write_bytes(content)
@@ -290,18 +324,20 @@ def test_a_derived_file_that_was_changed_is_derived_again(day: Store) -> None:
 
 
 def test_a_derived_file_of_another_store_is_not_believed(
-    day: Store, tmp_path: Path
+    day: EvidenceStore, tmp_path: Path
 ) -> None:
     before = ask(day)
-    with Store.open(tmp_path / "other", now=NOW) as other:
+    with EvidenceStore.open(tmp_path / "other", now=NOW) as other:
         keep(other, [made(1, identity="arn:aws:iam::1:role/x")])
-        stitched(other)
+        load_chains(other)
         foreign = derived(other).read_bytes()
     derived(day).write_bytes(foreign)
     assert ask(day) == before
 
 
-def test_a_late_issuance_improves_the_chain_and_no_event_changes(store: Store) -> None:
+def test_a_late_issuance_improves_the_chain_and_no_event_changes(
+    store: EvidenceStore,
+) -> None:
     key = "cred:aws/ASIAEXAMPLE000001"
     keep(store, [made(2, identity=ROLE, credential=key)])
     (before,) = ask(store)
@@ -312,7 +348,7 @@ def test_a_late_issuance_improves_the_chain_and_no_event_changes(store: Store) -
     assert after["event_id"] == before["event_id"]
 
 
-def test_a_failed_or_self_reported_issuance_joins_nothing(store: Store) -> None:
+def test_a_failed_or_self_reported_issuance_joins_nothing(store: EvidenceStore) -> None:
     key = "cred:aws/ASIAEXAMPLE000001"
     issuance = made(1, identity=USER, issued=key, issued_to=ROLE)
     claimed = replace(
@@ -324,7 +360,7 @@ def test_a_failed_or_self_reported_issuance_joins_nothing(store: Store) -> None:
     assert item["hops"]["person"]["status"] == "missing"
 
 
-def test_an_identity_that_only_a_record_names_is_found(store: Store) -> None:
+def test_an_identity_that_only_a_record_names_is_found(store: EvidenceStore) -> None:
     gone = f"arn:aws:iam::{ACCOUNT}:role/service/fresh-export"
     keep(store, [made(1, identity=USER, action="iam:DeleteRole", deleted=gone)])
     for name in ("fresh-export", "service/fresh-export", gone):
@@ -336,7 +372,7 @@ def test_an_identity_that_only_a_record_names_is_found(store: Store) -> None:
         ask(store, identity="fresh-export")
 
 
-def test_a_self_reported_event_has_no_observed_hop(store: Store) -> None:
+def test_a_self_reported_event_has_no_observed_hop(store: EvidenceStore) -> None:
     said = made(1, identity=ROLE, person="person:boss")
     keep(store, [replace(said, written_by=WrittenBy.SELF_REPORTED)])
     (item,) = ask(store)
@@ -366,7 +402,7 @@ def test_the_callers_own_words_change_no_hop(tmp_path_factory, said) -> None:
     answers = []
     for events in (plain, told):
         root = tmp_path_factory.mktemp("law") / "store"
-        with Store.open(root, now=NOW) as store:
+        with EvidenceStore.open(root, now=NOW) as store:
             keep(store, events)
             answers.append([(i["hops"], i["identity_path"]) for i in ask(store)])
     assert answers[0] == answers[1]
@@ -375,20 +411,26 @@ def test_the_callers_own_words_change_no_hop(tmp_path_factory, said) -> None:
 # The view.
 
 
-def test_the_lineage_view_has_every_event_once_with_its_hops(day: Store) -> None:
-    inventory = snapshots.load(day, now=NOW)
+def test_the_lineage_view_has_every_event_once_with_its_hops(
+    day: EvidenceStore,
+) -> None:
+    inventory = snapshots.load_inventory(day, now=NOW)
     query = (
         "SELECT person, person_status, identity, action, resource, credential_to "
         "FROM lineage WHERE action = 's3:GetObject'"
     )
-    (row,) = sql(day, inventory, query, now=NOW).items
+    (row,) = run_query(day, inventory, query, now=NOW).items
     assert row["person"] == "person:ana"
     assert row["person_status"] == "inferred"
     assert row["identity"] == ROLE
-    (count,) = sql(day, inventory, "SELECT count(*) AS n FROM lineage", now=NOW).items
+    (count,) = run_query(
+        day, inventory, "SELECT count(*) AS n FROM lineage", now=NOW
+    ).items
     assert count["n"] == 18
 
 
-def test_facts_name_a_console_session_by_the_user_it_belongs_to(day: Store) -> None:
+def test_facts_name_a_console_session_by_the_user_it_belongs_to(
+    day: EvidenceStore,
+) -> None:
     found = {s.credential: s.person for s in lineage_facts.load_facts(day).sign_ins}
     assert found["cred:aws/ASIAIOSFODNN7EXAMPL7"] == "person:ana"

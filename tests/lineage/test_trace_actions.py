@@ -1,10 +1,10 @@
-"""Action globs of `trace`: every action of a stored event is right."""
+"""Action globs of `trace_events`: every action of a stored event is right."""
 
 import pytest
 
 from answerable.model.errors import UsageError
-from answerable.services.lineage.trace_rows import Question, trace
-from answerable.store.store import Store
+from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.store.store import EvidenceStore
 from tests.lineage.conftest import NOW, keep, made
 
 
@@ -12,13 +12,13 @@ from tests.lineage.conftest import NOW, keep, made
     ("glob", "fine"), [("tool.call", True), ("tool.*", True), ("tool.cal", False)]
 )
 def test_a_trace_takes_every_action_that_the_store_holds(
-    store: Store, glob: str, fine: bool
+    store: EvidenceStore, glob: str, fine: bool
 ) -> None:
     keep(store, [made(1, action="tool.call", agent="agent:x/y")])
-    asked = Question(action=glob, since=1, until=2)
+    asked = TraceQuery(action=glob, since=1, until=2)
     if fine:
-        assert trace(store, asked, now=NOW).items == []
+        assert trace_events(store, asked, now=NOW).items == []
         return
     with pytest.raises(UsageError) as caught:
-        trace(store, asked, now=NOW)
+        trace_events(store, asked, now=NOW)
     assert caught.value.hint == "did you mean tool.call?"

@@ -5,22 +5,26 @@ from collections import Counter
 
 import pytest
 
-from answerable.lineage.search_query import parse
+from answerable.lineage.search_query import parse_query
 from answerable.model.errors import UsageError
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import row_search
-from answerable.services.lineage.stitched_chains import stitched
-from answerable.services.lineage.trace_rows import HOPS, Question, trace
-from answerable.store.store import Store
-from answerable.usecases.lineage.count_events import FIELDS, count_by, hop_counts
+from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.trace_rows import HOPS, TraceQuery, trace_events
+from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.count_events import (
+    FIELDS,
+    count_by_fields,
+    count_hop_statuses,
+)
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"
 QUESTIONS = (
-    Question(),
-    Question(identity=ANA),
-    Question(action="s3:*"),
-    Question(identity="*", action="*Get*"),
+    TraceQuery(),
+    TraceQuery(identity=ANA),
+    TraceQuery(action="s3:*"),
+    TraceQuery(identity="*", action="*Get*"),
 )
 
 
@@ -31,12 +35,12 @@ def value(item, name: str) -> str | None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_counts_are_those_of_the_rows(day: Store, question) -> None:
-    rows = trace(day, question, now=NOW).items
+def test_counts_are_those_of_the_rows(day: EvidenceStore, question) -> None:
+    rows = trace_events(day, question, now=NOW).items
     assert rows
     for fields in [*itertools.combinations(FIELDS, 2), (FIELDS[0],), FIELDS]:
         slow = Counter(tuple(value(row, name) for name in fields) for row in rows)
-        document = count_by(day, question, ",".join(fields), now=NOW)
+        document = count_by_fields(day, question, ",".join(fields), now=NOW)
         told = {
             tuple(item[name] for name in fields): item["events"]
             for item in document.items
@@ -47,47 +51,49 @@ def test_counts_are_those_of_the_rows(day: Store, question) -> None:
         assert document.total == -1
 
 
-def test_the_largest_counts_say_of_how_many(day: Store) -> None:
-    every = count_by(day, Question(), "action", now=NOW).items
-    document = count_by(day, Question(limit=2), "action", now=NOW)
+def test_the_largest_counts_say_of_how_many(day: EvidenceStore) -> None:
+    every = count_by_fields(day, TraceQuery(), "action", now=NOW).items
+    document = count_by_fields(day, TraceQuery(limit=2), "action", now=NOW)
     assert list(document.items) == list(every[:2])
     assert document.total == len(every) > 2
 
 
-def test_an_unknown_field_is_refused_with_the_nearest(day: Store) -> None:
+def test_an_unknown_field_is_refused_with_the_nearest(day: EvidenceStore) -> None:
     with pytest.raises(UsageError, match="unknown field for --by") as error:
-        count_by(day, Question(), "agnet,action", now=NOW)
+        count_by_fields(day, TraceQuery(), "agnet,action", now=NOW)
     assert error.value.hint == "did you mean agent?"
     with pytest.raises(UsageError, match="twice"):
-        count_by(day, Question(), "agent, agent", now=NOW)
+        count_by_fields(day, TraceQuery(), "agent, agent", now=NOW)
 
 
-def test_no_count_says_in_what_it_looked(day: Store) -> None:
-    document = count_by(day, Question(resource="s3://nothing"), "agent", now=NOW)
+def test_no_count_says_in_what_it_looked(day: EvidenceStore) -> None:
+    document = count_by_fields(
+        day, TraceQuery(resource="s3://nothing"), "agent", now=NOW
+    )
     assert document.items == []
     assert document.searched.startswith("events searched: 18 of cloudtrail")
 
 
 @pytest.mark.parametrize("text", ["", "identity:ana", "reports", "ana outcome:success"])
-def test_hops_are_counted_over_all_that_fits(day: Store, text) -> None:
-    inventory, chains = snapshots.load(day, now=NOW), stitched(day)
-    scene = row_search.Scene(inventory, chains)
-    asked = row_search.wanted(scene, parse(text), now=NOW)
-    document, _ = row_search.investigate(day, scene, asked, now=NOW)
-    counts = hop_counts(day, chains, asked)
+def test_hops_are_counted_over_all_that_fits(day: EvidenceStore, text) -> None:
+    inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
+    scene = row_search.SearchScope(inventory, chains)
+    asked = row_search.build_event_filter(scene, parse_query(text), now=NOW)
+    document, _ = row_search.search_rows(day, scene, asked, now=NOW)
+    counts = count_hop_statuses(day, chains, asked)
     assert len(document.items) > 1
     for name in HOPS:
         slow = Counter(item["hops"][name]["status"] for item in document.items)
         assert counts[name] == slow
 
 
-def test_an_event_that_came_meanwhile_is_counted(day: Store) -> None:
-    before = stitched(day)
+def test_an_event_that_came_meanwhile_is_counted(day: EvidenceStore) -> None:
+    before = load_chains(day)
     keep(day, [made(700, identity=f"arn:aws:iam::{ACCOUNT}:user/new")])
-    scene = row_search.Scene(snapshots.load(day, now=NOW), before)
-    asked = row_search.wanted(scene, parse(""), now=NOW)
-    document, _ = row_search.investigate(day, scene, asked, now=NOW)
-    counts = hop_counts(day, before, asked)
+    scene = row_search.SearchScope(snapshots.load_inventory(day, now=NOW), before)
+    asked = row_search.build_event_filter(scene, parse_query(""), now=NOW)
+    document, _ = row_search.search_rows(day, scene, asked, now=NOW)
+    counts = count_hop_statuses(day, before, asked)
     for name in HOPS:
         slow = Counter(item["hops"][name]["status"] for item in document.items)
         assert counts[name] == slow

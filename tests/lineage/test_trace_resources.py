@@ -2,26 +2,30 @@
 
 import pytest
 
-from answerable.lineage.search_query import parse
+from answerable.lineage.search_query import parse_query
 from answerable.model.errors import AmbiguousError
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import row_search
-from answerable.services.lineage.stitched_chains import stitched
-from answerable.services.lineage.trace_rows import Question, trace
-from answerable.store.store import Store
-from answerable.usecases.lineage.complete_query import alike
+from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.complete_query import suggest_alternatives
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 OBJECT = "arn:aws:s3:::reports/2026/q3.csv"
 
 
-def typed(store: Store, text: str) -> list[str]:
+def typed(store: EvidenceStore, text: str) -> list[str]:
     """Ids of the events of a resource, on the command line; as many in the box."""
-    question = Question(resource=text)
-    items = trace(store, question, now=NOW).items
-    scene = row_search.Scene(snapshots.load(store, now=NOW), stitched(store))
-    asked = row_search.wanted(scene, parse(f'resource:"{text}"'), now=NOW)
-    document, _ = row_search.investigate(store, scene, asked, now=NOW)
+    question = TraceQuery(resource=text)
+    items = trace_events(store, question, now=NOW).items
+    scene = row_search.SearchScope(
+        snapshots.load_inventory(store, now=NOW), load_chains(store)
+    )
+    asked = row_search.build_event_filter(
+        scene, parse_query(f'resource:"{text}"'), now=NOW
+    )
+    document, _ = row_search.search_rows(store, scene, asked, now=NOW)
     ids = [str(item["event_id"]) for item in items]
     assert [str(item["event_id"]) for item in document.items] == ids[::-1]
     return ids
@@ -46,41 +50,47 @@ def typed(store: Store, text: str) -> list[str]:
         ("s3://nothing", 0),
     ],
 )
-def test_a_resource_is_taken_as_people_type_it(day: Store, text, events) -> None:
+def test_a_resource_is_taken_as_people_type_it(
+    day: EvidenceStore, text, events
+) -> None:
     assert len(typed(day, text)) == events
 
 
-def test_an_event_is_found_by_its_id(day: Store) -> None:
+def test_an_event_is_found_by_its_id(day: EvidenceStore) -> None:
     (event,) = typed(day, OBJECT)
     spelled = f"{event[:8]}-{event[8:12]}-{event[12:16]}-{event[16:20]}-{event[20:]}"
     assert typed(day, event) == typed(day, spelled) == [event]
     assert typed(day, event[::-1]) == []
-    scene = row_search.Scene(snapshots.load(day, now=NOW), stitched(day))
+    scene = row_search.SearchScope(
+        snapshots.load_inventory(day, now=NOW), load_chains(day)
+    )
     for text in (event, f"{event} outcome:success"):
-        asked = row_search.wanted(scene, parse(text), now=NOW)
-        document, _ = row_search.investigate(day, scene, asked, now=NOW)
+        asked = row_search.build_event_filter(scene, parse_query(text), now=NOW)
+        document, _ = row_search.search_rows(day, scene, asked, now=NOW)
         assert [item["event_id"] for item in document.items] == [event]
 
 
-def test_part_of_a_name_is_taken_where_it_fits_one_thing(store: Store) -> None:
+def test_part_of_a_name_is_taken_where_it_fits_one_thing(store: EvidenceStore) -> None:
     roles = [f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("readers", "writers")]
     keep(store, [made(n, identity=role) for n, role in enumerate(roles)])
-    (item,) = trace(store, Question(identity="READ"), now=NOW).items
+    (item,) = trace_events(store, TraceQuery(identity="READ"), now=NOW).items
     assert item["identity_path"] == [roles[0]]
     with pytest.raises(AmbiguousError, match="names 2 things"):
-        trace(store, Question(identity="ers"), now=NOW)
+        trace_events(store, TraceQuery(identity="ers"), now=NOW)
 
 
-def test_where_no_event_fits_what_exists_is_offered(day: Store) -> None:
-    document = trace(day, Question(resource="s3://reports/2025/q3.csv"), now=NOW)
+def test_where_no_event_fits_what_exists_is_offered(day: EvidenceStore) -> None:
+    document = trace_events(
+        day, TraceQuery(resource="s3://reports/2025/q3.csv"), now=NOW
+    )
     assert document.searched.startswith("events searched: 18 of cloudtrail; there is ")
     assert "resource arn:aws:s3:::reports" in document.searched
-    inventory, chains = snapshots.load(day, now=NOW), stitched(day)
-    asked = parse("resource:s3://reports/2025/q3.csv")
-    scene = row_search.Scene(inventory, chains)
-    assert "resource arn:aws:s3:::reports" in alike(day, scene, asked)
-    hidden = row_search.Scene(inventory, chains, frozenset())
-    assert alike(day, hidden, asked) == ""
+    inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
+    asked = parse_query("resource:s3://reports/2025/q3.csv")
+    scene = row_search.SearchScope(inventory, chains)
+    assert "resource arn:aws:s3:::reports" in suggest_alternatives(day, scene, asked)
+    hidden = row_search.SearchScope(inventory, chains, frozenset())
+    assert suggest_alternatives(day, hidden, asked) == ""
 
 
 @pytest.mark.parametrize(
@@ -95,25 +105,29 @@ def test_where_no_event_fits_what_exists_is_offered(day: Store) -> None:
         ("tool", "*nothing-alike*", ""),
     ],
 )
-def test_each_name_of_an_empty_answer_is_looked_up(day: Store, field, text, named):
+def test_each_name_of_an_empty_answer_is_looked_up(
+    day: EvidenceStore, field, text, named
+):
     """An action that nobody called leaves the answer empty, whatever the name."""
-    asked = Question(**{field: text}, action="s3:DeleteBucket")
-    said = trace(day, asked, now=NOW).searched
+    asked = TraceQuery(**{field: text}, action="s3:DeleteBucket")
+    said = trace_events(day, asked, now=NOW).searched
     user = f"arn:aws:iam::{ACCOUNT}:user/ana"
     expected = named.format(text=text, user=user)
     assert said.startswith("events searched: 18 of cloudtrail")
     assert (f"there is {expected}" in said) if named else ("there is" not in said)
-    scene = row_search.Scene(snapshots.load(day, now=NOW), stitched(day))
-    query = parse(f'{field}:"{text}" action:s3:DeleteBucket')
-    assert alike(day, scene, query) == said.partition("; ")[2]
-    hidden = row_search.Scene(scene.inventory, scene.chains, frozenset())
-    assert alike(day, hidden, query) == ""
+    scene = row_search.SearchScope(
+        snapshots.load_inventory(day, now=NOW), load_chains(day)
+    )
+    query = parse_query(f'{field}:"{text}" action:s3:DeleteBucket')
+    assert suggest_alternatives(day, scene, query) == said.partition("; ")[2]
+    hidden = row_search.SearchScope(scene.inventory, scene.chains, frozenset())
+    assert suggest_alternatives(day, hidden, query) == ""
 
 
-def test_a_part_of_an_answer_says_of_how_many(day: Store) -> None:
-    assert trace(day, Question(limit=3), now=NOW).total == 18
-    assert trace(day, Question(), now=NOW).total == -1
-    ana = Question(identity=f"arn:aws:iam::{ACCOUNT}:user/ana")
-    whole = len(trace(day, ana, now=NOW).items)
-    one = Question(identity=ana.identity, limit=1)
-    assert trace(day, one, now=NOW).total == whole > 1
+def test_a_part_of_an_answer_says_of_how_many(day: EvidenceStore) -> None:
+    assert trace_events(day, TraceQuery(limit=3), now=NOW).total == 18
+    assert trace_events(day, TraceQuery(), now=NOW).total == -1
+    ana = TraceQuery(identity=f"arn:aws:iam::{ACCOUNT}:user/ana")
+    whole = len(trace_events(day, ana, now=NOW).items)
+    one = TraceQuery(identity=ana.identity, limit=1)
+    assert trace_events(day, one, now=NOW).total == whole > 1

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from answerable.lineage.mediation import CLOCKS, UNENDED
+from answerable.lineage.mediation import CLOCK_SKEW, MAX_UNENDED
 from answerable.model.documents.core import Document
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
-from answerable.model.inventory import Facts
+from answerable.model.inventory import SightedFacts
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
-from answerable.services.evidence.ingest import ingest
-from answerable.services.lineage.trace_rows import Question
-from answerable.store.store import Store
-from answerable.usecases.lineage.find_unmediated import unmediated
+from answerable.services.evidence.ingest import ingest_logs
+from answerable.services.lineage.trace_rows import TraceQuery
+from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.find_unmediated import find_unmediated
 from tests.connectors.gateway import spool_files
 from tests.inventory.fact_builders import agent, arn, credential, link, tool
 from tests.inventory.stored_scans import save
@@ -23,12 +23,17 @@ from tests.lineage.conftest import NOW, keep, made
 AGENT = "agent:declared/reports"
 KEY = "cred:aws/AKIAIOSFODNN7EXAMPLE"
 USER = arn("user/report-bot")
-CLOCK, BOUND = CLOCKS // 10**9, UNENDED // 10**9  # an event's number is its second
+CLOCK, BOUND = (
+    CLOCK_SKEW // 10**9,
+    MAX_UNENDED // 10**9,
+)  # an event's number is its second
 
 
-def scanned(store: Store, *servers: str, name: str = "declared/reports") -> None:
+def scanned(
+    store: EvidenceStore, *servers: str, name: str = "declared/reports"
+) -> None:
     """The agent's key lies in its configuration: in these servers', or in none."""
-    facts = Facts(
+    facts = SightedFacts(
         agents=(agent(name, scope="home:/home/ana"),),
         tools=tuple(tool(name, server, KEY) for server in servers),  # type: ignore[arg-type]  # an id
         credentials=(credential(KEY),),
@@ -78,11 +83,11 @@ def call(
 FRAME = (call(0, 2), call(80_000, 4))
 
 
-def asked(store: Store, **question: object) -> Document:
-    return unmediated(store, Question(**question), now=NOW)  # type: ignore[arg-type]  # words
+def asked(store: EvidenceStore, **question: object) -> Document:
+    return find_unmediated(store, TraceQuery(**question), now=NOW)  # type: ignore[arg-type]  # words
 
 
-def found(store: Store, **question: object) -> tuple[list[str], dict[str, int]]:
+def found(store: EvidenceStore, **question: object) -> tuple[list[str], dict[str, int]]:
     """Why each row is there, and what could not be told of the rest."""
     document = asked(store, **question)
     untold = document.coverage["mediation"]["untold"]
@@ -90,7 +95,7 @@ def found(store: Store, **question: object) -> tuple[list[str], dict[str, int]]:
     return [str(item["why"]) for item in document.items], counted  # type: ignore[return-value]  # counts
 
 
-def test_a_key_used_beside_the_gateway_is_unmediated_use(store: Store) -> None:
+def test_a_key_used_beside_the_gateway_is_unmediated_use(store: EvidenceStore) -> None:
     scanned(store, "db")
     keep(store, [*FRAME, cloud(4), cloud(10 + CLOCK), cloud(1_000)])
     document = asked(store)
@@ -104,28 +109,32 @@ def test_a_key_used_beside_the_gateway_is_unmediated_use(store: Store) -> None:
     assert (told["clocks_s"], told["unended_s"]) == (CLOCK, BOUND)
 
 
-def test_a_call_through_another_tool_does_not_hide_it(store: Store) -> None:
+def test_a_call_through_another_tool_does_not_hide_it(store: EvidenceStore) -> None:
     scanned(store, "vault")
     keep(store, [*FRAME, cloud(5)])
     assert found(store) == (["other-tool"], {})
 
 
-def test_two_tools_that_carry_the_key_are_told_apart_by_no_one(store: Store) -> None:
+def test_two_tools_that_carry_the_key_are_told_apart_by_no_one(
+    store: EvidenceStore,
+) -> None:
     scanned(store, "vault", "db")
     keep(store, [*FRAME, cloud(5)])
     assert found(store) == ([], {})
 
 
-def test_a_refused_call_opens_nothing(store: Store) -> None:
+def test_a_refused_call_opens_nothing(store: EvidenceStore) -> None:
     scanned(store, "db")
-    refused = call(500, 3, ended="", outcome=Outcome.DENIED)
-    held_back = call(600, 4, end=5, ended="withheld", outcome=Outcome.DENIED)
+    refused = call(500, 3, ended="", outcome=EventOutcome.DENIED)
+    held_back = call(600, 4, end=5, ended="withheld", outcome=EventOutcome.DENIED)
     keep(store, [call(0, 2, end=6), refused, held_back, call(80_000, 7)])
     keep(store, [cloud(501), cloud(601)])
     assert found(store) == (["no-call", "no-call"], {})
 
 
-def test_a_listen_stream_that_is_open_all_day_hides_nothing(store: Store) -> None:
+def test_a_listen_stream_that_is_open_all_day_hides_nothing(
+    store: EvidenceStore,
+) -> None:
     scanned(store, "db")
     stream = call(1, 6, seconds=70_000, action="mcp:subscriptions/listen")
     keep(store, [*FRAME, stream, cloud(1_000)])
@@ -133,14 +142,16 @@ def test_a_listen_stream_that_is_open_all_day_hides_nothing(store: Store) -> Non
 
 
 def test_before_the_first_and_after_the_last_record_nothing_is_told(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     scanned(store, "db")
     keep(store, [call(500, 2), call(80_000, 4), cloud(100), cloud(90_000)])
     assert found(store) == ([], {"no-gateway-records": 2})
 
 
-def test_without_any_gateway_nothing_is_told_and_that_is_said(store: Store) -> None:
+def test_without_any_gateway_nothing_is_told_and_that_is_said(
+    store: EvidenceStore,
+) -> None:
     scanned(store, "db")
     keep(store, [cloud(1)])
     document = asked(store)
@@ -149,7 +160,7 @@ def test_without_any_gateway_nothing_is_told_and_that_is_said(store: Store) -> N
     assert "gateway" in document.coverage["not_collected"]
 
 
-def test_a_number_that_is_missing_leaves_its_time_untold(store: Store) -> None:
+def test_a_number_that_is_missing_leaves_its_time_untold(store: EvidenceStore) -> None:
     scanned(store, "db")
     later = call(2_000, 6)  # 4 and 5 are not here
     keep(store, [call(0, 2), later, call(80_000, 8)])
@@ -162,7 +173,7 @@ def test_a_number_that_is_missing_leaves_its_time_untold(store: Store) -> None:
 
 @pytest.mark.parametrize("lost", [None, 1, 2, 3, 4, 5])
 def test_numbers_as_a_recorder_writes_them_show_what_is_lost(
-    store: Store, tmp_path: Path, lost: int | None
+    store: EvidenceStore, tmp_path: Path, lost: int | None
 ) -> None:
     """Starts, ends, refusals and kills have numbers; not each of them is an event."""
     records = [spool_files.opened(), spool_files.decided(2), spool_files.decided(3)]
@@ -174,7 +185,7 @@ def test_numbers_as_a_recorder_writes_them_show_what_is_lost(
     records += [spool_files.decided(7), spool_files.ended(8, 7), spool_files.closed(9)]
     lines = spool_files.spelled(records).splitlines(keepends=True)
     spool_files.write(tmp_path / "spool", b"".join(_without(lines, lost)))
-    ingest(store, [f"gateway:{tmp_path / 'spool'}"], now=NOW)
+    ingest_logs(store, [f"gateway:{tmp_path / 'spool'}"], now=NOW)
     assert bool(asked(store).coverage["mediation"]["gaps"]) is (lost is not None)
 
 
@@ -182,7 +193,7 @@ def _without(lines: list[bytes], lost: int | None) -> list[bytes]:
     return [line for n, line in enumerate(lines) if n != lost]
 
 
-def test_a_call_that_still_runs_leaves_its_time_untold(store: Store) -> None:
+def test_a_call_that_still_runs_leaves_its_time_untold(store: EvidenceStore) -> None:
     """It is stored once it has ended, and until then its one number is missing."""
     scanned(store, "db")
     keep(store, [call(0, 2), call(2_000, 5), call(80_000, 7), cloud(1_000)])
@@ -190,27 +201,31 @@ def test_a_call_that_still_runs_leaves_its_time_untold(store: Store) -> None:
 
 
 def test_records_missing_at_the_beginning_may_be_of_any_time_before(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     scanned(store, "db")
     keep(store, [*FRAME, call(40_000, 9, recorder="r2"), cloud(20_000)])
     assert found(store) == ([], {"records-missing": 1})
 
 
-def test_a_call_whose_end_nobody_knows_is_open_to_the_bound(store: Store) -> None:
+def test_a_call_whose_end_nobody_knows_is_open_to_the_bound(
+    store: EvidenceStore,
+) -> None:
     scanned(store, "db")
-    crashed = call(500, 6, ended="never recorded", outcome=Outcome.UNKNOWN)
+    crashed = call(500, 6, ended="never recorded", outcome=EventOutcome.UNKNOWN)
     keep(store, [*FRAME, crashed, cloud(501), cloud(1_000), cloud(506 + BOUND)])
     assert found(store) == (["no-call"], {"end-unknown": 1})
 
 
-def test_an_agent_that_no_gateway_knows_is_not_judged(store: Store) -> None:
+def test_an_agent_that_no_gateway_knows_is_not_judged(store: EvidenceStore) -> None:
     scanned(store, "db", name="claude-code/ana")
     keep(store, [*FRAME, cloud(1_000)])
     assert found(store) == ([], {"agent-not-covered": 1})
 
 
-def test_a_declared_agent_without_a_call_of_its_own_is_judged(store: Store) -> None:
+def test_a_declared_agent_without_a_call_of_its_own_is_judged(
+    store: EvidenceStore,
+) -> None:
     scanned(store, "db")
     others = {"agent": "agent:declared/other"}
     keep(store, [call(0, 2, **others), call(80_000, 4, **others), cloud(5)])
@@ -218,7 +233,7 @@ def test_a_declared_agent_without_a_call_of_its_own_is_judged(store: Store) -> N
 
 
 def test_an_event_whose_agent_is_missing_is_counted_and_not_judged(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     scanned(store, "db")
     keep(store, [*FRAME, cloud(1_000, identity=arn("role/x"), credential="")])
@@ -226,7 +241,7 @@ def test_an_event_whose_agent_is_missing_is_counted_and_not_judged(
 
 
 def test_what_a_source_says_of_itself_is_neither_event_nor_record(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     scanned(store, "db")
     own = WrittenBy.SELF_REPORTED
@@ -235,7 +250,7 @@ def test_what_a_source_says_of_itself_is_neither_event_nor_record(
     assert found(store) == (["no-call"], {})
 
 
-def test_a_session_of_the_agents_key_is_its_use_too(store: Store) -> None:
+def test_a_session_of_the_agents_key_is_its_use_too(store: EvidenceStore) -> None:
     scanned(store, "db")
     session = "cred:aws/ASIAIOSFODNN7EXAMPLE"
     role = arn("role/export")
@@ -245,10 +260,10 @@ def test_a_session_of_the_agents_key_is_its_use_too(store: Store) -> None:
     assert found(store) == (["no-call"], {})
 
 
-def test_questions_narrow_the_rows_and_what_is_counted(store: Store) -> None:
+def test_questions_narrow_the_rows_and_what_is_counted(store: EvidenceStore) -> None:
     scanned(store, "db")
     keep(store, [*FRAME, *(cloud(1_000 + n) for n in range(4))])
-    keep(store, [cloud(2_000, action="iam:CreateUser", outcome=Outcome.DENIED)])
+    keep(store, [cloud(2_000, action="iam:CreateUser", outcome=EventOutcome.DENIED)])
     assert len(asked(store, action="iam:*").items) == 1
     assert len(asked(store, agent=AGENT).items) == 5
     newest = asked(store, limit=2)
@@ -260,7 +275,9 @@ def test_questions_narrow_the_rows_and_what_is_counted(store: Store) -> None:
     assert len(asked(store, until=since).items) == 4
 
 
-def test_calls_without_an_event_are_counted_and_not_judged(store: Store) -> None:
+def test_calls_without_an_event_are_counted_and_not_judged(
+    store: EvidenceStore,
+) -> None:
     scanned(store, "db")
     web = {"tool": "tool:mcp/web/fetch"}
     keep(store, [*FRAME, call(500, 6), call(700, 8, **web), cloud(501)])

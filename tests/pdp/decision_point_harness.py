@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from answerable.evidence.spool_format import read_line
-from answerable.model.spool_record import Decided, Record
-from answerable.pdp.runtime.app import House
-from answerable.pdp.runtime.settings import read_plan
-from answerable.server.connection_info import Link, UnixPeer
-from answerable.server.operator_log import Log
-from answerable.server.store_access import make_store
-from answerable.server.wire.host_check import Served
+from answerable.evidence.spool_format import parse_line
+from answerable.model.spool_record import DecisionRecord, SpoolRecord
+from answerable.pdp.runtime.app import PdpApp
+from answerable.pdp.runtime.settings import load_settings
+from answerable.server.connection_info import ConnectionInfo, UnixPeer
+from answerable.server.operator_log import OperatorLog
+from answerable.server.store_access import create_store
+from answerable.server.wire.host_check import ServedNames
 from tests.federation.sample_tokens import EC, document, public
 from tests.gateway.serve.running_gateway import configuration, token_of
 
@@ -53,7 +53,7 @@ POINT = {
 
 
 @dataclass
-class Told:
+class HarnessAnswer:
     """One answer."""
 
     status: int
@@ -77,12 +77,12 @@ def settings(**more: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Point:
+class DecisionPointHarness:
     """A decision point, put together and asked within one loop."""
 
     folder: Path
     loop: asyncio.AbstractEventLoop
-    house: House
+    house: PdpApp
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.loop.run_until_complete(work)
@@ -96,7 +96,7 @@ class Point:
         method: str = "POST",
         peer: UnixPeer | None = None,
         **fields: str | None,
-    ) -> Told:
+    ) -> HarnessAnswer:
         """Send one request; a field that is None is left out."""
         body = said if isinstance(said, bytes) else json.dumps(said).encode()
         named: dict[str, str | None] = {
@@ -110,7 +110,7 @@ class Point:
             for name, value in named.items()
             if value is not None
         ]
-        link = Link(peer=peer, url="" if peer else URL)
+        link = ConnectionInfo(peer=peer, url="" if peer else URL)
         return self.run(self._asked(path, method, body, pairs, link))
 
     def evaluate(self, **said: Any) -> bool:
@@ -119,14 +119,14 @@ class Point:
 
     def swap(self, changed: dict[str, Any]) -> None:
         """Put another file in force, as SIGHUP does."""
-        self.run(self.house.swap(self.plan(changed)))
+        self.run(self.house.reload(self.plan(changed)))
 
     def plan(self, said: dict[str, Any]) -> Any:
         place = self.folder / "answerable.yaml"
         place.write_text(json.dumps(said))
-        return read_plan(str(place), None, self.folder / "store")
+        return load_settings(str(place), None, self.folder / "store")
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[SpoolRecord]:
         """What is in the spool, once all of it is there."""
         journal = self.house._recorder.journal
         spool = self.folder / "store/decisions/spool"
@@ -137,12 +137,12 @@ class Point:
                     each for each in spool.glob("pdp-*") if each.name != journal.name
                 ]
                 before = [line for each in others for line in _lines(each)]
-                return [read_line(line)[0] for line in before + lines]
+                return [parse_line(line)[0] for line in before + lines]
             self.run(asyncio.sleep(0.02))
         raise AssertionError("the spool is behind")
 
-    def decided(self) -> list[Decided]:
-        return [each for each in self.records() if isinstance(each, Decided)]
+    def decided(self) -> list[DecisionRecord]:
+        return [each for each in self.records() if isinstance(each, DecisionRecord)]
 
     async def _asked(
         self,
@@ -150,8 +150,8 @@ class Point:
         method: str,
         body: bytes,
         fields: list[tuple[bytes, bytes]],
-        link: Link,
-    ) -> Told:
+        link: ConnectionInfo,
+    ) -> HarnessAnswer:
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -165,7 +165,7 @@ class Point:
             "headers": fields,
             "client": None,
             "server": None,
-            "state": {"link": link, "served": Served(frozenset({HOST}))},
+            "state": {"link": link, "served": ServedNames(frozenset({HOST}))},
         }
         heard: list[dict[str, Any]] = []
         sent = [{"type": "http.request", "body": body, "more_body": False}]
@@ -179,7 +179,7 @@ class Point:
         await self.house.app(scope, receive, send)
         named = {n.decode(): v.decode("latin-1") for n, v in heard[0]["headers"]}
         whole = b"".join(each.get("body", b"") for each in heard[1:])
-        return Told(heard[0]["status"], named, whole)
+        return HarnessAnswer(heard[0]["status"], named, whole)
 
 
 def _lines(folder: Path) -> list[bytes]:
@@ -188,16 +188,18 @@ def _lines(folder: Path) -> list[bytes]:
 
 
 @contextmanager
-def deciding(folder: Path, said: dict[str, Any] | None = None) -> Iterator[Point]:
+def deciding(
+    folder: Path, said: dict[str, Any] | None = None
+) -> Iterator[DecisionPointHarness]:
     """Put a decision point together until the block ends."""
     (folder / "keys.json").write_bytes(document(public(EC, kid="k1")))
     loop = asyncio.new_event_loop()
-    point = Point(folder, loop, None)  # type: ignore[arg-type]
-    make_store(folder / "store")
+    point = DecisionPointHarness(folder, loop, None)  # type: ignore[arg-type]
+    create_store(folder / "store")
     plan = point.plan(settings() if said is None else said)
 
-    async def made() -> House:
-        return House(plan, Log("decisions"))
+    async def made() -> PdpApp:
+        return PdpApp(plan, OperatorLog("decisions"))
 
     point.house = point.run(made())
     try:

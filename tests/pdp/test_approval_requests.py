@@ -11,13 +11,13 @@ from tests.pdp.decision_point_harness import (
     CALL,
     DENIED,
     EVALUATION,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
 
 
-def _heard(point: Point, taking: Channel, count: int) -> list[str]:
+def _heard(point: DecisionPointHarness, taking: Channel, count: int) -> list[str]:
     for _ in range(400):
         if len(taking.seen) >= count:
             break

@@ -6,30 +6,30 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.exception_validity import standing
-from answerable.model.baseline import Stage, Subject
-from answerable.model.caller import Caller, Shown
+from answerable.authorization.exception_validity import index_exceptions
+from answerable.model.baseline import BaselineStage, BaselineSubject
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.decision import (
     Decision,
-    Durability,
-    Effect,
-    Mode,
-    Reason,
-    Target,
+    DecisionEffect,
+    DecisionReason,
+    EnforcementMode,
+    RecordDurability,
+    TargetKind,
 )
 from answerable.model.ids import AgentId
-from answerable.model.policy_exception import Amendment, AmendmentKind
-from answerable.server.baseline_watch import InForce
+from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
+from answerable.server.baseline_watch import ValidBaseline
 from tests.pdp.decision_point_harness import (
     ALLOWED,
     EVALUATION,
     OF_SUBJECTS,
     SUBJECTS,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
-from tests.pdp.envoy.test_check_request import Asking, request
+from tests.pdp.envoy.test_check_request import EnvoyClient, request
 
 ANA = "agent:declared/ana"
 
@@ -40,12 +40,16 @@ def watched(cold: str = "off", **more: Any) -> dict[str, Any]:
     return said
 
 
-def profile(stage: Stage, server: str = "files", identity: str = "") -> InForce:
-    return InForce(Subject(identity, ANA, server), "d" * 64, stage, 2**62, b"{}")
+def profile(
+    stage: BaselineStage, server: str = "files", identity: str = ""
+) -> ValidBaseline:
+    return ValidBaseline(
+        BaselineSubject(identity, ANA, server), "d" * 64, stage, 2**62, b"{}"
+    )
 
 
-def hold_to(point: Point, *profiles: InForce) -> None:
-    point.house.standing.behaviour.hold_to(profiles)
+def hold_to(point: DecisionPointHarness, *profiles: ValidBaseline) -> None:
+    point.house.standing.behaviour.set_profiles(profiles)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ def test_origins_alone_hold_back_what_they_would_at_the_gateway(
 ) -> None:
     with deciding(tmp_path, watched(cold)) as point:
         assert point.evaluate() is decision
-        assert Asking(point).passes(request()) is decision
+        assert EnvoyClient(point).passes(request()) is decision
         found = point.ask(SUBJECTS, OF_SUBJECTS).said["results"]
         assert ("ana" in [each["id"] for each in found]) is decision
         assert point.evaluate(subject={"type": "agent", "id": "ben"})
@@ -69,14 +73,18 @@ def test_a_signed_profile_holds_back_through_whatever_identity(
     tmp_path: Path, identity: str
 ) -> None:
     with deciding(tmp_path, watched()) as point:
-        hold_to(point, profile(Stage.SHADOW))
+        hold_to(point, profile(BaselineStage.SHADOW))
         assert point.evaluate()
-        hold_to(point, profile(Stage.ENFORCE, identity=identity), profile(Stage.SHADOW))
+        hold_to(
+            point,
+            profile(BaselineStage.ENFORCE, identity=identity),
+            profile(BaselineStage.SHADOW),
+        )
         assert not point.evaluate()
         record = point.decided()[-1].decision
         assert (record.reason, record.layer) == ("behaviour", "baseline")
         assert record.determining == (f"baseline:{'d' * 64}", "unseen-here")
-        hold_to(point, profile(Stage.ENFORCE, "other"))
+        hold_to(point, profile(BaselineStage.ENFORCE, "other"))
         assert point.evaluate()
 
 
@@ -87,12 +95,12 @@ def test_a_mode_that_holds_nothing_back_does_so_here(tmp_path: Path) -> None:
 
 
 def test_what_an_owner_signs_lifts_it(tmp_path: Path) -> None:
-    word = Amendment(
+    word = PolicyException(
         id="a" * 64,
-        kind=AmendmentKind.OWNER,
+        kind=PolicyExceptionKind.OWNER,
         agent=AgentId(ANA),
         server="files",
-        target=Target.TOOL,
+        target=TargetKind.TOOL,
         name="read",
         arguments="",
         until=0,
@@ -100,7 +108,7 @@ def test_what_an_owner_signs_lifts_it(tmp_path: Path) -> None:
     )
     with deciding(tmp_path, watched("enforce")) as point:
         assert not point.evaluate()
-        point.house._authority.set_amendments(standing((word,)))
+        point.house._authority.set_policy_exceptions(index_exceptions((word,)))
         assert point.evaluate()
 
 
@@ -108,7 +116,7 @@ def test_a_profile_of_an_agent_that_is_not_watched_holds_nothing(
     tmp_path: Path,
 ) -> None:
     with deciding(tmp_path) as point:
-        hold_to(point, profile(Stage.ENFORCE))
+        hold_to(point, profile(BaselineStage.ENFORCE))
         assert point.evaluate()
         point.swap(watched())
         assert not point.evaluate()
@@ -118,12 +126,23 @@ def test_a_sub_agent_that_is_not_watched_is_held_like_the_agent_above_it(
     tmp_path: Path,
 ) -> None:
     decision = Decision(
-        Effect.ALLOW, True, Mode.ENFORCE, Reason.ALLOWED, (), "", Durability.BUFFERED
+        DecisionEffect.ALLOW,
+        True,
+        EnforcementMode.ENFORCE,
+        DecisionReason.ALLOWED,
+        (),
+        "",
+        RecordDurability.BUFFERED,
     )
     agent = AgentId("agent:declared/below")
-    below = Caller(agent, True, "", "run", Shown.DPOP_TOKEN, "own/below", b"", 0)
+    below = VerifiedCaller(
+        agent, True, "", "run", AuthenticationMethod.DPOP_TOKEN, "own/below", b"", 0
+    )
     with deciding(tmp_path, watched("enforce")) as point:
-        judge = point.house.standing.behaviour.judge
-        assert judge(below, "files", Target.TOOL, decision) == decision
+        judge = point.house.standing.behaviour.apply_baseline
+        assert judge(below, "files", TargetKind.TOOL, decision) == decision
         under = replace(below, chain=(AgentId(ANA),))
-        assert judge(under, "files", Target.TOOL, decision).effect is Effect.DENY
+        assert (
+            judge(under, "files", TargetKind.TOOL, decision).effect
+            is DecisionEffect.DENY
+        )

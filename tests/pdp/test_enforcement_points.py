@@ -17,7 +17,7 @@ from tests.pdp.decision_point_harness import (
     POINT,
     POSTED,
     RESOURCES,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
@@ -28,7 +28,9 @@ def peer(uid: int) -> UnixPeer:
 
 
 @pytest.mark.parametrize("path", POSTED)
-def test_whoever_shows_nothing_is_told_what_to_show(point: Point, path: str) -> None:
+def test_whoever_shows_nothing_is_told_what_to_show(
+    point: DecisionPointHarness, path: str
+) -> None:
     told = point.ask(path, ASKED[path], who="")
     assert told.status == 401
     assert told.fields["www-authenticate"].startswith("Bearer resource_metadata=")
@@ -50,7 +52,7 @@ def test_whoever_shows_nothing_is_told_what_to_show(point: Point, path: str) -> 
     ],
 )
 def test_a_token_that_does_not_hold_is_refused(
-    point: Point, path: str, token: str
+    point: DecisionPointHarness, path: str, token: str
 ) -> None:
     told = point.ask(path, ASKED[path], authorization=token)
     assert told.status == 401
@@ -58,13 +60,17 @@ def test_a_token_that_does_not_hold_is_refused(
 
 
 @pytest.mark.parametrize("path", POSTED)
-def test_whoever_the_file_does_not_name_may_not_ask(point: Point, path: str) -> None:
+def test_whoever_the_file_does_not_name_may_not_ask(
+    point: DecisionPointHarness, path: str
+) -> None:
     """An agent's own token asks nothing, however much the agent may do."""
     told = point.ask(path, ASKED[path], who="ana")
     assert told.status == 403
 
 
-def test_the_kernel_names_who_asks_at_a_unix_socket(point: Point) -> None:
+def test_the_kernel_names_who_asks_at_a_unix_socket(
+    point: DecisionPointHarness,
+) -> None:
     def status(uid: int) -> int:
         return point.ask(EVALUATION, ALLOWED, who="", peer=peer(uid)).status
 
@@ -89,7 +95,7 @@ def test_one_that_may_ask_about_some_servers_hears_no_about_others(
 
 
 def test_where_there_is_one_server_to_ask_about_it_need_not_be_named(
-    point: Point,
+    point: DecisionPointHarness,
 ) -> None:
     asked = ALLOWED | {"resource": {"type": "tool", "id": "read"}}
     assert point.ask(EVALUATION, asked, who="narrow").decision
@@ -115,7 +121,9 @@ def test_tokens_of_those_who_ask_may_need_an_audience_of_their_own(
         assert point.ask(EVALUATION, asked, authorization=token).decision
 
 
-def test_too_many_requests_of_one_at_a_time_are_refused(point: Point) -> None:
+def test_too_many_requests_of_one_at_a_time_are_refused(
+    point: DecisionPointHarness,
+) -> None:
     door = point.house._door
     principal = "corp/pep"
     door.in_flight[principal] = door.limits.calls_per_caller
@@ -127,7 +135,7 @@ def test_too_many_requests_of_one_at_a_time_are_refused(point: Point) -> None:
 
 
 def test_the_default_mappings_of_coaz_need_no_server_where_there_is_one(
-    point: Point,
+    point: DecisionPointHarness,
 ) -> None:
     """Subject `$token.sub`, agent in the context, a server by the token's audience."""
     whole = {"type": "mcp_server", "id": AUD}

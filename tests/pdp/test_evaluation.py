@@ -14,13 +14,15 @@ from tests.pdp.decision_point_harness import (
     EVALUATION,
     READ,
     WRITE,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
 
 
-def test_what_a_rule_allows_is_true_and_names_its_record(point: Point) -> None:
+def test_what_a_rule_allows_is_true_and_names_its_record(
+    point: DecisionPointHarness,
+) -> None:
     told = point.ask(EVALUATION, ALLOWED)
     assert told.status == 200
     assert told.said["decision"] is True
@@ -28,7 +30,9 @@ def test_what_a_rule_allows_is_true_and_names_its_record(point: Point) -> None:
     assert told.said["context"]["decision_id"] in {each.id for each in point.decided()}
 
 
-def test_what_no_rule_allows_is_false_and_says_no_more_than_an_id(point: Point) -> None:
+def test_what_no_rule_allows_is_false_and_says_no_more_than_an_id(
+    point: DecisionPointHarness,
+) -> None:
     told = point.ask(EVALUATION, DENIED)
     assert told.status == 200
     assert told.said["decision"] is False
@@ -37,7 +41,9 @@ def test_what_no_rule_allows_is_false_and_says_no_more_than_an_id(point: Point) 
 
 
 @pytest.mark.parametrize("key", ["subject", "action", "resource"])
-def test_a_missing_entity_is_a_bad_request(point: Point, key: str) -> None:
+def test_a_missing_entity_is_a_bad_request(
+    point: DecisionPointHarness, key: str
+) -> None:
     said = {name: value for name, value in ALLOWED.items() if name != key}
     told = point.ask(EVALUATION, said)
     assert (told.status, told.said["detail"]) == (400, f"{key} is required")
@@ -54,7 +60,7 @@ def test_a_missing_entity_is_a_bad_request(point: Point, key: str) -> None:
     ],
 )
 def test_a_missing_key_of_an_entity_is_a_bad_request(
-    point: Point, entity: str, key: str
+    point: DecisionPointHarness, entity: str, key: str
 ) -> None:
     said: dict[str, Any] = ALLOWED[entity]  # type: ignore[assignment]
     left = {name: value for name, value in said.items() if name != key}
@@ -80,12 +86,14 @@ def test_a_missing_key_of_an_entity_is_a_bad_request(
     ],
 )
 def test_a_key_of_another_type_is_a_bad_request(
-    point: Point, changed: dict[str, Any]
+    point: DecisionPointHarness, changed: dict[str, Any]
 ) -> None:
     assert point.ask(EVALUATION, ALLOWED | changed).status == 400
 
 
-def test_properties_and_context_may_be_there_and_hold_anything(point: Point) -> None:
+def test_properties_and_context_may_be_there_and_hold_anything(
+    point: DecisionPointHarness,
+) -> None:
     more = {"a": 1, "b": [None, {"c": "d"}], "reason": "the agent says it is urgent"}
     assert point.evaluate(
         subject=ANA | {"properties": more},
@@ -95,7 +103,9 @@ def test_properties_and_context_may_be_there_and_hold_anything(point: Point) -> 
     )
 
 
-def test_unknown_keys_are_ignored_wherever_they_stand(point: Point) -> None:
+def test_unknown_keys_are_ignored_wherever_they_stand(
+    point: DecisionPointHarness,
+) -> None:
     assert point.evaluate(foo="bar", subject=ANA | {"future": {"nested": True}})
 
 
@@ -113,12 +123,12 @@ def test_unknown_keys_are_ignored_wherever_they_stand(point: Point) -> None:
     ],
 )
 def test_a_subject_is_an_agent_or_an_identity_that_stands_for_one(
-    point: Point, subject: dict[str, Any], decision: bool
+    point: DecisionPointHarness, subject: dict[str, Any], decision: bool
 ) -> None:
     assert point.evaluate(subject=subject) is decision
 
 
-def test_a_token_says_who_an_identity_is(point: Point) -> None:
+def test_a_token_says_who_an_identity_is(point: DecisionPointHarness) -> None:
     def decided(sub: str, token: str) -> bool:
         properties = {"token": token}
         return point.evaluate(
@@ -149,7 +159,7 @@ def test_an_identity_that_two_issuers_have_is_nobody_without_a_token(
         assert point.evaluate(subject=ANA | token)
 
 
-def test_an_agent_in_the_context_can_only_refuse(point: Point) -> None:
+def test_an_agent_in_the_context_can_only_refuse(point: DecisionPointHarness) -> None:
     assert point.evaluate(context={"agent": "https://client.example/app"})
     assert point.evaluate(context={"agent": "ana"})
     assert not point.evaluate(context={"agent": "ben"})
@@ -187,7 +197,7 @@ def test_an_agent_in_the_context_can_only_refuse(point: Point) -> None:
     ],
 )
 def test_actions_are_methods_and_resources_what_they_act_on(
-    point: Point, action: str, resource: dict[str, Any], decision: bool
+    point: DecisionPointHarness, action: str, resource: dict[str, Any], decision: bool
 ) -> None:
     assert point.evaluate(action={"name": action}, resource=resource) is decision
 

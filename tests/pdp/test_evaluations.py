@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from answerable.pdp.wire.batch_request import MOST
+from answerable.pdp.wire.batch_request import MAX_EVALUATIONS
 from tests.pdp.decision_point_harness import (
     ALLOWED,
     ANA,
@@ -13,13 +13,13 @@ from tests.pdp.decision_point_harness import (
     EVALUATIONS,
     READ,
     WRITE,
-    Point,
+    DecisionPointHarness,
 )
 
 BEN = {"type": "identity", "id": "ben"}
 
 
-def decisions(point: Point, said: dict[str, Any]) -> list[bool]:
+def decisions(point: DecisionPointHarness, said: dict[str, Any]) -> list[bool]:
     told = point.ask(EVALUATIONS, said)
     assert told.status == 200, told.body
     assert told.said.keys() == {"evaluations"}
@@ -28,21 +28,23 @@ def decisions(point: Point, said: dict[str, Any]) -> list[bool]:
 
 @pytest.mark.parametrize("more", [{}, {"evaluations": []}])
 def test_without_evaluations_it_is_one_evaluation(
-    point: Point, more: dict[str, Any]
+    point: DecisionPointHarness, more: dict[str, Any]
 ) -> None:
     assert point.ask(EVALUATIONS, ALLOWED | more).said["decision"] is True
     assert point.ask(EVALUATIONS, DENIED | more).said["decision"] is False
     assert point.ask(EVALUATIONS, {"subject": ANA} | more).status == 400
 
 
-def test_answers_are_as_many_as_questions_and_in_their_order(point: Point) -> None:
+def test_answers_are_as_many_as_questions_and_in_their_order(
+    point: DecisionPointHarness,
+) -> None:
     each = [ALLOWED, DENIED, ALLOWED, DENIED, DENIED]
     found = decisions(point, {"evaluations": each})
     assert found == [True, False, True, False, False]
 
 
 def test_keys_of_the_message_are_defaults_and_those_of_an_item_replace_them(
-    point: Point,
+    point: DecisionPointHarness,
 ) -> None:
     said = {
         "subject": ANA,
@@ -59,7 +61,7 @@ def test_keys_of_the_message_are_defaults_and_those_of_an_item_replace_them(
     assert decisions(point, said) == [True, False, True, False, False]
 
 
-def test_a_key_replaces_the_default_whole(point: Point) -> None:
+def test_a_key_replaces_the_default_whole(point: DecisionPointHarness) -> None:
     default = READ | {"properties": {"server": "files"}}
     said = {"resource": default, "evaluations": [{"resource": {"id": "read"}}]}
     told = point.ask(EVALUATIONS, ALLOWED | said)
@@ -68,12 +70,14 @@ def test_a_key_replaces_the_default_whole(point: Point) -> None:
     assert context["error"]["message"] == "evaluations[0].resource.type is required"
 
 
-def test_context_is_a_default_too(point: Point) -> None:
+def test_context_is_a_default_too(point: DecisionPointHarness) -> None:
     said = {"context": {"agent": "ben"}, "evaluations": [{}, {"context": {}}]}
     assert decisions(point, ALLOWED | said) == [False, True]
 
 
-def test_what_is_missing_fails_one_evaluation_alone(point: Point) -> None:
+def test_what_is_missing_fails_one_evaluation_alone(
+    point: DecisionPointHarness,
+) -> None:
     said = {"subject": ANA, "action": CALL, "evaluations": [{"resource": READ}, {}]}
     told = point.ask(EVALUATIONS, said)
     first, second = told.said["evaluations"]
@@ -95,20 +99,24 @@ def test_what_is_missing_fails_one_evaluation_alone(point: Point) -> None:
     ],
 )
 def test_a_semantic_says_after_which_answer_it_ends(
-    point: Point, semantic: str | None, expected: list[bool]
+    point: DecisionPointHarness, semantic: str | None, expected: list[bool]
 ) -> None:
     options = {"evaluations_semantic": semantic} if semantic else {"another": "value"}
     each = [DENIED, ALLOWED, DENIED, ALLOWED]
     assert decisions(point, {"evaluations": each, "options": options}) == expected
 
 
-def test_an_evaluation_that_fails_is_a_denial_to_the_semantic(point: Point) -> None:
+def test_an_evaluation_that_fails_is_a_denial_to_the_semantic(
+    point: DecisionPointHarness,
+) -> None:
     options = {"evaluations_semantic": "deny_on_first_deny"}
     said = {"evaluations": [ALLOWED, {}, ALLOWED], "options": options}
     assert decisions(point, said) == [True, False]
 
 
-def test_what_is_not_evaluated_any_more_leaves_no_record(point: Point) -> None:
+def test_what_is_not_evaluated_any_more_leaves_no_record(
+    point: DecisionPointHarness,
+) -> None:
     before = len(point.decided())
     options = {"evaluations_semantic": "deny_on_first_deny"}
     decisions(point, {"evaluations": [DENIED, ALLOWED], "options": options})
@@ -125,11 +133,11 @@ def test_what_is_not_evaluated_any_more_leaves_no_record(point: Point) -> None:
         {"evaluations": [{}], "options": []},
         {"evaluations": [{}], "options": {"evaluations_semantic": "sometimes"}},
         {"evaluations": [{}], "options": {"evaluations_semantic": 5}},
-        {"evaluations": [{}] * (MOST + 1)},
+        {"evaluations": [{}] * (MAX_EVALUATIONS + 1)},
         {"context": 5, "evaluations": [ALLOWED]},
     ],
 )
 def test_a_payload_of_another_form_is_a_bad_request(
-    point: Point, said: dict[str, Any]
+    point: DecisionPointHarness, said: dict[str, Any]
 ) -> None:
     assert point.ask(EVALUATIONS, said).status == 400

@@ -10,11 +10,11 @@ from hypothesis import settings as checked
 from hypothesis import strategies as st
 
 from answerable.model.errors import AnswerableError
-from answerable.pdp.wire.batch_request import evaluations_of, page_of, semantic_of
-from answerable.pdp.wire.evaluation_request import read_body, read_evaluation
-from answerable.pdp.wire.problems import Invalid, Problem
-from answerable.pdp.wire.tool_mapping import MappingRefused, read_mapping
-from tests.pdp.decision_point_harness import ALLOWED, EVALUATIONS, Point
+from answerable.pdp.wire.batch_request import parse_batch, parse_page, parse_semantic
+from answerable.pdp.wire.evaluation_request import parse_body, parse_evaluation
+from answerable.pdp.wire.problems import MalformedRequest, ProblemResponse
+from answerable.pdp.wire.tool_mapping import MappingRejected, parse_mapping
+from tests.pdp.decision_point_harness import ALLOWED, EVALUATIONS, DecisionPointHarness
 from tests.pdp.test_mapped_calls import BOTH, ONE
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
@@ -56,7 +56,7 @@ def refusal(read: Callable[[Any], Any], said: Any) -> AnswerableError | None:
     """Read something; what was refused, None where it was taken."""
     try:
         read(said)
-    except (Problem, MappingRefused) as refused:
+    except (ProblemResponse, MappingRejected) as refused:
         return refused
     return None
 
@@ -64,23 +64,23 @@ def refusal(read: Callable[[Any], Any], said: Any) -> AnswerableError | None:
 @FEW
 @given(st.binary(max_size=60) | st.binary(max_size=9).map(lambda b: READ[:-9] + b))
 def test_any_bytes_are_a_body_or_a_bad_request(data: bytes) -> None:
-    refused = refusal(read_body, data)
-    assert refused is None or isinstance(refused, Invalid)
+    refused = refusal(parse_body, data)
+    assert refused is None or isinstance(refused, MalformedRequest)
 
 
 @FEW
 @given(st.dictionaries(st.sampled_from([*ALLOWED, "page", "evaluations"]), JSON))
 def test_any_object_is_a_question_or_a_bad_request(said: dict[str, Any]) -> None:
-    pages = partial(page_of, what="subject")
-    for read in (read_evaluation, evaluations_of, semantic_of, pages):
+    pages = partial(parse_page, what="subject")
+    for read in (parse_evaluation, parse_batch, parse_semantic, pages):
         refused = refusal(read, said)
-        assert refused is None or isinstance(refused, Invalid)
+        assert refused is None or isinstance(refused, MalformedRequest)
 
 
 @FEW
 @given(st.data(), JSON)
 def test_a_question_with_anything_in_any_place_is_answered(
-    point: Point, data: st.DataObject, new: Any
+    point: DecisionPointHarness, data: st.DataObject, new: Any
 ) -> None:
     whole = {"evaluations": [ALLOWED, {}], **ALLOWED}
     at = data.draw(st.sampled_from(places(whole)))
@@ -94,11 +94,13 @@ def test_a_mapping_with_anything_in_any_place_is_read_or_refused(
     data: st.DataObject, whole: Any, new: Any
 ) -> None:
     at = data.draw(st.sampled_from(places(whole)))
-    refused = refusal(read_mapping, json.dumps(put(whole, at, new)))
-    assert refused is None or isinstance(refused, MappingRefused)
+    refused = refusal(parse_mapping, json.dumps(put(whole, at, new)))
+    assert refused is None or isinstance(refused, MappingRejected)
 
 
-def test_a_key_that_others_take_for_a_known_one_is_refused(point: Point) -> None:
+def test_a_key_that_others_take_for_a_known_one_is_refused(
+    point: DecisionPointHarness,
+) -> None:
     """A proxy that is not sensitive to case would have read the other subject."""
     other = {"type": "identity", "id": "ben"}
     subject = ALLOWED["subject"]

@@ -18,7 +18,7 @@ from tests.pdp.decision_point_harness import (
     DENIED,
     EVALUATION,
     READ,
-    Point,
+    DecisionPointHarness,
 )
 
 WORDS = st.sampled_from(
@@ -83,7 +83,7 @@ PLACES = (
 @FEW
 @given(base=BASES, said=st.fixed_dictionaries(dict.fromkeys(PLACES, BESIDE)))
 def test_words_beside_the_question_change_nothing(
-    point: Point, base: dict[str, Any], said: dict[str, dict[str, Any]]
+    point: DecisionPointHarness, base: dict[str, Any], said: dict[str, dict[str, Any]]
 ) -> None:
     plain = point.ask(EVALUATION, base).decision
     assert point.ask(EVALUATION, varied(base, said)).decision is plain
@@ -92,7 +92,7 @@ def test_words_beside_the_question_change_nothing(
 @FEW
 @given(base=BASES, agent=st.sampled_from(["ana", "ben", "agent:declared/ana"]) | VALUES)
 def test_an_agent_in_the_context_makes_no_answer_looser(
-    point: Point, base: dict[str, Any], agent: Any
+    point: DecisionPointHarness, base: dict[str, Any], agent: Any
 ) -> None:
     plain = point.ask(EVALUATION, base).decision
     told = point.ask(EVALUATION, base | {"context": {"agent": agent}}).decision
@@ -105,7 +105,7 @@ def test_an_agent_in_the_context_makes_no_answer_looser(
     value=WORDS,
 )
 def test_fields_of_the_request_change_nothing(
-    point: Point, name: str, value: str
+    point: DecisionPointHarness, name: str, value: str
 ) -> None:
     asked = {"subject": ANA, "action": CALL, "resource": READ}
     told = point.ask(EVALUATION, asked, **{name.replace("-", "_"): value})

@@ -7,26 +7,31 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import define
-from answerable.authorization.pins.observation import Listed, approved, choice, observe
-from answerable.model.pin import Approval, Kind, Pinning
+from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.observation import (
+    ObservedList,
+    apply_approval,
+    observe_list,
+    select_for_approval,
+)
+from answerable.model.pin import DefinitionApproval, DefinitionKind, PinningMode
 from answerable.pdp.wire.tool_mapping import (
-    LONGEST,
     MAX_DEPTH,
-    MOST_ENTRIES,
-    MOST_LEAVES,
-    Constant,
-    MappingRefused,
-    Place,
-    read_mapping,
+    MAX_ENTRIES,
+    MAX_LEAVES,
+    MAX_MAPPING,
+    MappingConstant,
+    MappingReference,
+    MappingRejected,
+    parse_mapping,
 )
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.store_access import make_store
+from answerable.server.store_access import create_store
 from tests.pdp.decision_point_harness import (
     ALLOWED,
     ANA,
     EVALUATION,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
@@ -71,8 +76,8 @@ def pin(
 ) -> None:
     """Pin tools that declare mappings, as a gateway saw them and a person approved."""
     definitions = tuple(
-        define(
-            Kind.TOOL,
+        build_definition(
+            DefinitionKind.TOOL,
             name,
             json.dumps(
                 {"name": name, "inputSchema": {"x-authzen-mapping": mapping}}
@@ -82,22 +87,26 @@ def pin(
     )
 
     def pinned(before: Any) -> Any:
-        seen = observe(
+        seen = observe_list(
             before,
-            Listed(Kind.TOOL, definitions),
+            ObservedList(DefinitionKind.TOOL, definitions),
             server=server,
-            pinning=Pinning.FIRST_USE,
+            pinning=PinningMode.FIRST_USE,
             now=1,
         )
-        word = Approval("person:ana", "s" * 64, 9)
-        return approved(seen, choice(seen), word) if by_a_person else seen
+        word = DefinitionApproval("person:ana", "s" * 64, 9)
+        return (
+            apply_approval(seen, select_for_approval(seen), word)
+            if by_a_person
+            else seen
+        )
 
-    make_store(folder / "store")
+    create_store(folder / "store")
     PinFiles(folder / "store/gateway").change(server, pinned)
 
 
 @pytest.fixture
-def mapped(tmp_path: Path) -> Iterator[Point]:
+def mapped(tmp_path: Path) -> Iterator[DecisionPointHarness]:
     """A decision point where `read` and `write` map their calls; Ana may `read`."""
     written = json.loads(json.dumps(ONE).replace("get_customer", "put_customer"))
     pin(tmp_path, {"read": ONE, "write": written, "slow": BOTH})
@@ -106,7 +115,7 @@ def mapped(tmp_path: Path) -> Iterator[Point]:
 
 
 def test_what_an_approved_mapping_leads_to_is_the_call_of_its_tool(
-    mapped: Point,
+    mapped: DecisionPointHarness,
 ) -> None:
     assert mapped.ask(EVALUATION, ASKED).decision
     record = mapped.decided()[-1]
@@ -129,7 +138,9 @@ def test_what_an_approved_mapping_leads_to_is_the_call_of_its_tool(
         {"subject": {"type": "identity", "id": "nobody"}},
     ],
 )
-def test_other_words_are_in_no_mapping(mapped: Point, changed: dict[str, Any]) -> None:
+def test_other_words_are_in_no_mapping(
+    mapped: DecisionPointHarness, changed: dict[str, Any]
+) -> None:
     assert not mapped.ask(EVALUATION, ASKED | changed).decision
 
 
@@ -146,7 +157,7 @@ def test_other_words_are_in_no_mapping(mapped: Point, changed: dict[str, Any]) -
     ],
 )
 def test_arguments_and_what_was_mapped_of_them_have_to_agree(
-    mapped: Point, arguments: Any, context: Any, decision: bool
+    mapped: DecisionPointHarness, arguments: Any, context: Any, decision: bool
 ) -> None:
     action = {"name": "get_customer", "properties": {"arguments": arguments}}
     asked = ASKED | {"action": action, "context": context}
@@ -187,7 +198,7 @@ def test_a_mapping_that_changed_is_not_used_until_it_is_approved(
         assert point.ask(EVALUATION, ASKED).decision
         other = json.loads(json.dumps(ONE).replace("get_customer", "see_customer"))
         pin(tmp_path, {"read": other}, by_a_person=False)
-        point.house.standing.pins.look()
+        point.house.standing.pins.refresh()
         for name in ("get_customer", "see_customer"):
             assert not point.ask(
                 EVALUATION, ASKED | {"action": {"name": name}}
@@ -195,7 +206,7 @@ def test_a_mapping_that_changed_is_not_used_until_it_is_approved(
         assert not point.evaluate(), "the tool itself is in quarantine here, too"
         assert point.decided()[-1].decision.reason == "quarantined"
         pin(tmp_path, {"read": other})
-        point.house.standing.pins.look()
+        point.house.standing.pins.refresh()
         see = ASKED | {"action": {"name": "see_customer"}}
         assert point.ask(EVALUATION, see).decision
         assert point.evaluate()
@@ -253,15 +264,19 @@ def test_a_mapping_to_the_words_of_mcp_is_refused_and_told(
 
 
 def test_a_mapping_is_places_and_constants() -> None:
-    [entry] = read_mapping(json.dumps(ONE))
+    [entry] = parse_mapping(json.dumps(ONE))
     assert (entry.action, entry.type) == ("get_customer", "customer")
-    assert entry.leaves["resource", "id"] == Place("params", ("arguments", "id"))
-    assert entry.leaves["context", "agent"] == Place("token", ("client_id",))
-    assert entry.leaves["resource", "type"] == Constant('"customer"')
-    first, second = read_mapping(json.dumps(BOTH))
+    assert entry.leaves["resource", "id"] == MappingReference(
+        "params", ("arguments", "id")
+    )
+    assert entry.leaves["context", "agent"] == MappingReference("token", ("client_id",))
+    assert entry.leaves["resource", "type"] == MappingConstant('"customer"')
+    first, second = parse_mapping(json.dumps(BOTH))
     assert (first.action, second.action) == ("read", "write")
-    assert second.leaves["resource", "id"] == Place("params", ("arguments", "target"))
-    assert second.leaves["subject", "id"] == Place("token", ("sub",))
+    assert second.leaves["resource", "id"] == MappingReference(
+        "params", ("arguments", "target")
+    )
+    assert second.leaves["subject", "id"] == MappingReference("token", ("sub",))
 
 
 def one(**changed: Any) -> dict[str, Any]:
@@ -316,7 +331,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "envelope of text": ({"evaluation": "x"}, "envelope"),
     "no evaluations": ({"evaluations": {"evaluations": []}}, "envelope"),
     "too many": (
-        {"evaluations": {"evaluations": [ONE["evaluation"]] * (MOST_ENTRIES + 1)}},
+        {"evaluations": {"evaluations": [ONE["evaluation"]] * (MAX_ENTRIES + 1)}},
         "envelope",
     ),
     "entry of text": ({"evaluations": {"evaluations": ["x"]}}, "envelope"),
@@ -325,17 +340,17 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         "subject",
     ),
     "too many values": (
-        one(context={str(number): number for number in range(MOST_LEAVES)}),
+        one(context={str(number): number for number in range(MAX_LEAVES)}),
         "too-large",
     ),
-    "too large": (one(context={"a": "x" * LONGEST}), "too-large"),
+    "too large": (one(context={"a": "x" * MAX_MAPPING}), "too-large"),
 }
 
 
 @pytest.mark.parametrize(("said", "why"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_mapping_is_refused(said: Any, why: str) -> None:
-    with pytest.raises(MappingRefused) as caught:
-        read_mapping(json.dumps(said))
+    with pytest.raises(MappingRejected) as caught:
+        parse_mapping(json.dumps(said))
     assert caught.value.why == why
 
 
@@ -353,8 +368,8 @@ def test_a_hostile_mapping_is_refused(said: Any, why: str) -> None:
     ],
 )
 def test_a_text_that_is_no_mapping_is_refused(text: str, why: str) -> None:
-    with pytest.raises(MappingRefused) as caught:
-        read_mapping(text)
+    with pytest.raises(MappingRejected) as caught:
+        parse_mapping(text)
     assert caught.value.why == why
 
 
@@ -362,6 +377,6 @@ def test_a_mapping_that_is_nested_without_end_is_refused() -> None:
     inner: Any = 1
     for _ in range(MAX_DEPTH + 1):
         inner = {"a": inner}
-    with pytest.raises(MappingRefused) as caught:
-        read_mapping(json.dumps(one(context=inner)))
+    with pytest.raises(MappingRejected) as caught:
+        parse_mapping(json.dumps(one(context=inner)))
     assert caught.value.why == "too-deep"

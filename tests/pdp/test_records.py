@@ -6,16 +6,29 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import define
-from answerable.authorization.pins.observation import Listed, approved, choice, observe
-from answerable.connectors.gateway.parse.recorder_lines import Lines, Progress
-from answerable.model.caller import Shown
-from answerable.model.pin import Approval, Pinning
-from answerable.model.pin import Kind as Item
-from answerable.model.spool_record import Ended, Kill, Opened, Refusals
+from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.observation import (
+    ObservedList,
+    apply_approval,
+    observe_list,
+    select_for_approval,
+)
+from answerable.connectors.gateway.parse.recorder_lines import (
+    ReadProgress,
+    RecorderLines,
+)
+from answerable.model.caller import AuthenticationMethod
+from answerable.model.pin import DefinitionApproval, PinningMode
+from answerable.model.pin import DefinitionKind as Item
+from answerable.model.spool_record import (
+    CallEndRecord,
+    RecorderOpened,
+    RefusalCountRecord,
+    RevocationApplied,
+)
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.recording.journal import Journal
-from answerable.server.revocation_list import KillFile
+from answerable.server.recording.journal import RecordJournal
+from answerable.server.revocation_list import RevocationFile
 from tests.gateway.serve.running_gateway import token_of
 from tests.pdp.decision_point_harness import (
     ALLOWED,
@@ -24,7 +37,7 @@ from tests.pdp.decision_point_harness import (
     DENIED,
     EVALUATION,
     READ,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
@@ -34,12 +47,14 @@ def id_of(told: Any) -> str:
     return told.said["context"]["decision_id"]  # type: ignore[no-any-return]
 
 
-def test_a_record_says_who_asked_about_whom_and_what_was_decided(point: Point) -> None:
+def test_a_record_says_who_asked_about_whom_and_what_was_decided(
+    point: DecisionPointHarness,
+) -> None:
     action = CALL | {"properties": {"arguments": {"path": "/etc/s3cret"}}}
     id = id_of(point.ask(EVALUATION, ALLOWED | {"action": action}))
     record = next(each for each in point.decided() if each.id == id)
     assert record.caller.agent == "agent:declared/ana"
-    assert record.caller.shown is Shown.ENFORCEMENT_POINT
+    assert record.caller.shown is AuthenticationMethod.ENFORCEMENT_POINT
     assert record.act.asked_by == "corp/pep"
     assert (record.act.method, record.act.server) == ("tools/call", "files")
     assert (record.act.target, record.act.name) == ("tool", "read")
@@ -47,17 +62,17 @@ def test_a_record_says_who_asked_about_whom_and_what_was_decided(point: Point) -
     assert record.decision.determining == ("agents.ana.allow[0]",)
 
 
-def test_what_may_go_on_ends_elsewhere(point: Point) -> None:
+def test_what_may_go_on_ends_elsewhere(point: DecisionPointHarness) -> None:
     id = id_of(point.ask(EVALUATION, ALLOWED))
     records = point.records()
     record = next(each for each in point.decided() if each.id == id)
-    ends = [each for each in records if isinstance(each, Ended)]
+    ends = [each for each in records if isinstance(each, CallEndRecord)]
     assert [each.end.outcome for each in ends if each.decided == record.sequence] == [
         "unknown"
     ]
 
 
-def test_what_is_not_in_our_words_is_recorded_too(point: Point) -> None:
+def test_what_is_not_in_our_words_is_recorded_too(point: DecisionPointHarness) -> None:
     asked = {"action": {"name": "can_read"}, "resource": {"type": "doc", "id": "1"}}
     id = id_of(point.ask(EVALUATION, ALLOWED | asked))
     record = next(each for each in point.decided() if each.id == id)
@@ -68,16 +83,16 @@ def test_what_is_not_in_our_words_is_recorded_too(point: Point) -> None:
     )
 
 
-def test_records_become_events_of_their_own_source(point: Point) -> None:
+def test_records_become_events_of_their_own_source(point: DecisionPointHarness) -> None:
     allowed = id_of(point.ask(EVALUATION, ALLOWED))
     denied = id_of(point.ask(EVALUATION, DENIED))
     point.ask(EVALUATION, ALLOWED | {"resource": {"type": "doc", "id": "1"}})
     folder = next((point.folder / "store/decisions/spool").glob("pdp-*"))
     point.records()
-    lines = Lines(folder.name, Progress())
+    lines = RecorderLines(folder.name, ReadProgress())
     data = b"".join(each.read_bytes() for each in sorted(folder.glob("*.jsonl")))
     whole = data.rstrip(b"\0").splitlines(keepends=True)
-    events = [lines.take(each) for each in whole]
+    events = [lines.parse_line(each) for each in whole]
     found = {event.decision_id: event for event in events if event is not None}
     assert not lines.problems
     assert found[allowed].outcome == "unknown"
@@ -89,7 +104,7 @@ def test_records_become_events_of_their_own_source(point: Point) -> None:
 
 
 def test_a_subjects_token_is_nowhere(
-    point: Point, capfd: pytest.CaptureFixture[str]
+    point: DecisionPointHarness, capfd: pytest.CaptureFixture[str]
 ) -> None:
     token = token_of("ana")
     subject = ANA | {"properties": {"token": token}}
@@ -116,8 +131,10 @@ def test_what_is_turned_away_is_counted_and_leaves_a_record_a_second(
         for _ in range(3):
             point.ask(EVALUATION, ALLOWED, who="")
         point.ask(EVALUATION, ALLOWED, who="ana")
-        point.house._recorder._tell_counts()
-        found = [each for each in point.records() if isinstance(each, Refusals)]
+        point.house._recorder._write_counts()
+        found = [
+            each for each in point.records() if isinstance(each, RefusalCountRecord)
+        ]
         assert {(each.why, each.count) for each in found} == {
             ("nothing-shown", 3),
             ("not-listed", 1),
@@ -128,7 +145,7 @@ def test_what_cannot_be_recorded_is_denied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with deciding(tmp_path) as point:
-        monkeypatch.setattr(Journal, "obstacle", lambda *_: "spool-full")
+        monkeypatch.setattr(RecordJournal, "find_obstacle", lambda *_: "spool-full")
         told = point.ask(EVALUATION, ALLOWED)
         assert told.said == {
             "decision": False,
@@ -153,20 +170,29 @@ def test_what_may_change_something_is_on_disk_before_its_answer(
 def test_a_kill_takes_hold_and_is_recorded(tmp_path: Path) -> None:
     with deciding(tmp_path) as point:
         assert point.evaluate()
-        kills = KillFile(tmp_path / "store/gateway")
+        kills = RevocationFile(tmp_path / "store/gateway")
         for subject in ("agent:declared/ana", "principal:corp/ana", "server:files"):
-            kills.kill(subject)
-            point.house.standing.kills.look()
+            kills.revoke(subject)
+            point.house.standing.kills.refresh()
             assert not point.evaluate(), subject
             assert point.decided()[-1].decision.reason == "killed"
-            kills.revive(subject)
-            point.house.standing.kills.look()
+            kills.reinstate(subject)
+            point.house.standing.kills.refresh()
             assert point.evaluate()
-        kills.kill("tool:mcp/files/read")
-        point.house.standing.kills.look()
+        kills.revoke("tool:mcp/files/read")
+        point.house.standing.kills.refresh()
         assert not point.evaluate()
         assert point.evaluate(resource=READ | {"id": "tool:mcp/files/slow"})
-        assert len([each for each in point.records() if isinstance(each, Kill)]) == 7
+        assert (
+            len(
+                [
+                    each
+                    for each in point.records()
+                    if isinstance(each, RevocationApplied)
+                ]
+            )
+            == 7
+        )
 
 
 def test_what_the_gateway_holds_in_quarantine_is_denied_here_too(
@@ -177,29 +203,33 @@ def test_what_the_gateway_holds_in_quarantine_is_denied_here_too(
         files = PinFiles(tmp_path / "store/gateway")
         for description in ("reads", "reads, then sends it"):
             said = b'{"name":"read","description":"%b"}' % description.encode()
-            listed = Listed(Item.TOOL, (define(Item.TOOL, "read", said),))
+            listed = ObservedList(
+                Item.TOOL, (build_definition(Item.TOOL, "read", said),)
+            )
             see = partial(
-                observe,
+                observe_list,
                 listed=listed,
                 server="files",
-                pinning=Pinning.FIRST_USE,
+                pinning=PinningMode.FIRST_USE,
                 now=1,
             )
             files.change("files", see)
-        point.house.standing.pins.look()
+        point.house.standing.pins.refresh()
         assert not point.evaluate()
         assert point.decided()[-1].decision.reason == "quarantined"
-        word = Approval("person:ana", "s" * 64, 2)
-        files.change("files", lambda pins: approved(pins, choice(pins), word))
-        point.house.standing.pins.look()
+        word = DefinitionApproval("person:ana", "s" * 64, 2)
+        files.change(
+            "files", lambda pins: apply_approval(pins, select_for_approval(pins), word)
+        )
+        point.house.standing.pins.refresh()
         assert point.evaluate()
 
 
 def test_a_run_is_killed_where_a_token_names_it(tmp_path: Path) -> None:
     with deciding(tmp_path) as point:
         subject = ANA | {"properties": {"token": token_of("ana")}}
-        KillFile(tmp_path / "store/gateway").kill("run:ana")
-        point.house.standing.kills.look()
+        RevocationFile(tmp_path / "store/gateway").revoke("run:ana")
+        point.house.standing.kills.refresh()
         assert not point.evaluate(subject=subject)
 
 
@@ -219,7 +249,7 @@ def test_a_recorder_names_the_one_before_it(tmp_path: Path) -> None:
     with deciding(tmp_path) as point:
         point.evaluate()
     with deciding(tmp_path) as point:
-        opened = [each for each in point.records() if isinstance(each, Opened)]
+        opened = [each for each in point.records() if isinstance(each, RecorderOpened)]
         assert {each.recorder for each in opened} >= {
             each.previous for each in opened
         } - {""}

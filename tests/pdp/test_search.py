@@ -15,7 +15,7 @@ from tests.pdp.decision_point_harness import (
     RESOURCES,
     SUBJECTS,
     WRITE,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
@@ -23,13 +23,15 @@ from tests.pdp.decision_point_harness import (
 ASKED = [(SUBJECTS, OF_SUBJECTS), (RESOURCES, OF_RESOURCES), (ACTIONS, OF_ACTIONS)]
 
 
-def results(point: Point, path: str, said: dict[str, Any]) -> list[dict[str, Any]]:
+def results(
+    point: DecisionPointHarness, path: str, said: dict[str, Any]
+) -> list[dict[str, Any]]:
     told = point.ask(path, said)
     assert told.status == 200, told.body
     return told.said["results"]  # type: ignore[no-any-return]
 
 
-def test_subjects_are_those_who_may(point: Point) -> None:
+def test_subjects_are_those_who_may(point: DecisionPointHarness) -> None:
     found = results(point, SUBJECTS, OF_SUBJECTS)
     assert [(each["type"], each["id"]) for each in found] == [
         ("identity", "ana"),
@@ -43,7 +45,7 @@ def test_subjects_are_those_who_may(point: Point) -> None:
     assert results(point, SUBJECTS, OF_SUBJECTS | {"resource": WRITE}) == []
 
 
-def test_resources_are_what_it_may_use(point: Point) -> None:
+def test_resources_are_what_it_may_use(point: DecisionPointHarness) -> None:
     assert results(point, RESOURCES, OF_RESOURCES) == [
         {"type": "tool", "id": f"tool:mcp/files/{name}"}
         for name in ("read", "slow", "stream")
@@ -57,7 +59,7 @@ def test_resources_are_what_it_may_use(point: Point) -> None:
     ]
 
 
-def test_actions_are_what_it_may_do(point: Point) -> None:
+def test_actions_are_what_it_may_do(point: DecisionPointHarness) -> None:
     assert results(point, ACTIONS, OF_ACTIONS) == [{"name": "tools/call"}]
     whole = OF_ACTIONS | {"resource": {"type": "mcp_server", "id": "files"}}
     names = [each["name"] for each in results(point, ACTIONS, whole)]
@@ -66,7 +68,9 @@ def test_actions_are_what_it_may_do(point: Point) -> None:
     assert names == sorted(names)
 
 
-def test_every_result_is_allowed_when_it_is_evaluated(point: Point) -> None:
+def test_every_result_is_allowed_when_it_is_evaluated(
+    point: DecisionPointHarness,
+) -> None:
     for path, said in ASKED:
         key = path.rpartition("/")[2]
         for entity in results(point, path, said):
@@ -75,7 +79,7 @@ def test_every_result_is_allowed_when_it_is_evaluated(point: Point) -> None:
             )
 
 
-def test_the_id_of_what_is_searched_is_ignored(point: Point) -> None:
+def test_the_id_of_what_is_searched_is_ignored(point: DecisionPointHarness) -> None:
     subject = {"type": "identity", "id": "nobody"}
     assert results(point, SUBJECTS, OF_SUBJECTS | {"subject": subject})
     resource = {"type": "tool", "id": 5}
@@ -94,7 +98,7 @@ def test_the_id_of_what_is_searched_is_ignored(point: Point) -> None:
     ],
 )
 def test_where_nothing_is_found_the_list_is_empty(
-    point: Point, path: str, said: dict[str, Any]
+    point: DecisionPointHarness, path: str, said: dict[str, Any]
 ) -> None:
     assert results(point, path, said) == []
 
@@ -108,7 +112,7 @@ def test_where_nothing_is_found_the_list_is_empty(
     ],
 )
 def test_a_missing_entity_is_a_bad_request(
-    point: Point, path: str, said: dict[str, Any], key: str
+    point: DecisionPointHarness, path: str, said: dict[str, Any], key: str
 ) -> None:
     left = {name: value for name, value in said.items() if name != key}
     assert point.ask(path, left).status == 400
@@ -126,13 +130,19 @@ def test_a_missing_entity_is_a_bad_request(
     ],
 )
 def test_a_missing_key_of_an_entity_is_a_bad_request(
-    point: Point, path: str, said: dict[str, Any], key: str, entity: dict[str, Any]
+    point: DecisionPointHarness,
+    path: str,
+    said: dict[str, Any],
+    key: str,
+    entity: dict[str, Any],
 ) -> None:
     assert point.ask(path, said | {key: entity}).status == 400
 
 
 @pytest.mark.parametrize(("path", "said"), ASKED)
-def test_context_may_be_there(point: Point, path: str, said: dict[str, Any]) -> None:
+def test_context_may_be_there(
+    point: DecisionPointHarness, path: str, said: dict[str, Any]
+) -> None:
     context = {"time": "1985-10-26T01:22-07:00"}
     assert results(point, path, said | {"context": context}) == results(
         point, path, said
@@ -141,7 +151,7 @@ def test_context_may_be_there(point: Point, path: str, said: dict[str, Any]) -> 
 
 @pytest.mark.parametrize(("path", "said"), ASKED)
 def test_a_page_comes_first_in_the_answer(
-    point: Point, path: str, said: dict[str, Any]
+    point: DecisionPointHarness, path: str, said: dict[str, Any]
 ) -> None:
     told = point.ask(path, said).said
     assert next(iter(told)) == "page"
@@ -151,7 +161,7 @@ def test_a_page_comes_first_in_the_answer(
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_pages_together_are_the_whole_and_the_last_has_no_token(
-    point: Point, limit: int
+    point: DecisionPointHarness, limit: int
 ) -> None:
     whole = results(point, RESOURCES, OF_RESOURCES)
     found: list[dict[str, Any]] = []
@@ -167,13 +177,13 @@ def test_pages_together_are_the_whole_and_the_last_has_no_token(
     assert found == whole
 
 
-def test_a_page_of_nothing_leads_on_to_the_first(point: Point) -> None:
+def test_a_page_of_nothing_leads_on_to_the_first(point: DecisionPointHarness) -> None:
     told = point.ask(RESOURCES, OF_RESOURCES | {"page": {"limit": 0}}).said
     assert told["results"] == []
     assert told["page"]["next_token"]
 
 
-def test_the_limit_need_not_be_said_again(point: Point) -> None:
+def test_the_limit_need_not_be_said_again(point: DecisionPointHarness) -> None:
     said = OF_RESOURCES | {"page": {"limit": 2}}
     token = point.ask(RESOURCES, said).said["page"]["next_token"]
     told = point.ask(RESOURCES, OF_RESOURCES | {"page": {"token": token}}).said
@@ -192,7 +202,7 @@ def test_the_limit_need_not_be_said_again(point: Point) -> None:
     ],
 )
 def test_a_search_that_changed_between_pages_is_a_bad_request(
-    point: Point, changed: dict[str, Any]
+    point: DecisionPointHarness, changed: dict[str, Any]
 ) -> None:
     said = OF_RESOURCES | {"page": {"limit": 2}}
     token = point.ask(RESOURCES, said).said["page"]["next_token"]
@@ -201,11 +211,15 @@ def test_a_search_that_changed_between_pages_is_a_bad_request(
 
 
 @pytest.mark.parametrize("token", ["x", "AAAA", "é", "A" * 200])
-def test_a_token_of_nobody_is_a_bad_request(point: Point, token: str) -> None:
+def test_a_token_of_nobody_is_a_bad_request(
+    point: DecisionPointHarness, token: str
+) -> None:
     assert point.ask(RESOURCES, OF_RESOURCES | {"page": {"token": token}}).status == 400
 
 
-def test_a_token_of_another_search_is_a_bad_request(point: Point) -> None:
+def test_a_token_of_another_search_is_a_bad_request(
+    point: DecisionPointHarness,
+) -> None:
     said = OF_SUBJECTS | {"page": {"limit": 1}}
     token = point.ask(SUBJECTS, said).said["page"]["next_token"]
     assert point.ask(RESOURCES, OF_RESOURCES | {"page": {"token": token}}).status == 400
@@ -214,12 +228,14 @@ def test_a_token_of_another_search_is_a_bad_request(point: Point) -> None:
 @pytest.mark.parametrize(
     "page", [[], {"limit": -1}, {"limit": "1"}, {"limit": True}, {"token": 5}]
 )
-def test_a_page_of_another_form_is_a_bad_request(point: Point, page: Any) -> None:
+def test_a_page_of_another_form_is_a_bad_request(
+    point: DecisionPointHarness, page: Any
+) -> None:
     assert point.ask(RESOURCES, OF_RESOURCES | {"page": page}).status == 400
 
 
 def test_names_that_a_pattern_alone_takes_are_said_to_be_missing(
-    point: Point, tmp_path: Path
+    point: DecisionPointHarness, tmp_path: Path
 ) -> None:
     assert point.ask(RESOURCES, OF_RESOURCES).said["context"] == {"complete": True}
     said = settings()
@@ -230,7 +246,7 @@ def test_names_that_a_pattern_alone_takes_are_said_to_be_missing(
         assert len(told["results"]) == 3
 
 
-def test_a_search_leaves_no_decision(point: Point) -> None:
+def test_a_search_leaves_no_decision(point: DecisionPointHarness) -> None:
     before = len(point.decided())
     for path, said in ASKED:
         results(point, path, said)

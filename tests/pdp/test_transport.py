@@ -14,7 +14,7 @@ from tests.pdp.decision_point_harness import (
     HOST,
     POSTED,
     URL,
-    Point,
+    DecisionPointHarness,
     deciding,
     settings,
 )
@@ -23,7 +23,7 @@ ABOUT = "/.well-known/authzen-configuration"
 
 
 @pytest.mark.parametrize("path", POSTED)
-def test_an_answer_is_a_json_object(point: Point, path: str) -> None:
+def test_an_answer_is_a_json_object(point: DecisionPointHarness, path: str) -> None:
     told = point.ask(path, ASKED[path])
     assert told.status == 200
     assert told.fields["content-type"] == "application/json"
@@ -34,7 +34,7 @@ def test_an_answer_is_a_json_object(point: Point, path: str) -> None:
 @pytest.mark.parametrize("path", POSTED)
 @pytest.mark.parametrize("id", ["bfe9eb29-ab87-4ca3", "a b; c=\xe9"])
 def test_an_answer_carries_the_identifier_of_its_request(
-    point: Point, path: str, id: str
+    point: DecisionPointHarness, path: str, id: str
 ) -> None:
     for said in (ASKED[path], {}, b"not json"):
         assert point.ask(path, said, x_request_id=id).fields["x-request-id"] == id
@@ -42,7 +42,7 @@ def test_an_answer_carries_the_identifier_of_its_request(
 
 
 @pytest.mark.parametrize("path", POSTED)
-def test_a_request_needs_no_identifier(point: Point, path: str) -> None:
+def test_a_request_needs_no_identifier(point: DecisionPointHarness, path: str) -> None:
     told = point.ask(path, ASKED[path])
     assert told.status == 200
     assert "x-request-id" not in told.fields
@@ -51,18 +51,18 @@ def test_a_request_needs_no_identifier(point: Point, path: str) -> None:
 @pytest.mark.parametrize("path", POSTED)
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", None])
 def test_another_content_type_is_a_bad_request(
-    point: Point, path: str, kind: str | None
+    point: DecisionPointHarness, path: str, kind: str | None
 ) -> None:
     told = point.ask(path, ASKED[path], content_type=kind)
     assert told.status == 400
 
 
-def test_a_content_type_may_have_parameters(point: Point) -> None:
+def test_a_content_type_may_have_parameters(point: DecisionPointHarness) -> None:
     kind = "Application/JSON; charset=utf-8"
     assert point.ask(EVALUATION, ALLOWED, content_type=kind).decision
 
 
-def test_an_encoded_body_is_a_bad_request(point: Point) -> None:
+def test_an_encoded_body_is_a_bad_request(point: DecisionPointHarness) -> None:
     assert point.ask(EVALUATION, ALLOWED, content_encoding="gzip").status == 400
 
 
@@ -89,7 +89,7 @@ BAD = {
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
 @pytest.mark.parametrize("path", [EVALUATION, POSTED[1], POSTED[2]])
 def test_a_body_that_cannot_be_read_in_one_way_is_a_bad_request(
-    point: Point, path: str, body: bytes
+    point: DecisionPointHarness, path: str, body: bytes
 ) -> None:
     told = point.ask(path, body)
     assert told.status == 400
@@ -98,17 +98,17 @@ def test_a_body_that_cannot_be_read_in_one_way_is_a_bad_request(
     assert isinstance(told.said["detail"], str)
 
 
-def test_the_order_of_members_means_nothing(point: Point) -> None:
+def test_the_order_of_members_means_nothing(point: DecisionPointHarness) -> None:
     turned = {key: ALLOWED[key] for key in reversed(ALLOWED)}
     assert point.ask(EVALUATION, turned).decision
 
 
-def test_too_large_a_body_is_refused(point: Point) -> None:
+def test_too_large_a_body_is_refused(point: DecisionPointHarness) -> None:
     body = json.dumps(ALLOWED | {"a": "x" * MAX_BODY}).encode()
     assert point.ask(EVALUATION, body).status == 413
 
 
-def test_an_error_repeats_nothing_of_the_request(point: Point) -> None:
+def test_an_error_repeats_nothing_of_the_request(point: DecisionPointHarness) -> None:
     told = point.ask(EVALUATION, ALLOWED | {"subject": {"type": "s3cret", "id": 5}})
     assert told.status == 400
     assert b"s3cret" not in told.body
@@ -125,7 +125,7 @@ def test_an_error_repeats_nothing_of_the_request(point: Point) -> None:
     ],
 )
 def test_what_is_not_served_is_said_so(
-    point: Point, path: str, method: str, status: int
+    point: DecisionPointHarness, path: str, method: str, status: int
 ) -> None:
     told = point.ask(path, ALLOWED, method=method)
     assert told.status == status
@@ -134,13 +134,15 @@ def test_what_is_not_served_is_said_so(
         assert told.fields["allow"]
 
 
-def test_another_host_and_a_page_from_elsewhere_are_refused(point: Point) -> None:
+def test_another_host_and_a_page_from_elsewhere_are_refused(
+    point: DecisionPointHarness,
+) -> None:
     assert point.ask(EVALUATION, ALLOWED, host="evil.example").status == 421
     assert point.ask(ABOUT, method="GET", host="evil.example").status == 421
     assert point.ask(EVALUATION, ALLOWED, origin="https://evil.example").status == 403
 
 
-def test_metadata_names_every_endpoint(point: Point) -> None:
+def test_metadata_names_every_endpoint(point: DecisionPointHarness) -> None:
     told = point.ask(ABOUT, method="GET", who="")
     assert told.status == 200
     assert told.fields["content-type"] == "application/json"
@@ -159,18 +161,18 @@ def test_metadata_names_every_endpoint(point: Point) -> None:
 
 
 def test_a_failure_in_here_is_an_error_and_no_yes(
-    point: Point, monkeypatch: pytest.MonkeyPatch
+    point: DecisionPointHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("s3cret")
 
-    monkeypatch.setattr(type(point.house._evaluating.subjects), "find", fail)
+    monkeypatch.setattr(type(point.house._evaluating.subjects), "resolve", fail)
     told = point.ask(EVALUATION, ALLOWED)
     assert told.status == 500
     assert b"s3cret" not in told.body
 
 
-def test_health_readiness_and_numbers_are_there(point: Point) -> None:
+def test_health_readiness_and_numbers_are_there(point: DecisionPointHarness) -> None:
     assert point.ask("/healthz", method="GET", who="").body == b"ok\n"
     assert point.ask("/readyz", method="GET", who="").said["ready"] is True
     point.ask(EVALUATION, ALLOWED)

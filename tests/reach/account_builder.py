@@ -3,28 +3,28 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.action_catalogue import Catalogue
-from answerable.model.coverage import Held
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.action_catalogue import ActionCatalogue
+from answerable.model.coverage import CoverageScope
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.model.policy import (
-    Attachment,
     ConditionClause,
-    Effect,
-    Layer,
     Policy,
+    PolicyAttachment,
+    PolicyEffect,
+    PolicyLayer,
     Statement,
     UnreadStatement,
 )
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.model.user_group import UserGroup
 
 SEEN_AT = 1_772_323_200  # 2026-03-01T00:00:00Z
-SEEN = Seen("aws:test", "test", WrittenBy.PLATFORM, SEEN_AT * 1_000_000_000)
+SEEN = FactProvenance("aws:test", "test", WrittenBy.PLATFORM, SEEN_AT * 1_000_000_000)
 A, B = "111122223333", "444455556666"
 SERVICES = [
     "s3",
@@ -51,8 +51,8 @@ SERVICES = [
 
 
 @cache
-def catalogue() -> Catalogue:
-    return load(SERVICES)
+def catalogue() -> ActionCatalogue:
+    return load_catalogue(SERVICES)
 
 
 def user(name: str, account: str = A) -> str:
@@ -91,7 +91,7 @@ def statement(
 ) -> Statement:
     return Statement(
         sid=sid,
-        effect=Effect(effect.lower()),
+        effect=PolicyEffect(effect.lower()),
         actions=texts(action),
         not_actions=texts(not_action),
         resources=texts(resource),
@@ -119,7 +119,7 @@ def _unique(kind: str, name: str, account: str) -> str:
     return ("AIDA" if kind == "aws-user" else "AROA") + name.upper()
 
 
-def given_policy(
+def stated_policy(
     name: str, *statements: Statement, unread: Sequence[str] = ()
 ) -> Policy:
     """A policy that the question states: of a session, or of an endpoint."""
@@ -127,13 +127,13 @@ def given_policy(
     return Policy(PolicyId(name), name, tuple(statements), gone, SEEN)
 
 
-class Builder:
+class AccountBuilder:
     """Collects facts."""
 
     def __init__(self) -> None:
         self.identities: list[Identity] = []
         self.policies: list[Policy] = []
-        self.attachments: list[Attachment] = []
+        self.attachments: list[PolicyAttachment] = []
         self.accounts: dict[str, Account] = {}
         self.resources: dict[str, Resource] = {}
         self.public_access: list[PublicAccessBlock] = []
@@ -230,12 +230,12 @@ class Builder:
                 Policy(PolicyId(name), name, tuple(statements), gone, SEEN)
             )
         self.attachments.append(
-            Attachment(PolicyId(name), arn, Layer(layer), via, SEEN)
+            PolicyAttachment(PolicyId(name), arn, PolicyLayer(layer), via, SEEN)
         )
         return name
 
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> SightedFacts:
+        return SightedFacts(
             identities=tuple(self.identities),
             accounts=tuple(self.accounts[key] for key in sorted(self.accounts)),
             policies=tuple(self.policies),
@@ -249,9 +249,9 @@ class Builder:
         return inventory_of(self.facts())
 
 
-def inventory_of(facts: Facts) -> Inventory:
+def inventory_of(facts: SightedFacts) -> Inventory:
     words = ("identity-policies", "boundaries", "role-trust")
     accounts = sorted({identity.account for identity in facts.identities})
-    held = tuple(Held(word, account) for account in accounts for word in words)
+    held = tuple(CoverageScope(word, account) for account in accounts for word in words)
     source = SourceCoverage("aws:test", "aws", 1, (), words, (), held)
     return Inventory(1, "s1", facts, {}, {}, {}, {}, (source,))

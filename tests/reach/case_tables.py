@@ -7,8 +7,15 @@ from typing import TypedDict
 import yaml
 
 from answerable.model.policy import Policy, Statement
-from tests.reach.account_builder import A, Builder, given_policy, role, statement, user
-from tests.reach.strategies_cases import Case
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    role,
+    stated_policy,
+    statement,
+    user,
+)
+from tests.reach.strategies_cases import ReachCase
 from tests.reach.strategies_organisation import FULL
 
 Written = list[Mapping[str, object]]
@@ -26,7 +33,7 @@ _NAMES = {
 }
 
 
-class Thing(TypedDict, total=False):
+class ResourceRow(TypedDict, total=False):
     """A resource of a row; without `policy` nobody asked for it."""
 
     account: str
@@ -36,14 +43,14 @@ class Thing(TypedDict, total=False):
     grants: Written
 
 
-class Organised(TypedDict, total=False):
+class AccountRow(TypedDict, total=False):
     """An account of a row."""
 
     parents: list[str]
     management: bool
 
 
-class Row(TypedDict, total=False):
+class EvaluationRow(TypedDict, total=False):
     """A row of `evaluation.yaml`; its head says what the words mean."""
 
     name: str
@@ -56,10 +63,10 @@ class Row(TypedDict, total=False):
     trust: Written
     session: Written
     endpoint: Written
-    accounts: dict[str, Organised]
+    accounts: dict[str, AccountRow]
     scp: dict[str, list[Written | str]]
     rcp: dict[str, list[Written | str]]
-    resources: dict[str, Thing]
+    resources: dict[str, ResourceRow]
     blocks: list[str]
     context: dict[str, list[str]]
     ask: list[str]
@@ -67,9 +74,11 @@ class Row(TypedDict, total=False):
     open: list[str]
 
 
-def rows(name: str) -> list[Row]:
+def rows(name: str) -> list[EvaluationRow]:
     """Every row of a table."""
-    found: list[Row] = yaml.load((_CASES / name).read_text("utf-8"), yaml.CSafeLoader)
+    found: list[EvaluationRow] = yaml.load(
+        (_CASES / name).read_text("utf-8"), yaml.CSafeLoader
+    )
     return found
 
 
@@ -94,7 +103,7 @@ def statements(items: Written, words: Mapping[str, str]) -> list[Statement]:
     ]
 
 
-def caller_of(row: Row) -> str:
+def caller_of(row: EvaluationRow) -> str:
     """The ARN of an identity, or the name of somebody outside."""
     account, who = row.get("account", A), row["caller"]
     return {
@@ -105,13 +114,13 @@ def caller_of(row: Row) -> str:
     }.get(who, who)
 
 
-def case_of(row: Row) -> Case:
+def case_of(row: EvaluationRow) -> ReachCase:
     """The facts and the question of a row."""
     caller = caller_of(row)
     inside = caller != row["caller"]
     session = f"arn:aws:sts::{row.get('account', A)}:assumed-role/caller/s"
     words = {"CALLER": caller, "SESSION": session}
-    build = Builder()
+    build = AccountBuilder()
     _organise(build, row, words)
     if inside:
         build.identity(caller)
@@ -123,7 +132,7 @@ def case_of(row: Row) -> Case:
     for target in row.get("blocks", []):
         build.block(target)
     action, resource = (str(filled(text, words)) for text in row["ask"])
-    return Case(
+    return ReachCase(
         facts=build.facts(),
         given={k.lower(): tuple(v) for k, v in row.get("context", {}).items()},
         session=_given(row.get("session"), "session", words),
@@ -139,10 +148,12 @@ def _given(
 ) -> Policy | None:
     if written is None:
         return None
-    return given_policy(name, *statements(written, words))
+    return stated_policy(name, *statements(written, words))
 
 
-def _organise(build: Builder, row: Row, words: Mapping[str, str]) -> None:
+def _organise(
+    build: AccountBuilder, row: EvaluationRow, words: Mapping[str, str]
+) -> None:
     for number, account in row.get("accounts", {}).items():
         path, manages = account.get("parents", []), account.get("management", False)
         build.organization(number, "o-1", path, management=manages)
@@ -161,7 +172,9 @@ def _control(written: Written | str, words: Mapping[str, str]) -> Iterable[State
     return statements(written, words)
 
 
-def _place(build: Builder, arn: str, thing: Thing, words: Mapping[str, str]) -> None:
+def _place(
+    build: AccountBuilder, arn: str, thing: ResourceRow, words: Mapping[str, str]
+) -> None:
     service, account = arn.split(":")[2], arn.split(":")[4]
     build.resource(
         arn,

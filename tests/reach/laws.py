@@ -11,25 +11,33 @@ from functools import partial
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from answerable.model.ids import IdentityId
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.reach import queries
 from answerable.reach.aws.compiled import external_callers
-from answerable.reach.aws.compiled.accounts import Estate, compile_estate
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.service_facts import NO_PERMISSION
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.patterns.arns import matches_parts, text_parts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.patterns.arns import matches_arn, split_arn
 from answerable.reach.aws.patterns.globs import matches
-from answerable.reach.aws.permission_rows.row_types import Filter, Row, make_filter
-from answerable.reach.formula import TOO_MANY, Atom, Formula, verdict
-from answerable.reach.who_can import who_can
+from answerable.reach.aws.permission_rows.row_types import (
+    PermissionRow,
+    RowFilter,
+    parse_filter,
+)
+from answerable.reach.formula import TOO_MANY, ConditionAtom, Formula, get_verdict
+from answerable.reach.who_can import list_who_can
 from tests.reach.account_builder import catalogue
-from tests.reach.strategies_cases import Call, Case, cases
+from tests.reach.strategies_cases import Call, ReachCase, cases
 from tests.reference.reach import paths as spec_paths
 from tests.reference.reach import request as spec
-from tests.reference.reach.facts import UNCOLLECTED, Who, World
-from tests.reference.reach.principals import Anonymous, Foreign, Service
+from tests.reference.reach.facts import UNCOLLECTED, Subject, World
+from tests.reference.reach.principals import (
+    AnonymousCaller,
+    ForeignCaller,
+    ServiceCaller,
+)
 
 Calls = list[tuple[str, str]]
 Keys = dict[str, tuple[str, ...]]
@@ -41,7 +49,7 @@ CHUNK = 1_000
 
 
 @dataclass
-class Told:
+class LawRun:
     """What a run of the law saw.
 
     Attributes:
@@ -57,7 +65,7 @@ class Told:
     situations: int = 0
 
 
-def run(count: int, first: int) -> Told:
+def run(count: int, first: int) -> LawRun:
     """Hold the engine to the law of calls.
 
     Args:
@@ -68,13 +76,13 @@ def run(count: int, first: int) -> Told:
         AssertionError: The engine and the readable rules differ; Hypothesis prints the
             case.
     """
-    told = Told(first)
+    told = LawRun(first)
     for number in range(-(-count // CHUNK)):
         _chunk(told, min(count, CHUNK), first + number)
     return told
 
 
-def _chunk(told: Told, count: int, number: int) -> None:
+def _chunk(told: LawRun, count: int, number: int) -> None:
     @seed(number)
     @settings(
         max_examples=count,
@@ -85,7 +93,7 @@ def _chunk(told: Told, count: int, number: int) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(cases())
-    def law(case: Case) -> None:
+    def law(case: ReachCase) -> None:
         told.cases += 1
         for word, situations in case_agrees(case):
             told.verdicts[word] += 1
@@ -94,18 +102,18 @@ def _chunk(told: Told, count: int, number: int) -> None:
     law()
 
 
-def compiled(facts: Facts, stated: Keys) -> Estate:
+def compiled(facts: SightedFacts, stated: Keys) -> CompiledAccounts:
     """An estate of facts and stated keys."""
-    return compile_estate(facts, catalogue(), given=_known(stated))
+    return compile_accounts(facts, catalogue(), given=_known(stated))
 
 
-def _known(stated: Keys) -> Known:
-    return Known(stated) if stated else NOTHING
+def _known(stated: Keys) -> ContextKeys:
+    return ContextKeys(stated) if stated else NO_KEYS
 
 
-def estate_of(case: Case) -> Estate:
+def estate_of(case: ReachCase) -> CompiledAccounts:
     """The engine's view of a case."""
-    return compile_estate(
+    return compile_accounts(
         case.facts,
         catalogue(),
         given=_known(case.given),
@@ -115,7 +123,7 @@ def estate_of(case: Case) -> Estate:
     )
 
 
-def world_of(case: Case) -> World:
+def world_of(case: ReachCase) -> World:
     """The readable rules' view of a case."""
     return World(
         case.facts,
@@ -147,53 +155,56 @@ def says_the_same(formula: Formula, judge: Judge) -> tuple[str, int]:
     """
     opaque = any(a.key == TOO_MANY for alternative in formula for a in alternative)
     seen, situations = set(), 0
-    for situation, expected in spec.outcomes(judge):
+    for situation, expected in spec.iterate_outcomes(judge):
         seen.add(expected)
         situations += 1
         for otherwise in () if opaque else (True, False):
             assert holds(formula, situation, otherwise) == expected
     word = "only-if" if len(seen) > 1 else "always" if True in seen else "never"
-    assert verdict(formula) == ("only-if" if opaque else word)
+    assert get_verdict(formula) == ("only-if" if opaque else word)
     return word, situations
 
 
-def calls_agree(facts: Facts, stated: Keys, calls: Calls) -> None:
+def calls_agree(facts: SightedFacts, stated: Keys, calls: Calls) -> None:
     """The law for single requests of identities."""
     estate = compiled(facts, stated)
     world = World(facts, catalogue(), stated)
     for identity in facts.identities:
         for call in calls:
-            answer = queries.ask(estate, estate.principals[identity.id], *call)
+            answer = queries.evaluate_action(
+                estate, estate.principals[identity.id], *call
+            )
             says_the_same(
-                answer.formula, partial(spec.allowed, world, Who(identity), *call)
+                answer.formula,
+                partial(spec.is_allowed, world, Subject(identity), *call),
             )
 
 
-def case_agrees(case: Case) -> Iterator[tuple[str, int]]:
+def case_agrees(case: ReachCase) -> Iterator[tuple[str, int]]:
     """The law for single requests of anybody, with all that a question may state."""
     estate, world = estate_of(case), world_of(case)
     for identity in case.facts.identities:
         principal = asking(estate, identity.id)
         for call in case.calls:
-            answer = queries.ask(estate, principal, *call)
-            judge = partial(spec.allowed, world, Who(identity), *call)
+            answer = queries.evaluate_action(estate, principal, *call)
+            judge = partial(spec.is_allowed, world, Subject(identity), *call)
             yield says_the_same(answer.formula, judge)
     for text in case.outsiders:
         for call in filter(_of_a_thing, case.calls):
-            caller = external_callers.caller_of(text, estate.accounts)
+            caller = external_callers.parse_caller(text, estate.accounts)
             assert caller is not None
-            answer = queries.ask_as(estate, caller, *call)
-            judge = partial(spec.allowed_as, world, outsider(text), *call)
+            answer = queries.evaluate_external(estate, caller, *call)
+            judge = partial(spec.is_allowed_for_caller, world, outsider(text), *call)
             yield says_the_same(answer.formula, judge)
 
 
-def asking(estate: Estate, identity: IdentityId) -> Principal:
+def asking(estate: CompiledAccounts, identity: IdentityId) -> CompiledPrincipal:
     """The principal that a question starts from: under the session policy."""
-    graph = Graph(estate)
-    return graph.principal(graph.start(identity))
+    graph = IdentityGraph(estate)
+    return graph.get_principal(graph.get_start_node(identity))
 
 
-def holds_for(case: Case) -> None:
+def holds_for(case: ReachCase) -> None:
     """The law for single requests, as one assertion."""
     for _ in case_agrees(case):
         pass
@@ -203,107 +214,115 @@ def _of_a_thing(call: Call) -> bool:
     return call[1] != "*" and not call[0].startswith("iam:")
 
 
-def outsider(text: str) -> Anonymous | Service | Foreign:
+def outsider(text: str) -> AnonymousCaller | ServiceCaller | ForeignCaller:
     """The readable rules' name for a caller outside the snapshot."""
     if text == "*":
-        return Anonymous()
+        return AnonymousCaller()
     if text.endswith(".amazonaws.com"):
-        return Service(text)
-    return Foreign(text, text.split(":")[4])
+        return ServiceCaller(text)
+    return ForeignCaller(text, text.split(":")[4])
 
 
-def paths_agree(facts: Facts, call: tuple[str, str]) -> None:
+def paths_agree(facts: SightedFacts, call: tuple[str, str]) -> None:
     """The law for paths: the verdict over everyone a principal can become."""
-    graph = Graph(compiled(facts, {}))
+    graph = IdentityGraph(compiled(facts, {}))
     world = World(facts, catalogue())
-    places = spec_paths.everywhere(world)
+    places = spec_paths.list_all_steps(world)
     found = {
-        reply.subject: verdict(reply.formula)
-        for reply in who_can(graph, *call, direct=False)
+        reply.subject: get_verdict(reply.formula)
+        for reply in list_who_can(graph, *call, direct=False)
         if IdentityId(reply.subject) in graph.estate.principals
     }
     for who in graph.estate.principals:
-        reply = queries.can(graph, who, *call, direct=False)
-        assert verdict(reply.formula) == spec_paths.can(world, who, *call, places)
-        assert found.get(who, "never") == verdict(reply.formula)
+        reply = queries.answer_can(graph, who, *call, direct=False)
+        assert get_verdict(reply.formula) == spec_paths.evaluate_can(
+            world, who, *call, places
+        )
+        assert found.get(who, "never") == get_verdict(reply.formula)
 
 
-def rows_agree(estate: Estate, calls: Calls) -> None:
+def rows_agree(estate: CompiledAccounts, calls: Calls) -> None:
     """The law for rows: they say neither more nor less than `can` does.
 
     They do not list calls that need no permission, nor what only a policy that nobody
     asked for could allow. Patterns that name no account speak of one's own.
     """
-    graph = Graph(estate)
+    graph = IdentityGraph(estate)
     for identity in estate.principals:
         principal = asking(estate, identity)
-        rows = list(queries.principal_rows(graph, principal, Filter()))
+        rows = list(queries.list_callable_rows(graph, principal, RowFilter()))
         for action, resource in calls:
-            answer = queries.ask(estate, principal, action, resource)
+            answer = queries.evaluate_action(estate, principal, action, resource)
             mine = [row for row in rows if takes(row, action.lower(), resource)]
-            words = {verdict(row.formula) for row in mine}
-            if verdict(answer.formula) != "never" and _listed(action, answer.formula):
+            words = {get_verdict(row.formula) for row in mine}
+            if get_verdict(answer.formula) != "never" and _listed(
+                action, answer.formula
+            ):
                 assert words, "a row is missing"
-            if any(verdict(r.formula) == "always" for r in mine if _judges(r, action)):
-                impossible = not estate.possible(action, resource)
-                impossible |= queries.abroad(
+            if any(
+                get_verdict(r.formula) == "always" for r in mine if _judges(r, action)
+            ):
+                impossible = not estate.can_act_on(action, resource)
+                impossible |= queries.is_owner_only(
                     estate, principal.identity.account, action, resource
                 )
                 impossible |= _is_aside(estate, principal, action, resource)
                 # No policy decides a call that a session cannot make.
-                impossible |= principal.is_free(action.lower()) is False
-                assert impossible or verdict(answer.formula) == "always"
+                impossible |= principal.needs_no_permission(action.lower()) is False
+                assert impossible or get_verdict(answer.formula) == "always"
 
 
-def _judges(row: Row, action: str) -> bool:
+def _judges(row: PermissionRow, action: str) -> bool:
     """Tell a row that judges all sides; wider patterns leave a role's trust aside."""
     return action != "sts:AssumeRole" or row.actions.pattern == action.lower()
 
 
 def _listed(action: str, formula: Formula) -> bool:
-    free = action.lower() in NO_PERMISSION
+    free = action.lower() in NO_PERMISSION_ACTIONS
     return not free and any(not any(map(_rests, one)) for one in formula)
 
 
-def _rests(atom: Atom) -> bool:
+def _rests(atom: ConditionAtom) -> bool:
     """Tell an atom of a resource's own policy that nobody asked for."""
     missing = atom.values[0].endswith(("#policy", "#trust", "#bucket"))
     return atom.key == UNCOLLECTED and missing
 
 
-def _is_aside(estate: Estate, principal: Principal, action: str, resource: str) -> bool:
+def _is_aside(
+    estate: CompiledAccounts, principal: CompiledPrincipal, action: str, resource: str
+) -> bool:
     """Tell what patterns leave aside: others' resources, doors nobody collected."""
-    call = estate.call(action, resource)
+    call = estate.build_request(action, resource)
     unknown = call.door is not None and not call.door.behind
     return unknown or call.owner not in ("", principal.identity.account)
 
 
-def takes(row: Row, action: str, resource: str) -> bool:
+def takes(row: PermissionRow, action: str, resource: str) -> bool:
     """Tell whether a row speaks of a call."""
-    parts = text_parts(resource)
+    parts = split_arn(resource)
     return (
         matches(row.actions.pattern, action)
         and not any(matches(hole, action) for hole in row.actions.excluded)
-        and matches_parts(row.resources.pattern, parts)
-        and not any(matches_parts(hole, parts) for hole in row.resources.excluded)
+        and matches_arn(row.resources.pattern, parts)
+        and not any(matches_arn(hole, parts) for hole in row.resources.excluded)
     )
 
 
-def filters_agree(estate: Estate, calls: Calls) -> None:
+def filters_agree(estate: CompiledAccounts, calls: Calls) -> None:
     """The law for filters: a row that touches what is asked for is not left out."""
-    graph = Graph(estate)
+    graph = IdentityGraph(estate)
     for identity in estate.principals:
         principal = asking(estate, identity)
         for action, resource in calls:
-            answer = queries.ask(estate, principal, action, resource)
+            answer = queries.evaluate_action(estate, principal, action, resource)
             listed = _listed(action, answer.formula)
-            if resource != "*" and listed and verdict(answer.formula) != "never":
-                wanted = make_filter(action, resource)
-                rows = queries.principal_rows(graph, principal, wanted)
+            if resource != "*" and listed and get_verdict(answer.formula) != "never":
+                wanted = parse_filter(action, resource)
+                rows = queries.list_callable_rows(graph, principal, wanted)
                 assert any(takes(row, action.lower(), resource) for row in rows)
 
 
-def patterns_agree(case: Case) -> None:
+def patterns_agree(case: ReachCase) -> None:
     """The law for patterns: `always` of all of them is `always` of each of one's own.
 
     A pattern that names no account asks about the caller's.
@@ -314,11 +333,11 @@ def patterns_agree(case: Case) -> None:
         for action, resource in case.calls:
             aside = _is_aside(estate, principal, action, resource)
             for pattern in () if aside else _wider(resource):
-                whole = queries.ask(estate, principal, action, pattern)
-                if verdict(whole.formula) == "always":
-                    one = queries.ask(estate, principal, action, resource)
-                    possible = estate.possible(action, resource)
-                    assert verdict(one.formula) == "always" or not possible
+                whole = queries.evaluate_action(estate, principal, action, pattern)
+                if get_verdict(whole.formula) == "always":
+                    one = queries.evaluate_action(estate, principal, action, resource)
+                    possible = estate.can_act_on(action, resource)
+                    assert get_verdict(one.formula) == "always" or not possible
 
 
 def _wider(resource: str) -> Iterator[str]:

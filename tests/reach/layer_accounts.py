@@ -2,12 +2,20 @@
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
-from answerable.reach.aws.compiled.accounts import Estate, compile_estate
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.evaluation.request import Answer
-from answerable.reach.aws.evaluation.single_request import ask
-from answerable.reach.aws.paths.identity_graph import Graph
-from tests.reach.account_builder import A, B, Builder, catalogue, role, statement, user
+from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.evaluation.request import Evaluation
+from answerable.reach.aws.evaluation.single_request import evaluate_action
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    B,
+    catalogue,
+    role,
+    statement,
+    user,
+)
 
 BUCKET = "arn:aws:s3:::red"
 OBJECT = f"{BUCKET}/a"
@@ -18,9 +26,9 @@ EVERYTHING = statement("full", action="*", resource="*")
 ANYONE = {"AWS": "*"}
 
 
-def ana(*, allowed: bool = True) -> Builder:
+def ana(*, allowed: bool = True) -> AccountBuilder:
     """One user of an account in an organisation, who may do anything or nothing."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.organization(A, "o-1", ("r-1", "ou-1"))
     if allowed:
@@ -29,44 +37,44 @@ def ana(*, allowed: bool = True) -> Builder:
 
 
 def estate_of(
-    build: Builder,
+    build: AccountBuilder,
     *,
-    given: Known = NOTHING,
+    given: ContextKeys = NO_KEYS,
     session: Policy | None = None,
     endpoint: Policy | None = None,
-) -> Estate:
-    return compile_estate(
+) -> CompiledAccounts:
+    return compile_accounts(
         build.facts(), catalogue(), given=given, session=session, endpoint=endpoint
     )
 
 
 def asked(
-    build: Builder,
+    build: AccountBuilder,
     action: str = "s3:GetObject",
     resource: str = OBJECT,
     *,
     session: Policy | None = None,
     endpoint: Policy | None = None,
-) -> Answer:
+) -> Evaluation:
     """Ask about ana."""
-    graph = Graph(estate_of(build, session=session, endpoint=endpoint))
-    principal = graph.principal(graph.start(IdentityId(ANA)))
-    return ask(graph.estate, principal, action, resource)
+    graph = IdentityGraph(estate_of(build, session=session, endpoint=endpoint))
+    principal = graph.get_principal(graph.get_start_node(IdentityId(ANA)))
+    return evaluate_action(graph.estate, principal, action, resource)
 
 
-def told(answer: Answer) -> list[tuple[str, str, str]]:
+def told(answer: Evaluation) -> list[tuple[str, str, str]]:
     """Who decided: layer, statement, effect."""
     return [(d.layer, d.statement, d.effect) for d in answer.determining]
 
 
-def levels(build: Builder, *targets: str) -> None:
+def levels(build: AccountBuilder, *targets: str) -> None:
     for target in targets:
         build.policy(target, "scp", EVERYTHING, policy="p-FullAWSAccess")
 
 
-def entered() -> Builder:
+def entered() -> AccountBuilder:
     """A role that another account may enter, and that may read the bucket."""
-    build = Builder()
+    build = AccountBuilder()
     reader = build.identity(role("reader"))
     build.policy(reader, "identity", statement("s3", action="s3:Get*", resource="*"))
     build.policy(

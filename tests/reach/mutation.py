@@ -14,7 +14,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 Case = TypeVar("Case")
 
 
-def caught(
+def is_caught(
     plant: Plant,
     cases: st.SearchStrategy[Case],
     law: Callable[[Case], object],
@@ -32,14 +32,14 @@ def caught(
         AssertionError: The law fails on the case without the mistake, too.
     """
 
-    with planted(plant):
+    with apply_mutation(plant):
         broken = _first(cases, law, most)
     for case in broken:
         law(case)
     return bool(broken)
 
 
-def found(
+def is_found(
     cases: st.SearchStrategy[Case], law: Callable[[Case], object], most: int
 ) -> bool:
     """Tell whether a law fails on one of the first cases."""
@@ -70,7 +70,7 @@ def _first(
 
 
 @contextmanager
-def planted(plant: Plant) -> Iterator[None]:
+def apply_mutation(plant: Plant) -> Iterator[None]:
     """Plant a mistake for a while; what was remembered without it is forgotten."""
     _forget()
     with pytest.MonkeyPatch.context() as patch:

@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from answerable.model.policy import ConditionClause, Effect, Statement
-from answerable.model.sighting import Facts
-from tests.reach.account_builder import A, B, Builder, role, user
+from answerable.model.policy import ConditionClause, PolicyEffect, Statement
+from answerable.model.sighting import SightedFacts
+from tests.reach.account_builder import A, AccountBuilder, B, role, user
 from tests.reach.draw_helpers import distinct, pick
 
 GROUP = f"arn:aws:iam::{A}:group/team"
@@ -117,7 +117,7 @@ some_conditions = st.one_of(
     st.just(()),
     st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=2).map(tuple),
 )
-effects = st.sampled_from([Effect.ALLOW] * 5 + [Effect.DENY])
+effects = st.sampled_from([PolicyEffect.ALLOW] * 5 + [PolicyEffect.DENY])
 
 
 def _few(values: list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
@@ -156,7 +156,7 @@ def trusts(draw: st.DrawFn) -> Statement:
     action = pick(draw, ["sts:AssumeRole", "sts:*", "sts:TagSession"])
     return Statement(
         sid=pick(draw, "abc"),
-        effect=pick(draw, [Effect.ALLOW] * 3 + [Effect.DENY]),
+        effect=pick(draw, [PolicyEffect.ALLOW] * 3 + [PolicyEffect.DENY]),
         actions=(action,),
         not_actions=(),
         resources=(),
@@ -174,12 +174,12 @@ _coin = st.booleans()
 
 
 @st.composite
-def estates(draw: st.DrawFn) -> Facts:
+def estates(draw: st.DrawFn) -> SightedFacts:
     """Two users, two roles and one of another account, and all that binds them.
 
     Now and then all of them say the same, and of one something was not read.
     """
-    build = Builder()
+    build = AccountBuilder()
     if draw(_coin):
         build.organization(A, "o-1")
     alike = draw(_permissions) if draw(_tenth) == 9 else []

@@ -4,22 +4,22 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from answerable.model.policy import Effect, Policy, Statement
-from answerable.model.sighting import Facts
-from tests.reach.account_builder import A, Builder, given_policy
+from answerable.model.policy import Policy, PolicyEffect, Statement
+from answerable.model.sighting import SightedFacts
+from tests.reach.account_builder import A, AccountBuilder, stated_policy
 from tests.reach.draw_helpers import distinct, pick, some
 from tests.reach.strategies_conditions import Keys, given_keys
-from tests.reach.strategies_mix import EVEN, Mix, yes
+from tests.reach.strategies_mix import EVEN, Mix, draw_share
 from tests.reach.strategies_organisation import (
     FULL,
     ROLES,
     SUBJECTS,
     TRUST_ACTIONS,
     USERS,
-    Pool,
+    SpellingPool,
+    build_pool,
     organisations,
     permissions,
-    pool_of,
 )
 from tests.reach.strategies_resources import (
     OUTSIDER,
@@ -48,7 +48,7 @@ Call = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Case:
+class ReachCase:
     """Facts, what the question states, who asks, and for what.
 
     Attributes:
@@ -61,7 +61,7 @@ class Case:
         calls: Pairs (action, resource).
     """
 
-    facts: Facts
+    facts: SightedFacts
     given: Keys
     session: Policy | None
     endpoint: Policy | None
@@ -74,16 +74,16 @@ _tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
 _nobody: tuple[str, ...] = ()
 _OUTSIDERS = [tuple(ANYBODY[:2]), tuple(ANYBODY[2:4]), tuple(ANYBODY[4:])]
 EVERYBODY = Statement(
-    "all", Effect.ALLOW, ("*",), (), ("*",), (), (("AWS", "*"),), (), ()
+    "all", PolicyEffect.ALLOW, ("*",), (), ("*",), (), (("AWS", "*"),), (), ()
 )
 
 
-def _some(draw: st.DrawFn, pool: Pool, mix: Mix) -> list[Statement]:
+def _some(draw: st.DrawFn, pool: SpellingPool, mix: Mix) -> list[Statement]:
     return some(draw, 1, 2, lambda: draw(permissions(pool, mix)))
 
 
 @dataclass(frozen=True)
-class Alike:
+class SharedStatements:
     """What every identity says, and the one of which more was not read."""
 
     said: tuple[Statement, ...]
@@ -92,11 +92,11 @@ class Alike:
 
 def principals(
     draw: st.DrawFn,
-    build: Builder,
+    build: AccountBuilder,
     arn: str,
-    pool: Pool,
+    pool: SpellingPool,
     mix: Mix,
-    alike: Alike | None,
+    alike: SharedStatements | None,
 ) -> None:
     """An identity with its policies; a role with its trust."""
     named_only = draw(_twentieth) == 19
@@ -110,66 +110,66 @@ def principals(
             build.policy(arn, "identity", *alike.said, unread=unread)
         else:
             unread = ["lost"] if draw(_twentieth) == 19 else []
-            said = _some(draw, pool, mix) + ([FULL] if yes(draw, 5) else [])
+            said = _some(draw, pool, mix) + ([FULL] if draw_share(draw, 5) else [])
             build.policy(arn, "identity", *said, unread=unread)
-        if yes(draw, mix.boundary):
-            bounds = _some(draw, pool, mix) if yes(draw, 8) else []
-            bounds += [FULL] if yes(draw, 7) else []
+        if draw_share(draw, mix.boundary):
+            bounds = _some(draw, pool, mix) if draw_share(draw, 8) else []
+            bounds += [FULL] if draw_share(draw, 7) else []
             build.policy(arn, "boundary", *bounds, collected=draw(_twentieth) > 0)
-    if arn == USERS[0] and yes(draw, 3):
+    if arn == USERS[0] and draw_share(draw, 3):
         said = _some(draw, pool, mix)
         build.policy(arn, "identity", *said, policy=f"{GROUP}#inline/g", via=GROUP)
-    if arn in ROLES and yes(draw, 9):
+    if arn in ROLES and draw_share(draw, 9):
         said = some(draw, 0, 2, lambda: draw(own_statements(TRUST_ACTIONS, (), mix)))
-        said += [open_to(pick(draw, WELCOME), ())] if yes(draw, 5) else []
+        said += [open_to(pick(draw, WELCOME), ())] if draw_share(draw, 5) else []
         build.policy(arn, "trust", *said, collected=draw(_twentieth) > 0)
 
 
-def sessions(draw: st.DrawFn, pool: Pool, mix: Mix) -> Policy | None:
+def sessions(draw: st.DrawFn, pool: SpellingPool, mix: Mix) -> Policy | None:
     """A session policy, if there is one."""
-    if not yes(draw, mix.session):
+    if not draw_share(draw, mix.session):
         return None
-    unread = ["lost"] if yes(draw, 1) else []
-    return given_policy("session", *_some(draw, pool, mix), unread=unread)
+    unread = ["lost"] if draw_share(draw, 1) else []
+    return stated_policy("session", *_some(draw, pool, mix), unread=unread)
 
 
 def endpoints(draw: st.DrawFn, calls: list[Call], mix: Mix) -> Policy | None:
     """An endpoint policy, if there is one."""
-    if not yes(draw, mix.endpoint):
+    if not draw_share(draw, mix.endpoint):
         return None
-    unread = ["lost"] if yes(draw, 1) else []
+    unread = ["lost"] if draw_share(draw, 1) else []
     actions = [action for action, _ in calls]
     said = [draw(own_statements(actions, ("*", *(r for _, r in calls)), mix))]
-    said += [EVERYBODY] if yes(draw, 4) else []
-    return given_policy("endpoint", *said, unread=unread)
+    said += [EVERYBODY] if draw_share(draw, 4) else []
+    return stated_policy("endpoint", *said, unread=unread)
 
 
 @st.composite
-def cases(draw: st.DrawFn, mix: Mix = EVEN) -> Case:
+def cases(draw: st.DrawFn, mix: Mix = EVEN) -> ReachCase:
     """Two identities, a thing with a policy of its own, and a few calls."""
-    build = Builder()
+    build = AccountBuilder()
     among = mix.subjects or SUBJECTS
     subjects = distinct(draw, 1, 2, among)
     calls = things(draw, build, mix)
     roles = [("sts:AssumeRole", arn) for arn in subjects if arn in ROLES]
     chosen = distinct(draw, 0, 2, calls)
-    if roles and yes(draw, mix.assume):
+    if roles and draw_share(draw, mix.assume):
         chosen += roles
-    elif not chosen or yes(draw, mix.plain):
+    elif not chosen or draw_share(draw, mix.plain):
         chosen.append(pick(draw, PLAIN))
-    pool = pool_of(chosen)
+    pool = build_pool(chosen)
     organisations(draw, build, pool, mix)
     alike = None
-    if yes(draw, mix.alike):
-        alike = Alike(tuple(_some(draw, pool, mix)), pick(draw, subjects))
+    if draw_share(draw, mix.alike):
+        alike = SharedStatements(tuple(_some(draw, pool, mix)), pick(draw, subjects))
     for arn in subjects:
         principals(draw, build, arn, pool, mix, alike)
-    return Case(
+    return ReachCase(
         facts=build.facts(),
         given=draw(given_keys),
         session=sessions(draw, pool, mix),
         endpoint=endpoints(draw, chosen, mix),
         tags_collected=draw(st.booleans()),
-        outsiders=pick(draw, _OUTSIDERS) if yes(draw, mix.outside) else _nobody,
+        outsiders=pick(draw, _OUTSIDERS) if draw_share(draw, mix.outside) else _nobody,
         calls=tuple(chosen),
     )

@@ -52,6 +52,6 @@ EVEN = Mix()
 _tenth = st.integers(0, 9)
 
 
-def yes(draw: st.DrawFn, tenths: int) -> bool:
+def draw_share(draw: st.DrawFn, tenths: int) -> bool:
     """Decide, so many times in ten."""
     return draw(_tenth) < tenths

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from answerable.model.policy import Effect, Statement
-from tests.reach.account_builder import A, B, Builder, role, user
+from answerable.model.policy import PolicyEffect, Statement
+from tests.reach.account_builder import A, AccountBuilder, B, role, user
 from tests.reach.draw_helpers import distinct, pick
 from tests.reach.strategies_conditions import lines
-from tests.reach.strategies_mix import EVEN, Mix, yes
+from tests.reach.strategies_mix import EVEN, Mix, draw_share
 
 M = "777766665555"  # manages the organisation
 ROOT, UNIT, OTHER = "r-1", "ou-1", "ou-2"
@@ -59,7 +59,7 @@ _tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
 
 
 @dataclass(frozen=True)
-class Pool:
+class SpellingPool:
     """What policies speak of: mostly of what will be asked, in many spellings.
 
     Attributes:
@@ -71,7 +71,7 @@ class Pool:
     places: Sequence[str]
 
 
-def pool_of(calls: Sequence[tuple[str, str]]) -> Pool:
+def build_pool(calls: Sequence[tuple[str, str]]) -> SpellingPool:
     """Spell the actions and resources of calls, exactly and in patterns."""
     actions, places = ["*"] * 3, ["*"] * 6
     for action, resource in calls:
@@ -82,7 +82,7 @@ def pool_of(calls: Sequence[tuple[str, str]]) -> Pool:
         places += [resource, f"{head}?", f"{head}*", f"{resource}?", f"{head}{tail}*"]
         if resource.startswith("arn:aws:s3:::"):
             places += _S3 * 2
-    return Pool(actions + ANYTHING, places + ANYWHERE)
+    return SpellingPool(actions + ANYTHING, places + ANYWHERE)
 
 
 _S3 = [
@@ -95,18 +95,18 @@ _S3 = [
 
 @st.composite
 def permissions(
-    draw: st.DrawFn, pool: Pool, mix: Mix = EVEN, denies: int = 1
+    draw: st.DrawFn, pool: SpellingPool, mix: Mix = EVEN, denies: int = 1
 ) -> Statement:
     """A statement without principals; `denies` in ten of them deny."""
     turned = draw(_tenth)
-    varied = mix.variables and yes(draw, mix.variables)
+    varied = mix.variables and draw_share(draw, mix.variables)
     action = (pick(draw, pool.actions),)
     place = (pick(draw, _S3 if varied else pool.places),)
     if draw(_tenth) > 7:
         place += (pick(draw, pool.places),)
     return Statement(
         sid=pick(draw, "abc"),
-        effect=Effect.DENY if draw(_tenth) < denies else Effect.ALLOW,
+        effect=PolicyEffect.DENY if draw(_tenth) < denies else PolicyEffect.ALLOW,
         actions=() if turned == 8 else action,
         not_actions=action if turned == 8 else (),
         resources=() if turned == 9 else place,
@@ -119,23 +119,25 @@ def permissions(
 
 def everything(sid: str = "full") -> Statement:
     """`Allow * on *`, as in FullAWSAccess."""
-    return Statement(sid, Effect.ALLOW, ("*",), (), ("*",), (), (), (), ())
+    return Statement(sid, PolicyEffect.ALLOW, ("*",), (), ("*",), (), (), (), ())
 
 
 FULL = everything()
 
 
-def organisations(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None:
+def organisations(
+    draw: st.DrawFn, build: AccountBuilder, pool: SpellingPool, mix: Mix
+) -> None:
     """Accounts, with and without an organisation, its SCPs and its RCPs."""
-    if not yes(draw, mix.organised):
+    if not draw_share(draw, mix.organised):
         return
-    placed = yes(draw, 9)
+    placed = draw_share(draw, 9)
     for account, parents in PATHS.items():
         path = parents if placed else ()
         build.organization(account, "o-1", path, management=account == M)
-    if yes(draw, mix.scp):
+    if draw_share(draw, mix.scp):
         controls(draw, build, pool, mix)
-    if yes(draw, mix.rcp):
+    if draw_share(draw, mix.rcp):
         for place in distinct(draw, 1, 2, LEVELS):
             build.policy(
                 place,
@@ -162,7 +164,9 @@ def _for_everybody(said: Statement) -> Statement:
     )
 
 
-def controls(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None:
+def controls(
+    draw: st.DrawFn, build: AccountBuilder, pool: SpellingPool, mix: Mix
+) -> None:
     """SCPs: FullAWSAccess at most levels, more or something else at one or two."""
     odd = distinct(draw, 1, 2, LEVELS)
     for level in LEVELS:

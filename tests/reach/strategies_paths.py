@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from answerable.model.policy import Statement
-from answerable.model.sighting import Facts
-from tests.reach.account_builder import A, Builder, role, statement, user
+from answerable.model.sighting import SightedFacts
+from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.draw_helpers import pick
 from tests.reach.pending_reference import PENDING
 from tests.reach.strategies import GROUP, MANAGED
@@ -176,9 +176,11 @@ def _has_groups(wanted: Sequence[str]) -> bool:
 
 
 @st.composite
-def paths(draw: st.DrawFn, wanted: Sequence[str] = ()) -> tuple[Facts, tuple[str, str]]:
+def paths(
+    draw: st.DrawFn, wanted: Sequence[str] = ()
+) -> tuple[SightedFacts, tuple[str, str]]:
     """One user with a few ways, those wanted among them, and what they lead to."""
-    build = Builder()
+    build = AccountBuilder()
     for arn in (ANA, BEN, ONE):
         build.identity(arn)
     ways = draw(ways_of_one(wanted))

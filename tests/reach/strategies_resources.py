@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
-from answerable.model.policy import Effect, Statement
-from tests.reach.account_builder import A, B, Builder, role, user
+from answerable.model.policy import PolicyEffect, Statement
+from tests.reach.account_builder import A, AccountBuilder, B, role, user
 from tests.reach.draw_helpers import pick, some
 from tests.reach.pending_reference import PENDING
 from tests.reach.strategies_conditions import PINNING, lines
-from tests.reach.strategies_mix import EVEN, Mix, yes
+from tests.reach.strategies_mix import EVEN, Mix, draw_share
 
 C = "999988887777"  # nobody's: not in the snapshot
 ANA, ONE, FAR, OUTSIDER = user("ana"), role("one"), role("far", B), role("outsider", C)
@@ -45,7 +45,7 @@ OFTEN = [
 
 
 @dataclass(frozen=True)
-class Thing:
+class ResourceKind:
     """A kind of resource: what it is called, asked, and named in policies."""
 
     kind: str
@@ -68,77 +68,77 @@ _OF_OWNER = {
 }
 _OBJECT = ("s3:GetObject", "s3:PutObject")
 THINGS = [
-    Thing(
+    ResourceKind(
         "s3:bucket",
         BUCKET,
         ("s3:ListBucket", *_OF_OWNER["s3"]),
         ("",),
         ("", "*", "/*"),
     ),
-    Thing(
+    ResourceKind(
         "s3:bucket",
         BUCKET,
         _OBJECT,
         ("/a", "/ana"),
         ("/*", "/?", "/${aws:username}", "", "*", "/*"),
     ),
-    Thing(
+    ResourceKind(
         "s3:accesspoint",
         "arn:aws:s3:us-east-1:{account}:accesspoint/door",
         _OBJECT,
         ("/object/a",),
         ("/object/*", "/*", "/object/?", "", "*"),
     ),
-    Thing(
+    ResourceKind(
         "s3:accesspoint",
         "arn:aws:s3:us-east-1:{account}:accesspoint/door",
         ("s3:ListBucket",),
         ("",),
         ("", "*"),
     ),
-    Thing(
+    ResourceKind(
         "kms:key",
         "arn:aws:kms:us-east-1:{account}:key/k",
         ("kms:Decrypt", "kms:CreateGrant", "kms:RetireGrant", *_OF_OWNER["kms"]),
         ("",),
         ("*",),
     ),
-    Thing(
+    ResourceKind(
         "sqs:queue",
         "arn:aws:sqs:us-east-1:{account}:q",
         ("sqs:SendMessage", *_OF_OWNER["sqs"]),
         ("",),
         ("", "*"),
     ),
-    Thing(
+    ResourceKind(
         "sns:topic",
         "arn:aws:sns:us-east-1:{account}:t",
         ("sns:Publish",),
         ("",),
         ("",),
     ),
-    Thing(
+    ResourceKind(
         "lambda:function",
         "arn:aws:lambda:us-east-1:{account}:function:f",
         ("lambda:InvokeFunction",),
         ("", ":live"),
         ("", ":live", ":*"),
     ),
-    Thing(
+    ResourceKind(
         "lambda:function",
         "arn:aws:lambda:us-east-1:{account}:function:f:live",
         ("lambda:InvokeFunction",),
         ("",),
         ("", "*"),
     ),
-    Thing(
+    ResourceKind(
         "secretsmanager:secret",
         "arn:aws:secretsmanager:us-east-1:{account}:secret:s-AbCdEf",
         ("secretsmanager:GetSecretValue",),
         ("",),
         ("", "*"),
     ),
-    Thing(
+    ResourceKind(
         "ecr:repository",
         "arn:aws:ecr:us-east-1:{account}:repository/r",
         ("ecr:BatchGetImage",),
@@ -169,8 +169,8 @@ _named = st.one_of(
     # Whom an account, too, stands for: themselves, or only as one of many?
     st.sampled_from([[("AWS", x), y] for x in (ANA, ONE) for y in (("AWS", A), _root)]),
 )
-_MOSTLY_ALLOW = [Effect.ALLOW] * 6 + [Effect.DENY]
-_MOSTLY_DENY = [Effect.DENY, Effect.DENY, Effect.ALLOW]
+_MOSTLY_ALLOW = [PolicyEffect.ALLOW] * 6 + [PolicyEffect.DENY]
+_MOSTLY_DENY = [PolicyEffect.DENY, PolicyEffect.DENY, PolicyEffect.ALLOW]
 _tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
 
 
@@ -183,7 +183,7 @@ def own_statements(
 ) -> Statement:
     """A statement of a resource's own policy; of a trust policy, without patterns."""
     named = tuple(draw(_named))
-    turned, chance = yes(draw, mix.spelled), draw(_tenth)
+    turned, chance = draw_share(draw, mix.spelled), draw(_tenth)
     effect = pick(draw, _MOSTLY_DENY if turned else _MOSTLY_ALLOW)
     service = actions[0].partition(":")[0]
     written = pick(draw, [actions[0], f"{service}:*", "*", actions[-1]])
@@ -205,14 +205,14 @@ def open_to(principal: tuple[str, str], patterns: Sequence[str]) -> Statement:
     """Allow somebody everything, whatever else."""
     on = tuple(sorted(set(patterns)))
     return Statement(
-        "open", Effect.ALLOW, ("*",), (), on, (), (principal,), (), conditions=()
+        "open", PolicyEffect.ALLOW, ("*",), (), on, (), (principal,), (), conditions=()
     )
 
 
 def _allow(sid: str, action: str, principal: tuple[str, str]) -> Statement:
     who, nobody = (principal,), ()
     return Statement(
-        sid, Effect.ALLOW, (action,), (), ("*",), (), who, nobody, conditions=()
+        sid, PolicyEffect.ALLOW, (action,), (), ("*",), (), who, nobody, conditions=()
     )
 
 
@@ -221,10 +221,14 @@ def grants_of_keys(draw: st.DrawFn, key: str) -> Statement:
     grantee = pick(draw, [("AWS", ONE), ("AWS", FAR), ("Service", SERVICE)])
     action = pick(draw, ["kms:Decrypt", "kms:RetireGrant"])
     when = draw(lines(""))
-    return Statement("g", Effect.ALLOW, (action,), (), (key,), (), (grantee,), (), when)
+    return Statement(
+        "g", PolicyEffect.ALLOW, (action,), (), (key,), (), (grantee,), (), when
+    )
 
 
-def things(draw: st.DrawFn, build: Builder, mix: Mix = EVEN) -> list[tuple[str, str]]:
+def things(
+    draw: st.DrawFn, build: AccountBuilder, mix: Mix = EVEN
+) -> list[tuple[str, str]]:
     """Put one thing and its policy into the facts; give the calls to ask about it."""
     kinds = [t for t in THINGS if not mix.kinds or t.kind in mix.kinds]
     thing = pick(draw, kinds)
@@ -237,7 +241,7 @@ def things(draw: st.DrawFn, build: Builder, mix: Mix = EVEN) -> list[tuple[str, 
         buckets(draw, build, THINGS[1], owner, mix)
         vpc = pick(draw, ["", "", "", "vpc-1"])
         build.resource(arn, thing.kind, account, behind=BUCKET, network=vpc)
-        if yes(draw, mix.block - 1):
+        if draw_share(draw, mix.block - 1):
             build.block(arn)
         policies(draw, build, thing, arn, mix)
     else:
@@ -253,18 +257,20 @@ some_tags = st.sampled_from([(), (), _RED, _RED, WILD, WILD])
 
 
 def buckets(
-    draw: st.DrawFn, build: Builder, thing: Thing, account: str, mix: Mix
+    draw: st.DrawFn, build: AccountBuilder, thing: ResourceKind, account: str, mix: Mix
 ) -> None:
     """Put the bucket into the facts: its owner may be unknown, a block may stand."""
     known = account if draw(_tenth) < 8 else ""
     build.resource(BUCKET, "s3:bucket", known, tags=draw(some_tags))
-    if yes(draw, mix.block):
-        place, restrict = pick(draw, [BUCKET, account]), yes(draw, 8)
+    if draw_share(draw, mix.block):
+        place, restrict = pick(draw, [BUCKET, account]), draw_share(draw, 8)
         build.block(place, restrict=restrict)
     policies(draw, build, thing, BUCKET, mix)
 
 
-def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str, mix: Mix) -> None:
+def policies(
+    draw: st.DrawFn, build: AccountBuilder, thing: ResourceKind, arn: str, mix: Mix
+) -> None:
     """The policy of a thing: collected, empty, set aside in part, or not collected."""
     chance = draw(_twentieth)
     if chance == 0:
@@ -277,10 +283,10 @@ def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str, mix: Mix) 
         first = []
     patterns = [p if p == "*" else arn + p for p in thing.written]
     said = some(draw, 0, 2, lambda: draw(own_statements(thing.actions, patterns, mix)))
-    if thing.kind.startswith("s3:") and yes(draw, mix.pinned):
+    if thing.kind.startswith("s3:") and draw_share(draw, mix.pinned):
         line = pick(draw, PINNING)
         said.append(replace(open_to(("AWS", "*"), patterns), conditions=(line,)))
-    elif yes(draw, 7):
+    elif draw_share(draw, 7):
         said.append(open_to(pick(draw, WELCOME), patterns))
     if chance == 1:
         build.policy(arn, "resource")

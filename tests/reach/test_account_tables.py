@@ -5,18 +5,18 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.reach import queries
 from answerable.reach.aws.bulk import step_tables
-from answerable.reach.aws.bulk.closure import whole_of
-from answerable.reach.aws.candidate_callers import candidates
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled import account_tables
-from answerable.reach.aws.condition_keys.self_tagging import speaking_of_tags
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.permission_rows.row_types import make_filter
-from answerable.reach.queries import Reply
-from answerable.reach.who_can import who_can
+from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.permission_rows.row_types import parse_filter
+from answerable.reach.queries import ReachAnswer
+from answerable.reach.who_can import list_who_can
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled
 from tests.reach.test_incremental_update import CALLS, accounts, generating
@@ -25,58 +25,67 @@ from tests.reach.test_step_tables import Tables
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-def restored(cold: Graph, given: Known = NOTHING) -> Graph:
-    tables = Tables(account_tables.tables_of(cold.estate))
-    warm = Graph(account_tables.restore(tables, cold.estate.catalogue, given))
-    steps = Tables(step_tables.tables_of(whole_of(cold)))
-    warm.restore = lambda graph: step_tables.restore(graph, steps)
+def restored(cold: IdentityGraph, given: ContextKeys = NO_KEYS) -> IdentityGraph:
+    tables = Tables(account_tables.encode_accounts(cold.estate))
+    warm = IdentityGraph(
+        account_tables.restore_accounts(tables, cold.estate.catalogue, given)
+    )
+    steps = Tables(step_tables.encode_steps(get_closure(cold)))
+    warm.restore = lambda graph: step_tables.restore_closure(graph, steps)
     return warm
 
 
-def plain(reply: Reply) -> object:
+def plain(reply: ReachAnswer) -> object:
     row = reply.row and (reply.row.actions, reply.row.resources, reply.row.shown)
     parts = tuple(map(plain, reply.parts))
     return replace(reply, row=None, parts=()), row, parts
 
 
-def answers(graph: Graph) -> list[object]:
+def answers(graph: IdentityGraph) -> list[object]:
     """Ask everybody everything: can, who-can, reach."""
-    everything = make_filter("*", "*")
+    everything = parse_filter("*", "*")
     found: list[object] = []
     for one in graph.estate.principals:
-        found += [plain(queries.can(graph, one, *c, direct=False)) for c in CALLS]
-        rows = queries.reach(graph, one, everything, direct=False)
+        found += [
+            plain(queries.answer_can(graph, one, *c, direct=False)) for c in CALLS
+        ]
+        rows = queries.iterate_reach(graph, one, everything, direct=False)
         found.append([plain(reply) for reply in rows])
     for call in CALLS:
         for direct in (False, True):
-            replies = who_can(graph, *call, direct=direct)
+            replies = list_who_can(graph, *call, direct=direct)
             found.append([plain(reply) for reply in replies])
-        found.append(list(candidates(graph.estate, *call)))
+        found.append(list(list_candidate_callers(graph.estate, *call)))
     return found
 
 
 @given(st.one_of(accounts(), estates()))
 @settings(max_examples=20, deadline=None, suppress_health_check=slow, phases=generating)
-def test_a_restored_estate_answers_as_the_compiled_one(facts: Facts) -> None:
-    cold = Graph(compiled(facts))
+def test_a_restored_estate_answers_as_the_compiled_one(facts: SightedFacts) -> None:
+    cold = IdentityGraph(compiled(facts))
     warm = restored(cold)
     mine, theirs = warm.estate, cold.estate
-    assert [c.text for c in mine.clauses] == [c.text for c in theirs.clauses]
+    assert [c.source_text for c in mine.clauses] == [
+        c.source_text for c in theirs.clauses
+    ]
     assert list(mine.principals) == list(theirs.principals)
     assert list(mine.trusts) == list(theirs.trusts)
-    assert (mine.inhabited, mine.doors) == (theirs.inhabited, theirs.doors)
-    assert list(mine.open_roles) == list(theirs.open_roles)
-    assert speaking_of_tags(warm) is not None
+    assert (mine.collected_accounts, mine.doors) == (
+        theirs.collected_accounts,
+        theirs.doors,
+    )
+    assert list(mine.externally_trusted_roles) == list(theirs.externally_trusted_roles)
+    assert list_tag_statements(warm) is not None
     assert answers(warm) == answers(cold)
 
 
 @given(st.one_of(accounts(), estates()))
 @settings(max_examples=10, deadline=None, suppress_health_check=slow, phases=generating)
 def test_every_part_of_a_restored_estate_is_that_of_the_compiled_one(
-    facts: Facts,
+    facts: SightedFacts,
 ) -> None:
     cold = compiled(facts)
-    warm = restored(Graph(cold)).estate
+    warm = restored(IdentityGraph(cold)).estate
     for name, one in cold.principals.items():
         other = warm.principals[name]
         for part in ("identity", "gaps", "known", "groups", "policies", "collected"):

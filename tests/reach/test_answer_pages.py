@@ -4,37 +4,46 @@ from typing import cast
 
 import pytest
 
-from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach import queries
-from answerable.reach.answer_pages import Place, able_part, first_callers, part
-from answerable.reach.aws.compiled.accounts import Estate, compile_estate
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.permission_rows.row_types import make_filter
-from answerable.reach.queries import Reply
-from answerable.reach.who_can import NO_AGENTS, asking_of, who_can
+from answerable.reach.answer_pages import (
+    PageCursor,
+    list_callers_page,
+    list_first_callers,
+    list_reach_page,
+)
+from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.permission_rows.row_types import parse_filter
+from answerable.reach.queries import ReachAnswer
+from answerable.reach.who_can import NO_AGENT_RANKING, build_caller_query, list_who_can
 from answerable.usecases.reach import permissions as flow
-from bench.organization.generator import organization
+from bench.organization.generator import generate_organization
 from tests.reach.test_reach_commands import NOW, RED, pipeline, rows
 
-EVERYTHING = make_filter("*", "*")
+EVERYTHING = parse_filter("*", "*")
 
 
 @pytest.fixture(scope="module")
-def estate() -> Estate:
-    catalogue = load()
-    return compile_estate(organization(60, 7, catalogue).facts, catalogue)
+def estate() -> CompiledAccounts:
+    catalogue = load_catalogue()
+    return compile_accounts(generate_organization(60, 7, catalogue).facts, catalogue)
 
 
 def by_parts(
-    graph: Graph, subject: IdentityId, most_rows: int, most_ways: int, direct: bool
-) -> list[Reply]:
-    found: list[Reply] = []
-    place: Place | None = Place()
+    graph: IdentityGraph,
+    subject: IdentityId,
+    most_rows: int,
+    most_ways: int,
+    direct: bool,
+) -> list[ReachAnswer]:
+    found: list[ReachAnswer] = []
+    place: PageCursor | None = PageCursor()
     while place is not None:
-        got = part(
+        got = list_reach_page(
             graph,
             subject,
             EVERYTHING,
@@ -51,18 +60,18 @@ def by_parts(
     return found
 
 
-def told(reply: Reply) -> tuple[object, ...]:
+def told(reply: ReachAnswer) -> tuple[object, ...]:
     return reply.actor, reply.row, reply.formula, reply.path
 
 
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize(("most_rows", "most_ways"), [(3, 9), (7, 2), (40, 1)])
 def test_parts_put_together_hold_what_the_list_holds(
-    estate: Estate, most_rows: int, most_ways: int, direct: bool
+    estate: CompiledAccounts, most_rows: int, most_ways: int, direct: bool
 ) -> None:
-    graph = Graph(estate)
+    graph = IdentityGraph(estate)
     for subject in sorted(estate.principals)[::23]:
-        whole = list(queries.reach(graph, subject, EVERYTHING, direct=direct))
+        whole = list(queries.iterate_reach(graph, subject, EVERYTHING, direct=direct))
         if len(whole) > 400:
             continue
         parts = by_parts(graph, subject, most_rows, most_ways, direct)
@@ -73,7 +82,7 @@ def test_parts_put_together_hold_what_the_list_holds(
         }
 
 
-def spoken(graph: Graph, reply: Reply) -> tuple[object, ...]:
+def spoken(graph: IdentityGraph, reply: ReachAnswer) -> tuple[object, ...]:
     row = reply.row
     assert row is not None
     account = graph.estate.principals[reply.actor].identity.account
@@ -85,7 +94,7 @@ def test_a_part_of_a_subject_goes_on_where_the_last_one_ended() -> None:
     found: list[ReachItem] = []
     after = ""
     for _ in range(20):
-        got = flow.reach_part(
+        got = flow.list_reach_page(
             pipeline().inventory(), "ci", now=NOW, after=after, rows=2
         )
         found += cast(list[ReachItem], got.document.items)
@@ -97,9 +106,9 @@ def test_a_part_of_a_subject_goes_on_where_the_last_one_ended() -> None:
 
 def test_everybody_who_can_comes_by_parts_too() -> None:
     inventory, question = pipeline().inventory(), ("s3:GetObject", RED)
-    whole = flow.who_can(inventory, *question, now=NOW).items
-    first = flow.who_can_part(inventory, *question, now=NOW, rows=1)
-    rest = flow.who_can_part(inventory, *question, now=NOW, after=first.after)
+    whole = flow.list_who_can(inventory, *question, now=NOW).items
+    first = flow.list_who_can_page(inventory, *question, now=NOW, rows=1)
+    rest = flow.list_who_can_page(inventory, *question, now=NOW, after=first.after)
     assert len(whole) > 1
     assert [*first.document.items, *rest.document.items] == list(whole)
     assert (bool(first.after), rest.after) == (True, "")
@@ -110,16 +119,17 @@ def test_everybody_who_can_comes_by_parts_too() -> None:
 )
 def test_a_cursor_that_was_not_given_is_refused(cursor: str) -> None:
     with pytest.raises(UsageError, match="not a place to go on from"):
-        flow.reach_part(pipeline().inventory(), "ci", now=NOW, after=cursor)
+        flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, after=cursor)
 
 
 def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "answerable.reach.aws.permission_rows.principal_rows.granted_rows", pytest.fail
+        "answerable.reach.aws.permission_rows.principal_rows.list_granted_rows",
+        pytest.fail,
     )
-    got = flow.reach_part(pipeline().inventory(), "ci", now=NOW, rows=1)
+    got = flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, rows=1)
     assert (len(got.document.items), got.after) == (1, "0.0.1")
 
 
@@ -128,16 +138,18 @@ def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
     [("iam:PassRole", "*"), ("s3:GetObject", "*"), ("s3:GetObject", "arn:aws:s3:::*")],
 )
 def test_each_asked_by_itself_gives_whom_the_list_gives(
-    estate: Estate, action: str, resource: str
+    estate: CompiledAccounts, action: str, resource: str
 ) -> None:
-    graph = Graph(estate)
-    whole = list(who_can(graph, action, resource, direct=True))
-    found: list[Reply] = []
-    place: Place | None = Place()
+    graph = IdentityGraph(estate)
+    whole = list(list_who_can(graph, action, resource, direct=True))
+    found: list[ReachAnswer] = []
+    place: PageCursor | None = PageCursor()
     while place is not None:
-        asking = asking_of(graph, action, resource, NO_AGENTS, direct=True)
+        asking = build_caller_query(
+            graph, action, resource, NO_AGENT_RANKING, direct=True
+        )
         count = len(graph.estate.principals)
-        got = able_part(asking, count, after=place, most_rows=3, most_ways=5)
+        got = list_callers_page(asking, count, after=place, most_rows=3, most_ways=5)
         assert len(got.replies) <= 3
         assert got.ways <= 5
         found += got.replies
@@ -151,11 +163,13 @@ def test_who_can_of_very_many_asks_a_few_at_a_time(
 ) -> None:
     monkeypatch.setattr("answerable.services.reach.permission_lists._MOST_AT_ONCE", 1)
     inventory, question = pipeline().inventory(), ("sts:GetCallerIdentity", "*")
-    whole = flow.who_can(inventory, *question, now=NOW, direct=True).items
+    whole = flow.list_who_can(inventory, *question, now=NOW, direct=True).items
     found: list[object] = []
     after, pages = "", 0
     while after or not pages:
-        got = flow.who_can_part(inventory, *question, now=NOW, direct=True, after=after)
+        got = flow.list_who_can_page(
+            inventory, *question, now=NOW, direct=True, after=after
+        )
         found += got.document.items
         after, pages = got.after, pages + 1
     assert pages >= 2
@@ -168,13 +182,13 @@ def test_who_can_of_very_many_asks_a_few_at_a_time(
     [("s3:GetObject", "arn:aws:s3:::b/k"), ("iam:CreateUser", "*")],
 )
 def test_a_limited_list_begins_the_whole_one_and_counts_the_rest(
-    estate: Estate, direct: bool, action: str, resource: str
+    estate: CompiledAccounts, direct: bool, action: str, resource: str
 ) -> None:
-    graph = Graph(estate)
-    whole = list(who_can(graph, action, resource, direct=direct))
+    graph = IdentityGraph(estate)
+    whole = list(list_who_can(graph, action, resource, direct=direct))
     for most in (1, len(whole), len(whole) + 1):
-        got = first_callers(
-            graph, action, resource, direct=direct, gravity=NO_AGENTS, most=most
+        got = list_first_callers(
+            graph, action, resource, direct=direct, gravity=NO_AGENT_RANKING, most=most
         )
         assert [told(r) for r in got.replies] == [told(r) for r in whole[:most]]
         assert len(whole) - len(got.replies) <= got.of - got.done
@@ -183,12 +197,15 @@ def test_a_limited_list_begins_the_whole_one_and_counts_the_rest(
 
 def test_a_limited_list_holds_everyone_of_whom_it_is_not_known() -> None:
     inventory, question = pipeline().inventory(), ("s3:GetObject", RED)
-    whole = flow.who_can(inventory, *question, now=NOW)
-    cut = flow.who_can(inventory, *question, now=NOW, limit=1)
+    whole = flow.list_who_can(inventory, *question, now=NOW)
+    cut = flow.list_who_can(inventory, *question, now=NOW, limit=1)
     unknown = [each for each in whole.items if each["verdict"] == "not-known"]
     assert cut.items == [whole.items[0], *unknown]
     count = len(whole.items) - len(unknown)
     shown = {"rows": 1, "what": "callers", "done": 1, "of": count}
     assert cut.coverage["shown"] == shown
     assert cut.coverage["looked"] == whole.coverage["looked"]
-    assert "shown" not in flow.who_can(inventory, *question, now=NOW, limit=9).coverage
+    assert (
+        "shown"
+        not in flow.list_who_can(inventory, *question, now=NOW, limit=9).coverage
+    )

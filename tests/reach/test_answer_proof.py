@@ -7,19 +7,26 @@ from typing import cast
 
 import pytest
 
-from answerable.model.documents.core import CanItem, DeterminingItem
+from answerable.model.documents.core import (
+    DeterminingStatementItem,
+    PermissionCheckItem,
+)
 from answerable.model.identity import Account
 from answerable.model.ids import PolicyId
 from answerable.model.inventory import Inventory
-from answerable.model.policy import Attachment, Layer, Policy, Statement
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
 from answerable.model.resource import PublicAccessBlock
-from answerable.model.sighting import Facts
-from answerable.services.reach.statement_quotes import Quotes, Written, written
+from answerable.model.sighting import SightedFacts
+from answerable.services.reach.statement_quotes import (
+    StatementQuotes,
+    StatementTextIndex,
+    format_statement,
+)
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import (
     SEEN,
     A,
-    Builder,
+    AccountBuilder,
     inventory_of,
     role,
     statement,
@@ -33,16 +40,20 @@ RED = "arn:aws:s3:::red"
 QUEUE = "arn:aws:sqs:us-east-1:111122223333:jobs"
 
 
-def can(inventory: Inventory, *question: str, **options: str) -> CanItem:
-    document = flow.can(inventory, *question, now=NOW, **options)  # type: ignore[arg-type]
-    return cast(CanItem, document.items[0])
+def can(inventory: Inventory, *question: str, **options: str) -> PermissionCheckItem:
+    document = flow.check_permission(inventory, *question, now=NOW, **options)  # type: ignore[arg-type]
+    return cast(PermissionCheckItem, document.items[0])
 
 
 def with_policy(
-    facts: Facts, layer: Layer, target: str, *held: Statement, name: str = ""
-) -> Facts:
+    facts: SightedFacts,
+    layer: PolicyLayer,
+    target: str,
+    *held: Statement,
+    name: str = "",
+) -> SightedFacts:
     policy = Policy(PolicyId(name or f"{target}#{layer}"), "p", held, (), SEEN)
-    attachment = Attachment(policy.id, target, layer, "", SEEN)
+    attachment = PolicyAttachment(policy.id, target, layer, "", SEEN)
     return replace(
         facts,
         policies=(*facts.policies, policy),
@@ -50,12 +61,12 @@ def with_policy(
     )
 
 
-def states(item: CanItem) -> dict[str, str]:
+def states(item: PermissionCheckItem) -> dict[str, str]:
     return {layer["layer"]: layer["state"] for layer in item["layers"]}
 
 
-def ana(*more: Statement) -> Builder:
-    build = Builder()
+def ana(*more: Statement) -> AccountBuilder:
+    build = AccountBuilder()
     build.identity(ANA)
     build.policy(
         ANA, "identity", statement("s3", action="s3:*", resource=f"{RED}/*"), *more
@@ -72,13 +83,13 @@ def test_a_statement_is_written_in_one_line_with_every_element() -> None:
         principal={"AWS": ["*", A], "Service": "lambda.amazonaws.com"},
         condition={"StringLike": {"aws:PrincipalTag/team": ["a*", ""]}},
     )
-    assert written(whole) == (
+    assert format_statement(whole) == (
         f"Deny Principal [*, AWS:{A}, Service:lambda.amazonaws.com] "
         "NotAction [s3:*, sqs:*] NotResource arn:aws:s3:::red/* "
         "if StringLike aws:PrincipalTag/team = [a*, '']"
     )
     many = statement("y", action=[f"s3:Get{n}" for n in range(40)], resource="*")
-    assert "and 28 more]" in written(many)
+    assert "and 28 more]" in format_statement(many)
 
 
 def test_statements_that_share_an_id_are_all_quoted_by_their_effect() -> None:
@@ -87,17 +98,17 @@ def test_statements_that_share_an_id_are_all_quoted_by_their_effect() -> None:
         statement("same", action="s3:PutObject", resource="*"),
         statement("same", effect="Deny", action="s3:*", resource="*"),
     ]
-    facts = with_policy(Facts(), Layer.IDENTITY, "x", *twice)
-    item: DeterminingItem = {
+    facts = with_policy(SightedFacts(), PolicyLayer.IDENTITY, "x", *twice)
+    item: DeterminingStatementItem = {
         "layer": "identity",
         "policy": "x#identity",
         "statement": "same",
         "effect": "allow",
     }
-    assert Quotes(Written(facts)).text(item) == (
+    assert StatementQuotes(StatementTextIndex(facts)).quote_item(item) == (
         "Allow Action s3:GetObject Resource * | Allow Action s3:PutObject Resource *"
     )
-    assert Quotes(Written(Facts())).text(item) == ""
+    assert StatementQuotes(StatementTextIndex(SightedFacts())).quote_item(item) == ""
 
 
 def test_every_deciding_statement_is_quoted_along_the_path_too() -> None:
@@ -166,7 +177,10 @@ def test_an_scp_level_that_does_not_allow_is_quoted_by_its_place() -> None:
     build = ana()
     build.accounts[A] = Account(A, "", "o-1", ("r-1",), False, SEEN)
     facts = with_policy(
-        build.facts(), Layer.SCP, "r-1", statement("l", action="sqs:*", resource="*")
+        build.facts(),
+        PolicyLayer.SCP,
+        "r-1",
+        statement("l", action="sqs:*", resource="*"),
     )
     item = can(inventory_of(facts), "ana", "s3:GetObject", f"{RED}/a")
     assert item["verdict"] == "never"
@@ -195,7 +209,7 @@ def test_every_kind_of_policy_is_named_with_its_part_in_the_answer() -> None:
 def test_the_management_account_is_under_no_scp_and_an_empty_policy_is_none() -> None:
     build = ana()
     build.accounts[A] = Account(A, "", "o-1", ("r-1",), True, SEEN)
-    facts = with_policy(build.facts(), Layer.RESOURCE, RED, name=f"{RED}#policy")
+    facts = with_policy(build.facts(), PolicyLayer.RESOURCE, RED, name=f"{RED}#policy")
     item = can(inventory_of(facts), "ana", "s3:GetObject", f"{RED}/a")
     assert states(item)["scp"] == "does-not-apply"
     assert states(item)["resource"] == "none"
@@ -220,11 +234,13 @@ def test_stated_policies_are_quoted_and_take_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize("on", [True, False])
 def test_a_public_access_block_says_how_it_stands(on: bool) -> None:
     block = PublicAccessBlock(RED, on, False, SEEN)
-    item: DeterminingItem = {
+    item: DeterminingStatementItem = {
         "layer": "public-access",
         "policy": RED,
         "statement": "",
         "effect": "implicit-deny",
     }
-    said = Quotes(Written(Facts(public_access=(block,)))).text(item)
+    said = StatementQuotes(
+        StatementTextIndex(SightedFacts(public_access=(block,)))
+    ).quote_item(item)
     assert said == f"RestrictPublicBuckets is {'on' if on else 'off'}"

@@ -4,23 +4,30 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach import queries, unknown_subjects, who_can
-from answerable.reach.aws.compiled.accounts import compile_estate
+from answerable.reach.aws.compiled.accounts import compile_accounts
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.queries import Reply
-from answerable.reach.unknown_subjects import rests_on_missing
-from tests.reach.account_builder import B, Builder, catalogue, role, statement, user
-from tests.reach.mutation import Plant, planted
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.queries import ReachAnswer
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
+from tests.reach.account_builder import (
+    AccountBuilder,
+    B,
+    catalogue,
+    role,
+    statement,
+    user,
+)
+from tests.reach.mutation import Plant, apply_mutation
 
 ANA, ONE = user("ana"), role("one")
 READ = ("s3:GetObject", "arn:aws:s3:::red/a")
 MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
 
 
-def estate(condition: dict[str, dict[str, str]] | None) -> Builder:
+def estate(condition: dict[str, dict[str, str]] | None) -> AccountBuilder:
     """Ana has a policy that was not collected, and enters a role that reads."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(ONE)
     build.policy(ANA, "identity", policy="arn:aws:iam::1:policy/lost", collected=False)
@@ -32,15 +39,15 @@ def estate(condition: dict[str, dict[str, str]] | None) -> Builder:
     return build
 
 
-def listed(build: Builder) -> Reply:
-    graph = Graph(compile_estate(build.facts(), catalogue()))
-    found = who_can.who_can(graph, *READ, direct=False)
+def listed(build: AccountBuilder) -> ReachAnswer:
+    graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
+    found = who_can.list_who_can(graph, *READ, direct=False)
     return next(reply for reply in found if reply.subject == ANA)
 
 
-def is_allowed_by(reply: Reply) -> tuple[list[str], bool]:
+def is_allowed_by(reply: ReachAnswer) -> tuple[list[str], bool]:
     """Say to whom the path leads, and whether a policy not collected must allow it."""
-    return [hop.to for hop in reply.path], rests_on_missing(reply.formula)
+    return [hop.to for hop in reply.path], rests_on_uncollected_allow(reply.formula)
 
 
 @pytest.mark.parametrize("condition", [None, MFA])
@@ -48,7 +55,7 @@ def test_who_can_shows_a_path_that_rests_on_collected_policies(
     condition: dict[str, dict[str, str]] | None,
 ) -> None:
     reply = listed(estate(condition))
-    assert verdict(reply.formula) is Verdict.ONLY_IF  # what is missing may deny
+    assert get_verdict(reply.formula) is Verdict.ONLY_IF  # what is missing may deny
     assert is_allowed_by(reply) == ([ONE], False)
 
 
@@ -73,8 +80,8 @@ def test_without_a_better_path_the_open_answer_stays() -> None:
 def test_can_and_who_can_say_the_same() -> None:
     for condition in (None, MFA):
         build = estate(condition)
-        graph = Graph(compile_estate(build.facts(), catalogue()))
-        said = queries.can(graph, IdentityId(ANA), *READ, direct=False)
+        graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
+        said = queries.answer_can(graph, IdentityId(ANA), *READ, direct=False)
         reply = listed(build)
         assert (said.formula, said.path) == (reply.formula, reply.path)
 
@@ -98,14 +105,14 @@ def test_one_from_outside_enters_a_role_that_has_a_better_path() -> None:
         "t", action="sts:AssumeRole", principal={"AWS": door}, condition=MFA
     )
     build.policy(ONE, "trust", both)
-    graph = Graph(compile_estate(build.facts(), catalogue()))
-    found = who_can.who_can(graph, *READ, direct=False)
+    graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
+    found = who_can.list_who_can(graph, *READ, direct=False)
     reply = next(reply for reply in found if reply.subject == far)
     assert is_allowed_by(reply) == ([door, ONE], False)
 
 
 def _no_answer_is_better(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(who_can, "can", lambda *args, **more: queries.nobody())
+    patch.setattr(who_can, "answer_can", lambda *args, **more: queries.empty_answer())
 
 
 def _a_missing_deny_counts_as_a_missing_allow(patch: pytest.MonkeyPatch) -> None:
@@ -115,7 +122,11 @@ def _a_missing_deny_counts_as_a_missing_allow(patch: pytest.MonkeyPatch) -> None
 
 
 def _nothing_leads_to_an_answer(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(who_can._Listed, "_leads_to_answer", lambda self, node: False)
+    patch.setattr(
+        who_can._TransitiveCallerQuery,
+        "_reaches_collected_allow",
+        lambda self, node: False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,5 +138,5 @@ def _nothing_leads_to_an_answer(patch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_planted_mistake_is_found(plant: Plant) -> None:
-    with planted(plant), pytest.raises(AssertionError):
+    with apply_mutation(plant), pytest.raises(AssertionError):
         test_who_can_shows_a_path_that_rests_on_collected_policies(MFA)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk import (
     adjacency,
     caller_side,
@@ -15,22 +15,34 @@ from answerable.reach.aws.bulk import (
     targets,
     transitive_closure,
 )
-from answerable.reach.aws.bulk.bitset import Plane, Texts, gathered, positions
-from answerable.reach.aws.bulk.caller_side import Verdicts
-from answerable.reach.aws.bulk.closure import Whole, whole_of
-from answerable.reach.aws.bulk.statement_index import Index
-from answerable.reach.aws.compiled.accounts import Estate, compile_estate
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.evaluation.single_request import ask
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.patterns.arns import matches_parts, pattern_parts, text_parts
-from answerable.reach.aws.patterns.globs import inward
-from answerable.reach.formula import TRUE, Verdict, verdict
-from tests.reach.account_builder import A, Builder, catalogue, role, statement, user
-from tests.reach.mutation import Plant, found, planted
+from answerable.reach.aws.bulk.bitset import (
+    ArnIndex,
+    BitsetBounds,
+    build_bitset,
+    list_positions,
+)
+from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.statement_index import StatementIndex
+from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.evaluation.single_request import evaluate_action
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.patterns.arns import matches_arn, split_arn, split_pattern
+from answerable.reach.aws.patterns.globs import encode_glob
+from answerable.reach.formula import TRUE, Verdict, get_verdict
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    catalogue,
+    role,
+    statement,
+    user,
+)
+from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.strategies import CALLS, estates
-from tests.reach.strategies_cases import Case, cases
+from tests.reach.strategies_cases import ReachCase, cases
 from tests.reach.strategies_mix import Mix
 from tests.reach.strategies_paths import paths
 
@@ -39,64 +51,71 @@ generating = [Phase.explicit, Phase.reuse, Phase.generate]
 USERS = [user("ann"), user("bob")]
 
 
-def compiled(facts: Facts) -> Estate:
-    return compile_estate(facts, catalogue())
+def compiled(facts: SightedFacts) -> CompiledAccounts:
+    return compile_accounts(facts, catalogue())
 
 
-def organisation(case: Case) -> Estate:
-    return compile_estate(case.facts, catalogue(), tags_collected=case.tags_collected)
+def organisation(case: ReachCase) -> CompiledAccounts:
+    return compile_accounts(case.facts, catalogue(), tags_collected=case.tags_collected)
 
 
-def rows_agree(estate: Estate) -> None:
+def rows_agree(estate: CompiledAccounts) -> None:
     """The law for rows: the steps of every actor are those of the exact engine."""
-    graph = Graph(estate)
-    whole = whole_of(graph)
-    for number, node in enumerate(whole.realm.nodes[: whole.size]):
-        row = whole.steps(number)
-        some = {whole.node(n) for n in positions(row.some)}
-        sure = {whole.node(n) for n in positions(row.sure)}
-        exact = {edge.to: edge.formula for edge in graph.edges(node)}
-        more = {whole.node(n) for n in positions(whole.rows.steps[number].sure)}
+    graph = IdentityGraph(estate)
+    whole = get_closure(graph)
+    for number, node in enumerate(whole.compiled_graph.nodes[: whole.size]):
+        row = whole.get_steps(number)
+        some = {whole.get_node(n) for n in list_positions(row.some)}
+        sure = {whole.get_node(n) for n in list_positions(row.sure)}
+        exact = {edge.to: edge.formula for edge in graph.list_edges(node)}
+        more = {
+            whole.get_node(n)
+            for n in list_positions(whole.step_table.steps[number].sure)
+        }
         said = {to for to in exact if not _is_said_otherwise(graph, node, to, more)}
         drop = {to for to in some if _is_said_otherwise(graph, node, to, more)}
         assert some - drop == said
         assert sure - drop == {to for to in said if exact[to] == TRUE}
 
 
-def _is_said_otherwise(graph: Graph, node: Node, to: Node, sure: set[Node]) -> bool:
+def _is_said_otherwise(
+    graph: IdentityGraph, node: IdentityNode, to: IdentityNode, sure: set[IdentityNode]
+) -> bool:
     """Leave out steps to oneself, and to less than what is sure to be reached."""
     if to.identity == node.identity and not to.bare:
-        wide = node.extra == "*" or node.bare or graph.admin(node)
-        if to == Node(node.identity) or (to.extra == "*" and wide):
+        wide = node.extra == "*" or node.bare or graph.is_administrator(node)
+        if to == IdentityNode(node.identity) or (to.extra == "*" and wide):
             return True
     joined = to.extra not in ("", "*")
-    wider = {Node(to.identity, "*"), Node(to.identity, "*", bare=True)}
+    wider = {IdentityNode(to.identity, "*"), IdentityNode(to.identity, "*", bare=True)}
     return joined and not wider.isdisjoint(sure)
 
 
-def goals_agree(estate: Estate, calls: list[tuple[str, str]]) -> None:
+def goals_agree(estate: CompiledAccounts, calls: list[tuple[str, str]]) -> None:
     """The law for who can: each actor by itself, and through whom it leads to."""
-    graph = Graph(estate)
-    whole = whole_of(graph)
+    graph = IdentityGraph(estate)
+    whole = get_closure(graph)
     for action, resource in calls:
-        goals = whole.goal(action, resource)
-        for number, node in enumerate(whole.realm.nodes[: whole.size]):
-            answer = ask(estate, graph.principal(node), action, resource)
-            assert _read(goals, number) == verdict(answer.formula)
-        who = whole.who(action, resource)
+        goals = whole.find_direct_callers(action, resource)
+        for number, node in enumerate(whole.compiled_graph.nodes[: whole.size]):
+            answer = evaluate_action(
+                estate, graph.get_principal(node), action, resource
+            )
+            assert _read(goals, number) == get_verdict(answer.formula)
+        who = whole.find_callers(action, resource)
         for number in range(whole.size):
             assert _read(who, number) == _led(whole, number, goals)
 
 
-def _read(bits: Verdicts, number: int) -> Verdict:
+def _read(bits: VerdictBits, number: int) -> Verdict:
     if bits.sure >> number & 1:
         return Verdict.ALWAYS
     return Verdict.ONLY_IF if bits.some >> number & 1 else Verdict.NEVER
 
 
-def _led(whole: Whole, number: int, goals: Verdicts) -> Verdict:
-    sure = _followed([row.sure for row in whole.rows.steps], number)
-    some = _followed([row.some for row in whole.rows.steps], number)
+def _led(whole: GraphClosure, number: int, goals: VerdictBits) -> Verdict:
+    sure = _followed([row.sure for row in whole.step_table.steps], number)
+    some = _followed([row.some for row in whole.step_table.steps], number)
     if sure & goals.sure:
         return Verdict.ALWAYS
     return Verdict.ONLY_IF if some & goals.some else Verdict.NEVER
@@ -108,26 +127,26 @@ def _followed(rows: list[int], start: int) -> int:
     while waiting:
         new = rows[waiting.pop()] & ~seen
         seen |= new
-        waiting += positions(new)
+        waiting += list_positions(new)
     return seen
 
 
 @settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(estates())
-def test_rows_hold_the_steps_of_every_actor(facts: Facts) -> None:
+def test_rows_hold_the_steps_of_every_actor(facts: SightedFacts) -> None:
     rows_agree(compiled(facts))
 
 
 @settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(paths())
 def test_rows_hold_every_way_to_become_somebody(
-    case: tuple[Facts, tuple[str, str]],
+    case: tuple[SightedFacts, tuple[str, str]],
 ) -> None:
     rows_agree(compiled(case[0]))
 
 
 def test_a_root_user_that_an_rcp_keeps_out_of_roles_joins_no_group() -> None:
-    build = Builder()
+    build = AccountBuilder()
     group, root = f"arn:aws:iam::{A}:group/team", f"arn:aws:iam::{A}:root"
     for one in (user("ana"), root):
         build.identity(one)
@@ -139,7 +158,7 @@ def test_a_root_user_that_an_rcp_keeps_out_of_roles_joins_no_group() -> None:
 
 
 def test_kin_are_told_apart_by_what_an_rcp_says_of_them() -> None:
-    build = Builder()
+    build = AccountBuilder()
     for one in (user("ana"), role("one")):
         build.identity(one)
     build.policy(user("ana"), "identity", statement("e", action="*", resource="*"))
@@ -159,25 +178,25 @@ def test_kin_are_told_apart_by_what_an_rcp_says_of_them() -> None:
 
 @settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(cases())
-def test_rows_hold_the_steps_under_every_policy_kind(case: Case) -> None:
+def test_rows_hold_the_steps_under_every_policy_kind(case: ReachCase) -> None:
     rows_agree(organisation(case))
 
 
 @settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(cases())
-def test_who_can_is_what_each_actor_can(case: Case) -> None:
+def test_who_can_is_what_each_actor_can(case: ReachCase) -> None:
     goals_agree(organisation(case), [(c[0], c[1]) for c in case.calls])
 
 
 @settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(estates(), st.sampled_from(CALLS))
-def test_who_can_follows_every_step(facts: Facts, call: tuple[str, str]) -> None:
+def test_who_can_follows_every_step(facts: SightedFacts, call: tuple[str, str]) -> None:
     goals_agree(compiled(facts), [call])
 
 
 @settings(max_examples=30, suppress_health_check=slow, phases=generating)
 @given(cases())
-def test_goals_are_what_each_principal_of_an_organisation_can(case: Case) -> None:
+def test_goals_are_what_each_principal_of_an_organisation_can(case: ReachCase) -> None:
     goals_agree(organisation(case), [(c[0], c[1]) for c in case.calls])
 
 
@@ -185,7 +204,7 @@ def test_goals_are_what_each_principal_of_an_organisation_can(case: Case) -> Non
 def test_an_unread_policy_leaves_its_holder_open_and_nobody_who_is_told_the_same(
     lost: list[str],
 ) -> None:
-    build = Builder()
+    build = AccountBuilder()
     thing = build.resource("arn:aws:s3:::red", "s3-bucket", A)
     build.policy(thing, "resource")
     said = statement("list", action="s3:ListBucket", resource=thing)
@@ -204,15 +223,15 @@ graphs = st.integers(1, 8).flatmap(
 
 def closure_agrees(rows: list[int]) -> None:
     """The law for the closure: it is what one finds step by step."""
-    held = transitive_closure.closed(rows)
+    held = transitive_closure.compute_closure(rows)
     for start, row in enumerate(rows):
         beyond = 0
-        for to in positions(row):
+        for to in list_positions(row):
             beyond |= _followed(rows, to)
         assert held.beyond[start] == beyond
         for goal in range(len(rows)):
             led = bool((beyond | 1 << start) >> goal & 1)
-            assert bool(held.towards(1 << goal) >> start & 1) == led
+            assert bool(held.find_sources(1 << goal) >> start & 1) == led
 
 
 @settings(max_examples=100)
@@ -228,7 +247,7 @@ def test_a_set_has_the_members_it_was_made_of(
 ) -> None:
     few = {member for member in drawn if member < size}
     members = set(range(size)) - few if dense else few
-    assert positions(gathered(members, size)) == sorted(members)
+    assert list_positions(build_bitset(members, size)) == sorted(members)
 
 
 PARTS = ["a", "b", "ab", "*", "a*", "*b", "?", "a?", "a*b*", ""]
@@ -243,20 +262,22 @@ arns = st.lists(st.sampled_from(["a", "b", "ab", "abb", "ba"]), min_size=6, max_
 def test_a_pattern_matches_in_bits_what_it_matches_alone(
     resources: list[str], written: str
 ) -> None:
-    pattern = pattern_parts(inward(written))
-    matched = Texts(resources).bits(pattern)
+    pattern = split_pattern(encode_glob(written))
+    matched = ArnIndex(resources).find_matches(pattern)
     for number, text in enumerate(resources):
-        alone = matches_parts(pattern, text_parts(text))
+        alone = matches_arn(pattern, split_arn(text))
         assert bool(matched >> number & 1) == alone
 
 
 def _denies_forgotten(patch: pytest.MonkeyPatch) -> None:
-    right = caller_side.judged
+    right = caller_side.subtract_denies
 
-    def wrong(allowed: Plane, denied: Plane, odd: int, **how: bool) -> Verdicts:
-        return right(allowed, Plane(0, 0), odd, **how)
+    def wrong(
+        allowed: BitsetBounds, denied: BitsetBounds, odd: int, **how: bool
+    ) -> VerdictBits:
+        return right(allowed, BitsetBounds(0, 0), odd, **how)
 
-    patch.setattr(evaluate, "judged", wrong)
+    patch.setattr(evaluate, "subtract_denies", wrong)
 
 
 def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -265,50 +286,54 @@ def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _nobody_widens_itself(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(adjacency.Some, "_own", lambda *_: iter(()))
+    patch.setattr(adjacency.StepRows, "_widen_itself", lambda *_: iter(()))
 
 
 def _open_lines_hold(patch: pytest.MonkeyPatch) -> None:
-    right = statement_effects.Group
+    right = statement_effects.ActorGroup
 
-    def wrong(actors: int, known: object, is_open: bool) -> statement_effects.Group:
+    def wrong(
+        actors: int, known: object, is_open: bool
+    ) -> statement_effects.ActorGroup:
         return right(actors, known, False)  # type: ignore[arg-type]
 
-    patch.setattr(statement_effects, "Group", wrong)
+    patch.setattr(statement_effects, "ActorGroup", wrong)
 
 
 def _every_condition_holds(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(statement_effects, "evaluate", lambda lines, known: TRUE)
+    patch.setattr(statement_effects, "evaluate_block", lambda lines, known: TRUE)
 
 
 def _gains_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Index, "with_gains", lambda self, identities: identities)
+    patch.setattr(
+        StatementIndex, "expand_to_nodes", lambda self, identities: identities
+    )
 
 
 def _told_the_same_is_read_the_same(patch: pytest.MonkeyPatch) -> None:
     """What was read of the first who says something is taken as read of all."""
-    right = Index._mark
-    first: dict[object, Principal] = {}
+    right = StatementIndex._record_flags
+    first: dict[object, CompiledPrincipal] = {}
 
-    def wrong(self: Index, actor: Principal, bit: int) -> None:
+    def wrong(self: StatementIndex, actor: CompiledPrincipal, bit: int) -> None:
         said = frozenset(grant.clause for grant in actor.grants)
         other = first.setdefault(said, actor)
         right(self, replace(actor, gaps=other.gaps), bit)
 
-    patch.setattr(Index, "_mark", wrong)
+    patch.setattr(StatementIndex, "_record_flags", wrong)
 
 
 @pytest.mark.parametrize(
     "plant", [_denies_forgotten, _nobody_widens_itself, _gains_forgotten]
 )
 def test_the_law_of_rows_finds(plant: Plant) -> None:
-    with planted(plant):
-        assert found(estates(), lambda facts: rows_agree(compiled(facts)), 60)
+    with apply_mutation(plant):
+        assert is_found(estates(), lambda facts: rows_agree(compiled(facts)), 60)
 
 
-def doubtful() -> Estate:
+def doubtful() -> CompiledAccounts:
     """Someone may assume a role from inside or with MFA, and never from inside."""
-    build = Builder()
+    build = AccountBuilder()
     inside = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     careful = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     some = {"action": "sts:AssumeRole", "resource": "*"}
@@ -328,7 +353,7 @@ def test_conditions_that_cancel_each_other_are_looked_at_together() -> None:
     call = ("sts:AssumeRole", role("one"))
     rows_agree(doubtful())
     goals_agree(doubtful(), [call])
-    with planted(_doubts_dropped):
+    with apply_mutation(_doubts_dropped):
         with pytest.raises(AssertionError):
             rows_agree(doubtful())
         with pytest.raises(AssertionError):
@@ -344,20 +369,20 @@ def test_conditions_that_cancel_each_other_are_looked_at_together() -> None:
     ],
 )
 def test_the_law_of_goals_finds_in_an_organisation(plant: Plant) -> None:
-    def law(case: Case) -> None:
+    def law(case: ReachCase) -> None:
         goals_agree(organisation(case), [(c[0], c[1]) for c in case.calls])
 
-    with planted(plant):
-        assert found(cases(Mix(lines="Principal")), law, 300)
+    with apply_mutation(plant):
+        assert is_found(cases(Mix(lines="Principal")), law, 300)
 
 
 def test_the_law_of_the_closure_finds_a_component_closed_too_early() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(
             transitive_closure,
-            "components",
+            "find_components",
             lambda rows: ((1 << n, [n]) for n in range(len(rows))),
         )
 
-    with planted(plant):
-        assert found(graphs, closure_agrees, 60)
+    with apply_mutation(plant):
+        assert is_found(graphs, closure_agrees, 60)

@@ -5,44 +5,47 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.reach.aws import candidate_callers
-from answerable.reach.aws.candidate_callers import candidates
-from answerable.reach.aws.compiled.holder_index import Holding, in_order
-from answerable.reach.aws.evaluation.single_request import ask
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.candidate_callers import list_candidate_callers
+from answerable.reach.aws.compiled.holder_index import (
+    StatementHolderIndex,
+    merge_sorted,
+)
+from answerable.reach.aws.evaluation.single_request import evaluate_action
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import FALSE
 from tests.reach import laws
-from tests.reach.account_builder import A, Builder, statement, user
-from tests.reach.mutation import caught
-from tests.reach.strategies_cases import Case, cases
+from tests.reach.account_builder import A, AccountBuilder, statement, user
+from tests.reach.mutation import is_caught
+from tests.reach.strategies_cases import ReachCase, cases
 from tests.reach.strategies_mix import Mix
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 THING = "arn:aws:s3:::red"
 
 
-def all_are_asked(case: Case) -> None:
+def all_are_asked(case: ReachCase) -> None:
     """The law: who is not among them cannot, and they come in order of id."""
     estate = laws.estate_of(case)
-    graph = Graph(estate)
+    graph = IdentityGraph(estate)
     for call in case.calls:
         action, resource = call[0], call[1]
-        listed = list(candidates(estate, action, resource))
+        listed = list(list_candidate_callers(estate, action, resource))
         ids = list(estate.principals)
         assert listed == [(n, ids[n]) for n in sorted({n for n, _ in listed})]
         for number in range(0, len(ids), 2):
-            assert list(candidates(estate, action, resource, number)) == [
+            assert list(list_candidate_callers(estate, action, resource, number)) == [
                 pair for pair in listed if pair[0] >= number
             ]
         asked = {identity for _, identity in listed}
         for identity in ids:
-            principal = graph.principal(graph.start(identity))
-            formula = ask(estate, principal, action, resource).formula
+            principal = graph.get_principal(graph.get_start_node(identity))
+            formula = evaluate_action(estate, principal, action, resource).formula
             assert formula == FALSE or identity in asked
 
 
 @settings(max_examples=40, suppress_health_check=slow)
 @given(cases())
-def test_whoever_can_make_a_call_is_asked(case: Case) -> None:
+def test_whoever_can_make_a_call_is_asked(case: ReachCase) -> None:
     all_are_asked(case)
 
 
@@ -51,11 +54,11 @@ def test_the_law_finds_that_one_side_is_forgotten(told: str) -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(candidate_callers, told, lambda *_: iter(()))
 
-    assert caught(plant, cases(Mix()), all_are_asked)
+    assert is_caught(plant, cases(Mix()), all_are_asked)
 
 
 def test_whom_nothing_allows_a_call_is_not_asked() -> None:
-    build = Builder()
+    build = AccountBuilder()
     thing = build.resource(THING, "s3-bucket", A)
     build.policy(thing, "resource")
     for name, action, resource in (
@@ -68,9 +71,15 @@ def test_whom_nothing_allows_a_call_is_not_asked() -> None:
         said = statement(name, action=action, resource=resource)
         build.policy(user(name), "identity", said)
     estate = laws.compiled(build.facts(), {})
-    asked = [identity for _, identity in candidates(estate, "s3:GetBucketAcl", THING)]
+    asked = [
+        identity
+        for _, identity in list_candidate_callers(estate, "s3:GetBucketAcl", THING)
+    ]
     assert asked == [user("ana"), user("sue")]
-    assert list(candidates(estate, "s3:GetBucketAcl", "arn:aws:s3:::red/a")) == []
+    assert (
+        list(list_candidate_callers(estate, "s3:GetBucketAcl", "arn:aws:s3:::red/a"))
+        == []
+    )
 
 
 @given(
@@ -78,8 +87,11 @@ def test_whom_nothing_allows_a_call_is_not_asked() -> None:
 )
 def test_lists_are_united_from_a_number_on(lists: list[list[int]], start: int) -> None:
     every = sorted({number for one in lists for number in one if number >= start})
-    assert list(in_order(lists, start)) == every
+    assert list(merge_sorted(lists, start)) == every
 
 
 def test_nobody_is_nobody() -> None:
-    assert list(Holding({}).allowing("s3:getobject", THING)) == []
+    assert (
+        list(StatementHolderIndex({}).list_allowing_statements("s3:getobject", THING))
+        == []
+    )

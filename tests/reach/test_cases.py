@@ -6,20 +6,27 @@ from typing import Any, TypedDict, cast
 
 import pytest
 
-from answerable.model.documents.core import CanItem
+from answerable.model.documents.core import PermissionCheckItem
 from answerable.reach import queries
 from answerable.reach.aws.compiled import external_callers
-from answerable.reach.aws.evaluation.request import Answer
-from answerable.reach.formula import verdict
+from answerable.reach.aws.evaluation.request import Evaluation
+from answerable.reach.formula import get_verdict
 from answerable.usecases.reach import permissions as flow
 from tests.reach import case_tables
-from tests.reach.account_builder import A, Builder, catalogue, role, user
-from tests.reach.case_tables import Row, Written, caller_of, case_of, filled, statements
+from tests.reach.account_builder import A, AccountBuilder, catalogue, role, user
+from tests.reach.case_tables import (
+    EvaluationRow,
+    Written,
+    caller_of,
+    case_of,
+    filled,
+    statements,
+)
 from tests.reach.laws import asking, estate_of, outsider, says_the_same, world_of
 from tests.reach.pending_reference import PENDING
 from tests.reference.reach import paths as spec_paths
 from tests.reference.reach import request as spec
-from tests.reference.reach.facts import Who, World, find_identity
+from tests.reference.reach.facts import Subject, World, find_identity
 
 NOW = 1_764_000_000_000_000_000
 SUBJECT = user("subject")
@@ -55,8 +62,8 @@ PATHS = cast("list[Path]", case_tables.rows("reach.yaml"))
 ROWS = case_tables.rows("evaluation.yaml")
 
 
-def facts_of(case: Path, words: Mapping[str, str]) -> Builder:
-    build = Builder()
+def facts_of(case: Path, words: Mapping[str, str]) -> AccountBuilder:
+    build = AccountBuilder()
     build.identity(SUBJECT, tuple(case.get("tags", {}).items()))
     build.policy(SUBJECT, "identity", *statements(case["identity"], words))
     if "boundary" in case:
@@ -86,11 +93,11 @@ def words_of(case: Path) -> dict[str, str]:
     }
 
 
-def answer(case: Path) -> CanItem:
+def answer(case: Path) -> PermissionCheckItem:
     words = words_of(case)
     action, resource = (str(filled(text, words)) for text in case["ask"])
     context = {key: tuple(values) for key, values in case.get("context", {}).items()}
-    document = flow.can(
+    document = flow.check_permission(
         facts_of(case, words).inventory(),
         SUBJECT,
         action,
@@ -99,7 +106,7 @@ def answer(case: Path) -> CanItem:
         context=context,
         direct=case.get("direct", False),
     )
-    return cast(CanItem, document.items[0])
+    return cast(PermissionCheckItem, document.items[0])
 
 
 @pytest.mark.parametrize("case", PATHS, ids=lambda case: case["name"])
@@ -132,29 +139,29 @@ def test_the_readable_rules_say_what_the_table_says(case: Path) -> None:
     subject = find_identity(world, SUBJECT)
     assert subject is not None
     if case.get("direct"):
-        held = partial(spec.allowed, world, Who(subject), action, resource)
-        assert spec.verdict(held) == case["verdict"]
+        held = partial(spec.is_allowed, world, Subject(subject), action, resource)
+        assert spec.get_verdict(held) == case["verdict"]
     else:
-        places = spec_paths.everywhere(world)
-        found = spec_paths.can(world, SUBJECT, action, resource, places)
+        places = spec_paths.list_all_steps(world)
+        found = spec_paths.evaluate_can(world, SUBJECT, action, resource, places)
         assert found == case["verdict"]
 
 
-def asked(row: Row) -> Answer:
+def asked(row: EvaluationRow) -> Evaluation:
     case = case_of(row)
     estate, caller = estate_of(case), caller_of(row)
     call = case.calls[0]
     if caller in estate.principals:
-        return queries.ask(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
-    outsider = external_callers.caller_of(caller, estate.accounts)
+        return queries.evaluate_action(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
+    outsider = external_callers.parse_caller(caller, estate.accounts)
     assert outsider is not None
-    return queries.ask_as(estate, outsider, *call)
+    return queries.evaluate_external(estate, outsider, *call)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
-def test_of_policy_evaluation(row: Row) -> None:
+def test_of_policy_evaluation(row: EvaluationRow) -> None:
     said = asked(row)
-    assert verdict(said.formula) == row["verdict"]
+    assert get_verdict(said.formula) == row["verdict"]
     if "open" in row:
         keys = {atom.key for alternative in said.formula for atom in alternative}
         assert keys == set(row["open"])
@@ -163,12 +170,12 @@ def test_of_policy_evaluation(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", known(ROWS), ids=lambda row: row["name"])
-def test_of_policy_evaluation_by_the_readable_rules(row: Row) -> None:
+def test_of_policy_evaluation_by_the_readable_rules(row: EvaluationRow) -> None:
     case, caller = case_of(row), caller_of(row)
     world = world_of(case)
     who = find_identity(world, caller) or outsider(caller)
-    held = partial(spec.allowed_as, world, who, *case.calls[0])
-    assert spec.verdict(held) == row["verdict"]
+    held = partial(spec.is_allowed_for_caller, world, who, *case.calls[0])
+    assert spec.get_verdict(held) == row["verdict"]
     says_the_same(asked(row).formula, held)
 
 

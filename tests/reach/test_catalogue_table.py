@@ -2,14 +2,22 @@
 
 from pathlib import Path
 
-from answerable.reach.aws.escalation_rules.registry import EDITS, LAUNCHES, RUNNING
+from answerable.reach.aws.escalation_rules.registry import (
+    EDIT_RULES,
+    PASS_ROLE_RULES,
+    TAKEOVER_RULES,
+)
 from tests.reach.test_paths_catalogue import COMPOSED, ENTRIES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reach.md"
 
 
 def _sources() -> list[str]:
-    return [rule.source for rules in (LAUNCHES, RUNNING, EDITS) for rule in rules]
+    return [
+        rule.source
+        for rules in (PASS_ROLE_RULES, TAKEOVER_RULES, EDIT_RULES)
+        for rule in rules
+    ]
 
 
 def test_every_catalogued_path_has_a_rule_that_names_it_or_a_reason() -> None:
@@ -20,7 +28,7 @@ def test_every_catalogued_path_has_a_rule_that_names_it_or_a_reason() -> None:
     out = {entry["id"] for entry in ENTRIES if entry.get("out")}
     assert ruled | out == ids
     assert not ruled & out
-    actions = {edit.action for edit in EDITS} | {"sts:AssumeRole"}
+    actions = {edit.action for edit in EDIT_RULES} | {"sts:AssumeRole"}
     assert {a for needs in COMPOSED.values() for a in needs} <= actions
 
 

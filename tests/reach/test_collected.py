@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.model.coverage import Held
-from answerable.model.documents.core import CanItem, Document
+from answerable.model.coverage import CoverageScope
+from answerable.model.documents.core import Document, PermissionCheckItem
 from answerable.model.inventory import Inventory, SourceCoverage
-from answerable.reach.collected_data import ANY, Collected
+from answerable.reach.collected_data import ANY_PLACE, CollectedData
 from answerable.usecases.reach import permissions as flow
-from tests.reach.account_builder import A, B, Builder, role, statement, user
+from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
 
 NOW = 1_764_000_000_000_000_000
 HERE, THERE = "eu-west-1", "us-east-1"
@@ -20,7 +20,7 @@ ACCOUNTS, REGIONS, SERVICES = (A, B), (HERE, THERE), ("kms", "sqs")
 POLICIES, RUNNING = "resource-policies", "running-code"
 
 places = st.builds(
-    Held,
+    CoverageScope,
     st.sampled_from((POLICIES, RUNNING)),
     st.sampled_from(ACCOUNTS),
     st.sampled_from(REGIONS),
@@ -29,23 +29,25 @@ places = st.builds(
 
 
 @given(st.sets(places))
-def test_a_word_holds_just_where_it_was_collected(held: set[Held]) -> None:
-    collected = Collected(held)
+def test_a_word_holds_just_where_it_was_collected(held: set[CoverageScope]) -> None:
+    collected = CollectedData(held)
     for account in ACCOUNTS:
         for region in REGIONS:
             for service in SERVICES:
-                told = collected.lacking(POLICIES, account, region, service)
-                place = Held(POLICIES, account, region, service)
+                told = collected.name_missing(POLICIES, account, region, service)
+                place = CoverageScope(POLICIES, account, region, service)
                 assert (told == "") == (place in held)
                 assert told == "" or told.partition(" (")[0] == POLICIES
 
 
 @given(st.sets(places), places)
-def test_what_is_open_or_nobody_s_is_never_whole(held: set[Held], one: Held) -> None:
-    collected = Collected({*held, one})
-    assert collected.lacking(one.word, one.account, ANY, one.service)
-    assert collected.lacking(one.word, one.account, one.region, ANY)
-    assert collected.lacking(one.word, "", one.region, one.service) == one.word
+def test_what_is_open_or_nobody_s_is_never_whole(
+    held: set[CoverageScope], one: CoverageScope
+) -> None:
+    collected = CollectedData({*held, one})
+    assert collected.name_missing(one.word, one.account, ANY_PLACE, one.service)
+    assert collected.name_missing(one.word, one.account, one.region, ANY_PLACE)
+    assert collected.name_missing(one.word, "", one.region, one.service) == one.word
 
 
 @pytest.mark.parametrize(
@@ -53,9 +55,12 @@ def test_what_is_open_or_nobody_s_is_never_whole(held: set[Held], one: Held) -> 
     [
         ((A, HERE, "kms"), ""),
         ((A, THERE, "kms"), f"{POLICIES} (account {A}, {THERE})"),
-        ((A, ANY, "kms"), f"{POLICIES} (account {A}, other regions)"),
+        ((A, ANY_PLACE, "kms"), f"{POLICIES} (account {A}, other regions)"),
         ((A, HERE, "sqs"), f"{POLICIES} (account {A}, sqs)"),
-        ((A, ANY, ANY), f"{POLICIES} (account {A}, other services, other regions)"),
+        (
+            (A, ANY_PLACE, ANY_PLACE),
+            f"{POLICIES} (account {A}, other services, other regions)",
+        ),
         ((B, HERE, "kms"), f"{POLICIES} (account {B})"),
         (("", HERE, "kms"), POLICIES),
     ],
@@ -64,17 +69,20 @@ def test_what_is_missing_is_named_with_its_place(
     question: tuple[str, str, str], told: str
 ) -> None:
     assert (
-        Collected([Held(POLICIES, A, HERE, "kms")]).lacking(POLICIES, *question) == told
+        CollectedData([CoverageScope(POLICIES, A, HERE, "kms")]).name_missing(
+            POLICIES, *question
+        )
+        == told
     )
 
 
 def test_a_word_that_holds_nowhere_stands_alone() -> None:
-    assert Collected().lacking("scp", A) == "scp"
+    assert CollectedData().name_missing("scp", A) == "scp"
 
 
-def two_accounts() -> Builder:
+def two_accounts() -> AccountBuilder:
     """In each account a user who may send commands to instances, and read queues."""
-    build = Builder()
+    build = AccountBuilder()
     for account in ACCOUNTS:
         name = build.identity(user("ops", account))
         may = statement("ops", action=["ssm:*", "sqs:Get*"], resource="*")
@@ -82,7 +90,7 @@ def two_accounts() -> Builder:
     return build
 
 
-def resources(inventory: Inventory, *held: Held) -> Inventory:
+def resources(inventory: Inventory, *held: CoverageScope) -> Inventory:
     """Add what a scan of resources covered."""
     words = tuple({each.word for each in held})
     of = SourceCoverage("aws-resources:x", "aws-resources", 1, (), words, (), held)
@@ -95,12 +103,12 @@ def named(document: Document, word: str) -> list[str]:
 
 
 def test_code_that_runs_in_one_account_says_nothing_of_another() -> None:
-    inventory = resources(two_accounts().inventory(), Held(RUNNING, A, HERE))
+    inventory = resources(two_accounts().inventory(), CoverageScope(RUNNING, A, HERE))
 
     def told(account: str) -> list[str]:
         question = (user("ops", account), "s3:GetObject", "arn:aws:s3:::red/a")
-        document = flow.can(inventory, *question, now=NOW)
-        assert cast(CanItem, document.items[0])["verdict"] == "never"
+        document = flow.check_permission(inventory, *question, now=NOW)
+        assert cast(PermissionCheckItem, document.items[0])["verdict"] == "never"
         return named(document, RUNNING)
 
     assert told(A) == [f"{RUNNING} (account {A}, other regions)"]
@@ -108,7 +116,7 @@ def test_code_that_runs_in_one_account_says_nothing_of_another() -> None:
 
 
 def test_code_is_wanted_only_of_regions_in_which_it_may_be_taken_over() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     function = f"arn:aws:lambda:{HERE}:{A}:function:*"
     build.policy(ana, "identity", statement("f", action="lambda:*", resource=function))
@@ -117,8 +125,10 @@ def test_code_is_wanted_only_of_regions_in_which_it_may_be_taken_over() -> None:
         (HERE, []),
         (THERE, [f"{RUNNING} (account {A}, {HERE})"]),
     ):
-        inventory = resources(build.inventory(), Held(RUNNING, A, region))
-        assert named(flow.can(inventory, *question, now=NOW), RUNNING) == told
+        inventory = resources(build.inventory(), CoverageScope(RUNNING, A, region))
+        assert (
+            named(flow.check_permission(inventory, *question, now=NOW), RUNNING) == told
+        )
 
 
 @pytest.mark.parametrize(
@@ -135,23 +145,23 @@ def test_code_is_wanted_only_of_regions_in_which_it_may_be_taken_over() -> None:
 def test_policies_of_queues_are_known_where_they_were_asked_for(
     resource: str, told: list[str]
 ) -> None:
-    held = Held(POLICIES, A, HERE, "sqs")
+    held = CoverageScope(POLICIES, A, HERE, "sqs")
     inventory = resources(two_accounts().inventory(), held)
     question = (user("ops"), "sqs:GetQueueUrl", resource)
-    assert named(flow.can(inventory, *question, now=NOW), POLICIES) == told
+    assert named(flow.check_permission(inventory, *question, now=NOW), POLICIES) == told
 
 
 def test_policies_of_queues_say_nothing_of_those_of_keys() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     build.policy(ana, "identity", statement("k", action="kms:*", resource="*"))
-    inventory = resources(build.inventory(), Held(POLICIES, A, HERE, "sqs"))
-    document = flow.reach(inventory, "ana", action="kms:*", now=NOW)
+    inventory = resources(build.inventory(), CoverageScope(POLICIES, A, HERE, "sqs"))
+    document = flow.list_reach(inventory, "ana", action="kms:*", now=NOW)
     assert named(document, POLICIES) == [f"{POLICIES} (account {A}, kms)"]
 
 
 def test_whose_a_pattern_is_comes_from_who_asks_at_the_end_of_the_path() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana, far = build.identity(user("ana")), build.identity(role("far", B))
     build.policy(
         ana, "identity", statement("in", action="sts:AssumeRole", resource=far)
@@ -159,8 +169,10 @@ def test_whose_a_pattern_is_comes_from_who_asks_at_the_end_of_the_path() -> None
     enter = statement("t", action="sts:AssumeRole", principal={"AWS": ana})
     build.policy(far, "trust", enter)
     build.policy(far, "identity", statement("q", action="sqs:Get*", resource="*"))
-    inventory = resources(build.inventory(), Held(POLICIES, A, HERE, "sqs"))
-    told = named(flow.reach(inventory, "ana", action="sqs:Get*", now=NOW), POLICIES)
+    inventory = resources(build.inventory(), CoverageScope(POLICIES, A, HERE, "sqs"))
+    told = named(
+        flow.list_reach(inventory, "ana", action="sqs:Get*", now=NOW), POLICIES
+    )
     assert f"{POLICIES} (account {B})" in told
 
 
@@ -170,14 +182,16 @@ def test_an_account_without_details_is_not_covered_by_another_s() -> None:
     only = tuple(held for held in source.held if held.account == A)
     inventory = replace(inventory, coverage=(replace(source, held=only),))
     question = (user("ops", B), "sqs:GetQueueUrl", f"arn:aws:sqs:{HERE}:{B}:q")
-    told = flow.can(inventory, *question, now=NOW).coverage["not_collected"]
+    told = flow.check_permission(inventory, *question, now=NOW).coverage[
+        "not_collected"
+    ]
     wanted = {"boundaries", "identity-policies", "role-trust"}
     assert {f"{word} (account {B})" for word in wanted} <= set(told)
 
 
 def test_tags_of_one_scan_do_not_make_another_s_absent() -> None:
     """A bucket that was seen without its tags may have any."""
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     build.resource("arn:aws:s3:::red", "s3:bucket", A)
     tagged = {"StringEquals": {"aws:ResourceTag/team": "red"}}
@@ -201,5 +215,5 @@ def test_tags_of_one_scan_do_not_make_another_s_absent() -> None:
         ((with_tags, without), "only-if"),
     ):
         held = replace(inventory, coverage=(*inventory.coverage, *sources))
-        (item,) = flow.can(held, *question, now=NOW).items
+        (item,) = flow.check_permission(held, *question, now=NOW).items
         assert item["verdict"] == verdict

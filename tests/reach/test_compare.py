@@ -9,29 +9,41 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from answerable.connectors.aws.policy_simulator import Simulator
-from answerable.connectors.aws.simulator_interface import Declined, Refusal, Simulated
+from answerable.connectors.aws.policy_simulator import AwsPolicySimulator
+from answerable.connectors.aws.simulator_interface import (
+    SimulationDeclined,
+    SimulationRefusal,
+    SimulationResult,
+)
 from answerable.model.connector import SyncContext
-from answerable.model.coverage import Held
-from answerable.model.documents.core import ComparedItem, Document
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.coverage import CoverageScope
+from answerable.model.documents.core import AwsComparisonItem, Document
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.identity import Account
 from answerable.model.ids import PolicyId
 from answerable.model.inventory import SourceCoverage
-from answerable.model.policy import Attachment, Layer, Policy, Statement
-from answerable.model.sighting import Facts
-from answerable.usecases.reach.compare_with_aws import compare
-from tests.reach.account_builder import SEEN, A, B, Builder, role, statement, user
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
+from answerable.model.sighting import SightedFacts
+from answerable.usecases.reach.compare_with_aws import compare_with_simulator
+from tests.reach.account_builder import (
+    SEEN,
+    A,
+    AccountBuilder,
+    B,
+    role,
+    statement,
+    user,
+)
 
 NOW = 1_764_000_000_000_000_000
 ANA = user("ana")
 RED = "arn:aws:s3:::red/a"
-ALLOWED = Simulated("allowed", (), ("p",))
-REFUSED = Simulated("implicitDeny", (), ())
+ALLOWED = SimulationResult("allowed", (), ("p",))
+REFUSED = SimulationResult("implicitDeny", (), ())
 
 
-def estate() -> Builder:
-    build = Builder()
+def estate() -> AccountBuilder:
+    build = AccountBuilder()
     build.identity(ANA)
     build.policy(
         ANA,
@@ -54,33 +66,36 @@ class Aws:
     account = A
 
     def __init__(
-        self, answer: Callable[[str], Simulated | Declined] | None = None
+        self,
+        answer: Callable[[str], SimulationResult | SimulationDeclined] | None = None,
     ) -> None:
         self.asked: list[tuple[str, str, str]] = []
         self._answer = answer or self._right
 
-    def ask(self, principal: str, action: str, resource: str) -> Simulated | Declined:
+    def ask(
+        self, principal: str, action: str, resource: str
+    ) -> SimulationResult | SimulationDeclined:
         self.asked.append((principal, action, resource))
         return self._answer(action)
 
     @staticmethod
-    def _right(action: str) -> Simulated:
+    def _right(action: str) -> SimulationResult:
         if action == "s3:PutObject":
-            return Simulated("implicitDeny", ("aws:SecureTransport",), ())
+            return SimulationResult("implicitDeny", ("aws:SecureTransport",), ())
         reads = action == "s3:GetObject" or action.startswith("sqs:")
         return ALLOWED if reads and action != "sqs:DeleteQueue" else REFUSED
 
 
-def ask(aws: Aws, build: Builder | None = None, **options: object) -> Document:
+def ask(aws: Aws, build: AccountBuilder | None = None, **options: object) -> Document:
     inventory = (build or estate()).inventory()
-    return compare(inventory, now=NOW, asker=aws, **options)  # type: ignore[arg-type]
+    return compare_with_simulator(inventory, now=NOW, asker=aws, **options)  # type: ignore[arg-type]
 
 
-def items(document: Document) -> list[ComparedItem]:
-    return cast(list[ComparedItem], document.items)
+def items(document: Document) -> list[AwsComparisonItem]:
+    return cast(list[AwsComparisonItem], document.items)
 
 
-def answered(document: Document) -> list[ComparedItem]:
+def answered(document: Document) -> list[AwsComparisonItem]:
     return [item for item in items(document) if item["outcome"] != "set-aside"]
 
 
@@ -100,7 +115,7 @@ def test_the_same_seed_draws_the_same_questions_and_another_others() -> None:
 def test_an_engine_and_a_simulator_that_agree_leave_no_difference() -> None:
     document = ask(Aws(), sample=200)
     assert not document.failed
-    assert not document.partial
+    assert not document.is_partial
     assert {item["outcome"] for item in items(document)} == {"agrees", "set-aside"}
     verdicts = {item["verdict"] for item in items(document)}
     assert verdicts == {"always", "only-if", "never"}
@@ -117,7 +132,7 @@ def test_each_difference_is_told_with_the_statements_that_decided_here() -> None
 
 
 def test_conditions_that_one_side_alone_knows_are_left_open() -> None:
-    keys = Simulated("allowed", ("aws:CurrentTime",), ())
+    keys = SimulationResult("allowed", ("aws:CurrentTime",), ())
     document = ask(Aws(lambda action: keys), action="sqs:DeleteQueue", sample=1)
     (item,) = answered(document)
     assert (item["verdict"], item["outcome"]) == ("never", "open")
@@ -142,7 +157,7 @@ def test_conditions_that_one_side_alone_knows_are_left_open() -> None:
 def test_what_the_simulator_does_not_look_at_is_set_aside_by_name(
     action: str, resource: str, why: str
 ) -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.policy(ANA, "identity", statement("s", action=action, resource=resource))
     aws = Aws(lambda action: ALLOWED)
@@ -165,14 +180,20 @@ def test_an_scp_with_conditions_sets_the_account_aside() -> None:
         condition={"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}},
     )
     facts = scp(inventory.facts, region)
-    document = compare(replace(inventory, facts=facts), now=NOW, asker=Aws(), sample=5)
+    document = compare_with_simulator(
+        replace(inventory, facts=facts), now=NOW, asker=Aws(), sample=5
+    )
     reasons = {item["reason"] for item in items(document)}
     assert reasons == {"SCPs with conditions are not simulated"}
 
 
-def scp(facts: Facts, *statements: Statement, at: tuple[str, ...] = ("r-1",)) -> Facts:
+def scp(
+    facts: SightedFacts, *statements: Statement, at: tuple[str, ...] = ("r-1",)
+) -> SightedFacts:
     policy = Policy(PolicyId("p-scp"), "p-scp", statements, (), SEEN)
-    attached = tuple(Attachment(policy.id, to, Layer.SCP, "", SEEN) for to in at)
+    attached = tuple(
+        PolicyAttachment(policy.id, to, PolicyLayer.SCP, "", SEEN) for to in at
+    )
     return replace(
         facts,
         policies=(*facts.policies, policy),
@@ -181,7 +202,7 @@ def scp(facts: Facts, *statements: Statement, at: tuple[str, ...] = ("r-1",)) ->
 
 
 def test_an_scp_that_was_not_collected_explains_a_denial() -> None:
-    denied = Simulated("implicitDeny", (), (), organizations=False)
+    denied = SimulationResult("implicitDeny", (), (), organizations=False)
     document = ask(Aws(lambda action: denied), action="s3:GetObject", sample=3)
     assert {item["outcome"] for item in answered(document)} == {"open"}
     assert "SCP" in answered(document)[0]["reason"]
@@ -200,44 +221,50 @@ def test_scps_of_one_account_say_nothing_of_those_of_another(
     build.organization(B, "o-1", ("r-1",))
     everything = statement("all", action="*", resource="*")
     inventory = build.inventory()
-    held = (Held("scp", account),)
+    held = (CoverageScope("scp", account),)
     source = SourceCoverage("aws-org:x", "aws-org", 1, (), ("scp",), (), held)
     inventory = replace(
         inventory,
         facts=scp(inventory.facts, everything, at=("r-1", account)),
         coverage=(*inventory.coverage, source),
     )
-    denied = Simulated("implicitDeny", (), (), organizations=False)
+    denied = SimulationResult("implicitDeny", (), (), organizations=False)
     aws = Aws(lambda action: denied)
-    document = compare(inventory, now=NOW, asker=aws, action="sqs:Get*", sample=1)
+    document = compare_with_simulator(
+        inventory, now=NOW, asker=aws, action="sqs:Get*", sample=1
+    )
     assert answered(document)[0]["outcome"] == outcome
     assert document.coverage["not_collected"] == missing
 
 
 def test_a_refusal_of_every_question_ends_it_with_the_permission_to_ask_for() -> None:
-    no = Declined(Refusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed")
+    no = SimulationDeclined(
+        SimulationRefusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed"
+    )
     aws = Aws(lambda action: no)
-    with pytest.raises(EnvironmentRefused, match="not allowed") as caught:
+    with pytest.raises(EnvironmentFailure, match="not allowed") as caught:
         ask(aws, sample=50)
     assert "iam:SimulatePrincipalPolicy" in caught.value.hint
     assert len(aws.asked) == 5
 
 
 def test_throttling_half_way_keeps_what_was_answered_and_is_partial() -> None:
-    busy = Declined(Refusal.BUSY, "AWS has had too many questions")
+    busy = SimulationDeclined(SimulationRefusal.BUSY, "AWS has had too many questions")
     aws = Aws(lambda action: Aws._right(action) if len(aws.asked) <= 10 else busy)
     document = ask(aws, sample=40)
     outcomes = [item["outcome"] for item in answered(document)]
     assert outcomes[:10] == ["agrees"] * 10
     assert set(outcomes[10:]) == {"unanswered"}
-    assert document.partial
+    assert document.is_partial
 
 
 def test_a_principal_that_is_gone_is_set_aside_and_the_others_are_asked() -> None:
-    gone = Declined(Refusal.GONE, "the principal is not there any more")
+    gone = SimulationDeclined(
+        SimulationRefusal.GONE, "the principal is not there any more"
+    )
     document = ask(Aws(lambda action: gone), sample=20)
     assert {item["outcome"] for item in items(document)} == {"set-aside"}
-    assert not document.partial
+    assert not document.is_partial
 
 
 def test_settings_of_an_account_that_was_not_scanned_are_an_error() -> None:
@@ -265,14 +292,14 @@ def test_one_subject_alone_can_be_asked_about() -> None:
 
 
 @pytest.fixture
-def stubbed() -> Iterator[tuple[Simulator, Stubber]]:
+def stubbed() -> Iterator[tuple[AwsPolicySimulator, Stubber]]:
     """The real client, whose answers are written down beforehand."""
     client = boto3.client(
         "iam", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
     context = SyncContext(NOW, str)
     with Stubber(client) as stubber:
-        yield Simulator(client, A, context), stubber
+        yield AwsPolicySimulator(client, A, context), stubber
 
 
 ASKED = {
@@ -298,15 +325,15 @@ RESULT = {
 
 
 def test_pages_are_followed_and_the_resource_s_own_result_counts(
-    stubbed: tuple[Simulator, Stubber],
+    stubbed: tuple[AwsPolicySimulator, Stubber],
 ) -> None:
     simulator, stubber = stubbed
     first = {"EvaluationResults": [], "IsTruncated": True, "Marker": "2"}
     last = {"EvaluationResults": [RESULT], "IsTruncated": False}
     stubber.add_response("simulate_principal_policy", first, ASKED)
     stubber.add_response("simulate_principal_policy", last, {**ASKED, "Marker": "2"})
-    found = simulator.ask(ANA, "s3:GetObject", RED)
-    assert found == Simulated(
+    found = simulator.simulate(ANA, "s3:GetObject", RED)
+    assert found == SimulationResult(
         "explicitDeny", ("aws:SourceIp", "aws:SourceVpc"), ("read",), True
     )
     stubber.assert_no_pending_responses()
@@ -315,45 +342,45 @@ def test_pages_are_followed_and_the_resource_s_own_result_counts(
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("AccessDenied", Refusal.DENIED),
-        ("Throttling", Refusal.BUSY),
-        ("NoSuchEntity", Refusal.GONE),
-        ("InvalidInput", Refusal.OTHER),
+        ("AccessDenied", SimulationRefusal.DENIED),
+        ("Throttling", SimulationRefusal.BUSY),
+        ("NoSuchEntity", SimulationRefusal.GONE),
+        ("InvalidInput", SimulationRefusal.OTHER),
     ],
 )
 def test_a_refusal_is_an_answer_of_its_own_kind(
-    stubbed: tuple[Simulator, Stubber], code: str, kind: Refusal
+    stubbed: tuple[AwsPolicySimulator, Stubber], code: str, kind: SimulationRefusal
 ) -> None:
     simulator, stubber = stubbed
     stubber.add_client_error("simulate_principal_policy", code, "secret words")
-    found = simulator.ask(ANA, "s3:GetObject", RED)
-    assert isinstance(found, Declined)
+    found = simulator.simulate(ANA, "s3:GetObject", RED)
+    assert isinstance(found, SimulationDeclined)
     assert found.kind is kind
     assert "secret words" not in found.why
 
 
 def test_an_answer_without_a_result_and_a_marker_that_repeats_end(
-    stubbed: tuple[Simulator, Stubber],
+    stubbed: tuple[AwsPolicySimulator, Stubber],
 ) -> None:
     simulator, stubber = stubbed
     page = {"EvaluationResults": [], "IsTruncated": True, "Marker": "2"}
     stubber.add_response("simulate_principal_policy", page, ASKED)
     stubber.add_response("simulate_principal_policy", page, {**ASKED, "Marker": "2"})
-    found = simulator.ask(ANA, "s3:GetObject", RED)
-    assert isinstance(found, Declined)
-    assert found.kind is Refusal.EMPTY
+    found = simulator.simulate(ANA, "s3:GetObject", RED)
+    assert isinstance(found, SimulationDeclined)
+    assert found.kind is SimulationRefusal.EMPTY
 
 
 def test_a_result_without_a_decision_is_no_denial(
-    stubbed: tuple[Simulator, Stubber],
+    stubbed: tuple[AwsPolicySimulator, Stubber],
 ) -> None:
     simulator, stubber = stubbed
     bare = {**RESULT, "EvalDecision": "", "ResourceSpecificResults": []}
     page = {"EvaluationResults": [bare], "IsTruncated": False}
     stubber.add_response("simulate_principal_policy", page, ASKED)
-    found = simulator.ask(ANA, "s3:GetObject", RED)
-    assert isinstance(found, Declined)
-    assert found.kind is Refusal.EMPTY
+    found = simulator.simulate(ANA, "s3:GetObject", RED)
+    assert isinstance(found, SimulationDeclined)
+    assert found.kind is SimulationRefusal.EMPTY
 
 
 def test_no_network_and_no_boto3_are_refusals_that_say_what_to_do(
@@ -363,12 +390,12 @@ def test_no_network_and_no_boto3_are_refusals_that_say_what_to_do(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     inventory = estate().inventory()
-    with pytest.raises(EnvironmentRefused, match="could not be asked"):
-        compare(inventory, now=NOW, endpoint_url="http://127.0.0.1:9")
+    with pytest.raises(EnvironmentFailure, match="could not be asked"):
+        compare_with_simulator(inventory, now=NOW, endpoint_url="http://127.0.0.1:9")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws.policy_simulator")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws_errors")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws_session")
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(EnvironmentRefused, match="boto3") as caught:
-        compare(inventory, now=NOW)
+    with pytest.raises(EnvironmentFailure, match="boto3") as caught:
+        compare_with_simulator(inventory, now=NOW)
     assert "answerable[aws]" in caught.value.hint

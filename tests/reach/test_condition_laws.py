@@ -116,7 +116,9 @@ def test_the_readable_rules_say_the_same(
 ) -> None:
     operator = quantifier + base + if_exists
     clause = ConditionClause(operator, KEY, wanted)
-    twin = spec_conditions.clause_holds(clause, got, {KEY: got}, spec_statements.fill)
+    twin = spec_conditions.clause_holds(
+        clause, got, {KEY: got}, spec_statements.fill_variables
+    )
     assert held(operator, wanted, got) is twin
 
 

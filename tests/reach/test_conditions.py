@@ -8,8 +8,8 @@ elements: Variables and tags".
 import pytest
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.aws.evaluation.conditions import clause_holds, evaluate
-from answerable.reach.aws.evaluation.context_keys import Known
+from answerable.reach.aws.evaluation.conditions import evaluate_block, evaluate_line
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.formula import FALSE, TRUE
 
 KEY = "s3:prefix"
@@ -22,7 +22,7 @@ def held(
     """Evaluate one line; None as `got` says that nothing is known of the key."""
     known: dict[str, Values] = {} if got is None else {KEY: got}
     known |= {name.replace("_", ":"): value for name, value in more.items()}
-    return clause_holds(ConditionClause(operator, KEY, wanted), Known(known))
+    return evaluate_line(ConditionClause(operator, KEY, wanted), ContextKeys(known))
 
 
 Row = tuple[str, str | Values, str | Values, bool | None]
@@ -320,7 +320,7 @@ def test_an_operator_says(row: Row) -> None:
 def test_a_variable_in_a_value(
     operator: str, wanted: str, got: str, expected: bool | None
 ) -> None:
-    known = Known(
+    known = ContextKeys(
         {
             KEY: (got,),
             "aws:username": ("ana",),
@@ -331,33 +331,33 @@ def test_a_variable_in_a_value(
         ("aws:principaltag/",),
     )
     clause = ConditionClause(operator, KEY, (wanted,))
-    assert clause_holds(clause, known) is expected
+    assert evaluate_line(clause, known) is expected
 
 
 def test_keys_have_no_case_and_values_have() -> None:
-    known = Known({"aws:principaltag/team": ("Red",)})
-    assert clause_holds(
+    known = ContextKeys({"aws:principaltag/team": ("Red",)})
+    assert evaluate_line(
         ConditionClause("StringEquals", "AWS:PrincipalTag/TEAM", ("Red",)), known
     )
-    assert not clause_holds(
+    assert not evaluate_line(
         ConditionClause("StringEquals", "aws:PrincipalTag/team", ("red",)), known
     )
 
 
 def test_an_unknown_operator_or_key_stays_open_as_it_was_written() -> None:
     made_up = ConditionClause("StringMatches", KEY, ("b", "a"))
-    formula = evaluate((made_up,), Known({KEY: ("a",)}))
+    formula = evaluate_block((made_up,), ContextKeys({KEY: ("a",)}))
     ((atom,),) = formula
     assert (atom.key, atom.operator, atom.values) == (KEY, "StringMatches", ("a", "b"))
-    assert evaluate((made_up,), Known({})) == formula
+    assert evaluate_block((made_up,), ContextKeys({})) == formula
 
 
 def test_all_lines_must_hold() -> None:
     yes = ConditionClause("StringEquals", KEY, ("a",))
     no = ConditionClause("StringEquals", KEY, ("b",))
     open_ = ConditionClause("Bool", "aws:SecureTransport", ("true",))
-    known = Known({KEY: ("a",)})
-    assert evaluate((), known) == TRUE
-    assert evaluate((yes,), known) == TRUE
-    assert evaluate((yes, open_, no), known) == FALSE
-    assert len(evaluate((yes, open_), known)) == 1
+    known = ContextKeys({KEY: ("a",)})
+    assert evaluate_block((), known) == TRUE
+    assert evaluate_block((yes,), known) == TRUE
+    assert evaluate_block((yes, open_, no), known) == FALSE
+    assert len(evaluate_block((yes, open_), known)) == 1

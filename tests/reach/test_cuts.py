@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.documents.core import Document
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.reach import queries
-from answerable.reach.aws.bulk.closure import whole_of
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.what_if import minimal_cuts as cut_module
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch
-from answerable.reach.aws.what_if.policy_edits import StatementId, without_statements
+from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
 from answerable.reach.formula import FALSE
-from answerable.reach.queries import Reply
-from answerable.store.store import Store
+from answerable.reach.queries import ReachAnswer
+from answerable.store.store import EvidenceStore
 from answerable.usecases.reach import find_cuts as flow
-from tests.reach.account_builder import A, Builder, role, statement, user
-from tests.reach.mutation import planted
+from tests.reach.account_builder import A, AccountBuilder, role, statement, user
+from tests.reach.mutation import apply_mutation
 from tests.reach.test_bulk_evaluation import compiled
 from tests.reach.test_incremental_update import generating, slow
 
@@ -49,9 +49,9 @@ several = st.lists(st.sampled_from(OWN), min_size=1, max_size=2, unique=True)
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> Facts:
+def accounts(draw: st.DrawFn) -> SightedFacts:
     """Ana and a role, each with up to two statements, a trust, and perhaps limits."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(user("ana"))
     build.identity(role("one"))
     for arn in (user("ana"), role("one")):
@@ -73,12 +73,12 @@ def accounts(draw: st.DrawFn) -> Facts:
     return build.facts()
 
 
-def open_way(graph: Graph) -> Reply | None:
-    reply = queries.can(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
+def open_way(graph: IdentityGraph) -> ReachAnswer | None:
+    reply = queries.answer_can(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
     return reply if reply.formula != FALSE else None
 
 
-def every_statement(facts: Facts) -> list[StatementId]:
+def every_statement(facts: SightedFacts) -> list[StatementId]:
     return [
         StatementId(policy.id, one.sid)
         for policy in facts.policies
@@ -86,37 +86,37 @@ def every_statement(facts: Facts) -> list[StatementId]:
     ]
 
 
-def by_brute_force(facts: Facts) -> set[frozenset[StatementId]]:
+def by_brute_force(facts: SightedFacts) -> set[frozenset[StatementId]]:
     """Cold runs over all subsets, the smallest first."""
     every = every_statement(facts)
     for size in range(len(every) + 1):
         found = {
             frozenset(some)
             for some in combinations(every, size)
-            if open_way(Graph(compiled(without_statements(facts, some)))) is None
+            if open_way(IdentityGraph(compiled(remove_statements(facts, some)))) is None
         }
         if found:
             return found
     return set()
 
 
-def cuts_are_minimal(facts: Facts) -> None:
+def cuts_are_minimal(facts: SightedFacts) -> None:
     """The law: the cuts found are all of the smallest there are."""
-    whole = whole_of(Graph(compiled(facts)))
+    whole = get_closure(IdentityGraph(compiled(facts)))
     search = CutSearch(whole, facts, CALL, open_way, 5_000, 8)
-    assert {cut for cut, _ in search.cuts()} == by_brute_force(facts)
+    assert {cut for cut, _ in search.find_cuts()} == by_brute_force(facts)
     assert search.exhausted
 
 
 @settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(accounts())
-def test_cuts_are_all_of_the_smallest_by_brute_force(facts: Facts) -> None:
+def test_cuts_are_all_of_the_smallest_by_brute_force(facts: SightedFacts) -> None:
     cuts_are_minimal(facts)
 
 
-def bounded() -> Facts:
+def bounded() -> SightedFacts:
     """Ana may read by two statements, and a boundary of one statement lets her."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(user("ana"))
     build.policy(user("ana"), "identity", ADMIN, READ)
     build.policy(user("ana"), "boundary", READ)
@@ -127,21 +127,23 @@ def test_a_boundary_may_be_the_smallest_cut() -> None:
     cuts_are_minimal(bounded())
 
     def of_identities(
-        estate: Estate, reply: Reply, call: tuple[str, str]
+        estate: CompiledAccounts, reply: ReachAnswer, call: tuple[str, str]
     ) -> list[StatementId]:
         found = right(estate, reply, call)
         return [one for one in found if not one.policy.endswith("#boundary")]
 
-    right = cut_module.supporting
+    right = cut_module.list_supporting_statements
     with (
-        planted(lambda p: p.setattr(cut_module, "supporting", of_identities)),
+        apply_mutation(
+            lambda p: p.setattr(cut_module, "list_supporting_statements", of_identities)
+        ),
         pytest.raises(AssertionError),
     ):
         cuts_are_minimal(bounded())
 
 
-def shared() -> Builder:
-    build = Builder()
+def shared() -> AccountBuilder:
+    build = AccountBuilder()
     build.identity(user("ana"))
     build.identity(role("one"))
     build.policy(user("ana"), "identity", READ, STEP)
@@ -150,9 +152,9 @@ def shared() -> Builder:
     return build
 
 
-def asked(tmp_path: Path, build: Builder, subject: str = "ana") -> Document:
-    with Store.open(tmp_path / "store", now=1) as store:
-        return flow.cuts(
+def asked(tmp_path: Path, build: AccountBuilder, subject: str = "ana") -> Document:
+    with EvidenceStore.open(tmp_path / "store", now=1) as store:
+        return flow.find_cuts(
             store, build.inventory(), subject, CALL[1], now=1, action=CALL[0]
         )
 
@@ -172,7 +174,7 @@ def test_each_cut_names_its_statements_and_what_is_not_known(tmp_path: Path) -> 
 
 
 def test_what_is_open_under_a_condition_is_not_ended(tmp_path: Path) -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(user("ana"))
     guarded = statement(
         "g",

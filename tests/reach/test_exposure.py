@@ -3,13 +3,13 @@
 from hypothesis import given, settings
 
 from answerable.model.documents.core import Document
-from answerable.model.sighting import Facts
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.paths.search import reached
-from answerable.reach.exposure import EstateExposure
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.search import iterate_paths
+from answerable.reach.exposure import AccountExposure
 from answerable.reach.formula import Verdict
-from answerable.usecases.reach.list_exposures import reach_all
-from tests.reach.account_builder import B, Builder, role, statement, user
+from answerable.usecases.reach.list_exposures import list_exposures
+from tests.reach.account_builder import AccountBuilder, B, role, statement, user
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled
 from tests.reach.test_incremental_update import generating, slow
@@ -22,18 +22,18 @@ FOREIGN = statement("t", action="sts:AssumeRole", principal={"AWS": "99998888777
 
 @settings(max_examples=50, suppress_health_check=slow, phases=generating)
 @given(estates())
-def test_each_identity_is_graded_as_its_own_answer_says(facts: Facts) -> None:
-    graph = Graph(compiled(facts))
-    for found in EstateExposure(graph).identities():
-        ways = list(reached(graph, graph.start(found.identity)))
-        admins = [way for way in ways if graph.admin(way.node)]
+def test_each_identity_is_graded_as_its_own_answer_says(facts: SightedFacts) -> None:
+    graph = IdentityGraph(compiled(facts))
+    for found in AccountExposure(graph).list_exposures():
+        ways = list(iterate_paths(graph, graph.get_start_node(found.identity)))
+        admins = [way for way in ways if graph.is_administrator(way.target)]
         sure = any(way.certain for way in admins)
         word = Verdict.ONLY_IF if admins else Verdict.NEVER
         assert found.admin is (Verdict.ALWAYS if sure else word)
 
 
-def world() -> Builder:
-    build = Builder()
+def world() -> AccountBuilder:
+    build = AccountBuilder()
     for arn in (user("ana"), role("open"), role("admin")):
         build.identity(arn)
     for arn in (role("partner", B), role("quiet", B)):
@@ -58,7 +58,7 @@ def rows(document: Document) -> list[tuple[object, ...]]:
 
 def test_the_gravest_come_first_over_every_account() -> None:
     build = world()
-    found = reach_all(build.inventory(), now=1)
+    found = list_exposures(build.inventory(), now=1)
     assert rows(found)[0] == ("public administrators", role("open"), "always", "always")
     by_name = {item["subject"]: item for item in found.items}
     assert by_name[role("open")]["entered_by"] == ["*"]
@@ -75,7 +75,7 @@ def test_the_gravest_come_first_over_every_account() -> None:
 def test_a_limit_says_how_many_are_left_and_what_is_not_known_is_always_said() -> None:
     build = world()
     build.identity(user("lost"), named_only=True)
-    found = reach_all(build.inventory(), now=1, limit=1)
+    found = list_exposures(build.inventory(), now=1, limit=1)
     assert [item["gravity"] for item in found.items] == [
         "public administrators",
         "not known",
@@ -87,5 +87,5 @@ def test_a_limit_says_how_many_are_left_and_what_is_not_known_is_always_said() -
 
 
 def test_where_nothing_was_scanned_it_is_not_known() -> None:
-    found = reach_all(Builder().inventory(), now=1)
+    found = list_exposures(AccountBuilder().inventory(), now=1)
     assert [item["gravity"] for item in found.items] == ["not known"]

@@ -3,19 +3,23 @@
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
 from answerable.reach import queries
-from answerable.reach.aws.compiled.external_callers import caller_of
-from answerable.reach.aws.evaluation.single_request import ask_as
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.permission_rows.row_types import Filter, row_texts, speller
-from answerable.reach.formula import verdict
-from answerable.reach.queries import Reply
-from answerable.reach.who_can import who_can
+from answerable.reach.aws.compiled.external_callers import parse_caller
+from answerable.reach.aws.evaluation.single_request import evaluate_external
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.permission_rows.row_types import (
+    RowFilter,
+    build_action_speller,
+    format_row,
+)
+from answerable.reach.formula import get_verdict
+from answerable.reach.queries import ReachAnswer
+from answerable.reach.who_can import list_who_can
 from tests.reach.account_builder import (
     A,
+    AccountBuilder,
     B,
-    Builder,
-    given_policy,
     role,
+    stated_policy,
     statement,
     user,
 )
@@ -34,16 +38,16 @@ from tests.reach.layer_accounts import (
 # --- callers from outside
 
 
-def may(build: Builder, text: str, action: str, resource: str) -> str:
+def may(build: AccountBuilder, text: str, action: str, resource: str) -> str:
     estate = estate_of(build)
-    caller = caller_of(text, estate.accounts)
+    caller = parse_caller(text, estate.accounts)
     assert caller is not None
-    return verdict(ask_as(estate, caller, action, resource).formula)
+    return get_verdict(evaluate_external(estate, caller, action, resource).formula)
 
 
 def test_a_text_that_is_no_caller_is_told_apart() -> None:
     for text in ("ana", "arn:aws:s3:::red", "", "arn:aws:iam::1:user/x", "12345"):
-        assert caller_of(text, {}) is None
+        assert parse_caller(text, {}) is None
 
 
 def test_the_resource_s_own_policy_lets_callers_in_from_outside() -> None:
@@ -66,8 +70,8 @@ def test_the_resource_s_own_policy_lets_callers_in_from_outside() -> None:
     assert may(build, foreign, "iam:GetUser", ANA) == "never"
 
 
-def subjects(replies: list[Reply]) -> dict[str, str]:
-    return {reply.subject: verdict(reply.formula).value for reply in replies}
+def subjects(replies: list[ReachAnswer]) -> dict[str, str]:
+    return {reply.subject: get_verdict(reply.formula).value for reply in replies}
 
 
 def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
@@ -79,9 +83,9 @@ def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
         "resource",
         statement("in", action="s3:GetObject", resource="*", principal=named),
     )
-    graph = Graph(estate_of(build))
+    graph = IdentityGraph(estate_of(build))
     for direct in (True, False):
-        replies = list(who_can(graph, "s3:GetObject", OBJECT, direct=direct))
+        replies = list(list_who_can(graph, "s3:GetObject", OBJECT, direct=direct))
         found = subjects(replies)
         assert found == dict.fromkeys(
             [ANA, "*", role("x", B), "s3.amazonaws.com"], "always"
@@ -90,23 +94,23 @@ def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
 
 
 def test_a_caller_from_outside_acts_through_the_roles_it_may_enter() -> None:
-    graph = Graph(estate_of(entered()))
+    graph = IdentityGraph(estate_of(entered()))
     outsider = IdentityId(user("eve", B))
-    reply = queries.can(graph, outsider, "s3:GetObject", OBJECT, direct=False)
-    assert verdict(reply.formula) == "always"
+    reply = queries.answer_can(graph, outsider, "s3:GetObject", OBJECT, direct=False)
+    assert get_verdict(reply.formula) == "always"
     assert [(hop.origin, hop.via, hop.to) for hop in reply.path] == [
         (outsider, "sts:AssumeRole", role("reader"))
     ]
-    alone = queries.can(graph, outsider, "s3:GetObject", OBJECT, direct=True)
-    assert verdict(alone.formula) == "only-if"  # the bucket's policy is not known
+    alone = queries.answer_can(graph, outsider, "s3:GetObject", OBJECT, direct=True)
+    assert get_verdict(alone.formula) == "only-if"  # the bucket's policy is not known
     other = IdentityId(user("eve", "999988887777"))
-    reply = queries.can(graph, other, "s3:PutObject", OBJECT, direct=False)
-    assert verdict(reply.formula) == "only-if"
+    reply = queries.answer_can(graph, other, "s3:PutObject", OBJECT, direct=False)
+    assert get_verdict(reply.formula) == "only-if"
     assert not reply.path
 
 
 def test_who_enters_from_an_account_that_was_placed_is_of_its_organisation() -> None:
-    build = Builder()
+    build = AccountBuilder()
     reader = build.identity(role("reader"))
     build.policy(reader, "identity", statement("s3", action="s3:Get*", resource="*"))
     ours = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
@@ -116,8 +120,8 @@ def test_who_enters_from_an_account_that_was_placed_is_of_its_organisation() -> 
     build.policy(reader, "trust", trusted)
 
     def entering() -> str | None:
-        graph = Graph(estate_of(build))
-        replies = who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        graph = IdentityGraph(estate_of(build))
+        replies = list_who_can(graph, "s3:GetObject", OBJECT, direct=False)
         return subjects(list(replies)).get(B)
 
     assert entering() == "only-if"
@@ -132,12 +136,12 @@ def test_the_rows_of_a_caller_from_outside_are_those_it_was_granted() -> None:
     build.resource(BUCKET, "s3:bucket", A)
     yes = statement("b", action="s3:List*", resource=BUCKET, principal={"AWS": B})
     build.policy(BUCKET, "resource", yes)
-    graph = Graph(estate_of(build))
-    spelled = speller(graph.estate.catalogue, graph.estate.written, "*")
+    graph = IdentityGraph(estate_of(build))
+    spelled = build_action_speller(graph.estate.catalogue, graph.estate.written, "*")
     found = [
-        (*row_texts(reply.row, spelled), bool(reply.path))
-        for reply in queries.reach(
-            graph, IdentityId(user("eve", B)), Filter(), direct=False
+        (*format_row(reply.row, spelled), bool(reply.path))
+        for reply in queries.iterate_reach(
+            graph, IdentityId(user("eve", B)), RowFilter(), direct=False
         )
         if reply.row
     ]
@@ -148,14 +152,17 @@ def test_the_rows_of_a_caller_from_outside_are_those_it_was_granted() -> None:
 
 
 def rows(
-    build: Builder, *, session: Policy | None = None, endpoint: Policy | None = None
+    build: AccountBuilder,
+    *,
+    session: Policy | None = None,
+    endpoint: Policy | None = None,
 ) -> list[tuple[str, str, str]]:
-    graph = Graph(estate_of(build, session=session, endpoint=endpoint))
-    principal = graph.principal(graph.start(IdentityId(ANA)))
-    spelled = speller(graph.estate.catalogue, graph.estate.written, "*")
+    graph = IdentityGraph(estate_of(build, session=session, endpoint=endpoint))
+    principal = graph.get_principal(graph.get_start_node(IdentityId(ANA)))
+    spelled = build_action_speller(graph.estate.catalogue, graph.estate.written, "*")
     return [
-        (*row_texts(row, spelled), verdict(row.formula).value)
-        for row in queries.principal_rows(graph, principal, Filter())
+        (*format_row(row, spelled), get_verdict(row.formula).value)
+        for row in queries.list_callable_rows(graph, principal, RowFilter())
     ]
 
 
@@ -183,9 +190,9 @@ def test_every_limiting_layer_narrows_rows() -> None:
         "ou-1", "scp", statement("s3", action="s3:*", resource="*"), policy="p-s3"
     )
     assert rows(build) == [("s3:*", "*", "always")]
-    session = given_policy("s", statement("get", action="s3:Get*", resource="*"))
+    session = stated_policy("s", statement("get", action="s3:Get*", resource="*"))
     assert rows(build, session=session) == [("s3:Get*", "*", "always")]
-    endpoint = given_policy(
+    endpoint = stated_policy(
         "e", statement("red", action="*", resource=f"{BUCKET}/*", principal=ANYONE)
     )
     found = rows(build, session=session, endpoint=endpoint)
@@ -227,12 +234,12 @@ def test_what_a_resource_s_own_policy_grants_is_a_row_of_its_own() -> None:
 def test_an_admin_under_a_level_that_denies_anything_is_none() -> None:
     build = ana()
     levels(build, "r-1", "ou-1", A)
-    graph = Graph(estate_of(build))
-    assert graph.admin(graph.start(IdentityId(ANA)))
+    graph = IdentityGraph(estate_of(build))
+    assert graph.is_administrator(graph.get_start_node(IdentityId(ANA)))
     no = statement("no", effect="Deny", action="ec2:*", resource="*")
     build.policy(A, "scp", no, policy="p-no")
-    graph = Graph(estate_of(build))
-    assert not graph.admin(graph.start(IdentityId(ANA)))
+    graph = IdentityGraph(estate_of(build))
+    assert not graph.is_administrator(graph.get_start_node(IdentityId(ANA)))
 
 
 def test_a_session_policy_limits_the_subject_and_no_role_it_assumes() -> None:
@@ -241,13 +248,13 @@ def test_a_session_policy_limits_the_subject_and_no_role_it_assumes() -> None:
     build.policy(ANA, "identity", EVERYTHING)
     trusts = statement("a", action="sts:AssumeRole", principal={"AWS": ANA})
     build.policy(role("reader"), "trust", trusts, policy="p-more")
-    assume = given_policy("s", statement("sts", action="sts:*", resource="*"))
-    graph = Graph(estate_of(build, session=assume))
+    assume = stated_policy("s", statement("sts", action="sts:*", resource="*"))
+    graph = IdentityGraph(estate_of(build, session=assume))
     who = IdentityId(ANA)
-    alone = queries.can(graph, who, "s3:GetObject", OBJECT, direct=True)
-    assert verdict(alone.formula) == "never"
-    reply = queries.can(graph, who, "s3:GetObject", OBJECT, direct=False)
-    assert verdict(reply.formula) == "always"
+    alone = queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=True)
+    assert get_verdict(alone.formula) == "never"
+    reply = queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    assert get_verdict(reply.formula) == "always"
     assert reply.actor == role("reader")
 
 
@@ -257,9 +264,9 @@ def test_an_endpoint_policy_limits_the_call_asked_about_and_no_hop() -> None:
     trusts = statement("a", action="sts:AssumeRole", principal={"AWS": ANA})
     build.policy(role("reader"), "trust", trusts, policy="p-more")
     gets = statement("s3", action="s3:Get*", resource="*", principal=ANYONE)
-    graph = Graph(estate_of(build, endpoint=given_policy("e", gets)))
+    graph = IdentityGraph(estate_of(build, endpoint=stated_policy("e", gets)))
     who = IdentityId(ANA)
-    reply = queries.can(graph, who, "s3:GetObject", OBJECT, direct=False)
-    assert verdict(reply.formula) == "always"
-    reply = queries.can(graph, who, "s3:ListBucket", BUCKET, direct=False)
-    assert verdict(reply.formula) == "never"
+    reply = queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    assert get_verdict(reply.formula) == "always"
+    reply = queries.answer_can(graph, who, "s3:ListBucket", BUCKET, direct=False)
+    assert get_verdict(reply.formula) == "never"

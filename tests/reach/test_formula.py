@@ -8,20 +8,20 @@ from hypothesis import strategies as st
 from answerable.reach.formula import (
     FALSE,
     TRUE,
-    Atom,
+    ConditionAtom,
     Formula,
-    atom,
-    both,
-    chained,
-    either,
-    negation,
-    simplified,
-    verdict,
+    build_atom,
+    conjoin,
+    conjoin_hops,
+    disjoin,
+    get_verdict,
+    negate,
+    simplify,
 )
 
 NAMES = "abcd"
 atoms = st.builds(
-    Atom, st.sampled_from(NAMES), st.just("Is"), st.just(()), st.booleans()
+    ConditionAtom, st.sampled_from(NAMES), st.just("Is"), st.just(()), st.booleans()
 )
 formulas = st.frozensets(st.frozensets(atoms, max_size=3), max_size=5)
 
@@ -38,22 +38,22 @@ def table(formula: Formula) -> list[bool]:
 
 @given(formulas)
 def test_simplifying_keeps_the_truth_table(formula: Formula) -> None:
-    assert table(simplified(formula)) == table(formula)
+    assert table(simplify(formula)) == table(formula)
 
 
 @given(formulas, formulas)
 def test_formulas_that_say_the_same_are_equal(one: Formula, other: Formula) -> None:
     same = table(one) == table(other)
-    assert (simplified(one) == simplified(other)) == same
+    assert (simplify(one) == simplify(other)) == same
 
 
 @given(formulas, formulas)
 def test_and_or_not_are_those_of_logic(one: Formula, other: Formula) -> None:
-    one, other = simplified(one), simplified(other)
+    one, other = simplify(one), simplify(other)
     pairs = list(zip(table(one), table(other), strict=True))
-    assert table(both(one, other)) == [a and b for a, b in pairs]
-    assert table(either(one, other)) == [a or b for a, b in pairs]
-    assert table(negation(one)) == [not a for a, _ in pairs]
+    assert table(conjoin(one, other)) == [a and b for a, b in pairs]
+    assert table(disjoin(one, other)) == [a or b for a, b in pairs]
+    assert table(negate(one)) == [not a for a, _ in pairs]
 
 
 @given(formulas)
@@ -62,27 +62,27 @@ def test_the_verdict_is_the_truth_tables(formula: Formula) -> None:
     expected = (
         {True: "always", False: "never"}[min(found)] if len(found) == 1 else "only-if"
     )
-    assert verdict(simplified(formula)) == expected
+    assert get_verdict(simplify(formula)) == expected
 
 
 def test_hops_do_not_cancel_each_other() -> None:
-    mfa = atom("aws:MultiFactorAuthPresent", "Bool", ("true",))
-    assert both(mfa, negation(mfa)) == FALSE
-    assert verdict(chained(mfa, negation(mfa))) == "only-if"
-    assert chained(TRUE, mfa) == mfa
-    assert chained(mfa, FALSE) == FALSE
+    mfa = build_atom("aws:MultiFactorAuthPresent", "Bool", ("true",))
+    assert conjoin(mfa, negate(mfa)) == FALSE
+    assert get_verdict(conjoin_hops(mfa, negate(mfa))) == "only-if"
+    assert conjoin_hops(TRUE, mfa) == mfa
+    assert conjoin_hops(mfa, FALSE) == FALSE
 
 
 @settings(max_examples=5)
 @given(st.integers(600, 3000))
 def test_a_flood_of_alternatives_becomes_one_open_condition(many: int) -> None:
-    flood = either(*(atom(f"key{n}", "Is", ()) for n in range(many)))
+    flood = disjoin(*(build_atom(f"key{n}", "Is", ()) for n in range(many)))
     assert len(flood) == 1
-    assert verdict(flood) == "only-if"
-    assert verdict(either(flood, TRUE)) == "always"
+    assert get_verdict(flood) == "only-if"
+    assert get_verdict(disjoin(flood, TRUE)) == "always"
 
 
 def test_two_floods_do_not_cancel_each_other() -> None:
-    one = either(*(atom(f"a{n}", "Is", ()) for n in range(900)))
-    other = either(*(atom(f"b{n}", "Is", ()) for n in range(900)))
-    assert verdict(both(one, negation(other))) == "only-if"
+    one = disjoin(*(build_atom(f"a{n}", "Is", ()) for n in range(900)))
+    other = disjoin(*(build_atom(f"b{n}", "Is", ()) for n in range(900)))
+    assert get_verdict(conjoin(one, negate(other))) == "only-if"

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.reach.aws.bulk import incremental_closure
-from answerable.reach.aws.bulk.transitive_closure import closed
-from tests.reach.mutation import Plant, found, planted
+from answerable.reach.aws.bulk.transitive_closure import compute_closure
+from tests.reach.mutation import Plant, apply_mutation, is_found
 
 SIZE = 12
 row = st.lists(st.integers(0, SIZE - 1), max_size=3).map(
@@ -23,8 +23,10 @@ def follows(drawn: tuple[list[int], dict[int, int]]) -> None:
     before, other = drawn
     after = [other.get(node, row) for node, row in enumerate(before)]
     changes = {node: (before[node], row) for node, row in other.items()}
-    held = incremental_closure.reclosed(closed(before), changes, lambda: list(after))
-    anew = closed(after)
+    held = incremental_closure.update_closure(
+        compute_closure(before), changes, lambda: list(after)
+    )
+    anew = compute_closure(after)
     assert held.beyond == anew.beyond
     assert dict(held.classes) == dict(anew.classes)
 
@@ -36,16 +38,20 @@ def test_a_closure_follows_its_rows(drawn: tuple[list[int], dict[int, int]]) -> 
 
 
 def _all_that_is_lost_is_found_elsewhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incremental_closure._Losing, "_again", lambda self, start: True)
+    patch.setattr(
+        incremental_closure._EdgeRemoval, "_is_still_reached", lambda self, start: True
+    )
 
 
 def _no_other_way_leads_to_what_is_lost(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incremental_closure._Losing, "_entries", lambda self, lost, core: {})
+    patch.setattr(
+        incremental_closure._EdgeRemoval, "_find_entries", lambda self, lost, core: {}
+    )
 
 
 def _nobody_hears_of_what_is_gained(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        incremental_closure, "_spread", lambda reached, groups, within: reached
+        incremental_closure, "_expand_reach", lambda reached, groups, within: reached
     )
 
 
@@ -58,5 +64,5 @@ PLANTS = [
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_law_of_closures_finds(plant: Plant) -> None:
-    with planted(plant):
-        assert found(changes, follows, 2000)
+    with apply_mutation(plant):
+        assert is_found(changes, follows, 2000)

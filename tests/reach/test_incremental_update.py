@@ -6,20 +6,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from answerable.model.policy import Layer, Statement
-from answerable.model.sighting import Facts
+from answerable.model.policy import PolicyLayer, Statement
+from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk import closure as whole_module
 from answerable.reach.aws.bulk import incremental_update, policy_diff
-from answerable.reach.aws.bulk.bitset import positions
-from answerable.reach.aws.bulk.closure import Whole, whole_of
-from answerable.reach.aws.bulk.statement_index import Held
-from answerable.reach.aws.bulk.transitive_closure import closed
-from answerable.reach.aws.evaluation.single_request import ask
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.formula import verdict
-from tests.reach.account_builder import A, Builder, role, statement, user
-from tests.reach.mutation import Plant, found, planted
+from answerable.reach.aws.bulk.bitset import list_positions
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.statement_index import HolderTable
+from answerable.reach.aws.bulk.transitive_closure import compute_closure
+from answerable.reach.aws.evaluation.single_request import evaluate_action
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.formula import get_verdict
+from tests.reach.account_builder import A, AccountBuilder, role, statement, user
+from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.strategies import CALLS, GROUP, MANAGED, estates, permissions
 from tests.reach.test_bulk_evaluation import compiled
 
@@ -68,9 +68,9 @@ TRUSTS = [
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> Facts:
+def accounts(draw: st.DrawFn) -> SightedFacts:
     """Two users, one of them in a group, a role that trusts the account, and limits."""
-    build = Builder()
+    build = AccountBuilder()
     for arn in (user("ana"), user("ben"), role("one")):
         build.identity(arn)
         build.policy(arn, "identity", *draw(some))
@@ -103,7 +103,7 @@ def _of_anybody(one: Statement) -> Statement:
 
 
 @st.composite
-def edits(draw: st.DrawFn, only: Layer | None = None) -> list[Facts]:
+def edits(draw: st.DrawFn, only: PolicyLayer | None = None) -> list[SightedFacts]:
     """Facts, and the same after an edit of some policy, or of one of a layer."""
     if only is None:
         facts = draw(st.one_of(accounts(), accounts(), accounts(), estates()))
@@ -127,122 +127,134 @@ def edits(draw: st.DrawFn, only: Layer | None = None) -> list[Facts]:
 Drawn = st.SearchStrategy[tuple[Statement, ...]]
 
 
-def _new(layer: Layer) -> Drawn:
+def _new(layer: PolicyLayer) -> Drawn:
     """Draw what stands at a layer after an edit."""
-    if layer is Layer.TRUST:
+    if layer is PolicyLayer.TRUST:
         return st.lists(st.sampled_from(TRUSTS), max_size=1).map(tuple)
-    if layer is Layer.RESOURCE:
+    if layer is PolicyLayer.RESOURCE:
         return perhaps.map(tuple)
-    if layer is Layer.RCP:
+    if layer is PolicyLayer.RCP:
         return limits.map(lambda found: tuple(map(_of_anybody, found)))
-    if layer is Layer.SCP:
+    if layer is PolicyLayer.SCP:
         return limits.map(tuple)
     return st.one_of(some, limits, st.lists(permissions(), max_size=2)).map(tuple)
 
 
-def _more(layer: Layer) -> Drawn:
+def _more(layer: PolicyLayer) -> Drawn:
     """Draw what an edit adds: mostly, what says nothing of steps."""
-    if layer in (Layer.TRUST, Layer.RESOURCE):
+    if layer in (PolicyLayer.TRUST, PolicyLayer.RESOURCE):
         return _new(layer)
-    quiet = map(_of_anybody, LIMITS[1:4]) if layer is Layer.RCP else LIMITS[1:4]
+    quiet = map(_of_anybody, LIMITS[1:4]) if layer is PolicyLayer.RCP else LIMITS[1:4]
     return st.tuples(st.sampled_from(list(quiet)))
 
 
-def updates_agree(states: list[Facts]) -> None:
+def updates_agree(states: list[SightedFacts]) -> None:
     """The law: step by step or cold, the answers are the same."""
     first, second = states
-    whole = whole_of(Graph(compiled(first)))
-    said(whole, whole.realm.nodes[: whole.size])
-    warm = incremental_update.updated(whole, first, second)
-    cold = whole_of(Graph(compiled(second)))
-    nodes = cold.realm.nodes[: cold.size]
+    whole = get_closure(IdentityGraph(compiled(first)))
+    said(whole, whole.compiled_graph.nodes[: whole.size])
+    warm = incremental_update.update_closure_for_edit(whole, first, second)
+    cold = get_closure(IdentityGraph(compiled(second)))
+    nodes = cold.compiled_graph.nodes[: cold.size]
     assert [stepped(warm, node) for node in nodes] == [stepped(cold, n) for n in nodes]
-    assert warm.sure.beyond == closed([row.sure for row in warm.rows.steps]).beyond
-    assert warm.some.beyond == closed([row.some for row in warm.rows.steps]).beyond
+    assert (
+        warm.sure.beyond
+        == compute_closure([row.sure for row in warm.step_table.steps]).beyond
+    )
+    assert (
+        warm.some.beyond
+        == compute_closure([row.some for row in warm.step_table.steps]).beyond
+    )
     assert said(warm, nodes) == said(cold, nodes)
     assert singly(warm) == singly(cold)
 
 
-def stepped(whole: Whole, node: Node) -> list[set[Node]]:
+def stepped(whole: GraphClosure, node: IdentityNode) -> list[set[IdentityNode]]:
     """Name whom a node becomes: for sure, perhaps, by assuming a role."""
-    number = whole.number(node)
+    number = whole.get_number(node)
     assert number < whole.size
     rows = whole.table.taken[number], whole.table.assumed[number]
     return [
-        {whole.node(to) for to in positions(bits)}
+        {whole.get_node(to) for to in list_positions(bits)}
         for row in rows
         for bits in (row.sure, row.some)
     ]
 
 
-def said(whole: Whole, nodes: list[Node]) -> list[object]:
+def said(whole: GraphClosure, nodes: list[IdentityNode]) -> list[object]:
     """Say of nodes which calls they can make, by themselves and through others."""
-    numbers = [whole.number(node) for node in nodes]
+    numbers = [whole.get_number(node) for node in nodes]
     return [
         [bits >> number & 1 for number in numbers for bits in (held.sure, held.some)]
         for call in CALLS
-        for held in (whole.goal(*call), whole.who(*call))
+        for held in (whole.find_direct_callers(*call), whole.find_callers(*call))
     ]
 
 
-def singly(whole: Whole) -> list[object]:
+def singly(whole: GraphClosure) -> list[object]:
     """Ask for each identity by itself: what decides, and how."""
     estate = whole.graph.estate
     return [
-        (verdict(answer.formula), answer.determining)
+        (get_verdict(answer.formula), answer.determining)
         for one in estate.principals.values()
         for call in CALLS
-        for answer in [ask(estate, one, *call)]
+        for answer in [evaluate_action(estate, one, *call)]
     ]
 
 
 @settings(max_examples=50, suppress_health_check=slow, phases=generating)
 @given(edits())
 def test_an_edit_leads_to_what_a_cold_run_finds(
-    states: list[Facts],
+    states: list[SightedFacts],
 ) -> None:
     updates_agree(states)
 
 
 def _old_statements_stay(patch: pytest.MonkeyPatch) -> None:
-    right = Held.changed
+    right = HolderTable.with_changes
 
-    def wrong(self: Held, lost: object, gained: object, size: int) -> Held:
+    def wrong(
+        self: HolderTable, lost: object, gained: object, size: int
+    ) -> HolderTable:
         return right(self, type(lost)(), gained, size)  # type: ignore[arg-type]
 
-    patch.setattr(Held, "changed", wrong)
+    patch.setattr(HolderTable, "with_changes", wrong)
 
 
 def _every_edit_keeps_the_steps(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy_diff, "_speaks", lambda clause, action: False)
+    patch.setattr(policy_diff, "_matches_action", lambda clause, action: False)
 
 
 def _nobody_turns_admin(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incremental_update, "is_admin", lambda principal: False)
+    patch.setattr(incremental_update, "is_administrator", lambda principal: False)
 
 
-def _stays(layer: Layer) -> Plant:
+def _stays(layer: PolicyLayer) -> Plant:
     """Plant that nothing of a layer is exchanged."""
-    right = policy_diff.edited
+    right = policy_diff.diff_policies
 
     def wrong(
-        before: Facts, after: Facts, hanging: policy_diff.Hanging
-    ) -> policy_diff.Edited | None:
+        before: SightedFacts,
+        after: SightedFacts,
+        hanging: policy_diff.AttachmentsByPolicy,
+    ) -> policy_diff.PolicyDiff | None:
         found = right(before, after, hanging)
         if found is not None and layer in found.texts:
             found.texts[layer] = {}
             found.hung.clear()
         return found
 
-    return lambda patch: patch.setattr(incremental_update, "edited", wrong)
+    return lambda patch: patch.setattr(incremental_update, "diff_policies", wrong)
 
 
 def _what_hangs_on_a_step_stays(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incremental_update, "_unless", lambda rows, number, actors: 0)
+    patch.setattr(
+        incremental_update, "_exclude_certain", lambda rows, number, actors: 0
+    )
 
 
 def _the_closure_stays(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(whole_module, "reclosed", lambda old, changes, rows: old)
+    patch.setattr(whole_module, "update_closure", lambda old, changes, rows: old)
 
 
 PLANTS = [
@@ -251,24 +263,28 @@ PLANTS = [
     _every_edit_keeps_the_steps,
     _nobody_turns_admin,
 ]
-KINDS = [layer for layer in Layer if layer not in (Layer.SESSION, Layer.ENDPOINT)]
+KINDS = [
+    layer
+    for layer in PolicyLayer
+    if layer not in (PolicyLayer.SESSION, PolicyLayer.ENDPOINT)
+]
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_law_of_edits_finds(plant: Plant) -> None:
-    with planted(plant):
-        assert found(edits(), updates_agree, 600)
+    with apply_mutation(plant):
+        assert is_found(edits(), updates_agree, 600)
 
 
 @pytest.mark.parametrize("layer", KINDS)
-def test_the_law_of_edits_finds_what_stays(layer: Layer) -> None:
-    with planted(_stays(layer)):
-        assert found(edits(layer), updates_agree, 600)
+def test_the_law_of_edits_finds_what_stays(layer: PolicyLayer) -> None:
+    with apply_mutation(_stays(layer)):
+        assert is_found(edits(layer), updates_agree, 600)
 
 
-def trusted() -> list[Facts]:
+def trusted() -> list[SightedFacts]:
     """Ana may edit the policies of a role, and comes to be trusted by it."""
-    build = Builder()
+    build = AccountBuilder()
     for arn in (user("ana"), user("ben"), role("one")):
         build.identity(arn)
     build.policy(
@@ -288,5 +304,5 @@ def trusted() -> list[Facts]:
 
 def test_who_comes_to_be_trusted_by_a_role_it_may_edit_widens_it() -> None:
     updates_agree(trusted())
-    with planted(_what_hangs_on_a_step_stays), pytest.raises(AssertionError):
+    with apply_mutation(_what_hangs_on_a_step_stays), pytest.raises(AssertionError):
         updates_agree(trusted())

@@ -1,14 +1,21 @@
 """What every layer says of an answer: who decided, and what was not collected."""
 
-from answerable.model.coverage import Held
+from answerable.model.coverage import CoverageScope
 from answerable.model.ids import IdentityId
 from answerable.reach import queries
-from answerable.reach.aws.coverage import not_collected
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.collected_data import Collected
-from answerable.reach.formula import verdict
-from answerable.reach.who_can import who_can
-from tests.reach.account_builder import A, B, Builder, given_policy, role, statement
+from answerable.reach.aws.coverage import list_not_collected
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.collected_data import CollectedData
+from answerable.reach.formula import get_verdict
+from answerable.reach.who_can import list_who_can
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    B,
+    role,
+    stated_policy,
+    statement,
+)
 from tests.reach.layer_accounts import (
     ANA,
     ANYONE,
@@ -31,7 +38,7 @@ def test_a_level_that_allows_everything_is_not_worth_a_word() -> None:
     build = ana()
     levels(build, "r-1", "ou-1", A)
     answer = asked(build)
-    assert verdict(answer.formula) == "always"
+    assert get_verdict(answer.formula) == "always"
     assert told(answer) == [("identity", "full", "allow")]
 
 
@@ -64,8 +71,8 @@ def test_an_explicit_deny_alone_is_named_whoever_else_does_not_allow() -> None:
 def test_a_never_names_every_layer_that_does_not_allow() -> None:
     build = ana(allowed=False)
     build.policy(ANA, "boundary")
-    other = given_policy("session", statement("ec2", action="ec2:*", resource="*"))
-    endpoint = given_policy(
+    other = stated_policy("session", statement("ec2", action="ec2:*", resource="*"))
+    endpoint = stated_policy(
         "endpoint",
         statement("ec2", action="ec2:*", resource="*", principal=ANYONE),
     )
@@ -82,7 +89,7 @@ def test_a_key_policy_that_names_nobody_is_what_refuses() -> None:
     build = ana()
     build.policy(KEY, "resource")
     answer = asked(build, "kms:Decrypt", KEY)
-    assert verdict(answer.formula) == "never"
+    assert get_verdict(answer.formula) == "never"
     assert told(answer) == [("resource", "", "implicit-deny")]
 
 
@@ -91,7 +98,7 @@ def test_a_grant_of_the_resource_s_own_policy_is_named_at_its_layer() -> None:
     yes = statement("yes", action="s3:*", resource="*", principal={"AWS": ANA})
     build.policy(BUCKET, "resource", yes)
     answer = asked(build)
-    assert verdict(answer.formula) == "always"
+    assert get_verdict(answer.formula) == "always"
     assert told(answer) == [("resource", "yes", "allow")]
 
 
@@ -103,7 +110,7 @@ def test_a_resource_control_policy_is_named_at_its_layer() -> None:
     assert told(asked(build)) == [("rcp", "no", "deny")]
 
 
-def shut() -> Builder:
+def shut() -> AccountBuilder:
     """A bucket of another account, open to anyone, under a public-access block."""
     build = ana()
     build.resource(BUCKET, "s3:bucket", B)
@@ -115,7 +122,7 @@ def shut() -> Builder:
 
 def test_a_public_access_block_says_that_it_is_what_refuses() -> None:
     answer = asked(shut())
-    assert verdict(answer.formula) == "never"
+    assert get_verdict(answer.formula) == "never"
     assert ("public-access", "", "implicit-deny") in told(answer)
     by = {d.layer: d.policy for d in answer.determining}
     assert by["public-access"] == B
@@ -126,7 +133,7 @@ def test_what_needs_no_permission_says_so() -> None:
     no = statement("no", effect="Deny", action="*", resource="*")
     build.policy(ANA, "identity", no)
     answer = asked(build, "sts:GetCallerIdentity", "*")
-    assert verdict(answer.formula) == "always"
+    assert get_verdict(answer.formula) == "always"
     assert [layer for layer, _, _ in told(answer)] == ["catalogue"]
 
 
@@ -138,7 +145,7 @@ def test_both_the_access_point_and_its_bucket_are_named() -> None:
         yes = statement(sid, action="s3:*", resource="*", principal={"AWS": ANA})
         build.policy(holder, "resource", yes)
     answer = asked(build, "s3:GetObject", f"{POINT}/object/a")
-    assert verdict(answer.formula) == "always"
+    assert get_verdict(answer.formula) == "always"
     assert [sid for _, sid, _ in told(answer)] == ["door", "room"]
 
 
@@ -155,19 +162,19 @@ def test_through_an_access_point_of_one_network_only_that_network_comes() -> Non
 
 
 def words(
-    build: Builder,
+    build: AccountBuilder,
     action: str = "s3:GetObject",
     resource: str = OBJECT,
     *,
-    collected: tuple[Held, ...] = (Held("boundaries", A),),
+    collected: tuple[CoverageScope, ...] = (CoverageScope("boundaries", A),),
     subject: str = ANA,
     direct: bool = False,
 ) -> set[str]:
-    graph = Graph(estate_of(build))
+    graph = IdentityGraph(estate_of(build))
     who = IdentityId(subject)
-    reply = queries.can(graph, who, action, resource, direct=direct)
-    found = not_collected(
-        graph.estate, Collected(collected), action, resource, reply, direct=direct
+    reply = queries.answer_can(graph, who, action, resource, direct=direct)
+    found = list_not_collected(
+        graph.estate, CollectedData(collected), action, resource, reply, direct=direct
     )
     return set(found)
 
@@ -175,7 +182,7 @@ def words(
 def test_scps_are_missing_only_where_they_could_bind() -> None:
     build = ana()
     assert "scp" in words(build)
-    assert "scp" not in words(build, collected=(Held("scp", A),))
+    assert "scp" not in words(build, collected=(CoverageScope("scp", A),))
     levels(build, "r-1", "ou-1", A)
     assert "scp" not in words(build)
     chief = ana()
@@ -183,7 +190,7 @@ def test_scps_are_missing_only_where_they_could_bind() -> None:
     assert "scp" not in words(chief)
     nowhere = ana()
     nowhere.organization(A, "o-1")
-    assert f"scp (account {A})" in words(nowhere, collected=(Held("scp", B),))
+    assert f"scp (account {A})" in words(nowhere, collected=(CoverageScope("scp", B),))
 
 
 def test_scps_are_not_missing_of_what_is_refused_anyway() -> None:
@@ -193,9 +200,11 @@ def test_scps_are_not_missing_of_what_is_refused_anyway() -> None:
 def test_rcps_are_missing_only_of_services_that_they_bind() -> None:
     build = ana()
     assert "rcp" in words(build)
-    assert "rcp" in words(build, collected=(Held("rcp", A),))  # whose is the bucket?
+    assert "rcp" in words(
+        build, collected=(CoverageScope("rcp", A),)
+    )  # whose is the bucket?
     build.resource(BUCKET, "s3:bucket", A)
-    assert "rcp" not in words(build, collected=(Held("rcp", A),))
+    assert "rcp" not in words(build, collected=(CoverageScope("rcp", A),))
     lambda_ = f"arn:aws:lambda:us-east-1:{A}:function:f"
     assert "rcp" not in words(ana(), "lambda:InvokeFunction", lambda_)
 
@@ -203,7 +212,7 @@ def test_rcps_are_missing_only_of_services_that_they_bind() -> None:
 def test_a_resource_policy_is_missing_only_where_none_was_asked_for() -> None:
     build = ana()
     assert "resource-policies" in words(build)
-    held = Held("resource-policies", A, service="s3")
+    held = CoverageScope("resource-policies", A, service="s3")
     assert "resource-policies" in words(build, collected=(held,))
     build.policy(BUCKET, "resource")
     assert "resource-policies" not in words(build)
@@ -239,7 +248,7 @@ def test_running_code_is_missing_only_for_whoever_could_take_it_over() -> None:
     build.policy(ANA, "identity", takes)
     assert "running-code" in words(build)
     assert "running-code" not in words(build, direct=True)
-    held = Held("running-code", A, "us-east-1")
+    held = CoverageScope("running-code", A, "us-east-1")
     other = f"running-code (account {A}, other regions)"
     assert words(build, collected=(held,)) & {"running-code", other} == {other}
 
@@ -258,11 +267,13 @@ def test_anybody_has_no_policies_of_their_own_that_could_be_missing() -> None:
     open_ = entered()
     anyone = statement("any", action="sts:AssumeRole", principal=ANYONE)
     open_.policy(role("reader"), "trust", anyone, policy="p-open")
-    graph = Graph(estate_of(open_))
+    graph = IdentityGraph(estate_of(open_))
     (reply,) = [
         reply
-        for reply in who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        for reply in list_who_can(graph, "s3:GetObject", OBJECT, direct=False)
         if reply.subject == "*"
     ]
-    found = not_collected(graph.estate, Collected(), "s3:GetObject", OBJECT, reply)
+    found = list_not_collected(
+        graph.estate, CollectedData(), "s3:GetObject", OBJECT, reply
+    )
     assert "identity-policies" in found

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import re2
 
-from answerable.model.policy import Effect
+from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.compiled import accounts, principal_matching, statements
-from answerable.reach.aws.compiled.attachments import Builder
-from answerable.reach.aws.compiled.principal_matching import Names
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Clause
+from answerable.reach.aws.compiled.attachments import AttachmentCompiler
+from answerable.reach.aws.compiled.principal_matching import NamingFormulas
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation import (
     conditions,
     context_keys,
@@ -18,74 +18,82 @@ from answerable.reach.aws.evaluation import (
     policy_layers,
     resource_policies,
 )
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.request import Request, Side
-from answerable.reach.aws.evaluation.trust import Trust
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.request import AwsRequest, ResourcePolicyResult
+from answerable.reach.aws.evaluation.trust import RoleTrust
 from answerable.reach.aws.patterns import action_sets, globs
-from answerable.reach.formula import FALSE, TRUE, Formula, negation
+from answerable.reach.formula import FALSE, TRUE, Formula, negate
 from tests.reach import laws
 from tests.reach.account_builder import role, user
-from tests.reach.mutation import Plant, caught
+from tests.reach.mutation import Plant, is_caught
 from tests.reach.strategies_cases import cases
 from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import ROLES
 
 Stated = tuple[str, ...] | None
-_bounded = policy_layers.bounded
-_combined = policy_layers.combined
-_side_of = resource_policies.side_of
-_side_for = evaluate_principal.side_for
-_names = principal_matching.names
+_bounded = policy_layers.evaluate_boundary
+_combined = policy_layers.combine_sides
+_side_of = resource_policies.evaluate_policy_for_principal
+_side_for = evaluate_principal.evaluate_resource_policy
+_names = principal_matching.match_principal
 _parsed = conditions.parse_operator
-_missing = conditions._missing
+_missing = conditions._evaluate_missing_key
 
 
 def _deny_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy_layers, "denying", lambda *_: [])
+    patch.setattr(policy_layers, "apply_denies", lambda *_: [])
 
 
 def _open_deny_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        policy_layers, "negation", lambda f: negation(f) if f in (TRUE, FALSE) else TRUE
+        policy_layers, "negate", lambda f: negate(f) if f in (TRUE, FALSE) else TRUE
     )
 
 
 def _boundary_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy_layers, "bounded", lambda *_: TRUE)
+    patch.setattr(policy_layers, "evaluate_boundary", lambda *_: TRUE)
 
 
 def _empty_boundary_as_none(patch: pytest.MonkeyPatch) -> None:
-    def bounded(principal: Principal, bounds: object, gaps: object) -> Formula:
+    def bounded(principal: CompiledPrincipal, bounds: object, gaps: object) -> Formula:
         empty = not principal.boundary and not gaps
         return TRUE if empty else _bounded(principal, bounds, gaps)  # type: ignore[arg-type] - passed through
 
-    patch.setattr(policy_layers, "bounded", bounded)
+    patch.setattr(policy_layers, "evaluate_boundary", bounded)
 
 
 def _boundary_binds_a_named_user(patch: pytest.MonkeyPatch) -> None:
-    def combined(allowed: Formula, limit: Formula, side: Side | None) -> Formula:
+    def combined(
+        allowed: Formula, limit: Formula, side: ResourcePolicyResult | None
+    ) -> Formula:
         bound = replace(side, escaping=FALSE, direct=side.escaping) if side else None
         return _combined(allowed, limit, bound)
 
-    patch.setattr(policy_layers, "combined", combined)
+    patch.setattr(policy_layers, "combine_sides", combined)
 
 
 def _role_escapes_its_boundary(patch: pytest.MonkeyPatch) -> None:
     def names(
-        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
-    ) -> Names:
+        clause: CompiledStatement,
+        who: CompiledPrincipal,
+        known: ContextKeys,
+        *,
+        trusts: bool = False,
+    ) -> NamingFormulas:
         found = _names(clause, who, known, trusts=trusts)
         return [("escaping" if how == "direct" else how, f) for how, f in found]
 
-    patch.setattr(resource_policies, "names", names)
+    patch.setattr(resource_policies, "match_principal", names)
 
 
 def _trust_changed(patch: pytest.MonkeyPatch, **change: Formula) -> None:
-    def side_of(own: object, who: Principal, call: Request, known: Known) -> Side:
+    def side_of(
+        own: object, who: CompiledPrincipal, call: AwsRequest, known: ContextKeys
+    ) -> ResourcePolicyResult:
         side = _side_of(own, who, call, known)  # type: ignore[arg-type] - passed through
-        return replace(side, **change) if isinstance(own, Trust) else side  # type: ignore[arg-type] - formulas only
+        return replace(side, **change) if isinstance(own, RoleTrust) else side  # type: ignore[arg-type] - formulas only
 
-    patch.setattr(evaluate_principal, "side_of", side_of)
+    patch.setattr(evaluate_principal, "evaluate_policy_for_principal", side_of)
 
 
 def _trust_unread(patch: pytest.MonkeyPatch) -> None:
@@ -98,64 +106,77 @@ def _trust_deny_dropped(patch: pytest.MonkeyPatch) -> None:
 
 def _trust_reversed(patch: pytest.MonkeyPatch) -> None:
     def side_for(
-        held: accounts.Estate, who: Principal, call: Request, known: Known
-    ) -> Side | None:
+        held: accounts.CompiledAccounts,
+        who: CompiledPrincipal,
+        call: AwsRequest,
+        known: ContextKeys,
+    ) -> ResourcePolicyResult | None:
         other = held.principals.get(call.resource)  # type: ignore[call-overload] - ids are texts
         if call.action == "sts:assumerole" and other and who.is_role:
             return _side_for(held, other, call._replace(resource=who.id), known)
         return _side_for(held, who, call, known)
 
-    patch.setattr(evaluate_principal, "side_for", side_for)
+    patch.setattr(evaluate_principal, "evaluate_resource_policy", side_for)
 
 
 def _account_taken_for_name(patch: pytest.MonkeyPatch) -> None:
     def names(
-        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
-    ) -> Names:
+        clause: CompiledStatement,
+        who: CompiledPrincipal,
+        known: ContextKeys,
+        *,
+        trusts: bool = False,
+    ) -> NamingFormulas:
         return [
             ("direct", formula)
             for _, formula in _names(clause, who, known, trusts=trusts)
         ]
 
-    patch.setattr(resource_policies, "names", names)
+    patch.setattr(resource_policies, "match_principal", names)
 
 
 def _account_hides_the_name(patch: pytest.MonkeyPatch) -> None:
     def names(
-        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
-    ) -> Names:
+        clause: CompiledStatement,
+        who: CompiledPrincipal,
+        known: ContextKeys,
+        *,
+        trusts: bool = False,
+    ) -> NamingFormulas:
         found = _names(clause, who, known, trusts=trusts)
         account = [one for one in found if one[0] == "account"]
         return account or found
 
-    patch.setattr(resource_policies, "names", names)
+    patch.setattr(resource_policies, "match_principal", names)
 
 
 def _cross_account_union(patch: pytest.MonkeyPatch) -> None:
-    def combined(allowed: Formula, limit: Formula, side: Side | None) -> Formula:
+    def combined(
+        allowed: Formula, limit: Formula, side: ResourcePolicyResult | None
+    ) -> Formula:
         near = replace(side, same_account=True) if side else None
         return _combined(allowed, limit, near)
 
-    patch.setattr(policy_layers, "combined", combined)
-    patch.setattr(evaluate_principal, "identity_allows", lambda *_: TRUE)
+    patch.setattr(policy_layers, "combine_sides", combined)
+    patch.setattr(evaluate_principal, "evaluate_identity_policies", lambda *_: TRUE)
 
 
 def _not_action_inverted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        statements, "takes_action", lambda c, action: c.action_set.holds(action)
+        statements, "match_action", lambda c, action: c.action_set.holds(action)
     )
 
 
 def _not_resource_inverted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(statements, "negation", lambda formula: formula)
+    patch.setattr(statements, "negate", lambda formula: formula)
 
 
 def _question_mark_optional(patch: pytest.MonkeyPatch) -> None:
     def compiled(pattern: str) -> object:
-        parts = {globs.STAR: ".*", globs.ANY: ".?"}
+        parts = {globs.ANY_TEXT: ".*", globs.ANY_CHARACTER: ".?"}
         return re2.compile("".join(parts.get(c) or re2.escape(c) for c in pattern))
 
-    patch.setattr(globs, "_compiled", compiled)
+    patch.setattr(globs, "_compile_glob", compiled)
 
 
 def _wildcards_cross_parts(patch: pytest.MonkeyPatch) -> None:
@@ -165,27 +186,31 @@ def _wildcards_cross_parts(patch: pytest.MonkeyPatch) -> None:
     def segments(pattern: str) -> tuple[str, ...]:
         return tuple(pattern.split(":"))
 
-    patch.setattr(statements, "matches_parts", matches_parts)
-    patch.setattr("answerable.reach.aws.patterns.arns.segments", segments)
-    patch.setattr(statements._any, "__defaults__", None)
-    patch.setattr(statements.takes_resource, "__defaults__", (matches_parts,))
+    patch.setattr(statements, "matches_arn", matches_parts)
+    patch.setattr("answerable.reach.aws.patterns.arns.split_arn_pattern", segments)
+    patch.setattr(statements._match_any, "__defaults__", None)
+    patch.setattr(statements.match_resource, "__defaults__", (matches_parts,))
 
 
 def _actions_keep_case(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(action_sets.ActionSet, "holds", lambda s, a: a.title() in s.exact)
+    patch.setattr(
+        action_sets.ActionSet, "matches_action", lambda s, a: a.title() in s.exact
+    )
 
 
 def _variable_unescaped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(context_keys, "literal", globs.inward)
+    patch.setattr(context_keys, "encode_literal", globs.encode_glob)
 
 
 def _default_ignored(patch: pytest.MonkeyPatch) -> None:
-    variable = context_keys._variable
-    patch.setattr(context_keys, "_variable", lambda inside: (variable(inside)[0], None))
+    variable = context_keys._parse_variable
+    patch.setattr(
+        context_keys, "_parse_variable", lambda inside: (variable(inside)[0], None)
+    )
 
 
 def _open_condition_as_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_all_of", lambda clauses: TRUE)
+    patch.setattr(conditions, "_join_open_lines", lambda clauses: TRUE)
 
 
 def _if_exists_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -193,7 +218,7 @@ def _if_exists_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _if_exists_everywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_missing", lambda *_, **__: True)
+    patch.setattr(conditions, "_evaluate_missing_key", lambda *_, **__: True)
 
 
 def _missing_key_fails_for_all(patch: pytest.MonkeyPatch) -> None:
@@ -202,7 +227,7 @@ def _missing_key_fails_for_all(patch: pytest.MonkeyPatch) -> None:
             return False
         return _missing(quantifier, negated=negated, if_exists=if_exists)
 
-    patch.setattr(conditions, "_missing", missing)
+    patch.setattr(conditions, "_evaluate_missing_key", missing)
 
 
 def _quantifiers_swapped(patch: pytest.MonkeyPatch) -> None:
@@ -216,64 +241,78 @@ def _quantifiers_swapped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _null_inverted(patch: pytest.MonkeyPatch) -> None:
-    null = conditions._null
+    null = conditions._evaluate_null
 
     def inverted(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
         found = null(values, given)
         return None if found is None else not found
 
-    patch.setattr(conditions, "_null", inverted)
+    patch.setattr(conditions, "_evaluate_null", inverted)
 
 
 def _unknown_operator_as_held(patch: pytest.MonkeyPatch) -> None:
-    holds = conditions._holds
-    patch.setattr(conditions, "_holds", lambda *args: holds(*args) is not False)
+    holds = conditions._evaluate_operator
+    patch.setattr(
+        conditions, "_evaluate_operator", lambda *args: holds(*args) is not False
+    )
 
 
 def _matrix_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(accounts, "possible", lambda *_: True)
+    patch.setattr(accounts, "can_act_on", lambda *_: True)
 
 
 def _groups_dropped(patch: pytest.MonkeyPatch) -> None:
-    add = Builder.add
+    add = AttachmentCompiler.add_attachment
 
-    def without(self: Builder, attachment: object) -> None:
+    def without(self: AttachmentCompiler, attachment: object) -> None:
         if not getattr(attachment, "via", ""):
             add(self, attachment)  # type: ignore[arg-type] - passed through
 
-    patch.setattr(Builder, "add", without)
+    patch.setattr(AttachmentCompiler, "add_attachment", without)
 
 
 def _unread_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Principal, "gaps_at", lambda self, layer: ())
+    patch.setattr(CompiledPrincipal, "list_gaps", lambda self, layer: ())
 
 
 def _not_principal_as_principal(patch: pytest.MonkeyPatch) -> None:
     def listed(
-        clause: Clause, who: Principal, stated: Stated, *, trusts: bool
-    ) -> Names:
-        return principal_matching._named(clause.naming, who, stated, trusts=trusts)
+        clause: CompiledStatement,
+        who: CompiledPrincipal,
+        stated: Stated,
+        *,
+        trusts: bool,
+    ) -> NamingFormulas:
+        return principal_matching._match_element(
+            clause.naming, who, stated, trusts=trusts
+        )
 
-    patch.setattr(principal_matching, "_all_but", listed)
+    patch.setattr(principal_matching, "_match_not_principal", listed)
 
 
 def _not_principal_spares_the_bounded(patch: pytest.MonkeyPatch) -> None:
-    all_but = principal_matching._all_but
+    all_but = principal_matching._match_not_principal
 
     def sparing(
-        clause: Clause, who: Principal, stated: Stated, *, trusts: bool
-    ) -> Names:
-        loose = replace(who, boundary=None) if clause.effect is Effect.DENY else who
+        clause: CompiledStatement,
+        who: CompiledPrincipal,
+        stated: Stated,
+        *,
+        trusts: bool,
+    ) -> NamingFormulas:
+        loose = (
+            replace(who, boundary=None) if clause.effect is PolicyEffect.DENY else who
+        )
         return all_but(clause, loose, stated, trusts=trusts)
 
-    patch.setattr(principal_matching, "_all_but", sparing)
+    patch.setattr(principal_matching, "_match_not_principal", sparing)
 
 
 def _not_principal_spares_the_account(patch: pytest.MonkeyPatch) -> None:
-    left = principal_matching.left_over
+    left = principal_matching.negate_exceptions
     patch.setattr(
         principal_matching,
-        "left_over",
+        "negate_exceptions",
         lambda listed, *, whole: left(listed, whole=True),
     )
 
@@ -370,4 +409,4 @@ MIXES: dict[str, Mix] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_law_finds(mistake: str) -> None:
     mix = MIXES.get(mistake, EVEN)
-    assert caught(MISTAKES[mistake], cases(mix), laws.holds_for)
+    assert is_caught(MISTAKES[mistake], cases(mix), laws.holds_for)

@@ -8,52 +8,54 @@ import pytest
 from answerable.reach.aws import unmodelled_steps
 from answerable.reach.aws.condition_keys import self_tagging, tag_explanations
 from answerable.reach.aws.escalation_rules import takeover_rules
-from answerable.reach.aws.escalation_rules.registry import RUNNING
-from answerable.reach.aws.evaluation.request import Answer
-from answerable.reach.collected_data import Collected
+from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
+from answerable.reach.aws.evaluation.request import Evaluation
+from answerable.reach.collected_data import CollectedData
 from answerable.reach.formula import TRUE
 from answerable.services.reach import statement_quotes
 from tests.reach import test_answer_proof as proof
 from tests.reach import test_protected_objects as edges
 from tests.reach import test_self_tagging as tags
-from tests.reach.mutation import Plant, planted
+from tests.reach.mutation import Plant, apply_mutation
 from tests.reach.test_mutations_cases import everywhere
 
 
 def kinds_of_code_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, takeover_rules.COLLECTED_APART, frozenset())
+    everywhere(patch, takeover_rules.SEPARATELY_COLLECTED_KINDS, frozenset())
 
 
 def code_is_collected_everywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Collected, "lacking", lambda *args: "")
+    patch.setattr(CollectedData, "name_missing", lambda *args: "")
 
 
 def regions_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     everywhere(
-        patch, unmodelled_steps.regions_of, lambda actor, rule: iter(["eu-west-1"])
+        patch,
+        unmodelled_steps.list_callable_regions,
+        lambda actor, rule: iter(["eu-west-1"]),
     )
 
 
 def tasks_cannot_be_entered(patch: pytest.MonkeyPatch) -> None:
-    kept = tuple(rule for rule in RUNNING if rule.kind != "ecs:task")
-    everywhere(patch, RUNNING, kept)
+    kept = tuple(rule for rule in TAKEOVER_RULES if rule.kind != "ecs:task")
+    everywhere(patch, TAKEOVER_RULES, kept)
 
 
 def whoever_may_tag_is_on_the_path(patch: pytest.MonkeyPatch) -> None:
-    right = tag_explanations._told
+    right = tag_explanations._describe_setters
 
-    def told(found: tag_explanations.Setters, acting: Sequence[str]) -> object:
+    def told(found: tag_explanations.TagSetters, acting: Sequence[str]) -> object:
         return right(found, [*acting, *found.sure])
 
-    patch.setattr(tag_explanations, "_told", told)
+    patch.setattr(tag_explanations, "_describe_setters", told)
 
 
 def a_tag_is_that_of_the_last_resource(patch: pytest.MonkeyPatch) -> None:
     last = tags.SECRET[1]
     patch.setattr(
         tag_explanations,
-        "_hop_about",
-        lambda hop: tag_explanations._About(hop["from"], last),
+        "_describe_hop",
+        lambda hop: tag_explanations._ConditionSubject(hop["from"], last),
     )
 
 
@@ -61,16 +63,18 @@ def no_hop_is_tagged_first(patch: pytest.MonkeyPatch) -> None:
     def edges_of(self: object, node: object) -> Iterator[object]:
         return iter(())
 
-    patch.setattr(self_tagging._Loose, "edges", edges_of)
+    patch.setattr(self_tagging._OpenTagGraph, "list_tag_edges", edges_of)
 
 
 def passes_are_silent(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(unmodelled_steps, "may_pass", lambda actor: False)
+    patch.setattr(unmodelled_steps, "may_pass_any_role", lambda actor: False)
 
 
 def everybody_passes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(unmodelled_steps, "may_pass", lambda actor: True)
-    patch.setattr(unmodelled_steps, "passed", lambda *args: Answer(TRUE, ()))
+    patch.setattr(unmodelled_steps, "may_pass_any_role", lambda actor: True)
+    patch.setattr(
+        unmodelled_steps, "evaluate_pass_role", lambda *args: Evaluation(TRUE, ())
+    )
 
 
 def every_service_has_a_rule(patch: pytest.MonkeyPatch) -> None:
@@ -78,27 +82,31 @@ def every_service_has_a_rule(patch: pytest.MonkeyPatch) -> None:
         def __contains__(self, service: object) -> bool:
             return True
 
-    patch.setattr(unmodelled_steps, "FOLLOWED", All())
+    patch.setattr(unmodelled_steps, "MODELLED_SERVICES", All())
 
 
 def every_statement_is_near(patch: pytest.MonkeyPatch) -> None:
-    near = statement_quotes._Distance.SAME_ACTION
-    patch.setattr(statement_quotes.Quotes, "_distance", lambda self, statement: near)
+    near = statement_quotes._StatementDistance.SAME_ACTION
+    patch.setattr(
+        statement_quotes.StatementQuotes,
+        "_measure_distance",
+        lambda self, statement: near,
+    )
 
 
 def resources_are_not_compared(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(statement_quotes, "_common_length", lambda one, other: 0)
+    patch.setattr(statement_quotes, "_common_prefix_length", lambda one, other: 0)
 
 
 def unrelated_limits_are_not_quoted(patch: pytest.MonkeyPatch) -> None:
-    right = statement_quotes.Quotes._summary
+    right = statement_quotes.StatementQuotes._quote_nearest
 
     def summary(
-        self: statement_quotes.Quotes, policies: object, *, limits: bool
+        self: statement_quotes.StatementQuotes, policies: object, *, limits: bool
     ) -> str:
         return right(self, policies, limits=False)  # type: ignore[arg-type]
 
-    patch.setattr(statement_quotes.Quotes, "_summary", summary)
+    patch.setattr(statement_quotes.StatementQuotes, "_quote_nearest", summary)
 
 
 TASK = ("ecs:task", ["ecs:ExecuteCommand"])
@@ -182,5 +190,5 @@ def test_a_case_finds_a_planted_mistake(
     plant: Plant, case: Callable[[], object]
 ) -> None:
     case()
-    with planted(plant), pytest.raises((AssertionError, LookupError)):
+    with apply_mutation(plant), pytest.raises((AssertionError, LookupError)):
         case()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from answerable.model.policy import ConditionClause
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled import (
     attachments,
     principal_matching,
@@ -16,15 +16,19 @@ from answerable.reach.aws.compiled import (
     service_facts,
     trust_index,
 )
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.escalation_rules.registry import EDITS, LAUNCHES, RUNNING
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.escalation_rules.registry import (
+    EDIT_RULES,
+    PASS_ROLE_RULES,
+    TAKEOVER_RULES,
+)
 from answerable.reach.aws.evaluation import conditions, date_conditions
-from answerable.reach.aws.evaluation.context_keys import Known
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.paths import created_identities, search, witness_resources
-from answerable.reach.formula import TRUE, atom, verdict
+from answerable.reach.formula import TRUE, build_atom, get_verdict
 from tests.reach import test_cases as table
-from tests.reach.mutation import planted
+from tests.reach.mutation import apply_mutation
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -43,53 +47,55 @@ def swap(right: object, wrong: object) -> Plant:
 
 
 def without_edit(action: str) -> Plant:
-    return swap(EDITS, tuple(edit for edit in EDITS if edit.action != action))
+    return swap(EDIT_RULES, tuple(edit for edit in EDIT_RULES if edit.action != action))
 
 
 def without_launch(*calls: str) -> Plant:
     kept = [
         rule
-        for rule in LAUNCHES
+        for rule in PASS_ROLE_RULES
         if [need.action for need in rule.needs] != [*calls] or rule.changes
     ]
-    return swap(LAUNCHES, tuple(kept))
+    return swap(PASS_ROLE_RULES, tuple(kept))
 
 
 def without_protection(word: str) -> Plant:
     left = tuple(
-        one for one in protected_objects.PROTECTED if word not in one.resources
+        one for one in protected_objects.PROTECTED_OBJECTS if word not in one.resources
     )
-    return lambda patch: patch.setattr(protected_objects, "PROTECTED", left)
+    return lambda patch: patch.setattr(protected_objects, "PROTECTED_OBJECTS", left)
 
 
 def owner_only_but(service: str) -> Plant:
     kept = frozenset(
-        call for call in protected_objects.OWNER_ONLY if not call.startswith(service)
+        call
+        for call in protected_objects.OWNER_ACCOUNT_ACTIONS
+        if not call.startswith(service)
     )
-    return swap(protected_objects.OWNER_ONLY, kept)
+    return swap(protected_objects.OWNER_ACCOUNT_ACTIONS, kept)
 
 
 def no_members(patch: pytest.MonkeyPatch) -> None:
-    right = attachments.Builder.__init__
+    right = attachments.AttachmentCompiler.__init__
 
-    def made(self: attachments.Builder, facts: Facts) -> None:
+    def made(self: attachments.AttachmentCompiler, facts: SightedFacts) -> None:
         right(self, facts)
         self.member_of.clear()
 
-    patch.setattr(attachments.Builder, "__init__", made)
+    patch.setattr(attachments.AttachmentCompiler, "__init__", made)
 
 
 def nobody_escapes(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, principal_matching.may_escape, lambda clause: False)
+    everywhere(patch, principal_matching.can_bypass_boundary, lambda clause: False)
 
 
 def everyone_escapes(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, principal_matching.escape, lambda clause: TRUE)
+    everywhere(patch, principal_matching.build_bypass_condition, lambda clause: TRUE)
 
 
 def escape_stays_open(patch: pytest.MonkeyPatch) -> None:
-    open_ = atom("answerable:wildcard-principal", "Escapes", ("*",))
-    everywhere(patch, principal_matching.escape, lambda clause: open_)
+    open_ = build_atom("answerable:wildcard-principal", "Escapes", ("*",))
+    everywhere(patch, principal_matching.build_bypass_condition, lambda clause: open_)
 
 
 def session_not_looked_at(patch: pytest.MonkeyPatch) -> None:
@@ -97,46 +103,52 @@ def session_not_looked_at(patch: pytest.MonkeyPatch) -> None:
 
 
 def every_session_is_named(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(principal_matching, "atom", lambda key, operator, values: TRUE)
+    patch.setattr(principal_matching, "build_atom", lambda key, operator, values: TRUE)
     patch.setattr(principal_matching, "SESSION_NAME", "sts:nothing")
 
 
 def no_session_is_named(patch: pytest.MonkeyPatch) -> None:
-    right = principal_matching._named
+    right = principal_matching._match_element
 
-    def named(*args: object, **more: object) -> principal_matching.Names:
+    def named(*args: object, **more: object) -> principal_matching.NamingFormulas:
         found = right(*args, **more)  # type: ignore[arg-type]
         return [(how, when) for how, when in found if how != "escaping"]
 
-    patch.setattr(principal_matching, "_named", named)
+    patch.setattr(principal_matching, "_match_element", named)
 
 
 def tokens_need_permission(patch: pytest.MonkeyPatch) -> None:
     left = frozenset(["sts:getcalleridentity"])
-    everywhere(patch, service_facts.NO_PERMISSION, left)
+    everywhere(patch, service_facts.NO_PERMISSION_ACTIONS, left)
 
 
 def sessions_get_tokens(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(service_facts, "_LONG_TERM", frozenset())
+    patch.setattr(service_facts, "_LONG_TERM_ONLY_ACTIONS", frozenset())
 
 
 def federated_users_get_tokens(patch: pytest.MonkeyPatch) -> None:
-    def free(self: Principal, action: str) -> bool | None:
-        return service_facts.is_free(action, of_session=self.is_role)
+    def free(self: CompiledPrincipal, action: str) -> bool | None:
+        return service_facts.needs_no_permission(action, of_session=self.is_role)
 
-    patch.setattr(Principal, "is_free", free)
+    patch.setattr(CompiledPrincipal, "needs_no_permission", free)
 
 
 def clusters_are_there(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, LAUNCHES, tuple(replace(rule, awaits="") for rule in LAUNCHES))
+    everywhere(
+        patch,
+        PASS_ROLE_RULES,
+        tuple(replace(rule, awaits="") for rule in PASS_ROLE_RULES),
+    )
 
 
 def dates_stay_open(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, date_conditions.decide_by_time, lambda clause, seen_at: clause)
+    everywhere(
+        patch, date_conditions.decide_date_condition, lambda clause, seen_at: clause
+    )
 
 
 def sessions_end_at_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(date_conditions, "_LONGEST_SESSION", 0)
+    patch.setattr(date_conditions, "_MAX_SESSION_SECONDS", 0)
 
 
 def every_request_has_a_token(patch: pytest.MonkeyPatch) -> None:
@@ -149,66 +161,70 @@ def every_request_has_a_token(patch: pytest.MonkeyPatch) -> None:
 
 
 def times_are_reversed(patch: pytest.MonkeyPatch) -> None:
-    right = date_conditions._test
+    right = date_conditions._compare_with_later_times
 
     def test(order: str, *more: object) -> bool | None:
         found = right(order, *more)  # type: ignore[arg-type]
         return None if found is None else not found
 
-    patch.setattr(date_conditions, "_test", test)
+    patch.setattr(date_conditions, "_compare_with_later_times", test)
 
 
 def a_stated_time_is_ignored(patch: pytest.MonkeyPatch) -> None:
-    right = conditions.clause_holds
+    right = conditions.evaluate_line
 
-    def holds(clause: ConditionClause, known: Known) -> bool | None:
-        decided = isinstance(clause, conditions.DecidedClause)
+    def holds(clause: ConditionClause, known: ContextKeys) -> bool | None:
+        decided = isinstance(clause, conditions.DecidedCondition)
         return clause.holds if decided else right(clause, known)
 
-    everywhere(patch, conditions.clause_holds, holds)
+    everywhere(patch, conditions.evaluate_line, holds)
 
 
 def a_new_name_is_any(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, search._name_of, lambda edge: edge.to.identity)
+    everywhere(patch, search._name_target, lambda edge: edge.to.identity)
 
 
 def a_new_name_is_the_usual_one(patch: pytest.MonkeyPatch) -> None:
-    right = witness_resources.candidates
+    right = witness_resources.list_candidate_resources
     everywhere(patch, right, lambda *args: right(*args)[:1])
 
 
 def a_taken_name_is_new(patch: pytest.MonkeyPatch) -> None:
-    right = created_identities.at_one_name
+    right = created_identities.find_best_name
 
-    def at_one_name(estate: Estate, *more: object) -> object:
+    def at_one_name(estate: CompiledAccounts, *more: object) -> object:
         return right(replace(estate, principals={}), *more)  # type: ignore[arg-type]
 
     everywhere(patch, right, at_one_name)
 
 
 def cognito_is_a_service(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, trust_index.service_kind, lambda service: "Service")
+    everywhere(patch, trust_index.get_service_principal_kind, lambda service: "Service")
 
 
 def without_running(kind: str) -> Plant:
-    return swap(RUNNING, tuple(rule for rule in RUNNING if rule.kind != kind))
+    return swap(
+        TAKEOVER_RULES, tuple(rule for rule in TAKEOVER_RULES if rule.kind != kind)
+    )
 
 
 def every_call_takes_saml(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(saml_providers, "SAML", "sts:assumerolewithwebidentity")
+    patch.setattr(
+        saml_providers, "ASSUME_ROLE_WITH_SAML", "sts:assumerolewithwebidentity"
+    )
 
 
 def every_provider_is_one(patch: pytest.MonkeyPatch) -> None:
-    right = saml_providers.arn_of
+    right = saml_providers.get_resource_arn
     everywhere(patch, right, lambda text: right(text) + "-2")
 
 
 def nothing_is_asserted(patch: pytest.MonkeyPatch) -> None:
     rules = (
         replace(rule, awaits="") if rule.kind == "iam:saml-provider" else rule
-        for rule in RUNNING
+        for rule in TAKEOVER_RULES
     )
-    everywhere(patch, RUNNING, tuple(rules))
+    everywhere(patch, TAKEOVER_RULES, tuple(rules))
 
 
 POOLS = ("cognito-identity:CreateIdentityPool", "cognito-identity:SetIdentityPoolRoles")
@@ -259,7 +275,7 @@ def is_found(edge: str) -> bool:
         if row.get("edge") == edge:
             said = table.asked(row)
             keys = {one.key for alternative in said.formula for one in alternative}
-            if verdict(said.formula) != row["verdict"] or keys != set(
+            if get_verdict(said.formula) != row["verdict"] or keys != set(
                 row.get("open", [])
             ):
                 return True
@@ -280,6 +296,6 @@ def is_found(edge: str) -> bool:
     ids=[f"{edge}: {what}" for edge, what, _ in PLANTED],
 )
 def test_a_row_finds_a_planted_mistake(edge: str, plant: Plant) -> None:
-    with planted(plant):
+    with apply_mutation(plant):
         assert is_found(edge)
     assert not is_found(edge)

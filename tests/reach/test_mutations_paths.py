@@ -8,38 +8,41 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk import caller_side
-from answerable.reach.aws.bulk.bitset import Plane
-from answerable.reach.aws.bulk.caller_side import Verdicts
-from answerable.reach.aws.bulk.existing_resources import Existing, Places
-from answerable.reach.aws.compiled import accounts
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Grant
-from answerable.reach.aws.escalation_rules.registry import (
-    EDITS,
-    LAUNCHES,
-    MAKES,
-    RUNNING,
-    Gives,
-    Need,
+from answerable.reach.aws.bulk.bitset import BitsetBounds
+from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.existing_resources import (
+    ExistingResources,
+    MatchedResources,
 )
-from answerable.reach.aws.evaluation.request import Answer
-from answerable.reach.aws.evaluation.trust import Entry
+from answerable.reach.aws.compiled import accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import PolicyStatement
+from answerable.reach.aws.escalation_rules.registry import (
+    CREATION_RULES,
+    EDIT_RULES,
+    PASS_ROLE_RULES,
+    TAKEOVER_RULES,
+    EditEffect,
+    RequiredPermission,
+)
+from answerable.reach.aws.evaluation.request import Evaluation
+from answerable.reach.aws.evaluation.trust import TrustEntry
 from answerable.reach.aws.paths import (
     created_identities,
     edges,
     iam_edits,
     witness_resources,
 )
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import FALSE, TRUE
 from tests.reach.laws import paths_agree
-from tests.reach.mutation import Plant, found, planted
+from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.strategies_paths import paths
 
-_together = witness_resources.together
-_at_one_name = created_identities.at_one_name
-_answers_on = witness_resources.answers_on
+_together = witness_resources.find_common_resources
+_at_one_name = created_identities.find_best_name
+_answers_on = witness_resources.evaluate_on_resource
 
 
 def _everywhere(patch: pytest.MonkeyPatch, right: object, wrong: object) -> None:
@@ -59,97 +62,116 @@ _SHARED = {
 
 
 def _an_edit_forgotten(patch: pytest.MonkeyPatch) -> None:
-    left = [edit for edit in EDITS if edit.action != "iam:UpdateAssumeRolePolicy"]
-    _everywhere(patch, EDITS, tuple(left))
-    _everywhere(patch, iam_edits.admin_edges, lambda *_: iter(()))
+    left = [edit for edit in EDIT_RULES if edit.action != "iam:UpdateAssumeRolePolicy"]
+    _everywhere(patch, EDIT_RULES, tuple(left))
+    _everywhere(patch, iam_edits.list_administrator_edges, lambda *_: iter(()))
 
 
 def _what_is_gained_escapes_the_boundary(patch: pytest.MonkeyPatch) -> None:
-    more = Principal.with_more
+    more = CompiledPrincipal.with_statements
 
-    def with_more(self: Principal, extra: str, grants: list[Grant]) -> Principal:
+    def with_more(
+        self: CompiledPrincipal, extra: str, grants: list[PolicyStatement]
+    ) -> CompiledPrincipal:
         return replace(more(self, extra, grants), boundary=None, _by_action={})
 
-    patch.setattr(Principal, "with_more", with_more)
+    patch.setattr(CompiledPrincipal, "with_statements", with_more)
 
 
 def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
-    entry = Entry("any", "Service", "sts:AssumeRole", Answer(TRUE, ()))
-    patch.setattr(Graph, "service_entries", lambda *_: iter([entry]))
+    entry = TrustEntry("any", "Service", "sts:AssumeRole", Evaluation(TRUE, ()))
+    patch.setattr(IdentityGraph, "list_service_entries", lambda *_: iter([entry]))
     patch.setattr(
         accounts,
-        "services_of",
-        lambda trusts: ((s.service, t.role) for t in trusts for s in LAUNCHES),
+        "list_trusted_services",
+        lambda trusts: ((s.service, t.role) for t in trusts for s in PASS_ROLE_RULES),
     )
 
 
 def _conditions_of_hops_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(edges, "chained", lambda *formulas: TRUE)
-    _everywhere(patch, caller_side.judged, _whatever_may_be_is)
+    patch.setattr(edges, "conjoin_hops", lambda *formulas: TRUE)
+    _everywhere(patch, caller_side.subtract_denies, _whatever_may_be_is)
 
 
 def _whatever_may_be_is(
-    allowed: Plane, denied: Plane, odd: int, *, unread: bool, clash: bool
-) -> Verdicts:
-    return Verdicts(allowed.maybe & ~denied.sure, allowed.maybe & ~denied.sure)
+    allowed: BitsetBounds, denied: BitsetBounds, odd: int, *, unread: bool, clash: bool
+) -> VerdictBits:
+    return VerdictBits(allowed.maybe & ~denied.sure, allowed.maybe & ~denied.sure)
 
 
 def _running_code_forgotten(patch: pytest.MonkeyPatch) -> None:
-    _everywhere(patch, RUNNING, ())
+    _everywhere(patch, TAKEOVER_RULES, ())
 
 
 def _what_must_be_so_besides_forgotten(patch: pytest.MonkeyPatch) -> None:
-    sure = tuple(replace(rule, awaits="") for rule in RUNNING)
-    _everywhere(patch, RUNNING, sure)
+    sure = tuple(replace(rule, awaits="") for rule in TAKEOVER_RULES)
+    _everywhere(patch, TAKEOVER_RULES, sure)
 
 
 def _one_of_several_resources_suffices(patch: pytest.MonkeyPatch) -> None:
     def together(
-        held: Estate, who: Principal, needs: Sequence[Need], existing: str = ""
-    ) -> tuple[Answer, ...]:
+        held: CompiledAccounts,
+        who: CompiledPrincipal,
+        needs: Sequence[RequiredPermission],
+        existing: str = "",
+    ) -> tuple[Evaluation, ...]:
         first = {need.action: need for need in reversed(needs)}
         return _together(held, who, list(first.values()), existing)
 
     _everywhere(patch, _together, together)
-    beside = Existing._beside
+    beside = ExistingResources._check_other_permissions
 
     def alone(
-        held: Existing, actor: int, others: tuple[Need, ...], sure: int, some: int
-    ) -> Places:
+        held: ExistingResources,
+        actor: int,
+        others: tuple[RequiredPermission, ...],
+        sure: int,
+        some: int,
+    ) -> MatchedResources:
         same = {"ssm:SendCommand"} & {need.action for need in others}
-        return Places(sure, some) if same else beside(held, actor, others, sure, some)
+        return (
+            MatchedResources(sure, some)
+            if same
+            else beside(held, actor, others, sure, some)
+        )
 
-    patch.setattr(Existing, "_beside", alone)
+    patch.setattr(ExistingResources, "_check_other_permissions", alone)
 
 
 def _each_call_under_a_name_of_its_own(patch: pytest.MonkeyPatch) -> None:
     def together(
-        held: Estate, who: Principal, needs: Sequence[Need], existing: str = ""
-    ) -> tuple[Answer, ...]:
+        held: CompiledAccounts,
+        who: CompiledPrincipal,
+        needs: Sequence[RequiredPermission],
+        existing: str = "",
+    ) -> tuple[Evaluation, ...]:
         answers = [_together(held, who, [need], existing) for need in needs]
         return tuple(answer for one in answers for answer in one)
 
     def at_one_name(
-        held: Estate, who: Principal, make: object, needs: Sequence[Need]
-    ) -> created_identities.NewName | None:
+        held: CompiledAccounts,
+        who: CompiledPrincipal,
+        make: object,
+        needs: Sequence[RequiredPermission],
+    ) -> created_identities.NewResourceName | None:
         calls = [need for need in needs if need.action != "sts:AssumeRole"]
         found = together(held, who, calls)
         if any(answer.formula == FALSE for answer in found):
             return None
-        return created_identities.NewName("arn:aws:iam::1:role/any", found)
+        return created_identities.NewResourceName("arn:aws:iam::1:role/any", found)
 
     _everywhere(patch, _together, together)
     _everywhere(patch, _at_one_name, at_one_name)
 
 
 def _making_forgotten(patch: pytest.MonkeyPatch) -> None:
-    _everywhere(patch, MAKES, ())
+    _everywhere(patch, CREATION_RULES, ())
 
 
 def _whoever_is_made_does_nothing(patch: pytest.MonkeyPatch) -> None:
-    plain = created_identities.made_principal
+    plain = created_identities.compile_created_principal
 
-    def nobody(held: Estate, identity: IdentityId) -> Principal:
+    def nobody(held: CompiledAccounts, identity: IdentityId) -> CompiledPrincipal:
         return replace(plain(held, identity), grants=(), _by_action={})
 
     _everywhere(patch, plain, nobody)
@@ -157,29 +179,33 @@ def _whoever_is_made_does_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def _a_policy_is_put_for_nothing(patch: pytest.MonkeyPatch) -> None:
     """Making needs no right to give a policy."""
-    free = tuple(replace(make, widen=(make.create,)) for make in MAKES)
-    _everywhere(patch, MAKES, free)
+    free = tuple(replace(make, widen=(make.create,)) for make in CREATION_RULES)
+    _everywhere(patch, CREATION_RULES, free)
 
 
 def _a_boundary_that_must_be_stated_is_not(patch: pytest.MonkeyPatch) -> None:
     def answers_on(
-        held: Estate, who: Principal, group: Sequence[Need], resource: str
-    ) -> tuple[Answer, ...]:
-        answers: Iterable[Answer] = _answers_on(held, who, group, resource)
+        held: CompiledAccounts,
+        who: CompiledPrincipal,
+        group: Sequence[RequiredPermission],
+        resource: str,
+    ) -> tuple[Evaluation, ...]:
+        answers: Iterable[Evaluation] = _answers_on(held, who, group, resource)
         return tuple(
-            a if a.formula == FALSE else Answer(TRUE, a.determining) for a in answers
+            a if a.formula == FALSE else Evaluation(TRUE, a.determining)
+            for a in answers
         )
 
     _everywhere(patch, _answers_on, answers_on)
 
 
 def _no_boundary_is_taken_off(patch: pytest.MonkeyPatch) -> None:
-    left = tuple(edit for edit in EDITS if edit.gives is not Gives.FREE)
-    _everywhere(patch, EDITS, left)
+    left = tuple(edit for edit in EDIT_RULES if edit.gives is not EditEffect.FREE)
+    _everywhere(patch, EDIT_RULES, left)
 
 
 def _a_boundary_stays_when_it_is_taken_off(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Principal, "without_boundary", lambda self: self)
+    patch.setattr(CompiledPrincipal, "without_boundary", lambda self: self)
 
 
 # With the ways that whoever the case is about has at least.
@@ -237,5 +263,5 @@ MISTAKES: dict[str, tuple[Plant, tuple[str, ...]]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_law_of_paths_finds(mistake: str) -> None:
     plant, wanted = MISTAKES[mistake]
-    with planted(plant):
-        assert found(paths(wanted), lambda case: paths_agree(*case), 60)
+    with apply_mutation(plant):
+        assert is_found(paths(wanted), lambda case: paths_agree(*case), 60)

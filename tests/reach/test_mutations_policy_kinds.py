@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.model.policy import Layer
+from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled import (
     accounts,
     compile_parts,
@@ -15,42 +15,42 @@ from answerable.reach.aws.compiled import (
     s3_public_access,
     service_facts,
 )
-from answerable.reach.aws.compiled.external_callers import Caller
-from answerable.reach.aws.compiled.organization_policies import Limit
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Clause
+from answerable.reach.aws.compiled.external_callers import ExternalCaller
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation import (
     evaluate_external,
     evaluate_principal,
     policy_layers,
     resource_policies,
 )
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.evaluation.request import Request, Side
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.evaluation.request import AwsRequest, ResourcePolicyResult
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 from answerable.reach.formula import FALSE, TRUE, Formula
 from tests.reach import laws
 from tests.reach.account_builder import role
-from tests.reach.mutation import Plant, caught
+from tests.reach.mutation import Plant, is_caught
 from tests.reach.strategies_cases import cases
 from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import USERS
 
-_levels_of = organization_policies.levels_of
-_paths_over = compile_parts.paths_over
-_stated = compile_parts.stated
-_side_of = resource_policies.side_of
-_said = resource_policies.said
-_is_required = resource_policies.is_required
-_missing_side = evaluate_principal.missing_side
-_under = Principal.under
+_levels_of = organization_policies.compile_scp_levels
+_paths_over = compile_parts.list_organization_paths
+_stated = compile_parts.compile_stated_policy
+_side_of = resource_policies.evaluate_policy_for_principal
+_said = resource_policies.evaluate_policy
+_is_required = resource_policies.requires_resource_policy
+_missing_side = evaluate_principal.assume_uncollected_policy
+_under = CompiledPrincipal.in_session
 
 
 def _levels(patch: pytest.MonkeyPatch, keep: slice) -> None:
-    def levels_of(path: Iterable[str], *rest: object) -> tuple[Limit, ...]:
+    def levels_of(path: Iterable[str], *rest: object) -> tuple[LimitingLayer, ...]:
         return _levels_of(path, *rest)[keep]  # type: ignore[arg-type] - passed through
 
-    patch.setattr(compile_parts, "levels_of", levels_of)
+    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
 
 
 def _scp_skipped(patch: pytest.MonkeyPatch) -> None:
@@ -66,21 +66,21 @@ def _scp_of_the_account_skipped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _scp_levels_united(patch: pytest.MonkeyPatch) -> None:
-    def levels_of(path: Iterable[str], *rest: object) -> tuple[Limit, ...]:
+    def levels_of(path: Iterable[str], *rest: object) -> tuple[LimitingLayer, ...]:
         levels = _levels_of(path, *rest)  # type: ignore[arg-type] - passed through
         grants = tuple(g for level in levels for g in level.grants)
         gaps = tuple(gap for level in levels for gap in level.gaps)
-        return (Limit(Layer.SCP, "all", grants, gaps),) if levels else ()
+        return (LimitingLayer(PolicyLayer.SCP, "all", grants, gaps),) if levels else ()
 
-    patch.setattr(compile_parts, "levels_of", levels_of)
+    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
 
 
 def _scp_level_missing_as_full(patch: pytest.MonkeyPatch) -> None:
-    def levels_of(path: Iterable[str], *rest: object) -> tuple[Limit, ...]:
+    def levels_of(path: Iterable[str], *rest: object) -> tuple[LimitingLayer, ...]:
         levels = _levels_of(path, *rest)  # type: ignore[arg-type] - passed through
         return tuple(one for one in levels if one.grants or len(one.gaps) != 1)
 
-    patch.setattr(compile_parts, "levels_of", levels_of)
+    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
 
 
 def _management_bound(patch: pytest.MonkeyPatch) -> None:
@@ -104,14 +104,14 @@ def _rcp_skipped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _rcp_for_insiders_only(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_external, "fenced", lambda *_: [])
+    patch.setattr(evaluate_external, "apply_rcps", lambda *_: [])
 
 
 def _rcp_of_the_caller(patch: pytest.MonkeyPatch) -> None:
-    known = accounts.Estate._fences
+    known = accounts.CompiledAccounts._list_rcps
     patch.setattr(
-        accounts.Estate,
-        "_fences",
+        accounts.CompiledAccounts,
+        "_list_rcps",
         lambda self, owner, *, wild: known(self, "111122223333", wild=wild),
     )
 
@@ -122,7 +122,7 @@ def _rcp_of_every_service(patch: pytest.MonkeyPatch) -> None:
 
 
 def _sides_changed(patch: pytest.MonkeyPatch, **change: Formula) -> None:
-    def said(own: object, *rest: object, **more: object) -> Side:
+    def said(own: object, *rest: object, **more: object) -> ResourcePolicyResult:
         side = _said(own, *rest, **more)  # type: ignore[arg-type] - passed through
         return replace(side, **change) if isinstance(own, ResourcePolicy) else side  # type: ignore[arg-type] - formulas only
 
@@ -139,15 +139,15 @@ def _resource_policy_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _account_suffices(patch: pytest.MonkeyPatch) -> None:
-    def said(own: object, *rest: object, **more: object) -> Side:
+    def said(own: object, *rest: object, **more: object) -> ResourcePolicyResult:
         side = _said(own, *rest, **more)  # type: ignore[arg-type] - passed through
-        return replace(side, direct=policy_layers.either(side.direct, side.account))
+        return replace(side, direct=policy_layers.disjoin(side.direct, side.account))
 
-    patch.setattr(resource_policies, "said", said)
+    patch.setattr(resource_policies, "evaluate_policy", said)
 
 
 def _key_policy_not_needed(patch: pytest.MonkeyPatch) -> None:
-    def is_required(call: Request) -> bool:
+    def is_required(call: AwsRequest) -> bool:
         return not call.action.startswith("kms:") and _is_required(call)
 
     for module in (resource_policies, evaluate_principal):
@@ -155,7 +155,7 @@ def _key_policy_not_needed(patch: pytest.MonkeyPatch) -> None:
 
 
 def _uncollected_as_none(patch: pytest.MonkeyPatch) -> None:
-    def missing_side(call: Request, *, near: bool) -> Side:
+    def missing_side(call: AwsRequest, *, near: bool) -> ResourcePolicyResult:
         return replace(_missing_side(call, near=near), direct=FALSE)
 
     for module in (evaluate_principal, evaluate_external):
@@ -163,7 +163,7 @@ def _uncollected_as_none(patch: pytest.MonkeyPatch) -> None:
 
 
 def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
-    def missing_side(call: Request, *, near: bool) -> Side:
+    def missing_side(call: AwsRequest, *, near: bool) -> ResourcePolicyResult:
         return replace(_missing_side(call, near=near), direct=TRUE)
 
     for module in (evaluate_principal, evaluate_external):
@@ -171,58 +171,78 @@ def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
 
 
 def _session_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Principal, "under", lambda self, session: self)
+    patch.setattr(CompiledPrincipal, "in_session", lambda self, session: self)
 
 
 def _session_denies_ignored(patch: pytest.MonkeyPatch) -> None:
-    def under(self: Principal, session: Limit) -> Principal:
+    def under(self: CompiledPrincipal, session: LimitingLayer) -> CompiledPrincipal:
         allows = tuple(g for g in session.grants if g.clause.effect.value == "allow")
-        return _under(self, Limit(session.layer, session.target, allows, session.gaps))
+        return _under(
+            self, LimitingLayer(session.layer, session.target, allows, session.gaps)
+        )
 
-    patch.setattr(Principal, "under", under)
+    patch.setattr(CompiledPrincipal, "in_session", under)
 
 
 def _federated_user_escapes(patch: pytest.MonkeyPatch) -> None:
-    names = principal_matching.names
+    names = principal_matching.match_principal
 
     def as_user(
-        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
-    ) -> principal_matching.Names:
+        clause: CompiledStatement,
+        who: CompiledPrincipal,
+        known: ContextKeys,
+        *,
+        trusts: bool = False,
+    ) -> principal_matching.NamingFormulas:
         return names(clause, replace(who, session=None), known, trusts=trusts)
 
-    patch.setattr(resource_policies, "names", as_user)
-    patch.setattr(evaluate_principal, "names", as_user)
+    patch.setattr(resource_policies, "match_principal", as_user)
+    patch.setattr(evaluate_principal, "match_principal", as_user)
 
 
 def _endpoint_ignored(patch: pytest.MonkeyPatch) -> None:
-    def stated(builder: object, policy: object, layer: Layer) -> Limit | None:
-        return None if layer is Layer.ENDPOINT else _stated(builder, policy, layer)  # type: ignore[arg-type] - passed through
+    def stated(
+        builder: object, policy: object, layer: PolicyLayer
+    ) -> LimitingLayer | None:
+        return (
+            None if layer is PolicyLayer.ENDPOINT else _stated(builder, policy, layer)
+        )  # type: ignore[arg-type] - passed through
 
-    patch.setattr(accounts, "stated", stated)
+    patch.setattr(accounts, "compile_stated_policy", stated)
 
 
 def _endpoint_names_everybody(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy_layers, "names", lambda *_: [("direct", TRUE)])
+    patch.setattr(policy_layers, "match_principal", lambda *_: [("direct", TRUE)])
 
 
 def _door_without_bucket(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_principal, "joined", lambda front, back, network: front)
+    patch.setattr(
+        evaluate_principal,
+        "combine_access_point_and_bucket",
+        lambda front, back, network: front,
+    )
 
 
 def _bucket_without_door(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_principal, "joined", lambda front, back, network: back)
+    patch.setattr(
+        evaluate_principal,
+        "combine_access_point_and_bucket",
+        lambda front, back, network: back,
+    )
 
 
 def _unknown_bucket_as_open(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_principal, "bucket_unknown", lambda door: TRUE)
+    patch.setattr(
+        evaluate_principal, "build_unknown_bucket_condition", lambda door: TRUE
+    )
 
 
 def _network_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_principal, "in_network", lambda *_: TRUE)
+    patch.setattr(evaluate_principal, "build_network_condition", lambda *_: TRUE)
 
 
 def _door_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_principal, "through", lambda door: {})
+    patch.setattr(evaluate_principal, "build_access_point_keys", lambda door: {})
 
 
 def _block_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -231,54 +251,69 @@ def _block_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _block_of_the_account_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(s3_public_access, "_over", lambda estate, own: [own.resource])
+    patch.setattr(
+        s3_public_access, "_list_block_targets", lambda estate, own: [own.resource]
+    )
 
 
 def _block_binds_services(patch: pytest.MonkeyPatch) -> None:
-    side_for = evaluate_external._side_for
+    side_for = evaluate_external._evaluate_resource_policy
 
     def bound(
-        held: accounts.Estate, caller: Caller, call: Request, known: Known
-    ) -> Side:
+        held: accounts.CompiledAccounts,
+        caller: ExternalCaller,
+        call: AwsRequest,
+        known: ContextKeys,
+    ) -> ResourcePolicyResult:
         side, own = (
             side_for(held, caller, call, known),
-            evaluate_principal.own_policy(held, call),
+            evaluate_principal.find_resource_policy(held, call),
         )
         bucket = isinstance(own, ResourcePolicy)
-        return s3_public_access.kept_out(held, own, call, side) if bucket else side
+        return (
+            s3_public_access.apply_public_access_block(held, own, call, side)
+            if bucket
+            else side
+        )
 
-    patch.setattr(evaluate_external, "_side_for", bound)
+    patch.setattr(evaluate_external, "_evaluate_resource_policy", bound)
 
 
 def _pinned_policies_are_public(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(s3_public_access, "_pins", lambda *_: False)
+    patch.setattr(s3_public_access, "_is_restricting_condition", lambda *_: False)
 
 
 def _wild_values_pin(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(s3_public_access, "_pins", lambda *_: True)
+    patch.setattr(s3_public_access, "_is_restricting_condition", lambda *_: True)
 
 
 def _anybody_by_account(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(external_callers, "named", lambda clause, caller: [("direct", TRUE)])
-    patch.setattr(evaluate_external, "named", lambda clause, caller: [("direct", TRUE)])
+    patch.setattr(
+        external_callers, "match_caller", lambda clause, caller: [("direct", TRUE)]
+    )
+    patch.setattr(
+        evaluate_external, "match_caller", lambda clause, caller: [("direct", TRUE)]
+    )
 
 
 def _services_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(external_callers, "_service", lambda name: NOTHING)
+    patch.setattr(external_callers, "_build_service_keys", lambda name: NO_KEYS)
 
 
 def _owner_of_buckets_unknown(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("answerable.reach.aws.compiled.resources.owner_of", lambda *_: "")
+    patch.setattr(
+        "answerable.reach.aws.compiled.resources.find_resource_account", lambda *_: ""
+    )
 
 
 def _free_calls_judged(patch: pytest.MonkeyPatch) -> None:
-    for place in (Principal, evaluate_external):
-        patch.setattr(place, "is_free", lambda *_, **__: None)
+    for place in (CompiledPrincipal, evaluate_external):
+        patch.setattr(place, "needs_no_permission", lambda *_, **__: None)
 
 
 def _given_keys_lose(patch: pytest.MonkeyPatch) -> None:
-    over = Known.over
-    patch.setattr(Known, "over", lambda self, below: over(below, self))
+    over = ContextKeys.merge_over
+    patch.setattr(ContextKeys, "merge_over", lambda self, below: over(below, self))
 
 
 _CONTROLS = Mix(organised=10, scp=9, rcp=0, endpoint=0, session=0, outside=0)
@@ -388,4 +423,4 @@ MISTAKES: dict[str, tuple[Plant, Mix]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_law_finds(mistake: str) -> None:
     plant, mix = MISTAKES[mistake]
-    assert caught(plant, cases(mix), laws.holds_for)
+    assert is_caught(plant, cases(mix), laws.holds_for)

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from answerable.connectors.aws import fetch
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.action_catalogue import Catalogue
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.connector import SyncContext
-from answerable.model.policy import Layer
-from answerable.model.sighting import Facts
-from bench.organization.authorization_details import details
-from bench.organization.diversity import diversity
-from bench.organization.generator import Organization, organization
-from bench.organization.policy_edits import KINDS, changes
-from bench.reach_questions import points
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts
+from bench.organization.authorization_details import export_account
+from bench.organization.diversity import measure_diversity
+from bench.organization.generator import GeneratedOrganization, generate_organization
+from bench.organization.policy_edits import KINDS, generate_edits
+from bench.reach_questions import sample_questions
 
 SIZE = 150
 DIGEST = """
@@ -32,21 +32,21 @@ print(digest(organization({size}, 7, load()).facts))
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    return load()
+def catalogue() -> ActionCatalogue:
+    return load_catalogue()
 
 
 @pytest.fixture(scope="module")
-def made(catalogue: Catalogue) -> Organization:
-    return organization(SIZE, 7, catalogue)
+def made(catalogue: ActionCatalogue) -> GeneratedOrganization:
+    return generate_organization(SIZE, 7, catalogue)
 
 
-def digest(facts: Facts) -> str:
+def digest(facts: SightedFacts) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def test_the_same_seed_makes_the_same_facts_in_another_process(
-    made: Organization, catalogue: Catalogue, root: Path
+    made: GeneratedOrganization, catalogue: ActionCatalogue, root: Path
 ) -> None:
     path = os.pathsep.join(sys.path)
     done = subprocess.run(
@@ -58,19 +58,19 @@ def test_the_same_seed_makes_the_same_facts_in_another_process(
         check=True,
     )
     assert done.stdout.strip() == digest(made.facts)
-    assert digest(organization(SIZE, 8, catalogue).facts) != digest(made.facts)
+    assert digest(generate_organization(SIZE, 8, catalogue).facts) != digest(made.facts)
 
 
-def test_every_policy_kind_is_in_play(made: Organization) -> None:
+def test_every_policy_kind_is_in_play(made: GeneratedOrganization) -> None:
     facts = made.facts
     layers = {one.layer for one in facts.attachments}
     assert layers == {
-        Layer.IDENTITY,
-        Layer.BOUNDARY,
-        Layer.TRUST,
-        Layer.SCP,
-        Layer.RCP,
-        Layer.RESOURCE,
+        PolicyLayer.IDENTITY,
+        PolicyLayer.BOUNDARY,
+        PolicyLayer.TRUST,
+        PolicyLayer.SCP,
+        PolicyLayer.RCP,
+        PolicyLayer.RESOURCE,
     }
     policies = {policy.id for policy in facts.policies}
     assert {one.policy for one in facts.attachments} <= policies
@@ -89,8 +89,8 @@ def test_every_policy_kind_is_in_play(made: Organization) -> None:
     assert len(kinds_of) == 13
 
 
-def test_policies_differ(made: Organization) -> None:
-    found = diversity(made.facts)
+def test_policies_differ(made: GeneratedOrganization) -> None:
+    found = measure_diversity(made.facts)
     assert found["distinct policy sets"] > 0.8 * SIZE
     assert found["distinct statements"] > 0.5 * found["statements"]
     assert found["services"] > 400
@@ -98,11 +98,11 @@ def test_policies_differ(made: Organization) -> None:
 
 
 def test_an_account_reads_back_as_it_was_made(
-    catalogue: Catalogue, tmp_path: Path
+    catalogue: ActionCatalogue, tmp_path: Path
 ) -> None:
-    made = organization(SIZE, 7, catalogue, single=True)
+    made = generate_organization(SIZE, 7, catalogue, single=True)
     place = tmp_path / "account.json"
-    text = json.dumps(details(made.facts, made.plan.accounts[0].id))
+    text = json.dumps(export_account(made.facts, made.plan.accounts[0].id))
     place.write_text(text, encoding="utf-8")
     sync = fetch.sync(str(place), SyncContext(1, lambda value: "f"))
     assert not sync.problems
@@ -121,10 +121,10 @@ def _bare(one: Any) -> str:
     return repr(replace(one, seen=None, **dates))
 
 
-def test_an_edit_changes_one_policy_of_its_kind(made: Organization) -> None:
+def test_an_edit_changes_one_policy_of_its_kind(made: GeneratedOrganization) -> None:
     before = {policy.id: policy for policy in made.facts.policies}
     kinds = []
-    for change in changes(made, 2 * len(KINDS), 3):
+    for change in generate_edits(made, 2 * len(KINDS), 3):
         after = {policy.id: policy for policy in change.facts.policies}
         assert {p for p in after if after[p] != before[p]} == {change.policy}
         kinds.append(change.kind)
@@ -132,10 +132,10 @@ def test_an_edit_changes_one_policy_of_its_kind(made: Organization) -> None:
 
 
 def test_questions_name_identities_and_resources_that_are_there(
-    made: Organization,
+    made: GeneratedOrganization,
 ) -> None:
-    drawn = points(made, 300, 3)
-    assert drawn == points(made, 300, 3)
+    drawn = sample_questions(made, 300, 3)
+    assert drawn == sample_questions(made, 300, 3)
     assert len(drawn) == 300
     identities = {identity.id for identity in made.facts.identities}
     things = {resource.id for resource in made.facts.resources} | identities

@@ -3,25 +3,25 @@
 from hypothesis import HealthCheck, Phase, given, settings
 
 from answerable.reach import queries
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.formula import verdict
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.formula import get_verdict
 from tests.reach.laws import estate_of, world_of
-from tests.reach.strategies_cases import Case, cases
+from tests.reach.strategies_cases import ReachCase, cases
 from tests.reference.reach import paths as spec_paths
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-def paths_of_case_agree(case: Case) -> None:
+def paths_of_case_agree(case: ReachCase) -> None:
     """Ask for everybody, over all paths, what names one resource or none."""
     estate, world = estate_of(case), world_of(case)
-    graph = Graph(estate)
-    places = spec_paths.everywhere(world)
+    graph = IdentityGraph(estate)
+    places = spec_paths.list_all_steps(world)
     for call in [c for c in case.calls if c[1] == "*" or "*" not in c[1]][:3]:
         for who in estate.principals:
-            reply = queries.can(graph, who, *call, direct=False)
-            expected = spec_paths.can(world, who, *call, places)
-            assert verdict(reply.formula) == expected
+            reply = queries.answer_can(graph, who, *call, direct=False)
+            expected = spec_paths.evaluate_can(world, who, *call, places)
+            assert get_verdict(reply.formula) == expected
 
 
 @settings(
@@ -32,6 +32,6 @@ def paths_of_case_agree(case: Case) -> None:
 )
 @given(cases())
 def test_paths_through_organisations_lead_where_the_readable_rules_lead(
-    case: Case,
+    case: ReachCase,
 ) -> None:
     paths_of_case_agree(case)

@@ -6,14 +6,22 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_estate
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.patterns.common_match import meeting
-from answerable.reach.aws.patterns.globs import inward
-from answerable.reach.formula import FALSE, TRUE, Verdict, verdict
-from answerable.reach.queries import Reply
-from answerable.reach.who_can import who_can
-from tests.reach.account_builder import A, B, Builder, catalogue, role, statement, user
+from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.patterns.common_match import find_common_match
+from answerable.reach.aws.patterns.globs import encode_glob
+from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
+from answerable.reach.queries import ReachAnswer
+from answerable.reach.who_can import list_who_can
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    B,
+    catalogue,
+    role,
+    statement,
+    user,
+)
 
 ANA, ONE = user("ana"), role("one")
 READ = ("s3:GetObject", "arn:aws:s3:::red/a")
@@ -21,17 +29,17 @@ MADE = f"arn:aws:iam::{A}:role/answerable (to be made)"
 BOUNDARY = f"arn:aws:iam::{A}:policy/bounds"
 
 
-def graph_of(build: Builder) -> Graph:
-    return Graph(compile_estate(build.facts(), catalogue()))
+def graph_of(build: AccountBuilder) -> IdentityGraph:
+    return IdentityGraph(compile_accounts(build.facts(), catalogue()))
 
 
-def can(build: Builder, subject: str = ANA) -> Reply:
-    return queries.can(graph_of(build), IdentityId(subject), *READ, direct=False)
+def can(build: AccountBuilder, subject: str = ANA) -> ReachAnswer:
+    return queries.answer_can(graph_of(build), IdentityId(subject), *READ, direct=False)
 
 
-def chain(length: int, *, back: bool = False, open_: bool = False) -> Builder:
+def chain(length: int, *, back: bool = False, open_: bool = False) -> AccountBuilder:
     """Roles that each trust the one before; the last reads."""
-    build = Builder()
+    build = AccountBuilder()
     names = [ANA, *(role(f"r{n:02}") for n in range(length))]
     for arn in names:
         build.identity(arn)
@@ -55,7 +63,7 @@ def chain(length: int, *, back: bool = False, open_: bool = False) -> Builder:
 
 def test_a_chain_of_fifty_roles_is_followed_to_its_end() -> None:
     reply = can(chain(50))
-    assert verdict(reply.formula) is Verdict.ALWAYS
+    assert get_verdict(reply.formula) is Verdict.ALWAYS
     assert len(reply.path) == 50
     assert reply.actor == role("r49")
 
@@ -64,14 +72,14 @@ def test_a_chain_that_goes_round_in_circles_ends() -> None:
     build = chain(50, back=True)
     assert len(can(build).path) == 50
     graph = graph_of(build)
-    told = list(who_can(graph, *READ, direct=False))
+    told = list(list_who_can(graph, *READ, direct=False))
     assert {reply.subject for reply in told} == set(graph.estate.principals)
     assert max(len(reply.path) for reply in told) == 50
 
 
 def test_the_conditions_of_fifty_open_hops_stay_bounded() -> None:
     reply = can(chain(50, open_=True))
-    assert verdict(reply.formula) is Verdict.ONLY_IF
+    assert get_verdict(reply.formula) is Verdict.ONLY_IF
     assert len(reply.path) == 50
     assert all(len(hop.formula) == 1 for hop in reply.path)
     assert len(reply.formula) == 1
@@ -80,7 +88,7 @@ def test_the_conditions_of_fifty_open_hops_stay_bounded() -> None:
 
 
 def test_two_roles_that_trust_each_other_alone_let_nobody_in() -> None:
-    build = Builder()
+    build = AccountBuilder()
     for arn in (ANA, ONE, role("two")):
         build.identity(arn)
     build.policy(ANA, "identity")
@@ -96,9 +104,9 @@ def maker(
     *actions: str,
     resource: str = "*",
     condition: dict[str, dict[str, str]] | None = None,
-) -> Builder:
+) -> AccountBuilder:
     """Somebody who may make something."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     make = statement("make", action=actions, resource=resource, condition=condition)
     build.policy(ANA, "identity", make)
@@ -141,7 +149,7 @@ def test_a_role_that_is_there_cannot_be_made() -> None:
 def test_a_boundary_that_must_be_stated_stays_open() -> None:
     stated = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}
     reply = can(maker("iam:CreateRole", "iam:PutRolePolicy", condition=stated))
-    assert verdict(reply.formula) is Verdict.ONLY_IF
+    assert get_verdict(reply.formula) is Verdict.ONLY_IF
     keys = {atom.key for conditions in reply.formula for atom in conditions}
     assert keys == {"iam:PermissionsBoundary"}
 
@@ -166,7 +174,7 @@ def test_what_is_made_in_one_account_is_nobody_in_another() -> None:
     build.policy(far, "trust", trust)
     graph = graph_of(build)
     resource = f"arn:aws:iam::{B}:role/far"
-    reply = queries.can(
+    reply = queries.answer_can(
         graph, IdentityId(ANA), "iam:DeleteRole", resource, direct=False
     )
     assert reply.formula == FALSE
@@ -183,7 +191,7 @@ def test_calls_that_need_one_name_are_not_joined_under_two() -> None:
 
 
 def test_an_instance_needs_an_image_a_network_and_an_instance() -> None:
-    def launcher(*resources: str) -> Builder:
+    def launcher(*resources: str) -> AccountBuilder:
         build = maker("iam:PassRole")
         run = statement("run", action="ec2:RunInstances", resource=list(resources))
         build.policy(ANA, "identity", run, policy=f"{ANA}#inline/run")
@@ -222,9 +230,9 @@ def test_code_that_runs_in_another_account_is_taken_over_where_it_lets_one() -> 
     assert hop.via.endswith(f"on {function}")
 
 
-def bounded(*actions: str, within: list[str]) -> Builder:
+def bounded(*actions: str, within: list[str]) -> AccountBuilder:
     """Somebody who may do anything but for a boundary."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     may = statement("may", action=[*actions, "s3:GetObject"], resource="*")
     build.policy(ANA, "identity", may)
@@ -259,7 +267,7 @@ def test_whoever_becomes_somebody_takes_off_their_boundary_too() -> None:
 
 def test_a_text_that_several_patterns_match() -> None:
     def met(*patterns: str) -> str | None:
-        return meeting(tuple(inward(pattern) for pattern in patterns))
+        return find_common_match(tuple(encode_glob(pattern) for pattern in patterns))
 
     assert met("role/app-*", "role/*-dev", "role/?*") == "role/app-dev"
     assert met("a*", "b*") is None

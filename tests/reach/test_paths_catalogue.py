@@ -11,16 +11,27 @@ from typing import Any, cast
 
 import pytest
 
-from answerable.connectors.formats.arn_kind import resource_kind
+from answerable.connectors.formats.arn_kind import resource_kind_of_arn
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_estate
-from answerable.reach.aws.escalation_rules.registry import KINDS, LAUNCHES, RUNNING
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.formula import FALSE, Formula, Verdict, verdict
+from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.escalation_rules.registry import (
+    PASS_ROLE_RULES,
+    RESOURCE_ARN_TEMPLATES,
+    TAKEOVER_RULES,
+)
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.formula import FALSE, Formula, Verdict, get_verdict
 from tests.reach import case_tables
-from tests.reach.account_builder import A, Builder, catalogue, role, statement, user
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    catalogue,
+    role,
+    statement,
+    user,
+)
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "iam"
 LABS = SHARED / "pathfinding-labs" / "scenarios_dev.jsonl"
@@ -136,9 +147,11 @@ def on(action: str, *, own: bool) -> str:
     return "*"
 
 
-def stage(start: str, statements: list[Statement], kinds: Iterable[str]) -> Graph:
+def stage(
+    start: str, statements: list[Statement], kinds: Iterable[str]
+) -> IdentityGraph:
     """One account with targets, and somebody who may do little."""
-    build = Builder()
+    build = AccountBuilder()
     for arn in (ANA, BEN, ONE, MINE):
         build.identity(arn)
     build.policy(start, "identity", *statements)
@@ -159,7 +172,7 @@ def stage(start: str, statements: list[Statement], kinds: Iterable[str]) -> Grap
     for kind in kinds:
         arn = f"arn:aws:{kind.partition(':')[0]}:us-east-1:{A}:{THERE[kind]}"
         build.resource(arn, kind, A, runs_as=ONE)
-    return Graph(compile_estate(build.facts(), catalogue()))
+    return IdentityGraph(compile_accounts(build.facts(), catalogue()))
 
 
 def found(
@@ -173,13 +186,13 @@ def found(
         for i, a in enumerate(actions)
     ]
     graph = stage(start, held, kinds)
-    reply = queries.can(graph, IdentityId(start), *goal, direct=False)
+    reply = queries.answer_can(graph, IdentityId(start), *goal, direct=False)
     return reply.formula
 
 
 def strength(formula: Formula) -> tuple[int, int]:
     """Order answers: never, those with many open conditions, with few, always."""
-    rank = [Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS].index(verdict(formula))
+    rank = [Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS].index(get_verdict(formula))
     return rank, -min((len(one) for one in formula), default=0)
 
 
@@ -309,9 +322,9 @@ NOT_A_PATH = {
 }
 
 
-def linked(chain: Chain) -> Graph:
+def linked(chain: Chain) -> IdentityGraph:
     """The account, or accounts, of a chain of identities."""
-    build = Builder()
+    build = AccountBuilder()
     for arn, held, trust in chain:
         build.identity(arn)
         build.policy(arn, "identity", *held)
@@ -328,7 +341,7 @@ def linked(chain: Chain) -> Graph:
         "b", action="s3:GetObject", resource=f"{BUCKET}/*", principal={"AWS": TWO}
     )
     build.policy(BUCKET, "resource", in_bucket)
-    return Graph(compile_estate(build.facts(), catalogue()))
+    return IdentityGraph(compile_accounts(build.facts(), catalogue()))
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -337,13 +350,13 @@ def test_a_chain_of_the_laboratory_is_followed_to_its_end(name: str) -> None:
     start, last = IdentityId(chain[0][0]), chain[-1]
     far = last[0].split(":")[4] == FAR
     goal = ANYTHING if far and last[1] == ADMIN else READ
-    reply = queries.can(linked(chain), start, *goal, direct=False)
-    assert verdict(reply.formula) is not Verdict.NEVER
+    reply = queries.answer_can(linked(chain), start, *goal, direct=False)
+    assert get_verdict(reply.formula) is not Verdict.NEVER
     assert reply.actor == last[0]
     assert len(reply.path) == len(chain) - 1
     cut: Chain = [(arn, held if arn == last[0] else [], []) for arn, held, _ in chain]
-    reply = queries.can(linked(cut), start, *goal, direct=False)
-    assert verdict(reply.formula) is not Verdict.ALWAYS
+    reply = queries.answer_can(linked(cut), start, *goal, direct=False)
+    assert get_verdict(reply.formula) is not Verdict.ALWAYS
 
 
 @pytest.mark.skipif(not LABORATORY, reason="the laboratory is not here")
@@ -374,15 +387,15 @@ def test_a_scenario_of_the_laboratory_is_found_with_what_it_requires(
 
 def test_the_kinds_of_the_rules_are_those_of_the_facts() -> None:
     named = {
-        launch.changes: KINDS[launch.changes].format(
+        launch.changes: RESOURCE_ARN_TEMPLATES[launch.changes].format(
             partition="aws", region="us-east-1", account=A, name="n"
         )
-        for launch in LAUNCHES
+        for launch in PASS_ROLE_RULES
         if launch.changes
     }
     for kind, rest in THERE.items():
         named[kind] = f"arn:aws:{kind.partition(':')[0]}:us-east-1:{A}:{rest}"
     for kind, arn in named.items():
-        assert resource_kind(Arn.parse(arn)) == kind
+        assert resource_kind_of_arn(Arn.parse(arn)) == kind
     named["iam:saml-provider"] = f"arn:aws:iam::{A}:saml-provider/idp"
-    assert {rule.kind for rule in RUNNING} <= named.keys()
+    assert {rule.kind for rule in TAKEOVER_RULES} <= named.keys()

@@ -7,24 +7,27 @@ from typing import cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from answerable.model.documents.core import CanItem, ReachItem
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.pattern_answers import can_on_pattern, is_pattern
-from answerable.reach.aws.pattern_parts import PART
-from answerable.reach.aws.patterns.arns import matches_parts, pattern_parts, text_parts
-from answerable.reach.aws.patterns.globs import inward
+from answerable.model.documents.core import PermissionCheckItem, ReachItem
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.pattern_answers import (
+    answer_can_on_pattern,
+    is_pattern_question,
+)
+from answerable.reach.aws.pattern_parts import RESOURCE_KEY
+from answerable.reach.aws.patterns.arns import matches_arn, split_arn, split_pattern
+from answerable.reach.aws.patterns.globs import encode_glob
 from answerable.reach.aws.permission_rows import principal_spans
-from answerable.reach.aws.permission_rows.action_rows import CallRows
+from answerable.reach.aws.permission_rows.action_rows import ActionRowLister
 from answerable.reach.formula import FALSE, TRUE
-from answerable.reach.queries import Extent, Reply
-from answerable.reach.who_can import who_can
+from answerable.reach.queries import PatternExtent, ReachAnswer
+from answerable.reach.who_can import list_who_can
 from answerable.usecases.reach import permissions as flow
 from tests.reach import laws
-from tests.reach.account_builder import A, B, Builder, role, statement, user
-from tests.reach.mutation import caught
-from tests.reach.strategies_cases import Case, cases
+from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
+from tests.reach.mutation import is_caught
+from tests.reach.strategies_cases import ReachCase, cases
 from tests.reference.reach import request as spec
-from tests.reference.reach.facts import Who
+from tests.reference.reach.facts import Subject
 
 NOW = 1_764_000_000_000_000_000
 DATA = "arn:aws:s3:::customer-data/*"
@@ -32,18 +35,20 @@ PRIVATE = "arn:aws:s3:::customer-data/private/*"
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-def ana_with(*statements: object, account: str = A) -> Builder:
-    build = Builder()
+def ana_with(*statements: object, account: str = A) -> AccountBuilder:
+    build = AccountBuilder()
     build.policy(build.identity(user("ana", account)), "identity", *statements)
     return build
 
 
-def can(build: Builder, action: str, resource: str, who: str = "ana") -> CanItem:
-    document = flow.can(build.inventory(), who, action, resource, now=NOW)
-    return cast("CanItem", document.items[0])
+def can(
+    build: AccountBuilder, action: str, resource: str, who: str = "ana"
+) -> PermissionCheckItem:
+    document = flow.check_permission(build.inventory(), who, action, resource, now=NOW)
+    return cast("PermissionCheckItem", document.items[0])
 
 
-def parts(item: CanItem) -> list[tuple[str, str]]:
+def parts(item: PermissionCheckItem) -> list[tuple[str, str]]:
     return sorted((part["resource"], part["verdict"]) for part in item["parts"])
 
 
@@ -53,11 +58,11 @@ def test_a_grant_on_a_part_is_part_and_never_a_never() -> None:
     assert (item["verdict"], item["covers"]) == ("only-if", "part")
     assert parts(item) == [(PRIVATE, "always")]
     (condition,) = item["conditions"][0]["all_of"]
-    assert (condition["key"], condition["values"]) == (PART, [PRIVATE])
+    assert (condition["key"], condition["values"]) == (RESOURCE_KEY, [PRIVATE])
     assert condition["asserted_by"] == "operation"
     assert item["determining"][0]["statement"] == "p"
     for expected in ("never", "always"):
-        document = flow.can(
+        document = flow.check_permission(
             build.inventory(),
             "ana",
             "s3:GetObject",
@@ -103,7 +108,7 @@ def test_parts_of_two_statements_and_of_two_identities_make_up_all() -> None:
     item = can(build, "s3:GetObject", DATA)
     assert (item["verdict"], item["covers"]) == ("always", "all")
     assert len(item["parts"]) == 2
-    direct = flow.can(
+    direct = flow.check_permission(
         build.inventory(), "ana", "s3:GetObject", DATA, now=NOW, direct=True
     )
     assert direct.items[0]["covers"] == "part"
@@ -123,7 +128,7 @@ def test_a_condition_on_all_of_it_is_all_and_only_if() -> None:
     assert (item["verdict"], item["covers"]) == ("only-if", "all")
     assert parts(item) == [(DATA, "only-if"), (PRIVATE, "always")]
     keys = [[c["key"] for c in one["all_of"]] for one in item["conditions"]]
-    assert sorted(keys) == [[PART], ["aws:SourceIp"]]
+    assert sorted(keys) == [[RESOURCE_KEY], ["aws:SourceIp"]]
 
 
 def test_a_star_alone_asks_about_each_resource_type_of_the_action() -> None:
@@ -173,43 +178,45 @@ def _patterns(resource: str) -> list[str]:
     ]
 
 
-def _in_part(part: Reply, resource: str) -> bool:
+def _in_part(part: ReachAnswer, resource: str) -> bool:
     assert part.row is not None
-    text = text_parts(resource)
+    text = split_arn(resource)
     term = part.row.resources
-    return matches_parts(term.pattern, text) and not any(
-        matches_parts(hole, text) for hole in term.excluded
+    return matches_arn(term.pattern, text) and not any(
+        matches_arn(hole, text) for hole in term.excluded
     )
 
 
-def pattern_law(case: Case, seen: Counter[str] | None = None) -> None:
+def pattern_law(case: ReachCase, seen: Counter[str] | None = None) -> None:
     """All: each is allowed; none: none is; part: the parts hold, and nothing else."""
     estate, world = laws.estate_of(case), laws.world_of(case)
-    graph = Graph(estate)
+    graph = IdentityGraph(estate)
     for identity in case.facts.identities:
         principal = laws.asking(estate, identity.id)
         for action, resource in case.calls:
             if laws._is_aside(estate, principal, action, resource):
                 continue
-            if resource == "*" or not estate.possible(action, resource):
+            if resource == "*" or not estate.can_act_on(action, resource):
                 continue
-            word = _judged(world, Who(identity), action, resource)
+            word = _judged(world, Subject(identity), action, resource)
             for pattern in _patterns(resource):
-                if not is_pattern(estate, action, pattern):
+                if not is_pattern_question(estate, action, pattern):
                     continue
-                if not matches_parts(
-                    pattern_parts(inward(pattern)), text_parts(resource)
+                if not matches_arn(
+                    split_pattern(encode_glob(pattern)), split_arn(resource)
                 ):
                     continue
-                reply = can_on_pattern(graph, identity.id, action, pattern, direct=True)
+                reply = answer_can_on_pattern(
+                    graph, identity.id, action, pattern, direct=True
+                )
                 _agrees(reply, action, resource, word, estate, principal)
                 if seen is not None:
                     seen[f"{reply.covers}"] += 1
 
 
-def _judged(world: object, who: Who, action: str, resource: str) -> str:
-    judge = partial(spec.allowed, world, who, action, resource)
-    seen = {expected for _, expected in spec.outcomes(judge)}
+def _judged(world: object, who: Subject, action: str, resource: str) -> str:
+    judge = partial(spec.is_allowed, world, who, action, resource)
+    seen = {expected for _, expected in spec.iterate_outcomes(judge)}
     return "only-if" if len(seen) > 1 else "always" if True in seen else "never"
 
 
@@ -217,11 +224,11 @@ def _agrees(reply, action, resource, word, estate, principal) -> None:
     holding = [part for part in reply.parts if _in_part(part, resource)]
     if any(part.formula == TRUE for part in holding):
         assert word == "always", (reply, word)
-    if reply.covers is Extent.ALL and reply.formula == TRUE:
+    if reply.covers is PatternExtent.ALL and reply.formula == TRUE:
         assert word == "always", (reply, word)
-    answer = laws.questions.ask(estate, principal, action, resource)
+    answer = laws.questions.evaluate_action(estate, principal, action, resource)
     listed = laws._listed(action, answer.formula)
-    if reply.covers is Extent.NONE and listed:
+    if reply.covers is PatternExtent.NONE and listed:
         assert word == "never", (reply, word)
     if word != "never" and listed and reply.parts:
         assert holding, (reply, word)
@@ -229,7 +236,7 @@ def _agrees(reply, action, resource, word, estate, principal) -> None:
 
 @settings(max_examples=60, suppress_health_check=slow)
 @given(cases())
-def test_a_pattern_s_parts_say_what_the_readable_rules_say(case: Case) -> None:
+def test_a_pattern_s_parts_say_what_the_readable_rules_say(case: ReachCase) -> None:
     pattern_law(case)
 
 
@@ -240,25 +247,25 @@ def test_the_law_of_patterns_sees_all_and_part_and_none() -> None:
         max_examples=40, database=None, derandomize=True, suppress_health_check=slow
     )
     @given(cases())
-    def law(case: Case) -> None:
+    def law(case: ReachCase) -> None:
         pattern_law(case, seen)
 
     law()
-    assert all(seen[each] >= 0.05 * seen.total() for each in Extent), seen
+    assert all(seen[each] >= 0.05 * seen.total() for each in PatternExtent), seen
 
 
 def test_the_law_of_patterns_finds_that_a_deny_carves_no_hole() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(principal_spans, "denied", lambda row, _: [row])
+        patch.setattr(principal_spans, "apply_deny", lambda row, _: [row])
 
-    assert caught(plant, cases(), pattern_law)
+    assert is_caught(plant, cases(), pattern_law)
 
 
 def test_the_law_of_patterns_finds_that_grants_of_resources_are_left_aside() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(CallRows, "_granted", lambda *_: iter(()))
+        patch.setattr(ActionRowLister, "_list_granted_rows", lambda *_: iter(()))
 
-    assert caught(plant, cases(), pattern_law)
+    assert is_caught(plant, cases(), pattern_law)
 
 
 def test_a_none_does_not_rest_on_a_tag_that_the_subject_may_set_itself() -> None:
@@ -283,9 +290,11 @@ def test_a_principal_tag_condition_is_none_where_nobody_may_set_the_tag() -> Non
 
 
 def listed(
-    build: Builder, action: str, resource: str, **options: bool
+    build: AccountBuilder, action: str, resource: str, **options: bool
 ) -> list[ReachItem]:
-    document = flow.who_can(build.inventory(), action, resource, now=NOW, **options)
+    document = flow.list_who_can(
+        build.inventory(), action, resource, now=NOW, **options
+    )
     return cast("list[ReachItem]", document.items)
 
 
@@ -324,7 +333,7 @@ def test_who_can_on_a_pattern_begins_with_whom_a_bucket_makes_public(
 
 
 def test_who_may_assume_some_role_is_listed_from_outside_too() -> None:
-    build = Builder()
+    build = AccountBuilder()
     for name, who in (("a", {"AWS": B}), ("b", {"AWS": A})):
         trusting = statement("t", action="sts:AssumeRole", principal=who)
         build.policy(build.identity(role(name)), "trust", trusting)
@@ -335,20 +344,22 @@ def test_who_may_assume_some_role_is_listed_from_outside_too() -> None:
 
 @settings(max_examples=25, suppress_health_check=slow)
 @given(cases())
-def test_who_can_on_a_pattern_says_of_each_what_can_says(case: Case) -> None:
+def test_who_can_on_a_pattern_says_of_each_what_can_says(case: ReachCase) -> None:
     estate = laws.estate_of(case)
-    graph = Graph(estate)
+    graph = IdentityGraph(estate)
     action, resource = case.calls[0]
     for pattern in _patterns(resource)[1:3]:
-        if not is_pattern(estate, action, pattern):
+        if not is_pattern_question(estate, action, pattern):
             continue
         for direct in (True, False):
             found = {
                 reply.subject: (reply.covers, reply.formula)
-                for reply in who_can(graph, action, pattern, direct=direct)
+                for reply in list_who_can(graph, action, pattern, direct=direct)
                 if reply.subject in estate.principals
             }
             for identity in estate.principals:
-                reply = can_on_pattern(graph, identity, action, pattern, direct=direct)
-                told = found.get(identity, (Extent.NONE, FALSE))
+                reply = answer_can_on_pattern(
+                    graph, identity, action, pattern, direct=direct
+                )
+                told = found.get(identity, (PatternExtent.NONE, FALSE))
                 assert told == (reply.covers, reply.formula)

@@ -1,7 +1,7 @@
 """Lists about a resource pattern: bounded parts, and pages."""
 
 from answerable.reach.aws.pattern_answers import FURTHER
-from answerable.reach.who_can import MOST_LISTED_THROUGH
+from answerable.reach.who_can import MAX_LISTED_PATHS
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import role, statement, user
 from tests.reach.test_pattern_answers import DATA, NOW, ana_with, can, listed
@@ -10,7 +10,7 @@ from tests.reach.test_pattern_answers import DATA, NOW, ana_with, can, listed
 def test_parts_through_many_others_are_counted_beyond_the_nearest() -> None:
     build = ana_with(statement("r", action="sts:AssumeRole", resource="*"))
     trusting = statement("t", action="sts:AssumeRole", principal={"AWS": user("ana")})
-    for number in range(MOST_LISTED_THROUGH + 2):
+    for number in range(MAX_LISTED_PATHS + 2):
         reader = build.identity(role(f"reader-{number}"))
         build.policy(reader, "trust", trusting)
         own = f"arn:aws:s3:::customer-data/{number}/*"
@@ -19,7 +19,7 @@ def test_parts_through_many_others_are_counted_beyond_the_nearest() -> None:
         )
     item = next(each for each in listed(build, "s3:GetObject", DATA) if each["path"])
     assert (item["subject"], item["covers"]) == (user("ana"), "part")
-    assert len(item["parts"]) == MOST_LISTED_THROUGH
+    assert len(item["parts"]) == MAX_LISTED_PATHS
     further = [
         condition["values"]
         for alternative in item["conditions"]
@@ -28,7 +28,7 @@ def test_parts_through_many_others_are_counted_beyond_the_nearest() -> None:
     ]
     assert further == [["2"]]
     complete = can(build, "s3:GetObject", DATA)
-    assert len(complete["parts"]) == MOST_LISTED_THROUGH + 2
+    assert len(complete["parts"]) == MAX_LISTED_PATHS + 2
     assert FURTHER not in str(complete)
 
 
@@ -44,7 +44,7 @@ def test_the_pages_of_a_pattern_hold_what_the_list_holds() -> None:
         )
     question, found, after = ("s3:GetObject", DATA), [], ""
     while not found or after:
-        part = flow.who_can_part(
+        part = flow.list_who_can_page(
             build.inventory(), *question, now=NOW, after=after, rows=1
         )
         assert len(part.document.items) <= 1

@@ -9,14 +9,14 @@ from answerable.model.ids import IdentityId
 from answerable.reach import queries
 from answerable.reach.aws.compiled import resources
 from answerable.reach.aws.evaluation import pattern_requests
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.permission_rows.row_types import Filter
-from answerable.reach.formula import verdict
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.permission_rows.row_types import RowFilter
+from answerable.reach.formula import get_verdict
 from tests.reach import laws
-from tests.reach.account_builder import A, Builder, statement
+from tests.reach.account_builder import A, AccountBuilder, statement
 from tests.reach.layer_accounts import ANA, ANYONE, BUCKET, POINT, ana, asked, estate_of
-from tests.reach.mutation import caught
-from tests.reach.strategies_cases import Case, cases
+from tests.reach.mutation import is_caught
+from tests.reach.strategies_cases import ReachCase, cases
 from tests.reach.strategies_mix import Mix
 
 QUEUE = f"arn:aws:sqs:us-east-1:{A}:q"
@@ -27,18 +27,20 @@ DOORS = Mix(organised=0, session=0, endpoint=0, kinds=("s3:accesspoint",))
 KEYS = replace(DOORS, boundary=0, lines="DataAccessPoint")
 
 
-def verdict_of(build: Builder, resource: str, action: str = "s3:GetObject") -> str:
-    return verdict(asked(build, action, resource).formula)
+def verdict_of(
+    build: AccountBuilder, resource: str, action: str = "s3:GetObject"
+) -> str:
+    return get_verdict(asked(build, action, resource).formula)
 
 
-def with_door(build: Builder) -> Builder:
+def with_door(build: AccountBuilder) -> AccountBuilder:
     """An access point of the account to its bucket."""
     build.resource(BUCKET, "s3:bucket", A)
     build.resource(POINT, "s3:accesspoint", A, behind=BUCKET)
     return build
 
 
-def denying_at_the_bucket(build: Builder) -> Builder:
+def denying_at_the_bucket(build: AccountBuilder) -> AccountBuilder:
     deny = statement(
         "no", effect="Deny", action="s3:*", resource=f"{BUCKET}/*", principal=ANYONE
     )
@@ -46,13 +48,13 @@ def denying_at_the_bucket(build: Builder) -> Builder:
     return with_door(build)
 
 
-def row_verdict(build: Builder) -> str:
+def row_verdict(build: AccountBuilder) -> str:
     """What rows say of the object behind the access point."""
-    graph = Graph(estate_of(build))
+    graph = IdentityGraph(estate_of(build))
     principal = graph.estate.principals[IdentityId(ANA)]
-    rows = queries.principal_rows(graph, principal, Filter())
+    rows = queries.list_callable_rows(graph, principal, RowFilter())
     (row,) = [row for row in rows if laws.takes(row, "s3:getobject", THROUGH)]
-    return verdict(row.formula)
+    return get_verdict(row.formula)
 
 
 @pytest.mark.parametrize("pattern", [*BEHIND, "*"])
@@ -117,7 +119,7 @@ def test_a_deny_under_a_key_that_nobody_knows_is_as_open_for_a_pattern() -> None
 def test_what_holds_for_a_pattern_holds_through_access_points(mix: Mix) -> None:
     @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(cases(mix))
-    def law(case: Case) -> None:
+    def law(case: ReachCase) -> None:
         laws.patterns_agree(case)
 
     law()
@@ -125,17 +127,21 @@ def test_what_holds_for_a_pattern_holds_through_access_points(mix: Mix) -> None:
 
 def test_the_law_finds_that_a_bucket_behind_is_left_aside() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(pattern_requests, "has_unsure_doors", lambda *_: False)
+        patch.setattr(
+            pattern_requests, "has_conditional_access_points", lambda *_: False
+        )
 
-    assert caught(plant, cases(DOORS), laws.patterns_agree)
+    assert is_caught(plant, cases(DOORS), laws.patterns_agree)
 
 
 def test_the_law_finds_that_a_pattern_knows_of_no_access_point() -> None:
-    known = resources._known
+    known = resources._collect_resource_keys
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(
-            resources, "_known", lambda *given, **_: known(*given, no_door=True)
+            resources,
+            "_collect_resource_keys",
+            lambda *given, **_: known(*given, no_door=True),
         )
 
-    assert caught(plant, cases(KEYS), laws.patterns_agree)
+    assert is_caught(plant, cases(KEYS), laws.patterns_agree)

@@ -2,23 +2,23 @@
 
 import pytest
 
-from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.errors import UsageError
 from answerable.reach.aws.condition_keys.value_types import (
-    TYPES,
+    VALUE_TYPES,
     check_value,
-    value_type,
+    get_value_type,
 )
-from answerable.reach.aws.patterns.action_resource_matrix import possible
+from answerable.reach.aws.patterns.action_resource_matrix import can_act_on
 from answerable.usecases.reach import permissions as flow
-from tests.reach.account_builder import Builder, statement, user
+from tests.reach.account_builder import AccountBuilder, statement, user
 
 NOW = 1_764_000_000_000_000_000
 ODD = "arn:aws:dynamodb:eu-west-1:111122223333:tabel/x"
 
 
-def using(action: str, resource: str = "*", **condition: object) -> Builder:
-    build = Builder()
+def using(action: str, resource: str = "*", **condition: object) -> AccountBuilder:
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     build.policy(
         ana,
@@ -44,11 +44,11 @@ def test_a_name_that_a_collected_policy_uses_is_right(
         inventory = build.inventory()
         if fails:
             with pytest.raises(UsageError):
-                flow.can(inventory, "ana", action, resource, now=NOW)
+                flow.check_permission(inventory, "ana", action, resource, now=NOW)
             continue
-        document = flow.can(inventory, "ana", action, resource, now=NOW)
+        document = flow.check_permission(inventory, "ana", action, resource, now=NOW)
         assert document.items[0]["verdict"] in ("always", "only-if", "never")
-        flow.reach(
+        flow.list_reach(
             inventory, "ana", action=f"{action[:-1]}*", resource=resource, now=NOW
         )
 
@@ -56,11 +56,11 @@ def test_a_name_that_a_collected_policy_uses_is_right(
 def test_a_resource_that_was_collected_is_right_however_its_arn_is_written() -> None:
     build = using("dynamodb:*")
     build.resource(ODD, "dynamodb:table")
-    flow.can(build.inventory(), "ana", "dynamodb:GetItem", ODD, now=NOW)
+    flow.check_permission(build.inventory(), "ana", "dynamodb:GetItem", ODD, now=NOW)
 
 
 def test_a_resource_type_of_several_forms_takes_each_of_them() -> None:
-    whole = load(["apigateway"])
+    whole = load_catalogue(["apigateway"])
     types = [
         n
         for n, t in whole.services["apigateway"].resource_types.items()
@@ -75,16 +75,18 @@ def test_a_resource_type_of_several_forms_takes_each_of_them() -> None:
     forms = whole.services["apigateway"].resource_types[name].arn.split(", ")
     for form in forms:
         arn = form.replace("*", "aws", 1).replace("*", "x")
-        assert possible(whole, str(entry), arn), arn
+        assert can_act_on(whole, str(entry), arn), arn
 
 
 def test_a_key_that_is_in_no_table_takes_the_type_of_its_operators() -> None:
     asked = ("ana", "s3:GetObject", "arn:aws:s3:::red/a")
     inventory = using("s3:*", NumericLessThan={"s3:max-keys": "10"}).inventory()
-    flow.can(inventory, *asked, now=NOW, context={"s3:max-keys": ("9",)})
+    flow.check_permission(inventory, *asked, now=NOW, context={"s3:max-keys": ("9",)})
     with pytest.raises(UsageError, match="expected a number"):
-        flow.can(inventory, *asked, now=NOW, context={"s3:max-keys": ("nine",)})
-    assert value_type("s3:prefix", ["StringEquals", "NumericEquals"]) == ""
+        flow.check_permission(
+            inventory, *asked, now=NOW, context={"s3:max-keys": ("nine",)}
+        )
+    assert get_value_type("s3:prefix", ["StringEquals", "NumericEquals"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -102,12 +104,12 @@ def test_a_value_of_another_type_is_refused_with_the_nearest_one(
     key: str, value: str, near: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        check_value(key, value, TYPES[key.lower()])
+        check_value(key, value, VALUE_TYPES[key.lower()])
     assert caught.value.hint == (
         f"did you mean {key}={near}?" if near else f"write --context {key}=VALUE"
     )
     if near:
-        check_value(key, near, TYPES[key.lower()])
+        check_value(key, near, VALUE_TYPES[key.lower()])
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_region_that_cannot_be_is_refused(resource: str, near: str) -> None:
     inventory = using("s3:GetObject").inventory()
     action = "lambda:InvokeFunction" if ":lambda:" in resource else "dynamodb:GetItem"
     with pytest.raises(UsageError) as refused:
-        flow.can(inventory, "ana", action, resource, now=NOW)
+        flow.check_permission(inventory, "ana", action, resource, now=NOW)
     assert near in refused.value.hint
 
 
@@ -140,4 +142,4 @@ def test_a_region_that_cannot_be_is_refused(resource: str, near: str) -> None:
 def test_a_region_that_may_be_new_is_none_the_less_asked_about(region: str) -> None:
     inventory = using("s3:GetObject").inventory()
     resource = f"arn:aws:dynamodb:{region}:111122223333:table/t"
-    flow.can(inventory, "ana", "dynamodb:GetItem", resource, now=NOW)
+    flow.check_permission(inventory, "ana", "dynamodb:GetItem", resource, now=NOW)

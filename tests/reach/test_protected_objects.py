@@ -5,35 +5,46 @@ from typing import cast
 
 import pytest
 
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.coverage import Held
-from answerable.model.documents.core import CanItem
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.coverage import CoverageScope
+from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import SourceCoverage
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_estate
-from answerable.reach.aws.compiled.protected_objects import OWNER_ONLY
-from answerable.reach.aws.compiled.trust_index import service_kind
+from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.compiled.protected_objects import OWNER_ACCOUNT_ACTIONS
+from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.condition_keys import tag_explanations
 from answerable.reach.aws.escalation_rules.managed_services import MANAGED_SERVICES
-from answerable.reach.aws.escalation_rules.registry import KINDS, Launch
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.collected_data import Collected
+from answerable.reach.aws.escalation_rules.registry import (
+    RESOURCE_ARN_TEMPLATES,
+    PassRoleRule,
+)
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.collected_data import CollectedData
 from answerable.reach.formula import FALSE, TRUE
 from answerable.usecases.reach import permissions as flow
-from tests.reach.account_builder import A, B, Builder, catalogue, role, statement, user
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    B,
+    catalogue,
+    role,
+    statement,
+    user,
+)
 
 ANA, ONE = user("ana"), role("one")
 SSO = role("aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1")
 READ = ("s3:GetObject", "arn:aws:s3:::red/a")
 
 
-def trusting(service: str) -> Builder:
-    build = Builder()
+def trusting(service: str) -> AccountBuilder:
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(ONE)
     entering = ["sts:AssumeRole", "sts:TagSession", "sts:AssumeRoleWithWebIdentity"]
-    principal = {service_kind(service): service}
+    principal = {get_service_principal_kind(service): service}
     named = statement("t", action=entering, principal=principal)
     build.policy(ONE, "trust", named)
     build.policy(ONE, "identity", statement("r", action="s3:*", resource="*"))
@@ -49,21 +60,21 @@ def held(actions: list[str]) -> list[object]:
     MANAGED_SERVICES,
     ids=lambda rule: "+".join(need.action for need in rule.needs) + rule.awaits[:9],
 )
-def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: Launch) -> None:
+def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: PassRoleRule) -> None:
     calls = ["iam:PassRole", *dict.fromkeys(need.action for need in rule.needs)]
     services = {call.partition(":")[0] for call in calls} | {"s3", "sts"}
-    known = load(sorted(services))
+    known = load_catalogue(sorted(services))
 
     def answer(actions: list[str]) -> tuple[int, int]:
         build = trusting(rule.service)
         build.policy(ANA, "identity", *held(actions))  # type: ignore[arg-type]
         if rule.changes:
-            arn = KINDS[rule.changes].format(
+            arn = RESOURCE_ARN_TEMPLATES[rule.changes].format(
                 partition="aws", region="us-east-1", account=A, name="n"
             )
             build.resource(arn, rule.changes, A)
-        graph = Graph(compile_estate(build.facts(), known))
-        found = queries.can(graph, IdentityId(ANA), *READ, direct=False).formula
+        graph = IdentityGraph(compile_accounts(build.facts(), known))
+        found = queries.answer_can(graph, IdentityId(ANA), *READ, direct=False).formula
         rank = 0 if found == FALSE else 2 if found == TRUE else 1
         return rank, -min((len(one) for one in found), default=0)
 
@@ -73,8 +84,11 @@ def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: Launch) -> Non
         assert answer([call for call in calls if call != gone]) < whole, gone
 
 
-def item(build: Builder) -> CanItem:
-    return cast(CanItem, flow.can(build.inventory(), ANA, *READ, now=0).items[0])
+def item(build: AccountBuilder) -> PermissionCheckItem:
+    return cast(
+        PermissionCheckItem,
+        flow.check_permission(build.inventory(), ANA, *READ, now=0).items[0],
+    )
 
 
 def test_a_pass_to_a_service_without_a_rule_is_named() -> None:
@@ -111,7 +125,7 @@ TASK = f"arn:aws:ecs:us-east-1:{A}:task/apps/0123"
 APPS = f"arn:aws:ecs:us-east-1:{A}:cluster/apps"
 
 
-def tasks(*on: str) -> CanItem:
+def tasks(*on: str) -> PermissionCheckItem:
     """Ana may enter tasks on some resources; one task runs as the role that reads."""
     build = trusting("ecs-tasks.amazonaws.com")
     build.resource(TASK, "ecs:task", A, runs_as=ONE)
@@ -138,13 +152,13 @@ def test_code_that_was_collected_in_a_region_is_missing_in_others(kind: str) -> 
         said = statement("c", action=calls[kind], resource=on)
         build.policy(ANA, "identity", said)
         inventory = build.inventory()
-        held = Held("running-code", A, "eu-west-1", kind)
+        held = CoverageScope("running-code", A, "eu-west-1", kind)
         source = SourceCoverage(
             "aws-resources:x", "aws-resources", 1, (), ("running-code",), (), (held,)
         )
         inventory = replace(inventory, coverage=(*inventory.coverage, source))
-        found = flow.can(inventory, ANA, *READ, now=0).items[0]
-        listed = cast(CanItem, found)["coverage"]["not_collected"]
+        found = flow.check_permission(inventory, ANA, *READ, now=0).items[0]
+        listed = cast(PermissionCheckItem, found)["coverage"]["not_collected"]
         return [word for word in listed if kind in word]
 
     assert words("eu-west-1") == []
@@ -153,14 +167,16 @@ def test_code_that_was_collected_in_a_region_is_missing_in_others(kind: str) -> 
 
 
 def test_kinds_of_code_say_nothing_of_functions_and_instances() -> None:
-    collected = Collected([Held("running-code", A, "eu-west-1", "ecs:task")])
+    collected = CollectedData(
+        [CoverageScope("running-code", A, "eu-west-1", "ecs:task")]
+    )
     missing = f"running-code (account {A}, eu-west-1)"
-    assert collected.lacking("running-code", A, "eu-west-1") == missing
-    assert collected.lacking("running-code", A, "eu-west-1", "ecs:task") == ""
+    assert collected.name_missing("running-code", A, "eu-west-1") == missing
+    assert collected.name_missing("running-code", A, "eu-west-1", "ecs:task") == ""
 
 
 def test_nobody_edits_a_role_of_identity_center() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     edits = held(["iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy"])
     build.policy(ANA, "identity", *edits)  # type: ignore[arg-type]
@@ -169,27 +185,32 @@ def test_nobody_edits_a_role_of_identity_center() -> None:
     saml = statement("t", action="sts:AssumeRoleWithSAML", principal=named)
     build.policy(SSO, "trust", saml)
     build.policy(SSO, "identity", statement("r", action="s3:*", resource="*"))
-    graph = Graph(compile_estate(build.facts(), catalogue()))
+    graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
     ana = IdentityId(ANA)
-    assert queries.can(graph, ana, *READ, direct=False).formula == FALSE
-    put = queries.can(graph, ana, "iam:PutRolePolicy", SSO, direct=False)
+    assert queries.answer_can(graph, ana, *READ, direct=False).formula == FALSE
+    put = queries.answer_can(graph, ana, "iam:PutRolePolicy", SSO, direct=False)
     assert put.formula == FALSE
     assert put.determining[0].effect == "impossible"
 
 
 def test_calls_of_the_owner_alone_are_in_the_catalogue() -> None:
-    known = load(["kms", "s3", "sqs"])
-    assert [call for call in OWNER_ONLY if known.action(call) is None] == []
+    known = load_catalogue(["kms", "s3", "sqs"])
+    assert [
+        call for call in OWNER_ACCOUNT_ACTIONS if known.find_action(call) is None
+    ] == []
 
 
 def test_a_short_name_that_several_have_carries_its_account() -> None:
     both = (IdentityId(role("deploy")), IdentityId(role("deploy", B)))
-    assert tag_explanations._named(both) == f"deploy ({A}), deploy ({B})"
-    assert tag_explanations._named((*both[:1], IdentityId(role("ci")))) == "deploy, ci"
+    assert tag_explanations._list_short_names(both) == f"deploy ({A}), deploy ({B})"
+    assert (
+        tag_explanations._list_short_names((*both[:1], IdentityId(role("ci"))))
+        == "deploy, ci"
+    )
 
 
 def test_layers_and_coverage_say_the_same_of_rcps() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.organization(A, "o-1", ["r-1"], management=True)
     build.identity(ANA)
     build.policy(ANA, "identity", statement("r", action="s3:*", resource="*"))

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from answerable.model.policy import Layer, Policy, Statement
-from answerable.model.sighting import Facts
+from answerable.model.policy import Policy, PolicyLayer, Statement
+from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk import incremental_update, recompile
-from tests.reach.account_builder import A, B, Builder, role, statement, user
-from tests.reach.mutation import Plant, found, planted
+from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
+from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.test_bulk_evaluation import compiled
 from tests.reach.test_incremental_update import updates_agree
 
@@ -70,9 +70,11 @@ Some = st.SearchStrategy[list[Statement]]
 
 
 @st.composite
-def organisations(draw: st.DrawFn, own: Some = own, trusts: Some = trusts) -> Facts:
+def organisations(
+    draw: st.DrawFn, own: Some = own, trusts: Some = trusts
+) -> SightedFacts:
     """Two accounts under RCPs at several levels; roles that either may assume."""
-    build = Builder()
+    build = AccountBuilder()
     tags = [(), (("team", "red"),), (("team", "blue"),)]
     for arn in (user("ana"), user("ben"), role("one"), FAR):
         build.identity(arn, tags=draw(st.sampled_from(tags)))
@@ -90,14 +92,18 @@ def organisations(draw: st.DrawFn, own: Some = own, trusts: Some = trusts) -> Fa
 
 @st.composite
 def edits(
-    draw: st.DrawFn, before: st.SearchStrategy[Facts] | None = None
-) -> list[Facts]:
+    draw: st.DrawFn, before: st.SearchStrategy[SightedFacts] | None = None
+) -> list[SightedFacts]:
     """Facts, and the same after an edit of a policy that may have stood empty."""
     facts = draw(organisations() if before is None else before)
     layers = {a.policy: a.layer for a in facts.attachments}
-    drawn = {Layer.RCP: denies, Layer.TRUST: trusts, Layer.BOUNDARY: own}
+    drawn = {
+        PolicyLayer.RCP: denies,
+        PolicyLayer.TRUST: trusts,
+        PolicyLayer.BOUNDARY: own,
+    }
     edited = [p for p in facts.policies if layers[p.id] in drawn]
-    rcps = [p for p in edited if layers[p.id] is Layer.RCP]
+    rcps = [p for p in edited if layers[p.id] is PolicyLayer.RCP]
     held = draw(st.one_of(st.sampled_from(rcps), st.sampled_from(edited)))
     new = replace(held, statements=tuple(draw(drawn[layers[held.id]])))
 
@@ -109,13 +115,15 @@ def edits(
 
 @settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(edits())
-def test_an_edited_rcp_leads_to_what_a_cold_run_finds(states: list[Facts]) -> None:
+def test_an_edited_rcp_leads_to_what_a_cold_run_finds(
+    states: list[SightedFacts],
+) -> None:
     updates_agree(states)
 
 
 @settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(edits())
-def test_an_edited_rcp_needs_no_cold_run(states: list[Facts]) -> None:
+def test_an_edited_rcp_needs_no_cold_run(states: list[SightedFacts]) -> None:
     layers = {a.policy: a.layer for a in states[0].attachments}
     old, new = states[0].policies, states[1].policies
     layer = [layers[a.id] for a, b in zip(old, new, strict=True) if a is not b]
@@ -123,34 +131,40 @@ def test_an_edited_rcp_needs_no_cold_run(states: list[Facts]) -> None:
     def cold(*_: object) -> None:
         raise AssertionError("found again, all of it")
 
-    if layer == [Layer.RCP]:
+    if layer == [PolicyLayer.RCP]:
         with pytest.MonkeyPatch.context() as patch:
-            whole = incremental_update._cold(compiled(states[0]), states[0])
-            patch.setattr(incremental_update, "_cold", cold)
-            incremental_update.updated(whole, *states)
+            whole = incremental_update._recompute_all(compiled(states[0]), states[0])
+            patch.setattr(incremental_update, "_recompute_all", cold)
+            incremental_update.update_closure_for_edit(whole, *states)
 
 
 def _nobody_is_spoken_of(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incremental_update, "spoken_of", lambda *_: 0)
+    patch.setattr(incremental_update, "find_affected_actors", lambda *_: 0)
 
 
 def _services_stay(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incremental_update._Update, "_near_roles", lambda *_: iter(()))
+    patch.setattr(
+        incremental_update._IncrementalUpdate,
+        "_list_service_roles",
+        lambda *_: iter(()),
+    )
 
 
 def _what_was_empty_stays(patch: pytest.MonkeyPatch) -> None:
-    right = recompile.Exchange._laid
+    right = recompile.Recompilation._replace_statements_at
 
     def wrong(
-        self: recompile.Exchange, grants: tuple[object, ...], *at: object
+        self: recompile.Recompilation, grants: tuple[object, ...], *at: object
     ) -> object:
         return right(self, grants, *at) if grants else ()  # type: ignore[arg-type]
 
-    patch.setattr(recompile.Exchange, "_laid", wrong)
+    patch.setattr(recompile.Recompilation, "_replace_statements_at", wrong)
 
 
 def _trusts_stay_behind_old_fences(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(recompile, "_fenced", lambda estate, fences: dict(estate.trusts))
+    patch.setattr(
+        recompile, "_apply_rcps_to_trusts", lambda estate, fences: dict(estate.trusts)
+    )
 
 
 # Each with the organisations in which it shows soon.
@@ -165,13 +179,13 @@ PLANTS = {
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_law_of_edited_rcps_finds(plant: Plant) -> None:
-    with planted(plant):
-        assert found(edits(PLANTS[plant]), updates_agree, 300)
+    with apply_mutation(plant):
+        assert is_found(edits(PLANTS[plant]), updates_agree, 300)
 
 
-def filled() -> list[Facts]:
+def filled() -> list[SightedFacts]:
     """A trust that said nothing comes to let its account in."""
-    build = Builder()
+    build = AccountBuilder()
     for arn in (user("ana"), role("one")):
         build.identity(arn)
     build.policy(user("ana"), "identity", OWN[0])
@@ -186,5 +200,5 @@ def filled() -> list[Facts]:
 
 def test_a_trust_that_said_nothing_is_filled() -> None:
     updates_agree(filled())
-    with planted(_what_was_empty_stays), pytest.raises(AssertionError):
+    with apply_mutation(_what_was_empty_stays), pytest.raises(AssertionError):
         updates_agree(filled())

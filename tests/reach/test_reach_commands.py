@@ -5,13 +5,21 @@ from typing import cast
 
 import pytest
 
-from answerable.model.documents.core import CanItem, ReachItem
+from answerable.model.documents.core import PermissionCheckItem, ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import CredentialId, IdentityId, PolicyId
 from answerable.model.inventory import CredentialEntity, Inventory
-from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.usecases.reach import permissions as flow
-from tests.reach.account_builder import SEEN, A, B, Builder, role, statement, user
+from tests.reach.account_builder import (
+    SEEN,
+    A,
+    AccountBuilder,
+    B,
+    role,
+    statement,
+    user,
+)
 
 NOW = 1_764_000_000_000_000_000
 GITHUB = "token.actions.githubusercontent.com"
@@ -19,19 +27,19 @@ PROVIDER = f"arn:aws:iam::{A}:oidc-provider/{GITHUB}"
 RED = "arn:aws:s3:::red/a"
 
 
-def can(inventory: Inventory, *question: str, **options: bool) -> CanItem:
-    document = flow.can(inventory, *question, now=NOW, **options)
-    return cast(CanItem, document.items[0])
+def can(inventory: Inventory, *question: str, **options: bool) -> PermissionCheckItem:
+    document = flow.check_permission(inventory, *question, now=NOW, **options)
+    return cast(PermissionCheckItem, document.items[0])
 
 
 def rows(inventory: Inventory, subject: str, **options: str) -> list[ReachItem]:
-    document = flow.reach(inventory, subject, now=NOW, **options)
+    document = flow.list_reach(inventory, subject, now=NOW, **options)
     return cast(list[ReachItem], document.items)
 
 
-def pipeline() -> Builder:
+def pipeline() -> AccountBuilder:
     """A role that GitHub may enter, that passes an admin role to a function."""
-    build = Builder()
+    build = AccountBuilder()
     ci, admin = build.identity(role("ci")), build.identity(role("admin"))
     sub = {f"{GITHUB}:sub": "repo:org/*"}
     aud = {f"{GITHUB}:aud": "sts.amazonaws.com"}
@@ -69,7 +77,7 @@ def pipeline() -> Builder:
 
 
 def test_who_can_shows_who_enters_from_outside_and_on_what_condition() -> None:
-    document = flow.who_can(pipeline().inventory(), "s3:GetObject", RED, now=NOW)
+    document = flow.list_who_can(pipeline().inventory(), "s3:GetObject", RED, now=NOW)
     items = cast(list[ReachItem], document.items)
     (outside,) = (item for item in items if item["subject"] == PROVIDER)
     first, second = outside["path"]
@@ -112,7 +120,9 @@ def test_a_caller_from_outside_is_judged_by_the_resource_s_own_policy(
         "any", action="s3:GetObject", resource="*", principal={"AWS": "*"}
     )
     policy = Policy(PolicyId("arn:aws:s3:::red#policy"), "p", (anyone,), (), SEEN)
-    attached = Attachment(policy.id, "arn:aws:s3:::red", Layer.RESOURCE, "", SEEN)
+    attached = PolicyAttachment(
+        policy.id, "arn:aws:s3:::red", PolicyLayer.RESOURCE, "", SEEN
+    )
     facts = replace(
         inventory.facts,
         policies=(*inventory.facts.policies, policy),
@@ -141,7 +151,7 @@ def test_a_filter_keeps_what_could_touch_and_narrows_it() -> None:
 
 
 def test_the_same_row_in_another_account_is_told_too() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     for account in (A, B):
         lists = build.identity(role("lists", account))
@@ -159,7 +169,7 @@ def test_the_same_row_in_another_account_is_told_too() -> None:
 
 
 def test_a_deny_is_taken_out_of_a_row() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     build.policy(
         ana,
@@ -173,7 +183,7 @@ def test_a_deny_is_taken_out_of_a_row() -> None:
 
 
 def test_coverage_names_what_could_change_this_answer_and_no_more() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     build.policy(ana, "identity", statement("s3", action="s3:GetObject", resource="*"))
     inventory = build.inventory()
@@ -188,16 +198,16 @@ def test_coverage_names_what_could_change_this_answer_and_no_more() -> None:
 
 
 def test_nothing_at_all_names_the_policies_that_resources_may_hold() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(user("ana"))
     for subject in ("ana", "*"):
-        document = flow.reach(build.inventory(), subject, now=NOW)
+        document = flow.list_reach(build.inventory(), subject, now=NOW)
         assert document.items == []
         assert "resource-policies" in document.coverage["not_collected"]
 
 
 def test_a_policy_that_was_not_collected_is_named_and_leaves_it_open() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     missing = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     build.policy(ana, "identity", policy=missing, collected=False)
@@ -208,7 +218,7 @@ def test_a_policy_that_was_not_collected_is_named_and_leaves_it_open() -> None:
 
 
 def test_a_statement_that_could_not_be_read_makes_the_answer_partial() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     allow = statement("s3", action="s3:GetObject", resource="*")
     build.policy(ana, "identity", allow, unread=["1"])
@@ -218,7 +228,7 @@ def test_a_statement_that_could_not_be_read_makes_the_answer_partial() -> None:
 
 
 def test_a_credential_without_a_principal_is_not_known_and_says_why() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(user("ana"))
     key = CredentialId("cred:aws/AKIAEXAMPLE")
     how = f"account {A}, principal not collected"
@@ -238,9 +248,13 @@ def test_a_credential_without_a_principal_is_not_known_and_says_why() -> None:
 def test_an_expectation_that_does_not_hold_fails_the_document() -> None:
     inventory = pipeline().inventory()
     question = ("ci", "s3:GetObject", RED)
-    assert not flow.can(inventory, *question, now=NOW, expect="always").failed
-    assert flow.can(inventory, *question, now=NOW, expect="never").failed
-    direct = flow.can(inventory, *question, now=NOW, expect="never", direct=True)
+    assert not flow.check_permission(
+        inventory, *question, now=NOW, expect="always"
+    ).failed
+    assert flow.check_permission(inventory, *question, now=NOW, expect="never").failed
+    direct = flow.check_permission(
+        inventory, *question, now=NOW, expect="never", direct=True
+    )
     assert not direct.failed
 
 
@@ -259,7 +273,7 @@ def test_a_wrong_question_names_the_nearest_right_one(
     question: tuple[str, str, str], hint: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        flow.can(pipeline().inventory(), *question, now=NOW)
+        flow.check_permission(pipeline().inventory(), *question, now=NOW)
     assert hint in caught.value.hint
 
 
@@ -292,15 +306,19 @@ def test_a_mistyped_condition_key_is_told_the_right_one_unless_a_policy_names_it
     inventory = build.inventory()
     stated = {key: ("10.0.0.1",)}
     if not hint:
-        flow.can(inventory, "ci", "s3:GetObject", RED, now=NOW, context=stated)
+        flow.check_permission(
+            inventory, "ci", "s3:GetObject", RED, now=NOW, context=stated
+        )
         return
     with pytest.raises(UsageError, match="unknown condition key") as caught:
-        flow.can(inventory, "ci", "s3:GetObject", RED, now=NOW, context=stated)
+        flow.check_permission(
+            inventory, "ci", "s3:GetObject", RED, now=NOW, context=stated
+        )
     assert caught.value.hint == hint
 
 
 def test_a_pattern_asks_about_every_resource_in_it() -> None:
-    build = Builder()
+    build = AccountBuilder()
     ana = build.identity(user("ana"))
     build.policy(
         ana,

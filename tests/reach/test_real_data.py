@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.aws import fetch
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.action_catalogue import Catalogue
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.connector import SyncContext
 from answerable.reach.aws.escalation_rules.registry import (
-    EDITS,
-    LAUNCHES,
-    MAKES,
-    RUNNING,
-    Need,
-    actions,
+    CREATION_RULES,
+    EDIT_RULES,
+    PASS_ROLE_RULES,
+    TAKEOVER_RULES,
+    RequiredPermission,
+    list_rule_actions,
 )
-from answerable.reach.aws.patterns.arns import matches_parts, pattern_parts, text_parts
-from answerable.reach.aws.patterns.globs import inward
+from answerable.reach.aws.patterns.arns import matches_arn, split_arn, split_pattern
+from answerable.reach.aws.patterns.globs import encode_glob
 from answerable.usecases.reach import permissions as flow
 from bench import action_expansion
 from tests.reach.account_builder import inventory_of
@@ -27,18 +27,18 @@ from tests.reach.strategies import CALLS
 
 
 @pytest.fixture(scope="module")
-def whole() -> Catalogue:
-    return load()
+def whole() -> ActionCatalogue:
+    return load_catalogue()
 
 
 def test_every_managed_policy_grants_what_an_independent_project_says(
-    root: Path, whole: Catalogue
+    root: Path, whole: ActionCatalogue
 ) -> None:
-    place = root.parent / action_expansion.PLACE
+    place = root.parent / action_expansion.REFERENCE_FOLDER
     if not place.exists():
         pytest.skip("shared data not present")
-    theirs = action_expansion.theirs(place)
-    found = action_expansion.compare(whole, theirs)
+    theirs = action_expansion.load_reference(place)
+    found = action_expansion.compare_expansions(whole, theirs)
     assert found.policies == len(theirs) >= 1_641
     assert found.undocumented == []
     assert found.differences == []
@@ -48,7 +48,7 @@ def test_every_managed_policy_grants_what_an_independent_project_says(
 
 @pytest.mark.parametrize("theirs", [[], ["sqs:SendMessage", "sqs:DeleteMessage"]])
 def test_one_action_more_or_less_is_a_difference(
-    whole: Catalogue, theirs: list[str]
+    whole: ActionCatalogue, theirs: list[str]
 ) -> None:
     document = {
         "Version": "2012-10-17",
@@ -56,14 +56,14 @@ def test_one_action_more_or_less_is_a_difference(
     }
     right = {"document": document, "effective_actions": ["SQS:SendMessage"]}
     wrong = {"document": document, "effective_actions": theirs}
-    found = action_expansion.compare(whole, {"a": right, "b": wrong})
+    found = action_expansion.compare_expansions(whole, {"a": right, "b": wrong})
     assert [one.policy for one in found.differences] == ["b"]
 
 
 def test_an_expansion_by_pattern_is_that_of_asking_about_each_action(
-    whole: Catalogue,
+    whole: ActionCatalogue,
 ) -> None:
-    one = action_expansion.Expansion(whole)
+    one = action_expansion.ActionExpansion(whole)
     for statement in (
         {"Action": ["s3:Get*", "*:ListTagsForResource", "SQS:sendmessage", "ec2:?un*"]},
         {"NotAction": ["iam:*", "organizations:*", "s?s:*", "sts:AssumeRole"]},
@@ -73,29 +73,31 @@ def test_an_expansion_by_pattern_is_that_of_asking_about_each_action(
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", "Resource": "*", **statement}],
         }
-        (clause,) = one.clauses(document)
-        each = {name for name in one.names if clause.takes_action(name)}
-        assert one.granted(document) == each != set()
+        (clause,) = one.compile_clauses(document)
+        each = {name for name in one.names if clause.matches_action(name)}
+        assert one.granted_actions(document) == each != set()
 
 
-def test_every_action_of_a_rule_is_in_the_catalogue(whole: Catalogue) -> None:
-    assert {name for name in actions() if whole.action(name) is None} == set()
+def test_every_action_of_a_rule_is_in_the_catalogue(whole: ActionCatalogue) -> None:
+    assert {
+        name for name in list_rule_actions() if whole.find_action(name) is None
+    } == set()
 
 
-def needs() -> Iterator[tuple[Need, str]]:
+def needs() -> Iterator[tuple[RequiredPermission, str]]:
     """Yield what each rule needs, with the kind of resource that is there already."""
-    for launch in LAUNCHES:
+    for launch in PASS_ROLE_RULES:
         for need in (*launch.needs, *launch.also):
             yield need, launch.changes
-    for running in RUNNING:
+    for running in TAKEOVER_RULES:
         for need in running.needs:
             yield need, running.kind
-    for make in MAKES:
+    for make in CREATION_RULES:
         for need in (make.create, *make.widen, *make.enter):
             yield need, ""
 
 
-def there(whole: Catalogue, kind: str) -> str:
+def there(whole: ActionCatalogue, kind: str) -> str:
     """Make up the ARN of a resource of a kind; kinds are spelled as in ARNs."""
     service, _, name = kind.partition(":")
     if not kind:
@@ -110,12 +112,12 @@ def there(whole: Catalogue, kind: str) -> str:
 
 @pytest.mark.parametrize(("need", "kind"), sorted(set(needs()), key=str), ids=str)
 def test_every_rule_names_a_resource_its_action_can_take(
-    whole: Catalogue, need: Need, kind: str
+    whole: ActionCatalogue, need: RequiredPermission, kind: str
 ) -> None:
-    entry = whole.action(need.action)
+    entry = whole.find_action(need.action)
     assert entry
     if need.resource == "*":
-        assert entry.wildcard_only
+        assert entry.is_wildcard_only
         return
     arn = need.resource.format(
         partition="aws",
@@ -128,12 +130,15 @@ def test_every_rule_names_a_resource_its_action_can_take(
     types = whole.services[entry.service].resource_types
     patterns = [types[name].arn for name in entry.resource_types]
     assert any(
-        matches_parts(pattern_parts(inward(p)), text_parts(arn)) for p in patterns
+        matches_arn(split_pattern(encode_glob(p)), split_arn(arn)) for p in patterns
     )
 
 
 def test_every_rule_says_where_it_comes_from() -> None:
-    assert all(rule.source for rule in (*LAUNCHES, *RUNNING, *EDITS, *MAKES))
+    assert all(
+        rule.source
+        for rule in (*PASS_ROLE_RULES, *TAKEOVER_RULES, *EDIT_RULES, *CREATION_RULES)
+    )
 
 
 ACCOUNTS = [
@@ -145,7 +150,7 @@ ACCOUNTS = [
 
 @pytest.mark.parametrize("name", ACCOUNTS)
 def test_accounts_of_others_are_judged_as_the_readable_rules_judge_them(
-    root: Path, whole: Catalogue, name: str
+    root: Path, whole: ActionCatalogue, name: str
 ) -> None:
     place = root.parent / "shared" / "data" / "iam" / name
     if not place.exists():
@@ -155,5 +160,5 @@ def test_accounts_of_others_are_judged_as_the_readable_rules_judge_them(
     calls_agree(facts, {}, CALLS)
     inventory = inventory_of(facts)
     for identity in facts.identities:
-        rows = flow.reach(inventory, identity.id, now=1)
+        rows = flow.list_reach(inventory, identity.id, now=1)
         assert all(item["determining"] for item in rows.items)

@@ -6,19 +6,19 @@ from typing import cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.documents.core import CanItem
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import Estate, compile_estate
-from answerable.reach.aws.condition_keys.self_tagging import retagged
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.formula import TRUE, verdict
-from answerable.reach.queries import Reply
+from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.formula import TRUE, get_verdict
+from answerable.reach.queries import ReachAnswer
 from answerable.usecases.reach import permissions as flow
-from tests.reach.account_builder import A, Builder, role, statement, user
+from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.test_tag_setters import SERVICES, Condition, allow, tag_is
 
 ANA, ONE = user("ana"), role("one")
@@ -28,19 +28,21 @@ RED = allow("stop", STOP, condition=tag_is("aws:ResourceTag/team", "red"))
 
 
 def asked(
-    build: Builder, action: str = STOP, resource: str = INSTANCE
-) -> tuple[str, Reply | None]:
+    build: AccountBuilder, action: str = STOP, resource: str = INSTANCE
+) -> tuple[str, ReachAnswer | None]:
     """Answer as tags stand, and as the subject may make them."""
     build.resource(INSTANCE, "ec2:instance", A, tags=[("team", "blue")])
-    estate = compile_estate(build.facts(), load(SERVICES), tags_collected=True)
-    graph, subject = Graph(estate), IdentityId(ANA)
-    plain = queries.can(graph, subject, action, resource, direct=False)
-    again = retagged(graph, subject, action, resource, direct=False)
-    return verdict(plain.formula).value, again
+    estate = compile_accounts(
+        build.facts(), load_catalogue(SERVICES), tags_collected=True
+    )
+    graph, subject = IdentityGraph(estate), IdentityId(ANA)
+    plain = queries.answer_can(graph, subject, action, resource, direct=False)
+    again = answer_with_self_set_tags(graph, subject, action, resource, direct=False)
+    return get_verdict(plain.formula).value, again
 
 
-def ana(*statements: Statement, tags: Sequence[tuple[str, str]] = ()) -> Builder:
-    build = Builder()
+def ana(*statements: Statement, tags: Sequence[tuple[str, str]] = ()) -> AccountBuilder:
+    build = AccountBuilder()
     build.identity(ANA, tags)
     build.policy(ANA, "identity", *statements)
     return build
@@ -116,17 +118,19 @@ def condition(key: str, line: Line) -> Condition | None:
     return tag_is(key, *line[1], operator=line[0]) if line else None
 
 
-def estate_of(statements: Sequence[Statement], tag: str, given: Known) -> Estate:
+def estate_of(
+    statements: Sequence[Statement], tag: str, given: ContextKeys
+) -> CompiledAccounts:
     build = ana(*statements)
     tags = [("team", tag)] if tag else [("other", "tag")]
     build.resource(INSTANCE, "ec2:instance", A, tags=tags)
-    whole = load(SERVICES)
-    return compile_estate(build.facts(), whole, given=given, tags_collected=True)
+    whole = load_catalogue(SERVICES)
+    return compile_accounts(build.facts(), whole, given=given, tags_collected=True)
 
 
-def surely(estate: Estate, action: str) -> bool:
+def surely(estate: CompiledAccounts, action: str) -> bool:
     principal = estate.principals[IdentityId(ANA)]
-    return queries.ask(estate, principal, action, INSTANCE).formula == TRUE
+    return queries.evaluate_action(estate, principal, action, INSTANCE).formula == TRUE
 
 
 @settings(max_examples=100)
@@ -141,23 +145,25 @@ def test_there_is_a_tag_that_the_subject_may_set_and_that_lets_it(
         ),
         allow("take", "ec2:DeleteTags", condition=condition("aws:TagKeys", on_take)),
     ]
-    estate = estate_of(statements, tag, NOTHING)
+    estate = estate_of(statements, tag, NO_KEYS)
     start = IdentityId(ANA)
-    again = retagged(Graph(estate), start, STOP, INSTANCE, direct=True)
+    again = answer_with_self_set_tags(
+        IdentityGraph(estate), start, STOP, INSTANCE, direct=True
+    )
     if again is None:
         return
-    untagging = Known({"aws:tagkeys": ("team",)}, ("aws:requesttag/",))
+    untagging = ContextKeys({"aws:tagkeys": ("team",)}, ("aws:requesttag/",))
     ways = [
         surely(estate_of(statements, tag, untagging), "ec2:DeleteTags")
-        and surely(estate_of(statements, "", NOTHING), STOP)
+        and surely(estate_of(statements, "", NO_KEYS), STOP)
     ]
     written = on_stop[1] if on_stop else []
     for value in dict.fromkeys((*VALUES, *written)):
         carried = {"aws:tagkeys": ("team",), "aws:requesttag/team": (value,)}
-        tagging = estate_of(statements, tag, Known(carried))
+        tagging = estate_of(statements, tag, ContextKeys(carried))
         ways.append(
             surely(tagging, "ec2:CreateTags")
-            and surely(estate_of(statements, value, NOTHING), STOP)
+            and surely(estate_of(statements, value, NO_KEYS), STOP)
         )
     assert any(ways)
 
@@ -165,8 +171,10 @@ def test_there_is_a_tag_that_the_subject_may_set_and_that_lets_it(
 def test_can_says_what_the_subject_would_tag_first() -> None:
     build = ana(RED, allow("tag", "ec2:CreateTags"))
     build.resource(INSTANCE, "ec2:instance", A, tags=[("team", "blue")])
-    document = flow.can(build.inventory(), ANA, STOP, INSTANCE, now=0, direct=True)
-    (item,) = cast(list[CanItem], document.items)
+    document = flow.check_permission(
+        build.inventory(), ANA, STOP, INSTANCE, now=0, direct=True
+    )
+    (item,) = cast(list[PermissionCheckItem], document.items)
     assert (item["verdict"], item["unguarded"]) == ("only-if", True)
     assert "ec2:CreateTags" in item["unguarded_because"]
 
@@ -178,7 +186,7 @@ SECRET = ("s3:GetObject", "arn:aws:s3:::red/a")
 EDITS = ["ec2:ModifyInstanceAttribute", "ec2:StopInstances", "ec2:StartInstances"]
 
 
-def rotating(*more: Statement, admin: Statement = EVERYTHING) -> Builder:
+def rotating(*more: Statement, admin: Statement = EVERYTHING) -> AccountBuilder:
     """A manager may make keys of users with a tag; CloudGoat's `key_rotation`."""
     make = statement(
         "make",
@@ -192,9 +200,9 @@ def rotating(*more: Statement, admin: Statement = EVERYTHING) -> Builder:
     return build
 
 
-def item_of(build: Builder) -> CanItem:
-    (item,) = flow.can(build.inventory(), ANA, *SECRET, now=0).items
-    return cast(CanItem, item)
+def item_of(build: AccountBuilder) -> PermissionCheckItem:
+    (item,) = flow.check_permission(build.inventory(), ANA, *SECRET, now=0).items
+    return cast(PermissionCheckItem, item)
 
 
 def test_a_tag_that_a_hop_asks_for_is_set_first() -> None:
@@ -219,7 +227,7 @@ def test_a_tag_before_a_hop_leaves_the_other_conditions() -> None:
     assert keys == {ADMIN_TAG, "aws:MultiFactorAuthPresent"}
 
 
-def machine(*more: Statement, tags: Sequence[tuple[str, str]]) -> Builder:
+def machine(*more: Statement, tags: Sequence[tuple[str, str]]) -> AccountBuilder:
     """An instance runs as an admin, and is spared by its tag; CloudGoat's `ec2`."""
     condition = tag_is("aws:ResourceTag/env", "dev")
     edit = statement("e", action=EDITS, resource=INSTANCE, condition=condition)

@@ -4,16 +4,24 @@ from typing import cast
 
 import pytest
 
-from answerable.model.documents.core import CanItem
+from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_estate
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.unknown_subjects import rests_on_missing
-from answerable.services.reach.request_context import read_context
+from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
+from answerable.services.reach.request_context import parse_context_keys
 from answerable.usecases.reach import permissions as flow
-from tests.reach.account_builder import A, B, Builder, catalogue, role, statement, user
+from tests.reach.account_builder import (
+    A,
+    AccountBuilder,
+    B,
+    catalogue,
+    role,
+    statement,
+    user,
+)
 
 ANA, ONE, FAR = user("ana"), role("one"), role("far", B)
 SESSION = f"arn:aws:sts::{A}:assumed-role/one/s"
@@ -21,8 +29,8 @@ RED = "arn:aws:s3:::red"
 GET = ("s3:GetObject", f"{RED}/a")
 
 
-def account() -> Builder:
-    build = Builder()
+def account() -> AccountBuilder:
+    build = AccountBuilder()
     build.identity(ONE)
     named = statement("b", action="s3:*", resource="*", principal={"AWS": SESSION})
     build.resource(RED, "s3:bucket", A)
@@ -30,10 +38,12 @@ def account() -> Builder:
     return build
 
 
-def item(subject: str, **context: str) -> CanItem:
+def item(subject: str, **context: str) -> PermissionCheckItem:
     stated = {key: (value,) for key, value in context.items()}
-    document = flow.can(account().inventory(), subject, *GET, now=0, context=stated)
-    return cast(CanItem, document.items[0])
+    document = flow.check_permission(
+        account().inventory(), subject, *GET, now=0, context=stated
+    )
+    return cast(PermissionCheckItem, document.items[0])
 
 
 def test_a_session_is_its_role_under_a_name() -> None:
@@ -47,19 +57,21 @@ def test_a_session_is_its_role_under_a_name() -> None:
 def test_a_session_has_one_name() -> None:
     stated = {"sts:RoleSessionName": ("t",)}
     with pytest.raises(UsageError, match="another one is stated"):
-        flow.can(account().inventory(), SESSION, *GET, now=0, context=stated)
+        flow.check_permission(
+            account().inventory(), SESSION, *GET, now=0, context=stated
+        )
 
 
 def test_a_key_is_stated_as_absent() -> None:
-    assert read_context([], ["aws:SourceVpce"]) == {"aws:SourceVpce": ()}
+    assert parse_context_keys([], ["aws:SourceVpce"]) == {"aws:SourceVpce": ()}
     with pytest.raises(UsageError, match="as absent"):
-        read_context(["aws:SourceVpce=vpce-1"], ["aws:sourcevpce"])
+        parse_context_keys(["aws:SourceVpce=vpce-1"], ["aws:sourcevpce"])
     with pytest.raises(UsageError, match="expected KEY"):
-        read_context([], ["aws:SourceVpce=vpce-1"])
+        parse_context_keys([], ["aws:SourceVpce=vpce-1"])
 
 
 def test_a_policy_that_was_not_collected_hides_no_better_path() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     here = statement("h", action=["s3:*", "sts:AssumeRole"], resource="*")
     build.policy(ANA, "identity", here)
@@ -73,10 +85,10 @@ def test_a_policy_that_was_not_collected_hides_no_better_path() -> None:
     )
     build.policy(FAR, "trust", trusted)
     build.policy(FAR, "identity", statement("r", action="s3:*", resource="*"))
-    graph = Graph(compile_estate(build.facts(), catalogue()))
-    direct = queries.can(graph, IdentityId(ANA), *GET, direct=True)
-    assert rests_on_missing(direct.formula)
-    found = queries.can(graph, IdentityId(ANA), *GET, direct=False)
+    graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
+    direct = queries.answer_can(graph, IdentityId(ANA), *GET, direct=True)
+    assert rests_on_uncollected_allow(direct.formula)
+    found = queries.answer_can(graph, IdentityId(ANA), *GET, direct=False)
     assert [hop.to for hop in found.path] == [FAR]
     assert {a.key for one in found.formula for a in one} == {
         "aws:MultiFactorAuthPresent"

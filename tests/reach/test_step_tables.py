@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from answerable.model.inventory import DerivedTables
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk import step_tables
-from answerable.reach.aws.bulk.closure import Whole, whole_of
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled
 from tests.reach.test_incremental_update import accounts, said, singly, stepped
@@ -38,10 +38,10 @@ class Tables(DerivedTables):
         }
 
 
-def restored(facts: Facts) -> tuple[Whole, Whole]:
-    cold = whole_of(Graph(compiled(facts)))
-    graph = Graph(compiled(facts))
-    warm = step_tables.restore(graph, Tables(step_tables.tables_of(cold)))
+def restored(facts: SightedFacts) -> tuple[GraphClosure, GraphClosure]:
+    cold = get_closure(IdentityGraph(compiled(facts)))
+    graph = IdentityGraph(compiled(facts))
+    warm = step_tables.restore_closure(graph, Tables(step_tables.encode_steps(cold)))
     graph.all = warm
     return cold, warm
 
@@ -53,11 +53,11 @@ def restored(facts: Facts) -> tuple[Whole, Whole]:
     suppress_health_check=slow,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
-def test_restored_steps_answer_as_found_ones(facts: Facts) -> None:
+def test_restored_steps_answer_as_found_ones(facts: SightedFacts) -> None:
     cold, warm = restored(facts)
-    nodes = cold.realm.nodes[: cold.size]
+    nodes = cold.compiled_graph.nodes[: cold.size]
     assert list(warm.actors.nodes) == nodes
-    assert [warm.number(node) for node in nodes] == list(range(cold.size))
+    assert [warm.get_number(node) for node in nodes] == list(range(cold.size))
     assert (warm.size, warm.plain) == (cold.size, cold.plain)
     for mine, found in ((warm.sure, cold.sure), (warm.some, cold.some)):
         assert tuple(mine.beyond) == found.beyond
@@ -70,8 +70,10 @@ def test_restored_steps_answer_as_found_ones(facts: Facts) -> None:
 
 @given(st.one_of(accounts(), estates()))
 @settings(max_examples=20, deadline=None, suppress_health_check=slow)
-def test_all_that_edits_need_is_restored_when_they_need_it(facts: Facts) -> None:
+def test_all_that_edits_need_is_restored_when_they_need_it(facts: SightedFacts) -> None:
     cold, warm = restored(facts)
-    assert warm.realm.nodes[: warm.size] == cold.realm.nodes[: cold.size]
+    assert (
+        warm.compiled_graph.nodes[: warm.size] == cold.compiled_graph.nodes[: cold.size]
+    )
     for kind in ("steps", "written", "common", "assumed", "editors", "passers"):
-        assert getattr(warm.rows, kind) == getattr(cold.rows, kind)
+        assert getattr(warm.step_table, kind) == getattr(cold.step_table, kind)

@@ -5,18 +5,21 @@ from typing import cast
 
 import pytest
 
-from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import ConditionItem, ReachItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Statement
 from answerable.reach import answer_documents, queries
-from answerable.reach.aws.compiled.accounts import compile_estate
-from answerable.reach.aws.condition_keys.tag_explanations import MOST_NAMED, Tagging
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.condition_keys.tag_explanations import (
+    MAX_LISTED_SETTERS,
+    TagExplainer,
+)
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.usecases.reach import permissions as flow
-from tests.reach.account_builder import A, B, Builder, role, statement, user
+from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
 
 ANA, BEN, CIA = user("ana"), user("ben"), user("ci-deploy")
 ONE = role("one")
@@ -41,18 +44,22 @@ def allow(
 
 
 def explained(
-    build: Builder,
+    build: AccountBuilder,
     action: str,
     resource: str,
     subject: str = ANA,
     *,
-    given: Known = NOTHING,
+    given: ContextKeys = NO_KEYS,
 ) -> ReachItem:
     """Ask `can`, and have the open conditions explained."""
-    graph = Graph(compile_estate(build.facts(), load(SERVICES), given=given))
-    reply = queries.can(graph, IdentityId(subject), action, resource, direct=False)
-    item = answer_documents.pair_item(reply, action, resource)
-    return Tagging(graph).explained(reply, item)
+    graph = IdentityGraph(
+        compile_accounts(build.facts(), load_catalogue(SERVICES), given=given)
+    )
+    reply = queries.answer_can(
+        graph, IdentityId(subject), action, resource, direct=False
+    )
+    item = answer_documents.build_pair_item(reply, action, resource)
+    return TagExplainer(graph).explain(reply, item)
 
 
 def only(item: ReachItem) -> ConditionItem:
@@ -61,9 +68,9 @@ def only(item: ReachItem) -> ConditionItem:
     return condition
 
 
-def stopping(*extra: Statement, others: Sequence[Statement] = ()) -> Builder:
+def stopping(*extra: Statement, others: Sequence[Statement] = ()) -> AccountBuilder:
     """Ana may stop instances of her team; Ben may do what `others` say."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(BEN)
     stop = allow(
@@ -165,11 +172,11 @@ def test_at_most_ten_are_listed_and_all_are_counted() -> None:
     condition = only(explained(build, "ec2:StopInstances", INSTANCE))
     assert condition["who"].startswith("12 identities may tag it: tagger-00, ")
     assert condition["who"].endswith(" and 7 more")
-    assert len(condition["set_by"]) == MOST_NAMED
+    assert len(condition["set_by"]) == MAX_LISTED_SETTERS
 
 
 def test_one_on_the_path_may_set_the_tag() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(ONE)
     build.policy(
@@ -188,7 +195,7 @@ def test_one_on_the_path_may_set_the_tag() -> None:
 
 
 def test_the_role_at_the_end_of_the_path_may_set_the_tag() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(ONE)
     build.policy(ANA, "identity", allow("a", "sts:AssumeRole"))
@@ -204,9 +211,9 @@ def test_the_role_at_the_end_of_the_path_may_set_the_tag() -> None:
     assert item["unguarded"]
 
 
-def trusting(tag_session: bool) -> Builder:
+def trusting(tag_session: bool) -> AccountBuilder:
     """Ana may become One, whose policy asks for a tag of the principal."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(ONE)
     build.policy(ANA, "identity", allow("a", ["sts:AssumeRole", "sts:TagSession"]))
@@ -227,7 +234,7 @@ def test_who_may_tag_a_session_may_set_the_principal_s_tag() -> None:
 
 
 def test_a_user_may_tag_itself_into_a_permission() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     red = tag_is("aws:PrincipalTag/team", "red")
     build.policy(ANA, "identity", allow("r", "s3:GetObject", "*", red))
@@ -236,7 +243,7 @@ def test_a_user_may_tag_itself_into_a_permission() -> None:
 
 
 def reading(key: str, *more: Statement, resource: str = OBJECT) -> ReachItem:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.policy(
         ANA, "identity", allow("r", "s3:GetObject", "*", tag_is(key, "open")), *more
@@ -280,7 +287,7 @@ def test_a_resource_that_is_a_pattern_is_left_as_it_is() -> None:
 
 
 def test_a_tag_that_must_not_be_there_may_be_taken_away() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(BEN)
     queue = f"arn:aws:sqs:us-east-1:{A}:jobs"
@@ -292,7 +299,7 @@ def test_a_tag_that_must_not_be_there_may_be_taken_away() -> None:
 
 
 def test_what_the_caller_says_of_itself_guards_nothing() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     agent = tag_is("aws:UserAgent", "good", operator="StringLike")
     build.policy(ANA, "identity", allow("r", "s3:GetObject", "*", agent))
@@ -302,7 +309,7 @@ def test_what_the_caller_says_of_itself_guards_nothing() -> None:
 
 
 def test_a_guard_beside_the_caller_s_word_is_a_guard() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     both = {
         "StringLike": {"aws:UserAgent": "good"},
@@ -313,7 +320,7 @@ def test_a_guard_beside_the_caller_s_word_is_a_guard() -> None:
 
 
 def test_a_sure_answer_is_left_as_it_is() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.policy(ANA, "identity", allow("r", "s3:GetObject"))
     item = explained(build, "s3:GetObject", OBJECT)
@@ -330,7 +337,7 @@ def test_another_account_s_tagger_needs_the_resource_s_own_policy() -> None:
 
 
 def test_the_resource_s_own_policy_may_let_a_tagger_in() -> None:
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ANA)
     build.identity(BEN)  # without any policy of his own
     build.resource(BUCKET, "s3:bucket", A)
@@ -353,7 +360,7 @@ NOW = 1_800_000_000_000_000_000
 
 def workflow(condition: Condition) -> Inventory:
     """A role that GitHub's tokens enter under a condition."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(ONE)
     enter = statement(
         "enter",
@@ -367,7 +374,7 @@ def workflow(condition: Condition) -> Inventory:
 
 
 def entering(condition: Condition) -> ReachItem:
-    document = flow.who_can(workflow(condition), "s3:GetObject", OBJECT, now=NOW)
+    document = flow.list_who_can(workflow(condition), "s3:GetObject", OBJECT, now=NOW)
     items_ = cast(list[ReachItem], document.items)
     (outside,) = (item for item in items_ if item["subject"] == PROVIDER)
     return outside
@@ -385,7 +392,7 @@ def test_a_trust_in_the_audience_alone_is_unguarded() -> None:
 
 def test_can_names_the_setters_in_its_document() -> None:
     build = stopping(others=[allow("tag", "ec2:CreateTags")])
-    document = flow.can(
+    document = flow.check_permission(
         build.inventory(), ANA, "ec2:StopInstances", INSTANCE, now=NOW, direct=True
     )
     (item,) = cast(list[ReachItem], document.items)

@@ -6,22 +6,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.core import ConditionItem
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_estate
-from answerable.reach.aws.compiled.service_facts import NO_PERMISSION
-from answerable.reach.aws.condition_keys.tag_setters import judge, prepare, wish
-from answerable.reach.aws.condition_keys.tagging_actions import (
-    noun,
-    tagging_calls,
-    untagging_call,
+from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
+from answerable.reach.aws.condition_keys.tag_setters import (
+    derive_wanted_tag,
+    evaluate_prepared,
+    prepare_request,
 )
-from answerable.reach.aws.evaluation.conditions import clause_holds
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.evaluation.evaluate_principal import judged_plainly
+from answerable.reach.aws.condition_keys.tagging_actions import (
+    get_resource_noun,
+    get_untagging_action,
+    list_tagging_actions,
+)
+from answerable.reach.aws.evaluation.conditions import evaluate_line
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.evaluation.evaluate_principal import evaluate_formula
 from tests.reach.account_builder import A, catalogue, conditions, role
-from tests.reach.strategies_cases import Case, cases
+from tests.reach.strategies_cases import ReachCase, cases
 
 INSTANCE = f"arn:aws:ec2:us-east-1:{A}:instance/i-1"
 BUCKET = "arn:aws:s3:::data"
@@ -55,13 +59,13 @@ def test_the_table_of_tagging_calls_is_the_catalogue_s() -> None:
     }
     kinds = "user role policy instance-profile mfa oidc-provider saml-provider"
     missing = []
-    whole = load()
+    whole = load_catalogue()
     for service, entry in whole.services.items():
         listed: set[str] = set()
         for kind in ("thing", "accesspoint", "server-certificate", *kinds.split()):
             arn = f"arn:aws:{service}:us-east-1:{A}:{kind}/a"
             for key in ("aws:ResourceTag/k", "s3:ExistingObjectTag/k"):
-                listed.update(tagging_calls(key, arn)[1])
+                listed.update(list_tagging_actions(key, arn)[1])
         tagging = {
             str(action)
             for action in entry.actions.values()
@@ -70,8 +74,8 @@ def test_the_table_of_tagging_calls_is_the_catalogue_s() -> None:
         }
         missing += sorted(tagging - listed - aside)
         if tagging - aside:
-            takes = {untagging_call(call) for call in listed}
-            assert all(whole.action(call) for call in listed | takes), service
+            takes = {get_untagging_action(call) for call in listed}
+            assert all(whole.find_action(call) for call in listed | takes), service
     assert not missing
 
 
@@ -90,7 +94,7 @@ def test_the_table_of_tagging_calls_is_the_catalogue_s() -> None:
     ],
 )
 def test_a_resource_is_named_by_its_type(resource: str, word: str) -> None:
-    assert noun(resource) == word
+    assert get_resource_noun(resource) == word
 
 
 # Laws
@@ -110,16 +114,20 @@ def item_of(operator: str, values: Sequence[str], *, negated: bool) -> Condition
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
-def test_a_principal_that_is_passed_over_may_not(case: Case) -> None:
-    estate = compile_estate(case.facts, catalogue(), given=Known(case.given))
+def test_a_principal_that_is_passed_over_may_not(case: ReachCase) -> None:
+    estate = compile_accounts(case.facts, catalogue(), given=ContextKeys(case.given))
     for principal in estate.principals.values():
         for action, resource in case.calls:
-            call = prepare(estate, action, resource, NOTHING)
-            found = judge(estate, principal, call)
-            free = call.request.action in NO_PERMISSION  # no tagging call is
+            call = prepare_request(estate, action, resource, NO_KEYS)
+            found = evaluate_prepared(estate, principal, call)
+            free = call.request.action in NO_PERMISSION_ACTIONS  # no tagging call is
             account = principal.identity.account
-            if not free and not queries.abroad(estate, account, action, resource):
-                assert found == judged_plainly(estate, principal, call.request), action
+            if not free and not queries.is_owner_only(
+                estate, account, action, resource
+            ):
+                assert found == evaluate_formula(estate, principal, call.request), (
+                    action
+                )
 
 
 @settings(max_examples=80)
@@ -132,14 +140,14 @@ def test_a_principal_that_is_passed_over_may_not(case: Case) -> None:
 def test_a_value_worked_out_satisfies_the_condition(
     operator: str, values: list[str]
 ) -> None:
-    mine = Known({"aws:username": ("ana",)})
-    wanted = wish(item_of(operator, values, negated=False), mine)
+    mine = ContextKeys({"aws:username": ("ana",)})
+    wanted = derive_wanted_tag(item_of(operator, values, negated=False), mine)
     (clause,) = conditions({operator: {"aws:ResourceTag/team": values}})
     assert wanted.values
     for value in wanted.values:
         got = "any at all" if value is None else value
-        tagged = Known({"aws:resourcetag/team": (got,)}).over(mine)
-        assert clause_holds(clause, tagged)
+        tagged = ContextKeys({"aws:resourcetag/team": (got,)}).merge_over(mine)
+        assert evaluate_line(clause, tagged)
 
 
 @settings(max_examples=80)
@@ -154,7 +162,7 @@ def test_absence_is_wished_for_exactly_where_it_satisfies(
     operator: str, values: list[str], negated: bool
 ) -> None:
     (clause,) = conditions({operator: {"aws:ResourceTag/team": values}})
-    untagged = clause_holds(clause, Known({"aws:resourcetag/team": ()}))
+    untagged = evaluate_line(clause, ContextKeys({"aws:resourcetag/team": ()}))
     if untagged is not None:
-        wanted = wish(item_of(operator, values, negated=negated), NOTHING)
+        wanted = derive_wanted_tag(item_of(operator, values, negated=negated), NO_KEYS)
         assert wanted.absent == (untagged != negated)

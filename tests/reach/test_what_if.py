@@ -6,27 +6,31 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from answerable.model.documents.core import Coverage, Document
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.errors import AmbiguousError, UsageError
-from answerable.model.policy import Layer
-from answerable.model.sighting import Facts
-from answerable.presentation.conditions import policy_name
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.presentation.conditions import short_policy_name
 from answerable.reach import queries
-from answerable.reach.aws.bulk.closure import whole_of
+from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.what_if.edit_scope import scope_of
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.what_if.edit_scope import find_edit_scope
 from answerable.reach.aws.what_if.policy_edits import StatementId, find_statement
-from answerable.reach.formula import Formula, verdict
-from answerable.services.reach.policy_edits import Edit
-from answerable.services.reach.query_context import asked_of
-from answerable.services.reach.request_context import Given
+from answerable.reach.formula import Formula, get_verdict
+from answerable.services.reach.policy_edits import PolicyEdit
+from answerable.services.reach.query_context import build_query_context
+from answerable.services.reach.request_context import StatedContext
 from answerable.usecases.reach import what_if as flow
-from answerable.usecases.reach.what_if import EditedGraph, compared, edited_graph
+from answerable.usecases.reach.what_if import (
+    EditedGraph,
+    apply_graph_edit,
+    compare_graphs,
+)
 from tests.reach.account_builder import (
     A,
+    AccountBuilder,
     B,
-    Builder,
     inventory_of,
     role,
     statement,
@@ -39,27 +43,27 @@ from tests.reach.test_incremental_update import edits, generating, slow
 BUCKET = "arn:aws:s3:::red"
 
 
-def warm_and_cold(states: list[Facts]) -> tuple[EditedGraph, EditedGraph]:
+def warm_and_cold(states: list[SightedFacts]) -> tuple[EditedGraph, EditedGraph]:
     """The edit by the incremental engine, and by a cold run."""
     before, after = states
     inventory = inventory_of(before)
-    asked = asked_of(inventory, None, Given(), 1)
-    asked = replace(asked, graph=Graph(compiled(before)))
-    warm = edited_graph(asked, after)
-    graph = Graph(compiled(after))
-    whole_of(graph)
+    asked = build_query_context(inventory, None, StatedContext(), 1)
+    asked = replace(asked, graph=IdentityGraph(compiled(before)))
+    warm = apply_graph_edit(asked, after)
+    graph = IdentityGraph(compiled(after))
+    get_closure(graph)
     cold = EditedGraph(
-        asked, replace(asked, graph=graph), scope_of(asked.estate, graph.estate)
+        asked, replace(asked, graph=graph), find_edit_scope(asked.estate, graph.estate)
     )
     return warm, cold
 
 
 def said(edited: EditedGraph, subject: str) -> list[object]:
-    found = compared(edited, subject, action="*", resource="*", limit=0)
+    found = compare_graphs(edited, subject, action="*", resource="*", limit=0)
     return [found.items, found.coverage["not_collected"]]
 
 
-def changes_agree(states: list[Facts]) -> int:
+def changes_agree(states: list[SightedFacts]) -> int:
     """The law, for everybody and for each identity; gives how many changes there are."""
     warm, cold = warm_and_cold(states)
     count = 0
@@ -72,28 +76,30 @@ def changes_agree(states: list[Facts]) -> int:
 
 @settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(edits())
-def test_changes_after_an_edit_are_those_of_a_cold_run(states: list[Facts]) -> None:
+def test_changes_after_an_edit_are_those_of_a_cold_run(
+    states: list[SightedFacts],
+) -> None:
     changes_agree(states)
 
 
 @settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(edits())
 def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
-    states: list[Facts],
+    states: list[SightedFacts],
 ) -> None:
     warm, _ = warm_and_cold(states)
     for each in states[0].identities:
-        found = compared(warm, each.id, action="*", resource="*", limit=0)
+        found = compare_graphs(warm, each.id, action="*", resource="*", limit=0)
         items = found.items
         trusts = warm.asked.estate.trusts
         # A list of permissions names the roles that were collected and no other.
         calls = [c for c in CALLS if c[0] != "sts:AssumeRole" or c[1] in trusts]
         for call in calls:
             formulas = [
-                queries.can(asked.graph, each.id, *call, direct=False).formula
+                queries.answer_can(asked.graph, each.id, *call, direct=False).formula
                 for asked in (warm.asked, warm.after)
             ]
-            was, now = map(verdict, formulas)
+            was, now = map(get_verdict, formulas)
             exact = [
                 item
                 for item in items
@@ -120,7 +126,7 @@ def gaps_of(formula: Formula) -> set[tuple[str, str]]:
     }
 
 
-def names(coverage: Coverage, gaps: set[tuple[str, str]]) -> bool:
+def names(coverage: CoverageRecord, gaps: set[tuple[str, str]]) -> bool:
     """Whether a coverage is partial for each unread statement, and names each policy."""
     uncollected = {name for key, name in gaps if key == UNCOLLECTED}
     partial = coverage["partial"] or len(uncollected) == len(gaps)
@@ -131,13 +137,13 @@ def test_an_open_call_of_an_unread_statement_is_not_an_unchanged_one() -> None:
     far, wider = role("far", B), statement("b", action="s3:*", resource=f"{BUCKET}/*")
     states = []
     for limits in ((), (wider,)):
-        build = Builder()
+        build = AccountBuilder()
         build.identity(far)
         build.policy(far, "identity", unread=["lost"])
         build.policy(far, "boundary", *limits, policy=f"{far}#boundary")
         states.append(build.facts())
     warm, _ = warm_and_cold(states)
-    found = compared(warm, far, action="*", resource="*", limit=0)
+    found = compare_graphs(warm, far, action="*", resource="*", limit=0)
     assert (found.items, found.coverage["partial"]) == ([], True)
 
 
@@ -145,7 +151,7 @@ def test_an_open_call_of_an_uncollected_policy_names_the_policy() -> None:
     far, wider = role("far", B), statement("b", action="s3:*", resource=f"{BUCKET}/*")
     states = []
     for limits in ((), (wider,)):
-        build = Builder()
+        build = AccountBuilder()
         build.identity(far)
         build.policy(
             far, "identity", policy="arn:aws:iam::aws:policy/p", collected=False
@@ -153,13 +159,13 @@ def test_an_open_call_of_an_uncollected_policy_names_the_policy() -> None:
         build.policy(far, "boundary", *limits, policy=f"{far}#boundary")
         states.append(build.facts())
     warm, _ = warm_and_cold(states)
-    found = compared(warm, far, action="*", resource="*", limit=0)
+    found = compare_graphs(warm, far, action="*", resource="*", limit=0)
     assert found.items or "arn:aws:iam::aws:policy/p" in found.coverage["not_collected"]
 
 
-def shared() -> Builder:
+def shared() -> AccountBuilder:
     """Ana reads a bucket by two policies, and assumes a role by one."""
-    build = Builder()
+    build = AccountBuilder()
     build.identity(user("ana"))
     build.identity(user("ben"))
     build.identity(role("admin"))
@@ -177,8 +183,8 @@ def shared() -> Builder:
     return build
 
 
-def asked(build: Builder, subject: str, **edit: object) -> Document:
-    return flow.what_if(build.inventory(), subject, Edit(**edit), now=1)  # type: ignore[arg-type]
+def asked(build: AccountBuilder, subject: str, **edit: object) -> Document:
+    return flow.compare_edit(build.inventory(), subject, PolicyEdit(**edit), now=1)  # type: ignore[arg-type]
 
 
 def changes(document: Document) -> list[tuple[object, ...]]:
@@ -190,7 +196,9 @@ def changes(document: Document) -> list[tuple[object, ...]]:
 
 def test_a_permission_that_another_statement_gives_does_not_fall_away() -> None:
     build = shared()
-    build.attachments = [a for a in build.attachments if a.layer is not Layer.TRUST]
+    build.attachments = [
+        a for a in build.attachments if a.layer is not PolicyLayer.TRUST
+    ]
     found = asked(build, "ana", statements=[f"{user('ana')}#inline/a#read"])
     assert found.items == []
 
@@ -232,7 +240,7 @@ def test_a_role_that_an_outsider_enters_no_more_is_listed() -> None:
 
 def test_an_rcp_that_denies_a_key_ends_what_the_key_allowed() -> None:
     key = f"arn:aws:kms:us-east-1:{A}:key/k"
-    build = Builder()
+    build = AccountBuilder()
     build.identity(user("ana"))
     build.organization(A, "o-1", ["r-1"])
     allow = statement("k", action="kms:Decrypt", resource="*")
@@ -249,7 +257,7 @@ def test_an_rcp_that_denies_a_key_ends_what_the_key_allowed() -> None:
     rcp = denied.policies[-1]
     before = replace(denied, policies=(*before.policies, replace(rcp, statements=())))
     warm, _ = warm_and_cold([before, denied])
-    items = compared(warm, user("ana"), action="*", resource="*", limit=0).items
+    items = compare_graphs(warm, user("ana"), action="*", resource="*", limit=0).items
     assert (key, "never") in {(item["resource"], item["after"]) for item in items}
 
 
@@ -264,7 +272,9 @@ def test_a_policy_that_is_removed_ends_what_it_alone_gave() -> None:
     build = shared()
     found = asked(build, "ben", policies=["b of user/ana"])
     assert found.items == []
-    build.attachments = [a for a in build.attachments if a.layer is not Layer.TRUST]
+    build.attachments = [
+        a for a in build.attachments if a.layer is not PolicyLayer.TRUST
+    ]
     found = asked(build, "ana", policies=["b of user/ana"])
     assert changes(found) == [
         ("weaker", user("ana"), "s3:Get*", "*"),
@@ -281,17 +291,17 @@ def test_a_policy_that_is_removed_ends_what_it_alone_gave() -> None:
     ],
 )
 def test_a_statement_is_named_as_answers_print_it(text: str) -> None:
-    found = find_statement(shared().facts(), text, policy_name)
+    found = find_statement(shared().facts(), text, short_policy_name)
     assert found == StatementId(f"{user('ana')}#inline/a", "read")
 
 
 def test_a_misspelled_statement_gets_the_nearest() -> None:
     facts = shared().facts()
     with pytest.raises(UsageError) as caught:
-        find_statement(facts, f"{user('ana')}#inline/a#raed", policy_name)
+        find_statement(facts, f"{user('ana')}#inline/a#raed", short_policy_name)
     assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
     with pytest.raises(UsageError) as caught:
-        find_statement(facts, f"{user('anna')}#inline/a#read", policy_name)
+        find_statement(facts, f"{user('anna')}#inline/a#read", short_policy_name)
     assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
 
 
@@ -301,4 +311,6 @@ def test_a_printed_name_of_two_accounts_is_ambiguous() -> None:
     other = statement("read", action="s3:GetObject", resource="*")
     build.policy(user("ana", B), "identity", other, policy=f"{user('ana', B)}#inline/a")
     with pytest.raises(AmbiguousError):
-        find_statement(build.facts(), "a of user/ana (statement read)", policy_name)
+        find_statement(
+            build.facts(), "a of user/ana (statement read)", short_policy_name
+        )

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from answerable.connectors.config.parse.config_file import read_config
+from answerable.connectors.config.parse.config_file import parse_config
 from answerable.model.config import Config
-from answerable.server.revocation_list import KillFile
-from answerable.server.revocation_service import GATEWAY, SERVICE, Kills
+from answerable.server.revocation_list import RevocationFile
+from answerable.server.revocation_service import GATEWAY, SERVICE, RevocationService
 
 AGENT, RUN = "agent:declared/triage", "run:d-1"
 BOTH = (GATEWAY, SERVICE)
@@ -28,20 +28,20 @@ def config_of(folder: Path, *sections: str) -> Config:
     text = "\n".join((f"store: {folder / 'store'}", *sections))
     place = folder / "answerable.yaml"
     place.write_text(text)
-    reading = read_config(text.encode(), str(place), str(folder))
+    reading = parse_config(text.encode(), str(place), str(folder))
     assert reading.config is not None, reading.faults
     return reading.config
 
 
-def kills_of(folder: Path, *sections: str) -> Kills:
-    return Kills(folder / "store", config_of(folder, *sections))
+def kills_of(folder: Path, *sections: str) -> RevocationService:
+    return RevocationService(folder / "store", config_of(folder, *sections))
 
 
 def killed(folder: Path) -> frozenset[str]:
     """The kills of the store; none stands in a folder of a server."""
     for each in ("gateway", "sts"):
-        assert not KillFile(folder / "store" / each).read()
-    return KillFile(folder / "store").read()
+        assert not RevocationFile(folder / "store" / each).read()
+    return RevocationFile(folder / "store").read()
 
 
 @contextmanager

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from answerable.model.worker_limits import Limits
-from answerable.server.admission import AdmissionControl, Slot, address_of
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    counted_address,
+)
 
-LIMITS = Limits(
+LIMITS = WorkerLimits(
     connections=8, connections_per_address=6, connections_per_caller=3
 )  # and 4 for unix sockets
 
@@ -27,8 +31,8 @@ class Connection:
 
 def enter(
     control: AdmissionControl, connection: Connection, caller: str = ""
-) -> Slot | None:
-    slot = control.admit(connection, address_of(connection))
+) -> ConnectionSlot | None:
+    slot = control.admit(connection, counted_address(connection))
     if slot is not None and caller and not control.identify(slot, caller):
         return None
     return slot
@@ -125,7 +129,7 @@ def test_what_nobody_closed_is_refused_where_all_of_a_user_is_busy() -> None:
 
 def test_addresses_of_one_ipv6_site_are_one() -> None:
     hosts = ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:192.0.2.1")
-    counted = [address_of(Connection(host)) for host in hosts]
+    counted = [counted_address(Connection(host)) for host in hosts]
     assert counted[0] == counted[1] != counted[2]
     assert counted[3] == "192.0.2.1"
 

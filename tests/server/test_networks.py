@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.server.networks import network_of
+from answerable.server.networks import classify_network
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ from answerable.server.networks import network_of
 def test_an_address_is_of_a_network_and_anything_else_of_none(
     host: str, network: str
 ) -> None:
-    assert network_of(host) == network
+    assert classify_network(host) == network

@@ -5,15 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from answerable.authorization.pins.definitions import define
-from answerable.connectors.config.fetch import read_file
-from answerable.connectors.config.parse.config_faults import fault_lines
-from answerable.model.pin import Approval, Kind, Pin, Pins
+from answerable.authorization.pins.definitions import build_definition
+from answerable.connectors.config.fetch import read_config_file
+from answerable.connectors.config.parse.config_faults import format_faults
+from answerable.model.pin import (
+    DefinitionApproval,
+    DefinitionKind,
+    DefinitionPin,
+    ServerPins,
+)
 from answerable.server import policy_check_pool
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.policy_reading import faults_of_approval, read_decided
+from answerable.server.policy_reading import find_approval_faults, read_with_policies
 
-WORD = Approval("person:ana", "s" * 64, 9)
+WORD = DefinitionApproval("person:ana", "s" * 64, 9)
 _CONFIG = """\
 servers:
   files: {{url: "http://127.0.0.1:1/mcp", pin: "{pin}"}}
@@ -22,25 +27,27 @@ state: {state}
 """
 
 
-def _tool(name: str, kind: str) -> Pin:
+def _tool(name: str, kind: str) -> DefinitionPin:
     schema = {"type": "object", "properties": {"n": {"type": kind}}, "required": ["n"]}
     raw = json.dumps({"name": name, "inputSchema": schema}).encode()
-    return Pin(define(Kind.TOOL, name, raw), 1, WORD)
+    return DefinitionPin(build_definition(DefinitionKind.TOOL, name, raw), 1, WORD)
 
 
-def _folder(folder: Path, text: str, *pins: Pin, pin: str = "first-use") -> Path:
+def _folder(
+    folder: Path, text: str, *pins: DefinitionPin, pin: str = "first-use"
+) -> Path:
     state = folder / "state"
     (folder / "a.cedar").write_text(text)
     file = folder / "answerable.yaml"
     file.write_text(_CONFIG.format(pin=pin, state=state))
     items = {each.definition.key: each for each in pins}
-    PinFiles(state).change("files", lambda _: Pins(items=items))
+    PinFiles(state).change("files", lambda _: ServerPins(items=items))
     return file
 
 
 def _faults(file: Path) -> list[str]:
-    reading = read_decided(str(file), None, file.parent / "store")
-    return fault_lines(str(file), reading.faults)
+    reading = read_with_policies(str(file), None, file.parent / "store")
+    return format_faults(str(file), reading.faults)
 
 
 def _policy(name: str, number: int = 5) -> str:
@@ -66,15 +73,17 @@ def test_a_server_alone_has_no_say_in_which_policies_are_right(
     tmp_path: Path, pin: str
 ) -> None:
     tool = _tool("wrong", "string")
-    seen = Pin(tool.definition, 1, WORD if pin == "off" else None)
+    seen = DefinitionPin(tool.definition, 1, WORD if pin == "off" else None)
     assert _faults(_folder(tmp_path, _policy("wrong"), seen, pin=pin)) == []
 
 
 def test_so_is_each_of_a_large_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policy_check_pool, "SHARE", 4)
-    monkeypatch.setattr(policy_check_pool, "judge", lambda *_: [])  # all of them apart
+    monkeypatch.setattr(policy_check_pool, "BATCH_SIZE", 4)
+    monkeypatch.setattr(
+        policy_check_pool, "validate_policies", lambda *_: []
+    )  # all of them apart
     text = "".join(_policy("wrong", number) for number in range(9))
     faults = _faults(_folder(tmp_path, text, _tool("wrong", "string")))
     assert len(faults) == 9
@@ -98,19 +107,19 @@ def test_what_an_approval_makes_wrong_is_what_is_read_after_it_and_not_before(
     pins = [_tool(*each) for each in before]
     file = _folder(tmp_path, _policy("a") + _policy("b"), *pins, pin=pin)
     new = _tool("a", kind)
-    told = faults_of_approval(
-        read_file(str(file)), tmp_path / "state", "files", [new.definition]
+    told = find_approval_faults(
+        read_config_file(str(file)), tmp_path / "state", "files", [new.definition]
     )
     was = _faults(file)
     kept = [each for each in pins if each.definition.name != "a"]
     _folder(tmp_path, _policy("a") + _policy("b"), *kept, new, pin=pin)
-    assert fault_lines(str(file), told) == [x for x in _faults(file) if x not in was]
+    assert format_faults(str(file), told) == [x for x in _faults(file) if x not in was]
 
 
 def test_without_policies_an_approval_makes_nothing_wrong(tmp_path: Path) -> None:
     file = _folder(tmp_path, "")
     file.write_text(file.read_text().replace("policy: [a.cedar]\n", ""))
     definition = _tool("a", "string").definition
-    reading, state = read_file(str(file)), tmp_path / "state"
-    assert faults_of_approval(reading, state, "files", [definition]) == ()
-    assert faults_of_approval(reading, state, "others", [definition]) == ()
+    reading, state = read_config_file(str(file)), tmp_path / "state"
+    assert find_approval_faults(reading, state, "files", [definition]) == ()
+    assert find_approval_faults(reading, state, "others", [definition]) == ()

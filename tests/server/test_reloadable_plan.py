@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.server.reloadable_plan import needs_restart, store_of
-from answerable.store.store import Store
-from answerable.web.runtime.settings import read_plan
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.server.reloadable_plan import needs_restart, resolve_store
+from answerable.store.store import EvidenceStore
+from answerable.web.runtime.settings import load_settings
 
 NAMED, FILED, USUAL = Path("/named"), Path("/filed"), Path("/usual")
 
@@ -15,12 +15,12 @@ NAMED, FILED, USUAL = Path("/named"), Path("/filed"), Path("/usual")
 def test_what_a_running_process_cannot_change_is_named(tmp_path: Path) -> None:
     first, other = tmp_path / "first", tmp_path / "other"
     for each in (first, other):
-        Store.open(each, now=0).close()
-    plan = read_plan("", first, USUAL)
-    assert needs_restart(plan, read_plan("", first, USUAL)) == []
-    moved = read_plan("", first, USUAL, "127.0.0.1:9")
+        EvidenceStore.open(each, now=0).close()
+    plan = load_settings("", first, USUAL)
+    assert needs_restart(plan, load_settings("", first, USUAL)) == []
+    moved = load_settings("", first, USUAL, "127.0.0.1:9")
     assert needs_restart(plan, moved) == ["web.listen"]
-    later = read_plan("", other, USUAL)
+    later = load_settings("", other, USUAL)
     assert needs_restart(plan, later) == ["web.state", "store"]
 
 
@@ -32,6 +32,6 @@ def test_the_command_line_names_the_store_before_the_file_does(
     named: Path | None, filed: Path | str, expected: Path
 ) -> None:
     text = f"store: {filed}\n" if filed else "limits: {}\n"
-    config = read_config(text.encode(), "answerable.yaml", "/").config
+    config = parse_config(text.encode(), "answerable.yaml", "/").config
     assert config is not None
-    assert store_of(config, named, USUAL) == expected
+    assert resolve_store(config, named, USUAL) == expected

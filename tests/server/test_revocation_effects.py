@@ -2,15 +2,21 @@
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import read_config
+from answerable.connectors.config.parse.config_file import parse_config
 from answerable.inventory import join
 from answerable.model.config import Config
 from answerable.model.credential import CredentialClass
-from answerable.model.documents.revocation import KillEffectItem
+from answerable.model.documents.revocation import RevocationEffectItem
 from answerable.model.ids import CredentialId
 from answerable.model.inventory import Inventory
-from answerable.server.revocation_effects import DRY_RUN, KILL, REVIVE, Act, effects
-from answerable.server.revocation_service import GATEWAY, SERVICE, Done
+from answerable.server.revocation_effects import (
+    DRY_RUN_ACT,
+    KILL_ACT,
+    REVIVE_ACT,
+    RevocationAct,
+    list_effects,
+)
+from answerable.server.revocation_service import GATEWAY, SERVICE, RevocationResult
 from tests.inventory.fact_builders import NOW, agent, credential, sync, tool
 
 KEY = CredentialId("cred:aws/AKIARTX3GSDSRRFJNQSQ")
@@ -31,7 +37,7 @@ rules:
 
 @pytest.fixture
 def config() -> Config:
-    reading = read_config(CONFIG.encode(), "answerable.yaml", "/")
+    reading = parse_config(CONFIG.encode(), "answerable.yaml", "/")
     assert reading.config is not None, reading.faults
     return reading.config
 
@@ -52,20 +58,26 @@ def inventory() -> Inventory:
 def items(
     kind: str,
     subject: str,
-    done: Done,
+    done: RevocationResult,
     config: Config | None,
     inventory: Inventory | None = None,
-) -> list[KillEffectItem]:
-    document = effects(Act(kind, subject, done, NOW), config, inventory)
+) -> list[RevocationEffectItem]:
+    document = list_effects(RevocationAct(kind, subject, done, NOW), config, inventory)
     return list(document.items)  # type: ignore[arg-type]
 
 
-def rows(found: list[KillEffectItem]) -> list[tuple[str, str, str]]:
+def rows(found: list[RevocationEffectItem]) -> list[tuple[str, str, str]]:
     return [(each["what"], each["where"], each["state"]) for each in found]
 
 
 def test_an_agents_keys_elsewhere_live_on(config: Config, inventory: Inventory) -> None:
-    found = items(KILL, CLAUDE, Done(True, BOTH, ("d-1", "d-2")), config, inventory)
+    found = items(
+        KILL_ACT,
+        CLAUDE,
+        RevocationResult(True, BOTH, ("d-1", "d-2")),
+        config,
+        inventory,
+    )
     assert rows(found) == [
         ("calls", GATEWAY, "dead"),
         ("new tokens", SERVICE, "dead"),
@@ -81,7 +93,12 @@ def test_an_agents_keys_elsewhere_live_on(config: Config, inventory: Inventory) 
 def test_tokens_that_nothing_knows_live_at_the_gateway_too(
     config: Config, subject: str
 ) -> None:
-    found = items(KILL, subject, Done(True, (SERVICE,), waiting=(SERVICE,)), config)
+    found = items(
+        KILL_ACT,
+        subject,
+        RevocationResult(True, (SERVICE,), waiting=(SERVICE,)),
+        config,
+    )
     living = [each for each in found if each["state"] == "lives"]
     assert {each["where"] for each in living} >= {GATEWAY}
     # Ten minutes, as the longest of the rules' tokens.
@@ -95,18 +112,30 @@ def test_credentials_that_were_not_collected_are_not_none(
     config: Config, inventory: Inventory, known: bool
 ) -> None:
     scanned = inventory if known else None
-    found = items(DRY_RUN, "agent:declared/x", Done(True, BOTH, ()), config, scanned)
+    found = items(
+        DRY_RUN_ACT,
+        "agent:declared/x",
+        RevocationResult(True, BOTH, ()),
+        config,
+        scanned,
+    )
     assert rows(found)[-1] == ("credentials", "its platform", "not-known")
-    document = effects(Act(KILL, CLAUDE, Done(True, BOTH, ()), NOW), config, inventory)
+    document = list_effects(
+        RevocationAct(KILL_ACT, CLAUDE, RevocationResult(True, BOTH, ()), NOW),
+        config,
+        inventory,
+    )
     assert document.coverage["not_collected"]
 
 
 def test_what_is_refused_or_taken_back_says_so(config: Config) -> None:
-    refused = Done(True, (GATEWAY,), refused=(f"{SERVICE}: it runs as user sts",))
-    found = items(KILL, "run:d-1", refused, config)
+    refused = RevocationResult(
+        True, (GATEWAY,), refused=(f"{SERVICE}: it runs as user sts",)
+    )
+    found = items(KILL_ACT, "run:d-1", refused, config)
     assert ("new tokens", SERVICE, "refused") in rows(found)
     assert found[1]["note"] == "it runs as user sts"
-    assert rows(items(REVIVE, CLAUDE, Done(True, BOTH), config)) == [
+    assert rows(items(REVIVE_ACT, CLAUDE, RevocationResult(True, BOTH), config)) == [
         ("calls", GATEWAY, "revived"),
         ("new tokens", SERVICE, "revived"),
     ]

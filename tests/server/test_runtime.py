@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from answerable.server import runtime
-from answerable.server.evidence_shipping import Told
-from answerable.server.operator_log import Log
-from answerable.server.runtime import Listening, Process
-from answerable.store.store import Store
-from answerable.web.runtime.settings import Plan, read_plan
+from answerable.server.evidence_shipping import ShippingResult
+from answerable.server.operator_log import OperatorLog
+from answerable.server.runtime import Endpoints, ServerRuntime
+from answerable.store.store import EvidenceStore
+from answerable.web.runtime.settings import WebSettings, load_settings
 from tests.gateway.recording.recorder_fixture import until
 
 
@@ -21,12 +21,12 @@ class House:
     """One that serves nothing."""
 
     def __init__(self) -> None:
-        self.listening: Listening = []
+        self.listening: Endpoints = []
         self.reload_refused = self.ship_refused = ""
         self.is_busy = False
         self.swapped = asyncio.Event()
 
-    async def swap(self, plan: Plan) -> None:
+    async def reload(self, plan: WebSettings) -> None:
         self.swapped.set()
 
     def drain(self) -> None:
@@ -37,28 +37,30 @@ class House:
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    monkeypatch.setattr(runtime, "_settle", lambda: None)  # it is for a whole process
-    Store.open(tmp_path / "store", now=0).close()
-    return read_plan("", tmp_path / "store", tmp_path)
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WebSettings:
+    monkeypatch.setattr(
+        runtime, "_freeze_startup_objects", lambda: None
+    )  # it is for a whole process
+    EvidenceStore.open(tmp_path / "store", now=0).close()
+    return load_settings("", tmp_path / "store", tmp_path)
 
 
 def test_a_reload_during_the_start_is_done_after_it(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch
+    plan: WebSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def ship(*_: Path, **__: int) -> Told:
-        return Told()
+    async def ship(*_: Path, **__: int) -> ShippingResult:
+        return ShippingResult()
 
-    monkeypatch.setattr(runtime, "ship_apart", ship)
+    monkeypatch.setattr(runtime, "ship_in_subprocess", ship)
 
-    async def made(_: Plan, __: Log) -> House:
+    async def made(_: WebSettings, __: OperatorLog) -> House:
         os.kill(os.getpid(), signal.SIGHUP)
         await asyncio.sleep(0.05)
         houses.append(House())
         return houses[0]
 
     async def story() -> None:
-        one = Process("test", lambda: plan, made)
+        one = ServerRuntime("test", lambda: plan, made)
         running = asyncio.create_task(one.run(lambda _: None, alone=True))
         async with asyncio.timeout(20):
             await until(lambda: bool(houses))
@@ -71,7 +73,7 @@ def test_a_reload_during_the_start_is_done_after_it(
 
 
 def test_shipping_that_cannot_be_started_is_told_and_tried_again(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch
+    plan: WebSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused: list[object] = []
     real = asyncio.create_subprocess_exec
@@ -82,15 +84,15 @@ def test_shipping_that_cannot_be_started_is_told_and_tried_again(
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return await real("echo", "{}", **how)
 
-    monkeypatch.setattr(runtime, "SHIP", 0.02)
+    monkeypatch.setattr(runtime, "SHIP_INTERVAL", 0.02)
     monkeypatch.setattr("asyncio.create_subprocess_exec", fork)
     house = House()
 
-    async def made(_: Plan, __: Log) -> House:
+    async def made(_: WebSettings, __: OperatorLog) -> House:
         return house
 
     async def story() -> None:
-        one = Process("test", lambda: plan, made)
+        one = ServerRuntime("test", lambda: plan, made)
         running = asyncio.create_task(one.run(lambda _: None, alone=True))
         async with asyncio.timeout(30):
             await until(lambda: bool(house.ship_refused))

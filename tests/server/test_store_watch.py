@@ -9,18 +9,18 @@ import pytest
 
 from answerable.model.errors import (
     AnswerableError,
-    EnvironmentRefused,
+    EnvironmentFailure,
     VerificationError,
 )
 from answerable.server.baseline_watch import BaselineWatch
-from answerable.server.operator_log import Log
-from answerable.server.person_request_watch import RequestWatch
-from answerable.server.policy_exception_watch import AmendmentWatch
+from answerable.server.operator_log import OperatorLog
+from answerable.server.person_request_watch import PersonRequestWatch
+from answerable.server.policy_exception_watch import PolicyExceptionWatch
 from answerable.server.store_watch import StoreWatch
-from answerable.store.store import Store
-from answerable.sts.runtime.owner_watch import Owners
+from answerable.store.store import EvidenceStore
+from answerable.sts.runtime.owner_watch import OwnerWatch
 
-AWAY = EnvironmentRefused("the store cannot be read", "see who owns it")
+AWAY = EnvironmentFailure("the store cannot be read", "see who owns it")
 WRONG = VerificationError("the log is not what it was", "see docs/evidence.md")
 A = ("a",)
 Made = Callable[[Path], StoreWatch[Any]]
@@ -39,9 +39,9 @@ def quiet(kind: type[Any]) -> Made:
 @pytest.mark.parametrize(
     ("made", "minutes", "outlives"),
     [
-        (quiet(AmendmentWatch), 1, False),
-        (quiet(RequestWatch), 1, False),
-        (lambda root: Owners(root, Log("sts")), 5, False),
+        (quiet(PolicyExceptionWatch), 1, False),
+        (quiet(PersonRequestWatch), 1, False),
+        (lambda root: OwnerWatch(root, OperatorLog("sts")), 5, False),
         (quiet(BaselineWatch), 1, True),
     ],
     ids=["amendments", "requests", "owners", "baselines"],
@@ -55,8 +55,8 @@ def test_what_gives_falls_in_time_and_what_takes_stands(
         (WRONG, 0, outlives),
     ):
         watch = made(tmp_path)
-        watch._stand({"what": "stood"})
-        watch._unread(error, seconds)
+        watch._publish_changes({"what": "stood"})
+        watch._on_unreadable(error, seconds)
         assert (len(watch._standing) > 0) is stands, (error, seconds)
 
 
@@ -67,8 +67,8 @@ class Scripted(StoreWatch[tuple[str, ...]]):
     sees: tuple[str, ...] | AnswerableError = ()
     fresh = 0
 
-    def _look(
-        self, store: Store, now: int, *, fresh: bool
+    def _read_valid(
+        self, store: EvidenceStore, now: int, *, fresh: bool
     ) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
         self.fresh += fresh
         if isinstance(self.sees, AnswerableError):
@@ -86,7 +86,7 @@ def test_each_change_and_each_reason_is_told_once(tmp_path: Path) -> None:
         await watch.refresh()  # there is no store yet
         assert len(told) == 1
         assert watch.why
-        Store.open(tmp_path, now=0).close()
+        EvidenceStore.open(tmp_path, now=0).close()
         told.clear()
         for sees in ((), A, A, AWAY, AWAY, A, AWAY, A, WRONG, A):
             watch.sees = sees

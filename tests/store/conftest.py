@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from answerable.model.connector import no_progress
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.event import AuditEvent, Outcome, Quarantined
+from answerable.model.connector import ignore_progress
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.event import AuditEvent, EventOutcome, QuarantinedRecord
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
 from answerable.store import durable_files, fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 T0 = 1_700_000_000_000_000_000
 NOW = 1_800_000_000_000_000_000
@@ -35,7 +35,7 @@ def _make(number: int, **changes: Any) -> AuditEvent:
         "written_by": WrittenBy.PLATFORM,
         "raw_sha256": hashlib.sha256(raw.encode()).digest(),
         "action": "s3:GetObject",
-        "outcome": Outcome.SUCCESS,
+        "outcome": EventOutcome.SUCCESS,
         "native_id": native,
         "identity": f"arn:aws:iam::123456789012:role/role-{number % 3}",
         "resource": f"arn:aws:s3:::warehouse/{number}",
@@ -60,8 +60,8 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(place: Path) -> Iterator[Store]:
-    with Store.open(place, now=NOW) as opened:
+def store(place: Path) -> Iterator[EvidenceStore]:
+    with EvidenceStore.open(place, now=NOW) as opened:
         yield opened
 
 
@@ -78,19 +78,19 @@ def _quick_disk(
 @pytest.fixture(autouse=True)
 def _no_hook() -> Iterator[None]:
     yield
-    durable_files.hook = None
+    durable_files.crash_hook = None
 
 
 @pytest.fixture(scope="session")
 def whole(make: Make, now: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two segments, a journal, objects and kept records."""
     place = tmp_path_factory.mktemp("whole") / "store"
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(number) for number in range(ROWS)], now)
         store.put_object("sync", b'{"a":1}', now)
         store.seal(now)
         store.append([make(number) for number in range(ROWS, ROWS + 5)], now)
-        store.quarantine([Quarantined("a.json", 0, "no time", b"raw")], now)
+        store.quarantine([QuarantinedRecord("a.json", 0, "no time", b"raw")], now)
         store.seal(now)
         store.append([make(number) for number in range(100, 110)], now)
         store.append([make(number) for number in range(110, 113)], now)
@@ -104,9 +104,9 @@ def copied(whole: Path, tmp_path: Path) -> Path:
 
 def wrong(place: Path, exported: bytes | None = None) -> list[str]:
     try:
-        with Store.open(place, now=0, create=False) as store:
-            checks = fsck.verify(store, exported, None, no_progress)
-    except EnvironmentRefused as error:
+        with EvidenceStore.open(place, now=0, create=False) as store:
+            checks = fsck.verify_store(store, exported, None, ignore_progress)
+    except EnvironmentFailure as error:
         return [error.message]
     return [check.detail for check in checks if not check.ok]
 

@@ -13,14 +13,16 @@ from answerable.model.event import AuditEvent
 from answerable.store import deduplication
 from answerable.store import store as store_module
 from answerable.store.event_columns import NAMES, to_event
-from answerable.store.store import Appended, Store
+from answerable.store.store import AppendResult, EvidenceStore
 
 Make = Callable[..., AuditEvent]
 DAY = 86_400 * 10**9
 
 
-def stored(store: Store) -> list[AuditEvent]:
-    rows = store.rows(f"SELECT {NAMES} FROM events ORDER BY event_time, raw_sha256")  # noqa: S608 - our own names
+def stored(store: EvidenceStore) -> list[AuditEvent]:
+    rows = store.run_query(
+        f"SELECT {NAMES} FROM events ORDER BY event_time, raw_sha256"  # noqa: S608 - our own names
+    )
     return [to_event(row) for row in rows]
 
 
@@ -29,10 +31,10 @@ def bare(event: AuditEvent) -> AuditEvent:
 
 
 def test_an_event_comes_back_as_it_was_with_ingest_time_and_salt(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     events = [make(0), make(1)]
-    assert store.append(events, now) == Appended(2, 0, 0)
+    assert store.append(events, now) == AppendResult(2, 0, 0)
     found = stored(store)
     assert [bare(event) for event in found] == events
     assert {event.ingest_time for event in found} == {now}
@@ -44,20 +46,20 @@ def test_an_event_comes_back_as_it_was_with_ingest_time_and_salt(
 def of_a_day(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Days whose ids are held in memory, and days whose segments are asked."""
     if request.param == "asked":
-        monkeypatch.setattr(deduplication, "MOST_OF_A_DAY", 2)
+        monkeypatch.setattr(deduplication, "MAX_IDS_PER_DAY", 2)
 
 
 @pytest.mark.usefixtures("of_a_day")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_the_same_events_are_stored_once(
-    store: Store, make: Make, now: int, sealed: bool
+    store: EvidenceStore, make: Make, now: int, sealed: bool
 ) -> None:
     events = [make(number) for number in range(20)]
     store.append(events, now)
     if sealed:
         store.seal(now)
-    assert store.append(events, now) == Appended(0, 20, 0)
-    assert store.append([*events, make(20)], now) == Appended(1, 20, 0)
+    assert store.append(events, now) == AppendResult(0, 20, 0)
+    assert store.append([*events, make(20)], now) == AppendResult(1, 20, 0)
     assert len(stored(store)) == 21
 
 
@@ -67,52 +69,52 @@ def test_another_process_knows_what_was_stored(
     place: Path, make: Make, now: int, sealed: bool
 ) -> None:
     events = [make(number) for number in range(20)]
-    with Store.open(place, now=now) as first:
+    with EvidenceStore.open(place, now=now) as first:
         first.append(events, now)
         if sealed:
             first.seal(now)
-    with Store.open(place, now=now) as second:
-        assert second.append(events, now) == Appended(0, 20, 0)
+    with EvidenceStore.open(place, now=now) as second:
+        assert second.append(events, now) == AppendResult(0, 20, 0)
         assert len(stored(second)) == 20
 
 
 def test_a_duplicate_inside_a_batch_is_stored_once(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
-    assert store.append([make(0), make(1), make(0)], now) == Appended(2, 1, 0)
+    assert store.append([make(0), make(1), make(0)], now) == AppendResult(2, 1, 0)
 
 
 @pytest.mark.usefixtures("of_a_day")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_another_record_under_a_known_id_is_a_conflict_and_both_are_kept(
-    store: Store, make: Make, now: int, sealed: bool
+    store: EvidenceStore, make: Make, now: int, sealed: bool
 ) -> None:
     store.append([make(0)], now)
     if sealed:
         store.seal(now)
     other = make(0, raw="something else", action="s3:DeleteObject")
-    assert store.append([other, make(0)], now) == Appended(1, 1, 1)
-    assert store.append([other], now) == Appended(0, 1, 0)
+    assert store.append([other, make(0)], now) == AppendResult(1, 1, 1)
+    assert store.append([other], now) == AppendResult(0, 1, 0)
     store.seal(now)
-    assert store.append([make(0), other], now) == Appended(0, 2, 0)
+    assert store.append([make(0), other], now) == AppendResult(0, 2, 0)
     actions = {event.action for event in stored(store)}
     assert actions == {"s3:GetObject", "s3:DeleteObject"}
 
 
 def test_a_conflict_leaves_an_alarm_in_the_log(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     store.append([make(0), make(0, raw="else")], now)
-    (alarm,) = store.objects("conflict")
+    (alarm,) = store.list_objects("conflict")
     (said,) = json.loads(store.get_object(alarm.digest))
     assert said["event_id"] == make(0).event_id.hex()
 
 
 @pytest.mark.usefixtures("of_a_day")
 def test_days_that_leave_memory_are_looked_up_again(
-    store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deduplication, "MOST_IDS", 3)
+    monkeypatch.setattr(deduplication, "MAX_IDS", 3)
     days = [
         [make(0, event_time=day * DAY + n, native=f"{day}-{n}") for n in range(5)]
         for day in range(19_000, 19_006)
@@ -121,7 +123,7 @@ def test_days_that_leave_memory_are_looked_up_again(
         assert store.append(events, now).stored == 5
     store.seal(now)
     for events in days:
-        assert store.append(events, now) == Appended(0, 5, 0)
+        assert store.append(events, now) == AppendResult(0, 5, 0)
 
 
 @pytest.mark.usefixtures("of_a_day")
@@ -129,7 +131,10 @@ def test_two_processes_that_store_the_same_seal_it_once(
     place: Path, make: Make, now: int
 ) -> None:
     events = [make(number) for number in range(30)]
-    with Store.open(place, now=now) as first, Store.open(place, now=now) as second:
+    with (
+        EvidenceStore.open(place, now=now) as first,
+        EvidenceStore.open(place, now=now) as second,
+    ):
         first.append(events[:5], now)
         second.append(events[5:10], now)
         # Each has loaded the day and cannot see what the other takes in from here on.
@@ -139,11 +144,11 @@ def test_two_processes_that_store_the_same_seal_it_once(
         second.seal(now)
         assert len(stored(first)) == 30
         assert len({event.event_id for event in stored(second)}) == 30
-        assert second.append(events, now) == Appended(0, 30, 0)
+        assert second.append(events, now) == AppendResult(0, 30, 0)
 
 
 def test_a_lone_surrogate_does_not_stop_the_batch(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     assert store.append([make(0, session="a\ud800b"), make(1)], now).stored == 2
     assert {event.session for event in stored(store)} == {"a???b", ""} or {
@@ -152,17 +157,17 @@ def test_a_lone_surrogate_does_not_stop_the_batch(
 
 
 def test_an_event_that_does_not_fit_is_named_and_nothing_of_its_batch_is_stored(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     wide = make(1, sequence=2**63)
     with pytest.raises(UsageError, match=wide.event_id.hex()):
         store.append([make(0), wide], now)
     assert stored(store) == []
-    assert store.append([make(0)], now) == Appended(1, 0, 0)
+    assert store.append([make(0)], now) == AppendResult(1, 0, 0)
 
 
 def test_an_event_longer_than_a_journal_record_may_be_is_named(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     long = make(1, session="x" * (16 << 20))
     with pytest.raises(UsageError, match="16 MiB"):
@@ -170,27 +175,27 @@ def test_an_event_longer_than_a_journal_record_may_be_is_named(
     assert stored(store) == []
 
 
-def test_an_empty_batch_makes_no_journal(store: Store, now: int) -> None:
-    assert store.append([], now) == Appended(0, 0, 0)
+def test_an_empty_batch_makes_no_journal(store: EvidenceStore, now: int) -> None:
+    assert store.append([], now) == AppendResult(0, 0, 0)
     assert list(store.layout.journal.iterdir()) == []
 
 
 def test_a_full_journal_is_sealed_by_a_process_of_its_own(
-    store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "JOURNAL_RECORDS", 50)
+    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 50)
     for start in range(0, 200, 25):
         store.append([make(number) for number in range(start, start + 25)], now)
-    assert store.append([make(0), make(199)], now) == Appended(0, 2, 0)
+    assert store.append([make(0), make(199)], now) == AppendResult(0, 2, 0)
     assert store.seal(now) == 4
     assert list(store.layout.journal.iterdir()) == []
     assert len(stored(store)) == 200
 
 
 def test_a_sealing_process_that_cannot_start_leaves_the_work_to_this_one(
-    store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "JOURNAL_RECORDS", 10)
+    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 10)
     monkeypatch.setattr("sys.executable", "/nonexistent/python")
     store.append([make(number) for number in range(10)], now)
     assert len(list(store.layout.segments.rglob("*.parquet"))) == 1
@@ -201,9 +206,9 @@ def test_a_sealing_process_that_cannot_start_leaves_the_work_to_this_one(
 
 
 def test_a_sealing_process_that_fails_is_made_good(
-    store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "JOURNAL_RECORDS", 10)
+    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 10)
     monkeypatch.setattr("sys.executable", "/bin/false")
     for start in range(0, 40, 10):
         store.append([make(number) for number in range(start, start + 10)], now)
@@ -211,7 +216,7 @@ def test_a_sealing_process_that_fails_is_made_good(
     assert len(stored(store)) == 40
 
 
-def test_the_journal_is_private(store: Store, make: Make, now: int) -> None:
+def test_the_journal_is_private(store: EvidenceStore, make: Make, now: int) -> None:
     store.append([make(0)], now)
     modes: Any = [path.stat().st_mode & 0o777 for path in store.root.rglob("*")]
     assert set(modes) <= {0o700, 0o600}

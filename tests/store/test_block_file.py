@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.errors import VerificationError
-from answerable.store.block_file import BlockFile, BlockFileError, encode
+from answerable.store.block_file import BlockFile, BlockFileError, encode_block_file
 
 KEY = b"k" * 32
 TEXTS = st.text(max_size=12)
@@ -22,11 +22,11 @@ def opened(folder: Path, data: bytes, generation: str = "g") -> BlockFile:
 def test_a_section_reads_as_the_mapping_it_was_made_of(
     tmp_path_factory: pytest.TempPathFactory, rows: dict[str, bytes], absent: str
 ) -> None:
-    data = encode("g", {"one": sorted(rows.items()), "none": []}, KEY)
+    data = encode_block_file("g", {"one": sorted(rows.items()), "none": []}, KEY)
     file = opened(tmp_path_factory.mktemp("blocks"), data)
     section = file.section("one", bytes)
     assert dict(section) == rows
-    assert dict(section.decoded()) == rows
+    assert dict(section.iter_rows()) == rows
     assert list(section) == sorted(rows)
     assert len(section) == len(rows)
     assert (absent in section) == (absent in rows)
@@ -37,12 +37,12 @@ def test_a_section_reads_as_the_mapping_it_was_made_of(
 def test_keys_that_do_not_ascend_are_refused() -> None:
     for keys in (("b", "a"), ("a", "a")):
         with pytest.raises(ValueError, match="ascend"):
-            encode("g", {"one": [(key, 1) for key in keys]}, KEY)
+            encode_block_file("g", {"one": [(key, 1) for key in keys]}, KEY)
 
 
 def test_every_changed_or_cut_byte_is_noticed(tmp_path: Path) -> None:
     rows = [(f"{number:04}", number * "x") for number in range(400)]
-    data = encode("g", {"one": rows}, KEY)
+    data = encode_block_file("g", {"one": rows}, KEY)
     for at in range(0, len(data), 1 + len(data) // 60):
         changed = bytearray(data)
         changed[at] ^= 1
@@ -53,10 +53,10 @@ def test_every_changed_or_cut_byte_is_noticed(tmp_path: Path) -> None:
 
 
 def test_another_generation_and_another_key_are_missing(tmp_path: Path) -> None:
-    data = encode("g", {"one": [("a", 1)]}, KEY)
+    data = encode_block_file("g", {"one": [("a", 1)]}, KEY)
     with pytest.raises(BlockFileError, match="generation"):
         opened(tmp_path, data, generation="h")
     with pytest.raises(BlockFileError, match="changed"):
-        opened(tmp_path, encode("g", {"one": [("a", 1)]}, b"other"))
+        opened(tmp_path, encode_block_file("g", {"one": [("a", 1)]}, b"other"))
     with pytest.raises(BlockFileError, match="missing"):
         BlockFile(tmp_path / "absent", "g", KEY)

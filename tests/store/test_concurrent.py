@@ -6,45 +6,51 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence.log_entries import JournalSealed
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.model.event import AuditEvent
 from answerable.store import durable_files, fsck
-from answerable.store.search_index import Skim
-from answerable.store.store import Store
+from answerable.store.search_index import SearchIndex
+from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
 COUNT = 40
 
 
 @pytest.fixture(params=["plain", "skimmed"])
-def reader(request: pytest.FixtureRequest, place: Path, now: int) -> Iterator[Store]:
+def reader(
+    request: pytest.FixtureRequest, place: Path, now: int
+) -> Iterator[EvidenceStore]:
     """A process that asks: with columns held in memory, or without."""
-    skim = Skim()
+    skim = SearchIndex()
     held = skim if request.param == "skimmed" else None
-    with Store.open(place, now=now, skim=held) as store:
+    with EvidenceStore.open(place, now=now, skim=held) as store:
         yield store
     skim.close()
 
 
-def counts(store: Store) -> set[int]:
+def counts(store: EvidenceStore) -> set[int]:
     """Count the events in each way that they are asked for."""
-    (shown,) = store.rows("SELECT count(*) FROM events")
-    (found,) = store.rows("SELECT count(*) FROM skimmed")
-    _, (said,) = store.select("SELECT count(*) FROM events")
-    places = store.rows("SELECT event_time, event_id, segment, row FROM skimmed")
-    whole = store.whole(places)  # type: ignore[arg-type]  # as the query gives them
+    (shown,) = store.run_query("SELECT count(*) FROM events")
+    (found,) = store.run_query("SELECT count(*) FROM skimmed")
+    _, (said,) = store.run_user_select("SELECT count(*) FROM events")
+    places = store.run_query("SELECT event_time, event_id, segment, row FROM skimmed")
+    whole = store.read_events_at(places)  # type: ignore[arg-type]  # as the query gives them
     return {*shown, *found, *said, len({event.event_id for event in whole})}  # type: ignore[arg-type]  # counts
 
 
-def wrong(store: Store) -> list[str]:
-    return [c.detail for c in fsck.verify(store, None, None, no_progress) if not c.ok]
+def wrong(store: EvidenceStore) -> list[str]:
+    return [
+        c.detail
+        for c in fsck.verify_store(store, None, None, ignore_progress)
+        if not c.ok
+    ]
 
 
 def test_events_in_the_journals_of_three_processes_are_counted_once(
-    place: Path, make: Make, now: int, reader: Store
+    place: Path, make: Make, now: int, reader: EvidenceStore
 ) -> None:
     events = [make(number) for number in range(COUNT)]
-    writers = [Store.open(place, now=now) for _ in range(3)]
+    writers = [EvidenceStore.open(place, now=now) for _ in range(3)]
     for writer in writers:
         writer.append(events[:1], now)  # each knows the day by now, and no other's tail
     for at in range(1, COUNT, 3):
@@ -64,14 +70,17 @@ def test_verify_counts_an_event_of_two_journals_once(
     place: Path, make: Make, now: int
 ) -> None:
     events = [make(number) for number in range(COUNT)]
-    with Store.open(place, now=now) as one, Store.open(place, now=now) as other:
+    with (
+        EvidenceStore.open(place, now=now) as one,
+        EvidenceStore.open(place, now=now) as other,
+    ):
         for writer in (one, other):
             writer.append(events[:1], now)
         for writer in (one, other):
             writer.append(events, now)
         (said,) = [
             check.detail
-            for check in fsck.verify(one, None, None, no_progress)
+            for check in fsck.verify_store(one, None, None, ignore_progress)
             if check.check == "journals"
         ]
     assert said == f"{COUNT} events not sealed yet"
@@ -82,22 +91,22 @@ def test_what_another_process_seals_while_a_journal_is_opened_is_not_stored_agai
 ) -> None:
     """Between the look for known events and the journal's opening, another seals."""
     events = [make(number) for number in range(COUNT)]
-    with Store.open(place, now=now) as late:
+    with EvidenceStore.open(place, now=now) as late:
         late.append([make(COUNT)], now)
         late.seal(now)  # it knows the day, and has no journal
-        with Store.open(place, now=now) as early:
+        with EvidenceStore.open(place, now=now) as early:
 
             def meanwhile(step: str) -> None:
                 if step == "journal-made":
-                    durable_files.hook = None
+                    durable_files.crash_hook = None
                     early.append(events, now)
                     early.seal(now)
 
-            durable_files.hook = meanwhile
+            durable_files.crash_hook = meanwhile
             done = late.append(events, now)
         assert (done.stored, done.duplicate) == (0, COUNT)
         late.seal(now)
-        assert late.rows("SELECT count(*) FROM events") == [(COUNT + 1,)]
+        assert late.run_query("SELECT count(*) FROM events") == [(COUNT + 1,)]
 
 
 def test_what_another_process_wrote_and_did_not_acknowledge_counts_for_nothing(
@@ -105,18 +114,21 @@ def test_what_another_process_wrote_and_did_not_acknowledge_counts_for_nothing(
 ) -> None:
     """Its disk may refuse it still: then this process alone has the events."""
     events = [make(number) for number in range(COUNT)]
-    with Store.open(place, now=now) as failing, Store.open(place, now=now) as other:
+    with (
+        EvidenceStore.open(place, now=now) as failing,
+        EvidenceStore.open(place, now=now) as other,
+    ):
         failing.append([make(COUNT)], now)
 
         def meanwhile(step: str) -> None:
             if step == "journal-written":
-                durable_files.hook = None
+                durable_files.crash_hook = None
                 assert other.append(events, now).stored == COUNT
                 raise OSError(5, "Input/output error")
 
-        durable_files.hook = meanwhile
-        with pytest.raises(durable_files.EnvironmentRefused):
+        durable_files.crash_hook = meanwhile
+        with pytest.raises(durable_files.EnvironmentFailure):
             failing.append(events, now)
-        assert failing.rows("SELECT count(*) FROM events") == [(COUNT + 1,)]
+        assert failing.run_query("SELECT count(*) FROM events") == [(COUNT + 1,)]
         other.seal(now)
-        assert other.rows("SELECT count(*) FROM events") == [(COUNT + 1,)]
+        assert other.run_query("SELECT count(*) FROM events") == [(COUNT + 1,)]

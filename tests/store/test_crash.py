@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import no_progress
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.connector import ignore_progress
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent
 from answerable.store import durable_files, fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
 
@@ -71,18 +71,22 @@ STEPS = (
 )
 
 
-def ids(store: Store) -> list[object]:
-    return [row[0] for row in store.rows("SELECT event_id FROM events ORDER BY 1")]
+def ids(store: EvidenceStore) -> list[object]:
+    return [row[0] for row in store.run_query("SELECT event_id FROM events ORDER BY 1")]
 
 
-def wrong(store: Store) -> list[str]:
-    return [c.detail for c in fsck.verify(store, None, None, no_progress) if not c.ok]
+def wrong(store: EvidenceStore) -> list[str]:
+    return [
+        c.detail
+        for c in fsck.verify_store(store, None, None, ignore_progress)
+        if not c.ok
+    ]
 
 
 def finish(place: Path, make: Make, now: int, acknowledged: int) -> None:
     """Open the store again: all is there once, verifies, and work goes on."""
     everything = [make(number).event_id for number in range(20)]
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         assert wrong(store) == []
         found = ids(store)
         assert len(found) == len(set(found))
@@ -117,8 +121,8 @@ def test_the_steps_of_this_test_are_the_steps_of_the_store(
     place: Path, make: Make, now: int
 ) -> None:
     seen: list[str] = []
-    durable_files.hook = seen.append
-    with Store.open(place, now=now) as store:
+    durable_files.crash_hook = seen.append
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(0)], now)
         store.put_object("sync", b"{}", now)
         store.seal(now)
@@ -148,10 +152,10 @@ def full_disk(step: int) -> Callable[[str], None]:
 def test_a_disk_that_is_full_from_some_write_on_is_refused_in_one_line(
     place: Path, make: Make, now: int, step: int
 ) -> None:
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(number) for number in range(10)], now)
         acknowledged, refusal = 10, None
-        durable_files.hook = full_disk(step)
+        durable_files.crash_hook = full_disk(step)
         try:
             store.append([make(number) for number in range(5, 20)], now)
             acknowledged = 20
@@ -159,13 +163,13 @@ def test_a_disk_that_is_full_from_some_write_on_is_refused_in_one_line(
             store.seal(now)
             store.append([make(100)], now)
             store.seal(now)
-        except EnvironmentRefused as error:
+        except EnvironmentFailure as error:
             refusal = error
         assert refusal is not None
         assert "No space left" in refusal.message
         assert "\n" not in refusal.message + refusal.hint
         assert "free some space" in refusal.hint
-        durable_files.hook = None
+        durable_files.crash_hook = None
         # The same process goes on once there is space.
         assert acknowledged <= len(set(ids(store)))
         assert wrong(store) == []
@@ -185,7 +189,7 @@ def test_a_batch_that_was_refused_half_way_leaves_the_journal_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write = os.write
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(0)], now)
         (journal,) = store.layout.journal.glob("*.log")
         size = journal.stat().st_size
@@ -202,10 +206,10 @@ def test_a_batch_that_was_refused_half_way_leaves_the_journal_as_it_was(
                 else:
                     raise OSError(errno.ENOSPC, "No space left on device")
 
-        durable_files.hook = refuse
-        with pytest.raises(EnvironmentRefused):
+        durable_files.crash_hook = refuse
+        with pytest.raises(EnvironmentFailure):
             store.append([make(1)], now)
-        durable_files.hook = None
+        durable_files.crash_hook = None
         monkeypatch.setattr("os.write", write)
         assert journal.stat().st_size == size
         assert store.append([make(0), make(1)], now).stored == 1
@@ -222,15 +226,15 @@ def test_a_group_that_could_not_be_taken_back_at_once_is_before_the_next(
 
     def refuse(name: str) -> None:
         if name == step:
-            durable_files.hook = None
+            durable_files.crash_hook = None
             raise OSError(errno.EIO, "Input/output error")
 
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(0)], now)
         with monkeypatch.context() as patch:
             patch.setattr("os.ftruncate", _refused)
-            durable_files.hook = refuse
-            with pytest.raises((EnvironmentRefused, OSError)):
+            durable_files.crash_hook = refuse
+            with pytest.raises((EnvironmentFailure, OSError)):
                 store.append([make(number) for number in range(1, 6)], now)
         assert store.append([make(0), make(1)], now).stored == 1
         assert ids(store) == sorted(make(number).event_id for number in range(2))
@@ -246,7 +250,7 @@ def _refused(handle: int, length: int) -> None:
 def test_a_batch_torn_in_the_middle_was_never_stored(
     place: Path, make: Make, now: int
 ) -> None:
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(0)], now)
         (journal,) = store.layout.journal.glob("*.log")
         whole = journal.stat().st_size
@@ -254,7 +258,7 @@ def test_a_batch_torn_in_the_middle_was_never_stored(
         first = head.read_bytes()
         store.append([make(1)], now)
     data = journal.read_bytes()
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         # The second head file never reached the disk, the second group half.
         head.write_bytes(first)
         journal.write_bytes(data[: whole + (len(data) - whole) // 2])

@@ -8,7 +8,7 @@ import pytest
 
 from answerable.model.event import AuditEvent
 from answerable.store import durable_files
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
 
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_a_batch_is_synced_before_append_returns(
-    store: Store, make: Make, now: int, calls: list[str]
+    store: EvidenceStore, make: Make, now: int, calls: list[str]
 ) -> None:
     store.append([make(0)], now)
     (journal,) = store.layout.journal.glob("*.log")
@@ -66,7 +66,7 @@ def test_a_file_is_synced_renamed_and_its_folder_synced(
 
 
 def test_segments_are_durable_before_the_log_commits_to_them(
-    store: Store, make: Make, now: int, calls: list[str]
+    store: EvidenceStore, make: Make, now: int, calls: list[str]
 ) -> None:
     store.append([make(0)], now)
     calls.clear()

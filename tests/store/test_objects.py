@@ -3,46 +3,48 @@
 import pytest
 
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.event import Quarantined
+from answerable.model.event import QuarantinedRecord
 from answerable.store.object_store import LoggedObject
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 
-def test_an_object_comes_back_under_its_digest(store: Store) -> None:
+def test_an_object_comes_back_under_its_digest(store: EvidenceStore) -> None:
     digest = store.put_object("sync", b"content", 5)
     assert store.get_object(digest) == b"content"
-    assert store.objects("sync") == (LoggedObject(digest, 5, 0),)
-    assert store.objects("snapshot") == ()
+    assert store.list_objects("sync") == (LoggedObject(digest, 5, 0),)
+    assert store.list_objects("snapshot") == ()
 
 
-def test_the_same_content_twice_is_one_file_and_two_entries(store: Store) -> None:
+def test_the_same_content_twice_is_one_file_and_two_entries(
+    store: EvidenceStore,
+) -> None:
     digest = store.put_object("sync", b"content", 5)
     store.put_object("snapshot", b"other", 6)
     assert store.put_object("sync", b"content", 7) == digest
-    assert [o.at for o in store.objects("sync")] == [5, 7]
+    assert [o.at for o in store.list_objects("sync")] == [5, 7]
     assert len(list(store.layout.objects.iterdir())) == 2
 
 
-def test_many_objects_come_back_in_the_order_of_the_log(store: Store) -> None:
+def test_many_objects_come_back_in_the_order_of_the_log(store: EvidenceStore) -> None:
     digests = [store.put_object("sync", b"%d" % n, n) for n in range(300)]
-    with Store.open(store.root, now=0) as other:
-        assert [o.digest for o in other.objects("sync")] == digests
+    with EvidenceStore.open(store.root, now=0) as other:
+        assert [o.digest for o in other.list_objects("sync")] == digests
     # Partial tiles that wider ones hold are gone.
     assert len(list(store.layout.log.rglob("*.p/*"))) == 3
 
 
 @pytest.mark.parametrize("digest", ["", "../keys/log.key", "A" * 64, "0" * 63])
-def test_what_is_no_digest_is_refused(store: Store, digest: str) -> None:
+def test_what_is_no_digest_is_refused(store: EvidenceStore, digest: str) -> None:
     with pytest.raises(UsageError, match="not an object digest"):
         store.get_object(digest)
 
 
-def test_an_unknown_object_is_refused(store: Store) -> None:
+def test_an_unknown_object_is_refused(store: EvidenceStore) -> None:
     with pytest.raises(UsageError, match="no object"):
         store.get_object("0" * 64)
 
 
-def test_a_changed_object_is_not_given(store: Store) -> None:
+def test_a_changed_object_is_not_given(store: EvidenceStore) -> None:
     digest = store.put_object("sync", b"content", 5)
     other = store.put_object("sync", b"contenu", 5)
     one = store.layout.objects / digest
@@ -51,36 +53,38 @@ def test_a_changed_object_is_not_given(store: Store) -> None:
         store.get_object(digest)
 
 
-def record(raw: bytes) -> Quarantined:
-    return Quarantined("trail.json", 7, "no eventTime", raw)
+def record(raw: bytes) -> QuarantinedRecord:
+    return QuarantinedRecord("trail.json", 7, "no eventTime", raw)
 
 
-def test_a_record_is_kept_aside_once(store: Store) -> None:
+def test_a_record_is_kept_aside_once(store: EvidenceStore) -> None:
     assert store.quarantine([record(b"a"), record(b"b"), record(b"a")], 1) == 2
     assert store.quarantine([record(b"a")], 2) == 0
-    with Store.open(store.root, now=0) as other:
+    with EvidenceStore.open(store.root, now=0) as other:
         assert other.quarantine([record(b"b"), record(b"c")], 3) == 1
     assert len(list(store.layout.quarantine.iterdir())) == 2
 
 
-def test_nothing_to_keep_writes_nothing(store: Store) -> None:
+def test_nothing_to_keep_writes_nothing(store: EvidenceStore) -> None:
     assert store.quarantine([], 1) == 0
     assert store.log.checkpoint() == b""
 
 
-def test_a_fingerprint_is_keyed_and_stays(store: Store) -> None:
+def test_a_fingerprint_is_keyed_and_stays(store: EvidenceStore) -> None:
     mark = store.fingerprint("secret")
     assert len(mark) == 24
     assert store.fingerprint("secret") == mark
     assert store.fingerprint("secret2") != mark
-    with Store.open(store.root, now=0) as other:
+    with EvidenceStore.open(store.root, now=0) as other:
         assert other.fingerprint("secret") == mark
-    with Store.open(store.root.with_name("another"), now=0) as another:
+    with EvidenceStore.open(store.root.with_name("another"), now=0) as another:
         assert another.fingerprint("secret") != mark
 
 
-def test_a_file_whose_name_is_not_utf8_does_not_lose_its_record(store: Store) -> None:
-    odd = Quarantined("trail/\udcff.json", 7, "no eventTime", b"a")
+def test_a_file_whose_name_is_not_utf8_does_not_lose_its_record(
+    store: EvidenceStore,
+) -> None:
+    odd = QuarantinedRecord("trail/\udcff.json", 7, "no eventTime", b"a")
     assert store.quarantine([odd], 1) == 1
-    with Store.open(store.root, now=0) as other:
+    with EvidenceStore.open(store.root, now=0) as other:
         assert other.quarantine([odd], 2) == 0

@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from answerable.evidence.merkle import includes, leaf_hash
+from answerable.evidence.merkle import leaf_hash, verify_inclusion
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
-from answerable.model.sighting import Facts
-from answerable.store.store import Store
+from answerable.model.sighting import SightedFacts
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import prove
-from answerable.usecases.lineage.run_sql import sql
+from answerable.usecases.lineage.run_sql import run_query
 
 Make = Callable[..., AuditEvent]
-NOTHING = Inventory(0, "", Facts(), {}, {}, {}, {}, ())
+NOTHING = Inventory(0, "", SightedFacts(), {}, {}, {}, {}, ())
 
 
 @pytest.fixture
-def filled(store: Store, make: Make, now: int) -> Store:
+def filled(store: EvidenceStore, make: Make, now: int) -> EvidenceStore:
     store.append([make(number) for number in range(21)], now)
     store.append([make(5, raw="another", action="iam:PassRole")], now)
     store.seal(now)
@@ -35,15 +35,15 @@ def first(document: Any) -> Any:
 
 
 def test_a_proof_leads_from_the_record_to_the_signed_root(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
-    item = first(prove.prove(filled, make(3).event_id.hex(), now=now))
+    item = first(prove.prove_record(filled, make(3).event_id.hex(), now=now))
     assert item["event_id"] == make(3).event_id.hex()
     path = [bytes.fromhex(step) for step in item["path"]]
     leaf = leaf_hash(item["event"].encode())
     assert item["leaf"] == leaf.hex()
     root = bytes.fromhex(item["event_root"])
-    assert includes(item["row"], item["rows"], leaf, path, root)
+    assert verify_inclusion(item["row"], item["rows"], leaf, path, root)
     assert item["log_root"] in _hex_of(item["checkpoint"])
 
 
@@ -54,80 +54,84 @@ def _hex_of(note: str) -> str:
 
 
 def test_a_conflict_is_proven_with_both_its_records(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
-    items = prove.prove(filled, make(5).event_id.hex(), now=now).items
+    items = prove.prove_record(filled, make(5).event_id.hex(), now=now).items
     actions = {json.loads(str(item["event"]))["action"] for item in items}
     assert actions == {"s3:GetObject", "iam:PassRole"}
 
 
 @pytest.mark.parametrize("text", ["", "abc", "zz" * 16, "00" * 17, "00" * 16])
 def test_an_id_that_is_none_or_unknown_is_refused(
-    filled: Store, now: int, text: str
+    filled: EvidenceStore, now: int, text: str
 ) -> None:
     with pytest.raises(UsageError, match="event"):
-        prove.prove(filled, text, now=now)
+        prove.prove_record(filled, text, now=now)
 
 
-def bundle_of(store: Store, events: list[AuditEvent], now: int) -> tuple[bytes, str]:
-    item = first(prove.bundle(store, [e.event_id.hex() for e in events], now=now))
+def bundle_of(
+    store: EvidenceStore, events: list[AuditEvent], now: int
+) -> tuple[bytes, str]:
+    item = first(prove.build_bundle(store, [e.event_id.hex() for e in events], now=now))
     return item["bundle"].encode(), item["key"]
 
 
 def test_an_outsider_verifies_a_bundle_with_the_public_key_alone(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
     data, key = bundle_of(filled, [make(3), make(31), make(3)], now)
-    document = prove.verify(data, key=key, now=now)
+    document = prove.verify_evidence(data, key=key, now=now)
     assert not document.failed
     assert "2 events" in str(document.items[1]["detail"])
     assert len(json.loads(data)["segments"]) == 2
 
 
 def test_every_changed_letter_of_a_bundle_is_found(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     for place in range(0, len(data) - 1, 3):
         changed = bytearray(data)
         changed[place] ^= 1 << place % 7
         try:
-            document = prove.verify(bytes(changed), key=key, now=now)
+            document = prove.verify_evidence(bytes(changed), key=key, now=now)
         except UsageError:
             continue
         assert document.failed, f"letter {place} was changed unseen"
 
 
 def test_a_bundle_with_no_event_proves_nothing(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     emptied = {**json.loads(data), "events": []}
-    assert prove.verify(json.dumps(emptied).encode(), key=key, now=now).failed
+    assert prove.verify_evidence(json.dumps(emptied).encode(), key=key, now=now).failed
 
 
 def test_a_bundle_needs_the_key_and_the_right_one(
-    filled: Store, make: Make, now: int, tmp_path: Path
+    filled: EvidenceStore, make: Make, now: int, tmp_path: Path
 ) -> None:
     data, _ = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="public key"):
-        prove.verify(data, now=now)
-    with Store.open(tmp_path / "other", now=now) as other:
+        prove.verify_evidence(data, now=now)
+    with EvidenceStore.open(tmp_path / "other", now=now) as other:
         other.put_object("sync", b"{}", now)
-        assert prove.verify(data, key=str(other.keys.public), now=now).failed
+        assert prove.verify_evidence(
+            data, key=str(other.keys.public_key), now=now
+        ).failed
 
 
-def test_what_is_no_bundle_is_refused(filled: Store, now: int) -> None:
-    key = str(filled.keys.public)
+def test_what_is_no_bundle_is_refused(filled: EvidenceStore, now: int) -> None:
+    key = str(filled.keys.public_key)
     for data in (b"", b"{}", b"[" * 3000, b'{"schema":"answerable/bundle/v2"}'):
         with pytest.raises(UsageError, match="bundle"):
-            prove.verify(data, key=key, now=now)
+            prove.verify_evidence(data, key=key, now=now)
 
 
 def test_a_store_is_verified_with_a_line_for_each_check(
-    filled: Store, now: int
+    filled: EvidenceStore, now: int
 ) -> None:
-    document = prove.verify(filled, now=now)
+    document = prove.verify_evidence(filled, now=now)
     assert document.kind == "verify"
     assert not document.failed
     assert [item["check"] for item in document.items] == [
@@ -140,23 +144,27 @@ def test_a_store_is_verified_with_a_line_for_each_check(
     ]
 
 
-def test_a_checkpoint_is_exported_byte_for_byte(filled: Store, now: int) -> None:
-    item = first(prove.checkpoint(filled, now=now))
+def test_a_checkpoint_is_exported_byte_for_byte(
+    filled: EvidenceStore, now: int
+) -> None:
+    item = first(prove.show_checkpoint(filled, now=now))
     assert item["note"].encode() == filled.log.checkpoint()
-    document = prove.verify(
+    document = prove.verify_evidence(
         filled, checkpoint=item["note"].encode(), key=item["key"], now=now
     )
     assert not document.failed
     assert "history" in {item["check"] for item in document.items}
 
 
-def test_a_store_without_a_log_has_no_checkpoint(store: Store, now: int) -> None:
+def test_a_store_without_a_log_has_no_checkpoint(
+    store: EvidenceStore, now: int
+) -> None:
     with pytest.raises(UsageError, match="nothing is in the log"):
-        prove.checkpoint(store, now=now)
+        prove.show_checkpoint(store, now=now)
 
 
-def test_sql_gives_an_item_for_each_row(filled: Store, now: int) -> None:
-    document = sql(
+def test_sql_gives_an_item_for_each_row(filled: EvidenceStore, now: int) -> None:
+    document = run_query(
         filled,
         NOTHING,
         "SELECT action, count(*) AS calls, min(event_time) AS first, facts[1] AS f, "
@@ -175,8 +183,10 @@ def test_sql_gives_an_item_for_each_row(filled: Store, now: int) -> None:
     json.dumps(document.items, allow_nan=False)
 
 
-def test_columns_of_one_name_do_not_hide_each_other(store: Store, now: int) -> None:
-    document = sql(store, NOTHING, 'SELECT 1 AS a, 2 AS a, 3 AS "a_2"', now=now)
+def test_columns_of_one_name_do_not_hide_each_other(
+    store: EvidenceStore, now: int
+) -> None:
+    document = run_query(store, NOTHING, 'SELECT 1 AS a, 2 AS a, 3 AS "a_2"', now=now)
     assert sorted(first(document).values()) == [1, 2, 3]
 
 
@@ -184,20 +194,22 @@ def test_columns_of_one_name_do_not_hide_each_other(store: Store, now: int) -> N
     "view",
     ["events", "lineage", "decisions", "agents", "identities", "credentials", "owners"],
 )
-def test_every_documented_view_is_there(store: Store, now: int, view: str) -> None:
-    document = sql(store, NOTHING, f"SELECT count(*) AS n FROM {view}", now=now)  # noqa: S608
+def test_every_documented_view_is_there(
+    store: EvidenceStore, now: int, view: str
+) -> None:
+    document = run_query(store, NOTHING, f"SELECT count(*) AS n FROM {view}", now=now)  # noqa: S608
     assert document.items == [{"n": 0}]
 
 
 def said_of(data: bytes, key: str, now: int) -> str:
     """Give the details of the checks of a bundle that do not hold."""
-    document = prove.verify(data, key=key, now=now)
+    document = prove.verify_evidence(data, key=key, now=now)
     assert document.failed
     return "; ".join(str(i["detail"]) for i in document.items if not i["ok"])
 
 
 def test_a_record_that_stands_twice_in_a_bundle_is_found(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
     data, key = bundle_of(filled, [make(3), make(4), make(31)], now)
     document = json.loads(data)
@@ -207,7 +219,7 @@ def test_a_record_that_stands_twice_in_a_bundle_is_found(
 
 
 def test_a_record_repeated_under_a_second_copy_of_its_segment_is_found(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     document = json.loads(data)
@@ -227,17 +239,17 @@ def test_a_record_repeated_under_a_second_copy_of_its_segment_is_found(
     ],
 )
 def test_a_bundle_with_a_member_twice_is_refused(
-    filled: Store, make: Make, now: int, member: bytes, twice: bytes
+    filled: EvidenceStore, make: Make, now: int, member: bytes, twice: bytes
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="not a bundle"):
-        prove.verify(data.replace(member, twice, 1), key=key, now=now)
+        prove.verify_evidence(data.replace(member, twice, 1), key=key, now=now)
 
 
 @pytest.mark.parametrize("more", [b"x", b"{}", b"\0", b"\n//"])
 def test_bytes_behind_a_bundle_are_refused(
-    filled: Store, make: Make, now: int, more: bytes
+    filled: EvidenceStore, make: Make, now: int, more: bytes
 ) -> None:
     data, key = bundle_of(filled, [make(3)], now)
     with pytest.raises(UsageError, match="not a bundle"):
-        prove.verify(data + more, key=key, now=now)
+        prove.verify_evidence(data + more, key=key, now=now)

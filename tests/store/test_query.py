@@ -8,38 +8,40 @@ import pytest
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store.query_tables import ColumnType, NamedTable
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
 
 
 @pytest.fixture
-def filled(store: Store, make: Make, now: int) -> Store:
+def filled(store: EvidenceStore, make: Make, now: int) -> EvidenceStore:
     store.append([make(number) for number in range(10)], now)
     store.seal(now)
     store.append([make(number) for number in range(10, 13)], now)
     return store
 
 
-def test_sealed_events_and_the_tail_are_one_view(filled: Store, make: Make) -> None:
-    assert filled.rows("SELECT count(*), min(event_time) FROM events") == [
+def test_sealed_events_and_the_tail_are_one_view(
+    filled: EvidenceStore, make: Make
+) -> None:
+    assert filled.run_query("SELECT count(*), min(event_time) FROM events") == [
         (13, make(0).event_time)
     ]
 
 
 def test_what_another_process_adds_is_seen_at_once(
-    filled: Store, make: Make, now: int
+    filled: EvidenceStore, make: Make, now: int
 ) -> None:
-    filled.rows("SELECT 1 FROM events")
-    with Store.open(filled.root, now=now) as other:
+    filled.run_query("SELECT 1 FROM events")
+    with EvidenceStore.open(filled.root, now=now) as other:
         other.append([make(50)], now)
-        assert filled.rows("SELECT count(*) FROM events") == [(14,)]
+        assert filled.run_query("SELECT count(*) FROM events") == [(14,)]
         other.seal(now)
-        assert filled.rows("SELECT count(*) FROM events") == [(14,)]
+        assert filled.run_query("SELECT count(*) FROM events") == [(14,)]
 
 
-def test_parameters_reach_the_query(filled: Store, make: Make) -> None:
-    found = filled.rows(
+def test_parameters_reach_the_query(filled: EvidenceStore, make: Make) -> None:
+    found = filled.run_query(
         "SELECT resource FROM events WHERE event_id = ?", [make(11).event_id]
     )
     assert found == [("arn:aws:s3:::warehouse/11",)]
@@ -70,8 +72,8 @@ TABLE = NamedTable(
 )
 
 
-def test_an_extra_table_lives_for_one_query(store: Store) -> None:
-    found = store.rows(
+def test_an_extra_table_lives_for_one_query(store: EvidenceStore) -> None:
+    found = store.run_query(
         'SELECT * REPLACE (epoch_ns("at") AS "at") FROM extra', (), {"extra": TABLE}
     )
     assert found == [
@@ -79,19 +81,21 @@ def test_an_extra_table_lives_for_one_query(store: Store) -> None:
         (None,) * 7,
     ]
     with pytest.raises(Exception, match="extra"):
-        store.rows("SELECT * FROM extra")
+        store.run_query("SELECT * FROM extra")
 
 
-def test_an_extra_table_may_be_empty(store: Store) -> None:
+def test_an_extra_table_may_be_empty(store: EvidenceStore) -> None:
     empty = NamedTable(TABLE.columns, [])
-    assert store.rows("SELECT count(*) FROM extra", (), {"extra": empty}) == [(0,)]
-    columns, rows = store.select("SELECT * FROM extra", {"extra": empty})
+    assert store.run_query("SELECT count(*) FROM extra", (), {"extra": empty}) == [(0,)]
+    columns, rows = store.run_user_select("SELECT * FROM extra", {"extra": empty})
     assert columns == tuple(TABLE.columns)
     assert rows == []
 
 
-def test_a_person_sees_hex_ids_and_timestamps(filled: Store, make: Make) -> None:
-    columns, rows = filled.select(
+def test_a_person_sees_hex_ids_and_timestamps(
+    filled: EvidenceStore, make: Make
+) -> None:
+    columns, rows = filled.run_user_select(
         "SELECT event_id, event_time, issued_until FROM events ORDER BY event_time"
     )
     assert columns == ("event_id", "event_time", "issued_until")
@@ -101,10 +105,10 @@ def test_a_person_sees_hex_ids_and_timestamps(filled: Store, make: Make) -> None
 
 
 def test_a_view_of_ours_sees_the_raw_events_and_the_extra_tables(
-    filled: Store,
+    filled: EvidenceStore,
 ) -> None:
     body = "SELECT e.event_id, x.name FROM events_raw e, extra x WHERE x.number = -1"
-    _, rows = filled.select(
+    _, rows = filled.run_user_select(
         "SELECT count(*), max(octet_length(event_id)) FROM mine",
         {"extra": TABLE},
         {"mine": body},
@@ -146,7 +150,7 @@ def test_a_view_of_ours_sees_the_raw_events_and_the_extra_tables(
     ],
 )
 def test_anything_but_one_select_over_the_views_is_refused(
-    filled: Store, tmp_path: Path, text: str
+    filled: EvidenceStore, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "outside").mkdir()
     query = text.format(
@@ -156,8 +160,8 @@ def test_anything_but_one_select_over_the_views_is_refused(
     )
     before = sorted(filled.root.rglob("*"))
     with pytest.raises(UsageError) as refusal:
-        filled.select(query, {"extra": TABLE})
+        filled.run_user_select(query, {"extra": TABLE})
     assert "\n" not in refusal.value.message
     assert sorted(filled.root.rglob("*")) == before
     assert list((tmp_path / "outside").iterdir()) == []
-    assert filled.rows("SELECT count(*) FROM events") == [(13,)]
+    assert filled.run_query("SELECT count(*) FROM events") == [(13,)]

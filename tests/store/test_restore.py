@@ -6,39 +6,41 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
-from answerable.store.fsck import Check
-from answerable.store.store import Store
+from answerable.store.fsck import VerificationCheck
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import prove as flow
-from answerable.usecases.evidence.record_restore import restored
+from answerable.usecases.evidence.record_restore import record_store_restore
 
 Make = Callable[..., AuditEvent]
 
 
 def exported(place: Path, now: int) -> bytes:
-    with Store.open(place, now=now) as store:
-        return str(flow.checkpoint(store, now=now).items[0]["note"]).encode()
+    with EvidenceStore.open(place, now=now) as store:
+        return str(flow.show_checkpoint(store, now=now).items[0]["note"]).encode()
 
 
-def wrong(place: Path, note: bytes | None = None) -> list[Check]:
-    with Store.open(place, now=0, create=False) as store:
-        checks = fsck.verify(store, note, None, no_progress)
+def wrong(place: Path, note: bytes | None = None) -> list[VerificationCheck]:
+    with EvidenceStore.open(place, now=0, create=False) as store:
+        checks = fsck.verify_store(store, note, None, ignore_progress)
     return [check for check in checks if not check.ok]
 
 
 def record(place: Path, note: bytes | None, now: int) -> list[str]:
-    with Store.open(place, now=now) as store:
-        return list(restored(store, checkpoint=note, reason="disk died", now=now))
+    with EvidenceStore.open(place, now=now) as store:
+        return list(
+            record_store_restore(store, checkpoint=note, reason="disk died", now=now)
+        )
 
 
 @pytest.fixture
 def older(place: Path, make: Make, now: int) -> Path:
     """A copy of the store, older than its last exported checkpoint."""
     copy = place.with_name("older")
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(number) for number in range(5)], now)
         store.seal(now)
         store.append([make(number) for number in range(5, 9)], now)
@@ -62,7 +64,7 @@ def test_a_restored_copy_that_was_written_to_says_so_too(
     older: Path, place: Path, make: Make, now: int
 ) -> None:
     note = exported(place, now)
-    with Store.open(older, now=now) as store:
+    with EvidenceStore.open(older, now=now) as store:
         for number in range(9):
             store.put_object("sync", str(number).encode(), now)
     (check,) = wrong(older, note)
@@ -75,7 +77,7 @@ def test_after_a_recorded_restore_work_goes_on(
     older: Path, place: Path, make: Make, now: int, written: int
 ) -> None:
     note, before = exported(place, now), exported(older, now)
-    with Store.open(older, now=now) as store:
+    with EvidenceStore.open(older, now=now) as store:
         for number in range(written):
             store.put_object("sync", str(number).encode(), now)
     lines = record(older, note, now)
@@ -83,8 +85,11 @@ def test_after_a_recorded_restore_work_goes_on(
     assert any(line.startswith("lost: entries ") for line in lines)
     # The store holds, and says that it was restored.
     assert wrong(older) == []
-    with Store.open(older, now=now) as store:
-        said = {c.check: c.detail for c in fsck.verify(store, None, None, no_progress)}
+    with EvidenceStore.open(older, now=now) as store:
+        said = {
+            c.check: c.detail
+            for c in fsck.verify_store(store, None, None, ignore_progress)
+        }
     assert said["restores"].endswith("(disk died)")
     # What was exported of the lost history is named as lost, and why.
     (check,) = wrong(older, note)
@@ -94,10 +99,10 @@ def test_after_a_recorded_restore_work_goes_on(
     assert "checkpoint --export" in check.hint
     # What was exported before the copy was made holds, and so does what is exported now.
     assert wrong(older, before) == []
-    with Store.open(older, now=now) as store:
+    with EvidenceStore.open(older, now=now) as store:
         store.append([make(number) for number in range(20)], now)
         store.seal(now)
-        assert store.rows("SELECT count(*) FROM events") == [(20,)]
+        assert store.run_query("SELECT count(*) FROM events") == [(20,)]
     assert wrong(older, exported(older, now)) == []
 
 
@@ -105,7 +110,7 @@ def test_after_a_recorded_restore_work_goes_on(
 def test_a_journal_that_the_copy_holds_in_part_is_sealed_as_far_as_it_holds(
     place: Path, make: Make, now: int, how: str
 ) -> None:
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(number) for number in range(5)], now)
         (path,) = place.glob("journal/*.log")
         size = path.stat().st_size
@@ -124,25 +129,25 @@ def test_a_journal_that_the_copy_holds_in_part_is_sealed_as_far_as_it_holds(
     assert wrong(place) == []
     (check,) = wrong(place, note)
     assert check.detail.startswith("an older copy of the store was put back, as recor")
-    with Store.open(place, now=now) as store:
-        assert store.rows("SELECT count(*) FROM events") == [(kept,)]
+    with EvidenceStore.open(place, now=now) as store:
+        assert store.run_query("SELECT count(*) FROM events") == [(kept,)]
         store.append([make(number) for number in range(9)], now)
         store.seal(now)
-        assert store.rows("SELECT count(*) FROM events") == [(9,)]
+        assert store.run_query("SELECT count(*) FROM events") == [(9,)]
     assert wrong(place) == []
 
 
 def test_a_journal_put_back_with_its_head_file_is_lost_by_the_exported_checkpoint(
     older: Path, place: Path, make: Make, now: int
 ) -> None:
-    with Store.open(older, now=now) as store:
+    with EvidenceStore.open(older, now=now) as store:
         store.seal(now)
     copy = place.with_name("copy")
-    with Store.open(older, now=now) as store:
+    with EvidenceStore.open(older, now=now) as store:
         store.append([make(number) for number in range(30, 33)], now)
         shutil.copytree(older, copy)
         store.append([make(number) for number in range(33, 35)], now)
-        note = str(flow.checkpoint(store, now=now).items[0]["note"]).encode()
+        note = str(flow.show_checkpoint(store, now=now).items[0]["note"]).encode()
     (check,) = wrong(copy, note)
     assert "was cut" in check.detail
     record(copy, note, now)
@@ -154,18 +159,18 @@ def test_a_journal_put_back_with_its_head_file_is_lost_by_the_exported_checkpoin
 def test_nothing_is_recorded_where_nothing_is_lost(
     place: Path, make: Make, now: int
 ) -> None:
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         with pytest.raises(UsageError, match="nothing is in the log"):
-            restored(store, checkpoint=None, reason="why", now=now)
+            record_store_restore(store, checkpoint=None, reason="why", now=now)
         store.append([make(1)], now)
     note = exported(place, now)
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         for reason in ("", "  ", "x" * 1001):
             with pytest.raises(UsageError, match="a reason is needed"):
-                restored(store, checkpoint=None, reason=reason, now=now)
+                record_store_restore(store, checkpoint=None, reason=reason, now=now)
         with pytest.raises(UsageError, match="contains all that this checkpoint"):
-            restored(store, checkpoint=note, reason="why", now=now)
+            record_store_restore(store, checkpoint=note, reason="why", now=now)
         changed = note.replace(b"\n1\n", b"\n7\n")
         with pytest.raises(VerificationError):
-            restored(store, checkpoint=changed, reason="why", now=now)
+            record_store_restore(store, checkpoint=changed, reason="why", now=now)
     assert wrong(place, note) == []

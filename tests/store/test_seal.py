@@ -10,52 +10,56 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.evidence.canonical import encode
-from answerable.evidence.checkpoint import read_checkpoint
-from answerable.evidence.log_entries import JournalSealed, Manifest, encode_entry
-from answerable.evidence.merkle import leaf_hash, root
+from answerable.evidence.canonical import encode_event
+from answerable.evidence.checkpoint import parse_checkpoint
+from answerable.evidence.log_entries import JournalSealed, SegmentManifest, encode_entry
+from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.event import AuditEvent
 from answerable.store import segments
-from answerable.store.duckdb_engine import quoted
+from answerable.store.duckdb_engine import quote_text
 from answerable.store.event_columns import COLUMNS, NAMES, to_event
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
 DAY = 86_400 * 10**9
 
 
-def manifests(store: Store) -> list[Manifest]:
-    return [entry for entry in store.log.entries() if isinstance(entry, Manifest)]
+def manifests(store: EvidenceStore) -> list[SegmentManifest]:
+    return [
+        entry for entry in store.log.entries() if isinstance(entry, SegmentManifest)
+    ]
 
 
-def rows_of(store: Store, manifest: Manifest) -> list[AuditEvent]:
+def rows_of(store: EvidenceStore, manifest: SegmentManifest) -> list[AuditEvent]:
     path = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
-    found = store.rows(f"SELECT {NAMES} FROM read_parquet({quoted(str(path))})")  # noqa: S608 - our own names
+    found = store.run_query(
+        f"SELECT {NAMES} FROM read_parquet({quote_text(str(path))})"  # noqa: S608 - our own names
+    )
     return [to_event(row) for row in found]
 
 
 def test_a_manifest_commits_to_rows_leaves_and_file(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     store.append([make(number) for number in range(100)], now)
     assert store.seal(now) == 1
     (manifest,) = manifests(store)
     events = rows_of(store, manifest)
-    leaves = [leaf_hash(encode(event)) for event in events]
+    leaves = [leaf_hash(encode_event(event)) for event in events]
     file = store.layout.segment_file(manifest.day, manifest.segment, ".leaves")
     assert file.read_bytes() == b"".join(leaves)
-    assert manifest.event_root == root(leaves).hex()
+    assert manifest.event_root == merkle_root(leaves).hex()
     assert manifest.count == 100
     assert int(manifest.min_time) == make(0).event_time
     assert int(manifest.max_time) == make(99).event_time
     beside = store.layout.segment_file(manifest.day, manifest.segment, ".manifest.json")
     assert beside.read_bytes() == encode_entry(manifest)
-    tree = read_checkpoint(store.log.checkpoint(), store.keys.public)
+    tree = parse_checkpoint(store.log.checkpoint(), store.keys.public_key)
     assert tree.size == len(store.log.entries())
 
 
 def test_rows_are_sorted_by_identity_and_time(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     store.append([make(number) for number in range(50)], now)
     store.seal(now)
@@ -65,9 +69,9 @@ def test_rows_are_sorted_by_identity_and_time(
 
 
 def test_a_segment_has_one_day_and_at_most_so_many_rows(
-    store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "ROWS", 10)
+    monkeypatch.setattr(segments, "MAX_SEGMENT_ROWS", 10)
     old = [make(n, event_time=-DAY + n, native=f"old-{n}") for n in range(12)]
     new = [make(number) for number in range(25)]
     store.append([*new[:7], *old, *new[7:]], now)
@@ -84,7 +88,7 @@ def test_a_segment_has_one_day_and_at_most_so_many_rows(
 
 
 def test_the_moment_before_1970_belongs_to_1969(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     store.append([make(0, event_time=-1), make(1, event_time=0)], now)
     store.seal(now)
@@ -96,7 +100,7 @@ def test_the_columns_are_the_fields_of_an_event_in_their_order() -> None:
     assert list(COLUMNS) == fields
 
 
-def test_sealing_again_does_nothing(store: Store, make: Make, now: int) -> None:
+def test_sealing_again_does_nothing(store: EvidenceStore, make: Make, now: int) -> None:
     store.append([make(0)], now)
     assert store.seal(now) == 1
     note = store.log.checkpoint()
@@ -105,7 +109,7 @@ def test_sealing_again_does_nothing(store: Store, make: Make, now: int) -> None:
 
 
 def test_the_journal_is_gone_once_its_events_are_sealed(
-    store: Store, make: Make, now: int
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
     store.append([make(0)], now)
     store.seal(now)
@@ -117,9 +121,9 @@ def test_the_journal_is_gone_once_its_events_are_sealed(
 def test_the_journal_of_a_process_that_ended_is_sealed_by_the_next(
     place: Path, make: Make, now: int
 ) -> None:
-    with Store.open(place, now=now) as first:
+    with EvidenceStore.open(place, now=now) as first:
         first.append([make(0)], now)
-    with Store.open(place, now=now) as second:
+    with EvidenceStore.open(place, now=now) as second:
         assert second.seal(now) == 1
         assert [m.count for m in manifests(second)] == [1]
 
@@ -127,13 +131,16 @@ def test_the_journal_of_a_process_that_ended_is_sealed_by_the_next(
 def test_the_journal_of_a_living_process_is_left_alone(
     place: Path, make: Make, now: int
 ) -> None:
-    with Store.open(place, now=now) as first, Store.open(place, now=now) as second:
+    with (
+        EvidenceStore.open(place, now=now) as first,
+        EvidenceStore.open(place, now=now) as second,
+    ):
         first.append([make(0)], now)
         assert second.seal(now) == 0
         first.append([make(1)], now)
-        assert second.rows("SELECT count(*) FROM events") == [(2,)]
+        assert second.run_query("SELECT count(*) FROM events") == [(2,)]
         assert first.seal(now) == 1
-        assert second.rows("SELECT count(*) FROM events") == [(2,)]
+        assert second.run_query("SELECT count(*) FROM events") == [(2,)]
 
 
 TEXT = st.one_of(
@@ -170,10 +177,10 @@ def test_whatever_a_text_holds_it_is_sealed_unchanged(
     given_events: list[dict[str, Any]],
 ) -> None:
     events = [make(n, **fields) for n, fields in enumerate(given_events)]
-    with Store.open(tmp_path_factory.mktemp("s") / "store", now=now) as store:
+    with EvidenceStore.open(tmp_path_factory.mktemp("s") / "store", now=now) as store:
         store.append(events, now)
         for _ in range(2):
-            rows = store.rows(f"SELECT {NAMES} FROM events ORDER BY event_time")  # noqa: S608 - our own names
+            rows = store.run_query(f"SELECT {NAMES} FROM events ORDER BY event_time")  # noqa: S608 - our own names
             found = [to_event(row) for row in rows]
             plain = [dataclasses.replace(e, ingest_time=0, salt=b"") for e in found]
             assert plain == events

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.store import chain_queries, decision_queries, investigation_queries
-from answerable.store.chain_queries import Filter
-from answerable.store.decision_queries import Asked
-from answerable.store.investigation_queries import Part, Wanted
-from answerable.store.search_index import Skim
-from answerable.store.store import Store
+from answerable.store.chain_queries import EventFilter
+from answerable.store.decision_queries import DecisionFilter
+from answerable.store.investigation_queries import EventAlternative, InvestigationFilter
+from answerable.store.search_index import SearchIndex
+from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
 _ROLE = "arn:aws:iam::123456789012:role/role-1"
@@ -25,12 +25,12 @@ def _decision(make: Make, number: int) -> AuditEvent:
         number,
         source="gateway",
         decision_id=f"{number:032x}",
-        outcome=Outcome.DENIED if number % 2 else Outcome.SUCCESS,
+        outcome=EventOutcome.DENIED if number % 2 else EventOutcome.SUCCESS,
         facts=(("effect", effect), ("reason", reason), ("target", "tool")),
     )
 
 
-def _fill(store: Store, make: Make, now: int) -> None:
+def _fill(store: EvidenceStore, make: Make, now: int) -> None:
     """Three segments, one with decisions and two records of one id; and a tail."""
     store.append([make(n) for n in range(6)], now)
     store.seal(now)
@@ -45,19 +45,23 @@ def _fill(store: Store, make: Make, now: int) -> None:
 
 
 _WANTED = {
-    "all": Wanted(Filter()),
-    "of a time": Wanted(Filter(since=1_700_000_003_000_000_000)),
-    "touching": Wanted(Filter(), (Part(about=_ROLE),)),
-    "with a word": Wanted(Filter(), (Part(words=("WAREHOUSE/1",)),)),
-    "on a resource": Wanted(Filter(resources=["arn:aws:s3:::warehouse/?"])),
-    "of a log": Wanted(Filter(), equal=[("source", "gateway")]),
-    "on what was listed": Wanted(Filter(resources=[_ROLE])),
+    "all": InvestigationFilter(EventFilter()),
+    "of a time": InvestigationFilter(EventFilter(since=1_700_000_003_000_000_000)),
+    "touching": InvestigationFilter(EventFilter(), (EventAlternative(about=_ROLE),)),
+    "with a word": InvestigationFilter(
+        EventFilter(), (EventAlternative(words=("WAREHOUSE/1",)),)
+    ),
+    "on a resource": InvestigationFilter(
+        EventFilter(resources=["arn:aws:s3:::warehouse/?"])
+    ),
+    "of a log": InvestigationFilter(EventFilter(), equal=[("source", "gateway")]),
+    "on what was listed": InvestigationFilter(EventFilter(resources=[_ROLE])),
 }
 
 
-def _answers(store: Store) -> dict[str, object]:
+def _answers(store: EvidenceStore) -> dict[str, object]:
     told: dict[str, object] = {
-        name: investigation_queries.find(store, wanted, limit)
+        name: investigation_queries.find_newest_events(store, wanted, limit)
         for name, wanted in _WANTED.items()
         for limit in (50,)
     }
@@ -65,45 +69,57 @@ def _answers(store: Store) -> dict[str, object]:
         f"{n} by time": investigation_queries.count_over_time(store, w, 10**9)
         for n, w in _WANTED.items()
     }
-    told["ends"] = investigation_queries.first_and_last(store)
+    told["ends"] = investigation_queries.read_time_range(store)
     told["ids"] = [
-        investigation_queries.by_id(store, e.event_id)
-        for e in investigation_queries.find(store, _WANTED["all"], 50)
+        investigation_queries.find_events_by_id(store, e.event_id)
+        for e in investigation_queries.find_newest_events(store, _WANTED["all"], 50)
     ]
-    told["decisions"] = decision_queries.newest(store, Asked(), since=0, limit=9)
-    told["denied"] = decision_queries.newest(
-        store, Asked(effect="deny"), since=0, limit=2
+    told["decisions"] = decision_queries.find_newest_decisions(
+        store, DecisionFilter(), since=0, limit=9
     )
-    told["effects"] = decision_queries.count_effects(store, Asked(), since=0)
-    told["acts"] = decision_queries.held_acts(
+    told["denied"] = decision_queries.find_newest_decisions(
+        store, DecisionFilter(effect="deny"), since=0, limit=2
+    )
+    told["effects"] = decision_queries.count_effects(store, DecisionFilter(), since=0)
+    told["acts"] = decision_queries.list_blocked_calls(
         store, ["needs-approval"], since=0, limit=9, believed=True
     )
-    told["begin"] = decision_queries.find_decisions(store, "0000")
-    told["recorded"] = chain_queries.recorded(store), chain_queries.recorded_days(store)
+    told["begin"] = decision_queries.find_decisions_by_prefix(store, "0000")
+    told["recorded"] = (
+        chain_queries.read_account_log_spans(store),
+        chain_queries.read_logged_days(store),
+    )
     told["sources"] = chain_queries.count_sources(store)
     return told
 
 
-def _few(store: Store) -> tuple[object, ...]:
-    found = investigation_queries.find(store, _WANTED["all"], 50)
-    return found, decision_queries.newest(store, Asked(), since=0, limit=9)
+def _few(store: EvidenceStore) -> tuple[object, ...]:
+    found = investigation_queries.find_newest_events(store, _WANTED["all"], 50)
+    return found, decision_queries.find_newest_decisions(
+        store, DecisionFilter(), since=0, limit=9
+    )
 
 
 @pytest.fixture(params=[0, 6, 100], ids=["none is held", "some are", "all are"])
-def skimmed(request: pytest.FixtureRequest, place: Path, now: int) -> Iterator[Store]:
-    skim = Skim(request.param)
-    with Store.open(place, now=now, skim=skim) as opened:
+def skimmed(
+    request: pytest.FixtureRequest, place: Path, now: int
+) -> Iterator[EvidenceStore]:
+    skim = SearchIndex(request.param)
+    with EvidenceStore.open(place, now=now, skim=skim) as opened:
         yield opened
     skim.close()
 
 
 def test_it_answers_as_files_do(
-    skimmed: Store, place: Path, make: Make, now: int
+    skimmed: EvidenceStore, place: Path, make: Make, now: int
 ) -> None:
-    with Store.open(place, now=now) as plain:
+    with EvidenceStore.open(place, now=now) as plain:
         _fill(plain, make, now)
         expected = _answers(plain)
-        assert len(investigation_queries.find(plain, _WANTED["all"], 50)) == 16
+        assert (
+            len(investigation_queries.find_newest_events(plain, _WANTED["all"], 50))
+            == 16
+        )
         assert _answers(skimmed) == expected
         assert _few(skimmed) == _few(plain), "what is kept whole is what was read"
 
@@ -111,10 +127,10 @@ def test_it_answers_as_files_do(
 def test_what_is_added_and_sealed_meanwhile_is_there_once(
     place: Path, make: Make, now: int
 ) -> None:
-    skim = Skim(6)
+    skim = SearchIndex(6)
     with (
-        Store.open(place, now=now) as plain,
-        Store.open(place, now=now, skim=skim) as skimmed,
+        EvidenceStore.open(place, now=now) as plain,
+        EvidenceStore.open(place, now=now, skim=skim) as skimmed,
     ):
         _fill(plain, make, now)
         assert _few(skimmed) == _few(plain)
@@ -131,34 +147,37 @@ def test_what_is_added_and_sealed_meanwhile_is_there_once(
 def test_two_threads_look_at_one_and_keep_their_tables_apart(
     place: Path, make: Make, now: int
 ) -> None:
-    skim = Skim()
+    skim = SearchIndex()
     with (
-        Store.open(place, now=now, skim=skim) as one,
-        Store.open(place, now=now, skim=skim) as other,
+        EvidenceStore.open(place, now=now, skim=skim) as one,
+        EvidenceStore.open(place, now=now, skim=skim) as other,
     ):
         _fill(one, make, now)
         assert _few(one) == _few(other)
-        wanted = replace(_WANTED["all"], parts=[Part(keys=[])])
-        assert investigation_queries.find(one, wanted, 9) == []
-        assert len(investigation_queries.find(other, _WANTED["all"], 50)) == 16
+        wanted = replace(_WANTED["all"], parts=[EventAlternative(keys=[])])
+        assert investigation_queries.find_newest_events(one, wanted, 9) == []
+        assert (
+            len(investigation_queries.find_newest_events(other, _WANTED["all"], 50))
+            == 16
+        )
     skim.close()
 
 
 def test_what_was_found_in_a_tail_is_given_though_it_was_sealed_since(
     place: Path, make: Make, now: int
 ) -> None:
-    skim = Skim()
+    skim = SearchIndex()
     with (
-        Store.open(place, now=now) as plain,
-        Store.open(place, now=now, skim=skim) as store,
+        EvidenceStore.open(place, now=now) as plain,
+        EvidenceStore.open(place, now=now, skim=skim) as store,
     ):
         plain.append([make(1), make(2)], now)
-        places = store.rows(
+        places = store.run_query(
             "SELECT event_time, event_id, segment, row FROM skimmed ORDER BY ALL"
         )
         plain.append([make(3)], now)
         plain.seal(now)
         plain.append([make(4), make(5)], now)
-        found = store.whole(places)  # type: ignore[arg-type]  # rows of that shape
+        found = store.read_events_at(places)  # type: ignore[arg-type]  # rows of that shape
         assert [each.event_id for each in found] == [make(n).event_id for n in (1, 2)]
     skim.close()

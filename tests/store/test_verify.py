@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from answerable.evidence.log_entries import Manifest
-from answerable.evidence.note import PublicKey, public_key
-from answerable.model.connector import no_progress
+from answerable.evidence.log_entries import SegmentManifest
+from answerable.evidence.note import VerifierKey, derive_verifier_key
+from answerable.model.connector import ignore_progress
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
-from answerable.store.duckdb_engine import Engine, quoted
-from answerable.store.store import Store
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.store import EvidenceStore
 from tests.store.conftest import ROWS, only, wrong
 
 Make = Callable[..., AuditEvent]
@@ -24,7 +24,7 @@ def test_a_store_that_nobody_touched_holds(copied: Path) -> None:
 
 
 def test_an_empty_store_holds(place: Path, now: int) -> None:
-    Store.open(place, now=now).close()
+    EvidenceStore.open(place, now=now).close()
     assert wrong(place) == []
 
 
@@ -99,17 +99,17 @@ def test_a_missing_cut_or_grown_file_is_found_by_name(
 
 def test_the_changed_row_is_named_with_its_event(copied: Path, now: int) -> None:
     path = only(copied, "segments/*/*.parquet")
-    with Store.open(copied, now=now) as store:
-        manifests = [e for e in store.log.entries() if isinstance(e, Manifest)]
+    with EvidenceStore.open(copied, now=now) as store:
+        manifests = [e for e in store.log.entries() if isinstance(e, SegmentManifest)]
         manifest = next(m for m in manifests if m.segment == path.stem)
-    engine = Engine(path.parent.parent)
-    source = f"read_parquet({quoted(str(path))}, hive_partitioning=false)"
+    engine = DuckDbEngine(path.parent.parent)
+    source = f"read_parquet({quote_text(str(path))}, hive_partitioning=false)"
     numbered = "SELECT *, row_number() OVER () - 1 AS rowid FROM " + source  # noqa: S608
     changed = "if(rowid = 3, 'iam:PassRole', action) AS action"
     engine.run(f"CREATE TABLE t AS SELECT * REPLACE ({changed}) FROM ({numbered})")  # noqa: S608
     ((event_id,),) = engine.run("SELECT lower(hex(event_id)) FROM t WHERE rowid = 3")
     engine.run("ALTER TABLE t DROP rowid")
-    engine.run(f"COPY t TO {quoted(str(path))} (FORMAT parquet)")
+    engine.run(f"COPY t TO {quote_text(str(path))} (FORMAT parquet)")
     engine.close()
     assert wrong(copied) == [
         f"segment {manifest.segment}: row 3 (event {event_id}) does not hold"
@@ -149,21 +149,21 @@ def test_a_segment_that_vanished_whole_is_found(copied: Path) -> None:
 def test_a_file_that_no_manifest_names_is_no_evidence(copied: Path, now: int) -> None:
     path = only(copied, "segments/*/*.parquet")
     shutil.copy(path, path.with_name("planted.parquet"))
-    with Store.open(copied, now=now) as store:
-        assert store.rows("SELECT count(*) FROM events") == [(ROWS + 5 + 13,)]
+    with EvidenceStore.open(copied, now=now) as store:
+        assert store.run_query("SELECT count(*) FROM events") == [(ROWS + 5 + 13,)]
     assert wrong(copied) == []
 
 
 def rewritten(place: Path, make: Make, now: int) -> bytes:
     """Make a store anew with the same key and another history; give the old head."""
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         note = store.log.checkpoint()
     for name in ("log", "segments", "journal", "objects", "quarantine"):
         shutil.rmtree(place / name)
         (place / name).mkdir(mode=0o700)
     # Without it the keys count as half made, and an empty log is signed with them.
     (place / "keys" / "log.pub").unlink()
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(number, action="s3:PutObject") for number in range(9)], now)
         store.seal(now)
         for number in range(9):
@@ -184,7 +184,7 @@ def test_a_log_that_was_cut_is_caught_by_an_exported_checkpoint(
     copied: Path, make: Make, now: int, tmp_path: Path
 ) -> None:
     shutil.copytree(copied, tmp_path / "earlier")
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         store.put_object("sync", b"later", now)
         note = store.log.checkpoint()
     assert wrong(copied, note) == []
@@ -195,7 +195,7 @@ def test_a_log_that_was_cut_is_caught_by_an_exported_checkpoint(
 def test_a_grown_log_still_contains_an_exported_checkpoint(
     copied: Path, make: Make, now: int
 ) -> None:
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         note = store.log.checkpoint()
         store.append([make(500)], now)
         for number in range(300):
@@ -205,9 +205,9 @@ def test_a_grown_log_still_contains_an_exported_checkpoint(
 
 
 def test_another_key_is_named(copied: Path, now: int) -> None:
-    with Store.open(copied, now=now) as store:
-        other = public_key(store.keys.public.name, bytes(32))
-        checks = fsck.verify(store, None, other, no_progress)
+    with EvidenceStore.open(copied, now=now) as store:
+        other = derive_verifier_key(store.keys.public_key.name, bytes(32))
+        checks = fsck.verify_store(store, None, other, ignore_progress)
     assert [c.check for c in checks if not c.ok] == ["keys", "checkpoint"]
 
 
@@ -222,14 +222,16 @@ def test_a_signing_key_that_is_no_pair_with_the_public_one_is_found(
 def test_a_public_key_may_verify_without_the_signing_key(copied: Path) -> None:
     (copied / "keys" / "log.key").unlink()
     assert wrong(copied) == []
-    assert isinstance(PublicKey.parse((copied / "keys/log.pub").read_text()), PublicKey)
+    assert isinstance(
+        VerifierKey.parse((copied / "keys/log.pub").read_text()), VerifierKey
+    )
 
 
 def test_a_damaged_journal_is_not_sealed(copied: Path, now: int) -> None:
     path = only(copied, "journal/*.log")
     path.write_bytes(path.read_bytes().replace(b"native-104", b"native-999"))
     with (
-        Store.open(copied, now=now) as store,
+        EvidenceStore.open(copied, now=now) as store,
         pytest.raises(VerificationError, match="record 4 does not hold"),
     ):
         store.seal(now)
@@ -242,7 +244,7 @@ def test_a_damaged_journal_does_not_keep_the_others_waiting(
     path = only(copied, "journal/*.log")
     path.write_bytes(path.read_bytes().replace(b"native-104", b"native-999"))
     for number in range(200, 203):
-        with Store.open(copied, now=now) as store:
+        with EvidenceStore.open(copied, now=now) as store:
             store.append([make(number)], now)
             with pytest.raises(VerificationError, match="record 4 does not hold"):
                 store.seal(now)
@@ -253,7 +255,7 @@ def test_a_damaged_log_is_not_grown(copied: Path, now: int) -> None:
     path = only(copied, "log/tile/entries/000.p/*")
     path.write_bytes(path.read_bytes().replace(b"sync", b"syns"))
     with (
-        Store.open(copied, now=now) as store,
+        EvidenceStore.open(copied, now=now) as store,
         pytest.raises(VerificationError, match="does not match its checkpoint"),
     ):
         store.put_object("sync", b"{}", now)
@@ -261,6 +263,6 @@ def test_a_damaged_log_is_not_grown(copied: Path, now: int) -> None:
 
 def test_progress_is_told_while_verifying(copied: Path, now: int) -> None:
     told: list[tuple[int, int, str]] = []
-    with Store.open(copied, now=now) as store:
-        fsck.verify(store, None, None, lambda *step: told.append(step))
+    with EvidenceStore.open(copied, now=now) as store:
+        fsck.verify_store(store, None, None, lambda *step: told.append(step))
     assert told[-1] == (ROWS + 5, ROWS + 5, "events")

@@ -3,13 +3,13 @@
 import secrets
 import time
 
-from tests.sts.raw_http_client import Reply
-from tests.sts.running_service import CI, World
+from tests.sts.raw_http_client import RawReply
+from tests.sts.running_service import CI, RunningService
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def payload(world: World, **changes: object) -> dict[str, object]:
+def payload(world: RunningService, **changes: object) -> dict[str, object]:
     now = int(time.time())
     facts: dict[str, object] = {
         "iss": CI,
@@ -23,7 +23,7 @@ def payload(world: World, **changes: object) -> dict[str, object]:
     return {name: v for name, v in (facts | changes).items() if v is not ...}
 
 
-def refused(reply: Reply, *errors: str) -> None:
+def refused(reply: RawReply, *errors: str) -> None:
     assert reply.status in (400, 401), reply
     assert list(reply.json) == ["error"]
     assert reply.json["error"] in (errors or ("invalid_grant",)), reply

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 
 @dataclass(frozen=True)
-class Reply:
+class RawReply:
     status: int
     fields: Mapping[str, str]
     body: bytes
@@ -33,7 +33,7 @@ def spelled(
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-class Wire:
+class RawHttpClient:
     """One blocking connection."""
 
     def __init__(self, sock: socket.socket, host: str = "localhost") -> None:
@@ -42,7 +42,7 @@ class Wire:
         self._read = b""
 
     @classmethod
-    def to(cls, where: str) -> "Wire":
+    def to(cls, where: str) -> "RawHttpClient":
         """Connect to `http://HOST:PORT` or `unix:PATH`."""
         if where.startswith("unix:"):
             sock = socket.socket(socket.AF_UNIX)
@@ -54,7 +54,7 @@ class Wire:
     def close(self) -> None:
         self.sock.close()
 
-    def __enter__(self) -> "Wire":
+    def __enter__(self) -> "RawHttpClient":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,7 +69,7 @@ class Wire:
         path: str,
         body: bytes = b"",
         fields: Mapping[str, str] | None = None,
-    ) -> Reply:
+    ) -> RawReply:
         self.send(spelled(method, path, body, fields, self.host))
         return self.reply()
 
@@ -78,13 +78,13 @@ class Wire:
         path: str,
         members: Mapping[str, str],
         fields: Mapping[str, str] | None = None,
-    ) -> Reply:
+    ) -> RawReply:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.ask(
             "POST", path, urlencode(members).encode(), kind | (fields or {})
         )
 
-    def reply(self) -> Reply:
+    def reply(self) -> RawReply:
         while b"\r\n\r\n" not in self._read:
             self._more()
         head, _, self._read = self._read.partition(b"\r\n\r\n")
@@ -97,7 +97,7 @@ class Wire:
         while len(self._read) < length:
             self._more()
         body, self._read = self._read[:length], self._read[length:]
-        return Reply(int(first.split(" ")[1]), fields, body)
+        return RawReply(int(first.split(" ")[1]), fields, body)
 
     def is_closed(self) -> bool:
         """Whether the other side has closed, once everything was read."""

@@ -17,24 +17,28 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
-from answerable.evidence.note import public_key
-from answerable.federation.jwk_set import read_key_set
-from answerable.federation.strict_json import base64url
-from answerable.federation.token_verification import Issuers, KnownIssuer, verify
-from answerable.model.claims import Issuer, SignedClaims, TokenType
+from answerable.evidence.note import derive_verifier_key
+from answerable.federation.jwk_set import parse_key_set
+from answerable.federation.strict_json import encode_base64url
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_token,
+)
+from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.model.ids import AgentId, person_id
-from answerable.model.inventory import Facts
+from answerable.model.inventory import SightedFacts
 from answerable.model.owner_key import owner_key_id
 from answerable.model.sighting import Sync
 from answerable.services.inventory import snapshots
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signer
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import LocalSigner
+from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from tests.federation.sample_tokens import public, sign
 from tests.inventory.fact_builders import DAY, agent, human
 from tests.inventory.stored_scans import save
-from tests.sts.raw_http_client import Reply, Wire
+from tests.sts.raw_http_client import RawHttpClient, RawReply
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -63,16 +67,16 @@ def own_store(root: Path, owned: Mapping[AgentId, str]) -> None:
     """Make a store in which these agents have attested owners."""
     now = time.time_ns()
     seed = hashlib.sha256(b"ana").digest()
-    key = Signer(public_key("key", seed).raw, seed)
+    key = LocalSigner(derive_verifier_key("key", seed).raw, seed)
     agents = (ROOT, SUB, LEAF, STOPPED)
     persons = tuple(human(p.removeprefix("person:"), "p") for p in (ANA, BEN))
-    facts = Facts(
+    facts = SightedFacts(
         agents=tuple(agent(each.removeprefix("agent:")) for each in agents),
         persons=persons,
     )
-    with Store.open(root, now=now) as store:
+    with EvidenceStore.open(root, now=now) as store:
         save(store, [Sync("people:p", "people", now, facts)], now)
-        owner_keys.enroll(
+        owner_keys.enroll_key(
             store,
             key.public,
             ANA,
@@ -81,7 +85,7 @@ def own_store(root: Path, owned: Mapping[AgentId, str]) -> None:
             uid=os.getuid(),
             now=now,
         )
-        inventory = snapshots.load(store)
+        inventory = snapshots.load_inventory(store)
         for subject in owned:
             ownership.attest_signed(store, inventory, subject, ANA, key, now=now)
 
@@ -89,10 +93,10 @@ def own_store(root: Path, owned: Mapping[AgentId, str]) -> None:
 def revoke_owner(root: Path) -> None:
     """Take the owner's key away."""
     now = time.time_ns()
-    with Store.open(root, now=now) as store:
+    with EvidenceStore.open(root, now=now) as store:
         seed = hashlib.sha256(b"ana").digest()
-        key = owner_key_id(public_key("key", seed).raw)
-        owner_keys.revoke(store, key, since=1, uid=os.getuid(), now=now)
+        key = owner_key_id(derive_verifier_key("key", seed).raw)
+        owner_keys.revoke_key(store, key, since=1, uid=os.getuid(), now=now)
 
 
 USUAL_RULES = f"""
@@ -121,7 +125,7 @@ USUAL_RULES = f"""
 
 
 @dataclass
-class World:
+class RunningService:
     """Folders and configuration of one token service.
 
     Attributes:
@@ -231,11 +235,11 @@ rules:{self.rules}
         process.stdout.close()
         return code
 
-    def wire(self) -> Wire:
-        return Wire.to(self.url)
+    def wire(self) -> RawHttpClient:
+        return RawHttpClient.to(self.url)
 
-    def local(self) -> Wire:
-        return Wire.to(self.unix)
+    def local(self) -> RawHttpClient:
+        return RawHttpClient.to(self.unix)
 
     def reload(self) -> None:
         """Have it read the file again, and wait until it said what it thinks of it."""
@@ -252,10 +256,10 @@ rules:{self.rules}
 
 
 @contextmanager
-def serving(folder: Path, **changes: Any) -> Iterator[World]:
+def serving(folder: Path, **changes: Any) -> Iterator[RunningService]:
     """Run one token service."""
     folder.mkdir(parents=True, exist_ok=True)
-    world = World(folder, **changes)
+    world = RunningService(folder, **changes)
     own_store(world.store, {ROOT: ANA, SUB: ANA, LEAF: ANA, STOPPED: ANA})
     world.write()
     world.start()
@@ -269,7 +273,7 @@ def serving(folder: Path, **changes: Any) -> Iterator[World]:
 # Tokens and proofs of clients.
 
 
-def ci_token(world: World, **changes: object) -> str:
+def ci_token(world: RunningService, **changes: object) -> str:
     """A workload's token of the pinned issuer; `...` takes a claim away."""
     now = int(time.time())
     facts: dict[str, object] = {
@@ -285,7 +289,9 @@ def ci_token(world: World, **changes: object) -> str:
     return sign({"alg": "ES256", "kid": "ci-1"}, payload, CI_KEY)
 
 
-def id_token(world: World, person: str = "ben@corp.example", **changes: object) -> str:
+def id_token(
+    world: RunningService, person: str = "ben@corp.example", **changes: object
+) -> str:
     now = int(time.time())
     facts: dict[str, object] = {
         "iss": IDP,
@@ -300,10 +306,10 @@ def id_token(world: World, person: str = "ben@corp.example", **changes: object) 
     return sign({"alg": "ES256", "kid": "idp-1"}, facts | changes, IDP_KEY)
 
 
-class Client:
+class DpopClient:
     """A client with a key of its own."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: RunningService) -> None:
         self.world = world
         self.key = ECKey.generate_key("P-256")
 
@@ -319,20 +325,20 @@ class Client:
             "iat": int(time.time()),
         }
         if token:
-            payload["ath"] = base64url(hashlib.sha256(token.encode()).digest())
+            payload["ath"] = encode_base64url(hashlib.sha256(token.encode()).digest())
         head = {"alg": "ES256", "typ": "dpop+jwt", "jwk": public(self.key)}
         payload = {k: v for k, v in (payload | changes).items() if v is not ...}
         return sign(head, payload, self.key)
 
     def exchange(
         self,
-        wire: Wire,
+        wire: RawHttpClient,
         subject: str,
         kind: str = JWT,
         *,
         proof: str | None = None,
         **asked: str,
-    ) -> Reply:
+    ) -> RawReply:
         """Ask for a token; `proof` is a good one unless said."""
         form = {
             "grant_type": EXCHANGE,
@@ -344,7 +350,9 @@ class Client:
         shown = self.proof() if proof is None else proof
         return wire.form("/token", members, {"DPoP": shown} if shown else {})
 
-    def get(self, wire: Wire, subject: str, kind: str = JWT, **asked: str) -> str:
+    def get(
+        self, wire: RawHttpClient, subject: str, kind: str = JWT, **asked: str
+    ) -> str:
         """Get a token, or fail."""
         reply = self.exchange(wire, subject, kind, **asked)
         assert reply.status == 200, reply
@@ -356,7 +364,7 @@ class Client:
             "DPoP": self.proof(path, token),
         }
 
-    def delegate(self, wire: Wire, token: str, **asked: object) -> Reply:
+    def delegate(self, wire: RawHttpClient, token: str, **asked: object) -> RawReply:
         return wire.ask(
             "POST",
             "/delegate",
@@ -365,11 +373,13 @@ class Client:
         )
 
 
-def taken(world: World, wire: Wire, token: str, audience: str = FILES) -> SignedClaims:
+def taken(
+    world: RunningService, wire: RawHttpClient, token: str, audience: str = FILES
+) -> SignedClaims:
     """Verify a token as its audience would, with the keys that are published."""
-    keys = read_key_set(wire.ask("GET", "/jwks").body, ("ES256",))
-    pin = Issuer(
+    keys = parse_key_set(wire.ask("GET", "/jwks").body, ("ES256",))
+    pin = TrustedIssuer(
         "sts", world.url, ("ES256",), (TokenType.ACCESS_TOKEN,), 600, ours=True
     )
-    issuers = Issuers(KnownIssuer(pin, audience, keys))
-    return verify(token, issuers, int(time.time()))
+    issuers = IssuerIndex(IssuerWithKeys(pin, audience, keys))
+    return verify_token(token, issuers, int(time.time()))

@@ -18,15 +18,15 @@ import time
 
 from joserfc.jwk import ECKey
 
-from answerable.federation.strict_json import base64url
+from answerable.federation.strict_json import encode_base64url
 from tests.federation.sample_tokens import public, sign
-from tests.sts.raw_http_client import Reply, Wire
+from tests.sts.raw_http_client import RawHttpClient, RawReply
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 AT_GATEWAY = "https://gateway.example"
 
 
-class Agent:
+class SampleAgent:
     """What it has: a key, in memory alone."""
 
     def __init__(self, gateway: str, url: str) -> None:
@@ -43,7 +43,7 @@ class Agent:
             "iat": int(time.time()),
         }
         if token:
-            payload["ath"] = base64url(hashlib.sha256(token.encode()).digest())
+            payload["ath"] = encode_base64url(hashlib.sha256(token.encode()).digest())
         if nonce:
             payload["nonce"] = nonce
         head = {"alg": "ES256", "typ": "dpop+jwt", "jwk": public(self.key)}
@@ -58,7 +58,7 @@ class Agent:
             "audience": AT_GATEWAY,
             **({"subject_token": ticket} if ticket else {}),
         }
-        with Wire.to(self.sts) as wire:
+        with RawHttpClient.to(self.sts) as wire:
             shown = {"DPoP": self.proof(self.url + "/token")}
             reply = wire.form("/token", form, shown)
             if reply.status == 400 and "dpop-nonce" in reply.fields:
@@ -68,7 +68,7 @@ class Agent:
         assert reply.status == 200, reply
         return str(reply.json["access_token"])
 
-    def call(self, token: str, tool: str) -> Reply:
+    def call(self, token: str, tool: str) -> RawReply:
         """Call a tool through the gateway."""
         path = "/mcp/tickets"
         meta = {
@@ -87,7 +87,7 @@ class Agent:
             "Mcp-Name": tool,
         }
         body, url = json.dumps(message).encode(), self.gateway + path
-        with Wire.to(self.gateway) as wire:
+        with RawHttpClient.to(self.gateway) as wire:
             proven = fields | {"DPoP": self.proof(url, token)}
             reply = wire.ask("POST", path, body, proven)
             if nonce := reply.fields.get("dpop-nonce", ""):
@@ -99,7 +99,7 @@ class Agent:
         """Hand a part of what it may to the sub-agent."""
         asked = {"agent": "agent:declared/sub", "jkt": jkt, "audiences": [AT_GATEWAY]}
         asked["audiences"] += ["https://tickets.example"]
-        with Wire.to(self.sts) as wire:
+        with RawHttpClient.to(self.sts) as wire:
             fields = {"Authorization": f"DPoP {token}"}
             url = self.url + "/delegate"
             shown = fields | {"DPoP": self.proof(url, token)}
@@ -111,7 +111,7 @@ class Agent:
         return str(reply.json["ticket"])
 
 
-def said(reply: Reply) -> None:
+def said(reply: RawReply) -> None:
     """Print an answer."""
     body = reply.json if reply.body else dict(reply.fields)
     print(json.dumps({"status": reply.status, "body": body}), flush=True)
@@ -120,7 +120,7 @@ def said(reply: Reply) -> None:
 def main() -> None:
     """Be the agent, or its sub-agent; go on calling as long as lines come in."""
     gateway, url, tool, *ticket = sys.argv[1:]
-    agent = Agent(gateway, url)
+    agent = SampleAgent(gateway, url)
     if ticket:
         print(agent.key.thumbprint(), flush=True)
         token = agent.token(sys.stdin.readline().strip())

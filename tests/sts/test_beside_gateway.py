@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.sts.raw_http_client import Wire
+from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.running_service import (
     ROOT,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     free_port,
     own_store,
@@ -23,8 +23,8 @@ from tests.sts.running_service import (
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+def world(tmp_path: Path) -> Iterator[RunningService]:
+    world = RunningService(tmp_path)
     own_store(world.store, {ROOT: "ana"})
     world.write()
     with world.config.open("a") as file:
@@ -44,7 +44,7 @@ listen:
         world.process.stdout.close()
 
 
-def start(world: World, *words: str) -> list[str]:
+def start(world: RunningService, *words: str) -> list[str]:
     """Start `serve`, and give the lines it prints."""
     with world.errors.open("ab") as errors:
         world.process = subprocess.Popen(
@@ -65,14 +65,14 @@ def start(world: World, *words: str) -> list[str]:
     return lines
 
 
-def test_both_run_and_say_that_this_is_for_evaluation(world: World) -> None:
+def test_both_run_and_say_that_this_is_for_evaluation(world: RunningService) -> None:
     lines = start(world)
     assert [line.split()[0] for line in lines] == ["api", "gateway", "sts", "sts"]
     assert world.told("serve.for-evaluation") == 1
-    client = Client(world)
+    client = DpopClient(world)
     with world.wire() as wire:
         assert client.exchange(wire, ci_token(world)).status == 200
-    with Wire.to(lines[0].split()[1]) as api:
+    with RawHttpClient.to(lines[0].split()[1]) as api:
         assert api.ask("GET", "/readyz").json["ready"] is True
     # It is started anew, and what it remembers is still there.
     told = [json.loads(line) for line in world.errors.read_text().splitlines()]
@@ -112,7 +112,9 @@ def test_both_run_and_say_that_this_is_for_evaluation(world: World) -> None:
     assert children(world, "--with-parent") == []
 
 
-def test_a_killed_signing_key_is_refused_by_the_gateway_too(world: World) -> None:
+def test_a_killed_signing_key_is_refused_by_the_gateway_too(
+    world: RunningService,
+) -> None:
     def keys(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "answerable", "sts", "keys", *words]
         return subprocess.run(
@@ -132,7 +134,9 @@ def test_a_killed_signing_key_is_refused_by_the_gateway_too(world: World) -> Non
     assert kills.partition("\t")[0] == f"key:{kid}"
 
 
-def test_the_token_service_ends_with_a_gateway_that_was_killed(world: World) -> None:
+def test_the_token_service_ends_with_a_gateway_that_was_killed(
+    world: RunningService,
+) -> None:
     start(world)
     assert len(children(world, "--with-parent")) == 1
     assert world.process is not None
@@ -144,13 +148,13 @@ def test_the_token_service_ends_with_a_gateway_that_was_killed(world: World) -> 
         time.sleep(0.05)
 
 
-def test_the_gateway_alone_leaves_it_out(world: World) -> None:
+def test_the_gateway_alone_leaves_it_out(world: RunningService) -> None:
     lines = start(world, "--only", "gateway")
     assert [line.split()[0] for line in lines] == ["api", "gateway"]
     assert children(world, "--with-parent") == []
 
 
-def children(world: World, word: str) -> list[int]:
+def children(world: RunningService, word: str) -> list[int]:
     """Find processes of ours whose command has a word and this configuration."""
     found = []
     for folder in Path("/proc").iterdir():

@@ -17,7 +17,15 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.http.gateway_fixture import Backend, Peer
-from tests.sts.running_service import ANA, ROOT, SUB, World, free_port, own_store, taken
+from tests.sts.running_service import (
+    ANA,
+    ROOT,
+    SUB,
+    RunningService,
+    free_port,
+    own_store,
+    taken,
+)
 from tests.sts.sample_agent import AT_GATEWAY
 
 TICKETS = "https://tickets.example"
@@ -36,7 +44,7 @@ RULES = f"""
 
 
 @dataclass
-class Stage:
+class EndToEndSetup:
     """One machine: a configuration, the server behind the gateway, and `serve`.
 
     Attributes:
@@ -45,7 +53,7 @@ class Stage:
         gateway: Where agents call.
     """
 
-    world: World
+    world: RunningService
     backend: Backend
     gateway: str
 
@@ -120,9 +128,9 @@ RESULT = {"content": [{"type": "text", "text": "7"}], "resultType": "complete"}
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[EndToEndSetup]:
     backend = Backend(served)
-    world = World(tmp_path, rules=RULES)
+    world = RunningService(tmp_path, rules=RULES)
     own_store(world.store, {ROOT: ANA, SUB: ANA})
     world.write()
     port, api = free_port(), free_port()
@@ -151,7 +159,7 @@ agents:
   sub: {{owner: ana@corp.example, allow: [{{server: tickets, tools: [close]}}]}}
 """
     )
-    stage = Stage(world, backend, f"http://127.0.0.1:{port}")
+    stage = EndToEndSetup(world, backend, f"http://127.0.0.1:{port}")
     yield stage
     if world.process is not None:
         world.process.kill()
@@ -172,7 +180,7 @@ def line(agent: "subprocess.Popen[str]") -> dict[str, object]:
     return answer
 
 
-def server_saw(stage: Stage) -> list[str]:
+def server_saw(stage: EndToEndSetup) -> list[str]:
     """The server saw our token service's word on who calls, and nobody's own token."""
     # What the gateway asks of the server itself, it asks with the token of the call.
     tokens, world = list(dict.fromkeys(stage.shown())), stage.world
@@ -181,11 +189,11 @@ def server_saw(stage: Stage) -> list[str]:
     assert [claims.sub for claims in whole] == [ANA, ANA]
     actors = [[each.sub for each in claims.act.actors] for claims in whole]
     assert actors == [[ROOT], [SUB, ROOT]]
-    assert not any(claims.cnf.bound for claims in whole)
+    assert not any(claims.cnf.is_bound for claims in whole)
     return tokens
 
 
-def killed_in_time(stage: Stage, agent: "subprocess.Popen[str]") -> None:
+def killed_in_time(stage: EndToEndSetup, agent: "subprocess.Popen[str]") -> None:
     """A kill at the token service and at the gateway is felt within a second."""
     config = str(stage.world.config)
     for door in ("sts", "gateway"):
@@ -205,7 +213,7 @@ def killed_in_time(stage: Stage, agent: "subprocess.Popen[str]") -> None:
     assert agent.returncode == 0
 
 
-def rows_tell(stage: Stage) -> None:
+def rows_tell(stage: EndToEndSetup) -> None:
     """One query gives every hop, though every credential is dead."""
     asked = stage.answerable("trace", "--tool", "tool:mcp/tickets/*", "-o", "json")
     rows = json.loads(asked.stdout)["items"]
@@ -220,7 +228,9 @@ def rows_tell(stage: Stage) -> None:
         assert row["agent_path"] == path
 
 
-def test_one_query_tells_the_whole_chain_and_a_kill_ends_it(stage: Stage) -> None:
+def test_one_query_tells_the_whole_chain_and_a_kill_ends_it(
+    stage: EndToEndSetup,
+) -> None:
     stage.start()
     agent = stage.agent()
     for said in (line(agent), line(agent)):

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from answerable.federation.errors import TokenRefused
+from answerable.federation.errors import TokenRejected
 from answerable.federation.token_request import ASSERTION_TYPE
 from answerable.model.claims import TokenType
-from answerable.model.exchange import PEER, TICKET
-from tests.sts.raw_http_client import Reply, Wire
+from answerable.model.exchange import PEER_TYPE_URI, TICKET_TYPE_URI
+from tests.sts.raw_http_client import RawHttpClient, RawReply
 from tests.sts.running_service import (
     ACCESS,
     BEARER,
@@ -20,8 +20,8 @@ from tests.sts.running_service import (
     MAIL,
     ROOT,
     SUB,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     id_token,
     taken,
@@ -31,9 +31,9 @@ ID_JAG = TokenType.ID_JAG.value
 
 
 def test_a_pinned_issuers_token_becomes_one_of_ours_bound_to_the_key_shown(
-    world: World, wire: Wire
+    world: RunningService, wire: RawHttpClient
 ) -> None:
-    client = Client(world)
+    client = DpopClient(world)
     reply = client.exchange(wire, ci_token(world))
     assert reply.status == 200
     assert reply.fields["cache-control"] == "no-store"
@@ -42,10 +42,12 @@ def test_a_pinned_issuers_token_becomes_one_of_ours_bound_to_the_key_shown(
     assert said["expires_in"] == 600
     claims = taken(world, wire, str(said["access_token"]))
     assert (claims.sub, claims.aud, claims.cnf.jkt) == (ROOT, FILES, client.jkt)
-    assert claims.leaf("answerable", "owner") == "person:ana@corp.example"
+    assert claims.find_leaf("answerable", "owner") == "person:ana@corp.example"
 
 
-def test_the_metadata_is_what_clients_look_for(world: World, wire: Wire) -> None:
+def test_the_metadata_is_what_clients_look_for(
+    world: RunningService, wire: RawHttpClient
+) -> None:
     for path in (
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
@@ -69,7 +71,7 @@ def test_the_metadata_is_what_clients_look_for(world: World, wire: Wire) -> None
 
 
 def test_a_client_shows_an_assertion_where_azures_sdks_would(
-    world: World, wire: Wire
+    world: RunningService, wire: RawHttpClient
 ) -> None:
     form = {
         "grant_type": "client_credentials",
@@ -79,9 +81,9 @@ def test_a_client_shows_an_assertion_where_azures_sdks_would(
         "client_secret": "nobody reads it",
         "scope": f"{FILES}/.default",
     }
-    client, path = Client(world), "/tenant/oauth2/v2.0/token"
+    client, path = DpopClient(world), "/tenant/oauth2/v2.0/token"
 
-    def ask(**changes: str) -> Reply:
+    def ask(**changes: str) -> RawReply:
         return wire.form(path, form | changes, {"DPoP": client.proof()})
 
     # Nothing is used up by a request that names somebody else, or too much.
@@ -104,31 +106,37 @@ def test_a_client_shows_an_assertion_where_azures_sdks_would(
     assert wire.ask("GET", path).status == 405
 
 
-def test_an_assertion_is_exchanged_as_well(world: World, wire: Wire) -> None:
+def test_an_assertion_is_exchanged_as_well(
+    world: RunningService, wire: RawHttpClient
+) -> None:
     """RFC 7523: the workload's token as the assertion of a grant."""
-    client = Client(world)
+    client = DpopClient(world)
     form = {"grant_type": BEARER, "assertion": ci_token(world), "resource": FILES}
     reply = wire.form("/token", form, {"DPoP": client.proof()})
     assert reply.status == 200
     assert taken(world, wire, str(reply.json["access_token"])).sub == ROOT
 
 
-def test_our_own_token_gets_one_for_another_audience(world: World, wire: Wire) -> None:
-    client = Client(world)
+def test_our_own_token_gets_one_for_another_audience(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    client = DpopClient(world)
     first = client.get(wire, ci_token(world))
     second = client.get(wire, first, ACCESS, audience=MAIL, scope="send")
     claims = taken(world, wire, second, MAIL)
     assert claims.scope == ("send",)
-    dlg = taken(world, wire, first).leaf("answerable", "dlg")
-    assert claims.leaf("answerable", "dlg") == dlg
+    dlg = taken(world, wire, first).find_leaf("answerable", "dlg")
+    assert claims.find_leaf("answerable", "dlg") == dlg
     # And nobody gets it with another key.
-    thief = Client(world)
+    thief = DpopClient(world)
     reply = thief.exchange(wire, first, ACCESS, audience=MAIL)
     assert (reply.status, reply.json) == (400, {"error": "invalid_grant"})
 
 
-def test_an_agent_acts_for_a_person_who_signed_in(world: World, wire: Wire) -> None:
-    client = Client(world)
+def test_an_agent_acts_for_a_person_who_signed_in(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    client = DpopClient(world)
     own = client.get(wire, ci_token(world))
     token = client.get(
         wire,
@@ -144,22 +152,24 @@ def test_an_agent_acts_for_a_person_who_signed_in(world: World, wire: Wire) -> N
     assert client.exchange(wire, id_token(world), ID_TOKEN).status == 400
 
 
-def test_a_local_process_gets_a_token_by_the_kernels_word(world: World) -> None:
-    client = Client(world)
+def test_a_local_process_gets_a_token_by_the_kernels_word(
+    world: RunningService,
+) -> None:
+    client = DpopClient(world)
     with world.local() as wire:
-        token = client.get(wire, "", PEER)
+        token = client.get(wire, "", PEER_TYPE_URI)
         claims = taken(world, wire, token)
     assert claims.sub == SUB
-    assert claims.leaf("answerable", "attest") == "unix-peer"
+    assert claims.find_leaf("answerable", "attest") == "unix-peer"
     with world.wire() as wire:
-        reply = client.exchange(wire, "", PEER)
+        reply = client.exchange(wire, "", PEER_TYPE_URI)
         assert (reply.status, reply.json) == (400, {"error": "invalid_grant"})
 
 
 def test_an_id_jag_is_for_another_service_and_no_access_token(
-    world: World, wire: Wire
+    world: RunningService, wire: RawHttpClient
 ) -> None:
-    client = Client(world)
+    client = DpopClient(world)
     reply = client.exchange(
         wire,
         ci_token(world),
@@ -170,13 +180,15 @@ def test_an_id_jag_is_for_another_service_and_no_access_token(
     assert reply.json["token_type"] == "N_A"
     assert reply.json["issued_token_type"] == ID_JAG
     token = str(reply.json["access_token"])
-    with pytest.raises(TokenRefused):
+    with pytest.raises(TokenRejected):
         taken(world, wire, token, "https://as.other.example")
     assert client.exchange(wire, token, ACCESS).status == 400
 
 
-def test_a_sub_agent_gets_a_part_with_a_ticket_once(world: World, wire: Wire) -> None:
-    parent, child = Client(world), Client(world)
+def test_a_sub_agent_gets_a_part_with_a_ticket_once(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    parent, child = DpopClient(world), DpopClient(world)
     token = parent.get(wire, ci_token(world))
     given = parent.delegate(
         wire,
@@ -188,15 +200,15 @@ def test_a_sub_agent_gets_a_part_with_a_ticket_once(world: World, wire: Wire) ->
     )
     assert given.status == 201, given
     ticket = str(given.json["ticket"])
-    thief = Client(world)
-    assert thief.exchange(wire, ticket, TICKET).status == 400
-    below = child.get(wire, ticket, TICKET)
+    thief = DpopClient(world)
+    assert thief.exchange(wire, ticket, TICKET_TYPE_URI).status == 400
+    below = child.get(wire, ticket, TICKET_TYPE_URI)
     claims = taken(world, wire, below)
     assert claims.scope == ("read",)
     assert claims.sub == ROOT
     assert [each.sub for each in claims.act.actors] == [SUB]
-    assert claims.leaf("answerable", "depth") == 2
-    assert child.exchange(wire, ticket, TICKET).status == 400
+    assert claims.find_leaf("answerable", "depth") == 2
+    assert child.exchange(wire, ticket, TICKET_TYPE_URI).status == 400
     assert child.exchange(wire, below, ACCESS, scope="write").json == {
         "error": "invalid_scope"
     }
@@ -220,16 +232,18 @@ def test_a_sub_agent_gets_a_part_with_a_ticket_once(world: World, wire: Wire) ->
     ],
 )
 def test_more_than_the_parent_has_is_not_handed_on(
-    world: World, wire: Wire, asked: dict[str, object]
+    world: RunningService, wire: RawHttpClient, asked: dict[str, object]
 ) -> None:
-    parent, child = Client(world), Client(world)
+    parent, child = DpopClient(world), DpopClient(world)
     token = parent.get(wire, ci_token(world))
     usual: dict[str, object] = {"agent": SUB, "jkt": child.jkt}
     assert parent.delegate(wire, token, **(usual | asked)).status == 400
 
 
-def test_only_the_tokens_own_key_hands_on(world: World, wire: Wire) -> None:
-    parent, thief = Client(world), Client(world)
+def test_only_the_tokens_own_key_hands_on(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    parent, thief = DpopClient(world), DpopClient(world)
     token = parent.get(wire, ci_token(world))
     body = {"agent": SUB, "jkt": thief.jkt}
     assert thief.delegate(wire, token, **body).status == 401
@@ -239,10 +253,10 @@ def test_only_the_tokens_own_key_hands_on(world: World, wire: Wire) -> None:
 
 
 def test_an_audience_asks_about_its_own_tokens_and_no_others(
-    world: World, wire: Wire
+    world: RunningService, wire: RawHttpClient
 ) -> None:
     """RFC 7662: whoever is not meant learns nothing but that it is not active."""
-    client, server, other = Client(world), Client(world), Client(world)
+    client, server, other = DpopClient(world), DpopClient(world), DpopClient(world)
     token = client.get(wire, ci_token(world), audience=MAIL)
     shown = server.get(wire, ci_token(world), audience=MAIL, scope="introspect")
     fields = server.with_token(shown, "/introspect")
@@ -267,15 +281,17 @@ def test_an_audience_asks_about_its_own_tokens_and_no_others(
         assert operator.form("/introspect", {"token": token}).json["active"] is True
 
 
-def test_a_revoked_token_takes_everything_below_along(world: World, wire: Wire) -> None:
+def test_a_revoked_token_takes_everything_below_along(
+    world: RunningService, wire: RawHttpClient
+) -> None:
     """RFC 7009: children die with their parent, and so do tickets not yet used."""
-    clients = [Client(world) for _ in range(3)]
+    clients = [DpopClient(world) for _ in range(3)]
     root, middle, leaf = clients
     tokens = [root.get(wire, ci_token(world))]
     for above, below, agent in ((root, middle, SUB), (middle, leaf, LEAF)):
         given = above.delegate(wire, tokens[-1], agent=agent, jkt=below.jkt)
         assert given.status == 201, given
-        tokens.append(below.get(wire, str(given.json["ticket"]), TICKET))
+        tokens.append(below.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI))
     spare = root.delegate(wire, tokens[0], agent=LEAF, jkt=leaf.jkt).json["ticket"]
 
     def active() -> list[object]:
@@ -299,4 +315,6 @@ def test_a_revoked_token_takes_everything_below_along(world: World, wire: Wire) 
     assert active() == [False] * 3
     for client, token in zip(clients, tokens, strict=True):
         assert client.exchange(wire, token, ACCESS).json == {"error": "invalid_grant"}
-    assert leaf.exchange(wire, str(spare), TICKET).json == {"error": "invalid_grant"}
+    assert leaf.exchange(wire, str(spare), TICKET_TYPE_URI).json == {
+        "error": "invalid_grant"
+    }

@@ -6,31 +6,31 @@ from typing import Any, cast
 
 import pytest
 
-from answerable.federation.errors import KeyUnknown
-from answerable.federation.token_exchange import Minting
+from answerable.federation.errors import UnknownKey
+from answerable.federation.token_exchange import TokenGrantDecision
 from answerable.model.claims import Confirmation
 from answerable.model.exchange import GrantType, TokenRequest
-from answerable.model.spool_record import Exchanged
+from answerable.model.spool_record import ExchangeRecord
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import Shown
-from answerable.sts.runtime.group_commit import MOST, Gathering
-from answerable.usecases.federation.token_exchange import Outcomes
+from answerable.services.federation.exchange_records import PresentedRequest
+from answerable.sts.runtime.group_commit import MAX_GROUP, GroupCommit
+from answerable.usecases.federation.token_exchange import ExchangeOutcome
 from tests.store.token_state.sample_rows import NOW
 
-ONE = Shown(
+ONE = PresentedRequest(
     TokenRequest(GrantType.TOKEN_EXCHANGE, "", "", "", "", None, "", (), ""),  # type: ignore[arg-type]
     Confirmation(),
 )
 
 
-GIVEN = cast(Minting, object())  # nobody looks into it here
+GIVEN = cast(TokenGrantDecision, object())  # nobody looks into it here
 
 
-def outcome(id: str, minting: Minting | None = GIVEN) -> Outcomes:
-    return Outcomes(Exchanged(0, 0, id, "exchange"), minting=minting)
+def outcome(id: str, minting: TokenGrantDecision | None = GIVEN) -> ExchangeOutcome:
+    return ExchangeOutcome(ExchangeRecord(0, 0, id, "exchange"), minting=minting)
 
 
-class Story:
+class ScriptedExchanges:
     """Counts the groups, and answers as it is told."""
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ class Story:
         self.times: list[float] = []
         self.now = NOW
         self.fails: Exception | None = None
-        self.answers: tuple[Outcomes | Exception, ...] = ()
+        self.answers: tuple[ExchangeOutcome | Exception, ...] = ()
 
     def exchange_all(
-        self, shown: Sequence[Shown], now: float
-    ) -> Sequence[Outcomes | Exception]:
+        self, shown: Sequence[PresentedRequest], now: float
+    ) -> Sequence[ExchangeOutcome | Exception]:
         self.groups.append(len(shown))
         self.times.append(now)
         if self.fails is not None:
@@ -50,7 +50,7 @@ class Story:
         return self.answers or [outcome(str(n)) for n in range(len(shown))]
 
 
-class Disk:
+class ScriptedRecorder:
     """Takes records: at once, or when it is told to."""
 
     def __init__(self) -> None:
@@ -59,12 +59,14 @@ class Disk:
         self.taken: list[asyncio.Future[None]] = []
         self.ids: list[str] = []
 
-    def check(self) -> None:
+    def check_recordable(self) -> None:
         if self.refuses:
             raise NotRecorded(self.refuses)
 
-    def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
-        self.check()
+    def queue_issued(
+        self, record: ExchangeRecord, durable: "asyncio.Future[None]"
+    ) -> str:
+        self.check_recordable()
         self.ids.append(record.id)
         self.taken.append(durable)
         if not self.waits:
@@ -84,13 +86,14 @@ class Disk:
 
 
 def run(
-    work: Callable[[Gathering, Story], Awaitable[None]], disk: Disk | None = None
-) -> Story:
-    story, disk = Story(), disk or Disk()
+    work: Callable[[GroupCommit, ScriptedExchanges], Awaitable[None]],
+    disk: ScriptedRecorder | None = None,
+) -> ScriptedExchanges:
+    story, disk = ScriptedExchanges(), disk or ScriptedRecorder()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        await work(Gathering(story, disk, loop, lambda: story.now), story)
+        await work(GroupCommit(story, disk, loop, lambda: story.now), story)
 
     asyncio.run(main())
     return story
@@ -101,13 +104,15 @@ async def rounds(count: int = 3) -> None:
         await asyncio.sleep(0)
 
 
-def ask(gathering: Gathering, count: int = 1) -> list["asyncio.Task[Outcomes]"]:
+def ask(
+    gathering: GroupCommit, count: int = 1
+) -> list["asyncio.Task[ExchangeOutcome]"]:
     asked = [gathering.exchange(ONE) for _ in range(count)]
     return [asyncio.ensure_future(each) for each in asked]
 
 
 def test_what_comes_together_is_served_together_and_each_has_its_own_answer() -> None:
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         story.now = NOW + 2
         asked = (gathering.exchange(ONE) for _ in range(5))
         told = await asyncio.gather(*asked)
@@ -120,17 +125,17 @@ def test_what_comes_together_is_served_together_and_each_has_its_own_answer() ->
 
 
 def test_a_group_is_bounded() -> None:
-    async def work(gathering: Gathering, _: Story) -> None:
-        many = 2 * MOST + 3
+    async def work(gathering: GroupCommit, _: ScriptedExchanges) -> None:
+        many = 2 * MAX_GROUP + 3
         await asyncio.gather(*(gathering.exchange(ONE) for _ in range(many)))
 
-    assert run(work).groups == [MOST, MOST, 3]
+    assert run(work).groups == [MAX_GROUP, MAX_GROUP, 3]
 
 
 def test_each_is_told_what_became_of_its_own() -> None:
-    given, unknown, other = outcome("given"), KeyUnknown("ci"), OSError("away")
+    given, unknown, other = outcome("given"), UnknownKey("ci"), OSError("away")
 
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         story.answers = (given, unknown, other)
         asked = [gathering.exchange(ONE) for _ in range(3)]
         told = await asyncio.gather(*asked, return_exceptions=True)
@@ -140,7 +145,7 @@ def test_each_is_told_what_became_of_its_own() -> None:
 
 
 def test_where_the_whole_fails_all_are_told_so_and_the_next_are_served() -> None:
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         story.fails = OSError("away")
         asked = [gathering.exchange(ONE) for _ in range(3)]
         told = await asyncio.gather(*asked, return_exceptions=True)
@@ -152,7 +157,7 @@ def test_where_the_whole_fails_all_are_told_so_and_the_next_are_served() -> None
 
 
 def test_one_that_gave_up_waiting_is_served_all_the_same() -> None:
-    async def work(gathering: Gathering, _: Story) -> None:
+    async def work(gathering: GroupCommit, _: ScriptedExchanges) -> None:
         gone = asyncio.ensure_future(gathering.exchange(ONE))
         await asyncio.sleep(0)
         gone.cancel()
@@ -164,10 +169,10 @@ def test_one_that_gave_up_waiting_is_served_all_the_same() -> None:
 
 
 def test_the_next_ones_gather_while_a_group_is_on_its_way_to_disk() -> None:
-    disk = Disk()
+    disk = ScriptedRecorder()
     disk.waits = True
 
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         first = ask(gathering)
         await rounds()
         later = []
@@ -189,32 +194,32 @@ def test_the_next_ones_gather_while_a_group_is_on_its_way_to_disk() -> None:
 
 
 def test_a_whole_group_waits_for_no_other() -> None:
-    disk = Disk()
+    disk = ScriptedRecorder()
     disk.waits = True
 
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         asked = ask(gathering)
         await rounds()
-        asked += ask(gathering, MOST)
+        asked += ask(gathering, MAX_GROUP)
         await rounds()
-        assert story.groups == [1, MOST]
+        assert story.groups == [1, MAX_GROUP]
         asked += ask(gathering)
         await rounds()
-        assert story.groups == [1, MOST]  # two are under way
+        assert story.groups == [1, MAX_GROUP]  # two are under way
         disk.sync()
         await rounds()
         disk.sync()
         await asyncio.gather(*asked)
 
-    assert run(work, disk).groups == [1, MOST, 1]
+    assert run(work, disk).groups == [1, MAX_GROUP, 1]
 
 
 def test_what_is_refused_waits_for_no_disk() -> None:
-    disk = Disk()
+    disk = ScriptedRecorder()
     disk.waits = True
     refused = outcome("no", minting=None)
 
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         story.answers = (refused, outcome("yes"))
         no, yes = ask(gathering, 2)
         await rounds()
@@ -228,10 +233,10 @@ def test_what_is_refused_waits_for_no_disk() -> None:
 
 
 def test_what_did_not_reach_the_disk_is_not_given_and_the_next_are_served() -> None:
-    disk = Disk()
+    disk = ScriptedRecorder()
     disk.waits = True
 
-    async def work(gathering: Gathering, _: Story) -> None:
+    async def work(gathering: GroupCommit, _: ScriptedExchanges) -> None:
         (lost,) = ask(gathering)
         await rounds()
         disk.sync(NotRecorded("disk"))
@@ -244,10 +249,10 @@ def test_what_did_not_reach_the_disk_is_not_given_and_the_next_are_served() -> N
 
 
 def test_what_cannot_be_recorded_is_not_begun() -> None:
-    disk = Disk()
+    disk = ScriptedRecorder()
     disk.waits = True
 
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         (first,) = ask(gathering)
         await rounds()
         waits = ask(gathering, 2)
@@ -264,10 +269,10 @@ def test_what_cannot_be_recorded_is_not_begun() -> None:
 
 
 def test_where_the_last_of_a_group_gave_up_waiting_the_next_are_served() -> None:
-    disk = Disk()
+    disk = ScriptedRecorder()
     disk.waits = True
 
-    async def work(gathering: Gathering, _: Story) -> None:
+    async def work(gathering: GroupCommit, _: ScriptedExchanges) -> None:
         (gone,) = ask(gathering)
         await rounds()
         gone.cancel()
@@ -279,10 +284,10 @@ def test_where_the_last_of_a_group_gave_up_waiting_the_next_are_served() -> None
 
 
 def test_who_waited_for_a_disk_is_judged_as_of_when_it_is_served() -> None:
-    disk = Disk()
+    disk = ScriptedRecorder()
     disk.waits = True
 
-    async def work(gathering: Gathering, story: Story) -> None:
+    async def work(gathering: GroupCommit, story: ScriptedExchanges) -> None:
         asked = ask(gathering)
         await rounds()
         asked += ask(gathering)

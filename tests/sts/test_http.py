@@ -10,40 +10,40 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.config import Terminator
-from answerable.model.worker_limits import Limits
-from answerable.server.wire.host_check import Served
-from answerable.sts.http.connection import Front
-from answerable.sts.http.path_aliases import usual_path
-from answerable.sts.http.request import Asked
-from answerable.sts.http.responses import Answer, json_answer
-from answerable.sts.http.server import Door, Routes
+from answerable.model.config import TlsTerminator
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.wire.host_check import ServedNames
+from answerable.sts.http.connection import StsConnection
+from answerable.sts.http.path_aliases import canonical_path
+from answerable.sts.http.request import StsRequest
+from answerable.sts.http.responses import StsResponse, json_response
+from answerable.sts.http.server import RouteTable, StsHttpServer
 from tests.authority import self_signed
-from tests.sts.raw_http_client import Wire, spelled
+from tests.sts.raw_http_client import RawHttpClient, spelled
 
-LIMITS = Limits(connections=8, head=1, body=1, idle=2)
+LIMITS = WorkerLimits(connections=8, head=1, body=1, idle=2)
 
 
-class Stage:
+class HttpServerHarness:
     """A door with one endpoint that says what it was asked."""
 
-    def __init__(self, terminator: Terminator | None = None) -> None:
+    def __init__(self, terminator: TlsTerminator | None = None) -> None:
         self.away: list[str] = []
         self.failed: list[BaseException] = []
         self.go = asyncio.Event()
         self.go.set()
         loop = asyncio.get_running_loop()
-        routes = Routes(
+        routes = RouteTable(
             "/sts", {("POST", "/echo"): self.echo, ("GET", "/boom"): self.boom}
         )
-        self.door = Door(
+        self.door = StsHttpServer(
             routes, LIMITS, terminator, loop, self.away.append, self.failed.append
         )
 
-    async def echo(self, asked: Asked) -> Answer:
+    async def echo(self, asked: StsRequest) -> StsResponse:
         await self.go.wait()
         peer = asked.link.peer
-        return json_answer(
+        return json_response(
             {
                 "size": len(asked.body),
                 "certificate": asked.link.certificate.decode("latin-1"),
@@ -52,22 +52,25 @@ class Stage:
             }
         )
 
-    async def boom(self, _: Asked) -> Answer:
+    async def boom(self, _: StsRequest) -> StsResponse:
         raise ValueError("a secret")
 
-    def front(self, hosts: tuple[str, ...]) -> Front:
-        return Front(self.door, Served(frozenset(hosts)), "http://sts.example")
+    def front(self, hosts: tuple[str, ...]) -> StsConnection:
+        return StsConnection(
+            self.door, ServedNames(frozenset(hosts)), "http://sts.example"
+        )
 
 
 def staged(
-    work: Callable[[Stage, str], Awaitable[None]] | Callable[[Stage, str], None],
+    work: Callable[[HttpServerHarness, str], Awaitable[None]]
+    | Callable[[HttpServerHarness, str], None],
     unix: Path | None = None,
-    terminator: Terminator | None = None,
-) -> Stage:
+    terminator: TlsTerminator | None = None,
+) -> HttpServerHarness:
     """Run blocking work against a door."""
 
-    async def run() -> Stage:
-        stage = Stage(terminator)
+    async def run() -> HttpServerHarness:
+        stage = HttpServerHarness(terminator)
         loop = asyncio.get_running_loop()
         if unix is None:
             probe = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
@@ -92,8 +95,8 @@ def staged(
 
 
 def test_requests_of_one_connection_are_answered_in_their_order() -> None:
-    def work(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             whole = b"".join(
                 spelled("POST", "/echo", b"x" * size, host=wire.host)
                 for size in range(50)
@@ -122,12 +125,12 @@ def test_requests_of_one_connection_are_answered_in_their_order() -> None:
 def test_the_address_that_azure_clients_write_is_the_token_endpoint(
     path: str, usual: str
 ) -> None:
-    assert usual_path(path) == (usual or path)
+    assert canonical_path(path) == (usual or path)
 
 
 def test_a_path_below_the_services_own_is_the_same_endpoint() -> None:
-    def work(stage: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(stage: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             assert wire.ask("POST", "/sts/echo").status == 200
             assert wire.ask("POST", "/other/echo").status == 404
             assert wire.ask("GET", "/echo").status == 405
@@ -159,8 +162,8 @@ def test_a_path_below_the_services_own_is_the_same_endpoint() -> None:
 def test_what_cannot_be_read_in_one_way_is_refused_and_cut(
     data: bytes, status: int
 ) -> None:
-    def work(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             wire.send(data.replace(b"HERE", wire.host.encode()))
             assert wire.reply().status == status
             assert wire.is_closed()
@@ -169,8 +172,8 @@ def test_what_cannot_be_read_in_one_way_is_refused_and_cut(
 
 
 def test_a_chunked_body_has_the_same_bound() -> None:
-    def work(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             head = f"POST /echo HTTP/1.1\r\nHost: {wire.host}\r\n"
             wire.send(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
             wire.send(b"10000\r\n" + b"x" * 0x10000 + b"\r\n1\r\n")
@@ -180,8 +183,8 @@ def test_a_chunked_body_has_the_same_bound() -> None:
 
 
 def test_a_client_that_drips_is_answered_that_it_is_slow() -> None:
-    def work(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             began = time.monotonic()
             wire.send(b"POST /echo HTTP/1.1\r\n")
             for _ in range(20):
@@ -197,14 +200,14 @@ def test_a_client_that_drips_is_answered_that_it_is_slow() -> None:
 
 
 def test_connections_are_bounded() -> None:
-    def work(stage: Stage, where: str) -> None:
-        wires = [Wire.to(where) for _ in range(LIMITS.connections)]
+    def work(stage: HttpServerHarness, where: str) -> None:
+        wires = [RawHttpClient.to(where) for _ in range(LIMITS.connections)]
         assert all(wire.ask("POST", "/echo").status == 200 for wire in wires)
-        with Wire.to(where) as more:
+        with RawHttpClient.to(where) as more:
             assert more.is_closed()
         wires.pop().close()
         time.sleep(0.05)
-        with Wire.to(where) as more:
+        with RawHttpClient.to(where) as more:
             assert more.ask("POST", "/echo").status == 200
         for wire in wires:
             wire.close()
@@ -213,8 +216,8 @@ def test_connections_are_bounded() -> None:
 
 
 def test_what_fails_is_answered_so_and_its_text_stays_here() -> None:
-    def work(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             reply = wire.ask("GET", "/boom")
             assert (reply.status, reply.json) == (500, {"error": "server_error"})
             assert wire.ask("POST", "/echo").status == 200
@@ -223,9 +226,9 @@ def test_what_fails_is_answered_so_and_its_text_stays_here() -> None:
 
 
 def test_a_draining_door_finishes_what_is_under_way() -> None:
-    def work(stage: Stage, where: str) -> None:
+    def work(stage: HttpServerHarness, where: str) -> None:
         loop = stage.door.loop
-        with Wire.to(where) as idle, Wire.to(where) as busy:
+        with RawHttpClient.to(where) as idle, RawHttpClient.to(where) as busy:
             assert idle.ask("POST", "/echo").status == 200
             loop.call_soon_threadsafe(stage.go.clear)
             busy.send(spelled("POST", "/echo", b"abc", host=busy.host))
@@ -254,15 +257,20 @@ def test_only_the_named_terminators_word_on_a_certificate_is_believed(
     fields = {"Client-Cert": f":{SHOWN}:"}
     mine = os.getuid()
     cases = [
-        (Terminator("client-cert", mine), CERTIFICATE.decode("latin-1"), None, False),
-        (Terminator("client-cert", mine + 1), "", mine, True),
+        (
+            TlsTerminator("client-cert", mine),
+            CERTIFICATE.decode("latin-1"),
+            None,
+            False,
+        ),
+        (TlsTerminator("client-cert", mine + 1), "", mine, True),
         (None, "", mine, True),
-        (Terminator("x-client-cert", mine), "", None, False),
+        (TlsTerminator("x-client-cert", mine), "", None, False),
     ]
     for number, (terminator, certificate, peer, attestable) in enumerate(cases):
 
-        def work(_: Stage, where: str, *expected: object) -> None:
-            with Wire.to(where) as wire:
+        def work(_: HttpServerHarness, where: str, *expected: object) -> None:
+            with RawHttpClient.to(where) as wire:
                 said = wire.ask("POST", "/echo", b"", fields).json
                 assert tuple(said.values())[1:] == expected
 
@@ -272,12 +280,12 @@ def test_only_the_named_terminators_word_on_a_certificate_is_believed(
             terminator,
         )
 
-    def loopback(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def loopback(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             said = wire.ask("POST", "/echo", b"", fields).json
             assert tuple(said.values())[1:] == ("", None, False)
 
-    staged(loopback, None, Terminator("client-cert", mine))
+    staged(loopback, None, TlsTerminator("client-cert", mine))
     print(f"{len(cases) + 1} connections that say a certificate")
 
 
@@ -287,11 +295,11 @@ def test_an_expired_certificate_that_a_terminator_says_does_not_count(
     """RFC 5280 4.1.2.5: the terminator's connection to its client may outlive it."""
     fields = {"Client-Cert": f":{base64.b64encode(EXPIRED).decode()}:"}
 
-    def work(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             assert wire.ask("POST", "/echo", b"", fields).json["certificate"] == ""
 
-    staged(work, tmp_path / "s.sock", Terminator("client-cert", os.getuid()))
+    staged(work, tmp_path / "s.sock", TlsTerminator("client-cert", os.getuid()))
 
 
 def _last(work, *said):
@@ -307,9 +315,9 @@ def _last(work, *said):
 def test_a_terminator_that_says_no_certificate_is_refused(
     tmp_path: Path, value: str
 ) -> None:
-    def work(_: Stage, where: str) -> None:
-        with Wire.to(where) as wire:
+    def work(_: HttpServerHarness, where: str) -> None:
+        with RawHttpClient.to(where) as wire:
             fields = {"Client-Cert": value}
             assert wire.ask("POST", "/echo", b"", fields).status == 400
 
-    staged(work, tmp_path / "s.sock", Terminator("client-cert", os.getuid()))
+    staged(work, tmp_path / "s.sock", TlsTerminator("client-cert", os.getuid()))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store.store import Store
-from tests.sts.running_service import ANA, BEN, FILES, ROOT, World, own_store
+from answerable.store.store import EvidenceStore
+from tests.sts.running_service import ANA, BEN, FILES, ROOT, RunningService, own_store
 from tests.sts.test_operations import cli
 
 USER = "nobody"
@@ -43,7 +43,7 @@ print(answer.decode())
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> Iterator[RunningService]:
     # Another user has to reach the socket, so not below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="sts-"))
     folder.chmod(0o755)
@@ -55,7 +55,7 @@ def world() -> Iterator[World]:
     agent: {ROOT}
     grants: [{{audience: {FILES}, scopes: [read], bind: bearer, ttl: 5m}}]
 """
-    world = World(folder, rules=rules)
+    world = RunningService(folder, rules=rules)
     own_store(world.store, {ROOT: ANA})
     world.write()
     world.start()
@@ -84,7 +84,7 @@ def launched(program: Path, sts: str) -> "subprocess.CompletedProcess[str]":
     reason="starts a process of another user",
 )
 def test_an_agent_that_was_launched_acts_for_whoever_launched_it(
-    world: World,
+    world: RunningService,
 ) -> None:
     program = world.folder / "agent.py"
     program.write_text(PROGRAM)
@@ -97,12 +97,12 @@ def test_an_agent_that_was_launched_acts_for_whoever_launched_it(
     assert f"{ROOT} is killed by user root at 2" in killed.stderr
     assert "answerable sts revive" in killed.stderr
     world.stop()
-    with Store.open(world.store, now=time.time_ns()) as store:
+    with EvidenceStore.open(world.store, now=time.time_ns()) as store:
         query = (
             "SELECT action, person, agent, facts FROM events "
             "WHERE source = 'sts' ORDER BY event_time"
         )
-        rows = [(a, p, g, dict(f)) for a, p, g, f in store.rows(query)]
+        rows = [(a, p, g, dict(f)) for a, p, g, f in store.run_query(query)]
     began = ["sts:launch", "sts:exchange", "sts:finish"]
     assert [row[0] for row in rows] == [*began, "answerable:kill", "sts:launch"]
     assert rows[-1][3]["reason"] == "killed"

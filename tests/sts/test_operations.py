@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.event import AuditEvent, Outcome
-from answerable.model.exchange import TICKET
+from answerable.model.event import AuditEvent, EventOutcome
+from answerable.model.exchange import TICKET_TYPE_URI
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
-from answerable.services.lineage.trace_rows import Question, trace
-from answerable.store.store import Store
-from answerable.usecases.evidence.ship_spool import ship
-from tests.cli.human_user import A_PERSON
+from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ship_spool import ship_spool
+from tests.cli.human_user import HUMAN_USER
 from tests.sts.running_service import (
     ACCESS,
     ANA,
@@ -28,8 +28,8 @@ from tests.sts.running_service import (
     STOPPED,
     SUB,
     USUAL_RULES,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     revoke_owner,
     serving,
@@ -38,21 +38,21 @@ from tests.sts.running_service import (
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """One for tests that leave it as it was, the last one apart."""
     with serving(tmp_path_factory.mktemp("operations")) as running:
         yield running
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[World]:
+def fresh(tmp_path: Path) -> Iterator[RunningService]:
     with serving(tmp_path) as running:
         yield running
 
 
-def cli(world: World, *words: str) -> subprocess.CompletedProcess[str]:
+def cli(world: RunningService, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", A_PERSON, *words, "--config", str(world.config)],
+        [sys.executable, "-c", HUMAN_USER, *words, "--config", str(world.config)],
         capture_output=True,
         text=True,
         check=False,
@@ -60,7 +60,7 @@ def cli(world: World, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def refused_within(world: World, client: Client, seconds: float) -> float:
+def refused_within(world: RunningService, client: DpopClient, seconds: float) -> float:
     """Ask again and again until it is refused; how long that took."""
     began = time.monotonic()
     with world.wire() as wire:
@@ -71,13 +71,13 @@ def refused_within(world: World, client: Client, seconds: float) -> float:
 
 
 def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
-    world: World,
+    world: RunningService,
 ) -> None:
-    parent, child = Client(world), Client(world)
+    parent, child = DpopClient(world), DpopClient(world)
     with world.wire() as wire:
         token = parent.get(wire, ci_token(world))
         given = parent.delegate(wire, token, agent=SUB, jkt=child.jkt)
-        below = child.get(wire, str(given.json["ticket"]), TICKET)
+        below = child.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
         done = cli(world, "sts", "kill", ROOT)
         assert done.returncode == 0, done.stderr
         assert "delegations ended: 2" in done.stderr
@@ -102,8 +102,10 @@ def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
     print(f"killed after {took:.3f} s")
 
 
-def test_only_an_operator_at_the_unix_socket_kills_and_asks(world: World) -> None:
-    client = Client(world)
+def test_only_an_operator_at_the_unix_socket_kills_and_asks(
+    world: RunningService,
+) -> None:
+    client = DpopClient(world)
     body = json.dumps({"subject": "rule:ci-root"}).encode()
     with world.local() as operator, world.wire() as wire:
         assert operator.ask("POST", "/admin/kill", body).json["new"] is True
@@ -121,9 +123,9 @@ def test_only_an_operator_at_the_unix_socket_kills_and_asks(world: World) -> Non
 
 
 def test_a_bad_reload_leaves_the_last_good_rules_and_a_good_one_changes_them(
-    world: World,
+    world: RunningService,
 ) -> None:
-    client = Client(world)
+    client = DpopClient(world)
     with world.wire() as wire:
         held = client.get(wire, ci_token(world))
         world.rules = USUAL_RULES.replace("ci-root", "ci root")
@@ -150,13 +152,13 @@ def test_a_bad_reload_leaves_the_last_good_rules_and_a_good_one_changes_them(
 
 
 def test_a_cold_start_with_bad_rules_gives_nothing_and_is_not_ready(
-    world: World,
+    world: RunningService,
 ) -> None:
     world.stop()
     world.rules = USUAL_RULES.replace("ttl: 10m", "ttl: 10h")
     world.write()
     world.start()
-    client = Client(world)
+    client = DpopClient(world)
     with world.wire() as wire:
         assert wire.ask("GET", "/healthz").status == 200
         ready = wire.ask("GET", "/readyz")
@@ -173,9 +175,9 @@ def test_a_cold_start_with_bad_rules_gives_nothing_and_is_not_ready(
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restart_keeps_what_was_seen_and_what_was_given(
-    fresh: World, how: int
+    fresh: RunningService, how: int
 ) -> None:
-    client = Client(fresh)
+    client = DpopClient(fresh)
     subject, proof = ci_token(fresh), client.proof()
     with fresh.wire() as wire:
         token = client.get(wire, subject, proof=proof)
@@ -190,28 +192,30 @@ def test_a_restart_keeps_what_was_seen_and_what_was_given(
         assert client.exchange(wire, token, ACCESS).status == 200
 
 
-def test_every_attempt_leaves_a_row_that_names_what_it_was(fresh: World) -> None:
-    client = Client(fresh)
+def test_every_attempt_leaves_a_row_that_names_what_it_was(
+    fresh: RunningService,
+) -> None:
+    client = DpopClient(fresh)
     with fresh.wire() as wire:
         token = client.get(wire, ci_token(fresh), client_id="me")
         client.exchange(wire, ci_token(fresh, job="7"))
         client.exchange(wire, "garbage")
         client.exchange(wire, ci_token(fresh), audience="https://elsewhere.example")
         wire.form("/token", {"grant_type": "password"})
-        client.delegate(wire, token, agent=SUB, jkt=Client(fresh).jkt)
-        client.delegate(wire, token, agent=STOPPED, jkt=Client(fresh).jkt)
+        client.delegate(wire, token, agent=SUB, jkt=DpopClient(fresh).jkt)
+        client.delegate(wire, token, agent=STOPPED, jkt=DpopClient(fresh).jkt)
         wire.form("/revoke", {"token": token}, {"DPoP": client.proof("/revoke")})
     fresh.stop()
-    with Store.open(fresh.store, now=time.time_ns()) as store:
+    with EvidenceStore.open(fresh.store, now=time.time_ns()) as store:
         query = (
             "SELECT action, outcome, agent, credential, issued, run, facts "
             "FROM events WHERE source = 'sts' ORDER BY event_time"
         )
         rows = [
             (action, outcome, dict(facts))
-            for action, outcome, *_, facts in store.rows(query)
+            for action, outcome, *_, facts in store.run_query(query)
         ]
-        whole = list(store.rows(query))
+        whole = list(store.run_query(query))
     told = [
         (action, outcome, facts.get("error"), facts.get("reason"))
         for action, outcome, facts in rows
@@ -239,7 +243,7 @@ def test_every_attempt_leaves_a_row_that_names_what_it_was(fresh: World) -> None
     print(f"{len(rows)} attempts, {len(rows)} rows")
 
 
-def call(world: World, token: str, agent: str, run: str) -> AuditEvent:
+def call(world: RunningService, token: str, agent: str, run: str) -> AuditEvent:
     """What a gateway records of a call with that token."""
     at = time.time_ns()
     digest = hashlib.sha256(token.encode()).hexdigest()
@@ -251,7 +255,7 @@ def call(world: World, token: str, agent: str, run: str) -> AuditEvent:
         written_by=WrittenBy.MEDIATOR,
         raw_sha256=bytes(32),
         action="mcp:tools/call",
-        outcome=Outcome.SUCCESS,
+        outcome=EventOutcome.SUCCESS,
         credential=f"cred:token/{digest}",
         run=run,
         agent=agent,
@@ -261,24 +265,24 @@ def call(world: World, token: str, agent: str, run: str) -> AuditEvent:
 
 
 def test_a_calls_token_leads_to_everybody_behind_it_after_its_end(
-    fresh: World,
+    fresh: RunningService,
 ) -> None:
-    clients = [Client(fresh) for _ in range(3)]
+    clients = [DpopClient(fresh) for _ in range(3)]
     with fresh.wire() as wire:
         token = clients[0].get(wire, ci_token(fresh))
         for above, below, agent in zip(clients, clients[1:], (SUB, LEAF), strict=False):
             given = above.delegate(wire, token, agent=agent, jkt=below.jkt)
-            token = below.get(wire, str(given.json["ticket"]), TICKET)
-        run = str(taken(fresh, wire, token).leaf("answerable", "dlg"))
+            token = below.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
+        run = str(taken(fresh, wire, token).find_leaf("answerable", "dlg"))
         with fresh.local() as operator:
             assert operator.form("/revoke", {"token": token}).status == 200
     fresh.stop()
     now = time.time_ns()
-    with Store.open(fresh.store, now=now) as store:
+    with EvidenceStore.open(fresh.store, now=now) as store:
         store.append([call(fresh, token, LEAF, run)], now)
         store.seal(now)
-        question = Question(tool="read_file")
-        (item,) = trace(store, question, now=now).items
+        question = TraceQuery(tool="read_file")
+        (item,) = trace_events(store, question, now=now).items
     hops = {name: (hop["value"], hop["status"]) for name, hop in item["hops"].items()}
     assert hops["person"] == (ANA, "observed")
     assert hops["agent"] == (LEAF, "observed")
@@ -288,25 +292,25 @@ def test_a_calls_token_leads_to_everybody_behind_it_after_its_end(
     assert len(item["credential_path"]) == 6
 
 
-def test_the_spool_is_ingested_like_a_gateways(fresh: World) -> None:
-    client = Client(fresh)
+def test_the_spool_is_ingested_like_a_gateways(fresh: RunningService) -> None:
+    client = DpopClient(fresh)
     with fresh.wire() as wire:
         client.get(wire, ci_token(fresh))
     now = time.time_ns()
-    with Store.open(fresh.folder / "other", now=now) as store:
+    with EvidenceStore.open(fresh.folder / "other", now=now) as store:
         fresh.stop(signal.SIGKILL)
-        shipped = ship(store, fresh.state / "spool", now=now)
+        shipped = ship_spool(store, fresh.state / "spool", now=now)
         assert shipped.stored == 1
-        assert store.rows("SELECT source, recorder FROM events")
+        assert store.run_query("SELECT source, recorder FROM events")
 
 
-def test_two_services_do_not_share_a_folder(world: World) -> None:
+def test_two_services_do_not_share_a_folder(world: RunningService) -> None:
     done = cli(world, "serve", "--only", "sts")
     assert done.returncode != 0
     assert "another" in done.stderr
 
 
-def test_keys_are_listed_and_turned(world: World) -> None:
+def test_keys_are_listed_and_turned(world: RunningService) -> None:
     done = cli(world, "sts", "keys")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -314,22 +318,24 @@ def test_keys_are_listed_and_turned(world: World) -> None:
     with world.wire() as wire:
         published = {each["kid"] for each in wire.ask("GET", "/jwks").json["keys"]}
         assert published == {line.split()[0] for line in lines}
-        token = Client(world).get(wire, ci_token(world))
+        token = DpopClient(world).get(wire, ci_token(world))
         active = lines[0].split()[0]
         assert cli(world, "sts", "keys", "--kill", active).returncode == 0
         deadline = time.monotonic() + 3
         while active in {e["kid"] for e in wire.ask("GET", "/jwks").json["keys"]}:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        fresh = Client(world).get(wire, ci_token(world))
+        fresh = DpopClient(world).get(wire, ci_token(world))
         assert taken(world, wire, fresh, FILES).kid != active
         with world.local() as operator:
             said = operator.form("/introspect", {"token": token}).json
             assert said == {"active": False}
 
 
-def test_an_owner_who_is_attested_no_more_stops_the_agent(world: World) -> None:
-    client = Client(world)
+def test_an_owner_who_is_attested_no_more_stops_the_agent(
+    world: RunningService,
+) -> None:
+    client = DpopClient(world)
     with world.wire() as wire:
         token = client.get(wire, ci_token(world))
         revoke_owner(world.store)
@@ -338,32 +344,32 @@ def test_an_owner_who_is_attested_no_more_stops_the_agent(world: World) -> None:
 
 
 def test_a_kill_of_a_service_that_does_not_run_waits_for_its_start(
-    fresh: World,
+    fresh: RunningService,
 ) -> None:
     fresh.stop()
     done = cli(fresh, "sts", "kill", ROOT)
     assert done.returncode == 0, done.stderr
     assert "does not run" in done.stderr
     fresh.start()
-    client = Client(fresh)
+    client = DpopClient(fresh)
     with fresh.wire() as wire:
         assert client.exchange(wire, ci_token(fresh)).status == 400
         assert client.exchange(wire, ci_token(fresh, job="43")).status == 200
     assert cli(fresh, "sts", "kill", "nobody").returncode == 2
 
 
-def test_kills_are_in_the_evidence(fresh: World) -> None:
+def test_kills_are_in_the_evidence(fresh: RunningService) -> None:
     with fresh.local() as operator:
         body = json.dumps({"subject": str(LEAF)}).encode()
         operator.ask("POST", "/admin/kill", body)
         operator.ask("POST", "/admin/revive", body)
     fresh.stop()
-    with Store.open(fresh.store, now=time.time_ns()) as store:
+    with EvidenceStore.open(fresh.store, now=time.time_ns()) as store:
         query = (
             "SELECT action, resource, source FROM events "
             "WHERE starts_with(action, 'answerable:') ORDER BY event_time"
         )
-        assert list(store.rows(query)) == [
+        assert list(store.run_query(query)) == [
             ("answerable:kill", LEAF, "sts"),
             ("answerable:revive", LEAF, "sts"),
         ]

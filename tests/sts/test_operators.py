@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from answerable.server.connection_info import Link, UnixPeer
+from answerable.server.connection_info import ConnectionInfo, UnixPeer
 from answerable.sts.endpoints.admin import is_admin
 
 OURS, NAMED, OTHER = 4242, 4243, 4244  # user ids
@@ -21,5 +21,5 @@ def test_our_own_user_and_root_and_who_is_named_are_operators(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: OURS)
     peer = None if uid is None else UnixPeer(pid=1, uid=uid, gid=1, unit="", start=1)
-    asked: Any = SimpleNamespace(link=Link(peer=peer))
+    asked: Any = SimpleNamespace(link=ConnectionInfo(peer=peer))
     assert is_admin(asked, (NAMED,)) is is_one

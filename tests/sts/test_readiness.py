@@ -5,32 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from answerable.server.operator_log import Log
-from answerable.server.recording.journal import Journal
-from answerable.store.store import Store
-from answerable.sts.runtime.app import House
-from answerable.sts.runtime.settings import read_plan
-from tests.sts.running_service import World
+from answerable.server.operator_log import OperatorLog
+from answerable.server.recording.journal import RecordJournal
+from answerable.store.store import EvidenceStore
+from answerable.sts.runtime.app import StsApp
+from answerable.sts.runtime.settings import load_settings
+from tests.sts.running_service import RunningService
 
 
 def test_it_is_not_ready_while_the_disk_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(tmp_path)
+    world = RunningService(tmp_path)
     world.write()
-    Store.open(world.store, now=0).close()
+    EvidenceStore.open(world.store, now=0).close()
 
     async def story() -> None:
-        plan = read_plan(str(world.config), None, world.store)
-        house = await House.open(plan, Log("sts"))
+        plan = load_settings(str(world.config), None, world.store)
+        house = await StsApp.open(plan, OperatorLog("sts"))
         try:
-            assert house.reasons() == []
+            assert house.not_ready_reasons() == []
             with monkeypatch.context() as hung:
-                hung.setattr(Journal, "is_behind", True)
-                (why,) = house.reasons()
+                hung.setattr(RecordJournal, "is_behind", True)
+                (why,) = house.not_ready_reasons()
             assert why == "it cannot record: the disk does not answer"
             house.drain()
-            assert house.reasons() == ["it is ending"]
+            assert house.not_ready_reasons() == ["it is ending"]
         finally:
             await house.close()
 

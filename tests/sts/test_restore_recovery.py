@@ -9,36 +9,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.sts.running_service import Client, World, ci_token, serving
+from tests.sts.running_service import DpopClient, RunningService, ci_token, serving
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[RunningService]:
     with serving(tmp_path / "world") as made:
         yield made
 
 
-def put_back(world: World, copy: Path) -> None:
+def put_back(world: RunningService, copy: Path) -> None:
     for name in ("control.db-wal", "control.db-shm"):
         (world.state / name).unlink(missing_ok=True)
     shutil.copy(copy, world.state / "control.db")
 
 
-def refused(world: World, subject: str) -> bool:
+def refused(world: RunningService, subject: str) -> bool:
     with world.wire() as wire:
-        reply = Client(world).exchange(wire, subject)
+        reply = DpopClient(world).exchange(wire, subject)
     return reply.status != 200
 
 
 def test_what_was_used_since_the_copy_is_refused_and_the_log_says_why(
-    world: World, tmp_path: Path
+    world: RunningService, tmp_path: Path
 ) -> None:
     copy, subject = tmp_path / "copy", ci_token(world)
     world.stop()
     shutil.copy(world.state / "control.db", copy)
     world.start()
     with world.wire() as wire:
-        given = Client(world).get(wire, subject)
+        given = DpopClient(world).get(wire, subject)
     assert given
     assert refused(world, subject)
     world.stop()
@@ -55,9 +55,9 @@ def test_what_was_used_since_the_copy_is_refused_and_the_log_says_why(
 
 
 def test_the_command_ends_what_a_copy_of_the_whole_folder_may_have_lost(
-    world: World,
+    world: RunningService,
 ) -> None:
-    client, subject = Client(world), ci_token(world)
+    client, subject = DpopClient(world), ci_token(world)
     with world.wire() as wire:
         token = client.get(wire, subject)
     world.stop()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store.store import Store
-from tests.sts.running_service import ANA, FILES, ROOT, World, own_store
+from answerable.store.store import EvidenceStore
+from tests.sts.running_service import ANA, FILES, ROOT, RunningService, own_store
 
 ME = os.getuid()
 AT_ROOT = "true" if ME == 0 else "false"
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> Iterator[RunningService]:
     # A path of pytest's own may be too long for a socket.
     folder = Path(tempfile.mkdtemp(prefix="sts-"))
-    world = World(folder, rules=RULES)
+    world = RunningService(folder, rules=RULES)
     own_store(world.store, {ROOT: ANA})
     world.write()
     world.start()
@@ -42,7 +42,7 @@ def world() -> Iterator[World]:
     shutil.rmtree(folder)
 
 
-def started(world: World) -> "tuple[subprocess.Popen[str], int]":
+def started(world: RunningService) -> "tuple[subprocess.Popen[str], int]":
     """Start an agent that sleeps; its launcher, and its process number."""
     sleeps = "import os, time; print(os.getpid(), flush=True); time.sleep(300)"
     sts = world.unix.removeprefix("unix:")
@@ -61,18 +61,22 @@ def started(world: World) -> "tuple[subprocess.Popen[str], int]":
     return launcher, int(said)
 
 
-def kinds(world: World) -> list[tuple[str, str]]:
+def kinds(world: RunningService) -> list[tuple[str, str]]:
     """Stop the service; the events of runs that it put on record, in order."""
     world.stop()
-    with Store.open(world.store, now=time.time_ns()) as store:
+    with EvidenceStore.open(world.store, now=time.time_ns()) as store:
         query = (
             "SELECT action, outcome FROM events WHERE source = 'sts' "
             "ORDER BY event_time"
         )
-        return [(str(action), str(outcome)) for action, outcome in store.rows(query)]
+        return [
+            (str(action), str(outcome)) for action, outcome in store.run_query(query)
+        ]
 
 
-def test_a_run_whose_launcher_and_agent_are_killed_is_noticed(world: World) -> None:
+def test_a_run_whose_launcher_and_agent_are_killed_is_noticed(
+    world: RunningService,
+) -> None:
     launcher, agent = started(world)
     files = world.state / "runs"
     assert len(list(files.iterdir())) == 1
@@ -87,7 +91,7 @@ def test_a_run_whose_launcher_and_agent_are_killed_is_noticed(world: World) -> N
     assert '"run.ended"' in world.errors.read_text()
 
 
-def test_the_end_of_a_run_is_on_record_once(world: World) -> None:
+def test_the_end_of_a_run_is_on_record_once(world: RunningService) -> None:
     for _ in range(3):
         launcher, agent = started(world)
         os.kill(agent, signal.SIGTERM)
@@ -97,7 +101,7 @@ def test_the_end_of_a_run_is_on_record_once(world: World) -> None:
     assert len({outcome for _, outcome in found}) == 1
 
 
-def test_an_unusable_folder_of_runs_is_logged_once(world: World) -> None:
+def test_an_unusable_folder_of_runs_is_logged_once(world: RunningService) -> None:
     shutil.rmtree(world.state / "runs")
     until = time.monotonic() + 10
     while world.told("runs.not-swept") == 0:

@@ -13,25 +13,27 @@ from urllib.parse import urlencode
 import pytest
 from joserfc.jwk import ECKey
 
-from answerable.federation.strict_json import base64url
-from answerable.model.exchange import TICKET
+from answerable.federation.strict_json import encode_base64url
+from answerable.model.exchange import TICKET_TYPE_URI
 from tests.federation.sample_tokens import public, sign
 from tests.sts.attack_helpers import FORM, refused
-from tests.sts.raw_http_client import Wire, spelled
+from tests.sts.raw_http_client import RawHttpClient, spelled
 from tests.sts.running_service import (
     ACCESS,
     FILES,
     JWT,
     MAIL,
     SUB,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
 )
 
 
-def test_7_one_token_shown_many_times_at_once_is_good_once(world: World) -> None:
-    client, times = Client(world), 40
+def test_7_one_token_shown_many_times_at_once_is_good_once(
+    world: RunningService,
+) -> None:
+    client, times = DpopClient(world), 40
     token = ci_token(world)
     wires = [world.wire() for _ in range(times)]
     for each in wires:
@@ -52,13 +54,13 @@ def test_7_one_token_shown_many_times_at_once_is_good_once(world: World) -> None
 
 
 def test_9_what_is_too_large_or_read_twice_is_refused_at_once(
-    world: World, wire: Wire
+    world: RunningService, wire: RawHttpClient
 ) -> None:
     """Each within five milliseconds: the shortest of some tries, for noise."""
     token = ci_token(world)
-    deep = base64url(b'{"iss":' + b"[" * 10_000 + b"]" * 10_000 + b"}")
-    twice = base64url(b'{"iss":"a","iss":"b"}')
-    head = base64url(b'{"alg":"ES256","kid":"ci-1"}')
+    deep = encode_base64url(b'{"iss":' + b"[" * 10_000 + b"]" * 10_000 + b"}")
+    twice = encode_base64url(b'{"iss":"a","iss":"b"}')
+    head = encode_base64url(b'{"alg":"ES256","kid":"ci-1"}')
     usual = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "subject_token_type": JWT,
@@ -73,9 +75,11 @@ def test_9_what_is_too_large_or_read_twice_is_refused_at_once(
         "16 KiB and one": form("a" * (16 * 1024 + 1)),
         "16 KiB and one, dots": form("a." * (8 * 1024) + "b"),
         "deep": form(f"{head}.{deep[: 16 * 1024 - 100]}.AAAA"),
-        "deep, whole": form(f"{head}.{base64url(b'[' * 10_000)}.AAAA"),
+        "deep, whole": form(f"{head}.{encode_base64url(b'[' * 10_000)}.AAAA"),
         "duplicate members": form(f"{head}.{twice}.AAAA"),
-        "not UTF-8 in JSON": form(f"{head}.{base64url(bytes([0xFF, 0xFE]))}.AAAA"),
+        "not UTF-8 in JSON": form(
+            f"{head}.{encode_base64url(bytes([0xFF, 0xFE]))}.AAAA"
+        ),
         "not UTF-8": good.replace(b"audience=", b"audience=%FF%FE"),
         "parameter twice": good + b"&audience=x",
         "no value": good + b"&scope",
@@ -106,9 +110,9 @@ def test_9_what_is_too_large_or_read_twice_is_refused_at_once(
 
 
 def test_12_a_proof_is_of_this_request_this_key_and_this_minute(
-    world: World, wire: Wire
+    world: RunningService, wire: RawHttpClient
 ) -> None:
-    client, other = Client(world), Client(world)
+    client, other = DpopClient(world), DpopClient(world)
     now = int(time.time())
     private = {**client.key.as_dict(private=True)}
     head = {"alg": "ES256", "typ": "dpop+jwt", "jwk": public(client.key)}
@@ -160,8 +164,10 @@ def test_12_a_proof_is_of_this_request_this_key_and_this_minute(
     print(f"{len(wrong) + 4} proofs")
 
 
-def test_14_what_was_switched_off_gives_nothing(world: World, wire: Wire) -> None:
-    client = Client(world)
+def test_14_what_was_switched_off_gives_nothing(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    client = DpopClient(world)
     own = client.get(wire, ci_token(world))
     subjects = (
         "issuer:ci",
@@ -184,10 +190,10 @@ def test_14_what_was_switched_off_gives_nothing(world: World, wire: Wire) -> Non
 
 
 def test_19_no_token_and_no_key_is_anywhere(
-    world: World, wire: Wire, capfd: pytest.CaptureFixture[str]
+    world: RunningService, wire: RawHttpClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Every text that could be shown as a credential, looked for in every byte kept."""
-    client, child = Client(world), Client(world)
+    client, child = DpopClient(world), DpopClient(world)
     secret: list[str] = []
 
     def kept(text: str) -> str:
@@ -199,7 +205,7 @@ def test_19_no_token_and_no_key_is_anywhere(
     kept(client.get(wire, token, ACCESS, audience=MAIL, scope="send"))
     given = client.delegate(wire, token, agent=SUB, jkt=child.jkt)
     ticket = kept(str(given.json["ticket"]))
-    kept(child.get(wire, ticket, TICKET))
+    kept(child.get(wire, ticket, TICKET_TYPE_URI))
     bad = kept(ci_token(world, job="7"))
     refused(client.exchange(wire, bad))
     refused(client.exchange(wire, kept(ci_token(world))[:-2] + "AA"))

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federation.jwk_set import read_key_set
-from answerable.federation.jws_parsing import admit
-from answerable.model.exchange import TICKET
+from answerable.federation.jwk_set import parse_key_set
+from answerable.federation.jws_parsing import parse_jws
+from answerable.model.exchange import TICKET_TYPE_URI
 from tests.authority import Authority, Issued
 from tests.sts.running_service import (
     ANA,
     ROOT,
     SUB,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     own_store,
     taken,
@@ -28,7 +28,7 @@ from tests.sts.running_service import (
 REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 
 
-class Receiver:
+class EventReceiver:
     """Takes events over https; the first try of each connection may be turned away."""
 
     def __init__(self, issued: Issued, refuses: int) -> None:
@@ -70,29 +70,29 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver(tmp_path: Path) -> Iterator[Receiver]:
-    running = Receiver(Authority(tmp_path).issue("receiver"), refuses=1)
+def receiver(tmp_path: Path) -> Iterator[EventReceiver]:
+    running = EventReceiver(Authority(tmp_path).issue("receiver"), refuses=1)
     yield running
     running.close()
 
 
 def test_receivers_are_told_of_every_delegation_that_ended(
-    tmp_path: Path, receiver: Receiver
+    tmp_path: Path, receiver: EventReceiver
 ) -> None:
     more = f"  events: [{receiver.url}]\n  events_ca: {tmp_path / 'ca.pem'}\n"
     folder = tmp_path / "sts"
     folder.mkdir()
-    world = World(folder, more=more)
+    world = RunningService(folder, more=more)
     own_store(world.store, {ROOT: ANA, SUB: ANA})
     world.write()
     world.start()
-    parent, child = Client(world), Client(world)
+    parent, child = DpopClient(world), DpopClient(world)
     with world.wire() as wire:
         token = parent.get(wire, ci_token(world))
         given = parent.delegate(wire, token, agent=SUB, jkt=child.jkt)
-        below = child.get(wire, str(given.json["ticket"]), TICKET)
+        below = child.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
         sessions = {
-            str(taken(world, wire, each).leaf("answerable", "dlg"))
+            str(taken(world, wire, each).find_leaf("answerable", "dlg"))
             for each in (token, below)
         }
         fields = {"DPoP": parent.proof("/revoke")}
@@ -101,14 +101,14 @@ def test_receivers_are_told_of_every_delegation_that_ended(
         while len(receiver.taken) < 2:
             assert time.monotonic() < deadline, world.errors.read_text()
             time.sleep(0.02)
-        keys = read_key_set(wire.ask("GET", "/jwks").body, ("ES256",))
+        keys = parse_key_set(wire.ask("GET", "/jwks").body, ("ES256",))
     world.stop()
     told = set()
     for kind, text in receiver.taken:
         assert kind == "application/secevent+jwt"
-        event = admit(text)
+        event = parse_jws(text)
         assert event.head.typ == "secevent+jwt"
-        assert keys.keys[event.head.kid].holds(event.signing_input, event.signature)
+        assert keys.keys[event.head.kid].verify(event.signing_input, event.signature)
         said = json.loads(json.dumps(event.payload))
         assert (said["iss"], said["aud"]) == (world.url, receiver.url)
         assert said["events"][REVOKED]["initiating_entity"] == "user"

@@ -12,12 +12,12 @@ import time
 
 from joserfc.jwk import ECKey
 
-from answerable.federation.strict_json import base64url
+from answerable.federation.strict_json import encode_base64url
 from answerable.model.claims import TokenType
-from answerable.model.exchange import PEER, TICKET
+from answerable.model.exchange import PEER_TYPE_URI, TICKET_TYPE_URI
 from tests.federation.sample_tokens import public, sign
 from tests.sts.attack_helpers import payload, refused
-from tests.sts.raw_http_client import Wire
+from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.running_service import (
     ACCESS,
     CI_KEY,
@@ -26,16 +26,18 @@ from tests.sts.running_service import (
     JWT,
     LEAF,
     SUB,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     id_token,
     taken,
 )
 
 
-def test_1_no_other_algorithm_than_the_keys_own(world: World, wire: Wire) -> None:
-    client = Client(world)
+def test_1_no_other_algorithm_than_the_keys_own(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    client = DpopClient(world)
     head = {"alg": "ES256", "kid": "ci-1"}
     pem = json.dumps(public(CI_KEY)).encode()
     tried = [
@@ -54,24 +56,26 @@ def test_1_no_other_algorithm_than_the_keys_own(world: World, wire: Wire) -> Non
     ]
     for alg in ("none", "NONE"):
         text = ".".join(
-            base64url(json.dumps(part).encode())
+            encode_base64url(json.dumps(part).encode())
             for part in ({"alg": alg, "kid": "ci-1"}, payload(world))
         )
-        tried += [f"{text}.", f"{text}.{base64url(b'x' * 64)}"]
+        tried += [f"{text}.", f"{text}.{encode_base64url(b'x' * 64)}"]
     signed = ".".join(
-        base64url(json.dumps(part).encode())
+        encode_base64url(json.dumps(part).encode())
         for part in ({"alg": "HS256", "kid": "ci-1"}, payload(world))
     )
     mac = hmac.digest(pem, signed.encode(), "sha256")
-    tried.append(f"{signed}.{base64url(mac)}")
+    tried.append(f"{signed}.{encode_base64url(mac)}")
     for token in tried:
         refused(client.exchange(wire, token))
     print(f"{len(tried)} tokens")
 
 
-def test_2_keys_that_a_token_brings_are_not_looked_at(world: World, wire: Wire) -> None:
+def test_2_keys_that_a_token_brings_are_not_looked_at(
+    world: RunningService, wire: RawHttpClient
+) -> None:
     """Nobody is asked for them either: a listener hears no connection."""
-    client, own = Client(world), ECKey.generate_key("P-256")
+    client, own = DpopClient(world), ECKey.generate_key("P-256")
     heard: list[object] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.05)
@@ -105,8 +109,10 @@ def test_2_keys_that_a_token_brings_are_not_looked_at(world: World, wire: Wire) 
     print(f"{tried} tokens, no connection")
 
 
-def test_4_one_audience_and_no_other(world: World, wire: Wire) -> None:
-    client = Client(world)
+def test_4_one_audience_and_no_other(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    client = DpopClient(world)
     url = world.url
     wrong = [
         ...,
@@ -142,8 +148,10 @@ def test_4_one_audience_and_no_other(world: World, wire: Wire) -> None:
     print(f"{len(wrong) + 5} audiences")
 
 
-def test_8_times_are_whole_seconds_and_hold(world: World, wire: Wire) -> None:
-    client = Client(world)
+def test_8_times_are_whole_seconds_and_hold(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    client = DpopClient(world)
     now = int(time.time())
     wrong: list[dict[str, object]] = [
         {"exp": now - 31},
@@ -171,10 +179,12 @@ def test_8_times_are_whole_seconds_and_hold(world: World, wire: Wire) -> None:
     print(f"{len(wrong)} times")
 
 
-def test_10_nobody_but_us_makes_a_chain(world: World, wire: Wire) -> None:
+def test_10_nobody_but_us_makes_a_chain(
+    world: RunningService, wire: RawHttpClient
+) -> None:
     """A foreign `act` is shown in no token of ours, and tickets stay with their own."""
     tried = 0
-    client = Client(world)
+    client = DpopClient(world)
     for act in (
         {"sub": str(LEAF)},
         {"sub": str(SUB), "act": {"sub": str(LEAF)}},
@@ -183,23 +193,23 @@ def test_10_nobody_but_us_makes_a_chain(world: World, wire: Wire) -> None:
         token = client.get(wire, ci_token(world, act=act))
         claims = taken(world, wire, token)
         assert claims.act.actors == ()
-        assert claims.leaf("answerable", "depth") == 1
+        assert claims.find_leaf("answerable", "depth") == 1
         tried += 1
     for act in ("x", [], {}, {"sub": 1}, {"sub": "a", "act": {"sub": "a"}}):
         refused(client.exchange(wire, ci_token(world, act=act)))
         tried += 1
     # A ticket of one chain beside the token of another, either way round.
-    first, second, child = Client(world), Client(world), Client(world)
+    first, second, child = DpopClient(world), DpopClient(world), DpopClient(world)
     mine = first.get(wire, ci_token(world))
     other = second.get(wire, ci_token(world))
     given = first.delegate(wire, mine, agent=SUB, jkt=child.jkt)
     ticket = str(given.json["ticket"])
     for subject, kind, actor, actor_kind in (
         (other, ACCESS, ticket, ACCESS),
-        (ticket, TICKET, other, ACCESS),
-        (ticket, TICKET, mine, ACCESS),
+        (ticket, TICKET_TYPE_URI, other, ACCESS),
+        (ticket, TICKET_TYPE_URI, mine, ACCESS),
         (ticket, ACCESS, "", ""),
-        (mine, TICKET, "", ""),
+        (mine, TICKET_TYPE_URI, "", ""),
         (mine, ACCESS, other, ACCESS),
     ):
         for who in (first, second, child):
@@ -207,14 +217,14 @@ def test_10_nobody_but_us_makes_a_chain(world: World, wire: Wire) -> None:
             reply = who.exchange(wire, subject, kind, **asked)
             refused(reply, "invalid_grant", "invalid_request")
             tried += 1
-    assert child.exchange(wire, ticket, TICKET).status == 200
+    assert child.exchange(wire, ticket, TICKET_TYPE_URI).status == 200
     # A chain ends at four actors.
-    chain = [Client(world) for _ in range(5)]
+    chain = [DpopClient(world) for _ in range(5)]
     token = chain[0].get(wire, ci_token(world))
     for below, agent in ((chain[1], SUB), (chain[2], LEAF)):
         above = chain[chain.index(below) - 1]
         given = above.delegate(wire, token, agent=agent, jkt=below.jkt)
-        token = below.get(wire, str(given.json["ticket"]), TICKET)
+        token = below.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
     for agent in (SUB, LEAF):  # a cycle
         given = chain[2].delegate(wire, token, agent=agent, jkt=chain[3].jkt)
         refused(given)
@@ -222,10 +232,12 @@ def test_10_nobody_but_us_makes_a_chain(world: World, wire: Wire) -> None:
     print(f"{tried} chains")
 
 
-def test_13_a_token_is_taken_for_what_it_is(world: World, wire: Wire) -> None:
-    client = Client(world)
+def test_13_a_token_is_taken_for_what_it_is(
+    world: RunningService, wire: RawHttpClient
+) -> None:
+    client = DpopClient(world)
     own = client.get(wire, ci_token(world))
-    known = (*(each.value for each in TokenType), TICKET, PEER)
+    known = (*(each.value for each in TokenType), TICKET_TYPE_URI, PEER_TYPE_URI)
     shown = {
         "workload": (lambda: ci_token(world), {JWT}),
         "person": (lambda: id_token(world), set()),

@@ -9,20 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.spool_record import Exchanged
-from answerable.model.worker_limits import Limits
+from answerable.model.spool_record import ExchangeRecord
+from answerable.model.worker_limits import WorkerLimits
 from answerable.server import evidence_shipping
-from answerable.server.evidence_shipping import NICE, Told, niceness, ship_apart
-from answerable.server.store_access import make_store
-from answerable.sts.recording.exchange_recorder import Recorder
+from answerable.server.evidence_shipping import (
+    LOW_PRIORITY,
+    ShippingResult,
+    choose_niceness,
+    ship_in_subprocess,
+)
+from answerable.server.store_access import create_store
+from answerable.sts.recording.exchange_recorder import ExchangeRecorder
 
 
 def recorded(spool: Path) -> None:
     """Leave one record in a spool."""
 
     async def main() -> None:
-        recorder = Recorder(spool, asyncio.get_running_loop(), Limits())
-        recorder.refused(Exchanged(0, 0, "", "exchange", error="invalid_grant"))
+        recorder = ExchangeRecorder(spool, asyncio.get_running_loop(), WorkerLimits())
+        recorder.record_refused(
+            ExchangeRecord(0, 0, "", "exchange", error="invalid_grant")
+        )
         recorder.close()
 
     asyncio.run(main())
@@ -30,12 +37,12 @@ def recorded(spool: Path) -> None:
 
 def test_what_waits_is_stored_by_another_process(tmp_path: Path) -> None:
     root, spool = tmp_path / "store", tmp_path / "spool"
-    make_store(root)
+    create_store(root)
     recorded(spool)
-    told = asyncio.run(ship_apart(root, spool))
+    told = asyncio.run(ship_in_subprocess(root, spool))
     assert (told.refused, told.problems) == ("", ())
     assert told.stored == 1
-    assert asyncio.run(ship_apart(root, spool)) == Told()
+    assert asyncio.run(ship_in_subprocess(root, spool)) == ShippingResult()
 
 
 def test_why_it_stays_where_it_is_is_told(tmp_path: Path) -> None:
@@ -43,33 +50,33 @@ def test_why_it_stays_where_it_is_is_told(tmp_path: Path) -> None:
     root.mkdir()
     (root / "something").write_text("else")
     recorded(spool)
-    assert str(root) in asyncio.run(ship_apart(root, spool)).refused
+    assert str(root) in asyncio.run(ship_in_subprocess(root, spool)).refused
 
 
 def test_one_that_is_stopped_ships_the_next_time(tmp_path: Path) -> None:
     root, spool = tmp_path / "store", tmp_path / "spool"
-    make_store(root)
+    create_store(root)
     recorded(spool)
 
     async def main() -> None:
-        task = asyncio.create_task(ship_apart(root, spool))
+        task = asyncio.create_task(ship_in_subprocess(root, spool))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await ship_apart(root, spool)).refused == ""
+        assert (await ship_in_subprocess(root, spool)).refused == ""
 
     asyncio.run(main())
     assert not list(spool.glob("*/*.jsonl"))
 
 
 def test_shipping_gives_way_while_little_waits(tmp_path: Path) -> None:
-    assert niceness(tmp_path / "none", 1600) == NICE
+    assert choose_niceness(tmp_path / "none", 1600) == LOW_PRIORITY
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "000001.jsonl").write_bytes(bytes(100))
-    assert niceness(tmp_path, 1600) == NICE
+    assert choose_niceness(tmp_path, 1600) == LOW_PRIORITY
     (tmp_path / "one" / "000002.jsonl").write_bytes(b"x")
-    assert niceness(tmp_path, 1600) == 0
+    assert choose_niceness(tmp_path, 1600) == 0
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -80,11 +87,13 @@ def test_it_gives_way_from_its_very_start(
         monkeypatch.setattr("shutil.which", lambda _: None)
 
     async def main() -> None:
-        process = await evidence_shipping._begun(tmp_path, tmp_path, NICE)
+        process = await evidence_shipping._start_process(
+            tmp_path, tmp_path, LOW_PRIORITY
+        )
         nice = os.getpriority(os.PRIO_PROCESS, process.pid)
         process.kill()
         await process.wait()
-        assert nice == NICE
+        assert nice == LOW_PRIORITY
 
     asyncio.run(main())
 
@@ -94,7 +103,7 @@ def test_it_gives_way_from_its_very_start(
     [
         ("asyncio.create_subprocess_exec", errno.EAGAIN),
         ("asyncio.create_subprocess_exec", errno.ENOMEM),
-        ("answerable.server.evidence_shipping.niceness", errno.EMFILE),
+        ("answerable.server.evidence_shipping.choose_niceness", errno.EMFILE),
     ],
 )
 def test_what_cannot_be_started_is_told(
@@ -104,7 +113,7 @@ def test_what_cannot_be_started_is_told(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(what, refuse)
-    told = asyncio.run(ship_apart(tmp_path, tmp_path, most=1))
+    told = asyncio.run(ship_in_subprocess(tmp_path, tmp_path, most=1))
     assert os.strerror(number) in told.refused
 
 
@@ -119,8 +128,8 @@ def instead(monkeypatch: pytest.MonkeyPatch, script: str) -> list[Process]:
         begun.append(process)
         return process
 
-    monkeypatch.setattr(evidence_shipping, "_begun", begin)
-    monkeypatch.setattr(evidence_shipping, "LOOK", 0.02)
+    monkeypatch.setattr(evidence_shipping, "_start_process", begin)
+    monkeypatch.setattr(evidence_shipping, "PROGRESS_INTERVAL", 0.02)
     return begun
 
 
@@ -133,7 +142,7 @@ def test_one_that_does_nothing_any_more_is_killed_and_that_is_told(
 
     async def main() -> None:
         async with asyncio.timeout(20):
-            told = await ship_apart(tmp_path, tmp_path, most=most)
+            told = await ship_in_subprocess(tmp_path, tmp_path, most=most)
         assert told.refused.endswith("did nothing for 0.2 s, and was killed")
         assert begun[0].returncode == -9
 
@@ -144,10 +153,12 @@ def test_one_that_works_has_all_the_time_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instead(monkeypatch, "sleep 0.4; echo '{\"stored\": 3}'")
-    monkeypatch.setattr(evidence_shipping, "LAST", 0.1)
+    monkeypatch.setattr(evidence_shipping, "FINAL_TIMEOUT", 0.1)
     ticks = itertools.count(1)
-    monkeypatch.setattr(evidence_shipping, "_spent", lambda _: next(ticks))
-    assert asyncio.run(ship_apart(tmp_path, tmp_path)) == Told(stored=3)
+    monkeypatch.setattr(evidence_shipping, "_cpu_ticks", lambda _: next(ticks))
+    assert asyncio.run(ship_in_subprocess(tmp_path, tmp_path)) == ShippingResult(
+        stored=3
+    )
 
 
 def test_what_a_process_works_is_seen() -> None:
@@ -158,5 +169,5 @@ def test_what_a_process_works_is_seen() -> None:
     before = own()
     while own() < before + 2:
         pass
-    assert before - 2 <= evidence_shipping._spent(os.getpid()) <= own() + 2
-    assert evidence_shipping._spent(0) == 0
+    assert before - 2 <= evidence_shipping._cpu_ticks(os.getpid()) <= own() + 2
+    assert evidence_shipping._cpu_ticks(0) == 0

@@ -12,13 +12,13 @@ import pytest
 from cryptography import x509
 
 from tests.authority import Authority, Issued
-from tests.sts.raw_http_client import Wire
+from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.running_service import (
     ACCESS,
     ANA,
     ROOT,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     free_port,
     own_store,
@@ -43,7 +43,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def world(
     tmp_path_factory: pytest.TempPathFactory, authority: Authority
-) -> Iterator[World]:
+) -> Iterator[RunningService]:
     server, ca = authority.issue("server"), authority.root.certificate
     tls = f"certificate: {server.certificate}, key: {server.key}, client_ca: {ca}"
     port = free_port()
@@ -53,7 +53,7 @@ def world(
       tls: {{{tls}}}
   terminator: {{field: client-cert, uid: {os.getuid()}}}
 """
-    world = World(tmp_path_factory.mktemp("tls"), rules=RULES, more=more)
+    world = RunningService(tmp_path_factory.mktemp("tls"), rules=RULES, more=more)
     own_store(world.store, {ROOT: ANA})
     world.write()
     world.start()
@@ -62,23 +62,25 @@ def world(
     world.stop()
 
 
-def over_tls(world: World, authority: Authority, shown: Issued | None) -> Wire:
+def over_tls(
+    world: RunningService, authority: Authority, shown: Issued | None
+) -> RawHttpClient:
     context = ssl.create_default_context(cafile=str(authority.root.certificate))
     if shown is not None:
         context.load_cert_chain(shown.certificate, shown.key)
     port = world.second  # type: ignore[attr-defined]
     plain = socket.create_connection(("127.0.0.1", port))
-    return Wire(
+    return RawHttpClient(
         context.wrap_socket(plain, server_hostname="localhost"), f"localhost:{port}"
     )
 
 
 def test_a_token_is_bound_to_the_certificate_that_was_shown(
-    world: World, authority: Authority
+    world: RunningService, authority: Authority
 ) -> None:
     """RFC 8705 3: and it is renewed with that certificate alone."""
     mine, other = authority.issue("workload"), authority.issue("other")
-    client = Client(world)
+    client = DpopClient(world)
     with over_tls(world, authority, mine) as wire:
         token = client.get(wire, ci_token(world), audience=BOUND, proof="")
         claims = taken(world, wire, token, BOUND)
@@ -100,10 +102,10 @@ def test_a_token_is_bound_to_the_certificate_that_was_shown(
 
 
 def test_an_audience_authenticates_by_its_certificate(
-    world: World, authority: Authority
+    world: RunningService, authority: Authority
 ) -> None:
     mine = authority.issue("workload")
-    client = Client(world)
+    client = DpopClient(world)
     with over_tls(world, authority, mine) as wire:
         token = client.get(wire, ci_token(world), audience=BOUND, proof="")
     names: dict[str, tuple[x509.GeneralName, ...]] = {
@@ -123,7 +125,7 @@ def test_an_audience_authenticates_by_its_certificate(
 
 
 def test_a_terminators_word_on_a_certificate_binds_as_well(
-    world: World, authority: Authority
+    world: RunningService, authority: Authority
 ) -> None:
     """RFC 9440: our own user stands for the terminator here."""
     behind = authority.issue("behind")
@@ -149,7 +151,7 @@ def test_a_terminators_word_on_a_certificate_binds_as_well(
 
 
 def test_a_client_of_another_authority_is_no_client(
-    world: World, authority: Authority, tmp_path: Path
+    world: RunningService, authority: Authority, tmp_path: Path
 ) -> None:
     stranger = Authority(tmp_path).issue("stranger")
     with (

@@ -6,21 +6,21 @@ import pytest
 from answerable.connectors import registry
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Probe, Sync
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import NOW
-from tests.usecases.connector_stub import Stage
+from tests.usecases.connector_stub import ConnectorStub
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "store", now=NOW) as opened:
+def store(tmp_path: Path) -> Iterator[EvidenceStore]:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
         yield opened
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(monkeypatch: pytest.MonkeyPatch) -> ConnectorStub:
     """Play the part of every inventory connector; what is said is set by the test."""
-    stage = Stage()
+    stage = ConnectorStub()
 
     class Actor:
         def __init__(self, name: str) -> None:
@@ -33,8 +33,10 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             return (Probe(location or "live", "everything", found=None),)
 
     def actor(name: str) -> Actor:
-        assert registry.entry(name).spec.gives == registry.INVENTORY
+        assert registry.find_connector(name).spec.gives == registry.INVENTORY
         return Actor(name)
 
-    monkeypatch.setattr("answerable.connectors.registry.inventory_connector", actor)
+    monkeypatch.setattr(
+        "answerable.connectors.registry.load_inventory_connector", actor
+    )
     return stage

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 from answerable.model.connector import SyncContext
-from answerable.model.sighting import Facts, Problem, Sync
+from answerable.model.sighting import ReadProblem, SightedFacts, Sync
 
 
 @dataclass
-class Stage:
-    facts: dict[str, Facts] = field(default_factory=dict)
-    problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+class ConnectorStub:
+    facts: dict[str, SightedFacts] = field(default_factory=dict)
+    problems: dict[str, tuple[ReadProblem, ...]] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -21,7 +21,7 @@ class Stage:
             source=f"{name}:{location}",
             connector=name,
             started_at=context.now,
-            facts=self.facts.get(name, Facts()),
+            facts=self.facts.get(name, SightedFacts()),
             problems=self.problems.get(name, ()),
             collected=("agent-configs",),
         )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from answerable.model.ids import AgentId
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import NOW
 from tests.usecases.test_attested_owners import ANA, BEN, A, B, attest, enroll, scan
 
@@ -12,8 +12,8 @@ AGENT = AgentId("agent:declared/one")
 OTHER = AgentId("agent:declared/two")
 
 
-def owned_store(root: Path) -> Path:
-    with Store.open(root, now=NOW) as store:
+def create_owned_store(root: Path) -> Path:
+    with EvidenceStore.open(root, now=NOW) as store:
         scan(store)
         enroll(store, A, ANA)
         enroll(store, B, BEN)

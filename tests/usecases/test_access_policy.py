@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from answerable.cli.main import main
-from answerable.connectors.aws.declaration import SPEC as AWS
+from answerable.connectors.aws.declaration import DECLARATION as AWS
 from answerable.connectors.aws_org import declaration as organization
-from answerable.connectors.aws_resources.declaration import SPEC as RESOURCES
+from answerable.connectors.aws_resources.declaration import DECLARATION as RESOURCES
 from answerable.usecases.inventory.aws_access_policy import (
-    access_policy,
-    account_actions,
+    list_account_actions,
+    render_access_policy,
 )
 from tests.connectors.policy import read_policy
 
@@ -42,19 +42,19 @@ _Template.add_multi_constructor("!", lambda loader, tag, node: f"{tag} {node.val
 
 
 def test_the_role_of_each_account_may_do_what_the_connectors_declare() -> None:
-    template = yaml.load(access_policy("cloudformation", ["aws-org"]), _Template)  # noqa: S506 - a safe loader
+    template = yaml.load(render_access_policy("cloudformation", ["aws-org"]), _Template)  # noqa: S506 - a safe loader
     role = template["Resources"]["Role"]["Properties"]
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert set(statement["Action"]) == DECLARED
     assert statement["Resource"] == "*"
-    terraform = access_policy("terraform", ["aws-org"])
+    terraform = render_access_policy("terraform", ["aws-org"])
     listed = re.findall(r'^ {8}"([a-z0-9-]+:[A-Za-z]+)",$', terraform, re.MULTILINE)
-    assert listed == list(account_actions()) == sorted(DECLARED)
+    assert listed == list(list_account_actions()) == sorted(DECLARED)
 
 
 def test_the_role_trusts_the_named_scanner_alone() -> None:
-    template = yaml.load(access_policy("cloudformation", ["aws-org"]), _Template)  # noqa: S506 - a safe loader
+    template = yaml.load(render_access_policy("cloudformation", ["aws-org"]), _Template)  # noqa: S506 - a safe loader
     role = template["Resources"]["Role"]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Action"] == "sts:AssumeRole"
@@ -65,18 +65,18 @@ def test_the_role_trusts_the_named_scanner_alone() -> None:
 
 def test_nothing_that_is_allowed_changes_anything() -> None:
     reading = re.compile(r"[a-z0-9-]+:(Get|List|Describe)[A-Za-z]+")
-    assert [a for a in account_actions() if not reading.fullmatch(a)] == []
+    assert [a for a in list_account_actions() if not reading.fullmatch(a)] == []
 
 
 def test_the_scanner_may_read_the_organization_and_assume_the_role() -> None:
-    read, assume = json.loads(access_policy("iam", ["aws-org"]))["Statement"]
-    assert set(read["Action"]) == {*DECLARED, *organization.SPEC.permissions}
+    read, assume = json.loads(render_access_policy("iam", ["aws-org"]))["Statement"]
+    assert set(read["Action"]) == {*DECLARED, *organization.DECLARATION.permissions}
     assert assume["Action"] == "sts:AssumeRole"
     assert assume["Resource"] == f"arn:aws:iam::*:role/{organization.DEFAULT_ROLE}"
 
 
 def test_a_single_account_needs_what_its_page_says() -> None:
-    assert json.loads(access_policy("iam", ["aws"])) == read_policy(
+    assert json.loads(render_access_policy("iam", ["aws"])) == read_policy(
         "AnswerableRead", AWS.permissions
     )
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.decision import Reason
+from answerable.model.decision import DecisionReason
 from answerable.model.errors import UsageError, VerificationError
-from answerable.presentation.inventory_lists import spelled_time
-from answerable.services.authorization.approval_requests import asks
-from answerable.services.authorization.decision_records import Spooled
+from answerable.presentation.inventory_lists import format_time
+from answerable.services.authorization.approval_requests import list_approval_requests
+from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.statements.policy_exceptions import AMENDMENT
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import Term
+from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 from answerable.usecases.evidence import ship_spool
 from tests.connectors.gateway.spool_files import (
     ACT,
@@ -29,10 +29,10 @@ from tests.connectors.gateway.spool_files import (
     write,
 )
 from tests.inventory.fact_builders import DAY, NOW
-from tests.usecases.owned_store import AGENT, HOUR, OTHER, owned_store
+from tests.usecases.owned_store import AGENT, HOUR, OTHER, create_owned_store
 from tests.usecases.test_attested_owners import ANA, A, B, signer
 
-HOURLY = Term(HOUR)
+HOURLY = ExceptionTerm(HOUR)
 
 
 @pytest.fixture(autouse=True)
@@ -45,18 +45,20 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in which Ana answers for one agent, and Ben for another."""
-    return owned_store(tmp_path_factory.mktemp("made") / "store")
+    return create_owned_store(tmp_path_factory.mktemp("made") / "store")
 
 
 @pytest.fixture
-def owned(made: Path, tmp_path: Path) -> Iterator[Store]:
+def owned(made: Path, tmp_path: Path) -> Iterator[EvidenceStore]:
     """A copy of it."""
     shutil.copytree(made, tmp_path / "owned")
-    with Store.open(tmp_path / "owned", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "owned", now=NOW) as store:
         yield store
 
 
-def ask_of(store: Store, tmp_path: Path, *stories: tuple[Reason, int]) -> list[str]:
+def ask_of(
+    store: EvidenceStore, tmp_path: Path, *stories: tuple[DecisionReason, int]
+) -> list[str]:
     """Have a gateway hold calls back: pairs of the reason and the number of a record."""
     caller = replace(CALLER, agent=AGENT)
     records = [
@@ -65,65 +67,79 @@ def ask_of(store: Store, tmp_path: Path, *stories: tuple[Reason, int]) -> list[s
     ]
     spool = tmp_path / "spool"
     write(spool, spelled([opened(), *records, closed(len(records) + 2)]))
-    ship_spool.ship(store, spool, now=NOW)
+    ship_spool.ship_spool(store, spool, now=NOW)
     return [record.id for record in records]
 
 
 def test_an_ask_is_one_however_often_it_is_tried_and_expires(
-    owned: Store, tmp_path: Path
+    owned: EvidenceStore, tmp_path: Path
 ) -> None:
-    ids = ask_of(owned, tmp_path, (Reason.NO_RULE, 2), (Reason.ASKED, 3))
-    (ask,) = asks(owned, None, now=T0 + HOUR, since=0).items
+    ids = ask_of(
+        owned, tmp_path, (DecisionReason.NO_RULE, 2), (DecisionReason.ASKED, 3)
+    )
+    (ask,) = list_approval_requests(owned, None, now=T0 + HOUR, since=0).items
     assert (ask["id"], ask["count"], ask["state"]) == (ids[1], 2, "open")
-    (ask,) = asks(owned, None, now=T0 + 2 * DAY, since=0).items
+    (ask,) = list_approval_requests(owned, None, now=T0 + 2 * DAY, since=0).items
     assert ask["state"] == "expired"
-    begin = spelled_time(T0 + HOUR)
+    begin = format_time(T0 + HOUR)
     for more, searched in (
         ({"since": T0 + HOUR}, f"there is none since {begin}"),
-        ({"since": T0, "agent": OTHER}, f"none of 1 since {spelled_time(T0)}"),
-        ({"since": T0, "state": "refused"}, f"none of 1 since {spelled_time(T0)}"),
+        ({"since": T0, "agent": OTHER}, f"none of 1 since {format_time(T0)}"),
+        ({"since": T0, "state": "refused"}, f"none of 1 since {format_time(T0)}"),
     ):
-        none = asks(owned, None, now=T0 + HOUR, **more)
+        none = list_approval_requests(owned, None, now=T0 + HOUR, **more)
         assert (none.items, none.searched) == ([], searched)
 
 
-def test_only_what_an_owner_may_lift_is_an_ask(owned: Store, tmp_path: Path) -> None:
-    ids = ask_of(owned, tmp_path, (Reason.FORBIDDEN, 2), (Reason.KILLED, 3))
-    assert asks(owned, None, now=T0 + HOUR, since=0).items == []
+def test_only_what_an_owner_may_lift_is_an_ask(
+    owned: EvidenceStore, tmp_path: Path
+) -> None:
+    ids = ask_of(
+        owned, tmp_path, (DecisionReason.FORBIDDEN, 2), (DecisionReason.KILLED, 3)
+    )
+    assert list_approval_requests(owned, None, now=T0 + HOUR, since=0).items == []
     with pytest.raises(UsageError, match="may lift alone"):
-        answer_approvals.allow(owned, Spooled(), ids[0], A, HOURLY, now=T0)
+        answer_approvals.sign_exception(
+            owned, SpooledDecisions(), ids[0], A, HOURLY, now=T0
+        )
     with pytest.raises(UsageError, match="no decision"):
-        answer_approvals.allow(owned, Spooled(), "f" * 32, A, HOURLY, now=T0)
+        answer_approvals.sign_exception(
+            owned, SpooledDecisions(), "f" * 32, A, HOURLY, now=T0
+        )
 
 
-def test_only_the_attested_owner_answers(owned: Store, tmp_path: Path) -> None:
-    (decision,) = ask_of(owned, tmp_path, (Reason.NO_RULE, 2))
+def test_only_the_attested_owner_answers(owned: EvidenceStore, tmp_path: Path) -> None:
+    (decision,) = ask_of(owned, tmp_path, (DecisionReason.NO_RULE, 2))
     for key in (B, signer("c")):
         for answer in (
-            lambda k: answer_approvals.allow(
-                owned, Spooled(), decision, k, HOURLY, now=NOW
+            lambda k: answer_approvals.sign_exception(
+                owned, SpooledDecisions(), decision, k, HOURLY, now=NOW
             ),
-            lambda k: answer_approvals.refuse(owned, Spooled(), decision, k, now=NOW),
+            lambda k: answer_approvals.sign_refusal(
+                owned, SpooledDecisions(), decision, k, now=NOW
+            ),
         ):
             with pytest.raises(VerificationError):
                 answer(key)
-    assert owned.objects(AMENDMENT) == ()
+    assert owned.list_objects(AMENDMENT) == ()
 
 
-def test_an_answer_is_shown_with_the_ask(owned: Store, tmp_path: Path) -> None:
-    (decision,) = ask_of(owned, tmp_path, (Reason.NO_RULE, 2))
+def test_an_answer_is_shown_with_the_ask(owned: EvidenceStore, tmp_path: Path) -> None:
+    (decision,) = ask_of(owned, tmp_path, (DecisionReason.NO_RULE, 2))
     now = NOW + HOUR
 
     def state() -> tuple[object, object]:
-        (ask,) = asks(owned, None, now=now, since=0).items
+        (ask,) = list_approval_requests(owned, None, now=now, since=0).items
         return ask["state"], ask["by"]
 
-    (told,) = answer_approvals.refuse(owned, Spooled(), decision, A, now=now).items
+    (told,) = answer_approvals.sign_refusal(
+        owned, SpooledDecisions(), decision, A, now=now
+    ).items
     assert (told["state"], told["by"]) == ("refused", [ANA]) == state()
-    (told,) = answer_approvals.allow(
-        owned, Spooled(), decision, A, HOURLY, now=now
+    (told,) = answer_approvals.sign_exception(
+        owned, SpooledDecisions(), decision, A, HOURLY, now=now
     ).items
     assert (told["state"], told["by"]) == ("allowed", [ANA]) == state()
-    answer_approvals.refuse(owned, Spooled(), decision, A, now=now)
+    answer_approvals.sign_refusal(owned, SpooledDecisions(), decision, A, now=now)
     # A no takes nothing back: that is what `revoke` is for.
     assert state()[0] == "allowed"

@@ -10,23 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.evidence import dsse, owner_attestations, signed_statements
-from answerable.evidence.note import public_key
-from answerable.model.documents.owners import WhoOwnsItem
+from answerable.evidence.note import derive_verifier_key
+from answerable.model.documents.owners import OwnershipItem
 from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId, PersonId, person_id
-from answerable.model.owner_key import Void
-from answerable.model.person import EvidenceKind, OwnerState
+from answerable.model.owner_key import StatementInvalidity
+from answerable.model.person import OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.services.statements import attested_owners, owner_keys
 from answerable.services.statements.attested_owners import (
     AttestedOwner,
-    AttestedOwners,
-    attested_owners,
+    AttestedOwnerReader,
+    read_attested_owners,
 )
-from answerable.services.statements.owner_keys import Signer
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import LocalSigner
+from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from tests.inventory.fact_builders import DAY, NOW, agent, evidence, human
 from tests.inventory.stored_scans import save
@@ -35,34 +35,39 @@ AGENTS = tuple(AgentId(f"agent:declared/{n}") for n in ("one", "two", "three"))
 ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
 
 
-def signer(letter: str) -> Signer:
+def signer(letter: str) -> LocalSigner:
     seed = letter.encode() * 32
-    return Signer(public_key("key", seed).raw, seed)
+    return LocalSigner(derive_verifier_key("key", seed).raw, seed)
 
 
 A, B = signer("a"), signer("b")
 OF = {ANA: A, BEN: B}
 
 
-def scan(store: Store, *gone: str, at: int = NOW) -> None:
+def scan(store: EvidenceStore, *gone: str, at: int = NOW) -> None:
     persons = tuple(
         human(name, name.partition("@")[0], alive=name not in gone)
         for name in ("ana@corp.example", "ben@corp.example")
     )
     agents = tuple(agent(each.removeprefix("agent:")) for each in AGENTS)
-    facts = Facts(agents=agents, persons=persons)
+    facts = SightedFacts(agents=agents, persons=persons)
     save(store, [Sync("people:p", "people", at, facts)], at)
 
 
 @pytest.fixture(autouse=True)
-def scanned(store: Store) -> None:
+def scanned(store: EvidenceStore) -> None:
     scan(store)
 
 
 def enroll(
-    store: Store, key: Signer, person: PersonId, *, at: int = NOW, days: int = 365
+    store: EvidenceStore,
+    key: LocalSigner,
+    person: PersonId,
+    *,
+    at: int = NOW,
+    days: int = 365,
 ) -> None:
-    owner_keys.enroll(
+    owner_keys.enroll_key(
         store,
         key.public,
         person,
@@ -74,62 +79,64 @@ def enroll(
 
 
 def attest(
-    store: Store,
-    key: Signer = A,
+    store: EvidenceStore,
+    key: LocalSigner = A,
     person: str = ANA,
     subject: str = AGENTS[0],
     at: int = NOW,
-) -> WhoOwnsItem:
-    inventory = snapshots.load(store)
+) -> OwnershipItem:
+    inventory = snapshots.load_inventory(store)
     document = ownership.attest_signed(store, inventory, subject, person, key, now=at)
     (item,) = document.items
     return item  # type: ignore[return-value]  # of that kind
 
 
-def owners(store: Store, now: int = NOW) -> Mapping[AgentId, PersonId]:
-    return {agent: owner.person for agent, owner in attested_owners(store, now).items()}
+def owners(store: EvidenceStore, now: int = NOW) -> Mapping[AgentId, PersonId]:
+    return {
+        agent: owner.person for agent, owner in read_attested_owners(store, now).items()
+    }
 
 
-def test_who_signs_with_an_enrolled_key_is_attested(store: Store) -> None:
+def test_who_signs_with_an_enrolled_key_is_attested(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     item = attest(store)
     assert (item["state"], item["person"]) == ("attested", ANA)
     (reason,) = item["candidates"][0]["evidence"]
     assert (reason["key"], reason["void"], reason["written_by"]) == (A.id, "", "person")
-    (digest,) = {o.digest for o in store.objects(owner_keys.ATTESTATION)}
-    signed = dsse.decode(store.get_object(digest)).payload
-    assert attested_owners(store, NOW + DAY) == {
+    (digest,) = {o.digest for o in store.list_objects(owner_keys.ATTESTATION)}
+    signed = dsse.decode_envelope(store.get_object(digest)).payload
+    assert read_attested_owners(store, NOW + DAY) == {
         AGENTS[0]: AttestedOwner(
             ANA,
             A.id,
             NOW,
             NOW + 180 * DAY,
-            signed_statements.digest_of(dsse.Envelope("", signed, ())),
+            signed_statements.payload_digest(dsse.DsseEnvelope("", signed, ())),
         )
     }
 
 
-def test_each_attestation_names_the_one_before(store: Store) -> None:
+def test_each_attestation_names_the_one_before(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     enroll(store, B, BEN)
     attest(store)
-    first = attested_owners(store, NOW)[AGENTS[0]].digest
+    first = read_attested_owners(store, NOW)[AGENTS[0]].digest
     attest(store, B, BEN, at=NOW + DAY)
     said = [
-        signed_statements.read(store.get_object(o.digest))[1]
-        for o in store.objects(owner_keys.ATTESTATION)
+        signed_statements.decode_statement(store.get_object(o.digest))[1]
+        for o in store.list_objects(owner_keys.ATTESTATION)
     ]
-    assert [each.claim("previous") for each in said] == ["", first]
+    assert [each.get_claim("previous") for each in said] == ["", first]
     assert owners(store, NOW + DAY) == {AGENTS[0]: BEN}
 
 
-def test_a_known_alias_of_the_keys_person_is_that_person(store: Store) -> None:
+def test_a_known_alias_of_the_keys_person_is_that_person(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     assert attest(store, person="Ana")["person"] == ANA
 
 
 def test_a_key_that_does_not_count_is_refused_and_nothing_recorded(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     with pytest.raises(VerificationError, match="not enrolled"):
         attest(store)
@@ -139,69 +146,75 @@ def test_a_key_that_does_not_count_is_refused_and_nothing_recorded(
     enroll(store, A, ANA, days=10)
     with pytest.raises(VerificationError, match="had expired"):
         attest(store, at=NOW + 10 * DAY)
-    owner_keys.revoke(store, A.id, since=None, uid=0, now=NOW + DAY)
+    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
     with pytest.raises(VerificationError, match="revoked"):
         attest(store, at=NOW + DAY)
-    assert store.objects(owner_keys.ATTESTATION) == ()
+    assert store.list_objects(owner_keys.ATTESTATION) == ()
     assert owners(store, NOW + DAY) == {}
 
 
-def test_who_has_left_signs_nothing_and_attests_nothing(store: Store) -> None:
+def test_who_has_left_signs_nothing_and_attests_nothing(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     attest(store)
     scan(store, ANA.removeprefix("person:"), at=NOW + DAY)
     assert owners(store, NOW + DAY) == {}
     with pytest.raises(VerificationError, match="has left"):
         attest(store, at=NOW + DAY)
-    asked = ownership.who_owns(
-        store, snapshots.load(store), AGENTS[0], now=NOW + DAY
+    asked = ownership.show_owner(
+        store, snapshots.load_inventory(store), AGENTS[0], now=NOW + DAY
     ).items[0]
     assert asked["state"] == "owner-left"
 
 
-def test_a_revocation_reaches_back_to_its_time_and_no_further(store: Store) -> None:
+def test_a_revocation_reaches_back_to_its_time_and_no_further(
+    store: EvidenceStore,
+) -> None:
     enroll(store, A, ANA)
     attest(store)
     attest(store, subject=AGENTS[1], at=NOW + 5 * DAY)
-    owner_keys.revoke(store, A.id[:20], since=NOW + 3 * DAY, uid=0, now=NOW + 6 * DAY)
+    owner_keys.revoke_key(
+        store, A.id[:20], since=NOW + 3 * DAY, uid=0, now=NOW + 6 * DAY
+    )
     assert owners(store, NOW + 6 * DAY) == {AGENTS[0]: ANA}
-    item = ownership.who_owns(
-        store, snapshots.load(store), AGENTS[1], now=NOW + 6 * DAY
+    item = ownership.show_owner(
+        store, snapshots.load_inventory(store), AGENTS[1], now=NOW + 6 * DAY
     ).items[0]
     assert item["state"] == "none"
     assert item["candidates"][0]["evidence"][0]["void"] == "key-revoked"  # type: ignore[index]
 
 
-def forged(store: Store, *, subject: str = AGENTS[0], at: int = NOW) -> bytes:
+def forged(store: EvidenceStore, *, subject: str = AGENTS[0], at: int = NOW) -> bytes:
     """A whole attestation by A, as its thief would make it."""
-    said = owner_attestations.attestation(
+    said = owner_attestations.build_attestation(
         subject,
         ANA,
         key=A.id,
-        store=owner_keys.identity(store),
+        store=owner_keys.store_identity(store),
         previous="",
         now=at,
     )
-    return dsse.encode(
-        dsse.sign(
+    return dsse.encode_envelope(
+        dsse.sign_envelope(
             signed_statements.PAYLOAD_TYPE,
-            signed_statements.payload(said),
+            signed_statements.encode_payload(said),
             A.id,
             A.seed,
         )
     )
 
 
-def test_a_stolen_key_dates_nothing_back_behind_its_revocation(store: Store) -> None:
+def test_a_stolen_key_dates_nothing_back_behind_its_revocation(
+    store: EvidenceStore,
+) -> None:
     enroll(store, A, ANA)
-    owner_keys.revoke(store, A.id, since=None, uid=0, now=NOW + DAY)
+    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
     for signed_at, recorded in ((0, 2), (0, 0), (1, 1), (2, 2)):
         data = forged(store, at=NOW + signed_at * DAY)
         store.put_object(owner_keys.ATTESTATION, data, NOW + recorded * DAY)
     assert owners(store, NOW + 2 * DAY) == {}
 
 
-def test_an_old_envelope_that_is_replayed_moves_nothing(store: Store) -> None:
+def test_an_old_envelope_that_is_replayed_moves_nothing(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     enroll(store, B, BEN)
     data = forged(store)
@@ -215,10 +228,10 @@ def test_an_old_envelope_that_is_replayed_moves_nothing(store: Store) -> None:
 
 
 def test_an_envelope_of_another_store_says_nothing_here(
-    store: Store, tmp_path: object
+    store: EvidenceStore, tmp_path: object
 ) -> None:
     enroll(store, A, ANA)
-    with Store.open(store.root.parent / "other", now=NOW) as other:
+    with EvidenceStore.open(store.root.parent / "other", now=NOW) as other:
         enroll(other, A, ANA)
         scan(other)
         data = forged(other)
@@ -226,33 +239,40 @@ def test_an_envelope_of_another_store_says_nothing_here(
         assert owners(other) == {AGENTS[0]: ANA}
     store.put_object(owner_keys.ATTESTATION, data, NOW)
     assert owners(store) == {}
-    with pytest.raises(signed_statements.StatementVoid) as caught:
+    with pytest.raises(signed_statements.InvalidStatement) as caught:
         owner_keys.verify_statement(store, data, NOW)
-    assert caught.value.void is Void.OTHER_STORE
+    assert caught.value.void is StatementInvalidity.OTHER_STORE
 
 
-def test_a_statement_is_verified_for_later_users(store: Store) -> None:
+def test_a_statement_is_verified_for_later_users(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     found = owner_keys.verify_statement(store, forged(store), NOW + 1)
     assert (found.key.person, found.statement.subject) == (ANA, AGENTS[0])
-    owner_keys.revoke(store, A.id, since=None, uid=0, now=NOW + 2)
-    with pytest.raises(signed_statements.StatementVoid):
+    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + 2)
+    with pytest.raises(signed_statements.InvalidStatement):
         owner_keys.verify_statement(store, forged(store), NOW + 3)
 
 
 def test_an_unsigned_statement_that_calls_itself_signed_is_a_confirmation(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     said = evidence(
-        AGENTS[0], "eve@corp.example", EvidenceKind.ATTESTATION, by=WrittenBy.PERSON
+        AGENTS[0],
+        "eve@corp.example",
+        OwnerEvidenceKind.ATTESTATION,
+        by=WrittenBy.PERSON,
     )
     store.put_object("attestation", msgspec.json.encode(said), NOW)
-    item = ownership.who_owns(store, snapshots.load(store), AGENTS[0], now=NOW).items[0]
+    item = ownership.show_owner(
+        store, snapshots.load_inventory(store), AGENTS[0], now=NOW
+    ).items[0]
     assert item["state"] == "confirmed"
     assert owners(store) == {}
 
 
-def test_what_no_envelope_is_attests_nothing_and_stops_nothing(store: Store) -> None:
+def test_what_no_envelope_is_attests_nothing_and_stops_nothing(
+    store: EvidenceStore,
+) -> None:
     enroll(store, A, ANA)
     for data in (b"", b"{}", b"[" * 100_000, b'{"payload":"","payloadType":""}'):
         store.put_object(owner_keys.ATTESTATION, data, NOW)
@@ -261,62 +281,67 @@ def test_what_no_envelope_is_attests_nothing_and_stops_nothing(store: Store) -> 
 
 
 def test_a_poll_reads_again_only_when_the_log_has_grown(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enroll(store, A, ANA)
     attest(store)
     reads: list[int] = []
-    real = attested_owners._persons
+    real = attested_owners._read_latest_persons
 
-    def counted(store: Store) -> object:
+    def counted(store: EvidenceStore) -> object:
         reads.append(1)
         return real(store)
 
-    monkeypatch.setattr(attested_owners, "_persons", counted)
-    poll = AttestedOwners(store)
+    monkeypatch.setattr(attested_owners, "_read_latest_persons", counted)
+    poll = AttestedOwnerReader(store)
     for now in range(5):
-        assert set(poll.now(NOW + now)) == {AGENTS[0]}
+        assert set(poll.read(NOW + now)) == {AGENTS[0]}
     assert len(reads) == 1
     store.put_object("conflict", b"[]", NOW)  # the log grows, nothing of ours
-    assert set(poll.now(NOW)) == {AGENTS[0]}
+    assert set(poll.read(NOW)) == {AGENTS[0]}
     assert len(reads) == 1
-    with Store.open(store.root, now=NOW) as elsewhere:
+    with EvidenceStore.open(store.root, now=NOW) as elsewhere:
         attest(elsewhere, subject=AGENTS[1])
-    assert set(poll.now(NOW)) == set(AGENTS[:2])
+    assert set(poll.read(NOW)) == set(AGENTS[:2])
     assert len(reads) == 2
-    assert poll.now(NOW + 180 * DAY) == {}
-    with Store.open(store.root, now=NOW) as elsewhere:
-        owner_keys.revoke(elsewhere, A.id, since=NOW, uid=0, now=NOW + 1)
-    assert poll.now(NOW + 1) == {}
+    assert poll.read(NOW + 180 * DAY) == {}
+    with EvidenceStore.open(store.root, now=NOW) as elsewhere:
+        owner_keys.revoke_key(elsewhere, A.id, since=NOW, uid=0, now=NOW + 1)
+    assert poll.read(NOW + 1) == {}
 
 
-def test_a_log_that_was_changed_on_disk_attests_nobody(store: Store) -> None:
+def test_a_log_that_was_changed_on_disk_attests_nobody(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     attest(store)
-    with Store.open(store.root.parent / "other", now=NOW) as other:
+    with EvidenceStore.open(store.root.parent / "other", now=NOW) as other:
         enroll(other, B, BEN)
         folder = store.root / "log"
         shutil.rmtree(folder)
         shutil.copytree(other.root / "log", folder)
         for each in os.listdir(other.root / "objects"):
             shutil.copy(other.root / "objects" / each, store.root / "objects" / each)
-    with Store.open(store.root, now=NOW) as again, pytest.raises(VerificationError):
-        attested_owners(again, NOW)
+    with (
+        EvidenceStore.open(store.root, now=NOW) as again,
+        pytest.raises(VerificationError),
+    ):
+        read_attested_owners(again, NOW)
 
 
-def test_an_object_that_was_changed_on_disk_attests_nobody(store: Store) -> None:
+def test_an_object_that_was_changed_on_disk_attests_nobody(
+    store: EvidenceStore,
+) -> None:
     enroll(store, A, ANA)
     attest(store)
     for kind in (owner_keys.ENROLMENT, owner_keys.ATTESTATION):
-        (logged,) = store.objects(kind)
+        (logged,) = store.list_objects(kind)
         path = store.root / "objects" / logged.digest
         kept = path.read_bytes()
         path.unlink()
         with pytest.raises(VerificationError):
-            attested_owners(store, NOW)
+            read_attested_owners(store, NOW)
         path.write_bytes(b"x" + kept)
         with pytest.raises(VerificationError):
-            attested_owners(store, NOW)
+            read_attested_owners(store, NOW)
         path.write_bytes(kept)
     assert owners(store) == {AGENTS[0]: ANA}
 
@@ -343,11 +368,13 @@ def test_what_is_polled_is_what_who_owns_says(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[str, object, object]]
 ) -> None:
     now = NOW
-    with Store.open(tmp_path_factory.mktemp("story") / "store", now=NOW) as store:
+    with EvidenceStore.open(
+        tmp_path_factory.mktemp("story") / "store", now=NOW
+    ) as store:
         scan(store)
         for person, key in OF.items():
             enroll(store, key, person)
-        poll, gone = AttestedOwners(store), set()
+        poll, gone = AttestedOwnerReader(store), set()
         for verb, who, what in story:
             now += 1000
             if verb == "wait":
@@ -361,22 +388,24 @@ def test_what_is_polled_is_what_who_owns_says(
                 except VerificationError:
                     continue
             elif verb == "confirm":
-                inventory = snapshots.load(store)
-                ownership.attest(store, inventory, str(what), person, now=now)
+                inventory = snapshots.load_inventory(store)
+                ownership.attest_unsigned(store, inventory, str(what), person, now=now)
             elif verb == "revoke":
                 assert isinstance(what, int)
-                owner_keys.revoke(
+                owner_keys.revoke_key(
                     store, OF[person].id, since=now + what * DAY, uid=0, now=now
                 )
             else:
                 gone.add(person.removeprefix("person:"))
                 scan(store, *gone, at=now)
-            inventory = snapshots.load(store, now=now)
+            inventory = snapshots.load_inventory(store, now=now)
             said = {
                 subject: owner.person
                 for subject, owner in inventory.owners.items()
                 if owner.state is OwnerState.ATTESTED
             }
-            assert {k: v.person for k, v in poll.now(now).items()} == said
+            assert {k: v.person for k, v in poll.read(now).items()} == said
             for later in (0, 90 * DAY, 180 * DAY - 1, 180 * DAY, -1):
-                assert poll.now(now + later) == attested_owners(store, now + later)
+                assert poll.read(now + later) == read_attested_owners(
+                    store, now + later
+                )

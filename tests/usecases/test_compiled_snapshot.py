@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from answerable.cli.sample import write_estate
+from answerable.cli.sample import write_sample
 from answerable.model.documents.core import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
-from answerable.services.reach.compiled_graph import graph_of
-from answerable.services.reach.query_context import keep_graph
-from answerable.store.store import Store
+from answerable.services.reach.compiled_graph import load_graph
+from answerable.services.reach.query_context import compile_snapshot
+from answerable.store.store import EvidenceStore
 from answerable.usecases.reach import list_used_actions, permissions
 
 NOW = 1_795_000_000_000_000_000
@@ -25,29 +25,35 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("ANSWERABLE_STORE", "store")
-        write_estate(Path(), NOW)
+        write_sample(Path(), NOW)
         sources = ("home:home/ana", "aws:aws/account.json", "aws-keys:aws/keys.json")
         assert main(["--quiet", "scan", *sources]) == 0
     return folder / "store"
 
 
 def loaded(store: Path) -> Inventory:
-    with Store.open(store, now=NOW, create=False) as opened:
-        return snapshots.load(opened, now=NOW)
+    with EvidenceStore.open(store, now=NOW, create=False) as opened:
+        return snapshots.load_inventory(opened, now=NOW)
 
 
 def asked(inventory: Inventory, store: Path, subject: str) -> list[object]:
     """Ask everything there is to ask about a subject."""
-    with Store.open(store, now=NOW, create=False) as opened:
+    with EvidenceStore.open(store, now=NOW, create=False) as opened:
         return [
-            _said(lambda: permissions.reach(inventory, subject, now=NOW)),
+            _said(lambda: permissions.list_reach(inventory, subject, now=NOW)),
             _said(
-                lambda: permissions.reach(inventory, subject, now=NOW, action="s3:*")
+                lambda: permissions.list_reach(
+                    inventory, subject, now=NOW, action="s3:*"
+                )
             ),
-            _said(lambda: list_used_actions.used(opened, inventory, subject, now=NOW)),
+            _said(
+                lambda: list_used_actions.list_used_actions(
+                    opened, inventory, subject, now=NOW
+                )
+            ),
             *(
                 _said(
-                    lambda c=context, a=action, d=direct: permissions.can(
+                    lambda c=context, a=action, d=direct: permissions.check_permission(
                         inventory, subject, a, "*", now=NOW, context=c, direct=d
                     )
                 )
@@ -69,26 +75,28 @@ def _said(ask: object) -> object:
 
 def test_answers_are_the_same_whether_the_graph_is_kept_or_not(store: Path) -> None:
     fresh, kept = loaded(store), loaded(store)
-    keep_graph(kept)
+    compile_snapshot(kept)
     subjects = [*list(fresh.agents)[:1], fresh.facts.identities[0].id]
     for subject in subjects:
         for _ in range(2):  # what was found on the way changes nothing
             assert asked(kept, store, subject) == asked(fresh, store, subject)
     for action in ("s3:GetObject", "sts:AssumeRole", "iam:PassRole"):
         assert _said(
-            lambda a=action: permissions.who_can(kept, a, "*", now=NOW)
-        ) == _said(lambda a=action: permissions.who_can(fresh, a, "*", now=NOW))
+            lambda a=action: permissions.list_who_can(kept, a, "*", now=NOW)
+        ) == _said(lambda a=action: permissions.list_who_can(fresh, a, "*", now=NOW))
 
 
 def test_a_graph_is_taken_over_by_the_same_scans_alone(store: Path) -> None:
     first, second = loaded(store), loaded(store)
-    keep_graph(first)
-    keep_graph(second, first)
-    assert second.made("the compiled snapshot") is first.made("the compiled snapshot")
+    compile_snapshot(first)
+    compile_snapshot(second, first)
+    assert second.get_computed("the compiled snapshot") is first.get_computed(
+        "the compiled snapshot"
+    )
     main(["--quiet", "--store", str(store), "scan", "home:."])
     third = loaded(store)
-    keep_graph(third, second)
-    assert third.made("the compiled snapshot") is not first.made(
+    compile_snapshot(third, second)
+    assert third.get_computed("the compiled snapshot") is not first.get_computed(
         "the compiled snapshot"
     )
 
@@ -107,16 +115,18 @@ def test_answers_are_the_same_from_steps_that_were_kept_on_disk(store: Path) -> 
 def test_a_list_that_is_cut_says_from_how_many_identities_it_is(store: Path) -> None:
     inventory = loaded(store)
     subject = next(i.id for i in inventory.facts.identities if "report-bot" in i.id)
-    whole = permissions.reach(inventory, subject, now=NOW)
+    whole = permissions.list_reach(inventory, subject, now=NOW)
     assert len(whole.items) > 2
     assert "shown" not in whole.coverage
     for limit in range(1, len(whole.items)):
-        cut = permissions.reach(inventory, subject, now=NOW, limit=limit)
+        cut = permissions.list_reach(inventory, subject, now=NOW, limit=limit)
         assert cut.items == whole.items[:limit]
         shown = cut.coverage["shown"]
         assert (shown["rows"], shown["what"]) == (limit, "identities")
         assert 1 <= shown["done"] <= shown["of"]
-    same = permissions.reach(inventory, subject, now=NOW, limit=len(whole.items) + 1)
+    same = permissions.list_reach(
+        inventory, subject, now=NOW, limit=len(whole.items) + 1
+    )
     assert same.items == whole.items
     assert "shown" not in same.coverage
 
@@ -162,17 +172,17 @@ def test_a_later_snapshot_is_answered_as_one_that_is_compiled_alone(
     store: Path, change: object, cold: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = loaded(store)
-    keep_graph(before)
+    compile_snapshot(before)
     subjects = [*list(before.agents)[:2], *(i.id for i in before.facts.identities[:3])]
     for subject in subjects:
         asked(before, store, subject)
     later = edited(store, change)
     compiled = []
     monkeypatch.setattr(
-        "answerable.services.reach.query_context.graph_of",
-        lambda *args, **named: compiled.append(args) or graph_of(*args, **named),
+        "answerable.services.reach.query_context.load_graph",
+        lambda *args, **named: compiled.append(args) or load_graph(*args, **named),
     )
-    keep_graph(later, before)
+    compile_snapshot(later, before)
     assert bool(compiled) is cold
     fresh = loaded(store)
     for subject in subjects:

@@ -7,7 +7,7 @@ from answerable.model.errors import UsageError
 
 
 @pytest.mark.parametrize("entry", registry.CONNECTORS, ids=lambda e: e.spec.name)
-def test_every_line_leads_to_what_it_promises(entry: registry.Entry) -> None:
+def test_every_line_leads_to_what_it_promises(entry: registry.ConnectorEntry) -> None:
     module = import_module(entry.fetch)
     if entry.spec.gives == registry.INVENTORY:
         assert callable(module.sync)
@@ -20,7 +20,7 @@ def test_every_line_leads_to_what_it_promises(entry: registry.Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", registry.REFERENCES, ids=lambda e: e.spec.name)
-def test_every_reference_is_there(entry: registry.Entry) -> None:
+def test_every_reference_is_there(entry: registry.ConnectorEntry) -> None:
     assert callable(import_module(entry.fetch).load)
     assert entry.spec.gives == "reference"
     assert entry.spec.reads
@@ -33,19 +33,19 @@ def test_no_two_lines_have_one_name() -> None:
 
 def test_events_and_inventories_are_not_confused() -> None:
     with pytest.raises(UsageError, match="gives an inventory"):
-        registry.event_connector("home")
+        registry.load_event_connector("home")
     with pytest.raises(UsageError, match="gives events"):
-        registry.inventory_connector("cloudtrail")
+        registry.load_inventory_connector("cloudtrail")
     with pytest.raises(UsageError) as caught:
-        registry.entry("aws-key")
+        registry.find_connector("aws-key")
     assert caught.value.hint == "did you mean aws-keys:?"
 
 
 def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
     with pytest.raises(UsageError) as scanned:
-        registry.inventory_connector("nope")
+        registry.load_inventory_connector("nope")
     with pytest.raises(UsageError) as ingested:
-        registry.event_connector("nope")
+        registry.load_event_connector("nope")
     names = "home, repo, aws, aws-keys, aws-org, aws-resources, config"
     assert scanned.value.hint == f"known: {names}"
     assert ingested.value.hint == "known: cloudtrail, gateway"

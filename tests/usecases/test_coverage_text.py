@@ -3,15 +3,15 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.model.documents.core import Coverage
-from answerable.presentation.coverage_text import every, parts
+from answerable.model.documents.core import CoverageRecord
+from answerable.presentation.coverage_text import coverage_parts, list_coverage
 
 NAMES = ["aws", "aws-org", "aws-keys", "aws-resources", "home", "repo", "config"]
 KINDS = ["scp", "rcp", "resource-policies", "identity-policies", "access-keys"]
 KINDS += ["agent-configs", "workflows", "cloudtrail", "session-policies", "s3-acls"]
 
 
-def covered(missing: list[str], *sources: str) -> Coverage:
+def covered(missing: list[str], *sources: str) -> CoverageRecord:
     return {
         "partial": False,
         "sources": [
@@ -25,21 +25,24 @@ def covered(missing: list[str], *sources: str) -> Coverage:
 
 def test_credentials_whose_principal_is_unknown_are_counted() -> None:
     missing = [f"cred:fp/{n:024x}: principal not collected" for n in range(40)]
-    (home, rest) = parts(covered(missing, "home:~"))
+    (home, rest) = coverage_parts(covered(missing, "home:~"))
     assert (home, rest) == ("home 2 h old", "40 principals not collected")
-    assert sum("cred:fp/" in line for line in every(covered(missing, "home:~"))) == 40
+    assert (
+        sum("cred:fp/" in line for line in list_coverage(covered(missing, "home:~")))
+        == 40
+    )
 
 
 def test_a_platform_that_no_source_was_scanned_of_is_said_so() -> None:
-    line = parts(covered(["identity-policies", "scp", "boundaries"], "home:~"))
+    line = coverage_parts(covered(["identity-policies", "scp", "boundaries"], "home:~"))
     assert line == ["home 2 h old", "aws not scanned"]
-    line = parts(covered(["scp"], "aws:x", "home:~"))
+    line = coverage_parts(covered(["scp"], "aws:x", "home:~"))
     assert line == ["aws 2 h old (SCPs not collected)", "home 2 h old"]
 
 
 def test_what_is_missing_of_many_accounts_is_counted() -> None:
     missing = [f"scp (account {n})" for n in range(300)]
-    assert parts(covered(missing, "aws:x")) == [
+    assert coverage_parts(covered(missing, "aws:x")) == [
         "aws 2 h old (SCPs of 300 places not collected)"
     ]
 
@@ -59,9 +62,11 @@ def test_what_is_missing_of_many_accounts_is_counted() -> None:
 )
 def test_the_line_is_short_and_the_list_leaves_nothing_out(missing, names) -> None:
     coverage = covered(missing, *(f"{name}:x" for name in names))
-    line = " · ".join(parts(coverage))
+    line = " · ".join(coverage_parts(coverage))
     assert len(line) <= 400
     assert "\n" not in line
     assert "not collected not collected" not in line
-    listed = [x for x in every(coverage) if x.startswith(("not collected", "not st"))]
+    listed = [
+        x for x in list_coverage(coverage) if x.startswith(("not collected", "not st"))
+    ]
     assert len(listed) == len(missing)

@@ -11,15 +11,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from answerable.connectors.config.parse.rule_quote import quote
-from answerable.model.decision import Layer, Reason, Target
-from answerable.model.errors import AmbiguousError, EnvironmentRefused, UsageError
+from answerable.connectors.config.parse.rule_quote import quote_rule
+from answerable.model.decision import DecisionLayer, DecisionReason, TargetKind
+from answerable.model.errors import AmbiguousError, EnvironmentFailure, UsageError
 from answerable.services.authorization import decision_records as decided_flow
-from answerable.services.authorization.decision_items import PolicyText, decision
-from answerable.store.decision_queries import Asked
-from answerable.store.store import Store
-from answerable.usecases.authorization.list_decisions import decisions, read_place
-from answerable.usecases.evidence.ship_spool import ship
+from answerable.services.authorization.decision_items import PolicySource, show_decision
+from answerable.store.decision_queries import DecisionFilter
+from answerable.store.store import EvidenceStore
+from answerable.usecases.authorization.list_decisions import (
+    list_decisions,
+    parse_position,
+)
+from answerable.usecases.evidence.ship_spool import ship_spool
 from tests.connectors.gateway.spool_files import (
     ACT,
     DENY,
@@ -55,8 +58,8 @@ agents:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "store", now=NOW) as opened_store:
+def store(tmp_path: Path) -> Iterator[EvidenceStore]:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as opened_store:
         yield opened_store
 
 
@@ -65,8 +68,8 @@ def spool(tmp_path: Path) -> Path:
     return tmp_path / "spool"
 
 
-def shown(store: Store, spool: Path | None, text: str, **more: Any) -> Any:
-    (item,) = decision(store, spool, text, now=NOW, **more).items
+def shown(store: EvidenceStore, spool: Path | None, text: str, **more: Any) -> Any:
+    (item,) = show_decision(store, spool, text, now=NOW, **more).items
     return item
 
 
@@ -83,11 +86,11 @@ WENT_ON, HELD = STORY[1].id, STORY[2].id  # type: ignore[union-attr]  # decision
 
 
 def test_a_decision_is_the_same_before_and_after_it_is_shipped(
-    store: Store, spool: Path
+    store: EvidenceStore, spool: Path
 ) -> None:
     write(spool, spelled(STORY))
     before = shown(store, spool, HELD)
-    ship(store, spool, now=NOW)
+    ship_spool(store, spool, now=NOW)
     after = shown(store, spool, HELD)
     assert (before["stored"], after["stored"]) == (False, True)
     assert before | {"stored": True} == after
@@ -106,23 +109,25 @@ def test_a_decision_is_the_same_before_and_after_it_is_shipped(
 
 
 def test_a_part_of_the_decisions_says_of_how_many_shipped_or_not(
-    store: Store, spool: Path
+    store: EvidenceStore, spool: Path
 ) -> None:
     write(spool, spelled(STORY))
     for shipped in (False, True):
         if shipped:
-            ship(store, spool, now=NOW)
-        first, after = decisions(store, spool, Asked(), limit=1, now=NOW)
+            ship_spool(store, spool, now=NOW)
+        first, after = list_decisions(store, spool, DecisionFilter(), limit=1, now=NOW)
         assert (len(first.items), first.total) == (1, 2)
-        place = read_place(after)
-        last, end = decisions(store, spool, Asked(before=place), limit=1, now=NOW)
+        place = parse_position(after)
+        last, end = list_decisions(
+            store, spool, DecisionFilter(before=place), limit=1, now=NOW
+        )
         assert (len(last.items), last.total, end) == (1, 2, "")
-        whole, _ = decisions(store, spool, Asked(), limit=2, now=NOW)
+        whole, _ = list_decisions(store, spool, DecisionFilter(), limit=2, now=NOW)
         assert (len(whole.items), whole.total) == (2, -1)
 
 
 def test_what_went_on_says_how_it_ended_and_needs_no_amendment(
-    store: Store, spool: Path
+    store: EvidenceStore, spool: Path
 ) -> None:
     write(spool, spelled(STORY))
     item = shown(store, spool, WENT_ON.upper())
@@ -133,19 +138,19 @@ def test_what_went_on_says_how_it_ended_and_needs_no_amendment(
 @pytest.mark.parametrize(
     ("reason", "by"),
     [
-        (Reason.FORBIDDEN, "two persons"),
-        (Reason.PARENT, "two persons"),
-        (Reason.ASKED, "owner"),
-        (Reason.KILLED, None),
-        (Reason.QUARANTINED, None),
-        (Reason.EVALUATION, None),
-        (Reason.NOT_ITS_OWN, None),
+        (DecisionReason.FORBIDDEN, "two persons"),
+        (DecisionReason.PARENT, "two persons"),
+        (DecisionReason.ASKED, "owner"),
+        (DecisionReason.KILLED, None),
+        (DecisionReason.QUARANTINED, None),
+        (DecisionReason.EVALUATION, None),
+        (DecisionReason.NOT_ITS_OWN, None),
     ],
 )
 def test_who_may_lift_a_denial_follows_from_its_reason(
-    store: Store, spool: Path, reason: Reason, by: str | None
+    store: EvidenceStore, spool: Path, reason: DecisionReason, by: str | None
 ) -> None:
-    told = decided(2, replace(DENY, reason=reason, layer=Layer.CEDAR))
+    told = decided(2, replace(DENY, reason=reason, layer=DecisionLayer.CEDAR))
     write(spool, spelled([opened(), told, closed(3)]))
     item = shown(store, spool, told.id)
     assert item["layer"] == "cedar"
@@ -155,14 +160,14 @@ def test_who_may_lift_a_denial_follows_from_its_reason(
 @pytest.mark.parametrize(
     ("target", "name"),
     [
-        (Target.RESOURCE, "file:///srv/a"),
-        (Target.PROMPT, "weekly/report"),
-        (Target.TOOL, "a/b"),
-        (Target.MODEL, ""),
+        (TargetKind.RESOURCE, "file:///srv/a"),
+        (TargetKind.PROMPT, "weekly/report"),
+        (TargetKind.TOOL, "a/b"),
+        (TargetKind.MODEL, ""),
     ],
 )
 def test_what_was_named_is_named_again(
-    store: Store, spool: Path, target: Target, name: str
+    store: EvidenceStore, spool: Path, target: TargetKind, name: str
 ) -> None:
     act = msgspec.structs.replace(ACT, target=target, name=name)
     told = decided(2, DENY, act)
@@ -176,20 +181,22 @@ def test_what_was_named_is_named_again(
 
 
 def test_a_beginning_will_do_where_it_is_one_decisions_alone(
-    store: Store, spool: Path
+    store: EvidenceStore, spool: Path
 ) -> None:
     write(spool, spelled(STORY))
     shared = next(n for n in range(32) if WENT_ON[n] != HELD[n])
     assert shown(store, spool, HELD[: shared + 1])["id"] == HELD
     with pytest.raises(AmbiguousError) as error:
-        decision(store, spool, HELD[:6], now=NOW)
+        show_decision(store, spool, HELD[:6], now=NOW)
     assert set(error.value.candidates) == {WENT_ON, HELD}
 
 
 @pytest.mark.parametrize("text", ["ffffffffffff", "abc", "", "xyzxyzxyz", "' or 1=1"])
-def test_an_id_that_nothing_bears_is_told(store: Store, spool: Path, text: str) -> None:
+def test_an_id_that_nothing_bears_is_told(
+    store: EvidenceStore, spool: Path, text: str
+) -> None:
     with pytest.raises(UsageError) as error:
-        decision(store, spool, text, now=NOW)
+        show_decision(store, spool, text, now=NOW)
     assert error.value.hint
 
 
@@ -206,7 +213,7 @@ def test_an_id_that_nothing_bears_is_told(store: Store, spool: Path, text: str) 
     ],
 )
 def test_a_rule_is_quoted_as_it_stands(rule: str, line: int, text: str) -> None:
-    found = quote(TEXT, rule)
+    found = quote_rule(TEXT, rule)
     assert found is not None
     assert (found.line, found.text) == (line, text)
 
@@ -215,47 +222,47 @@ def test_a_rule_is_quoted_as_it_stands(rule: str, line: int, text: str) -> None:
     "rule", ["servers.files", "agents.invoices.allow[9]", "agents.eve.allow[0]", "[0]"]
 )
 def test_nothing_else_is_quoted(rule: str) -> None:
-    assert quote(TEXT, rule) is None
+    assert quote_rule(TEXT, rule) is None
 
 
 def test_text_of_a_file_that_changed_since_is_told_as_such(
-    store: Store, spool: Path
+    store: EvidenceStore, spool: Path
 ) -> None:
     write(spool, spelled(STORY))
     for digest, current in (("ab" * 32, True), ("00" * 32, False)):
-        policy = PolicyText("answerable.yaml", digest, TEXT)
+        policy = PolicySource("answerable.yaml", digest, TEXT)
         (rule,) = shown(store, spool, HELD, policy=policy)["determining"]
         assert rule["place"] == "answerable.yaml:11"
         assert rule["current"] is current
 
 
 def test_a_spool_that_may_not_be_read_is_told(
-    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(spool, spelled(STORY))
     monkeypatch.setattr(
-        "answerable.services.authorization.decision_records.held", _refuse
+        "answerable.services.authorization.decision_records.lock_spool", _refuse
     )
     with pytest.raises(UsageError, match="may not be read"):
-        decision(store, spool, HELD, now=NOW)
+        show_decision(store, spool, HELD, now=NOW)
 
 
 def _refuse(spool: Path, how: int, *, patience: float) -> None:
-    raise EnvironmentRefused(f"may not be read: {spool}")
+    raise EnvironmentFailure(f"may not be read: {spool}")
 
 
 def test_a_spool_that_is_being_shipped_is_waited_for_but_not_for_ever(
-    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(spool, spelled(STORY))
     with living(spool):
-        monkeypatch.setattr(decided_flow, "_PATIENCE", 0.1)
-        waiting = decided_flow.spooled(spool)
+        monkeypatch.setattr(decided_flow, "_SPOOL_WAIT_SECONDS", 0.1)
+        waiting = decided_flow.read_spool(spool)
         assert waiting.unread == f"the spool is being shipped or read: {spool}"
         with pytest.raises(UsageError, match="is being shipped or read"):
-            decision(store, waiting, HELD, now=NOW)
+            show_decision(store, waiting, HELD, now=NOW)
     with living(spool) as shipping:
-        monkeypatch.setattr(decided_flow, "_PATIENCE", 30.0)
+        monkeypatch.setattr(decided_flow, "_SPOOL_WAIT_SECONDS", 30.0)
         release = threading.Timer(0.1, fcntl.flock, (shipping, fcntl.LOCK_UN))
         release.start()
         assert shown(store, spool, HELD)["id"] == HELD

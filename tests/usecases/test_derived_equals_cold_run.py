@@ -24,15 +24,15 @@ from hypothesis.stateful import (
 )
 
 from answerable.cli.main import main
-from answerable.cli.sample import write_estate
+from answerable.cli.sample import write_sample
 from answerable.model.documents.core import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.presentation import inventory_lists
-from answerable.services.evidence.ingest import ingest
+from answerable.services.evidence.ingest import ingest_logs
 from answerable.services.inventory import snapshots
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from answerable.usecases.reach import permissions
 from tests.inventory.fact_builders import NOW
@@ -55,28 +55,30 @@ def said(ask: Callable[[], Document]) -> object:
     return document.items, document.coverage
 
 
-def answers(inventory: Inventory, store: Store) -> list[object]:
+def answers(inventory: Inventory, store: EvidenceStore) -> list[object]:
     """Ask of a snapshot what its derived files answer."""
     found = [
-        said(lambda: inventory_lists.agents(inventory, now=NOW)),
-        said(lambda: inventory_lists.identities(inventory, now=NOW)),
-        said(lambda: ownership.who_owns(store, inventory, role("one"), now=NOW)),
-        said(lambda: permissions.reach(inventory, user("ana"), now=NOW)),
-        said(lambda: permissions.reach(inventory, user("ben"), now=NOW, limit=2)),
+        said(lambda: inventory_lists.list_agents(inventory, now=NOW)),
+        said(lambda: inventory_lists.list_identities(inventory, now=NOW)),
+        said(lambda: ownership.show_owner(store, inventory, role("one"), now=NOW)),
+        said(lambda: permissions.list_reach(inventory, user("ana"), now=NOW)),
+        said(lambda: permissions.list_reach(inventory, user("ben"), now=NOW, limit=2)),
     ]
     for action, on in CALLS:
         for context in CONTEXTS:
             found.extend(
                 said(
-                    lambda n=name, a=action, r=on, c=context: permissions.can(
-                        inventory, n, a, r, now=NOW, context=c
+                    lambda n=name, a=action, r=on, c=context: (
+                        permissions.check_permission(
+                            inventory, n, a, r, now=NOW, context=c
+                        )
                     )
                 )
                 for name in (user("ana"), user("ben"), role("one"))
             )
             found.append(
                 said(
-                    lambda a=action, r=on, c=context: permissions.who_can(
+                    lambda a=action, r=on, c=context: permissions.list_who_can(
                         inventory, a, r, now=NOW, context=c
                     )
                 )
@@ -84,29 +86,31 @@ def answers(inventory: Inventory, store: Store) -> list[object]:
     return found
 
 
-class Lives(RuleBasedStateMachine):
+class StoreHistories(RuleBasedStateMachine):
     """Scans, edits, ingests and lost or spoiled files, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.store = Store.open(self.folder / "store", now=NOW, create=True).__enter__()
+        self.store = EvidenceStore.open(
+            self.folder / "store", now=NOW, create=True
+        ).__enter__()
         self.derived = self.store.root / "derived"
-        self.facts: Facts | None = None
+        self.facts: SightedFacts | None = None
         self.at = NOW
         self.ingested = False
 
     @initialize(facts=accounts())
-    def scan_first(self, facts: Facts) -> None:
+    def scan_first(self, facts: SightedFacts) -> None:
         self.scan(facts)
 
     @rule(facts=accounts())
-    def scan(self, facts: Facts) -> None:
+    def scan(self, facts: SightedFacts) -> None:
         self.facts = facts
         self._save(facts)
 
     @rule(data=st.data(), other=accounts())
-    def edit(self, data: st.DataObject, other: Facts) -> None:
+    def edit(self, data: st.DataObject, other: SightedFacts) -> None:
         """Exchange one policy's statements for those of another."""
         assert self.facts is not None
         policies = list(self.facts.policies)
@@ -119,7 +123,7 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def ingest(self) -> None:
         self.ingested = True
-        ingest(self.store, [SOURCE], now=NOW)
+        ingest_logs(self.store, [SOURCE], now=NOW)
 
     @rule(name=st.sampled_from(FILES))
     def lose(self, name: str) -> None:
@@ -139,19 +143,19 @@ class Lives(RuleBasedStateMachine):
             shutil.copyfile(path, self.derived / f"{name}.blocks")
 
     @rule(facts=accounts())
-    def lag(self, facts: Facts) -> None:
+    def lag(self, facts: SightedFacts) -> None:
         """Scan; the derived files of before stay, as when a writer was killed."""
         before = self.folder / "before"
         shutil.rmtree(before, ignore_errors=True)
         if self.derived.exists():
             shutil.copytree(self.derived, before)
         self.scan(facts)
-        snapshots.load(self.store, now=NOW)
+        snapshots.load_inventory(self.store, now=NOW)
         if before.exists():
             shutil.rmtree(self.derived)
             shutil.copytree(before, self.derived)
 
-    def _save(self, facts: Facts) -> None:
+    def _save(self, facts: SightedFacts) -> None:
         self.at += 1
         words = ("identity-policies", "role-trust")
         save(
@@ -165,13 +169,16 @@ class Lives(RuleBasedStateMachine):
         aside = self.folder / "aside"
         if self.derived.exists():
             self.derived.rename(aside)
-        joined = snapshots.load(self.store, now=NOW)
+        joined = snapshots.load_inventory(self.store, now=NOW)
         cold = answers(replace(joined, derived=None), self.store)
         shutil.rmtree(self.derived, ignore_errors=True)
         if aside.exists():
             aside.rename(self.derived)
         for _ in ("kept perhaps", "kept for sure"):
-            assert answers(snapshots.load(self.store, now=NOW), self.store) == cold
+            assert (
+                answers(snapshots.load_inventory(self.store, now=NOW), self.store)
+                == cold
+            )
 
     def teardown(self) -> None:
         self.store.__exit__(None, None, None)
@@ -183,7 +190,7 @@ class Lives(RuleBasedStateMachine):
 )
 def test_any_sequence_of_changes_leaves_the_answers_of_a_cold_run(lives: int) -> None:
     run_state_machine_as_test(
-        Lives,
+        StoreHistories,
         settings=settings(
             max_examples=lives,
             stateful_step_count=4,
@@ -199,7 +206,7 @@ def test_a_writer_that_is_killed_leaves_the_answers(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", "store")
-    write_estate(Path(), NOW)
+    write_sample(Path(), NOW)
     assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
     capsys.readouterr()
     words = ["-o", "json", "who-can", "s3:GetObject", "arn:aws:s3:::northwind-x/y"]
@@ -230,7 +237,7 @@ def test_steps_are_kept_for_the_newest_stated_keys(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", "store")
-    write_estate(Path(), NOW)
+    write_sample(Path(), NOW)
     assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
     words = ["-o", "json", "who-can", "sts:AssumeRole", "*"]
     for key in ("aws:SourceIp=10.0.0.1", "sts:RoleSessionName=a"):
@@ -241,7 +248,7 @@ def test_steps_are_kept_for_the_newest_stated_keys(
         shutil.rmtree("store/derived")
         assert main([*words, "--context", key]) == 0
         assert items(capsys.readouterr().out) == items(out)
-    monkeypatch.setattr("answerable.store.derived_inventory._MOST_VARIANTS", 2)
+    monkeypatch.setattr("answerable.store.derived_inventory._MAX_FILES_KEPT", 2)
     for name in ("a", "b", "c"):
         assert main([*words, "--context", f"sts:RoleSessionName={name}"]) == 0
     assert len(list(Path("store/derived").glob("steps-*.blocks"))) == 2

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from answerable.inventory.resolve import KINDS, name_table, resolve
+from answerable.inventory.resolve import ENTITY_KINDS, build_name_table, resolve
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.store import derived_inventory
 from answerable.store.lineage_facts import chains_generation
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import (
     DAY,
     NOW,
@@ -33,7 +33,7 @@ ROLE = arn("role/data-reader")
 def scanned(owner: str) -> Sync:
     user = agent("claude-code/ana")
     key = credential("cred:aws/AKIAIOSFODNN7EXAMPLE")
-    facts = Facts(
+    facts = SightedFacts(
         persons=(human("ana@corp.example"), human("ben@corp.example")),
         agents=(user,),
         tools=(tool("claude-code/ana", "warehouse", key.id),),
@@ -46,7 +46,7 @@ def scanned(owner: str) -> Sync:
 
 
 def assert_same(one: Inventory, other: Inventory) -> None:
-    for field in fields(Facts):
+    for field in fields(SightedFacts):
         assert getattr(one.facts, field.name) == getattr(other.facts, field.name)
     for name in ("persons", "agents", "credentials", "owners", "own_owners"):
         assert dict(getattr(one, name)) == dict(getattr(other, name)), name
@@ -55,15 +55,15 @@ def assert_same(one: Inventory, other: Inventory) -> None:
         assert getattr(one, name) == getattr(other, name), name
 
 
-def test_a_stored_inventory_equals_the_joined_one(store: Store) -> None:
+def test_a_stored_inventory_equals_the_joined_one(store: EvidenceStore) -> None:
     save(store, [scanned("ana@corp.example")], NOW)
     for now in (0, NOW + 400 * DAY):
         (store.root / "derived" / "inventory.blocks").unlink(missing_ok=True)
-        joined = snapshots.load(store, now=now)
-        stored = snapshots.load(store, now=now)
+        joined = snapshots.load_inventory(store, now=now)
+        stored = snapshots.load_inventory(store, now=now)
         assert joined.names is None and stored.names is not None  # noqa: PT018
         assert_same(joined, stored)
-        table = name_table(joined)
+        table = build_name_table(joined)
         assert dict(stored.names.entries) == dict(table.entries)
         assert dict(stored.names.principals) == dict(table.principals)
 
@@ -83,47 +83,58 @@ def test_a_stored_inventory_equals_the_joined_one(store: Store) -> None:
         "",
     ],
 )
-def test_a_name_is_resolved_alike_from_both(store: Store, text: str) -> None:
+def test_a_name_is_resolved_alike_from_both(store: EvidenceStore, text: str) -> None:
     save(store, [scanned("ana@corp.example")], NOW)
-    joined, stored = snapshots.load(store), snapshots.load(store)
+    joined, stored = snapshots.load_inventory(store), snapshots.load_inventory(store)
 
     def told(inventory: Inventory) -> object:
         try:
-            return resolve(inventory, text, KINDS)
+            return resolve(inventory, text, ENTITY_KINDS)
         except (AmbiguousError, UsageError) as error:
             return type(error), str(error), getattr(error, "hint", None)
 
     assert told(joined) == told(stored)
 
 
-def test_what_changes_the_input_is_seen_at_once(store: Store) -> None:
+def test_what_changes_the_input_is_seen_at_once(store: EvidenceStore) -> None:
     save(store, [scanned("ana@corp.example")], NOW)
-    assert snapshots.load(store).owners[ROLE].person == "person:ana@corp.example"
+    assert (
+        snapshots.load_inventory(store).owners[ROLE].person == "person:ana@corp.example"
+    )
     save(store, [scanned("ben@corp.example")], NOW + 1)
-    assert snapshots.load(store).owners[ROLE].person == "person:ben@corp.example"
-    first = snapshots.named(store)[0].name
-    assert snapshots.load(store, first).owners[ROLE].person == "person:ana@corp.example"
-    assert snapshots.load(store).owners[ROLE].person == "person:ben@corp.example"
+    assert (
+        snapshots.load_inventory(store).owners[ROLE].person == "person:ben@corp.example"
+    )
+    first = snapshots.list_snapshots(store)[0].name
+    assert (
+        snapshots.load_inventory(store, first).owners[ROLE].person
+        == "person:ana@corp.example"
+    )
+    assert (
+        snapshots.load_inventory(store).owners[ROLE].person == "person:ben@corp.example"
+    )
 
 
 def test_a_file_that_is_damaged_or_of_another_version_is_derived_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(store, [scanned("ana@corp.example")], NOW)
-    joined = snapshots.load(store)
+    joined = snapshots.load_inventory(store)
     path: Path = store.root / "derived" / "inventory.blocks"
     path.write_bytes(path.read_bytes()[:-1000])
     path.write_bytes(b"x" * 10)
-    assert_same(joined, snapshots.load(store))
+    assert_same(joined, snapshots.load_inventory(store))
     monkeypatch.setattr(
-        derived_inventory, "DERIVATION", derived_inventory.DERIVATION + 1
+        derived_inventory,
+        "DERIVATION_VERSION",
+        derived_inventory.DERIVATION_VERSION + 1,
     )
     generation = chains_generation(store)
     assert derived_inventory.load_inventory(store, generation, 0) is None
-    assert_same(joined, snapshots.load(store))
+    assert_same(joined, snapshots.load_inventory(store))
 
 
-def test_a_disk_that_refuses_leaves_the_answer(store: Store) -> None:
+def test_a_disk_that_refuses_leaves_the_answer(store: EvidenceStore) -> None:
     save(store, [scanned("ana@corp.example")], NOW)
     (store.root / "derived").write_bytes(b"not a folder")
-    assert ROLE in snapshots.load(store).owners
+    assert ROLE in snapshots.load_inventory(store).owners

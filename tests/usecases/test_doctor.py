@@ -4,21 +4,21 @@ from pathlib import Path
 import pytest
 
 from answerable.model.documents.core import Document
-from answerable.store.store import Store
-from answerable.usecases.operations.doctor import doctor
+from answerable.store.store import EvidenceStore
+from answerable.usecases.operations.doctor import run_checks
 from tests.inventory.fact_builders import DAY
-from tests.usecases.connector_stub import Stage
+from tests.usecases.connector_stub import ConnectorStub
 
 NOW = 21_000 * DAY
 
 
 @pytest.fixture(autouse=True)
-def _stage(stage: Stage) -> None:
+def _stage(stage: ConnectorStub) -> None:
     """Nobody's real home is looked at."""
 
 
 def checked(root: Path) -> tuple[dict[str, tuple[bool, str]], Document]:
-    document = doctor(root, now=NOW, home=root, cwd=root)
+    document = run_checks(root, now=NOW, home=root, cwd=root)
     found = {str(i["check"]): (bool(i["ok"]), str(i["hint"])) for i in document.items}
     return found, document
 
@@ -31,7 +31,7 @@ def test_a_store_that_is_not_there_yet_is_fine_and_is_not_made(tmp_path: Path) -
 
 
 def test_a_whole_store_passes(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "store", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         store.fingerprint("x")
     found, document = checked(tmp_path / "store")
     assert found["store"] == (True, "")
@@ -42,7 +42,7 @@ def test_a_whole_store_passes(tmp_path: Path) -> None:
 def test_keys_that_others_may_read_fail_with_the_command_that_helps(
     tmp_path: Path,
 ) -> None:
-    with Store.open(tmp_path / "store", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         store.fingerprint("x")
     (tmp_path / "store" / "keys" / "fingerprint.key").chmod(0o644)
     found, document = checked(tmp_path / "store")
@@ -52,7 +52,7 @@ def test_keys_that_others_may_read_fail_with_the_command_that_helps(
 
 
 def test_a_damaged_snapshot_fails_and_says_what_to_do(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "store", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         store.put_object("snapshot", b"not one", NOW)
     found, document = checked(tmp_path / "store")
     assert found["snapshot"][0] is False
@@ -63,20 +63,20 @@ def test_a_damaged_snapshot_fails_and_says_what_to_do(tmp_path: Path) -> None:
 def test_doctor_outlives_what_other_commands_end_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Store.open(tmp_path / "store", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         store.put_object("snapshot", b"{}", NOW)
 
-    def broken(store: Store) -> None:
+    def broken(store: EvidenceStore) -> None:
         raise RuntimeError("some engine's own words")
 
-    monkeypatch.setattr("answerable.usecases.operations.doctor.load", broken)
+    monkeypatch.setattr("answerable.usecases.operations.doctor.load_inventory", broken)
     found, document = checked(tmp_path / "store")
     assert found["snapshot"][0] is False
     assert document.failed
 
 
 def test_a_newer_store_fails_and_says_to_upgrade(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "store", now=NOW):
+    with EvidenceStore.open(tmp_path / "store", now=NOW):
         pass
     (tmp_path / "store" / "format.json").write_text('{"store": 99}')
     found, document = checked(tmp_path / "store")
@@ -99,18 +99,18 @@ def test_a_store_that_may_not_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_clock_before_the_release_fails(tmp_path: Path) -> None:
-    document = doctor(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
+    document = run_checks(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
     assert document.failed
     assert next(i["check"] for i in document.items if not i["ok"]) == "clock"
 
 
 def test_a_scan_from_the_future_fails(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "store", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         store.put_object("snapshot", b"{}", NOW + DAY)
-    document = doctor(tmp_path / "store", now=NOW, home=tmp_path, cwd=tmp_path)
+    document = run_checks(tmp_path / "store", now=NOW, home=tmp_path, cwd=tmp_path)
     assert document.failed
 
 
 def test_every_failed_check_has_a_hint(tmp_path: Path) -> None:
-    document = doctor(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
+    document = run_checks(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
     assert all(item["hint"] for item in document.items if not item["ok"])

@@ -7,76 +7,81 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence import user_requests as room
-from answerable.evidence.signed_statements import StatementVoid
+from answerable.evidence.signed_statements import InvalidStatement
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.owner_key import unrecorded
-from answerable.model.person_request import ANY_RUN, LONGEST
-from answerable.model.policy_exception import Signing
+from answerable.model.owner_key import pending_position
+from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
+from answerable.model.policy_exception import SignatureContext
 from answerable.services.statements import owner_keys
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import filed_requests
-from answerable.usecases.evidence.filed_requests import REQUEST, RequestsOf, Wish
+from answerable.usecases.evidence.filed_requests import (
+    REQUEST,
+    FiledRequestReader,
+    RequestDraft,
+)
 from tests.inventory.fact_builders import NOW
-from tests.usecases.owned_store import AGENT, HOUR, owned_store
+from tests.usecases.owned_store import AGENT, HOUR, create_owned_store
 from tests.usecases.test_attested_owners import ANA, BEN, A, B, signer
 
 WORDS = "Please pay DE89 3704 0044 0532 0130 00."
-WISH = Wish(AGENT, WORDS, (), "", HOUR)
+WISH = RequestDraft(AGENT, WORDS, (), "", HOUR)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return owned_store(tmp_path_factory.mktemp("requests") / "store")
+    return create_owned_store(tmp_path_factory.mktemp("requests") / "store")
 
 
 @pytest.fixture
-def store(made: Path) -> Iterator[Store]:
-    with Store.open(made, now=NOW) as opened:
+def store(made: Path) -> Iterator[EvidenceStore]:
+    with EvidenceStore.open(made, now=NOW) as opened:
         yield opened
 
 
-def stands(store: Store, now: int) -> list[tuple[str, bool]]:
-    held = RequestsOf(store).now(now).standing
+def stands(store: EvidenceStore, now: int) -> list[tuple[str, bool]]:
+    held = FiledRequestReader(store).read(now).standing
     return [(each.persons[0], each.is_owners) for each in held]
 
 
 def test_what_a_person_files_stands_until_it_ends_and_names_no_words(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     before = len(stands(store, NOW))
-    (item,) = filed_requests.file(store, WISH, A, now=NOW).items
+    (item,) = filed_requests.file_request(store, WISH, A, now=NOW).items
     assert (item["state"], item["person"], item["run"]) == ("standing", ANA, None)
     assert item["values"] == ["DE89370400440532013000", "Please"]
     assert item["size"] == len(WORDS)
-    filed_requests.file(store, WISH, B, now=NOW)
+    filed_requests.file_request(store, WISH, B, now=NOW)
     assert stands(store, NOW)[before:] == [(ANA, True), (BEN, False)]
     assert len(stands(store, NOW + HOUR - 1)) == before + 2
     assert stands(store, NOW + HOUR) == []
-    for each in store.objects(REQUEST):
+    for each in store.list_objects(REQUEST):
         assert WORDS.encode() not in store.get_object(each.digest)
     states = {
-        each["state"] for each in filed_requests.listed(store, now=NOW + HOUR).items
+        each["state"]
+        for each in filed_requests.list_requests(store, now=NOW + HOUR).items
     }
     assert states == {"ended"}
-    listed = filed_requests.listed(store, now=NOW, agent="agent:declared/none")
-    count = len(filed_requests.listed(store, now=NOW).items)
+    listed = filed_requests.list_requests(store, now=NOW, agent="agent:declared/none")
+    count = len(filed_requests.list_requests(store, now=NOW).items)
     assert listed.items == []
     assert listed.searched == f"none of {count} is for agent:declared/none"
     assert listed.next == "answerable requests file agent:declared/none --key KEY"
 
 
 def test_where_nobody_filed_a_request_none_is_counted(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "bare", now=NOW) as bare:
+    with EvidenceStore.open(tmp_path / "bare", now=NOW) as bare:
         for agent in ("", AGENT):
-            listed = filed_requests.listed(bare, now=NOW, agent=agent)
+            listed = filed_requests.list_requests(bare, now=NOW, agent=agent)
             assert (listed.items, listed.searched) == ([], "")
 
 
-def test_a_request_is_at_most_a_day_long(store: Store) -> None:
-    wish = Wish(AGENT, WORDS, (), "", 30 * LONGEST)
-    filed_requests.file(store, wish, A, now=NOW)
-    assert stands(store, NOW + LONGEST - 1)
-    assert stands(store, NOW + LONGEST) == []
+def test_a_request_is_at_most_a_day_long(store: EvidenceStore) -> None:
+    wish = RequestDraft(AGENT, WORDS, (), "", 30 * MAX_REQUEST_LIFETIME)
+    filed_requests.file_request(store, wish, A, now=NOW)
+    assert stands(store, NOW + MAX_REQUEST_LIFETIME - 1)
+    assert stands(store, NOW + MAX_REQUEST_LIFETIME) == []
 
 
 @pytest.mark.parametrize(
@@ -93,21 +98,21 @@ def test_a_request_that_names_nothing_or_too_much_is_refused(
     text: str, named: tuple[str, ...]
 ) -> None:
     with pytest.raises(UsageError, match="names"):
-        filed_requests.named(Wish(AGENT, text, named, "", HOUR))
+        filed_requests.list_named_values(RequestDraft(AGENT, text, named, "", HOUR))
 
 
 def test_what_looks_like_a_credential_is_left_out() -> None:
     token = "ghp_0123456789abcdefghij0123456789abcdef"
-    wish = Wish(AGENT, f"Use '{token}' for Alice", (token,), "", HOUR)
-    assert "Alice" in filed_requests.named(wish)
-    assert not any(token in each for each in filed_requests.named(wish))
+    wish = RequestDraft(AGENT, f"Use '{token}' for Alice", (token,), "", HOUR)
+    assert "Alice" in filed_requests.list_named_values(wish)
+    assert not any(token in each for each in filed_requests.list_named_values(wish))
 
 
-def test_a_key_that_is_nobodys_files_nothing(store: Store) -> None:
-    count = len(store.objects(REQUEST))
+def test_a_key_that_is_nobodys_files_nothing(store: EvidenceStore) -> None:
+    count = len(store.list_objects(REQUEST))
     with pytest.raises(VerificationError, match="not enrolled"):
-        filed_requests.file(store, WISH, signer("c"), now=NOW)
-    assert len(store.objects(REQUEST)) == count
+        filed_requests.file_request(store, WISH, signer("c"), now=NOW)
+    assert len(store.list_objects(REQUEST)) == count
 
 
 @pytest.mark.parametrize(
@@ -122,56 +127,58 @@ def test_a_key_that_is_nobodys_files_nothing(store: Store) -> None:
     ],
 )
 def test_a_request_for_the_run_of_another_person_is_refused(
-    store: Store,
+    store: EvidenceStore,
     monkeypatch: pytest.MonkeyPatch,
     persons: tuple[str, ...],
-    key: owner_keys.Signer,
+    key: owner_keys.LocalSigner,
     takes: bool,
 ) -> None:
     monkeypatch.setattr(
-        filed_requests, "persons_of_run", lambda store, agent, run: persons
+        filed_requests, "find_persons_of_run", lambda store, agent, run: persons
     )
-    wish = Wish(AGENT, WORDS, (), "run:1", HOUR)
-    count = len(store.objects(REQUEST))
+    wish = RequestDraft(AGENT, WORDS, (), "run:1", HOUR)
+    count = len(store.list_objects(REQUEST))
     if takes:
-        (item,) = filed_requests.file(store, wish, key, now=NOW).items
+        (item,) = filed_requests.file_request(store, wish, key, now=NOW).items
         assert item["run"] == "run:1"
     else:
         with pytest.raises(VerificationError, match="run:1"):
-            filed_requests.file(store, wish, key, now=NOW)
-    assert len(store.objects(REQUEST)) == count + takes
+            filed_requests.file_request(store, wish, key, now=NOW)
+    assert len(store.list_objects(REQUEST)) == count + takes
 
 
 def test_a_request_of_a_revoked_key_stands_no_more_and_says_so(
     tmp_path: Path,
 ) -> None:
-    with Store.open(owned_store(tmp_path / "store"), now=NOW) as store:
-        filed_requests.file(store, WISH, A, now=NOW)
-        watched = RequestsOf(store)
-        assert len(watched.now(NOW).standing) == 1
-        owner_keys.revoke(store, A.id, since=NOW, uid=1, now=NOW + 1)
-        held = watched.now(NOW + 1)
+    with EvidenceStore.open(create_owned_store(tmp_path / "store"), now=NOW) as store:
+        filed_requests.file_request(store, WISH, A, now=NOW)
+        watched = FiledRequestReader(store)
+        assert len(watched.read(NOW).standing) == 1
+        owner_keys.revoke_key(store, A.id, since=NOW, uid=1, now=NOW + 1)
+        held = watched.read(NOW + 1)
         assert (held.standing, len(held.unheld)) == ((), 1)
-        (item,) = filed_requests.listed(store, now=NOW + 1).items
+        (item,) = filed_requests.list_requests(store, now=NOW + 1).items
         assert (item["state"], item["person"]) == ("key-revoked", None)
         assert item["values"] == []
 
 
-def test_statements_that_are_no_requests_are_void(store: Store) -> None:
-    (filed,) = filed_requests.file(store, WISH, A, now=NOW).items
-    keys, here = owner_keys.keys(store), owner_keys.identity(store)
-    said = room.Filed(AGENT, ANY_RUN, "0" * 64, 1, NOW + HOUR, ("x",))
+def test_statements_that_are_no_requests_are_void(store: EvidenceStore) -> None:
+    (filed,) = filed_requests.file_request(store, WISH, A, now=NOW).items
+    keys, here = owner_keys.read_owner_keys(store), owner_keys.store_identity(store)
+    said = room.UserRequest(AGENT, ANY_RUN, "0" * 64, 1, NOW + HOUR, ("x",))
     for changed, person in (
         ({"until": NOW}, ANA),
-        ({"until": NOW + LONGEST + 1}, ANA),
+        ({"until": NOW + MAX_REQUEST_LIFETIME + 1}, ANA),
         ({"run": ""}, ANA),
         ({"agent": "person:x"}, ANA),
         ({}, BEN),
     ):
         filed_ = replace(said, **changed)
-        statement = room.statement(filed_, Signing(person, here, NOW), A.id)
-        with pytest.raises(StatementVoid):
-            room.verify(A.envelope(statement), keys, unrecorded(NOW), here)
-    statement = room.statement(said, Signing(ANA, here, NOW), A.id)
-    assert room.verify(A.envelope(statement), keys, unrecorded(NOW), here)
+        statement = room.build_statement(
+            filed_, SignatureContext(person, here, NOW), A.id
+        )
+        with pytest.raises(InvalidStatement):
+            room.verify_request(A.sign(statement), keys, pending_position(NOW), here)
+    statement = room.build_statement(said, SignatureContext(ANA, here, NOW), A.id)
+    assert room.verify_request(A.sign(statement), keys, pending_position(NOW), here)
     assert filed["state"] == "standing"

@@ -4,10 +4,10 @@ import os
 import weakref
 from pathlib import Path
 
-from answerable.services.gc_control import settled
+from answerable.services.gc_control import suspend_gc
 
 
-class Ring:
+class FileCycle:
     """An object in a cycle that holds a file open."""
 
     def __init__(self, place: Path) -> None:
@@ -23,15 +23,15 @@ def test_files_of_what_was_replaced_are_closed(tmp_path: Path) -> None:
     place.write_bytes(b"x")
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(40):
-        with settled():
-            Ring(place)
+        with suspend_gc():
+            FileCycle(place)
     assert len(os.listdir("/proc/self/fd")) < before + 12
 
 
 def test_what_a_server_replaces_is_collected_at_once(tmp_path: Path) -> None:
     place = tmp_path / "kept"
     place.write_bytes(b"x")
-    with settled():
-        first = weakref.ref(Ring(place))
-    with settled(replaces=True):
+    with suspend_gc():
+        first = weakref.ref(FileCycle(place))
+    with suspend_gc(replaces=True):
         assert first() is None

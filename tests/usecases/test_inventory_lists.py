@@ -5,8 +5,8 @@ from answerable.model.credential import CredentialClass
 from answerable.model.errors import UsageError
 from answerable.model.ids import CredentialId
 from answerable.model.inventory import Inventory
-from answerable.model.person import EvidenceKind
-from answerable.model.sighting import Facts, Problem, ProblemKind, Sync
+from answerable.model.person import OwnerEvidenceKind
+from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts, Sync
 from answerable.presentation import inventory_lists
 from tests.inventory.fact_builders import (
     DAY,
@@ -43,7 +43,7 @@ def inventory() -> Inventory:
                     tool("claude-code/home/ana", "off", enabled=False),
                 ),
                 credentials=(credential(KEY), credential(TOKEN, kind="api-key")),
-                evidence=(evidence(CLAUDE, "ana", EvidenceKind.HOME),),
+                evidence=(evidence(CLAUDE, "ana", OwnerEvidenceKind.HOME),),
                 collected=("agent-configs",),
             ),
             sync(
@@ -62,7 +62,7 @@ def inventory() -> Inventory:
 def test_an_agent_shows_owner_tools_credentials_and_identities(
     inventory: Inventory,
 ) -> None:
-    (item,) = inventory_lists.agents(inventory, now=NOW).items
+    (item,) = inventory_lists.list_agents(inventory, now=NOW).items
     assert item["owner"] == {"state": "inferred", "person": "person:ana", "score": 0.85}
     assert item["identities"] == [USER]
     db, off = item["tools"]  # type: ignore[misc]  # a list
@@ -74,7 +74,7 @@ def test_an_agent_shows_owner_tools_credentials_and_identities(
 
 
 def test_an_identity_shows_who_reaches_it(inventory: Inventory) -> None:
-    (item,) = inventory_lists.identities(inventory, now=NOW).items
+    (item,) = inventory_lists.list_identities(inventory, now=NOW).items
     assert (item["agents"], item["credentials"]) == ([CLAUDE], [KEY])
     assert item["owner"] == {"state": "none", "person": None, "score": 0.0}
 
@@ -84,7 +84,7 @@ def test_a_credential_shows_where_it_lies_and_a_list_of_it_is_no_place(
 ) -> None:
     found = {
         item["id"]: item
-        for item in inventory_lists.credentials(inventory, now=NOW).items
+        for item in inventory_lists.list_credentials(inventory, now=NOW).items
     }
     key = found[KEY]
     assert (key["identity"], key["how"]) == (USER, "list-access-keys")
@@ -94,79 +94,88 @@ def test_a_credential_shows_where_it_lies_and_a_list_of_it_is_no_place(
 
 
 def test_people_show_what_they_answer_for(inventory: Inventory) -> None:
-    (item,) = inventory_lists.people(inventory, now=NOW).items
+    (item,) = inventory_lists.list_people(inventory, now=NOW).items
     assert item["id"] == "person:ana"
     assert item["owns"] == [CLAUDE, KEY, TOKEN]
-    assert inventory_lists.people(inventory, now=NOW, kind="team").items == []
+    assert inventory_lists.list_people(inventory, now=NOW, kind="team").items == []
 
 
 def test_tools_list_those_of_every_agent(inventory: Inventory) -> None:
-    items = inventory_lists.tools(inventory, now=NOW).items
+    items = inventory_lists.list_tools(inventory, now=NOW).items
     assert [(i["server"], i["enabled"]) for i in items] == [
         ("db", True),
         ("off", False),
     ]
-    assert inventory_lists.tools(inventory, now=NOW, kind="http").items == []
+    assert inventory_lists.list_tools(inventory, now=NOW, kind="http").items == []
 
 
 def test_lists_are_filtered_by_kind_and_owner_state(inventory: Inventory) -> None:
-    assert inventory_lists.agents(inventory, now=NOW, kind="cursor").items == []
+    assert inventory_lists.list_agents(inventory, now=NOW, kind="cursor").items == []
     assert (
-        len(inventory_lists.agents(inventory, now=NOW, kind="claude-code").items) == 1
-    )
-    assert (
-        len(inventory_lists.identities(inventory, now=NOW, owner_state="none").items)
+        len(inventory_lists.list_agents(inventory, now=NOW, kind="claude-code").items)
         == 1
     )
     assert (
-        inventory_lists.identities(inventory, now=NOW, owner_state="inferred").items
+        len(
+            inventory_lists.list_identities(
+                inventory, now=NOW, owner_state="none"
+            ).items
+        )
+        == 1
+    )
+    assert (
+        inventory_lists.list_identities(
+            inventory, now=NOW, owner_state="inferred"
+        ).items
         == []
     )
     with pytest.raises(UsageError, match="unknown owner state"):
-        inventory_lists.agents(inventory, now=NOW, owner_state="mine")
+        inventory_lists.list_agents(inventory, now=NOW, owner_state="mine")
 
 
 def test_a_kind_that_nothing_is_of_is_told_which_there_are(
     inventory: Inventory,
 ) -> None:
-    said = inventory_lists.agents(inventory, now=NOW, kind="nope").searched
+    said = inventory_lists.list_agents(inventory, now=NOW, kind="nope").searched
     assert said == "nothing is of kind 'nope'; there are: claude-code"
-    said = inventory_lists.people(inventory, now=NOW, kind="nope").searched
+    said = inventory_lists.list_people(inventory, now=NOW, kind="nope").searched
     assert said.endswith("there are: person, team")
-    assert inventory_lists.tools(inventory, now=NOW, kind="nope").searched
+    assert inventory_lists.list_tools(inventory, now=NOW, kind="nope").searched
 
 
 def test_what_a_filter_leaves_out_is_counted_and_not_denied(
     inventory: Inventory,
 ) -> None:
     for each in (
-        inventory_lists.agents,
-        inventory_lists.identities,
-        inventory_lists.credentials,
-        inventory_lists.tools,
+        inventory_lists.list_agents,
+        inventory_lists.list_identities,
+        inventory_lists.list_credentials,
+        inventory_lists.list_tools,
     ):
         count = len(each(inventory, now=NOW).items)
         none = each(inventory, now=NOW, owner_state="owner-left")
         assert count
         assert (none.items, none.searched) == ([], f"none of {count} fits")
         assert each(inventory, now=NOW).searched == ""
-    teams = inventory_lists.people(inventory, now=NOW, kind="team")
+    teams = inventory_lists.list_people(inventory, now=NOW, kind="team")
     assert (teams.items, teams.searched) == ([], "none of 1 fits")
     assert (
-        inventory_lists.agents(join([], now=NOW), now=NOW, owner_state="none").searched
+        inventory_lists.list_agents(
+            join([], now=NOW), now=NOW, owner_state="none"
+        ).searched
         == ""
     )
 
 
 def test_an_owner_in_a_list_has_the_age_of_now(inventory: Inventory) -> None:
-    (item,) = inventory_lists.agents(inventory, now=NOW + 540 * DAY).items
+    (item,) = inventory_lists.list_agents(inventory, now=NOW + 540 * DAY).items
     assert item["owner"]["state"] == "suggested"  # type: ignore[index]
 
 
 def test_coverage_tells_age_problems_and_what_was_not_collected(
     inventory: Inventory,
 ) -> None:
-    coverage = inventory_lists.coverage(inventory, NOW, ("scp", "rcp", "scp"))
+    coverage = inventory_lists.build_coverage(inventory, NOW, ("scp", "rcp", "scp"))
     assert coverage["partial"] is False
     assert [(s["source"], s["age_s"]) for s in coverage["sources"]] == [
         ("aws-keys:k", 0),
@@ -175,12 +184,15 @@ def test_coverage_tells_age_problems_and_what_was_not_collected(
     ]
     assert coverage["seen"] == ["access-keys", "agent-configs"]
     assert coverage["not_collected"] == ["rcp", "scp"]
-    bad = Problem(ProblemKind.PERMISSION, "iam:ListUsers", "denied")
+    bad = ReadProblem(ReadProblemKind.PERMISSION, "iam:ListUsers", "denied")
     partial = join([("aws:a", Sync("aws:a", "aws", NOW, problems=(bad,)))], now=NOW)
-    assert inventory_lists.coverage(partial, NOW)["partial"] is True
+    assert inventory_lists.build_coverage(partial, NOW)["partial"] is True
 
 
 def test_an_empty_inventory_lists_nothing_and_says_what_would_fill_it() -> None:
-    empty = join([("x", Sync("x", "x", NOW, Facts()))], now=NOW)
-    assert inventory_lists.agents(empty, now=NOW).items == []
-    assert inventory_lists.agents(join([], now=NOW), now=NOW).next == "answerable scan"
+    empty = join([("x", Sync("x", "x", NOW, SightedFacts()))], now=NOW)
+    assert inventory_lists.list_agents(empty, now=NOW).items == []
+    assert (
+        inventory_lists.list_agents(join([], now=NOW), now=NOW).next
+        == "answerable scan"
+    )

@@ -2,29 +2,34 @@
 
 import pytest
 
-from answerable.evidence.note import public_key
+from answerable.evidence.note import derive_verifier_key
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, person_id
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signer
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import LocalSigner
+from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import DAY, NOW
 
 ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
 
 
-def signer(letter: str) -> Signer:
+def signer(letter: str) -> LocalSigner:
     seed = letter.encode() * 32
-    return Signer(public_key("key", seed).raw, seed)
+    return LocalSigner(derive_verifier_key("key", seed).raw, seed)
 
 
 A, B = signer("a"), signer("b")
 
 
 def enroll(
-    store: Store, key: Signer, person: PersonId, *, at: int = NOW, days: int = 365
+    store: EvidenceStore,
+    key: LocalSigner,
+    person: PersonId,
+    *,
+    at: int = NOW,
+    days: int = 365,
 ) -> None:
-    owner_keys.enroll(
+    owner_keys.enroll_key(
         store,
         key.public,
         person,
@@ -49,11 +54,16 @@ ENROLLING = {
     ids=ENROLLING.keys(),
 )
 def test_a_key_that_may_not_be_enrolled_is_told_why(
-    store: Store, public: bytes, person: PersonId, begin: int, end: int, why: str
+    store: EvidenceStore,
+    public: bytes,
+    person: PersonId,
+    begin: int,
+    end: int,
+    why: str,
 ) -> None:
     enroll(store, B, BEN)
     with pytest.raises(UsageError, match=why):
-        owner_keys.enroll(
+        owner_keys.enroll_key(
             store,
             public,
             person,
@@ -62,29 +72,31 @@ def test_a_key_that_may_not_be_enrolled_is_told_why(
             uid=0,
             now=NOW,
         )
-    assert len(store.objects(owner_keys.ENROLMENT)) == 1
+    assert len(store.list_objects(owner_keys.ENROLMENT)) == 1
 
 
-def test_a_revoked_key_stays_revoked(store: Store) -> None:
+def test_a_revoked_key_stays_revoked(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
-    owner_keys.revoke(store, A.id, since=None, uid=0, now=NOW + 1)
+    owner_keys.revoke_key(store, A.id, since=None, uid=0, now=NOW + 1)
     with pytest.raises(UsageError, match="stays so"):
         enroll(store, A, ANA, at=NOW + 2)
-    (item,) = owner_keys.listed(store, now=NOW + 2).items
+    (item,) = owner_keys.list_owner_keys(store, now=NOW + 2).items
     assert (item["state"], item["written_by"]) == ("revoked", "self-reported")
 
 
 @pytest.mark.parametrize(
     ("at", "state"), [(-1, "not-yet"), (0, "valid"), (364, "valid"), (365, "expired")]
 )
-def test_the_list_says_what_a_key_is_worth(store: Store, at: int, state: str) -> None:
+def test_the_list_says_what_a_key_is_worth(
+    store: EvidenceStore, at: int, state: str
+) -> None:
     enroll(store, A, ANA)
-    (item,) = owner_keys.listed(store, now=NOW + at * DAY).items
+    (item,) = owner_keys.list_owner_keys(store, now=NOW + at * DAY).items
     assert item["state"] == state
 
 
-def test_an_unknown_or_short_key_name_is_told(store: Store) -> None:
+def test_an_unknown_or_short_key_name_is_told(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     for name in ("", "owner-key:", A.id[:13], "owner-key:zzzzzz"):
         with pytest.raises(UsageError, match="unknown owner key"):
-            owner_keys.revoke(store, name, since=None, uid=0, now=NOW)
+            owner_keys.revoke_key(store, name, since=None, uid=0, now=NOW)

@@ -8,30 +8,40 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from answerable.authorization.exception_validity import standing
-from answerable.authorization.policy_exceptions import amended
+from answerable.authorization.exception_validity import index_exceptions
+from answerable.authorization.policy_exceptions import apply_exceptions
 from answerable.evidence import dsse, signed_statements
 from answerable.evidence import policy_exceptions as room
-from answerable.model.approval_request import Wanted
-from answerable.model.decision import Effect, Reason, Request, Target
+from answerable.model.approval_request import ApprovalScope
+from answerable.model.decision import (
+    AuthorizationRequest,
+    DecisionEffect,
+    DecisionReason,
+    TargetKind,
+)
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import Statement, StatementType
-from answerable.model.policy_exception import ANY, NO_ARGUMENTS, Fallen, Signing
+from answerable.model.owner_key import OwnerStatement, StatementType
+from answerable.model.policy_exception import (
+    ANY_ARGUMENTS,
+    NO_ARGUMENTS,
+    PolicyExceptionInvalidity,
+    SignatureContext,
+)
 from answerable.services.authorization import approval_requests
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signer
+from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.policy_exceptions import (
     AMENDMENT,
-    AmendmentsOf,
-    held,
+    PolicyExceptionReader,
+    read_policy_exceptions,
 )
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import Term
+from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 from tests.connectors.gateway.spool_files import DENY
 from tests.inventory.fact_builders import DAY, NOW
-from tests.usecases.owned_store import AGENT, HOUR, OTHER, owned_store
+from tests.usecases.owned_store import AGENT, HOUR, OTHER, create_owned_store
 from tests.usecases.test_attested_owners import (
     ANA,
     BEN,
@@ -43,8 +53,8 @@ from tests.usecases.test_attested_owners import (
     signer,
 )
 
-WANTED = Wanted(AGENT, "files", Target.TOOL, "write", "ab" * 32)
-HOURLY = Term(HOUR)
+WANTED = ApprovalScope(AGENT, "files", TargetKind.TOOL, "write", "ab" * 32)
+HOURLY = ExceptionTerm(HOUR)
 
 
 @pytest.fixture(autouse=True)
@@ -57,80 +67,82 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in which Ana answers for one agent, and Ben for another."""
-    return owned_store(tmp_path_factory.mktemp("made") / "store")
+    return create_owned_store(tmp_path_factory.mktemp("made") / "store")
 
 
 @pytest.fixture
-def owned(made: Path, tmp_path: Path) -> Iterator[Store]:
+def owned(made: Path, tmp_path: Path) -> Iterator[EvidenceStore]:
     """A copy of it."""
     shutil.copytree(made, tmp_path / "owned")
-    with Store.open(tmp_path / "owned", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "owned", now=NOW) as store:
         yield store
 
 
-def act(wanted: Wanted = WANTED, **more: str) -> dict[str, str]:
-    claims = room.act_claims(wanted, decision="d" * 32, any_arguments=False)
+def act(wanted: ApprovalScope = WANTED, **more: str) -> dict[str, str]:
+    claims = room.call_claims(wanted, decision="d" * 32, any_arguments=False)
     return {"until": str(NOW + HOUR), **claims, **more}
 
 
 def said(
-    store: Store,
+    store: EvidenceStore,
     claims: Mapping[str, str] | None = None,
     kind: StatementType = StatementType.AMENDMENT,
     agent: str = AGENT,
     person: PersonId = ANA,
-    key: Signer = A,
+    key: LocalSigner = A,
     at: int = NOW,
     here: str = "",
-) -> Statement:
-    signing = Signing(person, here or owner_keys.identity(store), at)
-    return room.statement(kind, agent, claims or act(), signing, key.id)
+) -> OwnerStatement:
+    signing = SignatureContext(person, here or owner_keys.store_identity(store), at)
+    return room.build_statement(kind, agent, claims or act(), signing, key.id)
 
 
-def signed(statement: Statement, key: Signer = A) -> bytes:
-    payload = signed_statements.payload(statement)
-    return dsse.encode(
-        dsse.sign(signed_statements.PAYLOAD_TYPE, payload, key.id, key.seed)
+def signed(statement: OwnerStatement, key: LocalSigner = A) -> bytes:
+    payload = signed_statements.encode_payload(statement)
+    return dsse.encode_envelope(
+        dsse.sign_envelope(signed_statements.PAYLOAD_TYPE, payload, key.id, key.seed)
     )
 
 
-def put(store: Store, envelope: bytes, at: int = NOW) -> None:
+def put(store: EvidenceStore, envelope: bytes, at: int = NOW) -> None:
     store.put_object(AMENDMENT, envelope, at)
 
 
-def stands(store: Store, now: int = NOW + 1) -> bool:
-    return bool(held(store, now).standing)
+def stands(store: EvidenceStore, now: int = NOW + 1) -> bool:
+    return bool(read_policy_exceptions(store, now).active)
 
 
-def fallen(store: Store, now: int = NOW + 1) -> Fallen | None:
-    (judged,) = held(store, now).judged
+def fallen(
+    store: EvidenceStore, now: int = NOW + 1
+) -> PolicyExceptionInvalidity | None:
+    (judged,) = read_policy_exceptions(store, now).judged
     return judged.fallen
 
 
-def test_what_the_owner_signs_stands_until_it_ends(owned: Store) -> None:
+def test_what_the_owner_signs_stands_until_it_ends(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned)))
     assert stands(owned)
     assert stands(owned, NOW + HOUR - 1)
-    assert fallen(owned, NOW + HOUR) is Fallen.ENDED
+    assert fallen(owned, NOW + HOUR) is PolicyExceptionInvalidity.ENDED
 
 
-def test_one_without_an_end_ends_with_the_attestation(owned: Store) -> None:
+def test_one_without_an_end_ends_with_the_attestation(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned, act(until="always"))))
     assert stands(owned, NOW + 179 * DAY)
-    assert fallen(owned, NOW + 180 * DAY) is Fallen.NOT_OWNER
+    assert fallen(owned, NOW + 180 * DAY) is PolicyExceptionInvalidity.NOT_OWNER
 
 
-def test_it_falls_with_the_owner_and_with_whoever_left(owned: Store) -> None:
+def test_it_falls_with_the_owner_and_with_whoever_left(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned, act(until="always"))))
     attest(owned, B, BEN, AGENT, at=NOW + HOUR)
-    assert fallen(owned, NOW + HOUR) is Fallen.NOT_OWNER
+    assert fallen(owned, NOW + HOUR) is PolicyExceptionInvalidity.NOT_OWNER
     attest(owned, A, ANA, AGENT, at=NOW + 2 * HOUR)
     assert stands(owned, NOW + 2 * HOUR)
     scan(owned, "ana@corp.example", at=NOW + 3 * HOUR)
-    assert fallen(owned, NOW + 3 * HOUR) is Fallen.NOT_OWNER
+    assert fallen(owned, NOW + 3 * HOUR) is PolicyExceptionInvalidity.NOT_OWNER
 
 
-Made = Callable[[Store], bytes]
+Made = Callable[[EvidenceStore], bytes]
 TAMPERED: dict[str, tuple[Made, str]] = {
     "another's signature": (lambda s: signed(said(s), B), "has not signed"),
     "for another store": (
@@ -183,14 +195,14 @@ TAMPERED: dict[str, tuple[Made, str]] = {
 
 
 @pytest.mark.parametrize("how", TAMPERED)
-def test_what_was_not_signed_so_does_not_stand(owned: Store, how: str) -> None:
+def test_what_was_not_signed_so_does_not_stand(owned: EvidenceStore, how: str) -> None:
     make, why = TAMPERED[how]
     put(owned, make(owned))
-    found = held(owned, NOW + 1)
-    assert found.standing == ()
+    found = read_policy_exceptions(owned, NOW + 1)
+    assert found.active == ()
     told = [each.why for each in found.unheld]
     if told:
-        listed = approval_requests.amendments(owned, now=NOW + 1)
+        listed = approval_requests.list_policy_exceptions(owned, now=NOW + 1)
         assert (listed.items, listed.searched.startswith("1 signed; ")) == ([], True)
         assert why in listed.searched
     told += [str(each.fallen) for each in found.judged]
@@ -198,41 +210,41 @@ def test_what_was_not_signed_so_does_not_stand(owned: Store, how: str) -> None:
 
 
 def test_an_envelope_that_was_changed_after_it_was_signed_is_told(
-    owned: Store,
+    owned: EvidenceStore,
 ) -> None:
-    envelope = dsse.decode(signed(said(owned)))
+    envelope = dsse.decode_envelope(signed(said(owned)))
     wider = envelope.payload.replace(b'"arguments":"' + b"ab" * 32, b'"arguments":"any')
     assert wider != envelope.payload
-    put(owned, dsse.encode(replace(envelope, payload=wider)))
-    found = held(owned, NOW + 1)
-    assert found.standing == ()
+    put(owned, dsse.encode_envelope(replace(envelope, payload=wider)))
+    found = read_policy_exceptions(owned, NOW + 1)
+    assert found.active == ()
     (unheld,) = found.unheld
     assert "has not signed" in unheld.why
 
 
-def test_a_revoked_key_takes_its_amendments_along(owned: Store) -> None:
+def test_a_revoked_key_takes_its_amendments_along(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned)))
-    watched = AmendmentsOf(owned)
-    assert watched.now(NOW + 1).standing
-    owner_keys.revoke(owned, A.id, since=NOW - DAY, uid=0, now=NOW + 2)
-    assert not watched.now(NOW + 3).standing
+    watched = PolicyExceptionReader(owned)
+    assert watched.read(NOW + 1).active
+    owner_keys.revoke_key(owned, A.id, since=NOW - DAY, uid=0, now=NOW + 2)
+    assert not watched.read(NOW + 3).active
 
 
 def test_what_was_taken_back_stays_so_however_often_it_is_recorded(
-    owned: Store,
+    owned: EvidenceStore,
 ) -> None:
     put(owned, signed(said(owned)))
-    (judged,) = held(owned, NOW + 1).judged
-    answer_approvals.revoke(owned, judged.amendment.id[:12], A, now=NOW + 1)
+    (judged,) = read_policy_exceptions(owned, NOW + 1).judged
+    answer_approvals.sign_revocation(owned, judged.amendment.id[:12], A, now=NOW + 1)
     put(owned, signed(said(owned)), NOW + 2)
-    assert fallen(owned, NOW + 3) is Fallen.REVOKED
+    assert fallen(owned, NOW + 3) is PolicyExceptionInvalidity.REVOKED
 
 
-def test_nobody_else_takes_an_amendment_back(owned: Store) -> None:
+def test_nobody_else_takes_an_amendment_back(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned)))
-    (judged,) = held(owned, NOW + 1).judged
+    (judged,) = read_policy_exceptions(owned, NOW + 1).judged
     with pytest.raises(VerificationError, match="neither signed"):
-        answer_approvals.revoke(owned, judged.amendment.id, B, now=NOW + 1)
+        answer_approvals.sign_revocation(owned, judged.amendment.id, B, now=NOW + 1)
     forged = {"amendment": judged.amendment.id}
     kind = StatementType.AMENDMENT_REVOKED
     put(owned, signed(said(owned, forged, kind, person=BEN, key=B), B))
@@ -242,39 +254,39 @@ def test_nobody_else_takes_an_amendment_back(owned: Store) -> None:
 # Break-glass.
 
 
-def broken(store: Store, first: Signer = A, life: int = HOUR) -> str:
+def broken(store: EvidenceStore, first: LocalSigner = A, life: int = HOUR) -> str:
     wanted = replace(WANTED, arguments="")
-    term = Term(life, any_arguments=True, code="INC-7")
-    document = answer_approvals.start(store, wanted, first, term, now=NOW)
+    term = ExceptionTerm(life, any_arguments=True, code="INC-7")
+    document = answer_approvals.start_break_glass(store, wanted, first, term, now=NOW)
     return str(document.items[0]["id"])
 
 
-def test_two_persons_break_the_glass_and_one_does_not(owned: Store) -> None:
+def test_two_persons_break_the_glass_and_one_does_not(owned: EvidenceStore) -> None:
     start = broken(owned)
-    assert fallen(owned) is Fallen.UNCONFIRMED
+    assert fallen(owned) is PolicyExceptionInvalidity.UNCONFIRMED
     with pytest.raises(VerificationError, match="first half"):
-        answer_approvals.confirm(owned, start, A, now=NOW + 1)
-    answer_approvals.confirm(owned, start, B, now=NOW + 1)
-    (amendment,) = held(owned, NOW + 2).standing
+        answer_approvals.confirm_break_glass(owned, start, A, now=NOW + 1)
+    answer_approvals.confirm_break_glass(owned, start, B, now=NOW + 1)
+    (amendment,) = read_policy_exceptions(owned, NOW + 2).active
     assert amendment.persons == (ANA, BEN)
     assert amendment.arguments == ""
-    assert fallen(owned, NOW + HOUR) is Fallen.ENDED
+    assert fallen(owned, NOW + HOUR) is PolicyExceptionInvalidity.ENDED
 
 
 @pytest.mark.parametrize("is_recorded_before", [True, False])
 def test_the_first_key_has_to_be_in_force_when_the_second_confirms(
-    owned: Store, is_recorded_before: bool
+    owned: EvidenceStore, is_recorded_before: bool
 ) -> None:
     start = broken(owned)
     if not is_recorded_before:
-        answer_approvals.confirm(owned, start, B, now=NOW + 1)
-    owner_keys.revoke(owned, A.id, since=NOW + 2, uid=0, now=NOW + 2)
+        answer_approvals.confirm_break_glass(owned, start, B, now=NOW + 1)
+    owner_keys.revoke_key(owned, A.id, since=NOW + 2, uid=0, now=NOW + 2)
     if not is_recorded_before:
         # What was in force by then goes on: `asks revoke` ends it.
         assert fallen(owned, NOW + 3) is None
         return
     with pytest.raises(VerificationError, match="not in force any more"):
-        answer_approvals.confirm(owned, start, B, now=NOW + 3)
+        answer_approvals.confirm_break_glass(owned, start, B, now=NOW + 3)
     forged = said(
         owned,
         {"start": start},
@@ -284,15 +296,15 @@ def test_the_first_key_has_to_be_in_force_when_the_second_confirms(
         at=NOW + 3,
     )
     put(owned, signed(forged, B), NOW + 3)
-    assert fallen(owned, NOW + 4) is Fallen.KEY_GONE
+    assert fallen(owned, NOW + 4) is PolicyExceptionInvalidity.KEY_GONE
 
 
-def test_one_person_with_two_keys_is_one_person(owned: Store) -> None:
+def test_one_person_with_two_keys_is_one_person(owned: EvidenceStore) -> None:
     other = signer("c")
     enroll(owned, other, ANA)
     start = broken(owned)
     with pytest.raises(VerificationError, match="another person"):
-        answer_approvals.confirm(owned, start, other, now=NOW + 1)
+        answer_approvals.confirm_break_glass(owned, start, other, now=NOW + 1)
     forged = said(
         owned,
         {"start": start},
@@ -300,94 +312,104 @@ def test_one_person_with_two_keys_is_one_person(owned: Store) -> None:
         key=other,
     )
     put(owned, signed(forged, other))
-    assert fallen(owned) is Fallen.SAME_PERSON
+    assert fallen(owned) is PolicyExceptionInvalidity.SAME_PERSON
 
 
-def test_whoever_answers_for_nothing_is_no_second_person(owned: Store) -> None:
+def test_whoever_answers_for_nothing_is_no_second_person(owned: EvidenceStore) -> None:
     eve, key = PersonId("person:eve@corp.example"), signer("e")
     enroll(owned, key, eve)
     start = broken(owned)
     with pytest.raises(VerificationError, match="owner of nothing"):
-        answer_approvals.confirm(owned, start, key, now=NOW + 1)
+        answer_approvals.confirm_break_glass(owned, start, key, now=NOW + 1)
     kind = StatementType.BREAK_GLASS_CONFIRMED
     put(owned, signed(said(owned, {"start": start}, kind, person=eve, key=key), key))
-    assert fallen(owned) is Fallen.NOT_ATTESTED
+    assert fallen(owned) is PolicyExceptionInvalidity.NOT_ATTESTED
 
 
-def test_one_of_the_two_answers_for_the_agent(owned: Store) -> None:
+def test_one_of_the_two_answers_for_the_agent(owned: EvidenceStore) -> None:
     eve, key = PersonId("person:eve@corp.example"), signer("e")
     enroll(owned, key, eve)
     attest(owned, key, eve, "agent:declared/three")
     start = broken(owned, key)
     with pytest.raises(VerificationError, match="its attested owner among the two"):
-        answer_approvals.confirm(owned, start, B, now=NOW + 1)
-    answer_approvals.confirm(owned, start, A, now=NOW + 1)
+        answer_approvals.confirm_break_glass(owned, start, B, now=NOW + 1)
+    answer_approvals.confirm_break_glass(owned, start, A, now=NOW + 1)
     assert stands(owned)
     attest(owned, B, BEN, AGENT, at=NOW + 2)
     assert not stands(owned, NOW + 3)
 
 
-def test_a_confirmation_is_of_one_start_alone(owned: Store) -> None:
+def test_a_confirmation_is_of_one_start_alone(owned: EvidenceStore) -> None:
     """Nothing that was confirmed is hung below another start."""
     first = broken(owned)
-    answer_approvals.confirm(owned, first, B, now=NOW + 1)
+    answer_approvals.confirm_break_glass(owned, first, B, now=NOW + 1)
     later = replace(WANTED, name="delete", arguments="")
-    term = Term(HOUR, any_arguments=True)
-    answer_approvals.start(owned, later, A, term, now=NOW + 2)
-    (amendment,) = held(owned, NOW + 3).standing
+    term = ExceptionTerm(HOUR, any_arguments=True)
+    answer_approvals.start_break_glass(owned, later, A, term, now=NOW + 2)
+    (amendment,) = read_policy_exceptions(owned, NOW + 3).active
     assert amendment.name == "write"
-    other = answer_approvals.start(
+    other = answer_approvals.start_break_glass(
         owned, replace(later, agent=OTHER), A, term, now=NOW + 2
     ).items[0]["id"]
     kind = StatementType.BREAK_GLASS_CONFIRMED
     wrong = said(owned, {"start": str(other)}, kind, agent=AGENT, person=BEN, key=B)
     put(owned, signed(wrong, B))
-    states = {j.amendment.id: j.fallen for j in held(owned, NOW + 3).judged}
-    assert states[str(other)] is Fallen.OTHER_AGENT
+    states = {
+        j.amendment.id: j.fallen for j in read_policy_exceptions(owned, NOW + 3).judged
+    }
+    assert states[str(other)] is PolicyExceptionInvalidity.OTHER_AGENT
 
 
-def test_a_break_glass_is_short_and_is_confirmed_soon(owned: Store) -> None:
+def test_a_break_glass_is_short_and_is_confirmed_soon(owned: EvidenceStore) -> None:
     with pytest.raises(VerificationError, match="end in time"):
         broken(owned, life=5 * HOUR)
     start = broken(owned, life=4 * HOUR)
     kind = StatementType.BREAK_GLASS_CONFIRMED
     late = said(owned, {"start": start}, kind, person=BEN, key=B, at=NOW + 2 * HOUR)
     put(owned, signed(late, B), NOW + 2 * HOUR)
-    assert fallen(owned, NOW + 2 * HOUR) is Fallen.LATE
+    assert fallen(owned, NOW + 2 * HOUR) is PolicyExceptionInvalidity.LATE
     with pytest.raises(UsageError, match="waits for nobody"):
-        answer_approvals.confirm(owned, start, B, now=NOW + 2 * HOUR)
+        answer_approvals.confirm_break_glass(owned, start, B, now=NOW + 2 * HOUR)
 
 
 # What it does to decisions.
 
-REQUEST = Request(
-    AGENT, True, "files", "tools/call", Target.TOOL, "write", "r", "p", arguments=b"{}"
+REQUEST = AuthorizationRequest(
+    AGENT,
+    True,
+    "files",
+    "tools/call",
+    TargetKind.TOOL,
+    "write",
+    "r",
+    "p",
+    arguments=b"{}",
 )
 _DIGEST = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"  # of {}
 
 
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", DecisionReason)
 def test_an_owner_lifts_what_is_an_owners_and_two_persons_a_little_more(
-    owned: Store, reason: Reason
+    owned: EvidenceStore, reason: DecisionReason
 ) -> None:
     put(owned, signed(said(owned, act(arguments=_DIGEST))))
-    by_owner = {Reason.NO_RULE, Reason.ASKED, Reason.BEHAVIOUR}
+    by_owner = {DecisionReason.NO_RULE, DecisionReason.ASKED, DecisionReason.BEHAVIOUR}
     decision = replace(DENY, reason=reason)
-    before = standing(held(owned, NOW + 1).standing)
-    lifted = amended(before, REQUEST, decision)
-    assert (lifted.effect is Effect.ALLOW) == (reason in by_owner)
-    answer_approvals.confirm(owned, broken(owned), B, now=NOW + 1)
-    after = standing(held(owned, NOW + 2).standing)
-    lifted = amended(after, REQUEST, decision)
-    by_two = by_owner | {Reason.FORBIDDEN, Reason.PARENT}
-    assert (lifted.effect is Effect.ALLOW) == (reason in by_two)
+    before = index_exceptions(read_policy_exceptions(owned, NOW + 1).active)
+    lifted = apply_exceptions(before, REQUEST, decision)
+    assert (lifted.effect is DecisionEffect.ALLOW) == (reason in by_owner)
+    answer_approvals.confirm_break_glass(owned, broken(owned), B, now=NOW + 1)
+    after = index_exceptions(read_policy_exceptions(owned, NOW + 2).active)
+    lifted = apply_exceptions(after, REQUEST, decision)
+    by_two = by_owner | {DecisionReason.FORBIDDEN, DecisionReason.PARENT}
+    assert (lifted.effect is DecisionEffect.ALLOW) == (reason in by_two)
 
 
-def test_no_arguments_are_not_any_arguments(owned: Store) -> None:
+def test_no_arguments_are_not_any_arguments(owned: EvidenceStore) -> None:
     none = replace(WANTED, arguments="")
     put(owned, signed(said(owned, act(none))))
-    in_force = standing(held(owned, NOW + 1).standing)
+    in_force = index_exceptions(read_policy_exceptions(owned, NOW + 1).active)
     for arguments, passes in ((b"", True), (b"{}", False), (b'{"a":1}', False)):
         asked = msgspec.structs.replace(REQUEST, arguments=arguments)
-        assert amended(in_force, asked, DENY).passes is passes
-    assert act(none)["arguments"] == NO_ARGUMENTS != ANY
+        assert apply_exceptions(in_force, asked, DENY).passes is passes
+    assert act(none)["arguments"] == NO_ARGUMENTS != ANY_ARGUMENTS

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.baseline import Subject
+from answerable.model.baseline import BaselineSubject
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.services.baseline import profile_learning, profiles
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import DAY, NOW
 
 AGENT, ROLE = AgentId("agent:declared/one"), "arn:aws:iam::111122223333:role/r"
@@ -17,14 +17,19 @@ AGENT, ROLE = AgentId("agent:declared/one"), "arn:aws:iam::111122223333:role/r"
 def test_what_was_not_asked_for_is_told_apart_from_what_was_not_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def said(store: Store) -> UsageError:
+    def said(store: EvidenceStore) -> UsageError:
         with pytest.raises(UsageError, match="no watched call of") as told:
-            profiles.learn(store, AGENT, server="mail", since=NOW - DAY, now=NOW)
+            profiles.learn_profiles(
+                store, AGENT, server="mail", since=NOW - DAY, now=NOW
+            )
         return told.value
 
-    with Store.open(tmp_path / "store", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         assert "is in the store" in said(store).message
-        known = [Subject("", AGENT, "files"), Subject(ROLE, AGENT, "s3")]
-        monkeypatch.setattr(profile_learning, "subjects", lambda found: known)
+        known = [
+            BaselineSubject("", AGENT, "files"),
+            BaselineSubject(ROLE, AGENT, "s3"),
+        ]
+        monkeypatch.setattr(profile_learning, "list_subjects", lambda found: known)
         assert "is at that server as that identity" in said(store).message
         assert said(store).hint == f"there are calls at files, s3 as {ROLE}"

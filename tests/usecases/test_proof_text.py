@@ -1,6 +1,6 @@
 """The assumptions of a verdict in one line that stays short."""
 
-from answerable.presentation.proof_text import assuming
+from answerable.presentation.proof_text import describe_assumptions
 
 EVERY = (
     *("scp", "rcp", "boundary", "resource-policies", "session-policy"),
@@ -9,16 +9,16 @@ EVERY = (
 
 
 def test_few_kinds_of_policy_are_named() -> None:
-    said = assuming("always", ["scp", "rcp", "resource-policies"])
+    said = describe_assumptions("always", ["scp", "rcp", "resource-policies"])
     assert said == "assuming no SCP, RCP or resource policy denies it"
-    assert assuming("always", EVERY[:5]).count(",") == 3
+    assert describe_assumptions("always", EVERY[:5]).count(",") == 3
 
 
 def test_more_than_five_kinds_are_counted() -> None:
-    assert assuming("always", EVERY) == (
+    assert describe_assumptions("always", EVERY) == (
         "assuming no SCP, RCP, permissions boundary, resource policy "
         "or 2 other kinds of policy denies it"
     )
-    assert assuming("never", EVERY) == (
+    assert describe_assumptions("never", EVERY) == (
         "assuming no identity policy, trust policy, resource policy or ACL allows it"
     )

@@ -10,31 +10,44 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence import dsse, signed_statements
-from answerable.model.decision import Reason
+from answerable.model.decision import DecisionReason
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.owner_key import SKEW, Statement
+from answerable.model.owner_key import MAX_CLOCK_SKEW, OwnerStatement
 from answerable.model.provenance import WrittenBy
-from answerable.services.authorization.approval_requests import asks
-from answerable.services.authorization.decision_records import Spooled
+from answerable.services.authorization.approval_requests import list_approval_requests
+from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.inventory import snapshots
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signatory, Signer, Word
+from answerable.services.statements.owner_keys import (
+    KeyAuthority,
+    LocalSigner,
+    StatementSigner,
+)
 from answerable.services.statements.policy_exceptions import AMENDMENT
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import Term
+from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 from answerable.usecases.evidence import remote_signing
-from answerable.usecases.evidence.enroll_remote_key import POSSESSION, possession
-from answerable.usecases.evidence.enroll_remote_key import enroll as enroll_there
-from answerable.usecases.evidence.remote_signing import WITHIN, prepare, submit
+from answerable.usecases.evidence.enroll_remote_key import (
+    POSSESSION,
+    build_possession_payload,
+)
+from answerable.usecases.evidence.enroll_remote_key import (
+    enroll_remote_key as enroll_there,
+)
+from answerable.usecases.evidence.remote_signing import (
+    SIGNING_WINDOW,
+    prepare_statement,
+    submit_statement,
+)
 from answerable.usecases.inventory import ownership
 from tests.inventory.fact_builders import NOW
-from tests.usecases.owned_store import AGENT, HOUR, OTHER, owned_store
+from tests.usecases.owned_store import AGENT, HOUR, OTHER, create_owned_store
 from tests.usecases.test_approval_requests import ask_of
 from tests.usecases.test_attested_owners import ANA, BEN, A, B, enroll, signer
 
-Act = Callable[[Signatory], Document]
+Act = Callable[[StatementSigner], Document]
 MINUTE = HOUR // 60
 LATER = NOW + HOUR
 
@@ -48,88 +61,92 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return owned_store(tmp_path_factory.mktemp("made") / "store")
+    return create_owned_store(tmp_path_factory.mktemp("made") / "store")
 
 
 @pytest.fixture
-def owned(made: Path, tmp_path: Path) -> Iterator[Store]:
+def owned(made: Path, tmp_path: Path) -> Iterator[EvidenceStore]:
     shutil.copytree(made, tmp_path / "owned")
-    with Store.open(tmp_path / "owned", now=NOW) as store:
+    with EvidenceStore.open(tmp_path / "owned", now=NOW) as store:
         yield store
 
 
-HOURLY = Term(HOUR)
+HOURLY = ExceptionTerm(HOUR)
 
 
-def allowing(store: Store, decision: str, now: int) -> Act:
-    return lambda who: answer_approvals.allow(
-        store, Spooled(), decision, who, HOURLY, now=now
+def allowing(store: EvidenceStore, decision: str, now: int) -> Act:
+    return lambda who: answer_approvals.sign_exception(
+        store, SpooledDecisions(), decision, who, HOURLY, now=now
     )
 
 
-def signed(said: Statement, key: Signer = A) -> bytes:
+def signed(said: OwnerStatement, key: LocalSigner = A) -> bytes:
     """Sign as a browser does: it has the bytes, and knows nothing else."""
-    return dsse.encode(
-        dsse.sign(
+    return dsse.encode_envelope(
+        dsse.sign_envelope(
             signed_statements.PAYLOAD_TYPE,
-            signed_statements.payload(said),
+            signed_statements.encode_payload(said),
             key.id,
             key.seed,
         )
     )
 
 
-def asked(store: Store, tmp_path: Path) -> str:
-    (decision,) = ask_of(store, tmp_path, (Reason.NO_RULE, 2))
+def asked(store: EvidenceStore, tmp_path: Path) -> str:
+    (decision,) = ask_of(store, tmp_path, (DecisionReason.NO_RULE, 2))
     return decision
 
 
 def test_what_was_prepared_and_signed_elsewhere_stands(
-    owned: Store, tmp_path: Path
+    owned: EvidenceStore, tmp_path: Path
 ) -> None:
     decision = asked(owned, tmp_path)
-    said = prepare(allowing(owned, decision, LATER), A.id)
-    assert owned.objects(AMENDMENT) == ()
+    said = prepare_statement(allowing(owned, decision, LATER), A.id)
+    assert owned.list_objects(AMENDMENT) == ()
     now = LATER + 5 * MINUTE
-    told = submit(owned, allowing(owned, decision, now), signed(said), now)
+    told = submit_statement(owned, allowing(owned, decision, now), signed(said), now)
     assert told.items[0]["state"] == "allowed"
     # It ends when its person was shown that it would.
-    assert said.claim("until") == str(LATER + HOUR)
-    (ask,) = asks(owned, None, now=now, since=0).items
+    assert said.get_claim("until") == str(LATER + HOUR)
+    (ask,) = list_approval_requests(owned, None, now=now, since=0).items
     assert (ask["state"], ask["by"]) == ("allowed", [ANA])
 
 
 def test_an_agent_that_tries_again_changes_nothing_of_what_is_signed(
-    owned: Store, tmp_path: Path
+    owned: EvidenceStore, tmp_path: Path
 ) -> None:
-    ids = ask_of(owned, tmp_path, (Reason.NO_RULE, 2), (Reason.NO_RULE, 3))
-    first = prepare(allowing(owned, ids[0], LATER), A.id)
-    assert first.claim("decision") == ids[0]
-    assert submit(owned, allowing(owned, ids[0], LATER), signed(first), LATER)
+    ids = ask_of(
+        owned, tmp_path, (DecisionReason.NO_RULE, 2), (DecisionReason.NO_RULE, 3)
+    )
+    first = prepare_statement(allowing(owned, ids[0], LATER), A.id)
+    assert first.get_claim("decision") == ids[0]
+    assert submit_statement(owned, allowing(owned, ids[0], LATER), signed(first), LATER)
 
 
 @pytest.mark.parametrize("moved", [-1, 1])
-def test_it_is_signed_within_minutes(owned: Store, tmp_path: Path, moved: int) -> None:
+def test_it_is_signed_within_minutes(
+    owned: EvidenceStore, tmp_path: Path, moved: int
+) -> None:
     decision = asked(owned, tmp_path)
-    said = prepare(allowing(owned, decision, LATER), A.id)
-    edge = WITHIN if moved > 0 else SKEW
+    said = prepare_statement(allowing(owned, decision, LATER), A.id)
+    edge = SIGNING_WINDOW if moved > 0 else MAX_CLOCK_SKEW
     now = LATER + moved * (edge + 1)
     with pytest.raises(VerificationError, match="within the last 10 minutes"):
-        submit(owned, allowing(owned, decision, now), signed(said), now)
-    assert owned.objects(AMENDMENT) == ()
+        submit_statement(owned, allowing(owned, decision, now), signed(said), now)
+    assert owned.list_objects(AMENDMENT) == ()
     now = LATER + moved * edge
-    assert submit(owned, allowing(owned, decision, now), signed(said), now)
+    assert submit_statement(owned, allowing(owned, decision, now), signed(said), now)
 
 
-def _spelled(*claims: tuple[str, str]) -> Callable[[Statement], Statement]:
-    def change(said: Statement) -> Statement:
+def _spelled(*claims: tuple[str, str]) -> Callable[[OwnerStatement], OwnerStatement]:
+    def change(said: OwnerStatement) -> OwnerStatement:
         kept = dict(said.claims) | dict(claims)
         return replace(said, claims=tuple(sorted(kept.items())))
 
     return change
 
 
-CHANGES: dict[str, Callable[[Statement], Statement]] = {
+CHANGES: dict[str, Callable[[OwnerStatement], OwnerStatement]] = {
     "until": _spelled(("until", str(LATER + 2 * HOUR))),
     "always": _spelled(("until", "always")),
     "arguments": _spelled(("arguments", "any")),
@@ -145,47 +162,49 @@ CHANGES: dict[str, Callable[[Statement], Statement]] = {
 
 
 def test_another_statement_than_the_one_shown_is_refused(
-    owned: Store, tmp_path: Path, subtests: pytest.Subtests
+    owned: EvidenceStore, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     decision = asked(owned, tmp_path)
     act = allowing(owned, decision, LATER)
-    shown = prepare(act, A.id)
+    shown = prepare_statement(act, A.id)
     for name, change in CHANGES.items():
         with (
             subtests.test(name),
             pytest.raises(VerificationError, match="would be recorded now"),
         ):
-            submit(owned, act, signed(change(shown)), LATER)
-    assert owned.objects(AMENDMENT) == ()
+            submit_statement(owned, act, signed(change(shown)), LATER)
+    assert owned.list_objects(AMENDMENT) == ()
 
 
 def test_only_the_owner_with_a_key_that_counts_signs(
-    owned: Store, tmp_path: Path
+    owned: EvidenceStore, tmp_path: Path
 ) -> None:
     decision = asked(owned, tmp_path)
     act = allowing(owned, decision, LATER)
-    said = prepare(act, A.id)
+    said = prepare_statement(act, A.id)
     # Somebody else, with their own name in it or with Ana's.
     for theirs in (replace(said, key=B.id), said):
         with pytest.raises(VerificationError):
-            submit(owned, act, signed(theirs, B), LATER)
+            submit_statement(owned, act, signed(theirs, B), LATER)
     with pytest.raises(VerificationError, match="expected the attested owner"):
-        prepare(act, B.id)
+        prepare_statement(act, B.id)
     with pytest.raises(VerificationError, match="not enrolled"):
-        prepare(act, signer("c").id)
-    owner_keys.revoke(owned, A.id, since=None, uid=1, now=LATER)
+        prepare_statement(act, signer("c").id)
+    owner_keys.revoke_key(owned, A.id, since=None, uid=1, now=LATER)
     with pytest.raises(VerificationError, match="revoked"):
-        submit(owned, allowing(owned, decision, LATER + 1), signed(said), LATER + 1)
-    assert owned.objects(AMENDMENT) == ()
+        submit_statement(
+            owned, allowing(owned, decision, LATER + 1), signed(said), LATER + 1
+        )
+    assert owned.list_objects(AMENDMENT) == ()
 
 
 def test_a_statement_is_recorded_once_however_it_is_wrapped(
-    owned: Store, tmp_path: Path
+    owned: EvidenceStore, tmp_path: Path
 ) -> None:
     decision = asked(owned, tmp_path)
     act = allowing(owned, decision, LATER)
-    envelope = signed(prepare(act, A.id))
-    submit(owned, act, envelope, LATER)
+    envelope = signed(prepare_statement(act, A.id))
+    submit_statement(owned, act, envelope, LATER)
     parts = json.loads(envelope)
     parts["payload"] = (
         base64.urlsafe_b64encode(base64.b64decode(parts["payload"]))
@@ -193,50 +212,56 @@ def test_a_statement_is_recorded_once_however_it_is_wrapped(
     wrapped = json.dumps({**parts, "more": 1}, indent=1).encode()
     for again in (envelope, wrapped):
         with pytest.raises(VerificationError, match="recorded already"):
-            submit(owned, act, again, LATER)
-    assert len(owned.objects(AMENDMENT)) == 1
+            submit_statement(owned, act, again, LATER)
+    assert len(owned.list_objects(AMENDMENT)) == 1
 
 
-def test_what_else_was_wrapped_is_not_kept(owned: Store, tmp_path: Path) -> None:
+def test_what_else_was_wrapped_is_not_kept(
+    owned: EvidenceStore, tmp_path: Path
+) -> None:
     decision = asked(owned, tmp_path)
     act = allowing(owned, decision, LATER)
-    parts = json.loads(signed(prepare(act, A.id)))
+    parts = json.loads(signed(prepare_statement(act, A.id)))
     parts["signatures"].append({"keyid": "smuggled", "sig": "AAAA"})
-    submit(owned, act, json.dumps({**parts, "note": "smuggled"}).encode(), LATER)
-    (kept,) = owned.objects(AMENDMENT)
+    submit_statement(
+        owned, act, json.dumps({**parts, "note": "smuggled"}).encode(), LATER
+    )
+    (kept,) = owned.list_objects(AMENDMENT)
     assert b"smuggled" not in owned.get_object(kept.digest)
 
 
-def test_nothing_else_of_a_statement_is_believed(owned: Store, tmp_path: Path) -> None:
+def test_nothing_else_of_a_statement_is_believed(
+    owned: EvidenceStore, tmp_path: Path
+) -> None:
     decision = asked(owned, tmp_path)
     act = allowing(owned, decision, LATER)
     for envelope in (b"", b"{}", b"\xff", b'{"payload":1}', b"[" * 10_000):
         with pytest.raises(VerificationError):
-            submit(owned, act, envelope, LATER)
+            submit_statement(owned, act, envelope, LATER)
 
 
-def test_an_attestation_is_signed_elsewhere_too(owned: Store) -> None:
-    def act(who: Signatory) -> Document:
-        inventory = snapshots.load(owned)
+def test_an_attestation_is_signed_elsewhere_too(owned: EvidenceStore) -> None:
+    def act(who: StatementSigner) -> Document:
+        inventory = snapshots.load_inventory(owned)
         return ownership.attest_signed(owned, inventory, AGENT, ANA, who, now=LATER)
 
-    said = prepare(act, A.id)
-    (told,) = submit(owned, act, signed(said), LATER).items
+    said = prepare_statement(act, A.id)
+    (told,) = submit_statement(owned, act, signed(said), LATER).items
     assert (told["state"], told["person"]) == ("attested", ANA)
     with pytest.raises(VerificationError, match="recorded already"):
-        submit(owned, act, signed(said), LATER)
+        submit_statement(owned, act, signed(said), LATER)
     # Another one stands by now: what was shown is not what would be recorded.
     with pytest.raises(VerificationError, match="previous"):
-        submit(owned, act, signed(replace(said, signed_at=LATER - 1)), LATER)
+        submit_statement(owned, act, signed(replace(said, signed_at=LATER - 1)), LATER)
 
 
-def test_an_act_without_a_signature_is_a_fault(owned: Store) -> None:
+def test_an_act_without_a_signature_is_a_fault(owned: EvidenceStore) -> None:
     with pytest.raises(RuntimeError):
-        prepare(lambda who: None, A.id)
+        prepare_statement(lambda who: None, A.id)
 
 
 def test_every_kind_that_a_person_signs_is_looked_through_for_repeats() -> None:
-    assert set(remote_signing.KINDS) == {
+    assert set(remote_signing.SIGNABLE_KINDS) == {
         *("signed-attestation", "amendment", "signed-baseline", "tools-approval")
     }
 
@@ -244,13 +269,18 @@ def test_every_kind_that_a_person_signs_is_looked_through_for_repeats() -> None:
 # Keys that were made elsewhere.
 
 
-def proof(store: Store, key: Signer, person: str = ANA) -> bytes:
-    said = possession(store, key.public, person)  # type: ignore[arg-type]  # one
-    return dsse.sign(POSSESSION, said, key.id, key.seed).signatures[0].sig
+def proof(store: EvidenceStore, key: LocalSigner, person: str = ANA) -> bytes:
+    said = build_possession_payload(store, key.public, person)  # type: ignore[arg-type]  # one
+    return dsse.sign_envelope(POSSESSION, said, key.id, key.seed).signatures[0].sig
 
 
-def test_a_key_is_enrolled_for_who_shows_that_they_have_it(owned: Store) -> None:
-    key, word = signer("n"), Word("https://idp.example sub 17", WrittenBy.MEDIATOR)
+def test_a_key_is_enrolled_for_who_shows_that_they_have_it(
+    owned: EvidenceStore,
+) -> None:
+    key, word = (
+        signer("n"),
+        KeyAuthority("https://idp.example sub 17", WrittenBy.MEDIATOR),
+    )
     shown = proof(owned, key)
     (item,) = enroll_there(owned, key.public, ANA, shown, word, uid=7, now=NOW).items
     assert (item["person"], item["state"]) == (ANA, "valid")
@@ -258,7 +288,9 @@ def test_a_key_is_enrolled_for_who_shows_that_they_have_it(owned: Store) -> None
     assert item["written_by"] == "mediator"
 
 
-def test_nobody_is_given_a_key_that_another_holds(owned: Store, store: Store) -> None:
+def test_nobody_is_given_a_key_that_another_holds(
+    owned: EvidenceStore, store: EvidenceStore
+) -> None:
     key = signer("n")
     wrong = (
         proof(owned, key, BEN),
@@ -268,13 +300,19 @@ def test_nobody_is_given_a_key_that_another_holds(owned: Store, store: Store) ->
     )
     for shown in wrong:
         with pytest.raises(VerificationError, match="did not sign"):
-            enroll_there(owned, key.public, ANA, shown, Word("x"), uid=7, now=NOW)
+            enroll_there(
+                owned, key.public, ANA, shown, KeyAuthority("x"), uid=7, now=NOW
+            )
     with pytest.raises(UsageError, match="small order"):
-        enroll_there(owned, bytes(32), ANA, bytes(64), Word("x"), uid=7, now=NOW)
-    assert key.id not in owner_keys.keys(owned)
+        enroll_there(
+            owned, bytes(32), ANA, bytes(64), KeyAuthority("x"), uid=7, now=NOW
+        )
+    assert key.id not in owner_keys.read_owner_keys(owned)
 
 
-def test_what_was_enrolled_on_a_terminal_still_names_its_user(owned: Store) -> None:
+def test_what_was_enrolled_on_a_terminal_still_names_its_user(
+    owned: EvidenceStore,
+) -> None:
     enroll(owned, signer("t"), ANA)
-    items = owner_keys.listed(owned, now=NOW).items
+    items = owner_keys.list_owner_keys(owned, now=NOW).items
     assert {item["enrolled_by"] for item in items} == {"uid 1000"}

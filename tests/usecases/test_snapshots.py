@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.person import EvidenceKind, OwnerState
-from answerable.model.sighting import Facts, Sync
+from answerable.model.person import OwnerEvidenceKind, OwnerState
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import (
     DAY,
     NOW,
@@ -25,66 +25,74 @@ SECOND = 10**9
 
 
 def made(source: str, at: int = NOW, owner: str = "") -> Sync:
-    facts = Facts(
+    facts = SightedFacts(
         identities=(identity("role/data-reader"),),
         evidence=(evidence(ROLE, owner),) if owner else (),
     )
     return Sync(source, source.partition(":")[0], at, facts)
 
 
-def test_an_empty_store_gives_an_empty_inventory(store: Store) -> None:
-    inventory = snapshots.load(store)
+def test_an_empty_store_gives_an_empty_inventory(store: EvidenceStore) -> None:
+    inventory = snapshots.load_inventory(store)
     assert (inventory.at, inventory.name, inventory.coverage) == (0, "", ())
-    assert snapshots.declared_uses(store) == ()
+    assert snapshots.load_declared_uses(store) == ()
 
 
-def test_a_snapshot_is_named_by_its_time_and_found_by_its_name(store: Store) -> None:
+def test_a_snapshot_is_named_by_its_time_and_found_by_its_name(
+    store: EvidenceStore,
+) -> None:
     first = save(store, [made("aws:a")], NOW)
     second = save(store, [made("aws:b")], NOW + 90 * SECOND)
     assert (first, second) == ("2024-10-04T00-00-00Z", "2024-10-04T00-01-30Z")
-    assert [c.source for c in snapshots.load(store, first).coverage] == ["aws:a"]
-    assert snapshots.load(store).name == second
-    assert snapshots.load(store, "latest").name == second
+    assert [c.source for c in snapshots.load_inventory(store, first).coverage] == [
+        "aws:a"
+    ]
+    assert snapshots.load_inventory(store).name == second
+    assert snapshots.load_inventory(store, "latest").name == second
 
 
-def test_two_snapshots_of_one_second_have_two_names(store: Store) -> None:
+def test_two_snapshots_of_one_second_have_two_names(store: EvidenceStore) -> None:
     names = [save(store, [made("aws:a")], NOW + n) for n in range(3)]
     assert len(set(names)) == 3
-    assert [snapshots.load(store, name).name for name in names] == names
+    assert [snapshots.load_inventory(store, name).name for name in names] == names
 
 
-def test_an_unknown_snapshot_is_told_the_nearest_name(store: Store) -> None:
+def test_an_unknown_snapshot_is_told_the_nearest_name(store: EvidenceStore) -> None:
     save(store, [made("aws:a")], NOW)
     with pytest.raises(UsageError) as caught:
-        snapshots.load(store, "2024-10-04T00-00-01Z")
+        snapshots.load_inventory(store, "2024-10-04T00-00-01Z")
     assert caught.value.hint == "did you mean 2024-10-04T00-00-00Z?"
 
 
-def test_a_name_near_to_no_snapshot_is_told_the_newest_ones(store: Store) -> None:
+def test_a_name_near_to_no_snapshot_is_told_the_newest_ones(
+    store: EvidenceStore,
+) -> None:
     with pytest.raises(UsageError) as empty:
-        snapshots.load(store, "nope")
+        snapshots.load_inventory(store, "nope")
     assert empty.value.hint == "run `answerable scan` first"
     names = [save(store, [made("aws:a")], NOW + n * DAY) for n in range(4)]
     with pytest.raises(UsageError) as caught:
-        snapshots.load(store, "nope")
+        snapshots.load_inventory(store, "nope")
     assert caught.value.hint == f"the newest are {names[3]}, {names[2]}, {names[1]}"
 
 
-def test_a_snapshot_keeps_the_latest_sync_of_every_other_source(store: Store) -> None:
+def test_a_snapshot_keeps_the_latest_sync_of_every_other_source(
+    store: EvidenceStore,
+) -> None:
     save(store, [made("aws:a"), made("home:h")], NOW)
     save(store, [made("aws:a", NOW + DAY)], NOW + DAY)
-    assert [(c.source, c.at) for c in snapshots.load(store).coverage] == [
+    assert [(c.source, c.at) for c in snapshots.load_inventory(store).coverage] == [
         ("aws:a", NOW + DAY),
         ("home:h", NOW),
     ]
 
 
-def test_every_noun_survives_the_store(store: Store) -> None:
+def test_every_noun_survives_the_store(store: EvidenceStore) -> None:
     sync = Sync(
         "home:h",
         "home",
         NOW,
-        Facts(
+        SightedFacts(
             persons=(human("ana@corp.example", "ana"),),
             agents=(agent(),),
             tools=(tool("claude-code/home/ana", "db"),),
@@ -93,58 +101,62 @@ def test_every_noun_survives_the_store(store: Store) -> None:
         ),
     )
     digest = store.put_object("sync", msgspec.json.encode(sync), NOW)
-    assert snapshots.read(store, digest, Sync) == sync
+    assert snapshots.read_object(store, digest, Sync) == sync
 
 
 @pytest.mark.parametrize("kind", ["sync", "snapshot"])
-def test_a_damaged_object_is_one_line(store: Store, kind: str) -> None:
+def test_a_damaged_object_is_one_line(store: EvidenceStore, kind: str) -> None:
     save(store, [made("aws:a")], NOW)
-    (logged,) = store.objects(kind)
+    (logged,) = store.list_objects(kind)
     (store.root / "objects" / logged.digest).write_bytes(b"junk")
     with pytest.raises(VerificationError) as caught:
-        snapshots.load(store)
+        snapshots.load_inventory(store)
     assert caught.value.message == f"stored {kind} {logged.digest[:16]} is damaged"
     assert caught.value.hint
 
 
-def test_a_new_scan_replaces_a_damaged_sync(store: Store) -> None:
+def test_a_new_scan_replaces_a_damaged_sync(store: EvidenceStore) -> None:
     save(store, [made("aws:a"), made("home:h")], NOW)
-    for logged in store.objects("sync")[:1]:
+    for logged in store.list_objects("sync")[:1]:
         (store.root / "objects" / logged.digest).write_bytes(b"junk")
     save(store, [made("aws:a", NOW + DAY)], NOW + DAY)
-    assert len(snapshots.load(store).coverage) == 2
+    assert len(snapshots.load_inventory(store).coverage) == 2
 
 
-def test_a_missing_object_is_one_line(store: Store) -> None:
+def test_a_missing_object_is_one_line(store: EvidenceStore) -> None:
     save(store, [made("aws:a")], NOW)
-    (logged,) = store.objects("sync")
+    (logged,) = store.list_objects("sync")
     Path(store.root / "objects" / logged.digest).unlink()
     with pytest.raises(VerificationError, match=r"stored sync [0-9a-f]{16} is missing"):
-        snapshots.load(store)
+        snapshots.load_inventory(store)
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b'{"taken_at": "x"}', b"\xff\xfe", b"[" * 100_000]
 )
-def test_an_object_of_another_shape_is_one_line(store: Store, data: bytes) -> None:
+def test_an_object_of_another_shape_is_one_line(
+    store: EvidenceStore, data: bytes
+) -> None:
     store.put_object("snapshot", data, NOW)
     with pytest.raises(VerificationError, match="does not decode"):
-        snapshots.load(store)
+        snapshots.load_inventory(store)
 
 
-def test_an_owner_is_as_old_as_the_moment_asked_for(store: Store) -> None:
+def test_an_owner_is_as_old_as_the_moment_asked_for(store: EvidenceStore) -> None:
     save(store, [made("aws:a", owner="ana@corp.example")], NOW)
-    fresh = snapshots.load(store)
-    later = snapshots.load(store, now=NOW + 540 * DAY)
+    fresh = snapshots.load_inventory(store)
+    later = snapshots.load_inventory(store, now=NOW + 540 * DAY)
     assert fresh.owners[ROLE].state is OwnerState.INFERRED
     assert later.owners[ROLE].state is OwnerState.SUGGESTED
 
 
-def test_declared_uses_follow_an_owner_through_the_snapshots(store: Store) -> None:
+def test_declared_uses_follow_an_owner_through_the_snapshots(
+    store: EvidenceStore,
+) -> None:
     save(store, [made("aws:a", owner="ana@corp.example")], NOW)
     save(store, [made("aws:a", NOW + DAY, "ben@corp.example")], NOW + DAY)
     save(store, [made("aws:a", NOW + 2 * DAY, "ben@corp.example")], NOW + 2 * DAY)
-    uses = snapshots.declared_uses(store)
+    uses = snapshots.load_declared_uses(store)
     assert [(u.person, u.valid_from, u.valid_to, u.hindsight) for u in uses] == [
         ("person:ana@corp.example", 0, NOW, True),
         ("person:ana@corp.example", NOW, NOW + DAY, False),
@@ -153,36 +165,37 @@ def test_declared_uses_follow_an_owner_through_the_snapshots(store: Store) -> No
     assert uses[0].source == "snapshot 2024-10-04T00-00-00Z place"
 
 
-def test_what_a_later_snapshot_lacks_ends_with_it(store: Store) -> None:
+def test_what_a_later_snapshot_lacks_ends_with_it(store: EvidenceStore) -> None:
     save(store, [made("aws:a")], NOW)
-    gone = Sync("aws:a", "aws", NOW + DAY, Facts())
+    gone = Sync("aws:a", "aws", NOW + DAY, SightedFacts())
     save(store, [gone], NOW + DAY)
-    _, use = snapshots.declared_uses(store)
+    _, use = snapshots.load_declared_uses(store)
     assert (use.subject, use.valid_to, use.owner_state) == (ROLE, NOW + DAY, "none")
 
 
 def test_declared_uses_name_agents_and_tools_and_no_mere_suggestion(
-    store: Store,
+    store: EvidenceStore,
 ) -> None:
     runner = agent("agentcore/runner", scope="", runs_as=(ROLE,))
-    facts = Facts(
+    facts = SightedFacts(
         agents=(runner,),
         identities=(identity("role/data-reader"),),
-        evidence=(evidence(ROLE, "ana", EvidenceKind.NAME_MATCH),),
+        evidence=(evidence(ROLE, "ana", OwnerEvidenceKind.NAME_MATCH),),
     )
     save(store, [Sync("aws:a", "aws", NOW, facts)], NOW)
-    uses = [u for u in snapshots.declared_uses(store) if u.subject == ROLE]
+    uses = [u for u in snapshots.load_declared_uses(store) if u.subject == ROLE]
     assert uses
     for use in uses:
         assert (use.agents, use.person) == ((runner.id,), "")
         assert use.owner_state == "suggested"
 
 
-def test_declared_uses_name_the_owner_of_an_agent(store: Store) -> None:
+def test_declared_uses_name_the_owner_of_an_agent(store: EvidenceStore) -> None:
     runner = agent("agentcore/runner", scope="")
-    facts = Facts(
-        agents=(runner,), evidence=(evidence(runner.id, "ana", EvidenceKind.OWNER_TAG),)
+    facts = SightedFacts(
+        agents=(runner,),
+        evidence=(evidence(runner.id, "ana", OwnerEvidenceKind.OWNER_TAG),),
     )
     save(store, [Sync("aws:a", "aws", NOW, facts)], NOW)
-    uses = [u for u in snapshots.declared_uses(store) if u.subject == runner.id]
+    uses = [u for u in snapshots.load_declared_uses(store) if u.subject == runner.id]
     assert [(u.person, u.agents) for u in uses] == [("person:ana", ())] * 2

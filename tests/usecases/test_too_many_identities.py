@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from answerable.cli.sample import write_estate
+from answerable.cli.sample import write_sample
 
 NOW = 1_795_000_000_000_000_000
 CALL = ("s3:DeleteBucket", "arn:aws:s3:::northwind-reports")
@@ -19,7 +19,7 @@ def sample(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", "store")
     monkeypatch.setattr("answerable.services.reach.query_context.MOST_AT_COMMAND", 3)
-    write_estate(Path(), NOW)
+    write_sample(Path(), NOW)
     assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
     capsys.readouterr()
 

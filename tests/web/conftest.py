@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
-from answerable.cli.sample import write_estate
+from answerable.cli.sample import write_sample
 from answerable.model.ids import PersonId
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import Answer, Asked, Page
-from answerable.web.store_cache import Desk
-from answerable.web.template_rendering import render
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
+from answerable.web.store_cache import StoreCache
+from answerable.web.template_rendering import render_page
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.chromium import CHROMIUM
 
 ANA = PersonId("person:ana@corp.example")
@@ -51,47 +51,47 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("ANSWERABLE_STORE", "store")
-        write_estate(Path(), time.time_ns())
+        write_sample(Path(), time.time_ns())
         assert main(["--quiet", "scan", *SOURCES]) == 0
         assert main(["--quiet", "ingest", "cloudtrail:trail"]) == 0
     return folder
 
 
 @pytest.fixture(scope="session")
-def desk(estate: Path) -> Iterator[Desk]:
-    made = Desk(estate / "store")
+def desk(estate: Path) -> Iterator[StoreCache]:
+    made = StoreCache(estate / "store")
     yield made
     made.close()
 
 
 def visitor(
-    *roles: Role, person: PersonId | None = None, owns: tuple[str, ...] = ()
-) -> Visit:
-    return Visit(person, frozenset(roles), frozenset(owns), "csrf-of-a-test")
+    *roles: WebRole, person: PersonId | None = None, owns: tuple[str, ...] = ()
+) -> Visitor:
+    return Visitor(person, frozenset(roles), frozenset(owns), "csrf-of-a-test")
 
 
 @pytest.fixture
-def admin() -> Visit:
-    return visitor(Role.ADMIN, Role.OWNER, person=ANA)
+def admin() -> Visitor:
+    return visitor(WebRole.ADMIN, WebRole.OWNER, person=ANA)
 
 
 @pytest.fixture
-def viewer() -> Visit:
-    return visitor(Role.VIEWER)
+def viewer() -> Visitor:
+    return visitor(WebRole.VIEWER)
 
 
 def answer(
-    desk: Desk, visit: Visit, path: str, method: str = "GET", **said: str
-) -> Answer:
+    desk: StoreCache, visit: Visitor, path: str, method: str = "GET", **said: str
+) -> RouteAnswer:
     """Ask a route as the door does, without HTTP."""
     route = next(r for r in ROUTES if (r.path, r.method) == (path, method))
     assert set(said) <= set(route.takes)
-    asked = Asked(query=said) if method == "GET" else Asked(form=said)
+    asked = RouteRequest(query=said) if method == "GET" else RouteRequest(form=said)
     return route.handler(desk, visit, asked)
 
 
-def shown(desk: Desk, visit: Visit, path: str, **said: str) -> str:
+def shown(desk: StoreCache, visit: Visitor, path: str, **said: str) -> str:
     """Give the HTML of a page."""
     page = answer(desk, visit, path, **said)
-    assert isinstance(page, Page), page
-    return render(page, visit, Asked(query=said, url=path))
+    assert isinstance(page, PageAnswer), page
+    return render_page(page, visit, RouteRequest(query=said, url=path))

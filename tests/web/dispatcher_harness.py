@@ -9,21 +9,21 @@ from typing import Any
 from urllib.parse import urlencode
 
 from answerable.model.ids import PersonId
-from answerable.server.connection_info import Link
-from answerable.server.wire.host_check import Served
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.wire.host_check import ServedNames
 from answerable.web.auth.local_token import LocalToken
-from answerable.web.auth.sessions import Session, Sessions
-from answerable.web.auth.visitors import Visitors
-from answerable.web.http.authentication import Signed
+from answerable.web.auth.sessions import SessionStore, WebSession
+from answerable.web.auth.visitors import VisitorFactory
+from answerable.web.http.authentication import SessionAuthenticator
 from answerable.web.http.cookies import cookie_name
-from answerable.web.http.dispatcher import Door
-from answerable.web.http.provider_sign_in import ByProvider
-from answerable.web.http.public_pages import public
-from answerable.web.http.sign_in import SigningIn
+from answerable.web.http.dispatcher import WebDispatcher
+from answerable.web.http.provider_sign_in import ProviderSignIn
+from answerable.web.http.public_pages import public_endpoints
+from answerable.web.http.sign_in import SignInPages
 from answerable.web.route_table import ROUTES, STREAMS
-from answerable.web.routing import Route, Stream
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role
+from answerable.web.routing import StreamRoute, WebRoute
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import WebRole
 
 HOST = "127.0.0.1:8470"
 URL = f"http://{HOST}"
@@ -32,7 +32,7 @@ COOKIE = cookie_name(URL, 8470)
 
 
 @dataclass(frozen=True)
-class Answered:
+class HarnessResponse:
     """What came out."""
 
     status: int
@@ -59,7 +59,7 @@ class Answered:
         return found[1] if found else ""
 
 
-class Clock:
+class FakeClock:
     """Time that passes when told."""
 
     def __init__(self) -> None:
@@ -70,42 +70,42 @@ class Clock:
 
 
 @dataclass
-class Stage:
+class DispatcherHarness:
     """A door on a desk, and everything that stands beside it."""
 
-    desk: Desk
-    routes: tuple[Route, ...] = ROUTES
-    streams: tuple[Stream, ...] = STREAMS
+    desk: StoreCache
+    routes: tuple[WebRoute, ...] = ROUTES
+    streams: tuple[StreamRoute, ...] = STREAMS
     person: PersonId | None = None
     url: str = URL
-    clock: Clock = field(default_factory=Clock)
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(self.clock)
-        self.signed = Signed(self.sessions, Visitors(self.desk))
+        self.sessions = SessionStore(self.clock)
+        self.signed = SessionAuthenticator(self.sessions, VisitorFactory(self.desk))
         self.token = LocalToken(self.clock)
         self.tried: list[tuple[str, str]] = []
         self.failures: list[Exception] = []
-        self.signing_in = SigningIn(
+        self.signing_in = SignInPages(
             self.signed,
             self.token,
             self.person,
             lambda by, why: self.tried.append((by, why)),
         )
-        self.by_provider = ByProvider(
+        self.by_provider = ProviderSignIn(
             self.signing_in,
             None,
             None,
             self.clock,
             lambda by, why: self.tried.append((by, why)),
         )
-        self.door = Door(
+        self.door = WebDispatcher(
             self.desk,
             self.signed,
             self.routes,
             self.streams,
             {
-                **public(lambda: {"ready": True}, lambda: b""),
+                **public_endpoints(lambda: {"ready": True}, lambda: b""),
                 **self.signing_in.endpoints(),
                 **self.by_provider.endpoints(),
             },
@@ -117,10 +117,10 @@ class Stage:
         return "number"
 
     def signed_in(
-        self, *roles: Role, person: PersonId | None = None
-    ) -> tuple[str, Session]:
+        self, *roles: WebRole, person: PersonId | None = None
+    ) -> tuple[str, WebSession]:
         """Begin a session, and give its cookie."""
-        return self.sessions.begin(person, frozenset(roles), "local")
+        return self.sessions.create(person, frozenset(roles), "local")
 
     def ask(
         self,
@@ -132,7 +132,7 @@ class Stage:
         cookie: str = "",
         peer: str = "127.0.0.1",
         more: tuple[tuple[str, str], ...] = (),
-    ) -> Answered:
+    ) -> HarnessResponse:
         """Send one request."""
         scope = self.scope(method, target, headers, cookie, peer, more)
         return asyncio.run(self._send(scope, body))
@@ -165,12 +165,12 @@ class Stage:
             "client": (peer, 40000) if peer else None,
             "server": ("127.0.0.1", 8470),
             "state": {
-                "link": Link(url=self.url, tls=self.url.startswith("https:")),
-                "served": Served(frozenset({HOST})),
+                "link": ConnectionInfo(url=self.url, tls=self.url.startswith("https:")),
+                "served": ServedNames(frozenset({HOST})),
             },
         }
 
-    async def _send(self, scope: dict[str, Any], body: bytes) -> Answered:
+    async def _send(self, scope: dict[str, Any], body: bytes) -> HarnessResponse:
         sent: list[Any] = []
         given = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -184,14 +184,14 @@ class Stage:
         start = next(m for m in sent if m["type"] == "http.response.start")
         whole = b"".join(m.get("body", b"") for m in sent)
         headers = [(n.decode(), v.decode("latin-1")) for n, v in start["headers"]]
-        return Answered(start["status"], headers, whole)
+        return HarnessResponse(start["status"], headers, whole)
 
-    def get(self, target: str, **more: Any) -> Answered:
+    def get(self, target: str, **more: Any) -> HarnessResponse:
         return self.ask("GET", target, **more)
 
     def post(
         self, target: str, form: Mapping[str, str], cookie: str = "", **more: Any
-    ) -> Answered:
+    ) -> HarnessResponse:
         """Send a form as a page of ours would."""
         headers = {"content-type": FORM, "origin": URL, "sec-fetch-site": "same-origin"}
         headers |= more.pop("headers", {})

@@ -1,52 +1,63 @@
 """Routes that only show what reached them, for tests of what stands before every route."""
 
 from answerable.model.errors import UsageError, VerificationError
-from answerable.web.routing import Answer, Asked, File, Forbidden, Moved, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.web.routing import (
+    FileDownload,
+    Forbidden,
+    PageAnswer,
+    Redirect,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
 CRLF = "a\r\nSet-Cookie: x=y\r\n\r\n<script>alert(1)</script>"
 
 
-def told(asked: Asked, visit: Visit) -> Answer:
+def told(asked: RouteRequest, visit: Visitor) -> RouteAnswer:
     """Show everything that was asked, as a page would."""
     title = asked.query.get("title", "A title")
-    return Page("refused.html", title, {"refusal": _Said(asked)})
+    return PageAnswer("refused.html", title, {"refusal": _EchoedRequest(asked)})
 
 
-class _Said:
-    def __init__(self, asked: Asked) -> None:
+class _EchoedRequest:
+    def __init__(self, asked: RouteRequest) -> None:
         self.says = repr(dict(asked.query))
         self.hint = asked.said
 
 
-class Acts:
+class CountingRoute:
     """A route that changes something, and counts how often."""
 
     def __init__(self) -> None:
         self.done: list[dict[str, str]] = []
 
-    def act(self, desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    def act(self, desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
         self.done.append(dict(asked.form))
-        return Moved(asked.form.get("to", "/look"), "it was done")
+        return Redirect(asked.form.get("to", "/look"), "it was done")
 
 
-def refuse(error: Exception) -> Answer:
+def refuse(error: Exception) -> RouteAnswer:
     raise error
 
 
-def routes(acts: Acts) -> tuple[Route, ...]:
-    look, admin = frozenset({May.LOOK}), frozenset({May.ADMINISTER})
+def routes(acts: CountingRoute) -> tuple[WebRoute, ...]:
+    look, admin = frozenset({WebPermission.LOOK}), frozenset({WebPermission.ADMINISTER})
     named = {"title", "q"}
     return (
-        Route("/look", lambda d, v, a: told(a, v), look, tuple(named)),
-        Route("/act", acts.act, admin, ("to", "what"), "POST"),
-        Route(
-            "/file", lambda d, v, a: File(a.query["q"], "text/csv", b"x"), look, ("q",)
+        WebRoute("/look", lambda d, v, a: told(a, v), look, tuple(named)),
+        WebRoute("/act", acts.act, admin, ("to", "what"), "POST"),
+        WebRoute(
+            "/file",
+            lambda d, v, a: FileDownload(a.query["q"], "text/csv", b"x"),
+            look,
+            ("q",),
         ),
-        Route("/fails", lambda d, v, a: refuse(ValueError("secret-canary")), look),
-        Route("/hidden", lambda d, v, a: refuse(Forbidden("secret-canary")), look),
-        Route("/usage", lambda d, v, a: refuse(UsageError("no", "do so")), look),
-        Route("/wrong", lambda d, v, a: refuse(VerificationError("no")), look),
-        Route("/api/v1/fails", lambda d, v, a: refuse(ValueError("canary")), look),
+        WebRoute("/fails", lambda d, v, a: refuse(ValueError("secret-canary")), look),
+        WebRoute("/hidden", lambda d, v, a: refuse(Forbidden("secret-canary")), look),
+        WebRoute("/usage", lambda d, v, a: refuse(UsageError("no", "do so")), look),
+        WebRoute("/wrong", lambda d, v, a: refuse(VerificationError("no")), look),
+        WebRoute("/api/v1/fails", lambda d, v, a: refuse(ValueError("canary")), look),
     )

@@ -16,7 +16,7 @@ HOSTILE = (
 )
 
 
-class _Reading(HTMLParser):
+class _MarkupReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.faults: list[str] = []
@@ -42,9 +42,9 @@ class _Reading(HTMLParser):
             self.faults.append("a letter that moves others")
 
 
-def faults(markup: str) -> list[str]:
+def markup_faults(markup: str) -> list[str]:
     """List what in a page could run, lead elsewhere or deceive the eye."""
-    reading = _Reading()
+    reading = _MarkupReader()
     reading.feed(markup)
     reading.close()
     return reading.faults

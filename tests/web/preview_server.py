@@ -17,24 +17,24 @@ from pathlib import Path
 from uvicorn.server import ServerState
 
 from answerable.cli.main import main
-from answerable.cli.sample import write_estate
-from answerable.model.config import Address, Listener
+from answerable.cli.sample import write_sample
+from answerable.model.config import ListenAddress, Listener
 from answerable.model.ids import PersonId
-from answerable.model.worker_limits import Limits
-from answerable.server.asgi import Connection, uvicorn_config
-from answerable.server.deadline_timer import Ticker
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.asgi import AsgiConnection, build_uvicorn_config
+from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.listeners import Listeners
-from answerable.server.listening_sockets import bind
-from answerable.server.wire.host_check import Served
-from answerable.web.auth.sessions import Session, Sessions
-from answerable.web.auth.visitors import Visitors
-from answerable.web.http.authentication import Known, Signed
-from answerable.web.http.dispatcher import Door
-from answerable.web.http.incoming_request import Come
-from answerable.web.http.public_pages import public
+from answerable.server.listening_sockets import bind_listener
+from answerable.server.wire.host_check import ServedNames
+from answerable.web.auth.sessions import SessionStore, WebSession
+from answerable.web.auth.visitors import VisitorFactory
+from answerable.web.http.authentication import AuthenticatedSender, SessionAuthenticator
+from answerable.web.http.dispatcher import WebDispatcher
+from answerable.web.http.incoming_request import IncomingRequest
+from answerable.web.http.public_pages import public_endpoints
 from answerable.web.route_table import ROUTES, STREAMS
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import roles
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import parse_roles
 
 SOURCES = (
     "home:home/ana",
@@ -44,17 +44,19 @@ SOURCES = (
 )
 
 
-class Everybody(Signed):
+class SingleUserAuthenticator(SessionAuthenticator):
     """Takes everybody for the person of one session."""
 
-    def __init__(self, sessions: Sessions, visitors: Visitors, one: Session) -> None:
+    def __init__(
+        self, sessions: SessionStore, visitors: VisitorFactory, one: WebSession
+    ) -> None:
         super().__init__(sessions, visitors)
         self._one = one
 
-    async def known(self, come: Come) -> Known:
-        return Known(self._one)
+    async def authenticate(self, come: IncomingRequest) -> AuthenticatedSender:
+        return AuthenticatedSender(self._one)
 
-    def lives(self, known: Known) -> bool:
+    def is_alive(self, known: AuthenticatedSender) -> bool:
         return True
 
 
@@ -63,7 +65,7 @@ def sample() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="answerable-look-"))
     here = Path.cwd()
     os.chdir(folder)
-    write_estate(Path(), time.time_ns())
+    write_sample(Path(), time.time_ns())
     store = str(folder / "store")
     main(["--quiet", "--store", store, "scan", *SOURCES])
     main(["--quiet", "--store", store, "ingest", "cloudtrail:trail"])
@@ -72,33 +74,35 @@ def sample() -> Path:
 
 
 async def serve(store: Path, names: list[str], person: str, port: int) -> None:
-    sessions = Sessions(time.time)
-    desk = Desk(store, None, (store / "gateway" / "spool",))
-    _, one = sessions.begin(PersonId(person), roles(names), "local")
+    sessions = SessionStore(time.time)
+    desk = StoreCache(store, None, (store / "gateway" / "spool",))
+    _, one = sessions.create(PersonId(person), parse_roles(names), "local")
 
     def failed(error: Exception) -> str:
         sys.excepthook(type(error), error, error.__traceback__)
         return "printed"
 
-    door = Door(
+    door = WebDispatcher(
         desk,
-        Everybody(sessions, Visitors(desk), one),
+        SingleUserAuthenticator(sessions, VisitorFactory(desk), one),
         ROUTES,
         STREAMS,
-        public(lambda: {"ready": True}, lambda: b""),
+        public_endpoints(lambda: {"ready": True}, lambda: b""),
         failed,
     )
     loop = asyncio.get_running_loop()
-    bound = bind(Listener(Address("127.0.0.1", port), "", (), (), "", None), 1)
-    given = bound.of_worker(0)
+    bound = bind_listener(
+        Listener(ListenAddress("127.0.0.1", port), "", (), (), "", None), 1
+    )
+    given = bound.socket_for_worker(0)
     listeners = Listeners(loop)
     connection = partial(
-        Connection,
-        uvicorn_config(door.app, 75),
+        AsgiConnection,
+        build_uvicorn_config(door.app, 75),
         ServerState(),
-        limits=Limits(),
-        ticker=Ticker(loop),
-        served=Served(frozenset(given.hosts)),
+        limits=WorkerLimits(),
+        ticker=DeadlineTimer(loop),
+        served=ServedNames(frozenset(given.hosts)),
         url=given.url,
     )
     await listeners.open("web", bound, connection, "http/1.1")

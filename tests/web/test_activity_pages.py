@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from answerable.model.errors import UsageError
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
-from answerable.store.store import Store
-from answerable.usecases.evidence.prove import verify
-from answerable.usecases.evidence.ship_spool import ship
-from answerable.web.routing import File, Forbidden, Moved
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.prove import verify_evidence
+from answerable.usecases.evidence.ship_spool import ship_spool
+from answerable.web.routing import FileDownload, Forbidden, Redirect
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.connectors.gateway.spool_files import (
     DENY,
     T0,
@@ -28,7 +28,7 @@ from tests.connectors.gateway.spool_files import (
     write,
 )
 from tests.web.conftest import answer, shown, visitor
-from tests.web.markup_checks import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, markup_faults
 
 OTHER = "fedcba9876543210"
 AGENT = "agent:declared/invoices"
@@ -48,7 +48,7 @@ def logged(number: int, **said: object) -> AuditEvent:
         "written_by": WrittenBy.PLATFORM,
         "raw_sha256": bytes([number]) * 32,
         "action": "s3:GetObject",
-        "outcome": Outcome.SUCCESS,
+        "outcome": EventOutcome.SUCCESS,
         "identity": "arn:aws:iam::111122223333:role/reports",
         "credential": "cred:aws/ASIAEXAMPLEEXAMPLE1",
         "resource": "arn:aws:s3:::bucket/a",
@@ -78,27 +78,27 @@ SAID = [
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreCache]:
     root = tmp_path_factory.mktemp("deeds")
-    with Store.open(root / "store", now=T0) as store:
+    with EvidenceStore.open(root / "store", now=T0) as store:
         write(root / "shipped", spelled(STORED))
-        ship(store, root / "shipped", now=T0)
+        ship_spool(store, root / "shipped", now=T0)
         store.append([PLAIN, BESIDE, *SAID], T0)
         store.seal(T0)
     write(root / "spool", spelled(WAITING, OTHER), OTHER)
-    made = Desk(root / "store", None, (root / "spool",))
+    made = StoreCache(root / "store", None, (root / "spool",))
     yield made
     made.close()
 
 
 @pytest.fixture
-def owner() -> Visit:
-    return visitor(Role.OWNER, owns=(AGENT,))
+def owner() -> Visitor:
+    return visitor(WebRole.OWNER, owns=(AGENT,))
 
 
 @pytest.fixture
-def stranger() -> Visit:
-    return visitor(Role.OWNER, owns=("agent:declared/another",))
+def stranger() -> Visitor:
+    return visitor(WebRole.OWNER, owns=("agent:declared/another",))
 
 
 def test_an_event_is_told_with_its_chain_its_proof_and_what_happened_beside_it(
@@ -121,14 +121,14 @@ def test_what_the_caller_said_of_itself_is_told_apart(desk, admin) -> None:
 @pytest.mark.parametrize("event", SAID, ids=lambda e: e.event_id.hex()[-4:])
 @pytest.mark.parametrize("path", ["/event", "/proof"])
 def test_nothing_that_was_logged_is_more_than_text(desk, admin, event, path) -> None:
-    assert faults(shown(desk, admin, path, id=event.event_id.hex())) == []
+    assert markup_faults(shown(desk, admin, path, id=event.event_id.hex())) == []
 
 
 def test_nothing_that_was_logged_is_more_than_text_in_rows(desk, admin) -> None:
-    assert faults(shown(desk, admin, "/trace")) == []
+    assert markup_faults(shown(desk, admin, "/trace")) == []
     for text in HOSTILE:
         said = text[:500].replace('"', "'")
-        assert faults(shown(desk, admin, "/trace", q=f'"{said}"')) == []
+        assert markup_faults(shown(desk, admin, "/trace", q=f'"{said}"')) == []
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_decision_is_told_whole_shipped_or_not(desk, admin, key, where) -> Non
     assert "ana@corp.example" in page
     assert f"answerable asks allow {key} --key KEY" in page
     assert "<svg" in page
-    assert faults(page) == []
+    assert markup_faults(page) == []
 
 
 def test_what_went_on_needs_no_amendment(desk, admin) -> None:
@@ -194,11 +194,11 @@ def test_a_record_is_proven_and_its_bundle_holds_offline(desk, admin) -> None:
     assert "--key log.pub" in page
     bundle = answer(desk, admin, "/proof/bundle", id=key)
     public = answer(desk, admin, "/evidence/key")
-    assert isinstance(bundle, File)
-    checked = verify(bundle.body, key=public.body.decode().strip(), now=T0)
+    assert isinstance(bundle, FileDownload)
+    checked = verify_evidence(bundle.body, key=public.body.decode().strip(), now=T0)
     assert not checked.failed
     changed = bundle.body.replace(b"s3:GetObject", b"s3:PutObject")
-    assert verify(changed, key=public.body.decode().strip(), now=T0).failed
+    assert verify_evidence(changed, key=public.body.decode().strip(), now=T0).failed
     assert json.loads(bundle.body)
 
 
@@ -207,12 +207,12 @@ def test_one_record_of_several_that_may_not_be_seen_hides_the_proof_of_all(
 ) -> None:
     mine = logged(1, source="gateway", written_by=WrittenBy.MEDIATOR, agent=AGENT)
     theirs = replace(mine, agent="agent:declared/b", raw_sha256=b"\x09" * 32)
-    with Store.open(tmp_path / "store", now=T0) as store:
+    with EvidenceStore.open(tmp_path / "store", now=T0) as store:
         store.append([mine], T0)
         store.append([theirs], T0)
         store.seal(T0)
-    made = Desk(tmp_path / "store")
-    visit = visitor(Role.OWNER, owns=(AGENT,))
+    made = StoreCache(tmp_path / "store")
+    visit = visitor(WebRole.OWNER, owns=(AGENT,))
     key = mine.event_id.hex()
     assert "<svg" in shown(made, visit, "/event", id=key)
     assert "agent:declared/b" not in shown(made, visit, "/event", id=key)
@@ -239,11 +239,11 @@ def test_an_owner_sees_the_head_and_not_what_the_log_holds(desk, owner) -> None:
 
 
 def test_every_record_is_checked_in_a_process_of_its_own(desk, admin) -> None:
-    from answerable.web.pages.evidence import verifying
+    from answerable.web.pages.evidence import log_verifier
 
-    checks = verifying(desk)
+    checks = log_verifier(desk)
     moved = answer(desk, admin, "/evidence/verify", "POST")
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, Redirect)
     assert answer(desk, admin, "/evidence/verify", "POST").said.endswith("already.")
     assert 'http-equiv="refresh"' in shown(desk, admin, "/evidence")
     checks.wait()
@@ -255,16 +255,16 @@ def test_every_record_is_checked_in_a_process_of_its_own(desk, admin) -> None:
 
 
 def test_a_changed_record_is_named(tmp_path: Path, admin) -> None:
-    with Store.open(tmp_path / "store", now=T0) as store:
+    with EvidenceStore.open(tmp_path / "store", now=T0) as store:
         store.append([PLAIN, BESIDE], T0)
         store.seal(T0)
     (leaves,) = (tmp_path / "store").rglob("*.leaves")
     leaves.write_bytes(bytes(64))
-    made = Desk(tmp_path / "store")
-    from answerable.web.pages.evidence import verifying
+    made = StoreCache(tmp_path / "store")
+    from answerable.web.pages.evidence import log_verifier
 
     answer(made, admin, "/evidence/verify", "POST")
-    verifying(made).wait()
+    log_verifier(made).wait()
     page = shown(made, admin, "/evidence")
     assert "does not hold" in page
     assert "segments" in page

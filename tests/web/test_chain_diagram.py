@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.search_query import Query, parse
-from answerable.presentation.chain_groups import COLUMNS, grouped
-from answerable.web.svg.chain_diagram import picture
-from answerable.web.svg.chain_layout import MOST_NODES, Ways
-from answerable.web.svg.elements import element, link, words
-from answerable.web.svg.timeline import Span, timeline
-from answerable.web.template_filters import page_of
+from answerable.lineage.search_query import SearchQuery, parse_query
+from answerable.presentation.chain_groups import COLUMNS, group_by_chain
+from answerable.web.svg.chain_diagram import draw_chains
+from answerable.web.svg.chain_layout import MAX_NODES, ChainLinks
+from answerable.web.svg.elements import build_element, build_link, escape_text
+from answerable.web.svg.timeline import TimelineBar, draw_timeline
+from answerable.web.template_filters import entity_page
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -54,10 +54,10 @@ def item(number: int = 0, **said: str) -> dict[str, object]:
     }
 
 
-def drawn(*items, query: Query | None = None):
-    groups = grouped(items)
-    ways = Ways(query or Query(), page_of)
-    return picture(groups, ways, ["1 event"] * len(groups))
+def drawn(*items, query: SearchQuery | None = None):
+    groups = group_by_chain(items)
+    ways = ChainLinks(query or SearchQuery(), entity_page)
+    return draw_chains(groups, ways, ["1 event"] * len(groups))
 
 
 def read(svg) -> ElementTree.Element:
@@ -90,8 +90,8 @@ def test_what_is_hostile_is_text_in_every_field(hostile: str, field: str) -> Non
 
 def test_a_link_leads_nowhere_else() -> None:
     for to in ("javascript:alert(1)", "//evil.example", "https://evil.example", ""):
-        assert link(to) == '<a href="/"></a>'
-    assert element("g", {"class": '"><b>'}, words("<i>")) == (
+        assert build_link(to) == '<a href="/"></a>'
+    assert build_element("g", {"class": '"><b>'}, escape_text("<i>")) == (
         '<g class="&quot;&gt;&lt;b&gt;">&lt;i&gt;</g>'
     )
 
@@ -124,7 +124,7 @@ def test_a_gap_names_what_would_tell_it_and_is_counted_once() -> None:
 
 
 def test_many_objects_that_lie_together_are_one_node_that_leads_to_them() -> None:
-    query = parse("agent:*")
+    query = parse_query("agent:*")
     made = drawn(*(item(n) for n in range(38)), query=query)
     shown = texts(read(made.wide))
     assert [each for each in shown if each.startswith("38 under")]
@@ -154,7 +154,7 @@ def test_a_picture_has_a_bound_and_says_what_it_leaves_out(
     made = drawn(*items)
     root = read(made.wide)
     nodes = [each for each in root.iter("g") if "node" in each.get("class", "")]
-    assert len(nodes) <= MOST_NODES
+    assert len(nodes) <= MAX_NODES
     assert made.left + len(made.narrow) == chains
 
 
@@ -181,7 +181,9 @@ def test_the_picture_is_told_in_words_too() -> None:
 
 
 def test_bars_are_divided_by_outcome_and_lead_to_their_span() -> None:
-    svg = timeline([Span(3, {"success": 2, "denied": 1}, "now", "/trace?q=a")], 10, "3")
+    svg = draw_timeline(
+        [TimelineBar(3, {"success": 2, "denied": 1}, "now", "/trace?q=a")], 10, "3"
+    )
     root = read(svg)
     assert [each.get("class") for each in root.iter("rect")] == [
         "bar success",

@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from answerable.connectors.gateway.spool_tail import Tail
+from answerable.connectors.gateway.spool_tail import SpoolTail
 from answerable.model.ids import AgentId
-from answerable.model.spool_record import Record
+from answerable.model.spool_record import SpoolRecord
 from answerable.web import decision_stream
-from answerable.web.decision_stream import KEPT, MOST, Live, tell
-from answerable.web.routing import Asked, Happened
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.decision_stream import (
+    BUFFER_SIZE,
+    MAX_PER_POLL,
+    DecisionStream,
+    stream_decisions,
+)
+from answerable.web.routing import RouteRequest, StreamEvent
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.connectors.gateway.spool_files import (
     ACT,
     ALLOW,
@@ -29,22 +34,22 @@ from tests.connectors.gateway.spool_files import (
 )
 
 MINE, THEIRS = AgentId("agent:declared/mine"), AgentId("agent:declared/theirs")
-OWNER = Visit(None, frozenset({Role.OWNER}), frozenset({MINE}))
-INVESTIGATOR = Visit(None, frozenset({Role.INVESTIGATOR}))
+OWNER = Visitor(None, frozenset({WebRole.OWNER}), frozenset({MINE}))
+INVESTIGATOR = Visitor(None, frozenset({WebRole.INVESTIGATOR}))
 SOON = 5.0  # seconds
 
 
-class Recorder:
+class SpoolWriter:
     """Writes a spool a record at a time, as a gateway does."""
 
     def __init__(self, spool: Path) -> None:
         self._file = spool / NAME / "000001.jsonl"
         self._file.parent.mkdir(parents=True)
-        self._records: list[Record] = [opened()]
+        self._records: list[SpoolRecord] = [opened()]
         self._written = 0
         self.write()
 
-    def write(self, *records: Record) -> None:
+    def write(self, *records: SpoolRecord) -> None:
         self._records += records
         data = spelled(self._records)
         with self._file.open("ab") as file:
@@ -64,21 +69,21 @@ class Recorder:
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decision_stream, "EVERY", 0.01)
+    monkeypatch.setattr(decision_stream, "POLL_INTERVAL", 0.01)
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    return Recorder(tmp_path / "spool")
+def recorder(tmp_path: Path) -> SpoolWriter:
+    return SpoolWriter(tmp_path / "spool")
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "store", None, (tmp_path / "spool", tmp_path / "none"))
+def desk(tmp_path: Path) -> StoreCache:
+    return StoreCache(tmp_path / "store", None, (tmp_path / "spool", tmp_path / "none"))
 
 
 async def heard(
-    events: AsyncIterator[Happened], most: int = 1
+    events: AsyncIterator[StreamEvent], most: int = 1
 ) -> list[tuple[str, object]]:
     found = []
     async with asyncio.timeout(SOON):
@@ -89,7 +94,7 @@ async def heard(
     return found
 
 
-async def begun(events: AsyncIterator[Happened]) -> "asyncio.Task[Happened]":
+async def begun(events: AsyncIterator[StreamEvent]) -> "asyncio.Task[StreamEvent]":
     """Let somebody begin to listen."""
     task = asyncio.ensure_future(anext(events))  # type: ignore[arg-type]  # one
     await asyncio.sleep(0.1)
@@ -97,12 +102,14 @@ async def begun(events: AsyncIterator[Happened]) -> "asyncio.Task[Happened]":
 
 
 def test_a_decision_is_heard_once_by_who_may_see_it(
-    recorder: Recorder, desk: Desk
+    recorder: SpoolWriter, desk: StoreCache
 ) -> None:
     recorder.deny()  # before anybody listened
 
     async def story() -> None:
-        own, every = (tell(desk, v, Asked()) for v in (OWNER, INVESTIGATOR))
+        own, every = (
+            stream_decisions(desk, v, RouteRequest()) for v in (OWNER, INVESTIGATOR)
+        )
         first, second = await begun(own), await begun(every)
         theirs, mine = recorder.deny(THEIRS), recorder.deny(MINE)
         assert (await first).data["id"] == mine  # type: ignore[index]  # of a test
@@ -115,9 +122,11 @@ def test_a_decision_is_heard_once_by_who_may_see_it(
     asyncio.run(story())
 
 
-def test_a_call_is_heard_once_it_has_ended(recorder: Recorder, desk: Desk) -> None:
+def test_a_call_is_heard_once_it_has_ended(
+    recorder: SpoolWriter, desk: StoreCache
+) -> None:
     async def story() -> None:
-        events = tell(desk, INVESTIGATOR, Asked())
+        events = stream_decisions(desk, INVESTIGATOR, RouteRequest())
         waiting = await begun(events)
         call = decided(recorder.next, ALLOW)
         recorder.write(call)
@@ -129,9 +138,13 @@ def test_a_call_is_heard_once_it_has_ended(recorder: Recorder, desk: Desk) -> No
     asyncio.run(story())
 
 
-def test_what_is_filtered_is_filtered_here_too(recorder: Recorder, desk: Desk) -> None:
+def test_what_is_filtered_is_filtered_here_too(
+    recorder: SpoolWriter, desk: StoreCache
+) -> None:
     async def story() -> None:
-        events = tell(desk, INVESTIGATOR, Asked({"agent": MINE, "effect": "deny"}))
+        events = stream_decisions(
+            desk, INVESTIGATOR, RouteRequest({"agent": MINE, "effect": "deny"})
+        )
         waiting = await begun(events)
         recorder.deny(THEIRS)
         mine = recorder.deny(MINE)
@@ -140,54 +153,61 @@ def test_what_is_filtered_is_filtered_here_too(recorder: Recorder, desk: Desk) -
     asyncio.run(story())
 
 
-def test_a_page_goes_on_where_it_was(recorder: Recorder, desk: Desk) -> None:
+def test_a_page_goes_on_where_it_was(recorder: SpoolWriter, desk: StoreCache) -> None:
     async def story() -> None:
-        events = tell(desk, OWNER, Asked())
+        events = stream_decisions(desk, OWNER, RouteRequest())
         waiting = await begun(events)
         recorder.deny()
         first = await waiting
         rest = [recorder.deny(MINE, f"tool-{n}") for n in range(3)]
-        again = tell(desk, OWNER, Asked(heard=first.id))
+        again = stream_decisions(desk, OWNER, RouteRequest(heard=first.id))
         assert await heard(again, 3) == [("decision", each) for each in rest]
         for place in ("another.1", f"{first.id}9", "x", first.id + "x", "." * 99):
-            later = tell(desk, OWNER, Asked(heard=place))
+            later = stream_decisions(desk, OWNER, RouteRequest(heard=place))
             assert await heard(later) == [("gap", "")]
             assert (await begun(later)).done() is False
 
     asyncio.run(story())
 
 
-def test_what_is_too_much_at_once_is_said(recorder: Recorder, desk: Desk) -> None:
+def test_what_is_too_much_at_once_is_said(
+    recorder: SpoolWriter, desk: StoreCache
+) -> None:
     async def story() -> None:
-        events = tell(desk, OWNER, Asked())
+        events = stream_decisions(desk, OWNER, RouteRequest())
         waiting = await begun(events)
-        numbers = range(recorder.next, recorder.next + MOST + 5)
+        numbers = range(recorder.next, recorder.next + MAX_PER_POLL + 5)
         caller = replace(CALLER, agent=MINE)
         recorder.write(*(decided(n, DENY, ACT, caller) for n in numbers))
         await waiting
-        told = await heard(events, MOST)
+        told = await heard(events, MAX_PER_POLL)
         assert told[-1] == ("gap", "")
 
     asyncio.run(story())
 
 
-def test_no_more_is_kept_than_fits(recorder: Recorder, tmp_path: Path) -> None:
+def test_no_more_is_kept_than_fits(recorder: SpoolWriter, tmp_path: Path) -> None:
     recorder.deny()
-    (event,) = Tail(tmp_path / "spool").read()
-    kept = Live(())
-    kept._keep([event] * (KEPT + 10))
+    (event,) = SpoolTail(tmp_path / "spool").read_new_decisions()
+    kept = DecisionStream(())
+    kept._buffer_events([event] * (BUFFER_SIZE + 10))
     name = kept._name
-    assert len(kept._since(0)) == KEPT
-    assert kept._place(f"{name}.9") is None
-    assert kept._place(f"{name}.10") == 10
-    assert [each.number for each in kept._since(KEPT + 8)] == [KEPT + 9, KEPT + 10]
+    assert len(kept._buffered_since(0)) == BUFFER_SIZE
+    assert kept._parse_event_id(f"{name}.9") is None
+    assert kept._parse_event_id(f"{name}.10") == 10
+    assert [each.number for each in kept._buffered_since(BUFFER_SIZE + 8)] == [
+        BUFFER_SIZE + 9,
+        BUFFER_SIZE + 10,
+    ]
 
 
-def test_nobody_reads_where_nobody_listens(recorder: Recorder, desk: Desk) -> None:
+def test_nobody_reads_where_nobody_listens(
+    recorder: SpoolWriter, desk: StoreCache
+) -> None:
     async def story() -> None:
-        events = tell(desk, OWNER, Asked())
+        events = stream_decisions(desk, OWNER, RouteRequest())
         waiting = await begun(events)
-        kept = decision_stream._LIVE[desk]
+        kept = decision_stream._STREAMS_BY_CACHE[desk]
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert kept._reading is not None
@@ -201,31 +221,31 @@ def test_a_line_that_is_half_written_waits_and_a_folder_that_is_gone_is_forgotte
     tmp_path: Path,
 ) -> None:
     spool = tmp_path / "spool"
-    tail = Tail(spool)
-    assert tail.read() == []
-    recorder = Recorder(spool)
+    tail = SpoolTail(spool)
+    assert tail.read_new_decisions() == []
+    recorder = SpoolWriter(spool)
     file = spool / NAME / "000001.jsonl"
     decision = recorder.deny()
     whole = file.read_bytes()
     file.write_bytes(whole[:-5])
-    assert tail.read() == []
+    assert tail.read_new_decisions() == []
     file.write_bytes(whole[:-5] + bytes(100))
-    assert tail.read() == []
+    assert tail.read_new_decisions() == []
     file.write_bytes(whole)
-    assert [each.decision_id for each in tail.read()] == [decision]
-    assert tail.read() == []
+    assert [each.decision_id for each in tail.read_new_decisions()] == [decision]
+    assert tail.read_new_decisions() == []
     file.unlink()
     file.parent.rmdir()
-    assert tail.read() == []
+    assert tail.read_new_decisions() == []
 
 
 def test_lines_that_are_none_are_passed_over(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "spool")
+    recorder = SpoolWriter(tmp_path / "spool")
     file = tmp_path / "spool" / NAME / "000001.jsonl"
     with file.open("ab") as opened_file:
         opened_file.write(b"not a record\n\xff\xfe\n{}\n")
-    tail = Tail(tmp_path / "spool")
-    assert tail.read() == []
+    tail = SpoolTail(tmp_path / "spool")
+    assert tail.read_new_decisions() == []
     (tmp_path / "spool" / NAME / "notes.jsonl").write_bytes(b"foreign\n")
     decision = recorder.deny()
-    assert [each.decision_id for each in tail.read()] == [decision]
+    assert [each.decision_id for each in tail.read_new_decisions()] == [decision]

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from answerable.lineage.search_query import parse
+from answerable.lineage.search_query import parse_query
 from answerable.model.errors import UsageError
 from answerable.services.lineage import row_search as flow
-from answerable.services.lineage.row_search import Scene
+from answerable.services.lineage.row_search import SearchScope
 from answerable.web.pages import investigation
-from answerable.web.routing import Asked, File
-from answerable.web.template_rendering import render
-from answerable.web.visitor import Role
+from answerable.web.routing import FileDownload, RouteRequest
+from answerable.web.template_rendering import render_page
+from answerable.web.visitor import WebRole
 from tests.web.conftest import answer, shown, visitor
 
 HOSTILE = ("<script>alert(1)</script>", '"onmouseover="x', "\u202eevil", "x" * 1_900)
@@ -33,7 +33,7 @@ def older(page: str) -> dict[str, str]:
 
 def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
     page = shown(desk, admin, "/trace")
-    assert len(ids(page)) == flow.PAGE
+    assert len(ids(page)) == flow.PAGE_SIZE
     for name in ("person", "agent", "tool", "identity", "action", "resource"):
         assert f">{name}</text>" in page
     assert "216 events" in page
@@ -63,7 +63,7 @@ def test_statuses_of_hops_are_counted_over_the_whole_answer(desk, admin, q) -> N
             assert re.findall(r"([\d,]+) events?(?: ·|\n)", there)[0] == count
         totals.add(sum(int(count.replace(",", "")) for _, count in counts))
     assert len(totals) == 1
-    assert totals.pop() > flow.PAGE
+    assert totals.pop() > flow.PAGE_SIZE
     assert f"all {84 if q else 216} events are known</h1>" in page
 
 
@@ -102,16 +102,16 @@ def test_pages_lead_through_every_row_once(desk, admin) -> None:
 )
 def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
     standing = desk.standing()
-    scene = Scene(standing.inventory, standing.chains)
-    query = parse(text)
+    scene = SearchScope(standing.inventory, standing.chains)
+    query = parse_query(text)
     with desk.store() as store:
-        wanted = flow.wanted(scene, query, now=desk.now)
-        document, _ = flow.investigate(store, scene, wanted, now=desk.now, limit=1_000)
-        total = flow.times(store, wanted).total
+        wanted = flow.build_event_filter(scene, query, now=desk.now)
+        document, _ = flow.search_rows(store, scene, wanted, now=desk.now, limit=1_000)
+        total = flow.count_over_time(store, wanted).total
     assert len(document.items) == total
-    every = flow.wanted(scene, parse(""), now=desk.now)
+    every = flow.build_event_filter(scene, parse_query(""), now=desk.now)
     with desk.store() as store:
-        rows, _ = flow.investigate(store, scene, every, now=desk.now, limit=1_000)
+        rows, _ = flow.search_rows(store, scene, every, now=desk.now, limit=1_000)
     slow = [each["event_id"] for each in rows.items if fits(each, query)]
     assert [each["event_id"] for each in document.items] == slow
     if count is not None:
@@ -120,8 +120,8 @@ def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
 
 def test_chains_are_found_by_their_ids_as_by_looking_at_each(desk) -> None:
     standing = desk.standing()
-    kept = Scene(standing.inventory, standing.chains)
-    plain = Scene(standing.inventory, tuple(standing.chains))
+    kept = SearchScope(standing.inventory, standing.chains)
+    plain = SearchScope(standing.inventory, tuple(standing.chains))
     chains = [chain for each in standing.chains for chain in each.chains]
     asked = {f"agent:{key}" for c in chains for key in c.agent_path}
     asked |= {f"identity:{key}" for c in chains for key in c.identity_path}
@@ -130,15 +130,16 @@ def test_chains_are_found_by_their_ids_as_by_looking_at_each(desk) -> None:
     assert len(asked) > 10
     for text in sorted(asked):
         for query in (
-            parse(text),
-            parse(f"{text} person:ana"),
-            parse(f"{text} s3"),
-            parse(f"{text.partition(':')[2].upper()[-7:]} s3"),
-            parse(text.rpartition("/")[2]),
-            parse(f"{text.rpartition('/')[2]} a*n"),
+            parse_query(text),
+            parse_query(f"{text} person:ana"),
+            parse_query(f"{text} s3"),
+            parse_query(f"{text.partition(':')[2].upper()[-7:]} s3"),
+            parse_query(text.rpartition("/")[2]),
+            parse_query(f"{text.rpartition('/')[2]} a*n"),
         ):
             found, looked_at = (
-                flow.wanted(scene, query, now=standing.at) for scene in (kept, plain)
+                flow.build_event_filter(scene, query, now=standing.at)
+                for scene in (kept, plain)
             )
             assert found == looked_at
 
@@ -172,7 +173,7 @@ def fits(item, query) -> bool:
 def test_a_question_that_cannot_be_asked_is_told_why(desk, admin, text) -> None:
     page = answer(desk, admin, "/trace", q=text)
     assert page.status == 400
-    body = render(page, admin, Asked(query={"q": text}))
+    body = render_page(page, admin, RouteRequest(query={"q": text}))
     assert 'role="alert"' in body
     assert "How to ask" in body
 
@@ -188,10 +189,10 @@ def test_what_is_asked_comes_back_as_text(desk, admin, hostile, form) -> None:
 
 
 def test_an_owner_sees_what_their_own_agents_did_and_nothing_else(desk) -> None:
-    owner = visitor(Role.OWNER, owns=(REPORTER,))
+    owner = visitor(WebRole.OWNER, owns=(REPORTER,))
     assert "212 events" in shown(desk, owner, "/trace")
     assert not ids(shown(desk, owner, "/trace", q="identity:ci-deploy"))
-    nobody = visitor(Role.OWNER)
+    nobody = visitor(WebRole.OWNER)
     for text in ("", "tmp-export", "identity:tmp-export", "outcome:success"):
         page = shown(desk, nobody, "/trace", q=text)
         assert not ids(page)
@@ -199,7 +200,7 @@ def test_an_owner_sees_what_their_own_agents_did_and_nothing_else(desk) -> None:
 
 
 def test_an_owner_of_nothing_is_proposed_nothing(desk) -> None:
-    nobody = visitor(Role.OWNER)
+    nobody = visitor(WebRole.OWNER)
     for field in ("agent", "action", "resource", "person", "credential", "run"):
         page = answer(desk, nobody, "/trace/complete", q=f"{field}:")
         assert page.values["proposed"] == []
@@ -216,14 +217,14 @@ def test_a_query_is_completed_from_what_is_there(desk, admin) -> None:
     assert "action:s3:GetObject" in proposed("action:getobj")
     assert all(len(proposed(f"{f}:")) <= 20 for f in ("resource", "action", "agent"))
     for text in proposed("agent:"):
-        assert parse(text).get("agent")
+        assert parse_query(text).get("agent")
         assert shown(desk, admin, "/trace", q=text)
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
 def test_rows_are_exported_whole(desk, admin, form) -> None:
     file = answer(desk, admin, "/trace/export", q="tmp-export", form=form)
-    assert isinstance(file, File)
+    assert isinstance(file, FileDownload)
     assert file.name == f"trace.{form}"
     lines = file.body.decode().splitlines()
     count = len(json.loads(lines[0])["items"]) if form == "json" else len(lines) - 1
@@ -237,4 +238,4 @@ def test_no_other_form_is_exported(desk, admin) -> None:
 
 def test_every_route_is_for_those_who_may_see_deeds() -> None:
     for route in investigation.ROUTES:
-        assert not route.may & visitor(Role.VIEWER).may
+        assert not route.may & visitor(WebRole.VIEWER).may

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from answerable.web.http.responses import told
-from answerable.web.pages.reach.question import REMOVED
+from answerable.web.http.responses import document_response
+from answerable.web.pages.reach.question import REMOVED_FIELDS
 from answerable.web.route_table import ROUTES, STREAMS
-from answerable.web.routing import File, Told
+from answerable.web.routing import DocumentAnswer, FileDownload
 from tests.web.conftest import answer, shown
 
 WHOLE = "all of it, however much: a few, by what it is of"
@@ -106,8 +106,8 @@ def test_a_part_over_the_api_says_of_how_many(desk, admin, path) -> None:
         pytest.skip("the sample has none; see the tests of each")
     most = "2" if name == "/reach" else "1"  # with what is not known of the subject
     got = answer(desk, admin, path, limit=most, **ASKED.get(name, {}))
-    assert isinstance(got, Told)
-    document = json.loads(told(got).body)
+    assert isinstance(got, DocumentAnswer)
+    document = json.loads(document_response(got).body)
     assert document["after"]
     assert 1 <= len(document["items"]) <= int(most)
     if HOW[path] == CURSOR:
@@ -118,8 +118,8 @@ def test_a_part_over_the_api_says_of_how_many(desk, admin, path) -> None:
         assert 1 <= part["done"] <= part["of"]
         after = document["after"]
         later = answer(desk, admin, path, limit=most, after=after, **ASKED[name])
-        assert isinstance(later, Told)
-        more = json.loads(told(later).body)["coverage"]["shown"]
+        assert isinstance(later, DocumentAnswer)
+        more = json.loads(document_response(later).body)["coverage"]["shown"]
         assert more["of"] == part["of"]
         assert more["done"] >= part["done"]
     else:
@@ -131,8 +131,8 @@ def test_the_last_part_of_reach_went_through_every_identity(desk, admin) -> None
     while True:
         fields = {**ASKED["/reach"], **({"after": after} if after else {})}
         got = answer(desk, admin, "/api/v1/reach", limit="3", **fields)
-        assert isinstance(got, Told)
-        document = json.loads(told(got).body)
+        assert isinstance(got, DocumentAnswer)
+        document = json.loads(document_response(got).body)
         part = document["coverage"]["shown"]
         assert part["rows"] == len(document["items"])
         rows += part["rows"]
@@ -150,9 +150,9 @@ def test_a_list_on_a_page_says_of_how_many(desk, admin, path) -> None:
 
 
 def test_an_export_of_a_part_says_of_how_many(desk, admin, monkeypatch) -> None:
-    monkeypatch.setattr("answerable.web.pages.investigation._EXPORTED", 5)
+    monkeypatch.setattr("answerable.web.pages.investigation._MAX_EXPORTED", 5)
     got = answer(desk, admin, "/trace/export", form="json")
-    assert isinstance(got, File)
+    assert isinstance(got, FileDownload)
     document = json.loads(got.body)
     assert len(document["items"]) == 5
     assert document["total"] == 216
@@ -173,8 +173,8 @@ def test_exposures_changes_and_cuts_at_a_limit_say_of_how_many(
         ("/what-if/cuts", "cuts", cut),
     ):
         got = answer(desk, admin, API + path, **fields)
-        assert isinstance(got, Told)
-        document = json.loads(told(got).body)
+        assert isinstance(got, DocumentAnswer)
+        document = json.loads(document_response(got).body)
         part = document["coverage"]["shown"]
         assert part["what"] == what
         assert part["rows"] == part["done"] == len(document["items"]) == 1
@@ -184,5 +184,5 @@ def test_exposures_changes_and_cuts_at_a_limit_say_of_how_many(
 def test_the_page_of_an_edit_says_of_how_many(desk, admin, monkeypatch) -> None:
     page_of = sys.modules["answerable.web.pages.reach.what_if"]
     monkeypatch.setattr(page_of, "_ROWS", 1)
-    page = shown(desk, admin, "/what-if", subject=USER, **{REMOVED[0]: EDIT})
+    page = shown(desk, admin, "/what-if", subject=USER, **{REMOVED_FIELDS[0]: EDIT})
     assert re.findall(r">1 of \d+ changes; nothing is changed anywhere", page)

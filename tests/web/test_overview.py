@@ -7,14 +7,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.web.pages import inventory_listings
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import Page
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import PageAnswer
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import answer, shown, visitor
-from tests.web.markup_checks import faults
+from tests.web.markup_checks import markup_faults
 
 
 def links(page: str) -> list[str]:
@@ -22,9 +22,11 @@ def links(page: str) -> list[str]:
     return [html.unescape(to) for to in re.findall(r'href="(/[^"]*)"', main)]
 
 
-def test_each_figure_is_that_of_the_list_it_leads_to(desk: Desk, viewer: Visit) -> None:
+def test_each_figure_is_that_of_the_list_it_leads_to(
+    desk: StoreCache, viewer: Visitor
+) -> None:
     page = shown(desk, viewer, "/")
-    assert faults(page) == []
+    assert markup_faults(page) == []
     figures = re.findall(
         r'<li><a href="(/(?:agents|identities|credentials|tools)[^"]*)">[^<]*</a> '
         r"<span>([\d,]+)</span>",
@@ -34,11 +36,13 @@ def test_each_figure_is_that_of_the_list_it_leads_to(desk: Desk, viewer: Visit) 
     for to, count in figures:
         parts = urlsplit(html.unescape(to))
         made = answer(desk, viewer, parts.path, **dict(parse_qsl(parts.query)))
-        assert isinstance(made, Page)
+        assert isinstance(made, PageAnswer)
         assert made.values["total"] == int(count.replace(",", "")), to
 
 
-def test_every_link_leads_to_a_route_that_takes_it(desk: Desk, admin: Visit) -> None:
+def test_every_link_leads_to_a_route_that_takes_it(
+    desk: StoreCache, admin: Visitor
+) -> None:
     takes = {route.path: set(route.takes) for route in ROUTES if route.method == "GET"}
     for to in links(shown(desk, admin, "/")):
         parts = urlsplit(to)
@@ -48,18 +52,18 @@ def test_every_link_leads_to_a_route_that_takes_it(desk: Desk, admin: Visit) -> 
         assert {name for name, _ in parse_qsl(parts.query)} <= takes[parts.path], to
 
 
-def test_a_viewer_sees_nothing_of_deeds(desk: Desk, viewer: Visit) -> None:
+def test_a_viewer_sees_nothing_of_deeds(desk: StoreCache, viewer: Visitor) -> None:
     page = shown(desk, viewer, "/")
     assert "Decisions of the last day" not in page
     assert "Asks that wait" not in page
     assert "What was done is not shown" in page
     assert "/decision" not in page
-    seen = shown(desk, visitor(Role.INVESTIGATOR), "/")
+    seen = shown(desk, visitor(WebRole.INVESTIGATOR), "/")
     assert "Decisions of the last day" in seen
-    assert "of yours" in shown(desk, visitor(Role.OWNER), "/")
+    assert "of yours" in shown(desk, visitor(WebRole.OWNER), "/")
 
 
-def test_what_needs_a_person_stands_in_front(desk: Desk, viewer: Visit) -> None:
+def test_what_needs_a_person_stands_in_front(desk: StoreCache, viewer: Visitor) -> None:
     said = shown(desk, viewer, "/")
     unowned = [
         key
@@ -74,17 +78,17 @@ def test_what_needs_a_person_stands_in_front(desk: Desk, viewer: Visit) -> None:
 
 
 @pytest.fixture(scope="module")
-def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreCache]:
     place = tmp_path_factory.mktemp("nothing") / "store"
-    Store.open(place, now=1).close()
-    desk = Desk(place)
+    EvidenceStore.open(place, now=1).close()
+    desk = StoreCache(place)
     yield desk
     desk.close()
 
 
-def test_an_empty_store_says_what_would_fill_it(nothing: Desk) -> None:
-    for roles in ((Role.VIEWER,), (Role.ADMIN, Role.OWNER)):
+def test_an_empty_store_says_what_would_fill_it(nothing: StoreCache) -> None:
+    for roles in ((WebRole.VIEWER,), (WebRole.ADMIN, WebRole.OWNER)):
         page = shown(nothing, visitor(*roles), "/")
         assert "answerable scan" in page
         assert "answerable ingest" in page
-        assert faults(page) == []
+        assert markup_faults(page) == []

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.errors import UsageError
-from answerable.web.paged_list import Facet, Listing, Shape, Wanted
+from answerable.web.paged_list import ListDefinition, ListFacet, ListQuery, PagedList
 
 Row = tuple[str, int, str]
-SHAPE: Shape[Row] = Shape(
+SHAPE: ListDefinition[Row] = ListDefinition(
     key=lambda row: row[0],
-    facets=(Facet("kind", "kind", lambda row: row[2]),),
+    facets=(ListFacet("kind", "kind", lambda row: row[2]),),
     orders={"name": lambda row: row[0], "size": lambda row: row[1]},
     words=lambda row: (row[0], row[2]),
 )
@@ -25,11 +25,11 @@ ROWS = st.lists(
 ORDERS = st.sampled_from(["", "name", "-name", "size", "-size"])
 
 
-def walked(listing: Listing[Row], order: str, rows: int, **more: object) -> list[Row]:
+def walked(listing: PagedList[Row], order: str, rows: int, **more: object) -> list[Row]:
     found: list[Row] = []
     after = ""
     while True:
-        page = listing.page(Wanted(order=order, after=after, **more), rows)  # type: ignore[arg-type]
+        page = listing.get_page(ListQuery(order=order, after=after, **more), rows)  # type: ignore[arg-type]
         found += page.rows
         if not page.older:
             return found
@@ -41,9 +41,9 @@ def walked(listing: Listing[Row], order: str, rows: int, **more: object) -> list
 def test_pages_put_together_are_the_list(
     rows: list[Row], order: str, size: int
 ) -> None:
-    listing = Listing(SHAPE, rows)
+    listing = PagedList(SHAPE, rows)
     found = walked(listing, order, size)
-    assert found == listing.every(Wanted(order=order))
+    assert found == listing.all_rows(ListQuery(order=order))
     assert sorted(found) == sorted(rows)
     at = 1 if order.endswith("size") else 0
     keys = [row[at] for row in found]
@@ -55,12 +55,12 @@ def test_pages_put_together_are_the_list(
 def test_the_page_in_front_is_the_one_that_was_left(
     rows: list[Row], order: str, size: int
 ) -> None:
-    listing = Listing(SHAPE, rows)
-    first = listing.page(Wanted(order=order), size)
+    listing = PagedList(SHAPE, rows)
+    first = listing.get_page(ListQuery(order=order), size)
     if not first.older:
         return
-    second = listing.page(Wanted(order=order, after=first.older), size)
-    back = listing.page(Wanted(order=order, before=second.newer), size)
+    second = listing.get_page(ListQuery(order=order, after=first.older), size)
+    back = listing.get_page(ListQuery(order=order, before=second.newer), size)
     assert back.rows == first.rows
     assert not back.newer
 
@@ -70,24 +70,24 @@ def test_the_page_in_front_is_the_one_that_was_left(
 def test_what_leaves_and_comes_moves_no_other_row(
     rows: list[Row], order: str, size: int, data: st.DataObject
 ) -> None:
-    first = Listing(SHAPE, rows).page(Wanted(order=order), size)
+    first = PagedList(SHAPE, rows).get_page(ListQuery(order=order), size)
     gone = data.draw(st.sets(st.sampled_from(rows))) if rows else set()
-    rest = Listing(SHAPE, [row for row in rows if row not in gone])
+    rest = PagedList(SHAPE, [row for row in rows if row not in gone])
     found = list(first.rows)
     if first.older:
-        after = Wanted(order=order, after=first.older)
-        found += rest.page(after, len(rows)).rows
+        after = ListQuery(order=order, after=first.older)
+        found += rest.get_page(after, len(rows)).rows
     stayed = [row for row in found if row not in gone]
     assert sorted(stayed) == sorted(row for row in rows if row not in gone)
     assert len(set(found)) == len(found)
 
 
 def test_a_list_is_narrowed_by_words_and_by_what_things_are() -> None:
-    listing = Listing(SHAPE, [("Alpha", 1, "a"), ("alp", 2, "b"), ("beta", 3, "a")])
-    assert listing.page(Wanted(search="ALP")).total == 2
-    assert listing.page(Wanted(search="alp b")).total == 1
-    assert listing.page(Wanted(only={"kind": "a"})).total == 2
-    assert listing.page(Wanted(only={"kind": "z"})).total == 0
+    listing = PagedList(SHAPE, [("Alpha", 1, "a"), ("alp", 2, "b"), ("beta", 3, "a")])
+    assert listing.get_page(ListQuery(search="ALP")).total == 2
+    assert listing.get_page(ListQuery(search="alp b")).total == 1
+    assert listing.get_page(ListQuery(only={"kind": "a"})).total == 2
+    assert listing.get_page(ListQuery(only={"kind": "z"})).total == 0
     assert listing.counts["kind"] == {"a": 2, "b": 1}
 
 
@@ -101,7 +101,7 @@ def test_words_are_found_as_by_looking_at_each_row(
 ) -> None:
     items = [(text, at, kind) for at, (text, kind) in enumerate(rows)]
     shape = replace(SHAPE, key=lambda row: str(row[1]))
-    listing = Listing(shape, items)
+    listing = PagedList(shape, items)
     for kind in ("", "a"):
         expected = [
             (text, at, has)
@@ -109,25 +109,27 @@ def test_words_are_found_as_by_looking_at_each_row(
             if kind in ("", has)
             and all(w in f"{text} {has}".casefold() for w in search.casefold().split())
         ]
-        wanted = Wanted(search=search, only={"kind": kind}, order="size")
-        assert listing.every(wanted) == expected
-        assert listing.every(wanted) == expected, "as kept"
-        assert listing.joint({"kind": "a"}) == sum(has == "a" for _, _, has in items)
+        wanted = ListQuery(search=search, only={"kind": kind}, order="size")
+        assert listing.all_rows(wanted) == expected
+        assert listing.all_rows(wanted) == expected, "as kept"
+        assert listing.count_matching({"kind": "a"}) == sum(
+            has == "a" for _, _, has in items
+        )
 
 
 @pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WzEsMl0", "W251bGwsImEiXQ", "é"])
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     with pytest.raises(UsageError):
-        Listing(SHAPE, [("a", 1, "a")]).page(Wanted(after=cursor))
+        PagedList(SHAPE, [("a", 1, "a")]).get_page(ListQuery(after=cursor))
 
 
 def test_a_cursor_of_another_order_is_refused() -> None:
-    listing = Listing(SHAPE, [(name, 1, "a") for name in "abc"])
-    cursor = listing.page(Wanted(order="size"), 1).older
+    listing = PagedList(SHAPE, [(name, 1, "a") for name in "abc"])
+    cursor = listing.get_page(ListQuery(order="size"), 1).older
     with pytest.raises(UsageError):
-        listing.page(Wanted(order="name", after=cursor))
+        listing.get_page(ListQuery(order="name", after=cursor))
 
 
 def test_an_order_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown order"):
-        Listing(SHAPE, [("a", 1, "a")]).page(Wanted(order="colour"))
+        PagedList(SHAPE, [("a", 1, "a")]).get_page(ListQuery(order="colour"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from answerable.web.http.errors import Refused
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Visit
+from answerable.web.http.errors import RequestRejected
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
 from tests.web.api.conftest import told
 from tests.web.conftest import shown
 
@@ -105,9 +105,9 @@ _PLACES = {
 
 @pytest.mark.parametrize("question", _PLACES)
 def test_the_api_and_the_pages_refuse_it_likewise(
-    desk: Desk, admin: Visit, question: str
+    desk: StoreCache, admin: Visitor, question: str
 ) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         told(desk, admin, f"/{question}", **_PLACES[question])
     assert (caught.value.status, "did you mean" in caught.value.hint) == (422, True)
     page = shown(desk, admin, f"/{question}", **_PLACES[question])
@@ -115,9 +115,9 @@ def test_the_api_and_the_pages_refuse_it_likewise(
 
 
 def test_the_box_of_the_investigation_refuses_an_action_that_nothing_has(
-    desk: Desk, admin: Visit
+    desk: StoreCache, admin: Visitor
 ) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         told(desk, admin, "/trace", q="action:GetObject")
     assert caught.value.hint == "did you mean s3:GetObject?"
     page = shown(desk, admin, "/trace", q="action:GetObject")

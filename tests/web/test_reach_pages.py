@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.model.documents.core import CanItem, Document, ReachItem
-from answerable.services.reach.permission_lists import Listed
+from answerable.model.documents.core import Document, PermissionCheckItem, ReachItem
+from answerable.services.reach.permission_lists import PermissionPage
 from answerable.usecases.reach import permissions as flow
-from answerable.web.http.errors import Refused
+from answerable.web.http.errors import RequestRejected
 from answerable.web.pages.reach import answer_rows, path_graph
-from answerable.web.pages.reach.question import Question
-from answerable.web.routing import Page, Told
-from answerable.web.store_cache import Desk
-from answerable.web.svg.path_diagram import Spot, Step, paths
-from answerable.web.visitor import Role, Visit
+from answerable.web.pages.reach.question import ReachQuestion
+from answerable.web.routing import DocumentAnswer, PageAnswer
+from answerable.web.store_cache import StoreCache
+from answerable.web.svg.path_diagram import DiagramEdge, DiagramNode, draw_paths
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import answer, shown, visitor
-from tests.web.markup_checks import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, markup_faults
 
 REPORTER = "agent:claude-code/ana/reporter"
 SECRET = "s3://example-customer-data/a"
@@ -24,7 +24,7 @@ CALL = {"action": "s3:GetObject", "resource": SECRET}
 
 
 def test_what_an_agent_can_reach_stands_under_the_path_that_leads_there(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     html = shown(desk, viewer, "/reach", subject=REPORTER)
     assert "tool:mcp/warehouse/*" in html
@@ -41,7 +41,7 @@ def test_what_an_agent_can_reach_stands_under_the_path_that_leads_there(
 
 
 def test_an_answer_has_its_proof_with_statements_as_written(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     html = shown(desk, viewer, "/can", subject=REPORTER, **CALL)
     assert "sts:AssumeRole" in html
@@ -51,7 +51,9 @@ def test_an_answer_has_its_proof_with_statements_as_written(
     assert "answerable can agent:claude-code/ana/reporter s3:GetObject" in html
 
 
-def test_who_can_lists_everybody_with_how_and_why(desk: Desk, viewer: Visit) -> None:
+def test_who_can_lists_everybody_with_how_and_why(
+    desk: StoreCache, viewer: Visitor
+) -> None:
     html = shown(desk, viewer, "/who-can", **CALL)
     assert html.count(">why<") == 6
     assert "by itself" in html
@@ -59,7 +61,7 @@ def test_who_can_lists_everybody_with_how_and_why(desk: Desk, viewer: Visit) -> 
     assert "if token" in html
 
 
-def test_by_itself_alone_leaves_paths_aside(desk: Desk, viewer: Visit) -> None:
+def test_by_itself_alone_leaves_paths_aside(desk: StoreCache, viewer: Visitor) -> None:
     html = shown(desk, viewer, "/who-can", **CALL, direct="yes")
     assert html.count(">why<") == 3
     assert "--direct" in html
@@ -67,11 +69,11 @@ def test_by_itself_alone_leaves_paths_aside(desk: Desk, viewer: Visit) -> None:
 
 @pytest.mark.parametrize("path", ["/reach", "/can", "/who-can"])
 def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
-    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch, path: str
+    desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
-    monkeypatch.setattr("answerable.reach.queries.whole_of", pytest.fail)
-    monkeypatch.setattr("answerable.reach.aws.paths.search.whole_of", pytest.fail)
+    monkeypatch.setattr("answerable.reach.queries.get_closure", pytest.fail)
+    monkeypatch.setattr("answerable.reach.aws.paths.search.get_closure", pytest.fail)
     said = {} if path == "/reach" else dict(CALL)
     said |= {} if path == "/who-can" else {"subject": REPORTER}
     html = shown(desk, viewer, path, **said)
@@ -83,25 +85,25 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
 
 
 def test_of_very_many_identities_an_edit_is_refused_in_one_line(
-    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
+    desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("answerable.services.reach.query_context.MOST_FOLLOWED", 3)
     for name in (
-        "answerable.usecases.reach.what_if.whole_of",
-        "answerable.usecases.reach.find_cuts.whole_of",
-        "answerable.services.reach.broken_calls.whole_of",
-        "answerable.reach.exposure.whole_of",
+        "answerable.usecases.reach.what_if.get_closure",
+        "answerable.usecases.reach.find_cuts.get_closure",
+        "answerable.services.reach.broken_calls.get_closure",
+        "answerable.reach.exposure.get_closure",
     ):
         monkeypatch.setattr(name, pytest.fail)
     user = "arn:aws:iam::111122223333:user/report-bot"
     edit = {"without": f"{user}#inline/inline#3"}
-    admin = visitor(*Role)
+    admin = visitor(*WebRole)
     for path, said in (
         ("/what-if", edit),
         ("/what-if/cuts", {"subject": user, "resource": "*"}),
         ("/reach/all", {}),
     ):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRejected) as caught:
             answer(desk, admin, f"/api/v1{path}", **said)
         assert caught.value.status == 422
         assert (
@@ -110,7 +112,7 @@ def test_of_very_many_identities_an_edit_is_refused_in_one_line(
         assert "expected at most 3" in caught.value.says
 
 
-def test_what_is_stated_of_a_request_counts(desk: Desk, viewer: Visit) -> None:
+def test_what_is_stated_of_a_request_counts(desk: StoreCache, viewer: Visitor) -> None:
     said = {"subject": REPORTER, **CALL, "context": "aws:SourceIp=10.0.0.1\n"}
     html = shown(desk, viewer, "/can", **said)
     assert "--context aws:SourceIp=10.0.0.1" in html
@@ -131,10 +133,10 @@ def test_what_is_stated_of_a_request_counts(desk: Desk, viewer: Visit) -> None:
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why_and_stays_in_the_form(
-    desk: Desk, viewer: Visit, path: str, said: dict[str, str], words: str
+    desk: StoreCache, viewer: Visitor, path: str, said: dict[str, str], words: str
 ) -> None:
     page = answer(desk, viewer, path, **said)
-    assert isinstance(page, Page)
+    assert isinstance(page, PageAnswer)
     assert page.status == 400
     html = shown(desk, viewer, path, **said)
     assert words in html
@@ -144,7 +146,7 @@ def test_a_question_that_cannot_be_asked_says_why_and_stays_in_the_form(
 
 
 def test_without_a_question_a_page_says_whom_to_begin_with(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     assert REPORTER in shown(desk, viewer, "/reach")
     assert "Name an action" in shown(desk, viewer, "/who-can")
@@ -152,14 +154,14 @@ def test_without_a_question_a_page_says_whom_to_begin_with(
 
 
 def test_a_long_answer_comes_by_pages(
-    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
+    desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.web.pages.reach.question_pages._ROWS", 3)
+    monkeypatch.setattr("answerable.web.pages.reach.question_pages._MAX_ROWS", 3)
     user = "arn:aws:iam::111122223333:user/report-bot"
     first = shown(desk, viewer, "/reach", subject=user)
     assert "after=0.0.3" in first
     assert "data-reader" not in first.split("<tbody>")[-1].split("</tbody>")[0]
-    monkeypatch.setattr("answerable.web.pages.reach.question_pages._PAIRS", 2)
+    monkeypatch.setattr("answerable.web.pages.reach.question_pages._MAX_PAIRS", 2)
     assert "after=0.0.2" in shown(desk, viewer, "/who-can", **CALL)
 
 
@@ -172,10 +174,10 @@ def test_a_long_answer_comes_by_pages(
     ],
 )
 def test_the_graph_of_an_answer_is_a_document_whose_steps_join_its_nodes(
-    desk: Desk, viewer: Visit, of: str, said: dict[str, str]
+    desk: StoreCache, viewer: Visitor, of: str, said: dict[str, str]
 ) -> None:
     told = answer(desk, viewer, "/reach/graph", of=of, **said)
-    assert isinstance(told, Told)
+    assert isinstance(told, DocumentAnswer)
     items = json.loads(json.dumps(list(told.document.items)))
     nodes = {item["id"] for item in items if "id" in item}
     steps = [item for item in items if "from" in item]
@@ -194,7 +196,7 @@ def test_the_graph_of_an_answer_is_a_document_whose_steps_join_its_nodes(
     ],
 )
 def test_a_field_is_completed(
-    desk: Desk, viewer: Visit, said: dict[str, str], proposed: str
+    desk: StoreCache, viewer: Visitor, said: dict[str, str], proposed: str
 ) -> None:
     html = shown(desk, viewer, "/reach/complete", **said)
     assert proposed in html
@@ -202,25 +204,25 @@ def test_a_field_is_completed(
 
 
 def test_a_field_that_there_is_none_of_is_not_completed(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     assert "<option" not in shown(desk, viewer, "/reach/complete", field="x")
 
 
-def test_everybody_who_looks_may_ask(desk: Desk) -> None:
-    for role in Role:
+def test_everybody_who_looks_may_ask(desk: StoreCache) -> None:
+    for role in WebRole:
         assert REPORTER in shown(desk, visitor(role), "/reach", subject=REPORTER)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("path", ["/reach", "/can", "/who-can"])
 def test_hostile_text_in_a_question_stays_text(
-    desk: Desk, viewer: Visit, path: str, text: str
+    desk: StoreCache, viewer: Visitor, path: str, text: str
 ) -> None:
     said = {"action": text, "resource": text, "context": text}
     if path != "/who-can":
         said["subject"] = text
-    assert faults(shown(desk, viewer, path, **said)) == []
+    assert markup_faults(shown(desk, viewer, path, **said)) == []
 
 
 def hostile_item(text: str) -> ReachItem:
@@ -258,45 +260,55 @@ def hostile_item(text: str) -> ReachItem:
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("of", ["reach", "who-can", "can"])
 def test_hostile_text_in_an_answer_stays_text(
-    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch, of: str, text: str
+    desk: StoreCache,
+    viewer: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    of: str,
+    text: str,
 ) -> None:
     """Names of identities, policies and conditions come from outside."""
     item = hostile_item(text)
     coverage = desk_coverage(desk, viewer)
 
     def listed(*_: object, **__: object) -> object:
-        proved: CanItem = {**item, "coverage": coverage}
+        proved: PermissionCheckItem = {**item, "coverage": coverage}
         document = Document(of, [proved], coverage)
-        return document if of == "can" else Listed(document, "0.0.1", 2)
+        return document if of == "can" else PermissionPage(document, "0.0.1", 2)
 
-    monkeypatch.setattr(flow, "reach_part", listed)
-    monkeypatch.setattr(flow, "who_can_part", listed)
-    monkeypatch.setattr(flow, "can", listed)
+    monkeypatch.setattr(flow, "list_reach_page", listed)
+    monkeypatch.setattr(flow, "list_who_can_page", listed)
+    monkeypatch.setattr(flow, "check_permission", listed)
     said = {"subject": "x", **CALL} if of != "who-can" else CALL
     html = shown(desk, viewer, f"/{of}", **said)
-    assert faults(html) == []
+    assert markup_faults(html) == []
     assert "<svg" in html
 
 
-def desk_coverage(desk: Desk, viewer: Visit) -> object:
+def desk_coverage(desk: StoreCache, viewer: Visitor) -> object:
     page = answer(desk, viewer, "/reach", subject=REPORTER)
-    assert isinstance(page, Page)
+    assert isinstance(page, PageAnswer)
     return page.values["coverage"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_in_a_picture_stays_text(text: str) -> None:
-    spots = [Spot("a", text, text, 0, "subject", text), Spot("b", text, text, 1, "x")]
-    drawn = paths(spots, [Step("a", "b", text, True)], text).text
-    assert faults(drawn) == []
+    spots = [
+        DiagramNode("a", text, text, 0, "subject", text),
+        DiagramNode("b", text, text, 1, "x"),
+    ]
+    drawn = draw_paths(spots, [DiagramEdge("a", "b", text, True)], text).text
+    assert markup_faults(drawn) == []
 
 
 def test_a_picture_says_which_steps_are_open_by_word_and_line() -> None:
-    spots = [Spot("a", "a", "a", 0, "subject"), Spot("b", "b", "b", 1, "identity")]
-    drawn = paths(spots, [Step("a", "b", "x:Y", True)], "a - x:Y - b").text
+    spots = [
+        DiagramNode("a", "a", "a", 0, "subject"),
+        DiagramNode("b", "b", "b", 1, "identity"),
+    ]
+    drawn = draw_paths(spots, [DiagramEdge("a", "b", "x:Y", True)], "a - x:Y - b").text
     assert 'class="line only-if"' in drawn
     assert "x:Y (only-if)" in drawn
-    closed = paths(spots, [Step("a", "b", "x:Y", False)], "").text
+    closed = draw_paths(spots, [DiagramEdge("a", "b", "x:Y", False)], "").text
     assert "only-if" not in closed
 
 
@@ -320,15 +332,15 @@ def replace_item(item: ReachItem, **other: object) -> ReachItem:
 
 
 def test_a_picture_never_has_more_than_two_hundred_nodes() -> None:
-    drawn = path_graph.of_reach(many(300, 2), Question("agent:a/b"))
-    assert len(drawn.spots) <= path_graph.MOST_NODES
+    drawn = path_graph.graph_of_reach(many(300, 2), ReachQuestion("agent:a/b"))
+    assert len(drawn.spots) <= path_graph.MAX_NODES
     assert drawn.left > 0
     keys = set(drawn.spots)
     assert all({s.origin, s.target} <= keys for s in drawn.steps.values())
 
 
 def test_many_rows_at_the_end_of_a_path_are_told_by_service() -> None:
-    drawn = path_graph.of_reach(many(1, 40), Question("agent:a/b"))
+    drawn = path_graph.graph_of_reach(many(1, 40), ReachQuestion("agent:a/b"))
     (group,) = (spot for spot in drawn.spots.values() if spot.kind == "group")
     assert group.text == "s3: 40 actions on 40 resources"
     assert group.to == "/reach?subject=agent%3Aa%2Fb&action=s3%3A%2A"
@@ -337,8 +349,8 @@ def test_many_rows_at_the_end_of_a_path_are_told_by_service() -> None:
 
 def test_rows_that_differ_in_their_action_alone_are_one() -> None:
     item = replace_item(hostile_item("x"), path=[])
-    found = answer_rows.ways(
-        [{**item, "action": f"s3:A{n}"} for n in range(9)], Question("agent:a/b")
+    found = answer_rows.path_rows(
+        [{**item, "action": f"s3:A{n}"} for n in range(9)], ReachQuestion("agent:a/b")
     )
     (way,) = found
     (row,) = way["rows"]
@@ -346,16 +358,18 @@ def test_rows_that_differ_in_their_action_alone_are_one() -> None:
 
 
 def test_a_question_is_spelled_again_whole() -> None:
-    question = Question("a b", "s3:*", "*", True, "k=v\n", "1.2.3")
-    assert question.at("/can") == (
+    question = ReachQuestion("a b", "s3:*", "*", True, "k=v\n", "1.2.3")
+    assert question.link_to("/can") == (
         "/can?subject=a+b&action=s3%3A%2A&resource=%2A&direct=yes&context=k%3Dv%0A"
     )
-    assert replace(question, direct=False).command("reach", "a b") == (
+    assert replace(question, direct=False).build_command("reach", "a b") == (
         "answerable reach 'a b' --context k=v"
     )
 
 
-def test_ticked_statements_lead_to_what_falls_away(desk: Desk, viewer: Visit) -> None:
+def test_ticked_statements_lead_to_what_falls_away(
+    desk: StoreCache, viewer: Visitor
+) -> None:
     html = shown(desk, viewer, "/reach", subject=REPORTER)
     statement = "arn:aws:iam::111122223333:user/report-bot#inline/inline#3"
     assert f'value="{statement}"' in html
@@ -368,10 +382,10 @@ def test_ticked_statements_lead_to_what_falls_away(desk: Desk, viewer: Visit) ->
 
 
 def test_a_statement_that_is_none_is_told_with_the_nearest(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     statement = "arn:aws:iam::111122223333:user/report-bot#inline/inline#99"
     asked = answer(desk, viewer, "/what-if", subject=REPORTER, without0=statement)
-    assert isinstance(asked, Page)
+    assert isinstance(asked, PageAnswer)
     assert asked.status == 400
     assert "no such statement" in str(asked.values["problem"])

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from answerable.web.pages import inventory_listings
-from answerable.web.routing import Page
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import PageAnswer
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import answer, shown, visitor
-from tests.web.markup_checks import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, markup_faults
 
 PAGES = (
     ("/agent", "agents"),
@@ -28,34 +28,34 @@ def text_of(page: str) -> str:
 
 @pytest.mark.parametrize(("path", "kind"), PAGES)
 def test_everything_that_is_listed_has_a_page(
-    desk: Desk, admin: Visit, path: str, kind: str
+    desk: StoreCache, admin: Visitor, path: str, kind: str
 ) -> None:
     for key in getattr(inventory_listings, kind)(desk).by_key:
         page = shown(desk, admin, path, id=key)
-        assert faults(page) == []
+        assert markup_faults(page) == []
         assert html.escape(key) in page
 
 
 @pytest.mark.parametrize(("path", "kind"), PAGES)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_id_that_is_none_is_told_as_text(
-    desk: Desk, viewer: Visit, path: str, kind: str, text: str
+    desk: StoreCache, viewer: Visitor, path: str, kind: str, text: str
 ) -> None:
     made = answer(desk, viewer, path, id=text)
-    assert isinstance(made, Page)
+    assert isinstance(made, PageAnswer)
     assert made.status == 404
-    assert faults(shown(desk, viewer, path, id=text)) == []
+    assert markup_faults(shown(desk, viewer, path, id=text)) == []
 
 
 def test_an_id_nearly_right_is_answered_with_what_is_meant(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     assert BOT in shown(desk, viewer, "/identity", id="report-bot")
     assert REPORTER in shown(desk, viewer, "/agent", id="agent:claude/ana/reporter")
 
 
 def test_evidence_stands_with_weight_source_and_who_wrote_it(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     said = text_of(shown(desk, viewer, "/agent", id=REPORTER))
     assert "inferred" in said
@@ -64,21 +64,21 @@ def test_evidence_stands_with_weight_source_and_who_wrote_it(
     assert "answerable attest" in said
 
 
-def test_deeds_are_shown_to_whom_they_may_be(desk: Desk, viewer: Visit) -> None:
+def test_deeds_are_shown_to_whom_they_may_be(desk: StoreCache, viewer: Visitor) -> None:
     unseen = text_of(shown(desk, viewer, "/identity", id=BOT))
     assert "Not shown" in unseen
     assert "last blocked" not in unseen
     assert "/event?" not in shown(desk, viewer, "/identity", id=BOT)
-    mine = visitor(Role.OWNER, owns=(BOT,))
+    mine = visitor(WebRole.OWNER, owns=(BOT,))
     assert "/event?" in shown(desk, mine, "/identity", id=BOT)
-    other = visitor(Role.OWNER, owns=("agent:cursor/ana",))
+    other = visitor(WebRole.OWNER, owns=("agent:cursor/ana",))
     assert "/event?" not in shown(desk, other, "/identity", id=BOT)
-    investigator = visitor(Role.INVESTIGATOR)
+    investigator = visitor(WebRole.INVESTIGATOR)
     assert "/event?" in shown(desk, investigator, "/identity", id=BOT)
 
 
 def test_an_identity_shows_what_is_granted_reachable_used_and_blocked(
-    desk: Desk, admin: Visit
+    desk: StoreCache, admin: Visitor
 ) -> None:
     said = text_of(shown(desk, admin, "/identity", id=BOT))
     assert "Granted, reachable, used, blocked" in said
@@ -87,7 +87,7 @@ def test_an_identity_shows_what_is_granted_reachable_used_and_blocked(
 
 
 def test_a_credential_says_how_it_ends_and_never_its_value(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     for key, item in inventory_listings.credentials(desk).by_key.items():
         said = text_of(shown(desk, viewer, "/credential", id=key))
@@ -96,7 +96,7 @@ def test_a_credential_says_how_it_ends_and_never_its_value(
 
 
 def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     listing = inventory_listings.agents(desk)
     assert {item["known"] for item in listing.items} <= {
@@ -107,7 +107,7 @@ def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
     # Names of the trail alone: the identity was deleted before any scan.
     gone = [
         key
-        for key in inventory_listings.judged(desk).owners
+        for key in inventory_listings.current_inventory(desk).owners
         if key.startswith("arn:")
         and key not in inventory_listings.identities(desk).by_key
     ]
@@ -115,34 +115,34 @@ def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
         assert "not scanned" in shown(desk, viewer, "/identity", id=key)
 
 
-def test_a_button_to_kill_is_there_for_whom_it_works(desk: Desk) -> None:
-    def button(visit: Visit) -> bool:
+def test_a_button_to_kill_is_there_for_whom_it_works(desk: StoreCache) -> None:
+    def button(visit: Visitor) -> bool:
         return 'action="/kill"' in shown(desk, visit, "/agent", id=REPORTER)
 
-    assert not button(visitor(Role.VIEWER))
-    assert not button(visitor(Role.OWNER, owns=("agent:cursor/ana",)))
-    assert button(visitor(Role.OWNER, owns=(REPORTER,)))
-    assert button(visitor(Role.ADMIN))
+    assert not button(visitor(WebRole.VIEWER))
+    assert not button(visitor(WebRole.OWNER, owns=("agent:cursor/ana",)))
+    assert button(visitor(WebRole.OWNER, owns=(REPORTER,)))
+    assert button(visitor(WebRole.ADMIN))
 
 
 def test_who_is_one_by_an_agents_word_alone_stays_apart(
-    desk: Desk, viewer: Visit
+    desk: StoreCache, viewer: Visitor
 ) -> None:
     """The .gitconfig of the sample says that ana is ana@corp.example."""
     ana, mail = "person:ana", "person:ana@corp.example"
     for one, other in ((ana, mail), (mail, ana)):
         page = answer(desk, viewer, "/person", id=one)
-        assert isinstance(page, Page)
+        assert isinstance(page, PageAnswer)
         assert (page.values["apart"], page.values["aliases"]) == ([other], [])
         assert "neither deeds nor keys" in shown(desk, viewer, "/person", id=one)
 
 
-def test_another_alias_brings_no_deeds_along(desk: Desk, admin: Visit) -> None:
+def test_another_alias_brings_no_deeds_along(desk: StoreCache, admin: Visitor) -> None:
     """Of the two of the sample only the agent's owner, by its home, is in the trail."""
     rows: dict[str, int] = {}
     for one in ("person:ana", "person:ana@corp.example"):
         page = answer(desk, admin, "/person", id=one)
-        assert isinstance(page, Page)
+        assert isinstance(page, PageAnswer)
         deeds = page.values["deeds"].rows  # type: ignore[attr-defined]  # of a test
         assert {each["hops"]["person"]["value"] for each in deeds} <= {one}
         rows[one] = len(deeds)

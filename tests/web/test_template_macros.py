@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.web import template_filters
-from answerable.web.routing import Asked
-from answerable.web.template_rendering import asset, environment
-from answerable.web.visitor import Role
+from answerable.web.routing import RouteRequest
+from answerable.web.template_rendering import asset_url, template_environment
+from answerable.web.visitor import WebRole
 from tests.web.conftest import visitor
-from tests.web.markup_checks import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, markup_faults
 
 
 def made(source: str, **values: object) -> str:
-    return environment().from_string(source).render(**values)
+    return template_environment().from_string(source).render(**values)
 
 
 def text_of(markup: str) -> str:
@@ -43,7 +43,7 @@ def text_of(markup: str) -> str:
 )
 def test_a_mark_takes_any_text_for_text(mark: str, text: str) -> None:
     markup = made("{{ " + mark + " }}", t=text)
-    assert faults(markup) == []
+    assert markup_faults(markup) == []
     assert "49" not in markup
 
 
@@ -57,7 +57,7 @@ def test_what_runs_is_found() -> None:
         "<img src=x>",
         "a\u202eb",
     ):
-        assert faults(bad), bad
+        assert markup_faults(bad), bad
 
 
 def test_a_text_that_reverses_a_line_is_shown_as_its_escape() -> None:
@@ -66,14 +66,14 @@ def test_a_text_that_reverses_a_line_is_shown_as_its_escape() -> None:
 
 @given(st.text(max_size=200), st.integers(5, 80))
 def test_an_id_shortened_is_whole_when_it_is_copied(text: str, cells: int) -> None:
-    assert "".join(template_filters.middle(text, cells)) == "".join(
-        template_filters.middle(text, 100_000)
+    assert "".join(template_filters.shorten_middle(text, cells)) == "".join(
+        template_filters.shorten_middle(text, 100_000)
     )
 
 
 def test_an_arn_keeps_its_telling_end() -> None:
     arn = "arn:aws:iam::123456789012:role/service-role/long-name-of-a-role-analytics"
-    parts = template_filters.middle(arn, 40)
+    parts = template_filters.shorten_middle(arn, 40)
     assert "".join(parts) == arn
     assert parts.tail.endswith("role-analytics")
     assert parts.cut or parts.front
@@ -88,18 +88,18 @@ def test_an_owner_is_never_an_empty_cell() -> None:
 
 
 def test_the_frame_shows_deeds_only_to_who_may_see_them() -> None:
-    def frame(*roles: Role) -> str:
+    def frame(*roles: WebRole) -> str:
         return made(
             "{% extends 'base.html' %}{% block part %}here{% endblock %}",
             title="t",
             visit=visitor(*roles),
-            asked=Asked(url="/agents"),
+            asked=RouteRequest(url="/agents"),
         )
 
-    viewer, owner = frame(Role.VIEWER), frame(Role.OWNER)
+    viewer, owner = frame(WebRole.VIEWER), frame(WebRole.OWNER)
     assert 'action="/trace"' not in viewer
     assert 'action="/trace"' in owner
     assert 'href="/agents" aria-current="page"' in viewer
     assert "/sign-out" not in frame()
-    assert asset("answerable.css") in viewer
+    assert asset_url("answerable.css") in viewer
     assert not re.findall(r"\sstyle=|<script>|\son\w+=", viewer)

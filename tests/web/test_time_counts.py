@@ -5,22 +5,22 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from answerable.lineage.search_query import parse
+from answerable.lineage.search_query import parse_query
 from answerable.model.errors import UsageError
-from answerable.web.routing import Moved, Told
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import DocumentAnswer, Redirect
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import answer, visitor
 
 
-def counted(desk: Desk, visit: Visit, q: str = "") -> list[dict[str, int]]:
+def counted(desk: StoreCache, visit: Visitor, q: str = "") -> list[dict[str, int]]:
     told = answer(desk, visit, "/trace/times", q=q)
-    assert isinstance(told, Told)
+    assert isinstance(told, DocumentAnswer)
     return [dict(item) for item in told.document.items]
 
 
 def test_every_event_is_counted_in_one_of_at_most_sixty_equal_spans(
-    desk: Desk, admin: Visit
+    desk: StoreCache, admin: Visitor
 ) -> None:
     found = counted(desk, admin)
     assert 1 < len(found) <= 60
@@ -29,32 +29,36 @@ def test_every_event_is_counted_in_one_of_at_most_sixty_equal_spans(
     assert sum(sum(item.values()) - item["at"] for item in found) == 216
 
 
-def test_a_question_counts_what_it_finds(desk: Desk, admin: Visit) -> None:
+def test_a_question_counts_what_it_finds(desk: StoreCache, admin: Visitor) -> None:
     denied = counted(desk, admin, "outcome:denied")
     assert all(set(item) == {"at", "denied"} for item in denied)
     assert counted(desk, admin, "resource:nothing-like-it") == []
 
 
-def test_who_owns_nothing_is_told_of_nothing(desk: Desk) -> None:
-    assert counted(desk, visitor(Role.OWNER)) == []
+def test_who_owns_nothing_is_told_of_nothing(desk: StoreCache) -> None:
+    assert counted(desk, visitor(WebRole.OWNER)) == []
 
 
-def test_a_span_goes_on_to_the_narrower_question(desk: Desk, admin: Visit) -> None:
+def test_a_span_goes_on_to_the_narrower_question(
+    desk: StoreCache, admin: Visitor
+) -> None:
     q = "outcome:denied since:7d"
     answered = answer(
         desk, admin, "/trace/span", q=q, since="1795000000", until="1795003600"
     )
-    assert isinstance(answered, Moved)
+    assert isinstance(answered, Redirect)
     parts = urlsplit(answered.to)
     (asked,) = parse_qs(parts.query)["q"]
     assert parts.path == "/trace"
-    query = parse(asked)
+    query = parse_query(asked)
     assert query.get("outcome") == "denied"
     assert query.get("since").startswith("2026-11-18T")
     assert query.get("until") > query.get("since")
 
 
 @pytest.mark.parametrize("said", ["", "x", "-1", "1e9", "٣", "9" * 30])
-def test_what_is_no_time_is_refused(desk: Desk, admin: Visit, said: str) -> None:
+def test_what_is_no_time_is_refused(
+    desk: StoreCache, admin: Visitor, said: str
+) -> None:
     with pytest.raises(UsageError, match="no time"):
         answer(desk, admin, "/trace/span", q="", since=said, until="5")

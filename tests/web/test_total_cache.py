@@ -3,9 +3,9 @@
 import pytest
 
 from answerable.web.api import activity
-from answerable.web.routing import Told
+from answerable.web.routing import DocumentAnswer
 from answerable.web.total_cache import TotalCache
-from answerable.web.visitor import Role
+from answerable.web.visitor import WebRole
 from tests.web.conftest import ANA, answer, visitor
 
 
@@ -27,19 +27,21 @@ def test_who_pages_through_a_trace_has_it_counted_once(
     desk, admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[object] = []
-    count = activity.count
+    count = activity.count_events_matching
     monkeypatch.setattr(
-        activity, "count", lambda *words: counted.append(words) or count(*words)
+        activity,
+        "count_events_matching",
+        lambda *words: counted.append(words) or count(*words),
     )
     after, totals = {}, set()
     for limit in ("5", "7", "5"):
         got = answer(desk, admin, "/api/v1/trace", q="tmp-export", limit=limit, **after)
-        assert isinstance(got, Told)
+        assert isinstance(got, DocumentAnswer)
         totals.add(got.document.total)
         after = {"after": got.after}
     assert totals == {84}
     assert len(counted) <= 2  # twice where a minute began meanwhile
-    owner = visitor(Role.OWNER, person=ANA, owns=("agent:nobody/s",))
+    owner = visitor(WebRole.OWNER, person=ANA, owns=("agent:nobody/s",))
     hidden = answer(desk, owner, "/api/v1/trace", q="tmp-export", limit="5", **after)
-    assert isinstance(hidden, Told)
+    assert isinstance(hidden, DocumentAnswer)
     assert hidden.document.total == 0

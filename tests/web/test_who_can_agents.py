@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Visit
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
 from tests.web.api.conftest import told
 from tests.web.conftest import shown
 
@@ -18,7 +18,7 @@ ALL = {"action": "s3:GetObject", "resource": "arn:aws:s3:::*"}
 
 
 def test_everyone_who_can_on_a_part_is_listed_with_its_agents(
-    desk: Desk, admin: Visit
+    desk: StoreCache, admin: Visitor
 ) -> None:
     items = told(desk, admin, "/who-can", **ALL).document.items
     (reader,) = (item for item in items if item["subject"] == READER)
@@ -32,7 +32,7 @@ def test_everyone_who_can_on_a_part_is_listed_with_its_agents(
 
 
 def test_pages_and_the_command_line_show_the_parts_and_the_agents(
-    desk: Desk, admin: Visit, estate: Path, capsys: pytest.CaptureFixture[str]
+    desk: StoreCache, admin: Visitor, estate: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = shown(desk, admin, "/who-can", **ALL)
     assert AGENT in page

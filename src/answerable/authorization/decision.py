@@ -5,34 +5,43 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from answerable.authorization.cedar.slices import Said
-from answerable.authorization.decision_table import GENERAL, Profile, Table, held
+from answerable.authorization.cedar.slices import PolicyResponse
+from answerable.authorization.decision_table import (
+    CONNECTION_TARGETS,
+    AgentProfile,
+    DecisionTable,
+    fixed_decision,
+)
 from answerable.authorization.policy_exceptions import (
-    NO_AMENDMENTS,
-    Amendments,
-    amended,
+    NO_EXCEPTIONS,
+    ExceptionIndex,
+    apply_exceptions,
 )
 from answerable.authorization.quarantine import (
     NO_QUARANTINE,
     Quarantine,
-    quarantined_by,
-    undeclared_in,
+    find_quarantined,
+    find_undeclared_arguments,
 )
-from answerable.authorization.record_durability import Classes
-from answerable.authorization.revocations import NO_KILLS, Kills, killed_by
+from answerable.authorization.record_durability import CallClasses
+from answerable.authorization.revocations import (
+    NO_REVOCATIONS,
+    Revocations,
+    find_revocation,
+)
 from answerable.model.decision import (
+    AuthorizationRequest,
     Decision,
-    Durability,
-    Effect,
-    Layer,
-    Mode,
-    Reason,
-    Request,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+    RecordDurability,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RuntimeState:
     """State that overrides the policy and changes without a reload.
 
     Attributes:
@@ -41,22 +50,26 @@ class Standing:
         amendments: Policy exceptions in force.
     """
 
-    kills: Kills = NO_KILLS
+    kills: Revocations = NO_REVOCATIONS
     quarantine: Quarantine = field(default_factory=lambda: NO_QUARANTINE)
-    amendments: Amendments = field(default_factory=lambda: NO_AMENDMENTS)
+    amendments: ExceptionIndex = field(default_factory=lambda: NO_EXCEPTIONS)
 
 
-NOTHING_STANDS = Standing()
+EMPTY_STATE = RuntimeState()
 
-_REASONS: Mapping[Effect, Reason] = {
-    Effect.ERROR: Reason.EVALUATION,
-    Effect.DENY: Reason.FORBIDDEN,
-    Effect.ASK: Reason.ASKED,
+_REASONS: Mapping[DecisionEffect, DecisionReason] = {
+    DecisionEffect.ERROR: DecisionReason.EVALUATION,
+    DecisionEffect.DENY: DecisionReason.FORBIDDEN,
+    DecisionEffect.ASK: DecisionReason.ASKED,
 }
 
 
 def decide(
-    table: Table, standing: Standing, request: Request, *, listed: bool = False
+    table: DecisionTable,
+    standing: RuntimeState,
+    request: AuthorizationRequest,
+    *,
+    listed: bool = False,
 ) -> Decision:
     """Decide one request from memory.
 
@@ -65,48 +78,56 @@ def decide(
         listed: Decide whether a list shows the item, not the call itself: conditions on
             arguments and pending approvals pass.
     """
-    profile = _profile(table, request)
+    profile = _find_profile(table, request)
     if standing.kills:
-        subject = killed_by(standing.kills, request)
+        subject = find_revocation(standing.kills, request)
         if subject:
-            return held(
-                table.policy, Effect.DENY, Reason.KILLED, profile.mode, (subject,),
-                Layer.KILL,
+            return fixed_decision(
+                table.policy, DecisionEffect.DENY, DecisionReason.KILLED, profile.mode, (subject,),
+                DecisionLayer.KILL,
             )  # fmt: skip
     if standing.quarantine:
-        subject = quarantined_by(standing.quarantine, request)
+        subject = find_quarantined(standing.quarantine, request)
         if subject:
-            return _in_quarantine(table, profile.mode, subject)
-        subject = "" if listed else undeclared_in(standing.quarantine, request)
+            return _deny_quarantined(table, profile.mode, subject)
+        subject = (
+            "" if listed else find_undeclared_arguments(standing.quarantine, request)
+        )
         if subject:
-            return _undeclared(table, profile.mode, subject)
-    decision = _of_agent(table, standing, request, listed=listed)
+            return _reject_undeclared_arguments(table, profile.mode, subject)
+    decision = _decide_for_agent(table, standing, request, listed=listed)
     if (
         request.chain
-        and decision.effect is Effect.ALLOW
-        and decision.reason is not Reason.BREAK_GLASS
+        and decision.effect is DecisionEffect.ALLOW
+        and decision.reason is not DecisionReason.BREAK_GLASS
     ):
-        decision = _of_chain(table, standing, request, decision, listed=listed)
-    if listed and decision.effect is Effect.ASK:
+        decision = _check_delegation_chain(
+            table, standing, request, decision, listed=listed
+        )
+    if listed and decision.effect is DecisionEffect.ASK:
         return replace(decision, passes=True)
     return decision
 
 
-def _of_agent(
-    table: Table, standing: Standing, request: Request, *, listed: bool
+def _decide_for_agent(
+    table: DecisionTable,
+    standing: RuntimeState,
+    request: AuthorizationRequest,
+    *,
+    listed: bool,
 ) -> Decision:
     """Decide for one agent by policy, then apply its exceptions."""
-    profile = _profile(table, request)
-    decision = _of_policy(table, profile, request, listed=listed)
-    if standing.amendments and decision.effect is not Effect.ALLOW:
-        return _amended(table, standing, request, decision)
+    profile = _find_profile(table, request)
+    decision = _apply_policy(table, profile, request, listed=listed)
+    if standing.amendments and decision.effect is not DecisionEffect.ALLOW:
+        return _apply_exceptions(table, standing, request, decision)
     return decision
 
 
-def _of_chain(
-    table: Table,
-    standing: Standing,
-    request: Request,
+def _check_delegation_chain(
+    table: DecisionTable,
+    standing: RuntimeState,
+    request: AuthorizationRequest,
     decision: Decision,
     *,
     listed: bool,
@@ -115,41 +136,53 @@ def _of_chain(
     for parent in request.chain:
         # Our own token service named it.
         asked = msgspec.structs.replace(request, agent=parent, known=True, chain=())
-        above = _of_agent(table, standing, asked, listed=listed)
-        if above.effect is Effect.ALLOW or (listed and above.effect is Effect.ASK):
+        above = _decide_for_agent(table, standing, asked, listed=listed)
+        if above.effect is DecisionEffect.ALLOW or (
+            listed and above.effect is DecisionEffect.ASK
+        ):
             continue
-        failed = above.effect is Effect.ERROR
-        beneath = _of_mode(
+        failed = above.effect is DecisionEffect.ERROR
+        beneath = _apply_mode(
             decision,
-            Effect.ERROR if failed else Effect.DENY,
-            Reason.EVALUATION if failed else Reason.PARENT,
+            DecisionEffect.ERROR if failed else DecisionEffect.DENY,
+            DecisionReason.EVALUATION if failed else DecisionReason.PARENT,
             (parent, *above.determining),
-            Layer.CHAIN,
+            DecisionLayer.CHAIN,
         )
-        return _amended(table, standing, request, beneath)
+        return _apply_exceptions(table, standing, request, beneath)
     return decision
 
 
-def _of_policy(
-    table: Table, profile: Profile, request: Request, *, listed: bool
+def _apply_policy(
+    table: DecisionTable,
+    profile: AgentProfile,
+    request: AuthorizationRequest,
+    *,
+    listed: bool,
 ) -> Decision:
     classes = table.servers.get(request.server)
     if classes is None:
         return table.no_server
     if not table.slices or profile is table.unknown:
-        return _of_table(profile, classes, request)
-    found = table.slices.of(request)
-    said = found.say_at_most() if listed else found.said or found.say(request)
+        return _look_up_table(profile, classes, request)
+    found = table.slices.get_slice(request)
+    said = (
+        found.evaluate_upper_bound()
+        if listed
+        else found.said or found.evaluate(request)
+    )
     if said.decision is not None:
         return said.decision
-    decision = _of_table(profile, classes, request)
-    decision = _joined(table, classes, request, decision, said)
+    decision = _look_up_table(profile, classes, request)
+    decision = _combine_with_cedar(table, classes, request, decision, said)
     if not listed:
         said.decision = decision
     return decision
 
 
-def _of_table(profile: Profile, classes: Classes, request: Request) -> Decision:
+def _look_up_table(
+    profile: AgentProfile, classes: CallClasses, request: AuthorizationRequest
+) -> Decision:
     grants = profile.grants.get(request.server)
     if grants is None:
         answer = profile.refused
@@ -157,104 +190,121 @@ def _of_table(profile: Profile, classes: Classes, request: Request) -> Decision:
         spelled = grants.exact.get((request.target, request.name))
         if spelled is not None:
             return spelled
-        answer = grants.answer(request.target, request.name)
-    return answer.of(classes.durability(request.target, request.action, request.name))
+        answer = grants.find_decision(request.target, request.name)
+    return answer.for_durability(
+        classes.durability(request.target, request.action, request.name)
+    )
 
 
-def _joined(
-    table: Table, classes: Classes, request: Request, decision: Decision, said: Said
+def _combine_with_cedar(
+    table: DecisionTable,
+    classes: CallClasses,
+    request: AuthorizationRequest,
+    decision: Decision,
+    said: PolicyResponse,
 ) -> Decision:
     """Combine the decision of the configuration file with the Cedar response."""
-    allows = decision.effect is Effect.ALLOW
+    allows = decision.effect is DecisionEffect.ALLOW
     rules = said.rules
     if said.effect is None:
-        if allows or request.target not in GENERAL:
+        if allows or request.target not in CONNECTION_TARGETS:
             return decision
         # Whoever may do anything there may connect to it.
-        connecting = table.slices.connecting(request)
+        connecting = table.slices.find_connect_permit(request)
         if not connecting:
             return decision
         rules = (connecting,)
-    elif said.effect is not Effect.ALLOW:
-        joined = _of_mode(
+    elif said.effect is not DecisionEffect.ALLOW:
+        joined = _apply_mode(
             decision, said.effect, _REASONS[said.effect], rules, said.layer
         )
-        return joined.lasting(_durability(classes, request, joined))
+        return joined.with_durability(_record_durability(classes, request, joined))
     joined = replace(
         decision,
-        effect=Effect.ALLOW,
+        effect=DecisionEffect.ALLOW,
         passes=True,
-        reason=Reason.ALLOWED,
+        reason=DecisionReason.ALLOWED,
         determining=(*decision.determining, *rules) if allows else rules,
         layer=said.layer,
     )
-    return joined.lasting(_durability(classes, request, joined))
+    return joined.with_durability(_record_durability(classes, request, joined))
 
 
-def _of_mode(
+def _apply_mode(
     decision: Decision,
-    effect: Effect,
-    reason: Reason,
+    effect: DecisionEffect,
+    reason: DecisionReason,
     determining: tuple[str, ...],
-    layer: Layer,
+    layer: DecisionLayer,
 ) -> Decision:
     """Apply a stricter effect as far as the mode enforces it."""
-    passes = decision.mode is not Mode.ENFORCE
+    passes = decision.mode is not EnforcementMode.ENFORCE
     return replace(
         decision,
         effect=effect,
         passes=passes,
         reason=reason,
         determining=determining,
-        durability=decision.durability if passes else Durability.BUFFERED,
+        durability=decision.durability if passes else RecordDurability.BUFFERED,
         layer=layer,
     )
 
 
-def _durability(classes: Classes, request: Request, decision: Decision) -> Durability:
+def _record_durability(
+    classes: CallClasses, request: AuthorizationRequest, decision: Decision
+) -> RecordDurability:
     if not decision.passes:
-        return Durability.BUFFERED
+        return RecordDurability.BUFFERED
     return classes.durability(request.target, request.action, request.name)
 
 
-def _in_quarantine(table: Table, mode: Mode, subject: str) -> Decision:
+def _deny_quarantined(
+    table: DecisionTable, mode: EnforcementMode, subject: str
+) -> Decision:
     # It is not known what it would do, so its record comes first where it goes on.
-    passes = mode is not Mode.ENFORCE
-    durability = Durability.DURABLE if passes else Durability.BUFFERED
+    passes = mode is not EnforcementMode.ENFORCE
+    durability = RecordDurability.DURABLE if passes else RecordDurability.BUFFERED
     return Decision(
-        Effect.DENY, passes, mode, Reason.QUARANTINED, (subject,), table.policy,
-        durability, Layer.QUARANTINE,
+        DecisionEffect.DENY, passes, mode, DecisionReason.QUARANTINED, (subject,), table.policy,
+        durability, DecisionLayer.QUARANTINE,
     )  # fmt: skip
 
 
-def _undeclared(table: Table, mode: Mode, subject: str) -> Decision:
+def _reject_undeclared_arguments(
+    table: DecisionTable, mode: EnforcementMode, subject: str
+) -> Decision:
     """Return an error for arguments outside the approved schema."""
-    passes = mode is not Mode.ENFORCE
-    durability = Durability.DURABLE if passes else Durability.BUFFERED
+    passes = mode is not EnforcementMode.ENFORCE
+    durability = RecordDurability.DURABLE if passes else RecordDurability.BUFFERED
     return Decision(
-        effect=Effect.ERROR,
+        effect=DecisionEffect.ERROR,
         passes=passes,
         mode=mode,
-        reason=Reason.EVALUATION,
+        reason=DecisionReason.EVALUATION,
         determining=(subject,),
         policy=table.policy,
         durability=durability,
-        layer=Layer.CONSTRAINT,
+        layer=DecisionLayer.CONSTRAINT,
     )
 
 
-def _amended(
-    table: Table, standing: Standing, request: Request, decision: Decision
+def _apply_exceptions(
+    table: DecisionTable,
+    standing: RuntimeState,
+    request: AuthorizationRequest,
+    decision: Decision,
 ) -> Decision:
-    lifted = amended(standing.amendments, request, decision)
+    lifted = apply_exceptions(standing.amendments, request, decision)
     if lifted is decision:
         return decision
     classes = table.servers[request.server]
     name = request.name
-    return lifted.lasting(classes.durability(request.target, request.action, name))
+    return lifted.with_durability(
+        classes.durability(request.target, request.action, name)
+    )
 
 
-def _profile(table: Table, request: Request) -> Profile:
+def _find_profile(table: DecisionTable, request: AuthorizationRequest) -> AgentProfile:
     found = table.agents.get(request.agent)
     if found is not None:
         return found

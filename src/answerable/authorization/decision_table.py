@@ -10,54 +10,56 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from answerable.authorization.cedar.slices import Slices
-from answerable.authorization.name_patterns import fits, is_prefix
-from answerable.authorization.record_durability import Classes
-from answerable.model.cedar_policy import NO_RULES, CedarRules
-from answerable.model.config import Allow, Config, DeclaredAgent
+from answerable.authorization.cedar.slices import SliceCache
+from answerable.authorization.name_patterns import is_prefix, matches
+from answerable.authorization.record_durability import CallClasses
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
+from answerable.model.config import AllowRule, Config, DeclaredAgent
 from answerable.model.decision import (
     Decision,
-    Durability,
-    Effect,
-    Layer,
-    Mode,
-    Reason,
-    Target,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+    RecordDurability,
+    TargetKind,
 )
 from answerable.model.ids import AgentId
 
 # Allowed with any rule for the server. Items of a list are decided one by one, and the
 # handle registry checks the owner of a task or request.
-GENERAL = frozenset(
+CONNECTION_TARGETS = frozenset(
     {
-        Target.TASK,
-        Target.STREAM,
-        Target.LIST,
-        Target.DISCOVERY,
-        Target.SESSION,
-        Target.LOGGING,
-        Target.PING,
-        Target.REQUEST,
+        TargetKind.TASK,
+        TargetKind.STREAM,
+        TargetKind.LIST,
+        TargetKind.DISCOVERY,
+        TargetKind.SESSION,
+        TargetKind.LOGGING,
+        TargetKind.PING,
+        TargetKind.REQUEST,
     }
 )
 # Targets that let a client connect and learn that everything else is denied.
-WITHOUT_POLICY = frozenset({Target.DISCOVERY, Target.SESSION, Target.PING})
+TARGETS_WITHOUT_POLICY = frozenset(
+    {TargetKind.DISCOVERY, TargetKind.SESSION, TargetKind.PING}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DecisionPair:
     """One decision in both durability classes."""
 
     buffered: Decision
     durable: Decision
 
-    def of(self, durability: Durability) -> Decision:
+    def for_durability(self, durability: RecordDurability) -> Decision:
         """Return the decision in a durability class."""
-        return self.durable if durability is Durability.DURABLE else self.buffered
+        return self.durable if durability is RecordDurability.DURABLE else self.buffered
 
 
 @dataclass(frozen=True, slots=True)
-class Grants:
+class ServerGrants:
     """Decisions for one agent at one server.
 
     Attributes:
@@ -67,21 +69,21 @@ class Grants:
         refused: Decision for everything else.
     """
 
-    exact: Mapping[tuple[Target, str], Decision]
-    patterns: Mapping[Target, tuple[tuple[str, Answer], ...]]
-    whole: Mapping[Target, Answer]
-    refused: Answer
+    exact: Mapping[tuple[TargetKind, str], Decision]
+    patterns: Mapping[TargetKind, tuple[tuple[str, DecisionPair], ...]]
+    whole: Mapping[TargetKind, DecisionPair]
+    refused: DecisionPair
 
-    def answer(self, target: Target, name: str) -> Answer:
+    def find_decision(self, target: TargetKind, name: str) -> DecisionPair:
         """Return the decision of the first pattern that matches a name."""
         for pattern, answer in self.patterns.get(target, ()):
-            if fits(pattern, name):
+            if matches(pattern, name):
                 return answer
         return self.whole.get(target, self.refused)
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class AgentProfile:
     """Compiled policy of one agent.
 
     Attributes:
@@ -89,13 +91,13 @@ class Profile:
         refused: Decision for servers without a rule.
     """
 
-    mode: Mode
-    grants: Mapping[str, Grants]
-    refused: Answer
+    mode: EnforcementMode
+    grants: Mapping[str, ServerGrants]
+    refused: DecisionPair
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DecisionTable:
     """The compiled policy in force.
 
     Attributes:
@@ -109,45 +111,53 @@ class Table:
     """
 
     policy: str
-    servers: Mapping[str, Classes]
-    agents: Mapping[AgentId, Profile]
-    undeclared: Profile
-    unknown: Profile
+    servers: Mapping[str, CallClasses]
+    agents: Mapping[AgentId, AgentProfile]
+    undeclared: AgentProfile
+    unknown: AgentProfile
     no_server: Decision
     failed: Decision
-    slices: Slices = field(default_factory=Slices)
+    slices: SliceCache = field(default_factory=SliceCache)
 
 
 def compile_table(
-    config: Config, rules: CedarRules = NO_RULES, before: Table | None = None
-) -> Table:
+    config: Config,
+    rules: CedarPolicySet = NO_CEDAR_POLICIES,
+    before: DecisionTable | None = None,
+) -> DecisionTable:
     """Compile a configuration and its Cedar policies.
 
     Args:
         before: Previous table; unchanged parts are reused.
     """
     policy = policy_digest(config, rules)
-    servers = {server.name: Classes.of(server) for server in config.servers}
-    return Table(
+    servers = {
+        server.name: CallClasses.from_server(server) for server in config.servers
+    }
+    return DecisionTable(
         policy=policy,
         servers=servers,
-        agents={agent.id: _profile(agent, servers, policy) for agent in config.agents},
-        undeclared=_stranger(config, policy, Reason.NO_RULE),
-        unknown=_stranger(config, policy, Reason.UNKNOWN_AGENT),
-        no_server=held(policy, Effect.DENY, Reason.UNKNOWN_SERVER),
-        failed=held(policy, Effect.ERROR, Reason.EVALUATION),
-        slices=Slices(rules, before.slices if before else None),
+        agents={
+            agent.id: _build_profile(agent, servers, policy) for agent in config.agents
+        },
+        undeclared=_undeclared_profile(config, policy, DecisionReason.NO_RULE),
+        unknown=_undeclared_profile(config, policy, DecisionReason.UNKNOWN_AGENT),
+        no_server=fixed_decision(
+            policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER
+        ),
+        failed=fixed_decision(policy, DecisionEffect.ERROR, DecisionReason.EVALUATION),
+        slices=SliceCache(rules, before.slices if before else None),
     )
 
 
-def policy_digest(config: Config, rules: CedarRules) -> str:
+def policy_digest(config: Config, rules: CedarPolicySet) -> str:
     """Return the digest of the configuration file and its Cedar policies."""
     if not rules.digest:
         return config.digest
     return hashlib.sha256(f"{config.digest} {rules.digest}".encode()).hexdigest()
 
 
-def without_policy(servers: Iterable[str]) -> Table:
+def build_fallback_table(servers: Iterable[str]) -> DecisionTable:
     """Build the table of a gateway that could not load a policy.
 
     Clients can connect; everything else is an error.
@@ -155,108 +165,141 @@ def without_policy(servers: Iterable[str]) -> Table:
     Args:
         servers: Names of the servers, as far as known.
     """
-    allowed = _allowed("", Mode.ENFORCE, ())
-    missing = _answer("", Mode.ENFORCE, Effect.ERROR, Reason.POLICY_MISSING, ())
-    grants = Grants({}, {}, dict.fromkeys(WITHOUT_POLICY, allowed), missing)
+    allowed = _allow_pair("", EnforcementMode.ENFORCE, ())
+    missing = _build_pair(
+        "",
+        EnforcementMode.ENFORCE,
+        DecisionEffect.ERROR,
+        DecisionReason.POLICY_MISSING,
+        (),
+    )
+    grants = ServerGrants(
+        {}, {}, dict.fromkeys(TARGETS_WITHOUT_POLICY, allowed), missing
+    )
     names = tuple(servers)
-    anybody = Profile(Mode.ENFORCE, dict.fromkeys(names, grants), missing)
-    return Table(
+    anybody = AgentProfile(
+        EnforcementMode.ENFORCE, dict.fromkeys(names, grants), missing
+    )
+    return DecisionTable(
         policy="",
-        servers=dict.fromkeys(names, Classes(frozenset(), (), frozenset(), ())),
+        servers=dict.fromkeys(names, CallClasses(frozenset(), (), frozenset(), ())),
         agents={},
         undeclared=anybody,
         unknown=anybody,
-        no_server=held("", Effect.DENY, Reason.UNKNOWN_SERVER),
-        failed=held("", Effect.ERROR, Reason.EVALUATION),
+        no_server=fixed_decision(
+            "", DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER
+        ),
+        failed=fixed_decision("", DecisionEffect.ERROR, DecisionReason.EVALUATION),
     )
 
 
-def held(
+def fixed_decision(
     policy: str,
-    effect: Effect,
-    reason: Reason,
-    mode: Mode = Mode.ENFORCE,
+    effect: DecisionEffect,
+    reason: DecisionReason,
+    mode: EnforcementMode = EnforcementMode.ENFORCE,
     determining: tuple[str, ...] = (),
-    layer: Layer = Layer.TABLE,
+    layer: DecisionLayer = DecisionLayer.TABLE,
 ) -> Decision:
     """Build a decision that holds in every mode."""
     return Decision(
-        effect, False, mode, reason, determining, policy, Durability.BUFFERED, layer
+        effect,
+        False,
+        mode,
+        reason,
+        determining,
+        policy,
+        RecordDurability.BUFFERED,
+        layer,
     )
 
 
-def _stranger(config: Config, policy: str, reason: Reason) -> Profile:
+def _undeclared_profile(
+    config: Config, policy: str, reason: DecisionReason
+) -> AgentProfile:
     mode = config.default_mode
-    refused = _answer(policy, mode, Effect.DENY, reason, ("default_mode",))
-    return Profile(mode, {}, refused)
+    refused = _build_pair(policy, mode, DecisionEffect.DENY, reason, ("default_mode",))
+    return AgentProfile(mode, {}, refused)
 
 
-def _profile(
-    agent: DeclaredAgent, servers: Mapping[str, Classes], policy: str
-) -> Profile:
-    refused = _answer(policy, agent.mode, Effect.DENY, Reason.NO_RULE, ())
-    rules: dict[str, list[Allow]] = {}
+def _build_profile(
+    agent: DeclaredAgent, servers: Mapping[str, CallClasses], policy: str
+) -> AgentProfile:
+    refused = _build_pair(
+        policy, agent.mode, DecisionEffect.DENY, DecisionReason.NO_RULE, ()
+    )
+    rules: dict[str, list[AllowRule]] = {}
     for rule in agent.allow:
         rules.setdefault(rule.server, []).append(rule)
     grants = {
-        server: _grants(agent.mode, each, servers[server], policy, refused)
+        server: _build_grants(agent.mode, each, servers[server], policy, refused)
         for server, each in rules.items()
     }
-    return Profile(agent.mode, grants, refused)
+    return AgentProfile(agent.mode, grants, refused)
 
 
-def _grants(
-    mode: Mode, rules: list[Allow], classes: Classes, policy: str, refused: Answer
-) -> Grants:
-    patterns: dict[Target, list[tuple[str, Answer]]] = {}
-    whole = dict.fromkeys(GENERAL, _allowed(policy, mode, (rules[0].id,)))
+def _build_grants(
+    mode: EnforcementMode,
+    rules: list[AllowRule],
+    classes: CallClasses,
+    policy: str,
+    refused: DecisionPair,
+) -> ServerGrants:
+    patterns: dict[TargetKind, list[tuple[str, DecisionPair]]] = {}
+    whole = dict.fromkeys(CONNECTION_TARGETS, _allow_pair(policy, mode, (rules[0].id,)))
     for rule in rules:
-        answer = _allowed(policy, mode, (rule.id,))
-        for target, names in named_by(rule):
+        answer = _allow_pair(policy, mode, (rule.id,))
+        for target, names in rule_names(rule):
             patterns.setdefault(target, []).extend((name, answer) for name in names)
         for each in rule.inputs:
             whole.setdefault(each.target, answer)
-    exact: dict[tuple[Target, str], Decision] = {}
+    exact: dict[tuple[TargetKind, str], Decision] = {}
     for target, pairs in patterns.items():
         for name, _ in pairs:
             if not is_prefix(name) and (target, name) not in exact:
                 answer = next(
-                    answer for pattern, answer in pairs if fits(pattern, name)
+                    answer for pattern, answer in pairs if matches(pattern, name)
                 )
-                exact[target, name] = answer.of(classes.durability(target, "", name))
+                exact[target, name] = answer.for_durability(
+                    classes.durability(target, "", name)
+                )
     prefixes = {
         target: tuple(pair for pair in pairs if is_prefix(pair[0]))
         for target, pairs in patterns.items()
     }
-    return Grants(exact, prefixes, whole, refused)
+    return ServerGrants(exact, prefixes, whole, refused)
 
 
-def named_by(rule: Allow) -> tuple[tuple[Target, tuple[str, ...]], ...]:
+def rule_names(rule: AllowRule) -> tuple[tuple[TargetKind, tuple[str, ...]], ...]:
     """Return the names in a rule, by target."""
     return (
-        (Target.TOOL, rule.tools),
-        (Target.RESOURCE, rule.resources),
-        (Target.PROMPT, rule.prompts),
+        (TargetKind.TOOL, rule.tools),
+        (TargetKind.RESOURCE, rule.resources),
+        (TargetKind.PROMPT, rule.prompts),
     )
 
 
-def _allowed(policy: str, mode: Mode, determining: tuple[str, ...]) -> Answer:
-    return _answer(policy, mode, Effect.ALLOW, Reason.ALLOWED, determining)
+def _allow_pair(
+    policy: str, mode: EnforcementMode, determining: tuple[str, ...]
+) -> DecisionPair:
+    return _build_pair(
+        policy, mode, DecisionEffect.ALLOW, DecisionReason.ALLOWED, determining
+    )
 
 
-def _answer(
+def _build_pair(
     policy: str,
-    mode: Mode,
-    effect: Effect,
-    reason: Reason,
+    mode: EnforcementMode,
+    effect: DecisionEffect,
+    reason: DecisionReason,
     determining: tuple[str, ...],
-) -> Answer:
-    passes = effect is Effect.ALLOW or mode is not Mode.ENFORCE
-    if effect is Effect.ERROR:
+) -> DecisionPair:
+    passes = effect is DecisionEffect.ALLOW or mode is not EnforcementMode.ENFORCE
+    if effect is DecisionEffect.ERROR:
         passes = False
     buffered, durable = (
         Decision(effect, passes, mode, reason, determining, policy, durability)
-        for durability in (Durability.BUFFERED, Durability.DURABLE)
+        for durability in (RecordDurability.BUFFERED, RecordDurability.DURABLE)
     )
     # A call that is held back does not wait for the disk.
-    return Answer(buffered, durable if passes else buffered)
+    return DecisionPair(buffered, durable if passes else buffered)

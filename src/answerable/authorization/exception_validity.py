@@ -8,24 +8,29 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from answerable.authorization.policy_exceptions import Amendments, Key
-from answerable.model.decision import Target
+from answerable.authorization.policy_exceptions import ExceptionIndex, ExceptionKey
+from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_key import Statement, StatementType, Verified, is_in_force
+from answerable.model.owner_key import (
+    OwnerStatement,
+    StatementType,
+    VerifiedStatement,
+    is_key_valid,
+)
 from answerable.model.policy_exception import (
-    ANY,
-    CONFIRMED_WITHIN,
-    FOREVER,
-    Amendment,
-    AmendmentKind,
-    Fallen,
+    ANY_ARGUMENTS,
+    CONFIRMATION_WINDOW,
+    NO_EXPIRY,
+    PolicyException,
+    PolicyExceptionInvalidity,
+    PolicyExceptionKind,
 )
 
 _SECOND = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Answerers:
+class OwnerDirectory:
     """Current owners.
 
     Attributes:
@@ -38,13 +43,13 @@ class Answerers:
     attested: Collection[PersonId]
     same: Callable[[str], PersonId]
 
-    def owns(self, person: PersonId, agent: str) -> bool:
+    def is_owner(self, person: PersonId, agent: str) -> bool:
         """Tell whether a person is the attested owner of an agent."""
         return self.owners.get(AgentId(agent)) == self.same(person)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ExceptionStatus:
     """One policy exception and its validity.
 
     Attributes:
@@ -52,49 +57,55 @@ class Judged:
         fallen: Why it is invalid; None if valid.
     """
 
-    amendment: Amendment
-    said: Verified
-    fallen: Fallen | None
+    amendment: PolicyException
+    said: VerifiedStatement
+    fallen: PolicyExceptionInvalidity | None
 
 
-def judge(said: Sequence[Verified], who: Answerers, now: int) -> tuple[Judged, ...]:
+def evaluate_exceptions(
+    said: Sequence[VerifiedStatement], who: OwnerDirectory, now: int
+) -> tuple[ExceptionStatus, ...]:
     """Evaluate the validity of every exception.
 
     Args:
         said: Verified statements, in log order.
         now: UTC nanoseconds.
     """
-    revoked = _revoked(said, who)
-    confirmed: dict[str, list[Verified]] = defaultdict(list)
-    for each in _of(said, StatementType.BREAK_GLASS_CONFIRMED):
-        confirmed[each.statement.claim("start")].append(each)
+    revoked = _collect_revocations(said, who)
+    confirmed: dict[str, list[VerifiedStatement]] = defaultdict(list)
+    for each in _filter_by_type(said, StatementType.BREAK_GLASS_CONFIRMED):
+        confirmed[each.statement.get_claim("start")].append(each)
     judged = []
     for each in said:
         kind = each.statement.type
         persons: tuple[PersonId, ...] = (each.key.person,)
         if kind is StatementType.AMENDMENT:
-            fallen = _owners(each, who)
+            fallen = _check_owner(each, who)
         elif kind is StatementType.BREAK_GLASS:
-            persons, fallen = _two(each, confirmed[each.digest], who)
+            persons, fallen = _find_second_person(each, confirmed[each.digest], who)
         else:
             continue
-        if _ended(each.statement, now, is_open=fallen is Fallen.UNCONFIRMED):
-            fallen = Fallen.ENDED
-        if _takes_back(revoked.get(each.digest, ()), persons, each, who):
-            fallen = Fallen.REVOKED
-        judged.append(Judged(_amendment(each, persons), each, fallen))
+        if _has_expired(
+            each.statement, now, is_open=fallen is PolicyExceptionInvalidity.UNCONFIRMED
+        ):
+            fallen = PolicyExceptionInvalidity.ENDED
+        if _is_revoked(revoked.get(each.digest, ()), persons, each, who):
+            fallen = PolicyExceptionInvalidity.REVOKED
+        judged.append(ExceptionStatus(_build_exception(each, persons), each, fallen))
     return tuple(judged)
 
 
-def standing(amendments: Iterable[Amendment]) -> Amendments:
+def index_exceptions(amendments: Iterable[PolicyException]) -> ExceptionIndex:
     """Index exceptions by the key that decisions look up."""
-    found: dict[Key, list[Amendment]] = defaultdict(list)
+    found: dict[ExceptionKey, list[PolicyException]] = defaultdict(list)
     for each in amendments:
         found[each.agent, each.server, each.target, each.name].append(each)
     return {key: tuple(listed) for key, listed in found.items()}
 
 
-def unended(amendments: Iterable[Amendment], now: float) -> tuple[Amendment, ...]:
+def drop_expired(
+    amendments: Iterable[PolicyException], now: float
+) -> tuple[PolicyException, ...]:
     """Drop expired exceptions.
 
     Args:
@@ -103,62 +114,70 @@ def unended(amendments: Iterable[Amendment], now: float) -> tuple[Amendment, ...
     return tuple(each for each in amendments if not each.until or now < each.until)
 
 
-def _of(said: Sequence[Verified], kind: StatementType) -> Iterable[Verified]:
+def _filter_by_type(
+    said: Sequence[VerifiedStatement], kind: StatementType
+) -> Iterable[VerifiedStatement]:
     return (each for each in said if each.statement.type is kind)
 
 
-def _owners(each: Verified, who: Answerers) -> Fallen | None:
-    owns = who.owns(each.key.person, each.statement.subject)
-    return None if owns else Fallen.NOT_OWNER
+def _check_owner(
+    each: VerifiedStatement, who: OwnerDirectory
+) -> PolicyExceptionInvalidity | None:
+    owns = who.is_owner(each.key.person, each.statement.subject)
+    return None if owns else PolicyExceptionInvalidity.NOT_OWNER
 
 
-def _two(
-    start: Verified, confirmed: Sequence[Verified], who: Answerers
-) -> tuple[tuple[PersonId, ...], Fallen | None]:
+def _find_second_person(
+    start: VerifiedStatement,
+    confirmed: Sequence[VerifiedStatement],
+    who: OwnerDirectory,
+) -> tuple[tuple[PersonId, ...], PolicyExceptionInvalidity | None]:
     """Find the second person of a break-glass."""
     first = start.key.person
     if who.same(first) not in who.attested:
-        return (first,), Fallen.NOT_ATTESTED
-    fallen = Fallen.UNCONFIRMED
+        return (first,), PolicyExceptionInvalidity.NOT_ATTESTED
+    fallen = PolicyExceptionInvalidity.UNCONFIRMED
     for each in confirmed:
-        why = _second(start, each, who)
+        why = _check_second_person(start, each, who)
         if why is None:
             return (first, each.key.person), None
         fallen = why
     return (first,), fallen
 
 
-def _second(start: Verified, each: Verified, who: Answerers) -> Fallen | None:
+def _check_second_person(
+    start: VerifiedStatement, each: VerifiedStatement, who: OwnerDirectory
+) -> PolicyExceptionInvalidity | None:
     first, second = start.key.person, each.key.person
     agent = start.statement.subject
     if each.statement.subject != agent:
-        return Fallen.OTHER_AGENT
+        return PolicyExceptionInvalidity.OTHER_AGENT
     if who.same(first) == who.same(second):
-        return Fallen.SAME_PERSON
+        return PolicyExceptionInvalidity.SAME_PERSON
     if who.same(second) not in who.attested:
-        return Fallen.NOT_ATTESTED
-    if not (who.owns(first, agent) or who.owns(second, agent)):
-        return Fallen.NOT_OWNER
-    if not is_in_force(start.key, each.placed):
-        return Fallen.KEY_GONE
+        return PolicyExceptionInvalidity.NOT_ATTESTED
+    if not (who.is_owner(first, agent) or who.is_owner(second, agent)):
+        return PolicyExceptionInvalidity.NOT_OWNER
+    if not is_key_valid(start.key, each.placed):
+        return PolicyExceptionInvalidity.KEY_GONE
     between = each.statement.signed_at - start.statement.signed_at
-    return None if between <= CONFIRMED_WITHIN else Fallen.LATE
+    return None if between <= CONFIRMATION_WINDOW else PolicyExceptionInvalidity.LATE
 
 
-def _revoked(
-    said: Sequence[Verified], who: Answerers
+def _collect_revocations(
+    said: Sequence[VerifiedStatement], who: OwnerDirectory
 ) -> Mapping[str, Sequence[PersonId]]:
     found: dict[str, list[PersonId]] = defaultdict(list)
-    for each in _of(said, StatementType.AMENDMENT_REVOKED):
-        found[each.statement.claim("amendment")].append(who.same(each.key.person))
+    for each in _filter_by_type(said, StatementType.AMENDMENT_REVOKED):
+        found[each.statement.get_claim("amendment")].append(who.same(each.key.person))
     return found
 
 
-def _takes_back(
+def _is_revoked(
     by: Sequence[PersonId],
     persons: Sequence[PersonId],
-    each: Verified,
-    who: Answerers,
+    each: VerifiedStatement,
+    who: OwnerDirectory,
 ) -> bool:
     """Tell whether its signer or the agent's owner revoked it."""
     may = {who.same(person) for person in persons}
@@ -166,26 +185,30 @@ def _takes_back(
     return any(person in may or person == owner for person in by)
 
 
-def _ended(said: Statement, now: int, *, is_open: bool) -> bool:
+def _has_expired(said: OwnerStatement, now: int, *, is_open: bool) -> bool:
     """Tell whether it expired, or its confirmation period passed."""
-    if is_open and now > said.signed_at + CONFIRMED_WITHIN:
+    if is_open and now > said.signed_at + CONFIRMATION_WINDOW:
         return True
-    until = said.claim("until")
-    return until != FOREVER and int(until) <= now
+    until = said.get_claim("until")
+    return until != NO_EXPIRY and int(until) <= now
 
 
-def _amendment(each: Verified, persons: Sequence[PersonId]) -> Amendment:
+def _build_exception(
+    each: VerifiedStatement, persons: Sequence[PersonId]
+) -> PolicyException:
     said = each.statement
     is_owners = said.type is StatementType.AMENDMENT
-    until, arguments = said.claim("until"), said.claim("arguments")
-    return Amendment(
+    until, arguments = said.get_claim("until"), said.get_claim("arguments")
+    return PolicyException(
         id=each.digest,
-        kind=AmendmentKind.OWNER if is_owners else AmendmentKind.BREAK_GLASS,
+        kind=PolicyExceptionKind.OWNER
+        if is_owners
+        else PolicyExceptionKind.BREAK_GLASS,
         agent=AgentId(said.subject),
-        server=said.claim("server"),
-        target=Target(said.claim("target")),
-        name=said.claim("name"),
-        arguments="" if arguments == ANY else arguments,
-        until=0 if until == FOREVER else int(until) // _SECOND,
+        server=said.get_claim("server"),
+        target=TargetKind(said.get_claim("target")),
+        name=said.get_claim("name"),
+        arguments="" if arguments == ANY_ARGUMENTS else arguments,
+        until=0 if until == NO_EXPIRY else int(until) // _SECOND,
         persons=tuple(persons),
     )

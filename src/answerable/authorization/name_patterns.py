@@ -20,23 +20,23 @@ def is_prefix(pattern: str) -> bool:
     return pattern.endswith(ALL)
 
 
-def is_plain(name: str) -> bool:
+def is_unambiguous(name: str) -> bool:
     """Tell whether every parser reads a name the same way."""
     return _PLAIN.fullmatch(name) is not None
 
 
-def fits(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str) -> bool:
     """Tell whether a pattern surely matches a name; use it to allow."""
     if not is_prefix(pattern):
         return name == pattern
-    return pattern == ALL or (name.startswith(pattern[:-1]) and is_plain(name))
+    return pattern == ALL or (name.startswith(pattern[:-1]) and is_unambiguous(name))
 
 
-def may_fit(pattern: str, name: str) -> bool:
+def may_match(pattern: str, name: str) -> bool:
     """Tell whether a pattern may match a name; use it to be stricter.
 
     An ambiguous name may be anywhere, so any prefix matches it.
     """
     if not is_prefix(pattern):
         return name == pattern
-    return name.startswith(pattern[:-1]) or not is_plain(name)
+    return name.startswith(pattern[:-1]) or not is_unambiguous(name)

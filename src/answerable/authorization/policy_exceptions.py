@@ -5,39 +5,56 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from answerable.model.decision import Decision, Effect, Reason, Request, Target
+from answerable.model.decision import (
+    AuthorizationRequest,
+    Decision,
+    DecisionEffect,
+    DecisionReason,
+    TargetKind,
+)
 from answerable.model.ids import AgentId
-from answerable.model.policy_exception import Amendment, AmendmentKind
+from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
 
-Key = tuple[AgentId, str, Target, str]
-Amendments = Mapping[Key, tuple[Amendment, ...]]
+ExceptionKey = tuple[AgentId, str, TargetKind, str]
+ExceptionIndex = Mapping[ExceptionKey, tuple[PolicyException, ...]]
 
-NO_AMENDMENTS: Amendments = MappingProxyType({})
+NO_EXCEPTIONS: ExceptionIndex = MappingProxyType({})
 
 # Reasons that an owner may lift; two attested persons may also lift the second set.
-BY_OWNER = frozenset({Reason.NO_RULE, Reason.ASKED, Reason.BEHAVIOUR})
-BY_TWO = BY_OWNER | {Reason.FORBIDDEN, Reason.PARENT}
+OWNER_LIFTABLE = frozenset(
+    {DecisionReason.NO_RULE, DecisionReason.ASKED, DecisionReason.BEHAVIOUR}
+)
+BREAK_GLASS_LIFTABLE = OWNER_LIFTABLE | {
+    DecisionReason.FORBIDDEN,
+    DecisionReason.PARENT,
+}
 
 
-def amended(amendments: Amendments, request: Request, decision: Decision) -> Decision:
+def apply_exceptions(
+    amendments: ExceptionIndex, request: AuthorizationRequest, decision: Decision
+) -> Decision:
     """Allow a request that an exception covers; else return the decision unchanged."""
     key = (request.agent, request.server, request.target, request.name)
     for each in amendments.get(key, ()):
-        breaks_glass = each.kind is AmendmentKind.BREAK_GLASS
-        lifts = BY_TWO if breaks_glass else BY_OWNER
-        if decision.reason not in lifts or not _fits(each, request):
+        breaks_glass = each.kind is PolicyExceptionKind.BREAK_GLASS
+        lifts = BREAK_GLASS_LIFTABLE if breaks_glass else OWNER_LIFTABLE
+        if decision.reason not in lifts or not _matches_arguments(each, request):
             continue
         return replace(
             decision,
-            effect=Effect.ALLOW,
+            effect=DecisionEffect.ALLOW,
             passes=True,
-            reason=Reason.BREAK_GLASS if breaks_glass else Reason.GRANTED,
+            reason=DecisionReason.BREAK_GLASS
+            if breaks_glass
+            else DecisionReason.GRANTED,
             determining=(f"amendment:{each.id}", *decision.determining),
         )
     return decision
 
 
-def _fits(amendment: Amendment, request: Request) -> bool:
+def _matches_arguments(
+    amendment: PolicyException, request: AuthorizationRequest
+) -> bool:
     if not amendment.arguments:
         return True
     return hashlib.sha256(request.arguments).hexdigest() == amendment.arguments

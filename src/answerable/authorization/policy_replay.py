@@ -9,45 +9,49 @@ from collections.abc import Iterable
 
 import msgspec
 
-from answerable.model.decision import Decision, Effect, Request
-from answerable.model.policy_replay import Replayed, Turned
+from answerable.model.decision import AuthorizationRequest, Decision, DecisionEffect
+from answerable.model.policy_replay import ChangedDecisions, PolicyReplayResult
 
-MOST_TURNED = 64  # groups
+MAX_GROUPS = 64  # groups
 
-Redecided = tuple[Request, Decision, Decision]  # by the policy in force, by another
+DecisionPairs = tuple[
+    AuthorizationRequest, Decision, Decision
+]  # by the policy in force, by another
 
 
-def replayed(decided: Iterable[Redecided], left_out: int) -> Replayed:
+def compare_decisions(
+    decided: Iterable[DecisionPairs], left_out: int
+) -> PolicyReplayResult:
     """Compare the decisions of two policies.
 
     Args:
         decided: Each call with both decisions.
         left_out: Number of calls that were not decided again.
     """
-    calls, groups = 0, Counter[Turned]()
+    calls, groups = 0, Counter[ChangedDecisions]()
     for request, before, after in decided:
         calls += 1
         if (before.effect, before.passes) != (after.effect, after.passes):
-            groups[_group(request, before, after)] += 1
-    listed = _listed(groups)
-    return Replayed(
+            groups[_build_group(request, before, after)] += 1
+    listed = _largest_groups(groups)
+    return PolicyReplayResult(
         calls=calls,
         left_out=left_out,
         held_back=sum(n for g, n in groups.items() if g.passed and not g.passes),
         let_through=sum(n for g, n in groups.items() if g.passes and not g.passed),
-        in_name=sum(n for g, n in groups.items() if _is_in_name(g)),
+        in_name=sum(n for g, n in groups.items() if _is_unenforced(g)),
         turned=listed,
         more=groups.total() - sum(each.count for each in listed),
     )
 
 
-def together(replays: Iterable[Replayed]) -> Replayed:
+def merge_replays(replays: Iterable[PolicyReplayResult]) -> PolicyReplayResult:
     """Merge the replay results of several workers."""
-    whole, groups = Replayed(), Counter[Turned]()
+    whole, groups = PolicyReplayResult(), Counter[ChangedDecisions]()
     for each in replays:
         for turned in each.turned:
             groups[msgspec.structs.replace(turned, count=0)] += turned.count
-        whole = Replayed(
+        whole = PolicyReplayResult(
             calls=whole.calls + each.calls,
             left_out=whole.left_out + each.left_out,
             held_back=whole.held_back + each.held_back,
@@ -55,18 +59,22 @@ def together(replays: Iterable[Replayed]) -> Replayed:
             in_name=whole.in_name + each.in_name,
             more=whole.more + each.more,
         )
-    listed = _listed(groups)
+    listed = _largest_groups(groups)
     unlisted = groups.total() - sum(each.count for each in listed)
     return msgspec.structs.replace(whole, turned=listed, more=whole.more + unlisted)
 
 
-def _is_in_name(group: Turned) -> bool:
-    allowed = group.before is Effect.ALLOW and group.after is not Effect.ALLOW
+def _is_unenforced(group: ChangedDecisions) -> bool:
+    allowed = (
+        group.before is DecisionEffect.ALLOW and group.after is not DecisionEffect.ALLOW
+    )
     return allowed and group.passes
 
 
-def _group(request: Request, before: Decision, after: Decision) -> Turned:
-    return Turned(
+def _build_group(
+    request: AuthorizationRequest, before: Decision, after: Decision
+) -> ChangedDecisions:
+    return ChangedDecisions(
         agent=request.agent,
         server=request.server,
         before=before.effect,
@@ -80,8 +88,8 @@ def _group(request: Request, before: Decision, after: Decision) -> Turned:
     )
 
 
-def _listed(groups: Counter[Turned]) -> tuple[Turned, ...]:
+def _largest_groups(groups: Counter[ChangedDecisions]) -> tuple[ChangedDecisions, ...]:
     return tuple(
         msgspec.structs.replace(group, count=count)
-        for group, count in groups.most_common(MOST_TURNED)
+        for group, count in groups.most_common(MAX_GROUPS)
     )

@@ -14,15 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from answerable.authorization.cedar.approved_schemas import Declared
-from answerable.authorization.cedar.cedar_request import Unreadable, read_arguments
-from answerable.model.decision import Request, Target
+from answerable.authorization.cedar.approved_schemas import ArgumentSchema
+from answerable.authorization.cedar.cedar_request import (
+    UnreadableArguments,
+    parse_arguments,
+)
+from answerable.model.decision import AuthorizationRequest, TargetKind
 
-_NONE_CLOSED: Mapping[str, Declared] = MappingProxyType({})
+_NONE_CLOSED: Mapping[str, ArgumentSchema] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
+class ServerQuarantine:
     """Quarantined items of one server.
 
     Attributes:
@@ -37,15 +40,15 @@ class Quarantined:
     prompts: frozenset[str] = frozenset()
     approved_tools: frozenset[str] | None = None
     approved_prompts: frozenset[str] | None = None
-    closed: Mapping[str, Declared] = field(default_factory=lambda: _NONE_CLOSED)
+    closed: Mapping[str, ArgumentSchema] = field(default_factory=lambda: _NONE_CLOSED)
 
 
-Quarantine = Mapping[str, Quarantined]  # by server
+Quarantine = Mapping[str, ServerQuarantine]  # by server
 
 NO_QUARANTINE: Quarantine = MappingProxyType({})
 
 
-def quarantined_by(quarantine: Quarantine, request: Request) -> str:
+def find_quarantined(quarantine: Quarantine, request: AuthorizationRequest) -> str:
     """Return the quarantined subject of a request; empty if none."""
     found = quarantine.get(request.server)
     if found is None:
@@ -53,9 +56,9 @@ def quarantined_by(quarantine: Quarantine, request: Request) -> str:
     if found.server:
         return f"server:{request.server}"
     target, name = request.target, request.name
-    if target is Target.TOOL:
+    if target is TargetKind.TOOL:
         named, approved = found.tools, found.approved_tools
-    elif target is Target.PROMPT:
+    elif target is TargetKind.PROMPT:
         named, approved = found.prompts, found.approved_prompts
     else:
         return ""
@@ -64,19 +67,21 @@ def quarantined_by(quarantine: Quarantine, request: Request) -> str:
     return f"{target}:mcp/{request.server}/{name}"
 
 
-def undeclared_in(quarantine: Quarantine, request: Request) -> str:
+def find_undeclared_arguments(
+    quarantine: Quarantine, request: AuthorizationRequest
+) -> str:
     """Return the tool whose approved schema does not declare an argument of the call.
 
     Returns:
         Empty if all arguments are declared or the schema is not closed.
     """
     found = quarantine.get(request.server)
-    if found is None or request.target is not Target.TOOL:
+    if found is None or request.target is not TargetKind.TOOL:
         return ""
     declared = found.closed.get(request.name)
     if declared is None:
         return ""
-    with suppress(Unreadable):
-        if declared.takes(read_arguments(request.arguments)):
+    with suppress(UnreadableArguments):
+        if declared.accepts(parse_arguments(request.arguments)):
             return ""
     return f"{request.target}:mcp/{request.server}/{request.name}"

@@ -7,17 +7,17 @@ the client, because the answer leaves the client.
 
 from dataclasses import dataclass
 
-from answerable.authorization.name_patterns import fits, is_prefix, may_fit
-from answerable.model.config import Server
-from answerable.model.decision import Durability, Target
+from answerable.authorization.name_patterns import is_prefix, matches, may_match
+from answerable.model.config import UpstreamServer
+from answerable.model.decision import RecordDurability, TargetKind
 
-_ASKED_BACK = frozenset({Target.PERSON, Target.MODEL, Target.ROOTS})
+_ASKED_BACK = frozenset({TargetKind.PERSON, TargetKind.MODEL, TargetKind.ROOTS})
 # A task that goes on or ends by it; tasks/get and tasks/result only look.
 _TASK_WRITES = frozenset({"tasks/update", "tasks/cancel"})
 
 
 @dataclass(frozen=True, slots=True)
-class Classes:
+class CallClasses:
     """Reads and sensitive resources that one server's configuration declares.
 
     Attributes:
@@ -33,33 +33,37 @@ class Classes:
     sensitive_prefixes: tuple[str, ...]
 
     @classmethod
-    def of(cls, server: Server) -> "Classes":
+    def from_server(cls, server: UpstreamServer) -> "CallClasses":
         """Compile a server's configuration."""
-        reads, read_prefixes = _apart(server.reads)
-        sensitive, sensitive_prefixes = _apart(server.sensitive)
+        reads, read_prefixes = _split_patterns(server.reads)
+        sensitive, sensitive_prefixes = _split_patterns(server.sensitive)
         return cls(reads, read_prefixes, sensitive, sensitive_prefixes)
 
-    def durability(self, target: Target, action: str, name: str) -> Durability:
+    def durability(
+        self, target: TargetKind, action: str, name: str
+    ) -> RecordDurability:
         """Return the durability class of a call that proceeds."""
-        if target is Target.TOOL:
+        if target is TargetKind.TOOL:
             durable = not self._is_read(name)
-        elif target is Target.RESOURCE:
+        elif target is TargetKind.RESOURCE:
             durable = self._is_sensitive(name)
-        elif target is Target.TASK:
+        elif target is TargetKind.TASK:
             durable = action in _TASK_WRITES
         else:
             durable = target in _ASKED_BACK
-        return Durability.DURABLE if durable else Durability.BUFFERED
+        return RecordDurability.DURABLE if durable else RecordDurability.BUFFERED
 
     def _is_read(self, name: str) -> bool:
-        return name in self.reads or any(fits(p, name) for p in self.read_prefixes)
+        return name in self.reads or any(matches(p, name) for p in self.read_prefixes)
 
     def _is_sensitive(self, name: str) -> bool:
         return name in self.sensitive or any(
-            may_fit(p, name) for p in self.sensitive_prefixes
+            may_match(p, name) for p in self.sensitive_prefixes
         )
 
 
-def _apart(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+def _split_patterns(
+    patterns: tuple[str, ...],
+) -> tuple[frozenset[str], tuple[str, ...]]:
     prefixes = tuple(p for p in patterns if is_prefix(p))
     return frozenset(patterns) - frozenset(prefixes), prefixes

@@ -17,13 +17,13 @@ The token service enforces rules and owners: a gateway call names neither.
 """
 
 from answerable.model.config import Config
-from answerable.model.decision import Request, Target
+from answerable.model.decision import AuthorizationRequest, TargetKind
 from answerable.model.errors import IdError
 from answerable.model.trust_rule import TrustRule
 
-Kills = frozenset[str]
+Revocations = frozenset[str]
 
-NO_KILLS: Kills = frozenset()
+NO_REVOCATIONS: Revocations = frozenset()
 
 _KINDS = (
     "agent:",
@@ -39,10 +39,10 @@ _KINDS = (
 )
 _KEY = "key:"
 _MAX = 5000
-_TOLD = 80  # letters of what is refused
+_MAX_SHOWN = 80  # letters of what is refused
 
 
-def kill_subject(text: str) -> str:
+def parse_revocation_subject(text: str) -> str:
     """Parse the subject of a revocation.
 
     Raises:
@@ -54,7 +54,7 @@ def kill_subject(text: str) -> str:
     whole = bool(slash and tool) if kind == "tool:mcp/" else bool(named)
     if not kind or not whole or len(text) > _MAX or not text.isprintable():
         raise IdError(
-            f"not a subject that can be killed: {text[:_TOLD]!r} (expected agent:..., "
+            f"not a subject that can be killed: {text[:_MAX_SHOWN]!r} (expected agent:..., "
             "run:..., principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., "
             "rule:ID, issuer:NAME, cred:... or key:KID)",
             "`answerable agents` shows such ids; so do `people` and `credentials`",
@@ -62,19 +62,19 @@ def kill_subject(text: str) -> str:
     return text
 
 
-def killed_keys(kills: Kills) -> frozenset[str]:
+def revoked_key_ids(kills: Revocations) -> frozenset[str]:
     """Return the kid of each revoked signing key of our token service."""
     return frozenset(each[len(_KEY) :] for each in kills if each.startswith(_KEY))
 
 
-def is_misspelled(subject: str, config: Config) -> bool:
+def is_undeclared_subject(subject: str, config: Config) -> bool:
     """Tell whether a subject must be in the configuration file and is not.
 
     Runs, principals and inventory agents are not in the file, so they are never
     reported.
     """
     if subject.startswith("agent:declared/"):
-        given = (each for rule in config.rules for each in _agents(rule))
+        given = (each for rule in config.rules for each in _rule_agents(rule))
         return subject not in {*(agent.id for agent in config.agents), *given}
     kind, _, named = subject.partition(":")
     if kind == "rule":
@@ -87,11 +87,11 @@ def is_misspelled(subject: str, config: Config) -> bool:
     return server not in {each.name for each in config.servers}
 
 
-def _agents(rule: TrustRule) -> tuple[str, ...]:
+def _rule_agents(rule: TrustRule) -> tuple[str, ...]:
     return rule.agent, *rule.delegate_to
 
 
-def killed_by(kills: Kills, request: Request) -> str:
+def find_revocation(kills: Revocations, request: AuthorizationRequest) -> str:
     """Return the revocation that stops a request; empty if none does."""
     subjects = [
         request.agent,
@@ -104,6 +104,6 @@ def killed_by(kills: Kills, request: Request) -> str:
         subjects.append(request.identity)
     if request.person:
         subjects.append(request.person)
-    if request.target is Target.TOOL:
+    if request.target is TargetKind.TOOL:
         subjects.append(f"tool:mcp/{request.server}/{request.name}")
     return next((subject for subject in subjects if subject in kills), "")

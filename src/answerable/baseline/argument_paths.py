@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from answerable.model.behaviour import Table, ToolFacts
+from answerable.model.behaviour import ReferenceTable, ToolFacts
 from answerable.model.json_keys import KeyPath
 
 _DATA = "{}"
@@ -15,11 +15,13 @@ def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
     Args:
         paths: In the form of `arguments.leaves`; a final `*` matches any rest.
     """
-    return tuple(dict.fromkeys(found for path in paths if (found := _named(path))))
+    return tuple(
+        dict.fromkeys(found for path in paths if (found := _to_key_path(path)))
+    )
 
 
-def names_read(
-    facts: Mapping[str, ToolFacts], tables: Iterable[Table]
+def read_paths(
+    facts: Mapping[str, ToolFacts], tables: Iterable[ReferenceTable]
 ) -> dict[str, tuple[KeyPath, ...]]:
     """Return the argument members that facts and tables use, by tool."""
     paths: dict[str, list[str]] = defaultdict(list)
@@ -32,14 +34,14 @@ def names_read(
     return {tool: key_paths(each) for tool, each in paths.items()}
 
 
-def _named(path: str) -> KeyPath:
+def _to_key_path(path: str) -> KeyPath:
     *names, last = path.split(".")
     if not last.endswith("*"):
         names.append(last)
-    return tuple(_members(names))
+    return tuple(_member_names(names))
 
 
-def _members(names: Iterable[str]) -> Iterator[str]:
+def _member_names(names: Iterable[str]) -> Iterator[str]:
     """Yield member names up to the first that is data."""
     for name in names:
         plain = name.removesuffix(_DATA)

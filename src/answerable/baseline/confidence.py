@@ -7,14 +7,14 @@ behaviour; a Wilson interval bounds its error.
 from collections.abc import Iterable
 from math import sqrt
 
-from answerable.baseline.counts import Seen, Tallies
-from answerable.baseline.run_bounds import Sets
+from answerable.baseline.counts import KeyCount, LayerCounts
+from answerable.baseline.run_bounds import ReadSets
 from answerable.model.baseline import (
     BaselineLayer,
-    Confidence,
-    Profile,
-    Surroundings,
-    Terms,
+    BaselineProfile,
+    EnvelopeEntry,
+    LayerConfidence,
+    LearningParameters,
 )
 from answerable.model.behaviour import EntityKind
 
@@ -22,7 +22,7 @@ _Z = 1.959963984540054  # two-sided 95 %
 _MILLION = 1_000_000
 
 
-def wilson_most(hits: int, samples: int) -> float:
+def wilson_upper_bound(hits: int, samples: int) -> float:
     """Return the upper end of Wilson's 95 % interval for a share."""
     if samples == 0:
         return 1.0
@@ -32,44 +32,46 @@ def wilson_most(hits: int, samples: int) -> float:
     return min(1.0, (middle + spread) / (1 + square / samples))
 
 
-def estimate(layer: BaselineLayer, runs: Iterable[int]) -> Confidence:
+def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence:
     """Estimate a layer from the number of runs that showed each of its keys."""
     counts = list(runs)
     samples, singletons = sum(counts), counts.count(1)
     unseen = singletons / samples if samples else 1.0
-    return Confidence(
+    return LayerConfidence(
         layer, samples, singletons, round(unseen * _MILLION),
-        round(wilson_most(singletons, samples) * _MILLION),
+        round(wilson_upper_bound(singletons, samples) * _MILLION),
     )  # fmt: skip
 
 
-def confidence(
-    tallies: Tallies, sets: Sets, surroundings: Surroundings
-) -> tuple[Confidence, ...]:
+def estimate_confidence(
+    tallies: LayerCounts, sets: ReadSets, surroundings: EnvelopeEntry
+) -> tuple[LayerConfidence, ...]:
     """Estimate each layer: L4 from reads before writes, L5 from start hours."""
     before = [runs for each in sets.values() for runs in each.values()]
     hours = [runs for _, runs in surroundings.hours]
     return (
-        estimate(BaselineLayer.CAPABILITY, _runs(tallies.capabilities.values())),
-        estimate(BaselineLayer.RESOURCE, _runs(_named(tallies))),
-        estimate(BaselineLayer.FLOW, _runs(tallies.edges.values())),
-        estimate(BaselineLayer.ORDER, before),
-        estimate(BaselineLayer.ENVELOPE, hours),
+        estimate_layer(
+            BaselineLayer.CAPABILITY, _run_counts(tallies.capabilities.values())
+        ),
+        estimate_layer(BaselineLayer.RESOURCE, _run_counts(_entity_counts(tallies))),
+        estimate_layer(BaselineLayer.FLOW, _run_counts(tallies.edges.values())),
+        estimate_layer(BaselineLayer.ORDER, before),
+        estimate_layer(BaselineLayer.ENVELOPE, hours),
     )
 
 
-def _named(tallies: Tallies) -> Iterable[Seen]:
+def _entity_counts(tallies: LayerCounts) -> Iterable[KeyCount]:
     """Yield counts of typed or sensitive entities, without plain names."""
     for key, seen in tallies.entities.items():
         if key.sensitive or key.kind is not EntityKind.NAME:
             yield seen
 
 
-def _runs(seen: Iterable[Seen]) -> list[int]:
+def _run_counts(seen: Iterable[KeyCount]) -> list[int]:
     return [each.runs for each in seen]
 
 
-def is_ready(profile: Profile, terms: Terms) -> bool:
+def is_ready(profile: BaselineProfile, terms: LearningParameters) -> bool:
     """Tell whether a profile has seen enough runs to leave shadow mode.
 
     Start hours do not count, because they are advisory.

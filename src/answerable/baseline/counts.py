@@ -5,28 +5,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from answerable.baseline.run_fold import Contribution, State
+from answerable.baseline.run_fold import RunContribution, TrainingState
 from answerable.model.baseline import (
-    Accepted,
-    Subject,
-    Tally,
-    Terms,
-    Untrusted,
+    AcceptedDeviation,
+    BaselineSubject,
+    LearningParameters,
+    ObservationCounts,
+    UntrustedTextPolicy,
 )
 from answerable.model.behaviour import (
+    AgentRun,
+    ArgumentValue,
+    CallObservation,
     EntityKind,
-    Observation,
-    Origin,
     OriginKind,
-    Run,
-    Value,
+    ValueOrigin,
 )
 
 DAY = 86_400 * 10**9
 _SECOND = 10**9
 _Key = TypeVar("_Key")
-_WORD = 32  # characters of a name that can be one of a few
-_CHOICE = (OriginKind.REQUEST, OriginKind.TABLE)
+_MAX_WORD = 32  # characters of a name that can be one of a few
+_PREFERRED_ORIGINS = (OriginKind.REQUEST, OriginKind.TABLE)
 
 
 class CapabilityKey(NamedTuple):
@@ -62,7 +62,7 @@ class EdgeKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class Seen:
+class KeyCount:
     """Counts of one key; sets of days and persons can be merged.
 
     Attributes:
@@ -78,27 +78,27 @@ class Seen:
     first: int = 0
     last: tuple[int, str] = (0, "")
 
-    def tally(self) -> Tally:
+    def to_tally(self) -> ObservationCounts:
         """Return the counts in the form of a profile."""
-        return Tally(
+        return ObservationCounts(
             self.count, self.runs, len(self.days), len(self.persons),
             self.first // _SECOND, self.last[0] // _SECOND, self.last[1],
         )  # fmt: skip
 
 
 @dataclass(slots=True)
-class Tallies:
+class LayerCounts:
     """Counts of a set of runs, by layer."""
 
-    capabilities: Mapping[CapabilityKey, Seen] = field(default_factory=dict)
-    entities: Mapping[EntityKey, Seen] = field(default_factory=dict)
-    edges: Mapping[EdgeKey, Seen] = field(default_factory=dict)
+    capabilities: Mapping[CapabilityKey, KeyCount] = field(default_factory=dict)
+    entities: Mapping[EntityKey, KeyCount] = field(default_factory=dict)
+    edges: Mapping[EdgeKey, KeyCount] = field(default_factory=dict)
 
 
-def together(each: Iterable[Seen]) -> Seen:
+def merge_counts(each: Iterable[KeyCount]) -> KeyCount:
     """Merge counts; runs are summed, days and persons united."""
     parts = list(each)
-    return Seen(
+    return KeyCount(
         count=sum(part.count for part in parts),
         runs=sum(part.runs for part in parts),
         days=frozenset().union(*(part.days for part in parts)),
@@ -108,13 +108,13 @@ def together(each: Iterable[Seen]) -> Seen:
     )
 
 
-def teaching(
-    state: State,
-    subject: Subject,
-    terms: Terms,
+def select_training_runs(
+    state: TrainingState,
+    subject: BaselineSubject,
+    terms: LearningParameters,
     now: int,
-    accepted: tuple[Accepted, ...] = (),
-) -> list[Run]:
+    accepted: tuple[AcceptedDeviation, ...] = (),
+) -> list[AgentRun]:
     """Select the training runs, oldest first.
 
     A training run is in the window, belongs to the subject, has no contradictions, no
@@ -128,28 +128,31 @@ def teaching(
         for each in state.values()
         if (each.run.identity, each.run.agent) == (subject.identity, subject.agent)
         and begin <= each.run.started <= now
-        and _is_sound(each)
-        and not (terms.untrusted is Untrusted.SIGNED and is_tainted(each.run, signed))
+        and _is_usable(each)
+        and not (
+            terms.untrusted is UntrustedTextPolicy.SIGNED
+            and is_tainted(each.run, signed)
+        )
     ]
     return sorted(runs, key=lambda run: (run.started, run.id))
 
 
-def _is_sound(contribution: Contribution) -> bool:
+def _is_usable(contribution: RunContribution) -> bool:
     run = contribution.run
     return not (contribution.conflict or run.denied or run.asked)
 
 
-def is_tainted(run: Run, signed: set[tuple[str, str, str]]) -> bool:
+def is_tainted(run: AgentRun, signed: set[tuple[str, str, str]]) -> bool:
     """Tell whether untrusted text set a sensitive argument in a write of a run."""
     return any(
-        call.is_write and is_strangers(value)
+        call.is_write and is_untrusted_only(value)
         for call in run.calls
         for value in call.values
         if (call.tool, value.path, value.text) not in signed
     )
 
 
-def is_strangers(value: Value) -> bool:
+def is_untrusted_only(value: ArgumentValue) -> bool:
     """Tell whether only untrusted text explains a sensitive value."""
     return (
         value.sensitive
@@ -158,12 +161,12 @@ def is_strangers(value: Value) -> bool:
     )
 
 
-def taught(value: Value) -> list[Origin]:
+def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
     """Select the origins to learn for a value: the best kind only.
 
     A payee named in the request teaches nothing about the bill that also holds it.
     """
-    for kind in _CHOICE:
+    for kind in _PREFERRED_ORIGINS:
         found = [origin for origin in value.origins if origin.kind is kind]
         if found:
             return found
@@ -174,10 +177,10 @@ def taught(value: Value) -> list[Origin]:
     ]
 
 
-def edge_keys(call: Observation, value: Value) -> set[EdgeKey]:
+def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
     """Return the edges that one value of one call shows."""
     here = (call.tool, value.path)
-    origins = taught(value)
+    origins = select_origins(value)
     if not origins:
         return {
             EdgeKey(*here, OriginKind.NONE, "", (), "", False, True, value.sensitive)
@@ -191,7 +194,7 @@ def edge_keys(call: Observation, value: Value) -> set[EdgeKey]:
     }  # fmt: skip
 
 
-def context_keys(call: Observation) -> set[EdgeKey]:
+def context_keys(call: CallObservation) -> set[EdgeKey]:
     """Return the edges for the untrusted sources read before a call."""
     return {
         EdgeKey(
@@ -201,12 +204,12 @@ def context_keys(call: Observation) -> set[EdgeKey]:
     }  # fmt: skip
 
 
-def is_of(subject: Subject, tool: str) -> bool:
+def is_of_server(subject: BaselineSubject, tool: str) -> bool:
     """Tell whether a tool belongs to the subject's server."""
     return tool.partition("/")[0] == subject.server
 
 
-class _Counter:
+class _KeyCounter:
     """Growing counts of one key."""
 
     def __init__(self) -> None:
@@ -217,7 +220,7 @@ class _Counter:
         self.first = 1 << 63
         self.last = (-1, "")
 
-    def add(self, run: Run, call: Observation) -> None:
+    def add(self, run: AgentRun, call: CallObservation) -> None:
         self.count += 1
         self.runs.add(run.id)
         self.days.add(call.at // DAY)
@@ -226,21 +229,21 @@ class _Counter:
         self.first = min(self.first, call.at)
         self.last = max(self.last, (call.at, call.id))
 
-    def seen(self) -> Seen:
-        return Seen(
+    def result(self) -> KeyCount:
+        return KeyCount(
             self.count, len(self.runs), frozenset(self.days), frozenset(self.persons),
             self.first, self.last,
         )  # fmt: skip
 
 
-def count(runs: Iterable[Run], subject: Subject) -> Tallies:
+def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCounts:
     """Count the calls of runs to the tools of one server."""
-    tools: dict[CapabilityKey, _Counter] = defaultdict(_Counter)
-    entities: dict[EntityKey, _Counter] = defaultdict(_Counter)
-    edges: dict[EdgeKey, _Counter] = defaultdict(_Counter)
+    tools: dict[CapabilityKey, _KeyCounter] = defaultdict(_KeyCounter)
+    entities: dict[EntityKey, _KeyCounter] = defaultdict(_KeyCounter)
+    edges: dict[EdgeKey, _KeyCounter] = defaultdict(_KeyCounter)
     for run in runs:
         for call in run.calls:
-            if not is_of(subject, call.tool):
+            if not is_of_server(subject, call.tool):
                 continue
             capability = CapabilityKey(call.tool, call.definition, call.is_write)
             tools[capability].add(run, call)
@@ -251,10 +254,10 @@ def count(runs: Iterable[Run], subject: Subject) -> Tallies:
                     entities[_entity_key(call, value)].add(run, call)
                 for key in edge_keys(call, value):
                     edges[key].add(run, call)
-    return Tallies(_seen(tools), _seen(entities), _seen(edges))
+    return LayerCounts(_results(tools), _results(entities), _results(edges))
 
 
-def is_entity(call: Observation, value: Value) -> bool:
+def is_entity(call: CallObservation, value: ArgumentValue) -> bool:
     """Tell whether a value is kept as an entity.
 
     Typed and sensitive values are, and short names given to a write: an argument may
@@ -262,12 +265,12 @@ def is_entity(call: Observation, value: Value) -> bool:
     """
     if value.sensitive or value.kind is not EntityKind.NAME:
         return True
-    return call.is_write and value.whole and len(value.text) <= _WORD
+    return call.is_write and value.whole and len(value.text) <= _MAX_WORD
 
 
-def _entity_key(call: Observation, value: Value) -> EntityKey:
+def _entity_key(call: CallObservation, value: ArgumentValue) -> EntityKey:
     return EntityKey(call.tool, value.path, value.kind, value.text, value.sensitive)
 
 
-def _seen(counters: Mapping[_Key, _Counter]) -> dict[_Key, Seen]:
-    return {key: counter.seen() for key, counter in counters.items()}
+def _results(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
+    return {key: counter.result() for key, counter in counters.items()}

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import re2
 
-from answerable.baseline.json_leaves import as_bytes, fits, leaves
-from answerable.model.behaviour import EntityKind, Json, ToolFacts
+from answerable.baseline.json_leaves import encode_text, iterate_leaves, matches_path
+from answerable.model.behaviour import EntityKind, JsonValue, ToolFacts
 
-MOST = 64  # entities of one call
-_SHORT = 128  # characters of a value that stands for itself
-_LONG = 512  # from here on a digest stands for it
-_UTMOST = 1 << 52  # millionths; thousands of these have a sum in 64 bits
-_READ = 1 << 16  # characters of one argument that are looked through
+MAX_ENTITIES = 64  # entities of one call
+_MAX_INLINE = 128  # characters of a value that stands for itself
+_DIGEST_FROM = 512  # from here on a digest stands for it
+_MAX_AMOUNT = 1 << 52  # millionths; thousands of these have a sum in 64 bits
+_MAX_SCANNED = 1 << 16  # characters of one argument that are looked through
 
 # The first that fits where a match begins is taken; in the order of `_KINDS`.
 _ENTITY = re2.compile(
@@ -45,7 +45,7 @@ _TRAILING = ".,;:!?)]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ArgumentEntity:
     """An entity at its place in the arguments.
 
     Attributes:
@@ -60,7 +60,7 @@ class Named:
     whole: bool
 
 
-def canonical(kind: EntityKind, text: str) -> str:
+def canonical_form(kind: EntityKind, text: str) -> str:
     """Return the canonical form of an entity; a digest replaces a very long one."""
     if kind in (EntityKind.EMAIL, EntityKind.HOST):
         text = text.lower()
@@ -72,16 +72,16 @@ def canonical(kind: EntityKind, text: str) -> str:
             scheme, rest = "", text
         host, slash, path = rest.partition("/")
         text = scheme.lower() + mark + host.lower() + slash + path
-    if len(text) <= _LONG and not _SURROGATE.fullmatch(text):
+    if len(text) <= _DIGEST_FROM and not _SURROGATE.fullmatch(text):
         return text
-    return "sha256:" + hashlib.sha256(as_bytes(text)).hexdigest()
+    return "sha256:" + hashlib.sha256(encode_text(text)).hexdigest()
 
 
-def recognised(text: str) -> list[tuple[EntityKind, str, int, int]]:
+def find_entities(text: str) -> list[tuple[EntityKind, str, int, int]]:
     """Find typed entities in a text: kind, text, start and end."""
     found = []
     # RE2 takes no half of a surrogate pair; what replaces it is as long.
-    readable = text[:_READ].encode("utf-8", "replace").decode()
+    readable = text[:_MAX_SCANNED].encode("utf-8", "replace").decode()
     for match in _ENTITY.finditer(readable):
         said = match.group()
         kept = said.rstrip(_TRAILING).rstrip()
@@ -95,53 +95,57 @@ def _is_path(text: str) -> bool:
     return _PATH.fullmatch(text.encode("utf-8", "replace").decode()) is not None
 
 
-def kind_of(text: str) -> EntityKind:
+def classify(text: str) -> EntityKind:
     """Classify a whole value."""
-    for kind, _, start, end in recognised(text):
+    for kind, _, start, end in find_entities(text):
         if start == 0 and end == len(text):
             return kind
         break
     return EntityKind.PATH if _is_path(text) else EntityKind.NAME
 
 
-def named(arguments: Json, facts: ToolFacts) -> list[Named]:
+def extract_entities(arguments: JsonValue, facts: ToolFacts) -> list[ArgumentEntity]:
     """Extract the entities of a call's arguments, each once, in order.
 
-    Summed arguments are bounded instead. A result longer than `MOST` says that the list
+    Summed arguments are bounded instead. A result longer than `MAX_ENTITIES` says that the list
     was cut.
     """
     kinds = dict(facts.kinds)
-    found: dict[Named, None] = {}
-    for path, text in leaves(arguments):
-        if not text or fits(facts.summed, path):
+    found: dict[ArgumentEntity, None] = {}
+    for path, text in iterate_leaves(arguments):
+        if not text or matches_path(facts.summed, path):
             continue
-        sensitive = fits(facts.sensitive, path)
-        for kind, said, whole in _within(text, kinds.get(path), sensitive):
-            found[Named(path, kind, canonical(kind, said), sensitive, whole)] = None
-        if len(found) > MOST:
+        sensitive = matches_path(facts.sensitive, path)
+        for kind, said, whole in _entities_of_value(text, kinds.get(path), sensitive):
+            found[
+                ArgumentEntity(path, kind, canonical_form(kind, said), sensitive, whole)
+            ] = None
+        if len(found) > MAX_ENTITIES:
             break
-    return list(found)[: MOST + 1]
+    return list(found)[: MAX_ENTITIES + 1]
 
 
-def _within(
+def _entities_of_value(
     text: str, declared: EntityKind | None, sensitive: bool
 ) -> Iterator[tuple[EntityKind, str, bool]]:
     if declared is not None:
         yield declared, text, True
         return
-    inner = recognised(text)
+    inner = find_entities(text)
     if len(inner) == 1 and (inner[0][2], inner[0][3]) == (0, len(text)):
         yield inner[0][0], text, True
         return
     for kind, said, _, _ in inner:
         yield kind, said, False
-    if sensitive or len(text) <= _SHORT:
+    if sensitive or len(text) <= _MAX_INLINE:
         # A path with blanks in it is a name here, which is the narrower of the two.
         is_path = not inner and _is_path(text)
         yield (EntityKind.PATH if is_path else EntityKind.NAME), text, True
 
 
-def amounts(arguments: Json, facts: ToolFacts) -> tuple[tuple[str, int], ...]:
+def extract_amounts(
+    arguments: JsonValue, facts: ToolFacts
+) -> tuple[tuple[str, int], ...]:
     """Extract the summed arguments, in millionths and without sign.
 
     Text that is no number counts as the maximum, because the server may parse it.
@@ -149,15 +153,15 @@ def amounts(arguments: Json, facts: ToolFacts) -> tuple[tuple[str, int], ...]:
     if not facts.summed:
         return ()
     sums: dict[str, int] = {}
-    for path, text in leaves(arguments):
-        if fits(facts.summed, path):
-            sums[path] = sums.get(path, 0) + _millionths(text)
+    for path, text in iterate_leaves(arguments):
+        if matches_path(facts.summed, path):
+            sums[path] = sums.get(path, 0) + _parse_millionths(text)
     return tuple(sorted(sums.items()))
 
 
-def _millionths(text: str) -> int:
+def _parse_millionths(text: str) -> int:
     try:
         number = abs(float(text))
     except ValueError:
-        return _UTMOST
-    return round(number * 1e6) if number < _UTMOST / 1e6 else _UTMOST
+        return _MAX_AMOUNT
+    return round(number * 1e6) if number < _MAX_AMOUNT / 1e6 else _MAX_AMOUNT

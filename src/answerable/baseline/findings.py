@@ -5,44 +5,44 @@ For owners and operators only; the agent learns that the call was refused and no
 
 from collections.abc import Iterable, Sequence
 
-from answerable.baseline.profile_index import Held, Sink
+from answerable.baseline.profile_index import ProfileIndex, SinkIndex
 from answerable.model.baseline import (
     BaselineLayer,
-    Bound,
-    Edge,
-    Entity,
-    Measure,
-    Pattern,
+    BoundEntry,
+    BoundMeasure,
+    EntityEntry,
+    EntityPattern,
+    FlowEntry,
 )
-from answerable.model.baseline_assessment import Code, Finding
+from answerable.model.baseline_assessment import BaselineDeviation, DeviationCode
 from answerable.model.behaviour import (
-    Observation,
-    Origin,
+    ArgumentValue,
+    CallObservation,
     OriginKind,
-    Progress,
-    Value,
+    RunProgress,
+    ValueOrigin,
 )
-from answerable.model.decision import Effect
+from answerable.model.decision import DecisionEffect
 
-_SHOWN = 10
+_MAX_SHOWN = 10
 _LAYERS = {
-    Code.NEW_RESOURCE: BaselineLayer.RESOURCE,
-    Code.NEW_TOOL: BaselineLayer.CAPABILITY,
+    DeviationCode.NEW_RESOURCE: BaselineLayer.RESOURCE,
+    DeviationCode.NEW_TOOL: BaselineLayer.CAPABILITY,
 }
-_SAID = {
-    Code.NEW_RESOURCE: "{tool} was never called with {value} as '{path}'",
-    Code.NEW_FLOW: "'{path}' of {tool} never came from {origin}",
-    Code.UNEXPLAINED: "nothing that the agent was given explains {value} as '{path}' of "
+_SENTENCES = {
+    DeviationCode.NEW_RESOURCE: "{tool} was never called with {value} as '{path}'",
+    DeviationCode.NEW_FLOW: "'{path}' of {tool} never came from {origin}",
+    DeviationCode.UNEXPLAINED: "nothing that the agent was given explains {value} as '{path}' of "
     "{tool}",
-    Code.UNTRUSTED_FLOW: "text that strangers write ({origin}) named {value} as '{path}' "
+    DeviationCode.UNTRUSTED_FLOW: "text that strangers write ({origin}) named {value} as '{path}' "
     "of {tool}",
-    Code.NOT_IN_TABLE: "no table of the owner lists {value} as '{path}' of {tool}",
-    Code.PROVISIONAL: "too few runs have shown {value} as '{path}' of {tool} from "
+    DeviationCode.NOT_IN_TABLE: "no table of the owner lists {value} as '{path}' of {tool}",
+    DeviationCode.PROVISIONAL: "too few runs have shown {value} as '{path}' of {tool} from "
     "{origin}",
 }
 
 
-def described(origin: Origin | None) -> str:
+def describe_origin(origin: ValueOrigin | None) -> str:
     """Describe where a value came from."""
     if origin is None or origin.kind is OriginKind.NONE:
         return "the agent's own words"
@@ -56,61 +56,69 @@ def described(origin: Origin | None) -> str:
     return f"table {origin.source}" if origin.source else origin.kind.value
 
 
-def edge_text(edge: Edge) -> str:
+def describe_edge(edge: FlowEntry) -> str:
     """Describe the source of an edge."""
     if edge.kind is not OriginKind.EARLIER:
-        return described(Origin(edge.kind, edge.source))
-    called = ", ".join(f"{name} {pattern(each)}" for name, each in edge.selector)
+        return describe_origin(ValueOrigin(edge.kind, edge.source))
+    called = ", ".join(
+        f"{name} {describe_pattern(each)}" for name, each in edge.selector
+    )
     place = f" {edge.field}" if edge.field else ""
     return f"{edge.source}({called}){place}"
 
 
-def pattern(each: Pattern) -> str:
+def describe_pattern(each: EntityPattern) -> str:
     """Describe a pattern."""
     return f"{each.kind.value} {each.level.value} {each.text}".rstrip()
 
 
-def flow(
-    sink: Sink,
-    call: Observation,
-    value: Value,
-    code: Code,
-    effect: Effect,
-    origin: Origin | None,
-) -> Finding:
+def flow_finding(
+    sink: SinkIndex,
+    call: CallObservation,
+    value: ArgumentValue,
+    code: DeviationCode,
+    effect: DecisionEffect,
+    origin: ValueOrigin | None,
+) -> BaselineDeviation:
     """Explain a value that the profile does not hold."""
     edges = [edge for each in sink.flows.values() for edge in each]
     edges += sink.own.values()
-    held: list[Edge | Entity] = [*sink.exact.values(), *sink.patterns, *edges]
+    held: list[FlowEntry | EntityEntry] = [*sink.exact.values(), *sink.patterns, *edges]
     held.sort(key=lambda each: -each.tally.count)
-    shown = [_held_text(each) for each in held[:_SHOWN]]
-    sentence = _SAID[code].format(
+    shown = [_describe_rule(each) for each in held[:_MAX_SHOWN]]
+    sentence = _SENTENCES[code].format(
         tool=call.tool,
         path=value.path or "the argument",
         value=f"{value.kind.value} {value.text}",
-        origin=described(origin),
+        origin=describe_origin(origin),
     )
     layer = _LAYERS.get(code, BaselineLayer.FLOW)
-    nearest = _nearest(held, value)
-    return Finding(
+    nearest = _nearest_example(held, value)
+    return BaselineDeviation(
         layer, code, effect, call.tool, value.path, tuple(shown), value.text, origin,
         nearest, f"{sentence}.",
     )  # fmt: skip
 
 
-def _held_text(each: Edge | Entity) -> str:
-    return edge_text(each) if isinstance(each, Edge) else pattern(each.pattern)
+def _describe_rule(each: FlowEntry | EntityEntry) -> str:
+    return (
+        describe_edge(each)
+        if isinstance(each, FlowEntry)
+        else describe_pattern(each.pattern)
+    )
 
 
-def _nearest(held: Sequence[Edge | Entity], value: Value) -> str:
+def _nearest_example(
+    held: Sequence[FlowEntry | EntityEntry], value: ArgumentValue
+) -> str:
     """Return the last normal call with an entity of this kind there, or any."""
     for each in held:
-        if isinstance(each, Entity) and each.pattern.kind is value.kind:
+        if isinstance(each, EntityEntry) and each.pattern.kind is value.kind:
             return each.tally.example
     return held[0].tally.example if held else ""
 
 
-def new_tool(held: Held, call: Observation) -> Finding:
+def new_tool_finding(held: ProfileIndex, call: CallObservation) -> BaselineDeviation:
     """Explain that a tool is new or redefined."""
     known = held.tools.get(call.tool, ())
     usual = sorted(held.profile.capabilities, key=lambda each: -each.tally.count)
@@ -119,85 +127,95 @@ def new_tool(held: Held, call: Observation) -> Finding:
         if known
         else f"No run that was learned from has called {call.tool}."
     )
-    return Finding(
-        BaselineLayer.CAPABILITY, Code.NEW_TOOL, held.profile.stance.new, call.tool, "",
-        tuple(each.tool for each in usual[:_SHOWN]), call.tool, None,
+    return BaselineDeviation(
+        BaselineLayer.CAPABILITY, DeviationCode.NEW_TOOL, held.profile.stance.new, call.tool, "",
+        tuple(each.tool for each in usual[:_MAX_SHOWN]), call.tool, None,
         max((each.tally.example for each in known), default=""), sentence,
     )  # fmt: skip
 
 
-def crowded(call: Observation) -> Finding:
+def crowded_finding(call: CallObservation) -> BaselineDeviation:
     """Explain that a call names more entities than the limit."""
-    return Finding(
-        BaselineLayer.FLOW, Code.CROWDED, Effect.DENY, call.tool, "", (),
+    return BaselineDeviation(
+        BaselineLayer.FLOW, DeviationCode.CROWDED, DecisionEffect.DENY, call.tool, "", (),
         str(len(call.values)), None, "",
         f"{call.tool} was called with more entities than are looked at.",
     )  # fmt: skip
 
 
-def context(held: Held, call: Observation, source: str) -> Finding:
+def context_finding(
+    held: ProfileIndex, call: CallObservation, source: str
+) -> BaselineDeviation:
     """Explain that untrusted text was read that never preceded such a call."""
-    flows = held.sink(call.tool, "").flows
+    flows = held.get_sink(call.tool, "").flows
     edges = [e for each in flows.values() for e in each if e.kind is OriginKind.BEFORE]
     usual = tuple(edge.source for edge in edges)
     seen = held.tools.get(call.tool, ())
-    return Finding(
-        BaselineLayer.ORDER, Code.NEW_CONTEXT, held.profile.stance.new, call.tool, "",
-        usual[:_SHOWN], source, Origin(OriginKind.BEFORE, source, trusted=False),
+    return BaselineDeviation(
+        BaselineLayer.ORDER, DeviationCode.NEW_CONTEXT, held.profile.stance.new, call.tool, "",
+        usual[:_MAX_SHOWN], source, ValueOrigin(OriginKind.BEFORE, source, trusted=False),
         max((each.tally.example for each in seen), default=""),
         f"{call.tool} was called after text of strangers in {source} was read, which "
         f"came before it in no run.",
     )  # fmt: skip
 
 
-def missing_reads(
-    call: Observation, sets: Iterable[frozenset[str]], progress: Progress
-) -> Finding:
+def missing_reads_finding(
+    call: CallObservation, sets: Iterable[frozenset[str]], progress: RunProgress
+) -> BaselineDeviation:
     """Explain that the usual reads before a write are missing."""
-    usual = tuple(" and ".join(sorted(each)) for each in sets)[:_SHOWN]
+    usual = tuple(" and ".join(sorted(each)) for each in sets)[:_MAX_SHOWN]
     read = ", ".join(sorted(progress.reads)) or "nothing"
-    return Finding(
-        BaselineLayer.ORDER, Code.MISSING_READS, Effect.DENY, call.tool, "", usual,
+    return BaselineDeviation(
+        BaselineLayer.ORDER, DeviationCode.MISSING_READS, DecisionEffect.DENY, call.tool, "", usual,
         read, None, "",
         f"{call.tool} was called after strangers' text was read and without "
         f"{' or '.join(usual)}, which came first every time.",
     )  # fmt: skip
 
 
-def over_bound(held: Held, call: Observation, bound: Bound, amount: int) -> Finding:
+def over_bound_finding(
+    held: ProfileIndex, call: CallObservation, bound: BoundEntry, amount: int
+) -> BaselineDeviation:
     """Explain that a run exceeds a learned bound."""
-    scale = 1_000_000 if bound.measure is Measure.SUM else 1
+    scale = 1_000_000 if bound.measure is BoundMeasure.SUM else 1
     most, got = f"{bound.most / scale:g}", f"{amount / scale:g}"
     what = f"{bound.measure.value} of {bound.path}" if bound.path else bound.measure
     known = held.tools.get(call.tool, ())
-    return Finding(
-        BaselineLayer.ORDER, Code.OVER_BOUND, Effect.ASK, call.tool, bound.path,
+    return BaselineDeviation(
+        BaselineLayer.ORDER, DeviationCode.OVER_BOUND, DecisionEffect.ASK, call.tool, bound.path,
         (most,), got, None, max((each.tally.example for each in known), default=""),
         f"The {what} of {call.tool} in a run would be {got}, and was never over {most}.",
     )  # fmt: skip
 
 
-def elsewhere(
-    call: Observation, code: Code, effect: Effect, usual: Iterable[str], here: str
-) -> Finding:
+def new_source_finding(
+    call: CallObservation,
+    code: DeviationCode,
+    effect: DecisionEffect,
+    usual: Iterable[str],
+    here: str,
+) -> BaselineDeviation:
     """Explain that a call comes from a new workload, network or region."""
     what = code.value.removeprefix("new-")
-    return Finding(
+    return BaselineDeviation(
         BaselineLayer.ENVELOPE, code, effect, call.tool, "",
-        tuple(sorted(usual))[:_SHOWN], here, None, "",
+        tuple(sorted(usual))[:_MAX_SHOWN], here, None, "",
         f"{call.tool} was called from the {what} {here or '(unknown)'}, "
         "which is not one that runs came from.",
     )  # fmt: skip
 
 
-def advisory(call: Observation, code: Code, here: str, usual: int) -> Finding:
+def advisory_finding(
+    call: CallObservation, code: DeviationCode, here: str, usual: int
+) -> BaselineDeviation:
     """Explain that a call comes at an unusual hour or rate."""
     said = {
-        Code.UNUSUAL_HOUR: f"No run began near hour {here} of the week; they began in "
+        DeviationCode.UNUSUAL_HOUR: f"No run began near hour {here} of the week; they began in "
         f"{usual} others.",
-        Code.UNUSUAL_RATE: f"{here} calls came within a minute, and never over {usual}.",
+        DeviationCode.UNUSUAL_RATE: f"{here} calls came within a minute, and never over {usual}.",
     }
-    return Finding(
-        BaselineLayer.ENVELOPE, code, Effect.ASK, call.tool, "", (str(usual),), here,
+    return BaselineDeviation(
+        BaselineLayer.ENVELOPE, code, DecisionEffect.ASK, call.tool, "", (str(usual),), here,
         None, "", said[code],
     )  # fmt: skip

@@ -8,7 +8,11 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from answerable.model.baseline import Level, Pattern, Terms
+from answerable.model.baseline import (
+    EntityPattern,
+    GeneralisationLevel,
+    LearningParameters,
+)
 from answerable.model.behaviour import EntityKind
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -17,7 +21,7 @@ _PLAIN = re.compile(
     r"(?:[^.\\%\x00-\x1f\x7f]++|\.(?!\.)|%(?!2[5EeFf]|5[Cc]|[01]|7[Ff]))*+"
 )
 # Public mail domains: an address there belongs to no organisation.
-_ANYBODYS = frozenset(
+_PUBLIC_MAIL_DOMAINS = frozenset(
     {
         *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com"),
         *(
@@ -40,32 +44,37 @@ _TEMPLATED = frozenset(
     {EntityKind.PATH, EntityKind.S3, EntityKind.ARN, EntityKind.NAME}
 )
 
-_LETTERS = 4  # by which names begin alike
+_PREFIX_LENGTH = 4  # by which names begin alike
 
-Days = Mapping[str, frozenset[int]]  # by entity: the days on which it was seen
+DaysByEntity = Mapping[str, frozenset[int]]  # by entity: the days on which it was seen
 
 
-def exact(kind: EntityKind, text: str) -> Pattern:
+def exact_pattern(kind: EntityKind, text: str) -> EntityPattern:
     """Return the pattern of one entity."""
-    return Pattern(kind, Level.EXACT, text)
+    return EntityPattern(kind, GeneralisationLevel.EXACT, text)
 
 
-def parent(pattern: Pattern) -> Pattern | None:
+def parent_pattern(pattern: EntityPattern) -> EntityPattern | None:
     """Return the next more general pattern; None if there is none."""
     kind, text = pattern.kind, pattern.text
     if kind is EntityKind.EMAIL:
         _, _, domain = text.partition("@")
-        if pattern.level is not Level.EXACT or domain in _ANYBODYS:
+        if (
+            pattern.level is not GeneralisationLevel.EXACT
+            or domain in _PUBLIC_MAIL_DOMAINS
+        ):
             return None
-        return Pattern(kind, Level.DOMAIN, f"@{domain}")
+        return EntityPattern(kind, GeneralisationLevel.DOMAIN, f"@{domain}")
     if kind is EntityKind.HOST:
-        suffix = _host_above(text)
-        return Pattern(kind, Level.DOMAIN, suffix) if suffix else None
-    prefix = _prefix_above(kind, text)
-    return Pattern(kind, Level.PREFIX, prefix) if prefix else None
+        suffix = _parent_domain(text)
+        return (
+            EntityPattern(kind, GeneralisationLevel.DOMAIN, suffix) if suffix else None
+        )
+    prefix = _parent_prefix(kind, text)
+    return EntityPattern(kind, GeneralisationLevel.PREFIX, prefix) if prefix else None
 
 
-def _host_above(text: str) -> str:
+def _parent_domain(text: str) -> str:
     labels = text.lstrip(".").split(".")
     if labels[-1].isdigit():
         return ""
@@ -74,7 +83,7 @@ def _host_above(text: str) -> str:
     return "." + ".".join(labels[1:]) if len(labels) > organisation else ""
 
 
-def _prefix_above(kind: EntityKind, text: str) -> str:
+def _parent_prefix(kind: EntityKind, text: str) -> str:
     """Remove the last segment; empty if the rest would cover everything."""
     if kind is EntityKind.ARN:
         parts = text.split(":", 5)
@@ -92,9 +101,9 @@ def _prefix_above(kind: EntityKind, text: str) -> str:
     return head + body[: cut + 1] if cut > 0 and body[:cut].strip("./~\\") else ""
 
 
-def template(pattern: Pattern) -> Pattern | None:
+def digit_template(pattern: EntityPattern) -> EntityPattern | None:
     """Return the pattern with digits as wildcards; None if there are none."""
-    if pattern.kind not in _TEMPLATED or pattern.level is not Level.EXACT:
+    if pattern.kind not in _TEMPLATED or pattern.level is not GeneralisationLevel.EXACT:
         return None
     text = _DIGITS.sub("#", pattern.text)
     # Digits alone would hold every number.
@@ -103,71 +112,78 @@ def template(pattern: Pattern) -> Pattern | None:
     if pattern.kind is EntityKind.ARN and text.count(":", 0) >= 5:
         head = pattern.text.rsplit(":", 1)[0]
         text = f"{head}:{_DIGITS.sub('#', pattern.text[len(head) + 1 :])}"
-    return Pattern(pattern.kind, Level.TEMPLATE, text)
+    return EntityPattern(pattern.kind, GeneralisationLevel.TEMPLATE, text)
 
 
-def beginning(pattern: Pattern) -> Pattern | None:
+def name_prefix(pattern: EntityPattern) -> EntityPattern | None:
     """Return the pattern of names with the same prefix; None if it is no word."""
-    if pattern.kind is not EntityKind.NAME or pattern.level is not Level.EXACT:
+    if (
+        pattern.kind is not EntityKind.NAME
+        or pattern.level is not GeneralisationLevel.EXACT
+    ):
         return None
-    text = pattern.text[:_LETTERS]
-    if len(pattern.text) <= _LETTERS or not text.isalpha():
+    text = pattern.text[:_PREFIX_LENGTH]
+    if len(pattern.text) <= _PREFIX_LENGTH or not text.isalpha():
         return None
-    return Pattern(pattern.kind, Level.PREFIX, text)
+    return EntityPattern(pattern.kind, GeneralisationLevel.PREFIX, text)
 
 
-def covers(pattern: Pattern, kind: EntityKind, text: str) -> bool:
+def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
     """Tell whether a pattern covers an entity."""
     if pattern.kind is not kind:
         return False
-    if pattern.level is Level.EXACT:
+    if pattern.level is GeneralisationLevel.EXACT:
         return text == pattern.text
-    if pattern.level is Level.TYPE:
+    if pattern.level is GeneralisationLevel.TYPE:
         return True
-    if pattern.level is Level.DOMAIN:
+    if pattern.level is GeneralisationLevel.DOMAIN:
         return text.endswith(pattern.text) or text == pattern.text[1:]
-    if pattern.level is Level.PREFIX:
+    if pattern.level is GeneralisationLevel.PREFIX:
         rest = text[len(pattern.text) :]
         # A name is nothing that another reader could walk up.
         plain = kind is EntityKind.NAME or _PLAIN.fullmatch(rest) is not None
         return text.startswith(pattern.text) and plain
-    return template(exact(kind, text)) == pattern
+    return digit_template(exact_pattern(kind, text)) == pattern
 
 
-def climbed(seen: Days, kind: EntityKind, terms: Terms) -> dict[str, Pattern]:
+def generalise(
+    seen: DaysByEntity, kind: EntityKind, terms: LearningParameters
+) -> dict[str, EntityPattern]:
     """Return the pattern for each entity.
 
     Args:
         seen: Entities of one kind at one place, with their days.
         terms: Thresholds of children and days.
     """
-    nodes = {exact(kind, text): frozenset((text,)) for text in seen}
-    waiting: dict[Pattern, set[Pattern]] = defaultdict(set)
+    nodes = {exact_pattern(kind, text): frozenset((text,)) for text in seen}
+    waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
     for node in nodes:
-        _offer(waiting, node)
+        _add_to_parent(waiting, node)
     while waiting:
         # The longest first: what it becomes may be a child of a shorter one.
         above = max(waiting, key=lambda each: (len(each.text), each.text))
         children = waiting.pop(above)
-        if _climbs(children, nodes, seen, terms):
+        if _may_generalise(children, nodes, seen, terms):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))
-            _offer(waiting, above)
-    _alike(nodes, seen, terms, template)
-    _alike(nodes, seen, terms, beginning)
+            _add_to_parent(waiting, above)
+    _merge_by_shape(nodes, seen, terms, digit_template)
+    _merge_by_shape(nodes, seen, terms, name_prefix)
     return {text: node for node, texts in nodes.items() for text in texts}
 
 
-def _offer(waiting: dict[Pattern, set[Pattern]], node: Pattern) -> None:
-    above = parent(node)
+def _add_to_parent(
+    waiting: dict[EntityPattern, set[EntityPattern]], node: EntityPattern
+) -> None:
+    above = parent_pattern(node)
     if above is not None:
         waiting[above].add(node)
 
 
-def _climbs(
-    children: set[Pattern],
-    nodes: Mapping[Pattern, frozenset[str]],
-    seen: Days,
-    terms: Terms,
+def _may_generalise(
+    children: set[EntityPattern],
+    nodes: Mapping[EntityPattern, frozenset[str]],
+    seen: DaysByEntity,
+    terms: LearningParameters,
 ) -> bool:
     if len(children) < terms.children:
         return False
@@ -175,18 +191,18 @@ def _climbs(
     return len(days) >= terms.climb_days
 
 
-def _alike(
-    nodes: dict[Pattern, frozenset[str]],
-    seen: Days,
-    terms: Terms,
-    shape: Callable[[Pattern], Pattern | None],
+def _merge_by_shape(
+    nodes: dict[EntityPattern, frozenset[str]],
+    seen: DaysByEntity,
+    terms: LearningParameters,
+    shape: Callable[[EntityPattern], EntityPattern | None],
 ) -> None:
     """Merge the remaining entities that have one shape."""
-    waiting: dict[Pattern, set[Pattern]] = defaultdict(set)
+    waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
     for node in nodes:
         above = shape(node)
         if above is not None:
             waiting[above].add(node)
     for above, children in waiting.items():
-        if _climbs(children, nodes, seen, terms):
+        if _may_generalise(children, nodes, seen, terms):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))

@@ -3,29 +3,35 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from answerable.baseline.counts import EdgeKey, Seen, Tallies, together
-from answerable.baseline.generalisation import climbed, exact
-from answerable.model.baseline import Edge, Entity, Level, Pattern, Terms
+from answerable.baseline.counts import EdgeKey, KeyCount, LayerCounts, merge_counts
+from answerable.baseline.generalisation import exact_pattern, generalise
+from answerable.model.baseline import (
+    EntityEntry,
+    EntityPattern,
+    FlowEntry,
+    GeneralisationLevel,
+    LearningParameters,
+)
 from answerable.model.behaviour import EntityKind, OriginKind
 
 Days = dict[str, frozenset[int]]
-Selector = tuple[tuple[str, Pattern], ...]
-_WORDS = 64  # from which on an argument takes no words of a set
-_ANY_NAME = Pattern(EntityKind.NAME, Level.TYPE, "")
+EdgeSelector = tuple[tuple[str, EntityPattern], ...]
+_MAX_WORDS = 64  # from which on an argument takes no words of a set
+_ANY_NAME = EntityPattern(EntityKind.NAME, GeneralisationLevel.TYPE, "")
 
 
-class Firmness:
+class FirmnessThreshold:
     """Threshold of runs, days and persons from which a rule is firm, not provisional.
 
     If all runs together span fewer days or persons, those suffice.
     """
 
-    def __init__(self, terms: Terms, days: int, persons: int) -> None:
+    def __init__(self, terms: LearningParameters, days: int, persons: int) -> None:
         self._runs = terms.min_runs
         self._days = min(terms.min_days, days)
         self._persons = min(terms.min_persons, persons)
 
-    def holds(self, seen: Seen) -> bool:
+    def is_met(self, seen: KeyCount) -> bool:
         """Tell whether counts reach the threshold."""
         return (
             seen.runs >= self._runs
@@ -34,13 +40,15 @@ class Firmness:
         )
 
 
-def entities(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Entity, ...]:
+def generalise_entities(
+    tallies: LayerCounts, terms: LearningParameters, firmness: FirmnessThreshold
+) -> tuple[EntityEntry, ...]:
     """Generalise L2; sensitive entities stay exact.
 
     Plain names are kept if an argument takes few of them and the agent never chose
     freely.
     """
-    groups: dict[tuple[str, str, EntityKind, bool], dict[str, Seen]]
+    groups: dict[tuple[str, str, EntityKind, bool], dict[str, KeyCount]]
     groups = defaultdict(dict)
     for key, seen in tallies.entities.items():
         groups[key.tool, key.path, key.kind, key.sensitive][key.text] = seen
@@ -48,23 +56,28 @@ def entities(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Entity
     found = []
     for (tool, path, kind, sensitive), by_text in groups.items():
         is_named = kind is EntityKind.NAME and not sensitive
-        if is_named and ((tool, path) in free or len(by_text) > _WORDS):
+        if is_named and ((tool, path) in free or len(by_text) > _MAX_WORDS):
             continue
-        patterns = _patterns(by_text, kind, terms, climbs=not sensitive)
-        members: dict[Pattern, list[Seen]] = defaultdict(list)
+        patterns = _entity_patterns(by_text, kind, terms, climbs=not sensitive)
+        members: dict[EntityPattern, list[KeyCount]] = defaultdict(list)
         for text, pattern in patterns.items():
             members[pattern].append(by_text[text])
         for pattern, parts in members.items():
-            seen = together(parts)
+            seen = merge_counts(parts)
             found.append(
-                Entity(
-                    tool, path, pattern, sensitive, firmness.holds(seen), seen.tally()
+                EntityEntry(
+                    tool,
+                    path,
+                    pattern,
+                    sensitive,
+                    firmness.is_met(seen),
+                    seen.to_tally(),
                 )
             )
-    return tuple(sorted(found, key=_entity_order))
+    return tuple(sorted(found, key=_entity_sort_key))
 
 
-def _entity_order(entity: Entity) -> tuple[str, ...]:
+def _entity_sort_key(entity: EntityEntry) -> tuple[str, ...]:
     pattern = entity.pattern
     sensitive = str(entity.sensitive)
     return (
@@ -72,28 +85,33 @@ def _entity_order(entity: Entity) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _patterns(
-    by_text: Mapping[str, Seen], kind: EntityKind, terms: Terms, climbs: bool
-) -> dict[str, Pattern]:
+def _entity_patterns(
+    by_text: Mapping[str, KeyCount],
+    kind: EntityKind,
+    terms: LearningParameters,
+    climbs: bool,
+) -> dict[str, EntityPattern]:
     if not climbs:
-        return {text: exact(kind, text) for text in by_text}
+        return {text: exact_pattern(kind, text) for text in by_text}
     days = {text: seen.days for text, seen in by_text.items()}
-    return climbed(days, kind, terms)
+    return generalise(days, kind, terms)
 
 
-def edges(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Edge, ...]:
+def generalise_edges(
+    tallies: LayerCounts, terms: LearningParameters, firmness: FirmnessThreshold
+) -> tuple[FlowEntry, ...]:
     """Generalise the selectors of L3 and merge edges that become equal."""
-    groups: dict[tuple[object, ...], dict[EdgeKey, Seen]] = defaultdict(dict)
+    groups: dict[tuple[object, ...], dict[EdgeKey, KeyCount]] = defaultdict(dict)
     for key, seen in tallies.edges.items():
         names = tuple(name for name, _ in key.selector)
         groups[(*key[:4], *key[5:], names)][key] = seen
-    found: list[Edge] = []
+    found: list[FlowEntry] = []
     for group in groups.values():
-        found += _of_group(group, terms, firmness)
-    return tuple(sorted(found, key=edge_order))
+        found += _merge_group(group, terms, firmness)
+    return tuple(sorted(found, key=edge_sort_key))
 
 
-def edge_order(edge: Edge) -> tuple[str, ...]:
+def edge_sort_key(edge: FlowEntry) -> tuple[str, ...]:
     """Return the sort key of an edge in a document."""
     selector = [f"{name} {p.kind} {p.level} {p.text}" for name, p in edge.selector]
     flags = f"{edge.whole}{edge.trusted}{edge.sensitive}"
@@ -102,27 +120,29 @@ def edge_order(edge: Edge) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _of_group(
-    group: Mapping[EdgeKey, Seen], terms: Terms, firmness: Firmness
-) -> Iterable[Edge]:
+def _merge_group(
+    group: Mapping[EdgeKey, KeyCount],
+    terms: LearningParameters,
+    firmness: FirmnessThreshold,
+) -> Iterable[FlowEntry]:
     trusted = next(iter(group)).trusted
-    patterns = _selectors(group, terms, trusted)
-    members: dict[Selector, list[Seen]] = defaultdict(list)
+    patterns = _selector_patterns(group, terms, trusted)
+    members: dict[EdgeSelector, list[KeyCount]] = defaultdict(list)
     for key, seen in group.items():
         selector = tuple((name, patterns[name, token]) for name, token in key.selector)
         members[selector].append(seen)
     key = next(iter(group))
     for selector, parts in members.items():
-        seen = together(parts)
-        yield Edge(
+        seen = merge_counts(parts)
+        yield FlowEntry(
             key.tool, key.path, key.kind, key.source, selector, key.field, key.whole,
-            key.trusted, key.sensitive, firmness.holds(seen), seen.tally(),
+            key.trusted, key.sensitive, firmness.is_met(seen), seen.to_tally(),
         )  # fmt: skip
 
 
-def _selectors(
-    group: Mapping[EdgeKey, Seen], terms: Terms, trusted: bool
-) -> dict[tuple[str, str], Pattern]:
+def _selector_patterns(
+    group: Mapping[EdgeKey, KeyCount], terms: LearningParameters, trusted: bool
+) -> dict[tuple[str, str], EntityPattern]:
     """Return the pattern of each token of each argument.
 
     For a trusted field, tokens with the same origin are equal. For an untrusted field
@@ -131,37 +151,37 @@ def _selectors(
     """
     told: dict[tuple[str, EntityKind, str], list[str]] = defaultdict(list)
     values: dict[tuple[str, EntityKind], Days] = defaultdict(dict)
-    found: dict[tuple[str, str], Pattern] = {}
+    found: dict[tuple[str, str], EntityPattern] = {}
     for key, seen in group.items():
         for name, token in key.selector:
-            origin, kind, text = parsed(token)
+            origin, kind, text = parse_token(token)
             if origin and trusted:
-                found[name, token] = _explained(origin)
+                found[name, token] = _origin_pattern(origin)
                 continue
             days = values[name, kind]
             days[text] = days.get(text, frozenset()) | seen.days
             told[name, kind, text].append(token)
     for (name, kind), days in values.items():
-        for text, pattern in _climbed(days, kind, terms, trusted).items():
+        for text, pattern in _generalise_values(days, kind, terms, trusted).items():
             for token in told[name, kind, text]:
                 found[name, token] = pattern
-    return found if trusted else _freed(found, values, terms)
+    return found if trusted else _fall_back_to_origin(found, values, terms)
 
 
-def _explained(origin: str) -> Pattern:
-    return Pattern(EntityKind.NAME, Level.ORIGIN, origin)
+def _origin_pattern(origin: str) -> EntityPattern:
+    return EntityPattern(EntityKind.NAME, GeneralisationLevel.ORIGIN, origin)
 
 
-def _freed(
-    found: dict[tuple[str, str], Pattern],
+def _fall_back_to_origin(
+    found: dict[tuple[str, str], EntityPattern],
     values: Mapping[tuple[str, EntityKind], Days],
-    terms: Terms,
-) -> dict[tuple[str, str], Pattern]:
+    terms: LearningParameters,
+) -> dict[tuple[str, str], EntityPattern]:
     """Replace values without a common pattern by their origin."""
-    patterns: dict[tuple[str, str], set[Pattern]] = defaultdict(set)
+    patterns: dict[tuple[str, str], set[EntityPattern]] = defaultdict(set)
     days: dict[tuple[str, str], frozenset[int]] = defaultdict(frozenset)
     for (name, token), pattern in found.items():
-        origin, kind, text = parsed(token)
+        origin, kind, text = parse_token(token)
         patterns[name, origin].add(pattern)
         days[name, origin] |= values[name, kind][text]
     freed = {
@@ -172,17 +192,17 @@ def _freed(
         and len(days[key]) >= terms.climb_days
     }
     return {
-        (name, token): _explained(parsed(token)[0])
-        if (name, parsed(token)[0]) in freed
+        (name, token): _origin_pattern(parse_token(token)[0])
+        if (name, parse_token(token)[0]) in freed
         else pattern
         for (name, token), pattern in found.items()
     }
 
 
-def _climbed(
-    days: Days, kind: EntityKind, terms: Terms, trusted: bool
-) -> dict[str, Pattern]:
-    patterns = climbed(days, kind, terms)
+def _generalise_values(
+    days: Days, kind: EntityKind, terms: LearningParameters, trusted: bool
+) -> dict[str, EntityPattern]:
+    patterns = generalise(days, kind, terms)
     if kind is not EntityKind.NAME or not trusted:
         return patterns
     # No stranger writes the field, so by which name it was asked for matters less.
@@ -193,7 +213,7 @@ def _climbed(
     return dict.fromkeys(patterns, _ANY_NAME)
 
 
-def parsed(token: str) -> tuple[str, EntityKind, str]:
+def parse_token(token: str) -> tuple[str, EntityKind, str]:
     """Parse a selector token into origin, kind and text."""
     origin, _, said = token.partition("=")
     kind, _, text = said.partition(":")

@@ -5,15 +5,15 @@ import json
 import re
 from collections.abc import Iterator
 
-from answerable.model.behaviour import Json
+from answerable.model.behaviour import JsonValue
 
 # Names that a schema has; others are data, and so are numbers and account numbers.
-_MEMBER = re.compile(
+_MEMBER_NAME = re.compile(
     r"(?![0-9]+$)(?![A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}$)[A-Za-z0-9_$-]{1,64}"
 )
 
 
-def leaves(value: Json) -> Iterator[tuple[str, str]]:
+def iterate_leaves(value: JsonValue) -> Iterator[tuple[str, str]]:
     """Yield each text and number with its path, in document order.
 
     `{"to": ["a"], "cc": {"x": 1}}` has the leaves `("to[]", "a")` and `("cc.x", "1")`.
@@ -23,27 +23,29 @@ def leaves(value: Json) -> Iterator[tuple[str, str]]:
     name is a leaf before it: `{"may": {"ana@corp.example": "rw"}}` has the leaves
     `("may{}", "ana@corp.example")` and `("may.{}", "rw")`.
     """
-    stack: list[tuple[str, Json]] = [("", value)]
+    stack: list[tuple[str, JsonValue]] = [("", value)]
     while stack:
         path, here = stack.pop()
         if isinstance(here, dict):
             for name in reversed(here):
-                _member(stack, path, name, here[name])
+                _push_member(stack, path, name, here[name])
         elif isinstance(here, list):
             stack += [(path + "[]", each) for each in reversed(here)]
         elif here is not None and not isinstance(here, bool):
-            yield path, spelled(here)
+            yield path, format_scalar(here)
 
 
-def _member(stack: list[tuple[str, Json]], path: str, name: str, value: Json) -> None:
+def _push_member(
+    stack: list[tuple[str, JsonValue]], path: str, name: str, value: JsonValue
+) -> None:
     dot = f"{path}." if path else ""
-    if _MEMBER.fullmatch(name):
+    if _MEMBER_NAME.fullmatch(name):
         stack.append((dot + name, value))
     else:
         stack += [(f"{dot}{{}}", value), (f"{path}{{}}", name)]
 
 
-def spelled(scalar: str | int | float) -> str:
+def format_scalar(scalar: str | int | float) -> str:
     """Format a scalar as text; a whole number has one form, whatever its type."""
     if isinstance(scalar, str):
         return scalar
@@ -52,12 +54,12 @@ def spelled(scalar: str | int | float) -> str:
     return str(scalar)
 
 
-def records(value: Json) -> int:
+def count_records(value: JsonValue) -> int:
     """Count the records of a result: the length of its longest list, or 1."""
     if value is None or value in ("", {}, []):
         return 0
     longest = 1
-    stack: list[Json] = [value]
+    stack: list[JsonValue] = [value]
     while stack:
         here = stack.pop()
         if isinstance(here, list):
@@ -68,13 +70,13 @@ def records(value: Json) -> int:
     return longest
 
 
-def digest(value: Json) -> str:
+def arguments_digest(value: JsonValue) -> str:
     """Return the SHA-256 of arguments as JSON with sorted members, hex."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def fits(patterns: tuple[str, ...], path: str) -> bool:
+def matches_path(patterns: tuple[str, ...], path: str) -> bool:
     """Tell whether a path equals a pattern, or starts with one ending in `*`."""
     return any(
         path.startswith(each[:-1]) if each.endswith("*") else path == each
@@ -82,6 +84,6 @@ def fits(patterns: tuple[str, ...], path: str) -> bool:
     )
 
 
-def as_bytes(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     """Encode a text as UTF-8, lone surrogates included."""
     return text.encode("utf-8", "surrogatepass")

@@ -4,36 +4,45 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.baseline.confidence import confidence
-from answerable.baseline.counts import DAY, Tallies, count, teaching
-from answerable.baseline.generalised_flows import Firmness, edges, entities
+from answerable.baseline.confidence import estimate_confidence
+from answerable.baseline.counts import (
+    DAY,
+    LayerCounts,
+    count_runs,
+    select_training_runs,
+)
+from answerable.baseline.generalised_flows import (
+    FirmnessThreshold,
+    generalise_edges,
+    generalise_entities,
+)
 from answerable.baseline.run_bounds import (
-    Sets,
-    bounds,
-    orders,
-    reads_before,
-    surroundings,
+    ReadSets,
+    count_read_sets,
+    learn_bounds,
+    learn_orders,
+    learn_surroundings,
 )
-from answerable.baseline.run_fold import State
+from answerable.baseline.run_fold import TrainingState
 from answerable.model.baseline import (
-    Accepted,
-    Bound,
-    Capability,
-    Profile,
-    Stance,
-    Subject,
-    Surroundings,
-    Terms,
+    AcceptedDeviation,
+    BaselineProfile,
+    BaselineSubject,
+    BoundEntry,
+    CapabilityEntry,
+    EnvelopeEntry,
+    LearningParameters,
+    Strictness,
 )
-from answerable.model.behaviour import Run
+from answerable.model.behaviour import AgentRun
 
 _SECOND = 10**9
 _encode = msgspec.json.Encoder(order="sorted").encode
-_LIFE = 90 * DAY  # of a profile, unless it is signed for less
+_PROFILE_LIFETIME = 90 * DAY  # of a profile, unless it is signed for less
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class TrainingCounts:
     """Counts that a profile is built from.
 
     Attributes:
@@ -47,84 +56,88 @@ class Counted:
     runs: int
     days: int
     persons: int
-    tallies: Tallies
-    sets: Sets
-    bounds: tuple[Bound, ...]
-    surroundings: Surroundings
+    tallies: LayerCounts
+    sets: ReadSets
+    bounds: tuple[BoundEntry, ...]
+    surroundings: EnvelopeEntry
 
 
-def cold(subject: Subject) -> Profile:
+def cold_profile(subject: BaselineSubject) -> BaselineProfile:
     """Return a profile without learned behaviour; it enforces only origins."""
-    return Profile(subject)
+    return BaselineProfile(subject)
 
 
-def learn(
-    state: State,
-    subject: Subject,
-    terms: Terms,
+def build_profile(
+    state: TrainingState,
+    subject: BaselineSubject,
+    terms: LearningParameters,
     now: int,
-    accepted: tuple[Accepted, ...] = (),
-) -> Profile:
+    accepted: tuple[AcceptedDeviation, ...] = (),
+) -> BaselineProfile:
     """Learn a profile.
 
     Args:
         now: UTC nanoseconds.
         accepted: Acceptances signed by the owner.
     """
-    runs = teaching(state, subject, terms, now, accepted)
-    return assembled(counted(runs, subject, terms), subject, terms, now, accepted)
+    runs = select_training_runs(state, subject, terms, now, accepted)
+    return assemble_profile(
+        count_training(runs, subject, terms), subject, terms, now, accepted
+    )
 
 
-def counted(runs: list[Run], subject: Subject, terms: Terms) -> Counted:
+def count_training(
+    runs: list[AgentRun], subject: BaselineSubject, terms: LearningParameters
+) -> TrainingCounts:
     """Count training runs in memory."""
-    return Counted(
+    return TrainingCounts(
         runs=len(runs),
         days=len({run.started // DAY for run in runs}),
         persons=len({run.person for run in runs if run.person}),
-        tallies=count(runs, subject),
-        sets=reads_before(runs, subject),
-        bounds=bounds(runs, subject, terms),
-        surroundings=surroundings(runs),
+        tallies=count_runs(runs, subject),
+        sets=count_read_sets(runs, subject),
+        bounds=learn_bounds(runs, subject, terms),
+        surroundings=learn_surroundings(runs),
     )
 
 
-def assembled(
-    found: Counted,
-    subject: Subject,
-    terms: Terms,
+def assemble_profile(
+    found: TrainingCounts,
+    subject: BaselineSubject,
+    terms: LearningParameters,
     now: int,
-    accepted: tuple[Accepted, ...] = (),
-) -> Profile:
-    """Build a profile from counts; see `learn`."""
-    firmness = Firmness(terms, found.days, found.persons)
-    return Profile(
+    accepted: tuple[AcceptedDeviation, ...] = (),
+) -> BaselineProfile:
+    """Build a profile from counts; see `build_profile`."""
+    firmness = FirmnessThreshold(terms, found.days, found.persons)
+    return BaselineProfile(
         subject=subject,
         runs=found.runs,
         learned_at=now // _SECOND,
-        until=(now + _LIFE) // _SECOND,
-        capabilities=_capabilities(found.tallies),
-        entities=entities(found.tallies, terms, firmness),
-        edges=edges(found.tallies, terms, firmness),
-        orders=orders(found.sets),
+        until=(now + _PROFILE_LIFETIME) // _SECOND,
+        capabilities=_build_capabilities(found.tallies),
+        entities=generalise_entities(found.tallies, terms, firmness),
+        edges=generalise_edges(found.tallies, terms, firmness),
+        orders=learn_orders(found.sets),
         bounds=found.bounds,
         surroundings=found.surroundings,
-        confidence=confidence(found.tallies, found.sets, found.surroundings),
-        stance=Stance(untrusted=terms.untrusted),
-        accepted=tuple(sorted(accepted, key=_accepted_order)),
+        confidence=estimate_confidence(found.tallies, found.sets, found.surroundings),
+        stance=Strictness(untrusted=terms.untrusted),
+        accepted=tuple(sorted(accepted, key=_accepted_sort_key)),
     )
 
 
-def _accepted_order(each: Accepted) -> tuple[str, ...]:
+def _accepted_sort_key(each: AcceptedDeviation) -> tuple[str, ...]:
     return (each.tool, each.path, each.value, each.source)
 
 
-def _capabilities(tallies: Tallies) -> tuple[Capability, ...]:
+def _build_capabilities(tallies: LayerCounts) -> tuple[CapabilityEntry, ...]:
     return tuple(
-        Capability(*key, seen.tally())
+        CapabilityEntry(*key, seen.to_tally())
         for key, seen in sorted(tallies.capabilities.items())
     )
 
 
-def training_rows(runs: list[Run]) -> list[bytes]:
+def training_rows(runs: list[AgentRun]) -> list[bytes]:
     """Return the Merkle leaves of a profile's training set, one per run."""
     return [_encode(run) for run in runs]

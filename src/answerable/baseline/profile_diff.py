@@ -8,21 +8,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.baseline.findings import edge_text, pattern
-from answerable.baseline.generalisation import covers
-from answerable.baseline.judgement import MATURE
+from answerable.baseline.findings import describe_edge, describe_pattern
+from answerable.baseline.generalisation import pattern_covers
+from answerable.baseline.judgement import MIN_RUNS_FOR_ADVICE
 from answerable.baseline.tool_renames import rename_tools
 from answerable.model.baseline import (
-    Edge,
-    Entity,
-    Level,
-    Profile,
-    Tally,
+    BaselineProfile,
+    EntityEntry,
+    FlowEntry,
+    GeneralisationLevel,
+    ObservationCounts,
 )
 from answerable.model.behaviour import OriginKind
 
 
-class Consequence(StrEnum):
+class ChangeConsequence(StrEnum):
     """Consequence of a changed line, the gravest first."""
 
     UNTRUSTED_FLOW = "new-flow-from-untrusted-text"
@@ -32,12 +32,12 @@ class Consequence(StrEnum):
     REMOVED = "removed"
 
 
-_ORDER = tuple(Consequence)
-NEVER = Tally()
+_ORDER = tuple(ChangeConsequence)
+NO_TALLY = ObservationCounts()
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ProfileChange:
     """One line of a profile diff.
 
     Attributes:
@@ -46,14 +46,14 @@ class Change:
         text: The new, wider or removed rule.
     """
 
-    consequence: Consequence
+    consequence: ChangeConsequence
     tool: str
     path: str
     text: str
-    tally: Tally = NEVER
+    tally: ObservationCounts = NO_TALLY
 
 
-def compare(old: Profile, new: Profile) -> list[Change]:
+def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileChange]:
     """List the changes between two profiles, the gravest first.
 
     A renamed tool has one line; its other rules are compared under the new name.
@@ -66,15 +66,15 @@ def compare(old: Profile, new: Profile) -> list[Change]:
             old, pairs, {name: definitions.get(name, "") for _, name in pairs}
         )
     changes = [
-        *_renamed(new, pairs),
-        *_capabilities(old, new),
-        *_entities(old, new),
-        *_edges(old, new),
-        *_accepted(old, new),
-        *_orders(old, new),
-        *_bounds(old, new),
-        *_surroundings(old, new),
-        *_whole(old, new),
+        *_rename_changes(new, pairs),
+        *_capability_changes(old, new),
+        *_entity_changes(old, new),
+        *_edge_changes(old, new),
+        *_acceptance_changes(old, new),
+        *_order_changes(old, new),
+        *_bound_changes(old, new),
+        *_surroundings_changes(old, new),
+        *_profile_changes(old, new),
     ]
     return sorted(
         changes,
@@ -84,127 +84,157 @@ def compare(old: Profile, new: Profile) -> list[Change]:
     )  # fmt: skip
 
 
-def _renamed(new: Profile, pairs: Iterable[tuple[str, str]]) -> Iterator[Change]:
+def _rename_changes(
+    new: BaselineProfile, pairs: Iterable[tuple[str, str]]
+) -> Iterator[ProfileChange]:
     tallies = {each.tool: each.tally for each in new.capabilities}
     for before, after in pairs:
         text = f"the tool, with what {before} was held to"
-        yield Change(Consequence.REACH, after, "", text, tallies.get(after, NEVER))
+        yield ProfileChange(
+            ChangeConsequence.REACH, after, "", text, tallies.get(after, NO_TALLY)
+        )
 
 
-def _capabilities(old: Profile, new: Profile) -> Iterator[Change]:
+def _capability_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
     before = {(each.tool, each.definition): each for each in old.capabilities}
     after = {(each.tool, each.definition): each for each in new.capabilities}
     for key in after.keys() - before.keys():
         text = f"definition {key[1][:12]}" if key[1] else "the tool"
-        yield Change(Consequence.REACH, key[0], "", text, after[key].tally)
+        yield ProfileChange(ChangeConsequence.REACH, key[0], "", text, after[key].tally)
     for key in before.keys() - after.keys():
-        yield Change(Consequence.REMOVED, key[0], "", "the tool", before[key].tally)
+        yield ProfileChange(
+            ChangeConsequence.REMOVED, key[0], "", "the tool", before[key].tally
+        )
 
 
-def _entities(old: Profile, new: Profile) -> Iterator[Change]:
-    def key(each: Entity) -> tuple[object, ...]:
+def _entity_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
+    def key(each: EntityEntry) -> tuple[object, ...]:
         return (each.tool, each.path, each.pattern, each.sensitive, each.firm)
 
     before = {key(each): each for each in old.entities}
     after = {key(each): each for each in new.entities}
-    narrow = [e for e in old.entities if e.pattern.level is Level.EXACT]
+    narrow = [e for e in old.entities if e.pattern.level is GeneralisationLevel.EXACT]
     for this in after.keys() - before.keys():
         entity = after[this]
         is_wider = any(
             each.tool == entity.tool
             and each.path == entity.path
-            and covers(entity.pattern, each.pattern.kind, each.pattern.text)
+            and pattern_covers(entity.pattern, each.pattern.kind, each.pattern.text)
             for each in narrow
         )
-        consequence = Consequence.WIDER if is_wider else Consequence.REACH
-        yield _of_entity(consequence, entity)
+        consequence = ChangeConsequence.WIDER if is_wider else ChangeConsequence.REACH
+        yield _entity_change(consequence, entity)
     for this in before.keys() - after.keys():
-        yield _of_entity(Consequence.REMOVED, before[this])
+        yield _entity_change(ChangeConsequence.REMOVED, before[this])
 
 
-def _of_entity(consequence: Consequence, entity: Entity) -> Change:
-    text = pattern(entity.pattern) + ("" if entity.firm else " (provisional)")
-    return Change(consequence, entity.tool, entity.path, text, entity.tally)
+def _entity_change(
+    consequence: ChangeConsequence, entity: EntityEntry
+) -> ProfileChange:
+    text = describe_pattern(entity.pattern) + ("" if entity.firm else " (provisional)")
+    return ProfileChange(consequence, entity.tool, entity.path, text, entity.tally)
 
 
-def _edges(old: Profile, new: Profile) -> Iterator[Change]:
-    def key(each: Edge) -> tuple[object, ...]:
+def _edge_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
+    def key(each: FlowEntry) -> tuple[object, ...]:
         flags = (each.whole, each.trusted, each.sensitive, each.firm)
-        return (*_way(each), each.field, each.selector, flags)
+        return (*_edge_endpoints(each), each.field, each.selector, flags)
 
     before = {key(each): each for each in old.edges}
     after = {key(each): each for each in new.edges}
-    ways = {_way(each) for each in old.edges}
+    ways = {_edge_endpoints(each) for each in old.edges}
     for this in after.keys() - before.keys():
         edge = after[this]
-        consequence = Consequence.WIDER if _way(edge) in ways else Consequence.FLOW
+        consequence = (
+            ChangeConsequence.WIDER
+            if _edge_endpoints(edge) in ways
+            else ChangeConsequence.FLOW
+        )
         strangers = (OriginKind.EARLIER, OriginKind.BEFORE)
         if edge.kind in strangers and not edge.trusted:
-            consequence = Consequence.UNTRUSTED_FLOW
-        yield _of_edge(consequence, edge)
+            consequence = ChangeConsequence.UNTRUSTED_FLOW
+        yield _edge_change(consequence, edge)
     for this in before.keys() - after.keys():
-        yield _of_edge(Consequence.REMOVED, before[this])
+        yield _edge_change(ChangeConsequence.REMOVED, before[this])
 
 
-def _way(edge: Edge) -> tuple[str, ...]:
+def _edge_endpoints(edge: FlowEntry) -> tuple[str, ...]:
     return (edge.tool, edge.path, edge.kind, edge.source)
 
 
-def _of_edge(consequence: Consequence, edge: Edge) -> Change:
-    text = f"from {edge_text(edge)}" + ("" if edge.firm else " (provisional)")
-    return Change(consequence, edge.tool, edge.path, text, edge.tally)
+def _edge_change(consequence: ChangeConsequence, edge: FlowEntry) -> ProfileChange:
+    text = f"from {describe_edge(edge)}" + ("" if edge.firm else " (provisional)")
+    return ProfileChange(consequence, edge.tool, edge.path, text, edge.tally)
 
 
-def _accepted(old: Profile, new: Profile) -> Iterator[Change]:
+def _acceptance_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
     for each in set(new.accepted) - set(old.accepted):
-        untrusted = Consequence.UNTRUSTED_FLOW
-        consequence = untrusted if each.source else Consequence.REACH
+        untrusted = ChangeConsequence.UNTRUSTED_FLOW
+        consequence = untrusted if each.source else ChangeConsequence.REACH
         text = f"accepted: {each.value}" + (f" from {each.source}" * bool(each.source))
-        yield Change(consequence, each.tool, each.path, text)
+        yield ProfileChange(consequence, each.tool, each.path, text)
     for each in set(old.accepted) - set(new.accepted):
         text = f"accepted: {each.value}"
-        yield Change(Consequence.REMOVED, each.tool, each.path, text)
+        yield ProfileChange(ChangeConsequence.REMOVED, each.tool, each.path, text)
 
 
-def _orders(old: Profile, new: Profile) -> Iterator[Change]:
+def _order_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
     after = {each.tool: each.reads for each in new.orders}
     for order in old.orders:
         before = [set(reads) for reads in order.reads]
         for reads in after.get(order.tool, ((),)):
             if not any(each <= set(reads) for each in before):
                 text = f"after reading {' and '.join(reads) or 'nothing'}"
-                yield Change(Consequence.WIDER, order.tool, "", text)
+                yield ProfileChange(ChangeConsequence.WIDER, order.tool, "", text)
 
 
-def _bounds(old: Profile, new: Profile) -> Iterator[Change]:
+def _bound_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
     after = {(each.tool, each.measure, each.path): each.most for each in new.bounds}
     for each in old.bounds:
         most = after.get((each.tool, each.measure, each.path))
         if most is None or most > each.most:
             text = f"{each.measure.value} {each.most} -> {most or 'without bound'}"
-            yield Change(Consequence.WIDER, each.tool, each.path, text)
+            yield ProfileChange(ChangeConsequence.WIDER, each.tool, each.path, text)
 
 
-def _surroundings(old: Profile, new: Profile) -> Iterator[Change]:
+def _surroundings_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
     one, other = old.surroundings, new.surroundings
     for name in ("network", "workload", "region"):
         before = {getattr(each, name) for each in one.seen}
         after = {getattr(each, name) for each in other.seen}
         if before and "" not in before and (not after or after - before):
             more = ", ".join(sorted(after - before)) or "any"
-            yield Change(Consequence.WIDER, "", "", f"{name} {more}")
-    if old.runs < MATURE:
+            yield ProfileChange(ChangeConsequence.WIDER, "", "", f"{name} {more}")
+    if old.runs < MIN_RUNS_FOR_ADVICE:
         return
     for name, had, has in (
         ("hours", {hour for hour, _ in one.hours}, {hour for hour, _ in other.hours}),
         ("rates", {rate for rate, _ in one.rates}, {rate for rate, _ in other.rates}),
     ):
-        if had and (has - had or not has or new.runs < MATURE):
-            yield Change(Consequence.WIDER, "", "", name)
+        if had and (has - had or not has or new.runs < MIN_RUNS_FOR_ADVICE):
+            yield ProfileChange(ChangeConsequence.WIDER, "", "", name)
 
 
-def _whole(old: Profile, new: Profile) -> Iterator[Change]:
+def _profile_changes(
+    old: BaselineProfile, new: BaselineProfile
+) -> Iterator[ProfileChange]:
     if old.stance != new.stance:
-        yield Change(Consequence.WIDER, "", "", "strictness of enforcement")
+        yield ProfileChange(
+            ChangeConsequence.WIDER, "", "", "strictness of enforcement"
+        )
     if old.runs and not new.runs:
-        yield Change(Consequence.WIDER, "", "", "it has learned nothing")
+        yield ProfileChange(ChangeConsequence.WIDER, "", "", "it has learned nothing")

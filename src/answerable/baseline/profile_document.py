@@ -8,19 +8,19 @@ import hashlib
 
 import msgspec
 
-from answerable.model.baseline import SCHEMA, Profile
+from answerable.model.baseline import PROFILE_SCHEMA, BaselineProfile
 from answerable.model.errors import VerificationError
 
 _encoder = msgspec.json.Encoder(order="sorted")
-_decoder = msgspec.json.Decoder(Profile, strict=True)
+_decoder = msgspec.json.Decoder(BaselineProfile, strict=True)
 
 
-def encode(profile: Profile) -> bytes:
+def encode_profile(profile: BaselineProfile) -> bytes:
     """Encode a profile."""
     return _encoder.encode(profile)
 
 
-def decode(data: bytes) -> Profile:
+def decode_profile(data: bytes) -> BaselineProfile:
     """Decode a profile.
 
     Raises:
@@ -31,19 +31,19 @@ def decode(data: bytes) -> Profile:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         # msgspec names the member, and never what stands there.
         said = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
-        raise _wrong(said) from None
-    if encode(profile) != data:
-        raise _wrong("not in the one spelling that it has")
+        raise _format_error(said) from None
+    if encode_profile(profile) != data:
+        raise _format_error("not in the one spelling that it has")
     return profile
 
 
-def _wrong(said: str) -> VerificationError:
+def _format_error(said: str) -> VerificationError:
     return VerificationError(
-        f"not a baseline (got: {said}; expected {SCHEMA})",
+        f"not a baseline (got: {said}; expected {PROFILE_SCHEMA})",
         "learn it again, or use the original file",
     )
 
 
-def digest(data: bytes) -> str:
+def document_digest(data: bytes) -> str:
     """Return the SHA-256 of a document, hex."""
     return hashlib.sha256(data).hexdigest()

@@ -5,25 +5,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from answerable.baseline.argument_paths import key_paths
-from answerable.baseline.generalisation import covers
-from answerable.baseline.generalised_flows import parsed
+from answerable.baseline.generalisation import pattern_covers
+from answerable.baseline.generalised_flows import parse_token
 from answerable.model.baseline import (
-    Bound,
-    Capability,
-    Edge,
-    Entity,
-    Level,
-    Pattern,
-    Profile,
+    BaselineProfile,
+    BoundEntry,
+    CapabilityEntry,
+    EntityEntry,
+    EntityPattern,
+    FlowEntry,
+    GeneralisationLevel,
 )
-from answerable.model.behaviour import EntityKind, Origin, OriginKind, Value
+from answerable.model.behaviour import (
+    ArgumentValue,
+    EntityKind,
+    OriginKind,
+    ValueOrigin,
+)
 from answerable.model.json_keys import KeyPath
 
 FlowKey = tuple[OriginKind, str, str]
 
 
 @dataclass(slots=True)
-class Sink:
+class SinkIndex:
     """Rules of a profile for one argument.
 
     Attributes:
@@ -32,12 +37,12 @@ class Sink:
         own: Edges for values without an origin, by sensitivity.
     """
 
-    flows: dict[FlowKey, list[Edge]] = field(default_factory=dict)
-    exact: dict[tuple[EntityKind, str, bool], Entity] = field(default_factory=dict)
-    patterns: list[Entity] = field(default_factory=list)
-    own: dict[bool, Edge] = field(default_factory=dict)
+    flows: dict[FlowKey, list[FlowEntry]] = field(default_factory=dict)
+    exact: dict[tuple[EntityKind, str, bool], EntityEntry] = field(default_factory=dict)
+    patterns: list[EntityEntry] = field(default_factory=list)
+    own: dict[bool, FlowEntry] = field(default_factory=dict)
 
-    def entity(self, value: Value) -> Entity | None:
+    def find_entity(self, value: ArgumentValue) -> EntityEntry | None:
         """Return the rule for an entity; a sensitive one needs an exact rule."""
         found = self.exact.get((value.kind, value.text, True))
         if value.sensitive or found is not None:
@@ -46,11 +51,15 @@ class Sink:
         if found is not None:
             return found
         return next(
-            (e for e in self.patterns if covers(e.pattern, value.kind, value.text)),
+            (
+                e
+                for e in self.patterns
+                if pattern_covers(e.pattern, value.kind, value.text)
+            ),
             None,
         )
 
-    def edge(self, value: Value, origin: Origin) -> Edge | None:
+    def find_edge(self, value: ArgumentValue, origin: ValueOrigin) -> FlowEntry | None:
         """Return the edge by which a value came, preferably a firm one.
 
         An untrusted origin does not match a trusted edge. A name that is not sensitive
@@ -59,7 +68,7 @@ class Sink:
         found = None
         loose = value.kind is EntityKind.NAME and not value.sensitive
         for edge in self.flows.get((origin.kind, origin.source, origin.field), ()):
-            if not _carries(edge, origin, loose):
+            if not _edge_matches(edge, origin, loose):
                 continue
             # An edge learned from untrusted text while the value was not sensitive.
             if value.sensitive and not (origin.trusted or edge.sensitive):
@@ -70,40 +79,42 @@ class Sink:
         return found
 
 
-def _carries(edge: Edge, origin: Origin, loose: bool) -> bool:
+def _edge_matches(edge: FlowEntry, origin: ValueOrigin, loose: bool) -> bool:
     if not origin.trusted and edge.trusted:
         return False
     return loose or (
-        (origin.whole or not edge.whole) and selects(edge.selector, origin.selector)
+        (origin.whole or not edge.whole)
+        and matches_selector(edge.selector, origin.selector)
     )
 
 
-def selects(
-    held: tuple[tuple[str, Pattern], ...], said: tuple[tuple[str, str], ...]
+def matches_selector(
+    held: tuple[tuple[str, EntityPattern], ...], said: tuple[tuple[str, str], ...]
 ) -> bool:
     """Tell whether a source tool was called exactly as an edge says."""
     if len(held) != len(said):
         return {name for name, _ in held} == {name for name, _ in said} and all(
-            any(n == name and _is(p, token) for n, p in held) for name, token in said
+            any(n == name and _token_matches(p, token) for n, p in held)
+            for name, token in said
         )
     return all(
-        name == other and _is(pattern, token)
+        name == other and _token_matches(pattern, token)
         for (name, pattern), (other, token) in zip(held, said, strict=True)
     )
 
 
-def _is(pattern: Pattern, token: str) -> bool:
-    origin, kind, text = parsed(token)
-    if pattern.level is Level.ORIGIN:
+def _token_matches(pattern: EntityPattern, token: str) -> bool:
+    origin, kind, text = parse_token(token)
+    if pattern.level is GeneralisationLevel.ORIGIN:
         return pattern.text == origin
-    return covers(pattern, kind, text)
+    return pattern_covers(pattern, kind, text)
 
 
-NO_SINK = Sink()
+EMPTY_SINK = SinkIndex()
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ProfileIndex:
     """A profile with lookup tables.
 
     Attributes:
@@ -113,27 +124,27 @@ class Held:
         names: Argument members that the profile reads, by tool.
     """
 
-    profile: Profile
-    tools: Mapping[str, tuple[Capability, ...]]
-    sinks: Mapping[tuple[str, str], Sink]
+    profile: BaselineProfile
+    tools: Mapping[str, tuple[CapabilityEntry, ...]]
+    sinks: Mapping[tuple[str, str], SinkIndex]
     orders: Mapping[str, tuple[frozenset[str], ...]]
-    bounds: Mapping[str, tuple[Bound, ...]]
+    bounds: Mapping[str, tuple[BoundEntry, ...]]
     accepted: Mapping[tuple[str, str, str], frozenset[str]]
     names: Mapping[str, tuple[KeyPath, ...]]
 
     @classmethod
-    def of(cls, profile: Profile) -> "Held":
+    def build(cls, profile: BaselineProfile) -> "ProfileIndex":
         """Build the indexes of a profile."""
-        tools: dict[str, list[Capability]] = defaultdict(list)
+        tools: dict[str, list[CapabilityEntry]] = defaultdict(list)
         for capability in profile.capabilities:
             tools[capability.tool].append(capability)
-        bounds: dict[str, list[Bound]] = defaultdict(list)
+        bounds: dict[str, list[BoundEntry]] = defaultdict(list)
         for bound in profile.bounds:
             bounds[bound.tool].append(bound)
         accepted: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for each in profile.accepted:
             accepted[each.tool, each.path, each.value].add(each.source)
-        sinks = _sinks(profile)
+        sinks = _build_sinks(profile)
         paths: dict[str, list[str]] = defaultdict(list)
         for tool, path in (*sinks, *((b.tool, b.path) for b in profile.bounds)):
             paths[tool].append(path)
@@ -155,11 +166,11 @@ class Held:
         """Tell whether nothing was learned, so that only origins are enforced."""
         return self.profile.runs == 0
 
-    def sink(self, tool: str, path: str) -> Sink:
+    def get_sink(self, tool: str, path: str) -> SinkIndex:
         """Return the rules for an argument."""
-        return self.sinks.get((tool, path), NO_SINK)
+        return self.sinks.get((tool, path), EMPTY_SINK)
 
-    def accepts(self, tool: str, value: Value) -> bool:
+    def is_accepted(self, tool: str, value: ArgumentValue) -> bool:
         """Tell whether the owner signed this value at this argument."""
         sources = self.accepted.get((tool, value.path, value.text))
         if sources is None:
@@ -167,8 +178,8 @@ class Held:
         return "" in sources or any(each.source in sources for each in value.origins)
 
 
-def _sinks(profile: Profile) -> dict[tuple[str, str], Sink]:
-    sinks: dict[tuple[str, str], Sink] = defaultdict(Sink)
+def _build_sinks(profile: BaselineProfile) -> dict[tuple[str, str], SinkIndex]:
+    sinks: dict[tuple[str, str], SinkIndex] = defaultdict(SinkIndex)
     for edge in profile.edges:
         sink = sinks[edge.tool, edge.path]
         if edge.kind is OriginKind.NONE:
@@ -178,7 +189,7 @@ def _sinks(profile: Profile) -> dict[tuple[str, str], Sink]:
             sink.flows.setdefault(way, []).append(edge)
     for entity in profile.entities:
         sink = sinks[entity.tool, entity.path]
-        if entity.pattern.level is Level.EXACT:
+        if entity.pattern.level is GeneralisationLevel.EXACT:
             key = (entity.pattern.kind, entity.pattern.text, entity.sensitive)
             sink.exact[key] = entity
         else:

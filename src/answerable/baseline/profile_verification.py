@@ -7,17 +7,26 @@ learner. `evidence.statements` has already verified the signature and the key.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.baseline.profile_document import decode, digest, encode
-from answerable.model.baseline import LEARNER, Profile, Stage, Subject
+from answerable.baseline.profile_document import (
+    decode_profile,
+    document_digest,
+    encode_profile,
+)
+from answerable.model.baseline import (
+    LEARNER_VERSION,
+    BaselineProfile,
+    BaselineStage,
+    BaselineSubject,
+)
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import Statement, StatementType, Verified
+from answerable.model.owner_key import OwnerStatement, StatementType, VerifiedStatement
 
-CLAIMS = ("expires", "learner", "parent", "profile", "root", "stage")
-LIFE = 90 * 86_400 * 10**9  # of a signature, at most
+PROFILE_CLAIMS = ("expires", "learner", "parent", "profile", "root", "stage")
+MAX_SIGNATURE_LIFETIME = 90 * 86_400 * 10**9  # of a signature, at most
 _SECOND = 10**9
 
 
-class Fallen(StrEnum):
+class ProfileFault(StrEnum):
     """Reason why a profile is not valid."""
 
     UNSIGNED = "unsigned"
@@ -33,10 +42,10 @@ class Fallen(StrEnum):
     STALE = "stale"
 
 
-class ProfileRefused(VerificationError):  # noqa: N818 - says what became of it
+class ProfileRejected(VerificationError):  # noqa: N818 - says what became of it
     """A profile failed verification and is not enforced."""
 
-    def __init__(self, fallen: Fallen, message: str) -> None:
+    def __init__(self, fallen: ProfileFault, message: str) -> None:
         super().__init__(
             f"the baseline is not held to: {message}",
             "learn it again and have its owner sign it",
@@ -45,7 +54,7 @@ class ProfileRefused(VerificationError):  # noqa: N818 - says what became of it
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedProfile:
     """Expected properties of a profile.
 
     Attributes:
@@ -53,19 +62,19 @@ class Expected:
         now: UTC nanoseconds.
     """
 
-    subject: Subject
+    subject: BaselineSubject
     owner: str
     line: tuple[str, ...]
     now: int
 
 
-def subject_id(subject: Subject) -> str:
+def subject_id(subject: BaselineSubject) -> str:
     """Return the id of a subject in a statement."""
     return f"baseline:{subject.agent}|{subject.identity}|{subject.server}"
 
 
-def claims(
-    profile: Profile, expires: int, stage: Stage = Stage.SHADOW
+def build_claims(
+    profile: BaselineProfile, expires: int, stage: BaselineStage = BaselineStage.SHADOW
 ) -> dict[str, str]:
     """Build the claims that are signed for a profile.
 
@@ -77,13 +86,15 @@ def claims(
         "expires": str(expires),
         "learner": profile.learner,
         "parent": profile.parent,
-        "profile": digest(encode(profile)),
+        "profile": document_digest(encode_profile(profile)),
         "root": profile.root,
         "stage": stage.value,
     }
 
 
-def stands(data: bytes, verified: Verified | None, expected: Expected) -> Profile:
+def verify_profile(
+    data: bytes, verified: VerifiedStatement | None, expected: ExpectedProfile
+) -> BaselineProfile:
     """Decode a profile after checking owner, digest, version and expiry.
 
     Args:
@@ -94,75 +105,92 @@ def stands(data: bytes, verified: Verified | None, expected: Expected) -> Profil
         ProfileRefused: A check failed; the error carries the reason.
     """
     if verified is None:
-        raise _refused(Fallen.UNSIGNED, "no statement of its owner counts for it")
+        raise _rejection(
+            ProfileFault.UNSIGNED, "no statement of its owner counts for it"
+        )
     said = verified.statement
-    _of_owner(verified, expected)
-    name = digest(data)
-    if said.claim("profile") != name:
-        raise _refused(
-            Fallen.TAMPERED,
+    _check_owner(verified, expected)
+    name = document_digest(data)
+    if said.get_claim("profile") != name:
+        raise _rejection(
+            ProfileFault.TAMPERED,
             f"it is not the one that was signed (got {name[:12]}, "
-            f"expected {said.claim('profile')[:12]})",
+            f"expected {said.get_claim('profile')[:12]})",
         )
     try:
-        profile = decode(data)
+        profile = decode_profile(data)
     except VerificationError as error:
-        raise _refused(Fallen.UNREADABLE, error.message) from None
-    _of_line(profile, said, name, expected)
-    _in_time(profile, said, expected.now)
+        raise _rejection(ProfileFault.UNREADABLE, error.message) from None
+    _check_lineage(profile, said, name, expected)
+    _check_expiry(profile, said, expected.now)
     return profile
 
 
-def _of_owner(verified: Verified, expected: Expected) -> None:
+def _check_owner(verified: VerifiedStatement, expected: ExpectedProfile) -> None:
     said = verified.statement
     names = tuple(name for name, _ in said.claims)
-    is_baseline = said.type is StatementType.BASELINE and names == CLAIMS
-    if not is_baseline or said.claim("stage") not in list(Stage):
-        raise _refused(Fallen.OTHER_TYPE, "the statement is of another type")
+    is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
+    if not is_baseline or said.get_claim("stage") not in list(BaselineStage):
+        raise _rejection(ProfileFault.OTHER_TYPE, "the statement is of another type")
     if verified.key.person != expected.owner:
-        raise _refused(
-            Fallen.NOT_OWNER,
+        raise _rejection(
+            ProfileFault.NOT_OWNER,
             f"{verified.key.person} signed it (expected {expected.owner})",
         )
     if said.subject != subject_id(expected.subject):
-        raise _refused(
-            Fallen.OTHER_SUBJECT,
+        raise _rejection(
+            ProfileFault.OTHER_SUBJECT,
             f"it was signed for {said.subject} (expected {subject_id(expected.subject)})",
         )
 
 
-def _of_line(profile: Profile, said: Statement, name: str, expected: Expected) -> None:
+def _check_lineage(
+    profile: BaselineProfile, said: OwnerStatement, name: str, expected: ExpectedProfile
+) -> None:
     if profile.subject != expected.subject:
-        raise _refused(
-            Fallen.OTHER_SUBJECT, "it belongs to another agent, identity or server"
+        raise _rejection(
+            ProfileFault.OTHER_SUBJECT,
+            "it belongs to another agent, identity or server",
         )
-    if profile.learner != LEARNER or said.claim("learner") != LEARNER:
-        raise _refused(Fallen.OTHER_LEARNER, f"another learner made it than {LEARNER}")
-    if (said.claim("parent"), said.claim("root")) != (profile.parent, profile.root):
-        raise _refused(Fallen.TAMPERED, "it differs from what was signed")
+    if (
+        profile.learner != LEARNER_VERSION
+        or said.get_claim("learner") != LEARNER_VERSION
+    ):
+        raise _rejection(
+            ProfileFault.OTHER_LEARNER,
+            f"another learner made it than {LEARNER_VERSION}",
+        )
+    if (said.get_claim("parent"), said.get_claim("root")) != (
+        profile.parent,
+        profile.root,
+    ):
+        raise _rejection(ProfileFault.TAMPERED, "it differs from what was signed")
     head = expected.line[-1] if expected.line else ""
     if name == head:
         return
     if name in expected.line:
-        raise _refused(Fallen.REPLAYED, "a newer one replaced it")
+        raise _rejection(ProfileFault.REPLAYED, "a newer one replaced it")
     if profile.parent != head:
-        raise _refused(
-            Fallen.REPARENTED,
+        raise _rejection(
+            ProfileFault.REPARENTED,
             f"it follows {profile.parent[:12] or 'none'} "
             f"(expected {head[:12] or 'none'}, which stands now)",
         )
 
 
-def _in_time(profile: Profile, said: Statement, now: int) -> None:
-    text = said.claim("expires")
+def _check_expiry(profile: BaselineProfile, said: OwnerStatement, now: int) -> None:
+    text = said.get_claim("expires")
     expires = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-    if not said.signed_at < expires <= said.signed_at + LIFE or now >= expires:
-        raise _refused(
-            Fallen.EXPIRED, "its signature has ended, or does not end in time"
+    if (
+        not said.signed_at < expires <= said.signed_at + MAX_SIGNATURE_LIFETIME
+        or now >= expires
+    ):
+        raise _rejection(
+            ProfileFault.EXPIRED, "its signature has ended, or does not end in time"
         )
     if now // _SECOND >= profile.until:
-        raise _refused(Fallen.STALE, "its training runs are too old")
+        raise _rejection(ProfileFault.STALE, "its training runs are too old")
 
 
-def _refused(fallen: Fallen, message: str) -> ProfileRefused:
-    return ProfileRefused(fallen, message)
+def _rejection(fallen: ProfileFault, message: str) -> ProfileRejected:
+    return ProfileRejected(fallen, message)

@@ -7,12 +7,16 @@ stored.
 
 from collections.abc import Iterator
 
-from answerable.baseline.entity_extraction import canonical, kind_of, recognised
+from answerable.baseline.entity_extraction import (
+    canonical_form,
+    classify,
+    find_entities,
+)
 
-SHORTEST = 3  # bytes of a value that a request can explain
-LONGEST = 128  # characters of one
-MOST = 256  # values of one request
-_SPAN = 5  # words beside each other that can be one name
+MIN_VALUE = 3  # bytes of a value that a request can explain
+MAX_VALUE = 128  # characters of one
+MAX_VALUES = 256  # values of one request
+_MAX_WORDS = 5  # words beside each other that can be one name
 _APOSTROPHE = "\u2019"
 _QUOTES = {
     **{mark: mark for mark in ('"', "'", "`")},
@@ -25,75 +29,75 @@ _EDGES = "".join(_QUOTES) + "".join(_QUOTES.values()) + ".,;:!?()[]{}<>"
 _SIGNS = frozenset("_-./@#:\\")
 
 
-def requested(text: str) -> tuple[str, ...]:
+def extract_values(text: str) -> tuple[str, ...]:
     """Extract the values that a request names, each once, in canonical form.
 
-    A result longer than `MOST` says that the list was cut.
+    A result longer than `MAX_VALUES` says that the list was cut.
     """
     found: dict[str, None] = {}
-    for value in _named(text):
-        if len(value) <= LONGEST and len(value.encode()) >= SHORTEST:
+    for value in _iterate_values(text):
+        if len(value) <= MAX_VALUE and len(value.encode()) >= MIN_VALUE:
             found[value] = None
-        if len(found) > MOST:
+        if len(found) > MAX_VALUES:
             break
     return tuple(found)
 
 
-def spelled(value: str) -> str:
+def canonical_value(value: str) -> str:
     """Return the canonical form of a value that a person names explicitly."""
-    return canonical(kind_of(value), value)
+    return canonical_form(classify(value), value)
 
 
-def _named(text: str) -> Iterator[str]:
+def _iterate_values(text: str) -> Iterator[str]:
     text = text.encode("utf-8", "replace").decode()
     rest, place = [], 0
-    for kind, said, start, end in recognised(text):
-        yield canonical(kind, said)
+    for kind, said, start, end in find_entities(text):
+        yield canonical_form(kind, said)
         rest.append(text[place:start])
         place = end
-    for said in _quoted(text):
-        yield spelled(said)
+    for said in _quoted_texts(text):
+        yield canonical_value(said)
     # Half an account number would be another account.
     for line in "\n".join((*rest, text[place:])).splitlines():
-        yield from _words(line)
+        yield from _distinctive_words(line)
 
 
-def _quoted(text: str) -> Iterator[str]:
+def _quoted_texts(text: str) -> Iterator[str]:
     """Yield quoted texts; an apostrophe in a word is no quote."""
     for start, mark in enumerate(text):
         closing = _QUOTES.get(mark)
         if closing is None or (start and text[start - 1].isalnum()):
             continue
-        end = text.find(closing, start + 1, start + LONGEST + 2)
+        end = text.find(closing, start + 1, start + MAX_VALUE + 2)
         while 0 <= end < len(text) - 1 and text[end + 1].isalnum():
-            end = text.find(closing, end + 1, start + LONGEST + 2)
+            end = text.find(closing, end + 1, start + MAX_VALUE + 2)
         if end > start + 1:
             yield text[start + 1 : end].strip()
 
 
-def _words(line: str) -> Iterator[str]:
+def _distinctive_words(line: str) -> Iterator[str]:
     """Yield words that stand out, and names of several such words."""
     beside: list[str] = []
     for word in line.split():
-        bare = _bare(word)
-        if not bare or not _stands_out(bare):
+        bare = _strip_word(word)
+        if not bare or not _is_distinctive(bare):
             beside = []
             continue
         if not word.startswith(bare):
             beside = []
-        beside = [*beside[1 - _SPAN :], bare]
+        beside = [*beside[1 - _MAX_WORDS :], bare]
         for count in range(1, len(beside) + 1):
-            yield spelled(" ".join(beside[-count:]))
+            yield canonical_value(" ".join(beside[-count:]))
         if not word.endswith(bare):
             beside = []
 
 
-def _bare(word: str) -> str:
+def _strip_word(word: str) -> str:
     bare = word.strip(_EDGES)
     for ending in ("'s", f"{_APOSTROPHE}s"):
         bare = bare.removesuffix(ending)
     return bare
 
 
-def _stands_out(word: str) -> bool:
+def _is_distinctive(word: str) -> bool:
     return any(each.isupper() or each.isdigit() or each in _SIGNS for each in word)

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick
 
-from answerable.baseline.json_leaves import as_bytes
+from answerable.baseline.json_leaves import encode_text
 
-LIMIT = 1 << 20  # bytes of text
-_SHORTEST = 3  # bytes of a value that is looked for inside of texts
-_WHOLE = 256  # bytes of a field that can be a value
-_HITS = 256  # places of one value that are looked at
+BUFFER_SIZE = 1 << 20  # bytes of text
+_MIN_SUBSTRING = 3  # bytes of a value that is looked for inside of texts
+_MAX_WHOLE = 256  # bytes of a field that can be a value
+_MAX_HITS = 256  # places of one value that are looked at
 # Up to here, looking for each alone is faster than for all in one pass.
-_ALONE = 16
-_JOINS = b"-./@:?&=#%+~\\"
+_MAX_SEPARATE = 16
+_JOINING = b"-./@:?&=#%+~\\"
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ResultField:
     """A field of a result, or an argument that the run wrote to a store.
 
     Attributes:
@@ -43,7 +43,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class FieldHit:
     """An occurrence of a value in a field.
 
     Attributes:
@@ -53,23 +53,23 @@ class Hit:
         bounded: It is delimited as a word of its own.
     """
 
-    field: Field
+    field: ResultField
     whole: bool
     start: int
     end: int
     bounded: bool
 
 
-def folded(text: str) -> bytes:
+def fold_case(text: str) -> bytes:
     """Return the bytes that are compared."""
-    return as_bytes(text).lower()
+    return encode_text(text).lower()
 
 
-def _is_wordy(byte: int) -> bool:
+def _is_word_byte(byte: int) -> bool:
     return byte >= 0x80 or byte == 0x5F or chr(byte).isalnum()
 
 
-def stands_alone(
+def is_delimited(
     text: bytes | bytearray, low: int, high: int, start: int, end: int
 ) -> bool:
     """Tell whether `text[start:end]` is no part of a longer word in `text[low:high]`.
@@ -77,52 +77,54 @@ def stands_alone(
     `bob@corp.example` is part of `jim.bob@corp.example` and of `bob@corp.example.net`,
     and ends a sentence in `to bob@corp.example.`
     """
-    if start > low and _is_wordy(text[start]):
+    if start > low and _is_word_byte(text[start]):
         before = text[start - 1]
-        joined = before in _JOINS and start - 1 > low and _is_wordy(text[start - 2])
-        if _is_wordy(before) or (joined and before not in b":="):
+        joined = (
+            before in _JOINING and start - 1 > low and _is_word_byte(text[start - 2])
+        )
+        if _is_word_byte(before) or (joined and before not in b":="):
             return False
-    if end < high and _is_wordy(text[end - 1]):
+    if end < high and _is_word_byte(text[end - 1]):
         after = text[end]
-        joined = after in _JOINS and end + 1 < high and _is_wordy(text[end + 1])
-        if _is_wordy(after) or joined:
+        joined = after in _JOINING and end + 1 < high and _is_word_byte(text[end + 1])
+        if _is_word_byte(after) or joined:
             return False
     return True
 
 
-class Kept:
+class ResultBuffer:
     """Buffer of the result fields of a window.
 
     Args:
         limit: Bytes of text; the oldest fields are evicted and explain nothing.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = BUFFER_SIZE) -> None:
         self._lost: dict[str, int] = {}
         self._limit = limit
         self._text = bytearray()
         self._starts: list[int] = []
         self._ends: list[int] = []
-        self._fields: list[Field] = []
+        self._fields: list[ResultField] = []
         self._whole: dict[bytes, list[int]] = {}
 
-    def add(self, field: Field, text: str) -> None:
+    def add(self, field: ResultField, text: str) -> None:
         """Add one field; a text over half the limit is cut."""
-        whole = folded(text)
+        whole = fold_case(text)
         data = whole[: self._limit // 2]
         if len(data) < len(whole):
-            self.lose(field.run, field.turn)
+            self.mark_lost(field.run, field.turn)
         if len(self._text) + len(data) > self._limit:
             self._shrink(self._limit * 3 // 4 - len(data))
-        self._place(field, data)
+        self._append(field, data)
 
-    def _place(self, field: Field, data: bytes | bytearray) -> None:
+    def _append(self, field: ResultField, data: bytes | bytearray) -> None:
         start = len(self._text)
         self._starts.append(start)
         self._ends.append(start + len(data))
         self._text += data
         self._text += b"\x00"
-        if len(data) <= _WHOLE:
+        if len(data) <= _MAX_WHOLE:
             self._whole.setdefault(bytes(data), []).append(len(self._fields))
         self._fields.append(field)
 
@@ -130,34 +132,34 @@ class Kept:
         """Evict the oldest fields until the text has this size."""
         first = bisect_right(self._starts, len(self._text) - max(size, 0) - 1)
         for field in self._fields[:first]:
-            self.lose(field.run, field.turn)
-        self._keep(range(first, len(self._fields)))
+            self.mark_lost(field.run, field.turn)
+        self._retain(range(first, len(self._fields)))
 
-    def _keep(self, indexes: Sequence[int]) -> None:
+    def _retain(self, indexes: Sequence[int]) -> None:
         old, spans = self._text, [(self._starts[i], self._ends[i]) for i in indexes]
         fields = [self._fields[i] for i in indexes]
         self._text, self._starts, self._ends = bytearray(), [], []
         self._fields, self._whole = [], {}
         for field, (start, end) in zip(fields, spans, strict=True):
-            self._place(field, old[start:end])
+            self._append(field, old[start:end])
 
     @property
-    def lost(self) -> int | None:
+    def first_lost_turn(self) -> int | None:
         """Return the turn of the first field that is not complete, None if all are."""
         return min(self._lost.values(), default=None)
 
-    def lose(self, run: str, turn: int) -> None:
+    def mark_lost(self, run: str, turn: int) -> None:
         """Record that a part of a call is not in the buffer."""
         self._lost[run] = min(turn, self._lost.get(run, turn))
 
-    def forget(self, runs: frozenset[str]) -> None:
+    def retain_runs(self, runs: frozenset[str]) -> None:
         """Drop fields of all other runs."""
         self._lost = {run: turn for run, turn in self._lost.items() if run in runs}
         kept = [i for i, field in enumerate(self._fields) if field.run in runs]
         if len(kept) < len(self._fields):
-            self._keep(kept)
+            self._retain(kept)
 
-    def find(self, values: Sequence[tuple[bytes, ...]]) -> list[list[Hit]]:
+    def find_values(self, values: Sequence[tuple[bytes, ...]]) -> list[list[FieldHit]]:
         """Find occurrences of values.
 
         Args:
@@ -166,48 +168,50 @@ class Kept:
         Returns:
             Hits of each value: whole fields first, then substrings, older ones first.
         """
-        found = [self._wholes(spellings) for spellings in values]
+        found = [self._whole_hits(spellings) for spellings in values]
         wanted = [
             (index, spelling)
             for index, spellings in enumerate(values)
             for spelling in spellings
-            if len(spelling) >= _SHORTEST
+            if len(spelling) >= _MIN_SUBSTRING
         ]
-        for index, start, end in self._parts(wanted):
-            hit = self._hit(start, end)
-            if hit is not None and not hit.whole and len(found[index]) < _HITS:
+        for index, start, end in self._substring_hits(wanted):
+            hit = self._build_hit(start, end)
+            if hit is not None and not hit.whole and len(found[index]) < _MAX_HITS:
                 found[index].append(hit)
         return found
 
-    def _wholes(self, spellings: tuple[bytes, ...]) -> list[Hit]:
+    def _whole_hits(self, spellings: tuple[bytes, ...]) -> list[FieldHit]:
         return [
-            Hit(self._fields[index], True, 0, len(spelling), True)
+            FieldHit(self._fields[index], True, 0, len(spelling), True)
             for spelling in spellings
             for index in self._whole.get(spelling, ())
         ]
 
-    def _parts(self, wanted: list[tuple[int, bytes]]) -> list[tuple[int, int, int]]:
+    def _substring_hits(
+        self, wanted: list[tuple[int, bytes]]
+    ) -> list[tuple[int, int, int]]:
         if not wanted or not self._text:
             return []
-        if len(wanted) <= _ALONE:
+        if len(wanted) <= _MAX_SEPARATE:
             return [
                 (index, start, end)
                 for index, spelling in wanted
-                for _, start, end in _search([spelling], self._text)
+                for _, start, end in _search_all([spelling], self._text)
             ]
         spellings = [spelling for _, spelling in wanted]
-        hits = _search(spellings, self._text)
+        hits = _search_all(spellings, self._text)
         return [(wanted[which][0], start, end) for which, start, end in hits]
 
-    def _hit(self, start: int, end: int) -> Hit | None:
+    def _build_hit(self, start: int, end: int) -> FieldHit | None:
         index = bisect_right(self._starts, start) - 1
         low, high = self._starts[index], self._ends[index]
         if end > high:
             return None
-        alone = stands_alone(self._text, low, high, start, end)
-        whole = start == low and end == high and high - low <= _WHOLE
-        return Hit(self._fields[index], whole, start - low, end - low, alone)
+        alone = is_delimited(self._text, low, high, start, end)
+        whole = start == low and end == high and high - low <= _MAX_WHOLE
+        return FieldHit(self._fields[index], whole, start - low, end - low, alone)
 
 
-def _search(spellings: list[bytes], text: bytearray) -> list[tuple[int, int, int]]:
+def _search_all(spellings: list[bytes], text: bytearray) -> list[tuple[int, int, int]]:
     return BytesAhoCorasick(spellings).find_matches_as_indexes(text, overlapping=True)

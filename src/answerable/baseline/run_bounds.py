@@ -4,59 +4,59 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from answerable.baseline.counts import is_of
+from answerable.baseline.counts import is_of_server
 from answerable.model.baseline import (
-    Bound,
-    Measure,
-    Order,
-    Subject,
-    Surroundings,
-    Terms,
+    BaselineSubject,
+    BoundEntry,
+    BoundMeasure,
+    EnvelopeEntry,
+    LearningParameters,
+    ReadOrderEntry,
 )
-from answerable.model.behaviour import NOWHERE, Observation, Run
+from answerable.model.behaviour import UNKNOWN_ENVELOPE, AgentRun, CallObservation
 
-_ROBUST = 100  # runs from which one outlier does not set a bound
-_SETS = 32  # minimal sets of reads; with more, no reading is usual
+_MIN_FOR_PERCENTILE = 100  # runs from which one outlier does not set a bound
+_MAX_READ_SETS = 32  # minimal sets of reads; with more, no reading is usual
 _MINUTE = 60 * 10**9
 _HOUR = 3_600 * 10**9
 _WEEK = 168
 _EPOCH = 72  # 1970-01-01 was a Thursday: hours after Monday 00:00
 
-Sets = dict[str, Counter[frozenset[str]]]  # by write: runs by what they had read
-Measured = dict[tuple[str, Measure, str], int]
+ReadSets = dict[str, Counter[frozenset[str]]]  # by write: runs by what they had read
+RunMeasures = dict[tuple[str, BoundMeasure, str], int]
 
 
-def in_order(run: Run) -> list[Observation]:
+def sort_calls(run: AgentRun) -> list[CallObservation]:
     """Return the calls of a run in time order."""
     return sorted(run.calls, key=lambda call: (call.at, call.id))
 
 
-def reads_before(runs: Iterable[Run], subject: Subject) -> Sets:
+def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadSets:
     """Count runs by the set of reads before the first call of each write."""
-    found: Sets = defaultdict(Counter)
+    found: ReadSets = defaultdict(Counter)
     for run in runs:
         reads: set[str] = set()
         written: set[str] = set()
-        for call in in_order(run):
+        for call in sort_calls(run):
             if not call.is_write:
                 reads.add(call.tool)
-            elif is_of(subject, call.tool) and call.tool not in written:
+            elif is_of_server(subject, call.tool) and call.tool not in written:
                 written.add(call.tool)
                 found[call.tool][frozenset(reads)] += 1
     return found
 
 
-def orders(found: Sets) -> tuple[Order, ...]:
+def learn_orders(found: ReadSets) -> tuple[ReadOrderEntry, ...]:
     """Keep the minimal read sets of each write; none if there are too many."""
-    kept = {tool: minimal(sets) for tool, sets in sorted(found.items())}
+    kept = {tool: minimal_sets(sets) for tool, sets in sorted(found.items())}
     return tuple(
-        Order(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
+        ReadOrderEntry(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
         for tool, sets in kept.items()
-        if len(sets) <= _SETS
+        if len(sets) <= _MAX_READ_SETS
     )
 
 
-def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+def minimal_sets(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     """Keep the sets that contain no other set."""
     kept: list[frozenset[str]] = []
     for each in sorted(sets, key=lambda one: (len(one), sorted(one))):
@@ -65,79 +65,87 @@ def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return kept
 
 
-def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, ...]:
+def learn_bounds(
+    runs: Sequence[AgentRun], subject: BaselineSubject, terms: LearningParameters
+) -> tuple[BoundEntry, ...]:
     """Bound the amounts of one run plus the runs begun shortly before it.
 
     Args:
         runs: Training runs, oldest first.
     """
-    alone = [measured(run, subject) for run in runs]
+    alone = [measure_run(run, subject) for run in runs]
     starts = [run.started for run in runs]
-    samples: dict[tuple[str, Measure, str], list[int]] = defaultdict(list)
+    samples: dict[tuple[str, BoundMeasure, str], list[int]] = defaultdict(list)
     for here, run in enumerate(runs):
-        total: Counter[tuple[str, Measure, str]] = Counter()
+        total: Counter[tuple[str, BoundMeasure, str]] = Counter()
         first = bisect_left(starts, run.started - terms.span)
         for each in alone[first : bisect_right(starts, run.started)]:
             total.update(each)
         for key in alone[here]:
             samples[key].append(total[key])
     return tuple(
-        Bound(*key, most(key[1], values), len(values))
+        BoundEntry(*key, upper_bound(key[1], values), len(values))
         for key, values in sorted(samples.items())
     )
 
 
-def measured(run: Run, subject: Subject) -> Measured:
+def measure_run(run: AgentRun, subject: BaselineSubject) -> RunMeasures:
     """Measure one run: calls and sums of writes, records and bytes of reads."""
-    found: Counter[tuple[str, Measure, str]] = Counter()
+    found: Counter[tuple[str, BoundMeasure, str]] = Counter()
     for call in run.calls:
-        if not is_of(subject, call.tool):
+        if not is_of_server(subject, call.tool):
             continue
         if call.is_write:
-            found[call.tool, Measure.COUNT, ""] += 1
+            found[call.tool, BoundMeasure.COUNT, ""] += 1
             for path, amount in call.numbers:
-                found[call.tool, Measure.SUM, path] += amount
+                found[call.tool, BoundMeasure.SUM, path] += amount
         else:
-            found[call.tool, Measure.RECORDS, ""] += call.records
-            found[call.tool, Measure.BYTES, ""] += call.size
+            found[call.tool, BoundMeasure.RECORDS, ""] += call.records
+            found[call.tool, BoundMeasure.BYTES, ""] += call.size
     return dict(found)
 
 
-def most(measure: Measure, values: Sequence[int]) -> int:
+def upper_bound(measure: BoundMeasure, values: Sequence[int]) -> int:
     """Bound samples: the largest, or the 99th percentile plus a quarter.
 
     With few runs, measures other than counts also get a quarter more: the next honest
     amount exceeds the largest of n in one of n + 1 runs.
     """
     ordered = sorted(values)
-    if len(ordered) < _ROBUST:
-        return _eased(ordered[-1]) if measure is not Measure.COUNT else ordered[-1]
+    if len(ordered) < _MIN_FOR_PERCENTILE:
+        return (
+            _with_headroom(ordered[-1])
+            if measure is not BoundMeasure.COUNT
+            else ordered[-1]
+        )
     percentile = ordered[-(-99 * len(ordered) // 100) - 1]
-    return min(max(percentile + 1, _eased(percentile)), ordered[-1])
+    return min(max(percentile + 1, _with_headroom(percentile)), ordered[-1])
 
 
-def _eased(amount: int) -> int:
+def _with_headroom(amount: int) -> int:
     return amount + amount // 4
 
 
-def surroundings(runs: Iterable[Run]) -> Surroundings:
+def learn_surroundings(runs: Iterable[AgentRun]) -> EnvelopeEntry:
     """Collect start hours, call rates and sources of runs."""
     seen = set()
     hours: Counter[int] = Counter()
     rates: Counter[int] = Counter()
     for run in runs:
-        if run.envelope != NOWHERE:
+        if run.envelope != UNKNOWN_ENVELOPE:
             seen.add(run.envelope)
         hours[hour_of_week(run.started)] += 1
-        rates[busiest([call.at for call in in_order(run)])] += 1
-    return Surroundings(
+        rates[busiest_minute([call.at for call in sort_calls(run)])] += 1
+    return EnvelopeEntry(
         tuple(sorted(seen, key=lambda e: (e.network, e.workload, e.region))),
         tuple(sorted(hours.items())),
-        rated(rates.items()),
+        rate_histogram(rates.items()),
     )
 
 
-def rated(busiest_minutes: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def rate_histogram(
+    busiest_minutes: Iterable[tuple[int, int]],
+) -> tuple[tuple[int, int], ...]:
     """Count runs by the binary logarithm of the calls in their busiest minute."""
     rates: Counter[int] = Counter()
     for calls, runs in busiest_minutes:
@@ -150,7 +158,7 @@ def hour_of_week(at: int) -> int:
     return (at // _HOUR + _EPOCH) % _WEEK
 
 
-def busiest(times: Sequence[int]) -> int:
+def busiest_minute(times: Sequence[int]) -> int:
     """Count the calls of the busiest minute; times ascend."""
     best = first = 0
     for last, at in enumerate(times):

@@ -7,11 +7,11 @@ repeat. A run whose parts contradict each other teaches nothing.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from answerable.model.behaviour import Envelope, Observation, Run
+from answerable.model.behaviour import AgentRun, CallObservation, RunEnvelope
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
+class RunContribution:
     """Everything known of one run.
 
     Attributes:
@@ -19,66 +19,70 @@ class Contribution:
         conflict: Whether its parts contradict each other.
     """
 
-    run: Run
+    run: AgentRun
     conflict: bool = False
 
 
-State = Mapping[str, Contribution]
+TrainingState = Mapping[str, RunContribution]
 
 
-def fold(state: State, runs: Iterable[Run]) -> dict[str, Contribution]:
+def fold_into_state(
+    state: TrainingState, runs: Iterable[AgentRun]
+) -> dict[str, RunContribution]:
     """Add runs to the state; self-reported runs are ignored."""
     found = dict(state)
     for run in runs:
-        if not run.written_by.believed:
+        if not run.written_by.is_believed:
             continue
-        here = Contribution(*_alone(run))
+        here = RunContribution(*_normalise_run(run))
         known = found.get(run.id)
-        found[run.id] = here if known is None else _together(known, here)
+        found[run.id] = here if known is None else _merge_parts(known, here)
     return found
 
 
-def _alone(run: Run) -> tuple[Run, bool]:
-    calls, conflict = _calls(run.calls)
+def _normalise_run(run: AgentRun) -> tuple[AgentRun, bool]:
+    calls, conflict = _merge_calls(run.calls)
     return replace(run, calls=calls), conflict
 
 
-def _together(one: Contribution, other: Contribution) -> Contribution:
+def _merge_parts(one: RunContribution, other: RunContribution) -> RunContribution:
     a, b = one.run, other.run
-    calls, differ = _calls((*a.calls, *b.calls))
+    calls, differ = _merge_calls((*a.calls, *b.calls))
     named = [
-        _either(a.agent, b.agent),
-        _either(a.identity, b.identity),
-        _either(a.person, b.person),
-        _either(a.envelope.network, b.envelope.network),
-        _either(a.envelope.workload, b.envelope.workload),
-        _either(a.envelope.region, b.envelope.region),
+        _merge_names(a.agent, b.agent),
+        _merge_names(a.identity, b.identity),
+        _merge_names(a.person, b.person),
+        _merge_names(a.envelope.network, b.envelope.network),
+        _merge_names(a.envelope.workload, b.envelope.workload),
+        _merge_names(a.envelope.region, b.envelope.region),
     ]
-    run = Run(
+    run = AgentRun(
         id=a.id,
         agent=named[0][0],
         identity=named[1][0],
         person=named[2][0],
         started=min(a.started, b.started),
         written_by=min(a.written_by, b.written_by),
-        envelope=Envelope(*(text for text, _ in named[3:])),
+        envelope=RunEnvelope(*(text for text, _ in named[3:])),
         calls=calls,
         denied=a.denied or b.denied,
         asked=a.asked or b.asked,
     )
     conflict = differ or any(wrong for _, wrong in named)
-    return Contribution(run, conflict or one.conflict or other.conflict)
+    return RunContribution(run, conflict or one.conflict or other.conflict)
 
 
-def _either(one: str, other: str) -> tuple[str, bool]:
+def _merge_names(one: str, other: str) -> tuple[str, bool]:
     """Return the known name of two, and whether they contradict each other."""
     if not one or not other:
         return one or other, False
     return min(one, other), one != other
 
 
-def _calls(calls: tuple[Observation, ...]) -> tuple[tuple[Observation, ...], bool]:
-    found: dict[str, Observation] = {}
+def _merge_calls(
+    calls: tuple[CallObservation, ...],
+) -> tuple[tuple[CallObservation, ...], bool]:
+    found: dict[str, CallObservation] = {}
     conflict = False
     for call in calls:
         known = found.setdefault(call.id, call)

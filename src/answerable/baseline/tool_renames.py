@@ -9,22 +9,22 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from answerable.model.baseline import (
-    Capability,
-    Edge,
-    Level,
-    Pattern,
-    Profile,
+    BaselineProfile,
+    CapabilityEntry,
+    EntityPattern,
+    FlowEntry,
+    GeneralisationLevel,
 )
-from answerable.model.behaviour import Observation, Origin
+from answerable.model.behaviour import CallObservation, ValueOrigin
 
 _EARLIER = "earlier:"
 
 
 def rename_tools(
-    profile: Profile,
+    profile: BaselineProfile,
     renames: Iterable[tuple[str, str]],
     definitions: Mapping[str, str] | None = None,
-) -> Profile:
+) -> BaselineProfile:
     """Apply tool renames to a profile.
 
     Args:
@@ -40,9 +40,11 @@ def rename_tools(
 
     return replace(
         profile,
-        capabilities=_capabilities(profile.capabilities, names, definitions or {}),
+        capabilities=_rename_capabilities(
+            profile.capabilities, names, definitions or {}
+        ),
         entities=tuple(replace(e, tool=to(e.tool)) for e in profile.entities),
-        edges=tuple(_edge(each, names) for each in profile.edges),
+        edges=tuple(_rename_edge(each, names) for each in profile.edges),
         orders=tuple(
             replace(
                 each,
@@ -60,11 +62,13 @@ def rename_tools(
     )
 
 
-def _capabilities(
-    before: Iterable[Capability], names: Mapping[str, str], pinned: Mapping[str, str]
-) -> tuple[Capability, ...]:
+def _rename_capabilities(
+    before: Iterable[CapabilityEntry],
+    names: Mapping[str, str],
+    pinned: Mapping[str, str],
+) -> tuple[CapabilityEntry, ...]:
     """Rename capabilities and keep the most seen of those that merge."""
-    found: dict[tuple[str, str], Capability] = {}
+    found: dict[tuple[str, str], CapabilityEntry] = {}
     for each in before:
         tool = names.get(each.tool, each.tool)
         key = tool, pinned.get(tool, each.definition)
@@ -74,23 +78,25 @@ def _capabilities(
     return tuple(found.values())
 
 
-def _edge(edge: Edge, names: Mapping[str, str]) -> Edge:
+def _rename_edge(edge: FlowEntry, names: Mapping[str, str]) -> FlowEntry:
     return replace(
         edge,
         tool=names.get(edge.tool, edge.tool),
         source=names.get(edge.source, edge.source),
-        selector=tuple((name, _pattern(each, names)) for name, each in edge.selector),
+        selector=tuple(
+            (name, _rename_pattern(each, names)) for name, each in edge.selector
+        ),
     )
 
 
-def _pattern(pattern: Pattern, names: Mapping[str, str]) -> Pattern:
+def _rename_pattern(pattern: EntityPattern, names: Mapping[str, str]) -> EntityPattern:
     """Rename the tool that a selector's argument came from."""
-    if pattern.level is not Level.ORIGIN:
+    if pattern.level is not GeneralisationLevel.ORIGIN:
         return pattern
-    return replace(pattern, text=_explained(pattern.text, names))
+    return replace(pattern, text=_rename_explanation(pattern.text, names))
 
 
-def new_names(renames: Iterable[tuple[str, str]]) -> dict[str, str]:
+def resolve_renames(renames: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Map each tool to its newest name; later pairs rename earlier ones."""
     names: dict[str, str] = {}
     for old, new in renames:
@@ -99,7 +105,7 @@ def new_names(renames: Iterable[tuple[str, str]]) -> dict[str, str]:
     return names
 
 
-def rename_call(call: Observation, names: Mapping[str, str]) -> Observation:
+def rename_call(call: CallObservation, names: Mapping[str, str]) -> CallObservation:
     """Apply tool renames to a recorded call."""
     return dataclasses.replace(
         call,
@@ -107,24 +113,26 @@ def rename_call(call: Observation, names: Mapping[str, str]) -> Observation:
         after=tuple(names.get(each, each) for each in call.after),
         values=tuple(
             dataclasses.replace(
-                value, origins=tuple(_origin(each, names) for each in value.origins)
+                value,
+                origins=tuple(_rename_origin(each, names) for each in value.origins),
             )
             for value in call.values
         ),
     )
 
 
-def _origin(origin: Origin, names: Mapping[str, str]) -> Origin:
+def _rename_origin(origin: ValueOrigin, names: Mapping[str, str]) -> ValueOrigin:
     return dataclasses.replace(
         origin,
         source=names.get(origin.source, origin.source),
         selector=tuple(
-            (argument, _explained(token, names)) for argument, token in origin.selector
+            (argument, _rename_explanation(token, names))
+            for argument, token in origin.selector
         ),
     )
 
 
-def _explained(text: str, names: Mapping[str, str]) -> str:
+def _rename_explanation(text: str, names: Mapping[str, str]) -> str:
     """Rename the tool of an explanation `earlier:TOOL FIELD`."""
     if not text.startswith(_EARLIER):
         return text

@@ -4,33 +4,33 @@ from collections.abc import Iterator
 
 import msgspec
 
-from answerable.baseline.json_leaves import leaves
-from answerable.model.behaviour import Json
+from answerable.baseline.json_leaves import iterate_leaves
+from answerable.model.behaviour import JsonValue
 
-MOST_FIELDS = 20_000  # of one result; what comes behind explains nothing
+MAX_FIELDS = 20_000  # of one result; what comes behind explains nothing
 
 
-def read(result: Json) -> Json:
+def parse_result(result: JsonValue) -> JsonValue:
     """Return a result as JSON; a text that holds JSON is parsed."""
     if isinstance(result, str) and result[:1] in ("{", "["):
         try:
-            inner: Json = msgspec.json.decode(result)
+            inner: JsonValue = msgspec.json.decode(result)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return result
         return inner
     return result
 
 
-def fields(result: Json) -> Iterator[tuple[str, str]]:
+def iterate_fields(result: JsonValue) -> Iterator[tuple[str, str]]:
     """Yield the fields of a result: path and text."""
-    for number, (path, text) in enumerate(leaves(result)):
-        if number == MOST_FIELDS:
+    for number, (path, text) in enumerate(iterate_leaves(result)):
+        if number == MAX_FIELDS:
             return
         if text:
             yield path, text
 
 
-def of_mcp(result: dict[str, Json]) -> Json:
+def mcp_result_content(result: dict[str, JsonValue]) -> JsonValue:
     """Return the content of an MCP tool result: structured content, or its texts.
 
     Several texts become a list.
@@ -39,8 +39,8 @@ def of_mcp(result: dict[str, Json]) -> Json:
     if structured is not None:
         return structured
     content = result.get("content")
-    texts: list[Json] = [
-        read(each["text"])
+    texts: list[JsonValue] = [
+        parse_result(each["text"])
         for each in (content if isinstance(content, list) else ())
         if isinstance(each, dict) and isinstance(each.get("text"), str)
     ]

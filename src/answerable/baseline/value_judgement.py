@@ -15,113 +15,138 @@
 from collections.abc import Iterator
 
 from answerable.baseline import findings
-from answerable.baseline.profile_index import Held, Sink
-from answerable.model.baseline import Stance, Tables, Unexplained, Untrusted
-from answerable.model.baseline_assessment import Code, Finding
-from answerable.model.behaviour import (
-    EntityKind,
-    Observation,
-    Origin,
-    OriginKind,
-    Value,
+from answerable.baseline.profile_index import ProfileIndex, SinkIndex
+from answerable.model.baseline import (
+    ReferenceTablePolicy,
+    Strictness,
+    UnexplainedEntityPolicy,
+    UntrustedTextPolicy,
 )
-from answerable.model.decision import Effect
+from answerable.model.baseline_assessment import BaselineDeviation, DeviationCode
+from answerable.model.behaviour import (
+    ArgumentValue,
+    CallObservation,
+    EntityKind,
+    OriginKind,
+    ValueOrigin,
+)
+from answerable.model.decision import DecisionEffect
 
 _EXPLAINED = frozenset({OriginKind.REQUEST, OriginKind.TABLE})
-_OF_NEW = frozenset({Code.NEW_FLOW, Code.NEW_RESOURCE})
-_ORDER = (Effect.ALLOW, Effect.ASK, Effect.DENY)
-_Found = tuple[Code, Effect, Origin | None]
+_NEW_TOOL_CODES = frozenset({DeviationCode.NEW_FLOW, DeviationCode.NEW_RESOURCE})
+_ORDER = (DecisionEffect.ALLOW, DecisionEffect.ASK, DecisionEffect.DENY)
+_Outcome = tuple[DeviationCode, DecisionEffect, ValueOrigin | None]
 
 
-def of_value(
-    held: Held, call: Observation, value: Value, is_new: bool
-) -> Finding | None:
+def judge_value(
+    held: ProfileIndex, call: CallObservation, value: ArgumentValue, is_new: bool
+) -> BaselineDeviation | None:
     """Judge one value; None if the profile holds it.
 
     Args:
         is_new: The tool is new, which L1 reports already.
     """
-    if held.accepts(call.tool, value):
+    if held.is_accepted(call.tool, value):
         return None
     if any(origin.kind in _EXPLAINED for origin in value.origins):
         return None
-    sink = held.sink(call.tool, value.path)
+    sink = held.get_sink(call.tool, value.path)
     stance = held.profile.stance
     if value.sensitive:
-        ways = list(_sensitive(held, sink, value))
-    elif held.is_cold or _is_free(call, sink, value):
+        ways = list(_sensitive_outcomes(held, sink, value))
+    elif held.is_cold or _is_free_text(call, sink, value):
         return None
     else:
-        ways = list(_other(stance, sink, value))
+        ways = list(_plain_outcomes(stance, sink, value))
     code, effect, origin = min(ways, key=lambda way: _ORDER.index(way[1]))
-    if effect is Effect.ALLOW and value.tabled and stance.tables is Tables.REQUIRE:
-        code, effect = Code.NOT_IN_TABLE, Effect.ASK
+    if (
+        effect is DecisionEffect.ALLOW
+        and value.tabled
+        and stance.tables is ReferenceTablePolicy.REQUIRE
+    ):
+        code, effect = DeviationCode.NOT_IN_TABLE, DecisionEffect.ASK
         origin = next(iter(value.origins), None)
     # Where L1 says as much of the tool, nothing more is said of what came with it.
     said = (
-        is_new and code in _OF_NEW and _ORDER.index(effect) <= _ORDER.index(stance.new)
+        is_new
+        and code in _NEW_TOOL_CODES
+        and _ORDER.index(effect) <= _ORDER.index(stance.new)
     )
-    if effect is Effect.ALLOW or said:
+    if effect is DecisionEffect.ALLOW or said:
         return None
-    return findings.flow(sink, call, value, code, effect, origin)
+    return findings.flow_finding(sink, call, value, code, effect, origin)
 
 
-_HELD: _Found = (Code.NEW_FLOW, Effect.ALLOW, None)
+_ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
 
 
-def _sensitive(held: Held, sink: Sink, value: Value) -> Iterator[_Found]:
+def _sensitive_outcomes(
+    held: ProfileIndex, sink: SinkIndex, value: ArgumentValue
+) -> Iterator[_Outcome]:
     """Yield the outcome for each rule that could hold a sensitive value."""
     stance = held.profile.stance
-    entity = sink.entity(value)
+    entity = sink.find_entity(value)
     if entity is not None:
-        yield _firmly(entity.firm, stance, None)
+        yield _by_firmness(entity.firm, stance, None)
     for origin in value.origins:
-        edge = sink.edge(value, origin)
+        edge = sink.find_edge(value, origin)
         if origin.trusted:
             if held.is_cold:
-                yield _HELD
+                yield _ALLOWED
             elif edge is None:
                 # Never seen is no better than seldom seen.
                 effects = (stance.new, stance.provisional)
-                yield Code.NEW_FLOW, max(effects, key=_ORDER.index), origin
+                yield DeviationCode.NEW_FLOW, max(effects, key=_ORDER.index), origin
             else:
-                yield _firmly(edge.firm, stance, origin)
-        elif edge is not None and stance.untrusted is Untrusted.LEARNED:
-            yield _firmly(edge.firm, stance, origin)
+                yield _by_firmness(edge.firm, stance, origin)
+        elif edge is not None and stance.untrusted is UntrustedTextPolicy.LEARNED:
+            yield _by_firmness(edge.firm, stance, origin)
         else:
-            yield Code.UNTRUSTED_FLOW, Effect.DENY, origin
+            yield DeviationCode.UNTRUSTED_FLOW, DecisionEffect.DENY, origin
     if not value.origins:
-        yield _unexplained(sink, stance)
+        yield _unexplained_outcome(sink, stance)
 
 
-def _firmly(firm: bool, stance: Stance, origin: Origin | None) -> _Found:
-    return _HELD if firm else (Code.PROVISIONAL, stance.provisional, origin)
+def _by_firmness(
+    firm: bool, stance: Strictness, origin: ValueOrigin | None
+) -> _Outcome:
+    return _ALLOWED if firm else (DeviationCode.PROVISIONAL, stance.provisional, origin)
 
 
-def _unexplained(sink: Sink, stance: Stance) -> _Found:
-    if stance.unexplained is Unexplained.LEARNED and True in sink.own:
-        return _firmly(sink.own[True].firm, stance, None)
-    asks = stance.unexplained is Unexplained.ASK
-    return Code.UNEXPLAINED, Effect.ASK if asks else Effect.DENY, None
+def _unexplained_outcome(sink: SinkIndex, stance: Strictness) -> _Outcome:
+    if stance.unexplained is UnexplainedEntityPolicy.LEARNED and True in sink.own:
+        return _by_firmness(sink.own[True].firm, stance, None)
+    asks = stance.unexplained is UnexplainedEntityPolicy.ASK
+    return (
+        DeviationCode.UNEXPLAINED,
+        DecisionEffect.ASK if asks else DecisionEffect.DENY,
+        None,
+    )
 
 
-def _is_free(call: Observation, sink: Sink, value: Value) -> bool:
+def _is_free_text(call: CallObservation, sink: SinkIndex, value: ArgumentValue) -> bool:
     """Tell whether a value is the agent's free text, which no rule covers."""
     if value.kind is not EntityKind.NAME:
         return False
     return not call.is_write or bool(sink.own)
 
 
-def _other(stance: Stance, sink: Sink, value: Value) -> Iterator[_Found]:
-    if sink.entity(value) is not None:
-        yield _HELD
+def _plain_outcomes(
+    stance: Strictness, sink: SinkIndex, value: ArgumentValue
+) -> Iterator[_Outcome]:
+    if sink.find_entity(value) is not None:
+        yield _ALLOWED
     for origin in value.origins:
-        if sink.edge(value, origin) is not None:
-            yield _HELD
+        if sink.find_edge(value, origin) is not None:
+            yield _ALLOWED
         elif origin.trusted:
-            yield Code.NEW_FLOW, stance.new, origin
+            yield DeviationCode.NEW_FLOW, stance.new, origin
         else:
-            yield Code.UNTRUSTED_FLOW, Effect.DENY, origin
+            yield DeviationCode.UNTRUSTED_FLOW, DecisionEffect.DENY, origin
     if not value.origins:
         is_name = value.kind is EntityKind.NAME
-        yield (Code.NEW_FLOW if is_name else Code.NEW_RESOURCE), stance.new, None
+        yield (
+            (DeviationCode.NEW_FLOW if is_name else DeviationCode.NEW_RESOURCE),
+            stance.new,
+            None,
+        )

@@ -10,45 +10,57 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from answerable.baseline.entity_extraction import (
-    MOST,
-    Named,
-    amounts,
-    canonical,
-    kind_of,
-    named,
+    MAX_ENTITIES,
+    ArgumentEntity,
+    canonical_form,
+    classify,
+    extract_amounts,
+    extract_entities,
 )
-from answerable.baseline.json_leaves import as_bytes, digest, fits, leaves, records
-from answerable.baseline.request_values import SHORTEST
-from answerable.baseline.result_buffer import LIMIT, Field, Hit, Kept, folded
-from answerable.baseline.tool_results import MOST_FIELDS, fields, read
+from answerable.baseline.json_leaves import (
+    arguments_digest,
+    count_records,
+    encode_text,
+    iterate_leaves,
+    matches_path,
+)
+from answerable.baseline.request_values import MIN_VALUE
+from answerable.baseline.result_buffer import (
+    BUFFER_SIZE,
+    FieldHit,
+    ResultBuffer,
+    ResultField,
+    fold_case,
+)
+from answerable.baseline.tool_results import MAX_FIELDS, iterate_fields, parse_result
 from answerable.model.behaviour import (
-    NOTHING_SAID,
-    Asked,
+    DEFAULT_TOOL_FACTS,
+    ArgumentValue,
+    CallObservation,
     EntityKind,
-    Facts,
-    Json,
-    Observation,
-    Origin,
+    JsonValue,
     OriginKind,
-    Progress,
-    Table,
-    Value,
+    ReferenceTable,
+    RequestedValues,
+    RunProgress,
+    ToolFactsByName,
+    ValueOrigin,
 )
 from answerable.model.provenance import WrittenBy
 
-SPAN = 3_600 * 10**9
+WINDOW_SPAN = 3_600 * 10**9
 _MINUTE = 60 * 10**9
-_K = TypeVar("_K")
-_Tables = Mapping[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]]
+_KeyT = TypeVar("_KeyT")
+_TablesBySink = Mapping[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]]
 
 
 @dataclass(slots=True)
-class _Run:
+class _WindowRun:
     """One run of the window."""
 
     started: int
     last: int  # when it last did something
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[RequestedValues, ...] = ()
     named: tuple[tuple[str, frozenset[bytes]], ...] = ()  # by requests, with their ids
     reads: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
@@ -72,27 +84,27 @@ class Window:
 
     def __init__(
         self,
-        facts: Facts,
-        tables: tuple[Table, ...] = (),
-        span: int = SPAN,
-        limit: int = LIMIT,
+        facts: ToolFactsByName,
+        tables: tuple[ReferenceTable, ...] = (),
+        span: int = WINDOW_SPAN,
+        limit: int = BUFFER_SIZE,
     ) -> None:
         self._facts = facts
-        self._tables = _by_sink(tables)
+        self._tables = _index_tables(tables)
         self._span = span
-        self._kept = Kept(limit)
-        self._stored = Kept(limit // 4)
-        self._runs: dict[str, _Run] = {}
+        self._kept = ResultBuffer(limit)
+        self._stored = ResultBuffer(limit // 4)
+        self._runs: dict[str, _WindowRun] = {}
         self._turn = 0
 
-    def begin(self, run: str, now: int, asked: Asked | None = None) -> None:
+    def begin(self, run: str, now: int, asked: RequestedValues | None = None) -> None:
         """Begin a run, and forget runs that were idle for too long before it.
 
         Args:
             now: UTC nanoseconds.
         """
-        self._runs[run] = _Run(now, now)
-        self.ask(run, () if asked is None else (asked,))
+        self._runs[run] = _WindowRun(now, now)
+        self.set_requests(run, () if asked is None else (asked,))
         recent = {
             name: each
             for name, each in self._runs.items()
@@ -100,10 +112,10 @@ class Window:
         }
         if len(recent) < len(self._runs):
             self._runs = recent
-            self._kept.forget(frozenset(recent))
-            self._stored.forget(frozenset(recent))
+            self._kept.retain_runs(frozenset(recent))
+            self._stored.retain_runs(frozenset(recent))
 
-    def ask(self, run: str, asked: tuple[Asked, ...]) -> None:
+    def set_requests(self, run: str, asked: tuple[RequestedValues, ...]) -> None:
         """Replace the requests of a run.
 
         Args:
@@ -113,12 +125,12 @@ class Window:
         if here.asked != asked:
             here.asked = asked
             here.named = tuple(
-                (each.id, frozenset(map(folded, each.values)))
+                (each.id, frozenset(map(fold_case, each.values)))
                 for each in asked
                 if each.written_by is WrittenBy.PERSON
             )
 
-    def knows(self, run: str) -> bool:
+    def has_run(self, run: str) -> bool:
         """Tell whether a run has begun and is not forgotten."""
         return run in self._runs
 
@@ -128,9 +140,9 @@ class Window:
         call: str,
         at: int,
         tool: str,
-        arguments: Json,
+        arguments: JsonValue,
         definition: str = "",
-    ) -> Observation:
+    ) -> CallObservation:
         """Extract the entities of a call and their origins; stores nothing.
 
         Args:
@@ -139,110 +151,120 @@ class Window:
             definition: SHA-256 of the pinned tool definition, hex; empty to use the
                 facts.
         """
-        facts = self._facts.get(tool, NOTHING_SAID)
-        entities = named(arguments, facts)
-        return Observation(
+        facts = self._facts.get(tool, DEFAULT_TOOL_FACTS)
+        entities = extract_entities(arguments, facts)
+        return CallObservation(
             id=call,
             at=at,
             tool=tool,
             definition=definition or facts.definition,
             is_write=facts.is_write,
-            values=self._explained(self._runs[run], tool, entities[:MOST]),
-            numbers=amounts(arguments, facts),
-            digest=digest(arguments),
-            crowded=len(entities) > MOST,
-            after=self._after(run),
+            values=self._explain_values(self._runs[run], tool, entities[:MAX_ENTITIES]),
+            numbers=extract_amounts(arguments, facts),
+            digest=arguments_digest(arguments),
+            crowded=len(entities) > MAX_ENTITIES,
+            after=self._untrusted_sources(run),
         )
 
-    def _counted(self, run: str) -> list[_Run]:
+    def _runs_in_span(self, run: str) -> list[_WindowRun]:
         """Return a run with those begun shortly before it."""
         begin = self._runs[run].started - self._span
         return [each for each in self._runs.values() if each.started >= begin]
 
-    def _after(self, run: str) -> tuple[str, ...]:
-        return tuple(sorted(set().union(*(r.strangers for r in self._counted(run)))))
+    def _untrusted_sources(self, run: str) -> tuple[str, ...]:
+        return tuple(
+            sorted(set().union(*(r.strangers for r in self._runs_in_span(run))))
+        )
 
-    def _explained(
-        self, run: _Run, tool: str, entities: list[Named]
-    ) -> tuple[Value, ...]:
-        spelled = [_spellings(each) for each in entities]
+    def _explain_values(
+        self, run: _WindowRun, tool: str, entities: list[ArgumentEntity]
+    ) -> tuple[ArgumentValue, ...]:
+        spelled = [_search_forms(each) for each in entities]
         values = []
-        hits = self._kept.find(spelled)
-        stored = self._stored.find(spelled)
-        lost = self._stored.lost
+        hits = self._kept.find_values(spelled)
+        stored = self._stored.find_values(spelled)
+        lost = self._stored.first_lost_turn
         for entity, spellings, found, own in zip(
             entities, spelled, hits, stored, strict=True
         ):
             turns = [hit.field.turn for hit in own] + ([] if lost is None else [lost])
             tables = self._tables.get((tool, entity.path), ())
             origins = (
-                *_requested(run.named, spellings),
-                *_listed(tables, spellings),
-                *_earlier(found, min(turns, default=None)),
+                *_request_origins(run.named, spellings),
+                *_table_origins(tables, spellings),
+                *_result_origins(found, min(turns, default=None)),
             )
             values.append(
-                Value(
+                ArgumentValue(
                     entity.path, entity.kind, entity.text, entity.sensitive,
                     entity.whole, origins, bool(tables),
                 )
             )  # fmt: skip
         return tuple(values)
 
-    def progress(self, run: str, at: int) -> Progress:
+    def progress(self, run: str, at: int) -> RunProgress:
         """Sum the calls of a run and of those shortly before it."""
         here = self._runs[run]
-        counted = self._counted(run)
+        counted = self._runs_in_span(run)
         while here.lately and here.lately[0] <= at - _MINUTE:
             here.lately.popleft()
-        return Progress(
+        return RunProgress(
             reads=frozenset().union(*(each.reads for each in counted)),
-            counts=_sum(each.counts for each in counted),
-            sums=_sum(each.sums for each in counted),
-            sizes=_sum(each.sizes for each in counted),
-            records=_sum(each.records for each in counted),
+            counts=_sum_counters(each.counts for each in counted),
+            sums=_sum_counters(each.sums for each in counted),
+            sizes=_sum_counters(each.sizes for each in counted),
+            records=_sum_counters(each.records for each in counted),
             untrusted=any(each.untrusted for each in counted),
             lately=len(here.lately),
         )
 
-    def returned(
-        self, run: str, call: Observation, arguments: Json, result: Json
-    ) -> Observation:
+    def add_result(
+        self, run: str, call: CallObservation, arguments: JsonValue, result: JsonValue
+    ) -> CallObservation:
         """Store the result of a call, and what it may have written.
 
         Returns:
             The observation with the size of its result.
         """
-        facts = self._facts.get(call.tool, NOTHING_SAID)
-        selector = selector_of(call)
+        facts = self._facts.get(call.tool, DEFAULT_TOOL_FACTS)
+        selector = call_selector(call)
         here = self._runs[run]
         self._turn += 1
         if call.is_write:
-            self._store(run, call, arguments)
-        said = read(result)
+            self._store_arguments(run, call, arguments)
+        said = parse_result(result)
         size = 0
-        for path, text in fields(said):
-            size += len(as_bytes(text))
-            trusted = fits(facts.trusted, path)
+        for path, text in iterate_fields(said):
+            size += len(encode_text(text))
+            trusted = matches_path(facts.trusted, path)
             self._kept.add(
-                Field(run, self._turn, call.id, call.tool, selector, path, trusted),
+                ResultField(
+                    run, self._turn, call.id, call.tool, selector, path, trusted
+                ),
                 text,
             )
-        untrusted = any(not fits(facts.trusted, path) for path, _ in fields(said))
-        done = replace(call, size=size, records=records(said), untrusted=untrusted)
-        _count(here, done)
+        untrusted = any(
+            not matches_path(facts.trusted, path) for path, _ in iterate_fields(said)
+        )
+        done = replace(
+            call, size=size, records=count_records(said), untrusted=untrusted
+        )
+        _count_call(here, done)
         return done
 
-    def _store(self, run: str, call: Observation, arguments: Json) -> None:
-        for number, (path, text) in enumerate(leaves(arguments)):
-            if number == MOST_FIELDS:
-                self._stored.lose(run, self._turn)
+    def _store_arguments(
+        self, run: str, call: CallObservation, arguments: JsonValue
+    ) -> None:
+        for number, (path, text) in enumerate(iterate_leaves(arguments)):
+            if number == MAX_FIELDS:
+                self._stored.mark_lost(run, self._turn)
                 return
-            of = Field(run, self._turn, call.id, call.tool, (), path, False)
+            of = ResultField(run, self._turn, call.id, call.tool, (), path, False)
             self._stored.add(of, text)
 
-    def unread(
-        self, run: str, call: Observation, arguments: Json, size: int
-    ) -> Observation:
+    def add_oversized(
+        self, run: str, call: CallObservation, arguments: JsonValue, size: int
+    ) -> CallObservation:
         """Count a call whose result was too large to store.
 
         Its arguments are stored; its result explains nothing.
@@ -252,17 +274,17 @@ class Window:
         """
         self._turn += 1
         if call.is_write:
-            self._store(run, call, arguments)
+            self._store_arguments(run, call, arguments)
         done = replace(call, size=size, untrusted=True)
-        _count(self._runs[run], done)
+        _count_call(self._runs[run], done)
         return done
 
-    def recorded(self, run: str, call: Observation) -> None:
+    def add_recorded(self, run: str, call: CallObservation) -> None:
         """Count a recorded call without storing its result."""
-        _count(self._runs[run], call)
+        _count_call(self._runs[run], call)
 
 
-def _count(run: _Run, call: Observation) -> None:
+def _count_call(run: _WindowRun, call: CallObservation) -> None:
     if not call.is_write:
         run.reads.add(call.tool)
     run.counts[call.tool] += 1
@@ -277,17 +299,19 @@ def _count(run: _Run, call: Observation) -> None:
     run.last = call.at
 
 
-def selector_of(call: Observation) -> tuple[tuple[str, str], ...]:
+def call_selector(call: CallObservation) -> tuple[tuple[str, str], ...]:
     """Return the arguments of a call with their origins."""
-    tokens = {(value.path, _token(value)) for value in call.values if value.whole}
+    tokens = {
+        (value.path, _selector_token(value)) for value in call.values if value.whole
+    }
     return tuple(sorted(tokens))
 
 
-def _token(value: Value) -> str:
-    return f"{_explained_by(value)}={value.kind.value}:{value.text}"
+def _selector_token(value: ArgumentValue) -> str:
+    return f"{_origin_label(value)}={value.kind.value}:{value.text}"
 
 
-def _explained_by(value: Value) -> str:
+def _origin_label(value: ArgumentValue) -> str:
     for origin in value.origins:
         if origin.kind is OriginKind.REQUEST:
             return "request"
@@ -297,48 +321,50 @@ def _explained_by(value: Value) -> str:
     return ""
 
 
-def _by_sink(tables: tuple[Table, ...]) -> _Tables:
+def _index_tables(tables: tuple[ReferenceTable, ...]) -> _TablesBySink:
     found: dict[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]] = {}
     for table in sorted(tables, key=lambda each: each.name):
-        if not table.written_by.believed:
+        if not table.written_by.is_believed:
             continue
         values = frozenset(
-            folded(canonical(kind_of(value), value)) for value in table.values
+            fold_case(canonical_form(classify(value), value)) for value in table.values
         )
         for sink in table.sinks:
             found[sink] = (*found.get(sink, ()), (table.name, values))
     return found
 
 
-def _spellings(entity: Named) -> tuple[bytes, ...]:
+def _search_forms(entity: ArgumentEntity) -> tuple[bytes, ...]:
     """Return the forms of an entity to search for, the canonical first."""
-    plain = folded(entity.text)
+    plain = fold_case(entity.text)
     if entity.kind is not EntityKind.IBAN:
         return (plain,)
     groups = [entity.text[i : i + 4] for i in range(0, len(entity.text), 4)]
-    return (plain, folded(" ".join(groups)))
+    return (plain, fold_case(" ".join(groups)))
 
 
-def _requested(
+def _request_origins(
     named: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
-) -> tuple[Origin, ...]:
+) -> tuple[ValueOrigin, ...]:
     for id, values in named:
-        if len(spellings[0]) >= SHORTEST and not values.isdisjoint(spellings):
-            return (Origin(OriginKind.REQUEST, call=id),)
+        if len(spellings[0]) >= MIN_VALUE and not values.isdisjoint(spellings):
+            return (ValueOrigin(OriginKind.REQUEST, call=id),)
     return ()
 
 
-def _listed(
+def _table_origins(
     tables: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
-) -> tuple[Origin, ...]:
+) -> tuple[ValueOrigin, ...]:
     return tuple(
-        Origin(OriginKind.TABLE, name, whole=True)
+        ValueOrigin(OriginKind.TABLE, name, whole=True)
         for name, values in tables
         if spellings[0] in values
     )
 
 
-def _earlier(hits: list[Hit], stored: int | None) -> tuple[Origin, ...]:
+def _result_origins(
+    hits: list[FieldHit], stored: int | None
+) -> tuple[ValueOrigin, ...]:
     """Return the earlier results that explain a value, the best first.
 
     Args:
@@ -346,7 +372,9 @@ def _earlier(hits: list[Hit], stored: int | None) -> tuple[Origin, ...]:
         stored: Turn in which the run itself may have written it; reads from then on are
             untrusted.
     """
-    found: dict[tuple[str, tuple[tuple[str, str], ...], str, bool, bool], Origin] = {}
+    found: dict[
+        tuple[str, tuple[tuple[str, str], ...], str, bool, bool], ValueOrigin
+    ] = {}
     for hit in hits:
         of = hit.field
         if not hit.bounded:
@@ -354,7 +382,7 @@ def _earlier(hits: list[Hit], stored: int | None) -> tuple[Origin, ...]:
         trusted = of.trusted and (stored is None or of.turn < stored)
         key = (of.tool, of.selector, of.path, hit.whole, trusted)
         if key not in found:
-            found[key] = Origin(
+            found[key] = ValueOrigin(
                 OriginKind.EARLIER, of.tool, of.selector, of.path, hit.whole,
                 trusted, of.call, hit.start, hit.end,
             )  # fmt: skip
@@ -363,8 +391,8 @@ def _earlier(hits: list[Hit], stored: int | None) -> tuple[Origin, ...]:
     )
 
 
-def _sum(counters: Iterable[Counter[_K]]) -> Mapping[_K, int]:
-    total: Counter[_K] = Counter()
+def _sum_counters(counters: Iterable[Counter[_KeyT]]) -> Mapping[_KeyT, int]:
+    total: Counter[_KeyT] = Counter()
     for each in counters:
         total.update(each)
     return total

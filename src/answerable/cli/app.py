@@ -5,7 +5,7 @@ from importlib import import_module
 
 import click
 
-from answerable.cli.settings import Settings, Verbs
+from answerable.cli.settings import AppGroup, Settings
 
 OVERVIEW = """\
 answerable: who owns the identities AI agents act through, what they can reach,
@@ -100,7 +100,7 @@ class LazyCommands(MutableMapping[str, click.Command]):
         return len(self._modules)
 
 
-class _App(Verbs):
+class _RootGroup(AppGroup):
     sections = (
         (
             "Inventory",
@@ -134,7 +134,7 @@ class _App(Verbs):
 
 @click.group(
     "answerable",
-    cls=_App,
+    cls=_RootGroup,
     commands=LazyCommands(_MODULES),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},

@@ -15,7 +15,7 @@ from click.exceptions import NoSuchCommand, NoSuchOption
 
 from answerable.model.errors import (
     AnswerableError,
-    EnvironmentRefused,
+    EnvironmentFailure,
     ParseError,
     PartialError,
     UsageError,
@@ -26,20 +26,20 @@ FINE, FAILED, USAGE, PARTIAL, BUG, REFUSED = range(6)
 INTERRUPTED = 130
 _PRECEDENCE = (INTERRUPTED, BUG, REFUSED, USAGE, FAILED, PARTIAL)
 
-_KINDS: tuple[tuple[type[AnswerableError], int], ...] = (
+_EXIT_CODES: tuple[tuple[type[AnswerableError], int], ...] = (
     (UsageError, USAGE),
     (PartialError, PARTIAL),
     (ParseError, PARTIAL),
     (VerificationError, FAILED),
-    (EnvironmentRefused, REFUSED),
+    (EnvironmentFailure, REFUSED),
 )
 
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_PERMISSION_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class CommandError:
     """Exit code, message and hint of a failed command.
 
     Attributes:
@@ -51,44 +51,46 @@ class Refusal:
     hint: str = ""
 
 
-def worst(codes: Iterable[int]) -> int:
+def most_severe(codes: Iterable[int]) -> int:
     """Return the exit code with the highest precedence."""
     seen = set(codes)
     return next((code for code in _PRECEDENCE if code in seen), FINE)
 
 
-def refusal_of(error: BaseException) -> Refusal:
+def describe_error(error: BaseException) -> CommandError:
     """Convert an exception to an exit code, message and hint."""
     match error:
         case KeyboardInterrupt() | click.Abort():
-            return Refusal(INTERRUPTED, "interrupted", "run the command again")
+            return CommandError(INTERRUPTED, "interrupted", "run the command again")
         # DuckDB raises this instead of KeyboardInterrupt during a query.
         case RuntimeError(args=("Query interrupted",)):
-            return refusal_of(KeyboardInterrupt())
+            return describe_error(KeyboardInterrupt())
         case AnswerableError():
-            code = next((code for kind, code in _KINDS if isinstance(error, kind)), BUG)
-            return Refusal(code, error.message, error.hint)
+            code = next(
+                (code for kind, code in _EXIT_CODES if isinstance(error, kind)), BUG
+            )
+            return CommandError(code, error.message, error.hint)
         case click.ClickException():
-            return _usage(error)
+            return _describe_usage_error(error)
         case MemoryError():
-            return Refusal(
+            return CommandError(
                 REFUSED, "out of memory", "close other programs, or ask about less"
             )
         case OSError():
-            return _os(error)
+            return _describe_os_error(error)
         case _:
-            return Refusal(
+            return CommandError(
                 BUG,
-                f"internal error ({_name(error)} in {_where(error)})",
+                f"internal error ({_type_name(error)} in {_error_location(error)})",
                 "this is a bug: run it again with --debug and report what that prints",
             )
 
 
-def _name(error: BaseException) -> str:
+def _type_name(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _where(error: BaseException) -> str:
+def _error_location(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "answerable" in frame.filename]
     if not ours:
@@ -97,37 +99,39 @@ def _where(error: BaseException) -> str:
     return f"{name}:{ours[-1].lineno}"
 
 
-def _os(error: OSError) -> Refusal:
+def _describe_os_error(error: OSError) -> CommandError:
     place = f": {error.filename}" if isinstance(error.filename, str) else ""
-    what = (error.strerror or _name(error)).lower() + place
-    if error.errno in _DISK:
-        return Refusal(REFUSED, what, "make room, or name another store: --store DIR")
-    if error.errno in _FORBIDDEN:
-        return Refusal(
+    what = (error.strerror or _type_name(error)).lower() + place
+    if error.errno in _DISK_FULL_ERRNOS:
+        return CommandError(
+            REFUSED, what, "make room, or name another store: --store DIR"
+        )
+    if error.errno in _PERMISSION_ERRNOS:
+        return CommandError(
             REFUSED, what, "ask for the permission, or name another store: --store DIR"
         )
-    return Refusal(REFUSED, what, "answerable doctor says what works here")
+    return CommandError(REFUSED, what, "answerable doctor says what works here")
 
 
-def _usage(error: click.ClickException) -> Refusal:
+def _describe_usage_error(error: click.ClickException) -> CommandError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "answerable"
     hint = f"{path} --help"
     match error:
         case NoSuchCommand():
             message = f"no such command (got {error.command_name!r})"
-            hint = _nearest_command(error, context) or hint
+            hint = _suggest_command(error, context) or hint
         case NoSuchOption():
             message = f"no such option (got {error.option_name!r})"
-            near = _nearest_option(error, context)
+            near = _suggest_option(error, context)
             hint = f"did you mean {near}?" if near else hint
         case _:
             message = error.format_message().rstrip(".")
             message = message[:1].lower() + message[1:]
-    return Refusal(USAGE, message, hint)
+    return CommandError(USAGE, message, hint)
 
 
-def _nearest_command(error: NoSuchCommand, context: click.Context | None) -> str:
+def _suggest_command(error: NoSuchCommand, context: click.Context | None) -> str:
     """Suggest the nearest command, or the group that holds it."""
     if context is None or not isinstance(context.command, click.Group):
         return ""
@@ -141,7 +145,7 @@ def _nearest_command(error: NoSuchCommand, context: click.Context | None) -> str
     return ""
 
 
-def _nearest_option(error: NoSuchOption, context: click.Context | None) -> str:
+def _suggest_option(error: NoSuchOption, context: click.Context | None) -> str:
     names: list[str] = list(error.possibilities or ())
     if context is not None:
         for param in context.command.get_params(context):
@@ -152,7 +156,7 @@ def _nearest_option(error: NoSuchOption, context: click.Context | None) -> str:
     return near[0] if near else ""
 
 
-def trail_of(error: BaseException) -> list[str]:
+def format_traceback(error: BaseException) -> list[str]:
     """Format the frames of an exception, for `--debug`.
 
     Frames and type names only. Messages of other libraries may quote their input, which
@@ -163,7 +167,7 @@ def trail_of(error: BaseException) -> list[str]:
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        lines.append(f"{_name(current)} raised at, innermost last:")
+        lines.append(f"{_type_name(current)} raised at, innermost last:")
         lines += [
             f"  {frame.filename}:{frame.lineno} in {frame.name}"
             for frame in traceback.extract_tb(current.__traceback__)

@@ -12,14 +12,14 @@ from dataclasses import replace
 import click
 
 from answerable.cli.app import app
-from answerable.cli.errors import FINE, Refusal, refusal_of, trail_of
+from answerable.cli.errors import FINE, CommandError, describe_error, format_traceback
 from answerable.cli.settings import Settings
-from answerable.cli.streams import discard
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.presentation.command_hints import text_in_store
-from answerable.presentation.text import safe
+from answerable.cli.streams import discard_output
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.presentation.command_hints import add_store_to_text
+from answerable.presentation.text import sanitize
 
-_COMPLETE = "_ANSWERABLE_COMPLETE"
+_COMPLETION_VARIABLE = "_ANSWERABLE_COMPLETE"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,30 +31,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see docs/cli.md.
     """
-    _write_anything()
-    asked = os.environ.get(_COMPLETE)
+    _escape_unencodable()
+    asked = os.environ.get(_COMPLETION_VARIABLE)
     if asked and argv is None:
         from click.shell_completion import shell_complete
 
-        return shell_complete(app, {}, "answerable", _COMPLETE, asked)
+        return shell_complete(app, {}, "answerable", _COMPLETION_VARIABLE, asked)
     settings = Settings()
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv), settings)
+        code = _run_command(list(sys.argv[1:] if argv is None else argv), settings)
     except BrokenPipeError:
-        discard(sys.stdout)
+        discard_output(sys.stdout)
         return FINE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
-        return _refuse(error, settings)
+        return _report_error(error, settings)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        discard(sys.stdout)
+        discard_output(sys.stdout)
     except OSError as error:
-        return _refuse(error, settings)
+        return _report_error(error, settings)
     return code
 
 
-def _run(words: list[str], settings: Settings) -> int:
+def _run_command(words: list[str], settings: Settings) -> int:
     for word in words:
         if not word.isascii() and any(
             "\ud800" <= letter <= "\udfff" for letter in word
@@ -80,43 +80,43 @@ def _check_clock() -> None:
     """
     now = time.time_ns()
     if not 0 <= now < 1 << 63:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"the clock of this machine is out of range (got {now // 10**9} s since "
             "1970, expected a time from 1970 to April 2262)",
             "set the clock, and run it again",
         )
 
 
-def _refuse(error: BaseException, settings: Settings) -> int:
-    refusal = refusal_of(error)
-    hint = text_in_store(refusal.hint, settings.store)
+def _report_error(error: BaseException, settings: Settings) -> int:
+    refusal = describe_error(error)
+    hint = add_store_to_text(refusal.hint, settings.store)
     refusal = replace(refusal, hint=hint)
-    lines = trail_of(error) if settings.debug else []
+    lines = format_traceback(error) if settings.debug else []
     try:
         sys.stdout.flush()
-        for line in (*lines, *_two_lines(refusal)):
+        for line in (*lines, *_format_error(refusal)):
             sys.stderr.write(line + "\n")
         sys.stderr.flush()
     except BrokenPipeError:
-        discard(sys.stdout)
+        discard_output(sys.stdout)
     except OSError:
         # stderr is closed; the exit code still reports it
         return refusal.code
     return refusal.code
 
 
-def _two_lines(refusal: Refusal) -> list[str]:
-    lines = [f"error: {_one_line(refusal.message)}"]
+def _format_error(refusal: CommandError) -> list[str]:
+    lines = [f"error: {_to_one_line(refusal.message)}"]
     if refusal.hint:
-        lines.append(f"hint: {_one_line(refusal.hint)}")
+        lines.append(f"hint: {_to_one_line(refusal.hint)}")
     return lines
 
 
-def _one_line(text: str) -> str:
-    return safe(" ".join(text.split()))
+def _to_one_line(text: str) -> str:
+    return sanitize(" ".join(text.split()))
 
 
-def _write_anything() -> None:
+def _escape_unencodable() -> None:
     """Escape characters that the terminal encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import click
 
-from answerable.cli.errors import FAILED, FINE, PARTIAL, worst
-from answerable.cli.render.colour import paint
-from answerable.cli.render.coverage import incomplete
-from answerable.cli.render.screen import Screen, screen_of
+from answerable.cli.errors import FAILED, FINE, PARTIAL, most_severe
+from answerable.cli.render.colour import colour_line
+from answerable.cli.render.coverage import list_incomplete_sources
+from answerable.cli.render.screen import Screen, detect_screen
 from answerable.cli.settings import Settings
-from answerable.cli.streams import discard
+from answerable.cli.streams import discard_output
 from answerable.model.documents.core import Document
-from answerable.presentation.command_hints import in_store, text_in_store
+from answerable.presentation.command_hints import add_store_option, add_store_to_text
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
 
-def answer(
+def print_and_exit(
     document: Document, settings: Settings, view: str = "", note: str = ""
 ) -> None:
     """Print a document and end the command with its exit code.
@@ -31,32 +31,34 @@ def answer(
         note: A line for standard error.
     """
     try:
-        show(document, settings, view, note)
+        print_document(document, settings, view, note)
     except BrokenPipeError:  # a reader that stops early does not change the exit code
-        discard(sys.stdout)
+        discard_output(sys.stdout)
     click.get_current_context().exit(exit_code(document, settings))
 
 
 def exit_code(document: Document, settings: Settings) -> int:
     """Return the exit code of a document."""
-    partial = document.partial and not settings.allow_partial
+    partial = document.is_partial and not settings.allow_partial
     partial = partial or bool(document.undecided)
-    return worst((FAILED if document.failed else FINE, PARTIAL if partial else FINE))
+    return most_severe(
+        (FAILED if document.failed else FINE, PARTIAL if partial else FINE)
+    )
 
 
-def show(
+def print_document(
     document: Document, settings: Settings, view: str = "", note: str = ""
 ) -> None:
     """Print a document to stdout, then warnings and a hint to stderr."""
-    document = replace(document, next=in_store(document.next, settings.store))
-    lines = _lines(document, settings, view)
+    document = replace(document, next=add_store_option(document.next, settings.store))
+    lines = _format_lines(document, settings, view)
     for line in lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
     if settings.quiet:
         return
     notes = [note] if note else []
-    notes += incomplete(
+    notes += list_incomplete_sources(
         document.coverage, settings.allow_partial or bool(document.undecided)
     )
     if document.searched and settings.output != "table":
@@ -65,11 +67,11 @@ def show(
     if settings.output == "table" and document.next and document.items:
         notes.append(f"next: {document.next}")
     for line in notes:
-        sys.stderr.write(safe(line) + "\n")
+        sys.stderr.write(sanitize(line) + "\n")
     sys.stderr.flush()
 
 
-def _lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
+def _format_lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
     output = settings.output
     if output == "json":
         return (to_json(document),)
@@ -77,17 +79,17 @@ def _lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
         return to_ndjson(document)
     if output == "csv":
         return to_csv(document)
-    from answerable.cli.render.documents import render
+    from answerable.cli.render.documents import render_document
 
-    screen = screen_of(sys.stdout)
+    screen = detect_screen(sys.stdout)
     now = time.time_ns()
-    lines = render(document, screen, now, view, whole=settings.coverage)
+    lines = render_document(document, screen, now, view, whole=settings.coverage)
     if not document.items:  # names the command that would fill it
-        lines = (text_in_store(line, settings.store) for line in lines)
-    return _painted(lines, screen)
+        lines = (add_store_to_text(line, settings.store) for line in lines)
+    return _colour_lines(lines, screen)
 
 
-def _painted(lines: Iterable[str], screen: Screen) -> Iterator[str]:
+def _colour_lines(lines: Iterable[str], screen: Screen) -> Iterator[str]:
     for line in lines:
-        for piece in screen.wrap(safe(line)):
-            yield paint(piece) if screen.colour else piece
+        for piece in screen.wrap(sanitize(line)):
+            yield colour_line(piece) if screen.colour else piece

@@ -14,58 +14,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from answerable.cli.settings import home
-from answerable.connectors.named_file import open_named
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.cli.settings import find_home
+from answerable.connectors.named_file import open_named_file
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import PersonId
 
 if TYPE_CHECKING:
-    from answerable.services.statements.owner_keys import Signer
+    from answerable.services.statements.owner_keys import LocalSigner
 
-SHORTEST = 8  # characters of a passphrase
-_NEW = "make one with: answerable owner-keys new --person PERSON"
-_SEALED = "ENCRYPTED PRIVATE KEY"  # PKCS#8 under a passphrase, RFC 7468, section 11
-_LARGEST = 1 << 16  # bytes of a key file
+MIN_PASSPHRASE_LENGTH = 8  # characters of a passphrase
+_NEW_KEY_HINT = "make one with: answerable owner-keys new --person PERSON"
+_PEM_LABEL = "ENCRYPTED PRIVATE KEY"  # PKCS#8 under a passphrase, RFC 7468, section 11
+_MAX_FILE_BYTES = 1 << 16  # bytes of a key file
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 8  # 16 MiB: the limit of OpenSSL's default
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 _SCRYPT = bytes.fromhex("06092b06010401da47040b")
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")
 
 
-def usual_place(person: PersonId) -> Path:
+def default_key_file(person: PersonId) -> Path:
     """Return the default file of a person's key."""
     configured = os.environ.get("XDG_CONFIG_HOME", "")
     # As for the store: a relative path would include the working directory.
     absolute = configured and Path(configured).is_absolute()
-    folder = Path(configured) if absolute else home() / ".config"
+    folder = Path(configured) if absolute else find_home() / ".config"
     name = quote(person.removeprefix("person:"), safe="@+")
     return folder / "answerable" / "owner-keys" / f"{name}.pem"
 
 
-def check_place(place: Path) -> None:
+def check_writable(place: Path) -> None:
     """Check that a key can be written to a file, before the passphrase prompt.
 
     Raises:
         UsageError: One of the two files exists.
         EnvironmentRefused: The folder cannot be written, or created.
     """
-    for half in (place, _beside(place)):
+    for half in (place, _public_file(place)):
         if os.path.lexists(half):
-            raise _exists(str(half))
+            raise _build_exists_error(str(half))
     # A dangling link exists, too: no folder can be created in its place.
     nearest = next(each for each in place.absolute().parents if os.path.lexists(each))
     try:
         facts = os.stat(nearest)
     except OSError as error:
         why = f"the link {nearest} cannot be followed ({error.strerror})"
-        raise _unwritten(place, why) from None
+        raise _build_write_error(place, why) from None
     if not stat.S_ISDIR(facts.st_mode):
-        raise _unwritten(place, os.strerror(errno.ENOTDIR))
+        raise _build_write_error(place, os.strerror(errno.ENOTDIR))
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise _unwritten(place, os.strerror(errno.EACCES))
+        raise _build_write_error(place, os.strerror(errno.EACCES))
 
 
-def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
+def write_key_pair(place: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
     """Generate a key and write its two halves: `FILE` and `FILE.pub`.
 
     Args:
@@ -82,7 +82,7 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from answerable.services.statements.owner_keys import Signer
+    from answerable.services.statements.owner_keys import LocalSigner
 
     key = Ed25519PrivateKey.generate()
     plain = key.private_bytes(
@@ -94,20 +94,22 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     told = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    beside = _beside(place)
-    check_place(place)
+    beside = _public_file(place)
+    check_writable(place)
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(place, _pem(_SEALED, _wrapped(plain, passphrase)), 0o600)
-        _write(beside, told, 0o644)
+        _write_new_file(
+            place, _encode_pem(_PEM_LABEL, _encrypt_pkcs8(plain, passphrase)), 0o600
+        )
+        _write_new_file(beside, told, 0o644)
     except FileExistsError as error:
-        raise _exists(str(error.filename)) from None
+        raise _build_exists_error(str(error.filename)) from None
     except OSError as error:
-        raise _unwritten(place, error.strerror) from None
-    return Signer(public.public_bytes_raw(), key.private_bytes_raw()), beside
+        raise _build_write_error(place, error.strerror) from None
+    return LocalSigner(public.public_bytes_raw(), key.private_bytes_raw()), beside
 
 
-def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
+def read_private_key(place: Path, passphrase: Callable[[], str]) -> "LocalSigner":
     """Read and decrypt a private key.
 
     Args:
@@ -122,10 +124,10 @@ def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    from answerable.services.statements.owner_keys import Signer
+    from answerable.services.statements.owner_keys import LocalSigner
 
     data = read_private_file(place, "key")
-    _check_sealed(place, data)
+    _check_encrypted_key(place, data)
     phrase = passphrase()
     try:
         key = load_pem_private_key(data, phrase.encode("utf-8"))
@@ -135,11 +137,11 @@ def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
             f"the passphrase does not open {place}", "try again; nothing was signed"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{place} is no Ed25519 key", _NEW)
-    return Signer(key.public_key().public_bytes_raw(), key.private_bytes_raw())
+        raise UsageError(f"{place} is no Ed25519 key", _NEW_KEY_HINT)
+    return LocalSigner(key.public_key().public_bytes_raw(), key.private_bytes_raw())
 
 
-def _check_sealed(place: Path, data: bytes) -> None:
+def _check_encrypted_key(place: Path, data: bytes) -> None:
     """Check that a file holds a complete encrypted key, before the passphrase prompt.
 
     Raises:
@@ -148,7 +150,7 @@ def _check_sealed(place: Path, data: bytes) -> None:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    is_sealed, is_whole = f"-----BEGIN {_SEALED}-----".encode() in data, True
+    is_sealed, is_whole = f"-----BEGIN {_PEM_LABEL}-----".encode() in data, True
     try:
         load_pem_private_key(data, None)
         is_sealed = False
@@ -159,16 +161,16 @@ def _check_sealed(place: Path, data: bytes) -> None:
     if not is_sealed:
         raise UsageError(
             f"{place} is no private key under a passphrase (expected PKCS#8, encrypted)",
-            _NEW,
+            _NEW_KEY_HINT,
         )
     if not is_whole:
         raise UsageError(
             f"the private key in {place} is cut off or damaged (expected PKCS#8 whole)",
-            "take it from a copy of the file, or " + _NEW,
+            "take it from a copy of the file, or " + _NEW_KEY_HINT,
         )
 
 
-def read_public(place: Path) -> bytes:
+def read_public_key(place: Path) -> bytes:
     """Read a public key: 32 bytes.
 
     Raises:
@@ -184,10 +186,10 @@ def read_public(place: Path) -> bytes:
         "it is the file that ends in .pub beside the person's key",
     )
     try:
-        with open_named(place) as file:
-            data = file.read(_LARGEST)
+        with open_named_file(place) as file:
+            data = file.read(_MAX_FILE_BYTES)
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot read {place}: {error.strerror}",
             "PUB is the file that ends in .pub beside the person's key",
         ) from None
@@ -207,41 +209,41 @@ def read_private_file(place: Path, what: str) -> bytes:
         EnvironmentRefused: It cannot be read, or other users can read it.
     """
     try:
-        with open_named(place) as file:
+        with open_named_file(place) as file:
             facts = os.fstat(file.fileno())
-            data = file.read(_LARGEST)
+            data = file.read(_MAX_FILE_BYTES)
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot read the {what} file {place}: {error.strerror}",
             "see that it is there and yours",
         ) from None
     regular = stat.S_ISREG(facts.st_mode)
     if regular and (facts.st_uid != os.geteuid() or facts.st_mode & 0o077):
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{place} is another user's, or others may read it",
             f"give it to yourself alone: chmod 600 {place}",
         )
     return data
 
 
-def _beside(place: Path) -> Path:
+def _public_file(place: Path) -> Path:
     return place.with_name(place.name + ".pub")
 
 
-def _exists(place: str) -> UsageError:
+def _build_exists_error(place: str) -> UsageError:
     return UsageError(
         f"{place} exists; a key is never written over",
         "name another file with --key, or keep using that key",
     )
 
 
-def _unwritten(place: Path, why: str | None) -> EnvironmentRefused:
-    return EnvironmentRefused(
+def _build_write_error(place: Path, why: str | None) -> EnvironmentFailure:
+    return EnvironmentFailure(
         f"cannot write {place}: {why}", "name another file with --key"
     )
 
 
-def _write(place: Path, data: bytes, mode: int) -> None:
+def _write_new_file(place: Path, data: bytes, mode: int) -> None:
     file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(file, "wb") as opened:
         opened.write(data)
@@ -249,7 +251,7 @@ def _write(place: Path, data: bytes, mode: int) -> None:
         os.fsync(opened.fileno())
 
 
-def _wrapped(plain: bytes, passphrase: str) -> bytes:
+def _encrypt_pkcs8(plain: bytes, passphrase: str) -> bytes:
     """Encrypt PKCS#8: EncryptedPrivateKeyInfo (RFC 5958, section 3), PBES2."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -261,14 +263,16 @@ def _wrapped(plain: bytes, passphrase: str) -> bytes:
     padded = padder.update(plain) + padder.finalize()
     encryptor = Cipher(algorithms.AES(key), modes.CBC(start)).encryptor()
     sealed = encryptor.update(padded) + encryptor.finalize()
-    numbers = b"".join(_integer(each) for each in (_COST, _BLOCK, _PARALLEL))
-    derivation = _sequence(_SCRYPT, _sequence(_octets(salt), numbers))
-    cipher = _sequence(_AES_256_CBC, _octets(start))
-    scheme = _sequence(_PBES2, _sequence(derivation, cipher))
-    return _sequence(scheme, _octets(sealed))
+    numbers = b"".join(_encode_integer(each) for each in (_COST, _BLOCK, _PARALLEL))
+    derivation = _encode_sequence(
+        _SCRYPT, _encode_sequence(_encode_octets(salt), numbers)
+    )
+    cipher = _encode_sequence(_AES_256_CBC, _encode_octets(start))
+    scheme = _encode_sequence(_PBES2, _encode_sequence(derivation, cipher))
+    return _encode_sequence(scheme, _encode_octets(sealed))
 
 
-def _der(tag: int, content: bytes) -> bytes:
+def _encode_der(tag: int, content: bytes) -> bytes:
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
@@ -276,19 +280,19 @@ def _der(tag: int, content: bytes) -> bytes:
     return bytes((tag, 0x80 | len(length))) + length + content
 
 
-def _sequence(*parts: bytes) -> bytes:
-    return _der(0x30, b"".join(parts))
+def _encode_sequence(*parts: bytes) -> bytes:
+    return _encode_der(0x30, b"".join(parts))
 
 
-def _octets(data: bytes) -> bytes:
-    return _der(0x04, data)
+def _encode_octets(data: bytes) -> bytes:
+    return _encode_der(0x04, data)
 
 
-def _integer(value: int) -> bytes:
-    return _der(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+def _encode_integer(value: int) -> bytes:
+    return _encode_der(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
-def _pem(label: str, der: bytes) -> bytes:
+def _encode_pem(label: str, der: bytes) -> bytes:
     import base64
 
     body = base64.b64encode(der).decode("ascii")

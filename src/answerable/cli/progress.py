@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from shutil import get_terminal_size
 
 from answerable.cli.settings import Settings
-from answerable.presentation.text import clip, safe
+from answerable.presentation.text import clip, sanitize
 
 # Redrawing more often is not visible and costs time.
 _PAUSE = 0.1
@@ -16,16 +16,16 @@ _ERASE = "\r\x1b[K"
 
 
 @contextmanager
-def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
+def progress_bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
     """Provide a progress callback that draws on standard error.
 
     It draws only if standard error is a terminal and `--quiet` was not given, and
     clears the line at the end.
     """
     if settings.quiet or not sys.stderr.isatty():
-        from answerable.model.connector import no_progress
+        from answerable.model.connector import ignore_progress
 
-        yield no_progress
+        yield ignore_progress
         return
     drawn = [0.0]
     last = [""]
@@ -37,7 +37,9 @@ def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
             return
         drawn[0], last[0] = moment, what
         columns = get_terminal_size().columns
-        sys.stderr.write(_ERASE + clip(_line(done, total, safe(what)), columns - 1))
+        sys.stderr.write(
+            _ERASE + clip(_format_bar(done, total, sanitize(what)), columns - 1)
+        )
         sys.stderr.flush()
 
     try:
@@ -48,7 +50,7 @@ def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
             sys.stderr.flush()
 
 
-def _line(done: int, total: int, what: str) -> str:
+def _format_bar(done: int, total: int, what: str) -> str:
     if total <= 0:
         return f"{done:,} {what}"
     share = min(1.0, max(0.0, done / total))

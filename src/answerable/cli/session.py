@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from answerable.cli.settings import Settings, home, store_place
+from answerable.cli.settings import Settings, find_home, find_store
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.model.inventory import Inventory, Progress
-    from answerable.store.store import Store
+    from answerable.model.inventory import Inventory, ProgressCallback
+    from answerable.store.store import EvidenceStore
 
 
-class Session:
+class StoreSession:
     """Open store, with the start time of the command.
 
     Attributes:
@@ -23,7 +23,7 @@ class Session:
         now: UTC nanoseconds.
     """
 
-    def __init__(self, store: "Store", snapshot: str, now: int) -> None:
+    def __init__(self, store: "EvidenceStore", snapshot: str, now: int) -> None:
         self.store = store
         self.snapshot = snapshot
         self.now = now
@@ -31,9 +31,9 @@ class Session:
     @property
     def home(self) -> Path:
         """Home directory."""
-        return home()
+        return find_home()
 
-    def inventory(self, progress: "Progress | None" = None) -> "Inventory":
+    def load_inventory(self, progress: "ProgressCallback | None" = None) -> "Inventory":
         """Load the snapshot of the command.
 
         Args:
@@ -42,14 +42,14 @@ class Session:
         from answerable.services.inventory import snapshots
 
         if progress is None:
-            return snapshots.load(self.store, self.snapshot)
-        return snapshots.load(self.store, self.snapshot, progress=progress)
+            return snapshots.load_inventory(self.store, self.snapshot)
+        return snapshots.load_inventory(self.store, self.snapshot, progress=progress)
 
 
 @contextmanager
-def opened(
+def open_session(
     settings: Settings, *, create: bool = False, writes: bool = False
-) -> Iterator[Session]:
+) -> Iterator[StoreSession]:
     """Open the store of the settings.
 
     Only commands that add data create a missing store: a mistyped path is an error, and
@@ -64,14 +64,14 @@ def opened(
         UsageError: The store is missing and `create` is off; or a snapshot is named for
             a command that writes.
     """
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
-    root, snapshot = store_place(settings)
+    root, snapshot = find_store(settings)
     if snapshot and (create or writes):
         raise UsageError(
             f"a snapshot cannot be written to (got {f'{root.name}@{snapshot}'!r})",
             f"name the store alone: --store {shlex.quote(str(root))}",
         )
     now = time.time_ns()
-    with Store.open(root, now=now, create=create) as store:
-        yield Session(store, snapshot, now)
+    with EvidenceStore.open(root, now=now, create=create) as store:
+        yield StoreSession(store, snapshot, now)

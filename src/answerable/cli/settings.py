@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable import __version__
-from answerable.connectors.user_path import expanded
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Settings:
     coverage: bool = False
 
 
-def store_place(settings: Settings) -> tuple[Path, str]:
+def find_store(settings: Settings) -> tuple[Path, str]:
     """Find the store's folder and the snapshot named with it.
 
     `--store`, else `$ANSWERABLE_STORE`, else `$XDG_DATA_HOME/answerable`, else
@@ -52,16 +52,16 @@ def store_place(settings: Settings) -> tuple[Path, str]:
     """
     named = settings.store or os.environ.get("ANSWERABLE_STORE", "")
     if named:
-        return _with_snapshot(named)
+        return _split_snapshot(named)
     data = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification ignores relative paths; that also excludes the working
     # directory.
     if data and Path(data).is_absolute():
         return Path(data) / "answerable", ""
-    return home() / ".local" / "share" / "answerable", ""
+    return find_home() / ".local" / "share" / "answerable", ""
 
 
-def config_places(settings: Settings) -> tuple[Path | None, Path | None]:
+def find_config_stores(settings: Settings) -> tuple[Path | None, Path | None]:
     """Find the named and the default store of a command with a configuration.
 
     Returns:
@@ -72,7 +72,7 @@ def config_places(settings: Settings) -> tuple[Path | None, Path | None]:
         UsageError: The named store is invalid.
     """
     try:
-        usual, _ = store_place(settings)
+        usual, _ = find_store(settings)
     except HomeUnknown:
         return None, None
     return (usual if settings.store else None), usual
@@ -82,7 +82,7 @@ class HomeUnknown(UsageError):  # noqa: N818 - an outcome
     """No home directory is known, and no store was named."""
 
 
-def home() -> Path:
+def find_home() -> Path:
     """Find the home directory.
 
     Raises:
@@ -97,8 +97,8 @@ def home() -> Path:
     return found
 
 
-def _with_snapshot(named: str) -> tuple[Path, str]:
-    whole = expanded(named)
+def _split_snapshot(named: str) -> tuple[Path, str]:
+    whole = expand_user_path(named)
     folder, at, snapshot = named.rpartition("@")
     # A folder whose own name has an @ takes precedence over a snapshot name.
     if not at or not folder or "/" in snapshot or whole.is_dir():
@@ -108,10 +108,10 @@ def _with_snapshot(named: str) -> tuple[Path, str]:
             f"no snapshot after the @ (got {named!r}, expected DIR@SNAPSHOT)",
             "answerable scan prints the name of each snapshot",
         )
-    return expanded(folder).absolute(), snapshot
+    return expand_user_path(folder).absolute(), snapshot
 
 
-class Word(click.ParamType[str]):
+class WordChoice(click.ParamType[str]):
     """Option type for one of a few words, with a suggestion for a misspelled one."""
 
     name = "word"
@@ -132,7 +132,7 @@ class Word(click.ParamType[str]):
         raise UsageError(
             f"unknown word for {_option_name(param)} "
             f"(got {text!r}, expected {', '.join(self.words)})",
-            f"did you mean {near[0]}?" if near else _help(ctx),
+            f"did you mean {near[0]}?" if near else _help_hint(ctx),
         )
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
@@ -148,7 +148,7 @@ class Word(click.ParamType[str]):
         return [CompletionItem(w) for w in self.words if w.startswith(incomplete)]
 
 
-def _help(ctx: click.Context | None) -> str:
+def _help_hint(ctx: click.Context | None) -> str:
     return f"{ctx.command_path if ctx is not None else 'answerable'} --help"
 
 
@@ -159,61 +159,61 @@ def _option_name(param: click.Parameter | None) -> str:
     return max(names, key=len) if names else str(param.name)
 
 
-def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
+def _store_option(ctx: click.Context, param: click.Parameter, value: object) -> None:
     if value and param.name:
         setattr(ctx.ensure_object(Settings), param.name, value)
 
 
-def _version(ctx: click.Context, param: click.Parameter, value: object) -> None:
+def _print_version(ctx: click.Context, param: click.Parameter, value: object) -> None:
     if value:
         click.echo(f"answerable {__version__}")
         ctx.exit()
 
 
-def _everywhere() -> list[click.Parameter]:
+def _build_shared_options() -> list[click.Parameter]:
     """Build the options that are accepted before or after a command's name."""
     return [
         click.Option(
             ["--store"],
             metavar="DIR[@SNAPSHOT]",
             help="Folder of the store; with @, a snapshot in it.",
-            callback=_keep,
+            callback=_store_option,
             expose_value=False,
         ),
         click.Option(
             ["-o", "--output"],
-            type=Word(FORMATS),
+            type=WordChoice(FORMATS),
             metavar="FORM",
             help=f"{', '.join(FORMATS)}; a table unless said.",
-            callback=_keep,
+            callback=_store_option,
             expose_value=False,
         ),
         click.Option(
             ["-q", "--quiet"],
             is_flag=True,
             help="Only the answer: no progress, warnings or hints.",
-            callback=_keep,
+            callback=_store_option,
             expose_value=False,
         ),
         click.Option(
             ["--allow-partial"],
             is_flag=True,
             help="Exit 0 although a source could not be read completely.",
-            callback=_keep,
+            callback=_store_option,
             expose_value=False,
         ),
         click.Option(
             ["--coverage"],
             is_flag=True,
             help="Below a table, the full coverage, an entry per line.",
-            callback=_keep,
+            callback=_store_option,
             expose_value=False,
         ),
         click.Option(
             ["--debug"],
             is_flag=True,
             help="Show where an internal error happened.",
-            callback=_keep,
+            callback=_store_option,
             expose_value=False,
         ),
         click.Option(
@@ -221,18 +221,18 @@ def _everywhere() -> list[click.Parameter]:
             is_flag=True,
             is_eager=True,
             help="Show the version.",
-            callback=_version,
+            callback=_print_version,
             expose_value=False,
         ),
     ]
 
 
-class Verb(click.Command):
+class AppCommand(click.Command):
     """Command with the shared options."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Add the shared options to the command's own."""
-        return [*super().get_params(ctx), *_everywhere()]
+        return [*super().get_params(ctx), *_build_shared_options()]
 
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -245,7 +245,7 @@ def format_options(
     command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
     """Write the two option sections of a help page."""
-    shared = {param.name for param in _everywhere()}
+    shared = {param.name for param in _build_shared_options()}
     own: list[tuple[str, str]] = []
     everywhere: list[tuple[str, str]] = []
     for param in command.get_params(ctx):
@@ -259,19 +259,19 @@ def format_options(
         formatter.write_dl(everywhere, col_max=24)
 
 
-class Verbs(click.Group):
+class AppGroup(click.Group):
     """Command group with the shared options; `sections` orders its help.
 
     Attributes:
         sections: Title and command names, in order.
     """
 
-    command_class = Verb
+    command_class = AppCommand
     sections: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Add the shared options to the group's own."""
-        return [*super().get_params(ctx), *_everywhere()]
+        return [*super().get_params(ctx), *_build_shared_options()]
 
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter

@@ -10,31 +10,35 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from answerable.cli.owner_key_files import SHORTEST, read_private, read_private_file
-from answerable.cli.settings import Settings, store_place
-from answerable.connectors.user_path import expanded
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.cli.owner_key_files import (
+    MIN_PASSPHRASE_LENGTH,
+    read_private_file,
+    read_private_key,
+)
+from answerable.cli.settings import Settings, find_store
+from answerable.connectors.user_path import expand_user_path
+from answerable.model.errors import EnvironmentFailure, UsageError
 
 if TYPE_CHECKING:
     from answerable.model.inventory import Inventory
-    from answerable.services.statements.owner_keys import Signer
+    from answerable.services.statements.owner_keys import LocalSigner
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-_LONGEST = 1024  # bytes
-_made_up: set[Path] = set()  # stores with fictional owners
+_MAX_PASSPHRASE_BYTES = 1024  # bytes
+_demo_stores: set[Path] = set()  # stores with fictional owners
 
 
-def made_up(root: Path) -> None:
+def allow_demo_signing(root: Path) -> None:
     """Allow any user to sign in the demo's store, whose owners are fictional.
 
     Args:
         root: Folder of the store; statements there bind nobody.
     """
-    _made_up.add(root)
+    _demo_stores.add(root)
 
 
-def only_a_person(settings: Settings, *more: Path) -> None:
+def require_human(settings: Settings, *more: Path) -> None:
     """Refuse to continue if an agent started this command, directly or indirectly.
 
     Args:
@@ -44,19 +48,22 @@ def only_a_person(settings: Settings, *more: Path) -> None:
     Raises:
         AgentAbove: An agent started this command, or its starter is not known.
     """
-    from answerable.server.processes.ancestors import refuse_agents, registered
+    from answerable.server.processes.ancestors import (
+        read_registered,
+        refuse_agent_ancestors,
+    )
 
-    root, _ = store_place(settings)
-    if root in _made_up:
+    root, _ = find_store(settings)
+    if root in _demo_stores:
         return
     folders = [root / "sts" / "runs", *more]
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and Path(runtime).is_absolute():
         folders.append(Path(runtime) / "answerable" / "runs")
-    refuse_agents(registered(folders))
+    refuse_agent_ancestors(read_registered(folders))
 
 
-def same_user(inventory: "Inventory", subject: str) -> str:
+def describe_shared_user(inventory: "Inventory", subject: str) -> str:
     """Return a note if the agent runs as the signer's own user.
 
     Args:
@@ -93,20 +100,22 @@ def key_options(command: Function) -> Function:
     )(command)
 
 
-def signer_of(key: str, passphrase_file: str) -> "Signer":
+def load_signer(key: str, passphrase_file: str) -> "LocalSigner":
     """Load and unlock the key of a signer; the key file is checked before the prompt.
 
     Args:
         passphrase_file: File of the passphrase, empty for a prompt.
 
     Raises:
-        UsageError: See `read_private` and `asked_passphrase`.
-        EnvironmentRefused: See `read_private` and `asked_passphrase`.
+        UsageError: See `read_private_key` and `read_passphrase`.
+        EnvironmentRefused: See `read_private_key` and `read_passphrase`.
     """
-    return read_private(expanded(key), lambda: asked_passphrase(passphrase_file))
+    return read_private_key(
+        expand_user_path(key), lambda: read_passphrase(passphrase_file)
+    )
 
 
-def asked_passphrase(file: str, *, twice: bool = False) -> str:
+def read_passphrase(file: str, *, twice: bool = False) -> str:
     """Read a passphrase from the terminal or from a file.
 
     Args:
@@ -117,20 +126,20 @@ def asked_passphrase(file: str, *, twice: bool = False) -> str:
         UsageError: It is too short, or the two inputs differ.
         EnvironmentRefused: There is no terminal, or other users can read the file.
     """
-    phrase = _from_file(file) if file else _typed("passphrase: ")
-    if twice and len(phrase) < SHORTEST:
+    phrase = _read_passphrase_file(file) if file else _prompt_passphrase("passphrase: ")
+    if twice and len(phrase) < MIN_PASSPHRASE_LENGTH:
         raise UsageError(
-            f"the passphrase is too short (expected at least {SHORTEST} letters)",
+            f"the passphrase is too short (expected at least {MIN_PASSPHRASE_LENGTH} letters)",
             "several words are easy to keep and hard to guess",
         )
-    if twice and not file and _typed("the same again: ") != phrase:
+    if twice and not file and _prompt_passphrase("the same again: ") != phrase:
         raise UsageError("the two passphrases differ", "type the same one twice")
     return phrase
 
 
-def _typed(prompt: str) -> str:
+def _prompt_passphrase(prompt: str) -> str:
     if not sys.stdin.isatty():
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             "the passphrase prompt needs a terminal, and standard input is none",
             "run it on a terminal, or name --passphrase-file FILE",
         )
@@ -140,7 +149,7 @@ def _typed(prompt: str) -> str:
         try:
             phrase = getpass.getpass(prompt, stream=sys.stderr)
         except getpass.GetPassWarning:
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 "this terminal would show the passphrase",
                 "run it on another one, or name --passphrase-file FILE",
             ) from None
@@ -151,16 +160,16 @@ def _typed(prompt: str) -> str:
     return phrase
 
 
-def _from_file(file: str) -> str:
-    data = read_private_file(expanded(file), "passphrase")
+def _read_passphrase_file(file: str) -> str:
+    data = read_private_file(expand_user_path(file), "passphrase")
     first = data.split(b"\n", 1)[0].removesuffix(b"\r")
     try:
         phrase = first.decode("utf-8")
     except UnicodeDecodeError:
         phrase = ""
-    if not phrase or len(first) > _LONGEST:
+    if not phrase or len(first) > _MAX_PASSPHRASE_BYTES:
         raise UsageError(
             f"{file} holds no passphrase (expected text on its first line)",
-            f"at most {_LONGEST} bytes of UTF-8",
+            f"at most {_MAX_PASSPHRASE_BYTES} bytes of UTF-8",
         )
     return phrase

@@ -4,7 +4,7 @@ import os
 from typing import TextIO
 
 
-def discard(stream: TextIO) -> None:
+def discard_output(stream: TextIO) -> None:
     """Redirect a stream to /dev/null, with the content of its buffer.
 
     The interpreter flushes at its end, and would exit with its own code (120).

@@ -3,15 +3,15 @@
 Shared by connectors that read such files; it does not interpret the content.
 """
 
-from answerable.connectors.named_file import read_named
-from answerable.connectors.user_path import expanded
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.connectors.named_file import read_named_file
+from answerable.connectors.user_path import expand_user_path
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import Probe
 
-LIMIT = 512 << 20  # bytes
+MAX_ANSWER_BYTES = 512 << 20  # bytes
 
 
-def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
+def read_answer_file(location: str, what: str, limit: int = MAX_ANSWER_BYTES) -> bytes:
     """Read a regular file, or a shell's `<(COMMAND)`.
 
     Args:
@@ -25,37 +25,37 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
         EnvironmentRefused: It is not readable.
     """
     try:
-        path = expanded(location)
+        path = expand_user_path(location)
         if path.is_dir():
             raise UsageError(
                 f"{location} is a folder (expected a file with {what})",
                 "name each file in it: several sources may stand in one scan",
             )
         if path.stat().st_size > limit:
-            raise _too_large(location, what, limit)
-        data = read_named(path, limit + 1)
+            raise _too_large_error(location, what, limit)
+        data = read_named_file(path, limit + 1)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         hint = f"expected a file with {what}"
         raise UsageError(f"{location}: no such file", hint) from None
     except OSError as error:
         why = error.strerror or "cannot be read"
         hint = "check the file's permissions"
-        raise EnvironmentRefused(f"{location}: {why}", hint) from None
+        raise EnvironmentFailure(f"{location}: {why}", hint) from None
     if len(data) > limit:
-        raise _too_large(location, what, limit)
+        raise _too_large_error(location, what, limit)
     return data
 
 
 def probe_file(location: str, what: str) -> Probe:
     """Tell whether a file is there, without opening it."""
     try:
-        found = expanded(location).exists()
+        found = expand_user_path(location).exists()
     except (OSError, ValueError, UsageError):
         found = False
     return Probe(location, what, found)
 
 
-def _too_large(location: str, what: str, limit: int) -> UsageError:
+def _too_large_error(location: str, what: str, limit: int) -> UsageError:
     return UsageError(
         f"{location} is larger than {limit >> 20} MiB",
         f"expected a file with {what}, and nothing else",

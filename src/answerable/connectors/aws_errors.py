@@ -16,23 +16,23 @@ from botocore.exceptions import (
 from answerable.connectors.aws_session import (
     CONFIG,
     DEFAULT_REGION,
-    client_of,
-    region_of,
-    session_of,
+    open_client,
+    open_session,
+    resolve_region,
 )
 from answerable.model.connector import SyncContext
 from answerable.model.errors import (
     AnswerableError,
-    EnvironmentRefused,
+    EnvironmentFailure,
     SessionExpired,
     UsageError,
 )
 
 # The session of whoever asks is over; each service has a code of its own for that.
-EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+EXPIRED_CODES = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
-def iam_of(
+def open_iam_client(
     context: SyncContext, config: Config = CONFIG, *, patient: bool = True
 ) -> tuple[object, str]:
     """Open an IAM client with the default AWS settings, and find its account.
@@ -47,40 +47,42 @@ def iam_of(
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     try:
-        session = session_of(context)
-        region = region_of(session, context) or DEFAULT_REGION
-        sts = client_of(session, "sts", region, context)
-        iam = client_of(session, "iam", region, context, config, patient=patient)
+        session = open_session(context)
+        region = resolve_region(session, context) or DEFAULT_REGION
+        sts = open_client(session, "sts", region, context)
+        iam = open_client(session, "iam", region, context, config, patient=patient)
         return iam, str(sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise refused(error, context, "aws") from None
+        raise scan_refused_error(error, context, "aws") from None
 
 
-def plain(value: object) -> str:
+def json_default(value: object) -> str:
     """Encode values that JSON lacks, as the AWS CLI does."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def code_of(error: Exception) -> str:
+def error_code(error: Exception) -> str:
     """Return an error's API code, else its class name; never its message."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "unknown error"))
     return type(error).__name__
 
 
-def stop_if_expired(error: Exception) -> None:
+def raise_if_expired(error: Exception) -> None:
     """Raise `SessionExpired` if an error means that the caller's session expired.
 
     Otherwise the scan would collect nothing and look like missing permissions.
     """
-    if code_of(error) in EXPIRED:
+    if error_code(error) in EXPIRED_CODES:
         raise SessionExpired(
-            f"the AWS session has expired (got {code_of(error)})",
+            f"the AWS session has expired (got {error_code(error)})",
             "sign in again (`aws sso login`, or new keys), then run the same command",
         ) from None
 
 
-def refused(error: Exception, context: SyncContext, source: str) -> AnswerableError:
+def scan_refused_error(
+    error: Exception, context: SyncContext, source: str
+) -> AnswerableError:
     """Build the error for a scan that cannot start.
 
     Args:
@@ -97,24 +99,24 @@ def refused(error: Exception, context: SyncContext, source: str) -> AnswerableEr
             "list them: aws configure list-profiles",
         )
     if isinstance(error, NoCredentialsError):
-        return EnvironmentRefused(
+        return EnvironmentFailure(
             "no AWS credentials were found",
             f"set AWS_PROFILE, run `aws configure` or `aws sso login`, or scan {source}:FILE",
         )
-    stop_if_expired(error)
+    raise_if_expired(error)
     if isinstance(error, ClientError) and error.operation_name == "AssumeRole":
-        return EnvironmentRefused(
-            f"the role {context.role_arn} cannot be assumed: {code_of(error)}",
+        return EnvironmentFailure(
+            f"the role {context.role_arn} cannot be assumed: {error_code(error)}",
             "create it there, and let it trust the identity that scans",
         )
     if isinstance(error, ClientError):
-        return EnvironmentRefused(
-            f"AWS refused the credentials: {code_of(error)}",
+        return EnvironmentFailure(
+            f"AWS refused the credentials: {error_code(error)}",
             "check them with: aws sts get-caller-identity",
         )
     if isinstance(error, ValueError):
         return UsageError("the endpoint is not a URL", "expected http(s)://HOST[:PORT]")
-    return EnvironmentRefused(
+    return EnvironmentFailure(
         f"AWS could not be asked: {type(error).__name__}",
         "check the network, --endpoint-url and the profile's settings",
     )

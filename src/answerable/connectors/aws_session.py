@@ -50,23 +50,25 @@ _THROTTLED = frozenset(
     ]
 )
 
-_making = Lock()  # a boto3 session makes one client at a time
+_CREATION_LOCK = Lock()  # a boto3 session makes one client at a time
 
 
-def session_of(context: SyncContext) -> "boto3.Session":
+def open_session(context: SyncContext) -> "boto3.Session":
     """Return the session of the default AWS settings, or of the context's role.
 
     Each is created once per `context.sessions`; a role's session renews itself. Clients
-    of several regions share it, so use `region_of`, not the session's region.
+    of several regions share it, so use `resolve_region`, not the session's region.
 
     Raises:
         BotoCoreError: The profile is unknown, or there are no credentials.
     """
-    with _making:
-        base = _kept(context, f"profile {context.profile}", _of_settings)
+    with _CREATION_LOCK:
+        base = _get_or_create(context, f"profile {context.profile}", _default_session)
         if not context.role_arn:
             return base
-        return _kept(context, context.role_arn, partial(_assumed, base))
+        return _get_or_create(
+            context, context.role_arn, partial(_assume_role_session, base)
+        )
 
 
 def forget_session(context: SyncContext) -> None:
@@ -74,12 +76,12 @@ def forget_session(context: SyncContext) -> None:
     context.sessions.pop(context.role_arn, None)
 
 
-def region_of(session: "boto3.Session", context: SyncContext) -> str:
+def resolve_region(session: "boto3.Session", context: SyncContext) -> str:
     """Return the region: the context's, else the configured one, else empty."""
     return context.region or session.region_name or ""
 
 
-def client_of(
+def open_client(
     session: "boto3.Session",
     service: str,
     region: str,
@@ -91,7 +93,7 @@ def client_of(
     """Create a client.
 
     Args:
-        session: Session of `session_of`.
+        session: Session of `open_session`.
         service: boto3 service name.
         region: Region of the client.
         context: Scan context.
@@ -101,24 +103,24 @@ def client_of(
     Raises:
         ValueError: The endpoint is not a URL.
     """
-    with _making:
+    with _CREATION_LOCK:
         client = session.client(
             service,
             region,
             endpoint_url=context.endpoint_url or None,
-            config=_own(config),
+            config=_copy_config(config),
         )
     if patient:
-        _be_patient(client, context)
+        _install_throttle_retry(client, context)
     return client
 
 
-def _own(config: Config) -> Config:
+def _copy_config(config: Config) -> Config:
     """Copy a configuration for one client: botocore modifies it."""
     return config.merge(Config(retries=dict(config.retries or {})))
 
 
-def _kept(
+def _get_or_create(
     context: SyncContext, name: str, make: Callable[[SyncContext], "boto3.Session"]
 ) -> "boto3.Session":
     if name not in context.sessions:
@@ -126,22 +128,24 @@ def _kept(
     return context.sessions[name]
 
 
-def _of_settings(context: SyncContext) -> "boto3.Session":
+def _default_session(context: SyncContext) -> "boto3.Session":
     return boto3.Session(profile_name=context.profile or None)
 
 
-def _assumed(base: "boto3.Session", context: SyncContext) -> "boto3.Session":
+def _assume_role_session(
+    base: "boto3.Session", context: SyncContext
+) -> "boto3.Session":
     """Create the session of a role; no call is made until first use."""
 
     def create(service: str, **keys: object) -> "boto3.client":
         client = base._session.create_client(
             service,
-            region_name=region_of(base, context) or DEFAULT_REGION,
+            region_name=resolve_region(base, context) or DEFAULT_REGION,
             endpoint_url=context.endpoint_url or None,
-            config=_own(CONFIG),
+            config=_copy_config(CONFIG),
             **keys,
         )
-        _be_patient(client, context)
+        _install_throttle_retry(client, context)
         return client
 
     caller = base.get_credentials()
@@ -163,12 +167,12 @@ def _assumed(base: "boto3.Session", context: SyncContext) -> "boto3.Session":
     return boto3.Session(botocore_session=core)
 
 
-def _be_patient(client: "boto3.client", context: SyncContext) -> None:
-    handler = partial(_wait_while_throttled, context)
+def _install_throttle_retry(client: "boto3.client", context: SyncContext) -> None:
+    handler = partial(_throttle_delay, context)
     client.meta.events.register_last("needs-retry", handler)
 
 
-def _wait_while_throttled(
+def _throttle_delay(
     context: SyncContext,
     attempts: int,
     operation: object,

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 
 
 @contextmanager
-def boto3_for(what: str) -> Iterator[None]:
+def require_boto3(what: str) -> Iterator[None]:
     """Guard an import that needs boto3, with a hint if it is not installed.
 
     Args:
@@ -21,7 +21,7 @@ def boto3_for(what: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{what} needs boto3, which is not installed",
             "pip install 'answerable[aws]'",
         ) from None

@@ -13,20 +13,20 @@ from pathlib import Path
 from answerable.connectors.formats.document_parser import SIZE_LIMIT, decode_text
 from answerable.connectors.formats.dotenv import parse_dotenv
 from answerable.connectors.formats.env_file import EnvFile
-from answerable.connectors.formats.env_file_path import env_file_paths
-from answerable.connectors.formats.redaction import clean
-from answerable.connectors.formats.selected_logins import NamedFile
-from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.connectors.formats.env_file_path import candidate_env_files
+from answerable.connectors.formats.redaction import clean_text
+from answerable.connectors.formats.selected_logins import ReferencedFile
+from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 WALK_LIMIT = 500_000
 DEPTH_LIMIT = 60
 _PATH_LIMIT = 4_096
-_SPELLING = "check the spelling, or name another folder"
+_UNPRINTABLE = "check the spelling, or name another folder"
 
 
 @dataclass(slots=True)
-class Folder:
+class BoundedFolder:
     """Folder that is read within bounds.
 
     Attributes:
@@ -38,7 +38,7 @@ class Folder:
     """
 
     root: Path
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ReadProblem] = field(default_factory=list)
     entries: int = 0
     full: bool = False
     left_out: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Folder:
     _env_files: dict[str, EnvFile | None] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, location: str) -> "Folder":
+    def open(cls, location: str) -> "BoundedFolder":
         """Open a folder.
 
         Raises:
@@ -57,18 +57,20 @@ class Folder:
         try:
             mode = os.stat(root).st_mode
         except PermissionError:
-            raise EnvironmentRefused(f"{show_path(root)}: no permission") from None
+            raise EnvironmentFailure(f"{printable_path(root)}: no permission") from None
         except (OSError, ValueError):
-            raise UsageError(f"{show_path(root)}: no such folder", _SPELLING) from None
+            raise UsageError(
+                f"{printable_path(root)}: no such folder", _UNPRINTABLE
+            ) from None
         if not stat.S_ISDIR(mode):
-            raise UsageError(f"{show_path(root)}: not a folder", _SPELLING)
+            raise UsageError(f"{printable_path(root)}: not a folder", _UNPRINTABLE)
         if not os.access(root, os.R_OK | os.X_OK):
-            raise EnvironmentRefused(f"{show_path(root)}: no permission")
+            raise EnvironmentFailure(f"{printable_path(root)}: no permission")
         return cls(root)
 
-    def place(self, path: str) -> str:
+    def displayed_path(self, path: str) -> str:
         """Return the printable absolute path of a path inside."""
-        return show_path(self.root / path)
+        return printable_path(self.root / path)
 
     def expand(self, pattern: str) -> list[str]:
         """List the files that match a pattern (`*` in a name, `**` for folders)."""
@@ -77,32 +79,34 @@ class Folder:
         for index, part in enumerate(parts):
             last = index == len(parts) - 1
             found = [
-                path for base in found for path in self._step(base, part, last=last)
+                path
+                for base in found
+                for path in self._expand_part(base, part, last=last)
             ]
         return sorted(dict.fromkeys(found))
 
-    def _step(self, base: str, part: str, *, last: bool) -> Iterator[str]:
+    def _expand_part(self, base: str, part: str, *, last: bool) -> Iterator[str]:
         if part == "**":
             yield base
             yield from self._folders_below(base)
         elif "*" in part:
             head, _, tail = part.partition("*")
-            for name, is_folder in self._list(base):
+            for name, is_folder in self._list_folder(base):
                 fits = name.startswith(head) and name.endswith(tail)
                 if fits and len(name) >= len(head) + len(tail):
-                    path = _join(base, name)
+                    path = _join_path(base, name)
                     if not last or not is_folder:
                         yield path
-        elif self._exists(path := _join(base, part)):
+        elif self._exists(path := _join_path(base, part)):
             yield path
 
     def _folders_below(self, base: str) -> Iterator[str]:
         stack = [base]
         while stack:
             folder = stack.pop()
-            for name, is_folder in self._list(folder):
+            for name, is_folder in self._list_folder(folder):
                 if is_folder:
-                    path = _join(folder, name)
+                    path = _join_path(folder, name)
                     yield path
                     stack.append(path)
 
@@ -119,15 +123,17 @@ class Folder:
         while stack and not self.full:
             folder = stack.pop()
             below: list[str] = []
-            for name, is_folder in self._list(folder):
-                path = _join(folder, name)
-                if not is_folder and not (name[0] == "." and self._is_new_link(path)):
+            for name, is_folder in self._list_folder(folder):
+                path = _join_path(folder, name)
+                if not is_folder and not (
+                    name[0] == "." and self._is_unvisited_link(path)
+                ):
                     yield path
                 elif not skip(path):
                     below.append(path)
             stack += below[::-1]
 
-    def _is_new_link(self, path: str) -> bool:
+    def _is_unvisited_link(self, path: str) -> bool:
         """Tell whether a path is an unvisited link to a folder inside."""
         try:
             if not os.path.islink(self.root / path) or not (self.root / path).is_dir():
@@ -147,18 +153,18 @@ class Folder:
         try:
             os.stat(self.root / path)
         except PermissionError:
-            self._problem(ProblemKind.PERMISSION, path, "no permission")
+            self._add_problem(ReadProblemKind.PERMISSION, path, "no permission")
             return False
         except (OSError, ValueError):
             return False
         return True
 
-    def _list(self, folder: str) -> list[tuple[str, bool]]:
+    def _list_folder(self, folder: str) -> list[tuple[str, bool]]:
         """List a folder: pairs of name and whether it is a folder itself."""
         found: list[tuple[str, bool]] = []
         if folder.count("/") >= DEPTH_LIMIT:
-            self._problem(
-                ProblemKind.TOO_LARGE, folder, f"deeper than {DEPTH_LIMIT} folders"
+            self._add_problem(
+                ReadProblemKind.TOO_LARGE, folder, f"deeper than {DEPTH_LIMIT} folders"
             )
             return found
         try:
@@ -166,41 +172,45 @@ class Folder:
                 for entry in entries:
                     self.entries += 1
                     if self.entries > WALK_LIMIT:
-                        self._stop(folder)
+                        self._report_walk_limit(folder)
                         break
                     found.append((entry.name, entry.is_dir(follow_symlinks=False)))
         except PermissionError:
-            self._problem(ProblemKind.PERMISSION, folder, "no permission")
+            self._add_problem(ReadProblemKind.PERMISSION, folder, "no permission")
         except OSError as error:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 what = os.strerror(error.errno or 0)
-                self._problem(ProblemKind.UNREADABLE, folder, what)
+                self._add_problem(ReadProblemKind.UNREADABLE, folder, what)
         return sorted(found)
 
-    def _stop(self, folder: str) -> None:
+    def _report_walk_limit(self, folder: str) -> None:
         if not self.full:
             what = f"more than {WALK_LIMIT} entries; the rest was not looked at"
-            self._problem(ProblemKind.TOO_LARGE, folder, what)
+            self._add_problem(ReadProblemKind.TOO_LARGE, folder, what)
         self.full = True
 
     def read(self, path: str, limit: int = SIZE_LIMIT) -> bytes | None:
         """Read a file inside, or return None and add a problem."""
-        real = self._real(path)
+        real = self._resolve_inside(path)
         if real is None:
             return None
         try:
-            return _read_regular(real, limit)
+            return _read_regular_file(real, limit)
         except PermissionError:
-            self._problem(ProblemKind.PERMISSION, path, "no permission")
-        except _TooLargeError:
-            self._problem(ProblemKind.TOO_LARGE, path, f"larger than {limit} bytes")
+            self._add_problem(ReadProblemKind.PERMISSION, path, "no permission")
+        except _FileTooLargeError:
+            self._add_problem(
+                ReadProblemKind.TOO_LARGE, path, f"larger than {limit} bytes"
+            )
         except FileNotFoundError:
-            self._problem(ProblemKind.UNREADABLE, path, "gone, or a link to nothing")
-        except _NotRegularError:
-            self._problem(ProblemKind.UNREADABLE, path, "not a regular file")
+            self._add_problem(
+                ReadProblemKind.UNREADABLE, path, "gone, or a link to nothing"
+            )
+        except _NotRegularFileError:
+            self._add_problem(ReadProblemKind.UNREADABLE, path, "not a regular file")
         except OSError as error:
             what = os.strerror(error.errno or 0)
-            self._problem(ProblemKind.UNREADABLE, path, what)
+            self._add_problem(ReadProblemKind.UNREADABLE, path, what)
         return None
 
     def read_env_file(self, place: str, name: str) -> EnvFile | None:
@@ -210,24 +220,28 @@ class Folder:
             place: The configuration.
             name: The file as written there.
         """
-        for path in env_file_paths(place, name, show_path(self.root)):
+        for path in candidate_env_files(place, name, printable_path(self.root)):
             if path not in self._env_files and self.expand(path):
                 self._env_files[path] = self._parse_env_file(path)
             if path in self._env_files:
                 return self._env_files[path]
         return None
 
-    def read_named_file(self, place: str, name: str) -> NamedFile | None:
+    def read_named_file(self, place: str, name: str) -> ReferencedFile | None:
         """Read a file that a configuration names, if it is inside.
 
         Args:
             place: The configuration.
             name: The file as written there.
         """
-        for path in env_file_paths(place, name, show_path(self.root)):
+        for path in candidate_env_files(place, name, printable_path(self.root)):
             if self.expand(path):
                 data = self.read(path)
-                return None if data is None else NamedFile(self.place(path), data)
+                return (
+                    None
+                    if data is None
+                    else ReferencedFile(self.displayed_path(path), data)
+                )
         return None
 
     def _parse_env_file(self, path: str) -> EnvFile | None:
@@ -235,38 +249,38 @@ class Folder:
         if data is None:
             return None
         try:
-            text = decode_text(data, self.place(path))
+            text = decode_text(data, self.displayed_path(path))
         except ParseError as error:
-            self.problems.append(invalid(self.place(path), error))
+            self.problems.append(invalid_file_problem(self.displayed_path(path), error))
             return None
-        return EnvFile(self.place(path), parse_dotenv(text))
+        return EnvFile(self.displayed_path(path), parse_dotenv(text))
 
-    def _real(self, path: str) -> str | None:
+    def _resolve_inside(self, path: str) -> str | None:
         real = os.path.realpath(self.root / path)
         base = os.path.realpath(self.root)
         if os.path.commonpath((real, base)) == base:
             return real
         what = "a link that leads outside was not followed"
-        self._problem(ProblemKind.UNREADABLE, path, what)
+        self._add_problem(ReadProblemKind.UNREADABLE, path, what)
         return None
 
-    def _problem(self, kind: ProblemKind, path: str, what: str) -> None:
-        problem = Problem(kind, self.place(path), what)
+    def _add_problem(self, kind: ReadProblemKind, path: str, what: str) -> None:
+        problem = ReadProblem(kind, self.displayed_path(path), what)
         if problem not in self.problems[-50:]:
             self.problems.append(problem)
 
 
-class _TooLargeError(OSError):
+class _FileTooLargeError(OSError):
     """File above the size limit."""
 
 
-class _NotRegularError(OSError):
+class _NotRegularFileError(OSError):
     """Device, socket, pipe or folder instead of a regular file."""
 
 
-def _read_regular(path: str, limit: int) -> bytes:
+def _read_regular_file(path: str, limit: int) -> bytes:
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise _NotRegularError
+        raise _NotRegularFileError
     # Looked at again after opening: it could have been swapped for a pipe since. The
     # path has no link in it any more, so a link there now was put there since.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -274,12 +288,12 @@ def _read_regular(path: str, limit: int) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise _NotRegularError
+            raise _NotRegularFileError
         if status.st_size > limit:
-            raise _TooLargeError
+            raise _FileTooLargeError
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise _TooLargeError
+        raise _FileTooLargeError
     return data
 
 
@@ -289,20 +303,20 @@ def read_file(path: str, limit: int = SIZE_LIMIT) -> bytes:
     Raises:
         OSError: It is missing, not regular, too large or not readable.
     """
-    return _read_regular(os.path.realpath(path), limit)
+    return _read_regular_file(os.path.realpath(path), limit)
 
 
-def show_path(path: "Path | str") -> str:
+def printable_path(path: "Path | str") -> str:
     """Make a path printable: replace undecodable bytes and control characters."""
     text = os.fsencode(path).decode("utf-8", "replace")
-    return clean(text, _PATH_LIMIT)
+    return clean_text(text, _PATH_LIMIT)
 
 
-def invalid(place: str, error: ParseError) -> Problem:
+def invalid_file_problem(place: str, error: ParseError) -> ReadProblem:
     """Build the problem of a file with invalid content."""
     offset = f" (offset {error.offset})" if error.offset >= 0 else ""
-    return Problem(ProblemKind.INVALID, place, error.reason + offset)
+    return ReadProblem(ReadProblemKind.INVALID, place, error.reason + offset)
 
 
-def _join(base: str, name: str) -> str:
+def _join_path(base: str, name: str) -> str:
     return f"{base}/{name}" if base else name

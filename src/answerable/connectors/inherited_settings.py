@@ -7,29 +7,34 @@ import stat
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from answerable.connectors.bounded_folder import Folder, invalid, read_file, show_path
+from answerable.connectors.bounded_folder import (
+    BoundedFolder,
+    invalid_file_problem,
+    printable_path,
+    read_file,
+)
 from answerable.connectors.formats.agent_clients import (
     HOME_FILES,
     MANAGED_FILES,
-    ConfigFile,
-    Role,
+    ClientConfigFile,
+    FileRole,
 )
 from answerable.connectors.formats.agent_config import ConfigDocument
-from answerable.connectors.formats.document_parser import Format, parse_document
-from answerable.connectors.formats.os_paths import every_layout
-from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
+from answerable.connectors.formats.os_paths import paths_on_all_systems
+from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Probe, Problem, ProblemKind
+from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind
 
-_PROJECTS = ".claude.json"
+_PROJECT_LIST_FILE = ".claude.json"
 
 
-def read_document(
-    entry: ConfigFile,
+def parse_config_document(
+    entry: ClientConfigFile,
     data: bytes,
     place: str,
     written_by: WrittenBy,
-    problems: list[Problem],
+    problems: list[ReadProblem],
     *,
     inherited: bool = False,
 ) -> list[ConfigDocument]:
@@ -37,14 +42,14 @@ def read_document(
     try:
         document = parse_document(data, entry.form, place)
     except ParseError as error:
-        problems.append(invalid(place, error))
+        problems.append(invalid_file_problem(place, error))
         return []
     stem = place.rpartition("/")[2].partition(".")[0]
     return [ConfigDocument(entry, stem, document, written_by, inherited)]
 
 
-def read_managed(
-    probes: list[Probe], problems: list[Problem], *, inherited: bool = False
+def read_managed_settings(
+    probes: list[Probe], problems: list[ReadProblem], *, inherited: bool = False
 ) -> list[ConfigDocument]:
     """Read the machine-wide settings of the administrator, which bind every agent."""
     documents: list[ConfigDocument] = []
@@ -58,13 +63,13 @@ def read_managed(
             data = read_file(entry.path)
         except PermissionError:
             what = "no permission"
-            problems.append(Problem(ProblemKind.PERMISSION, entry.path, what))
+            problems.append(ReadProblem(ReadProblemKind.PERMISSION, entry.path, what))
         except OSError:
             what = "not a readable file"
-            problems.append(Problem(ProblemKind.UNREADABLE, entry.path, what))
+            problems.append(ReadProblem(ReadProblemKind.UNREADABLE, entry.path, what))
         else:
-            author = _author(entry.path)
-            documents += read_document(
+            author = _possible_author(entry.path)
+            documents += parse_config_document(
                 entry, data, entry.path, author, problems, inherited=inherited
             )
     return documents
@@ -79,7 +84,7 @@ def is_own_home(root: "Path | str") -> bool:
     return os.path.realpath(root) == os.path.realpath(os.path.expanduser("~"))
 
 
-def home_around(root: Path) -> str:
+def find_enclosing_home(root: Path) -> str:
     """Return the home that contains a project, or empty.
 
     It is the home of the folder's owner, else of the current user: agents in a checkout
@@ -91,11 +96,11 @@ def home_around(root: Path) -> str:
     for home in homes:
         inside = os.path.abspath(home)
         if inside != "/" and str(root).startswith(inside + "/"):
-            return show_path(inside)
+            return printable_path(inside)
     return ""
 
 
-def user_home(project: Path, homes: Iterable[str]) -> str:
+def find_user_home(project: Path, homes: Iterable[str]) -> str:
     """Return the home of a project's user, empty for none or several.
 
     It is the innermost home that contains the project, else the one whose Claude Code
@@ -107,7 +112,9 @@ def user_home(project: Path, homes: Iterable[str]) -> str:
     if around:
         return max(around, key=len)
     naming = [
-        home for home in paths if home != real and _names(home, {str(project), real})
+        home
+        for home in paths
+        if home != real and _lists_project(home, {str(project), real})
     ]
     return naming[0] if len(naming) == 1 else ""
 
@@ -116,7 +123,7 @@ def read_user_settings(
     home: str,
     clients: Collection[str],
     written_by: WrittenBy,
-    problems: list[Problem],
+    problems: list[ReadProblem],
     probes: list[Probe],
 ) -> list[ConfigDocument]:
     """Read the settings that a project's agents inherit from the user.
@@ -125,50 +132,56 @@ def read_user_settings(
     (https://code.claude.com/docs/en/settings); the other clients do the same.
     """
     try:
-        folder = Folder.open(home)
-    except (UsageError, EnvironmentRefused):
+        folder = BoundedFolder.open(home)
+    except (UsageError, EnvironmentFailure):
         return []
     documents: list[ConfigDocument] = []
     for entry in HOME_FILES:
         if entry.client not in clients or not _is_inherited(entry):
             continue
         for path in (
-            p for each in every_layout(entry.path) for p in folder.expand(each)
+            p for each in paths_on_all_systems(entry.path) for p in folder.expand(each)
         ):
-            place = folder.place(path)
+            place = folder.displayed_path(path)
             probes.append(Probe(place, f"{entry.client} settings of the user", True))
             data = folder.read(path)
             if data is not None:
-                documents += read_document(
+                documents += parse_config_document(
                     entry, data, place, written_by, problems, inherited=True
                 )
     problems += folder.problems
     if is_own_home(home):
-        managed = read_managed(probes, problems, inherited=True)
+        managed = read_managed_settings(probes, problems, inherited=True)
         documents += [each for each in managed if each.entry.client in clients]
     return documents
 
 
-def _is_inherited(entry: ConfigFile) -> bool:
+def _is_inherited(entry: ClientConfigFile) -> bool:
     """Tell whether a file of a home applies to all of the user's projects."""
     name = entry.path.rpartition("/")[2]
     local = name == "settings.local.json"
-    return entry.role is Role.SETTINGS and "*" not in entry.path and not local
+    return entry.role is FileRole.SETTINGS and "*" not in entry.path and not local
 
 
-def _names(home: str, projects: Collection[str]) -> bool:
+def _lists_project(home: str, projects: Collection[str]) -> bool:
     try:
-        folder = Folder.open(home)
-        data = folder.read(_PROJECTS) if folder.expand(_PROJECTS) else None
+        folder = BoundedFolder.open(home)
+        data = (
+            folder.read(_PROJECT_LIST_FILE)
+            if folder.expand(_PROJECT_LIST_FILE)
+            else None
+        )
         if data is None:
             return False
-        entries = parse_document(data, Format.JSON, _PROJECTS).root.get("projects")
-    except (UsageError, EnvironmentRefused, ParseError):
+        entries = parse_document(
+            data, DocumentFormat.JSON, _PROJECT_LIST_FILE
+        ).root.get("projects")
+    except (UsageError, EnvironmentFailure, ParseError):
         return False
     return entries is not None and any(n in projects for n, _ in entries.members())
 
 
-def _author(path: str) -> WrittenBy:
+def _possible_author(path: str) -> WrittenBy:
     """Return the author class of a managed file: root alone, or any user."""
     status = os.stat(path)
     open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -13,10 +13,10 @@ from typing import BinaryIO
 
 from answerable.model.errors import UsageError
 
-PATIENCE = 60.0  # seconds for the next bytes of a shell's pipe
+READ_TIMEOUT = 60.0  # seconds for the next bytes of a shell's pipe
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_SHELL = ("/dev/fd/", "/proc/self/fd/")
-_KINDS = (
+_SHELL_PIPE_PREFIX = ("/dev/fd/", "/proc/self/fd/")
+_SPECIAL_FILES = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
@@ -24,21 +24,21 @@ _KINDS = (
 )
 
 
-def open_named(path: Path | str) -> BinaryIO:
+def open_named_file(path: Path | str) -> BinaryIO:
     """Open a regular file, or the pipe of a shell's `<(COMMAND)`, for reading.
 
     Raises:
         UsageError: It is a named pipe, a socket or a device.
         OSError: It is missing, a folder, or not readable.
     """
-    check_regular(path)
+    check_regular_file(path)
     handle = os.open(path, _FLAGS)
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISREG(mode):
             os.set_blocking(handle, True)
             return os.fdopen(handle, "rb")
-        _refuse_special(path, mode)
+        _refuse_special_file(path, mode)
         if stat.S_ISFIFO(mode):
             return io.BufferedReader(_ShellPipe(path, handle))
         return os.fdopen(handle, "rb")  # says itself that it is a folder
@@ -47,31 +47,31 @@ def open_named(path: Path | str) -> BinaryIO:
         raise
 
 
-def read_named(path: Path | str, most: int = -1) -> bytes:
-    """Read a file opened by `open_named`, up to a maximum size.
+def read_named_file(path: Path | str, most: int = -1) -> bytes:
+    """Read a file opened by `open_named_file`, up to a maximum size.
 
     Raises:
-        UsageError: As for `open_named`.
-        OSError: As for `open_named`.
+        UsageError: As for `open_named_file`.
+        OSError: As for `open_named_file`.
     """
-    with open_named(path) as file:
+    with open_named_file(path) as file:
         return file.read(most)
 
 
-def check_regular(path: Path | str) -> None:
+def check_regular_file(path: Path | str) -> None:
     """Refuse special files without opening them.
 
     Raises:
         UsageError: It is a named pipe, a socket or a device.
         OSError: It is missing or inaccessible.
     """
-    _refuse_special(path, os.stat(path).st_mode)
+    _refuse_special_file(path, os.stat(path).st_mode)
 
 
-def _refuse_special(path: Path | str, mode: int) -> None:
-    if stat.S_ISFIFO(mode) and str(path).startswith(_SHELL):
+def _refuse_special_file(path: Path | str, mode: int) -> None:
+    if stat.S_ISFIFO(mode) and str(path).startswith(_SHELL_PIPE_PREFIX):
         return
-    kind = next((what for holds, what in _KINDS if holds(mode)), "")
+    kind = next((what for holds, what in _SPECIAL_FILES if holds(mode)), "")
     if kind:
         raise UsageError(
             f"{path} is {kind} (expected a regular file)", "save it to a file first"
@@ -79,7 +79,7 @@ def _refuse_special(path: Path | str, mode: int) -> None:
 
 
 class _ShellPipe(io.RawIOBase):
-    """Reading end of a shell pipe; no read waits longer than `PATIENCE`."""
+    """Reading end of a shell pipe; no read waits longer than `READ_TIMEOUT`."""
 
     def __init__(self, path: Path | str, handle: int) -> None:
         self._path, self._handle = path, handle
@@ -94,9 +94,9 @@ class _ShellPipe(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Read available bytes, or wait for them."""
-        if not select.select([self._handle], [], [], PATIENCE)[0]:
+        if not select.select([self._handle], [], [], READ_TIMEOUT)[0]:
             raise UsageError(
-                f"nothing came from {self._path} for {PATIENCE:.0f} seconds",
+                f"nothing came from {self._path} for {READ_TIMEOUT:.0f} seconds",
                 "save it to a file first",
             )
         data = os.read(self._handle, len(buffer))

@@ -9,18 +9,18 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import cast
 
-from answerable.connectors.aws.declaration import SPEC as AWS
-from answerable.connectors.aws_keys.declaration import SPEC as AWS_KEYS
-from answerable.connectors.aws_org.declaration import SPEC as AWS_ORG
-from answerable.connectors.aws_resources.declaration import SPEC as AWS_RESOURCES
-from answerable.connectors.cloudtrail.declaration import SPEC as CLOUDTRAIL
-from answerable.connectors.config.declaration import SPEC as CONFIG
-from answerable.connectors.gateway.declaration import SPEC as GATEWAY
-from answerable.connectors.home.declaration import SPEC as HOME
-from answerable.connectors.iam_catalogue.declaration import SPEC as IAM_CATALOGUE
-from answerable.connectors.repo.declaration import SPEC as REPO
+from answerable.connectors.aws.declaration import DECLARATION as AWS
+from answerable.connectors.aws_keys.declaration import DECLARATION as AWS_KEYS
+from answerable.connectors.aws_org.declaration import DECLARATION as AWS_ORG
+from answerable.connectors.aws_resources.declaration import DECLARATION as AWS_RESOURCES
+from answerable.connectors.cloudtrail.declaration import DECLARATION as CLOUDTRAIL
+from answerable.connectors.config.declaration import DECLARATION as CONFIG
+from answerable.connectors.gateway.declaration import DECLARATION as GATEWAY
+from answerable.connectors.home.declaration import DECLARATION as HOME
+from answerable.connectors.iam_catalogue.declaration import DECLARATION as IAM_CATALOGUE
+from answerable.connectors.repo.declaration import DECLARATION as REPO
 from answerable.model.connector import (
-    ConnectorSpec,
+    ConnectorDeclaration,
     EventConnector,
     InventoryConnector,
 )
@@ -31,7 +31,7 @@ EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ConnectorEntry:
     """Registry entry of a connector.
 
     Attributes:
@@ -39,29 +39,29 @@ class Entry:
         fetch: Dotted path of its `fetch` module.
     """
 
-    spec: ConnectorSpec
+    spec: ConnectorDeclaration
     fetch: str
 
 
-CONNECTORS: tuple[Entry, ...] = (
-    Entry(HOME, "answerable.connectors.home.fetch"),
-    Entry(REPO, "answerable.connectors.repo.fetch"),
-    Entry(AWS, "answerable.connectors.aws.fetch"),
-    Entry(AWS_KEYS, "answerable.connectors.aws_keys.fetch"),
-    Entry(AWS_ORG, "answerable.connectors.aws_org.fetch"),
-    Entry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
-    Entry(CONFIG, "answerable.connectors.config.fetch"),
-    Entry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
-    Entry(GATEWAY, "answerable.connectors.gateway.fetch"),
+CONNECTORS: tuple[ConnectorEntry, ...] = (
+    ConnectorEntry(HOME, "answerable.connectors.home.fetch"),
+    ConnectorEntry(REPO, "answerable.connectors.repo.fetch"),
+    ConnectorEntry(AWS, "answerable.connectors.aws.fetch"),
+    ConnectorEntry(AWS_KEYS, "answerable.connectors.aws_keys.fetch"),
+    ConnectorEntry(AWS_ORG, "answerable.connectors.aws_org.fetch"),
+    ConnectorEntry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
+    ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
+    ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
+    ConnectorEntry(GATEWAY, "answerable.connectors.gateway.fetch"),
 )
 
 # Used by use cases, never named on the command line.
-REFERENCES: tuple[Entry, ...] = (
-    Entry(IAM_CATALOGUE, "answerable.connectors.iam_catalogue.fetch"),
+REFERENCES: tuple[ConnectorEntry, ...] = (
+    ConnectorEntry(IAM_CATALOGUE, "answerable.connectors.iam_catalogue.fetch"),
 )
 
 
-def entry(name: str, gives: str = "") -> Entry:
+def find_connector(name: str, gives: str = "") -> ConnectorEntry:
     """Find a connector by its name, the word before the colon.
 
     Args:
@@ -83,13 +83,13 @@ def entry(name: str, gives: str = "") -> Entry:
     )
 
 
-def inventory_connector(name: str) -> InventoryConnector:
+def load_inventory_connector(name: str) -> InventoryConnector:
     """Import the `fetch` module of an inventory connector.
 
     Raises:
         UsageError: The name is unknown, or it gives events.
     """
-    each = entry(name, INVENTORY)
+    each = find_connector(name, INVENTORY)
     if each.spec.gives != INVENTORY:
         raise UsageError(
             f"{name} gives events (expected a source that gives an inventory)",
@@ -98,13 +98,13 @@ def inventory_connector(name: str) -> InventoryConnector:
     return cast(InventoryConnector, import_module(each.fetch))
 
 
-def event_connector(name: str) -> EventConnector:
+def load_event_connector(name: str) -> EventConnector:
     """Import the `fetch` module of an event connector.
 
     Raises:
         UsageError: The name is unknown, or it gives an inventory.
     """
-    each = entry(name, EVENTS)
+    each = find_connector(name, EVENTS)
     if each.spec.gives != EVENTS:
         raise UsageError(
             f"{name} gives an inventory (expected a source that gives events)",

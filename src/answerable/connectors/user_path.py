@@ -9,7 +9,7 @@ from pathlib import Path
 from answerable.model.errors import UsageError
 
 
-def expanded(text: str) -> Path:
+def expand_user_path(text: str) -> Path:
     """Expand a user-typed path; a leading `~` or `~NAME` is a home.
 
     Raises:

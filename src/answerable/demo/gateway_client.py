@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-_SECONDS = 30
-_OCTETS = 32  # bytes of a P-256 coordinate
+_TIMEOUT = 30
+_COORDINATE_BYTES = 32  # bytes of a P-256 coordinate
 VERSION = "2026-07-28"
 _META = {
     "io.modelcontextprotocol/protocolVersion": VERSION,
@@ -32,57 +32,62 @@ _META = {
 Json: TypeAlias = dict[str, Any]
 
 
-class NoToken(Exception):  # noqa: N818 - what became of it, no fault
+class TokenDenied(Exception):  # noqa: N818 - what became of it, no fault
     """Refusal of the token service."""
 
 
-def _base64url(data: bytes) -> str:
+def _encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _part(said: Mapping[str, object]) -> str:
-    return _base64url(json.dumps(said, separators=(",", ":")).encode())
+def _encode_jwt_part(said: Mapping[str, object]) -> str:
+    return _encode_base64url(json.dumps(said, separators=(",", ":")).encode())
 
 
-class Key:
+class ProofKey:
     """P-256 key in memory."""
 
     def __init__(self) -> None:
         self._private = ec.generate_private_key(ec.SECP256R1())
         point = self._private.public_key().public_numbers()
-        x, y = (_base64url(n.to_bytes(_OCTETS, "big")) for n in (point.x, point.y))
+        x, y = (
+            _encode_base64url(n.to_bytes(_COORDINATE_BYTES, "big"))
+            for n in (point.x, point.y)
+        )
         jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
-        self._head = _part({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})
+        self._head = _encode_jwt_part({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})
 
-    def proof(self, url: str, token: str, nonce: str) -> str:
+    def sign_proof(self, url: str, token: str, nonce: str) -> str:
         """Sign a proof for one request (RFC 9449 4.2)."""
         said = {"htm": "POST", "htu": url, "jti": secrets.token_hex(8)}
         payload: dict[str, object] = {**said, "iat": int(time.time())}
         if token:
-            payload["ath"] = _base64url(hashlib.sha256(token.encode()).digest())
+            payload["ath"] = _encode_base64url(hashlib.sha256(token.encode()).digest())
         if nonce:
             payload["nonce"] = nonce
-        signed = f"{self._head}.{_part(payload)}"
+        signed = f"{self._head}.{_encode_jwt_part(payload)}"
         made = self._private.sign(signed.encode(), ec.ECDSA(SHA256()))
-        numbers = (n.to_bytes(_OCTETS, "big") for n in decode_dss_signature(made))
-        return f"{signed}.{_base64url(b''.join(numbers))}"
+        numbers = (
+            n.to_bytes(_COORDINATE_BYTES, "big") for n in decode_dss_signature(made)
+        )
+        return f"{signed}.{_encode_base64url(b''.join(numbers))}"
 
 
-class _Unix(http.client.HTTPConnection):
+class _UnixHttpConnection(http.client.HTTPConnection):
     """HTTP connection over a Unix socket."""
 
     def __init__(self, place: str) -> None:
-        super().__init__("localhost", timeout=_SECONDS)
+        super().__init__("localhost", timeout=_TIMEOUT)
         self._place = place
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_SECONDS)
+        self.sock.settimeout(_TIMEOUT)
         self.sock.connect(self._place)
 
 
 @dataclass
-class Door:
+class DpopConnection:
     """Connection to a server that requires a proof with each request.
 
     Attributes:
@@ -91,14 +96,14 @@ class Door:
 
     connection: http.client.HTTPConnection
     url: str
-    key: Key
+    key: ProofKey
     token: str = ""
     _nonce: str = field(default="", init=False)
 
     def post(self, body: bytes, fields: Mapping[str, str]) -> tuple[int, Json]:
         """Send a request, once more if the server requires its nonce in the proof."""
         for _ in range(2):
-            shown = {"DPoP": self.key.proof(self.url, self.token, self._nonce)}
+            shown = {"DPoP": self.key.sign_proof(self.url, self.token, self._nonce)}
             if self.token:
                 shown["Authorization"] = f"DPoP {self.token}"
             path = urlsplit(self.url).path
@@ -111,7 +116,7 @@ class Door:
         return answer.status, json.loads(said) if said else {}
 
 
-def token_of(sts: str, url: str, audience: str, key: Key) -> str:
+def request_token(sts: str, url: str, audience: str, key: ProofKey) -> str:
     """Request a token for this process, which the kernel identifies.
 
     Args:
@@ -128,15 +133,15 @@ def token_of(sts: str, url: str, audience: str, key: Key) -> str:
         "subject_token_type": "urn:answerable:token-type:peer",
         "audience": audience,
     }
-    door = Door(_Unix(sts), url + "/token", key)
+    door = DpopConnection(_UnixHttpConnection(sts), url + "/token", key)
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     status, said = door.post(urlencode(form).encode(), kind)
     if "access_token" not in said:
-        raise NoToken(str(said.get("error", status)))
+        raise TokenDenied(str(said.get("error", status)))
     return str(said["access_token"])
 
 
-class Tools:
+class GatewayTools:
     """Tools of one server behind a gateway.
 
     Args:
@@ -144,13 +149,13 @@ class Tools:
         token: Token for the gateway, bound to that key.
     """
 
-    def __init__(self, url: str, key: Key, token: str) -> None:
+    def __init__(self, url: str, key: ProofKey, token: str) -> None:
         host = urlsplit(url).netloc
-        connection = http.client.HTTPConnection(host, timeout=_SECONDS)
-        self._door = Door(connection, url, key, token)
+        connection = http.client.HTTPConnection(host, timeout=_TIMEOUT)
+        self._door = DpopConnection(connection, url, key, token)
         self._last = 0
 
-    def call(self, name: str, said: Mapping[str, str]) -> Json:
+    def call_tool(self, name: str, said: Mapping[str, str]) -> Json:
         """Call a tool and return the JSON-RPC answer."""
         self._last += 1
         params = {"name": name, "arguments": said, "_meta": _META}

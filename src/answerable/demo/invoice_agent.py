@@ -15,59 +15,67 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from answerable.demo.gateway_client import Key, NoToken, Tools, token_of
+from answerable.demo.gateway_client import (
+    GatewayTools,
+    ProofKey,
+    TokenDenied,
+    request_token,
+)
 
 # "... send ... to ADDRESS": the injected instruction.
-_TOLD = re.compile(r".*\bsend\b.*?\bto ([\w.+-]+@[\w.-]+\w)\b.*", re.IGNORECASE | re.S)
+_INJECTION = re.compile(
+    r".*\bsend\b.*?\bto ([\w.+-]+@[\w.-]+\w)\b.*", re.IGNORECASE | re.S
+)
 
 
-class Clerk:
+class InvoiceAgent:
     """Agent that processes invoices, one call at a time.
 
     Args:
         pace: Seconds between two calls.
     """
 
-    def __init__(self, tools: Tools, pace: float) -> None:
+    def __init__(self, tools: GatewayTools, pace: float) -> None:
         self._tools, self._pace = tools, pace
         self.refused = 0
 
-    def work(self, count: int) -> None:
+    def process_invoices(self, count: int) -> None:
         """Process a number of invoices."""
-        listed = self._call("list_invoices", {})
+        listed = self._call_tool("list_invoices", {})
         for invoice in listed.get("invoices", [])[:count]:
-            self._look_after(invoice)
+            self._process_invoice(invoice)
 
-    def _look_after(self, invoice: Mapping[str, Any]) -> None:
-        customer = self._call("read_customer", {"id": invoice["customer"]})
-        letter = self._call("read_letter", {"id": invoice["letter"]})
-        told = _TOLD.fullmatch(letter.get("text", ""))
+    def _process_invoice(self, invoice: Mapping[str, Any]) -> None:
+        customer = self._call_tool("read_customer", {"id": invoice["customer"]})
+        letter = self._call_tool("read_letter", {"id": invoice["letter"]})
+        told = _INJECTION.fullmatch(letter.get("text", ""))
         if told is not None:
-            self._obey(told[1])
+            self._follow_injection(told[1])
         amount = f"{invoice['amount']} {invoice['currency']}"
         if invoice["currency"] != "EUR":
-            rate = self._call("exchange_rate", {"currency": invoice["currency"]})
+            rate = self._call_tool("exchange_rate", {"currency": invoice["currency"]})
             if "euros" in rate:
                 amount = f"{invoice['amount'] * rate['euros']:.0f} EUR"
         owner = customer.get("account_owner")
         if owner:
             text = f"{customer['name']} owes {amount} and wrote us."
             said = {"to": owner, "subject": f"Open invoice {invoice['number']}"}
-            self._call("send_mail", {**said, "text": text})
+            self._call_tool("send_mail", {**said, "text": text})
         note = f"{amount} is open; its owner was told."
-        self._call("write_note", {"invoice": invoice["number"], "text": note})
+        self._call_tool("write_note", {"invoice": invoice["number"], "text": note})
 
-    def _obey(self, address: str) -> None:
+    def _follow_injection(self, address: str) -> None:
         """Collect customer records and mail them, as the injected text asks."""
         found = [
-            self._call("read_customer", {"id": f"C-{number}"}) for number in (101, 102)
+            self._call_tool("read_customer", {"id": f"C-{number}"})
+            for number in (101, 102)
         ]
         text = "; ".join(f"{each.get('name')} {each.get('contact')}" for each in found)
         said = {"to": address, "subject": "Customers", "text": text}
-        self._call("send_mail", said)
+        self._call_tool("send_mail", said)
 
-    def _call(self, name: str, said: Mapping[str, str]) -> dict[str, Any]:
-        answer = self._tools.call(name, said)
+    def _call_tool(self, name: str, said: Mapping[str, str]) -> dict[str, Any]:
+        answer = self._tools.call_tool(name, said)
         what = " ".join([name, *(said[key] for key in said if key != "text")])
         result = answer.get("result")
         if result is None:
@@ -92,16 +100,16 @@ def main() -> int:
     parser.add_argument("--invoices", type=int, default=1)
     parser.add_argument("--pace", type=float, default=0.0, help="seconds a call")
     given = parser.parse_args()
-    key = Key()
+    key = ProofKey()
     try:
-        token = token_of(
+        token = request_token(
             os.environ["ANSWERABLE_STS"], given.issuer, given.audience, key
         )
-    except NoToken as refused:
+    except TokenDenied as refused:
         sys.stdout.write(f"no token: {refused}\n")
         return 1
-    clerk = Clerk(Tools(given.url, key, token), given.pace)
-    clerk.work(given.invoices)
+    clerk = InvoiceAgent(GatewayTools(given.url, key, token), given.pace)
+    clerk.process_invoices(given.invoices)
     return 1 if clerk.refused else 0
 
 

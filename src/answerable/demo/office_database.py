@@ -31,12 +31,12 @@ CREATE TABLE outbox (
 """
 
 
-def digest(key: str) -> str:
+def hash_key(key: str) -> str:
     """Return the stored digest of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def make(place: Path, key: str) -> None:
+def create_database(place: Path, key: str) -> None:
     """Create the database with a customer, an invoice and a letter for each of six.
 
     Args:
@@ -46,32 +46,34 @@ def make(place: Path, key: str) -> None:
     base = sqlite3.connect(place)
     with base:
         base.executescript(_TABLES)
-        base.execute("INSERT INTO keys VALUES (?)", (digest(key),))
+        base.execute("INSERT INTO keys VALUES (?)", (hash_key(key),))
         for number, (id, name, owner) in enumerate(CUSTOMERS, 1):
             contact = f"billing@{name.split()[1].lower()}.example"
             base.execute(
                 "INSERT INTO customers VALUES (?, ?, ?, ?)", (id, name, owner, contact)
             )
             text = "Dear team, we will pay this week. Kind regards."
-            _invoice(base, number, id, "EUR", text)
+            _insert_invoice(base, number, id, "EUR", text)
     base.close()
 
 
-def receive(place: Path, key: str, text: str, currency: str) -> None:
+def receive_letter(place: Path, key: str, text: str, currency: str) -> None:
     """Store a customer's letter and its invoice, which is processed next.
 
     Args:
         key: Key of the office.
         text: Text of the letter.
     """
-    base = opened(place, key)
+    base = open_database(place, key)
     with base:
         (last,) = base.execute("SELECT count(*) FROM invoices").fetchone()
-        _invoice(base, last + 1, CUSTOMERS[last % len(CUSTOMERS)][0], currency, text)
+        _insert_invoice(
+            base, last + 1, CUSTOMERS[last % len(CUSTOMERS)][0], currency, text
+        )
     base.close()
 
 
-def _invoice(
+def _insert_invoice(
     base: sqlite3.Connection, number: int, customer: str, currency: str, text: str
 ) -> None:
     base.execute(
@@ -84,7 +86,7 @@ def _invoice(
     )
 
 
-def opened(place: Path, key: str) -> sqlite3.Connection:
+def open_database(place: Path, key: str) -> sqlite3.Connection:
     """Open the database for the holder of its key.
 
     Raises:
@@ -92,16 +94,16 @@ def opened(place: Path, key: str) -> sqlite3.Connection:
     """
     base = sqlite3.connect(f"file:{place}?mode=rw", uri=True, timeout=10)
     if not base.execute(
-        "SELECT 1 FROM keys WHERE digest = ?", (digest(key),)
+        "SELECT 1 FROM keys WHERE digest = ?", (hash_key(key),)
     ).fetchone():
         base.close()
         raise PermissionError("the office does not know this key")
     return base
 
 
-def sent(place: Path, key: str) -> list[tuple[str, int]]:
+def count_sent_mail(place: Path, key: str) -> list[tuple[str, int]]:
     """Count the mails in the outbox, by recipient."""
-    base = opened(place, key)
+    base = open_database(place, key)
     rows = base.execute(
         "SELECT recipient, count(*) FROM outbox GROUP BY 1 ORDER BY 1"
     ).fetchall()
@@ -114,11 +116,11 @@ def main() -> None:
     what, place, *rest = sys.argv[1:]
     key = os.environ.get("OFFICE_KEY", "")
     if what == "make":
-        make(Path(place), key)
+        create_database(Path(place), key)
     elif what == "receive":
-        receive(Path(place), key, *rest)
+        receive_letter(Path(place), key, *rest)
     else:
-        for recipient, count in sent(Path(place), key):
+        for recipient, count in count_sent_mail(Path(place), key):
             sys.stdout.write(f"{count:3} to {recipient}\n")
 
 

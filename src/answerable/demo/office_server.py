@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from answerable.demo.office_database import opened
+from answerable.demo.office_database import open_database
 
 VERSIONS = ("2026-07-28", "2025-11-25", "2025-06-18")
 _INFO = {"name": "office", "version": "1.0.0"}
@@ -95,16 +95,16 @@ TOOLS: Mapping[str, tuple[Tool, tuple[str, ...]]] = {
 }
 
 
-def answer(base: sqlite3.Connection, message: Json) -> Json | None:
+def answer_message(base: sqlite3.Connection, message: Json) -> Json | None:
     """Answer one message; None for a notification."""
     if "id" not in message or "method" not in message:
         return None
     params = message.get("params") or {}
     match message["method"]:
         case "tools/call":
-            found = _called(base, params)
+            found = _call_tool(base, params)
         case "tools/list":
-            found = {"tools": [_described(name) for name in TOOLS]}
+            found = {"tools": [_describe_tool(name) for name in TOOLS]}
         case "server/discover":
             found = {"supportedVersions": VERSIONS, "capabilities": {"tools": {}}}
             found["serverInfo"] = _INFO
@@ -122,7 +122,7 @@ def answer(base: sqlite3.Connection, message: Json) -> Json | None:
     return {"jsonrpc": "2.0", "id": message["id"], "result": result}
 
 
-def _called(base: sqlite3.Connection, params: Json) -> Json:
+def _call_tool(base: sqlite3.Connection, params: Json) -> Json:
     tool, names = TOOLS.get(params.get("name", ""), (None, ()))
     said = params.get("arguments") or {}
     if tool is None or any(not isinstance(said.get(name), str) for name in names):
@@ -133,7 +133,7 @@ def _called(base: sqlite3.Connection, params: Json) -> Json:
     return {"content": [text], "structuredContent": brought, "isError": False}
 
 
-def _described(name: str) -> Json:
+def _describe_tool(name: str) -> Json:
     tool, names = TOOLS[name]
     return {
         "name": name,
@@ -148,9 +148,9 @@ def _described(name: str) -> Json:
 
 def main() -> None:
     """Answer line by line until the input ends."""
-    base = opened(Path(sys.argv[1]), os.environ.get("OFFICE_KEY", ""))
+    base = open_database(Path(sys.argv[1]), os.environ.get("OFFICE_KEY", ""))
     for line in sys.stdin:
-        said = answer(base, json.loads(line))
+        said = answer_message(base, json.loads(line))
         if said is not None:
             sys.stdout.write(json.dumps(said) + "\n")
             sys.stdout.flush()

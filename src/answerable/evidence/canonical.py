@@ -13,14 +13,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from answerable.model.errors import VerificationError
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import EventId
 from answerable.model.provenance import WrittenBy
 
-SAFE = 1 << 53
+MAX_SAFE_INTEGER = 1 << 53
 _INT64 = 1 << 63
 
-# In the order of the encoding. A new field of `AuditEvent` goes here and in `_Wire`.
+# In the order of the encoding. A new field of `AuditEvent` goes here and in `_EventWire`.
 FIELDS = (
     "action",
     "agent",
@@ -58,7 +58,7 @@ FIELDS = (
 )
 
 
-class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+class _EventWire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Wire form of an event. UNSET marks the fields that are always written."""
 
     action: str | UnsetType = UNSET
@@ -77,7 +77,7 @@ class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     issued_to: str = ""
     issued_until: int | str = 0
     native_id: str = ""
-    outcome: Outcome | UnsetType = UNSET
+    outcome: EventOutcome | UnsetType = UNSET
     person: str = ""
     raw_sha256: str | UnsetType = UNSET
     recorder: str = ""
@@ -97,10 +97,10 @@ class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Wire, strict=True).decode
+_decode = msgspec.json.Decoder(_EventWire, strict=True).decode
 
 
-class Brief(msgspec.Struct, gc=False):
+class SealFields(msgspec.Struct, gc=False):
     """The fields of a record that sealing reads."""
 
     event_id: str
@@ -110,48 +110,48 @@ class Brief(msgspec.Struct, gc=False):
     schema: int | str = 1
 
 
-decode_brief = msgspec.json.Decoder(Brief).decode
+decode_seal_fields = msgspec.json.Decoder(SealFields).decode
 
 
-def refuse_repeated_names(data: bytes) -> None:
+def reject_duplicate_names(data: bytes) -> None:
     """Reject JSON with a duplicate member name; parsers disagree on its value.
 
     Raises:
         ValueError: It has one, or it is no JSON.
     """
-    json.loads(data, object_pairs_hook=_members)
+    json.loads(data, object_pairs_hook=_check_members)
 
 
-def _members(pairs: list[tuple[str, object]]) -> None:
+def _check_members(pairs: list[tuple[str, object]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("an object has a duplicate member name")
 
 
-def _wide(number: int) -> int | str:
-    if -SAFE <= number <= SAFE:
+def _encode_integer(number: int) -> int | str:
+    if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return number
     if not -_INT64 <= number < _INT64:
         raise ValueError("an integer does not fit 64 bits")
     return str(number)
 
 
-def encode(event: AuditEvent) -> bytes:
+def encode_event(event: AuditEvent) -> bytes:
     """Encode an event with its own ingest time and salt.
 
     Raises:
         ValueError: A text holds a lone surrogate, or an integer does not fit 64 bits.
     """
-    return encode_stored(event, event.ingest_time, event.salt)
+    return encode_stored_event(event, event.ingest_time, event.salt)
 
 
-def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
+def encode_stored_event(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
     """Encode an event with the ingest time and salt assigned by the store.
 
     Raises:
         ValueError: A text holds a lone surrogate, or an integer does not fit 64 bits.
     """
     return _encode(
-        _Wire(
+        _EventWire(
             event.action,
             event.agent,
             event.created,
@@ -160,13 +160,13 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
             event.deleted,
             event.entities,
             event.event_id.hex(),
-            _wide(event.event_time),
+            _encode_integer(event.event_time),
             event.facts,
             event.identity,
-            _wide(ingest_time),
+            _encode_integer(ingest_time),
             event.issued,
             event.issued_to,
-            event.issued_until and _wide(event.issued_until),
+            event.issued_until and _encode_integer(event.issued_until),
             event.native_id,
             event.outcome,
             event.person,
@@ -177,9 +177,9 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
             event.resources,
             event.run,
             salt.hex(),
-            event.schema if event.schema == 1 else _wide(event.schema),
+            event.schema if event.schema == 1 else _encode_integer(event.schema),
             event.scope,
-            event.sequence and _wide(event.sequence),
+            event.sequence and _encode_integer(event.sequence),
             event.session,
             event.source,
             event.source_ip,
@@ -189,7 +189,7 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
     )
 
 
-def decode(data: bytes) -> AuditEvent:
+def decode_event(data: bytes) -> AuditEvent:
     """Decode canonical bytes and check that they re-encode to the same bytes.
 
     Raises:
@@ -197,8 +197,8 @@ def decode(data: bytes) -> AuditEvent:
     """
     try:
         wire = _decode(data)
-        event = _event(wire)
-        same = encode(event) == data
+        event = _build_event(wire)
+        same = encode_event(event) == data
     except (ValueError, TypeError, RecursionError) as error:
         raise VerificationError("not the canonical encoding of an event") from error
     if not same:
@@ -206,7 +206,7 @@ def decode(data: bytes) -> AuditEvent:
     return event
 
 
-def _event(wire: _Wire) -> AuditEvent:
+def _build_event(wire: _EventWire) -> AuditEvent:
     if (
         wire.action is UNSET
         or wire.event_id is UNSET

@@ -13,17 +13,17 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from answerable.evidence.note import (
-    PublicKey,
-    note_text,
-    open_note,
+    VerifierKey,
+    decode_base64,
+    parse_unverified_note,
     sign_note,
-    unbase64,
+    verify_note,
 )
 from answerable.model.errors import VerificationError
 
 _FINGERPRINT_KEY = "fingerprint-key"
 _JOURNAL = "journal"
-_DIGEST = 32
+_DIGEST_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ class Checkpoint:
     fingerprint_key: bytes = b""
     journals: tuple[JournalHead, ...] = ()
 
-    def sign(self, key: PublicKey, seed: bytes) -> bytes:
+    def sign(self, key: VerifierKey, seed: bytes) -> bytes:
         """Sign the checkpoint as a note."""
-        lines = [self.origin, str(self.size), _base64(self.root)]
+        lines = [self.origin, str(self.size), _encode_base64(self.root)]
         if self.fingerprint_key:
-            lines.append(f"{_FINGERPRINT_KEY} {_base64(self.fingerprint_key)}")
+            lines.append(f"{_FINGERPRINT_KEY} {_encode_base64(self.fingerprint_key)}")
         lines += (
-            f"{_JOURNAL} {each.name} {each.count} {_base64(each.chain)}"
+            f"{_JOURNAL} {each.name} {each.count} {_encode_base64(each.chain)}"
             for each in self.journals
         )
         return sign_note("".join(f"{line}\n" for line in lines), key, seed)
@@ -75,58 +75,58 @@ def fingerprint_key_digest(secret: bytes) -> bytes:
     return hashlib.sha256(b"answerable fingerprint key 1\n" + secret).digest()
 
 
-def read_checkpoint(note: bytes, key: PublicKey | None) -> Checkpoint:
+def parse_checkpoint(note: bytes, key: VerifierKey | None) -> Checkpoint:
     """Parse a checkpoint and, if a key is given, verify its signature.
 
     Raises:
         VerificationError: It is malformed, or not signed by the key.
     """
-    text = note_text(note) if key is None else open_note(note, key)
+    text = parse_unverified_note(note) if key is None else verify_note(note, key)
     lines = text.split("\n")
     if len(lines) < 4 or not lines[0]:
         raise VerificationError("the checkpoint is malformed")
-    size = _number(lines[1])
+    size = _parse_decimal(lines[1])
     if size is None:
         raise VerificationError("the checkpoint's tree size is malformed")
-    root = _digest(lines[2])
+    root = _decode_digest(lines[2])
     if root is None:
         raise VerificationError("the checkpoint's root is malformed")
     checkpoint = Checkpoint(lines[0], size, root)
     for line in lines[3:-1]:
-        checkpoint = _extended(checkpoint, line)
+        checkpoint = _apply_extension_line(checkpoint, line)
     return checkpoint
 
 
-def _extended(checkpoint: Checkpoint, line: str) -> Checkpoint:
+def _apply_extension_line(checkpoint: Checkpoint, line: str) -> Checkpoint:
     kind, *fields = line.split(" ")
     if kind not in (_FINGERPRINT_KEY, _JOURNAL):
         return checkpoint  # of a later release
     malformed = VerificationError(f"the checkpoint's {kind} line is malformed")
-    digest = _digest(fields[-1]) if fields else None
+    digest = _decode_digest(fields[-1]) if fields else None
     if digest is None:
         raise malformed
     if kind == _FINGERPRINT_KEY:
         if len(fields) != 1 or checkpoint.fingerprint_key:
             raise malformed
         return replace(checkpoint, fingerprint_key=digest)
-    count = _number(fields[1]) if len(fields) == 3 else None
+    count = _parse_decimal(fields[1]) if len(fields) == 3 else None
     if count is None or fields[0] in {each.name for each in checkpoint.journals}:
         raise malformed
     head = JournalHead(fields[0], count, digest)
     return replace(checkpoint, journals=(*checkpoint.journals, head))
 
 
-def _number(text: str) -> int | None:
+def _parse_decimal(text: str) -> int | None:
     """Parse ASCII digits without leading zeros (C2SP tlog-checkpoint)."""
     if not (text.isascii() and text.isdigit()) or str(int(text[:20])) != text:
         return None
     return int(text)
 
 
-def _digest(text: str) -> bytes | None:
-    data = unbase64(text)
-    return data if data is not None and len(data) == _DIGEST else None
+def _decode_digest(text: str) -> bytes | None:
+    data = decode_base64(text)
+    return data if data is not None and len(data) == _DIGEST_SIZE else None
 
 
-def _base64(data: bytes) -> str:
+def _encode_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")

@@ -11,16 +11,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.evidence.note import PublicKey, sign_bytes, verify_bytes
+from answerable.evidence.note import VerifierKey, sign_bytes, verify_bytes
 from answerable.model.errors import VerificationError
 
-LARGEST = 4 << 20  # bytes of an envelope
-MOST_SIGNATURES = 16
+MAX_ENVELOPE_SIZE = 4 << 20  # bytes of an envelope
+MAX_SIGNATURES = 16
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class DsseSignature:
     """A signature with the hint of the key that made it; the hint is unverified.
 
     Attributes:
@@ -33,7 +33,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class DsseEnvelope:
     """A payload with its signatures.
 
     Attributes:
@@ -43,7 +43,7 @@ class Envelope:
 
     payload_type: str
     payload: bytes
-    signatures: tuple[Signature, ...]
+    signatures: tuple[DsseSignature, ...]
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -55,13 +55,15 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload_type: str, payload: bytes, keyid: str, seed: bytes) -> Envelope:
+def sign_envelope(
+    payload_type: str, payload: bytes, keyid: str, seed: bytes
+) -> DsseEnvelope:
     """Sign a payload with an Ed25519 seed (32 bytes)."""
     sig = sign_bytes(seed, pae(payload_type, payload))
-    return Envelope(payload_type, payload, (Signature(sig, keyid),))
+    return DsseEnvelope(payload_type, payload, (DsseSignature(sig, keyid),))
 
 
-def signers(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
+def find_signers(envelope: DsseEnvelope, keys: Mapping[str, bytes]) -> frozenset[str]:
     """Return the ids of the keys that signed, each once.
 
     The keyid hint only narrows which keys are tried (protocol.md).
@@ -75,76 +77,79 @@ def signers(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
         tried = (each.keyid,) if each.keyid else tuple(keys)
         for name in tried:
             raw = keys.get(name)
-            if raw is not None and verify_bytes(PublicKey(name, raw), each.sig, said):
+            if raw is not None and verify_bytes(VerifierKey(name, raw), each.sig, said):
                 found.add(name)
                 break
     return frozenset(found)
 
 
-def encode(envelope: Envelope) -> bytes:
+def encode_envelope(envelope: DsseEnvelope) -> bytes:
     """Encode an envelope as JSON, deterministically."""
     signatures = [
-        {"keyid": each.keyid, "sig": _base64(each.sig)} for each in envelope.signatures
+        {"keyid": each.keyid, "sig": _encode_base64(each.sig)}
+        for each in envelope.signatures
     ]
     document = {
-        "payload": _base64(envelope.payload),
+        "payload": _encode_base64(envelope.payload),
         "payloadType": envelope.payload_type,
         "signatures": signatures,
     }
     return json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def decode(data: bytes) -> Envelope:
+def decode_envelope(data: bytes) -> DsseEnvelope:
     """Decode an envelope; its signatures are not verified yet.
 
     Raises:
         VerificationError: The bytes are no envelope, or have more than one reading.
     """
-    if len(data) > LARGEST:
-        raise _wrong(f"expected at most {LARGEST} bytes")
+    if len(data) > MAX_ENVELOPE_SIZE:
+        raise _envelope_error(f"expected at most {MAX_ENVELOPE_SIZE} bytes")
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_members)
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_members)
     except (ValueError, RecursionError):
-        raise _wrong("expected JSON with each member once") from None
+        raise _envelope_error("expected JSON with each member once") from None
     if not isinstance(document, dict):
-        raise _wrong("expected a JSON object")
+        raise _envelope_error("expected a JSON object")
     kind, listed = document.get("payloadType"), document.get("signatures")
-    if not isinstance(kind, str) or not _whole(kind):
-        raise _wrong("expected payloadType, a text")
-    if not isinstance(listed, list) or not 0 < len(listed) <= MOST_SIGNATURES:
-        raise _wrong(f"expected signatures, 1 to {MOST_SIGNATURES} of them")
-    payload = _unbase64(document.get("payload"), "payload")
-    return Envelope(kind, payload, tuple(_signature(each) for each in listed))
+    if not isinstance(kind, str) or not _is_encodable(kind):
+        raise _envelope_error("expected payloadType, a text")
+    if not isinstance(listed, list) or not 0 < len(listed) <= MAX_SIGNATURES:
+        raise _envelope_error(f"expected signatures, 1 to {MAX_SIGNATURES} of them")
+    payload = _decode_base64(document.get("payload"), "payload")
+    return DsseEnvelope(
+        kind, payload, tuple(_decode_signature(each) for each in listed)
+    )
 
 
-def _signature(said: object) -> Signature:
+def _decode_signature(said: object) -> DsseSignature:
     if not isinstance(said, dict):
-        raise _wrong("expected each signature to be an object")
+        raise _envelope_error("expected each signature to be an object")
     keyid = said.get("keyid", "")
-    if not isinstance(keyid, str) or not _whole(keyid):
-        raise _wrong("expected keyid, where there is one, to be a text")
-    return Signature(_unbase64(said.get("sig"), "sig"), keyid)
+    if not isinstance(keyid, str) or not _is_encodable(keyid):
+        raise _envelope_error("expected keyid, where there is one, to be a text")
+    return DsseSignature(_decode_base64(said.get("sig"), "sig"), keyid)
 
 
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError
     return members
 
 
-def _whole(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     """Tell whether a text has no lone surrogate."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _base64(data: bytes) -> str:
+def _encode_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _unbase64(text: object, name: str) -> bytes:
+def _decode_base64(text: object, name: str) -> bytes:
     """Decode padded base64 in either alphabet; only the canonical form is accepted."""
-    wrong = _wrong(f"expected {name} in base64, in its one spelling")
+    wrong = _envelope_error(f"expected {name} in base64, in its one spelling")
     if not isinstance(text, str):
         raise wrong
     url_safe = "-" in text or "_" in text
@@ -155,10 +160,10 @@ def _unbase64(text: object, name: str) -> bytes:
         data = base64.b64decode(plain, validate=True)
     except (binascii.Error, ValueError):
         raise wrong from None
-    if _base64(data) != plain:
+    if _encode_base64(data) != plain:
         raise wrong
     return data
 
 
-def _wrong(expected: str) -> VerificationError:
+def _envelope_error(expected: str) -> VerificationError:
     return VerificationError(f"not a signed envelope ({expected})")

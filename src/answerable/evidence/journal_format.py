@@ -30,41 +30,41 @@ _SIGNED = b"answerable journal head 2\n"
 _NEWEST = b"answerable journal newest 2\n"
 _MAGIC_1 = b"answerable journal 1\n"
 _SIGNED_1 = b"answerable journal head 1\n"
-HEAD = 104
+HEAD_SIZE = 104
 _HEAD_MARK = 1 << 31
-_HEAD_FRAME = (_HEAD_MARK | HEAD).to_bytes(4, "big")
-_CHAIN = 32
-LONGEST = 16 << 20
-SECTOR = 512  # bytes that a disk writes whole or not at all
-_ZEROS = bytes(SECTOR)
-_MOST_TRIED = 1000
+_HEAD_FRAME = (_HEAD_MARK | HEAD_SIZE).to_bytes(4, "big")
+_CHAIN_SIZE = 32
+MAX_RECORD_SIZE = 16 << 20
+SECTOR_SIZE = 512  # bytes that a disk writes whole or not at all
+_ZEROS = bytes(SECTOR_SIZE)
+_MAX_CANDIDATES = 1000
 
 
-def header(name: str) -> bytes:
+def journal_header(name: str) -> bytes:
     """Return the header of a journal in the current format."""
     return _MAGIC + name.encode("ascii") + b"\n"
 
 
-def headers(name: str) -> tuple[bytes, ...]:
+def header_variants(name: str) -> tuple[bytes, ...]:
     """Return the header of a journal in each supported format, newest first."""
-    newest = header(name)
+    newest = journal_header(name)
     return newest, _MAGIC_1 + newest.removeprefix(_MAGIC)
 
 
-def chain_start(head: bytes) -> bytes:
+def initial_chain_hash(head: bytes) -> bytes:
     """Return the chain hash before the first record."""
     return hashlib.sha256(head).digest()
 
 
-def chain_after(head: bytes, leaves: Iterable[bytes]) -> bytes:
+def chain_hash_after(head: bytes, leaves: Iterable[bytes]) -> bytes:
     """Return the chain hash after records, given by their leaf hashes in order."""
-    chain = chain_start(head)
+    chain = initial_chain_hash(head)
     for leaf in leaves:
         chain = hashlib.sha256(chain + leaf).digest()
     return chain
 
 
-def pack(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
+def frame_records(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
     """Frame records and extend the chain hash over them.
 
     Returns:
@@ -79,7 +79,7 @@ def pack(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
     return b"".join(parts), chain
 
 
-def signed_part(head: bytes, count: int, chain: bytes) -> bytes:
+def head_signing_input(head: bytes, count: int, chain: bytes) -> bytes:
     """Return the bytes that a head inside the journal signs.
 
     Args:
@@ -91,7 +91,7 @@ def signed_part(head: bytes, count: int, chain: bytes) -> bytes:
     return domain + head + count.to_bytes(8, "big") + chain
 
 
-def signed_newest(head: bytes, count: int, chain: bytes) -> bytes:
+def newest_head_signing_input(head: bytes, count: int, chain: bytes) -> bytes:
     """Return the bytes that the newest head signs, in the head file of the journal.
 
     Args:
@@ -103,18 +103,18 @@ def signed_newest(head: bytes, count: int, chain: bytes) -> bytes:
     return domain + head + count.to_bytes(8, "big") + chain
 
 
-def head_body(count: int, chain: bytes, signature: bytes) -> bytes:
+def encode_head(count: int, chain: bytes, signature: bytes) -> bytes:
     """Encode the 104 bytes of a head."""
     return count.to_bytes(8, "big") + chain + signature
 
 
-def head_frame(body: bytes) -> bytes:
+def frame_head(body: bytes) -> bytes:
     """Frame a head."""
     return _HEAD_FRAME + body
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class SignedHead:
     """Signed head of a journal: the record count and the chain hash after them."""
 
     count: int
@@ -122,19 +122,19 @@ class Head:
     signature: bytes
 
 
-def read_head(body: bytes) -> Head:
+def parse_head(body: bytes) -> SignedHead:
     """Parse the 104 bytes of a head.
 
     Raises:
         VerificationError: They are not 104 bytes.
     """
-    if len(body) != HEAD:
+    if len(body) != HEAD_SIZE:
         raise VerificationError("a journal head is cut short")
-    return Head(int.from_bytes(body[:8], "big"), body[8:40], body[40:])
+    return SignedHead(int.from_bytes(body[:8], "big"), body[8:40], body[40:])
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class JournalContents:
     """Parsed content of a journal file.
 
     Attributes:
@@ -152,7 +152,7 @@ class Journal:
     header: bytes
     records: list[bytes]
     leaves: list[bytes]
-    head: Head | None
+    head: SignedHead | None
     end: int
     unsigned: int
     behind: int
@@ -160,36 +160,42 @@ class Journal:
     torn: bool = False
 
 
-def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Journal:
+def read_journal(
+    data: bytes, name: str, verify: Callable[[bytes, bytes], bool]
+) -> JournalContents:
     """Read a journal up to the first fault.
 
     Args:
         verify: Verifies (signature, data); called once for each head.
     """
-    first = next((each for each in headers(name) if data.startswith(each)), b"")
+    first = next((each for each in header_variants(name) if data.startswith(each)), b"")
     if not first:
-        return Journal(first, [], [], None, 0, 0, len(data), "header does not hold")
-    walk = _Walk(first)
+        return JournalContents(
+            first, [], [], None, 0, 0, len(data), "header does not hold"
+        )
+    walk = _JournalReader(first)
     fault = ""
     while not fault and len(data) - walk.at >= 4:
         word = int.from_bytes(data[walk.at : walk.at + 4], "big")
         if word & _HEAD_MARK:
-            body = data[walk.at + 4 : walk.at + 4 + HEAD]
-            if word != _HEAD_MARK | HEAD or len(body) < HEAD:
+            body = data[walk.at + 4 : walk.at + 4 + HEAD_SIZE]
+            if word != _HEAD_MARK | HEAD_SIZE or len(body) < HEAD_SIZE:
                 break
-            fault = walk.head_holds(body, verify)
+            fault = walk.check_head(body, verify)
         else:
             end = walk.at + 4 + word
-            if word > LONGEST or end + _CHAIN > len(data):
+            if word > MAX_RECORD_SIZE or end + _CHAIN_SIZE > len(data):
                 break
-            fault = walk.record_holds(data[walk.at + 4 : end], data[end : end + _CHAIN])
-    if not fault and not _may_go_on(data[walk.at :], len(walk.records)):
+            fault = walk.check_record(
+                data[walk.at + 4 : end], data[end : end + _CHAIN_SIZE]
+            )
+    if not fault and not _may_be_truncated_frame(data[walk.at :], len(walk.records)):
         fault = f"bytes after record {len(walk.records)} are no part of a journal"
     held = walk.head.count if walk.head else 0
     unsigned = len(walk.records) - held
     del walk.records[held:], walk.leaves[held:]
     torn = bool(fault) and _may_be_torn(data, walk.end, first, verify)
-    return Journal(
+    return JournalContents(
         header=first,
         records=walk.records,
         leaves=walk.leaves,
@@ -202,7 +208,7 @@ def read(data: bytes, name: str, verify: Callable[[bytes, bytes], bool]) -> Jour
     )
 
 
-def _may_go_on(rest: bytes, number: int) -> bool:
+def _may_be_truncated_frame(rest: bytes, number: int) -> bool:
     """Tell whether bytes may be the beginning of a frame that was cut short.
 
     Args:
@@ -211,7 +217,7 @@ def _may_go_on(rest: bytes, number: int) -> bool:
     frame = _HEAD_FRAME + number.to_bytes(8, "big")
     if rest[:1] == frame[:1]:
         return frame.startswith(rest[: len(frame)])
-    longest = LONGEST.to_bytes(4, "big")
+    longest = MAX_RECORD_SIZE.to_bytes(4, "big")
     return rest[:4] <= longest[: len(rest[:4])] and rest[4:5] in (b"", b"{")
 
 
@@ -223,7 +229,11 @@ def _may_be_torn(
     A group is written once the one before it is on disk, so a loss of power leaves
     holes in the last one alone.
     """
-    bounds = [end, *range((end // SECTOR + 1) * SECTOR, len(data), SECTOR), len(data)]
+    bounds = [
+        end,
+        *range((end // SECTOR_SIZE + 1) * SECTOR_SIZE, len(data), SECTOR_SIZE),
+        len(data),
+    ]
     holes = any(
         data[start:stop] == _ZEROS[: stop - start]
         for start, stop in itertools.pairwise(bounds)
@@ -237,44 +247,44 @@ def _count_heads(
 ) -> int:
     """Count up to two signed heads after an offset."""
     found, at = 0, data.find(_HEAD_FRAME, start)
-    for _ in range(_MOST_TRIED):
+    for _ in range(_MAX_CANDIDATES):
         if at < 0 or found > 1:
             return found
-        body = data[at + 4 : at + 4 + HEAD]
-        if len(body) == HEAD:
-            there = read_head(body)
-            signed = signed_part(head, there.count, there.chain)
+        body = data[at + 4 : at + 4 + HEAD_SIZE]
+        if len(body) == HEAD_SIZE:
+            there = parse_head(body)
+            signed = head_signing_input(head, there.count, there.chain)
             found += verify(there.signature, signed)
         at = data.find(_HEAD_FRAME, at + 1)
     return 2  # no group holds so many
 
 
-class _Walk:
+class _JournalReader:
     """Cursor over the frames of a journal."""
 
     def __init__(self, first: bytes) -> None:
         self.first = first
-        self.chain = chain_start(first)
+        self.chain = initial_chain_hash(first)
         self.at = self.end = len(first)
-        self.head: Head | None = None
+        self.head: SignedHead | None = None
         self.records: list[bytes] = []
         self.leaves: list[bytes] = []
 
-    def head_holds(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
+    def check_head(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
         """Verify a head and step over it; return the fault, empty for none."""
-        head, number = read_head(body), len(self.records)
-        text = signed_part(self.first, number, self.chain)
+        head, number = parse_head(body), len(self.records)
+        text = head_signing_input(self.first, number, self.chain)
         if (
             head.count != number
             or head.chain != self.chain
             or not verify(head.signature, text)
         ):
             return f"head after record {number} does not hold"
-        self.at += 4 + HEAD
+        self.at += 4 + HEAD_SIZE
         self.end, self.head = self.at, head
         return ""
 
-    def record_holds(self, record: bytes, chain: bytes) -> str:
+    def check_record(self, record: bytes, chain: bytes) -> str:
         """Verify a record and step over it; return the fault, empty for none."""
         leaf = leaf_hash(record)
         self.chain = hashlib.sha256(self.chain + leaf).digest()
@@ -282,5 +292,5 @@ class _Walk:
             return f"record {len(self.records)} does not hold"
         self.records.append(record)
         self.leaves.append(leaf)
-        self.at += 4 + len(record) + _CHAIN
+        self.at += 4 + len(record) + _CHAIN_SIZE
         return ""

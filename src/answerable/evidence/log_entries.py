@@ -12,7 +12,7 @@ from answerable.model.errors import VerificationError
 MANIFEST_SCHEMA = 1
 
 
-class Manifest(
+class SegmentManifest(
     msgspec.Struct,
     frozen=True,
     tag_field="kind",
@@ -109,18 +109,18 @@ class JournalSealed(
     at: str
 
 
-Entry = Manifest | ObjectEntry | JournalOpened | JournalSealed
+LogEntry = SegmentManifest | ObjectEntry | JournalOpened | JournalSealed
 
 _encoder = msgspec.json.Encoder(order="sorted")
-_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry, strict=True)
+_decoder: msgspec.json.Decoder[LogEntry] = msgspec.json.Decoder(LogEntry, strict=True)
 
 
-def encode_entry(entry: Entry) -> bytes:
+def encode_entry(entry: LogEntry) -> bytes:
     """Encode an entry as canonical JSON."""
     return _encoder.encode(entry)
 
 
-def decode_entry(data: bytes) -> Entry:
+def decode_entry(data: bytes) -> LogEntry:
     """Decode an entry.
 
     Raises:

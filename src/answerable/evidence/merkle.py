@@ -16,7 +16,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root(leaves: Sequence[bytes]) -> bytes:
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """Compute the Merkle tree hash over leaf hashes, RFC 6962 2.1."""
     if not leaves:
         return EMPTY_ROOT
@@ -31,7 +31,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def _split(size: int) -> int:
+def _split_point(size: int) -> int:
     """Return the largest power of two smaller than `size` (size > 1)."""
     return 1 << (size - 1).bit_length() - 1
 
@@ -43,12 +43,12 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     path: list[bytes] = []
     low, high = 0, len(leaves)
     while high - low > 1:
-        middle = low + _split(high - low)
+        middle = low + _split_point(high - low)
         if index < middle:
-            path.append(root(leaves[middle:high]))
+            path.append(merkle_root(leaves[middle:high]))
             high = middle
         else:
-            path.append(root(leaves[low:middle]))
+            path.append(merkle_root(leaves[low:middle]))
             low = middle
     path.reverse()
     return path
@@ -61,17 +61,17 @@ def consistency_path(old: int, leaves: Sequence[bytes]) -> list[bytes]:
     path: list[bytes] = []
     low, high, whole = 0, len(leaves), True
     while 0 < old < high:
-        middle = low + _split(high - low)
+        middle = low + _split_point(high - low)
         if old <= middle:
-            path.append(root(leaves[middle:high]))
+            path.append(merkle_root(leaves[middle:high]))
             high = middle
         else:
-            path.append(root(leaves[low:middle]))
+            path.append(merkle_root(leaves[low:middle]))
             low, whole = middle, False
         if old == high:
             break
     if path and not whole:
-        path.append(root(leaves[low:high]))
+        path.append(merkle_root(leaves[low:high]))
     path.reverse()
     return path
 
@@ -102,14 +102,14 @@ def root_from_inclusion(
     return here if last == 0 else None
 
 
-def includes(
+def verify_inclusion(
     index: int, size: int, leaf: bytes, path: Sequence[bytes], tree_root: bytes
 ) -> bool:
     """Verify that a path proves the leaf at `index` of a tree with that root."""
     return root_from_inclusion(index, size, leaf, path) == tree_root
 
 
-def consistent(
+def verify_consistency(
     old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]
 ) -> bool:
     """Verify that a path proves the old tree a prefix of the new, RFC 9162 2.1.4.2."""
@@ -123,10 +123,12 @@ def consistent(
     while node & 1:
         node >>= 1
         last >>= 1
-    return bool(steps) and _climb(node, last, steps) == (old_root, new_root)
+    return bool(steps) and _fold_path(node, last, steps) == (old_root, new_root)
 
 
-def _climb(node: int, last: int, steps: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+def _fold_path(
+    node: int, last: int, steps: Sequence[bytes]
+) -> tuple[bytes, bytes] | None:
     first = second = steps[0]
     for other in steps[1:]:
         if last == 0:
@@ -144,7 +146,7 @@ def _climb(node: int, last: int, steps: Sequence[bytes]) -> tuple[bytes, bytes] 
     return (first, second) if last == 0 else None
 
 
-class Frontier:
+class MerkleFrontier:
     """Right edge of a growing Merkle tree, enough to append and to compute the root."""
 
     def __init__(self, leaves: Sequence[bytes] = ()) -> None:

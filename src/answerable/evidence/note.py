@@ -18,7 +18,7 @@ _HASH = 4
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
+class VerifierKey:
     """A key that verifies notes.
 
     Attributes:
@@ -30,17 +30,17 @@ class PublicKey:
     raw: bytes
 
     @property
-    def hash(self) -> bytes:
+    def key_hash(self) -> bytes:
         """Return the key hash: SHA-256(name || 0x0A || 0x01 || key), first four bytes."""
         text = self.name.encode() + b"\n" + _ED25519 + self.raw
         return hashlib.sha256(text).digest()[:_HASH]
 
     def __str__(self) -> str:
         body = base64.b64encode(_ED25519 + self.raw).decode("ascii")
-        return f"{self.name}+{self.hash.hex()}+{body}"
+        return f"{self.name}+{self.key_hash.hex()}+{body}"
 
     @classmethod
-    def parse(cls, text: str) -> "PublicKey":
+    def parse(cls, text: str) -> "VerifierKey":
         """Parse a verifier key, `NAME+HASH+BASE64`.
 
         Raises:
@@ -51,18 +51,18 @@ class PublicKey:
             "not a verifier key (expected NAME+HASH+BASE64, as in keys/log.pub)",
             "name the file keys/log.pub of the store, or give its text",
         )
-        if len(parts) != 3 or not _named(parts[0]):
+        if len(parts) != 3 or not _is_key_name(parts[0]):
             raise wrong
-        body = unbase64(parts[2])
+        body = decode_base64(parts[2])
         if body is None:
             raise wrong
         key = cls(parts[0], body[1:])
-        if body[:1] != _ED25519 or len(body) != 33 or key.hash.hex() != parts[1]:
+        if body[:1] != _ED25519 or len(body) != 33 or key.key_hash.hex() != parts[1]:
             raise wrong
         return key
 
 
-def unbase64(text: str) -> bytes | None:
+def decode_base64(text: str) -> bytes | None:
     """Decode base64; None unless it is the canonical encoding of its bytes.
 
     Decoders ignore unused bits in the last letter; a change there must be detected.
@@ -74,16 +74,16 @@ def unbase64(text: str) -> bytes | None:
     return data if base64.b64encode(data).decode("ascii") == text else None
 
 
-def _named(name: str) -> bool:
+def _is_key_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(c.isspace() for c in name)
 
 
-def public_key(name: str, seed: bytes) -> PublicKey:
+def derive_verifier_key(name: str, seed: bytes) -> VerifierKey:
     """Derive the public key of an Ed25519 seed (32 bytes)."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     private = Ed25519PrivateKey.from_private_bytes(seed)
-    return PublicKey(name, private.public_key().public_bytes_raw())
+    return VerifierKey(name, private.public_key().public_bytes_raw())
 
 
 def sign_bytes(seed: bytes, data: bytes) -> bytes:
@@ -93,7 +93,7 @@ def sign_bytes(seed: bytes, data: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(seed).sign(data)
 
 
-def verify_bytes(key: PublicKey, signature: bytes, data: bytes) -> bool:
+def verify_bytes(key: VerifierKey, signature: bytes, data: bytes) -> bool:
     """Tell whether a key made this signature over the data."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -105,7 +105,7 @@ def verify_bytes(key: PublicKey, signature: bytes, data: bytes) -> bool:
     return True
 
 
-def sign_note(text: str, key: PublicKey, seed: bytes) -> bytes:
+def sign_note(text: str, key: VerifierKey, seed: bytes) -> bytes:
     """Sign a text that ends in a newline.
 
     Raises:
@@ -114,23 +114,23 @@ def sign_note(text: str, key: PublicKey, seed: bytes) -> bytes:
     if not text.endswith("\n"):
         raise ValueError("the text of a note ends in a newline")
     signature = sign_bytes(seed, text.encode())
-    body = base64.b64encode(key.hash + signature).decode("ascii")
+    body = base64.b64encode(key.key_hash + signature).decode("ascii")
     return f"{text}\n{_DASH}{key.name} {body}\n".encode()
 
 
-def open_note(note: bytes, key: PublicKey) -> str:
+def verify_note(note: bytes, key: VerifierKey) -> str:
     """Return the text of a note that the key signed; other signatures are ignored.
 
     Raises:
         VerificationError: The note is malformed, or the key did not sign it.
     """
-    text, lines = _parts(note)
+    text, lines = _split_note(note)
     for line in lines:
         name, _, body = line.removeprefix(_DASH).partition(" ")
-        blob = unbase64(body)
+        blob = decode_base64(body)
         if blob is None:
             raise VerificationError("a signed note is malformed")
-        if name != key.name or blob[:_HASH] != key.hash:
+        if name != key.name or blob[:_HASH] != key.key_hash:
             continue
         if verify_bytes(key, blob[_HASH:], text.encode()):
             return text
@@ -138,16 +138,16 @@ def open_note(note: bytes, key: PublicKey) -> str:
     raise VerificationError("the checkpoint is not signed by the key")
 
 
-def note_text(note: bytes) -> str:
+def parse_unverified_note(note: bytes) -> str:
     """Return the text of a note without verifying its signatures.
 
     Raises:
         VerificationError: The note is malformed.
     """
-    return _parts(note)[0]
+    return _split_note(note)[0]
 
 
-def _parts(note: bytes) -> tuple[str, list[str]]:
+def _split_note(note: bytes) -> tuple[str, list[str]]:
     try:
         whole = note.decode("utf-8")
     except UnicodeDecodeError:

@@ -5,25 +5,25 @@ The signer is the person that the statement names. An attestation expires after 
 """
 
 from answerable.evidence import signed_statements
-from answerable.evidence.signed_statements import Keys, StatementVoid
+from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
 from answerable.model.errors import IdError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.owner_key import (
-    ATTESTATION_LIFE,
+    ATTESTATION_LIFETIME,
+    LogPosition,
     OwnerKeyId,
-    Placed,
-    Statement,
+    OwnerStatement,
+    StatementInvalidity,
     StatementType,
-    Verified,
-    Void,
+    VerifiedStatement,
 )
-from answerable.model.person import EvidenceKind, OwnerEvidence
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
+from answerable.model.provenance import FactProvenance, WrittenBy
 
 _ATTESTATION = ("owner-attestation", ("expires", "person", "previous"))
 
 
-def attestation(
+def build_attestation(
     subject: str,
     person: PersonId,
     *,
@@ -31,7 +31,7 @@ def attestation(
     store: str,
     previous: str,
     now: int,
-) -> Statement:
+) -> OwnerStatement:
     """Build the statement that a person answers for a subject.
 
     Args:
@@ -41,48 +41,54 @@ def attestation(
         now: UTC nanoseconds.
     """
     claims = {
-        "expires": str(now + ATTESTATION_LIFE),
+        "expires": str(now + ATTESTATION_LIFETIME),
         "person": person,
         "previous": previous,
     }
     kind = StatementType.ATTESTATION
-    return Statement(kind, subject, tuple(sorted(claims.items())), now, key, store)
+    return OwnerStatement(kind, subject, tuple(sorted(claims.items())), now, key, store)
 
 
-def expires(statement: Statement) -> int:
+def read_expiry(statement: OwnerStatement) -> int:
     """Return when an attestation expires, UTC nanoseconds; 0 if it names no time."""
-    text = statement.claim("expires")
+    text = statement.get_claim("expires")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
-def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
+def verify_attestation(
+    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+) -> VerifiedStatement:
     """Verify an attestation's signature and claims; expiry is checked by the caller.
 
     Raises:
         StatementVoid: The statement is invalid; the error carries the reason.
     """
-    found = signed_statements.verify(data, keys, placed, store)
+    found = signed_statements.verify_statement(data, keys, placed, store)
     said, key = found.statement, found.key
-    if _kind(said) != _ATTESTATION:
-        raise StatementVoid(Void.OTHER_TYPE, "the statement is no attestation", said)
-    if said.claim("person") != key.person:
-        raise StatementVoid(
-            Void.OTHER_PERSON,
+    if _statement_shape(said) != _ATTESTATION:
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_TYPE, "the statement is no attestation", said
+        )
+    if said.get_claim("person") != key.person:
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_PERSON,
             f"the key {key.id} is {key.person}'s (expected one of the person attested)",
             said,
         )
-    if not said.signed_at < expires(said) <= said.signed_at + ATTESTATION_LIFE:
-        raise StatementVoid(Void.EXPIRY, "the attestation does not end in time", said)
+    if not said.signed_at < read_expiry(said) <= said.signed_at + ATTESTATION_LIFETIME:
+        raise InvalidStatement(
+            StatementInvalidity.EXPIRY, "the attestation does not end in time", said
+        )
     return found
 
 
-def _kind(said: Statement) -> tuple[str, tuple[str, ...]]:
+def _statement_shape(said: OwnerStatement) -> tuple[str, tuple[str, ...]]:
     """Return a statement's type and claim names in the order of the signed text."""
     return said.type.value, tuple(name for name, _ in said.claims)
 
 
-def evidence(
-    data: bytes, keys: Keys, placed: Placed, store: str
+def read_ownership_evidence(
+    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
 ) -> OwnerEvidence | None:
     """Convert a recorded attestation into evidence of ownership.
 
@@ -91,40 +97,42 @@ def evidence(
         statement names no readable person.
     """
     try:
-        found = verify(data, keys, placed, store)
-    except StatementVoid as error:
-        return _void(error, placed)
+        found = verify_attestation(data, keys, placed, store)
+    except InvalidStatement as error:
+        return _invalid_evidence(error, placed)
     said = found.statement
-    seen = Seen("attest:", "owner key", WrittenBy.PERSON, said.signed_at)
-    return _evidence(said, found.key.person, seen, "", found.digest)
+    seen = FactProvenance("attest:", "owner key", WrittenBy.PERSON, said.signed_at)
+    return _build_evidence(said, found.key.person, seen, "", found.digest)
 
 
-def _void(error: StatementVoid, placed: Placed) -> OwnerEvidence | None:
+def _invalid_evidence(
+    error: InvalidStatement, placed: LogPosition
+) -> OwnerEvidence | None:
     said = error.statement
     if said is None:
         return None
     try:
-        person = person_id(said.claim("person"))
+        person = person_id(said.get_claim("person"))
     except IdError:
         return None
     # Nothing vouches for it, its time included: it is as old as its place in the log.
-    seen = Seen("attest:", "owner key", WrittenBy.SELF_REPORTED, placed.at)
-    return _evidence(said, person, seen, error.void.value, "")
+    seen = FactProvenance("attest:", "owner key", WrittenBy.SELF_REPORTED, placed.at)
+    return _build_evidence(said, person, seen, error.void.value, "")
 
 
-def _evidence(
-    said: Statement, person: PersonId, seen: Seen, void: str, digest: str
+def _build_evidence(
+    said: OwnerStatement, person: PersonId, seen: FactProvenance, void: str, digest: str
 ) -> OwnerEvidence:
     return OwnerEvidence(
         subject=said.subject,
         person=person,
-        kind=EvidenceKind.ATTESTATION,
+        kind=OwnerEvidenceKind.ATTESTATION,
         reference=f"{person.removeprefix('person:')} answers for {said.subject}",
         act="",
         standing=False,
         seen=seen,
         key=said.key,
-        until=0 if void else expires(said),
+        until=0 if void else read_expiry(said),
         void=void,
         digest=digest,
     )

@@ -7,54 +7,56 @@ exception is in force now is decided by `enforce.signed`, which handles no signa
 from collections.abc import Mapping
 
 from answerable.evidence import signed_statements
-from answerable.evidence.signed_statements import Keys, StatementVoid
-from answerable.model.approval_request import ASKABLE, Wanted
+from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
+from answerable.model.approval_request import APPROVABLE_TARGETS, ApprovalScope
 from answerable.model.owner_key import (
+    LogPosition,
     OwnerKeyId,
-    Placed,
-    Statement,
+    OwnerStatement,
+    StatementInvalidity,
     StatementType,
-    Verified,
-    Void,
+    VerifiedStatement,
 )
 from answerable.model.policy_exception import (
-    ANY,
-    BREAK_GLASS_LIFE,
-    FOREVER,
-    LONGEST,
+    ANY_ARGUMENTS,
+    BREAK_GLASS_LIFETIME,
+    MAX_EXCEPTION_LIFETIME,
     NO_ARGUMENTS,
-    Signing,
+    NO_EXPIRY,
+    SignatureContext,
 )
 
 _HEX = frozenset("0123456789abcdef")
-_ACT = ("arguments", "decision", "name", "person", "server", "target")
+_CALL_CLAIMS = ("arguments", "decision", "name", "person", "server", "target")
 _CLAIMS: Mapping[StatementType, tuple[str, ...]] = {
-    StatementType.AMENDMENT: (*_ACT, "until"),
-    StatementType.AMENDMENT_REFUSED: _ACT,
+    StatementType.AMENDMENT: (*_CALL_CLAIMS, "until"),
+    StatementType.AMENDMENT_REFUSED: _CALL_CLAIMS,
     StatementType.AMENDMENT_REVOKED: ("amendment", "person"),
-    StatementType.BREAK_GLASS: tuple(sorted((*_ACT, "code", "until"))),
+    StatementType.BREAK_GLASS: tuple(sorted((*_CALL_CLAIMS, "code", "until"))),
     StatementType.BREAK_GLASS_CONFIRMED: ("person", "start"),
 }
-_LIVES = {
-    StatementType.AMENDMENT: LONGEST,
-    StatementType.BREAK_GLASS: BREAK_GLASS_LIFE,
+_MAX_LIFETIMES = {
+    StatementType.AMENDMENT: MAX_EXCEPTION_LIFETIME,
+    StatementType.BREAK_GLASS: BREAK_GLASS_LIFETIME,
 }
 
 
-def statement(
+def build_statement(
     kind: StatementType,
     agent: str,
     claims: Mapping[str, str],
-    signing: Signing,
+    signing: SignatureContext,
     key: OwnerKeyId,
-) -> Statement:
+) -> OwnerStatement:
     """Build a statement about an agent's call or about another statement."""
     said = {**claims, "person": signing.person}
     listed = tuple(sorted(said.items()))
-    return Statement(kind, agent, listed, signing.now, key, signing.store)
+    return OwnerStatement(kind, agent, listed, signing.now, key, signing.store)
 
 
-def act_claims(wanted: Wanted, *, decision: str, any_arguments: bool) -> dict[str, str]:
+def call_claims(
+    wanted: ApprovalScope, *, decision: str, any_arguments: bool
+) -> dict[str, str]:
     """Encode a call as claims of a statement.
 
     Args:
@@ -62,7 +64,9 @@ def act_claims(wanted: Wanted, *, decision: str, any_arguments: bool) -> dict[st
         any_arguments: Cover every argument list instead of the one that was refused.
     """
     return {
-        "arguments": ANY if any_arguments else wanted.arguments or NO_ARGUMENTS,
+        "arguments": ANY_ARGUMENTS
+        if any_arguments
+        else wanted.arguments or NO_ARGUMENTS,
         "decision": decision,
         "name": wanted.name,
         "server": wanted.server,
@@ -70,43 +74,55 @@ def act_claims(wanted: Wanted, *, decision: str, any_arguments: bool) -> dict[st
     }
 
 
-def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
+def verify_exception(
+    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+) -> VerifiedStatement:
     """Verify the signature and shape of a policy exception statement.
 
     Raises:
         StatementVoid: The statement is invalid; the error carries the reason.
     """
-    found = signed_statements.verify(data, keys, placed, store)
+    found = signed_statements.verify_statement(data, keys, placed, store)
     said = found.statement
     if _CLAIMS.get(said.type) != tuple(name for name, _ in said.claims):
-        raise StatementVoid(Void.OTHER_TYPE, "the statement is no amendment", said)
-    if said.claim("person") != found.key.person:
-        raise StatementVoid(
-            Void.OTHER_PERSON,
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_TYPE, "the statement is no amendment", said
+        )
+    if said.get_claim("person") != found.key.person:
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_PERSON,
             f"the key {found.key.id} is {found.key.person}'s (expected one of whom "
             "the statement names)",
             said,
         )
-    if "target" in dict(said.claims) and not _names_an_act(said):
-        raise StatementVoid(
-            Void.OTHER_TYPE, "the statement names nothing that can be amended", said
+    if "target" in dict(said.claims) and not _names_a_call(said):
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_TYPE,
+            "the statement names nothing that can be amended",
+            said,
         )
-    life = _LIVES.get(said.type)
-    if life is not None and not _ends(said, life):
-        raise StatementVoid(Void.EXPIRY, "the amendment does not end in time", said)
+    life = _MAX_LIFETIMES.get(said.type)
+    if life is not None and not _has_valid_expiry(said, life):
+        raise InvalidStatement(
+            StatementInvalidity.EXPIRY, "the amendment does not end in time", said
+        )
     return found
 
 
-def _names_an_act(said: Statement) -> bool:
-    arguments = said.claim("arguments")
+def _names_a_call(said: OwnerStatement) -> bool:
+    arguments = said.get_claim("arguments")
     digest = len(arguments) == 64 and _HEX.issuperset(arguments)
-    whole = bool(said.claim("server")) and said.subject.startswith("agent:")
-    return whole and said.claim("target") in ASKABLE and (digest or arguments == ANY)
+    whole = bool(said.get_claim("server")) and said.subject.startswith("agent:")
+    return (
+        whole
+        and said.get_claim("target") in APPROVABLE_TARGETS
+        and (digest or arguments == ANY_ARGUMENTS)
+    )
 
 
-def _ends(said: Statement, life: int) -> bool:
-    text = said.claim("until")
-    if text == FOREVER:
+def _has_valid_expiry(said: OwnerStatement, life: int) -> bool:
+    text = said.get_claim("until")
+    if text == NO_EXPIRY:
         return said.type is StatementType.AMENDMENT
     if not (text.isascii() and text.isdecimal() and len(text) < 20):
         return False

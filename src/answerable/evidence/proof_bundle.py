@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.evidence.canonical import decode, refuse_repeated_names
-from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
-from answerable.evidence.log_entries import Manifest, decode_entry
-from answerable.evidence.merkle import includes, leaf_hash
-from answerable.evidence.note import PublicKey
+from answerable.evidence.canonical import decode_event, reject_duplicate_names
+from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
+from answerable.evidence.log_entries import SegmentManifest, decode_entry
+from answerable.evidence.merkle import leaf_hash, verify_inclusion
+from answerable.evidence.note import VerifierKey
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
 
@@ -46,7 +46,7 @@ class ProvenEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: tuple[str, ...]
 
 
-class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ProofBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A proof bundle as encoded in its file.
 
     Attributes:
@@ -61,27 +61,27 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class VerifiedBundle:
     """The verified content of a proof bundle."""
 
     checkpoint: Checkpoint
     events: tuple[AuditEvent, ...]
 
 
-def encode_bundle(bundle: Bundle) -> bytes:
+def encode_bundle(bundle: ProofBundle) -> bytes:
     """Encode a bundle as canonical JSON and a newline."""
     return msgspec.json.encode(bundle, order="sorted") + b"\n"
 
 
-def decode_bundle(data: bytes) -> Bundle:
+def decode_bundle(data: bytes) -> ProofBundle:
     """Decode a bundle.
 
     Raises:
         UsageError: The file is no bundle, or a later release wrote it.
     """
     try:
-        bundle = msgspec.json.decode(data, type=Bundle, strict=True)
-        refuse_repeated_names(data)
+        bundle = msgspec.json.decode(data, type=ProofBundle, strict=True)
+        reject_duplicate_names(data)
     except (ValueError, RecursionError):
         raise UsageError(
             "not a bundle (expected a file of: answerable evidence bundle)"
@@ -95,7 +95,7 @@ def decode_bundle(data: bytes) -> Bundle:
     return bundle
 
 
-def open_bundle(bundle: Bundle, key: PublicKey) -> Opened:
+def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
     """Verify every signature and proof in a bundle.
 
     Raises:
@@ -103,48 +103,53 @@ def open_bundle(bundle: Bundle, key: PublicKey) -> Opened:
     """
     if not bundle.events:
         raise VerificationError("the bundle holds no event: nothing is proven")
-    checkpoint = read_checkpoint(bundle.checkpoint.encode(), key)
+    checkpoint = parse_checkpoint(bundle.checkpoint.encode(), key)
     manifests = [
-        _manifest(number, segment, checkpoint)
+        _verify_manifest(number, segment, checkpoint)
         for number, segment in enumerate(bundle.segments)
     ]
     events = [
-        _event(number, event, manifests) for number, event in enumerate(bundle.events)
+        _verify_event(number, event, manifests)
+        for number, event in enumerate(bundle.events)
     ]
-    _refuse_repeated(bundle, manifests)
-    return Opened(checkpoint, tuple(events))
+    _reject_duplicate_events(bundle, manifests)
+    return VerifiedBundle(checkpoint, tuple(events))
 
 
-def _manifest(number: int, segment: ProvenSegment, tree: Checkpoint) -> Manifest:
+def _verify_manifest(
+    number: int, segment: ProvenSegment, tree: Checkpoint
+) -> SegmentManifest:
     data = segment.manifest.encode()
     entry = decode_entry(data)
-    if not isinstance(entry, Manifest):
+    if not isinstance(entry, SegmentManifest):
         raise VerificationError(f"segment {number} of the bundle is no manifest")
-    path = _path(segment.path)
-    if not includes(segment.index, tree.size, leaf_hash(data), path, tree.root):
+    path = _decode_path(segment.path)
+    if not verify_inclusion(segment.index, tree.size, leaf_hash(data), path, tree.root):
         raise VerificationError(
             f"segment {entry.segment} is not in the log the checkpoint signs"
         )
     return entry
 
 
-def _event(
-    number: int, proven: ProvenEvent, manifests: Sequence[Manifest]
+def _verify_event(
+    number: int, proven: ProvenEvent, manifests: Sequence[SegmentManifest]
 ) -> AuditEvent:
     if not 0 <= proven.segment < len(manifests):
         raise VerificationError(f"event {number} of the bundle names no segment")
     manifest = manifests[proven.segment]
     data = proven.event.encode()
-    leaf, path = leaf_hash(data), _path(proven.path)
+    leaf, path = leaf_hash(data), _decode_path(proven.path)
     root = bytes.fromhex(manifest.event_root)
-    if not includes(proven.row, manifest.count, leaf, path, root):
+    if not verify_inclusion(proven.row, manifest.count, leaf, path, root):
         raise VerificationError(
             f"event {number} of the bundle is not in segment {manifest.segment}"
         )
-    return decode(data)
+    return decode_event(data)
 
 
-def _refuse_repeated(bundle: Bundle, manifests: Sequence[Manifest]) -> None:
+def _reject_duplicate_events(
+    bundle: ProofBundle, manifests: Sequence[SegmentManifest]
+) -> None:
     """Reject an event that occurs twice, so that the count of events is true."""
     first: dict[tuple[str, int], int] = {}
     for number, proven in enumerate(bundle.events):
@@ -156,7 +161,7 @@ def _refuse_repeated(bundle: Bundle, manifests: Sequence[Manifest]) -> None:
         first[place] = number
 
 
-def _path(path: Sequence[str]) -> list[bytes]:
+def _decode_path(path: Sequence[str]) -> list[bytes]:
     try:
         steps = [bytes.fromhex(step) for step in path]
     except ValueError:

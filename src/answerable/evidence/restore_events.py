@@ -8,7 +8,7 @@ import msgspec
 
 from answerable.model.errors import VerificationError
 
-KIND = "restore"
+RESTORE_KIND = "restore"
 SCHEMA = "answerable/restore/v1"
 
 
@@ -27,7 +27,7 @@ class LostRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fault: str
 
 
-class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RestoreEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A return to an older copy of the store.
 
     Attributes:
@@ -50,19 +50,19 @@ class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schema: str = SCHEMA
 
 
-def encode_restore(restore: Restore) -> bytes:
+def encode_restore(restore: RestoreEvent) -> bytes:
     """Encode a restore event as canonical JSON."""
     return msgspec.json.encode(restore, order="sorted")
 
 
-def decode_restore(data: bytes) -> Restore:
+def decode_restore(data: bytes) -> RestoreEvent:
     """Decode a restore event.
 
     Raises:
         VerificationError: The bytes are not the canonical encoding of one.
     """
     try:
-        restore = msgspec.json.decode(data, type=Restore, strict=True)
+        restore = msgspec.json.decode(data, type=RestoreEvent, strict=True)
     except (ValueError, RecursionError):
         raise VerificationError("a restore event is malformed") from None
     if restore.schema != SCHEMA or encode_restore(restore) != data:

@@ -14,24 +14,24 @@ import msgspec
 from answerable.evidence import dsse
 from answerable.model.errors import VerificationError
 from answerable.model.owner_key import (
-    RECORDED_WITHIN,
-    SIZE,
-    SKEW,
-    Enrolment,
+    MAX_CLOCK_SKEW,
+    MAX_RECORDING_DELAY,
+    PUBLIC_KEY_BYTES,
+    KeyEnrolment,
+    KeyRevocation,
+    LogPosition,
     OwnerKey,
     OwnerKeyId,
-    Placed,
-    Revocation,
-    Statement,
+    OwnerStatement,
+    StatementInvalidity,
     StatementType,
-    Verified,
-    Void,
+    VerifiedStatement,
     owner_key_id,
 )
 
 PAYLOAD_TYPE = "application/vnd.answerable.statement.v1+json"
 
-Keys = Mapping[OwnerKeyId, OwnerKey]
+OwnerKeys = Mapping[OwnerKeyId, OwnerKey]
 
 # y of the eight points whose order divides eight, RFC 8032 5.1.2; each stands for two
 # signs of x. Signatures that hold under such a key can be made without any secret.
@@ -47,20 +47,25 @@ _SMALL_ORDER = frozenset(
 )
 
 
-class StatementVoid(VerificationError):  # noqa: N818 - says what the statement is
+class InvalidStatement(VerificationError):  # noqa: N818 - says what the statement is
     """A statement is not valid.
 
     Attributes:
         statement: The unverified statement, if it could be parsed.
     """
 
-    def __init__(self, void: Void, message: str, said: Statement | None = None) -> None:
+    def __init__(
+        self,
+        void: StatementInvalidity,
+        message: str,
+        said: OwnerStatement | None = None,
+    ) -> None:
         super().__init__(message)
         self.void = void
         self.statement = said
 
 
-class _Wire(msgspec.Struct, forbid_unknown_fields=True):
+class _StatementWire(msgspec.Struct, forbid_unknown_fields=True):
     """The signed payload."""
 
     claims: dict[str, str]
@@ -72,19 +77,19 @@ class _Wire(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _encoder = msgspec.json.Encoder(order="sorted")
-_decoder = msgspec.json.Decoder(_Wire, strict=True)
+_decoder = msgspec.json.Decoder(_StatementWire, strict=True)
 
 
-def usable(public: bytes) -> bool:
+def is_valid_public_key(public: bytes) -> bool:
     """Tell whether 32 bytes are a canonical Ed25519 key that is no small-order point."""
     y = int.from_bytes(public, "little") & (1 << 255) - 1
-    return len(public) == SIZE and y < _FIELD and y not in _SMALL_ORDER
+    return len(public) == PUBLIC_KEY_BYTES and y < _FIELD and y not in _SMALL_ORDER
 
 
-def payload(statement: Statement) -> bytes:
+def encode_payload(statement: OwnerStatement) -> bytes:
     """Encode a statement as the bytes that are signed."""
     return _encoder.encode(
-        _Wire(
+        _StatementWire(
             claims=dict(statement.claims),
             key=statement.key,
             signed_at=str(statement.signed_at),
@@ -95,7 +100,7 @@ def payload(statement: Statement) -> bytes:
     )
 
 
-def read(data: bytes) -> tuple[dsse.Envelope, Statement]:
+def decode_statement(data: bytes) -> tuple[dsse.DsseEnvelope, OwnerStatement]:
     """Decode an envelope and its statement; nothing is verified yet.
 
     Raises:
@@ -103,17 +108,17 @@ def read(data: bytes) -> tuple[dsse.Envelope, Statement]:
             in canonical form.
     """
     try:
-        envelope = dsse.decode(data)
+        envelope = dsse.decode_envelope(data)
     except VerificationError as error:
-        raise StatementVoid(Void.UNREADABLE, error.message) from None
+        raise InvalidStatement(StatementInvalidity.UNREADABLE, error.message) from None
     if envelope.payload_type != PAYLOAD_TYPE:
-        raise StatementVoid(
-            Void.OTHER_TYPE,
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_TYPE,
             f"the envelope holds no statement (expected {PAYLOAD_TYPE})",
         )
     try:
         wire = _decoder.decode(envelope.payload)
-        statement = Statement(
+        statement = OwnerStatement(
             type=StatementType(wire.type),
             subject=wire.subject,
             claims=tuple(sorted(wire.claims.items())),
@@ -121,30 +126,35 @@ def read(data: bytes) -> tuple[dsse.Envelope, Statement]:
             key=OwnerKeyId(wire.key),
             store=wire.store,
         )
-        same = payload(statement) == envelope.payload
+        same = encode_payload(statement) == envelope.payload
     except (ValueError, RecursionError):
         same = False
     if not same:
-        raise StatementVoid(
-            Void.UNREADABLE, "the envelope holds no statement that this release knows"
+        raise InvalidStatement(
+            StatementInvalidity.UNREADABLE,
+            "the envelope holds no statement that this release knows",
         )
     return envelope, statement
 
 
-def keys_of(
-    enrolments: Iterable[tuple[Placed, Enrolment]],
-    revocations: Iterable[tuple[Placed, Revocation]],
-) -> Keys:
+def index_keys(
+    enrolments: Iterable[tuple[LogPosition, KeyEnrolment]],
+    revocations: Iterable[tuple[LogPosition, KeyRevocation]],
+) -> OwnerKeys:
     """Index enrolments and revocations by key, in any order.
 
     A key belongs to the first person enrolled with it; later enrolments for another
     person are ignored, so a person cannot claim a key held by another.
     """
-    enrolled: dict[OwnerKeyId, list[tuple[Placed, Enrolment]]] = defaultdict(list)
+    enrolled: dict[OwnerKeyId, list[tuple[LogPosition, KeyEnrolment]]] = defaultdict(
+        list
+    )
     for placed, enrolment in enrolments:
-        if usable(enrolment.public):
+        if is_valid_public_key(enrolment.public):
             enrolled[owner_key_id(enrolment.public)].append((placed, enrolment))
-    revoked: dict[OwnerKeyId, list[tuple[Placed, Revocation]]] = defaultdict(list)
+    revoked: dict[OwnerKeyId, list[tuple[LogPosition, KeyRevocation]]] = defaultdict(
+        list
+    )
     for placed, revocation in revocations:
         revoked[revocation.key].append((placed, revocation))
     found = {}
@@ -161,7 +171,9 @@ def keys_of(
     return found
 
 
-def why_not(key: OwnerKey, signed_at: int, placed: Placed) -> Void | None:
+def find_key_fault(
+    key: OwnerKey, signed_at: int, placed: LogPosition
+) -> StatementInvalidity | None:
     """Return why a key's signature is invalid, None if it is valid.
 
     The key must be valid at signing and at recording, because a thief can backdate a
@@ -176,29 +188,33 @@ def why_not(key: OwnerKey, signed_at: int, placed: Placed) -> Void | None:
     for where, revocation in key.revoked:
         after = placed.index > where.index and revocation.since <= where.at
         if after or revocation.since <= times[1]:
-            return Void.KEY_REVOKED
+            return StatementInvalidity.KEY_REVOKED
     spans = [(each.valid_from, each.valid_until) for _, each in key.enrolled]
     for time in times:
         if not any(begin <= time < end for begin, end in spans):
             late = all(end <= time for _, end in spans)
-            return Void.KEY_EXPIRED if late else Void.NOT_YET
-    if signed_at > placed.at + SKEW:
-        return Void.FROM_LATER
-    if signed_at < placed.at - RECORDED_WITHIN:
-        return Void.RECORDED_LATE
+            return (
+                StatementInvalidity.KEY_EXPIRED if late else StatementInvalidity.NOT_YET
+            )
+    if signed_at > placed.at + MAX_CLOCK_SKEW:
+        return StatementInvalidity.FROM_LATER
+    if signed_at < placed.at - MAX_RECORDING_DELAY:
+        return StatementInvalidity.RECORDED_LATE
     return None
 
 
-_SAID: Mapping[Void, str] = {
-    Void.NOT_YET: "the key {key} was not valid yet when this was signed",
-    Void.KEY_EXPIRED: "the key {key} had expired when this was signed",
-    Void.KEY_REVOKED: "the key {key} is revoked",
-    Void.FROM_LATER: "the statement was signed in the future; see the clock",
-    Void.RECORDED_LATE: "the statement was signed more than a day ago; sign it again",
+_MESSAGES: Mapping[StatementInvalidity, str] = {
+    StatementInvalidity.NOT_YET: "the key {key} was not valid yet when this was signed",
+    StatementInvalidity.KEY_EXPIRED: "the key {key} had expired when this was signed",
+    StatementInvalidity.KEY_REVOKED: "the key {key} is revoked",
+    StatementInvalidity.FROM_LATER: "the statement was signed in the future; see the clock",
+    StatementInvalidity.RECORDED_LATE: "the statement was signed more than a day ago; sign it again",
 }
 
 
-def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
+def verify_statement(
+    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+) -> VerifiedStatement:
     """Verify the signature, key and store of an envelope.
 
     Args:
@@ -208,26 +224,32 @@ def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
     Raises:
         StatementVoid: The statement is invalid; the error carries the reason.
     """
-    envelope, said = read(data)
+    envelope, said = decode_statement(data)
     key = keys.get(said.key)
     if key is None:
-        raise StatementVoid(
-            Void.NOT_ENROLLED, f"the key {said.key[:80]} is not enrolled here", said
+        raise InvalidStatement(
+            StatementInvalidity.NOT_ENROLLED,
+            f"the key {said.key[:80]} is not enrolled here",
+            said,
         )
-    if said.key not in dsse.signers(envelope, {key.id: key.public}):
-        raise StatementVoid(
-            Void.SIGNATURE, f"the key {key.id} has not signed this statement", said
+    if said.key not in dsse.find_signers(envelope, {key.id: key.public}):
+        raise InvalidStatement(
+            StatementInvalidity.SIGNATURE,
+            f"the key {key.id} has not signed this statement",
+            said,
         )
     if said.store != store:
-        raise StatementVoid(
-            Void.OTHER_STORE, "the statement was signed for another store", said
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_STORE,
+            "the statement was signed for another store",
+            said,
         )
-    void = why_not(key, said.signed_at, placed)
+    void = find_key_fault(key, said.signed_at, placed)
     if void is not None:
-        raise StatementVoid(void, _SAID[void].format(key=key.id), said)
-    return Verified(said, key, digest_of(envelope), placed)
+        raise InvalidStatement(void, _MESSAGES[void].format(key=key.id), said)
+    return VerifiedStatement(said, key, payload_digest(envelope), placed)
 
 
-def digest_of(envelope: dsse.Envelope) -> str:
+def payload_digest(envelope: dsse.DsseEnvelope) -> str:
     """Return the SHA-256 of the signed payload, hex; independent of the envelope."""
     return hashlib.sha256(envelope.payload).hexdigest()

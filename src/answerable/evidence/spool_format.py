@@ -18,7 +18,7 @@ from collections.abc import Iterable
 import msgspec
 
 from answerable.model.errors import ParseError
-from answerable.model.spool_record import Act, Record
+from answerable.model.spool_record import CallSummary, SpoolRecord
 
 _MAGIC = b"answerable spool 1\n"
 _CHAIN = b',"chain":"'
@@ -26,29 +26,31 @@ _END = b'"}\n'
 # Length of the chain member and line end after the record.
 _TAIL = len(_CHAIN) + 64 + len(_END)
 
-encode = msgspec.json.Encoder().encode
+encode_record = msgspec.json.Encoder().encode
 
 
-class _Decided(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="decided"):
+class _EncodedDecision(
+    msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="decided"
+):
     """Decision record whose caller and decision are already encoded."""
 
     sequence: int
     at: int
     id: str
     caller: msgspec.Raw
-    act: Act
+    act: CallSummary
     decision: msgspec.Raw
 
 
-_decode = msgspec.json.Decoder(Record, strict=True).decode
+_decode = msgspec.json.Decoder(SpoolRecord, strict=True).decode
 
 
-def encode_decided(
+def encode_decision(
     sequence: int,
     at: int,
     id: str,
     caller: msgspec.Raw,
-    act: Act,
+    act: CallSummary,
     decision: msgspec.Raw,
 ) -> bytes:
     """Encode a decision record from a cached caller and decision.
@@ -58,15 +60,15 @@ def encode_decided(
         caller: Encoded JSON, shared by many records.
         decision: Encoded JSON, shared by many records.
     """
-    return encode(_Decided(sequence, at, id, caller, act, decision))
+    return encode_record(_EncodedDecision(sequence, at, id, caller, act, decision))
 
 
-def chain_start(recorder: str) -> bytes:
+def initial_chain_hash(recorder: str) -> bytes:
     """Return the chain hash before the first record."""
     return hashlib.sha256(_MAGIC + recorder.encode() + b"\n").digest()
 
 
-def lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
+def encode_lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
     """Encode records as spool lines and extend the chain hash.
 
     Returns:
@@ -80,14 +82,14 @@ def lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
     return b"".join(made), chain
 
 
-def read_line(line: bytes) -> tuple[Record, bytes, bytes]:
+def parse_line(line: bytes) -> tuple[SpoolRecord, bytes, bytes]:
     """Parse a line into its record, raw bytes and chain hash.
 
     Args:
         line: Including the line end.
 
     Returns:
-        The record, its chained bytes, and the chain hash after it, which `follows`
+        The record, its chained bytes, and the chain hash after it, which `verify_chain`
             verifies.
 
     Raises:
@@ -108,6 +110,6 @@ def read_line(line: bytes) -> tuple[Record, bytes, bytes]:
     return record, raw, chain
 
 
-def follows(raw: bytes, chain: bytes, before: bytes) -> bool:
+def verify_chain(raw: bytes, chain: bytes, before: bytes) -> bool:
     """Tell whether a record's chain hash follows from the one before it."""
     return hashlib.sha256(before + raw).digest() == chain

@@ -2,36 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 
-from answerable.evidence.merkle import root
+from answerable.evidence.merkle import merkle_root
 from answerable.model.errors import VerificationError
 
-WIDTH = 256
-_LONGEST = (1 << 16) - 1
+TILE_WIDTH = 256
+_MAX_ENTRY_SIZE = (1 << 16) - 1
 
 
-def _number(index: int) -> str:
+def _encode_index(index: int) -> str:
     text = f"{index % 1000:03d}"
     while index := index // 1000:
         text = f"x{index % 1000:03d}/{text}"
     return text
 
 
-def tile_path(level: int, index: int, width: int = WIDTH) -> str:
+def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
     """Format the path `tile/L/N[.p/W]`."""
-    partial = f".p/{width}" if width < WIDTH else ""
-    return f"tile/{level}/{_number(index)}{partial}"
+    partial = f".p/{width}" if width < TILE_WIDTH else ""
+    return f"tile/{level}/{_encode_index(index)}{partial}"
 
 
-def entries_path(index: int, width: int = WIDTH) -> str:
+def entries_path(index: int, width: int = TILE_WIDTH) -> str:
     """Format the path `tile/entries/N[.p/W]`."""
-    partial = f".p/{width}" if width < WIDTH else ""
-    return f"tile/entries/{_number(index)}{partial}"
+    partial = f".p/{width}" if width < TILE_WIDTH else ""
+    return f"tile/entries/{_encode_index(index)}{partial}"
 
 
-def widths(count: int) -> Iterator[tuple[int, int]]:
+def tile_widths(count: int) -> Iterator[tuple[int, int]]:
     """List (index, width) of the tiles that hold `count` hashes or entries."""
-    full, rest = divmod(count, WIDTH)
-    yield from ((index, WIDTH) for index in range(full))
+    full, rest = divmod(count, TILE_WIDTH)
+    yield from ((index, TILE_WIDTH) for index in range(full))
     if rest:
         yield full, rest
 
@@ -42,7 +42,7 @@ def pack_entries(entries: Sequence[bytes]) -> bytes:
     Raises:
         ValueError: An entry is longer than 65,535 bytes.
     """
-    if any(len(entry) > _LONGEST for entry in entries):
+    if any(len(entry) > _MAX_ENTRY_SIZE for entry in entries):
         raise ValueError("an entry of the log is at most 65,535 bytes long")
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
@@ -65,7 +65,7 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
     return entries
 
 
-def tiles_after(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
+def changed_tiles(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     """Compute every hash tile that changes when a tree grows.
 
     Args:
@@ -78,13 +78,16 @@ def tiles_after(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     changed: dict[str, bytes] = {}
     hashes, level = list(leaves), 0
     while hashes:
-        for index, width in widths(len(hashes)):
-            if index * WIDTH + width > old:
-                start = index * WIDTH
+        for index, width in tile_widths(len(hashes)):
+            if index * TILE_WIDTH + width > old:
+                start = index * TILE_WIDTH
                 tile = b"".join(hashes[start : start + width])
                 changed[tile_path(level, index, width)] = tile
-        full = len(hashes) // WIDTH
-        hashes = [root(hashes[i * WIDTH : (i + 1) * WIDTH]) for i in range(full)]
-        old //= WIDTH
+        full = len(hashes) // TILE_WIDTH
+        hashes = [
+            merkle_root(hashes[i * TILE_WIDTH : (i + 1) * TILE_WIDTH])
+            for i in range(full)
+        ]
+        old //= TILE_WIDTH
         level += 1
     return changed

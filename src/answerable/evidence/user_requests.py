@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.evidence import signed_statements
-from answerable.evidence.signed_statements import Keys, StatementVoid
+from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
 from answerable.model.ids import AgentId
 from answerable.model.owner_key import (
+    LogPosition,
     OwnerKeyId,
-    Placed,
-    Statement,
+    OwnerStatement,
+    StatementInvalidity,
     StatementType,
-    Verified,
-    Void,
+    VerifiedStatement,
 )
-from answerable.model.person_request import LONGEST
-from answerable.model.policy_exception import Signing
+from answerable.model.person_request import MAX_REQUEST_LIFETIME
+from answerable.model.policy_exception import SignatureContext
 
 _CLAIMS = ("person", "run", "sha256", "size", "until", "values")
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Filed:
+class UserRequest:
     """A request that a person signs.
 
     Attributes:
@@ -47,7 +47,9 @@ class Filed:
     values: tuple[str, ...]
 
 
-def statement(filed: Filed, signing: Signing, key: OwnerKeyId) -> Statement:
+def build_statement(
+    filed: UserRequest, signing: SignatureContext, key: OwnerKeyId
+) -> OwnerStatement:
     """Build the statement of a request."""
     claims = {
         "person": signing.person,
@@ -57,7 +59,7 @@ def statement(filed: Filed, signing: Signing, key: OwnerKeyId) -> Statement:
         "until": str(filed.until),
         "values": _encode(sorted(filed.values)).decode(),
     }
-    return Statement(
+    return OwnerStatement(
         type=StatementType.REQUEST,
         subject=filed.agent,
         claims=tuple(sorted(claims.items())),
@@ -67,50 +69,58 @@ def statement(filed: Filed, signing: Signing, key: OwnerKeyId) -> Statement:
     )
 
 
-def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
+def verify_request(
+    data: bytes, keys: OwnerKeys, placed: LogPosition, store: str
+) -> VerifiedStatement:
     """Verify the signature and shape of a request statement.
 
     Raises:
         StatementVoid: The statement is invalid; the error carries the reason.
     """
-    found = signed_statements.verify(data, keys, placed, store)
+    found = signed_statements.verify_statement(data, keys, placed, store)
     said = found.statement
     names = tuple(name for name, _ in said.claims)
     is_request = said.type is StatementType.REQUEST and names == _CLAIMS
-    if not (is_request and said.subject.startswith("agent:") and said.claim("run")):
-        raise StatementVoid(Void.OTHER_TYPE, "the statement is no request", said)
-    if said.claim("person") != found.key.person:
-        raise StatementVoid(
-            Void.OTHER_PERSON,
+    if not (is_request and said.subject.startswith("agent:") and said.get_claim("run")):
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_TYPE, "the statement is no request", said
+        )
+    if said.get_claim("person") != found.key.person:
+        raise InvalidStatement(
+            StatementInvalidity.OTHER_PERSON,
             f"the key {found.key.id} is {found.key.person}'s (expected that of whom "
             "the statement names)",
             said,
         )
-    until = _number(said.claim("until"))
-    if not said.signed_at < until <= said.signed_at + LONGEST:
-        raise StatementVoid(Void.EXPIRY, "the request does not end in time", said)
+    until = _parse_decimal(said.get_claim("until"))
+    if not said.signed_at < until <= said.signed_at + MAX_REQUEST_LIFETIME:
+        raise InvalidStatement(
+            StatementInvalidity.EXPIRY, "the request does not end in time", said
+        )
     try:
-        values(said)
+        read_values(said)
     except msgspec.DecodeError:
-        raise StatementVoid(
-            Void.UNREADABLE, "the request names nothing that can be read", said
+        raise InvalidStatement(
+            StatementInvalidity.UNREADABLE,
+            "the request names nothing that can be read",
+            said,
         ) from None
     return found
 
 
-def values(said: Statement) -> tuple[str, ...]:
+def read_values(said: OwnerStatement) -> tuple[str, ...]:
     """Return the values that a request names.
 
     Raises:
         msgspec.DecodeError: It is not the statement of a request.
     """
-    return _decode(said.claim("values"))
+    return _decode(said.get_claim("values"))
 
 
-def until(said: Statement) -> int:
+def read_expiry(said: OwnerStatement) -> int:
     """Return when a verified request expires, UTC nanoseconds."""
-    return _number(said.claim("until"))
+    return _parse_decimal(said.get_claim("until"))
 
 
-def _number(text: str) -> int:
+def _parse_decimal(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

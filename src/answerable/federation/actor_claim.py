@@ -5,8 +5,8 @@ actor's rights come from the delegation record. A foreign chain is marked as its
 issuer's claim.
 """
 
-from answerable.federation.errors import Reason, TokenRefused
-from answerable.federation.jws_parsing import is_name
+from answerable.federation.errors import TokenFault, TokenRejected
+from answerable.federation.jws_parsing import is_identifier
 from answerable.federation.strict_json import JsonObject
 from answerable.model.claims import ActChain, Actor
 from answerable.model.provenance import WrittenBy
@@ -16,7 +16,7 @@ MAX_ACTORS = 4
 _NAMES = ("sub", "iss", "entity")
 
 
-def read_actors(payload: JsonObject, ours: bool) -> ActChain:
+def parse_actors(payload: JsonObject, ours: bool) -> ActChain:
     """Parse the `act` claim of a token, if it has one.
 
     Args:
@@ -29,27 +29,31 @@ def read_actors(payload: JsonObject, ours: bool) -> ActChain:
     outer = payload
     while "act" in outer:
         if len(actors) == MAX_ACTORS:
-            raise TokenRefused(
-                Reason.ACT_DEPTH, f"expected {MAX_ACTORS} actors at most"
+            raise TokenRejected(
+                TokenFault.ACT_DEPTH, f"expected {MAX_ACTORS} actors at most"
             )
         inner = outer["act"]
         if not isinstance(inner, dict):
-            raise TokenRefused(Reason.ACT_SHAPE, "expected each actor as an object")
-        actor = _read_actor(inner)
+            raise TokenRejected(
+                TokenFault.ACT_SHAPE, "expected each actor as an object"
+            )
+        actor = _parse_actor(inner)
         if actor in actors:
-            raise TokenRefused(Reason.ACT_CYCLE, "expected each actor once")
+            raise TokenRejected(TokenFault.ACT_CYCLE, "expected each actor once")
         actors.append(actor)
         outer = inner
     written_by = WrittenBy.MEDIATOR if ours else WrittenBy.SELF_REPORTED
     return ActChain(tuple(actors), written_by)
 
 
-def _read_actor(members: JsonObject) -> Actor:
+def _parse_actor(members: JsonObject) -> Actor:
     """Parse one actor; `exp` and the like mean nothing inside it (RFC 8693 4.1)."""
     names = {name: members[name] for name in _NAMES if name in members}
     if "sub" not in names:
-        raise TokenRefused(Reason.ACT_SHAPE, "expected a subject of each actor")
-    texts = {name: value for name, value in names.items() if is_name(value)}
+        raise TokenRejected(TokenFault.ACT_SHAPE, "expected a subject of each actor")
+    texts = {name: value for name, value in names.items() if is_identifier(value)}
     if texts.keys() != names.keys():
-        raise TokenRefused(Reason.ACT_SHAPE, "expected the names of actors as texts")
+        raise TokenRejected(
+            TokenFault.ACT_SHAPE, "expected the names of actors as texts"
+        )
     return Actor(**texts)

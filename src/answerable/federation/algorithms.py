@@ -2,7 +2,7 @@
 
 # Algorithm -> key type and, where the type has curves, the curve. What is not here is
 # not accepted: `none`, every HS (a public key is no shared secret), secp256k1, Ed448.
-KINDS: dict[str, tuple[str, str]] = {
+KEY_TYPES: dict[str, tuple[str, str]] = {
     "ES256": ("EC", "P-256"),
     "ES384": ("EC", "P-384"),
     "ES512": ("EC", "P-521"),
@@ -17,9 +17,9 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 
 # Octets of one coordinate (RFC 7518 6.2.1.2).
-COORDINATES = {"P-256": 32, "P-384": 48, "P-521": 66}
+COORDINATE_SIZES = {"P-256": 32, "P-384": 48, "P-521": 66}
 
 
-def fitting(algs: tuple[str, ...], kty: str, crv: str) -> tuple[str, ...]:
+def compatible_algorithms(algs: tuple[str, ...], kty: str, crv: str) -> tuple[str, ...]:
     """Return those of the algorithms that a key of this type and curve can use."""
-    return tuple(alg for alg in algs if KINDS.get(alg) == (kty, crv))
+    return tuple(alg for alg in algs if KEY_TYPES.get(alg) == (kty, crv))

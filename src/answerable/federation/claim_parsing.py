@@ -3,22 +3,22 @@
 A number must be a JSON integer: no text, fraction or boolean.
 """
 
-from answerable.federation.errors import Reason, TokenExpired, TokenRefused
-from answerable.federation.jws_parsing import is_name
+from answerable.federation.errors import TokenExpired, TokenFault, TokenRejected
+from answerable.federation.jws_parsing import is_identifier
 from answerable.federation.strict_json import JsonObject
-from answerable.federation.token_profiles import Profile
-from answerable.model.claims import ClaimPath, Confirmation, Scalar
+from answerable.federation.token_profiles import TokenProfile
+from answerable.model.claims import ClaimPath, ClaimScalar, Confirmation
 
-SKEW = 30  # seconds that two clocks may differ by
-_LAST = 253402300799  # the end of the year 9999
+CLOCK_SKEW = 30  # seconds that two clocks may differ by
+_MAX_TIME = 253402300799  # the end of the year 9999
 
 # RFC 6749 3.3
 SCOPE_LETTERS = frozenset(chr(code) for code in range(0x21, 0x7F)) - set('"\\')
 
-Leaf = tuple[ClaimPath, Scalar | tuple[Scalar, ...]]
+ClaimLeaf = tuple[ClaimPath, ClaimScalar | tuple[ClaimScalar, ...]]
 
 
-def check_presence(payload: JsonObject, profile: Profile) -> tuple[str, ...]:
+def check_claim_names(payload: JsonObject, profile: TokenProfile) -> tuple[str, ...]:
     """Check required and forbidden claims; return the claims without a rule.
 
     Raises:
@@ -27,16 +27,16 @@ def check_presence(payload: JsonObject, profile: Profile) -> tuple[str, ...]:
     names = payload.keys()
     if not profile.required <= names:
         missing = min(profile.required - names)
-        raise TokenRefused(Reason.CLAIM_MISSING, f"expected the claim {missing}")
+        raise TokenRejected(TokenFault.CLAIM_MISSING, f"expected the claim {missing}")
     if not profile.forbidden.isdisjoint(names):
         message = (
             f"expected no {min(profile.forbidden & names)} in a token of this type"
         )
-        raise TokenRefused(Reason.CLAIM_FORBIDDEN, message)
+        raise TokenRejected(TokenFault.CLAIM_FORBIDDEN, message)
     return tuple(sorted(names - profile.known))
 
 
-def read_text(payload: JsonObject, name: str) -> str:
+def parse_text(payload: JsonObject, name: str) -> str:
     """Parse a claim that is an id; empty if absent.
 
     Raises:
@@ -45,47 +45,57 @@ def read_text(payload: JsonObject, name: str) -> str:
     if name not in payload:
         return ""
     value = payload[name]
-    if not is_name(value):
-        raise TokenRefused(Reason.CLAIM_TYPE, f"expected {name} as a printable text")
+    if not is_identifier(value):
+        raise TokenRejected(
+            TokenFault.CLAIM_TYPE, f"expected {name} as a printable text"
+        )
     return value
 
 
-def read_time(payload: JsonObject, name: str) -> int:
+def parse_time(payload: JsonObject, name: str) -> int:
     """Parse a required NumericDate in whole seconds.
 
     Raises:
         TokenRefused: It is not an integer, or outside the years 1970 to 9999.
     """
     value = payload.get(name)
-    if type(value) is not int or not 0 <= value <= _LAST:
-        raise TokenRefused(Reason.CLAIM_TYPE, f"expected {name} as whole seconds")
+    if type(value) is not int or not 0 <= value <= _MAX_TIME:
+        raise TokenRejected(TokenFault.CLAIM_TYPE, f"expected {name} as whole seconds")
     return value
 
 
-def read_times(
+def parse_times(
     payload: JsonObject, now: int, max_ttl: int
 ) -> tuple[int, int, int | None]:
     """Parse exp, iat and nbf, and check them against the clock.
 
     Raises:
-        TokenExpired: `exp` was `SKEW` seconds ago, or longer.
+        TokenExpired: `exp` was `CLOCK_SKEW` seconds ago, or longer.
         TokenRefused: The token is not valid yet, or lives too long.
     """
-    exp, iat = read_time(payload, "exp"), read_time(payload, "iat")
-    nbf = read_time(payload, "nbf") if "nbf" in payload else None
+    exp, iat = parse_time(payload, "exp"), parse_time(payload, "iat")
+    nbf = parse_time(payload, "nbf") if "nbf" in payload else None
     if exp <= iat or (nbf is not None and exp <= nbf):
-        raise TokenRefused(Reason.LIFETIME, "expected a token to end after it begins")
+        raise TokenRejected(
+            TokenFault.LIFETIME, "expected a token to end after it begins"
+        )
     if exp - iat > max_ttl:
-        raise TokenRefused(Reason.LIFETIME, f"expected a life of at most {max_ttl} s")
+        raise TokenRejected(
+            TokenFault.LIFETIME, f"expected a life of at most {max_ttl} s"
+        )
     # RFC 7519 4.1.4: on or after exp it is over.
-    if now >= exp + SKEW:
-        raise TokenExpired(Reason.EXPIRED, "expected a token that is still in force")
-    if iat > now + SKEW or (nbf is not None and nbf > now + SKEW):
-        raise TokenRefused(Reason.NOT_YET, "expected a token that is in force already")
+    if now >= exp + CLOCK_SKEW:
+        raise TokenExpired(
+            TokenFault.EXPIRED, "expected a token that is still in force"
+        )
+    if iat > now + CLOCK_SKEW or (nbf is not None and nbf > now + CLOCK_SKEW):
+        raise TokenRejected(
+            TokenFault.NOT_YET, "expected a token that is in force already"
+        )
     return exp, iat, nbf
 
 
-def read_svid_times(
+def parse_svid_times(
     payload: JsonObject, now: int, max_ttl: int
 ) -> tuple[int, int, int | None]:
     """Parse the times of a JWT-SVID, in which `iat` is optional.
@@ -94,19 +104,21 @@ def read_svid_times(
     `iat`.
 
     Raises:
-        TokenExpired: `exp` was `SKEW` seconds ago, or longer.
+        TokenExpired: `exp` was `CLOCK_SKEW` seconds ago, or longer.
         TokenRefused: It is not valid yet, or its remaining life is too long.
     """
-    exp = read_time(payload, "exp")
-    if exp > now + max_ttl + SKEW:
-        raise TokenRefused(Reason.LIFETIME, f"expected {max_ttl} s of life at most")
+    exp = parse_time(payload, "exp")
+    if exp > now + max_ttl + CLOCK_SKEW:
+        raise TokenRejected(
+            TokenFault.LIFETIME, f"expected {max_ttl} s of life at most"
+        )
     first = max(0, exp - max_ttl)
     dated = payload if "iat" in payload else {**payload, "iat": first}
-    times = read_times(dated, now, exp)
+    times = parse_times(dated, now, exp)
     return exp, max(times[1], first), times[2]
 
 
-def read_audience(payload: JsonObject, audience: str) -> str:
+def parse_audience(payload: JsonObject, audience: str) -> str:
     """Parse `aud`, which must be exactly this audience.
 
     A token for several audiences could be replayed by one of them at another.
@@ -118,11 +130,11 @@ def read_audience(payload: JsonObject, audience: str) -> str:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not audience or value != audience:
-        raise TokenRefused(Reason.AUDIENCE, "expected this audience and no other")
+        raise TokenRejected(TokenFault.AUDIENCE, "expected this audience and no other")
     return audience
 
 
-def read_scope(payload: JsonObject) -> tuple[str, ...]:
+def parse_scope(payload: JsonObject) -> tuple[str, ...]:
     """Parse `scope`: scope tokens separated by single spaces (RFC 6749 3.3).
 
     Raises:
@@ -132,14 +144,16 @@ def read_scope(payload: JsonObject) -> tuple[str, ...]:
         return ()
     value = payload["scope"]
     if not isinstance(value, str):
-        raise TokenRefused(Reason.CLAIM_TYPE, "expected scope as a text")
+        raise TokenRejected(TokenFault.CLAIM_TYPE, "expected scope as a text")
     tokens = tuple(value.split(" "))
     if not all(token and SCOPE_LETTERS.issuperset(token) for token in tokens):
-        raise TokenRefused(Reason.CLAIM_TYPE, "expected scope tokens, a space between")
+        raise TokenRejected(
+            TokenFault.CLAIM_TYPE, "expected scope tokens, a space between"
+        )
     return tokens
 
 
-def read_confirmation(payload: JsonObject) -> Confirmation:
+def parse_confirmation(payload: JsonObject) -> Confirmation:
     """Parse `cnf` (RFC 7800 3.1).
 
     An unsupported method is an error: ignoring it would remove the constraint.
@@ -151,17 +165,23 @@ def read_confirmation(payload: JsonObject) -> Confirmation:
         return Confirmation()
     value = payload["cnf"]
     if not isinstance(value, dict) or not value:
-        raise TokenRefused(Reason.CNF_UNKNOWN, "expected a confirmation method")
+        raise TokenRejected(TokenFault.CNF_UNKNOWN, "expected a confirmation method")
     if value.keys() - {"jkt", "x5t#S256"}:
-        raise TokenRefused(Reason.CNF_UNKNOWN, "expected the methods jkt and x5t#S256")
+        raise TokenRejected(
+            TokenFault.CNF_UNKNOWN, "expected the methods jkt and x5t#S256"
+        )
     for digest in value.values():
         # SHA-256 in base64url; a wrong spelling never equals one of ours.
         if not isinstance(digest, str) or len(digest) != 43:
-            raise TokenRefused(Reason.CNF_UNKNOWN, "expected a SHA-256 digest in cnf")
+            raise TokenRejected(
+                TokenFault.CNF_UNKNOWN, "expected a SHA-256 digest in cnf"
+            )
     return Confirmation(value.get("jkt", ""), value.get("x5t#S256", ""))
 
 
-def check_party(payload: JsonObject, profile: Profile, audience: str) -> None:
+def check_authorized_party(
+    payload: JsonObject, profile: TokenProfile, audience: str
+) -> None:
     """Check `azp` against the audience if the profile requires it (OIDC Core 3.1.3.7).
 
     Raises:
@@ -169,24 +189,28 @@ def check_party(payload: JsonObject, profile: Profile, audience: str) -> None:
     """
     if not profile.azp_is_audience or "azp" not in payload:
         return
-    if read_text(payload, "azp") != audience:
-        raise TokenRefused(Reason.AUTHORIZED_PARTY, "expected azp to be the audience")
+    if parse_text(payload, "azp") != audience:
+        raise TokenRejected(
+            TokenFault.AUTHORIZED_PARTY, "expected azp to be the audience"
+        )
 
 
-def read_leaves(payload: JsonObject) -> tuple[Leaf, ...]:
+def flatten_claims(payload: JsonObject) -> tuple[ClaimLeaf, ...]:
     """List every scalar of every claim with its path, in token order."""
-    leaves: list[Leaf] = []
-    _list_leaves((), payload, leaves)
+    leaves: list[ClaimLeaf] = []
+    _append_leaves((), payload, leaves)
     return tuple(leaves)
 
 
-def _list_leaves(path: ClaimPath, members: JsonObject, leaves: list[Leaf]) -> None:
+def _append_leaves(
+    path: ClaimPath, members: JsonObject, leaves: list[ClaimLeaf]
+) -> None:
     for name, value in members.items():
         here = (*path, name)
         if isinstance(value, (str, int)):
             leaves.append((here, value))
         elif isinstance(value, dict):
-            _list_leaves(here, value, leaves)
+            _append_leaves(here, value, leaves)
         elif isinstance(value, list):
             scalars = tuple(v for v in value if isinstance(v, (str, int)))
             if len(scalars) == len(value):

@@ -17,31 +17,31 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.federation.delegations import (
-    ATTESTED_LIFE,
-    Chain,
-    Portion,
+    ATTESTED_LIFETIME,
+    DelegationChain,
+    DelegationRequest,
     check_chain,
-    check_pair,
-    for_person,
-    part_of,
-    portion_of,
-    root_of,
+    check_delegation_allowed,
+    open_for_person,
+    open_part,
+    open_root,
+    request_of_ticket,
 )
-from answerable.federation.denials import Refused, Why
-from answerable.federation.person_claim import PersonRefused, person_named
-from answerable.federation.trust_rules.matching import Matched, Workload
-from answerable.federation.trust_rules.rule_index import Ambiguous
-from answerable.federation.trust_state import Standing, check_standing
+from answerable.federation.denials import DenialReason, ExchangeDenied
+from answerable.federation.person_claim import PersonRejected, read_person
+from answerable.federation.trust_rules.matching import MatchedRule, Workload
+from answerable.federation.trust_rules.rule_index import AmbiguousMatch
+from answerable.federation.trust_state import TrustState, check_chain_in_force
 from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
-from answerable.model.delegation import Delegation, Ticket
+from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.exchange import GrantType, TokenRequest
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.trust_rule import Bind, LaunchedSubject, TrustRule
+from answerable.model.trust_rule import LaunchedSubject, RequiredBinding, TrustRule
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OwnToken:
     """Our own token with its delegation chain from the record.
 
     Attributes:
@@ -49,27 +49,27 @@ class Held:
     """
 
     claims: SignedClaims
-    chain: Chain
+    chain: DelegationChain
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class TicketGrant:
     """An unused ticket with the delegation chain of its parent.
 
     Attributes:
         chain: Delegations from the parent up to the root.
     """
 
-    ticket: Ticket
-    chain: Chain
+    ticket: DelegationTicket
+    chain: DelegationChain
 
 
-Subject = SignedClaims | Attestation | Held | Handed
-Acting = Held | Attestation
+ExchangeSubject = SignedClaims | Attestation | OwnToken | TicketGrant
+ExchangeActor = OwnToken | Attestation
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VerifiedRequest:
     """A token request whose tokens and proofs are verified.
 
     Attributes:
@@ -80,13 +80,13 @@ class Asked:
     """
 
     request: TokenRequest
-    subject: Subject
-    actor: Acting | None
+    subject: ExchangeSubject
+    actor: ExchangeActor | None
     shown: Confirmation
     gateway: bool = False
 
 
-class Basis(msgspec.Struct, frozen=True, gc=False):
+class DelegationSource(msgspec.Struct, frozen=True, gc=False):
     """The delegation and the rule that a request is granted under.
 
     Attributes:
@@ -96,7 +96,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
         ticket: Digest of the ticket, hex, empty without one.
     """
 
-    chain: Chain
+    chain: DelegationChain
     rule: TrustRule
     opens: bool
     used: tuple[tuple[str, str], ...] = ()
@@ -108,12 +108,14 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
         return self.chain[0]
 
     @property
-    def under(self) -> str:
+    def live_delegation(self) -> str:
         """Return the id of the delegation that must be live."""
         return self.delegation.parent if self.opens else self.delegation.id
 
 
-def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
+def find_delegation_source(
+    asked: VerifiedRequest, standing: TrustState, id: str, now: int
+) -> DelegationSource:
     """Find the delegation behind a request.
 
     Args:
@@ -124,173 +126,187 @@ def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
     Raises:
         Refused: No rule or record grants it.
     """
-    finding = _Finding(asked, standing, id, now)
+    finding = _SourceFinder(asked, standing, id, now)
     is_client = asked.request.grant_type is GrantType.CLIENT_CREDENTIALS
     if is_client and not isinstance(asked.subject, SignedClaims):
         # A client assertion is what its platform says of it; a token of ours is none.
-        raise Refused(Why.CLIENT)
+        raise ExchangeDenied(DenialReason.CLIENT)
     match asked.subject, asked.actor:
-        case Held() as held, None if asked.gateway:
-            return finding.of_call(held)
+        case OwnToken() as held, None if asked.gateway:
+            return finding.from_gateway_call(held)
         case _ if asked.gateway:
-            raise Refused(Why.NOT_A_CALL)
+            raise ExchangeDenied(DenialReason.NOT_A_CALL)
         case SignedClaims() as claims, None:
-            return finding.of_token(claims)
+            return finding.from_token(claims)
         case SignedClaims() as claims, actor:
-            return finding.of_person(claims, actor)
+            return finding.from_person(claims, actor)
         case Attestation() as attestation, None:
-            return finding.of_peer(attestation)
-        case Held() as held, None:
-            return finding.of_held(held)
-        case Held() as held, actor:
-            return finding.of_holder(held, actor)
-        case Handed() as handed, None:
-            return finding.of_ticket(handed)
+            return finding.from_peer(attestation)
+        case OwnToken() as held, None:
+            return finding.from_own_token(held)
+        case OwnToken() as held, actor:
+            return finding.from_token_holder(held, actor)
+        case TicketGrant() as handed, None:
+            return finding.from_ticket(handed)
         case _:
-            raise Refused(Why.ACTOR)
+            raise ExchangeDenied(DenialReason.ACTOR)
 
 
-class _Finding(msgspec.Struct, frozen=True, gc=False):
+class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     """Search for the delegation source of one request."""
 
-    asked: Asked
-    standing: Standing
+    asked: VerifiedRequest
+    standing: TrustState
     id: str
     now: int
 
-    def of_token(self, claims: SignedClaims) -> Basis:
+    def from_token(self, claims: SignedClaims) -> DelegationSource:
         """Open a root for a workload's token or an ID-JAG."""
         if claims.token_type is TokenType.ID_TOKEN:
             # Somebody signed in; which agent asks, it does not say.
-            raise Refused(Why.PERSON_ALONE)
-        self._check_issuer(claims)
-        found = self._match(claims)
+            raise ExchangeDenied(DenialReason.PERSON_ALONE)
+        self._check_issuer_enabled(claims)
+        found = self._match_rule(claims)
         sub: str = found.rule.agent
-        _check_client(claims, found.rule, self.asked.request)
+        _check_client_id(claims, found.rule, self.asked.request)
         is_jag = claims.token_type is TokenType.ID_JAG
         if is_jag and self.standing.issuers[claims.issuer].person:
-            sub = self._person(claims, found.rule)
-        return self._root(found, sub, f"token:{claims.token_sha256.hex()}", claims.exp)
+            sub = self._find_person(claims, found.rule)
+        return self._open_root(
+            found, sub, f"token:{claims.token_sha256.hex()}", claims.exp
+        )
 
-    def of_peer(self, attestation: Attestation) -> Basis:
+    def from_peer(self, attestation: Attestation) -> DelegationSource:
         """Open a root for an attested local workload."""
-        found = self._match(attestation)
+        found = self._match_rule(attestation)
         subject = found.rule.subject
         person = subject.person if isinstance(subject, LaunchedSubject) else ""
-        until = self.now + ATTESTED_LIFE
-        return self._root(found, person or found.rule.agent, attestation.run, until)
+        until = self.now + ATTESTED_LIFETIME
+        return self._open_root(
+            found, person or found.rule.agent, attestation.run, until
+        )
 
-    def of_person(self, claims: SignedClaims, actor: Acting | None) -> Basis:
+    def from_person(
+        self, claims: SignedClaims, actor: ExchangeActor | None
+    ) -> DelegationSource:
         """Open or narrow a delegation so that an agent acts for a person."""
         if claims.token_type is not TokenType.ID_TOKEN:
-            raise Refused(Why.ACTOR, "no person's token")
-        self._check_issuer(claims)
+            raise ExchangeDenied(DenialReason.ACTOR, "no person's token")
+        self._check_issuer_enabled(claims)
         if isinstance(actor, Attestation):
-            found = self._match(actor)
-            person = self._person(claims, found.rule)
-            until = min(claims.exp, self.now + ATTESTED_LIFE)
-            return self._root(found, person, actor.run, until)
+            found = self._match_rule(actor)
+            person = self._find_person(claims, found.rule)
+            until = min(claims.exp, self.now + ATTESTED_LIFETIME)
+            return self._open_root(found, person, actor.run, until)
         if actor is None:
-            raise Refused(Why.PERSON_ALONE)
-        rule = self._held(actor)
-        self._check_key(actor.chain[0].cnf)
-        person = self._person(claims, rule)
+            raise ExchangeDenied(DenialReason.PERSON_ALONE)
+        rule = self._check_against_record(actor)
+        self._check_key_proof(actor.chain[0].cnf)
+        person = self._find_person(claims, rule)
         until = min(claims.exp, actor.chain[0].expires)
-        link = for_person(actor.chain[0], self.id, person, self.now, until)
-        return Basis((link, *actor.chain), rule, opens=True)
+        link = open_for_person(actor.chain[0], self.id, person, self.now, until)
+        return DelegationSource((link, *actor.chain), rule, opens=True)
 
-    def of_held(self, held: Held) -> Basis:
+    def from_own_token(self, held: OwnToken) -> DelegationSource:
         """Renew the delegation of our own token."""
-        return Basis(held.chain, self._held(held), opens=False)
+        return DelegationSource(
+            held.chain, self._check_against_record(held), opens=False
+        )
 
-    def of_call(self, held: Held) -> Basis:
+    def from_gateway_call(self, held: OwnToken) -> DelegationSource:
         """Use the delegation of a token that our gateway received with a call."""
         if held.claims.aud not in self.standing.gateways:
-            raise Refused(Why.NOT_A_CALL, "aud")
-        return self.of_held(held)
+            raise ExchangeDenied(DenialReason.NOT_A_CALL, "aud")
+        return self.from_own_token(held)
 
-    def of_holder(self, held: Held, actor: Acting | None) -> Basis:
+    def from_token_holder(
+        self, held: OwnToken, actor: ExchangeActor | None
+    ) -> DelegationSource:
         """Open a part for an actor that shows another agent's unbound token."""
-        rule, parent = self._held(held), held.chain[0]
-        if parent.cnf.bound:
+        rule, parent = self._check_against_record(held), held.chain[0]
+        if parent.cnf.is_bound:
             # Its holder hands it on by a ticket, for which it shows its key.
-            raise Refused(Why.TICKET_NEEDED)
-        if isinstance(actor, Held):
-            self._held(actor)
-            self._check_key(actor.chain[0].cnf)
-            check_standing(actor.chain, self.standing)
+            raise ExchangeDenied(DenialReason.TICKET_NEEDED)
+        if isinstance(actor, OwnToken):
+            self._check_against_record(actor)
+            self._check_key_proof(actor.chain[0].cnf)
+            check_chain_in_force(actor.chain, self.standing)
             if actor.chain[0].actors:
-                raise Refused(Why.ACTOR, "acts for a person already")
+                raise ExchangeDenied(DenialReason.ACTOR, "acts for a person already")
             agent, run = actor.chain[0].agent, actor.chain[0].run
         elif isinstance(actor, Attestation):
-            agent, run = self._match(actor).rule.agent, actor.run
+            agent, run = self._match_rule(actor).rule.agent, actor.run
         else:
-            raise Refused(Why.ACTOR)
-        portion = Portion(agent, "", None, None, parent.expires - self.now)
-        key = _key(self.asked.shown, mtls=_asks_mtls(parent))
-        return self._part(held.chain, rule, portion, run, key)
+            raise ExchangeDenied(DenialReason.ACTOR)
+        portion = DelegationRequest(agent, "", None, None, parent.expires - self.now)
+        key = _binding_key(self.asked.shown, mtls=_requires_mtls(parent))
+        return self._open_part(held.chain, rule, portion, run, key)
 
-    def of_ticket(self, handed: Handed) -> Basis:
+    def from_ticket(self, handed: TicketGrant) -> DelegationSource:
         """Open a part of the ticket's parent for the agent and key that it names."""
         ticket, chain = handed.ticket, handed.chain
         check_chain(chain, self.now)
         if ticket.parent != chain[0].id:
-            raise Refused(Why.NOT_THE_RECORD, "ticket")
+            raise ExchangeDenied(DenialReason.NOT_THE_RECORD, "ticket")
         if self.now >= ticket.expires:
-            raise Refused(Why.EXPIRED, "ticket")
+            raise ExchangeDenied(DenialReason.EXPIRED, "ticket")
         if not ticket.jkt or self.asked.shown.jkt != ticket.jkt:
-            raise Refused(Why.OTHER_KEY, "jkt")
-        key = _key(self.asked.shown, mtls=_asks_mtls(chain[0]))
-        rule = self._rule(chain[0])
+            raise ExchangeDenied(DenialReason.OTHER_KEY, "jkt")
+        key = _binding_key(self.asked.shown, mtls=_requires_mtls(chain[0]))
+        rule = self._rule_of_delegation(chain[0])
         run = f"ticket:{ticket.sha256}"
-        return self._part(chain, rule, portion_of(ticket), run, key, ticket.sha256)
+        return self._open_part(
+            chain, rule, request_of_ticket(ticket), run, key, ticket.sha256
+        )
 
-    def _part(
+    def _open_part(
         self,
-        chain: Chain,
+        chain: DelegationChain,
         rule: TrustRule,
-        portion: Portion,
+        portion: DelegationRequest,
         run: str,
         cnf: Confirmation,
         ticket: str = "",
-    ) -> Basis:
-        check_pair(chain[0], portion.agent, rule)
-        link = part_of(
+    ) -> DelegationSource:
+        check_delegation_allowed(chain[0], portion.agent, rule)
+        link = open_part(
             chain[0],
             portion,
             self.id,
-            owner=self._owner(portion.agent),
+            owner=self._find_owner(portion.agent),
             run=run,
             cnf=cnf,
             now=self.now,
         )
-        return Basis((link, *chain), rule, opens=True, ticket=ticket)
+        return DelegationSource((link, *chain), rule, opens=True, ticket=ticket)
 
-    def _root(self, found: Matched, sub: str, run: str, until: int) -> Basis:
+    def _open_root(
+        self, found: MatchedRule, sub: str, run: str, until: int
+    ) -> DelegationSource:
         rule = found.rule
-        mtls = any(grant.bind is Bind.MTLS for grant in rule.grants)
-        link = root_of(
+        mtls = any(grant.bind is RequiredBinding.MTLS for grant in rule.grants)
+        link = open_root(
             rule,
             self.id,
             sub=sub,
-            owner=self._owner(rule.agent),
+            owner=self._find_owner(rule.agent),
             run=run,
-            cnf=_key(self.asked.shown, mtls=mtls),
+            cnf=_binding_key(self.asked.shown, mtls=mtls),
             now=self.now,
             expires=until,
         )
-        return Basis((link,), rule, opens=True, used=found.used)
+        return DelegationSource((link,), rule, opens=True, used=found.used)
 
-    def _match(self, workload: Workload) -> Matched:
+    def _match_rule(self, workload: Workload) -> MatchedRule:
         try:
-            found = self.standing.rules.find(workload)
-        except Ambiguous:
-            raise Refused(Why.AMBIGUOUS) from None
+            found = self.standing.rules.find_match(workload)
+        except AmbiguousMatch:
+            raise ExchangeDenied(DenialReason.AMBIGUOUS) from None
         if found is None:
-            raise Refused(Why.NO_RULE)
+            raise ExchangeDenied(DenialReason.NO_RULE)
         return found
 
-    def _held(self, held: Held) -> TrustRule:
+    def _check_against_record(self, held: OwnToken) -> TrustRule:
         """Check our own token against the record, which is authoritative."""
         claims, chain = held.claims, held.chain
         check_chain(chain, self.now)
@@ -300,58 +316,60 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
             claims.iss == self.standing.url
             and (issuer is None or issuer.pin.ours)
             and claims.token_type is TokenType.ACCESS_TOKEN
-            and claims.leaf("answerable", "dlg") == link.id
-            and claims.leaf("answerable", "agent") == link.agent
+            and claims.find_leaf("answerable", "dlg") == link.id
+            and claims.find_leaf("answerable", "agent") == link.agent
             and claims.sub == link.sub
             and claims.cnf == link.cnf
         )
         if not same:
-            raise Refused(Why.NOT_THE_RECORD, "token")
-        return self._rule(link)
+            raise ExchangeDenied(DenialReason.NOT_THE_RECORD, "token")
+        return self._rule_of_delegation(link)
 
-    def _rule(self, link: Delegation) -> TrustRule:
+    def _rule_of_delegation(self, link: Delegation) -> TrustRule:
         """Return the rule of a delegation if it is unchanged."""
         rule = self.standing.rules.get(link.rule)
         if rule is None or rule.digest != link.rule_digest:
-            raise Refused(Why.RULE_CHANGED, link.rule)
+            raise ExchangeDenied(DenialReason.RULE_CHANGED, link.rule)
         return rule
 
-    def _owner(self, agent: AgentId) -> PersonId:
+    def _find_owner(self, agent: AgentId) -> PersonId:
         owner = self.standing.owners.get(agent)
         if owner is None:
-            raise Refused(Why.NO_OWNER, agent)
+            raise ExchangeDenied(DenialReason.NO_OWNER, agent)
         return owner
 
-    def _person(self, claims: SignedClaims, rule: TrustRule) -> PersonId:
+    def _find_person(self, claims: SignedClaims, rule: TrustRule) -> PersonId:
         """Return the person that an issuer vouches for, if the rule permits it."""
         issuer = self.standing.issuers[claims.issuer]
         if claims.issuer not in rule.on_behalf_of:
-            raise Refused(Why.NOT_ON_BEHALF, claims.issuer)
+            raise ExchangeDenied(DenialReason.NOT_ON_BEHALF, claims.issuer)
         try:
-            person = person_named(claims, issuer.person)
-        except PersonRefused as refused:
-            raise Refused(Why.NO_PERSON, refused.claim) from None
+            person = read_person(claims, issuer.person)
+        except PersonRejected as refused:
+            raise ExchangeDenied(DenialReason.NO_PERSON, refused.claim) from None
         if not self.standing.is_bound(claims, person):
-            raise Refused(Why.OTHER_ACCOUNT, person)
+            raise ExchangeDenied(DenialReason.OTHER_ACCOUNT, person)
         return person
 
-    def _check_issuer(self, claims: SignedClaims) -> None:
+    def _check_issuer_enabled(self, claims: SignedClaims) -> None:
         name = f"issuer:{claims.issuer}"
         issuer = self.standing.issuers.get(claims.issuer)
         if issuer is None or issuer.pin.ours or name in self.standing.kills:
-            raise Refused(Why.ISSUER_DISABLED, claims.issuer)
-        self._check_key(claims.cnf)
+            raise ExchangeDenied(DenialReason.ISSUER_DISABLED, claims.issuer)
+        self._check_key_proof(claims.cnf)
 
-    def _check_key(self, cnf: Confirmation) -> None:
+    def _check_key_proof(self, cnf: Confirmation) -> None:
         """Check that the requester proved the key of its token."""
         shown = self.asked.shown
         if cnf.jkt and shown.jkt != cnf.jkt:
-            raise Refused(Why.OTHER_KEY, "jkt")
+            raise ExchangeDenied(DenialReason.OTHER_KEY, "jkt")
         if cnf.x5t_s256 and shown.x5t_s256 != cnf.x5t_s256:
-            raise Refused(Why.OTHER_KEY, "x5t#S256")
+            raise ExchangeDenied(DenialReason.OTHER_KEY, "x5t#S256")
 
 
-def _check_client(claims: SignedClaims, rule: TrustRule, request: TokenRequest) -> None:
+def _check_client_id(
+    claims: SignedClaims, rule: TrustRule, request: TokenRequest
+) -> None:
     """Check that a client id names the assertion's client or the rule's agent.
 
     RFC 7521 4.2 and 7523 3: `sub` is the client. The Azure SDKs, where another party
@@ -364,15 +382,15 @@ def _check_client(claims: SignedClaims, rule: TrustRule, request: TokenRequest) 
     else:
         return
     if request.client_id and request.client_id not in names:
-        raise Refused(Why.CLIENT)
+        raise ExchangeDenied(DenialReason.CLIENT)
 
 
-def _key(shown: Confirmation, *, mtls: bool) -> Confirmation:
+def _binding_key(shown: Confirmation, *, mtls: bool) -> Confirmation:
     """Return the key that a delegation is bound to; a certificate only for mTLS rules."""
     if shown.jkt and not mtls:
         return Confirmation(jkt=shown.jkt)
     return shown
 
 
-def _asks_mtls(parent: Delegation) -> bool:
-    return any(bind == Bind.MTLS for _, bind in parent.bindings)
+def _requires_mtls(parent: Delegation) -> bool:
+    return any(bind == RequiredBinding.MTLS for _, bind in parent.bindings)

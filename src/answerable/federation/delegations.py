@@ -6,21 +6,23 @@ intersected. `act` and every bound of a token come from these records only.
 
 from dataclasses import dataclass
 
-from answerable.federation.denials import Refused, Why
+from answerable.federation.denials import DenialReason, ExchangeDenied
 from answerable.model.claims import Confirmation
-from answerable.model.delegation import Delegation, Ticket
+from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.trust_rule import DELEGATION_DEPTH, TrustRule
+from answerable.model.trust_rule import MAX_DELEGATION_DEPTH, TrustRule
 
 # An attestation is not renewed by an issuer, so it expires.
-ATTESTED_LIFE = 3600  # seconds
-TICKET_LIFE = 120  # seconds until a ticket has to be used
+ATTESTED_LIFETIME = 3600  # seconds
+TICKET_LIFETIME = 120  # seconds until a ticket has to be used
 
-Chain = tuple[Delegation, ...]  # a delegation, and what it is a part of, to the root
+DelegationChain = tuple[
+    Delegation, ...
+]  # a delegation, and what it is a part of, to the root
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class DelegationRequest:
     """A part of a delegation that its holder asks to delegate.
 
     Attributes:
@@ -38,7 +40,7 @@ class Portion:
     ttl: int
 
 
-def root_of(
+def open_root(
     rule: TrustRule,
     id: str,
     *,
@@ -80,7 +82,7 @@ def root_of(
     )
 
 
-def for_person(
+def open_for_person(
     parent: Delegation, id: str, person: PersonId, now: int, until: int
 ) -> Delegation:
     """Build the part of an agent's delegation in which it acts for a person.
@@ -95,7 +97,7 @@ def for_person(
         Refused: The agent acts for a person already, or the chain is too long.
     """
     if parent.actors:
-        raise Refused(Why.ACTOR, "acts for a person already")
+        raise ExchangeDenied(DenialReason.ACTOR, "acts for a person already")
     _check_depth(parent)
     return Delegation(
         id=id,
@@ -119,7 +121,9 @@ def for_person(
     )
 
 
-def check_pair(parent: Delegation, agent: AgentId, rule: TrustRule) -> None:
+def check_delegation_allowed(
+    parent: Delegation, agent: AgentId, rule: TrustRule
+) -> None:
     """Check rule, cycles and depth before a delegation to an agent.
 
     Raises:
@@ -127,14 +131,14 @@ def check_pair(parent: Delegation, agent: AgentId, rule: TrustRule) -> None:
     """
     _check_depth(parent)
     if agent in (parent.sub, parent.agent, *parent.actors):
-        raise Refused(Why.CYCLE, agent)
+        raise ExchangeDenied(DenialReason.CYCLE, agent)
     if agent not in rule.delegate_to:
-        raise Refused(Why.PAIR, agent)
+        raise ExchangeDenied(DenialReason.PAIR, agent)
 
 
-def part_of(
+def open_part(
     parent: Delegation,
-    portion: Portion,
+    portion: DelegationRequest,
     id: str,
     *,
     owner: PersonId,
@@ -147,12 +151,12 @@ def part_of(
     Raises:
         Refused: It exceeds the parent, or nothing remains.
     """
-    audiences, scopes = _within(parent, portion)
-    if parent.cnf.bound and not cnf.bound:
-        raise Refused(Why.BINDING)
+    audiences, scopes = _intersect(parent, portion)
+    if parent.cnf.is_bound and not cnf.is_bound:
+        raise ExchangeDenied(DenialReason.BINDING)
     expires = min(parent.expires, now + portion.ttl)
     if expires <= now:
-        raise Refused(Why.EXPIRED, "nothing is left")
+        raise ExchangeDenied(DenialReason.EXPIRED, "nothing is left")
     return Delegation(
         id=id,
         parent=parent.id,
@@ -179,9 +183,13 @@ def part_of(
     )
 
 
-def ticket_of(
-    parent: Delegation, portion: Portion, sha256: str, rule: TrustRule, now: int
-) -> Ticket:
+def issue_ticket(
+    parent: Delegation,
+    portion: DelegationRequest,
+    sha256: str,
+    rule: TrustRule,
+    now: int,
+) -> DelegationTicket:
     """Build a single-use ticket for a sub-agent.
 
     Args:
@@ -194,15 +202,15 @@ def ticket_of(
     Raises:
         Refused: The rule does not allow it, or it exceeds the parent.
     """
-    check_pair(parent, portion.agent, rule)
+    check_delegation_allowed(parent, portion.agent, rule)
     if not portion.jkt:
-        raise Refused(Why.BINDING, "jkt")
+        raise ExchangeDenied(DenialReason.BINDING, "jkt")
     if portion.ttl <= 0:
-        raise Refused(Why.TTL)
+        raise ExchangeDenied(DenialReason.TTL)
     if parent.expires <= now:
-        raise Refused(Why.EXPIRED)
-    audiences, scopes = _within(parent, portion)
-    return Ticket(
+        raise ExchangeDenied(DenialReason.EXPIRED)
+    audiences, scopes = _intersect(parent, portion)
+    return DelegationTicket(
         sha256=sha256,
         parent=parent.id,
         agent=portion.agent,
@@ -210,52 +218,52 @@ def ticket_of(
         audiences=audiences,
         scopes=scopes,
         ttl=min(portion.ttl, parent.expires - now),
-        expires=min(now + TICKET_LIFE, parent.expires),
+        expires=min(now + TICKET_LIFETIME, parent.expires),
     )
 
 
-def portion_of(ticket: Ticket) -> Portion:
+def request_of_ticket(ticket: DelegationTicket) -> DelegationRequest:
     """Return the delegation request in a ticket."""
-    return Portion(
+    return DelegationRequest(
         ticket.agent, ticket.jkt, ticket.audiences, ticket.scopes, ticket.ttl
     )
 
 
-def check_chain(chain: Chain, now: int) -> None:
+def check_chain(chain: DelegationChain, now: int) -> None:
     """Check that links form one chain and that none has expired.
 
     Raises:
         Refused: A check failed.
     """
-    if not 1 <= len(chain) <= DELEGATION_DEPTH:
-        raise Refused(Why.DEPTH)
+    if not 1 <= len(chain) <= MAX_DELEGATION_DEPTH:
+        raise ExchangeDenied(DenialReason.DEPTH)
     for depth, (link, above) in enumerate(
         zip(chain, (*chain[1:], None), strict=True), start=0
     ):
         parent = "" if above is None else above.id
         whole = link.parent == parent and link.root == chain[-1].id
         if not whole or link.depth != len(chain) - depth:
-            raise Refused(Why.NOT_THE_RECORD, "chain")
+            raise ExchangeDenied(DenialReason.NOT_THE_RECORD, "chain")
         if now >= link.expires:
-            raise Refused(Why.EXPIRED, "delegation")
+            raise ExchangeDenied(DenialReason.EXPIRED, "delegation")
 
 
 def _check_depth(parent: Delegation) -> None:
-    if parent.depth >= DELEGATION_DEPTH:
-        raise Refused(Why.DEPTH)
+    if parent.depth >= MAX_DELEGATION_DEPTH:
+        raise ExchangeDenied(DenialReason.DEPTH)
 
 
-def _within(
-    parent: Delegation, portion: Portion
+def _intersect(
+    parent: Delegation, portion: DelegationRequest
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Return the requested audiences and scopes, if the parent has them."""
     audiences = parent.audiences if portion.audiences is None else portion.audiences
     if not audiences or not set(audiences) <= set(parent.audiences):
-        raise Refused(Why.AUDIENCE)
+        raise ExchangeDenied(DenialReason.AUDIENCE)
     usual = tuple(pair for pair in parent.scopes if pair[0] in audiences)
     scopes = usual if portion.scopes is None else portion.scopes
     if not set(scopes) <= set(usual):
-        raise Refused(Why.SCOPE_BEYOND)
+        raise ExchangeDenied(DenialReason.SCOPE_BEYOND)
     return tuple(dict.fromkeys(audiences)), tuple(dict.fromkeys(scopes))
 
 

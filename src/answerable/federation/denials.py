@@ -5,10 +5,10 @@ The wire gets only RFC 6749 codes, so that a requester cannot probe claims and b
 
 from enum import StrEnum
 
-from answerable.model.exchange import OAuthError, Refusal
+from answerable.model.exchange import OAuthError, TokenRequestRefusal
 
 
-class Why(StrEnum):
+class DenialReason(StrEnum):
     """Reason of a denied exchange."""
 
     # The request
@@ -56,31 +56,39 @@ class Why(StrEnum):
 _REQUEST = OAuthError.INVALID_REQUEST
 _WIRE = {
     **dict.fromkeys(
-        (Why.SIZE, Why.FORM, Why.DUPLICATE_PARAMETER, Why.PARAMETER, Why.TOKEN_TYPE),
+        (
+            DenialReason.SIZE,
+            DenialReason.FORM,
+            DenialReason.DUPLICATE_PARAMETER,
+            DenialReason.PARAMETER,
+            DenialReason.TOKEN_TYPE,
+        ),
         _REQUEST,
     ),
-    Why.GRANT_TYPE: OAuthError.UNSUPPORTED_GRANT_TYPE,
-    Why.TARGET: OAuthError.INVALID_TARGET,
-    Why.AUDIENCE: OAuthError.INVALID_TARGET,
-    Why.SCOPE: OAuthError.INVALID_SCOPE,
-    Why.SCOPE_BEYOND: OAuthError.INVALID_SCOPE,
-    Why.CLIENT: OAuthError.INVALID_CLIENT,
-    Why.EVALUATION: OAuthError.SERVER_ERROR,
+    DenialReason.GRANT_TYPE: OAuthError.UNSUPPORTED_GRANT_TYPE,
+    DenialReason.TARGET: OAuthError.INVALID_TARGET,
+    DenialReason.AUDIENCE: OAuthError.INVALID_TARGET,
+    DenialReason.SCOPE: OAuthError.INVALID_SCOPE,
+    DenialReason.SCOPE_BEYOND: OAuthError.INVALID_SCOPE,
+    DenialReason.CLIENT: OAuthError.INVALID_CLIENT,
+    DenialReason.EVALUATION: OAuthError.SERVER_ERROR,
 }
 
 
-def refusal(why: Why, detail: str = "") -> Refusal:
+def build_refusal(why: DenialReason, detail: str = "") -> TokenRequestRefusal:
     """Build a refusal.
 
     Args:
         detail: The claim, parameter, rule or agent; never a value of a token.
     """
-    return Refusal(_WIRE.get(why, OAuthError.INVALID_GRANT), why.value, detail)
+    return TokenRequestRefusal(
+        _WIRE.get(why, OAuthError.INVALID_GRANT), why.value, detail
+    )
 
 
-class Refused(Exception):  # noqa: N818 - an answer between modules, not an outcome
+class ExchangeDenied(Exception):  # noqa: N818 - an answer between modules, not an outcome
     """Control-flow exception that carries a refusal."""
 
-    def __init__(self, why: Why, detail: str = "") -> None:
+    def __init__(self, why: DenialReason, detail: str = "") -> None:
         super().__init__(why.value)
-        self.refusal = refusal(why, detail)
+        self.refusal = build_refusal(why, detail)

@@ -18,7 +18,7 @@ from typing import ClassVar
 from answerable.model.errors import AnswerableError
 
 
-class Reason(StrEnum):
+class TokenFault(StrEnum):
     """Reason code of a rejected token, proof or key set."""
 
     # The text
@@ -81,33 +81,33 @@ class Reason(StrEnum):
     KEY_POINT = "key-point"
 
 
-class FederateError(AnswerableError):
+class FederationError(AnswerableError):
     """Base of the errors in this package.
 
     Args:
         message: The expectation; never a value of the token.
     """
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: TokenFault, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
 
-class TokenRefused(FederateError):  # noqa: N818 - reads as the refusal it is
+class TokenRejected(FederationError):  # noqa: N818 - reads as the refusal it is
     """The token is rejected."""
 
     wire: ClassVar[str] = "invalid_token"  # RFC 6750 3.1
 
 
-class TokenMalformed(TokenRefused):
+class TokenMalformed(TokenRejected):
     """The text is not a token."""
 
 
-class TokenExpired(TokenRefused):
+class TokenExpired(TokenRejected):
     """The token has expired."""
 
 
-class KeyUnknown(TokenRefused):
+class UnknownKey(TokenRejected):
     """The known keys of a pinned issuer lack this kid.
 
     Args:
@@ -115,19 +115,19 @@ class KeyUnknown(TokenRefused):
     """
 
     def __init__(self, issuer: str) -> None:
-        super().__init__(Reason.KEY_UNKNOWN, "expected a key of the issuer's set")
+        super().__init__(TokenFault.KEY_UNKNOWN, "expected a key of the issuer's set")
         self.issuer = issuer
 
 
-class ProofRefused(TokenRefused):
+class ProofRejected(TokenRejected):
     """The presenter did not prove possession of the token's key."""
 
 
-class NonceRequired(ProofRefused):
+class NonceRequired(ProofRejected):
     """The proof has no nonce of ours, or a stale one."""
 
     wire: ClassVar[str] = "use_dpop_nonce"  # RFC 9449 8
 
 
-class KeySetRefused(FederateError):  # noqa: N818 - reads as the refusal it is
+class KeySetRejected(FederationError):  # noqa: N818 - reads as the refusal it is
     """The whole key set is rejected."""

@@ -4,15 +4,20 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from answerable.federation.algorithms import COORDINATES
-from answerable.federation.errors import Reason
-from answerable.federation.signatures import Holds, verifier
-from answerable.federation.strict_json import JsonObject, Unread, base64url, unbase64url
+from answerable.federation.algorithms import COORDINATE_SIZES
+from answerable.federation.errors import TokenFault
+from answerable.federation.signatures import SignatureVerifier, build_verifier
+from answerable.federation.strict_json import (
+    AmbiguousInput,
+    JsonObject,
+    decode_base64url,
+    encode_base64url,
+)
 from answerable.federation.weak_keys import is_roca, is_small_order
 
 MIN_MODULUS = 2048  # bits; SP 800-131A 3
 MAX_MODULUS = 8192  # bits; a larger one only costs us time
-_LEAST_EXPONENT = 65537  # SP 800-56B 6.2
+_MIN_EXPONENT = 65537  # SP 800-56B 6.2
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
@@ -34,7 +39,7 @@ class PublicJwk:
     def thumbprint(self) -> str:
         """Return the SHA-256 thumbprint (RFC 7638 3), base64url."""
         text = json.dumps(dict(self.members), separators=(",", ":"))
-        return base64url(hashlib.sha256(text.encode("utf-8")).digest())
+        return encode_base64url(hashlib.sha256(text.encode("utf-8")).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +48,23 @@ class VerificationKey:
 
     alg: str
     jwk: PublicJwk
-    _holds: Holds
+    _holds: SignatureVerifier
 
     @classmethod
-    def of(cls, jwk: PublicJwk, alg: str) -> "VerificationKey":
+    def load(cls, jwk: PublicJwk, alg: str) -> "VerificationKey":
         """Load the key for verification.
 
         Raises:
             Unread: Its point is not on its curve.
         """
-        return cls(alg, jwk, verifier(jwk.crv, dict(jwk.members), alg))
+        return cls(alg, jwk, build_verifier(jwk.crv, dict(jwk.members), alg))
 
-    def holds(self, signing_input: bytes, signature: bytes) -> bool:
+    def verify(self, signing_input: bytes, signature: bytes) -> bool:
         """Tell whether a signature over the input verifies."""
         return self._holds(signing_input, signature)
 
 
-def read_public_jwk(members: JsonObject) -> PublicJwk:
+def parse_public_jwk(members: JsonObject) -> PublicJwk:
     """Parse a JWK, which must be public and strong.
 
     Raises:
@@ -68,64 +73,82 @@ def read_public_jwk(members: JsonObject) -> PublicJwk:
     """
     kty = members.get("kty")
     if kty == "oct":
-        raise Unread(Reason.KEY_SYMMETRIC, "expected no symmetric key")
+        raise AmbiguousInput(TokenFault.KEY_SYMMETRIC, "expected no symmetric key")
     if _PRIVATE & members.keys():
-        raise Unread(Reason.KEY_PRIVATE, "expected no private member")
+        raise AmbiguousInput(TokenFault.KEY_PRIVATE, "expected no private member")
     if kty == "RSA":
-        return _read_rsa(members)
+        return _parse_rsa(members)
     if kty == "EC":
-        return _read_ec(members)
+        return _parse_ec(members)
     if kty == "OKP":
-        return _read_okp(members)
-    raise Unread(Reason.KEY_TYPE, "expected a key of type EC, OKP or RSA")
+        return _parse_okp(members)
+    raise AmbiguousInput(TokenFault.KEY_TYPE, "expected a key of type EC, OKP or RSA")
 
 
-def _read_rsa(members: JsonObject) -> PublicJwk:
-    modulus = _number(members, "n")
-    exponent = _number(members, "e")
+def _parse_rsa(members: JsonObject) -> PublicJwk:
+    modulus = _read_integer(members, "n")
+    exponent = _read_integer(members, "e")
     if not MIN_MODULUS <= modulus.bit_length() <= MAX_MODULUS or modulus % 2 == 0:
-        raise Unread(Reason.KEY_WEAK, "expected an RSA modulus of 2048 to 8192 bits")
-    if not _LEAST_EXPONENT <= exponent < 1 << 32 or exponent % 2 == 0:
-        raise Unread(Reason.KEY_WEAK, "expected an odd RSA exponent from 65537 up")
+        raise AmbiguousInput(
+            TokenFault.KEY_WEAK, "expected an RSA modulus of 2048 to 8192 bits"
+        )
+    if not _MIN_EXPONENT <= exponent < 1 << 32 or exponent % 2 == 0:
+        raise AmbiguousInput(
+            TokenFault.KEY_WEAK, "expected an odd RSA exponent from 65537 up"
+        )
     if is_roca(modulus):
-        raise Unread(Reason.KEY_WEAK, "expected no modulus of the ROCA generator")
-    named = (("e", _text(members, "e")), ("kty", "RSA"), ("n", _text(members, "n")))
+        raise AmbiguousInput(
+            TokenFault.KEY_WEAK, "expected no modulus of the ROCA generator"
+        )
+    named = (
+        ("e", _read_text(members, "e")),
+        ("kty", "RSA"),
+        ("n", _read_text(members, "n")),
+    )
     return PublicJwk("RSA", "", named)
 
 
-def _read_ec(members: JsonObject) -> PublicJwk:
-    crv = _text(members, "crv")
-    if crv not in COORDINATES:
-        raise Unread(Reason.KEY_TYPE, "expected the curve P-256, P-384 or P-521")
-    x, y = _text(members, "x"), _text(members, "y")
-    if {len(unbase64url(x)), len(unbase64url(y))} != {COORDINATES[crv]}:
-        raise Unread(Reason.KEY_SHAPE, "expected coordinates of the curve's full size")
+def _parse_ec(members: JsonObject) -> PublicJwk:
+    crv = _read_text(members, "crv")
+    if crv not in COORDINATE_SIZES:
+        raise AmbiguousInput(
+            TokenFault.KEY_TYPE, "expected the curve P-256, P-384 or P-521"
+        )
+    x, y = _read_text(members, "x"), _read_text(members, "y")
+    if {len(decode_base64url(x)), len(decode_base64url(y))} != {COORDINATE_SIZES[crv]}:
+        raise AmbiguousInput(
+            TokenFault.KEY_SHAPE, "expected coordinates of the curve's full size"
+        )
     return PublicJwk("EC", crv, (("crv", crv), ("kty", "EC"), ("x", x), ("y", y)))
 
 
-def _read_okp(members: JsonObject) -> PublicJwk:
-    crv = _text(members, "crv")
+def _parse_okp(members: JsonObject) -> PublicJwk:
+    crv = _read_text(members, "crv")
     if crv != "Ed25519":
-        raise Unread(Reason.KEY_TYPE, "expected the curve Ed25519")
-    x = _text(members, "x")
-    raw = unbase64url(x)
+        raise AmbiguousInput(TokenFault.KEY_TYPE, "expected the curve Ed25519")
+    x = _read_text(members, "x")
+    raw = decode_base64url(x)
     if len(raw) != 32:
-        raise Unread(Reason.KEY_SHAPE, "expected an Ed25519 key of 32 octets")
+        raise AmbiguousInput(
+            TokenFault.KEY_SHAPE, "expected an Ed25519 key of 32 octets"
+        )
     if is_small_order(raw):
-        raise Unread(Reason.KEY_WEAK, "expected a point of large order")
+        raise AmbiguousInput(TokenFault.KEY_WEAK, "expected a point of large order")
     return PublicJwk("OKP", crv, (("crv", crv), ("kty", "OKP"), ("x", x)))
 
 
-def _text(members: JsonObject, name: str) -> str:
+def _read_text(members: JsonObject, name: str) -> str:
     value = members.get(name)
     if not isinstance(value, str):
-        raise Unread(Reason.KEY_SHAPE, f"expected {name} as a text")
+        raise AmbiguousInput(TokenFault.KEY_SHAPE, f"expected {name} as a text")
     return value
 
 
-def _number(members: JsonObject, name: str) -> int:
+def _read_integer(members: JsonObject, name: str) -> int:
     """Read a Base64urlUInt in the fewest octets (RFC 7518 2)."""
-    data = unbase64url(_text(members, name))
+    data = decode_base64url(_read_text(members, name))
     if data[0] == 0:
-        raise Unread(Reason.KEY_SHAPE, f"expected {name} without leading zeros")
+        raise AmbiguousInput(
+            TokenFault.KEY_SHAPE, f"expected {name} without leading zeros"
+        )
     return int.from_bytes(data, "big")

@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from answerable.federation.algorithms import fitting
-from answerable.federation.errors import KeySetRefused, Reason
-from answerable.federation.jwk import PublicJwk, VerificationKey, read_public_jwk
-from answerable.federation.jws_parsing import is_name
-from answerable.federation.strict_json import JsonObject, Unread, strict_object
+from answerable.federation.algorithms import compatible_algorithms
+from answerable.federation.errors import KeySetRejected, TokenFault
+from answerable.federation.jwk import PublicJwk, VerificationKey, parse_public_jwk
+from answerable.federation.jws_parsing import is_identifier
+from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
 
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 100
 
-_FATAL = {Reason.KEY_SYMMETRIC, Reason.KEY_PRIVATE}
+_FATAL = {TokenFault.KEY_SYMMETRIC, TokenFault.KEY_PRIVATE}
 
 
 @dataclass(frozen=True, slots=True)
-class KeySet:
+class IssuerKeySet:
     """The keys of one issuer.
 
     Attributes:
@@ -29,10 +29,10 @@ class KeySet:
     """
 
     keys: Mapping[str, VerificationKey]
-    set_aside: tuple[tuple[int, Reason], ...]
+    set_aside: tuple[tuple[int, TokenFault], ...]
 
 
-def read_key_set(document: bytes, algs: tuple[str, ...]) -> KeySet:
+def parse_key_set(document: bytes, algs: tuple[str, ...]) -> IssuerKeySet:
     """Parse a JWK set.
 
     Args:
@@ -44,64 +44,72 @@ def read_key_set(document: bytes, algs: tuple[str, ...]) -> KeySet:
             kid, or has no usable key.
     """
     keys: dict[str, VerificationKey] = {}
-    set_aside: list[tuple[int, Reason]] = []
-    for position, members in enumerate(_listed(document)):
+    set_aside: list[tuple[int, TokenFault]] = []
+    for position, members in enumerate(_parse_document(document)):
         try:
-            kid, key = _read_key(members, algs)
-        except Unread as unread:
+            kid, key = _parse_key(members, algs)
+        except AmbiguousInput as unread:
             if unread.reason in _FATAL:
-                raise KeySetRefused(unread.reason, unread.message) from None
+                raise KeySetRejected(unread.reason, unread.message) from None
             set_aside.append((position, unread.reason))
             continue
         if kid in keys:
-            raise KeySetRefused(Reason.KEY_DUPLICATE, "expected one key for each kid")
+            raise KeySetRejected(
+                TokenFault.KEY_DUPLICATE, "expected one key for each kid"
+            )
         keys[kid] = key
     if not keys:
-        raise KeySetRefused(Reason.KEY_COUNT, "expected a key that can be used")
-    return KeySet(MappingProxyType(keys), tuple(set_aside))
+        raise KeySetRejected(TokenFault.KEY_COUNT, "expected a key that can be used")
+    return IssuerKeySet(MappingProxyType(keys), tuple(set_aside))
 
 
-def _listed(document: bytes) -> list[JsonObject]:
+def _parse_document(document: bytes) -> list[JsonObject]:
     if len(document) > MAX_BYTES:
-        raise KeySetRefused(Reason.SIZE, f"expected at most {MAX_BYTES} bytes")
+        raise KeySetRejected(TokenFault.SIZE, f"expected at most {MAX_BYTES} bytes")
     try:
-        listed = strict_object(document).get("keys")
-    except Unread as unread:
-        raise KeySetRefused(unread.reason, unread.message) from None
+        listed = decode_object(document).get("keys")
+    except AmbiguousInput as unread:
+        raise KeySetRejected(unread.reason, unread.message) from None
     if not isinstance(listed, list):
-        raise KeySetRefused(Reason.KEY_SHAPE, "expected a list of keys")
+        raise KeySetRejected(TokenFault.KEY_SHAPE, "expected a list of keys")
     if len(listed) > MAX_KEYS:
-        raise KeySetRefused(Reason.KEY_COUNT, f"expected at most {MAX_KEYS} keys")
+        raise KeySetRejected(TokenFault.KEY_COUNT, f"expected at most {MAX_KEYS} keys")
     if not all(isinstance(members, dict) for members in listed):
-        raise KeySetRefused(Reason.KEY_SHAPE, "expected each key as an object")
+        raise KeySetRejected(TokenFault.KEY_SHAPE, "expected each key as an object")
     return listed
 
 
-def _read_key(
+def _parse_key(
     members: JsonObject, algs: tuple[str, ...]
 ) -> tuple[str, VerificationKey]:
-    jwk = read_public_jwk(members)
-    _check_use(members)
+    jwk = parse_public_jwk(members)
+    _check_key_use(members)
     kid = members.get("kid")
-    if not is_name(kid):
-        raise Unread(Reason.KID, "expected a printable kid")
-    return kid, VerificationKey.of(jwk, _algorithm(members, jwk, algs))
+    if not is_identifier(kid):
+        raise AmbiguousInput(TokenFault.KID, "expected a printable kid")
+    return kid, VerificationKey.load(jwk, _select_algorithm(members, jwk, algs))
 
 
-def _check_use(members: JsonObject) -> None:
+def _check_key_use(members: JsonObject) -> None:
     """Reject a key for another use (RFC 7517 4.2, 4.3)."""
     if members.get("use", "sig") != "sig":
-        raise Unread(Reason.KEY_USE, "expected a key for signatures")
+        raise AmbiguousInput(TokenFault.KEY_USE, "expected a key for signatures")
     if members.get("key_ops", ["verify"]) != ["verify"]:
-        raise Unread(Reason.KEY_USE, "expected a key to verify with, and nothing else")
+        raise AmbiguousInput(
+            TokenFault.KEY_USE, "expected a key to verify with, and nothing else"
+        )
 
 
-def _algorithm(members: JsonObject, jwk: PublicJwk, algs: tuple[str, ...]) -> str:
+def _select_algorithm(
+    members: JsonObject, jwk: PublicJwk, algs: tuple[str, ...]
+) -> str:
     """Select the algorithm of a key: its `alg`, else the only compatible one."""
-    fit = fitting(algs, jwk.kty, jwk.crv)
+    fit = compatible_algorithms(algs, jwk.kty, jwk.crv)
     said = members.get("alg")
     if "alg" not in members and len(fit) == 1:
         return fit[0]
     if isinstance(said, str) and said in fit:
         return said
-    raise Unread(Reason.KEY_ALG, "expected one pinned algorithm that fits the key")
+    raise AmbiguousInput(
+        TokenFault.KEY_ALG, "expected one pinned algorithm that fits the key"
+    )

@@ -11,22 +11,22 @@ from typing import TypeGuard
 
 import msgspec
 
-from answerable.federation.algorithms import KINDS
-from answerable.federation.errors import Reason, TokenMalformed, TokenRefused
+from answerable.federation.algorithms import KEY_TYPES
+from answerable.federation.errors import TokenFault, TokenMalformed, TokenRejected
 from answerable.federation.strict_json import (
+    AmbiguousInput,
     JsonObject,
-    Unread,
-    strict_object,
-    unbase64url,
+    decode_base64url,
+    decode_object,
 )
 
 MAX_TOKEN = 16 * 1024  # characters
 MAX_NAME = 1024  # characters of one id inside a token
-_KEPT = 1024  # headers that are kept, of as many characters each at most
+_MAX_CACHED = 1024  # headers that are kept, of as many characters each at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Head:
+class JoseHeader:
     """A JOSE header; short headers are cached and shared between tokens.
 
     Attributes:
@@ -41,7 +41,7 @@ class Head:
     kept: bool
 
 
-class Admitted(msgspec.Struct, frozen=True, gc=False):
+class UnverifiedToken(msgspec.Struct, frozen=True, gc=False):
     """A well-formed token; nothing in it is verified.
 
     Attributes:
@@ -49,14 +49,14 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
         sha256: Digest of the whole text.
     """
 
-    head: Head
+    head: JoseHeader
     payload: JsonObject
     signing_input: bytes
     signature: bytes
     sha256: bytes
 
 
-def admit(unverified_token: str) -> Admitted:
+def parse_jws(unverified_token: str) -> UnverifiedToken:
     """Parse a compact JWS.
 
     Raises:
@@ -65,20 +65,22 @@ def admit(unverified_token: str) -> Admitted:
     """
     if not 0 < len(unverified_token) <= MAX_TOKEN:
         raise TokenMalformed(
-            Reason.SIZE, f"expected a token of at most {MAX_TOKEN} characters"
+            TokenFault.SIZE, f"expected a token of at most {MAX_TOKEN} characters"
         )
     segments = unverified_token.split(".", 5)
     if len(segments) != 3:
-        raise TokenMalformed(Reason.SEGMENTS, "expected a compact JWS: three segments")
+        raise TokenMalformed(
+            TokenFault.SEGMENTS, "expected a compact JWS: three segments"
+        )
     try:
         first = segments[0]
-        head = (_kept_head if len(first) <= _KEPT else _read_head)(first)
-        payload = strict_object(unbase64url(segments[1]))
-        signature = unbase64url(segments[2])
-    except Unread as unread:
+        head = (_cached_header if len(first) <= _MAX_CACHED else _parse_header)(first)
+        payload = decode_object(decode_base64url(segments[1]))
+        signature = decode_base64url(segments[2])
+    except AmbiguousInput as unread:
         raise TokenMalformed(unread.reason, unread.message) from None
     whole = unverified_token.encode("ascii")
-    return Admitted(
+    return UnverifiedToken(
         head=head,
         payload=payload,
         signing_input=whole[: -len(segments[2]) - 1],
@@ -87,38 +89,38 @@ def admit(unverified_token: str) -> Admitted:
     )
 
 
-def _read_head(segment: str) -> Head:
+def _parse_header(segment: str) -> JoseHeader:
     """Parse the header segment.
 
     Raises:
         Unread: It is not a JSON object.
         TokenRefused: A member is invalid, or names an extension.
     """
-    header = strict_object(unbase64url(segment))
+    header = decode_object(decode_base64url(segment))
     alg = header.get("alg")
-    if not isinstance(alg, str) or alg not in KINDS:
-        raise TokenRefused(Reason.ALG, "expected a signature algorithm we accept")
+    if not isinstance(alg, str) or alg not in KEY_TYPES:
+        raise TokenRejected(TokenFault.ALG, "expected a signature algorithm we accept")
     # RFC 7515 4.1.11: an unknown extension is rejected; none are supported.
     if "crit" in header:
-        raise TokenRefused(Reason.CRIT, "expected no critical header parameters")
+        raise TokenRejected(TokenFault.CRIT, "expected no critical header parameters")
     if "b64" in header:
-        raise TokenRefused(Reason.B64, "expected an encoded payload (no RFC 7797)")
+        raise TokenRejected(TokenFault.B64, "expected an encoded payload (no RFC 7797)")
     kid = header.get("kid", "")
-    if not isinstance(kid, str) or ("kid" in header and not is_name(kid)):
-        raise TokenRefused(Reason.KID, "expected a printable key id")
+    if not isinstance(kid, str) or ("kid" in header and not is_identifier(kid)):
+        raise TokenRejected(TokenFault.KID, "expected a printable key id")
     typ = header.get("typ", "")
     if not isinstance(typ, str):
-        raise TokenRefused(Reason.TYP, "expected a media type as typ")
+        raise TokenRejected(TokenFault.TYP, "expected a media type as typ")
     # RFC 7515 4.1.9: a media type, whose case means nothing.
-    kept = len(segment) <= _KEPT
-    return Head(header, alg, kid, typ.lower().removeprefix("application/"), kept)
+    kept = len(segment) <= _MAX_CACHED
+    return JoseHeader(header, alg, kid, typ.lower().removeprefix("application/"), kept)
 
 
 # All tokens of one key have one header, and so have all proofs of one client.
-_kept_head = lru_cache(maxsize=_KEPT)(_read_head)
+_cached_header = lru_cache(maxsize=_MAX_CACHED)(_parse_header)
 
 
-def is_name(value: object) -> TypeGuard[str]:
+def is_identifier(value: object) -> TypeGuard[str]:
     """Tell whether a value can be an id: printable text, not empty, bounded."""
     if not isinstance(value, str):
         return False

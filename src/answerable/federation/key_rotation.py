@@ -18,16 +18,18 @@ from enum import StrEnum
 
 from answerable.model.signing_key import SigningKey
 
-CACHED = 300  # seconds that verifiers may keep our key set: its max-age
-LEAD = 600  # seconds that a key is published before it signs; CACHED, and all delays
-LIFE = 24 * 3600  # seconds that a key signs
-OVERRUN = 24 * 3600  # seconds that it signs longer without a successor
-TOKEN_LIFE = 600  # seconds from `iat` to `exp` of what we sign, at most
-SLACK = 120  # seconds beyond that: clocks, and the verifier's own skew
+CACHE_MAX_AGE = 300  # seconds that verifiers may keep our key set: its max-age
+LEAD_TIME = (
+    600  # seconds that a key is published before it signs; CACHED, and all delays
+)
+KEY_LIFETIME = 24 * 3600  # seconds that a key signs
+MAX_OVERRUN = 24 * 3600  # seconds that it signs longer without a successor
+MAX_TOKEN_LIFETIME = 600  # seconds from `iat` to `exp` of what we sign, at most
+CLOCK_SLACK = 120  # seconds beyond that: clocks, and the verifier's own skew
 MAX_PUBLISHED = 100  # keys of all replicas; verifiers read no more of a set
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     """State of a signing key at a moment."""
 
     PREPARED = "prepared"
@@ -37,7 +39,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RotationStep:
     """Actions of a replica that are due now.
 
     Attributes:
@@ -54,46 +56,50 @@ class Step:
     early: bool = False
 
 
-def signing_key(keys: Iterable[SigningKey], replica: str, now: float) -> str:
+def active_key_id(keys: Iterable[SigningKey], replica: str, now: float) -> str:
     """Return the kid of the key that a replica signs with; empty for none."""
     begun = (
         key
         for key in keys
-        if key.replica == replica and key.signs_from <= now and _counts(key)
+        if key.replica == replica and key.signs_from <= now and _takes_effect(key)
     )
-    newest = max(begun, key=_order, default=None)
+    newest = max(begun, key=_sort_key, default=None)
     if newest is None or newest.killed or now >= newest.signs_until:
         return ""
     return newest.kid
 
 
-def state(key: SigningKey, keys: Iterable[SigningKey], now: float) -> State:
+def key_state(key: SigningKey, keys: Iterable[SigningKey], now: float) -> KeyState:
     """Return the state of a key."""
     if key.killed:
-        return State.REMOVED
+        return KeyState.REMOVED
     if now < key.signs_from:
-        return State.PREPARED
-    ended = _ended(key, keys)
+        return KeyState.PREPARED
+    ended = _end_of_signing(key, keys)
     if now < ended:
-        return State.ACTIVE
-    return State.RETIRED if now < ended + TOKEN_LIFE + SLACK else State.REMOVED
+        return KeyState.ACTIVE
+    return (
+        KeyState.RETIRED
+        if now < ended + MAX_TOKEN_LIFETIME + CLOCK_SLACK
+        else KeyState.REMOVED
+    )
 
 
-def published(keys: Iterable[SigningKey], now: float) -> tuple[SigningKey, ...]:
+def published_keys(keys: Iterable[SigningKey], now: float) -> tuple[SigningKey, ...]:
     """Select the keys of the key set: prepared, active and retired, of all replicas.
 
     Returns:
         At most `MAX_PUBLISHED` by kid; prepared keys are cut first.
     """
     known = tuple(keys)
-    states = {key.kid: state(key, known, now) for key in known}
-    shown = [key for key in known if states[key.kid] is not State.REMOVED]
+    states = {key.kid: key_state(key, known, now) for key in known}
+    shown = [key for key in known if states[key.kid] is not KeyState.REMOVED]
     # Only where more replicas than it is meant for prepare keys does one fall away.
-    shown.sort(key=lambda key: (states[key.kid] is State.PREPARED, key.signs_from))
+    shown.sort(key=lambda key: (states[key.kid] is KeyState.PREPARED, key.signs_from))
     return tuple(sorted(shown[:MAX_PUBLISHED], key=lambda key: key.kid))
 
 
-def plan(keys: Iterable[SigningKey], replica: str, now: float) -> Step:
+def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> RotationStep:
     """Plan the next rotation step of a replica.
 
     Args:
@@ -101,48 +107,49 @@ def plan(keys: Iterable[SigningKey], replica: str, now: float) -> Step:
         now: NumericDate.
     """
     known = tuple(keys)
-    mine = sorted((key for key in known if key.replica == replica), key=_order)
-    active = signing_key(mine, replica, now)
+    mine = sorted((key for key in known if key.replica == replica), key=_sort_key)
+    active = active_key_id(mine, replica, now)
     mine = [key for key in mine if not key.killed]
     remove = tuple(
         key.kid
-        for key in sorted(known, key=_order)
+        for key in sorted(known, key=_sort_key)
         # Includes keys of replicas that no longer exist.
-        if state(key, known, now) is State.REMOVED and not _is_recent(key, now)
+        if key_state(key, known, now) is KeyState.REMOVED
+        and not _is_recently_revoked(key, now)
     )
     changed: tuple[SigningKey, ...] = ()
     if not active:
         ahead = [key for key in mine if key.signs_from > now]
         if ahead:
             # The one that signed was killed: its successor begins at once.
-            changed = (_from(ahead[0], int(now)),)
+            changed = (_starting_at(ahead[0], int(now)),)
             mine = [*changed, *ahead[1:]]
     first = active or (changed[0].kid if changed else "")
-    prepare = _prepared(known, mine, replica, now, first)
-    if prepare and len(published(known, now)) >= MAX_PUBLISHED:
+    prepare = _missing_key(known, mine, replica, now, first)
+    if prepare and len(published_keys(known, now)) >= MAX_PUBLISHED:
         prepare = None
     signs = next((key for key in mine if key.kid == first), prepare)
-    early = _is_early(signs, known, now)
+    early = _is_unknown_to_verifiers(signs, known, now)
     # Older keys show whether a verifier may hold an older set.
-    return Step(prepare, changed, () if early or not active else remove, early)
+    return RotationStep(prepare, changed, () if early or not active else remove, early)
 
 
-def next_turn(keys: Iterable[SigningKey], now: float) -> float:
+def next_change(keys: Iterable[SigningKey], now: float) -> float:
     """Return when the state of a key changes next, at the latest in LIFE."""
     known = tuple(keys)
-    turns = [now + LIFE]
+    turns = [now + KEY_LIFETIME]
     for key in known:
-        ended = _ended(key, known)
-        turns += [key.signs_from, ended, ended + TOKEN_LIFE + SLACK]
+        ended = _end_of_signing(key, known)
+        turns += [key.signs_from, ended, ended + MAX_TOKEN_LIFETIME + CLOCK_SLACK]
     return min(turn for turn in turns if turn > now)
 
 
-def _order(key: SigningKey) -> tuple[int, bool, int, str]:
+def _sort_key(key: SigningKey) -> tuple[int, bool, int, str]:
     # One that was killed in the second it began comes before its successor.
     return key.signs_from, not key.killed, key.published, key.kid
 
 
-def _counts(key: SigningKey) -> bool:
+def _takes_effect(key: SigningKey) -> bool:
     """Tell whether a key ends its predecessor; not if revoked before it was active.
 
     One that was killed later still ends the one before it: that does not come back.
@@ -150,28 +157,30 @@ def _counts(key: SigningKey) -> bool:
     return not key.killed or key.killed >= key.signs_from
 
 
-def _ended(key: SigningKey, keys: Iterable[SigningKey]) -> int:
+def _end_of_signing(key: SigningKey, keys: Iterable[SigningKey]) -> int:
     """Return when a key stops signing: when the next key of its replica starts."""
     later = (
         other.signs_from
         for other in keys
         if other.replica == key.replica
-        and _counts(other)
-        and _order(other) > _order(key)
+        and _takes_effect(other)
+        and _sort_key(other) > _sort_key(key)
     )
     return min(min(later, default=key.signs_until), key.signs_until)
 
 
-def _is_recent(key: SigningKey, now: float) -> bool:
+def _is_recently_revoked(key: SigningKey, now: float) -> bool:
     """Tell whether tokens of a revoked key may still be alive."""
-    return bool(key.killed) and now < key.killed + TOKEN_LIFE + SLACK
+    return bool(key.killed) and now < key.killed + MAX_TOKEN_LIFETIME + CLOCK_SLACK
 
 
-def _from(key: SigningKey, begins: int) -> SigningKey:
-    return replace(key, signs_from=begins, signs_until=begins + LIFE + OVERRUN)
+def _starting_at(key: SigningKey, begins: int) -> SigningKey:
+    return replace(
+        key, signs_from=begins, signs_until=begins + KEY_LIFETIME + MAX_OVERRUN
+    )
 
 
-def _prepared(
+def _missing_key(
     known: tuple[SigningKey, ...],
     mine: list[SigningKey],
     replica: str,
@@ -182,16 +191,16 @@ def _prepared(
     if not signs:
         begins = int(now)
     elif mine[-1].kid == signs:
-        begins = max(int(now) + LEAD, mine[-1].signs_from + LIFE)
+        begins = max(int(now) + LEAD_TIME, mine[-1].signs_from + KEY_LIFETIME)
     else:
         return None
-    return _from(SigningKey("", replica, "", "", int(now), begins, 0), begins)
+    return _starting_at(SigningKey("", replica, "", "", int(now), begins, 0), begins)
 
 
-def _is_early(
+def _is_unknown_to_verifiers(
     signs: SigningKey | None, known: tuple[SigningKey, ...], now: float
 ) -> bool:
-    if signs is None or now >= signs.published + LEAD:
+    if signs is None or now >= signs.published + LEAD_TIME:
         return False
     # Without an earlier key no verifier has an older set. A key of the same second may
     # be earlier, unless it is the successor.

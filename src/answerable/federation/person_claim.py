@@ -9,16 +9,16 @@ rejected.
 from collections.abc import Callable
 from typing import TypeAlias
 
-from answerable.federation.jws_parsing import is_name
+from answerable.federation.jws_parsing import is_identifier
 from answerable.model.claims import SignedClaims
 from answerable.model.errors import AnswerableError, IdError
 from answerable.model.ids import PersonId, person_id
 
-EMAIL = "email"
-VERIFIED = "email_verified"
+EMAIL_CLAIM = "email"
+EMAIL_VERIFIED_CLAIM = "email_verified"
 
 # Tells whether claims are of the one account that a person is bound to.
-Binding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
+AccountBinding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
 
 
 def any_account(claims: SignedClaims, person: PersonId) -> bool:
@@ -26,7 +26,7 @@ def any_account(claims: SignedClaims, person: PersonId) -> bool:
     return True
 
 
-class PersonRefused(AnswerableError):  # noqa: N818 - an outcome
+class PersonRejected(AnswerableError):  # noqa: N818 - an outcome
     """A token names no acceptable person.
 
     Args:
@@ -38,7 +38,7 @@ class PersonRefused(AnswerableError):  # noqa: N818 - an outcome
         self.claim = claim
 
 
-def person_named(claims: SignedClaims, claim: str) -> PersonId:
+def read_person(claims: SignedClaims, claim: str) -> PersonId:
     """Read the person that a token names.
 
     Args:
@@ -47,19 +47,21 @@ def person_named(claims: SignedClaims, claim: str) -> PersonId:
     Raises:
         PersonRefused: The claim is missing or malformed, or its email is unverified.
     """
-    named = claims.leaf(claim)
-    if claim == EMAIL and claims.leaf(VERIFIED) is not True:  # 1 == True to Python
-        raise PersonRefused(
-            VERIFIED,
+    named = claims.find_leaf(claim)
+    if (
+        claim == EMAIL_CLAIM and claims.find_leaf(EMAIL_VERIFIED_CLAIM) is not True
+    ):  # 1 == True to Python
+        raise PersonRejected(
+            EMAIL_VERIFIED_CLAIM,
             "the provider has not verified the person's email "
             "(expected the claim email_verified: true)",
         )
     # An id drops white space at its ends; no other name may end up as that one.
-    if not is_name(named) or not named.isascii() or named != named.strip():
-        raise PersonRefused(
+    if not is_identifier(named) or not named.isascii() or named != named.strip():
+        raise PersonRejected(
             claim, f"the token names no person (expected ASCII in the claim {claim})"
         )
     try:
         return person_id(named)
     except IdError:
-        raise PersonRefused(claim, f"the claim {claim} is no name") from None
+        raise PersonRejected(claim, f"the claim {claim} is no name") from None

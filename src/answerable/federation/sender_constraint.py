@@ -8,23 +8,23 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
-from answerable.federation.dpop import read_proof
-from answerable.federation.errors import ProofRefused, Reason
-from answerable.federation.strict_json import base64url
+from answerable.federation.dpop import verify_proof
+from answerable.federation.errors import ProofRejected, TokenFault
+from answerable.federation.strict_json import encode_base64url
 from answerable.model.claims import (
-    Binding,
     Confirmation,
-    Presented,
-    Proof,
+    DpopProof,
+    SenderBinding,
     SenderConstrained,
     SignedClaims,
+    TokenPresentation,
 )
 
 
 def check_sender(
     unverified_token: str,
     claims: SignedClaims,
-    presented: Presented,
+    presented: TokenPresentation,
     now: int,
     *,
     nonce_holds: Callable[[str], bool] | None = None,
@@ -49,16 +49,20 @@ def check_sender(
     """
     octets = unverified_token.encode("utf-8", "surrogatepass")
     if hashlib.sha256(octets).digest() != claims.token_sha256:
-        raise ProofRefused(Reason.PROOF_TOKEN, "expected the token of these claims")
+        raise ProofRejected(
+            TokenFault.PROOF_TOKEN, "expected the token of these claims"
+        )
     cnf = claims.cnf
     _check_scheme(cnf, presented)
-    if not cnf.bound and not bearer:
-        raise ProofRefused(Reason.BEARER, "expected a token that is bound to a key")
+    if not cnf.is_bound and not bearer:
+        raise ProofRejected(
+            TokenFault.BEARER, "expected a token that is bound to a key"
+        )
     if cnf.x5t_s256:
         check_certificate(cnf.x5t_s256, presented.certificate)
-    proof: Proof | None = None
+    proof: DpopProof | None = None
     if cnf.jkt:
-        proof = read_proof(
+        proof = verify_proof(
             presented.proofs[0],
             presented.method,
             presented.url,
@@ -67,7 +71,7 @@ def check_sender(
             jkt=cnf.jkt,
             nonce_holds=nonce_holds,
         )
-    return SenderConstrained(_binding(cnf), proof)
+    return SenderConstrained(_binding_kind(cnf), proof)
 
 
 def check_certificate(x5t_s256: str, certificate: bytes) -> None:
@@ -80,27 +84,30 @@ def check_certificate(x5t_s256: str, certificate: bytes) -> None:
     Raises:
         ProofRefused: It is missing, or another one.
     """
-    shown = base64url(hashlib.sha256(certificate).digest())
+    shown = encode_base64url(hashlib.sha256(certificate).digest())
     same = hmac.compare_digest(shown.encode(), x5t_s256.encode())
     if not certificate or not same:
-        raise ProofRefused(
-            Reason.CERTIFICATE, "expected the client certificate the token is bound to"
+        raise ProofRejected(
+            TokenFault.CERTIFICATE,
+            "expected the client certificate the token is bound to",
         )
 
 
-def _check_scheme(cnf: Confirmation, presented: Presented) -> None:
+def _check_scheme(cnf: Confirmation, presented: TokenPresentation) -> None:
     # RFC 9110 11.1: the case of a scheme means nothing.
     scheme = presented.scheme.lower()
     if scheme != ("dpop" if cnf.jkt else "bearer"):
-        raise ProofRefused(Reason.SCHEME, "expected the scheme of the token's binding")
+        raise ProofRejected(
+            TokenFault.SCHEME, "expected the scheme of the token's binding"
+        )
     # RFC 9449 4.3: not more than one, and one where the token asks for it.
     if len(presented.proofs) > 1 or (cnf.jkt and not presented.proofs):
-        raise ProofRefused(Reason.PROOF_COUNT, "expected one DPoP proof")
+        raise ProofRejected(TokenFault.PROOF_COUNT, "expected one DPoP proof")
 
 
-def _binding(cnf: Confirmation) -> Binding:
+def _binding_kind(cnf: Confirmation) -> SenderBinding:
     if cnf.jkt and cnf.x5t_s256:
-        return Binding.BOTH
+        return SenderBinding.BOTH
     if cnf.jkt:
-        return Binding.DPOP
-    return Binding.MTLS if cnf.x5t_s256 else Binding.BEARER
+        return SenderBinding.DPOP
+    return SenderBinding.MTLS if cnf.x5t_s256 else SenderBinding.BEARER

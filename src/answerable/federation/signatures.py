@@ -7,9 +7,9 @@ with a JOSE library, which would take a third longer. `cryptography` is imported
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from answerable.federation.algorithms import COORDINATES
-from answerable.federation.errors import Reason
-from answerable.federation.strict_json import Unread, unbase64url
+from answerable.federation.algorithms import COORDINATE_SIZES
+from answerable.federation.errors import TokenFault
+from answerable.federation.strict_json import AmbiguousInput, decode_base64url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-Holds = Callable[[bytes, bytes], bool]
+SignatureVerifier = Callable[[bytes, bytes], bool]
 
 
-def verifier(crv: str, members: "Mapping[str, str]", alg: str) -> Holds:
+def build_verifier(
+    crv: str, members: "Mapping[str, str]", alg: str
+) -> SignatureVerifier:
     """Build a verifier for a public key and one algorithm.
 
     Args:
@@ -36,16 +38,22 @@ def verifier(crv: str, members: "Mapping[str, str]", alg: str) -> Holds:
         Unread: The key is invalid, e.g. off its curve.
     """
     try:
-        if crv in COORDINATES:
-            return _ecdsa(_point(crv, members), COORDINATES[crv], _hash(alg))
+        if crv in COORDINATE_SIZES:
+            return _ecdsa_verifier(
+                _load_ec_key(crv, members), COORDINATE_SIZES[crv], _hash_algorithm(alg)
+            )
         if crv:
-            return _eddsa(unbase64url(members["x"]))
-        return _rsa(_modulus(members), _hash(alg), salted=alg.startswith("PS"))
+            return _eddsa_verifier(decode_base64url(members["x"]))
+        return _rsa_verifier(
+            _load_rsa_key(members), _hash_algorithm(alg), salted=alg.startswith("PS")
+        )
     except ValueError:
-        raise Unread(Reason.KEY_POINT, "expected a point on the curve") from None
+        raise AmbiguousInput(
+            TokenFault.KEY_POINT, "expected a point on the curve"
+        ) from None
 
 
-def _hash(alg: str) -> "HashAlgorithm":
+def _hash_algorithm(alg: str) -> "HashAlgorithm":
     from cryptography.hazmat.primitives import hashes
 
     kinds: dict[str, HashAlgorithm]
@@ -53,28 +61,30 @@ def _hash(alg: str) -> "HashAlgorithm":
     return kinds[alg[-3:]]
 
 
-def _number(text: str) -> int:
-    return int.from_bytes(unbase64url(text), "big")
+def _decode_integer(text: str) -> int:
+    return int.from_bytes(decode_base64url(text), "big")
 
 
-def _point(crv: str, members: "Mapping[str, str]") -> "EllipticCurvePublicKey":
+def _load_ec_key(crv: str, members: "Mapping[str, str]") -> "EllipticCurvePublicKey":
     from cryptography.hazmat.primitives.asymmetric import ec
 
     curves: dict[str, ec.EllipticCurve]
     curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
-    x, y = _number(members["x"]), _number(members["y"])
+    x, y = _decode_integer(members["x"]), _decode_integer(members["y"])
     return ec.EllipticCurvePublicNumbers(x, y, curves[crv]).public_key()
 
 
-def _modulus(members: "Mapping[str, str]") -> "RSAPublicKey":
+def _load_rsa_key(members: "Mapping[str, str]") -> "RSAPublicKey":
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.RSAPublicNumbers(
-        _number(members["e"]), _number(members["n"])
+        _decode_integer(members["e"]), _decode_integer(members["n"])
     ).public_key()
 
 
-def _ecdsa(key: "EllipticCurvePublicKey", size: int, digest: "HashAlgorithm") -> Holds:
+def _ecdsa_verifier(
+    key: "EllipticCurvePublicKey", size: int, digest: "HashAlgorithm"
+) -> SignatureVerifier:
     """Build an ECDSA verifier; RFC 7518 3.4: r and s in the curve's full size."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
@@ -95,7 +105,9 @@ def _ecdsa(key: "EllipticCurvePublicKey", size: int, digest: "HashAlgorithm") ->
     return holds
 
 
-def _rsa(key: "RSAPublicKey", digest: "HashAlgorithm", *, salted: bool) -> Holds:
+def _rsa_verifier(
+    key: "RSAPublicKey", digest: "HashAlgorithm", *, salted: bool
+) -> SignatureVerifier:
     """Build an RSA verifier; RFC 7518 3.3 and 3.5: the salt is as long as the digest."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import padding
@@ -113,7 +125,7 @@ def _rsa(key: "RSAPublicKey", digest: "HashAlgorithm", *, salted: bool) -> Holds
     return holds
 
 
-def _eddsa(raw: bytes) -> Holds:
+def _eddsa_verifier(raw: bytes) -> SignatureVerifier:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 

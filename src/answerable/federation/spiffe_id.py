@@ -14,7 +14,7 @@ def is_trust_domain(text: str) -> bool:
     return whole and _DOMAIN.issuperset(domain)
 
 
-def trust_domain(text: object) -> str:
+def parse_trust_domain(text: object) -> str:
     """Return `spiffe://DOMAIN` of a workload's SPIFFE ID; empty if it is not one.
 
     A path has no empty segments, dot segments or escapes (SPIFFE-ID 2.2); an id without

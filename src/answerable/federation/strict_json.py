@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import NoReturn
 
-from answerable.federation.errors import Reason
+from answerable.federation.errors import TokenFault
 
 JsonObject = Mapping[str, object]
 
@@ -22,20 +22,20 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 
-class Unread(ValueError):  # noqa: N818 - an answer between modules, not an outcome
+class AmbiguousInput(ValueError):  # noqa: N818 - an answer between modules, not an outcome
     """The bytes have no single reading.
 
     Args:
         message: The expectation; never a part of the bytes.
     """
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: TokenFault, message: str) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
 
 
-def unbase64url(text: str) -> bytes:
+def decode_base64url(text: str) -> bytes:
     """Decode canonical unpadded base64url (RFC 7515 2).
 
     Raises:
@@ -47,20 +47,20 @@ def unbase64url(text: str) -> bytes:
     except ValueError:  # binascii.Error and UnicodeEncodeError are such
         data = b""
     # Bytes have one spelling, so whatever else was decoded is not spelled like this.
-    if not data or base64url(data) != text:
-        raise Unread(
-            Reason.ENCODING, "expected unpadded base64url, in its one spelling"
+    if not data or encode_base64url(data) != text:
+        raise AmbiguousInput(
+            TokenFault.ENCODING, "expected unpadded base64url, in its one spelling"
         )
     return data
 
 
-def base64url(data: bytes) -> str:
+def encode_base64url(data: bytes) -> str:
     """Encode as unpadded base64url (RFC 7515 2)."""
     spelled = binascii.b2a_base64(data, newline=False).translate(_TO_URL)
     return spelled.rstrip(b"=").decode("ascii")
 
 
-def strict_object(data: bytes) -> JsonObject:
+def decode_object(data: bytes) -> JsonObject:
     """Decode a JSON object.
 
     Non-integers become `FRACTION`. Lone surrogates, duplicate members at any depth,
@@ -72,16 +72,16 @@ def strict_object(data: bytes) -> JsonObject:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unread(Reason.JSON, "expected UTF-8") from None
+        raise AmbiguousInput(TokenFault.JSON, "expected UTF-8") from None
     _check_depth(text)
     try:
         value = _decode(text)
-    except Unread:
+    except AmbiguousInput:
         raise
     except (ValueError, RecursionError):
-        raise Unread(Reason.JSON, "expected one JSON object") from None
+        raise AmbiguousInput(TokenFault.JSON, "expected one JSON object") from None
     if not isinstance(value, dict):
-        raise Unread(Reason.JSON, "expected one JSON object")
+        raise AmbiguousInput(TokenFault.JSON, "expected one JSON object")
     if "\\u" in text:
         _check_surrogates(value)
     return value
@@ -103,8 +103,8 @@ def _check_depth(text: str) -> None:
         elif letter in "{[":
             depth += 1
             if depth > MAX_DEPTH:
-                raise Unread(
-                    Reason.DEPTH, f"expected JSON of at most {MAX_DEPTH} levels"
+                raise AmbiguousInput(
+                    TokenFault.DEPTH, f"expected JSON of at most {MAX_DEPTH} levels"
                 )
         elif letter in "}]":
             depth -= 1
@@ -115,36 +115,40 @@ def _check_surrogates(value: object) -> None:
     try:
         json.dumps(value, ensure_ascii=False, default=repr).encode("utf-8")
     except UnicodeEncodeError:
-        raise Unread(Reason.JSON, "expected whole characters in JSON strings") from None
+        raise AmbiguousInput(
+            TokenFault.JSON, "expected whole characters in JSON strings"
+        ) from None
 
 
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Unread(Reason.DUPLICATE_MEMBER, "expected each JSON member once")
+        raise AmbiguousInput(
+            TokenFault.DUPLICATE_MEMBER, "expected each JSON member once"
+        )
     return members
 
 
-def _fraction(_: str) -> object:
+def _replace_fraction(_: str) -> object:
     return FRACTION
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if len(text) > _MAX_DIGITS:
-        raise Unread(
-            Reason.NUMBER, f"expected integers of at most {_MAX_DIGITS} digits"
+        raise AmbiguousInput(
+            TokenFault.NUMBER, f"expected integers of at most {_MAX_DIGITS} digits"
         )
     return int(text)
 
 
-def _constant(_: str) -> NoReturn:
-    raise Unread(Reason.NUMBER, "expected JSON numbers")
+def _reject_constant(_: str) -> NoReturn:
+    raise AmbiguousInput(TokenFault.NUMBER, "expected JSON numbers")
 
 
 # Made once: it takes longer to make than to decode with.
 _decode = json.JSONDecoder(
-    object_pairs_hook=_members,
-    parse_float=_fraction,
-    parse_int=_integer,
-    parse_constant=_constant,
+    object_pairs_hook=_unique_members,
+    parse_float=_replace_fraction,
+    parse_int=_parse_integer,
+    parse_constant=_reject_constant,
 ).decode

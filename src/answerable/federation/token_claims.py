@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.federation.denials import Refused, Why
+from answerable.federation.denials import DenialReason, ExchangeDenied
 from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation
-from answerable.model.trust_rule import Granted
+from answerable.model.trust_rule import GrantedTokenKind
 
-Payload = Mapping[str, object]
+ClaimSet = Mapping[str, object]
 
 ACCESS_TOKEN_TYP = "at+jwt"  # noqa: S105 - RFC 9068 2.1
 ID_JAG_TYP = "oauth-id-jag+jwt"
@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 _ATTESTED = {"process": "unix-peer", "run": "launcher", "ticket": "parent"}
 
 
-class Term(msgspec.Struct, frozen=True, gc=False):
+class TokenTerms(msgspec.Struct, frozen=True, gc=False):
     """Issuer, audience, binding and lifetime of one token.
 
     Attributes:
@@ -43,7 +43,9 @@ class Term(msgspec.Struct, frozen=True, gc=False):
     expires: int
 
 
-def claims_of(delegation: Delegation, term: Term, gives: Granted) -> Payload:
+def build_claims(
+    delegation: Delegation, term: TokenTerms, gives: GrantedTokenKind
+) -> ClaimSet:
     """Build the claims to sign.
 
     Raises:
@@ -61,23 +63,23 @@ def claims_of(delegation: Delegation, term: Term, gives: Granted) -> Payload:
     }
     if term.scopes:
         claims["scope"] = " ".join(term.scopes)
-    if term.cnf.bound:
-        claims["cnf"] = _confirmation(term.cnf)
+    if term.cnf.is_bound:
+        claims["cnf"] = _confirmation_claim(term.cnf)
     if delegation.actors:
-        claims["act"] = _act(delegation.actors, term.iss)
-    if gives is Granted.ACCESS_TOKEN:
-        claims["answerable"] = _ours(delegation)
+        claims["act"] = _nest_actors(delegation.actors, term.iss)
+    if gives is GrantedTokenKind.ACCESS_TOKEN:
+        claims["answerable"] = _private_claims(delegation)
     if len(_encode(claims)) > _MAX_PAYLOAD:
-        raise Refused(Why.TOO_LARGE)
+        raise ExchangeDenied(DenialReason.TOO_LARGE)
     return claims
 
 
-def attested_by(run: str) -> str:
+def attestor_of_run(run: str) -> str:
     """Return the attestor that a run id names; `issuer` for a token's."""
     return _ATTESTED.get(run.partition(":")[0], "issuer")
 
 
-def _act(actors: tuple[str, ...], iss: str) -> dict[str, object]:
+def _nest_actors(actors: tuple[str, ...], iss: str) -> dict[str, object]:
     """Nest actors, given newest first."""
     inner: dict[str, object] = {}
     for actor in reversed(actors):
@@ -88,7 +90,7 @@ def _act(actors: tuple[str, ...], iss: str) -> dict[str, object]:
     return inner
 
 
-def _ours(delegation: Delegation) -> dict[str, object]:
+def _private_claims(delegation: Delegation) -> dict[str, object]:
     return {
         "agent": str(delegation.agent),
         "instance": delegation.run,
@@ -97,10 +99,10 @@ def _ours(delegation: Delegation) -> dict[str, object]:
         "rule_hash": delegation.rule_digest,
         "dlg": delegation.id,
         "depth": delegation.depth,
-        "attest": attested_by(delegation.run),
+        "attest": attestor_of_run(delegation.run),
     }
 
 
-def _confirmation(cnf: Confirmation) -> dict[str, str]:
+def _confirmation_claim(cnf: Confirmation) -> dict[str, str]:
     methods = {"jkt": cnf.jkt, "x5t#S256": cnf.x5t_s256}
     return {name: digest for name, digest in methods.items() if digest}

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from answerable.model.claims import TokenType
 
-_ALWAYS = frozenset({"iss", "sub", "aud", "exp", "iat"})
+_REQUIRED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "iat"})
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class TokenProfile:
     """Validation rules of one token type.
 
     Attributes:
@@ -35,47 +35,47 @@ class Profile:
         object.__setattr__(self, "known", self.required | self.optional)
 
 
-_SOMETIMES = frozenset({"nbf", "jti", "cnf", "act"})
+_OPTIONAL_CLAIMS = frozenset({"nbf", "jti", "cnf", "act"})
 # Marks of security events and logout tokens (RFC 8417 2.2), and of DPoP proofs.
-_ELSEWHERE = frozenset({"events", "htm", "htu"})
+_FOREIGN_CLAIMS = frozenset({"events", "htm", "htu"})
 # Claims of an ID token, which describes a sign-in (OpenID Connect Core 2).
-_SIGN_IN = frozenset({"nonce", "at_hash", "c_hash"})
+_SIGN_IN_CLAIMS = frozenset({"nonce", "at_hash", "c_hash"})
 
-PROFILES: dict[TokenType, Profile] = {
+TOKEN_PROFILES: dict[TokenType, TokenProfile] = {
     # RFC 9068 2
-    TokenType.ACCESS_TOKEN: Profile(
+    TokenType.ACCESS_TOKEN: TokenProfile(
         types=frozenset({"at+jwt"}),
-        required=_ALWAYS | {"client_id", "jti"},
-        optional=_SOMETIMES | {"scope"},
-        forbidden=_ELSEWHERE | _SIGN_IN,
+        required=_REQUIRED_CLAIMS | {"client_id", "jti"},
+        optional=_OPTIONAL_CLAIMS | {"scope"},
+        forbidden=_FOREIGN_CLAIMS | _SIGN_IN_CLAIMS,
     ),
     # OpenID Connect Core 2; `typ` is not said there, and often is JWT.
-    TokenType.ID_TOKEN: Profile(
+    TokenType.ID_TOKEN: TokenProfile(
         types=frozenset({"", "jwt"}),
-        required=_ALWAYS,
-        optional=_SOMETIMES | {"azp"},
-        forbidden=_ELSEWHERE | {"scope", "scp", "client_id"},
+        required=_REQUIRED_CLAIMS,
+        optional=_OPTIONAL_CLAIMS | {"azp"},
+        forbidden=_FOREIGN_CLAIMS | {"scope", "scp", "client_id"},
         azp_is_audience=True,
     ),
     # Workload tokens of platforms such as GitHub Actions and Kubernetes.
-    TokenType.JWT: Profile(
+    TokenType.JWT: TokenProfile(
         types=frozenset({"", "jwt"}),
-        required=_ALWAYS,
-        optional=_SOMETIMES,
-        forbidden=_ELSEWHERE | _SIGN_IN,
+        required=_REQUIRED_CLAIMS,
+        optional=_OPTIONAL_CLAIMS,
+        forbidden=_FOREIGN_CLAIMS | _SIGN_IN_CLAIMS,
     ),
     # SPIFFE, "The JWT-SVID", 2 and 3. Its issuer is the trust domain of its `sub`.
-    TokenType.JWT_SVID: Profile(
+    TokenType.JWT_SVID: TokenProfile(
         types=frozenset({"", "jwt", "jose"}),
         required=frozenset({"sub", "aud", "exp"}),
-        optional=_SOMETIMES | {"iat"},
-        forbidden=_ELSEWHERE | _SIGN_IN | {"client_id", "scope", "scp"},
+        optional=_OPTIONAL_CLAIMS | {"iat"},
+        forbidden=_FOREIGN_CLAIMS | _SIGN_IN_CLAIMS | {"client_id", "scope", "scp"},
     ),
     # draft-ietf-oauth-identity-assertion-authz-grant 3
-    TokenType.ID_JAG: Profile(
+    TokenType.ID_JAG: TokenProfile(
         types=frozenset({"oauth-id-jag+jwt"}),
-        required=_ALWAYS | {"client_id", "jti"},
-        optional=_SOMETIMES | {"scope"},
-        forbidden=_ELSEWHERE | _SIGN_IN,
+        required=_REQUIRED_CLAIMS | {"client_id", "jti"},
+        optional=_OPTIONAL_CLAIMS | {"scope"},
+        forbidden=_FOREIGN_CLAIMS | _SIGN_IN_CLAIMS,
     ),
 }

@@ -9,33 +9,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from answerable.federation.actor_claim import read_actors
-from answerable.federation.algorithms import KINDS
+from answerable.federation.actor_claim import parse_actors
+from answerable.federation.algorithms import KEY_TYPES
 from answerable.federation.claim_parsing import (
-    check_party,
-    check_presence,
-    read_audience,
-    read_confirmation,
-    read_leaves,
-    read_scope,
-    read_svid_times,
-    read_text,
-    read_times,
+    check_authorized_party,
+    check_claim_names,
+    flatten_claims,
+    parse_audience,
+    parse_confirmation,
+    parse_scope,
+    parse_svid_times,
+    parse_text,
+    parse_times,
 )
-from answerable.federation.errors import KeyUnknown, Reason, TokenRefused
+from answerable.federation.errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.jwk import VerificationKey
-from answerable.federation.jwk_set import KeySet
-from answerable.federation.jws_parsing import Admitted, admit, is_name
-from answerable.federation.spiffe_id import is_trust_domain, trust_domain
-from answerable.federation.token_profiles import PROFILES, Profile
-from answerable.model.claims import Issuer, SignedClaims, TokenType
+from answerable.federation.jwk_set import IssuerKeySet
+from answerable.federation.jws_parsing import UnverifiedToken, is_identifier, parse_jws
+from answerable.federation.spiffe_id import is_trust_domain, parse_trust_domain
+from answerable.federation.token_profiles import TOKEN_PROFILES, TokenProfile
+from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.model.errors import UsageError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
-class KnownIssuer:
+class IssuerWithKeys:
     """A pinned issuer with its current keys.
 
     Attributes:
@@ -43,35 +43,35 @@ class KnownIssuer:
         keys: Keys as last fetched; a key belongs to one issuer only.
     """
 
-    issuer: Issuer
+    issuer: TrustedIssuer
     audience: str
-    keys: KeySet
+    keys: IssuerKeySet
 
 
-class Issuers:
+class IssuerIndex:
     """Index of the pinned issuers by `iss`.
 
     Raises:
         UsageError: Two have one `iss` or one name, or a pin is invalid.
     """
 
-    def __init__(self, *pinned: KnownIssuer) -> None:
+    def __init__(self, *pinned: IssuerWithKeys) -> None:
         self._by_iss = {one.issuer.iss: one for one in pinned}
         names = {one.issuer.name for one in pinned}
         if not len(self._by_iss) == len(names) == len(pinned):
             raise UsageError("two issuers have one name or one iss")
         for one in pinned:
-            check_issuer(one.issuer)
+            validate_issuer(one.issuer)
 
-    def find(self, iss: object) -> KnownIssuer | None:
+    def find_issuer(self, iss: object) -> IssuerWithKeys | None:
         """Return the issuer with exactly this `iss`; None if there is none."""
         return self._by_iss.get(iss) if isinstance(iss, str) else None
 
-    def __iter__(self) -> Iterator[KnownIssuer]:
+    def __iter__(self) -> Iterator[IssuerWithKeys]:
         return iter(self._by_iss.values())
 
 
-def check_issuer(issuer: Issuer) -> None:
+def validate_issuer(issuer: TrustedIssuer) -> None:
     """Validate a pinned issuer (RFC 8414 2: https, no query, no fragment).
 
     Raises:
@@ -85,33 +85,33 @@ def check_issuer(issuer: Issuer) -> None:
             "spiffe://DOMAIN and jwt-svid go together",
         )
     if not svid:
-        _check_url(issuer, where)
-    if not issuer.algs or not KINDS.keys() >= set(issuer.algs):
+        _validate_url(issuer, where)
+    if not issuer.algs or not KEY_TYPES.keys() >= set(issuer.algs):
         raise UsageError(
             where + "algs names none, or one we do not accept",
-            "use of: " + ", ".join(KINDS),
+            "use of: " + ", ".join(KEY_TYPES),
         )
     if not issuer.token_types or issuer.max_ttl <= 0:
         raise UsageError(where + "no token of it could ever be accepted")
 
 
-def _check_url(issuer: Issuer, where: str) -> None:
+def _validate_url(issuer: TrustedIssuer, where: str) -> None:
     try:
         parts = urlsplit(issuer.iss)
         host = parts.hostname or ""
     except ValueError:
         raise UsageError(where + "iss is no URL") from None
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-    plain = issuer.iss.isascii() and is_name(issuer.iss) and " " not in issuer.iss
+    plain = issuer.iss.isascii() and is_identifier(issuer.iss) and " " not in issuer.iss
     if not secure or not host or not plain:
         raise UsageError(where + "iss is no https URL", "write it as its tokens do")
     if "@" in parts.netloc or "?" in issuer.iss or "#" in issuer.iss:
         raise UsageError(where + "iss has a user, a query or a fragment")
 
 
-def verify(
+def verify_token(
     unverified_token: str,
-    issuers: Issuers,
+    issuers: IssuerIndex,
     now: int,
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
@@ -128,13 +128,13 @@ def verify(
         TokenExpired: It has expired.
         TokenRefused: Any other check failed.
     """
-    return verify_admitted(admit(unverified_token), issuers, now, token_type)
+    return verify_parsed(parse_jws(unverified_token), issuers, now, token_type)
 
 
-def verify_admitted(
-    admitted: Admitted, issuers: Issuers, now: int, token_type: TokenType
+def verify_parsed(
+    admitted: UnverifiedToken, issuers: IssuerIndex, now: int, token_type: TokenType
 ) -> SignedClaims:
-    """Verify a parsed token and return its claims; see `verify`.
+    """Verify a parsed token and return its claims; see `verify_token`.
 
     Raises:
         TokenRefused: As there.
@@ -143,75 +143,77 @@ def verify_admitted(
     # domain's keys sign for that domain alone.
     svid = token_type is TokenType.JWT_SVID
     sub, iss = admitted.payload.get("sub"), admitted.payload.get("iss")
-    pinned = issuers.find(trust_domain(sub) if svid else iss)
+    pinned = issuers.find_issuer(parse_trust_domain(sub) if svid else iss)
     if pinned is None:
-        raise TokenRefused(Reason.ISSUER, "expected a pinned issuer")
-    profile = PROFILES[token_type]
+        raise TokenRejected(TokenFault.ISSUER, "expected a pinned issuer")
+    profile = TOKEN_PROFILES[token_type]
     if token_type not in pinned.issuer.token_types:
-        raise TokenRefused(
-            Reason.TOKEN_TYPE, "expected a type this issuer is pinned for"
+        raise TokenRejected(
+            TokenFault.TOKEN_TYPE, "expected a type this issuer is pinned for"
         )
     if admitted.head.typ not in profile.types:
-        raise TokenRefused(Reason.TYP, "expected the typ of a token taken here")
-    key = _key(admitted, pinned)
-    if not key.holds(admitted.signing_input, admitted.signature):
-        raise TokenRefused(Reason.SIGNATURE, "expected a signature of the issuer's key")
-    return _claims(admitted, pinned, profile, now, token_type)
+        raise TokenRejected(TokenFault.TYP, "expected the typ of a token taken here")
+    key = _find_key(admitted, pinned)
+    if not key.verify(admitted.signing_input, admitted.signature):
+        raise TokenRejected(
+            TokenFault.SIGNATURE, "expected a signature of the issuer's key"
+        )
+    return _parse_claims(admitted, pinned, profile, now, token_type)
 
 
-def _key(admitted: Admitted, pinned: KnownIssuer) -> VerificationKey:
+def _find_key(admitted: UnverifiedToken, pinned: IssuerWithKeys) -> VerificationKey:
     """Return the key by (issuer, kid), and check the header's algorithm."""
     if not admitted.head.kid:
-        raise TokenRefused(Reason.KID, "expected a key id")
+        raise TokenRejected(TokenFault.KID, "expected a key id")
     key = pinned.keys.keys.get(admitted.head.kid)
     if key is None:
-        raise KeyUnknown(pinned.issuer.name)
+        raise UnknownKey(pinned.issuer.name)
     if admitted.head.alg != key.alg:
-        raise TokenRefused(Reason.ALG, "expected the algorithm of the key")
+        raise TokenRejected(TokenFault.ALG, "expected the algorithm of the key")
     return key
 
 
-def _claims(
-    admitted: Admitted,
-    pinned: KnownIssuer,
-    profile: Profile,
+def _parse_claims(
+    admitted: UnverifiedToken,
+    pinned: IssuerWithKeys,
+    profile: TokenProfile,
     now: int,
     token_type: TokenType,
 ) -> SignedClaims:
     """Parse the claims of a token whose signature is verified."""
     payload, issuer = admitted.payload, pinned.issuer
-    unchecked = check_presence(payload, profile)
+    unchecked = check_claim_names(payload, profile)
     if issuer.jti_required and "jti" not in payload:
-        raise TokenRefused(Reason.CLAIM_MISSING, "expected the claim jti")
-    aud = read_audience(payload, pinned.audience)
-    check_party(payload, profile, pinned.audience)
+        raise TokenRejected(TokenFault.CLAIM_MISSING, "expected the claim jti")
+    aud = parse_audience(payload, pinned.audience)
+    check_authorized_party(payload, profile, pinned.audience)
     svid = token_type is TokenType.JWT_SVID
-    times = (read_svid_times if svid else read_times)(payload, now, issuer.max_ttl)
+    times = (parse_svid_times if svid else parse_times)(payload, now, issuer.max_ttl)
     exp, iat, nbf = times
     asked = profile.known
     return SignedClaims(
         token_type=token_type,
         issuer=issuer.name,
         iss=issuer.iss,
-        sub=read_text(payload, "sub"),
+        sub=parse_text(payload, "sub"),
         aud=aud,
         exp=exp,
         iat=iat,
         nbf=nbf,
-        jti=read_text(payload, "jti"),
-        client_id=read_text(payload, "client_id") if "client_id" in asked else "",
-        scope=read_scope(payload) if "scope" in asked else (),
-        cnf=read_confirmation(payload),
-        act=read_actors(payload, issuer.ours),
+        jti=parse_text(payload, "jti"),
+        client_id=parse_text(payload, "client_id") if "client_id" in asked else "",
+        scope=parse_scope(payload) if "scope" in asked else (),
+        cnf=parse_confirmation(payload),
+        act=parse_actors(payload, issuer.ours),
         kid=admitted.head.kid,
         alg=admitted.head.alg,
-        leaves=read_leaves(payload),
+        leaves=flatten_claims(payload),
         unchecked=unchecked,
         token_sha256=admitted.sha256,
-        payload_sha256=_payload_digest(admitted),
+        payload_sha256=_hash_payload(admitted),
     )
 
 
-def _payload_digest(admitted: Admitted) -> bytes:
+def _hash_payload(admitted: UnverifiedToken) -> bytes:
     payload = admitted.signing_input.partition(b".")[2]
     return hashlib.sha256(payload).digest()

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.federation.delegations import Chain
-from answerable.federation.denials import Refused, Why
-from answerable.federation.person_claim import Binding, any_account
-from answerable.federation.trust_rules.rule_index import Rules
-from answerable.model.config import PinnedIssuer
+from answerable.federation.delegations import DelegationChain
+from answerable.federation.denials import DenialReason, ExchangeDenied
+from answerable.federation.person_claim import AccountBinding, any_account
+from answerable.federation.trust_rules.rule_index import RuleIndex
+from answerable.model.config import IssuerConfig
 from answerable.model.ids import AgentId, PersonId
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TrustState:
     """Rules, issuers, owners and revocations in force.
 
     Attributes:
@@ -26,15 +26,15 @@ class Standing:
     """
 
     url: str
-    rules: Rules
-    issuers: Mapping[str, PinnedIssuer]
+    rules: RuleIndex
+    issuers: Mapping[str, IssuerConfig]
     owners: Mapping[AgentId, PersonId]
     kills: frozenset[str] = frozenset()
     gateways: frozenset[str] = frozenset()
-    is_bound: Binding = any_account
+    is_bound: AccountBinding = any_account
 
 
-def check_standing(chain: Chain, standing: Standing) -> None:
+def check_chain_in_force(chain: DelegationChain, standing: TrustState) -> None:
     """Check that no link is revoked and that each owner is unchanged.
 
     Raises:
@@ -51,9 +51,9 @@ def check_standing(chain: Chain, standing: Standing) -> None:
             *link.actors,
         )
         if killed := next((name for name in names if name in standing.kills), ""):
-            raise Refused(Why.KILLED, killed)
+            raise ExchangeDenied(DenialReason.KILLED, killed)
         owner = standing.owners.get(link.agent)
         if owner is None:
-            raise Refused(Why.NO_OWNER, link.agent)
+            raise ExchangeDenied(DenialReason.NO_OWNER, link.agent)
         if owner != link.owner:
-            raise Refused(Why.OWNER_CHANGED, link.agent)
+            raise ExchangeDenied(DenialReason.OWNER_CHANGED, link.agent)

@@ -13,7 +13,7 @@ _MAX = 4096
 
 # The same few are named by every proof.
 @lru_cache(maxsize=256)
-def normalise(text: str) -> str | None:
+def normalise_uri(text: str) -> str | None:
     """Normalise an http(s) URI without query and fragment; None if it is none.
 
     Normalised are the case of scheme and host, the default port, escapes of unreserved
@@ -32,16 +32,16 @@ def normalise(text: str) -> str | None:
     scheme = parts.scheme  # urlsplit lowers it, and the host
     if scheme not in _PORTS or not host or "@" in parts.netloc:
         return None
-    path = _unescape(parts.path)
+    path = _normalise_escapes(parts.path)
     if path is None or "%" in host:
         return None
     at = f"[{host}]" if ":" in host else host
     if port is not None and port != _PORTS[scheme]:
         at += f":{port}"
-    return f"{scheme}://{at}{_without_dots(path) or '/'}"
+    return f"{scheme}://{at}{_remove_dot_segments(path) or '/'}"
 
 
-def _unescape(path: str) -> str | None:
+def _normalise_escapes(path: str) -> str | None:
     """Decode escapes of unreserved characters, upper-case the others."""
     first, *rest = path.split("%")
     whole = [first]
@@ -55,7 +55,7 @@ def _unescape(path: str) -> str | None:
     return "".join(whole)
 
 
-def _without_dots(path: str) -> str:
+def _remove_dot_segments(path: str) -> str:
     """Remove dot segments (RFC 3986 5.2.4)."""
     kept: list[str] = []
     segments = path.split("/")[1:]

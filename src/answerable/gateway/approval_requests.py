@@ -9,15 +9,19 @@ import hashlib
 import time
 from collections.abc import Callable
 
-from answerable.model.approval_request import Asked, Asks, Wanted
-from answerable.model.caller import Caller
+from answerable.model.approval_request import (
+    ApprovalRequestConfig,
+    ApprovalScope,
+    BlockedCall,
+)
+from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
-from answerable.server.approval_notifications.notification_rate import Rate
-from answerable.server.approval_notifications.owner_notifier import may_be_lifted
-from answerable.server.mcp.call import Call
+from answerable.server.approval_notifications.notification_rate import NotificationRate
+from answerable.server.approval_notifications.owner_notifier import owner_could_allow
+from answerable.server.mcp.call import McpCall
 
 
-class HeldBack:
+class ApprovalRequestNotifier:
     """Sends an approval request for each denied call that its owner could allow.
 
     Args:
@@ -25,21 +29,25 @@ class HeldBack:
         say: Called with each request.
     """
 
-    def __init__(self, asks: Asks | None, say: Callable[[Asked], None]) -> None:
+    def __init__(
+        self, asks: ApprovalRequestConfig | None, say: Callable[[BlockedCall], None]
+    ) -> None:
         self._say = say
-        self._rate: Rate | None = None
-        self.swap(asks)
+        self._rate: NotificationRate | None = None
+        self.reconfigure(asks)
 
-    def swap(self, asks: Asks | None) -> None:
+    def reconfigure(self, asks: ApprovalRequestConfig | None) -> None:
         """Apply another configuration from now on."""
         if asks is None:
             self._rate = None
         elif self._rate is None:
-            self._rate = Rate(asks.per_agent)
+            self._rate = NotificationRate(asks.per_agent)
         else:
             self._rate.per_agent = asks.per_agent
 
-    def tell(self, caller: Caller, call: Call, decision: Decision, id: str) -> None:
+    def notify(
+        self, caller: VerifiedCaller, call: McpCall, decision: Decision, id: str
+    ) -> None:
         """Notify of a denied call that its owner could have allowed.
 
         Args:
@@ -52,6 +60,8 @@ class HeldBack:
         if rate is None or decision.passes:
             return
         digest = hashlib.sha256(call.arguments).hexdigest() if call.arguments else ""
-        wanted = Wanted(caller.agent, call.server, call.target, call.name, digest)
-        if may_be_lifted(wanted, decision) and rate.may(wanted, time.monotonic()):
-            self._say(Asked(id, wanted))
+        wanted = ApprovalScope(
+            caller.agent, call.server, call.target, call.name, digest
+        )
+        if owner_could_allow(wanted, decision) and rate.allow(wanted, time.monotonic()):
+            self._say(BlockedCall(id, wanted))

@@ -2,26 +2,32 @@
 
 from dataclasses import replace
 
-from answerable.model.baseline_assessment import Judgement
-from answerable.model.decision import Decision, Effect, Layer, Mode, Reason
-from answerable.model.spool_record import Acted
+from answerable.model.baseline_assessment import BaselineAssessment
+from answerable.model.decision import (
+    Decision,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+)
+from answerable.model.spool_record import CallBehaviour
 
 
 def combine_decisions(
-    decision: Decision, acted: Acted, judgement: Judgement
+    decision: Decision, acted: CallBehaviour, judgement: BaselineAssessment
 ) -> Decision:
     """Combine both decisions: a profile never allows what a policy denies."""
-    is_blocked = acted.enforced and judgement.effect is not Effect.ALLOW
-    if not is_blocked or decision.effect is not Effect.ALLOW:
+    is_blocked = acted.enforced and judgement.effect is not DecisionEffect.ALLOW
+    if not is_blocked or decision.effect is not DecisionEffect.ALLOW:
         return decision
     codes = (f"{each.layer}:{each.code}" for each in judgement.findings)
     return replace(
         decision,
         effect=judgement.effect,
-        passes=decision.mode is not Mode.ENFORCE,
-        reason=Reason.BEHAVIOUR,
+        passes=decision.mode is not EnforcementMode.ENFORCE,
+        reason=DecisionReason.BEHAVIOUR,
         determining=(f"baseline:{acted.profile}", *dict.fromkeys(codes)),
-        layer=Layer.BASELINE,
+        layer=DecisionLayer.BASELINE,
     )
 
 
@@ -32,15 +38,15 @@ def ambiguous_argument(decision: Decision, enforced: tuple[str, ...]) -> Decisio
         decision: The decision of the policy.
         enforced: Digests of the enforced profiles.
     """
-    if not enforced or decision.effect is not Effect.ALLOW:
+    if not enforced or decision.effect is not DecisionEffect.ALLOW:
         return decision
     return replace(
         decision,
-        effect=Effect.ERROR,
-        passes=decision.mode is not Mode.ENFORCE,
-        reason=Reason.EVALUATION,
+        effect=DecisionEffect.ERROR,
+        passes=decision.mode is not EnforcementMode.ENFORCE,
+        reason=DecisionReason.EVALUATION,
         determining=tuple(f"baseline:{each}" for each in enforced),
-        layer=Layer.BASELINE,
+        layer=DecisionLayer.BASELINE,
     )
 
 
@@ -55,9 +61,9 @@ def evaluation_failed(decision: Decision, enforced: tuple[str, ...]) -> Decision
         return decision
     return replace(
         decision,
-        effect=Effect.ERROR,
+        effect=DecisionEffect.ERROR,
         passes=False,
-        reason=Reason.EVALUATION,
+        reason=DecisionReason.EVALUATION,
         determining=(),
-        layer=Layer.BASELINE,
+        layer=DecisionLayer.BASELINE,
     )

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from answerable.baseline.argument_paths import names_read
-from answerable.baseline.judgement import STRICT, judge
-from answerable.baseline.learning import cold
-from answerable.baseline.profile_document import decode
-from answerable.baseline.profile_index import Held
-from answerable.baseline.tool_results import of_mcp
+from answerable.baseline.argument_paths import read_paths
+from answerable.baseline.judgement import STRICTNESS, judge_call
+from answerable.baseline.learning import cold_profile
+from answerable.baseline.profile_document import decode_profile
+from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.tool_results import mcp_result_content
 from answerable.baseline.window import Window
 from answerable.gateway.activity_redaction import drop_values, redact_secrets
 from answerable.gateway.baseline_decisions import (
@@ -26,29 +26,29 @@ from answerable.gateway.baseline_decisions import (
     combine_decisions,
     evaluation_failed,
 )
-from answerable.gateway.call_envelope import envelope_of
-from answerable.gateway.person_requests import Requests
-from answerable.model.baseline import Stage, Subject
-from answerable.model.baseline_assessment import ALLOWED, Judgement
-from answerable.model.behaviour import Envelope, Json, Observation
-from answerable.model.caller import Caller
+from answerable.gateway.call_envelope import build_envelope
+from answerable.gateway.person_requests import PersonRequestIndex
+from answerable.model.baseline import BaselineStage, BaselineSubject
+from answerable.model.baseline_assessment import NO_DEVIATION, BaselineAssessment
+from answerable.model.behaviour import CallObservation, JsonValue, RunEnvelope
+from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config
-from answerable.model.decision import Decision, Target
+from answerable.model.decision import Decision, TargetKind
 from answerable.model.ids import AgentId
-from answerable.model.json_keys import key_tree
+from answerable.model.json_keys import build_key_tree
 from answerable.model.json_values import MOST_VALUES, has_more_values
-from answerable.model.learning import Cold, Learning
-from answerable.model.spool_record import Acted
-from answerable.server.baseline_watch import InForce
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
+from answerable.model.learning import ColdStartMode, LearningConfig
+from answerable.model.spool_record import CallBehaviour
+from answerable.server.baseline_watch import ValidBaseline
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
 
-MOST = 64  # agents with a window; the least recently used one is evicted
+MAX_WINDOWS = 64  # agents with a window; the least recently used one is evicted
 _SECOND = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Standard:
+class EnforcedProfile:
     """Profile that calls of an agent are judged by.
 
     Attributes:
@@ -57,25 +57,25 @@ class Standard:
             recorded.
     """
 
-    held: Held
+    held: ProfileIndex
     digest: str
     enforced: bool
 
 
 NO_IDENTITIES: Mapping[AgentId, str] = {}
 
-Standards = Mapping[Subject, Standard]
-Defined = Callable[[str, str], str]
+ProfilesBySubject = Mapping[BaselineSubject, EnforcedProfile]
+DefinitionDigest = Callable[[str, str], str]
 # Learning settings of the agent, profiles of its chain, envelope of the call.
-Judging = tuple[Learning, tuple[Standard, ...], Envelope]
+JudgementContext = tuple[LearningConfig, tuple[EnforcedProfile, ...], RunEnvelope]
 
 
-def _undefined(server: str, tool: str) -> str:
+def _no_definition(server: str, tool: str) -> str:
     """Return an empty digest: no definition is pinned."""
     return ""
 
 
-class Seen(msgspec.Struct):
+class ObservedCall(msgspec.Struct):
     """Observed call, until its result arrives.
 
     Attributes:
@@ -86,13 +86,13 @@ class Seen(msgspec.Struct):
 
     window: Window
     run: str
-    call: Observation
-    arguments: Json
-    acted: Acted
-    came: Observation | None = None
+    call: CallObservation
+    arguments: JsonValue
+    acted: CallBehaviour
+    came: CallObservation | None = None
 
 
-class Behaviour:
+class BaselineEnforcer:
     """Observes and judges the calls of agents with a baseline, for one worker.
 
     Args:
@@ -105,41 +105,41 @@ class Behaviour:
     def __init__(
         self,
         config: Config,
-        defined: Defined = _undefined,
-        requests: Requests | None = None,
+        defined: DefinitionDigest = _no_definition,
+        requests: PersonRequestIndex | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock, self._defined = clock, defined
-        self._requests = Requests() if requests is None else requests
+        self._requests = PersonRequestIndex() if requests is None else requests
         self._windows: OrderedDict[AgentId, Window] = OrderedDict()
-        self._standards: Standards = {}
-        self._use(config)
+        self._standards: ProfilesBySubject = {}
+        self._apply_config(config)
 
-    def swap(self, config: Config) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Apply another configuration.
 
         Windows are cleared where tools, tables or the watched agents differ: older
         observations explain nothing then.
         """
         before = self._facts, self._tables, self._watched
-        self._use(config)
+        self._apply_config(config)
         if before != (self._facts, self._tables, self._watched):
             self._windows.clear()
 
-    def hold_to(self, standards: Standards) -> None:
+    def set_profiles(self, standards: ProfilesBySubject) -> None:
         """Judge by these profiles from the next call on."""
         self._standards = standards
 
-    def see(
+    def check_call(
         self,
-        caller: Caller,
-        call: Call,
+        caller: VerifiedCaller,
+        call: McpCall,
         identity: str,
         decision: Decision,
         network: str = "",
         *,
         above: Mapping[AgentId, str] = NO_IDENTITIES,
-    ) -> tuple[Decision, Seen | None]:
+    ) -> tuple[Decision, ObservedCall | None]:
         """Observe a call and judge it by the profiles of its agent chain.
 
         A sub-agent is observed where any agent above it is, and each profile of the
@@ -158,71 +158,82 @@ class Behaviour:
             The combined decision, which never allows more than the policy alone, and
             the observed call; None where the agent is not watched.
         """
-        learning = self._learning(caller)
-        is_call = call.kind is Kind.REQUEST and call.target is Target.TOOL
+        learning = self._learning_settings(caller)
+        is_call = call.kind is MessageKind.REQUEST and call.target is TargetKind.TOOL
         if learning is None or not is_call:
             return decision, None
-        identity = _stable(identity)
+        identity = _stable_identity(identity)
         chain = tuple(
-            self._chain(caller, call.server, {caller.agent: identity, **above})
+            self._profiles_of_chain(
+                caller, call.server, {caller.agent: identity, **above}
+            )
         )
         try:
-            judging = (learning, chain, envelope_of(caller, network))
-            return self._see(caller, call, identity, decision, judging)
+            judging = (learning, chain, build_envelope(caller, network))
+            return self._judge_call(caller, call, identity, decision, judging)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
             return evaluation_failed(decision, _enforced(chain)), None
 
-    def _see(
+    def _judge_call(
         self,
-        caller: Caller,
-        call: Call,
+        caller: VerifiedCaller,
+        call: McpCall,
         identity: str,
         decision: Decision,
-        judging: Judging,
-    ) -> tuple[Decision, Seen]:
+        judging: JudgementContext,
+    ) -> tuple[Decision, ObservedCall]:
         learning, chain, envelope = judging
-        arguments: Json = {}
+        arguments: JsonValue = {}
         if call.arguments:
             if has_more_values(bytes(call.arguments), MOST_VALUES):
                 raise ValueError("too many values to compare with a baseline")
             arguments = msgspec.json.decode(call.arguments)
         window, now, run = (
-            self._window(caller.agent, learning),
+            self._get_window(caller.agent, learning),
             self._clock(),
             caller.run,
         )
-        if not window.knows(run):
+        if not window.has_run(run):
             window.begin(run, now)
-        window.ask(run, self._requests.of(caller, now))
+        window.set_requests(run, self._requests.find_for_caller(caller, now))
         tool = f"{call.server}/{call.name}"
         definition = self._defined(call.server, call.name)
         seen = window.observe(run, "", now, tool, arguments, definition)
         progress = window.progress(run, now)
-        found = [(each, judge(each.held, seen, progress, envelope)) for each in chain]
-        standard, judgement = max(found, key=_strictness, default=(None, ALLOWED))
-        acted = _acted(seen, identity, judging, standard, judgement)
-        watched = Seen(window, run, seen, arguments, acted)
-        if isinstance(arguments, dict) and self._has_lookalike(tool, chain, arguments):
+        found = [
+            (each, judge_call(each.held, seen, progress, envelope)) for each in chain
+        ]
+        standard, judgement = max(
+            found, key=_strictness_key, default=(None, NO_DEVIATION)
+        )
+        acted = _build_activity(seen, identity, judging, standard, judgement)
+        watched = ObservedCall(window, run, seen, arguments, acted)
+        if isinstance(arguments, dict) and self._has_confusable_argument(
+            tool, chain, arguments
+        ):
             return ambiguous_argument(decision, _enforced(chain)), watched
         return combine_decisions(decision, acted, judgement), watched
 
-    def _has_lookalike(
-        self, tool: str, chain: tuple[Standard, ...], arguments: dict[str, Json]
+    def _has_confusable_argument(
+        self,
+        tool: str,
+        chain: tuple[EnforcedProfile, ...],
+        arguments: dict[str, JsonValue],
     ) -> bool:
         """Tell whether an argument name resembles one that a profile reads."""
         read = [self._names.get(tool, ())]
         read += [each.held.names.get(tool, ()) for each in chain]
-        tree = key_tree(tuple(path for each in read for path in each))
+        tree = build_key_tree(tuple(path for each in read for path in each))
         return bool(tree.find_lookalike(arguments))
 
-    def _learning(self, caller: Caller) -> Learning | None:
+    def _learning_settings(self, caller: VerifiedCaller) -> LearningConfig | None:
         """Return the learning settings of the caller or the nearest agent above it."""
         for agent in (caller.agent, *reversed(caller.chain)):
             if agent in self._watched:
                 return self._watched[agent]
         return None
 
-    def heard(self, seen: Seen, id: str, data: bytes) -> None:
+    def record_result(self, seen: ObservedCall, id: str, data: bytes) -> None:
         """Record the result of a call.
 
         Args:
@@ -232,18 +243,18 @@ class Behaviour:
         """
         said = msgspec.json.decode(data)
         result = said.get("result")
-        brought: Json = said.get("error")
+        brought: JsonValue = said.get("error")
         if isinstance(result, dict):
-            brought = of_mcp(result)
+            brought = mcp_result_content(result)
         call = replace(seen.call, id=id)
-        seen.came = seen.window.returned(seen.run, call, seen.arguments, brought)
+        seen.came = seen.window.add_result(seen.run, call, seen.arguments, brought)
 
-    def unread(self, seen: Seen, id: str, size: int) -> None:
+    def record_unread_result(self, seen: ObservedCall, id: str, size: int) -> None:
         """Record that a result passed that was too large to keep."""
         call = replace(seen.call, id=id)
-        seen.came = seen.window.unread(seen.run, call, seen.arguments, size)
+        seen.came = seen.window.add_oversized(seen.run, call, seen.arguments, size)
 
-    def _use(self, config: Config) -> None:
+    def _apply_config(self, config: Config) -> None:
         self._watched = {
             agent.id: agent.baseline
             for agent in config.agents
@@ -255,71 +266,76 @@ class Behaviour:
             for tool, facts in server.tools
         }
         self._tables = config.tables
-        self._names = names_read(self._facts, self._tables)
+        self._names = read_paths(self._facts, self._tables)
         self._cold = {
-            id: _cold(id, learning.cold) for id, learning in self._watched.items()
+            id: _cold_start_profile(id, learning.cold)
+            for id, learning in self._watched.items()
         }
 
-    def _window(self, agent: AgentId, learning: Learning) -> Window:
+    def _get_window(self, agent: AgentId, learning: LearningConfig) -> Window:
         window = self._windows.get(agent)
         if window is None:
             span = learning.span * _SECOND
             window = self._windows[agent] = Window(self._facts, self._tables, span)
-            if len(self._windows) > MOST:
+            if len(self._windows) > MAX_WINDOWS:
                 self._windows.popitem(last=False)
         self._windows.move_to_end(agent)
         return window
 
-    def _chain(
-        self, caller: Caller, server: str, identities: Mapping[AgentId, str]
-    ) -> Iterator[Standard]:
+    def _profiles_of_chain(
+        self, caller: VerifiedCaller, server: str, identities: Mapping[AgentId, str]
+    ) -> Iterator[EnforcedProfile]:
         """Yield the profiles of an agent and of the agents above it."""
         for agent in (caller.agent, *caller.chain):
-            identity = _stable(identities.get(agent, ""))
-            found = self._standards.get(Subject(identity, agent, server))
+            identity = _stable_identity(identities.get(agent, ""))
+            found = self._standards.get(BaselineSubject(identity, agent, server))
             found = found or self._cold.get(agent)
             if found is not None:
                 yield found
 
 
-def standards(standing: Iterable[InForce]) -> Standards:
+def build_profiles(standing: Iterable[ValidBaseline]) -> ProfilesBySubject:
     """Index the valid profiles by subject."""
     return {
-        each.subject: Standard(
-            Held.of(decode(each.profile)), each.digest, each.stage is Stage.ENFORCE
+        each.subject: EnforcedProfile(
+            ProfileIndex.build(decode_profile(each.profile)),
+            each.digest,
+            each.stage is BaselineStage.ENFORCE,
         )
         for each in standing
     }
 
 
-def _strictness(found: tuple[Standard, Judgement]) -> tuple[bool, int]:
+def _strictness_key(
+    found: tuple[EnforcedProfile, BaselineAssessment],
+) -> tuple[bool, int]:
     """Sort key of a judgement: enforced and restrictive ones come last."""
     standard, judgement = found
-    strictness = STRICT[judgement.effect]
+    strictness = STRICTNESS[judgement.effect]
     return standard.enforced and strictness > 0, strictness
 
 
-def _stable(identity: str) -> str:
+def _stable_identity(identity: str) -> str:
     """Return the identity for a profile; a credential's id changes at each rotation."""
     return "" if identity.startswith("cred:") else identity
 
 
-def _cold(agent: AgentId, how: Cold) -> Standard | None:
-    if how is Cold.OFF:
+def _cold_start_profile(agent: AgentId, how: ColdStartMode) -> EnforcedProfile | None:
+    if how is ColdStartMode.OFF:
         return None
-    held = Held.of(cold(Subject("", agent, "")))
-    return Standard(held, "", how is Cold.ENFORCE)
+    held = ProfileIndex.build(cold_profile(BaselineSubject("", agent, "")))
+    return EnforcedProfile(held, "", how is ColdStartMode.ENFORCE)
 
 
-def _acted(
-    seen: Observation,
+def _build_activity(
+    seen: CallObservation,
     identity: str,
-    judging: Judging,
-    standard: Standard | None,
-    judgement: Judgement,
-) -> Acted:
+    judging: JudgementContext,
+    standard: EnforcedProfile | None,
+    judgement: BaselineAssessment,
+) -> CallBehaviour:
     learning, _, envelope = judging
-    acted = Acted(
+    acted = CallBehaviour(
         seen, identity, learning.span, effect=judgement.effect if standard else "",
         profile=standard.digest if standard else "",
         enforced=standard is not None and standard.enforced,
@@ -328,6 +344,6 @@ def _acted(
     return redact_secrets(acted) if learning.values else drop_values(acted)
 
 
-def _enforced(chain: tuple[Standard, ...]) -> tuple[str, ...]:
+def _enforced(chain: tuple[EnforcedProfile, ...]) -> tuple[str, ...]:
     """List the digests of the enforced profiles of a chain."""
     return tuple(each.digest for each in chain if each.enforced)

@@ -4,12 +4,12 @@ The workload is attested by the kernel, or by the issuer of the token. It is nev
 person that it acts for, and never a single run.
 """
 
-from answerable.model.behaviour import Envelope
-from answerable.model.caller import Caller
-from answerable.server.authentication.token_cache import BY
+from answerable.model.behaviour import RunEnvelope
+from answerable.model.caller import VerifiedCaller
+from answerable.server.authentication.token_cache import ACTOR_SEPARATOR
 
 
-def envelope_of(caller: Caller, network: str) -> Envelope:
+def build_envelope(caller: VerifiedCaller, network: str) -> RunEnvelope:
     """Build the envelope of a call.
 
     Args:
@@ -18,6 +18,6 @@ def envelope_of(caller: Caller, network: str) -> Envelope:
     """
     workload = caller.principal
     if caller.person:
-        issuer, mark, actor = workload.rpartition(f"{caller.person}{BY}")
+        issuer, mark, actor = workload.rpartition(f"{caller.person}{ACTOR_SEPARATOR}")
         workload = issuer + actor if mark else workload
-    return Envelope(network, workload)
+    return RunEnvelope(network, workload)

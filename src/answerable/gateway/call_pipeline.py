@@ -1,6 +1,6 @@
 """Pipeline of one call: decision, ownership of handles, records, and the messages back.
 
-The transport begins a call, passes each message of the server to `hear`, and ends the
+The transport begins a call, passes each message of the server to `process_message`, and ends the
 call. Everything here works in memory; nothing writes to a socket.
 """
 
@@ -10,43 +10,57 @@ from functools import partial
 
 import msgspec
 
-from answerable.gateway.baseline_enforcement import Behaviour
+from answerable.gateway.baseline_enforcement import BaselineEnforcer
 from answerable.gateway.call_outcomes import (
     after_records,
     denied_call,
     without_credential,
 )
-from answerable.gateway.decision_request import request_of
-from answerable.gateway.definition_watcher import CHANGES, Definitions
-from answerable.gateway.handle_ownership import Ownership
-from answerable.gateway.in_flight_call import Denied, Heard, Passage
-from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.replay_buffer import Recent
+from answerable.gateway.decision_request import build_decision_request
+from answerable.gateway.definition_watcher import (
+    ITEM_BY_NOTIFICATION,
+    DefinitionWatcher,
+)
+from answerable.gateway.handle_ownership import HandleOwnershipTracker
+from answerable.gateway.in_flight_call import DeniedCall, InFlightCall, MessageOutcome
+from answerable.gateway.recording.recorder import GatewayRecorder
+from answerable.gateway.replay_buffer import ReplayBuffer
 from answerable.gateway.upstream import Upstream
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.provider import Credentials
-from answerable.gateway.wire.fast_path import plain_answer
-from answerable.gateway.wire.list_filter import HELD, UNKNOWN, Listing, for_caller
-from answerable.gateway.wire.server_messages import Answer, read_answer
-from answerable.model.behaviour import Observation
-from answerable.model.caller import Caller
-from answerable.model.config import Server
-from answerable.model.decision import Decision, Effect, Reason, Request, Target
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
+from answerable.gateway.wire.fast_path import parse_plain_answer
+from answerable.gateway.wire.list_filter import (
+    BUFFERED_METHODS,
+    UNKNOWN,
+    ListKind,
+    filter_for_caller,
+)
+from answerable.gateway.wire.server_messages import ServerMessage, parse_server_message
+from answerable.model.behaviour import CallObservation
+from answerable.model.caller import VerifiedCaller
+from answerable.model.config import UpstreamServer
+from answerable.model.decision import (
+    AuthorizationRequest,
+    Decision,
+    DecisionEffect,
+    DecisionReason,
+    TargetKind,
+)
 from answerable.model.ids import AgentId
-from answerable.model.pin import Kind as Item
-from answerable.model.spool_record import Acted, End, Ending
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import INPUTS, Sender, method_of
-from answerable.server.recording.record_ticket import NotRecorded, Ticket
-from answerable.server.wire.refusals import Refused, Why
-from answerable.usecases.authorization.authorize import Authority
+from answerable.model.pin import DefinitionKind as Item
+from answerable.model.spool_record import CallBehaviour, CallOutcome, CallResult
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import INPUT_METHODS, MessageSender, find_method
+from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.usecases.authorization.authorize import Authorizer
 
-UNANSWERED = Answer(Kind.RESPONSE, None)
-NOTHING_CAME = Observation("", 0, "")
+NO_ANSWER = ServerMessage(MessageKind.RESPONSE, None)
+NO_RESULT = CallObservation("", 0, "")
 
 
-class Exchange:
+class CallPipeline:
     """Decides, tracks and records the calls of one worker, for every transport.
 
     Optional parts are None where no server needs credentials, nothing is reloaded,
@@ -55,13 +69,13 @@ class Exchange:
 
     def __init__(
         self,
-        authority: Authority,
-        recorder: Recorder,
+        authority: Authorizer,
+        recorder: GatewayRecorder,
         servers: Mapping[str, Upstream],
-        credentials: Credentials | None = None,
-        recent: Recent | None = None,
-        definitions: Definitions | None = None,
-        behaviour: Behaviour | None = None,
+        credentials: CredentialProvider | None = None,
+        recent: ReplayBuffer | None = None,
+        definitions: DefinitionWatcher | None = None,
+        behaviour: BaselineEnforcer | None = None,
     ) -> None:
         self.authority = authority
         self.recorder = recorder
@@ -69,133 +83,150 @@ class Exchange:
         self.credentials = credentials
         self._recent = recent
         self._behaviour = behaviour
-        self._ownership = Ownership()
-        self.definitions = definitions or Definitions(servers)
-        self._latest: Request | None = None  # for the replay buffer, once it is sent
+        self._ownership = HandleOwnershipTracker()
+        self.definitions = definitions or DefinitionWatcher(servers)
+        self._latest: AuthorizationRequest | None = (
+            None  # for the replay buffer, once it is sent
+        )
 
     def begin(
         self,
-        caller: Caller,
-        call: Call,
+        caller: VerifiedCaller,
+        call: McpCall,
         body: bytes,
-        shown: Credential | None = None,
+        shown: PresentedCredential | None = None,
         network: str = "",
-    ) -> Passage | Denied:
+    ) -> InFlightCall | DeniedCall:
         """Decide on a call and record the decision; a call that goes on must be ended.
 
         Where `ticket.durable` is set, the transport waits for it before it sends. Work
-        that no call waits for is left to `settle`, which follows at once. A server
+        that no call waits for is left to `write_deferred`, which follows at once. A server
         without a credential has `shown` None.
         """
-        self._latest = request = self._request(caller, call)
-        decision = self._decide(caller, call, request)
+        self._latest = request = self._build_request(caller, call)
+        decision = self._decide_call(caller, call, request)
         seen = None
         if self._behaviour is not None:
-            decision, seen = self._behaviour.see(
+            decision, seen = self._behaviour.check_call(
                 *(caller, call, request.identity, decision, network),
-                above=self._identities_above(caller, call),
+                above=self._parent_identities(caller, call),
             )
-            if decision.reason is Reason.BEHAVIOUR:
-                decision = self.authority.amended(request, decision)
-        if shown is None and decision.passes and self.shows(call.server):
+            if decision.reason is DecisionReason.BEHAVIOUR:
+                decision = self.authority.apply_exceptions(request, decision)
+        if shown is None and decision.passes and self.uses_credential(call.server):
             decision = without_credential(decision)
         acted = None if seen is None else seen.acted
-        begun = self._record(caller, call, decision, body, shown, acted, later=True)
-        if isinstance(begun, Denied):
-            self.settle()
+        begun = self._record_decision(
+            caller, call, decision, body, shown, acted, later=True
+        )
+        if isinstance(begun, DeniedCall):
+            self.write_deferred()
             return begun
         key = self._ownership.begin(caller, call)
-        return Passage(caller, call, decision, begun, key, seen)
+        return InFlightCall(caller, call, decision, begun, key, seen)
 
-    def settle(self) -> None:
+    def write_deferred(self) -> None:
         """Write what was deferred for a call that was sent: record, replay buffer."""
-        self.recorder.settle()
+        self.recorder.write_deferred()
         if self._recent is not None and self._latest is not None:
-            self._recent.keep(self._latest)
+            self._recent.append(self._latest)
         self._latest = None
 
-    def shows(self, server: str) -> bool:
+    def uses_credential(self, server: str) -> bool:
         """Tell whether a server gets a credential."""
-        return self.credentials is not None and self.credentials.needs(server)
+        return self.credentials is not None and self.credentials.needs_credential(
+            server
+        )
 
-    def would_pass(self, caller: Caller, call: Call) -> bool:
+    def would_allow(self, caller: VerifiedCaller, call: McpCall) -> bool:
         """Tell whether a call would go on, without recording the decision."""
-        return self._decide(caller, call, self._request(caller, call)).passes
+        return self._decide_call(caller, call, self._build_request(caller, call)).passes
 
-    def unrecorded(self, passage: Passage) -> Denied:
+    def fail_unrecorded(self, passage: InFlightCall) -> DeniedCall:
         """Deny a call whose record did not reach the disk; the recorder has its end."""
-        self._close(passage)
-        return Denied(Effect.ERROR.value, passage.ticket.id)
+        self._mark_ended(passage)
+        return DeniedCall(DecisionEffect.ERROR.value, passage.ticket.id)
 
-    def may_go_on(self, passage: Passage) -> bool:
+    def may_continue(self, passage: InFlightCall) -> bool:
         """Tell whether an open call may continue after a revocation."""
         caller, call = passage.caller, passage.call
-        decision = self._decide(caller, call, self._request(caller, call))
-        return decision.reason is not Reason.KILLED
+        decision = self._decide_call(caller, call, self._build_request(caller, call))
+        return decision.reason is not DecisionReason.KILLED
 
-    def may_be_sent(self, passage: Passage) -> bool:
+    def may_send(self, passage: InFlightCall) -> bool:
         """Tell whether a call may be sent, now that its server's identity is known."""
         caller, call = passage.caller, passage.call
-        decision = self._decide(caller, call, self._request(caller, call))
-        held = decision.reason in (Reason.KILLED, Reason.QUARANTINED)
+        decision = self._decide_call(caller, call, self._build_request(caller, call))
+        held = decision.reason in (DecisionReason.KILLED, DecisionReason.QUARANTINED)
         return decision.passes or not held
 
-    def hear(self, passage: Passage, data: bytes) -> Heard:
+    def process_message(self, passage: InFlightCall, data: bytes) -> MessageOutcome:
         """Process one message of a server: a JSON body, an event's data, a line.
 
         Raises:
             Refused: It is ambiguous or malformed, or answers another request.
         """
-        answer = plain_answer(data) or read_answer(data)
-        if answer.kind is Kind.REQUEST:
-            return self._asked(passage, answer, data)
-        if answer.kind is Kind.NOTIFICATION:
-            return Heard(data, changed=CHANGES.get(answer.method))
-        denied = self.answered(passage, answer)
+        answer = parse_plain_answer(data) or parse_server_message(data)
+        if answer.kind is MessageKind.REQUEST:
+            return self._process_server_request(passage, answer, data)
+        if answer.kind is MessageKind.NOTIFICATION:
+            return MessageOutcome(data, changed=ITEM_BY_NOTIFICATION.get(answer.method))
+        denied = self.process_answer(passage, answer)
         if denied is not None:
-            return Heard(denied.body(answer.id))
+            return MessageOutcome(denied.error_body(answer.id))
         call = passage.call
         if passage.seen is not None and self._behaviour is not None:
-            self._behaviour.heard(passage.seen, passage.ticket.id, data)
-        if call.kind is Kind.OPEN or call.method in HELD:
-            data = self._for_caller(passage, data)
+            self._behaviour.record_result(passage.seen, passage.ticket.id, data)
+        if call.kind is MessageKind.OPEN or call.method in BUFFERED_METHODS:
+            data = self._filter_answer(passage, data)
         if passage.waits:
-            unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
-            return after_records(data, passage, Heard(unrecorded.body(answer.id)))
-        return Heard(data)
+            unrecorded = DeniedCall(DecisionEffect.ERROR.value, passage.ticket.id)
+            return after_records(
+                data, passage, MessageOutcome(unrecorded.error_body(answer.id))
+            )
+        return MessageOutcome(data)
 
-    def configured(self, server: str) -> Server | None:
+    def get_server(self, server: str) -> UpstreamServer | None:
         """Return a server as it is configured now; None without credentials."""
         found = self.credentials
-        return None if found is None else found.configured(server)
+        return None if found is None else found.get_server(server)
 
-    def refused(self, passage: Passage, shown: Credential, status: int) -> None:
+    def report_rejected_credential(
+        self, passage: InFlightCall, shown: PresentedCredential, status: int
+    ) -> None:
         """Note that a server rejected a call because of its credential."""
         if self.credentials is not None:
-            self.credentials.refuse(passage.caller, passage.call.server, shown, status)
+            self.credentials.report_rejected(
+                passage.caller, passage.call.server, shown, status
+            )
 
-    def answered(self, passage: Passage, answer: Answer) -> Denied | None:
+    def process_answer(
+        self, passage: InFlightCall, answer: ServerMessage
+    ) -> DeniedCall | None:
         """Register the handles in the parsed answer to a call; return a denied input.
 
         Raises:
             Refused: It answers something else.
         """
         call = passage.call
-        if call.kind is Kind.REQUEST:
-            if answer.kind is not Kind.RESPONSE or answer.id not in (call.id, None):
-                raise Refused(Why.EVENT_TYPE)
+        if call.kind is MessageKind.REQUEST:
+            if answer.kind is not MessageKind.RESPONSE or answer.id not in (
+                call.id,
+                None,
+            ):
+                raise RequestRefused(RefusalReason.EVENT_TYPE)
             passage.answer = answer
         for method in answer.inputs:
-            denied = self._input(passage, method)
+            denied = self._authorize_input(passage, method)
             if denied is not None:
                 return denied
-        self._ownership.answered(passage.caller, call, answer)
+        self._ownership.record_answer(passage.caller, call, answer)
         return None
 
     def end(
         self,
-        passage: Passage,
-        outcome: Ending,
+        passage: InFlightCall,
+        outcome: CallOutcome,
         *,
         status: int = 0,
         size: int = 0,
@@ -204,140 +235,159 @@ class Exchange:
         """Record how a call ended; only the first end counts."""
         if passage.ended:
             return
-        self._close(passage)
-        answer = passage.answer or UNANSWERED
-        came = self._came(passage, size)
-        end = End(
+        self._mark_ended(passage)
+        answer = passage.answer or NO_ANSWER
+        came = self._get_result(passage, size)
+        end = CallResult(
             outcome, status, answer.code, size, sha256,
             answer.state, answer.task, answer.inputs,
-            came is not NOTHING_CAME, came.size, came.records, came.untrusted,
+            came is not NO_RESULT, came.size, came.records, came.untrusted,
         )  # fmt: skip
-        self.recorder.ended(passage.ticket, end)
-        if outcome is Ending.LEAKED and self.credentials is not None:
-            self.credentials.leaked(passage.call.server, passage.ticket.id)
+        self.recorder.record_end(passage.ticket, end)
+        if outcome is CallOutcome.LEAKED and self.credentials is not None:
+            self.credentials.report_leak(passage.call.server, passage.ticket.id)
 
-    def _came(self, passage: Passage, size: int) -> Observation:
+    def _get_result(self, passage: InFlightCall, size: int) -> CallObservation:
         """Return the observed result of a watched call."""
         seen = passage.seen
         if seen is None or self._behaviour is None:
-            return NOTHING_CAME
+            return NO_RESULT
         if seen.came is None and size:
-            self._behaviour.unread(seen, passage.ticket.id, size)
-        return seen.came or NOTHING_CAME
+            self._behaviour.record_unread_result(seen, passage.ticket.id, size)
+        return seen.came or NO_RESULT
 
-    def _close(self, passage: Passage) -> None:
+    def _mark_ended(self, passage: InFlightCall) -> None:
         passage.ended = True
         self._ownership.end(passage.key)
 
-    def _record(
+    def _record_decision(
         self,
-        caller: Caller,
-        call: Call,
+        caller: VerifiedCaller,
+        call: McpCall,
         decision: Decision,
         body: bytes,
-        shown: Credential | None = None,
-        acted: Acted | None = None,
+        shown: PresentedCredential | None = None,
+        acted: CallBehaviour | None = None,
         *,
         later: bool = False,
-    ) -> Ticket | Denied:
+    ) -> RecordTicket | DeniedCall:
         try:
-            ticket = self.recorder.decided(
+            ticket = self.recorder.record_decision(
                 caller, call, decision, body, shown, acted, later
             )
         except NotRecorded:
-            return Denied(Effect.ERROR.value, "")
+            return DeniedCall(DecisionEffect.ERROR.value, "")
         if decision.passes:
             return ticket
         return denied_call(call, decision, ticket.id)
 
-    def _decide(self, caller: Caller, call: Call, request: Request) -> Decision:
+    def _decide_call(
+        self, caller: VerifiedCaller, call: McpCall, request: AuthorizationRequest
+    ) -> Decision:
         decision = self.authority.authorize(request)
         for each in call.watched:
             if not decision.passes:
                 return decision
-            if each.target is not Target.TASK:
-                decision = self._authorize(
+            if each.target is not TargetKind.TASK:
+                decision = self._authorize_action(
                     caller, call, call.method, each.target, each.name
                 )
         return self._ownership.decide(caller, call, decision)
 
-    def _request(self, caller: Caller, call: Call) -> Request:
-        return request_of(
-            caller, call, self._identity(caller, call),
+    def _build_request(
+        self, caller: VerifiedCaller, call: McpCall
+    ) -> AuthorizationRequest:
+        return build_decision_request(
+            caller, call, self._upstream_identity(caller, call),
             call.method, call.target, call.name, call.arguments,
         )  # fmt: skip
 
-    def _authorize(
-        self, caller: Caller, call: Call, action: str, target: Target, name: str
+    def _authorize_action(
+        self,
+        caller: VerifiedCaller,
+        call: McpCall,
+        action: str,
+        target: TargetKind,
+        name: str,
     ) -> Decision:
-        identity = self._identity(caller, call)
-        request = request_of(caller, call, identity, action, target, name)
+        identity = self._upstream_identity(caller, call)
+        request = build_decision_request(caller, call, identity, action, target, name)
         return self.authority.authorize(request)
 
-    def _identity(self, caller: Caller, call: Call) -> str:
+    def _upstream_identity(self, caller: VerifiedCaller, call: McpCall) -> str:
         shown = self.credentials
         return "" if shown is None else shown.identity(caller, call.server)
 
-    def _identities_above(self, caller: Caller, call: Call) -> dict[AgentId, str]:
+    def _parent_identities(
+        self, caller: VerifiedCaller, call: McpCall
+    ) -> dict[AgentId, str]:
         """Map each agent above to the principal that the server would see for it."""
         return {
-            agent: self._identity(replace(caller, agent=agent), call)
+            agent: self._upstream_identity(replace(caller, agent=agent), call)
             for agent in caller.chain
         }
 
-    def _input(self, passage: Passage, method: str) -> Denied | None:
+    def _authorize_input(self, passage: InFlightCall, method: str) -> DeniedCall | None:
         """Decide on an input that a server requests, as an action of its own."""
         caller, call = passage.caller, passage.call
-        target = INPUTS[method]
-        asked = Call(
-            call.era, Kind.REQUEST, method, call.id, call.server, target,
+        target = INPUT_METHODS[method]
+        asked = McpCall(
+            call.era, MessageKind.REQUEST, method, call.id, call.server, target,
             session=call.session,
         )  # fmt: skip
-        decision = self._authorize(caller, asked, method, target, "")
-        recorded = self._record(caller, asked, decision, b"")
-        if isinstance(recorded, Denied):
+        decision = self._authorize_action(caller, asked, method, target, "")
+        recorded = self._record_decision(caller, asked, decision, b"")
+        if isinstance(recorded, DeniedCall):
             return recorded
         if recorded.durable is not None:
             passage.waits.append(recorded.durable)
         return None
 
-    def _asked(self, passage: Passage, answer: Answer, data: bytes) -> Heard:
+    def _process_server_request(
+        self, passage: InFlightCall, answer: ServerMessage, data: bytes
+    ) -> MessageOutcome:
         """Process a request of a server (2025-11-25 and before)."""
         call = passage.call
         if call.era.is_modern or answer.id is None:
-            raise Refused(Why.EVENT_TYPE)
-        if method_of(call.era, answer.method, Sender.SERVER) is None:
-            unknown = Refused(Why.UNKNOWN_METHOD, id=answer.id)
-            return Heard(None, unknown.body())
+            raise RequestRefused(RefusalReason.EVENT_TYPE)
+        if find_method(call.era, answer.method, MessageSender.SERVER) is None:
+            unknown = RequestRefused(RefusalReason.UNKNOWN_METHOD, id=answer.id)
+            return MessageOutcome(None, unknown.error_body())
         for method in answer.inputs:
-            denied = self._input(passage, method)
+            denied = self._authorize_input(passage, method)
             if denied is not None:
-                return Heard(None, denied.body(answer.id))
-        self._ownership.asked(passage.caller, call, answer.id)
+                return MessageOutcome(None, denied.error_body(answer.id))
+        self._ownership.record_server_request(passage.caller, call, answer.id)
         if passage.waits:
-            unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
-            back = unrecorded.body(answer.id)
-            return after_records(data, passage, Heard(None, back))
-        return Heard(data)
+            unrecorded = DeniedCall(DecisionEffect.ERROR.value, passage.ticket.id)
+            back = unrecorded.error_body(answer.id)
+            return after_records(data, passage, MessageOutcome(None, back))
+        return MessageOutcome(data)
 
-    def _for_caller(self, passage: Passage, data: bytes) -> bytes:
+    def _filter_answer(self, passage: InFlightCall, data: bytes) -> bytes:
         call = passage.call
-        method = UNKNOWN if call.kind is Kind.OPEN else call.method
-        may = partial(self._may, passage)
-        self.definitions.hear(call, method, data)
-        speaks = not self.definitions.withholds(passage, Item.INSTRUCTIONS)
-        return for_caller(
+        method = UNKNOWN if call.kind is MessageKind.OPEN else call.method
+        may = partial(self._may_use_item, passage)
+        self.definitions.learn_from_answer(call, method, data)
+        speaks = not self.definitions.is_withheld(passage, Item.INSTRUCTIONS)
+        return filter_for_caller(
             data, method, may, is_modern=call.era.is_modern, speaks=speaks
         )
 
-    def _may(self, passage: Passage, listing: Listing, name: str) -> bool:
+    def _may_use_item(
+        self, passage: InFlightCall, listing: ListKind, name: str
+    ) -> bool:
         """Tell whether the caller may use one item of a list."""
         definitions = self.definitions
-        if listing.is_template and definitions.withholds(passage, Item.TEMPLATE, name):
+        if listing.is_template and definitions.is_withheld(
+            passage, Item.TEMPLATE, name
+        ):
             return False
         caller, call = passage.caller, passage.call
         item = msgspec.structs.replace(call, target=listing.target, name=name)
-        identity, action = self._identity(caller, call), listing.action
-        request = request_of(caller, call, identity, action, listing.target, name)
+        identity, action = self._upstream_identity(caller, call), listing.action
+        request = build_decision_request(
+            caller, call, identity, action, listing.target, name
+        )
         decision = self.authority.lists(request)
         return self._ownership.decide(caller, item, decision).passes

@@ -1,19 +1,19 @@
 """Inputs of a decision: a verified caller and one action."""
 
-from answerable.model.caller import Caller
-from answerable.model.decision import Request, Target
-from answerable.server.mcp.call import NOTHING, Call
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import AuthorizationRequest, TargetKind
+from answerable.server.mcp.call import NO_ARGUMENTS, McpCall
 
 
-def request_of(
-    caller: Caller,
-    call: Call,
+def build_decision_request(
+    caller: VerifiedCaller,
+    call: McpCall,
     identity: str,
     action: str,
-    target: Target,
+    target: TargetKind,
     name: str,
-    arguments: memoryview = NOTHING,
-) -> Request:
+    arguments: memoryview = NO_ARGUMENTS,
+) -> AuthorizationRequest:
     """Build the request to the decision point.
 
     Args:
@@ -25,7 +25,7 @@ def request_of(
         name: Name of that object.
         arguments: Arguments; empty where the action is not the call itself.
     """
-    return Request(
+    return AuthorizationRequest(
         caller.agent, caller.known, call.server, action, target, name,
         caller.run, caller.principal, caller.person, identity, caller.chain, arguments,
     )  # fmt: skip

@@ -10,42 +10,45 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from answerable.gateway.in_flight_call import Passage
-from answerable.gateway.upstream import Sent, Upstream
-from answerable.gateway.upstream_credentials.leak_filter import NONE, Watch
-from answerable.gateway.wire.definitions import KINDS, Defined, defined
-from answerable.gateway.wire.event_stream import Event, Events
-from answerable.gateway.wire.http_heads import Returned
+from answerable.gateway.in_flight_call import InFlightCall
+from answerable.gateway.upstream import Upstream, UpstreamRequest
+from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS, LeakFilter
+from answerable.gateway.wire.definitions import KINDS, DefinedItems, find_definitions
+from answerable.gateway.wire.event_stream import SseEvent, SseParser
+from answerable.gateway.wire.http_heads import UpstreamHead
 from answerable.gateway.wire.list_filter import MAX_LIST, UNKNOWN
-from answerable.gateway.wire.server_messages import read_answer
-from answerable.model.decision import Mode, Target
-from answerable.model.pin import Kind as Item
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
+from answerable.gateway.wire.server_messages import parse_server_message
+from answerable.model.decision import EnforcementMode, TargetKind
+from answerable.model.pin import DefinitionKind as Item
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.request_metadata import (
     CAPABILITIES_KEY,
-    EVENTS,
+    EVENT_STREAM,
     METHOD_HEADER,
     NAME_HEADER,
     VERSION_KEY,
 )
-from answerable.server.pins.pin_enforcer import PinKeeper
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.pins.pin_enforcer import PinEnforcer
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import MCP_PREFIX
 
-MOST_PAGES = 32
-OK = 200
+MAX_PAGES = 32
+HTTP_OK = 200
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
-METHODS = {item: method for method, item in KINDS.items()}
-USES: Mapping[str, Item] = {"tools/call": Item.TOOL, "prompts/get": Item.PROMPT}
-CHANGES: Mapping[str, Item] = {
+LIST_METHODS = {item: method for method, item in KINDS.items()}
+ITEM_BY_METHOD: Mapping[str, Item] = {
+    "tools/call": Item.TOOL,
+    "prompts/get": Item.PROMPT,
+}
+ITEM_BY_NOTIFICATION: Mapping[str, Item] = {
     "notifications/tools/list_changed": Item.TOOL,
     "notifications/prompts/list_changed": Item.PROMPT,
 }
-_MIRRORS = (f"{MCP_PREFIX}param-", METHOD_HEADER, NAME_HEADER, "last-event-id")
+_MIRRORED_HEADERS = (f"{MCP_PREFIX}param-", METHOD_HEADER, NAME_HEADER, "last-event-id")
 
 
-class Definitions:
+class DefinitionWatcher:
     """Learns the definitions of the servers of one worker.
 
     Args:
@@ -53,11 +56,11 @@ class Definitions:
     """
 
     def __init__(
-        self, servers: Mapping[str, Upstream], pins: PinKeeper | None = None
+        self, servers: Mapping[str, Upstream], pins: PinEnforcer | None = None
     ) -> None:
         self._servers, self._pins = servers, pins
 
-    def hear(self, call: Call, method: str, data: bytes) -> None:
+    def learn_from_answer(self, call: McpCall, method: str, data: bytes) -> None:
         """Learn the definitions in an answer on its way to a client.
 
         Args:
@@ -68,19 +71,21 @@ class Definitions:
         Raises:
             Refused: The message is ambiguous or malformed.
         """
-        if self._pins is not None and self._pins.holds(call.server):
-            for each in defined(data, method):
-                self._learn(call.server, each, is_asked=method != UNKNOWN)
+        if self._pins is not None and self._pins.is_pinned(call.server):
+            for each in find_definitions(data, method):
+                self._report_to_pins(call.server, each, is_asked=method != UNKNOWN)
 
-    def withholds(self, passage: Passage, item: Item, name: str = "") -> bool:
+    def is_withheld(self, passage: InFlightCall, item: Item, name: str = "") -> bool:
         """Tell whether a listed item is in quarantine and its agent's mode enforces."""
         return (
             self._pins is not None
-            and passage.decision.mode is Mode.ENFORCE
-            and self._pins.withholds(passage.call.server, item, name)
+            and passage.decision.mode is EnforcementMode.ENFORCE
+            and self._pins.is_quarantined(passage.call.server, item, name)
         )
 
-    def look(self, sent: Sent, changed: Item | None = None) -> None:
+    def fetch_if_stale(
+        self, sent: UpstreamRequest, changed: Item | None = None
+    ) -> None:
         """Request the list of a server where it is stale or has changed.
 
         Args:
@@ -90,18 +95,20 @@ class Definitions:
         server, pins = sent.call.server, self._pins
         if pins is None:
             return
-        item = USES.get(sent.call.method) if changed is None else changed
+        item = ITEM_BY_METHOD.get(sent.call.method) if changed is None else changed
         if item is None or not (changed or pins.is_stale(server, item)):
             return
         upstream = self._servers.get(server)
-        if upstream is not None and pins.holds(server):
-            pins.looking(server, item)
-            _Asking(upstream, sent, item, self._learn).ask("")
+        if upstream is not None and pins.is_pinned(server):
+            pins.mark_requested(server, item)
+            _DefinitionFetch(upstream, sent, item, self._report_to_pins).fetch_page("")
 
-    def _learn(self, server: str, found: Defined, *, is_asked: bool = True) -> None:
+    def _report_to_pins(
+        self, server: str, found: DefinedItems, *, is_asked: bool = True
+    ) -> None:
         if self._pins is None:
             return
-        self._pins.listed(
+        self._pins.record_list(
             server,
             found.kind,
             found.items,
@@ -110,27 +117,27 @@ class Definitions:
         )
 
 
-class _Asking:
+class _DefinitionFetch:
     """Fetch of one list, page by page; the response sink of each page."""
 
     def __init__(
         self,
         upstream: Upstream,
-        sent: Sent,
+        sent: UpstreamRequest,
         item: Item,
-        learn: Callable[[str, Defined], None],
+        learn: Callable[[str, DefinedItems], None],
     ) -> None:
         self._upstream, self._sent, self._learn = upstream, sent, learn
-        self._method = METHODS[item]
-        self._pages = MOST_PAGES
+        self._method = LIST_METHODS[item]
+        self._pages = MAX_PAGES
         self._id = ""
         self._parts: list[bytes] = []
         self._room = MAX_LIST
-        self._events: Events | None = None
-        self._watch = Watch(sent.shown.leaks if sent.shown else NONE)
+        self._events: SseParser | None = None
+        self._watch = LeakFilter(sent.shown.leaks if sent.shown else NO_SECRETS)
         self._failed = False
 
-    def ask(self, cursor: str) -> None:
+    def fetch_page(self, cursor: str) -> None:
         """Request the page at a cursor."""
         was = self._sent.call
         self._pages -= 1
@@ -138,33 +145,35 @@ class _Asking:
         self._id = f"answerable-{secrets.token_hex(8)}"
         self._parts, self._room, self._events = [], MAX_LIST, None
         self._failed = False
-        call = Call(
-            was.era, Kind.REQUEST, self._method, self._id, was.server, Target.LIST,
+        call = McpCall(
+            was.era, MessageKind.REQUEST, self._method, self._id, was.server, TargetKind.LIST,
             session=was.session,
         )  # fmt: skip
-        onward = _onward(self._sent.onward, self._method, is_modern=was.era.is_modern)
-        body = _body(call, cursor)
+        onward = _build_forwarded_headers(
+            self._sent.onward, self._method, is_modern=was.era.is_modern
+        )
+        body = _build_list_request(call, cursor)
         sent = msgspec.structs.replace(self._sent, call=call, body=body, onward=onward)
         self._upstream.send(sent, self)
 
-    def may_go_on(self) -> bool:
+    def may_send(self) -> bool:
         """Refuse to send to a server whose identity has changed."""
         return False
 
-    def on_head(self, returned: Returned, length: int | None) -> None:
+    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
         """Take the head of the answer."""
-        if returned.kind == EVENTS and returned.heading.status == OK:
-            self._events = Events(MAX_LIST)
+        if returned.kind == EVENT_STREAM and returned.heading.status == HTTP_OK:
+            self._events = SseParser(MAX_LIST)
 
     def on_data(self, data: bytes) -> None:
         """Take a piece of the body, up to the size limit of a list."""
         try:
             data = self._watch.feed(data)
-        except Refused:
+        except RequestRefused:
             self._failed = True  # a leaked credential is stored nowhere
-        self._keep(data)
+        self._buffer_data(data)
 
-    def _keep(self, data: bytes) -> None:
+    def _buffer_data(self, data: bytes) -> None:
         self._room -= len(data)
         if self._failed or self._room < 0:
             self._failed, self._parts = True, []
@@ -172,45 +181,45 @@ class _Asking:
             self._parts.append(data)
         else:
             for event in self._events.feed(data):
-                if isinstance(event, Event) and event.data:
-                    self._hear(event.data)
+                if isinstance(event, SseEvent) and event.data:
+                    self._learn_from_message(event.data)
 
     def on_end(self) -> None:
         """Learn from the complete answer."""
-        rest = self._watch.rest()
+        rest = self._watch.flush()
         if rest:
-            self._keep(rest)
+            self._buffer_data(rest)
         if self._events is None and self._parts:
-            self._hear(b"".join(self._parts))
+            self._learn_from_message(b"".join(self._parts))
 
-    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
         """Ignore the failure: a later call requests the list again."""
 
-    def _hear(self, data: bytes) -> None:
+    def _learn_from_message(self, data: bytes) -> None:
         """Learn from one message; an unreadable one defines nothing."""
         try:
-            answer = read_answer(data)
-            if answer.kind is not Kind.RESPONSE or answer.id != self._id:
+            answer = parse_server_message(data)
+            if answer.kind is not MessageKind.RESPONSE or answer.id != self._id:
                 return
-            found = defined(data, self._method)
-        except Refused:
+            found = find_definitions(data, self._method)
+        except RequestRefused:
             return
         for each in found:
             self._learn(self._sent.call.server, each)
             if each.cursor and self._pages:
-                self.ask(each.cursor)
+                self.fetch_page(each.cursor)
 
 
-def _onward(onward: bytes, method: str, *, is_modern: bool) -> bytes:
+def _build_forwarded_headers(onward: bytes, method: str, *, is_modern: bool) -> bytes:
     """Keep the caller's forwarded fields and replace those that mirror the message."""
     lines = onward.decode("latin-1").splitlines(keepends=True)
-    kept = [line for line in lines if not line.lower().startswith(_MIRRORS)]
+    kept = [line for line in lines if not line.lower().startswith(_MIRRORED_HEADERS)]
     if is_modern and onward:
         kept.append(f"{METHOD_HEADER}: {method}\r\n")
     return "".join(kept).encode("latin-1")
 
 
-def _body(call: Call, cursor: str) -> bytes:
+def _build_list_request(call: McpCall, cursor: str) -> bytes:
     params: dict[str, object] = {"cursor": cursor} if cursor else {}
     if call.era.is_modern:
         params["_meta"] = {

@@ -13,98 +13,122 @@ denied where the agent's mode enforces.
 
 from dataclasses import replace
 
-from answerable.gateway.handle_registry import Key, Owned, Whose
-from answerable.gateway.wire.server_messages import Answer
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
-from answerable.server.mcp.call import Call, digest
-from answerable.server.mcp.messages import Kind
+from answerable.gateway.handle_registry import HandleKey, HandleOwner, HandleRegistry
+from answerable.gateway.wire.server_messages import ServerMessage
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import (
+    Decision,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+    TargetKind,
+)
+from answerable.server.mcp.call import McpCall, sha256_hex
+from answerable.server.mcp.messages import MessageKind
 
 CANCELLED = "notifications/cancelled"
 
 
-class Ownership:
+class HandleOwnershipTracker:
     """Tracker of one worker's handles; denies calls that use another principal's."""
 
     def __init__(self) -> None:
-        self._owned = Owned()
-        self._in_flight: set[Key] = set()
+        self._owned = HandleRegistry()
+        self._in_flight: set[HandleKey] = set()
 
-    def begin(self, caller: Caller, call: Call) -> Key | None:
+    def begin(self, caller: VerifiedCaller, call: McpCall) -> HandleKey | None:
         """Register a call that goes on; return its key while it is in flight."""
-        if call.kind is Kind.REQUEST:
-            key = _id_key(call, call.id, caller)
+        if call.kind is MessageKind.REQUEST:
+            key = _request_id_key(call, call.id, caller)
             self._in_flight.add(key)
             return key
-        if call.kind is Kind.RESPONSE:
-            self._owned.take(_question_key(call, call.id), caller.principal)
+        if call.kind is MessageKind.RESPONSE:
+            self._owned.consume(_server_request_key(call, call.id), caller.principal)
         return None
 
-    def end(self, key: Key | None) -> None:
+    def end(self, key: HandleKey | None) -> None:
         """Remove a call from those in flight."""
         if key is not None:
             self._in_flight.discard(key)
 
-    def answered(self, caller: Caller, call: Call, answer: Answer) -> None:
+    def record_answer(
+        self, caller: VerifiedCaller, call: McpCall, answer: ServerMessage
+    ) -> None:
         """Register the handles in an answer."""
         if answer.state:
-            self._owned.give(_state_key(call, answer.state), caller.principal)
+            self._owned.add(_state_key(call, answer.state), caller.principal)
         if answer.task:
-            self._owned.give(("task", call.server, answer.task), caller.principal)
+            self._owned.add(("task", call.server, answer.task), caller.principal)
 
-    def asked(self, caller: Caller, call: Call, id: str | int | None) -> None:
+    def record_server_request(
+        self, caller: VerifiedCaller, call: McpCall, id: str | int | None
+    ) -> None:
         """Register a request that a server sends to its client."""
-        self._owned.give(_question_key(call, id), caller.principal)
+        self._owned.add(_server_request_key(call, id), caller.principal)
 
-    def decide(self, caller: Caller, call: Call, decision: Decision) -> Decision:
+    def decide(
+        self, caller: VerifiedCaller, call: McpCall, decision: Decision
+    ) -> Decision:
         """Deny a call that uses another principal's handle, or an unknown one."""
-        if not decision.passes or _is_first_leg(call):
+        if not decision.passes or _carries_no_handle(call):
             return decision
-        for whose in self._whose(caller, call):
-            if whose is not Whose.ITS_OWN:
-                held = whose is Whose.ANOTHERS or decision.mode is Mode.ENFORCE
-                if not held and decision.effect is not Effect.ALLOW:
+        for whose in self._find_owners(caller, call):
+            if whose is not HandleOwner.ITS_OWN:
+                held = (
+                    whose is HandleOwner.ANOTHERS
+                    or decision.mode is EnforcementMode.ENFORCE
+                )
+                if not held and decision.effect is not DecisionEffect.ALLOW:
                     # A made-up state does not hide another reason.
                     return decision
                 return replace(
                     decision,
-                    effect=Effect.DENY,
+                    effect=DecisionEffect.DENY,
                     passes=not held,
-                    reason=Reason.NOT_ITS_OWN,
+                    reason=DecisionReason.NOT_ITS_OWN,
                     determining=(),
-                    layer=Layer.OWNERSHIP,
+                    layer=DecisionLayer.OWNERSHIP,
                 )
         return decision
 
-    def _whose(self, caller: Caller, call: Call) -> list[Whose]:
+    def _find_owners(self, caller: VerifiedCaller, call: McpCall) -> list[HandleOwner]:
         """List the owner of each handle that a call uses."""
         found = []
         principal = caller.principal
         if call.state:
-            found.append(self._owned.whose(_state_key(call, call.state), principal))
-        if call.target is Target.TASK:
-            found.append(self._whose_task(caller, call, call.name))
+            found.append(
+                self._owned.find_owner(_state_key(call, call.state), principal)
+            )
+        if call.target is TargetKind.TASK:
+            found.append(self._find_task_owner(caller, call, call.name))
         found += [
-            self._whose_task(caller, call, each.name)
+            self._find_task_owner(caller, call, each.name)
             for each in call.watched
-            if each.target is Target.TASK
+            if each.target is TargetKind.TASK
         ]
-        if call.kind is Kind.RESPONSE:
-            found.append(self._owned.whose(_question_key(call, call.id), principal))
+        if call.kind is MessageKind.RESPONSE:
+            found.append(
+                self._owned.find_owner(_server_request_key(call, call.id), principal)
+            )
         elif call.method == CANCELLED and call.about is not None:
-            is_own = _id_key(call, call.about, caller) in self._in_flight
-            found.append(Whose.ITS_OWN if is_own else Whose.UNKNOWN)
+            is_own = _request_id_key(call, call.about, caller) in self._in_flight
+            found.append(HandleOwner.ITS_OWN if is_own else HandleOwner.UNKNOWN)
         return found
 
-    def _whose_task(self, caller: Caller, call: Call, task: str) -> Whose:
-        return self._owned.whose(("task", call.server, digest(task)), caller.principal)
+    def _find_task_owner(
+        self, caller: VerifiedCaller, call: McpCall, task: str
+    ) -> HandleOwner:
+        return self._owned.find_owner(
+            ("task", call.server, sha256_hex(task)), caller.principal
+        )
 
 
-def _is_first_leg(call: Call) -> bool:
+def _carries_no_handle(call: McpCall) -> bool:
     """Tell whether a call is a tool call without handles, as most are."""
     return (
-        call.target is Target.TOOL
-        and call.kind is Kind.REQUEST
+        call.target is TargetKind.TOOL
+        and call.kind is MessageKind.REQUEST
         and not (call.state or call.watched)
     )
 
@@ -112,15 +136,17 @@ def _is_first_leg(call: Call) -> bool:
 # Names and ids may be long: what is stored by the thousand is stored as a digest.
 
 
-def _state_key(call: Call, state: str) -> Key:
+def _state_key(call: McpCall, state: str) -> HandleKey:
     # Of these a name alone may hold a line end, and what follows it has 64 digits.
-    return ("state", digest(f"{call.server}\n{call.method}\n{call.name}\n{state}"))
+    return ("state", sha256_hex(f"{call.server}\n{call.method}\n{call.name}\n{state}"))
 
 
-def _question_key(call: Call, id: str | int | None) -> Key:
+def _server_request_key(call: McpCall, id: str | int | None) -> HandleKey:
     # 1 and "1" are two ids.
-    return ("question", digest(f"{call.server}\n{call.session}\n{id!r}"))
+    return ("question", sha256_hex(f"{call.server}\n{call.session}\n{id!r}"))
 
 
-def _id_key(call: Call, id: str | int | None, caller: Caller) -> Key:
+def _request_id_key(
+    call: McpCall, id: str | int | None, caller: VerifiedCaller
+) -> HandleKey:
     return (caller.principal, call.server, call.session, repr(id))

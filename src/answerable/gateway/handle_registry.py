@@ -13,13 +13,13 @@ the only handle of a principal takes as many principals as the total limit.
 from collections import OrderedDict
 from enum import Enum
 
-MOST = 8192
-MOST_OF_ALL = 65536
+MAX_PER_PRINCIPAL = 8192
+MAX_TOTAL = 65536
 
-Key = tuple[str, ...]
+HandleKey = tuple[str, ...]
 
 
-class Whose(Enum):
+class HandleOwner(Enum):
     """Owner of a handle, relative to one principal."""
 
     ITS_OWN = "its own"
@@ -27,7 +27,7 @@ class Whose(Enum):
     UNKNOWN = "unknown"
 
 
-class Owned:
+class HandleRegistry:
     """Handles by the principal that they were sent to.
 
     Args:
@@ -35,18 +35,22 @@ class Owned:
         most_of_all: Maximum number of handles in total.
     """
 
-    def __init__(self, most: int = MOST, most_of_all: int = MOST_OF_ALL) -> None:
+    def __init__(
+        self, most: int = MAX_PER_PRINCIPAL, most_of_all: int = MAX_TOTAL
+    ) -> None:
         self._most, self._most_of_all = most, most_of_all
-        self._owners: dict[Key, int] = {}  # number of owners; two may share a handle
-        self._of: dict[str, OrderedDict[Key, None]] = {}
-        self._sizes = _Sizes()
+        self._owners: dict[
+            HandleKey, int
+        ] = {}  # number of owners; two may share a handle
+        self._of: dict[str, OrderedDict[HandleKey, None]] = {}
+        self._sizes = _SizeIndex()
         self._held = 0
 
     def __len__(self) -> int:
         """Return the number of handles."""
         return self._held
 
-    def give(self, key: Key, principal: str) -> None:
+    def add(self, key: HandleKey, principal: str) -> None:
         """Register a handle that was sent to a principal."""
         room = self._of.setdefault(principal, OrderedDict())
         if key not in room:
@@ -54,44 +58,44 @@ class Owned:
             self._held += 1
         room[key] = None
         room.move_to_end(key)
-        self._sizes.put(principal, len(room))
+        self._sizes.update(principal, len(room))
         if len(room) > self._most:
-            self._forget(principal)
+            self._evict_oldest(principal)
         elif self._held > self._most_of_all:
-            self._forget(self._sizes.largest())
+            self._evict_oldest(self._sizes.largest())
 
-    def take(self, key: Key, principal: str) -> None:
+    def consume(self, key: HandleKey, principal: str) -> None:
         """Remove a handle that may be used only once."""
-        if self.whose(key, principal) is Whose.ITS_OWN:
+        if self.find_owner(key, principal) is HandleOwner.ITS_OWN:
             del self._of[principal][key]
-            self._released(key, principal)
+            self._remove_entry(key, principal)
 
-    def whose(self, key: Key, principal: str) -> Whose:
+    def find_owner(self, key: HandleKey, principal: str) -> HandleOwner:
         """Tell whether a handle is the principal's, another's, or unknown."""
         room = self._of.get(principal)
         if room is not None:
-            self._sizes.put(principal, len(room))
+            self._sizes.update(principal, len(room))
             if key in room:
-                return Whose.ITS_OWN
-        return Whose.ANOTHERS if key in self._owners else Whose.UNKNOWN
+                return HandleOwner.ITS_OWN
+        return HandleOwner.ANOTHERS if key in self._owners else HandleOwner.UNKNOWN
 
-    def _forget(self, principal: str) -> None:
+    def _evict_oldest(self, principal: str) -> None:
         """Evict the oldest handle of a principal."""
         oldest, _ = self._of[principal].popitem(last=False)
-        self._released(oldest, principal)
+        self._remove_entry(oldest, principal)
 
-    def _released(self, key: Key, principal: str) -> None:
+    def _remove_entry(self, key: HandleKey, principal: str) -> None:
         self._held -= 1
         self._owners[key] -= 1
         if not self._owners[key]:
             del self._owners[key]
         room = self._of[principal]
-        self._sizes.put(principal, len(room))
+        self._sizes.update(principal, len(room))
         if not room:
             del self._of[principal]
 
 
-class _Sizes:
+class _SizeIndex:
     """Index of principals by number of handles, with constant-time updates.
 
     A size changes by one at a time, and so does the largest.
@@ -102,7 +106,7 @@ class _Sizes:
         self._at: dict[int, OrderedDict[str, None]] = {}  # least recently active first
         self._largest = 0
 
-    def put(self, principal: str, size: int) -> None:
+    def update(self, principal: str, size: int) -> None:
         """Set the size of a principal and mark it as the most recently active."""
         before = self._size_of.pop(principal, 0)
         if before:

@@ -5,21 +5,21 @@ from typing import Any
 
 import msgspec
 
-from answerable.gateway.baseline_enforcement import Seen
-from answerable.gateway.handle_registry import Key
-from answerable.gateway.wire.server_messages import Answer
-from answerable.model.caller import Caller
+from answerable.gateway.baseline_enforcement import ObservedCall
+from answerable.gateway.handle_registry import HandleKey
+from answerable.gateway.wire.server_messages import ServerMessage
+from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
-from answerable.model.pin import Kind as Item
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.denial_error import denial
-from answerable.server.recording.record_ticket import Ticket
-from answerable.server.wire.refusals import Refused, Why
+from answerable.model.pin import DefinitionKind as Item
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.denial_error import build_denial
+from answerable.server.recording.record_ticket import RecordTicket
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
-Waits = asyncio.Future[Any]
+RecordFuture = asyncio.Future[Any]
 
 
-class Denied(msgspec.Struct, frozen=True):
+class DeniedCall(msgspec.Struct, frozen=True):
     """Call that does not go on.
 
     Attributes:
@@ -36,14 +36,14 @@ class Denied(msgspec.Struct, frozen=True):
     quiet: bool = False
     is_unknown_task: bool = False
 
-    def body(self, id: str | int | None) -> bytes:
+    def error_body(self, id: str | int | None) -> bytes:
         """Encode the JSON-RPC error."""
         if self.is_unknown_task:
-            return Refused(Why.UNKNOWN_TASK, id=id).body()
-        return denial(id, self.decision, self.decision_id)
+            return RequestRefused(RefusalReason.UNKNOWN_TASK, id=id).error_body()
+        return build_denial(id, self.decision, self.decision_id)
 
 
-class Passage(msgspec.Struct):
+class InFlightCall(msgspec.Struct):
     """Call in flight, from its decision to its end.
 
     Attributes:
@@ -56,18 +56,18 @@ class Passage(msgspec.Struct):
         waits: Records of inputs that its server requests, on their way to disk.
     """
 
-    caller: Caller
-    call: Call
+    caller: VerifiedCaller
+    call: McpCall
     decision: Decision
-    ticket: Ticket
-    key: Key | None = None
-    seen: Seen | None = None
-    answer: Answer | None = None
+    ticket: RecordTicket
+    key: HandleKey | None = None
+    seen: ObservedCall | None = None
+    answer: ServerMessage | None = None
     ended: bool = False
-    waits: list[Waits] = []
+    waits: list[RecordFuture] = []
 
 
-class Heard(msgspec.Struct, frozen=True):
+class MessageOutcome(msgspec.Struct, frozen=True):
     """Outcome of one message of a server.
 
     Attributes:
@@ -80,6 +80,6 @@ class Heard(msgspec.Struct, frozen=True):
 
     data: bytes | None
     back: bytes | None = None
-    until: Waits | None = None
-    instead: "Heard | None" = None
+    until: RecordFuture | None = None
+    instead: "MessageOutcome | None" = None
     changed: Item | None = None

@@ -8,40 +8,44 @@ agent's attested owner.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from answerable.model.behaviour import Asked
-from answerable.model.caller import Caller
+from answerable.model.behaviour import RequestedValues
+from answerable.model.caller import VerifiedCaller
 from answerable.model.ids import AgentId
-from answerable.model.person_request import ANY_RUN, Requested
+from answerable.model.person_request import ANY_RUN, PersonRequest
 from answerable.model.provenance import WrittenBy
 
-OTHER_PERSON = "for-the-run-of-another-person"
+RUN_OF_ANOTHER_PERSON = "for-the-run-of-another-person"
 
 
-def _untold(id: str, why: str) -> None:
+def _ignore_rejected(id: str, why: str) -> None:
     """Ignore a rejected request."""
 
 
-class Requests:
+class PersonRequestIndex:
     """Valid requests of persons, for one worker.
 
     Args:
         refused: Called once for a request that names a run of another person.
     """
 
-    def __init__(self, refused: Callable[[str, str], None] = _untold) -> None:
+    def __init__(self, refused: Callable[[str, str], None] = _ignore_rejected) -> None:
         self._refused = refused
         self._told: set[str] = set()
-        self._by_agent: dict[AgentId, list[tuple[Requested, Asked]]] = {}
+        self._by_agent: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = {}
 
-    def take(self, standing: Iterable[Requested]) -> None:
+    def replace_all(self, standing: Iterable[PersonRequest]) -> None:
         """Replace all requests."""
-        found: dict[AgentId, list[tuple[Requested, Asked]]] = defaultdict(list)
+        found: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = defaultdict(
+            list
+        )
         for each in standing:
-            asked = Asked(frozenset(each.values), WrittenBy.PERSON, each.id)
+            asked = RequestedValues(frozenset(each.values), WrittenBy.PERSON, each.id)
             found[each.agent].append((each, asked))
         self._by_agent = dict(found)
 
-    def of(self, caller: Caller, now: int) -> tuple[Asked, ...]:
+    def find_for_caller(
+        self, caller: VerifiedCaller, now: int
+    ) -> tuple[RequestedValues, ...]:
         """Return the requests of the person that a caller acts for.
 
         Args:
@@ -51,14 +55,18 @@ class Requests:
         known = self._by_agent.get(caller.agent)
         if known is None:
             return ()
-        return tuple(asked for each, asked in known if self._is_for(each, caller, now))
+        return tuple(
+            asked for each, asked in known if self._applies_to(each, caller, now)
+        )
 
-    def _is_for(self, request: Requested, caller: Caller, now: int) -> bool:
+    def _applies_to(
+        self, request: PersonRequest, caller: VerifiedCaller, now: int
+    ) -> bool:
         if now >= request.until or request.run not in (ANY_RUN, caller.run):
             return False
         person = caller.person
         own = person in request.persons if person else request.is_owners
         if not own and request.run != ANY_RUN and request.id not in self._told:
             self._told.add(request.id)
-            self._refused(request.id, OTHER_PERSON)
+            self._refused(request.id, RUN_OF_ANOTHER_PERSON)
         return own

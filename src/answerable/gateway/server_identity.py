@@ -16,30 +16,30 @@ from functools import lru_cache
 
 import msgspec
 
-_PIECE = 1 << 20
+_CHUNK_SIZE = 1 << 20
 
-Met = Callable[[str], bool]
-MetAt = Callable[[str, str], bool]
+IdentityCheck = Callable[[str], bool]
+ServerIdentityCheck = Callable[[str, str], bool]
 
 
-def anybody(identity: str) -> bool:
+def accept_any_identity(identity: str) -> bool:
     """Accept any identity."""
     return True
 
 
-def nowhere(server: str, identity: str) -> bool:
+def accept_any_server(server: str, identity: str) -> bool:
     """Accept any identity of any server."""
     return True
 
 
-def key_identity(tls: ssl.SSLObject) -> str:
+def tls_key_identity(tls: ssl.SSLObject) -> str:
     """Return the identity of a server by its TLS key."""
     certificate = tls.getpeercert(binary_form=True)
-    return _of_certificate(certificate or b"")
+    return _spki_identity(certificate or b"")
 
 
 @lru_cache(maxsize=1024)
-def _of_certificate(certificate: bytes) -> str:
+def _spki_identity(certificate: bytes) -> str:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     from cryptography.x509 import load_der_x509_certificate
 
@@ -58,22 +58,24 @@ def command_identity(argv: Sequence[str], path: str) -> str:
     words = hashlib.sha256(msgspec.json.encode(list(argv))).hexdigest()
     found = shutil.which(argv[0], path=path)
     try:
-        program = "missing" if found is None else _program(os.path.realpath(found))
+        program = (
+            "missing" if found is None else _program_digest(os.path.realpath(found))
+        )
     except OSError:
         program = "unreadable"
     return f"command sha256:{words}, program sha256:{program}"
 
 
-def _program(path: str) -> str:
+def _program_digest(path: str) -> str:
     facts = os.stat(path)
-    return _digest(path, facts.st_ino, facts.st_mtime_ns, facts.st_size)
+    return _file_digest(path, facts.st_ino, facts.st_mtime_ns, facts.st_size)
 
 
 @lru_cache(maxsize=256)
-def _digest(path: str, inode: int, modified: int, size: int) -> str:
+def _file_digest(path: str, inode: int, modified: int, size: int) -> str:
     """Digest a program file; cached by inode, modification time and size."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while piece := file.read(_PIECE):
+        while piece := file.read(_CHUNK_SIZE):
             digest.update(piece)
     return digest.hexdigest()

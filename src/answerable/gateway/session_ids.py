@@ -9,13 +9,13 @@ not exist (MCP 2025-11-25 basic/transports "Session Management", security best p
 
 import hmac
 
-from answerable.federation.strict_json import base64url
-from answerable.server.shared_secret import derived
+from answerable.federation.strict_json import encode_base64url
+from answerable.server.shared_secret import derive_key
 
-_TAG = 16  # bytes; 22 letters of base64url, which has no full stop
+_TAG_BYTES = 16  # bytes; 22 letters of base64url, which has no full stop
 
 
-class Sessions:
+class SessionIdBinder:
     """Binds session ids to principals.
 
     Args:
@@ -23,20 +23,20 @@ class Sessions:
     """
 
     def __init__(self, secret: bytes) -> None:
-        self._key = derived(secret, "session")
+        self._key = derive_key(secret, "session")
 
     def wrap(self, upstream_session_id: str, server: str, principal: str) -> str:
         """Return the session id for the client; it is 23 characters longer."""
-        tag = self._tag(upstream_session_id, server, principal)
+        tag = self._compute_tag(upstream_session_id, server, principal)
         return f"{tag}.{upstream_session_id}"
 
     def unwrap(self, text: str, server: str, principal: str) -> str | None:
         """Return the server's own id; None where the id belongs to another caller."""
         tag, _, session = text.partition(".")
-        expected = self._tag(session, server, principal)
+        expected = self._compute_tag(session, server, principal)
         return session if hmac.compare_digest(tag.encode(), expected.encode()) else None
 
-    def _tag(self, session: str, server: str, principal: str) -> str:
+    def _compute_tag(self, session: str, server: str, principal: str) -> str:
         # None of the three holds a line feed: names, printable text, visible letters.
         said = "\n".join((server, principal, session)).encode()
-        return base64url(hmac.digest(self._key, said, "sha256")[:_TAG])
+        return encode_base64url(hmac.digest(self._key, said, "sha256")[:_TAG_BYTES])

@@ -1,6 +1,6 @@
 """Interface of upstream servers, over HTTP or by command.
 
-A transport passes a call to an `Upstream` and gets the answer through a `Sink`, in HTTP
+A transport passes a call to an `Upstream` and gets the answer through a `ResponseSink`, in HTTP
 terms: a head, pieces of a body, an end. A server by command does the same: one message
 as JSON, several as events.
 """
@@ -9,13 +9,13 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.wire.http_heads import Returned
-from answerable.server.mcp.call import Call
-from answerable.server.wire.refusals import Why
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.wire.http_heads import UpstreamHead
+from answerable.server.mcp.call import McpCall
+from answerable.server.wire.refusals import RefusalReason
 
 
-class Sent(msgspec.Struct, frozen=True, gc=False):
+class UpstreamRequest(msgspec.Struct, frozen=True, gc=False):
     """Message on its way to a server.
 
     Attributes:
@@ -26,21 +26,21 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
         shown: Credential for the server; None where it gets none.
     """
 
-    call: Call
+    call: McpCall
     body: bytes
     onward: bytes = b""
     session: str = ""
     principal: str = ""
-    shown: Credential | None = None
+    shown: PresentedCredential | None = None
 
 
-class Sink(Protocol):
+class ResponseSink(Protocol):
     """Receiver of one answer: a head, its body, then one end."""
 
-    def may_go_on(self) -> bool:
+    def may_send(self) -> bool:
         """Tell whether to send although the server's identity has changed."""
 
-    def on_head(self, returned: Returned, length: int | None) -> None:
+    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
         """Take the head, and the length of the body where it is known."""
 
     def on_data(self, data: bytes) -> None:
@@ -49,7 +49,7 @@ class Sink(Protocol):
     def on_end(self) -> None:
         """Take the end of a complete answer."""
 
-    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
         """Take a failure: the answer will not come, or not completely.
 
         Args:
@@ -58,7 +58,7 @@ class Sink(Protocol):
         """
 
 
-class Sending(Protocol):
+class UpstreamTransfer(Protocol):
     """Handle of a call under way; after its end no method has an effect."""
 
     def abort(self) -> None:
@@ -74,5 +74,5 @@ class Sending(Protocol):
 class Upstream(Protocol):
     """One upstream server."""
 
-    def send(self, sent: Sent, sink: Sink) -> Sending:
+    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message; its sink is called later, never before this returns."""

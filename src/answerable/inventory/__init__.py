@@ -5,6 +5,6 @@ is pure: time is an argument.
 """
 
 from answerable.inventory.resolve import resolve
-from answerable.inventory.sync_join import aged, join
+from answerable.inventory.sync_join import join, reassess_owners
 
-__all__ = ["aged", "join", "resolve"]
+__all__ = ["join", "reassess_owners", "resolve"]

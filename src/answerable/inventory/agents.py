@@ -9,22 +9,22 @@ from answerable.model.credential import (
     MODEL_KEYS,
     Credential,
     CredentialClass,
-    platform_of,
+    platform_of_credential,
 )
 from answerable.model.errors import IdError
 from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId, agent_id
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from answerable.model.tool import BUILT_IN, CONTAINER, REMOTE, SHELL, Tool
 
 _PLATFORMS = ("bedrock", "agentcore")
 # Transports of built-in tools that can open any file of their host account.
-_OPENING = (SHELL, "file")
-_LONGEST_LINE = 100  # most ancestors; a longer chain is a cycle
+_FILE_READING_TRANSPORTS = (SHELL, "file")
+_MAX_ANCESTORS = 100  # most ancestors; a longer chain is a cycle
 
 
-def entities(
-    facts: Facts, credentials: Mapping[CredentialId, CredentialEntity]
+def join_agents(
+    facts: SightedFacts, credentials: Mapping[CredentialId, CredentialEntity]
 ) -> Mapping[AgentId, AgentEntity]:
     """Join agents, tools and credentials into agent entities.
 
@@ -37,25 +37,25 @@ def entities(
     A subagent that states no tools has its parent's; one that names a server of its
     parent's uses it with the parent's credential.
     """
-    ambient = _ambient(facts.credentials)
+    ambient = _index_ambient_credentials(facts.credentials)
     agents = {agent.id: agent for agent in facts.agents}
     stated: dict[AgentId, list[Tool]] = defaultdict(list)
     for tool in facts.tools:
         stated[tool.agent].append(tool)
 
-    named = _ambient(facts.credentials, every=True)
-    readable = _Readable(facts.credentials, credentials)
+    named = _index_ambient_credentials(facts.credentials, every=True)
+    readable = _ReadableKeys(facts.credentials, credentials)
     scopes = tuple({*named, *(agent.scope for agent in facts.agents)} - {""})
 
     def use(tool: Tool, agent: Agent) -> ToolUse:
-        scope = _scope(tool, agent, scopes)
+        scope = _find_host_account(tool, agent, scopes)
         chain = named if tool.transport in BUILT_IN else ambient
-        found = _use(tool, chain.get(scope, ()), credentials)
-        if tool.transport not in _OPENING:
+        found = _build_tool_use(tool, chain.get(scope, ()), credentials)
+        if tool.transport not in _FILE_READING_TRANSPORTS:
             return found
-        read = readable.by(scope, tool.seen.source)
+        read = readable.list_for_tool(scope, tool.seen.source)
         if tool.is_indirect:
-            reached = {*found.identities, *_proved(read, credentials)}
+            reached = {*found.identities, *_list_proved_identities(read, credentials)}
             found = replace(found, identities=tuple(sorted(reached)))
         return replace(found, readable=read)
 
@@ -64,13 +64,13 @@ def entities(
         for agent in facts.agents
     }
     return {
-        key: _entity(agent, _with_inherited(agent, own, agents), credentials)
+        key: _build_entity(agent, _add_inherited_tools(agent, own, agents), credentials)
         for key, agent in sorted(agents.items())
     }
 
 
 @dataclass(slots=True)
-class _Readable:
+class _ReadableKeys:
     """Index of keys in files, by home and by scan.
 
     It holds keys that prove an identity, or could prove one of AWS. Keys of services
@@ -88,20 +88,20 @@ class _Readable:
         for sighting in sightings:
             entity = credentials.get(sighting.id)
             proves = entity is not None and entity.identity is not None
-            telling = proves or platform_of(sighting.kind) == "aws"
+            telling = proves or platform_of_credential(sighting.kind) == "aws"
             if sighting.cls is CredentialClass.LITERAL and telling:
                 for key in {sighting.scope, sighting.seen.source} - {""}:
                     found[key][sighting.id] = None
         self._by = {key: tuple(sorted(ids)) for key, ids in found.items()}
 
-    def by(self, scope: str, source: str) -> tuple[CredentialId, ...]:
+    def list_for_tool(self, scope: str, source: str) -> tuple[CredentialId, ...]:
         """Return the keys that a tool of a home and a scan could read."""
         first, second = self._by.get(scope, ()), self._by.get(source, ())
         both = first and second and first != second
         return tuple(sorted({*first, *second})) if both else first or second
 
 
-def _scope(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
+def _find_host_account(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
     """Return the host account of a tool: that of the home it was seen in.
 
     An agent has tools of several homes or projects if they share its name.
@@ -115,7 +115,7 @@ def _scope(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
     return max(around, key=len, default=agent.scope)
 
 
-def without_guesses(agents: Sequence[Agent]) -> tuple[Agent, ...]:
+def drop_suggested_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
     """Drop an agent inferred from a role's trust policy if the platform lists it.
 
     The inferred agent is named after its role; the listed one runs as that role.
@@ -125,19 +125,19 @@ def without_guesses(agents: Sequence[Agent]) -> tuple[Agent, ...]:
         for agent in agents
         if agent.kind in _PLATFORMS and not agent.note
         for role in agent.runs_as
-        if (account := _account(role))
+        if (account := _get_account(role))
     }
     return tuple(a for a in agents if not (a.note and a.id in listed))
 
 
-def _account(role: IdentityId) -> str:
+def _get_account(role: IdentityId) -> str:
     try:
         return Arn.parse(role).account
     except IdError:
         return ""
 
 
-def _ambient(
+def _index_ambient_credentials(
     sightings: Iterable[Credential], *, every: bool = False
 ) -> Mapping[str, tuple[CredentialId, ...]]:
     """Return the credentials of each host account's default chains, in a stable order.
@@ -155,25 +155,30 @@ def _ambient(
     return {scope: tuple(sorted(ids)) for scope, ids in found.items()}
 
 
-def _use(
+def _build_tool_use(
     tool: Tool,
     ambient: tuple[CredentialId, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> ToolUse:
     if tool.is_indirect:
-        readable = _proved((*tool.credentials, *ambient), credentials)
+        readable = _list_proved_identities((*tool.credentials, *ambient), credentials)
         return ToolUse(tool, (), readable, inherited=False)
     if tool.mounts:
-        ambient = _mounted(tool, ambient, credentials)
+        ambient = _select_mounted(tool, ambient, credentials)
         ids = tuple(dict.fromkeys((*tool.credentials, *ambient)))
-        return ToolUse(tool, ids, _proved(ids, credentials), inherited=bool(ambient))
-    inherits = _inherits(tool, credentials)
+        return ToolUse(
+            tool,
+            ids,
+            _list_proved_identities(ids, credentials),
+            inherited=bool(ambient),
+        )
+    inherits = _uses_ambient_credentials(tool, credentials)
     inherited = ambient if inherits else ()
     ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
-    return ToolUse(tool, ids, _proved(ids, credentials), inherits)
+    return ToolUse(tool, ids, _list_proved_identities(ids, credentials), inherits)
 
 
-def _mounted(
+def _select_mounted(
     tool: Tool,
     ambient: Iterable[CredentialId],
     credentials: Mapping[CredentialId, CredentialEntity],
@@ -183,7 +188,7 @@ def _mounted(
     If its entry states a credential for a platform, that one alone counts.
     """
     stated = {
-        platform_of(sighting.kind)
+        platform_of_credential(sighting.kind)
         for key in tool.credentials
         if (entity := credentials.get(key)) is not None
         for sighting in entity.sightings
@@ -193,17 +198,19 @@ def _mounted(
         for key in ambient
         if (entity := credentials.get(key)) is not None
         for sighting in entity.sightings[:1]
-        if platform_of(sighting.kind) not in stated - {""}
-        and any(_lies_in(each.place, tool.mounts) for each in entity.sightings)
+        if platform_of_credential(sighting.kind) not in stated - {""}
+        and any(_is_mounted(each.place, tool.mounts) for each in entity.sightings)
     )
 
 
-def _lies_in(place: str, mounts: Iterable[str]) -> bool:
+def _is_mounted(place: str, mounts: Iterable[str]) -> bool:
     file = place.partition("#")[0]
     return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 
 
-def _inherits(tool: Tool, credentials: Mapping[CredentialId, CredentialEntity]) -> bool:
+def _uses_ambient_credentials(
+    tool: Tool, credentials: Mapping[CredentialId, CredentialEntity]
+) -> bool:
     """Tell whether a tool acts with the ambient credentials of the agent's host."""
     if tool.transport == SHELL:
         return True
@@ -218,34 +225,37 @@ def _is_model_key(entity: CredentialEntity | None) -> bool:
     )
 
 
-def _proved(
+def _list_proved_identities(
     ids: Iterable[CredentialId], credentials: Mapping[CredentialId, CredentialEntity]
 ) -> tuple[IdentityId, ...]:
     proved = (credentials[i].identity for i in ids if i in credentials)
     return tuple(sorted({identity for identity in proved if identity is not None}))
 
 
-def _with_inherited(
+def _add_inherited_tools(
     agent: Agent,
     own: Mapping[AgentId, tuple[ToolUse, ...]],
     agents: Mapping[AgentId, Agent],
 ) -> tuple[ToolUse, ...]:
-    line = _line(agent, agents)
+    line = _list_ancestors(agent, agents)
     mine = own[agent.id]
     built_in = tuple(use for use in mine if use.tool.transport in BUILT_IN)
     servers = tuple(use for use in mine if use.tool.transport not in BUILT_IN)
     if not servers:
-        if _states_tools(agent):
+        if _limits_tools(agent):
             return built_in
-        return _inherited(built_in, (own[parent] for parent in line))
+        return _inherit_tools(built_in, (own[parent] for parent in line))
     above: dict[str, ToolUse] = {}
     for parent in line:
         for use in own[parent]:
             above.setdefault(use.tool.server, use)
-    return (*built_in, *(_lent(use, above.get(use.tool.server)) for use in servers))
+    return (
+        *built_in,
+        *(_inherit_credential(use, above.get(use.tool.server)) for use in servers),
+    )
 
 
-def _inherited(
+def _inherit_tools(
     built_in: tuple[ToolUse, ...], line: Iterable[tuple[ToolUse, ...]]
 ) -> tuple[ToolUse, ...]:
     """Add the tools of the nearest ancestor that has any to the built-in ones."""
@@ -254,14 +264,14 @@ def _inherited(
     return (*built_in, *(use for use in above if use.tool.id not in known))
 
 
-def _lent(use: ToolUse, parent: ToolUse | None) -> ToolUse:
+def _inherit_credential(use: ToolUse, parent: ToolUse | None) -> ToolUse:
     """Add the parent's credential to a server that the parent configures."""
     if parent is None or use.tool.credentials:
         return use
     return ToolUse(use.tool, parent.credentials, parent.identities, parent.inherited)
 
 
-def _line(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
+def _list_ancestors(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
     """Return the ancestors, nearest first; a cycle ends where it closes."""
     line: list[AgentId] = []
     parent = agent.parent
@@ -270,19 +280,19 @@ def _line(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
         and parent in agents
         and parent not in line
         and parent != agent.id
-        and len(line) < _LONGEST_LINE
+        and len(line) < _MAX_ANCESTORS
     ):
         line.append(parent)
         parent = agents[parent].parent
     return line
 
 
-def _states_tools(agent: Agent) -> bool:
+def _limits_tools(agent: Agent) -> bool:
     """Tell whether an agent's definition limits its tools."""
     return any(n == "tools" and v != "inherits all" for n, v in agent.facts)
 
 
-def _entity(
+def _build_entity(
     agent: Agent,
     tools: tuple[ToolUse, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
@@ -290,5 +300,5 @@ def _entity(
     """Build the entity; disabled tools count, since the agent can edit the setting."""
     reached = {identity for use in tools for identity in use.identities}
     for read in {use.readable for use in tools}:
-        reached |= set(_proved(read, credentials))
+        reached |= set(_list_proved_identities(read, credentials))
     return AgentEntity(agent, tools, tuple(sorted(reached | set(agent.runs_as))))

@@ -13,14 +13,14 @@ from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import Arn, IdentityId
 
-_NAMED = {"user", "role"}
+_NAMED_TYPES = {"user", "role"}
 # The role of a permission set ends in sixteen hexadecimal digits that only the account
 # knows (IAM Identity Center User Guide, "Referencing permission sets").
-_RESERVED = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
+_PERMISSION_SET_ROLE = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
 
 @lru_cache(maxsize=65_536)
-def principal_key(text: str) -> tuple[str, str, str] | None:
+def parse_principal_key(text: str) -> tuple[str, str, str] | None:
     """Parse (account, `user` or `role`, folded name) from an ARN, else None.
 
     A session of an assumed role gives the key of its role.
@@ -32,13 +32,13 @@ def principal_key(text: str) -> tuple[str, str, str] | None:
     kind, _, rest = arn.resource.partition("/")
     if arn.service == "sts" and kind == "assumed-role":
         kind, rest = "role", rest.partition("/")[0]
-    elif arn.service != "iam" or kind not in _NAMED:
+    elif arn.service != "iam" or kind not in _NAMED_TYPES:
         return None
     name = rest.rpartition("/")[2]
     return (arn.account, kind, name.lower()) if name else None
 
 
-class Spellings:
+class CanonicalIds:
     """Map of every spelling of a user or role to its canonical id."""
 
     def __init__(self, identities: Iterable[Identity]) -> None:
@@ -50,37 +50,38 @@ class Spellings:
         """
         best: dict[tuple[str, str, str], Identity] = {}
         for identity in identities:
-            key = principal_key(identity.id)
+            key = parse_principal_key(identity.id)
             if key is None:
                 continue
             known = best.get(key)
-            if known is None or _telling(identity) > _telling(known):
+            if known is None or _identity_quality(identity) > _identity_quality(known):
                 best[key] = identity
         self._best: Mapping[tuple[str, str, str], IdentityId] = {
             key: identity.id for key, identity in best.items()
         }
         self._permission_sets: Mapping[str, IdentityId] = {
-            permission_set_id(key[0], found[1]): identity.id
+            build_permission_set_id(key[0], found[1]): identity.id
             for key, identity in best.items()
-            if key[1] == "role" and (found := _RESERVED.fullmatch(identity.name))
+            if key[1] == "role"
+            and (found := _PERMISSION_SET_ROLE.fullmatch(identity.name))
         }
 
-    def by_principal(self) -> Mapping[tuple[str, str, str], IdentityId]:
+    def get_ids_by_principal(self) -> Mapping[tuple[str, str, str], IdentityId]:
         """Return the canonical id of each (account, kind, folded name)."""
         return self._best
 
     def __call__(self, text: str) -> IdentityId:
         """Return the canonical id; an unknown text comes back unchanged."""
-        key = principal_key(text)
+        key = parse_principal_key(text)
         if key is None:
             return self._permission_sets.get(text, IdentityId(text))
         return self._best.get(key, IdentityId(text))
 
 
-def permission_set_id(account: str, name: str) -> str:
+def build_permission_set_id(account: str, name: str) -> str:
     """Build the id of a permission set whose role in the account is not known."""
     return f"aws-sso:{account}/{name}"
 
 
-def _telling(identity: Identity) -> tuple[bool, bool]:
+def _identity_quality(identity: Identity) -> tuple[bool, bool]:
     return (bool(identity.unique_id), identity.id.count("/") > 1)

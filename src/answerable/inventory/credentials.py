@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLink
-from answerable.model.ids import CredentialId, IdentityId, access_key_account
+from answerable.model.ids import CredentialId, IdentityId, decode_access_key_account
 from answerable.model.inventory import CredentialEntity
 
 NOT_COLLECTED = "principal not collected"
@@ -13,7 +13,7 @@ PROFILE = "aws-profile"
 
 # A statement of the platform about the key takes precedence over a file.
 _TRUSTED = ("list-access-keys", "trail", "federated-trust", "profile-role")
-_TELLING = (
+_SIGHTING_ORDER = (
     CredentialClass.LITERAL,
     CredentialClass.FILE_REF,
     CredentialClass.AMBIENT,
@@ -24,7 +24,7 @@ _TELLING = (
 )
 
 
-def entities(
+def join_credentials(
     sightings: Sequence[Credential], links: Sequence[CredentialLink]
 ) -> Mapping[CredentialId, CredentialEntity]:
     """Join sightings of one credential, and link credentials to identities.
@@ -40,24 +40,24 @@ def entities(
     for link in links:
         linked[link.credential].append(link)
     found = {
-        key: _entity(key, seen.get(key, []), linked.get(key, []))
+        key: _build_entity(key, seen.get(key, []), linked.get(key, []))
         for key in sorted(seen.keys() | linked.keys())
     }
-    return _with_named_logins(found)
+    return _resolve_profile_references(found)
 
 
-def _with_named_logins(
+def _resolve_profile_references(
     found: dict[CredentialId, CredentialEntity],
 ) -> Mapping[CredentialId, CredentialEntity]:
     """Resolve a reference to an AWS profile by the key of that profile."""
     keys: dict[tuple[str, str], set[IdentityId | None]] = defaultdict(set)
     for entity in found.values():
         for sighting in entity.sightings:
-            if sighting.cls is CredentialClass.AMBIENT and _is_key(sighting):
+            if sighting.cls is CredentialClass.AMBIENT and _is_access_key(sighting):
                 keys[sighting.scope, sighting.name].add(entity.identity)
     for key, entity in found.items():
         if entity.identity is None:
-            named = [s for s in entity.sightings if _is_reference(s)]
+            named = [s for s in entity.sightings if _is_profile_reference(s)]
             given = {i for s in named for i in keys.get((s.scope, s.name), ())}
             identity = given.pop() if len(given) == 1 else None
             if identity is not None and len(named) == len(entity.sightings):
@@ -65,37 +65,41 @@ def _with_named_logins(
     return found
 
 
-def _is_key(sighting: Credential) -> bool:
+def _is_access_key(sighting: Credential) -> bool:
     return sighting.kind in ("aws-access-key", "aws-session")
 
 
-def _is_reference(sighting: Credential) -> bool:
+def _is_profile_reference(sighting: Credential) -> bool:
     return sighting.kind == PROFILE and sighting.cls is CredentialClass.FILE_REF
 
 
-def _entity(
+def _build_entity(
     key: CredentialId, sightings: list[Credential], links: list[CredentialLink]
 ) -> CredentialEntity:
-    sightings.sort(key=_telling)
+    sightings.sort(key=_sighting_sort_key)
     if links:
-        best = min(links, key=_trust)
+        best = min(links, key=_link_sort_key)
         return CredentialEntity(key, tuple(sightings), best.identity, best.how)
-    return CredentialEntity(key, tuple(sightings), None, _missing(key, sightings))
+    return CredentialEntity(
+        key, tuple(sightings), None, _explain_missing_identity(key, sightings)
+    )
 
 
-def _telling(sighting: Credential) -> tuple[int, str, str]:
-    return (_TELLING.index(sighting.cls), sighting.place, sighting.name)
+def _sighting_sort_key(sighting: Credential) -> tuple[int, str, str]:
+    return (_SIGHTING_ORDER.index(sighting.cls), sighting.place, sighting.name)
 
 
-def _trust(link: CredentialLink) -> tuple[bool, int, int, str]:
+def _link_sort_key(link: CredentialLink) -> tuple[bool, int, int, str]:
     known = link.how in _TRUSTED
     rank = _TRUSTED.index(link.how) if known else len(_TRUSTED)
-    believed = link.seen.written_by.believed
+    believed = link.seen.written_by.is_believed
     return (not believed, rank, -link.seen.at, link.identity)
 
 
-def _missing(key: CredentialId, sightings: Sequence[Credential]) -> str:
+def _explain_missing_identity(
+    key: CredentialId, sightings: Sequence[Credential]
+) -> str:
     bare = key.removeprefix("cred:aws/")
-    account = access_key_account(bare) if bare != key else None
+    account = decode_access_key_account(bare) if bare != key else None
     account = account or next((s.account for s in sightings if s.account), None)
     return f"account {account}, {NOT_COLLECTED}" if account else NOT_COLLECTED

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from answerable.model.agent import Agent
 from answerable.model.ids import AgentId
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 
 _HOME, _REPOSITORY = "home", "repo"
 
 
-def with_homes_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
+def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
     """Give agents of repository scans the id of the home's agent, for equal files."""
     homes = [sync for sync in syncs if sync.connector == _HOME]
     read = {p.place for sync in homes for p in sync.probes if p.found}
@@ -22,14 +22,19 @@ def with_homes_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
         return tuple(syncs)
     own = [agent for sync in homes for agent in sync.facts.agents]
     return tuple(
-        replace(sync, facts=_renamed(sync.facts, _ids(sync.facts.agents, own, read)))
+        replace(
+            sync,
+            facts=_apply_agent_ids(
+                sync.facts, _map_agent_ids(sync.facts.agents, own, read)
+            ),
+        )
         if sync.connector == _REPOSITORY
         else sync
         for sync in syncs
     )
 
 
-def _ids(
+def _map_agent_ids(
     seen: Sequence[Agent], own: Sequence[Agent], read: set[str]
 ) -> Mapping[AgentId, AgentId]:
     """Map agents whose files a home scan read to the agents of that home."""
@@ -50,7 +55,9 @@ def _ids(
     return found
 
 
-def _renamed(facts: Facts, ids: Mapping[AgentId, AgentId]) -> Facts:
+def _apply_agent_ids(
+    facts: SightedFacts, ids: Mapping[AgentId, AgentId]
+) -> SightedFacts:
     if not ids:
         return facts
     return replace(

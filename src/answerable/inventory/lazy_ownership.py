@@ -6,15 +6,15 @@ Scoring 100,000 subjects takes seconds, and most questions are about one subject
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from answerable.inventory.ownership_score import assign
-from answerable.inventory.people import People
-from answerable.model.person import EvidenceKind, OwnerEvidence, Ownership
+from answerable.inventory.ownership_score import assign_owner
+from answerable.inventory.people import PersonDirectory
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, SubjectOwnership
 
-TAGS = (EvidenceKind.OWNER_TAG, EvidenceKind.TEAM_TAG)
+TAG_EVIDENCE_KINDS = (OwnerEvidenceKind.OWNER_TAG, OwnerEvidenceKind.TEAM_TAG)
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerRecords:
+class SubjectEvidence:
     """Evidence about one subject, independent of time.
 
     Attributes:
@@ -26,23 +26,23 @@ class OwnerRecords:
     evidence: tuple[OwnerEvidence, ...]
     writes_own_tags: bool = False
 
-    def is_discredited(self, item: OwnerEvidence) -> bool:
+    def is_self_written(self, item: OwnerEvidence) -> bool:
         """Tell whether the subject could have written a record itself.
 
         A confirmation is self-reported by definition, so it is never discredited here.
         """
-        if item.kind is EvidenceKind.CONFIRMATION:
+        if item.kind is OwnerEvidenceKind.CONFIRMATION:
             return False
-        if not item.seen.written_by.believed:
+        if not item.seen.written_by.is_believed:
             return True
-        return item.kind in TAGS and self.writes_own_tags
+        return item.kind in TAG_EVIDENCE_KINDS and self.writes_own_tags
 
 
-class JudgedOwners(Mapping[str, Ownership]):
+class LazyOwnership(Mapping[str, SubjectOwnership]):
     """Owner of each subject at one time, computed on first use."""
 
     def __init__(
-        self, records: Mapping[str, OwnerRecords], people: People, now: int
+        self, records: Mapping[str, SubjectEvidence], people: PersonDirectory, now: int
     ) -> None:
         """Store the evidence without scoring it.
 
@@ -54,22 +54,22 @@ class JudgedOwners(Mapping[str, Ownership]):
         self.records = records
         self.people = people
         self._now = now
-        self._judged: dict[str, Ownership] = {}
+        self._judged: dict[str, SubjectOwnership] = {}
 
-    def at(self, now: int) -> "JudgedOwners":
+    def at_time(self, now: int) -> "LazyOwnership":
         """Return the owners by the same evidence at another time."""
-        return JudgedOwners(self.records, self.people, now)
+        return LazyOwnership(self.records, self.people, now)
 
-    def __getitem__(self, subject: str) -> Ownership:
+    def __getitem__(self, subject: str) -> SubjectOwnership:
         found = self._judged.get(subject)
         if found is None:
             records = self.records[subject]
-            found = assign(
+            found = assign_owner(
                 subject,
                 records.evidence,
                 people=self.people,
                 now=self._now,
-                discredited=records.is_discredited,
+                discredited=records.is_self_written,
             )
             self._judged[subject] = found
         return found

@@ -11,22 +11,22 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TypeVar
 
-from answerable.inventory.canonical_ids import Spellings
+from answerable.inventory.canonical_ids import CanonicalIds
 from answerable.model.agent import Agent
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
-from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.role_assignment import RoleAssignment
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.model.tool import Tool
 from answerable.model.user_group import UserGroup
 
 Fact = TypeVar("Fact", Account, Agent, Identity, Person, Policy, Resource)
 Part = TypeVar(
     "Part",
-    Attachment,
+    PolicyAttachment,
     Credential,
     CredentialLink,
     OwnerEvidence,
@@ -36,21 +36,21 @@ Part = TypeVar(
 )
 
 # Connectors whose sources are folders with agents of their own.
-_FOLDERS = ("home", "repo")
+_FOLDER_CONNECTORS = ("home", "repo")
 
-_WORDS: Mapping[Layer, str] = {
-    Layer.IDENTITY: "identity-policies",
-    Layer.BOUNDARY: "boundaries",
-    Layer.TRUST: "role-trust",
-    Layer.RESOURCE: "resource-policies",
-    Layer.SCP: "scp",
-    Layer.RCP: "rcp",
-    Layer.SESSION: "session-policies",
-    Layer.ENDPOINT: "endpoint-policies",
+_COVERAGE_WORDS: Mapping[PolicyLayer, str] = {
+    PolicyLayer.IDENTITY: "identity-policies",
+    PolicyLayer.BOUNDARY: "boundaries",
+    PolicyLayer.TRUST: "role-trust",
+    PolicyLayer.RESOURCE: "resource-policies",
+    PolicyLayer.SCP: "scp",
+    PolicyLayer.RCP: "rcp",
+    PolicyLayer.SESSION: "session-policies",
+    PolicyLayer.ENDPOINT: "endpoint-policies",
 }
 
 
-def ordered(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
+def select_newest_syncs(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
     """Return the newest sync of each source, newest first, in a canonical order."""
     named = [replace(sync, source=source) for source, sync in syncs]
     times = Counter((sync.started_at, sync.source) for sync in named)
@@ -65,7 +65,7 @@ def ordered(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
     return tuple(newest.values())
 
 
-class _Speakers:
+class _SyncPrecedence:
     """Precedence of syncs: whether a newer sync of the same connector saw an object.
 
     Each home and project states tools of its own: two of one name are two folders, and
@@ -75,17 +75,19 @@ class _Speakers:
     def __init__(self, syncs: Sequence[Sync]) -> None:
         self._newest: dict[tuple[str, str, str], int] = {}
         for position, sync in enumerate(syncs):
-            for seen in _seen(sync):
+            for seen in _list_seen_ids(sync):
                 for word in ("", *sync.collected):
                     self._newest.setdefault((sync.connector, seen, word), position)
 
-    def speaks(self, position: int, connector: str, about: str, word: str = "") -> bool:
+    def is_newest(
+        self, position: int, connector: str, about: str, word: str = ""
+    ) -> bool:
         """Tell whether the sync at `position` is the newest that saw an object."""
         newest = self._newest.get((connector, about, word))
         return newest is None or newest >= position
 
 
-def _seen(sync: Sync) -> set[str]:
+def _list_seen_ids(sync: Sync) -> set[str]:
     facts = sync.facts
     seen: set[str] = {identity.id for identity in facts.identities}
     seen |= {agent.id for agent in facts.agents}
@@ -96,38 +98,40 @@ def _seen(sync: Sync) -> set[str]:
     return seen
 
 
-def merge(syncs: Sequence[Sync]) -> Facts:
+def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
     """Merge the facts of syncs.
 
     Args:
-        syncs: As `ordered` returns them: one per source, newest first.
+        syncs: As `select_newest_syncs` returns them: one per source, newest first.
 
     Returns:
         Facts with one entry per id, sorted by id (a person may have a second one from
         their own files). Credentials keep one sighting per place; tools one per agent
         and place; links and evidence are deduplicated.
     """
-    spell = Spellings(i for sync in syncs for i in sync.facts.identities)
-    spelled = [replace(sync, facts=_spelled(sync.facts, spell)) for sync in syncs]
-    speakers = _Speakers(spelled)
+    spell = CanonicalIds(i for sync in syncs for i in sync.facts.identities)
+    spelled = [
+        replace(sync, facts=_canonicalise_ids(sync.facts, spell)) for sync in syncs
+    ]
+    speakers = _SyncPrecedence(spelled)
     connectors = [sync.connector for sync in spelled]
-    origins = [_origin(sync) for sync in spelled]
+    origins = [_get_origin(sync) for sync in spelled]
     facts = [sync.facts for sync in spelled]
 
     def parts(
-        pick: Callable[[Facts], Sequence[Part]],
+        pick: Callable[[SightedFacts], Sequence[Part]],
         key: Callable[[Part], Hashable],
         about: Callable[[Part], tuple[str, str]],
     ) -> tuple[Part, ...]:
         kept: dict[Hashable, Part] = {}
         for position, each in enumerate(facts):
             for part in pick(each):
-                if speakers.speaks(position, connectors[position], *about(part)):
+                if speakers.is_newest(position, connectors[position], *about(part)):
                     kept.setdefault(key(part), part)
         return tuple(kept[name] for name in sorted(kept, key=repr))
 
     def whole(
-        pick: Callable[[Facts], Sequence[Fact]], by: Sequence[str] = connectors
+        pick: Callable[[SightedFacts], Sequence[Fact]], by: Sequence[str] = connectors
     ) -> tuple[Fact, ...]:
         found: dict[tuple[str, bool], list[Fact]] = defaultdict(list)
         told: set[tuple[str, str]] = set()
@@ -135,14 +139,14 @@ def merge(syncs: Sequence[Sync]) -> Facts:
             mine = pick(each)
             for fact in mine:
                 if (fact.id, connector) not in told:
-                    found[_apart(fact)].append(fact)
+                    found[_person_merge_key(fact)].append(fact)
             told |= {(fact.id, connector) for fact in mine}
-        return tuple(_completed(found[key]) for key in sorted(found))
+        return tuple(_complete_fact(found[key]) for key in sorted(found))
 
-    return Facts(
+    return SightedFacts(
         persons=whole(lambda f: f.persons),
         agents=whole(lambda f: f.agents, origins),
-        tools=_tools(spelled, speakers),
+        tools=_merge_tools(spelled, speakers),
         credentials=parts(
             lambda f: f.credentials,
             lambda c: (c.id, c.place, c.name),
@@ -159,7 +163,7 @@ def merge(syncs: Sequence[Sync]) -> Facts:
         attachments=parts(
             lambda f: f.attachments,
             lambda a: (a.policy, a.target, a.layer, a.via),
-            lambda a: (a.target, _word(a)),
+            lambda a: (a.target, _get_coverage_word(a)),
         ),
         resources=whole(lambda f: f.resources),
         public_access=parts(
@@ -181,28 +185,28 @@ def merge(syncs: Sequence[Sync]) -> Facts:
     )
 
 
-def _tools(syncs: Sequence[Sync], speakers: _Speakers) -> tuple[Tool, ...]:
+def _merge_tools(syncs: Sequence[Sync], speakers: _SyncPrecedence) -> tuple[Tool, ...]:
     kept: dict[Hashable, Tool] = {}
     for position, sync in enumerate(syncs):
-        own = sync.connector in _FOLDERS
+        own = sync.connector in _FOLDER_CONNECTORS
         for tool in sync.facts.tools:
-            if own or speakers.speaks(position, sync.connector, tool.agent):
+            if own or speakers.is_newest(position, sync.connector, tool.agent):
                 kept.setdefault((tool.agent, tool.id, tool.seen.place), tool)
     return tuple(kept[name] for name in sorted(kept, key=repr))
 
 
-def _origin(sync: Sync) -> str:
+def _get_origin(sync: Sync) -> str:
     """Return the connector, or the source of a connector that reads folders."""
-    return sync.source if sync.connector in _FOLDERS else sync.connector
+    return sync.source if sync.connector in _FOLDER_CONNECTORS else sync.connector
 
 
-def _word(attachment: Attachment) -> str:
+def _get_coverage_word(attachment: PolicyAttachment) -> str:
     """Return the coverage word of an attachment; KMS grants have one of their own."""
     grants = attachment.policy.endswith("#grants")
-    return "kms-grants" if grants else _WORDS[attachment.layer]
+    return "kms-grants" if grants else _COVERAGE_WORDS[attachment.layer]
 
 
-def _spelled(facts: Facts, spell: Spellings) -> Facts:
+def _canonicalise_ids(facts: SightedFacts, spell: CanonicalIds) -> SightedFacts:
     """Replace the ids of users and roles by their canonical ids."""
     return replace(
         facts,
@@ -213,7 +217,7 @@ def _spelled(facts: Facts, spell: Spellings) -> Facts:
             if not i.id.startswith("aws-sso:") or spell(i.id) == i.id
         ),
         links=tuple(
-            k if spell(k.identity) == k.identity else _proving(k, spell)
+            k if spell(k.identity) == k.identity else _canonicalise_link(k, spell)
             for k in facts.links
         ),
         agents=tuple(
@@ -241,18 +245,18 @@ def _spelled(facts: Facts, spell: Spellings) -> Facts:
     )
 
 
-def _proving(link: CredentialLink, spell: Spellings) -> CredentialLink:
+def _canonicalise_link(link: CredentialLink, spell: CanonicalIds) -> CredentialLink:
     return replace(link, identity=spell(link.identity))
 
 
-def _apart(
+def _person_merge_key(
     fact: Account | Agent | Identity | Person | Policy | Resource,
 ) -> tuple[str, bool]:
     """Return the merge key; self-reported facts of a person are kept separate."""
-    return fact.id, isinstance(fact, Person) and fact.seen.written_by.believed
+    return fact.id, isinstance(fact, Person) and fact.seen.written_by.is_believed
 
 
-def _completed(found: Sequence[Fact]) -> Fact:
+def _complete_fact(found: Sequence[Fact]) -> Fact:
     """Complete the newest fact: empty fields are taken from older ones."""
     first, *rest = found
     if not rest:
@@ -265,11 +269,11 @@ def _completed(found: Sequence[Fact]) -> Fact:
                 break
             value = getattr(other, field.name)
         changes[field.name] = value
-    changes |= _of_all(found)
+    changes |= _combine_flags(found)
     return replace(first, **changes)  # type: ignore[arg-type]  # names and values of one class
 
 
-def _of_all(found: Sequence[object]) -> dict[str, object]:
+def _combine_flags(found: Sequence[object]) -> dict[str, object]:
     """Return the flags that are combined over all sightings."""
     people = [fact for fact in found if isinstance(fact, Person)]
     if people:
@@ -279,17 +283,17 @@ def _of_all(found: Sequence[object]) -> dict[str, object]:
         }
     agents = [fact for fact in found if isinstance(fact, Agent)]
     if agents:
-        return _of_agents(agents)
+        return _combine_agents(agents)
     accounts = [fact for fact in found if isinstance(fact, Account)]
     if accounts:
         return {"management": any(account.management for account in accounts)}
     return {}
 
 
-def _of_agents(agents: Sequence[Agent]) -> dict[str, object]:
+def _combine_agents(agents: Sequence[Agent]) -> dict[str, object]:
     """Combine the flags of agents with one name: unattended if any of them is."""
     sources = {agent.seen.source for agent in agents}
-    places = sum(source.partition(":")[0] in _FOLDERS for source in sources)
+    places = sum(source.partition(":")[0] in _FOLDER_CONNECTORS for source in sources)
     joined: dict[str, object] = {
         "unattended": any(agent.unattended for agent in agents),
         "runs_as": tuple(dict.fromkeys(r for agent in agents for r in agent.runs_as)),

@@ -7,36 +7,36 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from answerable.inventory.canonical_ids import principal_key
-from answerable.inventory.people import handle, is_pipeline, is_team
+from answerable.inventory.canonical_ids import parse_principal_key
+from answerable.inventory.people import get_handle, is_pipeline, is_team
 from answerable.model.ids import (
     AgentId,
     CredentialId,
     PersonId,
-    access_key_account,
+    decode_access_key_account,
     is_role,
 )
 from answerable.model.inventory import AgentEntity, CredentialEntity
-from answerable.model.person import EvidenceKind, OwnerEvidence
-from answerable.model.policy import Layer
-from answerable.model.sighting import Facts
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts
 
-_GITHUB = "token.actions.githubusercontent.com"
-_SPOKEN = (EvidenceKind.ATTESTATION, EvidenceKind.CONFIRMATION)
+_GITHUB_ISSUER = "token.actions.githubusercontent.com"
+_STATEMENT_KINDS = (OwnerEvidenceKind.ATTESTATION, OwnerEvidenceKind.CONFIRMATION)
 
-_ACTS = (EvidenceKind.CREATOR, EvidenceKind.ASSUMER)
+_ACTION_KINDS = (OwnerEvidenceKind.CREATOR, OwnerEvidenceKind.ASSUMER)
 
-Evidence = Mapping[str, Sequence[OwnerEvidence]]
+EvidenceBySubject = Mapping[str, Sequence[OwnerEvidence]]
 # Tells whether an identity could not have written evidence about itself.
-Counts = Callable[[str, OwnerEvidence], bool]
+EvidenceFilter = Callable[[str, OwnerEvidence], bool]
 
 
-def by_subject(
-    facts: Facts,
+def collect_evidence(
+    facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
-    counts: Counts,
-) -> Evidence:
+    counts: EvidenceFilter,
+) -> EvidenceBySubject:
     """Return all evidence per subject, its own and inherited.
 
     - Objects made by a machine user inherit the owner of that user.
@@ -50,27 +50,29 @@ def by_subject(
     found: dict[str, list[OwnerEvidence]] = defaultdict(list)
     for item in facts.evidence:
         found[item.subject].append(item)
-    _walk_through_users(facts, found, counts)
-    for item in list(_of_names(facts)):
+    _replace_machine_users(facts, found, counts)
+    for item in list(_match_user_names(facts)):
         found[item.subject].append(item)
-    for item in list(_of_pipelines(facts, agents, found)):
+    for item in list(_list_pipeline_evidence(facts, agents, found)):
         found[item.subject].append(item)
     for key, agent in agents.items():
         for role in agent.agent.runs_as:
-            found[key] += _to(key, _unspoken(found.get(role, ())))
+            found[key] += _copy_to_subject(key, _drop_statements(found.get(role, ())))
     for key in agents:
-        if not _any_holds(found.get(key, ())):
-            found[key] += _to(key, _of_parents(key, agents, found))
-    users, homes = _users(agents), _by_scope(agents)
+        if not _has_valid_evidence(found.get(key, ())):
+            found[key] += _copy_to_subject(
+                key, _find_parent_evidence(key, agents, found)
+            )
+    users, homes = _index_agents_by_credential(agents), _index_agents_by_home(agents)
     for credential in credentials.values():
-        beside = users.get(credential.id) or _beside(credential, homes)
-        found[credential.id] += _to(
-            credential.id, _of_credential(credential, found, beside)
+        beside = users.get(credential.id) or _list_home_agents(credential, homes)
+        found[credential.id] += _copy_to_subject(
+            credential.id, _select_credential_evidence(credential, found, beside)
         )
     return {subject: tuple(items) for subject, items in found.items() if items}
 
 
-def own_evidence(evidence: Evidence) -> Evidence:
+def select_direct_evidence(evidence: EvidenceBySubject) -> EvidenceBySubject:
     """Select evidence not inherited from a role, for subjects with inherited one."""
     return {
         subject: [item for item in items if not is_role(item.said_of)]
@@ -79,51 +81,55 @@ def own_evidence(evidence: Evidence) -> Evidence:
     }
 
 
-def _walk_through_users(
-    facts: Facts, found: dict[str, list[OwnerEvidence]], counts: Counts
+def _replace_machine_users(
+    facts: SightedFacts, found: dict[str, list[OwnerEvidence]], counts: EvidenceFilter
 ) -> None:
     """Replace a machine user that acted by the owner of that user."""
     users = {
         key: identity.id
         for identity in facts.identities
-        if (key := principal_key(identity.id)) is not None and key[1] == "user"
+        if (key := parse_principal_key(identity.id)) is not None and key[1] == "user"
     }
     said = {
         user: [
-            e for e in found.get(user, ()) if e.kind not in _ACTS and counts(user, e)
+            e
+            for e in found.get(user, ())
+            if e.kind not in _ACTION_KINDS and counts(user, e)
         ]
         for user in users.values()
     }
     for subject, items in list(found.items()):
-        account = _account(subject)
+        account = _get_account(subject)
         walked: list[OwnerEvidence] = []
         for item in items:
-            user = users.get((account, "user", handle(item.person).lower()))
-            behind = said.get(user, []) if user and item.kind in _ACTS else []
-            walked += [_answers(item, why) for why in behind] or [item]
+            user = users.get((account, "user", get_handle(item.person).lower()))
+            behind = said.get(user, []) if user and item.kind in _ACTION_KINDS else []
+            walked += [_transfer_evidence(item, why) for why in behind] or [item]
         found[subject] = walked
 
 
-def _answers(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
+def _transfer_evidence(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
     reference = f"{act.reference}, which answers to {why.reference or why.person}"
     return replace(act, person=why.person, reference=reference)
 
 
-def _of_names(facts: Facts) -> Iterable[OwnerEvidence]:
+def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
     """Match user names with the handles of known persons."""
     known: dict[str, PersonId] = {}
-    named = [p.id for p in facts.persons if p.seen.written_by.believed and not p.team]
-    named += [e.person for e in facts.evidence if e.seen.written_by.believed]
+    named = [
+        p.id for p in facts.persons if p.seen.written_by.is_believed and not p.team
+    ]
+    named += [e.person for e in facts.evidence if e.seen.written_by.is_believed]
     for person in sorted(set(named), reverse=True):
         if not is_pipeline(person) and not is_team(person):
-            known[handle(person).partition("@")[0].lower()] = person
+            known[get_handle(person).partition("@")[0].lower()] = person
     for identity in facts.identities:
-        key = principal_key(identity.id)
+        key = parse_principal_key(identity.id)
         if key is not None and key[1] == "user" and key[2] in known:
             yield OwnerEvidence(
                 subject=identity.id,
                 person=known[key[2]],
-                kind=EvidenceKind.NAME_MATCH,
+                kind=OwnerEvidenceKind.NAME_MATCH,
                 reference=identity.name,
                 act="",
                 standing=True,
@@ -131,15 +137,17 @@ def _of_names(facts: Facts) -> Iterable[OwnerEvidence]:
             )
 
 
-def _account(subject: str) -> str:
+def _get_account(subject: str) -> str:
     bare = subject.removeprefix("cred:aws/")
     if bare != subject:
-        return access_key_account(bare) or ""
-    key = principal_key(subject)
+        return decode_access_key_account(bare) or ""
+    key = parse_principal_key(subject)
     return key[0] if key is not None else ""
 
 
-def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
+def _copy_to_subject(
+    subject: str, items: Iterable[OwnerEvidence]
+) -> list[OwnerEvidence]:
     """Copy evidence to another subject, with its original subject."""
     return [
         replace(item, subject=subject, said_of=item.said_of or item.subject)
@@ -148,61 +156,63 @@ def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
     ]
 
 
-def _any_holds(items: Iterable[OwnerEvidence]) -> bool:
+def _has_valid_evidence(items: Iterable[OwnerEvidence]) -> bool:
     """Tell whether there is any evidence that is not void."""
     return any(not item.void for item in items)
 
 
-def _unspoken(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
+def _drop_statements(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
     """Drop attestations and confirmations, which are about one subject only."""
-    return [item for item in items if item.kind not in _SPOKEN]
+    return [item for item in items if item.kind not in _STATEMENT_KINDS]
 
 
-def _of_pipelines(
-    facts: Facts, agents: Mapping[AgentId, AgentEntity], found: Evidence
+def _list_pipeline_evidence(
+    facts: SightedFacts, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
 ) -> Iterable[OwnerEvidence]:
-    trusting = _trusting_github(facts)
+    trusting = _find_github_roles(facts)
     for key, agent in agents.items():
         for role in agent.agent.runs_as:
             if role not in trusting:
                 continue
             for item in found.get(key, ()):
-                if item.kind is EvidenceKind.CODEOWNERS:
-                    yield replace(item, subject=role, kind=EvidenceKind.OIDC_SUBJECT)
+                if item.kind is OwnerEvidenceKind.CODEOWNERS:
+                    yield replace(
+                        item, subject=role, kind=OwnerEvidenceKind.OIDC_SUBJECT
+                    )
 
 
-def _trusting_github(facts: Facts) -> set[str]:
+def _find_github_roles(facts: SightedFacts) -> set[str]:
     """Return the roles whose trust policy names GitHub's issuer."""
     policies = {policy.id: policy for policy in facts.policies}
     trusting = set()
     for attachment in facts.attachments:
         policy = policies.get(attachment.policy)
-        if attachment.layer is Layer.TRUST and policy is not None:
+        if attachment.layer is PolicyLayer.TRUST and policy is not None:
             issuers = (
                 value
                 for statement in policy.statements
                 for kind, value in statement.principals
                 if kind == "Federated"
             )
-            if any(issuer.endswith(_GITHUB) for issuer in issuers):
+            if any(issuer.endswith(_GITHUB_ISSUER) for issuer in issuers):
                 trusting.add(attachment.target)
     return trusting
 
 
-def _of_parents(
-    key: AgentId, agents: Mapping[AgentId, AgentEntity], found: Evidence
+def _find_parent_evidence(
+    key: AgentId, agents: Mapping[AgentId, AgentEntity], found: EvidenceBySubject
 ) -> Sequence[OwnerEvidence]:
     met = {key}
     parent = agents[key].agent.parent
     while parent is not None and parent in agents and parent not in met:
-        if _any_holds(found.get(parent, ())):
+        if _has_valid_evidence(found.get(parent, ())):
             return found[parent]
         met.add(parent)
         parent = agents[parent].agent.parent
     return ()
 
 
-def _users(
+def _index_agents_by_credential(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[CredentialId, Sequence[AgentId]]:
     """Index agents by the credentials that their tools state."""
@@ -214,7 +224,7 @@ def _users(
     return {credential: tuple(keys) for credential, keys in users.items()}
 
 
-def _by_scope(
+def _index_agents_by_home(
     agents: Mapping[AgentId, AgentEntity],
 ) -> Mapping[str, Sequence[AgentId]]:
     """Index agents by the home they are configured in."""
@@ -225,7 +235,7 @@ def _by_scope(
     return scoped
 
 
-def _beside(
+def _list_home_agents(
     credential: CredentialEntity, homes: Mapping[str, Sequence[AgentId]]
 ) -> Sequence[AgentId]:
     """Return the agents in the homes that a credential was seen in."""
@@ -233,18 +243,20 @@ def _beside(
     return [key for scope in scopes for key in homes.get(scope, ())]
 
 
-def _of_credential(
-    credential: CredentialEntity, found: Evidence, beside: Sequence[AgentId]
+def _select_credential_evidence(
+    credential: CredentialEntity, found: EvidenceBySubject, beside: Sequence[AgentId]
 ) -> Sequence[OwnerEvidence]:
     proved: Sequence[OwnerEvidence] = ()
     if credential.identity is not None:
         proved = found.get(credential.identity, ())
         # Role assignments are no evidence about a credential of the role.
-        if _any_holds(e for e in proved if e.kind is not EvidenceKind.ASSIGNMENT):
+        if _has_valid_evidence(
+            e for e in proved if e.kind is not OwnerEvidenceKind.ASSIGNMENT
+        ):
             return proved
     homes: dict[OwnerEvidence, None] = {}
     for key in beside:
         for item in found.get(key, ()):
-            if item.kind is EvidenceKind.HOME:
+            if item.kind is OwnerEvidenceKind.HOME:
                 homes[replace(item, subject=credential.id)] = None
     return tuple(homes) or proved

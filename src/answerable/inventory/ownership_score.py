@@ -10,25 +10,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.inventory.people import People, is_pipeline, is_team
+from answerable.inventory.people import PersonDirectory, is_pipeline, is_team
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import ATTESTATION_LIFE
+from answerable.model.owner_key import ATTESTATION_LIFETIME
 from answerable.model.person import (
-    Candidate,
-    EvidenceKind,
+    OwnerCandidate,
     OwnerEvidence,
-    Ownership,
+    OwnerEvidenceKind,
     OwnerState,
+    SubjectOwnership,
 )
 
 _DAY = 86_400 * 10**9
 HALF_LIFE = 540 * _DAY
-ASSIGN = 0.70
-MARGIN = 0.25
+ASSIGN_THRESHOLD = 0.70
+MARGIN_THRESHOLD = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class EvidenceWeight:
     """Weight of fresh evidence of one kind, 0 to 1, with its reason."""
 
     weight: float
@@ -36,24 +36,42 @@ class Weight:
 
 
 # Starting values, to be calibrated on labelled sets: docs/decisions/0008.
-WEIGHTS: Mapping[EvidenceKind, Weight] = {
-    EvidenceKind.ATTESTATION: Weight(0.95, "signed with an enrolled owner key"),
-    EvidenceKind.CONFIRMATION: Weight(0.95, "a person said so, on record"),
-    EvidenceKind.HOME: Weight(0.85, "its configuration lies in this person's home"),
-    EvidenceKind.CODEOWNERS: Weight(0.75, "owns the file that declares it"),
-    EvidenceKind.OWNER_TAG: Weight(0.75, "its Owner tag names this person"),
-    EvidenceKind.CREATOR: Weight(0.65, "created it in a session of their own"),
-    EvidenceKind.OIDC_SUBJECT: Weight(0.60, "owns the repository it trusts"),
-    EvidenceKind.ASSUMER: Weight(0.40, "the person who assumes it most"),
-    EvidenceKind.ASSIGNMENT: Weight(0.30, "may become it through single sign-on"),
-    EvidenceKind.TEAM_TAG: Weight(0.35, "its Team tag names this team"),
-    EvidenceKind.NAME_MATCH: Weight(0.15, "its name holds this person's name"),
+WEIGHTS: Mapping[OwnerEvidenceKind, EvidenceWeight] = {
+    OwnerEvidenceKind.ATTESTATION: EvidenceWeight(
+        0.95, "signed with an enrolled owner key"
+    ),
+    OwnerEvidenceKind.CONFIRMATION: EvidenceWeight(0.95, "a person said so, on record"),
+    OwnerEvidenceKind.HOME: EvidenceWeight(
+        0.85, "its configuration lies in this person's home"
+    ),
+    OwnerEvidenceKind.CODEOWNERS: EvidenceWeight(
+        0.75, "owns the file that declares it"
+    ),
+    OwnerEvidenceKind.OWNER_TAG: EvidenceWeight(
+        0.75, "its Owner tag names this person"
+    ),
+    OwnerEvidenceKind.CREATOR: EvidenceWeight(
+        0.65, "created it in a session of their own"
+    ),
+    OwnerEvidenceKind.OIDC_SUBJECT: EvidenceWeight(
+        0.60, "owns the repository it trusts"
+    ),
+    OwnerEvidenceKind.ASSUMER: EvidenceWeight(0.40, "the person who assumes it most"),
+    OwnerEvidenceKind.ASSIGNMENT: EvidenceWeight(
+        0.30, "may become it through single sign-on"
+    ),
+    OwnerEvidenceKind.TEAM_TAG: EvidenceWeight(0.35, "its Team tag names this team"),
+    OwnerEvidenceKind.NAME_MATCH: EvidenceWeight(
+        0.15, "its name holds this person's name"
+    ),
 }
 
-Discredit = Callable[[OwnerEvidence], bool]
+IsSelfWritten = Callable[[OwnerEvidence], bool]
 
 
-def weigh(evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool) -> float:
+def weigh_evidence(
+    evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool
+) -> float:
     """Return the weight of a record now, 0 to 1.
 
     Args:
@@ -68,7 +86,7 @@ def weigh(evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool) -> fl
     return float(WEIGHTS[evidence.kind].weight * 0.5 ** (age / HALF_LIFE))
 
 
-def combine(weights: Iterable[float]) -> float:
+def combine_weights(weights: Iterable[float]) -> float:
     """Return 1 - prod(1 - w): combined weight of independent evidence."""
     doubt = 1.0
     for weight in weights:
@@ -76,7 +94,9 @@ def combine(weights: Iterable[float]) -> float:
     return 1.0 - doubt
 
 
-def counted(records: Sequence[tuple[OwnerEvidence, float]]) -> frozenset[int]:
+def select_counted_records(
+    records: Sequence[tuple[OwnerEvidence, float]],
+) -> frozenset[int]:
     """Select the records with the highest score, without two of one kind or act.
 
     A greedy choice is wrong: taking the heaviest first can use an act for a kind that
@@ -85,9 +105,9 @@ def counted(records: Sequence[tuple[OwnerEvidence, float]]) -> frozenset[int]:
     Returns:
         Positions in `records`.
     """
-    acts = _by_act(records)
+    acts = _group_by_act(records)
     # Best choice per set of kinds already used: (doubt left, positions chosen).
-    best: dict[frozenset[EvidenceKind], tuple[float, tuple[int, ...]]] = {
+    best: dict[frozenset[OwnerEvidenceKind], tuple[float, tuple[int, ...]]] = {
         frozenset(): (1.0, ())
     }
     for options in acts:
@@ -102,16 +122,18 @@ def counted(records: Sequence[tuple[OwnerEvidence, float]]) -> frozenset[int]:
     return frozenset(min(best.values())[1])
 
 
-_Options = dict[EvidenceKind, tuple[int, float]]
+_RecordsByKind = dict[OwnerEvidenceKind, tuple[int, float]]
 
 
-def _by_act(records: Sequence[tuple[OwnerEvidence, float]]) -> list[_Options]:
+def _group_by_act(
+    records: Sequence[tuple[OwnerEvidence, float]],
+) -> list[_RecordsByKind]:
     """Group records by act; keep the heaviest per kind, and each kind's heaviest acts.
 
     With K kinds at most K - 1 acts of one kind can be used by the others, so the K
     heaviest acts of each kind always hold the best choice.
     """
-    acts: dict[str, _Options] = {}
+    acts: dict[str, _RecordsByKind] = {}
     for position, (item, weight) in enumerate(records):
         if weight <= 0.0:
             continue
@@ -128,14 +150,14 @@ def _by_act(records: Sequence[tuple[OwnerEvidence, float]]) -> list[_Options]:
     return [options for act, options in acts.items() if act in kept]
 
 
-def assign(
+def assign_owner(
     subject: str,
     evidence: Iterable[OwnerEvidence],
     *,
-    people: People,
+    people: PersonDirectory,
     now: int,
-    discredited: Discredit = lambda item: False,
-) -> Ownership:
+    discredited: IsSelfWritten = lambda item: False,
+) -> SubjectOwnership:
     """Assign the owner of a subject, with its state and candidates.
 
     Args:
@@ -157,52 +179,57 @@ def assign(
             item if same else replace(item, subject=subject, person=person)
         )
     scored = [
-        _candidate(person, found, people, now, discredited)
+        _score_candidate(person, found, people, now, discredited)
         for person, found in by_person.items()
     ]
-    spoken = _spoken(by_person, now)
+    spoken = _find_newest_statement(by_person, now)
     first = spoken[1] if spoken else None
     scored.sort(key=lambda c: (c.person != first, -c.score, c.person))
     candidates = tuple(scored)
     if spoken is not None:
-        return _said(subject, *spoken, candidates, people)
-    return _judged(subject, candidates, people, by_person, now, discredited)
+        return _build_stated_ownership(subject, *spoken, candidates, people)
+    return _infer_ownership(subject, candidates, people, by_person, now, discredited)
 
 
-def _candidate(
+def _score_candidate(
     person: PersonId,
     found: set[OwnerEvidence],
-    people: People,
+    people: PersonDirectory,
     now: int,
-    discredited: Discredit,
+    discredited: IsSelfWritten,
     *,
     as_if_here: bool = False,
-) -> Candidate:
-    alive = as_if_here or not _left(person, people)
+) -> OwnerCandidate:
+    alive = as_if_here or not _has_left(person, people)
     machine = is_pipeline(person)
     ordered = list(found)
     if len(ordered) > 1:  # the sort key costs more than the score
         ordered.sort(key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e)))
     weighed = [
-        (item, weigh(item, now, alive=alive, counts=not (machine or discredited(item))))
+        (
+            item,
+            weigh_evidence(
+                item, now, alive=alive, counts=not (machine or discredited(item))
+            ),
+        )
         for item in ordered
     ]
-    taken = counted(weighed)
+    taken = select_counted_records(weighed)
     shown = [(e, w if i in taken else 0.0) for i, (e, w) in enumerate(weighed)]
     shown.sort(key=lambda pair: -pair[1])
-    return Candidate(person, combine(w for _, w in shown), tuple(shown))
+    return OwnerCandidate(person, combine_weights(w for _, w in shown), tuple(shown))
 
 
-def _spoken(
+def _find_newest_statement(
     by_person: Mapping[PersonId, set[OwnerEvidence]], now: int
 ) -> tuple[OwnerState, PersonId] | None:
     """Find the newest valid attestation, else the newest confirmation."""
     said: list[tuple[bool, int, PersonId]] = []
     for person, found in by_person.items():
         for item in () if is_pipeline(person) else found:
-            if item.kind is EvidenceKind.CONFIRMATION:
+            if item.kind is OwnerEvidenceKind.CONFIRMATION:
                 said.append((False, item.seen.at, person))
-            elif attests(item, now):
+            elif is_valid_attestation(item, now):
                 said.append((True, item.seen.at, person))
     if not said:
         return None
@@ -210,73 +237,75 @@ def _spoken(
     return (OwnerState.ATTESTED if attested else OwnerState.CONFIRMED), person
 
 
-def attests(item: OwnerEvidence, now: int) -> bool:
+def is_valid_attestation(item: OwnerEvidence, now: int) -> bool:
     """Tell whether a record is an attestation of its subject that is valid now."""
-    if item.kind is not EvidenceKind.ATTESTATION or item.void or item.said_of:
+    if item.kind is not OwnerEvidenceKind.ATTESTATION or item.void or item.said_of:
         return False
-    return now < end_of(item) and item.seen.written_by.believed
+    return now < get_attestation_end(item) and item.seen.written_by.is_believed
 
 
-def end_of(item: OwnerEvidence) -> int:
+def get_attestation_end(item: OwnerEvidence) -> int:
     """Return the end of an attestation, UTC nanoseconds."""
-    end = item.seen.at + ATTESTATION_LIFE
+    end = item.seen.at + ATTESTATION_LIFETIME
     return min(item.until, end) if item.until else end
 
 
-def _said(
+def _build_stated_ownership(
     subject: str,
     state: OwnerState,
     person: PersonId,
-    candidates: tuple[Candidate, ...],
-    people: People,
-) -> Ownership:
-    if _left(person, people):
+    candidates: tuple[OwnerCandidate, ...],
+    people: PersonDirectory,
+) -> SubjectOwnership:
+    if _has_left(person, people):
         state = OwnerState.OWNER_LEFT
     top, *rest = candidates
     margin = max(0.0, top.score - max((c.score for c in rest), default=0.0))
-    return Ownership(subject, state, person, top.score, margin, candidates)
+    return SubjectOwnership(subject, state, person, top.score, margin, candidates)
 
 
-def _judged(
+def _infer_ownership(
     subject: str,
-    candidates: tuple[Candidate, ...],
-    people: People,
+    candidates: tuple[OwnerCandidate, ...],
+    people: PersonDirectory,
     by_person: Mapping[PersonId, set[OwnerEvidence]],
     now: int,
-    discredited: Discredit,
-) -> Ownership:
-    single = [c for c in candidates if not _team(c, people)]
-    state, person, score, margin = _decide(single)
+    discredited: IsSelfWritten,
+) -> SubjectOwnership:
+    single = [c for c in candidates if not _is_team_candidate(c, people)]
+    state, person, score, margin = _apply_thresholds(single)
     if state is not OwnerState.INFERRED:
         here = [
-            _candidate(p, by_person[p], people, now, discredited, as_if_here=True)
+            _score_candidate(p, by_person[p], people, now, discredited, as_if_here=True)
             for p in (c.person for c in single)
         ]
         here.sort(key=lambda c: (-c.score, c.person))
-        would, heir, _, _ = _decide(here)
+        would, heir, _, _ = _apply_thresholds(here)
         stronger = would is OwnerState.INFERRED or state is OwnerState.NONE
-        if stronger and heir is not None and _left(heir, people):
+        if stronger and heir is not None and _has_left(heir, people):
             state, person = OwnerState.OWNER_LEFT, heir
     if state is OwnerState.NONE:
-        teams = [c for c in candidates if _team(c, people) and c.score > 0.0]
+        teams = [
+            c for c in candidates if _is_team_candidate(c, people) and c.score > 0.0
+        ]
         if teams:
             state, person, score = OwnerState.TEAM_ONLY, teams[0].person, teams[0].score
-    return Ownership(subject, state, person, score, margin, candidates)
+    return SubjectOwnership(subject, state, person, score, margin, candidates)
 
 
-def _left(person: PersonId, people: People) -> bool:
+def _has_left(person: PersonId, people: PersonDirectory) -> bool:
     known = people.get(person)
     return known is not None and not known.alive
 
 
-def _team(candidate: Candidate, people: People) -> bool:
+def _is_team_candidate(candidate: OwnerCandidate, people: PersonDirectory) -> bool:
     """Tell whether a candidate is a team, which is never the only owner."""
     known = people.get(candidate.person)
     return is_team(candidate.person) or (known is not None and known.team)
 
 
-def _decide(
-    ranked: Sequence[Candidate],
+def _apply_thresholds(
+    ranked: Sequence[OwnerCandidate],
 ) -> tuple[OwnerState, PersonId | None, float, float]:
     """Apply the two thresholds to persons, best first."""
     living = [c for c in ranked if c.score > 0.0]
@@ -284,8 +313,8 @@ def _decide(
         return OwnerState.NONE, None, 0.0, 0.0
     top = living[0]
     margin = top.score - (living[1].score if len(living) > 1 else 0.0)
-    if top.score >= ASSIGN and margin >= MARGIN:
+    if top.score >= ASSIGN_THRESHOLD and margin >= MARGIN_THRESHOLD:
         return OwnerState.INFERRED, top.person, top.score, margin
-    if margin >= MARGIN or len(living) == 1:
+    if margin >= MARGIN_THRESHOLD or len(living) == 1:
         return OwnerState.SUGGESTED, top.person, top.score, margin
     return OwnerState.AMBIGUOUS, None, top.score, margin

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from answerable.model.ids import PersonId, fold_name
-from answerable.model.person import EvidenceKind, OwnerEvidence, Person
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 
 # Names under which pipelines sign; a pipeline never counts as an owner.
 _MACHINE_NAMES = frozenset(
@@ -19,7 +19,7 @@ _MACHINE_NAMES = frozenset(
         *("spacelift", "system", "terraform", "terraform-cloud", "travis"),
     ]
 )
-_MACHINE_ENDS = (
+_MACHINE_SUFFIXES = (
     "[bot]",
     "-bot",
     "_bot",
@@ -29,10 +29,10 @@ _MACHINE_ENDS = (
 )
 
 
-_SPOKEN = (EvidenceKind.ATTESTATION, EvidenceKind.CONFIRMATION)
+_STATEMENT_KINDS = (OwnerEvidenceKind.ATTESTATION, OwnerEvidenceKind.CONFIRMATION)
 
 
-def handle(person: str) -> str:
+def get_handle(person: str) -> str:
     """Return the handle of a person id: the part after `person:`."""
     return person.removeprefix("person:")
 
@@ -40,23 +40,23 @@ def handle(person: str) -> str:
 @lru_cache(maxsize=65_536)
 def is_pipeline(person: str) -> bool:
     """Tell whether a handle belongs to a machine, which is never an owner."""
-    bare = handle(person).lower()
+    bare = get_handle(person).lower()
     local = bare.partition("@")[0]
-    if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_ENDS):
+    if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_SUFFIXES):
         return True
     # Forges write NUMBER+NAME@users.noreply...; mail knows NAME+TAG@...
     return any(
-        name in _MACHINE_NAMES or name.endswith(_MACHINE_ENDS)
+        name in _MACHINE_NAMES or name.endswith(_MACHINE_SUFFIXES)
         for name in local.split("+")
     )
 
 
 def is_team(person: str) -> bool:
     """Tell whether a handle is a team of a forge (`@org/team`)."""
-    return "/" in handle(person) and "@" not in handle(person).lstrip("@")
+    return "/" in get_handle(person) and "@" not in get_handle(person).lstrip("@")
 
 
-class People:
+class PersonDirectory:
     """Directory of persons, merged by handles and aliases."""
 
     def __init__(
@@ -75,20 +75,23 @@ class People:
         for item in evidence:
             if item.person not in named and not is_pipeline(item.person):
                 said[item.person].append(item)
-        known = [*persons, *(_implied(key, items) for key, items in said.items())]
+        known = [
+            *persons,
+            *(_build_implied_person(key, items) for key, items in said.items()),
+        ]
         # Handles and believed aliases only; self-reported aliases are only shown.
-        self.handles: Mapping[str, PersonId] = _groups(known)
+        self.handles: Mapping[str, PersonId] = _group_handles(known)
         merged: dict[PersonId, list[Person]] = defaultdict(list)
         for person in known:
             merged[self(person.id)].append(person)
         self.by_id: Mapping[PersonId, Person] = {
-            head: _merged(head, found) for head, found in sorted(merged.items())
+            head: _merge_persons(head, found) for head, found in sorted(merged.items())
         }
 
     @classmethod
-    def restored(
+    def from_merged(
         cls, handles: Mapping[str, PersonId], by_id: Mapping[PersonId, Person]
-    ) -> "People":
+    ) -> "PersonDirectory":
         """Build a directory from persons merged before.
 
         Args:
@@ -102,14 +105,14 @@ class People:
 
     def __call__(self, person: str) -> PersonId:
         """Return the merged id of a person; an unknown handle comes back unchanged."""
-        return self.handles.get(fold_name(handle(person)), PersonId(person))
+        return self.handles.get(fold_name(get_handle(person)), PersonId(person))
 
     def get(self, person: str) -> Person | None:
         """Return the merged person."""
         return self.by_id.get(self(person))
 
 
-def listed(
+def group_listed_persons(
     persons: Mapping[PersonId, Person], evidence: Iterable[OwnerEvidence]
 ) -> Mapping[PersonId, tuple[PersonId, ...]]:
     """Return the persons to list, each with the ids it represents.
@@ -122,7 +125,7 @@ def listed(
     named = {
         item.person
         for item in evidence
-        if item.seen.written_by.believed or item.kind in _SPOKEN
+        if item.seen.written_by.is_believed or item.kind in _STATEMENT_KINDS
     }
     stating: dict[str, set[PersonId]] = defaultdict(set)
     for key, person in persons.items():
@@ -131,8 +134,8 @@ def listed(
     found: dict[PersonId, list[PersonId]] = {}
     apart: list[tuple[PersonId, PersonId]] = []
     for key, person in persons.items():
-        others = stating[fold_name(handle(key))] - {key}
-        believed = person.seen.written_by.believed or key in named
+        others = stating[fold_name(get_handle(key))] - {key}
+        believed = person.seen.written_by.is_believed or key in named
         if len(others) == 1 and not believed and not person.aliases:
             apart.append((key, next(iter(others))))
         else:
@@ -142,15 +145,17 @@ def listed(
     return {key: tuple(ids) for key, ids in found.items()}
 
 
-def _implied(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:
+def _build_implied_person(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:
     """Build a person known from evidence only; a team if only team tags name it."""
-    telling = [item for item in said if item.seen.written_by.believed] or said
-    team = all(item.kind is EvidenceKind.TEAM_TAG for item in telling) or is_team(key)
+    telling = [item for item in said if item.seen.written_by.is_believed] or said
+    team = all(item.kind is OwnerEvidenceKind.TEAM_TAG for item in telling) or is_team(
+        key
+    )
     seen = min((item.seen for item in said), key=lambda s: (s.at, s.source, s.place))
     return Person(key, "", (), team, True, seen)
 
 
-def _groups(persons: Iterable[Person]) -> dict[str, PersonId]:
+def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
     """Map each handle and believed alias to the best id of its group."""
     parent: dict[str, str] = {}
 
@@ -163,35 +168,35 @@ def _groups(persons: Iterable[Person]) -> dict[str, PersonId]:
 
     ids: dict[str, PersonId] = {}
     for person in persons:
-        own = fold_name(handle(person.id))
+        own = fold_name(get_handle(person.id))
         ids[own] = person.id
         find(own)
-        if person.seen.written_by.believed:
+        if person.seen.written_by.is_believed:
             for alias in person.aliases:
                 parent[find(fold_name(alias))] = find(own)
     heads: dict[str, PersonId] = {}
-    for own in sorted(ids, key=_preference):
+    for own in sorted(ids, key=_handle_sort_key):
         heads.setdefault(find(own), ids[own])
     return {name: heads[find(name)] for name in parent}
 
 
-def _preference(name: str) -> tuple[bool, int, str]:
+def _handle_sort_key(name: str) -> tuple[bool, int, str]:
     return ("@" not in name, len(name), name)
 
 
-def _merged(head: PersonId, found: Sequence[Person]) -> Person:
+def _merge_persons(head: PersonId, found: Sequence[Person]) -> Person:
     found = sorted(
-        found, key=lambda p: (p.id != head, not p.seen.written_by.believed, repr(p))
+        found, key=lambda p: (p.id != head, not p.seen.written_by.is_believed, repr(p))
     )
     # A single team tag must not turn a person into a team.
-    telling = [p for p in found if p.seen.written_by.believed] or found
-    names = {fold_name(handle(p.id)) for p in found}
+    telling = [p for p in found if p.seen.written_by.is_believed] or found
+    names = {fold_name(get_handle(p.id)) for p in found}
     names |= {fold_name(alias) for p in found for alias in p.aliases}
     return replace(
         found[0],
         id=head,
         name=next((p.name for p in found if p.name), ""),
-        aliases=tuple(sorted(names - {fold_name(handle(head))})),
+        aliases=tuple(sorted(names - {fold_name(get_handle(head))})),
         team=all(p.team for p in telling) or is_team(head),
         alive=all(p.alive for p in telling),
     )

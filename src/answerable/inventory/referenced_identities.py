@@ -2,35 +2,35 @@
 
 from collections.abc import Iterable, Mapping
 
-from answerable.inventory.canonical_ids import principal_key
+from answerable.inventory.canonical_ids import parse_principal_key
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId
 from answerable.model.inventory import AgentEntity, CredentialEntity
-from answerable.model.provenance import Seen
-from answerable.model.sighting import Facts
+from answerable.model.provenance import FactProvenance
+from answerable.model.sighting import SightedFacts
 
 
-def with_named(
-    facts: Facts,
+def add_referenced_identities(
+    facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> tuple[Identity, ...]:
     """Return collected and merely referenced identities, sorted by id."""
     known = {identity.id for identity in facts.identities}
-    seen: dict[IdentityId, Seen] = {}
-    for identity, where in _names(facts, agents, credentials):
+    seen: dict[IdentityId, FactProvenance] = {}
+    for identity, where in _list_references(facts, agents, credentials):
         if identity not in known:
             seen.setdefault(identity, where)
-    named = [_identity(identity, where) for identity, where in seen.items()]
+    named = [_build_identity(identity, where) for identity, where in seen.items()]
     return tuple(sorted((*facts.identities, *named), key=lambda each: each.id))
 
 
-def _names(
-    facts: Facts,
+def _list_references(
+    facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
-) -> Iterable[tuple[IdentityId, Seen]]:
+) -> Iterable[tuple[IdentityId, FactProvenance]]:
     proved = {each.identity for each in credentials.values()}
     for link in sorted(facts.links, key=repr):
         if link.identity in proved:
@@ -40,8 +40,8 @@ def _names(
             yield identity, entity.agent.seen
 
 
-def _identity(identity: IdentityId, seen: Seen) -> Identity:
-    key = principal_key(identity)
+def _build_identity(identity: IdentityId, seen: FactProvenance) -> Identity:
+    key = parse_principal_key(identity)
     account, kind, name = key or ("", "", "")
     try:
         arn = Arn.parse(identity)

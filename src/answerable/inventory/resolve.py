@@ -5,19 +5,27 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from difflib import get_close_matches
 from typing import Literal
 
-from answerable.inventory.canonical_ids import Spellings, principal_key
-from answerable.inventory.people import handle
+from answerable.inventory.canonical_ids import CanonicalIds, parse_principal_key
+from answerable.inventory.people import get_handle
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory, NameEntry, NameTable
 
-Kind = Literal["agent", "tool", "identity", "credential", "person"]
-KINDS: tuple[Kind, ...] = ("agent", "tool", "identity", "credential", "person")
+EntityKind = Literal["agent", "tool", "identity", "credential", "person"]
+ENTITY_KINDS: tuple[EntityKind, ...] = (
+    "agent",
+    "tool",
+    "identity",
+    "credential",
+    "person",
+)
 
-_MOST_COMPARED = 2_000
-_ALIKE = 3
+_MAX_COMPARED = 2_000
+_AFFIX_LENGTH = 3
 
 
-def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> str:
+def resolve(
+    inventory: Inventory, text: str, kinds: Sequence[EntityKind] = ENTITY_KINDS
+) -> str:
     """Find the single entity of some kinds that a text names.
 
     Args:
@@ -32,12 +40,14 @@ def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> s
     asked = text.strip()
     table = inventory.names
     if table is None:
-        table = inventory.once(f"names {' '.join(kinds)}", _table(kinds))
+        table = inventory.get_or_compute(
+            f"names {' '.join(kinds)}", _name_table_builder(kinds)
+        )
     entries = [e for e in table.entries.get(asked.lower(), ()) if e.kind in kinds]
     if any(e.id == asked for e in entries if not e.spelling):
         return asked
     if "identity" in kinds:
-        principal = _principal(asked, table)
+        principal = _find_principal(asked, table)
         if principal:
             return principal
     spelled = [e for e in entries if e.spelling]
@@ -49,37 +59,41 @@ def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> s
             f"{asked!r} names {len(found)} things (expected one)",
             tuple(sorted(found)),
         )
-    raise _unknown(asked, kinds, _spellings(table, kinds))
+    raise _unknown_name_error(asked, kinds, _list_spellings(table, kinds))
 
 
-def _principal(asked: str, table: NameTable) -> str:
+def _find_principal(asked: str, table: NameTable) -> str:
     """Return the canonical id of an IAM user, role or session, else an empty text."""
-    key = principal_key(asked)
+    key = parse_principal_key(asked)
     return table.principals.get(":".join(key), "") if key is not None else ""
 
 
-def name_table(inventory: Inventory, kinds: Sequence[Kind] = KINDS) -> NameTable:
+def build_name_table(
+    inventory: Inventory, kinds: Sequence[EntityKind] = ENTITY_KINDS
+) -> NameTable:
     """Index every spelling of all entities of some kinds."""
     entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
     for kind in kinds:
-        for key in _IDS[kind](inventory):
+        for key in _ID_LISTERS[kind](inventory):
             entries[key.lower()][NameEntry(kind, key, "")] = None
-        for key, spellings in _NAMED[kind](inventory):
+        for key, spellings in _NAME_LISTERS[kind](inventory):
             for spelling in spellings:
                 if spelling:
                     entries[spelling.lower()][NameEntry(kind, key, spelling)] = None
     principals: dict[str, str] = {}
     if "identity" in kinds:
-        chosen = Spellings(inventory.facts.identities).by_principal()
+        chosen = CanonicalIds(inventory.facts.identities).get_ids_by_principal()
         principals = {":".join(key): found for key, found in chosen.items()}
     return NameTable({key: tuple(found) for key, found in entries.items()}, principals)
 
 
-def _table(kinds: Sequence[Kind]) -> Callable[[Inventory], NameTable]:
-    return lambda inventory: name_table(inventory, kinds)
+def _name_table_builder(
+    kinds: Sequence[EntityKind],
+) -> Callable[[Inventory], NameTable]:
+    return lambda inventory: build_name_table(inventory, kinds)
 
 
-def _spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
+def _list_spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
     return {
         entry.spelling or entry.id
         for entries in table.entries.values()
@@ -88,55 +102,59 @@ def _spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
     }
 
 
-def _unknown(asked: str, kinds: Sequence[Kind], known: Iterable[str]) -> UsageError:
+def _unknown_name_error(
+    asked: str, kinds: Sequence[EntityKind], known: Iterable[str]
+) -> UsageError:
     what = " or ".join(kinds)
     size = len(asked)
     near = [k for k in known if abs(len(k) - size) <= max(3, size // 2)]
     if near:
-        close = get_close_matches(asked, likely(asked, near), n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]}?" if close else _LIST
+        close = get_close_matches(
+            asked, select_similar_names(asked, near), n=1, cutoff=0.5
+        )
+        hint = f"did you mean {close[0]}?" if close else _LIST_HINT
     else:
         hint = (
-            _LIST
+            _LIST_HINT
             if any(True for _ in known)
             else "nothing was scanned yet: run `answerable scan`"
         )
     return UsageError(f"unknown {what} (got {asked[:200]!r})", hint)
 
 
-def likely(asked: str, names: Sequence[str]) -> Sequence[str]:
+def select_similar_names(asked: str, names: Sequence[str]) -> Sequence[str]:
     """Select names for comparison: among many, those with an equal prefix or suffix.
 
     A comparison takes 0.2 ms, and the user waits for it.
     """
-    if len(names) <= _MOST_COMPARED:
+    if len(names) <= _MAX_COMPARED:
         return names
-    head, tail = asked[:_ALIKE].lower(), asked[-_ALIKE:].lower()
+    head, tail = asked[:_AFFIX_LENGTH].lower(), asked[-_AFFIX_LENGTH:].lower()
     alike = [
         name
         for name in names
-        if name[:_ALIKE].lower() == head or name[-_ALIKE:].lower() == tail
+        if name[:_AFFIX_LENGTH].lower() == head or name[-_AFFIX_LENGTH:].lower() == tail
     ]
-    return alike[:_MOST_COMPARED]
+    return alike[:_MAX_COMPARED]
 
 
-_LIST = "see `answerable agents`, `identities` and `credentials` for what is known"
+_LIST_HINT = "see `answerable agents`, `identities` and `credentials` for what is known"
 
-_Spelled = Iterator[tuple[str, tuple[str, ...]]]
+_SpelledIds = Iterator[tuple[str, tuple[str, ...]]]
 
 
-def _agents(inventory: Inventory) -> _Spelled:
+def _list_agent_names(inventory: Inventory) -> _SpelledIds:
     for key, entity in inventory.agents.items():
         bare = key.removeprefix("agent:")
         yield key, (bare, entity.agent.name, entity.agent.place)
 
 
-def _tools(inventory: Inventory) -> _Spelled:
+def _list_tool_names(inventory: Inventory) -> _SpelledIds:
     for tool in inventory.facts.tools:
         yield tool.id, (tool.server, tool.id.removeprefix("tool:"))
 
 
-def _identities(inventory: Inventory) -> _Spelled:
+def _list_identity_names(inventory: Inventory) -> _SpelledIds:
     for identity in inventory.facts.identities:
         tail = identity.id.rpartition(":")[2]
         short = f"{tail.partition('/')[0]}/{identity.name}"
@@ -144,27 +162,27 @@ def _identities(inventory: Inventory) -> _Spelled:
         yield identity.id, tuple(s for s in spellings if s)
 
 
-def _credentials(inventory: Inventory) -> _Spelled:
+def _list_credential_names(inventory: Inventory) -> _SpelledIds:
     for key in inventory.credentials:
         bare = key.removeprefix("cred:")
         yield key, (bare, bare.partition("/")[2])
 
 
-def _persons(inventory: Inventory) -> _Spelled:
+def _list_person_names(inventory: Inventory) -> _SpelledIds:
     for key, person in inventory.persons.items():
-        names = (handle(key), person.name, *person.aliases)
+        names = (get_handle(key), person.name, *person.aliases)
         yield key, tuple(name for name in names if name)
 
 
-_NAMED = {
-    "agent": _agents,
-    "tool": _tools,
-    "identity": _identities,
-    "credential": _credentials,
-    "person": _persons,
+_NAME_LISTERS = {
+    "agent": _list_agent_names,
+    "tool": _list_tool_names,
+    "identity": _list_identity_names,
+    "credential": _list_credential_names,
+    "person": _list_person_names,
 }
 
-_IDS: Mapping[Kind, Callable[[Inventory], Collection[str]]] = {
+_ID_LISTERS: Mapping[EntityKind, Callable[[Inventory], Collection[str]]] = {
     "agent": lambda inventory: inventory.agents.keys(),
     "tool": lambda inventory: {tool.id for tool in inventory.facts.tools},
     "identity": lambda inventory: {each.id for each in inventory.facts.identities},

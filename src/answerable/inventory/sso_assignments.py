@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 
-from answerable.model.person import EvidenceKind, OwnerEvidence
-from answerable.model.role_assignment import assigned_roles
-from answerable.model.sighting import Facts
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
+from answerable.model.role_assignment import match_assigned_roles
+from answerable.model.sighting import SightedFacts
 
 
-def assignment_evidence(facts: Facts) -> Iterator[OwnerEvidence]:
+def list_assignment_evidence(facts: SightedFacts) -> Iterator[OwnerEvidence]:
     """Yield owner evidence: a person who may assume a role may be its owner."""
-    for assignment, role in assigned_roles(facts.identities, facts.assignments):
+    for assignment, role in match_assigned_roles(facts.identities, facts.assignments):
         if role is None:
             continue
         via = f" through group {assignment.group}" if assignment.group else ""
         yield OwnerEvidence(
             subject=role,
             person=assignment.person,
-            kind=EvidenceKind.ASSIGNMENT,
+            kind=OwnerEvidenceKind.ASSIGNMENT,
             reference=f"permission set {assignment.name}{via}",
             act="",
             standing=True,

@@ -5,17 +5,25 @@ from dataclasses import replace
 
 from answerable.inventory import agents as agents_of
 from answerable.inventory import credentials as credentials_of
-from answerable.inventory.home_clients import with_homes_clients
-from answerable.inventory.lazy_ownership import TAGS, JudgedOwners, OwnerRecords
-from answerable.inventory.merge import merge, ordered
-from answerable.inventory.ownership_flow import Evidence, by_subject, own_evidence
-from answerable.inventory.people import People
-from answerable.inventory.referenced_identities import with_named
-from answerable.inventory.sso_assignments import assignment_evidence
-from answerable.inventory.tag_authorship import Authorship
+from answerable.inventory.home_clients import merge_home_clients
+from answerable.inventory.lazy_ownership import (
+    TAG_EVIDENCE_KINDS,
+    LazyOwnership,
+    SubjectEvidence,
+)
+from answerable.inventory.merge import merge_facts, select_newest_syncs
+from answerable.inventory.ownership_flow import (
+    EvidenceBySubject,
+    collect_evidence,
+    select_direct_evidence,
+)
+from answerable.inventory.people import PersonDirectory
+from answerable.inventory.referenced_identities import add_referenced_identities
+from answerable.inventory.sso_assignments import list_assignment_evidence
+from answerable.inventory.tag_authorship import TagAuthorship
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory, SourceCoverage
-from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Sync
 
 
@@ -37,17 +45,19 @@ def join(
         attestations: Statements of persons about owners; they take precedence over
             evidence of sources.
     """
-    each = with_homes_clients(ordered(syncs))
-    facts = merge(each)
+    each = merge_home_clients(select_newest_syncs(syncs))
+    facts = merge_facts(each)
     # Attestations are signed and verified; no source can supply one.
-    seen = {e for e in facts.evidence if e.kind is not EvidenceKind.ATTESTATION}
-    seen |= set(assignment_evidence(facts))
+    seen = {e for e in facts.evidence if e.kind is not OwnerEvidenceKind.ATTESTATION}
+    seen |= set(list_assignment_evidence(facts))
     said = tuple(sorted(seen | set(attestations), key=repr))
     facts = replace(facts, evidence=said)
-    facts = replace(facts, agents=agents_of.without_guesses(facts.agents))
-    credentials = credentials_of.entities(facts.credentials, facts.links)
-    agents = agents_of.entities(facts, credentials)
-    facts = replace(facts, identities=with_named(facts, agents, credentials))
+    facts = replace(facts, agents=agents_of.drop_suggested_agents(facts.agents))
+    credentials = credentials_of.join_credentials(facts.credentials, facts.links)
+    agents = agents_of.join_agents(facts, credentials)
+    facts = replace(
+        facts, identities=add_referenced_identities(facts, agents, credentials)
+    )
     inventory = Inventory(
         at=taken_at,
         name=name,
@@ -56,69 +66,80 @@ def join(
         agents=agents,
         credentials=credentials,
         owners={},
-        coverage=tuple(_coverage(sync) for sync in sorted(each, key=_source)),
+        coverage=tuple(_build_coverage(sync) for sync in sorted(each, key=_get_source)),
     )
-    return aged(inventory, now)
+    return reassess_owners(inventory, now)
 
 
-def aged(inventory: Inventory, now: int) -> Inventory:
+def reassess_owners(inventory: Inventory, now: int) -> Inventory:
     """Assess ownership at another time, since evidence ages."""
     if inventory.judged_at == now:
         return inventory
     owners, own = inventory.owners, inventory.own_owners
-    if isinstance(owners, JudgedOwners) and isinstance(own, JudgedOwners):
+    if isinstance(owners, LazyOwnership) and isinstance(own, LazyOwnership):
         return replace(
-            inventory, owners=owners.at(now), own_owners=own.at(now), judged_at=now
+            inventory,
+            owners=owners.at_time(now),
+            own_owners=own.at_time(now),
+            judged_at=now,
         )
-    return _judge(inventory, now)
+    return _assess_owners(inventory, now)
 
 
-def _judge(inventory: Inventory, now: int) -> Inventory:
+def _assess_owners(inventory: Inventory, now: int) -> Inventory:
     """Collect the evidence about every subject, and prepare its owners."""
     facts = inventory.facts
-    tags = _TagWriters(inventory)
-    evidence = by_subject(facts, inventory.agents, inventory.credentials, tags.counts)
-    people = People(
+    tags = _SelfTagging(inventory)
+    evidence = collect_evidence(
+        facts, inventory.agents, inventory.credentials, tags.is_independent
+    )
+    people = PersonDirectory(
         facts.persons, (item for found in evidence.values() for item in found)
     )
     subjects: set[str] = {identity.id for identity in facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials) | set(evidence)
-    own = own_evidence(evidence)
+    own = select_direct_evidence(evidence)
     return replace(
         inventory,
         persons=people.by_id,
-        owners=JudgedOwners(tags.of_each(sorted(subjects), evidence), people, now),
-        own_owners=JudgedOwners(tags.of_each(sorted(own), own), people, now),
+        owners=LazyOwnership(
+            tags.build_records(sorted(subjects), evidence), people, now
+        ),
+        own_owners=LazyOwnership(tags.build_records(sorted(own), own), people, now),
         judged_at=now,
     )
 
 
-class _TagWriters:
+class _SelfTagging:
     """Check whether a subject, or an identity it acts through, may set its own tags."""
 
     def __init__(self, inventory: Inventory) -> None:
         facts = inventory.facts
-        self._authorship = Authorship(facts.policies, facts.attachments)
+        self._authorship = TagAuthorship(facts.policies, facts.attachments)
         self._agents = inventory.agents
         self._credentials = inventory.credentials
 
-    def counts(self, identity: str, item: OwnerEvidence) -> bool:
+    def is_independent(self, identity: str, item: OwnerEvidence) -> bool:
         """Tell whether an identity could not have written evidence about itself."""
-        own = item.kind in TAGS and self._authorship.may_tag(identity, identity)
-        return item.seen.written_by.believed and not own
+        own = item.kind in TAG_EVIDENCE_KINDS and self._authorship.may_tag(
+            identity, identity
+        )
+        return item.seen.written_by.is_believed and not own
 
-    def of_each(
-        self, subjects: Iterable[str], evidence: Evidence
-    ) -> Mapping[str, OwnerRecords]:
+    def build_records(
+        self, subjects: Iterable[str], evidence: EvidenceBySubject
+    ) -> Mapping[str, SubjectEvidence]:
         """Join the evidence about each subject with whether it may set its own tags."""
-        found: dict[str, OwnerRecords] = {}
+        found: dict[str, SubjectEvidence] = {}
         for subject in subjects:
             items = tuple(evidence.get(subject, ()))
-            tagged = any(item.kind in TAGS for item in items)
-            found[subject] = OwnerRecords(items, tagged and self._writes_tags(subject))
+            tagged = any(item.kind in TAG_EVIDENCE_KINDS for item in items)
+            found[subject] = SubjectEvidence(
+                items, tagged and self._may_set_own_tags(subject)
+            )
         return found
 
-    def _writes_tags(self, subject: str) -> bool:
+    def _may_set_own_tags(self, subject: str) -> bool:
         agent = self._agents.get(AgentId(subject))
         credential = self._credentials.get(CredentialId(subject))
         writers: tuple[str, ...] = (subject,)
@@ -134,11 +155,11 @@ class _TagWriters:
         )
 
 
-def _source(sync: Sync) -> str:
+def _get_source(sync: Sync) -> str:
     return sync.source
 
 
-def _coverage(sync: Sync) -> SourceCoverage:
+def _build_coverage(sync: Sync) -> SourceCoverage:
     return SourceCoverage(
         source=sync.source,
         connector=sync.connector,

@@ -10,12 +10,18 @@ from collections.abc import Iterable, Mapping
 
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn, PolicyId
-from answerable.model.policy import Attachment, Effect, Layer, Policy, Statement
+from answerable.model.policy import (
+    Policy,
+    PolicyAttachment,
+    PolicyEffect,
+    PolicyLayer,
+    Statement,
+)
 
-_LONGEST = 2048
+_MAX_PATTERN_LENGTH = 2048
 
 
-def matches(pattern: str, text: str) -> bool:
+def match_iam_pattern(pattern: str, text: str) -> bool:
     """Match an IAM pattern (`*`, `?`) against a text, in at most len * len steps."""
     at = star = -1
     p = t = 0
@@ -33,17 +39,19 @@ def matches(pattern: str, text: str) -> bool:
     return all(letter == "*" for letter in pattern[p:])
 
 
-class Authorship:
+class TagAuthorship:
     """Index of policies that decides whether an identity may set tags of another."""
 
     def __init__(
-        self, policies: Iterable[Policy], attachments: Iterable[Attachment]
+        self, policies: Iterable[Policy], attachments: Iterable[PolicyAttachment]
     ) -> None:
         """Index the policies by the identity that they apply to."""
         self._policies: Mapping[PolicyId, Policy] = {p.id: p for p in policies}
-        self._attached: dict[tuple[str, Layer], list[Attachment]] = defaultdict(list)
+        self._attached: dict[tuple[str, PolicyLayer], list[PolicyAttachment]] = (
+            defaultdict(list)
+        )
         for attachment in attachments:
-            if attachment.layer in (Layer.IDENTITY, Layer.BOUNDARY):
+            if attachment.layer in (PolicyLayer.IDENTITY, PolicyLayer.BOUNDARY):
                 self._attached[attachment.target, attachment.layer].append(attachment)
         self._known: dict[tuple[str, str], bool] = {}
 
@@ -51,47 +59,50 @@ class Authorship:
         """Tell whether `writer` could set the tags of the role or user `target`."""
         key = (writer, target)
         if key not in self._known:
-            self._known[key] = self._may_tag(writer, target)
+            self._known[key] = self._evaluate_policies(writer, target)
         return self._known[key]
 
-    def _may_tag(self, writer: str, target: str) -> bool:
-        action = _tagging_action(target)
-        if action is None or _account(writer) != _account(target):
+    def _evaluate_policies(self, writer: str, target: str) -> bool:
+        action = _get_tagging_action(target)
+        if action is None or _get_account(writer) != _get_account(target):
             return False
-        own = list(self._statements(writer, Layer.IDENTITY))
-        if not any(_says(s, Effect.ALLOW, action, target) for s in own):
+        own = list(self._list_statements(writer, PolicyLayer.IDENTITY))
+        if not any(
+            _statement_applies(s, PolicyEffect.ALLOW, action, target) for s in own
+        ):
             return False
-        bounds = list(self._statements(writer, Layer.BOUNDARY))
-        if self._bounded(writer) and not any(
-            _says(s, Effect.ALLOW, action, target) for s in bounds
+        bounds = list(self._list_statements(writer, PolicyLayer.BOUNDARY))
+        if self._has_known_boundary(writer) and not any(
+            _statement_applies(s, PolicyEffect.ALLOW, action, target) for s in bounds
         ):
             return False
         return not any(
-            not s.conditions and _says(s, Effect.DENY, action, target)
+            not s.conditions
+            and _statement_applies(s, PolicyEffect.DENY, action, target)
             for s in (*own, *bounds)
         )
 
-    def _bounded(self, writer: str) -> bool:
+    def _has_known_boundary(self, writer: str) -> bool:
         """Tell whether there are boundaries, all collected and read completely."""
-        attached = self._attached.get((writer, Layer.BOUNDARY), [])
+        attached = self._attached.get((writer, PolicyLayer.BOUNDARY), [])
         found = [self._policies.get(a.policy) for a in attached]
         return bool(found) and all(p is not None and not p.unread for p in found)
 
-    def _statements(self, writer: str, layer: Layer) -> Iterable[Statement]:
+    def _list_statements(self, writer: str, layer: PolicyLayer) -> Iterable[Statement]:
         for attachment in self._attached.get((writer, layer), ()):
             policy = self._policies.get(attachment.policy)
             if policy is not None:
                 yield from policy.statements
 
 
-def _account(text: str) -> str:
+def _get_account(text: str) -> str:
     try:
         return Arn.parse(text).account
     except IdError:
         return ""
 
 
-def _tagging_action(target: str) -> str | None:
+def _get_tagging_action(target: str) -> str | None:
     try:
         arn = Arn.parse(target)
     except IdError:
@@ -102,23 +113,29 @@ def _tagging_action(target: str) -> str | None:
     return f"iam:tag{kind}"
 
 
-def _says(statement: Statement, effect: Effect, action: str, target: str) -> bool:
+def _statement_applies(
+    statement: Statement, effect: PolicyEffect, action: str, target: str
+) -> bool:
     if statement.effect is not effect:
         return False
     if statement.not_actions:
-        acts = not any(matches(p.lower(), action) for p in statement.not_actions)
+        acts = not any(
+            match_iam_pattern(p.lower(), action) for p in statement.not_actions
+        )
     else:
-        acts = any(matches(p.lower(), action) for p in statement.actions)
+        acts = any(match_iam_pattern(p.lower(), action) for p in statement.actions)
     if not acts:
         return False
-    vague = effect is Effect.ALLOW
+    vague = effect is PolicyEffect.ALLOW
     if statement.not_resources:
-        return not any(_covers(p, target, not vague) for p in statement.not_resources)
-    return any(_covers(p, target, vague) for p in statement.resources)
+        return not any(
+            _resource_matches(p, target, not vague) for p in statement.not_resources
+        )
+    return any(_resource_matches(p, target, vague) for p in statement.resources)
 
 
-def _covers(pattern: str, target: str, vague: bool) -> bool:
+def _resource_matches(pattern: str, target: str, vague: bool) -> bool:
     """Match a resource pattern; return `vague` for one with a policy variable."""
-    if "${" in pattern or len(pattern) > _LONGEST:
+    if "${" in pattern or len(pattern) > _MAX_PATTERN_LENGTH:
         return vague
-    return matches(pattern, target)
+    return match_iam_pattern(pattern, target)

@@ -4,77 +4,85 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from answerable.lineage.stitch_inputs import Joint, JointChains
-from answerable.lineage.text_index import Texts
-from answerable.model.lineage import Chain
+from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
+from answerable.lineage.text_index import SubstringIndex
+from answerable.model.lineage import LineageChain
 
 
-class Chains(tuple[JointChains, ...]):
+class ChainIndex(tuple[ChainTimeline, ...]):
     """All stitched chains, with cached lookups."""
 
     @classmethod
-    def of(cls, chains: Iterable[JointChains]) -> "Chains":
+    def wrap(cls, chains: Iterable[ChainTimeline]) -> "ChainIndex":
         """Wrap chains in an index; an index is returned as it is."""
         return chains if isinstance(chains, cls) else cls(chains)
 
-    def follow(self, before: "Chains") -> None:
+    def reuse_lookups(self, before: "ChainIndex") -> None:
         """Build the lookups that the previous index had built."""
         for name in list(vars(before)):
             getattr(self, name)
 
     @cached_property
-    def by_joint(self) -> Mapping[Joint, tuple[Chain, ...]]:
+    def chains_by_joint(self) -> Mapping[SourcedChainKey, tuple[LineageChain, ...]]:
         """Chains of each joint."""
         return {each.joint: each.chains for each in self}
 
     @cached_property
-    def agents(self) -> "Names":
+    def agents(self) -> "ShortNameIndex":
         """Agents on any agent path."""
-        return Names(agent for e in self for c in e.chains for agent in c.agent_path)
+        return ShortNameIndex(
+            agent for e in self for c in e.chains for agent in c.agent_path
+        )
 
     @cached_property
-    def identities(self) -> "Names":
+    def identities(self) -> "ShortNameIndex":
         """Identities on any identity path."""
-        return Names(name for e in self for c in e.chains for name in c.identity_path)
+        return ShortNameIndex(
+            name for e in self for c in e.chains for name in c.identity_path
+        )
 
     @cached_property
-    def credentials(self) -> "Names":
+    def credentials(self) -> "ShortNameIndex":
         """Credentials on any credential path."""
-        return Names(key for e in self for c in e.chains for key in c.credential_path)
+        return ShortNameIndex(
+            key for e in self for c in e.chains for key in c.credential_path
+        )
 
     @cached_property
-    def tools(self) -> "Names":
+    def tools(self) -> "ShortNameIndex":
         """Tools of all chains."""
-        return Names(c.tool.value for e in self for c in e.chains if c.tool.value)
+        return ShortNameIndex(
+            c.tool.value for e in self for c in e.chains if c.tool.value
+        )
 
     @cached_property
-    def standing_in(self) -> Mapping[str, tuple[JointChains, ...]]:
+    def chains_by_id(self) -> Mapping[str, tuple[ChainTimeline, ...]]:
         """Chains by the ids they hold: agent, tool, identity or credential."""
-        found: dict[str, dict[Joint, JointChains]] = defaultdict(dict)
+        found: dict[str, dict[SourcedChainKey, ChainTimeline]] = defaultdict(dict)
         for each in self:
             for chain in each.chains:
-                for key in _ids(chain):
+                for key in _list_chain_ids(chain):
                     found[key][each.joint] = each
         return {key: tuple(joints.values()) for key, joints in found.items()}
 
-    def speaking(self, words: Iterable[str]) -> tuple[JointChains, ...]:
+    def find_candidates(self, words: Iterable[str]) -> tuple[ChainTimeline, ...]:
         """Return a small superset of the chains that hold one of some words."""
-        texts, places = self._words
+        texts, places = self._word_index
         found: set[int] = set()
         for word in words:
-            for number in texts.holding(word):
+            for number in texts.find(word):
                 found.update(places[number])
         return tuple(self[place] for place in sorted(found))
 
     @cached_property
-    def _words(self) -> tuple[Texts, Sequence[Sequence[int]]]:
+    def _word_index(self) -> tuple[SubstringIndex, Sequence[Sequence[int]]]:
         """Each distinct text of the chains, and the chains that hold it."""
         found: dict[str, dict[int, None]] = defaultdict(dict)
         for place, each in enumerate(self):
             for chain in each.chains:
-                for text in texts_of(chain):
+                for text in list_searchable_texts(chain):
                     found[text][place] = None
-        return Texts(found), [tuple(places) for places in found.values()]
+        return SubstringIndex(found), [tuple(places) for places in found.values()]
 
     @cached_property
     def persons(self) -> frozenset[str]:
@@ -88,7 +96,7 @@ class Chains(tuple[JointChains, ...]):
         return frozenset(each.joint.source for each in self)
 
 
-def texts_of(chain: Chain) -> Iterator[str]:
+def list_searchable_texts(chain: LineageChain) -> Iterator[str]:
     """List the texts of a chain that a word search looks at."""
     yield chain.person.value
     yield from chain.agent_path
@@ -99,7 +107,7 @@ def texts_of(chain: Chain) -> Iterator[str]:
     yield chain.key.credential
 
 
-def _ids(chain: Chain) -> Iterator[str]:
+def _list_chain_ids(chain: LineageChain) -> Iterator[str]:
     yield from chain.agent_path
     yield chain.tool.value
     yield from chain.identity_path
@@ -107,23 +115,23 @@ def _ids(chain: Chain) -> Iterator[str]:
     yield chain.key.credential
 
 
-class Names:
+class ShortNameIndex:
     """Ids with their short names."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids = frozenset(ids)
 
     @cached_property
-    def by_spelling(self) -> Mapping[str, frozenset[str]]:
+    def ids_by_short_name(self) -> Mapping[str, frozenset[str]]:
         """Ids by short name."""
         found: dict[str, set[str]] = defaultdict(set)
         for each in self.ids:
-            for spelling in spellings(each):
+            for spelling in list_short_names(each):
                 found[spelling].add(each)
         return {spelling: frozenset(ids) for spelling, ids in found.items()}
 
 
-def spellings(key: str) -> tuple[str, ...]:
+def list_short_names(key: str) -> tuple[str, ...]:
     """List short names of an id: after the colon, the kind and the path."""
     tail = key.rpartition(":")[2]
     return (tail, tail.partition("/")[2], tail.rpartition("/")[2])

@@ -5,7 +5,7 @@ Source: AWS CloudTrail User Guide, "Logging data events"; Amazon S3 User Guide,
 calls on the content of its resources prove nothing.
 """
 
-from answerable.model.action_catalogue import Catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 
 # Actions with such a resource type act on the content of a resource.
 _INSIDE = {"s3": "object"}
@@ -41,7 +41,7 @@ _NAMED = {
 }
 
 
-def is_data_event(catalogue: Catalogue, action: str) -> bool:
+def is_data_event(catalogue: ActionCatalogue, action: str) -> bool:
     """Return whether calls of an action are recorded as data events.
 
     Args:
@@ -51,7 +51,7 @@ def is_data_event(catalogue: Catalogue, action: str) -> bool:
     service, _, name = action.lower().partition(":")
     if name in _NAMED.get(service, ()):
         return True
-    entry = catalogue.action(action)
+    entry = catalogue.find_action(action)
     return entry is not None and _INSIDE.get(service, "") in entry.resource_types
 
 

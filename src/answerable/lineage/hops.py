@@ -6,16 +6,21 @@ Session names, user agents and source identities are never read: the caller writ
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.lineage.issuance_path import Path, Step
-from answerable.lineage.stitch_inputs import Joint, SignIn, is_service, lasting
+from answerable.lineage.issuance_path import IssuancePath, PathStep
+from answerable.lineage.stitch_inputs import (
+    SignIn,
+    SourcedChainKey,
+    is_long_lived,
+    is_platform_service,
+)
 from answerable.model.ids import is_role
-from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
+from answerable.model.lineage import CredentialIssuance, DeclaredUse, Hop, HopStatus
 from answerable.model.spool_record import WEB
 
-_FEDERATED = ("oidc:", "saml:")  # they sign in elsewhere, never at the console
-_TOKEN = "cred:token/"  # noqa: S105 - the beginning of an id
-Uses = Mapping[str, DeclaredUse]  # by subject, valid at one time
-Persons = Mapping[str, Sequence[SignIn]]  # by credential or identity
+_FEDERATED_PREFIXES = ("oidc:", "saml:")  # they sign in elsewhere, never at the console
+_TOKEN_PREFIX = "cred:token/"  # noqa: S105 - the beginning of an id
+UsesBySubject = Mapping[str, DeclaredUse]  # by subject, valid at one time
+SignInsBySubject = Mapping[str, Sequence[SignIn]]  # by credential or identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,9 @@ class AgentHops:
     tool: Hop
 
 
-def person_hop(path: Path, agent: Hop, uses: Uses, persons: Persons) -> Hop:
+def build_person_hop(
+    path: IssuancePath, agent: Hop, uses: UsesBySubject, persons: SignInsBySubject
+) -> Hop:
     """Build the person hop: the person responsible for the call.
 
     In this order: the delegation, launch or sign-in proved by a record; the agent's
@@ -38,68 +45,70 @@ def person_hop(path: Path, agent: Hop, uses: Uses, persons: Persons) -> Hop:
     for step in path.steps:
         if step.person:
             return Hop(step.person, HopStatus.OBSERVED, step.told_by)
-    owned = path.owned
+    owned = path.owner_issuance
     if owned is not None:
-        how = f"attested owner of {owned.chain[-1]}: {_record(owned)}"
+        how = f"attested owner of {owned.chain[-1]}: {_describe_record(owned)}"
         return Hop(owned.owner, HopStatus.OBSERVED, how)
-    sessions = [s.credential for s in path.steps if not lasting(s.credential)]
+    sessions = [s.credential for s in path.steps if not is_long_lived(s.credential)]
     return (
-        _signed_in(sessions, persons)
-        or _owner_of_agent(agent, uses)
-        or _owner_of_key(path, uses)
-        or _signed_in(_nearest_first(path.steps), persons)
-        or _maker(path.maker, path.made_by, persons)
-        or Hop("", HopStatus.MISSING, _gap(path, agent))
+        _find_signed_in(sessions, persons)
+        or _find_agent_owner(agent, uses)
+        or _find_key_owner(path, uses)
+        or _find_signed_in(_list_subjects(path.steps), persons)
+        or _find_key_creator(path.maker, path.made_by, persons)
+        or Hop("", HopStatus.MISSING, _explain_missing_person(path, agent))
     )
 
 
-def _owner_of_agent(agent: Hop, uses: Uses) -> Hop | None:
+def _find_agent_owner(agent: Hop, uses: UsesBySubject) -> Hop | None:
     """Build the hop of the agent's owner; inferred if the agent hop is inferred."""
     use = uses.get(agent.value) if agent.value else None
     if use is None or not use.person:
         return None
-    sure = _status(use)
+    sure = _get_status(use)
     if agent.status is HopStatus.INFERRED:
         sure = HopStatus.INFERRED
-    return Hop(use.person, sure, _owner(use))
+    return Hop(use.person, sure, _describe_owner(use))
 
 
-def _owner_of_key(path: Path, uses: Uses) -> Hop | None:
+def _find_key_owner(path: IssuancePath, uses: UsesBySubject) -> Hop | None:
     """Build the hop of the owner of the nearest credential or user, roles left out."""
-    for subject in _nearest_first(path.steps):
+    for subject in _list_subjects(path.steps):
         use = uses.get(subject)
         if use is not None and use.person and not is_role(subject):
-            return Hop(use.person, _status(use), _owner(use))
+            return Hop(use.person, _get_status(use), _describe_owner(use))
     return None
 
 
-def owner_hop(path: Path, uses: Uses) -> Hop:
+def build_owner_hop(path: IssuancePath, uses: UsesBySubject) -> Hop:
     """Build the owner hop of the acting identity, as the inventory declares it."""
     acting = path.steps[0].identity
     use = uses.get(acting) if acting else None
     if use is not None and use.person:
-        return Hop(use.person, _status(use), _owner(use))
+        return Hop(use.person, _get_status(use), _describe_owner(use))
     gap = f"an owner of {acting}" if acting else "the identity is not known"
     return Hop("", HopStatus.MISSING, gap)
 
 
-def _owner(use: DeclaredUse) -> str:
-    return f"{use.owner_state} owner of {use.subject}: {_told(use, use.source)}"
+def _describe_owner(use: DeclaredUse) -> str:
+    return (
+        f"{use.owner_state} owner of {use.subject}: {_describe_source(use, use.source)}"
+    )
 
 
-def _record(told: Issuance) -> str:
+def _describe_record(told: CredentialIssuance) -> str:
     return f"{told.source} event {told.event}"
 
 
-def _status(use: DeclaredUse) -> HopStatus:
+def _get_status(use: DeclaredUse) -> HopStatus:
     return HopStatus.INFERRED if use.hindsight else HopStatus.DECLARED
 
 
-def _told(use: DeclaredUse, source: str) -> str:
+def _describe_source(use: DeclaredUse, source: str) -> str:
     return f"{source}, taken later" if use.hindsight else source
 
 
-def _nearest_first(steps: Sequence[Step]) -> Iterable[str]:
+def _list_subjects(steps: Sequence[PathStep]) -> Iterable[str]:
     for step in steps:
         if step.credential:
             yield step.credential
@@ -107,16 +116,18 @@ def _nearest_first(steps: Sequence[Step]) -> Iterable[str]:
             yield step.identity
 
 
-def _signed_in(subjects: Iterable[str], persons: Persons) -> Hop | None:
+def _find_signed_in(subjects: Iterable[str], persons: SignInsBySubject) -> Hop | None:
     """Find the person of the nearest subject with exactly one signed-in person."""
     for subject in subjects:
-        signed_in = _only(persons.get(subject, ())) if subject else None
+        signed_in = _select_unique_person(persons.get(subject, ())) if subject else None
         if signed_in:
-            return _inferred(signed_in, f"signed in as {subject}")
+            return _build_inferred_hop(signed_in, f"signed in as {subject}")
     return None
 
 
-def _maker(made: Issuance | None, person: str, persons: Persons) -> Hop | None:
+def _find_key_creator(
+    made: CredentialIssuance | None, person: str, persons: SignInsBySubject
+) -> Hop | None:
     """Infer the person who created a key, which they may have handed over."""
     if made is None:
         return None
@@ -124,59 +135,59 @@ def _maker(made: Issuance | None, person: str, persons: Persons) -> Hop | None:
     if person:
         return Hop(person, HopStatus.INFERRED, what)
     by = (made.parent.credential, made.parent.identity)
-    signed_in = _signed_in(by, persons)
+    signed_in = _find_signed_in(by, persons)
     if signed_in is None:
         return None
     return replace(signed_in, source=f"{signed_in.source}, which {what}")
 
 
-def _only(signed_in: Sequence[SignIn]) -> SignIn | None:
+def _select_unique_person(signed_in: Sequence[SignIn]) -> SignIn | None:
     if len({each.person for each in signed_in}) != 1:
         return None
     return min(signed_in, key=lambda each: (each.at, each.event))
 
 
-def _inferred(signed_in: SignIn, what: str) -> Hop:
+def _build_inferred_hop(signed_in: SignIn, what: str) -> Hop:
     told = f"{what} ({signed_in.source} event {signed_in.event})"
     return Hop(signed_in.person, HopStatus.INFERRED, told)
 
 
-def _unissued(path: Path) -> str:
+def _get_unrecorded_token(path: IssuancePath) -> str:
     """Return the presented token if no record of its issuance is known, else empty."""
     shown = path.steps[0].credential
-    return shown if shown.startswith(_TOKEN) and path.issued is None else ""
+    return shown if shown.startswith(_TOKEN_PREFIX) and path.issued is None else ""
 
 
-def _gap(path: Path, agent: Hop) -> str:
+def _explain_missing_person(path: IssuancePath, agent: Hop) -> str:
     """Return the source that would supply the person."""
     if path.cut:
         return "the issuance records lead in a circle"
-    unissued = _unissued(path)
+    unissued = _get_unrecorded_token(path)
     if agent.status is HopStatus.OBSERVED:
         owner = f"an owner of {agent.value}"
         return f"the record that issued {unissued}, or {owner}" if unissued else owner
-    return _origin_gap(path, agent.value)
+    return _explain_missing_origin(path, agent.value)
 
 
-def _origin_gap(path: Path, agent: str) -> str:
+def _explain_missing_origin(path: IssuancePath, agent: str) -> str:
     origin = path.steps[-1]
     owner = f"an owner of {agent or 'the agent'}"
-    if is_service(origin.identity):
+    if is_platform_service(origin.identity):
         return f"origin is the service {origin.identity}: {owner} would do"
     if not origin.identity:
         return "the record names no identity"
     if not is_role(origin.identity):
         owner = f"an owner of {agent or origin.identity}"
-    if origin.credential and not lasting(origin.credential) and not path.maker:
+    if origin.credential and not is_long_lived(origin.credential) and not path.maker:
         return f"the STS record that issued {origin.credential}, or {owner}"
-    if origin.identity.startswith(_FEDERATED):
+    if origin.identity.startswith(_FEDERATED_PREFIXES):
         return owner
     if is_role(origin.identity):
         return f"the STS record of the session of {origin.identity}, or {owner}"
     return f"{owner}, or console sign-in records of {origin.identity}"
 
 
-def identity_hop(path: Path, tool: str, source: str = "") -> Hop:
+def build_identity_hop(path: IssuancePath, tool: str, source: str = "") -> Hop:
     """Build the identity hop from the platform's record."""
     acting = path.steps[0]
     if acting.identity:
@@ -189,7 +200,9 @@ def identity_hop(path: Path, tool: str, source: str = "") -> Hop:
     return Hop("", HopStatus.MISSING, f"no believed record of {acting.told_by}")
 
 
-def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops | None:
+def build_mediated_hops(
+    joint: SourcedChainKey, path: IssuancePath, parents: Mapping[str, str]
+) -> AgentHops | None:
     """Build agent and tool hops from a gateway's record, if it names an agent."""
     key = joint.key
     if not key.agent or not joint.believed:
@@ -198,15 +211,15 @@ def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops
     if not key.tool:
         tool = Hop("", HopStatus.MISSING, f"the {joint.source} record names no tool")
     told = next((each for each in path.told if each.chain[-1] == key.agent), None)
-    line = told.chain if told is not None else _ancestry(key.agent, parents)
+    line = told.chain if told is not None else _list_ancestors(key.agent, parents)
     how = joint.source
-    if len(line) == 1 and not path.told and _unissued(path):
-        gap = f"the record that issued {_unissued(path)} (sts)"
+    if len(line) == 1 and not path.told and _get_unrecorded_token(path):
+        gap = f"the record that issued {_get_unrecorded_token(path)} (sts)"
         how = f"{how}; for whom it acts would tell {gap}"
     return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
 
 
-def page_hops(joint: Joint) -> AgentHops | None:
+def build_web_page_hops(joint: SourcedChainKey) -> AgentHops | None:
     """Build missing agent and tool hops for a person's request to our web page."""
     key = joint.key
     if joint.source != WEB or not joint.believed or key.identity or key.credential:
@@ -215,16 +228,20 @@ def page_hops(joint: Joint) -> AgentHops | None:
     return AgentHops(gap, (), Hop("", HopStatus.MISSING, "the page itself, no tool"))
 
 
-def issued_hops(path: Path) -> AgentHops | None:
+def build_issued_hops(path: IssuancePath) -> AgentHops | None:
     """Build the agent hop from the token service's issuance record, if there is one."""
     if not path.told:
         return None
     told = path.told[0]
-    agent = Hop(told.chain[-1], HopStatus.OBSERVED, _record(told))
-    return AgentHops(agent, told.chain, _no_tool("no mediator saw the call"))
+    agent = Hop(told.chain[-1], HopStatus.OBSERVED, _describe_record(told))
+    return AgentHops(
+        agent, told.chain, _build_missing_tool_hop("no mediator saw the call")
+    )
 
 
-def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
+def build_declared_hops(
+    path: IssuancePath, uses: UsesBySubject, parents: Mapping[str, str]
+) -> AgentHops:
     """Build agent and tool hops from the declared uses of the inventory.
 
     Credentials come before identities, since a role may serve many agents.
@@ -233,42 +250,44 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
     standing = [uses[s] for s in dict.fromkeys(subjects) if s and s in uses]
     standing = [use for use in standing if use.agents]
     if not standing:
-        gap = Hop("", HopStatus.MISSING, _no_agent(path))
-        return AgentHops(gap, (), _no_tool("the agent is not known"))
+        gap = Hop("", HopStatus.MISSING, _explain_missing_agent(path))
+        return AgentHops(gap, (), _build_missing_tool_hop("the agent is not known"))
     deciding = standing[0]
-    left, status = _heads(deciding.agents, parents), _status(deciding)
+    left, status = _drop_subagents(deciding.agents, parents), _get_status(deciding)
     if is_role(deciding.subject):
-        started = Started.of(path, deciding.subject)
-        left = {agent for agent in left if started.may_be_by(agent, uses)}
+        started = SessionStart.find(path, deciding.subject)
+        left = {agent for agent in left if started.is_possible(agent, uses)}
         if not left:
             missing = Hop("", HopStatus.MISSING, started.gap)
-            return AgentHops(missing, (), _no_tool("the agent is not known"))
-        if not all(started.is_by(agent, uses) for agent in left):
+            return AgentHops(
+                missing, (), _build_missing_tool_hop("the agent is not known")
+            )
+        if not all(started.is_named(agent, uses) for agent in left):
             status = HopStatus.INFERRED
     narrowed = False
     for use in standing[1:]:
-        common = left & _heads(use.agents, parents)
+        common = left & _drop_subagents(use.agents, parents)
         if len(left) > 1 and common:
             left, status, narrowed = common, HopStatus.INFERRED, True
     if len(left) > 1:
-        return _shared(deciding, sorted(left))
+        return _build_shared_hops(deciding, sorted(left))
     agent = left.pop()
-    how = f"uses {deciding.subject}: {_told(deciding, deciding.source_of(agent))}"
+    how = f"uses {deciding.subject}: {_describe_source(deciding, deciding.declaration_source(agent))}"
     if narrowed:
         how = f"the only agent on the whole path that {how}"
-    tool = _tool_hop(agent, deciding, status)
-    return AgentHops(Hop(agent, status, how), _ancestry(agent, parents), tool)
+    tool = _build_tool_hop(agent, deciding, status)
+    return AgentHops(Hop(agent, status, how), _list_ancestors(agent, parents), tool)
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class SessionStart:
     """Start of a role session: the role, and the steps behind it, nearest first."""
 
     role: str
-    by: tuple[Step, ...]
+    by: tuple[PathStep, ...]
 
     @classmethod
-    def of(cls, path: Path, role: str) -> "Started":
+    def find(cls, path: IssuancePath, role: str) -> "SessionStart":
         """Find the start of a role's session on a path."""
         at = next(n for n, step in enumerate(path.steps) if step.identity == role)
         return cls(role, path.steps[at + 1 :])
@@ -280,34 +299,40 @@ class Started:
         by = origin.identity or origin.credential or origin.person
         return f"the session of {self.role} was started by {by}, of no agent known here"
 
-    def is_by(self, agent: str, uses: Uses) -> bool:
+    def is_named(self, agent: str, uses: UsesBySubject) -> bool:
         """Tell whether a record or configuration names the agent as the caller."""
         owner = uses[agent].person if agent in uses else ""
         return any(
-            is_service(step.identity)
-            or _is_used_by(agent, uses.get(step.identity))
-            or _is_used_by(agent, uses.get(step.credential))
+            is_platform_service(step.identity)
+            or _uses_subject(agent, uses.get(step.identity))
+            or _uses_subject(agent, uses.get(step.credential))
             or (step.person and step.person == owner)
-            or repository_of(step.identity) == _repository_of_agent(agent) != ""
+            or get_subject_repository(step.identity)
+            == _get_agent_repository(agent)
+            != ""
             for step in self.by
         )
 
-    def may_be_by(self, agent: str, uses: Uses) -> bool:
+    def is_possible(self, agent: str, uses: UsesBySubject) -> bool:
         """Tell whether no record names a caller other than the agent."""
-        if not self.by or self.is_by(agent, uses):
+        if not self.by or self.is_named(agent, uses):
             return True
-        unnamed = agent.startswith(_WORKFLOW) and not _repository_of_agent(agent)
-        return unnamed and any(repository_of(step.identity) for step in self.by)
+        unnamed = agent.startswith(_WORKFLOW_PREFIX) and not _get_agent_repository(
+            agent
+        )
+        return unnamed and any(
+            get_subject_repository(step.identity) for step in self.by
+        )
 
 
-def _is_used_by(agent: str, use: DeclaredUse | None) -> bool:
+def _uses_subject(agent: str, use: DeclaredUse | None) -> bool:
     return use is not None and agent in use.agents
 
 
-_WORKFLOW = "agent:github-actions/"
+_WORKFLOW_PREFIX = "agent:github-actions/"
 
 
-def repository_of(identity: str) -> str:
+def get_subject_repository(identity: str) -> str:
     """Return the repository in a workflow's subject, in lower case, or empty.
 
     Source: GitHub Docs, "OpenID Connect reference", example subject claims.
@@ -318,53 +343,55 @@ def repository_of(identity: str) -> str:
     return rest.partition(":")[0].lower() if found else ""
 
 
-def _repository_of_agent(agent: str) -> str:
+def _get_agent_repository(agent: str) -> str:
     """Return the repository of a workflow's agent, in lower case, or empty."""
-    parts = agent.removeprefix(_WORKFLOW).split("/")
-    if not agent.startswith(_WORKFLOW) or len(parts) < 4:
+    parts = agent.removeprefix(_WORKFLOW_PREFIX).split("/")
+    if not agent.startswith(_WORKFLOW_PREFIX) or len(parts) < 4:
         return ""
     return "/".join(parts[:2]).lower()
 
 
-def _heads(agents: Iterable[str], parents: Mapping[str, str]) -> set[str]:
+def _drop_subagents(agents: Iterable[str], parents: Mapping[str, str]) -> set[str]:
     """Drop subagents of other agents in the set, since they run inside them."""
     among = set(agents)
-    heads = {a for a in among if not among & set(_ancestry(a, parents)[:-1])}
+    heads = {a for a in among if not among & set(_list_ancestors(a, parents)[:-1])}
     return heads or among  # a cycle of parents is ignored
 
 
-def _no_agent(path: Path) -> str:
+def _explain_missing_agent(path: IssuancePath) -> str:
     """Explain a missing agent by the long-lived key, or identity, at the origin."""
     origin, acting = path.steps[-1], path.steps[0]
-    named = origin.credential if lasting(origin.credential) else ""
-    if not named and not is_service(origin.identity):
+    named = origin.credential if is_long_lived(origin.credential) else ""
+    if not named and not is_platform_service(origin.identity):
         named = origin.identity
     named = named or acting.identity or acting.credential or "this call"
     return f"an agent configuration that uses {named} (scan its home or repository)"
 
 
-def _shared(use: DeclaredUse, agents: Sequence[str]) -> AgentHops:
+def _build_shared_hops(use: DeclaredUse, agents: Sequence[str]) -> AgentHops:
     listed = ", ".join(agents[:8]) + (", ..." if len(agents) > 8 else "")
     gap = f"{use.subject} is shared by {len(agents)} agents: {listed}"
     missing = Hop("", HopStatus.MISSING, gap)
-    return AgentHops(missing, (), _no_tool("the agent is not known"))
+    return AgentHops(missing, (), _build_missing_tool_hop("the agent is not known"))
 
 
-def _no_tool(why: str) -> Hop:
+def _build_missing_tool_hop(why: str) -> Hop:
     return Hop("", HopStatus.MISSING, f"{why}; a gateway record would tell the tool")
 
 
-def _tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
+def _build_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
     tools = sorted({tool for owner, tool in use.tools if owner == agent})
     if len(tools) == 1:
-        source = _told(use, use.source_of(agent, tools[0]))
+        source = _describe_source(use, use.declaration_source(agent, tools[0]))
         return Hop(tools[0], status, f"carries {use.subject}: {source}")
     if tools:
-        return _no_tool(f"{len(tools)} tools of the agent carry {use.subject}")
-    return _no_tool(f"no tool of the agent states {use.subject}")
+        return _build_missing_tool_hop(
+            f"{len(tools)} tools of the agent carry {use.subject}"
+        )
+    return _build_missing_tool_hop(f"no tool of the agent states {use.subject}")
 
 
-def _ancestry(agent: str, parents: Mapping[str, str]) -> tuple[str, ...]:
+def _list_ancestors(agent: str, parents: Mapping[str, str]) -> tuple[str, ...]:
     line = [agent]
     while (parent := parents.get(line[-1], "")) and parent not in line:
         line.append(parent)

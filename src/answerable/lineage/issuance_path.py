@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.lineage.stitch_inputs import LONGEST, Joint, lasting
-from answerable.model.lineage import ChainKey, Issuance
+from answerable.lineage.stitch_inputs import (
+    MAX_CHAIN_LENGTH,
+    SourcedChainKey,
+    is_long_lived,
+)
+from answerable.model.lineage import ChainKey, CredentialIssuance
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """Principal on an issuance path.
 
     Attributes:
@@ -25,7 +29,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class IssuancePath:
     """Path of issuances from the acting identity (first) to the origin (last).
 
     Attributes:
@@ -37,11 +41,11 @@ class Path:
         made_by: Person proved by a record behind the session of `maker`, or empty.
     """
 
-    steps: tuple[Step, ...]
-    issued: Issuance | None
-    maker: Issuance | None
+    steps: tuple[PathStep, ...]
+    issued: CredentialIssuance | None
+    maker: CredentialIssuance | None
     cut: bool
-    told: tuple[Issuance, ...] = ()
+    told: tuple[CredentialIssuance, ...] = ()
     made_by: str = ""
 
     def identities(self) -> tuple[str, ...]:
@@ -53,7 +57,7 @@ class Path:
         return tuple(found)
 
     @property
-    def owned(self) -> Issuance | None:
+    def owner_issuance(self) -> CredentialIssuance | None:
         """Nearest issuance that names an attested owner."""
         return next((each for each in self.told if each.owner), None)
 
@@ -67,21 +71,23 @@ class Path:
         return tuple(s.credential for s in reversed(self.steps) if s.credential)
 
 
-def by_credential(issuances: Iterable[Issuance]) -> dict[str, Issuance]:
+def select_issuances(
+    issuances: Iterable[CredentialIssuance],
+) -> dict[str, CredentialIssuance]:
     """Select the most informative issuance of each credential.
 
     Two accounts record a cross-account issuance; the record that names the caller is
     selected, or the first of equals.
     """
-    best: dict[str, Issuance] = {}
+    best: dict[str, CredentialIssuance] = {}
     for issuance in issuances:
         known = best.get(issuance.credential)
-        if known is None or _rank(issuance) < _rank(known):
+        if known is None or _issuance_quality(issuance) < _issuance_quality(known):
             best[issuance.credential] = issuance
     return best
 
 
-def _rank(issuance: Issuance) -> tuple[object, ...]:
+def _issuance_quality(issuance: CredentialIssuance) -> tuple[object, ...]:
     parent = issuance.parent
     return (
         not parent.person,
@@ -96,7 +102,7 @@ def _rank(issuance: Issuance) -> tuple[object, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuanceIndex:
     """Index of issuances by credential, by run and by parent.
 
     Attributes:
@@ -106,36 +112,36 @@ class Issued:
         by_parent: Likewise, by the chain key of the record itself.
     """
 
-    by_credential: Mapping[str, Issuance]
-    by_run: Mapping[tuple[str, str], Issuance]
-    by_parent: Mapping[ChainKey, Issuance]
+    by_credential: Mapping[str, CredentialIssuance]
+    by_run: Mapping[tuple[str, str], CredentialIssuance]
+    by_parent: Mapping[ChainKey, CredentialIssuance]
 
 
-def index(issuances: Sequence[Issuance]) -> Issued:
+def index_issuances(issuances: Sequence[CredentialIssuance]) -> IssuanceIndex:
     """Index issuances."""
-    runs: dict[tuple[str, str], Issuance] = {}
-    parents: dict[ChainKey, Issuance] = {}
-    for each in sorted(issuances, key=_order):
+    runs: dict[tuple[str, str], CredentialIssuance] = {}
+    parents: dict[ChainKey, CredentialIssuance] = {}
+    for each in sorted(issuances, key=_issuance_sort_key):
         if each.chain:
             runs.setdefault((each.parent.run, ""), each)
             runs.setdefault((each.parent.run, each.chain[-1]), each)
             if each.chain[-1] == each.parent.agent:
-                parents.setdefault(_unnamed(each.parent), each)
-    return Issued(by_credential(issuances), runs, parents)
+                parents.setdefault(_without_session_name(each.parent), each)
+    return IssuanceIndex(select_issuances(issuances), runs, parents)
 
 
-def _unnamed(key: ChainKey) -> ChainKey:
+def _without_session_name(key: ChainKey) -> ChainKey:
     """Return a key without the session name, which the caller writes."""
     return replace(key, session="")
 
 
-def _order(issuance: Issuance) -> tuple[object, ...]:
+def _issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     """Return a sort key: issuances with an owner come first."""
     unowned = not issuance.owner
     return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
-def trace_back(joint: Joint, issued: Issued) -> Path:
+def trace_back(joint: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
     """Walk from a chain key back to its origin.
 
     Args:
@@ -144,62 +150,68 @@ def trace_back(joint: Joint, issued: Issued) -> Path:
     """
     key = joint.key
     if not joint.believed:
-        return Path((Step("", "", "", joint.source),), None, None, cut=False)
-    steps = [_step(key, joint.source)]
+        return IssuancePath(
+            (PathStep("", "", "", joint.source),), None, None, cut=False
+        )
+    steps = [_build_step(key, joint.source)]
     first = issued.by_credential.get(key.credential) if key.credential else None
     seen = {key.credential}
-    walked: list[Issuance] = []
+    walked: list[CredentialIssuance] = []
     current = first
-    while current is not None and not lasting(current.credential):
+    while current is not None and not is_long_lived(current.credential):
         walked.append(current)
         parent = current.parent
-        if len(steps) >= LONGEST or (parent.credential and parent.credential in seen):
-            told = _told(key, walked, issued)
-            return Path(tuple(steps), first, None, cut=True, told=told)
-        steps.append(_step(parent, f"{current.source} event {current.event}"))
+        if len(steps) >= MAX_CHAIN_LENGTH or (
+            parent.credential and parent.credential in seen
+        ):
+            told = _list_agent_issuances(key, walked, issued)
+            return IssuancePath(tuple(steps), first, None, cut=True, told=told)
+        steps.append(_build_step(parent, f"{current.source} event {current.event}"))
         seen.add(parent.credential)
         current = (
             issued.by_credential.get(parent.credential) if parent.credential else None
         )
-    named = tuple(steps) if key.agent else _named(steps, first)
-    made_by = _person_behind(current, issued) if current else ""
-    told = _told(key, walked, issued)
-    return Path(named, first, current, cut=False, told=told, made_by=made_by)
+    named = tuple(steps) if key.agent else _name_acting_identity(steps, first)
+    made_by = _find_session_person(current, issued) if current else ""
+    told = _list_agent_issuances(key, walked, issued)
+    return IssuancePath(named, first, current, cut=False, told=told, made_by=made_by)
 
 
-def _person_behind(made: Issuance, issued: Issued) -> str:
+def _find_session_person(made: CredentialIssuance, issued: IssuanceIndex) -> str:
     """Return the person at the start of the session that created a key, or empty."""
     key = made.parent
-    for _ in range(LONGEST):
+    for _ in range(MAX_CHAIN_LENGTH):
         if key.person:
             return key.person
         session = issued.by_credential.get(key.credential) if key.credential else None
-        if session is None or lasting(session.credential):
+        if session is None or is_long_lived(session.credential):
             break
         key = session.parent
     return ""
 
 
-def _told(
-    key: ChainKey, walked: Sequence[Issuance], issued: Issued
-) -> tuple[Issuance, ...]:
+def _list_agent_issuances(
+    key: ChainKey, walked: Sequence[CredentialIssuance], issued: IssuanceIndex
+) -> tuple[CredentialIssuance, ...]:
     """List the issuances that name the agents of a chain, the nearest first.
 
     The record of an exchange or ticket itself comes first, since it names the agent
     that acts from then on. Issuances of the same run come last, and only for the same
     agent: a token of another issuer carries a run chosen by that issuer.
     """
-    own = issued.by_parent.get(_unnamed(key)) if key.agent else None
+    own = issued.by_parent.get(_without_session_name(key)) if key.agent else None
     same = issued.by_run.get((key.run, key.agent)) if key.run else None
     found = (own, *walked, same)
     return tuple(each for each in found if each is not None and each.chain)
 
 
-def _step(key: ChainKey, told_by: str) -> Step:
-    return Step(key.identity, key.credential, key.person, told_by)
+def _build_step(key: ChainKey, told_by: str) -> PathStep:
+    return PathStep(key.identity, key.credential, key.person, told_by)
 
 
-def _named(steps: Sequence[Step], first: Issuance | None) -> tuple[Step, ...]:
+def _name_acting_identity(
+    steps: Sequence[PathStep], first: CredentialIssuance | None
+) -> tuple[PathStep, ...]:
     """Name the acting identity by the issuance of its credential, if it is missing.
 
     This does not apply to gateway records: their token identifies the caller, not the
@@ -209,5 +221,5 @@ def _named(steps: Sequence[Step], first: Issuance | None) -> tuple[Step, ...]:
     if acting.identity or first is None:
         return tuple(steps)
     told = f"{first.source} event {first.event}"
-    named = Step(first.identity, acting.credential, acting.person, told)
+    named = PathStep(first.identity, acting.credential, acting.person, told)
     return (named, *steps[1:])

@@ -13,19 +13,19 @@ from enum import StrEnum
 _SECOND = 1_000_000_000
 _MILLISECOND = 1_000_000
 # Clocks of gateway and platform differ, and a platform may log whole seconds.
-CLOCKS = 5 * _SECOND
+CLOCK_SKEW = 5 * _SECOND
 # Longest duration assumed for a call without a recorded end.
-UNENDED = 15 * 60 * _SECOND
+MAX_UNENDED = 15 * 60 * _SECOND
 
 # Streams stay open for hours and carry notifications; no action runs under them.
 # A session's stream of an older revision has no method.
-_STREAMS = frozenset({"mcp:subscriptions/listen", "mcp:request"})
+_STREAM_METHODS = frozenset({"mcp:subscriptions/listen", "mcp:request"})
 # The server may continue after these: the client left, or the response was unreadable.
-_OPEN_ENDED = frozenset({"unknown", "upstream-error", "never recorded"})
-_NEVER_WENT_ON = frozenset({"", "withheld"})
+_UNKNOWN_ENDS = frozenset({"unknown", "upstream-error", "never recorded"})
+_NOT_FORWARDED = frozenset({"", "withheld"})
 
 
-class Verdict(StrEnum):
+class MediationVerdict(StrEnum):
     """Verdict on the mediation of a platform event."""
 
     MEDIATED = "mediated"
@@ -38,11 +38,11 @@ class Verdict(StrEnum):
     END_UNKNOWN = "end-unknown"
 
 
-UNMEDIATED = frozenset({Verdict.NO_CALL, Verdict.OTHER_TOOL})
+UNMEDIATED = frozenset({MediationVerdict.NO_CALL, MediationVerdict.OTHER_TOOL})
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class GatewayCall:
     """Call that a gateway forwarded.
 
     Attributes:
@@ -61,7 +61,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class PlatformEvent:
     """Event that a platform logged.
 
     Attributes:
@@ -76,7 +76,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class GatewayRecords:
     """Coverage of the gateway records in the store.
 
     Attributes:
@@ -91,7 +91,7 @@ class Records:
     gaps: tuple[tuple[int, int], ...] = ()
 
 
-def call_of(
+def parse_gateway_call(
     agents: tuple[str, ...],
     tool: str,
     action: str,
@@ -99,7 +99,7 @@ def call_of(
     ended: str,
     milliseconds: str,
     task: str,
-) -> Call | None:
+) -> GatewayCall | None:
     """Parse a gateway's event into a call.
 
     Args:
@@ -114,26 +114,26 @@ def call_of(
     Returns:
         None where no action could run under it: it was not forwarded, or is a stream.
     """
-    if not agents or action in _STREAMS or ended in _NEVER_WENT_ON:
+    if not agents or action in _STREAM_METHODS or ended in _NOT_FORWARDED:
         return None
     took = int(milliseconds) + 1 if milliseconds.isdecimal() else 0
     end = at + took * _MILLISECOND
-    known = bool(milliseconds) and ended not in _OPEN_ENDED and not task
-    return Call(agents, tool, at, end, end if known else end + UNENDED)
+    known = bool(milliseconds) and ended not in _UNKNOWN_ENDS and not task
+    return GatewayCall(agents, tool, at, end, end if known else end + MAX_UNENDED)
 
 
-def server_of(tool: str) -> str:
+def get_server(tool: str) -> str:
     """Return the server of a call's tool; a gateway's server name has no slash."""
     return tool.removeprefix("tool:mcp/").partition("/")[0]
 
 
-def carrier_of(tool: str) -> str:
+def get_inventory_server(tool: str) -> str:
     """Return the server of an inventory tool, where one server is one tool."""
     return tool.removeprefix("tool:mcp/").rpartition("/")[0]
 
 
 @dataclass(slots=True)
-class Spans:
+class IntervalSet:
     """Set of closed intervals with a membership test for a time.
 
     Two sorted lists of starts and ends: the difference of their ranks is the number of
@@ -153,41 +153,43 @@ class Spans:
         self.starts.sort()
         self.ends.sort()
 
-    def holds(self, at: int) -> bool:
+    def contains(self, at: int) -> bool:
         """Tell whether some interval contains a time."""
         return bisect_right(self.starts, at) > bisect_left(self.ends, at)
 
 
-Key = tuple[str, str]  # agent, server; an empty server for any
+AgentServer = tuple[str, str]  # agent, server; an empty server for any
 
 
-class _Open:
+class _OpenCalls:
     """Intervals of open calls, by agent and by agents in its delegation chain."""
 
     def __init__(self) -> None:
-        self._on_path: dict[Key, Spans] = defaultdict(Spans)
-        self._own: dict[Key, Spans] = defaultdict(Spans)
+        self._on_path: dict[AgentServer, IntervalSet] = defaultdict(IntervalSet)
+        self._own: dict[AgentServer, IntervalSet] = defaultdict(IntervalSet)
 
-    def add(self, call: Call, end: int) -> None:
-        for server in ("", server_of(call.tool)):
+    def add(self, call: GatewayCall, end: int) -> None:
+        for server in ("", get_server(call.tool)):
             for agent in set(call.agents):
-                self._on_path[agent, server].add(call.start - CLOCKS, end + CLOCKS)
+                self._on_path[agent, server].add(
+                    call.start - CLOCK_SKEW, end + CLOCK_SKEW
+                )
             own = self._own[call.agents[-1], server]
-            own.add(call.start - CLOCKS, end + CLOCKS)
+            own.add(call.start - CLOCK_SKEW, end + CLOCK_SKEW)
 
     def sort(self) -> None:
         for spans in (*self._on_path.values(), *self._own.values()):
             spans.sort()
 
-    def holds(self, act: Act, server: str) -> bool:
+    def may_have_caused(self, act: PlatformEvent, server: str) -> bool:
         keys = [(agent, server) for agent in act.agents]
         found = [self._own[key] for key in keys if key in self._own]
         leaf = self._on_path.get(keys[-1])
         found += [leaf] if leaf is not None else []
-        return any(spans.holds(act.at) for spans in found)
+        return any(spans.contains(act.at) for spans in found)
 
 
-class Judge:
+class MediationJudge:
     """Judge of platform events, in logarithmic time in the number of calls.
 
     Args:
@@ -195,66 +197,68 @@ class Judge:
         records: Coverage of the gateway records.
     """
 
-    def __init__(self, calls: Iterable[Call], records: Records) -> None:
+    def __init__(self, calls: Iterable[GatewayCall], records: GatewayRecords) -> None:
         self._covered = records.covered
-        self._surely, self._perhaps = _Open(), _Open()
+        self._surely, self._perhaps = _OpenCalls(), _OpenCalls()
         for call in calls:
             self._surely.add(call, call.end)
             if call.perhaps > call.end:
                 self._perhaps.add(call, call.perhaps)
-        self._recorded, self._missing = Spans(), Spans()
+        self._recorded, self._missing = IntervalSet(), IntervalSet()
         for start, end in records.spans:
             self._recorded.add(start, end)
         for start, end in records.gaps:
-            self._missing.add(start - CLOCKS, end + UNENDED + CLOCKS)
+            self._missing.add(start - CLOCK_SKEW, end + MAX_UNENDED + CLOCK_SKEW)
         for each in (self._surely, self._perhaps, self._recorded, self._missing):
             each.sort()
 
-    def judge(self, act: Act) -> Verdict:
+    def judge(self, act: PlatformEvent) -> MediationVerdict:
         """Return the mediation verdict on an event."""
         if not act.agents:
-            return Verdict.AGENT_MISSING
+            return MediationVerdict.AGENT_MISSING
         if self._covered.isdisjoint(act.agents):
-            return Verdict.NOT_COVERED
-        server = carrier_of(act.tool)
-        if self._surely.holds(act, server):
-            return Verdict.MEDIATED
-        if self._perhaps.holds(act, server):
-            return Verdict.END_UNKNOWN
-        if not self._recorded.holds(act.at):
-            return Verdict.NO_RECORDS
-        if self._missing.holds(act.at):
-            return Verdict.RECORDS_MISSING
-        other = server and self._surely.holds(act, "")
-        return Verdict.OTHER_TOOL if other else Verdict.NO_CALL
+            return MediationVerdict.NOT_COVERED
+        server = get_inventory_server(act.tool)
+        if self._surely.may_have_caused(act, server):
+            return MediationVerdict.MEDIATED
+        if self._perhaps.may_have_caused(act, server):
+            return MediationVerdict.END_UNKNOWN
+        if not self._recorded.contains(act.at):
+            return MediationVerdict.NO_RECORDS
+        if self._missing.contains(act.at):
+            return MediationVerdict.RECORDS_MISSING
+        other = server and self._surely.may_have_caused(act, "")
+        return MediationVerdict.OTHER_TOOL if other else MediationVerdict.NO_CALL
 
 
-def without_act(calls: Iterable[Call], acts: Iterable[Act]) -> int:
+def count_calls_without_event(
+    calls: Iterable[GatewayCall], acts: Iterable[PlatformEvent]
+) -> int:
     """Count the calls without any event that they could have caused.
 
     Args:
         calls: Calls to count.
         acts: All platform events of agents.
     """
-    by_leaf: dict[Key, list[int]] = defaultdict(list)
-    by_path: dict[Key, list[int]] = defaultdict(list)
+    by_leaf: dict[AgentServer, list[int]] = defaultdict(list)
+    by_path: dict[AgentServer, list[int]] = defaultdict(list)
     for act in acts:
-        server = carrier_of(act.tool)
+        server = get_inventory_server(act.tool)
         by_leaf[act.agents[-1], server].append(act.at)
         for agent in set(act.agents):
             by_path[agent, server].append(act.at)
     for times in (*by_leaf.values(), *by_path.values()):
         times.sort()
-    return sum(not _has_act(call, by_leaf, by_path) for call in calls)
+    return sum(not _has_event(call, by_leaf, by_path) for call in calls)
 
 
-def _has_act(
-    call: Call,
-    by_leaf: dict[Key, list[int]],
-    by_path: dict[Key, list[int]],
+def _has_event(
+    call: GatewayCall,
+    by_leaf: dict[AgentServer, list[int]],
+    by_path: dict[AgentServer, list[int]],
 ) -> bool:
-    first, last = call.start - CLOCKS, call.perhaps + CLOCKS
-    servers = ("", server_of(call.tool))
+    first, last = call.start - CLOCK_SKEW, call.perhaps + CLOCK_SKEW
+    servers = ("", get_server(call.tool))
     lists: list[Sequence[int]] = [
         by_leaf.get((agent, server), ()) for agent in call.agents for server in servers
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
-from answerable.model.event import Outcome
+from answerable.model.event import EventOutcome
 from answerable.model.lineage import HopStatus
 
 # In the order of a formatted query.
@@ -19,20 +19,20 @@ FIELDS = (
     *("source", "outcome", "run", "status", "since", "until"),
 )
 CHOICES = {
-    "outcome": tuple(each.value for each in Outcome),
+    "outcome": tuple(each.value for each in EventOutcome),
     "status": tuple(each.value for each in HopStatus),
 }
 HOPS = ("person", "agent", "tool", "identity")
-_LONGEST = 2_000
+_MAX_LENGTH = 2_000
 _MOST_WORDS = 8
-_NEAR = 0.7
+_SIMILARITY = 0.7
 _FIELD = re.compile(r"([A-Za-z_-]+):(.*)", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class SearchQuery:
     """Parsed search query; empty matches everything.
 
     Attributes:
@@ -47,35 +47,35 @@ class Query:
         """Return the value of a field, empty if it is not in the query."""
         return dict(self.said).get(field, "")
 
-    def asking(self, field: str, value: str) -> "Query":
+    def with_field(self, field: str, value: str) -> "SearchQuery":
         """Return the query with a field set; an empty value removes it."""
         said = {**dict(self.said), field: value}
-        return replace(self, said=_ordered(said))
+        return replace(self, said=_sort_fields(said))
 
     @property
-    def text(self) -> str:
+    def to_text(self) -> str:
         """Format the query so that it parses to the same query."""
-        parts = [f"{field}:{spelled(value)}" for field, value in self.said]
-        return " ".join([*parts, *map(_word, self.words)])
+        parts = [f"{field}:{format_value(value)}" for field, value in self.said]
+        return " ".join([*parts, *map(_format_word, self.words)])
 
 
-def parse(text: str) -> Query:
+def parse_query(text: str) -> SearchQuery:
     """Parse a search query.
 
     Raises:
         UsageError: A field is close to a known one, repeated or empty; a quote is open;
             or the query is too long.
     """
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         raise UsageError(
             f"the question is too long (got {len(text):,} characters, expected at most "
-            f"{_LONGEST:,})",
+            f"{_MAX_LENGTH:,})",
             "ask for a part of a value: agent:*bot",
         )
     said: dict[str, str] = {}
     words: list[str] = []
-    for token in _tokens(text):
-        field, value = _split(token)
+    for token in _split_tokens(text):
+        field, value = _split_field(token)
         if not field:
             words.append(value)
         elif field in said:
@@ -84,17 +84,17 @@ def parse(text: str) -> Query:
                 "a pattern of * and ? asks for several",
             )
         else:
-            said[field] = _checked(field, value)
+            said[field] = _check_value(field, value)
     words = list(dict.fromkeys(word for word in words if word))
     if len(words) > _MOST_WORDS:
         raise UsageError(
             f"too many words (got {len(words)}, expected at most {_MOST_WORDS})",
             "name the hop that each is for: action:*Delete* resource:*warehouse*",
         )
-    return Query(_ordered(said), tuple(words))
+    return SearchQuery(_sort_fields(said), tuple(words))
 
 
-def _tokens(text: str) -> Iterator[str]:
+def _split_tokens(text: str) -> Iterator[str]:
     """Split at spaces outside quotes."""
     token, quoted, escaped = "", False, False
     for letter in text:
@@ -116,53 +116,53 @@ def _tokens(text: str) -> Iterator[str]:
         yield token
 
 
-def _split(token: str) -> tuple[str, str]:
+def _split_field(token: str) -> tuple[str, str]:
     """Split a token into field and value; a word has no field."""
     found = _FIELD.fullmatch(token)
     if found is None:
-        return "", _bare(token)
+        return "", _unquote(token)
     field = found[1].lower()
     if field in FIELDS:
-        return field, _bare(found[2])
-    close = get_close_matches(field, FIELDS, n=1, cutoff=_NEAR)
+        return field, _unquote(found[2])
+    close = get_close_matches(field, FIELDS, n=1, cutoff=_SIMILARITY)
     if close:
         raise UsageError(
             f"unknown field (got {found[1]}:, did you mean {close[0]}:?)",
             f'fields are {", ".join(FIELDS)}; to look for the text, quote it: "{token}"',
         )
-    return "", _bare(token)  # for example `s3:GetObject`
+    return "", _unquote(token)  # for example `s3:GetObject`
 
 
-def _bare(text: str) -> str:
+def _unquote(text: str) -> str:
     """Take the quotes off."""
     return _QUOTED.sub(lambda found: _ESCAPED.sub(r"\1", found[1]), text)
 
 
-def _checked(field: str, value: str) -> str:
+def _check_value(field: str, value: str) -> str:
     if not value.strip():
         raise UsageError(
             f"{field}: asks for nothing",
             f"write what for: {field}:VALUE, or leave it out",
         )
     if field == "status":
-        return _status(value)
+        return _check_status(value)
     choices = CHOICES.get(field)
     if choices is None:
         return value
     if value.lower() not in choices:
-        raise _no_choice(field, value, choices)
+        raise _build_choice_error(field, value, choices)
     return value.lower()
 
 
-def _status(value: str) -> str:
+def _check_status(value: str) -> str:
     hop, equals, status = value.lower().rpartition("=")
     if status not in CHOICES["status"] or (equals and hop not in HOPS):
         listed = (*CHOICES["status"], *(f"{each}=missing" for each in HOPS))
-        raise _no_choice("status", value, listed)
+        raise _build_choice_error("status", value, listed)
     return value.lower()
 
 
-def _no_choice(field: str, value: str, choices: tuple[str, ...]) -> UsageError:
+def _build_choice_error(field: str, value: str, choices: tuple[str, ...]) -> UsageError:
     close = get_close_matches(value.lower(), choices, n=1, cutoff=0.5)
     return UsageError(
         f"{field}: is one of {', '.join(choices)} (got {value[:80]!r})",
@@ -170,20 +170,20 @@ def _no_choice(field: str, value: str, choices: tuple[str, ...]) -> UsageError:
     )
 
 
-def _ordered(said: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def _sort_fields(said: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((field, said[field]) for field in FIELDS if said.get(field))
 
 
-def spelled(value: str) -> str:
+def format_value(value: str) -> str:
     """Format a value, quoted if needed."""
     plain = not any(letter.isspace() or letter == '"' for letter in value)
-    return value if value and plain else _in_quotes(value)
+    return value if value and plain else _quote(value)
 
 
-def _word(word: str) -> str:
-    return _in_quotes(word) if _FIELD.fullmatch(word) else spelled(word)
+def _format_word(word: str) -> str:
+    return _quote(word) if _FIELD.fullmatch(word) else format_value(word)
 
 
-def _in_quotes(value: str) -> str:
+def _quote(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

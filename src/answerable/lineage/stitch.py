@@ -6,27 +6,32 @@ from dataclasses import replace
 from itertools import pairwise
 
 from answerable.lineage.hops import (
-    Uses,
-    agent_hops,
-    identity_hop,
-    issued_hops,
-    owner_hop,
-    page_hops,
-    person_hop,
-    seen_hops,
+    UsesBySubject,
+    build_declared_hops,
+    build_identity_hop,
+    build_issued_hops,
+    build_mediated_hops,
+    build_owner_hop,
+    build_person_hop,
+    build_web_page_hops,
 )
-from answerable.lineage.issuance_path import Path, index, trace_back
-from answerable.lineage.stitch_inputs import ALWAYS, Joint, JointChains, SignIn
-from answerable.model.lineage import Chain, DeclaredUse, Issuance
+from answerable.lineage.issuance_path import IssuancePath, index_issuances, trace_back
+from answerable.lineage.stitch_inputs import (
+    ALL_TIME,
+    ChainTimeline,
+    SignIn,
+    SourcedChainKey,
+)
+from answerable.model.lineage import CredentialIssuance, DeclaredUse, LineageChain
 
 
-def stitch(
-    joints: Iterable[Joint],
-    issuances: Iterable[Issuance],
+def stitch_chains(
+    joints: Iterable[SourcedChainKey],
+    issuances: Iterable[CredentialIssuance],
     declared: Iterable[DeclaredUse] = (),
     sign_ins: Iterable[SignIn] = (),
     parents: Mapping[str, str] | None = None,
-) -> tuple[JointChains, ...]:
+) -> tuple[ChainTimeline, ...]:
     """Derive the chains of all chain keys.
 
     Args:
@@ -40,25 +45,25 @@ def stitch(
         One entry per chain key, in order. The chains of a key cover all time without
         gaps: one interval if no declared use changed.
     """
-    issued = index(tuple(issuances))
+    issued = index_issuances(tuple(issuances))
     by_subject: dict[str, list[DeclaredUse]] = {}
     for use in declared:
         if use.valid_from < use.valid_to:
             by_subject.setdefault(use.subject, []).append(use)
-    persons = _persons(sign_ins)
+    persons = _index_sign_ins(sign_ins)
     return tuple(
         _stitch_one(joint, trace_back(joint, issued), by_subject, persons, parents)
         for joint in joints
     )
 
 
-def chain_at(chains: Sequence[Chain], at: int) -> Chain:
+def find_chain_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
     """Return the chain that is valid at a time."""
     starts = [chain.valid_from for chain in chains]
     return chains[max(0, bisect_right(starts, at) - 1)]
 
 
-def _persons(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
+def _index_sign_ins(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
     found: dict[str, list[SignIn]] = {}
     for sign_in in sign_ins:
         for subject in (sign_in.credential, sign_in.identity):
@@ -68,24 +73,26 @@ def _persons(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
 
 
 def _stitch_one(
-    joint: Joint,
-    path: Path,
+    joint: SourcedChainKey,
+    path: IssuancePath,
     declared: Mapping[str, Sequence[DeclaredUse]],
     persons: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str] | None,
-) -> JointChains:
+) -> ChainTimeline:
     subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
     uses = [use for subject in subjects for use in declared.get(subject, ())]
-    agents = {_seen_agent(joint)} | {told.chain[-1] for told in path.told}
+    agents = {_get_mediated_agent(joint)} | {told.chain[-1] for told in path.told}
     agents |= {agent for use in uses for agent in use.agents}
     uses += [use for a in agents - subjects for use in declared.get(a, ())]
-    edges = {ALWAYS[0], ALWAYS[1]}
+    edges = {ALL_TIME[0], ALL_TIME[1]}
     for use in uses:
-        edges |= {min(max(at, 0), ALWAYS[1]) for at in (use.valid_from, use.valid_to)}
+        edges |= {min(max(at, 0), ALL_TIME[1]) for at in (use.valid_from, use.valid_to)}
     times = sorted(edges)
-    chains: list[Chain] = []
+    chains: list[LineageChain] = []
     for start, end in pairwise(times):
-        chain = _chain(joint, path, _standing(uses, start), persons, parents or {})
+        chain = _build_chain(
+            joint, path, _select_valid_uses(uses, start), persons, parents or {}
+        )
         chain = replace(chain, valid_from=start, valid_to=end)
         if chains and replace(chains[-1], valid_to=end) == replace(
             chain, valid_from=chains[-1].valid_from
@@ -93,25 +100,25 @@ def _stitch_one(
             chains[-1] = replace(chains[-1], valid_to=end)
         else:
             chains.append(chain)
-    return JointChains(joint, tuple(chains))
+    return ChainTimeline(joint, tuple(chains))
 
 
-def _seen_agent(joint: Joint) -> str:
+def _get_mediated_agent(joint: SourcedChainKey) -> str:
     """Return the agent named by a gateway's record, else empty."""
     return joint.key.agent if joint.believed else ""
 
 
-def _standing(uses: Sequence[DeclaredUse], at: int) -> Uses:
+def _select_valid_uses(uses: Sequence[DeclaredUse], at: int) -> UsesBySubject:
     standing: dict[str, DeclaredUse] = {}
     for use in uses:
         if use.valid_from <= at < use.valid_to:
             known = standing.get(use.subject)
-            if known is None or _newer(use) > _newer(known):
+            if known is None or _use_sort_key(use) > _use_sort_key(known):
                 standing[use.subject] = use
     return standing
 
 
-def _newer(use: DeclaredUse) -> tuple[object, ...]:
+def _use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
     return (
         use.valid_from,
         use.source,
@@ -122,26 +129,30 @@ def _newer(use: DeclaredUse) -> tuple[object, ...]:
     )
 
 
-def _chain(
-    joint: Joint,
-    path: Path,
-    uses: Uses,
+def _build_chain(
+    joint: SourcedChainKey,
+    path: IssuancePath,
+    uses: UsesBySubject,
     persons: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str],
-) -> Chain:
-    agents = seen_hops(joint, path, parents) or issued_hops(path) or page_hops(joint)
-    agents = agents or agent_hops(path, uses, parents)
-    tool = joint.key.tool if _seen_agent(joint) else ""
-    return Chain(
+) -> LineageChain:
+    agents = (
+        build_mediated_hops(joint, path, parents)
+        or build_issued_hops(path)
+        or build_web_page_hops(joint)
+    )
+    agents = agents or build_declared_hops(path, uses, parents)
+    tool = joint.key.tool if _get_mediated_agent(joint) else ""
+    return LineageChain(
         key=joint.key,
-        valid_from=ALWAYS[0],
-        valid_to=ALWAYS[1],
-        person=person_hop(path, agents.agent, uses, persons),
+        valid_from=ALL_TIME[0],
+        valid_to=ALL_TIME[1],
+        person=build_person_hop(path, agents.agent, uses, persons),
         agent=agents.agent,
         agent_path=agents.path,
         tool=agents.tool,
-        identity=identity_hop(path, tool, joint.source),
-        identity_owner=owner_hop(path, uses),
+        identity=build_identity_hop(path, tool, joint.source),
+        identity_owner=build_owner_hop(path, uses),
         identity_path=path.identities(),
         credential_path=path.credentials(),
         credential_from=path.issued.at if path.issued else 0,

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from answerable.model.lineage import Chain, ChainKey
+from answerable.model.lineage import ChainKey, LineageChain
 
-ALWAYS = (0, 2**63 - 1)
+ALL_TIME = (0, 2**63 - 1)
 # Longest chain of assumed roles that is followed.
-LONGEST = 32
+MAX_CHAIN_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
+class SourcedChainKey:
     """Chain key of events of one source, with its trust.
 
     Attributes:
@@ -47,14 +47,14 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
-class JointChains:
+class ChainTimeline:
     """Chains of one chain key over time, in order and without gaps."""
 
-    joint: Joint
-    chains: tuple[Chain, ...]
+    joint: SourcedChainKey
+    chains: tuple[LineageChain, ...]
 
 
-def lasting(credential: str) -> bool:
+def is_long_lived(credential: str) -> bool:
     """Tell whether a credential outlives the session that created it.
 
     The creator of a long-lived key may hand it over; the caller that assumes a role
@@ -63,6 +63,6 @@ def lasting(credential: str) -> bool:
     return credential.startswith("cred:aws/AKIA")
 
 
-def is_service(identity: str) -> bool:
+def is_platform_service(identity: str) -> bool:
     """Tell whether an identity is a service principal of the platform."""
     return "." in identity and ":" not in identity

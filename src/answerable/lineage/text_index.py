@@ -4,10 +4,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-_END = b"\n"  # no word contains it
+_SEPARATOR = b"\n"  # no word contains it
 
 
-class Texts:
+class SubstringIndex:
     """Substring index over numbered texts, ignoring case.
 
     Args:
@@ -15,19 +15,19 @@ class Texts:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        folded = [_folded(text) + _END for text in texts]
+        folded = [_fold_case(text) + _SEPARATOR for text in texts]
         self._starts = array("Q", [0])
         for each in folded:
             self._starts.append(self._starts[-1] + len(each))
         self._whole = b"".join(folded)
 
-    def holding(self, word: str) -> Iterator[int]:
+    def find(self, word: str) -> Iterator[int]:
         """Return the numbers of the texts that contain a word.
 
         Args:
             word: Not empty, without white space.
         """
-        wanted, starts = _folded(word), self._starts
+        wanted, starts = _fold_case(word), self._starts
         at = self._whole.find(wanted)
         while at >= 0:
             number = bisect_right(starts, at) - 1
@@ -35,6 +35,6 @@ class Texts:
             at = self._whole.find(wanted, starts[number + 1])
 
 
-def _folded(text: str) -> bytes:
+def _fold_case(text: str) -> bytes:
     # UTF-8 is self-synchronizing; a file name may hold a lone surrogate.
     return text.casefold().encode("utf-8", "surrogatepass")

@@ -15,7 +15,7 @@ class ActionEntry:
     Attributes:
         service: Service prefix in lower case, e.g. `s3`.
         name: As the service spells it, e.g. `GetObject`.
-        access: `Read`, `List`, `Write`, `Tagging` or `Permissions management`.
+        access: `Read`, `List`, `Write`, `TagExplainer` or `Permissions management`.
         resource_types: Names of types it can be granted on; empty for an action that
             only `*` grants.
     """
@@ -26,7 +26,7 @@ class ActionEntry:
     resource_types: tuple[str, ...]
 
     @property
-    def wildcard_only(self) -> bool:
+    def is_wildcard_only(self) -> bool:
         """Tell whether only the resource `*` can be granted."""
         return not self.resource_types
 
@@ -61,7 +61,7 @@ class ServiceEntry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Catalogue:
+class ActionCatalogue:
     """Catalogue of some or all services.
 
     Attributes:
@@ -74,7 +74,7 @@ class Catalogue:
     known: frozenset[str]
     services: Mapping[str, ServiceEntry]
 
-    def action(self, text: str) -> ActionEntry | None:
+    def find_action(self, text: str) -> ActionEntry | None:
         """Look up `service:Action` in any case; None when not loaded or not known."""
         service, _, name = text.lower().partition(":")
         entry = self.services.get(service)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import AgentId, IdentityId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 
-class Known(StrEnum):
+class FactStatus(StrEnum):
     """Evidence status of a fact, in the words of a hop's status."""
 
     OBSERVED = "observed"
@@ -43,8 +43,8 @@ class Agent:
     scope: str
     parent: AgentId | None
     unattended: bool
-    known: Known
+    known: FactStatus
     runs_as: tuple[IdentityId, ...]
     note: str
     facts: tuple[tuple[str, str], ...]
-    seen: Seen
+    seen: FactProvenance

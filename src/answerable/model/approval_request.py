@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass, field
 
-from answerable.model.decision import Target
+from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId
 
-PER_AGENT = 20  # messages an hour by default
+DEFAULT_MESSAGES_PER_AGENT = 20  # messages an hour by default
 # Targets of a policy exception: named things, and client features a server asks for.
-ASKABLE = frozenset(
+APPROVABLE_TARGETS = frozenset(
     {
-        *(Target.TOOL, Target.RESOURCE, Target.PROMPT),
-        *(Target.PERSON, Target.MODEL, Target.ROOTS),
+        *(TargetKind.TOOL, TargetKind.RESOURCE, TargetKind.PROMPT),
+        *(TargetKind.PERSON, TargetKind.MODEL, TargetKind.ROOTS),
     }
 )
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Wanted:
+class ApprovalScope:
     """Scope of an approval: one action of one agent, as recorded by a decision.
 
     Attributes:
@@ -29,13 +29,13 @@ class Wanted:
 
     agent: AgentId
     server: str
-    target: Target
+    target: TargetKind
     name: str
     arguments: str
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BlockedCall:
     """Blocked call that the agent's owner may approve, reported as it happens.
 
     Attributes:
@@ -44,11 +44,11 @@ class Asked:
     """
 
     decision: str
-    wanted: Wanted
+    wanted: ApprovalScope
 
 
 @dataclass(frozen=True, slots=True)
-class Asks:
+class ApprovalRequestConfig:
     """Section `asks`: the webhook that notifies owners of blocked calls.
 
     Attributes:
@@ -64,4 +64,4 @@ class Asks:
     webhook_env: str = ""
     ca: str = ""
     private: bool = False
-    per_agent: int = PER_AGENT
+    per_agent: int = DEFAULT_MESSAGES_PER_AGENT

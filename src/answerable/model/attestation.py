@@ -12,7 +12,7 @@ class Attestor(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ProcessIdentity:
     """Process identity that a reused pid cannot match: boot, pid and start time.
 
     Attributes:
@@ -57,7 +57,7 @@ class Attestation:
     """
 
     attestor: Attestor
-    process: Process
+    process: ProcessIdentity
     uid: int
     gid: int
     unit: str

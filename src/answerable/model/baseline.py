@@ -5,14 +5,14 @@ from enum import StrEnum
 
 import msgspec
 
-from answerable.model.behaviour import EntityKind, Envelope, OriginKind
-from answerable.model.decision import Effect
+from answerable.model.behaviour import EntityKind, OriginKind, RunEnvelope
+from answerable.model.decision import DecisionEffect
 
-LEARNER = "answerable/learner/v3"
-SCHEMA = "answerable/baseline/v1"
+LEARNER_VERSION = "answerable/learner/v3"
+PROFILE_SCHEMA = "answerable/baseline/v1"
 
 
-class _Noun(
+class _BaselineStruct(
     msgspec.Struct,
     frozen=True,
     gc=False,
@@ -32,7 +32,7 @@ class BaselineLayer(StrEnum):
     ENVELOPE = "L5"
 
 
-class Level(StrEnum):
+class GeneralisationLevel(StrEnum):
     """Generalisation level of a pattern."""
 
     EXACT = "exact"
@@ -43,7 +43,7 @@ class Level(StrEnum):
     ORIGIN = "origin"  # of a selector: whatever is explained in that way
 
 
-class Subject(_Noun, frozen=True):
+class BaselineSubject(_BaselineStruct, frozen=True):
     """Subject of a baseline: an identity, an agent and a server.
 
     Attributes:
@@ -57,7 +57,7 @@ class Subject(_Noun, frozen=True):
     server: str
 
 
-class Tally(_Noun, frozen=True):
+class ObservationCounts(_BaselineStruct, frozen=True):
     """Observation counts of one entry.
 
     Attributes:
@@ -79,7 +79,7 @@ class Tally(_Noun, frozen=True):
     example: str = ""
 
 
-class Pattern(_Noun, frozen=True):
+class EntityPattern(_BaselineStruct, frozen=True):
     """Pattern over entities of one type.
 
     Attributes:
@@ -89,11 +89,11 @@ class Pattern(_Noun, frozen=True):
     """
 
     kind: EntityKind
-    level: Level
+    level: GeneralisationLevel
     text: str
 
 
-class Capability(_Noun, frozen=True):
+class CapabilityEntry(_BaselineStruct, frozen=True):
     """L1 entry: a tool that was called.
 
     Attributes:
@@ -105,10 +105,10 @@ class Capability(_Noun, frozen=True):
     tool: str
     definition: str
     is_write: bool
-    tally: Tally
+    tally: ObservationCounts
 
 
-class Entity(_Noun, frozen=True):
+class EntityEntry(_BaselineStruct, frozen=True):
     """L2 entry: an entity that an argument named.
 
     Attributes:
@@ -120,13 +120,13 @@ class Entity(_Noun, frozen=True):
 
     tool: str
     path: str
-    pattern: Pattern
+    pattern: EntityPattern
     sensitive: bool
     firm: bool
-    tally: Tally
+    tally: ObservationCounts
 
 
-class Edge(_Noun, frozen=True):
+class FlowEntry(_BaselineStruct, frozen=True):
     """L3 entry: the data flow that explains an argument's values.
 
     Attributes:
@@ -146,16 +146,16 @@ class Edge(_Noun, frozen=True):
     path: str
     kind: OriginKind
     source: str
-    selector: tuple[tuple[str, Pattern], ...]
+    selector: tuple[tuple[str, EntityPattern], ...]
     field: str
     whole: bool
     trusted: bool
     sensitive: bool
     firm: bool
-    tally: Tally
+    tally: ObservationCounts
 
 
-class Order(_Noun, frozen=True):
+class ReadOrderEntry(_BaselineStruct, frozen=True):
     """L4 entry: reads that precede a write.
 
     Attributes:
@@ -167,7 +167,7 @@ class Order(_Noun, frozen=True):
     reads: tuple[tuple[str, ...], ...]
 
 
-class Measure(StrEnum):
+class BoundMeasure(StrEnum):
     """Measured quantity that is bounded over a run and the agent's recent runs."""
 
     COUNT = "count"
@@ -176,7 +176,7 @@ class Measure(StrEnum):
     BYTES = "bytes"
 
 
-class Bound(_Noun, frozen=True):
+class BoundEntry(_BaselineStruct, frozen=True):
     """L4 entry: upper bound of a quantity.
 
     Attributes:
@@ -187,13 +187,13 @@ class Bound(_Noun, frozen=True):
     """
 
     tool: str
-    measure: Measure
+    measure: BoundMeasure
     path: str
     most: int
     samples: int
 
 
-class Surroundings(_Noun, frozen=True):
+class EnvelopeEntry(_BaselineStruct, frozen=True):
     """L5 entry: hours, call rates and source networks of runs.
 
     Attributes:
@@ -202,12 +202,12 @@ class Surroundings(_Noun, frozen=True):
         rates: Runs by the binary logarithm of their calls in the busiest minute.
     """
 
-    seen: tuple[Envelope, ...] = ()
+    seen: tuple[RunEnvelope, ...] = ()
     hours: tuple[tuple[int, int], ...] = ()
     rates: tuple[tuple[int, int], ...] = ()
 
 
-class Confidence(_Noun, frozen=True):
+class LayerConfidence(_BaselineStruct, frozen=True):
     """Coverage estimate of one layer: the share of future calls that would be new.
 
     Attributes:
@@ -225,7 +225,7 @@ class Confidence(_Noun, frozen=True):
     most: int
 
 
-class Stage(StrEnum):
+class BaselineStage(StrEnum):
     """Rollout stage of a profile; its owner signs each change."""
 
     SHADOW = "shadow"  # would-be denials are recorded, not enforced
@@ -233,7 +233,7 @@ class Stage(StrEnum):
     OFF = "off"  # withdrawn
 
 
-class Unexplained(StrEnum):
+class UnexplainedEntityPolicy(StrEnum):
     """Policy for a sensitive entity without an explanation."""
 
     DENY = "deny"
@@ -241,21 +241,21 @@ class Unexplained(StrEnum):
     LEARNED = "learned"  # allowed where runs that were learned from did the same
 
 
-class Untrusted(StrEnum):
+class UntrustedTextPolicy(StrEnum):
     """Policy for sensitive values that come from outsiders' text."""
 
     SIGNED = "signed"  # once the owner has signed that very value
     LEARNED = "learned"  # once runs that were learned from did it that way
 
 
-class Tables(StrEnum):
+class ReferenceTablePolicy(StrEnum):
     """Policy for arguments that a reference table covers."""
 
     EXPLAIN = "explain"  # one explanation among others
     REQUIRE = "require"  # an unlisted value needs approval, unless requested
 
 
-class Stance(_Noun, frozen=True):
+class Strictness(_BaselineStruct, frozen=True):
     """Strictness of enforcement; the defaults are the strict values.
 
     Attributes:
@@ -266,14 +266,14 @@ class Stance(_Noun, frozen=True):
         new: Effect on a tool, an edge or a resource that no run has shown.
     """
 
-    unexplained: Unexplained = Unexplained.DENY
-    untrusted: Untrusted = Untrusted.SIGNED
-    tables: Tables = Tables.EXPLAIN
-    provisional: Effect = Effect.ASK
-    new: Effect = Effect.ASK
+    unexplained: UnexplainedEntityPolicy = UnexplainedEntityPolicy.DENY
+    untrusted: UntrustedTextPolicy = UntrustedTextPolicy.SIGNED
+    tables: ReferenceTablePolicy = ReferenceTablePolicy.EXPLAIN
+    provisional: DecisionEffect = DecisionEffect.ASK
+    new: DecisionEffect = DecisionEffect.ASK
 
 
-class Accepted(_Noun, frozen=True):
+class AcceptedDeviation(_BaselineStruct, frozen=True):
     """Value or call that an owner signed by name, beyond what was learned.
 
     Attributes:
@@ -290,7 +290,7 @@ class Accepted(_Noun, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LearningParameters:
     """Learning parameters of a profile.
 
     Attributes:
@@ -314,12 +314,14 @@ class Terms:
     children: int = 5
     climb_days: int = 3
     span: int = 3_600 * 10**9
-    untrusted: Untrusted = Untrusted.SIGNED
+    untrusted: UntrustedTextPolicy = UntrustedTextPolicy.SIGNED
     ready_runs: int = 40
     ready_unseen: int = 30_000
 
 
-class Profile(_Noun, frozen=True, tag_field="schema", tag=SCHEMA):
+class BaselineProfile(
+    _BaselineStruct, frozen=True, tag_field="schema", tag=PROFILE_SCHEMA
+):
     """Baseline profile as it is signed and enforced.
 
     Attributes:
@@ -340,20 +342,20 @@ class Profile(_Noun, frozen=True, tag_field="schema", tag=SCHEMA):
         learner: Version of the learner.
     """
 
-    subject: Subject
+    subject: BaselineSubject
     runs: int = 0
     learned_at: int = 0
     until: int = 0
     parent: str = ""
     root: str = ""
-    capabilities: tuple[Capability, ...] = ()
-    entities: tuple[Entity, ...] = ()
-    edges: tuple[Edge, ...] = ()
-    orders: tuple[Order, ...] = ()
-    bounds: tuple[Bound, ...] = ()
-    surroundings: Surroundings = Surroundings()
-    confidence: tuple[Confidence, ...] = ()
-    stance: Stance = Stance()
-    accepted: tuple[Accepted, ...] = ()
+    capabilities: tuple[CapabilityEntry, ...] = ()
+    entities: tuple[EntityEntry, ...] = ()
+    edges: tuple[FlowEntry, ...] = ()
+    orders: tuple[ReadOrderEntry, ...] = ()
+    bounds: tuple[BoundEntry, ...] = ()
+    surroundings: EnvelopeEntry = EnvelopeEntry()
+    confidence: tuple[LayerConfidence, ...] = ()
+    stance: Strictness = Strictness()
+    accepted: tuple[AcceptedDeviation, ...] = ()
     renames: tuple[tuple[str, str], ...] = ()
-    learner: str = LEARNER
+    learner: str = LEARNER_VERSION

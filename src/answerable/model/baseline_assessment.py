@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.model.baseline import Accepted, BaselineLayer
-from answerable.model.behaviour import Origin
-from answerable.model.decision import Effect
+from answerable.model.baseline import AcceptedDeviation, BaselineLayer
+from answerable.model.behaviour import ValueOrigin
+from answerable.model.decision import DecisionEffect
 
 
-class Code(StrEnum):
+class DeviationCode(StrEnum):
     """Kind of deviation from a baseline."""
 
     NEW_TOOL = "new-tool"
@@ -30,7 +30,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BaselineDeviation:
     """Deviation of a call from the profile, with the expected values.
 
     Attributes:
@@ -46,19 +46,19 @@ class Finding:
     """
 
     layer: BaselineLayer
-    code: Code
-    effect: Effect
+    code: DeviationCode
+    effect: DecisionEffect
     tool: str
     path: str
     expected: tuple[str, ...]
     observed: str
-    origin: Origin | None
+    origin: ValueOrigin | None
     example: str
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class BaselineAssessment:
     """Assessment of one call by a profile.
 
     Attributes:
@@ -69,10 +69,10 @@ class Judgement:
         evidence: Evidence ids of the call and of calls whose results it used.
     """
 
-    effect: Effect
-    findings: tuple[Finding, ...] = ()
-    amendment: Accepted | None = None
+    effect: DecisionEffect
+    findings: tuple[BaselineDeviation, ...] = ()
+    amendment: AcceptedDeviation | None = None
     evidence: tuple[str, ...] = ()
 
 
-ALLOWED = Judgement(Effect.ALLOW)
+NO_DEVIATION = BaselineAssessment(DecisionEffect.ALLOW)

@@ -13,7 +13,7 @@ import msgspec
 
 from answerable.model.provenance import WrittenBy
 
-Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+JsonValue = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 
 
 class EntityKind(StrEnum):
@@ -66,13 +66,13 @@ class ToolFacts:
     kinds: tuple[tuple[str, EntityKind], ...] = ()
 
 
-Facts = Mapping[str, ToolFacts]  # by `SERVER/TOOL`
-NOTHING_SAID = ToolFacts()
-NO_FACTS: Facts = MappingProxyType({})
+ToolFactsByName = Mapping[str, ToolFacts]  # by `SERVER/TOOL`
+DEFAULT_TOOL_FACTS = ToolFacts()
+NO_TOOL_FACTS: ToolFactsByName = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReferenceTable:
     """Reference table of an owner: known payees, recipients or hosts.
 
     Attributes:
@@ -87,7 +87,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedValues:
     """Values of a person's request, as captured.
 
     Attributes:
@@ -103,7 +103,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ValueOrigin:
     """One explanation of one value.
 
     Attributes:
@@ -131,11 +131,11 @@ class Origin:
     end: int = 0
 
 
-UNEXPLAINED = Origin(OriginKind.NONE)
+UNEXPLAINED = ValueOrigin(OriginKind.NONE)
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ArgumentValue:
     """Entity in a call's arguments, with its origins.
 
     Attributes:
@@ -152,12 +152,12 @@ class Value:
     text: str
     sensitive: bool = False
     whole: bool = True
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[ValueOrigin, ...] = ()
     tabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class CallObservation:
     """Observed call, the unit of assessment and learning.
 
     Attributes:
@@ -181,7 +181,7 @@ class Observation:
     tool: str
     definition: str = ""
     is_write: bool = True
-    values: tuple[Value, ...] = ()
+    values: tuple[ArgumentValue, ...] = ()
     numbers: tuple[tuple[str, int], ...] = ()
     digest: str = ""
     size: int = 0
@@ -191,7 +191,7 @@ class Observation:
     after: tuple[str, ...] = ()
 
 
-class Envelope(
+class RunEnvelope(
     msgspec.Struct,
     frozen=True,
     gc=False,
@@ -211,11 +211,11 @@ class Envelope(
     region: str = ""
 
 
-NOWHERE = Envelope()
+UNKNOWN_ENVELOPE = RunEnvelope()
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class AgentRun:
     """Run: everything that one attested start of an agent did.
 
     Attributes:
@@ -235,14 +235,14 @@ class Run:
     person: str
     started: int
     written_by: WrittenBy
-    envelope: Envelope = NOWHERE
-    calls: tuple[Observation, ...] = ()
+    envelope: RunEnvelope = UNKNOWN_ENVELOPE
+    calls: tuple[CallObservation, ...] = ()
     denied: bool = False
     asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """Running totals of an agent in its current and recent runs.
 
     Attributes:
@@ -264,4 +264,4 @@ class Progress:
     lately: int = 0
 
 
-NO_PROGRESS = Progress()
+NO_PROGRESS = RunProgress()

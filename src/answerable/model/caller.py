@@ -6,7 +6,7 @@ from enum import StrEnum
 from answerable.model.ids import AgentId
 
 
-class Shown(StrEnum):
+class AuthenticationMethod(StrEnum):
     """Authentication method of a caller, strongest first."""
 
     MTLS_TOKEN = "mtls-token"  # noqa: S105 - a kind: a token bound to a certificate
@@ -18,7 +18,7 @@ class Shown(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class VerifiedCaller:
     """Verified caller. No field is self-reported.
 
     Attributes:
@@ -41,7 +41,7 @@ class Caller:
     known: bool
     person: str
     run: str
-    shown: Shown
+    shown: AuthenticationMethod
     principal: str
     token_sha256: bytes
     expires: int

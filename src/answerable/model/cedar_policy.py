@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from answerable.model.decision import Effect, Layer
+from answerable.model.decision import DecisionEffect, DecisionLayer
 from answerable.model.json_keys import KeyPath
 
 
@@ -42,7 +42,7 @@ class CedarFault:
     what: str
 
 
-class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class CedarPolicy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Valid policy.
 
     Attributes:
@@ -69,12 +69,12 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     id: str
     line: int
-    effect: Effect
+    effect: DecisionEffect
     principal: str
     actions: tuple[str, ...]
     resource: str
     kind: str
-    layer: Layer
+    layer: DecisionLayer
     conditions: bytes
     text: str
     mentions: tuple[str, ...]
@@ -83,7 +83,7 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
     prefixes: tuple[KeyPath, ...] = ()
 
 
-class CedarRules(msgspec.Struct, frozen=True):
+class CedarPolicySet(msgspec.Struct, frozen=True):
     """Policy set in force.
 
     Attributes:
@@ -91,30 +91,30 @@ class CedarRules(msgspec.Struct, frozen=True):
         digest: SHA-256 over names and bytes of the files, hex; empty without any.
     """
 
-    rules: tuple[CedarRule, ...] = ()
+    rules: tuple[CedarPolicy, ...] = ()
     digest: str = ""
 
-    def lean(self) -> "CedarRules":
+    def for_evaluation(self) -> "CedarPolicySet":
         """Return a copy with only the parts that a decision needs."""
         rules = tuple(
             msgspec.structs.replace(
                 rule,
                 line=0,
-                text=rule.text if rule.layer is Layer.CEDAR else "",
+                text=rule.text if rule.layer is DecisionLayer.CEDAR else "",
                 mentions=(),
                 approved="",
             )
             for rule in self.rules
         )
-        return CedarRules(rules, self.digest)
+        return CedarPolicySet(rules, self.digest)
 
 
-NO_RULES = CedarRules()
+NO_CEDAR_POLICIES = CedarPolicySet()
 
-MOST_WARNINGS = 20
+MAX_WARNINGS = 20
 
 
-def prefix_warnings(rules: CedarRules) -> list[str]:
+def find_prefix_warnings(rules: CedarPolicySet) -> list[str]:
     """List warnings for policies that compare a name or an argument with a prefix.
 
     Such a pattern compares text. A call with a name that leads out of the prefix is an
@@ -126,5 +126,5 @@ def prefix_warnings(rules: CedarRules) -> list[str]:
         for rule in rules.rules
         if rule.prefixes
     ]
-    more = len(found) - MOST_WARNINGS
-    return found[:MOST_WARNINGS] + ([f"{more} more policies"] if more > 0 else [])
+    more = len(found) - MAX_WARNINGS
+    return found[:MAX_WARNINGS] + ([f"{more} more policies"] if more > 0 else [])

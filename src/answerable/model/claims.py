@@ -10,7 +10,7 @@ from enum import StrEnum
 from answerable.model.provenance import WrittenBy
 
 # Type of a claim's leaf; null is excluded.
-Scalar = str | int | bool
+ClaimScalar = str | int | bool
 # Path of a claim: one name for a top-level claim, more for nested members.
 ClaimPath = tuple[str, ...]
 
@@ -27,7 +27,7 @@ class TokenType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Issuer:
+class TrustedIssuer:
     """Trusted issuer, pinned by the operator.
 
     Attributes:
@@ -91,7 +91,7 @@ class Confirmation:
     x5t_s256: str = ""
 
     @property
-    def bound(self) -> bool:
+    def is_bound(self) -> bool:
         """Tell whether the token is bound to a key."""
         return bool(self.jkt or self.x5t_s256)
 
@@ -143,22 +143,22 @@ class SignedClaims:
     act: ActChain
     kid: str
     alg: str
-    leaves: tuple[tuple[ClaimPath, Scalar | tuple[Scalar, ...]], ...]
+    leaves: tuple[tuple[ClaimPath, ClaimScalar | tuple[ClaimScalar, ...]], ...]
     unchecked: tuple[str, ...]
     token_sha256: bytes
     payload_sha256: bytes
 
-    def leaf(self, *path: str) -> Scalar | tuple[Scalar, ...] | None:
+    def find_leaf(self, *path: str) -> ClaimScalar | tuple[ClaimScalar, ...] | None:
         """Find a leaf by its path, None where there is none."""
         return next((value for at, value in self.leaves if at == path), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class TokenPresentation:
     """Presentation of a token: the request, its DPoP proofs and its certificate.
 
     Attributes:
-        scheme: `Bearer` or `DPoP`, as in the Authorization field.
+        scheme: `TokenPerson` or `DPoP`, as in the Authorization field.
         method: Method of the request.
         url: URL of the request from the client's view, built from our own configuration
             and the request line, never from a forwarding field.
@@ -173,7 +173,7 @@ class Presented:
     certificate: bytes = b""
 
 
-class Binding(StrEnum):
+class SenderBinding(StrEnum):
     """Proof of possession that a presenter gave."""
 
     DPOP = "dpop"
@@ -183,7 +183,7 @@ class Binding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class DpopProof:
     """Valid DPoP proof, to be checked against the replay cache.
 
     Attributes:
@@ -209,5 +209,5 @@ class SenderConstrained:
         proof: The DPoP proof, None where there was none.
     """
 
-    binding: Binding
-    proof: Proof | None = None
+    binding: SenderBinding
+    proof: DpopProof | None = None

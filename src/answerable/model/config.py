@@ -7,21 +7,21 @@ contains no secrets; a server's command takes one from the environment by name.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from answerable.model.approval_request import Asks
-from answerable.model.behaviour import Table, ToolFacts
-from answerable.model.claims import Issuer
-from answerable.model.decision import Mode, Target
-from answerable.model.decision_point import DecisionPoint
+from answerable.model.approval_request import ApprovalRequestConfig
+from answerable.model.behaviour import ReferenceTable, ToolFacts
+from answerable.model.claims import TrustedIssuer
+from answerable.model.decision import EnforcementMode, TargetKind
+from answerable.model.decision_point import DecisionPointConfig
 from answerable.model.ids import AgentId
-from answerable.model.learning import Learning
-from answerable.model.pin import Pinning
+from answerable.model.learning import LearningConfig
+from answerable.model.pin import PinningMode
 from answerable.model.trust_rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
-from answerable.model.web_config import Web
-from answerable.model.worker_limits import Limits
+from answerable.model.web_config import WebConfig
+from answerable.model.worker_limits import WorkerLimits
 
 
-class Input(StrEnum):
+class ClientFeature(StrEnum):
     """Client feature (MCP) that a server may ask of its client."""
 
     ELICITATION = "elicitation"
@@ -29,20 +29,20 @@ class Input(StrEnum):
     ROOTS = "roots"
 
     @property
-    def target(self) -> Target:
+    def target(self) -> TargetKind:
         """Target kind of this client feature."""
-        return _ACTS_ON[self]
+        return _TARGET_OF_FEATURE[self]
 
 
-_ACTS_ON = {
-    Input.ELICITATION: Target.PERSON,
-    Input.SAMPLING: Target.MODEL,
-    Input.ROOTS: Target.ROOTS,
+_TARGET_OF_FEATURE = {
+    ClientFeature.ELICITATION: TargetKind.PERSON,
+    ClientFeature.SAMPLING: TargetKind.MODEL,
+    ClientFeature.ROOTS: TargetKind.ROOTS,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ListenAddress:
     """Listen address.
 
     Attributes:
@@ -59,7 +59,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
+class TlsFiles:
     """TLS files of a listener, PEM.
 
     Attributes:
@@ -87,16 +87,16 @@ class Listener:
         tls: None for plain text.
     """
 
-    address: Address | None
+    address: ListenAddress | None
     unix: str
     hosts: tuple[str, ...]
     origins: tuple[str, ...]
     url: str
-    tls: Tls | None
+    tls: TlsFiles | None
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
+class ListenConfig:
     """Section `listen`: all listeners of `serve`.
 
     Attributes:
@@ -107,7 +107,7 @@ class Listen:
         proxies: Networks of front proxies, whose connections many callers share.
     """
 
-    api: Address
+    api: ListenAddress
     gateway: tuple[Listener, ...]
     workers: int
     insecure: bool = False
@@ -115,7 +115,7 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
-class PinnedIssuer:
+class IssuerConfig:
     """Configured issuer whose tokens the gateway accepts.
 
     Attributes:
@@ -131,18 +131,18 @@ class PinnedIssuer:
         review: Kubernetes TokenReview, None for verification by keys alone.
     """
 
-    pin: Issuer
+    pin: TrustedIssuer
     audience: str
     keys: str
     bearer: bool
     person: str = ""
     private: bool = False
     ca: str = ""
-    review: "Review | None" = None
+    review: "TokenReviewConfig | None" = None
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class TokenReviewConfig:
     """TokenReview endpoint of a Kubernetes API server.
 
     Attributes:
@@ -157,7 +157,7 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class Terminator:
+class TlsTerminator:
     """TLS terminator in front of the token service that forwards client certificates.
 
     Attributes:
@@ -171,7 +171,7 @@ class Terminator:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenService:
+class TokenServiceConfig:
     """Section `sts`: the token service.
 
     Attributes:
@@ -198,18 +198,18 @@ class TokenService:
     listen: tuple[Listener, ...]
     state: str
     database: str = ""
-    terminator: Terminator | None = None
+    terminator: TlsTerminator | None = None
     admins: tuple[int, ...] = ()
     gateways: tuple[int, ...] = ()
     passphrase: str = ""
     passphrase_env: str = ""
     events: tuple[str, ...] = ()
     events_ca: str = ""
-    health: Address | None = None
+    health: ListenAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class UpstreamServer:
     """Upstream MCP server, by URL or by command.
 
     Attributes:
@@ -243,13 +243,13 @@ class Server:
     sensitive: tuple[str, ...]
     audience: str = ""
     credential: UpstreamCredential | None = None
-    pin: Pinning = Pinning.FIRST_USE
+    pin: PinningMode = PinningMode.FIRST_USE
     tools: tuple[tuple[str, ToolFacts], ...] = ()
     hook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class IssuerCaller:
+class TokenCallerRule:
     """Caller rule: a token of this issuer with this subject."""
 
     issuer: str
@@ -257,7 +257,7 @@ class IssuerCaller:
 
 
 @dataclass(frozen=True, slots=True)
-class UnixCaller:
+class UnixCallerRule:
     """Caller rule: the peer process of a unix socket.
 
     Attributes:
@@ -272,17 +272,17 @@ class UnixCaller:
 
 
 @dataclass(frozen=True, slots=True)
-class StdioCaller:
+class StdioCallerRule:
     """Caller rule: the parent process of `gateway stdio` for this server."""
 
     server: str
 
 
-CallerRule = IssuerCaller | UnixCaller | StdioCaller
+CallerRule = TokenCallerRule | UnixCallerRule | StdioCallerRule
 
 
 @dataclass(frozen=True, slots=True)
-class Allow:
+class AllowRule:
     """Allow rule of an agent for one server. Names are patterns.
 
     Attributes:
@@ -299,7 +299,7 @@ class Allow:
     tools: tuple[str, ...]
     resources: tuple[str, ...]
     prompts: tuple[str, ...]
-    inputs: tuple[Input, ...]
+    inputs: tuple[ClientFeature, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +319,10 @@ class DeclaredAgent:
     id: AgentId
     name: str
     owner: str
-    mode: Mode
+    mode: EnforcementMode
     callers: tuple[CallerRule, ...]
-    allow: tuple[Allow, ...]
-    baseline: Learning | None = None
+    allow: tuple[AllowRule, ...]
+    baseline: LearningConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,18 +355,18 @@ class Config:
     digest: str
     store: str
     state: str
-    listen: Listen
-    issuers: tuple[PinnedIssuer, ...]
-    servers: tuple[Server, ...]
-    default_mode: Mode
+    listen: ListenConfig
+    issuers: tuple[IssuerConfig, ...]
+    servers: tuple[UpstreamServer, ...]
+    default_mode: EnforcementMode
     agents: tuple[DeclaredAgent, ...]
-    limits: Limits
+    limits: WorkerLimits
     otlp: str
-    sts: TokenService | None = None
+    sts: TokenServiceConfig | None = None
     rules: tuple[TrustRule, ...] = ()
-    decisions: DecisionPoint | None = None
+    decisions: DecisionPointConfig | None = None
     policy: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    asks: Asks | None = None
-    web: Web | None = None
+    tables: tuple[ReferenceTable, ...] = ()
+    asks: ApprovalRequestConfig | None = None
+    web: WebConfig | None = None
     sources: tuple[str, ...] = ()

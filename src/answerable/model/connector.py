@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Probe, Problem, Sync
+from answerable.model.sighting import Probe, ReadProblem, Sync
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectorSpec:
+class ConnectorDeclaration:
     """Declaration of a connector, printed by `answerable where` and in the docs.
 
     Attributes:
@@ -38,7 +38,7 @@ class ConnectorSpec:
     live_prefix: str = ""
 
 
-def no_progress(done: int, total: int, what: str) -> None:
+def ignore_progress(done: int, total: int, what: str) -> None:
     """Ignore progress."""
 
 
@@ -61,7 +61,7 @@ class SyncContext:
 
     now: int
     fingerprint: Callable[[str], str]
-    progress: Callable[[int, int, str], None] = no_progress
+    progress: Callable[[int, int, str], None] = ignore_progress
     endpoint_url: str = ""
     profile: str = ""
     region: str = ""
@@ -71,7 +71,7 @@ class SyncContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MemberAccount:
     """Account of an organisation that a live scan reads.
 
     Attributes:
@@ -97,7 +97,7 @@ class Organization:
 
     id: str
     sync: Sync
-    members: tuple[Member, ...]
+    members: tuple[MemberAccount, ...]
 
 
 class InventoryConnector(Protocol):
@@ -112,7 +112,7 @@ class InventoryConnector(Protocol):
         """
         ...
 
-    def where(self, location: str) -> tuple[Probe, ...]:
+    def list_probes(self, location: str) -> tuple[Probe, ...]:
         """List every path or API call a sync would read, without reading contents."""
         ...
 
@@ -134,10 +134,10 @@ class EventBatch:
 
     place: str
     events: tuple[AuditEvent, ...]
-    quarantined: tuple[Quarantined, ...]
+    quarantined: tuple[QuarantinedRecord, ...]
     done_bytes: int
     total_bytes: int
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ReadProblem, ...] = ()
     skipped: tuple[str, ...] = ()
 
 

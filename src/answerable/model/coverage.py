@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Held:
+class CoverageScope:
     """Coverage scope: one kind of fact, completely collected in one place.
 
     Nothing is known outside this scope: data collected in one account says nothing

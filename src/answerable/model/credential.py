@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import CredentialId, IdentityId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 
 class CredentialClass(StrEnum):
@@ -19,7 +19,7 @@ class CredentialClass(StrEnum):
     RECORD = "record"  # the platform's own list of it: no value lies there
 
 
-class Lifetime(StrEnum):
+class CredentialLifetime(StrEnum):
     """Lifetime class of a credential."""
 
     STATIC = "static"
@@ -50,7 +50,7 @@ MODEL_KEYS = frozenset(
 )
 
 
-def platform_of(kind: str) -> str:
+def platform_of_credential(kind: str) -> str:
     """Return the platform whose default credential chain includes this kind."""
     for platform, prefixes in _PLATFORMS:
         if kind.startswith(prefixes):
@@ -90,7 +90,7 @@ class Credential:
     id: CredentialId
     kind: str
     cls: CredentialClass
-    lifetime: Lifetime
+    lifetime: CredentialLifetime
     name: str
     place: str
     scope: str
@@ -100,7 +100,7 @@ class Credential:
     created_at: int
     expires_at: int
     last_used_at: int
-    seen: Seen
+    seen: FactProvenance
     explicit_only: bool = False
 
 
@@ -116,4 +116,4 @@ class CredentialLink:
     credential: CredentialId
     identity: IdentityId
     how: str
-    seen: Seen
+    seen: FactProvenance

@@ -12,7 +12,7 @@ import msgspec
 from answerable.model.ids import AgentId
 
 
-class Word(StrEnum):
+class HashableStrEnum(StrEnum):
     """String enum whose members hash as their text.
 
     `Enum` hashes names in Python code, and every call looks up a dozen members.
@@ -21,7 +21,7 @@ class Word(StrEnum):
     __hash__ = str.__hash__
 
 
-class Target(Word):
+class TargetKind(HashableStrEnum):
     """Kind of thing that an MCP method acts on; rules allow it by name."""
 
     TOOL = "tool"
@@ -41,7 +41,7 @@ class Target(Word):
     ROOTS = "roots"
 
 
-class Mode(Word):
+class EnforcementMode(HashableStrEnum):
     """Enforcement mode of an agent's calls."""
 
     OBSERVE = "observe"  # decided and recorded; nothing is blocked
@@ -49,7 +49,7 @@ class Mode(Word):
     ENFORCE = "enforce"
 
 
-class Effect(Word):
+class DecisionEffect(HashableStrEnum):
     """Effect of a decision."""
 
     ALLOW = "allow"
@@ -58,7 +58,7 @@ class Effect(Word):
     ERROR = "error"  # no decision was possible; treated as a denial
 
 
-class Reason(Word):
+class DecisionReason(HashableStrEnum):
     """Reason of a decision, for evidence and the owner; never sent to the caller."""
 
     ALLOWED = "allowed"
@@ -80,7 +80,7 @@ class Reason(Word):
     EVIDENCE = "evidence"  # it could not be recorded, so it is blocked
 
 
-class Layer(Word):
+class DecisionLayer(HashableStrEnum):
     """Layer that decided, in evaluation order."""
 
     KILL = "kill"
@@ -95,14 +95,14 @@ class Layer(Word):
     EVIDENCE = "evidence"
 
 
-class Durability(Word):
+class RecordDurability(HashableStrEnum):
     """Durability class of a decision's record."""
 
     BUFFERED = "buffered"  # within one group, 20 ms
     DURABLE = "durable"  # before the call goes on
 
 
-class Request(msgspec.Struct, frozen=True, gc=False):
+class AuthorizationRequest(msgspec.Struct, frozen=True, gc=False):
     """Authorization request; a struct because every call makes one.
 
     Attributes:
@@ -127,7 +127,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     known: bool
     server: str
     action: str
-    target: Target
+    target: TargetKind
     name: str
     run: str
     principal: str
@@ -152,15 +152,15 @@ class Decision:
         layer: Deciding layer.
     """
 
-    effect: Effect
+    effect: DecisionEffect
     passes: bool
-    mode: Mode
-    reason: Reason
+    mode: EnforcementMode
+    reason: DecisionReason
     determining: tuple[str, ...]
     policy: str
-    durability: Durability
-    layer: Layer = Layer.TABLE
+    durability: RecordDurability
+    layer: DecisionLayer = DecisionLayer.TABLE
 
-    def lasting(self, durability: Durability) -> "Decision":
+    def with_durability(self, durability: RecordDurability) -> "Decision":
         """Return a copy with another durability class."""
         return replace(self, durability=durability)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from answerable.model.config import IssuerCaller, Listener, UnixCaller
+    from answerable.model.config import Listener, TokenCallerRule, UnixCallerRule
 
 
 @dataclass(frozen=True, slots=True)
-class EnforcementPoint:
+class EnforcementPointRule:
     """Policy enforcement point that may query decisions about other callers.
 
     Attributes:
@@ -17,12 +17,12 @@ class EnforcementPoint:
             requests need not name the server.
     """
 
-    rule: "IssuerCaller | UnixCaller"
+    rule: "TokenCallerRule | UnixCallerRule"
     servers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionPoint:
+class DecisionPointConfig:
     """Section `decisions`: the policy decision point.
 
     Attributes:
@@ -40,4 +40,4 @@ class DecisionPoint:
     ext_authz: "tuple[Listener, ...]"
     state: str
     audience: str
-    callers: tuple[EnforcementPoint, ...]
+    callers: tuple[EnforcementPointRule, ...]

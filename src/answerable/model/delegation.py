@@ -55,7 +55,7 @@ class Delegation:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class DelegationTicket:
     """Single-use ticket for a part of a delegation, handed to one sub-agent.
 
     Attributes:

@@ -75,9 +75,9 @@ class VerificationError(AnswerableError):
     """Invalid evidence; the message names the first invalid record."""
 
 
-class EnvironmentRefused(AnswerableError):  # noqa: N818 - reads as the refusal it is
+class EnvironmentFailure(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """Failure of the environment: disk full, no permission, newer store, no network."""
 
 
-class SessionExpired(EnvironmentRefused):
+class SessionExpired(EnvironmentFailure):
     """Expired platform session of the caller; the collected part is kept."""

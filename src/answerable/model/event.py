@@ -9,7 +9,7 @@ from answerable.model.provenance import WrittenBy
 EVENT_SCHEMA = 1
 
 
-class Outcome(StrEnum):
+class EventOutcome(StrEnum):
     """Outcome of a call, as logged by the source."""
 
     SUCCESS = "success"
@@ -68,7 +68,7 @@ class AuditEvent:
     written_by: WrittenBy
     raw_sha256: bytes
     action: str
-    outcome: Outcome
+    outcome: EventOutcome
     native_id: str = ""
     identity: str = ""
     session: str = ""
@@ -97,7 +97,7 @@ class AuditEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
+class QuarantinedRecord:
     """Quarantined record that could not be parsed; it is kept and counted.
 
     Attributes:

@@ -36,8 +36,8 @@ class OAuthError(StrEnum):
 
 # Our own token types (RFC 8693 3): a ticket of a parent agent, and the peer of a unix
 # socket, which the kernel identifies.
-TICKET = "urn:answerable:token-type:ticket"
-PEER = "urn:answerable:token-type:peer"
+TICKET_TYPE_URI = "urn:answerable:token-type:ticket"
+PEER_TYPE_URI = "urn:answerable:token-type:peer"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,7 +67,7 @@ class TokenRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class TokenRequestRefusal:
     """Refusal of a token request.
 
     Attributes:

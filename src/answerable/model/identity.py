@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from answerable.model.ids import IdentityId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Identity:
     tags: tuple[tuple[str, str], ...]
     created_at: int
     last_used_at: int
-    seen: Seen
+    seen: FactProvenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,6 @@ class Account:
     organization: str
     parents: tuple[str, ...]
     management: bool
-    seen: Seen
+    seen: FactProvenance
     state: str = ""
     administers: tuple[str, ...] = ()

@@ -26,12 +26,12 @@ EventId = NewType("EventId", bytes)
 
 _PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 _ACCESS_KEY = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,124}")
-_EIGHTY = struct.Struct(">QH")
+_HASH_BITS = struct.Struct(">QH")
 _UUID = struct.Struct(">QQ")
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-def _named(prefix: str, text: str, what: str) -> str:
+def _parse_name(prefix: str, text: str, what: str) -> str:
     bare = text.removeprefix(prefix)
     if not _PRINTABLE.fullmatch(bare):
         hint = f"names are printable and not empty, as in {prefix}ana"
@@ -45,7 +45,7 @@ def person_id(text: str) -> PersonId:
     Raises:
         IdError: The text is empty or holds control characters.
     """
-    return PersonId(_named("person:", fold_name(text.strip()), "person"))
+    return PersonId(_parse_name("person:", fold_name(text.strip()), "person"))
 
 
 def fold_name(text: str) -> str:
@@ -53,11 +53,11 @@ def fold_name(text: str) -> str:
 
     NFKC, then case folding (Unicode Standard 3.13, D146): the only comparison of names.
     """
-    return text.lower() if text.isascii() else _folded(text)
+    return text.lower() if text.isascii() else _fold_unicode(text)
 
 
 @lru_cache(maxsize=4096)
-def _folded(text: str) -> str:
+def _fold_unicode(text: str) -> str:
     # Folding may bring about a letter that NFKC composes otherwise: twice is enough.
     for _ in range(2):
         text = unicodedata.normalize("NFKC", text).casefold()
@@ -70,7 +70,7 @@ def agent_id(kind: str, *parts: str) -> AgentId:
     Raises:
         IdError: A part is empty or holds control characters.
     """
-    return AgentId(_named("agent:", "/".join((kind, *parts)), "agent"))
+    return AgentId(_parse_name("agent:", "/".join((kind, *parts)), "agent"))
 
 
 def tool_id(server: str, tool: str = "*") -> ToolId:
@@ -79,7 +79,7 @@ def tool_id(server: str, tool: str = "*") -> ToolId:
     Raises:
         IdError: A part is empty or holds control characters.
     """
-    return ToolId(_named("tool:", f"mcp/{server}/{tool}", "tool"))
+    return ToolId(_parse_name("tool:", f"mcp/{server}/{tool}", "tool"))
 
 
 def built_in_tool_id(client: str, name: str) -> ToolId:
@@ -88,7 +88,7 @@ def built_in_tool_id(client: str, name: str) -> ToolId:
     Raises:
         IdError: A part is empty or holds control characters.
     """
-    return ToolId(_named("tool:", f"{client}/{name}", "tool"))
+    return ToolId(_parse_name("tool:", f"{client}/{name}", "tool"))
 
 
 def aws_credential_id(access_key_id: str) -> CredentialId:
@@ -112,7 +112,7 @@ def is_access_key_id(text: str) -> bool:
     return _ACCESS_KEY.fullmatch(text) is not None
 
 
-def access_key_account(access_key_id: str) -> str | None:
+def decode_access_key_account(access_key_id: str) -> str | None:
     """Decode the twelve-digit account number inside an AWS access-key id.
 
     The number is base32 after the four-letter prefix, in the first six bytes, shifted
@@ -162,7 +162,7 @@ def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     """
     scoped = f"{source}\x00{scope}\x00".encode()
     digest = hashlib.sha256(scoped + native).digest()
-    first, second = _EIGHTY.unpack_from(digest)  # 74 of these bits
+    first, second = _HASH_BITS.unpack_from(digest)  # 74 of these bits
     upper = (time_ns // 1_000_000 & (1 << 48) - 1) << 16 | 0x8 << 12 | first >> 52
     lower = 0b10 << 62 | (first & (1 << 52) - 1) << 10 | second >> 6
     return EventId(_UUID.pack(upper, lower))

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from answerable.model.agent import Agent
-from answerable.model.coverage import Held
+from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
-from answerable.model.person import Ownership, Person
-from answerable.model.sighting import Facts, Problem
+from answerable.model.person import Person, SubjectOwnership
+from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.model.tool import Tool
 
-Made = TypeVar("Made")
-Progress = Callable[[int, int, str], None]
+ComputedT = TypeVar("ComputedT")
+ProgressCallback = Callable[[int, int, str], None]
 # Stages of a derivation: join, compile, follow paths, store them.
-STAGES = 4
+DERIVATION_STAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class SourceCoverage:
     source: str
     connector: str
     at: int
-    problems: tuple[Problem, ...]
+    problems: tuple[ReadProblem, ...]
     collected: tuple[str, ...]
     not_collected: tuple[str, ...]
-    held: tuple[Held, ...] = ()
+    held: tuple[CoverageScope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class AgentEntity:
 class DerivedTables(Protocol):
     """Tables of one derived file, each sorted by key and read by row."""
 
-    def section(self, name: str, kind: type[Made]) -> Mapping[str, Made]:
+    def section(self, name: str, kind: type[ComputedT]) -> Mapping[str, ComputedT]:
         """Return a table by name with rows of the type; an unknown one is empty."""
 
 
@@ -99,7 +99,7 @@ class DerivedState(Protocol):
     """Cached tables derived from one inventory, valid until its input changes."""
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> ProgressCallback:
         """Receive the stages of a derivation: done, of how many, what comes next."""
 
     def load(self, name: str) -> DerivedTables | None:
@@ -161,21 +161,23 @@ class Inventory:
 
     at: int
     name: str
-    facts: Facts
+    facts: SightedFacts
     persons: Mapping[PersonId, Person]
     agents: Mapping[AgentId, AgentEntity]
     credentials: Mapping[CredentialId, CredentialEntity]
-    owners: Mapping[str, Ownership]
+    owners: Mapping[str, SubjectOwnership]
     coverage: tuple[SourceCoverage, ...]
     judged_at: int = -1
-    own_owners: Mapping[str, Ownership] = field(default_factory=dict)
+    own_owners: Mapping[str, SubjectOwnership] = field(default_factory=dict)
     names: NameTable | None = field(default=None, compare=False, repr=False)
     derived: DerivedState | None = field(default=None, compare=False, repr=False)
     _made: dict[str, tuple[Callable[["Inventory"], object], object]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )
 
-    def once(self, name: str, make: Callable[["Inventory"], Made]) -> Made:
+    def get_or_compute(
+        self, name: str, make: Callable[["Inventory"], ComputedT]
+    ) -> ComputedT:
         """Return a value computed once, on first use, from this inventory alone.
 
         Args:
@@ -184,13 +186,13 @@ class Inventory:
         """
         if name not in self._made:  # two at once make the same
             self._made.setdefault(name, (make, make(self)))
-        return cast("Made", self._made[name][1])
+        return cast("ComputedT", self._made[name][1])
 
-    def made(self, name: str) -> object:
+    def get_computed(self, name: str) -> object:
         """Return the computed value of a name, None where it was not computed yet."""
         return self._made.get(name, (None, None))[1]
 
-    def follow(self, before: "Inventory") -> None:
+    def recompute_from(self, before: "Inventory") -> None:
         """Compute now every value that was computed of the previous inventory."""
         for name, (make, _) in list(before._made.items()):
-            self.once(name, make)
+            self.get_or_compute(name, make)

@@ -37,7 +37,7 @@ class JsonObject(dict[str, object]):
         self.nulls = tuple(nulls)
 
 
-def fold_key(name: str) -> str:
+def fold_json_key(name: str) -> str:
     """Fold a key: NFKC, case folding and removal of invisible characters."""
     if name.isascii():
         return name.translate(_ASCII_CONTROLS).lower()
@@ -52,7 +52,7 @@ def fold_key(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyTree:
+class JsonKeyTree:
     """Tree of the keys that a policy reads from an object and its nested objects.
 
     Attributes:
@@ -63,23 +63,23 @@ class KeyTree:
 
     names: frozenset[str]
     folded: frozenset[str]
-    below: tuple[tuple[str, "KeyTree"], ...]
+    below: tuple[tuple[str, "JsonKeyTree"], ...]
 
     def find_lookalike(self, members: Mapping[str, object]) -> str:
         """Find the first key that another parser would confuse with these, or `""`."""
         nulls = members.nulls if isinstance(members, JsonObject) else ()
         for keys in (members, nulls):
             for key in keys:
-                if key not in self.names and fold_key(key) in self.folded:
+                if key not in self.names and fold_json_key(key) in self.folded:
                     return key or "\0"
         for name, tree in self.below:
-            for inner in _objects(members.get(name)):
+            for inner in _find_objects(members.get(name)):
                 if found := tree.find_lookalike(inner):
                     return found
         return ""
 
 
-def _objects(value: object) -> Iterator[Mapping[str, object]]:
+def _find_objects(value: object) -> Iterator[Mapping[str, object]]:
     """Find the objects in a value and in its lists, but not in nested objects."""
     stack = [value]
     while stack:
@@ -91,15 +91,15 @@ def _objects(value: object) -> Iterator[Mapping[str, object]]:
 
 
 @lru_cache(8192)
-def key_tree(paths: tuple[KeyPath, ...]) -> KeyTree:
+def build_key_tree(paths: tuple[KeyPath, ...]) -> JsonKeyTree:
     """Build the key tree from paths that start at the outermost object."""
     below: dict[str, list[KeyPath]] = {}
     for first, *rest in filter(None, paths):
         below.setdefault(first, []).append(tuple(rest))
     names = frozenset(below)
     trees = (
-        (name, key_tree(tuple(inner)))
+        (name, build_key_tree(tuple(inner)))
         for name, each in below.items()
         if (inner := [path for path in each if path])
     )
-    return KeyTree(names, frozenset(map(fold_key, names)), tuple(trees))
+    return JsonKeyTree(names, frozenset(map(fold_json_key, names)), tuple(trees))

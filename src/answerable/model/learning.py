@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Cold(StrEnum):
+class ColdStartMode(StrEnum):
     """Enforcement of value origins before a profile is signed."""
 
     OFF = "off"
@@ -13,7 +13,7 @@ class Cold(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Learning:
+class LearningConfig:
     """Section `baseline` of an agent: recording and learning of its behaviour.
 
     Attributes:
@@ -25,4 +25,4 @@ class Learning:
 
     values: bool = True
     span: int = 3600
-    cold: Cold = Cold.OFF
+    cold: ColdStartMode = ColdStartMode.OFF

@@ -2,7 +2,7 @@
 
 The event is sealed; a chain is derived and is rebuilt when later facts improve it. A
 chain depends on the actor and its credential, not on the resource, so events share
-chains: a `LineageRow` is an event joined to the `Chain` of its key.
+chains: a `ChainRow` is an event joined to the `LineageChain` of its key.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class ChainKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class LineageChain:
     """Chain of one key during one interval.
 
     Attributes:
@@ -98,15 +98,15 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class LineageRow:
+class ChainRow:
     """Event with its chain."""
 
     event: AuditEvent
-    chain: Chain
+    chain: LineageChain
 
 
 @dataclass(frozen=True, slots=True)
-class Issuance:
+class CredentialIssuance:
     """Issuance of a credential under another one.
 
     Attributes:
@@ -161,7 +161,7 @@ class DeclaredUse:
     hindsight: bool = False
     uses: tuple[tuple[str, str, str], ...] = ()
 
-    def source_of(self, agent: str, tool: str = "") -> str:
+    def declaration_source(self, agent: str, tool: str = "") -> str:
         """Return the snapshot and place that declare the use by an agent or tool."""
         return next(
             (

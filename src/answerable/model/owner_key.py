@@ -15,14 +15,14 @@ from answerable.model.provenance import WrittenBy
 
 OwnerKeyId = NewType("OwnerKeyId", str)
 
-SIZE = 32  # bytes of a public key, RFC 8032 5.1.5
+PUBLIC_KEY_BYTES = 32  # bytes of a public key, RFC 8032 5.1.5
 _DAY = 86_400 * 10**9
-ATTESTATION_LIFE = 180 * _DAY
-KEY_LIFE = 365 * _DAY  # default of an enrolment
-SKEW = 30 * 10**9  # between the clocks of signer and recorder
+ATTESTATION_LIFETIME = 180 * _DAY
+KEY_LIFETIME = 365 * _DAY  # default of an enrolment
+MAX_CLOCK_SKEW = 30 * 10**9  # between the clocks of signer and recorder
 # A statement is recorded when it is signed. A later one could have been withheld, or
 # backdated by a thief of the key.
-RECORDED_WITHIN = _DAY
+MAX_RECORDING_DELAY = _DAY
 
 
 def owner_key_id(public: bytes) -> OwnerKeyId:
@@ -41,7 +41,7 @@ def owner_key_id(public: bytes) -> OwnerKeyId:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class LogPosition:
     """Position of an object in the log.
 
     Attributes:
@@ -53,13 +53,13 @@ class Placed:
     at: int
 
 
-def unrecorded(now: int) -> Placed:
+def pending_position(now: int) -> LogPosition:
     """Return the position of an object that the log does not contain yet."""
-    return Placed((1 << 63) - 1, now)
+    return LogPosition((1 << 63) - 1, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
+class KeyEnrolment:
     """Recorded enrolment of a person's key.
 
     Attributes:
@@ -82,7 +82,7 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
-class Revocation:
+class KeyRevocation:
     """Recorded revocation of a key.
 
     Attributes:
@@ -112,11 +112,11 @@ class OwnerKey:
     id: OwnerKeyId
     public: bytes
     person: PersonId
-    enrolled: tuple[tuple[Placed, Enrolment], ...]
-    revoked: tuple[tuple[Placed, Revocation], ...]
+    enrolled: tuple[tuple[LogPosition, KeyEnrolment], ...]
+    revoked: tuple[tuple[LogPosition, KeyRevocation], ...]
 
 
-def is_in_force(key: OwnerKey, at: Placed) -> bool:
+def is_key_valid(key: OwnerKey, at: LogPosition) -> bool:
     """Tell whether a key is enrolled and not revoked at a log position."""
     for where, revocation in key.revoked:
         reaches_back = at.index > where.index and revocation.since <= where.at
@@ -140,7 +140,7 @@ class StatementType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class OwnerStatement:
     """Statement that a person signs.
 
     Attributes:
@@ -158,13 +158,13 @@ class Statement:
     key: OwnerKeyId
     store: str
 
-    def claim(self, name: str) -> str:
+    def get_claim(self, name: str) -> str:
         """Return a claim, empty where there is none."""
         return dict(self.claims).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedStatement:
     """Statement with a valid signature of a key that was valid at signing time.
 
     Attributes:
@@ -172,13 +172,13 @@ class Verified:
         placed: Position in the log.
     """
 
-    statement: Statement
+    statement: OwnerStatement
     key: OwnerKey
     digest: str
-    placed: Placed
+    placed: LogPosition
 
 
-class Void(StrEnum):
+class StatementInvalidity(StrEnum):
     """Reason why a statement is invalid."""
 
     UNREADABLE = "unreadable"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import PersonId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Person:
     aliases: tuple[str, ...]
     team: bool
     alive: bool
-    seen: Seen
+    seen: FactProvenance
 
 
-class EvidenceKind(StrEnum):
+class OwnerEvidenceKind(StrEnum):
     """Kind of ownership evidence; the inventory package holds the weights."""
 
     ATTESTATION = "attestation"
@@ -66,11 +66,11 @@ class OwnerEvidence:
 
     subject: str
     person: PersonId
-    kind: EvidenceKind
+    kind: OwnerEvidenceKind
     reference: str
     act: str
     standing: bool
-    seen: Seen
+    seen: FactProvenance
     key: str = ""
     until: int = 0
     void: str = ""
@@ -92,7 +92,7 @@ class OwnerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class OwnerCandidate:
     """Candidate owner with the evidence and its combined score, 0 to 1."""
 
     person: PersonId
@@ -101,7 +101,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Ownership:
+class SubjectOwnership:
     """Ownership of a subject: its owner, the state of the evidence and all candidates.
 
     Attributes:
@@ -117,4 +117,4 @@ class Ownership:
     person: PersonId | None
     score: float
     margin: float
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[OwnerCandidate, ...]

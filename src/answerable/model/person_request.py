@@ -4,12 +4,12 @@ import msgspec
 
 from answerable.model.ids import AgentId
 
-LIFE = 3_600 * 10**9  # by default
-LONGEST = 24 * LIFE
+DEFAULT_LIFETIME = 3_600 * 10**9  # by default
+MAX_REQUEST_LIFETIME = 24 * DEFAULT_LIFETIME
 ANY_RUN = "any"  # any run of the agent for that person
 
 
-class Requested(msgspec.Struct, frozen=True):
+class PersonRequest(msgspec.Struct, frozen=True):
     """Valid request of a person, as sent to a worker.
 
     Attributes:

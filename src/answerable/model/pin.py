@@ -7,10 +7,10 @@ decides.
 
 import msgspec
 
-from answerable.model.decision import Word
+from answerable.model.decision import HashableStrEnum
 
 
-class Pinning(Word):
+class PinningMode(HashableStrEnum):
     """Pinning mode of a server."""
 
     FIRST_USE = "first-use"  # the first seen definition, and later approved ones
@@ -18,7 +18,7 @@ class Pinning(Word):
     OFF = "off"
 
 
-class Kind(Word):
+class DefinitionKind(HashableStrEnum):
     """Kind of a server's definition."""
 
     TOOL = "tool"
@@ -27,14 +27,14 @@ class Kind(Word):
     INSTRUCTIONS = "instructions"  # of the server itself; they have no name
 
 
-class How(Word):
+class PinOrigin(HashableStrEnum):
     """Origin of a pin."""
 
     FIRST_USE = "first-use"
     APPROVED = "approved"
 
 
-class Why(Word):
+class QuarantineReason(HashableStrEnum):
     """Reason for the quarantine of an item."""
 
     NEW = "new"
@@ -43,7 +43,7 @@ class Why(Word):
     AMBIGUOUS = "ambiguous"  # it can be read in more ways than one
 
 
-class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
+class McpDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     """Definition of one item by its server.
 
     Attributes:
@@ -55,7 +55,7 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
             its bytes.
     """
 
-    kind: Kind
+    kind: DefinitionKind
     name: str
     sha256: str
     fields: tuple[tuple[str, str], ...] = ()
@@ -67,24 +67,24 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
         return item_key(self.kind, self.name)
 
 
-def item_key(kind: Kind, name: str) -> str:
+def item_key(kind: DefinitionKind, name: str) -> str:
     """Return the key of an item within its server; the kind ends at the first colon."""
     return f"{kind}:{name}"
 
 
-def item_of(key: str) -> tuple[Kind, str]:
+def split_item_key(key: str) -> tuple[DefinitionKind, str]:
     """Split the key of an item into its kind and name."""
     kind, _, name = key.partition(":")
-    return Kind(kind), name
+    return DefinitionKind(kind), name
 
 
-def item_id(server: str, kind: Kind, name: str) -> str:
+def item_id(server: str, kind: DefinitionKind, name: str) -> str:
     """Return the global id of an item, as used in decisions and revocations."""
     item = f"/{name}" if name else ""
     return f"{kind}:mcp/{server}{item}"
 
 
-class Approval(msgspec.Struct, frozen=True):
+class DefinitionApproval(msgspec.Struct, frozen=True):
     """Signed approval of a definition or a server identity.
 
     Attributes:
@@ -96,7 +96,7 @@ class Approval(msgspec.Struct, frozen=True):
     at: int
 
 
-class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
+class DefinitionPin(msgspec.Struct, frozen=True, omit_defaults=True):
     """Pin of an item: the definition that it must match.
 
     Attributes:
@@ -105,17 +105,17 @@ class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
         approval: Approval; None for a pin at first use.
     """
 
-    definition: Definition
+    definition: McpDefinition
     at: int
-    approval: Approval | None = None
+    approval: DefinitionApproval | None = None
 
     @property
-    def how(self) -> How:
+    def origin(self) -> PinOrigin:
         """Origin: first use or an approval."""
-        return How.FIRST_USE if self.approval is None else How.APPROVED
+        return PinOrigin.FIRST_USE if self.approval is None else PinOrigin.APPROVED
 
 
-class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
+class QuarantinedDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     """Quarantined item, until a person decides.
 
     Attributes:
@@ -125,13 +125,13 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
         like: Similarly named item, `tool:mcp/SERVER/NAME`; empty for none.
     """
 
-    definition: Definition
-    why: Why
+    definition: McpDefinition
+    why: QuarantineReason
     at: int
     like: str = ""
 
 
-class PinnedServer(msgspec.Struct, frozen=True, omit_defaults=True):
+class PinnedServerIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
     """Pinned identity of a server.
 
     Attributes:
@@ -142,10 +142,10 @@ class PinnedServer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     identity: str
     at: int
-    approval: Approval | None = None
+    approval: DefinitionApproval | None = None
 
 
-class Pins(msgspec.Struct, frozen=True, omit_defaults=True):
+class ServerPins(msgspec.Struct, frozen=True, omit_defaults=True):
     """Pins and quarantined items of one server.
 
     Attributes:
@@ -159,19 +159,19 @@ class Pins(msgspec.Struct, frozen=True, omit_defaults=True):
             quarantined.
     """
 
-    servers: tuple[PinnedServer, ...] = ()
+    servers: tuple[PinnedServerIdentity, ...] = ()
     other: str = ""
     other_at: int = 0
-    items: dict[str, Pin] = {}
-    seen: dict[str, Seen] = {}
+    items: dict[str, DefinitionPin] = {}
+    seen: dict[str, QuarantinedDefinition] = {}
     opened: dict[str, int] = {}
     closed: tuple[str, ...] = ()
     is_full: bool = False
 
     @property
-    def is_another(self) -> bool:
+    def has_identity_changed(self) -> bool:
         """Tell whether the server has an unapproved identity."""
         return bool(self.other and self.servers)
 
 
-NO_PINS = Pins()
+NO_PINS = ServerPins()

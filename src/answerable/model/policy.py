@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import PolicyId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 
-class Effect(StrEnum):
+class PolicyEffect(StrEnum):
     """Effect of a statement."""
 
     ALLOW = "allow"
     DENY = "deny"
 
 
-class Layer(StrEnum):
+class PolicyLayer(StrEnum):
     """Layer of a policy in the evaluation of a request."""
 
     IDENTITY = "identity"
@@ -64,7 +64,7 @@ class Statement:
     """
 
     sid: str
-    effect: Effect
+    effect: PolicyEffect
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -99,11 +99,11 @@ class Policy:
     name: str
     statements: tuple[Statement, ...]
     unread: tuple[UnreadStatement, ...]
-    seen: Seen
+    seen: FactProvenance
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
+class PolicyAttachment:
     """Attachment of a policy to a target at a layer.
 
     Attributes:
@@ -114,6 +114,6 @@ class Attachment:
 
     policy: PolicyId
     target: str
-    layer: Layer
+    layer: PolicyLayer
     via: str
-    seen: Seen
+    seen: FactProvenance

@@ -8,21 +8,21 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.model.decision import Target
+from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId, PersonId
 
 _MINUTE = 60 * 10**9
-BREAK_GLASS_LIFE = 240 * _MINUTE
-CONFIRMED_WITHIN = 60 * _MINUTE  # the second person, after the first
-LONGEST = 366 * 24 * 60 * _MINUTE
+BREAK_GLASS_LIFETIME = 240 * _MINUTE
+CONFIRMATION_WINDOW = 60 * _MINUTE  # the second person, after the first
+MAX_EXCEPTION_LIFETIME = 366 * 24 * 60 * _MINUTE
 # Words that stand for a value in what is signed.
-ANY = "any"  # whatever arguments
-FOREVER = "always"
+ANY_ARGUMENTS = "any"  # whatever arguments
+NO_EXPIRY = "always"
 # Of a call without arguments; no arguments of a call are these bytes.
 NO_ARGUMENTS = hashlib.sha256(b"").hexdigest()
 
 
-class AmendmentKind(StrEnum):
+class PolicyExceptionKind(StrEnum):
     """Kind of a policy exception."""
 
     OWNER = "owner"  # signed by the agent's owner
@@ -30,7 +30,7 @@ class AmendmentKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Amendment:
+class PolicyException:
     """Policy exception with verified, current signatures.
 
     Attributes:
@@ -46,10 +46,10 @@ class Amendment:
     """
 
     id: str
-    kind: AmendmentKind
+    kind: PolicyExceptionKind
     agent: AgentId
     server: str
-    target: Target
+    target: TargetKind
     name: str
     arguments: str
     until: int
@@ -57,7 +57,7 @@ class Amendment:
 
 
 @dataclass(frozen=True, slots=True)
-class Signing:
+class SignatureContext:
     """Signature context: the person, the store and the time.
 
     Attributes:
@@ -71,7 +71,7 @@ class Signing:
     now: int
 
 
-class Fallen(StrEnum):
+class PolicyExceptionInvalidity(StrEnum):
     """Reason why a correctly signed policy exception is not in force."""
 
     NOT_OWNER = "signer-not-the-owner"

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from answerable.model.decision import Effect, Reason
+from answerable.model.decision import DecisionEffect, DecisionReason
 
 
-class Turned(msgspec.Struct, frozen=True):
+class ChangedDecisions(msgspec.Struct, frozen=True):
     """Group of calls with the same changed decision under another policy.
 
     Attributes:
@@ -23,17 +23,17 @@ class Turned(msgspec.Struct, frozen=True):
 
     agent: str
     server: str
-    before: Effect
-    after: Effect
+    before: DecisionEffect
+    after: DecisionEffect
     passed: bool
     passes: bool
-    reason: Reason
+    reason: DecisionReason
     rules_before: tuple[str, ...]
     rules: tuple[str, ...]
     count: int
 
 
-class Replayed(msgspec.Struct, frozen=True):
+class PolicyReplayResult(msgspec.Struct, frozen=True):
     """Result of a policy replay.
 
     Attributes:
@@ -53,5 +53,5 @@ class Replayed(msgspec.Struct, frozen=True):
     held_back: int = 0
     let_through: int = 0
     in_name: int = 0
-    turned: tuple[Turned, ...] = ()
+    turned: tuple[ChangedDecisions, ...] = ()
     more: int = 0

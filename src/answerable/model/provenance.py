@@ -17,13 +17,13 @@ class WrittenBy(StrEnum):
     SELF_REPORTED = "self-reported"
 
     @property
-    def believed(self) -> bool:
+    def is_believed(self) -> bool:
         """Tell whether a fact of this class is trusted."""
         return self is not WrittenBy.SELF_REPORTED
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FactProvenance:
     """Provenance of a fact: source, place, author class and time.
 
     Attributes:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 NO_RESOURCE = ResourceId("")
 NO_IDENTITY = IdentityId("")
@@ -28,7 +28,7 @@ class Resource:
     kind: str
     account: str
     tags: tuple[tuple[str, str], ...]
-    seen: Seen
+    seen: FactProvenance
     behind: ResourceId = NO_RESOURCE
     runs_as: IdentityId = NO_IDENTITY
     network: str = ""
@@ -51,4 +51,4 @@ class PublicAccessBlock:
     target: str
     restrict_public_buckets: bool
     block_public_policy: bool
-    seen: Seen
+    seen: FactProvenance

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PersonId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class RoleAssignment:
     account: str
     person: PersonId
     group: str
-    seen: Seen
+    seen: FactProvenance
 
 
 PERMISSION_SET = "aws-permission-set"
@@ -44,7 +44,7 @@ _ROLE = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 _PATH = ":role/aws-reserved/sso.amazonaws.com/"
 
 
-def assigned_roles(
+def match_assigned_roles(
     identities: Iterable[Identity], assignments: Iterable[RoleAssignment]
 ) -> Iterator[tuple[RoleAssignment, IdentityId | None]]:
     """Match each assignment to its IAM role.

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.agent import Agent
-from answerable.model.coverage import Held
+from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
-from answerable.model.policy import Attachment, Policy
+from answerable.model.policy import Policy, PolicyAttachment
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.role_assignment import RoleAssignment
 from answerable.model.tool import Tool
@@ -17,7 +17,7 @@ from answerable.model.user_group import UserGroup
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SightedFacts:
     """Sighted facts by type. Every fact carries its provenance in `seen`."""
 
     persons: tuple[Person, ...] = ()
@@ -28,7 +28,7 @@ class Facts:
     identities: tuple[Identity, ...] = ()
     accounts: tuple[Account, ...] = ()
     policies: tuple[Policy, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
+    attachments: tuple[PolicyAttachment, ...] = ()
     resources: tuple[Resource, ...] = ()
     public_access: tuple[PublicAccessBlock, ...] = ()
     evidence: tuple[OwnerEvidence, ...] = ()
@@ -48,7 +48,7 @@ class Facts:
         return {str(each.id): each for each in self.resources}
 
 
-class ProblemKind(StrEnum):
+class ReadProblemKind(StrEnum):
     """Kind of a read problem."""
 
     INVALID = "invalid"
@@ -59,7 +59,7 @@ class ProblemKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ReadProblem:
     """Existing thing that could not be read, which makes the sync partial.
 
     Attributes:
@@ -67,7 +67,7 @@ class Problem:
         what: One line without any value.
     """
 
-    kind: ProblemKind
+    kind: ReadProblemKind
     place: str
     what: str
 
@@ -106,12 +106,12 @@ class Sync:
     source: str
     connector: str
     started_at: int
-    facts: Facts = field(default_factory=Facts)
+    facts: SightedFacts = field(default_factory=SightedFacts)
     probes: tuple[Probe, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ReadProblem, ...] = ()
     collected: tuple[str, ...] = ()
     not_collected: tuple[str, ...] = ()
-    held: tuple[Held, ...] = ()
+    held: tuple[CoverageScope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from enum import StrEnum
 
 import msgspec
 
-from answerable.model.baseline import Accepted
-from answerable.model.baseline_assessment import Finding
-from answerable.model.behaviour import NOWHERE, Envelope, Observation
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Target
+from answerable.model.baseline import AcceptedDeviation
+from answerable.model.baseline_assessment import BaselineDeviation
+from answerable.model.behaviour import UNKNOWN_ENVELOPE, CallObservation, RunEnvelope
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import Decision, TargetKind
 from answerable.model.event_sources import HOOK as HOOK
 from answerable.model.event_sources import HOOK_PREFIX as HOOK_PREFIX
 from answerable.model.event_sources import PDP as PDP
@@ -27,14 +27,14 @@ from answerable.model.event_sources import WEB as WEB
 from answerable.model.event_sources import WEB_PREFIX as WEB_PREFIX
 
 
-def source_of(recorder: str) -> str:
+def source_of_recorder(recorder: str) -> str:
     """Return the event source of a recorder by its name prefix."""
     doors = ((STS_PREFIX, STS), (PDP_PREFIX, PDP), (WEB_PREFIX, WEB))
     named = (*doors, (HOOK_PREFIX, HOOK))
     return next((of for prefix, of in named if recorder.startswith(prefix)), SOURCE)
 
 
-class Ending(StrEnum):
+class CallOutcome(StrEnum):
     """Outcome of a forwarded call."""
 
     COMPLETED = "completed"  # the complete answer was relayed
@@ -46,7 +46,7 @@ class Ending(StrEnum):
     WITHHELD = "withheld"  # never forwarded: unrecorded, revoked or cancelled first
 
 
-class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class CallResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Result of a call.
 
     Attributes:
@@ -63,7 +63,7 @@ class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         untrusted: Outsiders may have written a part of it.
     """
 
-    outcome: Ending
+    outcome: CallOutcome
     status: int = 0
     code: int = 0
     size: int = 0
@@ -77,7 +77,7 @@ class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     untrusted: bool = False
 
 
-class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class CallBehaviour(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Behaviour of a call: its entities, their origins and the baseline assessment.
 
     Attributes:
@@ -91,18 +91,18 @@ class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         amendment: The smallest change that would allow it; None where it is allowed.
     """
 
-    seen: Observation
+    seen: CallObservation
     identity: str = ""
     span: int = 0
     profile: str = ""
     enforced: bool = False
     effect: str = ""
-    findings: tuple[Finding, ...] = ()
-    amendment: Accepted | None = None
-    envelope: Envelope = NOWHERE
+    findings: tuple[BaselineDeviation, ...] = ()
+    amendment: AcceptedDeviation | None = None
+    envelope: RunEnvelope = UNKNOWN_ENVELOPE
 
 
-class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class CallSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Summary of a request without its arguments.
 
     Attributes:
@@ -128,7 +128,7 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     era: str
     method: str
     server: str
-    target: Target
+    target: TargetKind
     name: str = ""
     watched: tuple[str, ...] = ()
     session: str = ""
@@ -139,10 +139,10 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     credential: str = ""
     jti: str = ""
     asked_by: str = ""
-    acted: Acted | None = None
+    acted: CallBehaviour | None = None
 
 
-class _Record(
+class _SpoolRecord(
     msgspec.Struct,
     frozen=True,
     gc=False,
@@ -160,7 +160,7 @@ class _Record(
     at: int
 
 
-class Opened(_Record, frozen=True, gc=False, tag="opened"):
+class RecorderOpened(_SpoolRecord, frozen=True, gc=False, tag="opened"):
     """First record of a recorder.
 
     Attributes:
@@ -176,7 +176,7 @@ class Opened(_Record, frozen=True, gc=False, tag="opened"):
     recorded: int
 
 
-class Decided(_Record, frozen=True, gc=False, tag="decided"):
+class DecisionRecord(_SpoolRecord, frozen=True, gc=False, tag="decided"):
     """Decision record, written before the call proceeds.
 
     Attributes:
@@ -184,12 +184,12 @@ class Decided(_Record, frozen=True, gc=False, tag="decided"):
     """
 
     id: str
-    caller: Caller
-    act: Act
+    caller: VerifiedCaller
+    act: CallSummary
     decision: Decision
 
 
-class Ended(_Record, frozen=True, gc=False, tag="ended"):
+class CallEndRecord(_SpoolRecord, frozen=True, gc=False, tag="ended"):
     """End of a call.
 
     Attributes:
@@ -197,10 +197,12 @@ class Ended(_Record, frozen=True, gc=False, tag="ended"):
     """
 
     decided: int
-    end: End
+    end: CallResult
 
 
-class Refusals(_Record, frozen=True, gc=False, omit_defaults=True, tag="refused"):
+class RefusalCountRecord(
+    _SpoolRecord, frozen=True, gc=False, omit_defaults=True, tag="refused"
+):
     """Count of like requests rejected before a decision, within one second.
 
     Attributes:
@@ -216,7 +218,7 @@ class Refusals(_Record, frozen=True, gc=False, omit_defaults=True, tag="refused"
     method: str = ""
 
 
-class Kill(_Record, frozen=True, gc=False, tag="kill"):
+class RevocationApplied(_SpoolRecord, frozen=True, gc=False, tag="kill"):
     """Revocation by an operator, applied or withdrawn in a worker.
 
     Attributes:
@@ -228,7 +230,9 @@ class Kill(_Record, frozen=True, gc=False, tag="kill"):
     revived: bool
 
 
-class Visited(_Record, frozen=True, gc=False, omit_defaults=True, tag="visited"):
+class SignInRecord(
+    _SpoolRecord, frozen=True, gc=False, omit_defaults=True, tag="visited"
+):
     """Sign-in, refused sign-in or sign-out at the web page.
 
     Attributes:
@@ -246,11 +250,13 @@ class Visited(_Record, frozen=True, gc=False, omit_defaults=True, tag="visited")
     why: str = ""
 
 
-class Closed(_Record, frozen=True, gc=False, tag="closed"):
+class RecorderClosed(_SpoolRecord, frozen=True, gc=False, tag="closed"):
     """Last record of a recorder that was closed properly."""
 
 
-class Exchanged(_Record, frozen=True, gc=False, omit_defaults=True, tag="exchanged"):
+class ExchangeRecord(
+    _SpoolRecord, frozen=True, gc=False, omit_defaults=True, tag="exchanged"
+):
     """Attempt at the token service, granted or refused.
 
     It links one credential to the next and outlives both. Only `said` holds text that
@@ -315,4 +321,13 @@ class Exchanged(_Record, frozen=True, gc=False, omit_defaults=True, tag="exchang
     said: tuple[tuple[str, str], ...] = ()
 
 
-Record = Opened | Decided | Ended | Refusals | Kill | Exchanged | Visited | Closed
+SpoolRecord = (
+    RecorderOpened
+    | DecisionRecord
+    | CallEndRecord
+    | RefusalCountRecord
+    | RevocationApplied
+    | ExchangeRecord
+    | SignInRecord
+    | RecorderClosed
+)

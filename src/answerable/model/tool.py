@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from answerable.model.ids import AgentId, CredentialId, ToolId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 REMOTE = ("http", "sse")
 # A server that runs in a container: no file of the host is in it that is not mounted.
@@ -12,7 +12,7 @@ SHELL = "shell"
 # Built-in tools of a client: they run commands, read and write files, fetch pages.
 BUILT_IN = (SHELL, "file", "fetch")
 # These call no service themselves: what they can do is read a credential.
-_READING = ("file", "fetch")
+_READ_ONLY_TRANSPORTS = ("file", "fetch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Tool:
     enabled: bool
     unattended: bool
     credentials: tuple[CredentialId, ...]
-    seen: Seen
+    seen: FactProvenance
     rule: str = ""
     mounts: tuple[str, ...] = ()
 
     @property
     def is_indirect(self) -> bool:
         """Tell whether it acts as an identity only via a credential that it reads."""
-        return self.transport in _READING
+        return self.transport in _READ_ONLY_TRANSPORTS

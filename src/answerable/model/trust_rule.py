@@ -7,14 +7,14 @@ reasons. `federate` matches rules against claims and attestations.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from answerable.model.claims import ClaimPath, Scalar
+from answerable.model.claims import ClaimPath, ClaimScalar
 from answerable.model.ids import AgentId
 
-DELEGATION_DEPTH = 4  # maximum actors of a chain
-USUAL_TTL = 600  # default token lifetime, seconds
+MAX_DELEGATION_DEPTH = 4  # maximum actors of a chain
+DEFAULT_TTL = 600  # default token lifetime, seconds
 
 
-class Bind(StrEnum):
+class RequiredBinding(StrEnum):
     """Required binding of a granted token."""
 
     DPOP = "dpop"
@@ -22,7 +22,7 @@ class Bind(StrEnum):
     BEARER = "bearer"  # not bound
 
 
-class Granted(StrEnum):
+class GrantedTokenKind(StrEnum):
     """Kind of token that a grant issues."""
 
     ACCESS_TOKEN = "access-token"  # noqa: S105 - a kind
@@ -46,9 +46,9 @@ class TokenGrant:
 
     audience: str
     scopes: tuple[str, ...]
-    ttl: int = USUAL_TTL
-    bind: Bind = Bind.DPOP
-    gives: Granted = Granted.ACCESS_TOKEN
+    ttl: int = DEFAULT_TTL
+    bind: RequiredBinding = RequiredBinding.DPOP
+    gives: GrantedTokenKind = GrantedTokenKind.ACCESS_TOKEN
     gateway: bool = False
 
 
@@ -65,7 +65,7 @@ class IssuedSubject:
     """
 
     issuer: str
-    match: tuple[tuple[ClaimPath, Scalar | tuple[Scalar, ...]], ...]
+    match: tuple[tuple[ClaimPath, ClaimScalar | tuple[ClaimScalar, ...]], ...]
     match_glob: tuple[tuple[ClaimPath, str], ...] = ()
 
 
@@ -108,7 +108,7 @@ RuleSubject = IssuedSubject | PeerSubject | LaunchedSubject
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class GrantBounds:
     """Combined bounds of several grants.
 
     Attributes:
@@ -124,7 +124,7 @@ class Bounds:
     ttls: tuple[tuple[str, int], ...]
 
     @classmethod
-    def of(cls, grants: tuple[TokenGrant, ...]) -> "Bounds":
+    def from_grants(cls, grants: tuple[TokenGrant, ...]) -> "GrantBounds":
         """Combine grants without duplicates."""
         scopes = ((each.audience, scope) for each in grants for scope in each.scopes)
         return cls(
@@ -135,7 +135,7 @@ class Bounds:
         )
 
 
-class Reuse(StrEnum):
+class TokenReuse(StrEnum):
     """Permitted reuse of an issuer's token under a rule."""
 
     ONCE = "once"
@@ -165,9 +165,9 @@ class TrustRule:
     grants: tuple[TokenGrant, ...]
     delegate_to: tuple[AgentId, ...] = ()
     on_behalf_of: tuple[str, ...] = ()
-    reuse: Reuse = Reuse.ONCE
+    reuse: TokenReuse = TokenReuse.ONCE
     digest: str = ""
-    bounds: "Bounds" = field(init=False, repr=False, compare=False)
+    bounds: "GrantBounds" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bounds", Bounds.of(self.grants))
+        object.__setattr__(self, "bounds", GrantBounds.from_grants(self.grants))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,4 @@ class UserGroup:
     id: ResourceId
     account: str
     members: tuple[IdentityId, ...]
-    seen: Seen
+    seen: FactProvenance

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from answerable.model.config import Listener
 
 
-class Role(StrEnum):
+class WebRole(StrEnum):
     """Role of a person in the web page; every role may read."""
 
     VIEWER = "viewer"
@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class WebLoginConfig:
     """Sign-in configuration for an OpenID provider.
 
     Attributes:
@@ -36,18 +36,18 @@ class Login:
     client_id: str
     secret_env: str
     claim: str
-    given: tuple[tuple[str, frozenset[Role]], ...]
-    default: frozenset[Role]
+    given: tuple[tuple[str, frozenset[WebRole]], ...]
+    default: frozenset[WebRole]
     scopes: tuple[str, ...] = ()
 
-    def roles_of(self, values: frozenset[str]) -> frozenset[Role]:
+    def roles_for_claims(self, values: frozenset[str]) -> frozenset[WebRole]:
         """Return the roles for these values of the claim."""
         found = [roles for value, roles in self.given if value in values]
         return frozenset().union(self.default, *found)
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class WebConfig:
     """Section `web`: the web page.
 
     Attributes:
@@ -65,4 +65,4 @@ class Web:
     state: str
     audience: str = ""
     local: str = ""
-    login: Login | None = None
+    login: WebLoginConfig | None = None

@@ -8,18 +8,25 @@ exception.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from answerable.model.baseline import Stage
-from answerable.model.caller import Caller
+from answerable.model.baseline import BaselineStage
+from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config
-from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
+from answerable.model.decision import (
+    Decision,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+    TargetKind,
+)
 from answerable.model.ids import AgentId
-from answerable.model.learning import Cold
-from answerable.server.baseline_watch import InForce
+from answerable.model.learning import ColdStartMode
+from answerable.server.baseline_watch import ValidBaseline
 
-UNSEEN = "unseen-here"
+UNSEEN_RULE = "unseen-here"
 
 
-class Behaviour:
+class BaselineGuard:
     """Denies calls of agents whose baseline is enforced.
 
     Args:
@@ -27,10 +34,10 @@ class Behaviour:
     """
 
     def __init__(self, config: Config) -> None:
-        self._standing: dict[tuple[str, str], InForce] = {}
-        self.swap(config)
+        self._standing: dict[tuple[str, str], ValidBaseline] = {}
+        self.reconfigure(config)
 
-    def swap(self, config: Config) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Apply another configuration."""
         self._watched = {
             agent.id: agent.baseline.cold
@@ -38,43 +45,47 @@ class Behaviour:
             if agent.baseline is not None
         }
 
-    def hold_to(self, standing: Iterable[InForce]) -> None:
+    def set_profiles(self, standing: Iterable[ValidBaseline]) -> None:
         """Replace the signed profiles."""
         # For any identity: the identity that the server sees is not known here.
         self._standing = {
             (each.subject.agent, each.subject.server): each
-            for each in sorted(standing, key=_strictness)
+            for each in sorted(standing, key=_is_enforced)
         }
 
-    def judge(
-        self, caller: Caller, server: str, target: Target, decision: Decision
+    def apply_baseline(
+        self,
+        caller: VerifiedCaller,
+        server: str,
+        target: TargetKind,
+        decision: Decision,
     ) -> Decision:
         """Return the decision, made stricter by an enforced baseline."""
         chain = (caller.agent, *caller.chain)
         is_watched = any(agent in self._watched for agent in chain)
-        is_judged = target is Target.TOOL and is_watched
-        if not is_judged or decision.effect is not Effect.ALLOW:
+        is_judged = target is TargetKind.TOOL and is_watched
+        if not is_judged or decision.effect is not DecisionEffect.ALLOW:
             return decision
         for agent in chain:
-            held = self._held(agent, server)
+            held = self._enforced_profile(agent, server)
             if held is not None:
                 return replace(
                     decision,
-                    effect=Effect.DENY,
-                    passes=decision.mode is not Mode.ENFORCE,
-                    reason=Reason.BEHAVIOUR,
-                    determining=(f"baseline:{held}", UNSEEN),
-                    layer=Layer.BASELINE,
+                    effect=DecisionEffect.DENY,
+                    passes=decision.mode is not EnforcementMode.ENFORCE,
+                    reason=DecisionReason.BEHAVIOUR,
+                    determining=(f"baseline:{held}", UNSEEN_RULE),
+                    layer=DecisionLayer.BASELINE,
                 )
         return decision
 
-    def _held(self, agent: AgentId, server: str) -> str | None:
+    def _enforced_profile(self, agent: AgentId, server: str) -> str | None:
         """Return the enforced profile's digest, empty before it is learned, else None."""
         standing = self._standing.get((agent, server))
         if standing is not None:
-            return standing.digest if standing.stage is Stage.ENFORCE else None
-        return "" if self._watched.get(agent) is Cold.ENFORCE else None
+            return standing.digest if standing.stage is BaselineStage.ENFORCE else None
+        return "" if self._watched.get(agent) is ColdStartMode.ENFORCE else None
 
 
-def _strictness(standing: InForce) -> bool:
-    return standing.stage is Stage.ENFORCE
+def _is_enforced(standing: ValidBaseline) -> bool:
+    return standing.stage is BaselineStage.ENFORCE

@@ -8,23 +8,23 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from answerable.model.config import Config, DeclaredAgent, PinnedIssuer
-from answerable.model.decision import Mode
-from answerable.model.decision_point import DecisionPoint
+from answerable.model.config import Config, DeclaredAgent, IssuerConfig
+from answerable.model.decision import EnforcementMode
+from answerable.model.decision_point import DecisionPointConfig
 from answerable.model.ids import AgentId
-from answerable.pdp.wire.problems import Problem
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.authentication.errors import KeysNeeded, Unidentified
-from answerable.server.connection_info import Link
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.wire.request_head import Head
+from answerable.pdp.wire.problems import ProblemResponse
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.wire.request_head import HttpRequestHead
 
 # No token of our token service has such a subject.
 _PREFIX = "enforcer:"
 
 
 @dataclass(frozen=True, slots=True)
-class Enforcer:
+class EnforcementPoint:
     """An authenticated enforcement point.
 
     Attributes:
@@ -36,7 +36,7 @@ class Enforcer:
     servers: tuple[str, ...]
 
 
-class Enforcers:
+class EnforcementPointAuthenticator:
     """Authenticator of enforcement points.
 
     Args:
@@ -49,66 +49,70 @@ class Enforcers:
         self, config: Config, clock: Callable[[], float], secret: bytes
     ) -> None:
         self._clock = clock
-        as_callers = _as_callers(config)
-        keys = IssuerKeys(as_callers.issuers)
-        self._callers = Callers(as_callers, keys, clock, secret=secret)
-        self._point = _point(config)
+        as_callers = _callers_config(config)
+        keys = IssuerKeyCache(as_callers.issuers)
+        self._callers = CallerAuthenticator(as_callers, keys, clock, secret=secret)
+        self._point = _decisions_section(config)
 
-    def swap(self, config: Config) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Apply another configuration.
 
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        self._callers.swap(_as_callers(config))
-        self._point = _point(config)
+        self._callers.reconfigure(_callers_config(config))
+        self._point = _decisions_section(config)
 
-    async def identify(self, head: Head, link: Link) -> Enforcer:
+    async def authenticate(
+        self, head: HttpRequestHead, link: ConnectionInfo
+    ) -> EnforcementPoint:
         """Authenticate the sender of a request.
 
         Raises:
             Problem: It is unknown, or not listed.
         """
         try:
-            caller = self._callers.identify(head, link, self._clock())
-        except KeysNeeded as needed:
-            await self._callers.fetch(needed.issuer)
-            return await self._again(head, link)
-        except Unidentified as unknown:
-            raise _problem(unknown) from None
-        return self._listed(caller.agent, caller.principal)
+            caller = self._callers.authenticate(head, link, self._clock())
+        except IssuerKeysNeeded as needed:
+            await self._callers.fetch_keys(needed.issuer)
+            return await self._authenticate_again(head, link)
+        except Unauthenticated as unknown:
+            raise _to_problem(unknown) from None
+        return self._find_listed(caller.agent, caller.principal)
 
-    def refuse_keys(self, kids: frozenset[str]) -> None:
+    def revoke_keys(self, kids: frozenset[str]) -> None:
         """Reject tokens signed by these keys of our token service."""
-        self._callers.refuse_keys(kids)
+        self._callers.revoke_keys(kids)
 
-    def metadata(self, target: str, link: Link) -> bytes:
+    def resource_metadata(self, target: str, link: ConnectionInfo) -> bytes:
         """Return the resource metadata (RFC 9728); empty if tokens are not used."""
-        return self._callers.metadata(target, link)
+        return self._callers.build_metadata(target, link)
 
-    def keep_fresh(self, tell: Callable[[str, str], None]) -> Coroutine[Any, Any, None]:
+    def renew_keys(self, tell: Callable[[str, str], None]) -> Coroutine[Any, Any, None]:
         """Renew issuer keys before they expire, until cancelled."""
         return self._callers.keep_fresh(tell)
 
-    async def _again(self, head: Head, link: Link) -> Enforcer:
+    async def _authenticate_again(
+        self, head: HttpRequestHead, link: ConnectionInfo
+    ) -> EnforcementPoint:
         try:
-            caller = self._callers.identify(head, link, self._clock())
-        except KeysNeeded:
+            caller = self._callers.authenticate(head, link, self._clock())
+        except IssuerKeysNeeded:
             says = "the keys of the token's issuer cannot be had now"
-            raise Problem(503, "no-keys", says) from None
-        except Unidentified as unknown:
-            raise _problem(unknown) from None
-        return self._listed(caller.agent, caller.principal)
+            raise ProblemResponse(503, "no-keys", says) from None
+        except Unauthenticated as unknown:
+            raise _to_problem(unknown) from None
+        return self._find_listed(caller.agent, caller.principal)
 
-    def _listed(self, id: AgentId, principal: str) -> Enforcer:
+    def _find_listed(self, id: AgentId, principal: str) -> EnforcementPoint:
         number = id.removeprefix(_PREFIX)
         if number == id:
             says = "the enforcement point is not named in decisions.callers"
-            raise Problem(403, "not-listed", says)
-        return Enforcer(principal, self._point.callers[int(number)].servers)
+            raise ProblemResponse(403, "not-listed", says)
+        return EnforcementPoint(principal, self._point.callers[int(number)].servers)
 
 
-def _problem(unknown: Unidentified) -> Problem:
+def _to_problem(unknown: Unauthenticated) -> ProblemResponse:
     says = {
         401: "a token of a pinned issuer is required",
         403: "the enforcement point is not named in decisions.callers",
@@ -116,33 +120,33 @@ def _problem(unknown: Unidentified) -> Problem:
     fields = {"www-authenticate": unknown.challenge} if unknown.challenge else {}
     if unknown.nonce:
         fields["dpop-nonce"] = unknown.nonce
-    return Problem(unknown.status, unknown.reason, says, fields)
+    return ProblemResponse(unknown.status, unknown.reason, says, fields)
 
 
-def _point(config: Config) -> DecisionPoint:
+def _decisions_section(config: Config) -> DecisionPointConfig:
     point = config.decisions
     if point is None:
         raise AssertionError("a decision point has a section of its own")
     return point
 
 
-def _as_callers(config: Config) -> Config:
+def _callers_config(config: Config) -> Config:
     """Return a configuration in which the enforcement points are the callers."""
-    point = _point(config)
+    point = _decisions_section(config)
     agents = tuple(
         DeclaredAgent(
             id=AgentId(f"{_PREFIX}{number}"),
             name=str(number),
             owner="",
-            mode=Mode.ENFORCE,
+            mode=EnforcementMode.ENFORCE,
             callers=(each.rule,),
             allow=(),
         )
         for number, each in enumerate(point.callers)
     )
-    issuers = tuple(_for_us(each, point.audience) for each in config.issuers)
+    issuers = tuple(_with_audience(each, point.audience) for each in config.issuers)
     return replace(config, agents=agents, issuers=issuers)
 
 
-def _for_us(issuer: PinnedIssuer, audience: str) -> PinnedIssuer:
+def _with_audience(issuer: IssuerConfig, audience: str) -> IssuerConfig:
     return replace(issuer, audience=audience) if audience else issuer

@@ -12,33 +12,43 @@ from typing import Any
 
 import msgspec
 
-from answerable.authorization.decision_table import held
-from answerable.model.approval_request import Wanted
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Effect, Reason, Request, Target
-from answerable.model.spool_record import Act
+from answerable.authorization.decision_table import fixed_decision
+from answerable.model.approval_request import ApprovalScope
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import (
+    AuthorizationRequest,
+    Decision,
+    DecisionEffect,
+    DecisionReason,
+    TargetKind,
+)
+from answerable.model.spool_record import CallSummary
 from answerable.pdp import mcp_vocabulary
-from answerable.pdp.baseline_guard import Behaviour
-from answerable.pdp.enforcement_points import Enforcer
-from answerable.pdp.mapped_calls import Mapped
-from answerable.pdp.mcp_vocabulary import Asked
-from answerable.pdp.recording.evaluation_recorder import Recorder
-from answerable.pdp.subject_resolution import Subjects
-from answerable.pdp.wire.batch_request import Semantic, evaluations_of, semantic_of
-from answerable.pdp.wire.evaluation_request import Evaluation, Members, read_evaluation
-from answerable.pdp.wire.problems import Missing
+from answerable.pdp.baseline_guard import BaselineGuard
+from answerable.pdp.enforcement_points import EnforcementPoint
+from answerable.pdp.mapped_calls import MappedCalls
+from answerable.pdp.mcp_vocabulary import McpQuestion
+from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
+from answerable.pdp.subject_resolution import SubjectResolver
+from answerable.pdp.wire.batch_request import BatchSemantic, parse_batch, parse_semantic
+from answerable.pdp.wire.evaluation_request import (
+    EvaluationRequest,
+    JsonMembers,
+    parse_evaluation,
+)
+from answerable.pdp.wire.problems import MissingKey
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.usecases.authorization.authorize import Authority
+from answerable.usecases.authorization.authorize import Authorizer
 
-ERA = "authzen-1.0"
+AUTHZEN_ERA = "authzen-1.0"
 # Obligation of an `ask`: the call waits for the agent's owner, and is then evaluated
 # again.
 ASK_OWNER = "ask-owner"
 # Unknown arguments: a policy that reads any errs, and so denies.
-UNSAID = b"?"
+UNKNOWN_ARGUMENTS = b"?"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class EvaluationAnswer(msgspec.Struct, frozen=True):
     """Result of one evaluation.
 
     Attributes:
@@ -52,21 +62,24 @@ class Answer(msgspec.Struct, frozen=True):
     id: str
 
     @property
-    def word(self) -> str:
+    def reported_effect(self) -> str:
         """Return the reported effect: an allow that is held back is a denial."""
-        return "deny" if self.effect == Effect.ALLOW.value else self.effect
+        return "deny" if self.effect == DecisionEffect.ALLOW.value else self.effect
 
-    def told(self) -> dict[str, Any]:
+    def to_decision(self) -> dict[str, Any]:
         """Return the AuthZEN Decision (1.0, 5.5)."""
         if self.passes:
             return {"decision": True, "context": {"decision_id": self.id}}
-        context: dict[str, Any] = {"decision": self.word, "decision_id": self.id}
-        if self.word == Effect.ASK.value:
+        context: dict[str, Any] = {
+            "decision": self.reported_effect,
+            "decision_id": self.id,
+        }
+        if self.reported_effect == DecisionEffect.ASK.value:
             context["obligations"] = [{"id": ASK_OWNER}]
         return {"decision": False, "context": context}
 
 
-class Evaluating:
+class EvaluationService:
     """Service behind the evaluation endpoints.
 
     Args:
@@ -76,134 +89,165 @@ class Evaluating:
 
     def __init__(
         self,
-        authority: Authority,
-        subjects: Subjects,
-        recorder: Recorder,
-        mapped: Mapped,
-        behaviour: Behaviour,
-        told: Callable[[str, Wanted, Decision], None],
+        authority: Authorizer,
+        subjects: SubjectResolver,
+        recorder: EvaluationRecorder,
+        mapped: MappedCalls,
+        behaviour: BaselineGuard,
+        told: Callable[[str, ApprovalScope, Decision], None],
     ) -> None:
         self._told = told
         self.authority, self.subjects = authority, subjects
         self._recorder, self._mapped = recorder, mapped
         self._behaviour = behaviour
 
-    async def one(self, said: Members, asked_by: Enforcer) -> dict[str, Any]:
+    async def evaluate(
+        self, said: JsonMembers, asked_by: EnforcementPoint
+    ) -> dict[str, Any]:
         """Answer an Access Evaluation request.
 
         Raises:
             Invalid: It is malformed.
         """
-        return (await self.answer(read_evaluation(said), asked_by)).told()
+        return (
+            await self.decide_and_record(parse_evaluation(said), asked_by)
+        ).to_decision()
 
-    async def several(self, said: Members, asked_by: Enforcer) -> dict[str, Any]:
+    async def evaluate_batch(
+        self, said: JsonMembers, asked_by: EnforcementPoint
+    ) -> dict[str, Any]:
         """Answer an Access Evaluations request.
 
         Raises:
             Invalid: It is malformed.
         """
-        semantic = semantic_of(said)
-        evaluations = evaluations_of(said)
+        semantic = parse_semantic(said)
+        evaluations = parse_batch(said)
         if not evaluations:
-            return await self.one(said, asked_by)
-        if semantic is Semantic.ALL:
+            return await self.evaluate(said, asked_by)
+        if semantic is BatchSemantic.ALL:
             # Together, so that those that wait for the disk wait once.
             items = (
-                self._item(each, number, asked_by)
+                self._evaluate_item(each, number, asked_by)
                 for number, each in enumerate(evaluations)
             )
             return {"evaluations": await asyncio.gather(*items)}
         answers: list[dict[str, Any]] = []
         for number, each in enumerate(evaluations):
-            answers.append(await self._item(each, number, asked_by))
-            if semantic.ends_at(answers[-1]["decision"]):
+            answers.append(await self._evaluate_item(each, number, asked_by))
+            if semantic.stops_after(answers[-1]["decision"]):
                 break
         return {"evaluations": answers}
 
-    async def answer(self, evaluation: Evaluation, asked_by: Enforcer) -> Answer:
+    async def decide_and_record(
+        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+    ) -> EvaluationAnswer:
         """Decide one evaluation and record the decision."""
-        caller = await self.subjects.find(evaluation, asked_by)
+        caller = await self.subjects.resolve(evaluation, asked_by)
         arguments = evaluation.action.arguments
-        asked, decision = self._strictest(
-            caller, self._understood(evaluation, asked_by), arguments
+        asked, decision = self._decide_strictest(
+            caller, self._read_questions(evaluation, asked_by), arguments
         )
-        act = _act(evaluation, asked, asked_by)
-        return await self.recorded(caller, act, decision)
+        act = _build_act(evaluation, asked, asked_by)
+        return await self.record_decision(caller, act, decision)
 
-    async def recorded(self, caller: Caller, act: Act, decision: Decision) -> Answer:
+    async def record_decision(
+        self, caller: VerifiedCaller, act: CallSummary, decision: Decision
+    ) -> EvaluationAnswer:
         """Record a decision and build the answer."""
         try:
-            id = await self._recorder.decided(caller, act, decision)
+            id = await self._recorder.record_decision(caller, act, decision)
         except NotRecorded:
-            return Answer(False, Effect.ERROR.value, "")
-        wanted = Wanted(caller.agent, act.server, act.target, act.name, act.arguments)
+            return EvaluationAnswer(False, DecisionEffect.ERROR.value, "")
+        wanted = ApprovalScope(
+            caller.agent, act.server, act.target, act.name, act.arguments
+        )
         self._told(id, wanted, decision)
-        return Answer(decision.passes, decision.effect.value, id)
+        return EvaluationAnswer(decision.passes, decision.effect.value, id)
 
-    def would_pass(self, caller: Caller, asked: Asked) -> bool:
+    def would_pass(self, caller: VerifiedCaller, asked: McpQuestion) -> bool:
         """Tell whether a call would be allowed with unknown arguments.
 
         Nothing is recorded.
         """
-        return self._decide(caller, asked, None).passes
+        return self._decide_question(caller, asked, None).passes
 
-    async def _item(
-        self, said: Members, number: int, asked_by: Enforcer
+    async def _evaluate_item(
+        self, said: JsonMembers, number: int, asked_by: EnforcementPoint
     ) -> dict[str, Any]:
         try:
-            evaluation = read_evaluation(said, at=f"evaluations[{number}].")
-        except Missing as missing:
-            self._recorder.turned_away(missing.why)
+            evaluation = parse_evaluation(said, at=f"evaluations[{number}].")
+        except MissingKey as missing:
+            self._recorder.count_refused_request(missing.why)
             error = {"status": missing.status, "message": missing.message}
             return {"decision": False, "context": {"error": error}}
-        return (await self.answer(evaluation, asked_by)).told()
+        return (await self.decide_and_record(evaluation, asked_by)).to_decision()
 
-    def understood(self, evaluation: Evaluation, asked_by: Enforcer) -> Asked | None:
+    def read_question(
+        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+    ) -> McpQuestion | None:
         """Return the question in MCP vocabulary, if the enforcement point may ask it."""
         servers = asked_by.servers
         usual = servers[0] if len(servers) == 1 else ""
         action, resource = evaluation.action, evaluation.resource
-        asked = mcp_vocabulary.read(action, resource, usual, self.subjects.audiences)
+        asked = mcp_vocabulary.parse_question(
+            action, resource, usual, self.subjects.audiences
+        )
         if asked is None or (servers and asked.server not in servers):
             return None
         return asked
 
-    def _understood(
-        self, evaluation: Evaluation, asked_by: Enforcer
-    ) -> list[Asked | None]:
+    def _read_questions(
+        self, evaluation: EvaluationRequest, asked_by: EnforcementPoint
+    ) -> list[McpQuestion | None]:
         """Return the question in MCP vocabulary, else by approved mappings."""
-        asked = self.understood(evaluation, asked_by)
+        asked = self.read_question(evaluation, asked_by)
         if asked is not None:
             return [asked]
-        return [*self._mapped.find(evaluation, asked_by.servers)] or [None]
+        return [*self._mapped.find_calls(evaluation, asked_by.servers)] or [None]
 
-    def _strictest(
-        self, caller: Caller, asked: Sequence[Asked | None], arguments: bytes | None
-    ) -> tuple[Asked | None, Decision]:
+    def _decide_strictest(
+        self,
+        caller: VerifiedCaller,
+        asked: Sequence[McpQuestion | None],
+        arguments: bytes | None,
+    ) -> tuple[McpQuestion | None, Decision]:
         """Decide all possible meanings and return one that is denied, if any."""
-        decided = [(each, self._decide(caller, each, arguments)) for each in asked]
+        decided = [
+            (each, self._decide_question(caller, each, arguments)) for each in asked
+        ]
         held_back = (each for each in decided if not each[1].passes)
         return next(held_back, decided[0])
 
-    def _decide(
-        self, caller: Caller, asked: Asked | None, arguments: bytes | None
+    def _decide_question(
+        self, caller: VerifiedCaller, asked: McpQuestion | None, arguments: bytes | None
     ) -> Decision:
         if asked is None:
-            return held(self.authority.policy, Effect.DENY, Reason.NO_RULE)
-        return self.decided(caller, request_of(caller, asked, arguments))
+            return fixed_decision(
+                self.authority.policy_digest,
+                DecisionEffect.DENY,
+                DecisionReason.NO_RULE,
+            )
+        return self.decide_request(caller, build_request(caller, asked, arguments))
 
-    def decided(self, caller: Caller, request: Request) -> Decision:
+    def decide_request(
+        self, caller: VerifiedCaller, request: AuthorizationRequest
+    ) -> Decision:
         """Decide by policy and baseline."""
         decision = self.authority.authorize(request)
-        judged = self._behaviour.judge(caller, request.server, request.target, decision)
-        if judged.reason is Reason.BEHAVIOUR:
-            return self.authority.amended(request, judged)
+        judged = self._behaviour.apply_baseline(
+            caller, request.server, request.target, decision
+        )
+        if judged.reason is DecisionReason.BEHAVIOUR:
+            return self.authority.apply_exceptions(request, judged)
         return judged
 
 
-def request_of(caller: Caller, asked: Asked, arguments: bytes | None) -> Request:
+def build_request(
+    caller: VerifiedCaller, asked: McpQuestion, arguments: bytes | None
+) -> AuthorizationRequest:
     """Build the policy request; None arguments are unknown."""
-    return Request(
+    return AuthorizationRequest(
         agent=caller.agent,
         known=caller.known,
         server=asked.server,
@@ -214,17 +258,19 @@ def request_of(caller: Caller, asked: Asked, arguments: bytes | None) -> Request
         principal=caller.principal,
         person=caller.person,
         chain=caller.chain,
-        arguments=UNSAID if arguments is None else arguments,
+        arguments=UNKNOWN_ARGUMENTS if arguments is None else arguments,
     )
 
 
-def _act(evaluation: Evaluation, asked: Asked | None, asked_by: Enforcer) -> Act:
+def _build_act(
+    evaluation: EvaluationRequest, asked: McpQuestion | None, asked_by: EnforcementPoint
+) -> CallSummary:
     arguments = evaluation.action.arguments or b""
-    return Act(
-        era=ERA,
+    return CallSummary(
+        era=AUTHZEN_ERA,
         method=asked.action if asked else evaluation.action.name,
         server=asked.server if asked else "",
-        target=asked.target if asked else Target.REQUEST,
+        target=asked.target if asked else TargetKind.REQUEST,
         name=asked.name if asked else evaluation.resource.id,
         size=len(arguments),
         arguments=hashlib.sha256(arguments).hexdigest() if arguments else "",

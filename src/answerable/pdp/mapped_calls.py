@@ -13,27 +13,27 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from answerable.model.decision import Target
-from answerable.pdp.mcp_vocabulary import Asked, target_of
-from answerable.pdp.wire.evaluation_request import Evaluation
+from answerable.model.decision import TargetKind
+from answerable.pdp.mcp_vocabulary import McpQuestion, find_target
+from answerable.pdp.wire.evaluation_request import EvaluationRequest
 from answerable.pdp.wire.tool_mapping import (
-    Constant,
-    Entry,
-    Keys,
-    Leaf,
-    MappingRefused,
-    Place,
-    read_mapping,
+    JsonPath,
+    MappingConstant,
+    MappingEntry,
+    MappingLeaf,
+    MappingReference,
+    MappingRejected,
+    parse_mapping,
 )
 
-CALL = "tools/call"
-MOST_KEPT = 4096  # mappings that are remembered as read
+CALL_METHOD = "tools/call"
+MAX_CACHED = 4096  # mappings that are remembered as read
 
-Approved = Callable[[], Mapping[tuple[str, str], str]]
+ApprovedMappings = Callable[[], Mapping[tuple[str, str], str]]
 _MISSING = object()
 
 
-class Mapped:
+class MappedCalls:
     """Resolver of questions by approved mappings.
 
     Args:
@@ -42,13 +42,15 @@ class Mapped:
     """
 
     def __init__(
-        self, approved: Approved, refused: Callable[[str, str, str], None]
+        self, approved: ApprovedMappings, refused: Callable[[str, str, str], None]
     ) -> None:
         self._approved, self._refused = approved, refused
-        self._read: dict[str, tuple[Entry, ...]] = {}
+        self._read: dict[str, tuple[MappingEntry, ...]] = {}
         self._told: set[tuple[str, str, str]] = set()
 
-    def find(self, evaluation: Evaluation, servers: Sequence[str]) -> list[Asked]:
+    def find_calls(
+        self, evaluation: EvaluationRequest, servers: Sequence[str]
+    ) -> list[McpQuestion]:
         """Return the calls that a question is about; empty without a matching mapping.
 
         Args:
@@ -58,26 +60,30 @@ class Mapped:
         for (server, tool), text in sorted(self._approved().items()):
             if servers and server not in servers:
                 continue
-            entries = self._entries(server, tool, text)
-            if any(_fits(each, evaluation, tool) for each in entries):
-                found.append(Asked(server, CALL, Target.TOOL, tool))
+            entries = self._cached_entries(server, tool, text)
+            if any(_matches_entry(each, evaluation, tool) for each in entries):
+                found.append(McpQuestion(server, CALL_METHOD, TargetKind.TOOL, tool))
         return found
 
-    def _entries(self, server: str, tool: str, text: str) -> tuple[Entry, ...]:
+    def _cached_entries(
+        self, server: str, tool: str, text: str
+    ) -> tuple[MappingEntry, ...]:
         found = self._read.get(text)
         if found is None:
-            if len(self._read) >= MOST_KEPT:
+            if len(self._read) >= MAX_CACHED:
                 self._read.clear()
-            found = self._read[text] = self._taken(server, tool, text)
+            found = self._read[text] = self._parse_entries(server, tool, text)
         return found
 
-    def _taken(self, server: str, tool: str, text: str) -> tuple[Entry, ...]:
+    def _parse_entries(
+        self, server: str, tool: str, text: str
+    ) -> tuple[MappingEntry, ...]:
         try:
-            entries = read_mapping(text)
-            if any(target_of(each.action, each.type) for each in entries):
+            entries = parse_mapping(text)
+            if any(find_target(each.action, each.type) for each in entries):
                 # The words of MCP itself cannot be remapped.
-                raise MappingRefused("vocabulary", "words of its own were expected")
-        except MappingRefused as refused:
+                raise MappingRejected("vocabulary", "words of its own were expected")
+        except MappingRejected as refused:
             if (server, tool, text) not in self._told:
                 self._told.add((server, tool, text))
                 self._refused(server, tool, refused.why)
@@ -85,7 +91,9 @@ class Mapped:
         return entries
 
 
-def _fits(entry: Entry, evaluation: Evaluation, tool: str) -> bool:
+def _matches_entry(
+    entry: MappingEntry, evaluation: EvaluationRequest, tool: str
+) -> bool:
     """Tell whether a mapping entry produces a question."""
     named = (evaluation.action.name, evaluation.resource.type)
     if (entry.action, entry.type) != named:
@@ -93,30 +101,30 @@ def _fits(entry: Entry, evaluation: Evaluation, tool: str) -> bool:
     spelled = evaluation.action.arguments
     arguments = None if spelled is None else json.loads(spelled)
     return all(
-        _agrees(leaf, _at(evaluation.said, keys), arguments, tool)
-        for keys, leaf in _judged(entry)
+        _leaf_matches(leaf, _value_at(evaluation.said, keys), arguments, tool)
+        for keys, leaf in _relevant_leaves(entry)
     )
 
 
-def _judged(entry: Entry) -> Iterator[tuple[Keys, Leaf]]:
+def _relevant_leaves(entry: MappingEntry) -> Iterator[tuple[JsonPath, MappingLeaf]]:
     for keys, leaf in entry.leaves.items():
-        is_claim = isinstance(leaf, Place) and leaf.root == "token"
+        is_claim = isinstance(leaf, MappingReference) and leaf.root == "token"
         if keys[0] != "subject" and not is_claim:
             yield keys, leaf
 
 
-def _agrees(leaf: Leaf, said: Any, arguments: Any, tool: str) -> bool:
+def _leaf_matches(leaf: MappingLeaf, said: Any, arguments: Any, tool: str) -> bool:
     """Tell whether a value equals what the mapping makes of the call."""
-    if isinstance(leaf, Constant):
-        return said is _MISSING or _same(said, json.loads(leaf.spelled))
+    if isinstance(leaf, MappingConstant):
+        return said is _MISSING or _json_equal(said, json.loads(leaf.spelled))
     if leaf.keys == ("name",):
         return bool(said == tool)
     if arguments is None:
         return True
-    return _same(said, _at(arguments, leaf.argument))
+    return _json_equal(said, _value_at(arguments, leaf.argument_path))
 
 
-def _at(value: Any, keys: Keys) -> Any:
+def _value_at(value: Any, keys: JsonPath) -> Any:
     for key in keys:
         if not isinstance(value, Mapping) or key not in value:
             return _MISSING
@@ -124,7 +132,7 @@ def _at(value: Any, keys: Keys) -> Any:
     return value
 
 
-def _same(one: Any, other: Any) -> bool:
+def _json_equal(one: Any, other: Any) -> bool:
     """Compare as JSON: in Python true is 1."""
     if one is _MISSING or other is _MISSING:
         return one is other

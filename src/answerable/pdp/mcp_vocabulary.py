@@ -15,17 +15,27 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from answerable.model.decision import Target
-from answerable.pdp.wire.evaluation_request import Action, Resource
-from answerable.server.mcp.methods import INPUTS, METHODS, Era, Sender, method_of
+from answerable.model.decision import TargetKind
+from answerable.pdp.wire.evaluation_request import EvaluationAction, EvaluationResource
+from answerable.server.mcp.methods import (
+    INPUT_METHODS,
+    METHODS,
+    McpRevision,
+    MessageSender,
+    find_method,
+)
 
-SERVER = "mcp_server"
-TYPES = {"tool": Target.TOOL, "resource": Target.RESOURCE, "prompt": Target.PROMPT}
-_NOT_HERE = frozenset({Target.TASK, Target.REQUEST})
+SERVER_TYPE = "mcp_server"
+TARGETS_BY_TYPE = {
+    "tool": TargetKind.TOOL,
+    "resource": TargetKind.RESOURCE,
+    "prompt": TargetKind.PROMPT,
+}
+_UNDECIDABLE = frozenset({TargetKind.TASK, TargetKind.REQUEST})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class McpQuestion:
     """An MCP call to decide.
 
     Attributes:
@@ -35,78 +45,88 @@ class Asked:
 
     server: str
     action: str
-    target: Target
+    target: TargetKind
     name: str = ""
 
 
-def read(
-    action: Action,
-    resource: Resource,
+def parse_question(
+    action: EvaluationAction,
+    resource: EvaluationResource,
     usual: str,
     audiences: Collection[str] = (),
-) -> Asked | None:
+) -> McpQuestion | None:
     """Return the MCP call that a question is about; None in another vocabulary.
 
     Args:
         usual: Default server, empty for none.
         audiences: Audiences of our tokens, which name the default server.
     """
-    target = target_of(action.name, resource.type)
+    target = find_target(action.name, resource.type)
     if target is None:
         return None
-    if resource.type == SERVER:
+    if resource.type == SERVER_TYPE:
         named = usual if usual and resource.id in audiences else resource.id
         server = named.removeprefix("server:mcp/")
         is_said = resource.server in ("", server)
-        return Asked(server, action.name, target) if is_said else None
-    server, name = _parted(resource)
+        return McpQuestion(server, action.name, target) if is_said else None
+    server, name = _split_resource_id(resource)
     if resource.server and server not in ("", resource.server):
         return None
     server = server or resource.server or usual
-    return Asked(server, action.name, target, name) if server else None
+    return McpQuestion(server, action.name, target, name) if server else None
 
 
-def target_of(action: str, type: str) -> Target | None:
+def find_target(action: str, type: str) -> TargetKind | None:
     """Return the target of an action on a resource type; None if impossible."""
-    found = _targets(action)
-    if type == SERVER:
-        whole = found - set(TYPES.values()) - _NOT_HERE - {Target.REFERENCE}
+    found = _method_targets(action)
+    if type == SERVER_TYPE:
+        whole = (
+            found
+            - set(TARGETS_BY_TYPE.values())
+            - _UNDECIDABLE
+            - {TargetKind.REFERENCE}
+        )
         return next(iter(whole), None)
-    named = TYPES.get(type)
-    if named in found or (Target.REFERENCE in found and named in _REFERRED):
+    named = TARGETS_BY_TYPE.get(type)
+    if named in found or (
+        TargetKind.REFERENCE in found and named in _REFERENCE_TARGETS
+    ):
         return named
     return None
 
 
-def actions_on(type: str) -> list[str]:
+def actions_for_type(type: str) -> list[str]:
     """Return every action on a resource type, sorted."""
-    names = {*INPUTS, *(name for methods in METHODS.values() for name in methods)}
-    return sorted(name for name in names if target_of(name, type) is not None)
+    names = {
+        *INPUT_METHODS,
+        *(name for methods in METHODS.values() for name in methods),
+    }
+    return sorted(name for name in names if find_target(name, type) is not None)
 
 
-def spelled(asked: Asked) -> str:
+def format_resource_id(asked: McpQuestion) -> str:
     """Return the full resource id of a call."""
-    if asked.target is Target.RESOURCE:
+    if asked.target is TargetKind.RESOURCE:
         return asked.name
     if not asked.name:
         return f"server:mcp/{asked.server}"
     return f"{asked.target}:mcp/{asked.server}/{asked.name}"
 
 
-_REFERRED = (Target.RESOURCE, Target.PROMPT)
+_REFERENCE_TARGETS = (TargetKind.RESOURCE, TargetKind.PROMPT)
 
 
 @lru_cache(maxsize=256)
-def _targets(action: str) -> set[Target]:
+def _method_targets(action: str) -> set[TargetKind]:
     """Return the targets of a method in every MCP revision."""
-    methods = (method_of(era, action, Sender.CLIENT) for era in Era)
+    methods = (find_method(era, action, MessageSender.CLIENT) for era in McpRevision)
     found = {method.target for method in methods if method is not None}
-    if action in INPUTS:
-        found.add(INPUTS[action])
+    if action in INPUT_METHODS:
+        found.add(INPUT_METHODS[action])
     return found
 
 
-def _parted(resource: Resource) -> tuple[str, str]:
+def _split_resource_id(resource: EvaluationResource) -> tuple[str, str]:
     """Split the server from a resource id; empty for a plain name."""
     prefix = f"{resource.type}:mcp/"
     if resource.type == "resource" or not resource.id.startswith(prefix):

@@ -14,18 +14,22 @@ from typing import Any
 
 import msgspec
 
-from answerable.pdp.wire.batch_request import LARGEST, USUAL, Page
-from answerable.pdp.wire.problems import Invalid
-from answerable.server.shared_secret import derived
+from answerable.pdp.wire.batch_request import (
+    DEFAULT_PAGE_SIZE,
+    MAX_PAGE_SIZE,
+    PageRequest,
+)
+from answerable.pdp.wire.problems import MalformedRequest
+from answerable.server.shared_secret import derive_key
 
-MAC = 16  # bytes
+MAC_SIZE = 16  # bytes
 
-Found = tuple[str, dict[str, Any]]  # key, entity
+SearchResult = tuple[str, dict[str, Any]]  # key, entity
 
 _place = msgspec.json.Decoder(tuple[str, int])
 
 
-class Paging:
+class Paginator:
     """Splits results into pages.
 
     Args:
@@ -33,9 +37,11 @@ class Paging:
     """
 
     def __init__(self, secret: bytes) -> None:
-        self._key = derived(secret, "authzen-page")
+        self._key = derive_key(secret, "authzen-page")
 
-    def cut(self, found: Sequence[Found], page: Page) -> dict[str, Any]:
+    def paginate(
+        self, found: Sequence[SearchResult], page: PageRequest
+    ) -> dict[str, Any]:
         """Return one page of a search.
 
         Args:
@@ -44,40 +50,44 @@ class Paging:
         Raises:
             Invalid: The token belongs to another search.
         """
-        after, limit = self._read(page) if page.token else ("", page.limit)
-        most = USUAL if limit is None else min(limit, LARGEST)
+        after, limit = self._decode_token(page) if page.token else ("", page.limit)
+        most = DEFAULT_PAGE_SIZE if limit is None else min(limit, MAX_PAGE_SIZE)
         start = bisect_right([key for key, _ in found], after) if after else 0
         shown = found[start : start + most]
         more = start + len(shown) < len(found)
         last = shown[-1][0] if shown else after
         about = {
-            "next_token": self._token(last, most, page.asked) if more else "",
+            "next_token": self._encode_token(last, most, page.asked) if more else "",
             "count": len(shown),
             "total": len(found),
         }
         return {"page": about, "results": [entity for _, entity in shown]}
 
-    def _token(self, after: str, limit: int, asked: str) -> str:
+    def _encode_token(self, after: str, limit: int, asked: str) -> str:
         place = msgspec.json.encode((after, limit))
-        return base64.urlsafe_b64encode(self._mac(place, asked) + place).decode()
+        return base64.urlsafe_b64encode(
+            self._compute_mac(place, asked) + place
+        ).decode()
 
-    def _read(self, page: Page) -> tuple[str, int]:
+    def _decode_token(self, page: PageRequest) -> tuple[str, int]:
         try:
             whole = base64.b64decode(page.token, b"-_", validate=True)
         except (binascii.Error, ValueError):
             whole = b""
-        place = whole[MAC:]
-        if not hmac.compare_digest(whole[:MAC], self._mac(place, page.asked)):
-            raise _changed()
+        place = whole[MAC_SIZE:]
+        if not hmac.compare_digest(
+            whole[:MAC_SIZE], self._compute_mac(place, page.asked)
+        ):
+            raise _token_error()
         after, limit = _place.decode(place)
         if page.limit not in (None, limit):
-            raise _changed()
+            raise _token_error()
         return after, limit
 
-    def _mac(self, place: bytes, asked: str) -> bytes:
-        return hmac.digest(self._key, asked.encode() + place, "sha256")[:MAC]
+    def _compute_mac(self, place: bytes, asked: str) -> bytes:
+        return hmac.digest(self._key, asked.encode() + place, "sha256")[:MAC_SIZE]
 
 
-def _changed() -> Invalid:
+def _token_error() -> MalformedRequest:
     says = "page.token is not of this search, or something of the search was changed"
-    return Invalid(says, "page-token")
+    return MalformedRequest(says, "page-token")

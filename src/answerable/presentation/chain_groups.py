@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from answerable.model.documents.trace import HopItem, TraceItem
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
 COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")
 _PREFIXES = {"person": "person:", "agent": "agent:", "tool": "tool:mcp/"}
@@ -15,7 +15,7 @@ _ALIKE = 3
 
 
 @dataclass(slots=True)
-class Act:
+class ActGroup:
     """One action with one resource, or with several below a common prefix.
 
     Attributes:
@@ -35,7 +35,7 @@ class Act:
 
 
 @dataclass(slots=True)
-class Grouped:
+class ChainGroup:
     """Events of one chain: the same four hops, and the acts.
 
     Attributes:
@@ -48,41 +48,45 @@ class Grouped:
     items: list[TraceItem] = field(default_factory=list)
     acts: dict[tuple[str, str, str], list[TraceItem]] = field(default_factory=dict)
 
-    def together(self) -> list[Act]:
+    def merged_acts(self) -> list[ActGroup]:
         """Return the acts; acts on many resources with a common prefix are merged."""
-        single = [Act(items, key[1]) for key, items in self.acts.items()]
+        single = [ActGroup(items, key[1]) for key, items in self.acts.items()]
         if len(single) <= _FEW:
             return single
-        near: dict[tuple[str, str, str], list[Act]] = {}
+        near: dict[tuple[str, str, str], list[ActGroup]] = {}
         for act in single:
-            hops = hops_of(act.item)
-            key = (hops["action"]["value"], parent(act.resource), act.item["outcome"])
+            hops = hops_by_name(act.item)
+            key = (
+                hops["action"]["value"],
+                parent_resource(act.resource),
+                act.item["outcome"],
+            )
             near.setdefault(key, []).append(act)
-        found: list[Act] = []
+        found: list[ActGroup] = []
         for (_, beginning, _), acts in near.items():
             if len(acts) < _ALIKE or not beginning:
                 found += acts
                 continue
             items = [item for act in acts for item in act.items]
-            found.append(Act(items, beginning, len(acts)))
+            found.append(ActGroup(items, beginning, len(acts)))
         return found
 
 
-def grouped(items: Sequence[TraceItem]) -> list[Grouped]:
+def group_by_chain(items: Sequence[TraceItem]) -> list[ChainGroup]:
     """Group rows by chain, in order of first appearance."""
-    chains: dict[str, Grouped] = {}
+    chains: dict[str, ChainGroup] = {}
     for item in items:
-        hops = hops_of(item)
+        hops = hops_by_name(item)
         paths = [item["agent_path"], item["identity_path"]]
         key = repr([*paths, *(hops[name] for name in COLUMNS[:4])])
-        chain = chains.setdefault(key, Grouped(item))
+        chain = chains.setdefault(key, ChainGroup(item))
         chain.items.append(item)
         act = (hops["action"]["value"], hops["resource"]["value"], item["outcome"])
         chain.acts.setdefault(act, []).append(item)
     return list(chains.values())
 
 
-def parent(resource: str) -> str:
+def parent_resource(resource: str) -> str:
     """Return the prefix that a resource shares with its siblings."""
     bare = resource.rstrip("/:")
     head, slash, _ = bare.rpartition("/")
@@ -92,7 +96,7 @@ def parent(resource: str) -> str:
     return head + colon
 
 
-def hops_of(item: TraceItem) -> Mapping[str, HopItem]:
+def hops_by_name(item: TraceItem) -> Mapping[str, HopItem]:
     """Return the six hops by name."""
     return cast("Mapping[str, HopItem]", item["hops"])
 
@@ -102,20 +106,20 @@ def is_missing(hop: HopItem) -> bool:
     return hop["status"] == "missing" or not hop["value"]
 
 
-def brief(name: str, value: str) -> str:
+def shorten_id(name: str, value: str) -> str:
     """Drop the prefix that a column implies, and the common part of an ARN."""
     value = value.removeprefix(_PREFIXES.get(name, ""))
     parts = value.split(":", 5)
     if name == "identity" and len(parts) == 6 and parts[0] == "arn":
         value = parts[5]
-    return safe(value)
+    return sanitize(value)
 
 
-def relative(name: str, path: Sequence[str]) -> list[str]:
+def shorten_path(name: str, path: Sequence[str]) -> list[str]:
     """Name each id of a path by the part that its predecessor lacks."""
     before = ["", *path]
     return [
-        brief(name, value.removeprefix(f"{origin}/") if origin else value)
+        shorten_id(name, value.removeprefix(f"{origin}/") if origin else value)
         for origin, value in zip(before, path, strict=False)
     ]
 
@@ -126,11 +130,11 @@ def is_broken_glass(item: TraceItem) -> bool:
 
 
 @dataclass(slots=True)
-class Gaps:
+class MissingHopNotes:
     """Numbered notes about the sources that would supply missing hops."""
 
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def number(self, name: str, hop: HopItem) -> int:
+    def note_number(self, name: str, hop: HopItem) -> int:
         """Return the number of the note for a missing hop."""
         return self.numbers.setdefault((name, hop["source"]), len(self.numbers) + 1)

@@ -8,12 +8,12 @@ _COMMAND = re.compile(r"\banswerable (?=[a-z])")
 _WRITERS = ("attest", "ingest", "scan")
 
 
-def command(*words: str) -> str:
+def format_command(*words: str) -> str:
     """Format an `answerable` command with shell quoting."""
     return shlex.join(("answerable", *words))
 
 
-def in_store(following: str, store: str) -> str:
+def add_store_option(following: str, store: str) -> str:
     """Append the named store to a command.
 
     Args:
@@ -28,7 +28,7 @@ def in_store(following: str, store: str) -> str:
     return f"{following} --store {shlex.quote(store)}"
 
 
-def text_in_store(text: str, store: str) -> str:
+def add_store_to_text(text: str, store: str) -> str:
     """Append the named store to every command in a sentence."""
     if not store or "--store" in text:
         return text

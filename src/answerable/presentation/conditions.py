@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from answerable.model.documents.core import ConditionItem, DeterminingItem
-from answerable.presentation.text import safe
+from answerable.model.documents.core import ConditionItem, DeterminingStatementItem
+from answerable.presentation.text import sanitize
 
 # Operators in lower case; others are shown as the policy has them.
 _EQUAL = ("is", "is not")
@@ -126,9 +126,9 @@ _EFFECTS = {
 _MOST = 6
 
 
-def condition(item: ConditionItem, *, brief: bool = False) -> str:
+def describe_condition(item: ConditionItem, *, brief: bool = False) -> str:
     """Describe one open condition and, unless `brief`, who sets its key."""
-    values = [safe(value) for value in item["values"]]
+    values = [sanitize(value) for value in item["values"]]
     shown = " or ".join(values[:_MOST])
     if len(values) > _MOST:
         shown += f" or one of {len(values) - _MOST} more"
@@ -139,15 +139,15 @@ def condition(item: ConditionItem, *, brief: bool = False) -> str:
         does = _DOES.get(item["operator"], ("changes", "does not change"))
         return f"{shown}, which {_UNKNOWN[key]}, {does[item['negated']]} it"
     if brief:
-        return f"{_test(item)} {shown}"
-    who = _ASSERTED.get(item["asserted_by"], safe(item["asserted_by"]))
-    told = safe(item.get("who", ""))
+        return f"{_describe_operator(item)} {shown}"
+    who = _ASSERTED.get(item["asserted_by"], sanitize(item["asserted_by"]))
+    told = sanitize(item.get("who", ""))
     if told:
         who = told if item["asserted_by"] == "platform" else f"{who}: {told}"
-    return f"{_test(item)} {shown} ({who})"
+    return f"{_describe_operator(item)} {shown} ({who})"
 
 
-def _test(item: ConditionItem) -> str:
+def _describe_operator(item: ConditionItem) -> str:
     """Describe key and operator: `every value of aws:TagKeys is`."""
     quantifier, colon, base = item["operator"].rpartition(":")
     absent = base.lower().endswith("ifexists")
@@ -155,8 +155,8 @@ def _test(item: ConditionItem) -> str:
     says = _OPERATORS.get(bare.lower())
     if says is None or (colon and quantifier.lower() not in _QUANTIFIERS):
         refused = "not " if item["negated"] else ""
-        return f"{safe(item['key'])} {refused}{safe(item['operator'])}"
-    key = safe(item["key"])
+        return f"{sanitize(item['key'])} {refused}{sanitize(item['operator'])}"
+    key = sanitize(item["key"])
     if colon:
         key = f"{_QUANTIFIERS[quantifier.lower()]} {key}"
     if absent:
@@ -166,31 +166,33 @@ def _test(item: ConditionItem) -> str:
 
 def layer_name(layer: str, *, short: bool = False) -> str:
     """Name a policy layer; `short` for a narrow column."""
-    plain = safe(layer).replace("-", " ")
+    plain = sanitize(layer).replace("-", " ")
     return _SHORT.get(layer, plain) if short else _LAYERS.get(layer, plain)
 
 
-def statement(item: DeterminingItem) -> str:
+def describe_statement(item: DeterminingStatementItem) -> str:
     """Describe a deciding statement: `identity policy p allows it (statement 0)`."""
     layer = layer_name(item["layer"])
-    effect = _EFFECTS.get(item["effect"], safe(item["effect"]))
-    named = policy_name(item["policy"])
+    effect = _EFFECTS.get(item["effect"], sanitize(item["effect"]))
+    named = short_policy_name(item["policy"])
     text = " ".join(word for word in (layer, named, effect) if word)
     return (
-        f"{text} (statement {safe(item['statement'])})" if item["statement"] else text
+        f"{text} (statement {sanitize(item['statement'])})"
+        if item["statement"]
+        else text
     )
 
 
-def policy_name(policy: str) -> str:
+def short_policy_name(policy: str) -> str:
     """Shorten a policy name: `inline/P of user/x`, or the end of an ARN."""
     holder, mark, inside = policy.rpartition("#")
     if not mark:
-        return safe(_resource(policy))
+        return sanitize(_resource_part(policy))
     name = inside.removeprefix("inline/")
-    owner = safe(_resource(holder))
-    return f"of {owner}" if name == "trust" else f"{safe(name)} of {owner}"
+    owner = sanitize(_resource_part(holder))
+    return f"of {owner}" if name == "trust" else f"{sanitize(name)} of {owner}"
 
 
-def _resource(arn: str) -> str:
+def _resource_part(arn: str) -> str:
     parts = arn.split(":", 5)
     return parts[5] if len(parts) == 6 and parts[0] == "arn" else arn

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from answerable.model.documents.core import Coverage
-from answerable.presentation.relative_time import age
-from answerable.presentation.text import safe, shorten_end
+from answerable.model.documents.core import CoverageRecord
+from answerable.presentation.relative_time import format_age
+from answerable.presentation.text import sanitize, shorten_end
 
 # Coverage words in plain language, and the source that would supply them.
 _WORDS = {
@@ -45,46 +45,48 @@ _STATED = ("session-policies", "endpoint-policies")
 
 _LONGEST = 200  # characters; longer lists of missing data are counted
 _MOST = 3  # kinds that are named per source
-_FREE = 60  # characters of a text that is no kind of the table
+_MAX_FREE_TEXT = 60  # characters of a text that is no kind of the table
 
 
-def parts(coverage: Coverage) -> list[str]:
+def coverage_parts(coverage: CoverageRecord) -> list[str]:
     """Return the parts of the coverage line: sources with age and missing data.
 
-    Lists are cut to fit the line and counted; `every` has all entries.
+    Lists are cut to fit the line and counted; `list_coverage` has all entries.
     """
     for most in (_MOST, 1):
-        said = _parts(coverage, most)
+        said = _build_parts(coverage, most)
         if sum(map(len, said)) <= _LONGEST:
             return said
-    return _parts(coverage, 0)
+    return _build_parts(coverage, 0)
 
 
-def _parts(coverage: Coverage, most: int) -> list[str]:
-    ages = _oldest(coverage)
+def _build_parts(coverage: CoverageRecord, most: int) -> list[str]:
+    ages = _oldest_ages(coverage)
     words = coverage["not_collected"]
-    homes = {word: _home(word, ages) for word in words}
-    said = _shown(coverage)
+    homes = {word: _select_source(word, ages) for word in words}
+    said = _describe_shown(coverage)
     for name, oldest in ages.items():
         own = [word for word in words if homes[word] == name]
-        part = f"{safe(name)} {age(oldest)}"
-        said.append(part + (f" ({_few(own, most)} not collected)" if own else ""))
-    said += _trails(coverage, ages)
+        part = f"{sanitize(name)} {format_age(oldest)}"
+        said.append(
+            part + (f" ({_summarize_words(own, most)} not collected)" if own else "")
+        )
+    said += _describe_logs(coverage, ages)
     rest = [word for word in words if not homes[word]]
-    said += [f"{name} not scanned" for name in _unscanned(rest)]
-    rest = [word for word in rest if not _unscanned([word])]
+    said += [f"{name} not scanned" for name in _list_unscanned(rest)]
+    rest = [word for word in rest if not _list_unscanned([word])]
     stated = [word for word in rest if word in _STATED]
     rest = [word for word in rest if word not in _STATED]
     if rest:
-        said.append(f"{_few(rest, most)} not collected")
+        said.append(f"{_summarize_words(rest, most)} not collected")
     if stated:
-        said.append(f"{_list(stated)} not stated")
+        said.append(f"{_join_words(stated)} not stated")
     if coverage["partial"]:
         said.append("partial: a source could not be read whole")
     return said
 
 
-def _shown(coverage: Coverage) -> list[str]:
+def _describe_shown(coverage: CoverageRecord) -> list[str]:
     """Describe how much of a list is shown, if it is cut."""
     shown = coverage.get("shown")
     if shown is None:
@@ -93,7 +95,7 @@ def _shown(coverage: Coverage) -> list[str]:
     return [f"{rows}, from {shown['done']:,} of {shown['of']:,} {shown['what']}"]
 
 
-def _trails(coverage: Coverage, ages: Collection[str]) -> list[str]:
+def _describe_logs(coverage: CoverageRecord, ages: Collection[str]) -> list[str]:
     """Name ingested logs: they are no scanned source and have no single age."""
     return [
         spoken
@@ -102,21 +104,21 @@ def _trails(coverage: Coverage, ages: Collection[str]) -> list[str]:
     ]
 
 
-def _unscanned(words: Sequence[str]) -> list[str]:
+def _list_unscanned(words: Sequence[str]) -> list[str]:
     """List platforms with missing data and no scanned source."""
-    sources = (_WORDS.get(kind(word), ("", ""))[1] for word in words)
+    sources = (_WORDS.get(coverage_kind(word), ("", ""))[1] for word in words)
     families = (source.partition("-")[0] for source in sources)
     return [f for f in dict.fromkeys(families) if f and f not in _INGESTED]
 
 
-def _few(words: Sequence[str], most: int) -> str:
+def _summarize_words(words: Sequence[str], most: int) -> str:
     """Name the kinds of missing data, and count the others and their places."""
     kinds: dict[str, list[str]] = {}
     for word in words:
-        bare = kind(word)
-        key = bare if bare in _WORDS else _principal(word)
+        bare = coverage_kind(word)
+        key = bare if bare in _WORDS else _group_principal(word)
         kinds.setdefault(key, []).append(word)
-    named = [_together(key, each) for key, each in kinds.items()]
+    named = [_format_kind(key, each) for key, each in kinds.items()]
     if len(named) == most + 1 and most:
         return ", ".join(named)  # one more takes no more room than its count
     more = len(named) - most
@@ -125,40 +127,40 @@ def _few(words: Sequence[str], most: int) -> str:
     return ", ".join([*named[:most], f"{more} more" if most else f"{more} kinds"])
 
 
-def _principal(word: str) -> str:
+def _group_principal(word: str) -> str:
     return _PRINCIPAL if word.endswith(f": {_PRINCIPAL}") else word
 
 
-def _together(key: str, words: Sequence[str]) -> str:
+def _format_kind(key: str, words: Sequence[str]) -> str:
     if key == _PRINCIPAL:
         count = len(words)
         return f"{count:,} principals" if count > 1 else "1 principal"
     if key not in _WORDS:
-        return shorten_end(safe(key), _FREE, "...")
+        return shorten_end(sanitize(key), _MAX_FREE_TEXT, "...")
     if len(words) == 1:
-        return _said(words[0])
+        return _describe_word(words[0])
     return f"{_WORDS[key][0]} of {len(words):,} places"
 
 
-def every(coverage: Coverage) -> list[str]:
+def list_coverage(coverage: CoverageRecord) -> list[str]:
     """List the full coverage, a line each: sources, seen data, missing data."""
     lines = []
     for source in coverage["sources"]:
-        lines.append(f"{safe(source['source'])}: {age(source['age_s'])}")
-        lines += [f"  problem: {safe(problem)}" for problem in source["problems"]]
-    lines += [f"collected: {_said(word)}" for word in coverage["seen"]]
+        lines.append(f"{sanitize(source['source'])}: {format_age(source['age_s'])}")
+        lines += [f"  problem: {sanitize(problem)}" for problem in source["problems"]]
+    lines += [f"collected: {_describe_word(word)}" for word in coverage["seen"]]
     for word in coverage["not_collected"]:
         state = "not stated" if word in _STATED else "not collected"
-        lines.append(f"{state}: {_said(word)}")
+        lines.append(f"{state}: {_describe_word(word)}")
     return lines
 
 
-def missing(coverage: Coverage) -> str:
+def describe_missing(coverage: CoverageRecord) -> str:
     """Name all missing data in plain language."""
-    return _list(coverage["not_collected"])
+    return _join_words(coverage["not_collected"])
 
 
-def _oldest(coverage: Coverage) -> dict[str, int]:
+def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
     """Return the oldest age of each kind of source."""
     ages: dict[str, int] = {}
     for source in coverage["sources"]:
@@ -167,26 +169,26 @@ def _oldest(coverage: Coverage) -> dict[str, int]:
     return ages
 
 
-def _home(word: str, names: Collection[str]) -> str:
+def _select_source(word: str, names: Collection[str]) -> str:
     """Select the source to list a missing word under, empty for none."""
-    source = _WORDS.get(kind(word), ("", ""))[1]
+    source = _WORDS.get(coverage_kind(word), ("", ""))[1]
     family = source.partition("-")[0]
     return next((name for name in (source, family) if name and name in names), "")
 
 
-def _list(words: list[str]) -> str:
-    return ", ".join(_said(word) for word in words)
+def _join_words(words: list[str]) -> str:
+    return ", ".join(_describe_word(word) for word in words)
 
 
-def kind(word: str) -> str:
+def coverage_kind(word: str) -> str:
     """Strip the place from a coverage word."""
     return word.partition(" (")[0]
 
 
-def _said(word: str) -> str:
+def _describe_word(word: str) -> str:
     """Describe a coverage word, with its account."""
-    bare = kind(word)
+    bare = coverage_kind(word)
     if bare not in _WORDS:
-        return safe(word)
+        return sanitize(word)
     place = word.removeprefix(bare).strip(" ()")
-    return _WORDS[bare][0] + (f" of {safe(place)}" if place else "")
+    return _WORDS[bare][0] + (f" of {sanitize(place)}" if place else "")

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from answerable.model.credential import Credential, CredentialClass, Lifetime
+from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
 from answerable.model.documents.core import (
     AgentItem,
     AgentToolItem,
-    AssignedItem,
     CredentialItem,
     IdentityItem,
     OwnerItem,
     PersonItem,
+    RoleAssignmentItem,
     ToolCredentialItem,
     ToolItem,
 )
@@ -25,24 +25,24 @@ from answerable.model.inventory import (
     Inventory,
     ToolUse,
 )
-from answerable.model.person import EvidenceKind, OwnerState, Person
+from answerable.model.person import OwnerEvidenceKind, OwnerState, Person
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_SECOND = 253_402_300_799  # last second of the year 9999
 
 
-def spelled_time(at: int) -> str:
+def format_time(at: int) -> str:
     """Format UTC nanoseconds as RFC 3339, to the second."""
     moment = _EPOCH + timedelta(seconds=min(at // 1_000_000_000, _LAST_SECOND))
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def maybe_time(at: int) -> str | None:
+def format_optional_time(at: int) -> str | None:
     """Format a time; None for 0 (not known)."""
-    return spelled_time(at) if at else None
+    return format_time(at) if at else None
 
 
-def owner(inventory: Inventory, subject: str) -> OwnerItem:
+def build_owner_item(inventory: Inventory, subject: str) -> OwnerItem:
     """Build the owner item of a subject."""
     ownership = inventory.owners.get(subject)
     if ownership is None:
@@ -54,10 +54,12 @@ def owner(inventory: Inventory, subject: str) -> OwnerItem:
     }
 
 
-def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
+def build_identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
     """Build the item of an identity, with the agents and credentials that reach it."""
-    ways = inventory.once("ways to identities", _ways)
-    accounts = inventory.once("accounts with policies", _accounts_with_policies)
+    ways = inventory.get_or_compute("ways to identities", _index_identity_users)
+    accounts = inventory.get_or_compute(
+        "accounts with policies", _list_accounts_with_policies
+    )
     # An identity known only from a file or an audit log has no platform id.
     whole = bool(identity.unique_id) and identity.account in accounts
     return {
@@ -65,35 +67,35 @@ def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
         "kind": identity.kind,
         "name": identity.name,
         "account": identity.account,
-        "owner": owner(inventory, identity.id),
+        "owner": build_owner_item(inventory, identity.id),
         "agents": sorted(ways.agents.get(identity.id, ())),
         "credentials": sorted(ways.credentials.get(identity.id, ())),
-        "created_at": maybe_time(identity.created_at),
-        "last_used_at": maybe_time(identity.last_used_at),
+        "created_at": format_optional_time(identity.created_at),
+        "last_used_at": format_optional_time(identity.last_used_at),
         "tags": dict(identity.tags),
         "permissions": "collected" if whole else "not collected",
         "written_by": identity.seen.written_by.value,
-        "people": inventory.once("people of roles", _assigned).people.get(
-            identity.id, []
-        ),
+        "people": inventory.get_or_compute(
+            "people of roles", _index_assignments
+        ).people.get(identity.id, []),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class _Assigned:
+class _RoleAssignments:
     """Persons by assumable role, and roles by person."""
 
-    people: Mapping[str, list[AssignedItem]]
+    people: Mapping[str, list[RoleAssignmentItem]]
     roles: Mapping[str, set[str]]
 
 
-def _assigned(inventory: Inventory) -> _Assigned:
-    found = _Assigned(defaultdict(list), defaultdict(set))
+def _index_assignments(inventory: Inventory) -> _RoleAssignments:
+    found = _RoleAssignments(defaultdict(list), defaultdict(set))
     for subject, ownership in inventory.owners.items():
         for candidate in ownership.candidates:
             for item, _ in candidate.evidence:
-                if item.kind is EvidenceKind.ASSIGNMENT:
-                    told: AssignedItem = {
+                if item.kind is OwnerEvidenceKind.ASSIGNMENT:
+                    told: RoleAssignmentItem = {
                         "person": candidate.person,
                         "via": item.reference,
                     }
@@ -103,14 +105,14 @@ def _assigned(inventory: Inventory) -> _Assigned:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ways:
+class _IdentityUsers:
     """Agents and credentials by the identity they reach."""
 
     agents: Mapping[str, list[str]]
     credentials: Mapping[str, list[str]]
 
 
-def _accounts_with_policies(inventory: Inventory) -> frozenset[str]:
+def _list_accounts_with_policies(inventory: Inventory) -> frozenset[str]:
     return frozenset(
         held.account
         for source in inventory.coverage
@@ -119,8 +121,8 @@ def _accounts_with_policies(inventory: Inventory) -> frozenset[str]:
     )
 
 
-def _ways(inventory: Inventory) -> _Ways:
-    found = _Ways(defaultdict(list), defaultdict(list))
+def _index_identity_users(inventory: Inventory) -> _IdentityUsers:
+    found = _IdentityUsers(defaultdict(list), defaultdict(list))
     for key, entity in inventory.agents.items():
         for reached in entity.identities:
             found.agents[reached].append(key)
@@ -130,7 +132,7 @@ def _ways(inventory: Inventory) -> _Ways:
     return found
 
 
-def person_item(
+def build_person_item(
     inventory: Inventory,
     person: Person,
     owner_state: str = "",
@@ -143,7 +145,7 @@ def person_item(
         owner_state: Only things owned in this state.
         ids: Ids that the person is listed for; by default their own id.
     """
-    by_person = inventory.once("owned by person", owned_by_person)
+    by_person = inventory.get_or_compute("owned by person", index_owned_subjects)
     owned = [each for key in ids or (person.id,) for each in by_person.get(key, ())]
     return {
         "id": person.id,
@@ -158,12 +160,16 @@ def person_item(
             or (not owner_state and state is not OwnerState.SUGGESTED)
         ),
         "may_become": sorted(
-            inventory.once("people of roles", _assigned).roles.get(person.id, ())
+            inventory.get_or_compute("people of roles", _index_assignments).roles.get(
+                person.id, ()
+            )
         ),
     }
 
 
-def owned_by_person(inventory: Inventory) -> Mapping[str, list[tuple[str, OwnerState]]]:
+def index_owned_subjects(
+    inventory: Inventory,
+) -> Mapping[str, list[tuple[str, OwnerState]]]:
     """Index the subjects that each person owns, with the ownership state."""
     owned: dict[str, list[tuple[str, OwnerState]]] = defaultdict(list)
     for subject, ownership in inventory.owners.items():
@@ -172,9 +178,9 @@ def owned_by_person(inventory: Inventory) -> Mapping[str, list[tuple[str, OwnerS
     return owned
 
 
-def tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
+def build_tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
     """Build the item of a tool of an agent."""
-    found = _tool_credentials(inventory, use)
+    found = _build_tool_credentials(inventory, use)
     return {
         "id": use.tool.id,
         "agent": agent,
@@ -190,7 +196,7 @@ def tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
     }
 
 
-def agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
+def build_agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
     """Build the item of an agent with its tools."""
     agent = entity.agent
     return {
@@ -200,8 +206,8 @@ def agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
         "place": agent.place,
         "known": agent.known.value,
         "note": agent.note,
-        "owner": owner(inventory, agent.id),
-        "tools": [_agent_tool(inventory, use) for use in entity.tools],
+        "owner": build_owner_item(inventory, agent.id),
+        "tools": [_build_agent_tool(inventory, use) for use in entity.tools],
         "identities": list(entity.identities),
         "parent": agent.parent,
         "unattended": agent.unattended or any(u.tool.unattended for u in entity.tools),
@@ -209,8 +215,8 @@ def agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
     }
 
 
-def _agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
-    found = _tool_credentials(inventory, use)
+def _build_agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
+    found = _build_tool_credentials(inventory, use)
     return {
         "id": use.tool.id,
         "server": use.tool.server,
@@ -227,7 +233,9 @@ def _agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
     }
 
 
-def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredentialItem]:
+def _build_tool_credentials(
+    inventory: Inventory, use: ToolUse
+) -> list[ToolCredentialItem]:
     """Build the credentials of a tool, those that prove an identity first."""
 
     def telling(key: CredentialId) -> bool:
@@ -237,7 +245,7 @@ def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredential
     items: list[ToolCredentialItem] = []
     for key in sorted(use.credentials, key=telling):
         entity = inventory.credentials.get(key)
-        sighting = sighting_of(entity, use) if entity is not None else None
+        sighting = select_sighting(entity, use) if entity is not None else None
         if sighting is not None:
             items.append(
                 {
@@ -252,7 +260,7 @@ def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredential
     return items
 
 
-def sighting_of(entity: CredentialEntity, use: ToolUse) -> Credential | None:
+def select_sighting(entity: CredentialEntity, use: ToolUse) -> Credential | None:
     """Select the sighting through which a tool holds a credential.
 
     The one in the tool's own file comes first, then login files of its home, then other
@@ -270,17 +278,19 @@ def sighting_of(entity: CredentialEntity, use: ToolUse) -> Credential | None:
     return min(entity.sightings, key=rank, default=None)
 
 
-def credential_item(inventory: Inventory, entity: CredentialEntity) -> CredentialItem:
+def build_credential_item(
+    inventory: Inventory, entity: CredentialEntity
+) -> CredentialItem:
     """Build the item of a credential with its places and users, without its value."""
-    users = inventory.once("users of credentials", _users)
+    users = inventory.get_or_compute("users of credentials", _index_credential_users)
     found = entity.sightings
     lying = [s for s in found if s.cls is not CredentialClass.RECORD]
     first = (lying or list(found))[0] if found else None
     return {
         "id": entity.id,
-        "kind": first.kind if first else _unseen(entity.id),
+        "kind": first.kind if first else _kind_of_unseen_key(entity.id),
         "class": first.cls.value if first else "",
-        "lifetime": (first.lifetime if first else _lifetime(entity.id)).value,
+        "lifetime": (first.lifetime if first else _lifetime_of_key(entity.id)).value,
         "hint": next((s.hint for s in found if s.hint), ""),
         "account": next((s.account for s in found if s.account), ""),
         "status": next((s.status for s in found if s.status), ""),
@@ -288,26 +298,32 @@ def credential_item(inventory: Inventory, entity: CredentialEntity) -> Credentia
         "how": entity.how,
         "agents": list(users.agents.get(entity.id, ())),
         "tools": list(users.tools.get(entity.id, ())),
-        "owner": owner(inventory, entity.id),
+        "owner": build_owner_item(inventory, entity.id),
         "places": [
             {"place": s.place, "name": s.name, "written_by": s.seen.written_by.value}
             for s in lying
         ],
-        "created_at": maybe_time(max((s.created_at for s in found), default=0)),
-        "expires_at": maybe_time(max((s.expires_at for s in found), default=0)),
-        "last_used_at": maybe_time(max((s.last_used_at for s in found), default=0)),
+        "created_at": format_optional_time(
+            max((s.created_at for s in found), default=0)
+        ),
+        "expires_at": format_optional_time(
+            max((s.expires_at for s in found), default=0)
+        ),
+        "last_used_at": format_optional_time(
+            max((s.last_used_at for s in found), default=0)
+        ),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class _Users:
+class _CredentialUsers:
     """Agents and tools by the credential they use."""
 
     agents: Mapping[str, Sequence[str]]
     tools: Mapping[str, Sequence[str]]
 
 
-def _users(inventory: Inventory) -> _Users:
+def _index_credential_users(inventory: Inventory) -> _CredentialUsers:
     agents: dict[str, dict[str, None]] = defaultdict(dict)
     tools: dict[str, dict[str, None]] = defaultdict(dict)
     for key, entity in sorted(inventory.agents.items()):
@@ -315,16 +331,20 @@ def _users(inventory: Inventory) -> _Users:
             for credential in use.credentials:
                 agents[credential][key] = None
                 tools[credential][use.tool.id] = None
-    return _Users(
+    return _CredentialUsers(
         {key: tuple(each) for key, each in agents.items()},
         {key: tuple(each) for key, each in tools.items()},
     )
 
 
-def _unseen(key: CredentialId) -> str:
+def _kind_of_unseen_key(key: CredentialId) -> str:
     """Return the kind of a key that only an audit log names."""
     return "aws-access-key" if key.startswith("cred:aws/AKIA") else ""
 
 
-def _lifetime(key: CredentialId) -> Lifetime:
-    return Lifetime.STATIC if _unseen(key) else Lifetime.UNKNOWN
+def _lifetime_of_key(key: CredentialId) -> CredentialLifetime:
+    return (
+        CredentialLifetime.STATIC
+        if _kind_of_unseen_key(key)
+        else CredentialLifetime.UNKNOWN
+    )

@@ -3,27 +3,32 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from answerable.inventory import aged
 from answerable.inventory import people as people_of
-from answerable.model.documents.core import Coverage, Document, SourceItem, ToolItem
+from answerable.inventory import reassess_owners
+from answerable.model.documents.core import (
+    CoverageRecord,
+    CoverageSourceItem,
+    Document,
+    ToolItem,
+)
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.model.person import OwnerState
-from answerable.model.sighting import Problem
+from answerable.model.sighting import ReadProblem
 from answerable.presentation.inventory_items import (
-    agent_item,
-    credential_item,
-    identity_item,
-    person_item,
-    tool_item,
+    build_agent_item,
+    build_credential_item,
+    build_identity_item,
+    build_person_item,
+    build_tool_item,
 )
-from answerable.presentation.inventory_items import owner as owner
-from answerable.presentation.inventory_items import spelled_time as spelled_time
+from answerable.presentation.inventory_items import build_owner_item as build_owner_item
+from answerable.presentation.inventory_items import format_time as format_time
 
-_SCAN = "answerable scan"
+_SCAN_COMMAND = "answerable scan"
 # Data that each list is made from: if a word is missing, an item or a count may be.
-_MADE_FROM: Mapping[str, tuple[str, ...]] = {
+_REQUIRED_DATA: Mapping[str, tuple[str, ...]] = {
     "agents": (
         *("agent-configs", "workflows", "ambient-credentials"),
         *("identity-policies", "access-keys"),
@@ -39,53 +44,53 @@ _MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "lineage": ("cloudtrail",),
     "events": ("cloudtrail",),
 }
-LISTS = tuple(_MADE_FROM)
+LIST_KINDS = tuple(_REQUIRED_DATA)
 
 
-def coverage(
+def build_coverage(
     inventory: Inventory, now: int, not_collected: Sequence[str] = ()
-) -> Coverage:
+) -> CoverageRecord:
     """Build the coverage of an answer from an inventory.
 
     Args:
         now: UTC nanoseconds.
         not_collected: Uncollected data that could change this answer.
     """
-    return coverage_of(inventory.coverage, now, not_collected)
+    return build_source_coverage(inventory.coverage, now, not_collected)
 
 
-def coverage_of_list(kind: str, inventory: Inventory, now: int) -> Coverage:
+def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRecord:
     """Build the coverage of a list, with the data that could extend it.
 
     Args:
         kind: Kind of the document.
         now: UTC nanoseconds.
     """
-    missing = missing_from(kind, inventory) if inventory.coverage else []
-    return coverage(inventory, now, missing)
+    missing = list_missing_data(kind, inventory) if inventory.coverage else []
+    return build_coverage(inventory, now, missing)
 
 
-def missing_from(kind: str, inventory: Inventory) -> list[str]:
+def list_missing_data(kind: str, inventory: Inventory) -> list[str]:
     """List the uncollected data that a list depends on."""
     seen = {word for each in inventory.coverage for word in each.collected}
-    return [word for word in _MADE_FROM.get(kind, ()) if word not in seen]
+    return [word for word in _REQUIRED_DATA.get(kind, ()) if word not in seen]
 
 
-def count(kind: str, inventory: Inventory, number: int) -> int | None:
+def count_or_unknown(kind: str, inventory: Inventory, number: int) -> int | None:
     """Return a count; None for zero while a source is missing."""
-    return None if not number and missing_from(kind, inventory) else number
+    return None if not number and list_missing_data(kind, inventory) else number
 
 
-def coverage_of(
+def build_source_coverage(
     sources: Sequence[SourceCoverage], now: int, not_collected: Sequence[str] = ()
-) -> Coverage:
+) -> CoverageRecord:
     """Build the coverage of an answer from some sources."""
-    items: list[SourceItem] = [
+    items: list[CoverageSourceItem] = [
         {
             "source": each.source,
-            "at": spelled_time(each.at),
+            "at": format_time(each.at),
             "age_s": max(0, now - each.at) // 1_000_000_000,
-            "problems": [problem_line(problem) for problem in each.problems],
+            "problems": [format_problem(problem) for problem in each.problems],
         }
         for each in sources
     ]
@@ -98,12 +103,12 @@ def coverage_of(
     }
 
 
-def no_coverage() -> Coverage:
+def empty_coverage() -> CoverageRecord:
     """Return the coverage of an answer that rests on no source."""
     return {"partial": False, "sources": [], "seen": [], "not_collected": []}
 
 
-def problem_line(problem: Problem) -> str:
+def format_problem(problem: ReadProblem) -> str:
     """Format a problem as one line."""
     what = " ".join(problem.what.split())
     if problem.place and problem.place not in what:
@@ -111,43 +116,49 @@ def problem_line(problem: Problem) -> str:
     return f"{problem.kind}: {what}"
 
 
-def agents(
+def list_agents(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List agents with their tools, credentials and identities."""
-    inventory = aged(inventory, now)
-    items = [agent_item(inventory, entity) for entity in inventory.agents.values()]
-    kept = _filtered(items, owner_state, kind)
+    inventory = reassess_owners(inventory, now)
+    items = [
+        build_agent_item(inventory, entity) for entity in inventory.agents.values()
+    ]
+    kept = _filter_items(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
-    searched = _searched(kind, kinds, len(items))
-    return _document("agents", inventory, now, kept, searched)
+    searched = _describe_empty_list(kind, kinds, len(items))
+    return _build_document("agents", inventory, now, kept, searched)
 
 
-def identities(
+def list_identities(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List identities with the agents and credentials that reach them."""
-    inventory = aged(inventory, now)
-    items = [identity_item(inventory, each) for each in inventory.facts.identities]
-    kept = _filtered(items, owner_state, kind)
+    inventory = reassess_owners(inventory, now)
+    items = [
+        build_identity_item(inventory, each) for each in inventory.facts.identities
+    ]
+    kept = _filter_items(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
-    searched = _searched(kind, kinds, len(items))
-    return _document("identities", inventory, now, kept, searched)
+    searched = _describe_empty_list(kind, kinds, len(items))
+    return _build_document("identities", inventory, now, kept, searched)
 
 
-def credentials(
+def list_credentials(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List credentials with every place they are in; never a value."""
-    inventory = aged(inventory, now)
-    items = [credential_item(inventory, e) for e in inventory.credentials.values()]
-    kept = _filtered(items, owner_state, kind)
+    inventory = reassess_owners(inventory, now)
+    items = [
+        build_credential_item(inventory, e) for e in inventory.credentials.values()
+    ]
+    kept = _filter_items(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
-    searched = _searched(kind, kinds, len(items))
-    return _document("credentials", inventory, now, kept, searched)
+    searched = _describe_empty_list(kind, kinds, len(items))
+    return _build_document("credentials", inventory, now, kept, searched)
 
 
-def people(
+def list_people(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List persons and teams with what they own.
@@ -155,65 +166,65 @@ def people(
     `kind` is `person` or `team`; `owner_state` keeps what is owned in that state.
     Suggested ownership is shown only when it is asked for.
     """
-    inventory = aged(inventory, now)
-    known_state(owner_state)
-    listed = inventory.once("listed people", _listed)
+    inventory = reassess_owners(inventory, now)
+    require_owner_state(owner_state)
+    listed = inventory.get_or_compute("listed people", _group_person_ids)
     items = [
-        person_item(inventory, inventory.persons[key], owner_state, ids)
+        build_person_item(inventory, inventory.persons[key], owner_state, ids)
         for key, ids in listed.items()
         if kind in ("", "team" if inventory.persons[key].team else "person")
     ]
     if owner_state:
         items = [item for item in items if item["owns"]]
-    searched = _searched(kind, ("person", "team"), len(listed))
-    return _document("people", inventory, now, items, searched)
+    searched = _describe_empty_list(kind, ("person", "team"), len(listed))
+    return _build_document("people", inventory, now, items, searched)
 
 
-def _listed(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
-    return people_of.listed(inventory.persons, inventory.facts.evidence)
+def _group_person_ids(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
+    return people_of.group_listed_persons(inventory.persons, inventory.facts.evidence)
 
 
-def tools(
+def list_tools(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List the tools of every agent; `kind` is a transport, the owner the agent's."""
-    inventory = aged(inventory, now)
-    known_state(owner_state)
+    inventory = reassess_owners(inventory, now)
+    require_owner_state(owner_state)
     items: list[ToolItem] = []
     for key, entity in inventory.agents.items():
-        if owner_state and owner(inventory, key)["state"] != owner_state:
+        if owner_state and build_owner_item(inventory, key)["state"] != owner_state:
             continue
         items += [
-            tool_item(inventory, key, use)
+            build_tool_item(inventory, key, use)
             for use in entity.tools
             if kind in ("", use.tool.transport)
         ]
     kinds = [u.tool.transport for each in inventory.agents.values() for u in each.tools]
-    searched = _searched(kind, kinds, len(kinds))
-    return _document("tools", inventory, now, items, searched)
+    searched = _describe_empty_list(kind, kinds, len(kinds))
+    return _build_document("tools", inventory, now, items, searched)
 
 
 # The list of each kind, by the name of its command.
 BY_KIND: Mapping[str, Callable[..., Document]] = {
-    "agents": agents,
-    "identities": identities,
-    "credentials": credentials,
-    "people": people,
-    "tools": tools,
+    "agents": list_agents,
+    "identities": list_identities,
+    "credentials": list_credentials,
+    "people": list_people,
+    "tools": list_tools,
 }
 
 
-def known_state(owner_state: str) -> None:
+def require_owner_state(owner_state: str) -> None:
     """Refuse an unknown ownership state."""
     if owner_state and owner_state not in set(OwnerState):
         states = ", ".join(OwnerState)
         raise UsageError(f"unknown owner state (got {owner_state[:80]!r})", states)
 
 
-def _filtered(
+def _filter_items(
     items: Sequence[Mapping[str, object]], owner_state: str, kind: str
 ) -> list[Mapping[str, object]]:
-    known_state(owner_state)
+    require_owner_state(owner_state)
     kept = []
     for item in items:
         shown = item["owner"]
@@ -236,7 +247,7 @@ def refuse_misspelled(what: str, given: str, known: Iterable[str]) -> None:
         )
 
 
-def _searched(kind: str, kinds: Collection[str], count: int) -> str:
+def _describe_empty_list(kind: str, kinds: Collection[str], count: int) -> str:
     """Describe the search that found nothing, with the kinds that exist.
 
     Args:
@@ -250,13 +261,16 @@ def _searched(kind: str, kinds: Collection[str], count: int) -> str:
     return f"none of {count} fits" if count else ""
 
 
-def _document(
+def _build_document(
     kind: str,
     inventory: Inventory,
     now: int,
     items: Sequence[Mapping[str, object]],
     searched: str = "",
 ) -> Document:
-    hint, none_of = "" if inventory.coverage else _SCAN, "" if items else searched
-    covered = coverage_of_list(kind, inventory, now)
+    hint, none_of = (
+        "" if inventory.coverage else _SCAN_COMMAND,
+        "" if items else searched,
+    )
+    covered = build_list_coverage(kind, inventory, now)
     return Document(kind, items, covered, next=hint, searched=none_of)

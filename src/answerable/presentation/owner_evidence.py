@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from answerable.model.documents.owners import EvidenceItem
+from answerable.model.documents.owners import OwnerEvidenceItem
 from answerable.presentation.relative_time import has_passed
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
 # Reasons for invalid signed statements, as one line.
-_VOID: Mapping[str, str] = {
+_REJECTION_REASONS: Mapping[str, str] = {
     "signature-wrong": "its signature does not hold",
     "key-not-enrolled": "its key is not enrolled",
     "key-of-another-person": "its key is another person's",
@@ -21,7 +21,7 @@ _VOID: Mapping[str, str] = {
     "expiry-wrong": "it would last too long",
 }
 # Owner states as a sentence.
-STATES: Mapping[str, str] = {
+OWNER_STATES: Mapping[str, str] = {
     "attested": "signed with an enrolled owner key: it authorises",
     "confirmed": "said without a signature: it routes, it never authorises",
     "inferred": "evidence speaks for one person: it routes, it never authorises",
@@ -33,14 +33,14 @@ STATES: Mapping[str, str] = {
 }
 
 
-def remark(evidence: EvidenceItem, now: int) -> str:
+def describe_evidence(evidence: OwnerEvidenceItem, now: int) -> str:
     """Describe whether and until when evidence counts; empty if it plainly does.
 
     Args:
         now: UTC nanoseconds.
     """
     if evidence["kind"] == "attestation":
-        return _signed(evidence, now)
+        return _describe_signed(evidence, now)
     if evidence["written_by"] != "self-reported":
         return ""
     counted = evidence["kind"] == "confirmation"
@@ -51,13 +51,13 @@ def remark(evidence: EvidenceItem, now: int) -> str:
     )
 
 
-def _signed(evidence: EvidenceItem, now: int) -> str:
+def _describe_signed(evidence: OwnerEvidenceItem, now: int) -> str:
     void, of = evidence.get("void", ""), evidence.get("said_of", "")
     until = evidence.get("expires_at")
     if void:
-        return f"does not count: {_VOID.get(void, void)}"
+        return f"does not count: {_REJECTION_REASONS.get(void, void)}"
     if of:
-        return f"said of {safe(of)}: attests that one alone"
+        return f"said of {sanitize(of)}: attests that one alone"
     if until and has_passed(until, now):
         return f"expired {until[:10]}: sign it again"
     return f"until {until[:10]}" if until else ""

@@ -7,7 +7,7 @@ from answerable.model.documents.core import ReachItem
 
 
 @dataclass(slots=True)
-class Block:
+class PermissionBlock:
     """Items that differ only in their action.
 
     Attributes:
@@ -19,13 +19,13 @@ class Block:
     actions: list[str]
 
 
-def by_way(items: Sequence[ReachItem]) -> list[list[Block]]:
+def group_by_path(items: Sequence[ReachItem]) -> list[list[PermissionBlock]]:
     """Group items by the path that leads to them."""
-    ways: dict[str, dict[str, Block]] = {}
+    ways: dict[str, dict[str, PermissionBlock]] = {}
     for item in items:
         way = repr((item["subject"], item["admin"], item["path"]))
         rest = (item["verdict"], item["resource"], item["conditions"])
         same = repr((rest, item["determining"]))
-        block = ways.setdefault(way, {}).setdefault(same, Block(item, []))
+        block = ways.setdefault(way, {}).setdefault(same, PermissionBlock(item, []))
         block.actions.append(item["action"])
     return [list(blocks.values()) for blocks in ways.values()]

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from answerable.model.documents.core import DeterminingItem, LayerItem
-from answerable.presentation.conditions import layer_name, policy_name
-from answerable.presentation.text import safe
+from answerable.model.documents.core import DeterminingStatementItem, PolicyLayerItem
+from answerable.presentation.conditions import layer_name, short_policy_name
+from answerable.presentation.text import sanitize
 
 # Policies that limit a call, in order of mention; and those that could grant one.
 _DENYING = {
@@ -38,7 +38,7 @@ _DOES = {
 }
 
 
-def assuming(verdict: str, names: Collection[str]) -> str:
+def describe_assumptions(verdict: str, names: Collection[str]) -> str:
     """Describe the assumptions of a verdict, empty if it has none."""
     if not names:
         return ""
@@ -50,22 +50,24 @@ def assuming(verdict: str, names: Collection[str]) -> str:
     does = "allows it" if never else "denies it"
     if len(named) > _MOST:
         named = [*named[: _MOST - 1], f"{len(named) - _MOST + 1} other kinds of policy"]
-    return f"assuming no {_either(named)} {does}"
+    return f"assuming no {_join_with_or(named)} {does}"
 
 
-def _either(names: Sequence[str]) -> str:
+def _join_with_or(names: Sequence[str]) -> str:
     *most, last = names
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def said_of(item: DeterminingItem) -> str:
+def describe_policy(item: DeterminingStatementItem) -> str:
     """Describe the effect of a policy: `inline/P of user/x, statement 0: allows`."""
-    number = f", statement {safe(item['statement'])}" if item["statement"] else ""
-    does = _DOES.get(item["effect"], safe(item["effect"]))
-    return f"{policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
+    number = f", statement {sanitize(item['statement'])}" if item["statement"] else ""
+    does = _DOES.get(item["effect"], sanitize(item["effect"]))
+    return f"{short_policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
 
 
-def undecided(layers: Sequence[LayerItem]) -> Iterator[tuple[str, list[str]]]:
+def group_undecided_layers(
+    layers: Sequence[PolicyLayerItem],
+) -> Iterator[tuple[str, list[str]]]:
     """Group the layers that decided nothing by reason."""
     for state, said in _STATES:
         named = [layer_name(e["layer"]) for e in layers if e["state"] == state]

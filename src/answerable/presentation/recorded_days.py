@@ -9,15 +9,17 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from answerable.model.documents.logged_days import (
-    RecordedItem,
+    DateRangeItem,
+    LoggedDaysItem,
     RegionDaysItem,
-    SpanItem,
 )
 
 _EPOCH = date(1970, 1, 1)
 
 
-def recorded_item(account: str, days: Mapping[str, Collection[int]]) -> RecordedItem:
+def build_recorded_item(
+    account: str, days: Mapping[str, Collection[int]]
+) -> LoggedDaysItem:
     """Build the item of the recorded days of one account.
 
     Args:
@@ -26,34 +28,36 @@ def recorded_item(account: str, days: Mapping[str, Collection[int]]) -> Recorded
     whole = sorted({day for of_region in days.values() for day in of_region})
     return {
         "account": account,
-        "first": _spelled(whole[0]),
-        "last": _spelled(whole[-1]),
+        "first": _format_day(whole[0]),
+        "last": _format_day(whole[-1]),
         "days": len(whole),
-        "days_without": _without(whole),
-        "gaps": list(_gaps(whole)),
-        "regions": [_region(name, sorted(of)) for name, of in sorted(days.items())],
+        "days_without": _count_missing_days(whole),
+        "gaps": list(_list_gaps(whole)),
+        "regions": [
+            _build_region_item(name, sorted(of)) for name, of in sorted(days.items())
+        ],
     }
 
 
-def _region(name: str, days: list[int]) -> RegionDaysItem:
+def _build_region_item(name: str, days: list[int]) -> RegionDaysItem:
     return {
         "region": name,
-        "first": _spelled(days[0]),
-        "last": _spelled(days[-1]),
+        "first": _format_day(days[0]),
+        "last": _format_day(days[-1]),
         "days": len(days),
-        "days_without": _without(days),
+        "days_without": _count_missing_days(days),
     }
 
 
-def _without(days: list[int]) -> int:
+def _count_missing_days(days: list[int]) -> int:
     return days[-1] - days[0] + 1 - len(days)
 
 
-def _gaps(days: list[int]) -> Iterator[SpanItem]:
+def _list_gaps(days: list[int]) -> Iterator[DateRangeItem]:
     for before, after in pairwise(days):
         if after - before > 1:
-            yield {"first": _spelled(before + 1), "last": _spelled(after - 1)}
+            yield {"first": _format_day(before + 1), "last": _format_day(after - 1)}
 
 
-def _spelled(day: int) -> str:
+def _format_day(day: int) -> str:
     return (_EPOCH + timedelta(days=day)).isoformat()

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
 _STEPS = (
     (60, 1, "s"),
@@ -13,7 +13,7 @@ _STEPS = (
 )
 
 
-def span(seconds: int) -> str:
+def format_span(seconds: int) -> str:
     """Format a duration in its largest meaningful unit."""
     for below, unit, name in _STEPS:
         if seconds < below:
@@ -21,12 +21,12 @@ def span(seconds: int) -> str:
     return f"{seconds // (365 * 86_400)} years"
 
 
-def age(seconds: int) -> str:
+def format_age(seconds: int) -> str:
     """Format an age; under a minute is "now"."""
-    return "now" if seconds < 60 else f"{span(seconds)} old"
+    return "now" if seconds < 60 else f"{format_span(seconds)} old"
 
 
-def ago(text: object, now: int) -> str:
+def format_ago(text: object, now: int) -> str:
     """Format an RFC 3339 time relative to now; any other text is returned as it is.
 
     Args:
@@ -38,13 +38,13 @@ def ago(text: object, now: int) -> str:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        return safe(text)
+        return sanitize(text)
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     seconds = now // 1_000_000_000 - int(at.timestamp())
     if seconds < 0:
-        return f"in {span(-seconds)}"
-    return "now" if seconds < 60 else f"{span(seconds)} ago"
+        return f"in {format_span(-seconds)}"
+    return "now" if seconds < 60 else f"{format_span(seconds)} ago"
 
 
 def has_passed(text: str, now: int) -> bool:

@@ -6,19 +6,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from answerable.model.documents.core import Document
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
 # A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA_PREFIXES = ("=", "+", "-", "@")
 
 
-def _dump(value: object) -> str:
+def _dump_json(value: object) -> str:
     # ASCII only: characters that could move a cursor or reverse a line are escaped,
     # and the document parses in any locale.
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_plain)
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_to_plain)
 
 
-def _plain(value: object) -> object:
+def _to_plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bytes):
@@ -28,18 +28,18 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def schema_of(document: Document) -> str:
+def schema_name(document: Document) -> str:
     """Return the schema name of a document."""
     return f"answerable/{document.kind}/v1"
 
 
 def to_json(document: Document) -> str:
     """Serialize a document as JSON."""
-    return _dump(
+    return _dump_json(
         {
-            "schema": schema_of(document),
+            "schema": schema_name(document),
             "items": list(document.items),
-            **_total(document),
+            **_total_field(document),
             "coverage": document.coverage,
         }
     )
@@ -48,12 +48,12 @@ def to_json(document: Document) -> str:
 def to_ndjson(document: Document) -> Iterator[str]:
     """Serialize one item per line, with the coverage as the last line."""
     for item in document.items:
-        yield _dump(item)
-    last = {"schema": schema_of(document), **_total(document)}
-    yield _dump({**last, "coverage": document.coverage})
+        yield _dump_json(item)
+    last = {"schema": schema_name(document), **_total_field(document)}
+    yield _dump_json({**last, "coverage": document.coverage})
 
 
-def _total(document: Document) -> Mapping[str, int]:
+def _total_field(document: Document) -> Mapping[str, int]:
     """Return the size of the whole answer if the items are part of it."""
     return {"total": document.total} if document.total >= 0 else {}
 
@@ -64,12 +64,12 @@ def to_csv(document: Document) -> Iterator[str]:
     for item in document.items:
         names.update(dict.fromkeys(item))
     if names:
-        yield _row(list(names))
+        yield _format_row(list(names))
     for item in document.items:
-        yield _row([_cell(item.get(name)) for name in names])
+        yield _format_row([_format_cell(item.get(name)) for name in names])
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     match value:
         case None:
             return ""
@@ -78,15 +78,15 @@ def _cell(value: object) -> str:
         case int() | float():
             return repr(value)
         case str():
-            text = safe(value)
+            text = sanitize(value)
             # Some spreadsheets strip blanks before a formula.
-            runs = text.lstrip().startswith(_FORMULA)
+            runs = text.lstrip().startswith(_FORMULA_PREFIXES)
             return f"'{text}" if runs else text
         case _:
-            return _dump(value)
+            return _dump_json(value)
 
 
-def _row(cells: Sequence[str]) -> str:
+def _format_row(cells: Sequence[str]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(cells)
     return out.getvalue()

@@ -1,6 +1,6 @@
 """Sanitizing, measuring and shortening of untrusted text.
 
-Names come from untrusted files and logs, so text is shown only after `safe`: an escape
+Names come from untrusted files and logs, so text is shown only after `sanitize`: an escape
 sequence in the name of a role must not move the cursor, and a right-to-left mark must
 not reverse a line.
 """
@@ -15,10 +15,10 @@ _MOST_COMBINING = 2
 _PLAIN = {"Lu", "Ll", "Lt", "Lo", "Nd"}
 _QUOTING = {'"', "\\"}
 # A shorter ARN shows only its end.
-_SHORT = 20
+_MIN_ARN_ROOM = 20
 
 
-def safe(text: str) -> str:
+def sanitize(text: str) -> str:
     """Escape every character that could affect a terminal."""
     if text.isascii() and text.isprintable():
         return text
@@ -38,7 +38,7 @@ def safe(text: str) -> str:
     return "".join(shown)
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Quote untrusted text so that its content cannot end or imitate the quotes.
 
     Beyond ASCII only letters and digits are kept, as some symbols look like marks.
@@ -48,7 +48,7 @@ def quoted(text: str) -> str:
         if letter in _QUOTING:
             shown.append("\\" + letter)
         elif letter.isascii() or unicodedata.category(letter) in _PLAIN:
-            shown.append(safe(letter))
+            shown.append(sanitize(letter))
         else:
             shown.append(_escape(letter))
     return "".join((*shown, '"'))
@@ -61,14 +61,14 @@ def _escape(letter: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def width(text: str) -> int:
+def cell_width(text: str) -> int:
     """Return the number of terminal cells of sanitized text."""
     if text.isascii():
         return len(text)
-    return sum(map(_cells, text))
+    return sum(map(_character_width, text))
 
 
-def _cells(letter: str) -> int:
+def _character_width(letter: str) -> int:
     if unicodedata.category(letter) in _COMBINING:
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
@@ -76,11 +76,11 @@ def _cells(letter: str) -> int:
 
 def clip(text: str, cells: int) -> str:
     """Return the longest prefix that fits."""
-    if width(text) <= cells:
+    if cell_width(text) <= cells:
         return text
     taken = []
     for letter in text:
-        cells -= _cells(letter)
+        cells -= _character_width(letter)
         if cells < 0:
             break
         taken.append(letter)
@@ -93,7 +93,7 @@ def _clip_front(text: str, cells: int) -> str:
 
 def pad(text: str, cells: int, right: bool = False) -> str:
     """Pad with spaces to a width."""
-    gap = " " * max(0, cells - width(text))
+    gap = " " * max(0, cells - cell_width(text))
     return gap + text if right else text + gap
 
 
@@ -104,9 +104,9 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
         cells: Most cells.
         ellipsis: Mark in place of the removed part.
     """
-    if width(text) <= cells:
+    if cell_width(text) <= cells:
         return text
-    left = cells - width(ellipsis)
+    left = cells - cell_width(ellipsis)
     if left < 4:
         return clip(text, cells)
     # In a table a mark may precede the name.
@@ -120,7 +120,7 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
     return clip(text, head) + ellipsis + _clip_front(text, left - head)
 
 
-def middle(text: str, cells: int) -> tuple[str, str, str, str]:
+def split_for_shortening(text: str, cells: int) -> tuple[str, str, str, str]:
     """Split a text at the places where `shorten` cuts it.
 
     Returns:
@@ -138,44 +138,44 @@ def middle(text: str, cells: int) -> tuple[str, str, str, str]:
 
 def shorten_end(text: str, cells: int, ellipsis: str) -> str:
     """Cut the end off a text that is too wide."""
-    if width(text) <= cells:
+    if cell_width(text) <= cells:
         return text
-    return clip(text, max(0, cells - width(ellipsis))) + clip(ellipsis, cells)
+    return clip(text, max(0, cells - cell_width(ellipsis))) + clip(ellipsis, cells)
 
 
 def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
     """Keep the resource whole if it fits; else its start and its last segment."""
-    if width(resource) <= left:
-        return clip(text, left - width(resource)) + ellipsis + resource
-    if left < _SHORT:
+    if cell_width(resource) <= left:
+        return clip(text, left - cell_width(resource)) + ellipsis + resource
+    if left < _MIN_ARN_ROOM:
         return ellipsis + _clip_front(resource, left)
     tail = resource.rpartition("/")[2]
     tail = _clip_front(tail, left * 2 // 3)
     front = text if left > 48 else resource
-    return clip(front, left - width(tail)) + ellipsis + tail
+    return clip(front, left - cell_width(tail)) + ellipsis + tail
 
 
-def wrap(text: str, cells: int, indent: str = "") -> list[str]:
+def wrap_text(text: str, cells: int, indent: str = "") -> list[str]:
     """Wrap sanitized text at spaces; later lines are indented.
 
     A word that is wider than a line is broken at the line end.
     """
-    if width(text) <= cells or cells <= width(indent) + 1:
+    if cell_width(text) <= cells or cells <= cell_width(indent) + 1:
         return [text]
     lines: list[str] = []
     line = ""
-    for word in _words(text):
+    for word in _split_words(text):
         candidate = line + word
-        if width(candidate.rstrip()) <= cells:
+        if cell_width(candidate.rstrip()) <= cells:
             line = candidate
             continue
         # A word wider than a line starts at the current position.
-        if line.strip() and width(indent + word.lstrip()) <= cells:
+        if line.strip() and cell_width(indent + word.lstrip()) <= cells:
             lines.append(line.rstrip())
             line = indent + word.lstrip()
         else:
             line = candidate
-        while width(line.rstrip()) > cells:
+        while cell_width(line.rstrip()) > cells:
             head = clip(line, cells)
             lines.append(head)
             line = indent + line[len(head) :]
@@ -184,7 +184,7 @@ def wrap(text: str, cells: int, indent: str = "") -> list[str]:
     return lines
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     """Split before each run of spaces, which stays with the following word."""
     words: list[str] = []
     for piece in text.split(" "):

@@ -10,7 +10,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 SECOND = 1_000_000_000
 
 
-def moment(text: str, now: int, option: str) -> int:
+def parse_time(text: str, now: int, option: str) -> int:
     """Parse a time as UTC nanoseconds; a time without a zone is UTC.
 
     Args:
@@ -40,7 +40,7 @@ def moment(text: str, now: int, option: str) -> int:
     return int(at.timestamp()) * SECOND + at.microsecond * 1_000
 
 
-def span(text: str, option: str, most: int) -> int:
+def parse_span(text: str, option: str, most: int) -> int:
     """Parse a span of time like `30m` as nanoseconds.
 
     Args:

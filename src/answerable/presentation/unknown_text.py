@@ -1,6 +1,6 @@
 """Unknown permissions in words: the source that would tell, and the searched places."""
 
-from answerable.model.documents.not_known import LookedItem, UnknownItem
+from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 
 _PLATFORMS = {
     "aws": "AWS",
@@ -14,13 +14,13 @@ _PLATFORMS = {
 _MOST = 8
 
 
-def would_tell(item: UnknownItem) -> str:
+def describe_unknown(item: UncollectedSubjectItem) -> str:
     """Describe why a verdict is unknown, and name the source that would tell."""
     source = item["source"]
     return f"{item['because']} ({source}: would tell)" if source else item["because"]
 
 
-def looked(item: LookedItem) -> str:
+def describe_searched(item: SearchScopeItem) -> str:
     """Describe the identities, accounts and platforms that a list covers."""
     apart = [
         f"{each['count']:,} of kind {each['kind']}"
@@ -37,11 +37,11 @@ def looked(item: LookedItem) -> str:
             f" and {more:,} more" if more > 0 else ""
         )
         said = (
-            f"looked at {_many(item['identities'], 'identity', 'identities')} of "
-            f"{platforms} in {_many(len(accounts), 'account', 'accounts')}: {shown}"
+            f"looked at {_format_count(item['identities'], 'identity', 'identities')} of "
+            f"{platforms} in {_format_count(len(accounts), 'account', 'accounts')}: {shown}"
         )
     return said + (f"; not evaluated: {', '.join(apart)}" if apart else "")
 
 
-def _many(count: int, one: str, several: str) -> str:
+def _format_count(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"

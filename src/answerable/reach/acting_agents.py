@@ -4,22 +4,24 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from answerable.model.inventory import Inventory
-from answerable.reach.who_can import Gravity
+from answerable.reach.who_can import CallerRanking
 
 _AgentIds = Mapping[str, list[str]]
 
 
-def agents_through(inventory: Inventory, identity: str) -> list[str]:
+def list_agents_through(inventory: Inventory, identity: str) -> list[str]:
     """List the ids of the agents that act through an identity."""
-    return inventory.once("agents by identity", _agents).get(identity, [])
+    return inventory.get_or_compute(
+        "agents by identity", _group_agents_by_identity
+    ).get(identity, [])
 
 
-def gravity_of(inventory: Inventory) -> Gravity:
+def grade_by_agents(inventory: Inventory) -> CallerRanking:
     """Grade identities by the agents that act through them."""
-    return inventory.once("gravity of identities", _gravity)
+    return inventory.get_or_compute("gravity of identities", _build_gravity)
 
 
-def _agents(inventory: Inventory) -> _AgentIds:
+def _group_agents_by_identity(inventory: Inventory) -> _AgentIds:
     found: dict[str, list[str]] = defaultdict(list)
     for key, entity in inventory.agents.items():
         for identity in dict.fromkeys(entity.identities):
@@ -27,12 +29,12 @@ def _agents(inventory: Inventory) -> _AgentIds:
     return {identity: sorted(agents) for identity, agents in found.items()}
 
 
-def _gravity(inventory: Inventory) -> Gravity:
-    acting = inventory.once("agents by identity", _agents)
+def _build_gravity(inventory: Inventory) -> CallerRanking:
+    acting = inventory.get_or_compute("agents by identity", _group_agents_by_identity)
     unattended = {
         str(identity)
         for entity in inventory.agents.values()
         if entity.agent.unattended or any(use.tool.unattended for use in entity.tools)
         for identity in entity.identities
     }
-    return Gravity(frozenset(acting), frozenset(unattended))
+    return CallerRanking(frozenset(acting), frozenset(unattended))

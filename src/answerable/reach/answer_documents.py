@@ -4,105 +4,113 @@ from collections.abc import Callable
 from typing import cast
 
 from answerable.model.documents.core import (
-    AlternativeItem,
-    CanItem,
+    AllowedPartItem,
     ConditionItem,
-    Coverage,
-    DeterminingItem,
-    PartItem,
+    ConditionSetItem,
+    CoverageRecord,
+    DeterminingStatementItem,
     PathItem,
+    PermissionCheckItem,
     ReachItem,
 )
-from answerable.reach.aws.condition_keys.classification import GITHUB, key_class
-from answerable.reach.aws.evaluation.request import Determining
-from answerable.reach.aws.paths.search import Hop
-from answerable.reach.aws.pattern_parts import part_text
-from answerable.reach.aws.permission_rows.row_types import row_texts
-from answerable.reach.formula import Atom, Formula, verdict
-from answerable.reach.queries import Reply
+from answerable.reach.aws.condition_keys.classification import (
+    GITHUB_ISSUER,
+    classify_key,
+)
+from answerable.reach.aws.evaluation.request import DeterminingStatement
+from answerable.reach.aws.paths.search import PathHop
+from answerable.reach.aws.pattern_parts import format_part
+from answerable.reach.aws.permission_rows.row_types import format_row
+from answerable.reach.formula import ConditionAtom, Formula, get_verdict
+from answerable.reach.queries import ReachAnswer
 
 
-def can_item(reply: Reply, action: str, resource: str, coverage: Coverage) -> CanItem:
+def build_can_item(
+    reply: ReachAnswer, action: str, resource: str, coverage: CoverageRecord
+) -> PermissionCheckItem:
     """Build the item of `can`."""
-    return cast("CanItem", {**pair_item(reply, action, resource), "coverage": coverage})
+    return cast(
+        "PermissionCheckItem",
+        {**build_pair_item(reply, action, resource), "coverage": coverage},
+    )
 
 
-def part_items(reply: Reply) -> list[PartItem]:
+def build_part_items(reply: ReachAnswer) -> list[AllowedPartItem]:
     """Build the items of the allowed parts of a pattern."""
     return [
         {
-            "resource": part_text(part),
-            "verdict": verdict(part.formula).value,
-            "conditions": conditions(part.formula),
-            "determining": determining(part.determining),
-            "path": [path_item(hop) for hop in part.path],
+            "resource": format_part(part),
+            "verdict": get_verdict(part.formula).value,
+            "conditions": build_conditions(part.formula),
+            "determining": build_determining_items(part.determining),
+            "path": [build_path_item(hop) for hop in part.path],
         }
         for part in reply.parts
     ]
 
 
-def reach_item(reply: Reply, spelled: Callable[[str], str]) -> ReachItem:
+def build_reach_item(reply: ReachAnswer, spelled: Callable[[str], str]) -> ReachItem:
     """Build a row of `reach`.
 
     Args:
         reply: An answer with its row.
         spelled: Formats an action pattern in its service's spelling.
     """
-    action, resource = row_texts(reply.row, spelled) if reply.row else ("", "")
-    return pair_item(reply, action, resource)
+    action, resource = format_row(reply.row, spelled) if reply.row else ("", "")
+    return build_pair_item(reply, action, resource)
 
 
-def pair_item(reply: Reply, action: str, resource: str) -> ReachItem:
+def build_pair_item(reply: ReachAnswer, action: str, resource: str) -> ReachItem:
     """Build a row of `reach` or `who-can` for given patterns."""
     item: ReachItem = {
         "subject": reply.subject,
         "action": action,
         "resource": resource,
-        "verdict": verdict(reply.formula).value,
-        "conditions": conditions(reply.formula),
+        "verdict": get_verdict(reply.formula).value,
+        "conditions": build_conditions(reply.formula),
         "admin": reply.admin,
-        "determining": determining(reply.determining),
-        "path": [path_item(hop) for hop in reply.path],
+        "determining": build_determining_items(reply.determining),
+        "path": [build_path_item(hop) for hop in reply.path],
     }
     if reply.covers is not None:
         item["covers"] = reply.covers.value
-        item["parts"] = part_items(reply)
+        item["parts"] = build_part_items(reply)
     return item
 
 
-def conditions(formula: Formula) -> list[AlternativeItem]:
+def build_conditions(formula: Formula) -> list[ConditionSetItem]:
     """Build the alternatives of open conditions, the shortest first."""
     listed = [sorted(alternative) for alternative in formula if alternative]
     if frozenset() in formula:
         return []
     return [
-        {"all_of": [condition_item(a) for a in alternative]}
+        {"all_of": [build_condition_item(a) for a in alternative]}
         for alternative in sorted(listed, key=lambda one: (len(one), one))
     ]
 
 
-def condition_item(a: Atom) -> ConditionItem:
+def build_condition_item(a: ConditionAtom) -> ConditionItem:
     """Build one condition, with the principals that can satisfy it."""
-    found = key_class(a.key)
+    found = classify_key(a.key)
     return {
         "key": a.key,
         "operator": a.operator,
         "values": list(a.values),
         "negated": a.negated,
         "asserted_by": found.asserted_by.value,
-        "who": _who(a) or found.who,
+        "who": _describe_github_pusher(a) or found.who,
     }
 
 
-def _who(a: Atom) -> str:
+def _describe_github_pusher(a: ConditionAtom) -> str:
     """Describe who can satisfy a condition on the subject of a GitHub token."""
     key = a.key.lower()
-    if not (key.startswith(GITHUB) and key.endswith(":sub")) or a.negated:
+    if not (key.startswith(GITHUB_ISSUER) and key.endswith(":sub")) or a.negated:
         return ""
-    return "; ".join(_pusher(value) for value in a.values)
+    return "; ".join(_describe_pusher(value) for value in a.values)
 
 
-def _pusher(value: str) -> str:
+def _describe_pusher(value: str) -> str:
     kind, _, rest = value.partition(":")
     if kind != "repo" or not rest:
         return "anyone GitHub issues a token with that subject to"
@@ -121,7 +129,9 @@ def _pusher(value: str) -> str:
     return f"anyone whose workflow in {many}{repository} runs as {part}"
 
 
-def determining(found: tuple[Determining, ...]) -> list[DeterminingItem]:
+def build_determining_items(
+    found: tuple[DeterminingStatement, ...],
+) -> list[DeterminingStatementItem]:
     """Build the items of determining statements."""
     return [
         {
@@ -134,12 +144,12 @@ def determining(found: tuple[Determining, ...]) -> list[DeterminingItem]:
     ]
 
 
-def path_item(hop: Hop) -> PathItem:
+def build_path_item(hop: PathHop) -> PathItem:
     """Build the item of one hop."""
     return {
         "from": hop.origin,
         "via": hop.via,
         "to": hop.to,
-        "conditions": conditions(hop.formula),
-        "determining": determining(hop.determining),
+        "conditions": build_conditions(hop.formula),
+        "determining": build_determining_items(hop.determining),
     }

@@ -5,7 +5,7 @@ A closed list: the coverage words, each with the name that `--assume` takes.
 
 from collections.abc import Iterable
 
-NAMES = {
+ASSUMPTION_NAMES = {
     "scp": "scp",
     "rcp": "rcp",
     "boundaries": "boundary",
@@ -26,7 +26,7 @@ NAMES = {
 }
 
 
-def assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]:
+def list_assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]:
     """List the assumptions behind coverage words.
 
     Args:
@@ -35,4 +35,4 @@ def assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]
         policies: Ids of single policies among the words; their kind is a word too.
     """
     kinds = {word.partition(" (")[0] for word in words} - {"", *policies}
-    return sorted({NAMES.get(kind, "identity-policies") for kind in kinds})
+    return sorted({ASSUMPTION_NAMES.get(kind, "identity-policies") for kind in kinds})

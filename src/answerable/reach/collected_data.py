@@ -2,25 +2,25 @@
 
 from collections.abc import Iterable
 
-from answerable.model.coverage import Held
+from answerable.model.coverage import CoverageScope
 
-ANY = "*"  # any region, or any service
+ANY_PLACE = "*"  # any region, or any service
 
 
-class Collected:
+class CollectedData:
     """Collected data: coverage words with the places where they hold."""
 
-    def __init__(self, held: Iterable[Held] = ()) -> None:
-        self._held: dict[str, dict[str, list[Held]]] = {}
+    def __init__(self, held: Iterable[CoverageScope] = ()) -> None:
+        self._held: dict[str, dict[str, list[CoverageScope]]] = {}
         for each in held:
             of_word = self._held.setdefault(each.word, {})
             of_word.setdefault(each.account, []).append(each)
 
-    def holds(self, word: str, account: str) -> bool:
+    def is_collected(self, word: str, account: str) -> bool:
         """Tell whether a word holds for an account, in some region and service."""
         return account in self._held.get(word, {})
 
-    def lacking(
+    def name_missing(
         self, word: str, account: str, region: str = "", service: str = ""
     ) -> str:
         """Return the coverage word with the missing place, or an empty text.
@@ -32,9 +32,9 @@ class Collected:
         Args:
             word: A coverage word.
             account: Account of the question; empty where not known.
-            region: Region; `ANY` for any, empty for global resources.
+            region: Region; `ANY_PLACE` for any, empty for global resources.
             service: Service of the resources, or kind of code where kinds are
-                collected separately; `ANY` for any.
+                collected separately; `ANY_PLACE` for any.
         """
         of_word = self._held.get(word, {})
         if not of_word or not account:
@@ -42,23 +42,25 @@ class Collected:
         held = of_word.get(account)
         if held is None:
             return f"{word} (account {account})"
-        missing = list(_missing(held, region, service))
+        missing = list(_list_missing_places(held, region, service))
         if not missing:
             return ""
         return f"{word} ({', '.join((f'account {account}', *missing))})"
 
 
-def _of_services(held: list[Held]) -> list[Held]:
+def _drop_code_kinds(held: list[CoverageScope]) -> list[CoverageScope]:
     """Drop kinds of code (`ecs:task`), which do not cover other code."""
     return [each for each in held if ":" not in each.service]
 
 
-def _missing(held: list[Held], region: str, service: str) -> Iterable[str]:
+def _list_missing_places(
+    held: list[CoverageScope], region: str, service: str
+) -> Iterable[str]:
     """List the services and regions of an account that are missing.
 
-    No source lists every service or region, so `ANY` is always missing.
+    No source lists every service or region, so `ANY_PLACE` is always missing.
     """
-    if service == ANY:
+    if service == ANY_PLACE:
         yield "other services"
     elif service:
         held = [each for each in held if each.service == service]
@@ -66,8 +68,8 @@ def _missing(held: list[Held], region: str, service: str) -> Iterable[str]:
             yield service
             return
     else:
-        held = [each for each in held if not each.service] or _of_services(held)
-    if region == ANY:
+        held = [each for each in held if not each.service] or _drop_code_kinds(held)
+    if region == ANY_PLACE:
         yield "other regions"
     elif region not in {each.region for each in held}:
         yield region

@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from answerable.model.documents.core import CanItem
+from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.errors import UsageError
-from answerable.reach.assumptions import NAMES
+from answerable.reach.assumptions import ASSUMPTION_NAMES
 from answerable.reach.formula import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
+class VerdictExpectation:
     """Expected verdict of an answer.
 
     Attributes:
@@ -26,7 +26,7 @@ class Expectation:
     verdict: str = ""
     accepted: frozenset[str] = frozenset()
 
-    def fails(self, item: CanItem, *, unread: bool) -> bool:
+    def is_contradicted(self, item: PermissionCheckItem, *, unread: bool) -> bool:
         """Return whether the answer is known to differ."""
         if not self.verdict or item["verdict"] == Verdict.NOT_KNOWN:
             return False
@@ -34,14 +34,16 @@ class Expectation:
             return False
         return item["verdict"] != self.verdict
 
-    def undecided(self, item: CanItem, *, partial: bool, unread: bool) -> str:
+    def explain_undecided(
+        self, item: PermissionCheckItem, *, partial: bool, unread: bool
+    ) -> str:
         """Explain why the expectation neither holds nor fails; empty if it does.
 
         Args:
             partial: Whether a source could not be read completely.
             unread: Whether a relevant statement could not be read.
         """
-        if not self.verdict or self.fails(item, unread=unread):
+        if not self.verdict or self.is_contradicted(item, unread=unread):
             return ""
         if item["verdict"] == Verdict.NOT_KNOWN:
             return "the answer is not known"
@@ -54,7 +56,7 @@ class Expectation:
         return "a source could not be read whole" if partial else ""
 
 
-def read_assumptions(texts: Iterable[str]) -> frozenset[str]:
+def parse_assumptions(texts: Iterable[str]) -> frozenset[str]:
     """Parse the names of accepted assumptions, separated by commas.
 
     The coverage word of an assumption is accepted as well as its name.
@@ -63,22 +65,22 @@ def read_assumptions(texts: Iterable[str]) -> frozenset[str]:
         UsageError: A name is unknown; the hint has the nearest spelling.
     """
     words = (word.strip().lower() for text in texts for word in text.split(","))
-    return frozenset(_named(word) for word in words if word)
+    return frozenset(_parse_assumption(word) for word in words if word)
 
 
-def _named(word: str) -> str:
-    names = frozenset(NAMES.values())
+def _parse_assumption(word: str) -> str:
+    names = frozenset(ASSUMPTION_NAMES.values())
     if word in names:
         return word
-    if word in NAMES:
-        return NAMES[word]
+    if word in ASSUMPTION_NAMES:
+        return ASSUMPTION_NAMES[word]
     raise UsageError(
         f"unknown assumption (got {word[:40]!r}, expected one of {', '.join(sorted(names))})",
-        _hint(word, {*names, *NAMES}),
+        _suggest_assumption(word, {*names, *ASSUMPTION_NAMES}),
     )
 
 
-def _hint(word: str, known: Collection[str]) -> str:
+def _suggest_assumption(word: str, known: Collection[str]) -> str:
     close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
-    named = NAMES.get(close[0], close[0]) if close else ""
+    named = ASSUMPTION_NAMES.get(close[0], close[0]) if close else ""
     return f"did you mean {named}?" if named else "answerable can --help"

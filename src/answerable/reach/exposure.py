@@ -9,19 +9,19 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import gathered, positions
-from answerable.reach.aws.bulk.caller_side import Verdicts
-from answerable.reach.aws.bulk.closure import Whole, whole_of
-from answerable.reach.aws.evaluation.trust import Entry
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.paths.search import Hop, Towards, towards
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.evaluation.trust import TrustEntry
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.search import BackwardSearch, PathHop, search_backward
 from answerable.reach.formula import FALSE, TRUE, Verdict
-from answerable.reach.queries import entry_hop
+from answerable.reach.queries import entry_to_hop
 
 _ANYONE = "*"
 
 
-class Gravity(StrEnum):
+class ExposureGrade(StrEnum):
     """Grade of exposure, the gravest first."""
 
     PUBLIC_ADMIN = "public administrators"
@@ -34,7 +34,7 @@ class Gravity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class IdentityExposure:
     """Exposure of one identity.
 
     Attributes:
@@ -54,16 +54,16 @@ class Exposure:
     entered_by: tuple[str, ...]
 
     @property
-    def gravity(self) -> Gravity:
+    def grade(self) -> ExposureGrade:
         """Grade of the exposure."""
         admin = self.admin is not Verdict.NEVER
         if self.public is not Verdict.NEVER:
-            return Gravity.PUBLIC_ADMIN if admin else Gravity.PUBLIC
+            return ExposureGrade.PUBLIC_ADMIN if admin else ExposureGrade.PUBLIC
         if self.external is not Verdict.NEVER:
-            return Gravity.EXTERNAL_ADMIN if admin else Gravity.EXTERNAL
+            return ExposureGrade.EXTERNAL_ADMIN if admin else ExposureGrade.EXTERNAL
         if admin:
-            return Gravity.ADMIN
-        return Gravity.BECOMES if self.becomes else Gravity.NOTHING
+            return ExposureGrade.ADMIN
+        return ExposureGrade.BECOMES if self.becomes else ExposureGrade.NOTHING
 
     @property
     def is_certain(self) -> bool:
@@ -72,83 +72,92 @@ class Exposure:
 
 
 @dataclass(eq=False, slots=True)
-class EstateExposure:
+class AccountExposure:
     """Exposure of all identities of a graph, from its closure.
 
     Attributes:
         admins: Actors that are or reach an administrator.
     """
 
-    graph: Graph
-    whole: Whole = field(init=False)
-    admins: Verdicts = field(init=False)
-    _are_admins: Verdicts = field(init=False)
-    _entries: dict[IdentityId, tuple[Entry, ...]] = field(default_factory=dict)
-    _towards: Towards | None = None
+    graph: IdentityGraph
+    whole: GraphClosure = field(init=False)
+    admins: VerdictBits = field(init=False)
+    _are_admins: VerdictBits = field(init=False)
+    _entries: dict[IdentityId, tuple[TrustEntry, ...]] = field(default_factory=dict)
+    _towards: BackwardSearch | None = None
 
     def __post_init__(self) -> None:
         """Find administrators, and the roles that outside principals may enter."""
         graph = self.graph
-        self.whole = whole = whole_of(graph)
+        self.whole = whole = get_closure(graph)
         numbers = range(whole.size)
-        own = gathered((n for n in numbers if graph.admin(whole.node(n))), whole.size)
-        self._are_admins = Verdicts(own, own)
-        self.admins = Verdicts(whole.sure.towards(own), whole.some.towards(own))
-        for role in graph.estate.open_roles:
+        own = build_bitset(
+            (n for n in numbers if graph.is_administrator(whole.get_node(n))),
+            whole.size,
+        )
+        self._are_admins = VerdictBits(own, own)
+        self.admins = VerdictBits(
+            whole.sure.find_sources(own), whole.some.find_sources(own)
+        )
+        for role in graph.estate.externally_trusted_roles:
             found = tuple(
-                each for each in graph.outsiders(role) if each.answer.formula != FALSE
+                each
+                for each in graph.list_external_entries(role)
+                if each.answer.formula != FALSE
             )
             if found:
                 self._entries[role] = found
 
-    def identities(self) -> Iterator[Exposure]:
+    def list_exposures(self) -> Iterator[IdentityExposure]:
         """List the exposure of every identity."""
         whole = self.whole
         for name in self.graph.estate.principals:
-            number = whole.number(self.graph.start(name))
-            own = self._nodes_of(number)
+            number = whole.get_number(self.graph.get_start_node(name))
+            own = self._get_identity_nodes(number)
             entries = self._entries.get(name, ())
-            yield Exposure(
+            yield IdentityExposure(
                 identity=name,
-                admin=_verdict(self.admins, 1 << number),
-                public=_entered(e for e in entries if e.principal == _ANYONE),
-                external=_entered(e for e in entries if e.principal != _ANYONE),
+                admin=_get_actor_verdict(self.admins, 1 << number),
+                public=_get_entry_verdict(e for e in entries if e.principal == _ANYONE),
+                external=_get_entry_verdict(
+                    e for e in entries if e.principal != _ANYONE
+                ),
                 becomes=whole.some.beyond[number] & ~own,
                 entered_by=tuple(dict.fromkeys(each.principal for each in entries)),
             )
 
-    def _nodes_of(self, number: int) -> int:
+    def _get_identity_nodes(self, number: int) -> int:
         """Return the actors of one identity, with and without gained permissions."""
-        return self.whole.actors.index.with_gains(1 << number)
+        return self.whole.actors.index.expand_to_nodes(1 << number)
 
-    def becomes(self, found: Exposure) -> list[IdentityId]:
+    def list_reachable_identities(self, found: IdentityExposure) -> list[IdentityId]:
         """List the identities that one can become, administrators first."""
-        numbers = positions(found.becomes)
+        numbers = list_positions(found.becomes)
         numbers.sort(key=lambda n: not self._are_admins.some >> n & 1)
-        names = (self.whole.node(number).identity for number in numbers)
+        names = (self.whole.get_node(number).identity for number in numbers)
         return [each for each in dict.fromkeys(names) if each != found.identity]
 
-    def path(self, found: Exposure) -> tuple[Hop, ...]:
+    def find_path(self, found: IdentityExposure) -> tuple[PathHop, ...]:
         """Return the path of an exposure: to an administrator, else from outside."""
         if found.admin is not Verdict.NEVER:
             if self._towards is None:
-                self._towards = towards(self.graph, (), self._are_admins)
-            way = self._towards.way(self.graph.start(found.identity))
+                self._towards = search_backward(self.graph, (), self._are_admins)
+            way = self._towards.find_path(self.graph.get_start_node(found.identity))
             return way.hops if way is not None else ()
         for each in self._entries.get(found.identity, ()):
-            hop = entry_hop(each, found.identity)
+            hop = entry_to_hop(each, found.identity)
             return (replace(hop, origin=each.principal),)
         return ()
 
 
-def _entered(entries: Iterable[Entry]) -> Verdict:
+def _get_entry_verdict(entries: Iterable[TrustEntry]) -> Verdict:
     formulas = [each.answer.formula for each in entries]
     if TRUE in formulas:
         return Verdict.ALWAYS
     return Verdict.ONLY_IF if formulas else Verdict.NEVER
 
 
-def _verdict(held: Verdicts, actors: int) -> Verdict:
+def _get_actor_verdict(held: VerdictBits, actors: int) -> Verdict:
     if held.sure & actors:
         return Verdict.ALWAYS
     return Verdict.ONLY_IF if held.some & actors else Verdict.NEVER

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Atom:
+class ConditionAtom:
     """Condition that is not decided yet.
 
     Attributes:
@@ -39,40 +39,40 @@ class Atom:
     negated: bool = False
 
 
-Alternative = frozenset[Atom]
+Alternative = frozenset[ConditionAtom]
 Formula = frozenset[Alternative]
 
 TRUE: Formula = frozenset({frozenset()})
 FALSE: Formula = frozenset()
 
-MOST_ALTERNATIVES = 32
-MOST_CONSENSUS = 48
-MOST_COMPARED = 512
-_KEPT = 1 << 16
+MAX_ALTERNATIVES = 32
+MAX_CONSENSUS_TERMS = 48
+MAX_COMPARED_TERMS = 512
+_CACHE_SIZE = 1 << 16
 TOO_MANY = "answerable:too-many-alternatives"
 
 
-def atom(key: str, operator: str, values: tuple[str, ...]) -> Formula:
+def build_atom(key: str, operator: str, values: tuple[str, ...]) -> Formula:
     """Build a formula of one atom."""
-    return frozenset({frozenset({Atom(key, operator, values)})})
+    return frozenset({frozenset({ConditionAtom(key, operator, values)})})
 
 
-def either(*formulas: Formula) -> Formula:
+def disjoin(*formulas: Formula) -> Formula:
     """Disjunction."""
     if TRUE in formulas:
         return TRUE
     some = [formula for formula in formulas if formula]
     if len(some) < 2:
         return some[0] if some else FALSE
-    return _either(*some)
+    return _disjoin_cached(*some)
 
 
-@lru_cache(maxsize=_KEPT)
-def _either(*formulas: Formula) -> Formula:
-    return simplified(frozenset().union(*formulas))
+@lru_cache(maxsize=_CACHE_SIZE)
+def _disjoin_cached(*formulas: Formula) -> Formula:
+    return simplify(frozenset().union(*formulas))
 
 
-def both(*formulas: Formula) -> Formula:
+def conjoin(*formulas: Formula) -> Formula:
     """Conjunction of conditions on one request."""
     if FALSE in formulas:
         return FALSE
@@ -81,32 +81,32 @@ def both(*formulas: Formula) -> Formula:
         if result == TRUE:
             result = formula
         elif formula != TRUE:
-            result = _both(result, formula)
+            result = _conjoin_cached(result, formula)
     return result
 
 
-@lru_cache(maxsize=_KEPT)
-def _both(one: Formula, other: Formula) -> Formula:
-    return simplified(frozenset(a | b for a in one for b in other))
+@lru_cache(maxsize=_CACHE_SIZE)
+def _conjoin_cached(one: Formula, other: Formula) -> Formula:
+    return simplify(frozenset(a | b for a in one for b in other))
 
 
-def negation(formula: Formula) -> Formula:
+def negate(formula: Formula) -> Formula:
     """Complement."""
     if not formula:
         return TRUE
-    return FALSE if formula == TRUE else _negation(formula)
+    return FALSE if formula == TRUE else _negate_cached(formula)
 
 
-@lru_cache(maxsize=_KEPT)
-def _negation(formula: Formula) -> Formula:
+@lru_cache(maxsize=_CACHE_SIZE)
+def _negate_cached(formula: Formula) -> Formula:
     result = TRUE
     for alternative in formula:
-        flipped = (frozenset({flip(a)}) for a in alternative)
-        result = both(result, frozenset(flipped))
+        flipped = (frozenset({negate_atom(a)}) for a in alternative)
+        result = conjoin(result, frozenset(flipped))
     return result
 
 
-def chained(*formulas: Formula) -> Formula:
+def conjoin_hops(*formulas: Formula) -> Formula:
     """Conjunction over different requests, in which equal atoms may differ in truth.
 
     An atom and its negation in two hops are no contradiction, so none cancels.
@@ -114,67 +114,67 @@ def chained(*formulas: Formula) -> Formula:
     result = TRUE
     for formula in formulas:
         result = frozenset(a | b for a in result for b in formula)
-        if len(result) > MOST_ALTERNATIVES:
-            result = _opaque(result)
+        if len(result) > MAX_ALTERNATIVES:
+            result = _build_opaque(result)
     return result
 
 
-def verdict(formula: Formula) -> Verdict:
+def get_verdict(formula: Formula) -> Verdict:
     """Return the verdict of a formula."""
     if not formula:
         return Verdict.NEVER
     return Verdict.ALWAYS if frozenset() in formula else Verdict.ONLY_IF
 
 
-def flip(a: Atom) -> Atom:
+def negate_atom(a: ConditionAtom) -> ConditionAtom:
     """Negate an atom."""
-    return Atom(a.key, a.operator, a.values, not a.negated)
+    return ConditionAtom(a.key, a.operator, a.values, not a.negated)
 
 
-def simplified(formula: Formula) -> Formula:
+def simplify(formula: Formula) -> Formula:
     """Reduce to prime implicants by iterated consensus, within bounds."""
     if frozenset() in formula:
         return TRUE
-    if len(formula) > MOST_COMPARED:
-        return _opaque(formula)
-    terms = {t for t in formula if not _contradicts(t)}
+    if len(formula) > MAX_COMPARED_TERMS:
+        return _build_opaque(formula)
+    terms = {t for t in formula if not _is_contradiction(t)}
     if len(terms) < 2:
         return frozenset(terms)
-    terms = _absorbed(terms)
-    if len(terms) > MOST_CONSENSUS:
-        return _opaque(formula)
+    terms = _absorb_terms(terms)
+    if len(terms) > MAX_CONSENSUS_TERMS:
+        return _build_opaque(formula)
     grown = True
-    while grown and len(terms) <= MOST_CONSENSUS:
+    while grown and len(terms) <= MAX_CONSENSUS_TERMS:
         grown = False
         for one, other in combinations(sorted(terms, key=sorted), 2):
-            new = _consensus(one, other)
+            new = _find_consensus(one, other)
             if new is not None and not any(t <= new for t in terms):
-                terms = _absorbed(terms | {new})
+                terms = _absorb_terms(terms | {new})
                 grown = True
                 break
     if frozenset() in terms:
         return TRUE
-    if len(terms) > MOST_ALTERNATIVES:
-        return _opaque(formula)
+    if len(terms) > MAX_ALTERNATIVES:
+        return _build_opaque(formula)
     return frozenset(terms)
 
 
-def _contradicts(term: Alternative) -> bool:
+def _is_contradiction(term: Alternative) -> bool:
     """Tell whether an alternative holds an atom and its negation."""
     if len(term) < 2:
         return False
     negated = [a for a in term if a.negated]
-    return any(flip(a) in term for a in negated)
+    return any(negate_atom(a) in term for a in negated)
 
 
-def _opaque(formula: Formula) -> Formula:
+def _build_opaque(formula: Formula) -> Formula:
     """Replace a formula that is too large by an atom of its own."""
     listed = sorted(sorted(map(repr, alternative)) for alternative in formula)
     digest = hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
-    return atom(TOO_MANY, "Unknown", (digest,))
+    return build_atom(TOO_MANY, "Unknown", (digest,))
 
 
-def _absorbed(terms: set[Alternative]) -> set[Alternative]:
+def _absorb_terms(terms: set[Alternative]) -> set[Alternative]:
     kept: list[Alternative] = []
     for term in sorted(terms, key=len):
         if not any(other <= term for other in kept):
@@ -182,8 +182,8 @@ def _absorbed(terms: set[Alternative]) -> set[Alternative]:
     return set(kept)
 
 
-def _consensus(one: Alternative, other: Alternative) -> Alternative | None:
-    opposed = [a for a in one if flip(a) in other]
+def _find_consensus(one: Alternative, other: Alternative) -> Alternative | None:
+    opposed = [a for a in one if negate_atom(a) in other]
     if len(opposed) != 1:
         return None
-    return (one - {opposed[0]}) | (other - {flip(opposed[0])})
+    return (one - {opposed[0]}) | (other - {negate_atom(opposed[0])})

@@ -10,12 +10,12 @@ Row = TypeVar("Row")
 Value = TypeVar("Value")
 
 
-def number_key(number: int) -> str:
+def encode_number_key(number: int) -> str:
     """Encode a number as a key that sorts in numeric order."""
     return f"{number:010}"
 
 
-def pack_numbers(numbers: Iterable[int]) -> bytes:
+def encode_numbers(numbers: Iterable[int]) -> bytes:
     """Encode unsigned 32-bit numbers, little-endian."""
     found = array("I", numbers)
     if sys.byteorder == "big":
@@ -23,8 +23,8 @@ def pack_numbers(numbers: Iterable[int]) -> bytes:
     return found.tobytes()
 
 
-def unpack_numbers(data: bytes) -> "array[int]":
-    """Decode numbers written by `pack_numbers`."""
+def decode_numbers(data: bytes) -> "array[int]":
+    """Decode numbers written by `encode_numbers`."""
     found = array("I")
     found.frombytes(data)
     if sys.byteorder == "big":
@@ -32,7 +32,7 @@ def unpack_numbers(data: bytes) -> "array[int]":
     return found
 
 
-class ReadSequence(Sequence[Value], Generic[Value]):
+class LazySequence(Sequence[Value], Generic[Value]):
     """Sequence whose values are read on first use."""
 
     def __init__(self, size: int, read: Callable[[int], Value]) -> None:
@@ -61,7 +61,7 @@ class ReadSequence(Sequence[Value], Generic[Value]):
         return map(self.__getitem__, range(self._size))
 
 
-class ReadMapping(Mapping[Key, Value], Generic[Key, Row, Value]):
+class LazyMapping(Mapping[Key, Value], Generic[Key, Row, Value]):
     """Mapping whose rows are decoded on first use."""
 
     def __init__(

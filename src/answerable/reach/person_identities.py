@@ -11,19 +11,19 @@ from typing import NamedTuple
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PersonId
 from answerable.model.inventory import Inventory
-from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.role_assignment import (
     PERMISSION_SET,
     SSO_GROUP,
     RoleAssignment,
-    assigned_roles,
+    match_assigned_roles,
 )
 from answerable.reach.unknown_subjects import AWS, UnknownSubject
 
 AWS_ORG = "aws-org"
 
 
-class Use(NamedTuple):
+class IdentityUse(NamedTuple):
     """Way in which a subject acts as an identity.
 
     Attributes:
@@ -34,43 +34,47 @@ class Use(NamedTuple):
     identity: IdentityId
 
 
-class Uses(NamedTuple):
+class IdentityUses(NamedTuple):
     """Known ways to act as identities, and the missing data."""
 
-    found: tuple[Use, ...]
+    found: tuple[IdentityUse, ...]
     missing: tuple[UnknownSubject, ...]
 
 
-def uses_of_person(inventory: Inventory, person: PersonId) -> Uses:
+def list_person_identities(inventory: Inventory, person: PersonId) -> IdentityUses:
     """List the identities that a person can use.
 
     Args:
         inventory: The snapshot.
         person: Id of a person of the snapshot.
     """
-    found: dict[Use, None] = {}
+    found: dict[IdentityUse, None] = {}
     missing: dict[UnknownSubject, None] = {}
     facts = inventory.facts
     roles: dict[IdentityId, None] = {}
-    for assignment, role in assigned_roles(facts.identities, facts.assignments):
+    for assignment, role in match_assigned_roles(facts.identities, facts.assignments):
         if role is not None:
             roles[role] = None
         elif assignment.person == person:
-            missing[_uncollected(assignment)] = None
+            missing[_build_uncollected_role(assignment)] = None
     for role in roles:
-        for each in _evidence(inventory, role, person, EvidenceKind.ASSIGNMENT):
-            found[Use(each.reference, role)] = None
+        for each in _list_believed_evidence(
+            inventory, role, person, OwnerEvidenceKind.ASSIGNMENT
+        ):
+            found[IdentityUse(each.reference, role)] = None
     if not facts.assignments:
         what = "assignments of IAM Identity Center were not collected"
         missing[UnknownSubject(person, what, AWS_ORG)] = None
     for key, agent in inventory.agents.items():
-        if any(_evidence(inventory, key, person, EvidenceKind.HOME)):
+        if any(_list_believed_evidence(inventory, key, person, OwnerEvidenceKind.HOME)):
             for identity in agent.identities:
-                found[Use(f"has {key} in their home", identity)] = None
-    return Uses(tuple(found), tuple(missing))
+                found[IdentityUse(f"has {key} in their home", identity)] = None
+    return IdentityUses(tuple(found), tuple(missing))
 
 
-def uses_of_assigned(inventory: Inventory, identity: Identity) -> Uses | None:
+def list_assigned_roles(
+    inventory: Inventory, identity: Identity
+) -> IdentityUses | None:
     """List the roles of a permission set, or of a group of Identity Center.
 
     Args:
@@ -82,24 +86,24 @@ def uses_of_assigned(inventory: Inventory, identity: Identity) -> Uses | None:
     """
     if identity.kind not in (PERMISSION_SET, SSO_GROUP):
         return None
-    found: dict[Use, None] = {}
+    found: dict[IdentityUse, None] = {}
     missing: dict[UnknownSubject, None] = {}
     facts = inventory.facts
-    for assignment, role in assigned_roles(facts.identities, facts.assignments):
+    for assignment, role in match_assigned_roles(facts.identities, facts.assignments):
         mine = assignment.permission_set == identity.id
         if identity.kind == SSO_GROUP:
             mine = bool(assignment.group) and assignment.group == identity.name
         if mine and role is not None:
-            found[Use(f"permission set {assignment.name}", role)] = None
+            found[IdentityUse(f"permission set {assignment.name}", role)] = None
         elif mine:
-            missing[_uncollected(assignment)] = None
+            missing[_build_uncollected_role(assignment)] = None
     if not found and not missing:
         what = "no assignment of it was collected"
         missing[UnknownSubject(identity.id, what, AWS_ORG)] = None
-    return Uses(tuple(found), tuple(missing))
+    return IdentityUses(tuple(found), tuple(missing))
 
 
-def _uncollected(assignment: RoleAssignment) -> UnknownSubject:
+def _build_uncollected_role(assignment: RoleAssignment) -> UnknownSubject:
     account = assignment.account
     path = "role/aws-reserved/sso.amazonaws.com"
     role = f"arn:aws:iam::{account}:{path}/*AWSReservedSSO_{assignment.name}_*"
@@ -107,14 +111,14 @@ def _uncollected(assignment: RoleAssignment) -> UnknownSubject:
     return UnknownSubject(role, what, AWS)
 
 
-def _evidence(
-    inventory: Inventory, subject: str, person: PersonId, kind: EvidenceKind
+def _list_believed_evidence(
+    inventory: Inventory, subject: str, person: PersonId, kind: OwnerEvidenceKind
 ) -> Iterator[OwnerEvidence]:
     """Yield believed evidence of a kind that names a person for a subject itself."""
     ownership = inventory.owners.get(subject)
     for candidate in ownership.candidates if ownership else ():
         if candidate.person == person:
             for each, _ in candidate.evidence:
-                told = each.seen.written_by.believed and not each.said_of
+                told = each.seen.written_by.is_believed and not each.said_of
                 if each.kind is kind and told:
                     yield each

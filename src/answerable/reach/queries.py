@@ -1,4 +1,4 @@
-"""Queries of one subject: `reach` lists permissions, `can` decides one call."""
+"""Queries of one subject: `iterate_reach` lists permissions, `answer_can` decides one call."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -6,35 +6,45 @@ from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.caller_side import Verdicts
-from answerable.reach.aws.bulk.closure import whole_of
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.external_callers import Caller, caller_of
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Gap
-from answerable.reach.aws.evaluation.request import Answer, Determining
-from answerable.reach.aws.evaluation.single_request import abroad, ask, ask_as
-from answerable.reach.aws.evaluation.trust import ASSUME, Entry
-from answerable.reach.aws.external_queries import entries_of, rows_as
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.paths.search import Hop, Reached, becoming, reached, towards
-from answerable.reach.aws.patterns.arns import text_parts
-from answerable.reach.aws.patterns.globs import is_literal, outward
+from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
+from answerable.reach.aws.evaluation.single_request import (
+    evaluate_action,
+    evaluate_external,
+    is_owner_only,
+)
+from answerable.reach.aws.evaluation.trust import ASSUME_ROLE, TrustEntry
+from answerable.reach.aws.external_queries import list_caller_rows, list_entry_roles
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.search import (
+    PathHop,
+    ReachPath,
+    iterate_paths,
+    list_reachable_identities,
+    search_backward,
+)
+from answerable.reach.aws.patterns.arns import split_arn
+from answerable.reach.aws.patterns.globs import decode_glob, is_literal
 from answerable.reach.aws.patterns.terms import (
     ACTIONS,
     RESOURCES,
-    Term,
-    disjoint,
-    parts_text,
+    PatternTerm,
+    format_arn,
+    is_disjoint,
 )
-from answerable.reach.aws.permission_rows.principal_rows import rows_of
-from answerable.reach.aws.permission_rows.row_types import Filter, Row
-from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained
-from answerable.reach.unknown_subjects import rests_on_missing
+from answerable.reach.aws.permission_rows.principal_rows import list_principal_rows
+from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
+from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, conjoin_hops
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 
 
-class Extent(StrEnum):
+class PatternExtent(StrEnum):
     """Share of a resource pattern that an answer allows under its conditions."""
 
     ALL = "all"
@@ -43,7 +53,7 @@ class Extent(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReachAnswer:
     """Answer for one subject.
 
     Attributes:
@@ -64,26 +74,26 @@ class Reply:
     subject: str
     actor: IdentityId
     formula: Formula
-    determining: tuple[Determining, ...]
+    determining: tuple[DeterminingStatement, ...]
     admin: bool
-    path: tuple[Hop, ...]
-    gaps: tuple[Gap, ...]
-    row: Row | None = None
-    covers: Extent | None = None
-    parts: tuple["Reply", ...] = ()
+    path: tuple[PathHop, ...]
+    gaps: tuple[PolicyGap, ...]
+    row: PermissionRow | None = None
+    covers: PatternExtent | None = None
+    parts: tuple["ReachAnswer", ...] = ()
     own: Formula | None = None
     tried: tuple[IdentityId, ...] = ()
 
 
-def can(
-    graph: Graph,
+def answer_can(
+    graph: IdentityGraph,
     start: IdentityId,
     action: str,
     resource: str,
     *,
     direct: bool,
-    goals: Verdicts | None = None,
-) -> Reply:
+    goals: VerdictBits | None = None,
+) -> ReachAnswer:
     """Decide a call of a subject, by itself or through identities it can become.
 
     An unconditional answer beats a conditional one, that beats one that depends on
@@ -92,91 +102,109 @@ def can(
     computed before.
     """
     if start not in graph.estate.principals:
-        return _can_as(graph, start, action, resource, direct=direct)
-    node = graph.start(start)
-    best = _reply(graph, start, Reached(graph, (node,)), action, resource)
+        return _answer_can_external(graph, start, action, resource, direct=direct)
+    node = graph.get_start_node(start)
+    best = _answer_path(graph, start, ReachPath(graph, (node,)), action, resource)
     if direct or best.formula == TRUE:
         return best
-    whole = whole_of(graph)
-    goals = goals or whole.goal(action, resource)
-    number = whole.number(node)
-    if whole.leads(number, goals) is Verdict.NEVER:
-        tried = becoming(graph, node) if best.formula == FALSE else ()
+    whole = get_closure(graph)
+    goals = goals or whole.find_direct_callers(action, resource)
+    number = whole.get_number(node)
+    if whole.evaluate_reach(number, goals) is Verdict.NEVER:
+        tried = list_reachable_identities(graph, node) if best.formula == FALSE else ()
         return replace(best, tried=tried)
-    left = _MOST_OPEN
-    for way in reached(graph, node):
-        bit = 1 << whole.number(way.node)
+    left = _MAX_CONDITIONAL_PATHS
+    for way in iterate_paths(graph, node):
+        bit = 1 << whole.get_number(way.target)
         certain = way.certain and bool(goals.sure & bit)
-        if not certain and (rank(best) >= OPEN or not (left and goals.some & bit)):
+        if not certain and (
+            rank_answer(best) >= CONDITIONAL or not (left and goals.some & bit)
+        ):
             continue
         left -= 0 if certain else 1
-        reply = _reply(graph, start, way, action, resource)
+        reply = _answer_path(graph, start, way, action, resource)
         if reply.formula == TRUE:
             return reply
-        if rank(reply) > rank(best):
+        if rank_answer(reply) > rank_answer(best):
             best = reply
     return best
 
 
-MISSING, OPEN = 1, 2
-_MOST_OPEN = 256  # conditional paths that are evaluated in search of a better one
+RESTS_ON_UNCOLLECTED, CONDITIONAL = 1, 2
+_MAX_CONDITIONAL_PATHS = (
+    256  # conditional paths that are evaluated in search of a better one
+)
 
 
-def rank(reply: Reply) -> int:
+def rank_answer(reply: ReachAnswer) -> int:
     """Rank an answer: never, dependent on uncollected allows, conditional, always."""
     if reply.formula in (FALSE, TRUE):
         return 3 if reply.formula == TRUE else 0
-    return MISSING if rests_on_missing(reply.formula) else OPEN
+    return (
+        RESTS_ON_UNCOLLECTED
+        if rests_on_uncollected_allow(reply.formula)
+        else CONDITIONAL
+    )
 
 
-def _can_as(
-    graph: Graph, subject: str, action: str, resource: str, *, direct: bool
-) -> Reply:
-    best = nobody()
-    for reply in _answers_as(graph, subject, action, resource, direct=direct):
+def _answer_can_external(
+    graph: IdentityGraph, subject: str, action: str, resource: str, *, direct: bool
+) -> ReachAnswer:
+    best = empty_answer()
+    for reply in _iterate_external_answers(
+        graph, subject, action, resource, direct=direct
+    ):
         if reply.formula == TRUE:
             return reply
         if not best.subject or (best.formula == FALSE and reply.formula != FALSE):
             best = reply
     if best.formula == FALSE and not direct:
-        return replace(best, tried=_tried_as(graph, subject))
+        return replace(best, tried=_list_tried_identities(graph, subject))
     return best
 
 
-def _tried_as(graph: Graph, subject: str) -> tuple[IdentityId, ...]:
+def _list_tried_identities(
+    graph: IdentityGraph, subject: str
+) -> tuple[IdentityId, ...]:
     """List the identities that an outside caller can become through trust policies."""
-    caller = caller_of(subject, graph.estate.accounts)
-    roles = [role for role, _ in entries_of(graph, caller)] if caller else []
-    beyond = (becoming(graph, graph.start(role)) for role in roles)
+    caller = parse_caller(subject, graph.estate.accounts)
+    roles = [role for role, _ in list_entry_roles(graph, caller)] if caller else []
+    beyond = (
+        list_reachable_identities(graph, graph.get_start_node(role)) for role in roles
+    )
     return tuple(dict.fromkeys((*roles, *chain.from_iterable(beyond))))
 
 
-def _answers_as(
-    graph: Graph, subject: str, action: str, resource: str, *, direct: bool
-) -> Iterator[Reply]:
+def _iterate_external_answers(
+    graph: IdentityGraph, subject: str, action: str, resource: str, *, direct: bool
+) -> Iterator[ReachAnswer]:
     """Yield answers for an outside caller: by itself, then through roles."""
     estate = graph.estate
-    caller = caller_of(subject, estate.accounts)
+    caller = parse_caller(subject, estate.accounts)
     if caller is None:
         return
-    yield of_caller(caller, ask_as(estate, caller, action, resource))
+    yield answer_caller(caller, evaluate_external(estate, caller, action, resource))
     if direct:
         return
-    entries = list(entries_of(graph, caller))
+    entries = list(list_entry_roles(graph, caller))
     if not entries:
         return
-    found = towards(graph, (), whole_of(graph).goal(action, resource))
+    found = search_backward(
+        graph, (), get_closure(graph).find_direct_callers(action, resource)
+    )
     for role, entry in entries:
-        way = found.way(Node(role))
+        way = found.find_path(IdentityNode(role))
         if way is not None:
-            hops = (replace(entry_hop(entry, role), origin=subject),)
-            answer = ask(estate, graph.principal(way.node), action, resource)
-            yield replied(graph, subject, way, answer, hops)
+            hops = (replace(entry_to_hop(entry, role), origin=subject),)
+            answer = evaluate_action(
+                estate, graph.get_principal(way.target), action, resource
+            )
+            yield build_answer(graph, subject, way, answer, hops)
 
 
-def of_caller(caller: Caller, answer: Answer) -> Reply:
+def answer_caller(caller: ExternalCaller, answer: Evaluation) -> ReachAnswer:
     """Build the answer for an outside caller."""
-    return Reply(
+    return ReachAnswer(
         subject=caller.id,
         actor=IdentityId(caller.id),
         formula=answer.formula,
@@ -187,42 +215,44 @@ def of_caller(caller: Caller, answer: Answer) -> Reply:
     )
 
 
-def _reply(
-    graph: Graph, subject: str, way: Reached, action: str, resource: str
-) -> Reply:
-    answer = ask(graph.estate, graph.principal(way.node), action, resource)
-    return replied(graph, subject, way, answer)
+def _answer_path(
+    graph: IdentityGraph, subject: str, way: ReachPath, action: str, resource: str
+) -> ReachAnswer:
+    answer = evaluate_action(
+        graph.estate, graph.get_principal(way.target), action, resource
+    )
+    return build_answer(graph, subject, way, answer)
 
 
-def replied(
-    graph: Graph,
+def build_answer(
+    graph: IdentityGraph,
     subject: str,
-    way: Reached,
-    answer: Answer,
-    before: tuple[Hop, ...] = (),
-) -> Reply:
+    way: ReachPath,
+    answer: Evaluation,
+    before: tuple[PathHop, ...] = (),
+) -> ReachAnswer:
     """Build the answer for the result at the end of a path."""
     entering = (hop.formula for hop in before)
-    return Reply(
+    return ReachAnswer(
         subject=subject,
-        actor=way.node.identity,
-        formula=chained(*entering, way.formula, answer.formula),
+        actor=way.target.identity,
+        formula=conjoin_hops(*entering, way.formula, answer.formula),
         determining=answer.determining,
-        admin=graph.admin(way.node),
+        admin=graph.is_administrator(way.target),
         path=(*before, *way.hops) if answer.formula != FALSE else (),
-        gaps=tuple(dict.fromkeys((*_way_gaps(way), *answer.gaps))),
+        gaps=tuple(dict.fromkeys((*_list_path_gaps(way), *answer.gaps))),
         own=answer.formula,
     )
 
 
-def _way_gaps(way: Reached) -> tuple[Gap, ...]:
+def _list_path_gaps(way: ReachPath) -> tuple[PolicyGap, ...]:
     """List the gaps along a path."""
     return tuple(dict.fromkeys(g for _, edge in way.edges for g in edge.gaps))
 
 
-def reach(
-    graph: Graph, start: IdentityId, wanted: Filter, *, direct: bool
-) -> Iterator[Reply]:
+def iterate_reach(
+    graph: IdentityGraph, start: IdentityId, wanted: RowFilter, *, direct: bool
+) -> Iterator[ReachAnswer]:
     """List permission rows: the identity's own, then those of identities it can become.
 
     After an administrator of an account, rows through other identities of the account
@@ -230,124 +260,133 @@ def reach(
     pattern without an account means the own account, whose trail records the calls.
     """
     if start not in graph.estate.principals:
-        yield from _reach_as(graph, start, wanted, direct=direct)
+        yield from _iterate_external_reach(graph, start, wanted, direct=direct)
         return
-    node = graph.start(start)
-    ways: Iterable[Reached] = [Reached(graph, (node,))]
+    node = graph.get_start_node(start)
+    ways: Iterable[ReachPath] = [ReachPath(graph, (node,))]
     if not direct:
-        ways = reached(graph, node)
+        ways = iterate_paths(graph, node)
     ruled: set[str] = set()
     told: set[tuple[object, ...]] = set()
     for way in ways:
-        account = graph.principal(way.node).identity.account
-        if account in ruled and way.steps:
+        account = graph.get_principal(way.target).identity.account
+        if account in ruled and way.step_count:
             continue
-        if graph.admin(way.node) and way.certain:
+        if graph.is_administrator(way.target) and way.certain:
             ruled.add(account)
-        for row in principal_rows(graph, graph.principal(way.node), wanted):
-            reply = listed(graph, start, way, row, told)
+        for row in list_callable_rows(graph, graph.get_principal(way.target), wanted):
+            reply = build_row_answer(graph, start, way, row, told)
             if reply:
                 yield reply
 
 
-def listed(
-    graph: Graph,
+def build_row_answer(
+    graph: IdentityGraph,
     start: IdentityId,
-    way: Reached,
-    row: Row,
+    way: ReachPath,
+    row: PermissionRow,
     told: set[tuple[object, ...]],
-) -> Reply | None:
+) -> ReachAnswer | None:
     """Build the answer for a row at the end of a path, unless it was listed before."""
-    account = graph.principal(way.node).identity.account
-    formula = chained(way.formula, row.formula)
+    account = graph.get_principal(way.target).identity.account
+    formula = conjoin_hops(way.formula, row.formula)
     key = (account, row.actions, row.resources, row.shown)
     if key in told:
         return None
     if formula == TRUE:
         told.add(key)
-    return Reply(
+    return ReachAnswer(
         subject=start,
-        actor=way.node.identity,
+        actor=way.target.identity,
         formula=formula,
         determining=row.determining,
-        admin=graph.admin(way.node),
+        admin=graph.is_administrator(way.target),
         path=way.hops,
-        gaps=tuple(dict.fromkeys((*_way_gaps(way), *row.gaps))),
+        gaps=tuple(dict.fromkeys((*_list_path_gaps(way), *row.gaps))),
         row=row,
         own=row.formula,
     )
 
 
-def _reach_as(
-    graph: Graph, subject: str, wanted: Filter, *, direct: bool
-) -> Iterator[Reply]:
+def _iterate_external_reach(
+    graph: IdentityGraph, subject: str, wanted: RowFilter, *, direct: bool
+) -> Iterator[ReachAnswer]:
     """List rows of an outside caller: its own, then those of roles it may enter."""
-    caller = caller_of(subject, graph.estate.accounts)
+    caller = parse_caller(subject, graph.estate.accounts)
     if caller is None:
         return
-    for row in rows_as(graph.estate, caller, wanted):
-        answer = Answer(row.formula, row.determining, row.gaps)
-        yield replace(of_caller(caller, answer), row=row)
-    for role, entry in () if direct else entries_of(graph, caller):
-        hop = replace(entry_hop(entry, role), origin=subject)
-        for reply in reach(graph, role, wanted, direct=False):
-            formula = chained(hop.formula, reply.formula)
+    for row in list_caller_rows(graph.estate, caller, wanted):
+        answer = Evaluation(row.formula, row.determining, row.gaps)
+        yield replace(answer_caller(caller, answer), row=row)
+    for role, entry in () if direct else list_entry_roles(graph, caller):
+        hop = replace(entry_to_hop(entry, role), origin=subject)
+        for reply in iterate_reach(graph, role, wanted, direct=False):
+            formula = conjoin_hops(hop.formula, reply.formula)
             path = (hop, *reply.path)
             yield replace(reply, subject=subject, formula=formula, path=path)
 
 
-def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> Iterator[Row]:
+def list_callable_rows(
+    graph: IdentityGraph, principal: CompiledPrincipal, wanted: RowFilter
+) -> Iterator[PermissionRow]:
     """List a principal's own rows; `sts:AssumeRole` is evaluated with trust policies.
 
     Rows of a wider pattern (`sts:*`, `*`) cover the principal's side alone.
     """
-    rows = rows_of(graph.estate, principal, wanted)
-    return callable_rows(graph, principal, wanted, rows)
+    rows = list_principal_rows(graph.estate, principal, wanted)
+    return replace_assume_role_rows(graph, principal, wanted, rows)
 
 
-def callable_rows(
-    graph: Graph, principal: Principal, wanted: Filter, rows: Iterable[Row]
-) -> Iterator[Row]:
+def replace_assume_role_rows(
+    graph: IdentityGraph,
+    principal: CompiledPrincipal,
+    wanted: RowFilter,
+    rows: Iterable[PermissionRow],
+) -> Iterator[PermissionRow]:
     """Replace rows of `sts:AssumeRole` by one for each role that may be assumed."""
     estate, account = graph.estate, principal.identity.account
     for row in rows:
         pattern = row.actions.pattern
-        on = outward(parts_text(row.resources.pattern))
-        listed = pattern != ASSUME or _outside(estate, row)
-        if listed and not abroad(estate, account, pattern, on):
+        on = decode_glob(format_arn(row.resources.pattern))
+        listed = pattern != ASSUME_ROLE or _names_uncollected_role(estate, row)
+        if listed and not is_owner_only(estate, account, pattern, on):
             yield row
-    yield from _assumable(graph, principal, wanted)
+    yield from _list_assume_role_rows(graph, principal, wanted)
 
 
-def _outside(estate: Estate, row: Row) -> bool:
+def _names_uncollected_role(estate: CompiledAccounts, row: PermissionRow) -> bool:
     """Tell whether a row may name a role that was not collected."""
     pattern = row.resources.pattern
     if len(pattern) == 6 and is_literal(pattern[4]):
-        named = IdentityId(parts_text(pattern))
-        return not estate.is_collected(pattern[4]) and named not in estate.trusts
+        named = IdentityId(format_arn(pattern))
+        return (
+            not estate.is_account_collected(pattern[4]) and named not in estate.trusts
+        )
     return False
 
 
-def _assumable(graph: Graph, principal: Principal, wanted: Filter) -> Iterator[Row]:
-    actions = Term(ASSUME)
-    if disjoint(ACTIONS, actions, wanted.actions):
+def _list_assume_role_rows(
+    graph: IdentityGraph, principal: CompiledPrincipal, wanted: RowFilter
+) -> Iterator[PermissionRow]:
+    actions = PatternTerm(ASSUME_ROLE)
+    if is_disjoint(ACTIONS, actions, wanted.actions):
         return
-    for role in graph.assumable(principal):
-        resources = Term(text_parts(role))
-        if disjoint(RESOURCES, resources, wanted.resources) or not wanted.flat_fits(
-            resources.pattern
-        ):
+    for role in graph.list_assumable_roles(principal):
+        resources = PatternTerm(split_arn(role))
+        if is_disjoint(
+            RESOURCES, resources, wanted.resources
+        ) or not wanted.matches_flat_glob(resources.pattern):
             continue
-        answer = ask(graph.estate, principal, ASSUME, role)
+        answer = evaluate_action(graph.estate, principal, ASSUME_ROLE, role)
         if answer.formula != FALSE:
-            yield Row(
+            yield PermissionRow(
                 actions, resources, "", answer.formula, answer.determining, answer.gaps
             )
 
 
-def entry_hop(entry: Entry, role: str) -> Hop:
+def entry_to_hop(entry: TrustEntry, role: str) -> PathHop:
     """Build the hop by which an outside principal enters a role."""
-    return Hop(
+    return PathHop(
         entry.principal,
         entry.action,
         role,
@@ -356,6 +395,6 @@ def entry_hop(entry: Entry, role: str) -> Hop:
     )
 
 
-def nobody() -> Reply:
+def empty_answer() -> ReachAnswer:
     """Build the answer `never` without a subject."""
-    return Reply("", IdentityId(""), FALSE, (), False, (), ())
+    return ReachAnswer("", IdentityId(""), FALSE, (), False, (), ())

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import CredentialEntity, Inventory
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_element import is_account, owner_in
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import (
+    get_arn_account,
+    is_account_number,
+)
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
-from answerable.reach.formula import Atom, Formula
+from answerable.reach.formula import ConditionAtom, Formula
 
 AWS = "aws"
 _AWS_KEYS = "aws-keys"
@@ -53,7 +56,7 @@ class Platform:
     prefixes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
 
-    def holds(self, key: str, kind: str) -> bool:
+    def owns_id(self, key: str, kind: str) -> bool:
         """Tell whether an identity or credential is one of this platform."""
         if kind:
             return kind.startswith(self.kinds)
@@ -72,13 +75,15 @@ PLATFORMS = (
 )
 
 
-def source_of(key: str, kind: str = "") -> str:
+def find_source(key: str, kind: str = "") -> str:
     """Return the scan source of an identity or credential, or an empty text."""
-    return next((each.source for each in PLATFORMS if each.holds(key, kind)), "")
+    return next((each.source for each in PLATFORMS if each.owns_id(key, kind)), "")
 
 
-def unknown_identity(
-    estate: Estate, identity: IdentityId, facts: Callable[[], Mapping[str, Identity]]
+def explain_unknown_identity(
+    estate: CompiledAccounts,
+    identity: IdentityId,
+    facts: Callable[[], Mapping[str, Identity]],
 ) -> UnknownSubject | None:
     """Explain why the permissions of an identity are not known; None where they are.
 
@@ -92,28 +97,30 @@ def unknown_identity(
         return None
     fact = facts().get(identity)
     kind = fact.kind if fact else ""
-    source = AWS if is_account(identity) else source_of(identity, kind)
-    account = identity if is_account(identity) else owner_in(identity)
+    source = AWS if is_account_number(identity) else find_source(identity, kind)
+    account = identity if is_account_number(identity) else get_arn_account(identity)
     if source != AWS:
         missing = f"no permission data for {kind or source or 'it'}"
         return UnknownSubject(identity, missing, source)
-    if account and not estate.is_collected(account):
+    if account and not estate.is_account_collected(account):
         return UnknownSubject(identity, f"account {account} was not scanned", AWS)
     if principal or not account:
-        return UnknownSubject(identity, _UNNAMED, AWS)
+        return UnknownSubject(identity, _NO_POLICIES, AWS)
     missing = f"the scan of account {account} holds no such identity"
     return UnknownSubject(identity, missing, AWS, absent=True)
 
 
-_UNNAMED = "its identity policies were not collected"
+_NO_POLICIES = "its identity policies were not collected"
 
 
-def unknown_credential(estate: Estate, entity: CredentialEntity) -> UnknownSubject:
+def explain_unknown_credential(
+    estate: CompiledAccounts, entity: CredentialEntity
+) -> UnknownSubject:
     """Explain why the identity of a credential is not known."""
     kind = next((each.kind for each in entity.sightings if each.kind), "")
-    source = source_of(entity.id) or source_of(entity.id, kind)
+    source = find_source(entity.id) or find_source(entity.id, kind)
     account = next((s.account for s in entity.sightings if s.account), "")
-    if source == AWS and (estate.is_collected(account) or not account):
+    if source == AWS and (estate.is_account_collected(account) or not account):
         source = _AWS_KEYS
     return UnknownSubject(entity.id, entity.how or _NO_IDENTITY, source)
 
@@ -121,19 +128,19 @@ def unknown_credential(estate: Estate, entity: CredentialEntity) -> UnknownSubje
 _NO_IDENTITY = "no identity is known for it"
 
 
-def unknown_agent(agent: str) -> UnknownSubject:
+def explain_unknown_agent(agent: str) -> UnknownSubject:
     """Explain that no identity of an agent is known."""
     return UnknownSubject(agent, _NO_IDENTITY, "")
 
 
-def unknown_platform(estate: Estate) -> UnknownSubject | None:
+def explain_unscanned_platform(estate: CompiledAccounts) -> UnknownSubject | None:
     """Explain that no account was scanned; None where one was."""
-    if estate.inhabited:
+    if estate.collected_accounts:
         return None
     return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
 
 
-def rests_on_missing(formula: Formula) -> bool:
+def rests_on_uncollected_allow(formula: Formula) -> bool:
     """Tell whether only uncollected policies could allow a call.
 
     A call that they could only deny is allowed by other policies.
@@ -141,12 +148,12 @@ def rests_on_missing(formula: Formula) -> bool:
     return all(any(map(_is_missing_allow, one)) for one in formula)
 
 
-def _is_missing_allow(each: Atom) -> bool:
+def _is_missing_allow(each: ConditionAtom) -> bool:
     return each.key == UNCOLLECTED and each.operator == "Allows" and not each.negated
 
 
-def unknown_identities(
-    estate: Estate, inventory: Inventory
+def list_unknown_identities(
+    estate: CompiledAccounts, inventory: Inventory
 ) -> Iterator[UnknownSubject]:
     """List every identity of the inventory whose permissions were not collected."""
     facts = inventory.facts.identities_by_id()
@@ -156,6 +163,6 @@ def unknown_identities(
     proved = (each.identity for each in inventory.credentials.values())
     named |= dict.fromkeys(each for each in proved if each)
     for identity in sorted(named):
-        found = unknown_identity(estate, IdentityId(identity), lambda: facts)
+        found = explain_unknown_identity(estate, IdentityId(identity), lambda: facts)
         if found:
             yield found

@@ -10,44 +10,47 @@ from functools import partial
 from typing import Protocol
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import positions
-from answerable.reach.aws.bulk.closure import whole_of
-from answerable.reach.aws.candidate_callers import candidates
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.external_callers import caller_of
-from answerable.reach.aws.compiled.service_facts import TRUST_CALLS
-from answerable.reach.aws.evaluation.request import Request
-from answerable.reach.aws.evaluation.single_request import ask, ask_as
-from answerable.reach.aws.evaluation.trust import Entry
-from answerable.reach.aws.external_queries import callers_of
-from answerable.reach.aws.paths.created_identities import is_made
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.paths.search import Reached, towards
-from answerable.reach.aws.pattern_answers import PatternQuestion, is_pattern
-from answerable.reach.aws.patterns.arns import text_parts
-from answerable.reach.aws.patterns.terms import RESOURCES, Term, disjoint
-from answerable.reach.aws.permission_rows.row_types import Row
-from answerable.reach.formula import FALSE, TRUE, chained
-from answerable.reach.queries import (
-    MISSING,
-    Reply,
-    can,
-    entry_hop,
-    nobody,
-    of_caller,
-    rank,
-    replied,
+from answerable.reach.aws.bulk.bitset import list_positions
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.candidate_callers import list_candidate_callers
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.external_callers import parse_caller
+from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
+from answerable.reach.aws.evaluation.request import AwsRequest
+from answerable.reach.aws.evaluation.single_request import (
+    evaluate_action,
+    evaluate_external,
 )
-from answerable.reach.unknown_subjects import rests_on_missing
+from answerable.reach.aws.evaluation.trust import TrustEntry
+from answerable.reach.aws.external_queries import list_callers
+from answerable.reach.aws.paths.created_identities import is_uncreated
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.search import ReachPath, search_backward
+from answerable.reach.aws.pattern_answers import PatternQuery, is_pattern_question
+from answerable.reach.aws.patterns.arns import split_arn
+from answerable.reach.aws.patterns.terms import RESOURCES, PatternTerm, is_disjoint
+from answerable.reach.aws.permission_rows.row_types import PermissionRow
+from answerable.reach.formula import FALSE, TRUE, conjoin_hops
+from answerable.reach.queries import (
+    RESTS_ON_UNCOLLECTED,
+    ReachAnswer,
+    answer_caller,
+    answer_can,
+    build_answer,
+    empty_answer,
+    entry_to_hop,
+    rank_answer,
+)
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 
 PUBLIC, FOREIGN, UNATTENDED, ACTING, OTHER, SERVICE = range(6)
 _ANYONE = "*"
-MOST_LISTED_THROUGH = 8  # identities on paths listed per caller and pattern
+MAX_LISTED_PATHS = 8  # identities on paths listed per caller and pattern
 
 
 @dataclass(frozen=True, slots=True)
-class Gravity:
+class CallerRanking:
     """Ranking of callers by agents.
 
     Attributes:
@@ -57,17 +60,17 @@ class Gravity:
     acting: frozenset[str] = frozenset()
     unattended: frozenset[str] = frozenset()
 
-    def of_identity(self, identity: str) -> int:
+    def grade_identity(self, identity: str) -> int:
         """Grade an identity of the snapshot; the gravest grade is the least."""
         if identity in self.unattended:
             return UNATTENDED
         return ACTING if identity in self.acting else OTHER
 
 
-NO_AGENTS = Gravity()
+NO_AGENT_RANKING = CallerRanking()
 
 
-def grade_of_outsider(subject: str, *, service: bool) -> int:
+def grade_external_caller(subject: str, *, service: bool) -> int:
     """Grade a caller outside the snapshot."""
     if service:
         return SERVICE
@@ -75,19 +78,21 @@ def grade_of_outsider(subject: str, *, service: bool) -> int:
 
 
 IDENTITY_GRADES = ((UNATTENDED,), (ACTING,), (OTHER,))
-Asked = Iterator[tuple[int, Reply | None]]
-_Graded = Iterable[tuple[int, Reply]]
-_Key = tuple[int, bool, bool, str]
-_Entry = tuple[_Key, Callable[[], Reply]]
+CallerAnswers = Iterator[tuple[int, ReachAnswer | None]]
+_GradedAnswers = Iterable[tuple[int, ReachAnswer]]
+_SortKey = tuple[int, bool, bool, str]
+_SortedAnswer = tuple[_SortKey, Callable[[], ReachAnswer]]
 
 
-class Asking(Protocol):
+class CallerQuery(Protocol):
     """Evaluator of callers one by one, for pages of a list."""
 
-    def outsiders(self) -> tuple[list[Reply], list[Reply]]:
+    def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
         """List the outside callers that can make the call, and the services."""
 
-    def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
+    def iterate_identities(
+        self, grades: tuple[int, ...], first: int = 0
+    ) -> CallerAnswers:
         """Evaluate identities of some grades, in order of id.
 
         Yields:
@@ -95,275 +100,319 @@ class Asking(Protocol):
         """
 
 
-def who_can(
-    graph: Graph,
+def list_who_can(
+    graph: IdentityGraph,
     action: str,
     resource: str,
     *,
     direct: bool,
-    gravity: Gravity = NO_AGENTS,
-) -> Iterator[Reply]:
+    gravity: CallerRanking = NO_AGENT_RANKING,
+) -> Iterator[ReachAnswer]:
     """List every identity and outside caller that can make a call, the gravest first.
 
     Outside callers are admitted by the resource policy, or may enter a permitted role.
     """
-    if not direct and not is_pattern(graph.estate, action, resource):
-        for make in entries(graph, action, resource, gravity):
+    if not direct and not is_pattern_question(graph.estate, action, resource):
+        for make in list_lazy_answers(graph, action, resource, gravity):
             reply = make()
             if reply.formula != FALSE:
                 yield reply
         return
-    asking = asking_of(graph, action, resource, gravity, direct=direct)
-    leading, last = asking.outsiders()
+    asking = build_caller_query(graph, action, resource, gravity, direct=direct)
+    leading, last = asking.list_outsiders()
     yield from leading
     for grades in IDENTITY_GRADES:
-        found = (reply for _, reply in asking.identities(grades) if reply)
-        yield from found if direct else sorted(found, key=_certain_first)
+        found = (reply for _, reply in asking.iterate_identities(grades) if reply)
+        yield from found if direct else sorted(found, key=_answer_sort_key)
     yield from last
 
 
-def entries(
-    graph: Graph, action: str, resource: str, gravity: Gravity
-) -> list[Callable[[], Reply]]:
+def list_lazy_answers(
+    graph: IdentityGraph, action: str, resource: str, gravity: CallerRanking
+) -> list[Callable[[], ReachAnswer]]:
     """List functions that build the answer of each caller, for a single resource."""
-    listed = _Listed(graph, action, resource, gravity).all()
+    listed = _TransitiveCallerQuery(graph, action, resource, gravity).list_all()
     return [make for _, make in sorted(listed, key=lambda pair: pair[0])]
 
 
-def asking_of(
-    graph: Graph, action: str, resource: str, gravity: Gravity, *, direct: bool
-) -> Asking:
+def build_caller_query(
+    graph: IdentityGraph,
+    action: str,
+    resource: str,
+    gravity: CallerRanking,
+    *,
+    direct: bool,
+) -> CallerQuery:
     """Build the evaluator of callers for a question.
 
     It follows paths for a pattern only.
     """
-    if is_pattern(graph.estate, action, resource):
-        return _AskingOnPattern(graph, action, resource, gravity, direct=direct)
-    return _AskingDirectly(graph, action, resource, gravity)
+    if is_pattern_question(graph.estate, action, resource):
+        return _PatternCallerQuery(graph, action, resource, gravity, direct=direct)
+    return _DirectCallerQuery(graph, action, resource, gravity)
 
 
-def _certain_first(reply: Reply) -> tuple[bool, bool, str]:
+def _answer_sort_key(reply: ReachAnswer) -> tuple[bool, bool, str]:
     return reply.formula != TRUE, bool(reply.path), reply.subject
 
 
-class _AskingDirectly:
+class _DirectCallerQuery:
     """Evaluator for one resource, paths aside."""
 
     def __init__(
-        self, graph: Graph, action: str, resource: str, gravity: Gravity
+        self, graph: IdentityGraph, action: str, resource: str, gravity: CallerRanking
     ) -> None:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
 
-    def outsiders(self) -> tuple[list[Reply], list[Reply]]:
-        return _in_order(_outsiders(self._graph, *self._call))
+    def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
+        return _sort_outsiders(_list_policy_callers(self._graph, *self._call))
 
-    def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
+    def iterate_identities(
+        self, grades: tuple[int, ...], first: int = 0
+    ) -> CallerAnswers:
         graph, estate = self._graph, self._graph.estate
-        for place, identity in candidates(estate, *self._call, first):
-            if self._gravity.of_identity(identity) in grades:
-                way = Reached(graph, (graph.start(identity),))
-                answer = ask(estate, graph.principal(way.node), *self._call)
-                reply = replied(graph, identity, way, answer)
+        for place, identity in list_candidate_callers(estate, *self._call, first):
+            if self._gravity.grade_identity(identity) in grades:
+                way = ReachPath(graph, (graph.get_start_node(identity),))
+                answer = evaluate_action(
+                    estate, graph.get_principal(way.target), *self._call
+                )
+                reply = build_answer(graph, identity, way, answer)
                 yield place, reply if reply.formula != FALSE else None
 
 
-class _AskingOnPattern:
+class _PatternCallerQuery:
     """Evaluator for a pattern, with or without paths."""
 
     def __init__(
         self,
-        graph: Graph,
+        graph: IdentityGraph,
         action: str,
         resource: str,
-        gravity: Gravity,
+        gravity: CallerRanking,
         *,
         direct: bool,
     ) -> None:
         self._graph, self._gravity, self._direct = graph, gravity, direct
-        self._question = PatternQuestion(graph, action, resource)
-        self._found: dict[IdentityId, Reply | None] = {}
+        self._question = PatternQuery(graph, action, resource)
+        self._found: dict[IdentityId, ReachAnswer | None] = {}
 
-    def outsiders(self) -> tuple[list[Reply], list[Reply]]:
-        found = [*_outsiders_on_pattern(self._question)]
+    def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
+        found = [*_list_pattern_callers(self._question)]
         if not self._direct:
-            found += self._entering()
-        return _in_order(found)
+            found += self._list_entering_callers()
+        return _sort_outsiders(found)
 
-    def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
+    def iterate_identities(
+        self, grades: tuple[int, ...], first: int = 0
+    ) -> CallerAnswers:
         for place, identity in enumerate(self._graph.estate.principals):
-            if place < first or self._gravity.of_identity(identity) not in grades:
+            if place < first or self._gravity.grade_identity(identity) not in grades:
                 continue
-            if self._may(identity):
-                yield place, self._permitted(identity)
+            if self._may_reach(identity):
+                yield place, self._find_permitted(identity)
 
-    def _may(self, identity: IdentityId) -> bool:
-        node = self._graph.start(identity)
+    def _may_reach(self, identity: IdentityId) -> bool:
+        node = self._graph.get_start_node(identity)
         if not self._direct:
-            return self._question.leads(node)
-        return self._question.may_touch(self._graph.principal(node))
+            return self._question.may_reach(node)
+        return self._question.may_touch(self._graph.get_principal(node))
 
-    def _permitted(self, identity: IdentityId) -> Reply | None:
+    def _find_permitted(self, identity: IdentityId) -> ReachAnswer | None:
         if identity not in self._found:
-            self._found[identity] = self._question.permitted(
-                identity, direct=self._direct, most=MOST_LISTED_THROUGH
+            self._found[identity] = self._question.find_permitted(
+                identity, direct=self._direct, most=MAX_LISTED_PATHS
             )
         return self._found[identity]
 
-    def _entering(self) -> _Graded:
+    def _list_entering_callers(self) -> _GradedAnswers:
         """List outside callers that may enter a permitted role."""
         graph = self._graph
-        for role in graph.estate.open_roles:
-            entries = graph.outsiders(role) if self._question.leads(Node(role)) else ()
-            reply = self._permitted(role) if entries else None
+        for role in graph.estate.externally_trusted_roles:
+            entries = (
+                graph.list_external_entries(role)
+                if self._question.may_reach(IdentityNode(role))
+                else ()
+            )
+            reply = self._find_permitted(role) if entries else None
             if reply is not None:
                 for entry in entries:
-                    yield _grade_of_entry(entry), _through_entry(reply, entry, role)
+                    yield _grade_entry(entry), _prepend_entry(reply, entry, role)
 
 
-def _in_order(found: _Graded) -> tuple[list[Reply], list[Reply]]:
+def _sort_outsiders(
+    found: _GradedAnswers,
+) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
     """Sort outside callers, the gravest first, and separate services."""
-    ordered = sorted(found, key=lambda pair: (pair[0], *_certain_first(pair[1])))
+    ordered = sorted(found, key=lambda pair: (pair[0], *_answer_sort_key(pair[1])))
     leading = [reply for grade, reply in ordered if grade != SERVICE]
     return leading, [reply for grade, reply in ordered if grade == SERVICE]
 
 
-def _outsiders(graph: Graph, action: str, resource: str) -> Iterator[tuple[int, Reply]]:
+def _list_policy_callers(
+    graph: IdentityGraph, action: str, resource: str
+) -> Iterator[tuple[int, ReachAnswer]]:
     """List outside callers that the resource policy allows."""
     estate = graph.estate
-    callers = callers_of(estate, estate.call(action, resource))
-    found = (of_caller(c, ask_as(estate, c, action, resource)) for c in callers)
-    return _graded(estate, found)
+    callers = list_callers(estate, estate.build_request(action, resource))
+    found = (
+        answer_caller(c, evaluate_external(estate, c, action, resource))
+        for c in callers
+    )
+    return _grade_answers(estate, found)
 
 
-def _graded(estate: Estate, found: Iterable[Reply]) -> Iterator[tuple[int, Reply]]:
+def _grade_answers(
+    estate: CompiledAccounts, found: Iterable[ReachAnswer]
+) -> Iterator[tuple[int, ReachAnswer]]:
     for reply in found:
         if reply.formula != FALSE:
-            caller = caller_of(reply.subject, estate.accounts)
+            caller = parse_caller(reply.subject, estate.accounts)
             service = caller is not None and caller.kind.name == "SERVICE"
-            yield grade_of_outsider(reply.subject, service=service), reply
+            yield grade_external_caller(reply.subject, service=service), reply
 
 
-def _outsiders_on_pattern(question: PatternQuestion) -> Iterator[tuple[int, Reply]]:
+def _list_pattern_callers(question: PatternQuery) -> Iterator[tuple[int, ReachAnswer]]:
     estate = question.graph.estate
-    call = estate.call(question.action, question.resource)
-    if call.action in TRUST_CALLS:
-        return _graded(estate, _trusted(question, call))
-    callers = callers_of(estate, call)
+    call = estate.build_request(question.action, question.resource)
+    if call.action in TRUST_POLICY_ACTIONS:
+        return _grade_answers(estate, _list_trusted_callers(question, call))
+    callers = list_callers(estate, call)
     found = (question.answer(IdentityId(c.id), direct=True) for c in callers)
-    return _graded(estate, found)
+    return _grade_answers(estate, found)
 
 
-def _trusted(question: PatternQuestion, call: Request) -> Iterator[Reply]:
+def _list_trusted_callers(
+    question: PatternQuery, call: AwsRequest
+) -> Iterator[ReachAnswer]:
     """List outside callers that some role of a pattern trusts."""
     estate, action = question.graph.estate, question.action
-    parts: dict[str, list[Reply]] = {}
+    parts: dict[str, list[ReachAnswer]] = {}
     for role in estate.trusts:
-        on = Term(text_parts(role))
-        if disjoint(RESOURCES, on, Term(call.parts)):
+        on = PatternTerm(split_arn(role))
+        if is_disjoint(RESOURCES, on, PatternTerm(call.parts)):
             continue
-        for caller in callers_of(estate, estate.call(action, role)):
-            reply = of_caller(caller, ask_as(estate, caller, action, role))
-            row = Row(Term(call.action), on, "", reply.formula, reply.determining)
+        for caller in list_callers(estate, estate.build_request(action, role)):
+            reply = answer_caller(
+                caller, evaluate_external(estate, caller, action, role)
+            )
+            row = PermissionRow(
+                PatternTerm(call.action), on, "", reply.formula, reply.determining
+            )
             if reply.formula != FALSE:
                 parts.setdefault(caller.id, []).append(replace(reply, row=row))
     for subject, found in parts.items():
-        nothing = replace(nobody(), subject=subject, actor=IdentityId(subject))
-        yield question.union.combined([nothing], found)
+        nothing = replace(empty_answer(), subject=subject, actor=IdentityId(subject))
+        yield question.union.combine([nothing], found)
 
 
-class _Listed:
+class _TransitiveCallerQuery:
     """Evaluator of all callers over all paths; answers are built lazily."""
 
     def __init__(
-        self, graph: Graph, action: str, resource: str, gravity: Gravity
+        self, graph: IdentityGraph, action: str, resource: str, gravity: CallerRanking
     ) -> None:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
-        whole = whole_of(graph)
-        starts: list[Node] = []
+        whole = get_closure(graph)
+        starts: list[IdentityNode] = []
         if graph.estate.session:
-            starts = [graph.start(identity) for identity in graph.estate.principals]
+            starts = [
+                graph.get_start_node(identity) for identity in graph.estate.principals
+            ]
         self._whole = whole
-        self._goals = whole.with_loose(whole.goal(*self._call), starts, *self._call)
-        self._found = towards(graph, starts, self._goals)
+        self._goals = whole.add_session_nodes(
+            whole.find_direct_callers(*self._call), starts, *self._call
+        )
+        self._found = search_backward(graph, starts, self._goals)
         self._answered: int | None = None
 
-    def all(self) -> Iterator[_Entry]:
+    def list_all(self) -> Iterator[_SortedAnswer]:
         """List all callers, each with its sort key."""
-        for grade, reply in _outsiders(self._graph, *self._call):
+        for grade, reply in _list_policy_callers(self._graph, *self._call):
             key = (grade, reply.formula != TRUE, False, reply.subject)
-            yield key, partial(_same, reply)
-        yield from self._identities()
-        yield from self._entering()
+            yield key, partial(_return_answer, reply)
+        yield from self._list_identities()
+        yield from self._list_entering_callers()
 
-    def _identities(self) -> Iterator[_Entry]:
-        for node in self._found.nodes():
-            way = self._found.way(node) if self._is_start(node) else None
+    def _list_identities(self) -> Iterator[_SortedAnswer]:
+        for node in self._found.list_nodes():
+            way = self._found.find_path(node) if self._is_start_node(node) else None
             if way is not None:
-                grade = self._gravity.of_identity(node.identity)
-                key = (grade, not way.certain, way.steps > 0, node.identity)
-                yield key, partial(self._reply, node, way)
+                grade = self._gravity.grade_identity(node.identity)
+                key = (grade, not way.certain, way.step_count > 0, node.identity)
+                yield key, partial(self._answer_node, node, way)
 
-    def _is_start(self, node: Node) -> bool:
+    def _is_start_node(self, node: IdentityNode) -> bool:
         """Tell whether a node is an existing identity without gained permissions."""
-        return node == self._graph.start(node.identity) and not is_made(node.identity)
+        return node == self._graph.get_start_node(node.identity) and not is_uncreated(
+            node.identity
+        )
 
-    def _reply(self, node: Node, way: Reached) -> Reply:
-        answer = ask(self._graph.estate, self._graph.principal(way.node), *self._call)
-        reply = replied(self._graph, node.identity, way, answer)
-        if rank(reply) != MISSING or not self._leads_to_answer(node):
+    def _answer_node(self, node: IdentityNode, way: ReachPath) -> ReachAnswer:
+        answer = evaluate_action(
+            self._graph.estate, self._graph.get_principal(way.target), *self._call
+        )
+        reply = build_answer(self._graph, node.identity, way, answer)
+        if rank_answer(
+            reply
+        ) != RESTS_ON_UNCOLLECTED or not self._reaches_collected_allow(node):
             return reply
-        better = can(
+        better = answer_can(
             self._graph, node.identity, *self._call, direct=False, goals=self._goals
         )
-        return better if rank(better) > MISSING else reply
+        return better if rank_answer(better) > RESTS_ON_UNCOLLECTED else reply
 
-    def _leads_to_answer(self, node: Node) -> bool:
+    def _reaches_collected_allow(self, node: IdentityNode) -> bool:
         """Tell whether a node reaches one that collected policies allow the call."""
         if self._answered is None:
             graph, open_ = self._graph, self._goals.some & ~self._goals.sure
             self._answered = self._goals.sure
-            for number in positions(open_ & ~(-1 << self._whole.size)):
-                principal = graph.principal(self._whole.node(number))
-                answer = ask(graph.estate, principal, *self._call)
-                if not rests_on_missing(answer.formula):
+            for number in list_positions(open_ & ~(-1 << self._whole.size)):
+                principal = graph.get_principal(self._whole.get_node(number))
+                answer = evaluate_action(graph.estate, principal, *self._call)
+                if not rests_on_uncollected_allow(answer.formula):
                     self._answered |= 1 << number
-        number = self._whole.number(node)
+        number = self._whole.get_number(node)
         if number >= self._whole.size:
             return True
         return bool(self._whole.some.beyond[number] & self._answered)
 
-    def _entering(self) -> Iterator[_Entry]:
+    def _list_entering_callers(self) -> Iterator[_SortedAnswer]:
         """List outside callers that may enter a permitted role."""
-        for role in self._graph.estate.open_roles:
-            way = self._found.way(Node(role))
+        for role in self._graph.estate.externally_trusted_roles:
+            way = self._found.find_path(IdentityNode(role))
             if way is None:
                 continue
-            for entry in self._graph.outsiders(role):
-                grade = _grade_of_entry(entry)
+            for entry in self._graph.list_external_entries(role):
+                grade = _grade_entry(entry)
                 certain = way.certain and entry.answer.formula == TRUE
-                key = (grade, not certain, way.steps > 0, entry.principal)
-                yield key, partial(self._entered, role, way, entry)
+                key = (grade, not certain, way.step_count > 0, entry.principal)
+                yield key, partial(self._answer_entry, role, way, entry)
 
-    def _entered(self, role: IdentityId, way: Reached, entry: Entry) -> Reply:
-        return _through_entry(self._reply(Node(role), way), entry, role)
+    def _answer_entry(
+        self, role: IdentityId, way: ReachPath, entry: TrustEntry
+    ) -> ReachAnswer:
+        return _prepend_entry(self._answer_node(IdentityNode(role), way), entry, role)
 
 
-def _grade_of_entry(entry: Entry) -> int:
+def _grade_entry(entry: TrustEntry) -> int:
     service = entry.kind == "Service"
-    return grade_of_outsider(entry.principal, service=service)
+    return grade_external_caller(entry.principal, service=service)
 
 
-def _through_entry(reply: Reply, entry: Entry, role: IdentityId) -> Reply:
-    hop = entry_hop(entry, role)
+def _prepend_entry(
+    reply: ReachAnswer, entry: TrustEntry, role: IdentityId
+) -> ReachAnswer:
+    hop = entry_to_hop(entry, role)
     path = (hop, *reply.path) if reply.formula != FALSE else ()
     return replace(
         reply,
         subject=entry.principal,
-        formula=chained(hop.formula, reply.formula),
+        formula=conjoin_hops(hop.formula, reply.formula),
         path=path,
-        parts=tuple(_through_entry(part, entry, role) for part in reply.parts),
+        parts=tuple(_prepend_entry(part, entry, role) for part in reply.parts),
     )
 
 
-def _same(reply: Reply) -> Reply:
+def _return_answer(reply: ReachAnswer) -> ReachAnswer:
     return reply

@@ -5,9 +5,9 @@ import errno
 import socket
 from collections.abc import Callable
 
-_AT_ONCE = 64  # connections accepted in one iteration of the loop
-_PAUSE = 0.1  # seconds between two attempts while no more files may be open
-_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_ACCEPT_BATCH = 64  # connections accepted in one iteration of the loop
+_RETRY_DELAY = 0.1  # seconds between two attempts while no more files may be open
+_RESOURCE_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class AcceptLoop:
@@ -28,7 +28,7 @@ class AcceptLoop:
         self._loop, self._listening, self._begin = loop, listening, begin
         self._resume: asyncio.TimerHandle | None = None
         listening.setblocking(False)
-        loop.add_reader(listening, self._accept)
+        loop.add_reader(listening, self._accept_connections)
 
     def close(self) -> None:
         """Accept no more connections; accepted ones stay open."""
@@ -36,20 +36,22 @@ class AcceptLoop:
             self._resume.cancel()
         self._loop.remove_reader(self._listening)
 
-    def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
+    def _accept_connections(self) -> None:
+        for _ in range(_ACCEPT_BATCH):
             try:
                 connection, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in _RESOURCE_ERRORS:
                     raise
                 self._loop.remove_reader(self._listening)
-                self._resume = self._loop.call_later(_PAUSE, self._accept_again)
+                self._resume = self._loop.call_later(
+                    _RETRY_DELAY, self._resume_accepting
+                )
                 return
             self._begin(connection)
 
-    def _accept_again(self) -> None:
+    def _resume_accepting(self) -> None:
         self._resume = None
-        self._loop.add_reader(self._listening, self._accept)
+        self._loop.add_reader(self._listening, self._accept_connections)

@@ -5,23 +5,23 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from answerable.authorization.exception_validity import standing, unended
-from answerable.authorization.policy_exceptions import Amendments
-from answerable.model.policy_exception import Amendment
+from answerable.authorization.exception_validity import drop_expired, index_exceptions
+from answerable.authorization.policy_exceptions import ExceptionIndex
+from answerable.model.policy_exception import PolicyException
 
-TICK = 0.25  # seconds between two checks of the clock
+CHECK_INTERVAL = 0.25  # seconds between two checks of the clock
 
-Standing = tuple[Amendment, ...]
+PolicyExceptions = tuple[PolicyException, ...]
 
 
-class Bound(Protocol):
+class PolicyExceptionTarget(Protocol):
     """Decision point that applies policy exceptions."""
 
-    def set_amendments(self, amendments: Amendments) -> None:
+    def set_policy_exceptions(self, amendments: ExceptionIndex) -> None:
         """Apply these policy exceptions."""
 
 
-class InForce:
+class ActivePolicyExceptions:
     """Policy exceptions of one process, each in force until its end.
 
     Args:
@@ -32,33 +32,33 @@ class InForce:
 
     def __init__(
         self,
-        bound: Bound,
+        bound: PolicyExceptionTarget,
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._bound, self._loop, self._clock = bound, loop, clock
-        self._standing: Standing = ()
+        self._standing: PolicyExceptions = ()
         self._timer: asyncio.TimerHandle | None = None
 
-    def take(self, amendments: Standing) -> None:
+    def replace_all(self, amendments: PolicyExceptions) -> None:
         """Replace the policy exceptions in force."""
-        self._standing = unended(amendments, self._clock())
-        self._bound.set_amendments(standing(self._standing))
-        self._look_later()
+        self._standing = drop_expired(amendments, self._clock())
+        self._bound.set_policy_exceptions(index_exceptions(self._standing))
+        self._schedule_check()
 
     def close(self) -> None:
         """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look_later(self) -> None:
+    def _schedule_check(self) -> None:
         """Schedule a check of the wall clock, which is right also after a suspend."""
         self.close()
         if any(each.until for each in self._standing):
-            self._timer = self._loop.call_later(TICK, self._look)
+            self._timer = self._loop.call_later(CHECK_INTERVAL, self._check_expiry)
 
-    def _look(self) -> None:
-        if unended(self._standing, self._clock()) != self._standing:
-            self.take(self._standing)
+    def _check_expiry(self) -> None:
+        if drop_expired(self._standing, self._clock()) != self._standing:
+            self.replace_all(self._standing)
         else:
-            self._look_later()
+            self._schedule_check()

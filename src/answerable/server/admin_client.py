@@ -14,39 +14,39 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from answerable.model.config import Listener, TokenService
+from answerable.model.config import Listener, TokenServiceConfig
 
-PATIENCE = 10  # seconds for all of one question
-LONGEST = 64 << 20  # bytes of an answer, which names each delegation that ended
-SOMEBODY = -1  # an unused user id, for an unknown owner
+REQUEST_TIMEOUT = 10  # seconds for all of one question
+MAX_ANSWER = 64 << 20  # bytes of an answer, which names each delegation that ended
+UNKNOWN_UID = -1  # an unused user id, for an unknown owner
 _UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
-Said = Mapping[str, object]
+AdminAnswer = Mapping[str, object]
 
 
-def user(uid: int) -> str:
+def format_user(uid: int) -> str:
     """Format a user for display."""
     try:
         return f"user {pwd.getpwuid(uid).pw_name}"
     except (KeyError, OverflowError):
-        return f"user {uid}" if uid != SOMEBODY else "another user"
+        return f"user {uid}" if uid != UNKNOWN_UID else "another user"
 
 
-def owner_of(place: Path | str) -> int:
-    """Return the owner of a file or folder; `SOMEBODY` where it is unknown."""
+def file_owner(place: Path | str) -> int:
+    """Return the owner of a file or folder; `UNKNOWN_UID` where it is unknown."""
     try:
         return os.stat(place).st_uid
     except OSError:
-        return SOMEBODY
+        return UNKNOWN_UID
 
 
-def peer_of(wire: socket.socket) -> int:
+def socket_peer_uid(wire: socket.socket) -> int:
     """Return the user at the other end of a connection, as the kernel identifies it."""
     peer = wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     return int(_UCRED.unpack(peer)[1])
 
 
-class Post:
+class AdminClient:
     """Client of a token service's admin endpoints.
 
     Args:
@@ -56,19 +56,19 @@ class Post:
         place: Path of its socket, empty without one.
     """
 
-    def __init__(self, service: TokenService | None) -> None:
+    def __init__(self, service: TokenServiceConfig | None) -> None:
         listen = () if service is None else service.listen
         self._at = next((each for each in listen if each.unix), None)
         self.place = self._at.unix if self._at else ""
 
-    def ask(
+    def send_request(
         self,
         path: str,
         subject: str,
         by: str,
         believed: Collection[int],
         reason: str = "",
-    ) -> tuple[Said | None, int | None]:
+    ) -> tuple[AdminAnswer | None, int | None]:
         """Send a request, if the listener belongs to a trusted user.
 
         Args:
@@ -84,27 +84,29 @@ class Post:
         """
         if self._at is None:
             return None, None
-        uid, answer = owner_of(self.place), b""
+        uid, answer = file_owner(self.place), b""
         try:
-            with _Wire() as wire:
+            with _AdminConnection() as wire:
                 uid = wire.connect(self.place)
                 if uid in believed:
-                    answer = wire.ask(_request(self._at, path, subject, by, reason))
+                    answer = wire.exchange(
+                        _build_request(self._at, path, subject, by, reason)
+                    )
         except (FileNotFoundError, ConnectionRefusedError):
             return None, None
         except OSError:
             return None, uid
-        return _said(answer), uid
+        return _parse_answer(answer), uid
 
 
-class _Wire:
+class _AdminConnection:
     """Connection with one deadline for all steps."""
 
     def __init__(self) -> None:
-        self._until = time.monotonic() + PATIENCE
+        self._until = time.monotonic() + REQUEST_TIMEOUT
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
-    def __enter__(self) -> "_Wire":
+    def __enter__(self) -> "_AdminConnection":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,18 +114,20 @@ class _Wire:
 
     def connect(self, place: str) -> int:
         """Connect, and return the user id of the listener."""
-        self._in_time().connect(place)
-        return peer_of(self._socket)
+        self._before_deadline().connect(place)
+        return socket_peer_uid(self._socket)
 
-    def ask(self, request: bytes) -> bytes:
+    def exchange(self, request: bytes) -> bytes:
         """Send a request, and return the complete answer."""
-        self._in_time().sendall(request)
+        self._before_deadline().sendall(request)
         answer = bytearray()
-        while (part := self._in_time().recv(1 << 16)) and len(answer) < LONGEST:
+        while (part := self._before_deadline().recv(1 << 16)) and len(
+            answer
+        ) < MAX_ANSWER:
             answer += part
         return bytes(answer)
 
-    def _in_time(self) -> socket.socket:
+    def _before_deadline(self) -> socket.socket:
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -131,7 +135,9 @@ class _Wire:
         return self._socket
 
 
-def _request(at: Listener, path: str, subject: str, by: str, reason: str) -> bytes:
+def _build_request(
+    at: Listener, path: str, subject: str, by: str, reason: str
+) -> bytes:
     why = {"reason": reason} if reason else {}
     body = json.dumps({"subject": subject, "by": by, **why}).encode()
     host = at.hosts[0] if at.hosts else "localhost"
@@ -142,7 +148,7 @@ def _request(at: Listener, path: str, subject: str, by: str, reason: str) -> byt
     return head.encode("latin-1") + body
 
 
-def _said(answer: bytes) -> Said | None:
+def _parse_answer(answer: bytes) -> AdminAnswer | None:
     first, _, rest = answer.partition(b"\r\n\r\n")
     if not first.startswith(b"HTTP/1.1 200 "):
         return None

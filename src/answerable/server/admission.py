@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Protocol
 
-from answerable.model.worker_limits import Limits
-from answerable.server.operator_log import Log
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.operator_log import OperatorLog
 
 QUOTAS = ("new", "address", "caller", "user")
 # How each server's metrics describe the counts.
@@ -22,12 +22,12 @@ CONNECTIONS = {
     "evicted": "Connections closed to admit others, by the full quota.",
     "refused": "Connections refused because a quota was full.",
 }
-RECENT = 60.0  # seconds for which readiness names what was closed or refused
-_EVERY = 10.0  # seconds between two lines of the log
-_SITE = 64  # bits of an IPv6 address that one site has
+RECENT_SECONDS = 60.0  # seconds for which readiness names what was closed or refused
+_LOG_INTERVAL = 10.0  # seconds between two lines of the log
+_SITE_BITS = 64  # bits of an IPv6 address that one site has
 
 
-class Client(Protocol):
+class AdmittedConnection(Protocol):
     """Admitted connection of a client."""
 
     @property
@@ -38,7 +38,7 @@ class Client(Protocol):
         """Close at once."""
 
 
-class Slot:
+class ConnectionSlot:
     """Slot of one connection.
 
     Args:
@@ -50,12 +50,12 @@ class Slot:
 
     __slots__ = ("address", "caller", "client", "held")
 
-    def __init__(self, client: Client, address: str) -> None:
+    def __init__(self, client: AdmittedConnection, address: str) -> None:
         self.client, self.address = client, address
         self.caller = ""
-        self.held: list[tuple[Quota, str]] = []
+        self.held: list[tuple[ConnectionQuota, str]] = []
 
-    def hold(self, quota: "Quota", key: str) -> None:
+    def take_place(self, quota: "ConnectionQuota", key: str) -> None:
         """Take a place in one more quota."""
         quota.add(key, self)
         self.held.append((quota, key))
@@ -67,7 +67,7 @@ class Slot:
         self.held.clear()
 
 
-class Quota:
+class ConnectionQuota:
     """Connections by key, the oldest of each key first.
 
     Args:
@@ -77,19 +77,19 @@ class Quota:
 
     def __init__(self, name: str, evicted: Callable[[str], None]) -> None:
         self.name, self._evicted = name, evicted
-        self._held: dict[str, dict[Slot, None]] = {}
+        self._held: dict[str, dict[ConnectionSlot, None]] = {}
         self._size = 0
 
     def __len__(self) -> int:
         """Return the number of connections."""
         return self._size
 
-    def add(self, key: str, slot: Slot) -> None:
+    def add(self, key: str, slot: ConnectionSlot) -> None:
         """Count one connection more."""
         self._held.setdefault(key, {})[slot] = None
         self._size += 1
 
-    def discard(self, key: str, slot: Slot) -> None:
+    def discard(self, key: str, slot: ConnectionSlot) -> None:
         """Count one connection less."""
         same = self._held[key]
         del same[slot]
@@ -132,9 +132,9 @@ class AdmissionControl:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: WorkerLimits,
         proxies: Iterable[str] = (),
-        log: Log | None = None,
+        log: OperatorLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -142,53 +142,55 @@ class AdmissionControl:
         self._log, self._clock = log, clock
         self.evicted: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
-        self._new = Quota("new", self._was_evicted)
-        self._addresses = Quota("address", self._was_evicted)
-        self._callers = Quota("caller", self._was_evicted)
-        self._users = Quota("user", self._was_evicted)
-        self._full_at = self._logged_at = -RECENT
+        self._new = ConnectionQuota("new", self._count_evicted)
+        self._addresses = ConnectionQuota("address", self._count_evicted)
+        self._callers = ConnectionQuota("caller", self._count_evicted)
+        self._users = ConnectionQuota("user", self._count_evicted)
+        self._full_at = self._logged_at = -RECENT_SECONDS
         self._unlogged: Counter[str] = Counter()
 
     @property
     def is_pressed(self) -> bool:
         """True where a quota was full within the last minute."""
-        return self._clock() - self._full_at < RECENT
+        return self._clock() - self._full_at < RECENT_SECONDS
 
     @property
     def warnings(self) -> list[str]:
         """Warnings for readiness; none while every quota has room."""
         if not self.is_pressed:
             return []
-        return [full_warning(self.evicted.total(), self.refused.total())]
+        return [quota_warning(self.evicted.total(), self.refused.total())]
 
-    def admit(self, client: Client, address: str) -> Slot | None:
+    def admit(self, client: AdmittedConnection, address: str) -> ConnectionSlot | None:
         """Give a new connection over an address its slot; None where there is none.
 
         Args:
             client: The connection.
-            address: Address of its other end; see `address_of`.
+            address: Address of its other end; see `counted_address`.
         """
         most = self.limits.connections
-        own = most if self._is_proxy(address) else self._most_of_address
+        own = most if self._is_proxy(address) else self._address_limit
         if not self._new.make_room(address, most, own):
-            self._refuse("new")
+            self._count_refused("new")
             return None
-        slot = Slot(client, address)
-        slot.hold(self._new, address)
+        slot = ConnectionSlot(client, address)
+        slot.take_place(self._new, address)
         return slot
 
-    def admit_local(self, client: Client, user: int) -> Slot | None:
+    def admit_local(
+        self, client: AdmittedConnection, user: int
+    ) -> ConnectionSlot | None:
         """Give a connection at a unix socket its slot; None where there is none."""
         most = max(2, self.limits.connections // 2)
         key = str(user)
         if not self._users.make_room(key, most, max(1, most // 2)):
-            self._refuse("user")
+            self._count_refused("user")
             return None
-        slot = Slot(client, "")
-        slot.hold(self._users, key)
+        slot = ConnectionSlot(client, "")
+        slot.take_place(self._users, key)
         return slot
 
-    def identify(self, slot: Slot, caller: str) -> bool:
+    def identify(self, slot: ConnectionSlot, caller: str) -> bool:
         """Count a connection for its caller; False where its quota is full."""
         if not slot.address or slot.caller == caller:
             return True
@@ -196,51 +198,51 @@ class AdmissionControl:
         slot.release()
         if not self._has_room(slot, caller):
             for quota, key in before:
-                slot.hold(quota, key)
+                slot.take_place(quota, key)
             return False
         slot.caller = caller
-        slot.hold(self._callers, caller)
-        slot.hold(self._addresses, slot.address)
+        slot.take_place(self._callers, caller)
+        slot.take_place(self._addresses, slot.address)
         return True
 
-    def counted(self) -> Iterator[tuple[str, str, int]]:
+    def iter_counts(self) -> Iterator[tuple[str, str, int]]:
         """Yield the counts: (`evicted` or `refused`, quota, count)."""
         for quota in QUOTAS:
             yield "evicted", quota, self.evicted[quota]
             yield "refused", quota, self.refused[quota]
 
     @property
-    def _most_of_address(self) -> int:
+    def _address_limit(self) -> int:
         limits = self.limits
         return min(limits.connections, limits.connections_per_address)
 
-    def _has_room(self, slot: Slot, caller: str) -> bool:
+    def _has_room(self, slot: ConnectionSlot, caller: str) -> bool:
         most, address = self.limits.connections, slot.address
         own = min(most, self.limits.connections_per_caller)
         if not self._callers.make_room(caller, most, own):
-            self._refuse("caller")
+            self._count_refused("caller")
             return False
-        own = most if self._is_proxy(address) else self._most_of_address
+        own = most if self._is_proxy(address) else self._address_limit
         if not self._addresses.make_room(address, most, own):
-            self._refuse("address")
+            self._count_refused("address")
             return False
         return True
 
     def _is_proxy(self, address: str) -> bool:
         return bool(self._proxies) and _is_within(address, self._proxies)
 
-    def _refuse(self, quota: str) -> None:
+    def _count_refused(self, quota: str) -> None:
         self.refused[quota] += 1
-        self._tell(f"refused-{quota}")
+        self._log_pressure(f"refused-{quota}")
 
-    def _was_evicted(self, quota: str) -> None:
+    def _count_evicted(self, quota: str) -> None:
         self.evicted[quota] += 1
-        self._tell(f"evicted-{quota}")
+        self._log_pressure(f"evicted-{quota}")
 
-    def _tell(self, what: str) -> None:
+    def _log_pressure(self, what: str) -> None:
         self._full_at = now = self._clock()
         self._unlogged[what] += 1
-        if self._log is None or now - self._logged_at < _EVERY:
+        if self._log is None or now - self._logged_at < _LOG_INTERVAL:
             return
         self._logged_at = now
         counts = {what.replace("-", "_"): n for what, n in self._unlogged.items()}
@@ -254,7 +256,7 @@ class AdmissionControl:
         )
 
 
-def full_warning(evicted: int, refused: int) -> str:
+def quota_warning(evicted: int, refused: int) -> str:
     """Format the readiness warning while connections are closed or refused."""
     return (
         "connections: a quota was full within the last minute "
@@ -262,21 +264,25 @@ def full_warning(evicted: int, refused: int) -> str:
     )
 
 
-class Named(Protocol):
+class HasExtraInfo(Protocol):
     """Object with transport information, such as an asyncio transport."""
 
     def get_extra_info(self, name: str) -> Any:
         """Return the information of a name, None for none."""
 
 
-def address_of(transport: Named) -> str:
+def counted_address(transport: HasExtraInfo) -> str:
     """Return the address that a connection is counted by: for IPv6, its /64."""
     name = transport.get_extra_info("peername")
-    return _counted_as(str(name[0])) if isinstance(name, tuple) and name else "unknown"
+    return (
+        _normalize_address(str(name[0]))
+        if isinstance(name, tuple) and name
+        else "unknown"
+    )
 
 
 @lru_cache(maxsize=1024)
-def _counted_as(host: str) -> str:
+def _normalize_address(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -284,7 +290,7 @@ def _counted_as(host: str) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
-        site = ipaddress.ip_network((address, _SITE), strict=False)
+        site = ipaddress.ip_network((address, _SITE_BITS), strict=False)
         return str(site.network_address)
     return str(address)
 

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from answerable.model.config import Config, UnixCaller
+from answerable.model.config import Config, UnixCallerRule
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
 
@@ -27,5 +27,5 @@ def shared_uid(
             uids.add(os.stat(folder).st_uid)
     for declared in () if config is None else config.agents:
         if declared.id == subject:
-            uids |= {c.uid for c in declared.callers if isinstance(c, UnixCaller)}
+            uids |= {c.uid for c in declared.callers if isinstance(c, UnixCallerRule)}
     return own if own in uids else None

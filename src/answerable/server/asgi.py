@@ -12,18 +12,22 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from answerable.server.admission import AdmissionControl, Slot, address_of
-from answerable.server.connection_probe import link_of
-from answerable.server.deadline_timer import NEVER, Ticker
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    counted_address,
+)
+from answerable.server.connection_probe import read_connection_info
+from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.listeners import Listeners
-from answerable.server.listening_sockets import Bound
+from answerable.server.listening_sockets import BoundListener
 from answerable.server.processes.held_process import ProcessGone
-from answerable.server.wire.host_check import Served
+from answerable.server.wire.host_check import ServedNames
 
 MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
 
 
-class Connection(HttpToolsProtocol):
+class AsgiConnection(HttpToolsProtocol):
     """HTTP protocol that adds the transport facts to each request.
 
     `scope["state"]` has `link` and `served`, and nothing of the request itself. The
@@ -45,14 +49,14 @@ class Connection(HttpToolsProtocol):
         state: ServerState,
         *,
         admission: AdmissionControl,
-        ticker: Ticker,
-        served: Served,
+        ticker: DeadlineTimer,
+        served: ServedNames,
         url: str,
     ) -> None:
         super().__init__(config, state, {})
         self.deadline = NEVER
         self._admission, self._ticker = admission, ticker
-        self._slot: Slot | None = None
+        self._slot: ConnectionSlot | None = None
         self._served, self._url = served, url
         self._head_is_here, self._came = True, 0
 
@@ -61,19 +65,19 @@ class Connection(HttpToolsProtocol):
         stream = cast(asyncio.Transport, transport)
         super().connection_made(stream)
         try:
-            link = link_of(stream, self._url)
+            link = read_connection_info(stream, self._url)
         except ProcessGone:
             stream.abort()
             return
         if link.peer is None:
-            self._slot = self._admission.admit(self, address_of(stream))
+            self._slot = self._admission.admit(self, counted_address(stream))
         else:
             self._slot = self._admission.admit_local(self, link.peer.uid)
         if self._slot is None:
             stream.abort()
             return
         self.app_state = {"link": link, "served": self._served}
-        self._wait(self._admission.limits.first_request)
+        self._set_deadline(self._admission.limits.first_request)
         self._ticker.add(self)
 
     @property
@@ -103,13 +107,13 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start the deadline for the head of a request."""
         self._head_is_here, self._came = False, 0
-        self._wait(self._admission.limits.head)
+        self._set_deadline(self._admission.limits.head)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Start the deadline for the body."""
         self._head_is_here = True
-        self._wait(self._admission.limits.body)
+        self._set_deadline(self._admission.limits.body)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -121,7 +125,7 @@ class Connection(HttpToolsProtocol):
         """Start the idle deadline after a response."""
         self._count_for_caller()
         super().on_response_complete()
-        self._wait(self._admission.limits.idle)
+        self._set_deadline(self._admission.limits.idle)
 
     def _count_for_caller(self) -> None:
         """Count the connection for its caller; close it above the quota."""
@@ -131,15 +135,15 @@ class Connection(HttpToolsProtocol):
         if not self._admission.identify(self._slot, caller):
             self.transport.close()
 
-    def late(self) -> None:
+    def on_deadline(self) -> None:
         """Close a connection after its deadline."""
         self.abort()
 
-    def _wait(self, seconds: int) -> None:
+    def _set_deadline(self, seconds: int) -> None:
         self.deadline = self.loop.time() + seconds
 
 
-class Connections:
+class AsgiServer:
     """All connections of one ASGI application.
 
     Args:
@@ -155,8 +159,8 @@ class Connections:
     ) -> None:
         self._admission, self._listeners = admission, listeners
         idle = admission.limits.idle
-        self._config, self._state = uvicorn_config(app, idle), ServerState()
-        self._ticker = Ticker(loop)
+        self._config, self._state = build_uvicorn_config(app, idle), ServerState()
+        self._ticker = DeadlineTimer(loop)
 
     def __len__(self) -> int:
         """Return the number of open connections."""
@@ -167,17 +171,17 @@ class Connections:
         """True while a request is being answered."""
         return bool(self._state.tasks)
 
-    async def listen(self, what: str, bound: Bound) -> None:
+    async def listen(self, what: str, bound: BoundListener) -> None:
         """Accept connections at one more listener.
 
         Args:
             what: Name of the listener, for the process that starts us.
             bound: The listener.
         """
-        given = bound.of_worker(0)
-        served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
+        given = bound.socket_for_worker(0)
+        served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
         connection = partial(
-            Connection,
+            AsgiConnection,
             *(self._config, self._state),
             admission=self._admission,
             ticker=self._ticker,
@@ -197,11 +201,11 @@ class Connections:
             task.cancel()
 
 
-def uvicorn_config(app: Any, idle: int) -> Config:
+def build_uvicorn_config(app: Any, idle: int) -> Config:
     """Build the configuration of uvicorn as a plain HTTP parser and writer."""
     config = Config(
         app,
-        http=Connection,
+        http=AsgiConnection,
         ws="none",
         lifespan="off",
         log_config=None,

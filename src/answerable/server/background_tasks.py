@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Tasks:
+class BackgroundTasks:
     """Background tasks, referenced here because the event loop keeps no references."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Tasks:
         await asyncio.gather(*self._running, return_exceptions=True)
 
 
-async def ended(task: asyncio.Task[Any], seconds: float) -> None:
+async def wait_or_cancel(task: asyncio.Task[Any], seconds: float) -> None:
     """Wait for the end of a task; cancel it after a timeout."""
     await asyncio.wait({task}, timeout=seconds)
     task.cancel()

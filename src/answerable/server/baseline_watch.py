@@ -6,15 +6,15 @@ cannot be read, the last valid ones stay in force until their signatures end.
 
 import msgspec
 
-from answerable.baseline.profile_document import encode
-from answerable.model.baseline import Stage, Subject
+from answerable.baseline.profile_document import encode_profile
+from answerable.model.baseline import BaselineStage, BaselineSubject
 from answerable.model.errors import AnswerableError
-from answerable.server.store_watch import StoreWatch, Unheld
-from answerable.services.statements.signed_baselines import BaselinesOf
-from answerable.store.store import Store
+from answerable.server.store_watch import Rejections, StoreWatch
+from answerable.services.statements.signed_baselines import SignedBaselineReader
+from answerable.store.store import EvidenceStore
 
 
-class InForce(msgspec.Struct, frozen=True):
+class ValidBaseline(msgspec.Struct, frozen=True):
     """Valid profile, as a worker gets it.
 
     Attributes:
@@ -24,33 +24,33 @@ class InForce(msgspec.Struct, frozen=True):
         expires: UTC nanoseconds at which its signature ends.
     """
 
-    subject: Subject
+    subject: BaselineSubject
     digest: str
-    stage: Stage
+    stage: BaselineStage
     expires: int
     profile: bytes
 
 
-class BaselineWatch(StoreWatch[tuple[InForce, ...]]):
+class BaselineWatch(StoreWatch[tuple[ValidBaseline, ...]]):
     """Watch over the baselines of a store."""
 
     _nothing = ()
-    _of: BaselinesOf
+    _of: SignedBaselineReader
 
-    def _look(
-        self, store: Store, now: int, *, fresh: bool
-    ) -> tuple[tuple[InForce, ...], Unheld]:
+    def _read_valid(
+        self, store: EvidenceStore, now: int, *, fresh: bool
+    ) -> tuple[tuple[ValidBaseline, ...], Rejections]:
         if fresh:
-            self._of = BaselinesOf(store)
-        held = self._of.now(now)
+            self._of = SignedBaselineReader(store)
+        held = self._of.read(now)
         standing = tuple(
-            InForce(
+            ValidBaseline(
                 each.subject, each.digest, each.stage, each.expires,
-                encode(each.profile),
+                encode_profile(each.profile),
             )
             for each in held.standing.values()
         )  # fmt: skip
         return standing, [(each.digest, each.why) for each in held.unheld]
 
-    def _unread(self, error: AnswerableError, seconds: float) -> None:
+    def _on_unreadable(self, error: AnswerableError, seconds: float) -> None:
         """Keep the last baselines: without them more would be allowed."""

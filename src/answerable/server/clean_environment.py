@@ -8,9 +8,9 @@ names with `*_env` among it, is not theirs.
 import os
 from collections.abc import Iterable
 
-ALWAYS = ("HOME", "PATH")
+ALWAYS_PASSED = ("HOME", "PATH")
 # What a program needs at a terminal, as sudo keeps them (sudoers(5), env_keep).
-TERMINAL = (
+TERMINAL_VARIABLES = (
     "COLORTERM",
     "LANG",
     "LANGUAGE",
@@ -27,11 +27,11 @@ TERMINAL = (
 )
 
 
-def clean_environment(names: Iterable[str] = ()) -> dict[str, str]:
+def build_clean_environment(names: Iterable[str] = ()) -> dict[str, str]:
     """Select the constant and the named variables from our environment.
 
     Args:
         names: Further variables; one that is not set is left out.
     """
-    wanted = (*ALWAYS, *names)
+    wanted = (*ALWAYS_PASSED, *names)
     return {name: os.environ[name] for name in wanted if name in os.environ}

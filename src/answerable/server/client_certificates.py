@@ -8,15 +8,15 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from answerable.server.connection_info import Link
+from answerable.server.connection_info import ConnectionInfo
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-_REMEMBERED = 1024  # certificates
+_MAX_CACHED = 1024  # certificates
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_MAX_CACHED)
 def parse_certificate(der: bytes) -> "Certificate":
     """Parse an X.509 certificate.
 
@@ -35,7 +35,7 @@ def parse_certificate(der: bytes) -> "Certificate":
     return certificate
 
 
-def with_valid_certificate(link: Link, now: float) -> Link:
+def with_valid_certificate(link: ConnectionInfo, now: float) -> ConnectionInfo:
     """Return the transport facts without a certificate that is not valid now.
 
     Args:
@@ -53,14 +53,14 @@ def is_valid(der: bytes, now: float) -> bool:
     One that cannot be parsed is not: its dates are unknown.
     """
     try:
-        begins, ends = _validity(der)
+        begins, ends = _read_validity(der)
     except ValueError:
         return False
     return begins <= now <= ends
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _validity(der: bytes) -> tuple[float, float]:
+@lru_cache(maxsize=_MAX_CACHED)
+def _read_validity(der: bytes) -> tuple[float, float]:
     certificate = parse_certificate(der)
     return (
         certificate.not_valid_before_utc.timestamp(),

@@ -27,7 +27,7 @@ class UnixPeer:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ConnectionInfo:
     """Transport facts of one connection.
 
     Attributes:

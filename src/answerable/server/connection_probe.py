@@ -4,13 +4,13 @@ import asyncio
 import socket
 import ssl
 
-from answerable.server.connection_info import Link
-from answerable.server.networks import HERE, network_of
-from answerable.server.processes.unix_peer import peer_of
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.networks import LOCAL, classify_network
+from answerable.server.processes.unix_peer import read_unix_peer
 from answerable.server.tls import ServerContext
 
 
-def link_of(transport: asyncio.Transport, url: str) -> Link:
+def read_connection_info(transport: asyncio.Transport, url: str) -> ConnectionInfo:
     """Identify the other end of a connection by TLS and the kernel.
 
     Args:
@@ -26,14 +26,20 @@ def link_of(transport: asyncio.Transport, url: str) -> Link:
         context = tls.context
         # The files may have been read again while the handshake went on.
         if certificate and isinstance(context, ServerContext):
-            certificate = certificate if context.admits(transport, certificate) else b""
-        return Link(certificate, tls=True, url=url, network=_network(transport))
+            certificate = (
+                certificate
+                if context.accepts_certificate(transport, certificate)
+                else b""
+            )
+        return ConnectionInfo(
+            certificate, tls=True, url=url, network=_peer_network(transport)
+        )
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family == socket.AF_UNIX:
-        return Link(peer=peer_of(sock), network=HERE)
-    return Link(url=url, network=_network(transport))
+        return ConnectionInfo(peer=read_unix_peer(sock), network=LOCAL)
+    return ConnectionInfo(url=url, network=_peer_network(transport))
 
 
-def _network(transport: asyncio.Transport) -> str:
+def _peer_network(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
-    return network_of(str(name[0])) if isinstance(name, tuple) and name else ""
+    return classify_network(str(name[0])) if isinstance(name, tuple) and name else ""

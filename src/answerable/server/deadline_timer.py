@@ -7,20 +7,20 @@ by half a second.
 import asyncio
 from typing import Protocol
 
-EVERY = 0.5  # seconds
+CHECK_INTERVAL = 0.5  # seconds
 NEVER = float("inf")
 
 
-class Timed(Protocol):
+class HasDeadline(Protocol):
     """Object with a deadline."""
 
     deadline: float
 
-    def late(self) -> None:
+    def on_deadline(self) -> None:
         """Handle the passed deadline."""
 
 
-class Ticker:
+class DeadlineTimer:
     """Timer that calls objects whose deadline has passed.
 
     Args:
@@ -29,27 +29,27 @@ class Ticker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._timed: set[Timed] = set()
+        self._timed: set[HasDeadline] = set()
         self._handle: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         """Return the number of watched objects, such as open connections."""
         return len(self._timed)
 
-    def add(self, timed: Timed) -> None:
+    def add(self, timed: HasDeadline) -> None:
         """Watch an object from now on."""
         self._timed.add(timed)
         if self._handle is None:
-            self._handle = self._loop.call_later(EVERY, self._tick)
+            self._handle = self._loop.call_later(CHECK_INTERVAL, self._check_deadlines)
 
-    def discard(self, timed: Timed) -> None:
+    def discard(self, timed: HasDeadline) -> None:
         """Stop watching an object."""
         self._timed.discard(timed)
 
-    def _tick(self) -> None:
+    def _check_deadlines(self) -> None:
         now = self._loop.time()
         for timed in [each for each in self._timed if each.deadline <= now]:
-            timed.late()
+            timed.on_deadline()
         self._handle = None
         if self._timed:
-            self._handle = self._loop.call_later(EVERY, self._tick)
+            self._handle = self._loop.call_later(CHECK_INTERVAL, self._check_deadlines)

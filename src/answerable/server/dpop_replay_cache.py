@@ -10,29 +10,33 @@ import hmac
 from collections import Counter
 from dataclasses import dataclass, field
 
-from answerable.federation.claim_parsing import SKEW
-from answerable.federation.dpop import WINDOW
-from answerable.federation.errors import ProofRefused, Reason
-from answerable.federation.strict_json import Unread, base64url, unbase64url
-from answerable.model.claims import Proof
-from answerable.server.shared_secret import derived
+from answerable.federation.claim_parsing import CLOCK_SKEW
+from answerable.federation.dpop import PROOF_WINDOW
+from answerable.federation.errors import ProofRejected, TokenFault
+from answerable.federation.strict_json import (
+    AmbiguousInput,
+    decode_base64url,
+    encode_base64url,
+)
+from answerable.model.claims import DpopProof
+from answerable.server.shared_secret import derive_key
 
 # Seconds in which a proof can be presented; both checks of its age are in whole
 # seconds.
-LIFE = WINDOW + SKEW + 1
+PROOF_LIFETIME = PROOF_WINDOW + CLOCK_SKEW + 1
 
-_SLOT = 30  # seconds of arrival that lie in one slot
-_SLOTS = 4  # a slot is three whole ones old, 90 seconds, when it is dropped
+_SLOT_SECONDS = 30  # seconds of arrival that lie in one slot
+_SLOT_COUNT = 4  # a slot is three whole ones old, 90 seconds, when it is dropped
 MAX_PER_CALLER = 100_000  # for all keys of its tokens
 MAX_PROOFS = 400_000  # some 40 MB
 
-_STAMP = 8  # bytes: milliseconds since 1970
-_TAG = 16  # bytes
-NONCE_LIFE = 300  # seconds
+_STAMP_BYTES = 8  # bytes: milliseconds since 1970
+_TAG_BYTES = 16  # bytes
+NONCE_LIFETIME = 300  # seconds
 
 
 @dataclass(slots=True)
-class _Slot:
+class _TimeSlot:
     """Proofs of one time slot: digests of key and `jti`, and counts by principal."""
 
     number: int
@@ -40,13 +44,13 @@ class _Slot:
     of: Counter[str] = field(default_factory=Counter)
 
 
-class SeenProofs:
+class DpopReplayCache:
     """Recently seen proofs, in slots by arrival time."""
 
     def __init__(self) -> None:
-        self._slots: list[_Slot] = []
+        self._slots: list[_TimeSlot] = []
 
-    def see(self, proof: Proof, principal: str, now: float) -> None:
+    def add(self, proof: DpopProof, principal: str, now: float) -> None:
         """Add a valid proof.
 
         Args:
@@ -58,32 +62,36 @@ class SeenProofs:
             ProofRefused: It was seen before, or may have been; or the principal has
                 reached its limit, and must not evict the proofs of others.
         """
-        slot = self._slot(int(now) // _SLOT)
-        if proof.expires < slot.number * _SLOT:
+        slot = self._current_slot(int(now) // _SLOT_SECONDS)
+        if proof.expires < slot.number * _SLOT_SECONDS:
             # The clock went back to a time whose proofs are dropped already.
-            raise ProofRefused(Reason.PROOF_AGE, "expected a proof of a later time")
+            raise ProofRejected(
+                TokenFault.PROOF_AGE, "expected a proof of a later time"
+            )
         # A thumbprint has one length, so no two pairs run together alike.
-        digest = hashlib.sha256(f"{proof.jkt}{proof.jti}".encode()).digest()[:_TAG]
+        digest = hashlib.sha256(f"{proof.jkt}{proof.jti}".encode()).digest()[
+            :_TAG_BYTES
+        ]
         if any(digest in each.seen for each in self._slots):
-            raise ProofRefused(Reason.REPLAYED, "expected a proof not seen before")
+            raise ProofRejected(TokenFault.REPLAYED, "expected a proof not seen before")
         kept = sum(len(each.seen) for each in self._slots)
         own = sum(each.of[principal] for each in self._slots)
         if own >= MAX_PER_CALLER or kept >= MAX_PROOFS:
-            raise ProofRefused(Reason.TOO_MANY_PROOFS, "expected fewer proofs")
+            raise ProofRejected(TokenFault.TOO_MANY_PROOFS, "expected fewer proofs")
         slot.seen.add(digest)
         slot.of[principal] += 1
 
-    def _slot(self, number: int) -> _Slot:
+    def _current_slot(self, number: int) -> _TimeSlot:
         """Return the newest slot, after dropping expired ones."""
         if not self._slots or self._slots[-1].number < number:
-            oldest = number - _SLOTS + 1
+            oldest = number - _SLOT_COUNT + 1
             self._slots = [each for each in self._slots if each.number >= oldest]
-            self._slots.append(_Slot(number))
+            self._slots.append(_TimeSlot(number))
         # After the clock went back, the newest slot is used: its proofs are kept longer.
         return self._slots[-1]
 
 
-class Nonces:
+class DpopNonces:
     """Nonces that contain their issue time; any worker can check one.
 
     Args:
@@ -92,30 +100,30 @@ class Nonces:
     """
 
     def __init__(self, secret: bytes, since: float) -> None:
-        self._key = derived(secret, "dpop-nonce")
+        self._key = derive_key(secret, "dpop-nonce")
         self._since = since
 
-    def are_asked_for(self, now: float) -> bool:
+    def are_required(self, now: float) -> bool:
         """Tell whether a proof may have been seen before this worker started."""
-        return now < self._since + LIFE
+        return now < self._since + PROOF_LIFETIME
 
-    def give(self, now: float) -> str:
+    def issue(self, now: float) -> str:
         """Issue a nonce."""
-        stamp = int(now * 1000).to_bytes(_STAMP, "big")
-        return base64url(stamp + self._tag(stamp))
+        stamp = int(now * 1000).to_bytes(_STAMP_BYTES, "big")
+        return encode_base64url(stamp + self._compute_tag(stamp))
 
-    def holds(self, nonce: str, now: float) -> bool:
+    def is_valid(self, nonce: str, now: float) -> bool:
         """Tell whether a nonce is ours, recent, and issued since the start."""
         try:
-            data = unbase64url(nonce)
-        except Unread:
+            data = decode_base64url(nonce)
+        except AmbiguousInput:
             return False
-        stamp, tag = data[:_STAMP], data[_STAMP:]
-        if not hmac.compare_digest(tag, self._tag(stamp)):
+        stamp, tag = data[:_STAMP_BYTES], data[_STAMP_BYTES:]
+        if not hmac.compare_digest(tag, self._compute_tag(stamp)):
             return False
         given = int.from_bytes(stamp, "big")
-        first = max(self._since, now - NONCE_LIFE)
+        first = max(self._since, now - NONCE_LIFETIME)
         return given >= int(first * 1000)
 
-    def _tag(self, stamp: bytes) -> bytes:
-        return hmac.digest(self._key, stamp, "sha256")[:_TAG]
+    def _compute_tag(self, stamp: bytes) -> bytes:
+        return hmac.digest(self._key, stamp, "sha256")[:_TAG_BYTES]

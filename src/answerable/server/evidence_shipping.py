@@ -2,7 +2,7 @@
 
     python -P -m answerable.server.evidence_shipping STORE SPOOL
 
-writes one `Told` as JSON. Opening and filling the store takes several times the memory
+writes one `ShippingResult` as JSON. Opening and filling the store takes several times the memory
 of a service, and time that its clients would wait for: while the spool is nearly empty,
 the process runs at low priority. Shipping is resumable at any step: as long as it makes
 progress it has all the time that it needs, and a process without progress is killed.
@@ -20,21 +20,21 @@ from pathlib import Path
 import msgspec
 
 from answerable.model.errors import AnswerableError
-from answerable.server.processes.proc_parsing import spent_in
-from answerable.server.recording.segments import waiting
-from answerable.server.store_access import ship_spool
+from answerable.server.processes.proc_parsing import parse_cpu_ticks
+from answerable.server.recording.segments import count_spooled_bytes
+from answerable.server.store_access import ship_store_spool
 
 _MODULE = "answerable.server.evidence_shipping"
-NICE = 15
-LITTLE = 16  # fraction of the spool up to which shipping has low priority
+LOW_PRIORITY = 15
+LOW_SPOOL_FRACTION = 16  # fraction of the spool up to which shipping has low priority
 # Seconds without progress until it is killed: while its service runs, and at the end of
 # the service.
-STALL, LAST = 300.0, 30.0
-LOOK = 5.0  # seconds between two checks of its progress
-DYING = 5.0  # seconds that a killed process gets to be gone
+STALL_TIMEOUT, FINAL_TIMEOUT = 300.0, 30.0
+PROGRESS_INTERVAL = 5.0  # seconds between two checks of its progress
+KILL_TIMEOUT = 5.0  # seconds that a killed process gets to be gone
 
 
-class Told(msgspec.Struct, frozen=True):
+class ShippingResult(msgspec.Struct, frozen=True):
     """Result of one shipping.
 
     Attributes:
@@ -49,7 +49,9 @@ class Told(msgspec.Struct, frozen=True):
     problems: tuple[tuple[str, str], ...] = ()
 
 
-async def ship_apart(root: Path, spool: Path, *, most: int = 0) -> Told:
+async def ship_in_subprocess(
+    root: Path, spool: Path, *, most: int = 0
+) -> ShippingResult:
     """Ship the spool in a process; failures are returned, not raised.
 
     Args:
@@ -59,26 +61,30 @@ async def ship_apart(root: Path, spool: Path, *, most: int = 0) -> Told:
             shipping needs no low priority.
     """
     try:
-        process = await _begun(root, spool, niceness(spool, most) if most else 0)
+        process = await _start_process(
+            root, spool, choose_niceness(spool, most) if most else 0
+        )
     except (OSError, RuntimeError) as error:  # no process, thread, memory or handle
-        return Told(f"the process that ships cannot be started ({_words(error)})")
-    patience = STALL if most else LAST
+        return ShippingResult(
+            f"the process that ships cannot be started ({_describe_error(error)})"
+        )
+    patience = STALL_TIMEOUT if most else FINAL_TIMEOUT
     try:
-        said = await _said(process, patience)
+        said = await _read_output(process, patience)
     except TimeoutError:
-        await _killed(process)
+        await _kill_process(process)
         why = f"the process that ships did nothing for {patience:g} s, and was killed"
-        return Told(why)
+        return ShippingResult(why)
     except asyncio.CancelledError:
-        await _killed(process)
+        await _kill_process(process)
         raise
     try:
-        return msgspec.json.decode(said, type=Told)
+        return msgspec.json.decode(said, type=ShippingResult)
     except msgspec.DecodeError:
-        return Told(f"the process that ships ended with {process.returncode}")
+        return ShippingResult(f"the process that ships ended with {process.returncode}")
 
 
-async def _begun(root: Path, spool: Path, nice: int) -> Process:
+async def _start_process(root: Path, spool: Path, nice: int) -> Process:
     # Low priority from the start: a third of its work is loading its code.
     begins = ("nice", "-n", str(nice)) if nice and shutil.which("nice") else ()
     # -P: no module is imported from the working directory.
@@ -88,11 +94,11 @@ async def _begun(root: Path, spool: Path, nice: int) -> Process:
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # a terminal's interrupt goes to the service alone
     )
-    _give_way(process.pid, nice)
+    _lower_priority(process.pid, nice)
     return process
 
 
-def _give_way(pid: int, nice: int) -> None:
+def _lower_priority(pid: int, nice: int) -> None:
     """Lower the priority of a process; one that has ended is ignored."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, nice)
@@ -101,7 +107,7 @@ def _give_way(pid: int, nice: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(str(nice), "ascii")
 
 
-async def _said(process: Process, patience: float) -> bytes:
+async def _read_output(process: Process, patience: float) -> bytes:
     """Return the output of a process that has ended.
 
     Raises:
@@ -110,8 +116,8 @@ async def _said(process: Process, patience: float) -> bytes:
     saying = asyncio.ensure_future(process.communicate())
     spent, since = 0, time.monotonic()
     try:
-        while not (await asyncio.wait({saying}, timeout=LOOK))[0]:
-            worked = _spent(process.pid)
+        while not (await asyncio.wait({saying}, timeout=PROGRESS_INTERVAL))[0]:
+            worked = _cpu_ticks(process.pid)
             if worked > spent:
                 spent, since = worked, time.monotonic()
             elif time.monotonic() - since >= patience:
@@ -121,45 +127,47 @@ async def _said(process: Process, patience: float) -> bytes:
         saying.cancel()
 
 
-def _spent(pid: int) -> int:
+def _cpu_ticks(pid: int) -> int:
     """Return the CPU time of a process in clock ticks; 0 where it is unknown."""
     try:
-        return spent_in(Path(f"/proc/{pid}/stat").read_text("ascii", "replace"))
+        return parse_cpu_ticks(Path(f"/proc/{pid}/stat").read_text("ascii", "replace"))
     except (OSError, IndexError, ValueError):
         return 0
 
 
-async def _killed(process: Process) -> None:
+async def _kill_process(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     # A process that waits for a dead disk cannot be killed.
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DYING):
+        async with asyncio.timeout(KILL_TIMEOUT):
             await process.wait()
 
 
-def _words(error: OSError | RuntimeError) -> str:
+def _describe_error(error: OSError | RuntimeError) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def niceness(spool: Path, most: int) -> int:
+def choose_niceness(spool: Path, most: int) -> int:
     """Return the nice value for shipping while a service runs.
 
     Args:
         spool: Folder of all recorders' folders.
         most: Bytes of the spool at which the service stops.
     """
-    return NICE if waiting(spool) <= most // LITTLE else 0
+    return (
+        LOW_PRIORITY if count_spooled_bytes(spool) <= most // LOW_SPOOL_FRACTION else 0
+    )
 
 
 def main(root: str, spool: str) -> None:
     """Ship once, and write the result."""
-    shipped = ship_spool(Path(root), Path(spool))
+    shipped = ship_store_spool(Path(root), Path(spool))
     if isinstance(shipped, AnswerableError):
-        told = Told(shipped.message)
+        told = ShippingResult(shipped.message)
     else:
         problems = tuple((each.place, each.what) for each in shipped.problems)
-        told = Told(stored=shipped.stored, problems=problems)
+        told = ShippingResult(stored=shipped.stored, problems=problems)
     sys.stdout.buffer.write(msgspec.json.encode(told))
 
 

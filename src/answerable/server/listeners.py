@@ -9,27 +9,27 @@ from typing import Protocol, TypeAlias
 
 from answerable.model.config import Listener
 from answerable.server.admission import AdmissionControl
-from answerable.server.listening_sockets import BACKLOG, Bound
+from answerable.server.listening_sockets import BACKLOG, BoundListener
 from answerable.server.tls import HTTP_1, TlsListeners
 from answerable.server.tls_server import TlsServer
 
-Factory: TypeAlias = Callable[[], asyncio.BaseProtocol]
+ProtocolFactory: TypeAlias = Callable[[], asyncio.BaseProtocol]
 
 
-class Serving(Protocol):
+class ListeningServer(Protocol):
     """Server that accepts connections."""
 
     def close(self) -> None:
         """Stop accepting."""
 
 
-async def accept(
+async def start_accepting(
     loop: asyncio.AbstractEventLoop,
     listening: socket.socket,
-    connection: Factory,
+    connection: ProtocolFactory,
     context: ssl.SSLContext | None,
     admission: AdmissionControl,
-) -> Serving:
+) -> ListeningServer:
     """Start to accept connections at a socket.
 
     Args:
@@ -63,12 +63,16 @@ class Listeners:
         self.where: list[tuple[str, str]] = []
         self.urls: list[tuple[str, str]] = []
         self._loop, self._admission = loop, admission
-        self._bound: list[Bound] = []
-        self._servings: list[Serving] = []
+        self._bound: list[BoundListener] = []
+        self._servings: list[ListeningServer] = []
         self._tls = TlsListeners()
 
     async def open(
-        self, what: str, bound: Bound, connection: Factory, protocol: str = HTTP_1
+        self,
+        what: str,
+        bound: BoundListener,
+        connection: ProtocolFactory,
+        protocol: str = HTTP_1,
     ) -> None:
         """Listen at one more socket.
 
@@ -78,13 +82,15 @@ class Listeners:
             connection: Builds the protocol of a connection.
             protocol: ALPN protocol of TLS.
         """
-        given = bound.of_worker(0)
+        given = bound.socket_for_worker(0)
         own = socket.socket(fileno=os.dup(given.handle))
         context = self._tls.add(given.listener, protocol)
-        serving = await accept(self._loop, own, connection, context, self._admission)
+        serving = await start_accepting(
+            self._loop, own, connection, context, self._admission
+        )
         self.add(what, bound, serving)
 
-    def add(self, what: str, bound: Bound, serving: Serving) -> None:
+    def add(self, what: str, bound: BoundListener, serving: ListeningServer) -> None:
         """Add a listener that accepts already, to be closed with the rest."""
         self._bound.append(bound)
         self._servings.append(serving)
@@ -94,7 +100,7 @@ class Listeners:
             return
         scheme = "https" if listener.tls else "http"
         self.where.append((what, f"{scheme}://{bound.address}"))
-        self.urls.append((what, bound.of_worker(0).url))
+        self.urls.append((what, bound.socket_for_worker(0).url))
 
     def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
         """Read certificates again; see `TlsListeners.prepare`.

@@ -24,17 +24,17 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.connectors.config.parse.addresses import is_loopback
-from answerable.model.config import Address, Listener
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.config import ListenAddress, Listener
+from answerable.model.errors import EnvironmentFailure
 
 BACKLOG = 1024
 # Seconds that a start waits for another start at that port, or for the workers of a
 # killed supervisor to close their sockets.
-PATIENCE = 5.0
-_PAUSE = 0.02  # seconds between two tries
+BIND_TIMEOUT = 5.0
+_RETRY_DELAY = 0.02  # seconds between two tries
 
 
-class Socket(msgspec.Struct, frozen=True):
+class InheritedSocket(msgspec.Struct, frozen=True):
     """Listening socket that a worker inherits.
 
     Attributes:
@@ -49,7 +49,7 @@ class Socket(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundListener:
     """Bound listener.
 
     Attributes:
@@ -59,7 +59,7 @@ class Bound:
     """
 
     listener: Listener
-    address: Address | None
+    address: ListenAddress | None
     sockets: tuple[socket.socket, ...]
     inode: int = 0
 
@@ -78,23 +78,23 @@ class Bound:
             return self.listener.hosts
         if self.address is None:
             return ("localhost",)
-        return hosts_of(self.address)
+        return default_hosts(self.address)
 
-    def of_worker(self, worker: int) -> Socket:
+    def socket_for_worker(self, worker: int) -> InheritedSocket:
         """Return the socket that a worker listens on."""
         own = self.sockets[worker % len(self.sockets)]
-        return Socket(own.fileno(), self.listener, self.hosts, self.url)
+        return InheritedSocket(own.fileno(), self.listener, self.hosts, self.url)
 
     def close(self) -> None:
         """Close the sockets of this process; workers may still hold theirs."""
         for each in self.sockets:
             each.close()
         # Only our own file: another process may have bound the path since.
-        if self.listener.unix and _inode(self.listener.unix) == self.inode:
+        if self.listener.unix and _inode_of(self.listener.unix) == self.inode:
             _remove_socket(self.listener.unix)
 
 
-def hosts_of(address: Address) -> tuple[str, ...]:
+def default_hosts(address: ListenAddress) -> tuple[str, ...]:
     """Return the values of Host that clients send for an address."""
     hosts = [str(address).lower()]
     if is_loopback(address.host):
@@ -103,29 +103,31 @@ def hosts_of(address: Address) -> tuple[str, ...]:
     return tuple(dict.fromkeys(hosts))
 
 
-def bind(listener: Listener, workers: int) -> Bound:
+def bind_listener(listener: Listener, workers: int) -> BoundListener:
     """Bind a listener exclusively for the workers of one supervisor.
 
     Raises:
         EnvironmentRefused: It cannot be bound, or another process listens there.
     """
     if listener.address is None:
-        with _one_start(f"unix:{os.path.abspath(listener.unix)}"):
+        with _bind_lock(f"unix:{os.path.abspath(listener.unix)}"):
             bound = _bind_unix(listener.unix)
-        return Bound(listener, None, (bound,), _inode(listener.unix))
+        return BoundListener(listener, None, (bound,), _inode_of(listener.unix))
     if workers == 1:
         first = bind_address(listener.address, share=False)
-        return Bound(listener, _named(listener.address, first), (first,))
-    with _one_start(f"tcp:{listener.address.port}"):
+        return BoundListener(
+            listener, _actual_address(listener.address, first), (first,)
+        )
+    with _bind_lock(f"tcp:{listener.address.port}"):
         if listener.address.port:  # the kernel gives a port that is free
             bind_address(listener.address, share=False).close()
         first = bind_address(listener.address, share=True)
-        address = _named(listener.address, first)
+        address = _actual_address(listener.address, first)
         others = [bind_address(address, share=True) for _ in range(workers - 1)]
-    return Bound(listener, address, (first, *others))
+    return BoundListener(listener, address, (first, *others))
 
 
-def bind_address(address: Address, *, share: bool) -> socket.socket:
+def bind_address(address: ListenAddress, *, share: bool) -> socket.socket:
     """Bind an address and listen.
 
     Args:
@@ -135,17 +137,17 @@ def bind_address(address: Address, *, share: bool) -> socket.socket:
     Raises:
         EnvironmentRefused: It is in use, or may not be bound.
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + BIND_TIMEOUT
     while True:
         try:
             return _bind_once(address, share=share)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
-                raise _cannot(str(address), error) from None
-        time.sleep(_PAUSE)
+                raise _bind_error(str(address), error) from None
+        time.sleep(_RETRY_DELAY)
 
 
-def _bind_once(address: Address, *, share: bool) -> socket.socket:
+def _bind_once(address: ListenAddress, *, share: bool) -> socket.socket:
     family, kind, protocol, _, where = socket.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -162,12 +164,12 @@ def _bind_once(address: Address, *, share: bool) -> socket.socket:
     return bound
 
 
-def _named(address: Address, bound: socket.socket) -> Address:
-    return Address(address.host, bound.getsockname()[1])
+def _actual_address(address: ListenAddress, bound: socket.socket) -> ListenAddress:
+    return ListenAddress(address.host, bound.getsockname()[1])
 
 
 @contextlib.contextmanager
-def _one_start(what: str) -> Iterator[None]:
+def _bind_lock(what: str) -> Iterator[None]:
     """Lock for binding an address, among starting processes; a waiter times out.
 
     The lock is a name in the abstract namespace (unix(7)): it ends with its process,
@@ -175,7 +177,7 @@ def _one_start(what: str) -> Iterator[None]:
     delays: the kernel refuses an address that is bound by then in any case.
     """
     name = b"\0answerable-bind:" + hashlib.sha256(what.encode()).digest()
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + BIND_TIMEOUT
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
         while time.monotonic() < until:
             try:
@@ -183,7 +185,7 @@ def _one_start(what: str) -> Iterator[None]:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     break  # a system without such names
-                time.sleep(_PAUSE)
+                time.sleep(_RETRY_DELAY)
             else:
                 break
         yield
@@ -203,7 +205,7 @@ def _bind_unix(path: str) -> socket.socket:
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
-        raise _cannot(path, error) from None
+        raise _bind_error(path, error) from None
     return bound
 
 
@@ -219,7 +221,7 @@ def _is_abandoned(path: str) -> bool:
     return False
 
 
-def _inode(path: str) -> int:
+def _inode_of(path: str) -> int:
     try:
         return os.lstat(path).st_ino
     except OSError:
@@ -234,8 +236,8 @@ def _remove_socket(path: str) -> None:
         return  # gone already
 
 
-def _cannot(where: str, error: OSError) -> EnvironmentRefused:
-    return EnvironmentRefused(
+def _bind_error(where: str, error: OSError) -> EnvironmentFailure:
+    return EnvironmentFailure(
         f"cannot listen at {where} ({error.strerror})",
         "another process may listen there; see `listen` in the configuration",
     )

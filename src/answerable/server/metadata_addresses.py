@@ -8,7 +8,7 @@ translator in the network sends the connection there.
 import ipaddress
 from collections.abc import Iterator
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Addresses that are not link-local themselves.
 _SERVICES = tuple(
@@ -46,20 +46,20 @@ _PREFIXES = tuple(
 _ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))  # RFC 5214 6.1
 
 
-def is_metadata_service(address: Address) -> bool:
+def is_metadata_service(address: IPAddress) -> bool:
     """Tell whether an address is or stands for a metadata service's."""
-    found = list(destinations(address))
-    if isinstance(address, ipaddress.IPv6Address) and _without_zone(address) in _LOCAL:
-        found += map(ipaddress.IPv4Address, _translated(int(address)))
-    return any(each.is_link_local or _is_service(each) for each in found)
+    found = list(list_destinations(address))
+    if isinstance(address, ipaddress.IPv6Address) and _strip_zone(address) in _LOCAL:
+        found += map(ipaddress.IPv4Address, _translated_addresses(int(address)))
+    return any(each.is_link_local or _is_listed_service(each) for each in found)
 
 
-def destinations(address: Address) -> Iterator[Address]:
+def list_destinations(address: IPAddress) -> Iterator[IPAddress]:
     """Yield the address that a connection reaches: itself, or an IPv4 address."""
     if isinstance(address, ipaddress.IPv4Address):
         yield address
         return
-    address = _without_zone(address)
+    address = _strip_zone(address)
     low = ipaddress.IPv4Address(int(address) & _LOW_32)
     if int(address) > 1 and any(address in prefix for prefix in _PREFIXES):
         yield low
@@ -73,15 +73,15 @@ def destinations(address: Address) -> Iterator[Address]:
         yield low
 
 
-def _is_service(address: Address) -> bool:
+def _is_listed_service(address: IPAddress) -> bool:
     return any(address.version == net.version and address in net for net in _SERVICES)
 
 
-def _without_zone(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address:
+def _strip_zone(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address:
     return ipaddress.IPv6Address(int(address))
 
 
-def _translated(number: int) -> Iterator[int]:
+def _translated_addresses(number: int) -> Iterator[int]:
     """Yield the IPv4 addresses behind prefixes of 48, 56, 64 and 96 bits.
 
     Bits 64 to 71 are zero, and no part of the address (RFC 6052 2.2).

@@ -8,13 +8,13 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from answerable.server.admission import CONNECTIONS, AdmissionControl
-from answerable.server.recording.server_recorder import DoorRecorder
+from answerable.server.recording.server_recorder import ServerRecorder
 
 Gauges = Mapping[str, tuple[str, float]]  # name -> (what it says, value)
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class MetricNames:
     """Names of a server's metrics.
 
     Attributes:
@@ -30,8 +30,11 @@ class Names:
     unrecorded: str
 
 
-def rendered(
-    names: Names, recorder: DoorRecorder, gauges: Gauges, admission: AdmissionControl
+def render_metrics(
+    names: MetricNames,
+    recorder: ServerRecorder,
+    gauges: Gauges,
+    admission: AdmissionControl,
 ) -> bytes:
     """Format every metric.
 
@@ -41,13 +44,13 @@ def rendered(
         gauges: Further gauges.
         admission: Quotas with the connection counters.
     """
-    return generate_latest(_Collector(names, recorder, gauges, admission))
+    return generate_latest(_ServerCollector(names, recorder, gauges, admission))
 
 
 @dataclass(frozen=True, slots=True)
-class _Collector(Collector):
-    names: Names
-    recorder: DoorRecorder
+class _ServerCollector(Collector):
+    names: MetricNames
+    recorder: ServerRecorder
     gauges: Gauges
     admission: AdmissionControl
 
@@ -65,7 +68,7 @@ class _Collector(Collector):
         for why, count in sorted(recorder.away.items()):
             away.add_metric((why,), count)
         yield away
-        yield from self._connections()
+        yield from self._connection_counters()
         for name, says, total in (
             ("records", "Records of evidence.", journal.recorded),
             (
@@ -83,11 +86,11 @@ class _Collector(Collector):
         for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
             yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)
 
-    def _connections(self) -> Iterator[Metric]:
+    def _connection_counters(self) -> Iterator[Metric]:
         for what, says in CONNECTIONS.items():
             name = f"{self.names.door}_connections_{what}"
             family = CounterMetricFamily(name, says, labels=("quota",))
-            for counted, quota, count in self.admission.counted():
+            for counted, quota, count in self.admission.iter_counts():
                 if counted == what:
                     family.add_metric((quota,), count)
             yield family

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from answerable.server.metadata_addresses import is_metadata_service
 
-HERE = "local"  # a unix socket, or a pipe
+LOCAL = "local"  # a unix socket, or a pipe
 LOOPBACK = "loopback"
 LINK_LOCAL = "link-local"
 _PUBLIC = {4: 24, 6: 48}  # bits that a site has
@@ -20,7 +20,7 @@ _PRIVATE = tuple(
 
 
 @lru_cache(maxsize=1024)
-def network_of(host: str) -> str:
+def classify_network(host: str) -> str:
     """Return the network of an address; empty for an invalid one.
 
     `link-local` also for addresses of metadata services, and those that stand for one;

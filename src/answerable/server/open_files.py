@@ -2,20 +2,20 @@
 
 import resource
 
-from answerable.model.worker_limits import Limits
-from answerable.server.operator_log import Log
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.operator_log import OperatorLog
 
-_OWN = 256  # files besides connections: evidence, servers, signals
-_FACTOR = 3  # quotas of connections, and calls to servers behind them
+_RESERVED = 256  # files besides connections: evidence, servers, signals
+_FILES_PER_CONNECTION = 3  # quotas of connections, and calls to servers behind them
 
 
-def raise_open_files(limits: Limits, log: Log) -> None:
+def raise_open_files(limits: WorkerLimits, log: OperatorLog) -> None:
     """Raise the limit of open files to what the configured connections need.
 
     Many systems start a process with 1,024, which it may raise itself.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = _FACTOR * limits.connections + _OWN
+    needed = _FILES_PER_CONNECTION * limits.connections + _RESERVED
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)

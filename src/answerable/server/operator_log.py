@@ -15,10 +15,10 @@ import msgspec
 
 STDERR = 2
 
-Field = str | int | float | bool | None | list[str]
+LogField = str | int | float | bool | None | list[str]
 
 
-class Log:
+class OperatorLog:
     """Writer of log lines.
 
     Args:
@@ -29,19 +29,21 @@ class Log:
     def __init__(self, process: str, handle: int = STDERR) -> None:
         self._process, self._handle = process, handle
 
-    def info(self, event: str, **fields: Field) -> None:
+    def info(self, event: str, **fields: LogField) -> None:
         """Log an ordinary event."""
-        self._write("info", event, fields)
+        self._write_line("info", event, fields)
 
-    def warning(self, event: str, **fields: Field) -> None:
+    def warning(self, event: str, **fields: LogField) -> None:
         """Log an event that an operator should look at."""
-        self._write("warning", event, fields)
+        self._write_line("warning", event, fields)
 
-    def error(self, event: str, **fields: Field) -> None:
+    def error(self, event: str, **fields: LogField) -> None:
         """Log a failure."""
-        self._write("error", event, fields)
+        self._write_line("error", event, fields)
 
-    def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def log_loop_error(
+        self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    ) -> None:
         """Log an unhandled exception of the event loop; its exception handler.
 
         Only type and place of the exception are logged: its text may contain input.
@@ -51,8 +53,8 @@ class Log:
         places = [f"{Path(each.filename).name}:{each.lineno}" for each in frames]
         self.error("loop.failed", kind=type(error).__name__, places=places[-3:])
 
-    def _write(self, level: str, event: str, fields: dict[str, Field]) -> None:
-        line: dict[str, Field] = {
+    def _write_line(self, level: str, event: str, fields: dict[str, LogField]) -> None:
+        line: dict[str, LogField] = {
             "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": level,
             "event": event,

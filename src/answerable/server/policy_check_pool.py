@@ -17,23 +17,26 @@ from typing import Self
 
 import msgspec
 
-from answerable.authorization.cedar.approved_schemas import NOTHING_APPROVED, Approved
-from answerable.authorization.cedar.lexer import Piece
-from answerable.authorization.cedar.validation import Judged, judge
-from answerable.server.policy_check_worker import received, send
+from answerable.authorization.cedar.approved_schemas import (
+    NO_APPROVED_SCHEMAS,
+    ApprovedSchemas,
+)
+from answerable.authorization.cedar.lexer import PolicyText
+from answerable.authorization.cedar.validation import ValidatedPolicy, validate_policies
+from answerable.server.policy_check_worker import read_message, write_message
 
 _MODULE = "answerable.server.policy_check_worker"
-SHARE = 500  # policies: fewer are judged about as soon as a process starts
-MOST = 8  # processes
+BATCH_SIZE = 500  # policies: fewer are judged about as soon as a process starts
+MAX_PROCESSES = 8  # processes
 
-_judged = msgspec.msgpack.Decoder(list[Judged])
-Share = tuple[Piece, ...]
+_results_decoder = msgspec.msgpack.Decoder(list[ValidatedPolicy])
+PolicyBatch = tuple[PolicyText, ...]
 
 
-def judged_apart(
-    pieces: Iterable[Piece], approved: Approved = NOTHING_APPROVED
-) -> list[Judged]:
-    """Check policies as `judge` does, a large set in several processes.
+def check_policies(
+    pieces: Iterable[PolicyText], approved: ApprovedSchemas = NO_APPROVED_SCHEMAS
+) -> list[ValidatedPolicy]:
+    """Check policies as `validate_policies` does, a large set in several processes.
 
     A batch that a process does not answer is checked here.
 
@@ -41,28 +44,31 @@ def judged_apart(
         pieces: Texts of one policy each, or of a malformed one.
         approved: Tool schemas that persons have approved.
     """
-    shares = _shares(iter(pieces))
+    shares = _split_batches(iter(pieces))
     first = next(shares, ())
-    if len(first) < SHARE:
-        return judge(first, approved)
-    with _Judges(approved) as judges:
-        handed = [(each, judges.take(each)) for each in chain((first,), shares)]
-        found = [answer.result() or judge(share, approved) for share, answer in handed]
+    if len(first) < BATCH_SIZE:
+        return validate_policies(first, approved)
+    with _CheckerPool(approved) as judges:
+        handed = [(each, judges.submit(each)) for each in chain((first,), shares)]
+        found = [
+            answer.result() or validate_policies(share, approved)
+            for share, answer in handed
+        ]
     return list(chain.from_iterable(found))
 
 
-def _shares(pieces: Iterator[Piece]) -> Iterator[Share]:
-    while share := tuple(islice(pieces, SHARE)):
+def _split_batches(pieces: Iterator[PolicyText]) -> Iterator[PolicyBatch]:
+    while share := tuple(islice(pieces, BATCH_SIZE)):
         yield share
 
 
-class _Judges:
+class _CheckerPool:
     """Processes, started when needed; a thread waits for each."""
 
-    def __init__(self, approved: Approved) -> None:
+    def __init__(self, approved: ApprovedSchemas) -> None:
         self._approved = approved
-        most = min(os.cpu_count() or 1, MOST)
-        self._waiting = ThreadPoolExecutor(most, initializer=self._start)
+        most = min(os.cpu_count() or 1, MAX_PROCESSES)
+        self._waiting = ThreadPoolExecutor(most, initializer=self._start_process)
         self._own = threading.local()
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -79,11 +85,11 @@ class _Judges:
             with each:
                 pass
 
-    def take(self, share: Share) -> Future[list[Judged]]:
+    def submit(self, share: PolicyBatch) -> Future[list[ValidatedPolicy]]:
         """Submit a batch to the first free process; empty where it fails."""
-        return self._waiting.submit(self._answered, share)
+        return self._waiting.submit(self._check_in_process, share)
 
-    def _start(self) -> None:
+    def _start_process(self) -> None:
         self._own.process, self._own.is_new = None, True
         try:
             # -P: no module is imported from the working directory.
@@ -99,16 +105,16 @@ class _Judges:
         self._started.append(process)
         self._own.process = process
 
-    def _answered(self, share: Share) -> list[Judged]:
+    def _check_in_process(self, share: PolicyBatch) -> list[ValidatedPolicy]:
         process = self._own.process
         if process is None:
             return []
         try:
             if self._own.is_new:
-                send(process.stdin, self._approved)
+                write_message(process.stdin, self._approved)
                 self._own.is_new = False
-            send(process.stdin, share)
-            found = _judged.decode(received(process.stdout))
+            write_message(process.stdin, share)
+            found = _results_decoder.decode(read_message(process.stdout))
         except (
             OSError,
             msgspec.DecodeError,

@@ -6,16 +6,30 @@ effect within a second.
 
 from pathlib import Path
 
-from answerable.model.policy_exception import Amendment, Fallen
-from answerable.server.store_watch import Changed, Refused, StoreWatch, Told, Unheld
-from answerable.services.statements.policy_exceptions import AmendmentsOf, Held
-from answerable.store.store import Store
+from answerable.model.policy_exception import PolicyException, PolicyExceptionInvalidity
+from answerable.server.store_watch import (
+    ChangeListener,
+    FailureListener,
+    RejectionListener,
+    Rejections,
+    StoreWatch,
+)
+from answerable.services.statements.policy_exceptions import (
+    PolicyExceptionReader,
+    PolicyExceptions,
+)
+from answerable.store.store import EvidenceStore
 
 # Ordinary ends of policy exceptions, which are not reported.
-_EXPECTED = (None, Fallen.ENDED, Fallen.REVOKED, Fallen.UNCONFIRMED)
+_EXPECTED_REASONS = (
+    None,
+    PolicyExceptionInvalidity.ENDED,
+    PolicyExceptionInvalidity.REVOKED,
+    PolicyExceptionInvalidity.UNCONFIRMED,
+)
 
 
-class AmendmentWatch(StoreWatch[tuple[Amendment, ...]]):
+class PolicyExceptionWatch(StoreWatch[tuple[PolicyException, ...]]):
     """Watch over the policy exceptions of a store.
 
     Attributes:
@@ -23,32 +37,32 @@ class AmendmentWatch(StoreWatch[tuple[Amendment, ...]]):
     """
 
     _nothing = ()
-    _of: AmendmentsOf
+    _of: PolicyExceptionReader
 
     def __init__(
         self,
         root: Path,
-        changed: Changed[tuple[Amendment, ...]],
-        unheld: Told,
-        refused: Refused,
+        changed: ChangeListener[tuple[PolicyException, ...]],
+        unheld: RejectionListener,
+        refused: FailureListener,
     ) -> None:
         super().__init__(root, changed, unheld, refused)
-        self.held: Held | None = None
+        self.held: PolicyExceptions | None = None
 
-    def _look(
-        self, store: Store, now: int, *, fresh: bool
-    ) -> tuple[tuple[Amendment, ...], Unheld]:
+    def _read_valid(
+        self, store: EvidenceStore, now: int, *, fresh: bool
+    ) -> tuple[tuple[PolicyException, ...], Rejections]:
         if fresh:
-            self._of = AmendmentsOf(store)
-        self.held = held = self._of.now(now)
+            self._of = PolicyExceptionReader(store)
+        self.held = held = self._of.read(now)
         unheld = [(each.digest, each.why) for each in held.unheld]
         unheld += [
             (each.amendment.id, each.fallen.value)
             for each in held.judged
-            if each.fallen not in _EXPECTED
+            if each.fallen not in _EXPECTED_REASONS
         ]
-        return held.standing, unheld
+        return held.active, unheld
 
-    def _drop(self) -> None:
+    def _clear_statements(self) -> None:
         self.held = None
-        super()._drop()
+        super()._clear_statements()

@@ -3,23 +3,35 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from answerable.authorization.cedar.approved_schemas import NOTHING_APPROVED, Approved
-from answerable.authorization.pins.definitions import schema_of
-from answerable.connectors.config.fetch import read_file, read_policies
-from answerable.connectors.config.parse.config_faults import Fault
-from answerable.connectors.config.parse.config_file import Reading
-from answerable.model.cedar_policy import NO_RULES, CedarRules
+from answerable.authorization.cedar.approved_schemas import (
+    NO_APPROVED_SCHEMAS,
+    ApprovedSchemas,
+)
+from answerable.authorization.pins.definitions import argument_schema
+from answerable.connectors.config.fetch import read_config_file, read_policy_files
+from answerable.connectors.config.parse.config_faults import ConfigFault
+from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import Config
-from answerable.model.pin import Definition, How, Kind, Pinning, item_id
+from answerable.model.pin import (
+    DefinitionKind,
+    McpDefinition,
+    PinningMode,
+    PinOrigin,
+    item_id,
+)
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.policy_check_pool import judged_apart
-from answerable.server.reloadable_plan import store_of
+from answerable.server.policy_check_pool import check_policies
+from answerable.server.reloadable_plan import resolve_store
 from answerable.server.state_folders import gateway_state
 
 
-def read_decided(
-    place: str, store: Path | None, usual: Path | None, before: CedarRules = NO_RULES
-) -> Reading:
+def read_with_policies(
+    place: str,
+    store: Path | None,
+    usual: Path | None,
+    before: CedarPolicySet = NO_CEDAR_POLICIES,
+) -> ConfigReading:
     """Read a configuration and its policies, with all their faults.
 
     Args:
@@ -32,16 +44,16 @@ def read_decided(
         UsageError: The file does not exist, or is larger than a configuration may be.
         EnvironmentRefused: It may not be read, or the pins may not.
     """
-    reading = read_file(place)
+    reading = read_config_file(place)
     config = reading.config
     if config is None or not config.policy:
         return reading
-    root = store_of(config, store, usual)
-    approved = approved_schemas(config, gateway_state(config, root))
-    return read_policies(reading, before, judged_apart, approved)
+    root = resolve_store(config, store, usual)
+    approved = load_approved_schemas(config, gateway_state(config, root))
+    return read_policy_files(reading, before, check_policies, approved)
 
 
-def approved_schemas(config: Config, state: Path) -> Approved:
+def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
     """Return the schemas of the tools that a person has approved.
 
     Merely observed schemas do not count: the server would decide which policies are
@@ -50,21 +62,28 @@ def approved_schemas(config: Config, state: Path) -> Approved:
     Raises:
         EnvironmentRefused: The pins cannot be read.
     """
-    files, found = PinFiles(state), dict(NOTHING_APPROVED)
+    files, found = PinFiles(state), dict(NO_APPROVED_SCHEMAS)
     for server in config.servers:
-        if server.pin is Pinning.OFF:
+        if server.pin is PinningMode.OFF:
             continue
         for pin in files.read(server.name).items.values():
             kind, name = pin.definition.kind, pin.definition.name
-            schema = schema_of(pin.definition)
-            if kind is Kind.TOOL and pin.how is How.APPROVED and schema:
+            schema = argument_schema(pin.definition)
+            if (
+                kind is DefinitionKind.TOOL
+                and pin.origin is PinOrigin.APPROVED
+                and schema
+            ):
                 found[item_id(server.name, kind, name)] = schema
     return found
 
 
-def faults_of_approval(
-    reading: Reading, state: Path, server: str, definitions: Iterable[Definition]
-) -> tuple[Fault, ...]:
+def find_approval_faults(
+    reading: ConfigReading,
+    state: Path,
+    server: str,
+    definitions: Iterable[McpDefinition],
+) -> tuple[ConfigFault, ...]:
     """List the policy faults that an approval of definitions would cause.
 
     Args:
@@ -83,17 +102,17 @@ def faults_of_approval(
     if config is None or not config.policy:
         return ()
     pinning = {each.name: each.pin for each in config.servers}
-    before = approved_schemas(config, state)
+    before = load_approved_schemas(config, state)
     after = dict(before)
-    if pinning.get(server, Pinning.OFF) is not Pinning.OFF:
+    if pinning.get(server, PinningMode.OFF) is not PinningMode.OFF:
         for each in definitions:
-            if each.kind is Kind.TOOL:
-                after[item_id(server, each.kind, each.name)] = schema_of(each)
+            if each.kind is DefinitionKind.TOOL:
+                after[item_id(server, each.kind, each.name)] = argument_schema(each)
     after = {tool: schema for tool, schema in after.items() if schema}
     if after == before:
         return ()
     now, then = (
-        read_policies(reading, NO_RULES, judged_apart, each).faults
+        read_policy_files(reading, NO_CEDAR_POLICIES, check_policies, each).faults
         for each in (before, after)
     )
     return tuple(each for each in then if each not in now)

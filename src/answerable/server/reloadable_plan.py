@@ -5,38 +5,40 @@ from pathlib import Path
 from typing import Protocol
 
 from answerable.connectors.config.parse.config_faults import ConfigError
-from answerable.connectors.config.parse.config_file import Reading
+from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.model.config import Config
 from answerable.model.errors import UsageError
 
 
-class Plan(Protocol):
+class ReloadablePlan(Protocol):
     """Result of one reading of the configuration file."""
 
     @property
-    def fixed(self) -> Mapping[str, object]:
+    def restart_only_settings(self) -> Mapping[str, object]:
         """Settings that only a restart can change, by their key in the file."""
 
 
-def needs_restart(plan: Plan, later: Plan) -> list[str]:
+def needs_restart(plan: ReloadablePlan, later: ReloadablePlan) -> list[str]:
     """List the keys whose change needs a restart."""
-    after = later.fixed
-    return [key for key, value in plan.fixed.items() if value != after[key]]
+    after = later.restart_only_settings
+    return [
+        key for key, value in plan.restart_only_settings.items() if value != after[key]
+    ]
 
 
-def config_of(place: str, reading: Reading) -> Config:
+def require_config(place: str, reading: ConfigReading) -> Config:
     """Return the configuration of a file that is valid but for its policy.
 
     Raises:
         ConfigError: More than the policy is invalid.
     """
     config = reading.config
-    if config is None or not reading.lacks_policy_alone:
+    if config is None or not reading.has_all_but_policy:
         raise ConfigError(place, reading.faults)
     return config
 
 
-def store_of(config: Config, named: Path | None, usual: Path | None) -> Path:
+def resolve_store(config: Config, named: Path | None, usual: Path | None) -> Path:
     """Return the folder of the store.
 
     Args:

@@ -4,32 +4,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from answerable.model.config import Config
-from answerable.model.documents.core import Coverage, CredentialItem, Document
-from answerable.model.documents.revocation import KillEffectItem
+from answerable.model.documents.core import CoverageRecord, CredentialItem, Document
+from answerable.model.documents.revocation import RevocationEffectItem
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
-from answerable.presentation.credential_revocation import residual
-from answerable.presentation.inventory_items import credential_item, spelled_time
-from answerable.presentation.inventory_lists import coverage_of_list, no_coverage
-from answerable.server.revocation_service import GATEWAY, SERVICE, Done
-from answerable.services.federation.own_tokens import LONGEST
+from answerable.presentation.credential_revocation import revocation_effect
+from answerable.presentation.inventory_items import build_credential_item, format_time
+from answerable.presentation.inventory_lists import build_list_coverage, empty_coverage
+from answerable.server.revocation_service import GATEWAY, SERVICE, RevocationResult
+from answerable.services.federation.own_tokens import MAX_TOKEN_LIFETIME
 
-KILL, REVIVE, DRY_RUN = "kill", "revive", "dry-run"
+KILL_ACT, REVIVE_ACT, DRY_RUN_ACT = "kill", "revive", "dry-run"
 ELSEWHERE = "servers that verify tokens themselves"
 PLATFORM = "its platform"
 # Kinds of subjects with delegations on record.
 _HOLD_TOKENS = ("agent:", "run:", "person:", "rule:", "issuer:")
-_WHAT = {GATEWAY: "calls", SERVICE: "new tokens"}
+_ITEM_NAMES = {GATEWAY: "calls", SERVICE: "new tokens"}
 _NOT_SCANNED = "nothing was scanned into this store"
 _NOT_FOUND = "not in the newest snapshot"
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class RevocationAct:
     """Revocation of a subject, or its reinstatement.
 
     Attributes:
-        kind: `KILL`, `REVIVE` or `DRY_RUN`.
+        kind: `KILL_ACT`, `REVIVE_ACT` or `DRY_RUN_ACT`.
         subject: Subject that is revoked or reinstated.
         done: Result of the operation.
         now: UTC nanoseconds.
@@ -37,10 +37,10 @@ class Act:
 
     kind: str
     subject: str
-    done: Done
+    done: RevocationResult
     now: int
 
-    def item(
+    def build_item(
         self,
         what: str,
         where: str,
@@ -50,7 +50,7 @@ class Act:
         count: int | None = None,
         id: str | None = None,
         note: str = "",
-    ) -> KillEffectItem:
+    ) -> RevocationEffectItem:
         """Build one item of the answer."""
         return {
             "act": self.kind, "subject": self.subject, "what": what, "where": where,
@@ -58,7 +58,9 @@ class Act:
         }  # fmt: skip
 
 
-def effects(act: Act, config: Config | None, inventory: Inventory | None) -> Document:
+def list_effects(
+    act: RevocationAct, config: Config | None, inventory: Inventory | None
+) -> Document:
     """List what a revocation ends, and what continues.
 
     Args:
@@ -66,80 +68,91 @@ def effects(act: Act, config: Config | None, inventory: Inventory | None) -> Doc
         config: The configuration; None without one.
         inventory: Newest snapshot; None where the store could not be read.
     """
-    items = list(_at_servers(act))
-    if act.kind != REVIVE:
-        items += _of_tokens(act, config)
-        items += _of_credentials(act, inventory)
-    return Document("kill", items, _coverage(act, inventory))
+    items = list(_server_items(act))
+    if act.kind != REVIVE_ACT:
+        items += _token_items(act, config)
+        items += _credential_items(act, inventory)
+    return Document("kill", items, _build_coverage(act, inventory))
 
 
-def _coverage(act: Act, inventory: Inventory | None) -> Coverage:
-    covered = no_coverage()
+def _build_coverage(act: RevocationAct, inventory: Inventory | None) -> CoverageRecord:
+    covered = empty_coverage()
     if inventory is not None and inventory.coverage:
-        covered = coverage_of_list("credentials", inventory, act.now)
-    elif _is_of_inventory(act.subject):
+        covered = build_list_coverage("credentials", inventory, act.now)
+    elif _is_inventory_subject(act.subject):
         covered["not_collected"] = ["ambient-credentials"]
     # Gaps of a scan do not make the revocation itself partial.
     covered["partial"] = False
     return covered
 
 
-def _at_servers(act: Act) -> Iterator[KillEffectItem]:
-    done, back = act.done, act.kind == REVIVE
+def _server_items(act: RevocationAct) -> Iterator[RevocationEffectItem]:
+    done, back = act.done, act.kind == REVIVE_ACT
     for where in (GATEWAY, SERVICE):
         if where in done.at:
             waits = where in done.waiting
             state = "revived" if back else "waiting" if waits else "dead"
             note = "no server runs that would read it" if waits else ""
-            yield act.item(_WHAT[where], where, state, note=note)
+            yield act.build_item(_ITEM_NAMES[where], where, state, note=note)
     for each in done.refused:
         where, _, why = each.partition(": ")
-        yield act.item(_WHAT.get(where, "calls"), where, "refused", note=why)
+        yield act.build_item(
+            _ITEM_NAMES.get(where, "calls"), where, "refused", note=why
+        )
 
 
-def _of_tokens(act: Act, config: Config | None) -> Iterator[KillEffectItem]:
+def _token_items(
+    act: RevocationAct, config: Config | None
+) -> Iterator[RevocationEffectItem]:
     """Yield what was issued before: delegations, and the tokens made from them."""
     done, subject = act.done, act.subject
     service = None if config is None else config.sts
     if service is None or not subject.startswith(_HOLD_TOKENS):
         return
     if done.ended is not None:
-        yield act.item("delegations", SERVICE, "dead", count=len(done.ended))
+        yield act.build_item("delegations", SERVICE, "dead", count=len(done.ended))
     elif not subject.startswith("issuer:"):
-        yield act.item("delegations", SERVICE, "not-known", note="it did not say")
+        yield act.build_item("delegations", SERVICE, "not-known", note="it did not say")
     if done.ended == () and not subject.startswith("issuer:"):
         return
-    until = spelled_time(act.now + _longest_token(config) * 10**9)
+    until = format_time(act.now + _max_token_lifetime(config) * 10**9)
     note = "at most; those that ask at /introspect refuse at once"
-    yield act.item("tokens given before", ELSEWHERE, "lives", until=until, note=note)
+    yield act.build_item(
+        "tokens given before", ELSEWHERE, "lives", until=until, note=note
+    )
     known = done.ended is not None or subject.startswith("agent:")
     if config is not None and config.servers and not known:
-        yield act.item(
+        yield act.build_item(
             "tokens given before", GATEWAY, "lives", until=until, note="at most"
         )
 
 
-def _longest_token(config: Config | None) -> int:
+def _max_token_lifetime(config: Config | None) -> int:
     """Return the maximum lifetime of a token of any rule, in seconds."""
     rules = () if config is None else config.rules
-    return max((grant.ttl for rule in rules for grant in rule.grants), default=LONGEST)
+    return max(
+        (grant.ttl for rule in rules for grant in rule.grants),
+        default=MAX_TOKEN_LIFETIME,
+    )
 
 
-def _of_credentials(act: Act, inventory: Inventory | None) -> Iterator[KillEffectItem]:
+def _credential_items(
+    act: RevocationAct, inventory: Inventory | None
+) -> Iterator[RevocationEffectItem]:
     """Yield the subject's credentials on other platforms, which stay valid."""
-    if not _is_of_inventory(act.subject):
+    if not _is_inventory_subject(act.subject):
         return
     if inventory is None or not inventory.coverage:
-        yield act.item("credentials", PLATFORM, "not-known", note=_NOT_SCANNED)
+        yield act.build_item("credentials", PLATFORM, "not-known", note=_NOT_SCANNED)
         return
     if act.subject not in {*inventory.agents, *inventory.credentials}:
-        yield act.item("credentials", PLATFORM, "not-known", note=_NOT_FOUND)
+        yield act.build_item("credentials", PLATFORM, "not-known", note=_NOT_FOUND)
         return
-    for each in _credentials_of(act.subject, inventory):
-        after = residual(each["kind"])
+    for each in _find_credentials(act.subject, inventory):
+        after = revocation_effect(each["kind"])
         users = ", ".join(a for a in each["agents"] if a != act.subject)
         note = f"end it there: {after.end}; then lives {after.lives}"
-        yield act.item(
+        yield act.build_item(
             f"credential {each['kind']}",
             PLATFORM,
             "lives",
@@ -149,11 +162,11 @@ def _of_credentials(act: Act, inventory: Inventory | None) -> Iterator[KillEffec
         )
 
 
-def _is_of_inventory(subject: str) -> bool:
+def _is_inventory_subject(subject: str) -> bool:
     return subject.startswith(("agent:", "cred:"))
 
 
-def _credentials_of(subject: str, inventory: Inventory) -> Sequence[CredentialItem]:
+def _find_credentials(subject: str, inventory: Inventory) -> Sequence[CredentialItem]:
     if subject.startswith("cred:"):
         wanted = {subject}
     else:
@@ -161,7 +174,7 @@ def _credentials_of(subject: str, inventory: Inventory) -> Sequence[CredentialIt
         uses = () if agent is None else agent.tools
         wanted = {str(each) for use in uses for each in use.credentials}
     return [
-        credential_item(inventory, entity)
+        build_credential_item(inventory, entity)
         for key, entity in sorted(inventory.credentials.items())
         if key in wanted
     ]

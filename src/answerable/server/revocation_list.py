@@ -21,20 +21,29 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from answerable.authorization.revocations import NO_KILLS, Kills, kill_subject
-from answerable.model.errors import AnswerableError, EnvironmentRefused
-from answerable.presentation.inventory_items import spelled_time
-from answerable.store.durable_files import make_folder, read_file, refused, write_file
+from answerable.authorization.revocations import (
+    NO_REVOCATIONS,
+    Revocations,
+    parse_revocation_subject,
+)
+from answerable.model.errors import AnswerableError, EnvironmentFailure
+from answerable.presentation.inventory_items import format_time
+from answerable.store.durable_files import (
+    make_folder,
+    read_file,
+    translate_os_errors,
+    write_file,
+)
 
-EVERY = 0.25  # seconds
+POLL_INTERVAL = 0.25  # seconds
 
 _HINT = "one subject a line; `answerable kill SUBJECT` writes it"
-_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_LONGEST = 500  # characters of an author, and of a reason
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_MAX_TEXT = 500  # characters of an author, and of a reason
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RevocationNote:
     """Facts about one revocation, for display only.
 
     Attributes:
@@ -55,10 +64,10 @@ class Note:
         return f"{said}: {self.reason}" if self.reason else said
 
 
-_Noted = Mapping[str, Note]
+_NotesBySubject = Mapping[str, RevocationNote]
 
 
-class KillFile:
+class RevocationFile:
     """One file of revocations.
 
     Args:
@@ -68,25 +77,25 @@ class KillFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "kills"
 
-    def read(self) -> Kills:
+    def read(self) -> Revocations:
         """Read all revoked subjects; a missing file has none.
 
         Raises:
             EnvironmentRefused: It may not be read, or a line is no subject.
         """
         kills = self.find()
-        return NO_KILLS if kills is None else kills
+        return NO_REVOCATIONS if kills is None else kills
 
-    def find(self) -> Kills | None:
+    def find(self) -> Revocations | None:
         """Read all revoked subjects; None where there is no file.
 
         Raises:
             EnvironmentRefused: As `read`.
         """
-        told = self.told()
+        told = self.read_notes()
         return None if told is None else frozenset(told)
 
-    def told(self) -> Mapping[str, Note] | None:
+    def read_notes(self) -> Mapping[str, RevocationNote] | None:
         """Read all revocations with their facts; None where there is no file.
 
         Raises:
@@ -97,20 +106,20 @@ class KillFile:
         except FileNotFoundError:
             return None
         try:
-            return dict(map(_read, filter(None, text.splitlines())))
+            return dict(map(_parse_line, filter(None, text.splitlines())))
         except AnswerableError as error:
-            raise EnvironmentRefused(f"{self.path}: {error.message}", _HINT) from None
+            raise EnvironmentFailure(f"{self.path}: {error.message}", _HINT) from None
 
-    def kill(self, subject: str, by: str = "", reason: str = "") -> bool:
+    def revoke(self, subject: str, by: str = "", reason: str = "") -> bool:
         """Revoke a subject, durable on return; False where it was revoked already.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        return self.kill_all((subject,), Note(by, reason=reason))
+        return self.revoke_all((subject,), RevocationNote(by, reason=reason))
 
-    def kill_all(self, subjects: Collection[str], note: Note) -> bool:
+    def revoke_all(self, subjects: Collection[str], note: RevocationNote) -> bool:
         """Revoke several subjects in one write; False where all were revoked already.
 
         Args:
@@ -119,33 +128,33 @@ class KillFile:
 
         Raises:
             IdError: One names no subject; none is revoked by this.
-            EnvironmentRefused: As `kill`.
+            EnvironmentRefused: As `revoke`.
         """
         if not subjects:
             return False
-        note = Note(
-            _shown(note.by),
-            spelled_time(time.time_ns()),
-            _shown(note.reason),
+        note = RevocationNote(
+            _keep_printable(note.by),
+            format_time(time.time_ns()),
+            _keep_printable(note.reason),
             note.ended_with,
         )
-        fresh = {kill_subject(each): note for each in subjects}
+        fresh = {parse_revocation_subject(each): note for each in subjects}
         # The first author stays: another revocation changes nothing.
-        return self._change(lambda kills: {**fresh, **kills})
+        return self._rewrite_file(lambda kills: {**fresh, **kills})
 
-    def revive(self, subject: str) -> bool:
+    def reinstate(self, subject: str) -> bool:
         """Reinstate a subject; False where it was not revoked.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        kill_subject(subject)
-        return self._change(
+        parse_revocation_subject(subject)
+        return self._rewrite_file(
             lambda kills: {each: kills[each] for each in kills if each != subject}
         )
 
-    def may_be_seen(self) -> bool:
+    def is_accessible(self) -> bool:
         """Tell whether this process may enter the folder."""
         try:
             self.path.stat()
@@ -163,47 +172,49 @@ class KillFile:
             return 0, 0, 0
         return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
-    def _change(self, change: Callable[[_Noted], _Noted]) -> bool:
+    def _rewrite_file(
+        self, change: Callable[[_NotesBySubject], _NotesBySubject]
+    ) -> bool:
         folder = self.path.parent
         make_folder(folder)
-        with refused("open", folder):
+        with translate_os_errors("open", folder):
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             facts = os.fstat(handle)
             # A file written by root must be readable by the folder's user.
             owner = None if os.geteuid() else (facts.st_uid, facts.st_gid)
-            before = self.told() or MappingProxyType({})
+            before = self.read_notes() or MappingProxyType({})
             after = change(before)
             if after == before and self.path.exists():
                 return False
-            lines = "".join(map(_line, sorted(after.items())))
+            lines = "".join(map(_format_line, sorted(after.items())))
             write_file(self.path, lines.encode(), owner=owner)
             return after.keys() != before.keys()
         finally:
             os.close(handle)
 
 
-def _read(line: str) -> tuple[str, Note]:
+def _parse_line(line: str) -> tuple[str, RevocationNote]:
     """Parse a line; earlier releases wrote fewer columns."""
     subject, by, at, reason, ended_with = (line.split("\t") + [""] * 4)[:5]
-    time = at if _AT.fullmatch(at) else ""
-    return kill_subject(subject), Note(
-        _shown(by), time, _shown(reason), _shown(ended_with)
+    time = at if _TIMESTAMP.fullmatch(at) else ""
+    return parse_revocation_subject(subject), RevocationNote(
+        _keep_printable(by), time, _keep_printable(reason), _keep_printable(ended_with)
     )
 
 
-def _shown(text: str) -> str:
-    return "".join(filter(str.isprintable, text))[:_LONGEST]
+def _keep_printable(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:_MAX_TEXT]
 
 
-def _line(kill: tuple[str, Note]) -> str:
+def _format_line(kill: tuple[str, RevocationNote]) -> str:
     subject, note = kill
     columns = (subject, note.by, note.at, note.reason, note.ended_with)
     return "\t".join(columns).rstrip("\t") + "\n"
 
 
-class KillList:
+class RevocationList:
     """Revocations of one store, and of further files that count.
 
     Args:
@@ -218,74 +229,74 @@ class KillList:
     """
 
     def __init__(self, store: Path, *others: Path) -> None:
-        self.shared = KillFile(store)
-        own = tuple(map(KillFile, dict.fromkeys(others)))
-        self.files = (self.shared, *own) if self.shared.may_be_seen() else own
+        self.shared = RevocationFile(store)
+        own = tuple(map(RevocationFile, dict.fromkeys(others)))
+        self.files = (self.shared, *own) if self.shared.is_accessible() else own
 
-    def read(self) -> Kills:
+    def read(self) -> Revocations:
         """Read all revoked subjects of all files.
 
         Raises:
             EnvironmentRefused: One may not be read, or a line is no subject.
         """
-        return NO_KILLS.union(*(each.read() for each in self.files))
+        return NO_REVOCATIONS.union(*(each.read() for each in self.files))
 
-    def revive(self, subject: str) -> bool:
+    def reinstate(self, subject: str) -> bool:
         """Reinstate a subject in each file; False where no file has it.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: A file cannot be read or written.
         """
-        kill_subject(subject)
-        standing = [each for each in self.files if subject in (each.told() or {})]
+        parse_revocation_subject(subject)
+        standing = [each for each in self.files if subject in (each.read_notes() or {})]
         for each in standing:
-            each.revive(subject)
+            each.reinstate(subject)
         return bool(standing)
 
-    def told(self) -> _Noted:
+    def read_notes(self) -> _NotesBySubject:
         """Read all revocations with their facts; the store's file takes precedence.
 
         Raises:
             EnvironmentRefused: As `read`.
         """
-        known: dict[str, Note] = {}
+        known: dict[str, RevocationNote] = {}
         for each in reversed(self.files):
-            known |= each.told() or {}
+            known |= each.read_notes() or {}
         return known
 
 
-class Bound(Protocol):
+class RevocationTarget(Protocol):
     """Decision point that applies revocations."""
 
     @property
-    def kills(self) -> Kills:
+    def revocations(self) -> Revocations:
         """Revoked subjects."""
 
-    def hold_kills(self, kills: Kills) -> None:
+    def apply_revocations(self, kills: Revocations) -> None:
         """Apply these revocations from now on; called in another thread."""
 
-    def set_kills(self, kills: Kills) -> None:
+    def update_revocations(self, kills: Revocations) -> None:
         """Apply these revocations, and cut open calls; called in the event loop."""
 
 
-class _Watched:
+class _WatchedFile:
     """Last read state of one file."""
 
-    def __init__(self, file: KillFile) -> None:
+    def __init__(self, file: RevocationFile) -> None:
         self._file = file
         self._stamp = file.stamp()
         found = file.find()
-        self._was_there, self.kills = found is not None, found or NO_KILLS
+        self._was_there, self.kills = found is not None, found or NO_REVOCATIONS
 
-    def look(self) -> str:
+    def refresh(self) -> str:
         """Read a changed file; return an error message, else an empty string."""
         stamp = self._file.stamp()
         if stamp == self._stamp:
             return ""
         try:
             kills = self._file.find()
-        except EnvironmentRefused as error:
+        except EnvironmentFailure as error:
             return error.message
         if kills is None:
             # A reinstatement does not remove the file.
@@ -295,7 +306,7 @@ class _Watched:
         return ""
 
 
-class KillWatch:
+class RevocationWatch:
     """Watch over a revocation list, which applies it in one process.
 
     A thread reads the files and applies them at once, however busy the event loop is.
@@ -314,10 +325,10 @@ class KillWatch:
 
     def __init__(
         self,
-        kills: KillList,
-        bound: Bound,
+        kills: RevocationList,
+        bound: RevocationTarget,
         loop: asyncio.AbstractEventLoop,
-        changed: Callable[[Kills, Kills], None],
+        changed: Callable[[Revocations, Revocations], None],
         refused: Callable[[str], None],
     ) -> None:
         self._bound, self._loop = bound, loop
@@ -325,10 +336,12 @@ class KillWatch:
         self._looking = threading.Lock()
         self._ended = threading.Event()
         self._why = self._said = ""  # a file was refused the last time
-        self._files = [_Watched(each) for each in kills.files]
-        self._latest = self._settled = self._union()
-        bound.set_kills(self._latest)
-        self._thread = threading.Thread(target=self._watch, name="kills", daemon=True)
+        self._files = [_WatchedFile(each) for each in kills.files]
+        self._latest = self._settled = self._all_revoked()
+        bound.update_revocations(self._latest)
+        self._thread = threading.Thread(
+            target=self._watch_loop, name="kills", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -336,44 +349,44 @@ class KillWatch:
         self._ended.set()
         self._thread.join(1)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Apply the files as they are now, without waiting for the next poll."""
-        self._look()
-        self._settle()
+        self._refresh_files()
+        self._apply_changes()
 
-    def _watch(self) -> None:
-        while not self._ended.wait(EVERY) and not self._loop.is_closed():
+    def _watch_loop(self) -> None:
+        while not self._ended.wait(POLL_INTERVAL) and not self._loop.is_closed():
             try:
-                more = self._look()
+                more = self._refresh_files()
             except Exception as error:  # noqa: BLE001 - this thread must not end
                 self._why = f"the kills cannot be read ({type(error).__name__})"
                 more = self._why != self._said
             if more:
                 with contextlib.suppress(RuntimeError):  # the loop has just ended
-                    self._loop.call_soon_threadsafe(self._settle)
+                    self._loop.call_soon_threadsafe(self._apply_changes)
 
-    def _look(self) -> bool:
+    def _refresh_files(self) -> bool:
         """Read and apply changed files; tell whether the loop has work."""
         with self._looking:
-            why = "; ".join(filter(None, (each.look() for each in self._files)))
-            kills = self._union()
+            why = "; ".join(filter(None, (each.refresh() for each in self._files)))
+            kills = self._all_revoked()
             more = kills != self._latest or why != self._why
             self._latest = kills
-            if kills != self._bound.kills:
-                self._bound.hold_kills(kills)
+            if kills != self._bound.revocations:
+                self._bound.apply_revocations(kills)
             self._why = why
         return more
 
-    def _settle(self) -> None:
+    def _apply_changes(self) -> None:
         """Cut open calls of revoked subjects, and report changes."""
         before, kills, why = self._settled, self._latest, self._why
         if kills != before:
             self._settled = kills
-            self._bound.set_kills(kills)
+            self._bound.update_revocations(kills)
             self._changed(kills - before, before - kills)
         if why and why != self._said:
             self._refused(why)
         self._said = why
 
-    def _union(self) -> Kills:
-        return NO_KILLS.union(*(each.kills for each in self._files))
+    def _all_revoked(self) -> Revocations:
+        return NO_REVOCATIONS.union(*(each.kills for each in self._files))

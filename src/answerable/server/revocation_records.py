@@ -2,12 +2,12 @@
 
 import msgspec
 
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-KIND = "kill"  # of the objects that say who did it
+OBJECT_KIND = "kill"  # of the objects that say who did it
 
 
-class KillRecord(msgspec.Struct):
+class RevocationRecord(msgspec.Struct):
     """Record of one revocation or reinstatement.
 
     Attributes:
@@ -29,20 +29,20 @@ class KillRecord(msgspec.Struct):
     ended: int | None = None
 
 
-def put_record(store: Store, record: KillRecord) -> None:
+def put_record(store: EvidenceStore, record: RevocationRecord) -> None:
     """Store a record.
 
     Raises:
         EnvironmentRefused: The store cannot be written.
     """
-    store.put_object(KIND, msgspec.json.encode(record), record.at)
+    store.put_object(OBJECT_KIND, msgspec.json.encode(record), record.at)
 
 
-def read_records(store: Store, most: int) -> tuple[list[KillRecord], int]:
+def read_records(store: EvidenceStore, most: int) -> tuple[list[RevocationRecord], int]:
     """Read the newest records, newest first, and the number of all."""
-    logged = store.objects(KIND)
+    logged = store.list_objects(OBJECT_KIND)
     newest = [
-        msgspec.json.decode(store.get_object(each.digest), type=KillRecord)
+        msgspec.json.decode(store.get_object(each.digest), type=RevocationRecord)
         for each in reversed(logged[-most:])
     ]
     return newest, len(logged)

@@ -17,29 +17,42 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from answerable.authorization.revocations import kill_subject
+from answerable.authorization.revocations import parse_revocation_subject
 from answerable.model.config import Config
-from answerable.model.errors import EnvironmentRefused, IdError
-from answerable.server.admin_client import SOMEBODY, Post, owner_of, user
-from answerable.server.recording.segments import is_written
-from answerable.server.revocation_list import KillFile, KillList, Note
-from answerable.server.state_folders import decisions_state, gateway_state, token_state
-from answerable.server.state_lock import is_of
-from answerable.server.store_access import make_store
+from answerable.model.errors import EnvironmentFailure, IdError
+from answerable.server.admin_client import (
+    UNKNOWN_UID,
+    AdminClient,
+    file_owner,
+    format_user,
+)
+from answerable.server.recording.segments import is_recorded_now
+from answerable.server.revocation_list import (
+    RevocationFile,
+    RevocationList,
+    RevocationNote,
+)
+from answerable.server.state_folders import (
+    decisions_state,
+    gateway_state,
+    token_service_state,
+)
+from answerable.server.state_lock import is_locked_for_store
+from answerable.server.store_access import create_store
 
 GATEWAY, SERVICE = "the gateway", "the token service"
-NOBODY = "no server of the configuration knows it"
+NO_SERVER = "no server of the configuration knows it"
 # Subjects of calls, which no token names.
-_OF_CALLS = ("principal:", "server:", "tool:", "cred:", "key:")
+_CALL_SUBJECTS = ("principal:", "server:", "tool:", "cred:", "key:")
 # Subjects of tokens, which no call names.
-_OF_TOKENS = ("rule:", "issuer:")
+_TOKEN_SUBJECTS = ("rule:", "issuer:")
 # Subjects whose tokens may stay valid without the token service's answer: a run has
 # others below it, a person agents that act for no person.
-_HALF_KNOWN = ("rule:", "person:", "run:")
+_PARTLY_KNOWN_SUBJECTS = ("rule:", "person:", "run:")
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RevocationResult:
     """Result of a revocation or reinstatement.
 
     Attributes:
@@ -62,43 +75,43 @@ class Done:
 
 
 @dataclass(slots=True)
-class _Doing:
+class _RevocationProgress:
     """Progress of a revocation, by server."""
 
     changed: dict[str, bool] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
-    def try_at(self, where: str, act: Callable[[], bool]) -> None:
+    def attempt_at(self, where: str, act: Callable[[], bool]) -> None:
         try:
             self.changed[where] = act() or self.changed.get(where, False)
-        except EnvironmentRefused as error:
+        except EnvironmentFailure as error:
             self.why[where] = error.message
 
-    def add(self, where: str, other: "_Doing") -> None:
+    def merge(self, where: str, other: "_RevocationProgress") -> None:
         """Merge the result of a change that several servers share."""
         for changed in other.changed.values():
             self.changed[where] = changed or self.changed.get(where, False)
         for why in other.why.values():
             self.why[where] = why
 
-    def stands(self, where: str) -> bool:
+    def is_done_at(self, where: str) -> bool:
         return where in self.changed and where not in self.why
 
 
-def operator() -> str:
+def operator_name() -> str:
     """Return the name of the user that runs a command, for display."""
-    return user(os.getuid())
+    return format_user(os.getuid())
 
 
-class Kills:
+class RevocationService:
     """Revocations of one store and its configuration; None for the default folders."""
 
     def __init__(self, store: Path, config: Config | None) -> None:
         service = None if config is None else config.sts
-        self._post, self._store = Post(service), store
+        self._post, self._store = AdminClient(service), store
         self._place = "FILE" if config is None else config.place
         own = store / "gateway" if config is None else gateway_state(config, store)
-        state = token_state(service, store)
+        state = token_service_state(service, store)
         # A token service may run without a gateway.
         alone = config is not None and config.sts and not config.servers
         self.has_gateway = not (alone and not own.is_dir())
@@ -109,19 +122,19 @@ class Kills:
         # Spools of the servers that apply the gateway's revocations.
         self._spools = (own / "spool", point / "spool")
         # Folders of another user that we may not enter are left out.
-        listed = [each for each in (own, state) if KillFile(each).may_be_seen()]
-        self._list = KillList(store, *listed)
+        listed = [each for each in (own, state) if RevocationFile(each).is_accessible()]
+        self._list = RevocationList(store, *listed)
         self._folders = {GATEWAY: own, SERVICE: state}
         elsewhere = config is not None and Path(config.store or store) != store
         self._apart = {
-            where: KillFile(folder)
+            where: RevocationFile(folder)
             for where, folder in self._folders.items()
-            if folder.is_dir() and self._is_apart(folder, elsewhere=elsewhere)
+            if folder.is_dir() and self._reads_other_store(folder, elsewhere=elsewhere)
         }
 
-    def told(self) -> Mapping[str, Note]:
+    def list_revoked(self) -> Mapping[str, RevocationNote]:
         """Return all revoked subjects, with the facts about each revocation."""
-        return self._list.told()
+        return self._list.read_notes()
 
     def servers_of(self, subject: str) -> tuple[str, ...]:
         """List the servers that a revocation of a subject concerns.
@@ -129,12 +142,12 @@ class Kills:
         Raises:
             IdError: It names no subject.
         """
-        kill_subject(subject)
-        gateway = self.has_gateway and not subject.startswith(_OF_TOKENS)
-        service = self._has_service and not subject.startswith(_OF_CALLS)
+        parse_revocation_subject(subject)
+        gateway = self.has_gateway and not subject.startswith(_TOKEN_SUBJECTS)
+        service = self._has_service and not subject.startswith(_CALL_SUBJECTS)
         return (*((GATEWAY,) if gateway else ()), *((SERVICE,) if service else ()))
 
-    def kill(self, subject: str, by: str, reason: str = "") -> Done:
+    def revoke(self, subject: str, by: str, reason: str = "") -> RevocationResult:
         """Revoke a subject at every server that can be reached.
 
         Args:
@@ -146,131 +159,138 @@ class Kills:
             IdError: It names no subject.
             EnvironmentRefused: It is in force nowhere.
         """
-        note = Note(by, reason=reason)
-        doing, servers = _Doing(), self._servers(subject, "kill")
+        note = RevocationNote(by, reason=reason)
+        doing, servers = _RevocationProgress(), self._require_servers(subject, "kill")
 
-        def write(file: KillFile) -> bool:
-            return file.kill_all((subject,), note)
+        def write(file: RevocationFile) -> bool:
+            return file.revoke_all((subject,), note)
 
         # First the gateway: a token service that hangs must not delay it.
-        self._write(doing, servers, write)
+        self._write_files(doing, servers, write)
         said = None
         if SERVICE in servers:
-            said = self._at_service(doing, subject, "kill", note)
-        ended = None if said is None else _ended(said)
+            said = self._ask_token_service(doing, subject, "kill", note)
+        ended = None if said is None else _parse_ended(said)
         if ended is not None and self.has_gateway:
             runs = tuple(f"run:{each}" for each in ended)
-            with_it = Note(by, ended_with=subject)
-            self._write(doing, (GATEWAY,), lambda file: file.kill_all(runs, with_it))
-        waiting = self._waiting(doing, is_told=said is not None)
+            with_it = RevocationNote(by, ended_with=subject)
+            self._write_files(
+                doing, (GATEWAY,), lambda file: file.revoke_all(runs, with_it)
+            )
+        waiting = self._pending_servers(doing, is_told=said is not None)
         return replace(
-            self._done(doing, subject, "kill"),
+            self._build_result(doing, subject, "kill"),
             ended=ended,
             waiting=waiting,
-            waits=self._waits(waiting, subject, is_known=ended is not None),
+            waits=self._pending_notes(waiting, subject, is_known=ended is not None),
         )
 
-    def preview(self, subject: str) -> Done:
-        """Preview a revocation, without changing anything; errors as for `kill`."""
-        servers = self._servers(subject, "kill")
+    def preview(self, subject: str) -> RevocationResult:
+        """Preview a revocation, without changing anything; errors as for `revoke`."""
+        servers = self._require_servers(subject, "kill")
         said = None
         if SERVICE in servers:
-            owner = owner_of(self._folders[SERVICE])
-            said, _ = self._post.ask("/admin/given", subject, "", {0, owner})
-        ended = None if said is None else _ended(said)
-        doing = _Doing(dict.fromkeys(servers, True))
-        waiting = self._waiting(doing, is_told=said is not None)
-        is_new = subject not in self.told()
-        return Done(is_new, servers, ended, waiting=waiting)
+            owner = file_owner(self._folders[SERVICE])
+            said, _ = self._post.send_request("/admin/given", subject, "", {0, owner})
+        ended = None if said is None else _parse_ended(said)
+        doing = _RevocationProgress(dict.fromkeys(servers, True))
+        waiting = self._pending_servers(doing, is_told=said is not None)
+        is_new = subject not in self.list_revoked()
+        return RevocationResult(is_new, servers, ended, waiting=waiting)
 
-    def revive(self, subject: str) -> Done:
+    def reinstate(self, subject: str) -> RevocationResult:
         """Reinstate a subject at every server; ended delegations stay ended."""
-        doing, servers = _Doing(), self._servers(subject, "revive")
+        doing, servers = _RevocationProgress(), self._require_servers(subject, "revive")
 
-        def write(file: KillFile) -> bool:
-            return file.revive(subject)
+        def write(file: RevocationFile) -> bool:
+            return file.reinstate(subject)
 
-        self._write(doing, servers, write)
+        self._write_files(doing, servers, write)
         for where, folder in self._folders.items():
             # A file of an earlier release is in force, too.
-            old = KillFile(folder)
-            if where not in self._apart and _stands_in(old, subject):
-                doing.try_at(where, partial(write, old))
+            old = RevocationFile(folder)
+            if where not in self._apart and _is_listed_in(old, subject):
+                doing.attempt_at(where, partial(write, old))
         if SERVICE in servers:
-            self._at_service(doing, subject, "revive", Note())
-        return self._done(doing, subject, "revive")
+            self._ask_token_service(doing, subject, "revive", RevocationNote())
+        return self._build_result(doing, subject, "revive")
 
-    def _is_apart(self, folder: Path, *, elsewhere: bool) -> bool:
+    def _reads_other_store(self, folder: Path, *, elsewhere: bool) -> bool:
         """Tell whether a server does not read the file of our store."""
         if folder.is_relative_to(self._store):
-            return not is_of(folder, self._store)
-        of_another = owner_of(folder) != owner_of(self._store) != SOMEBODY
-        return of_another or elsewhere or not is_of(folder, self._store)
+            return not is_locked_for_store(folder, self._store)
+        of_another = file_owner(folder) != file_owner(self._store) != UNKNOWN_UID
+        return of_another or elsewhere or not is_locked_for_store(folder, self._store)
 
-    def _servers(self, subject: str, act: str) -> tuple[str, ...]:
+    def _require_servers(self, subject: str, act: str) -> tuple[str, ...]:
         servers = self.servers_of(subject)
         if not servers:
-            raise EnvironmentRefused(
-                f"{subject} is not {_PAST[act]} ({NOBODY})", _elsewhere(subject)
+            raise EnvironmentFailure(
+                f"{subject} is not {_PAST_TENSE[act]} ({NO_SERVER})",
+                _other_server_hint(subject),
             )
         return servers
 
-    def _write(
+    def _write_files(
         self,
-        doing: "_Doing",
+        doing: "_RevocationProgress",
         servers: Collection[str],
-        write: Callable[[KillFile], bool],
+        write: Callable[[RevocationFile], bool],
     ) -> None:
         """Change the shared file, and those of servers that do not read it."""
 
         def shared() -> bool:
             if not self._store.exists():
-                make_store(self._store)
+                create_store(self._store)
             return write(self._list.shared)
 
-        common = _Doing()
-        common.try_at(GATEWAY, shared)
+        common = _RevocationProgress()
+        common.attempt_at(GATEWAY, shared)
         for where in servers:
-            doing.add(where, common)
+            doing.merge(where, common)
         apart = self._apart.get(GATEWAY)
         if GATEWAY in servers and apart is not None:
-            doing.try_at(GATEWAY, partial(write, apart))
+            doing.attempt_at(GATEWAY, partial(write, apart))
 
-    def _at_service(
-        self, doing: "_Doing", subject: str, act: str, note: Note
+    def _ask_token_service(
+        self, doing: "_RevocationProgress", subject: str, act: str, note: RevocationNote
     ) -> Mapping[str, object] | None:
         """Ask the token service; return its answer, None without one."""
         folder = self._folders[SERVICE]
-        owner = owner_of(folder)
-        said, uid = self._post.ask(
+        owner = file_owner(folder)
+        said, uid = self._post.send_request(
             f"/admin/{act}", subject, note.by, {0, owner}, note.reason
         )
         if said is not None:
             doing.why.pop(SERVICE, None)
             is_new = said.get("new", said.get("revived")) is True
             doing.changed[SERVICE] = is_new or doing.changed.get(SERVICE, False)
-        elif uid is None or uid == owner != SOMEBODY:
+        elif uid is None or uid == owner != UNKNOWN_UID:
             apart = self._apart.get(SERVICE)
             if apart is not None:
-                doing.try_at(SERVICE, partial(_written, apart, subject, act, note))
+                doing.attempt_at(
+                    SERVICE, partial(_write_change, apart, subject, act, note)
+                )
         else:
             # Its folder is elsewhere: no server would read a file of ours.
             but = "does not answer us"
             if uid:
-                but = f"{folder} is {_whose(owner)}, so its word is not taken"
-            doing.why[SERVICE] = f"it runs as {user(uid)}, and {but}"
+                but = f"{folder} is {_owner_phrase(owner)}, so its word is not taken"
+            doing.why[SERVICE] = f"it runs as {format_user(uid)}, and {but}"
         return said
 
-    def _waiting(self, doing: "_Doing", *, is_told: bool) -> tuple[str, ...]:
+    def _pending_servers(
+        self, doing: "_RevocationProgress", *, is_told: bool
+    ) -> tuple[str, ...]:
         """List the servers where the revocation is in force once they start."""
         waiting = []
-        if doing.stands(GATEWAY) and not any(map(is_written, self._spools)):
+        if doing.is_done_at(GATEWAY) and not any(map(is_recorded_now, self._spools)):
             waiting.append(GATEWAY)
-        if doing.stands(SERVICE) and not is_told:
+        if doing.is_done_at(SERVICE) and not is_told:
             waiting.append(SERVICE)
         return tuple(waiting)
 
-    def _waits(
+    def _pending_notes(
         self, waiting: Collection[str], subject: str, *, is_known: bool
     ) -> tuple[str, ...]:
         """Describe what the revocation does not stop yet."""
@@ -295,7 +315,7 @@ class Kills:
             self.has_gateway
             and self._has_service
             and not is_known
-            and subject.startswith(_HALF_KNOWN)
+            and subject.startswith(_PARTLY_KNOWN_SUBJECTS)
         ):
             waits.append(
                 f"the gateway does not know all that was given by {subject}: "
@@ -305,55 +325,63 @@ class Kills:
             )
         return tuple(waits)
 
-    def _done(self, doing: _Doing, subject: str, act: str) -> Done:
-        at = tuple(filter(doing.stands, doing.changed))
+    def _build_result(
+        self, doing: _RevocationProgress, subject: str, act: str
+    ) -> RevocationResult:
+        at = tuple(filter(doing.is_done_at, doing.changed))
         refused = tuple(f"{where}: {why}" for where, why in doing.why.items())
         hints = tuple(
             f"as {where}'s user: answerable {act} {subject} --config {self._place}"
             for where in doing.why
         )
         if not at:
-            raise EnvironmentRefused(
-                f"{subject} is not {_PAST[act]} ({'; '.join(refused)})",
+            raise EnvironmentFailure(
+                f"{subject} is not {_PAST_TENSE[act]} ({'; '.join(refused)})",
                 "; ".join(hints),
             )
         is_new = any(doing.changed.values())
-        return Done(is_new, at, refused=refused, hints=hints)
+        return RevocationResult(is_new, at, refused=refused, hints=hints)
 
 
-_PAST = {"kill": "killed", "revive": "revived"}
+_PAST_TENSE = {"kill": "killed", "revive": "revived"}
 
 
-def _written(file: KillFile, subject: str, act: str, note: Note) -> bool:
+def _write_change(
+    file: RevocationFile, subject: str, act: str, note: RevocationNote
+) -> bool:
     if act == "revive":
-        return file.revive(subject)
-    return file.kill_all((subject,), note)
+        return file.reinstate(subject)
+    return file.revoke_all((subject,), note)
 
 
-def _stands_in(file: KillFile, subject: str) -> bool:
+def _is_listed_in(file: RevocationFile, subject: str) -> bool:
     try:
-        return subject in (file.told() or {})
-    except EnvironmentRefused:
+        return subject in (file.read_notes() or {})
+    except EnvironmentFailure:
         return False  # it cannot be changed there, and is reported where it is in force
 
 
-def _elsewhere(subject: str) -> str:
-    if subject.startswith(_OF_TOKENS):
+def _other_server_hint(subject: str) -> str:
+    if subject.startswith(_TOKEN_SUBJECTS):
         return "a rule or an issuer is the token service's: name a file with one"
     return "a token service alone knows no calls: agent:..., run:..."
 
 
-def _ended(said: Mapping[str, object]) -> tuple[str, ...] | None:
+def _parse_ended(said: Mapping[str, object]) -> tuple[str, ...] | None:
     ended = said.get("ended")
     if not isinstance(ended, list) or not all(isinstance(each, str) for each in ended):
         return None
     try:
         for each in ended:
-            kill_subject(f"run:{each}")
+            parse_revocation_subject(f"run:{each}")
     except IdError:
         return None
     return tuple(ended)
 
 
-def _whose(owner: int) -> str:
-    return f"{user(owner)}'s" if owner != SOMEBODY else "nobody's that can be seen"
+def _owner_phrase(owner: int) -> str:
+    return (
+        f"{format_user(owner)}'s"
+        if owner != UNKNOWN_UID
+        else "nobody's that can be seen"
+    )

@@ -13,32 +13,32 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from answerable.connectors.config.parse.config_faults import ConfigError, fault_lines
-from answerable.connectors.config.parse.config_file import Reading
+from answerable.connectors.config.parse.config_faults import ConfigError, format_faults
+from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
-from answerable.server.background_tasks import Tasks
-from answerable.server.evidence_shipping import ship_apart
-from answerable.server.operator_log import Log
-from answerable.server.reloadable_plan import Plan as Lasting
+from answerable.server.background_tasks import BackgroundTasks
+from answerable.server.evidence_shipping import ship_in_subprocess
+from answerable.server.operator_log import OperatorLog
+from answerable.server.reloadable_plan import ReloadablePlan as Lasting
 from answerable.server.reloadable_plan import needs_restart
-from answerable.server.state_lock import claim
-from answerable.server.store_access import make_store
-from answerable.server.systemd_notify import Notifier
+from answerable.server.state_lock import lock_state
+from answerable.server.store_access import create_store
+from answerable.server.systemd_notify import SystemdNotifier
 
-SHIP = 30.0  # seconds between two shippings
-LOOK = 0.1  # seconds between two checks for open requests
+SHIP_INTERVAL = 30.0  # seconds between two shippings
+POLL_INTERVAL = 0.1  # seconds between two checks for open requests
 
-Listening = list[tuple[str, str]]
+Endpoints = list[tuple[str, str]]
 
 # Signals for a graceful shutdown. The default action of the last two would end the
 # process at once (signal(7)).
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
-LINK = "sign-in"  # no listener: a sign-in link, which is never logged
+SIGN_IN_LINK = "sign-in"  # no listener: a sign-in link, which is never logged
 
 
-class Plan(Lasting, Protocol):
+class ServerPlan(Lasting, Protocol):
     """Result of one reading of the configuration, with the folders of a process."""
 
     @property
@@ -46,7 +46,7 @@ class Plan(Lasting, Protocol):
         """Configuration of the process."""
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> ConfigReading:
         """Result of parsing the file, its faults included."""
 
     @property
@@ -62,11 +62,11 @@ class Plan(Lasting, Protocol):
         """True where its policy or rules are valid."""
 
 
-OfPlan = TypeVar("OfPlan", bound=Plan)
-Taken = TypeVar("Taken", bound=Plan, contravariant=True)
+PlanT = TypeVar("PlanT", bound=ServerPlan)
+AcceptedPlanT = TypeVar("AcceptedPlanT", bound=ServerPlan, contravariant=True)
 
 
-class House(Protocol[Taken]):
+class ServerApp(Protocol[AcceptedPlanT]):
     """Application of a server process.
 
     Attributes:
@@ -75,7 +75,7 @@ class House(Protocol[Taken]):
         ship_refused: Reason that the last shipping failed; empty where it did not.
     """
 
-    listening: Listening
+    listening: Endpoints
     reload_refused: str
     ship_refused: str
 
@@ -83,7 +83,7 @@ class House(Protocol[Taken]):
     def is_busy(self) -> bool:
         """True while a request is being answered."""
 
-    async def swap(self, plan: Taken) -> None:
+    async def reload(self, plan: AcceptedPlanT) -> None:
         """Apply another configuration."""
 
     def drain(self) -> None:
@@ -93,7 +93,7 @@ class House(Protocol[Taken]):
         """Cut open connections, and write the remaining records."""
 
 
-class Process(Generic[OfPlan]):
+class ServerRuntime(Generic[PlanT]):
     """Runtime of one server process.
 
     Args:
@@ -106,18 +106,18 @@ class Process(Generic[OfPlan]):
     def __init__(
         self,
         name: str,
-        read: Callable[[], OfPlan],
-        made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
-        notifier: Notifier | None = None,
+        read: Callable[[], PlanT],
+        made: Callable[[PlanT, OperatorLog], Awaitable[ServerApp[PlanT]]],
+        notifier: SystemdNotifier | None = None,
     ) -> None:
-        self._notifier = notifier or Notifier()
+        self._notifier = notifier or SystemdNotifier()
         self._name, self._read, self._made = name, read, made
-        self._plan, self._log = read(), Log(name)
+        self._plan, self._log = read(), OperatorLog(name)
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._tasks = Tasks()
+        self._tasks = BackgroundTasks()
 
-    async def run(self, ready: Callable[[Listening], None], *, alone: bool) -> None:
+    async def run(self, ready: Callable[[Endpoints], None], *, alone: bool) -> None:
         """Serve until a signal stops it.
 
         Args:
@@ -127,40 +127,40 @@ class Process(Generic[OfPlan]):
         Raises:
             EnvironmentRefused: Something cannot be used.
         """
-        self._hear_signals()
+        self._install_signal_handlers()
         if not alone:
             self._tasks.spawn(self._end_with_parent())
-        make_store(self._plan.store)
-        with claim(self._plan.state, self._plan.store):
+        create_store(self._plan.store)
+        with lock_state(self._plan.state, self._plan.store):
             async with self._reloading:  # a SIGHUP during the start is handled after it
                 self._house = house = await self._made(self._plan, self._log)
-            _settle()
+            _freeze_startup_objects()
             try:
                 ready(house.listening)
-                self._tell_start(house)
-                self._notifier.ready(serving_at(house.listening))
+                self._log_start(house)
+                self._notifier.ready(format_status(house.listening))
                 self._tasks.spawn(self._notifier.keep_alive())
-                self._tasks.spawn(self._ship_now_and_then())
+                self._tasks.spawn(self._ship_periodically())
                 await self._told_to_end.wait()
             finally:
-                await self._end(house)
+                await self._shut_down(house)
 
-    def _hear_signals(self) -> None:
+    def _install_signal_handlers(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._log.of_loop)
-        for number in ENDING:
+        loop.set_exception_handler(self._log.log_loop_error)
+        for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._told_to_end.set)
         loop.add_signal_handler(
             signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
         )
 
-    def _tell_start(self, house: House[OfPlan]) -> None:
+    def _log_start(self, house: ServerApp[PlanT]) -> None:
         self._log.info(
             f"{self._name}.ready", listening=[at for _, at in house.listening]
         )
         if not self._plan.is_whole:
             place, faults = self._plan.config.place, self._plan.reading.faults
-            self._log.error("policy.missing", faults=fault_lines(place, faults))
+            self._log.error("policy.missing", faults=format_faults(place, faults))
 
     async def _reload(self) -> None:
         """Apply the file as it is now; an invalid one leaves the last in force."""
@@ -170,11 +170,11 @@ class Process(Generic[OfPlan]):
                 plan = await asyncio.to_thread(self._read)
                 if not plan.is_whole:
                     raise ConfigError(plan.config.place, plan.reading.faults)
-                await self._house.swap(plan)
+                await self._house.reload(plan)
             except ConfigError as error:
-                self._refuse(error.message, error.lines)
+                self._record_refusal(error.message, error.lines)
             except AnswerableError as error:
-                self._refuse(error.message, [error.message])
+                self._record_refusal(error.message, [error.message])
             else:
                 later = needs_restart(self._plan, plan)
                 if later:
@@ -183,9 +183,9 @@ class Process(Generic[OfPlan]):
                 self._log.info("config.taken", digest=plan.config.digest)
             finally:
                 refused = self._house.reload_refused
-                self._notifier.ready(serving_at(self._house.listening, refused))
+                self._notifier.ready(format_status(self._house.listening, refused))
 
-    def _refuse(self, why: str, lines: list[str]) -> None:
+    def _record_refusal(self, why: str, lines: list[str]) -> None:
         self._house.reload_refused = why
         self._log.error("config.refused", faults=lines)
 
@@ -200,43 +200,43 @@ class Process(Generic[OfPlan]):
             pass
         self._told_to_end.set()
 
-    async def _ship_now_and_then(self) -> None:
+    async def _ship_periodically(self) -> None:
         while True:
-            await asyncio.sleep(SHIP)
-            await self._ship(behind=True)
+            await asyncio.sleep(SHIP_INTERVAL)
+            await self._ship_spool(behind=True)
 
-    async def _ship(self, *, behind: bool = False) -> None:
+    async def _ship_spool(self, *, behind: bool = False) -> None:
         plan, house = self._plan, self._house
         most = plan.config.limits.spool if behind else 0
-        told = await ship_apart(plan.store, plan.state / "spool", most=most)
+        told = await ship_in_subprocess(plan.store, plan.state / "spool", most=most)
         if told.refused and house.ship_refused != told.refused:
             self._log.error("evidence.not-shipped", why=told.refused)
         house.ship_refused = told.refused
         for place, what in told.problems:
             self._log.error("evidence.problem", place=place, what=what)
 
-    async def _end(self, house: House[OfPlan]) -> None:
+    async def _shut_down(self, house: ServerApp[PlanT]) -> None:
         self._log.info(f"{self._name}.ending")
         self._notifier.stopping()
         house.drain()
         until = time.monotonic() + self._plan.config.limits.drain
         # No event signals the last answer.
         while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL_INTERVAL)
         await self._tasks.cancel()
         await house.close()
-        await self._ship()
+        await self._ship_spool()
         self._log.info(f"{self._name}.ended")
 
 
-def serving_at(listening: Listening, refused: str = "") -> str:
+def format_status(listening: Endpoints, refused: str = "") -> str:
     """Format the endpoints and the reason of a refused reload in one line."""
-    places = ", ".join(at for what, at in listening if what != LINK)
+    places = ", ".join(at for what, at in listening if what != SIGN_IN_LINK)
     last = f"the configuration is refused ({refused}), the last good one is in force; "
     return f"{last if refused else ''}serving at {places}"
 
 
-def _settle() -> None:
+def _freeze_startup_objects() -> None:
     """Freeze the objects of the start: garbage collection scans only later ones.
 
     They live as long as the process, and a request leaves no cycles.
@@ -246,11 +246,11 @@ def _settle() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def serve(
+def run_server(
     name: str,
-    read: Callable[[], OfPlan],
-    made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
-    ready: Callable[[Listening], None],
+    read: Callable[[], PlanT],
+    made: Callable[[PlanT, OperatorLog], Awaitable[ServerApp[PlanT]]],
+    ready: Callable[[Endpoints], None],
     *,
     alone: bool = True,
 ) -> None:
@@ -268,6 +268,6 @@ def serve(
     """
     import uvloop
 
-    notifier = Notifier.of_environment(os.environ)
-    process = Process(name, read, made, notifier)
+    notifier = SystemdNotifier.from_environment(os.environ)
+    process = ServerRuntime(name, read, made, notifier)
     uvloop.run(process.run(ready, alone=alone))

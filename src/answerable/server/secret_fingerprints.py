@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
-from answerable.store.log_keys import Keys
-from answerable.store.store_layout import Layout
+from answerable.store.log_keys import LogKeys
+from answerable.store.store_layout import StoreLayout
 
 
-def fingerprints(store: Path) -> Callable[[str], str]:
+def build_fingerprinter(store: Path) -> Callable[[str], str]:
     """Return a fingerprint function with a store's key, which is read at the first use.
 
-    It may be called by several threads, and raises `EnvironmentRefused` where the key
+    It may be called by several threads, and raises `EnvironmentFailure` where the key
     may not be read.
     """
-    keys, lock = Keys(Layout(store)), Lock()
+    keys, lock = LogKeys(StoreLayout(store)), Lock()
 
     def fingerprint(value: str) -> str:
         with lock:  # the first of them may have to make the key

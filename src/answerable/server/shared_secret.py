@@ -11,13 +11,13 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 
-NAME = "shared.key"
-SIZE = 32  # bytes
+FILE_NAME = "shared.key"
+SECRET_BYTES = 32  # bytes
 
 
-def shared_secret(state: Path) -> bytes:
+def load_shared_secret(state: Path) -> bytes:
     """Read the secret; the first process creates it.
 
     Args:
@@ -31,21 +31,21 @@ def shared_secret(state: Path) -> bytes:
         EnvironmentRefused: The folder or the file cannot be used, or is accessible to
             other users.
     """
-    path = state / NAME
+    path = state / FILE_NAME
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_folder(state)
         if not path.exists():
-            _make(path)
-        return _read(path)
+            _create_secret(path)
+        return _read_secret(path)
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot use {path} ({error.strerror})",
             "give the state folder to the user that runs the gateway",
         ) from None
 
 
-def derived(secret: bytes, use: str) -> bytes:
+def derive_key(secret: bytes, use: str) -> bytes:
     """Derive the key for one use, so that keys of different uses differ."""
     return hmac.digest(secret, use.encode("ascii"), "sha256")
 
@@ -54,19 +54,19 @@ def _check_folder(state: Path) -> None:
     """Refuse a folder that other users can write to."""
     facts = state.stat()
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{state} belongs to another user, or others may write it",
             "give it to the user that runs the gateway alone (mode 0700)",
         )
 
 
-def _make(path: Path) -> None:
+def _create_secret(path: Path) -> None:
     """Create a secret atomically, unless another process was first."""
-    draft = path.with_name(f"{NAME}.{secrets.token_hex(8)}")
+    draft = path.with_name(f"{FILE_NAME}.{secrets.token_hex(8)}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(file, "wb") as written:
-            written.write(secrets.token_bytes(SIZE))
+            written.write(secrets.token_bytes(SECRET_BYTES))
             written.flush()
             os.fsync(written.fileno())
         with suppress(FileExistsError):
@@ -75,19 +75,19 @@ def _make(path: Path) -> None:
         draft.unlink()
 
 
-def _read(path: Path) -> bytes:
+def _read_secret(path: Path) -> bytes:
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(file, "rb") as opened:
         facts = os.fstat(opened.fileno())
         if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"{path} belongs to another user, or others may read it",
                 "remove it: a new one is created, and all sessions end",
             )
-        secret = opened.read(SIZE + 1)
-    if len(secret) != SIZE:
-        raise EnvironmentRefused(
-            f"{path} is not {SIZE} bytes long",
+        secret = opened.read(SECRET_BYTES + 1)
+    if len(secret) != SECRET_BYTES:
+        raise EnvironmentFailure(
+            f"{path} is not {SECRET_BYTES} bytes long",
             "remove it: a new one is created, and all sessions end",
         )
     return secret

@@ -18,14 +18,19 @@ from pathlib import Path
 import msgspec
 
 from answerable.model.claims import SignedClaims
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import PersonId
-from answerable.store.durable_files import make_folder, read_file, refused, sync_folder
+from answerable.store.durable_files import (
+    make_folder,
+    read_file,
+    sync_folder,
+    translate_os_errors,
+)
 
 FOLDER = "sign-ins"  # in a state folder
 
 
-class Account(msgspec.Struct, frozen=True):
+class BoundAccount(msgspec.Struct, frozen=True):
     """Account at a provider, and the person that it is bound to.
 
     Attributes:
@@ -40,7 +45,7 @@ class Account(msgspec.Struct, frozen=True):
     sub: str
 
 
-class SignIns:
+class SignInAccounts:
     """Bound accounts of one server.
 
     Args:
@@ -50,7 +55,7 @@ class SignIns:
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
 
-    def is_bound(self, claims: SignedClaims, person: PersonId) -> bool:
+    def bind_or_check(self, claims: SignedClaims, person: PersonId) -> bool:
         """Tell whether a token belongs to the account that a person is bound to.
 
         The first token that names a person binds them, durably.
@@ -62,15 +67,15 @@ class SignIns:
         Raises:
             EnvironmentRefused: The folder may not be read or written.
         """
-        account = Account(claims.iss, claims.aud, person, claims.sub)
-        path = self._folder / _name(account)
-        found = _read(path)
+        account = BoundAccount(claims.iss, claims.aud, person, claims.sub)
+        path = self._folder / _file_name(account)
+        found = _read_account(path)
         if found is None:
-            self._write(path, account)
-            found = _read(path)
+            self._write_account(path, account)
+            found = _read_account(path)
         return found == account
 
-    def release(self, person: PersonId) -> tuple[Account, ...]:
+    def release(self, person: PersonId) -> tuple[BoundAccount, ...]:
         """Remove the accounts of a person; the next sign-in binds another.
 
         Raises:
@@ -78,26 +83,28 @@ class SignIns:
         """
         gone = tuple(each for each in self if each.person == person)
         for account in gone:
-            path = self._folder / _name(account)
-            with refused("remove", path):
+            path = self._folder / _file_name(account)
+            with translate_os_errors("remove", path):
                 path.unlink(missing_ok=True)
                 sync_folder(self._folder)
         return gone
 
-    def __iter__(self) -> Iterator[Account]:
+    def __iter__(self) -> Iterator[BoundAccount]:
         """Yield every account, ordered by person.
 
         Raises:
             EnvironmentRefused: The folder may not be read.
         """
-        with refused("read", self._folder):
+        with translate_os_errors("read", self._folder):
             names = os.listdir(self._folder) if self._folder.is_dir() else []
-        found = (_read(self._folder / name) for name in names if "." not in name)
+        found = (
+            _read_account(self._folder / name) for name in names if "." not in name
+        )
         return iter(sorted(filter(None, found), key=msgspec.structs.astuple))
 
-    def _write(self, path: Path, account: Account) -> None:
+    def _write_account(self, path: Path, account: BoundAccount) -> None:
         make_folder(self._folder)
-        with refused("write", path):
+        with translate_os_errors("write", path):
             beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             handle = os.open(beside, flags, 0o600)
@@ -112,26 +119,26 @@ class SignIns:
             sync_folder(self._folder)
 
 
-def release_all(states: Iterable[Path], person: PersonId) -> tuple[Account, ...]:
+def release_all(states: Iterable[Path], person: PersonId) -> tuple[BoundAccount, ...]:
     """Remove the accounts of a person at several servers."""
     return tuple(
         each
         for state in dict.fromkeys(states)
-        for each in SignIns(state).release(person)
+        for each in SignInAccounts(state).release(person)
     )
 
 
-def _name(account: Account) -> str:
+def _file_name(account: BoundAccount) -> str:
     parts = msgspec.json.encode((account.iss, account.aud, account.person))
     return hashlib.sha256(parts).hexdigest()
 
 
-def _read(path: Path) -> Account | None:
+def _read_account(path: Path) -> BoundAccount | None:
     try:
-        return msgspec.json.decode(read_file(path), type=Account)
+        return msgspec.json.decode(read_file(path), type=BoundAccount)
     except FileNotFoundError:
         return None
     except msgspec.DecodeError:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{path} is no account that signed in", "remove it: the next sign-in binds"
         ) from None

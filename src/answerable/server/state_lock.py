@@ -9,13 +9,13 @@ import os
 from pathlib import Path
 from typing import IO
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.store.durable_files import make_folder, refuse_foreign
+from answerable.model.errors import EnvironmentFailure
+from answerable.store.durable_files import make_folder, refuse_root_in_foreign_folder
 
-_LONGEST = 4096  # bytes of a path (PATH_MAX)
+_MAX_PATH = 4096  # bytes of a path (PATH_MAX)
 
 
-def claim(state: Path, store: Path) -> IO[bytes]:
+def lock_state(state: Path, store: Path) -> IO[bytes]:
     """Create the folder if it is missing, and lock it until the file is closed.
 
     Args:
@@ -25,7 +25,7 @@ def claim(state: Path, store: Path) -> IO[bytes]:
     Raises:
         EnvironmentRefused: It may not be used, or another server has locked it.
     """
-    refuse_foreign(state)
+    refuse_root_in_foreign_folder(state)
     make_folder(state)
     try:
         held = (state / "lock").open("ab")
@@ -35,16 +35,16 @@ def claim(state: Path, store: Path) -> IO[bytes]:
         held.flush()
     except BlockingIOError:
         held.close()
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"another gateway runs with {state}",
             "end that one, or name another folder: `state` in the configuration",
         ) from None
     except OSError as error:
-        raise EnvironmentRefused(f"cannot use {state} ({error.strerror})") from None
+        raise EnvironmentFailure(f"cannot use {state} ({error.strerror})") from None
     return held
 
 
-def is_of(state: Path, store: Path) -> bool:
+def is_locked_for_store(state: Path, store: Path) -> bool:
     """Tell whether the server that last locked a folder reads a store.
 
     False for one of an earlier release, which stores no path; True where none ever ran.
@@ -54,7 +54,7 @@ def is_of(state: Path, store: Path) -> bool:
     except OSError:
         return True
     try:
-        return os.read(handle, _LONGEST) == os.fsencode(store.resolve())
+        return os.read(handle, _MAX_PATH) == os.fsencode(store.resolve())
     except OSError:
         return True
     finally:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from answerable.model.errors import AnswerableError
 from answerable.services.inventory import snapshots
-from answerable.store.store import Store
-from answerable.usecases.evidence.ship_spool import Shipped, ship
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ship_spool import ShipResult, ship_spool
 
 
 def known_agents(root: Path) -> tuple[str, ...]:
@@ -19,21 +19,21 @@ def known_agents(root: Path) -> tuple[str, ...]:
     if not root.is_dir():
         return ()
     now = time.time_ns()
-    with Store.open(root, now=now) as store:
-        return tuple(snapshots.load(store).agents)
+    with EvidenceStore.open(root, now=now) as store:
+        return tuple(snapshots.load_inventory(store).agents)
 
 
-def make_store(root: Path) -> None:
+def create_store(root: Path) -> None:
     """Create the store if it does not exist.
 
     Raises:
         UsageError: The folder holds something else.
         EnvironmentRefused: It may not be written.
     """
-    Store.open(root, now=time.time_ns()).close()
+    EvidenceStore.open(root, now=time.time_ns()).close()
 
 
-def ship_spool(root: Path, spool: Path) -> Shipped | AnswerableError:
+def ship_store_spool(root: Path, spool: Path) -> ShipResult | AnswerableError:
     """Ship the spool to the store.
 
     Returns:
@@ -41,7 +41,7 @@ def ship_spool(root: Path, spool: Path) -> Shipped | AnswerableError:
     """
     now = time.time_ns()
     try:
-        with Store.open(root, now=now) as store:
-            return ship(store, spool, now=now)
+        with EvidenceStore.open(root, now=now) as store:
+            return ship_spool(store, spool, now=now)
     except AnswerableError as error:
         return error

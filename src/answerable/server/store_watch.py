@@ -13,17 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
-from answerable.model.errors import AnswerableError, EnvironmentRefused
-from answerable.store.store import Store
+from answerable.model.errors import AnswerableError, EnvironmentFailure
+from answerable.store.store import EvidenceStore
 
-Standing = TypeVar("Standing")
-Changed: TypeAlias = Callable[[Standing], None]
-Told = Callable[[str, str], None]
-Refused = Callable[[str], None]
-Unheld = Iterable[tuple[str, str]]
+ValidT = TypeVar("ValidT")
+ChangeListener: TypeAlias = Callable[[ValidT], None]
+RejectionListener = Callable[[str, str], None]
+FailureListener = Callable[[str], None]
+Rejections = Iterable[tuple[str, str]]
 
 
-class StoreWatch(ABC, Generic[Standing]):
+class StoreWatch(ABC, Generic[ValidT]):
     """Watch over one kind of signed statements.
 
     Args:
@@ -40,22 +40,28 @@ class StoreWatch(ABC, Generic[Standing]):
 
     every = 0.5
     last_good = 60.0
-    _nothing: Standing  # the value without valid statements
+    _nothing: ValidT  # the value without valid statements
 
     def __init__(
-        self, root: Path, changed: Changed[Standing], unheld: Told, refused: Refused
+        self,
+        root: Path,
+        changed: ChangeListener[ValidT],
+        unheld: RejectionListener,
+        refused: FailureListener,
     ) -> None:
         self.why = ""
         self._root, self._changed = root, changed
         self._unheld, self._refused = unheld, refused
         self._reader = ThreadPoolExecutor(1, type(self).__name__)
-        self._store: Store | None = None
+        self._store: EvidenceStore | None = None
         self._standing = self._nothing
         self._told: set[tuple[str, str]] = set()
         self._read_at = 0.0
 
     @abstractmethod
-    def _look(self, store: Store, now: int, *, fresh: bool) -> tuple[Standing, Unheld]:
+    def _read_valid(
+        self, store: EvidenceStore, now: int, *, fresh: bool
+    ) -> tuple[ValidT, Rejections]:
         """Return valid statements, and rejected ones with reasons; in the thread.
 
         Args:
@@ -64,27 +70,29 @@ class StoreWatch(ABC, Generic[Standing]):
             fresh: It was opened just now.
         """
 
-    def _unread(self, error: AnswerableError, seconds: float) -> None:
+    def _on_unreadable(self, error: AnswerableError, seconds: float) -> None:
         """Decide whether statements stay in force while the store cannot be read.
 
         Args:
             error: Reason of the failure.
             seconds: Seconds since the last successful reading.
         """
-        if not isinstance(error, EnvironmentRefused) or seconds > self.last_good:
-            self._drop()
+        if not isinstance(error, EnvironmentFailure) or seconds > self.last_good:
+            self._clear_statements()
 
-    def _drop(self) -> None:
+    def _clear_statements(self) -> None:
         """Put no statement in force."""
-        self._stand(self._nothing)
+        self._publish_changes(self._nothing)
 
     async def refresh(self) -> None:
         """Read the store once now."""
         loop = asyncio.get_running_loop()
         try:
-            standing, unheld = await loop.run_in_executor(self._reader, self._read)
+            standing, unheld = await loop.run_in_executor(
+                self._reader, self._read_store
+            )
         except AnswerableError as error:
-            self._unread(error, loop.time() - self._read_at)
+            self._on_unreadable(error, loop.time() - self._read_at)
             if error.message != self.why:
                 self.why = error.message
                 self._refused(error.message)
@@ -94,7 +102,7 @@ class StoreWatch(ABC, Generic[Standing]):
             if each not in self._told:
                 self._told.add(each)
                 self._unheld(*each)
-        self._stand(standing)
+        self._publish_changes(standing)
 
     async def keep_fresh(self) -> None:
         """Read the store periodically, until cancelled."""
@@ -105,25 +113,25 @@ class StoreWatch(ABC, Generic[Standing]):
     async def close(self) -> None:
         """Close the store."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._reader, self._shut)
+        await loop.run_in_executor(self._reader, self._close_store)
         self._reader.shutdown(wait=False)
 
-    def _stand(self, standing: Standing) -> None:
+    def _publish_changes(self, standing: ValidT) -> None:
         if standing is not self._standing and standing != self._standing:
             self._standing = standing
             self._changed(standing)
 
-    def _read(self) -> tuple[Standing, Unheld]:
+    def _read_store(self) -> tuple[ValidT, Rejections]:
         now, fresh = time.time_ns(), self._store is None
-        store = self._store or Store.open(self._root, now=now, create=False)
+        store = self._store or EvidenceStore.open(self._root, now=now, create=False)
         self._store = store
         try:
-            return self._look(store, now, fresh=fresh)
+            return self._read_valid(store, now, fresh=fresh)
         except AnswerableError:
-            self._shut()  # reopen the store for the next reading
+            self._close_store()  # reopen the store for the next reading
             raise
 
-    def _shut(self) -> None:
+    def _close_store(self) -> None:
         store, self._store = self._store, None
         if store is not None:
             store.close()

@@ -14,10 +14,10 @@ import time
 from collections.abc import MutableMapping
 
 _ADDRESS, _PERIOD, _PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
-_LONGEST = 500  # characters of a status
+_MAX_STATUS = 500  # characters of a status
 
 
-class Notifier:
+class SystemdNotifier:
     """Notifications of one process to a service manager.
 
     Args:
@@ -31,7 +31,9 @@ class Notifier:
         self.period = period if self._address else 0.0
 
     @classmethod
-    def of_environment(cls, environment: MutableMapping[str, str]) -> "Notifier":
+    def from_environment(
+        cls, environment: MutableMapping[str, str]
+    ) -> "SystemdNotifier":
         """Read the service manager's variables, and remove them from the environment.
 
         Child processes that inherited them could report a service as ready that is not
@@ -48,25 +50,27 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """Report that it serves, after a start or a reload."""
-        self._send("READY=1", f"STATUS={_line(status)}", f"MAINPID={os.getpid()}")
+        self._send_lines(
+            "READY=1", f"STATUS={_single_line(status)}", f"MAINPID={os.getpid()}"
+        )
 
     def reloading(self) -> None:
         """Report a reload; `ready` follows."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
+        self._send_lines("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def stopping(self) -> None:
         """Report the shutdown."""
-        self._send("STOPPING=1", "STATUS=draining")
+        self._send_lines("STOPPING=1", "STATUS=draining")
 
     async def keep_alive(self) -> None:
         """Send watchdog messages from the event loop, until cancelled."""
         while self.period:
-            self._send("WATCHDOG=1")
+            self._send_lines("WATCHDOG=1")
             # Half of the time, as sd_watchdog_enabled(3) advises.
             await asyncio.sleep(self.period / 2)
 
-    def _send(self, *lines: str) -> None:
+    def _send_lines(self, *lines: str) -> None:
         if not self._address:
             return
         try:
@@ -77,5 +81,5 @@ class Notifier:
             return  # a closed socket stops no call
 
 
-def _line(text: str) -> str:
-    return "".join(filter(str.isprintable, text))[:_LONGEST]
+def _single_line(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:_MAX_STATUS]

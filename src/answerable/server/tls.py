@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from answerable.connectors.named_file import check_regular
-from answerable.model.config import Address, Listener, Tls
-from answerable.model.errors import EnvironmentRefused
+from answerable.connectors.named_file import check_regular_file
+from answerable.model.config import ListenAddress, Listener, TlsFiles
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.client_certificates import parse_certificate
 
 HTTP_1 = "http/1.1"
-_FEW = 64  # tracked connections before closed ones are dropped
+_MIN_TRACKED = 64  # tracked connections before closed ones are dropped
 
 
 class ServerContext(ssl.SSLContext):
@@ -32,14 +32,16 @@ class ServerContext(ssl.SSLContext):
     def __init__(self, *_: object) -> None:
         super().__init__()
         self._shown: dict[asyncio.Transport, bytes] = {}
-        self._look_at = _FEW
+        self._look_at = _MIN_TRACKED
 
     @property
     def authorities(self) -> frozenset[bytes]:
         """DER of each trusted authority of client certificates."""
         return frozenset(self.get_ca_certs(binary_form=True))
 
-    def admits(self, transport: asyncio.Transport, certificate: bytes) -> bool:
+    def accepts_certificate(
+        self, transport: asyncio.Transport, certificate: bytes
+    ) -> bool:
         """Tell whether a client certificate is trusted now, and track its connection.
 
         Args:
@@ -49,9 +51,11 @@ class ServerContext(ssl.SSLContext):
         newest = self
         while newest.later is not None:
             newest = newest.later
-        if newest is not self and not newest._takes(certificate, self.authorities):
+        if newest is not self and not newest._trusts_certificate(
+            certificate, self.authorities
+        ):
             return False
-        newest._remember(transport, certificate)
+        newest._track_connection(transport, certificate)
         return True
 
     def retire(self, later: "ServerContext") -> None:
@@ -60,32 +64,34 @@ class ServerContext(ssl.SSLContext):
         shown, authorities = list(self._shown.items()), self.authorities
         self._shown.clear()
         for transport, certificate in shown:
-            if later._takes(certificate, authorities):
-                later._remember(transport, certificate)
+            if later._trusts_certificate(certificate, authorities):
+                later._track_connection(transport, certificate)
             else:
                 transport.abort()
 
-    def _remember(self, transport: asyncio.Transport, certificate: bytes) -> None:
+    def _track_connection(
+        self, transport: asyncio.Transport, certificate: bytes
+    ) -> None:
         if len(self._shown) >= self._look_at:
             # No event signals their end, and uvloop's transports have no weak references.
             open_ones = (
                 each for each in self._shown.items() if not each[0].is_closing()
             )
             self._shown = dict(open_ones)
-            self._look_at = max(_FEW, 2 * len(self._shown))
+            self._look_at = max(_MIN_TRACKED, 2 * len(self._shown))
         self._shown[transport] = certificate
 
-    def _takes(self, certificate: bytes, before: frozenset[bytes]) -> bool:
+    def _trusts_certificate(self, certificate: bytes, before: frozenset[bytes]) -> bool:
         """Tell whether it trusts a certificate that these authorities verified.
 
         OpenSSL does not name the authority. Where one of them was removed, a
         certificate counts if a remaining one signed it directly.
         """
         now = self.authorities
-        return before <= now or any(_signed(each, certificate) for each in now)
+        return before <= now or any(_is_issued_by(each, certificate) for each in now)
 
 
-class ListenerTls(ssl.SSLContext):
+class ReloadableContext(ssl.SSLContext):
     """SSL context for an event loop, which delegates to the context in force.
 
     Args:
@@ -96,26 +102,26 @@ class ListenerTls(ssl.SSLContext):
         EnvironmentRefused: A file cannot be read, or holds something else.
     """
 
-    def __new__(cls, *_: object) -> "ListenerTls":
+    def __new__(cls, *_: object) -> "ReloadableContext":
         """Create the outer context; it is never used for a handshake."""
         return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
 
-    def __init__(self, files: Tls, protocol: str = HTTP_1) -> None:
+    def __init__(self, files: TlsFiles, protocol: str = HTTP_1) -> None:
         super().__init__()
         self._protocol = protocol
         self._files = files
-        self._context = server_context(files, protocol)
+        self._context = build_server_context(files, protocol)
 
-    def prepare(self, files: Tls | None) -> tuple[Tls, ServerContext]:
+    def prepare(self, files: TlsFiles | None) -> tuple[TlsFiles, ServerContext]:
         """Read the files again, or other ones.
 
         Raises:
             EnvironmentRefused: A file cannot be read, or holds something else.
         """
         files = files or self._files
-        return files, server_context(files, self._protocol)
+        return files, build_server_context(files, self._protocol)
 
-    def use(self, files: Tls, context: ServerContext) -> None:
+    def use(self, files: TlsFiles, context: ServerContext) -> None:
         """Use a context for every handshake from now on."""
         before, self._context, self._files = self._context, context, files
         before.retire(context)
@@ -129,9 +135,11 @@ class TlsListeners:
     """TLS listeners of a process."""
 
     def __init__(self) -> None:
-        self._listeners: list[tuple[Listener, ListenerTls]] = []
+        self._listeners: list[tuple[Listener, ReloadableContext]] = []
 
-    def add(self, listener: Listener, protocol: str = HTTP_1) -> ListenerTls | None:
+    def add(
+        self, listener: Listener, protocol: str = HTTP_1
+    ) -> ReloadableContext | None:
         """Create the context of one more listener; None for plain text.
 
         Raises:
@@ -139,7 +147,7 @@ class TlsListeners:
         """
         if listener.tls is None:
             return None
-        made = ListenerTls(listener.tls, protocol)
+        made = ReloadableContext(listener.tls, protocol)
         self._listeners.append((listener, made))
         return made
 
@@ -158,7 +166,7 @@ class TlsListeners:
         """
         listeners = tuple(configured)
         read = [
-            (own, *own.prepare(as_configured(listener, listeners).tls))
+            (own, *own.prepare(with_current_tls_files(listener, listeners).tls))
             for listener, own in self._listeners
         ]
 
@@ -169,7 +177,7 @@ class TlsListeners:
         return use
 
 
-def client_context(ca: str) -> ssl.SSLContext:
+def build_client_context(ca: str) -> ssl.SSLContext:
     """Build the SSL context of a client.
 
     Args:
@@ -180,30 +188,34 @@ def client_context(ca: str) -> ssl.SSLContext:
         OSError: It cannot be read, or holds no certificate.
     """
     if ca:
-        check_regular(ca)
+        check_regular_file(ca)
     return ssl.create_default_context(cafile=ca or None)
 
 
-def as_configured(listener: Listener, configured: Iterable[Listener]) -> Listener:
+def with_current_tls_files(
+    listener: Listener, configured: Iterable[Listener]
+) -> Listener:
     """Return a listener with the TLS files of the present configuration."""
-    place = _place(listener)
-    found = (each.tls for each in configured if _place(each) == place and each.tls)
+    place = _listener_key(listener)
+    found = (
+        each.tls for each in configured if _listener_key(each) == place and each.tls
+    )
     return replace(listener, tls=next(found, listener.tls))
 
 
 def without_tls_files(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
     """Return listeners without the parts that a running process can change."""
-    nameless = Tls("", "", "")
+    nameless = TlsFiles("", "", "")
     return tuple(
         each if each.tls is None else replace(each, tls=nameless) for each in listeners
     )
 
 
-def _place(listener: Listener) -> tuple[Address | None, str]:
+def _listener_key(listener: Listener) -> tuple[ListenAddress | None, str]:
     return listener.address, listener.unix
 
 
-def server_context(files: Tls, protocol: str) -> ServerContext:
+def build_server_context(files: TlsFiles, protocol: str) -> ServerContext:
     """Build the SSL context of a listener; client certificates are optional.
 
     A token that is bound to a certificate is refused without it, so the handshake
@@ -219,7 +231,7 @@ def server_context(files: Tls, protocol: str) -> ServerContext:
     path = files.certificate
     try:
         for path in filter(None, (files.certificate, files.key, files.client_ca)):
-            check_regular(path)
+            check_regular_file(path)
         path = files.certificate
         context.load_cert_chain(files.certificate, files.key)
         if files.client_ca:
@@ -230,13 +242,13 @@ def server_context(files: Tls, protocol: str) -> ServerContext:
             context.num_tickets = 0
     except (OSError, ssl.SSLError) as error:
         why = error.strerror or "it holds something else"
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot use {path} for TLS ({why})", "name PEM files of one certificate"
         ) from None
     return context
 
 
-def _signed(authority: bytes, certificate: bytes) -> bool:
+def _is_issued_by(authority: bytes, certificate: bytes) -> bool:
     try:
         signer = parse_certificate(authority)
         parse_certificate(certificate).verify_directly_issued_by(signer)

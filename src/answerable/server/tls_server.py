@@ -11,10 +11,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from answerable.server.accept_loop import AcceptLoop
-from answerable.server.admission import AdmissionControl, Slot, address_of
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    counted_address,
+)
 
 
-class _Handshake:
+class _PendingHandshake:
     """Connection before its handshake is over."""
 
     is_busy = False
@@ -55,26 +59,28 @@ class TlsServer:
         self._loop, self._listening, self._make = loop, listening, make
         self._context, self._admission = context, admission
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._accepting = AcceptLoop(loop, listening, self._begin)
+        self._accepting = AcceptLoop(loop, listening, self._start_handshake)
 
     def close(self) -> None:
         """Stop accepting; accepted connections continue."""
         self._accepting.close()
         self._listening.close()
 
-    def _begin(self, connection: socket.socket) -> None:
+    def _start_handshake(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        handshake = _Handshake(connection)
-        slot = self._admission.admit(handshake, address_of(handshake))
+        handshake = _PendingHandshake(connection)
+        slot = self._admission.admit(handshake, counted_address(handshake))
         if slot is None:
             connection.close()
             return
 
-        task = self._loop.create_task(self._shake(connection, slot))
+        task = self._loop.create_task(self._do_handshake(connection, slot))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    async def _shake(self, connection: socket.socket, slot: Slot) -> None:
+    async def _do_handshake(
+        self, connection: socket.socket, slot: ConnectionSlot
+    ) -> None:
         """Do one handshake; after it the protocol takes a slot of its own."""
         try:
             await self._loop.connect_accepted_socket(

@@ -13,22 +13,22 @@ from itertools import count
 
 # Builds between collections of replaced results: a command makes two or three, and
 # pays for none.
-_KEPT = 8
-_BUILDS = count(1)
+_COLLECT_EVERY = 8
+_BUILD_COUNTER = count(1)
 
 # At interpreter exit, leak checkers of libraries must find it collected.
 atexit.register(gc.unfreeze)
 
 
 @contextmanager
-def settled(*, replaces: bool = False) -> Iterator[None]:
+def suspend_gc(*, replaces: bool = False) -> Iterator[None]:
     """Suspend collection while building, and exclude the result from later collections.
 
     Args:
         replaces: Whether the result of an earlier build was released: then it is
             collected, with its open files. Every eighth call collects in any case.
     """
-    if next(_BUILDS) % _KEPT == 0 or replaces:
+    if next(_BUILD_COUNTER) % _COLLECT_EVERY == 0 or replaces:
         gc.unfreeze()
         gc.collect()
     was = gc.isenabled()

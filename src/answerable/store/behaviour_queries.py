@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.event_columns import NAMES, fact, to_event
+from answerable.store.event_columns import NAMES, fact_sql, to_event
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
 _FACTS = ("behaviour", "came", "effect", "reason", "ended_sequence", "chain")
-_FOREVER = (1 << 63) - 1
+_NO_END = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class WatchedCall:
     chain: str
 
 
-def watched_calls(
-    store: "Store", agent: AgentId, *, since: int = 0, until: int = _FOREVER
+def find_watched_calls(
+    store: "EvidenceStore", agent: AgentId, *, since: int = 0, until: int = _NO_END
 ) -> Iterator[WatchedCall]:
     """Find the monitored calls of an agent, in recording order.
 
@@ -64,7 +64,7 @@ def watched_calls(
         until: UTC nanoseconds, exclusive.
     """
     behaviour, came, effect, reason, ended, chain = (
-        fact(name, "''") for name in _FACTS
+        fact_sql(name, "''") for name in _FACTS
     )
     query = (
         "SELECT decision_id, event_time, recorder, sequence, "  # noqa: S608 - ours
@@ -74,11 +74,11 @@ def watched_calls(
         f"AND decision_id <> '' AND written_by <> 'self-reported' AND {behaviour} <> '' "
         "ORDER BY recorder, sequence"
     )
-    for row in store.rows(query, [agent, since, until]):
+    for row in store.run_query(query, [agent, since, until]):
         yield WatchedCall(*cast("tuple[Any, ...]", row))
 
 
-def watched_since(store: "Store", agent: AgentId, *, most: int) -> int:
+def find_window_start(store: "EvidenceStore", agent: AgentId, *, most: int) -> int:
     """Find the start time of a window with at most so many monitored calls.
 
     Args:
@@ -89,18 +89,18 @@ def watched_since(store: "Store", agent: AgentId, *, most: int) -> int:
     Returns:
         UTC nanoseconds; 0 where there are no more calls.
     """
-    behaviour = fact("behaviour", "''")
+    behaviour = fact_sql("behaviour", "''")
     query = (
         "SELECT event_time FROM events e WHERE agent = ? AND decision_id <> '' "  # noqa: S608 - ours
         f"AND written_by <> 'self-reported' AND {behaviour} <> '' "
         "ORDER BY event_time DESC LIMIT 1 OFFSET ?"
     )
-    rows = store.rows(query, [agent, most])
+    rows = store.run_query(query, [agent, most])
     return int(cast("int", rows[0][0])) + 1 if rows else 0
 
 
-def events_of_identity(
-    store: "Store", identity: str, *, since: int, until: int
+def find_events_of_identity(
+    store: "EvidenceStore", identity: str, *, since: int, until: int
 ) -> list[AuditEvent]:
     """Find platform events of an identity's calls, oldest first.
 
@@ -115,4 +115,4 @@ def events_of_identity(
         "AND event_time < ? AND written_by = 'platform' AND decision_id = '' "
         "ORDER BY event_time, event_id"
     )
-    return [to_event(row) for row in store.rows(query, [identity, since, until])]
+    return [to_event(row) for row in store.run_query(query, [identity, since, until])]

@@ -23,17 +23,17 @@ import msgspec
 import zstandard
 
 from answerable.model.errors import VerificationError
-from answerable.store.durable_files import open_regular
+from answerable.store.durable_files import open_regular_file
 
 _MAGIC = b"ansblk1\n"
 _MAC = 16
-_HEAD = struct.Struct(f">8sQ{_MAC}s")
+_HEADER = struct.Struct(f">8sQ{_MAC}s")
 _ROWS_BYTES = 32_768
-_MOST_READ = 128  # blocks of a section that stay in memory
-Value = TypeVar("Value")
+_MAX_CACHED_BLOCKS = 128  # blocks of a section that stay in memory
+RowT = TypeVar("RowT")
 
 
-class _Block(msgspec.Struct, frozen=True, array_like=True):
+class _BlockEntry(msgspec.Struct, frozen=True, array_like=True):
     """Index entry of one block: position and MAC.
 
     Attributes:
@@ -51,9 +51,9 @@ class _Block(msgspec.Struct, frozen=True, array_like=True):
     mac: bytes
 
 
-class _Index(msgspec.Struct, frozen=True, array_like=True):
+class _BlockIndex(msgspec.Struct, frozen=True, array_like=True):
     generation: str
-    sections: dict[str, list[_Block]]
+    sections: dict[str, list[_BlockEntry]]
 
 
 class BlockFileError(Exception):
@@ -62,11 +62,11 @@ class BlockFileError(Exception):
 
 _Rows = list[tuple[str, msgspec.Raw]]
 _ROWS: msgspec.msgpack.Decoder[_Rows] = msgspec.msgpack.Decoder(_Rows)
-_INDEX = msgspec.msgpack.Decoder(_Index)
+_INDEX = msgspec.msgpack.Decoder(_BlockIndex)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def encode(
+def encode_block_file(
     generation: str,
     sections: Mapping[str, Iterable[tuple[str, object]]],
     key: bytes,
@@ -83,21 +83,25 @@ def encode(
     """
     compress = zstandard.ZstdCompressor(level=1).compress
     blocks: list[bytes] = []
-    listed: dict[str, list[_Block]] = {}
+    listed: dict[str, list[_BlockEntry]] = {}
     at = 0
     for name, rows in sections.items():
         listed[name] = []
-        for run in _runs(rows):
+        for run in _split_into_blocks(rows):
             body = compress(_ENCODER.encode(run))
             first = run[0][0]
-            listed[name].append(_Block(first, at, len(body), len(run), _mac(body, key)))
+            listed[name].append(
+                _BlockEntry(first, at, len(body), len(run), _compute_mac(body, key))
+            )
             blocks.append(body)
             at += len(body)
-    index = compress(_ENCODER.encode(_Index(generation, listed)))
-    return b"".join((_HEAD.pack(_MAGIC, len(index), _mac(index, key)), index, *blocks))
+    index = compress(_ENCODER.encode(_BlockIndex(generation, listed)))
+    return b"".join(
+        (_HEADER.pack(_MAGIC, len(index), _compute_mac(index, key)), index, *blocks)
+    )
 
 
-def _runs(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
+def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
     run: _Rows = []
     size, before = 0, None
     for key, value in rows:
@@ -114,7 +118,7 @@ def _runs(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
         yield run
 
 
-def _mac(body: bytes, key: bytes) -> bytes:
+def _compute_mac(body: bytes, key: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=_MAC, key=key).digest()
 
 
@@ -130,15 +134,17 @@ class BlockFile:
         """
         self._key = key
         try:
-            with open_regular(path) as file:
+            with open_regular_file(path) as file:
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise BlockFileError(f"{path.name} is missing") from error
         try:
-            magic, size, mac = _HEAD.unpack(self._bytes[: _HEAD.size])
-            self._start = _HEAD.size + size
-            index = self._bytes[_HEAD.size : self._start]
-            if magic != _MAGIC or not hmac.compare_digest(mac, _mac(index, key)):
+            magic, size, mac = _HEADER.unpack(self._bytes[: _HEADER.size])
+            self._start = _HEADER.size + size
+            index = self._bytes[_HEADER.size : self._start]
+            if magic != _MAGIC or not hmac.compare_digest(
+                mac, _compute_mac(index, key)
+            ):
                 raise BlockFileError(f"{path.name} is changed")
             self._index = _INDEX.decode(zstandard.ZstdDecompressor().decompress(index))
         except (struct.error, msgspec.MsgspecError, zstandard.ZstdError) as error:
@@ -151,11 +157,11 @@ class BlockFile:
             raise BlockFileError(f"{path.name} is of another generation")
         self._name = path.name
 
-    def section(self, name: str, kind: type[Value]) -> "Section[Value]":
+    def section(self, name: str, kind: type[RowT]) -> "BlockSection[RowT]":
         """Return the rows of a section; an unknown one is empty."""
-        return Section(self, self._index.sections.get(name, []), kind)
+        return BlockSection(self, self._index.sections.get(name, []), kind)
 
-    def rows(self, block: _Block) -> _Rows:
+    def read_block(self, block: _BlockEntry) -> _Rows:
         """Read one block.
 
         Raises:
@@ -163,7 +169,7 @@ class BlockFile:
         """
         at = self._start + block.at
         body = self._bytes[at : at + block.size]
-        if not hmac.compare_digest(block.mac, _mac(body, self._key)):
+        if not hmac.compare_digest(block.mac, _compute_mac(body, self._key)):
             raise VerificationError(
                 f"derived/{self._name} is changed",
                 f"remove derived/{self._name} from the store: it is derived again",
@@ -171,23 +177,23 @@ class BlockFile:
         return _ROWS.decode(zstandard.ZstdDecompressor().decompress(body))
 
 
-class Section(Mapping[str, Value], Generic[Value]):
+class BlockSection(Mapping[str, RowT], Generic[RowT]):
     """Rows of one section by key, decoded on access."""
 
     def __init__(
-        self, file: BlockFile, blocks: list[_Block], kind: type[Value]
+        self, file: BlockFile, blocks: list[_BlockEntry], kind: type[RowT]
     ) -> None:
         self._file = file
         self._blocks = blocks
         self._firsts = [block.first for block in blocks]
         self._decode = msgspec.msgpack.Decoder(kind).decode
-        self._found: dict[str, Value] = {}
+        self._found: dict[str, RowT] = {}
         self._read: dict[int, dict[str, msgspec.Raw]] = {}
 
-    def __getitem__(self, key: str) -> Value:
+    def __getitem__(self, key: str) -> RowT:
         if key in self._found:
             return self._found[key]
-        raw = self._raw(key)
+        raw = self._find_encoded_row(key)
         if raw is None:
             raise KeyError(key)
         value = self._decode(raw)
@@ -196,30 +202,30 @@ class Section(Mapping[str, Value], Generic[Value]):
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and (
-            key in self._found or self._raw(key) is not None
+            key in self._found or self._find_encoded_row(key) is not None
         )
 
-    def _raw(self, key: str) -> msgspec.Raw | None:
+    def _find_encoded_row(self, key: str) -> msgspec.Raw | None:
         at = bisect.bisect_right(self._firsts, key) - 1
         if at < 0:
             return None
         rows = self._read.get(at)
         if rows is None:
-            if len(self._read) >= _MOST_READ:
+            if len(self._read) >= _MAX_CACHED_BLOCKS:
                 del self._read[next(iter(self._read))]
-            rows = self._read[at] = dict(self._file.rows(self._blocks[at]))
+            rows = self._read[at] = dict(self._file.read_block(self._blocks[at]))
         return rows.get(key)
 
     def __iter__(self) -> Iterator[str]:
         return itertools.chain.from_iterable(
-            (key for key, _ in self._file.rows(block)) for block in self._blocks
+            (key for key, _ in self._file.read_block(block)) for block in self._blocks
         )
 
     def __len__(self) -> int:
         return sum(block.rows for block in self._blocks)
 
-    def decoded(self) -> Iterator[tuple[str, Value]]:
+    def iter_rows(self) -> Iterator[tuple[str, RowT]]:
         """Yield every row in key order, without caching."""
         for block in self._blocks:
-            for key, raw in self._file.rows(block):
+            for key, raw in self._file.read_block(block):
                 yield key, self._decode(raw)

@@ -4,32 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from answerable.lineage.stitch_inputs import Joint, JointChains
-from answerable.model.event import AuditEvent, Outcome
-from answerable.model.lineage import Chain
+from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
+from answerable.model.event import AuditEvent, EventOutcome
+from answerable.model.lineage import LineageChain
 from answerable.store.event_columns import NAMES, to_event
 from answerable.store.query_tables import ColumnType, NamedTable
-from answerable.store.query_views import Shown
+from answerable.store.query_views import ViewDefinitions
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
 # Where an event `e` and a chain meet; `c` is the side with the chain's joints.
-JOINED = (
+JOINED_CHAINS = (
     "e.source = c.source AND (e.written_by <> 'self-reported') = c.believed "
     "AND e.identity = c.identity AND e.credential = c.credential "
     "AND e.session = c.session AND e.person = c.person AND e.run = c.run "
     "AND e.agent = c.agent AND e.tool = c.tool "
     "AND e.event_time >= c.valid_from AND e.event_time < c.valid_to"
 )
-Interval = tuple[Joint, int, int]
+JointInterval = tuple[SourcedChainKey, int, int]
 # So many identities or credentials are named one by one in a query.
-_FEW = 200
+_MAX_INLINE_KEYS = 200
 _MILLISECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class EventFilter:
     """Filter of an event query.
 
     Attributes:
@@ -50,38 +50,38 @@ class Filter:
     resources: Sequence[str] = ()
     since: int = 0
     until: int = 0
-    keys: Sequence[Interval] | None = None
+    keys: Sequence[JointInterval] | None = None
     about: str = ""
-    about_keys: Sequence[Interval] | None = None
+    about_keys: Sequence[JointInterval] | None = None
     limit: int = 1000
     event: bytes = b""
     outcome: str = ""
 
 
-def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
+def find_events(store: "EvidenceStore", wanted: EventFilter) -> list[AuditEvent]:
     """Find matching events, oldest first; above the limit, the newest ones."""
-    where, parameters = conditions(wanted)
+    where, parameters = filter_sql(wanted)
     if wanted.keys is None:
-        return _newest(store, where, parameters, wanted.limit)
+        return _find_newest_events(store, where, parameters, wanted.limit)
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[tuple[int, bytes]] = set()
-    tables = {"wanted": intervals(wanted.keys)}
-    parts = [(fits("wanted"), *implied(wanted.keys))]
+    tables = {"wanted": build_interval_table(wanted.keys)}
+    parts = [(match_intervals_sql("wanted"), *implied_bounds_sql(wanted.keys))]
     if wanted.about:
-        parts.append(_touches(wanted, tables))
+        parts.append(_touches_resource_sql(wanted, tables))
     for join, only, values in parts:
         query = (
             f"SELECT event_time, event_id FROM events e {join} "  # noqa: S608 - ours
             f"WHERE {' AND '.join([*where, *only])} "
             "ORDER BY event_time DESC, event_id DESC LIMIT ?"
         )
-        rows = store.rows(query, [*parameters, *values, wanted.limit], tables)
+        rows = store.run_query(query, [*parameters, *values, wanted.limit], tables)
         found |= {(cast("int", at), cast("bytes", key)) for at, key in rows}
     newest = sorted(found, reverse=True)[: wanted.limit]
     if not newest:
         return []
     listed = ", ".join("?" * len(newest))
-    return _newest(
+    return _find_newest_events(
         store,
         ["event_time >= ?", "event_time <= ?", f"event_id IN ({listed})"],
         [newest[-1][0], newest[0][0], *(key for _, key in newest)],
@@ -89,39 +89,42 @@ def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
     )
 
 
-def _newest(
-    store: "Store", where: Sequence[str], parameters: Sequence[object], limit: int
+def _find_newest_events(
+    store: "EvidenceStore",
+    where: Sequence[str],
+    parameters: Sequence[object],
+    limit: int,
 ) -> list[AuditEvent]:
     query = (
         f"SELECT {NAMES} FROM events e WHERE {' AND '.join(where) or 'true'} "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
-    rows = store.rows(query, [*parameters, limit])
+    rows = store.run_query(query, [*parameters, limit])
     return [to_event(row) for row in reversed(rows)]
 
 
-def fits(name: str) -> str:
+def match_intervals_sql(name: str) -> str:
     """Build SQL that matches an event `e` to the joints and intervals of a table."""
     # EXISTS with the same conditions takes the engine fifty times as long.
-    return f"SEMI JOIN {name} c ON ({JOINED})"
+    return f"SEMI JOIN {name} c ON ({JOINED_CHAINS})"
 
 
-_TOUCHED = ("created = ?", "deleted = ?", "issued_to = ?", "resource = ?")
+_RESOURCE_COLUMNS = ("created = ?", "deleted = ?", "issued_to = ?", "resource = ?")
 
 
-def _touches(
-    wanted: Filter, tables: dict[str, NamedTable]
+def _touches_resource_sql(
+    wanted: EventFilter, tables: dict[str, NamedTable]
 ) -> tuple[str, list[str], list[object]]:
-    any_of = " OR ".join([*_TOUCHED, "list_contains(resources, ?)"])
-    parameters: list[object] = [wanted.about] * (len(_TOUCHED) + 1)
+    any_of = " OR ".join([*_RESOURCE_COLUMNS, "list_contains(resources, ?)"])
+    parameters: list[object] = [wanted.about] * (len(_RESOURCE_COLUMNS) + 1)
     if wanted.about_keys is None:
         return "", [f"({any_of})"], parameters
-    tables["others"] = intervals(wanted.about_keys)
-    bounds, values = implied(wanted.about_keys)
-    return fits("others"), [f"({any_of})", *bounds], parameters + values
+    tables["others"] = build_interval_table(wanted.about_keys)
+    bounds, values = implied_bounds_sql(wanted.about_keys)
+    return match_intervals_sql("others"), [f"({any_of})", *bounds], parameters + values
 
 
-def implied(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
+def implied_bounds_sql(keys: Sequence[JointInterval]) -> tuple[list[str], list[object]]:
     """Build plain comparisons implied by the keys, so that row groups are skipped."""
     if not keys:
         return ["false"], []
@@ -131,13 +134,13 @@ def implied(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
         ("e.identity", sorted({joint.key.identity for joint, _, _ in keys})),
         ("e.credential", sorted({joint.key.credential for joint, _, _ in keys})),
     ):
-        if len(values) <= _FEW:
+        if len(values) <= _MAX_INLINE_KEYS:
             where.append(f"{column} IN ({', '.join('?' * len(values))})")
             parameters += values
     return where, parameters
 
 
-def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
+def filter_sql(wanted: EventFilter) -> tuple[list[str], list[object]]:
     """Build SQL conditions and parameters of a filter, without its joints."""
     where: list[str] = []
     parameters: list[object] = []
@@ -156,7 +159,7 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
     if wanted.actions:
         one = "lower(action) LIKE ? ESCAPE '\\'"
         where.append("(" + " OR ".join([one] * len(wanted.actions)) + ")")
-        parameters += [like(pattern.lower()) for pattern in wanted.actions]
+        parameters += [like_pattern(pattern.lower()) for pattern in wanted.actions]
     if wanted.resources:
         parts = []
         for pattern in wanted.resources:
@@ -165,7 +168,7 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
                     "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
                     "lambda r: r LIKE ? ESCAPE '\\')) > 0)"
                 )
-                parameters += [like(pattern)] * 2
+                parameters += [like_pattern(pattern)] * 2
             else:
                 parts.append("(resource = ? OR list_contains(resources, ?))")
                 parameters += [pattern] * 2
@@ -173,7 +176,7 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
     return where, parameters
 
 
-def like(pattern: str) -> str:
+def like_pattern(pattern: str) -> str:
     """Convert a pattern with `*` and `?` for LIKE; adjacent stars are merged."""
     spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     while "**" in spelled:
@@ -181,17 +184,17 @@ def like(pattern: str) -> str:
     return spelled.replace("*", "%").replace("?", "_")
 
 
-def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
+def count_events(
+    store: "EvidenceStore", keys: Sequence[JointInterval]
+) -> dict[int, int]:
     """Count the events of each joint and interval, by its index in the list."""
-    query = (
-        f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED} GROUP BY c.n"  # noqa: S608 - ours
-    )
-    rows = store.rows(query, (), {"intervals": intervals(keys)})
+    query = f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} GROUP BY c.n"  # noqa: S608 - ours
+    rows = store.run_query(query, (), {"intervals": build_interval_table(keys)})
     return {cast("int", n): cast("int", count) for n, count in rows}
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class CallOutcomeCount:
     """Number of calls of one action and outcome under one key.
 
     Attributes:
@@ -202,25 +205,27 @@ class Calls:
 
     key: int
     action: str
-    outcome: Outcome
+    outcome: EventOutcome
     count: int
     last: int
 
 
-def count_calls(store: "Store", keys: Sequence[Interval]) -> list[Calls]:
+def count_calls(
+    store: "EvidenceStore", keys: Sequence[JointInterval]
+) -> list[CallOutcomeCount]:
     """Count the calls of each joint and interval by action and outcome."""
-    where, values = implied(keys)
+    where, values = implied_bounds_sql(keys)
     query = (
         "SELECT c.n, e.called, e.outcome, count(*), max(e.event_time) "  # noqa: S608 - ours
-        f"FROM skimmed e JOIN intervals c ON {JOINED} WHERE {' AND '.join(where)} "
+        f"FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join(where)} "
         "GROUP BY ALL ORDER BY ALL"
     )
-    rows = store.rows(query, values, {"intervals": intervals(keys)})
+    rows = store.run_query(query, values, {"intervals": build_interval_table(keys)})
     return [
-        Calls(
+        CallOutcomeCount(
             cast("int", n),
             cast("str", action),
-            Outcome(cast("str", outcome)),
+            EventOutcome(cast("str", outcome)),
             cast("int", count),
             cast("int", last),
         )
@@ -232,7 +237,7 @@ DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class AccountLogSpan:
     """Logged time span and data events of one account.
 
     Attributes:
@@ -248,7 +253,7 @@ class Recorded:
     data: frozenset[str]
 
 
-def recorded(store: "Store") -> dict[str, Recorded]:
+def read_account_log_spans(store: "EvidenceStore") -> dict[str, AccountLogSpan]:
     """Read the logged time span of each account, by its number."""
     query = (
         "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "
@@ -256,14 +261,16 @@ def recorded(store: "Store") -> dict[str, Recorded]:
         "FROM skimmed e WHERE e.written_by = 'platform' GROUP BY e.scope"
     )
     found = {}
-    for scope, since, until, data in store.rows(query):
+    for scope, since, until, data in store.run_query(query):
         services = frozenset(filter(None, cast("list[str | None]", data or [])))
         name = cast("str", scope)
-        found[name] = Recorded(name, cast("int", since), cast("int", until), services)
+        found[name] = AccountLogSpan(
+            name, cast("int", since), cast("int", until), services
+        )
     return found
 
 
-def recorded_days(store: "Store") -> dict[str, dict[str, frozenset[int]]]:
+def read_logged_days(store: "EvidenceStore") -> dict[str, dict[str, frozenset[int]]]:
     """Read the days with events of each account and region.
 
     Returns:
@@ -276,16 +283,18 @@ def recorded_days(store: "Store") -> dict[str, dict[str, frozenset[int]]]:
         "WHERE e.written_by = 'platform' GROUP BY ALL ORDER BY ALL"
     )
     found: dict[str, dict[str, frozenset[int]]] = {}
-    for scope, region, days in store.rows(query):
+    for scope, region, days in store.run_query(query):
         regions = found.setdefault(cast("str", scope), {})
         regions[cast("str", region)] = frozenset(cast("list[int]", days))
     return found
 
 
-def count_sources(store: "Store") -> list[tuple[str, int]]:
+def count_sources(store: "EvidenceStore") -> list[tuple[str, int]]:
     """Count the events of each source, by its name."""
     query = "SELECT source, count(*) FROM skimmed GROUP BY source ORDER BY source"
-    return [(cast("str", source), cast("int", n)) for source, n in store.rows(query)]
+    return [
+        (cast("str", source), cast("int", n)) for source, n in store.run_query(query)
+    ]
 
 
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
@@ -305,17 +314,19 @@ _JOINTS: Mapping[str, ColumnType] = {
 }
 
 
-def intervals(keys: Sequence[Interval]) -> NamedTable:
+def build_interval_table(keys: Sequence[JointInterval]) -> NamedTable:
     """Build a table of joints and intervals, each with its index `n` in the list."""
-    return NamedTable(_JOINTS, [_place(n, *key) for n, key in enumerate(keys)])
+    return NamedTable(_JOINTS, [_interval_row(n, *key) for n, key in enumerate(keys)])
 
 
-def numbered(chains: Sequence[tuple[int, Interval]]) -> NamedTable:
+def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable:
     """Build a table of joints and intervals, each with its group number `n`."""
-    return NamedTable(_JOINTS, [_place(n, *interval) for n, interval in chains])
+    return NamedTable(_JOINTS, [_interval_row(n, *interval) for n, interval in chains])
 
 
-def _place(n: int, joint: Joint, start: int, end: int) -> dict[str, object]:
+def _interval_row(
+    n: int, joint: SourcedChainKey, start: int, end: int
+) -> dict[str, object]:
     return {
         "n": n,
         "source": joint.source,
@@ -349,10 +360,13 @@ _CHAIN: Mapping[str, ColumnType] = {
 }
 
 
-def shown(stitched: Sequence[JointChains]) -> Shown:
+def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
     """Build the view `lineage`: every event with its chain, one row per event."""
     rows = [
-        {**_place(0, each.joint, chain.valid_from, chain.valid_to), **_row(chain)}
+        {
+            **_interval_row(0, each.joint, chain.valid_from, chain.valid_to),
+            **_chain_row(chain),
+        }
         for each in stitched
         for chain in each.chains
     ]
@@ -367,12 +381,12 @@ def shown(stitched: Sequence[JointChains]) -> Shown:
         "e.credential, c.credential_from, c.credential_to, c.agent_path, "
         "c.identity_path, c.credential_path, e.session, e.source_ip, e.issued, "
         "e.created, e.deleted, e.decision_id, c.delegation_id, e.facts "
-        f"FROM events_raw e LEFT JOIN chains c ON {JOINED}"
+        f"FROM events_raw e LEFT JOIN chains c ON {JOINED_CHAINS}"
     )
-    return Shown({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
+    return ViewDefinitions({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
 
 
-def _row(chain: Chain) -> dict[str, object]:
+def _chain_row(chain: LineageChain) -> dict[str, object]:
     row: dict[str, object] = {}
     for name, hop in (
         ("person", chain.person),

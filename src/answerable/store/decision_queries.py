@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.event_columns import fact
-from answerable.store.query_views import Shown
-from answerable.store.search_index import PLACE, Place
+from answerable.store.event_columns import fact_sql
+from answerable.store.query_views import ViewDefinitions
+from answerable.store.search_index import PLACE_COLUMNS, EventPlace
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
 # Facts of a decision, as its connector names them.
 _FACTS = (
@@ -19,25 +19,25 @@ _FACTS = (
     *("target", "arguments", "ended"),
 )
 # More beginnings alike than these are not worth listing.
-_MOST_ALIKE = 20
+_MAX_PREFIX_MATCHES = 20
 BLANK = "''"
 
 
-def shown(store: "Store") -> Shown:
+def build_decisions_view(store: "EvidenceStore") -> ViewDefinitions:
     """Build the view `decisions`."""
     del store  # everything stands in the events
-    facts = ", ".join(f"{fact(name, 'NULL')} AS {name}" for name in _FACTS)
+    facts = ", ".join(f"{fact_sql(name, 'NULL')} AS {name}" for name in _FACTS)
     view = (
         "SELECT e.decision_id, make_timestamp_ns(e.event_time) AS event_time, "  # noqa: S608 - ours
         "nullif(e.person, '') AS person, e.agent, e.run, e.tool, e.action, e.resource, "
         f"e.outcome, {facts}, e.recorder, e.sequence "
         "FROM events_raw e WHERE e.decision_id <> ''"
     )
-    return Shown({}, {"decisions": view})
+    return ViewDefinitions({}, {"decisions": view})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DecisionFilter:
     """Filter of a decision query.
 
     Attributes:
@@ -54,13 +54,13 @@ class Asked:
     reason: str = ""
     before: tuple[int, bytes] = (0, b"")
 
-    def where(self) -> tuple[str, list[object]]:
+    def where_sql(self) -> tuple[str, list[object]]:
         """Build the SQL condition and its values."""
         parts, values = ["decision_id <> ''"], list[object]()
         for column, value in (
             ("agent", self.agent),
-            (fact("effect", "''"), self.effect),
-            (fact("reason", "''"), self.reason),
+            (fact_sql("effect", "''"), self.effect),
+            (fact_sql("reason", "''"), self.reason),
         ):
             if value:
                 parts.append(f"{column} = ?")
@@ -75,7 +75,9 @@ class Asked:
         return " AND ".join(parts), values
 
 
-def newest(store: "Store", asked: Asked, *, since: int, limit: int) -> list[AuditEvent]:
+def find_newest_decisions(
+    store: "EvidenceStore", asked: DecisionFilter, *, since: int, limit: int
+) -> list[AuditEvent]:
     """Find the newest decisions, newest first.
 
     Args:
@@ -84,16 +86,18 @@ def newest(store: "Store", asked: Asked, *, since: int, limit: int) -> list[Audi
         since: UTC nanoseconds, inclusive.
         limit: Maximum rows.
     """
-    where, values = asked.where()
+    where, values = asked.where_sql()
     query = (
-        f"SELECT {PLACE} FROM skimmed e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
+        f"SELECT {PLACE_COLUMNS} FROM skimmed e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
-    rows = store.rows(query, [*values, since, limit])
-    return store.whole(cast("list[Place]", rows))
+    rows = store.run_query(query, [*values, since, limit])
+    return store.read_events_at(cast("list[EventPlace]", rows))
 
 
-def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]:
+def count_effects(
+    store: "EvidenceStore", asked: DecisionFilter, *, since: int
+) -> dict[str, int]:
     """Count decisions by effect.
 
     Args:
@@ -101,35 +105,37 @@ def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]
         asked: The filter.
         since: UTC nanoseconds, inclusive.
     """
-    where, values = asked.where()
+    where, values = asked.where_sql()
     query = (
-        f"SELECT {fact('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
+        f"SELECT {fact_sql('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
         f"WHERE {where} AND event_time >= ? GROUP BY ALL"
     )
-    rows = store.rows(query, [*values, since])
+    rows = store.run_query(query, [*values, since])
     return {str(effect): cast("int", count) for effect, count in rows}
 
 
-def count_decisions(store: "Store", asked: Asked) -> int:
+def count_decisions(store: "EvidenceStore", asked: DecisionFilter) -> int:
     """Count the decisions that match a filter."""
-    where, values = asked.where()
+    where, values = asked.where_sql()
     query = f"SELECT count(*) FROM skimmed e WHERE {where}"  # noqa: S608 - ours
-    ((count,),) = store.rows(query, values)
+    ((count,),) = store.run_query(query, values)
     return cast("int", count)
 
 
-def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
+def find_decisions_by_prefix(
+    store: "EvidenceStore", beginning: str
+) -> list[AuditEvent]:
     """Find decisions by id prefix, oldest first; of many matches the first ones."""
     query = (
-        f"SELECT {PLACE} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
+        f"SELECT {PLACE_COLUMNS} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
         "ORDER BY event_time, event_id LIMIT ?"
     )
-    rows = store.rows(query, [beginning, _MOST_ALIKE])
-    return store.whole(cast("list[Place]", rows))
+    rows = store.run_query(query, [beginning, _MAX_PREFIX_MATCHES])
+    return store.read_events_at(cast("list[EventPlace]", rows))
 
 
 @dataclass(frozen=True, slots=True)
-class HeldAct:
+class BlockedCallGroup:
     """Group of decisions that blocked the same action of one agent.
 
     Attributes:
@@ -160,15 +166,15 @@ class HeldAct:
     count: int
 
 
-def held_acts(
-    store: "Store",
+def list_blocked_calls(
+    store: "EvidenceStore",
     reasons: Collection[str],
     *,
     since: int,
     limit: int,
     believed: bool,
     agent: str = "",
-) -> list[HeldAct]:
+) -> list[BlockedCallGroup]:
     """List groups of calls that were blocked for one of these reasons, newest first.
 
     Args:
@@ -189,9 +195,9 @@ def held_acts(
         "arg_max(reason, place), arg_max(written_by, place), min(event_time), count(*) "
         "FROM (SELECT agent, resource_prefix, tool, resource, decision_id, event_time, "
         "event_id, written_by, (event_time, event_id) AS place, "
-        f"{fact('target', BLANK)} AS target, {fact('arguments', BLANK)} AS arguments, "
-        f"{fact('reason', BLANK)} AS reason, {fact('effect', BLANK)} AS effect, "
-        f"{fact('ended', BLANK)} AS ended FROM skimmed e WHERE decision_id <> '' "
+        f"{fact_sql('target', BLANK)} AS target, {fact_sql('arguments', BLANK)} AS arguments, "
+        f"{fact_sql('reason', BLANK)} AS reason, {fact_sql('effect', BLANK)} AS effect, "
+        f"{fact_sql('ended', BLANK)} AS ended FROM skimmed e WHERE decision_id <> '' "
         f"AND outcome = 'denied' AND event_time >= ? AND written_by {sign} "
         f"'self-reported' {one}) WHERE reason IN ({named}) "
         "AND effect IN ('ask', 'deny') AND ended = '' "
@@ -199,11 +205,13 @@ def held_acts(
         "ORDER BY max(event_time) DESC, arg_max(event_id, place) DESC LIMIT ?"
     )
     values = [since, *([agent] if agent else []), *sorted(reasons), limit]
-    rows = cast("list[tuple[Any, ...]]", store.rows(query, values))
-    return [HeldAct(*row) for row in rows]
+    rows = cast("list[tuple[Any, ...]]", store.run_query(query, values))
+    return [BlockedCallGroup(*row) for row in rows]
 
 
-def stored_among(store: "Store", events: Sequence[AuditEvent]) -> frozenset[bytes]:
+def find_stored_digests(
+    store: "EvidenceStore", events: Sequence[AuditEvent]
+) -> frozenset[bytes]:
     """Return the digests of those events that are stored."""
     if not events:
         return frozenset()
@@ -214,11 +222,13 @@ def stored_among(store: "Store", events: Sequence[AuditEvent]) -> frozenset[byte
         f"AND event_id IN ({listed})"
     )
     end = max(each.event_time for each in events)
-    rows = store.rows(query, [begin, end, *(each.event_id for each in events)])
+    rows = store.run_query(query, [begin, end, *(each.event_id for each in events)])
     return frozenset(cast("bytes", row[0]) for row in rows)
 
 
-def persons_of_run(store: "Store", agent: AgentId, run: str) -> tuple[str, ...]:
+def find_persons_of_run(
+    store: "EvidenceStore", agent: AgentId, run: str
+) -> tuple[str, ...]:
     """List the persons behind a run of an agent, from its records.
 
     Args:
@@ -233,5 +243,5 @@ def persons_of_run(store: "Store", agent: AgentId, run: str) -> tuple[str, ...]:
         "SELECT DISTINCT person FROM skimmed WHERE agent = ? AND run = ? "
         "AND decision_id <> '' AND written_by <> 'self-reported' ORDER BY person"
     )
-    rows = store.rows(query, [agent, run])
+    rows = store.run_query(query, [agent, run])
     return tuple(str(person) for (person,) in rows)

@@ -4,25 +4,25 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from answerable.evidence.canonical import decode
-from answerable.evidence.log_entries import JournalSealed, Manifest
+from answerable.evidence.canonical import decode_event
+from answerable.evidence.log_entries import JournalSealed, SegmentManifest
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
-from answerable.store.duckdb_engine import Engine, quoted
-from answerable.store.segments import DAY_NS, day_name
-from answerable.store.store_layout import Layout
-from answerable.store.transparency_log import Log
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.segments import DAY_NS, format_day
+from answerable.store.store_layout import StoreLayout
+from answerable.store.transparency_log import TransparencyLog
 
 # About 130 bytes each.
-MOST_IDS = 2_000_000
+MAX_IDS = 2_000_000
 # A larger day is not cached: its segments are queried for each batch. They are sorted by
 # time, so a batch concerns few of them.
-MOST_OF_A_DAY = 500_000
+MAX_IDS_PER_DAY = 500_000
 _MS = 1_000_000  # nanoseconds: what an id keeps of its time
 _DIGEST = 32
 
 
-class Known:
+class KnownEventIds:
     """Cache of stored ids by day; evicts the least recently used days.
 
     Days with too many events are never cached.
@@ -31,7 +31,7 @@ class Known:
     another record under the same id is a conflict.
     """
 
-    def __init__(self, layout: Layout, log: Log) -> None:
+    def __init__(self, layout: StoreLayout, log: TransparencyLog) -> None:
         self._layout, self._log = layout, log
         self._days: dict[int, set[bytes]] = {}
         self._segments: set[str] = set()
@@ -40,7 +40,7 @@ class Known:
         self._own: set[str] = set()
         self._sizes: dict[str, int] = {}
         self._note: bytes | None = None
-        self._engine: Engine | None = None
+        self._engine: DuckDbEngine | None = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -48,7 +48,7 @@ class Known:
             self._engine.close()
             self._engine = None
 
-    def sift(
+    def split_new_events(
         self, events: Sequence[AuditEvent]
     ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
         """Separate new events from known ones.
@@ -60,11 +60,11 @@ class Known:
             New events (including conflicts), the number of duplicates, and the
             conflicts. Nothing is cached before `remember`.
         """
-        self._catch_up()
+        self._refresh_from_log()
         wanted = {event.event_time // DAY_NS for event in events}
-        self._load(wanted)
+        self._load_days(wanted)
         ids = {event.event_id for event in events}
-        sealed = self._asked(events)
+        sealed = self._find_in_large_days(events)
         known = [sealed, *(self._days[day] for day in wanted)]
         if len(ids) == len(events) and all(each.isdisjoint(ids) for each in known):
             return list(events), 0, []
@@ -81,7 +81,7 @@ class Known:
                 fresh.append(event)
         if not suspects:
             return fresh, 0, []
-        stored = self._digests(suspects)
+        stored = self._stored_digests(suspects)
         duplicate, conflicts = 0, []
         for event in suspects:
             seen = batch.setdefault(event.event_id, [])
@@ -103,18 +103,21 @@ class Known:
             if held is not event.raw_sha256:
                 tail[event.event_id] = held + event.raw_sha256
 
-    def _catch_up(self) -> None:
+    def _refresh_from_log(self) -> None:
         """Load ids that other processes sealed, and drop sealed tails."""
         note = self._log.checkpoint()
         if note == self._note:
             return
         entries = self._log.entries()
         for entry in entries:
-            if isinstance(entry, Manifest) and entry.segment not in self._segments:
+            if (
+                isinstance(entry, SegmentManifest)
+                and entry.segment not in self._segments
+            ):
                 self._segments.add(entry.segment)
                 self._rows[entry.day] += entry.count
                 if self._note is not None and entry.journal not in self._own:
-                    self._days.pop(_day(entry), None)
+                    self._days.pop(_day_of_segment(entry), None)
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
         if sealed & self._tails.keys():
             self._tails = {
@@ -124,48 +127,48 @@ class Known:
                 del self._days[day]  # its segments know by now
         self._note = note
 
-    def _load(self, days: set[int]) -> None:
+    def _load_days(self, days: set[int]) -> None:
         for day in days & set(self._days):
             self._days[day] = self._days.pop(day)
         held = sum(map(len, self._days.values()))
         for day in [day for day in self._days if day not in days]:
-            if held < MOST_IDS:
+            if held < MAX_IDS:
                 break
             held -= len(self._days.pop(day))
         missing = days - set(self._days)
         if not missing:
             return
-        for name in journal_files.names(self._layout):
+        for name in journal_files.list_journals(self._layout):
             self._load_tail(name)
         for day in missing:
             ids: set[bytes] = set()
-            files = "" if self._is_large(day) else self._files(day)
+            files = "" if self._is_large(day) else self._segment_files_of_day(day)
             if files:
-                found = self._run(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
+                found = self._run_query(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
                 ids.update(cast("bytes", row[0]) for row in found)
             for tail in self._tails.values():
                 ids.update(tail)
             self._days[day] = ids
 
     def _is_large(self, day: int) -> bool:
-        return self._rows.get(day_name(day), 0) > MOST_OF_A_DAY
+        return self._rows.get(format_day(day), 0) > MAX_IDS_PER_DAY
 
-    def _asked(self, events: Sequence[AuditEvent]) -> set[bytes]:
+    def _find_in_large_days(self, events: Sequence[AuditEvent]) -> set[bytes]:
         """Query the segments of large days for these ids."""
         large = {day for day in self._days if self._is_large(day)}
         asked = [event for event in events if event.event_time // DAY_NS in large]
         if not asked:
             return set()
         times = [event.event_time for event in asked]
-        files = self._between(min(times), max(times))
+        files = self._segment_files_between(min(times), max(times))
         if not files:
             return set()
         from arro3.core import Array, DataType, Table
 
         ids = Array([event.event_id for event in asked], DataType.binary())
-        engine = self._connection()
+        engine = self._open_engine()
         engine.connection.register("asked", Table.from_pydict({"event_id": ids}))
-        found = self._run(
+        found = self._run_query(
             f"SELECT event_id FROM read_parquet([{files}]) "  # noqa: S608 - our own names
             "SEMI JOIN asked USING (event_id)"
         )
@@ -179,75 +182,77 @@ class Known:
             size = self._layout.journal_file(name).stat().st_size
             if size == self._sizes.get(name) and name in self._tails:
                 return
-            records = journal_files.acknowledged(self._layout, name)
+            records = journal_files.read_acknowledged(self._layout, name)
         except FileNotFoundError:
             return
         self._sizes[name] = size
         tail: dict[bytes, bytes] = {}
         for record in records:
-            event = decode(record)
+            event = decode_event(record)
             tail[event.event_id] = tail.get(event.event_id, b"") + event.raw_sha256
         self._tails[name] = tail
 
-    def _files(self, day: int) -> str:
-        name = day_name(day)
-        return self._named(lambda entry: entry.day == name)
+    def _segment_files_of_day(self, day: int) -> str:
+        name = format_day(day)
+        return self._segment_files_where(lambda entry: entry.day == name)
 
-    def _between(self, first: int, last: int) -> str:
+    def _segment_files_between(self, first: int, last: int) -> str:
         """List the segments that may contain ids of these times."""
         first, last = first // _MS, last // _MS
-        return self._named(
+        return self._segment_files_where(
             lambda entry: (
                 int(entry.min_time) // _MS <= last
                 and first <= int(entry.max_time) // _MS
             )
         )
 
-    def _named(self, wanted: Callable[[Manifest], bool]) -> str:
+    def _segment_files_where(self, wanted: Callable[[SegmentManifest], bool]) -> str:
         return ", ".join(
-            quoted(
+            quote_text(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
             )
             for e in self._log.entries()
-            if isinstance(e, Manifest) and wanted(e)
+            if isinstance(e, SegmentManifest) and wanted(e)
         )
 
-    def _digests(self, suspects: Sequence[AuditEvent]) -> set[tuple[bytes, bytes]]:
+    def _stored_digests(
+        self, suspects: Sequence[AuditEvent]
+    ) -> set[tuple[bytes, bytes]]:
         from arro3.core import Array, DataType, Table
 
         pairs: set[tuple[bytes, bytes]] = {
             (event.event_id, raw)
             for event in suspects
             for tail in self._tails.values()
-            for raw in _digests(tail.get(event.event_id, b""))
+            for raw in _split_digests(tail.get(event.event_id, b""))
         }
         times = [event.event_time for event in suspects]
-        files = self._between(min(times), max(times))
+        files = self._segment_files_between(min(times), max(times))
         if not files:
             return pairs
         ids = Array([event.event_id for event in suspects], DataType.binary())
-        engine = self._connection()
+        engine = self._open_engine()
         engine.connection.register("suspects", Table.from_pydict({"event_id": ids}))
-        found = self._run(
+        found = self._run_query(
             "SELECT event_id, raw_sha256 FROM "  # noqa: S608 - our own names
             f"read_parquet([{files}]) SEMI JOIN suspects USING (event_id)"
         )
         engine.connection.unregister("suspects")
         return pairs | {(cast("bytes", a), cast("bytes", b)) for a, b in found}
 
-    def _connection(self) -> Engine:
+    def _open_engine(self) -> DuckDbEngine:
         if self._engine is None:
-            self._engine = Engine(self._layout.segments)
+            self._engine = DuckDbEngine(self._layout.segments)
         return self._engine
 
-    def _run(self, query: str) -> list[tuple[object, ...]]:
-        return self._connection().run(query)
+    def _run_query(self, query: str) -> list[tuple[object, ...]]:
+        return self._open_engine().run(query)
 
 
-def _digests(joined: bytes) -> list[bytes]:
+def _split_digests(joined: bytes) -> list[bytes]:
     """Split the digests stored under one id: one, or several for a conflict."""
     return [joined[at : at + _DIGEST] for at in range(0, len(joined), _DIGEST)]
 
 
-def _day(manifest: Manifest) -> int:
+def _day_of_segment(manifest: SegmentManifest) -> int:
     return int(manifest.min_time) // DAY_NS

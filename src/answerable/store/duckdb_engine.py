@@ -11,26 +11,26 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.store.durable_files import HINTS
+from answerable.model.errors import EnvironmentFailure
+from answerable.store.durable_files import ERRNO_HINTS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Result = TypeVar("Result")
-MEMORY = "384MB"
-LATE = 100_000
-KEPT = "kept"
+ResultT = TypeVar("ResultT")
+MEMORY_LIMIT = "384MB"
+LATE_CANCEL_SECONDS = 100_000
+KEPT_DATABASE = "kept"
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     """Quote a text for SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def interruptible(
-    connection: "DuckDBPyConnection", call: Callable[[], Result]
-) -> Result:
+def run_interruptible(
+    connection: "DuckDBPyConnection", call: Callable[[], ResultT]
+) -> ResultT:
     """Run a call of the engine so that Ctrl-C ends it.
 
     DuckDB ignores signals while a query runs, so the query runs in another thread and
@@ -52,12 +52,12 @@ def interruptible(
             raise
 
 
-def load_library() -> None:
+def preload_duckdb() -> None:
     """Import DuckDB early, for a process that will act as another user."""
     import duckdb  # noqa: F401 - that it is loaded
 
 
-class Engine:
+class DuckDbEngine:
     """In-memory database over the segments of a store, for one thread.
 
     Args:
@@ -67,7 +67,7 @@ class Engine:
     """
 
     def __init__(
-        self, segments: Path, memory: str = MEMORY, *, keeps: bool = False
+        self, segments: Path, memory: str = MEMORY_LIMIT, *, keeps: bool = False
     ) -> None:
         import duckdb
 
@@ -84,31 +84,31 @@ class Engine:
             }
         )
         if keeps:
-            self.connection.execute(f"ATTACH ':memory:' AS {KEPT} (COMPRESS)")
+            self.connection.execute(f"ATTACH ':memory:' AS {KEPT_DATABASE} (COMPRESS)")
         # The order matters: folders first, then no other access, then the lock.
         for setting in (
             # The newest rows are found in the columns asked about, then read whole.
-            f"late_materialization_max_rows = {LATE}",
+            f"late_materialization_max_rows = {LATE_CANCEL_SECONDS}",
             # What a segment says of itself never changes.
             "parquet_metadata_cache = true",
-            f"allowed_directories = [{quoted(str(segments.absolute()) + '/')}]",
+            f"allowed_directories = [{quote_text(str(segments.absolute()) + '/')}]",
             "enable_external_access = false",
             "lock_configuration = true",
         ):
             self.connection.execute(f"SET {setting}").fetchall()
 
-    def beside(self) -> "Engine":
+    def open_cursor(self) -> "DuckDbEngine":
         """Open an engine for another thread on the same databases."""
         made = copy(self)
         made.connection, made._spill = self.connection.cursor(), None
         return made
 
-    def pack(self) -> None:
+    def compact(self) -> None:
         """Compact the kept database; deferred while others write."""
         import duckdb
 
         with suppress(duckdb.TransactionException):
-            self.connection.execute(f"CHECKPOINT {KEPT}").fetchall()
+            self.connection.execute(f"CHECKPOINT {KEPT_DATABASE}").fetchall()
 
     def close(self) -> None:
         """Close the database and free its memory."""
@@ -131,13 +131,13 @@ class Engine:
             return result.fetchall() if result.description else []
 
         try:
-            return interruptible(self.connection, call)
+            return run_interruptible(self.connection, call)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             said = str(error).splitlines()[0]
             hint = "see that the store is whole: answerable evidence verify"
             if (full := os.strerror(errno.ENOSPC)) in said:
-                said, hint = full, HINTS[errno.ENOSPC]
-            raise EnvironmentRefused(
+                said, hint = full, ERRNO_HINTS[errno.ENOSPC]
+            raise EnvironmentFailure(
                 f"the query engine was refused: {said}", hint
             ) from error
 

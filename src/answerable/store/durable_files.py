@@ -1,6 +1,6 @@
 """Crash-safe files: write, fsync and rename, with one-line errors.
 
-`reached` marks each step between two durable states. A test installs a hook there that
+`mark_step` marks each step between two durable states. A test installs a hook there that
 raises or ends the process, to prove that recovery works after a crash at any step.
 """
 
@@ -15,22 +15,22 @@ from pathlib import Path
 from threading import get_native_id
 from typing import BinaryIO
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
 # Called at each named step and before each write, where a test puts one here.
-hook: Callable[[str], None] | None = None
+crash_hook: Callable[[str], None] | None = None
 
 
-def reached(step: str) -> None:
+def mark_step(step: str) -> None:
     """Mark a step between two durable states."""
-    if hook is not None:
-        hook(step)
+    if crash_hook is not None:
+        crash_hook(step)
 
 
-HINTS = {
+ERRNO_HINTS = {
     errno.ENOSPC: "free some space and run it again: nothing acknowledged is lost",
     errno.EDQUOT: "free some space and run it again: nothing acknowledged is lost",
     errno.EROFS: "the file system is read-only: name another store with --store",
@@ -40,15 +40,15 @@ HINTS = {
 
 
 @contextlib.contextmanager
-def refused(what: str, path: Path) -> Iterator[None]:
-    """Translate an operating-system error into `EnvironmentRefused`."""
+def translate_os_errors(what: str, path: Path) -> Iterator[None]:
+    """Translate an operating-system error into `EnvironmentFailure`."""
     try:
         yield
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot {what} {path}: {why}",
-            HINTS.get(
+            ERRNO_HINTS.get(
                 error.errno or 0, "see that the store is whole: answerable doctor"
             ),
         ) from error
@@ -56,7 +56,7 @@ def refused(what: str, path: Path) -> Iterator[None]:
 
 def make_folder(path: Path) -> None:
     """Create a folder and its parents, readable by the owner alone."""
-    with refused("make", path):
+    with translate_os_errors("make", path):
         missing = []
         while not path.is_dir():
             missing.append(path)
@@ -67,7 +67,7 @@ def make_folder(path: Path) -> None:
             sync_folder(folder.parent)
 
 
-def refuse_foreign(folder: Path) -> None:
+def refuse_root_in_foreign_folder(folder: Path) -> None:
     """Refuse to write as root into another user's folder, as git and PostgreSQL do.
 
     The owner could not read the files. A missing folder is allowed. It is also allowed
@@ -82,9 +82,9 @@ def refuse_foreign(folder: Path) -> None:
         owner = folder.stat().st_uid
     except OSError:
         return
-    if owner and owner != _owner_of_new(folder):
+    if owner and owner != _owner_of_new_file(folder):
         name = user_name(owner)
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{folder} belongs to user {name}, who could not read what root writes there",
             f"run it as that user: sudo -u {name} answerable ...",
         )
@@ -98,7 +98,7 @@ def user_name(uid: int) -> str:
         return f"#{uid}"
 
 
-def _owner_of_new(folder: Path) -> int | None:
+def _owner_of_new_file(folder: Path) -> int | None:
     """Find the owner of a new file in a folder; None where none can be created."""
     probe = folder / f".owner-{secrets.token_hex(8)}"
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -114,7 +114,7 @@ def _owner_of_new(folder: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def as_owner_of(folder: Path) -> Iterator[None]:
+def acting_as_owner(folder: Path) -> Iterator[None]:
     """Act as the owner of a folder within the context, when root (seteuid(2)).
 
     It affects all threads of the process, so only commands use it.
@@ -149,7 +149,7 @@ def sync_folder(path: Path) -> None:
 
 def write_all(handle: int, data: bytes, step: str) -> None:
     """Write all bytes, repeating after partial writes."""
-    reached(step)
+    mark_step(step)
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
@@ -174,7 +174,7 @@ def write_file(
     Raises:
         EnvironmentRefused: The disk is full or fails; the old file is unchanged.
     """
-    with refused("write", path):
+    with translate_os_errors("write", path):
         beside = path.with_name(f".{path.name}.{get_native_id()}.new")
         how = os.O_TRUNC
         if owner is not None:
@@ -207,7 +207,7 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular_file(path: Path) -> BinaryIO:
     """Open a regular file for reading, without blocking on a pipe or device.
 
     Raises:
@@ -220,13 +220,13 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
-def read_regular(path: Path) -> bytes:
+def read_regular_file(path: Path) -> bytes:
     """Read a whole file.
 
     Raises:
-        OSError: See `open_regular`.
+        OSError: See `open_regular_file`.
     """
-    with open_regular(path) as file:
+    with open_regular_file(path) as file:
         return file.read()
 
 
@@ -238,11 +238,11 @@ def read_file(path: Path) -> bytes:
         FileNotFoundError: It is missing.
     """
     try:
-        return read_regular(path)
+        return read_regular_file(path)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot read {path}: {os.strerror(error.errno or 0)}",
             "check the permissions of the store",
         ) from error

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.provenance import WrittenBy
 
 # SQL type by column. Binary ids are BLOB: Spark cannot read DuckDB's UUID columns.
@@ -54,10 +54,10 @@ _OUTCOME = COLUMNS.index("outcome")
 _FACTS = COLUMNS.index("facts")
 _LISTS = (COLUMNS.index("resources"), COLUMNS.index("entities"))
 _WRITERS = {str(member.value): member for member in WrittenBy}
-_OUTCOMES = {str(member.value): member for member in Outcome}
+_OUTCOMES = {str(member.value): member for member in EventOutcome}
 
 
-def _shape() -> str:
+def _json_transform_schema() -> str:
     """Build the schema for `json_transform`."""
     kinds: dict[str, object] = {
         "BLOB": "VARCHAR",
@@ -69,7 +69,7 @@ def _shape() -> str:
     return json.dumps({name: kinds[kind] for name, kind in TYPES.items()})
 
 
-def _value(name: str, kind: str) -> str:
+def _column_sql(name: str, kind: str) -> str:
     """Build the SQL of one column of a canonical record, with its default."""
     if name == "schema":
         return f'coalesce(r.{name}, 1) AS "{name}"'
@@ -79,17 +79,17 @@ def _value(name: str, kind: str) -> str:
     return f'coalesce(r."{name}", {default}) AS "{name}"'
 
 
-def from_canonical(table: str) -> str:
+def decode_canonical_sql(table: str) -> str:
     """Build the query that decodes canonical JSON of `table(n, record)`."""
-    values = ", ".join(_value(name, kind) for name, kind in TYPES.items())
-    shape = _shape()
+    values = ", ".join(_column_sql(name, kind) for name, kind in TYPES.items())
+    shape = _json_transform_schema()
     return (
         f"SELECT n, {values} FROM "  # noqa: S608 - our own names
         f"(SELECT n, json_transform(record, '{shape}') AS r FROM {table})"
     )
 
 
-def readable() -> str:
+def readable_columns_sql() -> str:
     """Build readable columns: hex ids and timestamps."""
     parts = []
     for name, kind in TYPES.items():
@@ -105,7 +105,7 @@ def readable() -> str:
     return ", ".join(parts)
 
 
-def fact(name: str, otherwise: str) -> str:
+def fact_sql(name: str, otherwise: str) -> str:
     """Build SQL for the value of one fact of an event `e`, or a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
     return f"coalesce({pairs}[1][2], {otherwise})"

@@ -4,37 +4,42 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from answerable.evidence import journal_format as frames
-from answerable.evidence.checkpoint import Checkpoint, JournalHead, read_checkpoint
-from answerable.evidence.log_entries import Entry, JournalSealed
-from answerable.evidence.merkle import consistency_path, consistent
-from answerable.evidence.note import PublicKey
-from answerable.evidence.restore_events import KIND, Restore, decode_restore
+from answerable.evidence.checkpoint import Checkpoint, JournalHead, parse_checkpoint
+from answerable.evidence.log_entries import JournalSealed, LogEntry
+from answerable.evidence.merkle import consistency_path, verify_consistency
+from answerable.evidence.note import VerifierKey
+from answerable.evidence.restore_events import (
+    RESTORE_KIND,
+    RestoreEvent,
+    decode_restore,
+)
 from answerable.model.errors import VerificationError
 from answerable.store import journal_files
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-_RECORD = (
+_RECORD_RESTORE_HINT = (
     "if you put back an older copy, record that and go on: "
     "answerable evidence restored --checkpoint FILE --reason TEXT"
 )
-_GO_ON = (
+_CONTINUE_HINT = (
     "what was lost stays lost; from now on compare with a checkpoint of today: "
     "answerable evidence checkpoint --export FILE"
 )
 
 
-def restores(store: Store) -> list[Restore]:
+def read_restore_events(store: EvidenceStore) -> list[RestoreEvent]:
     """Read the restore events of a store, in log order.
 
     Raises:
         VerificationError: One of them is invalid.
     """
     return [
-        decode_restore(store.get_object(each.digest)) for each in store.objects(KIND)
+        decode_restore(store.get_object(each.digest))
+        for each in store.list_objects(RESTORE_KIND)
     ]
 
 
-def described(restore: Restore) -> str:
+def describe_restore(restore: RestoreEvent) -> str:
     """Describe the time and reason of a restore."""
     day = datetime.fromtimestamp(int(restore.at) // 10**9, tz=UTC).date()
     why = f" ({restore.reason})" if restore.reason else ""
@@ -42,12 +47,12 @@ def described(restore: Restore) -> str:
 
 
 def check_history(
-    store: Store,
+    store: EvidenceStore,
     exported: bytes,
-    key: PublicKey,
+    key: VerifierKey,
     tree: Checkpoint,
     leaves: Sequence[bytes],
-    entries: Sequence[Entry],
+    entries: Sequence[LogEntry],
 ) -> str:
     """Check that the store contains everything that an exported checkpoint covers.
 
@@ -62,23 +67,23 @@ def check_history(
     Raises:
         VerificationError: Something is missing, as the message says.
     """
-    old = read_checkpoint(exported, key)
-    lost = lost_entries(old, tree, leaves)
+    old = parse_checkpoint(exported, key)
+    lost = describe_lost_entries(old, tree, leaves)
     if lost:
-        for restore in restores(store):
-            if restore.size < old.size or _is_of(restore, old):
+        for restore in read_restore_events(store):
+            if restore.size < old.size or _covers_checkpoint(restore, old):
                 raise VerificationError(
-                    f"{described(restore)}: the log had {restore.size} entries then, "
+                    f"{describe_restore(restore)}: the log had {restore.size} entries then, "
                     f"and those up to {old.size}, which the exported checkpoint "
                     "signed, are lost",
-                    _GO_ON,
+                    _CONTINUE_HINT,
                 )
-        raise VerificationError(lost, _RECORD)
-    events = restores(store)
+        raise VerificationError(lost, _RECORD_RESTORE_HINT)
+    events = read_restore_events(store)
     for head in old.journals:
-        fault = lost_records(store, head, entries)
+        fault = describe_lost_records(store, head, entries)
         if fault:
-            raise _lost_journal(head, fault, events)
+            raise _lost_journal_error(head, fault, events)
     said = f"the log still begins with the exported one of size {old.size:,}"
     records = sum(head.count for head in old.journals)
     if not records:
@@ -86,24 +91,28 @@ def check_history(
     return f"{said}, and {records:,} records that were not sealed then are here"
 
 
-def _is_of(restore: Restore, old: Checkpoint) -> bool:
+def _covers_checkpoint(restore: RestoreEvent, old: Checkpoint) -> bool:
     """Tell whether a restore event names this or a later exported checkpoint."""
     if not restore.checkpoint:
         return False
-    lost = read_checkpoint(restore.checkpoint.encode(), None)
+    lost = parse_checkpoint(restore.checkpoint.encode(), None)
     return lost.origin == old.origin and lost.size >= old.size
 
 
-def _lost_journal(
-    head: JournalHead, fault: str, events: Sequence[Restore]
+def _lost_journal_error(
+    head: JournalHead, fault: str, events: Sequence[RestoreEvent]
 ) -> VerificationError:
     for restore in events:
         if head.name in {each.journal for each in restore.journals}:
-            return VerificationError(f"{described(restore)}: {fault}", _GO_ON)
-    return VerificationError(fault, _RECORD)
+            return VerificationError(
+                f"{describe_restore(restore)}: {fault}", _CONTINUE_HINT
+            )
+    return VerificationError(fault, _RECORD_RESTORE_HINT)
 
 
-def lost_entries(old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]) -> str:
+def describe_lost_entries(
+    old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]
+) -> str:
     """Describe what the log lacks of an exported checkpoint, empty for nothing."""
     if old.size > tree.size:
         return (
@@ -111,7 +120,7 @@ def lost_entries(old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]) -> 
             f"has {old.size} entries, the log {tree.size}"
         )
     path = consistency_path(old.size, leaves)
-    if not consistent(old.size, old.root, tree.size, tree.root, path):
+    if not verify_consistency(old.size, old.root, tree.size, tree.root, path):
         return (
             "history was rewritten, or an older copy was put back and written to: the "
             f"first {old.size} entries are not those the exported checkpoint signed"
@@ -119,17 +128,19 @@ def lost_entries(old: Checkpoint, tree: Checkpoint, leaves: Sequence[bytes]) -> 
     return ""
 
 
-def lost_records(store: Store, head: JournalHead, entries: Sequence[Entry]) -> str:
+def describe_lost_records(
+    store: EvidenceStore, head: JournalHead, entries: Sequence[LogEntry]
+) -> str:
     """Describe what is missing of a journal, empty for nothing."""
     name = f"journal/{head.name}.log"
     signed = f"the exported checkpoint counts {head.count} records"
-    sealed = _sealed(head.name, entries)
+    sealed = _find_sealed_journal(head.name, entries)
     if sealed is None:
         try:
-            journal = journal_files.load(store.layout, store.keys, head.name)
+            journal = journal_files.load_journal(store.layout, store.keys, head.name)
         except FileNotFoundError:
             # It may have been sealed since the entries were read.
-            sealed = _sealed(head.name, store.log.entries())
+            sealed = _find_sealed_journal(head.name, store.log.entries())
             if sealed is None:
                 return f"{name} is missing: {signed}"
         else:
@@ -137,7 +148,7 @@ def lost_records(store: Store, head: JournalHead, entries: Sequence[Entry]) -> s
             if held < head.count:
                 return f"{name} was cut: {signed}, it holds {held}"
             leaves = journal.leaves[: head.count]
-            if frames.chain_after(journal.header, leaves) != head.chain:
+            if frames.chain_hash_after(journal.header, leaves) != head.chain:
                 return f"{name} was rewritten: {signed}, and other ones"
             return ""
     if sealed.count < head.count:
@@ -147,6 +158,8 @@ def lost_records(store: Store, head: JournalHead, entries: Sequence[Entry]) -> s
     return ""
 
 
-def _sealed(name: str, entries: Sequence[Entry]) -> JournalSealed | None:
+def _find_sealed_journal(
+    name: str, entries: Sequence[LogEntry]
+) -> JournalSealed | None:
     found = (e for e in entries if isinstance(e, JournalSealed) and e.journal == name)
     return next(found, None)

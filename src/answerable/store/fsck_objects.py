@@ -5,17 +5,17 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from answerable.evidence.log_entries import Entry, ObjectEntry
+from answerable.evidence.log_entries import LogEntry, ObjectEntry
 from answerable.model.errors import AnswerableError, VerificationError
-from answerable.store.fsck_segments import counted
-from answerable.store.object_store import read_blob, unfinished
-from answerable.store.store import Store
+from answerable.store.fsck_segments import format_count
+from answerable.store.object_store import read_blob, unfinished_path
+from answerable.store.store import EvidenceStore
 
 # Names of files that a process which was ended left half written.
 _HALF = re.compile(r"\.{1,2}[0-9a-f]{64}(\.new)?(\.[0-9]+)?\.new")
 
 
-def check_objects(store: Store, entries: list[Entry]) -> str:
+def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
     """Check every logged object, and that there is no other file.
 
     Raises:
@@ -24,10 +24,12 @@ def check_objects(store: Store, entries: list[Entry]) -> str:
     layout = store.layout
     # Files first: what is in place now is in the log already.
     there = {
-        folder: list(_files(folder)) for folder in (layout.objects, layout.quarantine)
+        folder: list(_list_files(folder))
+        for folder in (layout.objects, layout.quarantine)
     }
     logged = {
-        (_folder(each), each.sha256) for each in _object_entries(store.log.entries())
+        (_folder_of_entry(each), each.sha256)
+        for each in _select_object_entries(store.log.entries())
     }
     half = 0
     for folder, paths in there.items():
@@ -43,7 +45,7 @@ def check_objects(store: Store, entries: list[Entry]) -> str:
                     "move it away; the store does not read it",
                 )
     seen: set[tuple[str, str]] = set()
-    for entry in _object_entries(entries):
+    for entry in _select_object_entries(entries):
         folder = layout.quarantine if entry.of == "quarantine" else layout.objects
         if (folder.name, entry.sha256) in seen:
             continue
@@ -54,20 +56,22 @@ def check_objects(store: Store, entries: list[Entry]) -> str:
                 f"{folder.name}/{entry.sha256} does not hold: {error.message}"
             ) from error
         seen.add((folder.name, entry.sha256))
-        half -= unfinished(folder / entry.sha256).exists()
-    said = counted(len(seen), "object")
+        half -= unfinished_path(folder / entry.sha256).exists()
+    said = format_count(len(seen), "object")
     return (
-        f"{said}; {counted(half, 'unfinished write')} left over" if half > 0 else said
+        f"{said}; {format_count(half, 'unfinished write')} left over"
+        if half > 0
+        else said
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _list_files(folder: Path) -> Iterator[Path]:
     return iter(sorted(folder.iterdir()))
 
 
-def _folder(entry: ObjectEntry) -> str:
+def _folder_of_entry(entry: ObjectEntry) -> str:
     return "quarantine" if entry.of == "quarantine" else "objects"
 
 
-def _object_entries(entries: Sequence[Entry]) -> Iterator[ObjectEntry]:
+def _select_object_entries(entries: Sequence[LogEntry]) -> Iterator[ObjectEntry]:
     return (entry for entry in entries if isinstance(entry, ObjectEntry))

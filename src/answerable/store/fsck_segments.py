@@ -3,22 +3,22 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
-from answerable.evidence.canonical import encode
-from answerable.evidence.log_entries import Entry, Manifest
-from answerable.evidence.merkle import leaf_hash, root
-from answerable.model.errors import EnvironmentRefused, VerificationError
-from answerable.store.duckdb_engine import Engine, quoted
+from answerable.evidence.canonical import encode_event
+from answerable.evidence.log_entries import LogEntry, SegmentManifest
+from answerable.evidence.merkle import leaf_hash, merkle_root
+from answerable.model.errors import EnvironmentFailure, VerificationError
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, to_event
-from answerable.store.store_layout import Layout
+from answerable.store.store_layout import StoreLayout
 
 _LEAF = 32
 _BATCH = 5_000
 
 
 def check_segments(
-    layout: Layout,
-    entries: Sequence[Entry],
+    layout: StoreLayout,
+    entries: Sequence[LogEntry],
     raw: Sequence[bytes],
     progress: Callable[[int, int, str], None],
 ) -> str:
@@ -30,43 +30,49 @@ def check_segments(
     manifests = [
         (entry, data)
         for entry, data in zip(entries, raw, strict=True)
-        if isinstance(entry, Manifest)
+        if isinstance(entry, SegmentManifest)
     ]
     total = sum(manifest.count for manifest, _ in manifests)
     done, previous = 0, ""
     if not manifests:
         return "nothing is sealed yet"
-    engine = Engine(layout.segments)
+    engine = DuckDbEngine(layout.segments)
     try:
         for manifest, data in manifests:
             if manifest.previous != previous:
                 raise VerificationError(
                     f"segment {manifest.segment} does not follow {previous or 'nothing'}"
                 )
-            _check(layout, engine, manifest, data)
+            _check_segment(layout, engine, manifest, data)
             previous = manifest.segment
             done += manifest.count
             progress(done, total, "events")
     finally:
         engine.close()
-    return f"{counted(total, 'event')} in {counted(len(manifests), 'segment')}"
+    return (
+        f"{format_count(total, 'event')} in {format_count(len(manifests), 'segment')}"
+    )
 
 
-def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> None:
+def _check_segment(
+    layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest, entry: bytes
+) -> None:
     name = f"segment {manifest.segment}"
-    if _file(layout, manifest, ".manifest.json") != entry:
+    if _read_segment_file(layout, manifest, ".manifest.json") != entry:
         raise VerificationError(
             f"{name}: its manifest file is not what the log committed to"
         )
-    file = _file(layout, manifest, ".parquet")
+    file = _read_segment_file(layout, manifest, ".parquet")
     whole = hashlib.sha256(file).hexdigest() == manifest.file_sha256
     del file
-    packed = _file(layout, manifest, ".leaves")
+    packed = _read_segment_file(layout, manifest, ".leaves")
     leaves_hold = hashlib.sha256(packed).hexdigest() == manifest.leaves_sha256
     row = -1
     found: list[bytes] = []
     try:
-        for row, (number, leaf) in enumerate(_leaves(layout, engine, manifest)):
+        for row, (number, leaf) in enumerate(
+            _read_row_leaves(layout, engine, manifest)
+        ):
             found.append(leaf)
             if leaf != packed[row * _LEAF : (row + 1) * _LEAF]:
                 # Either the row or its leaf was changed; the intact one says which.
@@ -74,7 +80,7 @@ def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> 
                 raise VerificationError(
                     f"{name}: {what} {row} (event {number.hex()}) does not hold"
                 )
-    except _UnreadableError as error:
+    except _SegmentUnreadableError as error:
         raise VerificationError(
             f"{name}: cannot be read from row {row + 1} on: {error}"
         ) from None
@@ -85,45 +91,49 @@ def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> 
         )
     if not leaves_hold:
         raise VerificationError(f"{name}: its leaves file does not match its manifest")
-    if len(found) != manifest.count or root(found).hex() != manifest.event_root:
+    if len(found) != manifest.count or merkle_root(found).hex() != manifest.event_root:
         raise VerificationError(f"{name}: its rows do not lead to its event root")
 
 
-def counted(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Format a count with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-class _UnreadableError(Exception):
+class _SegmentUnreadableError(Exception):
     """Segment file that the engine cannot read."""
 
 
-def _leaves(
-    layout: Layout, engine: Engine, manifest: Manifest
+def _read_row_leaves(
+    layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield (event id, leaf hash) of each row, in row order."""
     import duckdb
 
     path = layout.segment_file(manifest.day, manifest.segment, ".parquet")
-    source = f"read_parquet({quoted(str(path.absolute()))}, hive_partitioning=false)"
+    source = (
+        f"read_parquet({quote_text(str(path.absolute()))}, hive_partitioning=false)"
+    )
     try:
         result = engine.connection.execute(f"SELECT {NAMES} FROM {source}")  # noqa: S608
         while batch := result.fetchmany(_BATCH):
             for row in batch:
                 event = to_event(row)
-                yield event.event_id, leaf_hash(encode(event))
+                yield event.event_id, leaf_hash(encode_event(event))
     except (duckdb.Error, LookupError, ValueError, TypeError) as error:
-        raise _UnreadableError(
+        raise _SegmentUnreadableError(
             str(error).splitlines()[0][:160] if str(error) else ""
         ) from error
 
 
-def _file(layout: Layout, manifest: Manifest, ending: str) -> bytes:
+def _read_segment_file(
+    layout: StoreLayout, manifest: SegmentManifest, ending: str
+) -> bytes:
     path = layout.segment_file(manifest.day, manifest.segment, ending)
     try:
         return read_file(path)
     except FileNotFoundError:
         where = path.relative_to(layout.root)
         raise VerificationError(f"{where} is missing") from None
-    except EnvironmentRefused as error:
+    except EnvironmentFailure as error:
         raise VerificationError(error.message) from error

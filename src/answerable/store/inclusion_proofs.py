@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from typing import cast
 
-from answerable.evidence.canonical import encode
-from answerable.evidence.log_entries import Manifest
+from answerable.evidence.canonical import encode_event
+from answerable.evidence.log_entries import SegmentManifest
 from answerable.evidence.merkle import inclusion_path, leaf_hash
-from answerable.evidence.proof_bundle import Bundle, ProvenEvent, ProvenSegment
+from answerable.evidence.proof_bundle import ProofBundle, ProvenEvent, ProvenSegment
 from answerable.model.errors import UsageError, VerificationError
-from answerable.store.duckdb_engine import quoted
+from answerable.store.duckdb_engine import quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, to_event
 from answerable.store.query_tables import ColumnType, NamedTable
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 
-def prove(store: Store, event_ids: Sequence[bytes]) -> Bundle:
+def build_inclusion_bundle(
+    store: EvidenceStore, event_ids: Sequence[bytes]
+) -> ProofBundle:
     """Build a proof bundle for events; an id with a conflict includes every record.
 
     Raises:
@@ -26,17 +28,17 @@ def prove(store: Store, event_ids: Sequence[bytes]) -> Bundle:
     found: set[bytes] = set()
     segments: list[ProvenSegment] = []
     events: list[ProvenEvent] = []
-    log_leaves = [leaf_hash(data) for data in store.log.raw()]
+    log_leaves = [leaf_hash(data) for data in store.log.raw_entries()]
     for index, entry in enumerate(store.log.entries()):
-        if not isinstance(entry, Manifest):
+        if not isinstance(entry, SegmentManifest):
             continue
-        rows = _rows(store, entry, wanted)
+        rows = _find_rows(store, entry, wanted)
         if not rows:
             continue
         path = tuple(step.hex() for step in inclusion_path(index, log_leaves))
-        text = store.log.raw()[index].decode()
+        text = store.log.raw_entries()[index].decode()
         segments.append(ProvenSegment(index, text, path))
-        for row, event in _proven(store, entry, rows, len(segments) - 1):
+        for row, event in _prove_rows(store, entry, rows, len(segments) - 1):
             events.append(event)
             found.add(row)
     missing = [number for number in wanted if number not in found]
@@ -46,11 +48,11 @@ def prove(store: Store, event_ids: Sequence[bytes]) -> Bundle:
             "list ids with: answerable trace; seal what is not yet with: "
             "answerable ingest",
         )
-    return Bundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
+    return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
 
 
-def _rows(
-    store: Store, manifest: Manifest, wanted: Sequence[bytes]
+def _find_rows(
+    store: EvidenceStore, manifest: SegmentManifest, wanted: Sequence[bytes]
 ) -> list[tuple[object, ...]]:
     # The id starts with its time in milliseconds, so most segments are ruled out.
     low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
@@ -61,18 +63,18 @@ def _rows(
     ids = NamedTable(
         {"event_id": ColumnType.BYTES}, [{"event_id": number} for number in here]
     )
-    return store.rows(
+    return store.run_query(
         f"SELECT file_row_number, {NAMES} FROM "  # noqa: S608 - our own names
-        f"read_parquet({quoted(str(file.absolute()))}, file_row_number=true) "
+        f"read_parquet({quote_text(str(file.absolute()))}, file_row_number=true) "
         "SEMI JOIN wanted_ids USING (event_id) ORDER BY file_row_number",
         (),
         {"wanted_ids": ids},
     )
 
 
-def _proven(
-    store: Store,
-    manifest: Manifest,
+def _prove_rows(
+    store: EvidenceStore,
+    manifest: SegmentManifest,
     rows: Sequence[tuple[object, ...]],
     place: int,
 ) -> list[tuple[bytes, ProvenEvent]]:
@@ -83,7 +85,7 @@ def _proven(
     for number, *values in rows:
         row = cast("int", number)
         event = to_event(values)
-        data = encode(event)
+        data = encode_event(event)
         if row >= len(leaves) or leaf_hash(data) != leaves[row]:
             raise VerificationError(
                 f"segment {manifest.segment} row {row} (event "

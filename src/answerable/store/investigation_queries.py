@@ -4,34 +4,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from answerable.lineage.stitch_inputs import Joint
+from answerable.lineage.stitch_inputs import SourcedChainKey
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainKey
 from answerable.store.chain_queries import (
     DAY_NS,
-    JOINED,
-    Filter,
-    Interval,
-    conditions,
-    fits,
-    implied,
-    intervals,
-    like,
-    numbered,
+    JOINED_CHAINS,
+    EventFilter,
+    JointInterval,
+    build_group_table,
+    build_interval_table,
+    filter_sql,
+    implied_bounds_sql,
+    like_pattern,
+    match_intervals_sql,
 )
 from answerable.store.query_tables import NamedTable
-from answerable.store.search_index import PLACE, Place
+from answerable.store.search_index import PLACE_COLUMNS, EventPlace
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
-_TOUCHED = ("created", "deleted", "issued_to", "resource")
-_TEXTS = ("action", "resource")
+_RESOURCE_COLUMNS = ("created", "deleted", "issued_to", "resource")
+_SEARCHED_COLUMNS = ("action", "resource")
 _MILLISECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EventAlternative:
     """Alternative of an investigation filter.
 
     Attributes:
@@ -41,13 +41,13 @@ class Part:
             for or accessed; empty for none.
     """
 
-    keys: Sequence[Interval] | None = None
+    keys: Sequence[JointInterval] | None = None
     words: Sequence[str] = ()
     about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InvestigationFilter:
     """Filter of an investigation.
 
     Attributes:
@@ -57,21 +57,23 @@ class Wanted:
         before: Time and id of an event that all results precede; None for no limit.
     """
 
-    filter: Filter
-    parts: Sequence[Part] = (Part(),)
+    filter: EventFilter
+    parts: Sequence[EventAlternative] = (EventAlternative(),)
     equal: Sequence[tuple[str, str]] = ()
     before: tuple[int, bytes] | None = None
 
 
-def find(store: "Store", wanted: Wanted, limit: int) -> list[AuditEvent]:
+def find_newest_events(
+    store: "EvidenceStore", wanted: InvestigationFilter, limit: int
+) -> list[AuditEvent]:
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
-    found: set[Place] = set()
-    for query, parameters, tables in _parts(wanted, PLACE):
+    found: set[EventPlace] = set()
+    for query, parameters, tables in _alternative_queries(wanted, PLACE_COLUMNS):
         newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
-        rows = store.rows(newest, [*parameters, limit], tables)
-        found |= set(cast("list[Place]", rows))
-    events = store.whole(sorted(found, reverse=True)[:limit])
+        rows = store.run_query(newest, [*parameters, limit], tables)
+        found |= set(cast("list[EventPlace]", rows))
+    events = store.read_events_at(sorted(found, reverse=True)[:limit])
     # Records of one id stand side by side, in the same order wherever they lie.
     events.sort(key=lambda each: each.raw_sha256)
     events.sort(key=lambda each: (each.event_time, each.event_id), reverse=True)
@@ -79,7 +81,7 @@ def find(store: "Store", wanted: Wanted, limit: int) -> list[AuditEvent]:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class OutcomeCount:
     """Number of events of one time span and outcome.
 
     Attributes:
@@ -92,7 +94,9 @@ class Count:
     events: int
 
 
-def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
+def count_over_time(
+    store: "EvidenceStore", wanted: InvestigationFilter, width: int
+) -> list[OutcomeCount]:
     """Count matching events by time and outcome.
 
     Args:
@@ -100,34 +104,34 @@ def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
         wanted: The filter.
         width: Length of a span, nanoseconds.
     """
-    parts = list(_parts(wanted, "event_id, event_time, outcome"))
+    parts = list(_alternative_queries(wanted, "event_id, event_time, outcome"))
     if not parts:
         return []
     # What fits in two ways is counted once.
     queries = " UNION ".join(query for query, _, _ in parts)
     values = [value for _, parameters, _ in parts for value in parameters]
     tables = {name: table for _, _, each in parts for name, table in each.items()}
-    rows = store.rows(
+    rows = store.run_query(
         f"SELECT event_time // ? * ? AS at, outcome, count(*) FROM ({queries}) "  # noqa: S608 - ours
         "GROUP BY ALL ORDER BY ALL",
         [width, width, *values],
         tables,
     )
     return [
-        Count(cast("int", at), cast("str", outcome), cast("int", events))
+        OutcomeCount(cast("int", at), cast("str", outcome), cast("int", events))
         for at, outcome, events in rows
     ]
 
 
-def count(store: "Store", wanted: Wanted) -> int:
+def count_events_matching(store: "EvidenceStore", wanted: InvestigationFilter) -> int:
     """Count matching events."""
-    parts = list(_parts(wanted, "event_id, event_time"))
+    parts = list(_alternative_queries(wanted, "event_id, event_time"))
     if not parts:
         return 0
     queries = " UNION ".join(query for query, _, _ in parts)
     values = [value for _, parameters, _ in parts for value in parameters]
     tables = {name: table for _, _, each in parts for name, table in each.items()}
-    ((events,),) = store.rows(f"SELECT count(*) FROM ({queries})", values, tables)  # noqa: S608 - ours
+    ((events,),) = store.run_query(f"SELECT count(*) FROM ({queries})", values, tables)  # noqa: S608 - ours
     return cast("int", events)
 
 
@@ -143,7 +147,7 @@ _JOINT = f"source, written_by, {_KEY}"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class EventGroup:
     """Group of events with equal values.
 
     Attributes:
@@ -154,17 +158,17 @@ class Group:
     """
 
     number: int
-    joint: Joint | None
+    joint: SourcedChainKey | None
     values: tuple[object, ...]
     events: int
 
 
 def count_groups(
-    store: "Store",
-    wanted: Wanted,
-    chains: Sequence[tuple[int, Interval]],
+    store: "EvidenceStore",
+    wanted: InvestigationFilter,
+    chains: Sequence[tuple[int, JointInterval]],
     columns: Sequence[str],
-) -> list[Group]:
+) -> list[EventGroup]:
     """Count matching events by chain and by event columns.
 
     Args:
@@ -174,7 +178,11 @@ def count_groups(
             count by columns alone.
         columns: Names in `COLUMNS`.
     """
-    parts = list(_parts(wanted, f"{PLACE}, {_JOINT}, action, resource, outcome"))
+    parts = list(
+        _alternative_queries(
+            wanted, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
+        )
+    )
     if not parts:
         return []
     queries = " UNION ".join(query for query, _, _ in parts)
@@ -182,69 +190,77 @@ def count_groups(
     tables = {name: table for _, _, each in parts for name, table in each.items()}
     number, joint, join = "-1", "NULL", ""
     if chains:
-        tables["grouped"] = numbered(chains)
+        tables["grouped"] = build_group_table(chains)
         number = "coalesce(c.n, -1)"
         joint = f"if(c.n IS NULL, [e.{', e.'.join(_JOINT.split(', '))}], NULL)"
-        join = f"LEFT JOIN grouped c ON {JOINED}"
+        join = f"LEFT JOIN grouped c ON {JOINED_CHAINS}"
     listed = "".join(f", {COLUMNS[name]}" for name in columns)
-    rows = store.rows(
+    rows = store.run_query(
         f"SELECT {number}, {joint}, count(*){listed} FROM ({queries}) e {join} "  # noqa: S608 - ours
         "GROUP BY ALL ORDER BY ALL",
         values,
         tables,
     )
     return [
-        Group(cast("int", at), _joint(key), tuple(told), cast("int", events))
+        EventGroup(
+            cast("int", at), _decode_joint(key), tuple(told), cast("int", events)
+        )
         for at, key, events, *told in rows
     ]
 
 
-def _joint(values: object) -> Joint | None:
+def _decode_joint(values: object) -> SourcedChainKey | None:
     if values is None:
         return None
     source, written_by, *key = cast("list[str]", values)
-    return Joint(ChainKey(*key), source, written_by != "self-reported")
+    return SourcedChainKey(ChainKey(*key), source, written_by != "self-reported")
 
 
-def first_and_last(store: "Store") -> tuple[int, int]:
+def read_time_range(store: "EvidenceStore") -> tuple[int, int]:
     """Return the times of the oldest and the newest event, zeros for none."""
     query = "SELECT min(event_time), max(event_time) FROM skimmed"
-    ((first, last),) = store.rows(query)
+    ((first, last),) = store.run_query(query)
     return cast("int", first or 0), cast("int", last or 0)
 
 
-def count_all(store: "Store") -> int:
+def count_all_events(store: "EvidenceStore") -> int:
     """Count all events, sealed or not."""
-    ((count,),) = store.rows("SELECT count(*) FROM skimmed")
+    ((count,),) = store.run_query("SELECT count(*) FROM skimmed")
     return cast("int", count)
 
 
-def by_id(store: "Store", event_id: bytes) -> list[AuditEvent]:
+def find_events_by_id(store: "EvidenceStore", event_id: bytes) -> list[AuditEvent]:
     """Find the records of an event id: one, or several with different bytes."""
     # An id starts with its time in milliseconds, so most row groups are ruled out.
     start = int.from_bytes(event_id[:6], "big") * _MILLISECOND
     query = (
-        f"SELECT {PLACE} FROM skimmed WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
+        f"SELECT {PLACE_COLUMNS} FROM skimmed WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
         "AND event_id = ?"
     )
-    rows = store.rows(query, [start, start + _MILLISECOND, event_id])
-    found = store.whole(cast("list[Place]", rows))
+    rows = store.run_query(query, [start, start + _MILLISECOND, event_id])
+    found = store.read_events_at(cast("list[EventPlace]", rows))
     return sorted(found, key=lambda event: event.raw_sha256)
 
 
-def values_like(
-    store: "Store", column: str, word: str, wanted: Wanted, most: int
+def suggest_values(
+    store: "EvidenceStore",
+    column: str,
+    word: str,
+    wanted: InvestigationFilter,
+    most: int,
 ) -> list[str]:
     """Find values of a column that contain a word, most used first."""
     if column not in ("action", "resource", "source", "run"):
         raise ValueError(f"no column to complete from: {column}")
     found: dict[str, int] = {}
-    for query, parameters, tables in _parts(wanted, f"e.{column} AS value"):
-        rows = store.rows(
+    for query, parameters, tables in _alternative_queries(
+        wanted, f"e.{column} AS value"
+    ):
+        rows = store.run_query(
             f"SELECT value, count(*) AS n FROM ({query}) WHERE value <> '' "  # noqa: S608 - ours
             "AND lower(value) LIKE ? ESCAPE '\\' GROUP BY value "
             "ORDER BY n DESC, value LIMIT ?",
-            [*parameters, like(f"*{word.lower()}*"), most],
+            [*parameters, like_pattern(f"*{word.lower()}*"), most],
             tables,
         )
         for value, count in rows:
@@ -253,11 +269,13 @@ def values_like(
     return sorted(found, key=lambda value: (-found[value], value))[:most]
 
 
-_Query = tuple[str, list[object], dict[str, NamedTable]]
+_QueryParts = tuple[str, list[object], dict[str, NamedTable]]
 
 
-def _parts(wanted: Wanted, columns: str) -> Iterator[_Query]:
-    where, parameters = conditions(wanted.filter)
+def _alternative_queries(
+    wanted: InvestigationFilter, columns: str
+) -> Iterator[_QueryParts]:
+    where, parameters = filter_sql(wanted.filter)
     for column, value in wanted.equal:
         where.append(f"{column} = ?")
         parameters.append(value)
@@ -266,8 +284,8 @@ def _parts(wanted: Wanted, columns: str) -> Iterator[_Query]:
         where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
         parameters += [at, at, key]
     for number, part in enumerate(wanted.parts):
-        only, values, tables = _part(f"keys_{number}", part)
-        join = " ".join(map(fits, tables))
+        only, values, tables = _alternative_sql(f"keys_{number}", part)
+        join = " ".join(map(match_intervals_sql, tables))
         query = (
             f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
             f"WHERE {' AND '.join([*where, *only]) or 'true'}"
@@ -275,28 +293,28 @@ def _parts(wanted: Wanted, columns: str) -> Iterator[_Query]:
         yield query, [*parameters, *values], tables
 
 
-def _part(
-    name: str, part: Part
+def _alternative_sql(
+    name: str, part: EventAlternative
 ) -> tuple[list[str], list[object], dict[str, NamedTable]]:
     where: list[str] = []
     parameters: list[object] = []
     tables: dict[str, NamedTable] = {}
     for word in part.words:
-        pattern = like(f"*{word.lower()}*")
-        texts = [f"lower({column}) LIKE ? ESCAPE '\\'" for column in _TEXTS]
+        pattern = like_pattern(f"*{word.lower()}*")
+        texts = [f"lower({column}) LIKE ? ESCAPE '\\'" for column in _SEARCHED_COLUMNS]
         texts.append(
             "len(list_filter(resources, lambda r: lower(r) LIKE ? ESCAPE '\\')) > 0"
         )
         where.append(f"({' OR '.join(texts)})")
         parameters += [pattern] * len(texts)
     if part.about:
-        touched = [f"{column} = ?" for column in _TOUCHED]
+        touched = [f"{column} = ?" for column in _RESOURCE_COLUMNS]
         touched.append("list_contains(resources, ?)")
         where.append(f"({' OR '.join(touched)})")
         parameters += [part.about] * len(touched)
     if part.keys is not None:
-        tables[name] = intervals(part.keys)
-        bounds, values = implied(part.keys)
+        tables[name] = build_interval_table(part.keys)
+        bounds, values = implied_bounds_sql(part.keys)
         where += bounds
         parameters += values
     return where, parameters, tables

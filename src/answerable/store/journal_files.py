@@ -10,18 +10,18 @@ from answerable.evidence import journal_format as frames
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
     FILE_MODE,
-    reached,
-    read_regular,
-    refused,
+    mark_step,
+    read_regular_file,
     sync_folder,
+    translate_os_errors,
     write_all,
     write_file,
 )
-from answerable.store.log_keys import Keys
-from answerable.store.store_layout import Layout
+from answerable.store.log_keys import LogKeys
+from answerable.store.store_layout import StoreLayout
 
 
-class Writer:
+class JournalWriter:
     """Journal of this process, locked while it is open.
 
     Attributes:
@@ -30,17 +30,17 @@ class Writer:
         size: Size in bytes.
     """
 
-    def __init__(self, layout: Layout, keys: Keys) -> None:
+    def __init__(self, layout: StoreLayout, keys: LogKeys) -> None:
         self.name = secrets.token_hex(8)
         self._keys = keys
-        self._header = frames.header(self.name)
-        self._chain = frames.chain_start(self._header)
+        self._header = frames.journal_header(self.name)
+        self._chain = frames.initial_chain_hash(self._header)
         self.count = 0
         self.size = len(self._header)
         self._path = layout.journal_file(self.name)
-        with refused("write", self._path):
+        with translate_os_errors("write", self._path):
             # The head first: a journal without one is damaged.
-            self._last = self._newest(0, self._chain)
+            self._last = self._sign_newest_head(0, self._chain)
             write_file(layout.head_file(self.name), self._last)
             self._head_handle = os.open(
                 layout.head_file(self.name), os.O_WRONLY | os.O_NONBLOCK
@@ -51,15 +51,17 @@ class Writer:
             write_all(self._handle, self._header, "journal-header")
             os.fsync(self._handle)
             sync_folder(layout.journal)
-        reached("journal-made")
+        mark_step("journal-made")
 
-    def _head(self, count: int, chain: bytes) -> bytes:
-        signature = self._keys.sign(frames.signed_part(self._header, count, chain))
-        return frames.head_body(count, chain, signature)
+    def _sign_group_head(self, count: int, chain: bytes) -> bytes:
+        signature = self._keys.sign(
+            frames.head_signing_input(self._header, count, chain)
+        )
+        return frames.encode_head(count, chain, signature)
 
-    def _newest(self, count: int, chain: bytes) -> bytes:
-        text = frames.signed_newest(self._header, count, chain)
-        return frames.head_body(count, chain, self._keys.sign(text))
+    def _sign_newest_head(self, count: int, chain: bytes) -> bytes:
+        text = frames.newest_head_signing_input(self._header, count, chain)
+        return frames.encode_head(count, chain, self._keys.sign(text))
 
     def append(self, records: Sequence[bytes]) -> None:
         """Append records; they are on disk when this returns.
@@ -67,27 +69,27 @@ class Writer:
         Raises:
             EnvironmentRefused: The disk failed; the journal is unchanged.
         """
-        data, chain = frames.pack(records, self._chain)
+        data, chain = frames.frame_records(records, self._chain)
         count = self.count + len(records)
-        data += frames.head_frame(self._head(count, chain))
-        newest = self._newest(count, chain)
-        with refused("write", self._path):
-            self._rewind()
+        data += frames.frame_head(self._sign_group_head(count, chain))
+        newest = self._sign_newest_head(count, chain)
+        with translate_os_errors("write", self._path):
+            self._truncate_unacknowledged()
             try:
                 write_all(self._handle, data, "journal-write")
-                reached("journal-written")
+                mark_step("journal-written")
                 os.fdatasync(self._handle)
-                reached("journal-synced")
+                mark_step("journal-synced")
                 os.pwrite(self._head_handle, newest, 0)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    self._rewind()
+                    self._truncate_unacknowledged()
                 raise
-        reached("journal-acknowledged")
+        mark_step("journal-acknowledged")
         self._chain, self.count, self.size = chain, count, self.size + len(data)
         self._last = newest
 
-    def _rewind(self) -> None:
+    def _truncate_unacknowledged(self) -> None:
         """Truncate bytes written after the last acknowledged group.
 
         A failing disk may refuse this too, and a signal may interrupt it: then it is
@@ -106,14 +108,14 @@ class Writer:
         self._handle = -1
 
 
-def names(layout: Layout) -> list[str]:
+def list_journals(layout: StoreLayout) -> list[str]:
     """List the journals on disk."""
-    with refused("read", layout.journal):
+    with translate_os_errors("read", layout.journal):
         return sorted(path.stem for path in layout.journal.glob("*.log"))
 
 
 @contextlib.contextmanager
-def held(layout: Layout, name: str) -> Iterator[bool]:
+def lock_ended_journal(layout: StoreLayout, name: str) -> Iterator[bool]:
     """Lock the journal of an ended process; False where it is alive or missing."""
     try:
         handle = os.open(layout.journal_file(name), os.O_RDWR)
@@ -132,27 +134,29 @@ def held(layout: Layout, name: str) -> Iterator[bool]:
         os.close(handle)
 
 
-def load(layout: Layout, keys: Keys, name: str) -> frames.Journal:
+def load_journal(
+    layout: StoreLayout, keys: LogKeys, name: str
+) -> frames.JournalContents:
     """Read and verify a whole journal.
 
     Raises:
         FileNotFoundError: It is missing.
     """
-    data = read_regular(layout.journal_file(name))
-    return frames.read(data, name, keys.verify)
+    data = read_regular_file(layout.journal_file(name))
+    return frames.read_journal(data, name, keys.verify)
 
 
-def tail(layout: Layout, name: str) -> list[bytes]:
+def read_tail(layout: StoreLayout, name: str) -> list[bytes]:
     """Read the records of a journal for a query: checks the chain, not signatures.
 
     Raises:
         FileNotFoundError: It is missing.
     """
-    data = read_regular(layout.journal_file(name))
-    return frames.read(data, name, lambda signature, text: True).records
+    data = read_regular_file(layout.journal_file(name))
+    return frames.read_journal(data, name, lambda signature, text: True).records
 
 
-def acknowledged(layout: Layout, name: str) -> list[bytes]:
+def read_acknowledged(layout: StoreLayout, name: str) -> list[bytes]:
     """Read the records that the last written head file covers.
 
     Another process may have written more that is not durable yet.
@@ -160,13 +164,15 @@ def acknowledged(layout: Layout, name: str) -> list[bytes]:
     Raises:
         FileNotFoundError: The journal is missing.
     """
-    body = head_bytes(layout, name)
-    if body is None or len(body) != frames.HEAD:
+    body = read_head_bytes(layout, name)
+    if body is None or len(body) != frames.HEAD_SIZE:
         return []
-    return tail(layout, name)[: frames.read_head(body).count]
+    return read_tail(layout, name)[: frames.parse_head(body).count]
 
 
-def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
+def load_whole_journal(
+    layout: StoreLayout, keys: LogKeys, name: str
+) -> frames.JournalContents:
     """Read a journal that must be valid up to its last head.
 
     Raises:
@@ -174,9 +180,9 @@ def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
         FileNotFoundError: It is missing.
     """
     # The head first: a live journal grows between the two reads.
-    head = head_bytes(layout, name)
-    journal = load(layout, keys, name)
-    found = fault(keys, name, journal, head)
+    head = read_head_bytes(layout, name)
+    journal = load_journal(layout, keys, name)
+    found = describe_fault(keys, name, journal, head)
     if found:
         raise VerificationError(
             f"journal/{name}.log: {found}", "see: answerable evidence verify"
@@ -184,27 +190,29 @@ def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
     return journal
 
 
-def head_bytes(layout: Layout, name: str) -> bytes | None:
+def read_head_bytes(layout: StoreLayout, name: str) -> bytes | None:
     """Read the head file of a journal, None if missing."""
     try:
-        return read_regular(layout.head_file(name))
+        return read_regular_file(layout.head_file(name))
     except FileNotFoundError:
         return None
 
 
-def newest(layout: Layout, keys: Keys, name: str) -> frames.Head | None:
+def read_newest_head(
+    layout: StoreLayout, keys: LogKeys, name: str
+) -> frames.SignedHead | None:
     """Read the signed head of a journal; None if missing.
 
     Raises:
         VerificationError: It is not signed by the store's key.
     """
-    body = head_bytes(layout, name)
+    body = read_head_bytes(layout, name)
     if body is None:
         return None
-    if len(body) == frames.HEAD:
-        head = frames.read_head(body)
-        for first in frames.headers(name):
-            signed = frames.signed_newest(first, head.count, head.chain)
+    if len(body) == frames.HEAD_SIZE:
+        head = frames.parse_head(body)
+        for first in frames.header_variants(name):
+            signed = frames.newest_head_signing_input(first, head.count, head.chain)
             if keys.verify(head.signature, signed):
                 return head
     raise VerificationError(
@@ -212,7 +220,9 @@ def newest(layout: Layout, keys: Keys, name: str) -> frames.Head | None:
     )
 
 
-def fault(keys: Keys, name: str, journal: frames.Journal, body: bytes | None) -> str:
+def describe_fault(
+    keys: LogKeys, name: str, journal: frames.JournalContents, body: bytes | None
+) -> str:
     """Describe the first fault of a journal, empty for none.
 
     The journal may be ahead of its head file, which is written later and not synced; it
@@ -222,10 +232,10 @@ def fault(keys: Keys, name: str, journal: frames.Journal, body: bytes | None) ->
         return journal.fault
     if body is None:
         return "its head file is missing"
-    if len(body) != frames.HEAD:
+    if len(body) != frames.HEAD_SIZE:
         return "its head file is cut short"
-    head = frames.read_head(body)
-    signed = frames.signed_newest(journal.header, head.count, head.chain)
+    head = frames.parse_head(body)
+    signed = frames.newest_head_signing_input(journal.header, head.count, head.chain)
     if not keys.verify(head.signature, signed):
         return "its head file does not hold"
     held = len(journal.records)
@@ -234,6 +244,9 @@ def fault(keys: Keys, name: str, journal: frames.Journal, body: bytes | None) ->
             f"record {held + journal.unsigned} or the head after it is missing or "
             f"damaged (its head file counts {head.count})"
         )
-    if frames.chain_after(journal.header, journal.leaves[: head.count]) != head.chain:
+    if (
+        frames.chain_hash_after(journal.header, journal.leaves[: head.count])
+        != head.chain
+    ):
         return "its head file is of another journal"
     return ""

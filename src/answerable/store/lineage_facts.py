@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 import zstandard
 
-from answerable.evidence.log_entries import Manifest
-from answerable.lineage.stitch_inputs import Joint, JointChains, SignIn
-from answerable.model.errors import EnvironmentRefused
+from answerable.evidence.log_entries import SegmentManifest
+from answerable.lineage.stitch_inputs import ChainTimeline, SignIn, SourcedChainKey
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.event_sources import STS
-from answerable.model.lineage import ChainKey, Issuance
+from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.store import journal_files
 from answerable.store.durable_files import make_folder, read_file, write_file
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
 # Raised when the same facts would be stitched differently.
-DERIVATION = 5
+DERIVATION_VERSION = 5
 # Objects with ownership data: snapshots, and statements that persons make and sign.
-_OWNERSHIP = (
+_OWNERSHIP_VERSION = (
     *("snapshot", "attestation"),
     *("owner-key", "owner-key-revoked", "signed-attestation"),
 )
@@ -45,7 +45,7 @@ _BELIEVED = "written_by <> 'self-reported'"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class IdentityChange:
     """Creation or deletion of an identity.
 
     Attributes:
@@ -67,7 +67,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class CredentialUse:
     """Observed use of a credential as an identity: first time, last time, count."""
 
     credential: str
@@ -82,145 +82,152 @@ class Use:
 class TrailFacts:
     """Distinct facts of all events that stitching and ownership need."""
 
-    joints: tuple[Joint, ...] = ()
-    issuances: tuple[Issuance, ...] = ()
+    joints: tuple[SourcedChainKey, ...] = ()
+    issuances: tuple[CredentialIssuance, ...] = ()
     sign_ins: tuple[SignIn, ...] = ()
-    changes: tuple[Change, ...] = ()
-    uses: tuple[Use, ...] = ()
+    changes: tuple[IdentityChange, ...] = ()
+    uses: tuple[CredentialUse, ...] = ()
 
 
-class _Cached(msgspec.Struct, frozen=True):
+class _LineageCache(msgspec.Struct, frozen=True):
     generation: str
     facts: TrailFacts
-    chains: tuple[JointChains, ...] | None = None
+    chains: tuple[ChainTimeline, ...] | None = None
     stitched: str = ""
 
 
-_CACHED = msgspec.msgpack.Decoder(_Cached)
+_CACHE_DECODER = msgspec.msgpack.Decoder(_LineageCache)
 
 
-def facts_generation(store: "Store") -> str:
+def facts_generation(store: "EvidenceStore") -> str:
     """Return the generation of the events behind the facts."""
     tails = []
-    for name in journal_files.names(store.layout):
+    for name in journal_files.list_journals(store.layout):
         try:
             tails.append(f"{name}:{store.layout.journal_file(name).stat().st_size}")
         except FileNotFoundError:
             continue
-    segments = [e.segment for e in store.log.entries() if isinstance(e, Manifest)]
-    named = "\n".join([str(DERIVATION), *tails, *segments])
+    segments = [
+        e.segment for e in store.log.entries() if isinstance(e, SegmentManifest)
+    ]
+    named = "\n".join([str(DERIVATION_VERSION), *tails, *segments])
     return hashlib.sha256(named.encode()).hexdigest()
 
 
-def chains_generation(store: "Store") -> str:
+def chains_generation(store: "EvidenceStore") -> str:
     """Return the generation of the events, snapshots and statements behind chains."""
-    said = [o.digest for kind in _OWNERSHIP for o in store.objects(kind)]
+    said = [o.digest for kind in _OWNERSHIP_VERSION for o in store.list_objects(kind)]
     named = "\n".join([facts_generation(store), *said])
     return hashlib.sha256(named.encode()).hexdigest()
 
 
-def load_facts(store: "Store") -> TrailFacts:
+def load_facts(store: "EvidenceStore") -> TrailFacts:
     """Load the facts of all events, from the cache if current."""
     generation = facts_generation(store)
-    cached = _load(store)
+    cached = _load_cache(store)
     if cached is not None and cached.generation == generation:
         return cached.facts
     facts = read_facts(store)
-    _save(store, _Cached(generation, facts))
+    _save_cache(store, _LineageCache(generation, facts))
     return facts
 
 
-def load_chains(store: "Store") -> tuple[JointChains, ...] | None:
+def load_chains(store: "EvidenceStore") -> tuple[ChainTimeline, ...] | None:
     """Load the chains if the cache is current, else None."""
-    cached = _load(store)
+    cached = _load_cache(store)
     if cached is None or cached.chains is None:
         return None
     return cached.chains if cached.stitched == chains_generation(store) else None
 
 
 def save_chains(
-    store: "Store", facts: TrailFacts, chains: tuple[JointChains, ...]
+    store: "EvidenceStore", facts: TrailFacts, chains: tuple[ChainTimeline, ...]
 ) -> None:
     """Save chains under the generation of their input."""
-    _save(
-        store, _Cached(facts_generation(store), facts, chains, chains_generation(store))
+    _save_cache(
+        store,
+        _LineageCache(facts_generation(store), facts, chains, chains_generation(store)),
     )
 
 
-def _file(store: "Store") -> Path:
+def _cache_path(store: "EvidenceStore") -> Path:
     return store.root / "derived" / "lineage.bin"
 
 
-def _load(store: "Store") -> _Cached | None:
+def _load_cache(store: "EvidenceStore") -> _LineageCache | None:
     try:
-        data = read_file(_file(store))
+        data = read_file(_cache_path(store))
         seal, body = data[:24], data[24:]
-        if seal.decode("ascii", "replace") != _seal(store, body):
+        if seal.decode("ascii", "replace") != _cache_mac(store, body):
             return None
-        return _decoded(body)
-    except (FileNotFoundError, EnvironmentRefused, zstandard.ZstdError):
+        return _decode_cache(body)
+    except (FileNotFoundError, EnvironmentFailure, zstandard.ZstdError):
         return None
     except msgspec.DecodeError:
         return None
 
 
 @lru_cache(maxsize=1)
-def _decoded(body: bytes) -> _Cached:
+def _decode_cache(body: bytes) -> _LineageCache:
     """Decode the last file once for repeated reads."""
-    return _CACHED.decode(zstandard.ZstdDecompressor().decompress(body))
+    return _CACHE_DECODER.decode(zstandard.ZstdDecompressor().decompress(body))
 
 
-def _save(store: "Store", cached: _Cached) -> None:
+def _save_cache(store: "EvidenceStore", cached: _LineageCache) -> None:
     body = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(cached))
-    path = _file(store)
-    with contextlib.suppress(EnvironmentRefused):  # not kept: derived again
+    path = _cache_path(store)
+    with contextlib.suppress(EnvironmentFailure):  # not kept: derived again
         make_folder(path.parent)
-        write_file(path, _seal(store, body).encode() + body, sync=False)
+        write_file(path, _cache_mac(store, body).encode() + body, sync=False)
 
 
-def _seal(store: "Store", body: bytes) -> str:
+def _cache_mac(store: "EvidenceStore", body: bytes) -> str:
     return store.fingerprint("lineage " + hashlib.sha256(body).hexdigest())
 
 
-def read_facts(store: "Store") -> TrailFacts:
+def read_facts(store: "EvidenceStore") -> TrailFacts:
     """Read the facts from the events."""
     return TrailFacts(
-        joints=tuple(_joints(store)),
-        issuances=tuple(_issuances(store)),
-        sign_ins=tuple(_sign_ins(store)),
-        changes=tuple(_changes(store)),
-        uses=tuple(_uses(store)),
+        joints=tuple(_read_joints(store)),
+        issuances=tuple(_read_issuances(store)),
+        sign_ins=tuple(_read_sign_ins(store)),
+        changes=tuple(_read_identity_changes(store)),
+        uses=tuple(_read_key_uses(store)),
     )
 
 
-def _key(row: Sequence[object]) -> ChainKey:
+def _decode_chain_key(row: Sequence[object]) -> ChainKey:
     return ChainKey(*map(str, row))
 
 
-def _number(value: object) -> int:
+def _as_int(value: object) -> int:
     return cast("int", value)
 
 
-def _joints(store: "Store") -> Iterable[Joint]:
+def _read_joints(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
     query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
-    for source, written_by, *key in store.rows(query):
-        yield Joint(_key(key), str(source), written_by != "self-reported")
+    for source, written_by, *key in store.run_query(query):
+        yield SourcedChainKey(
+            _decode_chain_key(key), str(source), written_by != "self-reported"
+        )
 
 
-def _issuances(store: "Store") -> Iterable[Issuance]:
+def _read_issuances(store: "EvidenceStore") -> Iterable[CredentialIssuance]:
     query = (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
         f"source, {_CHAIN}, {_OWNER}, {_KEYS} FROM events "
         f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} "
         "ORDER BY event_time, event_id"
     )
-    for at, issued, to, until, event, source, chain, owner, *key in store.rows(query):
-        yield Issuance(
-            _number(at),
+    for at, issued, to, until, event, source, chain, owner, *key in store.run_query(
+        query
+    ):
+        yield CredentialIssuance(
+            _as_int(at),
             str(issued),
             str(to),
-            _number(until),
-            _key(key),
+            _as_int(until),
+            _decode_chain_key(key),
             str(event),
             str(source),
             tuple(str(chain).split()),
@@ -228,7 +235,7 @@ def _issuances(store: "Store") -> Iterable[Issuance]:
         )
 
 
-def _sign_ins(store: "Store") -> Iterable[SignIn]:
+def _read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
     """Read sign-ins of persons and console sessions, which carry the user's name."""
     query = (
         "SELECT min(event_time), who, own, cred, "  # noqa: S608 - ours
@@ -241,44 +248,44 @@ def _sign_ins(store: "Store") -> Iterable[SignIn]:
         "AND list_contains(facts, ['console', 'true'])))"
         ") GROUP BY who, own, cred, source ORDER BY ALL"
     )
-    for at, person, own, credential, event, source in store.rows(query):
+    for at, person, own, credential, event, source in store.run_query(query):
         yield SignIn(
-            _number(at), str(person), str(own), str(credential), str(event), str(source)
+            _as_int(at), str(person), str(own), str(credential), str(event), str(source)
         )
 
 
-def _changes(store: "Store") -> Iterable[Change]:
+def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
     query = (
         "SELECT event_time, created, deleted, action, lower(hex(event_id)), source, "  # noqa: S608 - ours
         f"{_KEYS} FROM events "
         f"WHERE (created <> '' OR deleted <> '') AND outcome = 'success' "
         f"AND {_BELIEVED} ORDER BY event_time, event_id"
     )
-    for at, created, deleted, action, event, source, *key in store.rows(query):
-        yield Change(
-            _number(at),
+    for at, created, deleted, action, event, source, *key in store.run_query(query):
+        yield IdentityChange(
+            _as_int(at),
             str(created),
             str(deleted),
-            _key(key),
+            _decode_chain_key(key),
             str(action),
             str(event),
             str(source),
         )
 
 
-def _uses(store: "Store") -> Iterable[Use]:
+def _read_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
     """Read uses of long-lived keys only: issuances cover sessions."""
     query = (
         "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours
         "source FROM skimmed WHERE starts_with(credential, 'cred:aws/AKIA') "
         f"AND identity <> '' AND {_BELIEVED} GROUP BY ALL ORDER BY ALL"
     )
-    for credential, identity, first, last, count, source in store.rows(query):
-        yield Use(
+    for credential, identity, first, last, count, source in store.run_query(query):
+        yield CredentialUse(
             str(credential),
             str(identity),
-            _number(first),
-            _number(last),
-            _number(count),
+            _as_int(first),
+            _as_int(last),
+            _as_int(count),
             str(source),
         )

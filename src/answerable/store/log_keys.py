@@ -11,28 +11,28 @@ from threading import get_native_id
 from answerable.evidence.checkpoint import Checkpoint, fingerprint_key_digest
 from answerable.evidence.merkle import EMPTY_ROOT
 from answerable.evidence.note import (
-    PublicKey,
-    public_key,
+    VerifierKey,
+    derive_verifier_key,
     sign_bytes,
     verify_bytes,
 )
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 from answerable.store.durable_files import read_file, sync_folder, write_file
-from answerable.store.store_layout import Layout
+from answerable.store.store_layout import StoreLayout
 
-_SIZE = 32
+_KEY_BYTES = 32
 _FINGERPRINT_HEX = 24
 _FINGERPRINT_KEY = "fingerprint.key"
 
 
-def _missing(path: Path) -> EnvironmentRefused:
-    return EnvironmentRefused(
+def _missing_key_error(path: Path) -> EnvironmentFailure:
+    return EnvironmentFailure(
         f"{path} is missing: this store was made with it",
         "put it back from a copy; what is sealed still verifies without it",
     )
 
 
-def _make_once(path: Path, data: bytes) -> None:
+def _create_file_once(path: Path, data: bytes) -> None:
     """Create a file unless it exists.
 
     With rename() the last of several processes would win; link() lets the first win.
@@ -48,26 +48,26 @@ def _make_once(path: Path, data: bytes) -> None:
         fresh.unlink()
 
 
-class Keys:
+class LogKeys:
     """Signing key of the log, and the fingerprint key."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: StoreLayout) -> None:
         self._layout = layout
         self._fingerprint: bytes | None = None
         self._seed: bytes | None = None
-        self._public: PublicKey | None = None
+        self._public: VerifierKey | None = None
 
     def fingerprint(self, value: str) -> str:
         """Compute the keyed fingerprint of a secret value: 24 hex digits."""
         if self._fingerprint is None:
-            self._public = self.public
-            self._fingerprint = self._secret(_FINGERPRINT_KEY)
+            self._public = self.public_key
+            self._fingerprint = self._read_secret(_FINGERPRINT_KEY)
         data = value.encode("utf-8", "surrogatepass")
         digest = hmac.new(self._fingerprint, data, hashlib.sha256)
         return digest.hexdigest()[:_FINGERPRINT_HEX]
 
     @property
-    def public(self) -> PublicKey:
+    def public_key(self) -> VerifierKey:
         """Public key that verifies this store's checkpoints and journals.
 
         Raises:
@@ -76,50 +76,50 @@ class Keys:
         if self._public is None:
             path = self._layout.keys / "log.pub"
             try:
-                self._public = PublicKey.parse(read_file(path).decode("utf-8"))
+                self._public = VerifierKey.parse(read_file(path).decode("utf-8"))
             except FileNotFoundError:
-                self._public = self._make()
+                self._public = self._create_keys()
             except UnicodeDecodeError as error:
-                raise EnvironmentRefused(f"{path} is damaged") from error
+                raise EnvironmentFailure(f"{path} is damaged") from error
         return self._public
 
     def fingerprint_digest(self) -> bytes:
         """Return the digest of the fingerprint key, empty if missing."""
         if not (self._layout.keys / _FINGERPRINT_KEY).exists():
             return b""
-        return fingerprint_key_digest(self._secret(_FINGERPRINT_KEY))
+        return fingerprint_key_digest(self._read_secret(_FINGERPRINT_KEY))
 
-    def seed(self) -> bytes:
+    def signing_seed(self) -> bytes:
         """Return the signing seed; creates the key pair if missing."""
         if self._seed is None:
-            self._public = self.public
-            self._seed = self._secret("log.key")
+            self._public = self.public_key
+            self._seed = self._read_secret("log.key")
         return self._seed
 
     def sign(self, data: bytes) -> bytes:
         """Sign bytes."""
-        return sign_bytes(self.seed(), data)
+        return sign_bytes(self.signing_seed(), data)
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Tell whether a signature is this store's."""
-        return verify_bytes(self.public, signature, data)
+        return verify_bytes(self.public_key, signature, data)
 
-    def _make(self) -> PublicKey:
+    def _create_keys(self) -> VerifierKey:
         # The public key is written last: where it lies, all keys were made, and the
         # log has a checkpoint. A store that was emptied to its keys shows by that.
-        self._make_secret(_FINGERPRINT_KEY)
-        self._make_secret("log.key")
-        seed = self._secret("log.key")
+        self._create_secret(_FINGERPRINT_KEY)
+        self._create_secret("log.key")
+        seed = self._read_secret("log.key")
         # The log's name is its own: two stores never share an origin.
-        raw = public_key("answerable", seed).raw
+        raw = derive_verifier_key("answerable", seed).raw
         name = f"answerable.local/{hashlib.sha256(raw).hexdigest()[:16]}"
-        public = PublicKey(name, raw)
+        public = VerifierKey(name, raw)
         empty = Checkpoint(name, 0, EMPTY_ROOT, self.fingerprint_digest())
-        _make_once(self._layout.log / "checkpoint", empty.sign(public, seed))
+        _create_file_once(self._layout.log / "checkpoint", empty.sign(public, seed))
         write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
         return public
 
-    def _make_secret(self, name: str) -> None:
+    def _create_secret(self, name: str) -> None:
         """Create a missing key, unless another one signed this store before.
 
         A new key next to old evidence would silently invalidate it.
@@ -128,24 +128,24 @@ class Keys:
         if path.exists():
             return
         if (self._layout.log / "checkpoint").exists():
-            raise _missing(path)
-        _make_once(path, secrets.token_bytes(_SIZE).hex().encode() + b"\n")
+            raise _missing_key_error(path)
+        _create_file_once(path, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n")
 
-    def _secret(self, name: str) -> bytes:
+    def _read_secret(self, name: str) -> bytes:
         path = self._layout.keys / name
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
         except FileNotFoundError:
-            raise _missing(path) from None
+            raise _missing_key_error(path) from None
         if mode & 0o077:
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"{path} may be read by others (mode {mode:o}, expected 600)",
                 f"chmod 600 {path}",
             )
         try:
             data = bytes.fromhex(read_file(path).decode("ascii").strip())
         except (ValueError, UnicodeDecodeError) as error:
-            raise EnvironmentRefused(f"{path} is damaged", "restore it") from error
-        if len(data) != _SIZE:
-            raise EnvironmentRefused(f"{path} is damaged", "restore it")
+            raise EnvironmentFailure(f"{path} is damaged", "restore it") from error
+        if len(data) != _KEY_BYTES:
+            raise EnvironmentFailure(f"{path} is damaged", "restore it")
         return data

@@ -6,56 +6,60 @@ from typing import TYPE_CHECKING, cast
 
 from answerable.model.spool_record import SOURCE
 from answerable.store.chain_queries import (
-    JOINED,
-    Filter,
-    Interval,
-    conditions,
-    intervals,
+    JOINED_CHAINS,
+    EventFilter,
+    JointInterval,
+    build_interval_table,
+    filter_sql,
 )
-from answerable.store.event_columns import fact
+from answerable.store.event_columns import fact_sql
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
 _PLATFORM = "e.written_by = 'platform'"
 _GATEWAY = f"e.source = '{SOURCE}' AND e.written_by = 'mediator'"
 _MILLISECOND = 1_000_000
 _ENDED, _NUMBER, _TOOK, _TASK = (
-    fact(name, "''") for name in ("ended", "ended_sequence", "milliseconds", "task")
+    fact_sql(name, "''") for name in ("ended", "ended_sequence", "milliseconds", "task")
 )
 
 
-def count_acts(
-    store: "Store", keys: Sequence[Interval], wanted: Filter
+def count_events_by_time(
+    store: "EvidenceStore", keys: Sequence[JointInterval], wanted: EventFilter
 ) -> list[tuple[int, int, int]]:
     """Count platform events by joint and time.
 
     Returns:
         Index of the joint and interval, UTC nanoseconds, and count.
     """
-    where, parameters = conditions(wanted)
+    where, parameters = filter_sql(wanted)
     query = (
         "SELECT c.n, e.event_time, count(*) FROM events e "  # noqa: S608 - ours
-        f"JOIN intervals c ON {JOINED} WHERE {' AND '.join([_PLATFORM, *where])} "
+        f"JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join([_PLATFORM, *where])} "
         "GROUP BY ALL ORDER BY ALL"
     )
-    rows = store.rows(query, parameters, {"intervals": intervals(keys)})
+    rows = store.run_query(query, parameters, {"intervals": build_interval_table(keys)})
     return cast("list[tuple[int, int, int]]", rows)
 
 
-def count_fitting(store: "Store", keys: Sequence[Interval], wanted: Filter) -> int:
+def count_events_of_joints(
+    store: "EvidenceStore", keys: Sequence[JointInterval], wanted: EventFilter
+) -> int:
     """Count platform events of some joints, at any time."""
-    where, parameters = conditions(wanted)
+    where, parameters = filter_sql(wanted)
     query = (
-        f"SELECT count(*) FROM events e JOIN intervals c ON {JOINED} "  # noqa: S608 - ours
+        f"SELECT count(*) FROM events e JOIN intervals c ON {JOINED_CHAINS} "  # noqa: S608 - ours
         f"WHERE {' AND '.join([_PLATFORM, *where])}"
     )
-    ((found,),) = store.rows(query, parameters, {"intervals": intervals(keys)})
+    ((found,),) = store.run_query(
+        query, parameters, {"intervals": build_interval_table(keys)}
+    )
     return cast("int", found)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class MediatedCall:
     """Recorded call of a gateway.
 
     Attributes:
@@ -75,21 +79,23 @@ class Recorded:
     task: str
 
 
-def recorded(store: "Store", keys: Sequence[Interval], until: int) -> list[Recorded]:
+def find_mediated_calls(
+    store: "EvidenceStore", keys: Sequence[JointInterval], until: int
+) -> list[MediatedCall]:
     """Find forwarded calls in gateway records before a time (0 for any time)."""
-    where, parameters = conditions(replace(Filter(), until=until))
+    where, parameters = filter_sql(replace(EventFilter(), until=until))
     query = (
         f"SELECT c.n, e.event_time, e.action, {_ENDED}, {_TOOK}, {_TASK} FROM events e "  # noqa: S608 - ours
-        f"JOIN intervals c ON {JOINED} "
+        f"JOIN intervals c ON {JOINED_CHAINS} "
         f"WHERE {' AND '.join([_GATEWAY, *where])} AND {_ENDED} <> ''"
     )
-    rows = store.rows(query, parameters, {"intervals": intervals(keys)})
-    return [Recorded(*cast("tuple[int, int, str, str, str, str]", r)) for r in rows]
+    rows = store.run_query(query, parameters, {"intervals": build_interval_table(keys)})
+    return [MediatedCall(*cast("tuple[int, int, str, str, str, str]", r)) for r in rows]
 
 
 # Each number that a recorder gave, and when: of an event, and of the end that is part
 # of it. The first is that of its start, which is no event; when that was is not known.
-_NUMBERS = (
+_SEQUENCE_NUMBERS = (
     "SELECT e.recorder, e.sequence AS number, e.event_time AS moment FROM events e "  # noqa: S608 - ours
     f"WHERE {_GATEWAY} AND e.sequence > 0 "
     f"UNION SELECT e.recorder, try_cast({_NUMBER} AS BIGINT), "
@@ -99,16 +105,16 @@ _NUMBERS = (
 )
 
 
-def spans(store: "Store") -> tuple[tuple[int, int], ...]:
+def read_recorder_spans(store: "EvidenceStore") -> tuple[tuple[int, int], ...]:
     """Read the time span of the records of each gateway recorder."""
     query = (
-        f"SELECT min(moment), max(moment) FROM ({_NUMBERS}) WHERE moment > 0 "  # noqa: S608 - ours
+        f"SELECT min(moment), max(moment) FROM ({_SEQUENCE_NUMBERS}) WHERE moment > 0 "  # noqa: S608 - ours
         "GROUP BY recorder ORDER BY ALL"
     )
-    return tuple(cast("list[tuple[int, int]]", store.rows(query)))
+    return tuple(cast("list[tuple[int, int]]", store.run_query(query)))
 
 
-def gaps(store: "Store") -> tuple[tuple[int, int], ...]:
+def find_recorder_gaps(store: "EvidenceStore") -> tuple[tuple[int, int], ...]:
     """Find gaps in the sequence numbers of recorders.
 
     Returns:
@@ -117,7 +123,7 @@ def gaps(store: "Store") -> tuple[tuple[int, int], ...]:
     query = (
         "SELECT moment, next_moment FROM (SELECT number, moment, "  # noqa: S608 - ours
         "lead(number) OVER w AS next, lead(moment) OVER w AS next_moment "
-        f"FROM ({_NUMBERS}) WINDOW w AS (PARTITION BY recorder ORDER BY number, moment)) "
+        f"FROM ({_SEQUENCE_NUMBERS}) WINDOW w AS (PARTITION BY recorder ORDER BY number, moment)) "
         "WHERE next > number + 1 ORDER BY ALL"
     )
-    return tuple(cast("list[tuple[int, int]]", store.rows(query)))
+    return tuple(cast("list[tuple[int, int]]", store.run_query(query)))

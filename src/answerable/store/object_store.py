@@ -17,16 +17,16 @@ import zstandard
 
 from answerable.evidence.log_entries import ObjectEntry
 from answerable.model.errors import AnswerableError, UsageError, VerificationError
-from answerable.model.event import Quarantined
+from answerable.model.event import QuarantinedRecord
 from answerable.store.durable_files import (
-    reached,
+    mark_step,
     read_file,
-    refused,
     sync_folder,
+    translate_os_errors,
     write_file,
 )
-from answerable.store.store_layout import Layout
-from answerable.store.transparency_log import Log
+from answerable.store.store_layout import StoreLayout
+from answerable.store.transparency_log import TransparencyLog
 
 _QUARANTINE = "quarantine"
 
@@ -46,7 +46,7 @@ class LoggedObject:
     index: int
 
 
-class _Kept(msgspec.Struct):
+class _KeptRecord(msgspec.Struct):
     """Quarantined record as encoded in its object."""
 
     place: str
@@ -55,10 +55,10 @@ class _Kept(msgspec.Struct):
     raw: bytes
 
 
-class Objects:
+class ObjectStore:
     """Objects of a store, including quarantined records."""
 
-    def __init__(self, layout: Layout, log: Log) -> None:
+    def __init__(self, layout: StoreLayout, log: TransparencyLog) -> None:
         self._layout, self._log = layout, log
         self._quarantined: set[str] | None = None
         self._finished: set[Path] = set()
@@ -69,7 +69,7 @@ class Objects:
         Returns:
             SHA-256 of the data, hex.
         """
-        return self._commit(self._layout.objects, kind, data, now)
+        return self._write_and_log(self._layout.objects, kind, data, now)
 
     def get(self, digest: str) -> bytes:
         """Read the content of an object.
@@ -82,7 +82,7 @@ class Objects:
             raise UsageError(f"not an object digest (got {digest[:80]!r})")
         return read_blob(self._layout.objects / digest)
 
-    def listed(self, kind: str) -> tuple[LoggedObject, ...]:
+    def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
         """List the objects of a kind, in log order."""
         return tuple(
             LoggedObject(entry.sha256, int(entry.at), index)
@@ -90,7 +90,7 @@ class Objects:
             if isinstance(entry, ObjectEntry) and entry.of == kind
         )
 
-    def quarantine(self, records: Sequence[Quarantined], now: int) -> int:
+    def quarantine(self, records: Sequence[QuarantinedRecord], now: int) -> int:
         """Store unparseable records; equal bytes are stored once.
 
         Returns:
@@ -99,10 +99,12 @@ class Objects:
         if self._quarantined is None:
             self._quarantined = {
                 hashlib.sha256(kept.raw).hexdigest()
-                for entry in self.listed(_QUARANTINE)
-                for kept in _kept(read_blob(self._layout.quarantine / entry.digest))
+                for entry in self.list_objects(_QUARANTINE)
+                for kept in _decode_kept_records(
+                    read_blob(self._layout.quarantine / entry.digest)
+                )
             }
-        fresh: dict[str, Quarantined] = {}
+        fresh: dict[str, QuarantinedRecord] = {}
         for record in records:
             digest = hashlib.sha256(record.raw).hexdigest()
             if digest not in self._quarantined:
@@ -111,56 +113,61 @@ class Objects:
             return 0
         data = msgspec.json.encode(
             [
-                _Kept(_text(r.place), r.offset, _text(r.why), r.raw)
+                _KeptRecord(
+                    _escape_surrogates(r.place),
+                    r.offset,
+                    _escape_surrogates(r.why),
+                    r.raw,
+                )
                 for r in fresh.values()
             ]
         )
-        self._commit(self._layout.quarantine, _QUARANTINE, data, now)
+        self._write_and_log(self._layout.quarantine, _QUARANTINE, data, now)
         self._quarantined.update(fresh)
         return len(fresh)
 
-    def _commit(self, folder: Path, kind: str, data: bytes, now: int) -> str:
+    def _write_and_log(self, folder: Path, kind: str, data: bytes, now: int) -> str:
         digest = hashlib.sha256(data).hexdigest()
         path = folder / digest
         packed = zstandard.ZstdCompressor(level=3).compress(data)
         with self._log.lock():
-            self._finish(folder)
-            if not _holds(path):
-                write_file(unfinished(path), packed)
-            reached("object-written")
+            self._finish_interrupted(folder)
+            if not _is_intact(path):
+                write_file(unfinished_path(path), packed)
+            mark_step("object-written")
             self._log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
-            reached("object-logged")
-            self._move(path)
+            mark_step("object-logged")
+            self._move_into_place(path)
         return digest
 
-    def _finish(self, folder: Path) -> None:
+    def _finish_interrupted(self, folder: Path) -> None:
         """Finish interrupted writes: move logged objects into place, delete others."""
         if folder in self._finished:
             return
         named = {e.sha256 for e in self._log.entries() if isinstance(e, ObjectEntry)}
         for left in folder.glob(".*.new"):
             digest = left.name.strip(".").removesuffix(".new")
-            if digest in named and not _holds(folder / digest):
-                self._move(folder / digest)
+            if digest in named and not _is_intact(folder / digest):
+                self._move_into_place(folder / digest)
             else:
-                with refused("remove", left):
+                with translate_os_errors("remove", left):
                     left.unlink(missing_ok=True)
         self._finished.add(folder)
 
-    def _move(self, path: Path) -> None:
-        with refused("write", path), suppress(FileNotFoundError):
-            unfinished(path).replace(path)
+    def _move_into_place(self, path: Path) -> None:
+        with translate_os_errors("write", path), suppress(FileNotFoundError):
+            unfinished_path(path).replace(path)
             sync_folder(path.parent)
 
 
-def unfinished(path: Path) -> Path:
+def unfinished_path(path: Path) -> Path:
     """Return the temporary path of an object before it is logged."""
     return path.with_name(f".{path.name}.new")
 
 
-def _holds(path: Path) -> bool:
+def _is_intact(path: Path) -> bool:
     try:
-        read_whole(path)
+        read_compressed(path)
     except (AnswerableError, OSError):
         return False
     return True
@@ -173,13 +180,13 @@ def read_blob(path: Path) -> bytes:
         UsageError: There is no such file.
         VerificationError: Its content does not match its digest.
     """
-    for place in (path, unfinished(path), path):  # it may be moved meanwhile
+    for place in (path, unfinished_path(path), path):  # it may be moved meanwhile
         with suppress(FileNotFoundError):
-            return read_whole(place, path.name)
+            return read_compressed(place, path.name)
     raise UsageError(f"there is no object {path.name}")
 
 
-def read_whole(place: Path, digest: str = "") -> bytes:
+def read_compressed(place: Path, digest: str = "") -> bytes:
     """Read a compressed file to its end.
 
     Args:
@@ -206,10 +213,10 @@ def read_whole(place: Path, digest: str = "") -> bytes:
     return data
 
 
-def _text(text: str) -> str:
+def _escape_surrogates(text: str) -> str:
     """Escape characters that UTF-8 cannot encode, as in a file name."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _kept(data: bytes) -> list[_Kept]:
-    return msgspec.json.decode(data, type=list[_Kept])
+def _decode_kept_records(data: bytes) -> list[_KeptRecord]:
+    return msgspec.json.decode(data, type=list[_KeptRecord])

@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
-from answerable.store.duckdb_engine import Engine, interruptible
-from answerable.store.event_columns import NAMES, readable, to_event
-from answerable.store.event_sources import Parts
-from answerable.store.query_tables import NamedTable, quoted_name, register
-from answerable.store.search_index import SKIMMED, UNHELD, Place, Skim
-from answerable.store.store_layout import Layout
-from answerable.store.transparency_log import Log
+from answerable.store.duckdb_engine import DuckDbEngine, run_interruptible
+from answerable.store.event_columns import NAMES, readable_columns_sql, to_event
+from answerable.store.event_sources import EventSources
+from answerable.store.query_tables import NamedTable, quote_name, register_table
+from answerable.store.search_index import (
+    INDEXED_COLUMNS_SQL,
+    UNHELD,
+    EventPlace,
+    SearchIndex,
+)
+from answerable.store.store_layout import StoreLayout
+from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SEALED = "events_raw"
+MAX_SEALED_ROWS = "events_raw"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class QueryLimits:
     """Limits of user SQL; 0 for unlimited.
 
     Attributes:
@@ -36,10 +41,10 @@ class Bounds:
     seconds: float = 0.0
 
 
-UNBOUND = Bounds()
+NO_QUERY_LIMITS = QueryLimits()
 
 
-class Query:
+class EventQueries:
     """Trusted connection with current views `events` and `skimmed`.
 
     Args:
@@ -48,9 +53,11 @@ class Query:
         skim: In-memory search index shared by threads, None for none.
     """
 
-    def __init__(self, layout: Layout, log: Log, skim: Skim | None = None) -> None:
+    def __init__(
+        self, layout: StoreLayout, log: TransparencyLog, skim: SearchIndex | None = None
+    ) -> None:
         self._layout, self._log, self._skim = layout, log, skim
-        self._engine: Engine | None = None
+        self._engine: DuckDbEngine | None = None
         self._state: object = None
 
     def close(self) -> None:
@@ -59,28 +66,28 @@ class Query:
             self._engine.close()
             self._engine = None
 
-    def rows(
+    def run_query(
         self,
         query: str,
         parameters: Sequence[object],
         tables: Mapping[str, NamedTable],
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL; extra tables exist for this call."""
-        engine = self._ready()
+        engine = self._fresh_engine()
         for name, table in tables.items():
-            register(engine, name, table, passing=True)
+            register_table(engine, name, table, passing=True)
         try:
             return engine.run(query, parameters)
         finally:
             for name in tables:
-                engine.run(f"DROP TABLE IF EXISTS {quoted_name(name)}")
+                engine.run(f"DROP TABLE IF EXISTS {quote_name(name)}")
 
-    def select(
+    def run_user_select(
         self,
         text: str,
         tables: Mapping[str, NamedTable],
         views: Mapping[str, str],
-        bounds: Bounds = UNBOUND,
+        bounds: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run user SQL: one SELECT, on a separate connection.
 
@@ -89,7 +96,7 @@ class Query:
         """
         import duckdb
 
-        engine = Engine(self._layout.segments)
+        engine = DuckDbEngine(self._layout.segments)
         try:
             statements = engine.connection.extract_statements(text)
             if (
@@ -101,22 +108,24 @@ class Query:
                     "or another kind)",
                     "the store is never changed through sql",
                 )
-            _prepare(engine, self._parts(), SEALED)
-            engine.run(f"CREATE VIEW events AS SELECT {readable()} FROM {SEALED}")  # noqa: S608
+            _create_event_view(engine, self._read_event_sources(), MAX_SEALED_ROWS)
+            engine.run(
+                f"CREATE VIEW events AS SELECT {readable_columns_sql()} FROM {MAX_SEALED_ROWS}"  # noqa: S608
+            )
             for name, table in tables.items():
-                register(engine, name, table)
+                register_table(engine, name, table)
             for name, body in views.items():
-                engine.run(f"CREATE VIEW {quoted_name(name)} AS {body}")
+                engine.run(f"CREATE VIEW {quote_name(name)} AS {body}")
             # A WITH may hold a DELETE: nothing may be written, not even in memory.
             engine.run("BEGIN TRANSACTION READ ONLY")
 
             def call() -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
                 result = engine.connection.execute(statements[0])
                 columns = tuple(str(column[0]) for column in result.description or ())
-                return columns, _rows(result, bounds.rows)
+                return columns, _fetch_rows(result, bounds.rows)
 
-            with _within(engine, bounds.seconds):
-                return interruptible(engine.connection, call)
+            with _time_limit(engine, bounds.seconds):
+                return run_interruptible(engine.connection, call)
         except duckdb.InterruptException:
             raise UsageError(
                 f"sql: it took longer than {bounds.seconds:g} seconds",
@@ -130,15 +139,15 @@ class Query:
         finally:
             engine.close()
 
-    def whole(self, places: Sequence[Place]) -> list[AuditEvent]:
+    def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
         """Read complete events by their places in `skimmed`, in that order."""
-        engine = self._ready()
-        found = {} if self._skim is None else self._skim.whole(engine, places)
+        engine = self._fresh_engine()
+        found = {} if self._skim is None else self._skim.read_events_at(engine, places)
         left = [place for place in places if place not in found]
         if not left:
             return [found[place] for place in places]
         by_id: dict[bytes, list[AuditEvent]] = {}
-        for event in self._by_ids(engine, left):
+        for event in self._read_events_by_id(engine, left):
             by_id.setdefault(event.event_id, []).append(event)
         events = list[AuditEvent]()
         for place in places:
@@ -146,7 +155,9 @@ class Query:
             events += [found[place]] if place in found else by_id.pop(place[1], [])
         return events
 
-    def _by_ids(self, engine: Engine, places: Sequence[Place]) -> list[AuditEvent]:
+    def _read_events_by_id(
+        self, engine: DuckDbEngine, places: Sequence[EventPlace]
+    ) -> list[AuditEvent]:
         ids = list(dict.fromkeys(key for _, key, _, _ in places))
         times = [at for at, _, _, _ in places]
         query = (
@@ -156,36 +167,38 @@ class Query:
         rows = engine.run(query, [min(times), max(times), *ids])
         return [to_event(row) for row in rows]
 
-    def _ready(self) -> Engine:
-        state = self._fingerprint()
+    def _fresh_engine(self) -> DuckDbEngine:
+        state = self._store_state()
         if self._skim is not None:
-            return self._shared(self._skim, state)
+            return self._fresh_shared_engine(self._skim, state)
         if self._engine is None:
-            self._engine = Engine(self._layout.segments)
+            self._engine = DuckDbEngine(self._layout.segments)
             self._state = None
         if state != self._state:
-            _prepare(self._engine, self._parts(), "events")
+            _create_event_view(self._engine, self._read_event_sources(), "events")
             self._engine.run(
-                f"CREATE OR REPLACE VIEW skimmed AS SELECT {SKIMMED}, "  # noqa: S608 - our own names
+                f"CREATE OR REPLACE VIEW skimmed AS SELECT {INDEXED_COLUMNS_SQL}, "  # noqa: S608 - our own names
                 f"{UNHELD} AS segment, 0 AS row FROM events e"
             )
             self._state = state
         return self._engine
 
-    def _shared(self, skim: Skim, state: object) -> Engine:
+    def _fresh_shared_engine(self, skim: SearchIndex, state: object) -> DuckDbEngine:
         if self._engine is None:
-            self._engine = skim.engine(self._layout, state, self._parts)
+            self._engine = skim.open_engine(
+                self._layout, state, self._read_event_sources
+            )
         elif state != self._state:
-            skim.refresh(state, self._parts)
+            skim.refresh(state, self._read_event_sources)
         self._state = state
         return self._engine
 
-    def _parts(self) -> Parts:
-        return Parts.read(self._layout, self._log)
+    def _read_event_sources(self) -> EventSources:
+        return EventSources.read(self._layout, self._log)
 
-    def _fingerprint(self) -> object:
+    def _store_state(self) -> object:
         tails = []
-        for name in journal_files.names(self._layout):
+        for name in journal_files.list_journals(self._layout):
             try:
                 tails.append((name, self._layout.journal_file(name).stat().st_size))
             except FileNotFoundError:
@@ -194,7 +207,7 @@ class Query:
 
 
 @contextmanager
-def _within(engine: Engine, seconds: float) -> Iterator[None]:
+def _time_limit(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
     """Interrupt queries that exceed a time limit."""
     if not seconds:
         yield
@@ -207,7 +220,7 @@ def _within(engine: Engine, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
+def _fetch_rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
     if not most:
         return result.fetchall()
     rows = result.fetchmany(most + 1)
@@ -218,7 +231,7 @@ def _rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
     return rows
 
 
-def _prepare(engine: Engine, parts: Parts, view: str) -> None:
+def _create_event_view(engine: DuckDbEngine, parts: EventSources, view: str) -> None:
     """Create a view over the segments and a table of the journal tails."""
-    parts.load(engine, "tail")
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS {parts.events('tail')}")
+    parts.load_tails(engine, "tail")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS {parts.events_sql('tail')}")

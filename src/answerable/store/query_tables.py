@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from arro3.core import DataType
     from arro3.core.types import ArrayInput
 
-    from answerable.store.duckdb_engine import Engine
+    from answerable.store.duckdb_engine import DuckDbEngine
 
 
 class ColumnType(StrEnum):
@@ -39,13 +39,13 @@ class NamedTable:
     rows: Sequence[Mapping[str, object]]
 
 
-def quoted_name(name: str) -> str:
+def quote_name(name: str) -> str:
     """Quote an identifier for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def register(
-    engine: "Engine", name: str, table: NamedTable, *, passing: bool = False
+def register_table(
+    engine: "DuckDbEngine", name: str, table: NamedTable, *, passing: bool = False
 ) -> None:
     """Create or replace a table from the rows.
 
@@ -59,22 +59,23 @@ def register(
 
     arrow: dict[str, ArrayInput] = {
         column: Array(
-            [_cell(row.get(column), kind) for row in table.rows], _arrow_type(kind)
+            [_encode_cell(row.get(column), kind) for row in table.rows],
+            _arrow_type(kind),
         )
         for column, kind in table.columns.items()
     }
     values = ", ".join(
-        _cast(column, kind) + f" AS {quoted_name(column)}"
+        _cast_sql(column, kind) + f" AS {quote_name(column)}"
         for column, kind in table.columns.items()
     )
     engine.connection.register("_rows", Table.from_pydict(arrow))
-    target = quoted_name(name)
+    target = quote_name(name)
     kind = "TEMP TABLE" if passing else "TABLE"
     engine.run(f"CREATE OR REPLACE {kind} {target} AS SELECT {values} FROM _rows")  # noqa: S608 - quoted
     engine.connection.unregister("_rows")
 
 
-def _cell(value: object, kind: ColumnType) -> object:
+def _encode_cell(value: object, kind: ColumnType) -> object:
     if value is None:
         return None
     if kind is ColumnType.TEXTS:
@@ -98,8 +99,8 @@ def _arrow_type(kind: ColumnType) -> "DataType":
             return DataType.utf8()
 
 
-def _cast(column: str, kind: ColumnType) -> str:
-    name = quoted_name(column)
+def _cast_sql(column: str, kind: ColumnType) -> str:
+    name = quote_name(column)
     if kind is ColumnType.TEXTS:
         return f"json_transform({name}, '[\"VARCHAR\"]')"
     if kind is ColumnType.TIME:

@@ -7,27 +7,29 @@ from typing import TYPE_CHECKING
 from answerable.store.query_tables import NamedTable
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ViewDefinitions:
     """Views and tables of one provider.
 
     Attributes:
         tables: Extra tables by name.
         views: SELECTs by view name; they see the tables and `events_raw`, which has the
-            columns and types of `Store.rows`' `events`.
+            columns and types of `EvidenceStore.rows`' `events`.
     """
 
     tables: Mapping[str, NamedTable] = field(default_factory=dict)
     views: Mapping[str, str] = field(default_factory=dict)
 
 
-Maker = Callable[["Store"], Shown]
+ViewProvider = Callable[["EvidenceStore"], ViewDefinitions]
 
 
-def gather(store: "Store", makers: tuple[Maker, ...]) -> Shown:
+def collect_views(
+    store: "EvidenceStore", makers: tuple[ViewProvider, ...]
+) -> ViewDefinitions:
     """Collect the views and tables of all providers."""
     tables: dict[str, NamedTable] = {}
     views: dict[str, str] = {}
@@ -35,4 +37,4 @@ def gather(store: "Store", makers: tuple[Maker, ...]) -> Shown:
         shown = maker(store)
         tables.update(shown.tables)
         views.update(shown.views)
-    return Shown(tables, views)
+    return ViewDefinitions(tables, views)

@@ -6,24 +6,24 @@ up to their last valid record; the rest is lost.
 
 from collections.abc import Iterator
 
-from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
+from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.log_entries import JournalOpened, JournalSealed
 from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.restore_events import (
-    KIND,
+    RESTORE_KIND,
     LostRecords,
-    Restore,
+    RestoreEvent,
     encode_restore,
 )
 from answerable.model.errors import UsageError, VerificationError
 from answerable.store import journal_files
-from answerable.store.fsck_history import lost_entries, lost_records
-from answerable.store.store import Store
+from answerable.store.fsck_history import describe_lost_entries, describe_lost_records
+from answerable.store.store import EvidenceStore
 
 
 def record_restore(
-    store: Store, exported: bytes | None, reason: str, now: int
-) -> Restore:
+    store: EvidenceStore, exported: bytes | None, reason: str, now: int
+) -> RestoreEvent:
     """Record in the log that an older copy was restored, and seal its journals.
 
     Args:
@@ -38,19 +38,22 @@ def record_restore(
             one is not signed by the store's key.
     """
     with store.log.lock():
-        store.log.check()
+        store.log.verify_entries()
         note = store.log.checkpoint()
-        tree = read_checkpoint(note, store.keys.public) if note else None
+        tree = parse_checkpoint(note, store.keys.public_key) if note else None
         if tree is None or not tree.size:
             raise UsageError(
                 "nothing is in the log of this store",
                 "name the store that was put back with --store",
             )
-        broken = {each.journal: each for each in _broken(store)}
+        broken = {each.journal: each for each in _find_broken_journals(store)}
         if exported is not None:
-            lost = {each.journal: each for each in _lost(store, exported, tree)}
+            lost = {
+                each.journal: each
+                for each in _find_lost_journals(store, exported, tree)
+            }
             broken = lost | broken
-        restore = Restore(
+        restore = RestoreEvent(
             size=tree.size,
             root=tree.root.hex(),
             checkpoint="" if exported is None else exported.decode(),
@@ -58,30 +61,30 @@ def record_restore(
             reason=reason,
             at=str(now),
         )
-        store.put_object(KIND, encode_restore(restore), now)
+        store.put_object(RESTORE_KIND, encode_restore(restore), now)
         for name in broken:
-            _seal(store, name, now)
+            _seal_remainder(store, name, now)
     return restore
 
 
-def _broken(store: Store) -> Iterator[LostRecords]:
+def _find_broken_journals(store: EvidenceStore) -> Iterator[LostRecords]:
     """Find unsealed journals that are not valid to their end."""
     entries = store.log.entries()
     sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
     opened = {each.journal for each in entries if isinstance(each, JournalOpened)}
     for name in sorted(opened - sealed):
-        body = journal_files.head_bytes(store.layout, name)
+        body = journal_files.read_head_bytes(store.layout, name)
         try:
-            journal = journal_files.load(store.layout, store.keys, name)
+            journal = journal_files.load_journal(store.layout, store.keys, name)
         except FileNotFoundError:
             yield LostRecords(name, 0, 0, "it is missing")
             continue
-        fault = journal_files.fault(store.keys, name, journal, body)
+        fault = journal_files.describe_fault(store.keys, name, journal, body)
         if not fault:
             continue
         held = known = len(journal.records)
         try:
-            head = journal_files.newest(store.layout, store.keys, name)
+            head = journal_files.read_newest_head(store.layout, store.keys, name)
         except VerificationError:
             head = None
         if head is not None:
@@ -89,18 +92,20 @@ def _broken(store: Store) -> Iterator[LostRecords]:
         yield LostRecords(name, held, known, fault)
 
 
-def _lost(store: Store, exported: bytes, tree: Checkpoint) -> list[LostRecords]:
+def _find_lost_journals(
+    store: EvidenceStore, exported: bytes, tree: Checkpoint
+) -> list[LostRecords]:
     """Find journals of an exported checkpoint that are missing or differ."""
-    old = read_checkpoint(exported, store.keys.public)
+    old = parse_checkpoint(exported, store.keys.public_key)
     entries = store.log.entries()
     found = []
     for head in old.journals:
-        fault = lost_records(store, head, entries)
+        fault = describe_lost_records(store, head, entries)
         if fault:
-            kept = _count_kept(store, head.name)
+            kept = _count_kept_records(store, head.name)
             found.append(LostRecords(head.name, kept, head.count, fault))
-    leaves = [leaf_hash(data) for data in store.log.raw()]
-    if not found and not lost_entries(old, tree, leaves):
+    leaves = [leaf_hash(data) for data in store.log.raw_entries()]
+    if not found and not describe_lost_entries(old, tree, leaves):
         raise UsageError(
             "the store contains all that this checkpoint signed: nothing is lost of it",
             "name a later checkpoint, or leave out --checkpoint",
@@ -108,18 +113,18 @@ def _lost(store: Store, exported: bytes, tree: Checkpoint) -> list[LostRecords]:
     return found
 
 
-def _count_kept(store: Store, name: str) -> int:
+def _count_kept_records(store: EvidenceStore, name: str) -> int:
     """Count the existing records of a journal, sealed or not."""
     for entry in store.log.entries():
         if isinstance(entry, JournalSealed) and entry.journal == name:
             return entry.count
     try:
-        return len(journal_files.load(store.layout, store.keys, name).records)
+        return len(journal_files.load_journal(store.layout, store.keys, name).records)
     except FileNotFoundError:
         return 0
 
 
-def _seal(store: Store, name: str, now: int) -> None:
+def _seal_remainder(store: EvidenceStore, name: str, now: int) -> None:
     """Seal the valid part of a journal; a missing one is sealed as empty."""
     opened = any(
         isinstance(each, JournalOpened) and each.journal == name

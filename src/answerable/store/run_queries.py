@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunRecord:
     """Run of an agent.
 
     Attributes:
@@ -29,9 +29,9 @@ class Run:
     person: str
 
 
-def runs_of(store: "Store", agent: str, limit: int) -> list[Run]:
+def list_runs(store: "EvidenceStore", agent: str, limit: int) -> list[RunRecord]:
     """List the latest runs of an agent, newest first, without self-reported ones."""
-    rows = store.rows(
+    rows = store.run_query(
         "SELECT run, min(event_time), max(event_time) AS last, count(*), "
         "count(*) FILTER (outcome = 'denied'), "
         "count(DISTINCT nullif(person, '')), coalesce(max(person), '') "
@@ -40,7 +40,7 @@ def runs_of(store: "Store", agent: str, limit: int) -> list[Run]:
         [agent, limit],
     )
     return [
-        Run(
+        RunRecord(
             cast("str", run),
             cast("int", first),
             cast("int", last),

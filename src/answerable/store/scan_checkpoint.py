@@ -14,14 +14,14 @@ import msgspec
 from answerable.store.durable_files import (
     FILE_MODE,
     make_folder,
-    read_regular,
-    refused,
+    read_regular_file,
+    translate_os_errors,
     write_all,
 )
-from answerable.store.store_layout import Layout
+from answerable.store.store_layout import StoreLayout
 
 
-class _Head(msgspec.Struct):
+class _CheckpointHeader(msgspec.Struct):
     """First line: key of the scan and its start, UTC nanoseconds."""
 
     key: str
@@ -48,7 +48,7 @@ class ScanCheckpoint:
         Raises:
             EnvironmentRefused: The disk failed.
         """
-        with refused("write", self.path):
+        with translate_os_errors("write", self.path):
             handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
             try:
                 write_all(handle, entry + b"\n", "scan-checkpoint")
@@ -58,11 +58,13 @@ class ScanCheckpoint:
 
     def remove(self) -> None:
         """Delete the file after the end of the scan."""
-        with refused("remove", self.path):
+        with translate_os_errors("remove", self.path):
             self.path.unlink(missing_ok=True)
 
 
-def open_checkpoint(layout: Layout, key: str, now: int, life: int) -> ScanCheckpoint:
+def open_checkpoint(
+    layout: StoreLayout, key: str, now: int, life: int
+) -> ScanCheckpoint:
     """Resume the checkpoint of a scan, or create one.
 
     Args:
@@ -78,11 +80,11 @@ def open_checkpoint(layout: Layout, key: str, now: int, life: int) -> ScanCheckp
     folder = layout.root / "scans"
     path = folder / f"{name}.jsonl"
     make_folder(folder)
-    found = _read(path, key, now - life)
+    found = _read_checkpoint(path, key, now - life)
     if found is not None:
         return found
-    head = msgspec.json.encode(_Head(key, now)) + b"\n"
-    with refused("write", path):
+    head = msgspec.json.encode(_CheckpointHeader(key, now)) + b"\n"
+    with translate_os_errors("write", path):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         handle = os.open(path, flags, FILE_MODE)
         try:
@@ -92,13 +94,13 @@ def open_checkpoint(layout: Layout, key: str, now: int, life: int) -> ScanCheckp
     return ScanCheckpoint(path, now, ())
 
 
-def _read(path: Path, key: str, oldest: int) -> ScanCheckpoint | None:
-    with refused("read", path):
+def _read_checkpoint(path: Path, key: str, oldest: int) -> ScanCheckpoint | None:
+    with translate_os_errors("read", path):
         if not path.exists():
             return None
-        lines = read_regular(path).split(b"\n")
+        lines = read_regular_file(path).split(b"\n")
     try:
-        head = msgspec.json.decode(lines[0], type=_Head)
+        head = msgspec.json.decode(lines[0], type=_CheckpointHeader)
     except msgspec.DecodeError:
         return None
     if head.key != key or head.started_at < oldest or len(lines) < 2:

@@ -15,10 +15,10 @@ from pathlib import Path
 from answerable.model.errors import AnswerableError
 
 _MODULE = "answerable.store.sealing_process"
-_OK = b"ok\n"
+_DONE_LINE = b"ok\n"
 
 
-class Sealer:
+class SealingProcess:
     """Sealing process, with at most one journal at a time."""
 
     def __init__(self, root: Path) -> None:
@@ -28,7 +28,7 @@ class Sealer:
 
     def start(self, journal: str, now: int) -> bool:
         """Start sealing a closed journal; False if the process cannot start."""
-        process = self._process = self._process or self._spawn()
+        process = self._process = self._process or self._start_process()
         if process is None or process.stdin is None:
             return False
         try:
@@ -48,9 +48,9 @@ class Sealer:
         if self._process is None or self._process.stdout is None:
             return False
         answer = self._process.stdout.readline()
-        if answer != _OK:
+        if answer != _DONE_LINE:
             self.close()
-        return answer == _OK
+        return answer == _DONE_LINE
 
     def close(self) -> None:
         """Let the process finish its journal, and end it."""
@@ -60,7 +60,7 @@ class Sealer:
         with contextlib.suppress(OSError):
             process.communicate()
 
-    def _spawn(self) -> "subprocess.Popen[bytes] | None":
+    def _start_process(self) -> "subprocess.Popen[bytes] | None":
         if not sys.executable:
             return None
         # -P: a module of that name in the working directory must not be run.
@@ -78,17 +78,17 @@ class Sealer:
 
 def main(root: str) -> int:
     """Seal the journals named on standard input."""
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
     try:
-        with Store.open(Path(root), now=0, create=False) as store:
+        with EvidenceStore.open(Path(root), now=0, create=False) as store:
             # A hundred thousand records hold no cycles; looking for some costs.
             gc.disable()
             for line in sys.stdin.buffer:
                 now, journal = line.decode("ascii").split()
                 store.seal_journal(journal, int(now))
                 gc.collect()
-                sys.stdout.buffer.write(_OK)
+                sys.stdout.buffer.write(_DONE_LINE)
                 sys.stdout.buffer.flush()
     except AnswerableError:
         return 1

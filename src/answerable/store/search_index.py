@@ -10,57 +10,57 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
-from answerable.evidence.log_entries import Manifest
+from answerable.evidence.log_entries import SegmentManifest
 from answerable.model.event import AuditEvent
-from answerable.store.duckdb_engine import KEPT, Engine
-from answerable.store.event_columns import NAMES, TYPES, fact, to_event
-from answerable.store.event_sources import Parts, read_files
-from answerable.store.store_layout import Layout
+from answerable.store.duckdb_engine import KEPT_DATABASE, DuckDbEngine
+from answerable.store.event_columns import NAMES, TYPES, fact_sql, to_event
+from answerable.store.event_sources import EventSources, read_files_sql
+from answerable.store.store_layout import StoreLayout
 
 # About 35 bytes each; what is older is searched in its files.
-MOST = 6_000_000
-_AT_ONCE = 8  # segments loaded between two compactions
-_WHOLE = 8_000  # cached complete events, about 3 KB each
-_MEMORY = "1GB"
+MAX_EVENTS = 6_000_000
+_SEGMENTS_PER_BATCH = 8  # segments loaded between two compactions
+_MAX_WHOLE_EVENTS = 8_000  # cached complete events, about 3 KB each
+_INDEX_MEMORY_LIMIT = "1GB"
 _BLANK = "''"
-_LOOKED_IN = (
+_INDEXED_COLUMNS = (
     *("event_id", "event_time", "source", "written_by", "action", "outcome"),
     *("identity", "session", "credential", "person", "run", "agent", "tool"),
     *("resource", "resource_prefix", "resources", "issued_to", "created", "deleted"),
     *("decision_id", "scope"),
 )
 # Of facts those of decisions alone, what a call is authorised as, and two more.
-SKIMMED = (
-    f"{', '.join(_LOOKED_IN)}, if(decision_id <> '', facts, []) AS facts, "
-    f"{fact('authorised_by', 'action')} AS called, "
-    f"{fact('category', _BLANK)} AS category, {fact('region', _BLANK)} AS region"
+INDEXED_COLUMNS_SQL = (
+    f"{', '.join(_INDEXED_COLUMNS)}, if(decision_id <> '', facts, []) AS facts, "
+    f"{fact_sql('authorised_by', 'action')} AS called, "
+    f"{fact_sql('category', _BLANK)} AS category, {fact_sql('region', _BLANK)} AS region"
 )
-_SHAPE = ", ".join(
+_INDEX_SCHEMA = ", ".join(
     [
-        *(f"{name} {TYPES[name]}" for name in (*_LOOKED_IN, "facts")),
+        *(f"{name} {TYPES[name]}" for name in (*_INDEXED_COLUMNS, "facts")),
         *("called VARCHAR", "category VARCHAR", "region VARCHAR"),
         *("segment INTEGER", "row BIGINT"),
     ]
 )
 UNHELD, TAIL = -1, -2
-PLACE = "event_time, event_id, segment, row"
-ROW = "file_row_number"  # as the engine calls it
+PLACE_COLUMNS = "event_time, event_id, segment, row"
+ROW_NUMBER_SQL = "file_row_number"  # as the engine calls it
 
 # Time, id, segment and row of an event; a negative segment is none that is held.
-Place = tuple[int, bytes, int, int]
+EventPlace = tuple[int, bytes, int, int]
 
 
-class Skim:
+class SearchIndex:
     """Search index shared by the threads of a process with the same store folder.
 
     Args:
         most: Maximum number of rows.
     """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MAX_EVENTS) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
+        self._engine: DuckDbEngine | None = None
         self._held: dict[str, int] = {}  # segments by name
         self._files: list[str] = []  # of all that ever were, by number
         self._whole: OrderedDict[tuple[int, int], AuditEvent] = OrderedDict()
@@ -74,9 +74,9 @@ class Skim:
                 self._engine.close()
                 self._engine = None
 
-    def engine(
-        self, layout: Layout, state: object, read: Callable[[], Parts]
-    ) -> Engine:
+    def open_engine(
+        self, layout: StoreLayout, state: object, read: Callable[[], EventSources]
+    ) -> DuckDbEngine:
         """Open an engine for the calling thread, with current views.
 
         Args:
@@ -86,68 +86,80 @@ class Skim:
         """
         with self._lock:
             if self._engine is None:
-                self._engine = Engine(layout.segments, _MEMORY, keeps=True)
-            self._refresh(self._engine, state, read)
-            mine = self._engine.beside()
+                self._engine = DuckDbEngine(
+                    layout.segments, _INDEX_MEMORY_LIMIT, keeps=True
+                )
+            self._refresh_views(self._engine, state, read)
+            mine = self._engine.open_cursor()
         for view in ("events", "skimmed"):
-            mine.run(f"CREATE TEMP VIEW {view} AS SELECT * FROM {KEPT}.{view}")  # noqa: S608 - our own names
+            mine.run(f"CREATE TEMP VIEW {view} AS SELECT * FROM {KEPT_DATABASE}.{view}")  # noqa: S608 - our own names
         return mine
 
-    def refresh(self, state: object, read: Callable[[], Parts]) -> None:
+    def refresh(self, state: object, read: Callable[[], EventSources]) -> None:
         """Refresh the views to the current state."""
         with self._lock:
             if self._engine is not None:
-                self._refresh(self._engine, state, read)
+                self._refresh_views(self._engine, state, read)
 
-    def _refresh(
-        self, engine: Engine, state: object, read: Callable[[], Parts]
+    def _refresh_views(
+        self, engine: DuckDbEngine, state: object, read: Callable[[], EventSources]
     ) -> None:
         if state == self._state:
             return
         self._state, parts = None, read()
-        wanted = self._newest(parts.segments)
+        wanted = self._select_newest_segments(parts.segments)
         if not self._held.keys() <= {each.segment for each in parts.segments}:
             self._held = {}  # of another log
         if not self._held:
-            self._begin(engine, parts, wanted)
+            self._build_index(engine, parts, wanted)
         before = len(self._files)
         engine.run("BEGIN")
         try:
-            self._take_in(engine, parts, wanted)
+            self._update_index(engine, parts, wanted)
             engine.run("COMMIT")
         except BaseException:
             engine.run("ROLLBACK")
             self._held = {}  # begin anew
             raise
         if len(self._files) > before:
-            engine.pack()
+            engine.compact()
         self._state = state
 
-    def _begin(self, engine: Engine, parts: Parts, wanted: Sequence[Manifest]) -> None:
+    def _build_index(
+        self,
+        engine: DuckDbEngine,
+        parts: EventSources,
+        wanted: Sequence[SegmentManifest],
+    ) -> None:
         """Build the index, a few segments at a time, before it is shared."""
-        engine.run(f"CREATE OR REPLACE TABLE {KEPT}.held ({_SHAPE})")
+        engine.run(f"CREATE OR REPLACE TABLE {KEPT_DATABASE}.held ({_INDEX_SCHEMA})")
         for number, each in enumerate(reversed(wanted), 1):
-            self._hold(engine, each.segment, parts.file(each))
-            if number % _AT_ONCE == 0 or number == len(wanted):
-                engine.pack()
+            self._load_segment(engine, each.segment, parts.segment_path(each))
+            if number % _SEGMENTS_PER_BATCH == 0 or number == len(wanted):
+                engine.compact()
 
-    def _take_in(
-        self, engine: Engine, parts: Parts, wanted: Sequence[Manifest]
+    def _update_index(
+        self,
+        engine: DuckDbEngine,
+        parts: EventSources,
+        wanted: Sequence[SegmentManifest],
     ) -> None:
         for segment in self._held.keys() - {each.segment for each in wanted}:
             number = self._held.pop(segment)
-            engine.run(f"DELETE FROM {KEPT}.held WHERE segment = {number}")  # noqa: S608 - a number
+            engine.run(f"DELETE FROM {KEPT_DATABASE}.held WHERE segment = {number}")  # noqa: S608 - a number
         for each in reversed(wanted):
             if each.segment not in self._held:
-                self._hold(engine, each.segment, parts.file(each))
-        parts.load(engine, f"{KEPT}.tail")
-        events = parts.events(f"{KEPT}.tail")
-        engine.run(f"CREATE OR REPLACE VIEW {KEPT}.events AS {events}")
-        skimmed = " UNION ALL ".join(self._views(parts))
-        engine.run(f"CREATE OR REPLACE VIEW {KEPT}.skimmed AS {skimmed}")
+                self._load_segment(engine, each.segment, parts.segment_path(each))
+        parts.load_tails(engine, f"{KEPT_DATABASE}.tail")
+        events = parts.events_sql(f"{KEPT_DATABASE}.tail")
+        engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.events AS {events}")
+        skimmed = " UNION ALL ".join(self._view_queries(parts))
+        engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.skimmed AS {skimmed}")
 
-    def _newest(self, segments: Sequence[Manifest]) -> list[Manifest]:
-        found, rows = list[Manifest](), 0
+    def _select_newest_segments(
+        self, segments: Sequence[SegmentManifest]
+    ) -> list[SegmentManifest]:
+        found, rows = list[SegmentManifest](), 0
         for each in segments:
             rows += each.count
             if rows > self._most:
@@ -155,36 +167,38 @@ class Skim:
             found.append(each)
         return found
 
-    def _hold(self, engine: Engine, segment: str, file: str) -> None:
+    def _load_segment(self, engine: DuckDbEngine, segment: str, file: str) -> None:
         # In the order of the file: who acts as one identity is found side by side.
         number = len(self._files)
-        rows = read_files([file], ", file_row_number=true")
+        rows = read_files_sql([file], ", file_row_number=true")
         engine.run(
-            f"INSERT INTO {KEPT}.held SELECT {SKIMMED}, {number}, {ROW} "  # noqa: S608 - our own names
+            f"INSERT INTO {KEPT_DATABASE}.held SELECT {INDEXED_COLUMNS_SQL}, {number}, {ROW_NUMBER_SQL} "  # noqa: S608 - our own names
             f"FROM {rows} e"
         )
         self._held[segment] = number
         self._files.append(file)
 
-    def _views(self, parts: Parts) -> Iterator[str]:
-        yield f"SELECT * FROM {KEPT}.held"  # noqa: S608 - our own names
+    def _view_queries(self, parts: EventSources) -> Iterator[str]:
+        yield f"SELECT * FROM {KEPT_DATABASE}.held"  # noqa: S608 - our own names
         if parts.records:
-            tail = f"{KEPT}.tail"
-            yield f"SELECT {SKIMMED}, {TAIL} AS segment, n AS row FROM {tail} e"  # noqa: S608 - our own names
+            tail = f"{KEPT_DATABASE}.tail"
+            yield f"SELECT {INDEXED_COLUMNS_SQL}, {TAIL} AS segment, n AS row FROM {tail} e"  # noqa: S608 - our own names
         older = [each for each in parts.segments if each.segment not in self._held]
         if older:
-            files = read_files([parts.file(each) for each in older])
-            yield f"SELECT {SKIMMED}, {UNHELD} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
+            files = read_files_sql([parts.segment_path(each) for each in older])
+            yield f"SELECT {INDEXED_COLUMNS_SQL}, {UNHELD} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
 
-    def whole(self, engine: Engine, places: Sequence[Place]) -> dict[Place, AuditEvent]:
+    def read_events_at(
+        self, engine: DuckDbEngine, places: Sequence[EventPlace]
+    ) -> dict[EventPlace, AuditEvent]:
         """Read complete events that are indexed or cached; omit others.
 
         Args:
             engine: Engine of the calling thread.
             places: Places from the view `skimmed`.
         """
-        found: dict[Place, AuditEvent] = {}
-        rows: dict[int, list[Place]] = defaultdict(list)
+        found: dict[EventPlace, AuditEvent] = {}
+        rows: dict[int, list[EventPlace]] = defaultdict(list)
         for place in places:
             _, key, segment, row = place
             event = self._whole.get((segment, row))
@@ -193,36 +207,39 @@ class Skim:
             elif segment != UNHELD:
                 rows[segment].append(place)
         if rows:
-            found |= self._read(engine, rows)
+            found |= self._read_rows(engine, rows)
         return found
 
-    def _read(
-        self, engine: Engine, rows: Mapping[int, Sequence[Place]]
-    ) -> dict[Place, AuditEvent]:
+    def _read_rows(
+        self, engine: DuckDbEngine, rows: Mapping[int, Sequence[EventPlace]]
+    ) -> dict[EventPlace, AuditEvent]:
         parts = []
         for segment, places in rows.items():
-            table, number = f"{KEPT}.tail", "n"
+            table, number = f"{KEPT_DATABASE}.tail", "n"
             if segment != TAIL:
                 files = [self._files[segment]]
-                table, number = read_files(files, ", file_row_number=true"), ROW
+                table, number = (
+                    read_files_sql(files, ", file_row_number=true"),
+                    ROW_NUMBER_SQL,
+                )
             listed = ", ".join(str(row) for _, _, _, row in places)
             parts.append(
                 f"SELECT {segment}, {number}, {NAMES} FROM {table} "  # noqa: S608 - our own names
                 f"WHERE {number} IN ({listed})"
             )
-        found: dict[Place, AuditEvent] = {}
+        found: dict[EventPlace, AuditEvent] = {}
         for values in engine.run(" UNION ALL ".join(parts)):
             segment, row = cast("tuple[int, int]", values[:2])
             event = to_event(values[2:])
             found[event.event_time, event.event_id, segment, row] = event
             if segment != TAIL:
-                self._keep((segment, row), event)
+                self._cache_event((segment, row), event)
         # What stood in a tail may be sealed by now, and something else in its place.
         wanted = {place for each in rows.values() for place in each}
         return {place: event for place, event in found.items() if place in wanted}
 
-    def _keep(self, where: tuple[int, int], event: AuditEvent) -> None:
+    def _cache_event(self, where: tuple[int, int], event: AuditEvent) -> None:
         with self._keeping:
             self._whole[where] = event
-            while len(self._whole) > _WHOLE:
+            while len(self._whole) > _MAX_WHOLE_EVENTS:
                 self._whole.popitem(last=False)

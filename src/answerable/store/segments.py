@@ -6,56 +6,56 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from answerable.evidence.canonical import Brief, decode_brief
-from answerable.evidence.journal_format import Journal
+from answerable.evidence.canonical import SealFields, decode_seal_fields
+from answerable.evidence.journal_format import JournalContents
 from answerable.evidence.log_entries import (
     MANIFEST_SCHEMA,
-    Entry,
     JournalOpened,
     JournalSealed,
-    Manifest,
+    LogEntry,
+    SegmentManifest,
     encode_entry,
 )
-from answerable.evidence.merkle import root
-from answerable.store.duckdb_engine import Engine, quoted
+from answerable.evidence.merkle import merkle_root
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     FILE_MODE,
     make_folder,
-    reached,
-    refused,
+    mark_step,
     sync_file,
     sync_folder,
+    translate_os_errors,
     write_file,
 )
-from answerable.store.event_columns import NAMES, from_canonical
-from answerable.store.query_tables import ColumnType, NamedTable, register
-from answerable.store.store_layout import Layout
+from answerable.store.event_columns import NAMES, decode_canonical_sql
+from answerable.store.query_tables import ColumnType, NamedTable, register_table
+from answerable.store.store_layout import StoreLayout
 
-ROWS = 50_000
+MAX_SEGMENT_ROWS = 50_000
 DAY_NS = 86_400_000_000_000
 # DuckDB rounds row groups up to whole vectors of 2,048.
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 12288"
 
 
-def day_name(day: int) -> str:
+def format_day(day: int) -> str:
     """Format a day number since 1970 as `YYYY-MM-DD`."""
     return datetime.fromtimestamp(day * 86_400, tz=UTC).strftime("%Y-%m-%d")
 
 
-def segment_id(journal: str, day: str, part: int) -> str:
+def make_segment_id(journal: str, day: str, part: int) -> str:
     """Return the name of a segment, determined by its journal, day and part."""
     text = f"{journal}\n{day}\n{part}".encode()
     return hashlib.sha256(text).hexdigest()[:32]
 
 
 def write_segments(
-    layout: Layout,
+    layout: StoreLayout,
     name: str,
-    journal: Journal,
+    journal: JournalContents,
     previous: str,
-    elsewhere: Sequence[Manifest],
+    elsewhere: Sequence[SegmentManifest],
     now: int,
-) -> list[Manifest | JournalSealed]:
+) -> list[SegmentManifest | JournalSealed]:
     """Write all segments of a journal.
 
     Args:
@@ -70,27 +70,27 @@ def write_segments(
     Returns:
         The log entries that commit them, the journal's entry last.
     """
-    manifests: list[Manifest | JournalSealed] = []
+    manifests: list[SegmentManifest | JournalSealed] = []
     skipped: set[int] = set()
     if journal.records:
-        engine = Engine(layout.segments)
+        engine = DuckDbEngine(layout.segments)
         try:
-            briefs = [decode_brief(record) for record in journal.records]
-            skipped = _sealed_rows(layout, engine, briefs, elsewhere)
-            keys = [_key(brief) for brief in briefs]
-            for day, part, rows in _plan(keys, skipped):
+            briefs = [decode_seal_fields(record) for record in journal.records]
+            skipped = _find_rows_sealed_elsewhere(layout, engine, briefs, elsewhere)
+            keys = [_sort_key(brief) for brief in briefs]
+            for day, part, rows in _partition_by_day(keys, skipped):
                 # The sort is stable: a conflict keeps its order.
                 rows.sort(key=keys.__getitem__)
-                segment = _Segment(layout, engine, name, day, part)
+                segment = _SegmentWriter(layout, engine, name, day, part)
                 packed = [journal.leaves[row] for row in rows]
                 digest = segment.write([journal.records[row] for row in rows], packed)
                 times = [keys[row][1] for row in rows]
-                manifest = Manifest(
+                manifest = SegmentManifest(
                     segment=segment.name,
                     day=segment.day,
                     file_sha256=digest,
                     leaves_sha256=hashlib.sha256(b"".join(packed)).hexdigest(),
-                    event_root=root(packed).hex(),
+                    event_root=merkle_root(packed).hex(),
                     count=len(rows),
                     min_time=str(min(times)),
                     max_time=str(max(times)),
@@ -100,7 +100,7 @@ def write_segments(
                     at=str(now),
                     schema=MANIFEST_SCHEMA,
                 )
-                segment.commit_to(manifest)
+                segment.write_manifest(manifest)
                 manifests.append(manifest)
                 previous = manifest.segment
         finally:
@@ -115,7 +115,9 @@ def write_segments(
     return [*manifests, sealed]
 
 
-def sealed_since(entries: Sequence[Entry], name: str) -> list[Manifest]:
+def segments_sealed_since(
+    entries: Sequence[LogEntry], name: str
+) -> list[SegmentManifest]:
     """List the segments of other journals that were logged after this one was opened.
 
     The journal's process had already checked events against earlier segments.
@@ -131,25 +133,25 @@ def sealed_since(entries: Sequence[Entry], name: str) -> list[Manifest]:
     return [
         entry
         for entry in entries[start:]
-        if isinstance(entry, Manifest) and entry.journal != name
+        if isinstance(entry, SegmentManifest) and entry.journal != name
     ]
 
 
-def _key(brief: Brief) -> tuple[str, int, str]:
+def _sort_key(brief: SealFields) -> tuple[str, int, str]:
     """Return the sort key of a row; code points sort as UTF-8 does."""
     return brief.identity, int(brief.event_time), brief.event_id
 
 
-def _sealed_rows(
-    layout: Layout,
-    engine: Engine,
-    briefs: Sequence[Brief],
-    elsewhere: Sequence[Manifest],
+def _find_rows_sealed_elsewhere(
+    layout: StoreLayout,
+    engine: DuckDbEngine,
+    briefs: Sequence[SealFields],
+    elsewhere: Sequence[SegmentManifest],
 ) -> set[int]:
     if not elsewhere:
         return set()
     listed = ", ".join(
-        quoted(str(layout.segment_file(m.day, m.segment, ".parquet").absolute()))
+        quote_text(str(layout.segment_file(m.day, m.segment, ".parquet").absolute()))
         for m in elsewhere
     )
     columns = {
@@ -165,7 +167,7 @@ def _sealed_rows(
         }
         for number, brief in enumerate(briefs)
     ]
-    register(engine, "briefs", NamedTable(columns, rows))
+    register_table(engine, "briefs", NamedTable(columns, rows))
     found = engine.run(
         "SELECT n FROM briefs SEMI JOIN "  # noqa: S608 - our own names
         f"read_parquet([{listed}], union_by_name=true) USING (event_id, raw_sha256)"
@@ -174,7 +176,7 @@ def _sealed_rows(
     return {cast("int", row) for (row,) in found}
 
 
-def _plan(
+def _partition_by_day(
     keys: Sequence[tuple[str, int, str]], skipped: set[int]
 ) -> list[tuple[int, int, list[int]]]:
     """Partition the journal by day and then by size, in journal order."""
@@ -183,38 +185,43 @@ def _plan(
         if row not in skipped:
             days.setdefault(time // DAY_NS, []).append(row)
     return [
-        (day, at // ROWS, rows[at : at + ROWS])
+        (day, at // MAX_SEGMENT_ROWS, rows[at : at + MAX_SEGMENT_ROWS])
         for day, rows in sorted(days.items())
-        for at in range(0, len(rows), ROWS)
+        for at in range(0, len(rows), MAX_SEGMENT_ROWS)
     ]
 
 
-class _Segment:
+class _SegmentWriter:
     """Writer of the files of one segment."""
 
     def __init__(
-        self, layout: Layout, engine: Engine, journal: str, day: int, part: int
+        self,
+        layout: StoreLayout,
+        engine: DuckDbEngine,
+        journal: str,
+        day: int,
+        part: int,
     ) -> None:
-        self.day = day_name(day)
-        self.name = segment_id(journal, self.day, part)
+        self.day = format_day(day)
+        self.name = make_segment_id(journal, self.day, part)
         self._layout, self._engine = layout, engine
 
-    def _file(self, ending: str) -> Path:
+    def _segment_path(self, ending: str) -> Path:
         return self._layout.segment_file(self.day, self.name, ending)
 
     def write(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> str:
         """Write sorted records and leaves; return the digest of the Parquet file."""
-        file = self._file(".parquet")
+        file = self._segment_path(".parquet")
         beside = file.with_name(f".{file.name}.new")
         make_folder(file.parent)
         self._engine.load_records("records", records)
-        reached("segment-begin")
-        with refused("write", file):
+        mark_step("segment-begin")
+        with translate_os_errors("write", file):
             try:
-                reached("segment-parquet-write")
+                mark_step("segment-parquet-write")
                 self._engine.run(
-                    f"COPY (SELECT {NAMES} FROM ({from_canonical('records')})) "  # noqa: S608
-                    f"TO {quoted(str(beside.absolute()))} ({_PARQUET})"
+                    f"COPY (SELECT {NAMES} FROM ({decode_canonical_sql('records')})) "  # noqa: S608
+                    f"TO {quote_text(str(beside.absolute()))} ({_PARQUET})"
                 )
                 beside.chmod(FILE_MODE)
                 sync_file(beside)
@@ -227,12 +234,12 @@ class _Segment:
                 raise
             finally:
                 self._engine.connection.unregister("records")
-        reached("segment-parquet")
-        write_file(self._file(".leaves"), b"".join(leaves))
-        reached("segment-leaves")
+        mark_step("segment-parquet")
+        write_file(self._segment_path(".leaves"), b"".join(leaves))
+        mark_step("segment-leaves")
         return digest
 
-    def commit_to(self, manifest: Manifest) -> None:
+    def write_manifest(self, manifest: SegmentManifest) -> None:
         """Write the manifest next to its files; the log entry commits it."""
-        write_file(self._file(".manifest.json"), encode_entry(manifest))
-        reached("segment-manifest")
+        write_file(self._segment_path(".manifest.json"), encode_entry(manifest))
+        mark_step("segment-manifest")

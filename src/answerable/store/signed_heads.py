@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from answerable.evidence.checkpoint import JournalHead, read_checkpoint
+from answerable.evidence.checkpoint import JournalHead, parse_checkpoint
 from answerable.evidence.log_entries import JournalSealed
 from answerable.store import journal_files
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-_AGAIN = 20
+_MAX_ATTEMPTS = 20
 
 
-def signed_heads(store: Store) -> bytes:
+def sign_heads(store: EvidenceStore) -> bytes:
     """Sign a checkpoint that covers the log and all unsealed records.
 
     Without the signing key, as in a verify-only copy, it covers the log alone.
@@ -21,29 +21,31 @@ def signed_heads(store: Store) -> bytes:
     Raises:
         VerificationError: A head file is invalid.
     """
-    for _ in range(_AGAIN):
+    for _ in range(_MAX_ATTEMPTS):
         note = store.log.checkpoint()
         if not note or not (store.layout.keys / "log.key").exists():
             return note
-        heads = _heads(store)
+        heads = _read_open_journal_heads(store)
         if store.log.checkpoint() == note:  # nothing was sealed meanwhile
             break
-    tree = read_checkpoint(note, store.keys.public)
+    tree = parse_checkpoint(note, store.keys.public_key)
     if not tree.size:
         return b""
     if not heads:
         return note
-    return replace(tree, journals=heads).sign(store.keys.public, store.keys.seed())
+    return replace(tree, journals=heads).sign(
+        store.keys.public_key, store.keys.signing_seed()
+    )
 
 
-def _heads(store: Store) -> tuple[JournalHead, ...]:
+def _read_open_journal_heads(store: EvidenceStore) -> tuple[JournalHead, ...]:
     entries = store.log.entries()
     sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
     heads = []
-    for name in journal_files.names(store.layout):
+    for name in journal_files.list_journals(store.layout):
         if name in sealed:
             continue
-        head = journal_files.newest(store.layout, store.keys, name)
+        head = journal_files.read_newest_head(store.layout, store.keys, name)
         if head is not None and head.count:
             heads.append(JournalHead(name, head.count, head.chain))
     return tuple(heads)

@@ -9,39 +9,39 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from answerable.evidence.canonical import encode_stored
-from answerable.evidence.journal_format import LONGEST
+from answerable.evidence.canonical import encode_stored_event
+from answerable.evidence.journal_format import MAX_RECORD_SIZE
 from answerable.evidence.log_entries import (
-    Entry,
     JournalOpened,
     JournalSealed,
-    Manifest,
+    LogEntry,
+    SegmentManifest,
 )
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.store import journal_files
-from answerable.store.deduplication import Known
-from answerable.store.durable_files import reached, refused, sync_folder
-from answerable.store.log_keys import Keys
-from answerable.store.object_store import LoggedObject, Objects
-from answerable.store.query_engine import UNBOUND, Bounds, Query
+from answerable.store.deduplication import KnownEventIds
+from answerable.store.durable_files import mark_step, sync_folder, translate_os_errors
+from answerable.store.log_keys import LogKeys
+from answerable.store.object_store import LoggedObject, ObjectStore
+from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.query_tables import NamedTable
-from answerable.store.sealing_process import Sealer
-from answerable.store.search_index import Place, Skim
-from answerable.store.segments import sealed_since, write_segments
-from answerable.store.store_layout import Layout, open_layout
-from answerable.store.transparency_log import Log
+from answerable.store.sealing_process import SealingProcess
+from answerable.store.search_index import EventPlace, SearchIndex
+from answerable.store.segments import segments_sealed_since, write_segments
+from answerable.store.store_layout import StoreLayout, open_layout
+from answerable.store.transparency_log import TransparencyLog
 
-Beside = TypeVar("Beside")
+AttachmentT = TypeVar("AttachmentT")
 
-SALT = 16
+SALT_BYTES = 16
 # A journal of this size is sealed while more arrives.
-JOURNAL_RECORDS = 50_000
-JOURNAL_BYTES = 96 << 20
+MAX_JOURNAL_RECORDS = 50_000
+MAX_JOURNAL_BYTES = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
+class AppendResult:
     """Result of appending a batch.
 
     Attributes:
@@ -56,27 +56,32 @@ class Appended:
     conflict: int
 
 
-class Store:
+class EvidenceStore:
     """Evidence store on local disk."""
 
-    def __init__(self, layout: Layout, skim: Skim | None = None) -> None:
+    def __init__(self, layout: StoreLayout, skim: SearchIndex | None = None) -> None:
         self.root = layout.root
         self.layout = layout
-        self.keys = Keys(layout)
-        self.log = Log(layout, self.keys)
-        self._query = Query(layout, self.log, skim)
-        self._known = Known(layout, self.log)
-        self._writer: journal_files.Writer | None = None
-        self._objects = Objects(layout, self.log)
-        self._sealer = Sealer(layout.root)
+        self.keys = LogKeys(layout)
+        self.log = TransparencyLog(layout, self.keys)
+        self._query = EventQueries(layout, self.log, skim)
+        self._known = KnownEventIds(layout, self.log)
+        self._writer: journal_files.JournalWriter | None = None
+        self._objects = ObjectStore(layout, self.log)
+        self._sealer = SealingProcess(layout.root)
         self._mine: set[str] = set()
         self._sealed = 0
         self._beside: dict[str, object] = {}
 
     @classmethod
     def open(
-        cls, root: Path, *, now: int, create: bool = True, skim: Skim | None = None
-    ) -> "Store":
+        cls,
+        root: Path,
+        *,
+        now: int,
+        create: bool = True,
+        skim: SearchIndex | None = None,
+    ) -> "EvidenceStore":
         """Open the store in a folder, or create it.
 
         Args:
@@ -92,7 +97,7 @@ class Store:
         del now  # nothing is written that carries a time
         return cls(open_layout(root, create=create), skim)
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> "EvidenceStore":
         return self
 
     def __exit__(
@@ -112,20 +117,22 @@ class Store:
         self._query.close()
         self._known.close()
 
-    def beside(self, name: str, make: Callable[["Store"], Beside]) -> Beside:
+    def get_or_attach(
+        self, name: str, make: Callable[["EvidenceStore"], AttachmentT]
+    ) -> AttachmentT:
         """Return an object attached to this open store, created on first use.
 
         The attached object itself checks whether the store has changed.
         """
         if name not in self._beside:
             self._beside[name] = make(self)
-        return cast("Beside", self._beside[name])
+        return cast("AttachmentT", self._beside[name])
 
     def fingerprint(self, value: str) -> str:
         """Compute the keyed fingerprint of a secret value: 24 hex digits."""
         return self.keys.fingerprint(value)
 
-    def append(self, events: Sequence[AuditEvent], now: int) -> Appended:
+    def append(self, events: Sequence[AuditEvent], now: int) -> AppendResult:
         """Append events; they are durable when this returns.
 
         Idempotent by event id within a day. Ingest time and salt are set here.
@@ -136,28 +143,30 @@ class Store:
                 the batch may be retried.
         """
         if not events:
-            return Appended(0, 0, 0)
-        fresh, duplicate, conflicts = self._known.sift(events)
+            return AppendResult(0, 0, 0)
+        fresh, duplicate, conflicts = self._known.split_new_events(events)
         if fresh and self._writer is None:
             # Sealing leaves out what other processes sealed since a journal was opened;
             # what they sealed until then is known from here on.
-            self._open_writer(now)
-            fresh, duplicate, conflicts = self._known.sift(events)
+            self._open_journal(now)
+            fresh, duplicate, conflicts = self._known.split_new_events(events)
         if not fresh:
-            return Appended(0, duplicate, 0)
-        salts = os.urandom(SALT * len(fresh))
+            return AppendResult(0, duplicate, 0)
+        salts = os.urandom(SALT_BYTES * len(fresh))
         records = [
-            _canonical(event, now, salts[at * SALT : (at + 1) * SALT])
+            _encode_canonical(
+                event, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
+            )
             for at, event in enumerate(fresh)
         ]
-        writer = self._open_writer(now)
+        writer = self._open_journal(now)
         if conflicts:
-            self._alarm(conflicts, now)
+            self._record_conflicts(conflicts, now)
         writer.append(records)
         self._known.remember(fresh, writer.name)
-        if writer.count >= JOURNAL_RECORDS or writer.size >= JOURNAL_BYTES:
-            self._hand_over(writer, now)
-        return Appended(len(fresh), duplicate, len(conflicts))
+        if writer.count >= MAX_JOURNAL_RECORDS or writer.size >= MAX_JOURNAL_BYTES:
+            self._seal_in_background(writer, now)
+        return AppendResult(len(fresh), duplicate, len(conflicts))
 
     def seal(self, now: int) -> int:
         """Seal this process's journal and those of processes that have ended.
@@ -174,7 +183,7 @@ class Store:
             self._writer.close()
             self._writer = None
         others, damage = 0, None
-        for name in journal_files.names(self.layout):
+        for name in journal_files.list_journals(self.layout):
             try:
                 written = self.seal_journal(name, now)
             except VerificationError as error:
@@ -182,28 +191,30 @@ class Store:
                 damage = damage or error
                 continue
             others += 0 if name in self._mine else written
-        before, self._sealed = self._sealed, self._count_mine()
+        before, self._sealed = self._sealed, self._count_own_segments()
         if damage is not None:
             raise damage
         return self._sealed - before + others
 
-    def _count_mine(self) -> int:
+    def _count_own_segments(self) -> int:
         """Count segments of this process's journals, sealed by any process."""
         return sum(
-            isinstance(entry, Manifest) and entry.journal in self._mine
+            isinstance(entry, SegmentManifest) and entry.journal in self._mine
             for entry in self.log.entries()
         )
 
-    def _hand_over(self, writer: journal_files.Writer, now: int) -> None:
+    def _seal_in_background(
+        self, writer: journal_files.JournalWriter, now: int
+    ) -> None:
         """Seal a full journal in a separate process while more events arrive."""
         writer.close()
         self._writer = None
         if self._sealer.wait():
             # Logged now: sealing holds the log's lock until it is done.
-            self._open_writer(now)
+            self._open_journal(now)
             if self._sealer.start(writer.name, now):
                 return
-        for name in journal_files.names(self.layout):
+        for name in journal_files.list_journals(self.layout):
             self.seal_journal(name, now)
 
     def seal_journal(self, name: str, now: int, *, whole: bool = True) -> int:
@@ -221,37 +232,43 @@ class Store:
             VerificationError: The journal or the log was changed on disk.
             EnvironmentRefused: The disk failed; sealing may be retried.
         """
-        with journal_files.held(self.layout, name) as mine:
+        with journal_files.lock_ended_journal(self.layout, name) as mine:
             if not mine:
                 return 0
             with self.log.lock():
                 entries = self.log.entries()
                 sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
                 done = name in sealed
-                written: list[Manifest | JournalSealed] = []
-                if not done and not self._never_used(name, entries):
-                    load = journal_files.load_whole if whole else journal_files.load
+                written: list[SegmentManifest | JournalSealed] = []
+                if not done and not self._is_unused_journal(name, entries):
+                    load = (
+                        journal_files.load_whole_journal
+                        if whole
+                        else journal_files.load_journal
+                    )
                     journal = load(self.layout, self.keys, name)
-                    reached("seal-begin")
-                    previous = [e.segment for e in entries if isinstance(e, Manifest)]
+                    mark_step("seal-begin")
+                    previous = [
+                        e.segment for e in entries if isinstance(e, SegmentManifest)
+                    ]
                     written = write_segments(
                         self.layout,
                         name,
                         journal,
                         previous[-1] if previous else "",
-                        sealed_since(entries, name),
+                        segments_sealed_since(entries, name),
                         now,
                     )
                     self.log.append(written)
-            reached("seal-committed")
-            with refused("remove", self.layout.journal_file(name)):
+            mark_step("seal-committed")
+            with translate_os_errors("remove", self.layout.journal_file(name)):
                 self.layout.journal_file(name).unlink()
-                reached("seal-removed")
+                mark_step("seal-removed")
                 self.layout.head_file(name).unlink(missing_ok=True)
                 sync_folder(self.layout.journal)
         return max(len(written) - 1, 0)
 
-    def _never_used(self, name: str, entries: Sequence[Entry]) -> bool:
+    def _is_unused_journal(self, name: str, entries: Sequence[LogEntry]) -> bool:
         """Tell whether a process ended before its journal was logged as opened.
 
         Nothing in such a journal was acknowledged, and its header may be cut short.
@@ -259,9 +276,9 @@ class Store:
         opened = {e.journal for e in entries if isinstance(e, JournalOpened)}
         if name in opened:  # the usual case: it is not read twice
             return False
-        return not journal_files.load(self.layout, self.keys, name).records
+        return not journal_files.load_journal(self.layout, self.keys, name).records
 
-    def rows(
+    def run_query(
         self,
         query: str,
         parameters: Sequence[object] = (),
@@ -273,29 +290,29 @@ class Store:
         are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
         `entities` are VARCHAR[], `facts` is VARCHAR[][] of pairs. `skimmed` has the
         search columns of events (`store.skim`), possibly from memory, and the place of
-        each event for `whole`.
+        each event for `read_events_at`.
 
         Args:
             query: SQL with `?` for parameters.
             parameters: Their values.
             tables: Extra tables by name, for this call.
         """
-        return self._query.rows(query, parameters, tables or {})
+        return self._query.run_query(query, parameters, tables or {})
 
-    def whole(self, places: Sequence[Place]) -> list[AuditEvent]:
+    def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
         """Read complete events by their places in `skimmed`, in that order.
 
         Args:
             places: Rows `event_time, event_id, segment, row` of that view.
         """
-        return self._query.whole(places)
+        return self._query.read_events_at(places)
 
-    def select(
+    def run_user_select(
         self,
         text: str,
         tables: Mapping[str, NamedTable] | None = None,
         views: Mapping[str, str] | None = None,
-        bounds: Bounds = UNBOUND,
+        bounds: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run user SQL: exactly one SELECT, locked down.
 
@@ -303,7 +320,7 @@ class Store:
             text: The query. It sees `events` with hex ids and timestamps.
             tables: Extra tables by name.
             views: Trusted SELECTs by view name; they see the extra tables and
-                `events_raw`, which equals `events` in `rows`.
+                `events_raw`, which equals `events` in `run_query`.
             bounds: Limits of the query.
 
         Returns:
@@ -312,7 +329,7 @@ class Store:
         Raises:
             UsageError: It is not exactly one SELECT, or it cannot be run.
         """
-        return self._query.select(text, tables or {}, views or {}, bounds)
+        return self._query.run_user_select(text, tables or {}, views or {}, bounds)
 
     def put_object(self, kind: str, data: bytes, now: int) -> str:
         """Store an object under its digest and log it.
@@ -331,11 +348,11 @@ class Store:
         """
         return self._objects.get(digest)
 
-    def objects(self, kind: str) -> tuple[LoggedObject, ...]:
+    def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
         """List the objects of a kind, in log order."""
-        return self._objects.listed(kind)
+        return self._objects.list_objects(kind)
 
-    def quarantine(self, records: Sequence[Quarantined], now: int) -> int:
+    def quarantine(self, records: Sequence[QuarantinedRecord], now: int) -> int:
         """Store unparseable records; equal bytes are stored once.
 
         Returns:
@@ -343,9 +360,9 @@ class Store:
         """
         return self._objects.quarantine(records, now)
 
-    def _open_writer(self, now: int) -> journal_files.Writer:
+    def _open_journal(self, now: int) -> journal_files.JournalWriter:
         if self._writer is None:
-            writer = journal_files.Writer(self.layout, self.keys)
+            writer = journal_files.JournalWriter(self.layout, self.keys)
             try:
                 self.log.append([JournalOpened(journal=writer.name, at=str(now))])
             except BaseException:
@@ -355,7 +372,7 @@ class Store:
             self._mine.add(writer.name)
         return self._writer
 
-    def _alarm(self, conflicts: Sequence[AuditEvent], now: int) -> None:
+    def _record_conflicts(self, conflicts: Sequence[AuditEvent], now: int) -> None:
         said = [
             {"event_id": e.event_id.hex(), "raw_sha256": e.raw_sha256.hex()}
             for e in conflicts
@@ -363,13 +380,13 @@ class Store:
         self.put_object("conflict", msgspec.json.encode(said), now)
 
 
-def _canonical(event: AuditEvent, now: int, salt: bytes) -> bytes:
+def _encode_canonical(event: AuditEvent, now: int, salt: bytes) -> bytes:
     try:
         try:
-            record = encode_stored(event, now, salt)
+            record = encode_stored_event(event, now, salt)
         except UnicodeEncodeError:
-            record = encode_stored(_scalar(event), now, salt)
-        if len(record) > LONGEST:
+            record = encode_stored_event(_replace_surrogates(event), now, salt)
+        if len(record) > MAX_RECORD_SIZE:
             raise ValueError("it is longer than 16 MiB")
     except ValueError as error:
         raise UsageError(
@@ -378,7 +395,7 @@ def _canonical(event: AuditEvent, now: int, salt: bytes) -> bytes:
     return record
 
 
-def _scalar(event: AuditEvent) -> AuditEvent:
+def _replace_surrogates(event: AuditEvent) -> AuditEvent:
     """Replace lone surrogates, which UTF-8 cannot encode; the raw digest is kept."""
     import dataclasses
 

@@ -8,28 +8,28 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.evidence.canonical import refuse_repeated_names
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.evidence.canonical import reject_duplicate_names
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.store.durable_files import (
     FOLDER_MODE,
     make_folder,
-    read_regular,
-    refuse_foreign,
-    refused,
+    read_regular_file,
+    refuse_root_in_foreign_folder,
+    translate_os_errors,
     write_file,
 )
 
 STORE_SCHEMA = 1
 
 
-class _Format(msgspec.Struct):
+class _StoreFormat(msgspec.Struct):
     """Content of `format.json`; unknown members of later releases are ignored."""
 
     store: int
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StoreLayout:
     """Folders and files of a store."""
 
     root: Path
@@ -94,17 +94,17 @@ class Layout:
         return self.segments / f"day={day}" / f"{segment}{ending}"
 
 
-def open_layout(root: Path, *, create: bool) -> Layout:
+def open_layout(root: Path, *, create: bool) -> StoreLayout:
     """Open the folder of a store, or create it.
 
     Raises:
         UsageError: There is no store and `create` is off.
         EnvironmentRefused: A newer release created it, or it is not readable.
     """
-    layout = Layout(root)
-    _refuse_dangling(layout)
-    refuse_foreign(root)
-    with refused("open", root):
+    layout = StoreLayout(root)
+    _refuse_dangling_links(layout)
+    refuse_root_in_foreign_folder(root)
+    with translate_os_errors("open", root):
         exists = layout.format.exists()
     if not exists:
         if not create:
@@ -113,43 +113,45 @@ def open_layout(root: Path, *, create: bool) -> Layout:
                 "check the spelling, or make one with: "
                 f"answerable scan --store {shlex.quote(str(root))}",
             )
-        _make(layout)
-    _check(layout)
+        _create_store_folders(layout)
+    _check_format(layout)
     return layout
 
 
-def _refuse_dangling(layout: Layout) -> None:
+def _refuse_dangling_links(layout: StoreLayout) -> None:
     """Refuse dangling links: their evidence is unavailable, not absent."""
     root = layout.root
     for path in (*reversed(root.parents), root, *layout.folders):
         if path.is_symlink() and not path.exists():
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"{path} is a link to {os.readlink(path)}, which is not there",
                 "mount what it leads to, or name another store with --store",
             )
 
 
-def _make(layout: Layout) -> None:
+def _create_store_folders(layout: StoreLayout) -> None:
     folders = layout.folders
-    with refused("make", layout.root):
+    with translate_os_errors("make", layout.root):
         if layout.root.exists() and not (
             layout.root.is_dir()
-            and all(_ours(path, folders) for path in layout.root.iterdir())
+            and all(
+                _is_half_made_store(path, folders) for path in layout.root.iterdir()
+            )
         ):
             raise UsageError(
                 f"{layout.root} exists and is not a store",
                 "name an empty or new folder with --store",
             )
     make_folder(layout.root)
-    with refused("make", layout.root):
+    with translate_os_errors("make", layout.root):
         layout.root.chmod(FOLDER_MODE)
     for folder in folders:
         make_folder(folder)
     # Last: a store that was made half is made again.
-    write_file(layout.format, msgspec.json.encode(_Format(STORE_SCHEMA)) + b"\n")
+    write_file(layout.format, msgspec.json.encode(_StoreFormat(STORE_SCHEMA)) + b"\n")
 
 
-def _ours(path: Path, folders: tuple[Path, ...]) -> bool:
+def _is_half_made_store(path: Path, folders: tuple[Path, ...]) -> bool:
     """Tell whether a path belongs to an incomplete creation of a store.
 
     The folder of revocations may exist before the store.
@@ -161,30 +163,30 @@ def _ours(path: Path, folders: tuple[Path, ...]) -> bool:
     return path in folders and not any(path.iterdir())
 
 
-def _check(layout: Layout) -> None:
-    with refused("read", layout.format):
-        data = read_regular(layout.format)
+def _check_format(layout: StoreLayout) -> None:
+    with translate_os_errors("read", layout.format):
+        data = read_regular_file(layout.format)
     try:
-        refuse_repeated_names(data)
-        found = msgspec.json.decode(data, type=_Format).store
+        reject_duplicate_names(data)
+        found = msgspec.json.decode(data, type=_StoreFormat).store
     except ValueError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
         ) from error
     if found > STORE_SCHEMA:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"the store {layout.root} has format {found}, this release reads up to "
             f"{STORE_SCHEMA}",
             "upgrade answerable, or name another store with --store",
         )
     if found < 1:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
         )
-    with refused("read", layout.keys):
+    with translate_os_errors("read", layout.keys):
         mode = stat.S_IMODE(layout.keys.stat().st_mode)
         if mode & 0o077 and layout.keys.stat().st_uid == os.getuid():
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"{layout.keys} may be read by others (mode {mode:o}, expected 700)",
                 f"chmod 700 {layout.keys}",
             )

@@ -5,39 +5,39 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 
-from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
-from answerable.evidence.log_entries import Entry, decode_entry, encode_entry
-from answerable.evidence.merkle import Frontier, leaf_hash
+from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
+from answerable.evidence.log_entries import LogEntry, decode_entry, encode_entry
+from answerable.evidence.merkle import MerkleFrontier, leaf_hash
 from answerable.evidence.tiles import (
-    WIDTH,
+    TILE_WIDTH,
+    changed_tiles,
     entries_path,
     pack_entries,
     tile_path,
-    tiles_after,
+    tile_widths,
     unpack_entries,
-    widths,
 )
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
     make_folder,
-    reached,
+    mark_step,
     read_file,
-    refused,
+    translate_os_errors,
     write_file,
 )
-from answerable.store.log_keys import Keys
-from answerable.store.store_layout import Layout
+from answerable.store.log_keys import LogKeys
+from answerable.store.store_layout import StoreLayout
 
 
-class Log:
+class TransparencyLog:
     """Transparency log; one writer at a time holds `lock`."""
 
-    def __init__(self, layout: Layout, keys: Keys) -> None:
+    def __init__(self, layout: StoreLayout, keys: LogKeys) -> None:
         self._layout = layout
         self._keys = keys
         self._seen = b""
         self._bytes: list[bytes] = []
-        self._entries: list[Entry] = []
+        self._entries: list[LogEntry] = []
         self._depth = 0
         self._handle = -1
 
@@ -46,7 +46,7 @@ class Log:
         """Keep other processes from appending."""
         if self._depth == 0:
             path = self._layout.log / ".lock"
-            with refused("lock", path):
+            with translate_os_errors("lock", path):
                 self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
                 fcntl.flock(self._handle, fcntl.LOCK_EX)
         self._depth += 1
@@ -64,52 +64,52 @@ class Log:
         except FileNotFoundError:
             return b""
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[LogEntry]:
         """Read every entry that the checkpoint covers.
 
         Raises:
             VerificationError: The log is damaged.
         """
-        self._refresh()
+        self._reload_entries()
         return self._entries
 
-    def raw(self) -> Sequence[bytes]:
+    def raw_entries(self) -> Sequence[bytes]:
         """Read the bytes of every entry."""
-        self._refresh()
+        self._reload_entries()
         return self._bytes
 
-    def check(self) -> None:
+    def verify_entries(self) -> None:
         """Check that the entries match the checkpoint signed by the store's key.
 
         Raises:
             VerificationError: They do not.
         """
-        self._refresh()
+        self._reload_entries()
         if self._seen:
-            last = read_checkpoint(self._seen, self._keys.public)
-            root = Frontier([leaf_hash(data) for data in self._bytes]).root()
+            last = parse_checkpoint(self._seen, self._keys.public_key)
+            root = MerkleFrontier([leaf_hash(data) for data in self._bytes]).root()
             if last.root != root:
-                raise _changed()
+                raise _log_changed_error()
 
-    def _refresh(self) -> None:
+    def _reload_entries(self) -> None:
         note = self.checkpoint()
         if note == self._seen:
             return
-        size = read_checkpoint(note, None).size
+        size = parse_checkpoint(note, None).size
         if size < len(self._bytes):
             self._bytes, self._entries = [], []
-        known = len(self._bytes) // WIDTH * WIDTH
+        known = len(self._bytes) // TILE_WIDTH * TILE_WIDTH
         fresh = list(self._bytes[:known])
-        for index, width in widths(size):
-            if index * WIDTH >= known:
-                fresh += self._bundle(index, width)
+        for index, width in tile_widths(size):
+            if index * TILE_WIDTH >= known:
+                fresh += self._read_bundle(index, width)
         entries = self._entries[:known]
         entries += [decode_entry(data) for data in fresh[known:]]
         self._bytes, self._entries, self._seen = fresh, entries, note
 
-    def _bundle(self, index: int, width: int) -> list[bytes]:
+    def _read_bundle(self, index: int, width: int) -> list[bytes]:
         # A partial bundle may have been superseded by a wider one.
-        for wide in range(width, WIDTH + 1):
+        for wide in range(width, TILE_WIDTH + 1):
             path = self._layout.log / entries_path(index, wide)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 return unpack_entries(read_file(path), wide)[:width]
@@ -118,7 +118,7 @@ class Log:
             "restore the log folder from a copy",
         )
 
-    def append(self, entries: Sequence[Entry]) -> Checkpoint:
+    def append(self, entries: Sequence[LogEntry]) -> Checkpoint:
         """Append entries and sign a checkpoint over the grown tree.
 
         The checkpoint commits the append: until it is renamed into place the log has
@@ -129,65 +129,67 @@ class Log:
             EnvironmentRefused: The disk failed; the log is unchanged.
         """
         with self.lock():
-            key = self._keys.public  # makes the first checkpoint with the keys
-            self._refresh()
+            key = self._keys.public_key  # makes the first checkpoint with the keys
+            self._reload_entries()
             leaves = [leaf_hash(data) for data in self._bytes]
             if not self._seen:
-                raise emptied()
-            last = read_checkpoint(self._seen, key)
-            if last.root != Frontier(leaves).root():
-                raise _changed()
+                raise log_missing_error()
+            last = parse_checkpoint(self._seen, key)
+            if last.root != MerkleFrontier(leaves).root():
+                raise _log_changed_error()
             named = self._keys.fingerprint_digest() or last.fingerprint_key
             if last.fingerprint_key not in (b"", named):
-                raise other_fingerprint_key()
+                raise fingerprint_key_error()
             fresh = [encode_entry(entry) for entry in entries]
             old, data = len(self._bytes), [*self._bytes, *fresh]
             leaves += [leaf_hash(entry) for entry in fresh]
-            reached("log-begin")
-            for index, width in widths(len(data)):
-                if index * WIDTH + width > old:
-                    bundle = pack_entries(data[index * WIDTH : index * WIDTH + width])
-                    self._put(entries_path(index, width), bundle)
-            reached("log-entries")
-            for path, tile in tiles_after(old, leaves).items():
-                self._put(path, tile)
-            reached("log-tiles")
-            root = Frontier(leaves).root()
+            mark_step("log-begin")
+            for index, width in tile_widths(len(data)):
+                if index * TILE_WIDTH + width > old:
+                    bundle = pack_entries(
+                        data[index * TILE_WIDTH : index * TILE_WIDTH + width]
+                    )
+                    self._write_log_file(entries_path(index, width), bundle)
+            mark_step("log-entries")
+            for path, tile in changed_tiles(old, leaves).items():
+                self._write_log_file(path, tile)
+            mark_step("log-tiles")
+            root = MerkleFrontier(leaves).root()
             checkpoint = Checkpoint(key.name, len(data), root, named)
-            note = checkpoint.sign(key, self._keys.seed())
+            note = checkpoint.sign(key, self._keys.signing_seed())
             write_file(self._layout.log / "checkpoint", note)
-            reached("log-checkpoint")
-            self._sweep(len(data))
+            mark_step("log-checkpoint")
+            self._delete_partial_tiles(len(data))
             self._bytes, self._seen = data, note
             self._entries = [*self._entries, *entries]
             return checkpoint
 
-    def _put(self, path: str, data: bytes) -> None:
+    def _write_log_file(self, path: str, data: bytes) -> None:
         there = self._layout.log / path
         make_folder(there.parent)
         write_file(there, data)
 
-    def _sweep(self, size: int) -> None:
+    def _delete_partial_tiles(self, size: int) -> None:
         """Delete partial tiles that wider ones replace."""
         level = 0
         while count := size >> 8 * level:
-            index, width = divmod(count, WIDTH)
-            for at, wide in ((index - 1, WIDTH), (index, width)):
+            index, width = divmod(count, TILE_WIDTH)
+            for at, wide in ((index - 1, TILE_WIDTH), (index, width)):
                 if at < 0:
                     continue
-                self._narrower(tile_path(level, at, 1), wide)
+                self._delete_narrower_tiles(tile_path(level, at, 1), wide)
                 if level == 0:
-                    self._narrower(entries_path(at, 1), wide)
+                    self._delete_narrower_tiles(entries_path(at, 1), wide)
             level += 1
 
-    def _narrower(self, path: str, width: int) -> None:
+    def _delete_narrower_tiles(self, path: str, width: int) -> None:
         folder = (self._layout.log / path).parent
         for old in folder.glob("*") if folder.is_dir() else ():
             if old.name.isdigit() and int(old.name) < width:
                 old.unlink(missing_ok=True)
 
 
-def emptied() -> VerificationError:
+def log_missing_error() -> VerificationError:
     """Build the error for existing keys without their log."""
     return VerificationError(
         "log/checkpoint is missing, and keys/log.pub says that there was one",
@@ -195,7 +197,7 @@ def emptied() -> VerificationError:
     )
 
 
-def other_fingerprint_key() -> VerificationError:
+def fingerprint_key_error() -> VerificationError:
     """Build the error for a fingerprint key that does not match the log."""
     return VerificationError(
         "keys/fingerprint.key is not the key that this store was made with",
@@ -203,7 +205,7 @@ def other_fingerprint_key() -> VerificationError:
     )
 
 
-def _changed() -> VerificationError:
+def _log_changed_error() -> VerificationError:
     return VerificationError(
         "the log does not match its checkpoint",
         "find the change with: answerable evidence verify",

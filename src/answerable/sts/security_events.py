@@ -11,27 +11,29 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from answerable.model.config import TokenService
+from answerable.model.config import TokenServiceConfig
 from answerable.model.delegation import Delegation
-from answerable.model.errors import AnswerableError, EnvironmentRefused
-from answerable.server.issuers.allowed_addresses import Unfetched
-from answerable.server.issuers.http_fetch import Place, ask
-from answerable.server.operator_log import Log
-from answerable.server.tls import client_context
-from answerable.store.token_state.interface import new_id
-from answerable.sts.token_signing import Signing
+from answerable.model.errors import AnswerableError, EnvironmentFailure
+from answerable.server.issuers.allowed_addresses import FetchFailed
+from answerable.server.issuers.http_fetch import FetchLocation, send_request
+from answerable.server.operator_log import OperatorLog
+from answerable.server.tls import build_client_context
+from answerable.store.token_state.interface import generate_id
+from answerable.sts.token_signing import TokenSigning
 
-REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
-TYP = "secevent+jwt"
-LIFE = 600  # seconds until `exp`: as long as the key that signs is published for sure
-MOST = 10_000  # events that wait, for one receiver
-PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
-_LARGEST = 16 * 1024  # bytes of an answer
-_FIELDS = (("Content-Type", f"application/{TYP}"), ("Accept", "application/json"))
+SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
+EVENT_TYP = "secevent+jwt"
+EVENT_LIFETIME = (
+    600  # seconds until `exp`: as long as the key that signs is published for sure
+)
+MAX_QUEUED = 10_000  # events that wait, for one receiver
+RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
+_MAX_ANSWER = 16 * 1024  # bytes of an answer
+_FIELDS = (("Content-Type", f"application/{EVENT_TYP}"), ("Accept", "application/json"))
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class SessionRevoked:
     """An ended delegation.
 
     Attributes:
@@ -44,7 +46,7 @@ class Ended:
     at: int
 
 
-class Events:
+class EventPusher:
     """Delivery of events to the configured receivers.
 
     Args:
@@ -61,23 +63,27 @@ class Events:
 
     def __init__(
         self,
-        service: TokenService,
-        signing: Signing,
-        log: Log,
+        service: TokenServiceConfig,
+        signing: TokenSigning,
+        log: OperatorLog,
         clock: Callable[[], float],
-        pauses: tuple[float, ...] = PAUSES,
+        pauses: tuple[float, ...] = RETRY_DELAYS,
     ) -> None:
         self.counted: Counter[str] = Counter()
         self._iss, self._signing, self._log = service.url, signing, log
         self._clock, self._pauses = clock, pauses
-        tls = _trusted(service.events_ca)
-        self._queues = {url: asyncio.Queue[Ended](MOST) for url in service.events}
+        tls = _tls_context(service.events_ca)
+        self._queues = {
+            url: asyncio.Queue[SessionRevoked](MAX_QUEUED) for url in service.events
+        }
         self._tasks = [
-            asyncio.create_task(self._serve(Place(url, tls, private=True), queue))
+            asyncio.create_task(
+                self._deliver_loop(FetchLocation(url, tls, private=True), queue)
+            )
             for url, queue in self._queues.items()
         ]
 
-    def tell(self, ended: Iterable[Ended]) -> None:
+    def notify(self, ended: Iterable[SessionRevoked]) -> None:
         """Queue events for every receiver."""
         for each in ended:
             for queue in self._queues.values():
@@ -92,31 +98,33 @@ class Events:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(self, place: Place, queue: "asyncio.Queue[Ended]") -> None:
+    async def _deliver_loop(
+        self, place: FetchLocation, queue: "asyncio.Queue[SessionRevoked]"
+    ) -> None:
         while True:
             ended = await queue.get()
             sent = await self._push(place, ended)
             self.counted["sent" if sent else "dropped"] += 1
 
-    async def _push(self, place: Place, ended: Ended) -> bool:
+    async def _push(self, place: FetchLocation, ended: SessionRevoked) -> bool:
         """Push one event with retries; return whether it was accepted."""
         why = ""
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)
             try:
-                await ask(
-                    *(place, _LARGEST, "POST", _FIELDS),
-                    body=self._signed(place.url, ended).encode("ascii"),
+                await send_request(
+                    *(place, _MAX_ANSWER, "POST", _FIELDS),
+                    body=self._sign_event(place.url, ended).encode("ascii"),
                     statuses=(202,),
                 )
-            except (Unfetched, AnswerableError) as error:
+            except (FetchFailed, AnswerableError) as error:
                 why = error.message
             else:
                 return True
         self._log.warning("event.dropped", receiver=place.url, why=why)
         return False
 
-    def _signed(self, audience: str, ended: Ended) -> str:
+    def _sign_event(self, audience: str, ended: SessionRevoked) -> str:
         now = self._clock()
         link = ended.link
         session = {"format": "opaque", "id": link.id}
@@ -125,23 +133,26 @@ class Events:
             "iss": self._iss,
             "aud": audience,
             "iat": int(now),
-            "exp": int(now) + LIFE,
-            "jti": new_id(now),
+            "exp": int(now) + EVENT_LIFETIME,
+            "jti": generate_id(now),
             "sub_id": {"format": "complex", "session": session, "user": user},
             "events": {
-                REVOKED: {"event_timestamp": ended.at, "initiating_entity": ended.by}
+                SESSION_REVOKED: {
+                    "event_timestamp": ended.at,
+                    "initiating_entity": ended.by,
+                }
             },
         }
-        return self._signing.sign(claims, TYP, now)
+        return self._signing.sign(claims, EVENT_TYP, now)
 
 
-def _trusted(ca: str) -> ssl.SSLContext | None:
+def _tls_context(ca: str) -> ssl.SSLContext | None:
     if not ca:
         return None
     try:
-        return client_context(ca)
+        return build_client_context(ca)
     except OSError as error:  # an SSLError is one
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot use {ca} ({error.strerror or 'no certificate'})",
             "name who signs the receivers' certificates: sts.events_ca",
         ) from None

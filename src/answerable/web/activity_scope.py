@@ -1,18 +1,18 @@
 """Scope of activity that a visitor may see."""
 
-from answerable.services.lineage.row_search import Scene
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.services.lineage.row_search import SearchScope
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
-DEEDS = frozenset({May.INVESTIGATE, May.OWN})
+ACTIVITY_PERMISSIONS = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
 
 
-def only(visit: Visit) -> frozenset[str] | None:
+def visible_subjects(visit: Visitor) -> frozenset[str] | None:
     """Return the agents and identities whose activity is visible; None for all."""
-    return None if May.INVESTIGATE in visit.may else visit.owns
+    return None if WebPermission.INVESTIGATE in visit.may else visit.owns
 
 
-def scene(desk: Desk, visit: Visit) -> Scene:
+def build_scope(desk: StoreCache, visit: Visitor) -> SearchScope:
     """Build the scope of an activity query for a visitor."""
-    standing = desk.standing()
-    return Scene(standing.inventory, standing.chains, only(visit))
+    standing = desk.current_view()
+    return SearchScope(standing.inventory, standing.chains, visible_subjects(visit))

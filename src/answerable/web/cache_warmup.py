@@ -8,45 +8,47 @@ from collections.abc import Iterator
 
 from answerable.model.errors import AnswerableError
 from answerable.store import investigation_queries
-from answerable.store.chain_queries import Filter
-from answerable.store.investigation_queries import Wanted
+from answerable.store.chain_queries import EventFilter
+from answerable.store.investigation_queries import InvestigationFilter
 from answerable.web import template_rendering
-from answerable.web.http.responses import answered
+from answerable.web.http.responses import build_response
 from answerable.web.pages import attention_list, inventory_listings
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import Asked, Forbidden
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import Forbidden, RouteRequest
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 
-_EVERYTHING = Visit(None, frozenset(Role))
-_PAGES = (
+_INTERNAL_VISITOR = Visitor(None, frozenset(WebRole))
+_WARM_PATHS = (
     *("/", "/agents", "/identities", "/credentials", "/people", "/tools"),
     *("/decisions", "/asks", "/baselines", "/evidence"),
 )
-_ACTION = "s3:GetObject"
+_SAMPLE_ACTION = "s3:GetObject"
 _logger = logging.getLogger(__name__)
 
 
-def warm(desk: Desk) -> None:
+def warm_up(desk: StoreCache) -> None:
     """Build the cached data and call each kind of page once.
 
     Raises:
         AnswerableError: The store cannot be read.
     """
-    desk.standing()
-    attention_list.work_out(desk)
-    template_rendering.prepare()
+    desk.current_view()
+    attention_list.compute_key_items(desk)
+    template_rendering.compile_templates()
     pages = {each.path: each.handler for each in ROUTES if each.method == "GET"}
-    for path, query in _asked(desk):
-        asked = Asked(query, url=path)
+    for path, query in _warm_requests(desk):
+        asked = RouteRequest(query, url=path)
         try:
-            answered(pages[path](desk, _EVERYTHING, asked), _EVERYTHING, asked)
+            build_response(
+                pages[path](desk, _INTERNAL_VISITOR, asked), _INTERNAL_VISITOR, asked
+            )
         except (AnswerableError, Forbidden) as error:
             _logger.debug("%s could not be warmed up: %s", path, error)
 
 
-def _asked(desk: Desk) -> Iterator[tuple[str, dict[str, str]]]:
-    yield from ((path, {}) for path in _PAGES)
+def _warm_requests(desk: StoreCache) -> Iterator[tuple[str, dict[str, str]]]:
+    yield from ((path, {}) for path in _WARM_PATHS)
     yield from (("/trace", {"q": query}) for query in ("", "parquet"))
     for path, listed in (
         ("/agent", inventory_listings.agents),
@@ -56,15 +58,20 @@ def _asked(desk: Desk) -> Iterator[tuple[str, dict[str, str]]]:
     ):
         for key in list(listed(desk).by_key)[:1]:
             yield path, {"id": key}
-    with desk.store() as store:
-        events = investigation_queries.find(store, Wanted(Filter()), 1)
+    with desk.open_store() as store:
+        events = investigation_queries.find_newest_events(
+            store, InvestigationFilter(EventFilter()), 1
+        )
     for event in events:
         yield "/event", {"id": event.event_id.hex()}
         yield "/proof", {"id": event.event_id.hex()}
     subject = next(iter(inventory_listings.agents(desk).by_key), "")
     subject = subject or next(iter(inventory_listings.identities(desk).by_key), "")
     if subject:
-        asked = {"action": _ACTION, "resource": "arn:aws:s3:::answerable-is-asked/one"}
+        asked = {
+            "action": _SAMPLE_ACTION,
+            "resource": "arn:aws:s3:::answerable-is-asked/one",
+        }
         yield "/reach", {"subject": subject}
         yield "/can", {"subject": subject, **asked}
         yield "/who-can", asked

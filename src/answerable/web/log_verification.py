@@ -18,16 +18,16 @@ import msgspec
 
 from answerable.model.documents.evidence import CheckItem
 
-_LONGEST = 6 * 3600  # seconds
-_SLOWER = 10  # others come first
+_TIMEOUT = 6 * 3600  # seconds
+_NICENESS = 10  # others come first
 
 
-class _Document(msgspec.Struct):
+class _VerificationDocument(msgspec.Struct):
     items: list[CheckItem]
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class LogVerification:
     """One verification.
 
     Attributes:
@@ -49,7 +49,7 @@ class Verified:
         return bool(self.checks) and all(check["ok"] for check in self.checks)
 
 
-class Verifying:
+class LogVerifier:
     """Verifications of one store.
 
     Args:
@@ -60,8 +60,8 @@ class Verifying:
         self._root = root
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self.running: Verified | None = None
-        self.last: Verified | None = None
+        self.running: LogVerification | None = None
+        self.last: LogVerification | None = None
 
     def start(self, size: int) -> bool:
         """Start a verification; False if one runs.
@@ -72,8 +72,8 @@ class Verifying:
         with self._lock:
             if self.running is not None:
                 return False
-            self.running = Verified(time.time_ns(), size)
-            self._thread = threading.Thread(target=self._run, daemon=True)
+            self.running = LogVerification(time.time_ns(), size)
+            self._thread = threading.Thread(target=self._run_verification, daemon=True)
             self._thread.start()
         return True
 
@@ -82,10 +82,10 @@ class Verifying:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self) -> None:
-        running = self.running or Verified(time.time_ns(), 0)
+    def _run_verification(self) -> None:
+        running = self.running or LogVerification(time.time_ns(), 0)
         try:
-            checks = self._checks()
+            checks = self._run_command()
         except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
             done = replace(running, failed=type(error).__name__)
         else:
@@ -94,7 +94,7 @@ class Verifying:
             self.last = replace(done, ended=time.time_ns())
             self.running = None
 
-    def _checks(self) -> list[CheckItem]:
+    def _run_command(self) -> list[CheckItem]:
         # -P: a module of that name in the working directory must not be run.
         command = [sys.executable, "-P", "-m", "answerable", "--quiet", "-o", "json"]
         command += ["--store", str(self._root.absolute()), "evidence", "verify"]
@@ -108,10 +108,10 @@ class Verifying:
         )
         atexit.register(process.kill)
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _SLOWER)
+            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
         try:
-            answer, _ = process.communicate(timeout=_LONGEST)
+            answer, _ = process.communicate(timeout=_TIMEOUT)
         finally:
             process.kill()
             atexit.unregister(process.kill)
-        return msgspec.json.decode(answer, type=_Document).items
+        return msgspec.json.decode(answer, type=_VerificationDocument).items

@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from answerable.lineage.text_index import Texts
+from answerable.lineage.text_index import SubstringIndex
 from answerable.model.errors import UsageError
 
-ROWS = 50
-Item = TypeVar("Item")
-Key = tuple[float | str, str]
-_Entry = tuple[float | str, str, int]
-_Only = tuple[tuple[str, str], ...]
-_KEPT = 16  # cached results: paging asks for the same one again
+PAGE_SIZE = 50
+ItemT = TypeVar("ItemT")
+SortKey = tuple[float | str, str]
+_SortEntry = tuple[float | str, str, int]
+_FacetValues = tuple[tuple[str, str], ...]
+_MAX_CACHED = 16  # cached results: paging asks for the same one again
 
 
 @dataclass(frozen=True, slots=True)
-class Facet(Generic[Item]):
+class ListFacet(Generic[ItemT]):
     """A filter of a list.
 
     Attributes:
@@ -33,11 +33,11 @@ class Facet(Generic[Item]):
 
     name: str
     label: str
-    of: Callable[[Item], str]
+    of: Callable[[ItemT], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape(Generic[Item]):
+class ListDefinition(Generic[ItemT]):
     """Definition of a list.
 
     Attributes:
@@ -47,14 +47,14 @@ class Shape(Generic[Item]):
         words: Returns the searchable texts.
     """
 
-    key: Callable[[Item], str]
-    facets: tuple[Facet[Item], ...]
-    orders: Mapping[str, Callable[[Item], float | str]]
-    words: Callable[[Item], Iterable[str]]
+    key: Callable[[ItemT], str]
+    facets: tuple[ListFacet[ItemT], ...]
+    orders: Mapping[str, Callable[[ItemT], float | str]]
+    words: Callable[[ItemT], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListQuery:
     """Query of a list.
 
     Attributes:
@@ -72,7 +72,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown(Generic[Item]):
+class ListPage(Generic[ItemT]):
     """One page of a list.
 
     Attributes:
@@ -81,20 +81,20 @@ class Shown(Generic[Item]):
         newer: Cursor of the previous page, empty for none.
     """
 
-    rows: Sequence[Item]
+    rows: Sequence[ItemT]
     total: int
     older: str
     newer: str
 
 
-class Listing(Generic[Item]):
+class PagedList(Generic[ItemT]):
     """A list of items of one kind."""
 
-    def __init__(self, shape: Shape[Item], items: Iterable[Item]) -> None:
+    def __init__(self, shape: ListDefinition[ItemT], items: Iterable[ItemT]) -> None:
         self.shape = shape
         self.items = tuple(items)
         self.by_key = {shape.key(item): item for item in self.items}
-        self._texts = Texts(" ".join(shape.words(item)) for item in self.items)
+        self._texts = SubstringIndex(" ".join(shape.words(item)) for item in self.items)
         self._facets = {
             facet.name: [facet.of(item) for item in self.items]
             for facet in shape.facets
@@ -102,34 +102,38 @@ class Listing(Generic[Item]):
         self.counts: Mapping[str, Counter[str]] = {
             name: Counter(values) for name, values in self._facets.items()
         }
-        self._orders: dict[str, list[_Entry]] = {}
-        self._joint: dict[_Only, int] = {}
-        self._found: OrderedDict[tuple[str, _Only, str], list[_Entry]] = OrderedDict()
+        self._orders: dict[str, list[_SortEntry]] = {}
+        self._joint: dict[_FacetValues, int] = {}
+        self._found: OrderedDict[tuple[str, _FacetValues, str], list[_SortEntry]] = (
+            OrderedDict()
+        )
 
-    def joint(self, only: Mapping[str, str]) -> int:
+    def count_matching(self, only: Mapping[str, str]) -> int:
         """Count the items with all of these facet values."""
         key = tuple(sorted(only.items()))
         if key not in self._joint:
-            self._joint[key] = len(self._numbers(key, ()))
+            self._joint[key] = len(self._matching_indexes(key, ()))
         return self._joint[key]
 
-    def every(self, wanted: Wanted) -> list[Item]:
+    def all_rows(self, wanted: ListQuery) -> list[ItemT]:
         """Return all matching rows, sorted."""
-        fitting = [self.items[at] for _, _, at in self._fitting(wanted)]
+        fitting = [self.items[at] for _, _, at in self._matching_entries(wanted)]
         return fitting[::-1] if wanted.order.startswith("-") else fitting
 
-    def page(self, wanted: Wanted, rows: int = ROWS) -> Shown[Item]:
+    def get_page(self, wanted: ListQuery, rows: int = PAGE_SIZE) -> ListPage[ItemT]:
         """Return one page.
 
         Raises:
             UsageError: The sort key is unknown, or the cursor is of another list.
         """
-        entries = self._fitting(wanted)
+        entries = self._matching_entries(wanted)
         down = wanted.order.startswith("-")
         start, end = 0, len(entries)
         if wanted.after or wanted.before:
-            key = _read(wanted.after or wanted.before)
-            start, end = _beside(entries, key, greater=bool(wanted.after) is not down)
+            key = _decode_cursor(wanted.after or wanted.before)
+            start, end = _range_from(
+                entries, key, greater=bool(wanted.after) is not down
+            )
         # Of what lies on that side, the rows nearest to it; without a cursor the first.
         from_end = bool(wanted.before and not wanted.after) is not down
         if from_end:
@@ -141,16 +145,16 @@ class Listing(Generic[Item]):
             cut = cut[::-1]
         below, above = start > 0, end < len(entries)
         behind, front = (below, above) if down else (above, below)
-        return Shown(
+        return ListPage(
             [self.items[at] for _, _, at in cut],
             len(entries),
-            _spelled(cut[-1]) if cut and behind else "",
-            _spelled(cut[0]) if cut and front else "",
+            _encode_cursor(cut[-1]) if cut and behind else "",
+            _encode_cursor(cut[0]) if cut and front else "",
         )
 
-    def _fitting(self, wanted: Wanted) -> list[_Entry]:
+    def _matching_entries(self, wanted: ListQuery) -> list[_SortEntry]:
         order = wanted.order.removeprefix("-")
-        entries = self._order(order)
+        entries = self._sorted_entries(order)
         only = tuple(sorted((n, value) for n, value in wanted.only.items() if value))
         words = sorted(wanted.search.split(), key=len, reverse=True)
         if not only and not words:
@@ -158,23 +162,23 @@ class Listing(Generic[Item]):
         key = (order, only, " ".join(words))
         found = self._found.get(key)
         if found is None:
-            fits = self._numbers(only, words)
+            fits = self._matching_indexes(only, words)
             found = [entry for entry in entries if entry[2] in fits]
             self._found[key] = found
-            while len(self._found) > _KEPT:
+            while len(self._found) > _MAX_CACHED:
                 self._found.popitem(last=False)
         return found
 
-    def _numbers(self, only: _Only, words: Sequence[str]) -> set[int]:
+    def _matching_indexes(self, only: _FacetValues, words: Sequence[str]) -> set[int]:
         """Return the indexes of matching items."""
-        sets = (set(self._texts.holding(word)) for word in words)
+        sets = (set(self._texts.find(word)) for word in words)
         fits = set.intersection(*sets) if words else set(range(len(self.items)))
         for name, value in only:
             values = self._facets[name]
             fits = {at for at in fits if values[at] == value}
         return fits
 
-    def _order(self, name: str) -> list[_Entry]:
+    def _sorted_entries(self, name: str) -> list[_SortEntry]:
         name = name or next(iter(self.shape.orders))
         of = self.shape.orders.get(name)
         if of is None:
@@ -190,31 +194,33 @@ class Listing(Generic[Item]):
         return self._orders[name]
 
 
-def _beside(entries: list[_Entry], key: Key, *, greater: bool) -> tuple[int, int]:
+def _range_from(
+    entries: list[_SortEntry], key: SortKey, *, greater: bool
+) -> tuple[int, int]:
     """Return the range of entries after, or before, a row."""
     try:
         if greater:
             return bisect_right(entries, (*key, len(entries))), len(entries)
         return 0, bisect_left(entries, (*key, -1))
     except TypeError:
-        raise _odd() from None
+        raise _cursor_error() from None
 
 
-def _spelled(entry: _Entry) -> str:
+def _encode_cursor(entry: _SortEntry) -> str:
     raw = json.dumps(entry[:2], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _read(cursor: str) -> Key:
+def _decode_cursor(cursor: str) -> SortKey:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         key, name = json.loads(raw)
     except (ValueError, TypeError, RecursionError):
-        raise _odd() from None
+        raise _cursor_error() from None
     if not isinstance(key, str | int | float) or not isinstance(name, str):
-        raise _odd()
+        raise _cursor_error()
     return key, name
 
 
-def _odd() -> UsageError:
+def _cursor_error() -> UsageError:
     return UsageError("not a place in this list", "begin with its first page")

@@ -20,9 +20,9 @@ from answerable.web.pages import (
     signing,
     time_counts,
 )
-from answerable.web.routing import Route, Stream
+from answerable.web.routing import StreamRoute, WebRoute
 
-ROUTES: tuple[Route, ...] = (
+ROUTES: tuple[WebRoute, ...] = (
     *overview.ROUTES,
     *inventory_lists.ROUTES,
     *agent.ROUTES,
@@ -42,4 +42,4 @@ ROUTES: tuple[Route, ...] = (
     *api.ROUTES,
 )
 
-STREAMS: tuple[Stream, ...] = (*decision_stream.STREAMS,)
+STREAMS: tuple[StreamRoute, ...] = (*decision_stream.STREAMS,)

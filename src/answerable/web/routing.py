@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from answerable.model.documents.core import Document
-from answerable.web.visitor import May, Visit
+from answerable.web.visitor import Visitor, WebPermission
 
 if TYPE_CHECKING:
-    from answerable.web.store_cache import Desk
+    from answerable.web.store_cache import StoreCache
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RouteRequest:
     """A checked request.
 
     Attributes:
@@ -35,7 +35,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageAnswer:
     """A page to render.
 
     Attributes:
@@ -50,7 +50,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DocumentAnswer:
     """A document as JSON.
 
     Attributes:
@@ -67,7 +67,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
+class JsonAnswer:
     """JSON that is no document, with its ETag."""
 
     body: bytes
@@ -75,14 +75,14 @@ class Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class NotModified:
     """The client already holds this version (304)."""
 
     version: str
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Redirect:
     """A redirect after a change (303).
 
     Attributes:
@@ -95,7 +95,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class FileDownload:
     """A file download."""
 
     name: str
@@ -103,12 +103,14 @@ class File:
     body: bytes
 
 
-Answer: TypeAlias = Page | Told | Json | Same | Moved | File
-Handler: TypeAlias = "Callable[[Desk, Visit, Asked], Answer]"
+RouteAnswer: TypeAlias = (
+    PageAnswer | DocumentAnswer | JsonAnswer | NotModified | Redirect | FileDownload
+)
+RouteHandler: TypeAlias = "Callable[[StoreCache, Visitor, RouteRequest], RouteAnswer]"
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class WebRoute:
     """One route.
 
     Attributes:
@@ -120,20 +122,20 @@ class Route:
     """
 
     path: str
-    handler: Handler
-    may: frozenset[May] = frozenset({May.LOOK})
+    handler: RouteHandler
+    may: frozenset[WebPermission] = frozenset({WebPermission.LOOK})
     takes: tuple[str, ...] = ()
     method: str = "GET"
     blanks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class StreamEvent:
     """One server-sent event.
 
     Attributes:
         data: Encoded as JSON.
-        id: Resume position (`Asked.heard`); empty for none.
+        id: Resume position (`RouteRequest.heard`); empty for none.
     """
 
     event: str
@@ -141,11 +143,13 @@ class Happened:
     id: str = ""
 
 
-Teller: TypeAlias = "Callable[[Desk, Visit, Asked], AsyncIterator[Happened]]"
+EventSource: TypeAlias = (
+    "Callable[[StoreCache, Visitor, RouteRequest], AsyncIterator[StreamEvent]]"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class StreamRoute:
     """A route with server-sent events.
 
     Attributes:
@@ -154,8 +158,8 @@ class Stream:
     """
 
     path: str
-    tell: Teller
-    may: frozenset[May]
+    tell: EventSource
+    may: frozenset[WebPermission]
     takes: tuple[str, ...] = ()
 
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from answerable.model.errors import UsageError
-from answerable.services.statements.owner_keys import Signatory
+from answerable.services.statements.owner_keys import StatementSigner
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
+    from answerable.store.store import EvidenceStore
 
-Fields = Mapping[str, str]
+ActionFields = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class SigningAction:
     """A statement that a person may sign.
 
     Attributes:
@@ -31,15 +31,15 @@ class Act:
     title: str
     follows: tuple[str, ...]
     subject: str
-    tell: "Callable[[Store, Signatory, int], object]"
+    tell: "Callable[[EvidenceStore, StatementSigner, int], object]"
     command: str
     back: str
     said: str
     second_step: str = ""
 
 
-def word(
-    fields: Fields,
+def read_choice(
+    fields: ActionFields,
     name: str,
     usual: str,
     known: "Mapping[str, int] | list[str] | tuple[str, ...]",

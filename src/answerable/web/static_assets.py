@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-BASE = "/assets/"
-BUILT = "built/"
+ASSETS_PATH = "/assets/"
+BUILT_FOLDER = "built/"
 
 _FOLDER = Path(__file__).parent / "assets"
 _MEDIA = {
@@ -23,11 +23,11 @@ _MEDIA = {
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
 }
-_SHOWN = 16  # letters of a digest that tell one version from another
+_VERSION_LENGTH = 16  # letters of a digest that tell one version from another
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
+class StaticAsset:
     """One static file.
 
     Attributes:
@@ -43,10 +43,10 @@ class Asset:
     @property
     def url(self) -> str:
         """Return its URL, which contains the version."""
-        return f"{BASE}{self.name}?v={self.version}"
+        return f"{ASSETS_PATH}{self.name}?v={self.version}"
 
 
-def read_assets(folder: Path) -> Mapping[str, Asset]:
+def read_assets(folder: Path) -> Mapping[str, StaticAsset]:
     """Read every servable file of a folder, by relative name."""
     found = {}
     for path in sorted(folder.rglob("*")):
@@ -54,27 +54,27 @@ def read_assets(folder: Path) -> Mapping[str, Asset]:
         if media is None or not path.is_file():
             continue
         name, body = path.relative_to(folder).as_posix(), path.read_bytes()
-        version = hashlib.sha256(body).hexdigest()[:_SHOWN]
-        found[name] = Asset(name, media, body, version)
+        version = hashlib.sha256(body).hexdigest()[:_VERSION_LENGTH]
+        found[name] = StaticAsset(name, media, body, version)
     return MappingProxyType(found)
 
 
 @cache
-def assets() -> Mapping[str, Asset]:
+def packaged_assets() -> Mapping[str, StaticAsset]:
     """Return the files of this package."""
     return read_assets(_FOLDER)
 
 
-def asset(name: str) -> str:
+def asset_url(name: str) -> str:
     """Return the URL of a file.
 
     Raises:
         KeyError: There is no such file; a template is wrong.
     """
-    return assets()[name].url
+    return packaged_assets()[name].url
 
 
-def built(name: str) -> str:
+def built_asset_url(name: str) -> str:
     """Return the URL of a file made by npm, empty if it was not built."""
-    found = assets().get(BUILT + name)
+    found = packaged_assets().get(BUILT_FOLDER + name)
     return found.url if found else ""

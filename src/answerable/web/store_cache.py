@@ -16,23 +16,23 @@ from typing import TypeVar
 
 from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
-from answerable.services.gc_control import settled
-from answerable.store.search_index import Skim
-from answerable.store.store import Store
-from answerable.web.store_view import Standing, stamp, stand
+from answerable.services.gc_control import suspend_gc
+from answerable.store.search_index import SearchIndex
+from answerable.store.store import EvidenceStore
+from answerable.web.store_view import StoreView, build_view, store_stamp
 from answerable.web.total_cache import TotalCache
 
-Kept = TypeVar("Kept")
+Derived = TypeVar("Derived")
 _MINUTE = 60_000_000_000
 # Data that takes at most this many CPU seconds is rebuilt inline, and is never stale.
-_SHORT = 0.5
+_INLINE_SECONDS = 0.5
 # Rebuilds take at most one part in this many of the time.
-_SHARE = 5
-_PATIENCE = 1.0  # seconds that an end waits for what is made beside
+_REBUILD_SHARE = 5
+_CLOSE_TIMEOUT = 1.0  # seconds that an end waits for what is made beside
 _logger = logging.getLogger(__name__)
 
 
-class Desk:
+class StoreCache:
     """Cache over one store.
 
     Args:
@@ -49,11 +49,11 @@ class Desk:
         self, root: Path, config: Config | None = None, spools: tuple[Path, ...] = ()
     ) -> None:
         self.root, self.config, self.spools = root, config, spools
-        self._skim = Skim()
+        self._skim = SearchIndex()
         self._own = threading.local()
-        self._open: list[Store] = []
+        self._open: list[EvidenceStore] = []
         self._lock = threading.Lock()
-        self._standing: Standing | None = None
+        self._standing: StoreView | None = None
         self._stamp = b""
         self._looked = 0.0
         self._threads: list[threading.Thread] = []
@@ -66,11 +66,11 @@ class Desk:
         return time.time_ns()
 
     @contextmanager
-    def store(self) -> Iterator[Store]:
+    def open_store(self) -> Iterator[EvidenceStore]:
         """Return this thread's connection to the store."""
-        held: Store | None = getattr(self._own, "store", None)
+        held: EvidenceStore | None = getattr(self._own, "store", None)
         if held is None:
-            held = self._own.store = Store.open(
+            held = self._own.store = EvidenceStore.open(
                 self.root, now=self.now, create=False, skim=self._skim
             )
             self._open.append(held)
@@ -82,7 +82,7 @@ class Desk:
         Returns:
             False if a thread still reads.
         """
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _CLOSE_TIMEOUT
         for each in self._threads:
             each.join(max(0.0, until - time.monotonic()))
             if each.is_alive():
@@ -95,83 +95,83 @@ class Desk:
 
     def version(self) -> str:
         """Return the version of the store and its derived data."""
-        standing = self.standing()
-        with self.store() as store:
-            said = stamp(store) + standing.version.encode()
+        standing = self.current_view()
+        with self.open_store() as store:
+            said = store_stamp(store) + standing.version.encode()
         return hashlib.sha256(said).hexdigest()[:24]
 
-    def begin(self, warm: Callable[["Desk"], None]) -> None:
+    def start_loading(self, warm: Callable[["StoreCache"], None]) -> None:
         """Start the first load in the background.
 
         Args:
             warm: Builds the other cached data.
         """
-        work = threading.Thread(target=self._begun, args=(warm,), daemon=True)
+        work = threading.Thread(target=self._load_first, args=(warm,), daemon=True)
         self._threads.append(work)
         work.start()
 
-    def _begun(self, warm: Callable[["Desk"], None]) -> None:
+    def _load_first(self, warm: Callable[["StoreCache"], None]) -> None:
         try:
-            with settled():
+            with suspend_gc():
                 warm(self)
         except AnswerableError as error:
             _logger.warning("the store view could not be loaded: %s", error.message)
         finally:
-            self._let_go()
+            self._close_connection()
             self.is_ready = True  # requests report the error
 
-    def standing(self) -> Standing:
+    def current_view(self) -> StoreView:
         """Return the current view; a slightly older one during a slow rebuild."""
-        making: Standing | None = getattr(self._own, "making", None)
+        making: StoreView | None = getattr(self._own, "making", None)
         if making is not None:
             return making
-        with self.store() as store:
-            state, known = stamp(store), self._standing
-            if known is not None and not self._is_due(known, state, self.now):
+        with self.open_store() as store:
+            state, known = store_stamp(store), self._standing
+            if known is not None and not self._needs_rebuild(known, state, self.now):
                 return known
-            if known is not None and known.took > _SHORT:
-                self._make_beside(known)
+            if known is not None and known.took > _INLINE_SECONDS:
+                self._rebuild_in_background(known)
                 return known
             with self._lock:
                 made = self._standing
-                if made is not None and not self._is_due(made, state, self.now):
+                if made is not None and not self._needs_rebuild(made, state, self.now):
                     return made
-                return self._make(store, state)
+                return self._rebuild(store, state)
 
-    def kept(self, name: str, make: Callable[[Standing], Kept]) -> Kept:
+    def get_derived(self, name: str, make: Callable[[StoreView], Derived]) -> Derived:
         """Return data derived from the current view, built once per view."""
-        return self.standing().kept(name, make)
+        return self.current_view().get_derived(name, make)
 
-    def _is_due(self, known: Standing, state: bytes, now: int) -> bool:
+    def _needs_rebuild(self, known: StoreView, state: bytes, now: int) -> bool:
         # A build of one second is repeated after five minutes or more.
-        lasts = max(_MINUTE, int(known.took * _SHARE * _MINUTE))
+        lasts = max(_MINUTE, int(known.took * _REBUILD_SHARE * _MINUTE))
         old = not known.at <= now < min(known.at + lasts, known.until)
         return old or state != self._stamp
 
-    def _make(self, store: Store, state: bytes) -> Standing:
+    def _rebuild(self, store: EvidenceStore, state: bytes) -> StoreView:
         before = self._standing
-        slow = before is None or before.took > _SHORT
-        with settled(replaces=before is not None) if slow else nullcontext():
-            made = stand(store, self.now, before)
+        slow = before is None or before.took > _INLINE_SECONDS
+        with suspend_gc(replaces=before is not None) if slow else nullcontext():
+            made = build_view(store, self.now, before)
             if before is not None:
                 self._own.making = made
                 try:
-                    made.follow(before)
+                    made.rebuild_from(before)
                 finally:
                     self._own.making = None
         self._stamp, self._standing, self._looked = state, made, time.monotonic()
         return made
 
-    def _make_beside(self, known: Standing) -> None:
+    def _rebuild_in_background(self, known: StoreView) -> None:
         """Start a background rebuild, one at a time and rate-limited."""
-        if time.monotonic() - self._looked < _SHARE * known.took:
+        if time.monotonic() - self._looked < _REBUILD_SHARE * known.took:
             return
         if self._lock.acquire(blocking=False):
-            self._start()
+            self._start_rebuild()
 
-    def _start(self) -> None:
+    def _start_rebuild(self) -> None:
         try:
-            work = threading.Thread(target=self._beside_others, daemon=True)
+            work = threading.Thread(target=self._rebuild_thread, daemon=True)
             self._threads = [each for each in self._threads if each.is_alive()]
             self._threads.append(work)
             work.start()
@@ -179,19 +179,19 @@ class Desk:
             self._lock.release()
             raise
 
-    def _beside_others(self) -> None:
+    def _rebuild_thread(self) -> None:
         try:
-            with self.store() as store:
-                self._make(store, stamp(store))
+            with self.open_store() as store:
+                self._rebuild(store, store_stamp(store))
         except AnswerableError as error:
             _logger.warning("the store view could not be reloaded: %s", error.message)
         finally:
             self._looked = time.monotonic()
-            self._let_go()
+            self._close_connection()
             self._lock.release()
 
-    def _let_go(self) -> None:
-        held: Store | None = getattr(self._own, "store", None)
+    def _close_connection(self) -> None:
+        held: EvidenceStore | None = getattr(self._own, "store", None)
         if held is not None:
             self._open.remove(held)
             held.close()

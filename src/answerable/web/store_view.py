@@ -6,22 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
-from answerable.inventory import aged
-from answerable.inventory.ownership_score import attests, end_of
-from answerable.lineage.chain_index import Chains
+from answerable.inventory import reassess_owners
+from answerable.inventory.ownership_score import (
+    get_attestation_end,
+    is_valid_attestation,
+)
+from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.stitched_chains import stitched
-from answerable.services.reach.query_context import keep_graph
+from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.reach.query_context import compile_snapshot
 from answerable.store import journal_files, lineage_facts
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-Kept = TypeVar("Kept")
+DerivedT = TypeVar("DerivedT")
 _NEVER = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StoreView:
     """View of a store at one moment.
 
     Attributes:
@@ -39,35 +42,37 @@ class Standing:
     until: int
     took: float
     inventory: Inventory
-    chains: Chains
-    _kept: dict[str, tuple[Callable[["Standing"], object], object]] = field(
+    chains: ChainIndex
+    _kept: dict[str, tuple[Callable[["StoreView"], object], object]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
-    def kept(self, name: str, make: Callable[["Standing"], Kept]) -> Kept:
+    def get_derived(
+        self, name: str, make: Callable[["StoreView"], DerivedT]
+    ) -> DerivedT:
         """Return data derived from this view, built on first use."""
         if name not in self._kept:
             self._kept.setdefault(name, (make, make(self)))
-        return cast("Kept", self._kept[name][1])
+        return cast("DerivedT", self._kept[name][1])
 
-    def has(self, name: str) -> bool:
+    def has_derived(self, name: str) -> bool:
         """Tell whether derived data is built already."""
         return name in self._kept
 
-    def follow(self, before: "Standing") -> None:
+    def rebuild_from(self, before: "StoreView") -> None:
         """Rebuild the derived data of the previous view, so that no request waits."""
         if before.inventory is not self.inventory:
-            self.inventory.follow(before.inventory)
+            self.inventory.recompute_from(before.inventory)
         if before.chains is not self.chains:
-            self.chains.follow(before.chains)
+            self.chains.reuse_lookups(before.chains)
         for name, (make, _) in list(before._kept.items()):
-            self.kept(name, make)
+            self.get_derived(name, make)
 
 
-def stamp(store: Store) -> bytes:
+def store_stamp(store: EvidenceStore) -> bytes:
     """Return a stamp that changes with every entry and record of a store."""
     named = [store.log.checkpoint()]
-    for name in journal_files.names(store.layout):
+    for name in journal_files.list_journals(store.layout):
         try:
             size = store.layout.journal_file(name).stat().st_size
         except FileNotFoundError:
@@ -76,7 +81,9 @@ def stamp(store: Store) -> bytes:
     return hashlib.sha256(b"\n".join(named)).digest()
 
 
-def stand(store: Store, now: int, before: Standing | None = None) -> Standing:
+def build_view(
+    store: EvidenceStore, now: int, before: StoreView | None = None
+) -> StoreView:
     """Build the view, reusing unchanged parts.
 
     Args:
@@ -85,23 +92,27 @@ def stand(store: Store, now: int, before: Standing | None = None) -> Standing:
     started = time.thread_time()
     generation = lineage_facts.chains_generation(store)
     if before is not None and before.generation == generation:
-        inventory, chains = aged(before.inventory, now), before.chains
+        inventory, chains = reassess_owners(before.inventory, now), before.chains
     else:
-        inventory = snapshots.load(store, now=now)
-        chains = stitched(store, inventory)
-    keep_graph(inventory, before.inventory if before is not None else None)
-    return Standing(
+        inventory = snapshots.load_inventory(store, now=now)
+        chains = load_chains(store, inventory)
+    compile_snapshot(inventory, before.inventory if before is not None else None)
+    return StoreView(
         version=hashlib.sha256(f"{generation} {now}".encode()).hexdigest()[:24],
         generation=generation,
         at=now,
-        until=_until(inventory, now),
+        until=_first_expiry(inventory, now),
         took=time.thread_time() - started,
         inventory=inventory,
         chains=chains,
     )
 
 
-def _until(inventory: Inventory, now: int) -> int:
+def _first_expiry(inventory: Inventory, now: int) -> int:
     """Return the expiry of the first attestation in force."""
-    ends = (end_of(e) for e in inventory.facts.evidence if attests(e, now))
+    ends = (
+        get_attestation_end(e)
+        for e in inventory.facts.evidence
+        if is_valid_attestation(e, now)
+    )
     return min(ends, default=_NEVER)

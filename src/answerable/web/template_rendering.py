@@ -5,16 +5,16 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from answerable.web import template_filters
-from answerable.web.routing import Asked, Page
-from answerable.web.static_assets import asset, built
-from answerable.web.visitor import Visit
+from answerable.web.routing import PageAnswer, RouteRequest
+from answerable.web.static_assets import asset_url, built_asset_url
+from answerable.web.visitor import Visitor
 
-PART = "part"
+PART_BLOCK = "part"
 
 
 @cache
-def environment() -> Environment:
-    """Return the template environment with `asset` and `built`."""
+def template_environment() -> Environment:
+    """Return the template environment with `asset_url` and `built_asset_url`."""
     made = Environment(
         loader=PackageLoader("answerable.web"),
         autoescape=True,
@@ -22,27 +22,29 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        finalize=template_filters.shown,
+        finalize=template_filters.escape_invisible,
     )
-    made.filters.update(template_filters.FILTERS)
-    made.globals.update(asset=asset, built=built, url=template_filters.url)
+    made.filters.update(template_filters.TEMPLATE_FILTERS)
+    made.globals.update(
+        asset=asset_url, built=built_asset_url, url=template_filters.build_url
+    )
     # A part of a page is rendered without the lines above its blocks, imports too.
     made.globals["marks"] = made.get_template("marks.html").module
     return made
 
 
-def prepare() -> None:
+def compile_templates() -> None:
     """Compile every template at start."""
-    made = environment()
+    made = template_environment()
     for name in made.list_templates(extensions=["html"]):
         made.get_template(name)
 
 
-def render(page: Page, visit: Visit, asked: Asked) -> str:
+def render_page(page: PageAnswer, visit: Visitor, asked: RouteRequest) -> str:
     """Render a page, or only its block `part` for an htmx request."""
-    template = environment().get_template(page.template)
+    template = template_environment().get_template(page.template)
     values = {**page.values, "title": page.title, "visit": visit, "asked": asked}
-    if asked.part and PART in template.blocks:
+    if asked.part and PART_BLOCK in template.blocks:
         context = template.new_context(values)
-        return "".join(template.blocks[PART](context))
+        return "".join(template.blocks[PART_BLOCK](context))
     return template.render(values)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import PersonId
-from answerable.model.web_config import Role
+from answerable.model.web_config import WebRole
 
-__all__ = ["May", "Role", "Visit", "may_of", "roles"]
+__all__ = ["Visitor", "WebPermission", "WebRole", "parse_roles", "permissions_of"]
 
 
-class May(StrEnum):
+class WebPermission(StrEnum):
     """Permission of a route.
 
     `LOOK` is to see agents, identities, credentials, owners and reach.
@@ -25,16 +25,18 @@ class May(StrEnum):
     ADMINISTER = "administer"
 
 
-_MAY = {
-    Role.VIEWER: frozenset({May.LOOK}),
-    Role.INVESTIGATOR: frozenset({May.LOOK, May.INVESTIGATE}),
-    Role.OWNER: frozenset({May.LOOK, May.OWN}),
-    Role.ADMIN: frozenset({May.LOOK, May.INVESTIGATE, May.ADMINISTER}),
+_ROLE_PERMISSIONS = {
+    WebRole.VIEWER: frozenset({WebPermission.LOOK}),
+    WebRole.INVESTIGATOR: frozenset({WebPermission.LOOK, WebPermission.INVESTIGATE}),
+    WebRole.OWNER: frozenset({WebPermission.LOOK, WebPermission.OWN}),
+    WebRole.ADMIN: frozenset(
+        {WebPermission.LOOK, WebPermission.INVESTIGATE, WebPermission.ADMINISTER}
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class Visitor:
     """The visitor of one request.
 
     Attributes:
@@ -46,34 +48,34 @@ class Visit:
     """
 
     person: PersonId | None
-    roles: frozenset[Role]
+    roles: frozenset[WebRole]
     owns: frozenset[str] = frozenset()
     csrf: str = ""
     fresh: bool = False
     by: str = ""
 
     @property
-    def may(self) -> frozenset[May]:
+    def may(self) -> frozenset[WebPermission]:
         """Return the permissions of the roles."""
-        return may_of(self.roles)
+        return permissions_of(self.roles)
 
-    def sees_deeds_of(self, *subjects: str) -> bool:
+    def can_see_activity_of(self, *subjects: str) -> bool:
         """Tell whether the activity of any of these subjects is visible."""
-        if May.INVESTIGATE in self.may:
+        if WebPermission.INVESTIGATE in self.may:
             return True
-        return May.OWN in self.may and not self.owns.isdisjoint(subjects)
+        return WebPermission.OWN in self.may and not self.owns.isdisjoint(subjects)
 
     def answers_for(self, subject: str) -> bool:
         """Tell whether the visitor is the attested owner of a subject."""
-        return May.OWN in self.may and subject in self.owns
+        return WebPermission.OWN in self.may and subject in self.owns
 
 
-def may_of(roles: Iterable[Role]) -> frozenset[May]:
+def permissions_of(roles: Iterable[WebRole]) -> frozenset[WebPermission]:
     """Return the permissions of some roles."""
-    return frozenset().union(*(_MAY[role] for role in roles))
+    return frozenset().union(*(_ROLE_PERMISSIONS[role] for role in roles))
 
 
-def roles(names: Iterable[str]) -> frozenset[Role]:
+def parse_roles(names: Iterable[str]) -> frozenset[WebRole]:
     """Parse roles; unknown ones are left out."""
-    known = {role.value: role for role in Role}
+    known = {role.value: role for role in WebRole}
     return frozenset(known[name] for name in names if name in known)

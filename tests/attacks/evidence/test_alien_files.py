@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from answerable.evidence.checkpoint import read_checkpoint
-from answerable.model.connector import no_progress
+from answerable.evidence.checkpoint import parse_checkpoint
+from answerable.model.connector import ignore_progress
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import durable_files, fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.store.conftest import only, wrong
 
 Make = Callable[..., AuditEvent]
@@ -51,7 +51,7 @@ def test_damage_under_the_name_of_an_object_does_not_stand_in_for_it(
 ) -> None:
     digest = hashlib.sha256(b"later").hexdigest()
     (copied / "objects" / digest).write_bytes(b"damage")
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         assert store.put_object("sync", b"later", now) == digest
         assert store.get_object(digest) == b"later"
     assert wrong(copied) == []
@@ -69,13 +69,13 @@ def test_an_object_whose_process_ended_on_the_way_is_whole_or_was_never_there(
             raise EndedError
 
     digest = hashlib.sha256(b"later").hexdigest()
-    with Store.open(copied, now=now) as store:
-        durable_files.hook = end
+    with EvidenceStore.open(copied, now=now) as store:
+        durable_files.crash_hook = end
         with pytest.raises(EndedError):
             store.put_object("sync", b"later", now)
-        durable_files.hook = None
+        durable_files.crash_hook = None
     assert wrong(copied) == []
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         if step == "object-logged":
             assert store.get_object(digest) == b"later"
         store.put_object("sync", b"more", now)
@@ -93,7 +93,7 @@ def test_a_changed_key_of_fingerprints_is_found_and_not_written_with(
     path.write_text(bytes(range(32)).hex() + "\n")
     said = "keys/fingerprint.key is not the key that this store was made with"
     assert wrong(copied) == [said]
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         with pytest.raises(VerificationError, match="is not the key"):
             store.put_object("sync", b"{}", now)
         with pytest.raises(VerificationError, match="is not the key"):
@@ -105,15 +105,15 @@ def test_a_changed_key_of_fingerprints_is_found_and_not_written_with(
 def test_a_store_of_a_release_that_did_not_name_the_key_of_fingerprints_goes_on(
     copied: Path, now: int
 ) -> None:
-    with Store.open(copied, now=now) as store:
-        tree = read_checkpoint(store.log.checkpoint(), store.keys.public)
+    with EvidenceStore.open(copied, now=now) as store:
+        tree = parse_checkpoint(store.log.checkpoint(), store.keys.public_key)
         older = replace(tree, fingerprint_key=b"")
-        note = older.sign(store.keys.public, store.keys.seed())
+        note = older.sign(store.keys.public_key, store.keys.signing_seed())
         (copied / "log" / "checkpoint").write_bytes(note)
     assert wrong(copied) == []
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         store.put_object("sync", b"{}", now)
-        tree = read_checkpoint(store.log.checkpoint(), store.keys.public)
+        tree = parse_checkpoint(store.log.checkpoint(), store.keys.public_key)
         assert tree.fingerprint_key == store.keys.fingerprint_digest() != b""
     assert wrong(copied, note) == []
 
@@ -126,7 +126,7 @@ def test_a_store_that_was_emptied_to_its_keys_is_found_and_not_written_to(
         (copied / name).mkdir(mode=0o700)
     said = "log/checkpoint is missing, and keys/log.pub says that there was one"
     assert wrong(copied) == [said]
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         with pytest.raises(VerificationError, match="says that there was one"):
             store.append([make(1)], now)
         with pytest.raises(VerificationError, match="says that there was one"):
@@ -135,7 +135,7 @@ def test_a_store_that_was_emptied_to_its_keys_is_found_and_not_written_to(
 
 
 def test_keys_without_anything_written_hold(place: Path, now: int) -> None:
-    with Store.open(place, now=now) as store:
+    with EvidenceStore.open(place, now=now) as store:
         store.fingerprint("a secret")
     assert wrong(place) == []
 
@@ -155,10 +155,10 @@ def test_zeros_of_a_torn_group_behind_the_last_head_are_named_and_no_fault(
     path = only(copied, "journal/*.log")
     path.write_bytes(path.read_bytes() + bytes(3000))
     assert wrong(copied) == []
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         (said,) = [
             check.detail
-            for check in fsck.verify(store, None, None, no_progress)
+            for check in fsck.verify_store(store, None, None, ignore_progress)
             if check.check == "journals"
         ]
         assert f"3,000 bytes after the last head of journal/{path.name}" in said
@@ -179,7 +179,7 @@ def test_zeros_in_a_group_that_another_one_follows_are_found_without_its_head_fi
     copied: Path, make: Make, now: int
 ) -> None:
     """The head file may be older after a loss of power; the later group tells."""
-    with Store.open(copied, now=now) as store:
+    with EvidenceStore.open(copied, now=now) as store:
         store.append([make(number) for number in range(300, 310)], now)
         (path,) = [
             p for p in copied.glob("journal/*.log") if b"e-300" in p.read_bytes()

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence import journal_format as frames
-from answerable.evidence.note import public_key, sign_bytes
-from answerable.model.connector import no_progress
+from answerable.evidence.note import derive_verifier_key, sign_bytes
+from answerable.model.connector import ignore_progress
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import prove as flow
 
 Make = Callable[..., AuditEvent]
 GROUPS = (1, 4, 2, 7, 1, 3)
-HEAD = 4 + frames.HEAD
+HEAD = 4 + frames.HEAD_SIZE
 
 
 class Written:
@@ -29,7 +29,7 @@ class Written:
         self.heads: list[bytes] = []
         self.exported: list[bytes] = []
         count = 0
-        with Store.open(place, now=now) as store:
+        with EvidenceStore.open(place, now=now) as store:
             for size in GROUPS:
                 store.append([make(count + n) for n in range(size)], now)
                 count += size
@@ -37,7 +37,7 @@ class Written:
                 self.head = self.log.with_suffix(".head")
                 self.sizes.append(self.log.stat().st_size)
                 self.heads.append(self.head.read_bytes())
-                note = flow.checkpoint(store, now=now).items[0]["note"]
+                note = flow.show_checkpoint(store, now=now).items[0]["note"]
                 self.exported.append(str(note).encode())
         self.data = self.log.read_bytes()
 
@@ -48,11 +48,11 @@ class Written:
 
     def within(self, group: int) -> bytes:
         """Give the head in the journal, after a group."""
-        return self.data[self.sizes[group] - frames.HEAD : self.sizes[group]]
+        return self.data[self.sizes[group] - frames.HEAD_SIZE : self.sizes[group]]
 
     def wrong(self, exported: bytes | None = None) -> list[str]:
-        with Store.open(self.place, now=0, create=False) as store:
-            checks = fsck.verify(store, exported, None, no_progress)
+        with EvidenceStore.open(self.place, now=0, create=False) as store:
+            checks = fsck.verify_store(store, exported, None, ignore_progress)
         return [check.detail for check in checks if not check.ok]
 
 
@@ -71,7 +71,7 @@ def test_every_cut_at_every_group_shows_without_an_exported_checkpoint(
             (detail,) = written.wrong()
             assert detail.startswith(f"journal/{written.log.name}: "), (group, detail)
             with (
-                Store.open(written.place, now=now) as store,
+                EvidenceStore.open(written.place, now=now) as store,
                 pytest.raises(VerificationError, match="journal/"),
             ):
                 store.seal(now)
@@ -108,7 +108,7 @@ def test_a_cut_journal_that_was_sealed_shows_by_an_exported_checkpoint(
         kept = written.place.with_name(f"kept-{group}")
         shutil.copytree(written.place, kept)
         written.cut(group, written.heads[group])
-        with Store.open(written.place, now=now) as store:
+        with EvidenceStore.open(written.place, now=now) as store:
             store.seal(now)
         for later, note in enumerate(written.exported):
             found = written.wrong(note)
@@ -123,7 +123,7 @@ def test_a_journal_that_grew_or_was_sealed_holds_by_each_exported_checkpoint(
 ) -> None:
     for _ in ("unsealed", "sealed"):
         assert [written.wrong(note) for note in written.exported] == [[]] * len(GROUPS)
-        with Store.open(written.place, now=now) as store:
+        with EvidenceStore.open(written.place, now=now) as store:
             store.seal(now)
 
 
@@ -133,17 +133,17 @@ def test_a_journal_rewritten_with_the_signing_key_shows_by_an_exported_checkpoin
     """Whoever has the key can sign other records, and as many of them."""
     seed = bytes.fromhex((written.place / "keys/log.key").read_text())
     name = written.log.stem
-    head = frames.header(name)
-    journal = frames.read(written.data, name, lambda signature, data: True)
+    head = frames.journal_header(name)
+    journal = frames.read_journal(written.data, name, lambda signature, data: True)
     records = [r.replace(b"s3:GetObject", b"s3:PutObject") for r in journal.records]
-    data, chain = frames.pack(records, frames.chain_start(head))
+    data, chain = frames.frame_records(records, frames.initial_chain_hash(head))
     count = len(records)
-    signature = sign_bytes(seed, frames.signed_part(head, count, chain))
-    body = frames.head_body(count, chain, signature)
-    newest = sign_bytes(seed, frames.signed_newest(head, count, chain))
-    written.log.write_bytes(head + data + frames.head_frame(body))
-    written.head.write_bytes(frames.head_body(count, chain, newest))
-    assert public_key("name", seed)
+    signature = sign_bytes(seed, frames.head_signing_input(head, count, chain))
+    body = frames.encode_head(count, chain, signature)
+    newest = sign_bytes(seed, frames.newest_head_signing_input(head, count, chain))
+    written.log.write_bytes(head + data + frames.frame_head(body))
+    written.head.write_bytes(frames.encode_head(count, chain, newest))
+    assert derive_verifier_key("name", seed)
     assert written.wrong() == []
     (detail,) = written.wrong(written.exported[2])
     assert detail.startswith(f"journal/{written.log.name} was rewritten")
@@ -156,7 +156,7 @@ def older(place: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch) ->
         patch.setattr(frames, "_MAGIC", frames._MAGIC_1)
         patch.setattr(frames, "_SIGNED", frames._SIGNED_1)
         patch.setattr(frames, "_NEWEST", frames._SIGNED_1)
-        with Store.open(place, now=now) as store:
+        with EvidenceStore.open(place, now=now) as store:
             store.append([make(number) for number in range(3)], now)
     return place
 
@@ -166,10 +166,10 @@ def test_a_journal_of_format_1_is_read_checked_and_sealed(
 ) -> None:
     (path,) = older.glob("journal/*.log")
     assert path.read_bytes().startswith(b"answerable journal 1\n")
-    with Store.open(older, now=now) as store:
+    with EvidenceStore.open(older, now=now) as store:
         store.append([make(3)], now)
-        assert store.rows("SELECT count(*) FROM events") == [(4,)]
-        assert all(c.ok for c in fsck.verify(store, None, None, no_progress))
+        assert store.run_query("SELECT count(*) FROM events") == [(4,)]
+        assert all(c.ok for c in fsck.verify_store(store, None, None, ignore_progress))
         store.seal(now)
-        assert store.rows("SELECT count(*) FROM events") == [(4,)]
-        assert all(c.ok for c in fsck.verify(store, None, None, no_progress))
+        assert store.run_query("SELECT count(*) FROM events") == [(4,)]
+        assert all(c.ok for c in fsck.verify_store(store, None, None, ignore_progress))

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.processes.launch_environment import World, opened_world
+from tests.server.processes.launch_environment import (
+    LaunchEnvironment,
+    open_environment,
+)
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with opened_world() as world:
+def world() -> Iterator[LaunchEnvironment]:
+    with open_environment() as world:
         yield world

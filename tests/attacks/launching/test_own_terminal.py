@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.launching.agent_command import words
-from tests.server.processes.launch_environment import PYTHON, ROOT, World
+from tests.server.processes.launch_environment import PYTHON, ROOT, LaunchEnvironment
 from tests.server.processes.test_signals_and_terminal import Terminal
 
 pytestmark = [
@@ -53,7 +53,7 @@ sys.exit(42)
 
 
 def test_a_full_screen_program_draws_is_resized_and_reads_every_key(
-    world: World,
+    world: LaunchEnvironment,
 ) -> None:
     os.environ["TERM"] = "xterm"
     there = Terminal(words(world, PYTHON, "-c", SCREEN))
@@ -72,7 +72,7 @@ def test_a_full_screen_program_draws_is_resized_and_reads_every_key(
 
 
 @pytest.mark.skipif(shutil.which("vi") is None, reason="no vi")
-def test_vi_edits_a_file(world: World) -> None:
+def test_vi_edits_a_file(world: LaunchEnvironment) -> None:
     os.environ["TERM"] = "xterm"
     file = world.folder / "free" / "note"
     there = Terminal(words(world, "vi", "-u", "NONE", "-n", str(file)))
@@ -89,7 +89,9 @@ def test_vi_edits_a_file(world: World) -> None:
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 7", 7), ("kill -TERM $$", 143)])
-def test_it_ends_as_the_agent_does(world: World, script: str, code: int) -> None:
+def test_it_ends_as_the_agent_does(
+    world: LaunchEnvironment, script: str, code: int
+) -> None:
     there = Terminal(words(world, "sh", "-c", f"tty; echo out; {script}"))
     said = there.rest()
     assert there.close() == code
@@ -98,7 +100,7 @@ def test_it_ends_as_the_agent_does(world: World, script: str, code: int) -> None
 
 
 @pytest.mark.world
-def test_all_output_arrives_before_the_end(world: World) -> None:
+def test_all_output_arrives_before_the_end(world: LaunchEnvironment) -> None:
     script = "i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); echo line $i; done"
     there = Terminal(words(world, "sh", "-c", script))
     said = there.rest()
@@ -108,7 +110,7 @@ def test_all_output_arrives_before_the_end(world: World) -> None:
 
 
 @pytest.mark.world
-def test_the_terminal_is_left_as_it_was(world: World) -> None:
+def test_the_terminal_is_left_as_it_was(world: LaunchEnvironment) -> None:
     inner = Terminal(
         ["/bin/sh", "-c", f"stty -a; {shlex.join(words(world, 'true'))}; stty -a"]
     )
@@ -119,7 +121,7 @@ def test_the_terminal_is_left_as_it_was(world: World) -> None:
 
 
 @pytest.mark.world
-def test_an_interrupt_reaches_the_agent_once(world: World) -> None:
+def test_an_interrupt_reaches_the_agent_once(world: LaunchEnvironment) -> None:
     script = (
         "import signal, sys, time\n"
         "seen = []\n"
@@ -141,7 +143,9 @@ def test_an_interrupt_reaches_the_agent_once(world: World) -> None:
 @pytest.mark.parametrize(
     "stop", ["key", pytest.param("signal", marks=pytest.mark.world)]
 )
-def test_a_job_that_is_stopped_stops_and_goes_on(world: World, stop: str) -> None:
+def test_a_job_that_is_stopped_stops_and_goes_on(
+    world: LaunchEnvironment, stop: str
+) -> None:
     work = "echo on $PPID.; i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done; exit 6"
     bash = shutil.which("bash")
     if bash is None:
@@ -170,7 +174,7 @@ def test_a_job_that_is_stopped_stops_and_goes_on(world: World, stop: str) -> Non
 
 @pytest.mark.world
 def test_a_job_in_the_background_gets_the_keys_once_it_is_in_front(
-    world: World,
+    world: LaunchEnvironment,
 ) -> None:
     bash = shutil.which("bash")
     if bash is None:
@@ -198,7 +202,7 @@ def test_a_job_in_the_background_gets_the_keys_once_it_is_in_front(
 
 
 @pytest.mark.world
-def test_typed_lines_and_the_end_of_input_arrive(world: World) -> None:
+def test_typed_lines_and_the_end_of_input_arrive(world: LaunchEnvironment) -> None:
     there = Terminal(words(world, "sh", "-c", "read a; echo got $a; cat; echo end"))
     os.write(there.handle, b"one\n")
     there.read_until(b"got one")
@@ -210,7 +214,7 @@ def test_typed_lines_and_the_end_of_input_arrive(world: World) -> None:
 
 
 @pytest.mark.world
-def test_a_pipeline_keeps_its_other_streams(world: World) -> None:
+def test_a_pipeline_keeps_its_other_streams(world: LaunchEnvironment) -> None:
     job = shlex.join(words(world, "sh", "-c", "cat; tty <&2; echo err >&2"))
     there = Terminal(["/bin/sh", "-c", f"echo in | {job} | sed s/^/piped:/"])
     said = there.rest()
@@ -221,7 +225,7 @@ def test_a_pipeline_keeps_its_other_streams(world: World) -> None:
 
 
 def test_without_a_terminal_signals_reach_the_agent_and_it_has_none(
-    world: World,
+    world: LaunchEnvironment,
 ) -> None:
     script = (
         "import signal, sys, time\n"
@@ -246,7 +250,7 @@ def test_without_a_terminal_signals_reach_the_agent_and_it_has_none(
         assert place.read_text() == "none\nheard\n"
 
 
-def test_when_the_terminal_goes_the_agent_hears_it(world: World) -> None:
+def test_when_the_terminal_goes_the_agent_hears_it(world: LaunchEnvironment) -> None:
     place = world.folder / "free" / "hung-up"
     script = f"trap 'echo up > {place}; exit 3' HUP; echo ready; sleep 20 & wait"
     there = Terminal(words(world, "sh", "-c", script))
@@ -260,7 +264,9 @@ def test_when_the_terminal_goes_the_agent_hears_it(world: World) -> None:
 
 
 @pytest.mark.world
-def test_when_its_starter_is_killed_the_agent_hears_it(world: World) -> None:
+def test_when_its_starter_is_killed_the_agent_hears_it(
+    world: LaunchEnvironment,
+) -> None:
     place = world.folder / "free" / "hung-up"
     script = f"trap 'echo up > {place}; exit 3' HUP; echo ready; sleep 20 & wait"
     there = Terminal(words(world, "sh", "-c", script))
@@ -275,7 +281,9 @@ def test_when_its_starter_is_killed_the_agent_hears_it(world: World) -> None:
 
 
 @pytest.mark.world
-def test_a_slow_reader_and_a_flood_of_keys_hold_nothing_up(world: World) -> None:
+def test_a_slow_reader_and_a_flood_of_keys_hold_nothing_up(
+    world: LaunchEnvironment,
+) -> None:
     # It reads none of its input, and says much: neither direction waits for the other.
     script = (
         "import sys, time, tty\n"

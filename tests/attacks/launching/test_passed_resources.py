@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from answerable.cli.main import main
-from answerable.gateway.stdio.command_upstream import program
-from answerable.model.config import Server
-from answerable.server.clean_environment import clean_environment
-from tests.server.processes.launch_environment import PYTHON, ROOT, World
+from answerable.gateway.stdio.command_upstream import build_program
+from answerable.model.config import UpstreamServer
+from answerable.server.clean_environment import build_clean_environment
+from tests.server.processes.launch_environment import PYTHON, ROOT, LaunchEnvironment
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="asks Linux"),
@@ -44,14 +44,14 @@ GIVEN = {"HOME", "LOGNAME", "PATH", "SHELL", "USER", "ANSWERABLE_RUN", "ANSWERAB
 KEPT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "vt100", "TZ": "UTC"}
 
 
-def variables(world: World, *words: str, **more: str) -> dict[str, str]:
+def variables(world: LaunchEnvironment, *words: str, **more: str) -> dict[str, str]:
     ran = world.run("--user", "nobody", *words, "--", "env", "-0", uid=0, **more)
     assert ran.returncode == 0, ran.stderr
     return dict(each.split("=", 1) for each in ran.stdout.rstrip("\0").split("\0"))
 
 
 def test_no_variable_but_the_listed_ones_is_handed_over(
-    world: World, counted: list[str]
+    world: LaunchEnvironment, counted: list[str]
 ) -> None:
     secret = secrets.token_hex(12)
     found = variables(world, **dict.fromkeys(SECRETS, secret), **KEPT)
@@ -63,7 +63,9 @@ def test_no_variable_but_the_listed_ones_is_handed_over(
     counted += ["variable"] * len(SECRETS)
 
 
-def test_a_named_variable_is_handed_over_with_its_value(world: World) -> None:
+def test_a_named_variable_is_handed_over_with_its_value(
+    world: LaunchEnvironment,
+) -> None:
     values = {"ANTHROPIC_API_KEY": "sk-1", "EMPTY": "", "OTHER": "o", "ODD": "a=b\nc"}
     names = ("ANTHROPIC_API_KEY", "EMPTY", "ODD")
     words = [word for name in names for word in ("--env", name)]
@@ -100,7 +102,7 @@ def test_a_wrong_name_is_refused_in_words(
 
 @pytest.mark.skipif(not PYTHON, reason="no Python that any user may run")
 def test_no_open_file_but_a_named_one_is_handed_over(
-    world: World, counted: list[str]
+    world: LaunchEnvironment, counted: list[str]
 ) -> None:
     secret = world.folder / "secret"
     secret.write_text("root's alone")
@@ -136,7 +138,9 @@ def test_no_open_file_but_a_named_one_is_handed_over(
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv")
-def test_the_capabilities_of_a_launcher_are_not_the_agents(world: World) -> None:
+def test_the_capabilities_of_a_launcher_are_not_the_agents(
+    world: LaunchEnvironment,
+) -> None:
     # A launcher that is not root, with the two capabilities that it needs.
     powers = "+setuid,+setgid"
     words = world.words(
@@ -159,7 +163,7 @@ def test_the_capabilities_of_a_launcher_are_not_the_agents(world: World) -> None
     assert sets == dict.fromkeys(sets, 0)
 
 
-def test_the_starters_own_environment_cannot_be_read(world: World) -> None:
+def test_the_starters_own_environment_cannot_be_read(world: LaunchEnvironment) -> None:
     script = (
         "for p in $PPID $(ps -o ppid= -p $PPID 2>/dev/null) 1; do "
         "cat /proc/$p/environ /proc/$p/fd/* 2>/dev/null; done; echo done"
@@ -199,7 +203,7 @@ print("found", b"canary" in found)
 
 @pytest.mark.skipif(not PYTHON, reason="no Python that any user may run")
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="calls by number")
-def test_keys_of_the_starters_session_cannot_be_read(world: World) -> None:
+def test_keys_of_the_starters_session_cannot_be_read(world: LaunchEnvironment) -> None:
     """Possession of a keyring is enough to read its keys, whatever the user."""
     words = world.words(
         "-q", "--user", "nobody", "--", PYTHON, "-c", KEYS + READER, uid=0
@@ -219,7 +223,7 @@ def test_keys_of_the_starters_session_cannot_be_read(world: World) -> None:
 def test_servers_by_command_get_the_same_clean_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = Server(
+    server = UpstreamServer(
         name="files",
         url="",
         command=("true",),
@@ -234,6 +238,6 @@ def test_servers_by_command_get_the_same_clean_environment(
     monkeypatch.setenv("B", "2")
     for name in SECRETS:
         monkeypatch.setenv(name, "secret")
-    found = dict(program(server, shows_errors=False).environment)
-    assert found == clean_environment(("B",)) | {"A": "1"}
+    found = dict(build_program(server, shows_errors=False).environment)
+    assert found == build_clean_environment(("B",)) | {"A": "1"}
     assert found.keys() == {"HOME", "PATH", "A", "B"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.launching.agent_command import words
-from tests.server.processes.launch_environment import PYTHON, ROOT, World
+from tests.server.processes.launch_environment import PYTHON, ROOT, LaunchEnvironment
 from tests.server.processes.test_signals_and_terminal import Terminal
 
 pytestmark = [
@@ -63,7 +63,7 @@ print("tried", tried, flush=True)
 
 @pytest.mark.parametrize("at", ["a terminal", "no terminal", "one stream"])
 def test_an_agent_cannot_type_into_the_starters_terminal(
-    world: World, at: str, counted: list[str]
+    world: LaunchEnvironment, at: str, counted: list[str]
 ) -> None:
     proof = world.folder / "free" / "typed"
     streams = {
@@ -103,7 +103,9 @@ def _ptsname(handle: int) -> str:
     and Path("/proc/sys/dev/tty/legacy_tiocsti").read_text().strip() == "0",
     reason="this kernel lets nobody type",
 )
-def test_the_attack_works_where_the_terminal_is_shared(world: World) -> None:
+def test_the_attack_works_where_the_terminal_is_shared(
+    world: LaunchEnvironment,
+) -> None:
     proof = world.folder / "free" / "typed"
     bash = shutil.which("bash")
     if bash is None:
@@ -121,7 +123,9 @@ def test_the_attack_works_where_the_terminal_is_shared(world: World) -> None:
     assert b"the terminal is shared" in said
 
 
-def test_an_answer_of_the_terminal_is_not_typed_into_the_shell(world: World) -> None:
+def test_an_answer_of_the_terminal_is_not_typed_into_the_shell(
+    world: LaunchEnvironment,
+) -> None:
     """An agent asks the terminal for something and ends before the answer comes."""
     proof = world.folder / "free" / "typed"
     bash = shutil.which("bash")

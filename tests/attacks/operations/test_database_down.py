@@ -9,48 +9,48 @@ from pathlib import Path
 
 import pytest
 
-from answerable.server.operator_log import Log
-from answerable.store.store import Store
-from answerable.store.token_state.interface import ControlUnavailable
+from answerable.server.operator_log import OperatorLog
+from answerable.store.store import EvidenceStore
+from answerable.store.token_state.interface import TokenStateUnavailable
 from answerable.sts.runtime import maintenance
-from answerable.sts.runtime.app import House
-from answerable.sts.runtime.settings import read_plan
+from answerable.sts.runtime.app import StsApp
+from answerable.sts.runtime.settings import load_settings
 from tests.attacks.operations.service_manager import manager
 from tests.store.token_state.postgres_server import postgres
-from tests.sts.raw_http_client import Wire
+from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.replicas.replica_pair import DATABASE, Replica
-from tests.sts.running_service import ANA, ROOT, World, own_store
+from tests.sts.running_service import ANA, ROOT, RunningService, own_store
 
 
 def test_it_is_not_ready_while_the_database_refuses_or_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(tmp_path)
+    world = RunningService(tmp_path)
     world.write()
-    Store.open(world.store, now=0).close()
-    monkeypatch.setattr(maintenance, "SILENT", 0.5)
+    EvidenceStore.open(world.store, now=0).close()
+    monkeypatch.setattr(maintenance, "DATABASE_TIMEOUT", 0.5)
     hangs = threading.Event()
 
     def refuse(*_: object) -> int:
-        raise ControlUnavailable("the database does not answer (gone)")
+        raise TokenStateUnavailable("the database does not answer (gone)")
 
     def hang(*_: object) -> int:
         hangs.wait(20)
         return 0
 
-    async def until(house: House, said: str) -> None:
+    async def until(house: StsApp, said: str) -> None:
         by = time.monotonic() + 20
-        while said not in " ".join(house.reasons() or ["ready"]):
-            assert time.monotonic() < by, house.reasons()
+        while said not in " ".join(house.not_ready_reasons() or ["ready"]):
+            assert time.monotonic() < by, house.not_ready_reasons()
             await asyncio.sleep(0.02)
 
     async def story() -> None:
-        plan = read_plan(str(world.config), None, world.store)
-        house = await House.open(plan, Log("sts"))
+        plan = load_settings(str(world.config), None, world.store)
+        house = await StsApp.open(plan, OperatorLog("sts"))
         try:
             for down in (refuse, hang):
                 with monkeypatch.context() as patched:
-                    patched.setattr(type(house._control), "sweep", down)
+                    patched.setattr(type(house._control), "delete_expired", down)
                     await until(house, "the database")
                     hangs.set()
                 await until(house, "ready")
@@ -103,7 +103,7 @@ def go_on(pid: int) -> None:
 def wait_for(replica: Replica, *, is_ready: bool) -> None:
     until = time.monotonic() + 40
     while True:
-        with Wire.to(replica.at) as wire:
+        with RawHttpClient.to(replica.at) as wire:
             answer = wire.ask("GET", "/readyz")
         if (answer.status == 200) is is_ready:
             said = " ".join(answer.json["reasons"])
@@ -118,7 +118,7 @@ def test_a_token_service_tells_its_service_manager(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patched, manager(name) as heard:
         patched.setenv("NOTIFY_SOCKET", name)
         patched.setenv("WATCHDOG_USEC", "400000")
-        world = World(tmp_path)
+        world = RunningService(tmp_path)
         own_store(world.store, {ROOT: ANA})
         world.write()
         world.start()

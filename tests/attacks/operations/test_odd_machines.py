@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
-from answerable.gateway.serve.health import LAG, Health
-from answerable.store.store import Store
+from answerable.gateway.serve.health import SHIPPING_LAG, GatewayHealth
+from answerable.store.store import EvidenceStore
 from tests.gateway.serve.running_gateway import SECONDS, Backend, configuration, serving
 
 FOLDERS = ("journal", "segments", "log", "objects", "quarantine", "keys")
@@ -37,7 +37,7 @@ def test_a_link_that_leads_nowhere_is_named(
     tmp_path: Path, which: str, capsys: pytest.CaptureFixture[str], counted: list[str]
 ) -> None:
     root = tmp_path / "volume" / "store"
-    Store.open(root, now=1).close()
+    EvidenceStore.open(root, now=1).close()
     place = root.parent if which == ".." else root / which
     place.rename(tmp_path / "away")
     place.symlink_to(tmp_path / "gone")
@@ -89,13 +89,13 @@ def test_a_user_without_a_home_serves_from_the_store_of_the_file(
 
 
 def test_readiness_warns_of_evidence_that_is_not_shipped() -> None:
-    health = Health((), ship_refused="the disk is full")
-    assert health._warned({}) == []
-    health.shipped_at = time.monotonic() - LAG - 1
-    (warning,) = health._warned({})
+    health = GatewayHealth((), ship_refused="the disk is full")
+    assert health._connection_warnings({}) == []
+    health.shipped_at = time.monotonic() - SHIPPING_LAG - 1
+    (warning,) = health._connection_warnings({})
     assert (
         warning
-        == f"evidence has not been shipped for {LAG + 1:.0f} s: the disk is full"
+        == f"evidence has not been shipped for {SHIPPING_LAG + 1:.0f} s: the disk is full"
     )
 
 

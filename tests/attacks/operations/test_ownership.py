@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.recording.segments import Segments
-from answerable.server.revocation_list import KillFile
-from answerable.server.state_lock import claim
-from answerable.store.durable_files import as_owner_of
-from answerable.store.store import Store
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.recording.segments import SegmentWriter
+from answerable.server.revocation_list import RevocationFile
+from answerable.server.state_lock import lock_state
+from answerable.store.durable_files import acting_as_owner
+from answerable.store.store import EvidenceStore
 
 OTHER = 4242
 
@@ -30,8 +30,8 @@ def store() -> Iterator[Path]:
         root = Path(folder) / "store"
         root.mkdir()
         os.chown(root, OTHER, OTHER)
-        with as_owner_of(root):
-            Store.open(root, now=1).close()
+        with acting_as_owner(root):
+            EvidenceStore.open(root, now=1).close()
         yield root
 
 
@@ -74,8 +74,8 @@ def test_root_is_refused_by_whatever_opens_the_store(
 
 
 def test_root_is_refused_in_a_store_of_another_user(store: Path) -> None:
-    with pytest.raises(EnvironmentRefused, match="belongs to user"):
-        Store.open(store, now=2)
+    with pytest.raises(EnvironmentFailure, match="belongs to user"):
+        EvidenceStore.open(store, now=2)
     assert foreign(store) == []
 
 
@@ -84,10 +84,10 @@ def test_a_kill_by_root_holds_and_its_record_is_the_owners(store: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "not recorded" not in done.stderr
     assert foreign(store) == []
-    with as_owner_of(store):
-        assert KillFile(store).read() == {"agent:declared/x"}
-        with Store.open(store, now=2) as opened:
-            assert len(opened.objects("kill")) == 1
+    with acting_as_owner(store):
+        assert RevocationFile(store).read() == {"agent:declared/x"}
+        with EvidenceStore.open(store, now=2) as opened:
+            assert len(opened.list_objects("kill")) == 1
     assert os.geteuid() == 0
 
 
@@ -97,10 +97,10 @@ def test_servers_and_recorders_of_root_are_refused_in_a_users_folder(
     state = tmp_path / "state"
     state.mkdir()
     os.chown(state, OTHER, OTHER)
-    with pytest.raises(EnvironmentRefused, match="belongs to user"):
-        claim(state, store)
-    with pytest.raises(EnvironmentRefused, match="belongs to user"):
-        Segments(state / "spool", "hook-1")
+    with pytest.raises(EnvironmentFailure, match="belongs to user"):
+        lock_state(state, store)
+    with pytest.raises(EnvironmentFailure, match="belongs to user"):
+        SegmentWriter(state / "spool", "hook-1")
     assert list(state.iterdir()) == []
 
 
@@ -110,5 +110,5 @@ def test_a_file_system_that_gives_roots_files_to_another_is_used(
     """NFS with root_squash: the folder that root made is `nobody`'s, as its files are."""
     from answerable.store import durable_files
 
-    monkeypatch.setattr(durable_files, "_owner_of_new", lambda _: OTHER)
-    Store.open(store, now=3).close()
+    monkeypatch.setattr(durable_files, "_owner_of_new_file", lambda _: OTHER)
+    EvidenceStore.open(store, now=3).close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.server.revocation_list import KillFile
+from answerable.server.revocation_list import RevocationFile
 from tests.gateway.request_builders import META, VERSION
 from tests.gateway.serve.running_gateway import (
     Backend,
@@ -73,7 +73,7 @@ def test_a_kill_holds_within_a_second_under_a_flood(
         while sum(passed for _, passed in begun) < CONNECTIONS:
             assert time.monotonic() < until, begun
             time.sleep(0.05)
-        KillFile(tmp_path / "store").kill("agent:declared/ana", reason="flood")
+        RevocationFile(tmp_path / "store").revoke("agent:declared/ana", reason="flood")
         killed = time.monotonic()
         while not any(began > killed + SECOND for began, _ in begun):
             assert time.monotonic() < killed + 60

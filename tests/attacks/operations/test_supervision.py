@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.server.systemd_notify import Notifier
+from answerable.server.systemd_notify import SystemdNotifier
 from tests.attacks.operations.service_manager import manager
 from tests.gateway.serve.running_gateway import Backend, configuration, serving
 
@@ -75,7 +75,7 @@ def test_a_manager_that_is_gone_or_odd_stops_nothing(tmp_path: Path) -> None:
     ):
         for period in ("", "0", "-5", "x", "\u0663", "9" * 400):
             environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": period}
-            notifier = Notifier.of_environment(environment)
+            notifier = SystemdNotifier.from_environment(environment)
             assert environment == {}
             notifier.ready("line\nREADY=0")
             notifier.stopping()
@@ -86,14 +86,14 @@ def test_a_status_is_one_line(tmp_path: Path, is_abstract: bool) -> None:
     abstract = f"@answerable-status-{os.getpid()}"
     name = abstract if is_abstract else str(tmp_path / "n")
     with manager(name) as heard:
-        Notifier(name).ready("at\nSTOPPING=1\x1b[2J")
+        SystemdNotifier(name).ready("at\nSTOPPING=1\x1b[2J")
         assert set(heard.hear("READY")) == {"READY", "STATUS", "MAINPID"}
 
 
 def test_a_manager_that_reads_nothing_delays_nothing(tmp_path: Path) -> None:
     name = str(tmp_path / "n")
     with manager(name):
-        notifier, began = Notifier(name), time.monotonic()
+        notifier, began = SystemdNotifier(name), time.monotonic()
         for _ in range(2_000):  # more than a socket keeps
             notifier.stopping()
         assert time.monotonic() - began < 5

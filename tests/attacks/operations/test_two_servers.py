@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.config import Address, Listener
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.config import ListenAddress, Listener
+from answerable.model.errors import EnvironmentFailure
 from answerable.server import listening_sockets
-from answerable.server.listening_sockets import Bound, bind
+from answerable.server.listening_sockets import BoundListener, bind_listener
 from tests.gateway.serve.running_gateway import SECONDS, Backend, configuration, serving
 
 EVERY = "0.0.0.0"  # noqa: S104 - on purpose
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 def at(host: str, port: int) -> Listener:
-    return Listener(Address(host, port), "", (), (), "", None)
+    return Listener(ListenAddress(host, port), "", (), (), "", None)
 
 
 def unix(path: Path | str) -> Listener:
@@ -65,7 +65,7 @@ def test_a_second_server_at_the_port_refuses_to_start(
 def test_every_pair_of_overlapping_addresses_is_refused(
     counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening_sockets, "PATIENCE", 0.0)
+    monkeypatch.setattr(listening_sockets, "BIND_TIMEOUT", 0.0)
     for first, second in itertools.product(HOSTS, HOSTS):
         both_fours = "." in first and "." in second
         overlap = first == second or (both_fours and EVERY in (first, second))
@@ -73,11 +73,11 @@ def test_every_pair_of_overlapping_addresses_is_refused(
         if not overlap:
             continue
         for workers, later in itertools.product((1, 2), (1, 2)):
-            bound = bind(at(first, 0), workers)
+            bound = bind_listener(at(first, 0), workers)
             assert bound.address is not None
             try:
-                with pytest.raises(EnvironmentRefused, match="cannot listen at"):
-                    bind(at(second, bound.address.port), later).close()
+                with pytest.raises(EnvironmentFailure, match="cannot listen at"):
+                    bind_listener(at(second, bound.address.port), later).close()
                 counted.append(f"{first} then {second}")
             finally:
                 bound.close()
@@ -86,22 +86,22 @@ def test_every_pair_of_overlapping_addresses_is_refused(
 def test_of_many_starts_at_one_moment_one_has_the_address(
     tmp_path: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening_sockets, "PATIENCE", 0.3)
+    monkeypatch.setattr(listening_sockets, "BIND_TIMEOUT", 0.3)
     for number in range(4):
         port, path = free_port(), str(tmp_path / f"{number}.sock")
         abandoned = socket.socket(socket.AF_UNIX)
         abandoned.bind(path)
         abandoned.close()
         for listener in (at("127.0.0.1", port), unix(path)):
-            bound: list[Bound] = []
-            refused: list[EnvironmentRefused] = []
+            bound: list[BoundListener] = []
+            refused: list[EnvironmentFailure] = []
             line = threading.Barrier(8)
 
             def start(listener=listener, bound=bound, refused=refused, line=line):
                 line.wait(10)
                 try:
-                    bound.append(bind(listener, 2))
-                except EnvironmentRefused as error:
+                    bound.append(bind_listener(listener, 2))
+                except EnvironmentFailure as error:
                     refused.append(error)
 
             threads = [threading.Thread(target=start) for _ in range(8)]
@@ -118,9 +118,9 @@ def test_one_that_ends_leaves_a_socket_that_another_has_bound_since(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "gw.sock"
-    first = bind(unix(path), 2)
+    first = bind_listener(unix(path), 2)
     path.unlink()
-    second = bind(unix(path), 2)
+    second = bind_listener(unix(path), 2)
     first.close()
     assert path.exists()
     second.close()
@@ -137,8 +137,8 @@ def test_a_socket_whose_queue_is_full_is_not_abandoned(tmp_path: Path) -> None:
             each.settimeout(0.01)
             each.connect_ex(path)
         began = time.monotonic()
-        with pytest.raises(EnvironmentRefused, match="in use"):
-            bind(unix(path), 2)
+        with pytest.raises(EnvironmentFailure, match="in use"):
+            bind_listener(unix(path), 2)
         assert time.monotonic() - began < 2
         for each in waiting:
             each.close()
@@ -147,12 +147,12 @@ def test_a_socket_whose_queue_is_full_is_not_abandoned(tmp_path: Path) -> None:
 def test_who_holds_the_name_of_the_lock_only_delays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listening_sockets, "PATIENCE", 0.2)
+    monkeypatch.setattr(listening_sockets, "BIND_TIMEOUT", 0.2)
     port = free_port()
-    with listening_sockets._one_start(f"tcp:{port}"):
-        bound = bind(at("127.0.0.1", port), 2)
-        with pytest.raises(EnvironmentRefused):
-            bind(at("127.0.0.1", port), 2)
+    with listening_sockets._bind_lock(f"tcp:{port}"):
+        bound = bind_listener(at("127.0.0.1", port), 2)
+        with pytest.raises(EnvironmentFailure):
+            bind_listener(at("127.0.0.1", port), 2)
     bound.close()
 
 

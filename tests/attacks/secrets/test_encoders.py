@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from answerable.gateway.upstream_credentials.leak_filter import NONE, Watch
-from answerable.server.wire.refusals import Refused
+from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS, LeakFilter
+from answerable.server.wire.refusals import RequestRefused
 from tests.gateway.serve.running_gateway import (
     SECONDS,
     Serving,
@@ -162,12 +162,12 @@ def _answer(connection: http.client.HTTPConnection) -> Any:
 
 def passed_on(pieces: list[bytes]) -> int:
     """Count the bytes that go on before the secret is found; it has to be."""
-    watch = Watch(NONE.after(SECRET))
+    watch = LeakFilter(NO_SECRETS.with_secret(SECRET))
     passed = 0
     try:
         for each in pieces:
             passed += len(watch.feed(each))
-    except Refused:
+    except RequestRefused:
         return passed
     raise AssertionError("it was not found")
 

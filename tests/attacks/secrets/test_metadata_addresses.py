@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Iterator
 
-from answerable.server.issuers.allowed_addresses import is_fit
-from answerable.server.networks import network_of
+from answerable.server.issuers.allowed_addresses import is_allowed
+from answerable.server.networks import classify_network
 
 SERVICES = (
     "169.254.169.254",
@@ -66,11 +66,11 @@ def spelled(address: ipaddress.IPv6Address) -> Iterator[str]:
 def test_no_form_of_a_metadata_address_is_connected_to(counted: list[str]) -> None:
     for service in SERVICES:
         for form in forms(service):
-            assert not is_fit(form, private=True), form
-            assert not is_fit(form, private=False), form
-            assert network_of(form) == "link-local", form
+            assert not is_allowed(form, private=True), form
+            assert not is_allowed(form, private=False), form
+            assert classify_network(form) == "link-local", form
             counted.append(service)
     for other in OTHERS:
-        assert is_fit(other, private=False), other
-        assert network_of(other) != "link-local"
+        assert is_allowed(other, private=False), other
+        assert classify_network(other) != "link-local"
         counted.append("other")

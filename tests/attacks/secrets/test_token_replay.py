@@ -12,15 +12,15 @@ from collections.abc import Iterator
 import pytest
 
 from answerable.cli.main import main
-from answerable.federation.strict_json import base64url, unbase64url
-from tests.sts.raw_http_client import Wire
+from answerable.federation.strict_json import decode_base64url, encode_base64url
+from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.running_service import (
     FILES,
     MAIL,
     ROOT,
     SUB,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
     serving,
 )
@@ -43,7 +43,7 @@ RULES = f"""
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("replay")
     issuer = f"""
   cloud:
@@ -62,7 +62,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def wire(world: World) -> Iterator[Wire]:
+def wire(world: RunningService) -> Iterator[RawHttpClient]:
     with world.wire() as wire:
         yield wire
 
@@ -70,9 +70,9 @@ def wire(world: World) -> Iterator[Wire]:
 def malleated(token: str) -> str:
     """Give a token its other ECDSA signature: (r, n - s) verifies as (r, s) does."""
     head, payload, signature = token.split(".")
-    raw = unbase64url(signature)
+    raw = decode_base64url(signature)
     s = ORDER - int.from_bytes(raw[32:], "big")
-    return f"{head}.{payload}.{base64url(raw[:32] + s.to_bytes(32, 'big'))}"
+    return f"{head}.{payload}.{encode_base64url(raw[:32] + s.to_bytes(32, 'big'))}"
 
 
 IDENTIFIED: dict[str, dict[str, object]] = {
@@ -86,50 +86,50 @@ IDENTIFIED: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("kind", IDENTIFIED)
 def test_a_copy_of_a_foreign_token_gives_nothing(
-    world: World, wire: Wire, kind: str, counted: list[str]
+    world: RunningService, wire: RawHttpClient, kind: str, counted: list[str]
 ) -> None:
     claims = IDENTIFIED[kind] | {"iss": CLOUD, "sub": secrets.token_hex(8)}
     token = ci_token(world, **claims)
-    assert Client(world).exchange(wire, token).status == 200
+    assert DpopClient(world).exchange(wire, token).status == 200
     copies = [token, malleated(token), token, malleated(malleated(token))]
     for number, copy in enumerate(copies):
         audience = (FILES, MAIL)[number % 2]
-        reply = Client(world).exchange(wire, copy, audience=audience)
+        reply = DpopClient(world).exchange(wire, copy, audience=audience)
         assert (reply.status, reply.json["error"]) == (400, "invalid_grant")
         counted.append("copy")
     # Another token of the same workload is another token.
     fresh = ci_token(world, **claims, exp=int(time.time()) + 901)
     other = claims.get("uti") == "Zm9v-uti"
-    assert Client(world).exchange(wire, fresh).status == (400 if other else 200)
+    assert DpopClient(world).exchange(wire, fresh).status == (400 if other else 200)
 
 
 @pytest.mark.world
-def test_across_a_restart_a_copy_gives_nothing(world: World) -> None:
+def test_across_a_restart_a_copy_gives_nothing(world: RunningService) -> None:
     token = ci_token(world, iss=CLOUD, jti=..., sub="restarted")
     with world.wire() as wire:
-        assert Client(world).exchange(wire, token).status == 200
+        assert DpopClient(world).exchange(wire, token).status == 200
     world.stop()
     world.start()
     with world.wire() as wire:
-        assert Client(world).exchange(wire, token).status == 400
+        assert DpopClient(world).exchange(wire, token).status == 400
 
 
 def test_a_rule_may_let_a_token_be_shown_until_it_expires(
-    world: World, wire: Wire
+    world: RunningService, wire: RawHttpClient
 ) -> None:
     for jti in (..., secrets.token_hex(8)):
         token = ci_token(world, iss=CLOUD, job="44", jti=jti)
         for _ in range(3):
-            assert Client(world).exchange(wire, token).status == 200
+            assert DpopClient(world).exchange(wire, token).status == 200
     # A proof is good once all the same.
-    client = Client(world)
+    client = DpopClient(world)
     proof = client.proof()
     assert client.exchange(wire, token, proof=proof).status == 200
     assert client.exchange(wire, token, proof=proof).status == 400
 
 
 def test_the_list_of_rules_shows_it(
-    world: World, capsys: pytest.CaptureFixture[str]
+    world: RunningService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--store", str(world.store), "sts", "rules", "--config", str(world.config)]
     main(["-o", "json", *words])
@@ -146,10 +146,10 @@ def test_the_list_of_rules_shows_it(
 
 
 def test_a_proof_is_held_to_its_own_times(
-    world: World, wire: Wire, counted: list[str]
+    world: RunningService, wire: RawHttpClient, counted: list[str]
 ) -> None:
     now = int(time.time())
-    client = Client(world)
+    client = DpopClient(world)
     wrong: list[dict[str, object]] = [
         *({"exp": at} for at in (now - 31, now - 3600, 0, -1)),
         *({"nbf": at} for at in (now + 45, now + 3600, 2**53)),

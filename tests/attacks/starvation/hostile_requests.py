@@ -16,7 +16,14 @@ import uvloop
 
 from tests.federation.sample_tokens import AUD, ISS
 from tests.gateway.request_builders import META, VERSION
-from tests.sts.running_service import EXCHANGE, FILES, JWT, Client, World, ci_token
+from tests.sts.running_service import (
+    EXCHANGE,
+    FILES,
+    JWT,
+    DpopClient,
+    RunningService,
+    ci_token,
+)
 
 CLIENTS = 8
 Make = Callable[[], bytes]
@@ -75,10 +82,10 @@ def of_gateway(host: str, token: str) -> dict[str, Make]:
     }
 
 
-def of_service(world: World) -> dict[str, Make]:
+def of_service(world: RunningService) -> dict[str, Make]:
     """Requests of workloads that a rule knows, and of others."""
     host = f"127.0.0.1:{world.port}"
-    clients = [Client(world) for _ in range(20)]
+    clients = [DpopClient(world) for _ in range(20)]
 
     def post(path: str, form: dict[str, str], proof: str = "") -> bytes:
         fields = {"host": host, "content-type": "application/x-www-form-urlencoded"}

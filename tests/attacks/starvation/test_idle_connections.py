@@ -27,8 +27,8 @@ from tests.gateway.serve.running_gateway import (
 from tests.gateway.serve.test_tls import calling, settings
 from tests.pdp.envoy.test_check_request import request
 from tests.pdp.envoy.test_ext_authz import check
-from tests.sts.raw_http_client import Wire
-from tests.sts.running_service import Client, ci_token, free_port
+from tests.sts.raw_http_client import RawHttpClient
+from tests.sts.running_service import DpopClient, ci_token, free_port
 from tests.sts.running_service import serving as token_service
 
 FLOOD = 1_300  # connections: more than a server has places
@@ -173,7 +173,7 @@ def test_idle_connections_shut_no_caller_out_of_a_token_service(
             began = time.monotonic()
             with world.wire() as wire:
                 assert wire.ask("GET", "/healthz").status == 200
-                Client(world).get(wire, ci_token(world))
+                DpopClient(world).get(wire, ci_token(world))
                 ready = wire.ask("GET", "/readyz")
             with world.local() as local:
                 assert local.ask("GET", "/healthz").status == 200
@@ -201,12 +201,12 @@ def test_health_of_a_token_service_has_places_of_its_own(
         post = b"POST /token HTTP/1.1\r\nHost: %b\r\nContent-Length: 9\r\n\r\n"
         with flood(where, post % where.encode(), 50):
             counted += ["half requests"] * 50
-            with Wire.to(f"http://127.0.0.1:{port}") as wire:
+            with RawHttpClient.to(f"http://127.0.0.1:{port}") as wire:
                 assert wire.ask("GET", "/healthz").status == 200
-            with Wire.to(f"http://127.0.0.1:{port}") as wire:
+            with RawHttpClient.to(f"http://127.0.0.1:{port}") as wire:
                 assert wire.ask("GET", "/readyz").status == 200
                 assert wire.ask("GET", "/jwks").status == 404
-        with Wire.to(f"http://127.0.0.1:{port}") as wire:
+        with RawHttpClient.to(f"http://127.0.0.1:{port}") as wire:
             assert b"answerable_sts_ready 1.0" in wire.ask("GET", "/metrics").body
 
 

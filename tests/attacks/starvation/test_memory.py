@@ -58,7 +58,7 @@ def test_memory_of_a_token_service_levels_off(
     levels_off(taken)
 
 
-def memory(world: hostile_requests.World) -> float:
+def memory(world: hostile_requests.RunningService) -> float:
     with world.wire() as wire:
         numbers = wire.ask("GET", "/metrics").body.decode()
     (line,) = (

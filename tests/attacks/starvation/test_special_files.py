@@ -17,7 +17,7 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.connectors import named_file
-from answerable.connectors.named_file import open_named, read_named
+from answerable.connectors.named_file import open_named_file, read_named_file
 from answerable.model.errors import UsageError
 
 SECONDS = 10  # for a command that reads a file of a few bytes
@@ -122,7 +122,7 @@ def test_a_pipe_for_a_checkpoint_is_refused_as_no_regular_file(
 def test_a_refused_pipe_is_told_in_one_line_with_a_hint(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError) as refused:
-        read_named(tmp_path / "pipe")
+        read_named_file(tmp_path / "pipe")
     assert refused.value.message.endswith("is a named pipe (expected a regular file)")
     assert refused.value.hint == "save it to a file first"
 
@@ -196,12 +196,12 @@ def test_what_a_shell_pipes_in_is_read(tmp_path: Path) -> None:
 def test_a_shells_pipe_from_which_nothing_comes_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(named_file, "PATIENCE", 0.1)
+    monkeypatch.setattr(named_file, "READ_TIMEOUT", 0.1)
     reading, writing = os.pipe()
     try:
         with (
             within(SECONDS),
-            open_named(f"/dev/fd/{reading}") as file,
+            open_named_file(f"/dev/fd/{reading}") as file,
             pytest.raises(UsageError),
         ):
             file.read()
@@ -221,6 +221,6 @@ def test_a_shells_pipe_is_read_to_its_end() -> None:
     writer = threading.Thread(target=write)
     writer.start()
     with within(SECONDS):
-        assert read_named(f"/dev/fd/{reading}") == data
+        assert read_named_file(f"/dev/fd/{reading}") == data
     writer.join()
     os.close(reading)

@@ -4,10 +4,10 @@ import json
 
 from hypothesis import strategies as st
 
-from answerable.authorization.cedar.loader import Read, read_rules
-from answerable.model.cedar_policy import NO_RULES, CedarFile, CedarRules
+from answerable.authorization.cedar.loader import LoadedPolicies, load_rules
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarFile, CedarPolicySet
 from answerable.model.config import Config
-from answerable.model.decision import Mode, Request, Target
+from answerable.model.decision import AuthorizationRequest, EnforcementMode, TargetKind
 from answerable.model.ids import AgentId, agent_id
 from tests.authorization.config_strategies import agent, config, rules, server
 
@@ -21,15 +21,15 @@ TOOLS = ("read", "read_all", "write")
 AGENTS = tuple(agent_id("declared", name) for name in ("ana", "ben", "cam"))
 
 
-def read(*texts: str, before: CedarRules = NO_RULES) -> Read:
+def read(*texts: str, before: CedarPolicySet = NO_CEDAR_POLICIES) -> LoadedPolicies:
     files = [
         CedarFile(f"{position}.cedar", text.encode())
         for position, text in enumerate(texts)
     ]
-    return read_rules(files, KNOWN, before)
+    return load_rules(files, KNOWN, before)
 
 
-def rules_of(*texts: str) -> CedarRules:
+def rules_of(*texts: str) -> CedarPolicySet:
     found = read(*texts)
     assert found.faults == ()
     return found.rules
@@ -46,10 +46,19 @@ def call(
     identity: str = "",
     person: str = "",
     chain: tuple[AgentId, ...] = (),
-) -> Request:
+) -> AuthorizationRequest:
     """A call of a tool."""
-    return Request(
-        *(agent, known, server, "tools/call", Target.TOOL, name, "run-1", "corp ana"),
+    return AuthorizationRequest(
+        *(
+            agent,
+            known,
+            server,
+            "tools/call",
+            TargetKind.TOOL,
+            name,
+            "run-1",
+            "corp ana",
+        ),
         *(person, identity, chain),
         raw if arguments is None else json.dumps(arguments).encode(),
     )
@@ -183,22 +192,22 @@ _raw = st.sampled_from((b"", b"{}", b"[]", b"{", b'{"amount":1,"amount":11}'))
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> Request:
+def requests(draw: st.DrawFn) -> AuthorizationRequest:
     """Any request over these."""
     target, action = draw(
         st.sampled_from(
             (
-                *([(Target.TOOL, "tools/call")] * 6),
-                *((Target.LIST, "tools/list"), (Target.TASK, "tasks/get")),
+                *([(TargetKind.TOOL, "tools/call")] * 6),
+                *((TargetKind.LIST, "tools/list"), (TargetKind.TASK, "tasks/get")),
                 *(
-                    (Target.SESSION, "initialize"),
-                    (Target.PERSON, "elicitation/create"),
+                    (TargetKind.SESSION, "initialize"),
+                    (TargetKind.PERSON, "elicitation/create"),
                 ),
-                (Target.RESOURCE, "resources/read"),
+                (TargetKind.RESOURCE, "resources/read"),
             )
         )
     )
-    names = TOOLS if target is Target.TOOL else ("", "file:///srv/a")
+    names = TOOLS if target is TargetKind.TOOL else ("", "file:///srv/a")
     missing = draw(st.sets(st.sampled_from(sorted(_members)), max_size=2))
     given = {name: draw(each) for name, each in _members.items() if name not in missing}
     if draw(st.integers(0, 9)) == 0:
@@ -208,7 +217,7 @@ def requests(draw: st.DrawFn) -> Request:
     if isinstance(opts := given.get("opts"), dict) and draw(st.integers(0, 9)) == 0:
         given["opts"] = opts | {"Kind": "big"}
     is_raw = draw(st.integers(0, 19)) == 0
-    return Request(
+    return AuthorizationRequest(
         agent=draw(st.sampled_from(AGENTS)),
         known=draw(st.integers(0, 9)) > 0,
         server=draw(st.sampled_from(("files", "files", "mail"))),
@@ -232,12 +241,12 @@ def files(draw: st.DrawFn) -> Config:
             agent(
                 name,
                 *(draw(rules(name, 0, ["files"])) for _ in range(draw(_none_or_one))),
-                mode=draw(st.sampled_from(Mode)),
+                mode=draw(st.sampled_from(EnforcementMode)),
             )
             for name in ("ana", "ben")
         ),
         servers=tuple(server(name, reads=("read",)) for name in ("files", "mail")),
-        default_mode=draw(st.sampled_from(Mode)),
+        default_mode=draw(st.sampled_from(EnforcementMode)),
     )
 
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization.cedar.approved_schemas import (
-    NOTHING_APPROVED,
-    Approved,
-    declared,
+    NO_APPROVED_SCHEMAS,
+    ApprovedSchemas,
+    parse_argument_schema,
 )
-from answerable.authorization.cedar.loader import Read, read_rules
-from answerable.model.cedar_policy import NO_RULES, CedarFile, CedarRules
+from answerable.authorization.cedar.loader import LoadedPolicies, load_rules
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarFile, CedarPolicySet
 from tests.authorization.cedar.policy_strategies import KNOWN
 
 _TOOL = "tool:mcp/files/read"
@@ -41,10 +41,14 @@ def _policy(conditions: str, tool: str = _TOOL, method: str = "tools/call") -> s
     return f"forbid ({head}) when {{ {conditions} }};"
 
 
-def _read(text: str, schema: object = _SCHEMA, before: CedarRules = NO_RULES) -> Read:
-    approved: Approved = {_TOOL: json.dumps(schema)} if schema else NOTHING_APPROVED
+def _read(
+    text: str, schema: object = _SCHEMA, before: CedarPolicySet = NO_CEDAR_POLICIES
+) -> LoadedPolicies:
+    approved: ApprovedSchemas = (
+        {_TOOL: json.dumps(schema)} if schema else NO_APPROVED_SCHEMAS
+    )
     file = CedarFile("a.cedar", text.encode())
-    return read_rules([file], KNOWN, before, approved=approved)
+    return load_rules([file], KNOWN, before, approved=approved)
 
 
 _ = "context.arguments."  # what a condition reads
@@ -138,11 +142,13 @@ _ANY = st.recursive(
 @settings(max_examples=40, deadline=None)
 @given(_ANY)
 def test_whatever_a_schema_says_it_is_read(schema: object) -> None:
-    held = declared(json.dumps(schema)).hold({("path",): ("String", False)})
+    held = parse_argument_schema(json.dumps(schema)).apply_types(
+        {("path",): ("String", False)}
+    )
     assert set(held) == {("path",)}
 
 
 @pytest.mark.parametrize("schema", ["", "{", "[" * 10_000, '"sha256"'])
 def test_what_is_no_schema_says_nothing(schema: str) -> None:
     uses = {("path",): ("String", False)}
-    assert declared(schema).hold(uses) == uses
+    assert parse_argument_schema(schema).apply_types(uses) == uses

@@ -4,11 +4,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization import decision as fast
-from answerable.authorization.decision import Standing
+from answerable.authorization.decision import RuntimeState
 from answerable.authorization.decision_table import compile_table
-from answerable.authorization.revocations import Kills
+from answerable.authorization.revocations import Revocations
 from answerable.model.config import Config
-from answerable.model.decision import Effect, Request
+from answerable.model.decision import AuthorizationRequest, DecisionEffect
 from tests.authorization.cedar.policy_strategies import files, policies, read, requests
 from tests.authorization.config_strategies import kills
 from tests.reference.authorization import decision as spec
@@ -26,12 +26,15 @@ MANY = settings(
     st.lists(requests(), min_size=4, max_size=8),
 )
 def test_what_is_compiled_decides_what_plain_cedar_decides(
-    config: Config, kills: Kills, texts: list[str], asked: list[Request]
+    config: Config,
+    kills: Revocations,
+    texts: list[str],
+    asked: list[AuthorizationRequest],
 ) -> None:
     rules = read(*texts).rules
     table = compile_table(config, rules)
     for request in [*asked, *asked]:
-        decision = fast.decide(table, Standing(kills), request)
+        decision = fast.decide(table, RuntimeState(kills), request)
         assert decision == spec.decide(config, kills, request, rules)
 
 
@@ -42,10 +45,10 @@ def test_what_is_compiled_decides_what_plain_cedar_decides(
     st.lists(requests(), min_size=4, max_size=8),
 )
 def test_a_list_shows_whatever_a_call_may_get(
-    config: Config, texts: list[str], asked: list[Request]
+    config: Config, texts: list[str], asked: list[AuthorizationRequest]
 ) -> None:
     table = compile_table(config, read(*texts).rules)
     for request in asked:
-        decision = fast.decide(table, Standing(), request)
-        if decision.effect in (Effect.ALLOW, Effect.ASK):
-            assert fast.decide(table, Standing(), request, listed=True).passes
+        decision = fast.decide(table, RuntimeState(), request)
+        if decision.effect in (DecisionEffect.ALLOW, DecisionEffect.ASK):
+            assert fast.decide(table, RuntimeState(), request, listed=True).passes

@@ -2,9 +2,9 @@
 
 import pytest
 
-from answerable.authorization.decision import NOTHING_STANDS, decide
+from answerable.authorization.decision import EMPTY_STATE, decide
 from answerable.authorization.decision_table import compile_table
-from answerable.model.decision import Layer
+from answerable.model.decision import DecisionLayer
 from tests.authorization.cedar.policy_strategies import call, rules_of
 from tests.authorization.config_strategies import agent, config, server
 from tests.reference.authorization import decision as spec
@@ -42,9 +42,9 @@ def test_a_compiled_condition_means_what_it_means_in_cedar(
     condition: str, word: str
 ) -> None:
     rules = rules_of(f"permit ({CALL}) {word} {{ {condition} }};")
-    assert rules.rules[0].layer is Layer.CONSTRAINT
+    assert rules.rules[0].layer is DecisionLayer.CONSTRAINT
     found = compile_table(FILE, rules)
     for value in VALUES:
         request = call(arguments={"v": value})
         expected = spec.decide(FILE, frozenset(), request, rules)
-        assert decide(found, NOTHING_STANDS, request) == expected, value
+        assert decide(found, EMPTY_STATE, request) == expected, value

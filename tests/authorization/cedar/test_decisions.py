@@ -6,25 +6,29 @@ import weakref
 import msgspec
 import pytest
 
-from answerable.authorization.cedar.cedar_request import Uid, Unreadable, read_arguments
-from answerable.authorization.decision import NOTHING_STANDS, Standing, decide
-from answerable.authorization.decision_table import Table, compile_table
-from answerable.authorization.policy_exceptions import Key
-from answerable.model.config import Allow, Config
+from answerable.authorization.cedar.cedar_request import (
+    EntityUid,
+    UnreadableArguments,
+    parse_arguments,
+)
+from answerable.authorization.decision import EMPTY_STATE, RuntimeState, decide
+from answerable.authorization.decision_table import DecisionTable, compile_table
+from answerable.authorization.policy_exceptions import ExceptionKey
+from answerable.model.config import AllowRule, Config
 from answerable.model.decision import (
+    AuthorizationRequest,
     Decision,
-    Durability,
-    Effect,
-    Layer,
-    Mode,
-    Reason,
-    Request,
-    Target,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+    RecordDurability,
+    TargetKind,
 )
 from answerable.model.ids import AgentId
 from answerable.model.json_values import MOST_VALUES
-from answerable.model.policy_exception import Amendment, AmendmentKind
-from answerable.usecases.authorization.authorize import Authority
+from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.authorization.cedar.policy_strategies import AGENTS, call, rules_of
 from tests.authorization.config_strategies import agent, config, server
 from tests.reference.authorization import decision as spec
@@ -34,8 +38,10 @@ CALL = 'principal, action == Action::"tools/call", resource'
 PERMIT = f"permit ({CALL});"
 
 
-def the_file(*, mode: Mode = Mode.ENFORCE, allow: bool = False) -> Config:
-    rule = Allow("agents.ana.allow[0]", "files", ("*",), (), (), ())
+def the_file(
+    *, mode: EnforcementMode = EnforcementMode.ENFORCE, allow: bool = False
+) -> Config:
+    rule = AllowRule("agents.ana.allow[0]", "files", ("*",), (), (), ())
     rules = (rule,) if allow else ()
     return config(
         *(agent(name, *rules, mode=mode) for name in ("ana", "ben", "cam")),
@@ -43,17 +49,21 @@ def the_file(*, mode: Mode = Mode.ENFORCE, allow: bool = False) -> Config:
     )
 
 
-def table(*texts: str, mode: Mode = Mode.ENFORCE, allow: bool = False) -> Table:
+def table(
+    *texts: str, mode: EnforcementMode = EnforcementMode.ENFORCE, allow: bool = False
+) -> DecisionTable:
     return compile_table(the_file(mode=mode, allow=allow), rules_of(*texts))
 
 
-def said(decision: Decision) -> tuple[Effect, Reason, Layer]:
+def said(decision: Decision) -> tuple[DecisionEffect, DecisionReason, DecisionLayer]:
     return decision.effect, decision.reason, decision.layer
 
 
-def decided(request: Request, *texts: str, allow: bool = False) -> Decision:
+def decided(
+    request: AuthorizationRequest, *texts: str, allow: bool = False
+) -> Decision:
     """Decide both ways."""
-    found = decide(table(*texts, allow=allow), NOTHING_STANDS, request)
+    found = decide(table(*texts, allow=allow), EMPTY_STATE, request)
     rules = rules_of(*texts)
     assert found == spec.decide(the_file(allow=allow), frozenset(), request, rules)
     return found
@@ -97,7 +107,10 @@ def test_a_forbid_that_errs_never_turns_into_an_allow(
     forbid = f'@id("f") forbid ({CALL}) when {{ {condition} }};'
     texts = (forbid,) if allow else (PERMIT, forbid)
     decision = decided(call(arguments=arguments), *texts, allow=allow)
-    assert (decision.effect, decision.reason) == (Effect.ERROR, Reason.EVALUATION)
+    assert (decision.effect, decision.reason) == (
+        DecisionEffect.ERROR,
+        DecisionReason.EVALUATION,
+    )
     assert not decision.passes
     assert decision.determining == (f"{0 if allow else 1}.cedar:f",)
 
@@ -109,15 +122,15 @@ def test_arguments_that_read_in_two_ways_are_none_that_a_policy_can_judge(
     raw: bytes,
 ) -> None:
     forbid = f"forbid ({CALL}) when {{ context.arguments.amount > 100 }};"
-    assert decided(call(raw=raw), PERMIT, forbid).effect is Effect.ERROR
+    assert decided(call(raw=raw), PERMIT, forbid).effect is DecisionEffect.ERROR
 
 
 def test_an_entity_that_is_not_there_makes_no_allow_of_a_forbid() -> None:
     forbid = f'forbid ({CALL}) when {{ context.identity == Identity::"sts ana" }};'
     guarded = forbid.replace("{ ", "{ context has identity && ")
-    assert decided(call(), PERMIT, guarded).effect is Effect.ALLOW
+    assert decided(call(), PERMIT, guarded).effect is DecisionEffect.ALLOW
     by = call(identity="sts ana")
-    assert decided(by, PERMIT, guarded).reason is Reason.FORBIDDEN
+    assert decided(by, PERMIT, guarded).reason is DecisionReason.FORBIDDEN
 
 
 def test_what_only_looks_like_an_entity_is_a_record() -> None:
@@ -126,7 +139,7 @@ def test_what_only_looks_like_an_entity_is_a_record() -> None:
     for condition in ("", ' && context.arguments.opts.kind like "b*"'):
         text = forbid.replace(" }", f"{condition} }}")
         decision = decided(call(arguments=given), PERMIT, text)
-        assert decision.reason is Reason.FORBIDDEN
+        assert decision.reason is DecisionReason.FORBIDDEN
 
 
 @pytest.mark.parametrize(
@@ -135,17 +148,17 @@ def test_what_only_looks_like_an_entity_is_a_record() -> None:
         ("100.0", 100),
         ("1e2", 100),
         ("-0.0", 0),
-        ("1.5", Uid("Other", "1.5")),
+        ("1.5", EntityUid("Other", "1.5")),
         ("9223372036854775807", 2**63 - 1),
-        ("9223372036854775808", Uid("Other", "9223372036854775808")),
-        ('"\\ud800"', Uid("Other", "'\\ud800'")),
-        ("[1, null, 2.5]", [1, Uid("Other", "null"), Uid("Other", "2.5")]),
+        ("9223372036854775808", EntityUid("Other", "9223372036854775808")),
+        ('"\\ud800"', EntityUid("Other", "'\\ud800'")),
+        ("[1, null, 2.5]", [1, EntityUid("Other", "null"), EntityUid("Other", "2.5")]),
         ('{"a": null, "b": {"c": 1.0}}', {"b": {"c": 1}}),
         ("true", True),
     ],
 )
 def test_an_argument_is_read_as_its_server_would(text: str, value: object) -> None:
-    found = read_arguments(b'{"x": %s}' % text.encode())["x"]
+    found = parse_arguments(b'{"x": %s}' % text.encode())["x"]
     assert found == value
     assert type(found) is type(value) or isinstance(found, dict)
 
@@ -154,8 +167,8 @@ def test_an_argument_is_read_as_its_server_would(text: str, value: object) -> No
     "raw", [b"{", b"3", b'{"a":NaN}', b"\xff{}", b'{"a":{"b":1,"b":1}}', b"[" * 9999]
 )
 def test_arguments_that_cannot_be_read_in_one_way_are_not_read(raw: bytes) -> None:
-    with pytest.raises(Unreadable):
-        read_arguments(raw)
+    with pytest.raises(UnreadableArguments):
+        parse_arguments(raw)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +178,9 @@ def test_arguments_of_too_many_values_are_not_read(text: str) -> None:
     values = 4 if "[[[" in text else 2 if ": {" in text else 1
     most = (MOST_VALUES - 1) // values
     members = [text % number for number in range(most + 1)]
-    assert len(read_arguments(f"{{{','.join(members[:-1])}}}".encode())) == most
-    with pytest.raises(Unreadable, match="10000 values"):
-        read_arguments(f"{{{','.join(members)}}}".encode())
+    assert len(parse_arguments(f"{{{','.join(members[:-1])}}}".encode())) == most
+    with pytest.raises(UnreadableArguments, match="10000 values"):
+        parse_arguments(f"{{{','.join(members)}}}".encode())
 
 
 # What comes before what.
@@ -178,11 +191,23 @@ def test_a_forbid_comes_before_an_ask_and_that_before_a_permit() -> None:
     ask = f'@ask @id("a") forbid ({CALL}) when {{ context.arguments.n <= 2 }};'
     texts = (f"{PERMIT}\n{ask}\n{forbid}",)
     one, two, three = (decided(call(arguments={"n": n}), *texts) for n in (1, 2, 3))
-    assert said(one) == (Effect.DENY, Reason.FORBIDDEN, Layer.CONSTRAINT)
+    assert said(one) == (
+        DecisionEffect.DENY,
+        DecisionReason.FORBIDDEN,
+        DecisionLayer.CONSTRAINT,
+    )
     assert one.determining == ("0.cedar:f",)
-    assert said(two) == (Effect.ASK, Reason.ASKED, Layer.CONSTRAINT)
+    assert said(two) == (
+        DecisionEffect.ASK,
+        DecisionReason.ASKED,
+        DecisionLayer.CONSTRAINT,
+    )
     assert two.determining == ("0.cedar:a",)
-    assert said(three) == (Effect.ALLOW, Reason.ALLOWED, Layer.TABLE)
+    assert said(three) == (
+        DecisionEffect.ALLOW,
+        DecisionReason.ALLOWED,
+        DecisionLayer.TABLE,
+    )
     assert not two.passes
 
 
@@ -190,26 +215,28 @@ def test_a_permit_adds_to_the_rules_of_the_file_and_both_are_named() -> None:
     permit = f'@id("p") permit ({CALL}) when {{ context.arguments.n + 1 == 2 }};'
     both = decided(call(arguments={"n": 1}), permit, allow=True)
     assert both.determining == ("agents.ana.allow[0]", "0.cedar:p")
-    assert both.layer is Layer.CEDAR
+    assert both.layer is DecisionLayer.CEDAR
     rule = decided(call(arguments={"n": 2}), permit, allow=True)
     assert rule.determining == ("agents.ana.allow[0]",)
     policy = decided(call(server="mail", arguments={"n": 1}), permit, allow=True)
     assert policy.determining == ("0.cedar:p",)
-    assert policy.durability is Durability.DURABLE
+    assert policy.durability is RecordDurability.DURABLE
 
 
 def test_who_may_do_anything_at_a_server_may_connect_to_it() -> None:
     only = f'permit ({CALL} == Tool::"tool:mcp/files/read");'
-    asked = replace_target(call(), Target.SESSION, "initialize")
+    asked = replace_target(call(), TargetKind.SESSION, "initialize")
     assert decided(asked, only).determining == ("0.cedar:policy0",)
-    elsewhere = replace_target(call(server="mail"), Target.SESSION, "initialize")
-    assert decided(elsewhere, only).reason is Reason.NO_RULE
+    elsewhere = replace_target(call(server="mail"), TargetKind.SESSION, "initialize")
+    assert decided(elsewhere, only).reason is DecisionReason.NO_RULE
     nobody = 'forbid (principal, action, resource in Server::"server:files");'
-    assert decided(asked, only, nobody).reason is Reason.FORBIDDEN
+    assert decided(asked, only, nobody).reason is DecisionReason.FORBIDDEN
 
 
-def replace_target(request: Request, target: Target, action: str) -> Request:
-    return Request(
+def replace_target(
+    request: AuthorizationRequest, target: TargetKind, action: str
+) -> AuthorizationRequest:
+    return AuthorizationRequest(
         *(request.agent, request.known, request.server, action, target, ""),
         *(request.run, request.principal),
     )
@@ -218,38 +245,50 @@ def replace_target(request: Request, target: Target, action: str) -> Request:
 def test_a_stranger_gets_nothing_by_a_permit_for_anybody() -> None:
     stranger = AgentId("agent:caller/corp/x")
     unknown = decided(call(agent=stranger, known=False), PERMIT)
-    assert said(unknown) == (Effect.DENY, Reason.UNKNOWN_AGENT, Layer.TABLE)
-    assert decided(call(agent=stranger), PERMIT).effect is Effect.ALLOW
+    assert said(unknown) == (
+        DecisionEffect.DENY,
+        DecisionReason.UNKNOWN_AGENT,
+        DecisionLayer.TABLE,
+    )
+    assert decided(call(agent=stranger), PERMIT).effect is DecisionEffect.ALLOW
 
 
-@pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.SHADOW])
-def test_a_mode_that_holds_nothing_back_holds_no_policy_back(mode: Mode) -> None:
+@pytest.mark.parametrize("mode", [EnforcementMode.OBSERVE, EnforcementMode.SHADOW])
+def test_a_mode_that_holds_nothing_back_holds_no_policy_back(
+    mode: EnforcementMode,
+) -> None:
     forbid = f"forbid ({CALL}) when {{ context.arguments.n > 1 }};"
     found = table(PERMIT, forbid, mode=mode)
-    for arguments, effect in (({"n": 2}, Effect.DENY), ({}, Effect.ERROR)):
-        decision = decide(found, NOTHING_STANDS, call(arguments=arguments))
+    for arguments, effect in (
+        ({"n": 2}, DecisionEffect.DENY),
+        ({}, DecisionEffect.ERROR),
+    ):
+        decision = decide(found, EMPTY_STATE, call(arguments=arguments))
         assert (decision.effect, decision.passes) == (effect, True)
 
 
 def test_a_decision_names_the_file_and_all_policies_by_one_digest() -> None:
     one, other = table(PERMIT), table(PERMIT, PERMIT)
     assert len({one.policy, other.policy, the_file().digest}) == 3
-    assert decide(one, NOTHING_STANDS, call()).policy == one.policy
+    assert decide(one, EMPTY_STATE, call()).policy == one.policy
 
 
 def test_where_cedar_has_no_answer_at_all_every_policy_errs() -> None:
     asks = f'@id("p") permit ({CALL}) when {{ context.arguments.n + 1 == 2 }};'
     deep = b'{"n":' + b"[" * 400 + b"]" * 400 + b"}"
-    decision = decide(table(asks), NOTHING_STANDS, call(raw=deep))
-    assert (decision.effect, decision.determining) == (Effect.ERROR, ("0.cedar:p",))
+    decision = decide(table(asks), EMPTY_STATE, call(raw=deep))
+    assert (decision.effect, decision.determining) == (
+        DecisionEffect.ERROR,
+        ("0.cedar:p",),
+    )
 
 
 def test_a_slice_that_cannot_be_made_is_an_error_and_no_allow() -> None:
     found = table(PERMIT, f"forbid ({CALL}) when {{ context.arguments.n > 1 }};")
     broken = tuple(replace_text(rule) for rule in found.slices.rules)
     found.slices.rules = broken
-    decision = Authority(found).authorize(call(arguments={"n": 1}))
-    assert said(decision)[:2] == (Effect.ERROR, Reason.EVALUATION)
+    decision = Authorizer(found).authorize(call(arguments={"n": 1}))
+    assert said(decision)[:2] == (DecisionEffect.ERROR, DecisionReason.EVALUATION)
 
 
 def replace_text(rule: object) -> object:
@@ -262,12 +301,16 @@ def replace_text(rule: object) -> object:
 
 def test_what_an_agent_above_may_not_do_the_one_below_may_not_either() -> None:
     for_ana = f"permit ({CALL.replace('principal', f'principal == Agent::{q(ANA)}')});"
-    assert decided(call(), for_ana).effect is Effect.ALLOW
+    assert decided(call(), for_ana).effect is DecisionEffect.ALLOW
     under = decided(call(chain=(BEN,)), for_ana)
-    assert said(under) == (Effect.DENY, Reason.PARENT, Layer.CHAIN)
+    assert said(under) == (
+        DecisionEffect.DENY,
+        DecisionReason.PARENT,
+        DecisionLayer.CHAIN,
+    )
     assert under.determining == (BEN,)
     for_both = for_ana.replace(ANA, BEN)
-    assert decided(call(chain=(BEN,)), for_ana, for_both).effect is Effect.ALLOW
+    assert decided(call(chain=(BEN,)), for_ana, for_both).effect is DecisionEffect.ALLOW
     assert decided(call(chain=(CAM, BEN)), for_ana, for_both).determining == (CAM,)
 
 
@@ -282,52 +325,61 @@ def test_a_policy_that_errs_for_an_agent_above_is_an_error_below() -> None:
         "when { context.arguments.n > 1 };"
     )
     decision = decided(call(chain=(BEN,)), PERMIT, forbid)
-    assert said(decision) == (Effect.ERROR, Reason.EVALUATION, Layer.CHAIN)
+    assert said(decision) == (
+        DecisionEffect.ERROR,
+        DecisionReason.EVALUATION,
+        DecisionLayer.CHAIN,
+    )
     assert decision.determining == (BEN, "1.cedar:f")
 
 
 def test_a_kill_of_an_agent_stops_the_agents_below_it() -> None:
     found = table(PERMIT)
-    stands = Standing(kills=frozenset({str(BEN)}))
+    stands = RuntimeState(kills=frozenset({str(BEN)}))
     decision = decide(found, stands, call(chain=(BEN,)))
-    assert (decision.reason, decision.determining) == (Reason.KILLED, (BEN,))
+    assert (decision.reason, decision.determining) == (DecisionReason.KILLED, (BEN,))
     assert not decide(found, stands, call(agent=BEN)).passes
     assert decide(found, stands, call()).passes
 
 
-def amendment(who: AgentId, kind: AmendmentKind) -> dict[Key, tuple[Amendment, ...]]:
-    signed = Amendment(
-        "a" * 64, kind, who, "files", Target.TOOL, "read", "", 0, ("person:x",)
+def amendment(
+    who: AgentId, kind: PolicyExceptionKind
+) -> dict[ExceptionKey, tuple[PolicyException, ...]]:
+    signed = PolicyException(
+        "a" * 64, kind, who, "files", TargetKind.TOOL, "read", "", 0, ("person:x",)
     )
-    return {(who, "files", Target.TOOL, "read"): (signed,)}
+    return {(who, "files", TargetKind.TOOL, "read"): (signed,)}
 
 
 def test_an_owner_lifts_an_ask_but_not_a_forbid_an_error_or_the_agents_above() -> None:
-    by_owner = Standing(amendments=amendment(ANA, AmendmentKind.OWNER))
+    by_owner = RuntimeState(amendments=amendment(ANA, PolicyExceptionKind.OWNER))
     ask = f"@ask forbid ({CALL});"
-    assert decide(table(PERMIT, ask), by_owner, call()).reason is Reason.GRANTED
+    assert decide(table(PERMIT, ask), by_owner, call()).reason is DecisionReason.GRANTED
     for forbid, reason in (
-        (f"forbid ({CALL});", Reason.FORBIDDEN),
-        (f"forbid ({CALL}) when {{ context.arguments.n > 1 }};", Reason.EVALUATION),
+        (f"forbid ({CALL});", DecisionReason.FORBIDDEN),
+        (
+            f"forbid ({CALL}) when {{ context.arguments.n > 1 }};",
+            DecisionReason.EVALUATION,
+        ),
     ):
         assert decide(table(PERMIT, forbid), by_owner, call()).reason is reason
     none = table(ask.replace("principal", f"principal == Agent::{q(CAM)}"))
-    assert decide(none, by_owner, call()).reason is Reason.GRANTED
+    assert decide(none, by_owner, call()).reason is DecisionReason.GRANTED
     under = decide(none, by_owner, call(chain=(BEN,)))
-    assert under.reason is Reason.PARENT
+    assert under.reason is DecisionReason.PARENT
 
 
 def test_two_persons_lift_a_forbid_and_the_agents_above_but_no_error() -> None:
-    by_two = Standing(amendments=amendment(ANA, AmendmentKind.BREAK_GLASS))
+    by_two = RuntimeState(amendments=amendment(ANA, PolicyExceptionKind.BREAK_GLASS))
     forbidden = table(f"forbid ({CALL});")
     for request in (call(), call(chain=(BEN,))):
-        assert decide(forbidden, by_two, request).reason is Reason.BREAK_GLASS
+        assert decide(forbidden, by_two, request).reason is DecisionReason.BREAK_GLASS
     above = f"forbid ({CALL.replace('principal', f'principal == Agent::{q(BEN)}')});"
     held = table(PERMIT, above)
-    assert decide(held, NOTHING_STANDS, call(chain=(BEN,))).reason is Reason.PARENT
-    assert decide(held, by_two, call(chain=(BEN,))).reason is Reason.BREAK_GLASS
+    assert decide(held, EMPTY_STATE, call(chain=(BEN,))).reason is DecisionReason.PARENT
+    assert decide(held, by_two, call(chain=(BEN,))).reason is DecisionReason.BREAK_GLASS
     errs = table(PERMIT, above.replace(";", " when { context.arguments.n > 1 };"))
-    assert decide(errs, by_two, call(chain=(BEN,))).effect is Effect.ERROR
+    assert decide(errs, by_two, call(chain=(BEN,))).effect is DecisionEffect.ERROR
 
 
 # Lists.
@@ -336,14 +388,14 @@ def test_two_persons_lift_a_forbid_and_the_agents_above_but_no_error() -> None:
 def test_a_list_shows_what_depends_on_arguments_and_what_an_owner_is_asked() -> None:
     some = f"permit ({CALL} == Tool::{q('tool:mcp/files/read')}) "
     found = table(some + "when { context.arguments.n < 5 };")
-    authority = Authority(found)
+    authority = Authorizer(found)
     assert not authority.authorize(call()).passes
     assert authority.lists(call()).passes
     assert not authority.lists(call("write")).passes
-    asked = Authority(table(PERMIT, f"@ask forbid ({CALL});"))
+    asked = Authorizer(table(PERMIT, f"@ask forbid ({CALL});"))
     assert asked.lists(call()).passes
     assert not asked.authorize(call()).passes
-    never = Authority(table(PERMIT, f"forbid ({CALL});"))
+    never = Authorizer(table(PERMIT, f"forbid ({CALL});"))
     assert not never.lists(call()).passes
 
 
@@ -351,13 +403,13 @@ def test_names_without_end_are_forgotten_and_decided_all_the_same() -> None:
     from answerable.authorization.cedar import slices
 
     found = table(PERMIT)
-    for number in range(2 * slices.KEPT + 10):
-        decide(found, NOTHING_STANDS, call(f"t{number}"))
+    for number in range(2 * slices.CACHE_SIZE + 10):
+        decide(found, EMPTY_STATE, call(f"t{number}"))
     kept = len(found.slices._lately) + len(found.slices._before)
-    assert kept <= 2 * slices.KEPT
-    assert decide(found, NOTHING_STANDS, call("t" * 10_000)).passes
+    assert kept <= 2 * slices.CACHE_SIZE
+    assert decide(found, EMPTY_STATE, call("t" * 10_000)).passes
     assert max(len(key[-1]) for key in found.slices._lately) < 1000
-    assert decide(found, NOTHING_STANDS, call("t0")).passes
+    assert decide(found, EMPTY_STATE, call("t0")).passes
 
 
 def test_what_may_be_done_with_one_thing_depends_on_the_method() -> None:
@@ -371,15 +423,15 @@ def test_what_may_be_done_with_one_thing_depends_on_the_method() -> None:
         *(("resources/read", True), ("resources/subscribe", False)),
     ):
         asked = msgspec.structs.replace(
-            call("file:///a"), action=action, target=Target.RESOURCE
+            call("file:///a"), action=action, target=TargetKind.RESOURCE
         )
-        assert decide(found, NOTHING_STANDS, asked).passes is passes, action
+        assert decide(found, EMPTY_STATE, asked).passes is passes, action
 
 
 def test_a_set_that_is_no_more_in_force_is_gone_at_once() -> None:
     texts = (PERMIT, f"forbid ({CALL}) when {{ context.arguments.n + 1 > 100 }};")
     before = table(*texts)
-    assert decide(before, NOTHING_STANDS, call(arguments={"n": 1})).passes
+    assert decide(before, EMPTY_STATE, call(arguments={"n": 1})).passes
     after = compile_table(the_file(), rules_of(*texts), before)
     was = weakref.ref(before.slices)
     gc.disable()
@@ -388,4 +440,4 @@ def test_a_set_that_is_no_more_in_force_is_gone_at_once() -> None:
         assert was() is None
     finally:
         gc.enable()
-    assert decide(after, NOTHING_STANDS, call(arguments={"n": 1})).passes
+    assert decide(after, EMPTY_STATE, call(arguments={"n": 1})).passes

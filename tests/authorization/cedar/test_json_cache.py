@@ -9,9 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization.cedar import json_cache
-from answerable.authorization.cedar.json_cache import OFTEN, Forms
-from answerable.authorization.cedar.lexer import split
-from answerable.authorization.cedar.validation import Judged, judge, written
+from answerable.authorization.cedar.json_cache import MIN_REPEATS, PolicyJsonCache
+from answerable.authorization.cedar.lexer import split_policies
+from answerable.authorization.cedar.validation import (
+    ValidatedPolicy,
+    policies_to_json,
+    validate_policies,
+)
 from tests.authorization.cedar.faulty_policies import planted
 from tests.authorization.cedar.policy_strategies import policies
 
@@ -40,10 +44,10 @@ def _with(text: str, literals: list[str]) -> str:
     return _LITERAL.sub(lambda found: next(given_, found[0]), text)
 
 
-def _judged(text: str, often: int) -> list[Judged]:
-    with patch.object(json_cache, "OFTEN", often):
-        found = judge(split(text))
-    return [Judged(each.rule, tuple(sorted(each.faults))) for each in found]
+def _judged(text: str, often: int) -> list[ValidatedPolicy]:
+    with patch.object(json_cache, "MIN_REPEATS", often):
+        found = validate_policies(split_policies(text))
+    return [ValidatedPolicy(each.rule, tuple(sorted(each.faults))) for each in found]
 
 
 @MANY
@@ -97,11 +101,11 @@ def _policy(*conditions: str) -> str:
     ],
 )
 def test_policies_of_two_kinds_are_not_taken_for_alike(one: str, other: str) -> None:
-    known = Forms(written)
-    for _ in range(OFTEN):
-        known.written(_policy(one))
-    assert known.written(_policy(one))
-    assert not known.written(_policy(other))
+    known = PolicyJsonCache(policies_to_json)
+    for _ in range(MIN_REPEATS):
+        known.to_json(_policy(one))
+    assert known.to_json(_policy(one))
+    assert not known.to_json(_policy(other))
 
 
 def test_what_is_alike_is_written_by_cedar_a_few_times_alone() -> None:
@@ -109,18 +113,18 @@ def test_what_is_alike_is_written_by_cedar_a_few_times_alone() -> None:
 
     def write(text: str) -> str:
         asked.append(text)
-        return written(text)
+        return policies_to_json(text)
 
-    known = Forms(write)
+    known = PolicyJsonCache(write)
     patterns = ("/a/*", "", "*", "**", "a***b", "{}", "Wildcard", "//", "0", "a, b")
     texts = [
         _policy(f'context.arguments.x like "{each}" && -{n} < 9 && "{each}" == "x"')
         for n, each in enumerate(patterns)
     ]
-    found = [known.written(text) for text in texts * 2]
-    assert found[: OFTEN - 1] == [""] * (OFTEN - 1)
+    found = [known.to_json(text) for text in texts * 2]
+    assert found[: MIN_REPEATS - 1] == [""] * (MIN_REPEATS - 1)
     for one, text in zip(found[len(texts) :], texts, strict=True):
-        assert json.loads(one) == json.loads(written(text))  # -0 is 0
+        assert json.loads(one) == json.loads(policies_to_json(text))  # -0 is 0
     assert len(asked) == 2
 
 
@@ -132,16 +136,16 @@ def test_what_is_alike_is_written_by_cedar_a_few_times_alone() -> None:
     ],
 )
 def test_a_form_that_could_be_mistaken_is_none(text: str) -> None:
-    known = Forms(written)
-    assert not any(known.written(_policy(text)) for _ in range(OFTEN + 2))
+    known = PolicyJsonCache(policies_to_json)
+    assert not any(known.to_json(_policy(text)) for _ in range(MIN_REPEATS + 2))
 
 
 def test_what_cedar_refuses_is_not_right_for_being_alike() -> None:
-    class Mistaken(Forms):
+    class Mistaken(PolicyJsonCache):
         def written(self, text: str) -> str:
-            return written(text.replace("7 7", "7"))
+            return policies_to_json(text.replace("7 7", "7"))
 
     good = [_policy(f"context.arguments.x == {n}") for n in range(4)]
     text = "\n".join([*good, _policy("context.arguments.x == 7 7"), *good])
-    found = judge(split(text), forms=Mistaken(written))
+    found = validate_policies(split_policies(text), forms=Mistaken(policies_to_json))
     assert [bool(each.faults) for each in found] == [False] * 4 + [True] + [False] * 4

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.authorization.cedar.actions import ACTIONS, WITH_ARGUMENTS
-from answerable.authorization.cedar.loader import read_rules
-from answerable.authorization.cedar.slices import Slices
+from answerable.authorization.cedar.actions import RESOURCE_TYPES, WITH_ARGUMENTS
+from answerable.authorization.cedar.loader import load_rules
+from answerable.authorization.cedar.slices import SliceCache
 from answerable.model.cedar_policy import CedarFile
-from answerable.model.decision import Effect, Layer, Target
+from answerable.model.decision import DecisionEffect, DecisionLayer, TargetKind
 from answerable.server.mcp.methods import METHODS
 from tests.authorization.cedar.faulty_policies import MISTAKES, planted, policies
 from tests.authorization.cedar.policy_strategies import (
@@ -33,7 +33,7 @@ def test_each_of_twenty_mistakes_in_a_large_set_is_named_with_policy_and_line() 
 def test_a_set_without_mistakes_has_no_faults_and_keeps_its_order() -> None:
     rules = rules_of("\n".join(policies(30))).rules
     assert [rule.id for rule in rules] == [f"0.cedar:rule-{n}" for n in range(30)]
-    layers = [Layer.TABLE, Layer.CONSTRAINT, Layer.CEDAR]
+    layers = [DecisionLayer.TABLE, DecisionLayer.CONSTRAINT, DecisionLayer.CEDAR]
     assert [rule.layer for rule in rules[:3]] == layers
 
 
@@ -87,7 +87,7 @@ def test_a_string_that_does_not_end_hides_no_other() -> None:
 
 def test_what_is_not_utf_8_is_named_with_its_line() -> None:
     file = CedarFile("a.cedar", b"// fine\n// \xff\n")
-    (fault,) = read_rules([file], KNOWN).faults
+    (fault,) = load_rules([file], KNOWN).faults
     assert (fault.line, fault.what) == (2, "not UTF-8")
 
 
@@ -131,7 +131,7 @@ def test_what_is_unchanged_is_not_read_anew(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_server_that_is_no_more_is_named_where_nothing_else_changed() -> None:
     text = 'permit (principal, action, resource in Server::"server:mail");'
     before = rules_of(text)
-    read = read_rules([CedarFile("0.cedar", text.encode())], {"server:files"}, before)
+    read = load_rules([CedarFile("0.cedar", text.encode())], {"server:files"}, before)
     (fault,) = read.faults
     assert "no such server in servers" in fault.what
 
@@ -139,33 +139,33 @@ def test_a_server_that_is_no_more_is_named_where_nothing_else_changed() -> None:
 def test_the_same_text_stays_lately_over_a_reload() -> None:
     text = "\n".join(policies(6))
     rules = rules_of(text)
-    before = Slices(rules)
+    before = SliceCache(rules)
     for number in (2, 5):
         asked = call(f"t{number}", agent=AGENTS[2], arguments={"amount": 0})
-        assert before.of(asked).say(asked).effect is Effect.ALLOW
+        assert before.get_slice(asked).evaluate(asked).effect is DecisionEffect.ALLOW
     was = before.handles._lately
     assert list(was) == [(rules.rules[2].text,), (rules.rules[5].text,)]
-    after = Slices(rules_of(text.replace("+ 1 < 5", "+ 2 < 5")), before)
+    after = SliceCache(rules_of(text.replace("+ 1 < 5", "+ 2 < 5")), before)
     (kept,) = after.handles._before.items()
     assert kept == next(iter(was.items()))
 
 
 def test_every_method_is_an_action_that_acts_on_what_it_acts_on() -> None:
     methods = {name: each for era in METHODS.values() for name, each in era.items()}
-    assert ACTIONS.keys() == methods.keys()
+    assert RESOURCE_TYPES.keys() == methods.keys()
     kinds = {
-        Target.TOOL: {"Tool"},
-        Target.RESOURCE: {"Resource"},
-        Target.PROMPT: {"Prompt"},
-        Target.REFERENCE: {"Prompt", "Resource"},
-        Target.STREAM: {"Server"},
+        TargetKind.TOOL: {"Tool"},
+        TargetKind.RESOURCE: {"Resource"},
+        TargetKind.PROMPT: {"Prompt"},
+        TargetKind.REFERENCE: {"Prompt", "Resource"},
+        TargetKind.STREAM: {"Server"},
     }
     for name, method in methods.items():
         expected = kinds.get(method.target, {"Server"})
         if name == "subscriptions/listen":
             expected = {"Server", "Resource"}  # the resources that it watches, too
-        assert set(ACTIONS[name]) == expected, name
-    assert ACTIONS.keys() >= WITH_ARGUMENTS
+        assert set(RESOURCE_TYPES[name]) == expected, name
+    assert RESOURCE_TYPES.keys() >= WITH_ARGUMENTS
 
 
 def test_the_examples_of_the_documentation_are_right() -> None:
@@ -174,27 +174,31 @@ def test_the_examples_of_the_documentation_are_right() -> None:
     example = page.split("```cedar\n")[1].split("```")[0]
     file = CedarFile("refunds.cedar", example.encode())
     known = {f"server:{name}" for name in ("shop", "files", "crm")}
-    found = read_rules([file], {*known, "agent:declared/invoices"})
+    found = load_rules([file], {*known, "agent:declared/invoices"})
     assert found.faults == ()
     layers = [rule.layer for rule in found.rules.rules]
-    assert layers == [Layer.CONSTRAINT, Layer.CONSTRAINT, Layer.CONSTRAINT]
+    assert layers == [
+        DecisionLayer.CONSTRAINT,
+        DecisionLayer.CONSTRAINT,
+        DecisionLayer.CONSTRAINT,
+    ]
 
 
 def test_slices_that_are_not_kept_are_made_again_and_say_the_same() -> None:
     rules = rules_of("\n".join(policies(6)))
-    slices = Slices(rules)
+    slices = SliceCache(rules)
     asked = [
         call(f"t{n}", agent=AGENTS[n % 3], arguments={"amount": 0}) for n in range(6)
     ]
-    before = [slices.of(each) for each in asked]
-    slices.keep(asked[:2])
-    after = [slices.of(each) for each in asked]
+    before = [slices.get_slice(each) for each in asked]
+    slices.retain(asked[:2])
+    after = [slices.get_slice(each) for each in asked]
     assert [one is other for one, other in zip(before, after, strict=True)] == [
         *([True] * 2),
         *([False] * 4),
     ]
     for one, other, each in zip(before, after, asked, strict=True):
-        said, again = one.say(each), other.say(each)
+        said, again = one.evaluate(each), other.evaluate(each)
         assert (said.effect, said.rules) == (again.effect, again.rules)
 
 

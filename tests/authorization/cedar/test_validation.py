@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization.cedar import validation
-from answerable.authorization.cedar.lexer import Piece, split
-from answerable.authorization.cedar.schema import Uses, schema_text
-from answerable.authorization.cedar.validation import judge
-from answerable.model.cedar_policy import CedarRule
+from answerable.authorization.cedar.lexer import PolicyText, split_policies
+from answerable.authorization.cedar.schema import ArgumentTypes, build_schema
+from answerable.authorization.cedar.validation import validate_policies
+from answerable.model.cedar_policy import CedarPolicy
 from tests.authorization.cedar.faulty_policies import MISTAKES, planted
 from tests.authorization.cedar.policy_strategies import policies
 
@@ -48,22 +48,22 @@ _about_methods = st.builds(
 )
 
 
-def _pieces(*texts: str) -> list[Piece]:
-    return list(split("\n".join(texts)))
+def _pieces(*texts: str) -> list[PolicyText]:
+    return list(split_policies("\n".join(texts)))
 
 
-def _judged(pieces: list[Piece]) -> list[tuple[CedarRule | None, list[str]]]:
+def _judged(pieces: list[PolicyText]) -> list[tuple[CedarPolicy | None, list[str]]]:
     """Judge; Cedar says what is wrong in no order."""
-    return [(each.rule, sorted(each.faults)) for each in judge(pieces)]
+    return [(each.rule, sorted(each.faults)) for each in validate_policies(pieces)]
 
 
 def _judged_by_every_method(
-    pieces: list[Piece],
-) -> list[tuple[CedarRule | None, list[str]]]:
-    def whole(uses: Uses, only: str) -> str:
-        return schema_text(uses)
+    pieces: list[PolicyText],
+) -> list[tuple[CedarPolicy | None, list[str]]]:
+    def whole(uses: ArgumentTypes, only: str) -> str:
+        return build_schema(uses)
 
-    with patch.object(validation, "schema_text", whole):
+    with patch.object(validation, "build_schema", whole):
         return _judged(pieces)
 
 

@@ -4,24 +4,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.authorization.pins.lookalikes import Alike, alike, skeleton
+from answerable.authorization.pins.lookalikes import (
+    NameSimilarity,
+    compare_names,
+    skeleton,
+)
 
 
 @pytest.mark.parametrize(
     ("one", "other", "how"),
     [
-        ("send_mail", "send_mail", Alike.SAME),
-        ("send_mail", "Send-Mail", Alike.CONFUSABLE),
-        ("send_mail", "send_m\u0430il", Alike.CONFUSABLE),
-        ("send_mail", "\uff53\uff45\uff4e\uff44_mail", Alike.CONFUSABLE),
-        ("send_mail", "send_mail\u200b", Alike.CONFUSABLE),
-        ("send_mail", "send_ma\u0131l", Alike.CONFUSABLE),
-        ("login", "1og1n", Alike.CONFUSABLE),
-        ("modern", "modem", Alike.CONFUSABLE),
-        ("send_mail", "send_mails", Alike.NEAR),
-        ("send_mail", "sent_mall", Alike.NEAR),
-        ("read_file", "raed_file", Alike.NEAR),
-        ("get", "set", Alike.NEAR),
+        ("send_mail", "send_mail", NameSimilarity.SAME),
+        ("send_mail", "Send-Mail", NameSimilarity.CONFUSABLE),
+        ("send_mail", "send_m\u0430il", NameSimilarity.CONFUSABLE),
+        ("send_mail", "\uff53\uff45\uff4e\uff44_mail", NameSimilarity.CONFUSABLE),
+        ("send_mail", "send_mail\u200b", NameSimilarity.CONFUSABLE),
+        ("send_mail", "send_ma\u0131l", NameSimilarity.CONFUSABLE),
+        ("login", "1og1n", NameSimilarity.CONFUSABLE),
+        ("modern", "modem", NameSimilarity.CONFUSABLE),
+        ("send_mail", "send_mails", NameSimilarity.NEAR),
+        ("send_mail", "sent_mall", NameSimilarity.NEAR),
+        ("read_file", "raed_file", NameSimilarity.NEAR),
+        ("get", "set", NameSimilarity.NEAR),
         ("get", "put", None),
         ("go", "do", None),
         ("read_file", "write_file", None),
@@ -29,10 +33,10 @@ from answerable.authorization.pins.lookalikes import Alike, alike, skeleton
     ],
 )
 def test_two_names_are_as_alike_as_they_look(
-    one: str, other: str, how: Alike | None
+    one: str, other: str, how: NameSimilarity | None
 ) -> None:
-    assert alike(one, other) is how
-    assert alike(other, one) is how
+    assert compare_names(one, other) is how
+    assert compare_names(other, one) is how
 
 
 def distance(one: str, other: str) -> int:
@@ -52,10 +56,10 @@ def distance(one: str, other: str) -> int:
 @given(st.text("abm", min_size=5, max_size=9), st.text("abm", min_size=5, max_size=9))
 def test_near_is_what_the_edit_distance_says(one: str, other: str) -> None:
     expected = distance(one, other) <= 2
-    assert (alike(one, other) is not None) == expected
+    assert (compare_names(one, other) is not None) == expected
 
 
 @given(st.text(max_size=20))
 def test_any_text_has_a_skeleton_that_is_its_own(text: str) -> None:
     assert skeleton(skeleton(text)) == skeleton(skeleton(skeleton(text)))
-    assert alike(text, text) is Alike.SAME
+    assert compare_names(text, text) is NameSimilarity.SAME

@@ -9,9 +9,9 @@ import pytest
 
 from answerable.connectors.aws import fetch
 from answerable.model.connector import SyncContext
-from answerable.model.policy import Layer
+from answerable.model.policy import PolicyLayer
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import ProblemKind, Sync
+from answerable.model.sighting import ReadProblemKind, Sync
 
 ACCOUNT = "123456789012"
 IAM = f"arn:aws:iam::{ACCOUNT}:"
@@ -19,7 +19,7 @@ ETL = f"{IAM}user/team/etl"
 Read = Callable[[bytes], Sync]
 
 
-def attached(sync: Sync, target: str) -> set[tuple[str, Layer, str]]:
+def attached(sync: Sync, target: str) -> set[tuple[str, PolicyLayer, str]]:
     return {
         (a.policy, a.layer, a.via) for a in sync.facts.attachments if a.target == target
     }
@@ -75,11 +75,11 @@ def test_the_root_is_there_because_a_trust_policy_refers_to_it(
 def test_a_user_has_inline_attached_group_and_boundary_policies(account: Sync) -> None:
     group = f"{IAM}group/readers"
     assert attached(account, ETL) == {
-        (f"{ETL}#inline/inline", Layer.IDENTITY, ""),
-        ("arn:aws:iam::aws:policy/ReadOnlyAccess", Layer.IDENTITY, ""),
-        (f"{group}#inline/look", Layer.IDENTITY, group),
-        (f"{IAM}policy/edge", Layer.IDENTITY, group),
-        (f"{IAM}policy/edge", Layer.BOUNDARY, ""),
+        (f"{ETL}#inline/inline", PolicyLayer.IDENTITY, ""),
+        ("arn:aws:iam::aws:policy/ReadOnlyAccess", PolicyLayer.IDENTITY, ""),
+        (f"{group}#inline/look", PolicyLayer.IDENTITY, group),
+        (f"{IAM}policy/edge", PolicyLayer.IDENTITY, group),
+        (f"{IAM}policy/edge", PolicyLayer.BOUNDARY, ""),
     }
 
 
@@ -101,7 +101,7 @@ def test_a_group_is_there_without_policies_or_members(read: Read, data: Path) ->
     assert members[f"{IAM}group/bare"] == (ETL,)
     assert members[f"{IAM}group/alone"] == ()
     edge = f"{IAM}policy/edge"
-    assert attached(sync, f"{IAM}group/alone") == {(edge, Layer.IDENTITY, "")}
+    assert attached(sync, f"{IAM}group/alone") == {(edge, PolicyLayer.IDENTITY, "")}
 
 
 def test_an_attached_policy_without_a_document_is_attached_and_not_collected(
@@ -119,7 +119,7 @@ def test_only_the_default_version_of_a_policy_counts(account: Sync) -> None:
 
 def test_a_role_is_guarded_by_its_trust_policy(account: Sync) -> None:
     role = f"{IAM}role/ops"
-    assert (f"{role}#trust", Layer.TRUST, "") in attached(account, role)
+    assert (f"{role}#trust", PolicyLayer.TRUST, "") in attached(account, role)
     (trust,) = (p for p in account.facts.policies if p.id == f"{role}#trust")
     assert trust.statements[0].principals == (("AWS", f"{IAM}root"),)
     assert trust.statements[0].conditions[0].key == "aws:MultiFactorAuthPresent"
@@ -254,7 +254,7 @@ def test_a_record_that_cannot_be_read_takes_nothing_from_the_others(
     sync = read(json.dumps(whole).encode())
     places = [problem.place.rsplit("#")[1] for problem in sync.problems]
     assert places == [f"/UserDetailList/{n}" for n in (2, 3, 4)]
-    assert {p.kind for p in sync.problems} == {ProblemKind.INVALID}
+    assert {p.kind for p in sync.problems} == {ReadProblemKind.INVALID}
     assert ETL in {identity.id for identity in sync.facts.identities}
 
 
@@ -268,7 +268,7 @@ def test_a_policy_that_cannot_be_read_stays_attached_and_unread(
     (trust,) = (p for p in sync.facts.policies if p.id == f"{role}#trust")
     assert trust.statements == ()
     assert trust.unread[0].sid == "*"
-    assert (trust.id, Layer.TRUST, "") in attached(sync, role)
+    assert (trust.id, PolicyLayer.TRUST, "") in attached(sync, role)
     assert len(sync.problems) == 1
 
 
@@ -290,14 +290,14 @@ def test_a_managed_policy_without_a_document_is_a_problem(
     assert "no document" in sync.problems[0].what
     held = {policy.id for policy in sync.facts.policies}
     assert f"{IAM}policy/edge" not in held
-    assert (f"{IAM}policy/edge", Layer.BOUNDARY, "") in attached(sync, ETL)
+    assert (f"{IAM}policy/edge", PolicyLayer.BOUNDARY, "") in attached(sync, ETL)
 
 
 def test_where_names_the_file_without_opening_it(data: Path) -> None:
-    (there,) = fetch.where(str(data / "account.json"))
-    (gone,) = fetch.where(str(data / "gone.json"))
+    (there,) = fetch.list_probes(str(data / "account.json"))
+    (gone,) = fetch.list_probes(str(data / "gone.json"))
     assert (there.found, gone.found) == (True, False)
-    assert {probe.found for probe in fetch.where("")} == {None}
+    assert {probe.found for probe in fetch.list_probes("")} == {None}
 
 
 def test_the_same_file_gives_the_same_facts(data: Path, context: SyncContext) -> None:

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from answerable.connectors.aws.declaration import DETAILS, KEY_USED, LIST_KEYS
-from answerable.connectors.aws.live_scan import Reply, collect_account
+from answerable.connectors.aws.live_scan import AwsReply, scan_account
 from answerable.model.connector import SyncContext
-from answerable.model.sighting import Problem, ProblemKind, Sync
+from answerable.model.sighting import ReadProblem, ReadProblemKind, Sync
 
 ACCOUNT = "123456789012"
 
@@ -34,7 +34,7 @@ class FakeIam:
         if name in self.broken:
             raise self.broken[name]
 
-    def get_account_authorization_details(self, **arguments: object) -> Reply:
+    def get_account_authorization_details(self, **arguments: object) -> AwsReply:
         marker = str(arguments.get("Marker", "0"))
         self._call(f"details/{marker}")
         at = int(marker)
@@ -42,7 +42,7 @@ class FakeIam:
         follow = {"IsTruncated": True, "Marker": str(at + 1)} if more else {}
         return {"IsTruncated": False, **self.pages[at], **follow}
 
-    def list_access_keys(self, **arguments: object) -> Reply:
+    def list_access_keys(self, **arguments: object) -> AwsReply:
         user = str(arguments["UserName"])
         self._call(f"keys/{user}")
         created = datetime(2024, 2, 3, tzinfo=UTC)
@@ -54,7 +54,7 @@ class FakeIam:
         }
         return {"AccessKeyMetadata": [key], "IsTruncated": False}
 
-    def get_access_key_last_used(self, **arguments: object) -> Reply:
+    def get_access_key_last_used(self, **arguments: object) -> AwsReply:
         self._call("used")
         return {
             "UserName": "x",
@@ -65,7 +65,7 @@ class FakeIam:
             },
         }
 
-    def list_account_aliases(self, **arguments: object) -> Reply:
+    def list_account_aliases(self, **arguments: object) -> AwsReply:
         self._call("aliases")
         return {"AccountAliases": [], "IsTruncated": False}
 
@@ -78,14 +78,14 @@ def iam(data: Path) -> FakeIam:
     return FakeIam(pages, {key["UserName"]: key["AccessKeyId"] for key in found})
 
 
-def problems(sync: Sync) -> list[tuple[ProblemKind, str]]:
+def problems(sync: Sync) -> list[tuple[ReadProblemKind, str]]:
     return [(problem.kind, problem.place) for problem in sync.problems]
 
 
 def test_every_page_is_asked_for(
     iam: FakeIam, account: Sync, context: SyncContext
 ) -> None:
-    sync = collect_account(iam, ACCOUNT, context)
+    sync = scan_account(iam, ACCOUNT, context)
     assert iam.asked[:4] == ["details/0", "details/1", "details/2", "details/3"]
     assert sync.problems == ()
     assert {i.id for i in sync.facts.identities} == {
@@ -97,7 +97,7 @@ def test_every_page_is_asked_for(
 def test_each_users_keys_are_asked_for_with_their_last_use(
     iam: FakeIam, context: SyncContext
 ) -> None:
-    sync = collect_account(iam, ACCOUNT, context)
+    sync = scan_account(iam, ACCOUNT, context)
     assert {c.last_used_at for c in sync.facts.credentials} == {
         1_793_491_200_000_000_000
     }
@@ -121,8 +121,8 @@ def test_a_refused_call_names_the_permission_and_the_rest_is_collected(
     iam: FakeIam, context: SyncContext, call: str, action: str, lost: set[str]
 ) -> None:
     iam.broken[call] = refusal()
-    sync = collect_account(iam, ACCOUNT, context)
-    assert problems(sync) == [(ProblemKind.PERMISSION, action)]
+    sync = scan_account(iam, ACCOUNT, context)
+    assert problems(sync) == [(ReadProblemKind.PERMISSION, action)]
     assert action in sync.problems[0].what
     assert lost <= set(sync.not_collected)
     assert [a.id for a in sync.facts.accounts] == [ACCOUNT]
@@ -135,7 +135,7 @@ def test_a_refusal_for_many_keys_is_one_problem_with_a_count(
     iam: FakeIam, context: SyncContext
 ) -> None:
     iam.broken["used"] = refusal()
-    (problem,) = collect_account(iam, ACCOUNT, context).problems
+    (problem,) = scan_account(iam, ACCOUNT, context).problems
     assert problem.what == "iam:GetAccessKeyLastUsed is not allowed, 2 times"
 
 
@@ -143,8 +143,8 @@ def test_a_call_that_fails_midway_keeps_the_pages_so_far(
     iam: FakeIam, context: SyncContext
 ) -> None:
     iam.broken["details/2"] = ConnectionClosedError(endpoint_url="http://x")
-    sync = collect_account(iam, ACCOUNT, context)
-    assert (ProblemKind.NETWORK, DETAILS) in problems(sync)
+    sync = scan_account(iam, ACCOUNT, context)
+    assert (ReadProblemKind.NETWORK, DETAILS) in problems(sync)
     assert {i.kind for i in sync.facts.identities} == {"aws-user"}
     assert "identity-policies" in sync.not_collected
 
@@ -153,8 +153,8 @@ def test_throttling_beyond_the_retries_is_a_network_problem(
     iam: FakeIam, context: SyncContext
 ) -> None:
     iam.broken["keys/etl"] = refusal("Throttling")
-    (problem,) = collect_account(iam, ACCOUNT, context).problems
-    assert problem.kind is ProblemKind.NETWORK
+    (problem,) = scan_account(iam, ACCOUNT, context).problems
+    assert problem.kind is ReadProblemKind.NETWORK
     assert problem.what == "iam:ListAccessKeys failed: Throttling"
 
 
@@ -162,14 +162,14 @@ def test_throttling_beyond_the_retries_is_a_network_problem(
 def test_a_marker_that_leads_nowhere_ends_the_asking(
     iam: FakeIam, context: SyncContext, marker: str
 ) -> None:
-    def stuck(**_: object) -> Reply:
+    def stuck(**_: object) -> AwsReply:
         return {**iam.pages[0], "IsTruncated": True, "Marker": marker}
 
     iam.get_account_authorization_details = stuck  # type: ignore[method-assign] - one bad server
-    sync = collect_account(iam, ACCOUNT, context)
-    assert [p for p in sync.problems if p.kind is ProblemKind.NETWORK] == [
-        Problem(
-            ProblemKind.NETWORK,
+    sync = scan_account(iam, ACCOUNT, context)
+    assert [p for p in sync.problems if p.kind is ReadProblemKind.NETWORK] == [
+        ReadProblem(
+            ReadProblemKind.NETWORK,
             DETAILS,
             f"{DETAILS} failed: it says that more follows and does not say where",
         )
@@ -179,7 +179,7 @@ def test_a_marker_that_leads_nowhere_ends_the_asking(
 def test_no_text_of_the_server_is_repeated(iam: FakeIam, context: SyncContext) -> None:
     for call in ("details/3", "keys/etl", "used", "aliases"):
         iam.broken[call] = refusal()
-    sync = collect_account(iam, ACCOUNT, context)
+    sync = scan_account(iam, ACCOUNT, context)
     assert sync.problems
     assert "secret text" not in str(sync.problems)
 
@@ -189,5 +189,5 @@ def test_progress_is_told(iam: FakeIam, context: SyncContext) -> None:
     watched = SyncContext(
         context.now, context.fingerprint, lambda done, total, what: told.append(what)
     )
-    collect_account(iam, ACCOUNT, watched)
+    scan_account(iam, ACCOUNT, watched)
     assert set(told) == {"pages of account details", "users asked for access keys"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.aws.declaration import SPEC
+from answerable.connectors.aws.declaration import DECLARATION
 from answerable.connectors.aws.parse import LISTS
-from answerable.connectors.aws_keys.declaration import SPEC as KEYS
-from answerable.connectors.aws_org.declaration import SPEC as ORG
+from answerable.connectors.aws_keys.declaration import DECLARATION as KEYS
+from answerable.connectors.aws_org.declaration import DECLARATION as ORG
 from answerable.connectors.aws_org.parse.organization_tree import FIELDS
 from answerable.connectors.aws_resources.declaration import PERMISSIONS
 from answerable.connectors.aws_resources.parse.answer_fields import (
@@ -26,14 +26,14 @@ def page(root: Path) -> str:
 def test_the_policy_on_the_page_is_the_one_a_live_scan_needs(page: str) -> None:
     blocks = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     assert [json.loads(block) for block in blocks] == [
-        read_policy("AnswerableRead", SPEC.permissions),
+        read_policy("AnswerableRead", DECLARATION.permissions),
         read_policy("AnswerableReadResources", PERMISSIONS),
     ]
 
 
 def test_every_call_of_a_live_scan_is_a_permission_or_needs_none() -> None:
-    calls = {call for call in SPEC.reads if call.startswith(("iam:", "sts:"))}
-    assert calls - set(SPEC.permissions) == {"sts:GetCallerIdentity"}
+    calls = {call for call in DECLARATION.reads if call.startswith(("iam:", "sts:"))}
+    assert calls - set(DECLARATION.permissions) == {"sts:GetCallerIdentity"}
 
 
 def test_every_field_of_the_organisation_file_is_on_the_page(page: str) -> None:

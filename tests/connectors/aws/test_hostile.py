@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.connectors import api_answer_file
-from answerable.connectors.api_answer_file import read_whole
+from answerable.connectors.api_answer_file import read_answer_file
 from answerable.connectors.aws import fetch
 from answerable.connectors.aws.parse import parse
 from answerable.model.connector import SyncContext
 from answerable.model.errors import (
     AnswerableError,
-    EnvironmentRefused,
+    EnvironmentFailure,
     ParseError,
     UsageError,
 )
@@ -84,7 +84,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
         file.truncate(1 << 30)  # sparse: takes no room
-    monkeypatch.delattr(api_answer_file, "read_named")
+    monkeypatch.delattr(api_answer_file, "read_named_file")
     with pytest.raises(UsageError, match="larger than 512 MiB"):
         fetch.sync(str(path), context)
 
@@ -93,13 +93,13 @@ def test_a_pipe_over_the_limit_is_refused_without_reading_on() -> None:
     with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as endless:
         assert endless.stdout is not None
         with pytest.raises(UsageError, match="larger than"):
-            read_whole(f"/dev/fd/{endless.stdout.fileno()}", "anything", 1 << 20)
+            read_answer_file(f"/dev/fd/{endless.stdout.fileno()}", "anything", 1 << 20)
         endless.kill()
 
 
 def test_a_device_is_refused() -> None:
     with pytest.raises(UsageError, match="is a device"):
-        read_whole("/dev/zero", "anything", 1 << 20)
+        read_answer_file("/dev/zero", "anything", 1 << 20)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_file_without_permission_is_refused(
 ) -> None:
     path = tmp_path / "details.json"
     path.touch(mode=0)
-    with pytest.raises(EnvironmentRefused, match="Permission"):
+    with pytest.raises(EnvironmentFailure, match="Permission"):
         fetch.sync(str(path), context)
 
 
@@ -142,7 +142,7 @@ def test_a_refused_open_is_an_environment_error(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(EnvironmentRefused, match="Permission denied"):
+    with pytest.raises(EnvironmentFailure, match="Permission denied"):
         fetch.sync(str(path), context)
 
 

@@ -11,27 +11,33 @@ from hypothesis import strategies as st
 from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 from answerable.model.errors import ParseError
 from answerable.model.ids import PolicyId
-from answerable.model.policy import ConditionClause, Effect, Layer, Policy, Statement
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.policy import (
+    ConditionClause,
+    Policy,
+    PolicyEffect,
+    PolicyLayer,
+    Statement,
+)
+from answerable.model.provenance import FactProvenance, WrittenBy
 
-SEEN = Seen("aws:x", "x", WrittenBy.PLATFORM, 1)
+SEEN = FactProvenance("aws:x", "x", WrittenBy.PLATFORM, 1)
 ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 
 
-def read(document: object, layer: Layer = Layer.IDENTITY) -> Policy:
+def read(document: object, layer: PolicyLayer = PolicyLayer.IDENTITY) -> Policy:
     return parse_policy(
         document, layer, policy_id=PolicyId("arn:p"), name="p", seen=SEEN
     )
 
 
-def one(statement: object, layer: Layer = Layer.IDENTITY) -> Statement:
+def one(statement: object, layer: PolicyLayer = PolicyLayer.IDENTITY) -> Statement:
     policy = read({"Version": "2012-10-17", "Statement": statement}, layer)
     assert policy.unread == ()
     (only,) = policy.statements
     return only
 
 
-def why(statement: object, layer: Layer = Layer.IDENTITY) -> str:
+def why(statement: object, layer: PolicyLayer = PolicyLayer.IDENTITY) -> str:
     policy = read({"Version": "2012-10-17", "Statement": [statement]}, layer)
     assert policy.statements == ()
     (only,) = policy.unread
@@ -72,7 +78,7 @@ def test_a_missing_or_empty_sid_is_the_position() -> None:
 
 def test_negated_elements_are_kept_apart() -> None:
     statement = one({"Effect": "Deny", "NotAction": "iam:*", "NotResource": ["a", "b"]})
-    assert statement.effect is Effect.DENY
+    assert statement.effect is PolicyEffect.DENY
     assert (statement.actions, statement.not_actions) == ((), ("iam:*",))
     assert (statement.resources, statement.not_resources) == ((), ("a", "b"))
 
@@ -97,9 +103,9 @@ def test_every_kind_of_principal_is_a_pair(
     principal: object, pairs: tuple[tuple[str, str], ...]
 ) -> None:
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
-    assert one(trust, Layer.TRUST).principals == pairs
+    assert one(trust, PolicyLayer.TRUST).principals == pairs
     negated = {"Effect": "Deny", "Action": "sts:AssumeRole", "NotPrincipal": principal}
-    assert one(negated, Layer.TRUST).not_principals == pairs
+    assert one(negated, PolicyLayer.TRUST).not_principals == pairs
 
 
 def test_condition_values_become_text_as_they_were_written() -> None:
@@ -159,8 +165,10 @@ def test_a_statement_that_cannot_be_read_is_set_aside_with_a_reason(
     assert reason in unread.why
 
 
-@pytest.mark.parametrize("layer", [Layer.IDENTITY, Layer.BOUNDARY, Layer.SCP])
-def test_a_policy_without_a_principal_needs_a_resource(layer: Layer) -> None:
+@pytest.mark.parametrize(
+    "layer", [PolicyLayer.IDENTITY, PolicyLayer.BOUNDARY, PolicyLayer.SCP]
+)
+def test_a_policy_without_a_principal_needs_a_resource(layer: PolicyLayer) -> None:
     assert why({"Effect": "Allow", "Action": "*"}, layer) == (
         "neither Resource nor NotResource"
     )
@@ -168,19 +176,19 @@ def test_a_policy_without_a_principal_needs_a_resource(layer: Layer) -> None:
 
 def test_a_trust_policy_needs_a_principal_and_takes_no_resource() -> None:
     bare = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-    assert why(bare, Layer.TRUST) == "neither Principal nor NotPrincipal"
+    assert why(bare, PolicyLayer.TRUST) == "neither Principal nor NotPrincipal"
     assert "no Resource" in why(
-        {**bare, "Principal": "*", "Resource": "*"}, Layer.TRUST
+        {**bare, "Principal": "*", "Resource": "*"}, PolicyLayer.TRUST
     )
     assert "unknown element 'Nobody'" in why(
-        {**bare, "Principal": {"Nobody": "x"}}, Layer.TRUST
+        {**bare, "Principal": {"Nobody": "x"}}, PolicyLayer.TRUST
     )
-    assert why({**bare, "Principal": {}}, Layer.TRUST) == "Principal is empty"
+    assert why({**bare, "Principal": {}}, PolicyLayer.TRUST) == "Principal is empty"
 
 
 def test_a_resource_policy_may_leave_its_resource_out() -> None:
     bare = {"Effect": "Allow", "Action": "ecr:*", "Principal": "*"}
-    assert one(bare, Layer.RESOURCE).resources == ()
+    assert one(bare, PolicyLayer.RESOURCE).resources == ()
 
 
 @pytest.mark.parametrize(
@@ -264,11 +272,13 @@ JSON = st.recursive(
 )
 
 
-@given(JSON | st.binary() | st.text(), st.sampled_from(Layer))
-@example({"Statement": [{"Effect": "Allow", "Condition": {"": {}}}]}, Layer.IDENTITY)
-@example({"Statement": 10**5000}, Layer.SCP)
+@given(JSON | st.binary() | st.text(), st.sampled_from(PolicyLayer))
+@example(
+    {"Statement": [{"Effect": "Allow", "Condition": {"": {}}}]}, PolicyLayer.IDENTITY
+)
+@example({"Statement": 10**5000}, PolicyLayer.SCP)
 def test_nothing_but_a_parse_error_is_ever_raised(
-    document: object, layer: Layer
+    document: object, layer: PolicyLayer
 ) -> None:
     try:
         policy = read(document, layer)
@@ -295,7 +305,7 @@ def statements(draw: st.DrawFn, sid: str) -> Statement:
     )
     return Statement(
         sid,
-        draw(st.sampled_from(Effect)),
+        draw(st.sampled_from(PolicyEffect)),
         () if negated_actions else actions,
         actions if negated_actions else (),
         () if negated_resources else resources,

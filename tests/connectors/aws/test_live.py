@@ -13,8 +13,8 @@ from answerable.connectors.aws import fetch
 from answerable.connectors.aws_keys import fetch as keys_fetch
 from answerable.inventory import join
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.model.sighting import Facts, Sync
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.sighting import SightedFacts, Sync
 
 NOW = 1_790_000_000_000_000_000
 BEDROCK = {"Service": "bedrock.amazonaws.com"}
@@ -77,7 +77,7 @@ def _printed(answer: dict[str, object]) -> str:
     return json.dumps(kept, default=lambda value: value.isoformat(), indent=4)
 
 
-def unseen(facts: Facts) -> dict[str, list[str]]:
+def unseen(facts: SightedFacts) -> dict[str, list[str]]:
     """Facts without their provenance, sorted."""
     return {
         name: sorted(
@@ -171,7 +171,7 @@ def test_a_live_scan_says_what_it_collected(
 def test_without_credentials_the_scan_is_refused_with_a_next_step(
     endpoint: str, context: SyncContext
 ) -> None:
-    with pytest.raises(EnvironmentRefused, match="no AWS credentials") as caught:
+    with pytest.raises(EnvironmentFailure, match="no AWS credentials") as caught:
         live(endpoint, context)
     assert "AWS_PROFILE" in caught.value.hint
 
@@ -192,7 +192,7 @@ def test_an_endpoint_where_nobody_listens_is_refused(
     context: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(EnvironmentRefused, match="could not be asked"):
+    with pytest.raises(EnvironmentFailure, match="could not be asked"):
         live("http://127.0.0.1:9", context)
 
 
@@ -206,7 +206,7 @@ def test_without_boto3_the_scan_says_what_to_install(
         "answerable.connectors.aws_session",
     ):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(EnvironmentRefused, match="boto3") as caught:
+    with pytest.raises(EnvironmentFailure, match="boto3") as caught:
         fetch.sync("", context)
     assert caught.value.hint == "pip install 'answerable[aws]'"
 

@@ -4,19 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.aws.parse.owner_tags import owners
-from answerable.model.person import EvidenceKind
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.connectors.aws.parse.owner_tags import find_tag_owners
+from answerable.model.person import OwnerEvidenceKind
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import Sync
 
-SEEN = Seen("aws:x", "x", WrittenBy.PLATFORM, 1)
+SEEN = FactProvenance("aws:x", "x", WrittenBy.PLATFORM, 1)
 
 
 def named(key: str, value: str) -> list[tuple[str, bool]]:
-    people, evidence = owners(["arn:x"], [(key, value)], SEEN)
+    people, evidence = find_tag_owners(["arn:x"], [(key, value)], SEEN)
     assert [p.id for p in people] == [e.person for e in evidence]
     for person, each in zip(people, evidence, strict=True):
-        kind = EvidenceKind.TEAM_TAG if person.team else EvidenceKind.OWNER_TAG
+        kind = (
+            OwnerEvidenceKind.TEAM_TAG if person.team else OwnerEvidenceKind.OWNER_TAG
+        )
         assert each.kind is kind
     return [(person.id, person.team) for person in people]
 
@@ -101,6 +103,6 @@ def test_an_agents_role_tags_speak_of_the_agent_too(account: Sync) -> None:
     agent = "agent:bedrock/123456789012/support"
     found = {(e.person, e.kind) for e in account.facts.evidence if e.subject == agent}
     assert found == {
-        ("person:ben@corp.example", EvidenceKind.OWNER_TAG),
-        ("person:care", EvidenceKind.TEAM_TAG),
+        ("person:ben@corp.example", OwnerEvidenceKind.OWNER_TAG),
+        ("person:care", OwnerEvidenceKind.TEAM_TAG),
     }

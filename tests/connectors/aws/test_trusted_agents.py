@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.agent import Agent, Known
+from answerable.model.agent import Agent, FactStatus
 from answerable.model.sighting import Sync
 
 ROLE = "arn:aws:iam::123456789012:role/"
@@ -21,7 +21,7 @@ def test_a_role_that_trusts_bedrock_is_an_inferred_agent_and_says_what_else_it_c
 ) -> None:
     agent = agents["support"]
     assert (agent.id, agent.kind) == ("agent:bedrock/123456789012/support", "bedrock")
-    assert agent.known is Known.INFERRED
+    assert agent.known is FactStatus.INFERRED
     assert "knowledge base" in agent.note
     assert agent.runs_as == (f"{ROLE}support",)
 
@@ -30,7 +30,7 @@ def test_a_role_that_trusts_agentcore_is_an_inferred_agent(
     agents: dict[str, Agent],
 ) -> None:
     agent = agents["runner"]
-    assert (agent.kind, agent.known) == ("agentcore", Known.INFERRED)
+    assert (agent.kind, agent.known) == ("agentcore", FactStatus.INFERRED)
     assert "gateway" in agent.note
 
 
@@ -39,14 +39,14 @@ def test_a_trust_policy_that_names_one_agent_declares_it(
 ) -> None:
     agent = agents["booker"]
     arn = "arn:aws:bedrock:eu-west-1:123456789012:agent/BOOKER0001"
-    assert agent.known is Known.DECLARED
+    assert agent.known is FactStatus.DECLARED
     assert agent.place == arn
     assert agent.facts == (("source-arn", arn),)
 
 
 def test_a_trust_policy_for_any_agent_stays_inferred(agents: dict[str, Agent]) -> None:
     agent = agents["any-agent"]
-    assert agent.known is Known.INFERRED
+    assert agent.known is FactStatus.INFERRED
     assert "knowledge base" not in agent.note
 
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.cli.sample.keys import access_key_id
+from answerable.cli.sample.keys import make_access_key_id
 from answerable.connectors.aws_keys import fetch
 from answerable.connectors.aws_keys.parse import parse
 from answerable.model.connector import SyncContext
-from answerable.model.credential import CredentialClass, Lifetime
+from answerable.model.credential import CredentialClass, CredentialLifetime
 from answerable.model.errors import AnswerableError, ParseError, UsageError
 from answerable.model.sighting import Sync
 
 ACCOUNT = "123456789012"
-ETL = access_key_id(ACCOUNT, "etl")
-PLAIN = access_key_id(ACCOUNT, "plain")
+ETL = make_access_key_id(ACCOUNT, "etl")
+PLAIN = make_access_key_id(ACCOUNT, "plain")
 OLD = "AKIAIOSFODNN7EXAMPLE"  # the documentation's own; it carries no account
 
 
@@ -66,7 +66,10 @@ def test_a_key_is_a_static_credential_with_status_age_and_account(
     assert sync.collected == ("access-keys",)
     etl, plain = sync.facts.credentials
     assert (etl.id, etl.kind) == (f"cred:aws/{ETL}", "aws-access-key")
-    assert (etl.cls, etl.lifetime) == (CredentialClass.RECORD, Lifetime.STATIC)
+    assert (etl.cls, etl.lifetime) == (
+        CredentialClass.RECORD,
+        CredentialLifetime.STATIC,
+    )
     assert (etl.status, plain.status) == ("active", "inactive")
     assert (etl.account, etl.hint) == (ACCOUNT, "")
     assert etl.created_at == 1_706_933_400_000_000_000
@@ -106,7 +109,7 @@ def test_a_folder_of_one_file_per_user_reads_the_same(
     sync = fetch.sync(str(tmp_path), context)
     assert links(sync) == BOTH
     assert [probe.found for probe in sync.probes] == [True, True]
-    assert [probe.found for probe in fetch.where(str(tmp_path))] == [True, True]
+    assert [probe.found for probe in fetch.list_probes(str(tmp_path))] == [True, True]
 
 
 def test_a_broken_file_in_a_folder_takes_nothing_from_the_others(
@@ -214,7 +217,7 @@ def test_no_location_is_a_usage_error(tmp_path: Path, context: SyncContext) -> N
     for location in ("", str(tmp_path), str(tmp_path / "gone.json")):
         with pytest.raises(UsageError):
             fetch.sync(location, context)
-    assert [probe.found for probe in fetch.where("")] == [False]
+    assert [probe.found for probe in fetch.list_probes("")] == [False]
 
 
 @given(st.binary(max_size=200))

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from answerable.cli.main import main
-from answerable.connectors.aws_resources.service_scans import SERVICES
+from answerable.connectors.aws_resources.service_scans import SERVICE_SCANS
 from tests.connectors.aws_org.proxy import Proxy, serve
 
 REGION = "us-east-1"
@@ -114,8 +114,10 @@ def fill(endpoint: str, account: str) -> None:
 @pytest.fixture
 def few_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for queues alone: the other services have tests of their own."""
-    kept = tuple(ask for ask in SERVICES if ask.__name__ == "_queues")
-    monkeypatch.setattr("answerable.connectors.aws_resources.live_scan.SERVICES", kept)
+    kept = tuple(ask for ask in SERVICE_SCANS if ask.__name__ == "_queues")
+    monkeypatch.setattr(
+        "answerable.connectors.aws_resources.live_scan.SERVICE_SCANS", kept
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from answerable.connectors.aws_org import fetch
 from answerable.connectors.aws_org.parse import parse
 from answerable.model.connector import SyncContext
 from answerable.model.errors import AnswerableError, ParseError, UsageError
-from answerable.model.policy import Effect, Layer
+from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.model.sighting import Sync
 
 MANAGEMENT = "111111111111"
@@ -66,14 +66,14 @@ def test_control_policies_are_read_and_attached_where_they_stand(
     by_name = {policy.name: policy for policy in organization.facts.policies}
     assert set(by_name) == {"FullAWSAccess", "region-lock"}
     (statement,) = by_name["region-lock"].statements
-    assert statement.effect is Effect.DENY
+    assert statement.effect is PolicyEffect.DENY
     assert statement.not_actions == ("iam:*", "sts:*")
     found = {(a.policy, a.target, a.layer) for a in organization.facts.attachments}
     full, lock = by_name["FullAWSAccess"].id, by_name["region-lock"].id
     assert found == {
-        (full, "r-ab12", Layer.SCP),
-        (full, PROD, Layer.SCP),
-        (lock, "ou-ab12-work0001", Layer.SCP),
+        (full, "r-ab12", PolicyLayer.SCP),
+        (full, PROD, PolicyLayer.SCP),
+        (lock, "ou-ab12-work0001", PolicyLayer.SCP),
     }
 
 
@@ -119,7 +119,7 @@ def test_resource_control_policies_have_their_own_layer(
     file.write_text(json.dumps({"Policies": [policy]}))
     sync = fetch.sync(str(file), context)
     assert sync.problems == ()
-    assert sync.facts.attachments[0].layer is Layer.RCP
+    assert sync.facts.attachments[0].layer is PolicyLayer.RCP
     assert sync.facts.policies[0].statements[0].principals == (("AWS", "*"),)
     assert sync.collected == ("rcp",)
 

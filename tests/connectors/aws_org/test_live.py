@@ -8,7 +8,7 @@ import pytest
 
 from answerable.connectors import aws_session
 from answerable.store.scan_checkpoint import ScanCheckpoint
-from answerable.usecases.inventory.aws_access_policy import account_actions
+from answerable.usecases.inventory.aws_access_policy import list_account_actions
 from tests.connectors.aws_org.conftest import MANAGEMENT, REGION, Answer, client
 from tests.connectors.aws_org.proxy import Proxy
 
@@ -272,7 +272,7 @@ def test_the_shipped_role_is_deployed_and_assumed(
     if isinstance(document, str):  # moto keeps Python's own text of it
         document = ast.literal_eval(document)
     (statement,) = document["Statement"]
-    assert sorted(statement["Action"]) == list(account_actions())
+    assert sorted(statement["Action"]) == list(list_account_actions())
 
 
 def test_accounts_that_were_read_survive_a_kill(

@@ -7,16 +7,16 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from answerable.connectors.aws_resources.declaration import PERMISSIONS
-from answerable.connectors.aws_resources.live_scan import collect_region
-from answerable.connectors.aws_resources.scan_calls import Asking, Reply
+from answerable.connectors.aws_resources.live_scan import scan_region
+from answerable.connectors.aws_resources.scan_calls import ResourceReply, ResourceScan
 from answerable.model.connector import SyncContext
-from answerable.model.sighting import Facts, ProblemKind, Sync
+from answerable.model.sighting import ReadProblemKind, SightedFacts, Sync
 
 ACCOUNT = "123456789012"
 HERE = f"eu-west-1:{ACCOUNT}"
 KEY = f"arn:aws:kms:{HERE}:key/1"
 FUNCTION = f"arn:aws:lambda:{HERE}:function:f"
-LISTED: dict[str, Reply] = {
+LISTED: dict[str, ResourceReply] = {
     "list_buckets": {"Buckets": [{"Name": f"lake{n}"} for n in range(9)]},
     "list_access_points": {"AccessPointList": []},
     "list_keys": {"Keys": [{"KeyArn": KEY}]},
@@ -59,11 +59,11 @@ def refusal(code: str = "AccessDeniedException") -> ClientError:
 class FakeClient:
     """Answers what is listed; everything else as `answer` says."""
 
-    answer: Callable[[str, Reply], Reply]
+    answer: Callable[[str, ResourceReply], ResourceReply]
     asked: list[str]
 
-    def __getattr__(self, operation: str) -> Callable[..., Reply]:
-        def call(**arguments: object) -> Reply:
+    def __getattr__(self, operation: str) -> Callable[..., ResourceReply]:
+        def call(**arguments: object) -> ResourceReply:
             self.asked.append(operation)
             return self.answer(operation, arguments)
 
@@ -78,7 +78,7 @@ class FakePaginator:
     inner: FakeClient
     operation: str
 
-    def paginate(self, **arguments: object) -> Iterator[Reply]:
+    def paginate(self, **arguments: object) -> Iterator[ResourceReply]:
         self.inner.asked.append(self.operation)
         yield self.inner.answer(self.operation, arguments)
 
@@ -87,7 +87,7 @@ class FakePaginator:
 class FakeSession:
     """An AWS whose every service answers by one function."""
 
-    answer: Callable[[str, Reply], Reply]
+    answer: Callable[[str, ResourceReply], ResourceReply]
     asked: dict[str, list[str]] = field(default_factory=dict)
 
     def client(self, service: str) -> FakeClient:
@@ -95,13 +95,13 @@ class FakeSession:
 
 
 def scan(
-    answer: Callable[[str, Reply], Reply], context: SyncContext
+    answer: Callable[[str, ResourceReply], ResourceReply], context: SyncContext
 ) -> tuple[Sync, dict[str, list[str]]]:
     session = FakeSession(answer)
-    asking = Asking(session, ACCOUNT, "eu-west-1", context)
+    asking = ResourceScan(session, ACCOUNT, "eu-west-1", context)
     asking.whole |= {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/x"}
     asking.whole["Region"] = "eu-west-1"
-    return collect_region(asking), session.asked
+    return scan_region(asking), session.asked
 
 
 def places(sync: Sync) -> set[str]:
@@ -111,11 +111,11 @@ def places(sync: Sync) -> set[str]:
 def test_when_nothing_is_allowed_each_permission_is_named_and_nothing_is_known(
     context: SyncContext,
 ) -> None:
-    def refuse(operation: str, _: Reply) -> Reply:
+    def refuse(operation: str, _: ResourceReply) -> ResourceReply:
         raise refusal()
 
     sync, asked = scan(refuse, context)
-    assert {problem.kind for problem in sync.problems} == {ProblemKind.PERMISSION}
+    assert {problem.kind for problem in sync.problems} == {ReadProblemKind.PERMISSION}
     lists = {
         p
         for p in PERMISSIONS
@@ -127,14 +127,14 @@ def test_when_nothing_is_allowed_each_permission_is_named_and_nothing_is_known(
     lists -= {"bedrock:ListAgentCollaborators"}
     assert places(sync) == lists | {"s3:GetAccountPublicAccessBlock"}
     assert len(asked) == 14
-    assert sync.facts == Facts()
+    assert sync.facts == SightedFacts()
     assert sync.collected == ()
 
 
 def test_when_only_lists_are_allowed_each_other_permission_is_named(
     context: SyncContext,
 ) -> None:
-    def refuse(operation: str, _: Reply) -> Reply:
+    def refuse(operation: str, _: ResourceReply) -> ResourceReply:
         if operation in LISTED and operation != "list_grants":
             return LISTED[operation]
         raise refusal()
@@ -161,13 +161,13 @@ def test_when_only_lists_are_allowed_each_other_permission_is_named(
 def test_no_text_of_the_server_and_no_environment_is_repeated(
     context: SyncContext,
 ) -> None:
-    def refuse(operation: str, _: Reply) -> Reply:
+    def refuse(operation: str, _: ResourceReply) -> ResourceReply:
         if operation in LISTED:
             return LISTED[operation]
         raise refusal("AccessDenied")
 
-    asking = Asking(FakeSession(refuse), ACCOUNT, "eu-west-1", context)
-    sync = collect_region(asking)
+    asking = ResourceScan(FakeSession(refuse), ACCOUNT, "eu-west-1", context)
+    sync = scan_region(asking)
     assert sync.problems
     assert "secret text" not in repr(sync) + repr(asking.whole)
     assert FUNCTION in repr(asking.whole)
@@ -177,7 +177,7 @@ def test_no_text_of_the_server_and_no_environment_is_repeated(
 def test_a_service_that_nobody_reaches_is_not_asked_on_and_on(
     context: SyncContext,
 ) -> None:
-    def close(operation: str, _: Reply) -> Reply:
+    def close(operation: str, _: ResourceReply) -> ResourceReply:
         if operation in LISTED:
             return LISTED[operation]
         raise ConnectionClosedError(endpoint_url="http://x")
@@ -185,7 +185,7 @@ def test_a_service_that_nobody_reaches_is_not_asked_on_and_on(
     sync, asked = scan(close, context)
     assert len(asked["s3"]) == 1 + 5
     assert "s3:GetBucketPolicy failed, 9 times" in {p.what for p in sync.problems}
-    assert {p.kind for p in sync.problems} == {ProblemKind.NETWORK}
+    assert {p.kind for p in sync.problems} == {ReadProblemKind.NETWORK}
     assert asked["kms"]  # other services still are
 
 
@@ -193,13 +193,13 @@ def test_a_service_that_nobody_reaches_is_not_asked_on_and_on(
 def test_one_call_that_fails_takes_nothing_from_the_others(
     context: SyncContext, broken: str
 ) -> None:
-    def answer(operation: str, _: Reply) -> Reply:
+    def answer(operation: str, _: ResourceReply) -> ResourceReply:
         if operation == broken:
             raise refusal("InternalError")
         return LISTED.get(operation, {"Policy": '{"Statement": []}'})
 
     sync, _ = scan(answer, context)
-    assert any(problem.kind is ProblemKind.NETWORK for problem in sync.problems)
+    assert any(problem.kind is ReadProblemKind.NETWORK for problem in sync.problems)
     held = {attachment.target for attachment in sync.facts.attachments}
     assert len(held & {KEY, FUNCTION, "arn:aws:s3:::lake0"}) >= 2
 
@@ -209,7 +209,7 @@ def test_every_page_of_grants_and_access_points_is_asked_for(
 ) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/x"
 
-    def answer(operation: str, arguments: Reply) -> Reply:
+    def answer(operation: str, arguments: ResourceReply) -> ResourceReply:
         if operation == "list_grants":
             at = int(str(arguments.get("Marker", "0")))
             grant = {
@@ -238,7 +238,7 @@ def test_every_page_of_grants_and_access_points_is_asked_for(
 def test_a_marker_that_leads_nowhere_leaves_the_grants_open(
     context: SyncContext, marker: str
 ) -> None:
-    def answer(operation: str, _: Reply) -> Reply:
+    def answer(operation: str, _: ResourceReply) -> ResourceReply:
         if operation == "list_grants":
             return {"Grants": [], "Truncated": True, "NextMarker": marker}
         return LISTED.get(operation, {"Policy": '{"Statement": []}'})

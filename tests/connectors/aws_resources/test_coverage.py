@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.model.coverage import Held
+from answerable.model.coverage import CoverageScope
 from answerable.model.sighting import Sync
 from tests.connectors.aws_resources.conftest import Read
 
@@ -10,15 +10,15 @@ ACCOUNT, HERE, THERE = "123456789012", "eu-west-1", "us-east-1"
 CALLER = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/x", "UserId": "x"}
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/runs"
 PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/web"
-RUNNING = Held("running-code", ACCOUNT, HERE)
+RUNNING = CoverageScope("running-code", ACCOUNT, HERE)
 
 
 def key(region: str, name: str = "k") -> str:
     return f"arn:aws:kms:{region}:{ACCOUNT}:key/{name}"
 
 
-def keys(region: str = HERE, service: str = "kms") -> Held:
-    return Held("resource-policies", ACCOUNT, region, service)
+def keys(region: str = HERE, service: str = "kms") -> CoverageScope:
+    return CoverageScope("resource-policies", ACCOUNT, region, service)
 
 
 def function(region: str) -> dict[str, object]:
@@ -71,7 +71,7 @@ def test_a_whole_region_is_told_service_by_service(resources: Sync) -> None:
     ],
 )
 def test_policies_are_whole_where_all_that_is_listed_has_its_answer(
-    read: Read, content: dict[str, object], held: tuple[Held, ...]
+    read: Read, content: dict[str, object], held: tuple[CoverageScope, ...]
 ) -> None:
     assert read({**CALLER, **content}).held == held
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.aws_resources import fetch
-from answerable.connectors.aws_resources.declaration import PERMISSIONS, SPEC
+from answerable.connectors.aws_resources.declaration import DECLARATION, PERMISSIONS
 from answerable.model.connector import SyncContext
 
 ACCOUNT = "123456789012"
@@ -116,7 +116,7 @@ def test_the_commands_on_the_page_make_a_file_that_is_read(
 
 
 def test_every_call_of_a_live_scan_is_a_permission_or_needs_none() -> None:
-    calls = {call for call in SPEC.reads if not call.startswith("FILE")}
-    assert calls - set(SPEC.permissions) == {"sts:GetCallerIdentity"}
-    assert set(SPEC.permissions) == set(PERMISSIONS)
+    calls = {call for call in DECLARATION.reads if not call.startswith("FILE")}
+    assert calls - set(DECLARATION.permissions) == {"sts:GetCallerIdentity"}
+    assert set(DECLARATION.permissions) == set(PERMISSIONS)
     assert not any("*" in action for action in PERMISSIONS)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from answerable.connectors.aws_resources.parse import Parsed
-from answerable.model.policy import Layer, Policy
-from answerable.model.sighting import Facts, Problem, ProblemKind, Sync
+from answerable.connectors.aws_resources.parse import ParsedResources
+from answerable.model.policy import Policy, PolicyLayer
+from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts, Sync
 from tests.connectors.aws_resources.conftest import Read
 
 ACCOUNT = "123456789012"
@@ -36,18 +36,18 @@ HOLDERS = {
 }
 
 
-def policies(facts: Facts) -> dict[str, Policy]:
+def policies(facts: SightedFacts) -> dict[str, Policy]:
     return {policy.id: policy for policy in facts.policies}
 
 
-def whats(parsed: Parsed | Sync) -> list[str]:
+def whats(parsed: ParsedResources | Sync) -> list[str]:
     return [problem.what for problem in parsed.problems]
 
 
 def test_only_what_was_refused_is_a_problem(resources: Sync) -> None:
     assert resources.problems == (
-        Problem(
-            ProblemKind.PERMISSION,
+        ReadProblem(
+            ReadProblemKind.PERMISSION,
             f"{resources.source.partition(':')[2]}#/KeyPolicy/{QUIET}",
             "kms:GetKeyPolicy is not allowed",
         ),
@@ -63,7 +63,7 @@ def test_each_resource_that_was_asked_holds_its_policy(resources: Sync) -> None:
         and attachment.policy in found
     }
     assert held == HOLDERS
-    assert {a.layer for a in resources.facts.attachments} == {Layer.RESOURCE}
+    assert {a.layer for a in resources.facts.attachments} == {PolicyLayer.RESOURCE}
     assert all(policy.unread == () for policy in found.values())
 
 
@@ -171,24 +171,24 @@ def test_a_resource_without_a_policy_holds_one_without_statements(
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        ("An error occurred (AccessDenied) when calling x", ProblemKind.PERMISSION),
-        ({"Error": "An error occurred (AccessDenied)"}, ProblemKind.PERMISSION),
-        ({"Error": {"Code": "AccessDenied"}}, ProblemKind.PERMISSION),
-        ({"Error": {"Code": "SlowDown"}}, ProblemKind.NETWORK),
-        ({"Error": ""}, ProblemKind.NETWORK),
-        ({"Error": 5}, ProblemKind.NETWORK),
-        ({"Error": None}, ProblemKind.NETWORK),
-        ("", ProblemKind.NETWORK),
-        ("anything else", ProblemKind.NETWORK),
-        ({}, ProblemKind.INVALID),
-        ({"Policy": None}, ProblemKind.INVALID),
-        (5, ProblemKind.INVALID),
-        ([], ProblemKind.INVALID),
-        ({"ResourcePolicy": "of another service"}, ProblemKind.INVALID),
+        ("An error occurred (AccessDenied) when calling x", ReadProblemKind.PERMISSION),
+        ({"Error": "An error occurred (AccessDenied)"}, ReadProblemKind.PERMISSION),
+        ({"Error": {"Code": "AccessDenied"}}, ReadProblemKind.PERMISSION),
+        ({"Error": {"Code": "SlowDown"}}, ReadProblemKind.NETWORK),
+        ({"Error": ""}, ReadProblemKind.NETWORK),
+        ({"Error": 5}, ReadProblemKind.NETWORK),
+        ({"Error": None}, ReadProblemKind.NETWORK),
+        ("", ReadProblemKind.NETWORK),
+        ("anything else", ReadProblemKind.NETWORK),
+        ({}, ReadProblemKind.INVALID),
+        ({"Policy": None}, ReadProblemKind.INVALID),
+        (5, ReadProblemKind.INVALID),
+        ([], ReadProblemKind.INVALID),
+        ({"ResourcePolicy": "of another service"}, ReadProblemKind.INVALID),
     ],
 )
 def test_nothing_but_a_plain_none_reads_as_none(
-    read: Read, answer: object, kind: ProblemKind
+    read: Read, answer: object, kind: ReadProblemKind
 ) -> None:
     parsed = read({**CALLER, "BucketPolicy": {"lake": answer}})
     assert [problem.kind for problem in parsed.problems] == [kind]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from answerable.model.policy import ConditionClause, Effect, Policy
+from answerable.model.policy import ConditionClause, Policy, PolicyEffect
 from tests.connectors.aws_resources.conftest import Read
 
 ACCOUNT = "123456789012"
@@ -31,7 +31,7 @@ def test_a_grant_is_one_statement_that_allows_its_operations_on_the_key(
 ) -> None:
     (statement,) = grants(read, GRANT).statements
     assert statement.sid == "g1"
-    assert statement.effect is Effect.ALLOW
+    assert statement.effect is PolicyEffect.ALLOW
     assert statement.actions == ("kms:Decrypt", "kms:GenerateDataKey")
     assert statement.resources == (KEY,)
     assert statement.principals == (("AWS", ROLE),)

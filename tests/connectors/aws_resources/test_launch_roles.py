@@ -2,8 +2,8 @@
 
 import pytest
 
-from answerable.connectors.aws_resources.parse import Parsed
-from answerable.model.coverage import Held
+from answerable.connectors.aws_resources.parse import ParsedResources
+from answerable.model.coverage import CoverageScope
 from tests.connectors.aws_resources.conftest import Read
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -16,8 +16,8 @@ PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/path/web"
 ROLE, OTHER = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("r", "o"))
 CALLER = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/x"}
 DEFINED = {"taskDefinitionArn": DEFINITION, "taskRoleArn": ROLE}
-TASKS_HELD = Held("running-code", ACCOUNT, REGION, "ecs:task")
-TEMPLATES_HELD = Held("running-code", ACCOUNT, REGION, "ec2:launch-template")
+TASKS_HELD = CoverageScope("running-code", ACCOUNT, REGION, "ecs:task")
+TEMPLATES_HELD = CoverageScope("running-code", ACCOUNT, REGION, "ec2:launch-template")
 
 
 def file_of(**fields: object) -> dict[str, object]:
@@ -38,7 +38,7 @@ def cluster(*tasks: dict[str, object]) -> dict[str, object]:
     return file_of(clusterArns=[CLUSTER], ClusterTasks={CLUSTER: answer})
 
 
-def runs_as(parsed: Parsed) -> dict[str, str]:
+def runs_as(parsed: ParsedResources) -> dict[str, str]:
     return {str(r.id): str(r.runs_as) for r in parsed.facts.resources}
 
 

@@ -14,8 +14,8 @@ from botocore.config import Config
 
 from answerable.connectors.aws_resources import fetch
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.model.sighting import Facts, Sync
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.sighting import SightedFacts, Sync
 from tests.connectors.aws_resources.collector import ACCOUNT, REGION, Make, collected
 
 HERE = f"{REGION}:{ACCOUNT}"
@@ -190,7 +190,7 @@ def _tasks(make: Make, role: str) -> None:
         )
 
 
-def policies(facts: Facts) -> dict[str, int]:
+def policies(facts: SightedFacts) -> dict[str, int]:
     known = {policy.id: len(policy.statements) for policy in facts.policies}
     return {a.policy: known[a.policy] for a in facts.attachments}
 
@@ -272,7 +272,7 @@ def test_a_file_of_the_documented_answers_tells_the_same(
     assert filed.held == scanned.held != ()
 
 
-def unseen(facts: Facts) -> dict[str, list[str]]:
+def unseen(facts: SightedFacts) -> dict[str, list[str]]:
     """Facts without their provenance, sorted."""
     return {
         name: sorted(
@@ -302,7 +302,7 @@ def test_without_a_region_the_scan_says_how_to_give_one(
 def test_without_credentials_the_scan_is_refused_with_a_next_step(
     endpoint: str, context: SyncContext
 ) -> None:
-    with pytest.raises(EnvironmentRefused, match="no AWS credentials") as caught:
+    with pytest.raises(EnvironmentFailure, match="no AWS credentials") as caught:
         live(endpoint, context)
     assert "aws-resources:FILE" in caught.value.hint
 
@@ -313,6 +313,6 @@ def test_without_boto3_the_scan_says_what_to_install(
     monkeypatch.setitem(sys.modules, "boto3", None)
     live_module = "answerable.connectors.aws_resources.live_scan"
     monkeypatch.delitem(sys.modules, live_module, raising=False)
-    with pytest.raises(EnvironmentRefused, match="boto3") as caught:
+    with pytest.raises(EnvironmentFailure, match="boto3") as caught:
         fetch.sync("", context)
     assert caught.value.hint == "pip install 'answerable[aws]'"

@@ -8,7 +8,7 @@ import pytest
 from answerable.connectors.aws_resources import fetch
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
-from answerable.model.sighting import Facts, Sync
+from answerable.model.sighting import SightedFacts, Sync
 from tests.connectors.aws_resources.conftest import Read, Whole
 from tests.connectors.aws_resources.test_file import (
     ACCOUNT,
@@ -81,7 +81,7 @@ def test_an_id_that_names_no_resource_of_that_kind_is_a_problem(
 ) -> None:
     parsed = read({**CALLER, field: {asked: None}})
     assert len(parsed.problems) == 1
-    assert parsed.facts == Facts()
+    assert parsed.facts == SightedFacts()
 
 
 def test_a_name_that_two_regions_have_is_not_guessed(read: Read) -> None:
@@ -228,7 +228,7 @@ def test_another_source_says_where_this_file_belongs(
 
 
 def test_where_names_the_file_or_every_call() -> None:
-    assert [probe.found for probe in fetch.where("/no/such/file")] == [False]
-    calls = [probe.place for probe in fetch.where("")]
+    assert [probe.found for probe in fetch.list_probes("/no/such/file")] == [False]
+    calls = [probe.place for probe in fetch.list_probes("")]
     assert calls[0] == "sts:GetCallerIdentity"
     assert "s3:GetBucketPolicy" in calls

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from answerable.connectors.cloudtrail import fetch, parser_process
 from answerable.connectors.cloudtrail.parse.record_splitter import (
-    MOST_REFUSED,
-    Splitter,
+    MAX_REFUSED,
+    RecordSplitter,
 )
-from answerable.connectors.cloudtrail.parse.redaction import redacted
+from answerable.connectors.cloudtrail.parse.redaction import redact_secrets
 from answerable.model.connector import EventBatch, EventContext, EventLimits
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
-from answerable.model.sighting import Problem
+from answerable.model.sighting import ReadProblem
 
 DATA = Path(__file__).parents[2] / "data" / "cloudtrail"
 DAY = json.loads((DATA / "day.json").read_text())["Records"]
@@ -40,12 +40,12 @@ def events(location: Path | str) -> list[AuditEvent]:
     return [event for batch in batches(location) for event in batch.events]
 
 
-def problems(location: Path | str) -> list[Problem]:
+def problems(location: Path | str) -> list[ReadProblem]:
     return [problem for batch in batches(location) for problem in batch.problems]
 
 
 def split(data: bytes, size: int = 1 << 20, limits: EventLimits | None = None):
-    splitter = Splitter(limits or EventLimits())
+    splitter = RecordSplitter(limits or EventLimits())
     pieces = []
     for at in range(0, len(data), size):
         pieces += splitter.feed(data[at : at + size])
@@ -248,7 +248,7 @@ def test_nesting_without_end_stops_the_file_and_says_so() -> None:
 
 def test_refusals_without_end_stop_the_file_and_say_so() -> None:
     pieces, problem = split(b'{"Records":[' + b"1," * 50_000 + b"]}")
-    assert len(pieces) == MOST_REFUSED
+    assert len(pieces) == MAX_REFUSED
     assert "not read" in problem
 
 
@@ -277,7 +277,9 @@ def test_secrets_in_what_is_set_aside_are_taken_out(tmp_path: Path) -> None:
 
 
 def test_a_secret_cut_short_is_taken_out_too() -> None:
-    assert redacted(b'{"secretAccessKey": "abc/def') == b'{"secretAccessKey": null'
+    assert (
+        redact_secrets(b'{"secretAccessKey": "abc/def') == b'{"secretAccessKey": null'
+    )
 
 
 def test_a_place_that_is_not_there_or_holds_no_log_is_a_usage_error(
@@ -306,7 +308,7 @@ def test_a_folder_that_may_not_be_listed_is_a_problem_or_a_refusal(
     (problem,) = problems(tmp_path)
     assert problem.place == str(tmp_path / "closed")
     closed_name = tmp_path.name
-    with pytest.raises(EnvironmentRefused, match="may not be listed"):
+    with pytest.raises(EnvironmentFailure, match="may not be listed"):
         batches(tmp_path)
 
 
@@ -324,7 +326,7 @@ def test_a_process_of_its_own_reads_the_same(
         (tmp_path / f"{number}.json").write_bytes(day())
     (tmp_path / "garbage.json").write_bytes(b"\x00garbage")
     here = batches(tmp_path)
-    monkeypatch.setattr(fetch, "APART", 0)
+    monkeypatch.setattr(fetch, "SUBPROCESS_BYTES", 0)
     apart_ = batches(tmp_path)
     for attribute in ("events", "quarantined", "problems", "skipped"):
         found = [x for batch in apart_ for x in getattr(batch, attribute)]
@@ -334,15 +336,15 @@ def test_a_process_of_its_own_reads_the_same(
 
 def test_a_parsing_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parser_process, "__name__", "json.tool")
-    with pytest.raises(EnvironmentRefused, match="ended early"):
-        list(parser_process.read_apart(str(DATA), EventContext()))
+    with pytest.raises(EnvironmentFailure, match="ended early"):
+        list(parser_process.read_in_subprocess(str(DATA), EventContext()))
 
 
 def test_a_reader_that_stops_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"Records": DAY * 2000}))
-    monkeypatch.setattr(fetch, "APART", 0)
+    monkeypatch.setattr(fetch, "SUBPROCESS_BYTES", 0)
     reading = fetch.read(str(tmp_path), EventContext(EventLimits(batch=10)))
     assert next(reading).events
     reading.close()  # type: ignore[attr-defined]  # a generator

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from answerable.connectors.cloudtrail.parse.records import Refused, read_record
-from answerable.model.event import AuditEvent, Outcome
+from answerable.connectors.cloudtrail.parse.records import RecordRefused, parse_record
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.provenance import WrittenBy
 
 ACCOUNT = "111122223333"
@@ -33,8 +33,8 @@ def events(records: dict[int, dict[str, Any]]) -> dict[int, AuditEvent]:
     return {number: parsed(record) for number, record in records.items()}
 
 
-def read(record: dict[str, Any]) -> AuditEvent | Refused:
-    return read_record(json.dumps(record).encode(), WrittenBy.PLATFORM)
+def read(record: dict[str, Any]) -> AuditEvent | RecordRefused:
+    return parse_record(json.dumps(record).encode(), WrittenBy.PLATFORM)
 
 
 def parsed(record: dict[str, Any]) -> AuditEvent:
@@ -45,7 +45,7 @@ def parsed(record: dict[str, Any]) -> AuditEvent:
 
 def why(record: dict[str, Any]) -> str:
     refused = read(record)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RecordRefused)
     return refused.why
 
 
@@ -127,7 +127,7 @@ def test_roles_are_created_and_deleted_under_their_arn(events) -> None:
 def test_a_failed_creation_creates_nothing(records) -> None:
     failed = dict(records[3], errorCode="AccessDenied", responseElements=None)
     assert parsed(failed).created == ""
-    assert parsed(failed).outcome is Outcome.DENIED
+    assert parsed(failed).outcome is EventOutcome.DENIED
 
 
 @pytest.mark.parametrize(
@@ -183,11 +183,11 @@ def test_a_call_that_another_permission_allows_says_which(events) -> None:
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (None, Outcome.SUCCESS),
-        ("AccessDenied", Outcome.DENIED),
-        ("AccessDeniedException", Outcome.DENIED),
-        ("Client.UnauthorizedOperation", Outcome.DENIED),
-        ("ThrottlingException", Outcome.ERROR),
+        (None, EventOutcome.SUCCESS),
+        ("AccessDenied", EventOutcome.DENIED),
+        ("AccessDeniedException", EventOutcome.DENIED),
+        ("Client.UnauthorizedOperation", EventOutcome.DENIED),
+        ("ThrottlingException", EventOutcome.ERROR),
     ],
 )
 def test_the_outcome_follows_the_error_code(records, error, outcome) -> None:
@@ -271,7 +271,7 @@ def test_a_copy_printed_prettily_is_the_same_record(records) -> None:
         json.dumps(records[4]),
         json.dumps(records[4], separators=(",", ":")),
     ]
-    read = [read_record(copy.encode(), WrittenBy.PLATFORM) for copy in copies]
+    read = [parse_record(copy.encode(), WrittenBy.PLATFORM) for copy in copies]
     assert read[0] == read[1] == read[2]
 
 
@@ -295,8 +295,8 @@ def test_a_record_without_an_id_is_known_by_its_bytes(records) -> None:
     ids=["list", "text", "bytes", "empty", "type", "policy", "deep"],
 )
 def test_what_is_no_record_is_refused_with_its_reason(spoilt, reason) -> None:
-    refused = read_record(spoilt, WrittenBy.PLATFORM)
-    assert isinstance(refused, Refused)
+    refused = parse_record(spoilt, WrittenBy.PLATFORM)
+    assert isinstance(refused, RecordRefused)
     assert reason in refused.why
     assert not refused.skipped
 
@@ -319,8 +319,8 @@ def test_a_reason_never_shows_a_value(records) -> None:
 )
 def test_a_record_that_names_its_caller_twice_is_refused(records, twice) -> None:
     raw = json.dumps(records[5]).replace(*twice, 1).encode()
-    refused = read_record(raw, WrittenBy.PLATFORM)
-    assert isinstance(refused, Refused)
+    refused = parse_record(raw, WrittenBy.PLATFORM)
+    assert isinstance(refused, RecordRefused)
     assert "repeated" in refused.why
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.model.approval_request import Asks
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.model.approval_request import ApprovalRequestConfig
 
 
-def read(text: str) -> tuple[Asks | None, list[str]]:
-    reading = read_config(text.encode(), "answerable.yaml", "/etc/answerable")
+def read(text: str) -> tuple[ApprovalRequestConfig | None, list[str]]:
+    reading = parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
     assert reading.config is not None
     return reading.config.asks, [f"{f.path}: {f.what}" for f in reading.faults]
 
@@ -16,11 +16,11 @@ def test_where_owners_hear_of_asks_is_read_whole() -> None:
     text = "asks: {webhook: 'https://hooks.example/T0/B0', ca: ca.pem, private: true, per_agent: 3}"
     asks, faults = read(text)
     assert faults == []
-    assert asks == Asks(
+    assert asks == ApprovalRequestConfig(
         "https://hooks.example/T0/B0", "", "/etc/answerable/ca.pem", True, 3
     )
     assert "T0" not in repr(asks)
-    assert read("asks: {webhook_env: HOOK}")[0] == Asks("", "HOOK")
+    assert read("asks: {webhook_env: HOOK}")[0] == ApprovalRequestConfig("", "HOOK")
     assert read("store: s")[0] is None
 
 

@@ -5,11 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.config.parse.config_file import Reading, read_config
+from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
 from answerable.model.behaviour import EntityKind
-from answerable.model.config import Address, IssuerCaller, StdioCaller, UnixCaller
-from answerable.model.decision import Mode
-from answerable.model.learning import Cold, Learning
+from answerable.model.config import (
+    ListenAddress,
+    StdioCallerRule,
+    TokenCallerRule,
+    UnixCallerRule,
+)
+from answerable.model.decision import EnforcementMode
+from answerable.model.learning import ColdStartMode, LearningConfig
 from answerable.model.upstream_credential import UpstreamCredential
 from tests.connectors.config.full_config import DECISIONS, ISSUERS, REST, SOURCES, WEB
 
@@ -82,8 +87,8 @@ BEHAVING = (
 )
 
 
-def read(text: str) -> Reading:
-    return read_config(text.encode(), "answerable.yaml", "/etc/answerable")
+def read(text: str) -> ConfigReading:
+    return parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
 
 
 def faults(text: str) -> list[str]:
@@ -99,7 +104,7 @@ def test_a_whole_file_is_read() -> None:
     config = reading.config
     assert config is not None
     assert (config.store, config.state) == ("/etc/answerable/evidence", "/run/gw")
-    assert config.listen.api == Address("::1", 8470)
+    assert config.listen.api == ListenAddress("::1", 8470)
     assert str(config.listen.api) == "[::1]:8470"
     first, second = config.listen.gateway
     assert first.hosts == ("gw.example", "localhost:8471")
@@ -117,13 +122,13 @@ def test_a_whole_file_is_read() -> None:
     assert sqlite.credential == UpstreamCredential(
         kept, (), "", 0, "", "", "SQLITE_KEY"
     )
-    assert config.default_mode is Mode.SHADOW
+    assert config.default_mode is EnforcementMode.SHADOW
     (agent,) = config.agents
     assert agent.id == "agent:declared/invoices"
     assert agent.callers == (
-        IssuerCaller("corp", "svc-invoices"),
-        UnixCaller(1001, 5, "a.service"),
-        StdioCaller("sqlite"),
+        TokenCallerRule("corp", "svc-invoices"),
+        UnixCallerRule(1001, 5, "a.service"),
+        StdioCallerRule("sqlite"),
     )
     assert agent.allow[0].id == "agents.invoices.allow[0]"
     assert (config.limits.drain, config.limits.idle) == (5, 75)
@@ -140,7 +145,7 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
     assert reading.config is not None
     assert str(reading.config.listen.api) == "127.0.0.1:8470"
     assert str(reading.config.listen.gateway[0].address) == "127.0.0.1:8471"
-    assert reading.config.default_mode is Mode.ENFORCE
+    assert reading.config.default_mode is EnforcementMode.ENFORCE
 
 
 @pytest.mark.parametrize(
@@ -258,9 +263,9 @@ def test_no_message_repeats_a_value() -> None:
 
 def test_faults_of_the_policy_alone_are_told_apart() -> None:
     wrong = read(FULL.replace("mode: observe", "mode: obey"))
-    assert wrong.lacks_policy_alone
-    assert not read(FULL.replace("workers: 2", "workers: 0")).lacks_policy_alone
-    assert not read("a: [").lacks_policy_alone
+    assert wrong.has_all_but_policy
+    assert not read(FULL.replace("workers: 2", "workers: 0")).has_all_but_policy
+    assert not read("a: [").has_all_but_policy
 
 
 SHOWN = """
@@ -330,8 +335,8 @@ def test_what_is_said_of_behaviour_is_read() -> None:
     (table,) = config.tables
     assert table.sinks == {("files/write_file", "path")}
     assert table.values == {"/srv/a", "/srv/b"}
-    assert config.agents[0].baseline == Learning(
-        values=False, span=1800, cold=Cold.SHADOW
+    assert config.agents[0].baseline == LearningConfig(
+        values=False, span=1800, cold=ColdStartMode.SHADOW
     )
 
 

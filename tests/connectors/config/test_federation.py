@@ -4,23 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import Reading, read_config
-from answerable.federation.trust_rules.faults import Wrong
-from answerable.federation.trust_rules.rule_digest import digest
+from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
+from answerable.federation.trust_rules.faults import RuleFaultCode
+from answerable.federation.trust_rules.rule_digest import rule_digest
 from answerable.model.claims import TokenType
-from answerable.model.config import Address, Review, Terminator
+from answerable.model.config import ListenAddress, TlsTerminator, TokenReviewConfig
 from answerable.model.trust_rule import (
-    Bind,
-    Granted,
+    GrantedTokenKind,
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
+    RequiredBinding,
 )
 from tests.connectors.config.full_config import FEDERATION
 
 
-def read(text: str) -> Reading:
-    return read_config(text.encode(), "answerable.yaml", "/etc/answerable")
+def read(text: str) -> ConfigReading:
+    return parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
 
 
 def faults(text: str) -> list[str]:
@@ -40,16 +40,16 @@ def test_the_token_service_is_read_whole() -> None:
     assert (sts.url, sts.state) == ("https://sts.example", "/etc/answerable/sts")
     assert (sts.database, sts.admins) == ("CONTROL", (0, 1000))
     assert (sts.passphrase, sts.passphrase_env) == ("/etc/answerable/keys.pass", "")
-    assert sts.terminator == Terminator("client-cert", 33)
+    assert sts.terminator == TlsTerminator("client-cert", 33)
     assert sts.listen[0].unix == "/etc/answerable/sts.sock"
-    assert sts.listen[1].address == Address("127.0.0.1", 8472)
+    assert sts.listen[1].address == ListenAddress("127.0.0.1", 8472)
     cluster, people, domain = config.issuers
     assert cluster.keys == "discovery"
     assert cluster.pin.token_types == (TokenType.JWT,)
     assert (cluster.pin.max_ttl, cluster.pin.jti_required) == (900, True)
     assert (cluster.private, cluster.ca) == (True, "/etc/answerable/ca.pem")
     token, ca = "/etc/answerable/token", "/etc/answerable/ca.pem"
-    assert cluster.review == Review("https://10.0.0.1", ca, token)
+    assert cluster.review == TokenReviewConfig("https://10.0.0.1", ca, token)
     assert people.pin.token_types == (TokenType.ID_TOKEN, TokenType.ID_JAG)
     assert people.person == "email"
     assert domain.pin.token_types == (TokenType.JWT_SVID,)
@@ -67,16 +67,16 @@ def test_the_rules_are_read_whole() -> None:
         ),
         ((("kubernetes.io", "pod", "name"), "bot-*"),),
     )
-    assert (pods.grants[0].ttl, pods.grants[0].bind) == (300, Bind.MTLS)
+    assert (pods.grants[0].ttl, pods.grants[0].bind) == (300, RequiredBinding.MTLS)
     assert pods.delegate_to == ("agent:declared/reporter",)
     assert pods.on_behalf_of == ("people",)
-    assert pods.digest == digest(pods)
+    assert pods.digest == rule_digest(pods)
     assert len({rule.digest for rule in config.rules}) == 3
     assert unit.subject == PeerSubject(0, 5, "a.service", "c0ffee")
     assert laptop.subject == LaunchedSubject(
         1000, "person:ana@example.com", 1500, "/bin/agent"
     )
-    assert laptop.grants[0].gives is Granted.ID_JAG
+    assert laptop.grants[0].gives is GrantedTokenKind.ID_JAG
     assert laptop.grants[0].ttl == 300
 
 
@@ -126,8 +126,8 @@ def test_a_fault_of_a_rule_has_a_name_and_a_place(
     assert reading.config is not None
     assert reading.config.rules == ()
     assert reading.rules
-    assert (reading.holds_policy, reading.holds_rules) == (True, False)
-    assert reading.lacks_policy_alone
+    assert (reading.has_policy, reading.has_rules) == (True, False)
+    assert reading.has_all_but_policy
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_fault_elsewhere_stops_the_start(old: str, new: str, fault: str) -> No
     reading = read(FEDERATION.replace(old, new))
     told = faults(FEDERATION.replace(old, new))
     assert any(fault in each for each in told), told
-    assert not reading.lacks_policy_alone
+    assert not reading.has_all_but_policy
 
 
 def test_every_named_fault_is_documented() -> None:
@@ -171,7 +171,7 @@ def test_every_named_fault_is_documented() -> None:
     rows = page.read_text("utf-8").split("| refused | name |")[1].split("\n\n")[0]
     named = {word for line in rows.splitlines() for word in line.split("|")[2:3]}
     documented = {word.strip(" `") for cell in named for word in cell.split(",")}
-    assert documented - {"---", ""} == {wrong.value for wrong in Wrong}
+    assert documented - {"---", ""} == {wrong.value for wrong in RuleFaultCode}
 
 
 def test_the_example_of_the_documentation_is_right() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.config import fetch
-from answerable.connectors.config.fetch import read_file, read_policies
-from answerable.connectors.config.parse.config_faults import fault_lines
-from answerable.connectors.config.parse.config_file import Reading
+from answerable.connectors.config.fetch import read_config_file, read_policy_files
+from answerable.connectors.config.parse.config_faults import format_faults
+from answerable.connectors.config.parse.config_file import ConfigReading
 
 FILE = """\
 servers:
@@ -19,15 +19,15 @@ policy: %s
 PERMIT = "permit (principal, action, resource);\n"
 
 
-def reading(folder: Path, policy: str) -> Reading:
+def reading(folder: Path, policy: str) -> ConfigReading:
     (folder / "answerable.yaml").write_text(FILE % policy)
-    return read_policies(read_file(str(folder / "answerable.yaml")))
+    return read_policy_files(read_config_file(str(folder / "answerable.yaml")))
 
 
-def told(found: Reading) -> list[str]:
+def told(found: ConfigReading) -> list[str]:
     assert found.config is not None
     place = Path(found.config.place).name
-    return fault_lines(place, found.faults)
+    return format_faults(place, found.faults)
 
 
 def test_files_are_found_from_the_folder_of_the_configuration(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_files_are_found_from_the_folder_of_the_configuration(tmp_path: Path) ->
     (tmp_path / "own.cedar").write_text(f'@id("own") {PERMIT}')
     found = reading(tmp_path, '["own.cedar", "policies/*.cedar", "own.cedar"]')
     assert found.faults == ()
-    assert found.holds_policy
+    assert found.has_policy
     assert [rule.id for rule in found.policies.rules] == [
         "own.cedar:own",
         "policies/a.cedar:policy0",
@@ -68,8 +68,8 @@ def test_every_fault_of_every_file_is_told_with_file_and_line(tmp_path: Path) ->
     assert "policy[x]: " in lines[2]
     assert "did you mean agent:declared/ana?" in lines[3]
     assert found.policies.rules == ()
-    assert found.lacks_policy_alone
-    assert not found.holds_policy
+    assert found.has_all_but_policy
+    assert not found.has_policy
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_no_list_of_cedar_files_is_a_fault_of_the_key(
 ) -> None:
     found = reading(tmp_path, policy)
     assert any(what in line and ":5:" in line for line in told(found))
-    assert found.lacks_policy_alone
+    assert found.has_all_but_policy
 
 
 def test_files_have_a_bound_each_and_together(
@@ -104,7 +104,7 @@ def test_files_have_a_bound_each_and_together(
 
 def test_without_the_key_there_are_no_policies(tmp_path: Path) -> None:
     (tmp_path / "answerable.yaml").write_text(FILE.replace("policy: %s\n", ""))
-    found = read_policies(read_file(str(tmp_path / "answerable.yaml")))
+    found = read_policy_files(read_config_file(str(tmp_path / "answerable.yaml")))
     assert (found.policies.rules, found.policies.digest) == ((), "")
 
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.config.fetch import sync, where
+from answerable.connectors.config.fetch import list_probes, sync
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import ProblemKind
+from answerable.model.sighting import ReadProblemKind
 from tests.connectors.config.test_config_file import FULL
 
 CONTEXT = SyncContext(now=1, fingerprint=lambda value: "f" * 16)
@@ -28,7 +28,7 @@ def test_a_file_declares_agents_owners_and_what_they_call(tmp_path: Path) -> Non
     (tool,) = found.facts.tools
     assert (tool.id, tool.agent) == ("tool:mcp/files/*", agent.id)
     assert tool.target == "https://files.example/mcp"
-    assert all(probe.found for probe in where(str(file)))
+    assert all(probe.found for probe in list_probes(str(file)))
 
 
 def test_what_is_wrong_is_a_problem_and_the_rest_is_kept(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_what_is_wrong_is_a_problem_and_the_rest_is_kept(tmp_path: Path) -> None
     file.write_text(FULL.replace("workers: 2", "workers: 0"))
     found = sync(str(file), CONTEXT)
     (problem,) = found.problems
-    assert problem.kind is ProblemKind.INVALID
+    assert problem.kind is ReadProblemKind.INVALID
     assert problem.place == f"{file}:6:12"
     assert [agent.name for agent in found.facts.agents] == ["invoices"]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import Reading, read_config
-from answerable.model.config import Address
-from answerable.model.web_config import Role
+from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
+from answerable.model.config import ListenAddress
+from answerable.model.web_config import WebRole
 from tests.connectors.config.full_config import WEB
 
 ISSUERS = """\
@@ -19,8 +19,8 @@ issuers:
 """
 
 
-def read(text: str) -> Reading:
-    return read_config(text.encode(), "answerable.yaml", "/etc/answerable")
+def read(text: str) -> ConfigReading:
+    return parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
 
 
 def test_every_key_is_read() -> None:
@@ -35,13 +35,16 @@ def test_every_key_is_read() -> None:
     (listener,) = web.listen
     assert (listener.url, listener.hosts) == (web.url, ("answerable.example",))
     login = web.login
-    assert login.roles_of(frozenset({"security", "x"})) == {
-        Role.ADMIN,
-        Role.INVESTIGATOR,
-        Role.OWNER,
+    assert login.roles_for_claims(frozenset({"security", "x"})) == {
+        WebRole.ADMIN,
+        WebRole.INVESTIGATOR,
+        WebRole.OWNER,
     }
-    assert login.roles_of(frozenset({"all staff"})) == {Role.VIEWER, Role.OWNER}
-    assert login.roles_of(frozenset()) == {Role.OWNER}
+    assert login.roles_for_claims(frozenset({"all staff"})) == {
+        WebRole.VIEWER,
+        WebRole.OWNER,
+    }
+    assert login.roles_for_claims(frozenset()) == {WebRole.OWNER}
 
 
 def test_with_nothing_said_it_is_on_this_machine_and_health_moves_away() -> None:
@@ -50,14 +53,14 @@ def test_with_nothing_said_it_is_on_this_machine_and_health_moves_away() -> None
     assert reading.config is not None
     assert reading.config.web is not None
     (listener,) = reading.config.web.listen
-    assert listener.address == Address("127.0.0.1", 8470)
-    assert reading.config.listen.api == Address("127.0.0.1", 8475)
+    assert listener.address == ListenAddress("127.0.0.1", 8470)
+    assert reading.config.listen.api == ListenAddress("127.0.0.1", 8475)
 
 
 def test_health_stays_where_the_file_says() -> None:
     reading = read("web: {audience: a}\nlisten: {api: 127.0.0.1:9}\n")
     assert reading.config is not None
-    assert reading.config.listen.api == Address("127.0.0.1", 9)
+    assert reading.config.listen.api == ListenAddress("127.0.0.1", 9)
 
 
 @pytest.mark.parametrize(

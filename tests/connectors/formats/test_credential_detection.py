@@ -4,24 +4,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.formats.command_line import read_argv
+from answerable.connectors.formats.command_line import parse_command_line
 from answerable.connectors.formats.credential_detection import (
-    Found,
-    Position,
-    in_environment,
-    in_header,
-    in_url,
-    in_variable,
+    FoundCredential,
+    NamedPosition,
+    find_in_environment,
+    find_in_header,
+    find_in_url,
+    find_in_variable,
 )
-from answerable.connectors.formats.credential_name import Says, kind_by_name, says
-from answerable.connectors.formats.redaction import show_url
-from answerable.connectors.formats.secret_shapes import is_random, shape_of
-from answerable.connectors.formats.value_reference import take_apart
+from answerable.connectors.formats.credential_name import (
+    ValueMeaning,
+    classify_name,
+    credential_kind_of_name,
+)
+from answerable.connectors.formats.redaction import redact_url
+from answerable.connectors.formats.secret_shapes import classify_shape, looks_random
+from answerable.connectors.formats.value_reference import split_references
 
 KEY_ID = "AKIA6EQNFXABQUN2A7WB"
 
 
-def classed(found: tuple[Found, ...] | list[Found]) -> list[tuple[str, str, str, str]]:
+def classed(
+    found: tuple[FoundCredential, ...] | list[FoundCredential],
+) -> list[tuple[str, str, str, str]]:
     return [(item.cls.value, item.kind, item.name, item.value) for item in found]
 
 
@@ -89,7 +95,7 @@ def classed(found: tuple[Found, ...] | list[Found]) -> list[tuple[str, str, str,
 def test_a_variable_is_classed(
     name: str, value: str, expected: tuple[str, str, str, str]
 ) -> None:
-    assert classed(in_variable(Position(name, "/p", value))) == [expected]
+    assert classed(find_in_variable(NamedPosition(name, "/p", value))) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -116,41 +122,43 @@ def test_a_variable_is_classed(
     ],
 )
 def test_a_plain_setting_is_no_credential(name: str, value: str) -> None:
-    assert in_variable(Position(name, "/p", value)) == ()
+    assert find_in_variable(NamedPosition(name, "/p", value)) == ()
 
 
 def test_a_default_that_is_literal_is_a_literal() -> None:
-    found = in_variable(Position("A_TOKEN", "/p", "${B:-s3cr3t}"))
+    found = find_in_variable(NamedPosition("A_TOKEN", "/p", "${B:-s3cr3t}"))
     assert [(item.cls.value, item.value) for item in found] == [
         ("env-ref", "B"),
         ("literal", "s3cr3t"),
     ]
-    nested = in_variable(Position("A_TOKEN", "/p", "${B:-${C:-s3cr3t}}"))
+    nested = find_in_variable(NamedPosition("A_TOKEN", "/p", "${B:-${C:-s3cr3t}}"))
     assert ("literal", "s3cr3t") in [(item.cls.value, item.value) for item in nested]
 
 
 def test_an_aws_pair_is_one_credential_named_by_its_key_id() -> None:
     pair = [
-        Position("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
-        Position("AWS_ACCESS_KEY_ID", "/k", KEY_ID),
-        Position("AWS_SESSION_TOKEN", "/t", "token"),
+        NamedPosition("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
+        NamedPosition("AWS_ACCESS_KEY_ID", "/k", KEY_ID),
+        NamedPosition("AWS_SESSION_TOKEN", "/t", "token"),
     ]
-    assert classed(in_environment(pair)) == [
+    assert classed(find_in_environment(pair)) == [
         ("literal", "aws-access-key", "AWS_ACCESS_KEY_ID", KEY_ID)
     ]
-    refs = [Position(item.name, "/p", f"${{{item.name}}}") for item in pair]
-    assert [item.name for item in in_environment(refs)] == ["AWS_ACCESS_KEY_ID"]
+    refs = [NamedPosition(item.name, "/p", f"${{{item.name}}}") for item in pair]
+    assert [item.name for item in find_in_environment(refs)] == ["AWS_ACCESS_KEY_ID"]
 
 
 def test_a_secret_without_its_key_id_stands_alone() -> None:
-    alone = in_environment([Position("AWS_SECRET_ACCESS_KEY", "/s", "secret")])
+    alone = find_in_environment(
+        [NamedPosition("AWS_SECRET_ACCESS_KEY", "/s", "secret")]
+    )
     assert [(item.cls.value, item.kind) for item in alone] == [
         ("literal", "aws-secret-key")
     ]
-    beside = in_environment(
+    beside = find_in_environment(
         [
-            Position("AWS_ACCESS_KEY_ID", "/k", "${ID}"),
-            Position("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
+            NamedPosition("AWS_ACCESS_KEY_ID", "/k", "${ID}"),
+            NamedPosition("AWS_SECRET_ACCESS_KEY", "/s", "secret"),
         ]
     )
     assert [item.cls.value for item in beside] == ["env-ref", "literal"]
@@ -168,13 +176,13 @@ def test_a_secret_without_its_key_id_stands_alone() -> None:
     ],
 )
 def test_a_header_is_classed(name: str, value: str, expected: tuple[str, ...]) -> None:
-    found = in_header(Position(name, "/p", value))
+    found = find_in_header(NamedPosition(name, "/p", value))
     assert [(item.cls.value, item.kind, item.value) for item in found] == [expected]
 
 
 @pytest.mark.parametrize("name", ["Accept", "X-Trace", "Content-Type", "X-Org"])
 def test_a_plain_header_is_no_credential(name: str) -> None:
-    assert in_header(Position(name, "/p", "application/json")) == ()
+    assert find_in_header(NamedPosition(name, "/p", "application/json")) == ()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +201,9 @@ def test_a_plain_header_is_no_credential(name: str) -> None:
 def test_a_url_gives_up_its_userinfo_query_and_path(
     url: str, values: list[str]
 ) -> None:
-    assert [item.value for item in in_url(Position("url", "/u", url))] == values
+    assert [
+        item.value for item in find_in_url(NamedPosition("url", "/u", url))
+    ] == values
 
 
 @pytest.mark.parametrize(
@@ -219,17 +229,23 @@ def test_a_url_gives_up_its_userinfo_query_and_path(
 def test_a_command_line_is_classed_and_shown_without_its_secrets(
     words: str, expected: list[tuple[str, str]], shown: str | None
 ) -> None:
-    positions = [Position("", f"/{n}", word) for n, word in enumerate(words.split())]
-    argv = read_argv(positions, {"GIVEN_TOKEN"})
+    positions = [
+        NamedPosition("", f"/{n}", word) for n, word in enumerate(words.split())
+    ]
+    argv = parse_command_line(positions, {"GIVEN_TOKEN"})
     assert [(item.cls.value, item.value) for item in argv.found] == expected
     assert shown is None or " ".join(argv.shown) == shown
 
 
 def test_a_shell_line_and_a_json_argument_are_read_inside() -> None:
-    shell = read_argv([Position("", "/0", "export A_TOKEN=abc; x --password 'pw1'")])
+    shell = parse_command_line(
+        [NamedPosition("", "/0", "export A_TOKEN=abc; x --password 'pw1'")]
+    )
     assert [item.value for item in shell.found] == ["abc", "pw1"]
     assert "abc" not in " ".join(shell.shown)
-    config = read_argv([Position("", "/0", '{"a": {"apiKey": "abc"}, "n": 1}')])
+    config = parse_command_line(
+        [NamedPosition("", "/0", '{"a": {"apiKey": "abc"}, "n": 1}')]
+    )
     assert [item.value for item in config.found] == ["abc"]
     assert config.shown == ["{...}"]
 
@@ -247,8 +263,8 @@ def test_a_shell_line_and_a_json_argument_are_read_inside() -> None:
     ],
 )
 def test_a_name_says_the_kind(name: str, kind: str) -> None:
-    assert says(name) is not Says.NOTHING
-    assert kind_by_name(name) == kind
+    assert classify_name(name) is not ValueMeaning.NOTHING
+    assert credential_kind_of_name(name) == kind
 
 
 @pytest.mark.parametrize(
@@ -263,7 +279,7 @@ def test_a_name_says_the_kind(name: str, kind: str) -> None:
     ],
 )
 def test_names_do_not_look_random(text: str) -> None:
-    assert not is_random(text)
+    assert not looks_random(text)
 
 
 @pytest.mark.parametrize(
@@ -276,27 +292,31 @@ def test_names_do_not_look_random(text: str) -> None:
     ],
 )
 def test_generated_texts_look_random(text: str) -> None:
-    assert is_random(text)
+    assert looks_random(text)
 
 
 @given(st.text(max_size=300))
 def test_no_text_in_any_position_raises(text: str) -> None:
     for name in ("A_TOKEN", "DATABASE_URL", "PLAIN", text):
-        in_variable(Position(name, "/p", text))
-        in_header(Position(name, "/p", text))
-    in_url(Position("url", "/p", text))
-    read_argv([Position("", "/p", text), Position("", "/p", f"--token={text}")])
-    take_apart(text)
-    shape_of(text)
+        find_in_variable(NamedPosition(name, "/p", text))
+        find_in_header(NamedPosition(name, "/p", text))
+    find_in_url(NamedPosition("url", "/p", text))
+    parse_command_line(
+        [NamedPosition("", "/p", text), NamedPosition("", "/p", f"--token={text}")]
+    )
+    split_references(text)
+    classify_shape(text)
 
 
 def test_what_is_found_does_not_show_its_value() -> None:
-    position = Position("A_TOKEN", "/p", "${B:-hunter2}")
-    shown = repr((position, in_variable(position), take_apart("${B:-hunter2}")))
+    position = NamedPosition("A_TOKEN", "/p", "${B:-hunter2}")
+    shown = repr(
+        (position, find_in_variable(position), split_references("${B:-hunter2}"))
+    )
     assert "hunter2" not in shown
 
 
 def test_a_reference_in_a_url_is_shown_without_control_characters() -> None:
-    shown = show_url("https://${\x1b[31mred" + "a " * 5_000 + "}@example.org/x")
+    shown = redact_url("https://${\x1b[31mred" + "a " * 5_000 + "}@example.org/x")
     assert shown.isprintable()
     assert len(shown) < 300

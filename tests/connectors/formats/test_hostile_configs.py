@@ -6,32 +6,36 @@ import tracemalloc
 
 import pytest
 
-from answerable.connectors.formats.agent_clients import ConfigFile, Role
+from answerable.connectors.formats.agent_clients import ClientConfigFile, FileRole
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
     ConfigDocument,
-    ReadEnvFile,
+    EnvFileReader,
     sight_client,
 )
-from answerable.connectors.formats.agent_definition import read_definition
-from answerable.connectors.formats.document_node import Node
-from answerable.connectors.formats.document_parser import Format, parse_document
-from answerable.connectors.formats.dotenv import Variable
+from answerable.connectors.formats.agent_definition import parse_agent_definition
+from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
+from answerable.connectors.formats.dotenv import DotenvVariable
 from answerable.connectors.formats.env_file import EnvFile
-from answerable.connectors.formats.mcp_server_map import FOUND_LIMIT, read_servers
-from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.formats.mcp_server_map import FOUND_LIMIT, parse_server_maps
+from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.model.errors import ParseError
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import BUILT_IN
 
 
 def sighted(
-    text: str, read_env_file: ReadEnvFile = lambda _p, _n: None
+    text: str, read_env_file: EnvFileReader = lambda _p, _n: None
 ) -> ClientSightings:
-    entry = ConfigFile("claude-code", ".claude.json", Format.JSON, Role.SETTINGS)
-    document = parse_document(text.encode(), Format.JSON, "f")
+    entry = ClientConfigFile(
+        "claude-code", ".claude.json", DocumentFormat.JSON, FileRole.SETTINGS
+    )
+    document = parse_document(text.encode(), DocumentFormat.JSON, "f")
     file = ConfigDocument(entry, "f", document, WrittenBy.SELF_REPORTED)
-    frame = Frame("home:x", "home:x", WrittenBy.SELF_REPORTED, 1, lambda _v: "0" * 24)
+    frame = SightingContext(
+        "home:x", "home:x", WrittenBy.SELF_REPORTED, 1, lambda _v: "0" * 24
+    )
     return sight_client("claude-code", ("x",), [file], frame, read_env_file)
 
 
@@ -84,20 +88,20 @@ def test_what_was_cut_is_named(name: str) -> None:
 
 def test_more_values_than_a_configuration_has_are_refused() -> None:
     with pytest.raises(ParseError, match="values"):
-        parse_document(b"[" + b"1," * 250_000 + b"1]", Format.JSON, "f")
+        parse_document(b"[" + b"1," * 250_000 + b"1]", DocumentFormat.JSON, "f")
 
 
 def test_a_path_longer_than_a_configuration_has_is_refused() -> None:
     text = '{"%s": 1}' % ("k" * 5_000)
     with pytest.raises(ParseError, match="path"):
-        parse_document(text.encode(), Format.JSON, "f")
+        parse_document(text.encode(), DocumentFormat.JSON, "f")
 
 
 def test_aliases_side_by_side_are_counted_before_they_are_expanded() -> None:
     text = "a: &a [" + "1," * 60_000 + "]\nb: [" + "*a ," * 60_000 + "]\n"
     tracemalloc.start()
     with pytest.raises(ParseError, match="more than 200000 values"):
-        parse_document(text.encode(), Format.YAML, "f")
+        parse_document(text.encode(), DocumentFormat.YAML, "f")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 256 << 20
@@ -105,14 +109,16 @@ def test_aliases_side_by_side_are_counted_before_they_are_expanded() -> None:
 
 def test_a_long_list_of_tools_is_split_in_linear_time() -> None:
     start = time.process_time()
-    root = Node("", {"tools": "a" * 2_000_000 + ", Agent(b, c)"})
-    assert read_definition(root, "x").starts == ("b", "c")
+    root = DocumentNode("", {"tools": "a" * 2_000_000 + ", Agent(b, c)"})
+    assert parse_agent_definition(root, "x").starts == ("b", "c")
     assert time.process_time() - start < 6.0
 
 
 def test_many_sub_agents_and_many_servers_do_not_multiply_with_their_rules() -> None:
     rules = [f"mcp__other{n}__run" for n in range(499)]
-    definition = read_definition(Node("", {"tools": [*rules, "@last/run"]}), "x")
+    definition = parse_agent_definition(
+        DocumentNode("", {"tools": [*rules, "@last/run"]}), "x"
+    )
     start = time.process_time()
     assert not any(definition.may_use(f"a{n}") for n in range(100_000))
     assert definition.may_use("last")
@@ -120,14 +126,16 @@ def test_many_sub_agents_and_many_servers_do_not_multiply_with_their_rules() -> 
 
 
 def test_variables_that_a_document_declares_are_bounded() -> None:
-    root = Node(
+    root = DocumentNode(
         "",
         {
             "mcpServers": {f"a{n}": {"command": "x"} for n in range(2_000)},
             "settings": [{"envVar": f"API_KEY_{n}"} for n in range(50_000)],
         },
     )
-    maps = read_servers(ConfigFile("gemini-cli", "gemini-extension.json"), root)
+    maps = parse_server_maps(
+        ClientConfigFile("gemini-cli", "gemini-extension.json"), root
+    )
     assert max(len(server.found) for server in maps.servers) == FOUND_LIMIT
     assert ("/settings", f"more than {FOUND_LIMIT} credentials") in maps.faults
 
@@ -135,7 +143,7 @@ def test_variables_that_a_document_declares_are_bounded() -> None:
 def test_one_environment_file_of_many_servers_is_sighted_once() -> None:
     names = {f"a{n}": {"command": "x", "envFile": ".env"} for n in range(50)}
     text = json.dumps({"mcpServers": names})
-    variables = (Variable("API_TOKEN", "v" * 20, 1),)
+    variables = (DotenvVariable("API_TOKEN", "v" * 20, 1),)
     found = sighted(text, lambda _p, _n: EnvFile("/x/.env", variables))
     assert len(found.credentials) == 1
     servers = [tool for tool in found.tools if tool.transport not in BUILT_IN]

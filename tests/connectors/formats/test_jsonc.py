@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from answerable.connectors.formats.document_node import (
     DEPTH_LIMIT,
-    Node,
-    doubled_keys,
-    walk,
+    DocumentNode,
+    find_duplicate_keys,
+    walk_scalars,
 )
-from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.jsonc_parser import parse_jsonc
 from answerable.model.errors import ParseError
 
@@ -77,7 +77,9 @@ def test_the_offset_of_an_error_is_that_of_the_file_as_written() -> None:
 
 def test_a_message_and_its_causes_hold_no_value() -> None:
     with pytest.raises(ParseError) as caught:
-        parse_document(b'{"token": "hunter2-hunter2" "x"}', Format.JSON, "f.json")
+        parse_document(
+            b'{"token": "hunter2-hunter2" "x"}', DocumentFormat.JSON, "f.json"
+        )
     error: BaseException | None = caught.value
     while error is not None:
         assert "hunter2" not in repr(error) + str(vars(error))
@@ -102,9 +104,13 @@ def test_any_text_parses_or_is_a_parse_error(text: str) -> None:
 
 def test_a_doubled_key_is_named_and_its_last_value_holds() -> None:
     raw = parse_jsonc('{"m": {"a": 1, "b": 2, "a": 3}, "l": [{"x/y": 1, "x/y": 2}]}')
-    assert doubled_keys(raw) == ("/l/0/x~1y", "/m/a")
-    assert Node("", raw).at("m") is not None
-    assert [leaf.text() for leaf in walk(Node("", raw))] == ["3", "2", "2"]
+    assert find_duplicate_keys(raw) == ("/l/0/x~1y", "/m/a")
+    assert DocumentNode("", raw).descend("m") is not None
+    assert [leaf.text() for leaf in walk_scalars(DocumentNode("", raw))] == [
+        "3",
+        "2",
+        "2",
+    ]
 
 
 @pytest.mark.parametrize("mark", ["[", '{"a":', "[[1],"])
@@ -139,11 +145,11 @@ def test_hostile_text_takes_linear_time(text: str) -> None:
 
 
 def test_a_byte_order_mark_is_read_past_and_other_encodings_are_not_guessed() -> None:
-    assert parse_document(b"\xef\xbb\xbf{}", Format.JSON, "f").root.is_object
+    assert parse_document(b"\xef\xbb\xbf{}", DocumentFormat.JSON, "f").root.is_object
     with pytest.raises(ParseError, match="UTF-8"):
-        parse_document("{}".encode("utf-16"), Format.JSON, "f")
+        parse_document("{}".encode("utf-16"), DocumentFormat.JSON, "f")
 
 
 def test_a_file_over_the_size_limit_is_not_parsed() -> None:
     with pytest.raises(ParseError, match="larger"):
-        parse_document(b" " * ((8 << 20) + 1), Format.JSON, "f")
+        parse_document(b" " * ((8 << 20) + 1), DocumentFormat.JSON, "f")

@@ -7,27 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.formats.document_node import doubled_keys
-from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.document_node import find_duplicate_keys
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.dotenv import parse_dotenv
 from answerable.connectors.formats.front_matter import parse_front_matter
-from answerable.connectors.formats.ini_parser import parse_ini, sections
-from answerable.connectors.formats.netrc_file import parse_netrc
+from answerable.connectors.formats.ini_parser import group_by_section, parse_ini
+from answerable.connectors.formats.netrc_file import parse_netrc_text
 from answerable.connectors.formats.toml_parser import parse_toml
 from answerable.connectors.formats.yaml_parser import parse_yaml
 from answerable.model.errors import ParseError
 
 HOSTILE = {
-    "toml brackets": (Format.TOML, "a=" + "[" * 900_000),
-    "toml dots": (Format.TOML, "a." * 400_000 + "a=1"),
-    "toml lines of brackets": (Format.TOML, "a=" + "[\n" * 300_000),
-    "yaml brackets": (Format.YAML, "[" * 900_000),
-    "yaml braces": (Format.YAML, "{" * 900_000),
-    "yaml dashes": (Format.YAML, "- " * 400_000),
-    "yaml anchors": (Format.YAML, "&a " * 300_000),
-    "yaml quote": (Format.YAML, "'" * 900_001),
+    "toml brackets": (DocumentFormat.TOML, "a=" + "[" * 900_000),
+    "toml dots": (DocumentFormat.TOML, "a." * 400_000 + "a=1"),
+    "toml lines of brackets": (DocumentFormat.TOML, "a=" + "[\n" * 300_000),
+    "yaml brackets": (DocumentFormat.YAML, "[" * 900_000),
+    "yaml braces": (DocumentFormat.YAML, "{" * 900_000),
+    "yaml dashes": (DocumentFormat.YAML, "- " * 400_000),
+    "yaml anchors": (DocumentFormat.YAML, "&a " * 300_000),
+    "yaml quote": (DocumentFormat.YAML, "'" * 900_001),
     "yaml laughs": (
-        Format.YAML,
+        DocumentFormat.YAML,
         "a: &a [x,x,x,x,x,x,x,x,x]\n"
         + "".join(
             f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n"
@@ -35,13 +35,13 @@ HOSTILE = {
         ),
     ),
     "yaml merges": (
-        Format.YAML,
+        DocumentFormat.YAML,
         "a: &a {"
         + ", ".join(f"k{n}: 1" for n in range(20_000))
         + "}\n"
         + "".join(f"b{n}: {{<<: *a}}\n" for n in range(20_000)),
     ),
-    "front matter": (Format.FRONT_MATTER, "---\n" + "- " * 400_000 + "\n---\n"),
+    "front matter": (DocumentFormat.FRONT_MATTER, "---\n" + "- " * 400_000 + "\n---\n"),
 }
 
 
@@ -54,17 +54,21 @@ def test_hostile_text_ends_soon_and_only_in_a_parse_error(name: str) -> None:
     assert time.process_time() - start < 4.0
 
 
-@given(st.binary(max_size=200), st.sampled_from(list(Format)))
-def test_any_bytes_parse_or_are_a_parse_error(data: bytes, form: Format) -> None:
+@given(st.binary(max_size=200), st.sampled_from(list(DocumentFormat)))
+def test_any_bytes_parse_or_are_a_parse_error(
+    data: bytes, form: DocumentFormat
+) -> None:
     with contextlib.suppress(ParseError):
         parse_document(data, form, "f")
 
 
 @given(
     st.text(alphabet="-?:,[]{}#&*!|>'\"%@` \n\tab<", max_size=80),
-    st.sampled_from(list(Format)),
+    st.sampled_from(list(DocumentFormat)),
 )
-def test_any_punctuation_parses_or_is_a_parse_error(text: str, form: Format) -> None:
+def test_any_punctuation_parses_or_is_a_parse_error(
+    text: str, form: DocumentFormat
+) -> None:
     with contextlib.suppress(ParseError):
         parse_document(text.encode(), form, "f")
 
@@ -73,7 +77,7 @@ def test_any_punctuation_parses_or_is_a_parse_error(text: str, form: Format) -> 
 def test_line_formats_never_raise(text: str) -> None:
     parse_dotenv(text)
     parse_ini(text)
-    parse_netrc(text)
+    parse_netrc_text(text)
 
 
 def test_toml_becomes_the_same_tree_as_json() -> None:
@@ -110,7 +114,7 @@ def test_yaml_merges_and_doubled_keys_read_as_yaml_says() -> None:
         "b": {"x": "1", "y": "3"},
         "c": {"k": "2"},
     }
-    assert doubled_keys(raw) == ("/c/k",)
+    assert find_duplicate_keys(raw) == ("/c/k",)
 
 
 def test_an_error_in_yaml_names_line_and_column_and_quotes_nothing() -> None:
@@ -149,7 +153,7 @@ def test_dotenv_takes_quotes_exports_and_comments_off() -> None:
 
 def test_ini_reads_sections_and_the_last_of_a_doubled_name() -> None:
     text = "[profile a]\nx = 1\ns3 =\n  max = 2\nx=3\n; c\n[b]\ny=z=1\n"
-    grouped = sections(parse_ini(text))
+    grouped = group_by_section(parse_ini(text))
     assert grouped["profile a"]["x"].value == "3"
     assert grouped["b"]["y"].value == "z=1"
 
@@ -159,12 +163,12 @@ def test_netrc_reads_machines_over_lines_and_past_macros() -> None:
         "machine a login u password p\nmacdef init\nmachine no\n\n"
         "default\n login v\n password q\n"
     )
-    read = [(item.name, item.login, item.password) for item in parse_netrc(text)]
+    read = [(item.name, item.login, item.password) for item in parse_netrc_text(text)]
     assert read == [("a", "u", "p"), ("default", "v", "q")]
 
 
 def test_what_holds_values_does_not_show_them() -> None:
     shown = repr((parse_dotenv("A=hunter2"), parse_ini("[a]\nb=hunter2")))
-    shown += repr(parse_netrc("machine a login u password hunter2"))
-    shown += repr(parse_document(b'{"a": "hunter2"}', Format.JSON, "f"))
+    shown += repr(parse_netrc_text("machine a login u password hunter2"))
+    shown += repr(parse_document(b'{"a": "hunter2"}', DocumentFormat.JSON, "f"))
     assert "hunter2" not in shown

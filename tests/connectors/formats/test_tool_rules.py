@@ -17,7 +17,7 @@ from answerable.connectors.formats.agent_config import (
 )
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
 from answerable.connectors.formats.document_parser import parse_document
-from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import Tool
 
@@ -42,7 +42,7 @@ def read(client: str, *files: tuple[str, dict[str, Any] | str]) -> ClientSightin
         text = content if isinstance(content, str) else json.dumps(content)
         parsed = parse_document(text.encode(), entry.form, path)
         documents.append(ConfigDocument(entry, "sub", parsed, WrittenBy.SELF_REPORTED))
-    frame = Frame(
+    frame = SightingContext(
         "home:h", "home:/h", WrittenBy.SELF_REPORTED, 1, lambda text: str(hash(text))
     )
     return sight_client(client, ("ana",), documents, frame, lambda *_: None)

@@ -6,93 +6,108 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from answerable.evidence.spool_format import chain_start, encode, lines
-from answerable.model.caller import Caller, Shown
+from answerable.evidence.spool_format import (
+    encode_lines,
+    encode_record,
+    initial_chain_hash,
+)
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.decision import (
     Decision,
-    Durability,
-    Effect,
-    Mode,
-    Reason,
-    Target,
+    DecisionEffect,
+    DecisionReason,
+    EnforcementMode,
+    RecordDurability,
+    TargetKind,
 )
 from answerable.model.ids import AgentId, event_id
 from answerable.model.spool_record import (
-    Act,
-    Closed,
-    Decided,
-    End,
-    Ended,
-    Ending,
-    Opened,
-    Record,
-    Refusals,
+    CallEndRecord,
+    CallOutcome,
+    CallResult,
+    CallSummary,
+    DecisionRecord,
+    RecorderClosed,
+    RecorderOpened,
+    RefusalCountRecord,
+    SpoolRecord,
 )
 
 T0 = 1_794_000_000_000_000_000
 NAME = "0123456789abcdef"
-CALLER = Caller(
+CALLER = VerifiedCaller(
     AgentId("agent:declared/invoices"),
     True,
     "person:ana@corp.example",
     "run-1",
-    Shown.DPOP_TOKEN,
+    AuthenticationMethod.DPOP_TOKEN,
     "corp/svc-invoices",
     b"\x07" * 32,
     0,
 )
-ACT = Act("2026-07-28", "tools/call", "files", Target.TOOL, "read_file", size=99)
+ACT = CallSummary(
+    "2026-07-28", "tools/call", "files", TargetKind.TOOL, "read_file", size=99
+)
 ALLOW = Decision(
-    Effect.ALLOW,
+    DecisionEffect.ALLOW,
     True,
-    Mode.ENFORCE,
-    Reason.ALLOWED,
+    EnforcementMode.ENFORCE,
+    DecisionReason.ALLOWED,
     ("agents.invoices.allow[0]",),
     "ab" * 32,
-    Durability.DURABLE,
+    RecordDurability.DURABLE,
 )
-DENY = replace(ALLOW, effect=Effect.DENY, passes=False, reason=Reason.NO_RULE)
-ERROR = replace(DENY, effect=Effect.ERROR, reason=Reason.EVALUATION)
-SHADOWED = replace(ALLOW, effect=Effect.DENY, mode=Mode.SHADOW, reason=Reason.NO_RULE)
+DENY = replace(
+    ALLOW, effect=DecisionEffect.DENY, passes=False, reason=DecisionReason.NO_RULE
+)
+ERROR = replace(DENY, effect=DecisionEffect.ERROR, reason=DecisionReason.EVALUATION)
+SHADOWED = replace(
+    ALLOW,
+    effect=DecisionEffect.DENY,
+    mode=EnforcementMode.SHADOW,
+    reason=DecisionReason.NO_RULE,
+)
 
 
 def decided(
     number: int,
     decision: Decision = ALLOW,
-    act: Act = ACT,
-    caller: Caller = CALLER,
+    act: CallSummary = ACT,
+    caller: VerifiedCaller = CALLER,
     name: str = NAME,
-) -> Decided:
+) -> DecisionRecord:
     """Make a decision as the recorder numbers and names it."""
     at = T0 + number * 10**9
     key = event_id(at, "gateway", name, str(number).encode()).hex()
-    return Decided(number, at, key, caller, act, decision)
+    return DecisionRecord(number, at, key, caller, act, decision)
 
 
-def ended(number: int, of: int, outcome: Ending = Ending.COMPLETED) -> Ended:
+def ended(
+    number: int, of: int, outcome: CallOutcome = CallOutcome.COMPLETED
+) -> CallEndRecord:
     """Make the end of a call."""
-    end = End(outcome, status=200, size=512, sha256="cd" * 32)
-    return Ended(number, T0 + number * 10**9, of, end)
+    end = CallResult(outcome, status=200, size=512, sha256="cd" * 32)
+    return CallEndRecord(number, T0 + number * 10**9, of, end)
 
 
-def opened(previous: str = "", recorded: int = 0, name: str = NAME) -> Opened:
+def opened(previous: str = "", recorded: int = 0, name: str = NAME) -> RecorderOpened:
     """Make the first record."""
-    return Opened(1, T0, name, 0, previous, recorded)
+    return RecorderOpened(1, T0, name, 0, previous, recorded)
 
 
-def refused(number: int, why: str = "not-json", count: int = 7) -> Refusals:
+def refused(number: int, why: str = "not-json", count: int = 7) -> RefusalCountRecord:
     """Make a count of refusals."""
-    return Refusals(number, T0 + number * 10**9, why, count)
+    return RefusalCountRecord(number, T0 + number * 10**9, why, count)
 
 
-def closed(number: int) -> Closed:
+def closed(number: int) -> RecorderClosed:
     """Make the last record."""
-    return Closed(number, T0 + number * 10**9)
+    return RecorderClosed(number, T0 + number * 10**9)
 
 
-def spelled(records: Sequence[Record], name: str = NAME) -> bytes:
+def spelled(records: Sequence[SpoolRecord], name: str = NAME) -> bytes:
     """Spell records as one file."""
-    return lines(map(encode, records), chain_start(name))[0]
+    return encode_lines(map(encode_record, records), initial_chain_hash(name))[0]
 
 
 def write(spool: Path, data: bytes, name: str = NAME, cuts: Sequence[int] = ()) -> Path:
@@ -115,14 +130,14 @@ def write(spool: Path, data: bytes, name: str = NAME, cuts: Sequence[int] = ()) 
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[Record]:
+def recordings(draw: st.DrawFn) -> list[SpoolRecord]:
     """What a recorder may have recorded: ends come after their decisions, if at all."""
-    records: list[Record] = [opened()]
+    records: list[SpoolRecord] = [opened()]
     open_calls: list[int] = []
     for step in draw(st.lists(st.integers(0, 9), max_size=12)):
         number = len(records) + 1
         if open_calls and step < 4:
-            outcome = draw(st.sampled_from(list(Ending)))
+            outcome = draw(st.sampled_from(list(CallOutcome)))
             place = draw(st.integers(0, len(open_calls) - 1))
             records.append(ended(number, open_calls.pop(place), outcome))
         elif step == 4:

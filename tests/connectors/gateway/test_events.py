@@ -2,12 +2,16 @@
 
 import pytest
 
-from answerable.connectors.gateway.parse.call_events import Told, event_of, refusals_of
-from answerable.evidence.spool_format import encode
-from answerable.model.decision import Target
-from answerable.model.event import AuditEvent, Outcome
+from answerable.connectors.gateway.parse.call_events import (
+    RawRecord,
+    build_call_event,
+    build_refusals_event,
+)
+from answerable.evidence.spool_format import encode_record
+from answerable.model.decision import TargetKind
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.provenance import WrittenBy
-from answerable.model.spool_record import Act, Ending
+from answerable.model.spool_record import CallOutcome, CallSummary
 from tests.connectors.gateway.spool_files import (
     ALLOW,
     DENY,
@@ -21,8 +25,8 @@ from tests.connectors.gateway.spool_files import (
 
 
 def event(record, end=None) -> AuditEvent:
-    raw = encode(end) if end is not None else b""
-    return event_of(NAME, Told(record, encode(record)), end, raw)
+    raw = encode_record(end) if end is not None else b""
+    return build_call_event(NAME, RawRecord(record, encode_record(record)), end, raw)
 
 
 def test_a_call_tells_the_whole_chain_that_the_gateway_saw() -> None:
@@ -33,23 +37,23 @@ def test_a_call_tells_the_whole_chain_that_the_gateway_saw() -> None:
     assert found.agent == "agent:declared/invoices"
     assert found.tool == "tool:mcp/files/read_file"
     assert found.credential == "cred:token/" + "07" * 32
-    assert (found.action, found.outcome) == ("mcp:tools/call", Outcome.SUCCESS)
+    assert (found.action, found.outcome) == ("mcp:tools/call", EventOutcome.SUCCESS)
     assert (found.run, found.decision_id) == ("run-1", found.event_id.hex())
 
 
 @pytest.mark.parametrize(
     ("decision", "ending", "outcome"),
     [
-        (ALLOW, Ending.COMPLETED, Outcome.SUCCESS),
-        (ALLOW, Ending.FAILED, Outcome.ERROR),
-        (ALLOW, Ending.CANCELLED, Outcome.ERROR),
-        (ALLOW, Ending.UNKNOWN, Outcome.UNKNOWN),
-        (ALLOW, Ending.UPSTREAM_ERROR, Outcome.UNKNOWN),
-        (ALLOW, Ending.WITHHELD, Outcome.DENIED),
-        (ALLOW, None, Outcome.UNKNOWN),
-        (SHADOWED, Ending.COMPLETED, Outcome.SUCCESS),
-        (DENY, None, Outcome.DENIED),
-        (ERROR, None, Outcome.ERROR),
+        (ALLOW, CallOutcome.COMPLETED, EventOutcome.SUCCESS),
+        (ALLOW, CallOutcome.FAILED, EventOutcome.ERROR),
+        (ALLOW, CallOutcome.CANCELLED, EventOutcome.ERROR),
+        (ALLOW, CallOutcome.UNKNOWN, EventOutcome.UNKNOWN),
+        (ALLOW, CallOutcome.UPSTREAM_ERROR, EventOutcome.UNKNOWN),
+        (ALLOW, CallOutcome.WITHHELD, EventOutcome.DENIED),
+        (ALLOW, None, EventOutcome.UNKNOWN),
+        (SHADOWED, CallOutcome.COMPLETED, EventOutcome.SUCCESS),
+        (DENY, None, EventOutcome.DENIED),
+        (ERROR, None, EventOutcome.ERROR),
     ],
 )
 def test_the_outcome_is_what_is_known(decision, ending, outcome) -> None:
@@ -70,25 +74,25 @@ def test_what_would_have_been_denied_says_so_beside_what_happened() -> None:
 @pytest.mark.parametrize(
     ("target", "name", "resource", "tool"),
     [
-        (Target.TOOL, "add", "tool:mcp/files/add", "tool:mcp/files/add"),
-        (Target.RESOURCE, "file:///srv/a", "file:///srv/a", "tool:mcp/files/*"),
-        (Target.PROMPT, "sum", "prompt:mcp/files/sum", "tool:mcp/files/*"),
-        (Target.TASK, "t-1", "task:mcp/files/t-1", "tool:mcp/files/*"),
-        (Target.LIST, "", "server:mcp/files", "tool:mcp/files/*"),
-        (Target.PERSON, "", "server:mcp/files", "tool:mcp/files/*"),
+        (TargetKind.TOOL, "add", "tool:mcp/files/add", "tool:mcp/files/add"),
+        (TargetKind.RESOURCE, "file:///srv/a", "file:///srv/a", "tool:mcp/files/*"),
+        (TargetKind.PROMPT, "sum", "prompt:mcp/files/sum", "tool:mcp/files/*"),
+        (TargetKind.TASK, "t-1", "task:mcp/files/t-1", "tool:mcp/files/*"),
+        (TargetKind.LIST, "", "server:mcp/files", "tool:mcp/files/*"),
+        (TargetKind.PERSON, "", "server:mcp/files", "tool:mcp/files/*"),
     ],
 )
 def test_what_is_acted_on_is_named(target, name, resource, tool) -> None:
-    found = event(decided(2, act=Act("2026-07-28", "x", "files", target, name)))
+    found = event(decided(2, act=CallSummary("2026-07-28", "x", "files", target, name)))
     assert (found.resource, found.tool) == (resource, tool)
 
 
 def test_what_a_stream_watches_are_resources_too() -> None:
-    act = Act(
+    act = CallSummary(
         "2026-07-28",
         "subscriptions/listen",
         "files",
-        Target.STREAM,
+        TargetKind.STREAM,
         watched=("resource:file:///srv/a", "task:t-1"),
     )
     found = event(decided(2, act=act))
@@ -97,7 +101,7 @@ def test_what_a_stream_watches_are_resources_too() -> None:
 
 def test_counted_refusals_are_one_denied_event_with_their_number() -> None:
     record = refused(4, "not-json", 812)
-    found = refusals_of(NAME, record, encode(record))
-    assert (found.action, found.outcome) == ("mcp:request", Outcome.DENIED)
+    found = build_refusals_event(NAME, record, encode_record(record))
+    assert (found.action, found.outcome) == ("mcp:request", EventOutcome.DENIED)
     assert dict(found.facts) == {"count": "812", "refused": "not-json"}
     assert (found.agent, found.tool, found.decision_id) == ("", "", "")

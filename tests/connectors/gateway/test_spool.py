@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.gateway.fetch import Spool, read
-from answerable.connectors.gateway.spool_tail import Tail
-from answerable.evidence.spool_format import read_line
+from answerable.connectors.gateway.fetch import SpoolReader, read
+from answerable.connectors.gateway.spool_tail import SpoolTail
+from answerable.evidence.spool_format import parse_line
 from answerable.model.connector import EventContext, EventLimits
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.model.event import AuditEvent, Outcome
-from answerable.model.spool_record import Record
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.event import AuditEvent, EventOutcome
+from answerable.model.spool_record import SpoolRecord
 from tests.connectors.gateway.spool_files import (
     DENY,
     NAME,
@@ -25,14 +25,14 @@ from tests.connectors.gateway.spool_files import (
     decided,
     ended,
     opened,
+    recordings,
     refused,
     spelled,
-    stories,
     write,
 )
 
 
-def told(path: Path) -> tuple[list[AuditEvent], list[str], list[str]]:
+def read_all(path: Path) -> tuple[list[AuditEvent], list[str], list[str]]:
     """Read a spool: events, problems and why lines were set aside."""
     batches = list(read(str(path), EventContext()))
     return (
@@ -53,14 +53,14 @@ def living(folder: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def parsed(data: bytes) -> list[Record]:
+def parsed(data: bytes) -> list[SpoolRecord]:
     """Give the records of whole lines."""
     whole = data[: data.rfind(b"\n") + 1]
-    return [read_line(line)[0] for line in whole.splitlines(keepends=True)]
+    return [parse_line(line)[0] for line in whole.splitlines(keepends=True)]
 
 
 @settings(max_examples=80)
-@given(stories(), st.data())
+@given(recordings(), st.data())
 def test_any_prefix_of_a_spool_is_a_prefix_of_its_records(story, data) -> None:
     whole = spelled(story)
     cut = whole[: data.draw(st.integers(0, len(whole)))]
@@ -68,7 +68,7 @@ def test_any_prefix_of_a_spool_is_a_prefix_of_its_records(story, data) -> None:
 
 
 @settings(max_examples=50)
-@given(stories(), st.data())
+@given(recordings(), st.data())
 def test_a_spool_cut_anywhere_gives_each_whole_record_and_tells_the_rest(
     story, data
 ) -> None:
@@ -78,29 +78,29 @@ def test_a_spool_cut_anywhere_gives_each_whole_record_and_tells_the_rest(
     with tempfile.TemporaryDirectory() as place:
         write(Path(place) / "all", spelled(kept))
         write(Path(place) / "cut", cut)
-        events, problems, aside = told(Path(place) / "cut")
-        assert (events, aside) == (told(Path(place) / "all")[0], [])
+        events, problems, aside = read_all(Path(place) / "cut")
+        assert (events, aside) == (read_all(Path(place) / "all")[0], [])
     torn = not cut.endswith(b"\n")
     assert [p for p in problems if "cut short" in p] == problems
     assert len(problems) == torn
 
 
 @settings(max_examples=50)
-@given(stories(), st.data())
+@given(recordings(), st.data())
 def test_room_for_lines_to_come_is_no_line_and_nothing_cut(story, data) -> None:
     whole = spelled(story)
     cut = whole[: data.draw(st.integers(1, len(whole)))]
     room = data.draw(st.integers(1, 300_000))
     with tempfile.TemporaryDirectory() as place:
         folder = write(Path(place), cut)
-        without = told(Path(place))
+        without = read_all(Path(place))
         with (folder / "000001.jsonl").open("ab") as file:
             file.write(bytes(room))
-        assert told(Path(place)) == without
+        assert read_all(Path(place)) == without
 
 
 @settings(max_examples=80)
-@given(stories(), st.data())
+@given(recordings(), st.data())
 def test_a_group_that_the_disk_took_in_part_harms_no_line_before_it(
     story, data
 ) -> None:
@@ -120,7 +120,7 @@ def test_a_group_that_the_disk_took_in_part_harms_no_line_before_it(
         folder = write(Path(place) / "torn", whole)
         (folder / "000001.jsonl").write_bytes(torn)
         ids = [
-            {event.event_id for event in told(Path(place) / name)[0]}
+            {event.event_id for event in read_all(Path(place) / name)[0]}
             for name in ("synced", "torn", "all")
         ]
     assert ids[0] <= ids[1] <= ids[2]
@@ -133,7 +133,7 @@ def test_what_a_power_loss_left_out_before_whole_lines_is_aside_and_missing(
     third, fifth = (whole.index(b'"sequence":%d' % number) for number in (3, 5))
     torn = whole[:third] + bytes(fifth - third) + whole[fifth:] + bytes(5000)
     write(tmp_path, torn)
-    events, problems, aside = told(tmp_path)
+    events, problems, aside = read_all(tmp_path)
     assert [e.sequence for e in events] == [2, 6, 7, 8]
     assert problems == [f"gateway {NAME}: records 3-5 missing"]
     assert len(aside) == 1
@@ -143,29 +143,29 @@ def test_files_that_the_disk_took_nothing_of_are_not_missed(tmp_path: Path) -> N
     """A recorder removes them, between two looks or after one has listed them."""
     whole = spelled([opened(), *(decided(n, DENY) for n in range(2, 9))])
     folder = write(tmp_path, whole, cuts=[3])
-    expected = told(tmp_path)
+    expected = read_all(tmp_path)
     (folder / "000002.jsonl").rename(folder / "000019.jsonl")
     (folder / "000001 (copy).jsonl").write_bytes(whole)
     (folder / "000018.jsonl").touch()
-    assert told(tmp_path) == expected
-    reading = Spool(tmp_path)
+    assert read_all(tmp_path) == expected
+    reading = SpoolReader(tmp_path)
     (folder / "000018.jsonl").unlink()
-    batches = list(reading.batches(EventLimits()))
+    batches = list(reading.read_batches(EventLimits()))
     assert [e for batch in batches for e in batch.events] == expected[0]
     assert [p for batch in batches for p in batch.problems] == []
 
 
 @settings(max_examples=50)
-@given(stories(), st.lists(st.integers(0, 12), max_size=4))
+@given(recordings(), st.lists(st.integers(0, 12), max_size=4))
 def test_where_files_begin_changes_nothing(story, cuts) -> None:
     with tempfile.TemporaryDirectory() as place:
         write(Path(place) / "one", spelled(story))
         write(Path(place) / "many", spelled(story), cuts=cuts)
-        assert told(Path(place) / "one") == told(Path(place) / "many")
+        assert read_all(Path(place) / "one") == read_all(Path(place) / "many")
 
 
 @settings(max_examples=50)
-@given(stories(), st.integers(0, 12), st.booleans())
+@given(recordings(), st.integers(0, 12), st.booleans())
 def test_a_spool_read_in_two_goes_gives_what_it_gives_in_one(
     story, first, shipped
 ) -> None:
@@ -173,15 +173,15 @@ def test_a_spool_read_in_two_goes_gives_what_it_gives_in_one(
     whole = spelled(story)
     begun = b"".join(whole.splitlines(keepends=True)[:first])
     with tempfile.TemporaryDirectory() as place:
-        once, _, _ = told(write(Path(place) / "once", whole).parent)
+        once, _, _ = read_all(write(Path(place) / "once", whole).parent)
         folder = write(Path(place) / "twice", begun)
         with living(folder):
-            spool = Spool(folder.parent)
-            found = {e for b in spool.batches(EventLimits()) for e in b.events}
+            spool = SpoolReader(folder.parent)
+            found = {e for b in spool.read_batches(EventLimits()) for e in b.events}
             if shipped:
-                spool.settle()
+                spool.remove_shipped()
         (folder / "000001.jsonl").write_bytes(whole)
-        again, problems, aside = told(folder.parent)
+        again, problems, aside = read_all(folder.parent)
         assert (problems, aside) == ([], [])
         assert found | set(again) == set(once)
         assert not shipped or not found & set(again)
@@ -192,9 +192,9 @@ def test_a_call_that_runs_waits_and_is_unknown_once_its_recorder_is_gone(
 ) -> None:
     folder = write(tmp_path, spelled([opened(), decided(2)]))
     with living(folder):
-        assert told(tmp_path)[0] == []
-    (event,) = told(tmp_path)[0]
-    assert event.outcome is Outcome.UNKNOWN
+        assert read_all(tmp_path)[0] == []
+    (event,) = read_all(tmp_path)[0]
+    assert event.outcome is EventOutcome.UNKNOWN
     assert dict(event.facts)["ended"] == "never recorded"
 
 
@@ -202,8 +202,8 @@ def test_a_half_line_of_a_living_recorder_is_nothing_yet(tmp_path: Path) -> None
     whole = spelled([opened(), decided(2, DENY)])
     folder = write(tmp_path, whole[:-5])
     with living(folder):
-        assert told(tmp_path) == ([], [], [])
-    _, (problem,), _ = told(tmp_path)
+        assert read_all(tmp_path) == ([], [], [])
+    _, (problem,), _ = read_all(tmp_path)
     assert "bytes at its end are of a record that was cut short" in problem
 
 
@@ -215,13 +215,13 @@ def test_lines_take_the_place_of_the_room_while_they_are_followed(
     )
     folder = write(tmp_path, first + bytes(5000))
     with living(folder):
-        spool = Spool(tmp_path)
+        spool = SpoolReader(tmp_path)
         found = [
-            each for batch in spool.batches(EventLimits()) for each in batch.events
+            each for batch in spool.read_batches(EventLimits()) for each in batch.events
         ]
-        spool.settle()
+        spool.remove_shipped()
         (folder / "000001.jsonl").write_bytes(second + bytes(5000 - 600))
-        again, problems, aside = told(tmp_path)
+        again, problems, aside = read_all(tmp_path)
     assert (len(found), len(again), problems, aside) == (1, 1, [], [])
 
 
@@ -245,7 +245,7 @@ def test_a_gap_is_told_by_its_numbers(tmp_path: Path, left_out, told_missing) ->
     parts = spelled(story).splitlines(keepends=True)
     kept = [part for n, part in enumerate(parts, 1) if n not in left_out]
     write(tmp_path, b"".join(kept))
-    events, problems, _ = told(tmp_path)
+    events, problems, _ = read_all(tmp_path)
     assert problems == told_missing
     assert len(events) == 6 - len(left_out - {1})
 
@@ -256,7 +256,7 @@ def test_records_that_went_missing_at_the_end_are_told_by_the_recorder_after(
     write(tmp_path, spelled([opened(), decided(2, DENY)]))
     after = "fedcba9876543210"
     write(tmp_path, spelled([opened(NAME, 5, after)], after), after)
-    assert told(tmp_path)[1] == [f"gateway {NAME}: records 3-5 missing at its end"]
+    assert read_all(tmp_path)[1] == [f"gateway {NAME}: records 3-5 missing at its end"]
 
 
 def test_lines_written_twice_are_read_once(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_lines_written_twice_are_read_once(tmp_path: Path) -> None:
         keepends=True
     )
     write(tmp_path, b"".join([*parts[:4], *parts[1:4], *parts[4:]]))
-    events, problems, aside = told(tmp_path)
+    events, problems, aside = read_all(tmp_path)
     assert [e.sequence for e in events] == [2, 3, 4, 5]
     assert (problems, aside) == ([], [])
 
@@ -272,7 +272,7 @@ def test_lines_written_twice_are_read_once(tmp_path: Path) -> None:
 def test_a_changed_record_is_named(tmp_path: Path) -> None:
     data = spelled([opened(), *(decided(n, DENY) for n in range(2, 5))])
     write(tmp_path, data.replace(b'"no-rule"', b'"allowed"', 1))
-    assert told(tmp_path)[1] == [f"gateway {NAME}: record 2 does not hold"]
+    assert read_all(tmp_path)[1] == [f"gateway {NAME}: record 2 does not hold"]
 
 
 FLIPPED = spelled([opened(), decided(2), ended(3, 2), refused(4), closed(5)])
@@ -286,7 +286,7 @@ def test_no_flipped_bit_goes_unnoticed(at, bit) -> None:
     whole[at] ^= 1 << bit
     with tempfile.TemporaryDirectory() as place:
         write(Path(place), bytes(whole))
-        _, problems, aside = told(Path(place))
+        _, problems, aside = read_all(Path(place))
     assert problems or aside
 
 
@@ -299,7 +299,7 @@ def test_a_foreign_line_is_set_aside_and_the_rest_is_read(tmp_path, line) -> Non
     first, second, third = parts.splitlines(keepends=True)
     line = line if line.endswith(b"\n") else line + b"\n"
     write(tmp_path, first + second + line + third)
-    events, problems, (why,) = told(tmp_path)
+    events, problems, (why,) = read_all(tmp_path)
     assert [e.sequence for e in events] == [2, 3]
     assert problems == []
     assert why.startswith("not a ")
@@ -308,21 +308,21 @@ def test_a_foreign_line_is_set_aside_and_the_rest_is_read(tmp_path, line) -> Non
 def test_an_end_without_its_decision_is_set_aside(tmp_path: Path) -> None:
     parts = spelled([opened(), decided(2), ended(3, 2)]).splitlines(keepends=True)
     write(tmp_path, parts[0] + parts[2])
-    events, problems, aside = told(tmp_path)
+    events, problems, aside = read_all(tmp_path)
     assert (events, aside) == ([], ["the end of a decision that is not there"])
     assert problems == [f"gateway {NAME}: record 2 missing"]
 
 
 def test_a_decision_with_the_id_of_another_is_set_aside(tmp_path: Path) -> None:
     write(tmp_path, spelled([opened(), decided(2, name="another"), closed(3)]))
-    events, _, aside = told(tmp_path)
+    events, _, aside = read_all(tmp_path)
     assert (events, aside) == ([], ["the decision has the id of another record"])
 
 
 def test_batches_are_bounded(tmp_path: Path) -> None:
     write(tmp_path, spelled([opened(), *(decided(n, DENY) for n in range(2, 102))]))
-    spool = Spool(tmp_path)
-    sizes = [len(b.events) for b in spool.batches(EventLimits(batch=10))]
+    spool = SpoolReader(tmp_path)
+    sizes = [len(b.events) for b in spool.read_batches(EventLimits(batch=10))]
     assert max(sizes) == 10
     assert sum(sizes) == 100
 
@@ -335,10 +335,10 @@ def test_what_is_read_ends_at_all_of_it_with_room_and_what_was_read_before(
     write(tmp_path, spelled([opened()], "another"), "another")
     with living(folder):
         for done in (0, len(whole)):
-            spool = Spool(tmp_path)
-            *_, last = spool.batches(EventLimits(batch=1))
+            spool = SpoolReader(tmp_path)
+            *_, last = spool.read_batches(EventLimits(batch=1))
             assert last.done_bytes == last.total_bytes > done
-            spool.settle()
+            spool.remove_shipped()
 
 
 @pytest.mark.parametrize("name", ["000001 (copy)", "1", "0000001", "notes", ".000001"])
@@ -348,13 +348,13 @@ def test_a_foreign_file_is_passed_over_beside_records_and_beside_recorders(
     folder = write(tmp_path, spelled([opened(), decided(2, DENY)]), cuts=[1])
     for place in (folder, tmp_path):
         (place / f"{name}.jsonl").write_text("{}\n")
-    spool = Spool(tmp_path)
-    (batch,) = spool.batches(EventLimits())
+    spool = SpoolReader(tmp_path)
+    (batch,) = spool.read_batches(EventLimits())
     assert ([e.sequence for e in batch.events], batch.quarantined) == ([2], ())
-    spool.settle()
+    spool.remove_shipped()
     assert [each.name for each in folder.iterdir()] == [f"{name}.jsonl"]
-    assert told(tmp_path) == ([], [], [])
-    assert Tail(tmp_path).read() == []
+    assert read_all(tmp_path) == ([], [], [])
+    assert SpoolTail(tmp_path).read_new_decisions() == []
 
 
 def test_the_millionth_file_comes_after_the_one_before_it(tmp_path: Path) -> None:
@@ -362,13 +362,16 @@ def test_the_millionth_file_comes_after_the_one_before_it(tmp_path: Path) -> Non
     folder = write(tmp_path, whole, cuts=[2])
     (folder / "000001.jsonl").rename(folder / "999999.jsonl")
     (folder / "000002.jsonl").rename(folder / "1000000.jsonl")
-    assert told(tmp_path)[1:] == ([], [])
-    assert [event.sequence for event in Tail(tmp_path).read()] == [2, 3]
+    assert read_all(tmp_path)[1:] == ([], [])
+    assert [event.sequence for event in SpoolTail(tmp_path).read_new_decisions()] == [
+        2,
+        3,
+    ]
 
 
 def test_the_folder_of_one_recorder_is_a_source_too(tmp_path: Path) -> None:
     folder = write(tmp_path, spelled([opened(), decided(2, DENY)]))
-    assert told(folder) == told(tmp_path)
+    assert read_all(folder) == read_all(tmp_path)
 
 
 def test_what_holds_no_spool_is_refused(tmp_path: Path) -> None:
@@ -378,5 +381,5 @@ def test_what_holds_no_spool_is_refused(tmp_path: Path) -> None:
         read(str(tmp_path / "gone"), EventContext())
     (tmp_path / NAME).mkdir()
     (tmp_path / NAME / "shipped.json").write_text("{]")
-    with pytest.raises(EnvironmentRefused, match=r"shipped\.json"):
-        told(tmp_path)
+    with pytest.raises(EnvironmentFailure, match=r"shipped\.json"):
+        read_all(tmp_path)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.gateway.fetch import Spool
-from answerable.connectors.gateway.spool_tail import Tail
-from answerable.evidence.spool_format import encode, lines
+from answerable.connectors.gateway.fetch import SpoolReader
+from answerable.connectors.gateway.spool_tail import SpoolTail
+from answerable.evidence.spool_format import encode_lines, encode_record
 from answerable.model.connector import EventLimits
 from answerable.server.recording import segments
-from answerable.server.recording.segments import Segments, succeed
+from answerable.server.recording.segments import SegmentWriter, replace_recorder
 from tests.connectors.gateway.spool_files import DENY, NAME, decided, opened
 
 BLOCK = 4096  # bytes that one read gives
@@ -26,19 +26,21 @@ Between = Callable[[bytes], None]
 class Recorder:
     """Writes groups of decisions, into room as a gateway's recorder does."""
 
-    def __init__(self, spool: Path, room: int = segments.ROOM) -> None:
-        self._segments = Segments(spool, NAME, room=room)
+    def __init__(self, spool: Path, room: int = segments.PREALLOCATED) -> None:
+        self._segments = SegmentWriter(spool, NAME, room=room)
         self.recorded = 0
         self.close = self._segments.close
-        self._write([encode(opened())])
+        self._write([encode_record(opened())])
 
     def group(self, size: int) -> None:
         """Record so many at once."""
         first = self.recorded + 1
-        self._write([encode(decided(n, DENY)) for n in range(first, first + size)])
+        self._write(
+            [encode_record(decided(n, DENY)) for n in range(first, first + size)]
+        )
 
     def _write(self, records: list[bytes]) -> None:
-        data, chain = lines(records, self._segments.chain)
+        data, chain = encode_lines(records, self._segments.chain)
         self._segments.write(data, chain)
         self.recorded += len(records)
 
@@ -47,9 +49,9 @@ def shipping(spool: Path) -> Look:
     """Read as whoever ships does, and remove what was read."""
 
     def look() -> list[int]:
-        reading = Spool(spool)
-        batches = list(reading.batches(EventLimits()))
-        reading.settle()
+        reading = SpoolReader(spool)
+        batches = list(reading.read_batches(EventLimits()))
+        reading.remove_shipped()
         assert [p.what for batch in batches for p in batch.problems] == []
         assert [q.why for batch in batches for q in batch.quarantined] == []
         return [event.sequence for batch in batches for event in batch.events]
@@ -59,8 +61,8 @@ def shipping(spool: Path) -> Look:
 
 def following(spool: Path) -> Look:
     """Read as a page does that shows decisions as they are made."""
-    tail = Tail(spool)
-    return lambda: [event.sequence for event in tail.read()]
+    tail = SpoolTail(spool)
+    return lambda: [event.sequence for event in tail.read_new_decisions()]
 
 
 READERS = pytest.mark.parametrize("reader", [shipping, following])
@@ -128,7 +130,7 @@ def test_whenever_it_is_looked_at_each_record_is_read_once_and_in_order(
     tmp_path: Path, between, reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through several files, while a thread writes as fast as it can."""
-    monkeypatch.setattr(segments, "SEGMENT", 300 << 10)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 300 << 10)
     recorder, until = Recorder(tmp_path, room=64 << 10), time.monotonic() + 0.3
 
     def write() -> None:
@@ -153,7 +155,7 @@ def test_who_follows_goes_on_where_a_file_that_is_done_kept_its_room(
     tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that refuses may refuse to cut the file, too."""
-    monkeypatch.setattr(segments, "SEGMENT", 1)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
     monkeypatch.setattr("os.ftruncate", lambda handle, size: None)
     look = following(tmp_path)
     for number in range(2, 6):
@@ -174,4 +176,4 @@ def test_who_comes_after_counts_what_can_be_read_before_a_hole(
     whole[at : at + 200] = bytes(200)
     file.write_bytes(whole)
     (tmp_path / "worker-0").write_text(NAME)
-    assert succeed(tmp_path, 0, "after") == (NAME, 8)
+    assert replace_recorder(tmp_path, 0, "after") == (NAME, 8)

@@ -9,7 +9,7 @@ from answerable.connectors.home.fetch import sync
 from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.model.connector import SyncContext
 from answerable.model.credential import CredentialClass
-from answerable.model.person import EvidenceKind
+from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 
@@ -176,7 +176,7 @@ def test_each_agent_of_a_home_has_its_person_as_evidence(
     agents = {agent.id for agent in synced.facts.agents}
     evidence = [item for item in synced.facts.evidence if item.subject in agents]
     assert {item.subject for item in evidence} == agents
-    assert {item.kind for item in evidence} == {EvidenceKind.HOME}
+    assert {item.kind for item in evidence} == {OwnerEvidenceKind.HOME}
     assert {item.person for item in evidence} == {"person:ana"}
     assert all(item.standing for item in evidence)
 
@@ -188,7 +188,7 @@ def test_each_persons_login_of_a_home_has_its_person_as_evidence(synced: Sync) -
         for item in synced.facts.evidence
         if item.subject not in agents
     }
-    home, assigned = EvidenceKind.HOME, EvidenceKind.ASSIGNMENT
+    home, assigned = OwnerEvidenceKind.HOME, OwnerEvidenceKind.ASSIGNMENT
     assert found == {
         ("github:user/ana-dev", home, "person:ana"),
         ("github:ghe.corp.example/user/ana", home, "person:ana"),

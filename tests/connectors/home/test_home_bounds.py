@@ -11,7 +11,7 @@ import pytest
 from answerable.connectors import bounded_folder
 from answerable.connectors.home.fetch import sync
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import Sync
 from answerable.model.tool import BUILT_IN
 
@@ -80,7 +80,7 @@ def test_a_home_that_may_not_be_read_is_refused(
     home: Path, context: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_args, **_named: False)
-    with pytest.raises(EnvironmentRefused, match="no permission"):
+    with pytest.raises(EnvironmentFailure, match="no permission"):
         sync(str(home), context)
 
 
@@ -210,9 +210,9 @@ def test_files_of_the_machine_bind_only_the_home_of_whoever_asks(
     managed = tmp_path / "managed-mcp.json"
     managed.write_text('{"mcpServers": {"managed": {"command": "m"}}}')
     from answerable.connectors import inherited_settings
-    from answerable.connectors.formats.agent_clients import ConfigFile
+    from answerable.connectors.formats.agent_clients import ClientConfigFile
 
-    entry = ConfigFile("claude-code", str(managed))
+    entry = ClientConfigFile("claude-code", str(managed))
     monkeypatch.setattr(inherited_settings, "MANAGED_FILES", (entry,))
     assert servers_of(sync(str(home), context)) == {"a"}
     monkeypatch.setenv("HOME", str(home))

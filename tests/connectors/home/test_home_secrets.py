@@ -12,11 +12,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.formats.agent_clients import ConfigFile
+from answerable.connectors.formats.agent_clients import ClientConfigFile
 from answerable.connectors.formats.agent_config import ConfigDocument, sight_client
-from answerable.connectors.formats.document_parser import Format, parse_document
-from answerable.connectors.formats.secret_shapes import is_random
-from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
+from answerable.connectors.formats.secret_shapes import looks_random
+from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.connectors.home.fetch import sync
 from answerable.model.connector import SyncContext
 from answerable.model.errors import ParseError
@@ -138,14 +138,14 @@ def test_a_secret_in_any_position_is_found_and_never_shown(
     position: str, secret: str
 ) -> None:
     # In a path nothing but its randomness tells a secret from a name.
-    assume(position != "url path" or is_random(secret))
+    assume(position != "url path" or looks_random(secret))
     entry = json.dumps(POSITIONS[position], ensure_ascii=False)
     data = '{"mcpServers": {"a": ' + entry.replace("§", secret) + "}}"
-    config = ConfigFile("cursor", ".cursor/mcp.json")
-    document = parse_document(data.encode(), Format.JSON, "f")
+    config = ClientConfigFile("cursor", ".cursor/mcp.json")
+    document = parse_document(data.encode(), DocumentFormat.JSON, "f")
     file = ConfigDocument(config, "mcp", document, WrittenBy.SELF_REPORTED)
     seen: list[str] = []
-    frame = Frame(
+    frame = SightingContext(
         "home:x", "home:x", WrittenBy.SELF_REPORTED, 1, lambda v: _record(seen, v)
     )
     sighted = sight_client("cursor", ("x",), [file], frame, lambda _p, _n: None)
@@ -175,21 +175,21 @@ def test_a_hint_is_four_characters_of_a_long_value_and_none_of_a_short_one(
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        (Format.JSON, '{"a": "CNRYsecretsecret" "b"}'),
-        (Format.JSON, '{"CNRYsecretsecret": CNRYsecretsecret}'),
-        (Format.TOML, 'a = "CNRYsecretsecret'),
-        (Format.TOML, "CNRYsecretsecret = 1\nCNRYsecretsecret = 2\n"),
-        (Format.TOML, 'a = CNRYsecretsecret"'),
-        (Format.TOML, "[CNRYsecretsecret]\n[CNRYsecretsecret]\n"),
-        (Format.YAML, "a: 'CNRYsecretsecret"),
-        (Format.YAML, "a: b\n CNRYsecretsecret: [c"),
-        (Format.YAML, "a: *CNRYsecretsecret\nb: ["),
-        (Format.FRONT_MATTER, "---\na: CNRYsecretsecret\n"),
-        (Format.FRONT_MATTER, "---\n - CNRYsecretsecret: [\n---\n"),
+        (DocumentFormat.JSON, '{"a": "CNRYsecretsecret" "b"}'),
+        (DocumentFormat.JSON, '{"CNRYsecretsecret": CNRYsecretsecret}'),
+        (DocumentFormat.TOML, 'a = "CNRYsecretsecret'),
+        (DocumentFormat.TOML, "CNRYsecretsecret = 1\nCNRYsecretsecret = 2\n"),
+        (DocumentFormat.TOML, 'a = CNRYsecretsecret"'),
+        (DocumentFormat.TOML, "[CNRYsecretsecret]\n[CNRYsecretsecret]\n"),
+        (DocumentFormat.YAML, "a: 'CNRYsecretsecret"),
+        (DocumentFormat.YAML, "a: b\n CNRYsecretsecret: [c"),
+        (DocumentFormat.YAML, "a: *CNRYsecretsecret\nb: ["),
+        (DocumentFormat.FRONT_MATTER, "---\na: CNRYsecretsecret\n"),
+        (DocumentFormat.FRONT_MATTER, "---\n - CNRYsecretsecret: [\n---\n"),
     ],
 )
 def test_a_parse_error_with_its_whole_traceback_shows_no_value(
-    form: Format, text: str
+    form: DocumentFormat, text: str
 ) -> None:
     with pytest.raises(ParseError) as caught:
         parse_document(text.encode(), form, "f")

@@ -11,7 +11,7 @@ from answerable.connectors.formats.agent_clients import (
     SETTINGS,
 )
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
-from answerable.connectors.formats.os_paths import LAYOUTS
+from answerable.connectors.formats.os_paths import PATH_MAPPINGS
 from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.connectors.repo.parse.github_workflow import (
     AGENT_ACTIONS,
@@ -37,7 +37,7 @@ def layout_table() -> str:
     rows += [
         f"| `{row.linux}` | `{row.macos or row.linux}` | `{row.windows or row.linux}` "
         f"| <{row.source}> |"
-        for row in LAYOUTS
+        for row in PATH_MAPPINGS
     ]
     return "\n".join(rows)
 

@@ -3,35 +3,37 @@
 import pytest
 
 from answerable.connectors.iam_catalogue import fetch
-from answerable.connectors.iam_catalogue.parse import arn_pattern, parse_services
+from answerable.connectors.iam_catalogue.parse import make_arn_pattern, parse_services
 from answerable.model.errors import ParseError
 
 
 def test_only_the_services_asked_for_are_loaded() -> None:
-    catalogue = fetch.load(["S3", "no-such-service"])
+    catalogue = fetch.load_catalogue(["S3", "no-such-service"])
     assert set(catalogue.services) == {"s3"}
     assert {"s3", "iam", "lambda"} <= catalogue.known
 
 
 def test_service_and_action_are_found_in_any_case() -> None:
-    entry = fetch.load(["s3"]).action("S3:getOBJECT")
+    entry = fetch.load_catalogue(["s3"]).find_action("S3:getOBJECT")
     assert str(entry) == "s3:GetObject"
 
 
 def test_an_action_knows_the_resources_it_can_take() -> None:
-    catalogue = fetch.load(["s3"])
-    get, listing = (catalogue.action(f"s3:{n}") for n in ("GetObject", "ListBucket"))
-    everything = catalogue.action("s3:ListAllMyBuckets")
+    catalogue = fetch.load_catalogue(["s3"])
+    get, listing = (
+        catalogue.find_action(f"s3:{n}") for n in ("GetObject", "ListBucket")
+    )
+    everything = catalogue.find_action("s3:ListAllMyBuckets")
     assert get
     assert listing
     assert everything
     assert "object" in get.resource_types
     assert "object" not in listing.resource_types
-    assert everything.wildcard_only
+    assert everything.is_wildcard_only
 
 
 def test_what_is_not_loaded_is_not_known() -> None:
-    assert fetch.load([]).action("s3:GetObject") is None
+    assert fetch.load_catalogue([]).find_action("s3:GetObject") is None
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_what_is_not_loaded_is_not_known() -> None:
     ],
 )
 def test_variable_parts_of_an_arn_are_wildcards(template: str, pattern: str) -> None:
-    assert arn_pattern(template) == pattern
+    assert make_arn_pattern(template) == pattern
 
 
 def test_a_file_that_is_something_else_names_itself() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.repo.parse.codeowners import fits, parse_codeowners
+from answerable.connectors.repo.parse.codeowners import matches_path, parse_codeowners
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 
@@ -43,13 +43,13 @@ from answerable.model.sighting import Sync
     ],
 )
 def test_a_pattern_fits_as_documented(pattern: str, path: str, expected: bool) -> None:
-    assert fits(pattern, path) is expected
+    assert matches_path(pattern, path) is expected
 
 
 def test_the_last_pattern_that_fits_decides_alone() -> None:
     owners = parse_codeowners("* @all\n/a/ @ana @corp/team\n/a/free/\n")
     assert [
-        rule.owners if (rule := owners.rule_for(path)) is not None else None
+        rule.owners if (rule := owners.find_rule(path)) is not None else None
         for path in ("x", "a/x", "a/free/x")
     ] == [("@all",), ("@ana", "@corp/team"), ()]
 
@@ -104,11 +104,11 @@ def test_what_the_agent_could_have_written_is_self_reported(synced: Sync) -> Non
 
 @given(st.text(max_size=200), st.text(max_size=100))
 def test_any_text_reads_and_any_path_is_asked(text: str, path: str) -> None:
-    parse_codeowners(text).rule_for(path)
+    parse_codeowners(text).find_rule(path)
 
 
 def test_a_hostile_pattern_takes_linear_time() -> None:
     start = time.process_time()
-    assert not fits("*a" * 200 + "b", "a" * 20_000)
-    assert not fits("**/" * 200 + "b", "a/" * 10_000)
+    assert not matches_path("*a" * 200 + "b", "a" * 20_000)
+    assert not matches_path("**/" * 200 + "b", "a/" * 10_000)
     assert time.process_time() - start < 4.0

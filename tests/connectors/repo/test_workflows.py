@@ -2,9 +2,9 @@
 
 import pytest
 
-from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.repo.parse.github_workflow import AgentJob, parse_workflow
-from answerable.model.credential import Lifetime
+from answerable.model.credential import CredentialLifetime
 from answerable.model.errors import ParseError
 from answerable.model.sighting import Sync
 
@@ -12,7 +12,9 @@ REPLY = "agent:github-actions/shop/claude.yml/reply"
 
 
 def jobs(text: str) -> tuple[AgentJob, ...]:
-    return parse_workflow(parse_document(text.encode(), Format.YAML, "w.yml").root)
+    return parse_workflow(
+        parse_document(text.encode(), DocumentFormat.YAML, "w.yml").root
+    )
 
 
 def job(step: str, head: str = "on: issues") -> AgentJob:
@@ -43,11 +45,11 @@ def test_the_secrets_token_and_role_of_a_job_share_its_scope(synced: Sync) -> No
         if item.scope == agent.scope
     }
     assert found == {
-        ("SHARED_KEY", "env-ref", "api-key", Lifetime.UNKNOWN),
-        ("ANTHROPIC_API_KEY", "env-ref", "api-key", Lifetime.UNKNOWN),
-        ("CI_DB_PASSWORD", "env-ref", "password", Lifetime.UNKNOWN),
-        ("role-to-assume", "ambient", "github-oidc", Lifetime.FEDERATED),
-        ("GITHUB_TOKEN", "ambient", "github-token", Lifetime.SHORT_LIVED),
+        ("SHARED_KEY", "env-ref", "api-key", CredentialLifetime.UNKNOWN),
+        ("ANTHROPIC_API_KEY", "env-ref", "api-key", CredentialLifetime.UNKNOWN),
+        ("CI_DB_PASSWORD", "env-ref", "password", CredentialLifetime.UNKNOWN),
+        ("role-to-assume", "ambient", "github-oidc", CredentialLifetime.FEDERATED),
+        ("GITHUB_TOKEN", "ambient", "github-token", CredentialLifetime.SHORT_LIVED),
     }
 
 

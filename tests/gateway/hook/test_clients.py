@@ -7,15 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.hook.client_protocols import Act, Verdict, answer, read
-from answerable.model.decision import Effect
+from answerable.gateway.hook.client_protocols import (
+    HookAct,
+    HookVerdict,
+    format_answer,
+    parse_event,
+)
+from answerable.model.decision import DecisionEffect
 from answerable.model.errors import ParseError
 
-ALLOWED = Verdict(True, Effect.ALLOW, "d0" * 16)
-DENIED = Verdict(False, Effect.DENY, "d0" * 16)
-ASKED = Verdict(False, Effect.ASK, "d0" * 16)
-FAILED = Verdict(False, Effect.ERROR, "d0" * 16)
-OBSERVED = Verdict(True, Effect.DENY, "d0" * 16)
+ALLOWED = HookVerdict(True, DecisionEffect.ALLOW, "d0" * 16)
+DENIED = HookVerdict(False, DecisionEffect.DENY, "d0" * 16)
+ASKED = HookVerdict(False, DecisionEffect.ASK, "d0" * 16)
+FAILED = HookVerdict(False, DecisionEffect.ERROR, "d0" * 16)
+OBSERVED = HookVerdict(True, DecisionEffect.DENY, "d0" * 16)
 
 
 def claude(tool: str = "Bash", **arguments: Any) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def cursor(event: str, **more: Any) -> dict[str, Any]:
 def test_an_event_is_a_tool_and_its_arguments(
     client: str, said: dict[str, Any], tool: str, arguments: dict[str, Any]
 ) -> None:
-    act = read(client, json.dumps(said).encode())
+    act = parse_event(client, json.dumps(said).encode())
     assert (act.tool, json.loads(act.arguments)) == (tool, arguments)
 
 
@@ -86,14 +91,14 @@ def test_an_event_is_a_tool_and_its_arguments(
 def test_what_an_agent_says_of_itself_or_of_its_reasons_changes_nothing(
     more: dict[str, str], why: str
 ) -> None:
-    plain = read("claude-code", json.dumps(claude(command="ls")).encode())
+    plain = parse_event("claude-code", json.dumps(claude(command="ls")).encode())
     said = claude(command="ls", description=why) | more
-    assert read("claude-code", json.dumps(said).encode()) == plain
+    assert parse_event("claude-code", json.dumps(said).encode()) == plain
 
 
 def test_the_order_of_members_makes_no_other_act() -> None:
-    one = read("claude-code", json.dumps(claude("X", a=1, b=2)).encode())
-    other = read("claude-code", json.dumps(claude("X", b=2, a=1)).encode())
+    one = parse_event("claude-code", json.dumps(claude("X", a=1, b=2)).encode())
+    other = parse_event("claude-code", json.dumps(claude("X", b=2, a=1)).encode())
     assert one == other
 
 
@@ -116,41 +121,43 @@ def test_the_order_of_members_makes_no_other_act() -> None:
 )
 def test_what_is_no_event_is_refused(client: str, data: bytes) -> None:
     with pytest.raises(ParseError):
-        read(client, data)
+        parse_event(client, data)
 
 
-def said(client: str, act: Act, verdict: Verdict, *, here: bool = False) -> Any:
-    written = answer(client, act, verdict, ask_here=here)
+def said(client: str, act: HookAct, verdict: HookVerdict, *, here: bool = False) -> Any:
+    written = format_answer(client, act, verdict, ask_here=here)
     return json.loads(written) if written else None
 
 
-BASH = Act("PreToolUse", "Bash", b"{}")
+BASH = HookAct("PreToolUse", "Bash", b"{}")
 
 
 @pytest.mark.parametrize("verdict", [ALLOWED, OBSERVED])
-def test_what_may_go_on_is_left_to_the_clients_own_rules(verdict: Verdict) -> None:
+def test_what_may_go_on_is_left_to_the_clients_own_rules(verdict: HookVerdict) -> None:
     assert said("claude-code", BASH, verdict) is None
-    shell = Act("beforeShellExecution", "Shell", b"{}")
+    shell = HookAct("beforeShellExecution", "Shell", b"{}")
     assert said("cursor", shell, verdict) == {"permission": "allow"}
 
 
 @pytest.mark.parametrize("verdict", [DENIED, ASKED, FAILED])
-def test_what_may_not_is_denied_with_the_id_and_nothing_more(verdict: Verdict) -> None:
+def test_what_may_not_is_denied_with_the_id_and_nothing_more(
+    verdict: HookVerdict,
+) -> None:
     told = said("claude-code", BASH, verdict)["hookSpecificOutput"]
     assert told["permissionDecision"] == "deny"
     assert told["hookEventName"] == "PreToolUse"
     assert verdict.decision in told["permissionDecisionReason"]
     for event in ("beforeShellExecution", "beforeMCPExecution", "beforeReadFile"):
-        act = Act(event, "x", b"{}")
+        act = HookAct(event, "x", b"{}")
         assert said("cursor", act, verdict)["permission"] == "deny"
 
 
 def test_whoever_sits_there_is_asked_only_where_that_was_said() -> None:
     told = said("claude-code", BASH, ASKED, here=True)["hookSpecificOutput"]
     assert told["permissionDecision"] == "ask"
-    shell = Act("beforeShellExecution", "Shell", b"{}")
+    shell = HookAct("beforeShellExecution", "Shell", b"{}")
     assert said("cursor", shell, ASKED, here=True)["permission"] == "ask"
-    reads = Act("beforeReadFile", "Read", b"{}")
+    reads = HookAct("beforeReadFile", "Read", b"{}")
     assert said("cursor", reads, ASKED, here=True)["permission"] == "deny"
     told = said("claude-code", BASH, DENIED, here=True)["hookSpecificOutput"]
     assert told["permissionDecision"] == "deny"

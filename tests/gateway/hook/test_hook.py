@@ -11,10 +11,10 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.model.provenance import WrittenBy
-from answerable.server.revocation_list import KillFile
-from answerable.server.store_access import ship_spool
-from answerable.store.decision_queries import find_decisions
-from answerable.store.store import Store
+from answerable.server.revocation_list import RevocationFile
+from answerable.server.store_access import ship_store_spool
+from answerable.store.decision_queries import find_decisions_by_prefix
+from answerable.store.store import EvidenceStore
 from tests.gateway.hook.test_clients import claude
 from tests.gateway.serve.owners import Owners
 
@@ -65,7 +65,7 @@ class Client:
 
     def shipped(self) -> None:
         store = self.folder / "store"
-        ship_spool(store, store / "gateway" / "spool")
+        ship_store_spool(store, store / "gateway" / "spool")
 
 
 @pytest.fixture
@@ -73,7 +73,8 @@ def client(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Client:
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors",
+        lambda runs: None,
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("ANSWERABLE_STORE", raising=False)
@@ -89,8 +90,8 @@ def test_a_call_is_decided_by_rules_and_policies_and_recorded_as_said(
     assert answer["hookSpecificOutput"]["permissionDecision"] == "deny"
     assert client(claude("Write", file_path="/x"))[1] is not None
     client.shipped()
-    with Store.open(client.folder / "store", now=0, create=False) as store:
-        found = find_decisions(store, "")
+    with EvidenceStore.open(client.folder / "store", now=0, create=False) as store:
+        found = find_decisions_by_prefix(store, "")
         assert {event.written_by for event in found} == {WrittenBy.SELF_REPORTED}
         assert {event.source for event in found} == {"hook"}
         outcomes = [(e.tool, e.outcome.value) for e in found]
@@ -132,7 +133,7 @@ def test_a_decision_is_written_without_room_for_more(
 
 def test_a_kill_holds_a_hook_too(client: Client) -> None:
     assert client(claude(command="ls"))[1] is None
-    KillFile(client.folder / "store" / "gateway").kill(DEV)
+    RevocationFile(client.folder / "store" / "gateway").revoke(DEV)
     assert client(claude(command="ls"))[1] is not None
 
 
@@ -159,7 +160,7 @@ def test_what_cannot_be_decided_is_held_back_where_the_mode_enforces(
     got, answer, err = client(b"no json")
     assert (got, answer) == (code, None)
     assert err.startswith("answerable: no decision: ")
-    monkeypatch.setattr("answerable.gateway.hook.hook_recorder.MOST", 0)
+    monkeypatch.setattr("answerable.gateway.hook.hook_recorder.MAX_WAITING", 0)
     got, answer, err = client(claude(command="ls"))
     assert (got, answer, "decisions of hooks wait" in err) == (code, None, True)
 
@@ -179,7 +180,7 @@ def test_observing_holds_nothing_back_and_records_what_would_be(
     client.configure("observe")
     assert client(claude(command="rm -rf /"))[:2] == (0, None)
     client.shipped()
-    with Store.open(client.folder / "store", now=0, create=False) as store:
-        (event,) = find_decisions(store, "")
+    with EvidenceStore.open(client.folder / "store", now=0, create=False) as store:
+        (event,) = find_decisions_by_prefix(store, "")
     facts = dict(event.facts)
     assert (facts["effect"], facts["ended"]) == ("deny", "never recorded")

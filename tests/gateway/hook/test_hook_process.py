@@ -12,7 +12,7 @@ import pytest
 
 from answerable import __main__
 from answerable.cli.commands.hook import CLIENTS
-from answerable.server.revocation_list import KillFile
+from answerable.server.revocation_list import RevocationFile
 from tests.gateway.hook.test_clients import claude
 from tests.gateway.hook.test_hook import CONFIG, DEV, POLICY
 
@@ -46,14 +46,14 @@ def started(
 def test_a_denial_that_cannot_be_written_is_a_no(
     tmp_path: Path, mode: str, redirect: str, code: int
 ) -> None:
-    KillFile(tmp_path / "store" / "gateway").kill(DEV)
+    RevocationFile(tmp_path / "store" / "gateway").revoke(DEV)
     process = started(tmp_path, mode, redirect)
     process.communicate(json.dumps(claude(command="ls")).encode(), timeout=30)
     assert process.returncode == code
 
 
 def test_a_pipe_that_the_client_closed_is_a_no(tmp_path: Path) -> None:
-    KillFile(tmp_path / "store" / "gateway").kill(DEV)
+    RevocationFile(tmp_path / "store" / "gateway").revoke(DEV)
     reading, writing = os.pipe()
     os.close(reading)
     process = started(tmp_path, "enforce", f">&{writing}", (writing,))

@@ -22,7 +22,7 @@ KINDS = {
 }
 
 
-class Defining:
+class ChangingServer:
     """The server.
 
     Attributes:

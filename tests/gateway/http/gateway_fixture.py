@@ -16,27 +16,32 @@ from pathlib import Path
 import uvloop
 
 from answerable.authorization.decision_table import compile_table
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.evidence.spool_format import read_line
-from answerable.gateway.baseline_enforcement import Behaviour
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.definition_watcher import Definitions
-from answerable.gateway.http.client_connection import Front
-from answerable.gateway.http.server import Door
-from answerable.gateway.http.upstream_pool import pools
-from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.server_identity import nowhere
-from answerable.gateway.session_ids import Sessions
-from answerable.gateway.upstream_credentials.provider import Credentials
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.evidence.spool_format import parse_line
+from answerable.gateway.baseline_enforcement import BaselineEnforcer
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.definition_watcher import DefinitionWatcher
+from answerable.gateway.http.client_connection import ClientConnection
+from answerable.gateway.http.server import GatewayHttpServer
+from answerable.gateway.http.upstream_pool import build_pools
+from answerable.gateway.recording.recorder import GatewayRecorder
+from answerable.gateway.server_identity import accept_any_server
+from answerable.gateway.session_ids import SessionIdBinder
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
 from answerable.model.config import Config
-from answerable.model.spool_record import Decided, Ended, Record, Refusals
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.deadline_timer import Ticker
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.pins.pin_enforcer import PinKeeper
+from answerable.model.spool_record import (
+    CallEndRecord,
+    DecisionRecord,
+    RefusalCountRecord,
+    SpoolRecord,
+)
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.wire.host_check import Served
-from answerable.usecases.authorization.authorize import Authority
+from answerable.server.wire.host_check import ServedNames
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.federation.sample_tokens import AUD, EC, ISS, document, public
 from tests.gateway.http.message_builders import HOST
 from tests.gateway.http.raw_client import Client
@@ -187,7 +192,7 @@ class Gateway:
 
     port: int
     loop: asyncio.AbstractEventLoop
-    door: Door
+    door: GatewayHttpServer
     spool: Path
     stop: Callable[[], None]
 
@@ -207,11 +212,11 @@ class Gateway:
         assert event.wait(10)
         return done[0]
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[SpoolRecord]:
         """Stop, and give all that was recorded."""
         self.stop()
         return [
-            read_line(line)[0]
+            parse_line(line)[0]
             for path in sorted(self.spool.rglob("*.jsonl"))
             for line in path.read_bytes().splitlines(keepends=True)
         ]
@@ -221,14 +226,16 @@ class Gateway:
         return [
             (each.act.method, each.act.name, each.decision.reason.value)
             for each in self.records()
-            if isinstance(each, Decided)
+            if isinstance(each, DecisionRecord)
         ]
 
     def outcomes(self) -> list[str]:
-        return [e.end.outcome.value for e in self.records() if isinstance(e, Ended)]
+        return [
+            e.end.outcome.value for e in self.records() if isinstance(e, CallEndRecord)
+        ]
 
     def refusals(self) -> list[str]:
-        return [e.why for e in self.records() if isinstance(e, Refusals)]
+        return [e.why for e in self.records() if isinstance(e, RefusalCountRecord)]
 
 
 def fingerprint(secret: str) -> str:
@@ -246,16 +253,16 @@ class Quarantines:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str]] = []
 
-    def quarantined(self, subject: str, why: str, like: str) -> None:
+    def on_quarantined(self, subject: str, why: str, like: str) -> None:
         self.told.append((subject, why, like))
 
-    def alike(self, subject: str, like: str, how: str) -> None:
+    def on_lookalike(self, subject: str, like: str, how: str) -> None:
         self.told.append((subject, how, like))
 
-    def released(self, subject: str) -> None:
+    def on_released(self, subject: str) -> None:
         self.told.append((subject, "released", ""))
 
-    def refused(self, why: str) -> None:
+    def on_failure(self, why: str) -> None:
         self.told.append(("", why, ""))
 
 
@@ -264,38 +271,42 @@ def _door(
     spool: Path,
     loop: asyncio.AbstractEventLoop,
     pins: Quarantines | None,
-) -> tuple[Door, PinKeeper | None]:
+) -> tuple[GatewayHttpServer, PinEnforcer | None]:
     """Put a worker together."""
-    ticker = Ticker(loop)
-    authority = Authority(compile_table(config))
+    ticker = DeadlineTimer(loop)
+    authority = Authorizer(compile_table(config))
     keeper = None
     if pins is not None:
         files = PinFiles(spool.parent)
-        keeper = PinKeeper(files, config.servers, authority, loop, pins)
-    met = nowhere if keeper is None else keeper.met
-    servers = pools(config.servers, config.limits, ticker, met)
-    spawned: list[Door] = []
-    credentials = Credentials(
+        keeper = PinEnforcer(files, config.servers, authority, loop, pins)
+    met = accept_any_server if keeper is None else keeper.check_identity
+    servers = build_pools(config.servers, config.limits, ticker, met)
+    spawned: list[GatewayHttpServer] = []
+    credentials = CredentialProvider(
         config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
     )
-    definitions = Definitions(servers, keeper)
-    recorder = Recorder(spool, 0, loop, config.limits)
-    exchange = Exchange(
+    definitions = DefinitionWatcher(servers, keeper)
+    recorder = GatewayRecorder(spool, 0, loop, config.limits)
+    exchange = CallPipeline(
         *(authority, recorder, servers, credentials),
         definitions=definitions,
-        behaviour=Behaviour(config, *([keeper.definition] if keeper else [])),
+        behaviour=BaselineEnforcer(config, *([keeper.definition] if keeper else [])),
     )
-    callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
-    door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)
+    callers = CallerAuthenticator(
+        config, IssuerKeyCache(config.issuers), time.time, secret=SECRET
+    )
+    door = GatewayHttpServer(
+        exchange, callers, SessionIdBinder(SECRET), config.limits, ticker, loop
+    )
     spawned.append(door)
-    authority.on_kill(lambda _: door.recheck())
+    authority.add_revocation_listener(lambda _: door.recheck())
     return door, keeper
 
 
-async def _end(door: Door, keeper: PinKeeper | None) -> None:
+async def _end(door: GatewayHttpServer, keeper: PinEnforcer | None) -> None:
     door.abort()
     if keeper is not None:
-        await keeper.written()
+        await keeper.flush()
     for pool in door.exchange.servers.values():
         pool.close()
     for _ in range(1000):
@@ -322,7 +333,7 @@ def gateway(
     if shown:
         text = text.replace("    reads:", f"    {shown}\n    reads:", 1)
     text = text.replace("    reads:", f"    pin: {pin}\n    reads:", 1)
-    config = read_config(text.encode(), "answerable.yaml", str(tmp_path)).config
+    config = parse_config(text.encode(), "answerable.yaml", str(tmp_path)).config
     started = threading.Event()
     made: list[Gateway] = []
 
@@ -331,9 +342,9 @@ def gateway(
         ended = asyncio.Event()
         spool = tmp_path / "spool"
         door, keeper = _door(config, spool, loop, pins)
-        served = Served(frozenset({HOST}))
+        served = ServedNames(frozenset({HOST}))
         listening = await loop.create_server(
-            lambda: Front(door, served, URL), "127.0.0.1", 0
+            lambda: ClientConnection(door, served, URL), "127.0.0.1", 0
         )
 
         def stop() -> None:

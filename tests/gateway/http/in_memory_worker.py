@@ -9,23 +9,27 @@ from functools import cache
 from typing import Any
 
 from answerable.authorization.decision_table import compile_table
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.http.client_connection import Front
-from answerable.gateway.http.server import Door
-from answerable.gateway.http.upstream_pool import Pool, _Connection, endpoint
-from answerable.gateway.session_ids import Sessions
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.model.caller import Caller, Shown
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.http.client_connection import ClientConnection
+from answerable.gateway.http.server import GatewayHttpServer
+from answerable.gateway.http.upstream_pool import (
+    UpstreamPool,
+    _UpstreamConnection,
+    parse_endpoint,
+)
+from answerable.gateway.session_ids import SessionIdBinder
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.config import Config
-from answerable.model.decision import Decision, Durability
+from answerable.model.decision import Decision, RecordDurability
 from answerable.model.ids import AgentId
-from answerable.model.spool_record import Acted
-from answerable.server.deadline_timer import Ticker
-from answerable.server.mcp.call import Call
-from answerable.server.recording.record_ticket import Ticket
-from answerable.server.wire.host_check import Served
-from answerable.usecases.authorization.authorize import Authority
+from answerable.model.spool_record import CallBehaviour
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.mcp.call import McpCall
+from answerable.server.recording.record_ticket import RecordTicket
+from answerable.server.wire.host_check import ServedNames
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.federation.sample_tokens import AUD, ISS
 from tests.gateway.http.gateway_fixture import CONFIG, SECRET
 from tests.gateway.http.message_builders import HOST
@@ -69,33 +73,33 @@ class Notes:
     kept: list[object] = field(default_factory=list)
     waits: list[asyncio.Future[None]] | None = None
 
-    def decided(
+    def record_decision(
         self,
-        caller: Caller,
-        call: Call,
+        caller: VerifiedCaller,
+        call: McpCall,
         decision: Decision,
         body: bytes,
-        shown: Credential | None = None,
-        acted: Acted | None = None,
+        shown: PresentedCredential | None = None,
+        acted: CallBehaviour | None = None,
         later: bool = False,
-    ) -> Ticket:
+    ) -> RecordTicket:
         assert shown is None
         self.kept.append((caller.agent, call, decision, body))
         id = f"{len(self.kept):032x}"
         durable = None
-        if self.waits is not None and decision.durability is Durability.DURABLE:
+        if self.waits is not None and decision.durability is RecordDurability.DURABLE:
             durable = self.loop.create_future()
             self.waits.append(durable)
-        return Ticket(id, len(self.kept), caller.agent, decision.passes, durable)
+        return RecordTicket(id, len(self.kept), caller.agent, decision.passes, durable)
 
-    def settle(self) -> None:
+    def write_deferred(self) -> None:
         pass
 
-    def ended(self, ticket: Ticket, end: object) -> None:
+    def record_end(self, ticket: RecordTicket, end: object) -> None:
         self.kept.append((ticket.id, end))
 
-    def refused(
-        self, why: str, caller: Caller | None, server: str, method: str
+    def count_refused(
+        self, why: str, caller: VerifiedCaller | None, server: str, method: str
     ) -> None:
         self.kept.append((str(why), server, method))
 
@@ -103,16 +107,18 @@ class Notes:
 class Ana:
     """Everybody is ana."""
 
-    def identify(self, *_: object) -> Caller:
+    def authenticate(self, *_: object) -> VerifiedCaller:
         agent = AgentId("agent:declared/ana")
-        return Caller(agent, True, "", "run", Shown.BEARER_TOKEN, "p/ana", b"", 0)
+        return VerifiedCaller(
+            agent, True, "", "run", AuthenticationMethod.BEARER_TOKEN, "p/ana", b"", 0
+        )
 
 
 @dataclass
 class Worker:
-    front: Front
+    front: ClientConnection
     client: Wire
-    upstream: _Connection
+    upstream: _UpstreamConnection
     server: Wire
     notes: Notes
 
@@ -120,22 +126,24 @@ class Worker:
 @cache
 def read() -> Config:
     text = CONFIG.format(port=1, more="", iss=ISS, aud=AUD)
-    return read_config(text.encode(), "answerable.yaml", "/").config
+    return parse_config(text.encode(), "answerable.yaml", "/").config
 
 
 def worker(loop: asyncio.AbstractEventLoop) -> Worker:
     config = read()
-    ticker = Ticker(loop)
+    ticker = DeadlineTimer(loop)
     ticker.add = lambda timed: None  # type: ignore[method-assign]
     notes: Any = Notes(loop)
-    pool = Pool(endpoint(config.servers[0]), config.limits, ticker, loop)
-    exchange = Exchange(Authority(compile_table(config)), notes, {"files": pool})
+    pool = UpstreamPool(parse_endpoint(config.servers[0]), config.limits, ticker, loop)
+    exchange = CallPipeline(Authorizer(compile_table(config)), notes, {"files": pool})
     ana: Any = Ana()
-    door = Door(exchange, ana, Sessions(SECRET), config.limits, ticker, loop)
+    door = GatewayHttpServer(
+        exchange, ana, SessionIdBinder(SECRET), config.limits, ticker, loop
+    )
     client, server = Wire(), Wire()
-    front = Front(door, Served(frozenset({HOST})), "")
+    front = ClientConnection(door, ServedNames(frozenset({HOST})), "")
     front.connection_made(client)  # type: ignore[arg-type]
-    upstream = _Connection(pool)
+    upstream = _UpstreamConnection(pool)
     upstream.connection_made(server)  # type: ignore[arg-type]
-    pool.keep(upstream)
+    pool.add_idle(upstream)
     return Worker(front, client, upstream, server, notes)

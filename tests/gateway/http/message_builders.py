@@ -4,7 +4,7 @@ import json
 import time
 from functools import cache
 
-from answerable.gateway.wire.http_heads import LAST_CHUNK, chunk
+from answerable.gateway.wire.http_heads import LAST_CHUNK, encode_chunk
 from tests.federation.sample_tokens import claims, header, sign
 from tests.gateway.request_builders import VERSION, body
 
@@ -93,5 +93,5 @@ def result(id: object = 1, **members: object) -> bytes:
 def events(*data: bytes, end: bool = True) -> bytes:
     """A stream of events, in one chunk each."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-    chunks = b"".join(chunk(b"data: %b\n\n" % each) for each in data)
+    chunks = b"".join(encode_chunk(b"data: %b\n\n" % each) for each in data)
     return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + LAST_CHUNK * end

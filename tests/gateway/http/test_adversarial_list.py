@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.authorization.quarantine import Quarantined
-from answerable.model.decision import Durability
-from answerable.model.spool_record import Decided
-from answerable.usecases.authorization.authorize import Authority
+from answerable.authorization.quarantine import ServerQuarantine
+from answerable.model.decision import RecordDurability
+from answerable.model.spool_record import DecisionRecord
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.gateway.http.gateway_fixture import Peer, always, stage
 from tests.gateway.http.message_builders import (
     ask,
@@ -34,20 +34,20 @@ ID = re.compile(rb'"decision_id":"[0-9a-f]{32}"')
 # A refused caller learns the decision and its id, and nothing else.
 
 
-def nothing(_: Authority) -> None:
+def nothing(_: Authorizer) -> None:
     pass
 
 
-def killed(authority: Authority) -> None:
-    authority.set_kills(frozenset({"agent:declared/ana"}))
+def killed(authority: Authorizer) -> None:
+    authority.update_revocations(frozenset({"agent:declared/ana"}))
 
 
-def in_quarantine(authority: Authority) -> None:
+def in_quarantine(authority: Authorizer) -> None:
     tools = frozenset({"read_file"})
-    authority.set_quarantine({"files": Quarantined(tools=tools)})
+    authority.set_quarantine({"files": ServerQuarantine(tools=tools)})
 
 
-DENIALS: dict[str, tuple[Callable[[Authority], None], bytes]] = {
+DENIALS: dict[str, tuple[Callable[[Authorizer], None], bytes]] = {
     "no-rule": (nothing, call("no_such_tool")),
     "killed": (killed, call()),
     "quarantined": (in_quarantine, call()),
@@ -57,15 +57,17 @@ DENIALS: dict[str, tuple[Callable[[Authority], None], bytes]] = {
 
 
 def refused(
-    tmp_path: Path, prepare: Callable[[Authority], None], data: bytes
-) -> tuple[Answered, Decided]:
+    tmp_path: Path, prepare: Callable[[Authorizer], None], data: bytes
+) -> tuple[Answered, DecisionRecord]:
     with stage(tmp_path, always(reply(OK))) as (gateway, backend):
         gateway.run(lambda: prepare(gateway.door.exchange.authority))
         with gateway.client() as client:
             client.send(data)
             answered = client.answer()
         assert backend.requests == []
-        (decided,) = [each for each in gateway.records() if isinstance(each, Decided)]
+        (decided,) = [
+            each for each in gateway.records() if isinstance(each, DecisionRecord)
+        ]
     return answered, decided
 
 
@@ -81,7 +83,7 @@ def test_every_denial_is_the_same_bytes_but_for_its_id(
     said = json.loads(answered.body)["error"]
     assert said["data"] == {"decision": "deny", "decision_id": decided.id}
     # No denial waits for the disk, so that how long it takes does not tell them apart.
-    assert decided.decision.durability is Durability.BUFFERED
+    assert decided.decision.durability is RecordDurability.BUFFERED
 
 
 def test_a_server_that_there_is_not_is_refused_like_one_that_may_not_be_used(

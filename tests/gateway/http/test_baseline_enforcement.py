@@ -7,13 +7,27 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.observation import approved, choice
-from answerable.model.decision import Decision, Effect, Layer, Reason
-from answerable.model.pin import Approval
-from answerable.model.spool_record import Acted, Decided, Ended
+from answerable.authorization.pins.observation import (
+    apply_approval,
+    select_for_approval,
+)
+from answerable.model.decision import (
+    Decision,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+)
+from answerable.model.pin import DefinitionApproval
+from answerable.model.spool_record import CallBehaviour, CallEndRecord, DecisionRecord
 from answerable.server.pins.pin_files import PinFiles
 from tests.gateway.http import gateway_fixture as stage_module
-from tests.gateway.http.changing_server import READ, WRITE, Defining, eventually, said
+from tests.gateway.http.changing_server import (
+    READ,
+    WRITE,
+    ChangingServer,
+    eventually,
+    said,
+)
 from tests.gateway.http.gateway_fixture import CONFIG, Gateway, Peer, Quarantines, stage
 from tests.gateway.http.message_builders import ask, call, reply, result
 
@@ -82,9 +96,9 @@ def read(path: str = "bill.txt") -> bytes:
     return call("read_file", "paid", arguments={"path": path})
 
 
-def decided(gateway: Gateway) -> Iterator[tuple[Decision, Acted]]:
+def decided(gateway: Gateway) -> Iterator[tuple[Decision, CallBehaviour]]:
     for each in gateway.records():
-        if isinstance(each, Decided):
+        if isinstance(each, DecisionRecord):
             assert each.act.acted is not None
             yield each.decision, each.act.acted
 
@@ -101,13 +115,16 @@ def test_a_payee_that_a_stranger_named_is_held_back_and_one_that_is_known_is_not
         assert len(backend.requests) == 2
         (_, first), (held, second), (passed, third) = decided(gateway)
     assert first.seen.values[0].text == "bill.txt"
-    assert (held.reason, held.layer) == (Reason.BEHAVIOUR, Layer.BASELINE)
-    assert held.effect is Effect.DENY
+    assert (held.reason, held.layer) == (
+        DecisionReason.BEHAVIOUR,
+        DecisionLayer.BASELINE,
+    )
+    assert held.effect is DecisionEffect.DENY
     assert not held.passes
     assert second.findings[0].origin is not None
     assert second.findings[0].origin.source == "files/read_file"
     assert second.amendment is not None
-    assert (passed.effect, third.effect) == (Effect.ALLOW, Effect.ALLOW)
+    assert (passed.effect, third.effect) == (DecisionEffect.ALLOW, DecisionEffect.ALLOW)
     assert third.seen.numbers == (("amount", 5_000_000),)
 
 
@@ -120,7 +137,10 @@ def test_a_shadow_records_what_would_have_been_and_holds_nothing_back(
         answers = done(gateway, read(), pay(EVE))
         assert ["error" in each for each in answers] == [False, False]
         _, (decision, acted) = decided(gateway)
-    assert (decision.effect, decision.reason) == (Effect.ALLOW, Reason.ALLOWED)
+    assert (decision.effect, decision.reason) == (
+        DecisionEffect.ALLOW,
+        DecisionReason.ALLOWED,
+    )
     assert (acted.effect, acted.enforced) == ("deny", False)
     assert acted.findings
 
@@ -134,7 +154,9 @@ def test_what_came_back_is_counted_and_a_result_too_large_to_hold_explains_nothi
     with stage(tmp_path, script, agent("enforce")) as (gateway, _):
         answers = done(gateway, read(), read("large.txt"), pay(EVE))
         assert "error" in answers[2]
-        ends = [each.end for each in gateway.records() if isinstance(each, Ended)]
+        ends = [
+            each.end for each in gateway.records() if isinstance(each, CallEndRecord)
+        ]
     assert [(end.records, end.untrusted) for end in ends] == [(2, True), (0, True)]
     assert ends[0].text == len("onetwo")
     assert ends[1].text > 400_000
@@ -144,7 +166,9 @@ def test_what_came_back_is_counted_and_a_result_too_large_to_hold_explains_nothi
 def test_an_agent_without_a_baseline_is_not_watched(tmp_path: Path) -> None:
     with stage(tmp_path, says(texts("a")), agent("enforce")) as (gateway, _):
         done(gateway, call("read_file"))
-        (record,) = [each for each in gateway.records() if isinstance(each, Decided)]
+        (record,) = [
+            each for each in gateway.records() if isinstance(each, DecisionRecord)
+        ]
     assert record.act.acted is None
 
 
@@ -173,7 +197,7 @@ def test_neither_a_credential_nor_an_unwanted_value_is_recorded(
 def test_a_tool_is_seen_as_it_is_defined_and_one_that_was_approved_anew_is_another(
     tmp_path: Path,
 ) -> None:
-    server = Defining()
+    server = ChangingServer()
     with stage(tmp_path, server, agent("shadow"), pins=Quarantines()) as (gateway, _):
         with gateway.client() as client:
             said(client, ask("tools/list"))
@@ -183,14 +207,14 @@ def test_a_tool_is_seen_as_it_is_defined_and_one_that_was_approved_anew_is_anoth
             assert "error" in said(client, read())
             files = PinFiles(tmp_path)
             eventually(lambda: "tool:read_file" in files.read("files").seen)
-            word = Approval("person:ana", "s" * 64, 9)
-            change = choice(files.read("files"), ["read_file"])
-            files.change("files", lambda pins: approved(pins, change, word))
+            word = DefinitionApproval("person:ana", "s" * 64, 9)
+            change = select_for_approval(files.read("files"), ["read_file"])
+            files.change("files", lambda pins: apply_approval(pins, change, word))
             eventually(lambda: "result" in said(client, read()))
         calls = [
             (each.decision.passes, each.act.acted.seen.definition)
             for each in gateway.records()
-            if isinstance(each, Decided) and each.act.acted is not None
+            if isinstance(each, DecisionRecord) and each.act.acted is not None
         ]
     first, *held, last = calls
     assert (first[0], {passes for passes, _ in held}, last[0]) == (True, {False}, True)
@@ -218,6 +242,6 @@ def test_an_argument_that_others_take_for_one_that_a_profile_reads_has_no_answer
             assert len(backend.requests) == 1
             decision, _ = next(decided(gateway))
             assert (decision.effect, decision.reason) == (
-                Effect.ERROR,
-                Reason.EVALUATION,
+                DecisionEffect.ERROR,
+                DecisionReason.EVALUATION,
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.spool_record import Decided
+from answerable.model.spool_record import DecisionRecord
 from tests.gateway.http.gateway_fixture import Peer, Script, always, stage
 from tests.gateway.http.message_builders import (
     ask,
@@ -201,7 +201,9 @@ def test_a_state_comes_back_from_whom_it_was_given_to(tmp_path: Path) -> None:
         reasons = [reason for *_, reason in gateway.decisions()]
         assert reasons == ["allowed", "allowed"] + ["not-its-own"] * 3 + ["allowed"]
         layers = ["table", "table", "ownership", "ownership", "ownership", "table"]
-        records = [each for each in gateway.records() if isinstance(each, Decided)]
+        records = [
+            each for each in gateway.records() if isinstance(each, DecisionRecord)
+        ]
         assert [each.decision.layer for each in records] == layers
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federation.claim_parsing import SKEW
+from answerable.federation.claim_parsing import CLOCK_SKEW
 from tests.federation.sample_tokens import claims, header, sign
 from tests.gateway.http.gateway_fixture import Gateway, Peer, stage
 from tests.gateway.http.message_builders import (
@@ -30,7 +30,7 @@ END = int(time.time()) + 600
 
 def ending(spelled: bytes) -> bytes:
     """The same request with a token that ends before that of others."""
-    said = claims(sub="ana", iat=END - 900, exp=END - SKEW)
+    said = claims(sub="ana", iat=END - 900, exp=END - CLOCK_SKEW)
     return spelled.replace(lasting("ana").encode(), sign(header(), said).encode())
 
 

@@ -7,7 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from answerable.gateway.http import fair_queue
-from answerable.gateway.http.fair_queue import BURST, FEW, LARGE, PAUSE, FairQueue
+from answerable.gateway.http.fair_queue import (
+    LARGE_BODY,
+    LARGE_CALL_PAUSE,
+    MAX_CREDIT,
+    UNQUEUED_CALLS,
+    FairQueue,
+)
 
 Play = Callable[[FairQueue, list[str]], None]
 
@@ -26,9 +32,9 @@ def played(play: Play, seconds: float = 0.05) -> list[str]:
 
 def test_a_small_call_of_a_caller_with_few_waits_for_nothing() -> None:
     def play(queue: FairQueue, _: list[str]) -> None:
-        assert not queue.defers("ana", LARGE, FEW - 1)
-        assert queue.defers("ana", LARGE + 1, 0)
-        assert queue.defers("ana", 1, FEW)
+        assert not queue.must_wait("ana", LARGE_BODY, UNQUEUED_CALLS - 1)
+        assert queue.must_wait("ana", LARGE_BODY + 1, 0)
+        assert queue.must_wait("ana", 1, UNQUEUED_CALLS)
 
     played(play)
 
@@ -45,7 +51,7 @@ def test_callers_take_turns_however_many_calls_each_has() -> None:
 def test_a_caller_keeps_the_order_of_its_calls() -> None:
     def play(queue: FairQueue, begun: list[str]) -> None:
         queue.add("ana", 1, lambda: begun.append("first"))
-        assert queue.defers("ana", 1, 0)  # a small one stays behind it
+        assert queue.must_wait("ana", 1, 0)  # a small one stays behind it
         queue.add("ana", 1, lambda: begun.append("second"))
 
     assert played(play) == ["first", "second"]
@@ -54,22 +60,22 @@ def test_a_caller_keeps_the_order_of_its_calls() -> None:
 def test_a_caller_whose_calls_take_long_waits_while_others_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fair_queue, "PAUSE", 0)
+    monkeypatch.setattr(fair_queue, "LARGE_CALL_PAUSE", 0)
 
     def play(queue: FairQueue, begun: list[str]) -> None:
         def long() -> None:
             begun.append("ana")
-            time.sleep(BURST / 2)
+            time.sleep(MAX_CREDIT / 2)
 
-        queue.defers("ana", LARGE + 1, 0)
-        queue.defers("ben", 1, 0)
+        queue.must_wait("ana", LARGE_BODY + 1, 0)
+        queue.must_wait("ben", 1, 0)
         for _ in range(6):
-            queue.add("ana", LARGE + 1, long)
+            queue.add("ana", LARGE_BODY + 1, long)
 
-    assert 2 <= len(played(play, 2 * BURST)) <= 4
+    assert 2 <= len(played(play, 2 * MAX_CREDIT)) <= 4
 
 
-@pytest.mark.parametrize(("others", "times"), [(True, PAUSE), (False, 1)])
+@pytest.mark.parametrize(("others", "times"), [(True, LARGE_CALL_PAUSE), (False, 1)])
 def test_a_pause_follows_a_large_call(others: bool, times: int) -> None:
     took, at = 0.02, list[float]()
 
@@ -78,10 +84,10 @@ def test_a_pause_follows_a_large_call(others: bool, times: int) -> None:
             at.append(time.perf_counter())
             time.sleep(took)
 
-        queue.defers("ana", LARGE + 1, 0)
+        queue.must_wait("ana", LARGE_BODY + 1, 0)
         queue._other_at = time.monotonic() if others else float("-inf")
-        queue.add("ana", LARGE + 1, large)
-        queue.add("ben", LARGE + 1, large)
+        queue.add("ana", LARGE_BODY + 1, large)
+        queue.add("ben", LARGE_BODY + 1, large)
         queue.add("cat", 1, lambda: begun.append("cat"))
 
     assert played(play, 0.5) == ["cat"]
@@ -92,13 +98,13 @@ def test_a_caller_alone_gets_half_of_the_time() -> None:
     def play(queue: FairQueue, begun: list[str]) -> None:
         def long() -> None:
             begun.append("ana")
-            time.sleep(BURST / 2)
+            time.sleep(MAX_CREDIT / 2)
 
         queue._other_at = float("-inf")
         for _ in range(6):
-            queue.add("ana", LARGE + 1, long)
+            queue.add("ana", LARGE_BODY + 1, long)
 
-    assert len(played(play, 8 * BURST)) == 6
+    assert len(played(play, 8 * MAX_CREDIT)) == 6
 
 
 def test_what_fails_leaves_the_others_their_turns() -> None:
@@ -116,9 +122,9 @@ def test_what_fails_leaves_the_others_their_turns() -> None:
 
 def test_debts_that_are_paid_are_forgotten() -> None:
     def play(queue: FairQueue, begun: list[str]) -> None:
-        for number in range(fair_queue._MANY + 10):
-            queue._charge(f"caller-{number}", 0.001)
+        for number in range(fair_queue._MAX_BUDGETS + 10):
+            queue._charge_caller(f"caller-{number}", 0.001)
         begun.append(str(len(queue._debts)))
 
     (kept,) = played(play)
-    assert int(kept) <= fair_queue._MANY + 10
+    assert int(kept) <= fair_queue._MAX_BUDGETS + 10

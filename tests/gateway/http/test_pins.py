@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.observation import approved, choice
+from answerable.authorization.pins.observation import (
+    apply_approval,
+    select_for_approval,
+)
 from answerable.gateway import definition_watcher
-from answerable.model.pin import Approval, Why
+from answerable.model.pin import DefinitionApproval, QuarantineReason
 from answerable.server.pins.pin_files import PinFiles
 from tests.gateway.http.changing_server import (
     BY_ID,
@@ -17,7 +20,7 @@ from tests.gateway.http.changing_server import (
     HOSTILE,
     READ,
     WRITE,
-    Defining,
+    ChangingServer,
     changed,
     eventually,
     eventually_refused,
@@ -27,12 +30,12 @@ from tests.gateway.http.changing_server import (
 from tests.gateway.http.gateway_fixture import Backend, Quarantines, gateway, stage
 from tests.gateway.http.message_builders import ask, call, old
 
-WORD = Approval("person:ana", "s" * 64, 9)
+WORD = DefinitionApproval("person:ana", "s" * 64, 9)
 
 
 @pytest.fixture
-def server() -> Defining:
-    return Defining()
+def server() -> ChangingServer:
+    return ChangingServer()
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def names(answered: dict[str, Any], key: str = "tools") -> list[str]:
 
 
 def test_a_tool_that_changes_while_a_session_goes_on_is_refused_at_the_next_call(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     with stage(tmp_path, server, pins=told) as (running, _):
         with running.client() as client:
@@ -62,7 +65,7 @@ def test_a_tool_that_changes_while_a_session_goes_on_is_refused_at_the_next_call
 
 
 def test_a_list_and_then_a_rename_makes_a_new_tool(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     server.tools = [READ]
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
@@ -74,7 +77,7 @@ def test_a_list_and_then_a_rename_makes_a_new_tool(
 
 
 def test_a_server_whose_first_list_is_empty_has_no_tool_that_passes(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     server.tools = []
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
@@ -87,7 +90,7 @@ def test_a_server_whose_first_list_is_empty_has_no_tool_that_passes(
 
 
 def test_a_server_that_answers_with_an_empty_list_is_held_to_it_after_one_call(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     server.tools = []
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
@@ -97,7 +100,7 @@ def test_a_server_that_answers_with_an_empty_list_is_held_to_it_after_one_call(
 
 
 def test_no_client_has_to_list_anything(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     with stage(tmp_path, server, pins=told) as (running, backend):
         with running.client() as client:
@@ -114,7 +117,7 @@ def test_no_client_has_to_list_anything(
 
 
 def test_a_session_of_an_older_client_is_asked_in_itself(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     server.as_events = True
     with stage(tmp_path, server, pins=told) as (running, backend):
@@ -132,7 +135,7 @@ def test_a_session_of_an_older_client_is_asked_in_itself(
 
 
 def test_pages_are_asked_for_to_the_last(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     server.pages = [[READ | {"name": "big"}], [READ | {"name": "last"}]]
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
@@ -144,11 +147,11 @@ def test_pages_are_asked_for_to_the_last(
 
 def test_a_server_that_pages_for_ever_is_left(
     tmp_path: Path,
-    server: Defining,
+    server: ChangingServer,
     told: Quarantines,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(definition_watcher, "MOST_PAGES", 4)
+    monkeypatch.setattr(definition_watcher, "MAX_PAGES", 4)
     server.pages = [[READ | {"name": f"t{n}"}] for n in range(50)]
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
         assert passes(client)
@@ -158,7 +161,7 @@ def test_a_server_that_pages_for_ever_is_left(
 
 
 def test_a_server_that_says_that_its_tools_changed_is_asked_at_once(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
         assert passes(client)
@@ -171,7 +174,7 @@ def test_a_server_that_says_that_its_tools_changed_is_asked_at_once(
 
 
 def test_what_waits_for_a_person_passes_nothing_until_they_say_so(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     files = PinFiles(tmp_path)
     waiting = stage(tmp_path, server, pins=told, pin="approved")
@@ -179,9 +182,12 @@ def test_what_waits_for_a_person_passes_nothing_until_they_say_so(
         assert not passes(client)
         assert names(said(client, ask("tools/list"))) == []
         eventually(lambda: "tool:read_file" in files.read("files").seen)
-        assert files.read("files").seen["tool:read_file"].why is Why.NEW
+        assert files.read("files").seen["tool:read_file"].why is QuarantineReason.NEW
         files.change(
-            "files", lambda pins: approved(pins, choice(pins, ["read_file"]), WORD)
+            "files",
+            lambda pins: apply_approval(
+                pins, select_for_approval(pins, ["read_file"]), WORD
+            ),
         )
         eventually(lambda: passes(client))
         assert not passes(client, "write_file")
@@ -189,7 +195,7 @@ def test_what_waits_for_a_person_passes_nothing_until_they_say_so(
 
 
 def test_a_prompt_that_changed_is_not_got(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
         assert "result" in said(client, ask("prompts/get", name="greet"))
@@ -200,7 +206,7 @@ def test_a_prompt_that_changed_is_not_got(
 
 
 def test_instructions_and_templates_that_changed_are_not_read(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
         found = said(client, ask("server/discover"))
@@ -223,7 +229,7 @@ def test_instructions_and_templates_that_changed_are_not_read(
 
 
 def test_a_mode_that_holds_nothing_back_records_what_would_be(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     with stage(tmp_path, server, pins=told) as (running, _):
         with running.client() as client:
@@ -235,7 +241,7 @@ def test_a_mode_that_holds_nothing_back_records_what_would_be(
 
 
 def test_what_was_pinned_outlives_the_gateway(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     backend = Backend(server)
     running = partial(gateway, tmp_path, backend.port, pins=told)
@@ -255,7 +261,7 @@ def test_what_was_pinned_outlives_the_gateway(
 
 
 def test_a_server_at_another_place_is_another_server(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
         assert passes(client)
@@ -271,9 +277,9 @@ def test_a_server_at_another_place_is_another_server(
 
 
 def test_items_that_no_two_readers_need_agree_on_are_held_back(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
-    class Twice(Defining):
+    class Twice(ChangingServer):
         def __call__(self, peer: Any) -> None:
             send = peer.send
             one, two = b'{"type":"object"}', b'{"type":"object","type":"null"}'
@@ -299,7 +305,7 @@ def _resized(data: bytes) -> bytes:
 
 
 def test_a_call_is_not_lost_where_the_server_lists_nothing(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     server.answer = lambda message: {"content": []}  # type: ignore[method-assign]
     with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
@@ -326,7 +332,7 @@ CLOSED = READ | {
 
 
 def test_a_call_is_held_to_a_schema_that_was_approved_as_closed(
-    tmp_path: Path, server: Defining, told: Quarantines
+    tmp_path: Path, server: ChangingServer, told: Quarantines
 ) -> None:
     server.tools = [CLOSED, WRITE]
     others: tuple[dict[str, Any], ...] = (
@@ -348,8 +354,8 @@ def test_a_call_is_held_to_a_schema_that_was_approved_as_closed(
         eventually(lambda: "tool:read_file" in files.read("files").items)
         files.change(
             "files",
-            lambda pins: approved(
-                pins, choice(pins, ["read_file"], as_pinned=True), WORD
+            lambda pins: apply_approval(
+                pins, select_for_approval(pins, ["read_file"], as_pinned=True), WORD
             ),
         )
         eventually(lambda: not takes({"force": True}))

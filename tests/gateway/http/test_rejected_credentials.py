@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.evidence.spool_format import encode
-from answerable.gateway.wire.http_heads import returned
+from answerable.evidence.spool_format import encode_record
+from answerable.gateway.wire.http_heads import judge_upstream_head
 from tests.gateway.http.gateway_fixture import Gateway, Peer, always, stage
 from tests.gateway.http.message_builders import call, reply, result
 from tests.gateway.http.test_static_credentials import fields
@@ -60,7 +60,7 @@ def test_the_next_call_shows_what_the_file_says_now_and_none_is_sent_twice(
         keep(tmp_path, NEW)
         lock.takes = NEW
         assert codes(gateway, 3) == [BROKEN, None, None]
-        records = b"".join(encode(each) for each in gateway.records())
+        records = b"".join(encode_record(each) for each in gateway.records())
     shown = [f"Bearer {each}".encode() for each in (OLD, OLD, NEW, NEW)]
     assert authorizations(backend) == shown
     assert OLD.encode() not in records
@@ -97,7 +97,7 @@ def test_only_an_answer_about_the_credential_has_it_got_anew(
 ) -> None:
     pairs = (each.partition(": ") for each in said)
     named = {name.lower(): value for name, _, value in pairs}
-    assert returned(int(status[:3]), named).refuses is is_refused
+    assert judge_upstream_head(int(status[:3]), named).refuses is is_refused
 
 
 @pytest.mark.parametrize("answer", ANSWERS[2:5:2])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.gateway.http.upstream_pool import pools
-from answerable.gateway.server_identity import nowhere
-from answerable.gateway.wire.http_heads import chunk
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.gateway.http.upstream_pool import build_pools
+from answerable.gateway.server_identity import accept_any_server
+from answerable.gateway.wire.http_heads import encode_chunk
 from tests.federation.sample_tokens import AUD, ISS
 from tests.gateway.http.gateway_fixture import (
     CONFIG,
@@ -52,12 +52,14 @@ class Asking:
             self.answered.set()
             peer.send(reply(b"", "202 Accepted"))
             return
-        peer.send(STREAM + chunk(b": open\n\n"))
+        peer.send(STREAM + encode_chunk(b": open\n\n"))
         self.opened.set()
         assert self.asks.wait(10)
-        peer.send(chunk(QUESTION))
+        peer.send(encode_chunk(QUESTION))
         self.answered.wait(1)
-        peer.send(chunk(b"data: %b\n\n" % result(content=[])) + chunk(b""))
+        peer.send(
+            encode_chunk(b"data: %b\n\n" % result(content=[])) + encode_chunk(b"")
+        )
         peer.gone()
 
 
@@ -94,15 +96,17 @@ def reload(running: Gateway, folder: Path, port: int, place: Path) -> None:
         f"    credential: {{file: {place}}}\n    pin: first-use\n    reads:",
         1,
     )
-    config = read_config(text.encode(), "x", str(folder / "gateway")).config
+    config = parse_config(text.encode(), "x", str(folder / "gateway")).config
 
     def swap() -> None:
         exchange, door = running.door.exchange, running.door
-        fresh = pools(config.servers, config.limits, door.ticker, nowhere)
+        fresh = build_pools(
+            config.servers, config.limits, door.ticker, accept_any_server
+        )
         exchange.servers["files"].close()  # type: ignore[attr-defined]
         exchange.servers.update(fresh)  # type: ignore[attr-defined]
         assert exchange.credentials is not None
-        exchange.credentials.swap(config)
+        exchange.credentials.reconfigure(config)
 
     running.run(swap)
 
@@ -141,7 +145,7 @@ def test_the_same_server_is_shown_what_is_in_force_by_now(
             reload(running, tmp_path, backend.port, tmp_path / "one")
         found = running.door.exchange.credentials
         assert found is not None
-        read = found.given("files")
+        read = found.fetch_static("files")
         asyncio.run_coroutine_threadsafe(read, running.loop).result(10)
         goes_on()
         assert answers(backend) == [f"Bearer {NEW}".encode()]

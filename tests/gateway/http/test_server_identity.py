@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.http.upstream_pool import pools
+from answerable.gateway.http.upstream_pool import build_pools
 from answerable.gateway.server_identity import command_identity
-from answerable.gateway.stdio.command_upstream import Command
-from answerable.gateway.stdio.process import Program
-from answerable.gateway.upstream import Sent
-from answerable.gateway.wire.http_heads import Returned
-from answerable.model.config import Server
-from answerable.model.decision import Target
-from answerable.model.worker_limits import Limits
-from answerable.server.deadline_timer import Ticker
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import Era
-from answerable.server.wire.refusals import Why
+from answerable.gateway.stdio.command_upstream import CommandUpstream
+from answerable.gateway.stdio.process import ServerProgram
+from answerable.gateway.upstream import UpstreamRequest
+from answerable.gateway.wire.http_heads import UpstreamHead
+from answerable.model.config import UpstreamServer
+from answerable.model.decision import TargetKind
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
+from answerable.server.wire.refusals import RefusalReason
 from tests.authority import Authority, Issued
 
 RUNS = """print(input()[:-1] + ',"result":{}}', flush=True); input()"""
@@ -69,10 +69,10 @@ class Waiting:
         self.goes_on = goes_on
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def may_go_on(self) -> bool:
+    def may_send(self) -> bool:
         return self.goes_on
 
-    def on_head(self, returned: Returned, length: int | None) -> None:
+    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
         pass
 
     def on_data(self, data: bytes) -> None:
@@ -81,24 +81,33 @@ class Waiting:
     def on_end(self) -> None:
         self.ended.set_result("answered")
 
-    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
         self.ended.set_result("forwarded" if forwarded else "withheld")
 
 
-def ask(server: Server, met: list[str], *, knows: bool, goes_on: bool = False) -> str:
+def ask(
+    server: UpstreamServer, met: list[str], *, knows: bool, goes_on: bool = False
+) -> str:
     """Send one message; note who answers; say what became of it."""
 
     async def whole() -> str:
-        ticker = Ticker(asyncio.get_running_loop())
+        ticker = DeadlineTimer(asyncio.get_running_loop())
 
         def meets(name: str, identity: str) -> bool:
             met.append(identity)
             return knows
 
-        pool = pools((server,), Limits(), ticker, meets)[server.name]
+        pool = build_pools((server,), WorkerLimits(), ticker, meets)[server.name]
         sink = Waiting(goes_on=goes_on)
-        call = Call(Era.V2026_07_28, Kind.REQUEST, "ping", 1, server.name, Target.PING)
-        pool.send(Sent(call, b"{}"), sink)
+        call = McpCall(
+            McpRevision.V2026_07_28,
+            MessageKind.REQUEST,
+            "ping",
+            1,
+            server.name,
+            TargetKind.PING,
+        )
+        pool.send(UpstreamRequest(call, b"{}"), sink)
         said = await asyncio.wait_for(sink.ended, 10)
         pool.close()
         await asyncio.sleep(0.05)
@@ -107,9 +116,9 @@ def ask(server: Server, met: list[str], *, knows: bool, goes_on: bool = False) -
     return asyncio.run(whole())
 
 
-def configured(port: int, ca: Path) -> Server:
+def configured(port: int, ca: Path) -> UpstreamServer:
     url = f"https://127.0.0.1:{port}/mcp"
-    return Server("files", url, (), (), (), str(ca), "", "", (), ())
+    return UpstreamServer("files", url, (), (), (), str(ca), "", "", (), ())
 
 
 def test_a_server_is_known_by_its_key_whatever_its_certificate(tmp_path: Path) -> None:
@@ -144,11 +153,20 @@ def test_another_program_is_not_run_unless_the_call_still_goes_on(
 
     async def whole() -> str:
         loop = asyncio.get_running_loop()
-        program = Program((sys.executable, "-c", RUNS), {}, shows_errors=True)
-        command = Command(program, Limits(), Ticker(loop), loop, lambda _: False)
+        program = ServerProgram((sys.executable, "-c", RUNS), {}, shows_errors=True)
+        command = CommandUpstream(
+            program, WorkerLimits(), DeadlineTimer(loop), loop, lambda _: False
+        )
         sink = Waiting(goes_on=goes_on)
-        call = Call(Era.V2026_07_28, Kind.REQUEST, "ping", 1, "files", Target.PING)
-        command.send(Sent(call, b'{"id":1}'), sink)
+        call = McpCall(
+            McpRevision.V2026_07_28,
+            MessageKind.REQUEST,
+            "ping",
+            1,
+            "files",
+            TargetKind.PING,
+        )
+        command.send(UpstreamRequest(call, b'{"id":1}'), sink)
         said = await asyncio.wait_for(sink.ended, 20)
         command.close()
         await asyncio.sleep(0.1)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.gateway.parse.call_events import Told, event_of
-from answerable.evidence.spool_format import encode
-from answerable.model.event import Outcome
-from answerable.model.spool_record import Decided, Ended
+from answerable.connectors.gateway.parse.call_events import RawRecord, build_call_event
+from answerable.evidence.spool_format import encode_record
+from answerable.model.event import EventOutcome
+from answerable.model.spool_record import CallEndRecord, DecisionRecord
 from tests.gateway.http.gateway_fixture import Gateway, Peer, always, fingerprint, stage
 from tests.gateway.http.message_builders import (
     ask,
@@ -64,15 +64,15 @@ def test_a_server_is_shown_what_is_kept_for_it_and_never_the_callers_token(
     for head, _ in backend.requests:
         assert fields(head, b"authorization") == [b"Bearer " + SECRET.encode()]
         assert token("ana").encode() not in head
-    (decided, *_) = [each for each in records if isinstance(each, Decided)]
+    (decided, *_) = [each for each in records if isinstance(each, DecisionRecord)]
     digest = fingerprint(SECRET)
     assert decided.act.credential == digest
     # What a command writes is another one each time.
     is_lasting = kind is not KINDS["command"]
     identity = f"cred:fp/{digest}" if is_lasting else "cred:command/files"
     assert (decided.act.identity, decided.act.jti) == (identity, "")
-    assert SECRET.encode() not in b"".join(encode(each) for each in records)
-    event = event_of("r", Told(decided, encode(decided)), None, b"")
+    assert SECRET.encode() not in b"".join(encode_record(each) for each in records)
+    event = build_call_event("r", RawRecord(decided, encode_record(decided)), None, b"")
     assert event.identity == identity
 
 
@@ -173,13 +173,15 @@ REPLIES: dict[str, Callable[[str], bytes]] = {
 def leaked(gateway: Gateway) -> None:
     """Check what stands on record of one call whose answer was kept back."""
     records = gateway.records()
-    (end,) = [each for each in records if isinstance(each, Ended)]
-    (decided,) = [each for each in records if isinstance(each, Decided)]
+    (end,) = [each for each in records if isinstance(each, CallEndRecord)]
+    (decided,) = [each for each in records if isinstance(each, DecisionRecord)]
     assert end.end.outcome.value == "leaked"
-    event = event_of("r", Told(decided, encode(decided)), end, encode(end))
-    assert event.outcome is Outcome.ERROR
+    event = build_call_event(
+        "r", RawRecord(decided, encode_record(decided)), end, encode_record(end)
+    )
+    assert event.outcome is EventOutcome.ERROR
     assert ("ended", "leaked") in event.facts
-    assert SECRET[-8:].encode() not in b"".join(encode(each) for each in records)
+    assert SECRET[-8:].encode() not in b"".join(encode_record(each) for each in records)
 
 
 @pytest.mark.parametrize("reply_of", REPLIES.values(), ids=REPLIES)
@@ -193,7 +195,7 @@ def test_an_answer_that_holds_it_becomes_an_error(
         told: list[tuple[str, str]] = []
         credentials = gateway.door.exchange.credentials
         assert credentials is not None
-        credentials.leaked = lambda *what: told.append(what)  # type: ignore[method-assign]
+        credentials.report_leak = lambda *what: told.append(what)  # type: ignore[method-assign]
         with gateway.client() as client:
             client.send(call())
             answered = client.answer()

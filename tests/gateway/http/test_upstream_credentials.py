@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.gateway.parse.call_events import Told, event_of
-from answerable.evidence.spool_format import encode
-from answerable.gateway.http.client_connection import Front
-from answerable.model.spool_record import Decided
-from answerable.server.wire.host_check import Served
+from answerable.connectors.gateway.parse.call_events import RawRecord, build_call_event
+from answerable.evidence.spool_format import encode_record
+from answerable.gateway.http.client_connection import ClientConnection
+from answerable.model.spool_record import DecisionRecord
+from answerable.server.wire.host_check import ServedNames
 from tests.gateway.http.gateway_fixture import (
     URL,
     Backend,
@@ -85,7 +85,7 @@ def test_calls_of_one_delegation_show_one_token_and_never_the_callers(
                 client.send(call())
                 assert client.answer().body == OK
         sent = authorizations(backend)
-        (decided, *_) = [r for r in gateway.records() if isinstance(r, Decided)]
+        (decided, *_) = [r for r in gateway.records() if isinstance(r, DecisionRecord)]
     assert len(told.asked) == 1
     (own,) = told.asked[0]["subject_token"]
     assert len(set(sent)) == 1
@@ -94,8 +94,8 @@ def test_calls_of_one_delegation_show_one_token_and_never_the_callers(
     assert own.encode() not in sent[0]
     assert decided.act.credential == hashlib.sha256(token).hexdigest()
     assert decided.act.jti == "j1"
-    assert token not in encode(decided)
-    event = event_of("r", Told(decided, encode(decided)), None, b"")
+    assert token not in encode_record(decided)
+    event = build_call_event("r", RawRecord(decided, encode_record(decided)), None, b"")
     assert event.identity == f"https://sts.example/{decided.caller.agent}"
 
 
@@ -110,7 +110,7 @@ def test_where_the_service_is_away_the_call_is_an_error_on_record(
         assert said["data"]["decision"] == "error"
         assert backend.requests == []
         assert gateway.decisions() == [("tools/call", "read_file", "credential")]
-        (decided,) = [r for r in gateway.records() if isinstance(r, Decided)]
+        (decided,) = [r for r in gateway.records() if isinstance(r, DecisionRecord)]
         assert decided.decision.layer == "credential"
 
 
@@ -134,9 +134,9 @@ def test_a_process_at_a_socket_has_no_token_got_with_one_that_it_shows(
         stage(tmp_path, always(reply(OK)), more, shown=f"audience: {FILES}") as both,
     ):
         gateway, backend = both
-        served = Served(frozenset({HOST}))
+        served = ServedNames(frozenset({HOST}))
         listening = gateway.loop.create_unix_server(
-            lambda: Front(gateway.door, served, URL), str(place)
+            lambda: ClientConnection(gateway.door, served, URL), str(place)
         )
         server = asyncio.run_coroutine_threadsafe(listening, gateway.loop).result(10)
         with Client(place) as client:
@@ -145,7 +145,7 @@ def test_a_process_at_a_socket_has_no_token_got_with_one_that_it_shows(
                 said = json.loads(client.answer().body)["error"]
                 assert said["data"]["decision"] == "error"
         gateway.run(server.close)
-        decided = [r for r in gateway.records() if isinstance(r, Decided)]
+        decided = [r for r in gateway.records() if isinstance(r, DecisionRecord)]
     assert [each.decision.reason.value for each in decided] == ["credential"] * 2
     assert {each.caller.agent for each in decided} == {"agent:declared/own"}
     assert told.asked == []

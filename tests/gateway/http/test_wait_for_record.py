@@ -59,8 +59,8 @@ def test_what_no_call_waits_for_is_done_once_it_is_sent_and_its_answer_given(
     made: Worker,
 ) -> None:
     seen = []
-    made.notes.settle = lambda: seen.append(bool(made.server.written))  # type: ignore[method-assign]
-    made.notes.ended = lambda *_: seen.append(bool(made.client.written))  # type: ignore[method-assign]
+    made.notes.write_deferred = lambda: seen.append(bool(made.server.written))  # type: ignore[method-assign]
+    made.notes.record_end = lambda *_: seen.append(bool(made.client.written))  # type: ignore[method-assign]
     made.front.data_received(call())
     made.upstream.data_received(reply(OK))
     assert seen == [True, True]

@@ -32,7 +32,9 @@ def test_a_kill_cuts_what_is_open_at_once(tmp_path: Path) -> None:
             assert ben.head().status == 200
             ben.chunk()
             kills = frozenset({"agent:declared/ana"})
-            gateway.run(lambda: gateway.door.exchange.authority.set_kills(kills))
+            gateway.run(
+                lambda: gateway.door.exchange.authority.update_revocations(kills)
+            )
             assert ana.chunk() == b""
             assert ana.is_closed()
             late.send(call())
@@ -53,7 +55,9 @@ def test_a_kill_answers_what_waits_for_an_answer(tmp_path: Path) -> None:
             while not backend.requests:
                 time.sleep(0.01)
             kills = frozenset({"tool:mcp/files/read_file"})
-            gateway.run(lambda: gateway.door.exchange.authority.set_kills(kills))
+            gateway.run(
+                lambda: gateway.door.exchange.authority.update_revocations(kills)
+            )
             assert client.answer().status == 200
         assert gateway.outcomes() == ["unknown"]
 

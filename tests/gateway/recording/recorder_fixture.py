@@ -6,31 +6,35 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from answerable.evidence.spool_format import chain_start, follows, read_line
-from answerable.gateway.recording.recorder import Recorder
-from answerable.model.caller import Caller, Shown
+from answerable.evidence.spool_format import (
+    initial_chain_hash,
+    parse_line,
+    verify_chain,
+)
+from answerable.gateway.recording.recorder import GatewayRecorder
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.decision import (
     Decision,
-    Durability,
-    Effect,
-    Mode,
-    Reason,
-    Target,
+    DecisionEffect,
+    DecisionReason,
+    EnforcementMode,
+    RecordDurability,
+    TargetKind,
 )
 from answerable.model.ids import AgentId
-from answerable.model.spool_record import End, Ending, Record
-from answerable.model.worker_limits import Limits
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import Era
+from answerable.model.spool_record import CallOutcome, CallResult, SpoolRecord
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
 
 TOKEN = b"\x07" * 32
-CALLER = Caller(
+CALLER = VerifiedCaller(
     agent=AgentId("agent:declared/invoices"),
     known=True,
     person="person:ana@example.com",
     run="run-1",
-    shown=Shown.DPOP_TOKEN,
+    shown=AuthenticationMethod.DPOP_TOKEN,
     principal="corp/svc-invoices",
     token_sha256=TOKEN,
     expires=0,
@@ -46,36 +50,38 @@ BODY = json.dumps(
     }
 ).encode()
 _AT = BODY.index(b'{"path"')
-CALL = Call(
-    Era.V2026_07_28,
-    Kind.REQUEST,
+CALL = McpCall(
+    McpRevision.V2026_07_28,
+    MessageKind.REQUEST,
     "tools/call",
     1,
     "files",
-    Target.TOOL,
+    TargetKind.TOOL,
     "read_file",
     arguments=memoryview(BODY)[_AT : BODY.index(b"}", _AT) + 1],
 )
 BUFFERED = Decision(
-    effect=Effect.ALLOW,
+    effect=DecisionEffect.ALLOW,
     passes=True,
-    mode=Mode.ENFORCE,
-    reason=Reason.ALLOWED,
+    mode=EnforcementMode.ENFORCE,
+    reason=DecisionReason.ALLOWED,
     determining=("agents.invoices.allow[0]",),
     policy="ab" * 32,
-    durability=Durability.BUFFERED,
+    durability=RecordDurability.BUFFERED,
 )
-DURABLE = replace(BUFFERED, durability=Durability.DURABLE)
-DENIED = replace(BUFFERED, effect=Effect.DENY, passes=False, reason=Reason.NO_RULE)
-COMPLETED = End(Ending.COMPLETED, status=200, size=512, sha256="cd" * 32)
+DURABLE = replace(BUFFERED, durability=RecordDurability.DURABLE)
+DENIED = replace(
+    BUFFERED, effect=DecisionEffect.DENY, passes=False, reason=DecisionReason.NO_RULE
+)
+COMPLETED = CallResult(CallOutcome.COMPLETED, status=200, size=512, sha256="cd" * 32)
 
-USUAL = Limits()
+USUAL = WorkerLimits()
 
-Story = Callable[[Recorder], Awaitable[None]]
+Story = Callable[[GatewayRecorder], Awaitable[None]]
 
 
 def recording(
-    spool: Path, story: Story, limits: Limits = USUAL, *, worker: int = 0
+    spool: Path, story: Story, limits: WorkerLimits = USUAL, *, worker: int = 0
 ) -> str:
     """Run a story with a recorder, and close it.
 
@@ -84,7 +90,7 @@ def recording(
     """
 
     async def run() -> str:
-        recorder = Recorder(spool, worker, asyncio.get_running_loop(), limits)
+        recorder = GatewayRecorder(spool, worker, asyncio.get_running_loop(), limits)
         try:
             await story(recorder)
         finally:
@@ -100,13 +106,13 @@ def lines(spool: Path) -> list[bytes]:
     return data.rstrip(b"\0").splitlines(keepends=True)
 
 
-def records(spool: Path) -> list[Record]:
+def records(spool: Path) -> list[SpoolRecord]:
     """Give the records of the only recorder, and hold them to their chain."""
     (folder,) = (path for path in spool.iterdir() if path.is_dir())
-    chain, found = chain_start(folder.name), []
+    chain, found = initial_chain_hash(folder.name), []
     for line in lines(spool):
-        record, raw, after = read_line(line)
-        assert follows(raw, after, chain)
+        record, raw, after = parse_line(line)
+        assert verify_chain(raw, after, chain)
         found.append(record)
         chain = after
     return found

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.model.decision import Decision
-from answerable.model.spool_record import Decided
+from answerable.model.spool_record import DecisionRecord
 from tests.gateway.recording.recorder_fixture import (
     BODY,
     BUFFERED,
@@ -25,22 +25,22 @@ from tests.gateway.recording.recorder_fixture import (
 def test_what_is_left_for_later_stands_before_whatever_follows(
     tmp_path: Path, follows: str
 ) -> None:
-    async def story(recorder: Recorder) -> None:
-        left = recorder.decided(CALLER, CALL, BUFFERED, BODY, None, None, True)
+    async def story(recorder: GatewayRecorder) -> None:
+        left = recorder.record_decision(CALLER, CALL, BUFFERED, BODY, None, None, True)
         if follows == "decided":
-            recorder.decided(OTHER, CALL, DURABLE, BODY)
+            recorder.record_decision(OTHER, CALL, DURABLE, BODY)
         elif follows == "later":
-            recorder.decided(OTHER, CALL, BUFFERED, BODY, None, None, True)
-            recorder.settle()
+            recorder.record_decision(OTHER, CALL, BUFFERED, BODY, None, None, True)
+            recorder.write_deferred()
         elif follows == "ended":
-            recorder.ended(left, COMPLETED)
+            recorder.record_end(left, COMPLETED)
         elif follows == "killed":
-            recorder.killed(frozenset({"agent:declared/ana"}), frozenset())
+            recorder.record_revocations(frozenset({"agent:declared/ana"}), frozenset())
 
     recording(tmp_path, story)
     found = records(tmp_path)
     assert [each.sequence for each in found] == list(range(1, len(found) + 1))
-    assert isinstance(found[1], Decided)
+    assert isinstance(found[1], DecisionRecord)
     assert found[1].caller == CALLER
 
 
@@ -48,8 +48,10 @@ def test_what_is_left_for_later_stands_before_whatever_follows(
 def test_only_what_waits_for_no_disk_and_goes_on_is_left_for_later(
     tmp_path: Path, decision: Decision
 ) -> None:
-    async def story(recorder: Recorder) -> None:
-        ticket = recorder.decided(CALLER, CALL, decision, BODY, None, None, True)
+    async def story(recorder: GatewayRecorder) -> None:
+        ticket = recorder.record_decision(
+            CALLER, CALL, decision, BODY, None, None, True
+        )
         assert recorder.journal.recorded == 2
         assert ticket.id
 

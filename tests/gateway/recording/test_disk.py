@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.gateway.fetch import Spool
-from answerable.gateway.recording.recorder import Recorder
+from answerable.connectors.gateway.fetch import SpoolReader
+from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.model.connector import EventLimits
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.spool_record import Decided, Ended, Ending
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.spool_record import CallEndRecord, CallOutcome, DecisionRecord
 from answerable.server.recording.record_ticket import NotRecorded
 from tests.gateway.recording.recorder_fixture import (
     BODY,
@@ -49,7 +49,7 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     switched = Disk()
     monkeypatch.setattr("os.fdatasync", switched)
-    monkeypatch.setattr("answerable.server.recording.group_commit.RETRY", 0.02)
+    monkeypatch.setattr("answerable.server.recording.group_commit.RETRY_SECONDS", 0.02)
     yield switched
     switched.errno = 0
 
@@ -58,48 +58,51 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 def test_a_durable_call_is_denied_and_its_record_says_it_never_went_on(
     tmp_path: Path, disk: Disk, number: int
 ) -> None:
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         disk.errno = number
-        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         with pytest.raises(NotRecorded, match="disk"):
             await ticket.durable
-        recorder.ended(ticket, COMPLETED)  # the door may say more: it is not owed
+        recorder.record_end(ticket, COMPLETED)  # the door may say more: it is not owed
         disk.errno = 0
         await until(lambda: not recorder.alarm)
 
     recording(tmp_path, story)
-    (decided,) = (r for r in records(tmp_path) if isinstance(r, Decided))
-    (ended,) = (r for r in records(tmp_path) if isinstance(r, Ended))
-    assert (ended.decided, ended.end.outcome) == (decided.sequence, Ending.WITHHELD)
+    (decided,) = (r for r in records(tmp_path) if isinstance(r, DecisionRecord))
+    (ended,) = (r for r in records(tmp_path) if isinstance(r, CallEndRecord))
+    assert (ended.decided, ended.end.outcome) == (
+        decided.sequence,
+        CallOutcome.WITHHELD,
+    )
 
 
 def test_all_calls_are_denied_while_the_disk_refuses_and_go_on_when_it_heals(
     tmp_path: Path, disk: Disk
 ) -> None:
-    async def story(recorder: Recorder) -> None:
-        running = recorder.decided(CALLER, CALL, BUFFERED, BODY)
+    async def story(recorder: GatewayRecorder) -> None:
+        running = recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
         disk.errno = errno.EIO
         await until(lambda: bool(recorder.alarm))
         for decision in (BUFFERED, DURABLE, DENIED):
             with pytest.raises(NotRecorded, match="disk"):
-                recorder.decided(CALLER, CALL, decision, BODY)
-        recorder.ended(running, COMPLETED)
+                recorder.record_decision(CALLER, CALL, decision, BODY)
+        recorder.record_end(running, COMPLETED)
         await asyncio.sleep(0.1)
         assert recorder.alarm  # it stays until the disk takes all that waits
         assert recorder.unrecorded == 3
         disk.errno = 0
         await until(lambda: not recorder.alarm)
-        again = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        again = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert again.durable is not None
         await again.durable
-        recorder.ended(again, COMPLETED)
+        recorder.record_end(again, COMPLETED)
 
     recording(tmp_path, story)
     found = records(tmp_path)
     assert [r.sequence for r in found] == list(range(1, len(found) + 1))
-    assert sum(isinstance(r, Decided) for r in found) == 2
-    assert sum(isinstance(r, Ended) for r in found) == 2
+    assert sum(isinstance(r, DecisionRecord) for r in found) == 2
+    assert sum(isinstance(r, CallEndRecord) for r in found) == 2
     assert b'"why":"unrecorded-disk","count":3' in b"".join(lines(tmp_path))
 
 
@@ -114,7 +117,7 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
         tried.append(_newest(tmp_path))
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         await until(lambda: len(lines(tmp_path)) == 1)
         disk.errno = errno.EIO  # has it begin another file
         await _denied(recorder)
@@ -135,7 +138,7 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
 def test_a_disk_that_stays_full_is_not_filled_with_files_of_nothing(
     tmp_path: Path, disk: Disk
 ) -> None:
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         journal = recorder.journal
         await until(lambda: len(lines(tmp_path)) == 1)
         disk.errno = errno.ENOSPC
@@ -145,21 +148,21 @@ def test_a_disk_that_stays_full_is_not_filled_with_files_of_nothing(
         assert len(_numbers(tmp_path)) <= 2  # one may be tried just now
         disk.errno = 0
         await until(lambda: not recorder.alarm)
-        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         await ticket.durable
 
     recording(tmp_path, story)
     first, second = _numbers(tmp_path)
     assert second > first + 4
-    batches = Spool(tmp_path).batches(EventLimits())
+    batches = SpoolReader(tmp_path).read_batches(EventLimits())
     assert [problem for batch in batches for problem in batch.problems] == []
     numbers = [record.sequence for record in records(tmp_path)]
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-async def _denied(recorder: Recorder) -> None:
-    ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+async def _denied(recorder: GatewayRecorder) -> None:
+    ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
     assert ticket.durable is not None
     with pytest.raises(NotRecorded, match="disk"):
         await ticket.durable
@@ -177,15 +180,17 @@ def _numbers(spool: Path) -> list[int]:
 def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
 ) -> None:
-    monkeypatch.setattr("answerable.server.recording.group_commit.STALL", seconds)
-    monkeypatch.setattr("answerable.server.recording.group_commit.MOST_WAITING", size)
+    monkeypatch.setattr(
+        "answerable.server.recording.group_commit.STALL_SECONDS", seconds
+    )
+    monkeypatch.setattr("answerable.server.recording.group_commit.MAX_WAITING", size)
     answers, real = threading.Event(), os.fdatasync
 
     def hang(handle: int) -> None:
         answers.wait(30)
         real(handle)
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         await until(lambda: len(lines(tmp_path)) == 1)
         monkeypatch.setattr("os.fdatasync", hang)
         try:
@@ -195,22 +200,22 @@ def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does
         finally:
             answers.set()
         await until(lambda: not recorder.alarm)
-        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
 
     recording(tmp_path, story)
     numbers = [record.sequence for record in records(tmp_path)]
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-async def _decide_for_ever(recorder: Recorder) -> None:
+async def _decide_for_ever(recorder: GatewayRecorder) -> None:
     for _ in range(1000):
-        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
         await asyncio.sleep(0.01)
 
 
 def test_a_recorder_that_ends_on_a_bad_disk_ends(tmp_path: Path, disk: Disk) -> None:
-    async def story(recorder: Recorder) -> None:
-        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+    async def story(recorder: GatewayRecorder) -> None:
+        recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
         disk.errno = errno.EIO
 
     recording(tmp_path, story)
@@ -219,10 +224,10 @@ def test_a_recorder_that_ends_on_a_bad_disk_ends(tmp_path: Path, disk: Disk) -> 
 def test_a_spool_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file")
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         raise AssertionError(recorder)
 
-    with pytest.raises(EnvironmentRefused):
+    with pytest.raises(EnvironmentFailure):
         recording(tmp_path / "spool", story)
 
 
@@ -234,15 +239,17 @@ def test_a_writer_that_fails_itself_lets_nobody_wait(
 
     monkeypatch.setattr("threading.excepthook", lambda _: None)
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         await until(lambda: len(lines(tmp_path)) == 1)
-        monkeypatch.setattr("answerable.server.recording.group_commit.lines", broken)
-        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        monkeypatch.setattr(
+            "answerable.server.recording.group_commit.encode_lines", broken
+        )
+        ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         with pytest.raises(NotRecorded):
             await ticket.durable
         with pytest.raises(NotRecorded):
-            recorder.decided(CALLER, CALL, BUFFERED, BODY)
+            recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
 
     recording(tmp_path, story)
 
@@ -319,21 +326,21 @@ def _fill_and_heal(place: Path):
     ballast = place / "ballast"
     ballast.write_bytes(b"\0" * 150_000)
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         with pytest.raises(NotRecorded, match="disk"):
             await _forever(recorder)
         assert recorder.alarm == os.strerror(errno.ENOSPC)
         ballast.unlink()
         await until(lambda: not recorder.alarm)
-        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         await ticket.durable
 
     return story
 
 
-async def _forever(recorder: Recorder) -> None:
+async def _forever(recorder: GatewayRecorder) -> None:
     for _ in range(10_000):
-        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         await ticket.durable

@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.evidence.spool_format import encode, encode_decided
-from answerable.gateway.recording.recorder import MOST_SPELLED, Spelled
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Target
-from answerable.model.spool_record import Act, Decided
+from answerable.evidence.spool_format import encode_decision, encode_record
+from answerable.gateway.recording.recorder import MAX_CACHED, EncodingCache
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import Decision, TargetKind
+from answerable.model.spool_record import CallSummary, DecisionRecord
 from tests.gateway.recording.recorder_fixture import (
     BUFFERED,
     CALLER,
@@ -19,11 +19,11 @@ from tests.gateway.recording.recorder_fixture import (
 )
 
 ACTS = st.builds(
-    Act,
+    CallSummary,
     era=st.sampled_from(["2026-07-28", "unnamed"]),
     method=st.text(max_size=5),
     server=st.text(max_size=5),
-    target=st.sampled_from(list(Target)),
+    target=st.sampled_from(list(TargetKind)),
     name=st.text(max_size=5),
     size=st.integers(0, 2**32),
 )
@@ -37,19 +37,19 @@ ACTS = st.builds(
     st.sampled_from([BUFFERED, DURABLE, DENIED]),
 )
 def test_a_decision_that_is_spelled_in_parts_is_spelled_as_a_whole(
-    sequence: int, at: int, caller: Caller, act: Act, decision: Decision
+    sequence: int, at: int, caller: VerifiedCaller, act: CallSummary, decision: Decision
 ) -> None:
-    whole = encode(Decided(sequence, at, "0" * 32, caller, act, decision))
-    spelled = Spelled()
+    whole = encode_record(DecisionRecord(sequence, at, "0" * 32, caller, act, decision))
+    spelled = EncodingCache()
     for _ in range(2):
-        parts = encode_decided(
+        parts = encode_decision(
             sequence, at, "0" * 32, spelled(caller), act, spelled(decision)
         )
         assert parts == whole
 
 
 def test_what_is_spelled_once_is_not_taken_for_another_in_its_place() -> None:
-    spelled = Spelled()
-    for number in range(3 * MOST_SPELLED):
+    spelled = EncodingCache()
+    for number in range(3 * MAX_CACHED):
         caller = replace(CALLER, run=str(number))  # often where the last one was
-        assert bytes(spelled(caller)) == encode(caller)
+        assert bytes(spelled(caller)) == encode_record(caller)

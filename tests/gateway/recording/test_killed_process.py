@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.evidence.spool_format import read_line
-from answerable.model.spool_record import Decided
-from answerable.store.store import Store
-from answerable.usecases.evidence.ship_spool import ship
+from answerable.evidence.spool_format import parse_line
+from answerable.model.spool_record import DecisionRecord
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ship_spool import ship_spool
 
 # A worker with a forwarder that notes each durable call the moment it goes on.
 WORKER = """
@@ -78,7 +78,8 @@ def test_no_durable_call_was_forwarded_without_its_record(
         record.id
         for path in spool.glob("*/*.jsonl")
         for line in path.read_bytes().splitlines(keepends=True)
-        if line.endswith(b"\n") and isinstance(record := read_line(line)[0], Decided)
+        if line.endswith(b"\n")
+        and isinstance(record := parse_line(line)[0], DecisionRecord)
     }
     assert forwarded <= recorded
 
@@ -88,13 +89,13 @@ def test_after_several_kills_the_store_holds_each_forwarded_call_once(
 ) -> None:
     spool, forwarded = tmp_path / "spool", set()
     now = time.time_ns()
-    with Store.open(tmp_path / "store", now=now) as store:
+    with EvidenceStore.open(tmp_path / "store", now=now) as store:
         for moment in MOMENTS[1:4]:
             forwarded |= killed(spool, tmp_path / "forwarded", root, moment)
-            shipped = ship(store, spool, now=now)
+            shipped = ship_spool(store, spool, now=now)
             assert shipped.conflict == shipped.quarantined == 0
             assert all("cut short" in each.what for each in shipped.problems)
-        rows = store.rows("SELECT decision_id, outcome FROM events")
+        rows = store.run_query("SELECT decision_id, outcome FROM events")
         ids = [str(key) for key, _ in rows]
         assert len(ids) == len(set(ids))
         assert forwarded <= set(ids)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from answerable.gateway.recording.recorder import Recorder
-from answerable.model.worker_limits import Limits
-from answerable.server.recording.segments import succeed, waiting
+from answerable.gateway.recording.recorder import GatewayRecorder
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.recording.segments import count_spooled_bytes, replace_recorder
 from tests.gateway.recording.recorder_fixture import (
     BODY,
     CALL,
@@ -68,12 +68,14 @@ class Spool:
 def looks(monkeypatch: pytest.MonkeyPatch) -> Spool:
     seen = Spool()
     monkeypatch.setattr("os.scandir", seen)
-    monkeypatch.setattr("answerable.server.recording.group_commit.MEASURE", 0.01)
+    monkeypatch.setattr(
+        "answerable.server.recording.group_commit.MEASURE_SECONDS", 0.01
+    )
     return seen
 
 
-async def _durable(recorder: Recorder) -> None:
-    ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+async def _durable(recorder: GatewayRecorder) -> None:
+    ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
     assert ticket.durable is not None
     await ticket.durable
 
@@ -94,17 +96,17 @@ def test_what_goes_while_it_is_measured_is_nothing(
     _file(tmp_path, "two/shipped.json", 3)
     _file(tmp_path, ".three/000001.jsonl", 5)  # gets its name once it is locked
     _file(tmp_path, "worker-0", 7)
-    assert waiting(tmp_path) == 120
+    assert count_spooled_bytes(tmp_path) == 120
     looks.goes = tmp_path / goes
-    assert waiting(tmp_path) == 20
+    assert count_spooled_bytes(tmp_path) == 20
 
 
 def test_what_may_not_be_read_hides_nothing_else(tmp_path: Path, looks: Spool) -> None:
     _file(tmp_path, "one/000001.jsonl", 100)
     (tmp_path / "two").symlink_to(tmp_path / "none")
     (tmp_path / "one" / "000002.jsonl").symlink_to(tmp_path / "none")
-    assert waiting(tmp_path) == 100
-    assert waiting(tmp_path / "none") == 0
+    assert count_spooled_bytes(tmp_path) == 100
+    assert count_spooled_bytes(tmp_path / "none") == 0
 
 
 def test_a_recorder_that_is_shipped_while_the_next_one_starts_is_named(
@@ -112,10 +114,10 @@ def test_a_recorder_that_is_shipped_while_the_next_one_starts_is_named(
 ) -> None:
     (tmp_path / "worker-0").write_text("gone")
     monkeypatch.setattr(
-        "answerable.server.recording.segments.files_of",
+        "answerable.server.recording.segments.list_record_files",
         lambda folder: [folder / "000001.jsonl"],
     )
-    assert succeed(tmp_path, 0, "next") == ("gone", 0)
+    assert replace_recorder(tmp_path, 0, "next") == ("gone", 0)
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
@@ -123,9 +125,9 @@ def test_without_handles_the_last_figures_hold_and_the_recorder_goes_on(
     tmp_path: Path, looks: Spool, number: int
 ) -> None:
     _file(tmp_path, "one/000001.jsonl", 100_000)
-    limits = Limits(spool_per_agent=1)
+    limits = WorkerLimits(spool_per_agent=1)
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         journal = recorder.journal
         await _durable(recorder)
         await until(lambda: journal.spooled > 100_000)
@@ -134,10 +136,12 @@ def test_without_handles_the_last_figures_hold_and_the_recorder_goes_on(
         looked = looks.looks
         await until(lambda: looks.looks > looked + 3)
         assert journal.spooled > 100_000
-        assert journal.spent(AGENT)
+        assert journal.is_over_quota(AGENT)
         assert not recorder.alarm
         looks.errno = 0
-        await until(lambda: not journal.spent(AGENT) and journal.spooled < 10_000)
+        await until(
+            lambda: not journal.is_over_quota(AGENT) and journal.spooled < 10_000
+        )
         await _durable(recorder)
 
     recording(tmp_path, story, limits)
@@ -150,7 +154,7 @@ def _shipped(spool: Path, name: str) -> None:
 
 
 def test_a_file_of_somebody_else_stops_no_record(tmp_path: Path, looks: Spool) -> None:
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         await _durable(recorder)
         folder = tmp_path / recorder.name
         for name in ("000001 (copy).jsonl", "000002.jsonl.swp", "²²².jsonl", ".jsonl"):

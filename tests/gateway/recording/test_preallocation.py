@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.recorder import GatewayRecorder
 from tests.gateway.recording.recorder_fixture import (
     BODY,
     CALL,
@@ -24,9 +24,9 @@ def test_a_file_that_is_written_to_has_room_and_one_that_is_done_has_none(
 ) -> None:
     sizes = set()
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         for _ in range(20):
-            waits = recorder.decided(CALLER, CALL, DURABLE, BODY)
+            waits = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
             assert waits.durable is not None
             await waits.durable
             sizes.add(_size(tmp_path))
@@ -49,9 +49,9 @@ def test_without_room_the_disk_still_takes_what_it_can(
 
     monkeypatch.setattr("os.pwrite", full)
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         for _ in range(3):
-            waits = recorder.decided(CALLER, CALL, DURABLE, BODY)
+            waits = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
             assert waits.durable is not None
             await waits.durable
         assert not recorder.alarm
@@ -63,11 +63,11 @@ def test_without_room_the_disk_still_takes_what_it_can(
 def test_room_is_no_evidence_that_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.server.recording.group_commit.MEASURE", 0.0)
+    monkeypatch.setattr("answerable.server.recording.group_commit.MEASURE_SECONDS", 0.0)
 
-    async def story(recorder: Recorder) -> None:
+    async def story(recorder: GatewayRecorder) -> None:
         for _ in range(3):
-            waits = recorder.decided(CALLER, CALL, DURABLE, BODY)
+            waits = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
             assert waits.durable is not None
             await waits.durable
         written = sum(map(len, lines(tmp_path)))

@@ -33,7 +33,8 @@ def owners(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Owners:
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors",
+        lambda runs: None,
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     return Owners(tmp_path, capsys)

@@ -34,7 +34,7 @@ class Owners:
     def key(self, person: str) -> tuple[str, ...]:
         place = self.folder / f"{person}.pem"
         if not place.exists():
-            owner_key_files.write_pair(place, PHRASE)
+            owner_key_files.write_key_pair(place, PHRASE)
             public = f"{place}.pub"
             assert self("owner-keys", "enroll", public, "--person", person)[0] == 0
         return ("--key", str(place), "--passphrase-file", str(self._phrase))

@@ -7,7 +7,7 @@ from typing import Any
 
 from answerable.evidence import dsse
 from answerable.services.statements.policy_exceptions import AMENDMENT
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, passes, refused, within
 from tests.gateway.serve.running_gateway import Backend, configuration, serving
 
@@ -83,12 +83,14 @@ def test_what_was_tampered_with_in_the_store_is_refused_and_told(
         owners.sign(ANA, "asks", "allow", decision, "--for", "6s")
         within(8, lambda: passes(served, a=1))
         within(15, lambda: not passes(served, a=1))  # its time has passed
-        with Store.open(tmp_path / "store", now=0, create=False) as store:
-            (logged,) = store.objects(AMENDMENT)
-            envelope = dsse.decode(store.get_object(logged.digest))
+        with EvidenceStore.open(tmp_path / "store", now=0, create=False) as store:
+            (logged,) = store.list_objects(AMENDMENT)
+            envelope = dsse.decode_envelope(store.get_object(logged.digest))
             later = envelope.payload.replace(b'"until":"1', b'"until":"2')
-            forged = dsse.Envelope(envelope.payload_type, later, envelope.signatures)
-            store.put_object(AMENDMENT, dsse.encode(forged), logged.at)
+            forged = dsse.DsseEnvelope(
+                envelope.payload_type, later, envelope.signatures
+            )
+            store.put_object(AMENDMENT, dsse.encode_envelope(forged), logged.at)
         assert "has not signed" in served.hear("amendment.refused")["why"]
         assert not passes(served, a=1)
         assert served.end() == 0

@@ -5,9 +5,9 @@ import os
 import signal
 from pathlib import Path
 
-from answerable.gateway.serve.companion_process import Beside
+from answerable.gateway.serve.companion_process import CompanionProcess
 from answerable.gateway.serve.supervisor import new_links
-from answerable.server.operator_log import Log
+from answerable.server.operator_log import OperatorLog
 from tests.gateway.recording.recorder_fixture import until
 
 # It tells its number, closes its output, and ends when its input does.
@@ -25,12 +25,14 @@ def test_a_link_that_was_lost_with_its_process_is_told_anew(tmp_path: Path) -> N
             told.append(listening)
             heard.set()
 
-        beside = Beside("web", ["/bin/sh", "-c", CHILD], Log("s", handle), again)
+        beside = CompanionProcess(
+            "web", ["/bin/sh", "-c", CHILD], OperatorLog("s", handle), again
+        )
         await beside.open()
         before = beside.listening
         os.kill(int(before[1][1].rpartition("#")[2]), signal.SIGKILL)
         await asyncio.wait_for(heard.wait(), 20)
-        await beside.end(1)
+        await beside.stop(1)
         return before
 
     before = asyncio.run(story())
@@ -56,7 +58,7 @@ def test_a_reload_while_it_starts_is_heard_once_it_listens(tmp_path: Path) -> No
     argv = ["/bin/sh", "-c", SLOW, "sh", str(tmp_path)]
 
     async def story() -> None:
-        beside = Beside("web", argv, Log("s", handle))
+        beside = CompanionProcess("web", argv, OperatorLog("s", handle))
         opening = asyncio.create_task(beside.open())
         await until(lambda: beside._process is not None)
         beside.reload()
@@ -66,7 +68,7 @@ def test_a_reload_while_it_starts_is_heard_once_it_listens(tmp_path: Path) -> No
         (tmp_path / "heard").unlink()
         beside.reload()
         await until((tmp_path / "heard").exists)
-        await beside.end(1)
+        await beside.stop(1)
 
     asyncio.run(story())
     os.close(handle)

@@ -9,24 +9,32 @@ import pytest
 import uvloop
 
 from answerable.gateway.http import peer_workers
-from answerable.gateway.http.peer_workers import Arrival, Peers, socket_of
-from answerable.server.connection_info import Link, UnixPeer
-from answerable.server.wire.host_check import Served
+from answerable.gateway.http.peer_workers import (
+    PeerWorkers,
+    RelayedArrival,
+    worker_socket_path,
+)
+from answerable.server.connection_info import ConnectionInfo, UnixPeer
+from answerable.server.wire.host_check import ServedNames
 
-SERVED = Served(frozenset({"gw.example:8471"}), frozenset({"https://page.example"}))
-LINK = Link(b"\x30\x82\xff", UnixPeer(1, 2, 3, "a.service", 4), True, "https://gw")
+SERVED = ServedNames(
+    frozenset({"gw.example:8471"}), frozenset({"https://page.example"})
+)
+LINK = ConnectionInfo(
+    b"\x30\x82\xff", UnixPeer(1, 2, 3, "a.service", 4), True, "https://gw"
+)
 OWNER, TAKER = 1, 0
 HIS = next(
     f"corp {n}"
     for n in range(100)
-    if Peers(OWNER, 2, Path(), None).owns(f"corp {n}")  # type: ignore[arg-type]
+    if PeerWorkers(OWNER, 2, Path(), None).owns(f"corp {n}")  # type: ignore[arg-type]
 )
 
 
 class Echo(asyncio.Protocol):
     """The owner's side: remembers how it was made, and answers with what it hears."""
 
-    def __init__(self, link: Link, served: Served) -> None:
+    def __init__(self, link: ConnectionInfo, served: ServedNames) -> None:
         self.link, self.served = link, served
         self.heard = b""
         self.lost = asyncio.get_running_loop().create_future()
@@ -51,7 +59,7 @@ class Echo(asyncio.Protocol):
 class Taking(asyncio.Protocol):
     """The taker's side: hands over with the first bytes."""
 
-    def __init__(self, peers: Peers) -> None:
+    def __init__(self, peers: PeerWorkers) -> None:
         self.peers = peers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,10 +80,12 @@ class Stage:
 
     async def open(self, *, owner: bool = True) -> None:
         loop = asyncio.get_running_loop()
-        self.peers = Peers(TAKER, 2, self.folder, loop)
+        self.peers = PeerWorkers(TAKER, 2, self.folder, loop)
         if owner:
-            path = str(socket_of(self.folder, OWNER))
-            owning = await loop.create_unix_server(lambda: Arrival(self._front), path)
+            path = str(worker_socket_path(self.folder, OWNER))
+            owning = await loop.create_unix_server(
+                lambda: RelayedArrival(self._front), path
+            )
             self.servings.append(owning)
         taking = await loop.create_server(lambda: Taking(self.peers), "127.0.0.1", 0)
         self.servings.append(taking)
@@ -95,7 +105,7 @@ class Stage:
             self.peers.abort()
             await asyncio.sleep(0.01)
 
-    def _front(self, link: Link, served: Served) -> Echo:
+    def _front(self, link: ConnectionInfo, served: ServedNames) -> Echo:
         self.owned.append(Echo(link, served))
         return self.owned[-1]
 
@@ -166,7 +176,7 @@ def test_an_owner_that_starts_is_waited_for(tmp_path: Path) -> None:
 def test_an_owner_that_is_not_there_ends_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peer_workers, "PATIENCE", 0.3)
+    monkeypatch.setattr(peer_workers, "CONNECT_TIMEOUT", 0.3)
 
     async def story(stage: Stage) -> None:
         await stage.open(owner=False)
@@ -201,7 +211,7 @@ def test_whoever_is_slow_is_waited_for(tmp_path: Path) -> None:
 def test_what_is_no_preface_is_cut_off(tmp_path: Path, said: bytes) -> None:
     async def story(stage: Stage) -> None:
         await stage.open()
-        path = str(socket_of(stage.folder, OWNER))
+        path = str(worker_socket_path(stage.folder, OWNER))
         reader, writer = await asyncio.open_unix_connection(path)
         stage.writers.append(writer)
         writer.write(said)
@@ -212,6 +222,6 @@ def test_what_is_no_preface_is_cut_off(tmp_path: Path, said: bytes) -> None:
 
 
 def test_each_principal_has_one_owner() -> None:
-    workers = [Peers(number, 3, Path(), None) for number in range(3)]  # type: ignore[arg-type]
+    workers = [PeerWorkers(number, 3, Path(), None) for number in range(3)]  # type: ignore[arg-type]
     for principal in ("corp ana", "corp ben", "uid:1001/a.service", ""):
         assert sum(worker.owns(principal) for worker in workers) == 1

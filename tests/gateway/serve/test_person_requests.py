@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from answerable.evidence import user_requests
 from answerable.model.ids import AgentId, person_id
 from answerable.model.person_request import ANY_RUN
-from answerable.model.policy_exception import Signing
+from answerable.model.policy_exception import SignatureContext
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signer
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import LocalSigner
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.filed_requests import REQUEST
 from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, refused, within
 from tests.gateway.serve.running_gateway import Backend, serving
@@ -24,15 +24,17 @@ def forge(folder: Path) -> None:
     """Write a request into the store as whoever may write there, without a key of ana's."""
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes_raw()
-    signer, now = Signer(public, key.private_bytes_raw()), time.time_ns()
-    store = Store.open(folder / "store", now=now)
+    signer, now = LocalSigner(public, key.private_bytes_raw()), time.time_ns()
+    store = EvidenceStore.open(folder / "store", now=now)
     try:
-        filed = user_requests.Filed(
+        filed = user_requests.UserRequest(
             AgentId(AGENT), ANY_RUN, "0" * 64, 9, now + 10**12, (MALLORY,)
         )
-        signing = Signing(person_id(ANA), owner_keys.identity(store), now)
-        said = user_requests.statement(filed, signing, signer.id)
-        store.put_object(REQUEST, signer.envelope(said), now)
+        signing = SignatureContext(
+            person_id(ANA), owner_keys.store_identity(store), now
+        )
+        said = user_requests.build_statement(filed, signing, signer.id)
+        store.put_object(REQUEST, signer.sign(said), now)
     finally:
         store.close()
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.definitions import define
-from answerable.authorization.pins.observation import Listed, observe
+from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.observation import ObservedList, observe_list
 from answerable.cli.main import main
-from answerable.model.pin import Kind, Pinning
+from answerable.model.pin import DefinitionKind, PinningMode
 from answerable.server.pins.pin_files import PinFiles
 from tests.gateway.serve.running_gateway import configuration, serving
 
@@ -62,7 +62,8 @@ def operate(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors",
+        lambda runs: None,
     )
 
     def said(*words: str) -> str:
@@ -113,10 +114,13 @@ def test_a_change_is_held_by_every_worker_until_a_person_approves_it(
 def _seen(files: PinFiles, definition: dict[str, Any]) -> None:
     """Have another process of the same gateway see a definition."""
     raw = json.dumps(definition).encode()
-    listed = Listed(Kind.TOOL, (define(Kind.TOOL, definition["name"], raw),))
+    listed = ObservedList(
+        DefinitionKind.TOOL,
+        (build_definition(DefinitionKind.TOOL, definition["name"], raw),),
+    )
     files.change(
         "files",
-        lambda pins: observe(
-            pins, listed, server="files", pinning=Pinning.FIRST_USE, now=1
+        lambda pins: observe_list(
+            pins, listed, server="files", pinning=PinningMode.FIRST_USE, now=1
         ),
     )

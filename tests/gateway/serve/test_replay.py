@@ -13,15 +13,18 @@ import pytest
 
 from answerable.authorization.decision_table import compile_table
 from answerable.cli.main import main
-from answerable.gateway.replay_buffer import Recent
+from answerable.gateway.replay_buffer import ReplayBuffer
 from answerable.gateway.serve import background_replay, operator_socket
-from answerable.gateway.serve.background_replay import decide_anew
-from answerable.gateway.serve.control_channel import Policy, Tried
-from answerable.gateway.serve.operator_socket import Operator, ask
-from answerable.model.decision import Decision, Request
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.policy_replay import Replayed
-from answerable.usecases.authorization.authorize import Authority
+from answerable.gateway.serve.background_replay import replay_policy
+from answerable.gateway.serve.control_channel import PolicyTrialResult, WorkerPolicy
+from answerable.gateway.serve.operator_socket import (
+    OperatorSocket,
+    request_policy_trial,
+)
+from answerable.model.decision import AuthorizationRequest, Decision
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.policy_replay import PolicyReplayResult
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.authorization.config_strategies import request
 from tests.authorization.test_policy_replay import ALLOWS, DENIES
 from tests.gateway.serve.running_gateway import Backend, Serving, configuration, serving
@@ -121,14 +124,14 @@ def test_a_trial_names_the_policy_that_would_deny_and_a_files_faults(
 
 
 def test_where_no_gateway_runs_a_trial_says_so(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentRefused, match="no gateway runs with"):
-        ask(tmp_path, POLICY)
+    with pytest.raises(EnvironmentFailure, match="no gateway runs with"):
+        request_policy_trial(tmp_path, POLICY)
 
 
-class Slow(Authority):
+class Slow(Authorizer):
     """Takes its time."""
 
-    def authorize(self, request: Request) -> Decision:
+    def authorize(self, request: AuthorizationRequest) -> Decision:
         time.sleep(0.001)
         return super().authorize(request)
 
@@ -137,12 +140,12 @@ class Slow(Authority):
 def test_calls_go_on_while_others_are_decided_anew(
     monkeypatch: pytest.MonkeyPatch, longest: float
 ) -> None:
-    monkeypatch.setattr(background_replay, "LONGEST", longest)
-    recent, turns = Recent(), 0
+    monkeypatch.setattr(background_replay, "MAX_SECONDS", longest)
+    recent, turns = ReplayBuffer(), 0
     for _ in range(160):
-        recent.keep(request())
+        recent.append(request())
 
-    async def both() -> Replayed:
+    async def both() -> PolicyReplayResult:
         async def serve() -> None:
             nonlocal turns
             while True:
@@ -151,14 +154,14 @@ def test_calls_go_on_while_others_are_decided_anew(
 
         serving = asyncio.create_task(serve())
         authority = Slow(compile_table(ALLOWS))
-        replayed = await decide_anew(authority, compile_table(DENIES), recent)
+        replayed = await replay_policy(authority, compile_table(DENIES), recent)
         serving.cancel()
         return replayed
 
     replayed = asyncio.run(both())
     assert replayed.calls + replayed.left_out == 160
     assert replayed.held_back == replayed.calls
-    assert turns >= replayed.calls / background_replay.AT_ONCE - 1
+    assert turns >= replayed.calls / background_replay.BATCH_SIZE - 1
     assert (replayed.left_out > 0) is (longest < 1)
 
 
@@ -171,21 +174,21 @@ def test_a_state_whose_path_is_too_long_for_a_socket_stops_no_gateway(
         served.hear("operator.not-listening")
 
 
-POLICY = Policy(b"", "answerable.yaml", "/", True, ())
+POLICY = WorkerPolicy(b"", "answerable.yaml", "/", True, ())
 
 
-async def _answer(policy: Policy) -> Tried:
-    return Tried("d", Replayed(calls=len(policy.place)))
+async def _answer(policy: WorkerPolicy) -> PolicyTrialResult:
+    return PolicyTrialResult("d", PolicyReplayResult(calls=len(policy.place)))
 
 
-def asked(state: Path, said: bytes = b"") -> Tried | bytes:
+def asked(state: Path, said: bytes = b"") -> PolicyTrialResult | bytes:
     """Ask an operator's socket that stands by itself."""
 
-    async def both() -> Tried | bytes:
-        with closing(await Operator.at(state, _answer)):
+    async def both() -> PolicyTrialResult | bytes:
+        with closing(await OperatorSocket.listen(state, _answer)):
             if not said:
-                return await asyncio.to_thread(ask, state, POLICY)
-            where = str(operator_socket.socket_at(state))
+                return await asyncio.to_thread(request_policy_trial, state, POLICY)
+            where = str(operator_socket.operator_socket_path(state))
             reader, writer = await asyncio.open_unix_connection(where)
             writer.write(said)
             heard = await reader.read()
@@ -197,15 +200,15 @@ def asked(state: Path, said: bytes = b"") -> Tried | bytes:
 
 
 def test_the_operators_socket_answers_its_own_user(tmp_path: Path) -> None:
-    assert asked(tmp_path) == Tried("d", Replayed(calls=15))
-    assert not operator_socket.socket_at(tmp_path).exists()
+    assert asked(tmp_path) == PolicyTrialResult("d", PolicyReplayResult(calls=15))
+    assert not operator_socket.operator_socket_path(tmp_path).exists()
 
 
 def test_the_operators_socket_answers_no_other_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operator_socket, "_uid_of", lambda _: os.getuid() + 1)
-    with pytest.raises(EnvironmentRefused, match="does not answer"):
+    monkeypatch.setattr(operator_socket, "_peer_uid", lambda _: os.getuid() + 1)
+    with pytest.raises(EnvironmentFailure, match="does not answer"):
         asked(tmp_path)
 
 

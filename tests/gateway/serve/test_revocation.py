@@ -12,10 +12,10 @@ import pytest
 from answerable.cli import signing
 from answerable.cli.main import main
 from answerable.model.ids import fingerprint_credential_id
-from answerable.server.revocation_list import KillFile
+from answerable.server.revocation_list import RevocationFile
 from answerable.server.revocation_records import read_records
-from answerable.server.secret_fingerprints import fingerprints
-from answerable.store.store import Store
+from answerable.server.secret_fingerprints import build_fingerprinter
+from answerable.store.store import EvidenceStore
 from tests.gateway.serve.running_gateway import (
     SECONDS,
     Backend,
@@ -35,7 +35,7 @@ def operate(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     # Whoever runs the tests may be an agent.
-    monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
+    monkeypatch.setattr(signing, "require_human", lambda *_: None)
 
     def said(*words: str) -> str:
         code = main(words)
@@ -168,7 +168,7 @@ def test_no_server_is_shown_a_credential_that_was_killed(
     settings["servers"]["files"]["credential"] = {"file": str(secret)}
     with serving(tmp_path, settings) as served:
         assert "result" in served.call("read")
-        fingerprint = fingerprints(tmp_path / "store")(secret.read_text())
+        fingerprint = build_fingerprinter(tmp_path / "store")(secret.read_text())
         subject = fingerprint_credential_id(fingerprint)
         assert '"state": "dead"' in operate("-o", "json", "kill", subject, *NAMED)
         taken(served, "kill.taken", 1)
@@ -212,12 +212,12 @@ def test_one_command_says_what_is_dead_and_leaves_one_record(
         )
         taken(served, "kill.taken", 1)
         assert "error" in served.call("read")
-        note = KillFile(tmp_path / "store").told()[agent]  # type: ignore[index]
+        note = RevocationFile(tmp_path / "store").read_notes()[agent]  # type: ignore[index]
         assert note.reason == "it mails strangers"
         (back,) = rows("revive", agent, "--reason", "mended")
         assert back["state"] == "revived"
         assert served.end() == 0
-    with Store.open(tmp_path / "store", now=time.time_ns()) as store:
+    with EvidenceStore.open(tmp_path / "store", now=time.time_ns()) as store:
         records, total = read_records(store, 9)
     assert total == 2  # and none of the dry run
     told = [(each.revived, each.reason, each.subject) for each in records]
@@ -227,9 +227,9 @@ def test_one_command_says_what_is_dead_and_leaves_one_record(
 def test_kills_of_an_earlier_release_hold_and_are_taken_back(
     tmp_path: Path, server: Backend, operate: Operate
 ) -> None:
-    old = KillFile(tmp_path / "store" / "gateway")
+    old = RevocationFile(tmp_path / "store" / "gateway")
     operate("--store", "store", "scan", "repo:.")
-    old.kill("agent:declared/ana", "ana")
+    old.revoke("agent:declared/ana", "ana")
     with serving(tmp_path, configuration(server.server_port)) as served:
         assert "error" in served.call("read")
         operate("revive", "agent:declared/ana", *NAMED)

@@ -10,27 +10,27 @@ from typing import Any
 import pytest
 
 from answerable.gateway.serve import supervisor
-from answerable.model.worker_limits import Limits
-from answerable.server.evidence_shipping import Told
-from answerable.server.operator_log import Log
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.evidence_shipping import ShippingResult
+from answerable.server.operator_log import OperatorLog
 
-Ships = Callable[..., Awaitable[Told]]
+Ships = Callable[..., Awaitable[ShippingResult]]
 
 
 def supervised(
     state: Path, monkeypatch: pytest.MonkeyPatch, ship: Ships, drain: float = 1
 ) -> supervisor.Supervisor:
     """Make one without workers that ships often."""
-    monkeypatch.setattr(supervisor, "SHIP", 0.01)
-    monkeypatch.setattr(supervisor, "ship_apart", ship)
+    monkeypatch.setattr(supervisor, "SHIP_INTERVAL", 0.01)
+    monkeypatch.setattr(supervisor, "ship_in_subprocess", ship)
     (state / "spool").mkdir()
     config = SimpleNamespace(
         listen=SimpleNamespace(workers=0),
-        limits=replace(Limits(), drain=drain),
+        limits=replace(WorkerLimits(), drain=drain),
     )
     policy = SimpleNamespace(whole=True)
     plan: Any = SimpleNamespace(config=config, policy=policy, store=state, state=state)
-    return supervisor.Supervisor(plan, lambda _: plan, Log("test"), {})
+    return supervisor.Supervisor(plan, lambda _: plan, OperatorLog("test"), {})
 
 
 def test_what_is_being_shipped_at_the_end_is_waited_for(
@@ -41,7 +41,7 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
     most: list[int] = []
     gave_way: list[bool] = []
 
-    async def ship(*_: Path, **told: int) -> Told:
+    async def ship(*_: Path, **told: int) -> ShippingResult:
         gave_way.append(told["most"] > 0)
         under_way.append(1)
         most.append(len(under_way))
@@ -49,15 +49,15 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
         async with asyncio.timeout(10):
             await goes_on.wait()
         under_way.pop()
-        return Told(stored=1)
+        return ShippingResult(stored=1)
 
     one = supervised(tmp_path, monkeypatch, ship)
 
     async def story() -> None:
-        one._tasks.spawn(one._ship_now_and_then())
+        one._tasks.spawn(one._ship_periodically())
         async with asyncio.timeout(10):
             await began.wait()
-        ending = asyncio.create_task(one._end())
+        ending = asyncio.create_task(one._shut_down())
         await asyncio.sleep(0.1)
         goes_on.set()
         await ending
@@ -74,9 +74,9 @@ def test_one_that_hangs_at_the_end_is_waited_for_as_calls_are(
 ) -> None:
     began, stopped = asyncio.Event(), asyncio.Event()
 
-    async def ship(*_: Path, most: int) -> Told:
+    async def ship(*_: Path, most: int) -> ShippingResult:
         if not most:
-            return Told(stored=1)
+            return ShippingResult(stored=1)
         began.set()
         try:
             return await asyncio.Future()
@@ -86,10 +86,10 @@ def test_one_that_hangs_at_the_end_is_waited_for_as_calls_are(
     one = supervised(tmp_path, monkeypatch, ship, drain=0.05)
 
     async def story() -> None:
-        one._tasks.spawn(one._ship_now_and_then())
+        one._tasks.spawn(one._ship_periodically())
         async with asyncio.timeout(10):
             await began.wait()
-            await one._end()
+            await one._shut_down()
         assert stopped.is_set()
         assert one._health.shipped == 1
 

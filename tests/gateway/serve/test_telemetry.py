@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.serve.span_exporter import trace_of
+from answerable.gateway.serve.span_exporter import parse_traceparent
 from tests.gateway.serve.otlp_collector import Collector
 from tests.gateway.serve.running_gateway import Backend, Serving, configuration, serving
 
@@ -58,4 +58,4 @@ def test_a_collector_that_is_not_there_stops_no_call(
 def test_a_trace_is_found_where_it_belongs_and_nowhere_else(
     message: dict[str, object], trace: str
 ) -> None:
-    assert trace_of(json.dumps(message).encode()) == trace
+    assert parse_traceparent(json.dumps(message).encode()) == trace

@@ -13,24 +13,24 @@ from hypothesis import settings as runs
 from hypothesis import strategies as st
 
 from answerable.authorization.decision_table import compile_table
-from answerable.connectors.config.parse.config_file import read_config
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.stdio.client import Front
-from answerable.gateway.stdio.message_ids import ID, TOKEN, id_at, with_ids
-from answerable.gateway.stdio.pending_message import UnderWay
-from answerable.gateway.upstream import Sent, Sink
-from answerable.model.caller import Caller, Shown
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.recording.recorder import GatewayRecorder
+from answerable.gateway.stdio.client import StdioClient
+from answerable.gateway.stdio.message_ids import ID, TOKEN, find_id, replace_ids
+from answerable.gateway.stdio.pending_message import PendingMessage
+from answerable.gateway.upstream import ResponseSink, UpstreamRequest
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.ids import AgentId
-from answerable.usecases.authorization.authorize import Authority
+from answerable.usecases.authorization.authorize import Authorizer
 from tests.gateway.stdio.wrapper_fixture import META, call, line, settings
 
-ME = Caller(
+ME = VerifiedCaller(
     AgentId("agent:declared/desktop"),
     True,
     "",
     "process:1",
-    Shown.PARENT_PROCESS,
+    AuthenticationMethod.PARENT_PROCESS,
     "uid:1/stdio:scripted",
     b"",
     0,
@@ -63,22 +63,22 @@ class Echo:
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
-        self.waiting: list[UnderWay] = []
+        self.waiting: list[PendingMessage] = []
 
-    def send(self, sent: Sent, sink: Sink) -> UnderWay:
+    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> PendingMessage:
         self.got.append(sent.body)
-        self.waiting.append(UnderWay(self, sent, sink))
+        self.waiting.append(PendingMessage(self, sent, sink))
         return self.waiting[-1]
 
     def answer(self) -> None:
         for each in self.waiting:
             answer = {"jsonrpc": "2.0", "id": each.call.id, "result": {"tools": []}}
-            each.answer(json.dumps(answer).encode(), 0)
+            each.deliver_answer(json.dumps(answer).encode(), 0)
 
-    def forget(self, under_way: UnderWay) -> None:
+    def cancel(self, under_way: PendingMessage) -> None:
         pass
 
-    hold = release = forget
+    pause_for = resume_for = cancel
 
 
 class Out:
@@ -102,22 +102,22 @@ def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def passed(spool: Path, slices: list[bytes]) -> tuple[list[bytes], list[Any]]:
     """What reaches the server, and what the client gets."""
     text = json.dumps(settings()).encode()
-    config = read_config(text, "answerable.yaml", "/").config
+    config = parse_config(text, "answerable.yaml", "/").config
     assert config is not None
 
     async def go() -> tuple[list[bytes], list[Any]]:
         echo, out = Echo(), Out()
-        recorder = Recorder(spool, 0, asyncio.get_running_loop(), config.limits)
-        authority = Authority(compile_table(config))
-        exchange = Exchange(authority, recorder, {"scripted": echo})
-        front = Front(
+        recorder = GatewayRecorder(spool, 0, asyncio.get_running_loop(), config.limits)
+        authority = Authorizer(compile_table(config))
+        exchange = CallPipeline(authority, recorder, {"scripted": echo})
+        front = StdioClient(
             exchange, ME, "scripted", echo, most=64, bridged=False, changed=lambda: None
         )
         front.out = out  # type: ignore[assignment]
         for each in slices:
-            front.heard(each)
+            front.on_input(each)
         echo.answer()
-        assert not front.asks
+        assert not front.has_unanswered
         recorder.close()
         return echo.got, out.got
 
@@ -174,9 +174,9 @@ def test_an_id_is_put_in_place_and_nothing_else_changes(
         "result": {"id": inner},
     }
     body = json.dumps(message, indent=indent).encode()
-    changed = with_ids(body, {ID: new, TOKEN: token})
-    assert (id_at(changed, ID), id_at(changed, TOKEN)) == (new, token)
-    assert with_ids(changed, {ID: old, TOKEN: old}) == with_ids(
+    changed = replace_ids(body, {ID: new, TOKEN: token})
+    assert (find_id(changed, ID), find_id(changed, TOKEN)) == (new, token)
+    assert replace_ids(changed, {ID: old, TOKEN: old}) == replace_ids(
         body, {ID: old, TOKEN: old}
     )
     message["id"] = new

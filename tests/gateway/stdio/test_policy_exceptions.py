@@ -18,7 +18,8 @@ def test_what_the_owner_signs_passes_a_wrapper(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors",
+        lambda runs: None,
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     owners = Owners(tmp_path, capsys)

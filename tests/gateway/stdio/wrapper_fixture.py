@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from answerable.evidence.spool_format import read_line
-from answerable.model.spool_record import Decided, Ended, Record
+from answerable.evidence.spool_format import parse_line
+from answerable.model.spool_record import CallEndRecord, DecisionRecord, SpoolRecord
 from tests.mcp.running import ROOT
 
 SCRIPTED = [sys.executable, "-m", "tests.gateway.stdio.scripted_server"]
@@ -199,10 +199,10 @@ def is_gone(pid: int, seconds: float = 10) -> bool:
     return False
 
 
-def records(spool: Path) -> list[Record]:
+def records(spool: Path) -> list[SpoolRecord]:
     """All that waits in a spool."""
     return [
-        read_line(each)[0]
+        parse_line(each)[0]
         for path in sorted(spool.rglob("*.jsonl"))
         for each in path.read_bytes().splitlines(keepends=True)
     ]
@@ -211,9 +211,11 @@ def records(spool: Path) -> list[Record]:
 def decided(spool: Path) -> list[tuple[str, str, str, str]]:
     """(method, name, reason, how it ended) of each decision, in order."""
     found = records(spool)
-    ends = {e.decided: e.end.outcome.value for e in found if isinstance(e, Ended)}
+    ends = {
+        e.decided: e.end.outcome.value for e in found if isinstance(e, CallEndRecord)
+    }
     return [
         (e.act.method, e.act.name, e.decision.reason.value, ends.get(e.sequence, ""))
         for e in found
-        if isinstance(e, Decided)
+        if isinstance(e, DecisionRecord)
     ]

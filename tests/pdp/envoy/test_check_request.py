@@ -9,18 +9,18 @@ from urllib.parse import quote
 
 import pytest
 
-from answerable.model.caller import Shown
-from answerable.pdp.enforcement_points import Enforcer
+from answerable.model.caller import AuthenticationMethod
+from answerable.pdp.enforcement_points import EnforcementPoint
 from answerable.pdp.envoy import ext_authz_proto as auth
-from answerable.pdp.envoy.check_request import Checking
-from answerable.server.revocation_list import KillFile
+from answerable.pdp.envoy.check_request import CheckHandler
+from answerable.server.revocation_list import RevocationFile
 from tests.authority import Authority
 from tests.federation.sample_tokens import OTHER_EC, document, public
 from tests.gateway.request_builders import META, VERSION
 from tests.gateway.serve.running_gateway import bound_token, token_of
-from tests.pdp.decision_point_harness import Point, deciding, settings
+from tests.pdp.decision_point_harness import DecisionPointHarness, deciding, settings
 
-ENVOY = Enforcer("uid:990", ())
+ENVOY = EnforcementPoint("uid:990", ())
 HOST = "mcp.example"
 AttributeContext, HttpRequest, Peer, Request = map(
     auth.message_class, ("AttributeContext", "HttpRequest", "Peer", "Request")
@@ -78,20 +78,20 @@ def request(
     )
 
 
-class Asking:
+class EnvoyClient:
     """Asks a decision point as an Envoy that may."""
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: DecisionPointHarness) -> None:
         house = point.house
         self.point = point
-        self.checking = Checking(
+        self.checking = CheckHandler(
             house._evaluating, house._callers, house._recorder, time.time
         )
 
-    def __call__(self, said: Any, asked_by: Enforcer = ENVOY) -> Any:
+    def __call__(self, said: Any, asked_by: EnforcementPoint = ENVOY) -> Any:
         return self.point.run(self.checking.check(said, asked_by))
 
-    def passes(self, said: Any, asked_by: Enforcer = ENVOY) -> bool:
+    def passes(self, said: Any, asked_by: EnforcementPoint = ENVOY) -> bool:
         answer = self(said, asked_by)
         is_ok = answer.status.code == auth.OK
         assert is_ok is answer.HasField("ok_response")
@@ -100,8 +100,8 @@ class Asking:
 
 
 @pytest.fixture(scope="module")
-def ask(point: Point) -> Asking:
-    return Asking(point)
+def ask(point: DecisionPointHarness) -> EnvoyClient:
+    return EnvoyClient(point)
 
 
 def denied(answer: Any) -> tuple[int, Any]:
@@ -114,7 +114,7 @@ def fields_of(answer: Any) -> dict[str, str]:
     return {each.header.key: each.header.value for each in answer.headers}
 
 
-def test_what_a_rule_allows_goes_on_without_the_callers_token(ask: Asking) -> None:
+def test_what_a_rule_allows_goes_on_without_the_callers_token(ask: EnvoyClient) -> None:
     answer = ask(request())
     assert answer.status.code == auth.OK
     assert list(answer.ok_response.headers_to_remove) == ["authorization", "dpop"]
@@ -122,12 +122,12 @@ def test_what_a_rule_allows_goes_on_without_the_callers_token(ask: Asking) -> No
     record = ask.point.decided()[-1]
     assert fields == {"x-answerable-decision-id": record.id}
     assert record.caller.agent == "agent:declared/ana"
-    assert record.caller.shown is Shown.BEARER_TOKEN
+    assert record.caller.shown is AuthenticationMethod.BEARER_TOKEN
     assert (record.act.server, record.act.name) == ("files", "read")
     assert record.act.asked_by == "uid:990"
 
 
-def test_what_no_rule_allows_is_answered_as_the_gateway_does(ask: Asking) -> None:
+def test_what_no_rule_allows_is_answered_as_the_gateway_does(ask: EnvoyClient) -> None:
     status, told = denied(ask(request(message(name="write"), mcp_name="write")))
     record = ask.point.decided()[-1]
     assert status == 200
@@ -147,7 +147,7 @@ def test_what_no_rule_allows_is_answered_as_the_gateway_does(ask: Asking) -> Non
     ["", "Bearer x", f"Bearer {token_of('ana', exp=1)}", f"Bearer {token_of('ana')},x"],
 )
 def test_whoever_shows_no_token_that_holds_gets_a_challenge(
-    ask: Asking, token: str
+    ask: EnvoyClient, token: str
 ) -> None:
     answer = ask(request(token=token))
     status, told = denied(answer)
@@ -157,7 +157,7 @@ def test_whoever_shows_no_token_that_holds_gets_a_challenge(
 
 
 def test_a_bound_token_holds_with_the_certificate_that_envoy_saw(
-    ask: Asking, tmp_path: Path
+    ask: EnvoyClient, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path)
     own, other = authority.issue("own"), authority.issue("other")
@@ -186,7 +186,7 @@ def test_the_certificate_alone_names_an_agent_that_the_file_says_so_of(
     }
     said["agents"]["ana"]["callers"].append({"issuer": "domain", "sub": spiffe})
     with deciding(tmp_path, said) as point:
-        ask = Asking(point)
+        ask = EnvoyClient(point)
         assert ask.passes(request(token="", source={"principal": spiffe}))
         assert point.decided()[-1].caller.principal == f"domain/{spiffe}"
         for principal in (
@@ -201,7 +201,7 @@ def test_the_certificate_alone_names_an_agent_that_the_file_says_so_of(
         assert denied(ask(both))[0] == 401, "a token that does not hold is refused"
 
 
-def test_the_route_may_name_the_server(ask: Asking) -> None:
+def test_the_route_may_name_the_server(ask: EnvoyClient) -> None:
     named = {"server": "files"}
     assert ask.passes(request(path="/any/where?x=1", extensions=named))
     assert not ask.passes(request(path="/any/where"))
@@ -210,10 +210,10 @@ def test_the_route_may_name_the_server(ask: Asking) -> None:
 
 
 def test_an_envoy_that_may_ask_about_some_servers_hears_no_about_others(
-    ask: Asking,
+    ask: EnvoyClient,
 ) -> None:
-    assert ask.passes(request(), Enforcer("uid:990", ("files",)))
-    assert not ask.passes(request(), Enforcer("uid:990", ("other",)))
+    assert ask.passes(request(), EnforcementPoint("uid:990", ("files",)))
+    assert not ask.passes(request(), EnforcementPoint("uid:990", ("other",)))
 
 
 @pytest.mark.parametrize(
@@ -234,12 +234,12 @@ def test_an_envoy_that_may_ask_about_some_servers_hears_no_about_others(
     ],
 )
 def test_what_cannot_be_read_in_one_way_is_refused(
-    ask: Asking, changed: dict[str, Any], status: int
+    ask: EnvoyClient, changed: dict[str, Any], status: int
 ) -> None:
     assert denied(ask(request(**changed)))[0] == status
 
 
-def test_what_the_gateway_alone_knows_the_owner_of_is_denied(ask: Asking) -> None:
+def test_what_the_gateway_alone_knows_the_owner_of_is_denied(ask: EnvoyClient) -> None:
     for said in (
         message("tasks/get", taskId="t"),
         message(requestState="s"),
@@ -252,7 +252,7 @@ def test_what_the_gateway_alone_knows_the_owner_of_is_denied(ask: Asking) -> Non
         assert ask.point.decided()[-1].decision.reason == "not-its-own"
 
 
-def test_lists_discovery_and_streams_are_decided_too(ask: Asking) -> None:
+def test_lists_discovery_and_streams_are_decided_too(ask: EnvoyClient) -> None:
     for method in ("tools/list", "server/discover"):
         assert ask.passes(request(message(method)))
         nobody = request(message(method), token=f"Bearer {token_of('nobody')}")
@@ -264,7 +264,7 @@ def test_lists_discovery_and_streams_are_decided_too(ask: Asking) -> None:
     assert ask.passes(request(message("subscriptions/listen", notifications={})))
 
 
-def test_what_a_client_says_of_itself_changes_nothing(ask: Asking) -> None:
+def test_what_a_client_says_of_itself_changes_nothing(ask: EnvoyClient) -> None:
     for name in (
         "user_agent",
         "baggage",
@@ -279,14 +279,14 @@ def test_what_a_client_says_of_itself_changes_nothing(ask: Asking) -> None:
 
 def test_a_kill_holds(tmp_path: Path) -> None:
     with deciding(tmp_path) as point:
-        ask = Asking(point)
+        ask = EnvoyClient(point)
         assert ask.passes(request())
-        KillFile(tmp_path / "store/gateway").kill("run:ana")
-        point.house.standing.kills.look()
+        RevocationFile(tmp_path / "store/gateway").revoke("run:ana")
+        point.house.standing.kills.refresh()
         assert not ask.passes(request())
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_under_way(point: Point) -> Iterator[None]:
+def nothing_is_left_under_way(point: DecisionPointHarness) -> Iterator[None]:
     yield
     assert not point.house._door.in_flight

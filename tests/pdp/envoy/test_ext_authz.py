@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from grpclib.client import Channel, UnaryUnaryMethod
 
-from answerable.connectors.config.fetch import read_file
-from answerable.model.errors import EnvironmentRefused
+from answerable.connectors.config.fetch import read_config_file
+from answerable.model.errors import EnvironmentFailure
 from answerable.pdp.envoy import ext_authz_proto as auth
-from answerable.pdp.envoy.check_request import Checking
-from answerable.pdp.envoy.grpc_service import CHECK
+from answerable.pdp.envoy.check_request import CheckHandler
+from answerable.pdp.envoy.grpc_service import CHECK_METHOD
 from tests.gateway.serve.running_gateway import configuration, serving, token_of
 from tests.pdp.decision_point_harness import deciding, settings
 from tests.pdp.envoy.test_check_request import request
@@ -30,7 +30,9 @@ Check = Callable[..., Coroutine[Any, Any, Any]]
 
 async def check(said: Any, metadata: dict[str, str] | None = None, **at: Any) -> Any:
     async with Channel(**at) as channel:
-        method = UnaryUnaryMethod(channel, CHECK, auth.CheckRequest, auth.CheckResponse)
+        method = UnaryUnaryMethod(
+            channel, CHECK_METHOD, auth.CheckRequest, auth.CheckResponse
+        )
         return await method(said, metadata=metadata, timeout=10)
 
 
@@ -72,11 +74,11 @@ def test_a_failure_in_here_stops_the_call(
     def fail(*_: object) -> None:
         raise RuntimeError("s3cret")
 
-    monkeypatch.setattr(Checking, "check", fail)
+    monkeypatch.setattr(CheckHandler, "check", fail)
     point_said = POINT | {"callers": [OURS], "ext_authz": [{"unix": "envoy.sock"}]}
     with deciding(tmp_path, settings(decisions=point_said)) as point:
         [listener] = point.house._plan.point.ext_authz
-        point.run(point.house._listen_to_envoy(listener))
+        point.run(point.house._open_envoy_listener(listener))
         answer = point.run(check(request(), path=str(tmp_path / "envoy.sock")))
         assert answer.status.code == auth.PERMISSION_DENIED
         assert answer.denied_response.status.code == 503
@@ -99,8 +101,8 @@ def test_without_its_packages_it_says_what_to_install(
     point_said = POINT | {"ext_authz": [{"unix": "envoy.sock"}]}
     with deciding(tmp_path, settings(decisions=point_said)) as point:
         [listener] = point.house._plan.point.ext_authz
-        with pytest.raises(EnvironmentRefused, match="grpclib and protobuf") as caught:
-            point.run(point.house._listen_to_envoy(listener))
+        with pytest.raises(EnvironmentFailure, match="grpclib and protobuf") as caught:
+            point.run(point.house._open_envoy_listener(listener))
         assert caught.value.hint == "pip install 'answerable[ext-authz]'"
 
 
@@ -110,5 +112,5 @@ def test_a_listener_outside_loopback_needs_tls(tmp_path: Path) -> None:
     listener = [{"address": "0.0.0.0:1"}]
     said = configuration(9, decisions=POINT | {"ext_authz": listener})
     (tmp_path / "answerable.yaml").write_text(json.dumps(said))
-    faults = read_file(str(tmp_path / "answerable.yaml")).faults
+    faults = read_config_file(str(tmp_path / "answerable.yaml")).faults
     assert [fault.path for fault in faults] == ["decisions.ext_authz[0].address"]

@@ -16,7 +16,8 @@ def test_what_an_owner_signs_is_true_until_it_is_revoked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "answerable.server.processes.ancestors.refuse_agents", lambda runs: None
+        "answerable.server.processes.ancestors.refuse_agent_ancestors",
+        lambda runs: None,
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     owners = Owners(tmp_path, capsys)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from answerable.model.errors import UsageError
-from answerable.pdp.runtime.settings import read_plan
+from answerable.pdp.runtime.settings import load_settings
 from tests.authority import Authority, Issued
-from tests.cli.human_user import A_PERSON
+from tests.cli.human_user import HUMAN_USER
 from tests.gateway.serve.running_gateway import (
     SECONDS,
     Serving,
@@ -67,7 +67,7 @@ def until(holds: Any, seconds: float = 5) -> None:
 
 
 def command(folder: Path, *words: str) -> str:
-    argv = [sys.executable, "-c", A_PERSON, "--store", str(folder / "store")]
+    argv = [sys.executable, "-c", HUMAN_USER, "--store", str(folder / "store")]
     return subprocess.run(
         [*argv, *words], check=True, capture_output=True, text=True
     ).stdout
@@ -239,15 +239,15 @@ def test_a_fault_of_its_section_is_told_with_its_place(
 
 
 def faults(place: Path) -> list[str]:
-    from answerable.connectors.config.fetch import read_file
-    from answerable.connectors.config.parse.config_faults import fault_lines
+    from answerable.connectors.config.fetch import read_config_file
+    from answerable.connectors.config.parse.config_faults import format_faults
 
-    return fault_lines("answerable.yaml", read_file(str(place)).faults)
+    return format_faults("answerable.yaml", read_config_file(str(place)).faults)
 
 
 def test_without_its_section_there_is_nothing_to_serve(tmp_path: Path) -> None:
     place = tmp_path / "answerable.yaml"
     place.write_text(json.dumps(configuration(9)))
     with pytest.raises(UsageError, match="no decision point in") as caught:
-        read_plan(str(place), None, tmp_path / "store")
+        load_settings(str(place), None, tmp_path / "store")
     assert "add a section `decisions`" in caught.value.hint

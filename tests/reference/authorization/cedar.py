@@ -6,26 +6,30 @@ from typing import Any
 
 from cedarpy import PolicySet
 
-from answerable.authorization.cedar.cedar_request import Facts
-from answerable.authorization.cedar.engine import answered
-from answerable.authorization.cedar.scopes import server_of
-from answerable.authorization.cedar.slices import Said, said
-from answerable.authorization.name_patterns import is_plain
-from answerable.model.cedar_policy import CedarRule, CedarRules
-from answerable.model.decision import Effect, Request
+from answerable.authorization.cedar.cedar_request import CedarRequest
+from answerable.authorization.cedar.engine import evaluate_in_engine
+from answerable.authorization.cedar.scopes import resource_server
+from answerable.authorization.cedar.slices import PolicyResponse, combine_responses
+from answerable.authorization.name_patterns import is_unambiguous
+from answerable.model.cedar_policy import CedarPolicy, CedarPolicySet
+from answerable.model.decision import AuthorizationRequest, DecisionEffect
 
 
-def say(rules: CedarRules, request: Request) -> Said:
+def evaluate_policies(
+    rules: CedarPolicySet, request: AuthorizationRequest
+) -> PolicyResponse:
     """Evaluate every policy for a request, one by one."""
     policies = _parsed(tuple(rule.text for rule in rules.rules))
-    facts = Facts(request)
-    asked = facts.about() | {"context": facts.in_context()}
+    facts = CedarRequest(request)
+    asked = facts.scope_json() | {"context": facts.context_json()}
     everywhere = range(len(rules.rules))
-    holding, erring = answered(everywhere, asked, policies, facts.entities())
+    holding, erring = evaluate_in_engine(
+        everywhere, asked, policies, facts.entities_json()
+    )
     heads = _parsed(tuple(_head(rule.text) for rule in rules.rules))
-    about, _ = answered(everywhere, asked, heads, facts.entities())
+    about, _ = evaluate_in_engine(everywhere, asked, heads, facts.entities_json())
     taken = tuple(at for at in about if _is_taken_in_two_ways(rules.rules[at], facts))
-    return said(rules.rules, holding, (*erring, *taken))
+    return combine_responses(rules.rules, holding, (*erring, *taken))
 
 
 def _head(text: str) -> str:
@@ -35,7 +39,7 @@ def _head(text: str) -> str:
     return f"permit ({text[start.end() : end.start()]});"
 
 
-def _is_taken_in_two_ways(rule: CedarRule, facts: Facts) -> bool:
+def _is_taken_in_two_ways(rule: CedarPolicy, facts: CedarRequest) -> bool:
     given = facts.context.get("arguments")
     for path in rule.reads:
         here: Any = given
@@ -48,7 +52,7 @@ def _is_taken_in_two_ways(rule: CedarRule, facts: Facts) -> bool:
             here = here.get(name)
     for variable, *names in rule.prefixes:
         if variable == "resource":
-            if not is_plain(facts.name):
+            if not is_unambiguous(facts.name):
                 return True
             continue
         here = facts.context
@@ -64,12 +68,12 @@ def _plain(key: str) -> str:
     return key.replace("\0", "").replace("\u200b", "").casefold()
 
 
-def connecting(rules: CedarRules, request: Request) -> str:
+def find_connecting_permit(rules: CedarPolicySet, request: AuthorizationRequest) -> str:
     """Name the first permit that lets an agent do anything at a server."""
     for rule in rules.rules:
         is_about = rule.principal in ("", request.agent)
-        there = server_of(rule.resource) in ("", request.server)
-        if rule.effect is Effect.ALLOW and is_about and there:
+        there = resource_server(rule.resource) in ("", request.server)
+        if rule.effect is DecisionEffect.ALLOW and is_about and there:
             return rule.id
     return ""
 

@@ -7,21 +7,31 @@ from answerable.baseline.counts import (
     CapabilityKey,
     EdgeKey,
     EntityKey,
-    Seen,
-    Tallies,
+    KeyCount,
+    LayerCounts,
     context_keys,
     edge_keys,
     is_entity,
-    is_of,
+    is_of_server,
 )
-from answerable.baseline.generalisation import beginning, exact, parent, template
-from answerable.model.baseline import Measure, Pattern, Subject, Terms
-from answerable.model.behaviour import EntityKind, Observation, Run
+from answerable.baseline.generalisation import (
+    digit_template,
+    exact_pattern,
+    name_prefix,
+    parent_pattern,
+)
+from answerable.model.baseline import (
+    BaselineSubject,
+    BoundMeasure,
+    EntityPattern,
+    LearningParameters,
+)
+from answerable.model.behaviour import AgentRun, CallObservation, EntityKind
 
 Key = CapabilityKey | EntityKey | EdgeKey
 
 
-def keys(call: Observation) -> list[Key]:
+def list_call_keys(call: CallObservation) -> list[Key]:
     """Give what one call shows, each as often as it does."""
     shown: list[Key] = [CapabilityKey(call.tool, call.definition, call.is_write)]
     for value in call.values:
@@ -36,16 +46,16 @@ def keys(call: Observation) -> list[Key]:
     return shown
 
 
-def seen(runs: Sequence[Run], key: Key) -> Seen:
+def count_key(runs: Sequence[AgentRun], key: Key) -> KeyCount:
     """Count one key."""
     times = [
         (run, call)
         for run in runs
         for call in run.calls
-        for each in keys(call)
+        for each in list_call_keys(call)
         if each == key and type(each) is type(key)
     ]
-    return Seen(
+    return KeyCount(
         count=len(times),
         runs=len({run.id for run, _ in times}),
         days=frozenset(call.at // DAY for _, call in times),
@@ -55,33 +65,35 @@ def seen(runs: Sequence[Run], key: Key) -> Seen:
     )
 
 
-def count(runs: Sequence[Run], subject: Subject) -> Tallies:
+def count_runs(runs: Sequence[AgentRun], subject: BaselineSubject) -> LayerCounts:
     """Count what runs did with the tools of one server."""
     shown = {
         key
         for run in runs
         for call in run.calls
-        if is_of(subject, call.tool)
-        for key in keys(call)
+        if is_of_server(subject, call.tool)
+        for key in list_call_keys(call)
     }
-    return Tallies(
-        {key: seen(runs, key) for key in shown if isinstance(key, CapabilityKey)},
-        {key: seen(runs, key) for key in shown if isinstance(key, EntityKey)},
-        {key: seen(runs, key) for key in shown if isinstance(key, EdgeKey)},
+    return LayerCounts(
+        {key: count_key(runs, key) for key in shown if isinstance(key, CapabilityKey)},
+        {key: count_key(runs, key) for key in shown if isinstance(key, EntityKey)},
+        {key: count_key(runs, key) for key in shown if isinstance(key, EdgeKey)},
     )
 
 
 Days = Mapping[str, frozenset[int]]
-Shape = Callable[[Pattern], Pattern | None]
+Shape = Callable[[EntityPattern], EntityPattern | None]
 
 
-def stands_for(text: str, seen: Days, kind: EntityKind, terms: Terms) -> Pattern:
+def generalise(
+    text: str, seen: Days, kind: EntityKind, terms: LearningParameters
+) -> EntityPattern:
     """Give the pattern that stands for an entity, climbing while it may."""
-    here = exact(kind, text)
-    above = parent(here)
+    here = exact_pattern(kind, text)
+    above = parent_pattern(here)
     while above is not None and _climbs(above, seen, kind, terms):
-        here, above = above, parent(above)
-    for shape in (template, beginning):
+        here, above = above, parent_pattern(above)
+    for shape in (digit_template, name_prefix):
         shaped = shape(here)
         if shaped is not None and _alike(shaped, shape, seen, kind, terms):
             return shaped
@@ -89,47 +101,57 @@ def stands_for(text: str, seen: Days, kind: EntityKind, terms: Terms) -> Pattern
 
 
 def _alike(
-    shaped: Pattern, shape: Shape, seen: Days, kind: EntityKind, terms: Terms
+    shaped: EntityPattern,
+    shape: Shape,
+    seen: Days,
+    kind: EntityKind,
+    terms: LearningParameters,
 ) -> bool:
     alike = [
         other
         for other in seen
-        if shape(exact(kind, other)) == shaped
+        if shape(exact_pattern(kind, other)) == shaped
         and not _is_held(other, seen, kind, terms)
-        and not (shape is beginning and _has_template(other, seen, kind, terms))
+        and not (shape is name_prefix and _has_template(other, seen, kind, terms))
     ]
     days = {day for other in alike for day in seen[other]}
     return len(alike) >= terms.children and len(days) >= terms.climb_days
 
 
-def _has_template(text: str, seen: Days, kind: EntityKind, terms: Terms) -> bool:
-    shaped = template(exact(kind, text))
-    return shaped is not None and _alike(shaped, template, seen, kind, terms)
+def _has_template(
+    text: str, seen: Days, kind: EntityKind, terms: LearningParameters
+) -> bool:
+    shaped = digit_template(exact_pattern(kind, text))
+    return shaped is not None and _alike(shaped, digit_template, seen, kind, terms)
 
 
-def _is_held(text: str, seen: Days, kind: EntityKind, terms: Terms) -> bool:
-    above = parent(exact(kind, text))
+def _is_held(
+    text: str, seen: Days, kind: EntityKind, terms: LearningParameters
+) -> bool:
+    above = parent_pattern(exact_pattern(kind, text))
     return above is not None and _climbs(above, seen, kind, terms)
 
 
-def _ancestors(kind: EntityKind, text: str) -> list[Pattern]:
+def _ancestors(kind: EntityKind, text: str) -> list[EntityPattern]:
     found = []
-    node = parent(exact(kind, text))
+    node = parent_pattern(exact_pattern(kind, text))
     while node is not None:
         found.append(node)
-        node = parent(node)
+        node = parent_pattern(node)
     return found
 
 
-def _climbs(above: Pattern, seen: Days, kind: EntityKind, terms: Terms) -> bool:
-    children: set[Pattern] = set()
+def _climbs(
+    above: EntityPattern, seen: Days, kind: EntityKind, terms: LearningParameters
+) -> bool:
+    children: set[EntityPattern] = set()
     days: set[int] = set()
     for text in seen:
-        node: Pattern | None = exact(kind, text)
+        node: EntityPattern | None = exact_pattern(kind, text)
         if above not in _ancestors(kind, text):
             continue
-        while node is not None and parent(node) != above:
-            upper = parent(node)
+        while node is not None and parent_pattern(node) != above:
+            upper = parent_pattern(node)
             climbs = upper is not None and _climbs(upper, seen, kind, terms)
             node = upper if climbs else None
         if node is not None:
@@ -138,19 +160,24 @@ def _climbs(above: Pattern, seen: Days, kind: EntityKind, terms: Terms) -> bool:
     return len(children) >= terms.children and len(days) >= terms.climb_days
 
 
-def total(
-    runs: Sequence[Run], run: Run, terms: Terms, tool: str, measure: Measure, path: str
+def measure_total(
+    runs: Sequence[AgentRun],
+    run: AgentRun,
+    terms: LearningParameters,
+    tool: str,
+    measure: BoundMeasure,
+    path: str,
 ) -> int:
     """Measure what a run did with a tool, with those begun shortly before it."""
     counted = [
         each for each in runs if run.started - terms.span <= each.started <= run.started
     ]
     calls = [c for each in counted for c in each.calls if c.tool == tool]
-    if measure is Measure.COUNT:
+    if measure is BoundMeasure.COUNT:
         return sum(call.is_write for call in calls)
-    if measure is Measure.SUM:
+    if measure is BoundMeasure.SUM:
         return sum(n for c in calls if c.is_write for p, n in c.numbers if p == path)
     reads = [call for call in calls if not call.is_write]
-    if measure is Measure.RECORDS:
+    if measure is BoundMeasure.RECORDS:
         return sum(call.records for call in reads)
     return sum(call.size for call in reads)

@@ -5,19 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from answerable.federation.delegation_source import Asked, Handed, Held
-from answerable.federation.trust_state import Standing
+from answerable.federation.delegation_source import (
+    OwnToken,
+    TicketGrant,
+    VerifiedRequest,
+)
+from answerable.federation.trust_state import TrustState
 from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.delegation import Delegation
 from answerable.model.exchange import GrantType
 from answerable.model.ids import AgentId
-from answerable.model.trust_rule import Bind, LaunchedSubject, TrustRule
+from answerable.model.trust_rule import LaunchedSubject, RequiredBinding, TrustRule
 from tests.reference.federation.workload_match import Workload, fits
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class TokenDelegation:
     """What a token would be of: the delegation on record, or the one to be opened."""
 
     id: str
@@ -35,7 +39,9 @@ class Link:
     life: Callable[[str], int]
 
 
-def link_of(asked: Asked, standing: Standing, id: str, now: int) -> Link | None:
+def find_delegation(
+    asked: VerifiedRequest, standing: TrustState, id: str, now: int
+) -> TokenDelegation | None:
     """Find or make the delegation, None where a request rests on nothing."""
     if not _may_ask(asked, standing):
         return None
@@ -52,48 +58,48 @@ def link_of(asked: Asked, standing: Standing, id: str, now: int) -> Link | None:
             person = _person(asked, token, standing, rule)
             ends = min(now + 3600, token.exp)
             return _new(asked, rule, person, peer.run, id, ends) if person else None
-        case SignedClaims() as token, Held() as held:
+        case SignedClaims() as token, OwnToken() as held:
             return _for_person(asked, token, held, standing, id, now)
-        case Held() as held, None:
+        case OwnToken() as held, None:
             record = _record(held, standing, now)
             if record is None:
                 return None
             id, ends, depth = record.id, record.expires, record.depth
             return _part(standing, record, held.chain, id, ends, depth=depth)
-        case Held() as held, (Held() | Attestation()) as actor:
+        case OwnToken() as held, (OwnToken() | Attestation()) as actor:
             return _handed_on(asked, held, actor, standing, id, now)
-        case Handed() as handed, None:
+        case TicketGrant() as handed, None:
             return _of_ticket(asked, handed, standing, id, now)
         case _:
             return None
 
 
 def _for_person(
-    asked: Asked,
+    asked: VerifiedRequest,
     token: SignedClaims,
-    held: Held,
-    standing: Standing,
+    held: OwnToken,
+    standing: TrustState,
     id: str,
     now: int,
-) -> Link | None:
+) -> TokenDelegation | None:
     """An agent's own delegation, for somebody who signed in."""
     record = _record(held, standing, now)
     person = _person(asked, token, standing, _old(standing, record))
     if record is None or record.actors or not person:
         return None
-    if not shows(asked.shown, record.cnf):
+    if not proves_key(asked.shown, record.cnf):
         return None
     ends = min(record.expires, token.exp)
     actors = (record.agent,)
     return _part(standing, record, held.chain, id, ends, sub=person, actors=actors)
 
 
-def _may_ask(asked: Asked, standing: Standing) -> bool:
+def _may_ask(asked: VerifiedRequest, standing: TrustState) -> bool:
     """Only our gateway shows the token of a call; no client assertion is ours."""
     subject = asked.subject
     by_client = asked.request.grant_type is GrantType.CLIENT_CREDENTIALS
     of_a_call = (
-        isinstance(subject, Held)
+        isinstance(subject, OwnToken)
         and asked.actor is None
         and subject.claims.aud in standing.gateways
     )
@@ -103,8 +109,8 @@ def _may_ask(asked: Asked, standing: Standing) -> bool:
 
 
 def _of_token(
-    asked: Asked, token: SignedClaims, standing: Standing, id: str
-) -> Link | None:
+    asked: VerifiedRequest, token: SignedClaims, standing: TrustState, id: str
+) -> TokenDelegation | None:
     rule = _rule(standing, token)
     if token.token_type is TokenType.ID_TOKEN or not _counts(asked, token, standing):
         return None
@@ -126,13 +132,18 @@ def _of_token(
 
 
 def _new(
-    asked: Asked, rule: TrustRule | None, person: str, run: str, id: str, ends: int
-) -> Link | None:
+    asked: VerifiedRequest,
+    rule: TrustRule | None,
+    person: str,
+    run: str,
+    id: str,
+    ends: int,
+) -> TokenDelegation | None:
     """A root: everything that the rule gives."""
     if rule is None:
         return None
-    mtls = any(grant.bind is Bind.MTLS for grant in rule.grants)
-    return Link(
+    mtls = any(grant.bind is RequiredBinding.MTLS for grant in rule.grants)
+    return TokenDelegation(
         id=id,
         rule=rule,
         sub=person or rule.agent,
@@ -150,13 +161,13 @@ def _new(
 
 
 def _part(
-    standing: Standing,
+    standing: TrustState,
     parent: Delegation,
     above: tuple[Delegation, ...],
     id: str,
     ends: int,
     **changes: Any,
-) -> Link | None:
+) -> TokenDelegation | None:
     """A part of a delegation, as much as it is unless something is said."""
     rule = _old(standing, parent)
     if rule is None:
@@ -172,22 +183,24 @@ def _part(
         "scopes": frozenset(parent.scopes),
         "life": lambda at: min(ttl for aud, ttl in parent.ttls if aud == at),
     }
-    return Link(id=id, rule=rule, above=above, ends=ends, **(facts | changes))
+    return TokenDelegation(
+        id=id, rule=rule, above=above, ends=ends, **(facts | changes)
+    )
 
 
 def _handed_on(
-    asked: Asked,
-    held: Held,
-    actor: Held | Attestation,
-    standing: Standing,
+    asked: VerifiedRequest,
+    held: OwnToken,
+    actor: OwnToken | Attestation,
+    standing: TrustState,
     id: str,
     now: int,
-) -> Link | None:
+) -> TokenDelegation | None:
     """A token that is bound to nothing, with the agent that has it."""
     parent = _record(held, standing, now)
-    if isinstance(actor, Held):
+    if isinstance(actor, OwnToken):
         own = _record(actor, standing, now)
-        if own is None or own.actors or not shows(asked.shown, own.cnf):
+        if own is None or own.actors or not proves_key(asked.shown, own.cnf):
             return None
         if not _stands(actor.chain, standing) or _old(standing, own) is None:
             return None
@@ -195,7 +208,7 @@ def _handed_on(
     else:
         rule = _rule(standing, actor)
         agent, run = (str(rule.agent), actor.run) if rule else ("", "")
-    if parent is None or parent.cnf.bound or not _allowed(parent, agent, standing):
+    if parent is None or parent.cnf.is_bound or not _allowed(parent, agent, standing):
         return None
     mtls = any(bind == "mtls" for _, bind in parent.bindings)
     return _part(
@@ -215,8 +228,8 @@ def _handed_on(
 
 
 def _of_ticket(
-    asked: Asked, handed: Handed, standing: Standing, id: str, now: int
-) -> Link | None:
+    asked: VerifiedRequest, handed: TicketGrant, standing: TrustState, id: str, now: int
+) -> TokenDelegation | None:
     ticket, parent = handed.ticket, handed.chain[0]
     scopes = frozenset(ticket.scopes)
     holds = (
@@ -250,13 +263,13 @@ def _of_ticket(
     )
 
 
-def _rule(standing: Standing, workload: Workload) -> TrustRule | None:
+def _rule(standing: TrustState, workload: Workload) -> TrustRule | None:
     """The one rule that fits; two are none."""
     found = [rule for rule in standing.rules if fits(rule, workload)]
     return found[0] if len(found) == 1 else None
 
 
-def _old(standing: Standing, record: Delegation | None) -> TrustRule | None:
+def _old(standing: TrustState, record: Delegation | None) -> TrustRule | None:
     """The rule of a delegation, if it is still the same."""
     for rule in standing.rules:
         if record is not None and (rule.id, rule.digest) == (
@@ -267,7 +280,7 @@ def _old(standing: Standing, record: Delegation | None) -> TrustRule | None:
     return None
 
 
-def _record(held: Held, standing: Standing, now: int) -> Delegation | None:
+def _record(held: OwnToken, standing: TrustState, now: int) -> Delegation | None:
     """The record that our own token speaks of, if it speaks true."""
     token, record = held.claims, held.chain[0] if held.chain else None
     issuer = standing.issuers.get(token.issuer)
@@ -277,8 +290,8 @@ def _record(held: Held, standing: Standing, now: int) -> Delegation | None:
         and token.iss == standing.url
         and (issuer is None or issuer.pin.ours)
         and token.token_type is TokenType.ACCESS_TOKEN
-        and token.leaf("answerable", "dlg") == record.id
-        and token.leaf("answerable", "agent") == record.agent
+        and token.find_leaf("answerable", "dlg") == record.id
+        and token.find_leaf("answerable", "agent") == record.agent
         and (token.sub, token.cnf) == (record.sub, record.cnf)
         and _old(standing, record) is not None
     )
@@ -296,7 +309,7 @@ def _is_chain(chain: tuple[Delegation, ...], now: int) -> bool:
     )
 
 
-def _stands(chain: tuple[Delegation, ...], standing: Standing) -> bool:
+def _stands(chain: tuple[Delegation, ...], standing: TrustState) -> bool:
     return all(
         standing.owners.get(link.agent) == link.owner
         and standing.kills.isdisjoint(
@@ -310,14 +323,17 @@ def _stands(chain: tuple[Delegation, ...], standing: Standing) -> bool:
     )
 
 
-def _allowed(parent: Delegation, agent: str, standing: Standing) -> bool:
+def _allowed(parent: Delegation, agent: str, standing: TrustState) -> bool:
     rule = _old(standing, parent)
     chain = (parent.sub, parent.agent, *parent.actors)
     return rule is not None and agent in rule.delegate_to and agent not in chain
 
 
 def _person(
-    asked: Asked, token: SignedClaims, standing: Standing, rule: TrustRule | None
+    asked: VerifiedRequest,
+    token: SignedClaims,
+    standing: TrustState,
+    rule: TrustRule | None,
 ) -> str:
     """The person that an id token names, empty where it counts for nobody."""
     if token.token_type is not TokenType.ID_TOKEN:
@@ -325,12 +341,12 @@ def _person(
     return _named(token, standing, rule) if _counts(asked, token, standing) else ""
 
 
-def _named(token: SignedClaims, standing: Standing, rule: TrustRule | None) -> str:
+def _named(token: SignedClaims, standing: TrustState, rule: TrustRule | None) -> str:
     claim = standing.issuers[token.issuer].person
-    name = token.leaf(claim)
+    name = token.find_leaf(claim)
     if rule is None or token.issuer not in rule.on_behalf_of:
         return ""
-    verified = token.leaf("email_verified")
+    verified = token.find_leaf("email_verified")
     if claim == "email" and verified is not True:
         return ""
     if not isinstance(name, str) or not re.fullmatch("[!-~](?:[ -~]*[!-~])?", name):
@@ -338,17 +354,17 @@ def _named(token: SignedClaims, standing: Standing, rule: TrustRule | None) -> s
     return "person:" + name.lower().removeprefix("person:")
 
 
-def _counts(asked: Asked, token: SignedClaims, standing: Standing) -> bool:
+def _counts(asked: VerifiedRequest, token: SignedClaims, standing: TrustState) -> bool:
     issuer = standing.issuers.get(token.issuer)
     return (
         issuer is not None
         and not issuer.pin.ours
         and f"issuer:{token.issuer}" not in standing.kills
-        and shows(asked.shown, token.cnf)
+        and proves_key(asked.shown, token.cnf)
     )
 
 
-def shows(shown: Confirmation, key: Confirmation) -> bool:
+def proves_key(shown: Confirmation, key: Confirmation) -> bool:
     """Tell whether a requester showed a key."""
     return key.jkt in ("", shown.jkt) and key.x5t_s256 in ("", shown.x5t_s256)
 
@@ -357,6 +373,6 @@ def _kept(shown: Confirmation, *, mtls: bool) -> Confirmation:
     return shown if mtls or not shown.jkt else Confirmation(jkt=shown.jkt)
 
 
-def agent_of(link: Link) -> AgentId:
+def get_acting_agent(link: TokenDelegation) -> AgentId:
     """Return the acting agent."""
     return AgentId(link.agent)

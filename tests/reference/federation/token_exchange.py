@@ -1,31 +1,36 @@
 """Reference token exchange: each condition once, in order, without indexes.
 
-`given` says what is signed, or None. The reasons are `exchange`'s affair. Hypothesis
+`expected_claims` says what is signed, or None. The reasons are `exchange`'s affair. Hypothesis
 holds both equal.
 """
 
 from dataclasses import replace
 
-from answerable.federation.delegation_source import Asked
-from answerable.federation.token_exchange import Ids
-from answerable.federation.trust_state import Standing
+from answerable.federation.delegation_source import VerifiedRequest
+from answerable.federation.token_exchange import FreshIds
+from answerable.federation.trust_state import TrustState
 from answerable.model.claims import Confirmation, TokenType
-from answerable.model.trust_rule import Bind, Granted
-from tests.reference.federation.delegations import Link, agent_of, link_of, shows
+from answerable.model.trust_rule import GrantedTokenKind, RequiredBinding
+from tests.reference.federation.delegations import (
+    TokenDelegation,
+    find_delegation,
+    get_acting_agent,
+    proves_key,
+)
 
 
-def given(
-    asked: Asked, standing: Standing, ids: Ids, now: int
+def expected_claims(
+    asked: VerifiedRequest, standing: TrustState, ids: FreshIds, now: int
 ) -> dict[str, object] | None:
     """Return the claims signed for a request, None where it is refused."""
-    link = link_of(asked, standing, ids.delegation, now)
+    link = find_delegation(asked, standing, ids.delegation, now)
     if link is None:
         return None
     wants_jag = asked.request.requested_type is TokenType.ID_JAG
     grants = [
         grant
         for grant in link.rule.grants
-        if (grant.gives is Granted.ID_JAG) == wants_jag
+        if (grant.gives is GrantedTokenKind.ID_JAG) == wants_jag
         and grant.gateway == asked.gateway
         and grant.audience in link.audiences
         and asked.request.audience in ("", grant.audience)
@@ -43,19 +48,19 @@ def given(
         name for each in link.above for name in (each.agent, each.sub, *each.actors)
     }
     owners = {each.owner for each in link.above} | {
-        standing.owners.get(agent_of(link), "")
+        standing.owners.get(get_acting_agent(link), "")
     }
     runs = {link.run, f"run:{link.id}"} | {
         name for each in link.above for name in (each.run, f"run:{each.id}")
     }
     holds = (
-        shows(asked.shown, key)
-        and (grant.bind is not Bind.DPOP or key.jkt != "")
-        and (grant.bind is not Bind.MTLS or key.x5t_s256 != "")
+        proves_key(asked.shown, key)
+        and (grant.bind is not RequiredBinding.DPOP or key.jkt != "")
+        and (grant.bind is not RequiredBinding.MTLS or key.x5t_s256 != "")
         and set(asked.request.scopes) <= set(have)
         and expires > now
         and link.depth <= 4
-        and agent_of(link) in standing.owners
+        and get_acting_agent(link) in standing.owners
         and all(standing.owners.get(e.agent) == e.owner for e in link.above)
         and standing.kills.isdisjoint(everybody | owners | runs)
         and f"rule:{link.rule.id}" not in standing.kills
@@ -67,10 +72,10 @@ def given(
 
 
 def _signed(
-    asked: Asked,
-    standing: Standing,
-    ids: Ids,
-    link: Link,
+    asked: VerifiedRequest,
+    standing: TrustState,
+    ids: FreshIds,
+    link: TokenDelegation,
     audience: str,
     have: list[str],
     now: int,
@@ -105,7 +110,7 @@ def _signed(
         whole["answerable"] = {
             "agent": link.agent,
             "instance": link.run,
-            "owner": standing.owners[agent_of(link)],
+            "owner": standing.owners[get_acting_agent(link)],
             "rule": link.rule.id,
             "rule_hash": link.rule.digest,
             "dlg": link.id,

@@ -21,8 +21,10 @@ def fits(rule: TrustRule, workload: Workload) -> bool:
         case IssuedSubject(issuer, equal, like), SignedClaims():
             return (
                 issuer == workload.issuer
-                and all(_typed(workload.leaf(*at)) == _typed(v) for at, v in equal)
-                and all(_is_like(workload.leaf(*at), pattern) for at, pattern in like)
+                and all(_typed(workload.find_leaf(*at)) == _typed(v) for at, v in equal)
+                and all(
+                    _is_like(workload.find_leaf(*at), pattern) for at, pattern in like
+                )
             )
         case PeerSubject(uid, gid, unit, container), Attestation():
             return (

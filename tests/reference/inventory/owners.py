@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 
-from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 
 WEIGHTS = {
     "attestation": 0.95,
@@ -41,7 +41,7 @@ def score(records: Sequence[OwnerEvidence], now: int, *, alive: bool = True) -> 
 
 
 def _allowed(chosen: Sequence[OwnerEvidence]) -> bool:
-    kinds: list[EvidenceKind] = [item.kind for item in chosen]
+    kinds: list[OwnerEvidenceKind] = [item.kind for item in chosen]
     acts = [item.act for item in chosen if item.act]
     return len(set(kinds)) == len(kinds) and len(set(acts)) == len(acts)
 

@@ -7,16 +7,22 @@ fast version but the nouns.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from answerable.lineage.stitch_inputs import LONGEST, Joint, SignIn
-from answerable.model.lineage import Chain, ChainKey, DeclaredUse, HopStatus, Issuance
+from answerable.lineage.stitch_inputs import MAX_CHAIN_LENGTH, SignIn, SourcedChainKey
+from answerable.model.lineage import (
+    ChainKey,
+    CredentialIssuance,
+    DeclaredUse,
+    HopStatus,
+    LineageChain,
+)
 
 Told = tuple[str, HopStatus]  # a hop's value and status
 
 
-def chain_of(
-    joint: Joint,
+def derive_chain(
+    joint: SourcedChainKey,
     at: int,
-    issuances: Sequence[Issuance],
+    issuances: Sequence[CredentialIssuance],
     declared: Sequence[DeclaredUse],
     sign_ins: Sequence[SignIn],
     parents: Mapping[str, str],
@@ -27,7 +33,7 @@ def chain_of(
         return _said(gap, gap, (), gap, gap, gap, (), (), 0, 0)
     walked, maker, cut = _walk(joint.key, issuances)
     issued = _issuance(joint.key.credential, issuances)
-    told_of = _told_of(joint.key, walked, issuances)
+    told_of = _list_agent_issuances(joint.key, walked, issuances)
     if not walked[0].identity and issued and not cut and not joint.key.agent:
         key = walked[0]
         walked = [replace(key, identity=issued.identity), *walked[1:]]
@@ -68,7 +74,7 @@ def chain_of(
     )
 
 
-def said(chain: Chain) -> dict[str, object]:
+def summarise_chain(chain: LineageChain) -> dict[str, object]:
     """Give the same of a chain."""
     return _said(
         (chain.person.value, chain.person.status),
@@ -92,7 +98,9 @@ def _said(*parts: object) -> dict[str, object]:
     return dict(zip(names.split(), parts, strict=True))
 
 
-def _issuance(credential: str, issuances: Sequence[Issuance]) -> Issuance | None:
+def _issuance(
+    credential: str, issuances: Sequence[CredentialIssuance]
+) -> CredentialIssuance | None:
     if not credential:
         return None
     fit = [i for i in issuances if i.credential == credential]
@@ -118,22 +126,22 @@ def _issuance(credential: str, issuances: Sequence[Issuance]) -> Issuance | None
 
 
 def _walk(
-    key: ChainKey, issuances: Sequence[Issuance]
-) -> tuple[list[ChainKey], Issuance | None, bool]:
+    key: ChainKey, issuances: Sequence[CredentialIssuance]
+) -> tuple[list[ChainKey], CredentialIssuance | None, bool]:
     walked = [key]
     while True:
         issued = _issuance(walked[-1].credential, issuances)
         if issued is None or issued.credential.startswith("cred:aws/AKIA"):
             return walked, issued, False
         known = {k.credential for k in walked if k.credential}
-        if len(walked) == LONGEST or issued.parent.credential in known:
+        if len(walked) == MAX_CHAIN_LENGTH or issued.parent.credential in known:
             return walked, None, True
         walked.append(issued.parent)
 
 
-def _told_of(
-    key: ChainKey, walked: Sequence[ChainKey], issuances: Sequence[Issuance]
-) -> list[Issuance]:
+def _list_agent_issuances(
+    key: ChainKey, walked: Sequence[ChainKey], issuances: Sequence[CredentialIssuance]
+) -> list[CredentialIssuance]:
     """List the issuances that name the agents of a chain: own, on the way, of the run."""
     named = [i for i in issuances if i.chain]
     named.sort(key=lambda i: (i.at, i.event, i.chain, i.owner))
@@ -171,12 +179,12 @@ def _owner(use: DeclaredUse | None) -> Told:
 
 def _person(
     walked: Sequence[ChainKey],
-    maker: Issuance | None,
+    maker: CredentialIssuance | None,
     agent: Told,
     at: int,
     declared: Sequence[DeclaredUse],
     sign_ins: Sequence[SignIn],
-    issuances: Sequence[Issuance],
+    issuances: Sequence[CredentialIssuance],
 ) -> Told:
     for key in walked:
         if key.person:
@@ -204,7 +212,7 @@ def _person(
     return (found[0], HopStatus.INFERRED) if found else ("", HopStatus.MISSING)
 
 
-def _behind(made: Issuance, issuances: Sequence[Issuance]) -> str:
+def _behind(made: CredentialIssuance, issuances: Sequence[CredentialIssuance]) -> str:
     """Find the person at the start of the session that made a key."""
     keys = _walk(made.parent, issuances)[0]
     return next((key.person for key in keys if key.person), "")

@@ -6,31 +6,44 @@ the two bounds alone.
 
 from collections.abc import Sequence
 
-from answerable.lineage.mediation import CLOCKS, UNENDED, Act, Call, Records, Verdict
+from answerable.lineage.mediation import (
+    CLOCK_SKEW,
+    MAX_UNENDED,
+    GatewayCall,
+    GatewayRecords,
+    MediationVerdict,
+    PlatformEvent,
+)
 
 
-def verdict_of(act: Act, calls: Sequence[Call], records: Records) -> Verdict:
+def verdict_of(
+    act: PlatformEvent, calls: Sequence[GatewayCall], records: GatewayRecords
+) -> MediationVerdict:
     """Return the mediation verdict on one event."""
     if not act.agents:
-        return Verdict.AGENT_MISSING
+        return MediationVerdict.AGENT_MISSING
     if not any(agent in records.covered for agent in act.agents):
-        return Verdict.NOT_COVERED
+        return MediationVerdict.NOT_COVERED
     kin = [call for call in calls if _are_kin(act, call)]
     through = [call for call in kin if _carries(act, call)]
     if any(_within(act.at, call.start, call.end) for call in through):
-        return Verdict.MEDIATED
+        return MediationVerdict.MEDIATED
     if any(_within(act.at, call.start, call.perhaps) for call in through):
-        return Verdict.END_UNKNOWN
+        return MediationVerdict.END_UNKNOWN
     if not any(first <= act.at <= last for first, last in records.spans):
-        return Verdict.NO_RECORDS
-    if any(_within(act.at, before, after + UNENDED) for before, after in records.gaps):
-        return Verdict.RECORDS_MISSING
+        return MediationVerdict.NO_RECORDS
+    if any(
+        _within(act.at, before, after + MAX_UNENDED) for before, after in records.gaps
+    ):
+        return MediationVerdict.RECORDS_MISSING
     if any(_within(act.at, call.start, call.end) for call in kin):
-        return Verdict.OTHER_TOOL
-    return Verdict.NO_CALL
+        return MediationVerdict.OTHER_TOOL
+    return MediationVerdict.NO_CALL
 
 
-def count_without_act(calls: Sequence[Call], acts: Sequence[Act]) -> int:
+def count_without_act(
+    calls: Sequence[GatewayCall], acts: Sequence[PlatformEvent]
+) -> int:
     """Count the calls without any event that they could have caused."""
     return sum(
         not any(
@@ -44,15 +57,15 @@ def count_without_act(calls: Sequence[Call], acts: Sequence[Act]) -> int:
 
 
 def _within(at: int, start: int, end: int) -> bool:
-    return start - CLOCKS <= at <= end + CLOCKS
+    return start - CLOCK_SKEW <= at <= end + CLOCK_SKEW
 
 
-def _are_kin(act: Act, call: Call) -> bool:
+def _are_kin(act: PlatformEvent, call: GatewayCall) -> bool:
     """Tell whether one of the two acted for the other, or they are one."""
     return act.agents[-1] in call.agents or call.agents[-1] in act.agents
 
 
-def _carries(act: Act, call: Call) -> bool:
+def _carries(act: PlatformEvent, call: GatewayCall) -> bool:
     if not act.tool:
         return True
     return act.tool.rsplit("/", 1)[0] == "/".join(call.tool.split("/")[:2])

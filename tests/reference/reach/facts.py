@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from answerable.model.action_catalogue import Catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account, Identity
-from answerable.model.policy import Attachment, Layer, Policy, Statement
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
 from answerable.model.resource import Resource
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 from tests.reference.reach.conditions import glob
 
 UNCOLLECTED = "answerable:uncollected-policy"
@@ -17,7 +17,7 @@ Gap = tuple[str, str]  # what is missing, and its name
 
 
 @dataclass(frozen=True)
-class Who:
+class Subject:
     """A principal, with statements it gained on a path."""
 
     identity: Identity
@@ -37,8 +37,8 @@ class World:
         tags_collected: Whether a tag that is not there is known to be absent.
     """
 
-    facts: Facts
-    catalogue: Catalogue
+    facts: SightedFacts
+    catalogue: ActionCatalogue
     given: dict[str, tuple[str, ...]] = field(default_factory=dict)
     session: Policy | None = None
     endpoint: Policy | None = None
@@ -50,9 +50,9 @@ class World:
         return {policy.id: policy for policy in self.facts.policies}
 
     @cached_property
-    def attached(self) -> dict[tuple[str, Layer], list[Attachment]]:
+    def attached(self) -> dict[tuple[str, PolicyLayer], list[PolicyAttachment]]:
         """Attachments by target and layer."""
-        found: dict[tuple[str, Layer], list[Attachment]] = {}
+        found: dict[tuple[str, PolicyLayer], list[PolicyAttachment]] = {}
         for one in self.facts.attachments:
             found.setdefault((one.target, one.layer), []).append(one)
         return found
@@ -69,7 +69,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Written:
+class PlacedPolicy:
     """What stands at one place: statements, and the gaps between them.
 
     Attributes:
@@ -83,7 +83,7 @@ class Written:
     gaps: tuple[Gap, ...] = ()
 
 
-def written(world: World, target: str, layer: Layer) -> Written:
+def collect_attached(world: World, target: str, layer: PolicyLayer) -> PlacedPolicy:
     """Collect what is attached to a target at a layer."""
     here = world.attached.get((target, layer), [])
     said: list[Statement] = []
@@ -95,32 +95,32 @@ def written(world: World, target: str, layer: Layer) -> Written:
         else:
             said += policy.statements
             gaps += _unread(policy)
-    if layer is Layer.IDENTITY and is_a_name(world, target):
+    if layer is PolicyLayer.IDENTITY and is_known_by_name_only(world, target):
         gaps.append((UNCOLLECTED, f"{target}#policies"))
-    return Written(bool(here), tuple(said), tuple(gaps))
+    return PlacedPolicy(bool(here), tuple(said), tuple(gaps))
 
 
-def is_a_name(world: World, target: str) -> bool:
+def is_known_by_name_only(world: World, target: str) -> bool:
     """Tell whether an identity is known by name only: nobody asked what it may do."""
     identity = world.identities.get(target)
     if identity is None or identity.unique_id or is_root(identity):
         return False
-    layers = (Layer.IDENTITY, Layer.BOUNDARY, Layer.TRUST)
+    layers = (PolicyLayer.IDENTITY, PolicyLayer.BOUNDARY, PolicyLayer.TRUST)
     return not any((target, layer) in world.attached for layer in layers)
 
 
-def stated(policy: Policy) -> Written:
+def read_stated_policy(policy: Policy) -> PlacedPolicy:
     """What a policy says that the question gives."""
-    return Written(True, policy.statements, tuple(_unread(policy)))
+    return PlacedPolicy(True, policy.statements, tuple(_unread(policy)))
 
 
 def _unread(policy: Policy) -> list[Gap]:
     return [(UNREAD, f"{policy.id}#{gone.sid}") for gone in policy.unread]
 
 
-def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
+def can_act_on(catalogue: ActionCatalogue, action: str, resource: str) -> bool:
     """Tell whether the action can act on such a resource."""
-    entry = catalogue.action(action)
+    entry = catalogue.find_action(action)
     if entry is None or resource == "*":
         return True
     parts = resource.split(":", 5)
@@ -135,12 +135,14 @@ def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
     return False
 
 
-def statements(world: World, who: Identity, layer: Layer) -> Iterator[Statement]:
+def list_statements(
+    world: World, who: Identity, layer: PolicyLayer
+) -> Iterator[Statement]:
     """Every statement that stands at a layer of an identity."""
-    yield from written(world, who.id, layer).statements
+    yield from collect_attached(world, who.id, layer).statements
 
 
-def has_policy(world: World, who: Identity, layer: Layer) -> bool:
+def has_policy(world: World, who: Identity, layer: PolicyLayer) -> bool:
     """Tell whether an identity has a policy at a layer, be it an empty one."""
     return (str(who.id), layer) in world.attached
 
@@ -179,7 +181,7 @@ def is_service_linked(identity: Identity) -> bool:
     )
 
 
-def account_of(arn: str) -> str:
+def get_account(arn: str) -> str:
     """The account that an ARN names: twelve digits, else empty.
 
     AWS's own policies stand under `aws`, which is nobody's account.
@@ -188,16 +190,18 @@ def account_of(arn: str) -> str:
     return number if number.isdecimal() and len(number) == 12 else ""
 
 
-def owner_of(world: World, resource: str) -> str:
+def find_owner(world: World, resource: str) -> str:
     """The account that owns a resource, empty where nobody said.
 
     ARNs of buckets and objects name no account: the bucket's own record does.
     """
-    known = world.resources.get(resource) or world.resources.get(holder_of(resource))
-    return account_of(resource) or (known.account if known else "")
+    known = world.resources.get(resource) or world.resources.get(
+        find_policy_holder(resource)
+    )
+    return get_account(resource) or (known.account if known else "")
 
 
-def holder_of(resource: str) -> str:
+def find_policy_holder(resource: str) -> str:
     """The resource whose policy speaks for this one.
 
     An object has none of its own, its bucket has; what lies behind an access point is

@@ -5,20 +5,25 @@ principal keys, "IAM policy elements: Variables and tags", table "Principal key 
 """
 
 from answerable.model.identity import Account, Identity
-from answerable.model.policy import Effect, Layer
+from answerable.model.policy import PolicyEffect, PolicyLayer
 from tests.reference.reach.conditions import SEEN, Keys
 from tests.reference.reach.facts import (
-    Who,
+    Subject,
     World,
+    collect_attached,
     find_account,
     find_identity,
-    is_a_name,
+    find_owner,
+    is_known_by_name_only,
     is_role,
     is_root,
-    owner_of,
-    written,
 )
-from tests.reference.reach.principals import Anonymous, Caller, Foreign, Service
+from tests.reference.reach.principals import (
+    AnonymousCaller,
+    Caller,
+    ForeignCaller,
+    ServiceCaller,
+)
 from tests.reference.reach.statements import takes_action
 
 _ACCESS_POINT = (
@@ -36,7 +41,7 @@ _OF_IDENTITIES = (
 )
 
 
-def known_keys(world: World, who: Who, resource: str, action: str = "") -> Keys:
+def known_keys(world: World, who: Subject, resource: str, action: str = "") -> Keys:
     """Collect what is known of principal and resource; what is given wins."""
     return keys_of(world, who.identity, action, resource, {})
 
@@ -56,7 +61,7 @@ def keys_of(
 
 
 def _of_caller(world: World, caller: Caller, resource: str) -> Keys:
-    if isinstance(caller, Anonymous):
+    if isinstance(caller, AnonymousCaller):
         return dict.fromkeys(_OF_IDENTITIES, ()) | {
             "aws:principaltype": ("Anonymous",),
             "aws:userid": ("anonymous",),
@@ -64,7 +69,7 @@ def _of_caller(world: World, caller: Caller, resource: str) -> Keys:
             "aws:principalservicename": (),
             "aws:principalservicenameslist": (),
         }
-    if isinstance(caller, Service):
+    if isinstance(caller, ServiceCaller):
         return dict.fromkeys(_OF_IDENTITIES, ()) | {
             "aws:principalisawsservice": ("true",),
             "aws:principalservicename": (caller.name,),
@@ -77,12 +82,12 @@ def _of_caller(world: World, caller: Caller, resource: str) -> Keys:
     }
     if resource.startswith("arn:aws:kms:"):
         keys["kms:calleraccount"] = (caller.account,)
-    if isinstance(caller, Foreign):
+    if isinstance(caller, ForeignCaller):
         return keys | _of_foreign(caller)
     return keys | _of_identity(world, caller)
 
 
-def _of_foreign(caller: Foreign) -> Keys:
+def _of_foreign(caller: ForeignCaller) -> Keys:
     kind, _, name = (*caller.arn.split(":", 5), "", "", "", "", "")[5].partition("/")
     if kind == "role":
         return {
@@ -135,7 +140,7 @@ def _of_resource(world: World, resource: str) -> Keys:
     if target:
         for prefix in ("aws:resourcetag", "iam:resourcetag"):
             keys |= {f"{prefix}/{k.lower()}": (v,) for k, v in target.tags}
-            if not is_a_name(world, target.id):
+            if not is_known_by_name_only(world, target.id):
                 keys[f"{prefix}/*"] = ()
     thing = world.resources.get(resource)
     if thing:
@@ -143,7 +148,7 @@ def _of_resource(world: World, resource: str) -> Keys:
         asked = thing.tags or thing.seen.source.startswith("aws-resources:")
         if world.tags_collected and asked:
             keys["aws:resourcetag/*"] = ()
-    owner = owner_of(world, resource)
+    owner = find_owner(world, resource)
     if owner:
         keys["aws:resourceaccount"] = (owner,)
         keys["s3:resourceaccount"] = (owner,)
@@ -156,17 +161,17 @@ def _of_resource(world: World, resource: str) -> Keys:
 
 
 def _tags_are_its_own(world: World, mine: Identity) -> bool:
-    if is_a_name(world, mine.id):
+    if is_known_by_name_only(world, mine.id):
         return False
     return not is_role(mine) or not _tags_sessions(world, mine)
 
 
 def _tags_sessions(world: World, role: Identity) -> bool:
     """Tell whether a session of a role may bring tags in place of the role's own."""
-    trust = written(world, role.id, Layer.TRUST)
+    trust = collect_attached(world, role.id, PolicyLayer.TRUST)
     if not trust.attached or trust.gaps:
         return True
     return any(
-        s.effect is Effect.ALLOW and takes_action(s, "sts:TagSession")
+        s.effect is PolicyEffect.ALLOW and takes_action(s, "sts:TagSession")
         for s in trust.statements
     )

@@ -4,15 +4,15 @@ Source: AWS Organizations User Guide, "SCP evaluation" and "RCP evaluation".
 """
 
 from answerable.model.identity import Identity
-from answerable.model.policy import Layer
+from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled.service_facts import RCP_SERVICES
 from tests.reference.reach.facts import (
     UNCOLLECTED,
+    PlacedPolicy,
     World,
-    Written,
+    collect_attached,
     find_account,
     is_service_linked,
-    written,
 )
 from tests.reference.reach.statements import Call, allows, denies
 
@@ -28,7 +28,7 @@ def _manages(world: World, number: str) -> bool:
     return account is not None and account.management
 
 
-def _levels(world: World, who: Identity) -> list[tuple[str, Written]]:
+def _levels(world: World, who: Identity) -> list[tuple[str, PlacedPolicy]]:
     """SCPs by level; none where they do not bind.
 
     They "don't affect users or roles in the management account", nor "any
@@ -37,7 +37,9 @@ def _levels(world: World, who: Identity) -> list[tuple[str, Written]]:
     if _manages(world, who.account) or is_service_linked(who):
         return []
     path = _path(world, who.account)
-    return [(target, written(world, target, Layer.SCP)) for target in path]
+    return [
+        (target, collect_attached(world, target, PolicyLayer.SCP)) for target in path
+    ]
 
 
 def scps_allow(world: World, who: Identity, call: Call) -> bool:
@@ -79,4 +81,7 @@ def rcps_deny(world: World, linked: bool, owner: str, call: Call) -> bool:
     if ":role/aws-service-role/" in call.resource:
         return False
     path = _path(world, owner)
-    return any(denies(written(world, target, Layer.RCP), call) for target in path)
+    return any(
+        denies(collect_attached(world, target, PolicyLayer.RCP), call)
+        for target in path
+    )

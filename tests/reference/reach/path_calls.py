@@ -11,135 +11,155 @@ from itertools import permutations
 
 from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Attachment, Effect, Layer, Policy, Statement
+from answerable.model.policy import (
+    Policy,
+    PolicyAttachment,
+    PolicyEffect,
+    PolicyLayer,
+    Statement,
+)
 from answerable.reach.aws.escalation_rules.registry import (
-    KINDS,
-    NAME,
-    OTHER_NAME,
-    REGION,
-    Need,
+    ANY_REGION,
+    NEW_NAME,
+    OTHER_NEW_NAME,
+    RESOURCE_ARN_TEMPLATES,
+    RequiredPermission,
 )
 from tests.reference.reach.conditions import glob
-from tests.reference.reach.facts import Who, World, account_of
+from tests.reference.reach.facts import Subject, World, get_account
 from tests.reference.reach.keys import known_keys
-from tests.reference.reach.request import allowed, may_assume
-from tests.reference.reach.situation import Situation, verdict
+from tests.reference.reach.request import is_allowed, may_assume
+from tests.reference.reach.situation import Situation, get_verdict
 from tests.reference.reach.statements import takes_action
 
 ASSUME = "sts:AssumeRole"
 
 
-def ask(world: World, who: Who, action: str, resource: str) -> str:
+def evaluate_call(world: World, who: Subject, action: str, resource: str) -> str:
     """The verdict for one call."""
-    return verdict(lambda now: allowed(world, who, action, resource, now))
+    return get_verdict(lambda now: is_allowed(world, who, action, resource, now))
 
 
-def stating(world: World, keys: Sequence[tuple[str, str]]) -> World:
+def world_with_keys(world: World, keys: Sequence[tuple[str, str]]) -> World:
     """The world of a call that settles some condition keys itself."""
     return replace(world, given=world.given | {key: (value,) for key, value in keys})
 
 
-def rank(word: str) -> int:
+def rank_verdict(word: str) -> int:
     """Order verdicts."""
     return ("never", "only-if", "always").index(word)
 
 
-def weaker(*words: str) -> str:
+def weakest_verdict(*words: str) -> str:
     """The verdict of several calls that are all needed."""
-    return min(words, key=rank)
+    return min(words, key=rank_verdict)
 
 
-def all_of(words: Iterable[str]) -> str:
+def all_verdicts(words: Iterable[str]) -> str:
     """The same, looking no further once one is never."""
     least = "always"
     for word in words:
-        least = weaker(least, word)
+        least = weakest_verdict(least, word)
         if least == "never":
             break
     return least
 
 
-def best(words: Iterable[str]) -> str:
+def best_verdict(words: Iterable[str]) -> str:
     """The verdict of several ways of which one is needed, looking no further."""
     most = "never"
     for word in words:
-        most = max(most, word, key=rank)
+        most = max(most, word, key=rank_verdict)
         if most == "always":
             break
     return most
 
 
-def meeting(world: World, who: Who, needs: Sequence[Need], existing: str = "") -> str:
+def evaluate_needs(
+    world: World, who: Subject, needs: Sequence[RequiredPermission], existing: str = ""
+) -> str:
     """The verdict for all needs of a rule: one region, one name for one resource."""
-    if not all(spoken_of(world, who, need.action) for need in needs):
+    if not all(is_action_named(world, who, need.action) for need in needs):
         return "never"
     parts = existing.split(":") if existing else []
-    regions = [parts[3]] if existing else regions_of(world)
+    regions = [parts[3]] if existing else list_regions(world)
     templates = list(dict.fromkeys(need.resource for need in needs))
 
     def somewhere(template: str, region: str) -> str:
         group = [need for need in needs if need.resource == template]
-        return best(
-            all_of(_on(world, who, need, resource) for need in group)
-            for resource in resources(world, who, template, region, existing)
+        return best_verdict(
+            all_verdicts(_evaluate_need(world, who, need, resource) for need in group)
+            for resource in list_candidate_resources(
+                world, who, template, region, existing
+            )
         )
 
-    return best(
-        all_of(somewhere(template, region) for template in templates)
+    return best_verdict(
+        all_verdicts(somewhere(template, region) for template in templates)
         for region in regions
     )
 
 
-def spoken_of(world: World, who: Who, action: str) -> bool:
+def is_action_named(world: World, who: Subject, action: str) -> bool:
     """Tell whether anything at all allows an action; what is unread may."""
     return any(
         takes_action(statement, action)
         for said in (who.extra, *(policy.statements for policy in world.facts.policies))
         for statement in said
-        if statement.effect is Effect.ALLOW
+        if statement.effect is PolicyEffect.ALLOW
     ) or any(policy.unread for policy in world.facts.policies)
 
 
-def _on(world: World, who: Who, need: Need, resource: str) -> str:
-    return ask(stating(world, need.context), who, need.action, resource)
+def _evaluate_need(
+    world: World, who: Subject, need: RequiredPermission, resource: str
+) -> str:
+    return evaluate_call(
+        world_with_keys(world, need.context), who, need.action, resource
+    )
 
 
-def changing(world: World, who: Who, needs: Sequence[Need], kind: str) -> str:
+def evaluate_needs_on_existing(
+    world: World, who: Subject, needs: Sequence[RequiredPermission], kind: str
+) -> str:
     """The verdict for needs on a resource that must be there already.
 
     To have none of a kind in the snapshot is not to know that there is none.
     """
-    there = resources_of(world, kind, who.identity.account)
+    there = list_resources(world, kind, who.identity.account)
     if there:
-        return best(meeting(world, who, needs, resource) for resource in there)
+        return best_verdict(
+            evaluate_needs(world, who, needs, resource) for resource in there
+        )
     made = [
-        need._replace(resource=need.resource.replace("{existing}", KINDS[kind]))
+        need._replace(
+            resource=need.resource.replace("{existing}", RESOURCE_ARN_TEMPLATES[kind])
+        )
         for need in needs
     ]
-    return weaker("only-if", meeting(world, who, made))
+    return weakest_verdict("only-if", evaluate_needs(world, who, made))
 
 
-def resources_of(world: World, kind: str, account: str) -> list[str]:
+def list_resources(world: World, kind: str, account: str) -> list[str]:
     """The resources of a kind in an account."""
     return [
         resource.id
         for resource in world.facts.resources
         if resource.kind == kind
-        and (account_of(resource.id) or resource.account) == account
+        and (get_account(resource.id) or resource.account) == account
     ]
 
 
-def regions_of(world: World) -> list[str]:
+def list_regions(world: World) -> list[str]:
     """Every region that any statement speaks of, and one more."""
-    found = {REGION}
-    for pattern in patterns_of(world):
+    found = {ANY_REGION}
+    for pattern in list_patterns(world):
         parts = pattern.split(":")
         if len(parts) > 5 and parts[3] not in ("", "*") and "$" not in parts[3]:
-            found.add(_plain(parts[3]))
-    return sorted(found, key=lambda region: (region != REGION, region))
+            found.add(fill_pattern(parts[3]))
+    return sorted(found, key=lambda region: (region != ANY_REGION, region))
 
 
-def patterns_of(world: World) -> set[str]:
+def list_patterns(world: World) -> set[str]:
     """Every Resource and NotResource there is."""
     return {
         pattern
@@ -149,8 +169,8 @@ def patterns_of(world: World) -> set[str]:
     }
 
 
-def resources(
-    world: World, who: Who, template: str, region: str, existing: str = ""
+def list_candidate_resources(
+    world: World, who: Subject, template: str, region: str, existing: str = ""
 ) -> list[str]:
     """The resources to try for a rule's resource, in one region."""
     if template == "*":
@@ -169,30 +189,30 @@ def resources(
         )
 
     if "{name}" not in template:
-        return [filled(NAME)]
+        return [filled(NEW_NAME)]
     *head, kind = filled("?*").split(":", 5)
     tails = frozenset(
         pattern.split(":", 5)[5]
-        for pattern in patterns_of(world)
+        for pattern in list_patterns(world)
         if pattern.count(":") > 4 and "${" not in pattern
     )
-    usual = [filled(word).split(":", 5)[5] for word in (NAME, OTHER_NAME)]
-    names = dict.fromkeys([*usual, *names_of(kind, tails)])
+    usual = [filled(word).split(":", 5)[5] for word in (NEW_NAME, OTHER_NEW_NAME)]
+    names = dict.fromkeys([*usual, *list_candidate_names(kind, tails)])
     return [":".join([*head, name]) for name in names]
 
 
 @lru_cache(maxsize=4096)
-def names_of(kind: str, patterns: frozenset[str]) -> list[str]:
+def list_candidate_names(kind: str, patterns: frozenset[str]) -> list[str]:
     """Names of a kind that patterns make, alone or two together."""
-    return sorted(name for name in glued(patterns) if glob(kind, name))
+    return sorted(name for name in join_patterns(patterns) if glob(kind, name))
 
 
 @lru_cache(maxsize=1024)
-def glued(patterns: frozenset[str]) -> frozenset[str]:
+def join_patterns(patterns: frozenset[str]) -> frozenset[str]:
     """Every text that a pattern makes, and that two make together."""
-    found = {_plain(pattern) for pattern in patterns}
+    found = {fill_pattern(pattern) for pattern in patterns}
     for one, two in permutations(patterns, 2):
-        left, right = _plain(one), _plain(two)
+        left, right = fill_pattern(one), fill_pattern(two)
         for cut in range(len(left) + 1):
             for rest in range(len(right) + 1):
                 text = left[:cut] + right[rest:]
@@ -201,15 +221,15 @@ def glued(patterns: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _plain(pattern: str) -> str:
-    return pattern.replace("*", NAME).replace("?", "a")
+def fill_pattern(pattern: str) -> str:
+    return pattern.replace("*", NEW_NAME).replace("?", "a")
 
 
-def trusting(world: World, role: Identity, who: Identity) -> World:
+def world_with_trust(world: World, role: Identity, who: Identity) -> World:
     """The world after a role was made, or its trust rewritten, to name somebody."""
     named = Statement(
         sid="new",
-        effect=Effect.ALLOW,
+        effect=PolicyEffect.ALLOW,
         actions=(ASSUME,),
         not_actions=(),
         resources=(),
@@ -219,11 +239,11 @@ def trusting(world: World, role: Identity, who: Identity) -> World:
         conditions=(),
     )
     policy = Policy(PolicyId("spec#trust"), "trust", (named,), (), role.seen)
-    attachment = Attachment(policy.id, role.id, Layer.TRUST, "", role.seen)
+    attachment = PolicyAttachment(policy.id, role.id, PolicyLayer.TRUST, "", role.seen)
     others = (
         a
         for a in world.facts.attachments
-        if not (a.target == role.id and a.layer is Layer.TRUST)
+        if not (a.target == role.id and a.layer is PolicyLayer.TRUST)
     )
     facts = replace(
         world.facts,
@@ -234,19 +254,19 @@ def trusting(world: World, role: Identity, who: Identity) -> World:
     return replace(world, facts=facts)
 
 
-def assuming(world: World, who: Who, role: Identity) -> str:
+def evaluate_assume_role(world: World, who: Subject, role: Identity) -> str:
     """`sts:AssumeRole`, both sides."""
     keys = known_keys(world, who, role.id)
 
     def held(now: Situation) -> bool:
         return may_assume(world, who, role, keys, now)
 
-    return verdict(held)
+    return get_verdict(held)
 
 
-def every_name(world: World, who: Who, template: str) -> Iterator[str]:
+def list_new_names(world: World, who: Subject, template: str) -> Iterator[str]:
     """Names for something new: what is there already cannot be made."""
     there = {a.via for a in world.facts.attachments} | set(world.identities)
-    for resource in resources(world, who, template, REGION):
+    for resource in list_candidate_resources(world, who, template, ANY_REGION):
         if resource not in there:
             yield resource

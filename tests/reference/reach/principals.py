@@ -6,9 +6,9 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "NotPrinci
 from dataclasses import dataclass
 
 from answerable.model.identity import Identity
-from answerable.model.policy import Effect, Statement
-from tests.reference.reach.facts import Written, is_role, is_root
-from tests.reference.reach.statements import Call, applies, known, may
+from answerable.model.policy import PolicyEffect, Statement
+from tests.reference.reach.facts import PlacedPolicy, is_role, is_root
+from tests.reference.reach.statements import Call, applies, find_key, unread_may
 
 HOWS = ("escaping", "direct", "account")
 """Ways to be named: a user or a session, whose grants no limit of its own cuts; a role
@@ -18,36 +18,38 @@ PASSING = "passing"
 
 
 @dataclass(frozen=True)
-class Anonymous:
+class AnonymousCaller:
     """Caller that did not sign the request."""
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceCaller:
     """An AWS service that acts as itself, e.g. `lambda.amazonaws.com`."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignCaller:
     """A principal of an account that was not collected: an ARN, or an account."""
 
     arn: str
     account: str
 
 
-Caller = Identity | Anonymous | Service | Foreign
+Caller = Identity | AnonymousCaller | ServiceCaller | ForeignCaller
 
 
-def grants(here: Written, caller: Caller, how: str, call: Call) -> bool:
+def allow_names_caller(
+    here: PlacedPolicy, caller: Caller, how: str, call: Call
+) -> bool:
     """Tell whether an Allow of a resource's own policy names the caller so."""
     said = (
-        applies(s, call) and _grants(s, caller, how, call)
+        applies(s, call) and _allow_names_caller(s, caller, how, call)
         for s in here.statements
-        if s.effect is Effect.ALLOW
+        if s.effect is PolicyEffect.ALLOW
     )
-    return any(said) or (how == "direct" and may(here, "Allows", call))
+    return any(said) or (how == "direct" and unread_may(here, "Allows", call))
 
 
 _NAMING = {
@@ -59,17 +61,19 @@ _NAMING = {
 }
 
 
-def _grants(statement: Statement, caller: Caller, how: str, call: Call) -> bool:
+def _allow_names_caller(
+    statement: Statement, caller: Caller, how: str, call: Call
+) -> bool:
     if how == PASSING:
-        return _passes(statement, call)
-    return names(statement, caller, how, call)
+        return _bypasses_implicit_deny(statement, call)
+    return statement_names_caller(statement, caller, how, call)
 
 
-def _passes(statement: Statement, call: Call) -> bool:
+def _bypasses_implicit_deny(statement: Statement, call: Call) -> bool:
     """Tell whether a grant to all principals is free of the caller's implicit denies.
 
     "Permissions boundaries or session policies do not limit permissions granted using
-    the `aws:PrincipalArn` condition key with a wildcard(*) in the `Principal` element"
+    the `aws:PrincipalArn` condition key with a wildcard(*) in the `CompiledPrincipal` element"
     (IAM User Guide, "Principal", section "IAM role principals"). Of a wildcard without
     that key the pages say only that "no other permissions are required" (section "All
     principals"): whether a boundary limits it stays a question.
@@ -83,7 +87,9 @@ def _passes(statement: Statement, call: Call) -> bool:
     return call.now.holds("answerable:wildcard-principal", "Escapes", ["*"])
 
 
-def refuses(here: Written, caller: Caller, bounded: bool, call: Call) -> bool:
+def deny_names_caller(
+    here: PlacedPolicy, caller: Caller, bounded: bool, call: Call
+) -> bool:
     """Tell whether a Deny of a resource's own policy speaks of the caller.
 
     Args:
@@ -93,14 +99,16 @@ def refuses(here: Written, caller: Caller, bounded: bool, call: Call) -> bool:
         call: The request.
     """
     said = (
-        applies(s, call) and _denied_by(s, caller, bounded, call)
+        applies(s, call) and _deny_names_caller(s, caller, bounded, call)
         for s in here.statements
-        if s.effect is Effect.DENY
+        if s.effect is PolicyEffect.DENY
     )
-    return any(said) or may(here, "Denies", call)
+    return any(said) or unread_may(here, "Denies", call)
 
 
-def _denied_by(statement: Statement, caller: Caller, bounded: bool, call: Call) -> bool:
+def _deny_names_caller(
+    statement: Statement, caller: Caller, bounded: bool, call: Call
+) -> bool:
     """Principal denies whom it names; NotPrincipal all but those it lists.
 
     A NotPrincipal with Deny "will always deny any IAM principal that has a permissions
@@ -108,28 +116,32 @@ def _denied_by(statement: Statement, caller: Caller, bounded: bool, call: Call) 
     root ("NotPrincipal", key points and example).
     """
     if not statement.not_principals:
-        return any(names(statement, caller, how, call) for how in HOWS)
+        return any(statement_names_caller(statement, caller, how, call) for how in HOWS)
     if bounded:
         return True
     listed = statement.not_principals
-    return not any(_spared(kind, value, caller, call) for kind, value in listed)
+    return not any(_is_excepted(kind, value, caller, call) for kind, value in listed)
 
 
-def _spared(kind: str, value: str, caller: Caller, call: Call) -> bool:
-    account = "" if isinstance(caller, Anonymous | Service) else caller.account
+def _is_excepted(kind: str, value: str, caller: Caller, call: Call) -> bool:
+    account = (
+        "" if isinstance(caller, AnonymousCaller | ServiceCaller) else caller.account
+    )
     of_account = kind == "AWS" and value in (account, f"arn:aws:iam::{account}:root")
     if account and of_account:
         return _is_account(caller)
-    return any(_named((kind, value), caller, how, call) for how in HOWS)
+    return any(_names_principal((kind, value), caller, how, call) for how in HOWS)
 
 
 def _is_account(caller: Caller) -> bool:
     if isinstance(caller, Identity):
         return is_root(caller)
-    return isinstance(caller, Foreign) and "/" not in caller.arn
+    return isinstance(caller, ForeignCaller) and "/" not in caller.arn
 
 
-def names(statement: Statement, caller: Caller, how: str, call: Call) -> bool:
+def statement_names_caller(
+    statement: Statement, caller: Caller, how: str, call: Call
+) -> bool:
     """Tell whether a statement names the caller in one way.
 
     NotPrincipal names everybody but those it lists.
@@ -138,17 +150,21 @@ def names(statement: Statement, caller: Caller, how: str, call: Call) -> bool:
         if how != "direct":
             return False
         listed = statement.not_principals
-        return not any(_named(p, caller, h, call) for p in listed for h in HOWS)
-    return any(_named(p, caller, how, call) for p in statement.principals)
+        return not any(
+            _names_principal(p, caller, h, call) for p in listed for h in HOWS
+        )
+    return any(_names_principal(p, caller, how, call) for p in statement.principals)
 
 
-def _named(principal: tuple[str, str], caller: Caller, how: str, call: Call) -> bool:
+def _names_principal(
+    principal: tuple[str, str], caller: Caller, how: str, call: Call
+) -> bool:
     kind, value = principal
     if kind == "AWS" and value == "*":
         return how == "direct"
-    if isinstance(caller, Anonymous):
+    if isinstance(caller, AnonymousCaller):
         return False
-    if isinstance(caller, Service):
+    if isinstance(caller, ServiceCaller):
         return how == "direct" and principal == ("Service", caller.name)
     if kind == "CanonicalUser":
         # An account by a number of its own, which nobody collected.
@@ -156,18 +172,18 @@ def _named(principal: tuple[str, str], caller: Caller, how: str, call: Call) -> 
         return known and call.now.holds("answerable:canonical-user", "Equals", [value])
     if kind != "AWS":
         return False
-    if isinstance(caller, Foreign):
-        return _foreign(value, caller, how, call)
+    if isinstance(caller, ForeignCaller):
+        return _names_foreign(value, caller, how, call)
     if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
         return how == "account"
     if value in (caller.id, caller.unique_id):
         return how == ("direct" if is_role(caller) else "escaping")
     if how != "escaping":
         return False
-    return is_role(caller) and _session(value, caller.account, caller.name, call)
+    return is_role(caller) and _names_session(value, caller.account, caller.name, call)
 
 
-def _session(value: str, account: str, role: str, call: Call) -> bool:
+def _names_session(value: str, account: str, role: str, call: Call) -> bool:
     """Tell whether a value names the session that a role acts in.
 
     Its name is open unless the question states `sts:RoleSessionName`, "the session name
@@ -179,7 +195,7 @@ def _session(value: str, account: str, role: str, call: Call) -> bool:
     name = value.removeprefix(prefix)
     if name == value:
         return False
-    stated = known(call.keys, "sts:RoleSessionName")
+    stated = find_key(call.keys, "sts:RoleSessionName")
     if stated == (name,):
         return True
     if stated is not None and not _starts_session(call.action):
@@ -192,7 +208,7 @@ def _starts_session(action: str) -> bool:
     return action.lower() in ("sts:assumerole", "sts:tagsession")
 
 
-def _foreign(value: str, caller: Foreign, how: str, call: Call) -> bool:
+def _names_foreign(value: str, caller: ForeignCaller, how: str, call: Call) -> bool:
     if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
         return how == "account"
     _, _, place = caller.arn.rpartition(":")
@@ -204,4 +220,4 @@ def _foreign(value: str, caller: Foreign, how: str, call: Call) -> bool:
         return how == "direct" and value.rpartition("/")[2] == role
     if kind != "role" or how != "escaping":
         return False
-    return _session(value, caller.account, rest.rpartition("/")[2], call)
+    return _names_session(value, caller.account, rest.rpartition("/")[2], call)

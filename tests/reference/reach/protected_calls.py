@@ -24,10 +24,10 @@ Sources:
 from tests.reference.reach.facts import (
     World,
     find_identity,
+    find_owner,
     is_service_linked,
-    owner_of,
 )
-from tests.reference.reach.principals import Anonymous, Caller, Service
+from tests.reference.reach.principals import AnonymousCaller, Caller, ServiceCaller
 
 _POLICY_CHANGES = {
     "iam:createpolicy",
@@ -126,11 +126,11 @@ def _is_abroad(world: World, caller: Caller, action: str, resource: str) -> bool
     KMS and SQS speak of other accounts, and a service principal is of none; S3 asks
     that the caller belongs to the owner's.
     """
-    owner = owner_of(world, resource)
+    owner = find_owner(world, resource)
     if not owner:
         return False
-    if isinstance(caller, Anonymous):
+    if isinstance(caller, AnonymousCaller):
         return True
-    if isinstance(caller, Service):
+    if isinstance(caller, ServiceCaller):
         return action.startswith("s3:")
     return caller.account != owner

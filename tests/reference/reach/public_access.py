@@ -6,8 +6,8 @@ sections "Block public access settings" and "The meaning of public".
 
 import ipaddress
 
-from answerable.model.policy import ConditionClause, Effect, Statement
-from tests.reference.reach.facts import World, Written, account_of
+from answerable.model.policy import ConditionClause, PolicyEffect, Statement
+from tests.reference.reach.facts import PlacedPolicy, World, get_account
 from tests.reference.reach.situation import Situation
 
 _PINNING = {
@@ -36,8 +36,8 @@ _SAYING_IT_IS = {
 }
 
 
-def shut_out(
-    world: World, places: list[str], policy: str, here: Written, now: Situation
+def is_blocked(
+    world: World, places: list[str], policy: str, here: PlacedPolicy, now: Situation
 ) -> bool:
     """Tell whether a stranger is kept from what a resource's own policy grants.
 
@@ -72,34 +72,36 @@ def is_public(statement: Statement, *, door: bool) -> bool:
         statement: Of the resource's own policy.
         door: Whether that is an access point's, whose own ARN pins nothing.
     """
-    if statement.effect is not Effect.ALLOW:
+    if statement.effect is not PolicyEffect.ALLOW:
         return False
     everybody = statement.not_principals or any(
         principal == ("AWS", "*") or principal[0] == "Federated"
         for principal in statement.principals
     )
-    return bool(everybody) and not any(_pins(c, door) for c in statement.conditions)
+    return bool(everybody) and not any(
+        _restricts_access(c, door) for c in statement.conditions
+    )
 
 
-def _pins(clause: ConditionClause, door: bool) -> bool:
+def _restricts_access(clause: ConditionClause, door: bool) -> bool:
     operator = clause.operator.lower().removeprefix("foranyvalue:")
     key = clause.key.lower()
     if operator not in _SAYING_IT_IS or key not in _PINNING:
         return False
     if key == "s3:dataaccesspointarn" and door:
         return False
-    return all(_fixed(key, value) for value in clause.values)
+    return all(_is_fixed_value(key, value) for value in clause.values)
 
 
-def _fixed(key: str, value: str) -> bool:
+def _is_fixed_value(key: str, value: str) -> bool:
     if key == "aws:sourceip":
-        return _narrow(value)
+        return _is_narrow_range(value)
     if key == "s3:dataaccesspointarn":
-        return bool(account_of(value))  # the name may hold a wildcard
+        return bool(get_account(value))  # the name may hold a wildcard
     return not any(mark in value for mark in ("*", "?", "${"))
 
 
-def _narrow(cidr: str) -> bool:
+def _is_narrow_range(cidr: str) -> bool:
     """Ranges broader than /8 (IPv4) or /32 (IPv6) count as public."""
     try:
         network = ipaddress.ip_network(cidr, strict=False)

@@ -12,25 +12,30 @@ S3 User Guide, "Access points". What a layer reads stands beside this module.
 from dataclasses import dataclass, field, replace
 
 from answerable.model.identity import Identity
-from answerable.model.policy import ConditionClause, Effect, Layer, Statement
+from answerable.model.policy import (
+    ConditionClause,
+    PolicyEffect,
+    PolicyLayer,
+    Statement,
+)
 from answerable.model.resource import Resource
-from answerable.reach.aws.compiled.service_facts import TRUST_CALLS
+from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from tests.reference.reach.conditions import Keys
 from tests.reference.reach.facts import (
     UNCOLLECTED,
-    Who,
+    PlacedPolicy,
+    Subject,
     World,
-    Written,
-    account_of,
+    can_act_on,
+    collect_attached,
+    find_owner,
+    find_policy_holder,
+    get_account,
     has_policy,
-    holder_of,
     is_role,
     is_root,
     is_service_linked,
-    owner_of,
-    possible,
-    stated,
-    written,
+    read_stated_policy,
 )
 from tests.reference.reach.keys import keys_of
 from tests.reference.reach.organization import rcps_deny, scps_allow, scps_deny
@@ -38,25 +43,32 @@ from tests.reference.reach.principals import (
     HOWS,
     PASSING,
     Caller,
-    Foreign,
-    Service,
-    grants,
-    refuses,
+    ForeignCaller,
+    ServiceCaller,
+    allow_names_caller,
+    deny_names_caller,
 )
 from tests.reference.reach.protected_calls import is_refused
-from tests.reference.reach.public_access import shut_out
-from tests.reference.reach.situation import Situation, outcomes, verdict
+from tests.reference.reach.public_access import is_blocked
+from tests.reference.reach.situation import Situation, get_verdict, iterate_outcomes
 from tests.reference.reach.statements import (
     Call,
     allows,
     condition_holds,
     denies,
-    spoken,
+    statement_applies,
 )
 
-__all__ = ["Situation", "allowed", "allowed_as", "may_assume", "outcomes", "verdict"]
+__all__ = [
+    "Situation",
+    "get_verdict",
+    "is_allowed",
+    "is_allowed_for_caller",
+    "iterate_outcomes",
+    "may_assume",
+]
 
-_NOTHING = Written(False)
+_NOTHING = PlacedPolicy(False)
 _WITHOUT_POLICIES = {"sts:getcalleridentity", "sts:getsessiontoken"}
 """Calls that no policy allows or denies.
 
@@ -88,7 +100,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Own:
+class ResourceOwnPolicy:
     """A resource's own policy.
 
     Attributes:
@@ -100,41 +112,45 @@ class Own:
 
     name: str
     collected: bool
-    here: Written
+    here: PlacedPolicy
     required: bool
 
 
-def allowed(world: World, who: Who, action: str, resource: str, now: Situation) -> bool:
+def is_allowed(
+    world: World, who: Subject, action: str, resource: str, now: Situation
+) -> bool:
     """Decide one request of an identity in one situation."""
-    if not possible(world.catalogue, action, resource):
+    if not can_act_on(world.catalogue, action, resource):
         return False
     if action.lower() in _WITHOUT_POLICIES:
         return _may_identify(world, who.identity, action)
     if is_refused(world, who.identity, action, resource):
         return False
-    account = account_of(resource)
+    account = get_account(resource)
     if _is_iam(action) and account not in ("", who.identity.account):
         return False  # IAM's calls act on the caller's own account
     asked = Request(who.identity, who.extra, action, resource)
-    return _through(world, asked, now)
+    return _ask_access_point(world, asked, now)
 
 
-def allowed_as(
+def is_allowed_for_caller(
     world: World, caller: Caller, action: str, resource: str, now: Situation
 ) -> bool:
     """Decide one request of anybody: of somebody outside, too."""
     if isinstance(caller, Identity):
-        return allowed(world, Who(caller), action, resource, now)
-    if _is_iam(action) or not possible(world.catalogue, action, resource):
+        return is_allowed(world, Subject(caller), action, resource, now)
+    if _is_iam(action) or not can_act_on(world.catalogue, action, resource):
         return False
     if action.lower() in _WITHOUT_POLICIES:
-        return isinstance(caller, Foreign) and _may_identify(world, caller, action)
+        return isinstance(caller, ForeignCaller) and _may_identify(
+            world, caller, action
+        )
     if is_refused(world, caller, action, resource):
         return False
-    return _through(world, Request(caller, (), action, resource), now)
+    return _ask_access_point(world, Request(caller, (), action, resource), now)
 
 
-def _may_identify(world: World, caller: Identity | Foreign, action: str) -> bool:
+def _may_identify(world: World, caller: Identity | ForeignCaller, action: str) -> bool:
     """Tell whether a caller has the credentials that such a call needs.
 
     GetSessionToken "must be called by using the long-term security credentials of an
@@ -150,51 +166,55 @@ def _may_identify(world: World, caller: Identity | Foreign, action: str) -> bool
 
 
 def may_assume(
-    world: World, who: Who, role: Identity, keys: Keys, now: Situation
+    world: World, who: Subject, role: Identity, keys: Keys, now: Situation
 ) -> bool:
     """Decide `sts:AssumeRole` with the keys that are known of it."""
     asked = Request(who.identity, who.extra, "sts:AssumeRole", role.id)
     call = Call(asked.action, asked.resource, keys, now)
-    return _granted(world, asked, who.identity, call)
+    return _combine_policies(world, asked, who.identity, call)
 
 
 def _is_iam(action: str) -> bool:
     return action.lower().startswith("iam:")
 
 
-def _through(world: World, asked: Request, now: Situation) -> bool:
+def _ask_access_point(world: World, asked: Request, now: Situation) -> bool:
     """Ask the access point, and what lies behind it, where there is one.
 
     "For an application or user to be able to access objects through an access point,
     both the access point and the underlying bucket must permit the request."
     """
-    holder = holder_of(asked.resource)
+    holder = find_policy_holder(asked.resource)
     if ":accesspoint/" not in holder or not holder.startswith("arn:aws:s3:"):
-        return _judged(world, asked, now)
+        return _evaluate_resource(world, asked, now)
     point = world.resources.get(holder)
     if point is None or not point.behind:
         bucket_allows = now.holds(UNCOLLECTED, "Allows", [f"{holder}#bucket"])
-        return bucket_allows and _judged(world, replace(asked, door=_name(holder)), now)
+        return bucket_allows and _evaluate_resource(
+            world, replace(asked, door=_name(holder)), now
+        )
     _, inside, key = asked.resource.partition("/object/")
     bucket = f"{point.behind}/{key}" if inside else str(point.behind)
-    places = (str(point.behind), owner_of(world, point.behind))
+    places = (str(point.behind), find_owner(world, point.behind))
     door = _door(point)
     front = Request(
         asked.caller, asked.extra, asked.action, asked.resource, places, door
     )
-    if not _judged(world, front, now):
+    if not _evaluate_resource(world, front, now):
         return False
-    if not possible(world.catalogue, asked.action, bucket):
+    if not can_act_on(world.catalogue, asked.action, bucket):
         return True  # the access point itself is acted on
     back = Request(asked.caller, asked.extra, asked.action, bucket, (), door)
-    return _in_network(world, point, front, now) and _judged(world, back, now)
+    return _in_network(world, point, front, now) and _evaluate_resource(
+        world, back, now
+    )
 
 
 def _name(point: str) -> Keys:
     """What the ARN of an access point says by itself."""
     return {
         "s3:dataaccesspointarn": (point,),
-        "s3:dataaccesspointaccount": (account_of(point),),
+        "s3:dataaccesspointaccount": (get_account(point),),
     }
 
 
@@ -211,32 +231,36 @@ def _in_network(world: World, point: Resource, asked: Request, now: Situation) -
     return condition_holds(only, keys, now)
 
 
-def _judged(world: World, asked: Request, now: Situation) -> bool:
+def _evaluate_resource(world: World, asked: Request, now: Situation) -> bool:
     """Ask every policy about one resource."""
     keys = keys_of(world, asked.caller, asked.action, asked.resource, asked.door)
     call = Call(asked.action, asked.resource, keys, now)
     if isinstance(asked.caller, Identity):
-        return _granted(world, asked, asked.caller, call)
-    own = _own(world, asked)
-    if _denied_there(world, asked, own, call) or not _endpoint_allows(
+        return _combine_policies(world, asked, asked.caller, call)
+    own = _find_resource_policy(world, asked)
+    if _denies_resource(world, asked, own, call) or not _endpoint_allows(
         world, asked, call
     ):
         return False
-    hows = HOWS if isinstance(asked.caller, Foreign) else ("direct",)
-    return any(_says(world, asked, own, how, True, call) for how in hows)
+    hows = HOWS if isinstance(asked.caller, ForeignCaller) else ("direct",)
+    return any(
+        _resource_policy_names(world, asked, own, how, True, call) for how in hows
+    )
 
 
-def _granted(world: World, asked: Request, mine: Identity, call: Call) -> bool:
+def _combine_policies(world: World, asked: Request, mine: Identity, call: Call) -> bool:
     """The formula: what must allow, and that nothing denies."""
-    own = _own(world, asked)
-    if _denied_here(world, asked, mine, call) or _denied_there(world, asked, own, call):
+    own = _find_resource_policy(world, asked)
+    if _denies_caller(world, asked, mine, call) or _denies_resource(
+        world, asked, own, call
+    ):
         return False
     if not scps_allow(world, mine, call) or not _endpoint_allows(world, asked, call):
         return False
-    abroad = owner_of(world, asked.resource) not in ("", mine.account)
+    abroad = find_owner(world, asked.resource) not in ("", mine.account)
 
     def says(how: str) -> bool:
-        return _says(world, asked, own, how, abroad, call)
+        return _resource_policy_names(world, asked, own, how, abroad, call)
 
     if abroad:
         return (
@@ -258,42 +282,44 @@ def _granted(world: World, asked: Request, mine: Identity, call: Call) -> bool:
 
 
 def _identity_allows(world: World, asked: Request, mine: Identity, call: Call) -> bool:
-    if is_root(mine) or spoken(asked.extra, Effect.ALLOW, call):
+    if is_root(mine) or statement_applies(asked.extra, PolicyEffect.ALLOW, call):
         return True
-    return allows(written(world, mine.id, Layer.IDENTITY), call)
+    return allows(collect_attached(world, mine.id, PolicyLayer.IDENTITY), call)
 
 
 def _limits_allow(world: World, mine: Identity, call: Call) -> bool:
     """Boundary and session policy: each lets through what it allows, where it is."""
-    boundary = written(world, mine.id, Layer.BOUNDARY)
+    boundary = collect_attached(world, mine.id, PolicyLayer.BOUNDARY)
     if boundary.attached and not allows(boundary, call):
         return False
-    return world.session is None or allows(stated(world.session), call)
+    return world.session is None or allows(read_stated_policy(world.session), call)
 
 
-def _denied_here(world: World, asked: Request, mine: Identity, call: Call) -> bool:
+def _denies_caller(world: World, asked: Request, mine: Identity, call: Call) -> bool:
     """Denies on the caller's side."""
-    session = stated(world.session) if world.session else _NOTHING
+    session = read_stated_policy(world.session) if world.session else _NOTHING
     return (
-        spoken(asked.extra, Effect.DENY, call)
-        or denies(written(world, mine.id, Layer.IDENTITY), call)
-        or denies(written(world, mine.id, Layer.BOUNDARY), call)
+        statement_applies(asked.extra, PolicyEffect.DENY, call)
+        or denies(collect_attached(world, mine.id, PolicyLayer.IDENTITY), call)
+        or denies(collect_attached(world, mine.id, PolicyLayer.BOUNDARY), call)
         or denies(session, call)
         or scps_deny(world, mine, call)
     )
 
 
-def _denied_there(world: World, asked: Request, own: Own, call: Call) -> bool:
+def _denies_resource(
+    world: World, asked: Request, own: ResourceOwnPolicy, call: Call
+) -> bool:
     """Denies on the resource's side and on the way to it."""
     caller = asked.caller
     mine = caller if isinstance(caller, Identity) else None
     linked = mine is not None and is_service_linked(mine)
-    bounded = mine is not None and has_policy(world, mine, Layer.BOUNDARY)
-    owner = owner_of(world, asked.resource)
-    endpoint = stated(world.endpoint) if world.endpoint else _NOTHING
+    bounded = mine is not None and has_policy(world, mine, PolicyLayer.BOUNDARY)
+    owner = find_owner(world, asked.resource)
+    endpoint = read_stated_policy(world.endpoint) if world.endpoint else _NOTHING
     return (
-        refuses(own.here, caller, bounded, call)
-        or refuses(endpoint, caller, bounded, call)
+        deny_names_caller(own.here, caller, bounded, call)
+        or deny_names_caller(endpoint, caller, bounded, call)
         or rcps_deny(world, linked, owner, call)
     )
 
@@ -301,40 +327,53 @@ def _denied_there(world: World, asked: Request, own: Own, call: Call) -> bool:
 def _endpoint_allows(world: World, asked: Request, call: Call) -> bool:
     if world.endpoint is None:
         return True
-    here = stated(world.endpoint)
-    return any(grants(here, asked.caller, how, call) for how in HOWS)
+    here = read_stated_policy(world.endpoint)
+    return any(allow_names_caller(here, asked.caller, how, call) for how in HOWS)
 
 
-def _own(world: World, asked: Request) -> Own:
+def _find_resource_policy(world: World, asked: Request) -> ResourceOwnPolicy:
     """Find the policy of a resource itself: a role's is its trust policy."""
-    if asked.action.lower() in TRUST_CALLS and ":role/" in asked.resource:
-        here = written(world, asked.resource, Layer.TRUST)
-        return Own(f"{asked.resource}#trust", here.attached, here, True)
-    holder = holder_of(asked.resource)
-    here = written(world, holder, Layer.RESOURCE)
-    names = [a.policy for a in world.attached.get((holder, Layer.RESOURCE), [])]
+    if asked.action.lower() in TRUST_POLICY_ACTIONS and ":role/" in asked.resource:
+        here = collect_attached(world, asked.resource, PolicyLayer.TRUST)
+        return ResourceOwnPolicy(f"{asked.resource}#trust", here.attached, here, True)
+    holder = find_policy_holder(asked.resource)
+    here = collect_attached(world, holder, PolicyLayer.RESOURCE)
+    names = [a.policy for a in world.attached.get((holder, PolicyLayer.RESOURCE), [])]
     collected = any(not name.endswith("#grants") for name in names)
     key = asked.action.lower().startswith("kms:") and ":key/" in asked.resource
-    return Own(f"{holder}#policy", collected, here, key)
+    return ResourceOwnPolicy(f"{holder}#policy", collected, here, key)
 
 
-def _says(
-    world: World, asked: Request, own: Own, how: str, abroad: bool, call: Call
+def _resource_policy_names(
+    world: World,
+    asked: Request,
+    own: ResourceOwnPolicy,
+    how: str,
+    abroad: bool,
+    call: Call,
 ) -> bool:
     """Tell whether the resource's own policy lets the caller in, in one way.
 
     Where nobody asked for that policy and its word is needed, it is a question.
     """
-    if grants(own.here, asked.caller, how, call):
-        return not (abroad and _shut_out(world, asked, own, call))
+    if allow_names_caller(own.here, asked.caller, how, call):
+        return not (abroad and _is_blocked_as_public(world, asked, own, call))
     if own.collected or how != "direct" or not (abroad or own.required):
         return False
     return call.now.holds(UNCOLLECTED, "Allows", [own.name])
 
 
-def _shut_out(world: World, asked: Request, own: Own, call: Call) -> bool:
+def _is_blocked_as_public(
+    world: World, asked: Request, own: ResourceOwnPolicy, call: Call
+) -> bool:
     """Tell whether a public-access block keeps the caller out."""
-    if not asked.action.lower().startswith("s3:") or isinstance(asked.caller, Service):
+    if not asked.action.lower().startswith("s3:") or isinstance(
+        asked.caller, ServiceCaller
+    ):
         return False
-    places = [holder_of(asked.resource), owner_of(world, asked.resource), *asked.places]
-    return shut_out(world, places, own.name, own.here, call.now)
+    places = [
+        find_policy_holder(asked.resource),
+        find_owner(world, asked.resource),
+        *asked.places,
+    ]
+    return is_blocked(world, places, own.name, own.here, call.now)

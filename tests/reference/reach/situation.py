@@ -35,7 +35,7 @@ class Situation:
         return self.answers[question]
 
 
-def outcomes(
+def iterate_outcomes(
     evaluate: Callable[[Situation], bool], most: int = 4096
 ) -> Iterator[tuple[Situation, bool]]:
     """Try every situation that makes a difference."""
@@ -52,9 +52,9 @@ def outcomes(
             ]
 
 
-def verdict(evaluate: Callable[[Situation], bool]) -> str:
+def get_verdict(evaluate: Callable[[Situation], bool]) -> str:
     """`always`, `never`, or `only-if` when it depends on the situation."""
-    found = {answer for _, answer in outcomes(evaluate)}
+    found = {answer for _, answer in iterate_outcomes(evaluate)}
     if found == {True}:
         return "always"
     return "never" if found == {False} else "only-if"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from answerable.model.policy import ConditionClause, Effect, Statement
+from answerable.model.policy import ConditionClause, PolicyEffect, Statement
 from tests.reference.reach.conditions import (
     SEEN,
     Keys,
@@ -15,7 +15,7 @@ from tests.reference.reach.conditions import (
     decided_by_time,
     glob,
 )
-from tests.reference.reach.facts import Written
+from tests.reference.reach.facts import PlacedPolicy
 from tests.reference.reach.situation import Situation
 
 
@@ -29,23 +29,29 @@ class Call:
     now: Situation
 
 
-def allows(here: Written, call: Call) -> bool:
+def allows(here: PlacedPolicy, call: Call) -> bool:
     """Tell whether an Allow of this place applies, or may in what is missing."""
-    return spoken(here.statements, Effect.ALLOW, call) or may(here, "Allows", call)
+    return statement_applies(here.statements, PolicyEffect.ALLOW, call) or unread_may(
+        here, "Allows", call
+    )
 
 
-def denies(here: Written, call: Call) -> bool:
+def denies(here: PlacedPolicy, call: Call) -> bool:
     """Tell whether a Deny of this place applies, or may in what is missing."""
-    return spoken(here.statements, Effect.DENY, call) or may(here, "Denies", call)
+    return statement_applies(here.statements, PolicyEffect.DENY, call) or unread_may(
+        here, "Denies", call
+    )
 
 
-def spoken(statements: Iterable[Statement], effect: Effect, call: Call) -> bool:
+def statement_applies(
+    statements: Iterable[Statement], effect: PolicyEffect, call: Call
+) -> bool:
     """Tell whether a statement of this effect applies."""
     return any(applies(s, call) for s in statements if s.effect is effect)
 
 
-def may(here: Written, what: str, call: Call) -> bool:
-    """Tell whether something that was not read `Allows` or `Denies` the request."""
+def unread_may(here: PlacedPolicy, what: str, call: Call) -> bool:
+    """Tell whether something that was not read `FindLaunchRule` or `Denies` the request."""
     return any(call.now.holds(key, what, [name]) for key, name in here.gaps)
 
 
@@ -92,7 +98,7 @@ def takes_arn(pattern: str, resource: str, keys: Keys, now: Situation) -> bool:
         return False
     asked = []
     for part, text in zip(mine, theirs, strict=True):
-        filled, unknown, void = fill(part, keys)
+        filled, unknown, void = fill_variables(part, keys)
         if void or not glob(filled, text):
             return False
         asked += unknown
@@ -114,7 +120,7 @@ def _parts(pattern: str) -> list[str]:
     return parts
 
 
-def fill(text: str, keys: Keys) -> tuple[str, list[str], bool]:
+def fill_variables(text: str, keys: Keys) -> tuple[str, list[str], bool]:
     """Put values in place of `${key}`; their own `*` and `?` become letters.
 
     A letter that looks like a wildcard is written after a NUL.
@@ -128,7 +134,7 @@ def fill(text: str, keys: Keys) -> tuple[str, list[str], bool]:
         if not closed:
             return out + "${" + inside, unknown, void
         key, comma, default = inside.partition(",")
-        value = known(keys, key.strip())
+        value = find_key(keys, key.strip())
         if inside in ("*", "?", "$"):
             out += "\0" + inside
         elif value is None:
@@ -154,17 +160,17 @@ def conditions_hold(statement: Statement, keys: Keys, now: Situation) -> bool:
 
 def condition_holds(clause: ConditionClause, keys: Keys, now: Situation) -> bool:
     """One line of a Condition block."""
-    given = known(keys, clause.key)
+    given = find_key(keys, clause.key)
     if given is None:
         held = decided_by_time(clause, Decimal(keys[SEEN][0])) if SEEN in keys else None
     else:
-        held = clause_holds(clause, given, keys, fill)
+        held = clause_holds(clause, given, keys, fill_variables)
     if held is None:
         return now.holds(clause.key, clause.operator, clause.values)
     return held
 
 
-def known(keys: Keys, key: str) -> tuple[str, ...] | None:
+def find_key(keys: Keys, key: str) -> tuple[str, ...] | None:
     """Look a key up: its values, none, or None when nothing is known of it.
 
     A prefix that ends in `/*` says that its other keys are absent.

@@ -6,25 +6,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.model.approval_request import Asked, Wanted
-from answerable.model.decision import Target
+from answerable.model.approval_request import ApprovalScope, BlockedCall
+from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId
-from answerable.server.approval_notifications.chat_message import message, plain
+from answerable.server.approval_notifications.chat_message import (
+    build_message,
+    escape_for_chat,
+)
 from answerable.server.approval_notifications.notification_rate import (
     HOUR,
-    MOST_AGENTS,
-    Rate,
+    MAX_AGENTS,
+    NotificationRate,
 )
 
 AGENT = AgentId("agent:declared/invoices")
 
 
-def wanted(name: str = "write", agent: str = AGENT) -> Wanted:
-    return Wanted(AgentId(agent), "files", Target.TOOL, name, "ab" * 32)
+def wanted(name: str = "write", agent: str = AGENT) -> ApprovalScope:
+    return ApprovalScope(AgentId(agent), "files", TargetKind.TOOL, name, "ab" * 32)
 
 
 def test_it_names_who_wants_what_and_how_it_is_answered() -> None:
-    said = json.loads(message(Asked("c0" * 16, wanted()), "ana@corp.example"))
+    said = json.loads(
+        build_message(BlockedCall("c0" * 16, wanted()), "ana@corp.example")
+    )
     assert set(said) == {"text", "blocks"}
     whole = json.dumps(said)
     for each in ("invoices", "write", "files", "ana@corp.example", "c0" * 16):
@@ -53,29 +58,29 @@ HOSTILE = (
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=300)))
 def test_no_name_means_anything_in_a_channel(name: str) -> None:
-    shown = plain(name)
+    shown = escape_for_chat(name)
     assert shown.isascii()
     assert not set(shown) & set("<>&*~`@#\n\r\t |\"'()[]!")
     assert "://" not in shown
     assert len(shown) <= 160 * 10 + 3
-    said = json.loads(message(Asked("c0" * 16, wanted(name)), ""))
+    said = json.loads(build_message(BlockedCall("c0" * 16, wanted(name)), ""))
     assert all(f["text"].count("\n") == 1 for f in said["blocks"][1]["fields"])
 
 
 def test_an_act_is_told_once_an_hour_and_an_agent_so_often() -> None:
-    rate = Rate(3)
-    assert rate.may(wanted(), 0.0)
-    assert not rate.may(wanted(), HOUR - 1)
-    assert [rate.may(wanted(f"t{n}"), 1.0) for n in range(5)] == [True, True] + [
+    rate = NotificationRate(3)
+    assert rate.allow(wanted(), 0.0)
+    assert not rate.allow(wanted(), HOUR - 1)
+    assert [rate.allow(wanted(f"t{n}"), 1.0) for n in range(5)] == [True, True] + [
         False
     ] * 3
-    assert rate.may(wanted(agent="agent:declared/other"), 1.0)
-    assert rate.may(wanted(), HOUR)
+    assert rate.allow(wanted(agent="agent:declared/other"), 1.0)
+    assert rate.allow(wanted(), HOUR)
 
 
-@pytest.mark.parametrize("count", [MOST_AGENTS * 2])
+@pytest.mark.parametrize("count", [MAX_AGENTS * 2])
 def test_agents_that_nobody_knows_fill_no_memory(count: int) -> None:
-    rate = Rate(3)
+    rate = NotificationRate(3)
     for number in range(count):
-        rate.may(wanted(agent=f"agent:caller/{number}"), 0.0)
-    assert len(rate._agents) == MOST_AGENTS
+        rate.allow(wanted(agent=f"agent:caller/{number}"), 0.0)
+    assert len(rate._agents) == MAX_AGENTS

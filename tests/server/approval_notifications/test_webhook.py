@@ -6,26 +6,26 @@ import os
 
 import pytest
 
-from answerable.model.approval_request import Asked, Asks
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.approval_notifications.webhook import MOST, Webhook
+from answerable.model.approval_request import ApprovalRequestConfig, BlockedCall
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.approval_notifications.webhook import MAX_QUEUED, ApprovalWebhook
 from tests.server.approval_notifications.test_chat_message import wanted
 
 SECRET = "SECRETPART"
 
 
-def told(asks: Asks, count: int = 1) -> tuple[dict[str, int], str]:
+def told(asks: ApprovalRequestConfig, count: int = 1) -> tuple[dict[str, int], str]:
     """Tell of some acts, each by another agent; what was counted, and the log."""
 
     async def run(handle: int) -> dict[str, int]:
         def untold(*said: str) -> None:
             os.write(handle, json.dumps(said).encode())
 
-        webhook = Webhook(asks, lambda _: "", untold, {}, pauses=())
+        webhook = ApprovalWebhook(asks, lambda _: "", untold, {}, pauses=())
         for number in range(count):
             act = wanted(agent=f"agent:declared/a{number}")
-            webhook.tell(Asked("c0" * 16, act), 0.0)
-        serving = asyncio.create_task(webhook.serve())
+            webhook.enqueue(BlockedCall("c0" * 16, act), 0.0)
+        serving = asyncio.create_task(webhook.deliver_forever())
         async with asyncio.timeout(10):
             while sum(webhook.counted.values()) < count:  # noqa: ASYNC110 - a count
                 await asyncio.sleep(0.01)
@@ -44,7 +44,7 @@ def told(asks: Asks, count: int = 1) -> tuple[dict[str, int], str]:
     ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "localhost"],
 )
 def test_it_is_not_looked_for_in_our_own_net(host: str) -> None:
-    counted, log = told(Asks(f"https://{host}:9/{SECRET}"))
+    counted, log = told(ApprovalRequestConfig(f"https://{host}:9/{SECRET}"))
     assert counted == {"dropped": 1}
     at, decision, why = json.loads(log)
     assert at == host.strip("[]")
@@ -54,19 +54,24 @@ def test_it_is_not_looked_for_in_our_own_net(host: str) -> None:
 
 
 def test_metadata_services_are_out_of_reach_whatever_the_file_says() -> None:
-    asks = Asks(f"https://169.254.169.254/{SECRET}", private=True)
+    asks = ApprovalRequestConfig(f"https://169.254.169.254/{SECRET}", private=True)
     assert told(asks)[0] == {"dropped": 1}
 
 
 def test_what_waits_is_bounded() -> None:
-    counted, _ = told(Asks("https://127.0.0.1:9/x"), MOST + 5)
-    assert counted == {"dropped": MOST + 5}
+    counted, _ = told(ApprovalRequestConfig("https://127.0.0.1:9/x"), MAX_QUEUED + 5)
+    assert counted == {"dropped": MAX_QUEUED + 5}
 
 
 @pytest.mark.parametrize(
-    "asks", [Asks("", "NOT_SET"), Asks("https://a@b.example/"), Asks("https://b/#x")]
+    "asks",
+    [
+        ApprovalRequestConfig("", "NOT_SET"),
+        ApprovalRequestConfig("https://a@b.example/"),
+        ApprovalRequestConfig("https://b/#x"),
+    ],
 )
-def test_what_is_no_address_is_refused_unsaid(asks: Asks) -> None:
-    with pytest.raises(EnvironmentRefused) as error:
-        Webhook(asks, lambda _: "", lambda *_: None, {})
+def test_what_is_no_address_is_refused_unsaid(asks: ApprovalRequestConfig) -> None:
+    with pytest.raises(EnvironmentFailure) as error:
+        ApprovalWebhook(asks, lambda _: "", lambda *_: None, {})
     assert "b.example" not in error.value.message

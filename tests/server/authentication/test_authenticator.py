@@ -9,18 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from answerable.federation.errors import TokenRefused
-from answerable.federation.token_verification import verify
-from answerable.model.caller import Caller, Shown
+from answerable.federation.errors import TokenRejected
+from answerable.federation.token_verification import verify_token
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.claims import ActChain, Actor
-from answerable.model.config import IssuerCaller
+from answerable.model.config import TokenCallerRule
 from answerable.model.ids import agent_id
 from answerable.model.provenance import WrittenBy
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.authentication.errors import Unidentified
-from answerable.server.authentication.token_cache import principal_of
-from answerable.server.connection_info import Link
-from answerable.server.wire.request_head import Head
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.authentication.errors import Unauthenticated
+from answerable.server.authentication.token_cache import build_principal
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.wire.request_head import HttpRequestHead
 from tests.federation.sample_tokens import ED, ISSUERS, NOW, OTHER_EC
 from tests.gateway.request_builders import head
 from tests.server.authentication.token_builders import (
@@ -43,8 +43,8 @@ from tests.server.authentication.token_builders import (
 )
 
 MTLS = replace(TCP, certificate=CERTIFICATE)
-UNIX = Link(peer=PEER)
-CLAIMS = verify(token(), ISSUERS, NOW)
+UNIX = ConnectionInfo(peer=PEER)
+CLAIMS = verify_token(token(), ISSUERS, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -53,49 +53,64 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def known(folder: Path) -> Callers:
+def known(folder: Path) -> CallerAuthenticator:
     return callers(folder)
 
 
 def refused(
-    known: Callers, shown: Head, link: Link = TCP, now: float = NOW
-) -> Unidentified:
-    with pytest.raises(Unidentified) as caught:
-        known.identify(shown, link, now)
+    known: CallerAuthenticator,
+    shown: HttpRequestHead,
+    link: ConnectionInfo = TCP,
+    now: float = NOW,
+) -> Unauthenticated:
+    with pytest.raises(Unauthenticated) as caught:
+        known.authenticate(shown, link, now)
     return caught.value
 
 
-def facts(caller: Caller) -> tuple[object, ...]:
+def facts(caller: VerifiedCaller) -> tuple[object, ...]:
     return caller.agent, caller.known, caller.shown, caller.principal
 
 
 # Who it is
 
 
-def test_a_token_bound_to_a_key_names_its_agent(known: Callers) -> None:
-    caller = known.identify(proven(bound()), TCP, NOW)
-    assert facts(caller) == (DECLARED, True, Shown.DPOP_TOKEN, "corp/svc-invoices")
+def test_a_token_bound_to_a_key_names_its_agent(known: CallerAuthenticator) -> None:
+    caller = known.authenticate(proven(bound()), TCP, NOW)
+    assert facts(caller) == (
+        DECLARED,
+        True,
+        AuthenticationMethod.DPOP_TOKEN,
+        "corp/svc-invoices",
+    )
     assert (caller.person, caller.run, caller.expires) == ("", "b7f1", NOW + 570)
 
 
-def test_a_token_bound_to_a_certificate_names_its_agent(known: Callers) -> None:
-    caller = known.identify(showing(certified()), MTLS, NOW)
-    assert facts(caller) == (DECLARED, True, Shown.MTLS_TOKEN, "corp/svc-invoices")
+def test_a_token_bound_to_a_certificate_names_its_agent(
+    known: CallerAuthenticator,
+) -> None:
+    caller = known.authenticate(showing(certified()), MTLS, NOW)
+    assert facts(caller) == (
+        DECLARED,
+        True,
+        AuthenticationMethod.MTLS_TOKEN,
+        "corp/svc-invoices",
+    )
 
 
-def test_the_process_at_a_socket_names_its_agent(known: Callers) -> None:
-    caller = known.identify(head(), UNIX, NOW)
+def test_the_process_at_a_socket_names_its_agent(known: CallerAuthenticator) -> None:
+    caller = known.authenticate(head(), UNIX, NOW)
     unit = "uid:1001/invoices.service"
-    assert facts(caller) == (DECLARED, True, Shown.UNIX_PEER, unit)
+    assert facts(caller) == (DECLARED, True, AuthenticationMethod.UNIX_PEER, unit)
     assert caller.run.startswith("process:")
     assert caller.run.endswith("/4321/99")
 
 
 def test_a_process_of_the_same_user_and_another_unit_is_a_stranger(
-    known: Callers,
+    known: CallerAuthenticator,
 ) -> None:
     other = replace(PEER, unit="other.service")
-    caller = known.identify(head(), Link(peer=other), NOW)
+    caller = known.authenticate(head(), ConnectionInfo(peer=other), NOW)
     stranger = "agent:caller/uid:1001/other.service"
     assert (caller.agent, caller.known) == (stranger, False)
 
@@ -107,7 +122,7 @@ def test_a_subject_nobody_named_is_a_stranger_unless_the_inventory_has_it(
     stranger = agent_id("caller", "corp", "svc-other")
     for inventory in (frozenset[Any](), frozenset({stranger})):
         known = callers(folder, inventory=inventory)
-        caller = known.identify(proven(text), TCP, NOW)
+        caller = known.authenticate(proven(text), TCP, NOW)
         assert (caller.agent, caller.known) == (stranger, stranger in inventory)
 
 
@@ -115,7 +130,7 @@ def test_another_issuer_cannot_name_an_agent_of_ours(folder: Path) -> None:
     text = bound(
         sub=DECLARED, act={"sub": DECLARED}, answerable={"dlg": "a-run-of-ours"}
     )
-    caller = callers(folder).identify(proven(text), TCP, NOW)
+    caller = callers(folder).authenticate(proven(text), TCP, NOW)
     assert (caller.agent, caller.known) == (f"agent:caller/corp/{DECLARED}", False)
     assert (caller.run, caller.person) == ("b7f1", "")
 
@@ -125,11 +140,11 @@ def test_our_own_issuer_names_agent_person_and_run(folder: Path) -> None:
     text = bound(
         sub="person:ana@example.com", act={"sub": DECLARED}, answerable={"dlg": "run-1"}
     )
-    caller = ours.identify(proven(text), TCP, NOW)
+    caller = ours.authenticate(proven(text), TCP, NOW)
     assert (caller.agent, caller.known) == (DECLARED, True)
     assert (caller.person, caller.run) == ("person:ana@example.com", "run-1")
     other = bound(sub="person:ana@example.com", act={"sub": "agent:declared/other"})
-    assert ours.identify(proven(other), TCP, NOW).principal != caller.principal
+    assert ours.authenticate(proven(other), TCP, NOW).principal != caller.principal
 
 
 ROOT, MIDDLE = "agent:declared/root", "agent:declared/middle"
@@ -155,16 +170,16 @@ def test_our_own_issuer_names_the_agents_above(
     folder: Path, sub: str, act: object, above: tuple[str, ...]
 ) -> None:
     text = bound(sub=sub, act=act)
-    ours = callers(folder, ours=True).identify(proven(text), TCP, NOW)
+    ours = callers(folder, ours=True).authenticate(proven(text), TCP, NOW)
     assert (ours.agent, ours.chain) == (DECLARED, above)
-    assert callers(folder).identify(proven(text), TCP, NOW).chain == ()
+    assert callers(folder).authenticate(proven(text), TCP, NOW).chain == ()
 
 
 def test_an_agent_above_is_the_one_that_its_subject_stands_for(folder: Path) -> None:
-    mapped = agent("parent", IssuerCaller("corp", "svc-parent"))
+    mapped = agent("parent", TokenCallerRule("corp", "svc-parent"))
     known = callers(folder, ours=True, agents=(mapped,))
     text = bound(sub=PERSON, act=acts(DECLARED, "svc-parent"))
-    assert known.identify(proven(text), TCP, NOW).chain == (mapped.id,)
+    assert known.authenticate(proven(text), TCP, NOW).chain == (mapped.id,)
 
 
 SUBJECTS = st.lists(st.sampled_from(["ana", "by", "bot"]), min_size=1).map(" ".join)
@@ -175,8 +190,8 @@ def principal(sub: str, actor: str) -> str:
     """The principal of a token of ours, empty where it is refused."""
     act = ActChain((Actor(actor),) if actor else (), WrittenBy.MEDIATOR)
     try:
-        return principal_of(replace(CLAIMS, sub=sub, act=act))
-    except TokenRefused:
+        return build_principal(replace(CLAIMS, sub=sub, act=act))
+    except TokenRejected:
         return ""
 
 
@@ -190,7 +205,7 @@ def test_no_subject_spells_out_the_principal_of_a_person_and_their_agent(
         assert principal(*one) != principal(*other)
 
 
-def test_a_subject_that_makes_no_id_is_refused(known: Callers) -> None:
+def test_a_subject_that_makes_no_id_is_refused(known: CallerAuthenticator) -> None:
     assert refused(known, proven(bound(sub="x "))).reason == "claim-type"
 
 
@@ -198,12 +213,12 @@ def test_a_subject_that_makes_no_id_is_refused(known: Callers) -> None:
 
 
 def test_a_bound_token_is_stronger_than_the_process_at_the_socket(
-    known: Callers,
+    known: CallerAuthenticator,
 ) -> None:
     text = bound()
     url = "http://gateway.example:8471/mcp/weather"
     shown = showing(text, "DPoP", dpop=proof(text, htu=url))
-    assert known.identify(shown, UNIX, NOW).shown is Shown.DPOP_TOKEN
+    assert known.authenticate(shown, UNIX, NOW).shown is AuthenticationMethod.DPOP_TOKEN
 
 
 def test_the_process_at_the_socket_is_stronger_than_a_bearer_token(
@@ -212,18 +227,25 @@ def test_the_process_at_the_socket_is_stronger_than_a_bearer_token(
     known = callers(folder, bearer=True)
     shown = showing(token(sub="svc-other"))
     for _ in range(2):
-        assert known.identify(shown, TCP, NOW).shown is Shown.BEARER_TOKEN
-        assert known.identify(shown, UNIX, NOW).shown is Shown.UNIX_PEER
+        assert (
+            known.authenticate(shown, TCP, NOW).shown
+            is AuthenticationMethod.BEARER_TOKEN
+        )
+        assert (
+            known.authenticate(shown, UNIX, NOW).shown is AuthenticationMethod.UNIX_PEER
+        )
 
 
-def test_a_token_that_does_not_hold_is_refused_at_a_socket_too(known: Callers) -> None:
+def test_a_token_that_does_not_hold_is_refused_at_a_socket_too(
+    known: CallerAuthenticator,
+) -> None:
     assert refused(known, showing("nonsense"), UNIX).status == 401
 
 
 # What is refused
 
 
-def test_nothing_shown_is_told_where_to_get_a_token(known: Callers) -> None:
+def test_nothing_shown_is_told_where_to_get_a_token(known: CallerAuthenticator) -> None:
     unidentified = refused(known, head())
     assert (unidentified.status, unidentified.reason) == (401, "nothing-shown")
     assert "error=" not in unidentified.challenge
@@ -232,11 +254,11 @@ def test_nothing_shown_is_told_where_to_get_a_token(known: Callers) -> None:
 def test_a_bearer_token_is_refused_unless_its_issuer_is_taken_so(folder: Path) -> None:
     shown = showing(token())
     assert refused(callers(folder), shown).reason == "bearer"
-    caller = callers(folder, bearer=True).identify(shown, TCP, NOW)
-    assert caller.shown is Shown.BEARER_TOKEN
+    caller = callers(folder, bearer=True).authenticate(shown, TCP, NOW)
+    assert caller.shown is AuthenticationMethod.BEARER_TOKEN
 
 
-STOLEN: list[tuple[str, Head, Link, str]] = [
+STOLEN: list[tuple[str, HttpRequestHead, ConnectionInfo, str]] = [
     ("no certificate", showing(certified()), TCP, "certificate"),
     (
         "another's certificate",
@@ -257,40 +279,47 @@ STOLEN: list[tuple[str, Head, Link, str]] = [
 @pytest.mark.parametrize(("_", "shown", "link", "reason"), STOLEN)
 @pytest.mark.parametrize("remembered", [False, True])
 def test_a_stolen_token_is_refused_whether_remembered_or_not(
-    known: Callers, _: str, shown: Head, link: Link, reason: str, remembered: bool
+    known: CallerAuthenticator,
+    _: str,
+    shown: HttpRequestHead,
+    link: ConnectionInfo,
+    reason: str,
+    remembered: bool,
 ) -> None:
     if remembered:
         text = shown.fields["authorization"].partition(" ")[2]
         certified_one = reason == "certificate"
         its_own = showing(text) if certified_one else proven(text)
-        known.identify(its_own, MTLS, NOW)
+        known.authenticate(its_own, MTLS, NOW)
     assert refused(known, shown, link).reason == reason
 
 
-def test_a_proof_is_good_once(known: Callers) -> None:
+def test_a_proof_is_good_once(known: CallerAuthenticator) -> None:
     shown = proven(bound())
-    known.identify(shown, TCP, NOW)
+    known.authenticate(shown, TCP, NOW)
     assert refused(known, shown).reason == "replayed"
     assert refused(known, shown, now=NOW + 59).reason == "replayed"
     assert refused(known, shown, now=NOW + 61).reason == "proof-age"
 
 
-def test_a_remembered_token_ends_when_it_ends(known: Callers) -> None:
+def test_a_remembered_token_ends_when_it_ends(known: CallerAuthenticator) -> None:
     shown = showing(certified())
-    assert known.identify(shown, MTLS, NOW) is known.identify(shown, MTLS, NOW + 569)
+    assert known.authenticate(shown, MTLS, NOW) is known.authenticate(
+        shown, MTLS, NOW + 569
+    )
     assert refused(known, shown, MTLS, NOW + 570).reason == "expired"
 
 
 def test_a_worker_that_forgot_what_was_seen_asks_for_a_nonce(folder: Path) -> None:
     text = bound()
     seen = proven(text)
-    callers(folder).identify(seen, TCP, NOW)
+    callers(folder).authenticate(seen, TCP, NOW)
     anew = callers(folder, since=NOW + 1)
     unidentified = refused(anew, seen, now=NOW + 2)
     assert unidentified.reason == "nonce"
     assert 'error="use_dpop_nonce"' in unidentified.challenge
     again = proven(text, nonce=unidentified.nonce)
-    assert anew.identify(again, TCP, NOW + 2).agent == DECLARED
+    assert anew.authenticate(again, TCP, NOW + 2).agent == DECLARED
     assert refused(anew, again, now=NOW + 3).reason == "replayed"
 
 
@@ -298,12 +327,12 @@ def test_a_configuration_in_force_is_the_one_that_counts(folder: Path) -> None:
     known = callers(folder)
     shown = showing(certified())
     seen = proven(bound())
-    known.identify(seen, TCP, NOW)
-    assert known.identify(shown, MTLS, NOW).known
-    known.swap(config(pinned(key_file(folder)), agents=(agent("other"),)))
-    assert not known.identify(shown, MTLS, NOW).known
+    known.authenticate(seen, TCP, NOW)
+    assert known.authenticate(shown, MTLS, NOW).known
+    known.reconfigure(config(pinned(key_file(folder)), agents=(agent("other"),)))
+    assert not known.authenticate(shown, MTLS, NOW).known
     assert refused(known, seen).reason == "replayed"
-    known.swap(config())
+    known.reconfigure(config())
     assert refused(known, shown, MTLS).reason == "issuer"
     assert refused(known, head()).status == 403
 
@@ -352,10 +381,10 @@ def test_no_other_field_changes_who_calls(folder: Path, said: dict[str, str]) ->
     text = bound()
     shown = {"Authorization": f"DPoP {text}", "DPoP": proof(text)}
     assert (
-        known.identify(head(said | shown), TCP, NOW).agent
-        == known.identify(proven(text), TCP, NOW).agent
+        known.authenticate(head(said | shown), TCP, NOW).agent
+        == known.authenticate(proven(text), TCP, NOW).agent
     )
-    assert known.identify(head(dict(said)), UNIX, NOW) == known.identify(
+    assert known.authenticate(head(dict(said)), UNIX, NOW) == known.authenticate(
         head(), UNIX, NOW
     )
     assert refused(known, head(dict(said))).reason == "nothing-shown"
@@ -364,7 +393,7 @@ def test_no_other_field_changes_who_calls(folder: Path, said: dict[str, str]) ->
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40))
 def test_nonsense_in_authorization_is_refused(folder: Path, text: str) -> None:
     known = callers(folder, bearer=True)
-    shown = Head(
+    shown = HttpRequestHead(
         "POST", "/mcp/weather", {"host": "h", "authorization": text}, 0, False, False
     )
     assert refused(known, shown).status == 401
@@ -385,11 +414,13 @@ def test_no_token_and_no_proof_is_ever_said(
         parts = [part for secret in secrets for part in secret.split(".")]
         whole = "\n".join([*said, caplog.text])
         assert not [part for part in parts if part in whole]
-    caller = known.identify(proven(bound()), TCP, NOW)
+    caller = known.authenticate(proven(bound()), TCP, NOW)
     assert bound().partition(".")[0] not in repr((caller, known, vars(known)))
 
 
-def test_the_same_text_under_another_key_is_another_token(known: Callers) -> None:
+def test_the_same_text_under_another_key_is_another_token(
+    known: CallerAuthenticator,
+) -> None:
     text = bound(ED)
-    known.identify(proven(text, ED), TCP, NOW)
+    known.authenticate(proven(text, ED), TCP, NOW)
     assert refused(known, proven(text[:-4] + "AAAA", ED)).reason == "signature"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.caller import Shown
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.authentication.errors import Unidentified
+from answerable.model.caller import AuthenticationMethod
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.authentication.errors import Unauthenticated
 from answerable.server.client_certificates import parse_certificate
 from tests.authority import self_signed
 from tests.federation.sample_tokens import NOW
@@ -17,10 +17,10 @@ VERSION_3 = bytes.fromhex("a003020102")
 VERSION_6 = bytes.fromhex("a003020105")
 
 
-def reason(known: Callers, certificate: bytes, now: float) -> str:
+def reason(known: CallerAuthenticator, certificate: bytes, now: float) -> str:
     link = replace(TCP, certificate=certificate)
-    with pytest.raises(Unidentified) as caught:
-        known.identify(showing(certified(certificate)), link, now)
+    with pytest.raises(Unauthenticated) as caught:
+        known.authenticate(showing(certified(certificate)), link, now)
     return caught.value.reason
 
 
@@ -31,7 +31,10 @@ def test_a_certificate_counts_within_its_validity_period(tmp_path: Path) -> None
     shown, link = showing(certified(brief)), replace(TCP, certificate=brief)
     assert reason(known, brief, NOW - 1) == "certificate"
     for moment in (NOW, NOW + 300):
-        assert known.identify(shown, link, moment).shown is Shown.MTLS_TOKEN
+        assert (
+            known.authenticate(shown, link, moment).shown
+            is AuthenticationMethod.MTLS_TOKEN
+        )
     assert reason(known, brief, NOW + 301) == "certificate"
 
 

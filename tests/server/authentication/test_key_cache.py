@@ -9,14 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.server.authentication import authenticator as callers_module
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.authentication.errors import KeysNeeded, Unidentified
-from answerable.server.connection_info import Link
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
+from answerable.server.connection_info import ConnectionInfo
 from answerable.server.issuers import http_fetch
-from answerable.server.issuers.http_fetch import LONGEST, SHORTEST, USUAL, fresh
-from answerable.server.issuers.key_cache import OUTAGE, PAUSE, IssuerKeys
+from answerable.server.issuers.http_fetch import (
+    DEFAULT_FRESH,
+    MAX_FRESH,
+    MIN_FRESH,
+    freshness_seconds,
+)
+from answerable.server.issuers.key_cache import (
+    FETCH_INTERVAL,
+    OUTAGE_SECONDS,
+    IssuerKeyCache,
+)
 from tests.federation.sample_tokens import (
     EC,
     NOW,
@@ -61,20 +70,22 @@ def bearer(kid: str = "k1", now: float = NOW) -> str:
     return sign(header(kid=kid), said, OTHER_EC if kid == "k2" else EC)
 
 
-def of(issuer: Issuer, clock: Clock) -> Callers:
+def of(issuer: Issuer, clock: Clock) -> CallerAuthenticator:
     told = config(pinned(issuer.url, bearer=True))
-    keys = IssuerKeys(told.issuers, trusting(issuer.pem))
-    return Callers(told, keys, clock, secret=SECRET)
+    keys = IssuerKeyCache(told.issuers, trusting(issuer.pem))
+    return CallerAuthenticator(told, keys, clock, secret=SECRET)
 
 
-async def asks(callers: Callers, text: str, clock: Clock, link: Link = TCP) -> str:
+async def asks(
+    callers: CallerAuthenticator, text: str, clock: Clock, link: ConnectionInfo = TCP
+) -> str:
     """What a door does; the reason where nobody is known to call."""
     for _ in range(2):
         try:
-            return callers.identify(showing(text), link, clock.now).agent
-        except KeysNeeded as needed:
-            await callers.fetch(needed.issuer)
-        except Unidentified as unidentified:
+            return callers.authenticate(showing(text), link, clock.now).agent
+        except IssuerKeysNeeded as needed:
+            await callers.fetch_keys(needed.issuer)
+        except Unauthenticated as unidentified:
             return unidentified.reason
     return "asked in vain"
 
@@ -132,13 +143,13 @@ def test_an_unknown_key_is_asked_for_once_a_minute(pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
         clock = Clock()
         callers = of(issuer, clock)
-        for second in range(0, 3 * PAUSE, 10):
+        for second in range(0, 3 * FETCH_INTERVAL, 10):
             clock.now = NOW + second
             assert await asks(callers, bearer("k2"), clock) == "key-unknown"
             assert await asks(callers, bearer(), clock) == DECLARED
         assert len(issuer.asked) == 3
         issuer.says(TWO)
-        clock.now = NOW + 3 * PAUSE
+        clock.now = NOW + 3 * FETCH_INTERVAL
         assert await asks(callers, bearer("k2"), clock) == DECLARED
 
     story(pem, told)
@@ -152,12 +163,12 @@ def test_the_last_good_keys_serve_through_an_outage_of_an_hour(pem: Path) -> Non
         issuer.says(b"", status="503 Service Unavailable")
         for minutes in (60, 80, 119):
             clock.now = NOW + minutes * 60
-            assert await callers.fetch("corp")
+            assert await callers.fetch_keys("corp")
             assert await asks(callers, bearer(now=clock.now), clock) == DECLARED
-        clock.now = NOW + USUAL + OUTAGE - 10
+        clock.now = NOW + DEFAULT_FRESH + OUTAGE_SECONDS - 10
         late = bearer(now=clock.now)
         assert await asks(callers, late, clock) == DECLARED
-        clock.now = NOW + USUAL + OUTAGE
+        clock.now = NOW + DEFAULT_FRESH + OUTAGE_SECONDS
         assert await asks(callers, late, clock) == "no-keys"
 
     story(pem, told)
@@ -166,13 +177,13 @@ def test_the_last_good_keys_serve_through_an_outage_of_an_hour(pem: Path) -> Non
 def test_a_clock_that_was_far_ahead_keeps_no_keys_for_long(pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
         issuer.says(TWO)
-        keys = IssuerKeys([pinned(issuer.url)], trusting(issuer.pem))
+        keys = IssuerKeyCache([pinned(issuer.url)], trusting(issuer.pem))
         assert await keys.fetch("corp", NOW + 400 * 86_400) == ""
         assert keys.can_fetch("corp", NOW)
-        assert keys.due(NOW) == ("corp",)
+        assert keys.list_due(NOW) == ("corp",)
         assert await keys.fetch("corp", NOW) == ""
-        assert keys.usable_until("corp") == NOW + USUAL + OUTAGE
-        assert keys.due(NOW + 1) == ()
+        assert keys.usable_until("corp") == NOW + DEFAULT_FRESH + OUTAGE_SECONDS
+        assert keys.list_due(NOW + 1) == ()
 
     story(pem, told)
 
@@ -184,8 +195,8 @@ def test_a_key_that_its_issuer_took_back_is_forgotten(pem: Path) -> None:
         callers, text = of(issuer, clock), bearer("k2")
         assert await asks(callers, text, clock) == DECLARED
         issuer.says(ONE)
-        clock.now += PAUSE
-        assert await callers.fetch("corp") == ""
+        clock.now += FETCH_INTERVAL
+        assert await callers.fetch_keys("corp") == ""
         assert await asks(callers, text, clock) == "key-unknown"
 
     story(pem, told)
@@ -194,7 +205,7 @@ def test_a_key_that_its_issuer_took_back_is_forgotten(pem: Path) -> None:
 def test_keys_are_renewed_before_anybody_waits(
     pem: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callers_module, "_RENEWAL", 0.01)
+    monkeypatch.setattr(callers_module, "_RENEWAL_INTERVAL", 0.01)
 
     async def told(issuer: Issuer) -> None:
         clock, failures = Clock(), list[tuple[str, str]]()
@@ -243,7 +254,7 @@ def test_what_is_not_to_be_taken_is_not(
 
 
 def test_a_slow_drip_ends_in_time(pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_fetch, "WITHIN", 0.3)
+    monkeypatch.setattr(http_fetch, "FETCH_TIMEOUT", 0.3)
 
     async def told(issuer: Issuer) -> None:
         issuer.pause = 0.05
@@ -256,7 +267,7 @@ def test_a_slow_drip_ends_in_time(pem: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_certificate_of_somebody_else_is_not_taken(tmp_path: Path, pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
-        keys = IssuerKeys([pinned(issuer.url)], trusting(certificate(tmp_path)))
+        keys = IssuerKeyCache([pinned(issuer.url)], trusting(certificate(tmp_path)))
         assert "certificate" in await keys.fetch("corp", NOW)
         assert not issuer.asked
 
@@ -265,28 +276,32 @@ def test_a_certificate_of_somebody_else_is_not_taken(tmp_path: Path, pem: Path) 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "localhost:9", "a" * 64 + ".example"])
 def test_nobody_there_is_a_failure_and_no_fault(host: str) -> None:
-    keys = IssuerKeys([pinned(f"https://{host}/")])
+    keys = IssuerKeyCache([pinned(f"https://{host}/")])
     assert "no connection" in asyncio.run(keys.fetch("corp", NOW))
 
 
 def test_an_issuer_that_is_gone_meanwhile_is_not_asked() -> None:
     clock = Clock()
     told = config(pinned("https://127.0.0.1:9/"))
-    callers = Callers(told, IssuerKeys(told.issuers), clock, secret=SECRET)
-    with pytest.raises(KeysNeeded) as needed:
-        callers.identify(showing(bearer()), TCP, NOW)
-    callers.swap(config())
-    assert asyncio.run(callers.fetch(needed.value.issuer))
+    callers = CallerAuthenticator(
+        told, IssuerKeyCache(told.issuers), clock, secret=SECRET
+    )
+    with pytest.raises(IssuerKeysNeeded) as needed:
+        callers.authenticate(showing(bearer()), TCP, NOW)
+    callers.reconfigure(config())
+    assert asyncio.run(callers.fetch_keys(needed.value.issuer))
 
 
 def test_a_file_is_read_anew_on_reload(tmp_path: Path) -> None:
     path = key_file(tmp_path)
     told = config(pinned(path, bearer=True))
     clock = Clock()
-    callers = Callers(told, IssuerKeys(told.issuers), clock, secret=SECRET)
+    callers = CallerAuthenticator(
+        told, IssuerKeyCache(told.issuers), clock, secret=SECRET
+    )
     assert asyncio.run(asks(callers, bearer("k2"), clock)) == "key-unknown"
     path.write_bytes(TWO)
-    callers.swap(told)
+    callers.reconfigure(told)
     assert asyncio.run(asks(callers, bearer("k2"), clock)) == DECLARED
 
 
@@ -295,13 +310,15 @@ def test_a_file_that_does_not_hold_changes_nothing(tmp_path: Path, text: bytes) 
     path = key_file(tmp_path)
     told = config(pinned(path, bearer=True))
     clock = Clock()
-    callers = Callers(told, IssuerKeys(told.issuers), clock, secret=SECRET)
+    callers = CallerAuthenticator(
+        told, IssuerKeyCache(told.issuers), clock, secret=SECRET
+    )
     path.write_bytes(text)
     with pytest.raises(UsageError, match="issuer corp"):
-        callers.swap(told)
+        callers.reconfigure(told)
     path.unlink()
-    with pytest.raises(EnvironmentRefused):
-        callers.swap(told)
+    with pytest.raises(EnvironmentFailure):
+        callers.reconfigure(told)
     assert asyncio.run(asks(callers, bearer(), clock)) == DECLARED
 
 
@@ -315,18 +332,18 @@ def test_a_file_that_does_not_hold_changes_nothing(tmp_path: Path, text: bytes) 
     )
 )
 def test_any_cache_control_is_fresh_within_bounds(parts: list[str]) -> None:
-    assert SHORTEST <= fresh(", ".join(parts)) <= LONGEST
+    assert MIN_FRESH <= freshness_seconds(", ".join(parts)) <= MAX_FRESH
 
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
     [
         ("", 3600),
-        ("max-age=0", SHORTEST),
+        ("max-age=0", MIN_FRESH),
         ("public, Max-Age=1200", 1200),
-        ("max-age=" + "9" * 40, LONGEST),
-        ("no-cache, max-age=1200", SHORTEST),
+        ("max-age=" + "9" * 40, MAX_FRESH),
+        ("no-cache, max-age=1200", MIN_FRESH),
     ],
 )
 def test_cache_control_is_followed(said: str, seconds: int) -> None:
-    assert fresh(said) == seconds
+    assert freshness_seconds(said) == seconds

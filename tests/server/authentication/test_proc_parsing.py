@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.server.processes.proc_parsing import gid_in, start_in, uid_in, unit_in
+from answerable.server.processes.proc_parsing import (
+    parse_gid,
+    parse_start,
+    parse_uid,
+    parse_unit,
+)
 
 V1 = "12:pids:/user.slice\n1:name=systemd:{}\n0::{}\n"
 
@@ -39,7 +44,7 @@ UNITS = [
 
 @pytest.mark.parametrize(("cgroup", "unit"), UNITS)
 def test_the_unit_is_the_first_below_the_slices(cgroup: str, unit: str) -> None:
-    assert unit_in(cgroup) == unit
+    assert parse_unit(cgroup) == unit
 
 
 @given(
@@ -48,12 +53,12 @@ def test_the_unit_is_the_first_below_the_slices(cgroup: str, unit: str) -> None:
     )
 )
 def test_what_a_unit_makes_below_itself_never_changes_it(below: str) -> None:
-    assert unit_in(f"0::/system.slice/evil.service/{below}\n") == "evil.service"
+    assert parse_unit(f"0::/system.slice/evil.service/{below}\n") == "evil.service"
 
 
 @given(st.text())
 def test_any_text_gives_a_unit_or_none(text: str) -> None:
-    unit = unit_in(text)
+    unit = parse_unit(text)
     assert "/" not in unit
     assert unit in text
 
@@ -61,9 +66,9 @@ def test_any_text_gives_a_unit_or_none(text: str) -> None:
 @given(st.text(st.characters(exclude_characters="\0"), max_size=15))
 def test_a_name_of_a_program_is_no_field(name: str) -> None:
     stat = f"42 ({name}) S " + " ".join(str(number) for number in range(4, 53))
-    assert start_in(stat) == 22
+    assert parse_start(stat) == 22
 
 
 def test_the_real_user_and_group_are_read() -> None:
     status = "Name:\tUid:\nUid:\t1001\t0\t0\t0\nGid:\t1002\t0\t0\t0\n"
-    assert (uid_in(status), gid_in(status)) == (1001, 1002)
+    assert (parse_uid(status), parse_gid(status)) == (1001, 1002)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from answerable.server.processes.held_process import ProcessGone, boot_id
+from answerable.server.processes.held_process import ProcessGone, read_boot_id
 from answerable.server.processes.parent_process import read_parent
-from answerable.server.processes.unix_peer import peer_of
+from answerable.server.processes.unix_peer import read_unix_peer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
@@ -55,7 +55,7 @@ def test_the_process_that_connected_is_named(
     listener: socket.socket, option: int
 ) -> None:
     with connect(listener) as child, listener.accept()[0] as accepted:
-        peer = peer_of(accepted, option)
+        peer = read_unix_peer(accepted, option)
         child.communicate(b"")
     assert (peer.pid, peer.uid, peer.gid) == (child.pid, os.getuid(), os.getgid())
     assert peer.start > 0
@@ -68,7 +68,7 @@ def test_a_process_that_ended_is_not_described(
     with connect(listener) as child, listener.accept()[0] as accepted:
         child.communicate(b"")
         with pytest.raises(ProcessGone):
-            peer_of(accepted, option)
+            read_unix_peer(accepted, option)
 
 
 @pytest.mark.parametrize("option", [77, NO_OPTION])
@@ -80,7 +80,7 @@ def test_a_process_that_ended_and_was_not_waited_for_is_not_described(
         child.stdin.close()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(ProcessGone):
-            peer_of(accepted, option)
+            read_unix_peer(accepted, option)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="takes another user's place")
@@ -88,7 +88,7 @@ def test_the_user_is_that_of_the_process_and_not_ours(
     listener: socket.socket,
 ) -> None:
     with connect(listener, 1001) as child, listener.accept()[0] as accepted:
-        assert peer_of(accepted).uid == 1001
+        assert read_unix_peer(accepted).uid == 1001
         child.communicate(b"")
 
 
@@ -136,4 +136,4 @@ def test_a_parent_that_ends_while_it_is_described_is_gone(
 
 def test_we_are_a_child_ourselves() -> None:
     assert read_parent().peer.pid == os.getppid()
-    assert len(boot_id()) == 36
+    assert len(read_boot_id()) == 36

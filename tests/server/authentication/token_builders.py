@@ -5,25 +5,25 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from answerable.federation.strict_json import base64url
+from answerable.federation.strict_json import encode_base64url
 from answerable.model.config import (
-    Address,
     CallerRule,
     Config,
     DeclaredAgent,
-    IssuerCaller,
-    Listen,
-    PinnedIssuer,
-    StdioCaller,
-    UnixCaller,
+    IssuerConfig,
+    ListenAddress,
+    ListenConfig,
+    StdioCallerRule,
+    TokenCallerRule,
+    UnixCallerRule,
 )
-from answerable.model.decision import Mode
+from answerable.model.decision import EnforcementMode
 from answerable.model.ids import AgentId, agent_id
-from answerable.model.worker_limits import Limits
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.connection_info import Link, UnixPeer
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.wire.request_head import Head
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.connection_info import ConnectionInfo, UnixPeer
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.wire.request_head import HttpRequestHead
 from tests.authority import self_signed
 from tests.federation.sample_tokens import (
     AUD,
@@ -43,7 +43,7 @@ from tests.gateway.request_builders import head
 SECRET = bytes(range(32))
 URL = "https://gw.example"
 TARGET = "/mcp/weather"
-TCP = Link(tls=True, url=URL)
+TCP = ConnectionInfo(tls=True, url=URL)
 PEER = UnixPeer(pid=4321, uid=1001, gid=1001, unit="invoices.service", start=99)
 CERTIFICATE = self_signed("one process", NOW - 3600, NOW + 3600)
 OTHER_CERTIFICATE = self_signed("another process", NOW - 3600, NOW + 3600)
@@ -51,35 +51,37 @@ LATER = NOW + 1000  # when nonces are no longer asked for
 
 DECLARED = agent_id("declared", "invoices")
 CALLERS: tuple[CallerRule, ...] = (
-    IssuerCaller("corp", "svc-invoices"),
-    UnixCaller(1001, None, "invoices.service"),
-    StdioCaller("weather"),
+    TokenCallerRule("corp", "svc-invoices"),
+    UnixCallerRule(1001, None, "invoices.service"),
+    StdioCallerRule("weather"),
 )
 
 
 def agent(name: str, *callers: CallerRule) -> DeclaredAgent:
     id = agent_id("declared", name)
-    return DeclaredAgent(id, name, "ana@example.com", Mode.ENFORCE, callers, ())
+    return DeclaredAgent(
+        id, name, "ana@example.com", EnforcementMode.ENFORCE, callers, ()
+    )
 
 
-def config(*issuers: PinnedIssuer, agents: tuple[DeclaredAgent, ...] = ()) -> Config:
+def config(*issuers: IssuerConfig, agents: tuple[DeclaredAgent, ...] = ()) -> Config:
     return Config(
         place="answerable.yaml",
         digest="",
         store="",
         state="",
-        listen=Listen(Address("127.0.0.1", 0), (), 1),
+        listen=ListenConfig(ListenAddress("127.0.0.1", 0), (), 1),
         issuers=issuers,
         servers=(),
-        default_mode=Mode.ENFORCE,
+        default_mode=EnforcementMode.ENFORCE,
         agents=agents or (agent("invoices", *CALLERS),),
-        limits=Limits(),
+        limits=WorkerLimits(),
         otlp="",
     )
 
 
-def pinned(keys: str | Path, *, bearer: bool = False, **pin: Any) -> PinnedIssuer:
-    return PinnedIssuer(issuer(**pin), AUD, str(keys), bearer, private=True)
+def pinned(keys: str | Path, *, bearer: bool = False, **pin: Any) -> IssuerConfig:
+    return IssuerConfig(issuer(**pin), AUD, str(keys), bearer, private=True)
 
 
 def key_file(folder: Path, *keys: object) -> Path:
@@ -96,11 +98,13 @@ def callers(
     inventory: frozenset[AgentId] = frozenset(),
     agents: tuple[DeclaredAgent, ...] = (),
     **pin: Any,
-) -> Callers:
+) -> CallerAuthenticator:
     """Callers of one issuer, whose process has been there for a while."""
     told = config(pinned(key_file(folder), bearer=bearer, **pin), agents=agents)
-    keys = IssuerKeys(told.issuers)
-    return Callers(told, keys, lambda: since, secret=SECRET, inventory=inventory)
+    keys = IssuerKeyCache(told.issuers)
+    return CallerAuthenticator(
+        told, keys, lambda: since, secret=SECRET, inventory=inventory
+    )
 
 
 def thumbprint(key: Key) -> str:
@@ -114,7 +118,7 @@ def bound(key: Key = ED, **changes: object) -> str:
 
 def certified(certificate: bytes = CERTIFICATE, **changes: object) -> str:
     """A token bound to a client certificate."""
-    digest = base64url(hashlib.sha256(certificate).digest())
+    digest = encode_base64url(hashlib.sha256(certificate).digest())
     return token(cnf={"x5t#S256": digest}, **changes)
 
 
@@ -132,7 +136,7 @@ def proof(text: str, key: Key = ED, **changes: object) -> str:
         "htu": URL + TARGET,
         "iat": NOW,
         "jti": f"proof-{next(_COUNT)}",
-        "ath": base64url(hashlib.sha256(text.encode()).digest()),
+        "ath": encode_base64url(hashlib.sha256(text.encode()).digest()),
     }
     alg = "EdDSA" if key is ED else "ES256"
     said = {"typ": "dpop+jwt", "alg": alg, "jwk": public(key)}
@@ -142,11 +146,11 @@ def proof(text: str, key: Key = ED, **changes: object) -> str:
 
 def showing(
     text: str, scheme: str = "Bearer", *, dpop: str | None = None, **others: str
-) -> Head:
+) -> HttpRequestHead:
     """The head of a request with a token."""
     spelled = {name.replace("_", "-"): value for name, value in others.items()}
     return head({"Authorization": f"{scheme} {text}", "DPoP": dpop} | spelled)
 
 
-def proven(text: str, key: Key = ED, **changes: object) -> Head:
+def proven(text: str, key: Key = ED, **changes: object) -> HttpRequestHead:
     return showing(text, "DPoP", dpop=proof(text, key, **changes))

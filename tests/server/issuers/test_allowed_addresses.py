@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from answerable.federation.jwk_set import MAX_BYTES
 from answerable.server.issuers import allowed_addresses, http_fetch
-from answerable.server.issuers.allowed_addresses import Unfetched, is_fit
-from answerable.server.issuers.http_fetch import Place, fetch_document
+from answerable.server.issuers.allowed_addresses import FetchFailed, is_allowed
+from answerable.server.issuers.http_fetch import FetchLocation, fetch_document
 from tests.server.authentication.https_issuer import Issuer, certificate, trusting
 
 INSIDE = [
@@ -66,24 +66,24 @@ NEVER = [
 def test_addresses_of_the_inside_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert [each for each in INSIDE if is_fit(each, private=False)] == []
-    assert all(is_fit(each, private=False) for each in OUTSIDE)
-    assert [each for each in NEVER if is_fit(each, private=True)] == []
+    assert [each for each in INSIDE if is_allowed(each, private=False)] == []
+    assert all(is_allowed(each, private=False) for each in OUTSIDE)
+    assert [each for each in NEVER if is_allowed(each, private=True)] == []
     with capsys.disabled():
         print(f"\n{len(INSIDE)} addresses of the inside: none taken")
 
 
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "0x7f000001", "2130706433"])
 def test_what_is_no_address_is_not_fit(text: str) -> None:
-    assert not is_fit(text, private=True)
+    assert not is_allowed(text, private=True)
 
 
 @given(st.ip_addresses(v=4))
 def test_an_address_inside_another_is_judged_alike(address: object) -> None:
     text = str(address)
     inside = ["::ffff:" + text, "64:ff9b::" + text]
-    fit = is_fit(text, private=False)
-    assert [is_fit(each, private=False) for each in inside] == [fit, fit]
+    fit = is_allowed(text, private=False)
+    assert [is_allowed(each, private=False) for each in inside] == [fit, fit]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_an_address_inside_another_is_judged_alike(address: object) -> None:
 def test_loopback_is_reached_only_where_that_is_allowed(
     host: str, private: bool
 ) -> None:
-    place = Place(f"https://{host}:9/keys", private=private)
-    with pytest.raises(Unfetched) as unfetched:
+    place = FetchLocation(f"https://{host}:9/keys", private=private)
+    with pytest.raises(FetchFailed) as unfetched:
         asyncio.run(fetch_document(place, MAX_BYTES))
     expected = "no connection" if private else "private network or of this machine"
     assert expected in unfetched.value.message
@@ -111,8 +111,8 @@ def test_loopback_is_reached_only_where_that_is_allowed(
 @pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]"])
 def test_the_metadata_of_a_cloud_is_never_reached(host: str) -> None:
     # The test would fail of itself: no test may open an outside socket.
-    place = Place(f"https://{host}/keys", private=True)
-    with pytest.raises(Unfetched, match="private network"):
+    place = FetchLocation(f"https://{host}/keys", private=True)
+    with pytest.raises(FetchFailed, match="private network"):
         asyncio.run(fetch_document(place, MAX_BYTES))
 
 
@@ -128,7 +128,7 @@ class Names:
         return [(socket.AF_INET, 1, 6, "", (each, port)) for each in found]
 
 
-def fetched(names: Names, place: Place) -> None:
+def fetched(names: Names, place: FetchLocation) -> None:
     async def whole() -> None:
         loop = asyncio.get_running_loop()
         loop.getaddrinfo = names  # type: ignore[assignment, method-assign]
@@ -141,7 +141,7 @@ def test_a_name_that_is_bound_anew_leads_nowhere_else() -> None:
     """Judged at the first look-up, and the connection goes to what was judged."""
     names = Names(["93.184.216.34"], ["127.0.0.1"])
     with pytest.raises(RuntimeError, match=r"reached for '93\.184\.216\.34'"):
-        fetched(names, Place("https://issuer.example/keys"))
+        fetched(names, FetchLocation("https://issuer.example/keys"))
     assert names.asked == 1
 
 
@@ -150,18 +150,18 @@ def test_a_name_that_is_bound_anew_leads_nowhere_else() -> None:
 )
 def test_one_address_of_the_inside_spoils_a_name(answer: list[str]) -> None:
     names = Names(answer)
-    with pytest.raises(Unfetched, match="private network"):
-        fetched(names, Place("https://issuer.example/keys"))
+    with pytest.raises(FetchFailed, match="private network"):
+        fetched(names, FetchLocation("https://issuer.example/keys"))
 
 
 def test_a_connection_that_went_elsewhere_is_not_used(
     pem: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_fetch, "find_addresses", _anything)
+    monkeypatch.setattr(http_fetch, "resolve_allowed", _anything)
 
     async def told(served: Issuer) -> None:
-        place = Place(served.url, trusting(served.pem))
-        with pytest.raises(Unfetched, match="somewhere else"):
+        place = FetchLocation(served.url, trusting(served.pem))
+        with pytest.raises(FetchFailed, match="somewhere else"):
             await fetch_document(place, MAX_BYTES)
         assert not served.asked
 
@@ -187,8 +187,8 @@ async def _anything(host: str, port: int, *, private: bool) -> list[str]:
     ],
 )
 def test_what_is_no_https_url_is_not_asked(url: str) -> None:
-    with pytest.raises(Unfetched, match="not an https URL"):
-        asyncio.run(fetch_document(Place(url, private=True), MAX_BYTES))
+    with pytest.raises(FetchFailed, match="not an https URL"):
+        asyncio.run(fetch_document(FetchLocation(url, private=True), MAX_BYTES))
 
 
 @pytest.fixture(scope="module")
@@ -234,8 +234,8 @@ def test_an_answer_that_is_not_to_be_taken_costs_little(pem: Path, what: str) ->
 
     async def told(served: Issuer) -> None:
         served.answer = head + body
-        place = Place(served.url, trusting(served.pem), private=True)
-        with pytest.raises(Unfetched, match=why):
+        place = FetchLocation(served.url, trusting(served.pem), private=True)
+        with pytest.raises(FetchFailed, match=why):
             await fetch_document(place, MAX_BYTES)
 
     story(pem, told)
@@ -244,14 +244,14 @@ def test_an_answer_that_is_not_to_be_taken_costs_little(pem: Path, what: str) ->
 def test_a_slow_drip_is_over_in_time(
     pem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(http_fetch, "WITHIN", 0.3)
+    monkeypatch.setattr(http_fetch, "FETCH_TIMEOUT", 0.3)
 
     async def told(served: Issuer) -> None:
         served.says(b"{}")
         served.pause = 0.02
-        place = Place(served.url, trusting(served.pem), private=True)
+        place = FetchLocation(served.url, trusting(served.pem), private=True)
         async with asyncio.timeout(3):
-            with pytest.raises(Unfetched, match=r"within 0\.3 seconds"):
+            with pytest.raises(FetchFailed, match=r"within 0\.3 seconds"):
                 await fetch_document(place, MAX_BYTES)
 
     story(pem, told)
@@ -260,5 +260,5 @@ def test_a_slow_drip_is_over_in_time(
 
 
 def test_the_bounds_are_those_of_the_threat_model() -> None:
-    assert (http_fetch.WITHIN, MAX_BYTES) == (5, 256 * 1024)
+    assert (http_fetch.FETCH_TIMEOUT, MAX_BYTES) == (5, 256 * 1024)
     assert allowed_addresses.same_origin("https://a.example", "https://A.example:443/x")

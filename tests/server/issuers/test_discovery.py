@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.config import PinnedIssuer
-from answerable.server.issuers.allowed_addresses import Unfetched
-from answerable.server.issuers.discovery import DISCOVERY, metadata_urls, read_jwks_uri
-from answerable.server.issuers.key_cache import OUTAGE, PAUSE, IssuerKeys
+from answerable.model.config import IssuerConfig
+from answerable.server.issuers.allowed_addresses import FetchFailed
+from answerable.server.issuers.discovery import DISCOVERY, metadata_urls, parse_jwks_uri
+from answerable.server.issuers.key_cache import (
+    FETCH_INTERVAL,
+    OUTAGE_SECONDS,
+    IssuerKeyCache,
+)
 from tests.federation.sample_tokens import (
     AUD,
     EC,
@@ -58,7 +62,7 @@ def test_metadata_is_where_the_standards_say() -> None:
     ],
 )
 def test_keys_at_the_issuers_own_origin_are_taken(jwks_uri: str) -> None:
-    assert read_jwks_uri(metadata(jwks_uri=jwks_uri), ISS) == jwks_uri
+    assert parse_jwks_uri(metadata(jwks_uri=jwks_uri), ISS) == jwks_uri
 
 
 MIXED_UP: list[tuple[str, bytes]] = [
@@ -102,19 +106,19 @@ def test_metadata_that_leads_elsewhere_is_refused(
 ) -> None:
     taken = []
     for what, said in MIXED_UP:
-        with contextlib.suppress(Unfetched):
-            taken.append((what, read_jwks_uri(said, ISS)))
+        with contextlib.suppress(FetchFailed):
+            taken.append((what, parse_jwks_uri(said, ISS)))
     assert taken == []
     with capsys.disabled():
         print(f"\n{len(MIXED_UP)} ways to mix up an issuer: none taken")
 
 
-def of(served: Issuer, *, private: bool = True, ca: str = "") -> IssuerKeys:
+def of(served: Issuer, *, private: bool = True, ca: str = "") -> IssuerKeyCache:
     origin = served.url.removesuffix("/jwks.json")
-    pinned = PinnedIssuer(
+    pinned = IssuerConfig(
         issuer(iss=origin), AUD, DISCOVERY, False, private=private, ca=ca
     )
-    return IssuerKeys([pinned], None if ca else trusting(served.pem))
+    return IssuerKeyCache([pinned], None if ca else trusting(served.pem))
 
 
 def says(served: Issuer, jwks: bytes = SET, **changes: object) -> None:
@@ -136,7 +140,7 @@ def story(pem: Path, told: Callable[[Issuer], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
-def kids(keys: IssuerKeys, now: float = NOW) -> set[str]:
+def kids(keys: IssuerKeyCache, now: float = NOW) -> set[str]:
     return {kid for one in keys.issuers(now) for kid in one.keys.keys}
 
 
@@ -174,12 +178,12 @@ def test_keys_that_came_by_a_removed_authority_count_no_more(
         says(served)
         origin = served.url.removesuffix("/jwks.json")
         pin = issuer(iss=origin)
-        pinned = PinnedIssuer(pin, AUD, DISCOVERY, False, private=True, ca=str(bundle))
-        keys = IssuerKeys([pinned])
+        pinned = IssuerConfig(pin, AUD, DISCOVERY, False, private=True, ca=str(bundle))
+        keys = IssuerKeyCache([pinned])
         assert await keys.fetch("corp", NOW) == ""
         for trusted, left in ((own + other, {"k1"}), (other, set())):
             bundle.write_bytes(trusted)
-            keys.swap([pinned])
+            keys.reconfigure([pinned])
             assert kids(keys) == left
         assert "certificate" in await keys.fetch("corp", NOW)
 
@@ -235,18 +239,18 @@ def test_through_an_outage_known_keys_serve_for_an_hour_and_then_no_more(
         served.pages = {}
         # The issuer goes as its keys are to be renewed.
         out, served_for, attempts = NOW + 3600, 0, 0
-        for second in range(0, OUTAGE, PAUSE):
+        for second in range(0, OUTAGE_SECONDS, FETCH_INTERVAL):
             now = out + second
             if keys.can_fetch("corp", now):
                 assert await keys.fetch("corp", now)
                 attempts += 1
             assert kids(keys, now) == {"k1"}
-            served_for += PAUSE
-        assert kids(keys, out + OUTAGE - 1) == {"k1"}
-        assert kids(keys, out + OUTAGE) == set()
+            served_for += FETCH_INTERVAL
+        assert kids(keys, out + OUTAGE_SECONDS - 1) == {"k1"}
+        assert kids(keys, out + OUTAGE_SECONDS) == set()
         says(served, document(public(OTHER_EC, kid="k2")))
-        assert await keys.fetch("corp", out + OUTAGE + PAUSE) == ""
-        assert kids(keys, out + OUTAGE + PAUSE) == {"k2"}
+        assert await keys.fetch("corp", out + OUTAGE_SECONDS + FETCH_INTERVAL) == ""
+        assert kids(keys, out + OUTAGE_SECONDS + FETCH_INTERVAL) == {"k2"}
         with capsys.disabled():
             print(f"\nserved for {served_for} s of an outage, {attempts} attempts")
 

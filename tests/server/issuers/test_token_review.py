@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
-from answerable.model.config import Review
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.issuers.allowed_addresses import Unfetched
-from answerable.server.issuers.token_review import Reviewed, Reviewer, read_review
+from answerable.model.config import TokenReviewConfig
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.issuers.allowed_addresses import FetchFailed
+from answerable.server.issuers.token_review import (
+    TokenReviewer,
+    TokenReviewResult,
+    parse_review,
+)
 from tests.server.authentication.https_issuer import Issuer, certificate
 
 AUD = "https://sts.corp.example"
@@ -36,7 +40,7 @@ def answer(**status: Any) -> bytes:
 
 
 def story(
-    folder: Path, told: Callable[[Issuer, Reviewer], Awaitable[None]]
+    folder: Path, told: Callable[[Issuer, TokenReviewer], Awaitable[None]]
 ) -> list[bytes]:
     served = Issuer(certificate(folder))
     token = folder / "token"
@@ -45,17 +49,20 @@ def story(
     async def whole() -> None:
         async with served.serving():
             url = served.url.removesuffix("/jwks.json")
-            await told(served, Reviewer(Review(url, str(served.pem), str(token))))
+            await told(
+                served,
+                TokenReviewer(TokenReviewConfig(url, str(served.pem), str(token))),
+            )
 
     asyncio.run(whole())
     return served.asked
 
 
 def test_a_good_token_has_a_user(tmp_path: Path) -> None:
-    async def told(served: Issuer, reviewer: Reviewer) -> None:
+    async def told(served: Issuer, reviewer: TokenReviewer) -> None:
         served.says(answer(), status="201 Created")
         said = await reviewer.review("shown.to.us", AUD)
-        assert said == Reviewed(True, NAME, "u-1", ((POD, ("deployer-0",)),))
+        assert said == TokenReviewResult(True, NAME, "u-1", ((POD, ("deployer-0",)),))
 
     (asked,) = story(tmp_path, told)
     head, _, body = asked.partition(b"\r\n\r\n")
@@ -80,7 +87,7 @@ def test_a_good_token_has_a_user(tmp_path: Path) -> None:
     ],
 )
 def test_any_other_token_is_not_good(status: dict[str, object], why: str) -> None:
-    assert read_review(answer(**status), AUD) == Reviewed(good=False, why=why)
+    assert parse_review(answer(**status), AUD) == TokenReviewResult(good=False, why=why)
 
 
 @pytest.mark.parametrize(
@@ -97,29 +104,29 @@ def test_any_other_token_is_not_good(status: dict[str, object], why: str) -> Non
     ],
 )
 def test_what_is_no_review_says_nothing(document: bytes) -> None:
-    with pytest.raises(Unfetched, match="no TokenReview"):
-        read_review(document, AUD)
+    with pytest.raises(FetchFailed, match="no TokenReview"):
+        parse_review(document, AUD)
 
 
 @pytest.mark.parametrize(
     "status", ["403 Forbidden", "500 Internal Server Error", "302 Found"]
 )
 def test_an_api_server_that_does_not_say_is_no_yes(tmp_path: Path, status: str) -> None:
-    async def told(served: Issuer, reviewer: Reviewer) -> None:
+    async def told(served: Issuer, reviewer: TokenReviewer) -> None:
         served.says(answer(), "Location: https://x.example/", status=status)
-        with pytest.raises(Unfetched, match=status[:3]):
+        with pytest.raises(FetchFailed, match=status[:3]):
             await reviewer.review("shown.to.us", AUD)
 
     story(tmp_path, told)
 
 
 def test_the_token_that_asks_is_read_each_time_and_never_shown(tmp_path: Path) -> None:
-    async def told(served: Issuer, reviewer: Reviewer) -> None:
+    async def told(served: Issuer, reviewer: TokenReviewer) -> None:
         served.says(answer(), status="201 Created")
         (tmp_path / "token").write_text("another.credential")
         assert (await reviewer.review("t", AUD)).good
         (tmp_path / "token").write_text("canary\r\nX-Other: y")
-        with pytest.raises(Unfetched) as unfetched:
+        with pytest.raises(FetchFailed) as unfetched:
             await reviewer.review("t", AUD)
         assert "canary" not in unfetched.value.message
 
@@ -130,6 +137,6 @@ def test_the_token_that_asks_is_read_each_time_and_never_shown(tmp_path: Path) -
 def test_an_authority_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
     empty = tmp_path / "ca.pem"
     for _ in range(2):
-        with pytest.raises(EnvironmentRefused, match=r"ca\.pem"):
-            Reviewer(Review("https://127.0.0.1", str(empty), "token"))
+        with pytest.raises(EnvironmentFailure, match=r"ca\.pem"):
+            TokenReviewer(TokenReviewConfig("https://127.0.0.1", str(empty), "token"))
         empty.write_text("no certificate")

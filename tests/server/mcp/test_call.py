@@ -7,12 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.model.decision import Target
-from answerable.server.mcp.call import Call, Watched, read_call, read_line
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import Era
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_head import Head
+from answerable.model.decision import TargetKind
+from answerable.server.mcp.call import (
+    McpCall,
+    WatchedItem,
+    parse_http_call,
+    parse_stdio_call,
+)
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
 from tests.gateway.reference_parser import TEXTS
 from tests.gateway.request_builders import (
     ADD,
@@ -27,37 +32,47 @@ from tests.gateway.request_builders import (
 
 
 def test_a_tool_call_is_read() -> None:
-    call = read_call(modern("tools/call", "get_weather"), ADD)
-    assert (call.era, call.kind, call.id) == (Era.V2026_07_28, Kind.REQUEST, 1)
+    call = parse_http_call(modern("tools/call", "get_weather"), ADD)
+    assert (call.era, call.kind, call.id) == (
+        McpRevision.V2026_07_28,
+        MessageKind.REQUEST,
+        1,
+    )
     assert (call.server, call.method) == ("weather", "tools/call")
-    assert (call.target, call.name) == (Target.TOOL, "get_weather")
+    assert (call.target, call.name) == (TargetKind.TOOL, "get_weather")
     arguments = bytes(call.arguments)
     assert arguments == b'{"city": "Basel"}'
 
 
 # 2026-07-28: what each method names, and the header that mirrors it.
-NAMED: list[tuple[str, dict[str, object], str | None, Target, str]] = [
-    ("tools/call", {"name": "a"}, "a", Target.TOOL, "a"),
-    ("prompts/get", {"name": "a"}, "a", Target.PROMPT, "a"),
-    ("resources/read", {"uri": "file:///a"}, "file:///a", Target.RESOURCE, "file:///a"),
-    ("tasks/get", {"taskId": "t"}, "t", Target.TASK, "t"),
-    ("tasks/update", {"taskId": "t"}, "t", Target.TASK, "t"),
-    ("tasks/cancel", {"taskId": "t"}, "t", Target.TASK, "t"),
-    ("tools/list", {}, None, Target.LIST, ""),
-    ("resources/templates/list", {}, None, Target.LIST, ""),
-    ("server/discover", {}, None, Target.DISCOVERY, ""),
+NAMED: list[tuple[str, dict[str, object], str | None, TargetKind, str]] = [
+    ("tools/call", {"name": "a"}, "a", TargetKind.TOOL, "a"),
+    ("prompts/get", {"name": "a"}, "a", TargetKind.PROMPT, "a"),
+    (
+        "resources/read",
+        {"uri": "file:///a"},
+        "file:///a",
+        TargetKind.RESOURCE,
+        "file:///a",
+    ),
+    ("tasks/get", {"taskId": "t"}, "t", TargetKind.TASK, "t"),
+    ("tasks/update", {"taskId": "t"}, "t", TargetKind.TASK, "t"),
+    ("tasks/cancel", {"taskId": "t"}, "t", TargetKind.TASK, "t"),
+    ("tools/list", {}, None, TargetKind.LIST, ""),
+    ("resources/templates/list", {}, None, TargetKind.LIST, ""),
+    ("server/discover", {}, None, TargetKind.DISCOVERY, ""),
     (
         "completion/complete",
         {"ref": {"type": "ref/prompt", "name": "p"}},
         None,
-        Target.PROMPT,
+        TargetKind.PROMPT,
         "p",
     ),
     (
         "completion/complete",
         {"ref": {"type": "ref/resource", "uri": "file:///{p}"}},
         None,
-        Target.RESOURCE,
+        TargetKind.RESOURCE,
         "file:///{p}",
     ),
 ]
@@ -68,10 +83,10 @@ def test_each_method_acts_on_what_it_names(
     method: str,
     params: dict[str, object],
     mirror: str | None,
-    target: Target,
+    target: TargetKind,
     name: str,
 ) -> None:
-    call = read_call(modern(method, mirror), body(method, params))
+    call = parse_http_call(modern(method, mirror), body(method, params))
     assert (call.target, call.name, call.arguments) == (target, name, b"")
 
 
@@ -83,12 +98,12 @@ def test_a_listen_stream_says_what_it_watches() -> None:
         "taskIds": ["t"],
     }
     data = body("subscriptions/listen", {"notifications": watch})
-    call = read_call(modern("subscriptions/listen"), data)
-    assert call.target is Target.STREAM
+    call = parse_http_call(modern("subscriptions/listen"), data)
+    assert call.target is TargetKind.STREAM
     assert call.watched == (
-        Watched(Target.RESOURCE, "file:///a"),
-        Watched(Target.RESOURCE, "file:///b"),
-        Watched(Target.TASK, "t"),
+        WatchedItem(TargetKind.RESOURCE, "file:///a"),
+        WatchedItem(TargetKind.RESOURCE, "file:///b"),
+        WatchedItem(TargetKind.TASK, "t"),
     )
 
 
@@ -97,10 +112,10 @@ def test_a_cancellation_says_which_request_it_is_about() -> None:
         b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}'
     )
     for fields in (old(), head({"MCP-Protocol-Version": "2026-07-28"})):
-        call = read_call(fields, data)
+        call = parse_http_call(fields, data)
         assert (call.kind, call.target, call.about) == (
-            Kind.NOTIFICATION,
-            Target.REQUEST,
+            MessageKind.NOTIFICATION,
+            TargetKind.REQUEST,
             7,
         )
 
@@ -109,10 +124,10 @@ def test_a_retry_is_linked_by_the_digest_of_its_state() -> None:
     # basic/patterns/mrtr "Client Requirements".
     params: dict[str, object] = {"requestState": "blob", "inputResponses": {"a": {}}}
     data = body("tools/call", NAME | params)
-    call = read_call(modern("tools/call", "get_weather"), data)
+    call = parse_http_call(modern("tools/call", "get_weather"), data)
     assert call.state == hashlib.sha256(b"blob").hexdigest()
     assert call.answers
-    first = read_call(modern("tools/call", "get_weather"), ADD)
+    first = parse_http_call(modern("tools/call", "get_weather"), ADD)
     assert (first.state, first.answers) == ("", False)
 
 
@@ -130,26 +145,26 @@ def test_an_unknown_method_is_refused_and_never_passed_on(
     method: str, status: int, in_a_session: int | None
 ) -> None:
     found = refused(modern(method), body(method))
-    assert (found.wire.code, found.status(), found.id) == (-32601, status, 1)
+    assert (found.wire.code, found.http_status(), found.id) == (-32601, status, 1)
     assert found.method == method
     if in_a_session is not None:
         # There 404 would end the session (2025-11-25 "Session Management" 4).
         found = refused(old(), body(method, meta=None))
-        assert (found.wire.code, found.status(in_a_session=True)) == (-32601, 200)
+        assert (found.wire.code, found.http_status(in_a_session=True)) == (-32601, 200)
 
 
 @pytest.mark.parametrize(
     "fields", [old(), head({"MCP-Protocol-Version": "2026-07-28"})]
 )
-def test_a_call_without_an_id_is_no_way_around(fields: Head) -> None:
+def test_a_call_without_an_id_is_no_way_around(fields: HttpRequestHead) -> None:
     # A server might run it and answer nobody.
     data = b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}'
-    assert refused(fields, data).why is Why.UNKNOWN_METHOD
+    assert refused(fields, data).why is RefusalReason.UNKNOWN_METHOD
 
 
 def test_a_notification_has_no_id() -> None:
     data = body("notifications/cancelled", {"requestId": 1}, meta=None)
-    assert refused(old(), data).why is Why.UNKNOWN_METHOD
+    assert refused(old(), data).why is RefusalReason.UNKNOWN_METHOD
 
 
 @pytest.mark.parametrize(
@@ -169,12 +184,14 @@ def test_a_notification_has_no_id() -> None:
 def test_a_key_that_resembles_another_is_refused_wherever_a_name_stands(
     method: str, params: dict[str, object]
 ) -> None:
-    assert refused(modern(method), body(method, params)).why is Why.KEY_LOOKALIKE
+    assert (
+        refused(modern(method), body(method, params)).why is RefusalReason.KEY_LOOKALIKE
+    )
 
 
 def test_an_unknown_notification_does_not_end_a_session() -> None:
     data = b'{"jsonrpc":"2.0","method":"notifications/other"}'
-    assert refused(old(), data).status(in_a_session=True) == 400
+    assert refused(old(), data).http_status(in_a_session=True) == 400
 
 
 @pytest.mark.parametrize(
@@ -213,23 +230,23 @@ def test_parameters_of_another_type_are_invalid(
 
 # Nothing that a sender says of itself has a way in (threat model, "self-reported").
 def test_a_call_has_these_fields_and_no_others() -> None:
-    assert Call.__annotations__ == {
-        "era": Era,
-        "kind": Kind,
+    assert McpCall.__annotations__ == {
+        "era": McpRevision,
+        "kind": MessageKind,
         "method": str,
         "id": str | int | None,
         "server": str,
-        "target": Target,
+        "target": TargetKind,
         "name": str,
         "about": str | int | None,
-        "watched": tuple[Watched, ...],
+        "watched": tuple[WatchedItem, ...],
         "arguments": memoryview,
         "session": str,
         "state": str,
         "answers": bool,
     }
     with pytest.raises(AttributeError):
-        read_call(modern("tools/call", "get_weather"), ADD).name = "x"  # type: ignore[misc]
+        parse_http_call(modern("tools/call", "get_weather"), ADD).name = "x"  # type: ignore[misc]
 
 
 SELF_REPORTED = st.dictionaries(
@@ -261,20 +278,22 @@ HEADERS = st.dictionaries(
 def test_what_a_sender_says_of_itself_changes_nothing(
     said: dict[str, object], fields: dict[str, str]
 ) -> None:
-    plain = read_call(modern("tools/call", "get_weather"), ADD)
+    plain = parse_http_call(modern("tools/call", "get_weather"), ADD)
     meta = {key: META[key] for key in META if not key.endswith("clientInfo")} | said
     data = body("tools/call", NAME | {"arguments": {"city": "Basel"}}, meta=meta)
     spelled = {key.replace("-", "_"): value for key, value in fields.items()}
-    call = read_call(modern("tools/call", "get_weather", **spelled), data)
+    call = parse_http_call(modern("tools/call", "get_weather", **spelled), data)
     assert call == plain
 
 
 # stdio.
 def test_a_line_needs_no_mirrors() -> None:
-    call = read_line(ADD, Era.V2026_07_28, "local")
+    call = parse_stdio_call(ADD, McpRevision.V2026_07_28, "local")
     assert (call.server, call.name) == ("local", "get_weather")
-    with pytest.raises(Refused, match="no-meta"):
-        read_line(body("tools/call", NAME, meta=None), Era.V2026_07_28, "local")
+    with pytest.raises(RequestRefused, match="no-meta"):
+        parse_stdio_call(
+            body("tools/call", NAME, meta=None), McpRevision.V2026_07_28, "local"
+        )
 
 
 MEMBERS = st.sampled_from(
@@ -296,9 +315,9 @@ def test_any_body_is_a_call_or_a_refusal(data: bytes, version: str | None) -> No
         }
     )
     try:
-        call = read_call(fields, data)
-    except Refused as caught:
-        json.loads(caught.body())
+        call = parse_http_call(fields, data)
+    except RequestRefused as caught:
+        json.loads(caught.error_body())
         return
     # Whoever reads the body another way finds the same tool.
     assert call.name == "get_weather"

@@ -2,20 +2,20 @@
 
 import pytest
 
-from answerable.server.mcp.server_path import server_of
-from answerable.server.wire.host_check import Served, check_place
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.wire.host_check import ServedNames, check_host_and_origin
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway.request_builders import head
 
-SERVED = Served(
+SERVED = ServedNames(
     hosts=frozenset({"gateway.example:8471", "127.0.0.1:8471"}),
     origins=frozenset({"https://console.example"}),
 )
 
 
-def refused(fields: dict[str, str | None]) -> Refused:
-    with pytest.raises(Refused) as caught:
-        check_place(head(fields), SERVED)
+def refused(fields: dict[str, str | None]) -> RequestRefused:
+    with pytest.raises(RequestRefused) as caught:
+        check_host_and_origin(head(fields), SERVED)
     return caught.value
 
 
@@ -32,7 +32,7 @@ def refused(fields: dict[str, str | None]) -> Refused:
 def test_a_host_and_an_origin_that_are_listed_are_served(
     fields: dict[str, str | None],
 ) -> None:
-    check_place(head(fields), SERVED)
+    check_host_and_origin(head(fields), SERVED)
 
 
 # MCP basic/transports "Security & Endpoint" 1 (DNS rebinding); RFC 9110 15.5.20.
@@ -52,7 +52,7 @@ def test_a_host_and_an_origin_that_are_listed_are_served(
 )
 def test_another_host_is_misdirected(host: str) -> None:
     found = refused({"Host": host})
-    assert (found.why, found.status()) == (Why.MISDIRECTED, 421)
+    assert (found.why, found.http_status()) == (RefusalReason.MISDIRECTED, 421)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_another_host_is_misdirected(host: str) -> None:
 )
 def test_a_page_from_elsewhere_may_not_call(origin: str) -> None:
     found = refused({"Origin": origin})
-    assert (found.why, found.status()) == (Why.ORIGIN, 403)
+    assert (found.why, found.http_status()) == (RefusalReason.ORIGIN, 403)
 
 
 @pytest.mark.parametrize("name", ["a", "weather", "Weather-2.internal_x", "a" * 64])
 def test_a_server_is_one_segment(name: str) -> None:
-    assert server_of(f"/mcp/{name}") == name
+    assert parse_server_name(f"/mcp/{name}") == name
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,10 @@ def test_a_server_is_one_segment(name: str) -> None:
     ],
 )
 def test_any_other_path_is_unknown(target: str) -> None:
-    with pytest.raises(Refused) as caught:
-        server_of(target)
-    assert (caught.value.why, caught.value.status()) == (Why.UNKNOWN_PATH, 404)
+    with pytest.raises(RequestRefused) as caught:
+        parse_server_name(target)
+    assert (caught.value.why, caught.value.http_status()) == (
+        RefusalReason.UNKNOWN_PATH,
+        404,
+    )
     assert "s3cr3t" not in str(caught.value)

@@ -9,11 +9,11 @@ from answerable.server.mcp import json_members as fast
 from answerable.server.mcp.json_members import (
     MAX_DEPTH,
     MAX_MEMBERS,
-    check_text,
-    members,
-    text,
+    check_encoding_and_depth,
+    find_members,
+    read_string,
 )
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from tests.gateway import reference_parser
 from tests.gateway.request_builders import steps
 
@@ -22,12 +22,12 @@ NOWHERE = slice(0, 0)
 
 def found(data: bytes) -> dict[str, object] | str:
     try:
-        check_text(data)
-        spans = members(data)
-    except Refused as refused:
+        check_encoding_and_depth(data)
+        spans = find_members(data)
+    except RequestRefused as refused:
         return (
             reference_parser.REPEATED
-            if refused.why is Why.REPEATED_KEY
+            if refused.why is RefusalReason.REPEATED_KEY
             else reference_parser.NOT_JSON
         )
     return reference_parser.values(data, spans)
@@ -65,14 +65,14 @@ def test_members_without_white_space_are_those_of_the_slow_reader(data: bytes) -
 def test_an_object_within_is_read_in_its_place(outer: bytes, inner: bytes) -> None:
     # Spans of an inner object count from the beginning of the whole body.
     data = b'{"x":' + outer + b',"params": ' + inner.strip() + b"}"
-    span = members(data)["params"]
+    span = find_members(data)["params"]
     assert data[span] == inner.strip()
     expected = reference_parser.members(inner)
     if isinstance(expected, str):
-        with pytest.raises(Refused, match="repeated-key"):
-            members(data, span)
+        with pytest.raises(RequestRefused, match="repeated-key"):
+            find_members(data, span)
     else:
-        assert reference_parser.values(data, members(data, span)) == expected
+        assert reference_parser.values(data, find_members(data, span)) == expected
 
 
 @given(reference_parser.OBJECTS)
@@ -80,11 +80,11 @@ def test_depth_is_counted_as_the_slow_reader_counts_it(data: bytes) -> None:
     deep = reference_parser.depth(reference_parser.read(data))
     for cap in range(5):
         if deep > cap:
-            with pytest.raises(Refused) as caught:
-                check_text(data, cap)
-            assert caught.value.why is Why.TOO_DEEP
+            with pytest.raises(RequestRefused) as caught:
+                check_encoding_and_depth(data, cap)
+            assert caught.value.why is RefusalReason.TOO_DEEP
         else:
-            check_text(data, cap)
+            check_encoding_and_depth(data, cap)
 
 
 def nested(depth: int) -> bytes:
@@ -92,35 +92,39 @@ def nested(depth: int) -> bytes:
 
 
 def test_the_cap_on_depth_is_exact_and_brackets_in_strings_are_none() -> None:
-    check_text(nested(MAX_DEPTH))
-    with pytest.raises(Refused) as caught:
-        check_text(nested(MAX_DEPTH + 1))
-    assert caught.value.why is Why.TOO_DEEP
-    check_text(b'{"a":"' + b"[" * 1000 + b'\\"[{"}')
+    check_encoding_and_depth(nested(MAX_DEPTH))
+    with pytest.raises(RequestRefused) as caught:
+        check_encoding_and_depth(nested(MAX_DEPTH + 1))
+    assert caught.value.why is RefusalReason.TOO_DEEP
+    check_encoding_and_depth(b'{"a":"' + b"[" * 1000 + b'\\"[{"}')
 
 
 @pytest.mark.parametrize(
     "bomb", [b"[" * 4_000_000, b'{"a":' * 800_000, nested(100_000)]
 )
 def test_a_body_of_brackets_is_refused(bomb: bytes) -> None:
-    with pytest.raises(Refused) as caught:
-        check_text(bomb)
-    assert caught.value.why is Why.TOO_DEEP
+    with pytest.raises(RequestRefused) as caught:
+        check_encoding_and_depth(bomb)
+    assert caught.value.why is RefusalReason.TOO_DEEP
 
 
 def test_members_are_counted() -> None:
     many = b"{" + b",".join(b'"%d":1' % n for n in range(MAX_MEMBERS)) + b"}"
-    assert len(members(many)) == MAX_MEMBERS
-    with pytest.raises(Refused) as caught:
-        members(many[:-1] + b',"x":1}')
-    assert caught.value.why is Why.NOT_A_MESSAGE
+    assert len(find_members(many)) == MAX_MEMBERS
+    with pytest.raises(RequestRefused) as caught:
+        find_members(many[:-1] + b',"x":1}')
+    assert caught.value.why is RefusalReason.NOT_A_MESSAGE
 
 
 def test_text_is_the_text_of_a_string_alone() -> None:
     data = b'["a\\u00e9\\"",1,null,{}]'
-    assert text(data, slice(1, 12)) == 'aé"'
-    assert [text(data, slice(at, at + 1)) for at in (13, 15, 20)] == [None, None, None]
-    assert text(data, None) is None
+    assert read_string(data, slice(1, 12)) == 'aé"'
+    assert [read_string(data, slice(at, at + 1)) for at in (13, 15, 20)] == [
+        None,
+        None,
+        None,
+    ]
+    assert read_string(data, None) is None
 
 
 BODIES: dict[str, Callable[[int], bytes]] = {
@@ -149,7 +153,7 @@ def test_no_step_is_taken_for_what_is_not_read(body: Callable[[int], bytes]) -> 
 def test_steps_grow_with_members_and_no_faster() -> None:
     def read(size: int) -> Callable[[], object]:
         data = b"{" + b",".join(b'"%d" : 1' % k for k in range(size)) + b"}"
-        return lambda: members(data)
+        return lambda: find_members(data)
 
     assert steps(read(1000)) <= 2 * steps(read(500)) + 10
 
@@ -170,12 +174,12 @@ def test_a_walk_that_lost_its_place_in_a_number_is_noticed() -> None:
 
 
 def test_the_known_names_are_folded() -> None:
-    known = fast.spellings("taskId", "params")
+    known = fast.known_keys("taskId", "params")
     fast.refuse_lookalikes(dict.fromkeys(["taskId", "params", "other"], NOWHERE), known)
     for key in (
         *("taskid", "TASKID", "ta\u017fkId", "tas\u212aId", "Params"),
         *("task\0Id", "task\u200bId", "\uff50arams", "params\u2060"),
     ):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             fast.refuse_lookalikes({key: NOWHERE}, known)
-        assert caught.value.why is Why.KEY_LOOKALIKE
+        assert caught.value.why is RefusalReason.KEY_LOOKALIKE

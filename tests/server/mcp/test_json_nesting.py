@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.server.mcp.json_nesting import is_deeper
+from answerable.server.mcp.json_nesting import exceeds_depth
 
 TEXTS = st.text(alphabet='[]{}"\\a,:é', max_size=6)
 VALUES = st.recursive(
@@ -33,12 +33,12 @@ def test_it_is_deeper_exactly_where_counting_says_so(
     value: object, most: int, ascii: bool
 ) -> None:
     data = json.dumps(value, ensure_ascii=ascii).encode()
-    assert is_deeper(data, most) == (depth_of(value) > most)
+    assert exceeds_depth(data, most) == (depth_of(value) > most)
 
 
 @pytest.mark.parametrize("text", [b"[" * 80, b"]" * 80, b'["' + b"[" * 80, b"[}" * 80])
 def test_what_is_no_json_is_not_deeper(text: bytes) -> None:
-    assert not is_deeper(text, 62)
+    assert not exceeds_depth(text, 62)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_is_no_json_is_not_deeper(text: bytes) -> None:
     ids=["towers", "objects", "at the bottom", "quotes", "too deep"],
 )
 def test_its_time_grows_with_the_size_alone(text: bytes) -> None:
-    is_deeper(b"[" * 63 + b"]" * 63, 62)
+    exceeds_depth(b"[" * 63 + b"]" * 63, 62)
     began = time.process_time()
-    is_deeper(text, 62)
+    exceeds_depth(text, 62)
     assert time.process_time() - began < 0.4  # 4 s before, for the first

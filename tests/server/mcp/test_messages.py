@@ -4,61 +4,82 @@ import json
 
 import pytest
 
-from answerable.server.mcp.messages import Kind, one_line, read_message
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.mcp.messages import MessageKind, parse_message, to_one_line
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 # JSON-RPC 2.0, sections 4 to 6; MCP basic/index "Messages".
-REFUSED: list[tuple[bytes, Why]] = [
-    (b"", Why.NOT_JSON),
-    (b"{", Why.NOT_JSON),
-    (b"\xff", Why.NOT_JSON),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping"} {}', Why.NOT_JSON),
-    (b"1", Why.NOT_JSON),
-    (b"null", Why.NOT_JSON),
-    (b"{}", Why.NOT_A_MESSAGE),
+REFUSED: list[tuple[bytes, RefusalReason]] = [
+    (b"", RefusalReason.NOT_JSON),
+    (b"{", RefusalReason.NOT_JSON),
+    (b"\xff", RefusalReason.NOT_JSON),
+    (b'{"jsonrpc":"2.0","id":1,"method":"ping"} {}', RefusalReason.NOT_JSON),
+    (b"1", RefusalReason.NOT_JSON),
+    (b"null", RefusalReason.NOT_JSON),
+    (b"{}", RefusalReason.NOT_A_MESSAGE),
     # 6: batches; gone from MCP since 2025-06-18.
-    (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', Why.BATCH),
-    (b" \n[]", Why.BATCH),
+    (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', RefusalReason.BATCH),
+    (b" \n[]", RefusalReason.BATCH),
     # 4: the version, exactly.
-    (b'{"id":1,"method":"ping"}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":2.0,"id":1,"method":"ping"}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', Why.NOT_A_MESSAGE),
+    (b'{"id":1,"method":"ping"}', RefusalReason.NOT_A_MESSAGE),
+    (b'{"jsonrpc":2.0,"id":1,"method":"ping"}', RefusalReason.NOT_A_MESSAGE),
+    (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', RefusalReason.NOT_A_MESSAGE),
     # 4: the method is text, and no message is of two kinds.
-    (b'{"jsonrpc":"2.0","id":1,"method":1}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"2.0","id":1,"method":null}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping","error":{}}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"2.0","id":1}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"2.0","id":1,"result":{},"params":{}}', Why.NOT_A_MESSAGE),
-    (b'{"jsonrpc":"2.0","result":{}}', Why.NOT_A_MESSAGE),
+    (b'{"jsonrpc":"2.0","id":1,"method":1}', RefusalReason.NOT_A_MESSAGE),
+    (b'{"jsonrpc":"2.0","id":1,"method":null}', RefusalReason.NOT_A_MESSAGE),
+    (
+        b'{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}',
+        RefusalReason.NOT_A_MESSAGE,
+    ),
+    (
+        b'{"jsonrpc":"2.0","id":1,"method":"ping","error":{}}',
+        RefusalReason.NOT_A_MESSAGE,
+    ),
+    (b'{"jsonrpc":"2.0","id":1}', RefusalReason.NOT_A_MESSAGE),
+    (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', RefusalReason.NOT_A_MESSAGE),
+    (b'{"jsonrpc":"2.0","id":1,"result":{},"params":{}}', RefusalReason.NOT_A_MESSAGE),
+    (b'{"jsonrpc":"2.0","result":{}}', RefusalReason.NOT_A_MESSAGE),
     # The id MUST NOT be null, and is a string or an integer.
-    (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":1.0,"method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":1e2,"method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":true,"method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":[],"method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":9007199254740992,"method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":1' + b"0" * 400 + b',"method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":"' + b"x" * 257 + b'","method":"ping"}', Why.ID_TYPE),
-    (b'{"jsonrpc":"2.0","id":null,"result":{}}', Why.ID_TYPE),
+    (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', RefusalReason.ID_TYPE),
+    (b'{"jsonrpc":"2.0","id":1.0,"method":"ping"}', RefusalReason.ID_TYPE),
+    (b'{"jsonrpc":"2.0","id":1e2,"method":"ping"}', RefusalReason.ID_TYPE),
+    (b'{"jsonrpc":"2.0","id":true,"method":"ping"}', RefusalReason.ID_TYPE),
+    (b'{"jsonrpc":"2.0","id":[],"method":"ping"}', RefusalReason.ID_TYPE),
+    (b'{"jsonrpc":"2.0","id":9007199254740992,"method":"ping"}', RefusalReason.ID_TYPE),
+    (
+        b'{"jsonrpc":"2.0","id":1' + b"0" * 400 + b',"method":"ping"}',
+        RefusalReason.ID_TYPE,
+    ),
+    (
+        b'{"jsonrpc":"2.0","id":"' + b"x" * 257 + b'","method":"ping"}',
+        RefusalReason.ID_TYPE,
+    ),
+    (b'{"jsonrpc":"2.0","id":null,"result":{}}', RefusalReason.ID_TYPE),
     # 4.2, narrowed by MCP: params are an object.
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}', Why.PARAMS_TYPE),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":null}', Why.PARAMS_TYPE),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}', Why.PARAMS_TYPE),
+    (
+        b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}',
+        RefusalReason.PARAMS_TYPE,
+    ),
+    (
+        b'{"jsonrpc":"2.0","id":1,"method":"ping","params":null}',
+        RefusalReason.PARAMS_TYPE,
+    ),
+    (
+        b'{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}',
+        RefusalReason.PARAMS_TYPE,
+    ),
 ]
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","uri":"b","arguments":{},"_meta":{}}}'
 
 
-def refused(body: bytes) -> Why:
-    with pytest.raises(Refused) as caught:
-        read_message(body)
+def refused(body: bytes) -> RefusalReason:
+    with pytest.raises(RequestRefused) as caught:
+        parse_message(body)
     return caught.value.why
 
 
 @pytest.mark.parametrize(("body", "why"), REFUSED, ids=range(len(REFUSED)))
-def test_what_is_no_message_is_refused(body: bytes, why: Why) -> None:
+def test_what_is_no_message_is_refused(body: bytes, why: RefusalReason) -> None:
     assert refused(body) is why
 
 
@@ -80,10 +101,10 @@ def test_a_key_that_is_repeated_is_refused_however_it_is_spelled(
         body = CALL[:end] + b"," + member + CALL[end:]
     inside = key in ("name", "uri", "arguments", "_meta")
     if inside == (where != b"{"):
-        assert refused(body) is Why.REPEATED_KEY
+        assert refused(body) is RefusalReason.REPEATED_KEY
     else:
         # Of the other object it is a member like any other.
-        assert read_message(body).method == "tools/call"
+        assert parse_message(body).method == "tools/call"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +113,7 @@ def test_a_key_that_is_repeated_is_refused_however_it_is_spelled(
 def test_a_key_that_a_careless_reader_takes_for_another_is_refused(other: str) -> None:
     # encoding/json of Go matches keys without regard to case.
     body = CALL[:-1] + f',"{other}":"evil"}}'.encode()
-    assert refused(body) is Why.KEY_LOOKALIKE
+    assert refused(body) is RefusalReason.KEY_LOOKALIKE
 
 
 @pytest.mark.parametrize(
@@ -100,44 +121,52 @@ def test_a_key_that_a_careless_reader_takes_for_another_is_refused(other: str) -
 )
 def test_a_parameter_that_resembles_another_is_refused(other: str) -> None:
     body = CALL[:-2] + f',"{other}":"evil"}}}}'.encode()
-    assert refused(body) is Why.KEY_LOOKALIKE
+    assert refused(body) is RefusalReason.KEY_LOOKALIKE
 
 
 def test_a_request_has_an_id_and_a_notification_has_none() -> None:
-    request = read_message(b'{"jsonrpc":"2.0","id":"a\\u0062","method":"ping"}')
-    assert (request.kind, request.id, request.method) == (Kind.REQUEST, "ab", "ping")
-    note = read_message(b'{"method":"notifications/initialized","jsonrpc":"2.0"}')
-    assert (note.kind, note.id) == (Kind.NOTIFICATION, None)
+    request = parse_message(b'{"jsonrpc":"2.0","id":"a\\u0062","method":"ping"}')
+    assert (request.kind, request.id, request.method) == (
+        MessageKind.REQUEST,
+        "ab",
+        "ping",
+    )
+    note = parse_message(b'{"method":"notifications/initialized","jsonrpc":"2.0"}')
+    assert (note.kind, note.id) == (MessageKind.NOTIFICATION, None)
 
 
 @pytest.mark.parametrize("id", [0, -1, 2**53 - 1, "", "1"])
 def test_an_id_keeps_its_type(id: object) -> None:
     spelled = f'"{id}"' if isinstance(id, str) else f"{id}"
     body = f'{{"jsonrpc":"2.0","id":{spelled},"method":"ping"}}'.encode()
-    assert read_message(body).id == id
-    assert type(read_message(body).id) is type(id)
+    assert parse_message(body).id == id
+    assert type(parse_message(body).id) is type(id)
 
 
 def test_a_response_is_a_result_or_an_error() -> None:
     body = b'{"jsonrpc":"2.0","id":7,"result":{"a":1}}'
-    answer = read_message(body)
-    assert (answer.kind, answer.id, answer.error) == (Kind.RESPONSE, 7, None)
+    answer = parse_message(body)
+    assert (answer.kind, answer.id, answer.error) == (MessageKind.RESPONSE, 7, None)
     assert answer.result is not None
     assert body[answer.result] == b'{"a":1}'
     for id in (b"", b'"id":null,'):
-        error = read_message(b'{"jsonrpc":"2.0",' + id + b'"error":{"code":-32700}}')
-        assert (error.kind, error.id, error.result) == (Kind.RESPONSE, None, None)
+        error = parse_message(b'{"jsonrpc":"2.0",' + id + b'"error":{"code":-32700}}')
+        assert (error.kind, error.id, error.result) == (
+            MessageKind.RESPONSE,
+            None,
+            None,
+        )
 
 
 def test_parameters_are_spans_of_the_bytes_that_came() -> None:
     body = CALL.replace(b'"arguments":{}', b'"arguments" : { "x" :\t[1.0, 1e400]}')
-    span = read_message(body).params["arguments"]
+    span = parse_message(body).params["arguments"]
     assert body[span] == b'{ "x" :\t[1.0, 1e400]}'
 
 
 def test_a_refusal_knows_the_id_where_it_was_read() -> None:
-    with pytest.raises(Refused) as caught:
-        read_message(b'{"jsonrpc":"2.0","id":"x","method":"ping","params":[]}')
+    with pytest.raises(RequestRefused) as caught:
+        parse_message(b'{"jsonrpc":"2.0","id":"x","method":"ping","params":[]}')
     assert (caught.value.id, caught.value.method) == ("x", "ping")
 
 
@@ -145,8 +174,8 @@ def test_a_message_goes_over_stdio_on_one_line_and_stays_the_same() -> None:
     spread = json.dumps(json.loads(CALL) | {"id": "a\nb"}, indent=1).replace(
         "\n", "\r\n"
     )
-    line = one_line(spread.encode())
+    line = to_one_line(spread.encode())
     assert b"\n" not in line
     assert b"\r" not in line
     assert json.loads(line) == json.loads(spread)
-    assert one_line(CALL) is CALL
+    assert to_one_line(CALL) is CALL

@@ -3,58 +3,58 @@
 import pytest
 
 from answerable.server.mcp.methods import (
-    INPUTS,
+    INPUT_METHODS,
     METHODS,
-    RETRIED,
-    Era,
-    Sender,
-    Target,
-    method_of,
+    RETRYABLE_METHODS,
+    McpRevision,
+    MessageSender,
+    TargetKind,
+    find_method,
 )
 
 # The unions ClientRequest, ClientNotification, ServerRequest and ServerNotification of
 # schema/REVISION/schema.ts; the tasks of 2026-07-28 of the extension's own schema.
 CLIENT_REQUESTS = {
-    Era.V2025_06_18: "completion/complete initialize logging/setLevel ping prompts/get "
+    McpRevision.V2025_06_18: "completion/complete initialize logging/setLevel ping prompts/get "
     "prompts/list resources/list resources/read resources/subscribe "
     "resources/templates/list resources/unsubscribe tools/call tools/list",
-    Era.V2025_11_25: "completion/complete initialize logging/setLevel ping prompts/get "
+    McpRevision.V2025_11_25: "completion/complete initialize logging/setLevel ping prompts/get "
     "prompts/list resources/list resources/read resources/subscribe "
     "resources/templates/list resources/unsubscribe tools/call tools/list "
     "tasks/get tasks/result tasks/list tasks/cancel",
-    Era.V2026_07_28: "completion/complete prompts/get prompts/list resources/list "
+    McpRevision.V2026_07_28: "completion/complete prompts/get prompts/list resources/list "
     "resources/read resources/templates/list server/discover subscriptions/listen "
     "tools/call tools/list tasks/get tasks/update tasks/cancel",
 }
 CLIENT_NOTIFICATIONS = {
-    Era.V2025_06_18: "cancelled initialized progress roots/list_changed",
-    Era.V2025_11_25: "cancelled initialized progress roots/list_changed tasks/status",
-    Era.V2026_07_28: "cancelled",
+    McpRevision.V2025_06_18: "cancelled initialized progress roots/list_changed",
+    McpRevision.V2025_11_25: "cancelled initialized progress roots/list_changed tasks/status",
+    McpRevision.V2026_07_28: "cancelled",
 }
 SERVER_REQUESTS = {
-    Era.V2025_06_18: "elicitation/create ping roots/list sampling/createMessage",
-    Era.V2025_11_25: "elicitation/create ping roots/list sampling/createMessage "
+    McpRevision.V2025_06_18: "elicitation/create ping roots/list sampling/createMessage",
+    McpRevision.V2025_11_25: "elicitation/create ping roots/list sampling/createMessage "
     "tasks/get tasks/result tasks/list tasks/cancel",
-    Era.V2026_07_28: "",
+    McpRevision.V2026_07_28: "",
 }
 SERVER_NOTIFICATIONS = {
-    Era.V2025_06_18: "cancelled message progress prompts/list_changed "
+    McpRevision.V2025_06_18: "cancelled message progress prompts/list_changed "
     "resources/list_changed resources/updated tools/list_changed",
-    Era.V2025_11_25: "cancelled message progress prompts/list_changed "
+    McpRevision.V2025_11_25: "cancelled message progress prompts/list_changed "
     "resources/list_changed resources/updated tools/list_changed elicitation/complete "
     "tasks/status",
-    Era.V2026_07_28: "cancelled message progress prompts/list_changed "
+    McpRevision.V2026_07_28: "cancelled message progress prompts/list_changed "
     "resources/list_changed resources/updated tools/list_changed "
     "subscriptions/acknowledged tasks",
 }
 NAMED = list(CLIENT_REQUESTS)
 
 
-def sent(era: Era, sender: Sender, *, notifications: bool) -> set[str]:
+def sent(era: McpRevision, sender: MessageSender, *, notifications: bool) -> set[str]:
     return {
         name
         for name, method in METHODS[era].items()
-        if method.is_notification is notifications and method_of(era, name, sender)
+        if method.is_notification is notifications and find_method(era, name, sender)
     }
 
 
@@ -62,12 +62,15 @@ def sent(era: Era, sender: Sender, *, notifications: bool) -> set[str]:
 @pytest.mark.parametrize(
     ("sender", "requests", "notifications"),
     [
-        (Sender.CLIENT, CLIENT_REQUESTS, CLIENT_NOTIFICATIONS),
-        (Sender.SERVER, SERVER_REQUESTS, SERVER_NOTIFICATIONS),
+        (MessageSender.CLIENT, CLIENT_REQUESTS, CLIENT_NOTIFICATIONS),
+        (MessageSender.SERVER, SERVER_REQUESTS, SERVER_NOTIFICATIONS),
     ],
 )
 def test_each_revision_has_the_methods_of_its_schema(
-    era: Era, sender: Sender, requests: dict[Era, str], notifications: dict[Era, str]
+    era: McpRevision,
+    sender: MessageSender,
+    requests: dict[McpRevision, str],
+    notifications: dict[McpRevision, str],
 ) -> None:
     assert sent(era, sender, notifications=False) == set(requests[era].split())
     noted = {f"notifications/{name}" for name in notifications[era].split()}
@@ -75,15 +78,15 @@ def test_each_revision_has_the_methods_of_its_schema(
 
 
 def test_a_client_that_names_no_revision_has_those_of_the_last_old_one() -> None:
-    assert METHODS[Era.UNNAMED] is METHODS[Era.V2025_11_25]
-    assert [era for era in Era if era.is_modern] == [Era.V2026_07_28]
+    assert METHODS[McpRevision.UNNAMED] is METHODS[McpRevision.V2025_11_25]
+    assert [era for era in McpRevision if era.is_modern] == [McpRevision.V2026_07_28]
 
 
 def test_the_name_header_mirrors_what_the_specification_lists() -> None:
     # 2026-07-28 "Standard Request Headers", and the tasks extension "Routing Headers".
     mirrored = {
         (name, method.key)
-        for era in Era
+        for era in McpRevision
         for name, method in METHODS[era].items()
         if method.mirrored and era.is_modern
     }
@@ -97,9 +100,9 @@ def test_the_name_header_mirrors_what_the_specification_lists() -> None:
     }
 
 
-@pytest.mark.parametrize("era", list(Era))
-def test_whatever_is_decided_by_name_has_a_name(era: Era) -> None:
-    decided = {Target.TOOL, Target.RESOURCE, Target.PROMPT, Target.TASK}
+@pytest.mark.parametrize("era", list(McpRevision))
+def test_whatever_is_decided_by_name_has_a_name(era: McpRevision) -> None:
+    decided = {TargetKind.TOOL, TargetKind.RESOURCE, TargetKind.PROMPT, TargetKind.TASK}
     assert all(
         method.key for method in METHODS[era].values() if method.target in decided
     )
@@ -107,23 +110,33 @@ def test_whatever_is_decided_by_name_has_a_name(era: Era) -> None:
 
 def test_inputs_are_what_a_server_may_ask_of_a_client() -> None:
     # 2026-07-28 basic/patterns/mrtr "Server Requirements", "Supported Requests".
-    assert set(INPUTS) == {"elicitation/create", "sampling/createMessage", "roots/list"}
-    assert set(INPUTS.values()) == {Target.PERSON, Target.MODEL, Target.ROOTS}
-    assert set(METHODS[Era.V2026_07_28]) >= RETRIED
+    assert set(INPUT_METHODS) == {
+        "elicitation/create",
+        "sampling/createMessage",
+        "roots/list",
+    }
+    assert set(INPUT_METHODS.values()) == {
+        TargetKind.PERSON,
+        TargetKind.MODEL,
+        TargetKind.ROOTS,
+    }
+    assert set(METHODS[McpRevision.V2026_07_28]) >= RETRYABLE_METHODS
 
 
 @pytest.mark.parametrize(
     ("era", "name", "sender"),
     [
-        (Era.V2026_07_28, "initialize", Sender.CLIENT),
-        (Era.V2026_07_28, "ping", Sender.CLIENT),
-        (Era.V2025_11_25, "server/discover", Sender.CLIENT),
-        (Era.V2025_06_18, "tasks/get", Sender.CLIENT),
-        (Era.V2025_11_25, "sampling/createMessage", Sender.CLIENT),
-        (Era.V2025_11_25, "tools/call", Sender.SERVER),
-        (Era.V2026_07_28, "Tools/call", Sender.CLIENT),
-        (Era.V2026_07_28, "", Sender.CLIENT),
+        (McpRevision.V2026_07_28, "initialize", MessageSender.CLIENT),
+        (McpRevision.V2026_07_28, "ping", MessageSender.CLIENT),
+        (McpRevision.V2025_11_25, "server/discover", MessageSender.CLIENT),
+        (McpRevision.V2025_06_18, "tasks/get", MessageSender.CLIENT),
+        (McpRevision.V2025_11_25, "sampling/createMessage", MessageSender.CLIENT),
+        (McpRevision.V2025_11_25, "tools/call", MessageSender.SERVER),
+        (McpRevision.V2026_07_28, "Tools/call", MessageSender.CLIENT),
+        (McpRevision.V2026_07_28, "", MessageSender.CLIENT),
     ],
 )
-def test_any_other_method_is_unknown(era: Era, name: str, sender: Sender) -> None:
-    assert method_of(era, name, sender) is None
+def test_any_other_method_is_unknown(
+    era: McpRevision, name: str, sender: MessageSender
+) -> None:
+    assert find_method(era, name, sender) is None

@@ -8,63 +8,74 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.observation import approved, choice
+from answerable.authorization.pins.observation import (
+    apply_approval,
+    select_for_approval,
+)
 from answerable.authorization.quarantine import Quarantine
-from answerable.model.config import Server
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import NO_PINS, Approval, How, Kind, Pinning
+from answerable.model.config import UpstreamServer
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.pin import (
+    NO_PINS,
+    DefinitionApproval,
+    DefinitionKind,
+    PinningMode,
+    PinOrigin,
+)
 from answerable.server.pins import pin_enforcer, pin_watch
-from answerable.server.pins.pin_enforcer import PinKeeper
+from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.pins.pin_files import PinFiles
 from tests.gateway.recording.recorder_fixture import until
 
-FIRST = How.FIRST_USE
-WORD = Approval("person:ana", "s" * 64, 9)
+FIRST = PinOrigin.FIRST_USE
+WORD = DefinitionApproval("person:ana", "s" * 64, 9)
 
 
-def server(name: str, pin: Pinning = Pinning.FIRST_USE) -> Server:
+def server(name: str, pin: PinningMode = PinningMode.FIRST_USE) -> UpstreamServer:
     url = f"http://127.0.0.1:1/{name}"
-    return Server(name, url, (), (), (), "", "", "", (), (), pin=pin)
+    return UpstreamServer(name, url, (), (), (), "", "", "", (), (), pin=pin)
 
 
 class Process:
     """One process that holds pins."""
 
-    def __init__(self, state: Path, *servers: Server) -> None:
+    def __init__(self, state: Path, *servers: UpstreamServer) -> None:
         self.quarantine: Quarantine = {}
         self.told: list[tuple[str, ...]] = []
         self.files = PinFiles(state)
         loop = asyncio.get_running_loop()
         given = servers or (server("files"),)
-        self.pins = PinKeeper(self.files, given, self, loop, self)
+        self.pins = PinEnforcer(self.files, given, self, loop, self)
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
         self.quarantine = quarantine
 
-    def quarantined(self, subject: str, why: str, like: str) -> None:
+    def on_quarantined(self, subject: str, why: str, like: str) -> None:
         self.told.append((subject, why, like))
 
-    def alike(self, subject: str, like: str, how: str) -> None:
+    def on_lookalike(self, subject: str, like: str, how: str) -> None:
         self.told.append((subject, how, like))
 
-    def released(self, subject: str) -> None:
+    def on_released(self, subject: str) -> None:
         self.told.append((subject, "released"))
 
-    def refused(self, why: str) -> None:
+    def on_failure(self, why: str) -> None:
         self.told.append(("refused", why))
 
     def list(self, *names: str, server: str = "files", **more: Any) -> None:
         items = [(n, json.dumps({"name": n} | more).encode()) for n in names]
-        self.pins.listed(server, Kind.TOOL, items, is_last=True, is_asked=True)
+        self.pins.record_list(
+            server, DefinitionKind.TOOL, items, is_last=True, is_asked=True
+        )
 
     def holds(self, name: str, server: str = "files") -> bool:
-        return self.pins.withholds(server, Kind.TOOL, name)
+        return self.pins.is_quarantined(server, DefinitionKind.TOOL, name)
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pin_watch, "EVERY", 0.01)
-    monkeypatch.setattr(pin_enforcer, "AGAIN", 0.01)
+    monkeypatch.setattr(pin_watch, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(pin_enforcer, "WRITE_INTERVAL", 0.01)
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
@@ -82,11 +93,13 @@ def test_what_one_process_saw_holds_in_another_and_so_does_an_approval(
         assert two.holds("read")
         await until(lambda: one.holds("read"))
         assert one.quarantine["files"].tools == {"read"}
-        one.files.change("files", lambda pins: approved(pins, choice(pins), WORD))
+        one.files.change(
+            "files", lambda pins: apply_approval(pins, select_for_approval(pins), WORD)
+        )
         await until(lambda: not one.holds("read") and not two.holds("read"))
         assert ("tool:mcp/files/read", "released") in one.told
         for each in (one, two):
-            await each.pins.written()
+            await each.pins.flush()
 
     run(story)
 
@@ -102,7 +115,7 @@ def test_two_processes_that_see_two_definitions_first_hold_the_one_written(
         assert not two.holds("read")
         await until(lambda: one.holds("read") and two.holds("read"))
         for each in (one, two):
-            await each.pins.written()
+            await each.pins.flush()
 
     run(story)
 
@@ -111,7 +124,7 @@ def test_what_the_disk_refuses_holds_here_and_is_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise EnvironmentRefused("cannot write pins: No space left on device")
+        raise EnvironmentFailure("cannot write pins: No space left on device")
 
     async def story() -> None:
         one = Process(tmp_path)
@@ -126,7 +139,7 @@ def test_what_the_disk_refuses_holds_here_and_is_written_later(
             assert one.files.read("files") == NO_PINS
             assert one.holds("read")
         await until(lambda: "tool:read" in one.files.read("files").seen)
-        await one.pins.written()
+        await one.pins.flush()
         refusals = [each for each in one.told if each[0] == "refused"]
         assert len(refusals) == 1
 
@@ -141,14 +154,17 @@ def test_what_is_not_written_yet_holds_whatever_another_process_writes(
         one.list("read", "write")
         await until(lambda: one.files.find("files") is not None)
         with monkeypatch.context() as slow:
-            slow.setattr(one.pins, "_write", lambda *_: False)
+            slow.setattr(one.pins, "_write_observations", lambda *_: False)
             one.list("read", title="x")
-            one.files.change("files", lambda p: approved(p, choice(p, ["write"]), WORD))
+            one.files.change(
+                "files",
+                lambda p: apply_approval(p, select_for_approval(p, ["write"]), WORD),
+            )
             await until(
-                lambda: one.pins._pins["files"].items["tool:write"].how != FIRST
+                lambda: one.pins._pins["files"].items["tool:write"].origin != FIRST
             )
             assert one.holds("read")
-        await one.pins.written()
+        await one.pins.flush()
         assert set(one.files.read("files").seen) == {"tool:read"}
 
     run(story)
@@ -158,7 +174,7 @@ def test_what_is_left_is_written_at_the_end(tmp_path: Path) -> None:
     async def story() -> None:
         one = Process(tmp_path)
         one.list("read")
-        await one.pins.written()
+        await one.pins.flush()
         assert set(one.files.read("files").items) == {"tool:read"}
 
     run(story)
@@ -187,7 +203,7 @@ def test_pins_that_cannot_be_read_stay_in_force_and_that_is_told(
         path.write_bytes(data)
         await asyncio.sleep(0.05)
         assert one.holds("read")
-        await one.pins.written()
+        await one.pins.flush()
 
     run(story)
 
@@ -201,9 +217,9 @@ def test_a_process_does_not_start_without_the_pins_that_are_there(
     async def story() -> None:
         files.folder.mkdir(exist_ok=True)
         files.path("files").write_bytes(b"[]")
-        with pytest.raises(EnvironmentRefused, match="holds no pins of files"):
+        with pytest.raises(EnvironmentFailure, match="holds no pins of files"):
             Process(tmp_path)
-        Process(tmp_path, server("files", Pinning.OFF)).pins.close()
+        Process(tmp_path, server("files", PinningMode.OFF)).pins.close()
 
     run(story)
 
@@ -223,7 +239,7 @@ def test_names_that_are_alike_are_told_and_shadows_held(tmp_path: Path) -> None:
             ("tool:mcp/files/send_mails", "near", "tool:mcp/mail/send_mail"),
             ("tool:mcp/files/send_mails", "near", "tool:mcp/files/send-mail"),
         }
-        await one.pins.written()
+        await one.pins.flush()
 
     run(story)
 
@@ -234,14 +250,14 @@ def test_another_configuration_holds_other_servers_and_keeps_what_is_known(
     async def story() -> None:
         one = Process(tmp_path)
         one.list("read")
-        one.pins.swap((server("files", Pinning.APPROVED), server("mail")))
+        one.pins.reconfigure((server("files", PinningMode.APPROVED), server("mail")))
         assert one.holds("read")
         assert set(one.quarantine) == {"files", "mail"}
-        one.pins.swap((server("files", Pinning.OFF),))
+        one.pins.reconfigure((server("files", PinningMode.OFF),))
         assert one.quarantine == {}
         assert not one.holds("read")
         one.list("read", title="x")
-        await one.pins.written()
+        await one.pins.flush()
         assert set(one.files.read("files").items) == {"tool:read"}
 
     run(story)
@@ -252,16 +268,16 @@ def test_a_server_is_asked_once_a_minute_and_sooner_where_it_did_not_answer(
 ) -> None:
     async def story() -> None:
         one = Process(tmp_path)
-        assert one.pins.is_stale("files", Kind.TOOL)
-        one.pins.looking("files", Kind.TOOL)
-        assert not one.pins.is_stale("files", Kind.TOOL)
-        assert one.pins.is_stale("files", Kind.PROMPT)
-        assert not one.pins.is_stale("nowhere", Kind.TOOL)
-        monkeypatch.setattr(pin_enforcer, "PATIENCE", -1.0)
-        one.pins.looking("files", Kind.TOOL)
-        assert one.pins.is_stale("files", Kind.TOOL)
+        assert one.pins.is_stale("files", DefinitionKind.TOOL)
+        one.pins.mark_requested("files", DefinitionKind.TOOL)
+        assert not one.pins.is_stale("files", DefinitionKind.TOOL)
+        assert one.pins.is_stale("files", DefinitionKind.PROMPT)
+        assert not one.pins.is_stale("nowhere", DefinitionKind.TOOL)
+        monkeypatch.setattr(pin_enforcer, "LIST_TIMEOUT", -1.0)
+        one.pins.mark_requested("files", DefinitionKind.TOOL)
+        assert one.pins.is_stale("files", DefinitionKind.TOOL)
         one.list("read")
-        assert not one.pins.is_stale("files", Kind.TOOL)
-        await one.pins.written()
+        assert not one.pins.is_stale("files", DefinitionKind.TOOL)
+        await one.pins.flush()
 
     run(story)

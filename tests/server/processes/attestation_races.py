@@ -24,8 +24,8 @@ from pathlib import Path
 
 from answerable.model.attestation import Attestation
 from answerable.server.processes import held_process, peer_attestation, pidfd_info
-from answerable.server.processes.held_process import Hold
-from answerable.server.processes.sender_check import ForeignSender, Senders
+from answerable.server.processes.held_process import HeldProcess
+from answerable.server.processes.sender_check import ForeignSender, SenderCheckedReader
 from tests.server.processes.child_pool import (
     AGENT,
     ANA,
@@ -33,14 +33,14 @@ from tests.server.processes.child_pool import (
     LIBC,
     SECONDS,
     SLEEP,
-    Service,
+    AttestingService,
     pause,
 )
 
 # Who a connection names after its process is gone, and another has its number.
 
 
-def reuse(service: Service) -> None:
+def reuse(service: AttestingService) -> None:
     """Another process, of the same user, an agent, gets the number at any step."""
     nursery, step = service.nursery, service.random.randrange(5)
     visitor, accepted = service.visitor(ANA)
@@ -88,7 +88,7 @@ def switched(step: int, switch: Callable[[], None]) -> Iterator[None]:
         setattr(peer_attestation, name, real)
 
 
-def ended(service: Service) -> None:
+def ended(service: AttestingService) -> None:
     """It ended before anybody looked, waited for or not."""
     reap = service.random.random() < 0.5
     visitor, accepted = service.visitor(ANA)
@@ -100,7 +100,7 @@ def ended(service: Service) -> None:
     service.judge(told, told == "process-gone")
 
 
-def exec_after(service: Service) -> None:
+def exec_after(service: AttestingService) -> None:
     """It runs another program after it connected, which may be set to another user."""
     turned = service.folder / "turned"
     if not turned.exists():
@@ -128,7 +128,7 @@ def exec_after(service: Service) -> None:
     service.judge(told, right or told == "process-gone")
 
 
-def superuser(service: Service) -> None:
+def superuser(service: AttestingService) -> None:
     """The superuser, or a program that is set to it."""
     visitor, accepted = service.visitor(0)
     with accepted:
@@ -140,17 +140,17 @@ def superuser(service: Service) -> None:
 # Who wrote.
 
 
-def handed_on(service: Service) -> None:
+def handed_on(service: AttestingService) -> None:
     """The connection goes to a process of another user, and both write."""
     _written_by_two(service, BO, inherited=False)
 
 
-def inherited(service: Service) -> None:
+def inherited(service: AttestingService) -> None:
     """A child of the same user has it from its parent, and both write."""
     _written_by_two(service, ANA, inherited=True)
 
 
-def _written_by_two(service: Service, uid: int, *, inherited: bool) -> None:
+def _written_by_two(service: AttestingService, uid: int, *, inherited: bool) -> None:
     ours = service.random.randrange(4)  # pieces of the connector's own, first
     here, there = socket.socketpair()
 
@@ -185,7 +185,7 @@ def _written_by_two(service: Service, uid: int, *, inherited: bool) -> None:
 
 
 def _read_until_foreign(accepted: socket.socket) -> bytes:
-    senders, got = Senders(accepted), b""
+    senders, got = SenderCheckedReader(accepted), b""
     try:
         while piece := senders.receive(4096):
             got += piece
@@ -201,7 +201,7 @@ def _read_until_foreign(accepted: socket.socket) -> bytes:
 # Which run a process belongs to.
 
 
-def orphans(service: Service) -> None:
+def orphans(service: AttestingService) -> None:
     """Descendants, near and far, orphaned or not, before the end and after it."""
     kind = service.random.choice(("kin", "adopted", "lost", "ended"))
     LIBC.prctl(36, int(kind != "lost"), 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -226,7 +226,7 @@ def orphans(service: Service) -> None:
     _reap_all(service)
 
 
-def _descend(service: Service, generations: int, *, orphaned: bool) -> None:
+def _descend(service: AttestingService, generations: int, *, orphaned: bool) -> None:
     """Be the first of a run; the last of them connects."""
     os.setpgid(0, 0)
     # It is registered first, as a launcher would see to.
@@ -246,13 +246,13 @@ def _descend(service: Service, generations: int, *, orphaned: bool) -> None:
         pause()
 
 
-def _reap_all(service: Service) -> None:
+def _reap_all(service: AttestingService) -> None:
     with suppress(ChildProcessError):
         while True:
             service.nursery.alive.discard(os.waitpid(-1, 0)[0])
 
 
-def outsiders(service: Service) -> None:
+def outsiders(service: AttestingService) -> None:
     """Neither a neighbour nor the launcher itself is a part of a run."""
     process = service.nursery.fork(ANA, pause)
     visitor, accepted = service.visitor(service.random.choice((ANA, BO)))
@@ -268,7 +268,7 @@ def outsiders(service: Service) -> None:
     service.runs.sweep()
 
 
-def claimed(service: Service) -> None:
+def claimed(service: AttestingService) -> None:
     """A process of another user has the name of a run in its environment."""
     process = service.nursery.fork(ANA, pause)
     run = service.run_of(process, ANA, launcher=process)
@@ -312,16 +312,16 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=1)
     words = asked.parse_args()
     if words.proc or words.plant:
-        held_process.told_by = lambda pidfd: None
-        pidfd_info.told_by = held_process.told_by
+        held_process.read_pidfd_info = lambda pidfd: None
+        pidfd_info.read_pidfd_info = held_process.read_pidfd_info
     if words.plant:
-        Hold.has_ended = lambda self: False  # type: ignore[method-assign]
+        HeldProcess.has_ended = lambda self: False  # type: ignore[method-assign]
     # What a disk takes is not what races are about.
     os.fsync = lambda handle: None
     folder = Path(tempfile.mkdtemp(prefix="storm-"))
     folder.chmod(0o755)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-    service = Service(folder, words.seed)
+    service = AttestingService(folder, words.seed)
     try:
         for _ in range(words.count):
             KINDS[words.kind](service)

@@ -15,10 +15,14 @@ from typing import NoReturn
 
 from answerable.model.attestation import Attestation
 from answerable.model.ids import AgentId
-from answerable.server.processes.held_process import Hold, NotAttested
+from answerable.server.processes.held_process import HeldProcess, NotAttested
 from answerable.server.processes.peer_attestation import attest_peer
-from answerable.server.processes.run_registry import Run, Runs, identified
-from answerable.server.processes.sender_check import name_senders
+from answerable.server.processes.run_registry import (
+    RegisteredRun,
+    RunRegistry,
+    identify_process,
+)
+from answerable.server.processes.sender_check import enable_sender_credentials
 
 ROOT = os.getuid() == 0
 # Users that nobody else is. Whoever is not root is one user, and takes part in less.
@@ -32,7 +36,7 @@ SYS_CLONE3 = 435
 NEWEST = struct.Struct("=11Q")
 
 
-class Nursery:
+class ChildPool:
     """Children, each ended by its number."""
 
     def __init__(self) -> None:
@@ -94,18 +98,18 @@ def pause() -> NoReturn:
     os._exit(0)
 
 
-class Service:
+class AttestingService:
     """A listener, a registry, children."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a repeatable storm
-        self.nursery = Nursery()
-        self.runs = Runs(folder / "state")
+        self.nursery = ChildPool()
+        self.runs = RunRegistry(folder / "state")
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind("\0answerable-storm-" + folder.name)
         self.listening.listen(64)
         self.listening.settimeout(SECONDS)
-        name_senders(self.listening)
+        enable_sender_credentials(self.listening)
         self.folder = folder
         self.said: Counter[str] = Counter()
 
@@ -129,15 +133,15 @@ class Service:
         pid = self.nursery.fork(uid, be)
         return pid, self.accept()
 
-    def run_of(self, process: int, uid: int, launcher: int = 0) -> Run:
+    def run_of(self, process: int, uid: int, launcher: int = 0) -> RegisteredRun:
         """Register a run, as if its launcher had asked."""
         root, by = hold(process), hold(launcher or os.getpid())
-        run = Run(
+        run = RegisteredRun(
             id=self.random.randbytes(16).hex(),
             agent=AGENT,
             rule="r",
-            process=identified(root),
-            launcher=identified(by),
+            process=identify_process(root),
+            launcher=identify_process(by),
             started_by=0,
             uid=uid,
             gid=uid,
@@ -160,5 +164,5 @@ class Service:
         self.said[word if right else "wrong"] += 1
 
 
-def hold(pid: int) -> Hold:
-    return Hold(os.pidfd_open(pid), pid)
+def hold(pid: int) -> HeldProcess:
+    return HeldProcess(os.pidfd_open(pid), pid)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.server.processes.run_registry import Run, Runs
+from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
 from tests.server.processes.connecting_process import listening
 
 
@@ -17,12 +17,12 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def gone() -> list[Run]:
+def gone() -> list[RegisteredRun]:
     return []
 
 
 @pytest.fixture
-def runs(tmp_path: Path, gone: list[Run]) -> Iterator[Runs]:
-    runs = Runs(tmp_path / "state", gone.append)
+def runs(tmp_path: Path, gone: list[RegisteredRun]) -> Iterator[RunRegistry]:
+    runs = RunRegistry(tmp_path / "state", gone.append)
     yield runs
     runs.close()

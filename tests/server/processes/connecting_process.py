@@ -23,7 +23,7 @@ for line in sys.stdin:
 """
 
 
-class Visitor:
+class ConnectingProcess:
     """A process that connected."""
 
     def __init__(self, listening: socket.socket, uid: int = 0) -> None:
@@ -53,7 +53,7 @@ class Visitor:
         self.child.kill()
         self.child.communicate()
 
-    def __enter__(self) -> "Visitor":
+    def __enter__(self) -> "ConnectingProcess":
         return self
 
     def __exit__(self, *_: object) -> None:

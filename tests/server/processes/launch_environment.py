@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.server.processes.run_registration import Launch
-from answerable.server.processes.run_registry import Run, Runs
+from answerable.server.processes.run_registration import LaunchRequest
+from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
 from tests.server.processes.connecting_process import python_for_all
-from tests.server.processes.registration_server import Door, opened_door
+from tests.server.processes.registration_server import RegistrationServer, opened_door
 
 ROOT = os.getuid() == 0
 ANA = 1001 if ROOT else os.getuid()
@@ -37,12 +37,12 @@ sys.exit(main(sys.argv[2:]))
 
 
 @dataclass
-class World:
+class LaunchEnvironment:
     """A service for tests and its folder."""
 
     folder: Path
-    door: Door
-    ended: list[Run]
+    door: RegistrationServer
+    ended: list[RegisteredRun]
     rule: str = "r1"
 
     def words(self, *words: str, uid: int = ANA) -> list[str]:
@@ -61,7 +61,7 @@ class World:
             cwd="/",
         )
 
-    def started(self) -> Run:
+    def started(self) -> RegisteredRun:
         """The run that began, once it has."""
         until = time.monotonic() + 20
         while time.monotonic() < until:
@@ -73,21 +73,21 @@ class World:
 
 
 @contextmanager
-def opened_world() -> Iterator[World]:
+def open_environment() -> Iterator[LaunchEnvironment]:
     # Not pytest's own folder, which other users may not enter.
     folder = Path(tempfile.mkdtemp(prefix="run-"))
     folder.chmod(0o755)
     (folder / "free").mkdir()
     (folder / "free").chmod(0o777)
-    ended: list[Run] = []
+    ended: list[RegisteredRun] = []
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
-        runs = Runs(folder / "state", ended.append)
+        runs = RunRegistry(folder / "state", ended.append)
         stack.callback(runs.close)
 
-        def rule(launch: Launch) -> str:
+        def rule(launch: LaunchRequest) -> str:
             return world.rule
 
         door = stack.enter_context(opened_door(folder / "sts.sock", runs, rule))
-        world = World(folder, door, ended)
+        world = LaunchEnvironment(folder, door, ended)
         yield world

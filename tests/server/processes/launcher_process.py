@@ -6,10 +6,18 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.server.processes.held_process import Hold, opened
-from answerable.server.processes.run_registration import Answer, Launch, register
-from answerable.server.processes.run_registry import Run, Runs, identified
-from tests.server.processes.connecting_process import Visitor
+from answerable.server.processes.held_process import HeldProcess, open_pidfd
+from answerable.server.processes.run_registration import (
+    LaunchRequest,
+    RegistrationAnswer,
+    register_run,
+)
+from answerable.server.processes.run_registry import (
+    RegisteredRun,
+    RunRegistry,
+    identify_process,
+)
+from tests.server.processes.connecting_process import ConnectingProcess
 
 ANA, BO = 1001, 1002
 NOW = 1_800_000_000
@@ -32,7 +40,7 @@ def say(script: str) -> str:
     return f"exec({script!r})"
 
 
-class Launcher(Visitor):
+class LauncherProcess(ConnectingProcess):
     """A visitor with a child that waits."""
 
     def __init__(
@@ -62,25 +70,27 @@ class Launcher(Visitor):
 
 
 def asked(
-    runs: Runs,
-    launcher: Launcher,
-    allows: Callable[[Launch], str] = lambda launch: "r1",
+    runs: RunRegistry,
+    launcher: LauncherProcess,
+    allows: Callable[[LaunchRequest], str] = lambda launch: "r1",
     **other: object,
-) -> Answer:
-    return register(runs, launcher.connection, launcher.request(**other), allows, NOW)
+) -> RegistrationAnswer:
+    return register_run(
+        runs, launcher.connection, launcher.request(**other), allows, NOW
+    )
 
 
-def hold(pid: int) -> Hold:
-    return Hold(opened(pid), pid)
+def hold(pid: int) -> HeldProcess:
+    return HeldProcess(open_pidfd(pid), pid)
 
 
-def made(process: Hold, uid: int = ANA) -> Run:
-    return Run(
+def made(process: HeldProcess, uid: int = ANA) -> RegisteredRun:
+    return RegisteredRun(
         id=os.urandom(16).hex(),
         agent=AGENT,  # type: ignore[arg-type]
         rule="r1",
-        process=identified(process),
-        launcher=identified(hold(os.getpid())),
+        process=identify_process(process),
+        launcher=identify_process(hold(os.getpid())),
         started_by=0,
         uid=uid,
         gid=uid,

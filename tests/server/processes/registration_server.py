@@ -12,24 +12,26 @@ import msgspec
 from answerable.server.processes.held_process import NotAttested
 from answerable.server.processes.peer_attestation import attest_peer
 from answerable.server.processes.run_registration import (
-    Answer,
-    Launch,
-    finish,
-    register,
+    LaunchRequest,
+    RegistrationAnswer,
+    finish_run,
+    register_run,
 )
-from answerable.server.processes.run_registry import Runs
+from answerable.server.processes.run_registry import RunRegistry
 
 
-class Door:
+class RegistrationServer:
     """What it answered, and whom a rule was asked about."""
 
-    def __init__(self, place: str, runs: Runs, rule: Callable[[Launch], str]) -> None:
+    def __init__(
+        self, place: str, runs: RunRegistry, rule: Callable[[LaunchRequest], str]
+    ) -> None:
         self.place, self.runs, self.rule = place, runs, rule
-        self.answers: list[Answer] = []
-        self.launches: list[Launch] = []
+        self.answers: list[RegistrationAnswer] = []
+        self.launches: list[LaunchRequest] = []
         self.errors: list[BaseException] = []
 
-    def allows(self, launch: Launch) -> str:
+    def allows(self, launch: LaunchRequest) -> str:
         self.launches.append(launch)
         return self.rule(launch)
 
@@ -37,7 +39,7 @@ class Door:
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
-    door: Door
+    door: RegistrationServer
 
     def handle_error(self, request: object, client_address: object) -> None:
         import sys
@@ -57,21 +59,23 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self) -> None:
-        door: Door = self.server.door  # type: ignore[attr-defined]  # ours
+        door: RegistrationServer = self.server.door  # type: ignore[attr-defined]  # ours
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = register(door.runs, self.connection, body, door.allows, 1_800_000_000)
+        answer = register_run(
+            door.runs, self.connection, body, door.allows, 1_800_000_000
+        )
         door.answers.append(answer)
         self.reply(answer.status, answer.body)
 
     def do_DELETE(self) -> None:
-        door: Door = self.server.door  # type: ignore[attr-defined]  # ours
-        answer = finish(door.runs, self.connection, self.path.rpartition("/")[2])
+        door: RegistrationServer = self.server.door  # type: ignore[attr-defined]  # ours
+        answer = finish_run(door.runs, self.connection, self.path.rpartition("/")[2])
         door.answers.append(answer)
         self.reply(answer.status, answer.body)
 
     def do_GET(self) -> None:
         """Who am I?"""
-        door: Door = self.server.door  # type: ignore[attr-defined]  # ours
+        door: RegistrationServer = self.server.door  # type: ignore[attr-defined]  # ours
         try:
             told = msgspec.json.encode(attest_peer(self.connection, door.runs))
         except NotAttested as refused:
@@ -87,11 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def opened_door(
-    place: Path, runs: Runs, rule: Callable[[Launch], str]
-) -> Iterator[Door]:
+    place: Path, runs: RunRegistry, rule: Callable[[LaunchRequest], str]
+) -> Iterator[RegistrationServer]:
     with _Server(str(place), _Handler) as server:
         place.chmod(0o666)
-        server.door = Door(str(place), runs, rule)
+        server.door = RegistrationServer(str(place), runs, rule)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from answerable.connectors.formats import agent_clients as inventory
 from answerable.server.processes import ancestors as module
-from answerable.server.processes.agent_programs import CLIENTS, client_of
+from answerable.server.processes.agent_programs import CLIENTS, find_client
 from answerable.server.processes.ancestors import (
-    MARK,
-    AgentAbove,
+    RUN_VARIABLE,
     Ancestor,
-    agent_among,
-    ancestors,
-    refuse_agents,
-    registered,
+    StartedByAgent,
+    find_agent,
+    list_ancestors,
+    read_registered,
+    refuse_agent_ancestors,
 )
 
 CLEAN = Ancestor(4242, 777, 1, 1000, "bash", "/usr/bin/bash", ("-bash",), marked=False)
@@ -80,17 +80,17 @@ def test_a_known_client_is_known_by_name_program_or_script(
     row: tuple[str, str, str, tuple[str, ...]],
 ) -> None:
     client, name, program, argv = row
-    assert client_of(name, program, argv) == client
+    assert find_client(name, program, argv) == client
     line = (CLEAN, replace(CLEAN, name=name, program=program, argv=argv))
-    assert client in agent_among(line, ())
+    assert client in find_agent(line, ())
 
 
 @pytest.mark.parametrize("row", NONE, ids=str)
 def test_what_a_person_runs_is_no_client(row: tuple[str, str, tuple[str, ...]]) -> None:
-    assert client_of(*row) == ""
+    assert find_client(*row) == ""
     name, program, argv = row
     assert (
-        agent_among((replace(CLEAN, name=name, program=program, argv=argv),), ()) == ""
+        find_agent((replace(CLEAN, name=name, program=program, argv=argv),), ()) == ""
     )
 
 
@@ -98,7 +98,7 @@ def test_what_a_person_runs_is_no_client(row: tuple[str, str, tuple[str, ...]]) 
 def test_any_names_are_looked_at_without_a_word(
     name: str, program: str, argv: list[str]
 ) -> None:
-    assert client_of(name, program, argv) in ("", *CLIENTS)
+    assert find_client(name, program, argv) in ("", *CLIENTS)
 
 
 def test_every_client_of_the_inventory_is_in_the_table() -> None:
@@ -111,9 +111,9 @@ def test_every_client_of_the_inventory_is_in_the_table() -> None:
 
 
 def test_a_registered_run_is_an_agent_by_number_and_start() -> None:
-    assert agent_among((CLEAN,), {(4242, 777)})
-    assert not agent_among((CLEAN,), {(4242, 778), (4243, 777)})
-    assert agent_among((replace(CLEAN, marked=True),), ())
+    assert find_agent((CLEAN,), {(4242, 777)})
+    assert not find_agent((CLEAN,), {(4242, 778), (4243, 777)})
+    assert find_agent((replace(CLEAN, marked=True),), ())
 
 
 def test_registered_runs_are_read_from_names_and_from_what_files_say(
@@ -134,11 +134,11 @@ def test_registered_runs_are_read_from_names_and_from_what_files_say(
     for name in ("x-1.json", "1-.json", "-1.json", "README", ".1-2.json.new"):
         (runs / name).write_text("not ours")
     (runs / "folder").mkdir()
-    assert registered([runs, tmp_path / "missing"]) == {(12, 34), (5, 6), (7, 8)}
+    assert read_registered([runs, tmp_path / "missing"]) == {(12, 34), (5, 6), (7, 8)}
 
 
 def test_our_own_line_leads_to_the_first_process() -> None:
-    line = ancestors()
+    line = list_ancestors()
     assert (line[0].pid, line[-1].pid) == (os.getpid(), 1)
     assert [each.parent for each in line[:-1]] == [each.pid for each in line[1:]]
     assert line[0].uid == os.getuid()
@@ -149,17 +149,17 @@ def test_where_nothing_can_be_looked_up_it_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "Path", lambda *parts: Path("/nowhere", *parts[1:]))
-    with pytest.raises(AgentAbove, match="not known: this machine has no /proc"):
-        ancestors()
+    with pytest.raises(StartedByAgent, match="not known: this machine has no /proc"):
+        list_ancestors()
 
 
 def test_a_line_that_does_not_lead_to_the_first_process_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     outside = replace(CLEAN, parent=0)
-    monkeypatch.setattr(module, "_read", lambda pid: outside)
-    with pytest.raises(AgentAbove, match="from outside the container"):
-        ancestors(4242)
+    monkeypatch.setattr(module, "_read_process", lambda pid: outside)
+    with pytest.raises(StartedByAgent, match="from outside the container"):
+        list_ancestors(4242)
 
 
 def test_a_line_that_will_not_stand_still_is_refused(
@@ -167,37 +167,37 @@ def test_a_line_that_will_not_stand_still_is_refused(
 ) -> None:
     starts = iter(range(100))
     monkeypatch.setattr(
-        module, "_read", lambda pid: replace(CLEAN, pid=pid, start=next(starts))
+        module, "_read_process", lambda pid: replace(CLEAN, pid=pid, start=next(starts))
     )
-    with pytest.raises(AgentAbove, match="end while"):
-        ancestors(4242)
+    with pytest.raises(StartedByAgent, match="end while"):
+        list_ancestors(4242)
 
 
 def test_a_line_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        module, "_read", lambda pid: replace(CLEAN, pid=pid, parent=pid + 1)
+        module, "_read_process", lambda pid: replace(CLEAN, pid=pid, parent=pid + 1)
     )
-    with pytest.raises(AgentAbove, match="more than"):
-        ancestors(4242)
+    with pytest.raises(StartedByAgent, match="more than"):
+        list_ancestors(4242)
 
 
 def test_a_process_that_proc_hides_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> None:
         raise module.ProcessGone
 
-    monkeypatch.setattr(module, "held", gone)
-    monkeypatch.setattr(module, "opened", lambda pid: -1)
-    monkeypatch.setattr(module, "_lives", lambda pid: True)
-    with pytest.raises(AgentAbove, match="/proc hides process 99999999"):
-        ancestors(99999999)
+    monkeypatch.setattr(module, "read_held_facts", gone)
+    monkeypatch.setattr(module, "open_pidfd", lambda pid: -1)
+    monkeypatch.setattr(module, "_is_alive", lambda pid: True)
+    with pytest.raises(StartedByAgent, match="/proc hides process 99999999"):
+        list_ancestors(99999999)
 
 
 def test_a_mark_in_our_own_environment_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ancestors", lambda: (CLEAN,))
-    refuse_agents()
-    monkeypatch.setenv(MARK, "")
-    with pytest.raises(AgentAbove, match=MARK):
-        refuse_agents()
+    monkeypatch.setattr(module, "list_ancestors", lambda: (CLEAN,))
+    refuse_agent_ancestors()
+    monkeypatch.setenv(RUN_VARIABLE, "")
+    with pytest.raises(StartedByAgent, match=RUN_VARIABLE):
+        refuse_agent_ancestors()
 
 
 ASK = textwrap.dedent(
@@ -243,8 +243,8 @@ def shell(tmp_path: Path) -> Path:
 # Where an agent runs the tests, everything below is refused, as it should be.
 by_a_person = pytest.mark.skipif(
     not Path("/proc/self/stat").exists()
-    or MARK in os.environ
-    or agent_among(ancestors(), ()) != "",
+    or RUN_VARIABLE in os.environ
+    or find_agent(list_ancestors(), ()) != "",
     reason="an agent runs these tests, or there is no /proc",
 )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.server.processes.container_id import container_in
+from answerable.server.processes.container_id import parse_container_id
 
 A, B = "0123456789abcdef" * 4, "fedcba9876543210" * 4
 POD = "pod2c48913c-b29f-11e7-9350-020968147796"
@@ -72,19 +72,19 @@ BELOW = st.text(
 
 @pytest.mark.parametrize("path", KNOWN)
 def test_the_forms_of_the_runtimes_are_known(path: str) -> None:
-    assert container_in(f"0::{path}\n") == A
+    assert parse_container_id(f"0::{path}\n") == A
     first = f"12:pids:{path}\n5:cpu,cpuacct:{path}\n1:name=systemd:{path}\n0::/\n"
-    assert container_in(first) == A
+    assert parse_container_id(first) == A
 
 
 @pytest.mark.parametrize("path", NOBODYS)
 def test_what_nobody_vouches_for_is_no_container(path: str) -> None:
-    assert container_in(f"0::{path}\n") == ""
+    assert parse_container_id(f"0::{path}\n") == ""
 
 
 def test_where_two_are_named_none_is_believed() -> None:
-    assert container_in(f"3:cpu:/docker/{A}\n2:pids:/docker/{B}\n0::/\n") == ""
-    assert container_in(f"3:cpu:/docker/{A}\n2:pids:/docker/{A}\n0::/\n") == A
+    assert parse_container_id(f"3:cpu:/docker/{A}\n2:pids:/docker/{B}\n0::/\n") == ""
+    assert parse_container_id(f"3:cpu:/docker/{A}\n2:pids:/docker/{A}\n0::/\n") == A
 
 
 @pytest.mark.parametrize("path", KNOWN)
@@ -92,16 +92,16 @@ def test_where_two_are_named_none_is_believed() -> None:
 def test_what_a_container_makes_below_itself_never_changes_it(
     path: str, below: str
 ) -> None:
-    assert container_in(f"0::{path}/{below}\n") == A
+    assert parse_container_id(f"0::{path}/{below}\n") == A
 
 
 @given(below=BELOW)
 def test_what_a_user_makes_below_his_unit_is_never_a_container(below: str) -> None:
     unit = "/user.slice/user-1000.slice/user@1000.service"
-    assert container_in(f"0::{unit}/{below}\n") == ""
-    assert container_in(f"0::{unit}/{below}/docker-{A}.scope\n") == ""
+    assert parse_container_id(f"0::{unit}/{below}\n") == ""
+    assert parse_container_id(f"0::{unit}/{below}/docker-{A}.scope\n") == ""
 
 
 @given(st.text())
 def test_any_text_gives_an_id_or_none(text: str) -> None:
-    assert len(container_in(text)) in (0, 64)
+    assert len(parse_container_id(text)) in (0, 64)

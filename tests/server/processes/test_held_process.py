@@ -9,33 +9,33 @@ from pathlib import Path
 import pytest
 
 from answerable.server.processes import executable_digest, held_process
-from answerable.server.processes.executable_digest import Executables
+from answerable.server.processes.executable_digest import ExecutableDigests
 from answerable.server.processes.held_process import (
-    Hold,
+    HeldProcess,
     ProcessGone,
-    opened,
-    parent_of,
-    text,
+    hold_parent,
+    open_pidfd,
+    read_proc_file,
 )
-from answerable.server.processes.pidfd_info import told_by
-from answerable.server.processes.proc_parsing import has_only_forked
+from answerable.server.processes.pidfd_info import read_pidfd_info
+from answerable.server.processes.proc_parsing import is_only_forked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
 WAIT = ("-c", "import sys; sys.stdin.read()")
 
 
-def hold(pid: int) -> Hold:
-    return Hold(opened(pid), pid)
+def hold(pid: int) -> HeldProcess:
+    return HeldProcess(open_pidfd(pid), pid)
 
 
 def test_a_pidfd_and_proc_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     with hold(os.getpid()) as process:
-        if told_by(process.pidfd) is None:
+        if read_pidfd_info(process.pidfd) is None:
             pytest.skip("this kernel's pidfds tell nothing (Linux 6.13)")
-        asked = process.credentials()
-        monkeypatch.setattr(held_process, "told_by", lambda pidfd: None)
-        assert process.credentials() == asked
+        asked = process.read_credentials()
+        monkeypatch.setattr(held_process, "read_pidfd_info", lambda pidfd: None)
+        assert process.read_credentials() == asked
     assert (asked.pid, asked.ppid) == (os.getpid(), os.getppid())
     assert asked.uids == os.getresuid()
     assert asked.gids == os.getresgid()
@@ -54,13 +54,13 @@ def test_the_order_of_users_and_groups_is_the_kernels() -> None:
         assert child.stdout is not None
         child.stdout.readline()
         with hold(child.pid) as process:
-            told = told_by(process.pidfd)
-            read = process.facts(held_process._credentials)
+            told = read_pidfd_info(process.pidfd)
+            read = process.read_facts(held_process._parse_credentials)
         child.communicate(b"")
     assert read.uids == (1001, 1002, 1003)
     assert read.gids == (1004, 1005, 1006)
     assert told in (None, read)
-    assert not read.is_one
+    assert not read.is_single_user
 
 
 def test_a_process_that_ended_tells_nothing() -> None:
@@ -69,20 +69,20 @@ def test_a_process_that_ended_tells_nothing() -> None:
         child.communicate(b"")
     with process:
         assert process.has_ended()
-        for ask in (process.check, process.credentials):
+        for ask in (process.check_alive, process.read_credentials):
             with pytest.raises(ProcessGone):
                 ask()
         with pytest.raises(ProcessGone):
-            parent_of(process)
+            hold_parent(process)
 
 
 def test_parents_are_held_all_the_way_up() -> None:
-    here: Hold | None = hold(os.getpid())
+    here: HeldProcess | None = hold(os.getpid())
     pids = []
     while here is not None:
         pids.append(here.pid)
         with here:
-            here = parent_of(here)
+            here = hold_parent(here)
     assert pids[1] == os.getppid()
     assert len(set(pids)) == len(pids)
 
@@ -90,29 +90,29 @@ def test_parents_are_held_all_the_way_up() -> None:
 def test_a_child_that_was_orphaned_meanwhile_has_no_parent_to_show(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = Hold.credentials
+    real = HeldProcess.read_credentials
     with hold(os.getpid()) as process:
-        now = process.credentials()
+        now = process.read_credentials()
         born = iter((now, now.__class__(now.pid, 1, now.uids, now.gids)))
-        monkeypatch.setattr(Hold, "credentials", lambda self: next(born))
+        monkeypatch.setattr(HeldProcess, "read_credentials", lambda self: next(born))
         with pytest.raises(ProcessGone):
-            parent_of(process)
-    monkeypatch.setattr(Hold, "credentials", real)
+            hold_parent(process)
+    monkeypatch.setattr(HeldProcess, "read_credentials", real)
 
 
 def test_who_runs_a_program_has_not_only_forked() -> None:
-    assert not has_only_forked(text(Path("/proc/self/stat")))
+    assert not is_only_forked(read_proc_file(Path("/proc/self/stat")))
 
 
 def test_a_number_that_is_none_is_nobodys() -> None:
     for number in (2**22 + 1, 2**40, -5):
         with pytest.raises(ProcessGone):
-            opened(number)
+            open_pidfd(number)
 
 
 def test_the_program_is_named_with_its_digest() -> None:
     here = Path(f"/proc/{os.getpid()}")
-    path, digest = Executables().of(here)
+    path, digest = ExecutableDigests().read(here)
     assert path == os.path.realpath(sys.executable)
     assert digest == hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -129,14 +129,14 @@ def test_a_digest_is_of_the_file_as_it_is_now(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_bytes(b"good")
     folder = folder_of(tmp_path, program)
-    read = Executables()
-    first = read.of(folder)
+    read = ExecutableDigests()
+    first = read.read(folder)
     then = program.stat()
     program.write_bytes(b"evil")
     # Its owner may say that it was not touched, and is not believed.
     os.utime(program, ns=(then.st_atime_ns, then.st_mtime_ns))
     assert first == (str(program), hashlib.sha256(b"good").hexdigest())
-    assert read.of(folder) == (str(program), hashlib.sha256(b"evil").hexdigest())
+    assert read.read(folder) == (str(program), hashlib.sha256(b"evil").hexdigest())
 
 
 def test_a_digest_is_reckoned_once(
@@ -144,10 +144,10 @@ def test_a_digest_is_reckoned_once(
 ) -> None:
     program = tmp_path / "program"
     program.write_bytes(b"x")
-    folder, read = folder_of(tmp_path, program), Executables()
-    first = read.of(folder)
+    folder, read = folder_of(tmp_path, program), ExecutableDigests()
+    first = read.read(folder)
     monkeypatch.setattr(hashlib, "sha256", None)
-    assert read.of(folder) == first
+    assert read.read(folder) == first
 
 
 def test_what_is_too_large_has_no_digest(
@@ -155,17 +155,17 @@ def test_what_is_too_large_has_no_digest(
 ) -> None:
     program = tmp_path / "program"
     program.write_bytes(b"12345")
-    monkeypatch.setattr(executable_digest, "LARGEST", 4)
-    assert Executables().of(folder_of(tmp_path, program)) == (str(program), "")
+    monkeypatch.setattr(executable_digest, "MAX_EXECUTABLE", 4)
+    assert ExecutableDigests().read(folder_of(tmp_path, program)) == (str(program), "")
 
 
 def test_only_so_many_digests_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executable_digest, "_KEPT", 2)
-    read = Executables()
+    monkeypatch.setattr(executable_digest, "_MAX_CACHED", 2)
+    read = ExecutableDigests()
     for number in range(4):
         program = tmp_path / str(number)
         program.write_bytes(b"x")
-        read.of(folder_of(tmp_path, program))
+        read.read(folder_of(tmp_path, program))
     assert len(read._digests) == 2

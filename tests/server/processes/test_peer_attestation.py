@@ -11,9 +11,13 @@ import pytest
 
 from answerable.model.attestation import Attestation, Attestor
 from answerable.server.processes import peer_attestation
-from answerable.server.processes.held_process import NotAttested, ProcessGone, boot_id
+from answerable.server.processes.held_process import (
+    NotAttested,
+    ProcessGone,
+    read_boot_id,
+)
 from answerable.server.processes.peer_attestation import attest_peer
-from tests.server.processes.connecting_process import Visitor, listening
+from tests.server.processes.connecting_process import ConnectingProcess, listening
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
@@ -30,10 +34,10 @@ def listener() -> Iterator[socket.socket]:
 
 
 def test_whoever_connected_is_named_by_kernel_facts(listener: socket.socket) -> None:
-    with Visitor(listener, BECOME) as visitor:
+    with ConnectingProcess(listener, BECOME) as visitor:
         told = attest_peer(visitor.connection)
     assert told.attestor is Attestor.UNIX_PEER
-    assert (told.process.boot, told.process.pid) == (boot_id(), visitor.pid)
+    assert (told.process.boot, told.process.pid) == (read_boot_id(), visitor.pid)
     assert told.process.start > 0
     assert told.uid == ANA
     assert told.run == str(told.process)
@@ -44,7 +48,7 @@ def test_whoever_connected_is_named_by_kernel_facts(listener: socket.socket) -> 
 
 
 def test_it_says_what_it_proves_and_what_it_does_not(listener: socket.socket) -> None:
-    with Visitor(listener, BECOME) as visitor:
+    with ConnectingProcess(listener, BECOME) as visitor:
         told = attest_peer(visitor.connection)
     assert told.proves[0].startswith(f"a process of user {ANA} and group ")
     said = " ".join(told.does_not_prove)
@@ -53,7 +57,7 @@ def test_it_says_what_it_proves_and_what_it_does_not(listener: socket.socket) ->
 
 
 def test_without_a_pidfd_nothing_but_the_user_is_said(listener: socket.socket) -> None:
-    with Visitor(listener, BECOME) as visitor:
+    with ConnectingProcess(listener, BECOME) as visitor:
         told = attest_peer(visitor.connection, option=NO_OPTION)
     assert (told.uid, told.process.pid) == (ANA, visitor.pid)
     assert (told.unit, told.container, told.program, told.program_sha256) == ("",) * 4
@@ -65,7 +69,7 @@ def test_without_a_pidfd_nothing_but_the_user_is_said(listener: socket.socket) -
 def test_the_superuser_is_refused_unless_a_rule_names_it(
     listener: socket.socket,
 ) -> None:
-    with Visitor(listener) as visitor:
+    with ConnectingProcess(listener) as visitor:
         with pytest.raises(NotAttested) as refused:
             attest_peer(visitor.connection)
         assert attest_peer(visitor.connection, root=True).uid == 0
@@ -86,7 +90,7 @@ def test_the_superuser_is_refused_unless_a_rule_names_it(
 def test_who_turns_into_somebody_else_is_nobody(
     listener: socket.socket, turn: str
 ) -> None:
-    with Visitor(listener) as visitor:
+    with ConnectingProcess(listener) as visitor:
         visitor.do("os.setresgid(1001, 1001, 1001)")
         visitor.do(
             "import ctypes; ctypes.CDLL(None).prctl(8, 1); "  # keep capabilities
@@ -102,7 +106,7 @@ def test_who_turns_into_somebody_else_is_nobody(
 
 
 def test_whoever_ended_is_not_attested(listener: socket.socket) -> None:
-    with Visitor(listener, BECOME) as visitor:
+    with ConnectingProcess(listener, BECOME) as visitor:
         visitor.end()
         for option in (77, NO_OPTION):
             with pytest.raises(ProcessGone):
@@ -112,14 +116,14 @@ def test_whoever_ended_is_not_attested(listener: socket.socket) -> None:
 def test_whoever_turns_while_facts_are_read_is_refused(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = peer_attestation.one_user
+    real = peer_attestation.require_one_user
 
     def another(*args: object, **named: object) -> object:
         return replace(real(*args, **named), uids=(7, 7, 7))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(peer_attestation, "one_user", another)
+    monkeypatch.setattr(peer_attestation, "require_one_user", another)
     with (
-        Visitor(listener, BECOME) as visitor,
+        ConnectingProcess(listener, BECOME) as visitor,
         pytest.raises(NotAttested, match="one user"),
     ):
         attest_peer(visitor.connection)
@@ -132,17 +136,17 @@ def test_unit_start_and_container_are_the_managers_word(
     monkeypatch.setattr(peer_attestation, "_UNITS", tmp_path)
     unit = f"docker-{container}.scope"
     (tmp_path / f"invocation:{unit}").symlink_to("0" * 32)
-    real = peer_attestation.text
+    real = peer_attestation.read_proc_file
     monkeypatch.setattr(
         peer_attestation,
-        "text",
+        "read_proc_file",
         lambda file: (
             f"0::/system.slice/{unit}\n" if file.name == "cgroup" else real(file)
         ),
     )
 
     def told() -> Attestation:
-        with Visitor(listener, BECOME) as visitor:
+        with ConnectingProcess(listener, BECOME) as visitor:
             return attest_peer(visitor.connection)
 
     first = told()

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 import pytest
 
 from answerable.cli.main import main
-from answerable.server.processes.run_registration import Launch
+from answerable.server.processes.run_registration import LaunchRequest
 from tests.server.processes.launch_environment import (
     ANA,
     PYTHON,
     ROOT,
     RUN,
-    World,
-    opened_world,
+    LaunchEnvironment,
+    open_environment,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
@@ -47,8 +47,8 @@ time.sleep(0.1)
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with opened_world() as world:
+def world() -> Iterator[LaunchEnvironment]:
+    with open_environment() as world:
         yield world
 
 
@@ -61,11 +61,13 @@ def world() -> Iterator[World]:
         ("kill -PIPE $$", 141),
     ],
 )
-def test_it_ends_as_the_agent_does(world: World, script: str, code: int) -> None:
+def test_it_ends_as_the_agent_does(
+    world: LaunchEnvironment, script: str, code: int
+) -> None:
     assert world.run("--", "sh", "-c", script).returncode == code
 
 
-def test_streams_are_the_agents_own(world: World) -> None:
+def test_streams_are_the_agents_own(world: LaunchEnvironment) -> None:
     ran = subprocess.run(
         world.words("-q", "--", "sh", "-c", "cat; echo there >&2"),
         input="through",
@@ -76,19 +78,21 @@ def test_streams_are_the_agents_own(world: World) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "through", "there\n")
 
 
-def test_words_after_the_command_are_its_own(world: World) -> None:
+def test_words_after_the_command_are_its_own(world: LaunchEnvironment) -> None:
     ran = world.run("-q", "--", "echo", "--agent", "x", "--help", "-q")
     assert ran.stdout == "--agent x --help -q\n"
 
 
-def test_whoever_runs_it_as_himself_is_told_that_it_is_advice(world: World) -> None:
+def test_whoever_runs_it_as_himself_is_told_that_it_is_advice(
+    world: LaunchEnvironment,
+) -> None:
     ran = world.run("--", "true")
     assert ran.stderr.startswith("answerable: advisory: agent:declared/bot runs as ")
     assert ran.stderr.count("\n") == 1
     assert world.run("-q", "--", "true").stderr == ""
 
 
-def test_the_service_is_told_who_starts_what(world: World) -> None:
+def test_the_service_is_told_who_starts_what(world: LaunchEnvironment) -> None:
     files = [world.folder / "a", world.folder / "b"]
     for each in files:
         each.write_text(each.name)
@@ -96,7 +100,7 @@ def test_the_service_is_told_who_starts_what(world: World) -> None:
     world.run(*named, "--", "sh", "-c", "exit 0", "", "x")
     run = world.started()
     program = shutil.which("sh") or ""
-    assert world.door.launches == [Launch(run.agent, ANA, ANA, program)]
+    assert world.door.launches == [LaunchRequest(run.agent, ANA, ANA, program)]
     assert run.agent == "agent:declared/bot"
     argv = b"sh\0-c\0exit 0\0\0x\0"
     assert run.argv_sha256 == hashlib.sha256(argv).hexdigest()
@@ -106,7 +110,9 @@ def test_the_service_is_told_who_starts_what(world: World) -> None:
     assert list(world.door.runs) == []
 
 
-def test_the_agent_gets_names_of_places_and_nothing_secret(world: World) -> None:
+def test_the_agent_gets_names_of_places_and_nothing_secret(
+    world: LaunchEnvironment,
+) -> None:
     ran = world.run("--", "env", "-0", HERE="kept")
     told = dict(each.split("=", 1) for each in ran.stdout.rstrip("\0").split("\0"))
     run = world.started()
@@ -115,7 +121,7 @@ def test_the_agent_gets_names_of_places_and_nothing_secret(world: World) -> None
     assert told == dict(os.environ) | {"HERE": "kept"}
 
 
-def test_no_key_lies_anywhere_afterwards(world: World) -> None:
+def test_no_key_lies_anywhere_afterwards(world: LaunchEnvironment) -> None:
     home = world.folder / "free"
     ran = world.run("--", "sh", "-c", "ls -lA /proc/self/fd | wc -l", HOME=str(home))
     assert list(home.iterdir()) == []
@@ -123,7 +129,7 @@ def test_no_key_lies_anywhere_afterwards(world: World) -> None:
     assert int(ran.stdout) <= 5
 
 
-def test_where_no_rule_allows_it_nothing_runs(world: World) -> None:
+def test_where_no_rule_allows_it_nothing_runs(world: LaunchEnvironment) -> None:
     world.rule = ""
     proof = world.folder / "free" / "ran"
     ran = world.run("--", "touch", str(proof))
@@ -135,7 +141,7 @@ def test_where_no_rule_allows_it_nothing_runs(world: World) -> None:
     assert not proof.exists()
 
 
-def test_where_no_service_answers_nothing_runs(world: World) -> None:
+def test_where_no_service_answers_nothing_runs(world: LaunchEnvironment) -> None:
     proof = world.folder / "free" / "ran"
     ran = world.run("--sts", str(world.folder / "none"), "--", "touch", str(proof))
     assert ran.returncode == 5
@@ -143,7 +149,7 @@ def test_where_no_service_answers_nothing_runs(world: World) -> None:
     assert not proof.exists()
 
 
-def test_the_service_is_found_by_its_variable(world: World) -> None:
+def test_the_service_is_found_by_its_variable(world: LaunchEnvironment) -> None:
     words = world.words("--", "true")
     at = words.index("--sts")
     del words[at : at + 2]
@@ -174,14 +180,14 @@ def test_what_cannot_be_asked_is_said_shortly(
 
 
 @as_root
-def test_only_who_may_starts_another_users_process(world: World) -> None:
+def test_only_who_may_starts_another_users_process(world: LaunchEnvironment) -> None:
     ran = world.run("--user", "nobody", "--", "true")
     assert ran.returncode == 5
     assert "cannot become user nobody" in ran.stderr
     assert world.door.launches == []
 
 
-def test_what_is_no_program_is_said_and_its_run_ends(world: World) -> None:
+def test_what_is_no_program_is_said_and_its_run_ends(world: LaunchEnvironment) -> None:
     program = world.folder / "free" / "program"
     program.write_bytes(b"\x7fELF nonsense")
     program.chmod(0o755)
@@ -192,7 +198,7 @@ def test_what_is_no_program_is_said_and_its_run_ends(world: World) -> None:
 
 
 @as_root
-def test_root_does_not_start_an_agent_as_itself(world: World) -> None:
+def test_root_does_not_start_an_agent_as_itself(world: LaunchEnvironment) -> None:
     ran = world.run("--", "true", uid=0)
     assert ran.returncode == 5
     assert "superuser" in ran.stderr
@@ -200,7 +206,7 @@ def test_root_does_not_start_an_agent_as_itself(world: World) -> None:
 
 
 @as_root
-def test_as_another_user_it_is_enforcing(world: World) -> None:
+def test_as_another_user_it_is_enforcing(world: LaunchEnvironment) -> None:
     script = "id -u; id -g; id -G; echo $HOME $USER $LOGNAME $XDG_RUNTIME_DIR; exit 3"
     more = {"XDG_RUNTIME_DIR": "/run/user/0", "SSH_AUTH_SOCK": "/x"}
     ran = world.run("--user", "nobody", "--", "sh", "-c", script, uid=0, **more)
@@ -217,7 +223,9 @@ def test_as_another_user_it_is_enforcing(world: World) -> None:
 @pytest.mark.parametrize(
     "before", ["", "import os\nif os.fork(): os.wait(); os._exit(0)", ORPHAN]
 )
-def test_it_and_what_it_starts_are_attested(world: World, before: str) -> None:
+def test_it_and_what_it_starts_are_attested(
+    world: LaunchEnvironment, before: str
+) -> None:
     ran = world.run("-q", "--", PYTHON, "-c", before + WHO)
     told = json.loads(ran.stdout)
     run = world.started()
@@ -227,7 +235,7 @@ def test_it_and_what_it_starts_are_attested(world: World, before: str) -> None:
 
 
 @pytest.mark.skipif(not PYTHON, reason="no Python that any user may run")
-def test_whoever_says_that_he_is_a_run_is_not(world: World) -> None:
+def test_whoever_says_that_he_is_a_run_is_not(world: LaunchEnvironment) -> None:
     child = subprocess.Popen(
         world.words("-q", "--", "sleep", "20"), stdin=subprocess.DEVNULL
     )
@@ -249,7 +257,7 @@ def test_whoever_says_that_he_is_a_run_is_not(world: World) -> None:
     assert told.get("agent", "") == ""
 
 
-def test_an_agent_does_not_start_another_agent(world: World) -> None:
+def test_an_agent_does_not_start_another_agent(world: LaunchEnvironment) -> None:
     inner = world.words("--agent", "other", "--", "true")
     ran = world.run("-q", "--", *inner) if not ROOT else None
     if ran is None:

@@ -7,16 +7,20 @@ import sys
 
 import pytest
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.processes import run_registry as registry
-from answerable.server.processes.held_process import Hold, opened
-from answerable.server.processes.run_registration import Killed, Launch, register
-from answerable.server.processes.run_registry import Runs
+from answerable.server.processes.held_process import HeldProcess, open_pidfd
+from answerable.server.processes.run_registration import (
+    LaunchRequest,
+    LaunchRevoked,
+    register_run,
+)
+from answerable.server.processes.run_registry import RunRegistry
 from tests.server.processes.launcher_process import (
     AGENT,
     ANA,
     NOW,
-    Launcher,
+    LauncherProcess,
     asked,
     hold,
     made,
@@ -29,36 +33,36 @@ pytestmark = [
 
 
 def test_a_run_is_taken_up_as_the_kernel_sees_it(
-    listener: socket.socket, runs: Runs
+    listener: socket.socket, runs: RunRegistry
 ) -> None:
-    seen: list[Launch] = []
-    with Launcher(listener) as launcher:
+    seen: list[LaunchRequest] = []
+    with LauncherProcess(listener) as launcher:
         answer = asked(runs, launcher, lambda launch: seen.append(launch) or "r1")
         run = answer.run
         assert answer.status == 201
         assert run is not None
-        assert seen == [Launch(AGENT, 0, ANA, "/usr/bin/bot")]  # type: ignore[arg-type]
+        assert seen == [LaunchRequest(AGENT, 0, ANA, "/usr/bin/bot")]  # type: ignore[arg-type]
         assert (run.process.pid, run.launcher.pid) == (launcher.root, launcher.pid)
         assert (run.started_by, run.uid, run.rule) == (0, ANA, "r1")
         assert not run.is_advisory
         told = {"run": run.name, "rule": "r1", "advisory": False}
         assert json.loads(answer.body) == told
-        with Hold(opened(launcher.root), launcher.root) as root:
-            assert runs.of_process(root) == run
+        with HeldProcess(open_pidfd(launcher.root), launcher.root) as root:
+            assert runs.find_by_process(root) == run
 
 
 def test_whoever_starts_as_himself_is_told_that_it_is_advice(
-    listener: socket.socket, runs: Runs
+    listener: socket.socket, runs: RunRegistry
 ) -> None:
-    with Launcher(listener, ANA) as launcher:
+    with LauncherProcess(listener, ANA) as launcher:
         answer = asked(runs, launcher)
     assert answer.run is not None
     assert answer.run.is_advisory
     assert json.loads(answer.body)["advisory"] is True
 
 
-def test_no_rule_is_no_run(listener: socket.socket, runs: Runs) -> None:
-    with Launcher(listener, ANA) as launcher:
+def test_no_rule_is_no_run(listener: socket.socket, runs: RunRegistry) -> None:
+    with LauncherProcess(listener, ANA) as launcher:
         answer = asked(runs, launcher, lambda launch: "")
     assert (answer.status, answer.reason) == (403, "no-rule")
     said = json.loads(answer.body)["error_description"]
@@ -67,12 +71,14 @@ def test_no_rule_is_no_run(listener: socket.socket, runs: Runs) -> None:
 
 
 def test_a_kill_is_told_to_whom_a_rule_allows_it(
-    listener: socket.socket, runs: Runs
+    listener: socket.socket, runs: RunRegistry
 ) -> None:
-    def allows(launch: Launch) -> str:
-        raise Killed(launch.agent, " by ana@corp.example at 2026-11-27T19:00:00Z")
+    def allows(launch: LaunchRequest) -> str:
+        raise LaunchRevoked(
+            launch.agent, " by ana@corp.example at 2026-11-27T19:00:00Z"
+        )
 
-    with Launcher(listener, ANA) as launcher:
+    with LauncherProcess(listener, ANA) as launcher:
         answer = asked(runs, launcher, allows)
     assert (answer.status, answer.reason) == (403, "killed")
     said = json.loads(answer.body)["error_description"]
@@ -105,7 +111,7 @@ BAD: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("other", BAD, ids=str)
 def test_what_is_no_request_is_refused(
-    listener: socket.socket, runs: Runs, other: dict[str, object]
+    listener: socket.socket, runs: RunRegistry, other: dict[str, object]
 ) -> None:
     whole = {
         "agent": AGENT,
@@ -117,20 +123,22 @@ def test_what_is_no_request_is_refused(
     here, there = socket.socketpair()
     with here, there:
         body = json.dumps(whole | other).encode()
-        assert register(runs, here, body, lambda _: "r1", NOW).status == 400
+        assert register_run(runs, here, body, lambda _: "r1", NOW).status == 400
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[]", b"[" * 10_000, b"\xff", b" " * 20_000, b"null"]
 )
-def test_what_is_no_json_is_refused(runs: Runs, body: bytes) -> None:
+def test_what_is_no_json_is_refused(runs: RunRegistry, body: bytes) -> None:
     here, there = socket.socketpair()
     with here, there:
-        assert register(runs, here, body, lambda _: "r1", NOW).status == 400
+        assert register_run(runs, here, body, lambda _: "r1", NOW).status == 400
 
 
-def test_only_a_child_of_its_own_is_taken(listener: socket.socket, runs: Runs) -> None:
-    with Launcher(listener) as launcher, Launcher(listener) as other:
+def test_only_a_child_of_its_own_is_taken(
+    listener: socket.socket, runs: RunRegistry
+) -> None:
+    with LauncherProcess(listener) as launcher, LauncherProcess(listener) as other:
         for body in (
             other.request(),
             launcher.request(pid=launcher.pid),
@@ -138,17 +146,17 @@ def test_only_a_child_of_its_own_is_taken(listener: socket.socket, runs: Runs) -
             launcher.request(pid=1),
             launcher.request(start=1),
         ):
-            answer = register(runs, launcher.connection, body, lambda _: "r1", NOW)
+            answer = register_run(runs, launcher.connection, body, lambda _: "r1", NOW)
             assert (answer.status, answer.reason) == (403, "no-child")
         gone = launcher.request(pid=2**31 - 1)
-        answer = register(runs, launcher.connection, gone, lambda _: "r1", NOW)
+        answer = register_run(runs, launcher.connection, gone, lambda _: "r1", NOW)
         assert (answer.status, answer.reason) == (403, "process-gone")
 
 
 def test_a_child_that_runs_already_is_not_taken(
-    listener: socket.socket, runs: Runs
+    listener: socket.socket, runs: RunRegistry
 ) -> None:
-    with Launcher(listener) as launcher:
+    with LauncherProcess(listener) as launcher:
         launcher.do(
             "import subprocess; old, child = child, subprocess.Popen("
             "['sleep', '30'], user=1001, group=1001, extra_groups=[]).pid"
@@ -159,54 +167,62 @@ def test_a_child_that_runs_already_is_not_taken(
         launcher.do("os.kill(old, 9); os.waitpid(old, 0)")
 
 
-def test_the_superuser_is_no_agent(listener: socket.socket, runs: Runs) -> None:
-    with Launcher(listener, child=0) as launcher:
+def test_the_superuser_is_no_agent(listener: socket.socket, runs: RunRegistry) -> None:
+    with LauncherProcess(listener, child=0) as launcher:
         assert asked(runs, launcher).reason == "superuser"
 
 
-def test_a_launcher_has_one_run(listener: socket.socket, runs: Runs) -> None:
-    with Launcher(listener) as launcher:
+def test_a_launcher_has_one_run(listener: socket.socket, runs: RunRegistry) -> None:
+    with LauncherProcess(listener) as launcher:
         assert asked(runs, launcher).status == 201
         assert asked(runs, launcher).reason == "has-a-run"
 
 
-def test_an_agent_registers_no_other_agent(listener: socket.socket, runs: Runs) -> None:
-    with Launcher(listener, ANA) as launcher:
+def test_an_agent_registers_no_other_agent(
+    listener: socket.socket, runs: RunRegistry
+) -> None:
+    with LauncherProcess(listener, ANA) as launcher:
         # The process of the run is itself a launcher: it connected, and has a child.
-        with Hold(opened(launcher.pid), launcher.pid) as process:
+        with HeldProcess(open_pidfd(launcher.pid), launcher.pid) as process:
             run = made(process)
-            runs.add(run, Hold(opened(launcher.pid), launcher.pid), hold(os.getpid()))
+            runs.add(
+                run,
+                HeldProcess(open_pidfd(launcher.pid), launcher.pid),
+                hold(os.getpid()),
+            )
         answer = asked(runs, launcher)
     assert (answer.status, answer.reason) == (403, "inside-a-run")
 
 
 def test_one_user_cannot_have_all_runs(
-    listener: socket.socket, runs: Runs, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, runs: RunRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "MOST_BY_ONE", 1)
-    with Launcher(listener) as one, Launcher(listener) as two:
+    monkeypatch.setattr(registry, "MAX_RUNS_PER_USER", 1)
+    with LauncherProcess(listener) as one, LauncherProcess(listener) as two:
         assert asked(runs, one).status == 201
         assert asked(runs, two).status == 503
-        with Launcher(listener, ANA) as three:
+        with LauncherProcess(listener, ANA) as three:
             assert asked(runs, three).status == 201
 
 
 def test_a_disk_that_refuses_is_said(
-    listener: socket.socket, runs: Runs, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, runs: RunRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise EnvironmentRefused("no space")
+        raise EnvironmentFailure("no space")
 
     monkeypatch.setattr(registry, "write_file", full)
-    with Launcher(listener) as launcher:
+    with LauncherProcess(listener) as launcher:
         before = len(os.listdir("/proc/self/fd"))
         assert asked(runs, launcher).status == 503
         assert len(os.listdir("/proc/self/fd")) == before
     assert list(runs) == []
 
 
-def test_refusals_leave_nothing_open(listener: socket.socket, runs: Runs) -> None:
-    with Launcher(listener, ANA) as launcher:
+def test_refusals_leave_nothing_open(
+    listener: socket.socket, runs: RunRegistry
+) -> None:
+    with LauncherProcess(listener, ANA) as launcher:
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(10):
             asked(runs, launcher, lambda launch: "")

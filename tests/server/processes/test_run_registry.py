@@ -11,16 +11,20 @@ import pytest
 
 from answerable.model.attestation import Attestor
 from answerable.server.processes import run_registry as registry
-from answerable.server.processes.held_process import Hold, ProcessGone, opened
+from answerable.server.processes.held_process import (
+    HeldProcess,
+    ProcessGone,
+    open_pidfd,
+)
 from answerable.server.processes.peer_attestation import attest_peer
-from answerable.server.processes.run_registration import finish
-from answerable.server.processes.run_registry import Run, Runs
-from tests.server.processes.connecting_process import Visitor
+from answerable.server.processes.run_registration import finish_run
+from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
+from tests.server.processes.connecting_process import ConnectingProcess
 from tests.server.processes.launcher_process import (
     AGENT,
     ANA,
     BO,
-    Launcher,
+    LauncherProcess,
     asked,
     hold,
     made,
@@ -35,9 +39,9 @@ pytestmark = [
 
 
 def test_a_run_ends_with_its_process(
-    listener: socket.socket, runs: Runs, gone: list[Run]
+    listener: socket.socket, runs: RunRegistry, gone: list[RegisteredRun]
 ) -> None:
-    with Launcher(listener) as launcher:
+    with LauncherProcess(listener) as launcher:
         run = asked(runs, launcher).run
         assert list(runs) == [run]
     assert list(runs) == []
@@ -46,32 +50,32 @@ def test_a_run_ends_with_its_process(
 
 
 def test_its_launcher_ends_it_and_nobody_else(
-    listener: socket.socket, runs: Runs, gone: list[Run]
+    listener: socket.socket, runs: RunRegistry, gone: list[RegisteredRun]
 ) -> None:
-    with Launcher(listener) as launcher, Visitor(listener) as other:
+    with LauncherProcess(listener) as launcher, ConnectingProcess(listener) as other:
         run = asked(runs, launcher).run
         assert run is not None
-        foreign = finish(runs, other.connection, run.id)
-        unknown = finish(runs, launcher.connection, "0" * 32)
+        foreign = finish_run(runs, other.connection, run.id)
+        unknown = finish_run(runs, launcher.connection, "0" * 32)
         assert (foreign.status, foreign.body) == (404, unknown.body)
         assert (foreign.reason, unknown.reason) == ("no-such-run", "")
         assert list(runs) == [run]
-        assert finish(runs, launcher.connection, run.id).status == 204
-        assert finish(runs, launcher.connection, run.id).status == 404
-        with Hold(opened(launcher.root), launcher.root) as root:
-            assert runs.of_process(root) is None
+        assert finish_run(runs, launcher.connection, run.id).status == 204
+        assert finish_run(runs, launcher.connection, run.id).status == 404
+        with HeldProcess(open_pidfd(launcher.root), launcher.root) as root:
+            assert runs.find_by_process(root) is None
     assert gone == [run]
 
 
 def test_a_run_that_begins_in_the_same_instant_is_seen(
-    listener: socket.socket, runs: Runs, tmp_path: Path
+    listener: socket.socket, runs: RunRegistry, tmp_path: Path
 ) -> None:
-    other = Runs(tmp_path / "state")
+    other = RunRegistry(tmp_path / "state")
     for _ in range(20):
-        with Launcher(listener) as launcher:
+        with LauncherProcess(listener) as launcher:
             run = asked(runs, launcher).run
             with hold(launcher.root) as root:
-                assert other.of_process(root) == run
+                assert other.find_by_process(root) == run
     other.close()
 
 
@@ -79,14 +83,14 @@ def test_a_run_that_begins_in_the_same_instant_is_seen(
 
 
 def test_another_process_of_the_service_knows_the_run(
-    listener: socket.socket, runs: Runs, tmp_path: Path
+    listener: socket.socket, runs: RunRegistry, tmp_path: Path
 ) -> None:
-    other = Runs(tmp_path / "state")
-    with Launcher(listener) as launcher:
+    other = RunRegistry(tmp_path / "state")
+    with LauncherProcess(listener) as launcher:
         run = asked(runs, launcher).run
         assert list(other) == [run]
         with hold(launcher.root) as root:
-            assert other.of_process(root) == run
+            assert other.find_by_process(root) == run
         assert run is not None
         runs.end(run)
         assert list(other) == []
@@ -94,27 +98,27 @@ def test_another_process_of_the_service_knows_the_run(
 
 
 def test_a_service_that_starts_anew_knows_living_runs_and_no_others(
-    listener: socket.socket, runs: Runs, tmp_path: Path
+    listener: socket.socket, runs: RunRegistry, tmp_path: Path
 ) -> None:
-    with Launcher(listener) as lives, Launcher(listener) as ends:
+    with LauncherProcess(listener) as lives, LauncherProcess(listener) as ends:
         run, other = asked(runs, lives).run, asked(runs, ends).run
         assert run is not None
         assert other is not None
         runs.close()
         ends.end()
-        gone: list[Run] = []
-        anew = Runs(tmp_path / "state", gone.append)
+        gone: list[RegisteredRun] = []
+        anew = RunRegistry(tmp_path / "state", gone.append)
         assert list(anew) == [run]
         assert gone == [other]
-        assert finish(anew, lives.connection, run.id).status == 204
+        assert finish_run(anew, lives.connection, run.id).status == 204
         anew.close()
 
 
 @pytest.mark.parametrize("what", ["boot", "start", "pid"])
 def test_a_file_is_believed_only_of_the_process_it_names(
-    listener: socket.socket, runs: Runs, tmp_path: Path, what: str
+    listener: socket.socket, runs: RunRegistry, tmp_path: Path, what: str
 ) -> None:
-    with Launcher(listener) as launcher:
+    with LauncherProcess(listener) as launcher:
         run = asked(runs, launcher).run
         assert run is not None
         runs.close()
@@ -125,7 +129,7 @@ def test_a_file_is_believed_only_of_the_process_it_names(
         }[what]
         file = tmp_path / "state" / "runs" / run.id
         file.write_bytes(msgspec.json.encode(replace(run, process=process)))
-        anew = Runs(tmp_path / "state")
+        anew = RunRegistry(tmp_path / "state")
         assert list(anew) == []
         assert not file.exists()
         anew.close()
@@ -133,7 +137,7 @@ def test_a_file_is_believed_only_of_the_process_it_names(
 
 @pytest.mark.parametrize("bytes_", [b"", b"{", b"[]", b'{"id": "x"}'])
 def test_a_file_that_is_no_run_is_nobodys(
-    runs: Runs, tmp_path: Path, bytes_: bytes
+    runs: RunRegistry, tmp_path: Path, bytes_: bytes
 ) -> None:
     file = tmp_path / "state" / "runs" / ("0" * 32)
     file.write_bytes(bytes_)
@@ -146,15 +150,15 @@ def test_a_file_that_is_no_run_is_nobodys(
 
 
 def test_descendants_are_attested_as_the_agent(
-    listener: socket.socket, runs: Runs
+    listener: socket.socket, runs: RunRegistry
 ) -> None:
-    with Launcher(listener) as launcher:
+    with LauncherProcess(listener) as launcher:
         run = asked(runs, launcher).run
         assert run is not None
-    with Visitor(listener, ANA) as visitor:
+    with ConnectingProcess(listener, ANA) as visitor:
         # It is our child, and so are neighbours: the launcher has to be another.
         process = hold(visitor.pid)
-        run = replace(made(process), launcher=registry.identified(process))
+        run = replace(made(process), launcher=registry.identify_process(process))
         runs.add(run, process, hold(visitor.pid))
         told = attest_peer(visitor.connection, runs)
         assert told.attestor is Attestor.LAUNCHER
@@ -167,40 +171,43 @@ def test_descendants_are_attested_as_the_agent(
         # Without a pidfd of the peer's it could be anybody's descendant.
         blind = attest_peer(visitor.connection, runs, option=9999)
         assert blind.attestor is Attestor.UNIX_PEER
-        with Visitor(listener, ANA) as neighbour:
+        with ConnectingProcess(listener, ANA) as neighbour:
             told = attest_peer(neighbour.connection, runs)
             assert told.attestor is Attestor.UNIX_PEER
 
 
 def test_a_descendant_of_another_user_is_not_the_agent(
-    listener: socket.socket, runs: Runs
+    listener: socket.socket, runs: RunRegistry
 ) -> None:
-    with Visitor(listener, BO) as visitor:
+    with ConnectingProcess(listener, BO) as visitor:
         process = hold(visitor.pid)
         runs.add(made(process, ANA), process, hold(visitor.pid))
         told = attest_peer(visitor.connection, runs)
         assert (told.attestor, told.uid, told.agent) == (Attestor.UNIX_PEER, BO, "")
         # It descends from one all the same, and starts no other.
         with hold(visitor.pid) as process:
-            assert runs.above(process) is not None
+            assert runs.find_ancestor_run(process) is not None
 
 
 def test_those_between_may_end_while_parents_are_looked_up(
-    listener: socket.socket, runs: Runs, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, runs: RunRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, ends = registry.parent_of, iter((True, True, False))
+    real, ends = registry.hold_parent, iter((True, True, False))
 
-    def parent_of(child: Hold) -> Hold | None:
+    def parent_of(child: HeldProcess) -> HeldProcess | None:
         if next(ends, False):
             raise ProcessGone
         return real(child)
 
-    with Launcher(listener) as launcher, Visitor(listener, ANA) as visitor:
+    with (
+        LauncherProcess(listener) as launcher,
+        ConnectingProcess(listener, ANA) as visitor,
+    ):
         assert asked(runs, launcher).status == 201
-        monkeypatch.setattr(registry, "parent_of", parent_of)
+        monkeypatch.setattr(registry, "hold_parent", parent_of)
         assert attest_peer(visitor.connection, runs).agent == ""
-        monkeypatch.setattr(registry, "parent_of", lambda child: parent_of(dead))
+        monkeypatch.setattr(registry, "hold_parent", lambda child: parent_of(dead))
         dead = hold(visitor.pid)
         visitor.end()
         with dead, pytest.raises(ProcessGone):
-            runs.of_process(dead)
+            runs.find_by_process(dead)

@@ -12,11 +12,11 @@ import pytest
 from answerable.server.processes.held_process import NotAttested, ProcessGone
 from answerable.server.processes.sender_check import (
     ForeignSender,
-    Senders,
-    name_senders,
+    SenderCheckedReader,
+    enable_sender_credentials,
 )
-from answerable.server.processes.sender_listener import Listening
-from tests.server.processes.connecting_process import Visitor, listening
+from answerable.server.processes.sender_listener import SenderCheckedListener
+from tests.server.processes.connecting_process import ConnectingProcess, listening
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
@@ -28,13 +28,13 @@ FORK_AND_SEND = (
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with listening() as here:
-        name_senders(here)
+        enable_sender_credentials(here)
         yield here
 
 
 def test_what_whoever_connected_sends_is_read(listener: socket.socket) -> None:
-    with Visitor(listener) as visitor:
-        senders = Senders(visitor.connection)
+    with ConnectingProcess(listener) as visitor:
+        senders = SenderCheckedReader(visitor.connection)
         visitor.do("there.send(b'one')")
         assert senders.receive(100) == b"one"
         visitor.do("there.shutdown(socket.SHUT_WR)")
@@ -43,8 +43,8 @@ def test_what_whoever_connected_sends_is_read(listener: socket.socket) -> None:
 
 
 def test_pieces_of_two_are_never_one(listener: socket.socket) -> None:
-    with Visitor(listener) as visitor:
-        senders = Senders(visitor.connection)
+    with ConnectingProcess(listener) as visitor:
+        senders = SenderCheckedReader(visitor.connection)
         visitor.do("there.send(b'own')")
         visitor.do(FORK_AND_SEND)
         assert senders.receive(100) == b"own"
@@ -56,7 +56,7 @@ def test_pieces_of_two_are_never_one(listener: socket.socket) -> None:
 def test_what_was_sent_before_it_was_accepted_has_a_sender_too(
     listener: socket.socket,
 ) -> None:
-    with Visitor(listener) as visitor:
+    with ConnectingProcess(listener) as visitor:
         visitor.do(
             "second = socket.socket(socket.AF_UNIX); "
             "second.connect(chr(0) + sys.argv[1]); second.send(b'early')"
@@ -66,7 +66,7 @@ def test_what_was_sent_before_it_was_accepted_has_a_sender_too(
             "third.connect(chr(0) + sys.argv[1]); there = third; " + FORK_AND_SEND
         )
         with listener.accept()[0] as second, listener.accept()[0] as third:
-            first, other = Senders(second), Senders(third)
+            first, other = SenderCheckedReader(second), SenderCheckedReader(third)
             assert first.receive(100) == b"early"
             with pytest.raises(ForeignSender):
                 other.receive(100)
@@ -77,8 +77,8 @@ def test_what_was_sent_before_it_was_accepted_has_a_sender_too(
 def test_what_a_process_wrote_before_it_ended_is_not_taken(
     listener: socket.socket,
 ) -> None:
-    with Visitor(listener) as visitor:
-        senders = Senders(visitor.connection)
+    with ConnectingProcess(listener) as visitor:
+        senders = SenderCheckedReader(visitor.connection)
         visitor.do("there.send(b'last words')")
         visitor.end()
         with pytest.raises(ProcessGone):
@@ -91,8 +91,8 @@ def test_a_sender_of_files_is_told_no_or_cut(listener: socket.socket) -> None:
         "import array; pipe = os.pipe(); files = array.array('i', pipe).tobytes(); "
         "there.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])"
     )
-    with Visitor(listener) as visitor:
-        senders = Senders(visitor.connection)
+    with ConnectingProcess(listener) as visitor:
+        senders = SenderCheckedReader(visitor.connection)
         if _can_refuse(visitor.connection):
             assert visitor.do(send) == ""
             return
@@ -106,7 +106,7 @@ def test_a_sender_of_files_is_told_no_or_cut(listener: socket.socket) -> None:
 def test_files_that_an_older_kernel_lets_through_are_closed(count: int) -> None:
     here, there = socket.socketpair()
     with here, there:
-        senders = Senders(here)
+        senders = SenderCheckedReader(here)
         if _can_refuse(here):
             here.setsockopt(socket.SOL_SOCKET, 83, 1)
         handles = array.array("i", [there.fileno()] * count).tobytes()
@@ -128,8 +128,8 @@ def _can_refuse(connection: socket.socket) -> bool:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="turns into another user")
 def test_who_turned_into_somebody_else_is_foreign(listener: socket.socket) -> None:
-    with Visitor(listener) as visitor:
-        senders = Senders(visitor.connection)
+    with ConnectingProcess(listener) as visitor:
+        senders = SenderCheckedReader(visitor.connection)
         visitor.do("os.setresuid(1002, 1002, 1002); there.send(b'x')")
         with pytest.raises(ForeignSender):
             senders.receive(100)
@@ -179,7 +179,7 @@ def served(scenario, uvloop: bool):  # type: ignore[no-untyped-def]
                 return made[-1]
 
             loop = asyncio.get_running_loop()
-            served = Listening(loop, here, make, refused.append)
+            served = SenderCheckedListener(loop, here, make, refused.append)
             try:
                 return await scenario(here.getsockname(), made, refused)
             finally:

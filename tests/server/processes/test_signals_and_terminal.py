@@ -13,14 +13,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.processes.launch_environment import PYTHON, World, opened_world
+from tests.server.processes.launch_environment import (
+    PYTHON,
+    LaunchEnvironment,
+    open_environment,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with opened_world() as world:
+def world() -> Iterator[LaunchEnvironment]:
+    with open_environment() as world:
         yield world
 
 
@@ -32,7 +36,9 @@ TRAPS = (
 
 
 @pytest.mark.parametrize("name", ["TERM", "HUP", "INT", "USR1"])
-def test_a_signal_for_it_is_one_for_the_agent(world: World, name: str) -> None:
+def test_a_signal_for_it_is_one_for_the_agent(
+    world: LaunchEnvironment, name: str
+) -> None:
     with subprocess.Popen(
         world.words("-q", "--", "sh", "-c", TRAPS.format(name)),
         stdout=subprocess.PIPE,
@@ -94,7 +100,9 @@ COUNTING = (
 
 @pytest.mark.skipif(not PYTHON, reason="no Python that any user may run")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_an_interrupt_at_the_terminal_reaches_the_agent_once(world: World) -> None:
+def test_an_interrupt_at_the_terminal_reaches_the_agent_once(
+    world: LaunchEnvironment,
+) -> None:
     there = Terminal(world.words("-q", "--", PYTHON, "-c", COUNTING))
     there.read_until(b"ready")
     os.write(there.handle, b"\x03")
@@ -103,7 +111,7 @@ def test_an_interrupt_at_the_terminal_reaches_the_agent_once(world: World) -> No
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_job_that_is_stopped_stops_and_goes_on(world: World) -> None:
+def test_a_job_that_is_stopped_stops_and_goes_on(world: LaunchEnvironment) -> None:
     # A shell with job control, as at a terminal; it says what became of its job. The
     # agent forks nothing: what stops it in the middle of that is not for us to say.
     work = "echo on; i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done; exit 6"

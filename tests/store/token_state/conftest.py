@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store.token_state.interface import Control
-from answerable.store.token_state.sqlite import SqliteControl
+from answerable.store.token_state.interface import TokenState
+from answerable.store.token_state.sqlite import SqliteTokenState
 from tests.store.token_state.postgres_server import postgres
 from tests.store.token_state.sample_rows import NOW
 
-Opens = Callable[[], Control]
+Opens = Callable[[], TokenState]
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.world)]
 
@@ -35,12 +35,12 @@ def database(server: str) -> str:
 @pytest.fixture(params=BOTH)
 def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
     """Opens what is remembered in one place, as often as it is asked to."""
-    made: list[Control] = []
+    made: list[TokenState] = []
     address = ""
     if request.param == "postgres":
         address = request.getfixturevalue("database")
 
-    def another() -> Control:
+    def another() -> TokenState:
         made.append(_open(tmp_path, address))
         return made[-1]
 
@@ -49,14 +49,14 @@ def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
         each.close()
 
 
-def _open(folder: Path, address: str) -> Control:
+def _open(folder: Path, address: str) -> TokenState:
     if not address:
-        return SqliteControl(folder / "sts", NOW, "one boot")
-    from answerable.store.token_state.postgres import PostgresControl
+        return SqliteTokenState(folder / "sts", NOW, "one boot")
+    from answerable.store.token_state.postgres import PostgresTokenState
 
-    return PostgresControl(address)
+    return PostgresTokenState(address)
 
 
 @pytest.fixture
-def control(opens: Opens) -> Control:
+def control(opens: Opens) -> TokenState:
     return opens()

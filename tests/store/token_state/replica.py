@@ -10,17 +10,27 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from answerable.store.token_state.interface import Control, Exchange, Outcome
-from answerable.store.token_state.sqlite import SqliteControl
-from tests.store.token_state.sample_rows import NOW, delegation, parent_of, token, use
+from answerable.store.token_state.interface import (
+    CommitOutcome,
+    ExchangeCommit,
+    TokenState,
+)
+from answerable.store.token_state.sqlite import SqliteTokenState
+from tests.store.token_state.sample_rows import (
+    NOW,
+    delegation,
+    parent_of,
+    replay_key,
+    token,
+)
 
 
-def opened(folder: str, address: str) -> Control:
+def opened(folder: str, address: str) -> TokenState:
     if address == "-":
-        return SqliteControl(Path(folder), NOW)
-    from answerable.store.token_state.postgres import PostgresControl
+        return SqliteTokenState(Path(folder), NOW)
+    from answerable.store.token_state.postgres import PostgresTokenState
 
-    return PostgresControl(address)
+    return PostgresTokenState(address)
 
 
 def say(text: str) -> None:
@@ -40,11 +50,11 @@ def main() -> None:
             made = delegation(id=os.urandom(16).hex(), depth=2)
             made = replace(made, parent=parent)
             given = token(made, jti=os.urandom(16).hex())
-            uses = (use(f"token-{number}"),)
-            asked = Exchange(uses, under=parent, opens=made, token=given)
+            uses = (replay_key(f"token-{number}"),)
+            asked = ExchangeCommit(uses, under=parent, opens=made, token=given)
             gate.wait()
             say(f"try {number}")
-            if control.commit(asked, NOW).outcome is Outcome.DONE:
+            if control.commit(asked, NOW).outcome is CommitOutcome.DONE:
                 say(f"done {number}")
 
     threads = [threading.Thread(target=run) for _ in range(int(at_once))]

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from answerable.model.claims import Confirmation
-from answerable.model.delegation import Delegation, Ticket
+from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.ids import agent_id
 from answerable.model.signing_key import SigningKey
 from answerable.store.token_state.interface import (
-    Control,
-    Exchange,
-    IssuedToken,
-    Outcome,
-    Use,
+    CommitOutcome,
+    ExchangeCommit,
+    IssuedTokenRecord,
+    ReplayKey,
+    TokenState,
 )
 
 NOW = 1_800_000_000
@@ -26,7 +26,7 @@ MCP = "https://mcp.corp.example"
 _COUNT = itertools.count(1)
 
 
-def an_id() -> str:
+def random_id() -> str:
     return f"{NOW:08x}{next(_COUNT):024x}"
 
 
@@ -35,13 +35,15 @@ def parent_of(number: int) -> str:
     return f"{number:032x}"
 
 
-def use(name: str = "", since: int = NOW - 60, expires: int = NOW + 600) -> Use:
-    key = hashlib.sha256((name or an_id()).encode()).digest()
-    return Use(key, since, expires)
+def replay_key(
+    name: str = "", since: int = NOW - 60, expires: int = NOW + 600
+) -> ReplayKey:
+    key = hashlib.sha256((name or random_id()).encode()).digest()
+    return ReplayKey(key, since, expires)
 
 
 def delegation(parent: Delegation | None = None, **changes: Any) -> Delegation:
-    id = an_id()
+    id = random_id()
     made = Delegation(
         id=id,
         parent=parent.id if parent else "",
@@ -65,15 +67,15 @@ def delegation(parent: Delegation | None = None, **changes: Any) -> Delegation:
     return replace(made, **changes)
 
 
-def token(under: Delegation, **changes: Any) -> IssuedToken:
-    jti = an_id()
+def token(under: Delegation, **changes: Any) -> IssuedTokenRecord:
+    jti = random_id()
     digest = hashlib.sha256(jti.encode()).digest()
-    return replace(IssuedToken(jti, under.id, digest, NOW + 600), **changes)
+    return replace(IssuedTokenRecord(jti, under.id, digest, NOW + 600), **changes)
 
 
-def ticket(parent: Delegation, **changes: Any) -> Ticket:
-    made = Ticket(
-        sha256=hashlib.sha256(an_id().encode()).hexdigest(),
+def ticket(parent: Delegation, **changes: Any) -> DelegationTicket:
+    made = DelegationTicket(
+        sha256=hashlib.sha256(random_id().encode()).hexdigest(),
         parent=parent.id,
         agent=REPORTER,
         jkt=JKT,
@@ -85,23 +87,23 @@ def ticket(parent: Delegation, **changes: Any) -> Ticket:
     return replace(made, **changes)
 
 
-def key(kid: str, replica: str = "one", **changes: Any) -> SigningKey:
+def signing_key(kid: str, replica: str = "one", **changes: Any) -> SigningKey:
     made = SigningKey(kid, replica, "x" * 43, "y" * 43, NOW, NOW + 600, NOW + 90_000)
     return replace(made, **changes)
 
 
-def opened(
-    control: Control, parent: Delegation | None = None, **changes: Any
+def open_delegation(
+    control: TokenState, parent: Delegation | None = None, **changes: Any
 ) -> Delegation:
     made = delegation(parent, **changes)
-    asked = Exchange(under=made.parent, opens=made, token=token(made))
-    assert control.commit(asked, NOW).outcome is Outcome.DONE
+    asked = ExchangeCommit(under=made.parent, opens=made, token=token(made))
+    assert control.commit(asked, NOW).outcome is CommitOutcome.DONE
     return made
 
 
-def line(control: Control, length: int) -> list[Delegation]:
+def open_chain(control: TokenState, length: int) -> list[Delegation]:
     """A chain, its root first."""
     links: list[Delegation] = []
     for _ in range(length):
-        links.append(opened(control, links[-1] if links else None))
+        links.append(open_delegation(control, links[-1] if links else None))
     return links

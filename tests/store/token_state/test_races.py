@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from answerable.model.delegation import Delegation
-from answerable.store.token_state.interface import DONE, Control, Exchange
+from answerable.store.token_state.interface import COMMITTED, ExchangeCommit, TokenState
 from tests.store.token_state.conftest import Opens
 from tests.store.token_state.sample_rows import (
     NOW,
     REPORTER,
     delegation,
-    line,
-    opened,
+    open_chain,
+    open_delegation,
     parent_of,
     token,
 )
@@ -68,7 +68,7 @@ def go(replica: Replica) -> None:
     replica.stdin.flush()
 
 
-def told(replica: Replica) -> tuple[Counter[int], Counter[int]]:
+def read_results(replica: Replica) -> tuple[Counter[int], Counter[int]]:
     """What a replica tried, and where it succeeded, by number."""
     text, _ = replica.communicate(timeout=120)
     words = [line.split() for line in text.splitlines()]
@@ -78,29 +78,29 @@ def told(replica: Replica) -> tuple[Counter[int], Counter[int]]:
 
 
 def test_one_token_a_hundred_times_at_once_succeeds_once(
-    starts: Starts, control: Control, capsys: pytest.CaptureFixture[str]
+    starts: Starts, control: TokenState, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(NUMBERS):
-        opened(control, id=parent_of(number))
+        open_delegation(control, id=parent_of(number))
     replicas = [starts(0, NUMBERS, AT_ONCE) for _ in range(2)]
     for replica in replicas:
         go(replica)
     tried, done = Counter[int](), Counter[int]()
     for replica in replicas:
-        some_tried, some_done = told(replica)
+        some_tried, some_done = read_results(replica)
         tried += some_tried
         done += some_done
         assert replica.returncode == 0
     assert tried == Counter(dict.fromkeys(range(NUMBERS), 2 * AT_ONCE))
     assert done == Counter(dict.fromkeys(range(NUMBERS), 1))
-    found = [len(control.children(parent_of(number))) for number in range(NUMBERS)]
+    found = [len(control.list_children(parent_of(number))) for number in range(NUMBERS)]
     assert found == [1] * NUMBERS
     with capsys.disabled():
         print(f"\n{tried.total()} tries of {NUMBERS} tokens: {done.total()} successes")
 
 
 def test_a_killed_process_never_makes_a_second_success(
-    starts: Starts, control: Control, capsys: pytest.CaptureFixture[str]
+    starts: Starts, control: TokenState, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(7)  # noqa: S311 - when to kill, no secret
     used_up = numbers = tries = 0
@@ -108,20 +108,23 @@ def test_a_killed_process_never_makes_a_second_success(
         # Each number of a span is shown by both, twice at once each.
         first, last = kill * 1000, kill * 1000 + 400
         for number in range(first, last):
-            opened(control, id=parent_of(number))
+            open_delegation(control, id=parent_of(number))
         killed, other = starts(first, last, 2), starts(first, last, 2)
         go(killed)
         go(other)
         time.sleep(chance.uniform(0.0, 0.15))
         killed.kill()
-        (tried, done), (other_tried, other_done) = told(killed), told(other)
+        (tried, done), (other_tried, other_done) = (
+            read_results(killed),
+            read_results(other),
+        )
         assert other.returncode == 0
         assert set(other_tried) == set(range(first, last))
         for number in range(first, last):
             successes = done[number] + other_done[number]
             assert successes <= 1
             # Whatever anybody could say of it, it happened once.
-            assert len(control.children(parent_of(number))) == 1
+            assert len(control.list_children(parent_of(number))) == 1
             if not successes:
                 # It had asked, and was killed before it could say so.
                 assert tried[number]
@@ -143,13 +146,13 @@ def test_nothing_is_opened_below_what_a_revocation_ended(
     children = revoked = 0
     for _ in range(ROUNDS):
         ends, works = opens(), [opens(), opens()]
-        root = opened(ends)
-        below = [root, opened(ends, root)]
+        root = open_delegation(ends)
+        below = [root, open_delegation(ends, root)]
         gate = threading.Barrier(3)
         made: list[Delegation] = []
 
         def work(
-            control: Control,
+            control: TokenState,
             gate: threading.Barrier = gate,
             below: list[Delegation] = below,
             made: list[Delegation] = made,
@@ -160,8 +163,10 @@ def test_nothing_is_opened_below_what_a_revocation_ended(
                 dead = 0
                 for parent in below:
                     child = delegation(parent)
-                    asked = Exchange(under=parent.id, opens=child, token=token(child))
-                    if control.commit(asked, NOW) is DONE:
+                    asked = ExchangeCommit(
+                        under=parent.id, opens=child, token=token(child)
+                    )
+                    if control.commit(asked, NOW) is COMMITTED:
                         made.append(child)
                     else:
                         dead += 1
@@ -177,7 +182,7 @@ def test_nothing_is_opened_below_what_a_revocation_ended(
             thread.join()
         assert set(died.delegations) == {each.id for each in [*below, *made]}
         assert len(died.tokens) == len(died.delegations)
-        assert not any(ends.chain(each.id, NOW).live for each in made)
+        assert not any(ends.find_chain(each.id, NOW).is_active for each in made)
         children += len(made)
         revoked += 1
         for each in (ends, *works):
@@ -189,13 +194,13 @@ def test_nothing_is_opened_below_what_a_revocation_ended(
 def test_revocations_that_meet_in_one_tree_both_return(opens: Opens) -> None:
     first, second = opens(), opens()
     for _ in range(ROUNDS):
-        links = line(first, 3)
-        widened = [opened(first, links[1]) for _ in range(5)]
+        links = open_chain(first, 3)
+        widened = [open_delegation(first, links[1]) for _ in range(5)]
         gate = threading.Barrier(2)
         died: list[str] = []
 
         def end(
-            control: Control,
+            control: TokenState,
             subject: str,
             gate: threading.Barrier = gate,
             died: list[str] = died,

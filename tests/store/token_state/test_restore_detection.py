@@ -7,43 +7,50 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store.token_state.interface import Control, Outcome
-from answerable.store.token_state.open_state import open_control
+from answerable.store.token_state.interface import CommitOutcome, TokenState
+from answerable.store.token_state.open_state import open_token_state
 from answerable.store.token_state.restore_detection import (
-    MARK,
-    Ended,
-    count_up,
-    end_if_older,
-    end_what_may_be_lost,
+    GENERATION_FILE,
+    RestoreRevocations,
+    advance_generation,
+    revoke_after_restore,
+    revoke_if_restored,
 )
 from tests.store.token_state.conftest import BOTH
 from tests.store.token_state.postgres_server import _as_postgres, _programs
-from tests.store.token_state.sample_rows import NOW, key, line, opened, ticket, use
+from tests.store.token_state.sample_rows import (
+    NOW,
+    open_chain,
+    open_delegation,
+    replay_key,
+    signing_key,
+    ticket,
+)
 
 LATER = NOW + 100
 
 
-class Site:
+class RestorableState:
     """A state folder and its database, with a copy of the database."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.state, self.address = folder / "state", address
         self._copy = folder / "copy"
 
-    def open(self) -> Control:
-        return open_control(
+    def open(self) -> TokenState:
+        return open_token_state(
             self.state, NOW, "DB" if self.address else "", {"DB": self.address}
         )
 
-    def start(self, now: float = LATER) -> Ended | None:
+    def start(self, now: float = LATER) -> RestoreRevocations | None:
         """Open it as a token service does, and close it."""
         with closing(self.open()) as control:
-            return end_if_older(control, self.state, now)
+            return revoke_if_restored(control, self.state, now)
 
     def stop(self) -> None:
         """Close it as a token service does."""
         with closing(self.open()) as control:
-            count_up(control, self.state)
+            advance_generation(control, self.state)
 
     def copy(self) -> None:
         if self.address:
@@ -79,71 +86,73 @@ def _tool(name: str, address: str, *words: str, given: bytes = b"") -> bytes:
 
 
 @pytest.fixture(params=BOTH)
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> RestorableState:
     address = ""
     if request.param == "postgres":
         address = request.getfixturevalue("database")
-    return Site(tmp_path, address)
+    return RestorableState(tmp_path, address)
 
 
-def test_starts_and_stops_end_nothing(site: Site) -> None:
+def test_starts_and_stops_end_nothing(site: RestorableState) -> None:
     for _ in range(3):
         assert site.start() is None
         site.stop()
     with closing(site.open()) as control:
-        root = opened(control)
-        end_if_older(control, site.state, LATER)
-        assert control.chain(root.id, NOW).live
-        assert control.epoch() == 0
+        root = open_delegation(control)
+        revoke_if_restored(control, site.state, LATER)
+        assert control.find_chain(root.id, NOW).is_active
+        assert control.read_epoch() == 0
 
 
 @pytest.mark.parametrize("how", ["over", "new"])
-def test_an_older_copy_that_was_put_back_is_found(site: Site, how: str) -> None:
+def test_an_older_copy_that_was_put_back_is_found(
+    site: RestorableState, how: str
+) -> None:
     assert site.start() is None
     with closing(site.open()) as control:
-        first, second = opened(control), opened(control)
-        control.publish_key(key("a"))
-        control.publish_key(key("b"))
+        first, second = open_delegation(control), open_delegation(control)
+        control.publish_key(signing_key("a"))
+        control.publish_key(signing_key("b"))
         slip = ticket(first)
-        control.put_ticket(slip, NOW)
+        control.store_ticket(slip, NOW)
     site.copy()
-    spent = use()
+    spent = replay_key()
     with closing(site.open()) as control:
-        control.see(spent, NOW)
+        control.record_use(spent, NOW)
         control.revoke_delegation(second.id, NOW)
-        control.kill_key("b", NOW)
-        count_up(control, site.state)
+        control.revoke_key("b", NOW)
+        advance_generation(control, site.state)
     site.put_back(how)
     ended = site.start()
     assert ended is not None
     assert (ended.epoch, ended.delegations, ended.keys) == (LATER, 2, ("a", "b"))
     with closing(site.open()) as control:
         # Nothing that was used, revoked or killed since the copy counts as fresh.
-        assert control.see(spent, LATER) is Outcome.PERHAPS_SEEN
-        assert control.see(use(since=LATER), LATER) is Outcome.DONE
-        assert not control.chain(second.id, LATER).live
-        assert not control.chain(first.id, LATER).live
-        assert control.ticket(slip.sha256, LATER) is None
-        keys = control.keys()
+        assert control.record_use(spent, LATER) is CommitOutcome.PERHAPS_SEEN
+        assert control.record_use(replay_key(since=LATER), LATER) is CommitOutcome.DONE
+        assert not control.find_chain(second.id, LATER).is_active
+        assert not control.find_chain(first.id, LATER).is_active
+        assert control.find_ticket(slip.sha256, LATER) is None
+        keys = control.list_keys()
         assert all(each.killed for each in keys)
     assert site.start() is None, "it is ended once"
 
 
-def test_it_is_found_after_a_kill_of_the_process_too(site: Site) -> None:
+def test_it_is_found_after_a_kill_of_the_process_too(site: RestorableState) -> None:
     """The last process was killed: what it counted is in the file all the same."""
     site.start()
     site.copy()
     control = site.open()
-    count_up(control, site.state)  # as once a minute
+    advance_generation(control, site.state)  # as once a minute
     control.close()
     site.put_back()
     assert site.start() is not None
 
 
-def test_a_lost_or_torn_mark_is_no_older_copy(site: Site) -> None:
+def test_a_lost_or_torn_mark_is_no_older_copy(site: RestorableState) -> None:
     site.start()
     for content in (None, b"", b"\0\0", b"12x\n", b"9" * 40):
-        mark = site.state / MARK
+        mark = site.state / GENERATION_FILE
         if content is None:
             mark.unlink()
         else:
@@ -152,13 +161,13 @@ def test_a_lost_or_torn_mark_is_no_older_copy(site: Site) -> None:
         assert int(mark.read_text()) > 0
 
 
-def test_the_command_ends_all_where_nothing_tells(site: Site) -> None:
+def test_the_command_ends_all_where_nothing_tells(site: RestorableState) -> None:
     site.start()
     with closing(site.open()) as control:
-        root, child, leaf = line(control, 3)
+        root, child, leaf = open_chain(control, 3)
         assert control.revoke_delegation(leaf.id, NOW).delegations == (leaf.id,)
-        ended = end_what_may_be_lost(control, site.state, LATER)
+        ended = revoke_after_restore(control, site.state, LATER)
         assert ended.delegations == 2
-        assert not control.chain(child.id, LATER).live
-        assert not control.chain(root.id, LATER).live
+        assert not control.find_chain(child.id, LATER).is_active
+        assert not control.find_chain(root.id, LATER).is_active
     assert site.start() is None

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from answerable.store.token_state import sqlite_file
-from answerable.store.token_state.interface import ControlUnavailable
-from answerable.store.token_state.sqlite import SqliteControl
-from tests.store.token_state.sample_rows import NOW, opened
+from answerable.store.token_state.interface import TokenStateUnavailable
+from answerable.store.token_state.sqlite import SqliteTokenState
+from tests.store.token_state.sample_rows import NOW, open_delegation
 
 
 def salts(folder: Path) -> bytes:
@@ -22,15 +22,15 @@ def salts(folder: Path) -> bytes:
 def test_a_log_that_is_copied_often_begins_anew_once_it_is_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
-    monkeypatch.setattr(sqlite_file, "LONG", 400_000)
-    control = SqliteControl(tmp_path, NOW)
-    opened(control)
+    monkeypatch.setattr(sqlite_file, "WAL_CHECKPOINT_BYTES", 400_000)
+    control = SqliteTokenState(tmp_path, NOW)
+    open_delegation(control)
     first, sizes = salts(tmp_path), [0]
     while salts(tmp_path) == first and len(sizes) < 200:
         sizes.append((tmp_path / "control.db-wal").stat().st_size)
         for _ in range(looks):
-            control.sweep(NOW)
-        opened(control)
+            control.delete_expired(NOW)
+        open_delegation(control)
     assert 400_000 < sizes[-1] < 500_000
     assert len(sizes) > 10
     control.close()
@@ -39,17 +39,17 @@ def test_a_log_that_is_copied_often_begins_anew_once_it_is_long(
 def test_a_log_that_grew_long_at_once_begins_anew_with_the_next_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_file, "FULL", 400_000)
-    monkeypatch.setattr(sqlite_file, "BUSY", 0.05)
-    control = SqliteControl(tmp_path, NOW)
-    opened(control)
-    control.sweep(NOW)  # from now on there is a reader
+    monkeypatch.setattr(sqlite_file, "WAL_WAIT_BYTES", 400_000)
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT", 0.05)
+    control = SqliteTokenState(tmp_path, NOW)
+    open_delegation(control)
+    control.delete_expired(NOW)  # from now on there is a reader
     first = salts(tmp_path)
     for _ in range(60):
-        opened(control)
-    control.sweep(NOW)
+        open_delegation(control)
+    control.delete_expired(NOW)
     assert salts(tmp_path) == first
-    opened(control)
+    open_delegation(control)
     assert salts(tmp_path) != first
     control.close()
 
@@ -57,12 +57,12 @@ def test_a_log_that_grew_long_at_once_begins_anew_with_the_next_commit(
 def test_where_commits_fail_nobody_keeps_the_log_from_beginning_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control = SqliteControl(tmp_path, NOW)
+    control = SqliteTokenState(tmp_path, NOW)
     for _ in range(3):
-        opened(control)
-        control.sweep(NOW)
+        open_delegation(control)
+        control.delete_expired(NOW)
     first = salts(tmp_path)
-    opened(control)
+    open_delegation(control)
     assert salts(tmp_path) == first
 
     def full(*_: object) -> int:
@@ -70,9 +70,9 @@ def test_where_commits_fail_nobody_keeps_the_log_from_beginning_anew(
 
     with monkeypatch.context() as patched:
         patched.setattr(control._hands, "sweep", full)
-        with pytest.raises(ControlUnavailable):
-            control.sweep(NOW)
-    opened(control)
+        with pytest.raises(TokenStateUnavailable):
+            control.delete_expired(NOW)
+    open_delegation(control)
     assert salts(tmp_path) != first
     control.close()
 
@@ -84,10 +84,10 @@ def often(work: Callable[[], None]) -> None:
 
 def test_it_is_closed_while_its_log_is_copied(tmp_path: Path) -> None:
     for _ in range(20):
-        control = SqliteControl(tmp_path, NOW)
-        opened(control)
-        sweeps = threading.Thread(target=often, args=(control._file.tidy,))
+        control = SqliteTokenState(tmp_path, NOW)
+        open_delegation(control)
+        sweeps = threading.Thread(target=often, args=(control._file.checkpoint_wal,))
         sweeps.start()
         control.close()
         sweeps.join()
-        control._file.tidy()  # nothing is opened any more
+        control._file.checkpoint_wal()  # nothing is opened any more

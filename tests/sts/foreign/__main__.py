@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.sts.foreign.client_journeys import JOURNEYS, Journey, go
-from tests.sts.foreign.environment import Stage, staged
+from tests.sts.foreign.client_journeys import JOURNEYS, ClientJourney, run_journey
+from tests.sts.foreign.environment import ForeignEnvironment, run_environment
 from tests.sts.foreign.issuer import ROOT
 from tests.sts.foreign.page import page
 
@@ -21,10 +21,10 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _tried(journey: Journey, stage: Stage) -> str:
+def _tried(journey: ClientJourney, stage: ForeignEnvironment) -> str:
     """Send one on its way; say why it failed, nothing where it did not."""
     try:
-        go(journey, stage)
+        run_journey(journey, stage)
     except Exception as error:  # noqa: BLE001 - the others run all the same
         _say(f"failed: {journey.id}: {error}")
         return str(error) or type(error).__name__
@@ -36,7 +36,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sts.foreign")
     parser.add_argument("--page", action="store_true", help=f"write {PAGE.name}")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        run_environment(Path(folder)) as stage,
+    ):
         results = [(journey, _tried(journey, stage)) for journey in JOURNEYS]
     if asked.page:
         PAGE.write_text(page(results))

@@ -3,23 +3,23 @@
 import threading
 from dataclasses import replace
 
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer
-from answerable.server.login.sign_in_environment import ways_of
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.config import IssuerConfig
+from answerable.server.login.sign_in_environment import build_sign_in_environment
 from answerable.services.federation.sign_in import sign_in
-from answerable.services.federation.stored_login import LoggedIn
+from answerable.services.federation.stored_login import StoredLogin
 from tests.sts.foreign.issuer import ForeignIssuer
 from tests.sts.foreign.user_agent import UserAgent
 
 
-def pinned(foreign: ForeignIssuer, client: str, *algs: str) -> PinnedIssuer:
-    pin = Issuer("corp", foreign.url, algs, (TokenType.ID_TOKEN,), 3600)
-    return PinnedIssuer(pin, client, "discovery", bearer=False, person="email")
+def pinned(foreign: ForeignIssuer, client: str, *algs: str) -> IssuerConfig:
+    pin = TrustedIssuer("corp", foreign.url, algs, (TokenType.ID_TOKEN,), 3600)
+    return IssuerConfig(pin, client, "discovery", bearer=False, person="email")
 
 
 def by_browser(
-    at: PinnedIssuer, account: str = "bo@example.com", agent: UserAgent | None = None
-) -> tuple[LoggedIn, list[str]]:
+    at: IssuerConfig, account: str = "bo@example.com", agent: UserAgent | None = None
+) -> tuple[StoredLogin, list[str]]:
     """Sign in with a scripted browser; give its last pages too."""
     browser, pages = agent or UserAgent(), list[str]()
     threads: list[threading.Thread] = []
@@ -33,7 +33,9 @@ def by_browser(
         return True
 
     try:
-        return sign_in(replace(ways_of(at.ca, str), show=show), at, device=False), pages
+        return sign_in(
+            replace(build_sign_in_environment(at.ca, str), show=show), at, device=False
+        ), pages
     finally:
         for each in threads:
             each.join()

@@ -15,12 +15,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerable.federation.jwk_set import read_key_set
-from answerable.federation.token_verification import Issuers, KnownIssuer, verify
-from answerable.model.claims import Issuer, SignedClaims, TokenType
-from answerable.store.token_state.open_state import open_control
+from answerable.federation.jwk_set import parse_key_set
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_token,
+)
+from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
+from answerable.store.token_state.open_state import open_token_state
 from tests.sts.foreign.clients.assignment import Assignment
-from tests.sts.foreign.environment import JOB_WITH_CERTIFICATE, MCP, PERSON, Stage
+from tests.sts.foreign.environment import (
+    JOB_WITH_CERTIFICATE,
+    MCP,
+    PERSON,
+    ForeignEnvironment,
+)
 from tests.sts.foreign.issuer import NODE_HOME, ROOT, node
 from tests.sts.running_service import (
     ACCESS,
@@ -28,8 +37,8 @@ from tests.sts.running_service import (
     ID_TOKEN,
     JWT,
     MAIL,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     ci_token,
 )
 from tests.sts.running_service import ROOT as AGENT
@@ -40,7 +49,7 @@ ID_JAG = TokenType.ID_JAG.value
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class ClientJourney:
     """One client's way to a token.
 
     Attributes:
@@ -63,7 +72,7 @@ class Journey:
     runs: str
     does: str
     binding: str
-    told: Callable[[Stage], dict[str, str]]
+    told: Callable[[ForeignEnvironment], dict[str, str]]
     secure: bool = False
     sub: str = str(AGENT)
     act: str = ""
@@ -98,12 +107,12 @@ class WrongError(Exception):
     """A client got nothing, or not what it should have got."""
 
 
-def world_of(journey: Journey, stage: Stage) -> World:
+def world_of(journey: ClientJourney, stage: ForeignEnvironment) -> RunningService:
     """Give the service that a client goes to."""
     return stage.secure if journey.secure else stage.plain
 
 
-def go(journey: Journey, stage: Stage) -> Result:
+def run_journey(journey: ClientJourney, stage: ForeignEnvironment) -> Result:
     """Send a client on its way.
 
     Raises:
@@ -120,7 +129,7 @@ def go(journey: Journey, stage: Stage) -> Result:
     return result
 
 
-def restart_with_losses(world: World) -> None:
+def restart_with_losses(world: RunningService) -> None:
     """Start a service anew, as after a loss of power: it asks for nonces for a while.
 
     What it remembers may have been lost until some seconds ago; what was signed since
@@ -128,16 +137,16 @@ def restart_with_losses(world: World) -> None:
     """
     world.stop()
     lost = time.time() - LOST
-    with contextlib.closing(open_control(world.state, lost)) as control:
-        control.new_epoch(lost)
+    with contextlib.closing(open_token_state(world.state, lost)) as control:
+        control.begin_epoch(lost)
     world.start()
     with world.wire() as wire:
-        answer = Client(world).exchange(wire, ci_token(world), audience=MAIL)
+        answer = DpopClient(world).exchange(wire, ci_token(world), audience=MAIL)
     if answer.json.get("error") != "use_dpop_nonce":
         raise WrongError(f"no nonce was asked for: {answer}")
 
 
-def version_of(journey: Journey) -> str:
+def version_of(journey: ClientJourney) -> str:
     """Give the installed version of a client."""
     if journey.registry == "PyPI":
         return importlib.metadata.version(journey.client)
@@ -145,7 +154,9 @@ def version_of(journey: Journey) -> str:
     return str(json.loads(package.read_text())["version"])
 
 
-def _assignment(journey: Journey, world: World, stage: Stage) -> Assignment:
+def _assignment(
+    journey: ClientJourney, world: RunningService, stage: ForeignEnvironment
+) -> Assignment:
     usual: Assignment = {
         "issuer": world.url,
         "subject": "",
@@ -165,7 +176,7 @@ def _assignment(journey: Journey, world: World, stage: Stage) -> Assignment:
     return told  # type: ignore[return-value]
 
 
-def _run(journey: Journey, told: Assignment) -> dict[str, object]:
+def _run(journey: ClientJourney, told: Assignment) -> dict[str, object]:
     if journey.runs.endswith(".py"):
         name = journey.runs.removesuffix(".py")
         argv = [sys.executable, "-m", f"tests.sts.foreign.clients.{name}"]
@@ -188,15 +199,17 @@ def _run(journey: Journey, told: Assignment) -> dict[str, object]:
     return said
 
 
-def _verified(world: World, token: str, audience: str, kind: TokenType) -> SignedClaims:
+def _verified(
+    world: RunningService, token: str, audience: str, kind: TokenType
+) -> SignedClaims:
     with world.local() as wire:
-        keys = read_key_set(wire.ask("GET", "/jwks").body, ("ES256",))
-    pin = Issuer("sts", world.url, ("ES256",), (kind,), 600, ours=True)
-    known = Issuers(KnownIssuer(pin, audience, keys))
-    return verify(token, known, int(time.time()), kind)
+        keys = parse_key_set(wire.ask("GET", "/jwks").body, ("ES256",))
+    pin = TrustedIssuer("sts", world.url, ("ES256",), (kind,), 600, ours=True)
+    known = IssuerIndex(IssuerWithKeys(pin, audience, keys))
+    return verify_token(token, known, int(time.time()), kind)
 
 
-def _judge(journey: Journey, result: Result) -> None:
+def _judge(journey: ClientJourney, result: Result) -> None:
     claims = result.claims
     bound = {"DPoP": claims.cnf.jkt, "mTLS": claims.cnf.x5t_s256}
     found = {
@@ -223,15 +236,15 @@ def _judge(journey: Journey, result: Result) -> None:
 # What each is told beside the usual.
 
 
-def _nothing_more(_: Stage) -> dict[str, str]:
+def _nothing_more(_: ForeignEnvironment) -> dict[str, str]:
     return {}
 
 
-def _to_introspect(_: Stage) -> dict[str, str]:
+def _to_introspect(_: ForeignEnvironment) -> dict[str, str]:
     return {"audience": MAIL, "scope": "introspect"}
 
 
-def _with_certificate(stage: Stage) -> dict[str, str]:
+def _with_certificate(stage: ForeignEnvironment) -> dict[str, str]:
     return {
         "subject": ci_token(stage.secure, job=JOB_WITH_CERTIFICATE),
         "audience": FILES,
@@ -241,19 +254,19 @@ def _with_certificate(stage: Stage) -> dict[str, str]:
     }
 
 
-def _for_elsewhere(stage: Stage) -> dict[str, str]:
+def _for_elsewhere(stage: ForeignEnvironment) -> dict[str, str]:
     return {"audience": stage.plain.url, "requested_type": ID_JAG, "scope": ""}
 
 
-def _from_elsewhere(stage: Stage) -> dict[str, str]:
+def _from_elsewhere(stage: ForeignEnvironment) -> dict[str, str]:
     first = next(each for each in JOURNEYS if each.gives is TokenType.ID_JAG)
     said = _run(first, _assignment(first, stage.secure, stage))
     return {"subject": str(said["token"])}
 
 
-def _for_a_person(stage: Stage) -> dict[str, str]:
+def _for_a_person(stage: ForeignEnvironment) -> dict[str, str]:
     with stage.plain.wire() as wire:
-        token = Client(stage.plain).get(
+        token = DpopClient(stage.plain).get(
             wire, ci_token(stage.plain), proof="", audience=MCP
         )
     return {
@@ -263,14 +276,14 @@ def _for_a_person(stage: Stage) -> dict[str, str]:
     }
 
 
-def _foreign_subject(stage: Stage) -> dict[str, str]:
+def _foreign_subject(stage: ForeignEnvironment) -> dict[str, str]:
     token = stage.foreign.access_token(stage.plain.url)
     return {"subject": token, "subject_type": ACCESS}
 
 
-def _own_token(stage: Stage) -> dict[str, str]:
+def _own_token(stage: ForeignEnvironment) -> dict[str, str]:
     with stage.plain.wire() as wire:
-        client = Client(stage.plain)
+        client = DpopClient(stage.plain)
         token = client.get(wire, ci_token(stage.plain), proof="", audience=MCP)
     return {"subject": token}
 
@@ -279,20 +292,20 @@ _EXCHANGE = "token exchange (RFC 8693)"
 _INTROSPECTS = "then uses the token at introspection, with a proof for it"
 
 JOURNEYS = (
-    Journey(
+    ClientJourney(
         *("google-auth", "PyPI", "google_auth.py"),
         f"external account: {_EXCHANGE} of a workload's token",
         "bearer",
         _nothing_more,
     ),
-    Journey(
+    ClientJourney(
         *("authlib", "PyPI", "authlib_session.py"),
         f"{_EXCHANGE} over TLS, with a client certificate",
         "mTLS",
         _with_certificate,
         secure=True,
     ),
-    Journey(
+    ClientJourney(
         *("authlib", "PyPI", "authlib_session.py"),
         "ID-JAG, first leg: token exchange for an ID-JAG that another token service "
         "takes",
@@ -301,47 +314,47 @@ JOURNEYS = (
         secure=True,
         gives=TokenType.ID_JAG,
     ),
-    Journey(
+    ClientJourney(
         *("mcp", "PyPI", "mcp_id_jag.py"),
         "ID-JAG, second leg: after a server's 401, finds the metadata, shows that ID-JAG "
         "(RFC 7523), and calls again",
         "bearer",
         _from_elsewhere,
     ),
-    Journey(
+    ClientJourney(
         *("requests-oauth2client", "PyPI", "oauth2client_dpop.py"),
         f"{_EXCHANGE}, {_INTROSPECTS}",
         "DPoP",
         _to_introspect,
         used=True,
     ),
-    Journey(
+    ClientJourney(
         *("agentsts-core", "PyPI", "agentsts_core.py"),
         f"finds the metadata, {_EXCHANGE}",
         "bearer",
         _nothing_more,
     ),
-    Journey(
+    ClientJourney(
         *("azure-identity", "PyPI", "azure_identity.py"),
         "client assertion (RFC 7523 2.2) over TLS, at the address that it writes itself",
         "bearer",
         _nothing_more,
         secure=True,
     ),
-    Journey(
+    ClientJourney(
         *("google-auth-library", "npm", "google-auth-library.mjs"),
         f"external account: {_EXCHANGE} of a workload's token",
         "bearer",
         _nothing_more,
     ),
-    Journey(
+    ClientJourney(
         *("openid-client", "npm", "openid-client.mjs"),
         f"finds the metadata, {_EXCHANGE}, {_INTROSPECTS}",
         "DPoP",
         _to_introspect,
         used=True,
     ),
-    Journey(
+    ClientJourney(
         *("jose", "npm", "jose.mjs"),
         "finds the metadata and the keys, and verifies a token of ours; for another "
         "audience it refuses",
@@ -349,14 +362,14 @@ JOURNEYS = (
         _own_token,
         used=True,
     ),
-    Journey(
+    ClientJourney(
         *("oidc-provider", "npm", "authlib_session.py"),
         "issues a job's access token (RFC 9068); its keys are found by its metadata; "
         "authlib exchanges that token",
         "bearer",
         _foreign_subject,
     ),
-    Journey(
+    ClientJourney(
         *("oidc-provider", "npm", "agentsts_core.py"),
         "signs a person in; agentsts-core exchanges the id token, with the agent's own "
         "token as actor",
@@ -365,7 +378,7 @@ JOURNEYS = (
         sub=f"person:{PERSON}",
         act=str(AGENT),
     ),
-    Journey(
+    ClientJourney(
         *("requests-oauth2client", "PyPI", "oauth2client_dpop.py"),
         f"{_EXCHANGE} and introspection, with the nonces that a service asks for "
         "which may have lost what it saw",
@@ -374,7 +387,7 @@ JOURNEYS = (
         used=True,
         nonce=True,
     ),
-    Journey(
+    ClientJourney(
         *("openid-client", "npm", "openid-client.mjs"),
         f"finds the metadata, {_EXCHANGE} and introspection, with the nonces that a "
         "service asks for which may have lost what it saw",

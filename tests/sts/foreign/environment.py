@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.config import IssuerConfig
 from tests.authority import Authority, Issued
 from tests.sts.foreign.browser_sign_in import by_browser
 from tests.sts.foreign.issuer import ForeignIssuer, issuer
@@ -26,7 +26,7 @@ from tests.sts.running_service import (
     FILES,
     MAIL,
     ROOT,
-    World,
+    RunningService,
     free_port,
     own_store,
 )
@@ -66,7 +66,7 @@ _ELSEWHERE = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ForeignEnvironment:
     """Everything that runs.
 
     Attributes:
@@ -77,8 +77,8 @@ class Stage:
         client: A client's certificate.
     """
 
-    plain: World
-    secure: World
+    plain: RunningService
+    secure: RunningService
     foreign: ForeignIssuer
     ca: Path
     client: Issued
@@ -86,8 +86,8 @@ class Stage:
     def id_token(self) -> str:
         """Have a person sign in at the foreign issuer, for the plain service."""
         types = (TokenType.ID_TOKEN,)
-        pin = Issuer("provider", self.foreign.url, ("ES256",), types, 3600)
-        at = PinnedIssuer(
+        pin = TrustedIssuer("provider", self.foreign.url, ("ES256",), types, 3600)
+        at = IssuerConfig(
             pin,
             self.plain.url,
             "discovery",
@@ -101,7 +101,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(folder: Path) -> Iterator[Stage]:
+def run_environment(folder: Path) -> Iterator[ForeignEnvironment]:
     """Run all of it until the block ends."""
     authority = Authority(folder)
     ca, server = authority.root.certificate, authority.issue("server")
@@ -111,13 +111,13 @@ def staged(folder: Path) -> Iterator[Stage]:
     with contextlib.ExitStack() as stack:
         foreign = stack.enter_context(issuer(**options))
         foreign.tls = ssl.create_default_context(cafile=str(ca))
-        secure = World(
+        secure = RunningService(
             folder / "secure",
             secure_port,
             _rules(options["client"], "idp"),
             tls=f"{{certificate: {server.certificate}, key: {server.key}, client_ca: {ca}}}",
         )
-        plain = World(
+        plain = RunningService(
             folder / "plain",
             plain_port,
             _rules(secure.url, "provider") + _ELSEWHERE,
@@ -128,7 +128,7 @@ def staged(folder: Path) -> Iterator[Stage]:
         )
         for world in (secure, plain):
             stack.enter_context(_running(world))
-        yield Stage(plain, secure, foreign, ca, authority.issue("client"))
+        yield ForeignEnvironment(plain, secure, foreign, ca, authority.issue("client"))
 
 
 def _rules(other: str, on_behalf: str) -> str:
@@ -149,7 +149,7 @@ def _found(name: str, iss: str, audience: str, ca: Path) -> str:
 
 
 @contextlib.contextmanager
-def _running(world: World) -> Iterator[None]:
+def _running(world: RunningService) -> Iterator[None]:
     world.folder.mkdir()
     own_store(world.store, {ROOT: ANA})
     world.write()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.sts.foreign.client_journeys import Journey, version_of
+from tests.sts.foreign.client_journeys import ClientJourney, version_of
 
 _HEAD = """\
 # Foreign clients
@@ -27,7 +27,7 @@ _TAIL = """
 """
 
 
-def page(results: Sequence[tuple[Journey, str]]) -> str:
+def page(results: Sequence[tuple[ClientJourney, str]]) -> str:
     """Write the page.
 
     Args:
@@ -36,7 +36,7 @@ def page(results: Sequence[tuple[Journey, str]]) -> str:
     return _HEAD + "".join(_rows(results)) + _TAIL
 
 
-def _rows(results: Sequence[tuple[Journey, str]]) -> Iterator[str]:
+def _rows(results: Sequence[tuple[ClientJourney, str]]) -> Iterator[str]:
     for journey, failed in results:
         cells = (
             f"{journey.client} ({journey.registry})",

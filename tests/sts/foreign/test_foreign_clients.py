@@ -5,25 +5,32 @@ from dataclasses import replace
 
 import pytest
 
-from tests.sts.foreign.client_journeys import JOURNEYS, Journey, WrongError, go
-from tests.sts.foreign.environment import Stage, staged
+from tests.sts.foreign.client_journeys import (
+    JOURNEYS,
+    ClientJourney,
+    WrongError,
+    run_journey,
+)
+from tests.sts.foreign.environment import ForeignEnvironment, run_environment
 from tests.sts.running_service import MAIL, SUB
 
 pytestmark = pytest.mark.world
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("foreign")) as running:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignEnvironment]:
+    with run_environment(tmp_path_factory.mktemp("foreign")) as running:
         yield running
 
 
 @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda each: each.id)
-def test_a_foreign_client_gets_what_it_came_for(stage: Stage, journey: Journey) -> None:
-    go(journey, stage)
+def test_a_foreign_client_gets_what_it_came_for(
+    stage: ForeignEnvironment, journey: ClientJourney
+) -> None:
+    run_journey(journey, stage)
 
 
-def changed(client: str, **told: str) -> Journey:
+def changed(client: str, **told: str) -> ClientJourney:
     """The first journey of a client, told something else."""
     journey = next(each for each in JOURNEYS if each.client == client)
     return replace(journey, told=lambda stage: journey.told(stage) | told)
@@ -42,10 +49,10 @@ def changed(client: str, **told: str) -> Journey:
         # The certificate stays away.
         (changed("authlib", certificate=""), "invalid_grant"),
     ],
-    ids=lambda each: each.client if isinstance(each, Journey) else each,
+    ids=lambda each: each.client if isinstance(each, ClientJourney) else each,
 )
 def test_a_foreign_client_is_refused_in_words_it_knows(
-    stage: Stage, journey: Journey, error: str
+    stage: ForeignEnvironment, journey: ClientJourney, error: str
 ) -> None:
     with pytest.raises(WrongError, match=error):
-        go(journey, stage)
+        run_journey(journey, stage)

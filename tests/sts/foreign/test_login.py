@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federation.oidc_login.errors import LoginRefused
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.login.sign_in_environment import ways_of
+from answerable.federation.oidc_login.errors import LoginFailed
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.config import IssuerConfig
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.login.sign_in_environment import build_sign_in_environment
 from answerable.services.federation.sign_in import sign_in
-from answerable.services.federation.stored_login import LoggedIn
+from answerable.services.federation.stored_login import StoredLogin
 from tests.server.authentication.https_issuer import certificate, trusting
 from tests.sts.foreign.browser_sign_in import by_browser, pinned
 from tests.sts.foreign.issuer import CLIENT, CLIENT_RS256, ForeignIssuer, issuer
@@ -28,7 +28,7 @@ def foreign() -> Iterator[ForeignIssuer]:
         yield running
 
 
-def by_device(at: PinnedIssuer) -> tuple[LoggedIn, list[str]]:
+def by_device(at: IssuerConfig) -> tuple[StoredLogin, list[str]]:
     """Sign in with the page that a device shows, once it has asked twice."""
     browser, told, slept, pages = UserAgent(), list[str](), list[float](), list[str]()
 
@@ -38,7 +38,11 @@ def by_device(at: PinnedIssuer) -> tuple[LoggedIn, list[str]]:
             (page,) = re.findall(r"http://\S+", " ".join(told))
             pages.append(browser.enter(page)[1])
 
-    ways = replace(ways_of("", told.append), sleep=sleep, ticks=lambda: sum(slept))
+    ways = replace(
+        build_sign_in_environment("", told.append),
+        sleep=sleep,
+        ticks=lambda: sum(slept),
+    )
     logged_in = sign_in(ways, at, device=True)
     assert len(slept) == 3
     return logged_in, pages
@@ -65,7 +69,7 @@ def test_over_https_its_own_authority_has_to_be_named(tmp_path: Path):
     with issuer(certificate=pem, key=pem) as secure:
         assert secure.url.startswith("https://")
         at = replace(pinned(secure, CLIENT, "ES256"), private=True)
-        with pytest.raises(EnvironmentRefused, match="its certificate does not hold"):
+        with pytest.raises(EnvironmentFailure, match="its certificate does not hold"):
             by_browser(at)
         browser = UserAgent(trusting(Path(pem)))
         logged_in, _ = by_browser(replace(at, ca=pem), agent=browser)
@@ -73,7 +77,7 @@ def test_over_https_its_own_authority_has_to_be_named(tmp_path: Path):
 
 
 def test_one_who_declines_is_not_signed_in(foreign):
-    with pytest.raises(LoginRefused, match=r"refused \(access_denied\)"):
+    with pytest.raises(LoginFailed, match=r"refused \(access_denied\)"):
         by_browser(pinned(foreign, CLIENT, "ES256"), "nobody@example.com")
 
 
@@ -88,29 +92,35 @@ def test_keys_that_rotated_are_known_and_the_old_ones_stay(foreign):
 
 
 def test_an_algorithm_that_is_not_pinned_is_refused(foreign):
-    with pytest.raises(LoginRefused, match=r"\(alg\)|\(key-unknown\)"):
+    with pytest.raises(LoginFailed, match=r"\(alg\)|\(key-unknown\)"):
         by_browser(pinned(foreign, CLIENT, "RS256"))
 
 
 def test_a_client_that_is_not_registered_gets_no_answer(foreign, monkeypatch):
-    monkeypatch.setattr("answerable.services.federation.sign_in.WAIT", 1)
-    with pytest.raises(LoginRefused, match="nobody signed in"):
+    monkeypatch.setattr("answerable.services.federation.sign_in.BROWSER_TIMEOUT", 1)
+    with pytest.raises(LoginFailed, match="nobody signed in"):
         by_browser(pinned(foreign, "somebody-else", "ES256"))
 
 
 def test_a_workload_of_it_gets_an_access_token_for_one_audience(foreign):
-    from answerable.federation.jwk_set import read_key_set
-    from answerable.federation.token_verification import Issuers, KnownIssuer, verify
-    from answerable.server.login.provider_client import AskProvider
+    from answerable.federation.jwk_set import parse_key_set
+    from answerable.federation.token_verification import (
+        IssuerIndex,
+        IssuerWithKeys,
+        verify_token,
+    )
+    from answerable.server.login.provider_client import ProviderClient
 
-    _, document = AskProvider("")(f"{foreign.url}/jwks", None)
-    pin = Issuer(
+    _, document = ProviderClient("")(f"{foreign.url}/jwks", None)
+    pin = TrustedIssuer(
         "corp", foreign.url, ("ES256", "RS256"), (TokenType.ACCESS_TOKEN,), 3600
     )
-    audience, keys = "https://mcp.corp.example", read_key_set(document, pin.algs)
+    audience, keys = "https://mcp.corp.example", parse_key_set(document, pin.algs)
     for at in (audience, f"{audience}/rs256"):
         token = foreign.access_token(at)
-        claims = verify(token, Issuers(KnownIssuer(pin, at, keys)), claims_now(token))
+        claims = verify_token(
+            token, IssuerIndex(IssuerWithKeys(pin, at, keys)), claims_now(token)
+        )
         assert (claims.sub, claims.aud) == ("ci-job", at)
         assert claims.scope == ("tools:read",)
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer
-from answerable.server.login.sign_in_environment import ways_of
-from answerable.services.federation.sign_in import Ways, sign_in
-from answerable.services.federation.stored_login import LoggedIn
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.config import IssuerConfig
+from answerable.server.login.sign_in_environment import build_sign_in_environment
+from answerable.services.federation.sign_in import SignInEnvironment, sign_in
+from answerable.services.federation.stored_login import StoredLogin
 from tests.sts.login import fake_provider as fake
-from tests.sts.login.fake_provider import Provider, visit
+from tests.sts.login.fake_provider import FakeProvider, visit
 
 
 @dataclass
-class Stage:
+class LoginSetup:
     """One sign-in about to happen.
 
     Attributes:
@@ -27,7 +27,7 @@ class Stage:
         pages: What the browser got: status and page.
     """
 
-    provider: Provider
+    provider: FakeProvider
     browser: Callable[[str], None]
     told: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
@@ -36,15 +36,17 @@ class Stage:
     def go_back(self, url: str) -> None:
         self.pages.append(visit(self.provider.answer(url)))
 
-    def pinned(self, **changes: object) -> PinnedIssuer:
-        pin = Issuer("corp", self.provider.iss, ("ES256",), (TokenType.ID_TOKEN,), 3600)
-        usual = PinnedIssuer(
+    def pinned(self, **changes: object) -> IssuerConfig:
+        pin = TrustedIssuer(
+            "corp", self.provider.iss, ("ES256",), (TokenType.ID_TOKEN,), 3600
+        )
+        usual = IssuerConfig(
             pin, self.provider.client, "discovery", bearer=False, person="email"
         )
         return replace(usual, **changes)
 
     @property
-    def ways(self) -> Ways:
+    def ways(self) -> SignInEnvironment:
         browsers: list[threading.Thread] = []
 
         def show(url: str) -> bool:
@@ -54,13 +56,13 @@ class Stage:
 
         self.browsers = browsers
         return replace(
-            ways_of("", self.told.append),
+            build_sign_in_environment("", self.told.append),
             show=show,
             ticks=lambda: sum(self.slept),
             sleep=self.slept.append,
         )
 
-    def sign_in(self, *, device: bool = False, **changes: object) -> LoggedIn:
+    def sign_in(self, *, device: bool = False, **changes: object) -> StoredLogin:
         ways = self.ways
         try:
             return sign_in(ways, self.pinned(**changes), device=device)
@@ -70,14 +72,14 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def _server() -> Iterator[Provider]:
+def _server() -> Iterator[FakeProvider]:
     with fake.running() as provider:
         yield provider
 
 
 @pytest.fixture
-def stage(_server: Provider) -> Stage:
+def stage(_server: FakeProvider) -> LoginSetup:
     _server.__init__(iss=_server.iss)  # type: ignore[misc]  # as new
-    stage = Stage(_server, lambda _: None)
+    stage = LoginSetup(_server, lambda _: None)
     stage.browser = stage.go_back
     return stage

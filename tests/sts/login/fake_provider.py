@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from answerable.federation.strict_json import base64url
+from answerable.federation.strict_json import encode_base64url
 from tests.federation.sample_tokens import EC, document, public, sign
 
 Members = dict[str, Any]
@@ -37,7 +37,7 @@ UNVERIFIED = (..., None, False, "False", "false", "no", "", "true", 0, 1, [True]
 
 
 @dataclass
-class Provider:
+class FakeProvider:
     """What it says, and what it heard.
 
     Attributes:
@@ -124,7 +124,7 @@ class Provider:
             form["code"] == CODE
             and CODE not in self.used
             and form["redirect_uri"] == self.asked["redirect_uri"]
-            and base64url(digest) == self.asked["code_challenge"]
+            and encode_base64url(digest) == self.asked["code_challenge"]
         )
         self.used.add(form["code"])
         return "" if right else "invalid_grant"
@@ -161,9 +161,9 @@ def visit(url: str, **fields: str) -> tuple[int, str]:
 
 
 @contextmanager
-def running() -> Iterator[Provider]:
+def running() -> Iterator[FakeProvider]:
     """Run a provider on loopback."""
-    provider = Provider()
+    provider = FakeProvider()
 
     class Handler(BaseHTTPRequestHandler):
         def _send(self, status: int, body: bytes) -> None:

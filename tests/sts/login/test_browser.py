@@ -8,18 +8,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from answerable.federation.oidc_login.errors import LoginRefused
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.federation.oidc_login.errors import LoginFailed
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.services.federation import sign_in
 from tests.federation.sample_tokens import OTHER_EC, sign
-from tests.sts.login.conftest import Stage
+from tests.sts.login.conftest import LoginSetup
 from tests.sts.login.fake_provider import CODE, UNVERIFIED, left_out, unsigned, visit
 
 
-def refused(stage: Stage, **changes: object) -> str:
+def refused(stage: LoginSetup, **changes: object) -> str:
     """Sign in, which must fail with one clear line; give it."""
-    with pytest.raises(LoginRefused) as caught:
+    with pytest.raises(LoginFailed) as caught:
         stage.sign_in(**changes)
     message = caught.value.message
     assert "\n" not in message
@@ -29,11 +29,11 @@ def refused(stage: Stage, **changes: object) -> str:
     return message
 
 
-def forms(stage: Stage) -> list[dict[str, str]]:
+def forms(stage: LoginSetup) -> list[dict[str, str]]:
     return [form for form in stage.provider.forms if "code_verifier" in form]
 
 
-def test_a_person_signs_in_and_the_verified_token_is_what_is_given(stage: Stage):
+def test_a_person_signs_in_and_the_verified_token_is_what_is_given(stage: LoginSetup):
     logged_in = stage.sign_in()
     assert (logged_in.person, logged_in.issuer) == ("person:ana@example.com", "corp")
     assert logged_in.id_token == stage.provider.given[-1]
@@ -41,7 +41,7 @@ def test_a_person_signs_in_and_the_verified_token_is_what_is_given(stage: Stage)
     assert stage.pages[0][0] == 200
 
 
-def test_what_is_asked_is_a_code_with_pkce_and_no_refresh_token(stage: Stage):
+def test_what_is_asked_is_a_code_with_pkce_and_no_refresh_token(stage: LoginSetup):
     stage.sign_in()
     asked, form = stage.provider.asked, stage.provider.forms[0]
     assert asked["response_type"] == "code"
@@ -64,7 +64,7 @@ def test_what_is_asked_is_a_code_with_pkce_and_no_refresh_token(stage: Stage):
     assert "client_secret" not in form
 
 
-def test_no_two_sign_ins_share_a_value(stage: Stage):
+def test_no_two_sign_ins_share_a_value(stage: LoginSetup):
     seen: list[str] = []
     for _ in range(5):
         stage.provider.used.clear()
@@ -75,7 +75,7 @@ def test_no_two_sign_ins_share_a_value(stage: Stage):
     assert min(map(len, seen)) == 43
 
 
-def test_the_claim_decides_which_scopes_are_asked_for(stage: Stage):
+def test_the_claim_decides_which_scopes_are_asked_for(stage: LoginSetup):
     stage.provider.claims = {"preferred_username": "ana"}
     assert stage.sign_in(person="preferred_username").person == "person:ana"
     assert stage.provider.asked["scope"] == "openid profile"
@@ -105,7 +105,7 @@ def test_the_claim_decides_which_scopes_are_asked_for(stage: Stage):
         ({f"p{n}": "x" for n in range(30)}, "the answer cannot be read"),
     ],
 )
-def test_a_redirect_that_does_not_hold_is_refused(stage: Stage, redirect, said):
+def test_a_redirect_that_does_not_hold_is_refused(stage: LoginSetup, redirect, said):
     stage.provider.redirect = redirect
     message = refused(stage)
     assert said in message
@@ -114,12 +114,12 @@ def test_a_redirect_that_does_not_hold_is_refused(stage: Stage, redirect, said):
     assert len(stage.provider.forms) == (said.endswith("(invalid_grant)"))
 
 
-def test_an_error_in_answer_to_another_question_is_not_believed(stage: Stage):
+def test_an_error_in_answer_to_another_question_is_not_believed(stage: LoginSetup):
     stage.provider.redirect = {"state": "another", "error": "access_denied"}
     assert "state" in refused(stage)
 
 
-def test_iss_may_be_missing_where_it_was_not_announced(stage: Stage):
+def test_iss_may_be_missing_where_it_was_not_announced(stage: LoginSetup):
     stage.provider.metadata = {"authorization_response_iss_parameter_supported": ...}
     stage.provider.redirect = {"iss": ...}
     assert stage.sign_in().person == "person:ana@example.com"
@@ -128,7 +128,7 @@ def test_iss_may_be_missing_where_it_was_not_announced(stage: Stage):
     assert "iss" in refused(stage)
 
 
-def test_a_code_that_was_used_before_is_refused(stage: Stage):
+def test_a_code_that_was_used_before_is_refused(stage: LoginSetup):
     stage.provider.used.add(CODE)
     assert refused(stage) == "the provider refused (invalid_grant)"
 
@@ -155,7 +155,7 @@ def test_a_code_that_was_used_before_is_refused(stage: Stage):
         ({"email": "\u212aim@example.com"}, "names no person"),
     ],
 )
-def test_an_id_token_that_does_not_hold_is_refused(stage: Stage, claims, said):
+def test_an_id_token_that_does_not_hold_is_refused(stage: LoginSetup, claims, said):
     stage.provider.claims = claims
     assert said in refused(stage)
 
@@ -170,17 +170,17 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("said", FORGERIES)
-def test_a_forged_id_token_is_refused(stage: Stage, said: str):
+def test_a_forged_id_token_is_refused(stage: LoginSetup, said: str):
     stage.provider.forge = FORGERIES[said]
     assert said in refused(stage)
 
 
-def test_a_token_of_another_type_is_refused(stage: Stage):
+def test_a_token_of_another_type_is_refused(stage: LoginSetup):
     stage.provider.header = {"typ": "at+jwt"}
     assert "(typ)" in refused(stage)
 
 
-def test_a_token_of_another_key_is_refused(stage: Stage):
+def test_a_token_of_another_key_is_refused(stage: LoginSetup):
     iss = stage.provider.iss
     payload = {"iss": iss, "sub": "a", "aud": "answerable", "iat": 1, "exp": 2}
     head = {"alg": "ES256", "kid": "k1"}
@@ -192,7 +192,7 @@ def test_a_token_of_another_key_is_refused(stage: Stage):
 
 
 @pytest.mark.parametrize("given", [{"id_token": ...}, {"id_token": 5}])
-def test_an_answer_without_an_id_token_is_refused(stage: Stage, given):
+def test_an_answer_without_an_id_token_is_refused(stage: LoginSetup, given):
     stage.provider.tokens = given
     assert refused(stage) == "the provider gave no id_token"
 
@@ -212,19 +212,19 @@ def test_an_answer_without_an_id_token_is_refused(stage: Stage, given):
         {"code_challenge_methods_supported": ["plain"]},
     ],
 )
-def test_metadata_that_cannot_be_used_is_refused(stage: Stage, metadata):
+def test_metadata_that_cannot_be_used_is_refused(stage: LoginSetup, metadata):
     stage.provider.metadata = metadata
     assert "metadata cannot be used" in refused(stage)
     assert stage.told == []
 
 
-def test_nobody_comes(stage: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sign_in, "WAIT", 0.05)
+def test_nobody_comes(stage: LoginSetup, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sign_in, "BROWSER_TIMEOUT", 0.05)
     stage.browser = lambda _: None
     assert "nobody signed in" in refused(stage)
 
 
-def test_of_two_answers_the_first_counts_and_the_second_is_told(stage: Stage):
+def test_of_two_answers_the_first_counts_and_the_second_is_told(stage: LoginSetup):
     """The second connects while the first is on its way, as no later one can."""
 
     def twice(url: str) -> None:
@@ -246,7 +246,7 @@ def test_of_two_answers_the_first_counts_and_the_second_is_told(stage: Stage):
     assert [form["code"] for form in stage.provider.forms] == [CODE]
 
 
-def test_what_is_no_answer_leaves_the_sign_in_waiting(stage: Stage):
+def test_what_is_no_answer_leaves_the_sign_in_waiting(stage: LoginSetup):
     def strangers_first(url: str) -> None:
         back = stage.provider.answer(url)
         port = urlsplit(back).port
@@ -275,13 +275,13 @@ def test_what_is_no_answer_leaves_the_sign_in_waiting(stage: Stage):
     assert stage.sign_in().person == "person:ana@example.com"
 
 
-def test_the_page_shows_nothing_of_the_answer(stage: Stage):
+def test_the_page_shows_nothing_of_the_answer(stage: LoginSetup):
     stage.sign_in()
     (_, page), asked = stage.pages[0], stage.provider.asked
     assert not [s for s in (CODE, asked["state"], asked["nonce"]) if s in page]
 
 
-def test_the_listener_ends_with_the_sign_in(stage: Stage):
+def test_the_listener_ends_with_the_sign_in(stage: LoginSetup):
     stage.sign_in()
     port = urlsplit(stage.provider.asked["redirect_uri"]).port
     with pytest.raises(ConnectionRefusedError):
@@ -289,31 +289,31 @@ def test_the_listener_ends_with_the_sign_in(stage: Stage):
     assert [t for t in threading.enumerate() if "asyncio" in t.name] == []
 
 
-def test_without_a_browser_the_address_is_told(stage: Stage):
+def test_without_a_browser_the_address_is_told(stage: LoginSetup):
     stage.sign_in()
     address = stage.told[1].strip()
     assert dict(parse_qsl(urlsplit(address).query)) == stage.provider.asked
 
 
-def test_an_issuer_that_is_not_for_people_is_refused(stage: Stage):
+def test_an_issuer_that_is_not_for_people_is_refused(stage: LoginSetup):
     for changes in ({"person": ""}, {"pin": _for_agents(stage)}):
         with pytest.raises(UsageError, match="not one that people sign in at"):
             stage.sign_in(**changes)
     assert stage.told == []
 
 
-def _for_agents(stage: Stage) -> Issuer:
+def _for_agents(stage: LoginSetup) -> TrustedIssuer:
     types = (TokenType.ACCESS_TOKEN,)
-    return Issuer("corp", stage.provider.iss, ("ES256",), types, 3600)
+    return TrustedIssuer("corp", stage.provider.iss, ("ES256",), types, 3600)
 
 
-def test_a_provider_that_is_not_there_is_told(stage: Stage):
+def test_a_provider_that_is_not_there_is_told(stage: LoginSetup):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         stage.provider.iss, right = (
             f"http://127.0.0.1:{taken.getsockname()[1]}",
             stage.provider.iss,
         )
         taken.close()
-        with pytest.raises(EnvironmentRefused, match="no answer from"):
+        with pytest.raises(EnvironmentFailure, match="no answer from"):
             stage.sign_in()
         stage.provider.iss = right

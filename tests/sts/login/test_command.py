@@ -11,10 +11,10 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
-from tests.cli.human_user import A_PERSON
+from tests.cli.human_user import HUMAN_USER
 from tests.federation.sample_tokens import EC, document, public
 from tests.sts.login import fake_provider as fake
-from tests.sts.login.conftest import Stage
+from tests.sts.login.conftest import LoginSetup
 from tests.sts.login.fake_provider import ACCESS, CODE, DEVICE_CODE, REFRESH, visit
 
 ANYBODY = "import sys; from answerable.cli.main import main; sys.exit(main())"
@@ -32,7 +32,7 @@ class Machine:
 
     environ: dict[str, str]
     folder: Path
-    program: str = A_PERSON
+    program: str = HUMAN_USER
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -50,7 +50,7 @@ class Machine:
         return process.returncode, out, err
 
     def sign_in(
-        self, stage: Stage, *more: str, words: tuple[str, ...] = ()
+        self, stage: LoginSetup, *more: str, words: tuple[str, ...] = ()
     ) -> tuple[int, str, str]:
         """Sign in; the browser goes where standard error says."""
         named = ("login", "--issuer", stage.provider.iss, "--client-id", "answerable")
@@ -78,7 +78,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.fixture
-def signed_in(machine: Machine, stage: Stage) -> Machine:
+def signed_in(machine: Machine, stage: LoginSetup) -> Machine:
     code, out, err = machine.sign_in(stage)
     assert code == 0, err
     assert "person:ana@example.com" in out
@@ -97,7 +97,7 @@ def test_a_person_signs_in_asks_who_they_are_and_signs_out(signed_in: Machine):
 
 
 def test_a_configuration_pins_where_to_sign_in(
-    machine: Machine, stage: Stage, tmp_path: Path
+    machine: Machine, stage: LoginSetup, tmp_path: Path
 ):
     (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
     (tmp_path / "answerable.yaml").write_text(
@@ -121,7 +121,7 @@ issuers:
 
 @pytest.mark.parametrize("way", [(), ("--device",)], ids=["browser", "device"])
 def test_no_token_code_or_verifier_stands_anywhere_but_in_the_one_file(
-    machine: Machine, stage: Stage, tmp_path: Path, way: tuple[str, ...]
+    machine: Machine, stage: LoginSetup, tmp_path: Path, way: tuple[str, ...]
 ):
     stage.provider.device = {"interval": 1}
     code, out, err = machine.sign_in(stage, *way, "--debug")
@@ -143,7 +143,7 @@ def test_no_token_code_or_verifier_stands_anywhere_but_in_the_one_file(
 
 
 def test_an_agent_s_run_is_refused_before_anything_is_asked(
-    signed_in: Machine, stage: Stage
+    signed_in: Machine, stage: LoginSetup
 ):
     signed_in.environ["ANSWERABLE_RUN"] = "0123456789abcdef0123456789abcdef"
     signed_in.program = ANYBODY
@@ -173,7 +173,7 @@ def test_what_an_agent_client_starts_is_refused(signed_in: Machine, tmp_path: Pa
     assert done.stderr.startswith("error: only a person may do this")
 
 
-def test_a_refused_sign_in_leaves_the_one_before(signed_in: Machine, stage: Stage):
+def test_a_refused_sign_in_leaves_the_one_before(signed_in: Machine, stage: LoginSetup):
     stage.provider.used.clear()
     stage.provider.claims = {"nonce": "another"}
     code, out, err = signed_in.sign_in(stage)
@@ -198,7 +198,7 @@ def test_what_is_missing_or_wrong_is_a_usage_error(
     words: tuple[str, ...],
     said: str,
 ):
-    monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
+    monkeypatch.setattr(signing, "require_human", lambda *_: None)
     assert main(["login", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -5,19 +5,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from answerable.cli.commands.login import _pinned
+from answerable.cli.commands.login import _find_issuer
 from answerable.connectors.config import fetch
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.config import IssuerConfig
 from answerable.model.errors import UsageError
 from answerable.server.login.browser import has_browser
 
 ID_TOKEN = (TokenType.ID_TOKEN,)
 
 
-def issuer(name: str, **changes: object) -> PinnedIssuer:
-    pin = Issuer(name, f"https://{name}.example", ("ES256",), ID_TOKEN, 3600)
-    usual = PinnedIssuer(pin, f"{name}-client", "discovery", False, "email")
+def issuer(name: str, **changes: object) -> IssuerConfig:
+    pin = TrustedIssuer(name, f"https://{name}.example", ("ES256",), ID_TOKEN, 3600)
+    usual = IssuerConfig(pin, f"{name}-client", "discovery", False, "email")
     return replace(usual, **changes)
 
 
@@ -28,25 +28,25 @@ OTHERS = issuer("others", pin=replace(CORP.pin, name="o", token_types=()))
 
 @pytest.fixture
 def configured(monkeypatch: pytest.MonkeyPatch):
-    def put(*issuers: PinnedIssuer) -> None:
+    def put(*issuers: IssuerConfig) -> None:
         reading = SimpleNamespace(config=SimpleNamespace(issuers=issuers), faults=())
-        monkeypatch.setattr(fetch, "read_file", lambda _: reading)
+        monkeypatch.setattr(fetch, "read_config_file", lambda _: reading)
 
     return put
 
 
 def test_the_one_issuer_for_people_is_taken(configured):
     configured(AGENTS, CORP, OTHERS)
-    assert _pinned("a.yaml", "", "") == CORP
-    assert _pinned("a.yaml", "", "corp-client") == CORP
+    assert _find_issuer("a.yaml", "", "") == CORP
+    assert _find_issuer("a.yaml", "", "corp-client") == CORP
 
 
 @pytest.mark.parametrize("named", ["guests", "https://guests.example"])
 def test_of_several_one_is_named(configured, named: str):
     configured(CORP, GUESTS)
-    assert _pinned("a.yaml", named, "") == GUESTS
+    assert _find_issuer("a.yaml", named, "") == GUESTS
     with pytest.raises(UsageError, match="has 2 such issuers") as caught:
-        _pinned("a.yaml", "", "")
+        _find_issuer("a.yaml", "", "")
     assert caught.value.hint == "--issuer NAME, one of: corp, guests"
 
 
@@ -54,24 +54,24 @@ def test_of_several_one_is_named(configured, named: str):
 def test_what_is_not_pinned_for_people_is_refused(configured, named: str):
     configured(CORP, AGENTS)
     with pytest.raises(UsageError, match="has 0 such issuers"):
-        _pinned("a.yaml", named, "")
+        _find_issuer("a.yaml", named, "")
 
 
 def test_a_configuration_without_people_says_what_is_missing(configured):
     configured(AGENTS)
     with pytest.raises(UsageError) as caught:
-        _pinned("a.yaml", "", "")
+        _find_issuer("a.yaml", "", "")
     assert "person: CLAIM" in caught.value.hint
 
 
 def test_a_client_that_the_token_service_would_refuse_is_refused_here(configured):
     configured(CORP)
     with pytest.raises(UsageError, match="is not the issuer's audience"):
-        _pinned("a.yaml", "", "another")
+        _find_issuer("a.yaml", "", "another")
 
 
 def test_without_a_configuration_the_person_names_both():
-    found = _pinned("", "https://idp.example/tenant", "cli")
+    found = _find_issuer("", "https://idp.example/tenant", "cli")
     assert (found.pin.iss, found.audience) == ("https://idp.example/tenant", "cli")
     assert (found.pin.name, found.person) == ("idp.example", "email")
     assert found.pin.token_types == ID_TOKEN

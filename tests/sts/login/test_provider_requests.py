@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.login import provider_client
-from answerable.server.login.provider_client import AskProvider
+from answerable.server.login.provider_client import ProviderClient
 from tests.server.authentication.https_issuer import certificate
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -59,7 +59,7 @@ def answering(said: bytes, pause: float = 0) -> Iterator[tuple[str, list[bytes]]
 
 def test_a_form_is_posted_and_status_and_body_come_back():
     with answering(HEAD + b"Content-Length: 2\r\n\r\n{}") as (url, heard):
-        assert AskProvider("")(url, {"code": "a b&c"}) == (200, b"{}")
+        assert ProviderClient("")(url, {"code": "a b&c"}) == (200, b"{}")
     assert heard[0].startswith(b"POST /token?x=1 HTTP/1.1\r\n")
     assert heard[0].endswith(b"\r\n\r\ncode=a+b%26c")
 
@@ -67,7 +67,7 @@ def test_a_form_is_posted_and_status_and_body_come_back():
 def test_a_redirect_is_not_followed():
     said = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
     with answering(said) as (url, heard):
-        assert AskProvider("")(url, None) == (302, b"")
+        assert ProviderClient("")(url, None) == (302, b"")
     assert len(heard) == 1
 
 
@@ -84,23 +84,23 @@ def test_a_redirect_is_not_followed():
     ids=["silence", "no http", "cut", "cut chunk", "large", "large head"],
 )
 def test_what_is_no_whole_answer_is_none(said: bytes):
-    with answering(said) as (url, _), pytest.raises(EnvironmentRefused) as caught:
-        AskProvider("")(url, {"code": "canary"})
+    with answering(said) as (url, _), pytest.raises(EnvironmentFailure) as caught:
+        ProviderClient("")(url, {"code": "canary"})
     assert caught.value.message.startswith("no answer from 127.0.0.1:")
     assert "canary" not in caught.value.message
     assert "\n" not in caught.value.message
 
 
 def test_a_body_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(provider_client, "WITHIN", 0.2)
+    monkeypatch.setattr(provider_client, "REQUEST_TIMEOUT", 0.2)
     said = HEAD + b"Content-Length: 99\r\n\r\n" + b" " * 99
-    with answering(said, pause=0.005) as (url, _), pytest.raises(EnvironmentRefused):
-        AskProvider("")(url, None)
+    with answering(said, pause=0.005) as (url, _), pytest.raises(EnvironmentFailure):
+        ProviderClient("")(url, None)
 
 
 def test_a_file_of_authorities_that_cannot_be_used_is_told(tmp_path: Path):
     (tmp_path / "ca.pem").write_text("nothing")
     for name in ("ca.pem", "missing.pem"):
-        with pytest.raises(EnvironmentRefused, match="for TLS"):
-            AskProvider(str(tmp_path / name))
-    AskProvider(str(certificate(tmp_path)))
+        with pytest.raises(EnvironmentFailure, match="for TLS"):
+            ProviderClient(str(tmp_path / name))
+    ProviderClient(str(certificate(tmp_path)))

@@ -13,8 +13,10 @@ from answerable.sts.endpoints import public_pages
 
 if __name__ == "__main__":
     factor = int(sys.argv[1])
-    key_rotation.CACHED = public_pages.CACHED = key_rotation.CACHED // factor
-    key_rotation.LEAD //= factor
-    key_rotation.LIFE = key_rotation.LEAD
+    key_rotation.CACHE_MAX_AGE = public_pages.CACHE_MAX_AGE = (
+        key_rotation.CACHE_MAX_AGE // factor
+    )
+    key_rotation.LEAD_TIME //= factor
+    key_rotation.KEY_LIFETIME = key_rotation.LEAD_TIME
     sys.argv = ["answerable", *sys.argv[2:]]
     sys.exit(main())

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from tests.sts.raw_http_client import Wire, spelled
+from tests.sts.raw_http_client import RawHttpClient, spelled
 from tests.sts.running_service import (
     ANA,
     EXCHANGE,
     FILES,
     JWT,
     ROOT,
-    Client,
-    World,
+    DpopClient,
+    RunningService,
     own_store,
 )
 
@@ -25,7 +25,7 @@ DATABASE = "ANSWERABLE_TEST_STS"
 
 
 @dataclass
-class Replica(World):
+class Replica(RunningService):
     """One of them.
 
     Attributes:
@@ -44,8 +44,8 @@ class Replica(World):
     def at(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wire(self) -> Wire:
-        return Wire.to(self.at)
+    def wire(self) -> RawHttpClient:
+        return RawHttpClient.to(self.at)
 
     def start(self) -> None:
         words = ["serve", "--only", "sts", "--config", str(self.config)]
@@ -92,7 +92,7 @@ def pair(folder: Path, address: str, factor: int = 1) -> Iterator[list[Replica]]
                 replica.stop()
 
 
-def asking(client: Client, replica: Replica, subject: str) -> bytes:
+def asking(client: DpopClient, replica: Replica, subject: str) -> bytes:
     """Write a request for a token, with a proof of its own."""
     form = {
         "grant_type": EXCHANGE,

@@ -16,9 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.sts.raw_http_client import Wire
+from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.replicas.replica_pair import Replica, asking, pair
-from tests.sts.running_service import Client, ci_token
+from tests.sts.running_service import DpopClient, ci_token
 
 pytestmark = pytest.mark.world
 
@@ -39,7 +39,7 @@ class Crowd:
     """Connections that show one token, each with a proof of its own, all at once."""
 
     def __init__(self, replicas: list[Replica], subject: str) -> None:
-        client = Client(replicas[0])
+        client = DpopClient(replicas[0])
         self.wires = [
             (replica.wire(), asking(client, replica, subject))
             for replica in replicas
@@ -58,7 +58,7 @@ class Crowd:
         return told
 
 
-def _told(wire: Wire) -> str:
+def _told(wire: RawHttpClient) -> str:
     try:
         reply = wire.reply()
     except (EOFError, ConnectionError):
@@ -103,7 +103,7 @@ def test_a_killed_replica_never_makes_a_second_success(
             # Whatever anybody heard of it, it bought one, and buys no more.
             assert given(database) == number + 1
             with other.wire() as wire:
-                assert Client(other).exchange(wire, subject).status == 400
+                assert DpopClient(other).exchange(wire, subject).status == 400
             if not told["given"]:
                 assert told["lost"]  # among them the one that had it
                 used_up += 1

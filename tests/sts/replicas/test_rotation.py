@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from answerable.federation.errors import TokenRefused
-from answerable.federation.jwk_set import KeySet, read_key_set
-from answerable.federation.jws_parsing import admit
-from answerable.federation.key_rotation import LEAD
-from answerable.federation.token_verification import Issuers, KnownIssuer, verify
-from answerable.model.claims import Issuer, TokenType
+from answerable.federation.errors import TokenRejected
+from answerable.federation.jwk_set import IssuerKeySet, parse_key_set
+from answerable.federation.jws_parsing import parse_jws
+from answerable.federation.key_rotation import LEAD_TIME
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_token,
+)
+from answerable.model.claims import TokenType, TrustedIssuer
 from tests.sts.replicas.replica_pair import Replica, pair
-from tests.sts.running_service import FILES, Client, ci_token
+from tests.sts.running_service import FILES, DpopClient, ci_token
 
 pytestmark = pytest.mark.world
 
@@ -32,19 +36,19 @@ class Verifier:
 
     def __init__(self, replicas: list[Replica]) -> None:
         self._replicas = replicas
-        self._keys = KeySet({}, ())
+        self._keys = IssuerKeySet({}, ())
         self._until = 0.0
         self.reads = 0
 
     def verify(self, token: str) -> None:
         if time.monotonic() >= self._until:
             self._read()
-        pin = Issuer(
+        pin = TrustedIssuer(
             *("sts", self._replicas[0].url, ("ES256",), (TokenType.ACCESS_TOKEN,), 600),
             ours=True,
         )
-        issuers = Issuers(KnownIssuer(pin, FILES, self._keys))
-        verify(token, issuers, int(time.time()))
+        issuers = IssuerIndex(IssuerWithKeys(pin, FILES, self._keys))
+        verify_token(token, issuers, int(time.time()))
 
     def _read(self) -> None:
         began = time.monotonic()
@@ -52,7 +56,7 @@ class Verifier:
             reply = wire.ask("GET", "/jwks")
         age = AGE.fullmatch(reply.fields["cache-control"])
         assert age
-        self._keys = read_key_set(reply.body, ("ES256",))
+        self._keys = parse_key_set(reply.body, ("ES256",))
         self._until = began + int(age[1])
         self.reads += 1
 
@@ -60,24 +64,24 @@ class Verifier:
 def test_keys_change_under_load_and_every_verification_holds(
     tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lead = LEAD // FACTOR
+    lead = LEAD_TIME // FACTOR
     with pair(tmp_path, database, factor=FACTOR) as replicas:
         # A replica that joins others is asked nothing until they know its key.
         time.sleep(lead + 2)
-        verifier, client = Verifier(replicas), Client(replicas[0])
+        verifier, client = Verifier(replicas), DpopClient(replicas[0])
         wires = [replica.wire() for replica in replicas]
         kids: list[set[str]] = [set(), set()]
         tokens: list[str] = []
-        failed: list[TokenRefused] = []
+        failed: list[TokenRejected] = []
         ends = time.monotonic() + (ROTATIONS + 1) * lead + 5
         while time.monotonic() < ends:
             for wire, seen in zip(wires, kids, strict=True):
                 token = client.get(wire, ci_token(replicas[0]))
-                seen.add(admit(token).head.kid)
+                seen.add(parse_jws(token).head.kid)
                 tokens.append(token)
                 try:
                     verifier.verify(token)
-                except TokenRefused as refused:
+                except TokenRejected as refused:
                     failed.append(refused)
         # The first ones, too: their keys have ended, and are published still.
         for token in tokens:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from answerable.web.api.operation_table import OPERATIONS
-from answerable.web.api.operations import Operation
+from answerable.web.api.operations import ApiOperation
 
 PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 
 
-def row(each: Operation) -> str:
+def row(each: ApiOperation) -> str:
     takes = ", ".join(
         f"**`{e.name}`**" if e.required else f"`{e.name}`" for e in each.takes
     )

@@ -9,17 +9,17 @@ import openapi_spec_validator
 import pytest
 
 from answerable.cli.main import main
-from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.fetch import read_config_file
 from answerable.presentation import inventory_lists
-from answerable.server.revocation_list import KillFile
-from answerable.web.api.openapi import openapi
+from answerable.server.revocation_list import RevocationFile
+from answerable.web.api.openapi import build_openapi
 from answerable.web.api.operation_table import OPERATIONS
-from answerable.web.api.operations import Operation
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.api.operations import ApiOperation
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.api.conftest import told
 from tests.web.conftest import visitor
-from tests.web.dispatcher_harness import Stage
+from tests.web.dispatcher_harness import DispatcherHarness
 
 RULES = """\
 sts: {url: "https://sts.example"}
@@ -29,16 +29,16 @@ rules:
     agent: agent:declared/nobody-knows
     grants: [{audience: "https://mcp.example"}]
 """
-EVERYBODY = visitor(*Role)
+EVERYBODY = visitor(*WebRole)
 READS = [each for each in OPERATIONS if each.method == "GET"]
-SPEC = openapi(OPERATIONS)
+SPEC = build_openapi(OPERATIONS)
 
 
 @pytest.fixture(scope="module")
-def values(desk: Desk) -> dict[str, str]:
+def values(desk: StoreCache) -> dict[str, str]:
     """A value for each required parameter, by name or by operation and name."""
     event = told(desk, EVERYBODY, "/trace").document.items[0]["event_id"]
-    inventory = desk.standing().inventory
+    inventory = desk.current_view().inventory
     return {
         "who-owns id": next(iter(inventory.agents)),
         "event id": str(event),
@@ -58,20 +58,23 @@ ELSEWHERE |= {"baseline-replay", "baseline-check", "sts-rules"}
 
 
 @pytest.mark.parametrize(
-    "each", [e for e in READS if e.name not in ELSEWHERE], ids=lambda e: e.name
+    "each", [e for e in READS if e.operation_id not in ELSEWHERE], ids=lambda e: e.name
 )
 def test_an_answer_is_what_the_document_says(
-    desk: Desk, here: Stage, values: dict[str, str], each: Operation
+    desk: StoreCache,
+    here: DispatcherHarness,
+    values: dict[str, str],
+    each: ApiOperation,
 ) -> None:
     query = {
-        one.name: values.get(f"{each.name} {one.name}") or values[one.name]
+        one.name: values.get(f"{each.operation_id} {one.name}") or values[one.name]
         for one in each.takes
         if one.required
     }
-    if each.name == "what-if":  # one of two kinds of edit is needed
+    if each.operation_id == "what-if":  # one of two kinds of edit is needed
         query["without"] = "arn:aws:iam::111122223333:user/report-bot#inline/inline#3"
-    cookie, _ = here.signed_in(*Role)
-    route = each.route
+    cookie, _ = here.signed_in(*WebRole)
+    route = each.to_route
     from urllib.parse import urlencode
 
     answer = here.get(f"{route.path}?{urlencode(query)}", cookie=cookie)
@@ -85,9 +88,9 @@ def test_the_document_is_valid_openapi() -> None:
     openapi_spec_validator.validate(json.loads(json.dumps(SPEC)))
 
 
-def _schema(each: Operation) -> dict[str, Any]:
+def _schema(each: ApiOperation) -> dict[str, Any]:
     paths: Any = SPEC["paths"]
-    at = paths[each.route.path]["get"]["responses"]["200"]
+    at = paths[each.to_route.path]["get"]["responses"]["200"]
     schema = at["content"]["application/json"]["schema"]
     return {**schema, "components": SPEC["components"]}
 
@@ -95,8 +98,8 @@ def _schema(each: Operation) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "name", ["agents", "identities", "credentials", "people", "tools"]
 )
-def test_a_list_is_the_command_lines(desk: Desk, name: str) -> None:
-    standing = desk.standing()
+def test_a_list_is_the_command_lines(desk: StoreCache, name: str) -> None:
+    standing = desk.current_view()
     listed = inventory_lists.BY_KIND[name](standing.inventory, now=standing.at)
     answer = told(desk, EVERYBODY, f"/{name}", limit="1000").document
     by = json.dumps
@@ -107,7 +110,7 @@ def test_a_list_is_the_command_lines(desk: Desk, name: str) -> None:
 
 @pytest.mark.parametrize("path", ["/agents", "/credentials", "/trace", "/reach"])
 def test_parts_are_the_whole_once(
-    desk: Desk, path: str, values: dict[str, str]
+    desk: StoreCache, path: str, values: dict[str, str]
 ) -> None:
     query = {"subject": values["subject"]} if path == "/reach" else {}
     query |= {"since": "30d"} if path == "/trace" else {}
@@ -127,7 +130,7 @@ def test_parts_are_the_whole_once(
     assert len(whole) > int(limit)
 
 
-def test_fields_beside_the_box_narrow_it(desk: Desk) -> None:
+def test_fields_beside_the_box_narrow_it(desk: StoreCache) -> None:
     every = told(desk, EVERYBODY, "/trace", limit="1000").document.items
     some = told(desk, EVERYBODY, "/trace", q="source:cloudtrail", action="s3:*")
     assert 0 < len(some.document.items) < len(every)
@@ -135,8 +138,8 @@ def test_fields_beside_the_box_narrow_it(desk: Desk) -> None:
     assert boxed.document.items == some.document.items
 
 
-def test_sql_has_no_way_out_and_an_end(desk: Desk) -> None:
-    from answerable.web.http.errors import Refused
+def test_sql_has_no_way_out_and_an_end(desk: StoreCache) -> None:
+    from answerable.web.http.errors import RequestRejected
 
     for query, why in {
         "DELETE FROM lineage": "exactly one SELECT",
@@ -144,21 +147,21 @@ def test_sql_has_no_way_out_and_an_end(desk: Desk) -> None:
         "SELECT * FROM read_text('/etc/passwd')": "sql:",
         "SELECT range FROM range(20000)": "more than 10,000 rows",
     }.items():
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRejected) as caught:
             told(desk, EVERYBODY, "/sql", query=query)
         assert caught.value.status == 422
         assert why in caught.value.says, query
 
 
 def test_sql_that_takes_too_long_is_stopped(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: StoreCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from answerable.store.query_engine import Bounds
+    from answerable.store.query_engine import QueryLimits
     from answerable.web.api import evidence
-    from answerable.web.http.errors import Refused
+    from answerable.web.http.errors import RequestRejected
 
-    monkeypatch.setattr(evidence, "_BOUNDS", Bounds(rows=10, seconds=0.05))
-    with pytest.raises(Refused) as caught:
+    monkeypatch.setattr(evidence, "_BOUNDS", QueryLimits(rows=10, seconds=0.05))
+    with pytest.raises(RequestRejected) as caught:
         told(
             desk,
             EVERYBODY,
@@ -168,16 +171,16 @@ def test_sql_that_takes_too_long_is_stopped(
     assert "longer than" in caught.value.says
 
 
-def test_sql_is_for_who_investigates_and_administers(desk: Desk) -> None:
+def test_sql_is_for_who_investigates_and_administers(desk: StoreCache) -> None:
     from answerable.web.routing import Forbidden
 
-    alone = Visit(None, frozenset({Role.INVESTIGATOR}))
+    alone = Visitor(None, frozenset({WebRole.INVESTIGATOR}))
     with pytest.raises(Forbidden):
         told(desk, alone, "/sql", query="SELECT 1")
 
 
 def test_where_lists_what_was_scanned_and_no_place_is_named_by_who_asks(
-    desk: Desk,
+    desk: StoreCache,
 ) -> None:
     answer = told(desk, EVERYBODY, "/where").document
     sources = {str(each["source"]) for each in answer.items}
@@ -185,20 +188,20 @@ def test_where_lists_what_was_scanned_and_no_place_is_named_by_who_asks(
     assert next(e for e in OPERATIONS if e.path == "/where").takes == ()
 
 
-def _coverage(desk: Desk) -> list[Any]:
+def _coverage(desk: StoreCache) -> list[Any]:
     return list(told(desk, EVERYBODY, "/coverage").document.items)
 
 
-def test_the_doctor_speaks_of_the_store_that_is_served(desk: Desk) -> None:
+def test_the_doctor_speaks_of_the_store_that_is_served(desk: StoreCache) -> None:
     items = told(desk, EVERYBODY, "/doctor").document.items
     (found,) = (each for each in items if each["check"] == "store")
     assert str(desk.root) in str(found["detail"])
 
 
-def test_kills_are_told_with_who_killed(desk: Desk) -> None:
+def test_kills_are_told_with_who_killed(desk: StoreCache) -> None:
     assert list(told(desk, EVERYBODY, "/kills").document.items) == []
-    file = KillFile(desk.root / "gateway")
-    file.kill("agent:declared/x", "ana@corp.example")
+    file = RevocationFile(desk.root / "gateway")
+    file.revoke("agent:declared/x", "ana@corp.example")
     try:
         (item,) = told(desk, EVERYBODY, "/kills").document.items
     finally:
@@ -208,18 +211,18 @@ def test_kills_are_told_with_who_killed(desk: Desk) -> None:
 
 
 def test_rules_are_those_of_the_file_as_the_command_line_has_them(
-    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    desk: StoreCache, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from answerable.web.http.errors import Refused
+    from answerable.web.http.errors import RequestRejected
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         told(desk, EVERYBODY, "/sts/rules")
     assert caught.value.status == 422
     path = tmp_path / "answerable.yaml"
     path.write_text(RULES)
-    config = read_file(str(path)).config
+    config = read_config_file(str(path)).config
     assert config is not None
-    served = Desk(desk.root, config)
+    served = StoreCache(desk.root, config)
     try:
         answer = told(served, EVERYBODY, "/sts/rules").document
     finally:

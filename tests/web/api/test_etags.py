@@ -7,49 +7,51 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from answerable.web import store_cache as desks
-from answerable.web.routing import Same
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role
+from answerable.web.routing import NotModified
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import WebRole
 from tests.web.api.conftest import ask, told
 from tests.web.conftest import visitor
-from tests.web.dispatcher_harness import Stage
+from tests.web.dispatcher_harness import DispatcherHarness
 
 
 @pytest.fixture
 def own(
     estate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
-    monkeypatch.setattr(desks, "_SHORT", 60.0)
+) -> Iterator[StoreCache]:
+    monkeypatch.setattr(desks, "_INLINE_SECONDS", 60.0)
     shutil.copytree(estate / "store", tmp_path / "store")
-    made = Desk(tmp_path / "store")
+    made = StoreCache(tmp_path / "store")
     yield made
     made.close()
 
 
-def test_what_is_held_is_not_sent_again_until_the_store_changes(own: Desk) -> None:
-    viewer = visitor(Role.VIEWER)
+def test_what_is_held_is_not_sent_again_until_the_store_changes(
+    own: StoreCache,
+) -> None:
+    viewer = visitor(WebRole.VIEWER)
     version = told(own, viewer, "/agents").version
     held = frozenset({version})
-    assert ask(own, viewer, "/agents", held) == Same(version)
-    with Store.open(own.root, now=0, create=False) as store:
-        inventory = own.standing().inventory
+    assert ask(own, viewer, "/agents", held) == NotModified(version)
+    with EvidenceStore.open(own.root, now=0, create=False) as store:
+        inventory = own.current_view().inventory
         agent = next(iter(inventory.agents))
-        ownership.attest(
+        ownership.attest_unsigned(
             store, inventory, agent, "zoe@corp.example", now=time.time_ns()
         )
-    assert ask(own, viewer, "/agents", held) != Same(version)
+    assert ask(own, viewer, "/agents", held) != NotModified(version)
 
 
-def test_versions_tell_questions_and_visitors_apart(desk: Desk) -> None:
-    agent = next(iter(desk.standing().inventory.agents))
+def test_versions_tell_questions_and_visitors_apart(desk: StoreCache) -> None:
+    agent = next(iter(desk.current_view().inventory.agents))
     visits = [
-        visitor(Role.VIEWER),
-        visitor(Role.OWNER),
-        visitor(Role.OWNER, owns=(agent,)),
-        visitor(Role.INVESTIGATOR),
+        visitor(WebRole.VIEWER),
+        visitor(WebRole.OWNER),
+        visitor(WebRole.OWNER, owns=(agent,)),
+        visitor(WebRole.INVESTIGATOR),
     ]
     questions: list[dict[str, str]] = [{}, {"limit": "5"}, {"kind": "cursor"}]
     versions = {
@@ -60,8 +62,8 @@ def test_versions_tell_questions_and_visitors_apart(desk: Desk) -> None:
     assert len(versions) == len(visits) * len(questions)
 
 
-def test_over_http_a_match_is_304_without_a_body(here: Stage) -> None:
-    cookie, _ = here.signed_in(Role.VIEWER)
+def test_over_http_a_match_is_304_without_a_body(here: DispatcherHarness) -> None:
+    cookie, _ = here.signed_in(WebRole.VIEWER)
     first = here.get("/api/v1/agents?limit=2", cookie=cookie)
     tag = first.fields["etag"]
     assert tag.startswith('W/"'), "the same is told in other bytes where it is packed"
@@ -76,8 +78,8 @@ def test_over_http_a_match_is_304_without_a_body(here: Stage) -> None:
     assert other.status == 200
 
 
-def test_the_openapi_document_is_held_too(here: Stage) -> None:
-    cookie, _ = here.signed_in(Role.VIEWER)
+def test_the_openapi_document_is_held_too(here: DispatcherHarness) -> None:
+    cookie, _ = here.signed_in(WebRole.VIEWER)
     first = here.get("/api/v1/openapi.json", cookie=cookie)
     assert first.json["openapi"] == "3.1.0"
     headers = {"if-none-match": first.fields["etag"]}

@@ -4,9 +4,9 @@ import pytest
 
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.api.operations import PREFIX
-from answerable.web.visitor import Role
+from answerable.web.visitor import WebRole
 from tests.web.api.conftest import get
-from tests.web.dispatcher_harness import Stage
+from tests.web.dispatcher_harness import DispatcherHarness
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -48,9 +48,9 @@ HOSTILE = (
     ],
 )
 def test_what_does_not_fit_is_a_problem(
-    here: Stage, path: str, query: dict[str, str], status: int
+    here: DispatcherHarness, path: str, query: dict[str, str], status: int
 ) -> None:
-    cookie, _ = here.signed_in(*Role)
+    cookie, _ = here.signed_in(*WebRole)
     answer = get(here, cookie, path, query)
     assert answer.status == status, answer.text
     assert answer.fields["content-type"] == "application/problem+json"
@@ -72,9 +72,9 @@ def test_what_does_not_fit_is_a_problem(
     ],
 )
 def test_a_misspelled_name_is_no_empty_list(
-    here: Stage, path: str, query: dict[str, str], hint: str
+    here: DispatcherHarness, path: str, query: dict[str, str], hint: str
 ) -> None:
-    cookie, _ = here.signed_in(*Role)
+    cookie, _ = here.signed_in(*WebRole)
     answer = get(here, cookie, path, query)
     assert answer.status == 422, answer.text
     assert answer.json["hint"] == hint
@@ -89,40 +89,42 @@ def test_a_misspelled_name_is_no_empty_list(
     ],
 )
 def test_a_known_name_without_events_is_an_empty_list(
-    here: Stage, path: str, query: dict[str, str]
+    here: DispatcherHarness, path: str, query: dict[str, str]
 ) -> None:
-    cookie, _ = here.signed_in(*Role)
+    cookie, _ = here.signed_in(*WebRole)
     answer = get(here, cookie, path, query)
     assert (answer.status, answer.json["items"]) == (200, [])
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_text_breaks_nothing(here: Stage, text: str) -> None:
-    cookie, _ = here.signed_in(*Role)
+def test_a_hostile_text_breaks_nothing(here: DispatcherHarness, text: str) -> None:
+    cookie, _ = here.signed_in(*WebRole)
     for each in OPERATIONS:
-        if each.method != "GET" or each.name == "sql":
+        if each.method != "GET" or each.operation_id == "sql":
             continue
         query = {one.name: text for one in each.takes if not one.choices}
         query.pop("limit", None)
         answer = get(here, cookie, each.path, query)
-        assert answer.status in (200, 400, 404, 422), (each.name, answer.text)
+        assert answer.status in (200, 400, 404, 422), (each.operation_id, answer.text)
         assert answer.fields["content-type"].startswith("application/")
         assert answer.fields["x-content-type-options"] == "nosniff"
     assert here.failures == []
 
 
-def test_nobody_is_told_to_sign_in(here: Stage) -> None:
+def test_nobody_is_told_to_sign_in(here: DispatcherHarness) -> None:
     for each in OPERATIONS:
         target = f"{PREFIX}{each.path}"
         answer = (
             here.get(target) if each.method == "GET" else here.post(target, {"a": "b"})
         )
-        assert answer.status == 401, each.name
+        assert answer.status == 401, each.operation_id
         assert answer.fields["www-authenticate"] == "Bearer"
 
 
-def test_a_method_that_is_not_served_is_told_those_that_are(here: Stage) -> None:
-    cookie, _ = here.signed_in(*Role)
+def test_a_method_that_is_not_served_is_told_those_that_are(
+    here: DispatcherHarness,
+) -> None:
+    cookie, _ = here.signed_in(*WebRole)
     for each in OPERATIONS:
         target = f"{PREFIX}{each.path}"
         methods = {e.method for e in OPERATIONS if e.path == each.path}

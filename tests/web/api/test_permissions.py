@@ -3,19 +3,19 @@
 import pytest
 
 from answerable.web.api.operation_table import OPERATIONS
-from answerable.web.api.operations import PREFIX, Operation
+from answerable.web.api.operations import PREFIX, ApiOperation
 from answerable.web.routing import Forbidden
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.usecases.owned_store import AGENT, OTHER
 from tests.usecases.test_attested_owners import ANA, BEN
 from tests.web.api.conftest import told
 from tests.web.conftest import visitor
-from tests.web.dispatcher_harness import Stage
+from tests.web.dispatcher_harness import DispatcherHarness
 
-VIEW, SEE, OWN, RUN = Role.VIEWER, Role.INVESTIGATOR, Role.OWNER, Role.ADMIN
+VIEW, SEE, OWN, RUN = WebRole.VIEWER, WebRole.INVESTIGATOR, WebRole.OWNER, WebRole.ADMIN
 ALL, DEEDS, EVERY = {VIEW, SEE, OWN, RUN}, {SEE, OWN, RUN}, {SEE, RUN}
-MAY: dict[str, set[Role]] = {
+MAY: dict[str, set[WebRole]] = {
     **dict.fromkeys(("agents", "identities", "credentials", "tools", "people"), ALL),
     **dict.fromkeys(("who-owns", "tools-diff", "snapshots", "coverage"), ALL),
     **dict.fromkeys(("reach", "can", "who-can", "owner-keys"), ALL),
@@ -41,41 +41,45 @@ MAY: dict[str, set[Role]] = {
 
 
 def test_every_operation_has_been_decided_on() -> None:
-    assert {each.name for each in OPERATIONS} == MAY.keys()
+    assert {each.operation_id for each in OPERATIONS} == MAY.keys()
 
 
 @pytest.mark.parametrize("each", OPERATIONS, ids=lambda e: e.name)
-@pytest.mark.parametrize("role", list(Role))
-def test_a_role_asks_what_it_may(here: Stage, each: Operation, role: Role) -> None:
+@pytest.mark.parametrize("role", list(WebRole))
+def test_a_role_asks_what_it_may(
+    here: DispatcherHarness, each: ApiOperation, role: WebRole
+) -> None:
     cookie, session = here.signed_in(role)
     target = f"{PREFIX}{each.path}"
     if each.method == "GET":
         # A parameter that is not taken: nothing is asked, and who may is told of it.
         answer = here.get(f"{target}?none-of-ours=1", cookie=cookie)
     else:
-        form = {"none-of-ours": "1", "csrf": session.token()}
+        form = {"none-of-ours": "1", "csrf": session.csrf_token()}
         answer = here.post(target, form, cookie)
-    assert answer.status == (400 if role in MAY[each.name] else 404), answer.text
+    assert answer.status == (400 if role in MAY[each.operation_id] else 404), (
+        answer.text
+    )
 
 
 OWNERS = {
-    ANA: Visit(ANA, frozenset({Role.OWNER}), frozenset({AGENT})),
-    BEN: Visit(BEN, frozenset({Role.OWNER}), frozenset({OTHER})),
+    ANA: Visitor(ANA, frozenset({WebRole.OWNER}), frozenset({AGENT})),
+    BEN: Visitor(BEN, frozenset({WebRole.OWNER}), frozenset({OTHER})),
 }
 SEES = [
     (OWNERS[ANA], True),
     (OWNERS[BEN], False),
-    (visitor(Role.OWNER), False),
-    (visitor(Role.INVESTIGATOR), True),
-    (visitor(Role.ADMIN), True),
-    (visitor(Role.VIEWER), False),
+    (visitor(WebRole.OWNER), False),
+    (visitor(WebRole.INVESTIGATOR), True),
+    (visitor(WebRole.ADMIN), True),
+    (visitor(WebRole.VIEWER), False),
 ]
 
 
 @pytest.mark.parametrize(("visit", "sees"), SEES)
 @pytest.mark.parametrize("path", ["/decisions", "/asks"])
 def test_deeds_of_others_are_not_listed(
-    owned: tuple[Desk, str], path: str, visit: Visit, sees: bool
+    owned: tuple[StoreCache, str], path: str, visit: Visitor, sees: bool
 ) -> None:
     desk, decision = owned
     told_of = told(desk, visit, path, since="90d") if path == "/asks" else None
@@ -88,7 +92,7 @@ def test_deeds_of_others_are_not_listed(
 @pytest.mark.parametrize(("visit", "sees"), SEES)
 @pytest.mark.parametrize("path", ["/decision", "/ask"])
 def test_deeds_of_others_are_as_if_there_were_none(
-    owned: tuple[Desk, str], path: str, visit: Visit, sees: bool
+    owned: tuple[StoreCache, str], path: str, visit: Visitor, sees: bool
 ) -> None:
     desk, decision = owned
     if sees:
@@ -104,9 +108,9 @@ def test_deeds_of_others_are_as_if_there_were_none(
 
 
 @pytest.fixture(scope="module")
-def acted(desk: Desk) -> tuple[str, str]:
+def acted(desk: StoreCache) -> tuple[str, str]:
     """An agent of the sample, and an event of its."""
-    every = told(desk, visitor(Role.INVESTIGATOR), "/trace", limit="1000").document
+    every = told(desk, visitor(WebRole.INVESTIGATOR), "/trace", limit="1000").document
     for item in every.items:
         agents = item["agent_path"]
         if isinstance(agents, list) and agents:
@@ -116,31 +120,34 @@ def acted(desk: Desk) -> tuple[str, str]:
 
 @pytest.mark.parametrize("path", ["/event", "/evidence/prove", "/evidence/bundle"])
 def test_records_of_others_are_neither_shown_nor_proved(
-    desk: Desk, acted: tuple[str, str], path: str
+    desk: StoreCache, acted: tuple[str, str], path: str
 ) -> None:
     agent, event = acted
-    mine, others = visitor(Role.OWNER, owns=(agent,)), visitor(Role.OWNER, owns=("x",))
+    mine, others = (
+        visitor(WebRole.OWNER, owns=(agent,)),
+        visitor(WebRole.OWNER, owns=("x",)),
+    )
     assert len(told(desk, mine, path, id=event).document.items) == 1
     with pytest.raises(Forbidden):
         told(desk, others, path, id=event)
 
 
 def test_rows_of_others_are_left_out_of_a_trace(
-    desk: Desk, acted: tuple[str, str]
+    desk: StoreCache, acted: tuple[str, str]
 ) -> None:
     agent, _ = acted
-    mine = told(desk, visitor(Role.OWNER, owns=(agent,)), "/trace", limit="1000")
-    every = told(desk, visitor(Role.INVESTIGATOR), "/trace", limit="1000")
-    theirs = told(desk, visitor(Role.OWNER, owns=("x",)), "/trace")
+    mine = told(desk, visitor(WebRole.OWNER, owns=(agent,)), "/trace", limit="1000")
+    every = told(desk, visitor(WebRole.INVESTIGATOR), "/trace", limit="1000")
+    theirs = told(desk, visitor(WebRole.OWNER, owns=("x",)), "/trace")
     assert 0 < len(mine.document.items) < len(every.document.items)
     assert theirs.document.items == []
     for item in mine.document.items:
         assert agent in [*item["agent_path"], *item["identity_path"]]  # type: ignore[misc]
 
 
-def test_an_owners_keys_alone_are_listed_to_them(owned: tuple[Desk, str]) -> None:
+def test_an_owners_keys_alone_are_listed_to_them(owned: tuple[StoreCache, str]) -> None:
     desk, _ = owned
-    assert len(told(desk, visitor(Role.ADMIN), "/owner-keys").document.items) == 2
+    assert len(told(desk, visitor(WebRole.ADMIN), "/owner-keys").document.items) == 2
     (own,) = told(desk, OWNERS[ANA], "/owner-keys").document.items
     assert own["person"] == ANA
-    assert told(desk, visitor(Role.VIEWER), "/owner-keys").document.items == []
+    assert told(desk, visitor(WebRole.VIEWER), "/owner-keys").document.items == []

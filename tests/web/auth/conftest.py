@@ -8,28 +8,31 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer
-from answerable.model.web_config import Login, Role
-from answerable.server.login.provider_client import AskProvider, keys_of
-from answerable.server.login.sign_in_environment import fresh
-from answerable.usecases.federation.web_sign_in import Place, Ways
-from answerable.web.http.cookies import pending_name
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.config import IssuerConfig
+from answerable.model.web_config import WebLoginConfig, WebRole
+from answerable.server.login.provider_client import ProviderClient, load_provider_keys
+from answerable.server.login.sign_in_environment import generate_secrets
+from answerable.usecases.federation.web_sign_in import (
+    WebSignInConfig,
+    WebSignInEnvironment,
+)
+from answerable.web.http.cookies import pending_cookie_name
 from answerable.web.http.provider_sign_in import CALLBACK
-from answerable.web.store_cache import Desk
+from answerable.web.store_cache import StoreCache
 from tests.sts.login import fake_provider as fake
-from tests.sts.login.fake_provider import Provider
-from tests.web.dispatcher_harness import COOKIE, URL, Answered, Stage
+from tests.sts.login.fake_provider import FakeProvider
+from tests.web.dispatcher_harness import COOKIE, URL, DispatcherHarness, HarnessResponse
 
-PENDING = pending_name(COOKIE)
-LOGIN = Login(
+PENDING = pending_cookie_name(COOKIE)
+LOGIN = WebLoginConfig(
     "corp",
     "answerable",
     "",
     "groups",
     (
-        ("security", frozenset({Role.INVESTIGATOR, Role.ADMIN})),
-        ("staff", frozenset({Role.VIEWER})),
+        ("security", frozenset({WebRole.INVESTIGATOR, WebRole.ADMIN})),
+        ("staff", frozenset({WebRole.VIEWER})),
     ),
     frozenset(),
     ("groups",),
@@ -37,7 +40,7 @@ LOGIN = Login(
 
 
 @dataclass
-class Journey:
+class SignInJourney:
     """One browser on its way through a sign-in.
 
     Attributes:
@@ -47,30 +50,32 @@ class Journey:
         cookie: That of its session.
     """
 
-    stage: Stage
-    provider: Provider
+    stage: DispatcherHarness
+    provider: FakeProvider
     pending: str = ""
     cookie: str = ""
-    place: Place = field(init=False)
+    place: WebSignInConfig = field(init=False)
 
     def __post_init__(self) -> None:
-        pin = Issuer(
+        pin = TrustedIssuer(
             "corp",
             self.provider.iss,
             ("ES256",),
             (TokenType.ID_TOKEN, TokenType.ACCESS_TOKEN),
             3600,
         )
-        pinned = PinnedIssuer(pin, "cli", "discovery", bearer=True, person="email")
-        self.place = Place(pinned, LOGIN, "", URL + CALLBACK)
-        self.use()
+        pinned = IssuerConfig(pin, "cli", "discovery", bearer=True, person="email")
+        self.place = WebSignInConfig(pinned, LOGIN, "", URL + CALLBACK)
+        self.configure_provider()
 
-    def use(self, **changes: object) -> None:
+    def configure_provider(self, **changes: object) -> None:
         """Have the door know the provider so."""
         self.place = replace(self.place, **changes)  # type: ignore[arg-type]
-        ask = AskProvider("")
-        ways = Ways(ask, partial(keys_of, ask), fresh, time.time)
-        self.stage.by_provider.swap(ways, self.place)
+        ask = ProviderClient("")
+        ways = WebSignInEnvironment(
+            ask, partial(load_provider_keys, ask), generate_secrets, time.time
+        )
+        self.stage.by_provider.reconfigure(ways, self.place)
 
     def start(self, onward: str = "/look", more: str = "") -> str:
         """Begin; give the address at the provider."""
@@ -82,7 +87,7 @@ class Journey:
         self.pending = told.cookie
         return told.fields["location"]
 
-    def back(self, url: str, pending: str | None = None) -> Answered:
+    def deliver_callback(self, url: str, pending: str | None = None) -> HarnessResponse:
         """Bring the provider's answer."""
         fields = {
             "cookie": f"{PENDING}={self.pending if pending is None else pending}",
@@ -96,25 +101,25 @@ class Journey:
         self.cookie = first.partition(";")[0].partition("=")[2]
         return told
 
-    def sign_in(self, onward: str = "/look", more: str = "") -> Answered:
+    def sign_in(self, onward: str = "/look", more: str = "") -> HarnessResponse:
         self.provider.used.clear()  # its codes are all the same one
-        return self.back(self.provider.answer(self.start(onward, more)))
+        return self.deliver_callback(self.provider.answer(self.start(onward, more)))
 
     @property
-    def asked(self) -> dict[str, str]:
+    def authorization_parameters(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.start()).query))
 
 
 @pytest.fixture(scope="session")
-def _provider() -> Iterator[Provider]:
+def _provider() -> Iterator[FakeProvider]:
     with fake.running() as running:
         yield running
 
 
 @pytest.fixture
-def journey(desk: Desk, _provider: Provider) -> Journey:
+def journey(desk: StoreCache, _provider: FakeProvider) -> SignInJourney:
     _provider.__init__(iss=_provider.iss)  # type: ignore[misc]  # as new
     _provider.claims = {"groups": ["staff", "security"]}
-    stage = Stage(desk)
+    stage = DispatcherHarness(desk)
     stage.clock.now = time.time()
-    return Journey(stage, _provider)
+    return SignInJourney(stage, _provider)

@@ -66,7 +66,7 @@ class Demo:
                 self.lines.append(line.strip())
                 self._heard.notify_all()
 
-    def hear(self, pattern: str) -> "re.Match[str]":
+    def wait_for_line(self, pattern: str) -> "re.Match[str]":
         """Wait for a line; give the first that fits."""
         found: list[re.Match[str]] = []
 
@@ -93,8 +93,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     reading = threading.Thread(target=demo.read)
     reading.start()
     try:
-        demo.link = demo.hear(r"(http://127\.0\.0\.1:\d+/sign-in#\S+)")[1]
-        demo.hear(r".*exchange_rate CHF: ask [0-9a-f]{32}")
+        demo.link = demo.wait_for_line(r"(http://127\.0\.0\.1:\d+/sign-in#\S+)")[1]
+        demo.wait_for_line(r".*exchange_rate CHF: ask [0-9a-f]{32}")
         yield demo
     finally:
         process.terminate()
@@ -121,7 +121,9 @@ def signed_in(chromium: Any, demo: Demo) -> Any:
 
 
 @contextmanager
-def looking(chromium: Any, demo: Demo, state: Any = None, **more: Any) -> Iterator[Any]:
+def open_page(
+    chromium: Any, demo: Demo, state: Any = None, **more: Any
+) -> Iterator[Any]:
     """Lend a page of a browser of its own; what every page is held to is checked.
 
     No error in the console, no uncaught error, no request to another host, and a
@@ -149,7 +151,7 @@ def looking(chromium: Any, demo: Demo, state: Any = None, **more: Any) -> Iterat
             if "unsafe-" in policy or "default-src 'none'" not in policy:
                 wrong.append(f"policy of {response.url}: {policy}")
 
-    context.route("**/*", route)
+    context.to_route("**/*", route)
     page = context.new_page()
     page.on("console", said)
     page.on("pageerror", lambda error: wrong.append(f"uncaught: {error} ({page.url})"))
@@ -167,7 +169,7 @@ Look = Callable[..., Any]
 @pytest.fixture
 def look(chromium: Any, demo: Demo, signed_in: Any) -> Look:
     """Open browsers that are signed in."""
-    return lambda **more: looking(chromium, demo, signed_in, **more)
+    return lambda **more: open_page(chromium, demo, signed_in, **more)
 
 
 @pytest.fixture(scope="session")

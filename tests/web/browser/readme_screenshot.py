@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from answerable.cli.main import main
-from answerable.cli.sample import write_estate
+from answerable.cli.sample import write_sample
 from answerable.cli.sample.account import CUSTOMER_BUCKET
 from tests.web.chromium import CHROMIUM
 from tests.web.conftest import SOURCES
@@ -28,14 +28,14 @@ SECONDS = 60
 def store(folder: Path) -> Path:
     """Scan the sample estate and take its trail in."""
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-        write_estate(Path(), time.time_ns())
+        write_sample(Path(), time.time_ns())
         own = ["--quiet", "--store", "store"]
         assert main([*own, "scan", *SOURCES]) == 0
         assert main([*own, "ingest", "cloudtrail:trail"]) == 0
     return folder / "store"
 
 
-def take(place: Path, link: str) -> None:
+def take_screenshot(place: Path, link: str) -> None:
     """Follow the link, ask, and keep what is shown."""
     from playwright.sync_api import sync_playwright
 
@@ -63,7 +63,7 @@ def run(place: Path) -> None:
             assert process.stdout is not None
             for line in process.stdout:
                 if found := re.fullmatch(r"sign-in (\S+)\s*", line):
-                    take(place, found[1])
+                    take_screenshot(place, found[1])
                     break
             process.terminate()
             process.wait(SECONDS)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from answerable.cli.sample.account import CUSTOMER_BUCKET, DATA_READER, REPORT_KEY
-from answerable.web.pages.reach.question import REMOVED
+from answerable.web.pages.reach.question import REMOVED_FIELDS
 from answerable.web.route_table import ROUTES
 from tests.web.browser.conftest import (
     HEIGHT,
@@ -50,7 +50,11 @@ PAGES = {
     "can": (at("/can", subject=f"cred:aws/{REPORT_KEY}", **READ), "always"),
     "who-can": (at("/who-can", **READ), "data-reader"),
     "what-if": (
-        at("/what-if", subject=f"cred:aws/{REPORT_KEY}", **{REMOVED[0]: STATEMENT}),
+        at(
+            "/what-if",
+            subject=f"cred:aws/{REPORT_KEY}",
+            **{REMOVED_FIELDS[0]: STATEMENT},
+        ),
         "falls away",
     ),
     "baselines": (at("/baselines"), "clerk"),
@@ -66,8 +70,10 @@ PAGES = {
 @pytest.fixture
 def there(demo: Demo) -> dict[str, tuple[str, str]]:
     """All pages, with those that are about one decision of this demo."""
-    denied = demo.hear(r".*audit@evil\.example Customers: deny ([0-9a-f]{32})")[1]
-    asked = demo.hear(r".*exchange_rate CHF: ask ([0-9a-f]{32})")[1]
+    denied = demo.wait_for_line(
+        r".*audit@evil\.example Customers: deny ([0-9a-f]{32})"
+    )[1]
+    asked = demo.wait_for_line(r".*exchange_rate CHF: ask ([0-9a-f]{32})")[1]
     own = {
         "decision": (at("/decision", id=denied), "audit@evil.example"),
         "event": (at("/event", id=denied), "send_mail"),

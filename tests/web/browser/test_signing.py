@@ -37,7 +37,7 @@ def test_who_answers_for_the_attempt_is_found_in_five_clicks(
 def test_an_owner_signs_in_the_browser_and_the_agent_goes_on(
     look: Look, demo: Demo
 ) -> None:
-    asked = demo.hear(r".*exchange_rate CHF: ask ([0-9a-f]{32})")[1]
+    asked = demo.wait_for_line(r".*exchange_rate CHF: ask ([0-9a-f]{32})")[1]
     with look() as page:
         page.goto(f"{demo.url}/keys")
         page.get_by_role("button", name="Make a key").click()
@@ -47,7 +47,7 @@ def test_an_owner_signs_in_the_browser_and_the_agent_goes_on(
         page.get_by_role("button", name="Sign with the key in this browser").click()
         page.wait_for_url(re.compile(r".*/(ask|asks)\b.*"))
         assert "allowed" in page.inner_text("main")
-    demo.hear(r"\d\d:\d\d:\d\d  exchange_rate CHF")
+    demo.wait_for_line(r"\d\d:\d\d:\d\d  exchange_rate CHF")
 
 
 def test_a_new_decision_arrives_while_one_looks(look: Look, demo: Demo) -> None:
@@ -69,7 +69,9 @@ def test_a_kill_stops_the_agent_until_it_is_revived(look: Look, demo: Demo) -> N
         page.wait_for_load_state("load")
         assert "killed" in page.inner_text("body").lower()
         # The token service does not even take it up.
-        demo.hear(r".*(list_invoices: deny [0-9a-f]{32}|the agent was not started.*)")
+        demo.wait_for_line(
+            r".*(list_invoices: deny [0-9a-f]{32}|the agent was not started.*)"
+        )
         page.goto(f"{demo.url}/agent?id={CLERK}")
         page.get_by_role("button", name="Revive").first.click()
         page.wait_for_load_state("load")

@@ -16,7 +16,7 @@ exit 0
 """
 
 
-class Heard:
+class RecordingBuilder:
     """What a build was told."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def built(root: Path, version: str = "standard") -> tuple[dict[str, Any], list[str]]:
-    heard = Heard()
+    heard = RecordingBuilder()
     data: dict[str, Any] = {"artifacts": []}
     hook = bundle_ui.BundleHook(str(root), {}, None, None, str(root), "wheel", heard)
     hook.initialize(version, data)

@@ -2,23 +2,23 @@
 
 import pytest
 
-from answerable.web.auth.sessions import Session
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role
-from tests.web.dispatcher_harness import Stage
-from tests.web.echo_routes import Acts, routes
+from answerable.web.auth.sessions import WebSession
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import WebRole
+from tests.web.dispatcher_harness import DispatcherHarness
+from tests.web.echo_routes import CountingRoute, routes
 
 
 @pytest.fixture
-def acts() -> Acts:
-    return Acts()
+def acts() -> CountingRoute:
+    return CountingRoute()
 
 
 @pytest.fixture
-def stage(desk: Desk, acts: Acts) -> Stage:
-    return Stage(desk, routes(acts), ())
+def stage(desk: StoreCache, acts: CountingRoute) -> DispatcherHarness:
+    return DispatcherHarness(desk, routes(acts), ())
 
 
 @pytest.fixture
-def admin(stage: Stage) -> tuple[str, Session]:
-    return stage.signed_in(Role.ADMIN)
+def admin(stage: DispatcherHarness) -> tuple[str, WebSession]:
+    return stage.signed_in(WebRole.ADMIN)

@@ -10,20 +10,20 @@ from itertools import combinations
 import pytest
 
 from answerable.web.route_table import ROUTES, STREAMS
-from answerable.web.routing import Answer, Asked, Moved, Route
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Role, Visit, may_of
-from tests.web.dispatcher_harness import FORM, URL, Answered, Stage
+from answerable.web.routing import Redirect, RouteAnswer, RouteRequest, WebRoute
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission, WebRole, permissions_of
+from tests.web.dispatcher_harness import FORM, URL, DispatcherHarness, HarnessResponse
 
-LOOK = frozenset({May.LOOK})
-DEEDS = frozenset({May.INVESTIGATE, May.OWN})
-INVESTIGATE = frozenset({May.INVESTIGATE})
-OWN = frozenset({May.OWN})
-ADMINISTER = frozenset({May.ADMINISTER})
+LOOK = frozenset({WebPermission.LOOK})
+DEEDS = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
+INVESTIGATE = frozenset({WebPermission.INVESTIGATE})
+OWN = frozenset({WebPermission.OWN})
+ADMINISTER = frozenset({WebPermission.ADMINISTER})
 OWN_OR_ADMINISTER = OWN | ADMINISTER
 
 # What there is; what was done; what is one's own; what takes away or gives.
-WHO: dict[frozenset[May], tuple[str, ...]] = {
+WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
     LOOK: (
         "GET /",
         "GET /agents",
@@ -133,8 +133,8 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
 }
 
 
-def listed() -> dict[tuple[str, str], frozenset[May]]:
-    found: dict[tuple[str, str], frozenset[May]] = {}
+def listed() -> dict[tuple[str, str], frozenset[WebPermission]]:
+    found: dict[tuple[str, str], frozenset[WebPermission]] = {}
     for may, routes in WHO.items():
         for each in routes:
             method, _, path = each.partition(" ")
@@ -143,7 +143,7 @@ def listed() -> dict[tuple[str, str], frozenset[May]]:
     return found
 
 
-def in_table() -> dict[tuple[str, str], frozenset[May]]:
+def in_table() -> dict[tuple[str, str], frozenset[WebPermission]]:
     streams = {("GET", each.path): each.may for each in STREAMS}
     return {(each.method, each.path): each.may for each in ROUTES} | streams
 
@@ -162,26 +162,30 @@ def test_looking_is_never_enough_to_change_anything() -> None:
     for (method, path), may in in_table().items():
         assert may, path
         if method == "POST":
-            assert May.LOOK not in may, path
+            assert WebPermission.LOOK not in may, path
 
 
-def stub(desk: Desk, visit: Visit, asked: Asked) -> Answer:
-    return Moved("/reached")
+def stub(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
+    return Redirect("/reached")
 
 
 VISITORS = [
-    *((role,) for role in Role),
-    *combinations(Role, 2),
+    *((role,) for role in WebRole),
+    *combinations(WebRole, 2),
     (),
 ]
 
 
 @pytest.fixture
-def stage(desk: Desk) -> Stage:
-    return Stage(desk, tuple(replace(each, handler=stub) for each in ROUTES), ())
+def stage(desk: StoreCache) -> DispatcherHarness:
+    return DispatcherHarness(
+        desk, tuple(replace(each, handler=stub) for each in ROUTES), ()
+    )
 
 
-def ask(stage: Stage, route: Route, cookie: str, token: str) -> Answered:
+def ask(
+    stage: DispatcherHarness, route: WebRoute, cookie: str, token: str
+) -> HarnessResponse:
     fields = {"content-type": FORM, "origin": URL, "x-csrf-token": token}
     if route.method == "GET":
         fields = {}
@@ -190,18 +194,18 @@ def ask(stage: Stage, route: Route, cookie: str, token: str) -> Answered:
 
 @pytest.mark.parametrize("roles", VISITORS, ids=lambda roles: "+".join(roles) or "none")
 def test_a_visitor_reaches_what_their_roles_let_them_and_nothing_else(
-    stage: Stage, roles: tuple[Role, ...]
+    stage: DispatcherHarness, roles: tuple[WebRole, ...]
 ) -> None:
     cookie, session = stage.signed_in(*roles)
     for route in stage.routes:
-        answer = ask(stage, route, cookie, session.token())
-        allowed = not may_of(roles).isdisjoint(route.may)
+        answer = ask(stage, route, cookie, session.csrf_token())
+        allowed = not permissions_of(roles).isdisjoint(route.may)
         reached = answer.fields.get("location") == "/reached"
         assert reached is allowed, (route.method, route.path)
         assert answer.status == (303 if allowed else 404), (route.method, route.path)
 
 
-def test_nobody_reaches_anything(stage: Stage) -> None:
+def test_nobody_reaches_anything(stage: DispatcherHarness) -> None:
     for route in stage.routes:
         answer = ask(stage, route, "", "")
         if route.path.startswith("/api/"):
@@ -211,24 +215,26 @@ def test_nobody_reaches_anything(stage: Stage) -> None:
             assert answer.fields["location"].startswith("/sign-in"), route.path
 
 
-def test_every_post_needs_the_token_of_its_session(stage: Stage) -> None:
-    cookie, session = stage.signed_in(*Role)
-    _, other = stage.signed_in(*Role)
+def test_every_post_needs_the_token_of_its_session(stage: DispatcherHarness) -> None:
+    cookie, session = stage.signed_in(*WebRole)
+    _, other = stage.signed_in(*WebRole)
     for route in stage.routes:
         if route.method != "POST":
             continue
-        for token in ("", other.token()):
+        for token in ("", other.csrf_token()):
             assert ask(stage, route, cookie, token).status == 403, route.path
         fields = {"content-type": FORM, "origin": "https://evil.example"}
-        fields |= {"x-csrf-token": session.token(), "sec-fetch-site": "cross-site"}
+        fields |= {"x-csrf-token": session.csrf_token(), "sec-fetch-site": "cross-site"}
         answer = stage.ask("POST", route.path, fields, cookie=cookie)
         assert answer.status == 403, route.path
 
 
-def test_the_other_method_of_a_route_is_refused(stage: Stage) -> None:
+def test_the_other_method_of_a_route_is_refused(stage: DispatcherHarness) -> None:
     keys = {(each.method, each.path) for each in stage.routes}
-    cookie, session = stage.signed_in(*Role)
+    cookie, session = stage.signed_in(*WebRole)
     for route in stage.routes:
         other = replace(route, method="GET" if route.method == "POST" else "POST")
         if (other.method, other.path) not in keys:
-            assert ask(stage, other, cookie, session.token()).status == 405, route.path
+            assert ask(stage, other, cookie, session.csrf_token()).status == 405, (
+                route.path
+            )

@@ -7,25 +7,25 @@ from typing import Any
 import pytest
 
 from answerable.web.http import event_streams as module
-from answerable.web.http.event_streams import MOST_OF_ONE, encoded
-from answerable.web.routing import Asked, Happened, Stream
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Role, Visit
-from tests.web.dispatcher_harness import Stage
+from answerable.web.http.event_streams import MAX_PER_SESSION, encode_event
+from answerable.web.routing import RouteRequest, StreamEvent, StreamRoute
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission, WebRole
+from tests.web.dispatcher_harness import DispatcherHarness
 
 
-class Source:
+class ScriptedSource:
     """Tells what a test puts in, and says when nobody listens any more."""
 
     def __init__(self) -> None:
-        self.events: list[Happened] = []
+        self.events: list[StreamEvent] = []
         self.heard: list[str] = []
         self.ended = 0
         self.fails = False
 
     async def tell(
-        self, desk: Desk, visit: Visit, asked: Asked
-    ) -> AsyncIterator[Happened]:
+        self, desk: StoreCache, visit: Visitor, asked: RouteRequest
+    ) -> AsyncIterator[StreamEvent]:
         self.heard.append(asked.heard)
         try:
             for each in self.events:
@@ -38,20 +38,22 @@ class Source:
 
 
 @pytest.fixture
-def source() -> Source:
-    return Source()
+def source() -> ScriptedSource:
+    return ScriptedSource()
 
 
 @pytest.fixture
-def stage(desk: Desk, source: Source) -> Stage:
-    stream = Stream("/live", source.tell, frozenset({May.INVESTIGATE}), ("agent",))
-    return Stage(desk, (), (stream,))
+def stage(desk: StoreCache, source: ScriptedSource) -> DispatcherHarness:
+    stream = StreamRoute(
+        "/live", source.tell, frozenset({WebPermission.INVESTIGATE}), ("agent",)
+    )
+    return DispatcherHarness(desk, (), (stream,))
 
 
-class Listener:
+class StreamListener:
     """A page that listens, for as long as a test lets it."""
 
-    def __init__(self, stage: Stage, cookie: str, **fields: str) -> None:
+    def __init__(self, stage: DispatcherHarness, cookie: str, **fields: str) -> None:
         self.stage, self.scope = stage, stage.scope("GET", "/live", fields, cookie)
         self.heard = bytearray()
         self.status = 0
@@ -71,20 +73,20 @@ class Listener:
         await self.stage.door.app(self.scope, self.receive, self.send)
 
 
-async def _heard(listener: Listener, words: bytes) -> None:
+async def _heard(listener: StreamListener, words: bytes) -> None:
     async with asyncio.timeout(5):
         while words not in listener.heard:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
 def test_events_come_as_they_happen_and_end_with_the_page(
-    stage: Stage, source: Source
+    stage: DispatcherHarness, source: ScriptedSource
 ) -> None:
-    source.events = [Happened("decision", {"id": "a\nb"}, "7")]
+    source.events = [StreamEvent("decision", {"id": "a\nb"}, "7")]
 
     async def story() -> None:
-        listener = Listener(
-            stage, stage.signed_in(Role.ADMIN)[0], **{"last-event-id": "6"}
+        listener = StreamListener(
+            stage, stage.signed_in(WebRole.ADMIN)[0], **{"last-event-id": "6"}
         )
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b'id: 7\nevent: decision\ndata: {"id":"a\\nb"}\n\n')
@@ -100,13 +102,13 @@ def test_events_come_as_they_happen_and_end_with_the_page(
 
 
 def test_a_stream_ends_with_its_session(
-    stage: Stage, source: Source, monkeypatch: pytest.MonkeyPatch
+    stage: DispatcherHarness, source: ScriptedSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BEAT", 0.01)
+    monkeypatch.setattr(module, "HEARTBEAT_INTERVAL", 0.01)
 
     async def story() -> None:
-        cookie, session = stage.signed_in(Role.ADMIN)
-        listener = Listener(stage, cookie)
+        cookie, session = stage.signed_in(WebRole.ADMIN)
+        listener = StreamListener(stage, cookie)
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b": beat\n\n")
         stage.sessions.end(session)
@@ -117,12 +119,12 @@ def test_a_stream_ends_with_its_session(
 
 
 def test_a_stream_does_not_keep_a_session_awake(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: DispatcherHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BEAT", 0.01)
+    monkeypatch.setattr(module, "HEARTBEAT_INTERVAL", 0.01)
 
     async def story() -> None:
-        listener = Listener(stage, stage.signed_in(Role.ADMIN)[0])
+        listener = StreamListener(stage, stage.signed_in(WebRole.ADMIN)[0])
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b": beat\n\n")
         stage.clock.now += 31 * 60
@@ -132,16 +134,16 @@ def test_a_stream_does_not_keep_a_session_awake(
 
 
 def test_streams_end_with_the_process_and_none_begins(
-    stage: Stage, source: Source
+    stage: DispatcherHarness, source: ScriptedSource
 ) -> None:
     async def story() -> None:
-        cookie, _ = stage.signed_in(Role.ADMIN)
-        listener = Listener(stage, cookie)
+        cookie, _ = stage.signed_in(WebRole.ADMIN)
+        listener = StreamListener(stage, cookie)
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b"retry")
         stage.door.open.close()
         await asyncio.wait_for(task, 5)
-        late = Listener(stage, cookie)
+        late = StreamListener(stage, cookie)
         await asyncio.wait_for(late.listen(), 5)
         assert late.status == 503
 
@@ -149,17 +151,17 @@ def test_streams_end_with_the_process_and_none_begins(
     assert source.ended == 1
 
 
-def test_one_session_listens_a_few_times_at_once(stage: Stage) -> None:
+def test_one_session_listens_a_few_times_at_once(stage: DispatcherHarness) -> None:
     async def story() -> None:
-        cookie, _ = stage.signed_in(Role.ADMIN)
-        others = [Listener(stage, cookie) for _ in range(MOST_OF_ONE)]
+        cookie, _ = stage.signed_in(WebRole.ADMIN)
+        others = [StreamListener(stage, cookie) for _ in range(MAX_PER_SESSION)]
         tasks = [asyncio.ensure_future(each.listen()) for each in others]
         for each in others:
             await _heard(each, b"retry")
-        more = Listener(stage, cookie)
+        more = StreamListener(stage, cookie)
         await asyncio.wait_for(more.listen(), 5)
         assert more.status == 503
-        someone = Listener(stage, stage.signed_in(Role.ADMIN)[0])
+        someone = StreamListener(stage, stage.signed_in(WebRole.ADMIN)[0])
         tasks.append(asyncio.ensure_future(someone.listen()))
         await _heard(someone, b"retry")
         stage.door.open.close()
@@ -169,12 +171,12 @@ def test_one_session_listens_a_few_times_at_once(stage: Stage) -> None:
 
 
 def test_a_fault_ends_a_stream_and_is_logged_without_a_value(
-    stage: Stage, source: Source
+    stage: DispatcherHarness, source: ScriptedSource
 ) -> None:
     source.fails = True
 
     async def story() -> None:
-        listener = Listener(stage, stage.signed_in(Role.ADMIN)[0])
+        listener = StreamListener(stage, stage.signed_in(WebRole.ADMIN)[0])
         await asyncio.wait_for(listener.listen(), 5)
         assert b"canary" not in listener.heard
 
@@ -182,18 +184,20 @@ def test_a_fault_ends_a_stream_and_is_logged_without_a_value(
     assert [type(each) for each in stage.failures] == [ValueError]
 
 
-def test_whoever_may_not_hears_nothing(stage: Stage, source: Source) -> None:
+def test_whoever_may_not_hears_nothing(
+    stage: DispatcherHarness, source: ScriptedSource
+) -> None:
     assert stage.get("/live").status == 303
-    for role in (Role.VIEWER, Role.OWNER):
+    for role in (WebRole.VIEWER, WebRole.OWNER):
         cookie, _ = stage.signed_in(role)
         assert stage.get("/live", cookie=cookie).status == 404
-    cookie, _ = stage.signed_in(Role.ADMIN)
+    cookie, _ = stage.signed_in(WebRole.ADMIN)
     assert stage.get("/live?other=1", cookie=cookie).status == 400
     assert source.heard == []
 
 
 def test_no_value_can_end_an_event() -> None:
-    told = encoded(Happened("a\nb", {"t": "x\n\nevent: y\r\u2028"}, "1\n2"))
+    told = encode_event(StreamEvent("a\nb", {"t": "x\n\nevent: y\r\u2028"}, "1\n2"))
     assert told.count(b"\n\n") == 1
     assert told.endswith(b"\n\n")
     assert b"\r" not in told

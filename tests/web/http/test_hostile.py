@@ -6,11 +6,11 @@ import pytest
 
 from answerable.model.ids import PersonId
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import Route
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role
-from tests.web.dispatcher_harness import Answered, Stage
-from tests.web.markup_checks import faults
+from answerable.web.routing import WebRoute
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import WebRole
+from tests.web.dispatcher_harness import DispatcherHarness, HarnessResponse
+from tests.web.markup_checks import markup_faults
 
 ANA = PersonId("person:ana@corp.example")
 HOSTILE = (
@@ -35,7 +35,7 @@ HOSTILE = (
 TOGETHER = "".join(each for each in HOSTILE if each.isprintable() and len(each) < 99)
 
 
-def wrong(answer: Answered) -> list[str]:
+def wrong(answer: HarnessResponse) -> list[str]:
     """Name what a browser would do that nobody meant."""
     kind = answer.fields.get("content-type", "")
     found = [f"{answer.status}"] if answer.status >= 500 else []
@@ -46,7 +46,7 @@ def wrong(answer: Answered) -> list[str]:
     if not where.startswith("/") or where.startswith("//"):
         found.append(f"location {where}")
     if kind.startswith("text/html"):
-        found += faults(answer.text)
+        found += markup_faults(answer.text)
         if "49$" in answer.text:
             found.append("a template in a value was rendered")
     return found
@@ -61,18 +61,18 @@ def test_what_would_run_is_found() -> None:
         "<p style='x'>",
         "<iframe>",
     ):
-        told = Answered(200, [("content-type", "text/html")], body.encode())
+        told = HarnessResponse(200, [("content-type", "text/html")], body.encode())
         assert wrong(told), body
 
 
 @pytest.fixture(scope="module")
-def stage(desk: Desk) -> Stage:
-    return Stage(desk)
+def stage(desk: StoreCache) -> DispatcherHarness:
+    return DispatcherHarness(desk)
 
 
 @pytest.fixture(scope="module")
-def cookie(stage: Stage) -> str:
-    return stage.signed_in(*Role, person=ANA)[0]
+def cookie(stage: DispatcherHarness) -> str:
+    return stage.signed_in(*WebRole, person=ANA)[0]
 
 
 GETS = [each for each in ROUTES if each.method == "GET"]
@@ -80,7 +80,7 @@ GETS = [each for each in ROUTES if each.method == "GET"]
 
 @pytest.mark.parametrize("route", GETS, ids=lambda route: route.path)
 def test_hostile_text_in_any_parameter_is_text(
-    stage: Stage, cookie: str, route: Route
+    stage: DispatcherHarness, cookie: str, route: WebRoute
 ) -> None:
     assert wrong(stage.get(route.path, cookie=cookie)) == []
     for name in route.takes:
@@ -91,7 +91,7 @@ def test_hostile_text_in_any_parameter_is_text(
 @pytest.mark.world
 @pytest.mark.parametrize("route", GETS, ids=lambda route: route.path)
 def test_each_hostile_text_in_each_parameter_is_text(
-    stage: Stage, cookie: str, route: Route
+    stage: DispatcherHarness, cookie: str, route: WebRoute
 ) -> None:
     for name in route.takes:
         for text in HOSTILE:
@@ -103,15 +103,15 @@ def test_each_hostile_text_in_each_parameter_is_text(
     "route", [r for r in ROUTES if r.method == "POST"], ids=lambda route: route.path
 )
 def test_hostile_text_in_any_field_changes_nothing_it_should_not(
-    stage: Stage, cookie: str, route: Route
+    stage: DispatcherHarness, cookie: str, route: WebRoute
 ) -> None:
     session = stage.sessions.find(cookie)
     assert session is not None
     for text in (TOGETHER, HOSTILE[-1]):
-        form = dict.fromkeys(route.takes, text) | {"csrf": session.token()}
+        form = dict.fromkeys(route.takes, text) | {"csrf": session.csrf_token()}
         answer = stage.post(route.path, form, cookie)
         assert wrong(answer) == [], text
 
 
-def test_nothing_went_wrong_in_here(stage: Stage) -> None:
+def test_nothing_went_wrong_in_here(stage: DispatcherHarness) -> None:
     assert stage.failures == []

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import Asked, File, Forbidden, Page
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import FileDownload, Forbidden, PageAnswer, RouteRequest
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import answer
 
-INVESTIGATOR = Visit(None, frozenset({Role.INVESTIGATOR}))
+INVESTIGATOR = Visitor(None, frozenset({WebRole.INVESTIGATOR}))
 
 
-def rows(desk: Desk, visit: Visit) -> list[dict[str, Any]]:
+def rows(desk: StoreCache, visit: Visitor) -> list[dict[str, Any]]:
     told = answer(desk, visit, "/trace/export", form="json")
-    assert isinstance(told, File)
+    assert isinstance(told, FileDownload)
     found: list[dict[str, Any]] = json.loads(told.body)["items"]
     return found
 
 
 @pytest.fixture(scope="module")
-def every(desk: Desk) -> list[dict[str, Any]]:
+def every(desk: StoreCache) -> list[dict[str, Any]]:
     return rows(desk, INVESTIGATOR)
 
 
@@ -31,21 +31,21 @@ def agents(every: list[dict[str, Any]]) -> list[str]:
     return sorted({agent for row in every for agent in row["agent_path"]})
 
 
-def owner(*owns: str) -> Visit:
-    return Visit(None, frozenset({Role.OWNER}), frozenset(owns))
+def owner(*owns: str) -> Visitor:
+    return Visitor(None, frozenset({WebRole.OWNER}), frozenset(owns))
 
 
-def is_told(desk: Desk, visit: Visit, path: str, id: str) -> bool:
+def is_told(desk: StoreCache, visit: Visitor, path: str, id: str) -> bool:
     try:
         told = answer(desk, visit, path, id=id)
     except Forbidden:
         return False
-    assert isinstance(told, Page | File)
-    return not isinstance(told, Page) or told.status == 200
+    assert isinstance(told, PageAnswer | FileDownload)
+    return not isinstance(told, PageAnswer) or told.status == 200
 
 
 def test_an_owner_of_nothing_sees_nothing_that_was_done(
-    desk: Desk, every: list[dict[str, Any]]
+    desk: StoreCache, every: list[dict[str, Any]]
 ) -> None:
     assert every
     assert rows(desk, owner()) == []
@@ -55,7 +55,7 @@ def test_an_owner_of_nothing_sees_nothing_that_was_done(
 
 
 def test_an_owner_sees_what_their_own_agents_did_and_no_others(
-    desk: Desk, every: list[dict[str, Any]], agents: list[str]
+    desk: StoreCache, every: list[dict[str, Any]], agents: list[str]
 ) -> None:
     assert len(agents) > 1
     for agent in agents:
@@ -70,9 +70,9 @@ def test_an_owner_sees_what_their_own_agents_did_and_no_others(
 
 
 def test_no_page_of_deeds_names_an_event_of_another_agent(
-    desk: Desk, every: list[dict[str, Any]], agents: list[str]
+    desk: StoreCache, every: list[dict[str, Any]], agents: list[str]
 ) -> None:
-    from answerable.web.template_rendering import render
+    from answerable.web.template_rendering import render_page
 
     visit = owner(agents[0])
     others = {r["event_id"] for r in every if agents[0] not in r["agent_path"]}
@@ -80,9 +80,9 @@ def test_no_page_of_deeds_names_an_event_of_another_agent(
         if route.method == "POST" or visit.may.isdisjoint(route.may):
             continue
         try:
-            told = route.handler(desk, visit, Asked(url=route.path))
+            told = route.handler(desk, visit, RouteRequest(url=route.path))
         except Exception:  # noqa: BLE001, S112 - it wants parameters
             continue
-        if isinstance(told, Page):
-            shown = render(told, visit, Asked(url=route.path))
+        if isinstance(told, PageAnswer):
+            shown = render_page(told, visit, RouteRequest(url=route.path))
             assert not [id for id in others if id in shown], route.path

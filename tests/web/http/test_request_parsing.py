@@ -2,13 +2,13 @@
 
 from urllib.parse import quote
 
-from answerable.web.auth.sessions import Session
-from tests.web.dispatcher_harness import FORM, URL, Stage
-from tests.web.echo_routes import Acts
+from answerable.web.auth.sessions import WebSession
+from tests.web.dispatcher_harness import FORM, URL, DispatcherHarness
+from tests.web.echo_routes import CountingRoute
 
 
 def test_what_a_route_does_not_take_is_refused(
-    stage: Stage, admin: tuple[str, Session], acts: Acts
+    stage: DispatcherHarness, admin: tuple[str, WebSession], acts: CountingRoute
 ) -> None:
     cookie, session = admin
     for query in (
@@ -21,17 +21,19 @@ def test_what_a_route_does_not_take_is_refused(
     ):
         assert stage.get(f"/look?{query}", cookie=cookie).status == 400
     assert stage.get(f"/look?q={'a' * 9000}", cookie=cookie).status == 414
-    form = {"csrf": session.token(), "other": "1"}
+    form = {"csrf": session.csrf_token(), "other": "1"}
     assert stage.post("/act", form, cookie).status == 400
-    assert stage.post("/act?what=1", {"csrf": session.token()}, cookie).status == 400
+    assert (
+        stage.post("/act?what=1", {"csrf": session.csrf_token()}, cookie).status == 400
+    )
     assert acts.done == []
 
 
 def test_a_body_that_is_no_form_or_too_large_is_refused(
-    stage: Stage, admin: tuple[str, Session], acts: Acts
+    stage: DispatcherHarness, admin: tuple[str, WebSession], acts: CountingRoute
 ) -> None:
     cookie, session = admin
-    fields = {"x-csrf-token": session.token(), "origin": URL}
+    fields = {"x-csrf-token": session.csrf_token(), "origin": URL}
     for kind in (
         "application/json",
         "multipart/form-data; boundary=x",
@@ -47,7 +49,7 @@ def test_a_body_that_is_no_form_or_too_large_is_refused(
 
 
 def test_an_empty_field_is_as_one_that_is_not_there(
-    stage: Stage, admin: tuple[str, Session]
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
 ) -> None:
     assert (
         "{&#39;q&#39;: &#39;x&#39;}"
@@ -56,7 +58,7 @@ def test_an_empty_field_is_as_one_that_is_not_there(
 
 
 def test_hostile_text_in_a_page_is_text(
-    stage: Stage, admin: tuple[str, Session]
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
 ) -> None:
     hostile = "<script>alert(1)</script>\"' onmouseover=x javascript:alert(1) \u202e"
     answer = stage.get(
@@ -68,7 +70,7 @@ def test_hostile_text_in_a_page_is_text(
 
 
 def test_a_head_that_is_too_large_is_refused(
-    stage: Stage, admin: tuple[str, Session]
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
 ) -> None:
     fields = {"x-much": "a" * (33 << 10)}
     assert stage.get("/look", headers=fields, cookie=admin[0]).status == 431

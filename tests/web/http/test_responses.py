@@ -5,14 +5,16 @@ from urllib.parse import quote
 
 import pytest
 
-from answerable.web.auth.sessions import Session
-from answerable.web.http.request_parsing import own_path
-from answerable.web.visitor import Role
-from tests.web.dispatcher_harness import Stage
+from answerable.web.auth.sessions import WebSession
+from answerable.web.http.request_parsing import local_path
+from answerable.web.visitor import WebRole
+from tests.web.dispatcher_harness import DispatcherHarness
 from tests.web.echo_routes import CRLF
 
 
-def test_every_answer_is_protected(stage: Stage, admin: tuple[str, Session]) -> None:
+def test_every_answer_is_protected(
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
+) -> None:
     targets = ["/look", "/none", "/assets/answerable.css", "/assets/x", "/healthz"]
     targets += [
         "/fails",
@@ -36,18 +38,18 @@ def test_every_answer_is_protected(stage: Stage, admin: tuple[str, Session]) -> 
         assert "strict-transport-security" not in fields
 
 
-def test_over_tls_a_browser_is_told_to_stay_there(stage: Stage) -> None:
+def test_over_tls_a_browser_is_told_to_stay_there(stage: DispatcherHarness) -> None:
     stage.url = "https://127.0.0.1:8470"
     assert "max-age" in stage.get("/healthz").fields["strict-transport-security"]
 
 
 def test_pages_are_kept_by_nobody_and_files_for_as_long_as_they_are_the_same(
-    stage: Stage, admin: tuple[str, Session]
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
 ) -> None:
-    from answerable.web.static_assets import assets
+    from answerable.web.static_assets import packaged_assets
 
     assert stage.get("/look", cookie=admin[0]).fields["cache-control"] == "no-store"
-    url = assets()["answerable.css"].url
+    url = packaged_assets()["answerable.css"].url
     assert "immutable" in stage.get(url).fields["cache-control"]
     old = stage.get("/assets/answerable.css?v=0")
     assert old.fields["cache-control"] == "no-cache"
@@ -72,7 +74,9 @@ def test_pages_are_kept_by_nobody_and_files_for_as_long_as_they_are_the_same(
         "__pycache__",
     ],
 )
-def test_a_file_that_is_not_in_the_list_is_not_there(stage: Stage, name: str) -> None:
+def test_a_file_that_is_not_in_the_list_is_not_there(
+    stage: DispatcherHarness, name: str
+) -> None:
     answer = stage.get(f"/assets/{name}")
     assert answer.status == 404
     assert b"def " not in answer.body
@@ -95,15 +99,15 @@ def test_a_file_that_is_not_in_the_list_is_not_there(stage: Stage, name: str) ->
     ],
 )
 def test_nobody_is_sent_anywhere_else(
-    stage: Stage, admin: tuple[str, Session], to: str
+    stage: DispatcherHarness, admin: tuple[str, WebSession], to: str
 ) -> None:
-    assert own_path(to) == "/"
+    assert local_path(to) == "/"
     cookie, session = admin
     plain = to.isprintable()  # what is not is refused before
-    answer = stage.post("/act", {"csrf": session.token(), "to": to}, cookie)
+    answer = stage.post("/act", {"csrf": session.csrf_token(), "to": to}, cookie)
     if plain:
         assert answer.fields["location"] == ("/look" if not to else "/")
-    answer = stage.post("/sign-in", {"token": stage.token.tell(), "next": to})
+    answer = stage.post("/sign-in", {"token": stage.token.pop_text(), "next": to})
     if answer.status == 303:
         assert answer.fields["location"] == "/"
     else:
@@ -113,7 +117,7 @@ def test_nobody_is_sent_anywhere_else(
 
 
 def test_whoever_comes_without_a_session_comes_back_to_where_they_wanted(
-    stage: Stage,
+    stage: DispatcherHarness,
 ) -> None:
     answer = stage.get("/look?q=agent%3Aa%2Fb&title=x")
     assert answer.fields["location"] == "/sign-in?" + "next=" + quote(
@@ -127,7 +131,7 @@ def test_whoever_comes_without_a_session_comes_back_to_where_they_wanted(
     [CRLF, 'a"; filename=b', "../../etc/passwd", "\u202egnp.exe", ".htaccess", "é.csv"],
 )
 def test_the_name_of_a_file_is_a_proposal_and_no_header(
-    stage: Stage, admin: tuple[str, Session], name: str
+    stage: DispatcherHarness, admin: tuple[str, WebSession], name: str
 ) -> None:
     answer = stage.get(f"/file?q={quote(name)}", cookie=admin[0])
     if answer.status == 400:  # control characters
@@ -141,15 +145,17 @@ def test_the_name_of_a_file_is_a_proposal_and_no_header(
     assert "set-cookie" not in answer.fields
 
 
-def test_what_was_done_is_said_once(stage: Stage, admin: tuple[str, Session]) -> None:
+def test_what_was_done_is_said_once(
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
+) -> None:
     cookie, session = admin
-    stage.post("/act", {"csrf": session.token()}, cookie)
+    stage.post("/act", {"csrf": session.csrf_token()}, cookie)
     assert "it was done" in stage.get("/look", cookie=cookie).text
     assert "it was done" not in stage.get("/look", cookie=cookie).text
 
 
 def test_a_fault_is_told_by_a_number_and_logged_without_a_value(
-    stage: Stage, admin: tuple[str, Session]
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
 ) -> None:
     for target in ("/fails", "/api/v1/fails"):
         answer = stage.get(target, cookie=admin[0])
@@ -161,21 +167,21 @@ def test_a_fault_is_told_by_a_number_and_logged_without_a_value(
 
 
 def test_what_one_may_not_see_is_told_as_what_is_not_there(
-    stage: Stage, admin: tuple[str, Session]
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
 ) -> None:
     hidden, none = (stage.get(t, cookie=admin[0]) for t in ("/hidden", "/none"))
     assert (hidden.status, none.status) == (404, 404)
     token = re.compile(r'name="csrf" value="[^"]+"')
     assert token.sub("", hidden.text) == token.sub("", none.text)
     assert "canary" not in hidden.text
-    viewer, _ = stage.signed_in(Role.VIEWER)
+    viewer, _ = stage.signed_in(WebRole.VIEWER)
     for method, path in (("GET", "/act"), ("GET", "/none/act")):
         answer = stage.ask(method, path, cookie=viewer)
         assert answer.status in (404, 405)
 
 
 def test_an_error_that_was_meant_says_what_to_do(
-    stage: Stage, admin: tuple[str, Session]
+    stage: DispatcherHarness, admin: tuple[str, WebSession]
 ) -> None:
     answer = stage.get("/usage", cookie=admin[0])
     assert answer.status == 400

@@ -2,55 +2,55 @@
 
 import pytest
 
-from answerable.web.auth.sessions import IDLE, LONGEST, MOST_OF_ONE
-from answerable.web.visitor import Role
-from tests.web.dispatcher_harness import URL, Stage
+from answerable.web.auth.sessions import IDLE_TIMEOUT, MAX_LIFETIME, MAX_PER_PERSON
+from answerable.web.visitor import WebRole
+from tests.web.dispatcher_harness import URL, DispatcherHarness
 
 
 def test_a_cookie_that_was_planted_is_none_and_sign_in_makes_another(
-    stage: Stage,
+    stage: DispatcherHarness,
 ) -> None:
     planted = "A" * 43
     assert stage.get("/look", cookie=planted).status == 303
-    answer = stage.post("/sign-in", {"token": stage.token.tell()}, planted)
+    answer = stage.post("/sign-in", {"token": stage.token.pop_text()}, planted)
     assert answer.cookie not in ("", planted)
     assert stage.get("/look", cookie=planted).status == 303
     assert stage.get("/look", cookie=answer.cookie).status == 200
 
 
-def test_signing_in_ends_the_session_before(stage: Stage) -> None:
-    before, _ = stage.signed_in(Role.VIEWER)
-    answer = stage.post("/sign-in", {"token": stage.token.tell()}, before)
+def test_signing_in_ends_the_session_before(stage: DispatcherHarness) -> None:
+    before, _ = stage.signed_in(WebRole.VIEWER)
+    answer = stage.post("/sign-in", {"token": stage.token.pop_text()}, before)
     assert stage.get("/look", cookie=before).status == 303
     assert stage.get("/look", cookie=answer.cookie).status == 200
 
 
-def test_a_session_ends_when_idle_and_at_its_longest(stage: Stage) -> None:
-    cookie, _ = stage.signed_in(Role.VIEWER)
-    stage.clock.now += IDLE - 1
+def test_a_session_ends_when_idle_and_at_its_longest(stage: DispatcherHarness) -> None:
+    cookie, _ = stage.signed_in(WebRole.VIEWER)
+    stage.clock.now += IDLE_TIMEOUT - 1
     assert stage.get("/look", cookie=cookie).status == 200
-    stage.clock.now += IDLE
+    stage.clock.now += IDLE_TIMEOUT
     assert stage.get("/look", cookie=cookie).status == 303
-    cookie, _ = stage.signed_in(Role.VIEWER)
-    for _ in range(LONGEST // (IDLE - 1)):
-        stage.clock.now += IDLE - 1
+    cookie, _ = stage.signed_in(WebRole.VIEWER)
+    for _ in range(MAX_LIFETIME // (IDLE_TIMEOUT - 1)):
+        stage.clock.now += IDLE_TIMEOUT - 1
         assert stage.get("/look", cookie=cookie).status == 200
-    stage.clock.now += IDLE - 1
+    stage.clock.now += IDLE_TIMEOUT - 1
     assert stage.get("/look", cookie=cookie).status == 303
 
 
-def test_signing_out_ends_it_and_needs_its_token(stage: Stage) -> None:
-    cookie, session = stage.signed_in(Role.VIEWER)
+def test_signing_out_ends_it_and_needs_its_token(stage: DispatcherHarness) -> None:
+    cookie, session = stage.signed_in(WebRole.VIEWER)
     assert stage.post("/sign-out", {}, cookie).status == 403
     assert stage.get("/look", cookie=cookie).status == 200
-    answer = stage.post("/sign-out", {"csrf": session.token()}, cookie)
+    answer = stage.post("/sign-out", {"csrf": session.csrf_token()}, cookie)
     assert (answer.status, answer.fields["location"]) == (303, "/sign-in")
     assert "Max-Age=0" in answer.fields["set-cookie"]
     assert stage.get("/look", cookie=cookie).status == 303
 
 
-def test_of_two_cookies_of_our_name_neither_counts(stage: Stage) -> None:
-    cookie, _ = stage.signed_in(Role.VIEWER)
+def test_of_two_cookies_of_our_name_neither_counts(stage: DispatcherHarness) -> None:
+    cookie, _ = stage.signed_in(WebRole.VIEWER)
     name = "answerable-8470"
     for tossed in (f"{name}=x; {name}={cookie}", f"{name}={cookie}; {name}=x"):
         assert stage.get("/look", headers={"cookie": tossed}).status == 303
@@ -58,17 +58,19 @@ def test_of_two_cookies_of_our_name_neither_counts(stage: Stage) -> None:
     assert stage.get("/look", more=two).status == 303
 
 
-def test_one_person_cannot_fill_the_memory_with_sessions(stage: Stage) -> None:
-    for _ in range(MOST_OF_ONE + 5):
-        stage.signed_in(Role.VIEWER)
-    assert len(stage.sessions) == MOST_OF_ONE
+def test_one_person_cannot_fill_the_memory_with_sessions(
+    stage: DispatcherHarness,
+) -> None:
+    for _ in range(MAX_PER_PERSON + 5):
+        stage.signed_in(WebRole.VIEWER)
+    assert len(stage.sessions) == MAX_PER_PERSON
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_the_cookie_is_for_us_alone(stage: Stage, secure: bool) -> None:
+def test_the_cookie_is_for_us_alone(stage: DispatcherHarness, secure: bool) -> None:
     stage.url = "https://127.0.0.1:8470" if secure else URL
     headers = {"origin": stage.url}
-    said = stage.post("/sign-in", {"token": stage.token.tell()}, headers=headers)
+    said = stage.post("/sign-in", {"token": stage.token.pop_text()}, headers=headers)
     parts = said.fields["set-cookie"].split("; ")
     assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(parts)
     assert not any(part.startswith("Domain") for part in parts)

@@ -17,10 +17,10 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.connectors.config.parse.config_faults import ConfigError
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.store.store import Store
-from answerable.web.runtime.settings import read_plan
-from answerable.web.runtime.sign_in_setup import is_near, place_of
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.store.store import EvidenceStore
+from answerable.web.runtime.settings import load_settings
+from answerable.web.runtime.sign_in_setup import build_login_settings, is_local_listener
 from tests.gateway.serve.running_gateway import SECONDS, configuration, serving
 from tests.web.dispatcher_harness import FORM
 
@@ -84,7 +84,7 @@ def test_without_store_and_configuration_it_says_so_and_makes_nothing(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(UsageError, match="there is no store at"):
-        read_plan("", tmp_path / "mistyped", tmp_path / "usual")
+        load_settings("", tmp_path / "mistyped", tmp_path / "usual")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -99,7 +99,7 @@ def wait_until_ready(browser: Browser) -> None:
 def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_link(
     tmp_path: Path,
 ) -> None:
-    Store.open(tmp_path / "store", now=1).close()
+    EvidenceStore.open(tmp_path / "store", now=1).close()
     store = ("--store", str(tmp_path / "store"))
     words = ("serve", "--only", "web", "--listen", "127.0.0.1:0")
     process, said = started(*store, *words, lines=2)
@@ -132,8 +132,8 @@ def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_lin
     entered = next(line for line in told if line["event"] == "sign-in.taken")
     assert (entered["by"], entered["roles"]) == ("local", ["admin"])
     events = [line["event"] for line in told]
-    with Store.open(tmp_path / "store", now=time.time_ns()) as kept:
-        rows = kept.rows("SELECT action, outcome FROM events ORDER BY sequence")
+    with EvidenceStore.open(tmp_path / "store", now=time.time_ns()) as kept:
+        rows = kept.run_query("SELECT action, outcome FROM events ORDER BY sequence")
     tries = [("web:sign-in", "success"), ("web:sign-in", "denied")]
     assert rows == [*tries, ("web:sign-out", "success")]
     assert events[0] == "web.ready"
@@ -200,18 +200,21 @@ def test_the_link_is_for_listeners_of_this_machine_under_its_own_name(
     for (address, url), near in cases.items():
         said = {"url": url} if url else {}
         place = written(tmp_path, listen=[{"address": address}], **said)
-        plan = read_plan(place, tmp_path, tmp_path)
-        assert [is_near(each) for each in plan.listen] == [near], (address, url)
+        plan = load_settings(place, tmp_path, tmp_path)
+        assert [is_local_listener(each) for each in plan.listen] == [near], (
+            address,
+            url,
+        )
 
 
 def test_outside_loopback_it_needs_tls_or_a_word(tmp_path: Path) -> None:
     place = written(tmp_path, listen=[{"address": "0.0.0.0:8470"}])
     with pytest.raises(ConfigError, match="outside loopback"):
-        read_plan(place, tmp_path, tmp_path)
+        load_settings(place, tmp_path, tmp_path)
     with pytest.raises(UsageError, match="reached from outside"):
-        read_plan("", tmp_path, tmp_path, "0.0.0.0:8470")
+        load_settings("", tmp_path, tmp_path, "0.0.0.0:8470")
     with pytest.raises(UsageError, match="no address"):
-        read_plan("", tmp_path, tmp_path, "nonsense")
+        load_settings("", tmp_path, tmp_path, "nonsense")
 
 
 def test_a_secret_comes_from_the_environment_and_is_missed(
@@ -223,11 +226,11 @@ def test_a_secret_comes_from_the_environment_and_is_missed(
         "client_secret_env": "WEB_SECRET",
         "default": ["owner"],
     }
-    plan = read_plan(written(tmp_path, login=login), tmp_path, tmp_path)
-    with pytest.raises(EnvironmentRefused, match="WEB_SECRET holds no client secret"):
-        place_of(plan, "http://127.0.0.1:8470")
+    plan = load_settings(written(tmp_path, login=login), tmp_path, tmp_path)
+    with pytest.raises(EnvironmentFailure, match="WEB_SECRET holds no client secret"):
+        build_login_settings(plan, "http://127.0.0.1:8470")
     monkeypatch.setenv("WEB_SECRET", "s3cret")
-    place = place_of(plan, "http://127.0.0.1:8470")
+    place = build_login_settings(plan, "http://127.0.0.1:8470")
     assert place is not None
     assert place.redirect_uri == "http://127.0.0.1:8470/sign-in/callback"
     assert "s3cret" not in repr(place)
@@ -248,7 +251,7 @@ def test_other_doors_still_need_a_configuration(
 def test_waiting_decisions_are_looked_for_where_the_doors_keep_them(
     tmp_path: Path,
 ) -> None:
-    Store.open(tmp_path, now=1).close()
-    plan = read_plan("", tmp_path, tmp_path)
+    EvidenceStore.open(tmp_path, now=1).close()
+    plan = load_settings("", tmp_path, tmp_path)
     names = {path.parent.name for path in plan.spools}
     assert names == {"gateway", "sts", "decisions"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.web.store_cache import Desk
-from tests.usecases.owned_store import owned_store
-from tests.web.signing.owner_store import Stopped
+from answerable.web.store_cache import StoreCache
+from tests.usecases.owned_store import create_owned_store
+from tests.web.signing.owner_store import FrozenStoreCache
 
 
 @pytest.fixture(autouse=True)
@@ -19,14 +19,14 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def owner_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in which Ana answers for one agent, and Ben for another."""
-    return owned_store(tmp_path_factory.mktemp("made") / "store")
+    return create_owned_store(tmp_path_factory.mktemp("made") / "store")
 
 
 @pytest.fixture
-def desk(made: Path, tmp_path: Path) -> Iterator[Desk]:
+def desk(made: Path, tmp_path: Path) -> Iterator[StoreCache]:
     shutil.copytree(made, tmp_path / "store")
-    desk = Stopped(tmp_path / "store", None, (tmp_path / "spool",))
+    desk = FrozenStoreCache(tmp_path / "store", None, (tmp_path / "spool",))
     yield desk
     desk.close()

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from answerable.model.decision import Reason
+from answerable.model.decision import DecisionReason
 from answerable.model.ids import PersonId, event_id
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.connectors.gateway.spool_files import (
     ACT,
     CALLER,
@@ -26,7 +26,7 @@ from tests.usecases.test_attested_owners import ANA, BEN
 LATER = NOW + HOUR
 
 
-class Stopped(Desk):
+class FrozenStoreCache(StoreCache):
     """A desk at which it is always the same time."""
 
     at = LATER
@@ -36,18 +36,20 @@ class Stopped(Desk):
         return self.at
 
 
-def owner(person: PersonId = ANA, *owns: str, fresh: bool = True) -> Visit:
-    roles = frozenset({Role.OWNER})
-    return Visit(person, roles, frozenset(owns), "c", fresh=fresh, by="corp")
+def owner(person: PersonId = ANA, *owns: str, fresh: bool = True) -> Visitor:
+    roles = frozenset({WebRole.OWNER})
+    return Visitor(person, roles, frozenset(owns), "c", fresh=fresh, by="corp")
 
 
 OWNER = owner(ANA, AGENT)
-ADMIN = Visit(None, frozenset({Role.ADMIN}), csrf="c", fresh=True, by="local")
-INVESTIGATOR = Visit(BEN, frozenset({Role.INVESTIGATOR}), csrf="c")
+ADMIN = Visitor(None, frozenset({WebRole.ADMIN}), csrf="c", fresh=True, by="local")
+INVESTIGATOR = Visitor(BEN, frozenset({WebRole.INVESTIGATOR}), csrf="c")
 
 
-def held_back(
-    desk: Desk, name: str = "read_file", reason: Reason = Reason.NO_RULE
+def record_held_call(
+    desk: StoreCache,
+    name: str = "read_file",
+    reason: DecisionReason = DecisionReason.NO_RULE,
 ) -> str:
     """Have a gateway hold a call back; it waits in the spool."""
     caller, act = replace(CALLER, agent=AGENT), structs.replace(ACT, name=name)

@@ -5,19 +5,26 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from answerable.baseline.profile_document import encode
-from answerable.model.baseline import Profile, Stage
+from answerable.baseline.profile_document import encode_profile
+from answerable.model.baseline import BaselineProfile, BaselineStage
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import event_id
-from answerable.model.spool_record import Acted, Decided, End, Ended, Ending, Record
+from answerable.model.spool_record import (
+    CallBehaviour,
+    CallEndRecord,
+    CallOutcome,
+    CallResult,
+    DecisionRecord,
+    SpoolRecord,
+)
 from answerable.services.baseline import profiles as flow
 from answerable.services.baseline.profile_learning import BASELINE
-from answerable.services.statements.signed_baselines import SIGNED
-from answerable.store.behaviour_queries import watched_since
+from answerable.services.statements.signed_baselines import SIGNED_BASELINE
+from answerable.store.behaviour_queries import find_window_start
 from answerable.web.pages import baselines
-from answerable.web.routing import Forbidden, Moved, Page
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import Forbidden, PageAnswer, Redirect
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.baseline.bank_scenario import (
     ALICE,
     BILLS,
@@ -42,30 +49,36 @@ from tests.inventory.fact_builders import DAY
 from tests.usecases.owned_store import AGENT, OTHER
 from tests.usecases.test_attested_owners import BEN, A
 from tests.web.conftest import answer, shown
-from tests.web.markup_checks import HOSTILE, faults
-from tests.web.signing.owner_store import INVESTIGATOR, LATER, OWNER, Stopped, owner
+from tests.web.markup_checks import HOSTILE, markup_faults
+from tests.web.signing.owner_store import (
+    INVESTIGATOR,
+    LATER,
+    OWNER,
+    FrozenStoreCache,
+    owner,
+)
 from tests.web.signing.test_signing import drafts, envelope, signed
 
 PAYS = (step(BILLS, f"pay {ALICE}", name="bill"), step(PAY, to=ALICE, amount=20))
 ELSEWHERE = (step(PAY, to=EVE, amount=20),)
 
 
-def profile(agent: str = AGENT, **said: object) -> Profile:
+def profile(agent: str = AGENT, **said: object) -> BaselineProfile:
     made = learned(PAYS, asked=f"pay {ALICE}")
     subject = structs.replace(SUBJECT, agent=agent)
     return structs.replace(made, subject=subject, **said)
 
 
-def kept(desk: Desk, made: Profile) -> str:
-    with desk.store() as store:
-        return store.put_object(BASELINE, encode(made), desk.now)
+def kept(desk: StoreCache, made: BaselineProfile) -> str:
+    with desk.open_store() as store:
+        return store.put_object(BASELINE, encode_profile(made), desk.now)
 
 
-def worked(desk: Desk, *scripts: tuple[object, ...]) -> None:
+def worked(desk: StoreCache, *scripts: tuple[object, ...]) -> None:
     """Have the agent work, watched; its calls lie in the store."""
     from answerable.usecases.evidence import ship_spool
 
-    records: list[Record] = [opened()]
+    records: list[SpoolRecord] = [opened()]
     for day, script in enumerate(scripts):
         at = LATER - (day + 1) * DAY
         for call in played(script, f"run-{day}", at, f"pay {ALICE}").calls:  # type: ignore[arg-type]  # steps
@@ -75,27 +88,29 @@ def worked(desk: Desk, *scripts: tuple[object, ...]) -> None:
                 ACT,
                 server="bank",
                 name=call.tool.partition("/")[2],
-                acted=Acted(seen, SUBJECT.identity, 3600),
+                acted=CallBehaviour(seen, SUBJECT.identity, 3600),
             )
             caller = replace(CALLER, agent=AGENT, run=f"run-{day}")
             key = event_id(call.at, "gateway", NAME, str(number).encode()).hex()
-            records.append(Decided(number, call.at, key, caller, act, ALLOW))
-            end = End(Ending.COMPLETED, 200, came=True, text=10, untrusted=True)
-            records.append(Ended(number + 1, call.at + 1, number, end))
+            records.append(DecisionRecord(number, call.at, key, caller, act, ALLOW))
+            end = CallResult(
+                CallOutcome.COMPLETED, 200, came=True, text=10, untrusted=True
+            )
+            records.append(CallEndRecord(number + 1, call.at + 1, number, end))
     write(desk.spools[0], spelled([*records, closed(len(records) + 1)]))
-    with desk.store() as store:
-        ship_spool.ship(store, desk.spools[0], now=desk.now)
+    with desk.open_store() as store:
+        ship_spool.ship_spool(store, desk.spools[0], now=desk.now)
 
 
-def state(desk: Desk) -> list[tuple[object, object]]:
+def state(desk: StoreCache) -> list[tuple[object, object]]:
     page = answer(desk, OWNER, "/baselines")
-    assert isinstance(page, Page)
+    assert isinstance(page, PageAnswer)
     items = page.values["items"]
     return [(item["stage"], item.get("lapsed", "")) for item in items]  # type: ignore[attr-defined]  # of a test
 
 
 def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
-    desk: Desk,
+    desk: StoreCache,
 ) -> None:
     digest = kept(desk, profile())
     assert state(desk) == [(None, "")]
@@ -113,29 +128,31 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
             assert "again=ends-enforcement" in page
             with (
                 pytest.raises(UsageError, match="ends enforcement"),
-                desk.store() as store,
+                desk.open_store() as store,
             ):
-                flow.sign(store, digest, A, Stage.OFF, life=DAY, now=desk.now)
+                flow.sign_profile(
+                    store, digest, A, BaselineStage.OFF, life=DAY, now=desk.now
+                )
             said["again"] = "ends-enforcement"
         moved = signed(desk, **said)
         assert moved.to.startswith("/baseline?agent=")
         assert state(desk) == [told]
-        assert isinstance(desk, Stopped)
+        assert isinstance(desk, FrozenStoreCache)
         desk.at += 1
-    with desk.store() as store:
-        assert len(store.objects(SIGNED)) == 3
+    with desk.open_store() as store:
+        assert len(store.list_objects(SIGNED_BASELINE)) == 3
 
 
-def test_what_was_never_in_shadow_is_not_enforced(desk: Desk) -> None:
+def test_what_was_never_in_shadow_is_not_enforced(desk: StoreCache) -> None:
     digest = kept(desk, profile())
     with pytest.raises(UsageError, match="expected one that is in shadow"):
         drafts(desk, OWNER, act="hold", id=digest, stage="enforce")
 
 
-def test_a_signature_for_one_stage_is_none_for_another(desk: Desk) -> None:
+def test_a_signature_for_one_stage_is_none_for_another(desk: StoreCache) -> None:
     digest = kept(desk, profile())
     signed(desk, act="hold", id=digest, stage="shadow")
-    assert isinstance(desk, Stopped)
+    assert isinstance(desk, FrozenStoreCache)
     desk.at += 1
     said = {"act": "hold", "id": digest}
     (payload,) = drafts(desk, OWNER, **said, stage="shadow").values()
@@ -148,17 +165,19 @@ def test_a_signature_for_one_stage_is_none_for_another(desk: Desk) -> None:
         )
 
 
-def test_a_signature_that_ends_is_said_to_have_ended(desk: Desk) -> None:
+def test_a_signature_that_ends_is_said_to_have_ended(desk: StoreCache) -> None:
     digest = kept(desk, profile())
     signed(desk, act="hold", id=digest, stage="shadow", **{"for": "7d"})
-    assert isinstance(desk, Stopped)
+    assert isinstance(desk, FrozenStoreCache)
     desk.at += 8 * DAY
     ((stage, lapsed),) = state(desk)
     assert stage is None
     assert "end" in str(lapsed)
 
 
-def test_what_a_newer_draft_changes_is_shown_before_it_is_signed(desk: Desk) -> None:
+def test_what_a_newer_draft_changes_is_shown_before_it_is_signed(
+    desk: StoreCache,
+) -> None:
     first = kept(desk, profile(capabilities=()))
     signed(desk, act="hold", id=first, stage="shadow")
     newer = kept(desk, profile(parent=first))
@@ -173,40 +192,42 @@ def test_what_a_newer_draft_changes_is_shown_before_it_is_signed(desk: Desk) -> 
     assert 'name="act"' not in shown(desk, INVESTIGATOR, "/baseline", agent=AGENT)
 
 
-def test_recorded_calls_are_judged_anew(desk: Desk) -> None:
+def test_recorded_calls_are_judged_anew(desk: StoreCache) -> None:
     worked(desk, PAYS, PAYS, ELSEWHERE)
     digest = kept(desk, profile())
     said = {"agent": AGENT, "digest": digest}
     page = answer(desk, OWNER, "/baseline/replay", **said)
-    assert isinstance(page, Page)
+    assert isinstance(page, PageAnswer)
     told = page.values["replay"]
     assert (told["calls"], told["denied"]) == (5, 1)  # type: ignore[index]  # of a test
     assert EVE in shown(desk, OWNER, "/baseline/replay", **said)
     # It is not done again while nothing has changed.
     again = answer(desk, INVESTIGATOR, "/baseline/replay", **said)
-    assert isinstance(again, Page)
+    assert isinstance(again, PageAnswer)
     assert again.values["replay"] is told
 
 
-def test_only_the_newest_calls_are_read_where_that_is_asked_for(desk: Desk) -> None:
+def test_only_the_newest_calls_are_read_where_that_is_asked_for(
+    desk: StoreCache,
+) -> None:
     worked(desk, PAYS, PAYS)
-    with desk.store() as store:
-        assert watched_since(store, AGENT, most=4) == 0
-        assert watched_since(store, AGENT, most=2) == LATER - 2 * DAY + 10**9 + 1
+    with desk.open_store() as store:
+        assert find_window_start(store, AGENT, most=4) == 0
+        assert find_window_start(store, AGENT, most=2) == LATER - 2 * DAY + 10**9 + 1
 
 
-def test_an_owner_learns_a_draft_that_holds_nothing(desk: Desk) -> None:
+def test_an_owner_learns_a_draft_that_holds_nothing(desk: StoreCache) -> None:
     worked(desk, PAYS, PAYS, PAYS)
     assert "no draft" not in shown(desk, OWNER, "/baseline", agent=AGENT)
     moved = answer(desk, OWNER, "/baseline/learn", "POST", agent=AGENT)
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, Redirect)
     assert state(desk) == [(None, "")]
     for visit in (INVESTIGATOR, owner(BEN, OTHER)):
         with pytest.raises(Forbidden):
             answer(desk, visit, "/baseline/learn", "POST", agent=AGENT)
 
 
-def test_what_is_not_theirs_is_told_to_nobody(desk: Desk) -> None:
+def test_what_is_not_theirs_is_told_to_nobody(desk: StoreCache) -> None:
     mine, theirs = kept(desk, profile()), kept(desk, profile(OTHER))
     visit = owner(BEN, OTHER)
     assert mine not in shown(desk, visit, "/baselines")
@@ -226,7 +247,7 @@ def test_what_is_not_theirs_is_told_to_nobody(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_text_in_a_profile_is_text(desk: Desk, text: str) -> None:
+def test_a_hostile_text_in_a_profile_is_text(desk: StoreCache, text: str) -> None:
     made = profile()
     entity = made.entities[0]
     hostile = structs.replace(
@@ -237,6 +258,8 @@ def test_a_hostile_text_in_a_profile_is_text(desk: Desk, text: str) -> None:
         tally=structs.replace(entity.tally, example=text[:2000]),
     )
     kept(desk, structs.replace(made, entities=(hostile,)))
-    both = Visit(OWNER.person, frozenset({Role.OWNER, Role.ADMIN}), OWNER.owns, "c")
+    both = Visitor(
+        OWNER.person, frozenset({WebRole.OWNER, WebRole.ADMIN}), OWNER.owns, "c"
+    )
     for path, said in (("/baselines", {}), ("/baseline", {"agent": AGENT})):
-        assert faults(shown(desk, both, path, **said)) == []
+        assert markup_faults(shown(desk, both, path, **said)) == []

@@ -4,43 +4,53 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.model.config import Allow
+from answerable.model.config import AllowRule
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.pin import Definition, How, Kind, Pin, Pins, Seen, Why
+from answerable.model.pin import (
+    DefinitionKind,
+    DefinitionPin,
+    McpDefinition,
+    PinOrigin,
+    QuarantinedDefinition,
+    QuarantineReason,
+    ServerPins,
+)
 from answerable.usecases.authorization.tool_pins import APPROVAL
-from answerable.web.pin_approval import pin_files
+from answerable.web.pin_approval import gateway_pin_files
 from answerable.web.routing import Forbidden
-from answerable.web.store_cache import Desk
+from answerable.web.store_cache import StoreCache
 from tests.authorization.config_strategies import agent, config, server
 from tests.inventory.fact_builders import NOW
 from tests.usecases.owned_store import OTHER
 from tests.usecases.test_attested_owners import BEN
 from tests.web.conftest import answer, shown
-from tests.web.markup_checks import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, markup_faults
 from tests.web.signing.owner_store import ADMIN, INVESTIGATOR, OWNER, owner
 from tests.web.signing.test_signing import drafts, envelope, signed
 
 
-def definition(name: str, told: str) -> Definition:
+def definition(name: str, told: str) -> McpDefinition:
     digest = told.encode().hex().ljust(64, "0")[:64]
-    return Definition(Kind.TOOL, name, digest, (("description", f'"{told}"'),))
+    return McpDefinition(
+        DefinitionKind.TOOL, name, digest, (("description", f'"{told}"'),)
+    )
 
 
-def changed(desk: Desk, told: str = "reads, and mails") -> None:
+def changed(desk: StoreCache, told: str = "reads, and mails") -> None:
     """Have a server say something else of a tool than what was pinned."""
-    rule = Allow("agents.one.allow[0]", "files", ("*",), (), (), ())
+    rule = AllowRule("agents.one.allow[0]", "files", ("*",), (), (), ())
     declared = replace(agent("one", rule), owner="ana@corp.example")
     desk.config = config(declared, servers=(server("files"),))
     before, after = definition("read", "reads"), definition("read", told)
-    pins = Pins(
-        items={before.key: Pin(before, NOW)},
-        seen={after.key: Seen(after, Why.CHANGED, NOW)},
+    pins = ServerPins(
+        items={before.key: DefinitionPin(before, NOW)},
+        seen={after.key: QuarantinedDefinition(after, QuarantineReason.CHANGED, NOW)},
     )
-    pin_files(desk).change("files", lambda known: pins)
+    gateway_pin_files(desk).change("files", lambda known: pins)
 
 
 def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
-    desk: Desk,
+    desk: StoreCache,
 ) -> None:
     changed(desk)
     page = shown(desk, OWNER, "/tools/diff")
@@ -48,9 +58,9 @@ def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
         assert told in page
     moved = signed(desk, act="approve", id="files", item="tool:read")
     assert moved.to == "/tools/diff?server=files"
-    pin = pin_files(desk).read("files").items["tool:read"]
-    assert (pin.how, pin.definition.fields[0][1]) == (
-        How.APPROVED,
+    pin = gateway_pin_files(desk).read("files").items["tool:read"]
+    assert (pin.origin, pin.definition.fields[0][1]) == (
+        PinOrigin.APPROVED,
         '"reads, and mails"',
     )
     page = shown(desk, OWNER, "/tools/diff", all="yes")
@@ -62,26 +72,28 @@ def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
         drafts(desk, OWNER, act="approve", id="files")
 
 
-def test_showing_what_would_be_signed_pins_nothing(desk: Desk) -> None:
+def test_showing_what_would_be_signed_pins_nothing(desk: StoreCache) -> None:
     changed(desk)
-    before = pin_files(desk).read("files")
+    before = gateway_pin_files(desk).read("files")
     shown(desk, OWNER, "/sign", act="approve", id="files")
-    assert pin_files(desk).read("files") == before
-    with desk.store() as store:
-        assert store.objects(APPROVAL) == ()
+    assert gateway_pin_files(desk).read("files") == before
+    with desk.open_store() as store:
+        assert store.list_objects(APPROVAL) == ()
 
 
-def test_what_changes_again_before_it_is_signed_is_not_approved(desk: Desk) -> None:
+def test_what_changes_again_before_it_is_signed_is_not_approved(
+    desk: StoreCache,
+) -> None:
     changed(desk)
     said = {"act": "approve", "id": "files"}
     (payload,) = drafts(desk, OWNER, **said).values()
     changed(desk, "reads, and deletes")
     with pytest.raises(VerificationError, match="differ"):
         answer(desk, OWNER, "/sign", "POST", **said, envelope=envelope(payload))
-    assert "tool:read" in pin_files(desk).read("files").seen
+    assert "tool:read" in gateway_pin_files(desk).read("files").seen
 
 
-def test_nobody_else_approves(desk: Desk) -> None:
+def test_nobody_else_approves(desk: StoreCache) -> None:
     changed(desk)
     for visit in (owner(BEN, OTHER), INVESTIGATOR, ADMIN):
         assert "act=approve" not in shown(desk, visit, "/tools/diff")
@@ -92,7 +104,7 @@ def test_nobody_else_approves(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "name", ["../kills", "/etc/passwd", "none", "", "../pins/files"]
 )
-def test_the_name_of_a_server_is_no_path(desk: Desk, name: str) -> None:
+def test_the_name_of_a_server_is_no_path(desk: StoreCache, name: str) -> None:
     changed(desk)
     with pytest.raises(Forbidden):
         answer(desk, OWNER, "/sign", act="approve", id=name)
@@ -102,13 +114,17 @@ def test_the_name_of_a_server_is_no_path(desk: Desk, name: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_a_server_says_is_text(desk: Desk, text: str) -> None:
+def test_what_a_server_says_is_text(desk: StoreCache, text: str) -> None:
     changed(desk, text)
-    told = Definition(Kind.TOOL, text[:500], "a" * 64, (("description", text),))
-    pins = Pins(seen={told.key: Seen(told, Why.NEW, NOW)})
-    pin_files(desk).change("files", lambda known: pins)
+    told = McpDefinition(
+        DefinitionKind.TOOL, text[:500], "a" * 64, (("description", text),)
+    )
+    pins = ServerPins(
+        seen={told.key: QuarantinedDefinition(told, QuarantineReason.NEW, NOW)}
+    )
+    gateway_pin_files(desk).change("files", lambda known: pins)
     for path, said in (
         ("/tools/diff", {}),
         ("/sign", {"act": "approve", "id": "files", "item": told.key}),
     ):
-        assert faults(shown(desk, OWNER, path, **said)) == []
+        assert markup_faults(shown(desk, OWNER, path, **said)) == []

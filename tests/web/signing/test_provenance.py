@@ -7,23 +7,23 @@ from msgspec import structs
 
 from answerable.cli.main import main
 from answerable.model.behaviour import (
+    ArgumentValue,
+    CallObservation,
     EntityKind,
-    Observation,
-    Origin,
     OriginKind,
-    Value,
+    ValueOrigin,
 )
-from answerable.model.decision import Reason
+from answerable.model.decision import DecisionReason
 from answerable.model.errors import UsageError
 from answerable.model.ids import event_id
-from answerable.model.spool_record import Acted
+from answerable.model.spool_record import CallBehaviour
 from answerable.services.authorization import approval_requests
-from answerable.services.authorization.decision_records import spooled
-from answerable.services.authorization.value_provenance import provenance
+from answerable.services.authorization.decision_records import read_spool
+from answerable.services.authorization.value_provenance import describe_provenance
 from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import Term
+from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 from answerable.usecases.evidence import ship_spool
-from answerable.web.store_cache import Desk
+from answerable.web.store_cache import StoreCache
 from tests.connectors.gateway.spool_files import (
     ACT,
     CALLER,
@@ -38,21 +38,25 @@ from tests.connectors.gateway.spool_files import (
 from tests.usecases.owned_store import AGENT, HOUR
 from tests.usecases.test_attested_owners import A
 from tests.web.conftest import shown
-from tests.web.signing.owner_store import LATER, OWNER, held_back
+from tests.web.signing.owner_store import LATER, OWNER, record_held_call
 from tests.web.signing.test_signing import signed
 
 EVIL = "audit@evil.example"
-MAIL = Origin(OriginKind.EARLIER, "mail/read", field="body", trusted=False)
-KNOWN = Origin(OriginKind.EARLIER, "crm/find", field="email", whole=True)
+MAIL = ValueOrigin(OriginKind.EARLIER, "mail/read", field="body", trusted=False)
+KNOWN = ValueOrigin(OriginKind.EARLIER, "crm/find", field="email", whole=True)
 
 
-def value(text: str, *origins: Origin) -> Value:
-    return Value("to", EntityKind.EMAIL, text, True, True, origins, False)
+def value(text: str, *origins: ValueOrigin) -> ArgumentValue:
+    return ArgumentValue("to", EntityKind.EMAIL, text, True, True, origins, False)
 
 
-def wants(desk: Desk, *values: Value, reason: Reason = Reason.BEHAVIOUR) -> str:
+def wants(
+    desk: StoreCache,
+    *values: ArgumentValue,
+    reason: DecisionReason = DecisionReason.BEHAVIOUR,
+) -> str:
     """Have a gateway hold back a call whose agent a baseline watches."""
-    seen = Observation(
+    seen = CallObservation(
         id="",
         at=LATER,
         tool="files/read_file",
@@ -61,7 +65,7 @@ def wants(desk: Desk, *values: Value, reason: Reason = Reason.BEHAVIOUR) -> str:
         numbers=(("amount", 5_000_000),),
         digest="d",
     )
-    act = structs.replace(ACT, acted=Acted(seen, "", 3600), arguments="ab" * 32)
+    act = structs.replace(ACT, acted=CallBehaviour(seen, "", 3600), arguments="ab" * 32)
     caller = replace(CALLER, agent=AGENT)
     record = decided(2, replace(DENY, reason=reason), act, caller)
     key = event_id(LATER, "gateway", NAME, b"2").hex()
@@ -71,13 +75,15 @@ def wants(desk: Desk, *values: Value, reason: Reason = Reason.BEHAVIOUR) -> str:
 
 
 def test_what_strangers_wrote_is_marked_wherever_it_is_signed(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    desk: StoreCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decision = wants(desk, value(EVIL, MAIL), value("kim@corp.example", KNOWN))
-    with desk.store() as store:
-        waiting = spooled(desk.spools)
-        found = provenance(
-            store, waiting, approval_requests.find(store, waiting, decision)
+    with desk.open_store() as store:
+        waiting = read_spool(desk.spools)
+        found = describe_provenance(
+            store,
+            waiting,
+            approval_requests.find_approval_request(store, waiting, decision),
         )
     assert found.is_doubtful
     (line,) = [each for each in found.lines if EVIL in each]
@@ -98,29 +104,37 @@ def test_what_strangers_wrote_is_marked_wherever_it_is_signed(
 
 @pytest.mark.parametrize("said", [value(EVIL, MAIL), value(EVIL), value("")])
 def test_what_strangers_may_have_written_is_signed_as_it_is_and_for_a_while(
-    desk: Desk, said: Value
+    desk: StoreCache, said: ArgumentValue
 ) -> None:
     decision = wants(desk, said)
-    for term in (Term(0), Term(HOUR, any_arguments=True)):
-        with desk.store() as store, pytest.raises(UsageError, match="strangers may"):
-            answer_approvals.allow(
-                store, spooled(desk.spools), decision, A, term, now=desk.now
+    for term in (ExceptionTerm(0), ExceptionTerm(HOUR, any_arguments=True)):
+        with (
+            desk.open_store() as store,
+            pytest.raises(UsageError, match="strangers may"),
+        ):
+            answer_approvals.sign_exception(
+                store, read_spool(desk.spools), decision, A, term, now=desk.now
             )
-    with desk.store() as store:
-        allowed = answer_approvals.allow(
-            store, spooled(desk.spools), decision, A, Term(HOUR), now=desk.now
+    with desk.open_store() as store:
+        allowed = answer_approvals.sign_exception(
+            store,
+            read_spool(desk.spools),
+            decision,
+            A,
+            ExceptionTerm(HOUR),
+            now=desk.now,
         )
     assert allowed.items[0]["state"] == "allowed"
 
 
-def test_what_is_not_kept_is_said_to_be_not_kept(desk: Desk) -> None:
+def test_what_is_not_kept_is_said_to_be_not_kept(desk: StoreCache) -> None:
     decision = wants(desk, value(""))
     page = shown(desk, OWNER, "/sign", act="allow", id=decision)
     assert "a value of type email, not kept" in page
 
 
-def test_an_answer_is_shown_before_another_is_given(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_an_answer_is_shown_before_another_is_given(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
     page = shown(desk, OWNER, "/ask", id=decision)
     assert "Answered" not in page
     signed(desk, act="refuse", id=decision)
@@ -130,12 +144,12 @@ def test_an_answer_is_shown_before_another_is_given(desk: Desk) -> None:
 
 
 def test_the_command_line_shows_the_same(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    desk: StoreCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decision = wants(desk, value(EVIL, MAIL))
     folder = str(desk.root)
-    with desk.store() as store:
-        ship_spool.ship(store, desk.spools[0], now=desk.now)
+    with desk.open_store() as store:
+        ship_spool.ship_spool(store, desk.spools[0], now=desk.now)
     assert main(["--store", folder, "asks", "show", decision]) in (0, 3)
     assert f'"to": "{EVIL}", from ' in (err := capsys.readouterr().err)
     assert "WRITTEN BY STRANGERS" in err

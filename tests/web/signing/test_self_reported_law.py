@@ -16,14 +16,14 @@ from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
 from answerable.model.provenance import WrittenBy
 from answerable.services.authorization import decision_records
-from answerable.services.authorization.decision_records import Spooled
+from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.usecases.authorization import answer_approvals
-from answerable.usecases.authorization.answer_approvals import Term
-from answerable.usecases.evidence.remote_signing import prepare
-from answerable.web.store_cache import Desk
+from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.evidence.remote_signing import prepare_statement
+from answerable.web.store_cache import StoreCache
 from tests.usecases.owned_store import AGENT, HOUR, OTHER
 from tests.usecases.test_attested_owners import A, B
-from tests.web.signing.owner_store import LATER, held_back
+from tests.web.signing.owner_store import LATER, record_held_call
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 SAID = st.fixed_dictionaries(
@@ -51,28 +51,34 @@ FACTS = st.lists(
 )
 
 
-def statement(desk: Desk, *events: AuditEvent) -> bytes:
-    with desk.store() as store:
-        said = prepare(
-            lambda who: answer_approvals.allow(
+def statement(desk: StoreCache, *events: AuditEvent) -> bytes:
+    with desk.open_store() as store:
+        said = prepare_statement(
+            lambda who: answer_approvals.sign_exception(
                 store,
-                Spooled(events),
+                SpooledDecisions(events),
                 events[0].decision_id,
                 who,
-                Term(HOUR),
+                ExceptionTerm(HOUR),
                 now=LATER,
             ),
             A.id,
         )
-    return signed_statements.payload(said)
+    return signed_statements.encode_payload(said)
 
 
-def by_another(desk: Desk, *events: AuditEvent) -> str:
-    with desk.store() as store:
+def by_another(desk: StoreCache, *events: AuditEvent) -> str:
+    with desk.open_store() as store:
         try:
-            prepare(
-                lambda who: answer_approvals.allow(
-                    *(store, Spooled(events), events[0].decision_id, who, Term(HOUR)),
+            prepare_statement(
+                lambda who: answer_approvals.sign_exception(
+                    *(
+                        store,
+                        SpooledDecisions(events),
+                        events[0].decision_id,
+                        who,
+                        ExceptionTerm(HOUR),
+                    ),
                     now=LATER,
                 ),
                 B.id,
@@ -82,9 +88,9 @@ def by_another(desk: Desk, *events: AuditEvent) -> str:
     raise AssertionError("somebody else may sign")
 
 
-def test_what_an_agent_says_of_itself_changes_no_statement(desk: Desk) -> None:
-    held_back(desk)
-    (event,) = decision_records.spooled(desk.spools).events
+def test_what_an_agent_says_of_itself_changes_no_statement(desk: StoreCache) -> None:
+    record_held_call(desk)
+    (event,) = decision_records.read_spool(desk.spools).events
     plain, refusal = statement(desk, event), by_another(desk, event)
 
     @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -115,9 +121,9 @@ def test_what_an_agent_says_of_itself_changes_no_statement(desk: Desk) -> None:
     law()
 
 
-def test_the_law_can_fail(desk: Desk) -> None:
-    held_back(desk)
-    (event,) = decision_records.spooled(desk.spools).events
+def test_the_law_can_fail(desk: StoreCache) -> None:
+    record_held_call(desk)
+    (event,) = decision_records.read_spool(desk.spools).events
     other = replace(event, tool=f"{event.tool}2", resource=f"{event.resource}2")
     assert statement(desk, event) != statement(desk, other)
     theirs = replace(event, agent=AgentId(OTHER))

@@ -8,47 +8,47 @@ from dataclasses import replace
 import pytest
 
 from answerable.evidence import dsse, signed_statements
-from answerable.model.config import UnixCaller
-from answerable.model.decision import Reason
+from answerable.model.config import UnixCallerRule
+from answerable.model.decision import DecisionReason
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.services.authorization import approval_requests
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signer
+from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.policy_exceptions import AMENDMENT
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import enroll_remote_key
 from answerable.web.pages import owner_keys as keys_page
-from answerable.web.routing import Forbidden, Moved, Page
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Role, Visit
+from answerable.web.routing import Forbidden, PageAnswer, Redirect
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebRole
 from tests.authorization.config_strategies import agent as declared_agent
 from tests.authorization.config_strategies import config
 from tests.usecases.owned_store import AGENT, OTHER
 from tests.usecases.test_attested_owners import ANA, BEN, A, B, signer
 from tests.web.conftest import answer, shown
-from tests.web.markup_checks import HOSTILE, faults
+from tests.web.markup_checks import HOSTILE, markup_faults
 from tests.web.signing.owner_store import (
     ADMIN,
     INVESTIGATOR,
     LATER,
     OWNER,
-    held_back,
     owner,
+    record_held_call,
 )
 
 
-def drafts(desk: Desk, visit: Visit, **said: str) -> dict[str, str]:
+def drafts(desk: StoreCache, visit: Visitor, **said: str) -> dict[str, str]:
     """Give what a page has its browser sign, by key."""
     page = answer(desk, visit, "/sign", **said)
-    assert isinstance(page, Page)
+    assert isinstance(page, PageAnswer)
     return {each.key: each.payload for each in page.values["drafts"]}  # type: ignore[attr-defined]  # of a test
 
 
-def envelope(payload: str, key: Signer = A) -> str:
+def envelope(payload: str, key: LocalSigner = A) -> str:
     """Sign as a browser does: it has the bytes, and knows nothing else."""
     said = dsse.pae(signed_statements.PAYLOAD_TYPE, b64decode(payload))
-    sig = dsse.sign(
+    sig = dsse.sign_envelope(
         signed_statements.PAYLOAD_TYPE, b64decode(payload), key.id, key.seed
     )
     assert said
@@ -66,23 +66,25 @@ def envelope(payload: str, key: Signer = A) -> str:
     )
 
 
-def signed(desk: Desk, visit: Visit = OWNER, key: Signer = A, **said: str) -> Moved:
+def signed(
+    desk: StoreCache, visit: Visitor = OWNER, key: LocalSigner = A, **said: str
+) -> Redirect:
     payload = drafts(desk, visit, **said)[key.id]
     moved = answer(
         desk, visit, "/sign", "POST", **said, envelope=envelope(payload, key)
     )
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, Redirect)
     return moved
 
 
-def state(desk: Desk, decision: str) -> object:
+def state(desk: StoreCache, decision: str) -> object:
     page = answer(desk, OWNER, "/ask", id=decision)
-    assert isinstance(page, Page)
+    assert isinstance(page, PageAnswer)
     return page.values["ask"]["state"]  # type: ignore[index]  # of a test
 
 
-def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
     assert state(desk, decision) == "open"
     said = {"act": "allow", "id": decision, "for": "8h"}
     page = shown(desk, OWNER, "/sign", **said)
@@ -95,8 +97,8 @@ def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: Desk) -> None:
     assert (moved.to, state(desk, decision)) == (f"/ask?id={decision}", "allowed")
 
 
-def test_an_owner_refuses_and_takes_back(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_an_owner_refuses_and_takes_back(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
     signed(desk, act="refuse", id=decision)
     assert state(desk, decision) == "refused"
     for said, told in ((decision, "refused"), ("No ask of the last 7 days", "open")):
@@ -104,7 +106,7 @@ def test_an_owner_refuses_and_takes_back(desk: Desk) -> None:
         assert said in page
         assert "Nothing waits for an answer" not in page
     signed(desk, act="allow", id=decision, arguments="any", **{"for": "always"})
-    with desk.store() as store:
+    with desk.open_store() as store:
         name = _amendment(store)
     page = shown(desk, OWNER, "/asks")
     assert name in page
@@ -115,21 +117,23 @@ def test_an_owner_refuses_and_takes_back(desk: Desk) -> None:
         signed(desk, act="take-back", id=name)
 
 
-def _amendment(store: Store) -> str:
-    kept = store.objects(AMENDMENT)[-1]
-    return signed_statements.digest_of(dsse.decode(store.get_object(kept.digest)))
+def _amendment(store: EvidenceStore) -> str:
+    kept = store.list_objects(AMENDMENT)[-1]
+    return signed_statements.payload_digest(
+        dsse.decode_envelope(store.get_object(kept.digest))
+    )
 
 
-def test_showing_records_nothing(desk: Desk) -> None:
-    decision = held_back(desk)
-    with desk.store() as store:
+def test_showing_records_nothing(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
+    with desk.open_store() as store:
         before = len(store.log.entries())
         shown(desk, OWNER, "/sign", act="allow", id=decision)
         assert len(store.log.entries()) == before
 
 
-def test_what_is_not_theirs_is_told_to_nobody(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_what_is_not_theirs_is_told_to_nobody(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
     for visit in (owner(BEN, OTHER), owner(ANA), INVESTIGATOR, ADMIN):
         for act in ("allow", "refuse"):
             with pytest.raises(Forbidden):
@@ -152,8 +156,10 @@ def test_what_is_not_theirs_is_told_to_nobody(desk: Desk) -> None:
             answer(desk, OWNER, "/sign", act="allow", id=part)
 
 
-def test_a_key_of_somebody_else_signs_nothing_in_ones_own_session(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_a_key_of_somebody_else_signs_nothing_in_ones_own_session(
+    desk: StoreCache,
+) -> None:
+    decision = record_held_call(desk)
     said = {"act": "allow", "id": decision}
     payload = drafts(desk, OWNER, **said)[A.id]
     ben = owner(BEN, AGENT)  # a session that says more than the log does
@@ -162,12 +168,12 @@ def test_a_key_of_somebody_else_signs_nothing_in_ones_own_session(desk: Desk) ->
     for visit, text in ((ben, envelope(payload)), (OWNER, envelope(payload, B))):
         with pytest.raises(VerificationError):
             answer(desk, visit, "/sign", "POST", **said, envelope=text)
-    with desk.store() as store:
-        assert store.objects(AMENDMENT) == ()
+    with desk.open_store() as store:
+        assert store.list_objects(AMENDMENT) == ()
 
 
-def test_nothing_but_what_was_shown_is_taken(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_nothing_but_what_was_shown_is_taken(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
     said = {"act": "allow", "id": decision}
     payload = drafts(desk, OWNER, **said)[A.id]
     other = {**said, "for": "30d"}
@@ -185,32 +191,32 @@ def test_nothing_but_what_was_shown_is_taken(desk: Desk) -> None:
             answer(desk, OWNER, "/sign", "POST", **said, envelope=text)
 
 
-def test_who_has_no_key_here_is_told_the_command(desk: Desk) -> None:
-    decision = held_back(desk)
-    with desk.store() as store:
-        owner_keys.revoke(store, A.id, since=None, uid=1, now=desk.now)
+def test_who_has_no_key_here_is_told_the_command(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
+    with desk.open_store() as store:
+        owner_keys.revoke_key(store, A.id, since=None, uid=1, now=desk.now)
     page = shown(desk, OWNER, "/sign", act="allow", id=decision)
     assert "data-signing" not in page
     assert f"answerable asks allow {decision} --key KEY --for 1h" in page
 
 
 def test_one_answers_again_for_ones_own_and_for_what_nobody_answers_for(
-    desk: Desk,
+    desk: StoreCache,
 ) -> None:
     third = "agent:declared/three"
     for agent in (AGENT, third):
         moved = signed(desk, act="attest", id=agent)
         assert agent.rpartition("/")[2] in moved.to
-    with desk.store() as store:
-        found = owner_keys.attestations(store)
+    with desk.open_store() as store:
+        found = owner_keys.read_attestations(store)
     assert [e.subject for e in found if e.seen.at == LATER] == [AGENT, third]
     for subject in (OTHER, "agent:nobody/knows"):  # Ben's, and nobody's
         with pytest.raises(Forbidden):
             answer(desk, OWNER, "/sign", act="attest", id=subject)
 
 
-def test_words_that_are_none_are_refused(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_words_that_are_none_are_refused(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
     for said in (
         {"act": "burn"},
         {"act": "allow", "for": "2 years"},
@@ -221,9 +227,9 @@ def test_words_that_are_none_are_refused(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_name_is_text_on_every_page(desk: Desk, name: str) -> None:
-    decision = held_back(desk, name[:2000])
-    visit = replace(OWNER, roles=frozenset({Role.OWNER, Role.ADMIN}))
+def test_a_hostile_name_is_text_on_every_page(desk: StoreCache, name: str) -> None:
+    decision = record_held_call(desk, name[:2000])
+    visit = replace(OWNER, roles=frozenset({WebRole.OWNER, WebRole.ADMIN}))
     for path, said in (
         ("/decisions", {}),
         ("/decisions", {"agent": name}),
@@ -232,28 +238,32 @@ def test_a_hostile_name_is_text_on_every_page(desk: Desk, name: str) -> None:
         ("/ask", {"id": decision}),
         ("/sign", {"act": "allow", "id": decision}),
     ):
-        assert faults(shown(desk, visit, path, **said)) == []
+        assert markup_faults(shown(desk, visit, path, **said)) == []
 
 
 # Keys.
 
 
-def proof(desk: Desk, key: Signer, person: PersonId = ANA) -> str:
-    with desk.store() as store:
-        said = enroll_remote_key.possession(store, key.public, person)
-    signatures = dsse.sign(
+def proof(desk: StoreCache, key: LocalSigner, person: PersonId = ANA) -> str:
+    with desk.open_store() as store:
+        said = enroll_remote_key.build_possession_payload(store, key.public, person)
+    signatures = dsse.sign_envelope(
         enroll_remote_key.POSSESSION, said, key.id, key.seed
     ).signatures
     return b64encode(signatures[0].sig).decode()
 
 
-def enrol(desk: Desk, visit: Visit, key: Signer, person: PersonId = ANA) -> None:
+def enrol(
+    desk: StoreCache, visit: Visitor, key: LocalSigner, person: PersonId = ANA
+) -> None:
     public = b64encode(key.public).decode()
     shown = proof(desk, key, person)
     answer(desk, visit, "/keys", "POST", public=public, proof=shown)
 
 
-def test_a_browsers_key_is_enrolled_for_who_signed_in_just_now(desk: Desk) -> None:
+def test_a_browsers_key_is_enrolled_for_who_signed_in_just_now(
+    desk: StoreCache,
+) -> None:
     key = signer("n")
     with pytest.raises(UsageError, match="within minutes"):
         enrol(desk, owner(ANA, AGENT, fresh=False), key)
@@ -262,17 +272,17 @@ def test_a_browsers_key_is_enrolled_for_who_signed_in_just_now(desk: Desk) -> No
     with pytest.raises(Forbidden):
         enrol(desk, ADMIN, key)  # nobody by name
     enrol(desk, OWNER, key)
-    with desk.store() as store:
-        known = owner_keys.keys(store)[key.id]
+    with desk.open_store() as store:
+        known = owner_keys.read_owner_keys(store)[key.id]
     assert known.person == ANA
     assert known.enrolled[0][1].by == f"corp for {ANA}"
-    decision = held_back(desk)
+    decision = record_held_call(desk)
     signed(desk, OWNER, key, act="allow", id=decision)
     assert state(desk, decision) == "allowed"
 
 
 def test_keys_are_listed_to_their_persons_and_to_who_looks_after_them(
-    desk: Desk,
+    desk: StoreCache,
 ) -> None:
     assert B.id not in shown(desk, OWNER, "/keys")
     assert A.id in shown(desk, OWNER, "/keys")
@@ -282,7 +292,7 @@ def test_keys_are_listed_to_their_persons_and_to_who_looks_after_them(
         assert B.id in page
 
 
-def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: Desk) -> None:
+def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: StoreCache) -> None:
     with pytest.raises(Forbidden):
         answer(desk, OWNER, "/keys/revoke", "POST", key=B.id)
     for name in ("", "owner-key:x", A.id[:-1]):
@@ -290,21 +300,21 @@ def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: Desk) -> None:
             answer(desk, ADMIN, "/keys/revoke", "POST", key=name)
     answer(desk, OWNER, "/keys/revoke", "POST", key=A.id)
     answer(desk, ADMIN, "/keys/revoke", "POST", key=B.id)
-    with desk.store() as store:
-        for key in owner_keys.keys(store).values():
-            assert owner_keys.state(key, desk.now) == "revoked"
+    with desk.open_store() as store:
+        for key in owner_keys.read_owner_keys(store).values():
+            assert owner_keys.key_state(key, desk.now) == "revoked"
 
 
-def test_an_administrator_enrols_what_a_person_handed_over(desk: Desk) -> None:
+def test_an_administrator_enrols_what_a_person_handed_over(desk: StoreCache) -> None:
     key = signer("h")
     pem = "-----BEGIN PUBLIC KEY-----\r\n{}\r\n-----END PUBLIC KEY-----\r\n"
-    body = b64encode(keys_page._SPKI + key.public).decode()
+    body = b64encode(keys_page._SPKI_PREFIX + key.public).decode()
     said = {"person": "ana@corp.example", "public": pem.format(body)}
     with pytest.raises(UsageError):
         answer(desk, replace(ADMIN, fresh=False), "/keys/enroll", "POST", **said)
     answer(desk, ADMIN, "/keys/enroll", "POST", **said)
-    with desk.store() as store:
-        found = owner_keys.keys(store)[key.id]
+    with desk.open_store() as store:
+        found = owner_keys.read_owner_keys(store)[key.id]
     assert found.enrolled[0][1].by.startswith("administrator without a name")
     for public in ("", "AAAA", "not base64", b64encode(bytes(33)).decode()):
         with pytest.raises(UsageError):
@@ -315,12 +325,14 @@ def test_an_administrator_enrols_what_a_person_handed_over(desk: Desk) -> None:
             )
 
 
-def test_what_runs_as_the_user_of_the_page_is_said_to_be_advice(desk: Desk) -> None:
-    decision = held_back(desk)
+def test_what_runs_as_the_user_of_the_page_is_said_to_be_advice(
+    desk: StoreCache,
+) -> None:
+    decision = record_held_call(desk)
     said = {"act": "allow", "id": decision}
     assert "advisory" not in shown(desk, OWNER, "/sign", **said)
     uid = os.getuid()
-    declared = replace(declared_agent("one"), callers=(UnixCaller(uid, None, ""),))
+    declared = replace(declared_agent("one"), callers=(UnixCallerRule(uid, None, ""),))
     desk.config = config(declared)
     for path, asked in (
         ("/sign", said),
@@ -333,25 +345,25 @@ def test_what_runs_as_the_user_of_the_page_is_said_to_be_advice(desk: Desk) -> N
 BEN_TOO = owner(BEN, OTHER)
 
 
-def begun(desk: Desk) -> tuple[str, str]:
+def begun(desk: StoreCache) -> tuple[str, str]:
     """Ana signs the first half; give the decision and the id of what waits."""
-    decision = held_back(desk, reason=Reason.FORBIDDEN)
+    decision = record_held_call(desk, reason=DecisionReason.FORBIDDEN)
     said = {"act": "break-glass", "id": decision, "for": "1h", "code": "INC-7"}
     page = shown(desk, OWNER, "/sign", **said)
     for told in (AGENT, "read_file", "INC-7", "another person", "break-glass start"):
         assert told in page
     signed(desk, **said)
-    with desk.store() as store:
+    with desk.open_store() as store:
         return decision, _amendment(store)
 
 
-def standing(desk: Desk, name: str) -> str:
-    with desk.store() as store:
-        items = approval_requests.amendments(store, now=desk.now).items
+def standing(desk: StoreCache, name: str) -> str:
+    with desk.open_store() as store:
+        items = approval_requests.list_policy_exceptions(store, now=desk.now).items
     return str(next(each["state"] for each in items if each["id"] == name))
 
 
-def test_two_persons_break_the_glass_each_in_their_browser(desk: Desk) -> None:
+def test_two_persons_break_the_glass_each_in_their_browser(desk: StoreCache) -> None:
     _, name = begun(desk)
     assert standing(desk, name) == "open"
     assert f"act=confirm&amp;id={name}" in shown(desk, OWNER, "/asks")
@@ -364,7 +376,7 @@ def test_two_persons_break_the_glass_each_in_their_browser(desk: Desk) -> None:
         answer(desk, BEN_TOO, "/sign", act="confirm", id=name)
 
 
-def test_only_who_answers_for_something_breaks_a_glass(desk: Desk) -> None:
+def test_only_who_answers_for_something_breaks_a_glass(desk: StoreCache) -> None:
     decision, name = begun(desk)
     for visit in (owner(ANA), owner(BEN), INVESTIGATOR, ADMIN, BEN_TOO):
         with pytest.raises(Forbidden):
@@ -380,16 +392,16 @@ def test_only_who_answers_for_something_breaks_a_glass(desk: Desk) -> None:
 
 
 def test_what_an_owner_lifts_alone_needs_no_second_and_words_are_words(
-    desk: Desk,
+    desk: StoreCache,
 ) -> None:
-    alone = held_back(desk)
+    alone = record_held_call(desk)
     with pytest.raises(UsageError, match="two persons cannot lift"):
         answer(desk, OWNER, "/sign", act="break-glass", id=alone)
     assert "Break the glass" not in shown(desk, OWNER, "/decision", id=alone)
 
 
-def test_a_break_glass_takes_a_word_and_a_short_while(desk: Desk) -> None:
-    decision = held_back(desk, reason=Reason.FORBIDDEN)
+def test_a_break_glass_takes_a_word_and_a_short_while(desk: StoreCache) -> None:
+    decision = record_held_call(desk, reason=DecisionReason.FORBIDDEN)
     page = shown(desk, OWNER, "/decision", id=decision)
     assert "Break the glass" in page
     for wrong in ({"code": "my owner said so"}, {"for": "always"}, {"for": "30d"}):

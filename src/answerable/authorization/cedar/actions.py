@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
-from answerable.model.decision import Target
+from answerable.model.decision import TargetKind
 
 # Cedar type of what is acted on. Everything without a name of its own acts on the
 # server: lists, sessions, tasks, and what a server asks back.
-KINDS: Mapping[Target, str] = {
-    Target.TOOL: "Tool",
-    Target.RESOURCE: "Resource",
-    Target.PROMPT: "Prompt",
+ENTITY_TYPES: Mapping[TargetKind, str] = {
+    TargetKind.TOOL: "Tool",
+    TargetKind.RESOURCE: "Resource",
+    TargetKind.PROMPT: "Prompt",
 }
-SERVER = "Server"
+SERVER_TYPE = "Server"
 
-ACTIONS: Mapping[str, tuple[str, ...]] = {
+RESOURCE_TYPES: Mapping[str, tuple[str, ...]] = {
     "tools/call": ("Tool",),
     "resources/read": ("Resource",),
     "resources/subscribe": ("Resource",),
@@ -21,7 +21,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "notifications/resources/updated": ("Resource",),
     "prompts/get": ("Prompt",),
     "completion/complete": ("Prompt", "Resource"),
-    "subscriptions/listen": ("Resource", SERVER),
+    "subscriptions/listen": ("Resource", SERVER_TYPE),
     **dict.fromkeys(
         (
             *("tools/list", "resources/list", "resources/templates/list"),
@@ -38,7 +38,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
             *("notifications/elicitation/complete",),
             *("notifications/subscriptions/acknowledged",),
         ),
-        (SERVER,),
+        (SERVER_TYPE,),
     ),
 }
 WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})

@@ -13,20 +13,30 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from answerable.authorization.cedar.schema import ABSENT, RECORD, Path, Uses
+from answerable.authorization.cedar.schema import (
+    ABSENT_TYPE,
+    RECORD_TYPE,
+    ArgumentTypes,
+    AttributePath,
+)
 from answerable.model.json_keys import JsonObject
 
 # Tool as policies name it -> the JSON Schema of its arguments, as approved.
-Approved = Mapping[str, str]
-Schema = Mapping[str, Any]
-NOTHING_APPROVED: Approved = {}
+ApprovedSchemas = Mapping[str, str]
+JsonSchema = Mapping[str, Any]
+NO_APPROVED_SCHEMAS: ApprovedSchemas = {}
 
-DEEPEST = 16  # members within members
-_PLAIN = {"string": "String", "boolean": "Bool", "integer": "Long", "number": "Long"}
+MAX_DEPTH = 16  # members within members
+_SCALAR_TYPES = {
+    "string": "String",
+    "boolean": "Bool",
+    "integer": "Long",
+    "number": "Long",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class ArgumentSchema:
     """Argument schema of one tool.
 
     Attributes:
@@ -35,10 +45,10 @@ class Declared:
         closed: Paths of objects without additional members.
     """
 
-    members: Uses
-    closed: frozenset[Path]
+    members: ArgumentTypes
+    closed: frozenset[AttributePath]
 
-    def hold(self, uses: Uses) -> Uses:
+    def apply_types(self, uses: ArgumentTypes) -> ArgumentTypes:
         """Replace inferred types by the types that the schema declares."""
         found = dict(uses)
         for path, (kind, _) in uses.items():
@@ -46,14 +56,16 @@ class Declared:
                 said, may_miss = self.members[path]
                 found[path] = (said or kind, may_miss)
             elif path[:-1] in self.closed:
-                found[path] = (ABSENT, False)
+                found[path] = (ABSENT_TYPE, False)
         return found
 
-    def takes(self, arguments: Mapping[str, object]) -> bool:
+    def accepts(self, arguments: Mapping[str, object]) -> bool:
         """Tell whether a call has no member that a closed object leaves undeclared."""
-        return all(self._takes(path, arguments) for path in self.closed)
+        return all(self._accepts_members(path, arguments) for path in self.closed)
 
-    def _takes(self, path: Path, arguments: Mapping[str, object]) -> bool:
+    def _accepts_members(
+        self, path: AttributePath, arguments: Mapping[str, object]
+    ) -> bool:
         given: object = arguments
         for name in path:
             given = given.get(name) if isinstance(given, dict) else None
@@ -63,57 +75,59 @@ class Declared:
         return all((*path, name) in self.members for name in (*given, *nulls))
 
 
-def stamp(schema: str) -> str:
+def schema_digest(schema: str) -> str:
     """Return the digest of a schema; empty for none."""
     return hashlib.sha256(schema.encode()).hexdigest()[:16] if schema else ""
 
 
 @lru_cache(1024)
-def declared(schema: str) -> Declared:
+def parse_argument_schema(schema: str) -> ArgumentSchema:
     """Parse a JSON Schema of arguments; an unreadable schema declares nothing."""
     try:
-        said = _object(json.loads(schema))
+        said = _as_object(json.loads(schema))
     except (ValueError, RecursionError):
         said = {}
-    members: dict[Path, tuple[str, bool]] = {}
-    closed: set[Path] = {()} if _is_closed(said) else set()
-    for path, each, may_miss in _members((), said):
-        members[path] = (_kind(each), may_miss)
+    members: dict[AttributePath, tuple[str, bool]] = {}
+    closed: set[AttributePath] = {()} if _is_closed(said) else set()
+    for path, each, may_miss in _iterate_members((), said):
+        members[path] = (_cedar_type(each), may_miss)
         # Of what is deeper, the members are not listed.
-        if _is_closed(each) and len(path) < DEEPEST:
+        if _is_closed(each) and len(path) < MAX_DEPTH:
             closed.add(path)
-    return Declared(members, frozenset(closed))
+    return ArgumentSchema(members, frozenset(closed))
 
 
-def _members(at: Path, schema: Schema) -> Iterator[tuple[Path, Schema, bool]]:
+def _iterate_members(
+    at: AttributePath, schema: JsonSchema
+) -> Iterator[tuple[AttributePath, JsonSchema, bool]]:
     required = schema.get("required")
-    for name, said in _object(schema.get("properties")).items():
-        each, path = _object(said), (*at, name)
+    for name, said in _as_object(schema.get("properties")).items():
+        each, path = _as_object(said), (*at, name)
         is_required = isinstance(required, list) and name in required
         # To a policy a null is as if it were not there.
-        yield path, each, not is_required or "null" in _types(each)
-        if len(path) < DEEPEST:
-            yield from _members(path, each)
+        yield path, each, not is_required or "null" in _json_types(each)
+        if len(path) < MAX_DEPTH:
+            yield from _iterate_members(path, each)
 
 
-def _kind(schema: Schema) -> str:
+def _cedar_type(schema: JsonSchema) -> str:
     """Return the Cedar type of a schema; empty if it has none, or more than one."""
-    types = _types(schema) - {"null"}
+    types = _json_types(schema) - {"null"}
     if types == {"array"}:
-        item = _kind(_object(schema.get("items")))
-        return f"Set<{item}>" if item and item != RECORD else ""
+        item = _cedar_type(_as_object(schema.get("items")))
+        return f"Set<{item}>" if item and item != RECORD_TYPE else ""
     if types == {"object"}:
-        return RECORD if _object(schema.get("properties")) else ""
-    return _PLAIN.get(types.pop(), "") if len(types) == 1 else ""
+        return RECORD_TYPE if _as_object(schema.get("properties")) else ""
+    return _SCALAR_TYPES.get(types.pop(), "") if len(types) == 1 else ""
 
 
-def _types(schema: Schema) -> set[str]:
+def _json_types(schema: JsonSchema) -> set[str]:
     said = schema.get("type")
     many = said if isinstance(said, list) else [said]
     return {each for each in many if isinstance(each, str)}
 
 
-def _is_closed(schema: Schema) -> bool:
+def _is_closed(schema: JsonSchema) -> bool:
     return (
         isinstance(schema.get("properties"), dict)
         and schema.get("additionalProperties") is False
@@ -121,5 +135,5 @@ def _is_closed(schema: Schema) -> bool:
     )
 
 
-def _object(said: object) -> Schema:
+def _as_object(said: object) -> JsonSchema:
     return said if isinstance(said, dict) else {}

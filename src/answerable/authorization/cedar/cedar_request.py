@@ -13,18 +13,22 @@ from contextlib import suppress
 
 import msgspec
 
-from answerable.authorization.cedar.actions import KINDS, SERVER, WITH_ARGUMENTS
-from answerable.model.decision import Request
+from answerable.authorization.cedar.actions import (
+    ENTITY_TYPES,
+    SERVER_TYPE,
+    WITH_ARGUMENTS,
+)
+from answerable.model.decision import AuthorizationRequest
 from answerable.model.json_keys import JsonObject
 from answerable.model.json_values import MOST_VALUES, has_more_values
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 # Members that Cedar's JSON form takes for something else.
-_ESCAPES = frozenset({"__entity", "__extn", "__expr"})
-OTHER = "Other"
+_RESERVED_KEYS = frozenset({"__entity", "__extn", "__expr"})
+OTHER_TYPE = "Other"
 
 
-class Uid:
+class EntityUid:
     """Cedar entity type and id; encoded in JSON as an `__entity` escape."""
 
     __slots__ = ("id", "type")
@@ -34,7 +38,9 @@ class Uid:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Uid) and self.id == other.id and self.type == other.type
+            isinstance(other, EntityUid)
+            and self.id == other.id
+            and self.type == other.type
         )
 
     def __hash__(self) -> int:
@@ -43,69 +49,69 @@ class Uid:
     def __repr__(self) -> str:
         return f"{self.type}::{self.id!r}"
 
-    def named(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str]:
         """Return the JSON form of an entity reference."""
         return {"type": self.type, "id": self.id}
 
 
-class Unreadable(ValueError):  # noqa: N818 - the arguments are
+class UnreadableArguments(ValueError):  # noqa: N818 - the arguments are
     """The arguments are not JSON with a single reading."""
 
 
-def resource_of(request: Request) -> Uid:
+def resource_uid(request: AuthorizationRequest) -> EntityUid:
     """Return the entity of the resource that a request acts on."""
-    kind = KINDS.get(request.target)
+    kind = ENTITY_TYPES.get(request.target)
     if kind is None:
-        return Uid(SERVER, f"server:{request.server}")
-    return Uid(kind, f"{request.target}:mcp/{request.server}/{request.name}")
+        return EntityUid(SERVER_TYPE, f"server:{request.server}")
+    return EntityUid(kind, f"{request.target}:mcp/{request.server}/{request.name}")
 
 
-class Facts:
+class CedarRequest:
     """A request in Cedar's terms, built lazily."""
 
     __slots__ = ("_context", "request")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: AuthorizationRequest) -> None:
         self.request = request
         self._context: dict[str, object] | None = None
 
     @property
-    def principal(self) -> Uid:
+    def principal(self) -> EntityUid:
         """Return the agent."""
-        return Uid("Agent", self.request.agent)
+        return EntityUid("Agent", self.request.agent)
 
     @property
-    def action(self) -> Uid:
+    def action(self) -> EntityUid:
         """Return the MCP method."""
-        return Uid("Action", self.request.action)
+        return EntityUid("Action", self.request.action)
 
     @property
-    def resource(self) -> Uid:
+    def resource(self) -> EntityUid:
         """Return the resource entity."""
-        return resource_of(self.request)
+        return resource_uid(self.request)
 
     @property
     def name(self) -> str:
         """Return the name of the resource, or of the server."""
         request = self.request
-        return request.name if request.target in KINDS else request.server
+        return request.name if request.target in ENTITY_TYPES else request.server
 
     @property
     def context(self) -> dict[str, object]:
         """Return the context: `identity`, `person` and `arguments`, each if present."""
         if self._context is None:
-            self._context = _context(self.request)
+            self._context = _build_context(self.request)
         return self._context
 
-    def about(self) -> dict[str, object]:
+    def scope_json(self) -> dict[str, object]:
         """Return principal, action and resource in Cedar's JSON form."""
         return {
-            "principal": self.principal.named(),
-            "action": self.action.named(),
-            "resource": self.resource.named(),
+            "principal": self.principal.to_json(),
+            "action": self.action.to_json(),
+            "resource": self.resource.to_json(),
         }
 
-    def in_context(self, reads: Collection[str] | None = None) -> str:
+    def context_json(self, reads: Collection[str] | None = None) -> str:
         """Return the context in Cedar's JSON form.
 
         Args:
@@ -118,33 +124,40 @@ class Facts:
             context = context | {"arguments": read}
         return _encoder.encode(context).decode()
 
-    def entities(self) -> str:
+    def entities_json(self) -> str:
         """Return the entities of the request as JSON."""
-        server, resource = Uid(SERVER, f"server:{self.request.server}"), self.resource
-        parents = [] if resource == server else [server.named()]
+        server, resource = (
+            EntityUid(SERVER_TYPE, f"server:{self.request.server}"),
+            self.resource,
+        )
+        parents = [] if resource == server else [server.to_json()]
         found: list[dict[str, object]] = [
-            {"uid": self.principal.named(), "attrs": {}, "parents": []},
-            {"uid": resource.named(), "attrs": {"name": self.name}, "parents": parents},
+            {"uid": self.principal.to_json(), "attrs": {}, "parents": []},
+            {
+                "uid": resource.to_json(),
+                "attrs": {"name": self.name},
+                "parents": parents,
+            },
         ]
         if parents:
             attrs = {"name": self.request.server}
-            found.append({"uid": server.named(), "attrs": attrs, "parents": []})
+            found.append({"uid": server.to_json(), "attrs": attrs, "parents": []})
         return json.dumps(found)
 
 
-def _context(request: Request) -> dict[str, object]:
+def _build_context(request: AuthorizationRequest) -> dict[str, object]:
     found: dict[str, object] = {}
     if request.identity:
-        found["identity"] = Uid("Identity", request.identity)
+        found["identity"] = EntityUid("Identity", request.identity)
     if request.person:
-        found["person"] = Uid("Person", request.person)
+        found["person"] = EntityUid("Person", request.person)
     if request.action in WITH_ARGUMENTS:
-        with suppress(Unreadable):  # without them a policy that reads any errs
-            found["arguments"] = read_arguments(request.arguments)
+        with suppress(UnreadableArguments):  # without them a policy that reads any errs
+            found["arguments"] = parse_arguments(request.arguments)
     return found
 
 
-def read_arguments(arguments: bytes | memoryview) -> dict[str, object]:
+def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     """Parse arguments as policies see them.
 
     Raises:
@@ -154,48 +167,55 @@ def read_arguments(arguments: bytes | memoryview) -> dict[str, object]:
         return {}
     data = bytes(arguments)
     if has_more_values(data, MOST_VALUES):
-        raise Unreadable(f"arguments of more than {MOST_VALUES} values")
+        raise UnreadableArguments(f"arguments of more than {MOST_VALUES} values")
     try:
         read = _decoder.decode(str(data, "utf-8"))
     except (ValueError, RecursionError):
-        raise Unreadable("arguments that cannot be read in one way") from None
+        raise UnreadableArguments("arguments that cannot be read in one way") from None
     if not isinstance(read, dict):
-        raise Unreadable("arguments that are no object")
+        raise UnreadableArguments("arguments that are no object")
     return read
 
 
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _build_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Unreadable("a duplicate member")
-    read = {_key(name): _value(value) for name, value in pairs if value is not None}
+        raise UnreadableArguments("a duplicate member")
+    read = {
+        _escape_key(name): _convert_value(value)
+        for name, value in pairs
+        if value is not None
+    }
     if len(read) == len(pairs):
         return read
     return JsonObject(read, (name for name, value in pairs if value is None))
 
 
-def _key(name: str) -> str:
-    if name in _ESCAPES or not _is_text(name):
+def _escape_key(name: str) -> str:
+    if name in _RESERVED_KEYS or not _is_text(name):
         return "\0" + name.encode("ascii", "backslashreplace").decode("ascii")
     return name
 
 
-def _value(value: object) -> object:
+def _convert_value(value: object) -> object:
     if isinstance(value, list):
-        return [Uid(OTHER, "null") if e is None else _value(e) for e in value]
+        return [
+            EntityUid(OTHER_TYPE, "null") if e is None else _convert_value(e)
+            for e in value
+        ]
     if isinstance(value, float):
-        return _whole(value)
+        return _convert_float(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return value if _LEAST <= value <= _MOST else Uid(OTHER, str(value))
+        return value if _LEAST <= value <= _MOST else EntityUid(OTHER_TYPE, str(value))
     if isinstance(value, str) and not _is_text(value):
-        return Uid(OTHER, ascii(value))
+        return EntityUid(OTHER_TYPE, ascii(value))
     return value
 
 
-def _whole(value: float) -> object:
+def _convert_float(value: float) -> object:
     if value.is_integer() and _LEAST <= value <= _MOST:
         return int(value)
-    return Uid(OTHER, repr(value))
+    return EntityUid(OTHER_TYPE, repr(value))
 
 
 def _is_text(value: str) -> bool:
@@ -208,16 +228,18 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _no_number(name: str) -> object:
-    raise Unreadable(f"{name} is no JSON")
+def _reject_constant(name: str) -> object:
+    raise UnreadableArguments(f"{name} is no JSON")
 
 
-def entity_of(value: object) -> object:
+def encode_entity(value: object) -> object:
     """Encode entities, which JSON has no type for."""
-    if isinstance(value, Uid):
-        return {"__entity": value.named()}
+    if isinstance(value, EntityUid):
+        return {"__entity": value.to_json()}
     raise TypeError(type(value).__name__)
 
 
-_encoder = msgspec.json.Encoder(enc_hook=entity_of)
-_decoder = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)
+_encoder = msgspec.json.Encoder(enc_hook=encode_entity)
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_build_members, parse_constant=_reject_constant
+)

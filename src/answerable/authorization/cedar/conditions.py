@@ -11,23 +11,23 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from answerable.authorization.cedar.cedar_request import Facts, Uid
-from answerable.authorization.cedar.schema import Path, path_of
+from answerable.authorization.cedar.cedar_request import CedarRequest, EntityUid
+from answerable.authorization.cedar.schema import AttributePath, attribute_path
 from answerable.model.text_pattern import matches_parts
 
-Read = Callable[[Facts], object]
-Check = Callable[[Facts], bool]
+ValueReader = Callable[[CedarRequest], object]
+Predicate = Callable[[CedarRequest], bool]
 
 
-class Erring(Exception):  # noqa: N818 - Cedar's own word: the policy errs
+class EvaluationFailure(Exception):  # noqa: N818 - Cedar's own word: the policy errs
     """Cedar evaluation error: a condition cannot be evaluated for this request."""
 
 
-class NotSimple(ValueError):  # noqa: N818 - nothing is wrong with it
+class NotCompilable(ValueError):  # noqa: N818 - nothing is wrong with it
     """A condition that only the Cedar engine can evaluate."""
 
 
-class Compiled:
+class CompiledConditions:
     """Conditions of one policy, compiled into one predicate.
 
     Attributes:
@@ -39,163 +39,183 @@ class Compiled:
 
     def __init__(self, conditions: list[dict[str, Any]]) -> None:
         self.reads_context = False
-        parts: list[Check] = []
+        parts: list[Predicate] = []
         for each in conditions:
-            body = self._flag(each["body"])
-            parts.append(body if each["kind"] == "when" else _not(body))
-        self.check: Check = _all(parts)
+            body = self._compile_boolean(each["body"])
+            parts.append(body if each["kind"] == "when" else _negate(body))
+        self.check: Predicate = _conjunction(parts)
 
-    def _read(self, node: Mapping[str, Any]) -> Read:
+    def _compile_value(self, node: Mapping[str, Any]) -> ValueReader:
         ((word, given),) = node.items()
         if word == "Value":
-            constant = _literal(given)
+            constant = _parse_literal(given)
             return lambda _: constant
-        path = path_of(node)
+        path = attribute_path(node)
         if path:
             self.reads_context |= path[0] == "context"
-            return _at(path)
+            return _path_reader(path)
         if word == ".":
-            return _member(self._read(given["left"]), given["attr"])
-        return self._flag(node)
+            return _member_reader(self._compile_value(given["left"]), given["attr"])
+        return self._compile_boolean(node)
 
-    def _flag(self, node: Mapping[str, Any]) -> Check:
+    def _compile_boolean(self, node: Mapping[str, Any]) -> Predicate:
         """Compile a boolean expression."""
         ((word, given),) = node.items()
         match word:
             case "&&":
-                return _all([self._flag(given["left"]), self._flag(given["right"])])
+                return _conjunction(
+                    [
+                        self._compile_boolean(given["left"]),
+                        self._compile_boolean(given["right"]),
+                    ]
+                )
             case "||":
-                return _any(self._flag(given["left"]), self._flag(given["right"]))
+                return _disjunction(
+                    self._compile_boolean(given["left"]),
+                    self._compile_boolean(given["right"]),
+                )
             case "!":
-                return _not(self._flag(given["arg"]))
+                return _negate(self._compile_boolean(given["arg"]))
             case "==" | "!=":
-                return self._equal(given, wanted=word == "==")
+                return self._compile_equality(given, wanted=word == "==")
             case "<" | "<=" | ">" | ">=":
-                return _ordered(
-                    word, self._read(given["left"]), self._read(given["right"])
+                return _comparison(
+                    word,
+                    self._compile_value(given["left"]),
+                    self._compile_value(given["right"]),
                 )
             case "like":
-                return _like(self._read(given["left"]), given["pattern"])
+                return _like_predicate(
+                    self._compile_value(given["left"]), given["pattern"]
+                )
             case "has":
-                return _has(self._read(given["left"]), given["attr"])
+                return _has_predicate(self._compile_value(given["left"]), given["attr"])
             case "contains":
-                return self._contains(given["left"], given["right"])
+                return self._compile_contains(given["left"], given["right"])
             case "Value" | "Var" | ".":
-                return _true(self._read(node))
+                return _require_true(self._compile_value(node))
             case _:
-                raise NotSimple(word)
+                raise NotCompilable(word)
 
-    def _equal(self, given: Mapping[str, Any], *, wanted: bool) -> Check:
+    def _compile_equality(self, given: Mapping[str, Any], *, wanted: bool) -> Predicate:
         left, right = given["left"], given["right"]
         if "Value" not in left and "Value" not in right:
-            raise NotSimple("two values that are not known before")
-        one, other = self._read(left), self._read(right)
-        return lambda facts: same(one(facts), other(facts)) is wanted
+            raise NotCompilable("two values that are not known before")
+        one, other = self._compile_value(left), self._compile_value(right)
+        return lambda facts: equals(one(facts), other(facts)) is wanted
 
-    def _contains(self, left: Mapping[str, Any], right: Mapping[str, Any]) -> Check:
+    def _compile_contains(
+        self, left: Mapping[str, Any], right: Mapping[str, Any]
+    ) -> Predicate:
         if "Set" in left:
             if not all("Value" in each for each in left["Set"]):
-                raise NotSimple("a set of what is not known before")
-            items = frozenset(_kinded(_literal(each["Value"])) for each in left["Set"])
-            item = self._read(right)
-            return lambda facts: _in(item(facts), items)
+                raise NotCompilable("a set of what is not known before")
+            items = frozenset(
+                _with_type(_parse_literal(each["Value"])) for each in left["Set"]
+            )
+            item = self._compile_value(right)
+            return lambda facts: _is_member(item(facts), items)
         if "Value" not in right:
-            raise NotSimple("an item that is not known before")
-        wanted, held = _literal(right["Value"]), self._read(left)
-        return lambda facts: any(same(each, wanted) for each in _set(held(facts)))
+            raise NotCompilable("an item that is not known before")
+        wanted, held = _parse_literal(right["Value"]), self._compile_value(left)
+        return lambda facts: any(
+            equals(each, wanted) for each in _require_set(held(facts))
+        )
 
 
-def compile_conditions(conditions: list[dict[str, Any]]) -> Compiled | None:
+def compile_conditions(conditions: list[dict[str, Any]]) -> CompiledConditions | None:
     """Compile conditions; None if they are not simple."""
     try:
-        return Compiled(conditions)
-    except (NotSimple, RecursionError):
+        return CompiledConditions(conditions)
+    except (NotCompilable, RecursionError):
         return None
 
 
-def same(one: object, other: object) -> bool:
+def equals(one: object, other: object) -> bool:
     """Compare a value with a literal as Cedar does: types must match."""
     return type(one) is type(other) and one == other
 
 
-def _literal(given: object) -> object:
+def _parse_literal(given: object) -> object:
     if isinstance(given, str | int):
         return given
     if isinstance(given, dict) and isinstance(uid := given.get("__entity"), dict):
-        return Uid(uid["type"], uid["id"])
-    raise NotSimple("a literal of another kind")
+        return EntityUid(uid["type"], uid["id"])
+    raise NotCompilable("a literal of another kind")
 
 
-def _kinded(value: object) -> tuple[type, object]:
+def _with_type(value: object) -> tuple[type, object]:
     return type(value), value
 
 
-def _in(item: object, items: frozenset[tuple[type, object]]) -> bool:
-    return not isinstance(item, dict | list) and _kinded(item) in items
+def _is_member(item: object, items: frozenset[tuple[type, object]]) -> bool:
+    return not isinstance(item, dict | list) and _with_type(item) in items
 
 
-def _set(value: object) -> list[object]:
+def _require_set(value: object) -> list[object]:
     if not isinstance(value, list):
-        raise Erring
+        raise EvaluationFailure
     return value
 
 
-def _true(read: Read) -> Check:
-    def check(facts: Facts) -> bool:
+def _require_true(read: ValueReader) -> Predicate:
+    def check(facts: CedarRequest) -> bool:
         value = read(facts)
         if not isinstance(value, bool):
-            raise Erring
+            raise EvaluationFailure
         return value
 
     return check
 
 
-def _not(check: Check) -> Check:
+def _negate(check: Predicate) -> Predicate:
     return lambda facts: not check(facts)
 
 
-def _all(checks: list[Check]) -> Check:
+def _conjunction(checks: list[Predicate]) -> Predicate:
     if len(checks) == 1:
         return checks[0]
     return lambda facts: all(check(facts) for check in checks)
 
 
-def _any(one: Check, other: Check) -> Check:
+def _disjunction(one: Predicate, other: Predicate) -> Predicate:
     return lambda facts: one(facts) or other(facts)
 
 
-_VARIABLES: Mapping[str, Read] = {
+_VARIABLES: Mapping[str, ValueReader] = {
     name: attrgetter(name) for name in ("principal", "action", "resource", "context")
 }
 
 
 @lru_cache(2048)
-def _at(path: Path) -> Read:
+def _path_reader(path: AttributePath) -> ValueReader:
     """Return the cached reader of an attribute path."""
     *above, name = path
-    return _member(_at(tuple(above)), name) if above else _VARIABLES[name]
+    return (
+        _member_reader(_path_reader(tuple(above)), name) if above else _VARIABLES[name]
+    )
 
 
-def _member(read: Read, name: str) -> Read:
-    def member(facts: Facts) -> object:
+def _member_reader(read: ValueReader, name: str) -> ValueReader:
+    def member(facts: CedarRequest) -> object:
         value = read(facts)
         if isinstance(value, dict) and name in value:
             return value[name]
-        if name == "name" and value == facts.resource and isinstance(value, Uid):
+        if name == "name" and value == facts.resource and isinstance(value, EntityUid):
             return facts.name
-        raise Erring
+        raise EvaluationFailure
 
     return member
 
 
-def _has(read: Read, name: str) -> Check:
-    def has(facts: Facts) -> bool:
+def _has_predicate(read: ValueReader, name: str) -> Predicate:
+    def has(facts: CedarRequest) -> bool:
         value = read(facts)
         if isinstance(value, dict):
             return name in value
-        if isinstance(value, Uid):
+        if isinstance(value, EntityUid):
             return name == "name" and value == facts.resource
-        raise Erring
+        raise EvaluationFailure
 
     return has
 
@@ -208,20 +228,20 @@ _ORDERS: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-def _ordered(word: str, one: Read, other: Read) -> Check:
+def _comparison(word: str, one: ValueReader, other: ValueReader) -> Predicate:
     holds = _ORDERS[word]
 
-    def ordered(facts: Facts) -> bool:
+    def ordered(facts: CedarRequest) -> bool:
         left, right = one(facts), other(facts)
         # To Python, true is a number.
         if type(left) is not int or type(right) is not int:
-            raise Erring
+            raise EvaluationFailure
         return holds(left, right)
 
     return ordered
 
 
-def _like(read: Read, pattern: list[Any]) -> Check:
+def _like_predicate(read: ValueReader, pattern: list[Any]) -> Predicate:
     parts = [""]
     for each in pattern:
         if each == "Wildcard":
@@ -229,10 +249,10 @@ def _like(read: Read, pattern: list[Any]) -> Check:
         else:
             parts[-1] += each["Literal"]
 
-    def like(facts: Facts) -> bool:
+    def like(facts: CedarRequest) -> bool:
         text = read(facts)
         if not isinstance(text, str):
-            raise Erring
+            raise EvaluationFailure
         return matches_parts(text, parts)
 
     return like

@@ -4,23 +4,23 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from answerable.authorization.cedar.cedar_request import Facts
-from answerable.authorization.cedar.lexer import headless
-from answerable.model.cedar_policy import CedarRule
+from answerable.authorization.cedar.cedar_request import CedarRequest
+from answerable.authorization.cedar.lexer import strip_scope
+from answerable.model.cedar_policy import CedarPolicy
 
 if TYPE_CHECKING:
     from cedarpy import PolicySet
 
-Texts = tuple[str, ...]
+PolicyTexts = tuple[str, ...]
 
 # Sets of policies that stay parsed: this many that were asked lately, and as many
 # before these. One takes 6 KB and more.
-PARSED = 2000
+CACHED_SETS = 2000
 _NAMED = re.compile(r"[^`]*`policy([0-9]+)`.*", re.DOTALL)
-NOBODY = "[]"
+NO_ENTITIES = "[]"
 
 
-class Handles:
+class PolicySetCache:
     """Cache of parsed policy sets by their texts, filled on first use.
 
     Args:
@@ -29,17 +29,19 @@ class Handles:
     """
 
     def __init__(
-        self, texts: frozenset[str] = frozenset(), before: "Handles | None" = None
+        self,
+        texts: frozenset[str] = frozenset(),
+        before: "PolicySetCache | None" = None,
     ) -> None:
-        self._lately: dict[Texts, PolicySet] = {}
-        self._before: dict[Texts, PolicySet] = {}
+        self._lately: dict[PolicyTexts, PolicySet] = {}
+        self._before: dict[PolicyTexts, PolicySet] = {}
         if before is not None:
             # The calls that go on meanwhile add to it, so copies are searched.
             parsed = before._before.copy() | before._lately.copy()
             kept = [each for each in parsed.items() if texts.issuperset(each[0])]
-            self._before = dict(kept[-PARSED:])
+            self._before = dict(kept[-CACHED_SETS:])
 
-    def of(self, texts: Texts) -> "PolicySet":
+    def get(self, texts: PolicyTexts) -> "PolicySet":
         """Return the parsed policies without their scopes.
 
         Raises:
@@ -51,14 +53,14 @@ class Handles:
             if found is None:
                 from cedarpy import PolicySet
 
-                found = PolicySet.from_str("\n".join(map(headless, texts)))
-            if len(self._lately) >= PARSED:
+                found = PolicySet.from_str("\n".join(map(strip_scope, texts)))
+            if len(self._lately) >= CACHED_SETS:
                 self._before, self._lately = self._lately, {}
             self._lately[texts] = found
         return found
 
 
-class Asked:
+class EngineQuery:
     """The policies of one slice that only the Cedar engine can decide.
 
     Their scopes are stripped, because the slice already matched them.
@@ -71,27 +73,31 @@ class Asked:
     __slots__ = ("_entities", "_reads", "_texts", "positions")
 
     def __init__(
-        self, positions: tuple[int, ...], rules: list[CedarRule], facts: Facts
+        self, positions: tuple[int, ...], rules: list[CedarPolicy], facts: CedarRequest
     ) -> None:
         self.positions = positions
         self._texts = tuple(rule.text for rule in rules)
         self._reads = tuple({path[0] for rule in rules for path in rule.reads})
-        self._entities = facts.entities() if any(map(_looks, self._texts)) else NOBODY
+        self._entities = (
+            facts.entities_json()
+            if any(map(_reads_entities, self._texts))
+            else NO_ENTITIES
+        )
 
-    def ask(
-        self, facts: Facts, handles: Handles
+    def evaluate(
+        self, facts: CedarRequest, handles: PolicySetCache
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the positions of the policies that hold and of those that err.
 
         If one forbids, the permits that hold are left out. If Cedar reaches no
         decision, every policy errs.
         """
-        asked = facts.about() | {"context": facts.in_context(self._reads)}
-        policies = handles.of(self._texts)
-        return answered(self.positions, asked, policies, self._entities)
+        asked = facts.scope_json() | {"context": facts.context_json(self._reads)}
+        policies = handles.get(self._texts)
+        return evaluate_in_engine(self.positions, asked, policies, self._entities)
 
 
-def answered(
+def evaluate_in_engine(
     positions: Sequence[int],
     asked: dict[str, object],
     policies: "PolicySet",
@@ -105,17 +111,17 @@ def answered(
         return (), tuple(positions)
     found = answer.diagnostics
     holding = [positions[int(each.removeprefix("policy"))] for each in found.reasons]
-    erring = [positions[erring_policy(each)] for each in found.errors]
+    erring = [positions[find_erring_policy(each)] for each in found.errors]
     return tuple(holding), tuple(erring)
 
 
-def erring_policy(error: str) -> int:
+def find_erring_policy(error: str) -> int:
     """Return the policy index that a Cedar error names, 0 if it names none."""
     named = _NAMED.fullmatch(error)
     return int(named[1]) if named else 0
 
 
-def _looks(text: str) -> bool:
+def _reads_entities(text: str) -> bool:
     """Tell whether a policy may read the principal or the resource."""
-    conditions = headless(text).partition(")")[2]
+    conditions = strip_scope(text).partition(")")[2]
     return "resource" in conditions or "principal" in conditions

@@ -17,23 +17,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
 
-OFTEN = 3  # policies of one form, from which on it is worth having
-MOST = 1000  # literals of one policy, and less: marks are letters
+MIN_REPEATS = 3  # policies of one form, from which on it is worth having
+MAX_LITERALS = 1000  # literals of one policy, and less: marks are letters
 
 _MARK = 0xE000  # and up: letters that no ASCII text has
 _NUMBER = 7 * 10**17  # and up
-_NEXT = re.compile(
+_LITERAL = re.compile(
     r'((?:[A-Za-z_]\w*+|[^"/\w]++|/(?!/)|//[^\n]*+)*+)'  # what stands before a literal
     r'(?:(")([ !#-\[\]-~]*+)"|(0|[1-9][0-9]{0,17})(?!\w)|\Z)'
 )
 _ORDERED = '"Record"'
 
-Between = tuple[str, ...]
+Fragments = tuple[str, ...]
 Literals = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _PolicyShape:
     """JSON of policies that differ only in literals.
 
     Attributes:
@@ -46,18 +46,18 @@ class _Form:
     order: tuple[int, ...]
     likes: frozenset[int]
 
-    def of(self, literals: Literals) -> str:
+    def render(self, literals: Literals) -> str:
         """Fill in the literals of a policy."""
         filled = [""] * (2 * len(self.order) + 1)
         filled[::2] = self.parts
         filled[1::2] = [
-            _pattern(literals[each]) if each in self.likes else literals[each]
+            _like_pattern_json(literals[each]) if each in self.likes else literals[each]
             for each in self.order
         ]
         return "".join(filled)
 
 
-class Forms:
+class PolicyJsonCache:
     """JSON form of policies, computed without Cedar for known shapes.
 
     Args:
@@ -66,27 +66,29 @@ class Forms:
 
     def __init__(self, write: Callable[[str], str]) -> None:
         self._write = write
-        self._met: Counter[Between] = Counter()
-        self._known: dict[Between, _Form | None] = {}
+        self._met: Counter[Fragments] = Counter()
+        self._known: dict[Fragments, _PolicyShape | None] = {}
 
-    def written(self, text: str) -> str:
+    def to_json(self, text: str) -> str:
         """Return the JSON of one policy; empty if Cedar has to convert it.
 
         Args:
             text: Policy text in which every string ends on its line.
         """
-        between, literals = _taken_apart(text)
+        between, literals = _split_literals(text)
         if not literals:
             return ""
         if between not in self._known:
             self._met[between] += 1
-            if self._met[between] < OFTEN:
+            if self._met[between] < MIN_REPEATS:
                 return ""
-            self._known[between] = self._learnt(text, between, literals)
+            self._known[between] = self._learn_shape(text, between, literals)
         form = self._known[between]
-        return form.of(literals) if form is not None else ""
+        return form.render(literals) if form is not None else ""
 
-    def _learnt(self, text: str, between: Between, literals: Literals) -> _Form | None:
+    def _learn_shape(
+        self, text: str, between: Fragments, literals: Literals
+    ) -> _PolicyShape | None:
         """Convert a shape with Cedar and check that it reproduces the policy."""
         texts = [each.endswith('"') for each in between[: len(literals)]]
         marks = [
@@ -106,34 +108,36 @@ class Forms:
             )
         )
         try:
-            form = _form(self._write(marked), marks, likes)
+            form = _build_shape(self._write(marked), marks, likes)
             fits = form is not None and (
-                json.loads(form.of(literals)) == json.loads(self._write(text))
+                json.loads(form.render(literals)) == json.loads(self._write(text))
             )
         except (ValueError, RecursionError):
             return None
         return form if fits else None
 
 
-def _taken_apart(text: str) -> tuple[Between, Literals]:
+def _split_literals(text: str) -> tuple[Fragments, Literals]:
     """Split a policy at its literals; return none if that is not safe.
 
     The fragment before a string ends with the quote, so strings and numbers differ in
     shape.
     """
-    found = _NEXT.findall(text)
+    found = _LITERAL.findall(text)
     whole = "".join([f"{b}{quote}{s}{quote}{n}" for b, quote, s, n in found])
-    if whole != text or not text.isascii() or len(found) > MOST:
+    if whole != text or not text.isascii() or len(found) > MAX_LITERALS:
         return (), ()  # something is no word of these
     between = tuple([before + quote for before, quote, _, _ in found])
     return between, tuple([s or n for _, quote, s, n in found if quote or n])
 
 
-def _form(written: str, marks: list[str], likes: frozenset[int]) -> _Form | None:
+def _build_shape(
+    written: str, marks: list[str], likes: frozenset[int]
+) -> _PolicyShape | None:
     """Find the markers in Cedar's JSON; None unless each occurs exactly once."""
     places: list[tuple[int, int, int]] = []
     for at, mark in enumerate(marks):
-        sought = _pattern(mark) if at in likes else mark
+        sought = _like_pattern_json(mark) if at in likes else mark
         if written.count(sought) != 1 or written.count(mark) != 1:
             return None
         start = written.index(sought)
@@ -144,10 +148,10 @@ def _form(written: str, marks: list[str], likes: frozenset[int]) -> _Form | None
     starts = [start for start, _, _ in places] + [len(written)]
     ends = [0] + [end for _, end, _ in places]
     parts = tuple(written[e:s] for e, s in zip(ends, starts, strict=True))
-    return _Form(parts, tuple(at for _, _, at in places), likes)
+    return _PolicyShape(parts, tuple(at for _, _, at in places), likes)
 
 
-def _pattern(literal: str) -> str:
+def _like_pattern_json(literal: str) -> str:
     """Encode a `like` pattern as Cedar does, letter by letter."""
     return ",".join(
         '"Wildcard"' if each == "*" else f'{{"Literal":"{each}"}}' for each in literal

@@ -25,7 +25,7 @@ _CLOSE = re.compile(rf'(?:[^")/]++|{_STRING}"|//[^\n]*+|/)*+\)')
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PolicyText:
     """Text of one policy, or the fragment found in its place.
 
     Attributes:
@@ -46,7 +46,7 @@ class Piece:
 
 
 @dataclass(slots=True)
-class _Begun:
+class _OpenPolicyText:
     """A policy text whose end is not reached yet; positions are offsets."""
 
     at: int
@@ -57,7 +57,7 @@ class _Begun:
     annotated: int = -1  # since the last head
     heads: tuple[int, ...] = ()
 
-    def take(self, token: re.Match[str]) -> None:
+    def add_token(self, token: re.Match[str]) -> None:
         """Add one token."""
         kind, at = token.lastgroup, token.start()
         if kind == "head":
@@ -71,11 +71,11 @@ class _Begun:
             if kind == "id":
                 self.id = self.id or token["named"][1:-1]
 
-    def end(self, text: str, to: int, *, ended: bool) -> Piece:
+    def finish(self, text: str, to: int, *, ended: bool) -> PolicyText:
         def line(at: int) -> int:
             return self.line + text.count("\n", self.at, at)
 
-        return Piece(
+        return PolicyText(
             text[self.at : to],
             self.line,
             self.id,
@@ -85,14 +85,14 @@ class _Begun:
         )
 
 
-def split(text: str, line: int = 1) -> Iterator[Piece]:
+def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
     """Split a text into policies.
 
     Args:
         text: Content of one file, or a part of it.
         line: Line number of the first line.
     """
-    begun: _Begun | None = None
+    begun: _OpenPolicyText | None = None
     counted = end = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
@@ -110,25 +110,25 @@ def split(text: str, line: int = 1) -> Iterator[Piece]:
         if begun is None:
             line += text.count("\n", counted, at)
             counted = at
-            begun = _Begun(at, line)
+            begun = _OpenPolicyText(at, line)
         if kind == "end":
-            yield begun.end(text, end, ended=True)
+            yield begun.finish(text, end, ended=True)
             begun = None
         else:
-            begun.take(token)
+            begun.add_token(token)
     if begun is not None:
-        yield begun.end(text, end, ended=False)
+        yield begun.finish(text, end, ended=False)
 
 
-def parted(piece: Piece) -> Iterator[Piece]:
+def split_at_heads(piece: PolicyText) -> Iterator[PolicyText]:
     """Split a faulty fragment at the further policy heads in it."""
     starts = [(0, piece.line), *piece.heads]
     ends = [at for at, _ in piece.heads] + [len(piece.text)]
     for (at, line), end in zip(starts, ends, strict=True):
-        yield from split(piece.text[at:end].rstrip(), line)
+        yield from split_policies(piece.text[at:end].rstrip(), line)
 
 
-def headless(text: str) -> str:
+def strip_scope(text: str) -> str:
     """Return a policy without scope constraints.
 
     Args:

@@ -14,42 +14,44 @@ from difflib import get_close_matches
 import msgspec
 
 from answerable.authorization.cedar.approved_schemas import (
-    NOTHING_APPROVED,
-    Approved,
-    stamp,
+    NO_APPROVED_SCHEMAS,
+    ApprovedSchemas,
+    schema_digest,
 )
-from answerable.authorization.cedar.lexer import Piece, split
-from answerable.authorization.cedar.validation import Judged, judge
+from answerable.authorization.cedar.lexer import PolicyText, split_policies
+from answerable.authorization.cedar.validation import ValidatedPolicy, validate_policies
 from answerable.model.cedar_policy import (
-    NO_RULES,
+    NO_CEDAR_POLICIES,
     CedarFault,
     CedarFile,
-    CedarRule,
-    CedarRules,
+    CedarPolicy,
+    CedarPolicySet,
 )
 
-Judge = Callable[[Iterable[Piece], Approved], Sequence[Judged]]
+PolicyValidator = Callable[
+    [Iterable[PolicyText], ApprovedSchemas], Sequence[ValidatedPolicy]
+]
 
-_SHOWN = 300
-_OF_ACTION = re.compile(r' for Action::"[^"]*"')
+_MAX_MESSAGE = 300
+_ACTION_SUFFIX = re.compile(r' for Action::"[^"]*"')
 # Message that Cedar adds to every fault in a scope.
 _NOTHING = "unable to find an applicable action given the policy scope constraints"
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class LoadedPolicies:
     """Result of loading policy files.
 
     Attributes:
         faults: Faults, in file order.
     """
 
-    rules: CedarRules
+    rules: CedarPolicySet
     faults: tuple[CedarFault, ...]
 
 
 @dataclass(slots=True)
-class _Policy:
+class _PolicyInFile:
     """Working state of one policy.
 
     Attributes:
@@ -57,19 +59,19 @@ class _Policy:
     """
 
     file: str
-    piece: Piece
+    piece: PolicyText
     id: str
-    rule: CedarRule | None = None
+    rule: CedarPolicy | None = None
     faults: list[str] = field(default_factory=list)
 
 
-def read_rules(
+def load_rules(
     files: Iterable[CedarFile],
     known: Iterable[str],
-    before: CedarRules = NO_RULES,
-    judged: Judge = judge,
-    approved: Approved = NOTHING_APPROVED,
-) -> Read:
+    before: CedarPolicySet = NO_CEDAR_POLICIES,
+    judged: PolicyValidator = validate_policies,
+    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+) -> LoadedPolicies:
     """Load policies and collect every fault.
 
     Args:
@@ -79,18 +81,18 @@ def read_rules(
     """
     files = tuple(files)
     faults: list[CedarFault] = []
-    policies: list[_Policy] = []
-    stamps = {tool: stamp(schema) for tool, schema in approved.items()}
+    policies: list[_PolicyInFile] = []
+    stamps = {tool: schema_digest(schema) for tool, schema in approved.items()}
     kept = {
         rule.text: rule
         for rule in before.rules
         if rule.approved == stamps.get(rule.resource, "")
     }
-    new: list[_Policy] = []
+    new: list[_PolicyInFile] = []
 
-    def found() -> Iterator[Piece]:
+    def found() -> Iterator[PolicyText]:
         for file in files:
-            for each in _policies(file, faults):
+            for each in _split_file(file, faults):
                 policies.append(each)
                 if each.piece.text not in kept:
                     new.append(each)
@@ -102,57 +104,59 @@ def read_rules(
     names = frozenset(known)
     for each in policies:
         each.rule = each.rule or kept.get(each.piece.text)
-        each.faults += _unknown(each.rule, names) if each.rule is not None else ()
+        each.faults += (
+            _find_unknown_names(each.rule, names) if each.rule is not None else ()
+        )
         if len(each.faults) > 1 and _NOTHING in each.faults:
             each.faults.remove(_NOTHING)
-    _refuse_twins(policies)
-    rules = tuple(_placed(policies))
+    _reject_duplicate_ids(policies)
+    rules = tuple(_iterate_valid_rules(policies))
     faults += (
-        CedarFault(each.file, each.piece.line, each.id, shown(what))
+        CedarFault(each.file, each.piece.line, each.id, shorten_message(what))
         for each in policies
-        for what in _once(each.faults)
+        for what in _deduplicate_faults(each.faults)
     )
-    return Read(CedarRules(rules, _digest(files)), tuple(faults))
+    return LoadedPolicies(CedarPolicySet(rules, _files_digest(files)), tuple(faults))
 
 
-def _once(faults: list[str]) -> list[str]:
+def _deduplicate_faults(faults: list[str]) -> list[str]:
     """Drop messages that Cedar repeats for each action."""
-    told = {_OF_ACTION.sub("", what): what for what in reversed(faults)}
+    told = {_ACTION_SUFFIX.sub("", what): what for what in reversed(faults)}
     return [what for what in dict.fromkeys(faults) if what in told.values()]
 
 
-def shown(text: str) -> str:
+def shorten_message(text: str) -> str:
     """Return one printable line of a Cedar message, which may quote the policy."""
     line = "".join(char if char.isprintable() else "?" for char in text)
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
+    return line if len(line) <= _MAX_MESSAGE else line[:_MAX_MESSAGE] + "..."
 
 
-def _digest(files: tuple[CedarFile, ...]) -> str:
+def _files_digest(files: tuple[CedarFile, ...]) -> str:
     if not files:
         return ""
     said = [[each.name, hashlib.sha256(each.data).hexdigest()] for each in files]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _policies(file: CedarFile, faults: list[CedarFault]) -> Iterator[_Policy]:
+def _split_file(file: CedarFile, faults: list[CedarFault]) -> Iterator[_PolicyInFile]:
     try:
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = file.data[: error.start].count(b"\n") + 1
         faults.append(CedarFault(file.name, line, "", "not UTF-8"))
         return
-    for position, piece in enumerate(split(text)):
-        yield _Policy(file.name, piece, piece.id or f"policy{position}")
+    for position, piece in enumerate(split_policies(text)):
+        yield _PolicyInFile(file.name, piece, piece.id or f"policy{position}")
 
 
-def _placed(policies: list[_Policy]) -> Iterator[CedarRule]:
+def _iterate_valid_rules(policies: list[_PolicyInFile]) -> Iterator[CedarPolicy]:
     for each in policies:
         if each.rule is not None and not each.faults:
             place = f"{each.file}:{each.id}"
             yield msgspec.structs.replace(each.rule, id=place, line=each.piece.line)
 
 
-def _unknown(rule: CedarRule, names: frozenset[str]) -> Iterator[str]:
+def _find_unknown_names(rule: CedarPolicy, names: frozenset[str]) -> Iterator[str]:
     for mention in rule.mentions:
         if mention not in names:
             kind, _, name = mention.partition(":")
@@ -163,8 +167,8 @@ def _unknown(rule: CedarRule, names: frozenset[str]) -> Iterator[str]:
             yield f"no such {kind} in {where} (got {name!r}{hint})"
 
 
-def _refuse_twins(policies: list[_Policy]) -> None:
-    seen: dict[tuple[str, str], _Policy] = {}
+def _reject_duplicate_ids(policies: list[_PolicyInFile]) -> None:
+    seen: dict[tuple[str, str], _PolicyInFile] = {}
     for each in policies:
         first = seen.setdefault((each.file, each.id), each)
         if first is not each:

@@ -11,27 +11,27 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from answerable.authorization.cedar.cedar_request import Facts
+from answerable.authorization.cedar.cedar_request import CedarRequest
 from answerable.authorization.cedar.schema import (
     ARGUMENTS,
     RESOURCE_NAME,
-    Path,
-    path_of,
+    AttributePath,
+    attribute_path,
 )
-from answerable.authorization.name_patterns import is_plain
-from answerable.model.json_keys import key_tree
+from answerable.authorization.name_patterns import is_unambiguous
+from answerable.model.json_keys import build_key_tree
 
-ROUNDS = 8  # times that a text may be escaped
+MAX_DECODE_ROUNDS = 8  # times that a text may be escaped
 _WILDCARD = "Wildcard"
 # A segment of two dots, whatever separates it, also with parameters (`..;a=b`).
-_UPWARDS = re.compile(r"(?:^|[/\\])\.\.(?:$|[/\\;?#])")
+_PARENT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.(?:$|[/\\;?#])")
 _OVERLONG = re.compile(r"%(?:u00|c0%|e0%80%)(2e|2f|5c|ae|af)", re.IGNORECASE)
 _SPELLED = {"2e": ".", "ae": ".", "2f": "/", "af": "/", "5c": "\\"}
 _SUSPECT = re.compile(r"%|\.\.|[\0\t\n\r]")
 _DROPPED = re.compile(r"[\t\n\r]")  # by readers of URLs (https://url.spec.whatwg.org)
 
 
-def leads_upwards(text: str) -> bool:
+def is_path_traversal(text: str) -> bool:
     """Tell whether a text could traverse upwards in a path or URL, or truncate it.
 
     Matches `..` segments, plain or escaped (repeatedly, and in overlong UTF-8), and
@@ -39,9 +39,9 @@ def leads_upwards(text: str) -> bool:
     """
     if text.isascii() and not any(_SUSPECT.finditer(text)):
         return False
-    for _ in range(ROUNDS):
+    for _ in range(MAX_DECODE_ROUNDS):
         plain = unicodedata.normalize("NFKC", text)
-        if "\0" in text or any(_UPWARDS.finditer(_DROPPED.sub("", plain))):
+        if "\0" in text or any(_PARENT_SEGMENT.finditer(_DROPPED.sub("", plain))):
             return True
         spelled = _OVERLONG.sub(lambda found: _SPELLED[found[1].lower()], text)
         decoded = unquote(spelled, errors="replace")
@@ -51,9 +51,11 @@ def leads_upwards(text: str) -> bool:
     return True
 
 
-def prefix_paths(conditions: list[dict[str, Any]]) -> tuple[Path, ...]:
+def find_prefix_comparisons(
+    conditions: list[dict[str, Any]],
+) -> tuple[AttributePath, ...]:
     """Return the paths that a policy compares with a prefix pattern."""
-    found: dict[Path, None] = {}
+    found: dict[AttributePath, None] = {}
     stack: list[object] = [each["body"] for each in conditions]
     while stack:
         node = stack.pop()
@@ -61,13 +63,13 @@ def prefix_paths(conditions: list[dict[str, Any]]) -> tuple[Path, ...]:
             stack += node
         elif isinstance(node, dict):
             given = node.get("like")
-            if isinstance(given, dict) and _is_prefix(given.get("pattern")):
-                found |= dict.fromkeys(_paths(given["left"]))
+            if isinstance(given, dict) and _is_prefix_pattern(given.get("pattern")):
+                found |= dict.fromkeys(_iterate_paths(given["left"]))
             stack += node.values()
     return tuple(found)
 
 
-def _is_prefix(pattern: object) -> bool:
+def _is_prefix_pattern(pattern: object) -> bool:
     """Tell whether a pattern is a literal prefix followed by a wildcard."""
     return (
         isinstance(pattern, list)
@@ -77,17 +79,17 @@ def _is_prefix(pattern: object) -> bool:
     )
 
 
-def _paths(node: object) -> Iterator[Path]:
+def _iterate_paths(node: object) -> Iterator[AttributePath]:
     if isinstance(node, dict):
-        path = path_of(node) if "." in node else None
+        path = attribute_path(node) if "." in node else None
         if path is not None:
             yield path
             return
         for each in node.values():
-            yield from _paths(each)
+            yield from _iterate_paths(each)
 
 
-class Hazards:
+class AmbiguityCheck:
     """Detector of ambiguous names among those that a slice's policies read.
 
     Args:
@@ -103,21 +105,25 @@ class Hazards:
 
     def __init__(
         self,
-        read: Iterable[tuple[int, tuple[Path, ...], tuple[Path, ...]]],
-        facts: Facts,
+        read: Iterable[
+            tuple[int, tuple[AttributePath, ...], tuple[AttributePath, ...]]
+        ],
+        facts: CedarRequest,
     ) -> None:
         read = tuple(read)
         name = facts.name
-        is_elsewhere = not is_plain(name) or leads_upwards(name)
+        is_elsewhere = not is_unambiguous(name) or is_path_traversal(name)
         self.fixed = tuple(
             position
             for position, _, prefixes in read
             if is_elsewhere and RESOURCE_NAME in prefixes
         )
         self._read = tuple(
-            (position, key_tree(reads)) for position, reads, _ in read if reads
+            (position, build_key_tree(reads)) for position, reads, _ in read if reads
         )
-        self._every = key_tree(tuple({path for _, reads, _ in read for path in reads}))
+        self._every = build_key_tree(
+            tuple({path for _, reads, _ in read for path in reads})
+        )
         self._compared = tuple(
             (position, path[len(ARGUMENTS) :])
             for position, _, prefixes in read
@@ -125,7 +131,7 @@ class Hazards:
             if path[: len(ARGUMENTS)] == ARGUMENTS
         )
 
-    def find(self, facts: Facts) -> tuple[int, ...]:
+    def find_ambiguous(self, facts: CedarRequest) -> tuple[int, ...]:
         """Return the positions of the policies that err for a request."""
         given = facts.context.get("arguments")
         if not (self._read and isinstance(given, dict)):
@@ -136,11 +142,12 @@ class Hazards:
         return found + tuple(
             position
             for position, path in self._compared
-            if isinstance(text := _member(given, path), str) and leads_upwards(text)
+            if isinstance(text := _get_member(given, path), str)
+            and is_path_traversal(text)
         )
 
 
-def _member(given: object, path: Path) -> object:
+def _get_member(given: object, path: AttributePath) -> object:
     for name in path:
         given = given.get(name) if isinstance(given, dict) else None
     return given

@@ -9,16 +9,16 @@ Schema of the tool overrides inference.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from answerable.authorization.cedar.actions import ACTIONS, WITH_ARGUMENTS
+from answerable.authorization.cedar.actions import RESOURCE_TYPES, WITH_ARGUMENTS
 
-Path = tuple[str, ...]
+AttributePath = tuple[str, ...]
 # Path below `context.arguments` -> Cedar type and whether it may be missing.
-Uses = Mapping[Path, tuple[str, bool]]
+ArgumentTypes = Mapping[AttributePath, tuple[str, bool]]
 
-ARGUMENTS: Path = ("context", "arguments")
-RESOURCE_NAME: Path = ("resource", "name")
-RECORD = "record"
-ABSENT = "absent"  # there is no such member
+ARGUMENTS: AttributePath = ("context", "arguments")
+RESOURCE_NAME: AttributePath = ("resource", "name")
+RECORD_TYPE = "record"
+ABSENT_TYPE = "absent"  # there is no such member
 _UNKNOWN = "String"
 _NUMBERS = frozenset({"<", "<=", ">", ">=", "+", "-", "*", "neg"})
 _SETS = frozenset({"containsAll", "containsAny"})
@@ -33,76 +33,78 @@ entity Tool in [Server] { name: String };
 entity Resource in [Server] { name: String };
 entity Prompt in [Server] { name: String };
 """
-_WHO = "identity?: Identity, person?: Person"
+_CALLER_ATTRIBUTES = "identity?: Identity, person?: Person"
 
 
 class WholeArguments(ValueError):  # noqa: N818 - it is what it says
     """A policy uses `context` or `context.arguments` as a whole value."""
 
 
-def schema_text(uses: Uses, only: str = "") -> str:
+def build_schema(uses: ArgumentTypes, only: str = "") -> str:
     """Build the schema text for the given argument types.
 
     Args:
         only: The one method to include; empty for all.
     """
-    arguments = _record(uses, ())
+    arguments = _render_record(uses, ())
     lines = [_ENTITIES]
-    for action in (only,) if only else ACTIONS:
-        kinds = ACTIONS[action]
-        context = _WHO
+    for action in (only,) if only else RESOURCE_TYPES:
+        kinds = RESOURCE_TYPES[action]
+        context = _CALLER_ATTRIBUTES
         if action in WITH_ARGUMENTS:
             context += f", arguments: {arguments}"
         lines.append(
-            f"action {_quoted(action)} appliesTo {{ principal: [Agent], "
+            f"action {_quote_name(action)} appliesTo {{ principal: [Agent], "
             f"resource: [{', '.join(kinds)}], context: {{ {context} }} }};\n"
         )
     return "".join(lines)
 
 
-def uses_of(conditions: list[dict[str, Any]]) -> Uses:
+def infer_argument_types(conditions: list[dict[str, Any]]) -> ArgumentTypes:
     """Infer the type of each argument that a policy reads.
 
     Raises:
         WholeArguments: The policy reads the arguments as one value.
     """
-    found: dict[Path, tuple[str, bool]] = {}
+    found: dict[AttributePath, tuple[str, bool]] = {}
     for each in conditions:
-        _walk(each["body"], "Bool", found)
+        _collect_types(each["body"], "Bool", found)
     for path in list(found):
         for end in range(1, len(path)):
             may_miss = found.get(path[:end], ("", False))[1]
-            found[path[:end]] = (RECORD, may_miss)
+            found[path[:end]] = (RECORD_TYPE, may_miss)
     return found
 
 
-def go_together(one: Uses, other: Uses) -> bool:
+def are_compatible(one: ArgumentTypes, other: ArgumentTypes) -> bool:
     """Tell whether two policies agree on the type of every shared argument."""
     few, many = sorted((one, other), key=len)
     return all(many.get(path, use) == use for path, use in few.items())
 
 
-def _walk(node: Mapping[str, Any], wanted: str, found: dict[Path, Any]) -> None:
+def _collect_types(
+    node: Mapping[str, Any], wanted: str, found: dict[AttributePath, Any]
+) -> None:
     ((word, given),) = node.items()
-    path = path_of(node)
+    path = attribute_path(node)
     if path is not None:
-        _note(path, wanted, found)
+        _record_use(path, wanted, found)
     elif word == "has":
-        held = path_of(given["left"])
+        held = attribute_path(given["left"])
         if held is None:
-            _walk(given["left"], _UNKNOWN, found)
+            _collect_types(given["left"], _UNKNOWN, found)
         elif held[:2] == ARGUMENTS:
-            _note((*held, given["attr"]), "", found)
+            _record_use((*held, given["attr"]), "", found)
     elif word == "if-then-else":
-        _walk(given["if"], "Bool", found)
-        _walk(given["then"], wanted, found)
-        _walk(given["else"], wanted, found)
+        _collect_types(given["if"], "Bool", found)
+        _collect_types(given["then"], wanted, found)
+        _collect_types(given["else"], wanted, found)
     else:
-        for each, kind in _operands(word, given):
-            _walk(each, kind, found)
+        for each, kind in _operand_types(word, given):
+            _collect_types(each, kind, found)
 
 
-def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _operand_types(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Yield the operands of an operator with the type it expects."""
     if isinstance(given, list):  # members of a set, arguments of an extension
         yield from ((each, _UNKNOWN) for each in given)
@@ -112,10 +114,10 @@ def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
         return
     elif word in ("==", "!="):
         left, right = given["left"], given["right"]
-        yield from ((left, _type(right)), (right, _type(left)))
+        yield from ((left, _literal_type(right)), (right, _literal_type(left)))
     elif word == "contains":
         left, right = given["left"], given["right"]
-        yield left, f"Set<{_type(right)}>"
+        yield left, f"Set<{_literal_type(right)}>"
         yield right, _item_type(left)
     elif word in _SETS:
         left, right = given["left"], given["right"]
@@ -129,7 +131,7 @@ def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
                 yield given[side], kind
 
 
-def path_of(node: Mapping[str, Any]) -> Path | None:
+def attribute_path(node: Mapping[str, Any]) -> AttributePath | None:
     """Return the attribute path of a node, from a variable down; None if it is none."""
     names: list[str] = []
     while "." in node:
@@ -138,7 +140,9 @@ def path_of(node: Mapping[str, Any]) -> Path | None:
     return (node["Var"], *reversed(names)) if "Var" in node else None
 
 
-def _note(path: Path, wanted: str, found: dict[Path, Any]) -> None:
+def _record_use(
+    path: AttributePath, wanted: str, found: dict[AttributePath, Any]
+) -> None:
     """Record a use of a path; `wanted` is empty for an existence test."""
     if path[:1] != ARGUMENTS[:1]:
         return
@@ -151,7 +155,7 @@ def _note(path: Path, wanted: str, found: dict[Path, Any]) -> None:
     found[below] = (kind or wanted, may_miss or not wanted)
 
 
-def _type(node: Mapping[str, Any]) -> str:
+def _literal_type(node: Mapping[str, Any]) -> str:
     ((word, given),) = node.items()
     match word, given:
         case "Value", bool():
@@ -169,19 +173,21 @@ def _type(node: Mapping[str, Any]) -> str:
 
 def _item_type(node: Mapping[str, Any]) -> str:
     items = node.get("Set")
-    return _type(items[0]) if items else _UNKNOWN
+    return _literal_type(items[0]) if items else _UNKNOWN
 
 
-def _record(uses: Uses, at: Path) -> str:
+def _render_record(uses: ArgumentTypes, at: AttributePath) -> str:
     members = []
     for path, (kind, may_miss) in sorted(uses.items()):
-        if len(path) == len(at) + 1 and path[: len(at)] == at and kind != ABSENT:
-            said = _record(uses, path) if kind == RECORD else kind or _UNKNOWN
-            members.append(f"{_quoted(path[-1])}{'?' if may_miss else ''}: {said}")
+        if len(path) == len(at) + 1 and path[: len(at)] == at and kind != ABSENT_TYPE:
+            said = (
+                _render_record(uses, path) if kind == RECORD_TYPE else kind or _UNKNOWN
+            )
+            members.append(f"{_quote_name(path[-1])}{'?' if may_miss else ''}: {said}")
     return "{ " + ", ".join(members) + " }"
 
 
-def _quoted(name: str) -> str:
+def _quote_name(name: str) -> str:
     escaped = "".join(
         char if char.isprintable() and char not in '"\\' else f"\\u{{{ord(char):x}}}"
         for char in name

@@ -13,7 +13,7 @@ _HOLDS = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PolicyScope:
     """Scope of a policy.
 
     Attributes:
@@ -29,7 +29,7 @@ class Scope:
     kind: str
 
 
-def scope_of(policy: Mapping[str, Any]) -> Scope:
+def parse_scope(policy: Mapping[str, Any]) -> PolicyScope:
     """Parse the scope of a policy that Cedar has validated against our schema."""
     principal, resource = policy["principal"], policy["resource"]
     within = principal.get("in", principal)
@@ -43,21 +43,21 @@ def scope_of(policy: Mapping[str, Any]) -> Scope:
         # `in` what is no server takes that alone, as `==` does.
         if of != "Server" or resource["op"] == "==":
             kind = kind or of
-    return Scope(
-        principal=_principal(within["entity"]) if "entity" in within else "",
-        actions=tuple(_actions(policy["action"])),
+    return PolicyScope(
+        principal=_principal_id(within["entity"]) if "entity" in within else "",
+        actions=tuple(_action_names(policy["action"])),
         resource=named,
         kind=kind,
     )
 
 
-def _principal(entity: Mapping[str, str]) -> str:
+def _principal_id(entity: Mapping[str, str]) -> str:
     # Principals are always agents; another type with an agent's id matches none.
     is_agent = entity["type"] == "Agent"
     return entity["id"] if is_agent else f"{entity['type']}::{entity['id']}"
 
 
-def _actions(action: Mapping[str, Any]) -> Iterator[str]:
+def _action_names(action: Mapping[str, Any]) -> Iterator[str]:
     if "entity" in action:
         yield action["entity"]["id"]
     elif action["op"] == "in":
@@ -65,7 +65,7 @@ def _actions(action: Mapping[str, Any]) -> Iterator[str]:
         yield from [each["id"] for each in action["entities"]] or [""]
 
 
-def server_of(resource: str) -> str:
+def resource_server(resource: str) -> str:
     """Return the server in a resource id; empty if it names none."""
     kind, colon, rest = resource.partition(":")
     if kind == "server":
@@ -73,7 +73,7 @@ def server_of(resource: str) -> str:
     return rest.removeprefix("mcp/").partition("/")[0] if colon else ""
 
 
-def named_entities(node: object) -> Iterator[tuple[str, str]]:
+def find_entities(node: object) -> Iterator[tuple[str, str]]:
     """Yield every entity in a policy as (type, id)."""
     if isinstance(node, dict):
         kind, id = node.get("type"), node.get("id")
@@ -85,14 +85,14 @@ def named_entities(node: object) -> Iterator[tuple[str, str]]:
             if isinstance(each, _HOLDS) and (
                 key != "pattern" or isinstance(each, dict)
             ):
-                yield from named_entities(each)
+                yield from find_entities(each)
     elif isinstance(node, list):
         for each in node:
             if isinstance(each, _HOLDS):
-                yield from named_entities(each)
+                yield from find_entities(each)
 
 
-def misnamed(kind: str, id: str) -> str:
+def find_id_fault(kind: str, id: str) -> str:
     """Return the fault of an entity id; empty if there is none."""
     start = _NAMED.get(kind)
     if start is not None:
@@ -106,10 +106,10 @@ def misnamed(kind: str, id: str) -> str:
     return ""
 
 
-def mention_of(kind: str, id: str) -> str:
+def configuration_reference(kind: str, id: str) -> str:
     """Return the configuration entry that an entity id names; empty for none."""
     if kind == "Agent" and id.startswith("agent:declared/"):
         return id
     if kind == "Server" or kind in _NAMED:
-        return f"server:{server_of(id)}"
+        return f"server:{resource_server(id)}"
     return ""

@@ -10,30 +10,42 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.authorization.cedar.cedar_request import Facts, resource_of
-from answerable.authorization.cedar.conditions import Compiled, Erring
-from answerable.authorization.cedar.engine import Asked, Handles
-from answerable.authorization.cedar.parser_differentials import Hazards
-from answerable.authorization.cedar.scopes import server_of
-from answerable.model.cedar_policy import NO_RULES, CedarRule, CedarRules
-from answerable.model.decision import Decision, Effect, Layer, Request
+from answerable.authorization.cedar.cedar_request import CedarRequest, resource_uid
+from answerable.authorization.cedar.conditions import (
+    CompiledConditions,
+    EvaluationFailure,
+)
+from answerable.authorization.cedar.engine import EngineQuery, PolicySetCache
+from answerable.authorization.cedar.parser_differentials import AmbiguityCheck
+from answerable.authorization.cedar.scopes import resource_server
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicy, CedarPolicySet
+from answerable.model.decision import (
+    AuthorizationRequest,
+    Decision,
+    DecisionEffect,
+    DecisionLayer,
+)
 from answerable.model.ids import AgentId
 
 # Slices in memory: this many that were asked for lately, and as many before these.
-KEPT = 12_000
-LONGEST = 512  # characters of a name whose slice is kept
+CACHE_SIZE = 12_000
+MAX_CACHED_NAME = 512  # characters of a name whose slice is kept
 
-_DEPTH = {Layer.TABLE: 0, Layer.CONSTRAINT: 1, Layer.CEDAR: 2}
-_HOPED = frozenset({Effect.ALLOW, Effect.ASK})
+_LAYER_DEPTH = {
+    DecisionLayer.TABLE: 0,
+    DecisionLayer.CONSTRAINT: 1,
+    DecisionLayer.CEDAR: 2,
+}
+_PERMISSIVE = frozenset({DecisionEffect.ALLOW, DecisionEffect.ASK})
 _conditions = msgspec.json.Decoder(list[dict[str, object]])
 
 
 Positions = tuple[int, ...]
-Key = tuple[AgentId, str, str, str, str]
+SliceKey = tuple[AgentId, str, str, str, str]
 
 
 @dataclass(slots=True, eq=False)
-class Said:
+class PolicyResponse:
     """Combined response of the policies; a slice reuses equal responses.
 
     Attributes:
@@ -44,13 +56,13 @@ class Said:
         decision: Cached decision made from it.
     """
 
-    effect: Effect | None
+    effect: DecisionEffect | None
     rules: tuple[str, ...]
-    layer: Layer
+    layer: DecisionLayer
     decision: Decision | None = None
 
 
-class Slices:
+class SliceCache:
     """Cache of the slices of one policy set.
 
     Args:
@@ -58,7 +70,9 @@ class Slices:
     """
 
     def __init__(
-        self, rules: CedarRules = NO_RULES, before: "Slices | None" = None
+        self,
+        rules: CedarPolicySet = NO_CEDAR_POLICIES,
+        before: "SliceCache | None" = None,
     ) -> None:
         self.rules = rules.rules
         self._index: dict[tuple[str, str], list[int]] = {}
@@ -66,42 +80,42 @@ class Slices:
         for position, rule in enumerate(self.rules):
             key = (rule.principal, rule.resource)
             self._index.setdefault(key, []).append(position)
-            if rule.effect is Effect.ALLOW:
-                connects = (rule.principal, server_of(rule.resource))
+            if rule.effect is DecisionEffect.ALLOW:
+                connects = (rule.principal, resource_server(rule.resource))
                 self._connects.setdefault(connects, position)
-        if any(rule.layer is Layer.CEDAR for rule in self.rules):
+        if any(rule.layer is DecisionLayer.CEDAR for rule in self.rules):
             import cedarpy  # noqa: F401 - a tenth of a second, and not in a call
 
         texts = frozenset(rule.text for rule in self.rules)
         kept = None if before is None else before.handles
-        self.handles: Handles = Handles(texts, kept)
-        self._lately: dict[Key, Slice] = {}
-        self._before: dict[Key, Slice] = {}
+        self.handles: PolicySetCache = PolicySetCache(texts, kept)
+        self._lately: dict[SliceKey, PolicySlice] = {}
+        self._before: dict[SliceKey, PolicySlice] = {}
 
     def __bool__(self) -> bool:
         return bool(self.rules)
 
-    def of(self, request: Request) -> "Slice":
+    def get_slice(self, request: AuthorizationRequest) -> "PolicySlice":
         """Return the slice of a request."""
-        key = _key(request)
+        key = _slice_key(request)
         found = self._lately.get(key)
         if found is not None:
             return found
-        found = self._before.get(key) or self._made(request)
-        if len(request.name) <= LONGEST:
-            if len(self._lately) >= KEPT:
+        found = self._before.get(key) or self._build_slice(request)
+        if len(request.name) <= MAX_CACHED_NAME:
+            if len(self._lately) >= CACHE_SIZE:
                 self._before, self._lately = self._lately, {}
             self._lately[key] = found
         return found
 
-    def keep(self, requests: Iterable[Request]) -> None:
+    def retain(self, requests: Iterable[AuthorizationRequest]) -> None:
         """Evict all slices except those of the given requests."""
-        kept = (_key(each) for each in requests)
+        kept = (_slice_key(each) for each in requests)
         known = self._before | self._lately
         self._before = {key: known[key] for key in kept if key in known}
         self._lately = {}
 
-    def connecting(self, request: Request) -> str:
+    def find_connect_permit(self, request: AuthorizationRequest) -> str:
         """Return the first permit that lets an agent connect to a server, if any."""
         found = [
             self._connects.get((agent, server))
@@ -111,8 +125,8 @@ class Slices:
         first = min((each for each in found if each is not None), default=None)
         return "" if first is None else self.rules[first].id
 
-    def _made(self, request: Request) -> "Slice":
-        named = resource_of(request)
+    def _build_slice(self, request: AuthorizationRequest) -> "PolicySlice":
+        named = resource_uid(request)
         found: list[int] = []
         for agent in (request.agent, ""):
             for resource in dict.fromkeys((named.id, f"server:{request.server}", "")):
@@ -121,18 +135,18 @@ class Slices:
             position
             for position in sorted(found)
             if self.rules[position].kind in ("", named.type)
-            and _takes_action(self.rules[position], request.action)
+            and _covers_action(self.rules[position], request.action)
         ]
-        return Slice(self.rules, self.handles, takes, request)
+        return PolicySlice(self.rules, self.handles, takes, request)
 
 
-def _key(request: Request) -> Key:
+def _slice_key(request: AuthorizationRequest) -> SliceKey:
     return (
         request.agent, request.action, request.server, request.target, request.name,
     )  # fmt: skip
 
 
-class Slice:
+class PolicySlice:
     """Policies relevant to one agent, action and resource.
 
     Attributes:
@@ -155,73 +169,75 @@ class Slice:
     # is no more in force until the collector comes by, which is seldom.
     def __init__(
         self,
-        rules: tuple[CedarRule, ...],
-        handles: Handles,
+        rules: tuple[CedarPolicy, ...],
+        handles: PolicySetCache,
         takes: list[int],
-        request: Request,
+        request: AuthorizationRequest,
     ) -> None:
         self._rules, self._handles = rules, handles
-        self._last: tuple[Positions, Positions, Said] | None = None
-        checks: list[tuple[int, Compiled]] = []
-        fixed: list[tuple[int, Compiled]] = []
+        self._last: tuple[Positions, Positions, PolicyResponse] | None = None
+        checks: list[tuple[int, CompiledConditions]] = []
+        fixed: list[tuple[int, CompiledConditions]] = []
         holding: list[int] = []
         asked: list[int] = []
-        facts = Facts(request)
+        facts = CedarRequest(request)
         for position in takes:
             rule = rules[position]
-            if rule.layer is Layer.CEDAR:
+            if rule.layer is DecisionLayer.CEDAR:
                 asked.append(position)
             elif not rule.conditions:
                 holding.append(position)
             else:
-                compiled = Compiled(_conditions.decode(rule.conditions))
+                compiled = CompiledConditions(_conditions.decode(rule.conditions))
                 (checks if compiled.reads_context else fixed).append(
                     (position, compiled)
                 )
-        more, erring = _checked(fixed, facts)
-        self._hazards = Hazards(
+        more, erring = _evaluate_checks(fixed, facts)
+        self._hazards = AmbiguityCheck(
             ((each, rules[each].reads, rules[each].prefixes) for each in takes), facts
         )
         self._erring: Positions = erring + self._hazards.fixed
         self._holding: Positions = (*holding, *more)
         self._checks = tuple(checks)
         about = [rules[position] for position in asked]
-        self._asked = Asked(tuple(asked), about, facts) if asked else None
-        self.said: Said | None = None
+        self._asked = EngineQuery(tuple(asked), about, facts) if asked else None
+        self.said: PolicyResponse | None = None
         if not (checks or asked):
-            self.said = said(rules, self._holding, self._erring)
+            self.said = combine_responses(rules, self._holding, self._erring)
 
-    def say(self, request: Request) -> Said:
+    def evaluate(self, request: AuthorizationRequest) -> PolicyResponse:
         """Evaluate all policies of the slice."""
         if self.said is not None:
             return self.said
-        facts = Facts(request)
-        holding, erring = _checked(self._checks, facts)
+        facts = CedarRequest(request)
+        holding, erring = _evaluate_checks(self._checks, facts)
         holding, erring = self._holding + holding, self._erring + erring
-        erring += self._hazards.find(facts)
+        erring += self._hazards.find_ambiguous(facts)
         if self._asked is not None:
-            more, failed = self._asked.ask(facts, self._handles)
+            more, failed = self._asked.evaluate(facts, self._handles)
             holding, erring = holding + more, erring + failed
-        return self._of(holding, erring)
+        return self._reuse_response(holding, erring)
 
-    def say_at_most(self) -> Said:
+    def evaluate_upper_bound(self) -> PolicyResponse:
         """Return the most permissive response to a request with unknown arguments."""
         rules = self._rules
         asked = () if self._asked is None else self._asked.positions
         undecided = (*(position for position, _ in self._checks), *asked)
-        hoped = tuple(each for each in undecided if rules[each].effect in _HOPED)
-        return said(rules, self._holding + hoped, self._erring)
+        hoped = tuple(each for each in undecided if rules[each].effect in _PERMISSIVE)
+        return combine_responses(rules, self._holding + hoped, self._erring)
 
-    def _of(self, holding: Positions, erring: Positions) -> Said:
+    def _reuse_response(self, holding: Positions, erring: Positions) -> PolicyResponse:
         """Return the previous response if it is equal."""
         last = self._last
         if last is None or last[0] != holding or last[1] != erring:
-            again = said(self._rules, holding, erring)
+            again = combine_responses(self._rules, holding, erring)
             self._last = last = (holding, erring, again)
         return last[2]
 
 
-def said(rules: tuple[CedarRule, ...], holding: Positions, erring: Positions) -> Said:
+def combine_responses(
+    rules: tuple[CedarPolicy, ...], holding: Positions, erring: Positions
+) -> PolicyResponse:
     """Combine single policy results: error before forbid before ask before permit.
 
     Args:
@@ -229,22 +245,24 @@ def said(rules: tuple[CedarRule, ...], holding: Positions, erring: Positions) ->
         erring: Positions of policies that err.
     """
     if erring:
-        return _said(rules, Effect.ERROR, erring)
-    for effect in (Effect.DENY, Effect.ASK, Effect.ALLOW):
+        return _build_response(rules, DecisionEffect.ERROR, erring)
+    for effect in (DecisionEffect.DENY, DecisionEffect.ASK, DecisionEffect.ALLOW):
         found = tuple(each for each in holding if rules[each].effect is effect)
         if found:
-            return _said(rules, effect, found)
-    return Said(None, (), Layer.TABLE)
+            return _build_response(rules, effect, found)
+    return PolicyResponse(None, (), DecisionLayer.TABLE)
 
 
-def _said(rules: tuple[CedarRule, ...], effect: Effect, found: Positions) -> Said:
+def _build_response(
+    rules: tuple[CedarPolicy, ...], effect: DecisionEffect, found: Positions
+) -> PolicyResponse:
     named = [rules[position] for position in sorted(set(found))]
-    deepest = max((rule.layer for rule in named), key=_DEPTH.__getitem__)
-    return Said(effect, tuple(rule.id for rule in named), deepest)
+    deepest = max((rule.layer for rule in named), key=_LAYER_DEPTH.__getitem__)
+    return PolicyResponse(effect, tuple(rule.id for rule in named), deepest)
 
 
-def _checked(
-    checks: Iterable[tuple[int, Compiled]], facts: Facts
+def _evaluate_checks(
+    checks: Iterable[tuple[int, CompiledConditions]], facts: CedarRequest
 ) -> tuple[Positions, Positions]:
     holding: Positions = ()
     erring: Positions = ()
@@ -252,10 +270,10 @@ def _checked(
         try:
             if compiled.check(facts):
                 holding += (position,)
-        except Erring:
+        except EvaluationFailure:
             erring += (position,)
     return holding, erring
 
 
-def _takes_action(rule: CedarRule, action: str) -> bool:
+def _covers_action(rule: CedarPolicy, action: str) -> bool:
     return not rule.actions or action in rule.actions

@@ -11,43 +11,43 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from answerable.authorization.cedar.actions import ACTIONS
+from answerable.authorization.cedar.actions import RESOURCE_TYPES
 from answerable.authorization.cedar.approved_schemas import (
-    NOTHING_APPROVED,
-    Approved,
-    declared,
-    stamp,
+    NO_APPROVED_SCHEMAS,
+    ApprovedSchemas,
+    parse_argument_schema,
+    schema_digest,
 )
 from answerable.authorization.cedar.conditions import compile_conditions
-from answerable.authorization.cedar.json_cache import Forms
-from answerable.authorization.cedar.lexer import Piece, parted
-from answerable.authorization.cedar.parser_differentials import prefix_paths
+from answerable.authorization.cedar.json_cache import PolicyJsonCache
+from answerable.authorization.cedar.lexer import PolicyText, split_at_heads
+from answerable.authorization.cedar.parser_differentials import find_prefix_comparisons
 from answerable.authorization.cedar.schema import (
-    Uses,
+    ArgumentTypes,
     WholeArguments,
-    go_together,
-    schema_text,
-    uses_of,
+    are_compatible,
+    build_schema,
+    infer_argument_types,
 )
 from answerable.authorization.cedar.scopes import (
-    mention_of,
-    misnamed,
-    named_entities,
-    scope_of,
+    configuration_reference,
+    find_entities,
+    find_id_fault,
+    parse_scope,
 )
-from answerable.model.cedar_policy import CedarRule
-from answerable.model.decision import Effect, Layer
+from answerable.model.cedar_policy import CedarPolicy
+from answerable.model.decision import DecisionEffect, DecisionLayer
 
 if TYPE_CHECKING:
     import cedarpy
 
-ASK = "ask"
+ASK_ANNOTATION = "ask"
 _ACTION = "Action"
 _CALL = "tools/call"
-BATCH = 100  # policies that Cedar reads at once: a few ms, in which others wait
+BATCH_SIZE = 100  # policies that Cedar reads at once: a few ms, in which others wait
 
 
-class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class ValidatedPolicy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Validation result of one policy text.
 
     Attributes:
@@ -55,12 +55,12 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
         faults: Messages, from Cedar and from our checks.
     """
 
-    rule: CedarRule | None
+    rule: CedarPolicy | None
     faults: tuple[str, ...]
 
 
 @dataclass(slots=True)
-class _Policy:
+class _PolicyUnderValidation:
     """Working state of one policy.
 
     Attributes:
@@ -68,42 +68,42 @@ class _Policy:
         action: The only method it applies to; empty if there are several.
     """
 
-    piece: Piece
-    rule: CedarRule | None = None
-    uses: Uses = field(default_factory=dict)
+    piece: PolicyText
+    rule: CedarPolicy | None = None
+    uses: ArgumentTypes = field(default_factory=dict)
     action: str = ""
     faults: list[str] = field(default_factory=list)
 
 
-def judge(
-    pieces: Iterable[Piece],
-    approved: Approved = NOTHING_APPROVED,
-    forms: Forms | None = None,
-) -> list[Judged]:
+def validate_policies(
+    pieces: Iterable[PolicyText],
+    approved: ApprovedSchemas = NO_APPROVED_SCHEMAS,
+    forms: PolicyJsonCache | None = None,
+) -> list[ValidatedPolicy]:
     """Parse policies with Cedar and validate them against the schema.
 
     Args:
         pieces: Policy texts, or fragments found in their place.
         forms: Cache of JSON forms.
     """
-    forms = Forms(written) if forms is None else forms
-    policies = [_Policy(piece) for piece in pieces]
-    others = [each for each in policies if not _take_alike(each, forms)]
-    for start in range(0, len(others), BATCH):
-        batch = others[start : start + BATCH]
-        if not _take_together(batch):
+    forms = PolicyJsonCache(policies_to_json) if forms is None else forms
+    policies = [_PolicyUnderValidation(piece) for piece in pieces]
+    others = [each for each in policies if not _use_cached_json(each, forms)]
+    for start in range(0, len(others), BATCH_SIZE):
+        batch = others[start : start + BATCH_SIZE]
+        if not _parse_batch(batch):
             for each in batch:
-                _take_alone(each)
+                _parse_single(each)
     for each in policies:
-        _hold_to(each, approved)
-    _validate([each for each in policies if each.rule is not None])
-    return [Judged(each.rule, tuple(each.faults)) for each in policies]
+        _apply_approved_schema(each, approved)
+    _validate_by_schema([each for each in policies if each.rule is not None])
+    return [ValidatedPolicy(each.rule, tuple(each.faults)) for each in policies]
 
 
 # Parsing.
 
 
-def written(text: str) -> str:
+def policies_to_json(text: str) -> str:
     """Convert a policy text to Cedar's JSON form.
 
     Raises:
@@ -114,53 +114,55 @@ def written(text: str) -> str:
     return cedarpy.policies_to_json_str(text)
 
 
-def _take_alike(policy: _Policy, forms: Forms) -> bool:
+def _use_cached_json(policy: _PolicyUnderValidation, forms: PolicyJsonCache) -> bool:
     """Take the JSON of a known shape; return whether there was one."""
     piece = policy.piece
     is_one = piece.ended and not piece.open_line and not piece.heads
-    found = forms.written(piece.text) if is_one else ""
+    found = forms.to_json(piece.text) if is_one else ""
     if found:
-        _take(policy, *_policies_in(found))
+        _accept_parsed(policy, *_policies_from_json(found))
     return bool(found)
 
 
-def _take_together(batch: list[_Policy]) -> bool:
+def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
     if any(each.piece.open_line for each in batch):
         return False
     try:
-        found = _parsed("\n".join(each.piece.text for each in batch))
+        found = _parse_policies("\n".join(each.piece.text for each in batch))
     except ValueError:
         return False
     if len(found) != len(batch):
         return False
     for each, parsed in zip(batch, found, strict=True):
-        _take(each, parsed)
+        _accept_parsed(each, parsed)
     return True
 
 
-def _take_alone(policy: _Policy) -> None:
+def _parse_single(policy: _PolicyUnderValidation) -> None:
     piece = policy.piece
-    why = _wrong(piece)
+    why = _find_text_fault(piece)
     if not why:
-        _take(policy, *_parsed(piece.text))
+        _accept_parsed(policy, *_parse_policies(piece.text))
         return
     if not piece.heads:
         policy.faults.append(why)
         return
     # Several policies in one: each is looked at by itself.
-    *those, last = parted(piece)
+    *those, last = split_at_heads(piece)
     for each in those:
-        whole = Piece(each.text + ";", each.line, each.id, each.open_line, True, ())
+        whole = PolicyText(
+            each.text + ";", each.line, each.id, each.open_line, True, ()
+        )
         said = f" of `{each.id}`" if each.id and each.id != piece.id else ""
         where = f" (line {each.line})" if each.line != piece.line else ""
-        what = _wrong(whole) or "no `;` at its end"
+        what = _find_text_fault(whole) or "no `;` at its end"
         policy.faults.append(f"{what}{said}{where}")
-    if what := _wrong(last):
+    if what := _find_text_fault(last):
         said = f" of `{last.id}`" if last.id else ""
         policy.faults.append(f"{what}{said} (line {last.line})")
 
 
-def _wrong(piece: Piece) -> str:
+def _find_text_fault(piece: PolicyText) -> str:
     """Return the fault of a policy text; empty if there is none."""
     if piece.open_line:
         where = "" if piece.open_line == piece.line else f" {piece.open_line}"
@@ -168,22 +170,22 @@ def _wrong(piece: Piece) -> str:
     if not piece.ended:
         return "no `;` at its end"
     try:
-        found = _parsed(piece.text)
+        found = _parse_policies(piece.text)
     except ValueError as error:
         return str(error)
     return "" if len(found) == 1 else "one policy was expected"
 
 
-def _parsed(text: str) -> list[Mapping[str, Any]]:
+def _parse_policies(text: str) -> list[Mapping[str, Any]]:
     """Parse a text with Cedar.
 
     Raises:
         ValueError: Cedar cannot parse it.
     """
-    return _policies_in(written(text))
+    return _policies_from_json(policies_to_json(text))
 
 
-def _policies_in(found: str) -> list[Mapping[str, Any]]:
+def _policies_from_json(found: str) -> list[Mapping[str, Any]]:
     """Return the policies of a JSON form, templates included."""
     read = json.loads(found)
     both = {**read["templates"], **read["staticPolicies"]}
@@ -193,16 +195,16 @@ def _policies_in(found: str) -> list[Mapping[str, Any]]:
 # Rules from parsed policies.
 
 
-def _take(policy: _Policy, parsed: Mapping[str, Any]) -> None:
+def _accept_parsed(policy: _PolicyUnderValidation, parsed: Mapping[str, Any]) -> None:
     if any(_has_slot(parsed[key]) for key in ("principal", "resource")):
         policy.faults.append("a template: it would allow nothing")
         return
-    asks = ASK in parsed.get("annotations", {})
+    asks = ASK_ANNOTATION in parsed.get("annotations", {})
     if asks and parsed["effect"] == "permit":
         policy.faults.append("`@ask` belongs on a forbid that an owner may lift")
         return
     try:
-        policy.uses = uses_of(parsed["conditions"])
+        policy.uses = infer_argument_types(parsed["conditions"])
     except WholeArguments:
         what = "`context` and `context.arguments` are read by member"
         policy.faults.append(what)
@@ -211,44 +213,46 @@ def _take(policy: _Policy, parsed: Mapping[str, Any]) -> None:
         policy.faults.append("nested too deeply")
         return
     said = [parsed[key] for key in ("principal", "resource", "conditions")]
-    entities = dict.fromkeys(named_entities(said))
-    policy.faults += [what for each in entities if (what := misnamed(*each))]
-    policy.action = _only_action(parsed["action"], entities)
-    policy.rule = _rule(policy, parsed, tuple(entities), asks=asks)
+    entities = dict.fromkeys(find_entities(said))
+    policy.faults += [what for each in entities if (what := find_id_fault(*each))]
+    policy.action = _single_action(parsed["action"], entities)
+    policy.rule = _build_rule(policy, parsed, tuple(entities), asks=asks)
 
 
-def _only_action(head: Mapping[str, Any], entities: Iterable[tuple[str, str]]) -> str:
+def _single_action(head: Mapping[str, Any], entities: Iterable[tuple[str, str]]) -> str:
     """Return the one method that a policy applies to; empty if there are several."""
     if head["op"] != "==" or any(kind.endswith(_ACTION) for kind, _ in entities):
         return ""
     kind, action = head["entity"]["type"], head["entity"]["id"]
-    return action if kind == _ACTION and action in ACTIONS else ""
+    return action if kind == _ACTION and action in RESOURCE_TYPES else ""
 
 
 def _has_slot(scope: Mapping[str, Any]) -> bool:
     return "slot" in scope or "slot" in scope.get("in", {})
 
 
-def _rule(
-    policy: _Policy,
+def _build_rule(
+    policy: _PolicyUnderValidation,
     parsed: Mapping[str, Any],
     entities: tuple[tuple[str, str], ...],
     *,
     asks: bool,
-) -> CedarRule:
-    scope = scope_of(parsed)
+) -> CedarPolicy:
+    scope = parse_scope(parsed)
     conditions = parsed["conditions"]
-    layer, compiled = Layer.TABLE, b""
+    layer, compiled = DecisionLayer.TABLE, b""
     if conditions:
         simple = compile_conditions(conditions) is not None
-        layer = Layer.CONSTRAINT if simple else Layer.CEDAR
+        layer = DecisionLayer.CONSTRAINT if simple else DecisionLayer.CEDAR
         compiled = msgspec.json.encode(conditions) if simple else b""
-    denies = Effect.ASK if asks else Effect.DENY
-    mentions = (mention_of(*each) for each in entities if not misnamed(*each))
-    return CedarRule(
+    denies = DecisionEffect.ASK if asks else DecisionEffect.DENY
+    mentions = (
+        configuration_reference(*each) for each in entities if not find_id_fault(*each)
+    )
+    return CedarPolicy(
         id="",
         line=0,
-        effect=Effect.ALLOW if parsed["effect"] == "permit" else denies,
+        effect=DecisionEffect.ALLOW if parsed["effect"] == "permit" else denies,
         principal=scope.principal,
         actions=scope.actions,
         resource=scope.resource,
@@ -258,32 +262,34 @@ def _rule(
         text=policy.piece.text,
         mentions=tuple(sorted({each for each in mentions if each})),
         reads=tuple(sorted(policy.uses)),
-        prefixes=prefix_paths(conditions),
+        prefixes=find_prefix_comparisons(conditions),
     )
 
 
-def _hold_to(policy: _Policy, approved: Approved) -> None:
+def _apply_approved_schema(
+    policy: _PolicyUnderValidation, approved: ApprovedSchemas
+) -> None:
     """Type the arguments of a policy about one tool by its approved schema."""
     rule = policy.rule
     schema = approved.get(rule.resource, "") if rule is not None else ""
     if rule is None or not schema:
         return
-    policy.rule = msgspec.structs.replace(rule, approved=stamp(schema))
+    policy.rule = msgspec.structs.replace(rule, approved=schema_digest(schema))
     if policy.action == _CALL:
-        policy.uses = declared(schema).hold(policy.uses)
+        policy.uses = parse_argument_schema(schema).apply_types(policy.uses)
 
 
-def _validate(policies: list[_Policy]) -> None:
+def _validate_by_schema(policies: list[_PolicyUnderValidation]) -> None:
     """Validate policies against the schema, grouped by compatible argument types.
 
     A policy about one method is validated against that method alone, because Cedar
     would check every other action too.
     """
-    groups: dict[str, list[tuple[dict[Any, Any], list[_Policy]]]] = {}
+    groups: dict[str, list[tuple[dict[Any, Any], list[_PolicyUnderValidation]]]] = {}
     for each in policies:
         alike = groups.setdefault(each.action, [])
         for uses, members in alike:
-            if go_together(uses, each.uses):
+            if are_compatible(uses, each.uses):
                 uses.update(each.uses)
                 members.append(each)
                 break
@@ -291,18 +297,20 @@ def _validate(policies: list[_Policy]) -> None:
             alike.append((dict(each.uses), [each]))
     for action, alike in groups.items():
         for uses, members in alike:
-            _validate_group(schema_text(uses, action), members)
+            _validate_group(build_schema(uses, action), members)
 
 
-def _validate_group(schema: str, members: list[_Policy]) -> None:
+def _validate_group(schema: str, members: list[_PolicyUnderValidation]) -> None:
     import cedarpy
 
     parsed = cedarpy.Schema.from_str(schema)
-    for start in range(0, len(members), BATCH):
-        _hold(members[start : start + BATCH], parsed)
+    for start in range(0, len(members), BATCH_SIZE):
+        _validate_batch(members[start : start + BATCH_SIZE], parsed)
 
 
-def _hold(batch: list[_Policy], schema: "cedarpy.Schema") -> None:
+def _validate_batch(
+    batch: list[_PolicyUnderValidation], schema: "cedarpy.Schema"
+) -> None:
     import cedarpy
 
     text = "\n".join(each.piece.text for each in batch)
@@ -310,17 +318,17 @@ def _hold(batch: list[_Policy], schema: "cedarpy.Schema") -> None:
     if len(batch) > 1 and not all(error.policy_id for error in found.errors):
         # Of a text that Cedar cannot read, it does not say whose fault that is.
         for each in batch:
-            _hold([each], schema)
+            _validate_batch([each], schema)
         return
     for error in found.errors:
         position = int(error.policy_id.removeprefix("policy") or 0)
         said = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
-        batch[position].faults.append(said + _held(batch[position]))
+        batch[position].faults.append(said + _schema_note(batch[position]))
     if not found.validation_passed and not found.errors:
         for each in batch:
             each.faults.append("Cedar rejects it without a reason")
 
 
-def _held(policy: _Policy) -> str:
+def _schema_note(policy: _PolicyUnderValidation) -> str:
     rule = policy.rule
     return " (arguments as approved)" if rule is not None and rule.approved else ""

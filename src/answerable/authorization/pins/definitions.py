@@ -15,25 +15,25 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from answerable.model.pin import Definition, Kind
+from answerable.model.pin import DefinitionKind, McpDefinition
 
-MOST_FIELD = 16 * 1024  # characters of one field that are kept
-MAPPING = "x-authzen-mapping"
+MAX_FIELD = 16 * 1024  # characters of one field that are kept
+MAPPING_FIELD = "x-authzen-mapping"
 
-_FIELDS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.TOOL: (
+_FIELDS: Mapping[DefinitionKind, tuple[str, ...]] = {
+    DefinitionKind.TOOL: (
         *("name", "title", "description", "inputSchema", "outputSchema"),
-        *("annotations", MAPPING, "x-mcp-header"),
+        *("annotations", MAPPING_FIELD, "x-mcp-header"),
     ),
-    Kind.PROMPT: ("name", "title", "description", "arguments"),
-    Kind.TEMPLATE: (
+    DefinitionKind.PROMPT: ("name", "title", "description", "arguments"),
+    DefinitionKind.TEMPLATE: (
         *("uriTemplate", "name", "title", "description", "mimeType", "annotations"),
     ),
-    Kind.INSTRUCTIONS: ("instructions",),
+    DefinitionKind.INSTRUCTIONS: ("instructions",),
 }
 
 
-def define(kind: Kind, name: str, raw: bytes) -> Definition:
+def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefinition:
     """Build the definition of an item.
 
     Args:
@@ -41,24 +41,30 @@ def define(kind: Kind, name: str, raw: bytes) -> Definition:
         raw: Its JSON: an object, or the text of instructions.
     """
     try:
-        said = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_number)
-        if kind is Kind.INSTRUCTIONS:
+        said = json.loads(
+            raw, object_pairs_hook=_unique_members, parse_constant=_reject_constant
+        )
+        if kind is DefinitionKind.INSTRUCTIONS:
             said = {"instructions": said}
         fields = {
-            field: _canonical(said[field]) for field in _FIELDS[kind] if field in said
+            field: _canonical_json(said[field])
+            for field in _FIELDS[kind]
+            if field in said
         }
-        whole = _canonical({"kind": kind.value} | {f: said[f] for f in fields})
+        whole = _canonical_json({"kind": kind.value} | {f: said[f] for f in fields})
     except (ValueError, TypeError, RecursionError):
         digest = hashlib.sha256(raw).hexdigest()
-        return Definition(kind, name, digest, is_ambiguous=True)
-    kept = tuple(sorted((field, _kept(text)) for field, text in fields.items()))
-    return Definition(kind, name, hashlib.sha256(whole.encode()).hexdigest(), kept)
+        return McpDefinition(kind, name, digest, is_ambiguous=True)
+    kept = tuple(
+        sorted((field, _shorten_field(text)) for field, text in fields.items())
+    )
+    return McpDefinition(kind, name, hashlib.sha256(whole.encode()).hexdigest(), kept)
 
 
-def brief(definition: Definition) -> Definition:
+def shorten_definition(definition: McpDefinition) -> McpDefinition:
     """Replace the fields of a definition by their digests."""
-    fields = tuple((field, _digest(text)) for field, text in definition.fields)
-    return Definition(
+    fields = tuple((field, _text_digest(text)) for field, text in definition.fields)
+    return McpDefinition(
         definition.kind,
         definition.name,
         definition.sha256,
@@ -67,52 +73,52 @@ def brief(definition: Definition) -> Definition:
     )
 
 
-def size(definition: Definition) -> int:
+def definition_size(definition: McpDefinition) -> int:
     """Count the characters that a stored definition takes."""
     texts = sum(len(field) + len(text) for field, text in definition.fields)
     return len(definition.name) + texts
 
 
-def schema_of(definition: Definition) -> str:
+def argument_schema(definition: McpDefinition) -> str:
     """Return the JSON Schema of a tool's arguments; empty without one."""
     return dict(definition.fields).get("inputSchema", "")
 
 
-def mapping_of(definition: Definition) -> str:
+def authzen_mapping(definition: McpDefinition) -> str:
     """Return the AuthZEN mapping that a tool declares, as JSON; empty without one."""
     fields = dict(definition.fields)
-    if MAPPING in fields:
-        return fields[MAPPING]
+    if MAPPING_FIELD in fields:
+        return fields[MAPPING_FIELD]
     try:
         schema = json.loads(fields.get("inputSchema", "null"))
     except ValueError:
         return ""  # too long to be kept
-    found = schema.get(MAPPING) if isinstance(schema, dict) else None
-    return "" if found is None else _canonical(found)
+    found = schema.get(MAPPING_FIELD) if isinstance(schema, dict) else None
+    return "" if found is None else _canonical_json(found)
 
 
-def _canonical(value: object) -> str:
+def _canonical_json(value: object) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
 
 
-def _kept(text: str) -> str:
-    return text if len(text) <= MOST_FIELD else _digest(text)
+def _shorten_field(text: str) -> str:
+    return text if len(text) <= MAX_FIELD else _text_digest(text)
 
 
-def _digest(text: str) -> str:
+def _text_digest(text: str) -> str:
     if text.startswith("sha256:"):
         return text
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}, {len(text)} letters"
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError
     return found
 
 
-def _no_number(_: str) -> object:
+def _reject_constant(_: str) -> object:
     raise ValueError

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 
-MOST = 256  # letters of a name that are compared
+MAX_COMPARED = 256  # letters of a name that are compared
 
 # Letters of other scripts, and digits, that most typefaces draw like these
 # (a small part of Unicode TR39, confusables.txt).
@@ -35,7 +35,7 @@ _SEPARATORS = str.maketrans("", "", "_-. /:")
 _INVISIBLE = {"Cf", "Mn", "Me", "Cc"}
 
 
-class Alike(StrEnum):
+class NameSimilarity(StrEnum):
     """Kind of similarity between two names."""
 
     SAME = "same"
@@ -45,11 +45,11 @@ class Alike(StrEnum):
 
 def skeleton(name: str) -> str:
     """Return the TR39-style skeleton of a name: lookalike letters folded together."""
-    return _skeleton(name[:MOST])
+    return _cached_skeleton(name[:MAX_COMPARED])
 
 
 @lru_cache(maxsize=8192)
-def _skeleton(name: str) -> str:
+def _cached_skeleton(name: str) -> str:
     folded = unicodedata.normalize("NFKC", name).casefold()
     # Accents go, too: they are easily overlooked.
     apart = unicodedata.normalize("NFD", folded)
@@ -60,21 +60,21 @@ def _skeleton(name: str) -> str:
     return drawn
 
 
-def alike(one: str, other: str) -> Alike | None:
+def compare_names(one: str, other: str) -> NameSimilarity | None:
     """Return how two names are similar; None if they are not."""
     if one == other:
-        return Alike.SAME
+        return NameSimilarity.SAME
     left, right = skeleton(one), skeleton(other)
     if left == right:
-        return Alike.CONFUSABLE
+        return NameSimilarity.CONFUSABLE
     shorter = min(len(left), len(right))
     most = 2 if shorter >= 5 else 1 if shorter >= 3 else 0
     if abs(len(left) - len(right)) > most:
         return None
-    return Alike.NEAR if _within(left, right, most) else None
+    return NameSimilarity.NEAR if _is_within_edits(left, right, most) else None
 
 
-def _within(one: str, other: str, most: int) -> bool:
+def _is_within_edits(one: str, other: str, most: int) -> bool:
     """Tell whether two texts are at most so many edits apart (0 to 2)."""
     at = 0
     while at < min(len(one), len(other)) and one[at] == other[at]:
@@ -87,28 +87,28 @@ def _within(one: str, other: str, most: int) -> bool:
     if most == 0:
         return False
     return (
-        _within(one[1:], other[1:], most - 1)
-        or _within(one[1:], other, most - 1)
-        or _within(one, other[1:], most - 1)
+        _is_within_edits(one[1:], other[1:], most - 1)
+        or _is_within_edits(one[1:], other, most - 1)
+        or _is_within_edits(one, other[1:], most - 1)
     )
 
 
-Named = tuple[str, str, str, str]  # server, key of the item, its name, its digest
+PinnedName = tuple[str, str, str, str]  # server, key of the item, its name, its digest
 
 
-class Names:
+class NameIndex:
     """Index of pinned item names by skeleton.
 
     Args:
         named: Items of a kind, of all servers.
     """
 
-    def __init__(self, named: Iterable[Named] = ()) -> None:
-        self._by_skeleton: dict[str, list[Named]] = {}
+    def __init__(self, named: Iterable[PinnedName] = ()) -> None:
+        self._by_skeleton: dict[str, list[PinnedName]] = {}
         for each in named:
             self._by_skeleton.setdefault(skeleton(each[2]), []).append(each)
 
-    def shadowed(self, server: str, name: str, sha256: str) -> Named | None:
+    def find_shadowed(self, server: str, name: str, sha256: str) -> PinnedName | None:
         """Return an item of another server with the same or a confusable name.
 
         An item with an identical definition shadows nothing: two servers may run one
@@ -118,4 +118,4 @@ class Names:
         return next((e for e in found if e[0] != server and e[3] != sha256), None)
 
 
-NO_NAMES = Names()
+EMPTY_NAME_INDEX = NameIndex()

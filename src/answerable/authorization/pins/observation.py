@@ -1,6 +1,6 @@
 """Comparison of a server's lists with its pins: pass, pin on first use, or quarantine.
 
-| observed | `first-use` | `approved` |
+| observed | `first-use` | `apply_approval` |
 |---|---|---|
 | as pinned | passes | passes if a person approved it |
 | in the first list of its kind | pinned, unless it shadows another server's | quarantine |
@@ -18,56 +18,64 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from answerable.authorization.cedar.approved_schemas import Declared, declared
-from answerable.authorization.pins.definitions import brief, mapping_of, schema_of, size
-from answerable.authorization.pins.lookalikes import NO_NAMES, Names
-from answerable.authorization.quarantine import Quarantined
+from answerable.authorization.cedar.approved_schemas import (
+    ArgumentSchema,
+    parse_argument_schema,
+)
+from answerable.authorization.pins.definitions import (
+    argument_schema,
+    authzen_mapping,
+    definition_size,
+    shorten_definition,
+)
+from answerable.authorization.pins.lookalikes import EMPTY_NAME_INDEX, NameIndex
+from answerable.authorization.quarantine import ServerQuarantine
 from answerable.model.pin import (
-    Approval,
-    Definition,
-    How,
-    Kind,
-    Pin,
-    PinnedServer,
-    Pinning,
-    Pins,
-    Seen,
-    Why,
+    DefinitionApproval,
+    DefinitionKind,
+    DefinitionPin,
+    McpDefinition,
+    PinnedServerIdentity,
+    PinningMode,
+    PinOrigin,
+    QuarantinedDefinition,
+    QuarantineReason,
+    ServerPins,
     item_id,
-    item_of,
+    split_item_key,
 )
 
-MOST_ITEMS = 2000  # of one server, pinned or in quarantine
-MOST_NAME = 4096  # letters of a name; no call may name a longer one
-MOST_KEPT = 4 << 20  # characters of definitions of one server; of more, digests
-MOST_IDENTITIES = 8
-LEARNING = 600 * 10**9  # nanoseconds in which the pages of a first list may come
-_NAMED = (Kind.TOOL, Kind.PROMPT)
+MAX_ITEMS = 2000  # of one server, pinned or in quarantine
+MAX_NAME = 4096  # letters of a name; no call may name a longer one
+MAX_STORED = 4 << 20  # characters of definitions of one server; of more, digests
+MAX_IDENTITIES = 8
+LEARNING_PERIOD = 600 * 10**9  # nanoseconds in which the pages of a first list may come
+_NAMED = (DefinitionKind.TOOL, DefinitionKind.PROMPT)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ObservedList:
     """A list response of a server, or one page of it.
 
     Attributes:
         is_asked: It answers a client's request; unsolicited lists pin nothing.
     """
 
-    kind: Kind
-    definitions: tuple[Definition, ...]
+    kind: DefinitionKind
+    definitions: tuple[McpDefinition, ...]
     is_last: bool = True
     is_asked: bool = True
 
 
-def observe(
-    pins: Pins,
-    listed: Listed,
+def observe_list(
+    pins: ServerPins,
+    listed: ObservedList,
     *,
     server: str,
-    pinning: Pinning,
+    pinning: PinningMode,
     now: int,
-    names: Names = NO_NAMES,
-) -> Pins:
+    names: NameIndex = EMPTY_NAME_INDEX,
+) -> ServerPins:
     """Compare a list with the pins and return the updated pins.
 
     Args:
@@ -81,27 +89,33 @@ def observe(
     is_open = (
         listed.is_asked
         and listed.kind not in pins.closed
-        and now - opened <= LEARNING
-        and pinning is Pinning.FIRST_USE
+        and now - opened <= LEARNING_PERIOD
+        and pinning is PinningMode.FIRST_USE
     )
-    taking = _Taking(pins, server, now, names, is_open=is_open)
+    taking = _ListObserver(pins, server, now, names, is_open=is_open)
     for definition in listed.definitions:
-        taking.take(definition)
-    found = taking.found()
+        taking.observe_item(definition)
+    found = taking.result()
     if not listed.is_asked or listed.kind in pins.closed:
         return found
-    if listed.is_last or now - opened > LEARNING:
+    if listed.is_last or now - opened > LEARNING_PERIOD:
         return replace(found, closed=(*pins.closed, listed.kind))
     if listed.kind not in pins.opened:
         return replace(found, opened=pins.opened | {listed.kind: now})
     return found
 
 
-class _Taking:
+class _ListObserver:
     """Comparison of one list, item by item."""
 
     def __init__(
-        self, pins: Pins, server: str, now: int, names: Names, *, is_open: bool
+        self,
+        pins: ServerPins,
+        server: str,
+        now: int,
+        names: NameIndex,
+        *,
+        is_open: bool,
     ) -> None:
         self._pins, self._server, self._now, self._names = pins, server, now, names
         self._is_open = is_open
@@ -111,19 +125,21 @@ class _Taking:
         self._room: int | None = None
         self._changed = False
 
-    def take(self, definition: Definition) -> None:
+    def observe_item(self, definition: McpDefinition) -> None:
         """Compare one item."""
         key = definition.key
         pin, seen = self._items.get(key), self._seen.get(key)
         if seen is not None:
             if seen.definition.sha256 != definition.sha256:
-                self._hold(replace(seen, definition=definition))
+                self._quarantine(replace(seen, definition=definition))
         elif pin is None:
-            self._new(definition)
+            self._pin_or_quarantine(definition)
         elif pin.definition.sha256 != definition.sha256:
-            self._hold(Seen(definition, Why.CHANGED, self._now))
+            self._quarantine(
+                QuarantinedDefinition(definition, QuarantineReason.CHANGED, self._now)
+            )
 
-    def found(self) -> Pins:
+    def result(self) -> ServerPins:
         """Return the updated pins."""
         if not self._changed:
             return self._pins
@@ -131,43 +147,55 @@ class _Taking:
             self._pins, items=self._items, seen=self._seen, is_full=self._is_full
         )
 
-    def _new(self, definition: Definition) -> None:
-        is_too_many = len(self._items.keys() | self._seen.keys()) >= MOST_ITEMS
-        if is_too_many or len(definition.name) > MOST_NAME:
+    def _pin_or_quarantine(self, definition: McpDefinition) -> None:
+        is_too_many = len(self._items.keys() | self._seen.keys()) >= MAX_ITEMS
+        if is_too_many or len(definition.name) > MAX_NAME:
             self._changed |= not self._is_full
             self._is_full = True
             return
         kind, name = definition.kind, definition.name
         other = None
         if kind in _NAMED:
-            other = self._names.shadowed(self._server, name, definition.sha256)
+            other = self._names.find_shadowed(self._server, name, definition.sha256)
         if definition.is_ambiguous:
-            self._hold(Seen(definition, Why.AMBIGUOUS, self._now))
+            self._quarantine(
+                QuarantinedDefinition(definition, QuarantineReason.AMBIGUOUS, self._now)
+            )
         elif other is not None:
-            like = item_id(other[0], *item_of(other[1]))
-            self._hold(Seen(definition, Why.SHADOWS, self._now, like))
+            like = item_id(other[0], *split_item_key(other[1]))
+            self._quarantine(
+                QuarantinedDefinition(
+                    definition, QuarantineReason.SHADOWS, self._now, like
+                )
+            )
         elif self._is_open:
-            self._items[definition.key] = Pin(self._fitted(definition), self._now)
+            self._items[definition.key] = DefinitionPin(
+                self._fit_storage(definition), self._now
+            )
             self._changed = True
         else:
-            self._hold(Seen(definition, Why.NEW, self._now))
+            self._quarantine(
+                QuarantinedDefinition(definition, QuarantineReason.NEW, self._now)
+            )
 
-    def _hold(self, seen: Seen) -> None:
-        definition = self._fitted(seen.definition)
+    def _quarantine(self, seen: QuarantinedDefinition) -> None:
+        definition = self._fit_storage(seen.definition)
         self._seen[definition.key] = replace(seen, definition=definition)
         self._changed = True
 
-    def _fitted(self, definition: Definition) -> Definition:
+    def _fit_storage(self, definition: McpDefinition) -> McpDefinition:
         """Keep the texts of a definition while there is room for them."""
         if self._room is None:
             kept = [pin.definition for pin in self._items.values()]
             kept += [seen.definition for seen in self._seen.values()]
-            self._room = MOST_KEPT - sum(size(each) for each in kept)
-        self._room -= size(definition)
-        return definition if self._room >= 0 else brief(definition)
+            self._room = MAX_STORED - sum(definition_size(each) for each in kept)
+        self._room -= definition_size(definition)
+        return definition if self._room >= 0 else shorten_definition(definition)
 
 
-def meet(pins: Pins, identity: str, *, pinning: Pinning, now: int) -> Pins:
+def observe_identity(
+    pins: ServerPins, identity: str, *, pinning: PinningMode, now: int
+) -> ServerPins:
     """Compare the identity that answers for a server with the pinned one.
 
     Returns:
@@ -175,45 +203,47 @@ def meet(pins: Pins, identity: str, *, pinning: Pinning, now: int) -> Pins:
     """
     if identity == pins.other or any(e.identity == identity for e in pins.servers):
         return pins
-    if not pins.servers and pinning is Pinning.FIRST_USE and not pins.other:
-        return replace(pins, servers=(PinnedServer(identity, now),))
+    if not pins.servers and pinning is PinningMode.FIRST_USE and not pins.other:
+        return replace(pins, servers=(PinnedServerIdentity(identity, now),))
     return replace(pins, other=identity, other_at=now)
 
 
-def held(pins: Pins, pinning: Pinning) -> Quarantined:
+def build_quarantine(pins: ServerPins, pinning: PinningMode) -> ServerQuarantine:
     """Collect what is quarantined of a server."""
-    tools, prompts = (_in_quarantine(pins, kind) for kind in _NAMED)
-    return Quarantined(
-        server=pins.is_another,
+    tools, prompts = (_quarantined_names(pins, kind) for kind in _NAMED)
+    return ServerQuarantine(
+        server=pins.has_identity_changed,
         tools=tools,
         prompts=prompts,
-        approved_tools=_passing(pins, pinning, Kind.TOOL),
-        approved_prompts=_passing(pins, pinning, Kind.PROMPT),
-        closed=_closed(pins),
+        approved_tools=_approved_names(pins, pinning, DefinitionKind.TOOL),
+        approved_prompts=_approved_names(pins, pinning, DefinitionKind.PROMPT),
+        closed=_closed_schemas(pins),
     )
 
 
-def _closed(pins: Pins) -> dict[str, Declared]:
+def _closed_schemas(pins: ServerPins) -> dict[str, ArgumentSchema]:
     """Return the approved tools whose schema allows no additional members."""
     return {
         pin.definition.name: said
         for key, pin in pins.items.items()
-        if pin.definition.kind is Kind.TOOL
-        and pin.how is How.APPROVED
+        if pin.definition.kind is DefinitionKind.TOOL
+        and pin.origin is PinOrigin.APPROVED
         and key not in pins.seen
-        and (said := declared(schema_of(pin.definition))).closed
+        and (said := parse_argument_schema(argument_schema(pin.definition))).closed
     }
 
 
-def withholds(pins: Pins, pinning: Pinning, kind: Kind, name: str) -> bool:
+def is_quarantined(
+    pins: ServerPins, pinning: PinningMode, kind: DefinitionKind, name: str
+) -> bool:
     """Tell whether an item is in quarantine."""
-    if name in _in_quarantine(pins, kind):
+    if name in _quarantined_names(pins, kind):
         return True
-    passing = _passing(pins, pinning, kind)
+    passing = _approved_names(pins, pinning, kind)
     return passing is not None and name not in passing
 
 
-def _in_quarantine(pins: Pins, kind: Kind) -> frozenset[str]:
+def _quarantined_names(pins: ServerPins, kind: DefinitionKind) -> frozenset[str]:
     return frozenset(
         seen.definition.name
         for seen in pins.seen.values()
@@ -221,9 +251,11 @@ def _in_quarantine(pins: Pins, kind: Kind) -> frozenset[str]:
     )
 
 
-def _passing(pins: Pins, pinning: Pinning, kind: Kind) -> frozenset[str] | None:
+def _approved_names(
+    pins: ServerPins, pinning: PinningMode, kind: DefinitionKind
+) -> frozenset[str] | None:
     """Return the names that pass; None if all outside quarantine pass."""
-    by_person = pinning is Pinning.APPROVED
+    by_person = pinning is PinningMode.APPROVED
     if not by_person and kind not in pins.closed and not pins.is_full:
         return None
     return frozenset(
@@ -231,12 +263,12 @@ def _passing(pins: Pins, pinning: Pinning, kind: Kind) -> frozenset[str] | None:
         for key, pin in pins.items.items()
         if pin.definition.kind is kind
         and key not in pins.seen
-        and (not by_person or pin.how is How.APPROVED)
+        and (not by_person or pin.origin is PinOrigin.APPROVED)
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ApprovalSelection:
     """Items that a person reviewed and approves.
 
     Attributes:
@@ -244,13 +276,13 @@ class Choice:
         identity: The identity that becomes the server's, empty for none.
     """
 
-    items: tuple[Definition, ...]
+    items: tuple[McpDefinition, ...]
     identity: str
 
 
-def choice(
-    pins: Pins, names: Collection[str] = (), *, as_pinned: bool = False
-) -> Choice:
+def select_for_approval(
+    pins: ServerPins, names: Collection[str] = (), *, as_pinned: bool = False
+) -> ApprovalSelection:
     """Select what a person approves: quarantined and unapproved items.
 
     Args:
@@ -263,17 +295,17 @@ def choice(
     waiting = {
         key: definition
         for key, definition in found.items()
-        if key in pins.seen or pins.items[key].how is not How.APPROVED
+        if key in pins.seen or pins.items[key].origin is not PinOrigin.APPROVED
     }
     if names:
         chosen = {k: d for k, d in found.items() if k in names or d.name in names}
-        return Choice(tuple(chosen.values()), "")
+        return ApprovalSelection(tuple(chosen.values()), "")
     known = pins.servers[-1].identity if pins.servers else ""
     identity = known if as_pinned or not pins.other else pins.other
-    return Choice(tuple(waiting.values()), identity)
+    return ApprovalSelection(tuple(waiting.values()), identity)
 
 
-def still_holds(pins: Pins, chosen: Choice) -> bool:
+def is_current(pins: ServerPins, chosen: ApprovalSelection) -> bool:
     """Tell whether the reviewed items are still the latest known."""
     for each in chosen.items:
         pin, seen = pins.items.get(each.key), pins.seen.get(each.key)
@@ -284,14 +316,18 @@ def still_holds(pins: Pins, chosen: Choice) -> bool:
     return not chosen.identity or chosen.identity in (*known_servers, pins.other)
 
 
-def approved(pins: Pins, chosen: Choice, approval: Approval) -> Pins:
+def apply_approval(
+    pins: ServerPins, chosen: ApprovalSelection, approval: DefinitionApproval
+) -> ServerPins:
     """Pin what a person approved.
 
     Args:
         pins: Pins of the server.
     """
     keys = {each.key for each in chosen.items}
-    pinned = {each.key: Pin(each, approval.at, approval) for each in chosen.items}
+    pinned = {
+        each.key: DefinitionPin(each, approval.at, approval) for each in chosen.items
+    }
     found = replace(
         pins,
         items=pins.items | pinned,
@@ -300,16 +336,16 @@ def approved(pins: Pins, chosen: Choice, approval: Approval) -> Pins:
     if not chosen.identity:
         return found
     others = tuple(e for e in pins.servers if e.identity != chosen.identity)
-    server = PinnedServer(chosen.identity, approval.at, approval)
+    server = PinnedServerIdentity(chosen.identity, approval.at, approval)
     return replace(
         found,
-        servers=(*others, server)[-MOST_IDENTITIES:],
+        servers=(*others, server)[-MAX_IDENTITIES:],
         other="",
         other_at=0,
     )
 
 
-def mappings(pins: Mapping[str, Pins]) -> dict[tuple[str, str], str]:
+def approved_mappings(pins: Mapping[str, ServerPins]) -> dict[tuple[str, str], str]:
     """Return the approved AuthZEN mappings: (server, tool) -> JSON.
 
     A mapping comes from the governed server, so a mapping pinned at first use is
@@ -318,10 +354,10 @@ def mappings(pins: Mapping[str, Pins]) -> dict[tuple[str, str], str]:
     return {
         (server, pin.definition.name): mapping
         for server, known in pins.items()
-        if not known.is_another
+        if not known.has_identity_changed
         for key, pin in known.items.items()
-        if pin.definition.kind is Kind.TOOL
-        and pin.how is How.APPROVED
+        if pin.definition.kind is DefinitionKind.TOOL
+        and pin.origin is PinOrigin.APPROVED
         and key not in known.seen
-        and (mapping := mapping_of(pin.definition))
+        and (mapping := authzen_mapping(pin.definition))
     }

@@ -7,28 +7,43 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.commands.decisions import gateway_of
-from answerable.cli.output import answer
-from answerable.cli.session import Session, opened
-from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
-from answerable.cli.signing import key_options, only_a_person, same_user, signer_of
+from answerable.cli.commands.decisions import find_gateway
+from answerable.cli.output import print_and_exit
+from answerable.cli.session import StoreSession, open_session
+from answerable.cli.settings import (
+    AppCommand,
+    AppGroup,
+    Settings,
+    WordChoice,
+    pass_settings,
+)
+from answerable.cli.signing import (
+    describe_shared_user,
+    key_options,
+    load_signer,
+    require_human,
+)
 from answerable.model.errors import UsageError
-from answerable.presentation.act_text import ANY_ARGUMENTS, act_words, these_arguments
-from answerable.presentation.text import quoted, safe
-from answerable.presentation.time_input import moment, span
+from answerable.presentation.act_text import (
+    ANY_ARGUMENTS,
+    describe_act,
+    describe_arguments,
+)
+from answerable.presentation.text import quote, sanitize
+from answerable.presentation.time_input import parse_span, parse_time
 
 if TYPE_CHECKING:
-    from answerable.model.approval_request import Wanted
+    from answerable.model.approval_request import ApprovalScope
     from answerable.model.documents.core import Document
-    from answerable.model.policy_exception import Amendment
-    from answerable.services.authorization.approval_requests import Ask
-    from answerable.services.authorization.decision_records import Spooled
+    from answerable.model.policy_exception import PolicyException
+    from answerable.services.authorization.approval_requests import ApprovalRequest
+    from answerable.services.authorization.decision_records import SpooledDecisions
 
-_LONGEST = 366 * 86_400 * 10**9
+_MAX_LIFE = 366 * 86_400 * 10**9
 _STATES = ("open", "allowed", "refused", "expired")
 
 
-class _Asks(Verbs):
+class _AsksGroup(AppGroup):
     sections = (("Commands", ("show", "allow", "refuse", "revoke", "amendments")),)
 
 
@@ -42,11 +57,11 @@ config_option = click.option(
 
 @click.group(
     "asks",
-    cls=_Asks,
+    cls=_AsksGroup,
     invoke_without_command=True,
     short_help="Approval requests, and the owners' answers.",
 )
-@click.option("--state", type=Word(_STATES), default="", help="Only those.")
+@click.option("--state", type=WordChoice(_STATES), default="", help="Only those.")
 @click.option("--agent", default="", metavar="ID", help="Only this agent's.")
 @click.option("--since", default="7d", metavar="T", help="Since this time; 7d.")
 @config_option
@@ -69,38 +84,40 @@ def asks(
         return
     from answerable.services.authorization import approval_requests as flow
 
-    spool, _ = gateway_of(settings, config)
-    with opened(settings) as session:
-        document = flow.asks(
+    spool, _ = find_gateway(settings, config)
+    with open_session(settings) as session:
+        document = flow.list_approval_requests(
             session.store,
             spool,
             now=session.now,
-            since=moment(since, session.now, "--since"),
+            since=parse_time(since, session.now, "--since"),
             state=state,
             agent=agent,
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@asks.command(cls=Verb, short_help="Show one approval request.")
+@asks.command(cls=AppCommand, short_help="Show one approval request.")
 @click.argument("ask", metavar="ID")
 @config_option
 @pass_settings
 def show(settings: Settings, ask: str, config: str) -> None:
     """Show one ask. ID is that of any decision on it, or the first letters of it."""
     from answerable.services.authorization import approval_requests as flow
-    from answerable.services.authorization.decision_records import spooled
-    from answerable.services.authorization.value_provenance import provenance
+    from answerable.services.authorization.decision_records import read_spool
+    from answerable.services.authorization.value_provenance import describe_provenance
 
-    spool, _ = gateway_of(settings, config)
-    with opened(settings) as session:
-        document = flow.show(session.store, spool, ask, now=session.now)
-        found = flow.find(session.store, spooled(spool), ask)
-        lines = provenance(session.store, spooled(spool), found).lines
-    answer(document, settings, note="\n".join(map(safe, lines)))
+    spool, _ = find_gateway(settings, config)
+    with open_session(settings) as session:
+        document = flow.show_approval_request(
+            session.store, spool, ask, now=session.now
+        )
+        found = flow.find_approval_request(session.store, read_spool(spool), ask)
+        lines = describe_provenance(session.store, read_spool(spool), found).lines
+    print_and_exit(document, settings, note="\n".join(map(sanitize, lines)))
 
 
-@asks.command(cls=Verb, short_help="Sign that the agent may do it.")
+@asks.command(cls=AppCommand, short_help="Sign that the agent may do it.")
 @click.argument("ask", metavar="ID")
 @key_options
 @click.option("--for", "life", default="", metavar="SPAN", help="Lifetime; 1h.")
@@ -126,28 +143,30 @@ def allow(
     """
     from answerable.services.authorization import approval_requests as flow
     from answerable.usecases.authorization import answer_approvals
-    from answerable.usecases.authorization.answer_approvals import Term
+    from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 
     if always and life:
         raise UsageError("--always and --for are two answers", "give one of them")
-    term = Term(0 if always else span(life or "1h", "--for", _LONGEST), any_arguments)
-    with signing(settings, config) as (session, waiting):
-        found = flow.find(session.store, waiting, ask)
+    term = ExceptionTerm(
+        0 if always else parse_span(life or "1h", "--for", _MAX_LIFE), any_arguments
+    )
+    with open_for_signing(settings, config) as (session, waiting):
+        found = flow.find_approval_request(session.store, waiting, ask)
         wanted = found.wanted
-        these = these_arguments(wanted.arguments)
+        these = describe_arguments(wanted.arguments)
         how = ANY_ARGUMENTS if any_arguments else these
         until = "until it is taken back" if always else f"for {life or '1h'}"
-        say(settings, f"you let {act_line(wanted)}, {how}, {until}")
-        say_provenance(settings, session, waiting, found)
-        signer = signer_of(key, passphrase_file)
-        document = answer_approvals.allow(
+        print_notice(settings, f"you let {format_act(wanted)}, {how}, {until}")
+        print_provenance(settings, session, waiting, found)
+        signer = load_signer(key, passphrase_file)
+        document = answer_approvals.sign_exception(
             session.store, waiting, ask, signer, term, now=time.time_ns()
         )
-        note = advice(session, document)
-    answer(document, settings, note=note)
+        note = warn_same_user(session, document)
+    print_and_exit(document, settings, note=note)
 
 
-@asks.command(cls=Verb, short_help="Sign that the agent may not do it.")
+@asks.command(cls=AppCommand, short_help="Sign that the agent may not do it.")
 @click.argument("ask", metavar="ID")
 @key_options
 @config_option
@@ -162,20 +181,20 @@ def refuse(
     from answerable.services.authorization import approval_requests as flow
     from answerable.usecases.authorization import answer_approvals
 
-    with signing(settings, config) as (session, waiting):
-        found = flow.find(session.store, waiting, ask)
+    with open_for_signing(settings, config) as (session, waiting):
+        found = flow.find_approval_request(session.store, waiting, ask)
         wanted = found.wanted
-        how = these_arguments(wanted.arguments)
-        say(settings, f"you do not let {act_line(wanted)}, {how}")
-        say_provenance(settings, session, waiting, found)
-        signer = signer_of(key, passphrase_file)
-        document = answer_approvals.refuse(
+        how = describe_arguments(wanted.arguments)
+        print_notice(settings, f"you do not let {format_act(wanted)}, {how}")
+        print_provenance(settings, session, waiting, found)
+        signer = load_signer(key, passphrase_file)
+        document = answer_approvals.sign_refusal(
             session.store, waiting, ask, signer, now=time.time_ns()
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@asks.command(cls=Verb, short_help="Revoke a policy exception.")
+@asks.command(cls=AppCommand, short_help="Revoke a policy exception.")
 @click.argument("amendment", metavar="ID")
 @key_options
 @pass_settings
@@ -186,67 +205,78 @@ def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -
     """
     from answerable.usecases.authorization import answer_approvals
 
-    with signing(settings, "") as (session, _):
-        signer = signer_of(key, passphrase_file)
-        document = answer_approvals.revoke(
+    with open_for_signing(settings, "") as (session, _):
+        signer = load_signer(key, passphrase_file)
+        document = answer_approvals.sign_revocation(
             session.store, amendment, signer, now=time.time_ns()
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@asks.command(cls=Verb, short_help="List policy exceptions and their states.")
+@asks.command(cls=AppCommand, short_help="List policy exceptions and their states.")
 @pass_settings
 def amendments(settings: Settings) -> None:
     """List every amendment, break-glass included, and why one does not stand."""
     from answerable.services.authorization import approval_requests as flow
 
-    with opened(settings) as session:
-        document = flow.amendments(session.store, now=session.now)
-    answer(document, settings)
+    with open_session(settings) as session:
+        document = flow.list_policy_exceptions(session.store, now=session.now)
+    print_and_exit(document, settings)
 
 
 @contextmanager
-def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled]]":
+def open_for_signing(
+    settings: Settings, config: str
+) -> "Iterator[tuple[StoreSession, SpooledDecisions]]":
     """Open the store and read the spool for a person who signs.
 
     Raises:
         AgentAbove: An agent started this command, or its starter is not known.
     """
-    from answerable.services.authorization.decision_records import spooled
+    from answerable.services.authorization.decision_records import read_spool
 
-    only_a_person(settings)
-    spool, _ = gateway_of(settings, config)
-    with opened(settings, writes=True) as session:
-        yield session, spooled(spool)
+    require_human(settings)
+    spool, _ = find_gateway(settings, config)
+    with open_session(settings, writes=True) as session:
+        yield session, read_spool(spool)
 
 
-def say(settings: Settings, sentence: str) -> None:
+def print_notice(settings: Settings, sentence: str) -> None:
     """Print what is about to be signed, before the passphrase prompt."""
     if not settings.quiet:
-        click.echo(safe(sentence), err=True)
+        click.echo(sanitize(sentence), err=True)
 
 
-def say_provenance(
-    settings: Settings, session: Session, waiting: "Spooled", ask: "Ask"
+def print_provenance(
+    settings: Settings,
+    session: StoreSession,
+    waiting: "SpooledDecisions",
+    ask: "ApprovalRequest",
 ) -> None:
     """Print the values of a requested call, their authors, and earlier answers."""
-    from answerable.services.authorization.approval_requests import item
-    from answerable.services.authorization.value_provenance import provenance
-    from answerable.services.statements.policy_exceptions import held
+    from answerable.services.authorization.approval_requests import build_ask_item
+    from answerable.services.authorization.value_provenance import describe_provenance
+    from answerable.services.statements.policy_exceptions import read_policy_exceptions
 
-    for line in provenance(session.store, waiting, ask).lines:
-        say(settings, line)
-    known = item(ask, held(session.store, session.now), session.now)
+    for line in describe_provenance(session.store, waiting, ask).lines:
+        print_notice(settings, line)
+    known = build_ask_item(
+        ask, read_policy_exceptions(session.store, session.now), session.now
+    )
     if known["by"]:
         until = f", until {known['until']}" if known["until"] else ""
-        say(settings, f"answered already: {known['state']} by {known['by'][0]}{until}")
+        print_notice(
+            settings, f"answered already: {known['state']} by {known['by'][0]}{until}"
+        )
 
 
-def act_line(wanted: "Wanted | Amendment") -> str:
+def format_act(wanted: "ApprovalScope | PolicyException") -> str:
     """Format the agent and the act of a statement, with untrusted names quoted."""
-    return f"{quoted(wanted.agent)} do this: {act_words(wanted)}"
+    return f"{quote(wanted.agent)} do this: {describe_act(wanted)}"
 
 
-def advice(session: Session, document: "Document") -> str:
+def warn_same_user(session: StoreSession, document: "Document") -> str:
     """Return a warning if the agent runs as the signer's own user."""
-    return same_user(session.inventory(), str(document.items[0]["agent"]))
+    return describe_shared_user(
+        session.load_inventory(), str(document.items[0]["agent"])
+    )

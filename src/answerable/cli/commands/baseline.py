@@ -6,29 +6,37 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.commands.serve import state_of
-from answerable.cli.output import answer
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
-from answerable.cli.signing import key_options, only_a_person, signer_of
-from answerable.presentation.time_input import moment, span
+from answerable.cli.commands.serve import find_state_folder
+from answerable.cli.output import print_and_exit
+from answerable.cli.session import open_session
+from answerable.cli.settings import (
+    AppCommand,
+    AppGroup,
+    Settings,
+    WordChoice,
+    pass_settings,
+)
+from answerable.cli.signing import key_options, load_signer, require_human
+from answerable.presentation.time_input import parse_span, parse_time
 
 if TYPE_CHECKING:
     from answerable.model.ids import AgentId
 
-_LONGEST = 90 * 86_400 * 10**9
+_MAX_LIFE = 90 * 86_400 * 10**9
 _DIGEST = re.compile(r"[0-9a-f]{4,64}")
 _STAGES = ("shadow", "enforce", "off")
 
 
-class _Baseline(Verbs):
+class _BaselineGroup(AppGroup):
     sections = (
         ("Commands", ("learn", "show", "diff", "rename", "sign", "replay", "check")),
     )
 
 
 @click.group(
-    "baseline", cls=_Baseline, short_help="Learn what an agent does, and enforce it."
+    "baseline",
+    cls=_BaselineGroup,
+    short_help="Learn what an agent does, and enforce it.",
 )
 def baseline() -> None:
     """Learn what an agent does from its records, sign it, and enforce it.
@@ -37,7 +45,7 @@ def baseline() -> None:
     """
 
 
-@baseline.command(cls=Verb, short_help="Learn from recorded calls.")
+@baseline.command(cls=AppCommand, short_help="Learn from recorded calls.")
 @click.argument("agent", metavar="AGENT")
 @click.option("--server", default="", metavar="NAME", help="Only calls to this server.")
 @click.option(
@@ -54,19 +62,19 @@ def learn(
     """
     from answerable.services.baseline import profiles as flow
 
-    with opened(settings, writes=True) as session:
-        document = flow.learn(
+    with open_session(settings, writes=True) as session:
+        document = flow.learn_profiles(
             session.store,
-            _agent(agent),
+            _parse_agent(agent),
             server=server,
             identity=identity,
-            since=moment(since, session.now, "--since"),
+            since=parse_time(since, session.now, "--since"),
             now=session.now,
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Show a profile with all entries.")
+@baseline.command(cls=AppCommand, short_help="Show a profile with all entries.")
 @click.argument("name", metavar="DIGEST|AGENT")
 @pass_settings
 def show(settings: Settings, name: str) -> None:
@@ -77,13 +85,13 @@ def show(settings: Settings, name: str) -> None:
     from answerable.services.baseline import profiles as flow
 
     if not _DIGEST.fullmatch(name):
-        name = _agent(name)
-    with opened(settings) as session:
-        document = flow.show(session.store, name, now=session.now)
-    answer(document, settings)
+        name = _parse_agent(name)
+    with open_session(settings) as session:
+        document = flow.show_profile(session.store, name, now=session.now)
+    print_and_exit(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Show what signing would change.")
+@baseline.command(cls=AppCommand, short_help="Show what signing would change.")
 @click.argument("new", metavar="DIGEST")
 @click.option("--old", default="", metavar="DIGEST", help="Instead of the signed one.")
 @pass_settings
@@ -91,12 +99,12 @@ def diff(settings: Settings, new: str, old: str) -> None:
     """Compare a profile with the one that stands, by consequence, gravest first."""
     from answerable.services.baseline import profiles as flow
 
-    with opened(settings) as session:
-        document = flow.diff(session.store, old, new, now=session.now)
-    answer(document, settings)
+    with open_session(settings) as session:
+        document = flow.compare_profiles(session.store, old, new, now=session.now)
+    print_and_exit(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Draft profiles for renamed tools.")
+@baseline.command(cls=AppCommand, short_help="Draft profiles for renamed tools.")
 @click.argument("agent", metavar="AGENT")
 @click.argument("names", nargs=-1, required=True, metavar="SERVER/OLD=SERVER/NEW...")
 @click.option(
@@ -112,29 +120,29 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     The draft contains the map of names, which takes effect once the owner signs it with
     `baseline sign`. A new name has to be approved if the old one was.
     """
-    from answerable.model.pin import Kind, item_key
+    from answerable.model.pin import DefinitionKind, item_key
     from answerable.server.pins.pin_files import PinFiles
     from answerable.usecases.baseline import rename_tools as flow
 
-    files = PinFiles(state_of(settings, config))
+    files = PinFiles(find_state_folder(settings, config))
 
     def pinned(tool: str) -> str:
         server, _, name = tool.partition("/")
-        pin = files.read(server).items.get(item_key(Kind.TOOL, name))
+        pin = files.read(server).items.get(item_key(DefinitionKind.TOOL, name))
         return "" if pin is None else pin.definition.sha256
 
-    with opened(settings, writes=True) as session:
-        document = flow.rename(
-            session.store, _agent(agent), names, pinned, now=session.now
+    with open_session(settings, writes=True) as session:
+        document = flow.draft_renamed_profiles(
+            session.store, _parse_agent(agent), names, pinned, now=session.now
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Sign a profile into a stage.")
+@baseline.command(cls=AppCommand, short_help="Sign a profile into a stage.")
 @click.argument("name", metavar="DIGEST")
 @click.option(
     "--stage",
-    type=Word(_STAGES),
+    type=WordChoice(_STAGES),
     required=True,
     help="shadow records what would be blocked, enforce blocks it, off ends both.",
 )
@@ -158,28 +166,28 @@ def sign(
     A profile is signed into shadow first. A stage that ends enforcement has to be
     signed with --ends-enforcement. A running gateway applies it within a second.
     """
-    from answerable.model.baseline import Stage
+    from answerable.model.baseline import BaselineStage
     from answerable.services.baseline import profiles as flow
-    from answerable.services.baseline.profile_learning import kept
+    from answerable.services.baseline.profile_learning import load_profile
 
-    only_a_person(settings)
-    lasting = span(life, "--for", _LONGEST)
-    with opened(settings, writes=True) as session:
-        kept(session.store, name)  # before the passphrase prompt
-        signer = signer_of(key, passphrase_file)
-        document = flow.sign(
+    require_human(settings)
+    lasting = parse_span(life, "--for", _MAX_LIFE)
+    with open_session(settings, writes=True) as session:
+        load_profile(session.store, name)  # before the passphrase prompt
+        signer = load_signer(key, passphrase_file)
+        document = flow.sign_profile(
             session.store,
             name,
             signer,
-            Stage(stage),
+            BaselineStage(stage),
             life=lasting,
             now=time.time_ns(),
             ends_enforcement=ends_enforcement,
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Show what it would have blocked.")
+@baseline.command(cls=AppCommand, short_help="Show what it would have blocked.")
 @click.argument("agent", metavar="AGENT")
 @click.option(
     "--profile", default="", metavar="DIGEST", help="Instead of the signed one."
@@ -190,18 +198,18 @@ def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     """Judge recorded calls of AGENT anew, as shadow would have when they came."""
     from answerable.usecases.baseline import replay_calls as flow
 
-    with opened(settings) as session:
-        document = flow.replay(
+    with open_session(settings) as session:
+        document = flow.replay_profile(
             session.store,
-            _agent(agent),
+            _parse_agent(agent),
             profile,
-            since=moment(since, session.now, "--since"),
+            since=parse_time(since, session.now, "--since"),
             now=session.now,
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@baseline.command(cls=Verb, short_help="Check cloud events for new behaviour.")
+@baseline.command(cls=AppCommand, short_help="Check cloud events for new behaviour.")
 @click.argument("identity", metavar="IDENTITY")
 @click.option("--since", default="7d", metavar="T", help="Events since this time; 7d.")
 @pass_settings
@@ -212,17 +220,17 @@ def check(settings: Settings, identity: str, since: str) -> None:
     """
     from answerable.usecases.baseline import check_events as flow
 
-    with opened(settings) as session:
-        document = flow.check(
+    with open_session(settings) as session:
+        document = flow.check_identity_events(
             session.store,
             identity,
-            since=moment(since, session.now, "--since"),
+            since=parse_time(since, session.now, "--since"),
             now=session.now,
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-def _agent(text: str) -> "AgentId":
+def _parse_agent(text: str) -> "AgentId":
     from answerable.model.ids import AgentId
 
     return AgentId(text if text.startswith("agent:") else f"agent:declared/{text}")

@@ -5,28 +5,28 @@ import time
 import click
 
 from answerable.cli.commands.asks import (
-    act_line,
-    advice,
-    say,
-    signing,
+    format_act,
+    open_for_signing,
+    print_notice,
+    warn_same_user,
 )
-from answerable.cli.output import answer
-from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
-from answerable.cli.signing import key_options, signer_of
+from answerable.cli.output import print_and_exit
+from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
+from answerable.cli.signing import key_options, load_signer
 from answerable.model.errors import UsageError
-from answerable.presentation.act_text import ANY_ARGUMENTS, these_arguments
-from answerable.presentation.time_input import span
+from answerable.presentation.act_text import ANY_ARGUMENTS, describe_arguments
+from answerable.presentation.time_input import parse_span
 
-_LONGEST = 4 * 3600 * 10**9
+_MAX_LIFE = 4 * 3600 * 10**9
 
 
-class _BreakGlass(Verbs):
+class _BreakGlassGroup(AppGroup):
     sections = (("Commands", ("start", "confirm")),)
 
 
 @click.group(
     "break-glass",
-    cls=_BreakGlass,
+    cls=_BreakGlassGroup,
     short_help="Lift a policy briefly: two persons sign.",
 )
 def break_glass() -> None:
@@ -37,7 +37,7 @@ def break_glass() -> None:
     """
 
 
-@break_glass.command(cls=Verb, short_help="Sign the first half.")
+@break_glass.command(cls=AppCommand, short_help="Sign the first half.")
 @click.option(
     "--agent", required=True, metavar="ID", help="Agent whose calls are allowed."
 )
@@ -70,13 +70,17 @@ def start(
     Both persons have to be attested owners here, one of them of this agent. The time
     starts with this signature.
     """
-    from answerable.model.approval_request import Wanted
-    from answerable.model.decision import Target
+    from answerable.model.approval_request import ApprovalScope
+    from answerable.model.decision import TargetKind
     from answerable.model.ids import AgentId
     from answerable.usecases.authorization import answer_approvals
-    from answerable.usecases.authorization.answer_approvals import Term
+    from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 
-    named = {Target.TOOL: tool, Target.RESOURCE: resource, Target.PROMPT: prompt}
+    named = {
+        TargetKind.TOOL: tool,
+        TargetKind.RESOURCE: resource,
+        TargetKind.PROMPT: prompt,
+    }
     given = [(target, name) for target, name in named.items() if name]
     if len(given) != 1:
         raise UsageError(
@@ -84,26 +88,28 @@ def start(
             "and --prompt)",
             "name one tool, one resource or one prompt",
         )
-    answer_approvals.code_of(reason_code, "--reason-code")
+    answer_approvals.parse_reason_code(reason_code, "--reason-code")
     (target, name), term = (
         given[0],
-        Term(span(life, "--for", _LONGEST), True, reason_code),
+        ExceptionTerm(parse_span(life, "--for", _MAX_LIFE), True, reason_code),
     )
-    wanted = Wanted(AgentId(agent), server, target, name, "")
-    with signing(settings, "") as (session, _):
-        say(
+    wanted = ApprovalScope(AgentId(agent), server, target, name, "")
+    with open_for_signing(settings, "") as (session, _):
+        print_notice(
             settings,
-            f"you let {act_line(wanted)}, {ANY_ARGUMENTS}, for {life}, once another "
+            f"you let {format_act(wanted)}, {ANY_ARGUMENTS}, for {life}, once another "
             "confirms",
         )
-        signer = signer_of(key, passphrase_file)
-        document = answer_approvals.start(
+        signer = load_signer(key, passphrase_file)
+        document = answer_approvals.start_break_glass(
             session.store, wanted, signer, term, now=time.time_ns()
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@break_glass.command(cls=Verb, short_help="Sign the second half, as another person.")
+@break_glass.command(
+    cls=AppCommand, short_help="Sign the second half, as another person."
+)
 @click.argument("amendment", metavar="ID")
 @key_options
 @pass_settings
@@ -113,21 +119,24 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
     It then takes effect within a second at a running gateway. `answerable asks revoke`
     ends it early.
     """
-    from answerable.presentation.inventory_lists import spelled_time
+    from answerable.presentation.inventory_lists import format_time
     from answerable.services.authorization import approval_requests
-    from answerable.services.statements.policy_exceptions import held
+    from answerable.services.statements.policy_exceptions import read_policy_exceptions
     from answerable.usecases.authorization import answer_approvals
 
-    with signing(settings, "") as (session, _):
-        judged = held(session.store, session.now).judged
-        begun = approval_requests.find_amendment(judged, amendment).amendment
-        persons, until = " and ".join(begun.persons), spelled_time(begun.until * 10**9)
-        these = these_arguments(begun.arguments)
+    with open_for_signing(settings, "") as (session, _):
+        judged = read_policy_exceptions(session.store, session.now).judged
+        begun = approval_requests.find_policy_exception(judged, amendment).amendment
+        persons, until = " and ".join(begun.persons), format_time(begun.until * 10**9)
+        these = describe_arguments(begun.arguments)
         how = these if begun.arguments else ANY_ARGUMENTS
-        say(settings, f"with {persons} you let {act_line(begun)}, {how}, until {until}")
-        signer = signer_of(key, passphrase_file)
-        document = answer_approvals.confirm(
+        print_notice(
+            settings,
+            f"with {persons} you let {format_act(begun)}, {how}, until {until}",
+        )
+        signer = load_signer(key, passphrase_file)
+        document = answer_approvals.confirm_break_glass(
             session.store, amendment, signer, now=time.time_ns()
         )
-        note = advice(session, document)
-    answer(document, settings, note=note)
+        note = warn_same_user(session, document)
+    print_and_exit(document, settings, note=note)

@@ -4,18 +4,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.commands.serve import plan_of
-from answerable.cli.output import answer
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.cli.commands.serve import read_gateway_plan
+from answerable.cli.output import print_and_exit
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, find_store, pass_settings
 
 if TYPE_CHECKING:
-    from answerable.gateway.serve.serve_plan import Plan
-    from answerable.services.authorization.decision_items import PolicyText
-    from answerable.services.authorization.decision_records import Where
+    from answerable.gateway.serve.serve_plan import ServePlan
+    from answerable.services.authorization.decision_items import PolicySource
+    from answerable.services.authorization.decision_records import SpoolPlaces
 
 
-@click.command(cls=Verb, short_help="Explain one decision of the gateway.")
+@click.command(cls=AppCommand, short_help="Explain one decision of the gateway.")
 @click.argument("decision_id", metavar="ID")
 @click.option(
     "--config",
@@ -32,17 +32,17 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     """
     from answerable.services.authorization import decision_items as flow
 
-    spool, policy = gateway_of(settings, config, quotes=True)
-    with opened(settings) as session:
-        document = flow.decision(
+    spool, policy = find_gateway(settings, config, quotes=True)
+    with open_session(settings) as session:
+        document = flow.show_decision(
             session.store, spool, decision_id, policy, now=session.now
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-def gateway_of(
+def find_gateway(
     settings: Settings, config: str, *, quotes: bool = False
-) -> "tuple[Where, PolicyText | None]":
+) -> "tuple[SpoolPlaces, PolicySource | None]":
     """Find the spools of gateway and decision point, and the policy in force.
 
     Args:
@@ -54,23 +54,23 @@ def gateway_of(
         ConfigError: The file is invalid.
     """
     if not config:
-        root, _ = store_place(settings)
+        root, _ = find_store(settings)
         return tuple(root / each / "spool" for each in ("gateway", "decisions")), None
     from answerable.server.state_folders import decisions_state
 
-    plan = plan_of(settings, config)
+    plan = read_gateway_plan(settings, config)
     settings.store = str(plan.store)
     spools = [plan.state / "spool"]
     if plan.config.decisions is not None:
         spools.append(decisions_state(plan.config.decisions, plan.store) / "spool")
-    return tuple(spools), _text(plan) if quotes else None
+    return tuple(spools), _read_policy_source(plan) if quotes else None
 
 
-def _text(plan: "Plan") -> "PolicyText":
+def _read_policy_source(plan: "ServePlan") -> "PolicySource":
     from answerable.authorization.decision_table import policy_digest
-    from answerable.connectors.config.fetch import read_policies
-    from answerable.services.authorization.decision_items import PolicyText
+    from answerable.connectors.config.fetch import read_policy_files
+    from answerable.services.authorization.decision_items import PolicySource
 
-    policies = read_policies(plan.reading).policies
+    policies = read_policy_files(plan.reading).policies
     digest = policy_digest(plan.config, policies)
-    return PolicyText(plan.config.place, digest, plan.reading.data, policies.rules)
+    return PolicySource(plan.config.place, digest, plan.reading.data, policies.rules)

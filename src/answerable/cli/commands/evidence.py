@@ -7,29 +7,29 @@ from dataclasses import replace
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.progress import bar
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
-from answerable.connectors.user_path import expanded
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
 
 # limit for a bundle, which holds whole records
-_LARGEST = 1 << 30
+_MAX_FILE_BYTES = 1 << 30
 # Commands that create the file of each option.
-_MADE = {
+_FILE_HINTS = {
     "BUNDLE": "a bundle is made with: answerable evidence bundle ID --out FILE",
     "--checkpoint": "one is made with: answerable evidence checkpoint --export FILE",
     "--key": "the public key of a log is the file keys/log.pub of its store",
 }
 
 
-@click.group(cls=Verbs, short_help="Verify the log, prove and export records.")
+@click.group(cls=AppGroup, short_help="Verify the log, prove and export records.")
 def evidence() -> None:
     """Check that nothing was changed, and prove it to someone else."""
 
 
-@evidence.command(cls=Verb, short_help="Check every record, or a bundle offline.")
+@evidence.command(cls=AppCommand, short_help="Check every record, or a bundle offline.")
 @click.argument("bundle", required=False, metavar="[BUNDLE]")
 @click.option(
     "--key", default="", metavar="PUB", help="Public key: a file or its text."
@@ -47,10 +47,10 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
     from answerable.usecases.evidence import prove as flow
 
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
-    text = _key_text(key)
-    with bar(settings) as progress:
+    text = _read_public_key(key)
+    with progress_bar(settings) as progress:
         if bundle:
-            document = flow.verify(
+            document = flow.verify_evidence(
                 read_file(bundle, "BUNDLE"),
                 checkpoint=signed,
                 key=text,
@@ -58,30 +58,32 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
                 progress=progress,
             )
         else:
-            with opened(settings) as session:
-                document = flow.verify(
+            with open_session(settings) as session:
+                document = flow.verify_evidence(
                     session.store,
                     checkpoint=signed,
                     key=text,
                     now=session.now,
                     progress=progress,
                 )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@evidence.command(cls=Verb, short_help="Prove that a record is in the log.")
+@evidence.command(cls=AppCommand, short_help="Prove that a record is in the log.")
 @click.argument("event_id", metavar="ID")
 @pass_settings
 def prove(settings: Settings, event_id: str) -> None:
     """Show the record ID and the proof that it is in the log."""
     from answerable.usecases.evidence import prove as flow
 
-    with opened(settings) as session:
-        document = flow.prove(session.store, event_id, now=session.now)
-    answer(document, settings)
+    with open_session(settings) as session:
+        document = flow.prove_record(session.store, event_id, now=session.now)
+    print_and_exit(document, settings)
 
 
-@evidence.command(cls=Verb, short_help="Show or export the signed head of the log.")
+@evidence.command(
+    cls=AppCommand, short_help="Show or export the signed head of the log."
+)
 @click.option("--export", default="", metavar="FILE", help="Write it to FILE, too.")
 @pass_settings
 def checkpoint(settings: Settings, export: str) -> None:
@@ -92,14 +94,14 @@ def checkpoint(settings: Settings, export: str) -> None:
     """
     from answerable.usecases.evidence import prove as flow
 
-    with opened(settings) as session:
-        document = flow.checkpoint(session.store, now=session.now)
+    with open_session(settings) as session:
+        document = flow.show_checkpoint(session.store, now=session.now)
     if export:
         write_file(export, str(document.items[0]["note"]))
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@evidence.command(cls=Verb, short_help="Record a restore from an older copy.")
+@evidence.command(cls=AppCommand, short_help="Record a restore from an older copy.")
 @click.option(
     "--checkpoint",
     default="",
@@ -115,18 +117,20 @@ def restored(settings: Settings, checkpoint: str, reason: str) -> None:
     journals of the copy are sealed at their last valid entry. Lost records do not come
     back, and the record cannot be revoked. An agent may not do this.
     """
-    from answerable.cli.signing import only_a_person
-    from answerable.usecases.evidence.record_restore import restored as flow
+    from answerable.cli.signing import require_human
+    from answerable.usecases.evidence.record_restore import record_store_restore as flow
 
-    only_a_person(settings)
+    require_human(settings)
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
-    with opened(settings) as session:
+    with open_session(settings) as session:
         lines = flow(session.store, checkpoint=signed, reason=reason, now=session.now)
     for line in lines:
         click.echo(line)
 
 
-@evidence.command(cls=Verb, short_help="Write records with their proofs to one file.")
+@evidence.command(
+    cls=AppCommand, short_help="Write records with their proofs to one file."
+)
 @click.argument("event_ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--out", default="", metavar="FILE", help="Where to write the bundle.")
 @pass_settings
@@ -136,22 +140,22 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     `answerable evidence verify FILE --key PUB` checks it anywhere, without a store.
     Without --out the bundle itself is the answer.
     """
-    from answerable.presentation.command_hints import command
+    from answerable.presentation.command_hints import format_command
     from answerable.usecases.evidence import prove as flow
 
-    with opened(settings) as session:
-        document = flow.bundle(session.store, event_ids, now=session.now)
+    with open_session(settings) as session:
+        document = flow.build_bundle(session.store, event_ids, now=session.now)
     item = document.items[0]
     content = str(item["bundle"])
     if out:
         write_file(out, content)
-        check = command("evidence", "verify", out, "--key", str(item["key"]))
+        check = format_command("evidence", "verify", out, "--key", str(item["key"]))
         document = replace(document, next=check)
     elif settings.output == "table":
         # For a pipe or a redirection: only the file, byte for byte.
         click.echo(content, nl=False)
         return
-    answer(document, settings, view="kept")
+    print_and_exit(document, settings, view="kept")
 
 
 def read_file(name: str, option: str) -> bytes:
@@ -160,7 +164,7 @@ def read_file(name: str, option: str) -> bytes:
     Raises:
         UsageError: It is missing, not a file, or too large.
     """
-    path = expanded(name)
+    path = expand_user_path(name)
     if path.is_dir():
         store = f"a store: answerable evidence verify --store {shlex.quote(name)}"
         raise UsageError(
@@ -169,40 +173,41 @@ def read_file(name: str, option: str) -> bytes:
         )
     if not path.is_file():
         fault = "not a regular file" if path.exists() else "no such file"
-        raise UsageError(f"{fault} for {option} (got {name!r})", _MADE[option])
-    if path.stat().st_size > _LARGEST:
+        raise UsageError(f"{fault} for {option} (got {name!r})", _FILE_HINTS[option])
+    if path.stat().st_size > _MAX_FILE_BYTES:
         raise UsageError(
-            f"file for {option} is larger than 1 GiB (got {name!r})", _MADE[option]
+            f"file for {option} is larger than 1 GiB (got {name!r})",
+            _FILE_HINTS[option],
         )
     return path.read_bytes()
 
 
 def write_file(name: str, content: str) -> None:
     """Write a file named on the command line, whole or not at all."""
-    path = expanded(name)
+    path = expand_user_path(name)
     part = path.with_name(path.name + ".part")
     part.write_text(content, encoding="utf-8", newline="")
     part.replace(path)
 
 
-def _key_text(key: str) -> str:
+def _read_public_key(key: str) -> str:
     if not key:
         return ""
-    if _is_there(key):
+    if _is_file_name(key):
         return read_file(key, "--key").decode("utf-8", "replace").strip()
     if key.count("+") < 2:
         # The text is not shown: it may be a secret key, pasted by mistake.
         raise UsageError(
             "no such file for --key, and no key either (expected NAME+HASH+BASE64)",
-            _MADE["--key"],
+            _FILE_HINTS["--key"],
         )
     return key
 
 
-def _is_there(key: str) -> bool:
+def _is_file_name(key: str) -> bool:
     """Return whether a text names a file; a pasted key may be too long for one."""
     try:
-        return expanded(key).exists()
+        return expand_user_path(key).exists()
     except UsageError:
         return False
     except OSError as error:

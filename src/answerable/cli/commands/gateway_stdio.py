@@ -2,10 +2,17 @@
 
 import click
 
-from answerable.cli.settings import Settings, Verb, config_places, pass_settings
+from answerable.cli.settings import (
+    AppCommand,
+    Settings,
+    find_config_stores,
+    pass_settings,
+)
 
 
-@click.command(cls=Verb, short_help="Wrap one server for a client that starts it.")
+@click.command(
+    cls=AppCommand, short_help="Wrap one server for a client that starts it."
+)
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
 @click.option("--server", metavar="NAME", required=True, help="A server of that file.")
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
@@ -24,14 +31,14 @@ def stdio(
     the server, else the configuration does; a server with a URL is reached there. Ends
     with the server's exit code.
     """
-    from answerable.gateway.stdio.startup import keep, read_wrapped
-    from answerable.gateway.stdio.wrapper import wrap
+    from answerable.gateway.stdio.startup import load_wrapped_server, ship_evidence
+    from answerable.gateway.stdio.wrapper import wrap_server
 
     def tell(sentence: str) -> None:
         click.echo(f"answerable: {sentence}", err=True)
 
-    named, usual = config_places(settings)
-    wrapped = read_wrapped(config, server, command, named, usual)
-    code = wrap(wrapped, tell)
-    keep(wrapped, tell)
+    named, usual = find_config_stores(settings)
+    wrapped = load_wrapped_server(config, server, command, named, usual)
+    code = wrap_server(wrapped, tell)
+    ship_evidence(wrapped, tell)
     ctx.exit(code)

@@ -5,13 +5,19 @@ import sys
 
 import click
 
-from answerable.cli.settings import Settings, Verb, Word, config_places, pass_settings
-from answerable.cli.streams import discard
+from answerable.cli.settings import (
+    AppCommand,
+    Settings,
+    WordChoice,
+    find_config_stores,
+    pass_settings,
+)
+from answerable.cli.streams import discard_output
 
 CLIENTS = ("claude-code", "cursor")  # also listed in `__main__`
-BLOCK = 2  # the only exit code that both clients take for a denial
+BLOCK_EXIT_CODE = 2  # the only exit code that both clients take for a denial
 # Raised as an exception, so that the agent's mode decides the outcome.
-_ENDING = (
+_ENDING_SIGNALS = (
     signal.SIGALRM,
     signal.SIGHUP,
     signal.SIGINT,
@@ -20,8 +26,8 @@ _ENDING = (
 )
 
 
-@click.command(cls=Verb, short_help="Decide on a coding agent's own tool calls.")
-@click.argument("client", type=Word(CLIENTS))
+@click.command(cls=AppCommand, short_help="Decide on a coding agent's own tool calls.")
+@click.argument("client", type=WordChoice(CLIENTS))
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
 @click.option(
     "--ask-here",
@@ -40,33 +46,33 @@ def hook(
     boundary: a client that does not ask is not blocked.
     """
     blocks = True
-    for number in _ENDING:
+    for number in _ENDING_SIGNALS:
         signal.signal(number, signal.default_int_handler)
     try:
         from answerable.gateway.hook import client_protocols
-        from answerable.gateway.hook.decision import decide, prepare
-        from answerable.model.decision import Mode
+        from answerable.gateway.hook.decision import decide_act, prepare_hook
+        from answerable.model.decision import EnforcementMode
 
-        asked = prepare(config, client, *config_places(settings))
-        blocks = asked.mode is Mode.ENFORCE
-        act = client_protocols.read(
-            client, sys.stdin.buffer.read(client_protocols.LARGEST + 1)
+        asked = prepare_hook(config, client, *find_config_stores(settings))
+        blocks = asked.mode is EnforcementMode.ENFORCE
+        act = client_protocols.parse_event(
+            client, sys.stdin.buffer.read(client_protocols.MAX_EVENT_BYTES + 1)
         )
-        verdict = decide(asked, act)
+        verdict = decide_act(asked, act)
         blocks = blocks or not verdict.passes  # revoked: in every mode
-        said = client_protocols.answer(client, act, verdict, ask_here=ask_here)
+        said = client_protocols.format_answer(client, act, verdict, ask_here=ask_here)
         sys.stdout.buffer.write(said)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - whatever went wrong, the answer is no
-        ctx.exit(_refuse(error, blocks=blocks))
+        ctx.exit(_report_failure(error, blocks=blocks))
 
 
-def _refuse(error: BaseException, *, blocks: bool) -> int:
+def _report_failure(error: BaseException, *, blocks: bool) -> int:
     """Print why there is no decision; return the exit code even if that fails."""
-    discard(sys.stdout)
+    discard_output(sys.stdout)
     why = getattr(error, "message", "") or f"internal error ({type(error).__name__})"
     try:
         click.echo(f"answerable: no decision: {why}", err=True)
     except OSError:
-        discard(sys.stderr)
-    return BLOCK if blocks else 0
+        discard_output(sys.stderr)
+    return BLOCK_EXIT_CODE if blocks else 0

@@ -2,10 +2,10 @@
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.progress import bar
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, Word, pass_settings
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 
 OWNER_STATES = (
     "attested",
@@ -19,25 +19,25 @@ OWNER_STATES = (
 )
 
 
-def _listing(name: str, short: str, long: str) -> click.Command:
+def _build_list_command(name: str, short: str, long: str) -> click.Command:
     def run(settings: Settings, owner_state: str, kind: str) -> None:
         from answerable.presentation import inventory_lists
 
         flow = inventory_lists.BY_KIND[name]
-        with opened(settings) as session, bar(settings) as progress:
+        with open_session(settings) as session, progress_bar(settings) as progress:
             document = flow(
-                session.inventory(progress),
+                session.load_inventory(progress),
                 now=session.now,
                 owner_state=owner_state,
                 kind=kind,
             )
-        answer(document, settings)
+        print_and_exit(document, settings)
 
     options = (
         click.option(
             "--owner-state",
             default="",
-            type=Word(OWNER_STATES),
+            type=WordChoice(OWNER_STATES),
             help="Only those with this ownership state.",
         ),
         click.option("--kind", default="", metavar="KIND", help="Only this kind."),
@@ -45,29 +45,29 @@ def _listing(name: str, short: str, long: str) -> click.Command:
     wrapped = pass_settings(run)
     for option in reversed(options):
         wrapped = option(wrapped)
-    return click.command(name, cls=Verb, short_help=short, help=long)(wrapped)
+    return click.command(name, cls=AppCommand, short_help=short, help=long)(wrapped)
 
 
-agents = _listing(
+agents = _build_list_command(
     "agents",
     "Agents, their tools, and what they act as.",
     "List the agents found, with their tools, owners and identities.",
 )
 
-identities = _listing(
+identities = _build_list_command(
     "identities",
     "Identities agents can act through.",
     "List the identities found, with owners and the agents that use them.",
 )
 
-credentials = _listing(
+credentials = _build_list_command(
     "credentials",
     "Credentials, where they lie, what they prove.",
     "List the credentials found. A value is never kept: a fingerprint and at most "
     "four characters of it are.",
 )
 
-people = _listing(
+people = _build_list_command(
     "people",
     "People and what they own.",
     "List the people found and what each answers for.",

@@ -7,20 +7,20 @@ from urllib.parse import urlsplit
 
 import click
 
-from answerable.cli.settings import Settings, Verb, home, pass_settings
-from answerable.cli.signing import only_a_person
+from answerable.cli.settings import AppCommand, Settings, find_home, pass_settings
+from answerable.cli.signing import require_human
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.model.config import PinnedIssuer
-    from answerable.services.federation.stored_login import LoggedIn
+    from answerable.model.config import IssuerConfig
+    from answerable.services.federation.stored_login import StoredLogin
 
 # Issuers from the command line, which no configuration pins.
 _ALGS = ("ES256", "RS256")
 _MAX_TTL = 24 * 3600
 
 
-@click.command(cls=Verb, short_help="Sign in, so that agents may act for you.")
+@click.command(cls=AppCommand, short_help="Sign in, so that agents may act for you.")
 @click.option("--config", metavar="FILE", default="", help="The answerable.yaml.")
 @click.option(
     "--issuer",
@@ -50,38 +50,40 @@ def login(
     The token service accepts it for the person that an agent acts for. It is kept until
     it expires, never renewed and never shown. An agent cannot sign anyone in.
     """
-    from answerable.cli.output import answer
+    from answerable.cli.output import print_and_exit
     from answerable.services.federation import stored_login as kept
 
-    only_a_person(settings)
-    folder = kept.login_folder(os.environ, home())
+    require_human(settings)
+    folder = kept.find_login_folder(os.environ, find_home())
     if not status:
-        kept.keep(folder, _signed_in(_pinned(config, issuer, client_id), device))
-    answer(kept.status(folder, int(time.time())), settings)
+        kept.store_login(
+            folder, _run_sign_in(_find_issuer(config, issuer, client_id), device)
+        )
+    print_and_exit(kept.show_login_status(folder, int(time.time())), settings)
 
 
-@click.command(cls=Verb, short_help="Sign out: remove the ID token.")
+@click.command(cls=AppCommand, short_help="Sign out: remove the ID token.")
 def logout() -> None:
     """Remove the ID token that login kept. Tokens made with it live on until they end."""
     from answerable.services.federation import stored_login as kept
 
-    was_there = kept.forget(kept.login_folder(os.environ, home()))
+    was_there = kept.remove_login(kept.find_login_folder(os.environ, find_home()))
     click.echo("signed out" if was_there else "nobody was signed in", err=True)
 
 
-def _signed_in(pinned: "PinnedIssuer", device: bool) -> "LoggedIn":
+def _run_sign_in(pinned: "IssuerConfig", device: bool) -> "StoredLogin":
     """Sign in; print instructions for the person on standard error."""
-    from answerable.presentation.text import safe
-    from answerable.server.login.sign_in_environment import ways_of
+    from answerable.presentation.text import sanitize
+    from answerable.server.login.sign_in_environment import build_sign_in_environment
     from answerable.services.federation.sign_in import sign_in
 
     def tell(line: str) -> None:
-        click.echo(safe(line), err=True)
+        click.echo(sanitize(line), err=True)
 
-    return sign_in(ways_of(pinned.ca, tell), pinned, device=device)
+    return sign_in(build_sign_in_environment(pinned.ca, tell), pinned, device=device)
 
 
-def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
+def _find_issuer(config: str, issuer: str, client_id: str) -> "IssuerConfig":
     """Find the issuer to sign in at.
 
     Raises:
@@ -89,15 +91,15 @@ def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
             named.
     """
     if not config:
-        return _named(issuer, client_id)
-    from answerable.connectors.config.fetch import read_file
+        return _build_named_issuer(issuer, client_id)
+    from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
-    from answerable.services.federation.sign_in import is_for_people
+    from answerable.services.federation.sign_in import names_people
 
-    reading = read_file(config)
+    reading = read_config_file(config)
     if reading.config is None or reading.faults:
         raise ConfigError(config, reading.faults)
-    people = [each for each in reading.config.issuers if is_for_people(each)]
+    people = [each for each in reading.config.issuers if names_people(each)]
     named = [each for each in people if issuer in ("", each.pin.iss, each.pin.name)]
     if len(named) != 1:
         raise UsageError(
@@ -116,11 +118,11 @@ def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
     return found
 
 
-def _named(issuer: str, client_id: str) -> "PinnedIssuer":
+def _build_named_issuer(issuer: str, client_id: str) -> "IssuerConfig":
     """Build the issuer from the command line; the token service pins its own."""
-    from answerable.federation.token_verification import check_issuer
-    from answerable.model.claims import Issuer, TokenType
-    from answerable.model.config import PinnedIssuer
+    from answerable.federation.token_verification import validate_issuer
+    from answerable.model.claims import TokenType, TrustedIssuer
+    from answerable.model.config import IssuerConfig
 
     if not issuer or not client_id:
         raise UsageError(
@@ -128,9 +130,9 @@ def _named(issuer: str, client_id: str) -> "PinnedIssuer":
             "--config FILE, or --issuer URL with --client-id ID",
         )
     name = urlsplit(issuer).netloc or issuer
-    pin = Issuer(name, issuer, _ALGS, (TokenType.ID_TOKEN,), _MAX_TTL)
-    check_issuer(pin)
-    return PinnedIssuer(
+    pin = TrustedIssuer(name, issuer, _ALGS, (TokenType.ID_TOKEN,), _MAX_TTL)
+    validate_issuer(pin)
+    return IssuerConfig(
         pin,
         client_id,
         "discovery",

@@ -2,12 +2,18 @@
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
-from answerable.connectors.user_path import expanded
+from answerable.cli.output import print_and_exit
+from answerable.cli.settings import (
+    AppCommand,
+    Settings,
+    WordChoice,
+    find_store,
+    pass_settings,
+)
+from answerable.connectors.user_path import expand_user_path
 
 
-@click.command(cls=Verb, short_help="Check installation, store and machine.")
+@click.command(cls=AppCommand, short_help="Check installation, store and machine.")
 @pass_settings
 def doctor(settings: Settings) -> None:
     """Check what this machine offers and say what to do about the rest."""
@@ -15,11 +21,13 @@ def doctor(settings: Settings) -> None:
 
     from answerable.usecases.operations import doctor as flow
 
-    root, _ = store_place(settings)
-    answer(flow.doctor(root, now=time.time_ns()), settings)
+    root, _ = find_store(settings)
+    print_and_exit(flow.run_checks(root, now=time.time_ns()), settings)
 
 
-@click.command(cls=Verb, short_help="The whole chain on this machine, in a minute.")
+@click.command(
+    cls=AppCommand, short_help="The whole chain on this machine, in a minute."
+)
 @click.option(
     "--keep", default="", metavar="DIR", help="Keep sample data and store here."
 )
@@ -34,15 +42,15 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     No outside service is used and none of your files is read.
     """
     from answerable.cli.demo import live_demo, run_demo
-    from answerable.cli.demo.folders import folder
-    from answerable.cli.demo.process_guard import INTERRUPTED, guarded
+    from answerable.cli.demo.folders import demo_folder
+    from answerable.cli.demo.process_guard import INTERRUPTED, run_guarded
     from answerable.cli.main import main
 
     def shown() -> int:
-        return live_demo.serve(main) if serve else run_demo.tell_all(main, place)
+        return live_demo.serve_demo(main) if serve else run_demo.run_demo(main, place)
 
-    place = expanded(keep).absolute() if keep else None
-    code = guarded(shown, folder(place))
+    place = expand_user_path(keep).absolute() if keep else None
+    code = run_guarded(shown, demo_folder(place))
     if code == INTERRUPTED:
         if not serve:
             raise KeyboardInterrupt
@@ -51,8 +59,8 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     ctx.exit(code)
 
 
-@click.command(cls=Verb, short_help="Print the completion script of a shell.")
-@click.argument("shell", type=Word(("bash", "zsh", "fish")))
+@click.command(cls=AppCommand, short_help="Print the completion script of a shell.")
+@click.argument("shell", type=WordChoice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the shell completion script for answerable's commands and options.

@@ -4,24 +4,26 @@ import os
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
-from answerable.cli.signing import asked_passphrase, only_a_person
-from answerable.connectors.user_path import expanded
-from answerable.presentation.time_input import moment
+from answerable.cli.output import print_and_exit
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
+from answerable.cli.signing import read_passphrase, require_human
+from answerable.connectors.user_path import expand_user_path
+from answerable.presentation.time_input import parse_time
 
-SAME_USER = (
+SAME_USER_NOTE = (
     "note: an agent that runs as your own user can do what you do here; "
     "run agents as users of their own to be sure (docs/ownership.md)"
 )
 
 
-class _OwnerKeys(Verbs):
+class _OwnerKeysGroup(AppGroup):
     sections = (("Commands", ("new", "enroll", "list", "revoke")),)
 
 
-@click.group("owner-keys", cls=_OwnerKeys, short_help="Keys with which owners sign.")
+@click.group(
+    "owner-keys", cls=_OwnerKeysGroup, short_help="Keys with which owners sign."
+)
 def owner_keys() -> None:
     """Make, enroll, list and revoke the keys with which owners sign.
 
@@ -30,10 +32,10 @@ def owner_keys() -> None:
     """
 
 
-_person = click.option(
+_person_option = click.option(
     "--person", required=True, metavar="PERSON", help="Email or handle of the person."
 )
-_passphrase = click.option(
+_passphrase_option = click.option(
     "--passphrase-file",
     default="",
     metavar="FILE",
@@ -41,10 +43,10 @@ _passphrase = click.option(
 )
 
 
-@owner_keys.command(cls=Verb, short_help="Make a key for yourself.")
-@_person
+@owner_keys.command(cls=AppCommand, short_help="Make a key for yourself.")
+@_person_option
 @click.option("--key", default="", metavar="FILE", help="File of the private half.")
-@_passphrase
+@_passphrase_option
 @pass_settings
 def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None:
     """Make an Ed25519 key for PERSON, and ask for the passphrase that protects it.
@@ -53,21 +55,27 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     names another FILE, the public half in FILE.pub. Neither goes into a store: the
     public half is enrolled there.
     """
-    from answerable.cli.owner_key_files import check_place, usual_place, write_pair
+    from answerable.cli.owner_key_files import (
+        check_writable,
+        default_key_file,
+        write_key_pair,
+    )
     from answerable.model.ids import person_id
-    from answerable.services.statements.owner_keys import made
+    from answerable.services.statements.owner_keys import describe_new_key
 
-    only_a_person(settings)
+    require_human(settings)
     whose = person_id(person)
-    place = expanded(key).absolute() if key else usual_place(whose)
-    check_place(place)
-    signer, public = write_pair(place, asked_passphrase(passphrase_file, twice=True))
-    answer(made(signer.id, whose, str(place), str(public)), settings)
+    place = expand_user_path(key).absolute() if key else default_key_file(whose)
+    check_writable(place)
+    signer, public = write_key_pair(place, read_passphrase(passphrase_file, twice=True))
+    print_and_exit(
+        describe_new_key(signer.id, whose, str(place), str(public)), settings
+    )
 
 
-@owner_keys.command(cls=Verb, short_help="Record that a key is a person's.")
+@owner_keys.command(cls=AppCommand, short_help="Record that a key is a person's.")
 @click.argument("public", metavar="PUB")
-@_person
+@_person_option
 @click.option("--from", "since", default="now", metavar="T", help="Valid from; now.")
 @click.option("--until", default="", metavar="T", help="Valid until; a year later.")
 @pass_settings
@@ -79,18 +87,20 @@ def enroll(
     Any user who may write the store may do this. Make sure that PERSON gave you this
     very key. A key belongs to one person; enrolling it again extends its time.
     """
-    from answerable.cli.owner_key_files import read_public
+    from answerable.cli.owner_key_files import read_public_key
     from answerable.model.ids import person_id
-    from answerable.model.owner_key import KEY_LIFE
+    from answerable.model.owner_key import KEY_LIFETIME
     from answerable.services.statements import owner_keys as flow
 
-    only_a_person(settings)
-    raw = read_public(expanded(public))
+    require_human(settings)
+    raw = read_public_key(expand_user_path(public))
     whose = person_id(person)
-    with opened(settings, writes=True) as session:
-        begin = moment(since, session.now, "--from")
-        end = moment(until, session.now, "--until") if until else begin + KEY_LIFE
-        document = flow.enroll(
+    with open_session(settings, writes=True) as session:
+        begin = parse_time(since, session.now, "--from")
+        end = (
+            parse_time(until, session.now, "--until") if until else begin + KEY_LIFETIME
+        )
+        document = flow.enroll_key(
             session.store,
             raw,
             whose,
@@ -99,21 +109,21 @@ def enroll(
             uid=os.getuid(),
             now=session.now,
         )
-    answer(document, settings, note=SAME_USER)
+    print_and_exit(document, settings, note=SAME_USER_NOTE)
 
 
-@owner_keys.command("list", cls=Verb, short_help="List keys and their persons.")
+@owner_keys.command("list", cls=AppCommand, short_help="List keys and their persons.")
 @pass_settings
 def listed(settings: Settings) -> None:
     """List every key that was enrolled, whose it is, and what it is worth now."""
     from answerable.services.statements import owner_keys as flow
 
-    with opened(settings) as session:
-        document = flow.listed(session.store, now=session.now)
-    answer(document, settings)
+    with open_session(settings) as session:
+        document = flow.list_owner_keys(session.store, now=session.now)
+    print_and_exit(document, settings)
 
 
-@owner_keys.command(cls=Verb, short_help="Revoke a key.")
+@owner_keys.command(cls=AppCommand, short_help="Revoke a key.")
 @click.argument("key", metavar="KEYID")
 @click.option("--at", default="", metavar="T", help="Invalid from; now.")
 @pass_settings
@@ -126,10 +136,10 @@ def revoke(settings: Settings, key: str, at: str) -> None:
     """
     from answerable.services.statements import owner_keys as flow
 
-    only_a_person(settings)
-    with opened(settings, writes=True) as session:
-        since = moment(at, session.now, "--at") if at else None
-        document = flow.revoke(
+    require_human(settings)
+    with open_session(settings, writes=True) as session:
+        since = parse_time(at, session.now, "--at") if at else None
+        document = flow.revoke_key(
             session.store, key, since=since, uid=os.getuid(), now=session.now
         )
-    answer(document, settings)
+    print_and_exit(document, settings)

@@ -2,15 +2,17 @@
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.progress import bar
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, pass_settings
-from answerable.cli.signing import only_a_person, same_user, signer_of
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.signing import describe_shared_user, load_signer, require_human
 from answerable.model.errors import UsageError
 
 
-@click.command("who-owns", cls=Verb, short_help="Show an owner, with the evidence.")
+@click.command(
+    "who-owns", cls=AppCommand, short_help="Show an owner, with the evidence."
+)
 @click.argument("subject", metavar="ID")
 @pass_settings
 def who_owns(settings: Settings, subject: str) -> None:
@@ -22,18 +24,18 @@ def who_owns(settings: Settings, subject: str) -> None:
     from answerable.usecases.inventory import ownership
 
     note = ""
-    with opened(settings) as session, bar(settings) as progress:
-        inventory = session.inventory(progress)
-        document = ownership.who_owns(
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        inventory = session.load_inventory(progress)
+        document = ownership.show_owner(
             session.store, inventory, subject, now=session.now
         )
         item = document.items[0]
         if item["state"] == "attested":
-            note = same_user(inventory, str(item["id"]))
-    answer(document, settings, note=note)
+            note = describe_shared_user(inventory, str(item["id"]))
+    print_and_exit(document, settings, note=note)
 
 
-@click.command(cls=Verb, short_help="Record an owner.")
+@click.command(cls=AppCommand, short_help="Record an owner.")
 @click.argument("subject", metavar="ID")
 @click.option(
     "--owner", required=True, metavar="PERSON", help="Email or handle of the person."
@@ -66,11 +68,11 @@ def attest(
         )
     if key:
         _attest_signed(settings, subject, owner, key, passphrase_file)
-    with opened(settings, writes=True) as session:
-        document = ownership.attest(
-            session.store, session.inventory(), subject, owner, now=session.now
+    with open_session(settings, writes=True) as session:
+        document = ownership.attest_unsigned(
+            session.store, session.load_inventory(), subject, owner, now=session.now
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
 def _attest_signed(
@@ -81,14 +83,16 @@ def _attest_signed(
 
     from answerable.usecases.inventory import ownership
 
-    only_a_person(settings)
-    with opened(settings, writes=True) as session:
-        inventory = session.inventory()
+    require_human(settings)
+    with open_session(settings, writes=True) as session:
+        inventory = session.load_inventory()
         # Errors are reported before the passphrase prompt.
-        advice = same_user(inventory, ownership.subject_id(inventory, subject))
-        ownership.owner_id(inventory, owner)
-        signer = signer_of(key, passphrase_file)
+        advice = describe_shared_user(
+            inventory, ownership.resolve_subject(inventory, subject)
+        )
+        ownership.parse_owner(inventory, owner)
+        signer = load_signer(key, passphrase_file)
         document = ownership.attest_signed(
             session.store, inventory, subject, owner, signer, now=time.time_ns()
         )
-    answer(document, settings, note=advice)
+    print_and_exit(document, settings, note=advice)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.core import ParameterSource
 
-from answerable.cli.output import answer
-from answerable.cli.progress import bar
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, Word, pass_settings
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,27 +50,27 @@ _ENDPOINT = click.option(
 )
 
 
-def _stated(command: _Command) -> _Command:
+def _add_context_options(command: _Command) -> _Command:
     """Add the options for paths, condition keys and stated policies."""
     return _DIRECT(_CONTEXT(_WITHOUT(_SESSION(_ENDPOINT(command)))))
 
 
-_NARROW = "answerable reach --help; --action GLOB narrows all of them"
-_OF_ROWS = ("resource", "limit")
-_STATED = (
+_NARROW_HINT = "answerable reach --help; --action GLOB narrows all of them"
+_ROW_OPTIONS = ("resource", "limit")
+_CONTEXT_OPTIONS = (
     "direct",
     "context",
     "without_context",
     "session_policy",
     "endpoint_policy",
 )
-_OF_AWS = ("sample", "seed", "endpoint_url", "profile", "region")
+_AWS_OPTIONS = ("sample", "seed", "endpoint_url", "profile", "region")
 
 
-_ALL = ("resource", "action")
+_ALL_EXCLUDES = ("resource", "action")
 
 
-def _agreed_on_all(subject: str, used: bool, compare_aws: bool) -> None:
+def _check_all_options(subject: str, used: bool, compare_aws: bool) -> None:
     """Refuse options that --all does not take.
 
     Raises:
@@ -85,7 +85,7 @@ def _agreed_on_all(subject: str, used: bool, compare_aws: bool) -> None:
         option = "--used" if used else "--compare-aws"
         raise UsageError(f"--all and {option} do not go with each other", hint)
     source = click.get_current_context().get_parameter_source
-    for name in (*_ALL, *_STATED, *_OF_AWS):
+    for name in (*_ALL_EXCLUDES, *_CONTEXT_OPTIONS, *_AWS_OPTIONS):
         if source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
             raise UsageError(
@@ -93,29 +93,36 @@ def _agreed_on_all(subject: str, used: bool, compare_aws: bool) -> None:
             )
 
 
-def _agreed(used: bool, compare_aws: bool) -> None:
+def _check_options(used: bool, compare_aws: bool) -> None:
     """Refuse options that would have no effect.
 
     Raises:
         UsageError: Two options exclude each other.
     """
     if used and compare_aws:
-        raise UsageError("--used and --compare-aws do not go with each other", _NARROW)
+        raise UsageError(
+            "--used and --compare-aws do not go with each other", _NARROW_HINT
+        )
     silent: tuple[str, ...]
     if compare_aws:
-        silent, why = (*_OF_ROWS, *_STATED), "--compare-aws does not take it"
+        silent, why = (
+            (*_ROW_OPTIONS, *_CONTEXT_OPTIONS),
+            "--compare-aws does not take it",
+        )
     elif used:
-        silent, why = (*_OF_ROWS, *_OF_AWS), "--used does not take it"
+        silent, why = (*_ROW_OPTIONS, *_AWS_OPTIONS), "--used does not take it"
     else:
-        silent, why = _OF_AWS, "only --compare-aws takes it"
+        silent, why = _AWS_OPTIONS, "only --compare-aws takes it"
     source = click.get_current_context().get_parameter_source
     for name in silent:
         if source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
-            raise UsageError(f"{option} would have no say: {why}", _NARROW)
+            raise UsageError(f"{option} would have no say: {why}", _NARROW_HINT)
 
 
-@click.command(cls=Verb, short_help="Everything a subject can do, with the reason.")
+@click.command(
+    cls=AppCommand, short_help="Everything a subject can do, with the reason."
+)
 @click.argument("subject", default="")
 @click.option(
     "--all", "every", is_flag=True, help="All risky identities, most severe first."
@@ -129,7 +136,7 @@ def _agreed(used: bool, compare_aws: bool) -> None:
     type=click.IntRange(0, 1 << 31),
     help="Most rows; 0 for all.",
 )
-@_stated
+@_add_context_options
 @click.option("--used", is_flag=True, help="Which actions are used, by the audit log.")
 @click.option(
     "--compare-aws", is_flag=True, help="Compare a sample with the AWS simulator."
@@ -176,21 +183,21 @@ def reach(
     is the only option here that opens a connection.
     """
     if every:
-        _agreed_on_all(subject, used, compare_aws)
-        _reach_all(settings, limit)
+        _check_all_options(subject, used, compare_aws)
+        _show_exposures(settings, limit)
         return
     if not subject and not compare_aws:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
-    _agreed(used, compare_aws)
-    from answerable.services.reach.request_context import read_context
+    _check_options(used, compare_aws)
+    from answerable.services.reach.request_context import parse_context_keys
 
-    keys = read_context(context, without_context)
-    with opened(settings) as session, bar(settings) as progress:
-        inventory = session.inventory(progress)
+    keys = parse_context_keys(context, without_context)
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        inventory = session.load_inventory(progress)
         if compare_aws:
             from answerable.usecases.reach import compare_with_aws
 
-            document = compare_with_aws.compare(
+            document = compare_with_aws.compare_with_simulator(
                 inventory,
                 subject,
                 now=session.now,
@@ -205,7 +212,7 @@ def reach(
         elif used:
             from answerable.usecases.reach import list_used_actions as uses
 
-            document = uses.used(
+            document = uses.list_used_actions(
                 session.store,
                 inventory,
                 subject,
@@ -220,7 +227,7 @@ def reach(
         else:
             from answerable.usecases.reach import permissions as flow
 
-            document = flow.reach(
+            document = flow.list_reach(
                 inventory,
                 subject,
                 now=session.now,
@@ -233,35 +240,37 @@ def reach(
                 limit=limit,
                 progress=progress,
             )
-    answer(document, settings, note=_rest(document))
+    print_and_exit(document, settings, note=_hint_for_rest(document))
 
 
-def _reach_all(settings: Settings, limit: int) -> None:
+def _show_exposures(settings: Settings, limit: int) -> None:
     from answerable.usecases.reach import list_exposures as flow
 
-    with opened(settings) as session, bar(settings) as progress:
-        document = flow.reach_all(
-            session.inventory(progress), now=session.now, limit=limit
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        document = flow.list_exposures(
+            session.load_inventory(progress), now=session.now, limit=limit
         )
     note = "hint: --limit 0 lists all" if "shown" in document.coverage else ""
-    answer(document, settings, note=note)
+    print_and_exit(document, settings, note=note)
 
 
-def _rest(document: "Document") -> str:
+def _hint_for_rest(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""
     return "hint: --limit 0 lists all rows; --action, --resource and --direct narrow"
 
 
-@click.command(cls=Verb, short_help="Whether a subject can do one thing, with proof.")
+@click.command(
+    cls=AppCommand, short_help="Whether a subject can do one thing, with proof."
+)
 @click.argument("subject")
 @click.argument("action")
 @click.argument("resource")
 @click.option(
     "--expect",
     default="",
-    type=Word(VERDICTS),
+    type=WordChoice(VERDICTS),
     help="Exit 1 if the verdict differs, 3 if it is not certain.",
 )
 @click.option(
@@ -270,7 +279,7 @@ def _rest(document: "Document") -> str:
     metavar="NAME,...",
     help="Assumptions under which --expect may hold: scp, resource-policies ...",
 )
-@_stated
+@_add_context_options
 @pass_settings
 def can(
     settings: Settings,
@@ -298,17 +307,17 @@ def can(
         raise UsageError(
             "--assume would have no say: it goes with --expect", "answerable can --help"
         )
-    from answerable.services.reach.request_context import read_context
+    from answerable.services.reach.request_context import parse_context_keys
     from answerable.usecases.reach import permissions as flow
 
-    with opened(settings) as session, bar(settings) as progress:
-        document = flow.can(
-            session.inventory(progress),
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        document = flow.check_permission(
+            session.load_inventory(progress),
             subject,
             action,
             resource,
             now=session.now,
-            context=read_context(context, without_context),
+            context=parse_context_keys(context, without_context),
             session_policy=session_policy,
             endpoint_policy=endpoint_policy,
             direct=direct,
@@ -318,10 +327,10 @@ def can(
     note = f"warning: --expect {expect} does not hold" if document.failed else ""
     if document.undecided:
         note = f"warning: --expect {expect} is not certain: {document.undecided}"
-    answer(document, settings, note=note)
+    print_and_exit(document, settings, note=note)
 
 
-@click.command("who-can", cls=Verb, short_help="Everyone who can do one thing.")
+@click.command("who-can", cls=AppCommand, short_help="Everyone who can do one thing.")
 @click.argument("action")
 @click.argument("resource")
 @click.option(
@@ -331,7 +340,7 @@ def can(
     type=click.IntRange(0, 1 << 31),
     help="At most so many callers; 0 for all.",
 )
-@_stated
+@_add_context_options
 @pass_settings
 def who_can(
     settings: Settings,
@@ -345,20 +354,20 @@ def who_can(
     endpoint_policy: str,
 ) -> None:
     """List every identity that can do ACTION on RESOURCE, and how."""
-    from answerable.services.reach.request_context import read_context
+    from answerable.services.reach.request_context import parse_context_keys
     from answerable.usecases.reach import permissions as flow
 
-    with opened(settings) as session, bar(settings) as progress:
-        document = flow.who_can(
-            session.inventory(progress),
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        document = flow.list_who_can(
+            session.load_inventory(progress),
             action,
             resource,
             now=session.now,
             direct=direct,
-            context=read_context(context, without_context),
+            context=parse_context_keys(context, without_context),
             session_policy=session_policy,
             endpoint_policy=endpoint_policy,
             limit=limit,
         )
     note = "hint: --limit 0 lists all" if "shown" in document.coverage else ""
-    answer(document, settings, note=note)
+    print_and_exit(document, settings, note=note)

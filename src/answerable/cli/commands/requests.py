@@ -5,29 +5,29 @@ import time
 
 import click
 
-from answerable.cli.commands.asks import say
-from answerable.cli.output import answer
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
-from answerable.cli.signing import key_options, only_a_person, signer_of
-from answerable.connectors.named_file import open_named
-from answerable.connectors.user_path import expanded
+from answerable.cli.commands.asks import print_notice
+from answerable.cli.output import print_and_exit
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
+from answerable.cli.signing import key_options, load_signer, require_human
+from answerable.connectors.named_file import open_named_file
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.model.person_request import LONGEST
-from answerable.presentation.text import quoted
-from answerable.presentation.time_input import span
+from answerable.model.person_request import MAX_REQUEST_LIFETIME
+from answerable.presentation.text import quote
+from answerable.presentation.time_input import parse_span
 
-_MOST = 1 << 20  # bytes of a request
+_MAX_BYTES = 1 << 20  # bytes of a request
 
 
-class _Requests(Verbs):
+class _RequestsGroup(AppGroup):
     sections = (("Commands", ("file",)),)
 
 
 @click.group(
     "requests",
-    cls=_Requests,
+    cls=_RequestsGroup,
     invoke_without_command=True,
     short_help="Requests that persons filed for agents.",
 )
@@ -44,12 +44,14 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
         return
     from answerable.usecases.evidence import filed_requests as flow
 
-    with opened(settings) as session:
-        document = flow.listed(session.store, now=session.now, agent=_named(agent))
-    answer(document, settings)
+    with open_session(settings) as session:
+        document = flow.list_requests(
+            session.store, now=session.now, agent=_parse_agent(agent)
+        )
+    print_and_exit(document, settings)
 
 
-@requests.command(cls=Verb, short_help="Sign what you asked an agent for.")
+@requests.command(cls=AppCommand, short_help="Sign what you asked an agent for.")
 @click.argument("agent", metavar="AGENT")
 @click.argument("text", metavar="[FILE]", default="-")
 @click.option(
@@ -80,10 +82,12 @@ def file(
     symbol in them. The words themselves are not stored. No agent may file one. A
     running gateway applies it within a second.
     """
-    filed(settings, agent, text, values, (run, life), (key, passphrase_file))
+    file_request_from(
+        settings, agent, text, values, (run, life), (key, passphrase_file)
+    )
 
 
-def filed(
+def file_request_from(
     settings: Settings,
     agent: str,
     text: str,
@@ -105,31 +109,33 @@ def filed(
     """
     from answerable.usecases.evidence import filed_requests as flow
 
-    only_a_person(settings)
+    require_human(settings)
     run, life = term
-    wish = flow.Wish(
-        agent=_named(agent),
-        text="" if values and text == "-" else _read(text),
+    wish = flow.RequestDraft(
+        agent=_parse_agent(agent),
+        text="" if values and text == "-" else _read_request_text(text),
         named=values,
         run=run,
-        life=span(life, "--for", LONGEST),
+        life=parse_span(life, "--for", MAX_REQUEST_LIFETIME),
     )
-    told = ", ".join(map(quoted, flow.named(wish)))
-    with opened(settings, writes=True) as session:
-        say(settings, f"you ask {quoted(wish.agent)} for something that names: {told}")
-        signer = signer_of(*key)
-        document = flow.file(session.store, wish, signer, now=time.time_ns())
+    told = ", ".join(map(quote, flow.list_named_values(wish)))
+    with open_session(settings, writes=True) as session:
+        print_notice(
+            settings, f"you ask {quote(wish.agent)} for something that names: {told}"
+        )
+        signer = load_signer(*key)
+        document = flow.file_request(session.store, wish, signer, now=time.time_ns())
     if shows:
-        answer(document, settings)
+        print_and_exit(document, settings)
 
 
-def _read(name: str) -> str:
+def _read_request_text(name: str) -> str:
     try:
         if name == "-":
-            data = sys.stdin.buffer.read(_MOST + 1)
+            data = sys.stdin.buffer.read(_MAX_BYTES + 1)
         else:
-            with open_named(expanded(name)) as opened_file:
-                data = opened_file.read(_MOST + 1)
+            with open_named_file(expand_user_path(name)) as opened_file:
+                data = opened_file.read(_MAX_BYTES + 1)
         text = data.decode()
     except OSError as error:
         raise UsageError(
@@ -140,14 +146,14 @@ def _read(name: str) -> str:
         raise UsageError(
             f"{name} is no text in UTF-8", "save it as UTF-8, or give --value VALUE"
         ) from None
-    if len(data) > _MOST:
+    if len(data) > _MAX_BYTES:
         raise UsageError(
-            f"{name} is longer than a request (expected {_MOST} bytes at most)",
+            f"{name} is longer than a request (expected {_MAX_BYTES} bytes at most)",
             "give what it names: --value VALUE",
         )
     return text
 
 
-def _named(agent: str) -> AgentId:
+def _parse_agent(agent: str) -> AgentId:
     is_id = not agent or agent.startswith("agent:")
     return AgentId(agent if is_id else f"agent:declared/{agent}")

@@ -4,15 +4,15 @@ import time
 
 import click
 
-from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.cli.settings import AppCommand, Settings, pass_settings
 from answerable.model.errors import UsageError
 
-_KNOWN = 1.0  # seconds until a running gateway knows a filed request
-_USUAL = "/run/answerable/sts.sock"
+_NOTICE_SECONDS = 1.0  # seconds until a running gateway knows a filed request
+_DEFAULT_SOCKET = "/run/answerable/sts.sock"
 
 
 @click.command(
-    cls=Verb,
+    cls=AppCommand,
     short_help="Start an agent with an attested identity.",
     context_settings={"allow_interspersed_args": False},
 )
@@ -42,8 +42,8 @@ _USUAL = "/run/answerable/sts.sock"
     "--sts",
     metavar="SOCKET",
     envvar="ANSWERABLE_STS",
-    default=_USUAL,
-    help=f"The token service; $ANSWERABLE_STS, else {_USUAL}.",
+    default=_DEFAULT_SOCKET,
+    help=f"The token service; $ANSWERABLE_STS, else {_DEFAULT_SOCKET}.",
 )
 @click.option(
     "--agent-file",
@@ -91,7 +91,7 @@ def run(
     and COMMAND starts once a running gateway knows it.
     """
     from answerable.model.ids import AgentId, agent_id
-    from answerable.server.launcher.launch import Start, launch
+    from answerable.server.launcher.launch import AgentStart, launch_agent
 
     named = (
         AgentId(agent) if agent.startswith("agent:") else agent_id("declared", agent)
@@ -99,9 +99,9 @@ def run(
     if bool(request) != bool(key):
         raise UsageError("--request and --key go together", "give both, or neither")
     if request:
-        from answerable.cli.commands.requests import filed
+        from answerable.cli.commands.requests import file_request_from
 
-        filed(
+        file_request_from(
             settings,
             named,
             request,
@@ -110,8 +110,8 @@ def run(
             (key, passphrase_file),
             shows=False,
         )
-        time.sleep(_KNOWN)
-    start = Start(
+        time.sleep(_NOTICE_SECONDS)
+    start = AgentStart(
         agent=named,
         argv=command,
         user=user,
@@ -122,4 +122,6 @@ def run(
         files=files,
         quiet=settings.quiet,
     )
-    ctx.exit(launch(start, lambda line: click.echo(f"answerable: {line}", err=True)))
+    ctx.exit(
+        launch_agent(start, lambda line: click.echo(f"answerable: {line}", err=True))
+    )

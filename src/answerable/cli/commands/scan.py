@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.progress import bar
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, home, pass_settings
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, find_home, pass_settings
 from answerable.model.errors import UsageError
 
 
-@click.command(cls=Verb, short_help="Take a snapshot of who and what exists.")
+@click.command(cls=AppCommand, short_help="Take a snapshot of who and what exists.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask.")
 @click.option("--profile", default="", metavar="NAME", help="AWS profile to use.")
@@ -59,9 +59,12 @@ def scan(
 
     cwd = Path.cwd()
     if config:
-        cwd, sources = _configured(config, sources)
-    with opened(settings, create=True) as session, bar(settings) as progress:
-        document = flow.scan(
+        cwd, sources = _sources_of_config(config, sources)
+    with (
+        open_session(settings, create=True) as session,
+        progress_bar(settings) as progress,
+    ):
+        document = flow.scan_sources(
             session.store,
             sources,
             now=session.now,
@@ -73,16 +76,18 @@ def scan(
             regions=[each for each in regions.replace(" ", "").split(",") if each],
             progress=progress,
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-def _configured(config: str, named: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+def _sources_of_config(
+    config: str, named: tuple[str, ...]
+) -> tuple[Path, tuple[str, ...]]:
     """Return the folder of a configuration, and its sources.
 
     Raises:
         UsageError: Sources are named as well, or the file has none or a fault.
     """
-    from answerable.connectors.config.fetch import read_file
+    from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
 
     if named:
@@ -90,7 +95,7 @@ def _configured(config: str, named: tuple[str, ...]) -> tuple[Path, tuple[str, .
             f"--config names the sources (got {named[0]!r} as well)",
             "give --config or SOURCE, not both",
         )
-    reading = read_file(config)
+    reading = read_config_file(config)
     if reading.config is None or reading.faults:
         raise ConfigError(config, reading.faults)
     if not reading.config.sources:
@@ -101,7 +106,7 @@ def _configured(config: str, named: tuple[str, ...]) -> tuple[Path, tuple[str, .
     return Path(reading.config.place).parent, reading.config.sources
 
 
-@click.command(cls=Verb, short_help="List places and calls of each source.")
+@click.command(cls=AppCommand, short_help="List places and calls of each source.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--policy",
@@ -118,11 +123,13 @@ def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> N
     terraform, the read-only role that aws-org: assumes in each account.
     """
     if policy is not None:
-        from answerable.usecases.inventory.aws_access_policy import access_policy
+        from answerable.usecases.inventory.aws_access_policy import render_access_policy
 
         names = [source.partition(":")[0] for source in sources]
-        click.echo(access_policy(policy, names), nl=False)
+        click.echo(render_access_policy(policy, names), nl=False)
         return
     from answerable.usecases.inventory import list_scan_locations as flow
 
-    answer(flow.where(sources, home=home(), cwd=Path.cwd()), settings)
+    print_and_exit(
+        flow.list_scan_locations(sources, home=find_home(), cwd=Path.cwd()), settings
+    )

@@ -1,4 +1,4 @@
-"""`serve`: run gateway, token service, decision point and web page."""
+"""`run_server`: run gateway, token service, decision point and web page."""
 
 import os
 import sys
@@ -8,30 +8,34 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.settings import (
+    AppCommand,
     Settings,
-    Verb,
-    Word,
-    config_places,
+    WordChoice,
+    find_config_stores,
+    find_store,
     pass_settings,
-    store_place,
 )
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from answerable.gateway.serve.serve_plan import Plan
-    from answerable.model.cedar_policy import CedarRules
-    from answerable.pdp.runtime.settings import Plan as PointPlan
-    from answerable.sts.runtime.settings import Plan as TokenPlan
-    from answerable.web.runtime.settings import Plan as WebPlan
+    from answerable.gateway.serve.serve_plan import ServePlan
+    from answerable.model.cedar_policy import CedarPolicySet
+    from answerable.pdp.runtime.settings import PdpSettings as PointPlan
+    from answerable.sts.runtime.settings import StsSettings as TokenPlan
+    from answerable.web.runtime.settings import WebSettings as WebPlan
 
 ROLES = ("gateway", "sts", "decisions", "web")
 
 
-@click.command(cls=Verb, short_help="Run the gateway, the token service, the web page.")
+@click.command(
+    cls=AppCommand, short_help="Run the gateway, the token service, the web page."
+)
 @click.option("--config", metavar="FILE", default="", help="The answerable.yaml.")
-@click.option("--only", type=Word(ROLES), default="", help="Run only this server.")
+@click.option(
+    "--only", type=WordChoice(ROLES), default="", help="Run only this server."
+)
 @click.option(
     "--listen",
     metavar="ADDR",
@@ -63,28 +67,28 @@ def serve(
         )
     try:
         if only == "web":
-            _serve_pages(settings, config, listen, alone=not with_parent)
+            _serve_web(settings, config, listen, alone=not with_parent)
         elif only == "sts":
-            _serve_tokens(settings, config, alone=not with_parent)
+            _serve_token_service(settings, config, alone=not with_parent)
         elif only == "decisions":
-            _serve_decisions(settings, config, alone=not with_parent)
+            _serve_decision_point(settings, config, alone=not with_parent)
         else:
-            _serve_calls(settings, config, listen, together=not only)
+            _serve_gateway(settings, config, listen, together=not only)
     except ConfigError as error:
         for line in error.lines[1:]:
             click.echo(line, err=True)
         raise
 
 
-def _serve_calls(
+def _serve_gateway(
     settings: Settings, config: str, listen: str, *, together: bool
 ) -> None:
     from answerable.gateway.serve.serve_plan import read_plan
     from answerable.gateway.serve.supervisor import serve as supervise
 
-    named, usual = config_places(settings)
+    named, usual = find_config_stores(settings)
 
-    def beside(plan: "Plan") -> dict[str, Sequence[str]]:
+    def beside(plan: "ServePlan") -> dict[str, Sequence[str]]:
         named = plan.config
         sections = {"sts": named.sts, "decisions": named.decisions, "web": named.web}
         own = [sys.executable, "-m", "answerable", "--store", str(plan.store)]
@@ -98,50 +102,54 @@ def _serve_calls(
             if together and section is not None
         }
 
-    def read(before: "CedarRules") -> "Plan":
+    def read(before: "CedarPolicySet") -> "ServePlan":
         return read_plan(config, named, usual, listen, before)
 
-    supervise(read, _tell, beside)
+    supervise(read, _print_listeners, beside)
 
 
-def _serve_tokens(settings: Settings, config: str, *, alone: bool) -> None:
-    from answerable.sts.runtime.process import serve as serve_tokens
+def _serve_token_service(settings: Settings, config: str, *, alone: bool) -> None:
+    from answerable.sts.runtime.process import run_server as serve_tokens
 
-    serve_tokens(lambda: token_plan_of(settings, config), _teller(alone), alone=alone)
+    serve_tokens(
+        lambda: read_token_plan(settings, config),
+        _build_ready_callback(alone),
+        alone=alone,
+    )
 
 
-def _serve_decisions(settings: Settings, config: str, *, alone: bool) -> None:
-    from answerable.model.cedar_policy import NO_RULES
-    from answerable.pdp.runtime.process import serve as serve_decisions
-    from answerable.pdp.runtime.settings import read_plan
+def _serve_decision_point(settings: Settings, config: str, *, alone: bool) -> None:
+    from answerable.model.cedar_policy import NO_CEDAR_POLICIES
+    from answerable.pdp.runtime.process import run_server as serve_decisions
+    from answerable.pdp.runtime.settings import load_settings
 
-    named, usual = config_places(settings)
-    last = NO_RULES
+    named, usual = find_config_stores(settings)
+    last = NO_CEDAR_POLICIES
 
     def read() -> "PointPlan":
         nonlocal last
-        plan = read_plan(config, named, usual, last)
+        plan = load_settings(config, named, usual, last)
         last = plan.reading.policies if plan.is_whole else last
         return plan
 
-    serve_decisions(read, _teller(alone), alone=alone)
+    serve_decisions(read, _build_ready_callback(alone), alone=alone)
 
 
-def _serve_pages(settings: Settings, config: str, listen: str, *, alone: bool) -> None:
-    from answerable.web.runtime.process import serve as serve_pages
-    from answerable.web.runtime.settings import read_plan
+def _serve_web(settings: Settings, config: str, listen: str, *, alone: bool) -> None:
+    from answerable.web.runtime.process import run_server as serve_pages
+    from answerable.web.runtime.settings import load_settings
 
-    named, usual = config_places(settings)
+    named, usual = find_config_stores(settings)
 
     def read() -> "WebPlan":
-        return read_plan(config, named, usual, listen)
+        return load_settings(config, named, usual, listen)
 
-    serve_pages(read, _teller(alone), alone=alone)
+    serve_pages(read, _build_ready_callback(alone), alone=alone)
 
 
-def _teller(alone: bool) -> Callable[[list[tuple[str, str]]], None]:
+def _build_ready_callback(alone: bool) -> Callable[[list[tuple[str, str]]], None]:
     def tell(listening: list[tuple[str, str]]) -> None:
-        _tell(listening)
+        _print_listeners(listening)
         if not alone:  # the parent process reads to the end
             sys.stdout.flush()
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -151,12 +159,14 @@ def _teller(alone: bool) -> Callable[[list[tuple[str, str]]], None]:
     return tell
 
 
-def _tell(listening: list[tuple[str, str]]) -> None:
+def _print_listeners(listening: list[tuple[str, str]]) -> None:
     for what, where in listening:
         click.echo(f"{what} {where}")
 
 
-def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan":
+def read_gateway_plan(
+    settings: Settings, config: str, *, policies: bool = False
+) -> "ServePlan":
     """Read a gateway's configuration and find its folders.
 
     Policies are read only where they are needed: a kill does not wait for them.
@@ -165,13 +175,13 @@ def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan
         ConfigError: The configuration is invalid.
     """
     from answerable.gateway.serve.serve_plan import read_plan
-    from answerable.model.cedar_policy import NO_RULES
+    from answerable.model.cedar_policy import NO_CEDAR_POLICIES
 
-    named, usual = config_places(settings)
-    return read_plan(config, named, usual, "", NO_RULES if policies else None)
+    named, usual = find_config_stores(settings)
+    return read_plan(config, named, usual, "", NO_CEDAR_POLICIES if policies else None)
 
 
-def state_of(settings: Settings, config: str) -> "Path":
+def find_state_folder(settings: Settings, config: str) -> "Path":
     """Find the state folder of a gateway; its configuration may name the store.
 
     Args:
@@ -181,19 +191,19 @@ def state_of(settings: Settings, config: str) -> "Path":
         ConfigError: The configuration is invalid.
     """
     if not config:
-        return store_place(settings)[0] / "gateway"
-    plan = plan_of(settings, config)
+        return find_store(settings)[0] / "gateway"
+    plan = read_gateway_plan(settings, config)
     settings.store = settings.store or str(plan.store)
     return plan.state
 
 
-def token_plan_of(settings: Settings, config: str) -> "TokenPlan":
+def read_token_plan(settings: Settings, config: str) -> "TokenPlan":
     """Read a token service's configuration and find its folders.
 
     Raises:
         ConfigError: The configuration is invalid.
         UsageError: It has no token service.
     """
-    from answerable.sts.runtime.settings import read_plan
+    from answerable.sts.runtime.settings import load_settings
 
-    return read_plan(config, *config_places(settings))
+    return load_settings(config, *find_config_stores(settings))

@@ -2,12 +2,19 @@
 
 import click
 
-from answerable.cli.settings import Settings, Verb, config_places, pass_settings
-from answerable.cli.signing import only_a_person
-from answerable.presentation.text import safe
+from answerable.cli.settings import (
+    AppCommand,
+    Settings,
+    find_config_stores,
+    pass_settings,
+)
+from answerable.cli.signing import require_human
+from answerable.presentation.text import sanitize
 
 
-@click.command("sign-ins", cls=Verb, short_help="Accounts that people signed in with.")
+@click.command(
+    "sign-ins", cls=AppCommand, short_help="Accounts that people signed in with."
+)
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
 @click.option(
     "--release",
@@ -24,20 +31,20 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
     has checked why the address moved and releases it.
     """
     from answerable.model.ids import person_id
-    from answerable.server.sign_in_accounts import SignIns, release_all
-    from answerable.web.runtime.settings import read_plan
+    from answerable.server.sign_in_accounts import SignInAccounts, release_all
+    from answerable.web.runtime.settings import load_settings
 
-    plan = read_plan(config, *config_places(settings))
-    states = plan.sign_in_states
+    plan = load_settings(config, *find_config_stores(settings))
+    states = plan.sign_in_folders
     if release:
-        only_a_person(settings)
+        require_human(settings)
         found = release_all(states, person_id(release))
     else:
         found = tuple(
-            each for state in dict.fromkeys(states) for each in SignIns(state)
+            each for state in dict.fromkeys(states) for each in SignInAccounts(state)
         )
     said = "released " if release else ""
     for each in found:
-        click.echo(safe(f"{said}{each.person} {each.iss} {each.aud} {each.sub}"))
+        click.echo(sanitize(f"{said}{each.person} {each.iss} {each.aud} {each.sub}"))
     if release and not found:
-        click.echo(f"{safe(release)} is bound to no account", err=True)
+        click.echo(f"{sanitize(release)} is bound to no account", err=True)

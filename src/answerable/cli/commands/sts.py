@@ -4,16 +4,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.commands.kills import everywhere, kill, revive, tell
-from answerable.cli.commands.serve import token_plan_of
+from answerable.cli.commands.kills import (
+    kill,
+    print_kill_results,
+    require_all_done,
+    revive,
+)
+from answerable.cli.commands.serve import read_token_plan
 from answerable.cli.commands.sts_rules import explain, rules, test
-from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
 
 if TYPE_CHECKING:
-    from answerable.sts.runtime.settings import Plan
+    from answerable.sts.runtime.settings import StsSettings
 
 
-class _Sts(Verbs):
+class _StsGroup(AppGroup):
     sections = (
         (
             "Commands",
@@ -22,7 +27,9 @@ class _Sts(Verbs):
     )
 
 
-@click.group("sts", cls=_Sts, short_help="Rules, keys and kills of the token service.")
+@click.group(
+    "sts", cls=_StsGroup, short_help="Rules, keys and kills of the token service."
+)
 def sts() -> None:
     """Look at the rules of a token service, turn its keys, kill and revive."""
 
@@ -32,13 +39,13 @@ for command in (rules, explain, test, kill, revive):
     sts.add_command(command)
 
 
-_config = click.option(
+_config_option = click.option(
     "--config", metavar="FILE", required=True, help="The answerable.yaml."
 )
 
 
-@sts.command(cls=Verb, short_help="Record a restore of the database.")
-@_config
+@sts.command(cls=AppCommand, short_help="Record a restore of the database.")
+@_config_option
 @pass_settings
 def restored(settings: Settings, config: str) -> None:
     """Record that the database of a token service was restored from an older copy.
@@ -49,9 +56,9 @@ def restored(settings: Settings, config: str) -> None:
     service is stopped. A service that finds an older copy at its start does the same by
     itself.
     """
-    from answerable.sts.runtime.record_commands import end_after_restore
+    from answerable.sts.runtime.record_commands import recover_after_restore
 
-    ended, has_gateway = end_after_restore(token_plan_of(settings, config))
+    ended, has_gateway = recover_after_restore(read_token_plan(settings, config))
     click.echo(f"epoch {ended.epoch}: what could have been shown before is refused")
     click.echo(f"ended: delegations {ended.delegations}, tokens {ended.tokens}")
     for kid in ended.keys:
@@ -64,8 +71,8 @@ def restored(settings: Settings, config: str) -> None:
     click.echo("next: start the token service; agents ask it for new tokens")
 
 
-@sts.command(cls=Verb, short_help="List or rotate signing keys.")
-@_config
+@sts.command(cls=AppCommand, short_help="List or rotate signing keys.")
+@_config_option
 @click.option(
     "--rotate",
     is_flag=True,
@@ -81,25 +88,25 @@ def restored(settings: Settings, config: str) -> None:
 @pass_settings
 def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
     """List the signing keys of every replica, and where each is in its life."""
-    from answerable.sts.runtime.record_commands import key_lines
+    from answerable.sts.runtime.record_commands import list_keys
 
-    plan = token_plan_of(settings, config)
-    lines = key_lines(plan, rotate=rotate, kill=kid)
+    plan = read_token_plan(settings, config)
+    lines = list_keys(plan, rotate=rotate, kill=kid)
     if kid:
         _kill_at_gateways(plan, kid)
     for line in lines:
         click.echo(line)
 
 
-def _kill_at_gateways(plan: "Plan", kid: str) -> None:
+def _kill_at_gateways(plan: "StsSettings", kid: str) -> None:
     """Make gateways refuse a key at once; they may cache the key set for two hours."""
-    from answerable.server.revocation_service import Kills, operator
+    from answerable.server.revocation_service import RevocationService, operator_name
 
-    subject, kills = f"key:{kid}", Kills(plan.store, plan.config)
+    subject, kills = f"key:{kid}", RevocationService(plan.store, plan.config)
     if kills.has_gateway:
-        done = kills.kill(subject, operator())
-        tell(subject, done)
-        everywhere(f"{subject} is not killed everywhere", done)
+        done = kills.revoke(subject, operator_name())
+        print_kill_results(subject, done)
+        require_all_done(f"{subject} is not killed everywhere", done)
     else:
         command = f"answerable kill {subject} --config FILE"
         click.echo(

@@ -6,27 +6,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.settings import Settings, Verb, config_places, pass_settings
-from answerable.connectors.named_file import open_named, read_named
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.cli.output import print_and_exit
+from answerable.cli.settings import (
+    AppCommand,
+    Settings,
+    find_config_stores,
+    pass_settings,
+)
+from answerable.connectors.named_file import open_named_file, read_named_file
+from answerable.model.errors import EnvironmentFailure, UsageError
 
 if TYPE_CHECKING:
-    from answerable.connectors.config.parse.config_file import Reading
-    from answerable.federation.jwk_set import KeySet
-    from answerable.model.config import PinnedIssuer
-    from answerable.services.federation.trust_rules import Known
+    from answerable.connectors.config.parse.config_file import ConfigReading
+    from answerable.federation.jwk_set import IssuerKeySet
+    from answerable.model.config import IssuerConfig
+    from answerable.services.federation.trust_rules import KnownAgents
 
 _STDIN = "-"
-_MOST = 1 << 20  # bytes of input
+_MAX_BYTES = 1 << 20  # bytes of input
 
-_config = click.option(
+_config_option = click.option(
     "--config", metavar="FILE", required=True, help="The answerable.yaml."
 )
 
 
-@click.command(cls=Verb, short_help="List trust rules with their faults.")
-@_config
+@click.command(cls=AppCommand, short_help="List trust rules with their faults.")
+@_config_option
 @pass_settings
 def rules(settings: Settings, config: str) -> None:
     """List the trust rules of a configuration, with every fault of each.
@@ -36,12 +41,12 @@ def rules(settings: Settings, config: str) -> None:
     """
     from answerable.services.federation.trust_rules import show_rules
 
-    reading = _read(config)
-    answer(show_rules(reading, _known(settings, reading)), settings)
+    reading = _read_config(config)
+    print_and_exit(show_rules(reading, _read_known_agents(settings, reading)), settings)
 
 
-@click.command(cls=Verb, short_help="Match claims against trust rules.")
-@_config
+@click.command(cls=AppCommand, short_help="Match claims against trust rules.")
+@_config_option
 @click.option(
     "--claims",
     metavar="FILE",
@@ -61,14 +66,17 @@ def test(settings: Settings, config: str, claims: str, expect: str) -> None:
     Claims are those of a token of an issuer, with `iss`; with `attestor`, they are what
     the kernel or a launcher states about a local process.
     """
-    from answerable.services.federation.trust_rules import try_rules
+    from answerable.services.federation.trust_rules import match_rules
 
-    answer(try_rules(_read(config), _input(claims, "claims"), expect), settings)
+    print_and_exit(
+        match_rules(_read_config(config), _read_input(claims, "claims"), expect),
+        settings,
+    )
 
 
-@click.command(cls=Verb, short_help="Explain a token, and the rule it matches.")
+@click.command(cls=AppCommand, short_help="Explain a token, and the rule it matches.")
 @click.argument("token")
-@_config
+@_config_option
 @pass_settings
 def explain(settings: Settings, token: str, config: str) -> None:
     """Explain TOKEN without trusting it; - reads it from standard input (safer).
@@ -81,64 +89,66 @@ def explain(settings: Settings, token: str, config: str) -> None:
 
     from answerable.usecases.federation.explain_token import explain_token
 
-    given = _input(token, "token") if token == _STDIN else token.encode()
+    given = _read_input(token, "token") if token == _STDIN else token.encode()
     text = given.decode("utf-8", "replace").strip()
-    reading = _read(config)
-    answer(explain_token(text, reading, _keys, int(time.time())), settings)
+    reading = _read_config(config)
+    print_and_exit(
+        explain_token(text, reading, _read_key_file, int(time.time())), settings
+    )
 
 
-def _read(config: str) -> "Reading":
+def _read_config(config: str) -> "ConfigReading":
     """Read a configuration; faulty rules are part of the answer.
 
     Raises:
         ConfigError: More than the policy and the rules has faults.
     """
-    from answerable.connectors.config.fetch import read_file
+    from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
 
-    reading = read_file(config)
-    if not reading.lacks_policy_alone:
+    reading = read_config_file(config)
+    if not reading.has_all_but_policy:
         raise ConfigError(config, reading.faults)
     return reading
 
 
-def _known(settings: Settings, reading: "Reading") -> "Known":
+def _read_known_agents(settings: Settings, reading: "ConfigReading") -> "KnownAgents":
     """Read the known agents and owners from the store, if there is one."""
     import time
 
     from answerable.model.ids import AgentId
-    from answerable.services.federation.trust_rules import Known
+    from answerable.services.federation.trust_rules import KnownAgents
     from answerable.services.inventory import snapshots
-    from answerable.services.statements.attested_owners import AttestedOwners
-    from answerable.store.store import Store
+    from answerable.services.statements.attested_owners import AttestedOwnerReader
+    from answerable.store.store import EvidenceStore
 
-    named, usual = config_places(settings)
+    named, usual = find_config_stores(settings)
     configured = reading.config.store if reading.config else ""
     root = named or (Path(configured) if configured else usual)
     if root is None or not root.is_dir():
-        return Known()
+        return KnownAgents()
     now = time.time_ns()
-    with Store.open(root, now=now) as store:
-        agents = frozenset(map(AgentId, snapshots.load(store).agents))
-        owners = AttestedOwners(store).now(now)
-    return Known(agents, {agent: owner.person for agent, owner in owners.items()})
+    with EvidenceStore.open(root, now=now) as store:
+        agents = frozenset(map(AgentId, snapshots.load_inventory(store).agents))
+        owners = AttestedOwnerReader(store).read(now)
+    return KnownAgents(agents, {agent: owner.person for agent, owner in owners.items()})
 
 
-def _keys(issuer: "PinnedIssuer") -> "KeySet | None":
+def _read_key_file(issuer: "IssuerConfig") -> "IssuerKeySet | None":
     """Read the keys of an issuer from a file; no connection is opened."""
-    from answerable.federation.errors import KeySetRefused
-    from answerable.federation.jwk_set import read_key_set
+    from answerable.federation.errors import KeySetRejected
+    from answerable.federation.jwk_set import parse_key_set
 
     if not issuer.keys.startswith("/"):
         return None
     try:
-        data = read_named(issuer.keys, _MOST)
-        return read_key_set(data, issuer.pin.algs)
-    except (OSError, KeySetRefused):
+        data = read_named_file(issuer.keys, _MAX_BYTES)
+        return parse_key_set(data, issuer.pin.algs)
+    except (OSError, KeySetRejected):
         return None
 
 
-def _input(place: str, what: str) -> bytes:
+def _read_input(place: str, what: str) -> bytes:
     """Read a file, or standard input.
 
     Raises:
@@ -147,14 +157,16 @@ def _input(place: str, what: str) -> bytes:
     """
     try:
         if place == _STDIN:
-            data = sys.stdin.buffer.read(_MOST + 1)
+            data = sys.stdin.buffer.read(_MAX_BYTES + 1)
         else:
-            with open_named(place) as file:
-                data = file.read(_MOST + 1)
+            with open_named_file(place) as file:
+                data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(f"no such file (got {place!r}, expected {what})") from None
     except OSError as error:
-        raise EnvironmentRefused(f"{place}: cannot be read: {error.strerror}") from None
-    if len(data) > _MOST:
-        raise UsageError(f"too large (expected {what} of at most {_MOST >> 20} MiB)")
+        raise EnvironmentFailure(f"{place}: cannot be read: {error.strerror}") from None
+    if len(data) > _MAX_BYTES:
+        raise UsageError(
+            f"too large (expected {what} of at most {_MAX_BYTES >> 20} MiB)"
+        )
     return data

@@ -6,40 +6,40 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.lists import OWNER_STATES
-from answerable.cli.commands.serve import plan_of, state_of
-from answerable.cli.output import answer
-from answerable.cli.session import opened
+from answerable.cli.commands.serve import find_state_folder, read_gateway_plan
+from answerable.cli.output import print_and_exit
+from answerable.cli.session import open_session
 from answerable.cli.settings import (
+    AppCommand,
+    AppGroup,
     Settings,
-    Verb,
-    Verbs,
-    Word,
+    WordChoice,
     pass_settings,
 )
-from answerable.cli.signing import key_options, only_a_person, signer_of
+from answerable.cli.signing import key_options, load_signer, require_human
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.authorization.pins.observation import Choice
-    from answerable.gateway.serve.serve_plan import Plan
-    from answerable.model.pin import Pins
+    from answerable.authorization.pins.observation import ApprovalSelection
+    from answerable.gateway.serve.serve_plan import ServePlan
+    from answerable.model.pin import ServerPins
     from answerable.server.pins.pin_files import PinFiles
 
 
-class _Tools(Verbs):
+class _ToolsGroup(AppGroup):
     sections = (("Commands", ("diff", "approve")),)
 
 
 @click.group(
     "tools",
-    cls=_Tools,
+    cls=_ToolsGroup,
     invoke_without_command=True,
     short_help="Tools of agents, with their credentials.",
 )
 @click.option(
     "--owner-state",
     default="",
-    type=Word(OWNER_STATES),
+    type=WordChoice(OWNER_STATES),
     help="Only those with this ownership state.",
 )
 @click.option("--kind", default="", metavar="KIND", help="Only this kind.")
@@ -57,14 +57,17 @@ def tools(
         return
     from answerable.presentation import inventory_lists
 
-    with opened(settings) as session:
-        document = inventory_lists.tools(
-            session.inventory(), now=session.now, owner_state=owner_state, kind=kind
+    with open_session(settings) as session:
+        document = inventory_lists.list_tools(
+            session.load_inventory(),
+            now=session.now,
+            owner_state=owner_state,
+            kind=kind,
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@tools.command(cls=Verb, short_help="Show what differs from what was approved.")
+@tools.command(cls=AppCommand, short_help="Show what differs from what was approved.")
 @click.argument("server", default="")
 @click.option(
     "--config",
@@ -84,17 +87,19 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
     from answerable.server.pins.pin_files import PinFiles
     from answerable.usecases.authorization import tool_pins
 
-    files = PinFiles(state_of(settings, config))
-    known = {name: files.read(name) for name in files.servers()}
+    files = PinFiles(find_state_folder(settings, config))
+    known = {name: files.read(name) for name in files.list_servers()}
     if server and server not in known:
-        raise _unknown(server, known)
-    with opened(settings) as session:
-        words = tool_pins.signed(session.store)
+        raise _build_unknown_error(server, known)
+    with open_session(settings) as session:
+        words = tool_pins.read_signed_approvals(session.store)
     shown = [server] if server else known
-    answer(tool_pins.diff(known, shown, words, every=every), settings)
+    print_and_exit(
+        tool_pins.show_differences(known, shown, words, every=every), settings
+    )
 
 
-@tools.command(cls=Verb, short_help="Approve definitions of a server.")
+@tools.command(cls=AppCommand, short_help="Approve definitions of a server.")
 @click.argument("server")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
@@ -123,56 +128,56 @@ def approve(
     """
     import time
 
-    from answerable.authorization.pins.observation import approved, still_holds
-    from answerable.model.pin import Approval, Pins
+    from answerable.authorization.pins.observation import apply_approval, is_current
+    from answerable.model.pin import DefinitionApproval, ServerPins
     from answerable.server.pins.pin_files import PinFiles
     from answerable.usecases.authorization import tool_pins
 
-    only_a_person(settings)
-    plan = plan_of(settings, config)
+    require_human(settings)
+    plan = read_gateway_plan(settings, config)
     files = PinFiles(plan.state)
-    chosen = _chosen(files, server, names, as_pinned=as_pinned)
-    _show(files.read(server), server, chosen, settings)
-    _warn(plan, server, chosen, settings)
+    chosen = _select_definitions(files, server, names, as_pinned=as_pinned)
+    _show_differences(files.read(server), server, chosen, settings)
+    _warn_about_policies(plan, server, chosen, settings)
     settings.store = settings.store or str(plan.store)
-    with opened(settings, writes=True) as session:
-        signer = signer_of(key, passphrase_file)
-        said: list[Approval] = []
+    with open_session(settings, writes=True) as session:
+        signer = load_signer(key, passphrase_file)
+        said: list[DefinitionApproval] = []
 
-        def approve_now(known: Pins) -> Pins | None:
+        def approve_now(known: ServerPins) -> ServerPins | None:
             """Record first, and pin what is recorded; nobody else writes meanwhile."""
-            if not still_holds(known, chosen):
+            if not is_current(known, chosen):
                 return None
-            word = tool_pins.approve(
-                *(session.store, session.inventory(), server, chosen, signer),
-                allowed=tool_pins.approvers(plan.config, server),
+            word = tool_pins.approve_definitions(
+                *(session.store, session.load_inventory(), server, chosen, signer),
+                allowed=tool_pins.list_approvers(plan.config, server),
                 now=time.time_ns(),
             )
             said.append(word)
-            return approved(known, chosen, word)
+            return apply_approval(known, chosen, word)
 
         if files.change(server, approve_now) is None:
             raise UsageError(
                 f"{server} says something else by now than what was shown",
                 "look again: answerable tools diff",
             )
-    answer(tool_pins.told(server, chosen, said[0]), settings)
+    print_and_exit(tool_pins.describe_approval(server, chosen, said[0]), settings)
 
 
-def _chosen(
+def _select_definitions(
     files: "PinFiles", server: str, names: tuple[str, ...], *, as_pinned: bool
-) -> "Choice":
+) -> "ApprovalSelection":
     """Select the definitions to approve.
 
     Raises:
         UsageError: The server or item does not exist, or nothing of it waits.
     """
-    from answerable.authorization.pins.observation import choice
+    from answerable.authorization.pins.observation import select_for_approval
 
-    if server not in files.servers():
-        raise _unknown(server, files.servers())
+    if server not in files.list_servers():
+        raise _build_unknown_error(server, files.list_servers())
     known = files.read(server)
-    chosen = choice(known, names, as_pinned=as_pinned)
+    chosen = select_for_approval(known, names, as_pinned=as_pinned)
     found = {each.name for each in chosen.items} | {each.key for each in chosen.items}
     missing = [name for name in names if name not in found]
     if missing:
@@ -183,34 +188,44 @@ def _chosen(
     return chosen
 
 
-def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> None:
+def _show_differences(
+    known: "ServerPins", server: str, chosen: "ApprovalSelection", settings: Settings
+) -> None:
     """Show what would be signed, before the signature."""
-    from answerable.presentation.text import safe
-    from answerable.usecases.authorization.tool_pins import claims_of, differences
+    from answerable.presentation.text import sanitize
+    from answerable.usecases.authorization.tool_pins import (
+        build_approval_claims,
+        compare_definitions,
+    )
 
     if settings.quiet:
         return
-    lines = [f"approve {name} {digest}" for name, digest in claims_of(server, chosen)]
+    lines = [
+        f"approve {name} {digest}"
+        for name, digest in build_approval_claims(server, chosen)
+    ]
     for each in chosen.items:
         pin = known.items.get(each.key)
-        for found in differences(None if pin is None else pin.definition, each):
+        for found in compare_definitions(None if pin is None else pin.definition, each):
             before, after = found["pinned"], found["seen"]
             lines.append(f"{each.key} {found['field']}")
             lines += [] if before is None else [f"  - {before}"]
             lines += [] if after is None else [f"  + {after}"]
     for line in lines:
-        click.echo(safe(line), err=True)
+        click.echo(sanitize(line), err=True)
 
 
-def _warn(plan: "Plan", server: str, chosen: "Choice", settings: Settings) -> None:
+def _warn_about_policies(
+    plan: "ServePlan", server: str, chosen: "ApprovalSelection", settings: Settings
+) -> None:
     """Warn about policies that the approval would make faulty, before the signature."""
-    from answerable.connectors.config.parse.config_faults import fault_lines
-    from answerable.presentation.text import safe
-    from answerable.server.policy_reading import faults_of_approval
+    from answerable.connectors.config.parse.config_faults import format_faults
+    from answerable.presentation.text import sanitize
+    from answerable.server.policy_reading import find_approval_faults
 
     if settings.quiet:
         return
-    faults = faults_of_approval(plan.reading, plan.state, server, chosen.items)
+    faults = find_approval_faults(plan.reading, plan.state, server, chosen.items)
     if not faults:
         return
     click.echo(
@@ -218,11 +233,11 @@ def _warn(plan: "Plan", server: str, chosen: "Choice", settings: Settings) -> No
         "denies all, until these policies are changed:",
         err=True,
     )
-    for line in fault_lines(plan.config.place, faults):
-        click.echo(safe(line), err=True)
+    for line in format_faults(plan.config.place, faults):
+        click.echo(sanitize(line), err=True)
 
 
-def _unknown(server: str, known: Iterable[str]) -> UsageError:
+def _build_unknown_error(server: str, known: Iterable[str]) -> UsageError:
     names = ", ".join(known)
     return UsageError(
         f"nothing is pinned of such a server (got {server[:80]!r})",

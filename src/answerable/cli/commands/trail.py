@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import click
 
-from answerable.cli.output import answer
-from answerable.cli.progress import bar
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, pass_settings
 from answerable.model.errors import UsageError
-from answerable.model.event import Outcome
-from answerable.presentation.time_input import SECOND, moment, span
+from answerable.model.event import EventOutcome
+from answerable.presentation.time_input import SECOND, parse_span, parse_time
 
-_LONGEST_QUERY = 24 * 3600 * SECOND
+_MAX_QUERY_TIME = 24 * 3600 * SECOND
 
 
-@click.command(cls=Verb, short_help="Read audit logs into the sealed store.")
+@click.command(cls=AppCommand, short_help="Read audit logs into the sealed store.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE:PATH...")
 @pass_settings
 def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
@@ -27,14 +27,17 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     """
     from answerable.services.evidence import ingest as flow
 
-    with opened(settings, create=True) as session, bar(settings) as progress:
-        document = flow.ingest(
+    with (
+        open_session(settings, create=True) as session,
+        progress_bar(settings) as progress,
+    ):
+        document = flow.ingest_logs(
             session.store, sources, now=session.now, progress=progress
         )
-    answer(document, settings)
+    print_and_exit(document, settings)
 
 
-@click.command(cls=Verb, short_help="Who did it: the chain behind each event.")
+@click.command(cls=AppCommand, short_help="Who did it: the chain behind each event.")
 @click.option("--person", default="", metavar="PERSON", help="Only this person's.")
 @click.option("--agent", default="", metavar="AGENT", help="Only this agent's.")
 @click.option("--tool", default="", metavar="TOOL", help="Only through this tool.")
@@ -53,7 +56,7 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 )
 @click.option(
     "--outcome",
-    type=click.Choice([each.value for each in Outcome]),
+    type=click.Choice([each.value for each in EventOutcome]),
     metavar="OUTCOME",
     help="Only this outcome: success, denied, error, unknown.",
 )
@@ -101,8 +104,8 @@ def trace(
     from answerable.usecases.lineage import find_unmediated as past
 
     _check_one_view(by, score=score, unmediated=unmediated, tree=tree)
-    with opened(settings) as session:
-        question = flow.Question(
+    with open_session(settings) as session:
+        question = flow.TraceQuery(
             person=person,
             agent=agent,
             tool=tool,
@@ -111,21 +114,23 @@ def trace(
             action=action,
             resource=resource,
             outcome=outcome or "",
-            since=moment(since, session.now, "--since") if since else 0,
-            until=moment(until, session.now, "--until") if until else 0,
+            since=parse_time(since, session.now, "--since") if since else 0,
+            until=parse_time(until, session.now, "--until") if until else 0,
             limit=limit,
         )
         if by:
-            document = counts.count_by(session.store, question, by, now=session.now)
+            document = counts.count_by_fields(
+                session.store, question, by, now=session.now
+            )
         elif score:
-            document = flow.score(session.store, now=session.now)
+            document = flow.score_coverage(session.store, now=session.now)
         elif unmediated:
-            document = past.unmediated(session.store, question, now=session.now)
+            document = past.find_unmediated(session.store, question, now=session.now)
         else:
-            document = flow.trace(session.store, question, now=session.now)
+            document = flow.trace_events(session.store, question, now=session.now)
     if tree and document.next:
         document = replace(document, next=f"{document.next} --tree")
-    answer(document, settings, view="tree" if tree else "")
+    print_and_exit(document, settings, view="tree" if tree else "")
 
 
 def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> None:
@@ -137,7 +142,7 @@ def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> No
         )
 
 
-@click.command(cls=Verb, short_help="Query the views with one SELECT.")
+@click.command(cls=AppCommand, short_help="Query the views with one SELECT.")
 @click.argument("query")
 @click.option(
     "--timeout", default="1m", metavar="SPAN", help="Time limit.  [default: 1m]"
@@ -149,16 +154,16 @@ def sql(settings: Settings, query: str, timeout: str) -> None:
     Read-only: anything but a single SELECT is refused, and no file outside the store
     can be read. It is stopped after a minute, or after --timeout.
     """
-    from answerable.store.query_engine import Bounds
+    from answerable.store.query_engine import QueryLimits
     from answerable.usecases.lineage import run_sql as flow
 
-    seconds = span(timeout, "--timeout", _LONGEST_QUERY) / SECOND
-    with opened(settings) as session:
-        document = flow.sql(
+    seconds = parse_span(timeout, "--timeout", _MAX_QUERY_TIME) / SECOND
+    with open_session(settings) as session:
+        document = flow.run_query(
             session.store,
-            session.inventory(),
+            session.load_inventory(),
             query,
             now=session.now,
-            bounds=Bounds(seconds=seconds),
+            bounds=QueryLimits(seconds=seconds),
         )
-    answer(document, settings)
+    print_and_exit(document, settings)

@@ -5,20 +5,22 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from answerable.cli.output import answer
-from answerable.cli.progress import bar
-from answerable.cli.session import opened
-from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, pass_settings
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
     from answerable.model.documents.core import Document
 
-_HELP = "answerable what-if --help"
+_HELP_HINT = "answerable what-if --help"
 
 
 @click.command(
-    "what-if", cls=Verb, short_help="What an edit of policies would change, and cuts."
+    "what-if",
+    cls=AppCommand,
+    short_help="What an edit of policies would change, and cuts.",
 )
 @click.argument("subject", default="")
 @click.option("--all", "every", is_flag=True, help="Compare every identity.")
@@ -85,16 +87,16 @@ def what_if(
     if bool(subject) == every:
         raise UsageError(
             f"what-if needs a SUBJECT or --all (got {'both' if every else 'neither'})",
-            _HELP,
+            _HELP_HINT,
         )
-    with opened(settings) as session, bar(settings) as progress:
+    with open_session(settings) as session, progress_bar(settings) as progress:
         if cuts:
-            _without_edit(every)
+            _check_cut_options(every)
             from answerable.usecases.reach import find_cuts as cutting
 
-            document = cutting.cuts(
+            document = cutting.find_cuts(
                 session.store,
-                session.inventory(progress),
+                session.load_inventory(progress),
                 subject,
                 cuts,
                 now=session.now,
@@ -104,10 +106,10 @@ def what_if(
             from answerable.services.reach import policy_edits
             from answerable.usecases.reach import what_if as flow
 
-            document = flow.what_if(
-                session.inventory(progress),
+            document = flow.compare_edit(
+                session.load_inventory(progress),
                 subject,
-                policy_edits.Edit(
+                policy_edits.PolicyEdit(
                     statements=without,
                     policies=without_policy,
                     file=file,
@@ -119,17 +121,17 @@ def what_if(
                 resource=resource or "*",
                 limit=limit,
             )
-    answer(document, settings, note=_rest(document))
+    print_and_exit(document, settings, note=_hint_for_rest(document))
 
 
-def _without_edit(every: bool) -> None:
+def _check_cut_options(every: bool) -> None:
     """Refuse options that --cuts does not take.
 
     Raises:
         UsageError: Another option is given.
     """
     if every:
-        raise UsageError("--cuts needs a SUBJECT (got --all)", _HELP)
+        raise UsageError("--cuts needs a SUBJECT (got --all)", _HELP_HINT)
     source = click.get_current_context().get_parameter_source
     for name in (
         "without",
@@ -143,11 +145,11 @@ def _without_edit(every: bool) -> None:
         if source(name) is ParameterSource.COMMANDLINE:
             option = {"file": "with", "layer": "as"}.get(name, name).replace("_", "-")
             raise UsageError(
-                f"--{option} would have no say: --cuts takes --action", _HELP
+                f"--{option} would have no say: --cuts takes --action", _HELP_HINT
             )
 
 
-def _rest(document: "Document") -> str:
+def _hint_for_rest(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""

@@ -7,91 +7,100 @@ from typing import Any
 
 from answerable.cli.demo.environment import (
     AGENT,
-    CLERK,
+    AGENT_PROGRAM,
     CONFIG,
-    FRANCS,
+    CURRENCY_LETTER,
+    INJECTED_LETTER,
     KEY,
-    LETTER,
     OWNER,
-    PHRASE,
-    Office,
+    PASSPHRASES_PATH,
+    DemoEnvironment,
     can_attest,
 )
-from answerable.cli.demo.folders import own_places
-from answerable.cli.demo.narration import Chapter, Main, Step, asked, say, tell
+from answerable.cli.demo.folders import use_demo_store
+from answerable.cli.demo.narration import (
+    DemoChapter,
+    DemoStep,
+    Main,
+    print_paragraph,
+    query_items,
+    run_chapters,
+)
 
-RUNS = 9  # runs of the training
+TRAINING_RUNS = 9  # runs of the training
 SPOOL = "gateway:store/gateway/spool"
-OFFICE = "office"  # its folder
-SIGNED = ("--key", KEY, "--passphrase-file", PHRASE)
+OFFICE_FOLDER = "office"  # its folder
+KEY_OPTIONS = ("--key", KEY, "--passphrase-file", PASSPHRASES_PATH)
 _DIGEST, _DENIED, _ASKED = "DIGEST", "DENIED", "ASKED"
-_RUN = ("run", "--agent", "clerk", "--", CLERK)
+_RUN_COMMAND = ("run", "--agent", "clerk", "--", AGENT_PROGRAM)
 
 
-def _chapters(office: Office) -> Iterable[Chapter]:
-    yield Chapter(
+def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
+    yield DemoChapter(
         "An agent goes to work. Who answers for it?",
         (
-            Step(
+            DemoStep(
                 "It is declared in answerable.yaml, with the tools that it may call "
                 "and who owns it.",
                 ("scan", f"config:{CONFIG}"),
             ),
-            Step(
+            DemoStep(
                 "What a file says is a claim. Ana makes a key, has it enrolled, ...",
-                ("owner-keys", "new", "--person", OWNER, *SIGNED),
+                ("owner-keys", "new", "--person", OWNER, *KEY_OPTIONS),
             ),
-            Step(
+            DemoStep(
                 "... which is an administrator's act, ...",
                 ("owner-keys", "enroll", f"{KEY}.pub", "--person", OWNER),
             ),
-            Step(
+            DemoStep(
                 "... and signs that she answers for it.",
-                ("attest", AGENT, "--owner", OWNER, *SIGNED),
+                ("attest", AGENT, "--owner", OWNER, *KEY_OPTIONS),
             ),
         ),
-        before=lambda: _opened(office),
+        before=lambda: _prepare_office(office),
     )
-    yield Chapter(
+    yield DemoChapter(
         "It works. What does it usually do?",
         (
-            Step(
+            DemoStep(
                 "It has no key: the kernel says who started it, and a rule that it may "
                 "act for ana. Here it runs as the same user, so what holds it is "
                 "advice to it; --user makes it a boundary.",
-                (*_RUN, "--invoices", "2"),
+                (*_RUN_COMMAND, "--invoices", "2"),
                 apart=True,
             ),
-            Step("What the gateway recorded comes into the store.", ("ingest", SPOOL)),
-            Step("Learn from it.", ("baseline", "learn", "clerk")),
-            Step(
+            DemoStep(
+                "What the gateway recorded comes into the store.", ("ingest", SPOOL)
+            ),
+            DemoStep("Learn from it.", ("baseline", "learn", "clerk")),
+            DemoStep(
                 "By its own measure it has not seen enough. A demo has a minute, so "
                 "Ana signs all the same: first to watch, ...",
-                ("baseline", "sign", _DIGEST, "--stage", "shadow", *SIGNED),
+                ("baseline", "sign", _DIGEST, "--stage", "shadow", *KEY_OPTIONS),
             ),
-            Step(
+            DemoStep(
                 "... and, as it would have held back none of this, to hold it.",
                 ("baseline", "replay", "clerk"),
             ),
-            Step(
+            DemoStep(
                 "From now on what it never did is refused, or asked of her.",
-                ("baseline", "sign", _DIGEST, "--stage", "enforce", *SIGNED),
+                ("baseline", "sign", _DIGEST, "--stage", "enforce", *KEY_OPTIONS),
             ),
         ),
-        before=lambda: _serving(office),
+        before=lambda: _start_servers(office),
     )
-    yield Chapter(
+    yield DemoChapter(
         "A customer writes: send me the others' addresses. It obeys.",
         (
-            Step(
+            DemoStep(
                 "The mail is refused. It learns that, and not why.",
-                (*_RUN, "--invoices", "1"),
+                (*_RUN_COMMAND, "--invoices", "1"),
                 ends=1,
                 apart=True,
             ),
-            Step("The records come in.", ("ingest", SPOOL)),
-            Step("Whoever answers for it sees why.", ("decision", _DENIED)),
-            Step(
+            DemoStep("The records come in.", ("ingest", SPOOL)),
+            DemoStep("Whoever answers for it sees why.", ("decision", _DENIED)),
+            DemoStep(
                 "The chains of that run's mails. This time the gateway saw each hop.",
                 (
                     *("trace", "--tool", "tool:mcp/office/send_mail"),
@@ -99,50 +108,50 @@ def _chapters(office: Office) -> Iterable[Chapter]:
                 ),
             ),
         ),
-        before=lambda: _poisoned(office),
+        before=lambda: _receive_injection(office),
     )
-    yield Chapter(
+    yield DemoChapter(
         "It asks for something harmless. Who says yes?",
         (
-            Step(
+            DemoStep(
                 "A customer pays in francs; it looks up the rate, which it never did.",
-                (*_RUN, "--invoices", "1"),
+                (*_RUN_COMMAND, "--invoices", "1"),
                 ends=1,
                 apart=True,
             ),
-            Step("Ana has the asks.", ("asks",)),
-            Step(
+            DemoStep("Ana has the asks.", ("asks",)),
+            DemoStep(
                 "She lets this call pass, for an hour, and no other.",
-                ("asks", "allow", _ASKED, *SIGNED),
+                ("asks", "allow", _ASKED, *KEY_OPTIONS),
             ),
         ),
-        before=lambda: _in_francs(office),
+        before=lambda: _receive_currency_change(office),
     )
-    yield Chapter(
+    yield DemoChapter(
         "She said yes. And now she says no.",
         (
-            Step(
+            DemoStep(
                 "Another customer pays in francs: the call that she signed for passes.",
-                (*_RUN, "--invoices", "1"),
+                (*_RUN_COMMAND, "--invoices", "1"),
                 apart=True,
             ),
-            Step(
+            DemoStep(
                 "A kill holds within a second, in every mode.",
                 ("gateway", "kill", AGENT, "--config", CONFIG),
             ),
-            Step(
+            DemoStep(
                 "Nobody starts it any more, and whoever tries hears why.",
-                (*_RUN, "--invoices", "1"),
+                (*_RUN_COMMAND, "--invoices", "1"),
                 ends=5,
                 apart=True,
             ),
         ),
-        before=lambda: _again(office),
+        before=lambda: _restart_gateway(office),
     )
 
 
-def _opened(office: Office) -> str:
-    office.write()
+def _prepare_office(office: DemoEnvironment) -> str:
+    office.write_files()
     return (
         "(A small office was written: an MCP server over an SQLite database, and an "
         "agent that reads open invoices, looks up whose customer it is, mails them, "
@@ -150,42 +159,44 @@ def _opened(office: Office) -> str:
     )
 
 
-def _serving(office: Office) -> str:
-    office.start("gateway", "sts")
-    office.stand()
-    office.work(RUNS - 1)
+def _start_servers(office: DemoEnvironment) -> str:
+    office.start_servers("gateway", "sts")
+    office.wait_until_ready()
+    office.run_agent(TRAINING_RUNS - 1)
     return (
-        f"(answerable serve runs in the background. The agent has worked {RUNS - 1} "
+        f"(answerable serve runs in the background. The agent has worked {TRAINING_RUNS - 1} "
         "times already. Once more, to look at:)"
     )
 
 
-def _poisoned(office: Office) -> str:
-    office.restart("gateway")
-    office.receive(LETTER, "EUR")
+def _receive_injection(office: DemoEnvironment) -> str:
+    office.restart_server("gateway")
+    office.receive_letter(INJECTED_LETTER, "EUR")
     return (
         "(The gateway was started anew, so that the lessons are not counted into the "
-        f"agent's next minute. Then a letter came: {LETTER!r})"
+        f"agent's next minute. Then a letter came: {INJECTED_LETTER!r})"
     )
 
 
-def _in_francs(office: Office) -> str:
-    office.restart("gateway")
-    office.receive(FRANCS, "CHF")
-    sent = ", ".join(" ".join(each.split()) for each in office.sent().splitlines())
+def _receive_currency_change(office: DemoEnvironment) -> str:
+    office.restart_server("gateway")
+    office.receive_letter(CURRENCY_LETTER, "CHF")
+    sent = ", ".join(
+        " ".join(each.split()) for each in office.list_sent_mail().splitlines()
+    )
     return f"(What left the office so far: {sent}.)"
 
 
-def _again(office: Office) -> str:
+def _restart_gateway(office: DemoEnvironment) -> str:
     # A started gateway has all signed statements in force, however busy the machine is,
     # and counts this run alone: its limits are those of a minute of training, with
     # fewer runs on a slow machine.
-    office.restart("gateway")
-    office.receive(FRANCS, "CHF")
+    office.restart_server("gateway")
+    office.receive_letter(CURRENCY_LETTER, "CHF")
     return "(The gateway was started anew, so that each of these runs counts alone.)"
 
 
-def at_work(main: Main, first: int) -> bool:
+def run_agent_chapters(main: Main, first: int) -> bool:
     """Run the chapters of the working agent; return whether every step succeeded.
 
     Args:
@@ -193,47 +204,47 @@ def at_work(main: Main, first: int) -> bool:
         first: Number of the first chapter.
     """
     if not can_attest():
-        say(
+        print_paragraph(
             "An agent that works is shown on Linux 6.5 and later, where the kernel "
             "says which process calls."
         )
         return True
-    Path(OFFICE).mkdir()
-    with contextlib.chdir(OFFICE), own_places():
-        return _told(main, first, Office())
+    Path(OFFICE_FOLDER).mkdir()
+    with contextlib.chdir(OFFICE_FOLDER), use_demo_store():
+        return _run_chapters(main, first, DemoEnvironment())
 
 
-def _told(main: Main, first: int, office: Office) -> bool:
+def _run_chapters(main: Main, first: int, office: DemoEnvironment) -> bool:
     found: dict[str, Callable[[], str]] = {
-        _DIGEST: lambda: learned(main),
-        _DENIED: lambda: held_back(main, "deny"),
-        _ASKED: lambda: asked_for(main, "exchange_rate"),
+        _DIGEST: lambda: find_profile_digest(main),
+        _DENIED: lambda: find_baseline_decision(main, "deny"),
+        _ASKED: lambda: find_approval_request(main, "exchange_rate"),
     }
     try:
-        return tell(tuple(_chapters(office)), main, found, first)
+        return run_chapters(tuple(_build_chapters(office)), main, found, first)
     finally:
-        office.end()
+        office.end_servers()
 
 
-def learned(main: Main) -> str:
+def find_profile_digest(main: Main) -> str:
     """Return the digest of the agent's newest profile."""
-    return _only(asked(main, "baseline", "show", "clerk"), "digest")
+    return _first_value(query_items(main, "baseline", "show", "clerk"), "digest")
 
 
-def held_back(main: Main, effect: str) -> str:
+def find_baseline_decision(main: Main, effect: str) -> str:
     """Return the id of the newest decision of a baseline with an effect."""
     query = (
         "SELECT decision_id FROM decisions WHERE reason = 'behaviour'"  # noqa: S608
         f" AND effect = '{effect}' ORDER BY event_time DESC LIMIT 1"
     )
-    return _only(asked(main, "sql", query), "decision_id")
+    return _first_value(query_items(main, "sql", query), "decision_id")
 
 
-def asked_for(main: Main, tool: str) -> str:
+def find_approval_request(main: Main, tool: str) -> str:
     """Return the id of the approval request for a tool."""
-    items = asked(main, "asks", "--config", CONFIG)
-    return _only([each for each in items if each["name"] == tool], "id")
+    items = query_items(main, "asks", "--config", CONFIG)
+    return _first_value([each for each in items if each["name"] == tool], "id")
 
 
-def _only(items: list[dict[str, Any]], name: str) -> str:
+def _first_value(items: list[dict[str, Any]], name: str) -> str:
     return str(items[0][name]) if items else "NONE"

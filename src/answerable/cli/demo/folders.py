@@ -8,12 +8,12 @@ from pathlib import Path
 
 from answerable.cli.demo.environment import SOCKET
 from answerable.cli.demo.inventory_chapters import STORE
-from answerable.cli.signing import made_up
-from answerable.model.errors import EnvironmentRefused
+from answerable.cli.signing import allow_demo_signing
+from answerable.model.errors import EnvironmentFailure
 
 
 @contextlib.contextmanager
-def folder(keep: Path | None) -> Iterator[None]:
+def demo_folder(keep: Path | None) -> Iterator[None]:
     """Work in a temporary folder, or in one that is kept.
 
     Raises:
@@ -25,7 +25,7 @@ def folder(keep: Path | None) -> Iterator[None]:
             yield
         return
     if keep.exists() and any(keep.iterdir()):
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{keep} is not empty", "name a folder that does not exist yet"
         )
     keep.mkdir(parents=True, exist_ok=True)
@@ -34,12 +34,12 @@ def folder(keep: Path | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def own_places() -> Iterator[None]:
+def use_demo_store() -> Iterator[None]:
     """Make every command use the demo's store and token service only."""
     own = {"ANSWERABLE_STORE": STORE, "ANSWERABLE_STS": str(Path(SOCKET).absolute())}
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
-    made_up(Path(STORE).absolute())
+    allow_demo_signing(Path(STORE).absolute())
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from answerable.cli.demo.narration import Chapter, Step
+from answerable.cli.demo.narration import DemoChapter, DemoStep
 from answerable.cli.sample.account import (
     ACCOUNT,
     CI_DEPLOY,
@@ -15,7 +15,7 @@ from answerable.cli.sample.account import (
 _OBJECTS = f"{CUSTOMER_BUCKET}/*"
 _ACCOUNT = f"arn:aws:iam::{ACCOUNT}"
 # Placeholder for the id of the role creation event; it depends on the time.
-MADE = "EVENT"
+EVENT_PLACEHOLDER = "EVENT"
 _BUNDLE = "role-made.bundle"
 STORE = "store"
 COPY = "copy"
@@ -36,10 +36,10 @@ def _damage_copy() -> str:
 
 
 CHAPTERS = (
-    Chapter(
+    DemoChapter(
         "What agents are here, and what do they act through?",
         (
-            Step(
+            DemoStep(
                 "Read a home, a repository, an account dump and its key list. Nothing "
                 "is executed, nothing is sent, no secret value is kept.",
                 (
@@ -50,53 +50,53 @@ CHAPTERS = (
                     "aws-keys:aws/keys.json",
                 ),
             ),
-            Step(
+            DemoStep(
                 "The agents, and who answers for each. The .gitconfig says that ana is "
                 "ana@corp.example; an agent could have written that, so it is shown, "
                 "not believed.",
                 ("agents",),
             ),
-            Step(
+            DemoStep(
                 "The tools they carry. A credential is classed by where it stands, "
                 "never by trying it.",
                 ("tools",),
             ),
         ),
     ),
-    Chapter(
+    DemoChapter(
         "One key in a subagent's file: whose is it, and how far does it reach?",
         (
-            Step(
+            DemoStep(
                 "The key list says which user each key proves.",
                 ("credentials", "--kind", "aws-access-key"),
             ),
-            Step(
+            DemoStep(
                 "Who answers for it, and why.", ("who-owns", f"cred:aws/{REPORT_KEY}")
             ),
-            Step(
+            DemoStep(
                 "Its user may not read customer data. A role that it may assume can.",
                 ("can", f"cred:aws/{REPORT_KEY}", "s3:GetObject", _OBJECTS),
             ),
         ),
     ),
-    Chapter(
+    DemoChapter(
         "A pipeline runs an agent on every comment. How far could that go?",
         (
-            Step(
+            DemoStep(
                 "Its role may only make functions, and hand them a role.",
                 ("can", CI_DEPLOY, "iam:CreateUser", f"{_ACCOUNT}:user/new"),
             ),
         ),
     ),
-    Chapter(
+    DemoChapter(
         "Customer data was read two hours ago. Who was that?",
         (
-            Step(
+            DemoStep(
                 "Take in the trail. It becomes sealed evidence before anything is "
                 "derived from it.",
                 ("ingest", "cloudtrail:trail"),
             ),
-            Step(
+            DemoStep(
                 "From the touched objects back to a person, each hop with how it is "
                 "known: the platform saw the last three; the first three are "
                 "inferred, since the files of chapter 1 were read after the fact.",
@@ -111,41 +111,41 @@ CHAPTERS = (
             ),
         ),
     ),
-    Chapter(
+    DemoChapter(
         "The role that did it is gone. The answer is not.",
         (
-            Step(
+            DemoStep(
                 "It was made, used and deleted within minutes; no scan ever saw it. "
                 "The trail holds all that was done to it.",
                 ("trace", "--resource", DELETED_ROLE, "--tree"),
             ),
-            Step(
+            DemoStep(
                 "Whom to ask about it: whoever answers for the user that made it.",
                 ("who-owns", DELETED_ROLE),
             ),
         ),
     ),
-    Chapter(
+    DemoChapter(
         "Can anybody else check this?",
         (
-            Step(
+            DemoStep(
                 "Walk every record, every segment and the signed log.",
                 ("evidence", "verify"),
             ),
-            Step(
+            DemoStep(
                 "Hand out the record of the role's making, with its proof.",
-                ("evidence", "bundle", MADE, "--out", _BUNDLE),
+                ("evidence", "bundle", EVENT_PLACEHOLDER, "--out", _BUNDLE),
             ),
-            Step(
+            DemoStep(
                 "Whoever has the public key checks it, with no store at all.",
                 ("evidence", "verify", _BUNDLE, "--key", f"{STORE}/keys/log.pub"),
             ),
         ),
     ),
-    Chapter(
+    DemoChapter(
         "And if somebody changes a single bit?",
         (
-            Step(
+            DemoStep(
                 "The same check on the damaged copy names the first record that does "
                 "not hold, and ends with exit code 1.",
                 ("--store", COPY, "evidence", "verify"),

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 Main = Callable[[Sequence[str]], int]
-Found = Mapping[str, Callable[[], str]]
+Placeholders = Mapping[str, Callable[[], str]]
 
 _WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """Sentence, command and expected exit code.
 
     Attributes:
@@ -33,22 +33,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class DemoChapter:
     """Title and steps; `before` prepares them, e.g. damages a copy."""
 
     title: str
-    steps: tuple[Step, ...]
+    steps: tuple[DemoStep, ...]
     before: Callable[[], str] | None = None
 
 
-def say(text: str = "") -> None:
+def print_paragraph(text: str = "") -> None:
     """Print one folded paragraph; commands fold their own output."""
     folded = textwrap.wrap(text, _WIDTH, break_on_hyphens=False, break_long_words=True)
     sys.stdout.write("\n".join(folded) + "\n")
     sys.stdout.flush()
 
 
-def asked(main: Main, *words: str) -> list[dict[str, Any]]:
+def query_items(main: Main, *words: str) -> list[dict[str, Any]]:
     """Run a command and return the items of its document; none if it fails."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
@@ -59,7 +59,7 @@ def asked(main: Main, *words: str) -> list[dict[str, Any]]:
     return items
 
 
-def _typed(command: Sequence[str]) -> str:
+def _format_command(command: Sequence[str]) -> str:
     """Format a command as a person would type it, on several lines if needed."""
     words = ["$ answerable", *(f"'{w}'" if "*" in w else w for w in command)]
     lines = [words[0]]
@@ -72,7 +72,7 @@ def _typed(command: Sequence[str]) -> str:
     return " \\\n".join(lines) + "\n"
 
 
-def _answered(main: Main, step: Step, command: Sequence[str]) -> int:
+def _run_command(main: Main, step: DemoStep, command: Sequence[str]) -> int:
     """Run a command and drop its suggested next commands from the notes."""
     notes = io.StringIO()
     if step.apart:
@@ -90,24 +90,28 @@ def _answered(main: Main, step: Step, command: Sequence[str]) -> int:
             code = main(command)
     for line in notes.getvalue().splitlines():
         if not line.startswith("next: "):
-            say(line)
+            print_paragraph(line)
     return code
 
 
-def _run(step: Step, main: Main, found: Found) -> bool:
-    say(step.says)
-    say()
+def _run_step(step: DemoStep, main: Main, found: Placeholders) -> bool:
+    print_paragraph(step.says)
+    print_paragraph()
     command = [found[word]() if word in found else word for word in step.command]
-    sys.stdout.write(_typed(command))
+    sys.stdout.write(_format_command(command))
     sys.stdout.flush()
-    code = _answered(main, step, command)
-    say()
+    code = _run_command(main, step, command)
+    print_paragraph()
     if code != step.ends:
-        say(f"error: this step ended with exit code {code}, expected {step.ends}")
+        print_paragraph(
+            f"error: this step ended with exit code {code}, expected {step.ends}"
+        )
     return code == step.ends
 
 
-def tell(chapters: Sequence[Chapter], main: Main, found: Found, first: int = 1) -> bool:
+def run_chapters(
+    chapters: Sequence[DemoChapter], main: Main, found: Placeholders, first: int = 1
+) -> bool:
     """Run chapters; return whether every step ended as expected.
 
     Args:
@@ -117,11 +121,11 @@ def tell(chapters: Sequence[Chapter], main: Main, found: Found, first: int = 1) 
     """
     held = True
     for number, chapter in enumerate(chapters, first):
-        say(f"{number}. {chapter.title}")
-        say()
+        print_paragraph(f"{number}. {chapter.title}")
+        print_paragraph()
         if chapter.before is not None:
-            say(chapter.before())
-            say()
+            print_paragraph(chapter.before())
+            print_paragraph()
         for step in chapter.steps:
-            held = _run(step, main, found) and held
+            held = _run_step(step, main, found) and held
     return held

@@ -22,14 +22,14 @@ from types import FrameType
 
 INTERRUPTED = 130
 GRACE = 1.2  # seconds for an orderly end
-_LAST = 5.0  # seconds until killed processes are gone
-_STEP = 0.02  # seconds
+_KILL_TIMEOUT = 5.0  # seconds until killed processes are gone
+_POLL_INTERVAL = 0.02  # seconds
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def guarded(demo: Callable[[], int], place: AbstractContextManager[None]) -> int:
+def run_guarded(demo: Callable[[], int], place: AbstractContextManager[None]) -> int:
     """Run the demo in a child process and leave none of its processes behind.
 
     Both processes return from here: the child with its own exit code, so that an error
@@ -45,20 +45,20 @@ def guarded(demo: Callable[[], int], place: AbstractContextManager[None]) -> int
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     # Killed processes leave temporary files, which are removed with the folder.
     temporary = tempfile.TemporaryDirectory(prefix="d-")
-    with _signals() as (heard, wakeup), place, temporary as folder:
-        _flush()
+    with _collect_signals() as (heard, wakeup), place, temporary as folder:
+        _flush_streams()
         guard = os.getpid()
         child = os.fork()
         if not child:
             os.environ["TMPDIR"] = tempfile.tempdir = folder
             return _run_child(demo, guard)
         try:
-            return _wait(child, heard, wakeup)
+            return _wait_for_end(child, heard, wakeup)
         finally:
-            _kill(child)
+            _kill_all(child)
 
 
-def _wait(child: int, heard: list[int], wakeup: int) -> int:
+def _wait_for_end(child: int, heard: list[int], wakeup: int) -> int:
     """Wait for the child, a signal or a closed stdout, and return the exit code."""
     poll = select.poll()
     poll.register(wakeup, select.POLLIN)
@@ -68,29 +68,29 @@ def _wait(child: int, heard: list[int], wakeup: int) -> int:
         events = dict(poll.poll(1000))
         if wakeup in events:
             os.read(wakeup, 4096)
-        code = _reap(child)
+        code = _reap_children(child)
         if code is not None:
-            return INTERRUPTED if _was_asked(heard) else code
-        if _was_asked(heard) or 1 in events:
-            _end(child)
-            return INTERRUPTED if _was_asked(heard) else 0
+            return INTERRUPTED if _has_end_signal(heard) else code
+        if _has_end_signal(heard) or 1 in events:
+            _terminate(child)
+            return INTERRUPTED if _has_end_signal(heard) else 0
 
 
-def _end(child: int) -> None:
+def _terminate(child: int) -> None:
     """Ask the child and its descendants to end, and wait through the grace period."""
-    for pid in {child, *_descendants()}:
+    for pid in {child, *_list_descendants()}:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
     while time.monotonic() < deadline:
         try:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(_STEP)
+                time.sleep(_POLL_INTERVAL)
         except ChildProcessError:
             return
 
 
-def _reap(child: int) -> int | None:
+def _reap_children(child: int) -> int | None:
     """Collect ended processes; return the child's exit code if it is one of them."""
     code = None
     while True:
@@ -105,11 +105,11 @@ def _reap(child: int) -> int | None:
             code = code if code >= 0 else 128 - code
 
 
-def _kill(child: int) -> None:
+def _kill_all(child: int) -> None:
     """Kill the child and its descendants, in rounds."""
-    deadline = time.monotonic() + _LAST
+    deadline = time.monotonic() + _KILL_TIMEOUT
     while time.monotonic() < deadline:
-        for pid in {child, *_descendants()}:
+        for pid in {child, *_list_descendants()}:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         try:
@@ -117,10 +117,10 @@ def _kill(child: int) -> None:
                 pass
         except ChildProcessError:
             return
-        time.sleep(_STEP)
+        time.sleep(_POLL_INTERVAL)
 
 
-def _descendants() -> list[int]:
+def _list_descendants() -> list[int]:
     """List the processes below this one, from `/proc`; none where there is no `/proc`."""
     children: dict[int, list[int]] = {}
     for place in Path("/proc").glob("[0-9]*/stat"):
@@ -144,7 +144,7 @@ def _run_child(demo: Callable[[], int], guard: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, lambda number, frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, _exit_at_once)
     die_with_parent(guard)
     return demo()
 
@@ -159,13 +159,13 @@ def die_with_parent(parent: int) -> None:
         os._exit(INTERRUPTED)
 
 
-def _exit(number: int, frame: FrameType | None) -> None:
+def _exit_at_once(number: int, frame: FrameType | None) -> None:
     """Exit at once: an exception could be caught, or lost in a library call."""
     os._exit(INTERRUPTED)
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[tuple[list[int], int]]:
+def _collect_signals() -> Iterator[tuple[list[int], int]]:
     """Collect signals instead of acting on them; yields the list and a wake-up pipe."""
     heard: list[int] = []
     reader, writer = os.pipe()
@@ -186,7 +186,7 @@ def _signals() -> Iterator[tuple[list[int], int]]:
         os.close(writer)
 
 
-def _was_asked(heard: list[int]) -> bool:
+def _has_end_signal(heard: list[int]) -> bool:
     return any(number in _SIGNALS for number in heard)
 
 
@@ -200,7 +200,7 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _flush() -> None:
+def _flush_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BrokenPipeError):
             stream.flush()

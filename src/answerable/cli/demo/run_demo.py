@@ -10,28 +10,28 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from answerable.cli.demo.agent_chapters import OFFICE, at_work
-from answerable.cli.demo.folders import own_places
-from answerable.cli.demo.inventory_chapters import CHAPTERS, MADE, STORE
-from answerable.cli.demo.narration import Main, say, tell
-from answerable.cli.sample import audit_log, write_estate
-from answerable.connectors.cloudtrail.parse.records import read_record
+from answerable.cli.demo.agent_chapters import OFFICE_FOLDER, run_agent_chapters
+from answerable.cli.demo.folders import use_demo_store
+from answerable.cli.demo.inventory_chapters import CHAPTERS, EVENT_PLACEHOLDER, STORE
+from answerable.cli.demo.narration import Main, print_paragraph, run_chapters
+from answerable.cli.sample import audit_log, write_sample
+from answerable.connectors.cloudtrail.parse.records import parse_record
 from answerable.model.event import AuditEvent
 from answerable.model.provenance import WrittenBy
 
 
-def _made(now_ns: int) -> str:
+def _find_event_id(now_ns: int) -> str:
     """Return the event id of the role creation, as ingest computes it."""
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
-    for _, record in audit_log.records(now):
+    for _, record in audit_log.iterate_records(now):
         if record["eventName"] == "CreateRole":
-            read = read_record(json.dumps(record).encode(), WrittenBy.PLATFORM)
+            read = parse_record(json.dumps(record).encode(), WrittenBy.PLATFORM)
             if isinstance(read, AuditEvent):
                 return read.event_id.hex()
-    return MADE
+    return EVENT_PLACEHOLDER
 
 
-def tell_all(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
+def run_demo(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
     """Run all chapters in the working directory.
 
     Args:
@@ -43,25 +43,35 @@ def tell_all(main: Main, keep: Path | None = None, *, works: bool = True) -> int
         0 if every step ended as expected, else 1.
     """
     started = time.monotonic()
-    with own_places():
-        say("A sample estate, written just now; nothing in it is real.")
-        say()
+    with use_demo_store():
+        print_paragraph("A sample estate, written just now; nothing in it is real.")
+        print_paragraph()
         now = time.time_ns()
-        write_estate(Path(), now)
-        held = tell(CHAPTERS, main, {MADE: lambda: _made(now)})
+        write_sample(Path(), now)
+        held = run_chapters(
+            CHAPTERS, main, {EVENT_PLACEHOLDER: lambda: _find_event_id(now)}
+        )
         if works:
-            held = at_work(main, len(CHAPTERS) + 1) and held
+            held = run_agent_chapters(main, len(CHAPTERS) + 1) and held
     took = time.monotonic() - started
-    say(f"That was the whole chain, in {took:.0f} s. On your own machine, try:")
-    say()
-    say("  answerable where         every path a scan looks at")
-    say("  answerable scan          this home and this folder; reads files only")
-    say("  answerable agents        what was found, and who answers for it")
-    say("  answerable demo --serve  this story in a browser, while it happens")
+    print_paragraph(
+        f"That was the whole chain, in {took:.0f} s. On your own machine, try:"
+    )
+    print_paragraph()
+    print_paragraph("  answerable where         every path a scan looks at")
+    print_paragraph(
+        "  answerable scan          this home and this folder; reads files only"
+    )
+    print_paragraph("  answerable agents        what was found, and who answers for it")
+    print_paragraph(
+        "  answerable demo --serve  this story in a browser, while it happens"
+    )
     if keep is not None:
-        say()
-        say(f"The estate and its store are in {keep}.")
-        say(f"Go on with: ANSWERABLE_STORE={keep / STORE} answerable trace --tree")
+        print_paragraph()
+        print_paragraph(f"The estate and its store are in {keep}.")
+        print_paragraph(
+            f"Go on with: ANSWERABLE_STORE={keep / STORE} answerable trace --tree"
+        )
         if works:
-            say(f"The office and its store are in {keep / OFFICE}.")
+            print_paragraph(f"The office and its store are in {keep / OFFICE_FOLDER}.")
     return 0 if held else 1

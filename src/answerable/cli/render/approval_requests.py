@@ -4,84 +4,89 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import Column, table
-from answerable.model.documents.approval_requests import AmendmentItem, AskItem
+from answerable.cli.render.table import TableColumn, render_table
+from answerable.model.documents.approval_requests import (
+    ApprovalRequestItem,
+    PolicyExceptionItem,
+)
 from answerable.model.documents.core import Document
-from answerable.presentation.relative_time import ago
-from answerable.presentation.text import safe
+from answerable.presentation.relative_time import format_ago
+from answerable.presentation.text import sanitize
 
-_ID = 16  # characters of an id in a table
+_ID_LENGTH = 16  # characters of an id in a table
 
 
-def asks(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_approval_requests(
+    document: Document, screen: Screen, now: int
+) -> Iterator[str]:
     """Render a row per approval request, then unread sources."""
     columns = (
-        Column("ask", 0),
-        Column("state", 0),
-        Column("agent", 1, floor=12),
-        Column("wants", 1, floor=12),
-        Column("at", 2, floor=8),
-        Column("last", 3),
-        Column("times", 5, right=True),
-        Column("owner", 4, floor=10),
-        Column("by", 4, floor=10),
-        Column("until", 5),
+        TableColumn("ask", 0),
+        TableColumn("state", 0),
+        TableColumn("agent", 1, floor=12),
+        TableColumn("wants", 1, floor=12),
+        TableColumn("at", 2, floor=8),
+        TableColumn("last", 3),
+        TableColumn("times", 5, right=True),
+        TableColumn("owner", 4, floor=10),
+        TableColumn("by", 4, floor=10),
+        TableColumn("until", 5),
     )
     rows = [
         (
-            item["id"][:_ID],
+            item["id"][:_ID_LENGTH],
             item["state"],
             item["agent"].removeprefix("agent:"),
-            _named(item["target"], item["name"]),
+            _format_target(item["target"], item["name"]),
             item["server"],
-            ago(item["last"], now),
+            format_ago(item["last"], now),
             str(item["count"]),
             (item["owner"] or "").removeprefix("person:"),
-            _persons(item["by"]),
+            _format_persons(item["by"]),
             (item["until"] or "")[:16],
         )
-        for item in cast("Sequence[AskItem]", document.items)
+        for item in cast("Sequence[ApprovalRequestItem]", document.items)
     ]
-    yield from table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, together=True)
     for word in document.coverage["not_collected"]:
-        yield from screen.wrap(f"not read: {safe(word)}")
+        yield from screen.wrap(f"not read: {sanitize(word)}")
 
 
-def amendments(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_exceptions(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per policy exception."""
     columns = (
-        Column("amendment", 0),
-        Column("state", 0),
-        Column("kind", 2),
-        Column("agent", 1, floor=12),
-        Column("may", 1, floor=12),
-        Column("at", 2, floor=8),
-        Column("arguments", 4),
-        Column("by", 2, floor=10),
-        Column("until", 3),
-        Column("code", 5),
+        TableColumn("amendment", 0),
+        TableColumn("state", 0),
+        TableColumn("kind", 2),
+        TableColumn("agent", 1, floor=12),
+        TableColumn("may", 1, floor=12),
+        TableColumn("at", 2, floor=8),
+        TableColumn("arguments", 4),
+        TableColumn("by", 2, floor=10),
+        TableColumn("until", 3),
+        TableColumn("code", 5),
     )
     rows = [
         (
-            item["id"][:_ID],
+            item["id"][:_ID_LENGTH],
             item["state"].replace("-", " "),
             item["kind"],
             item["agent"].removeprefix("agent:"),
-            _named(item["target"], item["name"]),
+            _format_target(item["target"], item["name"]),
             item["server"],
             (item["arguments"] or "any")[:12],
-            _persons(item["persons"]),
+            _format_persons(item["persons"]),
             (item["until"] or "always")[:16],
             item["code"] or "",
         )
-        for item in cast("Sequence[AmendmentItem]", document.items)
+        for item in cast("Sequence[PolicyExceptionItem]", document.items)
     ]
-    yield from table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, together=True)
 
 
-def _named(target: str, name: str) -> str:
+def _format_target(target: str, name: str) -> str:
     return name if target == "tool" else f"{target} {name}".strip()
 
 
-def _persons(persons: Sequence[str]) -> str:
+def _format_persons(persons: Sequence[str]) -> str:
     return ", ".join(each.removeprefix("person:") for each in persons)

@@ -4,17 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from answerable.cli.render.proof import statement_lines
+from answerable.cli.render.proof import render_statement_lines
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import ComparedItem, Document
-from answerable.presentation.text import safe
+from answerable.model.documents.core import AwsComparisonItem, Document
+from answerable.presentation.text import sanitize
 
 _MOST = 20
 
 
-def compared(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_comparison(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the number of matches, then each difference with its statements."""
-    items = cast("Sequence[ComparedItem]", document.items)
+    items = cast("Sequence[AwsComparisonItem]", document.items)
     told = Counter(item["outcome"] for item in items)
     sure = told["agrees"] + told["differs"]
     mark = screen.marks.no if told["differs"] else screen.marks.yes
@@ -29,22 +29,22 @@ def compared(document: Document, screen: Screen, now: int) -> Iterator[str]:
             item["reason"] for item in items if item["outcome"] == outcome
         )
         for reason, times in reasons.most_common():
-            yield from screen.wrap(f"  {times:,} {what}: {safe(reason)}", "    ")
+            yield from screen.wrap(f"  {times:,} {what}: {sanitize(reason)}", "    ")
     differing = [item for item in items if item["outcome"] == "differs"]
     for item in differing[:_MOST]:
         yield ""
-        yield from _difference(item, screen)
+        yield from _render_difference(item, screen)
     if len(differing) > _MOST:
         yield f"and {len(differing) - _MOST} more; -o json lists them"
 
 
-def _difference(item: ComparedItem, screen: Screen) -> Iterator[str]:
+def _render_difference(item: AwsComparisonItem, screen: Screen) -> Iterator[str]:
     yield from screen.wrap(
-        f"{safe(item['subject'])} {safe(item['action'])} on {safe(item['resource'])}"
+        f"{sanitize(item['subject'])} {sanitize(item['action'])} on {sanitize(item['resource'])}"
     )
-    yield f"  here: {safe(item['verdict'])}"
-    yield from statement_lines(item["determining"], screen, "    ")
-    matched = ", ".join(map(safe, item["matched"])) or "no statement matched"
+    yield f"  here: {sanitize(item['verdict'])}"
+    yield from render_statement_lines(item["determining"], screen, "    ")
+    matched = ", ".join(map(sanitize, item["matched"])) or "no statement matched"
     yield from screen.wrap(
-        f"  AWS: {safe(item['simulated'] or '')} ({matched})", "    "
+        f"  AWS: {sanitize(item['simulated'] or '')} ({matched})", "    "
     )

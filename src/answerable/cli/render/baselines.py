@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import Column, table
+from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.baseline import (
     BaselineChangeItem,
     BaselineCheckItem,
@@ -12,35 +12,35 @@ from answerable.model.documents.baseline import (
     BaselineReplayItem,
 )
 from answerable.model.documents.core import Document
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
-_ID = 16
+_ID_LENGTH = 16
 
 
-def listed(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_profiles(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a paragraph per profile."""
     for number, item in enumerate(cast("Sequence[BaselineItem]", document.items)):
         if number:
             yield ""
-        yield from _head(item, screen)
+        yield from _render_profile_head(item, screen)
 
 
-def whole(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_entries(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a paragraph per profile, then its entries."""
     for number, item in enumerate(cast("Sequence[BaselineItem]", document.items)):
         if number:
             yield ""
-        yield from _head(item, screen)
+        yield from _render_profile_head(item, screen)
         yield ""
         columns = (
-            Column("layer", 0),
-            Column("tool", 1, floor=12),
-            Column("argument", 2),
-            Column("holds", 1, floor=20),
-            Column("times", 0, right=True),
-            Column("runs", 0, right=True),
-            Column("days", 3, right=True),
-            Column("last example", 4, floor=8),
+            TableColumn("layer", 0),
+            TableColumn("tool", 1, floor=12),
+            TableColumn("argument", 2),
+            TableColumn("holds", 1, floor=20),
+            TableColumn("times", 0, right=True),
+            TableColumn("runs", 0, right=True),
+            TableColumn("days", 3, right=True),
+            TableColumn("last example", 4, floor=8),
         )
         rows = [
             (
@@ -51,32 +51,32 @@ def whole(document: Document, screen: Screen, now: int) -> Iterator[str]:
                 str(each["count"] or ""),
                 str(each["runs"] or ""),
                 str(each["days"] or ""),
-                (each["example"] or "")[:_ID],
+                (each["example"] or "")[:_ID_LENGTH],
             )
             for each in item["entries"]
         ]
-        yield from table(columns, rows, screen)
+        yield from render_table(columns, rows, screen)
         if any(each["sensitive"] for each in item["entries"]):
             yield "! names who gets what"
 
 
-def _head(item: BaselineItem, screen: Screen) -> Iterator[str]:
+def _render_profile_head(item: BaselineItem, screen: Screen) -> Iterator[str]:
     standing = item["state"]
     if item["stage"]:
         standing = f"{standing}, {item['stage']}, signed by {item['person']}"
         standing += f" until {item['expires']}"
     rows = [
-        ("baseline", item["digest"][:_ID]),
+        ("baseline", item["digest"][:_ID_LENGTH]),
         ("of", f"{item['agent']} at {item['server']}"),
         ("as", item["identity"] or ""),
         ("state", standing),
         ("learned", f"{item['learned_at']} from {item['runs']} runs"),
-        ("after", (item["parent"] or "")[:_ID]),
+        ("after", (item["parent"] or "")[:_ID_LENGTH]),
         ("ready", "yes" if item["ready"] else "no: " + "; ".join(item["not_ready"])),
     ]
     for name, value in rows:
         if value:
-            yield from screen.wrap(f"{name:<10}{safe(value)}", " " * 10)
+            yield from screen.wrap(f"{name:<10}{sanitize(value)}", " " * 10)
     for each in item["layers"]:
         if each["samples"]:
             yield (
@@ -85,16 +85,16 @@ def _head(item: BaselineItem, screen: Screen) -> Iterator[str]:
             )
 
 
-def changes(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_changes(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per change, most severe first."""
     columns = (
-        Column("consequence", 0),
-        Column("tool", 1, floor=12),
-        Column("argument", 2),
-        Column("what", 1, floor=20),
-        Column("times", 0, right=True),
-        Column("runs", 0, right=True),
-        Column("last example", 3, floor=8),
+        TableColumn("consequence", 0),
+        TableColumn("tool", 1, floor=12),
+        TableColumn("argument", 2),
+        TableColumn("what", 1, floor=20),
+        TableColumn("times", 0, right=True),
+        TableColumn("runs", 0, right=True),
+        TableColumn("last example", 3, floor=8),
     )
     rows = [
         (
@@ -104,20 +104,20 @@ def changes(document: Document, screen: Screen, now: int) -> Iterator[str]:
             item["text"],
             str(item["count"] or ""),
             str(item["runs"] or ""),
-            (item["example"] or "")[:_ID],
+            (item["example"] or "")[:_ID_LENGTH],
         )
         for item in cast("Sequence[BaselineChangeItem]", document.items)
     ]
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)
 
 
-def replayed(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the calls that would have been blocked, then the counts."""
     for number, item in enumerate(cast("Sequence[BaselineReplayItem]", document.items)):
         if number:
             yield ""
-        yield safe(
-            f"{item['digest'][:_ID]} of {item['agent']} at {item['server']}: of "
+        yield sanitize(
+            f"{item['digest'][:_ID_LENGTH]} of {item['agent']} at {item['server']}: of "
             f"{item['calls']} calls it would have denied {item['denied']} and asked "
             f"about {item['asked']}"
         )
@@ -127,18 +127,18 @@ def replayed(document: Document, screen: Screen, now: int) -> Iterator[str]:
                 f"says something else of {item['differing']}"
             )
         for each in item["held_back"]:
-            line = f"  {each['at']} {each['decision'][:_ID]} {each['effect']}: "
-            yield from screen.wrap(line + safe(each["sentence"]), "    ")
+            line = f"  {each['at']} {each['decision'][:_ID_LENGTH]} {each['effect']}: "
+            yield from screen.wrap(line + sanitize(each["sentence"]), "    ")
 
 
-def departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per departing event."""
     columns = (
-        Column("at", 0),
-        Column("action", 1, floor=12),
-        Column("resource", 1, floor=16),
-        Column("departs", 0),
-        Column("event", 3, floor=8),
+        TableColumn("at", 0),
+        TableColumn("action", 1, floor=12),
+        TableColumn("resource", 1, floor=16),
+        TableColumn("departs", 0),
+        TableColumn("event", 3, floor=8),
     )
     rows = [
         (
@@ -146,8 +146,8 @@ def departures(document: Document, screen: Screen, now: int) -> Iterator[str]:
             item["action"],
             item["resource"],
             ", ".join(item["codes"]),
-            item["event"][:_ID],
+            item["event"][:_ID_LENGTH],
         )
         for item in cast("Sequence[BaselineCheckItem]", document.items)
     ]
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)

@@ -12,7 +12,7 @@ _COLOURS = {
 }
 
 
-def paint(line: str) -> str:
+def colour_line(line: str) -> str:
     """Colour the marks of a line, and dim the coverage line."""
     if line.startswith("coverage:"):
         return f"{_DIM}{line}{_RESET}"

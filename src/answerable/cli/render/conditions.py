@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import AlternativeItem
-from answerable.presentation.conditions import condition
+from answerable.model.documents.core import ConditionSetItem
+from answerable.presentation.conditions import describe_condition
 
 
-def conditions(
-    alternatives: Sequence[AlternativeItem],
+def render_conditions(
+    alternatives: Sequence[ConditionSetItem],
     screen: Screen,
     indent: str,
     *,
@@ -18,6 +18,6 @@ def conditions(
     for number, alternative in enumerate(alternatives):
         word = "or if " if number else "if "
         for one in alternative["all_of"]:
-            said = condition(one, brief=brief)
+            said = describe_condition(one, brief=brief)
             yield from screen.wrap(f"{indent}{word}{said}", indent + "    ")
             word = "  and "

@@ -3,24 +3,24 @@
 from collections.abc import Iterator
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Coverage
-from answerable.presentation.coverage_text import every, parts
+from answerable.model.documents.core import CoverageRecord
+from answerable.presentation.coverage_text import coverage_parts, list_coverage
 
 
-def coverage_line(coverage: Coverage, screen: Screen) -> str:
+def format_coverage_line(coverage: CoverageRecord, screen: Screen) -> str:
     """Format the coverage as one line."""
-    said = screen.marks.dot.join(parts(coverage))
+    said = screen.marks.dot.join(coverage_parts(coverage))
     return "coverage: " + (said or "nothing scanned yet")
 
 
-def coverage_list(coverage: Coverage) -> Iterator[str]:
+def list_coverage_lines(coverage: CoverageRecord) -> Iterator[str]:
     """List the full coverage, an entry per line."""
     yield "coverage:"
-    for line in every(coverage) or ["nothing scanned yet"]:
+    for line in list_coverage(coverage) or ["nothing scanned yet"]:
         yield f"  {line}"
 
 
-def incomplete(coverage: Coverage, allowed: bool) -> Iterator[str]:
+def list_incomplete_sources(coverage: CoverageRecord, allowed: bool) -> Iterator[str]:
     """List the sources that could not be read completely, for standard error.
 
     Args:

@@ -5,25 +5,25 @@ from typing import cast
 
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
-from answerable.model.documents.decisions import DecisionItem, WantedItem
+from answerable.model.documents.decisions import DecisionItem, ProposedExceptionItem
 from answerable.presentation.decision_reasons import REASONS
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
 _INDENT = " " * 10
 
 
-def decision(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_decisions(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the effect first, then the request and the deciding rules."""
     for number, item in enumerate(cast("Sequence[DecisionItem]", document.items)):
         if number:
             yield ""
             yield f"{screen.marks.no} another record bears the same id"
-        yield from _one(item, screen)
+        yield from _render_decision(item, screen)
     for word in document.coverage["not_collected"]:
-        yield from screen.wrap(f"not read: {safe(word)}")
+        yield from screen.wrap(f"not read: {sanitize(word)}")
 
 
-def _one(item: DecisionItem, screen: Screen) -> Iterator[str]:
+def _render_decision(item: DecisionItem, screen: Screen) -> Iterator[str]:
     passed = "went on" if item["passed"] else "held back"
     why = REASONS.get(item["reason"], "")
     reason = f"{item['reason']} ({why})" if why else item["reason"]
@@ -34,62 +34,69 @@ def _one(item: DecisionItem, screen: Screen) -> Iterator[str]:
         ("agent", item["agent"] + ("" if item["known"] else " (not known)")),
         ("person", item["person"] or ""),
         ("caller", f"{item['principal']} by {item['shown']}, run {item['run']}"),
-        ("act", f"{item['action']} {_act(item)}"),
+        ("act", f"{item['action']} {_format_act(item)}"),
         ("as", item["identity"] or ""),
-        ("outcome", _outcome(item)),
+        ("outcome", _format_outcome(item)),
         ("policy", (item["policy"] or "")[:16]),
-        ("record", f"{item['recorder']} number {item['sequence']}, {_where(item)}"),
+        (
+            "record",
+            f"{item['recorder']} number {item['sequence']}, {_format_place(item)}",
+        ),
     ]
     for name, value in rows:
         if value:
-            yield from screen.wrap(f"{name:<10}{safe(value)}", _INDENT)
+            yield from screen.wrap(f"{name:<10}{sanitize(value)}", _INDENT)
     for found in item["findings"]:
-        yield from screen.wrap(f"{'baseline':<10}{safe(found['sentence'])}", _INDENT)
+        yield from screen.wrap(
+            f"{'baseline':<10}{sanitize(found['sentence'])}", _INDENT
+        )
         if found["expected"]:
             usual = "; ".join(found["expected"])
-            yield from screen.wrap(f"{_INDENT}usual: {safe(usual)}", _INDENT)
+            yield from screen.wrap(f"{_INDENT}usual: {sanitize(usual)}", _INDENT)
         origin = f"{_INDENT}this came from {found['origin']}"
-        yield from screen.wrap(safe(origin), _INDENT)
+        yield from screen.wrap(sanitize(origin), _INDENT)
         if found["example"]:
-            yield f"{_INDENT}nearest normal call: {safe(found['example'])}"
+            yield f"{_INDENT}nearest normal call: {sanitize(found['example'])}"
     for each in item["explained"]:
         where, evidence = each["path"] or "the argument", each["evidence"]
         by = f" ({evidence[:16]})" if evidence else ""
         told = f"{where} {each['value']}, by {each['origin']}{by}"
-        yield from screen.wrap(f"{'explained':<10}{safe(told)}", _INDENT)
+        yield from screen.wrap(f"{'explained':<10}{sanitize(told)}", _INDENT)
     for rule in item["determining"]:
         place = f" in {rule['place']}" if rule["place"] else ""
         stale = "" if rule["current"] or not rule["text"] else " (changed since)"
-        yield from screen.wrap(f"{'decided':<10}{safe(rule['id'] + place + stale)}")
+        yield from screen.wrap(f"{'decided':<10}{sanitize(rule['id'] + place + stale)}")
         for line in (rule["text"] or "").splitlines():
-            yield from screen.wrap(_INDENT + "| " + safe(line), _INDENT + "| ")
+            yield from screen.wrap(_INDENT + "| " + sanitize(line), _INDENT + "| ")
     if item["amendment"] is not None:
-        yield from _amendment(item["amendment"], screen)
+        yield from _render_wanted_exception(item["amendment"], screen)
 
 
-def _act(item: DecisionItem) -> str:
+def _format_act(item: DecisionItem) -> str:
     named = item["name"] or item["target"]
     arguments = item["arguments"]
     digest = f" with arguments {arguments[:12]}" if arguments else ""
     return f"{named} at {item['server']}{digest}"
 
 
-def _outcome(item: DecisionItem) -> str:
+def _format_outcome(item: DecisionItem) -> str:
     ended = item["ended"]
     return f"{item['outcome']} ({ended})" if ended else item["outcome"]
 
 
-def _where(item: DecisionItem) -> str:
+def _format_place(item: DecisionItem) -> str:
     return "in the store" if item["stored"] else "not shipped yet"
 
 
-def _amendment(wanted: WantedItem, screen: Screen) -> Iterator[str]:
+def _render_wanted_exception(
+    wanted: ProposedExceptionItem, screen: Screen
+) -> Iterator[str]:
     named = wanted["name"] or wanted["target"]
     arguments = wanted["arguments"]
     narrow = f", arguments {arguments[:12]} alone" if arguments else ""
     who = "its owner signs" if wanted["by"] == "owner" else "two persons sign"
     yield from screen.wrap(
         f"{'amendment':<10}would pass once {who}: "
-        + safe(f"{wanted['agent']}, {named} at {wanted['server']}{narrow}"),
+        + sanitize(f"{wanted['agent']}, {named} at {wanted['server']}{narrow}"),
         _INDENT,
     )

@@ -22,64 +22,64 @@ from answerable.cli.render import (
     unmediated,
     used_actions,
 )
-from answerable.cli.render.coverage import coverage_line, coverage_list
+from answerable.cli.render.coverage import format_coverage_line, list_coverage_lines
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
-from answerable.presentation.coverage_text import missing
-from answerable.presentation.text import safe
+from answerable.presentation.coverage_text import describe_missing
+from answerable.presentation.text import sanitize
 
-View = Callable[[Document, Screen, int], Iterator[str]]
+Renderer = Callable[[Document, Screen, int], Iterator[str]]
 
-VIEWS: dict[str, View] = {
-    "agents": inventory.agents,
-    "tools": inventory.tools,
-    "tools-diff": tool_pins.diff,
-    "tools-approve": tool_pins.approved,
-    "identities": inventory.identities,
-    "credentials": inventory.credentials,
-    "people": inventory.people,
-    "who-owns": owners.who_owns,
-    "attest": owners.who_owns,
-    "owner-keys": owners.keys,
-    "asks": approval_requests.asks,
-    "amendments": approval_requests.amendments,
-    "requests": filed_requests.requests,
-    "kill": revocations.effects,
-    "baselines": baselines.listed,
-    "baseline": baselines.whole,
-    "baseline-diff": baselines.changes,
-    "baseline-replay": baselines.replayed,
-    "baseline-check": baselines.departures,
-    "reach": permissions.reach,
-    "who-can": permissions.reach,
-    "can": permissions.can,
-    "reach-used": used_actions.used,
-    "reach-all": policy_edits.everybody,
-    "what-if": policy_edits.what_if,
-    "what-if-cuts": policy_edits.cuts,
-    "reach-compared": aws_comparison.compared,
-    "scan": generic.scan,
-    "where": generic.where,
-    "ingest": generic.ingest,
-    "doctor": generic.checks,
-    "verify": generic.checks,
-    "prove": generic.prove,
-    "bundle/kept": generic.bundle,
-    "decision": decisions.decision,
-    "trace": lineage.rows,
-    "trace/tree": tree.tree,
-    "trace-score": generic.score,
-    "trace-by": generic.counted,
-    "trace-unmediated": unmediated.rows,
-    "trace-unmediated/tree": unmediated.chains_of,
-    "replay": policy_replay.replay,
-    "sts-rules": trust_rules.rules,
-    "sts-test": trust_rules.fits,
-    "sts-explain": trust_rules.token,
+RENDERERS: dict[str, Renderer] = {
+    "agents": inventory.render_agents,
+    "tools": inventory.render_tools,
+    "tools-diff": tool_pins.render_differences,
+    "tools-approve": tool_pins.render_approval,
+    "identities": inventory.render_identities,
+    "credentials": inventory.render_credentials,
+    "people": inventory.render_people,
+    "who-owns": owners.render_ownership,
+    "attest": owners.render_ownership,
+    "owner-keys": owners.render_owner_keys,
+    "asks": approval_requests.render_approval_requests,
+    "amendments": approval_requests.render_exceptions,
+    "requests": filed_requests.render_filed_requests,
+    "kill": revocations.render_effects,
+    "baselines": baselines.render_profiles,
+    "baseline": baselines.render_entries,
+    "baseline-diff": baselines.render_changes,
+    "baseline-replay": baselines.render_replay,
+    "baseline-check": baselines.render_departures,
+    "reach": permissions.render_reach,
+    "who-can": permissions.render_reach,
+    "can": permissions.render_can,
+    "reach-used": used_actions.render_used_actions,
+    "reach-all": policy_edits.render_exposures,
+    "what-if": policy_edits.render_what_if,
+    "what-if-cuts": policy_edits.render_cuts,
+    "reach-compared": aws_comparison.render_comparison,
+    "scan": generic.render_scan,
+    "where": generic.render_scan_locations,
+    "ingest": generic.render_ingest,
+    "doctor": generic.render_checks,
+    "verify": generic.render_checks,
+    "prove": generic.render_proofs,
+    "bundle/kept": generic.render_bundle,
+    "decision": decisions.render_decisions,
+    "trace": lineage.render_rows,
+    "trace/tree": tree.render_tree,
+    "trace-score": generic.render_score,
+    "trace-by": generic.render_counts,
+    "trace-unmediated": unmediated.render_rows,
+    "trace-unmediated/tree": unmediated.render_chains,
+    "replay": policy_replay.render_policy_replay,
+    "sts-rules": trust_rules.render_rules,
+    "sts-test": trust_rules.render_matches,
+    "sts-explain": trust_rules.render_token_checks,
 }
 
 # Text of an empty answer: what is missing, and the command that supplies it.
-EMPTY = {
+EMPTY_TEXTS = {
     "tools-diff": ("nothing differs from what it is held to", ""),
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
     "trace-by": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
@@ -105,13 +105,13 @@ EMPTY = {
     ),
 }
 # Text of an answer that is empty because of a filter.
-_NARROWED = {
+_EMPTY_FILTERED_TEXTS = {
     "asks": "no ask fits",
     "requests": "no request fits",
     "amendments": "no amendment counts",
 }
 # Kinds that depend on the machine or the log, not on a scanned source.
-UNSOURCED = {
+KINDS_WITHOUT_SOURCES = {
     "tools-diff",
     "tools-approve",
     "where",
@@ -124,22 +124,35 @@ UNSOURCED = {
     "sts-test",
     "sts-explain",
 }
-UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
-UNSOURCED |= {"asks", "amendments", "baselines", "baseline", "baseline-diff"}
-UNSOURCED |= {"baseline-replay", "requests"}
+KINDS_WITHOUT_SOURCES |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
+KINDS_WITHOUT_SOURCES |= {
+    "asks",
+    "amendments",
+    "baselines",
+    "baseline",
+    "baseline-diff",
+}
+KINDS_WITHOUT_SOURCES |= {"baseline-replay", "requests"}
 # An empty list of these kinds is not known to be empty if its sources are missing.
-_COUNTED = {"agents", "tools", "identities", "credentials", "people", "trace-score"}
+_COUNTED_KINDS = {
+    "agents",
+    "tools",
+    "identities",
+    "credentials",
+    "people",
+    "trace-score",
+}
 # Logs that an empty answer depends on.
-_NO_LOG = "no log was ingested (answerable ingest cloudtrail:PATH)"
-_RESTS_ON = {
-    "trace": ("cloudtrail", _NO_LOG),
-    "trace-by": ("cloudtrail", _NO_LOG),
+_NO_LOG_TEXT = "no log was ingested (answerable ingest cloudtrail:PATH)"
+_REQUIRED_LOGS = {
+    "trace": ("cloudtrail", _NO_LOG_TEXT),
+    "trace-by": ("cloudtrail", _NO_LOG_TEXT),
     "asks": ("gateway", "no gateway has recorded here"),
 }
-_UNSCANNED = "answerable scan reads this home and this folder"
+_SCAN_HINT = "answerable scan reads this home and this folder"
 
 
-def render(
+def render_document(
     document: Document,
     screen: Screen,
     now: int,
@@ -157,42 +170,42 @@ def render(
     """
     kind = f"{document.kind}/{view}" if view else document.kind
     if document.items:
-        yield from VIEWS.get(kind, generic.anything)(document, screen, now)
+        yield from RENDERERS.get(kind, generic.render_any)(document, screen, now)
     else:
-        yield from _empty(document)
-    if document.coverage["sources"] or document.kind not in UNSOURCED:
+        yield from _render_empty(document)
+    if document.coverage["sources"] or document.kind not in KINDS_WITHOUT_SOURCES:
         yield ""
         if whole:
-            yield from coverage_list(document.coverage)
+            yield from list_coverage_lines(document.coverage)
         else:
-            yield coverage_line(document.coverage, screen)
+            yield format_coverage_line(document.coverage, screen)
 
 
-def _absent(document: Document) -> str:
+def _describe_missing_log(document: Document) -> str:
     """Describe a missing log that the answer depends on; empty if none is missing."""
-    source, said = _RESTS_ON.get(document.kind, ("", ""))
+    source, said = _REQUIRED_LOGS.get(document.kind, ("", ""))
     return said if source in document.coverage["not_collected"] else ""
 
 
-def _empty(document: Document) -> Iterator[str]:
+def _render_empty(document: Document) -> Iterator[str]:
     """Render an empty answer, with the command that would fill it."""
     scanned = bool(document.coverage["sources"])
-    what, fill = EMPTY.get(document.kind, ("", ""))
+    what, fill = EMPTY_TEXTS.get(document.kind, ("", ""))
     if not what:
         what = f"no {document.kind} found" if scanned else f"no {document.kind} yet"
     lacking = document.coverage["not_collected"]
-    if document.kind in _COUNTED and lacking and not document.searched:
+    if document.kind in _COUNTED_KINDS and lacking and not document.searched:
         what, fill = (
             f"{document.kind} not known",
-            f"{missing(document.coverage)} missing",
+            f"{describe_missing(document.coverage)} missing",
         )
-    elif absent := _absent(document):
+    elif absent := _describe_missing_log(document):
         what, fill = "not known", absent
     elif document.searched:
-        what = _NARROWED.get(document.kind, what)
-        fill = safe(document.searched)
+        what = _EMPTY_FILTERED_TEXTS.get(document.kind, what)
+        fill = sanitize(document.searched)
     elif document.next and scanned:
-        fill = f"try {safe(document.next)}"
-    elif not fill and not scanned and document.kind not in UNSOURCED:
-        fill = _UNSCANNED
+        fill = f"try {sanitize(document.next)}"
+    elif not fill and not scanned and document.kind not in KINDS_WITHOUT_SOURCES:
+        fill = _SCAN_HINT
     yield f"{what}: {fill}" if fill else what

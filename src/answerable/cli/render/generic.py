@@ -5,52 +5,54 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import Column, table
+from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document, IngestItem, ScanItem
 from answerable.model.documents.evidence import (
-    BundleItem,
     CheckItem,
+    EvidenceBundleItem,
+    InclusionProofItem,
     ProbeItem,
-    ProveItem,
 )
-from answerable.presentation.text import pad, safe, width
+from answerable.presentation.text import cell_width, pad, sanitize
 
 
-def scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the result of each source, then the snapshot name."""
     items = cast("Sequence[ScanItem]", document.items)
     columns = (
-        Column("source", 0, floor=20),
-        Column("agents", 2, right=True),
-        Column("tools", 3, right=True),
-        Column("credentials", 2, right=True),
-        Column("identities", 2, right=True),
-        Column("policies", 4, right=True),
-        Column("problems", 1, right=True),
+        TableColumn("source", 0, floor=20),
+        TableColumn("agents", 2, right=True),
+        TableColumn("tools", 3, right=True),
+        TableColumn("credentials", 2, right=True),
+        TableColumn("identities", 2, right=True),
+        TableColumn("policies", 4, right=True),
+        TableColumn("problems", 1, right=True),
     )
     rows = [
         (
             item["source"],
-            _count(item["agents"]),
-            _count(item["tools"]),
-            _count(item["credentials"]),
-            _count(item["identities"]),
-            _count(item["policies"]),
-            _count(len(item["problems"])),
+            _format_count(item["agents"]),
+            _format_count(item["tools"]),
+            _format_count(item["credentials"]),
+            _format_count(item["identities"]),
+            _format_count(item["policies"]),
+            _format_count(len(item["problems"])),
         )
         for item in items
     ]
-    yield from table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, together=True)
     for name in dict.fromkeys(item["snapshot"] for item in items):
         if name:
-            yield f"snapshot: {safe(name)}"
+            yield f"snapshot: {sanitize(name)}"
 
 
-def _count(number: int) -> str:
+def _format_count(number: int) -> str:
     return f"{number:,}" if number else ""
 
 
-def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_scan_locations(
+    document: Document, screen: Screen, now: int
+) -> Iterator[str]:
     """Render each source with its places."""
     items = cast("Sequence[ProbeItem]", document.items)
     found = {
@@ -58,31 +60,35 @@ def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
         False: f"{screen.marks.no} absent",
         None: "? not asked",
     }
-    columns = (Column("there", 0), Column("place", 1, floor=24), Column("what", 2))
+    columns = (
+        TableColumn("there", 0),
+        TableColumn("place", 1, floor=24),
+        TableColumn("what", 2),
+    )
     for number, source in enumerate(dict.fromkeys(item["source"] for item in items)):
         own = [item for item in items if item["source"] == source]
         there = sum(item["found"] is True for item in own)
         if number:
             yield ""
-        yield f"{safe(source)} ({there} of {len(own)} found)"
+        yield f"{sanitize(source)} ({there} of {len(own)} found)"
         rows = [(found[item["found"]], item["place"], item["what"]) for item in own]
-        yield from table(columns, rows, screen)
+        yield from render_table(columns, rows, screen)
 
 
-def ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the read, stored, duplicate and quarantined records."""
     items = cast("Sequence[IngestItem]", document.items)
     columns = (
-        Column("source", 0, floor=16),
-        Column("read", 1, right=True),
-        Column("stored", 1, right=True),
-        Column("duplicate", 2, right=True),
-        Column("conflict", 2, right=True),
-        Column("quarantined", 1, right=True),
-        Column("skipped", 4, right=True),
-        Column("files", 3, right=True),
-        Column("segments", 4, right=True),
-        Column("seconds", 5, right=True),
+        TableColumn("source", 0, floor=16),
+        TableColumn("read", 1, right=True),
+        TableColumn("stored", 1, right=True),
+        TableColumn("duplicate", 2, right=True),
+        TableColumn("conflict", 2, right=True),
+        TableColumn("quarantined", 1, right=True),
+        TableColumn("skipped", 4, right=True),
+        TableColumn("files", 3, right=True),
+        TableColumn("segments", 4, right=True),
+        TableColumn("seconds", 5, right=True),
     )
     rows = [
         (
@@ -99,60 +105,63 @@ def ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
         )
         for item in items
     ]
-    yield from table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, together=True)
 
 
-def checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render each check; a failed one is followed by the next step."""
     for item in cast("Sequence[CheckItem]", document.items):
         mark = f"{screen.marks.yes} ok  " if item["ok"] else f"{screen.marks.no} no  "
-        detail = f": {safe(item['detail'])}" if item["detail"] else ""
-        yield from screen.wrap(f"{mark} {safe(item['check'])}{detail}", " " * 6)
+        detail = f": {sanitize(item['detail'])}" if item["detail"] else ""
+        yield from screen.wrap(f"{mark} {sanitize(item['check'])}{detail}", " " * 6)
         if item["hint"] and not item["ok"]:
-            yield from screen.wrap(f"      {safe(item['hint'])}", " " * 6)
+            yield from screen.wrap(f"      {sanitize(item['hint'])}", " " * 6)
 
 
-def score(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_score(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render each source and hop with its status counts, then the missing sources."""
     columns = (
-        Column("source", 2),
-        Column("hop", 0),
-        *(Column(status, 1, right=True) for status in screen.marks.hops),
-        Column("from this source", 3),
+        TableColumn("source", 2),
+        TableColumn("hop", 0),
+        *(TableColumn(status, 1, right=True) for status in screen.marks.hops),
+        TableColumn("from this source", 3),
     )
     rows = [
         (
-            _text(item.get("source")),
-            _text(item.get("hop")),
-            *(_text(item.get(status)) for status in screen.marks.hops),
-            _text(item.get("can")),
+            _format_value(item.get("source")),
+            _format_value(item.get("hop")),
+            *(_format_value(item.get(status)) for status in screen.marks.hops),
+            _format_value(item.get("can")),
         )
         for item in document.items
     ]
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)
     yield ""
     for item in document.items:
         if item.get("missing") and item.get("supplied_by"):
-            says = f"{_text(item.get('hop'))} needs {_text(item.get('supplied_by'))}"
+            says = f"{_format_value(item.get('hop'))} needs {_format_value(item.get('supplied_by'))}"
             yield from screen.wrap(
-                f"{screen.marks.hop['missing']} {safe(says)}", "    "
+                f"{screen.marks.hop['missing']} {sanitize(says)}", "    "
             )
 
 
-def counted(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render counts of events by fields."""
     names = [name for name in document.items[0] if name != "events"]
-    columns = [Column("events", 0, right=True)]
-    columns += [Column(name, at, floor=11) for at, name in enumerate(names, 1)]
+    columns = [TableColumn("events", 0, right=True)]
+    columns += [TableColumn(name, at, floor=11) for at, name in enumerate(names, 1)]
     gap = screen.marks.hop["missing"].strip()
     rows = [
         (
             f"{item['events']:,}",
-            *(_text(item[name]) if item[name] is not None else gap for name in names),
+            *(
+                _format_value(item[name]) if item[name] is not None else gap
+                for name in names
+            ),
         )
         for item in document.items
     ]
-    yield from table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, together=True)
     if document.total >= 0:
         yield ""
         yield f"the largest {len(rows):,} of {document.total:,} counts"
@@ -161,9 +170,9 @@ def counted(document: Document, screen: Screen, now: int) -> Iterator[str]:
         yield f"{gap} missing: no source has it; --score names one that would"
 
 
-def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_proofs(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render each record with its inclusion proof."""
-    for item in cast("Sequence[ProveItem]", document.items):
+    for item in cast("Sequence[InclusionProofItem]", document.items):
         rows = (
             ("event", item["event_id"]),
             ("record", item["event"]),
@@ -175,43 +184,45 @@ def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:
             ("signed", item["checkpoint"]),
         )
         for name, value in rows:
-            yield from _field(name, value, 9, screen)
+            yield from _render_field(name, value, 9, screen)
 
 
-def bundle(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_bundle(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a summary of a written bundle."""
-    for item in cast("Sequence[BundleItem]", document.items):
-        yield from _field("events", f"{item['events']:,}", 10, screen)
-        yield from _field("segments", f"{item['segments']:,}", 10, screen)
-        yield from _field("log size", f"{item['log_size']:,}", 10, screen)
-        yield from _field("key", item["key"], 10, screen)
+    for item in cast("Sequence[EvidenceBundleItem]", document.items):
+        yield from _render_field("events", f"{item['events']:,}", 10, screen)
+        yield from _render_field("segments", f"{item['segments']:,}", 10, screen)
+        yield from _render_field("log size", f"{item['log_size']:,}", 10, screen)
+        yield from _render_field("key", item["key"], 10, screen)
 
 
-def _field(name: str, value: str, cells: int, screen: Screen) -> Iterator[str]:
+def _render_field(name: str, value: str, cells: int, screen: Screen) -> Iterator[str]:
     for at, line in enumerate(value.splitlines() or [""]):
-        head = pad("" if at else safe(name), cells)
-        yield from screen.wrap(head + safe(line), " " * cells)
+        head = pad("" if at else sanitize(name), cells)
+        yield from screen.wrap(head + sanitize(line), " " * cells)
 
 
-def anything(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_any(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render any document: one item as name-value lines, several as a table."""
     names: dict[str, None] = {}
     for item in document.items:
         names.update(dict.fromkeys(item))
     if len(document.items) == 1 and len(names) > 1:
-        longest = max(width(safe(name)) for name in names)
+        longest = max(cell_width(sanitize(name)) for name in names)
         for name, value in document.items[0].items():
-            yield from _field(name, _text(value), longest + 2, screen)
+            yield from _render_field(name, _format_value(value), longest + 2, screen)
         return
-    columns = [Column(safe(name), at, floor=10) for at, name in enumerate(names)]
+    columns = [
+        TableColumn(sanitize(name), at, floor=10) for at, name in enumerate(names)
+    ]
     rows = [
-        [_text(item.get(name)).replace("\n", " ") for name in names]
+        [_format_value(item.get(name)).replace("\n", " ") for name in names]
         for item in document.items
     ]
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)
 
 
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     match value:
         case None:
             return ""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import Column, table
+from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import (
     AgentItem,
     CredentialItem,
@@ -16,12 +16,12 @@ from answerable.model.documents.core import (
     ToolItem,
 )
 from answerable.model.tool import BUILT_IN, SHELL
-from answerable.presentation.relative_time import ago
+from answerable.presentation.relative_time import format_ago
 
-_SHOWN = 2
+_MAX_NAMES = 2
 
 
-def owner_cells(owner: OwnerItem) -> tuple[str, str]:
+def format_owner(owner: OwnerItem) -> tuple[str, str]:
     """Format state and person, then the score; never empty cells."""
     if owner["state"] == "none" or not owner["person"]:
         return owner["state"] or "none", ""
@@ -29,14 +29,14 @@ def owner_cells(owner: OwnerItem) -> tuple[str, str]:
     return f"{owner['state']} {person}", f"{owner['score']:.2f}"
 
 
-def some(names: Sequence[str]) -> str:
+def format_some_names(names: Sequence[str]) -> str:
     """Format the first few names, and count the others."""
-    rest = len(names) - _SHOWN
-    text = ", ".join(names[:_SHOWN])
+    rest = len(names) - _MAX_NAMES
+    text = ", ".join(names[:_MAX_NAMES])
     return f"{text} +{rest}" if rest > 0 else text
 
 
-def short_names(identities: Iterable[str]) -> Callable[[str], str]:
+def build_name_shortener(identities: Iterable[str]) -> Callable[[str], str]:
     """Build a function that drops the account which all identities share."""
     accounts = {each.split(":", 5)[4] for each in identities if _is_iam(each)}
 
@@ -53,7 +53,7 @@ def _is_iam(identity: str) -> bool:
     return identity.startswith("arn:") and identity.count(":") >= 5
 
 
-def credential_text(credential: ToolCredentialItem | None, screen: Screen) -> str:
+def format_credential(credential: ToolCredentialItem | None, screen: Screen) -> str:
     """Format the kind and the storage of a credential, never its value."""
     if credential is None:
         return "none stated"
@@ -61,77 +61,77 @@ def credential_text(credential: ToolCredentialItem | None, screen: Screen) -> st
     return f"{credential['class']} {credential['kind']}{hint}"
 
 
-def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per agent: owner, tools, identities."""
     columns = (
-        Column("agent", 0),
-        Column("owner", 1, floor=25),
-        Column("score", 6),
-        Column("tools", 3, floor=12),
-        Column("acts as", 2, floor=14),
-        Column("runs", 4),
-        Column("kind", 5),
-        Column("place", 6, floor=12),
+        TableColumn("agent", 0),
+        TableColumn("owner", 1, floor=25),
+        TableColumn("score", 6),
+        TableColumn("tools", 3, floor=12),
+        TableColumn("acts as", 2, floor=14),
+        TableColumn("runs", 4),
+        TableColumn("kind", 5),
+        TableColumn("place", 6, floor=12),
     )
     rows = []
     items = cast("Sequence[AgentItem]", document.items)
-    name = short_names(each for item in items for each in item["identities"])
+    name = build_name_shortener(each for item in items for each in item["identities"])
     for item in items:
-        tools = _tool_names(item)
+        tools = _list_tool_names(item)
         identities = [name(each) for each in item["identities"]]
         rows.append(
             (
                 item["id"].removeprefix("agent:"),
-                *owner_cells(item["owner"]),
-                some(tools) or "none known",
-                some(identities) or "not known",
+                *format_owner(item["owner"]),
+                format_some_names(tools) or "none known",
+                format_some_names(identities) or "not known",
                 "unattended" if item["unattended"] else "attended",
                 item["kind"],
                 item["place"],
             )
         )
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)
 
 
-def _tool_names(item: AgentItem) -> list[str]:
+def _list_tool_names(item: AgentItem) -> list[str]:
     """List an agent's servers, then its shells."""
     servers = [t["server"] for t in item["tools"] if t["transport"] not in BUILT_IN]
     shells = [t["server"] for t in item["tools"] if t["transport"] == SHELL]
     return list(dict.fromkeys((*servers, *shells)))
 
 
-def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per tool and agent; read-only tools of one agent share a row."""
     columns = (
-        Column("tool", 0),
-        Column("agent", 2, floor=26),
-        Column("credential", 1, floor=26),
-        Column("acts as", 2, floor=20),
-        Column("runs", 4),
-        Column("client's rule", 3, floor=24),
-        Column("target", 5, floor=24),
+        TableColumn("tool", 0),
+        TableColumn("agent", 2, floor=26),
+        TableColumn("credential", 1, floor=26),
+        TableColumn("acts as", 2, floor=20),
+        TableColumn("runs", 4),
+        TableColumn("client's rule", 3, floor=24),
+        TableColumn("target", 5, floor=24),
     )
     rows = []
     items = cast("Sequence[ToolItem]", document.items)
-    name = short_names(each for item in items for each in item["identities"])
-    for tool_ids, item in _together(items):
+    name = build_name_shortener(each for item in items for each in item["identities"])
+    for tool_ids, item in _group_tools(items):
         runs = "unattended" if item["unattended"] else "attended"
         identities = [name(each) for each in item["identities"]]
         rows.append(
             (
                 tool_ids,
                 item["agent"].removeprefix("agent:"),
-                credential_text(item["credential"], screen),
-                _acts_as(item, some(identities)),
+                format_credential(item["credential"], screen),
+                _format_identities(item, format_some_names(identities)),
                 runs if item["enabled"] else "disabled",
                 item["rule"],
                 item["target"],
             )
         )
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)
 
 
-def _together(items: Iterable[ToolItem]) -> Iterator[tuple[str, ToolItem]]:
+def _group_tools(items: Iterable[ToolItem]) -> Iterator[tuple[str, ToolItem]]:
     """Yield the tools of each row with their representative item.
 
     Built-in tools that read files or pages are many and similar: those of one agent
@@ -155,7 +155,7 @@ def _only_reads(item: ToolItem) -> bool:
     return item["transport"] in BUILT_IN and item["transport"] != SHELL
 
 
-def _acts_as(item: ToolItem, identities: str) -> str:
+def _format_identities(item: ToolItem, identities: str) -> str:
     """Format the identities a tool acts as, or whose credential it could read."""
     if not _only_reads(item):
         return identities or "not known"
@@ -164,104 +164,104 @@ def _acts_as(item: ToolItem, identities: str) -> str:
     )
 
 
-def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per identity."""
     columns = (
-        Column("identity", 0),
-        Column("owner", 1, floor=25),
-        Column("score", 6),
-        Column("agents", 2, floor=20),
-        Column("keys", 4, right=True),
-        Column("last used", 3),
-        Column("kind", 4),
-        Column("permissions", 4),
-        Column("created", 5),
+        TableColumn("identity", 0),
+        TableColumn("owner", 1, floor=25),
+        TableColumn("score", 6),
+        TableColumn("agents", 2, floor=20),
+        TableColumn("keys", 4, right=True),
+        TableColumn("last used", 3),
+        TableColumn("kind", 4),
+        TableColumn("permissions", 4),
+        TableColumn("created", 5),
     )
     rows = [
         (
             item["id"],
-            *owner_cells(item["owner"]),
-            some([each.removeprefix("agent:") for each in item["agents"]])
+            *format_owner(item["owner"]),
+            format_some_names([each.removeprefix("agent:") for each in item["agents"]])
             or "none known",
             str(len(item["credentials"]) or ""),
-            ago(item["last_used_at"], now) or "not known",
+            format_ago(item["last_used_at"], now) or "not known",
             item["kind"],
             item["permissions"],
-            ago(item["created_at"], now),
+            format_ago(item["created_at"], now),
         )
         for item in cast("Sequence[IdentityItem]", document.items)
     ]
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)
 
 
-def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per credential: kind, users, identity, places."""
     columns = (
-        Column("credential", 0),
-        Column("kind", 1),
-        Column("agent", 1, floor=18),
-        Column("tool", 1, floor=12),
-        Column("proves", 2, floor=14),
-        Column("class", 4),
-        Column("lives", 3, floor=12),
-        Column("owner", 5, floor=25),
-        Column("score", 7),
-        Column("lies in", 3, floor=20),
-        Column("places", 6, right=True),
-        Column("last used", 7),
+        TableColumn("credential", 0),
+        TableColumn("kind", 1),
+        TableColumn("agent", 1, floor=18),
+        TableColumn("tool", 1, floor=12),
+        TableColumn("proves", 2, floor=14),
+        TableColumn("class", 4),
+        TableColumn("lives", 3, floor=12),
+        TableColumn("owner", 5, floor=25),
+        TableColumn("score", 7),
+        TableColumn("lies in", 3, floor=20),
+        TableColumn("places", 6, right=True),
+        TableColumn("last used", 7),
     )
     rows = []
     items = cast("Sequence[CredentialItem]", document.items)
-    name = short_names(item["identity"] or "" for item in items)
+    name = build_name_shortener(item["identity"] or "" for item in items)
     for item in items:
         proves = name(item["identity"]) if item["identity"] else item["how"]
         places = item["places"]
         agents = [each.removeprefix("agent:") for each in item["agents"]]
-        tools = [_tool_name(each) for each in item["tools"]]
+        tools = [_format_tool_name(each) for each in item["tools"]]
         rows.append(
             (
                 item["id"],
                 item["kind"] or "not known",
-                some(agents) or "none known",
-                some(tools) or "none known",
+                format_some_names(agents) or "none known",
+                format_some_names(tools) or "none known",
                 proves or "not known",
                 item["class"],
-                _lives(item, now),
-                *owner_cells(item["owner"]),
+                _format_lifetime(item, now),
+                *format_owner(item["owner"]),
                 places[0]["place"] if places else "",
                 str(len(places)) if len(places) > 1 else "",
-                ago(item["last_used_at"], now),
+                format_ago(item["last_used_at"], now),
             )
         )
-    yield from table(columns, rows, screen, together=True)
+    yield from render_table(columns, rows, screen, together=True)
 
 
-def _tool_name(tool: str) -> str:
+def _format_tool_name(tool: str) -> str:
     """Format a tool by its server, a built-in one with its client."""
     return tool.removeprefix("tool:").removeprefix("mcp/").removesuffix("/*")
 
 
-def _lives(item: CredentialItem, now: int) -> str:
+def _format_lifetime(item: CredentialItem, now: int) -> str:
     """Format the lifetime class, then the age or the remaining time."""
     if item["expires_at"]:
-        end = ago(item["expires_at"], now)
+        end = format_ago(item["expires_at"], now)
         return (
             f"{item['lifetime']}, {'ends ' if end.startswith('in') else 'ended '}{end}"
         )
     if item["created_at"]:
-        return f"{item['lifetime']}, made {ago(item['created_at'], now)}"
+        return f"{item['lifetime']}, made {format_ago(item['created_at'], now)}"
     return item["lifetime"]
 
 
-def people(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_people(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per person or team."""
     none = "none known" if document.coverage["not_collected"] else "0"
     columns = (
-        Column("person", 0),
-        Column("name", 2, floor=8),
-        Column("is", 1),
-        Column("owns", 1, right=True),
-        Column("also known as", 3, floor=12),
+        TableColumn("person", 0),
+        TableColumn("name", 2, floor=8),
+        TableColumn("is", 1),
+        TableColumn("owns", 1, right=True),
+        TableColumn("also known as", 3, floor=12),
     )
     rows = [
         (
@@ -269,8 +269,8 @@ def people(document: Document, screen: Screen, now: int) -> Iterator[str]:
             item["name"],
             ("team" if item["team"] else "here") if item["alive"] else "left",
             str(len(item["owns"]) or none),
-            some(item["aliases"]),
+            format_some_names(item["aliases"]),
         )
         for item in cast("Sequence[PersonItem]", document.items)
     ]
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)

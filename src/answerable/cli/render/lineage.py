@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import Column, table
+from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document
 from answerable.model.documents.trace import HopItem, TraceItem
 from answerable.model.ids import is_role
 from answerable.presentation.chain_groups import (
     COLUMNS,
-    Gaps,
-    brief,
-    hops_of,
+    MissingHopNotes,
+    hops_by_name,
     is_broken_glass,
     is_missing,
+    shorten_id,
 )
-from answerable.presentation.relative_time import ago
-from answerable.presentation.text import safe
+from answerable.presentation.relative_time import format_ago
+from answerable.presentation.text import sanitize
 
 _MOST_NOTES = 12
 # The act is most important; then identity, resource and person.
@@ -33,86 +33,91 @@ _IMPORTANCE = {
 
 
 @dataclass(slots=True)
-class Notes:
+class HopNotes:
     """Numbered notes about the sources that would supply missing hops."""
 
-    gaps: Gaps = field(default_factory=Gaps)
+    gaps: MissingHopNotes = field(default_factory=MissingHopNotes)
 
-    def node(self, name: str, hop: HopItem) -> str:
+    def format_hop(self, name: str, hop: HopItem) -> str:
         """Format the value of a hop, or the number of its note if it is missing."""
         if is_missing(hop):
-            return str(self.gaps.number(name, hop))
-        return brief(name, hop["value"])
+            return str(self.gaps.note_number(name, hop))
+        return shorten_id(name, hop["value"])
 
-    def lines(self, screen: Screen) -> Iterator[str]:
+    def render_notes(self, screen: Screen) -> Iterator[str]:
         """Render the notes."""
         mark = screen.marks.hop["missing"]
         for (name, source), number in [*self.gaps.numbers.items()][:_MOST_NOTES]:
-            why = safe(source) or "no source is known"
+            why = sanitize(source) or "no source is known"
             yield from screen.wrap(f"{mark} {number} {name} missing: {why}", "    ")
         more = len(self.gaps.numbers) - _MOST_NOTES
         if more > 0:
             yield f"{mark} and {more} more; -o json names them"
 
 
-def action_of(item: TraceItem, notes: Notes) -> str:
+def format_action(item: TraceItem, notes: HopNotes) -> str:
     """Format the action, its failure if it failed, and a break-glass mark."""
-    action = notes.node("action", hops_of(item)["action"])
+    action = notes.format_hop("action", hops_by_name(item)["action"])
     if is_broken_glass(item):
         action = f"BREAK-GLASS {action}"
     outcome = item["outcome"]
-    return action if outcome in ("success", "") else f"{action} ({safe(outcome)})"
+    return action if outcome in ("success", "") else f"{action} ({sanitize(outcome)})"
 
 
-def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per event; the mark before a value is the status of its hop."""
     items = cast("Sequence[TraceItem]", document.items)
     columns = (
-        Column("when", 6),
-        *(Column(name, _IMPORTANCE[name], floor=11) for name in COLUMNS),
+        TableColumn("when", 6),
+        *(TableColumn(name, _IMPORTANCE[name], floor=11) for name in COLUMNS),
     )
-    notes = Notes()
+    notes = HopNotes()
     cells = []
     for item in items:
-        hops = hops_of(item)
-        texts = {name: notes.node(name, hops[name]) for name in COLUMNS}
-        texts["action"] = action_of(item, notes)
+        hops = hops_by_name(item)
+        texts = {name: notes.format_hop(name, hops[name]) for name in COLUMNS}
+        texts["action"] = format_action(item, notes)
         marked = [
             f"{screen.marks.hop.get(hops[name]['status'], '?')} {texts[name]}"
             for name in COLUMNS
         ]
-        cells.append((ago(item["event_time"], now), *marked))
-    yield from table(columns, cells, screen, together=True)
+        cells.append((format_ago(item["event_time"], now), *marked))
+    yield from render_table(columns, cells, screen, together=True)
     yield ""
-    yield from part_of(document)
+    yield from describe_cut(document)
     if broken := sum(map(is_broken_glass, items)):
         yield f"BREAK-GLASS: {broken:,} calls that a policy forbids; see decision ID"
-    yield from notes.lines(screen)
-    yield from role_owners(items, screen)
-    yield legend(screen.marks.hop, screen)
+    yield from notes.render_notes(screen)
+    yield from render_role_owners(items, screen)
+    yield format_legend(screen.marks.hop, screen)
 
 
-def part_of(document: Document) -> Iterator[str]:
+def describe_cut(document: Document) -> Iterator[str]:
     """Describe how many events exist if these are only the newest."""
     if document.total >= 0:
         yield f"the newest {len(document.items):,} of {document.total:,} events"
 
 
-def role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
+def render_role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
     """Render the owners of assumed roles, who did not make the call."""
     owned = {
-        (brief("identity", hops_of(item)["identity"]["value"]), owner["value"])
+        (
+            shorten_id("identity", hops_by_name(item)["identity"]["value"]),
+            owner["value"],
+        )
         for item in items
         for owner in [item["identity_owner"]]
-        if owner["value"] and is_role(hops_of(item)["identity"]["value"])
+        if owner["value"] and is_role(hops_by_name(item)["identity"]["value"])
     }
     for role, owner in sorted(owned)[:_MOST_NOTES]:
-        yield from screen.wrap(f"{role} is owned by {brief('person', owner)}", "    ")
+        yield from screen.wrap(
+            f"{role} is owned by {shorten_id('person', owner)}", "    "
+        )
     if len(owned) > _MOST_NOTES:
         yield f"and {len(owned) - _MOST_NOTES} more owners of roles; -o json has them"
 
 
-def legend(marks: Mapping[str, str], screen: Screen) -> str:
+def format_legend(marks: Mapping[str, str], screen: Screen) -> str:
     """Format the legend of the marks, strongest first."""
     said = (f"{mark.strip()} {status}" for status, mark in marks.items())
     return "hops: " + screen.marks.dot.join(said)

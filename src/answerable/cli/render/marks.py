@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class MarkSet:
     """Set of marks; each mark stands next to its word.
 
     Attributes:
@@ -29,7 +29,7 @@ class Marks:
     times: str
 
 
-UNICODE = Marks(
+UNICODE = MarkSet(
     hops={
         "observed": "──  ",
         "declared": "─ ─ ",
@@ -47,7 +47,7 @@ UNICODE = Marks(
     times="×",  # noqa: RUF001 - the multiplication sign is meant
 )
 
-ASCII = Marks(
+ASCII = MarkSet(
     hops={
         "observed": "--  ",
         "declared": "- - ",
@@ -66,7 +66,7 @@ ASCII = Marks(
 )
 
 
-def marks_for(encoding: str | None) -> Marks:
+def choose_marks(encoding: str | None) -> MarkSet:
     """Choose the marks that an encoding can represent."""
     try:
         "".join(

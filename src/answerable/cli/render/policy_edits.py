@@ -4,14 +4,22 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import cast
 
-from answerable.cli.render.permissions import path, statements, verdict
+from answerable.cli.render.permissions import (
+    format_verdict,
+    render_path,
+    render_statements,
+)
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
-from answerable.model.documents.what_if import CutItem, ExposureItem, WhatIfItem
-from answerable.presentation.text import safe
-from answerable.presentation.unknown_text import looked, would_tell
+from answerable.model.documents.what_if import (
+    AccessChangeItem,
+    CutSetItem,
+    ExposureItem,
+)
+from answerable.presentation.text import sanitize
+from answerable.presentation.unknown_text import describe_searched, describe_unknown
 
-_HEADS = {
+_CHANGE_TITLES = {
     "appears": "appears",
     "stronger": "becomes stronger",
     "weaker": "becomes weaker",
@@ -21,123 +29,131 @@ _HEADS = {
 _MOST = 6
 
 
-def what_if(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_what_if(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render changes by subject, each with both verdicts and its path."""
-    items = cast("Sequence[WhatIfItem]", document.items)
+    items = cast("Sequence[AccessChangeItem]", document.items)
     subject = ""
     for change, group in groupby(items, key=lambda item: item["change"]):
-        yield f"{_HEADS.get(change, safe(change))}:"
+        yield f"{_CHANGE_TITLES.get(change, sanitize(change))}:"
         for item in group:
             if item["subject"] != subject:
                 subject = item["subject"]
-                yield f"  {safe(subject)}"
-                agents = ", ".join(map(safe, item["agents"][:_MOST]))
+                yield f"  {sanitize(subject)}"
+                agents = ", ".join(map(sanitize, item["agents"][:_MOST]))
                 if agents:
                     yield from screen.wrap(f"    agents: {agents}", "      ")
-            yield from _change(item, screen)
+            yield from _render_change(item, screen)
         subject = ""
     if "looked" in document.coverage:
         yield ""
-        yield from screen.wrap(safe(looked(document.coverage["looked"])), "  ")
+        yield from screen.wrap(
+            sanitize(describe_searched(document.coverage["looked"])), "  "
+        )
 
 
-def _change(item: WhatIfItem, screen: Screen) -> Iterator[str]:
-    does = "can become" if item["kind"] == "identity" else safe(item["action"]) + " on"
+def _render_change(item: AccessChangeItem, screen: Screen) -> Iterator[str]:
+    does = (
+        "can become" if item["kind"] == "identity" else sanitize(item["action"]) + " on"
+    )
     admin = ", an administrator" if item["admin"] and item["kind"] == "identity" else ""
     part = " of part of it" if item["covers_after"] == "part" else ""
-    words = f"{verdict(item['before'], screen)}, then {verdict(item['after'], screen)}"
+    words = f"{format_verdict(item['before'], screen)}, then {format_verdict(item['after'], screen)}"
     assumed = " +assumes" if item["assuming"] else ""
     yield from screen.wrap(
-        f"    {words}{part}{assumed}  {does} {safe(item['resource'])}{admin}",
+        f"    {words}{part}{assumed}  {does} {sanitize(item['resource'])}{admin}",
         "        ",
     )
     for each in item.get("unknown", []):
-        yield from screen.wrap(f"        {safe(would_tell(each))}", "          ")
+        yield from screen.wrap(
+            f"        {sanitize(describe_unknown(each))}", "          "
+        )
     steps = item["path"]
     if item["kind"] == "permission":
         # The statements of a path are listed with the identity at its end.
         steps = [{**step, "determining": []} for step in steps]
-    yield from path(steps, item["subject"], screen, "        ")
+    yield from render_path(steps, item["subject"], screen, "        ")
     if item["kind"] == "permission":
-        yield from statements(item["determining"], screen, "        ")
+        yield from render_statements(item["determining"], screen, "        ")
 
 
-def cuts(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_cuts(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render each set of statements with the remaining permissions and broken calls."""
-    items = cast("Sequence[CutItem]", document.items)
+    items = cast("Sequence[CutSetItem]", document.items)
     for number, item in enumerate(items):
         if not number:
             yield from screen.wrap(
-                f"{safe(item['subject'])} {safe(item['action'])} on "
-                f"{safe(item['resource'])}: {verdict(item['before'], screen)}",
+                f"{sanitize(item['subject'])} {sanitize(item['action'])} on "
+                f"{sanitize(item['resource'])}: {format_verdict(item['before'], screen)}",
                 "    ",
             )
         yield ""
         if item["statements"]:
             assumed = f", assuming no {', '.join(item['assuming'])} allows"
             yield (
-                f"cut {number + 1}: {verdict(item['verdict'], screen)}"
+                f"cut {number + 1}: {format_verdict(item['verdict'], screen)}"
                 f"{assumed if item['assuming'] else ''}"
             )
         for each in item.get("unknown", []):
-            yield from screen.wrap(f"  {safe(would_tell(each))}", "    ")
+            yield from screen.wrap(f"  {sanitize(describe_unknown(each))}", "    ")
         for one in item["statements"]:
-            yield from screen.wrap(f"  --without {safe(one['id'])}", "      ")
+            yield from screen.wrap(f"  --without {sanitize(one['id'])}", "      ")
             if one["text"]:
-                yield from screen.wrap(f"      {safe(one['text'])}", "      ")
+                yield from screen.wrap(f"      {sanitize(one['text'])}", "      ")
         if item["statements"]:
-            yield from _breaks(item, screen)
+            yield from _render_broken_calls(item, screen)
 
 
-def _breaks(item: CutItem, screen: Screen) -> Iterator[str]:
+def _render_broken_calls(item: CutSetItem, screen: Screen) -> Iterator[str]:
     used = item["breaks"]["used"]
     if used is None:
         yield "  breaks: not known, the trail does not tell"
         return
     since = item["breaks"]["since"] or ""
     if not used:
-        yield f"  breaks: no call recorded since {safe(since)}"
+        yield f"  breaks: no call recorded since {sanitize(since)}"
     for each in used:
         yield from screen.wrap(
-            f"  breaks: {safe(each['action'])} by {safe(each['identity'])}, "
-            f"{each['count']:,} calls, last {safe(each['last_used'] or '')}",
+            f"  breaks: {sanitize(each['action'])} by {sanitize(each['identity'])}, "
+            f"{each['count']:,} calls, last {sanitize(each['last_used'] or '')}",
             "      ",
         )
 
 
-def everybody(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_exposures(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render risky identities, most severe first, with the reasons."""
     items = cast("Sequence[ExposureItem]", document.items)
     for gravity, group in groupby(items, key=lambda item: item["gravity"]):
-        yield f"{safe(gravity)}:"
+        yield f"{sanitize(gravity)}:"
         for item in group:
-            yield f"  {safe(item['subject'])}"
-            yield from _exposure(item, screen)
+            yield f"  {sanitize(item['subject'])}"
+            yield from _render_exposure(item, screen)
     if "looked" in document.coverage:
         yield ""
-        yield from screen.wrap(safe(looked(document.coverage["looked"])), "  ")
+        yield from screen.wrap(
+            sanitize(describe_searched(document.coverage["looked"])), "  "
+        )
 
 
-def _exposure(item: ExposureItem, screen: Screen) -> Iterator[str]:
+def _render_exposure(item: ExposureItem, screen: Screen) -> Iterator[str]:
     for each in item.get("unknown", []):
-        yield from screen.wrap(f"    {safe(would_tell(each))}", "      ")
-    words = {key: item[key] for key in _SAID}  # type: ignore[literal-required]
+        yield from screen.wrap(f"    {sanitize(describe_unknown(each))}", "      ")
+    words = {key: item[key] for key in _EXPOSURE_TEXTS}  # type: ignore[literal-required]
     for name, word in words.items():
         if word not in ("never", "not-known"):
-            yield f"    {verdict(word, screen)}  {_SAID[name]}"
+            yield f"    {format_verdict(word, screen)}  {_EXPOSURE_TEXTS[name]}"
     if item["entered_by"]:
-        some = ", ".join(map(safe, item["entered_by"][:_MOST]))
+        some = ", ".join(map(sanitize, item["entered_by"][:_MOST]))
         yield from screen.wrap(f"    entered by {some}", "      ")
     if item["becomes"]:
-        some = ", ".join(map(safe, item["examples"][:_MOST]))
+        some = ", ".join(map(sanitize, item["examples"][:_MOST]))
         yield from screen.wrap(f"    becomes {item['becomes']:,}: {some}", "      ")
     if item["agents"]:
-        some = ", ".join(map(safe, item["agents"][:_MOST]))
+        some = ", ".join(map(sanitize, item["agents"][:_MOST]))
         yield from screen.wrap(f"    agents: {some}", "      ")
-    yield from path(item["path"], item["subject"], screen, "    ")
+    yield from render_path(item["path"], item["subject"], screen, "    ")
 
 
-_SAID = {
+_EXPOSURE_TEXTS = {
     "admin": "administrator, or can become one",
     "public": "its trust lets anyone in",
     "external": "its trust lets an outsider in",

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import Column, table
+from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document
-from answerable.model.documents.policy_replay import ReplayItem, TurnedItem
+from answerable.model.documents.policy_replay import (
+    ChangedDecisionsItem,
+    PolicyReplayItem,
+)
 
 
-def replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_policy_replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the totals, and a row per group of changed calls."""
-    for item in cast("Sequence[ReplayItem]", document.items):
+    for item in cast("Sequence[PolicyReplayItem]", document.items):
         yield (
             f"would have denied {item['would_have_denied']:,} of {item['calls']:,} "
             f"calls, and let {item['would_have_passed']:,} pass that are held back"
@@ -22,28 +25,30 @@ def replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield f"{item['left_out']:,} recent calls were not decided again"
         if item["turned"]:
             yield ""
-            yield from table(_COLUMNS, _rows(item["turned"]), screen)
+            yield from render_table(_COLUMNS, _build_rows(item["turned"]), screen)
         if item["more"]:
             yield f"and {item['more']:,} more calls"
 
 
 _COLUMNS = (
-    Column("calls", 0, right=True),
-    Column("agent", 0, floor=20),
-    Column("server", 1),
-    Column("now", 2),
-    Column("then", 0, floor=12),
+    TableColumn("calls", 0, right=True),
+    TableColumn("agent", 0, floor=20),
+    TableColumn("server", 1),
+    TableColumn("now", 2),
+    TableColumn("then", 0, floor=12),
 )
 
 
-def _rows(turned: Sequence[TurnedItem]) -> list[tuple[str, ...]]:
+def _build_rows(turned: Sequence[ChangedDecisionsItem]) -> list[tuple[str, ...]]:
     return [
         (
             f"{each['count']:,}",
             each["agent"],
             each["server"],
-            _said(each["before"], each["rules_before"], passes=each["passed"]),
-            _said(
+            _format_decision(
+                each["before"], each["rules_before"], passes=each["passed"]
+            ),
+            _format_decision(
                 each["after"], each["rules"] or [each["reason"]], passes=each["passes"]
             ),
         )
@@ -51,6 +56,6 @@ def _rows(turned: Sequence[TurnedItem]) -> list[tuple[str, ...]]:
     ]
 
 
-def _said(effect: str, by: Sequence[str], *, passes: bool) -> str:
+def _format_decision(effect: str, by: Sequence[str], *, passes: bool) -> str:
     let = ", goes on" if passes and effect != "allow" else ""
     return f"{effect}{let}" + (f" ({', '.join(by)})" if by else "")

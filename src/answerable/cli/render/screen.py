@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from shutil import get_terminal_size
 from typing import TextIO
 
-from answerable.cli.render.marks import UNICODE, Marks, marks_for
-from answerable.presentation.text import safe, shorten, wrap
+from answerable.cli.render.marks import UNICODE, MarkSet, choose_marks
+from answerable.presentation.text import sanitize, shorten, wrap_text
 
 # Without a terminal, this keeps a hostile name from filling the disk.
-_UNLIMITED = 2_000
-_NARROWEST = 20
+_PIPE_WIDTH = 2_000
+_MIN_WIDTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +18,19 @@ class Screen:
     """Terminal: width in cells, marks, and whether it has colours."""
 
     width: int = 88
-    marks: Marks = UNICODE
+    marks: MarkSet = UNICODE
     colour: bool = False
 
-    def short(self, text: str, cells: int) -> str:
+    def sanitize_to_width(self, text: str, cells: int) -> str:
         """Sanitize untrusted text and shorten it to a width."""
-        return shorten(safe(text), cells, self.marks.ellipsis)
+        return shorten(sanitize(text), cells, self.marks.ellipsis)
 
     def wrap(self, text: str, indent: str = "  ") -> list[str]:
         """Wrap sanitized text to the width of the terminal."""
-        return wrap(text, self.width, indent)
+        return wrap_text(text, self.width, indent)
 
 
-def screen_of(stream: TextIO) -> Screen:
+def detect_screen(stream: TextIO) -> Screen:
     """Detect the terminal properties of an output stream.
 
     A pipe gets lines of any length unless COLUMNS says otherwise, and no colour.
@@ -40,15 +40,15 @@ def screen_of(stream: TextIO) -> Screen:
     if named.isascii() and named.isdigit() and int(named) > 0:
         columns = int(named)
     else:
-        columns = get_terminal_size().columns if terminal else _UNLIMITED
-    plain = not terminal or os.environ.get("NO_COLOR") or _dumb()
+        columns = get_terminal_size().columns if terminal else _PIPE_WIDTH
+    plain = not terminal or os.environ.get("NO_COLOR") or _is_dumb_terminal()
     encoding = getattr(stream, "encoding", None)
     return Screen(
-        width=min(max(columns, _NARROWEST), _UNLIMITED),
-        marks=marks_for(encoding),
+        width=min(max(columns, _MIN_WIDTH), _PIPE_WIDTH),
+        marks=choose_marks(encoding),
         colour=not plain,
     )
 
 
-def _dumb() -> bool:
+def _is_dumb_terminal() -> bool:
     return os.environ.get("TERM", "") == "dumb"

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from answerable.cli.render.screen import Screen
-from answerable.presentation.text import pad, width
+from answerable.presentation.text import cell_width, pad
 
 _GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """Table column.
 
     Attributes:
@@ -25,8 +25,8 @@ class Column:
     right: bool = False
 
 
-def table(
-    columns: Sequence[Column],
+def render_table(
+    columns: Sequence[TableColumn],
     rows: Sequence[Sequence[str]],
     screen: Screen,
     together: bool = False,
@@ -39,25 +39,25 @@ def table(
         screen: Terminal.
         together: Narrow all columns evenly before one is dropped.
     """
-    cells = [[screen.short(cell, 1_000) for cell in row] for row in rows]
+    cells = [[screen.sanitize_to_width(cell, 1_000) for cell in row] for row in rows]
     natural = [
-        max(width(column.head), *(width(row[at]) for row in cells), 0)
+        max(cell_width(column.head), *(cell_width(row[at]) for row in cells), 0)
         for at, column in enumerate(columns)
     ]
     # An empty column carries no information.
     kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
     if together:
-        natural = _evened(columns, natural, kept or [0], screen.width)
-    kept, widths = _fit(columns, natural, kept or [0], screen.width)
-    lines = [_line([columns[at].head for at in kept], kept, columns, widths)]
+        natural = _narrow_widest(columns, natural, kept or [0], screen.width)
+    kept, widths = _fit_columns(columns, natural, kept or [0], screen.width)
+    lines = [_format_row([columns[at].head for at in kept], kept, columns, widths)]
     for row in cells:
-        shown = [screen.short(row[at], widths[at]) for at in kept]
-        lines.append(_line(shown, kept, columns, widths))
+        shown = [screen.sanitize_to_width(row[at], widths[at]) for at in kept]
+        lines.append(_format_row(shown, kept, columns, widths))
     return lines
 
 
-def _fit(
-    columns: Sequence[Column], natural: list[int], kept: list[int], room: int
+def _fit_columns(
+    columns: Sequence[TableColumn], natural: list[int], kept: list[int], room: int
 ) -> tuple[list[int], list[int]]:
     """Choose columns and widths: the least important is narrowed, then dropped.
 
@@ -65,12 +65,12 @@ def _fit(
     """
     widths = [*natural]
     kept = [*kept]
-    while (over := _total(widths, kept) - room) > 0:
+    while (over := _total_width(widths, kept) - room) > 0:
         if len(kept) == 1:
             widths[kept[0]] = room
             break
         last = max(kept, key=lambda at: (columns[at].importance, at))
-        narrowed = max(_floor(columns[last], natural[last]), widths[last] - over)
+        narrowed = max(_min_width(columns[last], natural[last]), widths[last] - over)
         if widths[last] - narrowed >= over:
             widths[last] = narrowed
         else:
@@ -78,30 +78,30 @@ def _fit(
     return kept, widths
 
 
-def _evened(
-    columns: Sequence[Column], natural: list[int], kept: list[int], room: int
+def _narrow_widest(
+    columns: Sequence[TableColumn], natural: list[int], kept: list[int], room: int
 ) -> list[int]:
     """Narrow the widest columns first, down to their minimum."""
     widths = [*natural]
-    while _total(widths, kept) > room:
-        loose = [at for at in kept if widths[at] > _floor(columns[at], natural[at])]
+    while _total_width(widths, kept) > room:
+        loose = [at for at in kept if widths[at] > _min_width(columns[at], natural[at])]
         if not loose:
             break
         widths[max(loose, key=lambda at: widths[at])] -= 1
     return widths
 
 
-def _floor(column: Column, natural: int) -> int:
+def _min_width(column: TableColumn, natural: int) -> int:
     """Return the minimum width of a column; a column without one is never cut."""
-    return max(column.floor, width(column.head)) if column.floor else natural
+    return max(column.floor, cell_width(column.head)) if column.floor else natural
 
 
-def _total(widths: list[int], kept: list[int]) -> int:
+def _total_width(widths: list[int], kept: list[int]) -> int:
     return sum(widths[at] for at in kept) + _GAP * (len(kept) - 1)
 
 
-def _line(
-    cells: list[str], kept: list[int], columns: Sequence[Column], widths: list[int]
+def _format_row(
+    cells: list[str], kept: list[int], columns: Sequence[TableColumn], widths: list[int]
 ) -> str:
     padded = [
         pad(cell, widths[at], columns[at].right)

@@ -5,57 +5,61 @@ from typing import cast
 
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
-from answerable.model.documents.pins import ToolsApproveItem, ToolsDiffItem
-from answerable.presentation.relative_time import ago
-from answerable.presentation.text import safe
+from answerable.model.documents.pins import DefinitionApprovalItem, DefinitionDiffItem
+from answerable.presentation.relative_time import format_ago
+from answerable.presentation.text import sanitize
 
-MOST = 2000  # characters of one side of a field
+MAX_FIELD_LENGTH = 2000  # characters of one side of a field
 
 
-def diff(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_differences(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render each item with its state, differences and similar names."""
-    for at, item in enumerate(cast("Sequence[ToolsDiffItem]", document.items)):
+    for at, item in enumerate(cast("Sequence[DefinitionDiffItem]", document.items)):
         if at:
             yield ""
-        yield from screen.wrap(_head(item, now), "    ")
+        yield from screen.wrap(_format_head(item, now), "    ")
         for each in item["differences"]:
-            yield f"  {safe(each['field'])}"
+            yield f"  {sanitize(each['field'])}"
             if each["pinned"] is not None:
-                yield from screen.wrap(f"  - {_cut(each['pinned'])}", "    ")
+                yield from screen.wrap(f"  - {_shorten_field(each['pinned'])}", "    ")
             if each["seen"] is not None:
-                yield from screen.wrap(f"  + {_cut(each['seen'])}", "    ")
+                yield from screen.wrap(f"  + {_shorten_field(each['seen'])}", "    ")
         for other in item["alike"]:
             yield from screen.wrap(
-                f"  {other['how']} name: {safe(other['id'])}", "    "
+                f"  {other['how']} name: {sanitize(other['id'])}", "    "
             )
 
 
-def _head(item: ToolsDiffItem, now: int) -> str:
+def _format_head(item: DefinitionDiffItem, now: int) -> str:
     where = "in quarantine" if item["quarantined"] else "passes"
-    since = ago(item["since"], now) if item["since"] else ""
+    since = format_ago(item["since"], now) if item["since"] else ""
     parts = [
-        safe(item["id"]),
+        sanitize(item["id"]),
         f"{item['state']}, {where}",
         f"({since})" if since else "",
     ]
     held = item["pinned"]
     if held is not None and held["person"]:
-        parts.append(f"approved by {safe(held['person'])}")
+        parts.append(f"approved by {sanitize(held['person'])}")
         parts.append("" if held["proven"] else "(the log holds no such word)")
     return " ".join(part for part in parts if part)
 
 
-def approved(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_approval(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the approved items, the approver and the statement."""
-    items = cast("Sequence[ToolsApproveItem]", document.items)
+    items = cast("Sequence[DefinitionApprovalItem]", document.items)
     for item in items:
-        yield from screen.wrap(f"{safe(item['id'])} {safe(item['sha256'])}", "    ")
+        yield from screen.wrap(
+            f"{sanitize(item['id'])} {sanitize(item['sha256'])}", "    "
+        )
     if items:
-        yield f"approved by {safe(items[0]['person'])}, within a second"
+        yield f"approved by {sanitize(items[0]['person'])}, within a second"
         yield from screen.wrap(f"statement {items[0]['statement']}", "    ")
 
 
-def _cut(text: str) -> str:
-    return safe(
-        text if len(text) <= MOST else f"{text[:MOST]}... ({len(text)} letters)"
+def _shorten_field(text: str) -> str:
+    return sanitize(
+        text
+        if len(text) <= MAX_FIELD_LENGTH
+        else f"{text[:MAX_FIELD_LENGTH]}... ({len(text)} letters)"
     )

@@ -8,14 +8,14 @@ from answerable.cli.render import lineage, tree
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.core import Document
 from answerable.model.documents.mediation import MediationItem
-from answerable.model.documents.trace import UnmediatedItem
-from answerable.presentation.text import safe
+from answerable.model.documents.trace import UnmediatedEventItem
+from answerable.presentation.text import sanitize
 
-_WHY = {
+_REASON_TEXTS = {
     "no-call": "no call of the agent was open",
     "other-tool": "calls of the agent were open, none through the tool that carries it",
 }
-_UNTOLD = {
+_UNJUDGED_TEXTS = {
     "agent-missing": "the agent is not known",
     "agent-not-covered": "no gateway has records of the agent",
     "no-gateway-records": "no gateway records of that time",
@@ -24,33 +24,33 @@ _UNTOLD = {
 }
 
 
-def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render a row per event, then the summary."""
-    yield from lineage.rows(document, screen, now)
-    yield from _summary(document, screen)
+    yield from lineage.render_rows(document, screen, now)
+    yield from _render_summary(document, screen)
 
 
-def chains_of(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_chains(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the chains, then the summary."""
-    yield from tree.tree(document, screen, now)
-    yield from _summary(document, screen)
+    yield from tree.render_tree(document, screen, now)
+    yield from _render_summary(document, screen)
 
 
-def _summary(document: Document, screen: Screen) -> Iterator[str]:
-    items = cast("Sequence[UnmediatedItem]", document.items)
+def _render_summary(document: Document, screen: Screen) -> Iterator[str]:
+    items = cast("Sequence[UnmediatedEventItem]", document.items)
     yield ""
     for why, count in sorted(Counter(item["why"] for item in items).items()):
         yield from screen.wrap(
-            f"unmediated: {count:,} ({_WHY.get(why) or safe(why)})", "    "
+            f"unmediated: {count:,} ({_REASON_TEXTS.get(why) or sanitize(why)})", "    "
         )
     told = document.coverage.get("mediation")
     if told is not None:
-        yield from _told(told, screen)
+        yield from _render_counts(told, screen)
 
 
-def _told(told: MediationItem, screen: Screen) -> Iterator[str]:
+def _render_counts(told: MediationItem, screen: Screen) -> Iterator[str]:
     yield f"mediated: {told['mediated']:,}"
     for reason, count in cast("dict[str, int]", told["untold"]).items():
         if count:
-            said = f"not to be told: {count:,} ({_UNTOLD.get(reason) or safe(reason)})"
+            said = f"not to be told: {count:,} ({_UNJUDGED_TEXTS.get(reason) or sanitize(reason)})"
             yield from screen.wrap(said, "    ")

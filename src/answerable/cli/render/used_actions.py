@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, cast
 
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import Column, table
+from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.core import Document
-from answerable.model.documents.permission_usage import UsedItem
-from answerable.presentation.relative_time import ago
-from answerable.presentation.text import safe
+from answerable.model.documents.permission_usage import ActionUsageItem
+from answerable.presentation.relative_time import format_ago
+from answerable.presentation.text import sanitize
 
 # More actions than this do not fit a screen: then there is a row per service.
 _MOST = 40
@@ -18,32 +18,32 @@ _IDLE_NAMED = 30
 _ALLOWED = ("always", "only-if")
 
 
-def used(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_used_actions(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the share of used actions, then the actions."""
-    items = cast("Sequence[UsedItem]", document.items)
-    yield safe(items[0]["subject"])
-    yield from screen.wrap(_summary(items))
-    yield from screen.wrap(_recorded(items, now))
+    items = cast("Sequence[ActionUsageItem]", document.items)
+    yield sanitize(items[0]["subject"])
+    yield from screen.wrap(_format_summary(items))
+    yield from screen.wrap(_format_log_start(items, now))
     yield ""
     services = dict.fromkeys(item["service"] for item in items)
     if len(items) <= _MOST:
-        yield from _actions(items, screen, now)
+        yield from _render_actions(items, screen, now)
     elif len(services) > 1:
-        yield from _services(items, list(services), screen, now)
+        yield from _render_services(items, list(services), screen, now)
     else:
-        yield from _one_service(items, screen, now)
+        yield from _render_one_service(items, screen, now)
 
 
-def _summary(items: Sequence[UsedItem]) -> str:
+def _format_summary(items: Sequence[ActionUsageItem]) -> str:
     granted = [item for item in items if item["granted"] in _ALLOWED]
     parts = [
-        f"granted {_allowed(items, 'granted', ' actions')}",
-        f"reachable {_allowed(items, 'reachable')}",
-        f"used {_called(items, 'used')}",
-        f"blocked {_called(items, 'blocked')}",
+        f"granted {_format_allowed_count(items, 'granted', ' actions')}",
+        f"reachable {_format_allowed_count(items, 'reachable')}",
+        f"used {_format_called_count(items, 'used')}",
+        f"blocked {_format_called_count(items, 'blocked')}",
     ]
-    idle = _count(granted, lambda item: item["used"] == 0)
-    silent = _count(granted, lambda item: item["used"] is None)
+    idle = _count_matching(granted, lambda item: item["used"] == 0)
+    silent = _count_matching(granted, lambda item: item["used"] is None)
     known = idle or (not silent and _is_known(items, "granted"))
     text = f"{', '.join(parts)}; granted and never used: "
     text += f"{idle:,}" if known else "not known"
@@ -51,163 +51,177 @@ def _summary(items: Sequence[UsedItem]) -> str:
     return text + (f" (of {silent:,} more the trail does not tell)" if told else "")
 
 
-def _allowed(
-    items: Sequence[UsedItem], key: Literal["granted", "reachable"], unit: str = ""
+def _format_allowed_count(
+    items: Sequence[ActionUsageItem],
+    key: Literal["granted", "reachable"],
+    unit: str = "",
 ) -> str:
     """Format the number of allowed actions; a minimum if some are not known."""
-    count = _count(items, lambda item: item[key] in _ALLOWED)
+    count = _count_matching(items, lambda item: item[key] in _ALLOWED)
     if _is_known(items, key):
-        return _many(count) if unit else f"{count:,}"
+        return _format_action_count(count) if unit else f"{count:,}"
     return f"{count:,} known" if count else "not known"
 
 
-def _is_known(items: Sequence[UsedItem], key: Literal["granted", "reachable"]) -> bool:
+def _is_known(
+    items: Sequence[ActionUsageItem], key: Literal["granted", "reachable"]
+) -> bool:
     """Return whether every verdict is known."""
     return all(item[key] != "not-known" for item in items)
 
 
-def _called(items: Sequence[UsedItem], key: Literal["used", "blocked"]) -> str:
+def _format_called_count(
+    items: Sequence[ActionUsageItem], key: Literal["used", "blocked"]
+) -> str:
     """Format the number of called actions; "not known" if the log may lack calls."""
-    count = _count(items, lambda item: bool(item[key]))
+    count = _count_matching(items, lambda item: bool(item[key]))
     silent = any(item[key] is None for item in items)
     return "not known" if silent and not count else f"{count:,}"
 
 
-def _many(number: int) -> str:
+def _format_action_count(number: int) -> str:
     return f"{number:,} action" + ("" if number == 1 else "s")
 
 
-def _count(items: Sequence[UsedItem], test: Callable[[UsedItem], bool]) -> int:
+def _count_matching(
+    items: Sequence[ActionUsageItem], test: Callable[[ActionUsageItem], bool]
+) -> int:
     return sum(test(item) for item in items)
 
 
-def _recorded(items: Sequence[UsedItem], now: int) -> str:
+def _format_log_start(items: Sequence[ActionUsageItem], now: int) -> str:
     """Format the time since which the log records calls."""
     since = sorted({item["recorded_since"] for item in items} - {None}, key=str)
     if not since:
         return "no trail of its account: answerable ingest cloudtrail:PATH reads one in"
-    return f"the trail begins {ago(since[-1], now)}"
+    return f"the trail begins {format_ago(since[-1], now)}"
 
 
-def _actions(items: Sequence[UsedItem], screen: Screen, now: int) -> Iterator[str]:
+def _render_actions(
+    items: Sequence[ActionUsageItem], screen: Screen, now: int
+) -> Iterator[str]:
     columns = (
-        Column("action", 0),
-        Column("granted", 1),
-        Column("reachable", 2),
-        Column("used", 1, right=True),
-        Column("last used", 3),
-        Column("blocked", 2, right=True),
-        Column("as", 4, floor=14),
+        TableColumn("action", 0),
+        TableColumn("granted", 1),
+        TableColumn("reachable", 2),
+        TableColumn("used", 1, right=True),
+        TableColumn("last used", 3),
+        TableColumn("blocked", 2, right=True),
+        TableColumn("as", 4, floor=14),
     )
     rows = [
         (
             item["action"],
             item["granted"],
             item["reachable"],
-            _told(item["used"]),
-            ago(item["last_used"], now),
-            _told(item["blocked"]),
-            ", ".join(_short(each) for each in item["used_by"]),
+            _format_count(item["used"]),
+            format_ago(item["last_used"], now),
+            _format_count(item["blocked"]),
+            ", ".join(_shorten_arn(each) for each in item["used_by"]),
         )
         for item in items
     ]
-    yield from table(columns, rows, screen)
+    yield from render_table(columns, rows, screen)
 
 
-def _told(count: int | None) -> str:
+def _format_count(count: int | None) -> str:
     return "not known" if count is None else f"{count:,}"
 
 
-def _short(identity: str) -> str:
+def _shorten_arn(identity: str) -> str:
     parts = identity.split(":", 5)
     return parts[5] if len(parts) == 6 else identity
 
 
-def _one_service(items: Sequence[UsedItem], screen: Screen, now: int) -> Iterator[str]:
+def _render_one_service(
+    items: Sequence[ActionUsageItem], screen: Screen, now: int
+) -> Iterator[str]:
     """Render the called actions, and name some of the others."""
     called = [item for item in items if item["used"] or item["blocked"]]
     others = [item for item in items if item not in called]
     if called:
-        yield from _actions(called[:_MOST], screen, now)
+        yield from _render_actions(called[:_MOST], screen, now)
         yield ""
     idle = [item["action"] for item in others if item["used"] == 0]
     untold = [item["action"] for item in others if item["used"] is None]
     for said, names in (("not called", idle), ("the trail does not tell", untold)):
         if names:
-            yield from screen.wrap(f"{said} ({len(names):,}): {_some(names)}")
+            yield from screen.wrap(
+                f"{said} ({len(names):,}): {_format_some_names(names)}"
+            )
 
 
-def _some(names: Sequence[str]) -> str:
+def _format_some_names(names: Sequence[str]) -> str:
     more = len(names) - _IDLE_NAMED
-    shown = ", ".join(map(safe, names[:_IDLE_NAMED]))
+    shown = ", ".join(map(sanitize, names[:_IDLE_NAMED]))
     return shown + (f" +{more:,}" if more > 0 else "")
 
 
-def _services(
-    items: Sequence[UsedItem], services: Sequence[str], screen: Screen, now: int
+def _render_services(
+    items: Sequence[ActionUsageItem], services: Sequence[str], screen: Screen, now: int
 ) -> Iterator[str]:
     """Render a row per service: called ones first, then by granted actions."""
     columns = (
-        Column("service", 0),
-        Column("granted", 1, right=True),
-        Column("reachable", 2, right=True),
-        Column("used", 1, right=True),
-        Column("blocked", 2, right=True),
-        Column("never used", 1, right=True),
-        Column("not told", 4, right=True),
-        Column("last used", 3),
-        Column("used most", 5, floor=20),
+        TableColumn("service", 0),
+        TableColumn("granted", 1, right=True),
+        TableColumn("reachable", 2, right=True),
+        TableColumn("used", 1, right=True),
+        TableColumn("blocked", 2, right=True),
+        TableColumn("never used", 1, right=True),
+        TableColumn("not told", 4, right=True),
+        TableColumn("last used", 3),
+        TableColumn("used most", 5, floor=20),
     )
-    by_service: dict[str, list[UsedItem]] = {name: [] for name in services}
+    by_service: dict[str, list[ActionUsageItem]] = {name: [] for name in services}
     for item in items:
         by_service[item["service"]].append(item)
-    ranked = sorted(by_service, key=lambda name: _rank(by_service[name]))
-    own = [name for name in ranked if _rank(by_service[name])[:2] != (0, 0)]
+    ranked = sorted(by_service, key=lambda name: _service_sort_key(by_service[name]))
+    own = [name for name in ranked if _service_sort_key(by_service[name])[:2] != (0, 0)]
     shown = (own or ranked)[:_MOST_SERVICES]
-    yield from table(
-        columns, [_service(by_service[name], now) for name in shown], screen
+    yield from render_table(
+        columns, [_build_service_row(by_service[name], now) for name in shown], screen
     )
     rest = [item for name in ranked[len(shown) :] for item in by_service[name]]
     if rest:
-        granted = _count(rest, lambda item: item["granted"] in _ALLOWED)
+        granted = _count_matching(rest, lambda item: item["granted"] in _ALLOWED)
         yield from screen.wrap(
             f"and {len(ranked) - len(shown):,} more services: granted "
-            f"{_many(granted)}, reachable {len(rest):,}; -o json lists them"
+            f"{_format_action_count(granted)}, reachable {len(rest):,}; -o json lists them"
         )
 
 
-def _rank(items: Sequence[UsedItem]) -> tuple[int, int, str]:
-    called = _count(items, lambda item: bool(item["used"] or item["blocked"]))
-    granted = _count(items, lambda item: item["granted"] in _ALLOWED)
+def _service_sort_key(items: Sequence[ActionUsageItem]) -> tuple[int, int, str]:
+    called = _count_matching(items, lambda item: bool(item["used"] or item["blocked"]))
+    granted = _count_matching(items, lambda item: item["granted"] in _ALLOWED)
     return -called, -granted, items[0]["service"]
 
 
-def _service(own: Sequence[UsedItem], now: int) -> tuple[str, ...]:
+def _build_service_row(own: Sequence[ActionUsageItem], now: int) -> tuple[str, ...]:
     granted = [item for item in own if item["granted"] in _ALLOWED]
     last = max((item["last_used"] or "" for item in own), default="")
-    silent = _count(granted, lambda item: item["used"] is None)
+    silent = _count_matching(granted, lambda item: item["used"] is None)
     return (
         own[0]["service"],
-        _allowed(own, "granted"),
-        _allowed(own, "reachable"),
-        _called(own, "used"),
-        _called(own, "blocked"),
-        _idle(granted),
+        _format_allowed_count(own, "granted"),
+        _format_allowed_count(own, "reachable"),
+        _format_called_count(own, "used"),
+        _format_called_count(own, "blocked"),
+        _format_idle_count(granted),
         f"{silent:,}" if silent else "",
-        ago(last, now),
-        ", ".join(_most_used(own)),
+        format_ago(last, now),
+        ", ".join(_list_most_used(own)),
     )
 
 
-def _idle(granted: Sequence[UsedItem]) -> str:
+def _format_idle_count(granted: Sequence[ActionUsageItem]) -> str:
     """Format the number of unused actions; "not known" if no log records them."""
     told = [item for item in granted if item["used"] is not None]
     if granted and not told:
         return "not known"
-    return f"{_count(told, lambda item: item['used'] == 0):,}"
+    return f"{_count_matching(told, lambda item: item['used'] == 0):,}"
 
 
-def _most_used(items: Sequence[UsedItem]) -> list[str]:
+def _list_most_used(items: Sequence[ActionUsageItem]) -> list[str]:
     called = [item for item in items if item["used"]]
     called.sort(key=lambda item: -(item["used"] or 0))
     return [item["action"].partition(":")[2] for item in called[:_NAMED]]

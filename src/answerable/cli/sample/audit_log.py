@@ -24,7 +24,7 @@ from answerable.cli.sample.account import (
     REPORT_BUCKET,
     REPORT_KEY,
 )
-from answerable.cli.sample.keys import access_key_id, fake_secret
+from answerable.cli.sample.keys import make_access_key_id, make_fake_secret
 
 FOREIGN_BUCKET = "arn:aws:s3:::example-drop-zone"
 _SEED = 7
@@ -32,13 +32,13 @@ Json = Mapping[str, object]
 
 
 @dataclass(slots=True)
-class _Trail:
+class _RecordBuilder:
     """Builder of CloudTrail records; `caller` is a userIdentity element."""
 
     random: random.Random
     records: list[Json] = field(default_factory=list)
 
-    def add(
+    def add_record(
         self,
         at: datetime,
         caller: Json,
@@ -59,8 +59,8 @@ class _Trail:
             "userAgent": "warehouse-mcp/1.4",
             "requestParameters": parameters,
             "responseElements": response,
-            "requestID": self._uuid(),
-            "eventID": self._uuid(),
+            "requestID": self._make_uuid(),
+            "eventID": self._make_uuid(),
             "readOnly": name.startswith(("Get", "List", "Head")),
             "eventType": "AwsApiCall",
             "managementEvent": service != "s3",
@@ -71,16 +71,20 @@ class _Trail:
             record["resources"] = [{"ARN": resource, "accountId": ACCOUNT}]
         self.records.append(record)
 
-    def s3(self, at: datetime, caller: Json, name: str, bucket: str, key: str) -> None:
+    def add_s3_call(
+        self, at: datetime, caller: Json, name: str, bucket: str, key: str
+    ) -> None:
         parameters = {"bucketName": bucket.rpartition(":")[2], "key": key}
-        self.add(at, caller, f"s3:{name}", parameters, None, f"{bucket}/{key}")
+        self.add_record(at, caller, f"s3:{name}", parameters, None, f"{bucket}/{key}")
 
-    def assume(self, at: datetime, caller: Json, role: str, session: str) -> Json:
+    def add_assume_role(
+        self, at: datetime, caller: Json, role: str, session: str
+    ) -> Json:
         """Record an AssumeRole call and return the new session as a caller."""
-        key = access_key_id(ACCOUNT, f"{role} {at}", "ASIA")
+        key = make_access_key_id(ACCOUNT, f"{role} {at}", "ASIA")
         name = role.rpartition("/")[2]
         web = caller.get("type") == "WebIdentityUser"
-        self.add(
+        self.add_record(
             at,
             caller,
             "sts:AssumeRoleWithWebIdentity" if web else "sts:AssumeRole",
@@ -88,7 +92,7 @@ class _Trail:
             {
                 "credentials": {
                     "accessKeyId": key,
-                    "sessionToken": fake_secret(key, 64),
+                    "sessionToken": make_fake_secret(key, 64),
                     "expiration": (at + timedelta(hours=1)).strftime(
                         "%b %d, %Y, %I:%M:%S %p"
                     ),
@@ -99,19 +103,19 @@ class _Trail:
             },
             role,
         )
-        return _session(role, key, session, at)
+        return _build_session(role, key, session, at)
 
-    def _uuid(self) -> str:
+    def _make_uuid(self) -> str:
         digits = f"{self.random.getrandbits(128):032x}"
         cuts = (0, 8, 12, 16, 20, 32)
         return "-".join(digits[a:b] for a, b in pairwise(cuts))
 
 
-def _session(role: str, key: str, session: str, at: datetime) -> Json:
+def _build_session(role: str, key: str, session: str, at: datetime) -> Json:
     name = role.rpartition("/")[2]
     return {
         "type": "AssumedRole",
-        "principalId": f"{access_key_id(ACCOUNT, name, 'AROA')}:{session}",
+        "principalId": f"{make_access_key_id(ACCOUNT, name, 'AROA')}:{session}",
         "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}",
         "accountId": ACCOUNT,
         "accessKeyId": key,
@@ -132,7 +136,7 @@ def _session(role: str, key: str, session: str, at: datetime) -> Json:
 
 _BOT: Json = {
     "type": "IAMUser",
-    "principalId": access_key_id(ACCOUNT, "report-bot", "AIDA"),
+    "principalId": make_access_key_id(ACCOUNT, "report-bot", "AIDA"),
     "arn": REPORT_BOT,
     "accountId": ACCOUNT,
     "accessKeyId": REPORT_KEY,
@@ -146,23 +150,25 @@ _PIPELINE: Json = {
 }
 
 
-def _working_day(trail: _Trail, start: datetime) -> None:
+def _add_working_day(trail: _RecordBuilder, start: datetime) -> None:
     at = start
     for hour in range(8):
         at = start + timedelta(hours=hour)
         for page in range(6):
             at += timedelta(seconds=trail.random.randrange(20, 200))
-            trail.s3(at, _BOT, "GetObject", REPORT_BUCKET, f"in/{hour}-{page}.csv")
-        trail.s3(at, _BOT, "PutObject", REPORT_BUCKET, f"out/{hour}.html")
+            trail.add_s3_call(
+                at, _BOT, "GetObject", REPORT_BUCKET, f"in/{hour}-{page}.csv"
+            )
+        trail.add_s3_call(at, _BOT, "PutObject", REPORT_BUCKET, f"out/{hour}.html")
         if hour % 4 == 1:
-            reader = trail.assume(at, _BOT, DATA_READER, "weekly-report")
+            reader = trail.add_assume_role(at, _BOT, DATA_READER, "weekly-report")
             for part in range(3):
                 at += timedelta(seconds=9)
-                trail.s3(
+                trail.add_s3_call(
                     at, reader, "GetObject", CUSTOMER_BUCKET, f"summary/{part}.parquet"
                 )
-    runner = trail.assume(at, _PIPELINE, CI_DEPLOY, "GitHubActions")
-    trail.add(
+    runner = trail.add_assume_role(at, _PIPELINE, CI_DEPLOY, "GitHubActions")
+    trail.add_record(
         at + timedelta(seconds=30),
         runner,
         "lambda:UpdateFunctionCode20150331v2",
@@ -172,39 +178,41 @@ def _working_day(trail: _Trail, start: datetime) -> None:
     )
 
 
-def _exfiltration(trail: _Trail, start: datetime) -> None:
+def _add_exfiltration(trail: _RecordBuilder, start: datetime) -> None:
     name = DELETED_ROLE.rpartition("/")[2]
     made = {"role": {"arn": DELETED_ROLE, "roleName": name}}
-    trail.add(start, _BOT, "iam:CreateRole", {"roleName": name}, made)
+    trail.add_record(start, _BOT, "iam:CreateRole", {"roleName": name}, made)
     at = start + timedelta(seconds=4)
-    trail.add(at, _BOT, "iam:PutRolePolicy", {"roleName": name, "policyName": "all"})
+    trail.add_record(
+        at, _BOT, "iam:PutRolePolicy", {"roleName": name, "policyName": "all"}
+    )
     at += timedelta(seconds=11)
-    thief = trail.assume(at, _BOT, DELETED_ROLE, "weekly-report")
+    thief = trail.add_assume_role(at, _BOT, DELETED_ROLE, "weekly-report")
     for part in range(40):
         at += timedelta(seconds=2)
         key = f"customers/2026/part-{part:04}.parquet"
-        trail.s3(at, thief, "GetObject", CUSTOMER_BUCKET, key)
-        trail.s3(at, thief, "PutObject", FOREIGN_BUCKET, f"p/{part:04}")
+        trail.add_s3_call(at, thief, "GetObject", CUSTOMER_BUCKET, key)
+        trail.add_s3_call(at, thief, "PutObject", FOREIGN_BUCKET, f"p/{part:04}")
     at += timedelta(minutes=3)
-    trail.add(at, _BOT, "iam:DeleteRole", {"roleName": name})
+    trail.add_record(at, _BOT, "iam:DeleteRole", {"roleName": name})
 
 
-def records(now: datetime) -> Iterator[tuple[str, Json]]:
+def iterate_records(now: datetime) -> Iterator[tuple[str, Json]]:
     """Yield (day, CloudTrail record) in time order, ending shortly before `now`."""
-    trail = _Trail(random.Random(_SEED))  # noqa: S311 - sample data, fixed seed
+    trail = _RecordBuilder(random.Random(_SEED))  # noqa: S311 - sample data, fixed seed
     for back in (2, 1):
-        _working_day(trail, now - timedelta(days=back, hours=3))
-    _exfiltration(trail, now - timedelta(hours=2, minutes=30))
+        _add_working_day(trail, now - timedelta(days=back, hours=3))
+    _add_exfiltration(trail, now - timedelta(hours=2, minutes=30))
     trail.records.sort(key=lambda record: str(record["eventTime"]))
     for record in trail.records:
         yield str(record["eventTime"])[:10], record
 
 
-def files(now_ns: int) -> dict[str, bytes]:
+def build_log_files(now_ns: int) -> dict[str, bytes]:
     """Build the log files: relative path -> gzip bytes, one CloudTrail file per day."""
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
     days: dict[str, list[Json]] = {}
-    for day, record in records(now):
+    for day, record in iterate_records(now):
         days.setdefault(day, []).append(record)
     return {
         f"{ACCOUNT}_CloudTrail_eu-west-1_{day.replace('-', '')}T0000Z.json.gz": (

@@ -3,10 +3,10 @@
 import json
 
 from answerable.cli.sample.account import DATA_READER, REPORT_KEY
-from answerable.cli.sample.keys import fake_secret
+from answerable.cli.sample.keys import make_fake_secret
 
 
-def _reporter() -> str:
+def _build_reporter_agent() -> str:
     """Build a subagent file that brings a server of its own, with a plaintext key."""
     return f"""\
 ---
@@ -18,14 +18,14 @@ mcpServers:
     args: [warehouse-mcp]
     env:
       AWS_ACCESS_KEY_ID: {REPORT_KEY}
-      AWS_SECRET_ACCESS_KEY: {fake_secret("report-bot")}
+      AWS_SECRET_ACCESS_KEY: {make_fake_secret("report-bot")}
       AWS_REGION: eu-west-1
 ---
 Writes the weekly report.
 """
 
 
-def files() -> dict[str, str]:
+def build_home_files() -> dict[str, str]:
     """Build the files of the sample home: relative path -> content."""
     tickets = {
         "type": "http",
@@ -35,12 +35,12 @@ def files() -> dict[str, str]:
     github = {
         "command": "docker",
         "args": ["run", "-i", "--rm", "-e", "GITHUB_TOKEN", "github-mcp"],
-        "env": {"GITHUB_TOKEN": "ghp_" + fake_secret("github", 36)},
+        "env": {"GITHUB_TOKEN": "ghp_" + make_fake_secret("github", 36)},
     }
     search = {"url": "https://search.corp.example/mcp?key=${input:search_key}"}
     return {
         ".claude.json": json.dumps({"mcpServers": {"tickets": tickets}}, indent=2),
-        ".claude/agents/reporter.md": _reporter(),
+        ".claude/agents/reporter.md": _build_reporter_agent(),
         ".claude/settings.json": json.dumps(
             {"permissions": {"defaultMode": "acceptEdits", "allow": ["Bash(ls:*)"]}}
         ),

@@ -5,7 +5,7 @@ import hashlib
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-def access_key_id(account: str, name: str, prefix: str = "AKIA") -> str:
+def make_access_key_id(account: str, name: str, prefix: str = "AKIA") -> str:
     """Make a well-formed key id; the inverse of `model.ids.access_key_account`.
 
     Args:
@@ -22,6 +22,6 @@ def access_key_id(account: str, name: str, prefix: str = "AKIA") -> str:
     return prefix + "".join(letters)
 
 
-def fake_secret(name: str, length: int = 40) -> str:
+def make_fake_secret(name: str, length: int = 40) -> str:
     """Make a value that looks like a secret and is none."""
     return hashlib.sha512(b"sample " + name.encode()).hexdigest()[:length]

@@ -27,7 +27,7 @@ jobs:
 """
 
 
-def files() -> dict[str, str]:
+def build_repo_files() -> dict[str, str]:
     """Build the files of the sample repository: relative path -> content."""
     docs = {"type": "http", "url": "https://docs.corp.example/mcp"}
     return {

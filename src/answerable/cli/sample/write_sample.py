@@ -11,7 +11,7 @@ _LABEL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Estate:
+class SampleData:
     """Paths of the written sample data."""
 
     home: Path
@@ -21,24 +21,26 @@ class Estate:
     trail: Path
 
 
-def write_estate(root: Path, now_ns: int) -> Estate:
+def write_sample(root: Path, now_ns: int) -> SampleData:
     """Write home, repository, account dump, key list and audit log below `root`.
 
     Args:
         root: Folder to fill; created if missing.
         now_ns: UTC nanoseconds; the log ends shortly before.
     """
-    estate = Estate(
+    estate = SampleData(
         home=root / "home" / "ana",
         repo=root / "repo",
         account=root / "aws" / "account.json",
         keys=root / "aws" / "keys.json",
         trail=root / "trail",
     )
-    texts = {estate.home / name: text for name, text in home.files().items()}
-    texts |= {estate.repo / name: text for name, text in repo.files().items()}
-    texts[estate.account] = account.authorization_details()
-    texts[estate.keys] = account.access_keys()
+    texts = {estate.home / name: text for name, text in home.build_home_files().items()}
+    texts |= {
+        estate.repo / name: text for name, text in repo.build_repo_files().items()
+    }
+    texts[estate.account] = account.build_authorization_details()
+    texts[estate.keys] = account.build_access_keys()
     # Outside the log folder, as every file there is read as a log.
     for folder in (root, estate.home, estate.repo, estate.account.parent):
         texts[folder / "SAMPLE.txt"] = _LABEL
@@ -46,6 +48,6 @@ def write_estate(root: Path, now_ns: int) -> Estate:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     estate.trail.mkdir(parents=True, exist_ok=True)
-    for name, content in audit_log.files(now_ns).items():
+    for name, content in audit_log.build_log_files(now_ns).items():
         (estate.trail / name).write_bytes(content)
     return estate

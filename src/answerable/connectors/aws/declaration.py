@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from answerable.model.connector import ConnectorSpec
-from answerable.model.coverage import Held
+from answerable.model.connector import ConnectorDeclaration
+from answerable.model.coverage import CoverageScope
 from answerable.model.provenance import WrittenBy
 
 COLLECTS = ("identity-policies", "boundaries", "role-trust")
@@ -25,7 +25,7 @@ KEY_USED = "iam:GetAccessKeyLastUsed"
 ALIASES = "iam:ListAccountAliases"
 WHO_AM_I = "sts:GetCallerIdentity"  # every caller may ask
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="aws",
     gives="inventory",
     location="FILE (live if empty)",
@@ -44,6 +44,8 @@ SPEC = ConnectorSpec(
 )
 
 
-def held(accounts: Iterable[str]) -> tuple[Held, ...]:
+def account_coverage(accounts: Iterable[str]) -> tuple[CoverageScope, ...]:
     """Return the coverage of account details: whole accounts, since IAM is global."""
-    return tuple(Held(word, each) for each in sorted(accounts) for word in COLLECTS)
+    return tuple(
+        CoverageScope(word, each) for each in sorted(accounts) for word in COLLECTS
+    )

@@ -1,11 +1,11 @@
 """Fetch of an AWS account: a file of authorization details, or the live API."""
 
-from answerable.connectors.api_answer_file import probe_file, read_whole
+from answerable.connectors.api_answer_file import probe_file, read_answer_file
 from answerable.connectors.aws import declaration
-from answerable.connectors.aws.parse import EXPECTED, parse
-from answerable.connectors.boto3_import import boto3_for
+from answerable.connectors.aws.parse import EXPECTED_KIND, parse
+from answerable.connectors.boto3_import import require_boto3
 from answerable.model.connector import SyncContext
-from answerable.model.sighting import Facts, Probe, Sync
+from answerable.model.sighting import Probe, SightedFacts, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
@@ -22,9 +22,9 @@ def sync(location: str, context: SyncContext) -> Sync:
             or boto3 is not installed.
     """
     if not location:
-        return _live(context)
+        return _sync_live(context)
     parsed = parse(
-        read_whole(location, EXPECTED),
+        read_answer_file(location, EXPECTED_KIND),
         source=f"aws:{location}",
         place=location,
         now=context.now,
@@ -33,26 +33,26 @@ def sync(location: str, context: SyncContext) -> Sync:
     unused = () if parsed.last_used else (declaration.LAST_USED,)
     return Sync(
         source=f"aws:{location}",
-        connector=declaration.SPEC.name,
+        connector=declaration.DECLARATION.name,
         started_at=context.now,
         facts=parsed.facts,
-        probes=(Probe(location, EXPECTED, True),),
+        probes=(Probe(location, EXPECTED_KIND, True),),
         problems=parsed.problems,
         collected=declaration.COLLECTS + used,
         not_collected=(declaration.KEYS, *unused, *declaration.ELSEWHERE),
-        held=declaration.held(_accounts(parsed.facts)),
+        held=declaration.account_coverage(_list_accounts(parsed.facts)),
     )
 
 
-def _accounts(facts: Facts) -> set[str]:
+def _list_accounts(facts: SightedFacts) -> set[str]:
     """List the accounts of the details, except those known only by a trusted root."""
     return {i.account for i in facts.identities if i.kind != "aws-root"}
 
 
-def where(location: str) -> tuple[Probe, ...]:
+def list_probes(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
     if location:
-        return (probe_file(location, EXPECTED),)
+        return (probe_file(location, EXPECTED_KIND),)
     return (
         Probe(declaration.WHO_AM_I, "the account", None),
         Probe(declaration.DETAILS, "users, groups, roles and policies", None),
@@ -62,7 +62,7 @@ def where(location: str) -> tuple[Probe, ...]:
     )
 
 
-def _live(context: SyncContext) -> Sync:
-    with boto3_for("a live AWS scan"):
-        from answerable.connectors.aws.live_scan import collect
-    return collect(context)
+def _sync_live(context: SyncContext) -> Sync:
+    with require_boto3("a live AWS scan"):
+        from answerable.connectors.aws.live_scan import scan_default_account
+    return scan_default_account(context)

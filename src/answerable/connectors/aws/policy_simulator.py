@@ -10,18 +10,26 @@ from typing import Protocol, cast
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws.simulator_interface import Declined, Refusal, Simulated
-from answerable.connectors.aws_errors import code_of, iam_of, refused
+from answerable.connectors.aws.simulator_interface import (
+    SimulationDeclined,
+    SimulationRefusal,
+    SimulationResult,
+)
+from answerable.connectors.aws_errors import (
+    error_code,
+    open_iam_client,
+    scan_refused_error,
+)
 from answerable.connectors.aws_session import CONFIG
-from answerable.connectors.formats.aws_api_answers import DENIED
+from answerable.connectors.formats.aws_api_answers import ACCESS_DENIED_CODES
 from answerable.model.connector import SyncContext
 
-Reply = Mapping[str, object]
+SimulatorReply = Mapping[str, object]
 
 _PAGE_LIMIT = 1_000
 # The simulator lets a few questions a second through: waiting is botocore's.
-_PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
-_BUSY = (
+_RETRY_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 10})
+_THROTTLING_CODES = (
     "Throttling",
     "ThrottlingException",
     "RequestLimitExceeded",
@@ -29,25 +37,29 @@ _BUSY = (
 )
 
 
-class Iam(Protocol):
+class SimulatorClient(Protocol):
     """Subset of a boto3 IAM client used here."""
 
-    def simulate_principal_policy(self, **arguments: object) -> Reply:
+    def simulate_principal_policy(self, **arguments: object) -> SimulatorReply:
         """Return a page of evaluation results."""
         ...
 
 
-class Simulator:
+class AwsPolicySimulator:
     """IAM policy simulator of one account.
 
     Attributes:
         account: Account of the simulated principals.
     """
 
-    def __init__(self, iam: Iam, account: str, context: SyncContext) -> None:
+    def __init__(
+        self, iam: SimulatorClient, account: str, context: SyncContext
+    ) -> None:
         self._iam, self.account, self._context = iam, account, context
 
-    def ask(self, principal: str, action: str, resource: str) -> Simulated | Declined:
+    def simulate(
+        self, principal: str, action: str, resource: str
+    ) -> SimulationResult | SimulationDeclined:
         """Simulate one call, without condition keys.
 
         Raises:
@@ -56,19 +68,23 @@ class Simulator:
         try:
             results = [
                 result
-                for page in self._pages(principal, action, resource)
-                for result in _list(page, "EvaluationResults")
+                for page in self._iter_pages(principal, action, resource)
+                for result in _read_mappings(page, "EvaluationResults")
             ]
         except ClientError as error:
-            return _declined(code_of(error))
+            return _declined_by_code(error_code(error))
         except BotoCoreError as error:
-            raise refused(error, self._context, "aws") from None
-        told = _simulated(results[0], resource) if results else None
+            raise scan_refused_error(error, self._context, "aws") from None
+        told = _parse_result(results[0], resource) if results else None
         if told is None or not told.decision:
-            return Declined(Refusal.EMPTY, "the answer holds no result")
+            return SimulationDeclined(
+                SimulationRefusal.EMPTY, "the answer holds no result"
+            )
         return told
 
-    def _pages(self, principal: str, action: str, resource: str) -> Iterator[Reply]:
+    def _iter_pages(
+        self, principal: str, action: str, resource: str
+    ) -> Iterator[SimulatorReply]:
         asked: dict[str, object] = {
             "PolicySourceArn": principal,
             "ActionNames": [action],
@@ -87,47 +103,57 @@ class Simulator:
             page = self._iam.simulate_principal_policy(**asked, Marker=marker)
 
 
-def connect(context: SyncContext) -> Simulator:
+def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
     """Connect to the account of the default AWS settings.
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
-    iam, account = iam_of(context, CONFIG.merge(_PATIENT), patient=False)
-    return Simulator(cast(Iam, iam), account, context)
+    iam, account = open_iam_client(context, CONFIG.merge(_RETRY_CONFIG), patient=False)
+    return AwsPolicySimulator(cast(SimulatorClient, iam), account, context)
 
 
-def _declined(code: str) -> Declined:
-    if code in DENIED:
-        return Declined(Refusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed")
-    if code in _BUSY:
-        return Declined(Refusal.BUSY, "AWS has had too many questions")
+def _declined_by_code(code: str) -> SimulationDeclined:
+    if code in ACCESS_DENIED_CODES:
+        return SimulationDeclined(
+            SimulationRefusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed"
+        )
+    if code in _THROTTLING_CODES:
+        return SimulationDeclined(
+            SimulationRefusal.BUSY, "AWS has had too many questions"
+        )
     if code == "NoSuchEntity":
-        return Declined(Refusal.GONE, "the principal is not there any more")
-    return Declined(Refusal.OTHER, f"AWS takes no such question: {code}")
+        return SimulationDeclined(
+            SimulationRefusal.GONE, "the principal is not there any more"
+        )
+    return SimulationDeclined(
+        SimulationRefusal.OTHER, f"AWS takes no such question: {code}"
+    )
 
 
-def _simulated(result: Reply, resource: str) -> Simulated:
+def _parse_result(result: SimulatorReply, resource: str) -> SimulationResult:
     """Parse a result, preferring the one for exactly this resource."""
     own = [
         each
-        for each in _list(result, "ResourceSpecificResults")
+        for each in _read_mappings(result, "ResourceSpecificResults")
         if each.get("EvalResourceName") == resource
     ]
     told = own[0] if own else result
     decision = told.get("EvalResourceDecision") or result.get("EvalDecision")
-    missing = _texts(result, "MissingContextValues") + _texts(
+    missing = _read_texts(result, "MissingContextValues") + _read_texts(
         told, "MissingContextValues"
     )
-    matched = _list(told, "MatchedStatements") or _list(result, "MatchedStatements")
+    matched = _read_mappings(told, "MatchedStatements") or _read_mappings(
+        result, "MatchedStatements"
+    )
     organizations = result.get("OrganizationsDecisionDetail")
     allowed = (
         organizations.get("AllowedByOrganizations")
         if isinstance(organizations, Mapping)
         else None
     )
-    return Simulated(
+    return SimulationResult(
         decision=str(decision or ""),
         missing=tuple(dict.fromkeys(missing)),
         matched=tuple(dict.fromkeys(str(m.get("SourcePolicyId")) for m in matched)),
@@ -135,7 +161,7 @@ def _simulated(result: Reply, resource: str) -> Simulated:
     )
 
 
-def _list(reply: Reply, name: str) -> Sequence[Reply]:
+def _read_mappings(reply: SimulatorReply, name: str) -> Sequence[SimulatorReply]:
     found = reply.get(name)
     return (
         [each for each in found if isinstance(each, Mapping)]
@@ -144,7 +170,7 @@ def _list(reply: Reply, name: str) -> Sequence[Reply]:
     )
 
 
-def _texts(reply: Reply, name: str) -> list[str]:
+def _read_texts(reply: SimulatorReply, name: str) -> list[str]:
     found = reply.get(name)
     return (
         [each for each in found if isinstance(each, str)]

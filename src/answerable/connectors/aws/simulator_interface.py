@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from answerable.connectors.boto3_import import boto3_for
+from answerable.connectors.boto3_import import require_boto3
 from answerable.model.connector import SyncContext
 
 ALLOWED = "allowed"
 PERMISSION = "iam:SimulatePrincipalPolicy"
 
 
-class Refusal(StrEnum):
+class SimulationRefusal(StrEnum):
     """Reason why a simulation failed."""
 
     DENIED = "denied"
@@ -22,7 +22,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Simulated:
+class SimulationResult:
     """Result of a simulation.
 
     Attributes:
@@ -40,14 +40,14 @@ class Simulated:
 
 
 @dataclass(frozen=True, slots=True)
-class Declined:
+class SimulationDeclined:
     """Failed simulation."""
 
-    kind: Refusal
+    kind: SimulationRefusal
     why: str
 
 
-class Asker(Protocol):
+class PolicySimulator(Protocol):
     """Policy simulator for one account."""
 
     @property
@@ -55,18 +55,20 @@ class Asker(Protocol):
         """Account of the simulated principals."""
         ...
 
-    def ask(self, principal: str, action: str, resource: str) -> Simulated | Declined:
+    def simulate(
+        self, principal: str, action: str, resource: str
+    ) -> SimulationResult | SimulationDeclined:
         """Simulate one call."""
         ...
 
 
-def open_simulator(context: SyncContext) -> Asker:
+def open_simulator(context: SyncContext) -> PolicySimulator:
     """Open the simulator with the default AWS settings.
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
         EnvironmentRefused: No credentials, no network, or boto3 is not installed.
     """
-    with boto3_for("asking AWS"):
-        from answerable.connectors.aws.policy_simulator import connect
-    return connect(context)
+    with require_boto3("asking AWS"):
+        from answerable.connectors.aws.policy_simulator import connect_simulator
+    return connect_simulator(context)

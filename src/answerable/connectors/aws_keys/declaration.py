@@ -1,9 +1,9 @@
 """Declaration of the AWS access-key connector."""
 
-from answerable.model.connector import ConnectorSpec
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="aws-keys",
     gives="inventory",
     location="FILE or DIR",

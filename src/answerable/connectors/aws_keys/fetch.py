@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 
-from answerable.connectors.api_answer_file import LIMIT, probe_file, read_whole
-from answerable.connectors.aws_keys.declaration import SPEC
+from answerable.connectors.api_answer_file import (
+    MAX_ANSWER_BYTES,
+    probe_file,
+    read_answer_file,
+)
+from answerable.connectors.aws_keys.declaration import DECLARATION
 from answerable.connectors.aws_keys.parse import parse
-from answerable.connectors.formats.access_keys import EXPECTED
-from answerable.connectors.user_path import expanded
+from answerable.connectors.formats.access_keys import EXPECTED_KIND
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import Probe, Sync
 
 
@@ -24,8 +28,8 @@ def sync(location: str, context: SyncContext) -> Sync:
         ParseError: The file is not JSON.
         EnvironmentRefused: It is not readable.
     """
-    source = f"{SPEC.name}:{location}"
-    places = list(_places(location))
+    source = f"{DECLARATION.name}:{location}"
+    places = list(_list_files(location))
     if not places:
         raise UsageError(
             f"{source}: no *.json file in it"
@@ -34,44 +38,44 @@ def sync(location: str, context: SyncContext) -> Sync:
             "collect with: aws iam list-access-keys --user-name NAME --output json",
         )
     files: list[tuple[str, bytes]] = []
-    left = LIMIT
+    left = MAX_ANSWER_BYTES
     for place in places:
-        data = read_whole(place, EXPECTED, left)
+        data = read_answer_file(place, EXPECTED_KIND, left)
         left -= len(data)
         files.append((place, data))
     facts, problems = parse(files, source=source, now=context.now)
     nothing = bool(problems) and not facts.credentials
     return Sync(
         source=source,
-        connector=SPEC.name,
+        connector=DECLARATION.name,
         started_at=context.now,
         facts=facts,
-        probes=tuple(Probe(place, EXPECTED, True) for place in places),
+        probes=tuple(Probe(place, EXPECTED_KIND, True) for place in places),
         problems=problems,
-        collected=() if nothing else SPEC.collects,
-        not_collected=SPEC.collects if nothing else (),
+        collected=() if nothing else DECLARATION.collects,
+        not_collected=DECLARATION.collects if nothing else (),
     )
 
 
-def where(location: str) -> tuple[Probe, ...]:
+def list_probes(location: str) -> tuple[Probe, ...]:
     """List the paths that a sync would read."""
     if not location:
-        return (Probe(f"{SPEC.name}:FILE", EXPECTED, False),)
-    return tuple(probe_file(place, EXPECTED) for place in _places(location))
+        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
+    return tuple(probe_file(place, EXPECTED_KIND) for place in _list_files(location))
 
 
-def _places(location: str) -> Iterator[str]:
+def _list_files(location: str) -> Iterator[str]:
     if not location:
         return
     try:
-        path = expanded(location)
+        path = expand_user_path(location)
         if not path.is_dir():
             yield location
             return
         names = sorted(child.name for child in path.iterdir() if child.is_file())
     except OSError as error:
         why = error.strerror or "cannot be read"
-        raise EnvironmentRefused(f"{location}: {why}") from None
+        raise EnvironmentFailure(f"{location}: {why}") from None
     except (ValueError, UsageError):
         yield location
         return

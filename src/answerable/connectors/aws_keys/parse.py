@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from answerable.connectors.formats.access_keys import access_keys
+from answerable.connectors.formats.access_keys import parse_access_keys
 from answerable.connectors.formats.aws_api_answers import (
-    Answer,
-    answers,
-    looks_like_credential_report,
+    AwsAnswer,
+    is_credential_report,
+    parse_aws_answers,
 )
 from answerable.model.errors import ParseError, UsageError
-from answerable.model.sighting import Facts, Problem, ProblemKind
+from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 
-REPORT = (
+CREDENTIAL_REPORT_PROBLEM = (
     "a credential report holds no access-key ids, so no key can be joined by it: "
     "collect with `aws iam list-access-keys --user-name NAME --output json`"
 )
@@ -19,7 +19,7 @@ REPORT = (
 
 def parse(
     files: Sequence[tuple[str, bytes]], *, source: str, now: int
-) -> tuple[Facts, tuple[Problem, ...]]:
+) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
     """Parse access-key answers.
 
     An error in a single file is raised; with several files it becomes a problem and the
@@ -34,29 +34,31 @@ def parse(
         UsageError: The only file has other content.
         ParseError: The only file is not JSON.
     """
-    placed: list[tuple[str, Answer]] = []
-    problems: list[Problem] = []
+    placed: list[tuple[str, AwsAnswer]] = []
+    problems: list[ReadProblem] = []
     for place, data in files:
         try:
-            found = _answers(data, place)
-            access_keys(found, source=source, now=now)
+            found = _parse_file(data, place)
+            parse_access_keys(found, source=source, now=now)
         except (ParseError, UsageError) as error:
             if len(files) == 1:
                 raise
-            problems.append(Problem(ProblemKind.INVALID, place, error.message))
+            problems.append(ReadProblem(ReadProblemKind.INVALID, place, error.message))
             continue
         if not found:
-            problems.append(Problem(ProblemKind.INVALID, place, REPORT))
+            problems.append(
+                ReadProblem(ReadProblemKind.INVALID, place, CREDENTIAL_REPORT_PROBLEM)
+            )
         placed += found
-    facts, more = access_keys(placed, source=source, now=now)
+    facts, more = parse_access_keys(placed, source=source, now=now)
     return facts, (*problems, *more)
 
 
-def _answers(data: bytes, place: str) -> list[tuple[str, Answer]]:
+def _parse_file(data: bytes, place: str) -> list[tuple[str, AwsAnswer]]:
     """Parse the answers of one file; a credential report has none."""
-    if looks_like_credential_report(data):
+    if is_credential_report(data):
         return []
-    found = answers(data, place)
+    found = parse_aws_answers(data, place)
     if any("GeneratedTime" in answer.fields for answer in found):
         return []
     return [(place, answer) for answer in found]

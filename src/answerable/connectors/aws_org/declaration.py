@@ -1,6 +1,6 @@
 """Declaration of the AWS Organizations connector."""
 
-from answerable.model.connector import ConnectorSpec
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
 WHO_AM_I = "sts:GetCallerIdentity"  # every caller may ask
@@ -39,7 +39,7 @@ CENTER_PERMISSIONS = (
 # Of the role in each account, besides what the sources of a single account need.
 IN_EACH_ACCOUNT = (REGIONS,)
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="aws-org",
     gives="inventory",
     location="FILE (live if empty, or role/NAME)",
@@ -60,7 +60,7 @@ SPEC = ConnectorSpec(
 )
 
 
-def role_name(location: str) -> str | None:
+def scan_role_name(location: str) -> str | None:
     """Return the role that a live scan assumes in each account, None for a file.
 
     Args:

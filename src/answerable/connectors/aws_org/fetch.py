@@ -1,9 +1,9 @@
 """Fetch of an AWS organisation: a file of answers, or the live API."""
 
-from answerable.connectors.api_answer_file import probe_file, read_whole
+from answerable.connectors.api_answer_file import probe_file, read_answer_file
 from answerable.connectors.aws_org import declaration
-from answerable.connectors.aws_org.parse import EXPECTED, parse
-from answerable.connectors.boto3_import import boto3_for
+from answerable.connectors.aws_org.parse import EXPECTED_KIND, parse
+from answerable.connectors.boto3_import import require_boto3
 from answerable.model.connector import Organization, SyncContext
 from answerable.model.errors import UsageError
 from answerable.model.sighting import Probe, Sync
@@ -24,20 +24,23 @@ def sync(location: str, context: SyncContext) -> Sync:
     """
     if is_live(location):
         return open_organization(location, context).sync
-    source = f"{declaration.SPEC.name}:{location}"
+    source = f"{declaration.DECLARATION.name}:{location}"
     parsed = parse(
-        read_whole(location, EXPECTED), source=source, place=location, now=context.now
+        read_answer_file(location, EXPECTED_KIND),
+        source=source,
+        place=location,
+        now=context.now,
     )
     return Sync(
         source=source,
-        connector=declaration.SPEC.name,
+        connector=declaration.DECLARATION.name,
         started_at=context.now,
         facts=parsed.facts,
-        probes=(Probe(location, EXPECTED, True),),
+        probes=(Probe(location, EXPECTED_KIND, True),),
         problems=parsed.problems,
         collected=parsed.collected,
         not_collected=tuple(
-            w for w in declaration.SPEC.collects if w not in parsed.collected
+            w for w in declaration.DECLARATION.collects if w not in parsed.collected
         ),
         held=parsed.held,
     )
@@ -49,11 +52,11 @@ def is_live(location: str) -> bool:
     Raises:
         UsageError: It is `role/` without a name.
     """
-    role = declaration.role_name(location)
+    role = declaration.scan_role_name(location)
     if role == "":
         raise UsageError(
-            f"{declaration.SPEC.name}:{location} names no role (expected role/NAME)",
-            f"{declaration.SPEC.name}: alone takes the role {declaration.DEFAULT_ROLE}",
+            f"{declaration.DECLARATION.name}:{location} names no role (expected role/NAME)",
+            f"{declaration.DECLARATION.name}: alone takes the role {declaration.DEFAULT_ROLE}",
         )
     return role is not None
 
@@ -65,12 +68,12 @@ def open_organization(location: str, context: SyncContext) -> Organization:
         EnvironmentRefused: No credentials, no network, no organisation, no access, or
             boto3 is not installed.
     """
-    with boto3_for("a live AWS scan"):
-        from answerable.connectors.aws_org.live_scan import collect
-    return collect(location, context)
+    with require_boto3("a live AWS scan"):
+        from answerable.connectors.aws_org.live_scan import scan_organization
+    return scan_organization(location, context)
 
 
-def regions(context: SyncContext) -> tuple[str, ...] | None:
+def list_regions(context: SyncContext) -> tuple[str, ...] | None:
     """List the enabled regions of the context's account; None without permission.
 
     Raises:
@@ -79,27 +82,27 @@ def regions(context: SyncContext) -> tuple[str, ...] | None:
     from answerable.connectors.aws_org import live_scan
 
     try:
-        return live_scan.regions(context)
+        return live_scan.list_enabled_regions(context)
     except live_scan.RegionsDenied:
         return None
 
 
-def leave(context: SyncContext) -> None:
+def release_account(context: SyncContext) -> None:
     """Release the session of an account after its scan."""
     from answerable.connectors.aws_session import forget_session
 
     forget_session(context)
 
 
-def where(location: str) -> tuple[Probe, ...]:
+def list_probes(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
     if not is_live(location):
-        return (probe_file(location, EXPECTED),)
+        return (probe_file(location, EXPECTED_KIND),)
     organization = tuple(
         Probe(call, "accounts, units and control policies", None)
         for call in (declaration.WHO_AM_I, *declaration.PERMISSIONS)
     )
-    role = declaration.role_name(location)
+    role = declaration.scan_role_name(location)
     return (
         *organization,
         Probe(declaration.ASSUME, f"role {role} in each account", None),

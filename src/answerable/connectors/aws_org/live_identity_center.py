@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from answerable.connectors.aws_org.declaration import IDENTITY_CENTER, REGIONS
-from answerable.connectors.aws_org.live_reader import PACED, Reader, Reply
-from answerable.connectors.aws_session import client_of
-from answerable.model.sighting import ProblemKind
+from answerable.connectors.aws_org.live_reader import (
+    RETRY_CONFIG,
+    OrganizationReader,
+    OrgReply,
+)
+from answerable.connectors.aws_session import open_client
+from answerable.model.sighting import ReadProblemKind
 
 if TYPE_CHECKING:
     import boto3
@@ -21,7 +25,9 @@ if TYPE_CHECKING:
 _SSO, _STORE = "sso-admin", "identitystore"
 
 
-def read_identity_center(reader: Reader, session: "boto3.Session", first: str) -> None:
+def read_identity_center(
+    reader: OrganizationReader, session: "boto3.Session", first: str
+) -> None:
     """Read permission sets, assignments, groups and people into the reader.
 
     Args:
@@ -29,16 +35,18 @@ def read_identity_center(reader: Reader, session: "boto3.Session", first: str) -
         session: Session of the caller.
         first: Region to query first.
     """
-    refused: dict[str, tuple[ProblemKind, str]] = {}
-    for region in _regions(reader, session, first):
+    refused: dict[str, tuple[ReadProblemKind, str]] = {}
+    for region in _iter_regions(reader, session, first):
         clients = {
-            name: client_of(session, name, region, reader.context, PACED)
+            name: open_client(session, name, region, reader.context, RETRY_CONFIG)
             for name in (_SSO, _STORE)
         }
         center = replace(reader, clients=clients, failures={}, incomplete=set())
-        instances = center.records(_SSO, "list_instances", "Instances", IDENTITY_CENTER)
+        instances = center.read_records(
+            _SSO, "list_instances", "Instances", IDENTITY_CENTER
+        )
         for instance in instances:
-            _instance(center, instance)
+            _read_instance(center, instance)
         reader.asked = center.asked
         refused |= center.failures
         if instances:
@@ -52,38 +60,42 @@ def read_identity_center(reader: Reader, session: "boto3.Session", first: str) -
     reader.whole.setdefault("PermissionSet", {})
 
 
-def _regions(reader: Reader, session: "boto3.Session", first: str) -> Iterator[str]:
+def _iter_regions(
+    reader: OrganizationReader, session: "boto3.Session", first: str
+) -> Iterator[str]:
     yield first
-    ec2 = client_of(session, "ec2", first, reader.context)
+    ec2 = open_client(session, "ec2", first, reader.context)
     try:
         answer = ec2.describe_regions()
     except (BotoCoreError, ClientError) as error:
-        reader.failed(REGIONS, IDENTITY_CENTER, error)
+        reader.record_failure(REGIONS, IDENTITY_CENTER, error)
         return
     names = (str(each["RegionName"]) for each in answer["Regions"])
     yield from sorted(name for name in names if name != first)
 
 
-def _instance(center: Reader, instance: Reply) -> None:
+def _read_instance(center: OrganizationReader, instance: OrgReply) -> None:
     arn = {"InstanceArn": str(instance["InstanceArn"])}
     center.whole.setdefault("PermissionSet", {})
-    assignments: list[Reply] = []
-    for each in _texts(center, "list_permission_sets", "PermissionSets", arn):
+    assignments: list[OrgReply] = []
+    for each in _read_texts(center, "list_permission_sets", "PermissionSets", arn):
         named = {**arn, "PermissionSetArn": each}
-        described = center.ask(
+        described = center.call(
             _SSO, "describe_permission_set", IDENTITY_CENTER, **named
         )
         if described:
-            center.under("PermissionSet", each, described)
-        assignments += _assignments(center, named)
-    center.list("AccountAssignments", assignments)
-    _store(center, str(instance["IdentityStoreId"]), assignments)
+            center.add_answer("PermissionSet", each, described)
+        assignments += _read_assignments(center, named)
+    center.add_records("AccountAssignments", assignments)
+    _read_identity_store(center, str(instance["IdentityStoreId"]), assignments)
 
 
-def _assignments(center: Reader, named: dict[str, str]) -> Iterator[Reply]:
+def _read_assignments(
+    center: OrganizationReader, named: dict[str, str]
+) -> Iterator[OrgReply]:
     operation = "list_accounts_for_provisioned_permission_set"
-    for account in _texts(center, operation, "AccountIds", named):
-        yield from center.records(
+    for account in _read_texts(center, operation, "AccountIds", named):
+        yield from center.read_records(
             _SSO,
             "list_account_assignments",
             "AccountAssignments",
@@ -93,14 +105,16 @@ def _assignments(center: Reader, named: dict[str, str]) -> Iterator[Reply]:
         )
 
 
-def _texts(
-    center: Reader, operation: str, name: str, named: dict[str, str]
+def _read_texts(
+    center: OrganizationReader, operation: str, name: str, named: dict[str, str]
 ) -> list[str]:
-    found = center.records(_SSO, operation, name, IDENTITY_CENTER, **named)
+    found = center.read_records(_SSO, operation, name, IDENTITY_CENTER, **named)
     return [str(each) for each in cast(Iterable[object], found)]
 
 
-def _store(center: Reader, store: str, assignments: list[Reply]) -> None:
+def _read_identity_store(
+    center: OrganizationReader, store: str, assignments: list[OrgReply]
+) -> None:
     """Read people, groups, and the members of assigned groups."""
     named = {"IdentityStoreId": store}
     kept = (
@@ -111,10 +125,12 @@ def _store(center: Reader, store: str, assignments: list[Reply]) -> None:
         "Emails",
         "UserStatus",
     )
-    users = center.records(_STORE, "list_users", "Users", IDENTITY_CENTER, **named)
-    center.list("Users", [{n: u[n] for n in kept if n in u} for u in users])
-    groups = center.records(_STORE, "list_groups", "Groups", IDENTITY_CENTER, **named)
-    center.list(
+    users = center.read_records(_STORE, "list_users", "Users", IDENTITY_CENTER, **named)
+    center.add_records("Users", [{n: u[n] for n in kept if n in u} for u in users])
+    groups = center.read_records(
+        _STORE, "list_groups", "Groups", IDENTITY_CENTER, **named
+    )
+    center.add_records(
         "Groups",
         [{n: g[n] for n in ("GroupId", "DisplayName") if n in g} for g in groups],
     )
@@ -124,7 +140,7 @@ def _store(center: Reader, store: str, assignments: list[Reply]) -> None:
         if each.get("PrincipalType") == "GROUP"
     }
     for group in sorted(assigned):
-        members = center.records(
+        members = center.read_records(
             _STORE,
             "list_group_memberships",
             "GroupMemberships",
@@ -132,4 +148,4 @@ def _store(center: Reader, store: str, assignments: list[Reply]) -> None:
             GroupId=group,
             **named,
         )
-        center.list("GroupMemberships", members)
+        center.add_records("GroupMemberships", members)

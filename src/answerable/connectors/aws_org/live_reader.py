@@ -11,38 +11,38 @@ from typing import Protocol, cast
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws_errors import code_of, stop_if_expired
+from answerable.connectors.aws_errors import error_code, raise_if_expired
 from answerable.connectors.aws_session import CONFIG
-from answerable.connectors.formats.aws_api_answers import DENIED
+from answerable.connectors.formats.aws_api_answers import ACCESS_DENIED_CODES
 from answerable.model.connector import SyncContext
-from answerable.model.sighting import ProblemKind
+from answerable.model.sighting import ReadProblemKind
 
-Reply = Mapping[str, object]
+OrgReply = Mapping[str, object]
 
 # These services let few calls a second through: botocore paces itself.
-PACED = CONFIG.merge(Config(retries={"mode": "adaptive", "max_attempts": 10}))
+RETRY_CONFIG = CONFIG.merge(Config(retries={"mode": "adaptive", "max_attempts": 10}))
 # Services whose permissions have another prefix than boto3 has.
 _PREFIXES = {"sso-admin": "sso"}
 
 
-class Paginator(Protocol):
+class OrgPaginator(Protocol):
     """Subset of a boto3 paginator."""
 
-    def paginate(self, **arguments: object) -> Iterator[Reply]:
+    def paginate(self, **arguments: object) -> Iterator[OrgReply]:
         """Yield replies; the same marker twice raises."""
         ...
 
 
-class Client(Protocol):
+class OrgClient(Protocol):
     """boto3 client; its operations are generated from the service model."""
 
-    def get_paginator(self, operation: str) -> Paginator:
+    def get_paginator(self, operation: str) -> OrgPaginator:
         """Return the paginator of an operation."""
         ...
 
 
 @dataclass(slots=True)
-class Reader:
+class OrganizationReader:
     """Reader state of one live scan.
 
     Attributes:
@@ -54,71 +54,75 @@ class Reader:
         asked: Number of answers so far.
     """
 
-    clients: Mapping[str, Client]
+    clients: Mapping[str, OrgClient]
     context: SyncContext
     whole: dict[str, object] = field(default_factory=dict)
-    failures: dict[str, tuple[ProblemKind, str]] = field(default_factory=dict)
+    failures: dict[str, tuple[ReadProblemKind, str]] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
     asked: int = 0
 
-    def pages(
+    def iter_pages(
         self, service: str, operation: str, word: str, **arguments: object
-    ) -> Iterator[Reply]:
+    ) -> Iterator[OrgReply]:
         """Yield the pages of a list; a failure ends it and becomes a problem."""
         try:
             paginator = self.clients[service].get_paginator(operation)
             for page in paginator.paginate(**arguments):
-                self._count()
+                self._count_answer()
                 yield page
         except (BotoCoreError, ClientError) as error:
-            self.failed(permission_of(service, operation), word, error)
+            self.record_failure(
+                permission_of_operation(service, operation), word, error
+            )
 
-    def ask(
+    def call(
         self, service: str, operation: str, word: str, **arguments: object
-    ) -> Reply:
+    ) -> OrgReply:
         """Return the answer of one call, empty after a failure."""
         try:
             reply = getattr(self.clients[service], operation)(**arguments)
         except (BotoCoreError, ClientError) as error:
-            self.failed(permission_of(service, operation), word, error)
+            self.record_failure(
+                permission_of_operation(service, operation), word, error
+            )
             return {}
-        self._count()
+        self._count_answer()
         return {k: v for k, v in reply.items() if k != "ResponseMetadata"}
 
-    def records(
+    def read_records(
         self, service: str, operation: str, name: str, word: str, **arguments: object
-    ) -> list[Reply]:
+    ) -> list[OrgReply]:
         """Return the entries of a list from all of its pages."""
         return [
             record
-            for page in self.pages(service, operation, word, **arguments)
-            for record in cast(list[Reply], page.get(name) or [])
+            for page in self.iter_pages(service, operation, word, **arguments)
+            for record in cast(list[OrgReply], page.get(name) or [])
         ]
 
-    def list(self, name: str, records: Sequence[Reply]) -> None:
+    def add_records(self, name: str, records: Sequence[OrgReply]) -> None:
         """Add entries to a list of the document."""
         cast("list[object]", self.whole.setdefault(name, [])).extend(records)
 
-    def under(self, name: str, asked: str, answer: Reply) -> None:
+    def add_answer(self, name: str, asked: str, answer: OrgReply) -> None:
         """Add an answer under its queried id."""
         cast(dict[str, object], self.whole.setdefault(name, {}))[asked] = answer
 
-    def failed(self, action: str, word: str, error: Exception) -> None:
+    def record_failure(self, action: str, word: str, error: Exception) -> None:
         """Record a failed action, and its coverage kind as incomplete."""
-        stop_if_expired(error)
-        code = code_of(error)
-        denied = code in DENIED
-        kind = ProblemKind.PERMISSION if denied else ProblemKind.NETWORK
+        raise_if_expired(error)
+        code = error_code(error)
+        denied = code in ACCESS_DENIED_CODES
+        kind = ReadProblemKind.PERMISSION if denied else ReadProblemKind.NETWORK
         what = "is not allowed" if denied else f"failed: {code}"
         self.failures.setdefault(action, (kind, f"{action} {what}"))
         self.incomplete.add(word)
 
-    def _count(self) -> None:
+    def _count_answer(self) -> None:
         self.asked += 1
         self.context.progress(self.asked, 0, "answers about the organization")
 
 
-def permission_of(service: str, operation: str) -> str:
+def permission_of_operation(service: str, operation: str) -> str:
     """Return the IAM permission of a boto3 operation."""
     name = "".join(word.capitalize() for word in operation.split("_"))
     return f"{_PREFIXES.get(service, service)}:{name}"

@@ -14,31 +14,42 @@ from typing import cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws_errors import code_of, plain, refused
+from answerable.connectors.aws_errors import (
+    error_code,
+    json_default,
+    scan_refused_error,
+)
 from answerable.connectors.aws_org import declaration
 from answerable.connectors.aws_org.live_identity_center import read_identity_center
-from answerable.connectors.aws_org.live_reader import PACED, Reader, Reply
-from answerable.connectors.aws_org.parse import Parsed, parse_answers
+from answerable.connectors.aws_org.live_reader import (
+    RETRY_CONFIG,
+    OrganizationReader,
+    OrgReply,
+)
+from answerable.connectors.aws_org.parse import ParsedOrganization, parse_answers
 from answerable.connectors.aws_session import (
     DEFAULT_REGION,
-    client_of,
-    region_of,
-    session_of,
+    open_client,
+    open_session,
+    resolve_region,
 )
-from answerable.connectors.formats.aws_api_answers import DENIED, answers
-from answerable.model.connector import Member, Organization, SyncContext
-from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.connectors.formats.aws_api_answers import (
+    ACCESS_DENIED_CODES,
+    parse_aws_answers,
+)
+from answerable.model.connector import MemberAccount, Organization, SyncContext
+from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.model.identity import Account
 from answerable.model.ids import Arn
-from answerable.model.sighting import Probe, Problem, Sync
+from answerable.model.sighting import Probe, ReadProblem, Sync
 
 _SERVICE = "organizations"
 _PLACE = "the AWS API"
 _KINDS = {"SERVICE_CONTROL_POLICY": "scp", "RESOURCE_CONTROL_POLICY": "rcp"}
-_GONE = ("suspended", "closed", "pending_closure", "pending_activation")
+_CLOSED_STATES = ("suspended", "closed", "pending_closure", "pending_activation")
 
 
-def collect(location: str, context: SyncContext) -> Organization:
+def scan_organization(location: str, context: SyncContext) -> Organization:
     """Scan the organisation of the account of the default AWS settings.
 
     Raises:
@@ -47,188 +58,200 @@ def collect(location: str, context: SyncContext) -> Organization:
             is in no organisation, or may not list its accounts.
     """
     try:
-        session = session_of(context)
-        region = region_of(session, context) or DEFAULT_REGION
-        caller = client_of(session, "sts", region, context).get_caller_identity()
-        client = client_of(session, _SERVICE, region, context, PACED)
+        session = open_session(context)
+        region = resolve_region(session, context) or DEFAULT_REGION
+        caller = open_client(session, "sts", region, context).get_caller_identity()
+        client = open_client(session, _SERVICE, region, context, RETRY_CONFIG)
         described = client.describe_organization()["Organization"]
     except (BotoCoreError, ClientError, ValueError) as error:
-        if code_of(error) == "AWSOrganizationsNotInUseException":
-            raise EnvironmentRefused(
+        if error_code(error) == "AWSOrganizationsNotInUseException":
+            raise EnvironmentFailure(
                 "the account that was asked is in no organization",
                 "use the management account, or scan it alone: answerable scan aws:",
             ) from None
-        if code_of(error) in DENIED:
-            raise _not_allowed("organizations:DescribeOrganization") from None
-        raise refused(error, context, declaration.SPEC.name) from None
-    reader = Reader({_SERVICE: client}, context)
+        if error_code(error) in ACCESS_DENIED_CODES:
+            raise _not_allowed_error("organizations:DescribeOrganization") from None
+        raise scan_refused_error(error, context, declaration.DECLARATION.name) from None
+    reader = OrganizationReader({_SERVICE: client}, context)
     reader.whole["Organization"] = {
         "Id": described["Id"],
         "MasterAccountId": described.get("MasterAccountId", ""),
     }
-    _read(reader)
+    _read_organization(reader)
     if "organizations:ListAccounts" in reader.failures:
-        raise _not_allowed("organizations:ListAccounts", str(described["Id"]))
+        raise _not_allowed_error("organizations:ListAccounts", str(described["Id"]))
     read_identity_center(reader, session, region)
-    return _organization(reader, str(described["Id"]), caller, location)
+    return _build_organization(reader, str(described["Id"]), caller, location)
 
 
-def regions(context: SyncContext) -> tuple[str, ...]:
+def list_enabled_regions(context: SyncContext) -> tuple[str, ...]:
     """List the enabled regions of the context's account.
 
     Raises:
         EnvironmentRefused: The account or the call is denied.
     """
     try:
-        session = session_of(context)
-        region = region_of(session, context) or DEFAULT_REGION
-        answer = client_of(session, "ec2", region, context).describe_regions()
+        session = open_session(context)
+        region = resolve_region(session, context) or DEFAULT_REGION
+        answer = open_client(session, "ec2", region, context).describe_regions()
     except (BotoCoreError, ClientError, ValueError) as error:
         assuming = getattr(error, "operation_name", "") == "AssumeRole"
-        if code_of(error) in DENIED and not assuming:
+        if error_code(error) in ACCESS_DENIED_CODES and not assuming:
             raise RegionsDenied(f"{declaration.REGIONS} is not allowed") from None
-        raise refused(error, context, declaration.SPEC.name) from None
+        raise scan_refused_error(error, context, declaration.DECLARATION.name) from None
     return tuple(sorted(str(each["RegionName"]) for each in answer["Regions"]))
 
 
-class RegionsDenied(EnvironmentRefused):
+class RegionsDenied(EnvironmentFailure):
     """Readable account whose regions may not be listed."""
 
 
-def _not_allowed(action: str, organization: str = "") -> AnswerableError:
+def _not_allowed_error(action: str, organization: str = "") -> AnswerableError:
     of = f" of organization {organization}" if organization else ""
-    return EnvironmentRefused(
+    return EnvironmentFailure(
         f"{action} is not allowed (expected the management account or a delegated "
         f"administrator{of})",
         "sign in there, and attach: answerable where aws-org: --policy iam",
     )
 
 
-def _read(reader: Reader) -> None:
-    accounts = reader.records(
+def _read_organization(reader: OrganizationReader) -> None:
+    accounts = reader.read_records(
         _SERVICE, "list_accounts", "Accounts", declaration.ORGANIZATION
     )
-    reader.whole["Accounts"] = [_kept_account(each) for each in accounts]
+    reader.whole["Accounts"] = [_trim_account(each) for each in accounts]
     if reader.failures:
         return
-    roots = reader.records(_SERVICE, "list_roots", "Roots", declaration.ORGANIZATION)
+    roots = reader.read_records(
+        _SERVICE, "list_roots", "Roots", declaration.ORGANIZATION
+    )
     reader.whole["Roots"] = roots
     below = [str(root["Id"]) for root in roots]
     while below:
-        below += _children(reader, below.pop(0))
+        below += _read_children(reader, below.pop(0))
     enabled = {
         str(kind.get("Type"))
         for root in roots
-        for kind in cast(list[Reply], root.get("PolicyTypes") or [])
+        for kind in cast(list[OrgReply], root.get("PolicyTypes") or [])
         if kind.get("Status") == "ENABLED"
     }
     for kind, word in _KINDS.items():
         if kind in enabled:
-            _policies(reader, kind, word)
-    _delegated(reader)
+            _read_policies(reader, kind, word)
+    _read_delegated_administrators(reader)
 
 
-def _kept_account(account: Reply) -> Reply:
+def _trim_account(account: OrgReply) -> OrgReply:
     return {
         n: account[n] for n in ("Id", "Name", "Arn", "State", "Status") if n in account
     }
 
 
-def _children(reader: Reader, parent: str) -> list[str]:
+def _read_children(reader: OrganizationReader, parent: str) -> list[str]:
     """Read the accounts and units under a root or a unit; returns the units."""
     asked = {"ParentId": parent}
-    found = reader.records(
+    found = reader.read_records(
         _SERVICE,
         "list_accounts_for_parent",
         "Accounts",
         declaration.ORGANIZATION,
         **asked,
     )
-    kept = [_kept_account(each) for each in found]
-    reader.under("AccountsForParent", parent, {"Accounts": kept})
-    units = reader.records(
+    kept = [_trim_account(each) for each in found]
+    reader.add_answer("AccountsForParent", parent, {"Accounts": kept})
+    units = reader.read_records(
         _SERVICE,
         "list_organizational_units_for_parent",
         "OrganizationalUnits",
         declaration.ORGANIZATION,
         **asked,
     )
-    reader.under("OrganizationalUnitsForParent", parent, {"OrganizationalUnits": units})
+    reader.add_answer(
+        "OrganizationalUnitsForParent", parent, {"OrganizationalUnits": units}
+    )
     return [str(unit["Id"]) for unit in units]
 
 
-def _policies(reader: Reader, kind: str, word: str) -> None:
-    listed = reader.records(_SERVICE, "list_policies", "Policies", word, Filter=kind)
-    cast(list[Reply], reader.whole.setdefault("Policies", [])).extend(listed)
+def _read_policies(reader: OrganizationReader, kind: str, word: str) -> None:
+    listed = reader.read_records(
+        _SERVICE, "list_policies", "Policies", word, Filter=kind
+    )
+    cast(list[OrgReply], reader.whole.setdefault("Policies", [])).extend(listed)
     for policy in listed:
         named = {"PolicyId": str(policy["Id"])}
-        described = reader.ask(_SERVICE, "describe_policy", word, **named)
+        described = reader.call(_SERVICE, "describe_policy", word, **named)
         if described:
-            reader.under("DescribePolicy", named["PolicyId"], described)
-        targets = reader.records(
+            reader.add_answer("DescribePolicy", named["PolicyId"], described)
+        targets = reader.read_records(
             _SERVICE, "list_targets_for_policy", "Targets", word, **named
         )
-        reader.under("TargetsForPolicy", named["PolicyId"], {"Targets": targets})
+        reader.add_answer("TargetsForPolicy", named["PolicyId"], {"Targets": targets})
 
 
-def _delegated(reader: Reader) -> None:
+def _read_delegated_administrators(reader: OrganizationReader) -> None:
     word = "delegated-administrators"
-    found = reader.records(
+    found = reader.read_records(
         _SERVICE, "list_delegated_administrators", "DelegatedAdministrators", word
     )
-    reader.whole["DelegatedAdministrators"] = [_kept_account(each) for each in found]
+    reader.whole["DelegatedAdministrators"] = [_trim_account(each) for each in found]
     for account in found:
         asked = str(account["Id"])
-        services = reader.records(
+        services = reader.read_records(
             _SERVICE,
             "list_delegated_services_for_account",
             "DelegatedServices",
             word,
             AccountId=asked,
         )
-        reader.under(
+        reader.add_answer(
             "DelegatedServicesForAccount", asked, {"DelegatedServices": services}
         )
 
 
-def _organization(
-    reader: Reader, organization: str, caller: Reply, location: str
+def _build_organization(
+    reader: OrganizationReader, organization: str, caller: OrgReply, location: str
 ) -> Organization:
-    source = f"{declaration.SPEC.name}:{organization} (live)"
-    data = json.dumps(reader.whole, default=plain).encode()
+    source = f"{declaration.DECLARATION.name}:{organization} (live)"
+    data = json.dumps(reader.whole, default=json_default).encode()
     now = reader.context.now
-    parsed = parse_answers(answers(data, _PLACE), source=source, place=_PLACE, now=now)
+    parsed = parse_answers(
+        parse_aws_answers(data, _PLACE), source=source, place=_PLACE, now=now
+    )
     collected = tuple(w for w in parsed.collected if w not in reader.incomplete)
     sync = Sync(
         source=source,
-        connector=declaration.SPEC.name,
+        connector=declaration.DECLARATION.name,
         started_at=now,
         facts=parsed.facts,
         probes=tuple(
             Probe(action, "failed" if action in reader.failures else "answered", True)
-            for action in (declaration.WHO_AM_I, *declaration.SPEC.permissions)
+            for action in (declaration.WHO_AM_I, *declaration.DECLARATION.permissions)
         ),
-        problems=(*parsed.problems, *_problems(reader)),
+        problems=(*parsed.problems, *_list_problems(reader)),
         collected=collected,
-        not_collected=tuple(w for w in declaration.SPEC.collects if w not in collected),
+        not_collected=tuple(
+            w for w in declaration.DECLARATION.collects if w not in collected
+        ),
         held=tuple(h for h in parsed.held if h.word in collected),
     )
-    role = declaration.role_name(location) or declaration.DEFAULT_ROLE
-    return Organization(organization, sync, _members(parsed, caller, role))
+    role = declaration.scan_role_name(location) or declaration.DEFAULT_ROLE
+    return Organization(organization, sync, _list_member_accounts(parsed, caller, role))
 
 
-def _problems(reader: Reader) -> Iterator[Problem]:
+def _list_problems(reader: OrganizationReader) -> Iterator[ReadProblem]:
     for action, (kind, what) in reader.failures.items():
-        yield Problem(kind, action, what)
+        yield ReadProblem(kind, action, what)
 
 
-def _members(parsed: Parsed, caller: Reply, role: str) -> tuple[Member, ...]:
+def _list_member_accounts(
+    parsed: ParsedOrganization, caller: OrgReply, role: str
+) -> tuple[MemberAccount, ...]:
     partition = Arn.parse(str(caller["Arn"])).partition or "aws"
     own = str(caller["Account"])
 
-    def member(account: Account) -> Member:
+    def member(account: Account) -> MemberAccount:
         arn = f"arn:{partition}:iam::{account.id}:role/{role}"
-        return Member(account.id, account.name, "" if account.id == own else arn)
+        return MemberAccount(account.id, account.name, "" if account.id == own else arn)
 
-    readable = (a for a in parsed.facts.accounts if a.state not in _GONE)
+    readable = (a for a in parsed.facts.accounts if a.state not in _CLOSED_STATES)
     return tuple(member(a) for a in sorted(readable, key=lambda a: a.id))

@@ -1,6 +1,6 @@
 """Declaration of the AWS resources connector."""
 
-from answerable.model.connector import ConnectorSpec
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
 POLICIES = "resource-policies"
@@ -55,7 +55,7 @@ PERMISSIONS = (
     "bedrock-agentcore:GetGateway",
 )
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="aws-resources",
     gives="inventory",
     location="FILE (live if empty)",

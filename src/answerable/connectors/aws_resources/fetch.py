@@ -1,9 +1,9 @@
 """Fetch of AWS resources: a file of answers, or the live API."""
 
-from answerable.connectors.api_answer_file import probe_file, read_whole
+from answerable.connectors.api_answer_file import probe_file, read_answer_file
 from answerable.connectors.aws_resources import declaration
-from answerable.connectors.aws_resources.parse import EXPECTED, parse
-from answerable.connectors.boto3_import import boto3_for
+from answerable.connectors.aws_resources.parse import EXPECTED_KIND, parse
+from answerable.connectors.boto3_import import require_boto3
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Probe, Sync
 
@@ -22,37 +22,40 @@ def sync(location: str, context: SyncContext) -> Sync:
             or boto3 is not installed.
     """
     if not location:
-        return _live(context)
-    source = f"{declaration.SPEC.name}:{location}"
+        return _sync_live(context)
+    source = f"{declaration.DECLARATION.name}:{location}"
     parsed = parse(
-        read_whole(location, EXPECTED), source=source, place=location, now=context.now
+        read_answer_file(location, EXPECTED_KIND),
+        source=source,
+        place=location,
+        now=context.now,
     )
     return Sync(
         source=source,
-        connector=declaration.SPEC.name,
+        connector=declaration.DECLARATION.name,
         started_at=context.now,
         facts=parsed.facts,
-        probes=(Probe(location, EXPECTED, True),),
+        probes=(Probe(location, EXPECTED_KIND, True),),
         problems=parsed.problems,
         collected=parsed.collected,
         not_collected=tuple(
-            w for w in declaration.SPEC.collects if w not in parsed.collected
+            w for w in declaration.DECLARATION.collects if w not in parsed.collected
         ),
         held=parsed.held,
     )
 
 
-def where(location: str) -> tuple[Probe, ...]:
+def list_probes(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
     if location:
-        return (probe_file(location, EXPECTED),)
+        return (probe_file(location, EXPECTED_KIND),)
     calls = (declaration.WHO_AM_I, *declaration.PERMISSIONS)
     return tuple(
         Probe(call, "what resources say of themselves", None) for call in calls
     )
 
 
-def _live(context: SyncContext) -> Sync:
-    with boto3_for("a live AWS scan"):
-        from answerable.connectors.aws_resources.live_scan import collect
-    return collect(context)
+def _sync_live(context: SyncContext) -> Sync:
+    with require_boto3("a live AWS scan"):
+        from answerable.connectors.aws_resources.live_scan import scan_default_region
+    return scan_default_region(context)

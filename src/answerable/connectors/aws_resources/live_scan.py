@@ -14,21 +14,26 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws_errors import plain, refused
+from answerable.connectors.aws_errors import json_default, scan_refused_error
 from answerable.connectors.aws_resources import declaration
 from answerable.connectors.aws_resources.parse import parse_answers
-from answerable.connectors.aws_resources.scan_calls import Asking, Client
-from answerable.connectors.aws_resources.service_scans import SERVICES
-from answerable.connectors.aws_session import CONFIG, client_of, region_of, session_of
-from answerable.connectors.formats.aws_api_answers import answers
+from answerable.connectors.aws_resources.scan_calls import ResourceClient, ResourceScan
+from answerable.connectors.aws_resources.service_scans import SERVICE_SCANS
+from answerable.connectors.aws_session import (
+    CONFIG,
+    open_client,
+    open_session,
+    resolve_region,
+)
+from answerable.connectors.formats.aws_api_answers import parse_aws_answers
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
-from answerable.model.sighting import Probe, Problem, Sync
+from answerable.model.sighting import Probe, ReadProblem, Sync
 
 _PLACE = "the AWS API"
 
 
-def collect(context: SyncContext) -> Sync:
+def scan_default_region(context: SyncContext) -> Sync:
     """Scan the account and region of the default AWS settings.
 
     Raises:
@@ -36,43 +41,46 @@ def collect(context: SyncContext) -> Sync:
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     try:
-        session = session_of(context)
-        region = region_of(session, context)
+        session = open_session(context)
+        region = resolve_region(session, context)
         if not region:
             raise UsageError(
-                f"{declaration.SPEC.name}: needs a region, and none is set",
+                f"{declaration.DECLARATION.name}: needs a region, and none is set",
                 "give --region NAME, or set AWS_REGION; scan each region in turn",
             )
-        clients = _Clients(session, region, context)
-        caller = clients.make("sts").get_caller_identity()
+        clients = _RegionClients(session, region, context)
+        caller = clients.create_client("sts").get_caller_identity()
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise refused(error, context, declaration.SPEC.name) from None
-    asking = Asking(clients, str(caller["Account"]), region, context)
+        raise scan_refused_error(error, context, declaration.DECLARATION.name) from None
+    asking = ResourceScan(clients, str(caller["Account"]), region, context)
     asking.whole |= {"Account": asking.account, "Arn": str(caller["Arn"])}
     asking.whole["Region"] = region
-    return collect_region(asking)
+    return scan_region(asking)
 
 
-def collect_region(asking: Asking) -> Sync:
-    """Scan all services, in the order of `spec.PERMISSIONS`."""
-    for ask in SERVICES:
+def scan_region(asking: ResourceScan) -> Sync:
+    """Scan all services, in the order of `declaration.PERMISSIONS`."""
+    for ask in SERVICE_SCANS:
         ask(asking)
-    source = f"{declaration.SPEC.name}:{asking.account} {asking.region} (live)"
-    data = json.dumps(asking.whole, default=plain).encode()
+    source = f"{declaration.DECLARATION.name}:{asking.account} {asking.region} (live)"
+    data = json.dumps(asking.whole, default=json_default).encode()
     parsed = parse_answers(
-        answers(data, _PLACE), source=source, place=_PLACE, now=asking.context.now
+        parse_aws_answers(data, _PLACE),
+        source=source,
+        place=_PLACE,
+        now=asking.context.now,
     )
     problems = (
         *parsed.problems,
         *(
-            Problem(kind, action, what + (f", {times} times" if times > 1 else ""))
+            ReadProblem(kind, action, what + (f", {times} times" if times > 1 else ""))
             for (kind, action, what), times in asking.failures.items()
         ),
     )
     said = " ".join(problem.what for problem in problems)
     return Sync(
         source=source,
-        connector=declaration.SPEC.name,
+        connector=declaration.DECLARATION.name,
         started_at=asking.context.now,
         facts=parsed.facts,
         probes=tuple(
@@ -82,35 +90,35 @@ def collect_region(asking: Asking) -> Sync:
         problems=problems,
         collected=parsed.collected,
         not_collected=tuple(
-            w for w in declaration.SPEC.collects if w not in parsed.collected
+            w for w in declaration.DECLARATION.collects if w not in parsed.collected
         ),
         held=() if asking.broke_off else parsed.held,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Clients:
+class _RegionClients:
     """Client factory of one region."""
 
     session: "boto3.Session"
     region: str
     context: SyncContext
 
-    def client(self, service: str) -> Client:
+    def client(self, service: str) -> ResourceClient:
         """Create a client of a service."""
-        return cast(Client, self.make(service))
+        return cast(ResourceClient, self.create_client(service))
 
-    def make(self, service: str) -> "boto3.client":
+    def create_client(self, service: str) -> "boto3.client":
         config = CONFIG
         if self.context.endpoint_url:
             config = config.merge(Config(s3={"addressing_style": "path"}))
-        client = client_of(self.session, service, self.region, self.context, config)
+        client = open_client(self.session, service, self.region, self.context, config)
         if self.context.endpoint_url:
-            client.meta.events.register("before-sign.s3-control", _one_host)
+            client.meta.events.register("before-sign.s3-control", _strip_account_host)
         return client
 
 
-def _one_host(request: AWSRequest, **_: object) -> None:
+def _strip_account_host(request: AWSRequest, **_: object) -> None:
     """Remove the account from the host name: a custom endpoint has one name."""
     scheme, _, rest = request.url.partition("://")
     account, _, bare = rest.partition(".")

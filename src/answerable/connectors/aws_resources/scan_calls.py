@@ -10,45 +10,45 @@ from typing import Protocol, cast
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
-from answerable.connectors.aws_errors import code_of, stop_if_expired
-from answerable.connectors.formats.aws_api_answers import DENIED
+from answerable.connectors.aws_errors import error_code, raise_if_expired
+from answerable.connectors.formats.aws_api_answers import ACCESS_DENIED_CODES
 from answerable.model.connector import SyncContext
-from answerable.model.sighting import ProblemKind
+from answerable.model.sighting import ReadProblemKind
 
-Reply = Mapping[str, object]
-Whole = dict[str, object]
+ResourceReply = Mapping[str, object]
+AnswerDocument = dict[str, object]
 
 PAGE_LIMIT = 100_000
 # After so many calls in a row that reached nobody, a service is not asked any more.
-_DEAD = 5
+_FAILING_PAGINATION = 5
 
 
-class Client(Protocol):
+class ResourceClient(Protocol):
     """boto3 client; its operations are generated from the service model."""
 
-    def get_paginator(self, operation: str) -> "Paginator":
+    def get_paginator(self, operation: str) -> "ResourcePaginator":
         """Return the paginator of an operation."""
         ...
 
 
-class Paginator(Protocol):
+class ResourcePaginator(Protocol):
     """Subset of a boto3 paginator."""
 
-    def paginate(self, **arguments: object) -> Iterator[Reply]:
+    def paginate(self, **arguments: object) -> Iterator[ResourceReply]:
         """Yield replies; the same marker twice raises."""
         ...
 
 
-class Session(Protocol):
+class ClientFactory(Protocol):
     """Factory of clients."""
 
-    def client(self, service: str) -> Client:
+    def client(self, service: str) -> ResourceClient:
         """Create a client of a service."""
         ...
 
 
 @dataclass(slots=True)
-class Asking:
+class ResourceScan:
     """State of a running live scan of one region.
 
     Attributes:
@@ -62,30 +62,32 @@ class Asking:
         broke_off: Whether a list failed after its first page.
     """
 
-    session: Session
+    session: ClientFactory
     account: str
     region: str
     context: SyncContext
-    whole: Whole = field(default_factory=dict)
-    failures: dict[tuple[ProblemKind, str, str], int] = field(default_factory=dict)
+    whole: AnswerDocument = field(default_factory=dict)
+    failures: dict[tuple[ReadProblemKind, str, str], int] = field(default_factory=dict)
     done: int = 0
     broke_off: bool = False
-    _clients: dict[str, Client] = field(default_factory=dict)
+    _clients: dict[str, ResourceClient] = field(default_factory=dict)
     _unreached: dict[str, int] = field(default_factory=dict)
 
-    def client(self, service: str) -> Client:
+    def get_client(self, service: str) -> ResourceClient:
         """Return the client of a service."""
         if service not in self._clients:
             self._clients[service] = self.session.client(service)
         return self._clients[service]
 
-    def pages(
+    def iter_pages(
         self, service: str, operation: str, action: str, **arguments: object
-    ) -> Iterator[Reply]:
+    ) -> Iterator[ResourceReply]:
         """Yield the pages of a list; a failure ends it and becomes a problem."""
         count = 0
         try:
-            pages = self.client(service).get_paginator(operation).paginate(**arguments)
+            pages = (
+                self.get_client(service).get_paginator(operation).paginate(**arguments)
+            )
             for page in pages:
                 if count >= PAGE_LIMIT:
                     self.broke_off = True
@@ -94,21 +96,23 @@ class Asking:
                 yield page
         except (BotoCoreError, ClientError) as error:
             self.broke_off |= count > 0
-            self.failed(action, error)
+            self.record_failure(action, error)
 
-    def failed(self, action: str, error: Exception) -> None:
+    def record_failure(self, action: str, error: Exception) -> None:
         """Count a failed call by its kind."""
-        stop_if_expired(error)
+        raise_if_expired(error)
         if isinstance(error, EndpointConnectionError) and action.startswith("bedrock"):
             return  # a region where Bedrock is not offered has no such address
-        code = code_of(error)
-        if code in DENIED:
-            key = (ProblemKind.PERMISSION, action, f"{action} is not allowed")
+        code = error_code(error)
+        if code in ACCESS_DENIED_CODES:
+            key = (ReadProblemKind.PERMISSION, action, f"{action} is not allowed")
         else:
-            key = (ProblemKind.NETWORK, action, f"{action} failed: {code}")
+            key = (ReadProblemKind.NETWORK, action, f"{action} failed: {code}")
         self.failures[key] = self.failures.get(key, 0) + 1
 
-    def ask(self, service: str, operation: str, arguments: Reply, *keep: str) -> Reply:
+    def call(
+        self, service: str, operation: str, arguments: ResourceReply, *keep: str
+    ) -> ResourceReply:
         """Call one operation; returns the error in place of a failed answer.
 
         Args:
@@ -117,26 +121,28 @@ class Asking:
             arguments: Call arguments.
             keep: Fields of the reply to keep.
         """
-        if self._unreached.get(service, 0) >= _DEAD:
+        if self._unreached.get(service, 0) >= _FAILING_PAGINATION:
             return {"Error": {"Code": "Unreached"}}
         try:
-            reply: Reply = getattr(self.client(service), operation)(**arguments)
+            reply: ResourceReply = getattr(self.get_client(service), operation)(
+                **arguments
+            )
         except ClientError as error:
-            stop_if_expired(error)
+            raise_if_expired(error)
             self._unreached[service] = 0
-            return {"Error": {"Code": code_of(error)}}
+            return {"Error": {"Code": error_code(error)}}
         except BotoCoreError as error:
             self._unreached[service] = self._unreached.get(service, 0) + 1
-            return {"Error": {"Code": code_of(error)}}
+            return {"Error": {"Code": error_code(error)}}
         self._unreached[service] = 0
         return {name: reply[name] for name in keep if name in reply}
 
-    def answer(self, name: str, asked: str, reply: Reply) -> None:
+    def add_answer(self, name: str, asked: str, reply: ResourceReply) -> None:
         """Add an answer under its queried id."""
-        cast(Whole, self.whole.setdefault(name, {}))[asked] = reply
+        cast(AnswerDocument, self.whole.setdefault(name, {}))[asked] = reply
         self.done += 1
         self.context.progress(self.done, 0, "answers about resources")
 
-    def list(self, name: str, records: Sequence[object]) -> None:
+    def add_records(self, name: str, records: Sequence[object]) -> None:
         """Add the entries of a page to a list of the document."""
         cast(list[object], self.whole.setdefault(name, [])).extend(records)

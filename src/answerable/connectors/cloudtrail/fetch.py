@@ -2,31 +2,35 @@
 
 from collections.abc import Iterator
 
-from answerable.connectors.cloudtrail.declaration import SPEC
+from answerable.connectors.cloudtrail.declaration import DECLARATION
 from answerable.connectors.cloudtrail.log_files import (
-    Found,
-    Source,
-    UnreadableError,
-    find,
+    FoundLogFiles,
+    LogFileStream,
+    LogUnreadableError,
+    find_log_files,
 )
 from answerable.connectors.cloudtrail.parse.record_splitter import (
-    MOST_REFUSED,
-    Piece,
-    Splitter,
+    MAX_REFUSED,
+    RecordPiece,
+    RecordSplitter,
 )
-from answerable.connectors.cloudtrail.parse.records import Make, Refused, read_record
-from answerable.connectors.cloudtrail.parse.redaction import redacted
-from answerable.connectors.cloudtrail.parser_process import read_apart
+from answerable.connectors.cloudtrail.parse.records import (
+    EventFactory,
+    RecordRefused,
+    parse_record,
+)
+from answerable.connectors.cloudtrail.parse.redaction import redact_secrets
+from answerable.connectors.cloudtrail.parser_process import read_in_subprocess
 from answerable.model.connector import EventBatch, EventContext
-from answerable.model.event import AuditEvent, Quarantined
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 # From this size on disk, parsing in a second process is worth its start.
-APART = 16 << 20
+SUBPROCESS_BYTES = 16 << 20
 # A batch also ends at this many bytes of records, and a refused record is kept up to
 # the largest size that CloudTrail delivers.
 _BATCH_BYTES = 16 << 20
-_KEPT = 256 << 10
+_MAX_QUARANTINED_BYTES = 256 << 10
 
 
 def read(location: str, context: EventContext) -> Iterator[EventBatch]:
@@ -43,14 +47,14 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
         UsageError: The location does not exist or holds no such file.
         EnvironmentRefused: The location is not readable.
     """
-    found = find(location)
-    if found.total >= APART:
-        return read_apart(location, context)
-    return read_here(found, context)
+    found = find_log_files(location)
+    if found.total >= SUBPROCESS_BYTES:
+        return read_in_subprocess(location, context)
+    return read_in_process(found, context)
 
 
-def read_here(
-    found: Found, context: EventContext, make: Make = AuditEvent
+def read_in_process(
+    found: FoundLogFiles, context: EventContext, make: EventFactory = AuditEvent
 ) -> Iterator[EventBatch]:
     """Yield the records of the found files, in this process.
 
@@ -63,7 +67,7 @@ def read_here(
     if found.problems or found.skipped:
         yield EventBatch("", (), (), 0, found.total, found.problems, found.skipped)
     for place in found.files:
-        reader = _File(place, context, make)
+        reader = _LogFileReader(place, context, make)
         for batch in reader.batches():
             yield EventBatch(
                 place,
@@ -77,16 +81,16 @@ def read_here(
         done += reader.source.packed
 
 
-class _File:
+class _LogFileReader:
     """Reader of one log file into batches."""
 
-    def __init__(self, place: str, context: EventContext, make: Make) -> None:
+    def __init__(self, place: str, context: EventContext, make: EventFactory) -> None:
         self._place = place
         self._make = make
         self._limits = context.limits
-        self.source = Source(place)
+        self.source = LogFileStream(place)
         self._events: list[AuditEvent] = []
-        self._quarantined: list[Quarantined] = []
+        self._quarantined: list[QuarantinedRecord] = []
         self._skipped: list[str] = []
         self._refused = self._passed_over = 0
         self._seen = 0
@@ -95,58 +99,63 @@ class _File:
 
     def batches(self) -> Iterator[EventBatch]:
         """Yield the file's batches; the last one lists the problems."""
-        splitter = Splitter(self._limits)
+        splitter = RecordSplitter(self._limits)
         broken = ""
         try:
             for chunk in self.source.chunks():
-                yield from self._take(splitter.feed(chunk))
-                if splitter.dead or self._is_no_log:
+                yield from self._parse_pieces(splitter.feed(chunk))
+                if splitter.is_stopped or self._is_not_a_log:
                     break
-        except UnreadableError as refusal:
+        except LogUnreadableError as refusal:
             broken = str(refusal)
-        if self._is_no_log:
-            broken = f"{self._useless} of {self._seen} records are none: the rest is not read"
-        yield from self._take(splitter.close())
-        yield self._batch(self._problems(broken or splitter.problem, bool(broken)))
+        if self._is_not_a_log:
+            broken = f"{self._unusable_count} of {self._seen} records are none: the rest is not read"
+        yield from self._parse_pieces(splitter.close())
+        yield self._make_batch(
+            self._list_problems(broken or splitter.problem, bool(broken))
+        )
 
     @property
-    def _useless(self) -> int:
+    def _unusable_count(self) -> int:
         return self._refused + self._passed_over
 
     @property
-    def _is_no_log(self) -> bool:
+    def _is_not_a_log(self) -> bool:
         """Tell whether most of the file is not records, so that the rest is skipped."""
-        return self._useless >= MOST_REFUSED and 2 * self._useless > self._seen
+        return (
+            self._unusable_count >= MAX_REFUSED
+            and 2 * self._unusable_count > self._seen
+        )
 
-    def _take(self, pieces: list[Piece]) -> Iterator[EventBatch]:
-        most, written_by = self._limits.batch, SPEC.written_by
+    def _parse_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
+        most, written_by = self._limits.batch, DECLARATION.written_by
         for piece in pieces:
-            if self._is_no_log:
+            if self._is_not_a_log:
                 return
             self._seen += 1
             self._bytes += len(piece.raw)
             if piece.why:
-                self._refuse(piece, piece.why)
+                self._quarantine(piece, piece.why)
                 continue
-            read = read_record(piece.raw, written_by, self._make)
-            if not isinstance(read, Refused):
+            read = parse_record(piece.raw, written_by, self._make)
+            if not isinstance(read, RecordRefused):
                 self._events.append(read)
             elif read.skipped:
                 self._skipped.append(read.why)
                 self._passed_over += 1
             else:
-                self._refuse(piece, read.why)
+                self._quarantine(piece, read.why)
             held = len(self._events) + len(self._quarantined) + len(self._skipped)
             if held >= most or self._bytes >= _BATCH_BYTES:
-                yield self._batch(())
+                yield self._make_batch(())
 
-    def _refuse(self, piece: Piece, why: str) -> None:
+    def _quarantine(self, piece: RecordPiece, why: str) -> None:
         self._refused += 1
         self._first = self._first or f"{why} (offset {piece.offset})"
-        raw = redacted(piece.raw[:_KEPT])
-        self._quarantined.append(Quarantined(self._place, piece.offset, why, raw))
+        raw = redact_secrets(piece.raw[:_MAX_QUARANTINED_BYTES])
+        self._quarantined.append(QuarantinedRecord(self._place, piece.offset, why, raw))
 
-    def _batch(self, problems: tuple[Problem, ...]) -> EventBatch:
+    def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:
         batch = EventBatch(
             self._place,
             tuple(self._events),
@@ -160,12 +169,12 @@ class _File:
         self._bytes = 0
         return batch
 
-    def _problems(self, why: str, unreadable: bool) -> tuple[Problem, ...]:
-        kind = ProblemKind.UNREADABLE if unreadable else ProblemKind.INVALID
+    def _list_problems(self, why: str, unreadable: bool) -> tuple[ReadProblem, ...]:
+        kind = ReadProblemKind.UNREADABLE if unreadable else ReadProblemKind.INVALID
         if why:
             kept = f"; {self._seen - self._refused} records read" if self._seen else ""
-            return (Problem(kind, self._place, why + kept),)
+            return (ReadProblem(kind, self._place, why + kept),)
         if self._refused:
             what = f"{self._refused} of {self._seen} records not read: {self._first}"
-            return (Problem(ProblemKind.INVALID, self._place, what),)
+            return (ReadProblem(ReadProblemKind.INVALID, self._place, what),)
         return ()

@@ -11,28 +11,28 @@ from typing import BinaryIO
 
 import zstandard
 
-from answerable.connectors.named_file import check_regular, open_named
-from answerable.connectors.user_path import expanded
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.connectors.named_file import check_regular_file, open_named_file
+from answerable.connectors.user_path import expand_user_path
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 CHUNK = 1 << 20
 NAMES = (".json", ".jsonl", ".ndjson")
-PACKED = ("", ".gz", ".zst")
+COMPRESSED_NAMES = ("", ".gz", ".zst")
 # A log compresses 10 to 60 times. What unfolds further than this, and to more than a
 # small file, is a bomb.
-RATIO = 100
+MAX_COMPRESSION_RATIO = 100
 SMALL = 32 << 20
 _SLICE = 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
-class UnreadableError(Exception):
+class LogUnreadableError(Exception):
     """Unreadable rest of a file; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundLogFiles:
     """Log files found at a location.
 
     Attributes:
@@ -44,11 +44,11 @@ class Found:
 
     files: tuple[str, ...]
     total: int
-    problems: tuple[Problem, ...]
+    problems: tuple[ReadProblem, ...]
     skipped: tuple[str, ...]
 
 
-def find(location: str) -> Found:
+def find_log_files(location: str) -> FoundLogFiles:
     """List the files of a location.
 
     Raises:
@@ -56,8 +56,8 @@ def find(location: str) -> Found:
         EnvironmentRefused: It is not readable.
     """
     if location == "-":
-        return Found(("-",), 0, (), ())
-    path = expanded(location)
+        return FoundLogFiles(("-",), 0, (), ())
+    path = expand_user_path(location)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -66,27 +66,29 @@ def find(location: str) -> Found:
             "name a CloudTrail file, a folder of them, or - for standard input",
         ) from None
     except OSError as refusal:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"may not be read: {location} ({refusal.strerror})"
         ) from None
     if not stat.S_ISDIR(mode):
-        check_regular(path)
-        return Found((str(path),), path.stat().st_size, (), ())
-    return _walk(path, location)
+        check_regular_file(path)
+        return FoundLogFiles((str(path),), path.stat().st_size, (), ())
+    return _walk_folder(path, location)
 
 
-def _walk(top: Path, location: str) -> Found:
+def _walk_folder(top: Path, location: str) -> FoundLogFiles:
     files: list[tuple[str, int]] = []
-    problems: list[Problem] = []
+    problems: list[ReadProblem] = []
     skipped: list[str] = []
 
     def refused(error: OSError) -> None:
         if error.filename == str(top):
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"may not be listed: {location} ({error.strerror})"
             )
         what = f"the folder may not be listed ({error.strerror})"
-        problems.append(Problem(ProblemKind.PERMISSION, str(error.filename), what))
+        problems.append(
+            ReadProblem(ReadProblemKind.PERMISSION, str(error.filename), what)
+        )
 
     for folder, folders, names in os.walk(top, onerror=refused):
         folders.sort()
@@ -98,7 +100,7 @@ def _walk(top: Path, location: str) -> Found:
                     about = os.stat(path)
             except OSError as error:
                 what = error.strerror or "cannot be opened"
-                problems.append(Problem(ProblemKind.UNREADABLE, path, what))
+                problems.append(ReadProblem(ReadProblemKind.UNREADABLE, path, what))
                 continue
             if stat.S_ISREG(about.st_mode) and is_log_name(name):
                 files.append((path, about.st_size))
@@ -111,17 +113,17 @@ def _walk(top: Path, location: str) -> Found:
         )
     files.sort()
     total = sum(size for _, size in files)
-    return Found(
+    return FoundLogFiles(
         tuple(path for path, _ in files), total, tuple(problems), tuple(skipped)
     )
 
 
 def is_log_name(name: str) -> bool:
     """Tell whether a file in a folder may be a log by its name."""
-    return name.lower().endswith(tuple(n + p for n in NAMES for p in PACKED))
+    return name.lower().endswith(tuple(n + p for n in NAMES for p in COMPRESSED_NAMES))
 
 
-class Source:
+class LogFileStream:
     """Stream of one file, decompressed chunk by chunk.
 
     Args:
@@ -141,41 +143,43 @@ class Source:
         """
         try:
             if self._place == "-":
-                yield from self._unpack(sys.stdin.buffer)
+                yield from self._decompress(sys.stdin.buffer)
                 return
-            with open_named(self._place) as file:
-                yield from self._unpack(file)
+            with open_named_file(self._place) as file:
+                yield from self._decompress(file)
         except OSError as error:
-            raise UnreadableError(error.strerror or "cannot be read") from None
+            raise LogUnreadableError(error.strerror or "cannot be read") from None
         except (zlib.error, zstandard.ZstdError):
-            raise UnreadableError("the compressed data is damaged") from None
+            raise LogUnreadableError("the compressed data is damaged") from None
 
-    def _unpack(self, file: BinaryIO) -> Iterator[bytes]:
+    def _decompress(self, file: BinaryIO) -> Iterator[bytes]:
         first = file.read(CHUNK)
         self.packed = len(first)
         if first.startswith(_GZIP):
-            chunks = self._gzip(first, file)
+            chunks = self._iter_gzip(first, file)
         elif first.startswith(_ZSTD):
-            chunks = self._zstd(first, file)
+            chunks = self._iter_zstd(first, file)
         else:
-            chunks = self._plain(first, file)
+            chunks = self._iter_plain(first, file)
         for chunk in chunks:
             self._unpacked += len(chunk)
-            if self._unpacked > max(SMALL, RATIO * self.packed):
-                raise UnreadableError(f"it unfolds to more than {RATIO} times its size")
+            if self._unpacked > max(SMALL, MAX_COMPRESSION_RATIO * self.packed):
+                raise LogUnreadableError(
+                    f"it unfolds to more than {MAX_COMPRESSION_RATIO} times its size"
+                )
             yield chunk
 
-    def _more(self, file: BinaryIO) -> bytes:
+    def _read_chunk(self, file: BinaryIO) -> bytes:
         data = file.read(CHUNK)
         self.packed += len(data)
         return data
 
-    def _plain(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
+    def _iter_plain(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
         while first:
             yield first
-            first = self._more(file)
+            first = self._read_chunk(file)
 
-    def _gzip(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
+    def _iter_gzip(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
         while data:
             member = zlib.decompressobj(wbits=31)
             while True:
@@ -186,16 +190,16 @@ class Source:
                     break
                 data = member.unconsumed_tail
                 if not data and len(chunk) < CHUNK:
-                    data = self._more(file)
+                    data = self._read_chunk(file)
                     if not data:
-                        raise UnreadableError("the compressed data ends too early")
-            data = member.unused_data or self._more(file)
+                        raise LogUnreadableError("the compressed data ends too early")
+            data = member.unused_data or self._read_chunk(file)
             if data and not data.startswith(_GZIP[: len(data)]):
                 data = data.lstrip(b"\0")  # padding of tapes and disks
                 if data:
-                    raise UnreadableError("bytes follow the compressed data")
+                    raise LogUnreadableError("bytes follow the compressed data")
 
-    def _zstd(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
+    def _iter_zstd(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
         packer = zstandard.ZstdDecompressor(max_window_size=1 << 27)
         frame = packer.decompressobj()
         fresh = True
@@ -210,6 +214,6 @@ class Source:
                     piece = frame.unused_data if frame.eof else b""
                     if frame.eof:
                         frame, fresh = packer.decompressobj(), True
-            data = self._more(file)
+            data = self._read_chunk(file)
         if not fresh:
-            raise UnreadableError("the compressed data ends too early")
+            raise LogUnreadableError("the compressed data ends too early")

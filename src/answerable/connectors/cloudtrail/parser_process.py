@@ -23,23 +23,23 @@ from typing import IO, cast
 import msgspec
 
 from answerable.model.connector import EventBatch, EventContext, EventLimits
-from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageError
+from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 
 # Small enough to keep both processes busy.
-BATCH = 2_000
-_PIPE = 1 << 20  # fewer turns between the processes
+BATCH_SIZE = 2_000
+_PIPE_BYTES = 1 << 20  # fewer turns between the processes
 # Frames read ahead while the store makes a batch durable: some 1.3 MB each.
-_AHEAD = 10
-_PATIENCE = 0.2
+_MAX_QUEUED_FRAMES = 10
+_STOP_TIMEOUT = 0.2
 
 
-class _Order(msgspec.Struct):
+class _ParseOrder(msgspec.Struct):
     location: str
     limits: EventLimits
 
 
-class _Frame(msgspec.Struct):
+class _BatchFrame(msgspec.Struct):
     batch: EventBatch | None = None
     count: int = 0
     columns: msgspec.Raw = msgspec.Raw(b"\x90")  # none
@@ -59,33 +59,33 @@ _COLUMNS = msgspec.msgpack.Decoder(
 )
 # Events are frozen for everyone else: one is not made before its fields are set.
 _SETTERS = [getattr(AuditEvent, each.name).__set__ for each in _FIELDS]
-_FRAME = msgspec.msgpack.Decoder(_Frame)
+_FRAME = msgspec.msgpack.Decoder(_BatchFrame)
 _REFUSALS: dict[str, type[AnswerableError]] = {
     "UsageError": UsageError,
-    "EnvironmentRefused": EnvironmentRefused,
+    "EnvironmentRefused": EnvironmentFailure,
 }
 
 
-def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
+def read_in_subprocess(location: str, context: EventContext) -> Iterator[EventBatch]:
     """Yield the batches of a location, parsed by a child process.
 
     Raises:
         UsageError: As for `read`.
         EnvironmentRefused: As for `read`, or the child ended early.
     """
-    order = msgspec.json.encode(_Order(location, context.limits))
+    order = msgspec.json.encode(_ParseOrder(location, context.limits))
     child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        pipesize=_PIPE,
+        pipesize=_PIPE_BYTES,
     )
     try:
         if child.stdin is None or child.stdout is None:
-            raise EnvironmentRefused("no pipe to the parsing process")
+            raise EnvironmentFailure("no pipe to the parsing process")
         child.stdin.write(order)
         child.stdin.close()
-        yield from _batches(child.stdout)
+        yield from _decode_batches(child.stdout)
     finally:
         child.kill()
         child.wait()
@@ -93,7 +93,7 @@ def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
             child.stdout.close()
 
 
-def _body(pipe: IO[bytes]) -> bytes:
+def _read_frame(pipe: IO[bytes]) -> bytes:
     """Read a frame; empty if the pipe ends first."""
     head = pipe.read(4)
     size = int.from_bytes(head, "big")
@@ -101,22 +101,22 @@ def _body(pipe: IO[bytes]) -> bytes:
     return body if len(body) == size else b""
 
 
-def _ahead(pipe: IO[bytes]) -> Iterator[bytes]:
+def _prefetch_frames(pipe: IO[bytes]) -> Iterator[bytes]:
     """Prefetch frames while earlier ones are stored, so the child need not wait."""
-    bodies: queue.Queue[bytes] = queue.Queue(_AHEAD)
+    bodies: queue.Queue[bytes] = queue.Queue(_MAX_QUEUED_FRAMES)
     ended = threading.Event()
 
     def offer(body: bytes) -> None:
         while not ended.is_set():
             with suppress(queue.Full):
-                bodies.put(body, timeout=_PATIENCE)
+                bodies.put(body, timeout=_STOP_TIMEOUT)
                 return
 
     def pump() -> None:
         body = b"-"
         while body and not ended.is_set():
             try:
-                body = _body(pipe)
+                body = _read_frame(pipe)
             except (OSError, ValueError):  # closed by the reader
                 body = b""
             offer(body)
@@ -130,37 +130,37 @@ def _ahead(pipe: IO[bytes]) -> Iterator[bytes]:
         ended.set()
 
 
-def _batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
-    for body in _ahead(pipe):
+def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
+    for body in _prefetch_frames(pipe):
         if not body:
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 "the parsing process ended early; what it read is stored",
                 "ingest the same input again: nothing is stored twice",
             )
         frame = _FRAME.decode(body)
         if frame.refused:
-            raise _REFUSALS.get(frame.refused, EnvironmentRefused)(
+            raise _REFUSALS.get(frame.refused, EnvironmentFailure)(
                 frame.message, frame.hint
             )
         if frame.batch is None:
             return
-        yield replace(frame.batch, events=_unpacked(frame.columns, frame.count))
+        yield replace(frame.batch, events=_unpack_events(frame.columns, frame.count))
 
 
-def _row(*row: object) -> tuple[object, ...]:
+def _make_row(*row: object) -> tuple[object, ...]:
     return row
 
 
 # The child makes no event: a row costs less to make, to carry and to read back.
-_ROW = cast("Callable[..., AuditEvent]", _row)
+_ROW = cast("Callable[..., AuditEvent]", _make_row)
 
 
-def _framed(batch: EventBatch) -> _Frame:
+def _encode_batch(batch: EventBatch) -> _BatchFrame:
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
-    return _Frame(replace(batch, events=()), len(rows), _packed(rows))
+    return _BatchFrame(replace(batch, events=()), len(rows), _pack_columns(rows))
 
 
-def _packed(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:
+def _pack_columns(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:
     columns = [
         column[:1]
         if column[0] == column[-1] and column.count(column[0]) == len(column)
@@ -170,7 +170,7 @@ def _packed(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(columns))
 
 
-def _unpacked(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
+def _unpack_events(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
     columns = _COLUMNS.decode(packed)
     events = tuple(map(object.__new__, repeat(AuditEvent, count)))
     for each, setter in zip(_FIELDS, _SETTERS, strict=True):
@@ -182,34 +182,34 @@ def _unpacked(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
 
 def main() -> None:
     """Parse the location named by the order on standard input."""
-    from answerable.connectors.cloudtrail.fetch import read_here
-    from answerable.connectors.cloudtrail.log_files import find
+    from answerable.connectors.cloudtrail.fetch import read_in_process
+    from answerable.connectors.cloudtrail.log_files import find_log_files
 
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=_Order)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=_ParseOrder)
     limits = order.limits
     limits = EventLimits(
-        min(limits.batch, BATCH), limits.record_bytes, limits.file_bytes
+        min(limits.batch, BATCH_SIZE), limits.record_bytes, limits.file_bytes
     )
     gc.disable()  # batches hold no cycles, and looking for them costs a tenth
     with suppress(BrokenPipeError):
         try:
-            found = find(order.location)
-            for batch in read_here(found, EventContext(limits), _ROW):
-                _write(_framed(batch))
+            found = find_log_files(order.location)
+            for batch in read_in_process(found, EventContext(limits), _ROW):
+                _write_frame(_encode_batch(batch))
         except AnswerableError as refusal:
-            _write(
-                _Frame(
+            _write_frame(
+                _BatchFrame(
                     refused=type(refusal).__name__,
                     message=refusal.message,
                     hint=refusal.hint,
                 )
             )
             return
-        _write(_Frame())
+        _write_frame(_BatchFrame())
         sys.stdout.buffer.flush()
 
 
-def _write(frame: _Frame) -> None:
+def _write_frame(frame: _BatchFrame) -> None:
     body = msgspec.msgpack.encode(frame)
     sys.stdout.buffer.write(len(body).to_bytes(4, "big"))
     sys.stdout.buffer.write(body)

@@ -12,55 +12,55 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.connectors.formats.aws_api_answers import (
-    UNREADABLE,
-    Answer,
-    Fields,
-    Stamp,
-    stamp_ns,
-    why_invalid,
-    wrong_kind,
+    DECODE_ERRORS,
+    AnswerFields,
+    AwsAnswer,
+    AwsTimestamp,
+    describe_decode_error,
+    parse_timestamp_ns,
+    wrong_kind_error,
 )
 from answerable.model.credential import (
     Credential,
     CredentialClass,
+    CredentialLifetime,
     CredentialLink,
-    Lifetime,
 )
 from answerable.model.ids import (
     IdentityId,
-    access_key_account,
     aws_credential_id,
+    decode_access_key_account,
     is_access_key_id,
 )
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.model.sighting import Facts, Problem, ProblemKind
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 
-EXPECTED = "list-access-keys answers"
-HOW = "list-access-keys"
+EXPECTED_KIND = "list-access-keys answers"
+LINK_SOURCE = "list-access-keys"
 
 
-class Used(msgspec.Struct, rename="pascal", frozen=True):
+class AccessKeyLastUsed(msgspec.Struct, rename="pascal", frozen=True):
     """Last use of an access key."""
 
-    last_used_date: Stamp = None
+    last_used_date: AwsTimestamp = None
 
 
-class Metadata(msgspec.Struct, rename="pascal", frozen=True):
+class AccessKeyMetadata(msgspec.Struct, rename="pascal", frozen=True):
     """Metadata of an access key."""
 
     user_name: str
     access_key_id: str
     status: str = ""
-    create_date: Stamp = None
-    access_key_last_used: Used | None = None
+    create_date: AwsTimestamp = None
+    access_key_last_used: AccessKeyLastUsed | None = None
 
 
-class _LastUsed(msgspec.Struct, rename="pascal", frozen=True):
-    access_key_last_used: Used
+class _LastUsedAnswer(msgspec.Struct, rename="pascal", frozen=True):
+    access_key_last_used: AccessKeyLastUsed
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownAccount:
     """Known facts about the account from other answers.
 
     Attributes:
@@ -73,25 +73,25 @@ class Known:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _AccessKeyReader:
     """Keys under construction; of equal ids the first one is kept."""
 
-    keys: dict[str, tuple[Metadata, str]] = field(default_factory=dict)
+    keys: dict[str, tuple[AccessKeyMetadata, str]] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     account: str = ""
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ReadProblem] = field(default_factory=list)
 
-    def problem(self, place: str, what: str) -> None:
-        self.problems.append(Problem(ProblemKind.INVALID, place, what))
+    def add_problem(self, place: str, what: str) -> None:
+        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
 
-def access_keys(
-    placed: Sequence[tuple[str, Answer]],
+def parse_access_keys(
+    placed: Sequence[tuple[str, AwsAnswer]],
     *,
     source: str,
     now: int,
-    known: Known | None = None,
-) -> tuple[Facts, tuple[Problem, ...]]:
+    known: KnownAccount | None = None,
+) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
     """Parse list-access-keys answers.
 
     Args:
@@ -106,121 +106,129 @@ def access_keys(
     Raises:
         UsageError: An answer is of another kind.
     """
-    reading = _Reading()
+    reading = _AccessKeyReader()
     for place, answer in placed:
         base = f"{place}#{answer.pointer}"
-        if not _answer(reading, answer.fields, base):
-            raise wrong_kind(answer.fields, place, EXPECTED)
-    facts = _facts(reading, known or Known(), source, now)
+        if not _read_answer(reading, answer.fields, base):
+            raise wrong_kind_error(answer.fields, place, EXPECTED_KIND)
+    facts = _build_facts(reading, known or KnownAccount(), source, now)
     return facts, tuple(reading.problems)
 
 
-def _answer(reading: _Reading, fields: Fields, base: str) -> bool:
+def _read_answer(reading: _AccessKeyReader, fields: AnswerFields, base: str) -> bool:
     """Read one answer of any form; False if it is none."""
     if "AccessKeyMetadata" in fields:
-        _metadata(reading, fields, base)
+        _read_metadata_list(reading, fields, base)
         return True
     if "AccessKeyId" in fields:
-        _record(reading, msgspec.Raw(msgspec.json.encode(fields)), base)
+        _read_metadata(reading, msgspec.Raw(msgspec.json.encode(fields)), base)
         return True
     if "Account" in fields and "Arn" in fields:
-        reading.account = _word(fields["Account"])
+        reading.account = _read_account_number(fields["Account"])
         return True
-    taken = [_entry(reading, key, raw, base) for key, raw in fields.items()]
+    taken = [_read_keyed_entry(reading, key, raw, base) for key, raw in fields.items()]
     return bool(taken) and all(taken)
 
 
-def _entry(reading: _Reading, key: str, raw: msgspec.Raw, base: str) -> bool:
+def _read_keyed_entry(
+    reading: _AccessKeyReader, key: str, raw: msgspec.Raw, base: str
+) -> bool:
     place = f"{base}/{key}"
     try:
         if is_access_key_id(key):
-            used = msgspec.json.decode(raw, type=_LastUsed).access_key_last_used
-            reading.used[key] = stamp_ns(used.last_used_date)
+            used = msgspec.json.decode(raw, type=_LastUsedAnswer).access_key_last_used
+            reading.used[key] = parse_timestamp_ns(used.last_used_date)
             return True
-        fields = msgspec.json.decode(raw, type=Fields)
-    except UNREADABLE:
+        fields = msgspec.json.decode(raw, type=AnswerFields)
+    except DECODE_ERRORS:
         return False
     if "AccessKeyMetadata" not in fields:
         return False
-    _metadata(reading, fields, place)
+    _read_metadata_list(reading, fields, place)
     return True
 
 
-def _metadata(reading: _Reading, fields: Fields, base: str) -> None:
+def _read_metadata_list(
+    reading: _AccessKeyReader, fields: AnswerFields, base: str
+) -> None:
     place = f"{base}/AccessKeyMetadata"
     if bytes(fields.get("IsTruncated", b"false")) == b"true":
-        reading.problem(base, "the answer is truncated: more entries follow")
+        reading.add_problem(base, "the answer is truncated: more entries follow")
     try:
         raws = msgspec.json.decode(fields["AccessKeyMetadata"], type=list[msgspec.Raw])
-    except UNREADABLE as error:
-        reading.problem(place, why_invalid(error))
+    except DECODE_ERRORS as error:
+        reading.add_problem(place, describe_decode_error(error))
         return
     for index, raw in enumerate(raws):
-        _record(reading, raw, f"{place}/{index}")
+        _read_metadata(reading, raw, f"{place}/{index}")
 
 
-def _record(reading: _Reading, raw: msgspec.Raw, place: str) -> None:
+def _read_metadata(reading: _AccessKeyReader, raw: msgspec.Raw, place: str) -> None:
     try:
-        key = msgspec.json.decode(raw, type=Metadata)
-    except UNREADABLE as error:
-        reading.problem(place, why_invalid(error))
+        key = msgspec.json.decode(raw, type=AccessKeyMetadata)
+    except DECODE_ERRORS as error:
+        reading.add_problem(place, describe_decode_error(error))
         return
     if not is_access_key_id(key.access_key_id):
-        reading.problem(place, "AccessKeyId is not an access-key id")
+        reading.add_problem(place, "AccessKeyId is not an access-key id")
         return
     reading.keys.setdefault(key.access_key_id, (key, place))
 
 
-def _word(raw: msgspec.Raw) -> str:
+def _read_account_number(raw: msgspec.Raw) -> str:
     try:
         text = msgspec.json.decode(raw, type=str)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return ""
     return text if len(text) == 12 and text.isdecimal() else ""
 
 
-def _facts(reading: _Reading, known: Known, source: str, now: int) -> Facts:
+def _build_facts(
+    reading: _AccessKeyReader, known: KnownAccount, source: str, now: int
+) -> SightedFacts:
     credentials: list[Credential] = []
     links: list[CredentialLink] = []
     for key, place in reading.keys.values():
-        seen = Seen(source, place, WrittenBy.PLATFORM, now)
-        inside = access_key_account(key.access_key_id)
+        seen = FactProvenance(source, place, WrittenBy.PLATFORM, now)
+        inside = decode_access_key_account(key.access_key_id)
         account = known.account or inside or reading.account
-        credential = _credential(key, account, reading.used, seen)
+        credential = _build_credential(key, account, reading.used, seen)
         credentials.append(credential)
         identity = known.users.get(key.user_name) or (
             f"arn:aws:iam::{account}:user/{key.user_name}" if account else ""
         )
         if identity:
-            link = CredentialLink(credential.id, IdentityId(identity), HOW, seen)
+            link = CredentialLink(
+                credential.id, IdentityId(identity), LINK_SOURCE, seen
+            )
             links.append(link)
         else:
-            reading.problem(
+            reading.add_problem(
                 place,
                 "the key id does not tell its account, so its user is not known: "
                 "add the answer of get-caller-identity",
             )
-    return Facts(credentials=tuple(credentials), links=tuple(links))
+    return SightedFacts(credentials=tuple(credentials), links=tuple(links))
 
 
-def _credential(
-    key: Metadata, account: str, used: Mapping[str, int], seen: Seen
+def _build_credential(
+    key: AccessKeyMetadata, account: str, used: Mapping[str, int], seen: FactProvenance
 ) -> Credential:
     last = key.access_key_last_used
     return Credential(
         id=aws_credential_id(key.access_key_id),
         kind="aws-access-key",
         cls=CredentialClass.RECORD,
-        lifetime=Lifetime.STATIC,
+        lifetime=CredentialLifetime.STATIC,
         name=key.user_name,
         place=f"iam:ListAccessKeys#{key.user_name}",
         scope="",
         hint="",
         account=account,
         status=key.status.lower(),
-        created_at=stamp_ns(key.create_date),
+        created_at=parse_timestamp_ns(key.create_date),
         expires_at=0,
-        last_used_at=stamp_ns(last.last_used_date)
+        last_used_at=parse_timestamp_ns(last.last_used_date)
         if last
         else used.get(key.access_key_id, 0),
         seen=seen,

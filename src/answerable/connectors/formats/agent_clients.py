@@ -8,12 +8,12 @@ depth of a project, `MANAGED_FILES` are set by a machine's administrator. In a p
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.connectors.formats.document_parser import Format
+from answerable.connectors.formats.document_parser import DocumentFormat
 
-Keys = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 
-class Role(StrEnum):
+class FileRole(StrEnum):
     """Role of a configuration file."""
 
     SERVERS = "servers"  # a server map must be there
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ClientConfigFile:
     """Kind of configuration file.
 
     Attributes:
@@ -34,13 +34,13 @@ class ConfigFile:
 
     client: str
     path: str
-    form: Format = Format.JSON
-    role: Role = Role.SERVERS
-    maps: tuple[Keys, ...] = (("mcpServers",),)
+    form: DocumentFormat = DocumentFormat.JSON
+    role: FileRole = FileRole.SERVERS
+    maps: tuple[KeyPath, ...] = (("mcpServers",),)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ClientSetting:
     """Setting to display.
 
     Attributes:
@@ -54,43 +54,48 @@ class Setting:
     """
 
     client: str
-    keys: Keys
+    keys: KeyPath
     name: str
     unattended: frozenset[str] = frozenset()
-    disabled_by: Keys = ()
-    only_with: tuple[tuple[Keys, str], ...] = ()
+    disabled_by: KeyPath = ()
+    only_with: tuple[tuple[KeyPath, str], ...] = ()
 
 
-_VSCODE: tuple[Keys, ...] = (("servers",), ("mcpServers",))
-_VSCODE_SETTINGS: tuple[Keys, ...] = (("mcp", "servers"), ("mcp.servers",))
-_CLAUDE: tuple[Keys, ...] = (("mcpServers",), ("projects", "*", "mcpServers"))
-_CONTINUE: tuple[Keys, ...] = (
+_VSCODE: tuple[KeyPath, ...] = (("servers",), ("mcpServers",))
+_VSCODE_SETTINGS: tuple[KeyPath, ...] = (("mcp", "servers"), ("mcp.servers",))
+_CLAUDE: tuple[KeyPath, ...] = (("mcpServers",), ("projects", "*", "mcpServers"))
+_CONTINUE: tuple[KeyPath, ...] = (
     ("mcpServers",),
     ("experimental", "modelContextProtocolServers"),
 )
-_PLUGIN: tuple[Keys, ...] = (("mcpServers",), ())
-_CODEX: tuple[Keys, ...] = (("mcp_servers",),)
-_OPENCODE: tuple[Keys, ...] = (("mcp",),)
-_ZED: tuple[Keys, ...] = (("context_servers",),)
-_ANY: tuple[Keys, ...] = (("mcpServers",), ("servers",), ("mcp", "servers"))
-_DEVCONTAINER: tuple[Keys, ...] = (
+_PLUGIN: tuple[KeyPath, ...] = (("mcpServers",), ())
+_CODEX: tuple[KeyPath, ...] = (("mcp_servers",),)
+_OPENCODE: tuple[KeyPath, ...] = (("mcp",),)
+_ZED: tuple[KeyPath, ...] = (("context_servers",),)
+_ANY: tuple[KeyPath, ...] = (("mcpServers",), ("servers",), ("mcp", "servers"))
+_DEVCONTAINER: tuple[KeyPath, ...] = (
     ("customizations", "vscode", "mcp", "servers"),
     ("customizations", "vscode", "settings", "mcp", "servers"),
 )
-_AMP: tuple[Keys, ...] = (("amp.mcpServers",),)
-_OPENCLAW: tuple[Keys, ...] = (("mcp", "servers"),)
-_REGISTRY: tuple[Keys, ...] = (("registry",),)
-_NO_MAP: tuple[Keys, ...] = ()
+_AMP: tuple[KeyPath, ...] = (("amp.mcpServers",),)
+_OPENCLAW: tuple[KeyPath, ...] = (("mcp", "servers"),)
+_REGISTRY: tuple[KeyPath, ...] = (("registry",),)
+_NO_MAP: tuple[KeyPath, ...] = ()
 
-_J, _T, _Y, _M = Format.JSON, Format.TOML, Format.YAML, Format.FRONT_MATTER
-_SERVERS, _SETTINGS = Role.SERVERS, Role.SETTINGS
-_AGENT, _LOGIN = Role.AGENT, Role.LOGIN
+_J, _T, _Y, _M = (
+    DocumentFormat.JSON,
+    DocumentFormat.TOML,
+    DocumentFormat.YAML,
+    DocumentFormat.FRONT_MATTER,
+)
+_SERVERS, _SETTINGS = FileRole.SERVERS, FileRole.SETTINGS
+_AGENT, _LOGIN = FileRole.AGENT, FileRole.LOGIN
 _APPLE = "/Library/Application Support"
 _CLINE = "globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
 _ROO = "globalStorage/rooveterinaryinc.roo-cline/settings"
 
-HOME_FILES: tuple[ConfigFile, ...] = tuple(
-    ConfigFile(*row)
+HOME_FILES: tuple[ClientConfigFile, ...] = tuple(
+    ClientConfigFile(*row)
     for row in (
         ("claude-desktop", ".config/Claude/claude_desktop_config.json", _J, _SETTINGS),
         ("claude-code", ".claude.json", _J, _SETTINGS, _CLAUDE),
@@ -181,28 +186,32 @@ HOME_FILES: tuple[ConfigFile, ...] = tuple(
     )
 )
 
-MANAGED_FILES: tuple[ConfigFile, ...] = (
-    ConfigFile("claude-code", "/etc/claude-code/managed-mcp.json"),
-    ConfigFile("claude-code", "/etc/claude-code/managed-settings.json", _J, _SETTINGS),
-    ConfigFile("codex", "/etc/codex/config.toml", _T, _SETTINGS, _CODEX),
-    ConfigFile("codex", "/etc/codex/managed_config.toml", _T, _SETTINGS, _CODEX),
-    ConfigFile("gemini-cli", "/etc/gemini-cli/settings.json", _J, _SETTINGS),
-    ConfigFile("amp", "/etc/ampcode/managed-settings.json", _J, _SETTINGS, _AMP),
-    ConfigFile("qwen", "/etc/qwen-code/settings.json", _J, _SETTINGS),
-    ConfigFile("tabnine", "/etc/tabnine-cli/settings.json", _J, _SETTINGS),
-    ConfigFile("claude-code", f"{_APPLE}/ClaudeCode/managed-mcp.json"),
-    ConfigFile(
+MANAGED_FILES: tuple[ClientConfigFile, ...] = (
+    ClientConfigFile("claude-code", "/etc/claude-code/managed-mcp.json"),
+    ClientConfigFile(
+        "claude-code", "/etc/claude-code/managed-settings.json", _J, _SETTINGS
+    ),
+    ClientConfigFile("codex", "/etc/codex/config.toml", _T, _SETTINGS, _CODEX),
+    ClientConfigFile("codex", "/etc/codex/managed_config.toml", _T, _SETTINGS, _CODEX),
+    ClientConfigFile("gemini-cli", "/etc/gemini-cli/settings.json", _J, _SETTINGS),
+    ClientConfigFile("amp", "/etc/ampcode/managed-settings.json", _J, _SETTINGS, _AMP),
+    ClientConfigFile("qwen", "/etc/qwen-code/settings.json", _J, _SETTINGS),
+    ClientConfigFile("tabnine", "/etc/tabnine-cli/settings.json", _J, _SETTINGS),
+    ClientConfigFile("claude-code", f"{_APPLE}/ClaudeCode/managed-mcp.json"),
+    ClientConfigFile(
         "claude-code", f"{_APPLE}/ClaudeCode/managed-settings.json", _J, _SETTINGS
     ),
-    ConfigFile("gemini-cli", f"{_APPLE}/GeminiCli/settings.json", _J, _SETTINGS),
-    ConfigFile("amp", f"{_APPLE}/ampcode/managed-settings.json", _J, _SETTINGS, _AMP),
-    ConfigFile("qwen", f"{_APPLE}/QwenCode/settings.json", _J, _SETTINGS),
-    ConfigFile("tabnine", f"{_APPLE}/TabnineCli/settings.json", _J, _SETTINGS),
+    ClientConfigFile("gemini-cli", f"{_APPLE}/GeminiCli/settings.json", _J, _SETTINGS),
+    ClientConfigFile(
+        "amp", f"{_APPLE}/ampcode/managed-settings.json", _J, _SETTINGS, _AMP
+    ),
+    ClientConfigFile("qwen", f"{_APPLE}/QwenCode/settings.json", _J, _SETTINGS),
+    ClientConfigFile("tabnine", f"{_APPLE}/TabnineCli/settings.json", _J, _SETTINGS),
 )
 
 # The first pattern that fits a path names it, so narrow ones stand before wide ones.
-PROJECT_FILES: tuple[ConfigFile, ...] = tuple(
-    ConfigFile(*row)
+PROJECT_FILES: tuple[ClientConfigFile, ...] = tuple(
+    ClientConfigFile(*row)
     for row in (
         ("claude-code", ".claude/settings.json", _J, _SETTINGS),
         ("claude-code", ".claude/settings.*.json", _J, _SETTINGS),
@@ -266,10 +275,10 @@ PROJECT_FILES: tuple[ConfigFile, ...] = tuple(
     )
 )
 
-_NO_BYPASS: Keys = ("permissions", "disableBypassPermissionsMode")
+_NO_BYPASS: KeyPath = ("permissions", "disableBypassPermissionsMode")
 
-SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(client, keys, name, frozenset(unattended), *disabled_by)
+SETTINGS: tuple[ClientSetting, ...] = tuple(
+    ClientSetting(client, keys, name, frozenset(unattended), *disabled_by)
     for client, keys, name, unattended, *disabled_by in (
         (
             "claude-code",
@@ -321,7 +330,7 @@ SETTINGS: tuple[Setting, ...] = tuple(
 )
 
 
-def precedence(entry: ConfigFile) -> int:
+def rank_precedence(entry: ClientConfigFile) -> int:
     """Rank a settings file: the higher rank wins for one setting.
 
     Managed files come before all others, then local ones, project ones, and the user's
@@ -335,7 +344,7 @@ def precedence(entry: ConfigFile) -> int:
     return 1 if name in ("settings.local.json", "settings.*.json") else 0
 
 
-def project_file(path: str) -> ConfigFile | None:
+def find_project_file(path: str) -> ClientConfigFile | None:
     """Return the kind of a project's path, or None for other files.
 
     Args:
@@ -344,32 +353,32 @@ def project_file(path: str) -> ConfigFile | None:
     name = path.rpartition("/")[2]
     numbers = list(_BY_NAME.get(name, ()))
     for pattern, wild in _BY_PATTERN:
-        if fits_name(name, pattern):
+        if matches_name(name, pattern):
             numbers += wild
     parts = path.split("/") if numbers else []
     for number in sorted(numbers):
-        if fits_end(parts, PROJECT_FILES[number].path.split("/")):
+        if matches_path_end(parts, PROJECT_FILES[number].path.split("/")):
             return PROJECT_FILES[number]
     return None
 
 
-def fits_end(parts: list[str], pattern: list[str]) -> bool:
+def matches_path_end(parts: list[str], pattern: list[str]) -> bool:
     """Tell whether a pattern matches the last parts of a path; at most one `**`."""
     if "**" not in pattern:
         tail = parts[-len(pattern) :]
-        return len(tail) == len(pattern) and all(map(fits_name, tail, pattern))
+        return len(tail) == len(pattern) and all(map(matches_name, tail, pattern))
     cut = pattern.index("**")
     head, tail = pattern[:cut], pattern[cut + 1 :]
-    if not all(map(fits_name, parts[-len(tail) :], tail)):
+    if not all(map(matches_name, parts[-len(tail) :], tail)):
         return False
     rest = parts[: -len(tail)]
     return any(
-        all(map(fits_name, rest[start : start + len(head)], head))
+        all(map(matches_name, rest[start : start + len(head)], head))
         for start in range(len(rest) - len(head) + 1)
     )
 
 
-def fits_name(name: str, pattern: str) -> bool:
+def matches_name(name: str, pattern: str) -> bool:
     """Tell whether a pattern with at most one `*` matches a name."""
     head, star, tail = pattern.partition("*")
     if not star:
@@ -381,7 +390,7 @@ def fits_name(name: str, pattern: str) -> bool:
     )
 
 
-def _index() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]:
+def _index_by_name() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]:
     """Index the project files by their last path part, for fast lookups."""
     plain: dict[str, list[int]] = {}
     wild: dict[str, list[int]] = {}
@@ -391,4 +400,4 @@ def _index() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]:
     return plain, list(wild.items())
 
 
-_BY_NAME, _BY_PATTERN = _index()
+_BY_NAME, _BY_PATTERN = _index_by_name()

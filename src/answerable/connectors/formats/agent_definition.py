@@ -5,10 +5,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from answerable.connectors.formats.document_node import Node
-from answerable.connectors.formats.mcp_server_entry import McpServer, read_server
+from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.mcp_server_entry import (
+    McpServerEntry,
+    parse_server_entry,
+)
 
-_STARTS = re.compile(r"(?:Agent|Task)\(([^()]{1,500})\)")
+_STARTED_AGENTS = re.compile(r"(?:Agent|Task)\(([^()]{1,500})\)")
 _TOOLS_LIMIT = 500
 _UNATTENDED_MODES = frozenset(("bypassPermissions", "auto"))
 
@@ -24,7 +27,7 @@ class ToolPatterns:
         self._known = frozenset(patterns)
         self._sorted = sorted(self._known)
 
-    def name_whole(self, server: str) -> bool:
+    def covers_server(self, server: str) -> bool:
         """Tell whether a pattern covers every tool of a server."""
         return not self._known.isdisjoint(
             (
@@ -38,13 +41,13 @@ class ToolPatterns:
             )
         )
 
-    def name(self, server: str) -> bool:
+    def mentions_server(self, server: str) -> bool:
         """Tell whether a pattern names a server or one of its tools."""
-        return self.name_whole(server) or any(
-            map(self._begins, (f"mcp__{server}__", f"@{server}/"))
+        return self.covers_server(server) or any(
+            map(self._has_prefix, (f"mcp__{server}__", f"@{server}/"))
         )
 
-    def _begins(self, head: str) -> bool:
+    def _has_prefix(self, head: str) -> bool:
         at = bisect_left(self._sorted, head)
         return at < len(self._sorted) and self._sorted[at].startswith(head)
 
@@ -74,7 +77,7 @@ class AgentDefinition:
     mode: str
     model: str
     starts: tuple[str, ...]
-    servers: tuple[McpServer, ...]
+    servers: tuple[McpServerEntry, ...]
     named_servers: frozenset[str]
     unattended: bool
     allowed: ToolPatterns
@@ -83,32 +86,34 @@ class AgentDefinition:
 
     def may_use(self, server: str) -> bool:
         """Tell whether it may use tools of a server of the main agent."""
-        if self.refused.name_whole(server):
+        if self.refused.covers_server(server):
             return False
         if self.tools is None or server in self.named_servers:
             return True
-        return self.granted.name(server)
+        return self.granted.mentions_server(server)
 
 
-def read_definition(root: Node, stem: str) -> AgentDefinition:
+def parse_agent_definition(root: DocumentNode, stem: str) -> AgentDefinition:
     """Parse a definition.
 
     Args:
         root: The front matter, or the JSON object.
         stem: File name without its ending.
     """
-    tools = _tools(root, "tools")
-    denied = _tools(root, "disallowedTools", "disallowed_tools") or ()
+    tools = _read_tool_list(root, "tools")
+    denied = _read_tool_list(root, "disallowedTools", "disallowed_tools") or ()
     switches = root.get("tools")
     if switches is not None and switches.is_object:  # opencode: {"bash": false}
         tools = None
         denied += tuple(n for n, on in switches.members() if on.text() == "false")
-    inline, named = _servers(root.get("mcpServers", "mcp-servers", "mcp_servers"))
+    inline, named = _read_mcp_servers(
+        root.get("mcpServers", "mcp-servers", "mcp_servers")
+    )
     mode = root.text_at("permissionMode", "permission_mode")
     starts = [
         part.strip()
         for tool in tools or ()
-        if (found := _STARTS.fullmatch(tool))
+        if (found := _STARTED_AGENTS.fullmatch(tool))
         for part in found[1].split(",")
     ]
     return AgentDefinition(
@@ -127,16 +132,16 @@ def read_definition(root: Node, stem: str) -> AgentDefinition:
     )
 
 
-def _tools(root: Node, *names: str) -> tuple[str, ...] | None:
+def _read_tool_list(root: DocumentNode, *names: str) -> tuple[str, ...] | None:
     node = root.get(*names)
     if node is None or node.raw is None:
         return None
     if node.is_array:
         return tuple(item.text() for item in node.items())[:_TOOLS_LIMIT]
-    return split_tools(node.text())[:_TOOLS_LIMIT]
+    return split_tool_list(node.text())[:_TOOLS_LIMIT]
 
 
-def split_tools(text: str) -> tuple[str, ...]:
+def split_tool_list(text: str) -> tuple[str, ...]:
     """Split `Read, Agent(a, b), Bash` at the commas outside parentheses."""
     parts: list[str] = []
     start = depth = 0
@@ -149,23 +154,27 @@ def split_tools(text: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def _servers(node: Node | None) -> tuple[tuple[McpServer, ...], tuple[str, ...]]:
+def _read_mcp_servers(
+    node: DocumentNode | None,
+) -> tuple[tuple[McpServerEntry, ...], tuple[str, ...]]:
     """Read `mcpServers`: a map of entries, or a list of names and entries."""
     if node is None:
         return (), ()
     inline = [
-        read_server(name, entry) for name, entry in node.members() if entry.is_object
+        parse_server_entry(name, entry)
+        for name, entry in node.members()
+        if entry.is_object
     ]
     named: list[str] = []
     for item in node.items():
         if item.text():
             named.append(item.text())
-        inline += [read_server(name, entry) for name, entry in item.members()]
+        inline += [parse_server_entry(name, entry) for name, entry in item.members()]
     named += [name for name, entry in node.members() if not entry.is_object]
     return tuple(inline), tuple(named)
 
 
-def parents_of(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
+def find_parents(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
     """Find the parent of each sub-agent (`Agent(type)`), without cycles."""
     names = {definition.name for definition in definitions}
     parents: dict[str, str] = {}
@@ -173,12 +182,12 @@ def parents_of(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
         for started in definition.starts:
             if started not in names or started in parents or started == definition.name:
                 continue
-            if not _leads_to(parents, definition.name, started):
+            if not _is_ancestor(parents, definition.name, started):
                 parents[started] = definition.name
     return parents
 
 
-def _leads_to(parents: dict[str, str], child: str, wanted: str) -> bool:
+def _is_ancestor(parents: dict[str, str], child: str, wanted: str) -> bool:
     """Tell whether `wanted` is `child` or an ancestor."""
     while child:
         if child == wanted:

@@ -3,27 +3,35 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from answerable.connectors.formats.agent_clients import SETTINGS, Keys
+from answerable.connectors.formats.agent_clients import SETTINGS, KeyPath
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
-from answerable.connectors.formats.built_in_tools import TOOLS_OF
+from answerable.connectors.formats.built_in_tools import TOOLS_BY_CLIENT
 from answerable.connectors.formats.credential_detection import (
-    Found,
-    Position,
-    in_environment,
-    in_text,
-    in_variable,
+    FoundCredential,
+    NamedPosition,
+    find_in_credential_field,
+    find_in_environment,
+    find_in_variable,
 )
-from answerable.connectors.formats.credential_name import Says, kind_by_name, says
-from answerable.connectors.formats.document_node import Node, pointer_token, walk
-from answerable.connectors.formats.redaction import clean, show_name
-from answerable.connectors.formats.secret_shapes import shape_of
+from answerable.connectors.formats.credential_name import (
+    ValueMeaning,
+    classify_name,
+    credential_kind_of_name,
+)
+from answerable.connectors.formats.document_node import (
+    DocumentNode,
+    escape_pointer_token,
+    walk_scalars,
+)
+from answerable.connectors.formats.redaction import clean_text, redact_name
+from answerable.connectors.formats.secret_shapes import classify_shape
 from answerable.model.credential import CredentialClass
 
 _FACT_LIMIT = 80
 _STRAY_LIMIT = 2_000
 RULES_LIMIT = 2_000
-_TURNED_OFF = ("disabledMcpjsonServers", "disabledMcpServers")
-_HELPERS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport")
+_DISABLED_SERVER_KEYS = ("disabledMcpjsonServers", "disabledMcpServers")
+_HELPER_COMMAND_KEYS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +47,18 @@ class AgentSettings:
         found: Other credentials outside the server maps.
     """
 
-    root: Node
+    root: DocumentNode
     facts: tuple[tuple[str, str], ...]
     allowed: ToolPatterns
     denied: frozenset[str]
     disabled: frozenset[str]
-    environment: tuple[Found, ...]
-    found: tuple[Found, ...]
+    environment: tuple[FoundCredential, ...]
+    found: tuple[FoundCredential, ...]
 
 
-def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettings:
+def parse_agent_settings(
+    client: str, root: DocumentNode, maps: tuple[str, ...]
+) -> AgentSettings:
     """Parse a settings document.
 
     Args:
@@ -64,20 +74,20 @@ def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettin
     hooks = root.get("hooks")
     if hooks is not None and hooks.is_object:
         facts.append(("hooks", f"{sum(1 for _ in hooks.members())} events"))
-    maps_of_variables = _environments(client, root)
+    maps_of_variables = _find_env_maps(client, root)
     return AgentSettings(
         root=root,
         facts=tuple(facts),
         allowed=ToolPatterns(lists["allow"]),
         denied=frozenset(lists["deny"]),
-        disabled=frozenset(_disabled(root)),
-        environment=tuple(_variables(maps_of_variables)),
-        found=tuple(_stray(root, maps, maps_of_variables)),
+        disabled=frozenset(_list_disabled_servers(root)),
+        environment=tuple(_find_env_credentials(maps_of_variables)),
+        found=tuple(_find_stray_credentials(root, maps, maps_of_variables)),
     )
 
 
-def read_modes(
-    client: str, roots: Sequence[Node]
+def parse_modes(
+    client: str, roots: Sequence[DocumentNode]
 ) -> tuple[tuple[tuple[str, str], ...], bool]:
     """Read a client's settings over all of its documents.
 
@@ -93,116 +103,132 @@ def read_modes(
     for setting in SETTINGS:
         if setting.client != client:
             continue
-        nodes = [node for root in roots if (node := root.at(*setting.keys))]
+        nodes = [node for root in roots if (node := root.descend(*setting.keys))]
         stated = next((node.text() for node in nodes if node.text()), "")
-        if stated and (setting.name, show_fact(stated)) not in facts:
-            facts.append((setting.name, show_fact(stated)))
+        if stated and (setting.name, printable_fact(stated)) not in facts:
+            facts.append((setting.name, printable_fact(stated)))
         if nodes and not stated:  # a map of rules for single tools
             continue
-        off = setting.disabled_by and _stated(roots, setting.disabled_by) == "disable"
+        off = (
+            setting.disabled_by
+            and _first_stated(roots, setting.disabled_by) == "disable"
+        )
         open_ = not setting.only_with or any(
-            _first(roots, keys) == value for keys, value in setting.only_with
+            _first_text(roots, keys) == value for keys, value in setting.only_with
         )
         unattended = unattended or (stated in setting.unattended and open_ and not off)
     return tuple(facts), unattended
 
 
-def _disabled(root: Node) -> Iterator[str]:
+def _list_disabled_servers(root: DocumentNode) -> Iterator[str]:
     """List disabled servers by name, and those of one project by pointer.
 
     https://code.claude.com/docs/en/mcp
     """
-    for name in _TURNED_OFF:
+    for name in _DISABLED_SERVER_KEYS:
         yield from root.texts(name)
     projects = root.get("projects")
     for _, project in projects.members() if projects is not None else ():
-        for name in _TURNED_OFF:
+        for name in _DISABLED_SERVER_KEYS:
             for server in project.texts(name):
-                yield f"{project.pointer}/mcpServers/{pointer_token(server)}"
+                yield f"{project.pointer}/mcpServers/{escape_pointer_token(server)}"
 
 
-def with_profile(client: str, roots: Sequence[Node]) -> list[Node]:
+def apply_codex_profile(
+    client: str, roots: Sequence[DocumentNode]
+) -> list[DocumentNode]:
     """Apply the active Codex profile before the settings it overrides.
 
     https://developers.openai.com/codex/config-advanced#profiles
     """
-    name = _first(roots, ("profile",)) if client == "codex" else ""
+    name = _first_text(roots, ("profile",)) if client == "codex" else ""
     if not name:
         return list(roots)
-    profiles = (root.at("profiles", name) for root in roots)
+    profiles = (root.descend("profiles", name) for root in roots)
     chosen = [node for node in profiles if node is not None and node.is_object]
     return [*chosen, *roots]
 
 
-def _first(roots: Sequence[Node], keys: Keys) -> str:
+def _first_text(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     """Return a setting of the first document with a text value."""
-    nodes = (root.at(*keys) for root in roots)
+    nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node and node.text()), "")
 
 
-def _stated(roots: Sequence[Node], keys: Keys) -> str:
-    nodes = (root.at(*keys) for root in roots)
+def _first_stated(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+    nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node is not None), "")
 
 
-def show_fact(text: str) -> str:
+def printable_fact(text: str) -> str:
     """Make a foreign setting printable: short and without secrets."""
-    return clean(show_name(text), _FACT_LIMIT)
+    return clean_text(redact_name(text), _FACT_LIMIT)
 
 
-def _environments(client: str, root: Node) -> tuple[Node, ...]:
+def _find_env_maps(client: str, root: DocumentNode) -> tuple[DocumentNode, ...]:
     """Find the maps of variables for a client's shell."""
-    table = TOOLS_OF.get(client)
+    table = TOOLS_BY_CLIENT.get(client)
     keys = table.environment if table is not None else ()
     paths = dict.fromkeys((*keys, ("env",), ("containerEnv",)))
-    nodes = (root.at(*path) for path in paths)
+    nodes = (root.descend(*path) for path in paths)
     return tuple(node for node in nodes if node is not None and node.is_object)
 
 
-def _variables(environments: Sequence[Node]) -> Iterator[Found]:
+def _find_env_credentials(
+    environments: Sequence[DocumentNode],
+) -> Iterator[FoundCredential]:
     for environment in environments:
-        yield from in_environment(
-            Position(name, value.pointer, value.text())
+        yield from find_in_environment(
+            NamedPosition(name, value.pointer, value.text())
             for name, value in environment.members()
         )
 
 
-def _stray(
-    root: Node, maps: tuple[str, ...], environments: Sequence[Node]
-) -> Iterator[Found]:
+def _find_stray_credentials(
+    root: DocumentNode, maps: tuple[str, ...], environments: Sequence[DocumentNode]
+) -> Iterator[FoundCredential]:
     skipped = [pointer + "/" for pointer in maps]
     skipped += [environment.pointer + "/" for environment in environments]
-    for name in _HELPERS:
+    for name in _HELPER_COMMAND_KEYS:
         helper = root.get(name)
         if helper is not None and helper.text():
-            yield Found(name, helper.pointer, CredentialClass.KEYCHAIN, "api-key", "")
+            yield FoundCredential(
+                name, helper.pointer, CredentialClass.KEYCHAIN, "api-key", ""
+            )
             skipped.append(helper.pointer)
-    yield from _swept(root, tuple(skipped))
+    yield from _scan_other_values(root, tuple(skipped))
 
 
-def _swept(root: Node, skipped: tuple[str, ...]) -> Iterator[Found]:
+def _scan_other_values(
+    root: DocumentNode, skipped: tuple[str, ...]
+) -> Iterator[FoundCredential]:
     """Scan every other text by its name and form."""
     count = 0
-    for leaf in walk(root):
+    for leaf in walk_scalars(root):
         raw = leaf.raw
         if not isinstance(raw, str) or len(raw) < 8 or count >= _STRAY_LIMIT:
             continue
         if skipped and leaf.pointer.startswith(skipped):
             continue
-        name = _holder(leaf.pointer)
-        position = Position(name, leaf.pointer, raw)
-        found: tuple[Found, ...] = ()
-        if shape_of(raw):
-            found = in_text(position, "", literal=True)
-        elif says(name) is Says.VARIABLE:
-            found = in_variable(position)
-        elif says(name) in (Says.CREDENTIAL, Says.PASSWORD) and " " not in raw:
-            found = in_text(position, kind_by_name(name), literal=True)
+        name = _member_name(leaf.pointer)
+        position = NamedPosition(name, leaf.pointer, raw)
+        found: tuple[FoundCredential, ...] = ()
+        if classify_shape(raw):
+            found = find_in_credential_field(position, "", literal=True)
+        elif classify_name(name) is ValueMeaning.VARIABLE:
+            found = find_in_variable(position)
+        elif (
+            classify_name(name) in (ValueMeaning.CREDENTIAL, ValueMeaning.PASSWORD)
+            and " " not in raw
+        ):
+            found = find_in_credential_field(
+                position, credential_kind_of_name(name), literal=True
+            )
         count += len(found)
         yield from found
 
 
-def _holder(pointer: str) -> str:
+def _member_name(pointer: str) -> str:
     """Return the name of a member, or of the array that contains it."""
     while pointer:
         pointer, _, token = pointer.rpartition("/")
@@ -211,17 +237,17 @@ def _holder(pointer: str) -> str:
     return ""
 
 
-def definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
+def list_definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
     """List the settings of a sub-agent for display."""
     tools = "inherits all"
     if definition.tools is not None:
-        tools = show_fact(", ".join(definition.tools) or "none")
+        tools = printable_fact(", ".join(definition.tools) or "none")
     facts = [
-        ("model", show_fact(definition.model) if definition.model else ""),
-        ("permission-mode", show_fact(definition.mode) if definition.mode else ""),
+        ("model", printable_fact(definition.model) if definition.model else ""),
+        ("permission-mode", printable_fact(definition.mode) if definition.mode else ""),
         ("tools", tools),
-        ("denied-tools", show_fact(", ".join(definition.denied) or "-")),
-        ("may-start", show_fact(", ".join(definition.starts) or "-")),
+        ("denied-tools", printable_fact(", ".join(definition.denied) or "-")),
+        ("may-start", printable_fact(", ".join(definition.starts) or "-")),
     ]
     return tuple(
         sorted((name, value) for name, value in facts if value not in ("", "-"))

@@ -3,45 +3,45 @@
 from dataclasses import dataclass, field
 
 from answerable.connectors.formats.platform_identity import PlatformIdentity
-from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.formats.sighting_context import (
-    Frame,
-    hint_of,
-    place_of,
-    reference_id,
+    SightingContext,
+    join_place,
+    make_hint,
+    make_reference_id,
 )
 from answerable.model.credential import (
     Credential,
     CredentialClass,
+    CredentialLifetime,
     CredentialLink,
-    Lifetime,
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import (
     CredentialId,
     IdentityId,
-    access_key_account,
     aws_credential_id,
+    decode_access_key_account,
     fingerprint_credential_id,
     is_access_key_id,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AmbientFileSource:
     """Source of ambient sightings: a file and the shared context."""
 
     place: str
-    frame: Frame
+    frame: SightingContext
 
-    def credential(
+    def build_credential(
         self,
         kind: str,
         name: str,
         *,
         pointer: str = "",
         value: str = "",
-        lifetime: Lifetime = Lifetime.STATIC,
+        lifetime: CredentialLifetime = CredentialLifetime.STATIC,
         account: str = "",
         given_id: CredentialId | None = None,
     ) -> Credential:
@@ -56,40 +56,42 @@ class Source:
             account: Its account, if stated in the file.
             given_id: Its id, unless derived from the value's fingerprint.
         """
-        identifier = given_id or self._id(kind, name, value)
+        identifier = given_id or self._credential_id(kind, name, value)
         if is_access_key_id(value):
-            account = access_key_account(value) or account
-        place = place_of(self.place, pointer)
+            account = decode_access_key_account(value) or account
+        place = join_place(self.place, pointer)
         return Credential(
             id=identifier,
             kind=kind,
             cls=CredentialClass.AMBIENT,
             lifetime=lifetime,
-            name=show_name(name),
+            name=redact_name(name),
             place=place,
             scope=self.frame.scope,
-            hint=hint_of(value),
+            hint=make_hint(value),
             account=account,
             status="",
             created_at=0,
             expires_at=0,
             last_used_at=0,
-            seen=self.frame.seen(place),
+            seen=self.frame.provenance(place),
         )
 
-    def link(
+    def build_link(
         self, credential: CredentialId, identity: IdentityId, how: str
     ) -> CredentialLink:
         """Build the link from a credential to an identity."""
-        return CredentialLink(credential, identity, how, self.frame.seen(self.place))
+        return CredentialLink(
+            credential, identity, how, self.frame.provenance(self.place)
+        )
 
-    def _id(self, kind: str, name: str, value: str) -> CredentialId:
+    def _credential_id(self, kind: str, name: str, value: str) -> CredentialId:
         if is_access_key_id(value):
             return aws_credential_id(value)
         if value:
             return fingerprint_credential_id(self.frame.fingerprint(value))
         text = f"{self.frame.login_files}{kind}:{name}"
-        return reference_id(self.frame, CredentialClass.AMBIENT, text)
+        return make_reference_id(self.frame, CredentialClass.AMBIENT, text)
 
 
 @dataclass(slots=True)
@@ -104,13 +106,13 @@ class AwsProfile:
     """
 
     settings: dict[str, str]
-    source: Source
+    source: AmbientFileSource
     keys: list[Credential] = field(default_factory=list)
     shared: bool = False
 
 
 @dataclass(slots=True)
-class Ambient:
+class AmbientFacts:
     """Joined facts of the ambient files of one home.
 
     Attributes:
@@ -136,15 +138,15 @@ class Ambient:
     azure_account: str = ""
     handles: list[str] = field(default_factory=list)
 
-    def prove(
+    def add_identity_link(
         self,
         credential: Credential,
         identity: PlatformIdentity,
         how: str,
-        source: Source,
+        source: AmbientFileSource,
     ) -> None:
         """Add an identity and the link from its credential."""
-        found = identity.sighting(credential.seen)
-        self.links.append(source.link(credential.id, found.id, how))
+        found = identity.to_identity(credential.seen)
+        self.links.append(source.build_link(credential.id, found.id, how))
         if found not in self.identities:
             self.identities.append(found)

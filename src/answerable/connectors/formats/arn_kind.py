@@ -3,13 +3,18 @@
 from answerable.model.ids import Arn
 
 # Types of services whose ARNs hold a bare name.
-_BARE = {"codepipeline": "pipeline", "s3": "bucket", "sns": "topic", "sqs": "queue"}
+_UNTYPED_SERVICES = {
+    "codepipeline": "pipeline",
+    "s3": "bucket",
+    "sns": "topic",
+    "sqs": "queue",
+}
 
 
-def resource_kind(arn: Arn) -> str:
+def resource_kind_of_arn(arn: Arn) -> str:
     """Return the kind of a resource: `s3:bucket`, `kms:key`, `lambda:function` ..."""
     named = arn.resource.removeprefix("/")
     before = named.replace("/", ":").split(":")[0]
     if before == named:
-        before = _BARE.get(arn.service, "resource")
+        before = _UNTYPED_SERVICES.get(arn.service, "resource")
     return f"{arn.service}:{before or 'resource'}"

@@ -13,14 +13,14 @@ import msgspec
 
 from answerable.model.errors import ParseError, UsageError
 
-Fields = dict[str, msgspec.Raw]
-Stamp = str | float | int | None
+AnswerFields = dict[str, msgspec.Raw]
+AwsTimestamp = str | float | int | None
 
 # Everything that a typed decoder raises over hostile bytes.
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # Codes of errors that mean "you may not": as the API has them, or as the CLI prints them.
-DENIED = frozenset(
+ACCESS_DENIED_CODES = frozenset(
     [
         "AccessDenied",
         "AccessDeniedException",
@@ -59,7 +59,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AwsAnswer:
     """JSON object of an answer file.
 
     Attributes:
@@ -68,10 +68,10 @@ class Answer:
     """
 
     pointer: str
-    fields: Fields
+    fields: AnswerFields
 
 
-def answers(data: bytes, place: str) -> tuple[Answer, ...]:
+def parse_aws_answers(data: bytes, place: str) -> tuple[AwsAnswer, ...]:
     """Parse every object of a file, in file order.
 
     Args:
@@ -81,25 +81,25 @@ def answers(data: bytes, place: str) -> tuple[Answer, ...]:
     Raises:
         ParseError: The bytes are not JSON objects; names the offset.
     """
-    data = _utf8(data, place)
+    data = _to_utf8(data, place)
     if not data.strip():
-        raise _bad("the file is empty", place)
+        raise _parse_error("the file is empty", place)
     try:
         whole: bytes | None = bytes(msgspec.json.decode(data, type=msgspec.Raw))
     except RecursionError:
-        raise _bad("the JSON is nested too deeply", place) from None
-    except UNREADABLE:
+        raise _parse_error("the JSON is nested too deeply", place) from None
+    except DECODE_ERRORS:
         whole = None
-    texts = _split(data, place) if whole is None else (whole,)
-    found = [fields for text in texts for fields in _objects(text, place)]
+    texts = _split_documents(data, place) if whole is None else (whole,)
+    found = [fields for text in texts for fields in _decode_objects(text, place)]
     if not found:
-        raise _bad("there is no answer in it", place)
+        raise _parse_error("there is no answer in it", place)
     if len(found) == 1:
-        return (Answer("", found[0]),)
-    return tuple(Answer(f"/{index}", fields) for index, fields in enumerate(found))
+        return (AwsAnswer("", found[0]),)
+    return tuple(AwsAnswer(f"/{index}", fields) for index, fields in enumerate(found))
 
 
-def wrong_kind(found: Collection[str], place: str, expected: str) -> UsageError:
+def wrong_kind_error(found: Collection[str], place: str, expected: str) -> UsageError:
     """Build the error for a document of another kind, with its proper source.
 
     Args:
@@ -114,12 +114,12 @@ def wrong_kind(found: Collection[str], place: str, expected: str) -> UsageError:
     return UsageError(f"{place} does not hold {expected}", "see docs/aws.md")
 
 
-def looks_like_credential_report(data: bytes) -> bool:
+def is_credential_report(data: bytes) -> bool:
     """Tell whether the bytes are the CSV of an IAM credential report."""
     return data.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"user,arn,user_creation_time")
 
 
-def stamp_ns(stamp: Stamp) -> int:
+def parse_timestamp_ns(stamp: AwsTimestamp) -> int:
     """Parse a time of an AWS answer to UTC nanoseconds; 0 for none.
 
     Accepts ISO 8601 (the CLI's default) and seconds since 1970 (the API's own).
@@ -138,7 +138,7 @@ def stamp_ns(stamp: Stamp) -> int:
     return max(0, seconds * 1_000_000_000 + passed.microseconds * 1000)
 
 
-def why_invalid(error: Exception) -> str:
+def describe_decode_error(error: Exception) -> str:
     """Describe a decoding error in one line, without values."""
     if isinstance(error, UnicodeDecodeError):
         return "the text is not UTF-8"
@@ -147,52 +147,52 @@ def why_invalid(error: Exception) -> str:
     return str(error).split("\n", 1)[0][:200]
 
 
-def _bad(message: str, place: str, offset: int = -1) -> ParseError:
+def _parse_error(message: str, place: str, offset: int = -1) -> ParseError:
     error = ParseError(message, place, offset)
     error.hint = _HINT
     return error
 
 
-def _utf8(data: bytes, place: str) -> bytes:
+def _to_utf8(data: bytes, place: str) -> bytes:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
             return data.decode("utf-16").encode()
         except UnicodeError:
-            raise _bad("the file is not whole UTF-16 text", place) from None
+            raise _parse_error("the file is not whole UTF-16 text", place) from None
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
-def _objects(text: bytes, place: str) -> list[Fields]:
+def _decode_objects(text: bytes, place: str) -> list[AnswerFields]:
     """Decode one document: an object, or an array of objects."""
     try:
-        whole = msgspec.json.decode(text, type=Fields | list[Fields])
-    except UNREADABLE as error:
-        why = f"not an answer of the AWS API: {why_invalid(error)}"
-        raise _bad(why, place) from None
+        whole = msgspec.json.decode(text, type=AnswerFields | list[AnswerFields])
+    except DECODE_ERRORS as error:
+        why = f"not an answer of the AWS API: {describe_decode_error(error)}"
+        raise _parse_error(why, place) from None
     return whole if isinstance(whole, list) else [whole]
 
 
-def _split(data: bytes, place: str) -> Iterator[bytes]:
+def _split_documents(data: bytes, place: str) -> Iterator[bytes]:
     """Split concatenated documents; the error gives the offset of invalid JSON."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise _bad("the file is not UTF-8", place, error.start) from None
+        raise _parse_error("the file is not UTF-8", place, error.start) from None
     decoder = json.JSONDecoder()
-    at = _blank(text, 0)
+    at = _skip_blanks(text, 0)
     while at < len(text):
         try:
             _, end = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             why = error.msg.removesuffix(" at")
-            raise _bad(f"not JSON: {why}", place, error.pos) from None
+            raise _parse_error(f"not JSON: {why}", place, error.pos) from None
         except (RecursionError, ValueError):
-            raise _bad("the JSON cannot be read", place, at) from None
+            raise _parse_error("the JSON cannot be read", place, at) from None
         yield text[at:end].encode()
-        at = _blank(text, end)
+        at = _skip_blanks(text, end)
 
 
-def _blank(text: str, at: int) -> int:
+def _skip_blanks(text: str, at: int) -> int:
     while at < len(text) and text[at] in " \t\r\n":
         at += 1
     return at

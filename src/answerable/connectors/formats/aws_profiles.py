@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from answerable.connectors.formats.ambient_credentials import (
-    Ambient,
+    AmbientFacts,
+    AmbientFileSource,
     AwsProfile,
-    Source,
 )
-from answerable.connectors.formats.aws_api_answers import stamp_ns
-from answerable.connectors.formats.document_parser import Format, parse_document
-from answerable.connectors.formats.ini_parser import parse_ini, sections
+from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
+from answerable.connectors.formats.ini_parser import group_by_section, parse_ini
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
     aws_permission_set,
@@ -30,8 +30,8 @@ from answerable.connectors.formats.platform_identity import (
     aws_role,
     aws_sso_session,
 )
-from answerable.connectors.formats.sighting_context import profile_id
-from answerable.model.credential import Credential, Lifetime
+from answerable.connectors.formats.sighting_context import make_profile_id
+from answerable.model.credential import Credential, CredentialLifetime
 from answerable.model.ids import is_access_key_id
 
 PROFILES_LIMIT = 2_000
@@ -39,22 +39,22 @@ DEFAULT_PROFILE = "default"
 _ACCOUNT = re.compile(r"[0-9]{12}")
 # Providers that a profile's settings turn on, before and after keys in the
 # credentials file, with how long lives what they obtain.
-_BEFORE_KEYS: tuple[tuple[str, Lifetime], ...] = (
-    ("web_identity_token_file", Lifetime.FEDERATED),
-    ("role_arn", Lifetime.SHORT_LIVED),
-    ("sso_session", Lifetime.SHORT_LIVED),
-    ("sso_start_url", Lifetime.SHORT_LIVED),
+_BEFORE_KEYS: tuple[tuple[str, CredentialLifetime], ...] = (
+    ("web_identity_token_file", CredentialLifetime.FEDERATED),
+    ("role_arn", CredentialLifetime.SHORT_LIVED),
+    ("sso_session", CredentialLifetime.SHORT_LIVED),
+    ("sso_start_url", CredentialLifetime.SHORT_LIVED),
 )
-_AFTER_KEYS: tuple[tuple[str, Lifetime], ...] = (
-    ("login_session", Lifetime.SHORT_LIVED),
-    ("credential_process", Lifetime.SHORT_LIVED),
+_AFTER_KEYS: tuple[tuple[str, CredentialLifetime], ...] = (
+    ("login_session", CredentialLifetime.SHORT_LIVED),
+    ("credential_process", CredentialLifetime.SHORT_LIVED),
 )
 
 
 def parse_aws_profiles(
-    text: str, source: Source, into: Ambient, *, shared: bool
+    text: str, source: AmbientFileSource, into: AmbientFacts, *, shared: bool
 ) -> None:
-    """Parse one of the two files; `sight_aws_profiles` builds the sightings.
+    """Parse one of the two files; `build_profile_sightings` builds the sightings.
 
     Args:
         text: The file.
@@ -62,7 +62,9 @@ def parse_aws_profiles(
         into: Target of the profiles.
         shared: Whether it is the credentials file.
     """
-    for section, read in list(sections(parse_ini(text)).items())[:PROFILES_LIMIT]:
+    for section, read in list(group_by_section(parse_ini(text)).items())[
+        :PROFILES_LIMIT
+    ]:
         name = section.removeprefix("profile ").strip()
         if section.startswith("sso-session "):
             name = section.removeprefix("sso-session ").strip()
@@ -75,19 +77,19 @@ def parse_aws_profiles(
         profile = into.profiles.get(name)
         if profile is None:
             profile = into.profiles[name] = AwsProfile({}, source)
-        if _provider(settings) is not None:
+        if _credential_provider(settings) is not None:
             profile.source = source
         profile.settings = {**settings, **profile.settings}
-        key = _static_key(name, settings, source)
+        key = _sight_static_key(name, settings, source)
         if key is not None:
             profile.keys.append(key)
             profile.shared = profile.shared or shared
 
 
-def sight_aws_profiles(into: Ambient) -> None:
+def build_profile_sightings(into: AmbientFacts) -> None:
     """Build the sightings of all profiles; all except `default` must be named."""
     for name, profile in into.profiles.items():
-        provider = _provider(profile.settings)
+        provider = _credential_provider(profile.settings)
         late = dict(_AFTER_KEYS)
         key_first = bool(profile.keys) and (
             provider is None or (profile.shared and provider[0] in late)
@@ -100,77 +102,82 @@ def sight_aws_profiles(into: Ambient) -> None:
             into.profile_keys[name] = profile.keys[0].id
         if provider is not None:
             chosen = is_default and not key_first
-            _obtained(name, profile, provider[1], chosen=chosen, into=into)
+            _sight_derived_profile(name, profile, provider[1], chosen=chosen, into=into)
 
 
-def parse_sso_cache(data: bytes, source: Source, into: Ambient) -> None:
+def parse_sso_cache(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
     """Parse a cached sign-in (AWS CLI, `~/.aws/sso/cache/*.json`).
 
     A client registration (no `accessToken`) proves no identity and is skipped.
     """
-    root = parse_document(data, Format.JSON, source.place).root
+    root = parse_document(data, DocumentFormat.JSON, source.place).root
     token, url = root.text_at("accessToken"), root.text_at("startUrl")
     if not token:
         return
     identity = aws_sso_session(url) if url else None
-    credential = source.credential(
+    credential = source.build_credential(
         "sso-token",
         identity.name if identity else source.place.rpartition("/")[2],
         pointer="/accessToken",
         value=token,
-        lifetime=Lifetime.SHORT_LIVED,
+        lifetime=CredentialLifetime.SHORT_LIVED,
     )
     credential = replace(
         credential,
         explicit_only=True,
         # Old releases of the CLI wrote `UTC` for `Z`.
-        expires_at=stamp_ns(root.text_at("expiresAt").replace("UTC", "Z")),
+        expires_at=parse_timestamp_ns(root.text_at("expiresAt").replace("UTC", "Z")),
     )
     into.credentials.append(credential)
     if identity is not None:
-        into.prove(credential, identity, "sso-token", source)
+        into.add_identity_link(credential, identity, "sso-token", source)
 
 
-def _obtained(
-    name: str, profile: AwsProfile, lifetime: Lifetime, *, chosen: bool, into: Ambient
+def _sight_derived_profile(
+    name: str,
+    profile: AwsProfile,
+    lifetime: CredentialLifetime,
+    *,
+    chosen: bool,
+    into: AmbientFacts,
 ) -> None:
     """Build the sighting of a profile that obtains its credentials."""
     source = profile.source
-    identity, how = _identity(name, profile.settings, source)
-    credential = source.credential(
+    identity, how = _identity_of_profile(name, profile.settings, source)
+    credential = source.build_credential(
         "aws-profile",
         name,
         pointer=f"/{name}",
         lifetime=lifetime,
-        account=identity.account if identity else _account(profile.settings),
-        given_id=profile_id(source.frame, name),
+        account=identity.account if identity else _account_of_profile(profile.settings),
+        given_id=make_profile_id(source.frame, name),
     )
     into.credentials.append(replace(credential, explicit_only=not chosen))
     if identity is not None:
-        into.prove(credential, identity, how, source)
+        into.add_identity_link(credential, identity, how, source)
 
 
-def _identity(
-    name: str, settings: Mapping[str, str], source: Source
+def _identity_of_profile(
+    name: str, settings: Mapping[str, str], source: AmbientFileSource
 ) -> tuple[PlatformIdentity | None, str]:
     """Return the identity of a profile, and the source of that link."""
     role = aws_role(settings.get("role_arn", ""))
     if "role_arn" in settings:
         return role, "profile-role"
-    account, set_name = _account(settings), settings.get("sso_role_name", "")
+    account, set_name = _account_of_profile(settings), settings.get("sso_role_name", "")
     if account and set_name:
         return aws_permission_set(account, set_name), "profile-permission-set"
     if "sso_session" in settings or "sso_start_url" in settings:
         return None, ""
     command = settings.get("credential_process", "")
     if command:
-        role = _role_in_command(command)
+        role = _find_role_in_command(command)
         login = source.frame.login
         return role or aws_process(login, name), "credential-process"
     return None, ""
 
 
-def _role_in_command(command: str) -> PlatformIdentity | None:
+def _find_role_in_command(command: str) -> PlatformIdentity | None:
     """Find the role in a command (`aws_signing_helper ... --role-arn ARN`)."""
     try:
         words = shlex.split(command)
@@ -183,7 +190,9 @@ def _role_in_command(command: str) -> PlatformIdentity | None:
     return None
 
 
-def _provider(settings: Mapping[str, str]) -> tuple[str, Lifetime] | None:
+def _credential_provider(
+    settings: Mapping[str, str],
+) -> tuple[str, CredentialLifetime] | None:
     """Return the provider enabled by a profile, other than static keys."""
     for name, lifetime in (*_BEFORE_KEYS, *_AFTER_KEYS):
         if name in settings:
@@ -191,22 +200,22 @@ def _provider(settings: Mapping[str, str]) -> tuple[str, Lifetime] | None:
     return None
 
 
-def _static_key(
-    name: str, settings: Mapping[str, str], source: Source
+def _sight_static_key(
+    name: str, settings: Mapping[str, str], source: AmbientFileSource
 ) -> Credential | None:
     value = settings.get("aws_access_key_id", "")
     if not is_access_key_id(value):
         return None
     short = value.startswith("ASIA")
-    return source.credential(
+    return source.build_credential(
         "aws-session" if short else "aws-access-key",
         name,
         pointer=f"/{name}/aws_access_key_id",
         value=value,
-        lifetime=Lifetime.SHORT_LIVED if short else Lifetime.STATIC,
+        lifetime=CredentialLifetime.SHORT_LIVED if short else CredentialLifetime.STATIC,
     )
 
 
-def _account(settings: Mapping[str, str]) -> str:
+def _account_of_profile(settings: Mapping[str, str]) -> str:
     account = settings.get("sso_account_id", "")
     return account if _ACCOUNT.fullmatch(account) else ""

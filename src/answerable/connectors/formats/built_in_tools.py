@@ -12,12 +12,12 @@ never removes a tool: it is shown with the tool.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.connectors.formats.agent_clients import Keys
+from answerable.connectors.formats.agent_clients import KeyPath
 
 _DENY, _ONLY, _ALLOW = "deny", "only", "allow"
 
 
-class Effect(StrEnum):
+class ToolRuleEffect(StrEnum):
     """Effect of a pattern list on the named tools."""
 
     DENY = _DENY  # refuses them
@@ -26,7 +26,7 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleList:
+class ToolRuleList:
     """List or map of patterns such as `Bash` or `Bash(aws:*)`.
 
     Attributes:
@@ -34,13 +34,13 @@ class RuleList:
         of: Tool whose commands it lists; empty if each pattern names its own tool.
     """
 
-    keys: Keys
-    effect: Effect
+    keys: KeyPath
+    effect: ToolRuleEffect
     of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class ShellLimitSetting:
     """Setting that restricts a client's shell.
 
     Attributes:
@@ -50,14 +50,14 @@ class Limit:
         lifted: Pairs (keys, value) that cancel it.
     """
 
-    keys: Keys
+    keys: KeyPath
     values: frozenset[str]
     says: str
-    lifted: tuple[tuple[Keys, str], ...] = ()
+    lifted: tuple[tuple[KeyPath, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
+class UnattendedMode:
     """Mode in which a client uses some tools without approval.
 
     Attributes:
@@ -66,7 +66,7 @@ class Mode:
         tools: Affected tools.
     """
 
-    keys: Keys
+    keys: KeyPath
     values: frozenset[str]
     tools: tuple[str, ...]
 
@@ -93,14 +93,14 @@ class ClientTools:
     commands: tuple[str, ...]
     files: tuple[str, ...] = ()
     fetch: tuple[str, ...] = ()
-    rules: tuple[RuleList, ...] = ()
-    limits: tuple[Limit, ...] = ()
-    environment: tuple[Keys, ...] = ()
+    rules: tuple[ToolRuleList, ...] = ()
+    limits: tuple[ShellLimitSetting, ...] = ()
+    environment: tuple[KeyPath, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
-    modes: tuple[Mode, ...] = ()
-    states: Keys = ()
+    modes: tuple[UnattendedMode, ...] = ()
+    states: KeyPath = ()
 
-    def tools(self) -> tuple[tuple[str, str], ...]:
+    def list_tools(self) -> tuple[tuple[str, str], ...]:
         """List pairs (name, transport) of all tools."""
         return (
             *((name, "shell") for name in self.commands),
@@ -109,24 +109,26 @@ class ClientTools:
         )
 
 
-def _lists(*rows: tuple[str, str] | tuple[str, str, str]) -> tuple[RuleList, ...]:
+def _make_rule_lists(
+    *rows: tuple[str, str] | tuple[str, str, str],
+) -> tuple[ToolRuleList, ...]:
     return tuple(
-        RuleList(tuple(row[1].split("/")), Effect(row[0]), "".join(row[2:]))
+        ToolRuleList(tuple(row[1].split("/")), ToolRuleEffect(row[0]), "".join(row[2:]))
         for row in rows
     )
 
 
-def _limit(
+def _make_limit(
     keys: str, *values: str, says: str, lifted: tuple[str, str] | None = None
-) -> Limit:
+) -> ShellLimitSetting:
     path = tuple(keys.split("/"))
     unless = ((tuple(lifted[0].split("/")), lifted[1]),) if lifted else ()
-    return Limit(path, frozenset(values), says, unless)
+    return ShellLimitSetting(path, frozenset(values), says, unless)
 
 
-def _mode(keys: str, values: str, tools: str) -> Mode:
+def _make_mode(keys: str, values: str, tools: str) -> UnattendedMode:
     path = tuple(keys.split("/"))
-    return Mode(path, frozenset(values.split()), tuple(tools.split()))
+    return UnattendedMode(path, frozenset(values.split()), tuple(tools.split()))
 
 
 _REFUSED, _SANDBOX, _NO_NETWORK = "refuses commands", "a sandbox", "no network"
@@ -143,20 +145,20 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("Read", "Edit", "Write"),
         fetch=("WebFetch",),
         # Headless, it runs what is allowed on its command line and asks for nothing.
-        rules=_lists(
+        rules=_make_rule_lists(
             (_DENY, "permissions/deny"),
             (_ALLOW, "permissions/allow"),
             (_ONLY, "--allowedTools"),
         ),
         limits=(
-            _limit("permissions/defaultMode", "plan", "dontask", says=_REFUSED),
-            _limit("sandbox/enabled", "true", says=_SANDBOX),
+            _make_limit("permissions/defaultMode", "plan", "dontask", says=_REFUSED),
+            _make_limit("sandbox/enabled", "true", says=_SANDBOX),
         ),
         environment=(("env",),),
         # A rule for Edit is one for every tool that edits files
         # (https://code.claude.com/docs/en/permissions).
         aliases=(("Edit", "Write"),),
-        modes=(_mode("permissions/defaultMode", "acceptedits", "Edit Write"),),
+        modes=(_make_mode("permissions/defaultMode", "acceptedits", "Edit Write"),),
     ),
     ClientTools(
         client="codex",
@@ -166,14 +168,14 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("apply_patch",),
         fetch=("web_search",),
         limits=(
-            _limit("sandbox_mode", "read-only", says=_NO_NETWORK),
-            _limit(
+            _make_limit("sandbox_mode", "read-only", says=_NO_NETWORK),
+            _make_limit(
                 "sandbox_mode",
                 "workspace-write",
                 says=_NO_NETWORK,
                 lifted=_OPEN_NETWORK,
             ),
-            _limit("sandbox_mode", "", says=_NO_NETWORK, lifted=_CODEX_FULL),
+            _make_limit("sandbox_mode", "", says=_NO_NETWORK, lifted=_CODEX_FULL),
         ),
         environment=(("shell_environment_policy", "set"),),
     ),
@@ -184,16 +186,18 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("Shell",),
         files=("Read", "Write"),
         fetch=("WebFetch",),
-        rules=_lists((_DENY, "permissions/deny"), (_ALLOW, "permissions/allow")),
+        rules=_make_rule_lists(
+            (_DENY, "permissions/deny"), (_ALLOW, "permissions/allow")
+        ),
         limits=(
-            _limit(
+            _make_limit(
                 "type",
                 "workspace_readwrite",
                 "workspace_readonly",
                 says=_SANDBOX,
                 lifted=("networkPolicy/default", "allow"),
             ),
-            _limit("networkPolicy/default", "deny", says=_NO_NETWORK),
+            _make_limit("networkPolicy/default", "deny", says=_NO_NETWORK),
         ),
     ),
     ClientTools(
@@ -202,7 +206,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("run_shell_command",),
         files=("read_file", "write_file", "replace"),
         fetch=("web_fetch",),
-        rules=_lists(
+        rules=_make_rule_lists(
             (_DENY, "tools/exclude"),
             (_DENY, "excludeTools"),
             (_ONLY, "tools/core"),
@@ -211,14 +215,16 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "allowedTools"),
         ),
         limits=(
-            _limit("general/defaultApprovalMode", "plan", says=_REFUSED),
-            _limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
-            _limit("sandbox", *_SANDBOXES, says=_SANDBOX),
+            _make_limit("general/defaultApprovalMode", "plan", says=_REFUSED),
+            _make_limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
+            _make_limit("sandbox", *_SANDBOXES, says=_SANDBOX),
         ),
         aliases=(("ShellTool", "run_shell_command"),),
         modes=(
-            _mode("general/defaultApprovalMode", "auto_edit", "write_file replace"),
-            _mode("tools/approvalMode", "auto_edit", "write_file replace"),
+            _make_mode(
+                "general/defaultApprovalMode", "auto_edit", "write_file replace"
+            ),
+            _make_mode("tools/approvalMode", "auto_edit", "write_file replace"),
         ),
     ),
     ClientTools(
@@ -227,10 +233,12 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("runInTerminal",),
         files=("readFile", "editFiles"),
         fetch=("fetch",),
-        rules=_lists((_ALLOW, "chat.tools.terminal.autoApprove", "runInTerminal")),
+        rules=_make_rule_lists(
+            (_ALLOW, "chat.tools.terminal.autoApprove", "runInTerminal")
+        ),
         limits=(
-            _limit("chat.agent.enabled", "false", says=_REFUSED),
-            _limit("chat.agent.sandbox.enabled", "true", "on", says=_SANDBOX),
+            _make_limit("chat.agent.enabled", "false", says=_REFUSED),
+            _make_limit("chat.agent.sandbox.enabled", "true", "on", says=_SANDBOX),
         ),
         environment=(
             ("terminal.integrated.env.linux",),
@@ -247,7 +255,9 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("run_command",),
         files=("view_file", "write_to_file"),
         fetch=("read_url_content",),
-        rules=_lists((_ALLOW, "windsurf.cascadeCommandsAllowList", "run_command")),
+        rules=_make_rule_lists(
+            (_ALLOW, "windsurf.cascadeCommandsAllowList", "run_command")
+        ),
     ),
     ClientTools(
         client="cline",
@@ -264,8 +274,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("developer__shell",),
         files=("developer__text_editor",),
         limits=(
-            _limit("GOOSE_MODE", "chat", says=_REFUSED),
-            _limit("extensions/developer/enabled", "false", says=_REFUSED),
+            _make_limit("GOOSE_MODE", "chat", says=_REFUSED),
+            _make_limit("extensions/developer/enabled", "false", says=_REFUSED),
         ),
     ),
     ClientTools(
@@ -274,8 +284,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("bash",),
         files=("read", "edit", "write"),
         fetch=("webfetch",),
-        rules=_lists((_DENY, "permission"), (_DENY, "tools"), (_ALLOW, "permission")),
-        limits=(_limit("permission", "deny", says=_REFUSED),),
+        rules=_make_rule_lists(
+            (_DENY, "permission"), (_DENY, "tools"), (_ALLOW, "permission")
+        ),
+        limits=(_make_limit("permission", "deny", says=_REFUSED),),
         aliases=(("edit", "write"),),
         states=("permission",),
     ),
@@ -296,7 +308,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("read_file", "edit_file"),
         fetch=("fetch",),
         limits=(
-            _limit(
+            _make_limit(
                 "agent/tool_permissions/tools/terminal/default", "deny", says=_REFUSED
             ),
         ),
@@ -307,13 +319,15 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         page="https://aws.github.io/amazon-q-developer-cli/built-in-tools.html",
         commands=("execute_bash", "use_aws"),
         files=("fs_read", "fs_write"),
-        rules=_lists(
+        rules=_make_rule_lists(
             (_DENY, "toolsSettings/execute_bash/deniedCommands", "execute_bash"),
             (_DENY, "toolsSettings/use_aws/deniedServices", "use_aws"),
             (_ALLOW, "toolsSettings/execute_bash/allowedCommands", "execute_bash"),
         ),
         limits=(
-            _limit("toolsSettings/execute_bash/denyByDefault", "true", says=_REFUSED),
+            _make_limit(
+                "toolsSettings/execute_bash/denyByDefault", "true", says=_REFUSED
+            ),
         ),
     ),
     ClientTools(
@@ -322,16 +336,18 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("run_shell_command",),
         files=("read_file", "write_file", "edit"),
         fetch=("web_fetch",),
-        rules=_lists(
+        rules=_make_rule_lists(
             (_DENY, "tools/exclude"),
             (_ONLY, "tools/core"),
             (_ALLOW, "tools/allowed"),
         ),
         limits=(
-            _limit("tools/approvalMode", "plan", says=_REFUSED),
-            _limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
+            _make_limit("tools/approvalMode", "plan", says=_REFUSED),
+            _make_limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
         ),
-        modes=(_mode("tools/approvalMode", "auto-edit auto_edit", "write_file edit"),),
+        modes=(
+            _make_mode("tools/approvalMode", "auto-edit auto_edit", "write_file edit"),
+        ),
     ),
     ClientTools(
         client="openclaw",
@@ -339,10 +355,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("exec",),
         files=("read", "write", "edit"),
         fetch=("web_fetch",),
-        rules=_lists((_DENY, "tools/deny"), (_ONLY, "tools/allow")),
+        rules=_make_rule_lists((_DENY, "tools/deny"), (_ONLY, "tools/allow")),
         limits=(
-            _limit("tools/exec/security", "deny", "allowlist", says=_REFUSED),
-            _limit("tools/exec/mode", "deny", "allowlist", says=_REFUSED),
+            _make_limit("tools/exec/security", "deny", "allowlist", says=_REFUSED),
+            _make_limit("tools/exec/mode", "deny", "allowlist", says=_REFUSED),
         ),
     ),
     ClientTools(
@@ -351,7 +367,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("Bash",),
         files=("Read", "create_file", "edit_file"),
         fetch=("read_web_page",),
-        rules=_lists((_DENY, "amp.tools.disable")),
+        rules=_make_rule_lists((_DENY, "amp.tools.disable")),
         # A name after `builtin:` is that of the built-in tool alone, as
         # https://ampcode.com/manual#configuration says of amp.tools.disable.
         aliases=(
@@ -373,11 +389,11 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
     ),
 )
 
-TOOLS_OF: dict[str, ClientTools] = {each.client: each for each in CLIENT_TOOLS}
+TOOLS_BY_CLIENT: dict[str, ClientTools] = {each.client: each for each in CLIENT_TOOLS}
 
 # Commands that act through an identity of the host, or run any program: where one of
 # them needs no approval, the shell acts unattended.
-ACTING_COMMANDS = frozenset(
+CREDENTIAL_USING_COMMANDS = frozenset(
     str.split(
         "aws aws-vault az azd gcloud gsutil bq kubectl helm terraform tofu pulumi gh glab "
         "docker podman vault op ssh curl wget python python3 node npx uvx deno bun sh "

@@ -11,38 +11,40 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import (
-    Says,
-    kind_by_name,
-    says,
-    words_of,
+    ValueMeaning,
+    classify_name,
+    credential_kind_of_name,
+    split_words,
 )
 from answerable.connectors.formats.secret_shapes import (
+    classify_shape,
     is_placeholder,
-    is_random,
-    shape_of,
+    looks_random,
 )
-from answerable.connectors.formats.secrets_in_text import SCHEMES, named_values
+from answerable.connectors.formats.secrets_in_text import SCHEMES, find_named_secrets
 from answerable.connectors.formats.url_secrets import (
-    UrlPart,
+    SecretUrlPart,
+    find_url_secrets,
     has_dsn_password,
     is_url,
-    url_secrets,
 )
 from answerable.connectors.formats.value_reference import (
-    Reference,
+    ValueReference,
     is_variable_name,
-    take_apart,
+    split_references,
 )
 from answerable.model.credential import CredentialClass
 
-_OFF = frozenset(("true", "false", "none", "null", "yes", "no", "on", "off", "auto"))
+_DISABLED_VALUES = frozenset(
+    ("true", "false", "none", "null", "yes", "no", "on", "off", "auto")
+)
 _KEY_ID = "AWS_ACCESS_KEY_ID"
 _KEY_PARTNERS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-_SPECIFIC = frozenset(("github-token", "npm-token", "aws-access-key"))
+_SPECIFIC_KINDS = frozenset(("github-token", "npm-token", "aws-access-key"))
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCredential:
     """Credential found at a position.
 
     Attributes:
@@ -64,7 +66,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class NamedPosition:
     """Named text at a pointer; the text stays out of the repr."""
 
     name: str
@@ -75,133 +77,164 @@ class Position:
         return f"Position({self.name!r}, {self.pointer!r})"
 
 
-def in_environment(variables: Iterable[Position]) -> tuple[Found, ...]:
+def find_in_environment(
+    variables: Iterable[NamedPosition],
+) -> tuple[FoundCredential, ...]:
     """Classify an `env` map as a whole.
 
     An AWS key id with its secret and session token is one credential, named by the key
     id; a secret without a key id is separate.
     """
     given = {variable.name: variable for variable in variables}
-    found: list[Found] = []
+    found: list[FoundCredential] = []
     key = given.get(_KEY_ID)
-    pair = in_variable(key) if key is not None else ()
+    pair = find_in_variable(key) if key is not None else ()
     for variable in given.values():
         if pair and variable.name in _KEY_PARTNERS:
             # With a literal id the partners only complete it. Beside an id that is
             # elsewhere, a literal secret is still a secret lying here.
             found += [
                 partner
-                for partner in in_variable(variable)
+                for partner in find_in_variable(variable)
                 if partner.cls is CredentialClass.LITERAL
                 and pair[0].cls is not CredentialClass.LITERAL
             ]
         else:
-            found += in_variable(variable)
+            found += find_in_variable(variable)
     return tuple(found)
 
 
-def in_variable(variable: Position) -> tuple[Found, ...]:
+def find_in_variable(variable: NamedPosition) -> tuple[FoundCredential, ...]:
     """Classify one `NAME=value`."""
     name, value = variable.name, variable.value.strip()
     if not value:
         return ()
-    match says(name):
-        case Says.PROFILE:
-            return (_made(variable, CredentialClass.FILE_REF, "aws-profile", value),)
-        case Says.SOCKET:
-            return (_made(variable, CredentialClass.AMBIENT, "ssh-agent", value),)
-        case Says.FILE:
-            return _in_file_name(variable)
-        case Says.VARIABLE:
-            return _in_variable_name(variable)
-        case Says.DSN:
-            return in_text(variable, "dsn", literal=has_dsn_password(value))
-        case Says.PASSWORD:
-            return in_text(variable, kind_by_name(name), literal=True)
-        case Says.CREDENTIAL:
-            literal = _is_value(replace(variable, value=value))
-            return in_text(variable, kind_by_name(name), literal=literal)
-        case Says.NOTHING:
-            return in_unnamed(variable)
+    match classify_name(name):
+        case ValueMeaning.PROFILE:
+            return (
+                _make_found(variable, CredentialClass.FILE_REF, "aws-profile", value),
+            )
+        case ValueMeaning.SOCKET:
+            return (_make_found(variable, CredentialClass.AMBIENT, "ssh-agent", value),)
+        case ValueMeaning.FILE:
+            return _find_in_file_field(variable)
+        case ValueMeaning.VARIABLE:
+            return _find_in_variable_field(variable)
+        case ValueMeaning.DSN:
+            return find_in_credential_field(
+                variable, "dsn", literal=has_dsn_password(value)
+            )
+        case ValueMeaning.PASSWORD:
+            return find_in_credential_field(
+                variable, credential_kind_of_name(name), literal=True
+            )
+        case ValueMeaning.CREDENTIAL:
+            literal = _may_be_secret(replace(variable, value=value))
+            return find_in_credential_field(
+                variable, credential_kind_of_name(name), literal=literal
+            )
+        case ValueMeaning.NOTHING:
+            return find_by_shape(variable)
 
 
-def in_header(header: Position) -> tuple[Found, ...]:
+def find_in_header(header: NamedPosition) -> tuple[FoundCredential, ...]:
     """Classify one HTTP header."""
-    words = words_of(header.name)
-    named = says(header.name) in (Says.CREDENTIAL, Says.PASSWORD) or (
-        {"authorization", "cookie", "auth"} & set(words)
-    )
-    position = replace(header, value=_without_scheme(header.value))
+    words = split_words(header.name)
+    named = classify_name(header.name) in (
+        ValueMeaning.CREDENTIAL,
+        ValueMeaning.PASSWORD,
+    ) or ({"authorization", "cookie", "auth"} & set(words))
+    position = replace(header, value=_strip_auth_scheme(header.value))
     if named:
-        kind = kind_by_name(header.name)
-        return in_text(position, kind, literal=bool(position.value))
-    if is_random(position.value) and not take_apart(position.value).dynamic:
-        return in_text(position, "api-key", literal=True)
-    return in_unnamed(position)
+        kind = credential_kind_of_name(header.name)
+        return find_in_credential_field(position, kind, literal=bool(position.value))
+    if looks_random(position.value) and not split_references(position.value).dynamic:
+        return find_in_credential_field(position, "api-key", literal=True)
+    return find_by_shape(position)
 
 
-def in_unnamed(position: Position) -> tuple[Found, ...]:
+def find_by_shape(position: NamedPosition) -> tuple[FoundCredential, ...]:
     """Classify a text without a meaningful name, by its form alone."""
     value = position.value.strip()
-    bare = _without_scheme(value)
-    if shape_of(bare):
-        return in_text(replace(position, value=bare), "", literal=True)
+    bare = _strip_auth_scheme(value)
+    if classify_shape(bare):
+        return find_in_credential_field(replace(position, value=bare), "", literal=True)
     if has_dsn_password(value) and not value.lower().startswith("http"):
-        return in_text(position, "dsn", literal=True)
+        return find_in_credential_field(position, "dsn", literal=True)
     if is_url(value):
-        return in_url(position)
-    pieces = take_apart(value)
-    shaped = [part for part in pieces.rest.split() if shape_of(part)]
-    found = [_made(position, CredentialClass.LITERAL, "", part) for part in shaped]
+        return find_in_url(position)
+    pieces = split_references(value)
+    shaped = [part for part in pieces.rest.split() if classify_shape(part)]
+    found = [
+        _make_found(position, CredentialClass.LITERAL, "", part) for part in shaped
+    ]
     for reference in pieces.references:
-        if says(reference.name) is Says.CREDENTIAL or reference.default:
-            found += _referred(position, reference, kind_by_name(reference.name))
-    found += in_named_values(position)
+        if (
+            classify_name(reference.name) is ValueMeaning.CREDENTIAL
+            or reference.default
+        ):
+            found += _found_references(
+                position, reference, credential_kind_of_name(reference.name)
+            )
+    found += find_in_free_text(position)
     return tuple(item for item in found if item.kind or item.value)
 
 
-def in_named_values(position: Position) -> tuple[Found, ...]:
+def find_in_free_text(position: NamedPosition) -> tuple[FoundCredential, ...]:
     """Classify values after secret-like names in a free text."""
-    found: list[Found] = []
-    for item in named_values(position.value):
-        if item.certain and item.value and says(item.name) is not Says.NOTHING:
-            named = Position(item.name, position.pointer, item.value)
-            found += in_text(named, kind_by_name(item.name), literal=_is_value(named))
+    found: list[FoundCredential] = []
+    for item in find_named_secrets(position.value):
+        if (
+            item.certain
+            and item.value
+            and classify_name(item.name) is not ValueMeaning.NOTHING
+        ):
+            named = NamedPosition(item.name, position.pointer, item.value)
+            found += find_in_credential_field(
+                named, credential_kind_of_name(item.name), literal=_may_be_secret(named)
+            )
     return tuple(dict.fromkeys(found))
 
 
-def _is_value(position: Position) -> bool:
+def _may_be_secret(position: NamedPosition) -> bool:
     """Tell whether a text after a secret-like name may be the secret."""
-    if says(position.name) is Says.PASSWORD:
+    if classify_name(position.name) is ValueMeaning.PASSWORD:
         return True
     value = position.value.lower()
-    return value not in _OFF and not _is_small_number(value)
+    return value not in _DISABLED_VALUES and not _is_small_number(value)
 
 
-def in_url(position: Position) -> tuple[Found, ...]:
+def find_in_url(position: NamedPosition) -> tuple[FoundCredential, ...]:
     """Classify secrets in a URL: userinfo, query parameters, a token in its path."""
-    found: list[Found] = []
-    for part in url_secrets(position.value):
+    found: list[FoundCredential] = []
+    for part in find_url_secrets(position.value):
         named = replace(position, name=part.name or position.name, value=part.value)
-        found += in_text(named, _url_kind(part), literal=True)
+        found += find_in_credential_field(named, _kind_of_url_part(part), literal=True)
     if not found:
-        references = take_apart(position.value).references
+        references = split_references(position.value).references
         for reference in references:
-            if says(reference.name) in (Says.CREDENTIAL, Says.PASSWORD):
-                found += _referred(position, reference, kind_by_name(reference.name))
+            if classify_name(reference.name) in (
+                ValueMeaning.CREDENTIAL,
+                ValueMeaning.PASSWORD,
+            ):
+                found += _found_references(
+                    position, reference, credential_kind_of_name(reference.name)
+                )
     found += (
         item
-        for item in in_named_values(replace(position, value=unquote(position.value)))
+        for item in find_in_free_text(replace(position, value=unquote(position.value)))
         if item.value not in {each.value for each in found}
     )
     return tuple(found)
 
 
-def _url_kind(part: UrlPart) -> str:
-    return kind_by_name(part.name) if part.name else "password"
+def _kind_of_url_part(part: SecretUrlPart) -> str:
+    return credential_kind_of_name(part.name) if part.name else "password"
 
 
-def in_text(position: Position, kind: str, *, literal: bool) -> tuple[Found, ...]:
+def find_in_credential_field(
+    position: NamedPosition, kind: str, *, literal: bool
+) -> tuple[FoundCredential, ...]:
     """Classify a text in a position for a credential of a kind.
 
     Args:
@@ -213,86 +246,102 @@ def in_text(position: Position, kind: str, *, literal: bool) -> tuple[Found, ...
     if not value:
         return ()
     if is_placeholder(value):
-        return (_made(position, CredentialClass.KEYCHAIN, kind, ""),)
-    pieces = take_apart(value)
-    found: list[Found] = []
+        return (_make_found(position, CredentialClass.KEYCHAIN, kind, ""),)
+    pieces = split_references(value)
+    found: list[FoundCredential] = []
     for reference in pieces.references:
-        found += _referred(position, reference, kind)
+        found += _found_references(position, reference, kind)
     if not found and literal:
-        found.append(_made(position, CredentialClass.LITERAL, kind, value))
+        found.append(_make_found(position, CredentialClass.LITERAL, kind, value))
     elif found:
         found += [
-            _made(position, CredentialClass.LITERAL, kind, part)
+            _make_found(position, CredentialClass.LITERAL, kind, part)
             for part in pieces.rest.split()
-            if shape_of(part) or (has_dsn_password(part) and "://" in part)
+            if classify_shape(part) or (has_dsn_password(part) and "://" in part)
         ]
     return tuple(found)
 
 
-def pass_through(name: str, pointer: str) -> tuple[Found, ...]:
+def find_passed_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]:
     """Classify a variable that is passed by name alone (`docker run -e NAME`)."""
-    if says(name) is Says.NOTHING:
+    if classify_name(name) is ValueMeaning.NOTHING:
         return ()
-    kind = "aws-profile" if says(name) is Says.PROFILE else kind_by_name(name)
-    return (Found(name, pointer, CredentialClass.ENV_REF, kind, name),)
+    kind = (
+        "aws-profile"
+        if classify_name(name) is ValueMeaning.PROFILE
+        else credential_kind_of_name(name)
+    )
+    return (FoundCredential(name, pointer, CredentialClass.ENV_REF, kind, name),)
 
 
-def environment_field(name: str, pointer: str) -> tuple[Found, ...]:
+def find_variable_reference(name: str, pointer: str) -> tuple[FoundCredential, ...]:
     """Classify a field that names the variable with a token."""
     name = name.strip()
     if not name:
         return ()
-    return (Found(name, pointer, CredentialClass.ENV_REF, kind_by_name(name), name),)
+    return (
+        FoundCredential(
+            name, pointer, CredentialClass.ENV_REF, credential_kind_of_name(name), name
+        ),
+    )
 
 
-def _referred(position: Position, reference: Reference, kind: str) -> list[Found]:
+def _found_references(
+    position: NamedPosition, reference: ValueReference, kind: str
+) -> list[FoundCredential]:
     found = []
-    by_name = kind_by_name(reference.name)
-    kind = by_name if by_name in _SPECIFIC else kind
+    by_name = credential_kind_of_name(reference.name)
+    kind = by_name if by_name in _SPECIFIC_KINDS else kind
     if reference.name or not reference.default:
-        made = _made(position, reference.cls, kind, reference.name)
+        made = _make_found(position, reference.cls, kind, reference.name)
         if reference.cls is CredentialClass.ENV_REF and reference.name:
             made = replace(made, name=reference.name)
         found.append(made)
     default = reference.default.strip()
-    if default and not is_placeholder(default) and default.lower() not in _OFF:
-        found.append(_made(position, CredentialClass.LITERAL, kind, default))
+    if (
+        default
+        and not is_placeholder(default)
+        and default.lower() not in _DISABLED_VALUES
+    ):
+        found.append(_make_found(position, CredentialClass.LITERAL, kind, default))
     return found
 
 
-def _made(position: Position, cls: CredentialClass, kind: str, value: str) -> Found:
-    shape = shape_of(value) if cls is CredentialClass.LITERAL else ""
-    kind = shape or kind or kind_by_name(position.name)
+def _make_found(
+    position: NamedPosition, cls: CredentialClass, kind: str, value: str
+) -> FoundCredential:
+    shape = classify_shape(value) if cls is CredentialClass.LITERAL else ""
+    kind = shape or kind or credential_kind_of_name(position.name)
     if kind == "aws-access-key" and cls is CredentialClass.LITERAL and not shape:
         kind = "aws-secret-key"
-    return Found(position.name, position.pointer, cls, kind, value)
+    return FoundCredential(position.name, position.pointer, cls, kind, value)
 
 
-def _in_file_name(variable: Position) -> tuple[Found, ...]:
-    kind = kind_by_name(variable.name)
+def _find_in_file_field(variable: NamedPosition) -> tuple[FoundCredential, ...]:
+    kind = credential_kind_of_name(variable.name)
     value = variable.value.strip()
-    if shape_of(value) or value.startswith("{"):
+    if classify_shape(value) or value.startswith("{"):
         # The secret itself where a file name belongs.
-        return (_made(variable, CredentialClass.LITERAL, kind, value),)
+        return (_make_found(variable, CredentialClass.LITERAL, kind, value),)
     if is_placeholder(value):
-        return (_made(variable, CredentialClass.KEYCHAIN, kind, ""),)
-    references = take_apart(value).references
+        return (_make_found(variable, CredentialClass.KEYCHAIN, kind, ""),)
+    references = split_references(value).references
     if references and references[0].cls is not CredentialClass.FILE_REF:
-        return in_text(variable, kind, literal=False)
-    return (_made(variable, CredentialClass.FILE_REF, kind, value),)
+        return find_in_credential_field(variable, kind, literal=False)
+    return (_make_found(variable, CredentialClass.FILE_REF, kind, value),)
 
 
-def _in_variable_name(field: Position) -> tuple[Found, ...]:
+def _find_in_variable_field(field: NamedPosition) -> tuple[FoundCredential, ...]:
     """Classify a field that names the variable with a credential."""
     name = field.value.strip()
     if is_variable_name(name):
-        if says(name) is Says.NOTHING:
+        if classify_name(name) is ValueMeaning.NOTHING:
             return ()
-        return environment_field(name, field.pointer)
-    return in_unnamed(field)
+        return find_variable_reference(name, field.pointer)
+    return find_by_shape(field)
 
 
-def _without_scheme(value: str) -> str:
+def _strip_auth_scheme(value: str) -> str:
     """Strip `Bearer `; of `Basic` credentials keep the password alone."""
     scheme, blank, rest = value.strip().partition(" ")
     if not blank or scheme.lower().rstrip(":") not in SCHEMES:

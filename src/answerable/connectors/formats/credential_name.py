@@ -72,13 +72,21 @@ _DSN_NAMES = (
 _VARIABLE_NAMES = frozenset(("env key", "env var", "environment variable"))
 _VARIABLE_ENDINGS = (" env", " env var", " env key", " env name", " env variable")
 _PROFILES = frozenset(("aws profile", "aws default profile"))
-_GLUED = ("password", "passwd", "apikey", "secret", "token", "passphrase", "sshpass")
+_CREDENTIAL_SUFFIXES = (
+    "password",
+    "passwd",
+    "apikey",
+    "secret",
+    "token",
+    "passphrase",
+    "sshpass",
+)
 _PATIENT = frozenset(str.split("password passwd passphrase pass pwd"))
 
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
-class Says(StrEnum):
+class ValueMeaning(StrEnum):
     """Meaning of a value by its name."""
 
     CREDENTIAL = "credential"
@@ -91,47 +99,50 @@ class Says(StrEnum):
     NOTHING = "nothing"
 
 
-def words_of(name: str) -> tuple[str, ...]:
+def split_words(name: str) -> tuple[str, ...]:
     """Split `apiKey`, `X-API-Key` and `API_KEY` into lower-case words."""
     return tuple(word.lower() for word in _SPLIT.findall(name[:_WORD_LIMIT]))
 
 
-def says(name: str) -> Says:
+def classify_name(name: str) -> ValueMeaning:
     """Classify a value by its name."""
-    words = words_of(name)
+    words = split_words(name)
     joined = " ".join(words)
     if joined in _PROFILES:
-        return Says.PROFILE
+        return ValueMeaning.PROFILE
     if joined == "ssh auth sock":
-        return Says.SOCKET
+        return ValueMeaning.SOCKET
     if joined in _VARIABLE_NAMES or joined.endswith(_VARIABLE_ENDINGS):
-        return Says.VARIABLE
+        return ValueMeaning.VARIABLE
     if not words or _SETTING_WORDS & set(words):
-        return Says.NOTHING
+        return ValueMeaning.NOTHING
     if joined.endswith(_DSN_NAMES):
-        return Says.DSN
-    return _by_words(words, joined)
+        return ValueMeaning.DSN
+    return _classify_words(words, joined)
 
 
-def _by_words(words: tuple[str, ...], joined: str) -> Says:
-    named = any(word in _CREDENTIAL_WORDS or word.endswith(_GLUED) for word in words)
+def _classify_words(words: tuple[str, ...], joined: str) -> ValueMeaning:
+    named = any(
+        word in _CREDENTIAL_WORDS or word.endswith(_CREDENTIAL_SUFFIXES)
+        for word in words
+    )
     if joined in _FILE_NAMES or (words[-1] in _FILE_ENDINGS and named):
-        return Says.FILE
+        return ValueMeaning.FILE
     if joined.endswith("access key id"):
-        return Says.CREDENTIAL
+        return ValueMeaning.CREDENTIAL
     if not named and not joined.endswith(("api key", "conn str")):
-        return Says.NOTHING
+        return ValueMeaning.NOTHING
     if "webhook" in words and words[-1] in ("url", "uri", "webhook"):
-        return Says.CREDENTIAL
+        return ValueMeaning.CREDENTIAL
     if words[-1] in _SETTING_ENDINGS:
-        return Says.NOTHING
+        return ValueMeaning.NOTHING
     patient = words[-1] in _PATIENT or words[-1].endswith("password")
-    return Says.PASSWORD if patient else Says.CREDENTIAL
+    return ValueMeaning.PASSWORD if patient else ValueMeaning.CREDENTIAL
 
 
-def kind_by_name(name: str) -> str:
+def credential_kind_of_name(name: str) -> str:
     """Return the kind of a credential by its name."""
-    words = words_of(name)
+    words = split_words(name)
     joined = " ".join(words)
     for kind, wanted in _KINDS:
         if any(f" {want} " in f" {joined} " for want in wanted):

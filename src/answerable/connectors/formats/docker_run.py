@@ -38,11 +38,11 @@ _ENGINE_SOCKET = re.compile(
 )
 # Holds an engine's socket.
 _SOCKET_FOLDERS = ("/run", "/var", "/var/run", "/run/podman", "/run/containerd")
-_ABOVE_HOMES = ("/", "/home", "/Users", "C:/", "C:/Users")
+_PARENTS_OF_HOMES = ("/", "/home", "/Users", "C:/", "C:/Users")
 
 
 @dataclass(frozen=True, slots=True)
-class Mount:
+class ContainerMount:
     """Mounted file or folder of the host.
 
     Attributes:
@@ -64,11 +64,11 @@ class ContainerRun:
         privileged: Whether it gets every device of the host, including disks.
     """
 
-    mounts: tuple[Mount, ...]
+    mounts: tuple[ContainerMount, ...]
     passed: frozenset[str]
     privileged: bool = False
 
-    def host_path(self, path: str) -> str:
+    def resolve_host_path(self, path: str) -> str:
         """Return the host path of a path in the container, or empty."""
         inside = PurePosixPath(path)
         for mount in self.mounts:
@@ -77,7 +77,7 @@ class ContainerRun:
                 return str(PurePosixPath(mount.source.replace("\\", "/")) / rest)
         return ""
 
-    def mounts_of(self, home: str) -> tuple[str, ...]:
+    def list_home_mounts(self, home: str) -> tuple[str, ...]:
         """List the mounted paths that are in a home, or contain it.
 
         The whole home for a container that is privileged or controls the engine.
@@ -85,28 +85,30 @@ class ContainerRun:
         Args:
             home: Absolute path of the home.
         """
-        if self.privileged or any(_commands_engine(m.source) for m in self.mounts):
+        if self.privileged or any(
+            _exposes_engine_socket(m.source) for m in self.mounts
+        ):
             return (home,)
-        found = (_in_home(mount.source, home) for mount in self.mounts)
+        found = (_path_in_home(mount.source, home) for mount in self.mounts)
         return tuple(dict.fromkeys(path for path in found if path))
 
 
-def read_container_run(words: Sequence[str]) -> ContainerRun | None:
+def parse_container_run(words: Sequence[str]) -> ContainerRun | None:
     """Parse a command line; None if it starts no container."""
-    rest = _after_run(_unwrapped(list(words)))
+    rest = _words_after_run(_strip_wrappers(list(words)))
     if rest is None:
         return None
-    mounts: list[Mount] = []
+    mounts: list[ContainerMount] = []
     passed: set[str] = set()
     privileged = False
     at = 0
     while at < len(rest) and rest[at].startswith("-"):
-        name, value, used = _option(rest, at)
+        name, value, used = _parse_option(rest, at)
         at += used
         if name in ("-v", "--volume"):
-            mounts += _volume(value)
+            mounts += _parse_volume(value)
         elif name == "--mount":
-            mounts += _mount(value)
+            mounts += _parse_mount(value)
         elif name in ("-e", "--env"):
             passed.add(value.partition("=")[0])
         elif name == "--privileged":
@@ -114,31 +116,35 @@ def read_container_run(words: Sequence[str]) -> ContainerRun | None:
     return ContainerRun(tuple(mounts), frozenset(passed), privileged)
 
 
-def _unwrapped(words: list[str]) -> list[str]:
+def _strip_wrappers(words: list[str]) -> list[str]:
     """Strip `sudo` and `sh -c` from a command line."""
     if len(words) == 1:
-        words = _split(words[0])
-    while words and _program(words[0]) in ("sudo", "env"):
+        words = _split_words(words[0])
+    while words and _program_name(words[0]) in ("sudo", "env"):
         words = words[1:]
-    if len(words) > 2 and _program(words[0]) in _SHELLS and words[1] in ("-c", "/c"):
-        words = _split(words[2]) if len(words) == 3 else words[2:]
+    if (
+        len(words) > 2
+        and _program_name(words[0]) in _SHELLS
+        and words[1] in ("-c", "/c")
+    ):
+        words = _split_words(words[2]) if len(words) == 3 else words[2:]
     return words[1:] if words[:1] == ["exec"] else words
 
 
-def _split(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError:
         return text.split()
 
 
-def _program(word: str) -> str:
+def _program_name(word: str) -> str:
     return re.split(r"[\\/]", word)[-1].lower().removesuffix(".exe")
 
 
-def _after_run(words: list[str]) -> list[str] | None:
+def _words_after_run(words: list[str]) -> list[str] | None:
     """Return the words after `docker run` or `docker container run`."""
-    if not words or _program(words[0]) not in ENGINES:
+    if not words or _program_name(words[0]) not in ENGINES:
         return None
     at = 1
     while at < len(words) and words[at].startswith("-"):
@@ -149,7 +155,7 @@ def _after_run(words: list[str]) -> list[str] | None:
     return words[at + 1 :] if words[at : at + 1] == ["run"] else None
 
 
-def _option(words: Sequence[str], at: int) -> tuple[str, str, int]:
+def _parse_option(words: Sequence[str], at: int) -> tuple[str, str, int]:
     """Return an option's name, value and number of words."""
     word = words[at]
     following = words[at + 1] if at + 1 < len(words) else ""
@@ -168,34 +174,34 @@ def _option(words: Sequence[str], at: int) -> tuple[str, str, int]:
     return f"-{letters}", following, 2
 
 
-def _volume(text: str) -> list[Mount]:
+def _parse_volume(text: str) -> list[ContainerMount]:
     found = _VOLUME.fullmatch(text)
     if found is None or not set("\\/~$%.") & set(found["source"]):
         return []  # an anonymous or a named volume
-    return [Mount(found["source"], found["target"])]
+    return [ContainerMount(found["source"], found["target"])]
 
 
-def _mount(text: str) -> list[Mount]:
+def _parse_mount(text: str) -> list[ContainerMount]:
     options = dict(part.partition("=")[::2] for part in text.split(","))
     source = options.get("source") or options.get("src") or ""
     target = options.get("target") or options.get("destination") or options.get("dst")
     if options.get("type", "bind") != "bind" or not source or not target:
         return []
-    return [Mount(source, target)]
+    return [ContainerMount(source, target)]
 
 
-def _commands_engine(source: str) -> bool:
+def _exposes_engine_socket(source: str) -> bool:
     source = source.replace("\\", "/").rstrip("/")
     return source in _SOCKET_FOLDERS or _ENGINE_SOCKET.fullmatch(source) is not None
 
 
-def _in_home(source: str, home: str) -> str:
+def _path_in_home(source: str, home: str) -> str:
     """Return the absolute path of a mounted path in a home, or empty."""
     source = source.replace("\\", "/").rstrip("/") or "/"
     marked = _HOME.fullmatch(source)
     if marked:
         return f"{home}{marked['rest'] or ''}"
-    if source in _ABOVE_HOMES or home == source or home.startswith(f"{source}/"):
+    if source in _PARENTS_OF_HOMES or home == source or home.startswith(f"{source}/"):
         return home
     if source.startswith(f"{home}/"):
         return source

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from answerable.model.errors import ParseError
 
-Raw = dict[str, "Raw"] | list["Raw"] | str | int | float | bool | None
+RawValue = dict[str, "RawValue"] | list["RawValue"] | str | int | float | bool | None
 
 DEPTH_LIMIT = 100
 NODE_LIMIT = 200_000
 PATH_LIMIT = 4_096
-DOUBLED_LIMIT = 100
+DUPLICATE_KEYS_LIMIT = 100
 
 
-class Doubled(dict[str, Raw]):
+class ObjectWithDuplicates(dict[str, RawValue]):
     """Object with repeated keys; the last value of each is kept.
 
     Attributes:
@@ -27,13 +27,13 @@ class Doubled(dict[str, Raw]):
     names: tuple[str, ...] = ()
 
 
-def pointer_token(key: str) -> str:
+def escape_pointer_token(key: str) -> str:
     """Escape one key for a JSON pointer (RFC 6901 section 3)."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Node:
+class DocumentNode:
     """Value of a document.
 
     Attributes:
@@ -42,7 +42,7 @@ class Node:
     """
 
     pointer: str
-    raw: Raw
+    raw: RawValue
 
     def __repr__(self) -> str:
         return f"Node({self.pointer!r})"
@@ -57,7 +57,7 @@ class Node:
         """Tell whether this is an array."""
         return isinstance(self.raw, list)
 
-    def get(self, *names: str) -> "Node | None":
+    def get(self, *names: str) -> "DocumentNode | None":
         """Return the member of the first present name, or None."""
         if isinstance(self.raw, dict):
             for name in names:
@@ -65,20 +65,20 @@ class Node:
                     return self._child(name, self.raw[name])
         return None
 
-    def at(self, *path: str) -> "Node | None":
+    def descend(self, *path: str) -> "DocumentNode | None":
         """Descend by several keys; None if one is missing."""
-        node: Node | None = self
+        node: DocumentNode | None = self
         for name in path:
             node = node.get(name) if node is not None else None
         return node
 
-    def members(self) -> Iterator[tuple[str, "Node"]]:
+    def members(self) -> Iterator[tuple[str, "DocumentNode"]]:
         """Yield the members of an object in file order; nothing for anything else."""
         if isinstance(self.raw, dict):
             for name, value in self.raw.items():
                 yield name, self._child(name, value)
 
-    def items(self) -> Iterator["Node"]:
+    def items(self) -> Iterator["DocumentNode"]:
         """Yield the items of an array; nothing for anything else."""
         if isinstance(self.raw, list):
             for index, value in enumerate(self.raw):
@@ -111,17 +111,17 @@ class Node:
             return tuple(item.text() for item in node.items())
         return tuple(p.strip() for p in node.text().split(",") if p.strip())
 
-    def _child(self, key: str, value: Raw) -> "Node":
-        return Node(f"{self.pointer}/{pointer_token(key)}", value)
+    def _child(self, key: str, value: RawValue) -> "DocumentNode":
+        return DocumentNode(f"{self.pointer}/{escape_pointer_token(key)}", value)
 
 
-def walk(root: Node) -> Iterator[Node]:
+def walk_scalars(root: DocumentNode) -> Iterator[DocumentNode]:
     """Yield every scalar below a node, in file order, without recursion.
 
     One pointer per level is kept: a long pointer above many values would otherwise be
     copied for each of them.
     """
-    stack: list[Iterator[Node]] = [iter((root,))]
+    stack: list[Iterator[DocumentNode]] = [iter((root,))]
     while stack:
         node = next(stack[-1], None)
         if node is None:
@@ -134,7 +134,7 @@ def walk(root: Node) -> Iterator[Node]:
             yield node
 
 
-def check_bounds(raw: Raw) -> None:
+def check_bounds(raw: RawValue) -> None:
     """Refuse a tree that is too deep or too large for a configuration.
 
     Raises:
@@ -142,13 +142,13 @@ def check_bounds(raw: Raw) -> None:
             path of keys of more than PATH_LIMIT characters, or a text that is not
             Unicode.
     """
-    level: list[tuple[Raw, int]] = [(raw, 0)]
+    level: list[tuple[RawValue, int]] = [(raw, 0)]
     count = depth = 0
     while level:
         count += len(level)
         if depth > DEPTH_LIMIT:
             raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
-        below: list[tuple[Raw, int]] = []
+        below: list[tuple[RawValue, int]] = []
         for value, length in level:
             if length > PATH_LIMIT:
                 raise ParseError(f"a path of more than {PATH_LIMIT} characters")
@@ -173,31 +173,32 @@ def _check_text(text: str) -> None:
         raise ParseError("half of a surrogate pair in a text")
 
 
-def doubled_keys(raw: Raw) -> tuple[str, ...]:
+def find_duplicate_keys(raw: RawValue) -> tuple[str, ...]:
     """Return pointers of repeated keys, at most DOUBLED_LIMIT."""
-    if not _has_doubled(raw):
+    if not _has_duplicate_keys(raw):
         return ()
     found: list[str] = []
-    stack: list[Iterator[Node]] = [iter((Node("", raw),))]
-    while stack and len(found) < DOUBLED_LIMIT:
+    stack: list[Iterator[DocumentNode]] = [iter((DocumentNode("", raw),))]
+    while stack and len(found) < DUPLICATE_KEYS_LIMIT:
         node = next(stack[-1], None)
         if node is None:
             stack.pop()
             continue
-        if isinstance(node.raw, Doubled):
+        if isinstance(node.raw, ObjectWithDuplicates):
             found += [
-                f"{node.pointer}/{pointer_token(name)}" for name in node.raw.names
+                f"{node.pointer}/{escape_pointer_token(name)}"
+                for name in node.raw.names
             ]
         stack.append(child for _, child in node.members())
         stack.append(node.items())
-    return tuple(sorted(found[:DOUBLED_LIMIT]))
+    return tuple(sorted(found[:DUPLICATE_KEYS_LIMIT]))
 
 
-def _has_doubled(raw: Raw) -> bool:
+def _has_duplicate_keys(raw: RawValue) -> bool:
     stack = [raw]
     while stack:
         value = stack.pop()
-        if isinstance(value, Doubled):
+        if isinstance(value, ObjectWithDuplicates):
             return True
         if isinstance(value, dict):
             stack += value.values()

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.connectors.formats.document_node import Node, doubled_keys
+from answerable.connectors.formats.document_node import (
+    DocumentNode,
+    find_duplicate_keys,
+)
 from answerable.connectors.formats.front_matter import parse_front_matter
 from answerable.connectors.formats.jsonc_parser import parse_jsonc
 from answerable.connectors.formats.toml_parser import parse_toml
@@ -13,7 +16,7 @@ from answerable.model.errors import ParseError
 SIZE_LIMIT = 8 << 20
 
 
-class Format(StrEnum):
+class DocumentFormat(StrEnum):
     """Format with a tree of values."""
 
     JSON = "json"
@@ -23,15 +26,15 @@ class Format(StrEnum):
 
 
 _PARSERS = {
-    Format.JSON: parse_jsonc,
-    Format.TOML: parse_toml,
-    Format.YAML: parse_yaml,
-    Format.FRONT_MATTER: parse_front_matter,
+    DocumentFormat.JSON: parse_jsonc,
+    DocumentFormat.TOML: parse_toml,
+    DocumentFormat.YAML: parse_yaml,
+    DocumentFormat.FRONT_MATTER: parse_front_matter,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ParsedDocument:
     """Parsed configuration file.
 
     Attributes:
@@ -41,7 +44,7 @@ class Document:
     """
 
     place: str
-    root: Node
+    root: DocumentNode
     doubled: tuple[str, ...]
 
 
@@ -63,7 +66,7 @@ def decode_text(data: bytes, place: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def parse_document(data: bytes, form: Format, place: str) -> Document:
+def parse_document(data: bytes, form: DocumentFormat, place: str) -> ParsedDocument:
     """Parse a file.
 
     Args:
@@ -80,5 +83,5 @@ def parse_document(data: bytes, form: Format, place: str) -> Document:
     except ParseError as error:
         reason, offset = error.reason, error.offset
     else:
-        return Document(place, Node("", raw), doubled_keys(raw))
+        return ParsedDocument(place, DocumentNode("", raw), find_duplicate_keys(raw))
     raise ParseError(reason, place, offset)

@@ -6,7 +6,7 @@ VARIABLES_LIMIT = 5_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Variable:
+class DotenvVariable:
     """Variable of an environment file; the value stays out of the repr."""
 
     name: str
@@ -28,13 +28,13 @@ def is_env_file(name: str) -> bool:
     return name.startswith(".env.") and not name.endswith(_TEMPLATES)
 
 
-def parse_dotenv(text: str) -> tuple[Variable, ...]:
+def parse_dotenv(text: str) -> tuple[DotenvVariable, ...]:
     """Parse an environment file; lines without an assignment are skipped.
 
     Quotes around a value are removed; an inline comment after a blank is removed from
     an unquoted value. Nothing is expanded.
     """
-    found: list[Variable] = []
+    found: list[DotenvVariable] = []
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip().removeprefix("export ").lstrip()
         name, equals, value = line.partition("=")
@@ -42,11 +42,11 @@ def parse_dotenv(text: str) -> tuple[Variable, ...]:
         if not equals or not name or name[0] == "#":
             continue
         if len(found) < VARIABLES_LIMIT:
-            found.append(Variable(name, _bare(value.strip()), number))
+            found.append(DotenvVariable(name, _unquote_value(value.strip()), number))
     return tuple(found)
 
 
-def _bare(value: str) -> str:
+def _unquote_value(value: str) -> str:
     if value[:1] in ("'", '"'):
         stop = value.find(value[0], 1)
         return value[1:stop] if stop > 0 else value[1:]

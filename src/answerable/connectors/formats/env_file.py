@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerable.connectors.formats.credential_detection import Position, in_environment
-from answerable.connectors.formats.dotenv import Variable
-from answerable.connectors.formats.sighting_context import Frame, sight_credential
+from answerable.connectors.formats.credential_detection import (
+    NamedPosition,
+    find_in_environment,
+)
+from answerable.connectors.formats.dotenv import DotenvVariable
+from answerable.connectors.formats.sighting_context import (
+    SightingContext,
+    sight_credential,
+)
 from answerable.model.credential import Credential
 
 
@@ -14,17 +20,17 @@ class EnvFile:
     """Environment file that was read: its place and variables."""
 
     place: str
-    variables: tuple[Variable, ...]
+    variables: tuple[DotenvVariable, ...]
 
 
 # Given the configuration's place and the name it gives; None when it may not be read.
-ReadEnvFile = Callable[[str, str], EnvFile | None]
+EnvFileReader = Callable[[str, str], EnvFile | None]
 
 
-def sight_variables(read: EnvFile, frame: Frame) -> list[Credential]:
+def sight_env_file(read: EnvFile, frame: SightingContext) -> list[Credential]:
     """Build the sightings of credentials in an environment file."""
-    found = in_environment(
-        Position(variable.name, f"/{variable.name}", variable.value)
+    found = find_in_environment(
+        NamedPosition(variable.name, f"/{variable.name}", variable.value)
         for variable in read.variables
     )
     return [sight_credential(item, read.place, frame) for item in found]

@@ -23,7 +23,7 @@ _HOME = (
 _HOMES = re.compile(r"(?:[A-Za-z]:)?/(?:home|Users)/([^/]+)/(.+)")
 
 
-def env_file_paths(config: str, name: str, root: str) -> tuple[str, ...]:
+def candidate_env_files(config: str, name: str, root: str) -> tuple[str, ...]:
     """List candidates for a named environment file, relative to the root.
 
     Args:
@@ -50,11 +50,11 @@ def env_file_paths(config: str, name: str, root: str) -> tuple[str, ...]:
             break
     if "${" in name or "\x00" in name or len(name) > 4_096:
         return ()
-    found = [_inside(base / name, PurePosixPath(root)) for base in bases]
+    found = [_path_inside(base / name, PurePosixPath(root)) for base in bases]
     return tuple(dict.fromkeys(path for path in found if path))
 
 
-def _inside(path: PurePosixPath, root: PurePosixPath) -> str:
+def _path_inside(path: PurePosixPath, root: PurePosixPath) -> str:
     parts: list[str] = []
     for part in path.parts:
         if part == "..":

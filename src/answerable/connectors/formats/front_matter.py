@@ -1,11 +1,11 @@
 """Parser of Markdown front matter, the YAML between two `---` lines."""
 
-from answerable.connectors.formats.document_node import Raw
+from answerable.connectors.formats.document_node import RawValue
 from answerable.connectors.formats.yaml_parser import parse_yaml
 from answerable.model.errors import ParseError
 
 
-def parse_front_matter(text: str) -> Raw:
+def parse_front_matter(text: str) -> RawValue:
     """Parse the front matter; an empty object for none.
 
     Claude Code accepts `description: Use it: now`, which is invalid YAML: if the whole
@@ -19,11 +19,11 @@ def parse_front_matter(text: str) -> Raw:
         return {}
     for index, line in enumerate(lines[1:], 1):
         if line.rstrip() in ("---", "..."):
-            return _parse(lines[1:index])
+            return _parse_lines(lines[1:index])
     raise ParseError("not front matter: the closing '---' is missing")
 
 
-def _parse(lines: list[str]) -> Raw:
+def _parse_lines(lines: list[str]) -> RawValue:
     try:
         raw = parse_yaml("\n".join(lines))
     except ParseError:

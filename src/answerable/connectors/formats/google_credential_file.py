@@ -5,26 +5,26 @@ Source: https://cloud.google.com/docs/authentication/application-default-credent
 
 from dataclasses import dataclass
 
-from answerable.connectors.formats.credential_detection import Position
-from answerable.connectors.formats.document_parser import Format, parse_document
+from answerable.connectors.formats.credential_detection import NamedPosition
+from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
     google_account,
     google_workload_pool,
 )
-from answerable.connectors.formats.redaction import show_name
-from answerable.model.credential import Lifetime
+from answerable.connectors.formats.redaction import redact_name
+from answerable.model.credential import CredentialLifetime
 
 _AUDIENCE = "//iam.googleapis.com/"
 _TYPES = {
-    "service_account": ("private_key", Lifetime.STATIC),
-    "authorized_user": ("refresh_token", Lifetime.STATIC),
-    "external_account": ("", Lifetime.FEDERATED),
+    "service_account": ("private_key", CredentialLifetime.STATIC),
+    "authorized_user": ("refresh_token", CredentialLifetime.STATIC),
+    "external_account": ("", CredentialLifetime.FEDERATED),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class GoogleFile:
+class GoogleCredentialFile:
     """Parsed credential file.
 
     Attributes:
@@ -37,34 +37,34 @@ class GoogleFile:
 
     account: str
     project: str
-    lifetime: Lifetime
-    secret: Position | None
+    lifetime: CredentialLifetime
+    secret: NamedPosition | None
     identity: PlatformIdentity | None
 
 
-def read_google_file(data: bytes, place: str) -> GoogleFile:
+def parse_google_file(data: bytes, place: str) -> GoogleCredentialFile:
     """Parse a credential file of any type.
 
     Raises:
         ParseError: The document is not JSON.
     """
-    root = parse_document(data, Format.JSON, place).root
+    root = parse_document(data, DocumentFormat.JSON, place).root
     account = root.text_at("client_email") or root.text_at("account")
     impersonation = root.text_at("service_account_impersonation_url")
     if impersonation:
         account = impersonation.rpartition("/")[2].partition(":")[0]
     project = root.text_at("project_id")
-    name, lifetime = _TYPES.get(root.text_at("type"), ("", Lifetime.UNKNOWN))
+    name, lifetime = _TYPES.get(root.text_at("type"), ("", CredentialLifetime.UNKNOWN))
     secret = root.text_at(name) if name else ""
     identity: PlatformIdentity | None = None
     if "@" in account:
-        identity = google_account(account, show_name(project) if project else "")
+        identity = google_account(account, redact_name(project) if project else "")
     elif root.text_at("audience").startswith(_AUDIENCE):
         identity = google_workload_pool(root.text_at("audience")[len(_AUDIENCE) :])
-    return GoogleFile(
+    return GoogleCredentialFile(
         account=account,
-        project=show_name(project) if project else "",
+        project=redact_name(project) if project else "",
         lifetime=lifetime,
-        secret=Position(name, f"/{name}", secret) if secret else None,
+        secret=NamedPosition(name, f"/{name}", secret) if secret else None,
         identity=identity,
     )

@@ -1,11 +1,11 @@
 """Ownership evidence from homes: a configuration in a home belongs to its person."""
 
-from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.model.agent import Agent
 from answerable.model.credential import CredentialLink
 from answerable.model.identity import Identity
 from answerable.model.ids import PersonId
-from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
 
 # Logins that are one person's at their platform.
@@ -14,8 +14,8 @@ _PERSONAL = frozenset(("github-user", "gcp-user", "entra-user"))
 _SHARED = frozenset(("aws-permission-set",))
 
 
-def home_evidence(
-    person: PersonId, agents: tuple[Agent, ...], place: str, frame: Frame
+def build_home_evidence(
+    person: PersonId, agents: tuple[Agent, ...], place: str, frame: SightingContext
 ) -> tuple[OwnerEvidence, ...]:
     """Build evidence that a home's person owns each agent configured in it.
 
@@ -25,21 +25,21 @@ def home_evidence(
         OwnerEvidence(
             subject=agent.id,
             person=person,
-            kind=EvidenceKind.HOME,
+            kind=OwnerEvidenceKind.HOME,
             reference=agent.place,
             act="",
             standing=True,
-            seen=frame.seen(place, WrittenBy.PLATFORM),
+            seen=frame.provenance(place, WrittenBy.PLATFORM),
         )
         for agent in agents
     )
 
 
-def login_evidence(
+def build_login_evidence(
     person: PersonId,
     identities: tuple[Identity, ...],
     links: tuple[CredentialLink, ...],
-    frame: Frame,
+    frame: SightingContext,
 ) -> tuple[OwnerEvidence, ...]:
     """Build evidence that a login with a credential in a home belongs to its person.
 
@@ -54,12 +54,14 @@ def login_evidence(
         evidence = OwnerEvidence(
             subject=link.identity,
             person=person,
-            kind=EvidenceKind.HOME if kind in _PERSONAL else EvidenceKind.ASSIGNMENT,
+            kind=OwnerEvidenceKind.HOME
+            if kind in _PERSONAL
+            else OwnerEvidenceKind.ASSIGNMENT,
             reference=link.seen.place,
             act="",
             # A scan of another home with the same login does not take it back.
             standing=False,
-            seen=frame.seen(link.seen.place, WrittenBy.PLATFORM),
+            seen=frame.provenance(link.seen.place, WrittenBy.PLATFORM),
         )
         found[evidence] = None
     return tuple(found)

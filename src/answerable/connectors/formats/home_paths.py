@@ -1,9 +1,13 @@
 """Paths in a home that clients read, in the layout of any operating system."""
 
-from answerable.connectors.formats.agent_clients import HOME_FILES, fits_end, fits_name
-from answerable.connectors.formats.os_paths import every_layout
+from answerable.connectors.formats.agent_clients import (
+    HOME_FILES,
+    matches_name,
+    matches_path_end,
+)
+from answerable.connectors.formats.os_paths import paths_on_all_systems
 
-_Pattern = tuple[str, ...]
+_PathPattern = tuple[str, ...]
 
 
 def is_home_file(path: str) -> bool:
@@ -11,29 +15,33 @@ def is_home_file(path: str) -> bool:
     name = path.rpartition("/")[2]
     patterns = list(_BY_NAME.get(name, ()))
     for wild, those in _BY_WILD_NAME.items():
-        if fits_name(name, wild):
+        if matches_name(name, wild):
             patterns += those
     parts = path.split("/") if patterns else []
-    return any(_fits_whole(parts, list(pattern)) for pattern in patterns)
+    return any(_matches_whole_path(parts, list(pattern)) for pattern in patterns)
 
 
-def _fits_whole(parts: list[str], pattern: list[str]) -> bool:
+def _matches_whole_path(parts: list[str], pattern: list[str]) -> bool:
     if "**" not in pattern:
-        return len(parts) == len(pattern) and fits_end(parts, pattern)
+        return len(parts) == len(pattern) and matches_path_end(parts, pattern)
     head = pattern[: pattern.index("**")]
-    return all(map(fits_name, parts[: len(head)], head)) and fits_end(parts, pattern)
+    return all(map(matches_name, parts[: len(head)], head)) and matches_path_end(
+        parts, pattern
+    )
 
 
-def _index() -> tuple[dict[str, list[_Pattern]], dict[str, list[_Pattern]]]:
+def _index_by_name() -> tuple[
+    dict[str, list[_PathPattern]], dict[str, list[_PathPattern]]
+]:
     """Index the patterns by their last path part, for fast lookups."""
-    plain: dict[str, list[_Pattern]] = {}
-    wild: dict[str, list[_Pattern]] = {}
+    plain: dict[str, list[_PathPattern]] = {}
+    wild: dict[str, list[_PathPattern]] = {}
     for entry in HOME_FILES:
-        for spelled in every_layout(entry.path):
+        for spelled in paths_on_all_systems(entry.path):
             pattern = tuple(spelled.split("/"))
             index = wild if "*" in pattern[-1] else plain
             index.setdefault(pattern[-1], []).append(pattern)
     return plain, wild
 
 
-_BY_NAME, _BY_WILD_NAME = _index()
+_BY_NAME, _BY_WILD_NAME = _index_by_name()

@@ -12,32 +12,39 @@ from typing import NoReturn, cast
 from urllib.parse import unquote
 
 from answerable.connectors.formats.iam_statement import (
-    Number,
-    Object,
-    Unread,
-    elements_of,
-    kind_of,
-    listed,
-    read_statement,
-    refuse,
+    JsonNumber,
+    PolicyJsonObject,
+    StatementRefused,
+    as_list,
+    json_kind,
+    parse_statement,
+    read_elements,
+    refuse_statement,
 )
 from answerable.model.errors import ParseError
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Layer, Policy, Statement, UnreadStatement
-from answerable.model.provenance import Seen
+from answerable.model.policy import Policy, PolicyLayer, Statement, UnreadStatement
+from answerable.model.provenance import FactProvenance
 
 # The largest document AWS takes is about 100 KiB; ten times that is no policy.
 MAX_BYTES = 1 << 20
 MAX_STATEMENTS = 2000
 
-WHOLE = "*"  # sid of what is wrong with a document rather than with one statement
+WHOLE_DOCUMENT = (
+    "*"  # sid of what is wrong with a document rather than with one statement
+)
 
 _VERSIONS = ("2012-10-17", "2008-10-17")
-_DOCUMENT = {name.lower(): name for name in ("Version", "Id", "Statement")}
+_DOCUMENT_ELEMENTS = {name.lower(): name for name in ("Version", "Id", "Statement")}
 
 
 def parse_policy(
-    document: object, layer: Layer, *, policy_id: PolicyId, name: str, seen: Seen
+    document: object,
+    layer: PolicyLayer,
+    *,
+    policy_id: PolicyId,
+    name: str,
+    seen: FactProvenance,
 ) -> Policy:
     """Parse a policy document.
 
@@ -60,50 +67,54 @@ def parse_policy(
     Raises:
         ParseError: The document is too large, is not JSON, or has no statements.
     """
-    tree = _decode(document, seen.place)
+    tree = _decode_document(document, seen.place)
     if not isinstance(tree, dict):
-        raise ParseError(f"a policy is a JSON object (got {kind_of(tree)})", seen.place)
+        raise ParseError(
+            f"a policy is a JSON object (got {json_kind(tree)})", seen.place
+        )
     statements: list[Statement] = []
     unread: list[UnreadStatement] = []
-    elements, wrong = _envelope(tree)
+    elements, wrong = _check_document(tree)
     if wrong:
-        unread.append(UnreadStatement(WHOLE, wrong))
+        unread.append(UnreadStatement(WHOLE_DOCUMENT, wrong))
     if "Statement" not in elements:
         raise ParseError("the policy has no Statement element", seen.place)
-    items = listed(elements["Statement"])
+    items = as_list(elements["Statement"])
     literal = elements.get("Version", _VERSIONS[1]) == _VERSIONS[1]
     for position, item in enumerate(items[:MAX_STATEMENTS]):
-        read = read_statement(item, position, layer, literal)
+        read = parse_statement(item, position, layer, literal)
         if isinstance(read, Statement):
             statements.append(read)
         else:
             unread.append(read)
     if len(items) > MAX_STATEMENTS:
         left = f"{len(items) - MAX_STATEMENTS} statements beyond {MAX_STATEMENTS}"
-        unread.append(UnreadStatement(WHOLE, left))
+        unread.append(UnreadStatement(WHOLE_DOCUMENT, left))
     return Policy(policy_id, name, tuple(statements), tuple(unread), seen)
 
 
-def unread_policy(policy_id: PolicyId, name: str, why: str, seen: Seen) -> Policy:
+def make_unread_policy(
+    policy_id: PolicyId, name: str, why: str, seen: FactProvenance
+) -> Policy:
     """Build an existing policy whose document is unreadable."""
-    return Policy(policy_id, name, (), (UnreadStatement(WHOLE, why),), seen)
+    return Policy(policy_id, name, (), (UnreadStatement(WHOLE_DOCUMENT, why),), seen)
 
 
-def _envelope(tree: Mapping[object, object]) -> tuple[dict[str, object], str]:
+def _check_document(tree: Mapping[object, object]) -> tuple[dict[str, object], str]:
     """Return the elements of the document, and its fault, if any."""
     try:
-        elements = elements_of(tree, _DOCUMENT)
+        elements = read_elements(tree, _DOCUMENT_ELEMENTS)
         if elements.get("Version", _VERSIONS[1]) not in _VERSIONS:
-            refuse("unknown Version")
-    except Unread as why:
-        kept = {_DOCUMENT.get(str(key).lower(), ""): tree[key] for key in tree}
+            refuse_statement("unknown Version")
+    except StatementRefused as why:
+        kept = {_DOCUMENT_ELEMENTS.get(str(key).lower(), ""): tree[key] for key in tree}
         return kept, str(why)
     return elements, ""
 
 
-def _decode(document: object, place: str) -> object:
+def _decode_document(document: object, place: str) -> object:
     if isinstance(document, bytes | bytearray):
-        document = _text(bytes(document), place)
+        document = _decode_utf8(bytes(document), place)
     if not isinstance(document, str):
         return document
     if len(document) > MAX_BYTES:
@@ -116,10 +127,10 @@ def _decode(document: object, place: str) -> object:
             object,
             json.loads(
                 text,
-                object_pairs_hook=_object,
-                parse_int=Number,
-                parse_float=Number,
-                parse_constant=_no_constant,
+                object_pairs_hook=_make_object,
+                parse_int=JsonNumber,
+                parse_float=JsonNumber,
+                parse_constant=_refuse_constant,
             ),
         )
     except RecursionError:
@@ -131,20 +142,20 @@ def _decode(document: object, place: str) -> object:
         raise ParseError(why, place, offset=error.pos) from None
 
 
-def _text(document: bytes, place: str) -> str:
+def _decode_utf8(document: bytes, place: str) -> str:
     try:
         return document.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ParseError("the policy is not UTF-8", place, offset=error.start) from None
 
 
-def _object(pairs: list[tuple[str, object]]) -> Object:
-    made = Object(pairs)
+def _make_object(pairs: list[tuple[str, object]]) -> PolicyJsonObject:
+    made = PolicyJsonObject(pairs)
     if len(made) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         made.doubled = tuple(name for name, times in counts.items() if times > 1)
     return made
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise json.JSONDecodeError(f"{name} is no value", name, 0)

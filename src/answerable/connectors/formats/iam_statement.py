@@ -9,13 +9,13 @@ from typing import NoReturn
 
 from answerable.model.policy import (
     ConditionClause,
-    Effect,
-    Layer,
+    PolicyEffect,
+    PolicyLayer,
     Statement,
     UnreadStatement,
 )
 
-_STATEMENT = {
+_STATEMENT_ELEMENTS = {
     name.lower(): name
     for name in (
         "Sid",
@@ -29,46 +29,51 @@ _STATEMENT = {
         "Condition",
     )
 }
-_PRINCIPALS = {
+_PRINCIPAL_KINDS = {
     name.lower(): name for name in ("AWS", "Service", "Federated", "CanonicalUser")
 }
 _NEEDS_RESOURCE = {
-    Layer.IDENTITY,
-    Layer.BOUNDARY,
-    Layer.SCP,
-    Layer.RCP,
-    Layer.SESSION,
+    PolicyLayer.IDENTITY,
+    PolicyLayer.BOUNDARY,
+    PolicyLayer.SCP,
+    PolicyLayer.RCP,
+    PolicyLayer.SESSION,
 }
-_NEEDS_PRINCIPAL = {Layer.TRUST, Layer.RESOURCE, Layer.RCP, Layer.ENDPOINT}
+_NEEDS_PRINCIPAL = {
+    PolicyLayer.TRUST,
+    PolicyLayer.RESOURCE,
+    PolicyLayer.RCP,
+    PolicyLayer.ENDPOINT,
+}
 
 
-class Unread(Exception):  # noqa: N818 - it carries a reason, it is no failure
+class StatementRefused(Exception):  # noqa: N818 - it carries a reason, it is no failure
     """Refusal of a statement, with its reason."""
 
 
-class Number(str):
+class JsonNumber(str):
     """JSON number with its original digits."""
 
     __slots__ = ()
 
 
-class Object(dict[str, object]):
+class PolicyJsonObject(dict[str, object]):
     """JSON object that records its repeated keys."""
 
     doubled: tuple[str, ...] = ()
 
 
-def refuse(why: str) -> NoReturn:
+def refuse_statement(why: str) -> NoReturn:
     """Refuse the statement or the document with a reason."""
-    raise Unread(why)
+    raise StatementRefused(why)
 
 
-def _shown(name: object) -> str:
+def _quote_name(name: object) -> str:
     text = str(name)
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-def kind_of(value: object) -> str:
+def json_kind(value: object) -> str:
     """Return the JSON kind of a value, never the value itself."""
     if isinstance(value, dict):
         return "an object"
@@ -76,7 +81,7 @@ def kind_of(value: object) -> str:
         return "a list"
     if value is None:
         return "null"
-    if isinstance(value, str) and not isinstance(value, Number):
+    if isinstance(value, str) and not isinstance(value, JsonNumber):
         return "text"
     return "true or false" if isinstance(value, bool) else "a number"
 
@@ -85,33 +90,33 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
-def listed(value: object) -> Sequence[object]:
+def as_list(value: object) -> Sequence[object]:
     """Return a list, or a single value as a list of one."""
     if isinstance(value, list | tuple):
         return value
     return (value,)
 
 
-def elements_of(
+def read_elements(
     tree: Mapping[object, object], known: Mapping[str, str]
 ) -> dict[str, object]:
     """Return the elements by canonical names; case is ignored."""
     doubled = getattr(tree, "doubled", ())
     if doubled:
-        refuse(f"{_shown(doubled[0])} is repeated")
+        refuse_statement(f"{_quote_name(doubled[0])} is repeated")
     elements: dict[str, object] = {}
     for key, value in tree.items():
         name = known.get(str(key).lower())
         if name is None:
-            refuse(f"unknown element {_shown(key)}")
+            refuse_statement(f"unknown element {_quote_name(key)}")
         if name in elements:
-            refuse(f"{name} is repeated")
+            refuse_statement(f"{name} is repeated")
         elements[name] = value
     return elements
 
 
-def read_statement(
-    item: object, position: int, layer: Layer, literal: bool
+def parse_statement(
+    item: object, position: int, layer: PolicyLayer, literal: bool
 ) -> Statement | UnreadStatement:
     """Parse one statement.
 
@@ -124,38 +129,38 @@ def read_statement(
     sid = str(position)
     try:
         if not isinstance(item, dict):
-            refuse(f"a statement is an object (got {kind_of(item)})")
-        sid = _sid(item, sid)
-        elements = elements_of(item, _STATEMENT)
+            refuse_statement(f"a statement is an object (got {json_kind(item)})")
+        sid = _read_sid(item, sid)
+        elements = read_elements(item, _STATEMENT_ELEMENTS)
         if type(elements.get("Sid", "")) is not str:
-            refuse("Sid is not text")
+            refuse_statement("Sid is not text")
         effect = elements.get("Effect")
         if effect not in ("Allow", "Deny"):
-            refuse("Effect is neither Allow nor Deny")
-        actions, not_actions = _pair(elements, "Action", required=True)
-        resources, not_resources = _pair(
+            refuse_statement("Effect is neither Allow nor Deny")
+        actions, not_actions = _read_element_pair(elements, "Action", required=True)
+        resources, not_resources = _read_element_pair(
             elements, "Resource", required=layer in _NEEDS_RESOURCE
         )
-        if layer is Layer.TRUST and (resources or not_resources):
-            refuse("a trust policy has no Resource")
-        principals, not_principals = _both_principals(elements, layer)
-        conditions = _conditions(elements.get("Condition", {}), literal)
+        if layer is PolicyLayer.TRUST and (resources or not_resources):
+            refuse_statement("a trust policy has no Resource")
+        principals, not_principals = _read_principal_elements(elements, layer)
+        conditions = _read_conditions(elements.get("Condition", {}), literal)
         return Statement(
             sid,
-            Effect.ALLOW if effect == "Allow" else Effect.DENY,
+            PolicyEffect.ALLOW if effect == "Allow" else PolicyEffect.DENY,
             actions,
             not_actions,
-            _spelled(resources, literal),
-            _spelled(not_resources, literal),
+            _escape_variables(resources, literal),
+            _escape_variables(not_resources, literal),
             principals,
             not_principals,
             conditions,
         )
-    except Unread as why:
+    except StatementRefused as why:
         return UnreadStatement(sid, str(why))
 
 
-def _sid(item: Mapping[object, object], position: str) -> str:
+def _read_sid(item: Mapping[object, object], position: str) -> str:
     for key in ("Sid", "sid", "SID"):
         sid = item.get(key)
         if type(sid) is str and sid and sid.isprintable() and len(sid) <= 256:
@@ -163,112 +168,120 @@ def _sid(item: Mapping[object, object], position: str) -> str:
     return position
 
 
-def _spelled(patterns: tuple[str, ...], literal: bool) -> tuple[str, ...]:
+def _escape_variables(patterns: tuple[str, ...], literal: bool) -> tuple[str, ...]:
     if not literal:
         return patterns
     return tuple(pattern.replace("${", "${$}{") for pattern in patterns)
 
 
-def _pair(
+def _read_element_pair(
     elements: Mapping[str, object], name: str, *, required: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     negated = f"Not{name}"
     if name in elements and negated in elements:
-        refuse(f"both {name} and {negated}")
+        refuse_statement(f"both {name} and {negated}")
     if required and name not in elements and negated not in elements:
-        refuse(f"neither {name} nor {negated}")
-    plain = _texts(elements[name], name) if name in elements else ()
-    return plain, _texts(elements[negated], negated) if negated in elements else ()
+        refuse_statement(f"neither {name} nor {negated}")
+    plain = _read_texts(elements[name], name) if name in elements else ()
+    return plain, _read_texts(elements[negated], negated) if negated in elements else ()
 
 
-def _texts(value: object, what: str) -> tuple[str, ...]:
+def _read_texts(value: object, what: str) -> tuple[str, ...]:
     """Read a text or a list of texts; an empty list is refused."""
-    items = listed(value)
+    items = as_list(value)
     if not items:
-        refuse(f"{what} is an empty list")
-    return tuple(_one_text(item, what) for item in items)
+        refuse_statement(f"{what} is an empty list")
+    return tuple(_read_one_text(item, what) for item in items)
 
 
-def _one_text(item: object, what: str) -> str:
+def _read_one_text(item: object, what: str) -> str:
     if type(item) is not str:
-        refuse(f"{what} holds {kind_of(item)} (expected text)")
+        refuse_statement(f"{what} holds {json_kind(item)} (expected text)")
     if not item:
-        refuse(f"{what} holds an empty text")
-    return _whole(item, what)
+        refuse_statement(f"{what} holds an empty text")
+    return _check_surrogates(item, what)
 
 
-def _whole(text: str, what: str) -> str:
+def _check_surrogates(text: str, what: str) -> str:
     # Half a surrogate pair is legal in JSON and cannot be stored anywhere.
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        refuse(f"{what} holds half a character")
+        refuse_statement(f"{what} holds half a character")
     return text
 
 
-def _both_principals(
-    elements: Mapping[str, object], layer: Layer
+def _read_principal_elements(
+    elements: Mapping[str, object], layer: PolicyLayer
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
     plain, negated = "Principal" in elements, "NotPrincipal" in elements
     if plain and negated:
-        refuse("both Principal and NotPrincipal")
+        refuse_statement("both Principal and NotPrincipal")
     if layer in _NEEDS_PRINCIPAL and not plain and not negated:
-        refuse("neither Principal nor NotPrincipal")
+        refuse_statement("neither Principal nor NotPrincipal")
     if layer not in _NEEDS_PRINCIPAL and (plain or negated):
-        refuse(f"Principal has no place in a policy at the {layer} layer")
+        refuse_statement(f"Principal has no place in a policy at the {layer} layer")
     if plain:
-        return _principals(elements["Principal"], "Principal"), ()
+        return _read_principals(elements["Principal"], "Principal"), ()
     if negated:
-        return (), _principals(elements["NotPrincipal"], "NotPrincipal")
+        return (), _read_principals(elements["NotPrincipal"], "NotPrincipal")
     return (), ()
 
 
-def _principals(value: object, what: str) -> tuple[tuple[str, str], ...]:
+def _read_principals(value: object, what: str) -> tuple[tuple[str, str], ...]:
     if type(value) is str and value == "*":
         return (("AWS", "*"),)
     if not isinstance(value, dict):
-        refuse(f"{what} holds {kind_of(value)} (expected * or an object)")
+        refuse_statement(f"{what} holds {json_kind(value)} (expected * or an object)")
     pairs: list[tuple[str, str]] = []
-    for name, given in elements_of(value, _PRINCIPALS).items():
-        pairs += [(name, text) for text in _texts(given, f"{what} {name}")]
+    for name, given in read_elements(value, _PRINCIPAL_KINDS).items():
+        pairs += [(name, text) for text in _read_texts(given, f"{what} {name}")]
     if not pairs:
-        refuse(f"{what} is empty")
+        refuse_statement(f"{what} is empty")
     return tuple(pairs)
 
 
-def _conditions(block: object, literal: bool) -> tuple[ConditionClause, ...]:
+def _read_conditions(block: object, literal: bool) -> tuple[ConditionClause, ...]:
     clauses: list[ConditionClause] = []
-    for operator, keys in _entries(block, "Condition"):
+    for operator, keys in _read_object_entries(block, "Condition"):
         clauses += [
-            ConditionClause(operator, key, _spelled(_values(values, operator), literal))
-            for key, values in _entries(keys, f"Condition {_shown(operator)}")
+            ConditionClause(
+                operator,
+                key,
+                _escape_variables(_read_condition_values(values, operator), literal),
+            )
+            for key, values in _read_object_entries(
+                keys, f"Condition {_quote_name(operator)}"
+            )
         ]
     return tuple(clauses)
 
 
-def _entries(value: object, what: str) -> list[tuple[str, object]]:
+def _read_object_entries(value: object, what: str) -> list[tuple[str, object]]:
     if not isinstance(value, dict):
-        refuse(f"{what} holds {kind_of(value)} (expected an object)")
+        refuse_statement(f"{what} holds {json_kind(value)} (expected an object)")
     doubled = getattr(value, "doubled", ())
     if doubled:
-        refuse(f"{_shown(doubled[0])} is repeated in {what}")
-    return [(_one_text(name, what), below) for name, below in value.items()]
+        refuse_statement(f"{_quote_name(doubled[0])} is repeated in {what}")
+    return [(_read_one_text(name, what), below) for name, below in value.items()]
 
 
-def _values(value: object, operator: str) -> tuple[str, ...]:
-    return tuple(_value(item, operator) for item in listed(value))
+def _read_condition_values(value: object, operator: str) -> tuple[str, ...]:
+    return tuple(_read_condition_value(item, operator) for item in as_list(value))
 
 
-def _value(item: object, operator: str) -> str:
+def _read_condition_value(item: object, operator: str) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, str):
-        return _whole(str(item), f"Condition {_shown(operator)}")
+        return _check_surrogates(str(item), f"Condition {_quote_name(operator)}")
     if isinstance(item, int) or (isinstance(item, float) and abs(item) < 1e300):
-        return _digits(item)
-    refuse(f"Condition {_shown(operator)} holds {kind_of(item)} (expected a value)")
+        return _format_number(item)
+    refuse_statement(
+        f"Condition {_quote_name(operator)} holds {json_kind(item)} (expected a value)"
+    )
 
 
-def _digits(number: float) -> str:
+def _format_number(number: float) -> str:
     try:
         return repr(number)
     except ValueError:  # an int longer than the interpreter converts
-        refuse("Condition holds a number too long to read")
+        refuse_statement("Condition holds a number too long to read")

@@ -10,7 +10,7 @@ SETTINGS_LIMIT = 20_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Setting:
+class IniSetting:
     """Setting of one `name = value` line.
 
     Attributes:
@@ -29,14 +29,14 @@ class Setting:
         return f"Setting({self.section!r}, {self.name!r}, line {self.line})"
 
 
-def parse_ini(text: str) -> tuple[Setting, ...]:
+def parse_ini(text: str) -> tuple[IniSetting, ...]:
     """Parse INI text; lines without a setting are skipped.
 
     Returns:
         Settings in file order, at most SETTINGS_LIMIT; of a repeated name the last one
         counts.
     """
-    found: list[Setting] = []
+    found: list[IniSetting] = []
     section = ""
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
@@ -48,19 +48,21 @@ def parse_ini(text: str) -> tuple[Setting, ...]:
         name, equals, value = line.partition("=")
         if equals and len(found) < SETTINGS_LIMIT:
             bare = value.strip().removesuffix("\r")
-            found.append(Setting(section, name.strip().lower(), bare, number))
+            found.append(IniSetting(section, name.strip().lower(), bare, number))
     return tuple(found)
 
 
-def sections(settings: tuple[Setting, ...]) -> dict[str, dict[str, Setting]]:
+def group_by_section(
+    settings: tuple[IniSetting, ...],
+) -> dict[str, dict[str, IniSetting]]:
     """Group settings by section, in file order; of a repeated name the last counts."""
-    grouped: dict[str, dict[str, Setting]] = {}
+    grouped: dict[str, dict[str, IniSetting]] = {}
     for setting in settings:
         grouped.setdefault(setting.section, {})[setting.name] = setting
     return grouped
 
 
-def unclosed_section(text: str) -> int:
+def find_unclosed_section(text: str) -> int:
     """Return the number of the first line with an unclosed section, or 0."""
     lines = enumerate(text.split("\n"), 1)
     unclosed = (n for n, line in lines if line.strip()[:1] == "[" and "]" not in line)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from answerable.connectors.formats.document_node import (
     DEPTH_LIMIT,
-    Doubled,
-    Raw,
+    ObjectWithDuplicates,
+    RawValue,
     check_bounds,
 )
 from answerable.model.errors import ParseError
@@ -20,32 +20,32 @@ from answerable.model.errors import ParseError
 _DIGITS_LIMIT = 400
 
 
-def parse_jsonc(text: str) -> Raw:
+def parse_jsonc(text: str) -> RawValue:
     """Parse JSON or JSONC.
 
     Args:
         text: The document without a byte order mark.
 
     Returns:
-        The value; an object with repeated keys is a `Doubled` with the last values.
+        The value; an object with repeated keys is a `ObjectWithDuplicates` with the last values.
 
     Raises:
         ParseError: With the character offset and no value.
     """
-    strict = _Stripper(text).strip()
+    strict = _CommentStripper(text).strip()
     offset = -1
     try:
-        raw: Raw = json.loads(
+        raw: RawValue = json.loads(
             strict,
-            object_pairs_hook=_object,
+            object_pairs_hook=_make_object,
             parse_constant=_refuse_constant,
-            parse_int=_number,
-            parse_float=_number,
+            parse_int=_parse_number,
+            parse_float=_parse_number,
         )
     except json.JSONDecodeError as error:
         # Raised again outside this block: a JSONDecodeError carries the document.
         reason, offset = error.msg, error.pos
-    except _NotJsonError:
+    except _NonJsonConstantError:
         reason = "NaN and Infinity are not JSON"
     else:
         check_bounds(raw)
@@ -53,32 +53,32 @@ def parse_jsonc(text: str) -> Raw:
     raise ParseError(f"not JSON: {reason}", offset=offset)
 
 
-class _NotJsonError(ValueError):
+class _NonJsonConstantError(ValueError):
     """Constant that JSON does not allow."""
 
 
 def _refuse_constant(name: str) -> float:
-    raise _NotJsonError(name)
+    raise _NonJsonConstantError(name)
 
 
-def _number(digits: str) -> int | float | str:
+def _parse_number(digits: str) -> int | float | str:
     if len(digits) > _DIGITS_LIMIT:
         return digits
     return int(digits) if digits.lstrip("-").isdigit() else float(digits)
 
 
-def _object(pairs: list[tuple[str, Raw]]) -> dict[str, Raw]:
+def _make_object(pairs: list[tuple[str, RawValue]]) -> dict[str, RawValue]:
     plain = dict(pairs)
     if len(plain) == len(pairs):
         return plain
-    doubled = Doubled(plain)
+    doubled = ObjectWithDuplicates(plain)
     counts = Counter(name for name, _ in pairs)
     doubled.names = tuple(name for name, times in counts.items() if times > 1)
     return doubled
 
 
 @dataclass(slots=True)
-class _Stripper:
+class _CommentStripper:
     """Stripper that blanks comments and trailing commas, keeping all offsets."""
 
     text: str
@@ -95,11 +95,11 @@ class _Stripper:
         while self.at < end:
             char = text[self.at]
             if char == '"':
-                self._string()
+                self._skip_string()
             elif char == "/":
-                self._comment()
+                self._blank_comment()
             elif char in ",[]{}":
-                self._punctuation(char)
+                self._track_punctuation(char)
             else:
                 if char not in " \t\r\n":
                     self.value, self.comma = char != ":", -1
@@ -111,26 +111,26 @@ class _Stripper:
             copied = stop
         return "".join((*parts, text[copied:]))
 
-    def _string(self) -> None:
+    def _skip_string(self) -> None:
         start, self.at = self.at, self.at + 1
         while True:
             quote = self.text.find('"', self.at)
             if quote < 0:
                 raise ParseError("not JSON: a string is not closed", offset=start)
-            escape = self._next_escape()
+            escape = self._find_next_escape()
             if escape < 0 or escape > quote:
                 self.at = quote + 1
                 self.value, self.comma = True, -1
                 return
             self.at = escape + 2
 
-    def _next_escape(self) -> int:
+    def _find_next_escape(self) -> int:
         # Looked up again only when passed, or many short strings cost a scan each.
         if self.escape == -2 or -1 < self.escape < self.at:
             self.escape = self.text.find("\\", self.at)
         return self.escape
 
-    def _comment(self) -> None:
+    def _blank_comment(self) -> None:
         mark = self.text[self.at : self.at + 2]
         if mark == "//":
             stop = self.text.find("\n", self.at)
@@ -145,7 +145,7 @@ class _Stripper:
         self.blanks.append((self.at, stop))
         self.at = stop
 
-    def _punctuation(self, char: str) -> None:
+    def _track_punctuation(self, char: str) -> None:
         if char == ",":
             self.comma = self.at if self.value else -1
             self.value = False

@@ -10,16 +10,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.ambient_credentials import (
+    AmbientFacts,
+    AmbientFileSource,
+)
 from answerable.connectors.formats.aws_profiles import (
+    build_profile_sightings,
     parse_aws_profiles,
-    sight_aws_profiles,
 )
 from answerable.connectors.formats.document_parser import decode_text
 from answerable.connectors.formats.kubeconfig import parse_kubeconfig
-from answerable.connectors.formats.selected_logins import NamedFile, ReadNamedFile
-from answerable.connectors.formats.sighting_context import Frame
-from answerable.model.credential import platform_of
+from answerable.connectors.formats.selected_logins import (
+    ReferencedFile,
+    ReferencedFileReader,
+)
+from answerable.connectors.formats.sighting_context import SightingContext
+from answerable.model.credential import platform_of_credential
 from answerable.model.errors import ParseError
 from answerable.model.ids import CredentialId
 
@@ -30,7 +36,7 @@ _FILES_LIMIT = 20
 
 
 @dataclass(slots=True)
-class NamedLogins:
+class LoginFileSightings:
     """Logins in the files named by an entry.
 
     Attributes:
@@ -40,20 +46,26 @@ class NamedLogins:
         platforms: Platforms with named files.
     """
 
-    frame: Frame
-    ambient: Ambient = field(default_factory=Ambient)
+    frame: SightingContext
+    ambient: AmbientFacts = field(default_factory=AmbientFacts)
     defaults: list[CredentialId] = field(default_factory=list)
     platforms: set[str] = field(default_factory=set)
 
-    def defaults_but(self, named: set[str]) -> list[CredentialId]:
+    def defaults_without(self, named: set[str]) -> list[CredentialId]:
         """Return the defaults of platforms without a named login."""
-        kinds = {each.id: platform_of(each.kind) for each in self.ambient.credentials}
+        kinds = {
+            each.id: platform_of_credential(each.kind)
+            for each in self.ambient.credentials
+        }
         return [each for each in self.defaults if kinds[each] not in named]
 
 
 def read_login_files(
-    stated: Mapping[str, str], config: str, frame: Frame, read: ReadNamedFile
-) -> NamedLogins | None:
+    stated: Mapping[str, str],
+    config: str,
+    frame: SightingContext,
+    read: ReferencedFileReader,
+) -> LoginFileSightings | None:
     """Read the login files that an entry names; None for none.
 
     Args:
@@ -66,36 +78,38 @@ def read_login_files(
         return None
     label = "".join(f"{name}={value}\x1f" for name, value in sorted(stated.items()))
     labelled = replace(frame, login_files=label)
-    found = NamedLogins(labelled)
+    found = LoginFileSightings(labelled)
     if KUBECONFIG in stated:
-        paths = _split(stated[KUBECONFIG])[:_FILES_LIMIT]
-        _kubeconfigs([read(config, path) for path in paths], found)
+        paths = _split_path_list(stated[KUBECONFIG])[:_FILES_LIMIT]
+        _read_kubeconfigs([read(config, path) for path in paths], found)
     if stated.keys() & _OWN.keys():
         files = {name: read(config, stated.get(name, _OWN[name])) for name in _OWN}
-        _profiles(files, found)
+        _read_aws_files(files, found)
     every = found.ambient.credentials
     found.defaults = [each.id for each in every if not each.explicit_only]
     found.ambient.credentials = [replace(each, explicit_only=True) for each in every]
-    found.frame = _with_logins(labelled, found)
+    found.frame = _frame_with_logins(labelled, found)
     return found
 
 
-def _split(text: str) -> Sequence[str]:
+def _split_path_list(text: str) -> Sequence[str]:
     """Split a list of paths at `:`, on Windows at `;`."""
     if ";" in text or re.fullmatch(r"[A-Za-z]:[\\/].*", text):
         return [part for part in text.split(";") if part]
     return [part for part in text.split(":") if part]
 
 
-def _kubeconfigs(files: Sequence[NamedFile | None], into: NamedLogins) -> None:
+def _read_kubeconfigs(
+    files: Sequence[ReferencedFile | None], into: LoginFileSightings
+) -> None:
     """Read kubeconfig files; the first one with a current context sets it."""
     into.platforms.add("kubernetes")
     for file in files:
         if file is None:
             continue
-        one = Ambient()
+        one = AmbientFacts()
         try:
-            parse_kubeconfig(file.data, Source(file.place, into.frame), one)
+            parse_kubeconfig(file.data, AmbientFileSource(file.place, into.frame), one)
         except ParseError:
             continue
         known = any(not each.explicit_only for each in into.ambient.credentials)
@@ -108,9 +122,11 @@ def _kubeconfigs(files: Sequence[NamedFile | None], into: NamedLogins) -> None:
         into.ambient.contexts = {**one.contexts, **into.ambient.contexts}
 
 
-def _profiles(files: Mapping[str, NamedFile | None], into: NamedLogins) -> None:
+def _read_aws_files(
+    files: Mapping[str, ReferencedFile | None], into: LoginFileSightings
+) -> None:
     into.platforms.add("aws")
-    one = Ambient()
+    one = AmbientFacts()
     for name in (SHARED, CONFIG):
         file = files[name]
         if file is None:
@@ -119,9 +135,9 @@ def _profiles(files: Mapping[str, NamedFile | None], into: NamedLogins) -> None:
             text = decode_text(file.data, file.place)
         except ParseError:
             continue
-        source = Source(file.place, into.frame)
+        source = AmbientFileSource(file.place, into.frame)
         parse_aws_profiles(text, source, one, shared=name == SHARED)
-    sight_aws_profiles(one)
+    build_profile_sightings(one)
     into.ambient.credentials += one.credentials
     into.ambient.links += one.links
     into.ambient.identities += one.identities
@@ -129,7 +145,9 @@ def _profiles(files: Mapping[str, NamedFile | None], into: NamedLogins) -> None:
     into.ambient.profile_keys = one.profile_keys
 
 
-def _with_logins(frame: Frame, found: NamedLogins) -> Frame:
+def _frame_with_logins(
+    frame: SightingContext, found: LoginFileSightings
+) -> SightingContext:
     """Build a context in which login names refer to these files."""
     ambient = found.ambient
     proves = {link.credential: link.identity for link in ambient.links}

@@ -9,19 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from answerable.connectors.formats.command_line import ARGUMENTS_LIMIT, Argv, read_argv
-from answerable.connectors.formats.credential_detection import (
-    Found,
-    Position,
-    environment_field,
-    in_environment,
-    in_header,
-    in_url,
-    in_variable,
+from answerable.connectors.formats.command_line import (
+    ARGUMENTS_LIMIT,
+    ParsedCommandLine,
+    parse_command_line,
 )
-from answerable.connectors.formats.docker_run import ContainerRun, read_container_run
-from answerable.connectors.formats.document_node import Node
-from answerable.connectors.formats.redaction import show_target, show_url
+from answerable.connectors.formats.credential_detection import (
+    FoundCredential,
+    NamedPosition,
+    find_in_environment,
+    find_in_header,
+    find_in_url,
+    find_in_variable,
+    find_variable_reference,
+)
+from answerable.connectors.formats.docker_run import ContainerRun, parse_container_run
+from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.redaction import format_target, redact_url
 from answerable.model.credential import CredentialClass
 from answerable.model.tool import CONTAINER
 
@@ -60,7 +64,7 @@ _KNOWN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class McpServer:
+class McpServerEntry:
     """Parsed server entry.
 
     Attributes:
@@ -85,43 +89,43 @@ class McpServer:
     target: str
     enabled: bool
     unattended: bool
-    found: tuple[Found, ...]
-    env_files: tuple[Position, ...]
-    selections: tuple[Position, ...]
+    found: tuple[FoundCredential, ...]
+    env_files: tuple[NamedPosition, ...]
+    selections: tuple[NamedPosition, ...]
     empty: bool
     cut: bool
     container: ContainerRun | None = None
     withheld: frozenset[str] = frozenset()
 
 
-def read_server(name: str, entry: Node) -> McpServer:
+def parse_server_entry(name: str, entry: DocumentNode) -> McpServerEntry:
     """Parse an entry; unknown fields are scanned for credentials by name and form."""
     inner = entry.get("transport", "command")
     node = inner if inner is not None and inner.is_object else entry
-    stated = _environment(entry) or _environment(node)
+    stated = _read_environment(entry) or _read_environment(node)
     environment = stated[:VARIABLES_LIMIT]
-    words = _words(entry, node)
-    argv = read_argv(words, {position.name for position in environment})
-    container = read_container_run([w.value for w in words[:ARGUMENTS_LIMIT]])
+    words = _read_command_words(entry, node)
+    argv = parse_command_line(words, {position.name for position in environment})
+    container = parse_container_run([w.value for w in words[:ARGUMENTS_LIMIT]])
     passed = container.passed if container is not None else frozenset[str]()
     withheld = {p.pointer for p in environment if container and p.name not in passed}
     url = node.get(*_URL) or entry.get(*_URL)
-    found = [*in_environment(environment), *argv.found]
+    found = [*find_in_environment(environment), *argv.found]
     if url is not None:
-        found += in_url(Position("url", url.pointer, url.text()))
-    found += _headers(entry)
-    found += _fields(entry)
-    found += _sweep(entry)
-    env_files = (*argv.env_files, *_env_file(entry))
-    return McpServer(
+        found += find_in_url(NamedPosition("url", url.pointer, url.text()))
+    found += _find_in_headers(entry)
+    found += _find_in_fields(entry)
+    found += _find_in_unknown_fields(entry)
+    env_files = (*argv.env_files, *_read_env_file_name(entry))
+    return McpServerEntry(
         name=name,
         pointer=entry.pointer,
         transport=CONTAINER
         if container is not None
-        else _transport(node, is_remote=url is not None and not argv.shown),
-        target=_target(argv, url, entry),
+        else _read_transport(node, is_remote=url is not None and not argv.shown),
+        target=_printable_target(argv, url, entry),
         enabled=not entry.flag("disabled") and entry.text_at("enabled") != "false",
-        unattended=_unattended(entry),
+        unattended=_is_auto_approved(entry),
         found=tuple(found),
         env_files=env_files[:ENV_FILES_LIMIT],
         selections=tuple(argv.selections),
@@ -134,113 +138,127 @@ def read_server(name: str, entry: Node) -> McpServer:
     )
 
 
-def _environment(node: Node) -> tuple[Position, ...]:
+def _read_environment(node: DocumentNode) -> tuple[NamedPosition, ...]:
     variables = node.get(*_ENV)
     if variables is None:
         return ()
     if variables.is_object:
         members = islice(variables.members(), VARIABLES_LIMIT + 1)
         return tuple(
-            Position(name, item.pointer, item.text()) for name, item in members
+            NamedPosition(name, item.pointer, item.text()) for name, item in members
         )
     items = islice(variables.items(), VARIABLES_LIMIT + 1)  # ["NAME=value"]
     pairs = ((item.pointer, *item.text().partition("=")) for item in items)
-    return tuple(Position(name, pointer, text) for pointer, name, _, text in pairs)
+    return tuple(NamedPosition(name, pointer, text) for pointer, name, _, text in pairs)
 
 
-def _words(entry: Node, node: Node) -> list[Position]:
+def _read_command_words(entry: DocumentNode, node: DocumentNode) -> list[NamedPosition]:
     command = node.get("path", *_COMMAND) if node is not entry else entry.get(*_COMMAND)
-    words: list[Position] = []
+    words: list[NamedPosition] = []
     if command is not None and command.is_array:
-        words = [Position("", item.pointer, item.text()) for item in command.items()]
+        words = [
+            NamedPosition("", item.pointer, item.text()) for item in command.items()
+        ]
     elif command is not None and command.text():
-        words = [Position("", command.pointer, command.text())]
+        words = [NamedPosition("", command.pointer, command.text())]
     arguments = node.get("args") or entry.get("args")
     if words and arguments is not None:
-        words += [Position("", item.pointer, item.text()) for item in arguments.items()]
+        words += [
+            NamedPosition("", item.pointer, item.text()) for item in arguments.items()
+        ]
         if arguments.text():
-            words.append(Position("", arguments.pointer, arguments.text()))
+            words.append(NamedPosition("", arguments.pointer, arguments.text()))
     return words
 
 
-def _headers(entry: Node) -> Iterator[Found]:
-    nodes = [entry.get(*_HEADERS), entry.at("requestOptions", "headers")]
+def _find_in_headers(entry: DocumentNode) -> Iterator[FoundCredential]:
+    nodes = [entry.get(*_HEADERS), entry.descend("requestOptions", "headers")]
     for headers in nodes:
         if headers is None:
             continue
         for name, value in headers.members():
-            yield from in_header(Position(name, value.pointer, value.text()))
+            yield from find_in_header(NamedPosition(name, value.pointer, value.text()))
         for item in headers.items():
             name, _, text = item.text().partition(":")
-            yield from in_header(Position(name.strip(), item.pointer, text.strip()))
+            yield from find_in_header(
+                NamedPosition(name.strip(), item.pointer, text.strip())
+            )
     by_variable = entry.get("env_http_headers")
     if by_variable is not None:
         for _, value in by_variable.members():
-            yield from environment_field(value.text(), value.pointer)
+            yield from find_variable_reference(value.text(), value.pointer)
 
 
-def _fields(entry: Node) -> Iterator[Found]:
+def _find_in_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
     variable = entry.get("bearer_token_env_var")
     if variable is not None:
-        for found in environment_field(variable.text(), variable.pointer):
+        for found in find_variable_reference(variable.text(), variable.pointer):
             yield replace(found, kind="bearer-token")
     names = entry.get("env_keys")  # goose: the values lie in the system keyring
     if names is not None:
         for item in names.items():
-            for found in environment_field(item.text(), item.pointer):
+            for found in find_variable_reference(item.text(), item.pointer):
                 yield replace(found, cls=CredentialClass.KEYCHAIN)
     helper = entry.get("headersHelper")
     if helper is not None and (helper.text() or helper.is_object):
-        yield Found(
+        yield FoundCredential(
             "headersHelper",
             helper.pointer,
             CredentialClass.KEYCHAIN,
             "bearer-token",
             "",
         )
-        yield from read_argv([Position("", helper.pointer, helper.text())]).found
-    yield from _oauth(entry)
+        yield from parse_command_line(
+            [NamedPosition("", helper.pointer, helper.text())]
+        ).found
+    yield from _find_in_oauth(entry)
 
 
-def _oauth(entry: Node) -> Iterator[Found]:
+def _find_in_oauth(entry: DocumentNode) -> Iterator[FoundCredential]:
     block = entry.get("oauth", "auth", "authorization")
     if block is None:
         return
     if block.is_object or block.text().lower() in ("oauth", "true"):
-        yield Found("oauth", block.pointer, CredentialClass.OAUTH, "oauth-token", "")
+        yield FoundCredential(
+            "oauth", block.pointer, CredentialClass.OAUTH, "oauth-token", ""
+        )
     for name, value in block.members():
         if value.text():
-            position = Position(name, value.pointer, value.text())
-            yield from in_variable(position)
+            position = NamedPosition(name, value.pointer, value.text())
+            yield from find_in_variable(position)
 
 
-def _sweep(entry: Node) -> Iterator[Found]:
+def _find_in_unknown_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
     """Scan unknown fields and their members."""
     for name, node in entry.members():
         if name in _KNOWN:
             continue
         if node.text():
-            yield from in_variable(Position(name, node.pointer, node.text()))
+            yield from find_in_variable(NamedPosition(name, node.pointer, node.text()))
         for inner, value in node.members():
             if value.text():
-                yield from in_variable(Position(inner, value.pointer, value.text()))
+                yield from find_in_variable(
+                    NamedPosition(inner, value.pointer, value.text())
+                )
 
 
-def _env_file(entry: Node) -> Iterator[Position]:
+def _read_env_file_name(entry: DocumentNode) -> Iterator[NamedPosition]:
     node = entry.get("envFile", "env_file")
     if node is not None and node.text():
-        yield Position("envFile", node.pointer, node.text())
+        yield NamedPosition("envFile", node.pointer, node.text())
 
 
-def _target(argv: Argv, url: Node | None, entry: Node) -> str:
+def _printable_target(
+    argv: ParsedCommandLine, url: DocumentNode | None, entry: DocumentNode
+) -> str:
     if argv.shown:
-        return show_target(argv.shown)
+        return format_target(argv.shown)
     if url is not None:
-        return show_url(url.text())
+        return redact_url(url.text())
     return "builtin" if entry.text_at("type") in ("builtin", "platform") else ""
 
 
-def _transport(node: Node, *, is_remote: bool) -> str:
+def _read_transport(node: DocumentNode, *, is_remote: bool) -> str:
     stated = node.text_at("type", "transport").lower().replace("_", "-")
     if stated == "sse":
         return "sse"
@@ -251,7 +269,7 @@ def _transport(node: Node, *, is_remote: bool) -> str:
     return "stdio"
 
 
-def _unattended(entry: Node) -> bool:
+def _is_auto_approved(entry: DocumentNode) -> bool:
     if entry.flag("trust"):
         return True
     for name in ("autoApprove", "alwaysAllow"):

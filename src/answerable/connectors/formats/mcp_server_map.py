@@ -4,10 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from answerable.connectors.formats.agent_clients import ConfigFile, Keys, Role
-from answerable.connectors.formats.credential_detection import Found, pass_through
-from answerable.connectors.formats.document_node import Node
-from answerable.connectors.formats.mcp_server_entry import McpServer, read_server
+from answerable.connectors.formats.agent_clients import (
+    ClientConfigFile,
+    FileRole,
+    KeyPath,
+)
+from answerable.connectors.formats.credential_detection import (
+    FoundCredential,
+    find_passed_variable,
+)
+from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.mcp_server_entry import (
+    McpServerEntry,
+    parse_server_entry,
+)
 from answerable.model.credential import CredentialClass
 
 SERVERS_LIMIT = 2_000
@@ -16,7 +26,7 @@ _ENTRY_MARKS = ("command", "cmd", "url", "serverUrl", "httpUrl")
 
 
 @dataclass(frozen=True, slots=True)
-class ServerMaps:
+class McpServerMaps:
     """MCP server maps of a document.
 
     Attributes:
@@ -27,32 +37,32 @@ class ServerMaps:
             server.
     """
 
-    servers: tuple[McpServer, ...]
+    servers: tuple[McpServerEntry, ...]
     maps: tuple[str, ...]
     faults: tuple[tuple[str, str], ...]
-    declared: tuple[Found, ...] = ()
+    declared: tuple[FoundCredential, ...] = ()
 
 
-def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
+def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerMaps:
     """Parse every server map of a document.
 
     A servers file without a map is a fault.
     """
-    servers: list[McpServer] = []
+    servers: list[McpServerEntry] = []
     faults: list[tuple[str, str]] = []
     maps: list[str] = []
     for keys in entry.maps:
-        for node in _descend(root, keys):
-            if not keys and (maps or not _is_flat_map(node)):
+        for node in _find_nodes(root, keys):
+            if not keys and (maps or not _is_server_map(node)):
                 continue
             if not node.is_object and not node.is_array:
                 faults.append((node.pointer, "not a map of servers"))
                 continue
             maps.append(node.pointer)
-            _read_map(node, servers, faults)
-    if not maps and not faults and entry.role is Role.SERVERS:
+            _read_server_map(node, servers, faults)
+    if not maps and not faults and entry.role is FileRole.SERVERS:
         faults.append(("", "no map of servers"))
-    declared = tuple(islice(_declared(root), FOUND_LIMIT + 1))
+    declared = tuple(islice(_find_extension_settings(root), FOUND_LIMIT + 1))
     if len(declared) > FOUND_LIMIT:
         faults.append(("/settings", f"more than {FOUND_LIMIT} credentials"))
         declared = declared[:FOUND_LIMIT]
@@ -60,15 +70,15 @@ def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
         servers = [replace(item, found=(*item.found, *declared)) for item in servers]
     if len(servers) > SERVERS_LIMIT:
         faults.append(("", f"more than {SERVERS_LIMIT} servers"))
-    return ServerMaps(
+    return McpServerMaps(
         tuple(servers[:SERVERS_LIMIT]), tuple(maps), tuple(faults), declared
     )
 
 
-def _descend(root: Node, keys: Keys) -> Iterator[Node]:
+def _find_nodes(root: DocumentNode, keys: KeyPath) -> Iterator[DocumentNode]:
     nodes = [root]
     for key in keys:
-        below: list[Node] = []
+        below: list[DocumentNode] = []
         for node in nodes:
             if key == "*":
                 below += [child for _, child in node.members()]
@@ -78,19 +88,19 @@ def _descend(root: Node, keys: Keys) -> Iterator[Node]:
     return (node for node in nodes if node.raw is not None)
 
 
-def _declared(root: Node) -> Iterator[Found]:
+def _find_extension_settings(root: DocumentNode) -> Iterator[FoundCredential]:
     """Read the `settings` of a Gemini extension: variables requested of its user."""
     settings = root.get("settings")
     for setting in settings.items() if settings is not None else ():
         variable = setting.get("envVar")
         if variable is not None and variable.text():
-            for found in pass_through(variable.text(), variable.pointer):
+            for found in find_passed_variable(variable.text(), variable.pointer):
                 kept = setting.flag("sensitive")  # in the system's keychain
                 cls = CredentialClass.KEYCHAIN if kept else CredentialClass.ENV_REF
                 yield replace(found, cls=cls)
 
 
-def _is_flat_map(node: Node) -> bool:
+def _is_server_map(node: DocumentNode) -> bool:
     """Tell whether the members themselves are server entries."""
     members = [child for _, child in node.members()]
     return bool(members) and all(
@@ -98,8 +108,8 @@ def _is_flat_map(node: Node) -> bool:
     )
 
 
-def _read_map(
-    node: Node, servers: list[McpServer], faults: list[tuple[str, str]]
+def _read_server_map(
+    node: DocumentNode, servers: list[McpServerEntry], faults: list[tuple[str, str]]
 ) -> None:
     listed = (
         (item.text_at("name") or str(index), item)
@@ -110,7 +120,7 @@ def _read_map(
         if not entry.is_object:
             faults.append((entry.pointer, "not a server entry"))
             continue
-        server = read_server(name, entry)
+        server = parse_server_entry(name, entry)
         if server.cut:
             faults.append((entry.pointer, "too long to be read whole"))
         if len(server.found) > FOUND_LIMIT:

@@ -6,7 +6,7 @@ MACHINES_LIMIT = 5_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Machine:
+class NetrcMachine:
     """Machine entry; the password stays out of the repr."""
 
     name: str
@@ -17,33 +17,33 @@ class Machine:
         return f"Machine({self.name!r})"
 
 
-def parse_netrc(text: str) -> tuple[Machine, ...]:
+def parse_netrc_text(text: str) -> tuple[NetrcMachine, ...]:
     """Parse a netrc file; unknown tokens are skipped.
 
     `default` means any machine. Macro definitions end at an empty line.
     """
-    found: list[Machine] = []
+    found: list[NetrcMachine] = []
     name = ""
     fields: dict[str, str] = {}
-    words = iter(_words(text))
+    words = iter(_split_words(text))
     for word in words:
         if word in ("machine", "default"):
-            _add(found, name, fields)
+            _add_machine(found, name, fields)
             name = next(words, "") if word == "machine" else "default"
             fields = {}
         elif word in ("login", "password", "account"):
             fields[word] = next(words, "")
-    _add(found, name, fields)
+    _add_machine(found, name, fields)
     return tuple(found)
 
 
-def _add(found: list[Machine], name: str, fields: dict[str, str]) -> None:
+def _add_machine(found: list[NetrcMachine], name: str, fields: dict[str, str]) -> None:
     if name and fields and len(found) < MACHINES_LIMIT:
         login, password = fields.get("login", ""), fields.get("password", "")
-        found.append(Machine(name, login, password))
+        found.append(NetrcMachine(name, login, password))
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     found: list[str] = []
     in_macro = False
     for line in text.split("\n"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PathMapping:
     """Mapping of a path, or of every path below a folder.
 
     Attributes:
@@ -27,8 +27,8 @@ class Layout:
 
 _SUPPORT, _ROAMING = "Library/Application Support", "AppData/Roaming"
 
-LAYOUTS: tuple[Layout, ...] = tuple(
-    Layout(*row)
+PATH_MAPPINGS: tuple[PathMapping, ...] = tuple(
+    PathMapping(*row)
     for row in (
         (
             ".config/Claude/",
@@ -112,22 +112,22 @@ LAYOUTS: tuple[Layout, ...] = tuple(
 )
 
 
-def macos_path(path: str) -> str:
+def to_macos_path(path: str) -> str:
     """Convert a Linux home path to macOS."""
-    return _moved(path, [(row.linux, row.macos) for row in LAYOUTS])
+    return _map_path(path, [(row.linux, row.macos) for row in PATH_MAPPINGS])
 
 
-def windows_path(path: str) -> str:
+def to_windows_path(path: str) -> str:
     """Convert a Linux home path to Windows, with slashes."""
-    return _moved(path, [(row.linux, row.windows) for row in LAYOUTS])
+    return _map_path(path, [(row.linux, row.windows) for row in PATH_MAPPINGS])
 
 
-def every_layout(path: str) -> tuple[str, ...]:
+def paths_on_all_systems(path: str) -> tuple[str, ...]:
     """Return a home path for each system, Linux first."""
-    return tuple(dict.fromkeys((path, macos_path(path), windows_path(path))))
+    return tuple(dict.fromkeys((path, to_macos_path(path), to_windows_path(path))))
 
 
-def _moved(path: str, rows: list[tuple[str, str]]) -> str:
+def _map_path(path: str, rows: list[tuple[str, str]]) -> str:
     for linux, other in rows:
         if other and (path == linux or (linux[-1] == "/" and path.startswith(linux))):
             return other + path[len(linux) :]

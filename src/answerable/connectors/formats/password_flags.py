@@ -9,7 +9,7 @@ from answerable.connectors.formats.docker_run import ENGINES
 from answerable.connectors.formats.secrets_in_text import looks_generated
 
 # Program: its options, each also joined to its value (`-pV`) where that is allowed.
-_OPTIONS: dict[str, tuple[str, ...]] = {
+_PASSWORD_OPTIONS: dict[str, tuple[str, ...]] = {
     "sshpass": ("-p",),
     "mysql": ("-p",),
     "mysqldump": ("-p",),
@@ -45,11 +45,11 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "buildah": ("-p",),
     "helm": ("-p",),
 }
-_JOINED = frozenset(
+_JOINED_OPTIONS = frozenset(
     str.split("sshpass mysql mysqldump mysqladmin mariadb 7z sqlcmd bcp ldapsearch")
 )
 # `docker login -p V`; every other command of an engine uses `-p` for a port.
-_LOGINS = frozenset((*ENGINES, "helm", "skopeo", "buildah", "az", "oc"))
+_LOGIN_COMMANDS = frozenset((*ENGINES, "helm", "skopeo", "buildah", "az", "oc"))
 # Programs that run another one as an AWS profile: the word that stands before the
 # profile, empty where it is the first; and the options that take a value.
 # https://github.com/99designs/aws-vault/blob/master/USAGE.md
@@ -71,14 +71,14 @@ _WRAPPERS = {
 }
 # Of a program that is not known here, an option of one of these letters takes a secret
 # where its value looks like one.
-_USUAL = frozenset(("-t", "-k", "-p", "-P", "-w", "-a"))
+_COMMON_OPTIONS = frozenset(("-t", "-k", "-p", "-P", "-w", "-a"))
 _TEXT = re.compile(r"[\\/]")
 
 
 def program_name(word: str) -> str:
     """Return the name of a program known to this table or as a container engine."""
     name = _TEXT.split(word)[-1].lower().removesuffix(".exe")
-    return name if name in _OPTIONS or name in ENGINES else ""
+    return name if name in _PASSWORD_OPTIONS or name in ENGINES else ""
 
 
 def takes_password(program: str, option: str, *, login: bool) -> bool:
@@ -89,32 +89,34 @@ def takes_password(program: str, option: str, *, login: bool) -> bool:
         option: Option with its dash.
         login: Whether the word `login` precedes it.
     """
-    if program in _LOGINS:
+    if program in _LOGIN_COMMANDS:
         return login and option == "-p"
-    return option in _OPTIONS.get(program, ())
+    return option in _PASSWORD_OPTIONS.get(program, ())
 
 
-def joined_password(program: str, word: str) -> str:
+def find_joined_option(program: str, word: str) -> str:
     """Return the option of a word with a joined value (`-pV`), or empty."""
-    if program not in _JOINED:
+    if program not in _JOINED_OPTIONS:
         return ""
-    options = (option for option in _OPTIONS[program] if word.startswith(option))
+    options = (
+        option for option in _PASSWORD_OPTIONS[program] if word.startswith(option)
+    )
     return next((option for option in options if len(word) > len(option)), "")
 
 
 def may_take_password(program: str, option: str, value: str) -> bool:
     """Tell whether an option of an unknown program seems to take a secret."""
-    return not program and option in _USUAL and looks_generated(value)
+    return not program and option in _COMMON_OPTIONS and looks_generated(value)
 
 
-class ProfileWrapper:
+class ProfileWrapperReader:
     """Reader of the profile in `aws-vault exec PROFILE -- CMD`, word by word."""
 
     def __init__(self) -> None:
         self._expected: str | None = None  # the word before the profile
         self._options: frozenset[str] = frozenset()
 
-    def take(self, word: str, option: str = "") -> bool:
+    def read_word(self, word: str, option: str = "") -> bool:
         """Read the next word; True if it is the profile.
 
         Args:

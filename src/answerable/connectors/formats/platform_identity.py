@@ -11,11 +11,11 @@ identifiers (IAM, "Principal identifiers"); `k8s:CLUSTER/...`; `github:user/LOGI
 
 from dataclasses import dataclass
 
-from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.redaction import redact_name
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import Arn, IdentityId
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 
 _GITHUB = "github.com"
 _GOOGLE_SERVICE = ".gserviceaccount.com"
@@ -37,7 +37,7 @@ class PlatformIdentity:
     name: str
     account: str = ""
 
-    def sighting(self, seen: Seen) -> Identity:
+    def to_identity(self, seen: FactProvenance) -> Identity:
         """Return the identity with its provenance."""
         return Identity(
             id=IdentityId(self.id),
@@ -61,13 +61,13 @@ def aws_role(text: str) -> PlatformIdentity | None:
     kind, _, name = arn.resource.partition("/")
     if arn.service != "iam" or kind != "role" or len(text) > 2_048 or "$" in text:
         return None
-    short = show_name(name.rpartition("/")[2])
+    short = redact_name(name.rpartition("/")[2])
     return PlatformIdentity(str(arn), "aws-role", short, arn.account)
 
 
 def aws_permission_set(account: str, name: str) -> PlatformIdentity:
     """Return a permission set in an account."""
-    shown = show_name(name)
+    shown = redact_name(name)
     return PlatformIdentity(
         f"aws-sso:{account}/{shown}", "aws-permission-set", shown, account
     )
@@ -75,13 +75,13 @@ def aws_permission_set(account: str, name: str) -> PlatformIdentity:
 
 def aws_sso_session(start_url: str) -> PlatformIdentity:
     """Return a sign-in at an access portal (`https://NAME.awsapps.com/start`)."""
-    host = show_name(start_url.partition("://")[2].partition("/")[0] or start_url)
+    host = redact_name(start_url.partition("://")[2].partition("/")[0] or start_url)
     return PlatformIdentity(f"aws-sso:{host}", "aws-sso-session", host)
 
 
 def aws_process(login: str, profile: str) -> PlatformIdentity:
     """Return the principal of a `credential_process`, known by its profile alone."""
-    shown = show_name(profile)
+    shown = redact_name(profile)
     return PlatformIdentity(
         f"aws-profile:{login}/{shown}", "aws-credential-process", shown
     )
@@ -89,7 +89,7 @@ def aws_process(login: str, profile: str) -> PlatformIdentity:
 
 def google_account(email: str, project: str = "") -> PlatformIdentity:
     """Return a service account or a user of Google Cloud."""
-    shown = show_name(email)
+    shown = redact_name(email)
     name, _, host = shown.partition("@")
     if host.endswith(_GOOGLE_SERVICE):
         project = project or host.partition(".")[0]
@@ -106,18 +106,18 @@ def google_workload_pool(provider: str) -> PlatformIdentity | None:
     parts = provider.strip().strip("/").split("/")
     if len(parts) != 8 or parts[0] != "projects" or parts[4] != "workloadIdentityPools":
         return None
-    pool = "/".join(show_name(part) for part in parts[:6])
+    pool = "/".join(redact_name(part) for part in parts[:6])
     return PlatformIdentity(
         f"principalSet://iam.googleapis.com/{pool}/*",
         "gcp-workload-pool",
-        show_name(parts[5]),
-        show_name(parts[1]),
+        redact_name(parts[5]),
+        redact_name(parts[1]),
     )
 
 
 def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
     """Return a user of a cluster, or the service account in its name."""
-    cluster, shown = show_name(cluster), show_name(user)
+    cluster, shown = redact_name(cluster), redact_name(user)
     parts = shown.split(":")
     if len(parts) == 4 and parts[:2] == ["system", "serviceaccount"]:
         return PlatformIdentity(
@@ -131,14 +131,14 @@ def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
 
 def github_user(login: str, host: str = _GITHUB) -> PlatformIdentity:
     """Return a user of GitHub, with the host unless it is github.com."""
-    at = "" if host == _GITHUB else f"{show_name(host)}/"
+    at = "" if host == _GITHUB else f"{redact_name(host)}/"
     return PlatformIdentity(
-        f"github:{at}user/{show_name(login)}", "github-user", show_name(login)
+        f"github:{at}user/{redact_name(login)}", "github-user", redact_name(login)
     )
 
 
 def entra_principal(name: str, *, service: bool) -> PlatformIdentity:
     """Return a user or service principal of Microsoft Entra ID."""
     kind = "app" if service else "user"
-    shown = show_name(name)
+    shown = redact_name(name)
     return PlatformIdentity(f"entra:{kind}/{shown}", f"entra-{kind}", shown)

@@ -45,7 +45,7 @@ _PIECE = re.compile(r"[A-Za-z0-9]+")
 _TOKEN_TEXT = re.compile(r"[A-Za-z0-9_+/=.~-]+")
 
 
-def shape_of(value: str) -> str:
+def classify_shape(value: str) -> str:
     """Return the credential kind of a value's form, else empty."""
     if value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value:
         return "private-key"
@@ -59,9 +59,9 @@ def shape_of(value: str) -> str:
     return ""
 
 
-def holds_credential(text: str) -> bool:
+def contains_credential(text: str) -> bool:
     """Tell whether a text contains a word in a credential's form."""
-    return any(map(shape_of, _WORDS.split(text)))
+    return any(map(classify_shape, _WORDS.split(text)))
 
 
 def is_placeholder(value: str) -> bool:
@@ -69,7 +69,7 @@ def is_placeholder(value: str) -> bool:
     return len(value) <= 100 and _PLACEHOLDER.fullmatch(value.strip()) is not None
 
 
-def is_random(text: str) -> bool:
+def looks_random(text: str) -> bool:
     """Tell whether a text looks generated rather than written.
 
     True for a UUID and for a long mix of letters and digits unlike a name. Redaction
@@ -87,7 +87,7 @@ def is_random(text: str) -> bool:
         len(whole) >= 28
         and _TOKEN_TEXT.fullmatch(text) is not None
         and sum(char.isdigit() for char in whole) >= 6
-        and entropy(whole) >= 3.8
+        and compute_entropy(whole) >= 3.8
     )
 
 
@@ -97,18 +97,18 @@ def _is_random_run(run: str) -> bool:
     digits = sum(char.isdigit() for char in run)
     if digits == len(run):
         return len(run) > 12
-    switches = sum(map(_switches, run, run[1:]))
+    switches = sum(map(_changes_character_class, run, run[1:]))
     if digits and switches >= max(4, len(run) // 5):
         return True
     return switches >= max(4, len(run) // 4) or (len(run) >= 20 and digits >= 2)
 
 
-def _switches(left: str, right: str) -> bool:
+def _changes_character_class(left: str, right: str) -> bool:
     # A capital before a small letter is no switch: `CloudWatchLogs` is a name.
     return left.isdigit() != right.isdigit() or (left.islower() and right.isupper())
 
 
-def entropy(text: str) -> float:
+def compute_entropy(text: str) -> float:
     """Return the entropy of a text, in bits per character."""
     counts = Counter(text)
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())

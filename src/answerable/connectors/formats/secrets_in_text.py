@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from answerable.connectors.formats.credential_name import Says, says
-from answerable.connectors.formats.secret_shapes import is_random, shape_of
-from answerable.connectors.formats.value_reference import take_apart
+from answerable.connectors.formats.credential_name import ValueMeaning, classify_name
+from answerable.connectors.formats.secret_shapes import classify_shape, looks_random
+from answerable.connectors.formats.value_reference import split_references
 
 HIDDEN = "***"
 TEXT_LIMIT = 16_384
@@ -25,7 +25,7 @@ SCHEMES = frozenset(
         "bearer basic token bot apikey api-key key ssws geniekey digest negotiate"
     )
 )
-_SECRET = (Says.CREDENTIAL, Says.PASSWORD, Says.DSN)
+_SECRET = (ValueMeaning.CREDENTIAL, ValueMeaning.PASSWORD, ValueMeaning.DSN)
 _PAIR = re.compile(
     r"""(?P<dash>(?<!\w)--?)?(?P<name>[^\W\d][\w.\-]{0,127}+)(?:\\*["'`])?[\])]?"""
     r"""(?P<mark>\s*(?:=>|:=|[:=])\s*|\s+)"""
@@ -33,7 +33,7 @@ _PAIR = re.compile(
 _OPENING = re.compile(r"""(?P<nested>[\[({][\[({\s]*)?(?P<quote>\\*["'`])?""")
 _SCHEME = re.compile(r"(?:(?P<word>[A-Za-z][A-Za-z-]{2,9}):?\s+)?")
 _BARE = re.compile(r"""(?:\$\{[^}]*\}|\$\([^)]*\)|[^\s,;&"'`|<>(){}\[\]])*+""")
-_NO_VALUES = frozenset("&|;<>-")
+_NON_SECRET_VALUES = frozenset("&|;<>-")
 _TOKEN = re.compile(r"\S*+")
 _LINE = re.compile(r"[^\n]*+")
 # `user:password@host`; a port or a path before the `@` is none.
@@ -51,7 +51,7 @@ _EZCONNECT = re.compile(
 )
 _USERINFOS = (_USERINFO, _AFTER_SCHEME, _EZCONNECT)
 # Prefixes of package names, digests and member types: no user of a URL.
-_NO_USERS = frozenset(
+_NON_USERS = frozenset(
     str.split(
         "npm jsr git github gitlab file workspace docker oci pypi sha256 mailto acct "
         "group serviceaccount person email"
@@ -62,7 +62,7 @@ _ESCAPE = re.compile(r"\\+u00([0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True, slots=True)
-class NamedValue:
+class NamedSecret:
     """Secret value after a secret-like name.
 
     Attributes:
@@ -83,29 +83,29 @@ class NamedValue:
         return f"NamedValue({self.name!r}, {self.start}, {self.stop})"
 
 
-def named_values(text: str) -> Iterator[NamedValue]:
+def find_named_secrets(text: str) -> Iterator[NamedSecret]:
     """Yield the values after secret-like names in a text and its decodings.
 
     A value found only in a decoding spans the whole text.
     """
     text = text[:TEXT_LIMIT]
-    found = list(_named(text))
+    found = list(_find_in_text(text))
     yield from found
     seen = {item.value for item in found}
-    for decoded in _decodings(text):
-        for item in _named(decoded):
+    for decoded in _iter_decodings(text):
+        for item in _find_in_text(decoded):
             if item.value not in seen:
                 seen.add(item.value)
-                yield NamedValue(item.name, item.value, 0, len(text), item.certain)
+                yield NamedSecret(item.name, item.value, 0, len(text), item.certain)
 
 
-def mask_values(text: str) -> str:
+def mask_named_secrets(text: str) -> str:
     """Replace each value after a secret-like name by `***`, except references."""
     if len(text) > TEXT_LIMIT:
         return HIDDEN
     shown: list[str] = []
     at = 0
-    spans = ((item.start, item.stop) for item in named_values(text))
+    spans = ((item.start, item.stop) for item in find_named_secrets(text))
     for start, stop in sorted(spans):
         if start > at or not shown:
             shown += (text[at:start], HIDDEN)
@@ -113,7 +113,7 @@ def mask_values(text: str) -> str:
     return "".join((*shown, text[at:]))
 
 
-def last_name(text: str) -> str:
+def find_trailing_secret_name(text: str) -> str:
     """Return the secret-like name at the end of a text, before `=` or `:`."""
     bare = text.rstrip("\"'` ")
     if bare[-1:] not in ("=", ":") or len(bare) > TEXT_LIMIT:
@@ -124,7 +124,7 @@ def last_name(text: str) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Tell whether a name indicates a credential value."""
-    return says(name) in _SECRET
+    return classify_name(name) in _SECRET
 
 
 def looks_generated(value: str) -> bool:
@@ -132,85 +132,101 @@ def looks_generated(value: str) -> bool:
     letters = any(char.isalpha() for char in value)
     digits = any(char.isdigit() for char in value)
     mixed = len(value) >= 8 and letters and digits and not set(value) & set("/\\.:@")
-    return mixed or bool(shape_of(value)) or (len(value) >= 16 and is_random(value))
+    return (
+        mixed
+        or bool(classify_shape(value))
+        or (len(value) >= 16 and looks_random(value))
+    )
 
 
-def without_scheme(value: str) -> str:
+def strip_auth_scheme(value: str) -> str:
     """Strip `Bearer ` from a value."""
-    return value[_after_scheme(value, 0) :]
+    return value[_skip_auth_scheme(value, 0) :]
 
 
-def _after_scheme(text: str, start: int) -> int:
+def _skip_auth_scheme(text: str, start: int) -> int:
     """Return the index after `Bearer `, or the same index without a scheme."""
-    found = _at(_SCHEME, text, start)
+    found = _match_at(_SCHEME, text, start)
     return found.end() if (found["word"] or "").lower() in SCHEMES else start
 
 
-def _at(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str]:
+def _match_at(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str]:
     """Match a pattern that matches anywhere, if only nothing, at an index."""
     return next(pattern.finditer(text, start))
 
 
-def _pair_at(text: str, start: int) -> re.Match[str] | None:
+def _match_pair_at(text: str, start: int) -> re.Match[str] | None:
     """Match a name and the mark after it at an index."""
     found = next(_PAIR.finditer(text, start), None)
     joined = found is not None and found.start() == start and found["mark"].strip()
     return found if joined else None
 
 
-def _named(text: str) -> Iterator[NamedValue]:
+def _find_in_text(text: str) -> Iterator[NamedSecret]:
     for pair in _PAIR.finditer(text):
         if is_secret_name(pair["name"]):
-            yield from _value_of(pair["name"], text, _innermost(text, pair))
+            yield from _find_value(pair["name"], text, _find_innermost_pair(text, pair))
     for pattern in _USERINFOS:
         for found in pattern.finditer(text):
-            if found["user"].lower() not in _NO_USERS:
+            if found["user"].lower() not in _NON_USERS:
                 start, stop = found.span("password")
-                yield from _made("password", text, (start, stop, stop), certain=True)
+                yield from _make_secret(
+                    "password", text, (start, stop, stop), certain=True
+                )
 
 
-def _innermost(text: str, pair: re.Match[str]) -> re.Match[str]:
+def _find_innermost_pair(text: str, pair: re.Match[str]) -> re.Match[str]:
     """Step into an object after a name: `"token": {"value": ...`."""
     for _ in range(_NESTING_LIMIT):
-        opening = _at(_OPENING, text, pair.end())
-        inner = _pair_at(text, opening.end()) if opening["nested"] else None
+        opening = _match_at(_OPENING, text, pair.end())
+        inner = _match_pair_at(text, opening.end()) if opening["nested"] else None
         if inner is None:
             break
         pair = inner
     return pair
 
 
-def _value_of(name: str, text: str, pair: re.Match[str]) -> Iterator[NamedValue]:
+def _find_value(name: str, text: str, pair: re.Match[str]) -> Iterator[NamedSecret]:
     joined = bool(pair["mark"].strip())
     start = pair.end()
-    opening = _at(_OPENING, text, start)
+    opening = _match_at(_OPENING, text, start)
     nested, quote = opening["nested"], opening["quote"]
-    if not joined and not quote and (nested or text[start : start + 1] in _NO_VALUES):
+    if (
+        not joined
+        and not quote
+        and (nested or text[start : start + 1] in _NON_SECRET_VALUES)
+    ):
         return
     start = opening.end()
     if quote:
-        closing = _closing(text, start, quote)
+        closing = _find_closing_quote(text, start, quote)
         span = (start, closing, len(text) if nested else closing)
     else:
-        span = _bare(text, start, pair["mark"], joined=joined)
+        span = _find_unquoted_span(text, start, pair["mark"], joined=joined)
         if nested:
             span = (span[0], span[1], len(text))
-    if joined and _is_pair(text, span):
+    if joined and _is_name_value_pair(text, span):
         span = (span[0], span[0], span[2])  # a name of its own: `auth: {token: ...`
     certain = joined or bool(quote) or pair["dash"] is not None
-    yield from _made(name, text, span, certain=certain)
+    yield from _make_secret(name, text, span, certain=certain)
 
 
-def _bare(text: str, start: int, mark: str, *, joined: bool) -> tuple[int, int, int]:
+def _find_unquoted_span(
+    text: str, start: int, mark: str, *, joined: bool
+) -> tuple[int, int, int]:
     """Find a value without quotes: where it begins, ends, and is hidden up to."""
-    inner = _after_scheme(text, start)
+    inner = _skip_auth_scheme(text, start)
     # A plain scalar of YAML goes on to the end of the line.
     whole = _LINE if joined and mark[-1:].isspace() else _TOKEN
-    return start, _at(_BARE, text, inner).end(), _at(whole, text, inner).end()
+    return (
+        start,
+        _match_at(_BARE, text, inner).end(),
+        _match_at(whole, text, inner).end(),
+    )
 
 
-def _is_pair(text: str, span: tuple[int, int, int]) -> bool:
-    pair = _pair_at(text, span[0])
+def _is_name_value_pair(text: str, span: tuple[int, int, int]) -> bool:
+    pair = _match_pair_at(text, span[0])
     return (
         pair is not None
         and pair.end("name") in range(span[0], span[1] + 1)
@@ -218,7 +234,7 @@ def _is_pair(text: str, span: tuple[int, int, int]) -> bool:
     )
 
 
-def _closing(text: str, start: int, quote: str) -> int:
+def _find_closing_quote(text: str, start: int, quote: str) -> int:
     """Return the index of the quote that closes one, or the end of the text."""
     if len(quote) > 1:
         at = text.find(quote, start)
@@ -229,19 +245,19 @@ def _closing(text: str, start: int, quote: str) -> int:
     return min(at, len(text))
 
 
-def _made(
+def _make_secret(
     name: str, text: str, span: tuple[int, int, int], *, certain: bool
-) -> Iterator[NamedValue]:
+) -> Iterator[NamedSecret]:
     start, stop, hidden = span
-    value = without_scheme(text[start:stop]).strip()
+    value = strip_auth_scheme(text[start:stop]).strip()
     if hidden <= start or value == HIDDEN or _is_reference(text[start:hidden]):
         return
     listed = certain or looks_generated(value)
-    yield NamedValue(name, value, start, hidden, listed and bool(value))
+    yield NamedSecret(name, value, start, hidden, listed and bool(value))
 
 
 def _is_reference(text: str) -> bool:
-    pieces = take_apart(without_scheme(text).rstrip(",;"))
+    pieces = split_references(strip_auth_scheme(text).rstrip(",;"))
     return (
         bool(pieces.references)
         and not pieces.rest.strip("\"'`: ,;{}[]")
@@ -249,7 +265,7 @@ def _is_reference(text: str) -> bool:
     )
 
 
-def _decodings(text: str) -> Iterator[str]:
+def _iter_decodings(text: str) -> Iterator[str]:
     """Yield different decodings of the text."""
     if "%" in text:
         yield unquote(text)

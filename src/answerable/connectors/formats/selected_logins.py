@@ -8,12 +8,15 @@ entry mentions that platform.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.command_line import SELECTIONS
-from answerable.connectors.formats.credential_detection import Found
-from answerable.connectors.formats.credential_name import words_of
-from answerable.connectors.formats.google_credential_file import read_google_file
-from answerable.connectors.formats.mcp_server_entry import McpServer
-from answerable.connectors.formats.sighting_context import Frame, sight_credential
+from answerable.connectors.formats.command_line import LOGIN_SELECTING_FLAGS
+from answerable.connectors.formats.credential_detection import FoundCredential
+from answerable.connectors.formats.credential_name import split_words
+from answerable.connectors.formats.google_credential_file import parse_google_file
+from answerable.connectors.formats.mcp_server_entry import McpServerEntry
+from answerable.connectors.formats.sighting_context import (
+    SightingContext,
+    sight_credential,
+)
 from answerable.model.credential import Credential, CredentialClass, CredentialLink
 from answerable.model.errors import ParseError
 from answerable.model.identity import Identity
@@ -26,7 +29,7 @@ _SPEAKS_OF = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class NamedFile:
+class ReferencedFile:
     """Content of a file named by a configuration."""
 
     place: str
@@ -37,11 +40,11 @@ class NamedFile:
 
 
 # Given the configuration's place and the name it gives; None when it may not be read.
-ReadNamedFile = Callable[[str, str], NamedFile | None]
+ReferencedFileReader = Callable[[str, str], ReferencedFile | None]
 
 
 @dataclass(slots=True)
-class Behind:
+class ResolvedReference:
     """Resolved login or credential file of a reference.
 
     Attributes:
@@ -57,16 +60,18 @@ class Behind:
     identities: list[Identity] = field(default_factory=list)
 
 
-def chosen_logins(server: McpServer, frame: Frame) -> tuple[Found, ...]:
+def find_selected_logins(
+    server: McpServerEntry, frame: SightingContext
+) -> tuple[FoundCredential, ...]:
     """Find the profiles and contexts selected on an entry's command line."""
     found = []
     for selection in server.selections:
-        kind = SELECTIONS[selection.name.lower()]
+        kind = LOGIN_SELECTING_FLAGS[selection.name.lower()]
         known = frame.profiles if kind == "aws-profile" else frame.contexts
-        words = {*words_of(server.target), *words_of(server.name)}
+        words = {*split_words(server.target), *split_words(server.name)}
         if selection.value in known or words & _SPEAKS_OF[kind]:
             found.append(
-                Found(
+                FoundCredential(
                     f"--{selection.name}",
                     selection.pointer,
                     CredentialClass.FILE_REF,
@@ -77,13 +82,13 @@ def chosen_logins(server: McpServer, frame: Frame) -> tuple[Found, ...]:
     return tuple(found)
 
 
-def behind_reference(
-    item: Found,
+def resolve_reference(
+    item: FoundCredential,
     reference: Credential,
     place: str,
-    frame: Frame,
-    read: ReadNamedFile,
-) -> Behind:
+    frame: SightingContext,
+    read: ReferencedFileReader,
+) -> ResolvedReference:
     """Resolve a reference to an AWS profile, a kubectl context or a Google file.
 
     Args:
@@ -93,7 +98,7 @@ def behind_reference(
         frame: Context shared by all sightings.
         read: Reads the file.
     """
-    out = Behind()
+    out = ResolvedReference()
     if item.cls is not CredentialClass.FILE_REF:
         return out
     login: CredentialId | None = None
@@ -103,11 +108,11 @@ def behind_reference(
         login = frame.contexts.get(item.value)
     elif item.kind == "gcloud-adc":
         file = read(place, item.value)
-        return out if file is None else _google_file(reference, file, frame)
+        return out if file is None else _resolve_google_file(reference, file, frame)
     if login is not None:
         out.ids.append(login)
         if login in frame.proves:
-            seen = frame.seen(reference.place)
+            seen = frame.provenance(reference.place)
             identity = frame.proves[login]
             out.links.append(
                 CredentialLink(reference.id, identity, "named-login", seen)
@@ -115,15 +120,17 @@ def behind_reference(
     return out
 
 
-def _google_file(reference: Credential, file: NamedFile, frame: Frame) -> Behind:
+def _resolve_google_file(
+    reference: Credential, file: ReferencedFile, frame: SightingContext
+) -> ResolvedReference:
     """Read the file behind `GOOGLE_APPLICATION_CREDENTIALS`."""
-    out = Behind()
+    out = ResolvedReference()
     try:
-        read = read_google_file(file.data, file.place)
+        read = parse_google_file(file.data, file.place)
     except ParseError:
         return out
     if read.secret is not None:
-        found = Found(
+        found = FoundCredential(
             read.account or read.secret.name,
             read.secret.pointer,
             CredentialClass.LITERAL,
@@ -134,8 +141,8 @@ def _google_file(reference: Credential, file: NamedFile, frame: Frame) -> Behind
         out.credentials.append(credential)
         out.ids.append(credential.id)
     if read.identity is not None:
-        seen = frame.seen(file.place)
-        identity = read.identity.sighting(seen)
+        seen = frame.provenance(file.place)
+        identity = read.identity.to_identity(seen)
         out.identities.append(identity)
         out.links += [
             CredentialLink(key, identity.id, "service-account-key", seen)

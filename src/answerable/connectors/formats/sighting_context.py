@@ -6,26 +6,30 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.credential_detection import Found
-from answerable.connectors.formats.redaction import clean, show_name, show_pointer
-from answerable.model.credential import Credential, CredentialClass, Lifetime
+from answerable.connectors.formats.credential_detection import FoundCredential
+from answerable.connectors.formats.redaction import (
+    clean_text,
+    redact_name,
+    redact_pointer,
+)
+from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
 from answerable.model.ids import (
     CredentialId,
     IdentityId,
-    access_key_account,
     aws_credential_id,
+    decode_access_key_account,
     fingerprint_credential_id,
     is_access_key_id,
 )
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.provenance import FactProvenance, WrittenBy
 
-HINT_FROM = 12
+MIN_HINT_LENGTH = 12
 _SECOND = 1_000_000_000
 _FAR_FUTURE = 253_402_300_800  # year 10000, in seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SightingContext:
     """Context shared by all sightings of one sync.
 
     Attributes:
@@ -54,82 +58,91 @@ class Frame:
     login: str = ""
     login_files: str = ""
 
-    def seen(self, place: str, written_by: WrittenBy | None = None) -> Seen:
+    def provenance(
+        self, place: str, written_by: WrittenBy | None = None
+    ) -> FactProvenance:
         """Build the provenance of a fact at a place."""
-        return Seen(self.source, place, written_by or self.written_by, self.now)
+        return FactProvenance(
+            self.source, place, written_by or self.written_by, self.now
+        )
 
 
-def place_of(file: str, pointer: str) -> str:
+def join_place(file: str, pointer: str) -> str:
     """Join a file and a JSON pointer (`FILE#/mcpServers/db/env/TOKEN`)."""
-    return f"{file}#{show_pointer(pointer)}" if pointer else file
+    return f"{file}#{redact_pointer(pointer)}" if pointer else file
 
 
-def profile_id(frame: Frame, profile: str) -> CredentialId:
+def make_profile_id(frame: SightingContext, profile: str) -> CredentialId:
     """Return the id of an AWS profile of this frame's scope."""
     kind = f"{frame.login_files}aws-profile"
     text = "\x1f".join((frame.scope or frame.source, kind, profile))
     return fingerprint_credential_id(frame.fingerprint(text))
 
 
-def reference_id(frame: Frame, cls: CredentialClass, name: str) -> CredentialId:
+def make_reference_id(
+    frame: SightingContext, cls: CredentialClass, name: str
+) -> CredentialId:
     """Return the id of a referenced, unreadable credential."""
     text = "\x1f".join((frame.scope or frame.source, cls.value, name))
     return fingerprint_credential_id(frame.fingerprint(text))
 
 
 def sight_credential(
-    found: Found, file: str, frame: Frame, written_by: WrittenBy | None = None
+    found: FoundCredential,
+    file: str,
+    frame: SightingContext,
+    written_by: WrittenBy | None = None,
 ) -> Credential:
     """Build the sighting of a found credential; its value is not kept."""
-    place = place_of(file, found.pointer)
+    place = join_place(file, found.pointer)
     literal = found.cls is CredentialClass.LITERAL
-    expires_at = jwt_expiry(found.value) if literal else 0
+    expires_at = read_jwt_expiry(found.value) if literal else 0
     return Credential(
-        id=_id(found, place, frame),
+        id=_credential_id(found, place, frame),
         kind=found.kind,
         cls=found.cls,
-        lifetime=_lifetime(found, expires_at),
-        name=_name(found),
+        lifetime=_classify_lifetime(found, expires_at),
+        name=_printable_name(found),
         place=place,
         scope=frame.scope,
-        hint=hint_of(found.value) if literal and found.kind != "dsn" else "",
-        account=_account(found),
+        hint=make_hint(found.value) if literal and found.kind != "dsn" else "",
+        account=_account_of_key(found),
         status="",
         created_at=0,
         expires_at=expires_at,
         last_used_at=0,
-        seen=frame.seen(place, written_by),
+        seen=frame.provenance(place, written_by),
     )
 
 
-def hint_of(value: str) -> str:
+def make_hint(value: str) -> str:
     """Return the last four characters of a value of at least twelve, else empty."""
-    if len(value) < HINT_FROM or value.startswith("-----BEGIN"):
+    if len(value) < MIN_HINT_LENGTH or value.startswith("-----BEGIN"):
         return ""
-    return clean(value[-4:], 4)
+    return clean_text(value[-4:], 4)
 
 
-def jwt_expiry(value: str) -> int:
+def read_jwt_expiry(value: str) -> int:
     """Return the `exp` of a JWT (RFC 7519 section 4.1.4) as UTC ns, else 0."""
-    exp = _jwt_claims(value).get("exp")
+    exp = _decode_jwt_claims(value).get("exp")
     if not isinstance(exp, int | float) or not 0 < exp < _FAR_FUTURE:
         return 0
     return int(exp) * _SECOND
 
 
-def jwt_subject(value: str) -> str:
+def read_jwt_subject(value: str) -> str:
     """Return the `sub` of a JWT (RFC 7519 section 4.1.2), else empty."""
-    subject = _jwt_claims(value).get("sub")
+    subject = _decode_jwt_claims(value).get("sub")
     return subject if isinstance(subject, str) and len(subject) < 1_024 else ""
 
 
-def jwt_email(value: str) -> str:
+def read_jwt_email(value: str) -> str:
     """Return the `email` of an ID token (OpenID Connect Core 5.1), else empty."""
-    email = _jwt_claims(value).get("email")
+    email = _decode_jwt_claims(value).get("email")
     return email if isinstance(email, str) and len(email) < 1_024 else ""
 
 
-def _jwt_claims(value: str) -> Mapping[str, object]:
+def _decode_jwt_claims(value: str) -> Mapping[str, object]:
     parts = value.split(".")
     if not value.startswith("eyJ") or len(parts) != 3 or len(value) > 16_384:
         return {}
@@ -142,37 +155,41 @@ def _jwt_claims(value: str) -> Mapping[str, object]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _id(found: Found, place: str, frame: Frame) -> CredentialId:
+def _credential_id(
+    found: FoundCredential, place: str, frame: SightingContext
+) -> CredentialId:
     if found.kind == "aws-profile" and found.cls is not CredentialClass.ENV_REF:
-        return profile_id(frame, found.value)
+        return make_profile_id(frame, found.value)
     if found.cls is not CredentialClass.LITERAL:
         # A reference without a name is told apart by its place.
-        return reference_id(frame, found.cls, found.value or place)
+        return make_reference_id(frame, found.cls, found.value or place)
     if is_access_key_id(found.value):
         return aws_credential_id(found.value)
     return fingerprint_credential_id(frame.fingerprint(found.value))
 
 
-def _account(found: Found) -> str:
+def _account_of_key(found: FoundCredential) -> str:
     if found.cls is CredentialClass.LITERAL and is_access_key_id(found.value):
-        return access_key_account(found.value) or ""
+        return decode_access_key_account(found.value) or ""
     return ""
 
 
-def _lifetime(found: Found, expires_at: int) -> Lifetime:
+def _classify_lifetime(found: FoundCredential, expires_at: int) -> CredentialLifetime:
     match found.cls:
         case CredentialClass.LITERAL:
             short = found.kind == "aws-session" or expires_at
-            return Lifetime.SHORT_LIVED if short else Lifetime.STATIC
+            return (
+                CredentialLifetime.SHORT_LIVED if short else CredentialLifetime.STATIC
+            )
         case CredentialClass.AMBIENT:
-            return Lifetime.AMBIENT
+            return CredentialLifetime.AMBIENT
         case CredentialClass.OAUTH:
-            return Lifetime.SHORT_LIVED
+            return CredentialLifetime.SHORT_LIVED
         case _:
-            return Lifetime.UNKNOWN
+            return CredentialLifetime.UNKNOWN
 
 
-def _name(found: Found) -> str:
+def _printable_name(found: FoundCredential) -> str:
     if found.kind == "aws-profile" and found.cls is CredentialClass.FILE_REF:
-        return show_name(found.value)
-    return show_name(found.name)
+        return redact_name(found.value)
+    return redact_name(found.name)

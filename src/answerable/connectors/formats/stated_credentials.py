@@ -3,27 +3,33 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.credential_detection import Found, Position
-from answerable.connectors.formats.env_file import ReadEnvFile, sight_variables
+from answerable.connectors.formats.credential_detection import (
+    FoundCredential,
+    NamedPosition,
+)
+from answerable.connectors.formats.env_file import EnvFileReader, sight_env_file
 from answerable.connectors.formats.login_files import (
     CONFIG,
     KUBECONFIG,
     SHARED,
-    NamedLogins,
+    LoginFileSightings,
     read_login_files,
 )
-from answerable.connectors.formats.mcp_server_entry import McpServer
+from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.selected_logins import (
-    ReadNamedFile,
-    behind_reference,
-    chosen_logins,
+    ReferencedFileReader,
+    find_selected_logins,
+    resolve_reference,
 )
-from answerable.connectors.formats.sighting_context import Frame, sight_credential
+from answerable.connectors.formats.sighting_context import (
+    SightingContext,
+    sight_credential,
+)
 from answerable.model.credential import (
     Credential,
     CredentialClass,
     CredentialLink,
-    platform_of,
+    platform_of_credential,
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
@@ -34,7 +40,7 @@ _LOGIN_FILES = (KUBECONFIG, CONFIG, SHARED)
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ConfigOrigin:
     """Configuration file as the origin of its statements.
 
     Attributes:
@@ -46,14 +52,14 @@ class Origin:
     written_by: WrittenBy
 
 
-def holds_aws_files(mounted: str, home: str) -> bool:
+def contains_aws_files(mounted: str, home: str) -> bool:
     """Tell whether a mounted path is or contains an AWS file of a home."""
     files = (f"{home}/.aws/config", f"{home}/.aws/credentials")
     return any(file == mounted or file.startswith(f"{mounted}/") for file in files)
 
 
 @dataclass(slots=True)
-class CredentialReader:
+class StatedCredentialReader:
     """Reader of the credentials in one client's files.
 
     Attributes:
@@ -64,9 +70,9 @@ class CredentialReader:
         links: Links to their identities, as far as stated.
     """
 
-    frame: Frame
-    read_env_file: ReadEnvFile
-    read_named_file: ReadNamedFile
+    frame: SightingContext
+    read_env_file: EnvFileReader
+    read_named_file: ReferencedFileReader
     credentials: list[Credential] = field(default_factory=list)
     links: list[CredentialLink] = field(default_factory=list)
     identities: list[Identity] = field(default_factory=list)
@@ -74,24 +80,26 @@ class CredentialReader:
         default_factory=dict
     )
     _in_env_file: dict[str, list[CredentialId]] = field(default_factory=dict)
-    _logins: dict[tuple[str, tuple[tuple[str, str], ...]], NamedLogins | None] = field(
-        default_factory=dict
-    )
+    _logins: dict[
+        tuple[str, tuple[tuple[str, str], ...]], LoginFileSightings | None
+    ] = field(default_factory=dict)
 
-    def stated_by(self, server: McpServer, origin: Origin) -> tuple[CredentialId, ...]:
+    def read_server_credentials(
+        self, server: McpServerEntry, origin: ConfigOrigin
+    ) -> tuple[CredentialId, ...]:
         """Return the credentials of a server entry, in file order."""
         key = (origin.place, server.pointer)
         if key not in self._stated:
-            self._stated[key] = self._entry(server, origin)
+            self._stated[key] = self._read_entry(server, origin)
         return self._stated[key]
 
-    def sight(
+    def add_sightings(
         self,
-        found: Iterable[Found],
-        origin: Origin,
+        found: Iterable[FoundCredential],
+        origin: ConfigOrigin,
         *,
         follow: bool = True,
-        frame: Frame | None = None,
+        frame: SightingContext | None = None,
     ) -> list[CredentialId]:
         """Add sightings, with resolved references; return their ids."""
         frame = frame or self.frame
@@ -102,7 +110,7 @@ class CredentialReader:
             ids.append(sighted.id)
             if not follow:
                 continue
-            behind = behind_reference(
+            behind = resolve_reference(
                 item, sighted, origin.place, frame, self.read_named_file
             )
             self.credentials += behind.credentials
@@ -111,41 +119,47 @@ class CredentialReader:
             ids += behind.ids
         return ids
 
-    def _entry(self, server: McpServer, origin: Origin) -> tuple[CredentialId, ...]:
-        logins = self._login_files(server, origin)
+    def _read_entry(
+        self, server: McpServerEntry, origin: ConfigOrigin
+    ) -> tuple[CredentialId, ...]:
+        logins = self._read_login_files(server, origin)
         frame = logins.frame if logins is not None else self.frame
         chosen = [
             item
-            for item in chosen_logins(server, frame)
-            if self._in_reach(item, server) is not None
+            for item in find_selected_logins(server, frame)
+            if self._reachable_credential(item, server) is not None
         ]
-        decided = {platform_of(item.kind) for item in chosen}
+        decided = {platform_of_credential(item.kind) for item in chosen}
         decided_by_name = set(decided)
-        ids = self.sight(chosen, origin, frame=frame)
+        ids = self.add_sightings(chosen, origin, frame=frame)
         for item in server.found:
-            reached = self._in_reach(item, server)
+            reached = self._reachable_credential(item, server)
             follow = reached is not None and item.name not in _LOGIN_FILES
-            lying = self.sight((reached or item,), origin, follow=follow, frame=frame)
+            lying = self.add_sightings(
+                (reached or item,), origin, follow=follow, frame=frame
+            )
             if reached is not None and item.kind == "aws-profile":
                 decided_by_name.add("aws")
             # An argument goes before the environment (AWS CLI, "Configuration
             # settings and precedence"), whose credentials lie there all the same.
-            if platform_of(item.kind) not in decided and reached is not None:
+            if platform_of_credential(item.kind) not in decided and reached is not None:
                 ids += lying
         for name in server.env_files:
-            ids += self._env_file(name, origin)
+            ids += self._read_env_file(name, origin)
         if logins is not None:
-            ids += logins.defaults_but(decided_by_name)
+            ids += logins.defaults_without(decided_by_name)
         return tuple(dict.fromkeys(ids))
 
-    def _login_files(self, server: McpServer, origin: Origin) -> NamedLogins | None:
+    def _read_login_files(
+        self, server: McpServerEntry, origin: ConfigOrigin
+    ) -> LoginFileSightings | None:
         """Read the login files that an entry's environment names."""
         stated = {
             reached.name: reached.value
             for item in server.found
             if item.name in _LOGIN_FILES
             and item.cls is CredentialClass.FILE_REF
-            and (reached := self._in_reach(item, server)) is not None
+            and (reached := self._reachable_credential(item, server)) is not None
         }
         key = (origin.place, tuple(sorted(stated.items())))
         if key in self._logins:  # many servers may name the same files
@@ -158,13 +172,17 @@ class CredentialReader:
             self.identities += found.ambient.identities
         return found
 
-    def _in_reach(self, item: Found, server: McpServer) -> Found | None:
+    def _reachable_credential(
+        self, item: FoundCredential, server: McpServerEntry
+    ) -> FoundCredential | None:
         """Return the form in which a server can use a credential, None for none.
 
         A container has only passed variables and mounted host files, under container
         paths. A remote server has no file and no profile of this host.
         """
-        login = item.cls is CredentialClass.FILE_REF and platform_of(item.kind)
+        login = item.cls is CredentialClass.FILE_REF and platform_of_credential(
+            item.kind
+        )
         if server.transport in REMOTE and login:
             return None
         run = server.container
@@ -175,36 +193,42 @@ class CredentialReader:
         if item.cls is not CredentialClass.FILE_REF:
             return item
         if item.kind == "aws-profile":
-            files = run.mounts_of(self._home())
+            files = run.list_home_mounts(self._home_of_scope())
             return (
                 item
-                if any(holds_aws_files(path, self._home()) for path in files)
+                if any(
+                    contains_aws_files(path, self._home_of_scope()) for path in files
+                )
                 else None
             )
-        path = run.host_path(item.value)
+        path = run.resolve_host_path(item.value)
         return replace(item, value=path) if path else None
 
-    def _home(self) -> str:
+    def _home_of_scope(self) -> str:
         return self.frame.scope.removeprefix("home:")
 
-    def mounts(self, server: McpServer) -> tuple[str, ...]:
+    def list_home_mounts(self, server: McpServerEntry) -> tuple[str, ...]:
         """List the home paths visible in a server's container, by absolute path."""
-        home = self._home()
-        return server.container.mounts_of(home) if server.container and home else ()
+        home = self._home_of_scope()
+        return (
+            server.container.list_home_mounts(home) if server.container and home else ()
+        )
 
-    def _env_file(self, name: Position, origin: Origin) -> list[CredentialId]:
+    def _read_env_file(
+        self, name: NamedPosition, origin: ConfigOrigin
+    ) -> list[CredentialId]:
         read = self.read_env_file(origin.place, name.value)
         if read is None:
-            reference = Found(
+            reference = FoundCredential(
                 name.name,
                 name.pointer,
                 CredentialClass.FILE_REF,
                 "env-file",
                 name.value,
             )
-            return self.sight((reference,), origin)
+            return self.add_sightings((reference,), origin)
         if read.place not in self._in_env_file:  # many servers may name one file
-            sighted = sight_variables(read, self.frame)
+            sighted = sight_env_file(read, self.frame)
             self.credentials += sighted
             self._in_env_file[read.place] = [item.id for item in sighted]
         return self._in_env_file[read.place]

@@ -3,14 +3,18 @@
 import tomllib
 from collections.abc import Mapping
 
-from answerable.connectors.formats.document_node import DEPTH_LIMIT, Raw, check_bounds
+from answerable.connectors.formats.document_node import (
+    DEPTH_LIMIT,
+    RawValue,
+    check_bounds,
+)
 from answerable.model.errors import ParseError
 
 TOML_LIMIT = 1 << 20
 _LINE_DOTS_LIMIT = 2000
 
 
-def parse_toml(text: str) -> Raw:
+def parse_toml(text: str) -> RawValue:
     """Parse TOML; dates and times become text.
 
     Raises:
@@ -27,36 +31,38 @@ def parse_toml(text: str) -> Raw:
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        reason = _without_values(str(error))
+        reason = _redact_parser_message(str(error))
     except (RecursionError, ValueError, OverflowError):
         reason = f"nested deeper than {DEPTH_LIMIT} levels or a number too long"
     if reason:
         # Outside the handler, so that no cause with the text in it hangs on.
         raise ParseError(f"not TOML: {reason}")
-    raw = _raw(found)
+    raw = _copy_tree(found)
     check_bounds(raw)
     return raw
 
 
-def _without_values(message: str) -> str:
+def _redact_parser_message(message: str) -> str:
     """Keep only `(at line L, column C)` of the parser's message."""
     start = message.rfind("(at ")
     return "a syntax error " + message[start:] if start >= 0 else "a syntax error"
 
 
-def _raw(found: object) -> Raw:
+def _copy_tree(found: object) -> RawValue:
     """Copy the tree of tomllib to our tree type, without recursion."""
-    top: list[Raw] = [None]
-    todo: list[tuple[object, list[Raw] | dict[str, Raw], int | str]] = [(found, top, 0)]
+    top: list[RawValue] = [None]
+    todo: list[tuple[object, list[RawValue] | dict[str, RawValue], int | str]] = [
+        (found, top, 0)
+    ]
     while todo:
         value, parent, key = todo.pop()
-        made: Raw
+        made: RawValue
         if isinstance(value, Mapping):
-            new: dict[str, Raw] = dict.fromkeys(map(str, value))
+            new: dict[str, RawValue] = dict.fromkeys(map(str, value))
             todo += [(inner, new, str(name)) for name, inner in value.items()]
             made = new
         elif isinstance(value, list):
-            items: list[Raw] = [None] * len(value)
+            items: list[RawValue] = [None] * len(value)
             todo += [(inner, items, index) for index, inner in enumerate(value)]
             made = items
         elif isinstance(value, str | int | float | bool):

@@ -8,21 +8,21 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.connectors.formats.agent_clients import Keys
+from answerable.connectors.formats.agent_clients import KeyPath
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
 from answerable.connectors.formats.built_in_tools import (
-    ACTING_COMMANDS,
-    TOOLS_OF,
+    CREDENTIAL_USING_COMMANDS,
+    TOOLS_BY_CLIENT,
     ClientTools,
-    Effect,
-    Limit,
-    RuleList,
+    ShellLimitSetting,
+    ToolRuleEffect,
+    ToolRuleList,
 )
-from answerable.connectors.formats.document_node import Node
-from answerable.connectors.formats.redaction import clean, show_word
-from answerable.connectors.formats.secrets_in_text import mask_values
+from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.redaction import clean_text, redact_word
+from answerable.connectors.formats.secrets_in_text import mask_named_secrets
 from answerable.model.ids import AgentId, CredentialId, built_in_tool_id
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 from answerable.model.tool import SHELL, Tool
 
 PATTERNS_LIMIT = 2_000
@@ -34,14 +34,14 @@ _ANCHORED = re.compile(r"\^(?P<word>[\w-]+)(?P<rest>.*)", re.DOTALL)
 _WORD_ENDS = ("$", " ", "\\b", "\\s", "(\\s", "( ", "(?:\\s", "(?: ")
 _WHOLE = ("", "*", ":*", "**")
 _STATES = {
-    Effect.DENY: ("deny", "false"),
-    Effect.ONLY: ("allow", "true"),
-    Effect.ALLOW: ("allow", "true"),
+    ToolRuleEffect.DENY: ("deny", "false"),
+    ToolRuleEffect.ONLY: ("allow", "true"),
+    ToolRuleEffect.ALLOW: ("allow", "true"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltInTool:
+class RuledBuiltInTool:
     """Built-in tool with its client's rules.
 
     Attributes:
@@ -60,7 +60,7 @@ class BuiltInTool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pattern:
+class _ToolPattern:
     """Tool pattern of a list: `NAME(ARGUMENT)`."""
 
     name: str
@@ -69,27 +69,30 @@ class _Pattern:
     expression: bool = False  # the argument is a regular expression, `/^aws/`
 
     @property
-    def whole(self) -> bool:
+    def is_unconditional(self) -> bool:
         """Tell whether it covers every use of the tool."""
         return self.argument.strip() in _WHOLE
 
     @property
-    def acts(self) -> bool:
+    def may_use_credentials(self) -> bool:
         """Tell whether its commands use an identity, or run any program."""
         if self.expression:
-            return _expression_acts(self.argument)
+            return _expression_may_use_credentials(self.argument)
         words = re.split(r"[\s:*]", self.argument.strip(), maxsplit=1)
-        return self.whole or words[0].rpartition("/")[2] in ACTING_COMMANDS
+        return (
+            self.is_unconditional
+            or words[0].rpartition("/")[2] in CREDENTIAL_USING_COMMANDS
+        )
 
     def __str__(self) -> str:
         shown = " ".join(
-            show_word(word) for word in mask_values(self.argument).split()[:4]
+            redact_word(word) for word in mask_named_secrets(self.argument).split()[:4]
         )
-        name = clean(show_word(self.name))
+        name = clean_text(redact_word(self.name))
         return f"{self.place}: {name}({shown})" if shown else f"{self.place}: {name}"
 
 
-def _expression_acts(text: str) -> bool:
+def _expression_may_use_credentials(text: str) -> bool:
     """Tell whether a regular expression (`/^aws/`) may match an acting command.
 
     One that does not begin with `^` and a word may match any command.
@@ -100,13 +103,13 @@ def _expression_acts(text: str) -> bool:
         return True
     word, rest = anchored["word"], anchored["rest"]
     if rest.startswith(_WORD_ENDS):
-        return word in ACTING_COMMANDS
-    return any(command.startswith(word) for command in ACTING_COMMANDS)
+        return word in CREDENTIAL_USING_COMMANDS
+    return any(command.startswith(word) for command in CREDENTIAL_USING_COMMANDS)
 
 
-def built_in_tools(
-    client: str, roots: Sequence[Node], *, unattended: bool = False
-) -> tuple[BuiltInTool, ...]:
+def list_built_in_tools(
+    client: str, roots: Sequence[DocumentNode], *, unattended: bool = False
+) -> tuple[RuledBuiltInTool, ...]:
     """List the built-in tools of a client, each with its rule.
 
     Args:
@@ -114,7 +117,7 @@ def built_in_tools(
         roots: Its settings documents, highest precedence first.
         unattended: Whether no call needs approval.
     """
-    table = TOOLS_OF.get(client)
+    table = TOOLS_BY_CLIENT.get(client)
     if table is None:
         return ()
     patterns = {
@@ -123,35 +126,41 @@ def built_in_tools(
             for rules in table.rules
             if rules.effect is effect
             for root in roots
-            for pattern in _patterns(rules, root)
+            for pattern in _read_patterns(rules, root)
         ][:PATTERNS_LIMIT]
-        for effect in Effect
+        for effect in ToolRuleEffect
     }
-    limits = [text for limit in table.limits if (text := _narrows(limit, roots))]
-    automatic = _automatic(table, roots)
+    limits = [text for limit in table.limits if (text := _describe_limit(limit, roots))]
+    automatic = _list_auto_approved_tools(table, roots)
     return tuple(
-        _tool(table, name, transport, patterns, limits, unattended or name in automatic)
-        for name, transport in table.tools()
+        _apply_rules(
+            table, name, transport, patterns, limits, unattended or name in automatic
+        )
+        for name, transport in table.list_tools()
     )
 
 
-def _automatic(table: ClientTools, roots: Sequence[Node]) -> frozenset[str]:
+def _list_auto_approved_tools(
+    table: ClientTools, roots: Sequence[DocumentNode]
+) -> frozenset[str]:
     """List the tools that a mode or a state map auto-approves."""
     found = {
         tool
         for mode in table.modes
-        if effective(roots, mode.keys).lower() in mode.values
+        if effective_setting(roots, mode.keys).lower() in mode.values
         for tool in mode.tools
     }
-    maps = [root.at(*table.states) for root in roots] if table.states else []
+    maps = [root.descend(*table.states) for root in roots] if table.states else []
     states = [node for node in maps if node is not None and node.is_object]
     if states:
-        names = (name for name, _ in table.tools())
-        found |= {name for name in names if not _is_asked(table, name, states)}
+        names = (name for name, _ in table.list_tools())
+        found |= {name for name in names if not _needs_approval(table, name, states)}
     return frozenset(found)
 
 
-def _is_asked(table: ClientTools, tool: str, maps: Sequence[Node]) -> bool:
+def _needs_approval(
+    table: ClientTools, tool: str, maps: Sequence[DocumentNode]
+) -> bool:
     """Tell whether the last matching line of the state maps asks or denies."""
     names = {tool, "*", *(alias for alias, of in table.aliases if of == tool)}
     asked = False
@@ -163,12 +172,12 @@ def _is_asked(table: ClientTools, tool: str, maps: Sequence[Node]) -> bool:
     return asked
 
 
-def sight_built_in(
-    tool: BuiltInTool,
+def sight_built_in_tool(
+    tool: RuledBuiltInTool,
     client: str,
     agent: AgentId,
     environment: tuple[CredentialId, ...],
-    seen: Seen,
+    seen: FactProvenance,
 ) -> Tool:
     """Build the sighting of a built-in tool.
 
@@ -193,26 +202,28 @@ def sight_built_in(
     )
 
 
-def narrowed(tool: BuiltInTool, definition: AgentDefinition) -> BuiltInTool:
+def narrow_for_sub_agent(
+    tool: RuledBuiltInTool, definition: AgentDefinition
+) -> RuledBuiltInTool:
     """Restrict a tool by a sub-agent's definition; omitted `tools` inherits all."""
     unattended = tool.unattended or definition.unattended
     tool = replace(tool, unattended=unattended)
-    granted = [_parsed(text, "tools") for text in definition.tools or ()]
-    refused = [_parsed(text, "disallowedTools") for text in definition.denied]
+    granted = [_parse_pattern(text, "tools") for text in definition.tools or ()]
+    refused = [_parse_pattern(text, "disallowedTools") for text in definition.denied]
     if definition.tools is not None:
         named = [each for each in granted if each.name in (tool.name, *_EVERY)]
         if not named:
-            return _ruled(tool, f"tools: no {tool.name}", enabled=False)
-        if not any(each.whole for each in named):
-            tool = _ruled(tool, *map(str, named))
+            return _with_rule(tool, f"tools: no {tool.name}", enabled=False)
+        if not any(each.is_unconditional for each in named):
+            tool = _with_rule(tool, *map(str, named))
     against = [each for each in refused if each.name in (tool.name, *_EVERY)]
     if against:
-        enabled = not any(each.whole for each in against)
-        tool = _ruled(tool, *map(str, against), enabled=enabled)
+        enabled = not any(each.is_unconditional for each in against)
+        tool = _with_rule(tool, *map(str, against), enabled=enabled)
     return tool
 
 
-def server_rule(server: str, definition: AgentDefinition) -> tuple[str, bool]:
+def rule_for_server(server: str, definition: AgentDefinition) -> tuple[str, bool]:
     """Return the rule of a sub-agent's tool lists for a server of the main agent.
 
     Returns:
@@ -220,119 +231,130 @@ def server_rule(server: str, definition: AgentDefinition) -> tuple[str, bool]:
     """
     texts: list[str] = []
     enabled = definition.may_use(server)
-    if definition.refused.name(server):
-        texts.append(f"disallowedTools: {_of_server(definition.denied, server)}")
+    if definition.refused.mentions_server(server):
+        texts.append(
+            f"disallowedTools: {_show_server_patterns(definition.denied, server)}"
+        )
     if definition.tools is not None and server not in definition.named_servers:
-        if not definition.granted.name(server):
-            texts.append(f"tools: no {clean(show_word(server))}")
-        elif not definition.granted.name_whole(server):
-            texts.append(f"tools: {_of_server(definition.tools, server)}")
-    return _joined(texts), enabled
+        if not definition.granted.mentions_server(server):
+            texts.append(f"tools: no {clean_text(redact_word(server))}")
+        elif not definition.granted.covers_server(server):
+            texts.append(f"tools: {_show_server_patterns(definition.tools, server)}")
+    return _join_rules(texts), enabled
 
 
-def _of_server(patterns: Sequence[str], server: str) -> str:
+def _show_server_patterns(patterns: Sequence[str], server: str) -> str:
     """Format the first few patterns that name a server or its tools."""
-    named = [text for text in patterns if ToolPatterns((text,)).name(server)]
-    shown = ", ".join(clean(show_word(text)) for text in named[:_SHOWN])
+    named = [text for text in patterns if ToolPatterns((text,)).mentions_server(server)]
+    shown = ", ".join(clean_text(redact_word(text)) for text in named[:_SHOWN])
     return f"{shown}, ..." if len(named) > _SHOWN else shown
 
 
 _EVERY = ("*", "all", "@builtin")
 
 
-def _ruled(tool: BuiltInTool, *texts: str, enabled: bool = True) -> BuiltInTool:
+def _with_rule(
+    tool: RuledBuiltInTool, *texts: str, enabled: bool = True
+) -> RuledBuiltInTool:
     found = [text for text in (tool.rule, *texts) if text]
-    return replace(tool, rule=_joined(found), enabled=tool.enabled and enabled)
+    return replace(tool, rule=_join_rules(found), enabled=tool.enabled and enabled)
 
 
-def _tool(
+def _apply_rules(
     table: ClientTools,
     name: str,
     transport: str,
-    patterns: dict[Effect, list[_Pattern]],
+    patterns: dict[ToolRuleEffect, list[_ToolPattern]],
     limits: list[str],
     unattended: bool,
-) -> BuiltInTool:
+) -> RuledBuiltInTool:
     names = {name, "*", *(alias for alias, of in table.aliases if of == name)}
 
-    def about(effect: Effect) -> list[_Pattern]:
+    def about(effect: ToolRuleEffect) -> list[_ToolPattern]:
         return [each for each in patterns[effect] if each.name in names]
 
-    own = {(each.name, each.place) for each in about(Effect.ALLOW)}
-    denied, only = about(Effect.DENY), about(Effect.ONLY)
+    own = {(each.name, each.place) for each in about(ToolRuleEffect.ALLOW)}
+    denied, only = about(ToolRuleEffect.DENY), about(ToolRuleEffect.ONLY)
     # In a map of states, a line for one tool stands before that for all of them.
     denied = [p for p in denied if p.name != "*" or (name, p.place) not in own]
     texts = list(map(str, denied))
-    enabled = not any(each.whole for each in denied)
-    if patterns[Effect.ONLY]:
+    enabled = not any(each.is_unconditional for each in denied)
+    if patterns[ToolRuleEffect.ONLY]:
         if not only:
-            texts.append(f"{patterns[Effect.ONLY][0].place}: no {name}")
+            texts.append(f"{patterns[ToolRuleEffect.ONLY][0].place}: no {name}")
             enabled = False
-        elif not any(each.whole for each in only):
+        elif not any(each.is_unconditional for each in only):
             texts += map(str, only)
     if transport == SHELL:
         texts += limits
-        unattended = unattended or any(each.acts for each in about(Effect.ALLOW))
+        unattended = unattended or any(
+            each.may_use_credentials for each in about(ToolRuleEffect.ALLOW)
+        )
     elif not table.states:
-        unattended = unattended or bool(about(Effect.ALLOW))
-    return BuiltInTool(name, transport, enabled, unattended, _joined(texts))
+        unattended = unattended or bool(about(ToolRuleEffect.ALLOW))
+    return RuledBuiltInTool(name, transport, enabled, unattended, _join_rules(texts))
 
 
-def _joined(texts: Sequence[str]) -> str:
+def _join_rules(texts: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(texts))
     rest = len(distinct) - _SHOWN
     shown = "; ".join(distinct[:_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
-    return clean(shown, _RULE_LIMIT) if shown else ""
+    return clean_text(shown, _RULE_LIMIT) if shown else ""
 
 
-def _patterns(rules: RuleList, root: Node) -> Iterator[_Pattern]:
-    node = root.at(*rules.keys)
+def _read_patterns(rules: ToolRuleList, root: DocumentNode) -> Iterator[_ToolPattern]:
+    node = root.descend(*rules.keys)
     if node is None:
         return
     place = ".".join(rules.keys)
     states = _STATES[rules.effect]
     if not node.is_object:
-        holder = root.at(*rules.keys[:-1]) or root
+        holder = root.descend(*rules.keys[:-1]) or root
         for text in holder.texts(rules.keys[-1]) if node.is_array else ():
-            yield _of(rules, text, place)
+            yield _parse_listed_pattern(rules, text, place)
         return
     for name, child in node.members():
         if child.text().lower() in states:
-            yield _of(rules, name, place)
+            yield _parse_listed_pattern(rules, name, place)
         for inner, value in child.members():
             if value.text().lower() in states:
-                yield _of(rules, f"{name}({inner})" if not rules.of else name, place)
+                yield _parse_listed_pattern(
+                    rules, f"{name}({inner})" if not rules.of else name, place
+                )
 
 
-def _of(rules: RuleList, text: str, place: str) -> _Pattern:
+def _parse_listed_pattern(rules: ToolRuleList, text: str, place: str) -> _ToolPattern:
     if rules.of:
         expression = _EXPRESSION.fullmatch(text) is not None
-        return _Pattern(rules.of, text, place, expression)
-    return _parsed(text, place)
+        return _ToolPattern(rules.of, text, place, expression)
+    return _parse_pattern(text, place)
 
 
-def _parsed(text: str, place: str) -> _Pattern:
+def _parse_pattern(text: str, place: str) -> _ToolPattern:
     found = _PATTERN.fullmatch(text.strip())
     if found is None:
-        return _Pattern(text.strip(), "", place)
-    return _Pattern(found["name"].strip(), found["of"] or "", place)
+        return _ToolPattern(text.strip(), "", place)
+    return _ToolPattern(found["name"].strip(), found["of"] or "", place)
 
 
-def _narrows(limit: Limit, roots: Sequence[Node]) -> str:
+def _describe_limit(limit: ShellLimitSetting, roots: Sequence[DocumentNode]) -> str:
     """Return the text of a restricting setting, empty for none."""
-    value = effective(roots, limit.keys)
+    value = effective_setting(roots, limit.keys)
     if value.lower() not in limit.values:
         return ""
-    if any(effective(roots, keys).lower() == lifted for keys, lifted in limit.lifted):
+    if any(
+        effective_setting(roots, keys).lower() == lifted
+        for keys, lifted in limit.lifted
+    ):
         return ""
-    shown = clean(show_word(value)) if value else "not set"
+    shown = clean_text(redact_word(value)) if value else "not set"
     return f"{'.'.join(limit.keys)}: {shown} ({limit.says})"
 
 
-def effective(roots: Sequence[Node], keys: Keys) -> str:
+def effective_setting(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     """Return a setting of the first document with it, else empty."""
     for root in roots:
-        node = root.at(*keys)
+        node = root.descend(*keys)
         if node is not None and node.text():
             return node.text()
     return ""

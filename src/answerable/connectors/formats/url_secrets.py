@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from answerable.connectors.formats.credential_name import Says, says
+from answerable.connectors.formats.credential_name import ValueMeaning, classify_name
 from answerable.connectors.formats.secret_shapes import (
+    classify_shape,
     is_placeholder,
-    is_random,
-    shape_of,
+    looks_random,
 )
-from answerable.connectors.formats.value_reference import take_apart
+from answerable.connectors.formats.value_reference import split_references
 
 _DSN_KEYS = ("password=", "pwd=", "passwd=", "accountkey=", "sharedaccesskey=")
 _QUERY_NAMES = frozenset(str.split("code sig access signature sas k t"))
@@ -25,7 +25,7 @@ _PASSWORD = re.compile(r"[^/@:\[]*:(?!\d+(?:/|$))[^@]*@.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class UrlPart:
+class SecretUrlPart:
     """URL part that is or refers to a secret; the value stays out of the repr.
 
     Attributes:
@@ -68,30 +68,33 @@ def split_url(url: str) -> tuple[str, str, str, str]:
     return scheme, userinfo, host, query
 
 
-def url_secrets(url: str) -> Iterator[UrlPart]:
+def find_url_secrets(url: str) -> Iterator[SecretUrlPart]:
     """Yield the parts of a URL that are or refer to secrets."""
     _, userinfo, host, query = split_url(url[:_LIMIT])
     name, colon, password = userinfo.partition(":")
     if colon and password:
-        yield UrlPart("password", unquote(password))
-    elif name and (_looks_secret(name) or take_apart(name).references):
-        yield UrlPart("token", unquote(name))
+        yield SecretUrlPart("password", unquote(password))
+    elif name and (_looks_secret(name) or split_references(name).references):
+        yield SecretUrlPart("token", unquote(name))
     for pair in query.replace("#", "&").replace(";", "&").split("&"):
         key, _, value = pair.partition("=")
         key = unquote(key)
         if value and (_is_secret_name(key) or _looks_secret(value)):
-            yield UrlPart(key, unquote(value))
+            yield SecretUrlPart(key, unquote(value))
     for segment in host.split("/")[1:]:
-        if shape_of(segment) or (len(segment) >= 20 and is_random(segment)):
-            yield UrlPart("path", segment)
+        if classify_shape(segment) or (len(segment) >= 20 and looks_random(segment)):
+            yield SecretUrlPart("path", segment)
 
 
 def _is_secret_name(key: str) -> bool:
-    return key.lower() in _QUERY_NAMES or says(key) in (Says.CREDENTIAL, Says.PASSWORD)
+    return key.lower() in _QUERY_NAMES or classify_name(key) in (
+        ValueMeaning.CREDENTIAL,
+        ValueMeaning.PASSWORD,
+    )
 
 
 def _looks_secret(value: str) -> bool:
-    return bool(shape_of(value)) or (len(value) >= 16 and is_random(value))
+    return bool(classify_shape(value)) or (len(value) >= 16 and looks_random(value))
 
 
 def has_dsn_password(value: str) -> bool:

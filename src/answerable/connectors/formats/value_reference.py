@@ -8,7 +8,7 @@ from itertools import islice
 from answerable.model.credential import CredentialClass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_TIDY = re.compile(r"[A-Za-z0-9_.:/~@-]{1,128}")
+_CLEAN_NAME = re.compile(r"[A-Za-z0-9_.:/~@-]{1,128}")
 _NESTING_LIMIT = 8
 _REFERENCES_LIMIT = 100
 _KEYCHAINS = (
@@ -44,7 +44,7 @@ _PLAIN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ValueReference:
     """Reference inside a value.
 
     Attributes:
@@ -62,7 +62,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class ValuePieces:
     """Value split into references and rest.
 
     Attributes:
@@ -71,7 +71,7 @@ class Pieces:
         dynamic: True if the value contains any reference, also plain ones.
     """
 
-    references: tuple[Reference, ...]
+    references: tuple[ValueReference, ...]
     rest: str
     dynamic: bool
 
@@ -84,57 +84,57 @@ def is_variable_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and text == text.upper()
 
 
-def take_apart(value: str) -> Pieces:
+def split_references(value: str) -> ValuePieces:
     """Find the references in a value; linear in its length."""
     bare = value.strip()
-    whole = _whole(bare)
+    whole = _parse_whole_reference(bare)
     if whole is not None:
-        return Pieces((whole,), "", True)
-    found: list[Reference] = []
+        return ValuePieces((whole,), "", True)
+    found: list[ValueReference] = []
     rest: list[str] = []
     queue = [(bare, 0)]
     dynamic = False
     while queue:
         text, depth = queue.pop()
         at = 0
-        for start, stop, inner in islice(_braced_parts(text), _REFERENCES_LIMIT):
+        for start, stop, inner in islice(_iter_braced_parts(text), _REFERENCES_LIMIT):
             dynamic = True
             rest += (text[at:start], " ")
             at = stop
-            reference = _braced(inner)
+            reference = _parse_braced(inner)
             if reference is None:
                 continue
             if "${" in reference.default and depth < _NESTING_LIMIT:
                 queue.append((reference.default, depth + 1))
-                reference = Reference(reference.cls, reference.name, "")
+                reference = ValueReference(reference.cls, reference.name, "")
             found.append(reference)
         if depth == 0:
             rest.append(text[at:])
         elif text[at:].strip() and at == 0:
-            found.append(Reference(CredentialClass.ENV_REF, "", text))
-    return Pieces(tuple(found), "".join(rest), dynamic)
+            found.append(ValueReference(CredentialClass.ENV_REF, "", text))
+    return ValuePieces(tuple(found), "".join(rest), dynamic)
 
 
-def _whole(bare: str) -> Reference | None:
+def _parse_whole_reference(bare: str) -> ValueReference | None:
     """Parse a value that is one whole reference, other than `${...}`."""
     if bare[:1] == "$" and _NAME.fullmatch(bare[1:]):
-        return _environment(bare[1:])
+        return _env_reference(bare[1:])
     if len(bare) > 2 and bare[0] == bare[-1] == "%" and _NAME.fullmatch(bare[1:-1]):
-        return _environment(bare[1:-1])
+        return _env_reference(bare[1:-1])
     if bare.startswith(_KEYCHAINS):
-        return Reference(CredentialClass.KEYCHAIN, _tidy(bare), "")
+        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(bare), "")
     if (bare.startswith("$(") and bare.endswith(")")) or (
         len(bare) > 2 and bare[0] == bare[-1] == "`"
     ):
-        return Reference(CredentialClass.KEYCHAIN, "", "")
+        return ValueReference(CredentialClass.KEYCHAIN, "", "")
     return None
 
 
-def _environment(name: str) -> Reference | None:
-    return None if name in _PLAIN else Reference(CredentialClass.ENV_REF, name, "")
+def _env_reference(name: str) -> ValueReference | None:
+    return None if name in _PLAIN else ValueReference(CredentialClass.ENV_REF, name, "")
 
 
-def _braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
+def _iter_braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield start, stop and inside of each `${{...}}`, `${...}`, `{env:...}`."""
     at = 0
     while (brace := text.find("{", at)) >= 0:
@@ -142,7 +142,7 @@ def _braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
         if not dollar and not text.startswith(("{env:", "{file:"), brace):
             at = brace + 1
             continue
-        stop = _closing(text, brace)
+        stop = _find_closing_brace(text, brace)
         if stop < 0:
             return
         inner = text[brace + 1 : stop - 1]
@@ -152,7 +152,7 @@ def _braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
         at = stop
 
 
-def _closing(text: str, brace: int) -> int:
+def _find_closing_brace(text: str, brace: int) -> int:
     """Return the index after the closing brace of the one at `brace`, or -1."""
     depth, at = 0, brace
     while at < len(text):
@@ -166,36 +166,36 @@ def _closing(text: str, brace: int) -> int:
     return -1
 
 
-def _braced(inner: str) -> Reference | None:
+def _parse_braced(inner: str) -> ValueReference | None:
     if inner in _PLAIN:
         return None
     scheme, colon, rest = inner.partition(":")
     if colon and not rest.startswith(("-", "=", "?", "+")):
-        return _schemed(scheme, rest)
+        return _parse_schemed(scheme, rest)
     if inner.startswith(("secrets.", "env.", "vars.")):
         name = inner.partition(".")[2]
-        return Reference(CredentialClass.ENV_REF, _tidy(name), "")
+        return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), "")
     if inner.startswith("inputs."):
-        return Reference(CredentialClass.KEYCHAIN, _tidy(inner), "")
+        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(inner), "")
     name, default = _split_default(inner)
     if name in _PLAIN:
         return None
-    return Reference(CredentialClass.ENV_REF, _tidy(name), default)
+    return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), default)
 
 
-def _schemed(scheme: str, rest: str) -> Reference | None:
+def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
     if scheme in ("env", "localEnv", "containerEnv"):
         name, default = _split_default(rest)
         if scheme != "env" and ":" in name:  # devcontainer: ${localEnv:X:default}
             name, _, default = name.partition(":")
-        return Reference(CredentialClass.ENV_REF, _tidy(name), default)
+        return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), default)
     if scheme == "file":
-        return Reference(CredentialClass.FILE_REF, _tidy(rest), "")
+        return ValueReference(CredentialClass.FILE_REF, _keep_clean_name(rest), "")
     if scheme in _INPUTS:
-        return Reference(CredentialClass.KEYCHAIN, _tidy(rest), "")
+        return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(rest), "")
     if scheme == "config" or scheme in _PLAIN:
         return None
-    return Reference(CredentialClass.KEYCHAIN, _tidy(scheme), "")
+    return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(scheme), "")
 
 
 def _split_default(inner: str) -> tuple[str, str]:
@@ -206,7 +206,7 @@ def _split_default(inner: str) -> tuple[str, str]:
     return inner, ""
 
 
-def _tidy(name: str) -> str:
+def _keep_clean_name(name: str) -> str:
     """Keep a name only if it is well-formed; anything else could be a value."""
     name = name.strip()
-    return name if _TIDY.fullmatch(name) else ""
+    return name if _CLEAN_NAME.fullmatch(name) else ""

@@ -13,8 +13,8 @@ import yaml
 from answerable.connectors.formats.document_node import (
     DEPTH_LIMIT,
     NODE_LIMIT,
-    Doubled,
-    Raw,
+    ObjectWithDuplicates,
+    RawValue,
     check_bounds,
 )
 from answerable.model.errors import ParseError
@@ -37,7 +37,7 @@ _PLAIN: dict[str, bool | None] = {
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse_yaml(text: str) -> Raw:
+def parse_yaml(text: str) -> RawValue:
     """Parse the first document of a YAML stream.
 
     Raises:
@@ -46,13 +46,13 @@ def parse_yaml(text: str) -> Raw:
     """
     if len(text) > YAML_LIMIT:
         raise ParseError(f"more than {YAML_LIMIT} characters of YAML")
-    composer = _Composer()
+    composer = _YamlComposer()
     reason = ""
     try:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.DocumentEndEvent):
                 break
-            composer.take(event)
+            composer.handle_event(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         reason = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "syntax"
@@ -65,76 +65,76 @@ def parse_yaml(text: str) -> Raw:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenCollection:
     """Open collection during parsing."""
 
-    into: dict[str, Raw] | list[Raw]
+    into: dict[str, RawValue] | list[RawValue]
     anchor: str | None
     key: str | None = None
     doubled: list[str] = field(default_factory=list)
-    merged: list[Raw] = field(default_factory=list)
+    merged: list[RawValue] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class _Composer:
+class _YamlComposer:
     """Composer of the tree from events, with an explicit stack."""
 
-    root: Raw = None
-    stack: list[_Open] = field(default_factory=list)
-    anchors: dict[str, Raw] = field(default_factory=dict)
+    root: RawValue = None
+    stack: list[_OpenCollection] = field(default_factory=list)
+    anchors: dict[str, RawValue] = field(default_factory=dict)
     total: int = 0
 
-    def take(self, event: yaml.Event) -> None:
+    def handle_event(self, event: yaml.Event) -> None:
         """Handle one parser event."""
         if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event)
+            self._add_scalar(event)
         elif isinstance(event, yaml.AliasEvent):
-            self._place(self.anchors.get(event.anchor or ""))
+            self._attach_value(self.anchors.get(event.anchor or ""))
         elif isinstance(event, yaml.MappingStartEvent):
-            self._open(_Open({}, event.anchor))
+            self._open_collection(_OpenCollection({}, event.anchor))
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._open(_Open([], event.anchor))
+            self._open_collection(_OpenCollection([], event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
-            self._close()
+            self._close_collection()
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        value: Raw = event.value
+    def _add_scalar(self, event: yaml.ScalarEvent) -> None:
+        value: RawValue = event.value
         top = self.stack[-1] if self.stack else None
         key_is_next = top and isinstance(top.into, dict) and top.key is None
         if event.implicit[0] and not key_is_next:
             value = _PLAIN.get(event.value, event.value)
         if event.anchor:
             self.anchors[event.anchor] = value
-        self._place(value)
+        self._attach_value(value)
 
-    def _open(self, new: _Open) -> None:
+    def _open_collection(self, new: _OpenCollection) -> None:
         if len(self.stack) >= DEPTH_LIMIT:
             raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
         self.stack.append(new)
 
-    def _close(self) -> None:
+    def _close_collection(self) -> None:
         done = self.stack.pop()
-        made: Raw = done.into
+        made: RawValue = done.into
         if isinstance(made, dict):
             for base in done.merged:
                 if isinstance(base, dict):
-                    self._count(len(base))
+                    self._count_values(len(base))
                     made = {**base, **made}
             if done.doubled:
-                doubled = Doubled(made)
+                doubled = ObjectWithDuplicates(made)
                 doubled.names = tuple(dict.fromkeys(done.doubled))
                 made = doubled
         if done.anchor:
             self.anchors[done.anchor] = made
-        self._place(made)
+        self._attach_value(made)
 
-    def _count(self, values: int) -> None:
+    def _count_values(self, values: int) -> None:
         self.total += values
         if self.total > NODE_LIMIT:
             raise ParseError(f"more than {NODE_LIMIT} values")
 
-    def _place(self, value: Raw) -> None:
-        self._count(1)
+    def _attach_value(self, value: RawValue) -> None:
+        self._count_values(1)
         if not self.stack:
             self.root = value
             return
@@ -144,11 +144,13 @@ class _Composer:
         elif top.key is None:
             top.key = value if isinstance(value, str) else ""
         else:
-            self._member(top, top.into, top.key, value)
+            self._set_member(top, top.into, top.key, value)
             top.key = None
 
     @staticmethod
-    def _member(top: _Open, into: dict[str, Raw], key: str, value: Raw) -> None:
+    def _set_member(
+        top: _OpenCollection, into: dict[str, RawValue], key: str, value: RawValue
+    ) -> None:
         if key == "<<" and isinstance(value, dict | list):
             top.merged += value if isinstance(value, list) else [value]
             return

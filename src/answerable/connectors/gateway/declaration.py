@@ -1,9 +1,9 @@
 """Declaration of the gateway spool connector."""
 
-from answerable.model.connector import ConnectorSpec
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="gateway",
     gives="events",
     location="DIR",

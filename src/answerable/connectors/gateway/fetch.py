@@ -8,19 +8,19 @@ from itertools import accumulate
 from pathlib import Path
 
 from answerable.connectors.gateway.recorder_folder import (
-    Folder,
-    files_of,
-    opened,
+    RecorderFolder,
+    list_record_files,
+    open_folder,
     try_lock,
 )
-from answerable.connectors.user_path import expanded
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import EventBatch, EventContext, EventLimits
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.model.event import AuditEvent, Quarantined
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
-_PATIENCE = 60.0  # seconds that reading a spool waits until what it has was shipped
-_LOOK = 0.05  # seconds between two looks
+_LOCK_TIMEOUT = 60.0  # seconds that reading a spool waits until what it has was shipped
+_LOCK_POLL_SECONDS = 0.05  # seconds between two looks
 
 
 def read(location: str, context: EventContext) -> Iterator[EventBatch]:
@@ -32,24 +32,24 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
         UsageError: The location is not a folder, or contains no gateway records.
         EnvironmentRefused: It is not readable.
     """
-    path = expanded(location)
+    path = expand_user_path(location)
     if not path.is_dir():
         raise UsageError(
             f"not a folder (got {location!r})",
             "name a gateway's spool: STATE/spool of its configuration",
         )
-    if not _folders(path):
+    if not _list_recorder_folders(path):
         raise UsageError(f"no record of a gateway in the folder (got {location!r})")
-    return _read(path, context)
+    return _read_spool(path, context)
 
 
-def _read(path: Path, context: EventContext) -> Iterator[EventBatch]:
-    with held(path, fcntl.LOCK_SH, patience=_PATIENCE):
-        yield from Spool(path).batches(context.limits)
+def _read_spool(path: Path, context: EventContext) -> Iterator[EventBatch]:
+    with lock_spool(path, fcntl.LOCK_SH, patience=_LOCK_TIMEOUT):
+        yield from SpoolReader(path).read_batches(context.limits)
 
 
 @contextmanager
-def held(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
+def lock_spool(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
     """Lock a spool among its readers within the context.
 
     Args:
@@ -61,19 +61,19 @@ def held(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
         EnvironmentRefused: It is not readable, or another process holds the lock.
     """
     until = time.monotonic() + patience
-    with opened(path) as handle:
+    with open_folder(path) as handle:
         while not try_lock(handle, how):
             if time.monotonic() >= until:
-                raise EnvironmentRefused(
+                raise EnvironmentFailure(
                     f"the spool is being shipped or read: {path}",
                     "ask again once that has ended; the log of `serve` tells where it "
                     "does not (evidence.not-shipped)",
                 )
-            time.sleep(_LOOK)
+            time.sleep(_LOCK_POLL_SECONDS)
         yield
 
 
-class Spool:
+class SpoolReader:
     """Reader of all recorder folders of a spool.
 
     Args:
@@ -84,21 +84,21 @@ class Spool:
     """
 
     def __init__(self, path: Path) -> None:
-        self._folders = [Folder(each) for each in _folders(path)]
+        self._folders = [RecorderFolder(each) for each in _list_recorder_folders(path)]
 
-    def batches(self, limits: EventLimits) -> Iterator[EventBatch]:
+    def read_batches(self, limits: EventLimits) -> Iterator[EventBatch]:
         """Yield new records, recorder by recorder."""
         sizes = [folder.size for folder in self._folders]
         total, done = sum(sizes), 0
         for folder, upto in zip(self._folders, accumulate(sizes), strict=True):
             events: list[AuditEvent] = []
-            aside: list[Quarantined] = []
-            for piece in folder.pieces():
+            aside: list[QuarantinedRecord] = []
+            for piece in folder.read_lines():
                 done += piece.size
                 events += [piece.event] if piece.event is not None else []
                 aside += [piece.quarantined] if piece.quarantined is not None else []
                 if len(events) + len(aside) >= limits.batch:
-                    yield _batch(folder, events, aside, done, total)
+                    yield _make_batch(folder, events, aside, done, total)
                     events, aside = [], []
             done = upto
             yield EventBatch(
@@ -108,17 +108,17 @@ class Spool:
                 done,
                 total,
                 folder.problems,
-                ("the start or end of a recorder",) * folder.starts,
+                ("the start or end of a recorder",) * folder.lifecycle_count,
             )
-        if lost := self._lost():
+        if lost := self._find_lost_records():
             yield EventBatch("", (), (), done, total, lost)
 
-    def settle(self) -> None:
+    def remove_shipped(self) -> None:
         """Remove records that were read, after they are durable in the store."""
         for folder in self._folders:
-            folder.settle()
+            folder.remove_shipped()
 
-    def _lost(self) -> tuple[Problem, ...]:
+    def _find_lost_records(self) -> tuple[ReadProblem, ...]:
         """Find lost records by comparing each recorder with its successor."""
         read = {folder.path.name: folder for folder in self._folders}
         problems = []
@@ -127,23 +127,23 @@ class Spool:
             if name in read and (first := read[name].progress.next) <= recorded:
                 what = f"gateway {name}: records {first}-{recorded} missing at its end"
                 place = str(read[name].path)
-                problems.append(Problem(ProblemKind.INVALID, place, what))
+                problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
         return tuple(problems)
 
 
-def _batch(
-    folder: Folder,
+def _make_batch(
+    folder: RecorderFolder,
     events: list[AuditEvent],
-    aside: list[Quarantined],
+    aside: list[QuarantinedRecord],
     done: int,
     total: int,
 ) -> EventBatch:
     return EventBatch(str(folder.path), tuple(events), tuple(aside), done, total)
 
 
-def _folders(path: Path) -> list[Path]:
+def _list_recorder_folders(path: Path) -> list[Path]:
     """List the recorder folders: the given one, or those inside."""
-    if files_of(path):
+    if list_record_files(path):
         return [path]
     return sorted(
         each

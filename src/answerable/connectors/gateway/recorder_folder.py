@@ -20,20 +20,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from answerable.connectors.gateway.parse.recorder_lines import Lines, Progress
-from answerable.model.errors import EnvironmentRefused, ParseError
-from answerable.model.event import AuditEvent, Quarantined
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.connectors.gateway.parse.recorder_lines import (
+    ReadProgress,
+    RecorderLines,
+)
+from answerable.model.errors import EnvironmentFailure, ParseError
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 SUFFIX = ".jsonl"
-SHIPPED = "shipped.json"
-ROOM = b"\0"
+SHIPPED_FILE = "shipped.json"
+RESERVED_BYTES = b"\0"
 _NUMBER = re.compile("[0-9]{6}|[1-9][0-9]{6,}")  # a recorder counts its files
-_LONGEST = 16 << 20  # bytes of a line; it names no more than a message does (4 MiB)
+_MAX_LINE_BYTES = (
+    16 << 20
+)  # bytes of a line; it names no more than a message does (4 MiB)
 _KEPT = 64 << 10  # of what cannot be read
 
 
-class Piece(NamedTuple):
+class LineResult(NamedTuple):
     """Result of one line.
 
     Attributes:
@@ -43,11 +48,11 @@ class Piece(NamedTuple):
     """
 
     event: AuditEvent | None
-    quarantined: Quarantined | None
+    quarantined: QuarantinedRecord | None
     size: int
 
 
-class Folder:
+class RecorderFolder:
     """Reader of one recorder folder, from the last shipped position.
 
     Args:
@@ -63,11 +68,11 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         # First, and the files after: of a recorder that has ended no more can come.
-        self.alive = is_locked(path)
-        self._files = files_of(path)
-        self.progress = _progress(path)
-        self._lines = Lines(path.name, self.progress)
-        self._torn: list[Problem] = []
+        self.alive = is_recorder_alive(path)
+        self._files = list_record_files(path)
+        self.progress = _load_progress(path)
+        self._lines = RecorderLines(path.name, self.progress)
+        self._torn: list[ReadProblem] = []
 
     @property
     def size(self) -> int:
@@ -79,18 +84,20 @@ class Folder:
         return total
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[ReadProblem, ...]:
         """Missing, torn or invalid records found so far."""
         place = str(self.path)
-        told = [Problem(ProblemKind.INVALID, place, t) for t in self._lines.problems]
+        told = [
+            ReadProblem(ReadProblemKind.INVALID, place, t) for t in self._lines.problems
+        ]
         return (*self._torn, *told)
 
     @property
-    def starts(self) -> int:
+    def lifecycle_count(self) -> int:
         """Number of recorder starts and ends read so far."""
         return self._lines.starts
 
-    def pieces(self) -> Iterator[Piece]:
+    def read_lines(self) -> Iterator[LineResult]:
         """Yield new lines, and at the end the calls that will never be completed."""
         for path in self._files:
             number = int(path.stem)
@@ -98,81 +105,81 @@ class Folder:
                 continue
             if number > self.progress.file:
                 self.progress.file, self.progress.offset = number, 0
-            yield from self._read(path, last=path == self._files[-1])
+            yield from self._read_file(path, last=path == self._files[-1])
         if not self.alive:
-            for event in self._lines.left():
-                yield Piece(event, None, 0)
+            for event in self._lines.unfinished_calls():
+                yield LineResult(event, None, 0)
 
-    def settle(self) -> None:
+    def remove_shipped(self) -> None:
         """Save the progress, and remove files that are in the store.
 
-        Call it after every event and line of `pieces` is durable. A crash at any step
+        Call it after every event and line of `read_lines` is durable. A crash at any step
         is harmless: a repeated read builds the same events, and removed files are known
         to have been read.
         """
-        self._keep()
+        self._save_progress()
         if self.alive:
-            _remove([p for p in self._files if int(p.stem) < self.progress.file])
+            _delete_files([p for p in self._files if int(p.stem) < self.progress.file])
             return
-        _remove(self._files)
-        (self.path / SHIPPED).unlink(missing_ok=True)
+        _delete_files(self._files)
+        (self.path / SHIPPED_FILE).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something foreign lies in it
             self.path.rmdir()
 
-    def _read(self, path: Path, *, last: bool) -> Iterator[Piece]:
+    def _read_file(self, path: Path, *, last: bool) -> Iterator[LineResult]:
         written_to = last and self.alive
         # Where it is gone it held no whole line: a full disk took nothing of it.
         with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             file.seek(self.progress.offset)
-            while line := file.readline(_LONGEST):
-                if written_to and ROOM in line:
+            while line := file.readline(_MAX_LINE_BYTES):
+                if written_to and RESERVED_BYTES in line:
                     return
                 if not line.endswith(b"\n"):
-                    if len(line) == _LONGEST:
-                        raise EnvironmentRefused(f"no spool of a gateway: {path}")
-                    cut = len(line.rstrip(ROOM))
+                    if len(line) == _MAX_LINE_BYTES:
+                        raise EnvironmentFailure(f"no spool of a gateway: {path}")
+                    cut = len(line.rstrip(RESERVED_BYTES))
                     if cut and not written_to:
-                        self._cut(path, cut)
+                        self._report_torn_line(path, cut)
                     return
-                yield self._piece(path, line)
+                yield self._parse_line(path, line)
 
-    def _piece(self, path: Path, line: bytes) -> Piece:
+    def _parse_line(self, path: Path, line: bytes) -> LineResult:
         offset = self.progress.offset
         self.progress.offset += len(line)
         try:
-            return Piece(self._lines.take(line), None, len(line))
+            return LineResult(self._lines.parse_line(line), None, len(line))
         except ParseError as error:
             raw = line[:_KEPT]
-            aside = Quarantined(str(path), offset, error.reason, raw)
-            return Piece(None, aside, len(line))
+            aside = QuarantinedRecord(str(path), offset, error.reason, raw)
+            return LineResult(None, aside, len(line))
 
-    def _cut(self, path: Path, size: int) -> None:
+    def _report_torn_line(self, path: Path, size: int) -> None:
         what = f"{size} bytes at its end are of a record that was cut short"
-        self._torn.append(Problem(ProblemKind.INVALID, str(path), what))
+        self._torn.append(ReadProblem(ReadProblemKind.INVALID, str(path), what))
 
-    def _keep(self) -> None:
-        self._lines.keep()
+    def _save_progress(self) -> None:
+        self._lines.save_waiting()
         data = msgspec.json.encode(self.progress)
-        beside = self.path / f".{SHIPPED}.new"
+        beside = self.path / f".{SHIPPED_FILE}.new"
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(handle)
-        beside.replace(self.path / SHIPPED)
-        with opened(self.path) as folder:
+        beside.replace(self.path / SHIPPED_FILE)
+        with open_folder(self.path) as folder:
             os.fsync(folder)
 
 
-def files_of(path: Path) -> list[Path]:
+def list_record_files(path: Path) -> list[Path]:
     """List a recorder's files in order, ignoring others."""
     found = (each for each in path.glob(f"*{SUFFIX}") if _NUMBER.fullmatch(each.stem))
     return sorted(found, key=lambda each: int(each.stem))
 
 
-def is_locked(path: Path) -> bool:
+def is_recorder_alive(path: Path) -> bool:
     """Tell whether the recorder's process is alive: it holds a lock on its folder."""
-    with opened(path) as handle:
+    with open_folder(path) as handle:
         return not try_lock(handle, fcntl.LOCK_SH)
 
 
@@ -185,25 +192,27 @@ def try_lock(handle: int, how: int) -> bool:
     return True
 
 
-def _progress(path: Path) -> Progress:
+def _load_progress(path: Path) -> ReadProgress:
     try:
-        return msgspec.json.decode((path / SHIPPED).read_bytes(), type=Progress)
+        return msgspec.json.decode(
+            (path / SHIPPED_FILE).read_bytes(), type=ReadProgress
+        )
     except FileNotFoundError:
-        return Progress()
+        return ReadProgress()
     except (OSError, msgspec.MsgspecError) as error:
-        raise EnvironmentRefused(
-            f"cannot be read: {path / SHIPPED} ({type(error).__name__})",
+        raise EnvironmentFailure(
+            f"cannot be read: {path / SHIPPED_FILE} ({type(error).__name__})",
             "remove it: everything that is still spooled is then read once more",
         ) from None
 
 
-def _remove(files: list[Path]) -> None:
+def _delete_files(files: list[Path]) -> None:
     for path in files:
         path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[int]:
+def open_folder(path: Path) -> Iterator[int]:
     """Open a folder for locking or syncing.
 
     Raises:
@@ -212,7 +221,7 @@ def opened(path: Path) -> Iterator[int]:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"may not be read: {path} ({error.strerror})"
         ) from None
     try:

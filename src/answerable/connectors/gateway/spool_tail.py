@@ -7,15 +7,23 @@ removed between two reads are in the store and not returned here.
 from collections.abc import Iterator
 from pathlib import Path
 
-from answerable.connectors.gateway.parse.recorder_lines import Lines, Progress
-from answerable.connectors.gateway.recorder_folder import ROOM, files_of
+from answerable.connectors.gateway.parse.recorder_lines import (
+    ReadProgress,
+    RecorderLines,
+)
+from answerable.connectors.gateway.recorder_folder import (
+    RESERVED_BYTES,
+    list_record_files,
+)
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
 
-MOST = 16 << 20  # bytes that one look reads of one recorder: more than its longest line
+MAX_BYTES_PER_READ = (
+    16 << 20
+)  # bytes that one look reads of one recorder: more than its longest line
 
 
-class Tail:
+class SpoolTail:
     """Follower of all recorders of a spool.
 
     Args:
@@ -24,9 +32,9 @@ class Tail:
 
     def __init__(self, spool: Path) -> None:
         self._spool = spool
-        self._following: dict[str, _Recorder] = {}
+        self._following: dict[str, _RecorderTail] = {}
 
-    def read(self) -> list[AuditEvent]:
+    def read_new_decisions(self) -> list[AuditEvent]:
         """Return the decisions since the last read."""
         try:
             names = [each.name for each in self._spool.iterdir() if each.is_dir()]
@@ -40,24 +48,24 @@ class Tail:
                 continue
             known = self._following.get(name)
             if known is None:
-                known = self._following[name] = _Recorder(self._spool / name)
+                known = self._following[name] = _RecorderTail(self._spool / name)
             found += known.read()
         return found
 
 
-class _Recorder:
+class _RecorderTail:
     """Files and read position of one recorder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._progress = Progress()
-        self._lines = Lines(path.name, self._progress)
+        self._progress = ReadProgress()
+        self._lines = RecorderLines(path.name, self._progress)
 
     def read(self) -> list[AuditEvent]:
         found = []
-        for line in self._fresh():
+        for line in self._read_new_lines():
             try:
-                event = self._lines.take(line)
+                event = self._lines.parse_line(line)
             except ParseError:
                 continue  # told when it is shipped
             if event is not None and event.decision_id:
@@ -65,10 +73,10 @@ class _Recorder:
         self._lines.problems.clear()
         return found
 
-    def _fresh(self) -> Iterator[bytes]:
-        left, progress = MOST, self._progress
+    def _read_new_lines(self) -> Iterator[bytes]:
+        left, progress = MAX_BYTES_PER_READ, self._progress
         try:
-            paths = files_of(self._path)
+            paths = list_record_files(self._path)
         except OSError:  # shipped meanwhile, or it is looked at again soon
             return
         for path in paths:
@@ -83,7 +91,7 @@ class _Recorder:
             except OSError:  # shipped meanwhile
                 continue
             # The last may be written to while it is read: see `folder`.
-            there = data.partition(ROOM)[0] if path == paths[-1] else data
+            there = data.partition(RESERVED_BYTES)[0] if path == paths[-1] else data
             whole = there[: there.rfind(b"\n") + 1]
             progress.offset += len(whole)
             yield from whole.splitlines(keepends=True)

@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Iterator
 
 from answerable.connectors.formats.agent_clients import HOME_FILES, MANAGED_FILES
-from answerable.connectors.formats.os_paths import every_layout
+from answerable.connectors.formats.os_paths import paths_on_all_systems
 from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
-from answerable.model.connector import ConnectorSpec
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
 
-def _layouts(paths: Iterable[str]) -> Iterator[str]:
-    return (spelled for path in paths for spelled in every_layout(path))
+def _paths_on_all_systems(paths: Iterable[str]) -> Iterator[str]:
+    return (spelled for path in paths for spelled in paths_on_all_systems(path))
 
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="home",
     gives="inventory",
     location="DIR",
@@ -22,8 +22,14 @@ SPEC = ConnectorSpec(
     written_by=WrittenBy.SELF_REPORTED,
     reads=tuple(
         dict.fromkeys(
-            [f"~/{path}" for path in _layouts(entry.path for entry in HOME_FILES)]
-            + [f"~/{path}" for path in _layouts(entry.path for entry in AMBIENT_FILES)]
+            [
+                f"~/{path}"
+                for path in _paths_on_all_systems(entry.path for entry in HOME_FILES)
+            ]
+            + [
+                f"~/{path}"
+                for path in _paths_on_all_systems(entry.path for entry in AMBIENT_FILES)
+            ]
             + ["~/.gitconfig", "~/.config/git/config"]
             + [entry.path for entry in MANAGED_FILES]
         )

@@ -3,33 +3,43 @@
 import os
 from dataclasses import replace
 
-from answerable.connectors.bounded_folder import Folder, invalid, show_path
+from answerable.connectors.bounded_folder import (
+    BoundedFolder,
+    invalid_file_problem,
+    printable_path,
+)
 from answerable.connectors.formats.agent_clients import HOME_FILES, MANAGED_FILES
 from answerable.connectors.formats.agent_config import (
     ConfigDocument,
     sight_client,
 )
-from answerable.connectors.formats.ambient_credentials import Ambient, Source
-from answerable.connectors.formats.aws_profiles import sight_aws_profiles
-from answerable.connectors.formats.home_ownership import home_evidence, login_evidence
-from answerable.connectors.formats.os_paths import every_layout
-from answerable.connectors.formats.sighting_context import Frame
-from answerable.connectors.home.declaration import SPEC
+from answerable.connectors.formats.ambient_credentials import (
+    AmbientFacts,
+    AmbientFileSource,
+)
+from answerable.connectors.formats.aws_profiles import build_profile_sightings
+from answerable.connectors.formats.home_ownership import (
+    build_home_evidence,
+    build_login_evidence,
+)
+from answerable.connectors.formats.os_paths import paths_on_all_systems
+from answerable.connectors.formats.sighting_context import SightingContext
+from answerable.connectors.home.declaration import DECLARATION
 from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.connectors.home.parse.person import (
-    client_accounts,
-    git_person,
+    find_client_accounts,
+    parse_git_person,
     sight_person,
 )
 from answerable.connectors.inherited_settings import (
     is_own_home,
-    read_document,
-    read_managed,
+    parse_config_document,
+    read_managed_settings,
 )
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
+from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
 from answerable.model.ids import person_id
-from answerable.model.sighting import Facts, Probe, Sync
+from answerable.model.sighting import Probe, SightedFacts, Sync
 
 _GIT_CONFIGS = (".gitconfig", ".config/git/config")
 
@@ -41,19 +51,19 @@ def sync(location: str, context: SyncContext) -> Sync:
         UsageError: The folder is missing.
         EnvironmentRefused: It is not readable.
     """
-    folder = Folder.open(location or "~")
-    place = show_path(folder.root)
-    login = show_path(folder.root.name or "host")
-    frame = Frame(
+    folder = BoundedFolder.open(location or "~")
+    place = printable_path(folder.root)
+    login = printable_path(folder.root.name or "host")
+    frame = SightingContext(
         source=f"home:{place}",
         scope=f"home:{place}",
-        written_by=SPEC.written_by,
+        written_by=DECLARATION.written_by,
         now=context.now,
         fingerprint=context.fingerprint,
         login=login,
     )
     probes: list[Probe] = []
-    ambient = _read_ambient(folder, frame, probes)
+    ambient = _read_ambient_files(folder, frame, probes)
     frame = replace(
         frame,
         profile_keys=ambient.profile_keys,
@@ -61,7 +71,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         contexts=ambient.contexts,
         proves={link.credential: link.identity for link in ambient.links},
     )
-    groups = _read_configs(folder, frame, probes, context)
+    groups = _read_client_configs(folder, frame, probes, context)
     clients = [
         sight_client(
             client,
@@ -73,16 +83,16 @@ def sync(location: str, context: SyncContext) -> Sync:
         )
         for client, files in groups.items()
     ]
-    name, email = _read_git(folder)
+    name, email = _read_git_person(folder)
     person = person_id(login)
-    aliases = (email, *client_accounts(groups), *ambient.handles)
+    aliases = (email, *find_client_accounts(groups), *ambient.handles)
     agents = tuple(agent for client in clients for agent in client.agents)
     problems = [problem for client in clients for problem in client.problems]
     return Sync(
         source=frame.source,
-        connector=SPEC.name,
+        connector=DECLARATION.name,
         started_at=context.now,
-        facts=Facts(
+        facts=SightedFacts(
             persons=sight_person(login, name, aliases, place, frame),
             agents=agents,
             tools=tuple(tool for client in clients for tool in client.tools),
@@ -96,31 +106,33 @@ def sync(location: str, context: SyncContext) -> Sync:
                 *(each for client in clients for each in client.identities),
             ),
             evidence=(
-                *home_evidence(person, agents, place, frame),
-                *login_evidence(
+                *build_home_evidence(person, agents, place, frame),
+                *build_login_evidence(
                     person, tuple(ambient.identities), tuple(ambient.links), frame
                 ),
             ),
         ),
         probes=tuple(probes),
         problems=tuple(dict.fromkeys((*folder.problems, *problems))),
-        collected=SPEC.collects,
+        collected=DECLARATION.collects,
     )
 
 
-def where(location: str) -> tuple[Probe, ...]:
+def list_probes(location: str) -> tuple[Probe, ...]:
     """List every path that a sync would read, and whether it exists."""
     try:
-        folder = Folder.open(location or "~")
-    except (UsageError, EnvironmentRefused):
-        return tuple(Probe(path, "", found=False) for path in SPEC.reads)
+        folder = BoundedFolder.open(location or "~")
+    except (UsageError, EnvironmentFailure):
+        return tuple(Probe(path, "", found=False) for path in DECLARATION.reads)
     probes: list[Probe] = []
     for entry in HOME_FILES:
-        _probe(folder, entry.path, f"{entry.client} {entry.role.value}", probes)
+        _expand_and_probe(
+            folder, entry.path, f"{entry.client} {entry.role.value}", probes
+        )
     for ambient in AMBIENT_FILES:
-        _probe(folder, ambient.path, ambient.what, probes)
+        _expand_and_probe(folder, ambient.path, ambient.what, probes)
     for path in _GIT_CONFIGS:
-        _probe(folder, path, "who this is to git", probes)
+        _expand_and_probe(folder, path, "who this is to git", probes)
     for entry in MANAGED_FILES:
         found = os.path.exists(entry.path) if is_own_home(folder.root) else None
         what = f"{entry.client} settings of this machine's administrator"
@@ -128,64 +140,73 @@ def where(location: str) -> tuple[Probe, ...]:
     return tuple(probes)
 
 
-def _probe(folder: Folder, pattern: str, what: str, probes: list[Probe]) -> list[str]:
+def _expand_and_probe(
+    folder: BoundedFolder, pattern: str, what: str, probes: list[Probe]
+) -> list[str]:
     """List the files that match a pattern in the layout of any system."""
     found: list[str] = []
-    for spelled in every_layout(pattern):
+    for spelled in paths_on_all_systems(pattern):
         paths = folder.expand(spelled)
-        probes += [Probe(folder.place(path), what, found=True) for path in paths]
+        probes += [
+            Probe(folder.displayed_path(path), what, found=True) for path in paths
+        ]
         if not paths:
-            probes.append(Probe(folder.place(spelled), what, found=False))
+            probes.append(Probe(folder.displayed_path(spelled), what, found=False))
         found += paths
     return found
 
 
-def _read_ambient(folder: Folder, frame: Frame, probes: list[Probe]) -> Ambient:
-    ambient = Ambient()
+def _read_ambient_files(
+    folder: BoundedFolder, frame: SightingContext, probes: list[Probe]
+) -> AmbientFacts:
+    ambient = AmbientFacts()
     for entry in AMBIENT_FILES:
-        for path in _probe(folder, entry.path, entry.what, probes):
+        for path in _expand_and_probe(folder, entry.path, entry.what, probes):
             if path.endswith(".pub"):
                 continue
             data = folder.read(path)
             if data is None:
                 continue
-            place = folder.place(path)
+            place = folder.displayed_path(path)
             try:
-                entry.parse(data, Source(place, frame), ambient)
+                entry.parse(data, AmbientFileSource(place, frame), ambient)
             except ParseError as error:
-                folder.problems.append(invalid(place, error))
-    sight_aws_profiles(ambient)
+                folder.problems.append(invalid_file_problem(place, error))
+    build_profile_sightings(ambient)
     return ambient
 
 
-def _read_configs(
-    folder: Folder, frame: Frame, probes: list[Probe], context: SyncContext
+def _read_client_configs(
+    folder: BoundedFolder,
+    frame: SightingContext,
+    probes: list[Probe],
+    context: SyncContext,
 ) -> dict[str, list[ConfigDocument]]:
     """Read the configuration files of every client."""
     read: list[ConfigDocument] = []
     for number, entry in enumerate(HOME_FILES):
         context.progress(number, len(HOME_FILES), entry.client)
         what = f"{entry.client} {entry.role.value}"
-        for path in _probe(folder, entry.path, what, probes):
+        for path in _expand_and_probe(folder, entry.path, what, probes):
             data = folder.read(path)
             if data is not None:
-                place = folder.place(path)
-                read += read_document(
+                place = folder.displayed_path(path)
+                read += parse_config_document(
                     entry, data, place, frame.written_by, folder.problems
                 )
     if is_own_home(folder.root):
-        read += read_managed(probes, folder.problems)
+        read += read_managed_settings(probes, folder.problems)
     groups: dict[str, list[ConfigDocument]] = {}
     for document in read:
         groups.setdefault(document.entry.client, []).append(document)
     return groups
 
 
-def _read_git(folder: Folder) -> tuple[str, str]:
+def _read_git_person(folder: BoundedFolder) -> tuple[str, str]:
     for path in _GIT_CONFIGS:
         if not folder.expand(path):
             continue
         data = folder.read(path)
         if data is not None:
-            return git_person(data.decode("utf-8", "replace"))
+            return parse_git_person(data.decode("utf-8", "replace"))
     return "", ""

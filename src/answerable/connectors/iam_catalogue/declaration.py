@@ -1,9 +1,9 @@
 """Declaration of the action catalogue connector."""
 
-from answerable.model.connector import ConnectorSpec
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="iam-catalogue",
     gives="reference",
     location="",

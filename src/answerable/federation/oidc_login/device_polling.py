@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from answerable.federation.oidc_login.responses import Pending
+from answerable.federation.oidc_login.responses import DevicePending
 
-LONGEST = 15 * 60  # seconds that we ask, however long the code would last
+MAX_POLLING = 15 * 60  # seconds that we ask, however long the code would last
 _SLOWER = 5  # seconds, RFC 8628 3.5
 _SLOWEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Polling:
+class DevicePolling:
     """Polling state of a device.
 
     Attributes:
@@ -22,21 +22,21 @@ class Polling:
     until: float
 
     @classmethod
-    def begin(cls, interval: int, expires_in: int, now: float) -> "Polling":
+    def start(cls, interval: int, expires_in: int, now: float) -> "DevicePolling":
         """Start polling."""
-        return cls(max(interval, 1), now + min(expires_in, LONGEST))
+        return cls(max(interval, 1), now + min(expires_in, MAX_POLLING))
 
     def pause(self, now: float) -> float:
         """Return the seconds to wait before the next poll; 0 after the deadline."""
         return max(min(self.interval, self.until - now), 0)
 
-    def after(self, pending: Pending) -> "Polling":
+    def after_response(self, pending: DevicePending) -> "DevicePolling":
         """Update the interval; `slow_down` applies to all later polls."""
-        if pending is Pending.SLOW_DOWN:
+        if pending is DevicePending.SLOW_DOWN:
             return replace(self, interval=self.interval + _SLOWER)
         return self
 
-    def after_silence(self) -> "Polling":
+    def after_timeout(self) -> "DevicePolling":
         """Double the interval after a failed poll."""
         return replace(
             self, interval=max(min(self.interval * 2, _SLOWEST), self.interval)

@@ -3,5 +3,5 @@
 from answerable.model.errors import VerificationError
 
 
-class LoginRefused(VerificationError):  # noqa: N818 - an outcome
+class LoginFailed(VerificationError):  # noqa: N818 - an outcome
     """The provider's answer is invalid or a refusal; the message never quotes it."""

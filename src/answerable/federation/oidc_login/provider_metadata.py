@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from answerable.federation.oidc_login.errors import LoginRefused
-from answerable.federation.strict_json import JsonObject, Unread, strict_object
+from answerable.federation.oidc_login.errors import LoginFailed
+from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
 
-MAX_BYTES = 256 * 1024
+MAX_METADATA = 256 * 1024
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class ProviderMetadata:
     """Provider metadata, as far as a sign-in uses it.
 
     Attributes:
@@ -41,7 +41,7 @@ def metadata_url(iss: str) -> str:
     return iss.removesuffix("/") + WELL_KNOWN
 
 
-def read_provider(document: bytes, iss: str) -> Provider:
+def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
     """Parse the metadata of a provider.
 
     Args:
@@ -52,22 +52,22 @@ def read_provider(document: bytes, iss: str) -> Provider:
         LoginRefused: It names another issuer, or lacks an endpoint.
     """
     try:
-        members = strict_object(document)
-    except Unread as unread:
-        raise _wrong(unread.message) from None
+        members = decode_object(document)
+    except AmbiguousInput as unread:
+        raise _metadata_error(unread.message) from None
     # OpenID Connect Discovery 4.3: else one provider could speak for another.
     if members.get("issuer") != iss:
-        raise _wrong("expected it to name the issuer that was asked")
+        raise _metadata_error("expected it to name the issuer that was asked")
     methods = members.get("code_challenge_methods_supported", ["S256"])
     if not isinstance(methods, list) or "S256" not in methods:
-        raise _wrong("expected the PKCE method S256")
+        raise _metadata_error("expected the PKCE method S256")
     secrets = members.get("token_endpoint_auth_methods_supported")
-    return Provider(
+    return ProviderMetadata(
         iss=iss,
-        authorization=_endpoint(members, "authorization_endpoint", iss),
-        token=_endpoint(members, "token_endpoint", iss, needed=True),
-        device=_endpoint(members, "device_authorization_endpoint", iss),
-        jwks=_endpoint(members, "jwks_uri", iss, needed=True),
+        authorization=_read_endpoint(members, "authorization_endpoint", iss),
+        token=_read_endpoint(members, "token_endpoint", iss, needed=True),
+        device=_read_endpoint(members, "device_authorization_endpoint", iss),
+        jwks=_read_endpoint(members, "jwks_uri", iss, needed=True),
         says_iss=(
             members.get("authorization_response_iss_parameter_supported") is True
         ),
@@ -78,7 +78,7 @@ def read_provider(document: bytes, iss: str) -> Provider:
     )
 
 
-def is_safe(url: object, iss: str) -> bool:
+def is_safe_url(url: object, iss: str) -> bool:
     """Tell whether a provider URL is printable and https; http only on loopback.
 
     A provider at a loopback address may speak plain http, and then only from there.
@@ -99,14 +99,16 @@ def is_safe(url: object, iss: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and plain)
 
 
-def _endpoint(members: JsonObject, name: str, iss: str, *, needed: bool = False) -> str:
+def _read_endpoint(
+    members: JsonObject, name: str, iss: str, *, needed: bool = False
+) -> str:
     url = members.get(name, "")
     if url == "" and not needed:
         return ""
-    if not isinstance(url, str) or not is_safe(url, iss):
-        raise _wrong(f"expected {name} as an https URL")
+    if not isinstance(url, str) or not is_safe_url(url, iss):
+        raise _metadata_error(f"expected {name} as an https URL")
     return url
 
 
-def _wrong(what: str) -> LoginRefused:
-    return LoginRefused(f"the provider's metadata cannot be used: {what}")
+def _metadata_error(what: str) -> LoginFailed:
+    return LoginFailed(f"the provider's metadata cannot be used: {what}")

@@ -2,7 +2,7 @@
 
 Sources: RFC 6749 4.1, RFC 7636 4.2, OpenID Connect Core 3.1.2.1, RFC 8252 7.3, RFC 8628
 3.1. On a person's machine this is a public client without a secret; a web server may be
-a confidential one (`basic`). No refresh token is requested (`offline_access`).
+a confidential one (`basic_authorization`). No refresh token is requested (`offline_access`).
 """
 
 import hashlib
@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import quote_plus, urlencode
 
-from answerable.federation.oidc_login.provider_metadata import Provider
-from answerable.federation.person_claim import EMAIL, VERIFIED
-from answerable.federation.strict_json import base64url
+from answerable.federation.oidc_login.provider_metadata import ProviderMetadata
+from answerable.federation.person_claim import EMAIL_CLAIM, EMAIL_VERIFIED_CLAIM
+from answerable.federation.strict_json import encode_base64url
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 # Claims by the scope that asks for them (OpenID Connect Core 5.4).
-_EMAIL = {EMAIL, VERIFIED}
+_EMAIL = {EMAIL_CLAIM, EMAIL_VERIFIED_CLAIM}
 _PROFILE = {"name", "nickname", "preferred_username", "profile", "website"}
 # In every ID token, or set by the provider alone.
-_WITHOUT_SCOPE = {"sub", "oid", "upn", "hd"}
+_UNSCOPED_CLAIMS = {"sub", "oid", "upn", "hd"}
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class LoginSecrets:
     """Fresh secrets of one sign-in.
 
     Attributes:
@@ -43,11 +43,11 @@ class Sealed:
     @property
     def challenge(self) -> str:
         """Return the PKCE code challenge (RFC 7636 4.2, S256)."""
-        return base64url(hashlib.sha256(self.verifier.encode("ascii")).digest())
+        return encode_base64url(hashlib.sha256(self.verifier.encode("ascii")).digest())
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class OidcClient:
     """Registration of this client at the provider.
 
     Attributes:
@@ -69,17 +69,17 @@ class Client:
             scopes.append("email")
         elif self.person in _PROFILE:
             scopes.append("profile")
-        elif self.person not in _WITHOUT_SCOPE:
+        elif self.person not in _UNSCOPED_CLAIMS:
             scopes += ["profile", "email"]
         scopes += [each for each in self.scopes if each not in scopes]
         return " ".join(scopes)
 
 
-def authorization_url(
-    provider: Provider,
-    client: Client,
+def build_authorization_url(
+    provider: ProviderMetadata,
+    client: OidcClient,
     redirect_uri: str,
-    sealed: Sealed,
+    sealed: LoginSecrets,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Build the authorization URL for a browser.
@@ -89,7 +89,7 @@ def authorization_url(
         sealed: Secrets of this sign-in.
         more: Further parameters, e.g. `max_age` (OpenID Connect Core 3.1.2.1).
     """
-    asked = _common(provider, client, sealed) | {
+    asked = _common_parameters(provider, client, sealed) | {
         **more,
         "response_type": "code",
         "redirect_uri": redirect_uri,
@@ -101,8 +101,8 @@ def authorization_url(
     return provider.authorization + joint + urlencode(asked)
 
 
-def code_form(
-    client: Client, redirect_uri: str, code: str, sealed: Sealed
+def build_code_form(
+    client: OidcClient, redirect_uri: str, code: str, sealed: LoginSecrets
 ) -> Mapping[str, str]:
     """Build the token request for a code (RFC 6749 4.1.3, RFC 7636 4.5)."""
     return {
@@ -114,23 +114,23 @@ def code_form(
     }
 
 
-def basic(client_id: str, secret: str) -> str:
+def basic_authorization(client_id: str, secret: str) -> str:
     """Build the Authorization field of a client secret (RFC 6749 2.3.1)."""
     pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return "Basic " + b64encode(pair.encode("ascii")).decode("ascii")
 
 
-def device_form(
-    provider: Provider, client: Client, sealed: Sealed
+def build_device_form(
+    provider: ProviderMetadata, client: OidcClient, sealed: LoginSecrets
 ) -> Mapping[str, str]:
     """Build the device authorization request (RFC 8628 3.1).
 
     The nonce is no standard parameter; a provider that knows it returns it.
     """
-    return _common(provider, client, sealed)
+    return _common_parameters(provider, client, sealed)
 
 
-def device_token_form(client: Client, device_code: str) -> Mapping[str, str]:
+def build_device_token_form(client: OidcClient, device_code: str) -> Mapping[str, str]:
     """Build the polling request of a device (RFC 8628 3.4)."""
     return {
         "grant_type": DEVICE_GRANT,
@@ -139,15 +139,17 @@ def device_token_form(client: Client, device_code: str) -> Mapping[str, str]:
     }
 
 
-def _common(provider: Provider, client: Client, sealed: Sealed) -> dict[str, str]:
+def _common_parameters(
+    provider: ProviderMetadata, client: OidcClient, sealed: LoginSecrets
+) -> dict[str, str]:
     asked = {"client_id": client.id, "scope": client.scope, "nonce": sealed.nonce}
     # A scope alone may bring a claim to the UserInfo endpoint, which signs nothing
     # (OpenID Connect Core 5.4).
     wanted: dict[str, object] = dict.fromkeys(client.claims)
     if client.person != "sub":
         wanted[client.person] = {"essential": True}
-    if client.person == EMAIL:
-        wanted[VERIFIED] = {"essential": True}
+    if client.person == EMAIL_CLAIM:
+        wanted[EMAIL_VERIFIED_CLAIM] = {"essential": True}
     if provider.takes_claims and wanted:
         asked["claims"] = json.dumps({"id_token": wanted}, separators=(",", ":"))
     return asked

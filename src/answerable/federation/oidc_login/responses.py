@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qsl
 
-from answerable.federation.jws_parsing import is_name
-from answerable.federation.oidc_login.errors import LoginRefused
-from answerable.federation.oidc_login.provider_metadata import Provider, is_safe
-from answerable.federation.oidc_login.requests import Sealed
-from answerable.federation.strict_json import JsonObject, Unread, strict_object
+from answerable.federation.jws_parsing import is_identifier
+from answerable.federation.oidc_login.errors import LoginFailed
+from answerable.federation.oidc_login.provider_metadata import (
+    ProviderMetadata,
+    is_safe_url,
+)
+from answerable.federation.oidc_login.requests import LoginSecrets
+from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
 from answerable.model.claims import SignedClaims
 
-MAX_BYTES = 64 * 1024  # of an answer of the token endpoint
+MAX_RESPONSE = 64 * 1024  # of an answer of the token endpoint
 _MAX_PARAMETERS = 20
 _MAX_ERROR = 64
 _MAX_USER_CODE = 32
@@ -20,7 +23,7 @@ _MAX_USER_CODE = 32
 _ERROR_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz_0123456789-")
 
 
-class Pending(StrEnum):
+class DevicePending(StrEnum):
     """Errors that ask a device to poll again (RFC 8628 3.5)."""
 
     AUTHORIZATION_PENDING = "authorization_pending"
@@ -45,7 +48,7 @@ class DeviceCode:
     interval: int
 
 
-def read_redirect(query: str, sealed: Sealed, provider: Provider) -> str:
+def parse_redirect(query: str, sealed: LoginSecrets, provider: ProviderMetadata) -> str:
     """Read the authorization code from a redirect query.
 
     State is checked first: a response to another request is not believed, not even its
@@ -55,29 +58,29 @@ def read_redirect(query: str, sealed: Sealed, provider: Provider) -> str:
         LoginRefused: It answers another request, comes from another provider, or is
             malformed; or the provider refused.
     """
-    answered = _parameters(query)
+    answered = _parse_query(query)
     if not hmac.compare_digest(
         answered.get("state", "").encode(), sealed.state.encode()
     ):
-        raise LoginRefused(
+        raise LoginFailed(
             "the answer does not belong to this sign-in (state: expected ours)",
             "run answerable login again, and follow its own link",
         )
     iss = answered.get("iss")
     # RFC 9207 2.4: byte for byte, and missing counts where it was announced.
     if (iss is None and provider.says_iss) or iss not in (None, provider.iss):
-        raise LoginRefused(
+        raise LoginFailed(
             "the answer comes from another provider (iss: expected the pinned one)"
         )
     if "error" in answered:
-        raise _said_no(answered["error"])
+        raise _provider_error(answered["error"])
     code = answered.get("code", "")
-    if not is_name(code):
-        raise LoginRefused("the answer holds no code")
+    if not is_identifier(code):
+        raise LoginFailed("the answer holds no code")
     return code
 
 
-def _parameters(query: str) -> dict[str, str]:
+def _parse_query(query: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(
             query,
@@ -86,71 +89,75 @@ def _parameters(query: str) -> dict[str, str]:
             max_num_fields=_MAX_PARAMETERS,
         )
     except ValueError:
-        raise LoginRefused("the answer cannot be read") from None
+        raise LoginFailed("the answer cannot be read") from None
     answered = dict(pairs)
     # RFC 6749 3.1: no parameter more than once.
     if len(answered) != len(pairs):
-        raise LoginRefused("the answer has a duplicate parameter")
+        raise LoginFailed("the answer has a duplicate parameter")
     return answered
 
 
-def read_id_token(status: int, body: bytes) -> str:
+def parse_id_token(status: int, body: bytes) -> str:
     """Read the ID token from a token response; other tokens are dropped.
 
     Raises:
         LoginRefused: It is missing, or the provider refused.
     """
-    members = _members(body)
+    members = _parse_body(body)
     if status != 200:
-        raise _said_no(members.get("error"))
+        raise _provider_error(members.get("error"))
     token = members.get("id_token")
     if not isinstance(token, str) or not token or not token.isascii():
-        raise LoginRefused(
+        raise LoginFailed(
             "the provider gave no id_token",
             "register the client for OpenID Connect: the scope openid was asked for",
         )
     return token
 
 
-def read_pending(status: int, body: bytes) -> Pending | None:
+def parse_pending(status: int, body: bytes) -> DevicePending | None:
     """Return the polling error of a token response; None if it is final."""
     if status == 200:
         return None
-    error = _members(body).get("error")
-    return next((each for each in Pending if each == error), None)
+    error = _parse_body(body).get("error")
+    return next((each for each in DevicePending if each == error), None)
 
 
-def read_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
+def parse_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
     """Parse a device authorization response (RFC 8628 3.2).
 
     Args:
         body: Its JSON.
-        iss: The pinned issuer; see `is_safe`.
+        iss: The pinned issuer; see `is_safe_url`.
 
     Raises:
         LoginRefused: It cannot be used, or the provider refused.
     """
-    members = _members(body)
+    members = _parse_body(body)
     if status != 200:
-        raise _said_no(members.get("error"))
+        raise _provider_error(members.get("error"))
     code, shown = members.get("device_code"), members.get("user_code")
     page = members.get("verification_uri")
     whole = members.get("verification_uri_complete", "")
-    if not is_name(code) or not is_name(shown) or len(shown) > _MAX_USER_CODE:
-        raise LoginRefused("the provider gave no device code that can be used")
-    if not isinstance(page, str) or not is_safe(page, iss):
-        raise LoginRefused("the provider's page for devices is no https URL")
+    if (
+        not is_identifier(code)
+        or not is_identifier(shown)
+        or len(shown) > _MAX_USER_CODE
+    ):
+        raise LoginFailed("the provider gave no device code that can be used")
+    if not isinstance(page, str) or not is_safe_url(page, iss):
+        raise LoginFailed("the provider's page for devices is no https URL")
     return DeviceCode(
         device_code=code,
         user_code=shown,
         page=page,
-        whole=whole if isinstance(whole, str) and is_safe(whole, iss) else "",
-        expires_in=_seconds(members, "expires_in", 300),
-        interval=_seconds(members, "interval", 5),
+        whole=whole if isinstance(whole, str) and is_safe_url(whole, iss) else "",
+        expires_in=_read_seconds(members, "expires_in", 300),
+        interval=_read_seconds(members, "interval", 5),
     )
 
 
-def check_nonce(claims: SignedClaims, sealed: Sealed, *, required: bool) -> None:
+def check_nonce(claims: SignedClaims, sealed: LoginSecrets, *, required: bool) -> None:
     """Check the nonce of a verified ID token.
 
     Args:
@@ -161,38 +168,38 @@ def check_nonce(claims: SignedClaims, sealed: Sealed, *, required: bool) -> None
     Raises:
         LoginRefused: The token belongs to another sign-in.
     """
-    nonce = claims.leaf("nonce")
+    nonce = claims.find_leaf("nonce")
     if nonce is None and not required:
         return
     if not isinstance(nonce, str) or not hmac.compare_digest(
         nonce.encode(), sealed.nonce.encode()
     ):
-        raise LoginRefused(
+        raise LoginFailed(
             "the id_token does not belong to this sign-in (nonce: expected ours)"
         )
 
 
-def _members(body: bytes) -> JsonObject:
-    if len(body) > MAX_BYTES:
-        raise LoginRefused(f"the provider's answer is larger than {MAX_BYTES} bytes")
+def _parse_body(body: bytes) -> JsonObject:
+    if len(body) > MAX_RESPONSE:
+        raise LoginFailed(f"the provider's answer is larger than {MAX_RESPONSE} bytes")
     try:
-        return strict_object(body)
-    except Unread as unread:
-        raise LoginRefused(
+        return decode_object(body)
+    except AmbiguousInput as unread:
+        raise LoginFailed(
             f"the provider's answer cannot be read: {unread.message}"
         ) from None
 
 
-def _seconds(members: JsonObject, name: str, usual: int) -> int:
+def _read_seconds(members: JsonObject, name: str, usual: int) -> int:
     value = members.get(name, usual)
     if type(value) is not int or value < 0:
-        raise LoginRefused(f"the provider's {name} is no number of seconds")
+        raise LoginFailed(f"the provider's {name} is no number of seconds")
     return value or usual
 
 
-def _said_no(error: object) -> LoginRefused:
+def _provider_error(error: object) -> LoginFailed:
     known = isinstance(error, str) and 0 < len(error) <= _MAX_ERROR
     plain = known and _ERROR_LETTERS.issuperset(str(error))
-    return LoginRefused(
+    return LoginFailed(
         f"the provider refused ({error})" if plain else "the provider refused"
     )

@@ -8,13 +8,13 @@ an id that is never reused.
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from answerable.model.claims import ClaimPath, Issuer
+from answerable.model.claims import ClaimPath, TrustedIssuer
 
 _SERVICE_ACCOUNT = ("kubernetes.io", "serviceaccount", "uid")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class DocumentedIssuer:
     """Documented claims of one kind of issuer.
 
     Attributes:
@@ -27,17 +27,17 @@ class Known:
     source: str
 
 
-def _any(*names: str) -> tuple[tuple[ClaimPath, ...], ...]:
+def _single_claims(*names: str) -> tuple[tuple[ClaimPath, ...], ...]:
     return tuple(((name,),) for name in names)
 
 
-GITHUB = Known(
+GITHUB = DocumentedIssuer(
     "GitHub Actions",
-    _any("repository_id", "repository_owner_id"),
+    _single_claims("repository_id", "repository_owner_id"),
     "https://docs.github.com/en/actions/reference/security/oidc",
 )
 # `sub` is a namespace and a name; the uid is of one service account until it is deleted.
-KUBERNETES = Known(
+KUBERNETES = DocumentedIssuer(
     "Kubernetes",
     (
         (("sub",), _SERVICE_ACCOUNT),
@@ -46,35 +46,37 @@ KUBERNETES = Known(
     "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"
     "#schema-for-service-account-private-claims",
 )
-GITLAB = Known(
+GITLAB = DocumentedIssuer(
     "GitLab",
-    _any("project_id", "namespace_id"),
+    _single_claims("project_id", "namespace_id"),
     "https://docs.gitlab.com/ci/secrets/id_token_authentication/",
 )
-GOOGLE = Known(
+GOOGLE = DocumentedIssuer(
     "Google",
-    _any("sub"),  # a number; an `email` can be reassigned
+    _single_claims("sub"),  # a number; an `email` can be reassigned
     "https://cloud.google.com/docs/authentication/token-types#id-contents",
 )
-ENTRA = Known(
+ENTRA = DocumentedIssuer(
     "Microsoft Entra ID",
-    _any("oid"),
+    _single_claims("oid"),
     "https://learn.microsoft.com/en-us/entra/identity-platform/"
     "access-token-claims-reference",
 )
-BUILDKITE = Known(
+BUILDKITE = DocumentedIssuer(
     "Buildkite",
-    _any("pipeline_id", "organization_id"),
+    _single_claims("pipeline_id", "organization_id"),
     "https://buildkite.com/docs/agent/cli/reference/oidc",
 )
-CIRCLECI = Known(
+CIRCLECI = DocumentedIssuer(
     "CircleCI",
-    _any("oidc.circleci.com/project-id"),
+    _single_claims("oidc.circleci.com/project-id"),
     "https://circleci.com/docs/openid-connect-tokens/",
 )
-TERRAFORM = Known(
+TERRAFORM = DocumentedIssuer(
     "HCP Terraform",
-    _any("terraform_workspace_id", "terraform_project_id", "terraform_organization_id"),
+    _single_claims(
+        "terraform_workspace_id", "terraform_project_id", "terraform_organization_id"
+    ),
     "https://developer.hashicorp.com/terraform/cloud-docs/workspaces/"
     "dynamic-provider-credentials/workload-identity-tokens",
 )
@@ -101,9 +103,9 @@ _EKS = ("oidc.eks.", ".amazonaws.com")
 _SERVER_PATH = "/_services/token"  # GitHub Enterprise Server
 
 
-def known(
-    issuer: Issuer, paths: frozenset[ClaimPath], *, reviewed: bool
-) -> Known | None:
+def identify_issuer(
+    issuer: TrustedIssuer, paths: frozenset[ClaimPath], *, reviewed: bool
+) -> DocumentedIssuer | None:
     """Identify the kind of an issuer, if possible.
 
     Args:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Wrong(StrEnum):
+class RuleFaultCode(StrEnum):
     """Reason why a rule is rejected at load."""
 
     ID = "id"
@@ -52,5 +52,5 @@ class RuleFault:
     rule: str
     position: int
     at: str
-    wrong: Wrong
+    wrong: RuleFaultCode
     what: str

@@ -14,26 +14,26 @@ MAX_PATTERN = 512  # characters
 
 # Regular expression characters: rejected, because they would be literals here and the
 # pattern would match less than its author expects.
-FOREIGN = frozenset("^$|()[]{}+?\\")
-_ONE = "\0"  # any one character, in `_meet`
-_ONE_OR_MORE = _ONE + STAR
+REJECTED_CHARACTERS = frozenset("^$|()[]{}+?\\")
+_ANY_CHARACTER = "\0"  # any one character, in `_segments_intersect`
+_ONE_OR_MORE = _ANY_CHARACTER + STAR
 # Letters that are drawn like a slash (Unicode TR39, confusables.txt).
-_LIKE_SLASH = frozenset("\u30ce\u4e3f\u2cc6\u1735\u31d3\u2f03")
+_SLASH_LOOKALIKES = frozenset("\u30ce\u4e3f\u2cc6\u1735\u31d3\u2f03")
 
 
-def fits(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern matches a whole text."""
     patterns, texts = pattern.split("/"), text.split("/")
-    return len(patterns) == len(texts) and all(map(_fits, patterns, texts))
+    return len(patterns) == len(texts) and all(map(_segment_matches, patterns, texts))
 
 
-def meet(one: str, other: str) -> bool:
+def intersects(one: str, other: str) -> bool:
     """Tell whether some text matches both patterns."""
     ones, others = one.split("/"), other.split("/")
-    return len(ones) == len(others) and all(map(_meet, ones, others))
+    return len(ones) == len(others) and all(map(_segments_intersect, ones, others))
 
 
-def _fits(pattern: str, text: str) -> bool:
+def _segment_matches(pattern: str, text: str) -> bool:
     """Match one segment."""
     parts = pattern.split(STAR)
     return matches_parts(text, parts, least=1) and (
@@ -47,12 +47,12 @@ def _is_visible(letter: str) -> bool:
         return letter.isprintable()
     return (
         letter.isalnum()
-        and letter not in _LIKE_SLASH
+        and letter not in _SLASH_LOOKALIKES
         and unicodedata.normalize("NFKC", letter) == letter
     )
 
 
-def _meet(one: str, other: str) -> bool:
+def _segments_intersect(one: str, other: str) -> bool:
     """Tell whether two segments share a text.
 
     Dynamic programming: a star is one character and then any number of them. `ends[j]`
@@ -73,7 +73,7 @@ def _meet(one: str, other: str) -> bool:
             elif others[j] == STAR:
                 row[j] = row[j + 1] or ends[j]
             else:
-                same = letter == others[j] or _ONE in (letter, others[j])
+                same = letter == others[j] or _ANY_CHARACTER in (letter, others[j])
                 row[j] = same and ends[j + 1]
         ends = row
     return ends[0]

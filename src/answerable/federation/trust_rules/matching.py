@@ -9,11 +9,11 @@ from enum import StrEnum
 
 import msgspec
 
-from answerable.federation.trust_rules.glob import fits
-from answerable.federation.trust_rules.overlap import Value, same
-from answerable.federation.trust_rules.subject_validation import path_text
+from answerable.federation.trust_rules.glob import matches
+from answerable.federation.trust_rules.overlap import ClaimValue, equals
+from answerable.federation.trust_rules.subject_validation import format_path
 from answerable.model.attestation import Attestation, Attestor
-from answerable.model.claims import ClaimPath, Scalar, SignedClaims
+from answerable.model.claims import ClaimPath, ClaimScalar, SignedClaims
 from answerable.model.trust_rule import (
     IssuedSubject,
     LaunchedSubject,
@@ -21,14 +21,14 @@ from answerable.model.trust_rule import (
     TrustRule,
 )
 
-ROOT = 0
+ROOT_UID = 0
 
-Leaves = Mapping[ClaimPath, Value]
+LeavesByPath = Mapping[ClaimPath, ClaimValue]
 Workload = SignedClaims | Attestation
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class UnsignedClaims:
     """Unsigned claims, for a dry run only.
 
     Attributes:
@@ -37,13 +37,13 @@ class Claimed:
     """
 
     issuer: str
-    leaves: tuple[tuple[ClaimPath, Value], ...]
+    leaves: tuple[tuple[ClaimPath, ClaimValue], ...]
 
 
-Supposed = Workload | Claimed
+MatchSubject = Workload | UnsignedClaims
 
 
-class Miss(StrEnum):
+class MismatchKind(StrEnum):
     """Kind of mismatch of a claim."""
 
     MISSING = "missing"
@@ -51,7 +51,7 @@ class Miss(StrEnum):
     OTHER = "other"
 
 
-class Matched(msgspec.Struct, frozen=True, gc=False):
+class MatchedRule(msgspec.Struct, frozen=True, gc=False):
     """A rule that matches.
 
     Attributes:
@@ -63,7 +63,7 @@ class Matched(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class UnmatchedRule:
     """A rule that does not match.
 
     Attributes:
@@ -74,116 +74,122 @@ class Failed:
 
     rule: str
     at: str
-    miss: Miss
+    miss: MismatchKind
     expected: str
 
 
-def leaves_of(workload: Supposed) -> Leaves:
+def claims_by_path(workload: MatchSubject) -> LeavesByPath:
     """Return every claim of a token by its path; empty for an attestation."""
     return {} if isinstance(workload, Attestation) else dict(workload.leaves)
 
 
-def explain(
-    rules: Iterable[TrustRule], workload: Supposed
-) -> tuple[Matched | Failed, ...]:
+def explain_rules(
+    rules: Iterable[TrustRule], workload: MatchSubject
+) -> tuple[MatchedRule | UnmatchedRule, ...]:
     """Match every rule, with the first mismatch of each."""
-    leaves = leaves_of(workload)
-    return tuple(hold(rule, workload, leaves) for rule in rules)
+    leaves = claims_by_path(workload)
+    return tuple(match_rule(rule, workload, leaves) for rule in rules)
 
 
-def hold(rule: TrustRule, workload: Supposed, leaves: Leaves) -> Matched | Failed:
+def match_rule(
+    rule: TrustRule, workload: MatchSubject, leaves: LeavesByPath
+) -> MatchedRule | UnmatchedRule:
     """Match a workload, with its claims by path, against one rule."""
     used: list[tuple[str, str]] = []
-    for at, wanted, found in _asked(rule, workload, leaves):
-        if (miss := wanted.miss(found)) is not None:
-            return Failed(rule.id, at, miss, str(wanted))
-        used.append((at, _written(found)))
-    return Matched(rule, tuple(used))
+    for at, wanted, found in _conditions(rule, workload, leaves):
+        if (miss := wanted.find_mismatch(found)) is not None:
+            return UnmatchedRule(rule.id, at, miss, str(wanted))
+        used.append((at, _format_value(found)))
+    return MatchedRule(rule, tuple(used))
 
 
-class _Equal(msgspec.Struct, frozen=True, gc=False):
-    value: Value
+class _EqualCondition(msgspec.Struct, frozen=True, gc=False):
+    value: ClaimValue
 
-    def miss(self, found: Value | None) -> Miss | None:
+    def find_mismatch(self, found: ClaimValue | None) -> MismatchKind | None:
         if found is None:
-            return Miss.MISSING
-        if same(self.value, found):
+            return MismatchKind.MISSING
+        if equals(self.value, found):
             return None
-        return Miss.OTHER if type(self.value) is type(found) else Miss.KIND
+        return (
+            MismatchKind.OTHER if type(self.value) is type(found) else MismatchKind.KIND
+        )
 
     def __str__(self) -> str:
-        return f"equal to {_written(self.value)}"
+        return f"equal to {_format_value(self.value)}"
 
 
-class _Fits(msgspec.Struct, frozen=True, gc=False):
+class _GlobCondition(msgspec.Struct, frozen=True, gc=False):
     pattern: str
 
-    def miss(self, found: Value | None) -> Miss | None:
+    def find_mismatch(self, found: ClaimValue | None) -> MismatchKind | None:
         if found is None:
-            return Miss.MISSING
+            return MismatchKind.MISSING
         if not isinstance(found, str):
-            return Miss.KIND
-        return None if fits(self.pattern, found) else Miss.OTHER
+            return MismatchKind.KIND
+        return None if matches(self.pattern, found) else MismatchKind.OTHER
 
     def __str__(self) -> str:
         return f"like {self.pattern}"
 
 
-class _NotRoot(msgspec.Struct, frozen=True, gc=False):
-    def miss(self, found: Value | None) -> Miss | None:
-        return Miss.OTHER if found == ROOT else None
+class _NotRootCondition(msgspec.Struct, frozen=True, gc=False):
+    def find_mismatch(self, found: ClaimValue | None) -> MismatchKind | None:
+        return MismatchKind.OTHER if found == ROOT_UID else None
 
     def __str__(self) -> str:
         return "not the superuser"
 
 
-_Wanted = _Equal | _Fits | _NotRoot
+_Condition = _EqualCondition | _GlobCondition | _NotRootCondition
 
 
-def _asked(
-    rule: TrustRule, workload: Supposed, leaves: Leaves
-) -> Iterator[tuple[str, _Wanted, Value | None]]:
+def _conditions(
+    rule: TrustRule, workload: MatchSubject, leaves: LeavesByPath
+) -> Iterator[tuple[str, _Condition, ClaimValue | None]]:
     """Yield the conditions of a rule with the values found."""
     match rule.subject:
         case IssuedSubject() as subject:
             issuer = None if isinstance(workload, Attestation) else workload.issuer
-            yield "issuer", _Equal(subject.issuer), issuer
+            yield "issuer", _EqualCondition(subject.issuer), issuer
             for path, value in subject.match:
-                yield path_text(path), _Equal(value), leaves.get(path)
+                yield format_path(path), _EqualCondition(value), leaves.get(path)
             for path, pattern in subject.match_glob:
-                yield path_text(path), _Fits(pattern), leaves.get(path)
+                yield format_path(path), _GlobCondition(pattern), leaves.get(path)
         case PeerSubject() as peer:
-            facts = _facts(workload)
-            for name, wanted in _of_peer(peer):
+            facts = _attested_facts(workload)
+            for name, wanted in _peer_conditions(peer):
                 yield name, wanted, facts.get(name)
         case LaunchedSubject() as launched:
-            facts = _facts(workload)
-            for name, wanted in _of_launched(launched, str(rule.agent)):
+            facts = _attested_facts(workload)
+            for name, wanted in _launcher_conditions(launched, str(rule.agent)):
                 yield name, wanted, facts.get(name)
 
 
-def _of_peer(subject: PeerSubject) -> Iterator[tuple[str, _Wanted]]:
-    yield "attestor", _Equal(Attestor.UNIX_PEER.value)
-    yield "uid", _Equal(subject.uid)
+def _peer_conditions(subject: PeerSubject) -> Iterator[tuple[str, _Condition]]:
+    yield "attestor", _EqualCondition(Attestor.UNIX_PEER.value)
+    yield "uid", _EqualCondition(subject.uid)
     if subject.gid is not None:
-        yield "gid", _Equal(subject.gid)
+        yield "gid", _EqualCondition(subject.gid)
     if subject.unit:
-        yield "unit", _Equal(subject.unit)
+        yield "unit", _EqualCondition(subject.unit)
     if subject.container:
-        yield "container", _Equal(subject.container)
+        yield "container", _EqualCondition(subject.container)
 
 
-def _of_launched(subject: LaunchedSubject, agent: str) -> Iterator[tuple[str, _Wanted]]:
-    yield "attestor", _Equal(Attestor.LAUNCHER.value)
-    yield "agent", _Equal(agent)
-    yield "started_by", _Equal(subject.started_by)
+def _launcher_conditions(
+    subject: LaunchedSubject, agent: str
+) -> Iterator[tuple[str, _Condition]]:
+    yield "attestor", _EqualCondition(Attestor.LAUNCHER.value)
+    yield "agent", _EqualCondition(agent)
+    yield "started_by", _EqualCondition(subject.started_by)
     uid = subject.runs_as
-    yield "uid", _NotRoot() if uid is None else _Equal(uid)
+    yield "uid", _NotRootCondition() if uid is None else _EqualCondition(uid)
     if subject.program:
-        yield "started", _Equal(subject.program)
+        yield "started", _EqualCondition(subject.program)
 
 
-def _facts(workload: Supposed) -> Mapping[str, Scalar]:
+def _attested_facts(workload: MatchSubject) -> Mapping[str, ClaimScalar]:
     """Return the attested facts that rules can use."""
     if not isinstance(workload, Attestation):
         return {}
@@ -199,10 +205,10 @@ def _facts(workload: Supposed) -> Mapping[str, Scalar]:
     }
 
 
-def _written(value: Value | None) -> str:
+def _format_value(value: ClaimValue | None) -> str:
     match value:
         case tuple():
-            return "[" + ", ".join(map(_written, value)) + "]"
+            return "[" + ", ".join(map(_format_value, value)) + "]"
         case bool():
             return "true" if value else "false"
         case None:

@@ -6,8 +6,8 @@ Otherwise a token that matches both can exist, whether or not the issuer would e
 it.
 """
 
-from answerable.federation.trust_rules.glob import fits, meet
-from answerable.model.claims import ClaimPath, Scalar
+from answerable.federation.trust_rules.glob import intersects, matches
+from answerable.model.claims import ClaimPath, ClaimScalar
 from answerable.model.trust_rule import (
     IssuedSubject,
     LaunchedSubject,
@@ -15,14 +15,14 @@ from answerable.model.trust_rule import (
     TrustRule,
 )
 
-Value = Scalar | tuple[Scalar, ...]
+ClaimValue = ClaimScalar | tuple[ClaimScalar, ...]
 
 
-def overlap(one: TrustRule, other: TrustRule) -> bool:
+def rules_overlap(one: TrustRule, other: TrustRule) -> bool:
     """Tell whether a workload could match both rules."""
     match one.subject, other.subject:
         case IssuedSubject() as first, IssuedSubject() as second:
-            return first.issuer == second.issuer and not _apart(first, second)
+            return first.issuer == second.issuer and not _are_disjoint(first, second)
         case PeerSubject() as first, PeerSubject() as second:
             return first.uid == second.uid and all(
                 a in (None, "", b) or b in (None, "")
@@ -51,34 +51,34 @@ def overlap(one: TrustRule, other: TrustRule) -> bool:
             return False
 
 
-def same(one: Value, other: Value) -> bool:
+def equals(one: ClaimValue, other: ClaimValue) -> bool:
     """Tell whether two values are equal in value and type: to Python, true is 1."""
     if isinstance(one, tuple):
         return (
             isinstance(other, tuple)
             and len(one) == len(other)
-            and all(map(same, one, other))
+            and all(map(equals, one, other))
         )
     return type(one) is type(other) and one == other
 
 
-def _apart(one: IssuedSubject, other: IssuedSubject) -> bool:
-    equal: dict[ClaimPath, list[Value]] = {}
+def _are_disjoint(one: IssuedSubject, other: IssuedSubject) -> bool:
+    equal: dict[ClaimPath, list[ClaimValue]] = {}
     globs: dict[ClaimPath, list[str]] = {}
     for subject in (one, other):
         for path, value in subject.match:
             equal.setdefault(path, []).append(value)
         for path, pattern in subject.match_glob:
             globs.setdefault(path, []).append(pattern)
-    if _nested([*equal, *globs]):
+    if _has_nested_paths([*equal, *globs]):
         return True
     return any(
-        _contrary(equal.get(path, []), globs.get(path, []))
+        _is_contradiction(equal.get(path, []), globs.get(path, []))
         for path in {**equal, **globs}
     )
 
 
-def _nested(paths: list[ClaimPath]) -> bool:
+def _has_nested_paths(paths: list[ClaimPath]) -> bool:
     """Tell whether one claim would need to be a value and an object."""
     return any(
         len(path) > length and path[:length] in paths
@@ -87,12 +87,12 @@ def _nested(paths: list[ClaimPath]) -> bool:
     )
 
 
-def _contrary(values: list[Value], patterns: list[str]) -> bool:
+def _is_contradiction(values: list[ClaimValue], patterns: list[str]) -> bool:
     """Tell whether one claim cannot satisfy all values and patterns."""
     if values:
         first = values[0]
-        return not all(same(first, value) for value in values) or not all(
-            isinstance(first, str) and fits(pattern, first) for pattern in patterns
+        return not all(equals(first, value) for value in values) or not all(
+            isinstance(first, str) and matches(pattern, first) for pattern in patterns
         )
     # At most one of each rule, so that pairs are all there is to look at.
-    return not all(meet(patterns[0], pattern) for pattern in patterns[1:])
+    return not all(intersects(patterns[0], pattern) for pattern in patterns[1:])

@@ -9,46 +9,48 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from answerable.model.trust_rule import IssuedSubject, Reuse, TokenGrant, TrustRule
+from answerable.model.trust_rule import IssuedSubject, TokenGrant, TokenReuse, TrustRule
 
 
-def canonical(rule: TrustRule) -> bytes:
+def canonical_form(rule: TrustRule) -> bytes:
     """Encode a rule without its digest, canonically."""
     members: dict[str, object] = {
         "agent": rule.agent,
         "delegate_to": sorted(rule.delegate_to),
-        "grants": sorted((_grant(grant) for grant in rule.grants), key=_json),
+        "grants": sorted(
+            (_grant_members(grant) for grant in rule.grants), key=_encode_json
+        ),
         "id": rule.id,
         "on_behalf_of": sorted(rule.on_behalf_of),
-        "subject": _subject(rule),
+        "subject": _subject_members(rule),
     }
     # Left out where it is the default: digests of older rules stay what they were.
-    if rule.reuse is not Reuse.ONCE:
+    if rule.reuse is not TokenReuse.ONCE:
         members["reuse"] = rule.reuse.value
-    return _json(members)
+    return _encode_json(members)
 
 
-def digest(rule: TrustRule) -> str:
+def rule_digest(rule: TrustRule) -> str:
     """Return the digest of a rule, hex."""
-    return hashlib.sha256(canonical(rule)).hexdigest()
+    return hashlib.sha256(canonical_form(rule)).hexdigest()
 
 
-def _grant(grant: TokenGrant) -> dict[str, object]:
+def _grant_members(grant: TokenGrant) -> dict[str, object]:
     return {**asdict(grant), "scopes": sorted(grant.scopes)}
 
 
-def _subject(rule: TrustRule) -> dict[str, object]:
+def _subject_members(rule: TrustRule) -> dict[str, object]:
     subject = rule.subject
     members: dict[str, object] = {"kind": type(subject).__name__}
     if isinstance(subject, IssuedSubject):
         members["issuer"] = subject.issuer
-        members["match"] = sorted(map(list, subject.match), key=_json)
-        members["match_glob"] = sorted(map(list, subject.match_glob), key=_json)
+        members["match"] = sorted(map(list, subject.match), key=_encode_json)
+        members["match_glob"] = sorted(map(list, subject.match_glob), key=_encode_json)
         return members
     return members | asdict(subject)
 
 
-def _json(value: object) -> bytes:
+def _encode_json(value: object) -> bytes:
     text = json.dumps(
         value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
     )

@@ -7,26 +7,26 @@ against rules with its value.
 from collections.abc import Iterator, Mapping
 
 from answerable.federation.trust_rules.matching import (
-    Matched,
+    MatchedRule,
     Workload,
-    hold,
-    leaves_of,
+    claims_by_path,
+    match_rule,
 )
-from answerable.federation.trust_rules.overlap import Value
+from answerable.federation.trust_rules.overlap import ClaimValue
 from answerable.model.attestation import Attestation
 from answerable.model.claims import ClaimPath
 from answerable.model.ids import AgentId
 from answerable.model.trust_rule import IssuedSubject, LaunchedSubject, TrustRule
 
 # To Python, true is 1, and hashes alike.
-_Key = tuple[type, Value]
+_ValueKey = tuple[type, ClaimValue]
 
 
-class Ambiguous(Exception):  # noqa: N818 - an answer between modules, not an outcome
+class AmbiguousMatch(Exception):  # noqa: N818 - an answer between modules, not an outcome
     """Several rules match one workload; `check` rejects such rules at load."""
 
 
-class Rules:
+class RuleIndex:
     """Index of validated rules.
 
     Args:
@@ -38,7 +38,7 @@ class Rules:
         self._local = tuple(
             rule for rule in rules if not isinstance(rule.subject, IssuedSubject)
         )
-        self._issued: dict[str, dict[ClaimPath, dict[_Key, list[TrustRule]]]] = {}
+        self._issued: dict[str, dict[ClaimPath, dict[_ValueKey, list[TrustRule]]]] = {}
         for rule in rules:
             if isinstance(rule.subject, IssuedSubject) and rule.subject.match:
                 path, value = rule.subject.match[0]
@@ -56,23 +56,23 @@ class Rules:
         """Return a rule by its id."""
         return self._by_id.get(id)
 
-    def find(self, workload: Workload) -> Matched | None:
+    def find_match(self, workload: Workload) -> MatchedRule | None:
         """Return the one matching rule, None if there is none.
 
         Raises:
             Ambiguous: Several match.
         """
-        leaves = leaves_of(workload)
-        found: Matched | None = None
-        for rule in self._candidates(workload, leaves):
-            held = hold(rule, workload, leaves)
-            if isinstance(held, Matched):
+        leaves = claims_by_path(workload)
+        found: MatchedRule | None = None
+        for rule in self._candidate_rules(workload, leaves):
+            held = match_rule(rule, workload, leaves)
+            if isinstance(held, MatchedRule):
                 if found is not None:
-                    raise Ambiguous
+                    raise AmbiguousMatch
                 found = held
         return found
 
-    def allows(
+    def find_launch_rule(
         self, agent: AgentId, started_by: int, runs_as: int, program: str
     ) -> str:
         """Return the id of the rule that lets a person start an agent, empty for none.
@@ -96,8 +96,8 @@ class Rules:
         ]
         return fit[0] if len(fit) == 1 else ""
 
-    def _candidates(
-        self, workload: Workload, leaves: Mapping[ClaimPath, Value]
+    def _candidate_rules(
+        self, workload: Workload, leaves: Mapping[ClaimPath, ClaimValue]
     ) -> Iterator[TrustRule]:
         if isinstance(workload, Attestation):
             yield from self._local

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.model.decision import Effect
+from answerable.model.decision import DecisionEffect
 from answerable.model.errors import ParseError
 
-LARGEST = 16 << 20  # bytes of what a client writes
-_LONGEST = 1024  # letters of a tool's name
+MAX_EVENT_BYTES = 16 << 20  # bytes of what a client writes
+_MAX_TOOL_NAME = 1024  # letters of a tool's name
 # Tools that have an argument for the agent's stated reason.
-_SAYS_WHY = frozenset({"Bash", "Task", "Agent", "Shell"})
-_WHY = "description"
+_TOOLS_WITH_REASON = frozenset({"Bash", "Task", "Agent", "Shell"})
+_REASON_ARGUMENT = "description"
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -29,7 +29,7 @@ Arguments = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class HookAct:
     """Tool call that an agent is about to make.
 
     Attributes:
@@ -44,7 +44,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HookVerdict:
     """Decision, as far as an agent may know it.
 
     Attributes:
@@ -54,17 +54,21 @@ class Verdict:
     """
 
     passes: bool
-    effect: Effect
+    effect: DecisionEffect
     decision: str
 
     @property
     def sentence(self) -> str:
         """Message to the agent."""
-        said = "Needs its owner" if self.effect is Effect.ASK else "Denied by policy"
+        said = (
+            "Needs its owner"
+            if self.effect is DecisionEffect.ASK
+            else "Denied by policy"
+        )
         return f"{said} (decision {self.decision})."
 
 
-class _Said(msgspec.Struct):
+class _HookEvent(msgspec.Struct):
     """Event members that are read; a client sends more."""
 
     hook_event_name: str = ""
@@ -76,10 +80,10 @@ class _Said(msgspec.Struct):
     file_path: str = ""
 
 
-_decode = msgspec.json.Decoder(_Said, strict=True).decode
+_decode = msgspec.json.Decoder(_HookEvent, strict=True).decode
 
 
-def read(client: str, data: bytes) -> Act:
+def parse_event(client: str, data: bytes) -> HookAct:
     """Parse the event of a client.
 
     Args:
@@ -89,8 +93,8 @@ def read(client: str, data: bytes) -> Act:
     Raises:
         ParseError: It is no event of that client that a hook decides on.
     """
-    if len(data) > LARGEST:
-        raise ParseError(f"more than {LARGEST >> 20} MiB of a tool call")
+    if len(data) > MAX_EVENT_BYTES:
+        raise ParseError(f"more than {MAX_EVENT_BYTES >> 20} MiB of a tool call")
     try:
         said = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -100,17 +104,19 @@ def read(client: str, data: bytes) -> Act:
         expected = ", ".join(_EVENTS[client])
         raise ParseError(f"not an event to decide about (expected {expected})")
     tool, arguments = reader(said)
-    if not tool or len(tool) > _LONGEST or not tool.isprintable():
+    if not tool or len(tool) > _MAX_TOOL_NAME or not tool.isprintable():
         raise ParseError("no tool is named")
-    if tool in _SAYS_WHY:
-        arguments.pop(_WHY, None)
+    if tool in _TOOLS_WITH_REASON:
+        arguments.pop(_REASON_ARGUMENT, None)
     try:
-        return Act(said.hook_event_name, tool, _encode(arguments))
+        return HookAct(said.hook_event_name, tool, _encode(arguments))
     except (ValueError, RecursionError):
         raise ParseError("arguments that are no JSON object") from None
 
 
-def answer(client: str, act: Act, verdict: Verdict, *, ask_here: bool) -> bytes:
+def format_answer(
+    client: str, act: HookAct, verdict: HookVerdict, *, ask_here: bool
+) -> bytes:
     """Format the answer for a client; empty where it expects none.
 
     Args:
@@ -119,11 +125,11 @@ def answer(client: str, act: Act, verdict: Verdict, *, ask_here: bool) -> bytes:
         verdict: The decision.
         ask_here: On `ask`, the client asks the person at its terminal.
     """
-    asks = ask_here and not verdict.passes and verdict.effect is Effect.ASK
+    asks = ask_here and not verdict.passes and verdict.effect is DecisionEffect.ASK
     if client == "cursor":
         # Only before a command and an MCP call does it ask its person.
         asks = asks and act.event in ("beforeShellExecution", "beforeMCPExecution")
-        return _cursor(act, verdict, "ask" if asks else "deny")
+        return _format_cursor_answer(act, verdict, "ask" if asks else "deny")
     if verdict.passes:
         return b""  # its own rules go on; an "allow" would skip its person
     said = {
@@ -134,7 +140,7 @@ def answer(client: str, act: Act, verdict: Verdict, *, ask_here: bool) -> bytes:
     return _encode({"hookSpecificOutput": said})
 
 
-def _cursor(act: Act, verdict: Verdict, otherwise: str) -> bytes:
+def _format_cursor_answer(act: HookAct, verdict: HookVerdict, otherwise: str) -> bytes:
     if verdict.passes:
         return _encode({"permission": "allow"})
     said = {"permission": otherwise}
@@ -143,37 +149,37 @@ def _cursor(act: Act, verdict: Verdict, otherwise: str) -> bytes:
     return _encode(said)
 
 
-def _tool(said: _Said) -> tuple[str, Arguments]:
-    return said.tool_name, _object(said.tool_input)
+def _parse_tool_event(said: _HookEvent) -> tuple[str, Arguments]:
+    return said.tool_name, _parse_object(said.tool_input)
 
 
-def _shell(said: _Said) -> tuple[str, Arguments]:
+def _parse_shell_event(said: _HookEvent) -> tuple[str, Arguments]:
     return "Shell", {"command": said.command, "cwd": said.cwd}
 
 
-def _mcp(said: _Said) -> tuple[str, Arguments]:
+def _parse_mcp_event(said: _HookEvent) -> tuple[str, Arguments]:
     """Name the tool; for its server the client gives only an address or a command."""
     where = {"url": said.url, "command": said.command}
     at = {name: value for name, value in where.items() if value}
-    return f"MCP:{said.tool_name}", {"input": _object(said.tool_input), **at}
+    return f"MCP:{said.tool_name}", {"input": _parse_object(said.tool_input), **at}
 
 
-def _file(said: _Said) -> tuple[str, Arguments]:
+def _parse_file_event(said: _HookEvent) -> tuple[str, Arguments]:
     return "Read", {"file_path": said.file_path}
 
 
-_EVENTS: Mapping[str, Mapping[str, Callable[[_Said], tuple[str, Arguments]]]] = {
-    "claude-code": {"PreToolUse": _tool},
+_EVENTS: Mapping[str, Mapping[str, Callable[[_HookEvent], tuple[str, Arguments]]]] = {
+    "claude-code": {"PreToolUse": _parse_tool_event},
     "cursor": {
-        "beforeShellExecution": _shell,
-        "beforeMCPExecution": _mcp,
-        "beforeReadFile": _file,
-        "preToolUse": _tool,
+        "beforeShellExecution": _parse_shell_event,
+        "beforeMCPExecution": _parse_mcp_event,
+        "beforeReadFile": _parse_file_event,
+        "preToolUse": _parse_tool_event,
     },
 }
 
 
-def _object(value: object) -> Arguments:
+def _parse_object(value: object) -> Arguments:
     """Return an object; one client sends it as JSON text."""
     if isinstance(value, str):
         try:

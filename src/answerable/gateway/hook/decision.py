@@ -9,32 +9,38 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.authorization.exception_validity import standing
-from answerable.authorization.policy_exceptions import BY_TWO
+from answerable.authorization.exception_validity import index_exceptions
+from answerable.authorization.policy_exceptions import BREAK_GLASS_LIFTABLE
 from answerable.connectors.config.parse.config_faults import ConfigError
-from answerable.connectors.config.parse.config_file import Reading
+from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.gateway.hook import client_protocols
-from answerable.gateway.hook.client_protocols import Verdict
-from answerable.gateway.hook.hook_recorder import record
-from answerable.model.caller import Caller, Shown
-from answerable.model.config import Config, Server
-from answerable.model.decision import Decision, Effect, Mode, Request, Target
+from answerable.gateway.hook.client_protocols import HookVerdict
+from answerable.gateway.hook.hook_recorder import record_hook_decision
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
+from answerable.model.config import Config, UpstreamServer
+from answerable.model.decision import (
+    AuthorizationRequest,
+    Decision,
+    DecisionEffect,
+    EnforcementMode,
+    TargetKind,
+)
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.model.spool_record import Act
-from answerable.server.authentication.agent_mapping import Agents
-from answerable.server.policy_reading import read_decided
+from answerable.model.spool_record import CallSummary
+from answerable.server.authentication.agent_mapping import AgentMapping
+from answerable.server.policy_reading import read_with_policies
 from answerable.server.processes.parent_process import read_parent
-from answerable.server.reloadable_plan import store_of
-from answerable.server.revocation_list import KillList
+from answerable.server.reloadable_plan import resolve_store
+from answerable.server.revocation_list import RevocationList
 from answerable.server.state_folders import gateway_state
-from answerable.usecases.authorization.authorize import Authority
-from answerable.usecases.authorization.compile_policy import table_of
+from answerable.usecases.authorization.authorize import Authorizer
+from answerable.usecases.authorization.compile_policy import compile_decision_table
 
 METHOD = "tools/call"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HookContext:
     """Context of a hook: configuration, server and caller.
 
     Attributes:
@@ -46,14 +52,16 @@ class Asked:
     """
 
     config: Config
-    reading: Reading
-    server: Server
+    reading: ConfigReading
+    server: UpstreamServer
     store: Path
-    caller: Caller
-    mode: Mode
+    caller: VerifiedCaller
+    mode: EnforcementMode
 
 
-def prepare(place: str, client: str, store: Path | None, usual: Path | None) -> Asked:
+def prepare_hook(
+    place: str, client: str, store: Path | None, usual: Path | None
+) -> HookContext:
     """Read the configuration, and identify the agent of a hook.
 
     Args:
@@ -68,9 +76,9 @@ def prepare(place: str, client: str, store: Path | None, usual: Path | None) -> 
         EnvironmentRefused: The file may not be read.
         ProcessGone: The process that started the hook has ended.
     """
-    reading = read_decided(place, store, usual)
+    reading = read_with_policies(place, store, usual)
     config = reading.config
-    if config is None or not reading.holds_policy:
+    if config is None or not reading.has_policy:
         raise ConfigError(place, reading.faults)
     servers = [each for each in config.servers if each.hook == client]
     if len(servers) != 1:
@@ -79,96 +87,106 @@ def prepare(place: str, client: str, store: Path | None, usual: Path | None) -> 
             "see `servers.NAME.hook` in docs/configuration.md",
         )
     server = servers[0]
-    caller = _caller(config, server.name)
+    caller = _identify_parent(config, server.name)
     agent = next((each for each in config.agents if each.id == caller.agent), None)
-    return Asked(
+    return HookContext(
         config,
         reading,
         server,
-        store_of(config, store, usual),
+        resolve_store(config, store, usual),
         caller,
         agent.mode if agent is not None else config.default_mode,
     )
 
 
-def decide(asked: Asked, act: client_protocols.Act) -> Verdict:
+def decide_act(asked: HookContext, act: client_protocols.HookAct) -> HookVerdict:
     """Decide on a tool call, and record the decision before it is returned.
 
     Raises:
         AnswerableError: It cannot be recorded, or the revocations cannot be read.
     """
     if not asked.store.exists():
-        from answerable.server.store_access import make_store
+        from answerable.server.store_access import create_store
 
-        make_store(asked.store)  # before the spool, which may lie in it
+        create_store(asked.store)  # before the spool, which may lie in it
     state = gateway_state(asked.config, asked.store)
-    authority = Authority(table_of(asked.config, asked.reading.policies))
-    authority.set_kills(KillList(asked.store, state).read())
+    authority = Authorizer(compile_decision_table(asked.config, asked.reading.policies))
+    authority.update_revocations(RevocationList(asked.store, state).read())
     caller = asked.caller
-    request = Request(
+    request = AuthorizationRequest(
         agent=caller.agent,
         known=caller.known,
         server=asked.server.name,
         action=METHOD,
-        target=Target.TOOL,
+        target=TargetKind.TOOL,
         name=act.tool,
         run=caller.run,
         principal=caller.principal,
         arguments=act.arguments,
     )
     decision = authority.authorize(request)
-    if decision.effect is not Effect.ALLOW and decision.reason in BY_TWO:
-        decision = _amended(asked, authority, request, decision)
-    id = record(
+    if (
+        decision.effect is not DecisionEffect.ALLOW
+        and decision.reason in BREAK_GLASS_LIFTABLE
+    ):
+        decision = _apply_exceptions(asked, authority, request, decision)
+    id = record_hook_decision(
         state / "spool",
         caller,
-        _act(asked, act),
+        _build_recorded_act(asked, act),
         decision,
         time.time_ns(),
     )
-    return Verdict(decision.passes, decision.effect, id)
+    return HookVerdict(decision.passes, decision.effect, id)
 
 
-def _amended(
-    asked: Asked, authority: Authority, request: Request, decision: Decision
+def _apply_exceptions(
+    asked: HookContext,
+    authority: Authorizer,
+    request: AuthorizationRequest,
+    decision: Decision,
 ) -> Decision:
     """Apply policy exceptions; only now, since that opens the store."""
-    from answerable.services.statements.policy_exceptions import held
-    from answerable.store.store import Store
+    from answerable.services.statements.policy_exceptions import read_policy_exceptions
+    from answerable.store.store import EvidenceStore
 
     if not asked.store.is_dir():
         return decision
     now = time.time_ns()
     try:
-        with Store.open(asked.store, now=now, create=False) as store:
-            authority.set_amendments(standing(held(store, now).standing))
+        with EvidenceStore.open(asked.store, now=now, create=False) as store:
+            authority.set_policy_exceptions(
+                index_exceptions(read_policy_exceptions(store, now).active)
+            )
     except AnswerableError:
         return decision
     return authority.authorize(request)
 
 
-def _act(asked: Asked, act: client_protocols.Act) -> Act:
-    return Act(
+def _build_recorded_act(
+    asked: HookContext, act: client_protocols.HookAct
+) -> CallSummary:
+    return CallSummary(
         era=f"hook/{asked.server.hook}",
         method=METHOD,
         server=asked.server.name,
-        target=Target.TOOL,
+        target=TargetKind.TOOL,
         name=act.tool,
         size=len(act.arguments),
         arguments=hashlib.sha256(act.arguments).hexdigest(),
     )
 
 
-def _caller(config: Config, server: str) -> Caller:
+def _identify_parent(config: Config, server: str) -> VerifiedCaller:
     peer = read_parent().peer
     principal = f"uid:{peer.uid}/stdio:{server}"
-    agent, known = Agents(config, frozenset()).of_parent(server, principal)
-    return Caller(
+    agent, known = AgentMapping(config, frozenset()).find_by_parent(server, principal)
+    return VerifiedCaller(
         agent=agent,
         known=known,
         person="",
         run=f"process:{peer.pid}/{peer.start}",
-        shown=Shown.PARENT_PROCESS,
+        shown=AuthenticationMethod.PARENT_PROCESS,
         principal=principal,
         token_sha256=b"",
         expires=0,

@@ -8,26 +8,32 @@ it.
 import secrets
 from pathlib import Path
 
-from answerable.evidence.spool_format import chain_start, encode, lines
-from answerable.model.caller import Caller
+from answerable.evidence.spool_format import (
+    encode_lines,
+    encode_record,
+    initial_chain_hash,
+)
+from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import event_id
 from answerable.model.spool_record import (
     HOOK_PREFIX,
-    Act,
-    Closed,
-    Decided,
-    Opened,
-    source_of,
+    CallSummary,
+    DecisionRecord,
+    RecorderClosed,
+    RecorderOpened,
+    source_of_recorder,
 )
-from answerable.server.recording.segments import Segments
+from answerable.server.recording.segments import SegmentWriter
 
 WORKER = 2_000_000  # worker number, above every worker and wrapper
-MOST = 4096  # decisions of hooks that wait to be shipped
+MAX_WAITING = 4096  # decisions of hooks that wait to be shipped
 
 
-def record(spool: Path, caller: Caller, act: Act, decision: Decision, now: int) -> str:
+def record_hook_decision(
+    spool: Path, caller: VerifiedCaller, act: CallSummary, decision: Decision, now: int
+) -> str:
     """Record a decision.
 
     Args:
@@ -43,24 +49,24 @@ def record(spool: Path, caller: Caller, act: Act, decision: Decision, now: int) 
     Raises:
         EnvironmentRefused: It cannot be kept, so the call must not happen.
     """
-    if _waiting(spool) >= MOST:
-        raise EnvironmentRefused(
-            f"{MOST} decisions of hooks wait in {spool}",
+    if _count_waiting(spool) >= MAX_WAITING:
+        raise EnvironmentFailure(
+            f"{MAX_WAITING} decisions of hooks wait in {spool}",
             "run the gateway, which ships them: answerable serve --config FILE",
         )
     name = HOOK_PREFIX + secrets.token_hex(8)
-    key = event_id(now, source_of(name), name, b"2").hex()
+    key = event_id(now, source_of_recorder(name), name, b"2").hex()
     records = (
-        Opened(1, now, name, WORKER, "", 0),
-        Decided(2, now, key, caller, act, decision),
-        Closed(3, now),
+        RecorderOpened(1, now, name, WORKER, "", 0),
+        DecisionRecord(2, now, key, caller, act, decision),
+        RecorderClosed(3, now),
     )
-    data, chain = lines(map(encode, records), chain_start(name))
-    segments = Segments(spool, name, room=0)  # no more lines will come
+    data, chain = encode_lines(map(encode_record, records), initial_chain_hash(name))
+    segments = SegmentWriter(spool, name, room=0)  # no more lines will come
     try:
         segments.write(data, chain)
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"the decision cannot be recorded ({error.strerror})", f"see {spool}"
         ) from None
     finally:
@@ -68,7 +74,7 @@ def record(spool: Path, caller: Caller, act: Act, decision: Decision, now: int) 
     return key
 
 
-def _waiting(spool: Path) -> int:
+def _count_waiting(spool: Path) -> int:
     try:
         return sum(1 for _ in spool.glob(f"{HOOK_PREFIX}*"))
     except OSError:

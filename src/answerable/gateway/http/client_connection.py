@@ -1,6 +1,6 @@
 """Connection of one client: parses requests as they arrive, and answers them in order.
 
-A request is answered by its `Turn`; the next one waits for its end. Backpressure stops
+A request is answered by its `HttpRequestHandler`; the next one waits for its end. Backpressure stops
 reading from the faster side. A client that half-closes the connection is treated as
 gone.
 """
@@ -10,34 +10,34 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from answerable.gateway.http.reply_writer import nothing
-from answerable.gateway.http.request_connection import Early
-from answerable.gateway.http.request_handler import Turn
-from answerable.gateway.http.server import Door
+from answerable.gateway.http.reply_writer import do_nothing
+from answerable.gateway.http.request_connection import ImmediateReply
+from answerable.gateway.http.request_handler import HttpRequestHandler
+from answerable.gateway.http.server import GatewayHttpServer
 from answerable.gateway.wire.http_heads import (
     CONTINUE,
     LAST_CHUNK,
-    Heading,
-    chunk,
-    heading,
-    reply_head,
+    ReplyHeading,
+    build_heading,
+    encode_chunk,
+    write_reply_head,
 )
-from answerable.gateway.wire.mcp_request_head import Opening
-from answerable.server.admission import Slot, address_of
-from answerable.server.connection_info import Link
-from answerable.server.connection_probe import link_of
+from answerable.gateway.wire.mcp_request_head import McpRequestHead
+from answerable.server.admission import ConnectionSlot, counted_address
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.connection_probe import read_connection_info
 from answerable.server.deadline_timer import NEVER
 from answerable.server.processes.held_process import ProcessGone
-from answerable.server.wire.connection_deadlines import Wait, deadline_of
-from answerable.server.wire.host_check import Served
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_parser import Arrived, Body, Intake
+from answerable.server.wire.connection_deadlines import ConnectionWait, compute_deadline
+from answerable.server.wire.host_check import ServedNames
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_parser import ParsedItem, RequestBody, RequestParser
 
 # One write for a head and a small body costs less than two, and than copying more.
-JOINED = 64 * 1024
+MAX_SINGLE_WRITE = 64 * 1024
 
 
-class Front(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """Protocol of one client connection.
 
     Args:
@@ -45,19 +45,24 @@ class Front(asyncio.Protocol):
     """
 
     def __init__(
-        self, door: Door, served: Served, url: str, *, link: Link | None = None
+        self,
+        door: GatewayHttpServer,
+        served: ServedNames,
+        url: str,
+        *,
+        link: ConnectionInfo | None = None,
     ) -> None:
         self.door = door
         self.served = served
-        self.link = Link(url=url) if link is None else link
+        self.link = ConnectionInfo(url=url) if link is None else link
         self.deadline = NEVER
         self._transport: asyncio.Transport | None = None
-        self._slot: Slot | None = None  # None where another worker counts it
+        self._slot: ConnectionSlot | None = None  # None where another worker counts it
         self._is_new = True  # nothing was received
-        self._intake = Intake(door.read)
-        self._arrived: deque[Arrived[Opening]] = deque()
-        self._turn: Turn | None = None
-        self._wait = Wait.ANSWER
+        self._intake = RequestParser(door.read)
+        self._arrived: deque[ParsedItem[McpRequestHead]] = deque()
+        self._turn: HttpRequestHandler | None = None
+        self._wait = ConnectionWait.ANSWER
         self._is_ours = link is not None  # it stays with this worker
         # What another worker would have to read again.
         self._received: list[bytes] | None = None if door.peers is None else []
@@ -72,24 +77,24 @@ class Front(asyncio.Protocol):
         door = self.door
         try:
             if not self._is_ours:
-                self.link = link_of(transport, self.link.url)
+                self.link = read_connection_info(transport, self.link.url)
         except ProcessGone as gone:
-            door.exchange.recorder.refused(gone.reason, None, "", "")
+            door.exchange.recorder.count_refused(gone.reason, None, "", "")
             transport.abort()
             return
-        if door.draining or not (self._is_ours or self._admit(transport)):
+        if door.draining or not (self._is_ours or self._take_slot(transport)):
             transport.abort()
             return
         self._transport = transport
         door.fronts.add(self)
         door.ticker.add(self)
-        self._time()
+        self._set_deadline()
 
-    def _admit(self, transport: asyncio.Transport) -> bool:
+    def _take_slot(self, transport: asyncio.Transport) -> bool:
         """Take a slot among the connections of this worker."""
         admission, peer = self.door.admission, self.link.peer
         if peer is None:
-            self._slot = admission.admit(self, address_of(transport))
+            self._slot = admission.admit(self, counted_address(transport))
         else:
             self._slot = admission.admit_local(self, peer.uid)
         return self._slot is not None
@@ -107,7 +112,7 @@ class Front(asyncio.Protocol):
         if self._received is not None:
             self._received.append(data)
         self._arrived.extend(self._intake.feed(data))
-        self.resume()
+        self.process_arrived()
 
     def eof_received(self) -> bool:
         """Let the transport close."""
@@ -116,11 +121,11 @@ class Front(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Abort the open request of a client that is gone."""
         turn = self._turn
-        self._let_go()
+        self._detach_transport()
         if self._slot is not None:
             self._slot.release()
         if turn is not None:
-            turn.gone()
+            turn.on_client_gone()
 
     def pause_writing(self) -> None:
         """Stop reading the answer of the server: the client is slower."""
@@ -132,19 +137,19 @@ class Front(asyncio.Protocol):
         if self._turn is not None:
             self._turn.resume()
 
-    def late(self) -> None:
+    def on_deadline(self) -> None:
         """Refuse a request that arrives too slowly, or close an idle connection."""
         turn = self._turn
-        is_idle = self._wait in (Wait.FIRST, Wait.REQUEST)
+        is_idle = self._wait in (ConnectionWait.FIRST, ConnectionWait.REQUEST)
         if is_idle or self._transport is None:
             self.abort()
             return
-        slow = Refused(Why.SLOW)
+        slow = RequestRefused(RefusalReason.SLOW)
         self._closes = True
         if turn is None:
-            self._refuse(slow)
+            self._reply_refused(slow)
         else:
-            turn.broken(slow)
+            turn.fail_body(slow)
 
     def drain(self) -> None:
         """Finish the open request; end a stream without an end now."""
@@ -153,8 +158,8 @@ class Front(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.close()
         elif self._turn.is_open_ended:
-            self._turn.gone()
-            self.done()
+            self._turn.on_client_gone()
+            self.finish()
         else:
             self._closes = True
 
@@ -168,60 +173,62 @@ class Front(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def answer(
+    def reply(
         self,
-        heading: Heading,
+        heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = nothing,
+        then: Callable[[], None] = do_nothing,
     ) -> None:
         """Send a complete reply; a reply already begun is truncated."""
         if self._chunked is not None:
-            self.cut()
+            self.truncate()
             return
-        closes = self._is_last()
-        head = reply_head(heading, session, length=len(body), closes=closes)
+        closes = self._closes_after_reply()
+        head = write_reply_head(heading, session, length=len(body), closes=closes)
         try:
-            if len(body) <= JOINED:
-                self._send(head + body)
+            if len(body) <= MAX_SINGLE_WRITE:
+                self._write_bytes(head + body)
             else:
-                self._send(head)
-                self._send(body)
+                self._write_bytes(head)
+                self._write_bytes(body)
         finally:
             then()
-        self._next()
+        self._finish_request()
 
-    def begin(self, heading: Heading, session: str, length: int | None) -> None:
+    def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
         """Send the head; pieces follow, chunked where the length is None."""
         self._chunked = length is None
-        closes = self._is_last()
-        self._send(reply_head(heading, session, length=length, closes=closes))
+        closes = self._closes_after_reply()
+        self._write_bytes(
+            write_reply_head(heading, session, length=length, closes=closes)
+        )
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
-        self._send(chunk(data) if self._chunked else data)
+        self._write_bytes(encode_chunk(data) if self._chunked else data)
 
-    def done(self) -> None:
+    def finish(self) -> None:
         """End the reply."""
         if self._chunked:
-            self._send(LAST_CHUNK)
-        self._next()
+            self._write_bytes(LAST_CHUNK)
+        self._finish_request()
 
-    def cut(self) -> None:
+    def truncate(self) -> None:
         """Truncate the reply, so that the client sees that it is incomplete."""
         self.abort()
 
-    def revoke(self, early: Early) -> None:
+    def replace_reply(self, early: ImmediateReply) -> None:
         """Replace a reply that has not begun; end or truncate another one."""
         if self._chunked is None:
-            self.answer(early.heading, early.body)
+            self.reply(early.heading, early.body)
         elif self._chunked:
             self._closes = True
-            self.done()
+            self.finish()
         else:
-            self.cut()
+            self.truncate()
 
-    def resume(self) -> None:
+    def process_arrived(self) -> None:
         """Process the parsed items."""
         if self._advancing:
             return
@@ -230,96 +237,98 @@ class Front(asyncio.Protocol):
         while arrived and self._transport is not None:
             turn = self._turn
             if turn is None:
-                self._begin(arrived.popleft())
+                self._start_request(arrived.popleft())
             elif turn.wants_body and not turn.is_parked:
-                self._go_on(turn, arrived.popleft())
+                self._continue_request(turn, arrived.popleft())
             else:
                 break
         self._advancing = False
         if self._held or arrived:
-            self._hold_back()
-        self._time()
+            self._update_reading()
+        self._set_deadline()
 
-    def _begin(self, arrived: Arrived[Opening]) -> None:
+    def _start_request(self, arrived: ParsedItem[McpRequestHead]) -> None:
         """Start a request from its head."""
-        if isinstance(arrived, Opening):
-            self._start(arrived)
+        if isinstance(arrived, McpRequestHead):
+            self._handle_head(arrived)
         else:
-            assert isinstance(arrived, Refused)  # noqa: S101 - a head comes first
+            assert isinstance(arrived, RequestRefused)  # noqa: S101 - a head comes first
             self._closes = True
-            self._refuse(arrived)
+            self._reply_refused(arrived)
 
-    def _go_on(self, turn: Turn, arrived: Arrived[Opening]) -> None:
+    def _continue_request(
+        self, turn: HttpRequestHandler, arrived: ParsedItem[McpRequestHead]
+    ) -> None:
         """Pass the body to the open request."""
-        if isinstance(arrived, Body):
-            turn.body(arrived.data)
+        if isinstance(arrived, RequestBody):
+            turn.receive_body(arrived.data)
         else:
-            assert isinstance(arrived, Refused)  # noqa: S101 - a body comes first
+            assert isinstance(arrived, RequestRefused)  # noqa: S101 - a body comes first
             self._closes = True
-            turn.broken(arrived)
+            turn.fail_body(arrived)
 
-    def _start(self, opening: Opening) -> None:
+    def _handle_head(self, opening: McpRequestHead) -> None:
         head = opening.head
         self._closes = self._closes or head.closes
-        turn = self._turn = Turn(self, opening)
+        turn = self._turn = HttpRequestHandler(self, opening)
         turn.start()
         if turn.caller is not None:
-            self._settle(turn, turn.caller.principal)
+            self._assign_worker(turn, turn.caller.principal)
         if turn.early is not None:
-            self._intake.drop()
+            self._intake.discard_body()
         expects = head.expects and not self._arrived and self._transport is not None
         if turn.is_refused or (expects and turn.early is not None):
-            self._turn_away(turn)
+            self._reply_without_body(turn)
         elif expects:
-            self._send(CONTINUE)
+            self._write_bytes(CONTINUE)
 
-    def _turn_away(self, turn: Turn) -> None:
+    def _reply_without_body(self, turn: HttpRequestHandler) -> None:
         """Reply without reading the body."""
         self._closes = True
         self._arrived.clear()
-        turn.body(b"")
+        turn.receive_body(b"")
 
-    def identified(self) -> None:
+    def on_identified(self) -> None:
         """Continue after the caller is authenticated, or is not."""
         turn = self._turn
         if turn is not None and turn.caller is not None:
-            self._settle(turn, turn.caller.principal)
+            self._assign_worker(turn, turn.caller.principal)
             if turn.is_refused:
-                self._turn_away(turn)
-        self.resume()
+                self._reply_without_body(turn)
+        self.process_arrived()
 
-    def unparked(self) -> None:
+    def on_body_allowed(self) -> None:
         """Continue reading: the body may arrive now."""
         if self._transport is not None and not self._held:
             self._transport.resume_reading()
-        self.resume()
+        self.process_arrived()
 
-    def _settle(self, turn: Turn, principal: str) -> None:
+    def _assign_worker(self, turn: HttpRequestHandler, principal: str) -> None:
         """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
         if slot is not None and not self.door.admission.identify(slot, principal):
-            turn.refuse(Why.TOO_MANY_CONNECTIONS)
+            turn.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
             return
         peers = self.door.peers
         received, self._received = self._received, None
         if peers is None or peers.owns(principal):
             self._is_ours = True
-            turn.hold()
+            turn.reserve_body()
             if turn.is_parked and self._transport is not None:
                 self._transport.pause_reading()
         elif self._is_ours or received is None:
             # One hop, and one worker for all requests of a connection.
             self._closes = True
-            turn.misdirect()
+            turn.refuse_misdirected()
         else:
-            transport = self._let_go()
+            transport = self._detach_transport()
             if transport is not None:
                 self._slot, data = None, b"".join(received)
                 peers.hand_over(
                     transport, principal, self.link, self.served, data, slot
                 )
 
-    def _let_go(self) -> asyncio.Transport | None:
+    def _detach_transport(self) -> asyncio.Transport | None:
         """Detach the transport, and forget the connection."""
         transport, self._transport = self._transport, None
         self.door.fronts.discard(self)
@@ -328,35 +337,35 @@ class Front(asyncio.Protocol):
         self._turn = None
         return transport
 
-    def _refuse(self, refused: Refused) -> None:
+    def _reply_refused(self, refused: RequestRefused) -> None:
         """Reply to bytes that are no request."""
-        self.door.exchange.recorder.refused(refused.why.value, None, "", "")
-        self.answer(heading(refused.wire.status, {}), b"")
+        self.door.exchange.recorder.count_refused(refused.why.value, None, "", "")
+        self.reply(build_heading(refused.wire.status, {}), b"")
 
-    def _next(self) -> None:
+    def _finish_request(self) -> None:
         turn, self._turn = self._turn, None
         self._chunked = None
         if turn is not None:
-            turn.over()
-        if self._is_last():
+            turn.close()
+        if self._closes_after_reply():
             self._closes = True
             if self._transport is not None:
                 self._transport.close()
         elif self._arrived or self._held:
-            self.resume()
+            self.process_arrived()
         else:
-            self._time()
+            self._set_deadline()
 
-    def _is_last(self) -> bool:
+    def _closes_after_reply(self) -> bool:
         # The received bytes begin with an answered request without a caller: the
         # connection cannot be relayed any more.
         return self._closes or self.door.draining or self._received is not None
 
-    def _send(self, data: bytes) -> None:
+    def _write_bytes(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
 
-    def _hold_back(self) -> None:
+    def _update_reading(self) -> None:
         """Pause reading while parsed items wait."""
         transport = self._transport
         if transport is not None and self._held is not bool(self._arrived):
@@ -366,17 +375,17 @@ class Front(asyncio.Protocol):
             else:
                 transport.resume_reading()
 
-    def _time(self) -> None:
+    def _set_deadline(self) -> None:
         """Set the deadline for the present state of the connection."""
         turn = self._turn
         if turn is not None:
             reads = turn.wants_body and not turn.is_parked
-            wait = Wait.BODY if reads else Wait.ANSWER
+            wait = ConnectionWait.BODY if reads else ConnectionWait.ANSWER
         elif not self._intake.is_between:
-            wait = Wait.HEAD
+            wait = ConnectionWait.HEAD
         else:
-            wait = Wait.FIRST if self._is_new else Wait.REQUEST
+            wait = ConnectionWait.FIRST if self._is_new else ConnectionWait.REQUEST
         if wait is self._wait:
             return
         self._wait = wait
-        self.deadline = deadline_of(wait, self.door.loop.time(), self.door.limits)
+        self.deadline = compute_deadline(wait, self.door.loop.time(), self.door.limits)

@@ -7,32 +7,32 @@ of a person waits until the request is on record, and later events wait behind i
 
 from collections import deque
 
-from answerable.gateway.http.reply_progress import Relayed, settled
-from answerable.gateway.in_flight_call import Heard, Waits
-from answerable.gateway.wire.event_stream import MAX_EVENT, MESSAGE, Event, Events
-from answerable.model.spool_record import Ending
-from answerable.server.mcp.messages import Kind, one_line
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.http.reply_progress import ReplyProgress, resolve_outcome
+from answerable.gateway.in_flight_call import MessageOutcome, RecordFuture
+from answerable.gateway.wire.event_stream import MAX_EVENT, MESSAGE, SseEvent, SseParser
+from answerable.model.spool_record import CallOutcome
+from answerable.server.mcp.messages import MessageKind, to_one_line
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_WAITING = 2 * MAX_EVENT  # bytes behind a record that is on its way to disk
 
 
-class Stream:
+class EventStreamBody:
     """Body of server-sent events.
 
     Args:
         relayed: State of the answer.
     """
 
-    def __init__(self, relayed: Relayed) -> None:
+    def __init__(self, relayed: ReplyProgress) -> None:
         self._relayed = relayed
-        self._events = Events()
-        self._waiting: deque[tuple[Event, Heard]] = deque()
+        self._events = SseParser()
+        self._waiting: deque[tuple[SseEvent, MessageOutcome]] = deque()
         self._room = MAX_WAITING
         self._is_whole = False
         relayed.outlet.begin(relayed.heading, relayed.session, None)
 
-    def on_data(self, data: bytes) -> "Stream":
+    def on_data(self, data: bytes) -> "EventStreamBody":
         """Pass on the events that are complete.
 
         Raises:
@@ -41,11 +41,11 @@ class Stream:
         passed: list[bytes] = []
         try:
             for event in self._events.feed(data):
-                if isinstance(event, Refused):
+                if isinstance(event, RequestRefused):
                     raise event
-                passed.append(self._take(event))
+                passed.append(self._judge_event(event))
         finally:
-            self._give(b"".join(passed))
+            self._write_data(b"".join(passed))
         return self
 
     def on_end(self) -> None:
@@ -54,43 +54,45 @@ class Stream:
         if self._waiting:
             return
         relayed = self._relayed
-        is_answered = relayed.passage.call.kind is not Kind.REQUEST
+        is_answered = relayed.passage.call.kind is not MessageKind.REQUEST
         is_answered |= relayed.passage.answer is not None
         # An older server may end a stream and be asked for its rest
         # (2025-11-25 basic/transports "Resumability and Redelivery").
-        relayed.end(None if is_answered else Ending.UNKNOWN)
-        relayed.outlet.done()
+        relayed.end(None if is_answered else CallOutcome.UNKNOWN)
+        relayed.outlet.finish()
 
-    def on_lost(self, refused: Refused) -> bool:
+    def on_lost(self, refused: RequestRefused) -> bool:
         """Send the error in an event of our own, and end the stream."""
         call = self._relayed.passage.call
-        if call.kind is Kind.REQUEST and (
+        if call.kind is MessageKind.REQUEST and (
             self._waiting or self._relayed.passage.answer is None
         ):
-            error = refused.of(call.id, call.method).body()
-            self._give(_spelled(error, MESSAGE, None))
-        self._relayed.outlet.done()
+            error = refused.for_request(call.id, call.method).error_body()
+            self._write_data(_format_event(error, MESSAGE, None))
+        self._relayed.outlet.finish()
         return True
 
-    def _take(self, event: Event) -> bytes:
+    def _judge_event(self, event: SseEvent) -> bytes:
         """Judge an event; return the bytes that may pass at once."""
         if event.data:
-            heard = self._relayed.exchange.hear(self._relayed.passage, event.data)
+            heard = self._relayed.exchange.process_message(
+                self._relayed.passage, event.data
+            )
             if heard.changed is not None:
-                self._relayed.look(heard.changed)
+                self._relayed.refetch_definitions(heard.changed)
         else:
-            heard = Heard(event.data)
+            heard = MessageOutcome(event.data)
         if heard.until is None and not self._waiting:
-            return self._passed(event, heard)
+            return self._encode_passed(event, heard)
         self._room -= len(event.raw)
         if self._room < 0:
-            raise Refused(Why.EVENT_TOO_LARGE)
+            raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
         self._waiting.append((event, heard))
         if heard.until is not None:
-            heard.until.add_done_callback(self._recorded)
+            heard.until.add_done_callback(self._on_recorded)
         return b""
 
-    def _recorded(self, _: Waits) -> None:
+    def _on_recorded(self, _: RecordFuture) -> None:
         """Pass on the events that waited for a record."""
         if self._relayed.passage.ended:
             return
@@ -100,32 +102,32 @@ class Stream:
             if heard.until is not None:
                 if not heard.until.done():
                     break
-                heard = settled(heard, heard.until)
+                heard = resolve_outcome(heard, heard.until)
             self._waiting.popleft()
             self._room += len(event.raw)
-            passed.append(self._passed(event, heard))
-        self._give(b"".join(passed))
+            passed.append(self._encode_passed(event, heard))
+        self._write_data(b"".join(passed))
         if self._is_whole:
             self.on_end()
 
-    def _passed(self, event: Event, heard: Heard) -> bytes:
+    def _encode_passed(self, event: SseEvent, heard: MessageOutcome) -> bytes:
         """Return the bytes to pass on for one event."""
         if heard.back is not None:
-            self._relayed.send_back(heard.back)
+            self._relayed.answer_server(heard.back)
         if heard.data is event.data:
             return event.raw
         if heard.data is None:
             return b""
-        return _spelled(heard.data, event.type, event.id)
+        return _format_event(heard.data, event.type, event.id)
 
-    def _give(self, data: bytes) -> None:
+    def _write_data(self, data: bytes) -> None:
         if data:
-            self._relayed.count(data)
+            self._relayed.count_bytes(data)
             self._relayed.outlet.write(data)
 
 
-def _spelled(data: bytes, type: bytes, id: bytes | None) -> bytes:
+def _format_event(data: bytes, type: bytes, id: bytes | None) -> bytes:
     """Format an event whose data was changed."""
     named = b"" if type == MESSAGE else b"event: %b\n" % type
     numbered = b"" if id is None else b"id: %b\n" % id
-    return b"%b%bdata: %b\n\n" % (named, numbered, one_line(data))
+    return b"%b%bdata: %b\n\n" % (named, numbered, to_one_line(data))

@@ -10,16 +10,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-LARGE = 32 * 1024  # bytes of a body; a smaller one takes less than a millisecond
-FEW = 8  # calls of a caller under way, up to which small ones do not wait
-LONG = 0.001  # seconds of a call that are charged
-PER_BYTE = 1e-8  # seconds of a machine for receiving and sending on, charged too
-SHARE = 0.005  # of a worker's time, while others call
-BURST = 0.25  # seconds that a caller may save up
-PAUSE = 4  # times as long as a large call took, until the next; alone, once as long
-_OTHERS = 1.0  # seconds for which another caller's call counts
-_LOOK = 0.05  # seconds until the budget of a caller in debt is checked again
-_MANY = 1024  # budgets, before those that are full again are dropped
+LARGE_BODY = 32 * 1024  # bytes of a body; a smaller one takes less than a millisecond
+UNQUEUED_CALLS = 8  # calls of a caller under way, up to which small ones do not wait
+MIN_CHARGE = 0.001  # seconds of a call that are charged
+SECONDS_PER_BYTE = (
+    1e-8  # seconds of a machine for receiving and sending on, charged too
+)
+BUSY_SHARE = 0.005  # of a worker's time, while others call
+MAX_CREDIT = 0.25  # seconds that a caller may save up
+LARGE_CALL_PAUSE = (
+    4  # times as long as a large call took, until the next; alone, once as long
+)
+_BUSY_SECONDS = 1.0  # seconds for which another caller's call counts
+_RETRY_DELAY = 0.05  # seconds until the budget of a caller in debt is checked again
+_MAX_BUDGETS = 1024  # budgets, before those that are full again are dropped
 
 
 class FairQueue:
@@ -33,7 +37,7 @@ class FairQueue:
         self._loop = loop
         self.deferred = 0
         self._waiting: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
-        self._debts: dict[str, _Debt] = {}
+        self._debts: dict[str, _CallerBudget] = {}
         self._last, self._other_at = "", float("-inf")
         self._free_at = 0.0  # when the next large call may begin
         self._is_due = False
@@ -42,7 +46,7 @@ class FairQueue:
         """Return the number of waiting calls."""
         return sum(map(len, self._waiting.values()))
 
-    def defers(self, caller: str, size: int, under_way: int) -> bool:
+    def must_wait(self, caller: str, size: int, under_way: int) -> bool:
         """Tell whether a call has to wait for its turn, and note its caller's activity.
 
         Args:
@@ -52,7 +56,9 @@ class FairQueue:
         """
         if caller != self._last:
             self._last, self._other_at = caller, self._loop.time()
-        return size > LARGE or under_way >= FEW or caller in self._waiting
+        return (
+            size > LARGE_BODY or under_way >= UNQUEUED_CALLS or caller in self._waiting
+        )
 
     def add(self, caller: str, size: int, work: Callable[[], None]) -> None:
         """Queue a call until it is its caller's turn.
@@ -64,23 +70,27 @@ class FairQueue:
         """
         self.deferred += 1
         self._waiting.setdefault(caller, deque()).append((size, work))
-        self._wake()
+        self._schedule_next()
 
-    def _wake(self) -> None:
+    def _schedule_next(self) -> None:
         if not self._is_due:
             self._is_due = True
-            self._loop.call_soon(self._step)
+            self._loop.call_soon(self._run_next)
 
-    def _step(self) -> None:
+    def _run_next(self) -> None:
         """Start one call of the first caller without debt."""
         self._is_due = False
         now = self._loop.time()
-        caller = next((each for each in self._waiting if self._may(each, now)), None)
+        caller = next(
+            (each for each in self._waiting if self._may_run(each, now)), None
+        )
         if caller is None:
             if self._waiting:
                 self._is_due = True
                 pause = self._free_at - now
-                self._loop.call_later(pause if 0 < pause < _LOOK else _LOOK, self._step)
+                self._loop.call_later(
+                    pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY, self._run_next
+                )
             return
         works = self._waiting.pop(caller)
         size, work = works.popleft()
@@ -91,61 +101,61 @@ class FairQueue:
             work()
         finally:
             seconds = time.perf_counter() - began
-            if size > LARGE:
-                pause = seconds if self._is_alone(now) else PAUSE * seconds
+            if size > LARGE_BODY:
+                pause = (
+                    seconds if self._is_only_caller(now) else LARGE_CALL_PAUSE * seconds
+                )
                 self._free_at = self._loop.time() + pause
-            self._charge(caller, seconds + size * PER_BYTE)
+            self._charge_caller(caller, seconds + size * SECONDS_PER_BYTE)
             if self._waiting:
-                self._wake()
+                self._schedule_next()
 
-    def _may(self, caller: str, now: float) -> bool:
+    def _may_run(self, caller: str, now: float) -> bool:
         """Tell whether a caller has no debt, and its next call may begin now.
 
         A call of another caller takes several iterations of the loop, and would wait
         for a large one in each.
         """
-        is_large = self._waiting[caller][0][0] > LARGE
-        return self._owes_nothing(caller, now) and (
-            not is_large or now >= self._free_at
-        )
+        is_large = self._waiting[caller][0][0] > LARGE_BODY
+        return self._has_no_debt(caller, now) and (not is_large or now >= self._free_at)
 
-    def _is_alone(self, now: float) -> bool:
-        return now - self._other_at >= _OTHERS
+    def _is_only_caller(self, now: float) -> bool:
+        return now - self._other_at >= _BUSY_SECONDS
 
-    def _owes_nothing(self, caller: str, now: float) -> bool:
+    def _has_no_debt(self, caller: str, now: float) -> bool:
         debt = self._debts.get(caller)
         if debt is None:
             return True
-        debt.pay(now, alone=self._is_alone(now))
-        if debt.saved >= BURST:
+        debt.replenish(now, alone=self._is_only_caller(now))
+        if debt.saved >= MAX_CREDIT:
             del self._debts[caller]
         return debt.saved >= 0
 
-    def _charge(self, caller: str, seconds: float) -> None:
-        if seconds < LONG:
+    def _charge_caller(self, caller: str, seconds: float) -> None:
+        if seconds < MIN_CHARGE:
             return
         now = self._loop.time()
         debt = self._debts.get(caller)
         if debt is None:
-            if len(self._debts) >= _MANY:
+            if len(self._debts) >= _MAX_BUDGETS:
                 for each in [*self._debts]:
-                    self._owes_nothing(each, now)
-            debt = self._debts[caller] = _Debt(now)
+                    self._has_no_debt(each, now)
+            debt = self._debts[caller] = _CallerBudget(now)
         debt.saved -= seconds
 
 
-class _Debt:
+class _CallerBudget:
     """Seconds of work that a caller has saved up; negative for a debt."""
 
     __slots__ = ("_at", "saved")
 
     def __init__(self, now: float) -> None:
-        self._at, self.saved = now, BURST
+        self._at, self.saved = now, MAX_CREDIT
 
-    def pay(self, now: float, *, alone: bool) -> None:
+    def replenish(self, now: float, *, alone: bool) -> None:
         """Add the share of the elapsed time; a caller alone has no debt."""
         since, self._at = now - self._at, now
         if alone:
-            self.saved = min(BURST, max(self.saved, 0.0) + since)
+            self.saved = min(MAX_CREDIT, max(self.saved, 0.0) + since)
         else:
-            self.saved = min(BURST, self.saved + since * SHARE)
+            self.saved = min(MAX_CREDIT, self.saved + since * BUSY_SHARE)

@@ -6,33 +6,33 @@ A list is always buffered, since items may be removed from it.
 from functools import partial
 from typing import Protocol
 
-from answerable.gateway.http.reply_progress import Relayed, settled
-from answerable.gateway.in_flight_call import Heard, Waits
-from answerable.gateway.wire.list_filter import HELD, MAX_LIST
-from answerable.gateway.wire.streaming_summary import Skim
-from answerable.server.mcp.json_members import WHITE
-from answerable.server.mcp.messages import Kind
+from answerable.gateway.http.reply_progress import ReplyProgress, resolve_outcome
+from answerable.gateway.in_flight_call import MessageOutcome, RecordFuture
+from answerable.gateway.wire.list_filter import BUFFERED_METHODS, MAX_LIST
+from answerable.gateway.wire.streaming_summary import StreamingSummary
+from answerable.server.mcp.json_members import WHITESPACE
+from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.request_metadata import JSON
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
-MAX_HELD = 256 * 1024
-ERRORS = 400
+MAX_BUFFERED = 256 * 1024
+FIRST_ERROR_STATUS = 400
 
 
-class Body(Protocol):
+class BodyReader(Protocol):
     """Reader of the body of one answer."""
 
-    def on_data(self, data: bytes) -> "Body":
-        """Take a piece; return the reader of the next one, or raise `Refused`."""
+    def on_data(self, data: bytes) -> "BodyReader":
+        """Take a piece; return the reader of the next one, or raise `RequestRefused`."""
 
     def on_end(self) -> None:
-        """Take the end, or raise `Refused`."""
+        """Take the end, or raise `RequestRefused`."""
 
-    def on_lost(self, refused: Refused) -> bool:
+    def on_lost(self, refused: RequestRefused) -> bool:
         """Take a failure; tell whether the client was told already."""
 
 
-class Whole:
+class BufferedBody:
     """Body that is judged before a byte of it passes.
 
     Args:
@@ -43,14 +43,14 @@ class Whole:
 
     __slots__ = ("_kind", "_length", "_parts", "_relayed", "_size")
 
-    def __init__(self, relayed: Relayed, kind: str, length: int | None) -> None:
+    def __init__(self, relayed: ReplyProgress, kind: str, length: int | None) -> None:
         self._relayed = relayed
         self._kind = kind
         self._length = length
         self._parts: list[bytes] = []
         self._size = 0
 
-    def on_data(self, data: bytes) -> Body:
+    def on_data(self, data: bytes) -> BodyReader:
         """Buffer a piece.
 
         Raises:
@@ -58,16 +58,16 @@ class Whole:
         """
         self._size += len(data)
         self._parts.append(data)
-        if self._size <= MAX_HELD:
+        if self._size <= MAX_BUFFERED:
             return self
         call = self._relayed.passage.call
-        if call.method in HELD:
+        if call.method in BUFFERED_METHODS:
             if self._size > MAX_LIST:
-                raise Refused(Why.LIST_TOO_LARGE)
+                raise RequestRefused(RefusalReason.LIST_TOO_LARGE)
             return self
-        if call.kind is not Kind.REQUEST or self._kind != JSON:
-            raise Refused(Why.REPLY_TYPE)
-        return Passing(self._relayed, self._length).on_data(b"".join(self._parts))
+        if call.kind is not MessageKind.REQUEST or self._kind != JSON:
+            raise RequestRefused(RefusalReason.REPLY_TYPE)
+        return StreamedBody(self._relayed, self._length).on_data(b"".join(self._parts))
 
     def on_end(self) -> None:
         """Judge the message, and pass it on.
@@ -76,47 +76,47 @@ class Whole:
             Refused: It is ambiguous or malformed.
         """
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        heard = self._judged(data)
+        heard = self._judge_message(data)
         if heard.until is None:
-            self._give(heard)
+            self._send_outcome(heard)
         else:
-            heard.until.add_done_callback(lambda until: self._recorded(heard, until))
+            heard.until.add_done_callback(lambda until: self._on_recorded(heard, until))
 
-    def on_lost(self, refused: Refused) -> bool:
+    def on_lost(self, refused: RequestRefused) -> bool:
         """Report that nothing was passed on."""
         return False
 
-    def _recorded(self, heard: Heard, until: Waits) -> None:
+    def _on_recorded(self, heard: MessageOutcome, until: RecordFuture) -> None:
         """Pass on the message when the inputs that it requests are on record."""
         if not self._relayed.passage.ended:
-            self._give(settled(heard, until))
+            self._send_outcome(resolve_outcome(heard, until))
 
-    def _give(self, heard: Heard) -> None:
+    def _send_outcome(self, heard: MessageOutcome) -> None:
         relayed = self._relayed
         data = heard.data or b""
-        then = partial(relayed.given, data)
-        relayed.outlet.answer(relayed.heading, data, relayed.session, then)
+        then = partial(relayed.finish_whole, data)
+        relayed.outlet.reply(relayed.heading, data, relayed.session, then)
 
-    def _judged(self, data: bytes) -> Heard:
+    def _judge_message(self, data: bytes) -> MessageOutcome:
         relayed = self._relayed
         if not data:
-            return Heard(data)
-        is_error = relayed.heading.status >= ERRORS
+            return MessageOutcome(data)
+        is_error = relayed.heading.status >= FIRST_ERROR_STATUS
         if self._kind != JSON:
             if is_error:
-                return Heard(data)  # a page for people
-            raise Refused(Why.REPLY_TYPE)
-        if relayed.passage.call.kind is not Kind.REQUEST and not is_error:
-            return Heard(None)  # a notification has no answer
+                return MessageOutcome(data)  # a page for people
+            raise RequestRefused(RefusalReason.REPLY_TYPE)
+        if relayed.passage.call.kind is not MessageKind.REQUEST and not is_error:
+            return MessageOutcome(None)  # a notification has no answer
         try:
-            return relayed.exchange.hear(relayed.passage, data)
-        except Refused:
+            return relayed.exchange.process_message(relayed.passage, data)
+        except RequestRefused:
             if is_error:
-                return Heard(None)  # its status says enough
+                return MessageOutcome(None)  # its status says enough
             raise
 
 
-class Passing:
+class StreamedBody:
     """Body too large to buffer, parsed while it streams.
 
     Its summary is complete with the last bracket, and so before that is passed on. An
@@ -128,33 +128,33 @@ class Passing:
         length: Bytes of the body; None where unknown.
     """
 
-    def __init__(self, relayed: Relayed, length: int | None) -> None:
+    def __init__(self, relayed: ReplyProgress, length: int | None) -> None:
         self._relayed = relayed
         self._length = length
-        self._skim = Skim()
+        self._skim = StreamingSummary()
         self._judged = self._begun = False
 
-    def on_data(self, data: bytes) -> Body:
+    def on_data(self, data: bytes) -> BodyReader:
         """Parse a piece, then pass it on.
 
         Raises:
             Refused: The answer is ambiguous or malformed.
         """
         if self._judged:
-            if data.strip(WHITE):
-                raise Refused(Why.NOT_JSON)
+            if data.strip(WHITESPACE):
+                raise RequestRefused(RefusalReason.NOT_JSON)
         else:
             self._skim.feed(data)
             if self._skim.asks:
-                raise Refused(Why.EVENT_TOO_LARGE)
+                raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
             if self._skim.is_whole:
-                self._judge()
+                self._judge_summary()
         relayed = self._relayed
         if not self._begun:
             # Not before: where this piece is refused, an error can still be given.
             self._begun = True
             relayed.outlet.begin(relayed.heading, relayed.session, self._length)
-        relayed.count(data)
+        relayed.count_bytes(data)
         relayed.outlet.write(data)
         return self
 
@@ -165,17 +165,20 @@ class Passing:
             Refused: The answer is incomplete.
         """
         if not self._judged:
-            raise Refused(Why.NOT_JSON)
+            raise RequestRefused(RefusalReason.NOT_JSON)
         self._relayed.end()
-        self._relayed.outlet.done()
+        self._relayed.outlet.finish()
 
-    def on_lost(self, refused: Refused) -> bool:
+    def on_lost(self, refused: RequestRefused) -> bool:
         """Truncate the reply: a part of it was passed on."""
-        self._relayed.outlet.cut()
+        self._relayed.outlet.truncate()
         return True
 
-    def _judge(self) -> None:
-        answer = self._skim.answer()
-        if self._relayed.exchange.answered(self._relayed.passage, answer) is not None:
-            raise Refused(Why.EVENT_TYPE)
+    def _judge_summary(self) -> None:
+        answer = self._skim.parse_summary()
+        if (
+            self._relayed.exchange.process_answer(self._relayed.passage, answer)
+            is not None
+        ):
+            raise RequestRefused(RefusalReason.EVENT_TYPE)
         self._judged = True

@@ -18,17 +18,17 @@ from typing import cast
 
 import msgspec
 
-from answerable.server.admission import Slot
-from answerable.server.connection_info import Link
-from answerable.server.wire.host_check import Served
+from answerable.server.admission import ConnectionSlot
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.wire.host_check import ServedNames
 
 MAX_PREFACE = 256 * 1024
-PATIENCE = 10.0  # seconds for an owner to restart
-AGAIN = 0.1  # seconds between two attempts
+CONNECT_TIMEOUT = 10.0  # seconds for an owner to restart
+RETRY_DELAY = 0.1  # seconds between two attempts
 UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
 
-class Preface(msgspec.Struct, frozen=True):
+class RelayPreface(msgspec.Struct, frozen=True):
     """First line of a relayed connection.
 
     Attributes:
@@ -37,12 +37,12 @@ class Preface(msgspec.Struct, frozen=True):
         origins: Values of Origin that its listener accepts.
     """
 
-    link: Link
+    link: ConnectionInfo
     hosts: frozenset[str]
     origins: frozenset[str]
 
 
-class Peers:
+class PeerWorkers:
     """Other workers of a gateway, and the relay to them.
 
     Args:
@@ -57,7 +57,7 @@ class Peers:
         self._worker, self._workers = worker, workers
         self._folder, self._loop = folder, loop
         self._connecting: set[asyncio.Task[None]] = set()
-        self._relayed: set[_Side] = set()
+        self._relayed: set[_RelayEnd] = set()
 
     @property
     def is_busy(self) -> bool:
@@ -71,16 +71,16 @@ class Peers:
 
     def owns(self, principal: str) -> bool:
         """Tell whether this worker owns a principal."""
-        return self._owner(principal) == self._worker
+        return self._find_owner(principal) == self._worker
 
     def hand_over(
         self,
         transport: asyncio.Transport,
         principal: str,
-        link: Link,
-        served: Served,
+        link: ConnectionInfo,
+        served: ServedNames,
         received: bytes,
-        slot: Slot | None = None,
+        slot: ConnectionSlot | None = None,
     ) -> None:
         """Relay a connection to the owner of its caller, until its end.
 
@@ -92,31 +92,33 @@ class Peers:
             received: Every byte received so far.
             slot: Its slot in this worker, kept until its end.
         """
-        near = _Side(self._relayed, slot)
+        near = _RelayEnd(self._relayed, slot)
         near.connection_made(transport)
         transport.set_protocol(near)
         transport.pause_reading()
-        preface = msgspec.json.encode(Preface(link, served.hosts, served.origins))
-        path = socket_of(self._folder, self._owner(principal))
-        work = self._connect(near, path, preface + b"\n" + received)
+        preface = msgspec.json.encode(RelayPreface(link, served.hosts, served.origins))
+        path = worker_socket_path(self._folder, self._find_owner(principal))
+        work = self._connect_to_owner(near, path, preface + b"\n" + received)
         task = self._loop.create_task(work)
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, near: "_Side", path: Path, first: bytes) -> None:
-        far = _Side(self._relayed)
+    async def _connect_to_owner(
+        self, near: "_RelayEnd", path: Path, first: bytes
+    ) -> None:
+        far = _RelayEnd(self._relayed)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 # No event signals that it listens.
-                while not await self._reach(far, path):  # noqa: ASYNC110
-                    await asyncio.sleep(AGAIN)
+                while not await self._try_connect(far, path):  # noqa: ASYNC110
+                    await asyncio.sleep(RETRY_DELAY)
         except TimeoutError:
             near.abort()
             return
         far.write(first)
-        near.join(far)
+        near.connect_to(far)
 
-    async def _reach(self, far: "_Side", path: Path) -> bool:
+    async def _try_connect(self, far: "_RelayEnd", path: Path) -> bool:
         """Connect to the owner; False where it does not listen, as during its start."""
         try:
             await self._loop.create_unix_connection(lambda: far, str(path))
@@ -124,23 +126,25 @@ class Peers:
             return False
         return True
 
-    def _owner(self, principal: str) -> int:
+    def _find_owner(self, principal: str) -> int:
         return zlib.crc32(principal.encode()) % self._workers
 
 
-def socket_of(folder: Path, worker: int) -> Path:
+def worker_socket_path(folder: Path, worker: int) -> Path:
     """Return the path of a worker's socket for relayed connections."""
     return folder / f"worker-{worker}.sock"
 
 
-class Arrival(asyncio.Protocol):
+class RelayedArrival(asyncio.Protocol):
     """Connection relayed by another worker; after its preface it is a client's.
 
     Args:
         front: Builds the protocol of a client from the preface.
     """
 
-    def __init__(self, front: Callable[[Link, Served], asyncio.Protocol]) -> None:
+    def __init__(
+        self, front: Callable[[ConnectionInfo, ServedNames], asyncio.Protocol]
+    ) -> None:
         self._front = front
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
@@ -166,18 +170,18 @@ class Arrival(asyncio.Protocol):
                 transport.abort()
             return
         try:
-            said = msgspec.json.decode(self._received[:end], type=Preface)
+            said = msgspec.json.decode(self._received[:end], type=RelayPreface)
         except msgspec.DecodeError:
             transport.abort()
             return
-        front = self._front(said.link, Served(said.hosts, said.origins))
+        front = self._front(said.link, ServedNames(said.hosts, said.origins))
         transport.set_protocol(front)
         front.connection_made(transport)
         if len(self._received) > end + 1:
             front.data_received(bytes(self._received[end + 1 :]))
 
 
-class _Side(asyncio.Protocol):
+class _RelayEnd(asyncio.Protocol):
     """One end of a relayed connection; its input goes to the other end.
 
     Args:
@@ -187,14 +191,16 @@ class _Side(asyncio.Protocol):
 
     is_busy = True  # only its owner knows whether it is idle
 
-    def __init__(self, among: "set[_Side]", slot: Slot | None = None) -> None:
+    def __init__(
+        self, among: "set[_RelayEnd]", slot: ConnectionSlot | None = None
+    ) -> None:
         self._among, self._slot = among, slot
         if slot is not None:
             slot.client = self
         self._transport: asyncio.Transport | None = None
-        self._other: _Side | None = None
+        self._other: _RelayEnd | None = None
 
-    def join(self, other: "_Side") -> None:
+    def connect_to(self, other: "_RelayEnd") -> None:
         """Start reading at both ends, each for the other."""
         self._other, other._other = other, self
         if self._transport is None:  # gone meanwhile

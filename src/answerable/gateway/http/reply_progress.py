@@ -4,22 +4,22 @@ import hashlib
 
 import msgspec
 
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.http.reply_writer import Outlet
-from answerable.gateway.in_flight_call import Heard, Passage, Waits
-from answerable.gateway.upstream import Sent
-from answerable.gateway.wire.http_heads import Heading, Returned
-from answerable.model.decision import Target
-from answerable.model.pin import Kind as Item
-from answerable.model.spool_record import Ending
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
-from answerable.server.wire.refusals import Why
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.http.reply_writer import ReplyWriter
+from answerable.gateway.in_flight_call import InFlightCall, MessageOutcome, RecordFuture
+from answerable.gateway.upstream import UpstreamRequest
+from answerable.gateway.wire.http_heads import ReplyHeading, UpstreamHead
+from answerable.model.decision import TargetKind
+from answerable.model.pin import DefinitionKind as Item
+from answerable.model.spool_record import CallOutcome
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.wire.refusals import RefusalReason
 
-NO_HEADING = Heading(0, {}, b"")
+NO_HEADING = ReplyHeading(0, {}, b"")
 
 
-class Relayed:
+class ReplyProgress:
     """State that the body readers of an answer share.
 
     Args:
@@ -40,31 +40,35 @@ class Relayed:
     )  # fmt: skip
 
     def __init__(
-        self, exchange: Exchange, passage: Passage, sent: Sent, outlet: Outlet
+        self,
+        exchange: CallPipeline,
+        passage: InFlightCall,
+        sent: UpstreamRequest,
+        outlet: ReplyWriter,
     ) -> None:
         self.exchange = exchange
         self.passage = passage
         self.sent = sent
         self.outlet = outlet
         self.heading = NO_HEADING
-        self.server = exchange.configured(passage.call.server)
+        self.server = exchange.get_server(passage.call.server)
         self.session = ""
         self._size = 0
         self._digest: hashlib._Hash | None = None
 
     @property
-    def leads_there(self) -> bool:
+    def has_same_server(self) -> bool:
         """True while the server is configured as it was when the call was allowed."""
-        now = self.exchange.configured(self.passage.call.server)
+        now = self.exchange.get_server(self.passage.call.server)
         return now is self.server or now == self.server
 
-    def look(self, changed: Item) -> None:
+    def refetch_definitions(self, changed: Item) -> None:
         """Request the list that the server announced as changed."""
-        sent = self._anew()
+        sent = self._refresh_request()
         if sent is not None:
-            self.exchange.definitions.look(sent, changed)
+            self.exchange.definitions.fetch_if_stale(sent, changed)
 
-    def count(self, data: bytes) -> None:
+    def count_bytes(self, data: bytes) -> None:
         """Count and digest bytes for the client."""
         self._size += len(data)
         if self._digest is None:
@@ -72,70 +76,74 @@ class Relayed:
         else:
             self._digest.update(data)
 
-    def given(self, data: bytes) -> None:
+    def finish_whole(self, data: bytes) -> None:
         """Count a complete reply, and record the end of the call."""
-        self.count(data)
+        self.count_bytes(data)
         self.end()
 
-    def end(self, outcome: Ending | None = None) -> None:
+    def end(self, outcome: CallOutcome | None = None) -> None:
         """Record the end of the call; None derives the outcome from the answer."""
         self.exchange.end(
             self.passage,
-            self._outcome() if outcome is None else outcome,
+            self._derive_outcome() if outcome is None else outcome,
             status=self.heading.status,
             size=self._size,
             sha256=self._digest.hexdigest() if self._digest and self._size else "",
         )
 
-    def send_back(self, data: bytes) -> None:
+    def answer_server(self, data: bytes) -> None:
         """Answer a request of the server in the client's place."""
-        call, sent = self.passage.call, self._anew()
+        call, sent = self.passage.call, self._refresh_request()
         upstream = self.exchange.servers.get(call.server)
         if sent is None or upstream is None:
             return
-        answer = Call(call.era, Kind.RESPONSE, "", None, call.server, Target.REQUEST)
-        upstream.send(msgspec.structs.replace(sent, call=answer, body=data), Unheard())
+        answer = McpCall(
+            call.era, MessageKind.RESPONSE, "", None, call.server, TargetKind.REQUEST
+        )
+        upstream.send(
+            msgspec.structs.replace(sent, call=answer, body=data), DiscardingSink()
+        )
 
-    def _anew(self) -> Sent | None:
+    def _refresh_request(self) -> UpstreamRequest | None:
         """Return the call with the current credential; None where nothing may follow.
 
         An answer may take hours: meanwhile its server may have changed, and the
         credential may be withdrawn, rotated or expired.
         """
         exchange, sent = self.exchange, self.sent
-        if not self.leads_there:
+        if not self.has_same_server:
             return None
         if exchange.credentials is None or sent.shown is None or not sent.shown.field:
             return sent
         passage = self.passage
-        shown = exchange.credentials.in_force(passage.caller, passage.call.server)
+        shown = exchange.credentials.current(passage.caller, passage.call.server)
         return None if shown is None else msgspec.structs.replace(sent, shown=shown)
 
-    def _outcome(self) -> Ending:
+    def _derive_outcome(self) -> CallOutcome:
         answer = self.passage.answer
         if answer is None:
             # A notification has no answer but its status.
-            is_request = self.passage.call.kind is Kind.REQUEST
+            is_request = self.passage.call.kind is MessageKind.REQUEST
             took_it = not is_request and self.heading.status < 400
-            return Ending.COMPLETED if took_it else Ending.FAILED
+            return CallOutcome.COMPLETED if took_it else CallOutcome.FAILED
         failed = answer.failed or answer.code != 0
-        return Ending.FAILED if failed else Ending.COMPLETED
+        return CallOutcome.FAILED if failed else CallOutcome.COMPLETED
 
 
-def settled(heard: Heard, until: Waits) -> Heard:
+def resolve_outcome(heard: MessageOutcome, until: RecordFuture) -> MessageOutcome:
     """Return the outcome of a message that waited for its records."""
     failed = until.cancelled() or until.exception() is not None
-    return heard.instead or Heard(None) if failed else heard
+    return heard.instead or MessageOutcome(None) if failed else heard
 
 
-class Unheard:
+class DiscardingSink:
     """Response sink that ignores the answer."""
 
-    def may_go_on(self) -> bool:
+    def may_send(self) -> bool:
         """Refuse to send where the server's identity has changed."""
         return False
 
-    def on_head(self, returned: Returned, length: int | None) -> None:
+    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
         """Ignore the head."""
 
     def on_data(self, data: bytes) -> None:
@@ -144,5 +152,5 @@ class Unheard:
     def on_end(self) -> None:
         """Ignore the end."""
 
-    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
         """Ignore the failure."""

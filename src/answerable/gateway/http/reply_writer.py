@@ -3,22 +3,22 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from answerable.gateway.wire.http_heads import Heading
+from answerable.gateway.wire.http_heads import ReplyHeading
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     """Do nothing."""
 
 
-class Outlet(Protocol):
+class ReplyWriter(Protocol):
     """Writer of one reply: complete, or a head, pieces and an end."""
 
-    def answer(
+    def reply(
         self,
-        heading: Heading,
+        heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = nothing,
+        then: Callable[[], None] = do_nothing,
     ) -> None:
         """Send a complete reply.
 
@@ -29,14 +29,14 @@ class Outlet(Protocol):
             then: Called once it is sent, before the next request.
         """
 
-    def begin(self, heading: Heading, session: str, length: int | None) -> None:
+    def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
         """Send the head; pieces follow, chunked where the length is None."""
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
 
-    def done(self) -> None:
+    def finish(self) -> None:
         """End the reply."""
 
-    def cut(self) -> None:
+    def truncate(self) -> None:
         """Truncate the reply, so that the client sees that it is incomplete."""

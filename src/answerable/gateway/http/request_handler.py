@@ -3,25 +3,25 @@
 import asyncio
 from functools import partial
 
-from answerable.gateway.http.fair_queue import LARGE
-from answerable.gateway.http.request_connection import Early, Line
-from answerable.gateway.http.response_relay import Relay
-from answerable.gateway.in_flight_call import Denied, Passage
-from answerable.gateway.upstream import Sending, Sent
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.provider import Credentials
-from answerable.gateway.wire.http_heads import heading, json_heading
-from answerable.gateway.wire.mcp_request_head import Opening, read_request
-from answerable.model.caller import Caller
-from answerable.model.spool_record import Ending
-from answerable.server.authentication.errors import KeysNeeded, Unidentified
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import Era
-from answerable.server.mcp.request_metadata import VERSION_HEADER, session_of
-from answerable.server.mcp.server_path import server_of
-from answerable.server.wire.host_check import check_place
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.http.fair_queue import LARGE_BODY
+from answerable.gateway.http.request_connection import ImmediateReply, RequestConnection
+from answerable.gateway.http.response_relay import ResponseRelay
+from answerable.gateway.in_flight_call import DeniedCall, InFlightCall
+from answerable.gateway.upstream import UpstreamRequest, UpstreamTransfer
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
+from answerable.gateway.wire.http_heads import build_heading, build_json_heading
+from answerable.gateway.wire.mcp_request_head import McpRequestHead, parse_request
+from answerable.model.caller import VerifiedCaller
+from answerable.model.spool_record import CallOutcome
+from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
+from answerable.server.mcp.request_metadata import VERSION_HEADER, parse_session_id
+from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.wire.host_check import check_host_and_origin
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import MAX_BODY
 
 OK = 200
@@ -32,7 +32,7 @@ UNAVAILABLE = 503
 LISTEN = "subscriptions/listen"
 
 
-class Turn:
+class HttpRequestHandler:
     """Handler of one HTTP request.
 
     Attributes:
@@ -46,16 +46,16 @@ class Turn:
         "_sending", "caller", "early", "is_parked", "is_refused", "wants_body",
     )  # fmt: skip
 
-    def __init__(self, line: Line, opening: Opening) -> None:
+    def __init__(self, line: RequestConnection, opening: McpRequestHead) -> None:
         self.wants_body = self.is_refused = self.is_parked = False
-        self.early: Early | None = None
+        self.early: ImmediateReply | None = None
         self._line = line
         self._door = line.door
         self._opening = opening
         self._head = opening.head
-        self.caller: Caller | None = None
-        self._relay: Relay | None = None  # its call was let through
-        self._sending: Sending | None = None
+        self.caller: VerifiedCaller | None = None
+        self._relay: ResponseRelay | None = None  # its call was let through
+        self._sending: UpstreamTransfer | None = None
         self._expiry: asyncio.TimerHandle | None = None  # of a stream
         self._over = False
         self._paused = False
@@ -65,81 +65,81 @@ class Turn:
         """Authenticate the caller by the head, or determine the reply."""
         head = self._head
         try:
-            check_place(head, self._line.served)
+            check_host_and_origin(head, self._line.served)
             if self._opening.described:
-                self.early = self._metadata(self._opening.described)
+                self.early = self._metadata_reply(self._opening.described)
             else:
-                self._identify()
-        except Refused as refused:
-            self.early = self._refusal(refused)
-        except KeysNeeded as needed:
-            self._door.spawn(self._fetch(needed.issuer))
+                self._identify_caller()
+        except RequestRefused as refused:
+            self.early = self._refusal_reply(refused)
+        except IssuerKeysNeeded as needed:
+            self._door.spawn(self._fetch_keys(needed.issuer))
             return
         self.wants_body = True
 
-    def misdirect(self) -> None:
+    def refuse_misdirected(self) -> None:
         """Reply that another worker has to serve the caller, over a new connection."""
-        self.early = self._refusal(Refused(Why.MISDIRECTED))
+        self.early = self._refusal_reply(RequestRefused(RefusalReason.MISDIRECTED))
 
-    def refuse(self, why: Why) -> None:
+    def refuse(self, why: RefusalReason) -> None:
         """Refuse the request before its body arrives."""
-        self.early = self._refusal(Refused(why))
+        self.early = self._refusal_reply(RequestRefused(why))
         self.is_refused = True
 
-    def hold(self) -> None:
+    def reserve_body(self) -> None:
         """Reserve the bytes of a large body; wait where the caller has no more."""
         caller, size = self.caller, self._head.length
-        if self.early is not None or caller is None or 0 <= size <= LARGE:
+        if self.early is not None or caller is None or 0 <= size <= LARGE_BODY:
             return
         size = MAX_BODY if size < 0 else size
-        self.is_parked = not self._door.hold(caller.principal, size)
+        self.is_parked = not self._door.reserve_bytes(caller.principal, size)
         if self.is_parked:
-            self._door.wait_for_bytes(caller.principal, self._hold_again)
+            self._door.wait_for_bytes(caller.principal, self._retry_reserve)
         else:
             self._held = size
 
-    def _hold_again(self) -> None:
+    def _retry_reserve(self) -> None:
         """Retry the reservation after other calls have released bytes."""
         if not self._over:
-            self.hold()
+            self.reserve_body()
             if not self.is_parked:
-                self._line.unparked()
+                self._line.on_body_allowed()
 
-    def body(self, data: bytes) -> None:
+    def receive_body(self, data: bytes) -> None:
         """Take the body: process it at once, or when it is the caller's turn."""
         self.wants_body = False
         door, caller = self._door, self.caller
         if self.early is None and caller is not None:
             under_way = door.in_flight.get(caller.principal, 0)
-            if door.queue.defers(caller.principal, len(data), under_way):
-                work = partial(self._take, data)
+            if door.queue.must_wait(caller.principal, len(data), under_way):
+                work = partial(self._process_body, data)
                 door.queue.add(caller.principal, len(data), work)
                 return
-        self._take(data)
+        self._process_body(data)
 
-    def _take(self, data: bytes) -> None:
+    def _process_body(self, data: bytes) -> None:
         """Parse, decide, record, and send the call."""
         if self._over:
             return
         if self.early is None:
             try:
-                call = read_request(self._opening, data)
-                self._begin(call, data)
-            except Refused as refused:
-                self.early = self._refusal(refused)
+                call = parse_request(self._opening, data)
+                self._begin_call(call, data)
+            except RequestRefused as refused:
+                self.early = self._refusal_reply(refused)
         if self.early is not None:
-            self._answer(self.early)
+            self._send_reply(self.early)
 
-    def broken(self, refused: Refused) -> None:
+    def fail_body(self, refused: RequestRefused) -> None:
         """Reply to a body that cannot be read."""
-        self._answer(self.early or self._refusal(refused))
+        self._send_reply(self.early or self._refusal_reply(refused))
 
-    def gone(self) -> None:
+    def on_client_gone(self) -> None:
         """Abort the call of a client that is gone; its outcome is unknown."""
         if self._sending is not None and self._relay is not None:
             self._sending.abort()
-            self._relay.end(Ending.UNKNOWN)
-        self.over()
+            self._relay.end(CallOutcome.UNKNOWN)
+        self.close()
 
     def recheck(self) -> None:
         """Cut the call where a revocation forbids it."""
@@ -147,12 +147,12 @@ class Turn:
         exchange = self._door.exchange
         if relay is None or self._over:
             return
-        key_holds = self._door.callers.may_go_on(relay.passage.caller)
-        if key_holds and exchange.may_go_on(relay.passage):
+        key_holds = self._door.callers.has_valid_key(relay.passage.caller)
+        if key_holds and exchange.may_continue(relay.passage):
             return
         forwarded = self._sending is not None
-        self._stop()
-        relay.end(Ending.UNKNOWN if forwarded else Ending.WITHHELD)
+        self._abort_upstream()
+        relay.end(CallOutcome.UNKNOWN if forwarded else CallOutcome.WITHHELD)
         if not key_holds:  # the caller is no longer authenticated
             self._line.abort()
             return
@@ -160,18 +160,18 @@ class Turn:
         again = exchange.begin(
             relay.passage.caller, sent.call, sent.body, None, self._line.link.network
         )
-        exchange.settle()
-        if isinstance(again, Denied):
-            self._line.revoke(self._denial(sent.call, again))
+        exchange.write_deferred()
+        if isinstance(again, DeniedCall):
+            self._line.replace_reply(self._denial_reply(sent.call, again))
 
-    def over(self) -> None:
+    def close(self) -> None:
         """Release everything: the reply is sent, or the client is gone."""
         if not self._over:
             self._over = True
             if self._held and self.caller is not None:
-                self._door.release(self.caller.principal, self._held)
+                self._door.release_bytes(self.caller.principal, self._held)
             if self._relay is not None:
-                self._door.left(self._relay.passage.caller.principal)
+                self._door.count_finished(self._relay.passage.caller.principal)
             if self._expiry is not None:
                 self._expiry.cancel()
             # They refer to this handler: a cycle would wait for garbage collection.
@@ -195,63 +195,67 @@ class Turn:
         if self._relay is None:
             return False
         call = self._relay.sent.call
-        return call.kind is Kind.OPEN or call.method == LISTEN
+        return call.kind is MessageKind.OPEN or call.method == LISTEN
 
-    def _identify(self) -> None:
+    def _identify_caller(self) -> None:
         try:
-            self.caller = self._door.callers.identify(
+            self.caller = self._door.callers.authenticate(
                 self._head, self._line.link, self._door.clock()
             )
-        except Unidentified as who:
-            self.early = self._unidentified(who)
+        except Unauthenticated as who:
+            self.early = self._unauthenticated_reply(who)
 
-    def _unidentified(self, who: Unidentified) -> Early:
-        self._record(who.reason, "")
+    def _unauthenticated_reply(self, who: Unauthenticated) -> ImmediateReply:
+        self._count_refusal(who.reason, "")
         fields = {"www-authenticate": who.challenge, "dpop-nonce": who.nonce}
         said = {name: value for name, value in fields.items() if value}
-        return Early(heading(who.status, said))
+        return ImmediateReply(build_heading(who.status, said))
 
-    def _metadata(self, target: str) -> Early:
-        body = self._door.callers.metadata(target, self._line.link)
+    def _metadata_reply(self, target: str) -> ImmediateReply:
+        body = self._door.callers.build_metadata(target, self._line.link)
         if not body:
-            raise Refused(Why.UNKNOWN_PATH)
-        return Early(json_heading(OK), body)
+            raise RequestRefused(RefusalReason.UNKNOWN_PATH)
+        return ImmediateReply(build_json_heading(OK), body)
 
-    async def _fetch(self, issuer: str) -> None:
+    async def _fetch_keys(self, issuer: str) -> None:
         """Fetch the keys of an issuer, and authenticate once more."""
-        await self._door.callers.fetch(issuer)
+        await self._door.callers.fetch_keys(issuer)
         if self._over:
             return
         try:
-            self._identify()
-        except KeysNeeded:
-            self.early = Early(heading(UNAVAILABLE, {}))
+            self._identify_caller()
+        except IssuerKeysNeeded:
+            self.early = ImmediateReply(build_heading(UNAVAILABLE, {}))
         self.wants_body = True
-        self._line.identified()
+        self._line.on_identified()
 
-    def _session(self, call: Call, principal: str) -> str:
+    def _upstream_session(self, call: McpCall, principal: str) -> str:
         """Return the server's own session id, which only its caller can name."""
-        said = session_of(self._head.fields, call.era)
+        said = parse_session_id(self._head.fields, call.era)
         if not said:
             return ""
         session = self._door.sessions.unwrap(said, call.server, principal)
         if session is None:
-            raise Refused(Why.UNKNOWN_SESSION, id=call.id, method=call.method)
+            raise RequestRefused(
+                RefusalReason.UNKNOWN_SESSION, id=call.id, method=call.method
+            )
         return session
 
-    def _begin(self, call: Call, data: bytes) -> None:
+    def _begin_call(self, call: McpCall, data: bytes) -> None:
         exchange, caller = self._door.exchange, self.caller
         assert caller is not None  # noqa: S101 - no body is read without one
         credentials, shown = exchange.credentials, None
-        if credentials is not None and credentials.needs(call.server):
-            token = self._token(caller)
+        if credentials is not None and credentials.needs_credential(call.server):
+            token = self._caller_token(caller)
             shown = credentials.find(caller, call.server, token)
-            if shown is None and exchange.would_pass(caller, call):
-                self._door.spawn(self._get(credentials, caller, call, data, token))
+            if shown is None and exchange.would_allow(caller, call):
+                self._door.spawn(
+                    self._fetch_credential(credentials, caller, call, data, token)
+                )
                 return
-        self._pass(caller, call, data, shown)
+        self._authorize_and_send(caller, call, data, shown)
 
-    def _token(self, caller: Caller) -> str:
+    def _caller_token(self, caller: VerifiedCaller) -> str:
         """Return the token that authenticated the caller; empty without one.
 
         A process that is known by its socket may send anybody's token.
@@ -259,121 +263,136 @@ class Turn:
         said = self._head.fields.get("authorization", "") if caller.token_sha256 else ""
         return said.partition(" ")[2]
 
-    async def _get(
+    async def _fetch_credential(
         self,
-        credentials: Credentials,
-        caller: Caller,
-        call: Call,
+        credentials: CredentialProvider,
+        caller: VerifiedCaller,
+        call: McpCall,
         data: bytes,
         token: str,
     ) -> None:
         """Fetch the credential for the server, then send; without it, deny."""
-        await credentials.get(caller, call.server, token)
+        await credentials.fetch(caller, call.server, token)
         if self._over:
             return
         try:
             shown = credentials.find(caller, call.server, token)
-            self._pass(caller, call, data, shown)
-        except Refused as refused:
-            self.early = self._refusal(refused)
+            self._authorize_and_send(caller, call, data, shown)
+        except RequestRefused as refused:
+            self.early = self._refusal_reply(refused)
         if self.early is not None:
-            self._answer(self.early)
+            self._send_reply(self.early)
 
-    def _pass(
-        self, caller: Caller, call: Call, data: bytes, shown: Credential | None
+    def _authorize_and_send(
+        self,
+        caller: VerifiedCaller,
+        call: McpCall,
+        data: bytes,
+        shown: PresentedCredential | None,
     ) -> None:
         """Decide, record, and send the call."""
         door = self._door
-        session = self._session(call, caller.principal)
-        sent = Sent(call, data, self._opening.onward, session, caller.principal, shown)
-        if not door.may_enter(caller.principal):
-            raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
+        session = self._upstream_session(call, caller.principal)
+        sent = UpstreamRequest(
+            call, data, self._opening.onward, session, caller.principal, shown
+        )
+        if not door.may_start_call(caller.principal):
+            raise RequestRefused(
+                RefusalReason.TOO_MANY_CALLS, id=call.id, method=call.method
+            )
         begun = door.exchange.begin(
             caller, call, sent.body, shown, self._line.link.network
         )
-        if isinstance(begun, Denied):
-            self.early = self._denial(call, begun)
+        if isinstance(begun, DeniedCall):
+            self.early = self._denial_reply(call, begun)
             return
         try:
-            self._go_on(begun, sent)
+            self._send_when_recorded(begun, sent)
         finally:
-            door.exchange.settle()
+            door.exchange.write_deferred()
 
-    def _go_on(self, begun: Passage, sent: Sent) -> None:
+    def _send_when_recorded(self, begun: InFlightCall, sent: UpstreamRequest) -> None:
         """Send an allowed call, at once or when its record is on disk."""
         door = self._door
-        door.entered(begun.caller.principal)
-        relay = Relay(
-            door.exchange, begun, sent, self._line, door.sessions.wrap, self._stop
+        door.count_started(begun.caller.principal)
+        relay = ResponseRelay(
+            door.exchange,
+            begun,
+            sent,
+            self._line,
+            door.sessions.wrap,
+            self._abort_upstream,
         )
         self._relay = relay
         if begun.ticket.durable is None:
-            self._forward(relay)
+            self._send_upstream(relay)
         else:
-            begun.ticket.durable.add_done_callback(partial(self._recorded, relay))
+            begun.ticket.durable.add_done_callback(partial(self._on_recorded, relay))
 
-    def _recorded(self, relay: Relay, durable: asyncio.Future[None]) -> None:
+    def _on_recorded(self, relay: ResponseRelay, durable: asyncio.Future[None]) -> None:
         """Send the call when its record is on disk; deny it when writing failed."""
         if durable.cancelled() or durable.exception() is not None:
-            denied = self._door.exchange.unrecorded(relay.passage)
+            denied = self._door.exchange.fail_unrecorded(relay.passage)
             if not self._over:
-                self._answer(self._denial(relay.sent.call, denied))
+                self._send_reply(self._denial_reply(relay.sent.call, denied))
         elif self._over:
-            relay.end(Ending.WITHHELD)
+            relay.end(CallOutcome.WITHHELD)
         else:
-            self._forward(relay)
+            self._send_upstream(relay)
 
-    def _forward(self, relay: Relay) -> None:
+    def _send_upstream(self, relay: ResponseRelay) -> None:
         upstream = self._door.exchange.servers.get(relay.sent.call.server)
-        if upstream is None or not relay.leads_there:  # a reload came meanwhile
-            relay.on_lost(Why.UNREACHABLE, forwarded=False)
+        if upstream is None or not relay.has_same_server:  # a reload came meanwhile
+            relay.on_lost(RefusalReason.UNREACHABLE, forwarded=False)
             return
         self._sending = upstream.send(relay.sent, relay)
-        self._door.exchange.definitions.look(relay.sent)
+        self._door.exchange.definitions.fetch_if_stale(relay.sent)
         if self._paused:
             self._sending.pause()
         if self.is_open_ended and relay.passage.caller.expires:
-            self._end_with_token(relay)
+            self._end_at_expiry(relay)
 
-    def _end_with_token(self, relay: Relay) -> None:
+    def _end_at_expiry(self, relay: ResponseRelay) -> None:
         """End a stream when the caller's token expires; a call runs to its end."""
         left = relay.passage.caller.expires - self._door.clock()
         if left > 0:  # also where the clock was set back meanwhile
-            self._expiry = self._door.loop.call_later(left, self._end_with_token, relay)
+            self._expiry = self._door.loop.call_later(left, self._end_at_expiry, relay)
             return
-        self._stop()
-        relay.end(Ending.UNKNOWN)
-        who = self._door.callers.expired(self._head, self._line.link)
-        self._line.revoke(self._unidentified(who))
+        self._abort_upstream()
+        relay.end(CallOutcome.UNKNOWN)
+        who = self._door.callers.build_expired_error(self._head, self._line.link)
+        self._line.replace_reply(self._unauthenticated_reply(who))
 
-    def _stop(self) -> None:
+    def _abort_upstream(self) -> None:
         if self._sending is not None:
             self._sending.abort()
 
-    def _answer(self, early: Early) -> None:
-        self._line.answer(early.heading, early.body)
+    def _send_reply(self, early: ImmediateReply) -> None:
+        self._line.reply(early.heading, early.body)
 
-    def _denial(self, call: Call, denied: Denied) -> Early:
+    def _denial_reply(self, call: McpCall, denied: DeniedCall) -> ImmediateReply:
         if denied.quiet:
-            return Early(heading(ACCEPTED, {}))
-        status = DENIED if call.kind is Kind.REQUEST else FORBIDDEN
+            return ImmediateReply(build_heading(ACCEPTED, {}))
+        status = DENIED if call.kind is MessageKind.REQUEST else FORBIDDEN
         if denied.is_unknown_task:
-            unknown = Refused(Why.UNKNOWN_TASK, id=call.id)
-            status = unknown.status(in_a_session=not call.era.is_modern)
-        return Early(json_heading(status), denied.body(call.id))
+            unknown = RequestRefused(RefusalReason.UNKNOWN_TASK, id=call.id)
+            status = unknown.http_status(in_a_session=not call.era.is_modern)
+        return ImmediateReply(build_json_heading(status), denied.error_body(call.id))
 
-    def _refusal(self, refused: Refused) -> Early:
-        self._record(refused.why.value, refused.method)
+    def _refusal_reply(self, refused: RequestRefused) -> ImmediateReply:
+        self._count_refusal(refused.why.value, refused.method)
         said = self._head.fields.get(VERSION_HEADER, "")
-        body = refused.body(said)
-        status = refused.status(in_a_session=said != Era.V2026_07_28)
-        return Early(json_heading(status) if body else heading(status, {}), body)
+        body = refused.error_body(said)
+        status = refused.http_status(in_a_session=said != McpRevision.V2026_07_28)
+        return ImmediateReply(
+            build_json_heading(status) if body else build_heading(status, {}), body
+        )
 
-    def _record(self, why: str, method: str) -> None:
+    def _count_refusal(self, why: str, method: str) -> None:
         try:
-            server = server_of(self._head.target)
-        except Refused:
+            server = parse_server_name(self._head.target)
+        except RequestRefused:
             server = ""
         exchange = self._door.exchange
         known = server if server in exchange.servers else ""
-        exchange.recorder.refused(why, self.caller, known, method)
+        exchange.recorder.count_refused(why, self.caller, known, method)

@@ -7,23 +7,23 @@ on, and neither is one that contains the credential of the server.
 
 from collections.abc import Callable
 
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.http.event_stream_body import Stream
-from answerable.gateway.http.message_body import Body, Whole
-from answerable.gateway.http.reply_progress import Relayed
-from answerable.gateway.http.reply_writer import Outlet
-from answerable.gateway.in_flight_call import Passage
-from answerable.gateway.upstream import Sent
-from answerable.gateway.upstream_credentials.leak_filter import Watch
-from answerable.gateway.wire.http_heads import Returned, json_heading
-from answerable.model.spool_record import Ending
-from answerable.server.mcp.request_metadata import EVENTS, SESSION
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.http.event_stream_body import EventStreamBody
+from answerable.gateway.http.message_body import BodyReader, BufferedBody
+from answerable.gateway.http.reply_progress import ReplyProgress
+from answerable.gateway.http.reply_writer import ReplyWriter
+from answerable.gateway.in_flight_call import InFlightCall
+from answerable.gateway.upstream import UpstreamRequest
+from answerable.gateway.upstream_credentials.leak_filter import LeakFilter
+from answerable.gateway.wire.http_heads import UpstreamHead, build_json_heading
+from answerable.model.spool_record import CallOutcome
+from answerable.server.mcp.request_metadata import EVENT_STREAM, SESSION
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 OK = 200
 
 
-class Relay:
+class ResponseRelay:
     """Response sink that relays one answer to one client.
 
     Args:
@@ -43,46 +43,48 @@ class Relay:
 
     def __init__(
         self,
-        exchange: Exchange,
-        passage: Passage,
-        sent: Sent,
-        outlet: Outlet,
+        exchange: CallPipeline,
+        passage: InFlightCall,
+        sent: UpstreamRequest,
+        outlet: ReplyWriter,
         wrap: Callable[[str, str, str], str],
         stop: Callable[[], None],
     ) -> None:
         self.passage = passage
         self.sent = sent
-        self._relayed = Relayed(exchange, passage, sent, outlet)
+        self._relayed = ReplyProgress(exchange, passage, sent, outlet)
         self._wrap = wrap
         self._stop = stop
-        self._watch = Watch(sent.shown.leaks) if sent.shown else None
-        self._body: Body | None = None
+        self._watch = LeakFilter(sent.shown.leaks) if sent.shown else None
+        self._body: BodyReader | None = None
 
     @property
-    def leads_there(self) -> bool:
+    def has_same_server(self) -> bool:
         """True while the server is configured as it was when the call was allowed."""
-        return self._relayed.leads_there
+        return self._relayed.has_same_server
 
-    def may_go_on(self) -> bool:
+    def may_send(self) -> bool:
         """Tell whether to send although the server's identity has changed."""
-        return self._relayed.exchange.may_be_sent(self.passage)
+        return self._relayed.exchange.may_send(self.passage)
 
-    def on_head(self, returned: Returned, length: int | None) -> None:
+    def on_head(self, returned: UpstreamHead, length: int | None) -> None:
         """Take the head of the answer."""
         relayed = self._relayed
         relayed.heading = returned.heading
         if returned.refuses and self.sent.shown is not None:
             status = returned.heading.status
-            relayed.exchange.refused(self.passage, self.sent.shown, status)
+            relayed.exchange.report_rejected_credential(
+                self.passage, self.sent.shown, status
+            )
         try:
             if returned.unfit is not None:
-                raise Refused(returned.unfit)
+                raise RequestRefused(returned.unfit)
             if self._watch is not None:
-                self._watch.head(returned)
-            relayed.session = self._session(returned.session)
-            self._body = self._kind(returned.kind, length)
-        except Refused as refused:
-            self._fail(refused, Ending.UPSTREAM_ERROR)
+                self._watch.check_head(returned)
+            relayed.session = self._client_session_id(returned.session)
+            self._body = self._choose_body_reader(returned.kind, length)
+        except RequestRefused as refused:
+            self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_data(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -94,52 +96,52 @@ class Relay:
                 if not data:
                     return
             self._body = body.on_data(data)
-        except Refused as refused:
-            self._fail(refused, Ending.UPSTREAM_ERROR)
+        except RequestRefused as refused:
+            self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_end(self) -> None:
         """Take the end of the answer."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
-            if self._watch is not None and (rest := self._watch.rest()):
+            if self._watch is not None and (rest := self._watch.flush()):
                 self._body = body = body.on_data(rest)
             body.on_end()
-        except Refused as refused:
-            self._fail(refused, Ending.UPSTREAM_ERROR)
+        except RequestRefused as refused:
+            self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
 
-    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+    def on_lost(self, why: RefusalReason, *, forwarded: bool) -> None:
         """Reply with an error: the answer will not come, or not completely."""
-        outcome = Ending.UNKNOWN if forwarded else Ending.UPSTREAM_ERROR
-        self._fail(Refused(why), outcome)
+        outcome = CallOutcome.UNKNOWN if forwarded else CallOutcome.UPSTREAM_ERROR
+        self._fail_answer(RequestRefused(why), outcome)
 
-    def end(self, outcome: Ending) -> None:
+    def end(self, outcome: CallOutcome) -> None:
         """Record the end of the call without an answer."""
         self._relayed.end(outcome)
 
-    def _fail(self, refused: Refused, outcome: Ending) -> None:
+    def _fail_answer(self, refused: RequestRefused, outcome: CallOutcome) -> None:
         self._stop()
-        if refused.why is Why.CREDENTIAL:
-            outcome = Ending.LEAKED
-        refused = refused.of_a_reply()
+        if refused.why is RefusalReason.CREDENTIAL:
+            outcome = CallOutcome.LEAKED
+        refused = refused.as_bad_reply()
         relayed = self._relayed
         relayed.end(outcome)
         if self._body is not None and self._body.on_lost(refused):
             return
         call = relayed.passage.call
-        body = refused.of(call.id, call.method).body()
-        relayed.outlet.answer(json_heading(refused.wire.status), body)
+        body = refused.for_request(call.id, call.method).error_body()
+        relayed.outlet.reply(build_json_heading(refused.wire.status), body)
 
-    def _session(self, said: str | None) -> str:
+    def _client_session_id(self, said: str | None) -> str:
         """Return the session id for the client, empty without one."""
         call = self._relayed.passage.call
         if said is None or call.era.is_modern:
             return ""
         if SESSION.fullmatch(said) is None:
-            raise Refused(Why.SESSION_ID)
+            raise RequestRefused(RefusalReason.SESSION_ID)
         return self._wrap(said, call.server, self._relayed.passage.caller.principal)
 
-    def _kind(self, kind: str, length: int | None) -> Body:
-        if kind == EVENTS and self._relayed.heading.status == OK:
-            return Stream(self._relayed)
-        return Whole(self._relayed, kind, length)
+    def _choose_body_reader(self, kind: str, length: int | None) -> BodyReader:
+        if kind == EVENT_STREAM and self._relayed.heading.status == OK:
+            return EventStreamBody(self._relayed)
+        return BufferedBody(self._relayed, kind, length)

@@ -7,19 +7,19 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.http.fair_queue import FairQueue
-from answerable.gateway.session_ids import Sessions
-from answerable.gateway.wire.mcp_request_head import Opening, remembering
-from answerable.model.worker_limits import Limits
-from answerable.server.admission import AdmissionControl, Slot
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.connection_info import Link
-from answerable.server.deadline_timer import Ticker
-from answerable.server.wire.host_check import Served
+from answerable.gateway.session_ids import SessionIdBinder
+from answerable.gateway.wire.mcp_request_head import McpRequestHead, cached_parser
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.admission import AdmissionControl, ConnectionSlot
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.wire.host_check import ServedNames
 
 
-class Open(Protocol):
+class OpenConnection(Protocol):
     """Open connection of a client."""
 
     def drain(self) -> None:
@@ -32,7 +32,7 @@ class Open(Protocol):
         """Close at once."""
 
 
-class Peers(Protocol):
+class PeerRouter(Protocol):
     """Router of connections to the worker that owns their principal."""
 
     def owns(self, principal: str) -> bool:
@@ -42,16 +42,16 @@ class Peers(Protocol):
         self,
         transport: asyncio.Transport,
         principal: str,
-        link: Link,
-        served: Served,
+        link: ConnectionInfo,
+        served: ServedNames,
         received: bytes,
-        slot: Slot | None,
+        slot: ConnectionSlot | None,
     ) -> None:
         """Relay a connection to the owner, with the bytes read so far."""
 
 
 @dataclass(slots=True)
-class Door:
+class GatewayHttpServer:
     """HTTP server of one worker.
 
     Attributes:
@@ -69,17 +69,17 @@ class Door:
         queue: Calls that wait for their caller's turn.
     """
 
-    exchange: Exchange
-    callers: Callers
-    sessions: Sessions
-    limits: Limits
-    ticker: Ticker
+    exchange: CallPipeline
+    callers: CallerAuthenticator
+    sessions: SessionIdBinder
+    limits: WorkerLimits
+    ticker: DeadlineTimer
     loop: asyncio.AbstractEventLoop
-    read: Callable[[bytes], Opening] = field(default_factory=remembering)
+    read: Callable[[bytes], McpRequestHead] = field(default_factory=cached_parser)
     clock: Callable[[], float] = time.time
-    peers: Peers | None = None
+    peers: PeerRouter | None = None
     draining: bool = False
-    fronts: set[Open] = field(default_factory=set)
+    fronts: set[OpenConnection] = field(default_factory=set)
     in_flight: dict[str, int] = field(default_factory=dict)
     held_bytes: dict[str, int] = field(default_factory=dict)
     waiters: dict[str, deque[Callable[[], None]]] = field(default_factory=dict)
@@ -91,11 +91,11 @@ class Door:
         self.admission = AdmissionControl(self.limits)
         self.queue = FairQueue(self.loop)
 
-    def may_enter(self, principal: str) -> bool:
+    def may_start_call(self, principal: str) -> bool:
         """Tell whether a principal may start one more call."""
         return self.in_flight.get(principal, 0) < self.limits.calls_per_caller
 
-    def hold(self, principal: str, size: int) -> bool:
+    def reserve_bytes(self, principal: str, size: int) -> bool:
         """Reserve bytes for a body; False where the limit is reached."""
         held = self.held_bytes.get(principal, 0) + size
         if held > self.limits.bytes_per_caller:
@@ -103,7 +103,7 @@ class Door:
         self.held_bytes[principal] = held
         return True
 
-    def release(self, principal: str, size: int) -> None:
+    def release_bytes(self, principal: str, size: int) -> None:
         """Release reserved bytes, and retry the calls that wait for some."""
         left = self.held_bytes[principal] - size
         if left:
@@ -117,11 +117,11 @@ class Door:
         """Register a retry for the next release of a principal's bytes."""
         self.waiters.setdefault(principal, deque()).append(look)
 
-    def entered(self, principal: str) -> None:
+    def count_started(self, principal: str) -> None:
         """Count one more open call."""
         self.in_flight[principal] = self.in_flight.get(principal, 0) + 1
 
-    def left(self, principal: str) -> None:
+    def count_finished(self, principal: str) -> None:
         """Count one open call less."""
         left = self.in_flight[principal] - 1
         if left:

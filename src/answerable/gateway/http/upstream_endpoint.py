@@ -4,15 +4,15 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from answerable.connectors.named_file import check_regular
-from answerable.model.config import Server
-from answerable.server.tls import client_context
+from answerable.connectors.named_file import check_regular_file
+from answerable.model.config import UpstreamServer
+from answerable.server.tls import build_client_context
 
-PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class UpstreamEndpoint:
     """Endpoint of an upstream server.
 
     Attributes:
@@ -29,7 +29,7 @@ class Endpoint:
     url: str = ""
 
 
-def endpoint(server: Server) -> Endpoint:
+def parse_endpoint(server: UpstreamServer) -> UpstreamEndpoint:
     """Parse the URL of a server, and load its TLS files.
 
     Raises:
@@ -38,15 +38,15 @@ def endpoint(server: Server) -> Endpoint:
     parts = urlsplit(server.url)
     tls = None
     if parts.scheme == "https":
-        tls = client_context(server.ca)
+        tls = build_client_context(server.ca)
         if server.certificate:
-            check_regular(server.certificate)
-            check_regular(server.key)
+            check_regular_file(server.certificate)
+            check_regular_file(server.key)
             tls.load_cert_chain(server.certificate, server.key)
     query = f"?{parts.query}" if parts.query else ""
-    return Endpoint(
+    return UpstreamEndpoint(
         host=parts.hostname or "",
-        port=parts.port or PORTS[parts.scheme],
+        port=parts.port or DEFAULT_PORTS[parts.scheme],
         authority=parts.netloc.rpartition("@")[2],
         target=(parts.path or "/") + query,
         tls=tls,

@@ -11,40 +11,45 @@ from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
-from answerable.gateway.http.upstream_endpoint import Endpoint, endpoint
+from answerable.gateway.http.upstream_endpoint import UpstreamEndpoint, parse_endpoint
 from answerable.gateway.server_identity import (
-    Met,
-    MetAt,
-    anybody,
-    key_identity,
-    nowhere,
+    IdentityCheck,
+    ServerIdentityCheck,
+    accept_any_identity,
+    accept_any_server,
+    tls_key_identity,
 )
-from answerable.gateway.upstream import Sending, Sent, Sink
-from answerable.gateway.wire.http_heads import request_head
-from answerable.gateway.wire.list_filter import FILTERED
+from answerable.gateway.upstream import ResponseSink, UpstreamRequest, UpstreamTransfer
+from answerable.gateway.wire.http_heads import write_request_head
+from answerable.gateway.wire.list_filter import FILTERED_METHODS
 from answerable.gateway.wire.upstream_replies import (
     CHUNKED,
-    End,
-    Replied,
-    Reply,
-    ReplyIntake,
-    whole_reply,
+    ReplyEnd,
+    ReplyParser,
+    ReplyPart,
+    UpstreamReply,
+    parse_whole_reply,
 )
-from answerable.model.config import Server
-from answerable.model.worker_limits import Limits
-from answerable.server.deadline_timer import NEVER, Ticker
-from answerable.server.mcp.messages import Kind
-from answerable.server.wire.refusals import Refused, Why
+from answerable.model.config import UpstreamServer
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.deadline_timer import NEVER, DeadlineTimer
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
-METHODS = {Kind.OPEN: "GET", Kind.CLOSE: "DELETE"}
-READS = FILTERED | {"completion/complete", "ping", "prompts/get", "resources/read"}
+HTTP_METHODS = {MessageKind.OPEN: "GET", MessageKind.CLOSE: "DELETE"}
+REPEATABLE_METHODS = FILTERED_METHODS | {
+    "completion/complete",
+    "ping",
+    "prompts/get",
+    "resources/read",
+}
 # Servers close what is idle for 5 s (uvicorn, Node); a call on such a one is lost.
 MAX_IDLE = 4.0
 # One write for a head and a small body costs less than two, and than copying more.
-JOINED = 64 * 1024
+MAX_SINGLE_WRITE = 64 * 1024
 
 
-class Pool:
+class UpstreamPool:
     """Upstream server over HTTP.
 
     Args:
@@ -56,41 +61,41 @@ class Pool:
 
     def __init__(
         self,
-        endpoint: Endpoint,
-        limits: Limits,
-        ticker: Ticker,
+        endpoint: UpstreamEndpoint,
+        limits: WorkerLimits,
+        ticker: DeadlineTimer,
         loop: asyncio.AbstractEventLoop,
-        met: Met = anybody,
+        met: IdentityCheck = accept_any_identity,
     ) -> None:
         self.endpoint = endpoint
         self.limits = limits
         self.ticker = ticker
         self.loop = loop
         self._met = met
-        self._idle: list[_Connection] = []
+        self._idle: list[_UpstreamConnection] = []
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def send(self, sent: Sent, sink: Sink) -> Sending:
+    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message, over an idle connection if there is one."""
-        carried = _Carried(self, sent, sink)
+        carried = _PooledRequest(self, sent, sink)
         if self._idle:
-            self._idle.pop().carry(carried)
+            self._idle.pop().send(carried)
         else:
             self.connect(carried)
         return carried
 
-    def connect(self, carried: "_Carried") -> None:
+    def connect(self, carried: "_PooledRequest") -> None:
         """Send a message over a new connection."""
-        task = self.loop.create_task(self._connect(carried))
+        task = self.loop.create_task(self._open_connection(carried))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    def keep(self, connection: "_Connection") -> None:
+    def add_idle(self, connection: "_UpstreamConnection") -> None:
         """Keep an idle connection for another call."""
         connection.deadline = self.loop.time() + MAX_IDLE
         self._idle.append(connection)
 
-    def forget(self, connection: "_Connection") -> None:
+    def remove_idle(self, connection: "_UpstreamConnection") -> None:
         """Remove a connection from the idle ones."""
         with contextlib.suppress(ValueError):
             self._idle.remove(connection)
@@ -100,56 +105,63 @@ class Pool:
         for connection in self._idle[:]:
             connection.close()
 
-    async def _connect(self, carried: "_Carried") -> None:
+    async def _open_connection(self, carried: "_PooledRequest") -> None:
         where = self.endpoint
         try:
             async with asyncio.timeout(self.limits.connect):
                 transport, connection = await self.loop.create_connection(
-                    lambda: _Connection(self), where.host, where.port, ssl=where.tls
+                    lambda: _UpstreamConnection(self),
+                    where.host,
+                    where.port,
+                    ssl=where.tls,
                 )
         except (OSError, TimeoutError):
-            carried.lost(Why.UNREACHABLE, forwarded=False)
+            carried.fail(RefusalReason.UNREACHABLE, forwarded=False)
             return
-        if not carried.done and not self._is_known(transport, carried):
+        if not carried.done and not self._may_send_over(transport, carried):
             connection.close()
-            carried.lost(Why.UNREACHABLE, forwarded=False)
+            carried.fail(RefusalReason.UNREACHABLE, forwarded=False)
         elif carried.done:
-            self.keep(connection)
+            self.add_idle(connection)
         else:
-            connection.carry(carried)
+            connection.send(carried)
 
-    def _is_known(self, transport: asyncio.Transport, carried: "_Carried") -> bool:
+    def _may_send_over(
+        self, transport: asyncio.Transport, carried: "_PooledRequest"
+    ) -> bool:
         """Tell whether a message may go to the server behind a connection."""
         tls = transport.get_extra_info("ssl_object")
-        identity = self.endpoint.url if tls is None else key_identity(tls)
-        return self._met(identity) or carried.sink.may_go_on()
+        identity = self.endpoint.url if tls is None else tls_key_identity(tls)
+        return self._met(identity) or carried.sink.may_send()
 
 
-class _Carried:
+class _PooledRequest:
     """Message under way over a pooled connection; its transfer handle."""
 
     __slots__ = ("connection", "done", "paused", "pool", "sent", "sink")
 
-    def __init__(self, pool: Pool, sent: Sent, sink: Sink) -> None:
+    def __init__(
+        self, pool: UpstreamPool, sent: UpstreamRequest, sink: ResponseSink
+    ) -> None:
         self.pool = pool
         self.sent = sent
         self.sink = sink
         self.done = False
-        self.connection: _Connection | None = None
+        self.connection: _UpstreamConnection | None = None
         self.paused = False
 
     @property
-    def may_repeat(self) -> bool:
+    def is_repeatable(self) -> bool:
         """True for a message without side effects, which may be sent twice."""
         call = self.sent.call
-        return call.kind is Kind.REQUEST and call.method in READS
+        return call.kind is MessageKind.REQUEST and call.method in REPEATABLE_METHODS
 
-    def head(self) -> bytes:
+    def build_head(self) -> bytes:
         """Build the head of the request."""
         sent, where = self.sent, self.pool.endpoint
         onward = sent.onward + sent.shown.field if sent.shown else sent.onward
-        return request_head(
-            METHODS.get(sent.call.kind, "POST"),
+        return write_request_head(
+            HTTP_METHODS.get(sent.call.kind, "POST"),
             where.target,
             where.authority,
             onward,
@@ -173,28 +185,28 @@ class _Carried:
         if self.connection is not None:
             self.connection.resume()
 
-    def carried_by(self, connection: "_Connection") -> None:
+    def attach(self, connection: "_UpstreamConnection") -> None:
         """Attach the connection, paused where the answer has to wait."""
         self.connection = connection
         if self.paused:
             connection.pause()
 
-    def lost(self, why: Why, *, forwarded: bool) -> None:
+    def fail(self, why: RefusalReason, *, forwarded: bool) -> None:
         """Report that no answer will come."""
         if not self.done:
             self.done = True
             self.sink.on_lost(why, forwarded=forwarded)
 
 
-class _Connection(asyncio.Protocol):
+class _UpstreamConnection(asyncio.Protocol):
     """One connection to a server."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: UpstreamPool) -> None:
         self.deadline = NEVER
         self._pool = pool
         self._transport: asyncio.Transport | None = None
-        self._carried: _Carried | None = None
-        self._reply: ReplyIntake | None = None  # of a reply that does not come at once
+        self._carried: _PooledRequest | None = None
+        self._reply: ReplyParser | None = None  # of a reply that does not come at once
         self._closes = False
         self._used = False  # it carried a message before this one
         self._heard = False  # something came back for this one
@@ -203,20 +215,20 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._pool.ticker.add(self)
 
-    def carry(self, carried: _Carried) -> None:
+    def send(self, carried: _PooledRequest) -> None:
         """Send a message, and read its answer."""
         self._carried = carried
         self._reply = None
         self._heard = False
         self._closes = False
         self.deadline = self._pool.loop.time() + self._pool.limits.first_byte
-        head, body = carried.head(), carried.sent.body
+        head, body = carried.build_head(), carried.sent.body
         assert self._transport is not None  # noqa: S101 - it is made by now
-        if len(body) <= JOINED:
+        if len(body) <= MAX_SINGLE_WRITE:
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
-        carried.carried_by(self)
+        carried.attach(self)
 
     def data_received(self, data: bytes) -> None:
         carried = self._carried
@@ -227,46 +239,51 @@ class _Connection(asyncio.Protocol):
         self._heard = True
         self.deadline = NEVER
         try:
-            whole = whole_reply(data) if self._reply is None else None
+            whole = parse_whole_reply(data) if self._reply is None else None
             if whole is not None:
-                self._tell_all(carried, *whole)
+                self._deliver_whole(carried, *whole)
                 return
-            self._reply = self._reply or ReplyIntake()
+            self._reply = self._reply or ReplyParser()
             found = self._reply.feed(data)
-        except Refused as refused:
-            self._give_up(refused.why)
+        except RequestRefused as refused:
+            self._fail_request(refused.why)
             return
-        self._tell(carried, found)
+        self._deliver_parts(carried, found)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.ticker.discard(self)
-        self._pool.forget(self)
+        self._pool.remove_idle(self)
         self._transport = None
         carried = self._carried
         if carried is None:
             return
-        if self._used and not self._heard and carried.may_repeat and not carried.done:
+        if (
+            self._used
+            and not self._heard
+            and carried.is_repeatable
+            and not carried.done
+        ):
             self._carried = None
             self._pool.connect(carried)
             return
         try:
             if exc is not None:
-                raise Refused(Why.LOST)
-            self._tell(carried, (self._reply or ReplyIntake()).close())
-        except Refused:
-            self._give_up(Why.LOST)
+                raise RequestRefused(RefusalReason.LOST)
+            self._deliver_parts(carried, (self._reply or ReplyParser()).on_close())
+        except RequestRefused:
+            self._fail_request(RefusalReason.LOST)
 
-    def late(self) -> None:
+    def on_deadline(self) -> None:
         """Close an idle connection, or fail a call whose answer does not begin."""
         self.deadline = NEVER
         if self._carried is None:
             self.close()
         else:
-            self._give_up(Why.LATE)
+            self._fail_request(RefusalReason.LATE)
 
     def close(self) -> None:
         """Close in order."""
-        self._pool.forget(self)
+        self._pool.remove_idle(self)
         if self._transport is not None:
             self._transport.close()
 
@@ -286,7 +303,9 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
-    def _tell_all(self, carried: _Carried, reply: Reply, body: bytes) -> None:
+    def _deliver_whole(
+        self, carried: _PooledRequest, reply: UpstreamReply, body: bytes
+    ) -> None:
         """Pass a reply that arrived at once to the sink."""
         sink = carried.sink
         self._closes = reply.closes
@@ -294,25 +313,25 @@ class _Connection(asyncio.Protocol):
         if body and not carried.done:
             sink.on_data(body)
         if not carried.done:
-            self._finish(carried)
+            self._complete(carried)
             sink.on_end()
 
-    def _tell(self, carried: _Carried, found: list[Replied]) -> None:
+    def _deliver_parts(self, carried: _PooledRequest, found: list[ReplyPart]) -> None:
         """Pass parts of a reply to the sink, which may abort meanwhile."""
         sink = carried.sink
         for each in found:
             if carried.done:
                 return
-            if isinstance(each, Reply):
+            if isinstance(each, UpstreamReply):
                 self._closes = each.closes
-                sink.on_head(each.returned, _length(each))
-            elif each is End.END:
-                self._finish(carried)
+                sink.on_head(each.returned, _reply_length(each))
+            elif each is ReplyEnd.END:
+                self._complete(carried)
                 sink.on_end()
             else:
                 sink.on_data(each)
 
-    def _finish(self, carried: _Carried) -> None:
+    def _complete(self, carried: _PooledRequest) -> None:
         """Return the connection to the pool where that is safe."""
         carried.done = True
         carried.connection = None
@@ -327,22 +346,25 @@ class _Connection(asyncio.Protocol):
         else:
             if carried.paused:
                 transport.resume_reading()
-            self._pool.keep(self)
+            self._pool.add_idle(self)
 
-    def _give_up(self, why: Why) -> None:
+    def _fail_request(self, why: RefusalReason) -> None:
         carried = self._carried
         self.abort()
         if carried is not None:
-            carried.lost(why, forwarded=True)
+            carried.fail(why, forwarded=True)
 
 
-def _length(reply: Reply) -> int | None:
+def _reply_length(reply: UpstreamReply) -> int | None:
     return reply.length if reply.length > CHUNKED else None
 
 
-def pools(
-    servers: tuple[Server, ...], limits: Limits, ticker: Ticker, met: MetAt = nowhere
-) -> Mapping[str, Pool]:
+def build_pools(
+    servers: tuple[UpstreamServer, ...],
+    limits: WorkerLimits,
+    ticker: DeadlineTimer,
+    met: ServerIdentityCheck = accept_any_server,
+) -> Mapping[str, UpstreamPool]:
     """Build the pools of all servers that are reached by URL.
 
     Args:
@@ -356,8 +378,8 @@ def pools(
     """
     loop = asyncio.get_running_loop()
     return {
-        server.name: Pool(
-            endpoint(server), limits, ticker, loop, partial(met, server.name)
+        server.name: UpstreamPool(
+            parse_endpoint(server), limits, ticker, loop, partial(met, server.name)
         )
         for server in servers
         if server.url

@@ -12,21 +12,28 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.evidence.spool_format import encode, encode_decided
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Durability
+from answerable.evidence.spool_format import encode_decision, encode_record
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import Decision, RecordDurability
 from answerable.model.ids import event_id
-from answerable.model.spool_record import SOURCE, Act, Acted, End, Ended, Ending
-from answerable.model.worker_limits import Limits
-from answerable.server.mcp.call import Call, Watched
-from answerable.server.recording.record_ticket import NotRecorded, Ticket
-from answerable.server.recording.server_recorder import DoorRecorder
+from answerable.model.spool_record import (
+    SOURCE,
+    CallBehaviour,
+    CallEndRecord,
+    CallOutcome,
+    CallResult,
+    CallSummary,
+)
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.mcp.call import McpCall, WatchedItem
+from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
+from answerable.server.recording.server_recorder import ServerRecorder
 
-MOST_SPELLED = 1024
+MAX_CACHED = 1024
 
 
-class Facts(msgspec.Struct, frozen=True, gc=False):
+class DecisionFacts(msgspec.Struct, frozen=True, gc=False):
     """Facts for the record of a decision.
 
     Attributes:
@@ -36,16 +43,16 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         acted: Activity for the baseline; None where the agent is not watched.
     """
 
-    ticket: Ticket
-    caller: Caller
-    call: Call
+    ticket: RecordTicket
+    caller: VerifiedCaller
+    call: McpCall
     decision: Decision
     body: bytes
-    shown: Credential | None
-    acted: Acted | None
+    shown: PresentedCredential | None
+    acted: CallBehaviour | None
 
 
-class Recorder(DoorRecorder):
+class GatewayRecorder(ServerRecorder):
     """Recorder of the decisions of one worker.
 
     Args:
@@ -67,24 +74,24 @@ class Recorder(DoorRecorder):
         spool: Path,
         worker: int,
         loop: asyncio.AbstractEventLoop,
-        limits: Limits,
+        limits: WorkerLimits,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         super().__init__(spool, loop, limits, worker=worker, clock=clock)
         self.name = self.journal.name
-        self._spelled = Spelled()
-        self._owed: Facts | None = None  # of a record that was left for later
+        self._spelled = EncodingCache()
+        self._owed: DecisionFacts | None = None  # of a record that was left for later
 
-    def decided(
+    def record_decision(
         self,
-        caller: Caller,
-        call: Call,
+        caller: VerifiedCaller,
+        call: McpCall,
         decision: Decision,
         body: bytes,
-        shown: Credential | None = None,
-        acted: Acted | None = None,
+        shown: PresentedCredential | None = None,
+        acted: CallBehaviour | None = None,
         later: bool = False,
-    ) -> Ticket:
+    ) -> RecordTicket:
         """Record a decision before its call goes on.
 
         Args:
@@ -94,7 +101,7 @@ class Recorder(DoorRecorder):
             body: The message; its digest and size are kept.
             shown: Credential for the server; None where it gets none.
             acted: Activity for the baseline; None where the agent is not watched.
-            later: `settle` follows as soon as the call is sent. The record of a call
+            later: `write_deferred` follows as soon as the call is sent. The record of a call
                 that waits for no disk is encoded then, under the number that it has by
                 now; any other is recorded here.
 
@@ -105,75 +112,76 @@ class Recorder(DoorRecorder):
             NotRecorded: It cannot be kept: then the call does not happen.
         """
         if self._owed is not None:
-            self.settle()
+            self.write_deferred()
         agent = caller.agent
-        if why := self.journal.obstacle(agent):
+        if why := self.journal.find_obstacle(agent):
             self.unrecorded += 1
-            self.refused(f"unrecorded-{why}", caller, call.server, call.method)
+            self.count_refused(f"unrecorded-{why}", caller, call.server, call.method)
             raise NotRecorded(why)
         durable = None
-        if decision.durability is Durability.DURABLE:
+        if decision.durability is RecordDurability.DURABLE:
             durable = self.journal.loop.create_future()
-        sequence, at = self.journal.next()
-        ticket = Ticket("", sequence, agent, decision.passes, durable, at)
-        facts = Facts(ticket, caller, call, decision, body, shown, acted)
+        sequence, at = self.journal.next_number()
+        ticket = RecordTicket("", sequence, agent, decision.passes, durable, at)
+        facts = DecisionFacts(ticket, caller, call, decision, body, shown, acted)
         if later and durable is None and decision.passes:
             # The rest came from UTF-8; a caller that cannot be encoded fails here.
             self._spelled(caller)
             self._owed = facts
         else:
-            self._put(facts)
+            self._write_decision(facts)
         return ticket
 
-    def settle(self) -> None:
+    def write_deferred(self) -> None:
         """Write the deferred record; no other record gets a number before."""
         owed = self._owed
         if owed is not None:
             self._owed = None
-            self._put(owed)
+            self._write_decision(owed)
 
-    def _put(self, facts: Facts) -> None:
+    def _write_decision(self, facts: DecisionFacts) -> None:
         """Write the record of a decision, under the number of its ticket."""
         ticket, spelled = facts.ticket, self._spelled
         sequence, at = ticket.sequence, ticket.at
         ticket.id = event_id(at, SOURCE, self.name, b"%d" % sequence).hex()
-        record = encode_decided(
+        record = encode_decision(
             sequence,
             at,
             ticket.id,
             spelled(facts.caller),
-            act_of(facts.call, facts.body, facts.shown, facts.acted),
+            build_act(facts.call, facts.body, facts.shown, facts.acted),
             spelled(facts.decision),
         )
         waits = ticket if ticket.durable is not None else None
-        self.journal.write(record, ticket.agent, waits)
+        self.journal.append_encoded(record, ticket.agent, waits)
 
-    def ended(self, ticket: Ticket, end: End) -> None:
+    def record_end(self, ticket: RecordTicket, end: CallResult) -> None:
         """Record how a call ended, once."""
         if not ticket.passes:
             return
         if self._owed is not None:
-            self.settle()
+            self.write_deferred()
         ticket.passes = False
         # Written even to a full spool: calls in flight are few, and did happen.
-        self.journal.put(
-            Ended(*self.journal.next(), ticket.sequence, end), ticket.agent
+        self.journal.append(
+            CallEndRecord(*self.journal.next_number(), ticket.sequence, end),
+            ticket.agent,
         )
 
-    def refused(
-        self, why: str, caller: Caller | None, server: str, method: str
+    def count_refused(
+        self, why: str, caller: VerifiedCaller | None, server: str, method: str
     ) -> None:
         """Count a request that was refused before a decision."""
         agent = caller.agent if caller is not None else ""
-        if self.journal.spent(agent):
+        if self.journal.is_over_quota(agent):
             server = method = ""  # then it has one count for each reason
-        self.turned_away(why, agent, server, method)
+        self.count_refused_request(why, agent, server, method)
 
-    def _withheld(self, ticket: Ticket) -> None:
-        self.ended(ticket, End(Ending.WITHHELD))
+    def _on_withheld(self, ticket: RecordTicket) -> None:
+        self.record_end(ticket, CallResult(CallOutcome.WITHHELD))
 
 
-class Spelled:
+class EncodingCache:
     """Cache of encoded callers and decisions, by object identity.
 
     They are frozen. The cache keeps each object, so that no other one can reuse its
@@ -183,22 +191,22 @@ class Spelled:
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, msgspec.Raw]] = {}
 
-    def __call__(self, what: Caller | Decision) -> msgspec.Raw:
+    def __call__(self, what: VerifiedCaller | Decision) -> msgspec.Raw:
         """Return the encoded object."""
         found = self._known.get(id(what))
         if found is None:
-            if len(self._known) >= MOST_SPELLED:
+            if len(self._known) >= MAX_CACHED:
                 self._known.clear()
-            found = self._known[id(what)] = (what, msgspec.Raw(encode(what)))
+            found = self._known[id(what)] = (what, msgspec.Raw(encode_record(what)))
         return found[1]
 
 
-def act_of(
-    call: Call,
+def build_act(
+    call: McpCall,
     body: bytes,
-    shown: Credential | None = None,
-    acted: Acted | None = None,
-) -> Act:
+    shown: PresentedCredential | None = None,
+    acted: CallBehaviour | None = None,
+) -> CallSummary:
     """Describe what a call does, without its arguments."""
     arguments = ""
     if call.arguments:
@@ -206,13 +214,13 @@ def act_of(
     identity = credential = jti = ""
     if shown is not None:
         identity, credential, jti = shown.identity, shown.digest, shown.jti
-    watched = _spelled(call.watched) if call.watched else ()
-    return Act(
+    watched = _watched_names(call.watched) if call.watched else ()
+    return CallSummary(
         call.era, call.method, call.server, call.target, call.name, watched,
         call.session, call.state, len(body), arguments, identity, credential, jti,
         acted=acted,
     )  # fmt: skip
 
 
-def _spelled(watched: tuple[Watched, ...]) -> tuple[str, ...]:
+def _watched_names(watched: tuple[WatchedItem, ...]) -> tuple[str, ...]:
     return tuple(f"{each.target}:{each.name}" for each in watched)

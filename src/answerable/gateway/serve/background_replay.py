@@ -2,17 +2,19 @@
 
 import asyncio
 
-from answerable.authorization.decision_table import Table
-from answerable.gateway.replay_buffer import Recent
-from answerable.model.policy_replay import Replayed
-from answerable.usecases.authorization.authorize import Authority
-from answerable.usecases.authorization.policy_replay import Replay
+from answerable.authorization.decision_table import DecisionTable
+from answerable.gateway.replay_buffer import ReplayBuffer
+from answerable.model.policy_replay import PolicyReplayResult
+from answerable.usecases.authorization.authorize import Authorizer
+from answerable.usecases.authorization.policy_replay import PolicyReplay
 
-LONGEST = 3.0  # seconds, of those that the supervisor waits
-AT_ONCE = 8  # calls per iteration: another call waits half a millisecond
+MAX_SECONDS = 3.0  # seconds, of those that the supervisor waits
+BATCH_SIZE = 8  # calls per iteration: another call waits half a millisecond
 
 
-async def decide_anew(authority: Authority, table: Table, recent: Recent) -> Replayed:
+async def replay_policy(
+    authority: Authorizer, table: DecisionTable, recent: ReplayBuffer
+) -> PolicyReplayResult:
     """Evaluate another policy on the recent calls.
 
     Args:
@@ -21,8 +23,10 @@ async def decide_anew(authority: Authority, table: Table, recent: Recent) -> Rep
         recent: Buffer of recent calls.
     """
     loop = asyncio.get_running_loop()
-    replay = Replay(authority, table, recent.requests(), recent.left_out)
-    until = loop.time() + LONGEST
-    while replay.step(AT_ONCE) and loop.time() < until:  # noqa: ASYNC110 - it works
+    replay = PolicyReplay(
+        authority, table, recent.list_requests(), recent.skipped_count
+    )
+    until = loop.time() + MAX_SECONDS
+    while replay.replay_some(BATCH_SIZE) and loop.time() < until:  # noqa: ASYNC110 - it works
         await asyncio.sleep(0)
     return replay.outcome()

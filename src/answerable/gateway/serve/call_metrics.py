@@ -12,17 +12,27 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.gateway.approval_requests import HeldBack
-from answerable.gateway.recording.recorder import Facts, Recorder
-from answerable.gateway.serve.control_channel import Series
-from answerable.gateway.serve.span_exporter import BOUNDS, Over, Spans, trace_of
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Effect, Mode, Reason
-from answerable.model.spool_record import End, Ending
-from answerable.model.worker_limits import Limits
-from answerable.server.mcp.call import Call
-from answerable.server.operator_log import Log
-from answerable.server.recording.record_ticket import Ticket
+from answerable.gateway.approval_requests import ApprovalRequestNotifier
+from answerable.gateway.recording.recorder import DecisionFacts, GatewayRecorder
+from answerable.gateway.serve.control_channel import MetricSeries
+from answerable.gateway.serve.span_exporter import (
+    DURATION_BUCKETS,
+    FinishedCall,
+    SpanExporter,
+    parse_traceparent,
+)
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import (
+    Decision,
+    DecisionEffect,
+    DecisionReason,
+    EnforcementMode,
+)
+from answerable.model.spool_record import CallOutcome, CallResult
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.mcp.call import McpCall
+from answerable.server.operator_log import OperatorLog
+from answerable.server.recording.record_ticket import RecordTicket
 
 DECISIONS = "answerable_decisions"
 WOULD_DENY = "answerable_would_deny"
@@ -32,29 +42,29 @@ DURATION = "mcp_server_operation_duration_seconds"
 BUCKET, SUM = f"{DURATION}_bucket", f"{DURATION}_sum"
 
 
-class _Times:
+class _DurationHistogram:
     """Duration histogram of one kind of call."""
 
     def __init__(self) -> None:
-        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.buckets = [0] * (len(DURATION_BUCKETS) + 1)
         self.total = 0.0
 
-    def add(self, seconds: float) -> None:
-        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+    def observe(self, seconds: float) -> None:
+        self.buckets[bisect_left(DURATION_BUCKETS, seconds)] += 1
         self.total += seconds
 
 
-class _Begun(msgspec.Struct, frozen=True):
+class _OpenCall(msgspec.Struct, frozen=True):
     """Open call."""
 
     at: int  # UTC nanoseconds
-    caller: Caller
-    call: Call
+    caller: VerifiedCaller
+    call: McpCall
     decision: Decision
     trace: str
 
 
-class Counting(Recorder):
+class CountingRecorder(GatewayRecorder):
     """Recorder that counts its records and exports finished calls as spans.
 
     Args:
@@ -74,49 +84,49 @@ class Counting(Recorder):
         spool: Path,
         worker: int,
         loop: asyncio.AbstractEventLoop,
-        limits: Limits,
-        spans: Spans | None,
-        log: Log,
+        limits: WorkerLimits,
+        spans: SpanExporter | None,
+        log: OperatorLog,
     ) -> None:
         super().__init__(spool, worker, loop, limits)
         self._spans, self._log = spans, log
         self._would_deny: Counter[tuple[str, ...]] = Counter()
         self._leaks: Counter[tuple[str, ...]] = Counter()
-        self._times: dict[tuple[str, str], _Times] = {}
-        self._begun: dict[int, _Begun] = {}
+        self._times: dict[tuple[str, str], _DurationHistogram] = {}
+        self._begun: dict[int, _OpenCall] = {}
         self._broken = 0
-        self.held_back: HeldBack | None = None
+        self.held_back: ApprovalRequestNotifier | None = None
 
-    def _put(self, facts: Facts) -> None:
+    def _write_decision(self, facts: DecisionFacts) -> None:
         """Write the record of a decision, and count it."""
-        super()._put(facts)
+        super()._write_decision(facts)
         ticket, call, decision = facts.ticket, facts.call, facts.decision
         # The name of an unknown server is the caller's text.
         reason, effect = decision.reason, decision.effect
-        server = "" if reason is Reason.UNKNOWN_SERVER else call.server
+        server = "" if reason is DecisionReason.UNKNOWN_SERVER else call.server
         self.counted[server, call.method, effect] += 1
-        if reason is not Reason.ALLOWED:
-            self._tell(server, facts)
-        trace = trace_of(facts.body) if self._spans is not None else ""
-        begun = _Begun(ticket.at, facts.caller, call, decision, trace)
+        if reason is not DecisionReason.ALLOWED:
+            self._count_exceptional(server, facts)
+        trace = parse_traceparent(facts.body) if self._spans is not None else ""
+        begun = _OpenCall(ticket.at, facts.caller, call, decision, trace)
         if ticket.passes:
             self._begun[ticket.sequence] = begun
         else:
-            self._hand_on(begun, ticket, begun.at, None)
+            self._export_span(begun, ticket, begun.at, None)
 
-    def _tell(self, server: str, facts: Facts) -> None:
+    def _count_exceptional(self, server: str, facts: DecisionFacts) -> None:
         """Count and report a decision other than a plain allow."""
         caller, call, decision = facts.caller, facts.call, facts.decision
-        lets = decision.passes and decision.effect is not Effect.ALLOW
-        if lets and decision.mode is Mode.SHADOW:
+        lets = decision.passes and decision.effect is not DecisionEffect.ALLOW
+        if lets and decision.mode is EnforcementMode.SHADOW:
             self._would_deny[server, call.method] += 1
         if self.held_back is not None and not decision.passes:
-            self.held_back.tell(caller, call, decision, facts.ticket.id)
-        if decision.reason is Reason.BREAK_GLASS:
+            self.held_back.notify(caller, call, decision, facts.ticket.id)
+        if decision.reason is DecisionReason.BREAK_GLASS:
             self._broken += 1
-            self._tell_break_glass(facts)
+            self._log_break_glass(facts)
 
-    def _tell_break_glass(self, facts: Facts) -> None:
+    def _log_break_glass(self, facts: DecisionFacts) -> None:
         """Log a call that passes because of a break-glass exception."""
         self._log.error(
             "break-glass.used",
@@ -125,20 +135,20 @@ class Counting(Recorder):
             server=facts.call.server,
         )
 
-    def ended(self, ticket: Ticket, end: End) -> None:
+    def record_end(self, ticket: RecordTicket, end: CallResult) -> None:
         """Record how a call ended."""
-        super().ended(ticket, end)
+        super().record_end(ticket, end)
         begun = self._begun.pop(ticket.sequence, None)
         if begun is not None:
             now = time.time_ns()
-            error = "" if end.outcome is Ending.COMPLETED else end.outcome
+            error = "" if end.outcome is CallOutcome.COMPLETED else end.outcome
             times = self._times.get((begun.call.method, error))
             if times is None:
-                times = self._times[begun.call.method, error] = _Times()
-            times.add((now - begun.at) / 1e9)
-            if end.outcome is Ending.LEAKED:
+                times = self._times[begun.call.method, error] = _DurationHistogram()
+            times.observe((now - begun.at) / 1e9)
+            if end.outcome is CallOutcome.LEAKED:
                 self._leaks[(begun.call.server,)] += 1
-            self._hand_on(begun, ticket, now, end)
+            self._export_span(begun, ticket, now, end)
 
     def close(self) -> None:
         """Write the rest, export the last spans, and close."""
@@ -146,17 +156,17 @@ class Counting(Recorder):
         if self._spans is not None:
             self._spans.close()
 
-    def _hand_on(
-        self, begun: _Begun, ticket: Ticket, now: int, end: End | None
+    def _export_span(
+        self, begun: _OpenCall, ticket: RecordTicket, now: int, end: CallResult | None
     ) -> None:
         if self._spans is not None:
-            over = Over(
+            over = FinishedCall(
                 begun.caller, begun.call, begun.decision, ticket.id, begun.at, now,
                 end, begun.trace,
             )  # fmt: skip
             self._spans.add(over)
 
-    def series(self) -> Iterator[Series]:
+    def series(self) -> Iterator[MetricSeries]:
         """Yield all metrics."""
         for name, counter in (
             (DECISIONS, self.counted),
@@ -164,15 +174,17 @@ class Counting(Recorder):
             (WOULD_DENY, self._would_deny),
         ):
             for labels, count in counter.items():
-                yield Series(name, labels, count)
+                yield MetricSeries(name, labels, count)
         for why, count in self.away.items():
-            yield Series(REFUSALS, (why,), count)
+            yield MetricSeries(REFUSALS, (why,), count)
         for labels, times in self._times.items():
             below = 0
-            for bound, count in zip((*BOUNDS, "+Inf"), times.buckets, strict=True):
+            for bound, count in zip(
+                (*DURATION_BUCKETS, "+Inf"), times.buckets, strict=True
+            ):
                 below += count
-                yield Series(BUCKET, (*labels, str(bound)), below)
-            yield Series(SUM, labels, times.total)
+                yield MetricSeries(BUCKET, (*labels, str(bound)), below)
+            yield MetricSeries(SUM, labels, times.total)
         journal = self.journal
         for name, value in (
             ("answerable_break_glass_calls", self._broken),
@@ -181,4 +193,4 @@ class Counting(Recorder):
             ("answerable_unrecorded", self.unrecorded),
             ("answerable_spool_bytes", journal.spooled),
         ):
-            yield Series(name, (), value)
+            yield MetricSeries(name, (), value)

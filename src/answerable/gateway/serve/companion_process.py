@@ -11,16 +11,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.operator_log import Log
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.operator_log import OperatorLog
 
-START = 30.0  # seconds until it listens
-SHORTEST, LONGEST = 0.1, 10.0  # seconds between an end and the next start
-STEADY = 60.0  # seconds after which an end counts as the first
-GRACE = 5.0  # seconds beyond those of the drain
+START_TIMEOUT = 30.0  # seconds until it listens
+MIN_RESTART_DELAY, MAX_RESTART_DELAY = (
+    0.1,
+    10.0,
+)  # seconds between an end and the next start
+STABLE_AFTER = 60.0  # seconds after which an end counts as the first
+STOP_GRACE = 5.0  # seconds beyond those of the drain
 
 
-class Beside:
+class CompanionProcess:
     """One companion process.
 
     Args:
@@ -38,7 +41,7 @@ class Beside:
         self,
         name: str,
         argv: Sequence[str],
-        log: Log,
+        log: OperatorLog,
         again: Callable[[list[tuple[str, str]]], None] = lambda _: None,
     ) -> None:
         self.listening: list[tuple[str, str]] = []
@@ -61,12 +64,12 @@ class Beside:
         Raises:
             EnvironmentRefused: It does not start; its own output says why.
         """
-        if not await self._start():
-            raise EnvironmentRefused(
+        if not await self._spawn_process():
+            raise EnvironmentFailure(
                 f"the process {self.name} did not come up",
                 "its output above has the reason",
             )
-        self._keeping = asyncio.create_task(self._keep())
+        self._keeping = asyncio.create_task(self._restart_loop())
 
     def reload(self) -> None:
         """Reload its configuration; while it starts, once it listens.
@@ -78,7 +81,7 @@ class Beside:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGHUP)
 
-    async def end(self, seconds: float) -> None:
+    async def stop(self, seconds: float) -> None:
         """Stop it with SIGTERM after it has drained; kill it after a grace period."""
         self._ending = True
         if self._keeping is not None:
@@ -89,14 +92,14 @@ class Beside:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(seconds + GRACE):
+            async with asyncio.timeout(seconds + STOP_GRACE):
                 await process.wait()
         except TimeoutError:
             self._log.error("beside.killed", name=self.name)
             process.kill()
             await process.wait()
 
-    async def _start(self) -> bool:
+    async def _spawn_process(self) -> bool:
         self._process = process = await asyncio.create_subprocess_exec(
             *self._argv,
             stdin=asyncio.subprocess.PIPE,
@@ -106,7 +109,7 @@ class Beside:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         said = b""
         with suppress(TimeoutError):
-            async with asyncio.timeout(START):
+            async with asyncio.timeout(START_TIMEOUT):
                 said = await process.stdout.read()
         lines = [line.partition(" ") for line in said.decode("utf-8").splitlines()]
         self.listening = [(what, where) for what, _, where in lines]
@@ -119,19 +122,21 @@ class Beside:
             await process.wait()
         return self._ready
 
-    async def _keep(self) -> None:
+    async def _restart_loop(self) -> None:
         """Restart the process whenever it has ended."""
-        pause, began = SHORTEST, time.monotonic()
+        pause, began = MIN_RESTART_DELAY, time.monotonic()
         while True:
             if self._process is not None:
                 code = await self._process.wait()
                 self._ready = False
                 self._log.error("beside.lost", name=self.name, code=code)
-            pause = SHORTEST if time.monotonic() - began > STEADY else pause
+            pause = (
+                MIN_RESTART_DELAY if time.monotonic() - began > STABLE_AFTER else pause
+            )
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST)
+            pause = min(2 * pause, MAX_RESTART_DELAY)
             self.restarts += 1
             began = time.monotonic()
             with suppress(OSError):
-                if await self._start():
+                if await self._spawn_process():
                     self._again(self.listening)

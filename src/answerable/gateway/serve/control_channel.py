@@ -13,23 +13,23 @@ from typing import TypeVar, cast
 import msgspec
 
 from answerable.connectors.config.parse.yaml_nodes import MAX_BYTES
-from answerable.model.approval_request import Asked
-from answerable.model.cedar_policy import NO_RULES, CedarRule, CedarRules
-from answerable.model.person_request import Requested
-from answerable.model.policy_exception import Amendment
-from answerable.model.policy_replay import Replayed
-from answerable.server.baseline_watch import InForce
-from answerable.server.listening_sockets import Socket
+from answerable.model.approval_request import BlockedCall
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicy, CedarPolicySet
+from answerable.model.person_request import PersonRequest
+from answerable.model.policy_exception import PolicyException
+from answerable.model.policy_replay import PolicyReplayResult
+from answerable.server.baseline_watch import ValidBaseline
+from answerable.server.listening_sockets import InheritedSocket
 
-T = TypeVar("T")
+Interned = TypeVar("Interned")
 
 # Policies as they are sent: a few times their text, which the reader bounds.
 MAX_RULES = 256 << 20
 # A configuration as base64, with room for the other fields; policies likewise.
-LIMIT = 16 * MAX_BYTES + 2 * MAX_RULES
+MAX_LINE = 16 * MAX_BYTES + 2 * MAX_RULES
 
 
-class Policy(msgspec.Struct, frozen=True, tag="policy"):
+class WorkerPolicy(msgspec.Struct, frozen=True, tag="policy"):
     """Configuration and policies that a worker decides by.
 
     Attributes:
@@ -48,53 +48,53 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
     inventory: tuple[str, ...]
     rules: bytes = b""
 
-    def cedar(self) -> CedarRules:
+    def decode_rules(self) -> CedarPolicySet:
         """Decode the Cedar policies."""
         if not self.rules:
-            return NO_RULES
-        sent = msgspec.msgpack.decode(zlib.decompress(self.rules), type=_Sent)
-        rule = msgspec.msgpack.Decoder(CedarRule)
-        one = _Once()
-        return CedarRules(
-            tuple(one.rule(rule.decode(e)) for e in sent.rules), sent.digest
+            return NO_CEDAR_POLICIES
+        sent = msgspec.msgpack.decode(zlib.decompress(self.rules), type=_EncodedRules)
+        rule = msgspec.msgpack.Decoder(CedarPolicy)
+        one = _Interner()
+        return CedarPolicySet(
+            tuple(one.intern_rule(rule.decode(e)) for e in sent.rules), sent.digest
         )
 
 
-class _Sent(msgspec.Struct, frozen=True):
-    """`CedarRules` whose single rules are not decoded yet."""
+class _EncodedRules(msgspec.Struct, frozen=True):
+    """`CedarPolicySet` whose single rules are not decoded yet."""
 
     rules: tuple[msgspec.Raw, ...]
     digest: str
 
 
-class _Once:
+class _Interner:
     """Interner of equal values: two policy sets are in memory during a reload."""
 
     def __init__(self) -> None:
         self._known: dict[object, object] = {}
 
-    def rule(self, rule: CedarRule) -> CedarRule:
+    def intern_rule(self, rule: CedarPolicy) -> CedarPolicy:
         """Return a rule that shares equal values with others."""
         return msgspec.structs.replace(
             rule,
-            principal=self._of(rule.principal),
-            actions=self._of(rule.actions),
-            kind=self._of(rule.kind),
-            reads=self._of(rule.reads),
-            prefixes=self._of(rule.prefixes),
+            principal=self._intern_value(rule.principal),
+            actions=self._intern_value(rule.actions),
+            kind=self._intern_value(rule.kind),
+            reads=self._intern_value(rule.reads),
+            prefixes=self._intern_value(rule.prefixes),
         )
 
-    def _of(self, said: T) -> T:
-        return cast(T, self._known.setdefault(said, said))
+    def _intern_value(self, said: Interned) -> Interned:
+        return cast(Interned, self._known.setdefault(said, said))
 
 
-class Try(msgspec.Struct, frozen=True, tag="try"):
+class TryPolicy(msgspec.Struct, frozen=True, tag="try"):
     """Order to evaluate a policy on recent calls without applying it."""
 
-    policy: Policy
+    policy: WorkerPolicy
 
 
-class Start(msgspec.Struct, frozen=True, tag="start"):
+class StartWorker(msgspec.Struct, frozen=True, tag="start"):
     """First message to a worker.
 
     Attributes:
@@ -111,56 +111,56 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     workers: int
     state: str
     store: str
-    sockets: tuple[Socket, ...]
-    policy: Policy
-    amendments: tuple[Amendment, ...] = ()
-    baselines: tuple[InForce, ...] = ()
-    requests: tuple[Requested, ...] = ()
+    sockets: tuple[InheritedSocket, ...]
+    policy: WorkerPolicy
+    amendments: tuple[PolicyException, ...] = ()
+    baselines: tuple[ValidBaseline, ...] = ()
+    requests: tuple[PersonRequest, ...] = ()
 
 
-class Amended(msgspec.Struct, frozen=True, tag="amended"):
+class ExceptionsChanged(msgspec.Struct, frozen=True, tag="amended"):
     """Order to replace the policy exceptions.
 
     Attributes:
         standing: All policy exceptions in force.
     """
 
-    standing: tuple[Amendment, ...]
+    standing: tuple[PolicyException, ...]
 
 
-class Baselined(msgspec.Struct, frozen=True, tag="baselined"):
+class BaselinesChanged(msgspec.Struct, frozen=True, tag="baselined"):
     """Order to replace the baselines.
 
     Attributes:
         standing: All profiles in force.
     """
 
-    standing: tuple[InForce, ...]
+    standing: tuple[ValidBaseline, ...]
 
 
-class Asking(msgspec.Struct, frozen=True, tag="asking"):
+class PersonRequestsChanged(msgspec.Struct, frozen=True, tag="asking"):
     """Order to replace the requests of persons.
 
     Attributes:
         standing: All requests in force.
     """
 
-    standing: tuple[Requested, ...]
+    standing: tuple[PersonRequest, ...]
 
 
-class Measure(msgspec.Struct, frozen=True, tag="measure"):
+class CollectMetrics(msgspec.Struct, frozen=True, tag="measure"):
     """Order to report metrics."""
 
 
-class Drain(msgspec.Struct, frozen=True, tag="drain"):
+class DrainWorker(msgspec.Struct, frozen=True, tag="drain"):
     """Order to finish open calls, and end."""
 
 
-class Ready(msgspec.Struct, frozen=True, tag="ready"):
+class WorkerReady(msgspec.Struct, frozen=True, tag="ready"):
     """Report that the worker listens."""
 
 
-class Refused(msgspec.Struct, frozen=True, tag="refused"):
+class OrderRefused(msgspec.Struct, frozen=True, tag="refused"):
     """Report that the worker cannot execute an order.
 
     Attributes:
@@ -171,7 +171,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     hint: str = ""
 
 
-class Taken(msgspec.Struct, frozen=True, tag="taken"):
+class PolicyApplied(msgspec.Struct, frozen=True, tag="taken"):
     """Report that a policy is in force.
 
     Attributes:
@@ -180,10 +180,10 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
     """
 
     digest: str
-    replayed: Replayed
+    replayed: PolicyReplayResult
 
 
-class Tried(msgspec.Struct, frozen=True, tag="tried"):
+class PolicyTrialResult(msgspec.Struct, frozen=True, tag="tried"):
     """Report of a policy trial.
 
     Attributes:
@@ -192,16 +192,16 @@ class Tried(msgspec.Struct, frozen=True, tag="tried"):
     """
 
     digest: str
-    replayed: Replayed
+    replayed: PolicyReplayResult
 
 
-class Wants(msgspec.Struct, frozen=True, tag="wants"):
+class ApprovalWanted(msgspec.Struct, frozen=True, tag="wants"):
     """Report of a denied call that its agent's owner could allow."""
 
-    asked: Asked
+    asked: BlockedCall
 
 
-class Series(msgspec.Struct, frozen=True):
+class MetricSeries(msgspec.Struct, frozen=True):
     """One time series of one worker: a counter, a gauge, or one bucket of a histogram.
 
     Attributes:
@@ -214,22 +214,38 @@ class Series(msgspec.Struct, frozen=True):
     value: float
 
 
-class Measured(msgspec.Struct, frozen=True, tag="measured"):
+class WorkerMetrics(msgspec.Struct, frozen=True, tag="measured"):
     """Report of metrics.
 
     Attributes:
         alarm: Current disk error; empty while the disk accepts writes.
     """
 
-    series: tuple[Series, ...]
+    series: tuple[MetricSeries, ...]
     alarm: str
 
 
-Report = Ready | Refused | Taken | Tried | Wants | Measured
-Order = Start | Policy | Try | Amended | Baselined | Asking | Measure | Drain
+WorkerReport = (
+    WorkerReady
+    | OrderRefused
+    | PolicyApplied
+    | PolicyTrialResult
+    | ApprovalWanted
+    | WorkerMetrics
+)
+WorkerOrder = (
+    StartWorker
+    | WorkerPolicy
+    | TryPolicy
+    | ExceptionsChanged
+    | BaselinesChanged
+    | PersonRequestsChanged
+    | CollectMetrics
+    | DrainWorker
+)
 
 
-class Channel:
+class ControlChannel:
     """One end of the socket pair."""
 
     def __init__(
@@ -238,37 +254,37 @@ class Channel:
         self._reader, self._writer = reader, writer
 
     @classmethod
-    async def over(cls, pair: socket.socket) -> "Channel":
+    async def connect(cls, pair: socket.socket) -> "ControlChannel":
         """Open a channel over a socket."""
         pair.setblocking(False)
-        return cls(*await asyncio.open_connection(sock=pair, limit=LIMIT))
+        return cls(*await asyncio.open_connection(sock=pair, limit=MAX_LINE))
 
-    def say(self, said: Order | Report) -> None:
+    def send(self, said: WorkerOrder | WorkerReport) -> None:
         """Send a message; a closed channel drops it."""
         if not self._writer.is_closing():
             self._writer.write(msgspec.json.encode(said) + b"\n")
 
-    async def orders(self) -> AsyncIterator[Order]:
+    async def receive_orders(self) -> AsyncIterator[WorkerOrder]:
         """Yield the orders of the supervisor until it is gone."""
-        decoder = msgspec.json.Decoder(Order)
-        async for line in self._lines():
+        decoder = msgspec.json.Decoder(WorkerOrder)
+        async for line in self._read_lines():
             yield decoder.decode(line)
 
-    async def reports(self) -> AsyncIterator[Report]:
+    async def receive_reports(self) -> AsyncIterator[WorkerReport]:
         """Yield the reports of the worker until it is gone."""
-        decoder = msgspec.json.Decoder(Report)
-        async for line in self._lines():
+        decoder = msgspec.json.Decoder(WorkerReport)
+        async for line in self._read_lines():
             yield decoder.decode(line)
 
     def close(self) -> None:
         """Close the channel."""
         self._writer.close()
 
-    async def _lines(self) -> AsyncIterator[bytes]:
-        while line := await self._line():
+    async def _read_lines(self) -> AsyncIterator[bytes]:
+        while line := await self._read_line():
             yield line
 
-    async def _line(self) -> bytes:
+    async def _read_line(self) -> bytes:
         try:
             return await self._reader.readline()
         except (OSError, ValueError):  # gone, or a line beyond the limit

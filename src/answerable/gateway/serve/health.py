@@ -4,30 +4,37 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from answerable.gateway.serve.companion_process import Beside
-from answerable.gateway.serve.control_channel import Measured, Series
+from answerable.gateway.serve.companion_process import CompanionProcess
+from answerable.gateway.serve.control_channel import MetricSeries, WorkerMetrics
 from answerable.gateway.serve.metrics import (
-    EVICTED,
-    PRESSED,
-    TURNED_OFF,
-    Sums,
-    render,
-    summed,
+    CONNECTION_PRESSURE,
+    EVICTED_CONNECTIONS,
+    REFUSED_CONNECTIONS,
+    MetricSums,
+    render_prometheus,
+    sum_metrics,
 )
-from answerable.gateway.serve.signed_statements import OwnersWord
-from answerable.gateway.serve.status_listener import TEXT, Page, Pages, json_page
-from answerable.gateway.serve.worker_process import Child
-from answerable.model.policy_replay import Replayed
-from answerable.server.admission import AdmissionControl, full_warning
+from answerable.gateway.serve.signed_statements import SignedStatementDistributor
+from answerable.gateway.serve.status_listener import (
+    TEXT_TYPE,
+    StatusPage,
+    StatusPages,
+    json_page,
+)
+from answerable.gateway.serve.worker_process import WorkerProcess
+from answerable.model.policy_replay import PolicyReplayResult
+from answerable.server.admission import AdmissionControl, quota_warning
 
 # Display names of the companion servers.
-_CALLED = {"sts": "token service", "decisions": "decision point"}
+_DISPLAY_NAMES = {"sts": "token service", "decisions": "decision point"}
 
-LAG = 600.0  # seconds of evidence in the spool alone from which readiness warns
+SHIPPING_LAG = (
+    600.0  # seconds of evidence in the spool alone from which readiness warns
+)
 
 
 @dataclass(slots=True)
-class Health:
+class GatewayHealth:
     """Current state of a gateway.
 
     Attributes:
@@ -46,7 +53,7 @@ class Health:
         warnings: Warnings that do not affect readiness.
     """
 
-    children: Sequence[Child]
+    children: Sequence[WorkerProcess]
     lacks_policy: bool = False
     reload_refused: str = ""
     ship_refused: str = ""
@@ -54,13 +61,13 @@ class Health:
     shipped: int = 0
     ending: bool = False
     alarms: list[str] = field(default_factory=list)
-    beside: Sequence[Beside] = ()
-    replayed: Replayed = field(default_factory=Replayed)
-    owners: OwnersWord | None = None
+    beside: Sequence[CompanionProcess] = ()
+    replayed: PolicyReplayResult = field(default_factory=PolicyReplayResult)
+    owners: SignedStatementDistributor | None = None
     admission: AdmissionControl | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def pages(self) -> Pages:
+    def status_pages(self) -> StatusPages:
         """Map each path to its page."""
         return {
             "/healthz": self._healthz,
@@ -68,34 +75,34 @@ class Health:
             "/metrics": self._metrics,
         }
 
-    async def look(self) -> list[Measured]:
+    async def poll_workers(self) -> list[WorkerMetrics]:
         """Collect the metrics of every worker."""
-        measured = [await child.measure() for child in self.children]
+        measured = [await child.collect_metrics() for child in self.children]
         self.alarms = [each.alarm for each in measured if each.alarm]
-        sums = summed(each.series for each in measured)
-        self.warnings = self._warned(sums)
+        sums = sum_metrics(each.series for each in measured)
+        self.warnings = self._connection_warnings(sums)
         return measured
 
-    def _warned(self, sums: Sums) -> list[str]:
+    def _connection_warnings(self, sums: MetricSums) -> list[str]:
         own = self.admission
-        behind = self._unshipped()
-        if not sums.get((PRESSED, ()), 0):
+        behind = self._shipping_warnings()
+        if not sums.get((CONNECTION_PRESSURE, ()), 0):
             return [*(own.warnings if own is not None else []), *behind]
         evicted, refused = (
             sum(value for (name, _), value in sums.items() if name == counted)
-            for counted in (EVICTED, TURNED_OFF)
+            for counted in (EVICTED_CONNECTIONS, REFUSED_CONNECTIONS)
         )
-        return [full_warning(int(evicted), int(refused)), *behind]
+        return [quota_warning(int(evicted), int(refused)), *behind]
 
-    def _unshipped(self) -> list[str]:
+    def _shipping_warnings(self) -> list[str]:
         """Warn where evidence has been in the spool alone for too long."""
         lag = time.monotonic() - self.shipped_at
-        if lag < LAG:
+        if lag < SHIPPING_LAG:
             return []
         why = f": {self.ship_refused}" if self.ship_refused else ""
         return [f"evidence has not been shipped for {lag:.0f} s{why}"]
 
-    def reasons(self) -> list[str]:
+    def unready_reasons(self) -> list[str]:
         """List the reasons that the gateway is not ready; empty where it is.
 
         A refused reload keeps the gateway ready: the last good file is in force.
@@ -107,19 +114,19 @@ class Health:
             *([f"{missing} workers are not ready"] if missing else []),
             *(["no policy could be loaded"] if self.lacks_policy else []),
             *(
-                f"the {_CALLED[each.name]} is not ready"
+                f"the {_DISPLAY_NAMES[each.name]} is not ready"
                 for each in self.beside
                 if not each.is_ready
             ),
             *(f"a worker cannot record: {alarm}" for alarm in self.alarms),
         ]
 
-    async def _healthz(self) -> Page:
-        return Page(200, TEXT, b"ok\n")
+    async def _healthz(self) -> StatusPage:
+        return StatusPage(200, TEXT_TYPE, b"ok\n")
 
-    async def _readyz(self) -> Page:
-        await self.look()
-        reasons = self.reasons()
+    async def _readyz(self) -> StatusPage:
+        await self.poll_workers()
+        reasons = self.unready_reasons()
         said = {
             "ready": not reasons,
             "reasons": reasons,
@@ -135,8 +142,8 @@ class Health:
         }
         return json_page(503 if reasons else 200, said)
 
-    async def _metrics(self) -> Page:
-        measured = await self.look()
+    async def _metrics(self) -> StatusPage:
+        measured = await self.poll_workers()
         own = {
             "answerable_worker_restarts": sum(each.restarts for each in self.children),
             "answerable_shipped": self.shipped,
@@ -149,9 +156,9 @@ class Health:
         }
         if self.owners is not None:
             own["answerable_amendments"] = len(self.owners.standing)
-            own["answerable_break_glass"] = self.owners.broken_glass
-            own["answerable_asks_told"] = self.owners.teller.told["sent"]
-            own["answerable_asks_not_told"] = self.owners.teller.told["dropped"]
-        series = [Series(name, (), float(value)) for name, value in own.items()]
-        sums = summed([*(each.series for each in measured), series])
-        return Page(200, TEXT, render(sums))
+            own["answerable_break_glass"] = self.owners.break_glass_count
+            own["answerable_asks_told"] = self.owners.teller.sent_counts["sent"]
+            own["answerable_asks_not_told"] = self.owners.teller.sent_counts["dropped"]
+        series = [MetricSeries(name, (), float(value)) for name, value in own.items()]
+        sums = sum_metrics([*(each.series for each in measured), series])
+        return StatusPage(200, TEXT_TYPE, render_prometheus(sums))

@@ -22,14 +22,14 @@ from answerable.gateway.serve.call_metrics import (
     SUM,
     WOULD_DENY,
 )
-from answerable.gateway.serve.control_channel import Series
+from answerable.gateway.serve.control_channel import MetricSeries
 from answerable.server.admission import CONNECTIONS
 
-EVICTED = "answerable_connections_evicted"
-TURNED_OFF = "answerable_connections_refused"
-PRESSED = "answerable_connections_pressed"
+EVICTED_CONNECTIONS = "answerable_connections_evicted"
+REFUSED_CONNECTIONS = "answerable_connections_refused"
+CONNECTION_PRESSURE = "answerable_connections_pressed"
 
-Sums = dict[tuple[str, tuple[str, ...]], float]
+MetricSums = dict[tuple[str, tuple[str, ...]], float]
 
 COUNTERS = {
     # Without reasons and modes: an agent on this host may read the metrics.
@@ -49,8 +49,8 @@ COUNTERS = {
         (),
     ),
     "answerable_break_glass_calls": ("Calls allowed by a break-glass exception.", ()),
-    EVICTED: (CONNECTIONS["evicted"], ("quota",)),
-    TURNED_OFF: (CONNECTIONS["refused"], ("quota",)),
+    EVICTED_CONNECTIONS: (CONNECTIONS["evicted"], ("quota",)),
+    REFUSED_CONNECTIONS: (CONNECTIONS["refused"], ("quota",)),
     "answerable_calls_deferred": ("Calls that waited for their caller's turn.", ()),
     "answerable_records": ("Records of evidence.", ()),
     "answerable_record_failures": ("Groups of records whose first write failed.", ()),
@@ -64,7 +64,10 @@ COUNTERS = {
 GAUGES = {
     "answerable_spool_bytes": ("Bytes of evidence in the spool, not yet stored.", ()),
     "answerable_connections": ("Connections of clients.", ()),
-    PRESSED: ("Workers that closed or refused connections within a minute.", ()),
+    CONNECTION_PRESSURE: (
+        "Workers that closed or refused connections within a minute.",
+        (),
+    ),
     "answerable_calls_waiting": ("Calls that wait for their caller's turn.", ()),
     "answerable_body_bytes": ("Bytes of large bodies of calls in flight.", ()),
     "answerable_memory_bytes": ("Resident memory of the workers.", ()),
@@ -94,63 +97,64 @@ GAUGES = {
 DURATION_LABELS = ("mcp_method_name", "error_type")
 
 
-def summed(workers: Iterable[Iterable[Series]]) -> Sums:
+def sum_metrics(workers: Iterable[Iterable[MetricSeries]]) -> MetricSums:
     """Sum the metrics of several workers."""
-    sums: Sums = defaultdict(float)
+    sums: MetricSums = defaultdict(float)
     for worker in workers:
         for series in worker:
             sums[series.name, series.labels] += series.value
     return sums
 
 
-def summed_series(workers: Iterable[Iterable[Series]]) -> tuple[Series, ...]:
+def sum_series(workers: Iterable[Iterable[MetricSeries]]) -> tuple[MetricSeries, ...]:
     """Sum the metrics of several workers, as series."""
     return tuple(
-        Series(name, labels, value) for (name, labels), value in summed(workers).items()
+        MetricSeries(name, labels, value)
+        for (name, labels), value in sum_metrics(workers).items()
     )
 
 
-def lasting(series: Iterable[Series]) -> tuple[Series, ...]:
+def drop_gauges(series: Iterable[MetricSeries]) -> tuple[MetricSeries, ...]:
     """Drop the gauges of a worker that has ended."""
     return tuple(each for each in series if each.name not in GAUGES)
 
 
-def render(sums: Sums) -> bytes:
+def render_prometheus(sums: MetricSums) -> bytes:
     """Format every metric; one without values is left out."""
-    return generate_latest(_Collector(sums))
+    return generate_latest(_SumsCollector(sums))
 
 
 @dataclass(frozen=True, slots=True)
-class _Collector(Collector):
-    sums: Sums
+class _SumsCollector(Collector):
+    sums: MetricSums
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric family."""
         for name, (says, labels) in COUNTERS.items():
             counter = CounterMetricFamily(name, says, labels=labels)
-            for values, value in self._of(name):
+            for values, value in self._series_of(name):
                 counter.add_metric(values, value)
             yield counter
         for name, (says, labels) in GAUGES.items():
             gauge = GaugeMetricFamily(name, says, labels=labels)
-            for values, value in self._of(name):
+            for values, value in self._series_of(name):
                 gauge.add_metric(values, value)
             yield gauge
-        yield self._durations()
+        yield self._duration_histogram()
 
-    def _durations(self) -> Metric:
+    def _duration_histogram(self) -> Metric:
         family = HistogramMetricFamily(
             DURATION, "Time from a decision to the end.", labels=DURATION_LABELS
         )
         buckets: dict[tuple[str, ...], list[tuple[str, float]]] = defaultdict(list)
-        for (*kind, bound), value in self._of(BUCKET):
+        for (*kind, bound), value in self._series_of(BUCKET):
             buckets[tuple(kind)].append((bound, value))
-        for values, total in self._of(SUM):
+        for values, total in self._series_of(SUM):
             ordered = sorted(buckets[values], key=lambda each: float(each[0]))
             family.add_metric(values, ordered, sum_value=total)
         return family
 
-    def _of(self, name: str) -> list[tuple[tuple[str, ...], float]]:
+    def _series_of(self, name: str) -> list[tuple[tuple[str, ...], float]]:
         found = [
             (labels, value) for (of, labels), value in self.sums.items() if of == name
         ]

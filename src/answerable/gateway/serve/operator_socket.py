@@ -16,23 +16,29 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.gateway.serve.control_channel import LIMIT, Policy, Refused, Tried, Try
-from answerable.model.errors import EnvironmentRefused
+from answerable.gateway.serve.control_channel import (
+    MAX_LINE,
+    OrderRefused,
+    PolicyTrialResult,
+    TryPolicy,
+    WorkerPolicy,
+)
+from answerable.model.errors import EnvironmentFailure
 
-PATIENCE = 60.0  # seconds for one question and its answer
+REQUEST_TIMEOUT = 60.0  # seconds for one question and its answer
 UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
-Said = Tried | Refused
+TrialAnswer = PolicyTrialResult | OrderRefused
 
-_question = msgspec.json.Decoder(Try)
-_answer: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
+_request_decoder = msgspec.json.Decoder(TryPolicy)
+_answer_decoder: msgspec.json.Decoder[TrialAnswer] = msgspec.json.Decoder(TrialAnswer)
 
 
-def socket_at(state: Path) -> Path:
+def operator_socket_path(state: Path) -> Path:
     """Return the path of the operator socket in a state folder."""
     return state / "operator.sock"
 
 
-class Operator:
+class OperatorSocket:
     """Operator socket of a gateway.
 
     Args:
@@ -41,15 +47,15 @@ class Operator:
     """
 
     def __init__(
-        self, state: Path, attempt: Callable[[Policy], Awaitable[Said]]
+        self, state: Path, attempt: Callable[[WorkerPolicy], Awaitable[TrialAnswer]]
     ) -> None:
-        self._path, self._attempt = socket_at(state), attempt
+        self._path, self._attempt = operator_socket_path(state), attempt
         self._server: asyncio.Server | None = None
 
     @classmethod
-    async def at(
-        cls, state: Path, attempt: Callable[[Policy], Awaitable[Said]]
-    ) -> "Operator":
+    async def listen(
+        cls, state: Path, attempt: Callable[[WorkerPolicy], Awaitable[TrialAnswer]]
+    ) -> "OperatorSocket":
         """Listen at the operator socket.
 
         Raises:
@@ -59,10 +65,10 @@ class Operator:
         operator._path.unlink(missing_ok=True)  # of one that was killed
         try:
             operator._server = await asyncio.start_unix_server(
-                operator._serve, str(operator._path), limit=LIMIT
+                operator._handle_connection, str(operator._path), limit=MAX_LINE
             )
         except OSError as error:
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"cannot listen at {operator._path} ({error.strerror or error})",
                 "a path of a socket has at most 107 bytes: name a shorter `state`",
             ) from None
@@ -74,20 +80,20 @@ class Operator:
             self._server.close()
         self._path.unlink(missing_ok=True)
 
-    async def _serve(
+    async def _handle_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         with suppress(OSError, ValueError, TimeoutError, msgspec.MsgspecError):
-            async with asyncio.timeout(PATIENCE):
-                if _uid_of(writer) in (os.getuid(), 0):
-                    asked = _question.decode(await reader.readline())
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                if _peer_uid(writer) in (os.getuid(), 0):
+                    asked = _request_decoder.decode(await reader.readline())
                     said = await self._attempt(asked.policy)
                     writer.write(msgspec.json.encode(said) + b"\n")
                     await writer.drain()
         writer.close()
 
 
-def ask(state: Path, policy: Policy) -> Tried:
+def request_policy_trial(state: Path, policy: WorkerPolicy) -> PolicyTrialResult:
     """Ask the running gateway for a policy trial.
 
     Raises:
@@ -95,26 +101,26 @@ def ask(state: Path, policy: Policy) -> Tried:
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-            asking.settimeout(PATIENCE)
-            asking.connect(str(socket_at(state)))
-            asking.sendall(msgspec.json.encode(Try(policy)) + b"\n")
+            asking.settimeout(REQUEST_TIMEOUT)
+            asking.connect(str(operator_socket_path(state)))
+            asking.sendall(msgspec.json.encode(TryPolicy(policy)) + b"\n")
             with asking.makefile("rb") as answers:
-                said = _answer.decode(answers.readline())
+                said = _answer_decoder.decode(answers.readline())
     except (FileNotFoundError, ConnectionRefusedError):
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"no gateway runs with {state}", "start one: answerable serve --config FILE"
         ) from None
     except (OSError, msgspec.MsgspecError):
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"the gateway with {state} does not answer",
             "it answers its own user and root alone",
         ) from None
-    if isinstance(said, Refused):
-        raise EnvironmentRefused(said.why, said.hint)
+    if isinstance(said, OrderRefused):
+        raise EnvironmentFailure(said.why, said.hint)
     return said
 
 
-def _uid_of(writer: asyncio.StreamWriter) -> int:
+def _peer_uid(writer: asyncio.StreamWriter) -> int:
     peer = writer.get_extra_info("socket")
     said = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
     return int(UCRED.unpack(said)[1])

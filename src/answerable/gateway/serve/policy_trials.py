@@ -2,38 +2,49 @@
 
 from collections.abc import Sequence
 
-from answerable.authorization.policy_replay import together
-from answerable.gateway.serve.control_channel import Policy, Refused, Taken, Tried
-from answerable.gateway.serve.worker_process import Child
-from answerable.model.decision import Effect
-from answerable.model.policy_replay import Replayed, Turned
+from answerable.authorization.policy_replay import merge_replays
+from answerable.gateway.serve.control_channel import (
+    OrderRefused,
+    PolicyApplied,
+    PolicyTrialResult,
+    WorkerPolicy,
+)
+from answerable.gateway.serve.worker_process import WorkerProcess
+from answerable.model.decision import DecisionEffect
+from answerable.model.policy_replay import ChangedDecisions, PolicyReplayResult
 
-Answers = Sequence[Refused | Taken | Tried | None]
+WorkerAnswers = Sequence[OrderRefused | PolicyApplied | PolicyTrialResult | None]
 
 
-async def attempt(children: Sequence[Child], policy: Policy) -> Tried | Refused:
+async def try_on_workers(
+    children: Sequence[WorkerProcess], policy: WorkerPolicy
+) -> PolicyTrialResult | OrderRefused:
     """Evaluate a policy in every worker without applying it."""
-    answers = [await child.attempt(policy) for child in children]
+    answers = [await child.try_policy(policy) for child in children]
     refused = first_refusal(answers)
     if refused is not None:
         return refused
-    digest = next((each.digest for each in answers if isinstance(each, Tried)), "")
-    return Tried(digest, sum_of(answers))
+    digest = next(
+        (each.digest for each in answers if isinstance(each, PolicyTrialResult)), ""
+    )
+    return PolicyTrialResult(digest, sum_replays(answers))
 
 
-def first_refusal(answers: Answers) -> Refused | None:
+def first_refusal(answers: WorkerAnswers) -> OrderRefused | None:
     """Return the first refusal of a worker; None where all accept."""
-    return next((each for each in answers if isinstance(each, Refused)), None)
+    return next((each for each in answers if isinstance(each, OrderRefused)), None)
 
 
-def sum_of(answers: Answers) -> Replayed:
+def sum_replays(answers: WorkerAnswers) -> PolicyReplayResult:
     """Sum the replay results of the workers; a new worker has none."""
-    return together(
-        each.replayed for each in answers if isinstance(each, Taken | Tried)
+    return merge_replays(
+        each.replayed
+        for each in answers
+        if isinstance(each, PolicyApplied | PolicyTrialResult)
     )
 
 
-def sentence(replayed: Replayed) -> str:
+def summarize_replay(replayed: PolicyReplayResult) -> str:
     """Summarize a replay in one line."""
     said = f"would have denied {replayed.held_back} of {replayed.calls} calls"
     others = [
@@ -43,18 +54,20 @@ def sentence(replayed: Replayed) -> str:
     return ", ".join([said, *others])
 
 
-def lines(replayed: Replayed) -> list[str]:
+def describe_changes(replayed: PolicyReplayResult) -> list[str]:
     """Describe changed decisions by agent and rule, one line for equal ones."""
     more = [f"{replayed.more} more"] if replayed.more else []
-    return [*map(_line, replayed.turned), *more]
+    return [*map(_describe_change, replayed.turned), *more]
 
 
-def _line(turned: Turned) -> str:
-    before = _said(turned.before, turned.passed, turned.rules_before)
-    after = _said(turned.after, turned.passes, turned.rules or (turned.reason,))
+def _describe_change(turned: ChangedDecisions) -> str:
+    before = _describe_effect(turned.before, turned.passed, turned.rules_before)
+    after = _describe_effect(
+        turned.after, turned.passes, turned.rules or (turned.reason,)
+    )
     return f"{turned.count}x {turned.agent} at {turned.server}: {before} -> {after}"
 
 
-def _said(effect: Effect, passes: bool, by: Sequence[str]) -> str:
-    let = " (goes on)" if passes and effect is not Effect.ALLOW else ""
+def _describe_effect(effect: DecisionEffect, passes: bool, by: Sequence[str]) -> str:
+    let = " (goes on)" if passes and effect is not DecisionEffect.ALLOW else ""
     return f"{effect}{let}" + (f" by {', '.join(by)}" if by else "")

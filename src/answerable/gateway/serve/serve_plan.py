@@ -8,24 +8,24 @@ from pathlib import Path
 import msgspec
 
 from answerable.authorization.decision_table import policy_digest
-from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.fetch import read_config_file
 from answerable.connectors.config.parse.addresses import is_loopback, parse_address
-from answerable.connectors.config.parse.config_file import Reading
-from answerable.gateway.serve.control_channel import MAX_RULES, Policy
-from answerable.model.cedar_policy import NO_RULES, CedarRules
-from answerable.model.config import Address, Config, Listen
+from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.gateway.serve.control_channel import MAX_RULES, WorkerPolicy
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
+from answerable.model.config import Config, ListenAddress, ListenConfig
 from answerable.model.errors import UsageError
-from answerable.server.policy_reading import read_decided
-from answerable.server.reloadable_plan import config_of, store_of
+from answerable.server.policy_reading import read_with_policies
+from answerable.server.reloadable_plan import require_config, resolve_store
 from answerable.server.state_folders import gateway_state
 from answerable.server.store_access import known_agents
 from answerable.server.tls import without_tls_files
 
-BESIDE = 5  # ports from the web page to health and metrics
+STATUS_PORT_OFFSET = 5  # ports from the web page to health and metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ServePlan:
     """Result of one reading of the configuration file.
 
     Attributes:
@@ -35,9 +35,9 @@ class Plan:
     """
 
     config: Config
-    reading: Reading
+    reading: ConfigReading
     store: Path
-    policy: Policy
+    policy: WorkerPolicy
 
     @property
     def state(self) -> Path:
@@ -50,11 +50,11 @@ class Plan:
         return policy_digest(self.config, self.reading.policies)
 
     @property
-    def _spool(self) -> tuple[int, int]:
+    def _spool_limits(self) -> tuple[int, int]:
         return self.config.limits.spool, self.config.limits.spool_per_agent
 
     @property
-    def fixed(self) -> Mapping[str, object]:
+    def restart_only_settings(self) -> Mapping[str, object]:
         """Settings that only a restart can change, by their key in the file."""
         return {
             "listen": replace(
@@ -64,14 +64,14 @@ class Plan:
             "store": self.store,
             "state": self.state,
             "telemetry": self.config.otlp,
-            "limits.spool": self._spool,
+            "limits.spool": self._spool_limits,
         }
 
-    def with_policy(self, later: "Plan") -> "Plan":
+    def with_policy(self, later: "ServePlan") -> "ServePlan":
         """Return this plan with the changeable parts of a later one."""
         listen = self.config.listen
         config = replace(later.config, listen=listen, state=str(self.state))
-        return Plan(config, later.reading, self.store, later.policy)
+        return ServePlan(config, later.reading, self.store, later.policy)
 
 
 def read_plan(
@@ -79,8 +79,8 @@ def read_plan(
     store: Path | None,
     usual: Path | None,
     listen: str,
-    before: CedarRules | None = NO_RULES,
-) -> Plan:
+    before: CedarPolicySet | None = NO_CEDAR_POLICIES,
+) -> ServePlan:
     """Read the configuration, and the agents in the store.
 
     A file with an invalid policy alone is a plan, too: for a gateway that denies every
@@ -99,29 +99,29 @@ def read_plan(
         EnvironmentRefused: The file or the store may not be read.
     """
     if before is None:
-        reading = read_file(place)
+        reading = read_config_file(place)
     else:
-        reading = read_decided(place, store, usual, before)
-    config = config_of(place, reading)
+        reading = read_with_policies(place, store, usual, before)
+    config = require_config(place, reading)
     if listen:
         beside = config.web is not None
-        config = replace(config, listen=_listen_at(config.listen, listen, beside))
-    root = store_of(config, store, usual)
-    policy = Policy(
+        config = replace(config, listen=_override_listen(config.listen, listen, beside))
+    root = resolve_store(config, store, usual)
+    policy = WorkerPolicy(
         text=reading.data,
         place=config.place,
         folder=str(Path(config.place).parent),
-        whole=reading.holds_policy,
+        whole=reading.has_policy,
         inventory=known_agents(root),
-        rules=_packed(reading.policies),
+        rules=_compress_rules(reading.policies),
     )
-    return Plan(config, reading, root, policy)
+    return ServePlan(config, reading, root, policy)
 
 
-def _packed(rules: CedarRules) -> bytes:
+def _compress_rules(rules: CedarPolicySet) -> bytes:
     if not rules.digest:
         return b""
-    packed = msgspec.msgpack.encode(rules.lean())
+    packed = msgspec.msgpack.encode(rules.for_evaluation())
     if len(packed) > MAX_RULES:
         raise UsageError(
             f"the policies are too large (got {len(packed) >> 20} MiB, expected at most "
@@ -132,7 +132,7 @@ def _packed(rules: CedarRules) -> bytes:
     return zlib.compress(packed, level=1)
 
 
-def _listen_at(listen: Listen, text: str, web: bool) -> Listen:
+def _override_listen(listen: ListenConfig, text: str, web: bool) -> ListenConfig:
     """Move the API to an address, and the gateway to the next port.
 
     With a web page, the page gets that address, and the API a port five higher.
@@ -145,7 +145,11 @@ def _listen_at(listen: Listen, text: str, web: bool) -> Listen:
             "others are said in the configuration: listen.api, listen.gateway",
         )
     port = address.port + 1 if address.port else 0
-    first = replace(listen.gateway[0], address=Address(address.host, port), unix="")
+    first = replace(
+        listen.gateway[0], address=ListenAddress(address.host, port), unix=""
+    )
     if web:
-        address = replace(address, port=address.port + BESIDE if address.port else 0)
+        address = replace(
+            address, port=address.port + STATUS_PORT_OFFSET if address.port else 0
+        )
     return replace(listen, api=address, gateway=(first, *listen.gateway[1:]))

@@ -9,19 +9,23 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from answerable.gateway.serve.control_channel import Amended, Asking, Baselined
-from answerable.gateway.serve.worker_process import Child
-from answerable.model.person_request import Requested
-from answerable.model.policy_exception import Amendment, AmendmentKind
-from answerable.server.active_policy_exceptions import Standing
-from answerable.server.approval_notifications.owner_notifier import Teller
-from answerable.server.baseline_watch import BaselineWatch, InForce
-from answerable.server.operator_log import Field, Log
-from answerable.server.person_request_watch import RequestWatch
-from answerable.server.policy_exception_watch import AmendmentWatch
+from answerable.gateway.serve.control_channel import (
+    BaselinesChanged,
+    ExceptionsChanged,
+    PersonRequestsChanged,
+)
+from answerable.gateway.serve.worker_process import WorkerProcess
+from answerable.model.person_request import PersonRequest
+from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
+from answerable.server.active_policy_exceptions import PolicyExceptions
+from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
+from answerable.server.baseline_watch import BaselineWatch, ValidBaseline
+from answerable.server.operator_log import LogField, OperatorLog
+from answerable.server.person_request_watch import PersonRequestWatch
+from answerable.server.policy_exception_watch import PolicyExceptionWatch
 
 
-class OwnersWord:
+class SignedStatementDistributor:
     """Distributor of policy exceptions, baselines and person requests to workers.
 
     Args:
@@ -35,21 +39,32 @@ class OwnersWord:
         teller: Notifies owners of approval requests.
     """
 
-    def __init__(self, root: Path, children: Sequence[Child], log: Log) -> None:
-        self.standing: Standing = ()
-        self.baselines: tuple[InForce, ...] = ()
-        self.requests: tuple[Requested, ...] = ()
-        self._amendments = AmendmentWatch(
-            root, self._changed, self._unheld, self._refused
+    def __init__(
+        self, root: Path, children: Sequence[WorkerProcess], log: OperatorLog
+    ) -> None:
+        self.standing: PolicyExceptions = ()
+        self.baselines: tuple[ValidBaseline, ...] = ()
+        self.requests: tuple[PersonRequest, ...] = ()
+        self._amendments = PolicyExceptionWatch(
+            root,
+            self._distribute_exceptions,
+            self._log_rejected_exception,
+            self._log_unreadable_store,
         )
         self._baselines = BaselineWatch(
-            root, self._hold_to, self._unheld_baseline, self._refused
+            root,
+            self._distribute_baselines,
+            self._log_rejected_baseline,
+            self._log_unreadable_store,
         )
-        self._requests = RequestWatch(
-            root, self._ask, self._unheld_request, self._refused
+        self._requests = PersonRequestWatch(
+            root,
+            self._distribute_requests,
+            self._log_rejected_request,
+            self._log_unreadable_store,
         )
         self._children, self._log = children, log
-        self.teller = Teller(self._amendments, self._untold)
+        self.teller = OwnerNotifier(self._amendments, self._log_undelivered)
 
     async def refresh(self) -> None:
         """Read the store once now."""
@@ -66,9 +81,9 @@ class OwnersWord:
         )
 
     @property
-    def broken_glass(self) -> int:
+    def break_glass_count(self) -> int:
         """Number of break-glass exceptions in force."""
-        kind = AmendmentKind.BREAK_GLASS
+        kind = PolicyExceptionKind.BREAK_GLASS
         return sum(each.kind is kind for each in self.standing)
 
     async def close(self) -> None:
@@ -78,46 +93,46 @@ class OwnersWord:
         await self._baselines.close()
         await self._requests.close()
 
-    def _untold(self, host: str, decision: str, why: str) -> None:
+    def _log_undelivered(self, host: str, decision: str, why: str) -> None:
         self._log.warning("ask.not-told", host=host, decision=decision, why=why)
 
-    def _changed(self, standing: Standing) -> None:
+    def _distribute_exceptions(self, standing: PolicyExceptions) -> None:
         before, self.standing = self.standing, standing
         for child in self._children:
-            child.say(Amended(standing))
+            child.send(ExceptionsChanged(standing))
         for each in standing:
             if each not in before:
-                self._tell("in-force", each)
+                self._log_exception("in-force", each)
         for each in before:
             if each not in standing:
-                self._tell("over", each)
+                self._log_exception("over", each)
 
-    def _tell(self, what: str, amendment: Amendment) -> None:
+    def _log_exception(self, what: str, amendment: PolicyException) -> None:
         # Without the name of the tool, which a caller chose.
-        fields: dict[str, Field] = {
+        fields: dict[str, LogField] = {
             "id": amendment.id,
             "agent": amendment.agent,
             "server": amendment.server,
             "persons": list(amendment.persons),
             "until": amendment.until,
         }
-        if amendment.kind is AmendmentKind.BREAK_GLASS:
+        if amendment.kind is PolicyExceptionKind.BREAK_GLASS:
             self._log.error(f"break-glass.{what}", **fields)
         else:
             self._log.info(f"amendment.{what}", **fields)
 
-    def _hold_to(self, standing: tuple[InForce, ...]) -> None:
+    def _distribute_baselines(self, standing: tuple[ValidBaseline, ...]) -> None:
         before, self.baselines = self.baselines, standing
         for child in self._children:
-            child.say(Baselined(standing))
+            child.send(BaselinesChanged(standing))
         for each in standing:
             if each not in before:
-                self._tell_baseline("in-force", each)
+                self._log_baseline("in-force", each)
         for each in before:
             if each.subject not in {other.subject for other in standing}:
-                self._tell_baseline("over", each)
+                self._log_baseline("over", each)
 
-    def _tell_baseline(self, what: str, standing: InForce) -> None:
+    def _log_baseline(self, what: str, standing: ValidBaseline) -> None:
         self._log.info(
             f"baseline.{what}",
             digest=standing.digest,
@@ -126,10 +141,10 @@ class OwnersWord:
             stage=standing.stage.value,
         )
 
-    def _ask(self, standing: tuple[Requested, ...]) -> None:
+    def _distribute_requests(self, standing: tuple[PersonRequest, ...]) -> None:
         before, self.requests = {each.id for each in self.requests}, standing
         for child in self._children:
-            child.say(Asking(standing))
+            child.send(PersonRequestsChanged(standing))
         for each in standing:
             if each.id not in before:
                 # Without the values that it names, which are private.
@@ -137,14 +152,14 @@ class OwnersWord:
                     "request.in-force", id=each.id, agent=each.agent, until=each.until
                 )
 
-    def _unheld_request(self, digest: str, why: str) -> None:
+    def _log_rejected_request(self, digest: str, why: str) -> None:
         self._log.warning("request.refused", id=digest, why=why)
 
-    def _unheld_baseline(self, digest: str, why: str) -> None:
+    def _log_rejected_baseline(self, digest: str, why: str) -> None:
         self._log.warning("baseline.refused", id=digest, why=why)
 
-    def _unheld(self, digest: str, why: str) -> None:
+    def _log_rejected_exception(self, digest: str, why: str) -> None:
         self._log.warning("amendment.refused", id=digest, why=why)
 
-    def _refused(self, why: str) -> None:
+    def _log_unreadable_store(self, why: str) -> None:
         self._log.error("amendments.unread", why=why)

@@ -16,33 +16,33 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Target
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import Decision, TargetKind
 from answerable.model.errors import UsageError
-from answerable.model.spool_record import End, Ending
-from answerable.server.mcp.call import Call
-from answerable.server.operator_log import Log
+from answerable.model.spool_record import CallOutcome, CallResult
+from answerable.server.mcp.call import McpCall
+from answerable.server.operator_log import OperatorLog
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Link
 
-EVERY = 0.5  # seconds
-MOST = 10_000
-PATIENCE = 2.0  # seconds for the collector to take what it is sent
-QUIET = 60.0  # seconds between two log lines about failures
+EXPORT_INTERVAL = 0.5  # seconds
+MAX_QUEUED = 10_000
+EXPORT_TIMEOUT = 2.0  # seconds for the collector to take what it is sent
+LOG_INTERVAL = 60.0  # seconds between two log lines about failures
 # Of `mcp.server.operation.duration`, as the conventions advise.
-BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+DURATION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 
-_TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_TARGETS = {
-    Target.TOOL: "gen_ai.tool.name",
-    Target.PROMPT: "gen_ai.prompt.name",
-    Target.RESOURCE: "mcp.resource.uri",
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TARGET_ATTRIBUTES = {
+    TargetKind.TOOL: "gen_ai.tool.name",
+    TargetKind.PROMPT: "gen_ai.prompt.name",
+    TargetKind.RESOURCE: "mcp.resource.uri",
 }
 _SCOPE = "answerable.gateway"
 
 
-class Over(NamedTuple):
+class FinishedCall(NamedTuple):
     """Finished call.
 
     Attributes:
@@ -54,13 +54,13 @@ class Over(NamedTuple):
         trace: `traceparent` as the caller sent it, empty without one.
     """
 
-    caller: Caller
-    call: Call
+    caller: VerifiedCaller
+    call: McpCall
     decision: Decision
     decision_id: str
     began: int
     ended: int
-    end: End | None
+    end: CallResult | None
     trace: str
 
     @property
@@ -68,36 +68,38 @@ class Over(NamedTuple):
         """Value of `error.type`, empty without an error."""
         if self.end is None:
             return self.decision.reason.value
-        return "" if self.end.outcome is Ending.COMPLETED else self.end.outcome.value
+        return (
+            "" if self.end.outcome is CallOutcome.COMPLETED else self.end.outcome.value
+        )
 
 
-class _Meta(msgspec.Struct):
+class _TraceMeta(msgspec.Struct):
     traceparent: str = ""
 
 
-class _Params(msgspec.Struct, rename={"meta": "_meta"}):
-    meta: _Meta | None = None
+class _TraceParams(msgspec.Struct, rename={"meta": "_meta"}):
+    meta: _TraceMeta | None = None
 
 
-class _Message(msgspec.Struct):
-    params: _Params | None = None
+class _TraceMessage(msgspec.Struct):
+    params: _TraceParams | None = None
 
 
-_message = msgspec.json.Decoder(_Message)
+_message_decoder = msgspec.json.Decoder(_TraceMessage)
 
 
-def trace_of(body: bytes) -> str:
+def parse_traceparent(body: bytes) -> str:
     """Find the `traceparent` of a message (2026-07-28 basic/index "_meta")."""
     if b"traceparent" not in body:
         return ""
     try:
-        params = _message.decode(body).params
+        params = _message_decoder.decode(body).params
     except (msgspec.MsgspecError, RecursionError):
         return ""
     return params.meta.traceparent if params and params.meta else ""
 
 
-def attributes_of(over: Over) -> Mapping[str, str | int]:
+def span_attributes(over: FinishedCall) -> Mapping[str, str | int]:
     """Return the attributes of a span."""
     call, decision = over.call, over.decision
     said: dict[str, str | int] = {
@@ -111,8 +113,8 @@ def attributes_of(over: Over) -> Mapping[str, str | int]:
         "answerable.decision.reason": decision.reason.value,
         "answerable.mode": decision.mode.value,
     }
-    if call.target in _TARGETS:
-        said[_TARGETS[call.target]] = call.name
+    if call.target in _TARGET_ATTRIBUTES:
+        said[_TARGET_ATTRIBUTES[call.target]] = call.name
     if call.method == "tools/call":
         said["gen_ai.operation.name"] = "execute_tool"
     if call.session:
@@ -124,7 +126,7 @@ def attributes_of(over: Over) -> Mapping[str, str | int]:
     return said
 
 
-class Spans:
+class SpanExporter:
     """Exporter of spans and durations of calls.
 
     Args:
@@ -135,7 +137,7 @@ class Spans:
         UsageError: The extra `otel` is not installed.
     """
 
-    def __init__(self, otlp: str, log: Log) -> None:
+    def __init__(self, otlp: str, log: OperatorLog) -> None:
         try:
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import (
                 OTLPMetricExporter,
@@ -156,25 +158,25 @@ class Spans:
         base = otlp.rstrip("/")
         resource = Resource.create({"service.name": "answerable-gateway"})
         self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-        exporter = OTLPSpanExporter(f"{base}/v1/traces", timeout=PATIENCE)
+        exporter = OTLPSpanExporter(f"{base}/v1/traces", timeout=EXPORT_TIMEOUT)
         self._traces.add_span_processor(BatchSpanProcessor(exporter))
         reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(f"{base}/v1/metrics", timeout=PATIENCE)
+            OTLPMetricExporter(f"{base}/v1/metrics", timeout=EXPORT_TIMEOUT)
         )
         self._meters = MeterProvider([reader], resource, shutdown_on_exit=False)
         self._tracer = self._traces.get_tracer(_SCOPE)
         self._duration = self._meters.get_meter(_SCOPE).create_histogram(
             "mcp.server.operation.duration",
             unit="s",
-            explicit_bucket_boundaries_advisory=BOUNDS,
+            explicit_bucket_boundaries_advisory=DURATION_BUCKETS,
         )
-        logging.getLogger("opentelemetry").addHandler(_Complaints(log))
-        self._waiting: deque[Over] = deque(maxlen=MOST)
+        logging.getLogger("opentelemetry").addHandler(_ExporterLogHandler(log))
+        self._waiting: deque[FinishedCall] = deque(maxlen=MAX_QUEUED)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread = threading.Thread(target=self._export_loop, daemon=True)
         self._thread.start()
 
-    def add(self, over: Over) -> None:
+    def add(self, over: FinishedCall) -> None:
         """Queue a finished call; cheap, and never blocks."""
         self._waiting.append(over)
 
@@ -185,24 +187,24 @@ class Spans:
         self._traces.shutdown()
         self._meters.shutdown(timeout_millis=2_000)
 
-    def _send(self) -> None:
+    def _export_loop(self) -> None:
         last = False
         while not last:
-            last = self._ended.wait(EVERY)
+            last = self._ended.wait(EXPORT_INTERVAL)
             while self._waiting:
-                self._make(self._waiting.popleft())
+                self._emit_span(self._waiting.popleft())
 
-    def _make(self, over: Over) -> None:
+    def _emit_span(self, over: FinishedCall) -> None:
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
-        said = attributes_of(over)
-        low = over.call.target in (Target.TOOL, Target.PROMPT)
+        said = span_attributes(over)
+        low = over.call.target in (TargetKind.TOOL, TargetKind.PROMPT)
         name = f"{over.call.method} {over.call.name}" if low else over.call.method
         span = self._tracer.start_span(
             name,
             kind=SpanKind.SERVER,
             attributes=said,
-            links=_links(over.trace),
+            links=_span_links(over.trace),
             start_time=over.began,
         )
         if over.error:
@@ -216,10 +218,10 @@ class Spans:
             )
 
 
-def _links(trace: str) -> "list[Link]":
+def _span_links(trace: str) -> "list[Link]":
     from opentelemetry.trace import Link, SpanContext, TraceFlags
 
-    found = _TRACE.fullmatch(trace)
+    found = _TRACEPARENT.fullmatch(trace)
     if found is None:
         return []
     context = SpanContext(
@@ -228,16 +230,16 @@ def _links(trace: str) -> "list[Link]":
     return [Link(context)] if context.is_valid else []
 
 
-class _Complaints(logging.Handler):
+class _ExporterLogHandler(logging.Handler):
     """Log handler that reports exporter failures at most once a minute."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: OperatorLog) -> None:
         super().__init__(logging.WARNING)
-        self._log, self._last = log, -QUIET
+        self._log, self._last = log, -LOG_INTERVAL
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log the name of the logger alone; its text may hold exported data."""
         now = time.monotonic()
-        if now - self._last >= QUIET:
+        if now - self._last >= LOG_INTERVAL:
             self._last = now
             self._log.warning("telemetry.failed", by=record.name)

@@ -11,20 +11,24 @@ from typing import cast
 
 import msgspec
 
-from answerable.gateway.wire.http_heads import heading, reply_head
-from answerable.server.admission import AdmissionControl, Slot, address_of
-from answerable.server.wire.host_check import Served, check_place
-from answerable.server.wire.refusals import Refused
-from answerable.server.wire.request_head import Head, read_head
-from answerable.server.wire.request_parser import Intake
+from answerable.gateway.wire.http_heads import build_heading, write_reply_head
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    counted_address,
+)
+from answerable.server.wire.host_check import ServedNames, check_host_and_origin
+from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead, parse_head
+from answerable.server.wire.request_parser import RequestParser
 
-PATIENCE = 10  # seconds for one request and its answer
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-JSON = "application/json"
+REQUEST_TIMEOUT = 10  # seconds for one request and its answer
+TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+JSON_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StatusPage:
     """HTTP answer."""
 
     status: int
@@ -32,15 +36,15 @@ class Page:
     body: bytes
 
 
-Pages = Mapping[str, Callable[[], Awaitable[Page]]]
+StatusPages = Mapping[str, Callable[[], Awaitable[StatusPage]]]
 
 
-def json_page(status: int, content: object) -> Page:
+def json_page(status: int, content: object) -> StatusPage:
     """Build an answer in JSON."""
-    return Page(status, JSON, msgspec.json.encode(content) + b"\n")
+    return StatusPage(status, JSON_TYPE, msgspec.json.encode(content) + b"\n")
 
 
-class Api(asyncio.Protocol):
+class StatusConnection(asyncio.Protocol):
     """One connection of the status listener.
 
     Args:
@@ -50,11 +54,11 @@ class Api(asyncio.Protocol):
     """
 
     def __init__(
-        self, pages: Pages, served: Served, admission: AdmissionControl
+        self, pages: StatusPages, served: ServedNames, admission: AdmissionControl
     ) -> None:
         self._pages, self._served, self._admission = pages, served, admission
-        self._slot: Slot | None = None
-        self._intake = Intake(read_head)
+        self._slot: ConnectionSlot | None = None
+        self._intake = RequestParser(parse_head)
         self._transport: asyncio.Transport | None = None
         self._answering: asyncio.Task[None] | None = None
         self._late: asyncio.TimerHandle | None = None
@@ -62,12 +66,12 @@ class Api(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the client and start its timeout for the first byte."""
         transport = cast(asyncio.Transport, transport)
-        self._slot = self._admission.admit(self, address_of(transport))
+        self._slot = self._admission.admit(self, counted_address(transport))
         if self._slot is None:
             transport.abort()
             return
         self._transport = transport
-        self._wait(self._admission.limits.first_request)
+        self._restart_timer(self._admission.limits.first_request)
 
     @property
     def is_busy(self) -> bool:
@@ -79,7 +83,7 @@ class Api(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _wait(self, seconds: float) -> None:
+    def _restart_timer(self, seconds: float) -> None:
         if self._late is not None:
             self._late.cancel()
         self._late = asyncio.get_running_loop().call_later(seconds, self.abort)
@@ -89,15 +93,15 @@ class Api(asyncio.Protocol):
         if self._answering is not None or self._transport is None:
             return
         if self._intake.is_between:
-            self._wait(PATIENCE)
+            self._restart_timer(REQUEST_TIMEOUT)
         arrived = self._intake.feed(data)
         if not arrived:
             return
         first = arrived[0]
-        if isinstance(first, Head):
-            self._answering = asyncio.create_task(self._answer(first))
-        elif isinstance(first, Refused):
-            self._give(Page(first.wire.status, TEXT, b""))
+        if isinstance(first, HttpRequestHead):
+            self._answering = asyncio.create_task(self._answer_request(first))
+        elif isinstance(first, RequestRefused):
+            self._send_page(StatusPage(first.wire.status, TEXT_TYPE, b""))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection's slot."""
@@ -109,25 +113,25 @@ class Api(asyncio.Protocol):
         if self._answering is not None:
             self._answering.cancel()
 
-    async def _answer(self, head: Head) -> None:
+    async def _answer_request(self, head: HttpRequestHead) -> None:
         try:
-            check_place(head, self._served)
-        except Refused as refused:
-            self._give(Page(refused.wire.status, TEXT, b""))
+            check_host_and_origin(head, self._served)
+        except RequestRefused as refused:
+            self._send_page(StatusPage(refused.wire.status, TEXT_TYPE, b""))
             return
         page = self._pages.get(head.target)
         if page is None:
-            self._give(Page(404, TEXT, b""))
+            self._send_page(StatusPage(404, TEXT_TYPE, b""))
         elif head.method != "GET":
-            self._give(Page(405, TEXT, b""))
+            self._send_page(StatusPage(405, TEXT_TYPE, b""))
         else:
-            self._give(await page())
+            self._send_page(await page())
 
-    def _give(self, page: Page) -> None:
+    def _send_page(self, page: StatusPage) -> None:
         if self._transport is not None:
             fields = {"content-type": page.kind, "cache-control": "no-store"}
             length = len(page.body)
-            said = heading(page.status, fields)
-            head = reply_head(said, length=length, closes=True)
+            said = build_heading(page.status, fields)
+            head = write_reply_head(said, length=length, closes=True)
             self._transport.write(head + page.body)
             self._transport.close()

@@ -14,62 +14,62 @@ import sys
 import time
 
 from answerable.gateway.serve.control_channel import (
-    Amended,
-    Asking,
-    Baselined,
-    Channel,
-    Drain,
-    Measure,
-    Measured,
-    Policy,
-    Ready,
-    Refused,
-    Start,
-    Taken,
-    Tried,
-    Try,
+    BaselinesChanged,
+    CollectMetrics,
+    ControlChannel,
+    DrainWorker,
+    ExceptionsChanged,
+    OrderRefused,
+    PersonRequestsChanged,
+    PolicyApplied,
+    PolicyTrialResult,
+    StartWorker,
+    TryPolicy,
+    WorkerMetrics,
+    WorkerPolicy,
+    WorkerReady,
 )
-from answerable.gateway.serve.worker_app import House
+from answerable.gateway.serve.worker_app import WorkerApp
 from answerable.model.errors import AnswerableError
-from answerable.server.operator_log import Log
+from answerable.server.operator_log import OperatorLog
 
-LOOK = 0.1  # seconds between two looks at what is still under way
+POLL_INTERVAL = 0.1  # seconds between two looks at what is still under way
 
 
 async def run(handle: int) -> int:
     """Serve until the supervisor orders a drain, or is gone."""
-    channel = await Channel.over(socket.socket(fileno=handle))
-    orders = channel.orders()
+    channel = await ControlChannel.connect(socket.socket(fileno=handle))
+    orders = channel.receive_orders()
     start = await anext(orders, None)
-    if not isinstance(start, Start):
+    if not isinstance(start, StartWorker):
         return 1
-    log = Log(f"worker-{start.worker}")
+    log = OperatorLog(f"worker-{start.worker}")
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(log.of_loop)
+    loop.set_exception_handler(log.log_loop_error)
     try:
-        house = await House.open(start, log, channel.say)
+        house = await WorkerApp.open(start, log, channel.send)
     except AnswerableError as error:
-        channel.say(Refused(error.message, error.hint))
+        channel.send(OrderRefused(error.message, error.hint))
         return 1
     for each in start.sockets:
         os.close(
             each.handle
         )  # the worker has duplicated it; this one would still listen
     del start  # a large policy is kept once, compiled
-    _settle()
-    channel.say(Ready())
+    _freeze_startup_objects()
+    channel.send(WorkerReady())
     log.info("worker.ready")
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         loop.add_signal_handler(number, ended.set)
-    listening = asyncio.create_task(_obey(channel, house))
+    listening = asyncio.create_task(_handle_orders(channel, house))
     stopping = asyncio.create_task(ended.wait())
     await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    await _drain(house, log)
+    await _drain_and_close(house, log)
     return 0
 
 
-def _settle() -> None:
+def _freeze_startup_objects() -> None:
     """Freeze the objects of the start: garbage collection scans only later ones.
 
     They live as long as the process, and a call leaves no cycles.
@@ -79,39 +79,41 @@ def _settle() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _obey(channel: Channel, house: House) -> None:
-    async for order in channel.orders():
+async def _handle_orders(channel: ControlChannel, house: WorkerApp) -> None:
+    async for order in channel.receive_orders():
         match order:
-            case Measure():
-                channel.say(Measured(tuple(house.series()), house.alarm))
-            case Amended():
-                house.amend(order.standing)
-            case Baselined():
-                house.hold_to(order.standing)
-            case Asking():
-                house.asked(order.standing)
-            case Policy() | Try():
-                channel.say(await _answered(house, order))
-            case Drain() | Start():
+            case CollectMetrics():
+                channel.send(WorkerMetrics(tuple(house.series()), house.alarm))
+            case ExceptionsChanged():
+                house.set_policy_exceptions(order.standing)
+            case BaselinesChanged():
+                house.set_baselines(order.standing)
+            case PersonRequestsChanged():
+                house.set_person_requests(order.standing)
+            case WorkerPolicy() | TryPolicy():
+                channel.send(await _answer_policy_order(house, order))
+            case DrainWorker() | StartWorker():
                 return
 
 
-async def _answered(house: House, order: Policy | Try) -> Taken | Tried | Refused:
+async def _answer_policy_order(
+    house: WorkerApp, order: WorkerPolicy | TryPolicy
+) -> PolicyApplied | PolicyTrialResult | OrderRefused:
     try:
-        if isinstance(order, Policy):
-            return Taken(*await house.swap(order))
-        return Tried(*await house.attempt(order.policy))
+        if isinstance(order, WorkerPolicy):
+            return PolicyApplied(*await house.reload(order))
+        return PolicyTrialResult(*await house.try_policy(order.policy))
     except AnswerableError as error:
-        return Refused(error.message, error.hint)
+        return OrderRefused(error.message, error.hint)
 
 
-async def _drain(house: House, log: Log) -> None:
+async def _drain_and_close(house: WorkerApp, log: OperatorLog) -> None:
     """Wait for open calls up to a limit; then cut them, and write the rest."""
-    until = time.monotonic() + house.drains_for
+    until = time.monotonic() + house.drain_seconds
     house.drain()
     # No event signals that the last connection has closed.
     while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL)
     cut = await house.close()
     log.info("worker.ended", cut=cut)
 

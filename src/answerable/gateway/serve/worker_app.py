@@ -8,61 +8,76 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 
-from answerable.authorization.decision_table import Table
-from answerable.authorization.revocations import Kills, killed_keys
-from answerable.gateway.approval_requests import HeldBack
-from answerable.gateway.baseline_enforcement import Behaviour, standards
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.definition_watcher import Definitions
-from answerable.gateway.http.client_connection import Front
-from answerable.gateway.http.peer_workers import Arrival, Peers, socket_of
-from answerable.gateway.http.server import Door
-from answerable.gateway.person_requests import Requests
-from answerable.gateway.replay_buffer import Recent
-from answerable.gateway.serve.background_replay import decide_anew
-from answerable.gateway.serve.call_metrics import Counting
-from answerable.gateway.serve.control_channel import Policy, Series, Start, Wants
-from answerable.gateway.serve.span_exporter import Spans
+from answerable.authorization.decision_table import DecisionTable
+from answerable.authorization.revocations import Revocations, revoked_key_ids
+from answerable.gateway.approval_requests import ApprovalRequestNotifier
+from answerable.gateway.baseline_enforcement import BaselineEnforcer, build_profiles
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.definition_watcher import DefinitionWatcher
+from answerable.gateway.http.client_connection import ClientConnection
+from answerable.gateway.http.peer_workers import (
+    PeerWorkers,
+    RelayedArrival,
+    worker_socket_path,
+)
+from answerable.gateway.http.server import GatewayHttpServer
+from answerable.gateway.person_requests import PersonRequestIndex
+from answerable.gateway.replay_buffer import ReplayBuffer
+from answerable.gateway.serve.background_replay import replay_policy
+from answerable.gateway.serve.call_metrics import CountingRecorder
+from answerable.gateway.serve.control_channel import (
+    ApprovalWanted,
+    MetricSeries,
+    StartWorker,
+    WorkerPolicy,
+)
+from answerable.gateway.serve.span_exporter import SpanExporter
 from answerable.gateway.serve.worker_config import (
     agent_ids,
     build_upstreams,
     compile_table,
     parse_worker_config,
 )
-from answerable.gateway.session_ids import Sessions
-from answerable.gateway.upstream_credentials.cache import TAKEN
-from answerable.gateway.upstream_credentials.provider import LEAKED, Credentials
+from answerable.gateway.session_ids import SessionIdBinder
+from answerable.gateway.upstream_credentials.cache import TAKEN_EVENT
+from answerable.gateway.upstream_credentials.provider import (
+    LEAKED_EVENT,
+    CredentialProvider,
+)
 from answerable.model.config import Config
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.person_request import Requested
-from answerable.model.policy_replay import Replayed
-from answerable.server.active_policy_exceptions import InForce, Standing
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.person_request import PersonRequest
+from answerable.model.policy_replay import PolicyReplayResult
+from answerable.server.active_policy_exceptions import (
+    ActivePolicyExceptions,
+    PolicyExceptions,
+)
 from answerable.server.admission import AdmissionControl
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.baseline_watch import InForce as Baseline
-from answerable.server.connection_info import Link
-from answerable.server.deadline_timer import Ticker
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.listeners import Serving, accept
-from answerable.server.listening_sockets import Socket
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.baseline_watch import ValidBaseline as Baseline
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.listeners import ListeningServer, start_accepting
+from answerable.server.listening_sockets import InheritedSocket
 from answerable.server.open_files import raise_open_files
-from answerable.server.operator_log import Log
-from answerable.server.pins.pin_enforcer import PinKeeper
+from answerable.server.operator_log import OperatorLog
+from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.pins.pin_log import PinTold
+from answerable.server.pins.pin_log import PinLogNotices
 from answerable.server.resident_memory import resident_bytes
-from answerable.server.revocation_list import KillList, KillWatch
-from answerable.server.revocation_notices import KillsTold
-from answerable.server.secret_fingerprints import fingerprints
-from answerable.server.shared_secret import shared_secret
-from answerable.server.tls import TlsListeners, as_configured
-from answerable.server.wire.host_check import Served
-from answerable.usecases.authorization.authorize import Authority
+from answerable.server.revocation_list import RevocationList, RevocationWatch
+from answerable.server.revocation_notices import RevocationNotices
+from answerable.server.secret_fingerprints import build_fingerprinter
+from answerable.server.shared_secret import load_shared_secret
+from answerable.server.tls import TlsListeners, with_current_tls_files
+from answerable.server.wire.host_check import ServedNames
+from answerable.usecases.authorization.authorize import Authorizer
 
-ROUND = 0.05  # seconds: several rounds of the loop
+FLUSH_DELAY = 0.05  # seconds: several rounds of the loop
 
 
-class House:
+class WorkerApp:
     """Application of one worker.
 
     Attributes:
@@ -71,53 +86,63 @@ class House:
     """
 
     def __init__(
-        self, start: Start, config: Config, log: Log, say: Callable[[Wants], None]
+        self,
+        start: StartWorker,
+        config: Config,
+        log: OperatorLog,
+        say: Callable[[ApprovalWanted], None],
     ) -> None:
         loop = asyncio.get_running_loop()
         state = Path(start.state)
-        secret = shared_secret(state)
+        secret = load_shared_secret(state)
         self._config, self._log = config, log
-        self._authority = Authority(compile_table(start.policy, config))
-        self._callers = Callers(
+        self._authority = Authorizer(compile_table(start.policy, config))
+        self._callers = CallerAuthenticator(
             config,
-            IssuerKeys(config.issuers),
+            IssuerKeyCache(config.issuers),
             time.time,
             secret=secret,
             inventory=agent_ids(start.policy),
         )
-        spans = Spans(config.otlp, log) if config.otlp else None
-        self.recorder = Counting(
+        spans = SpanExporter(config.otlp, log) if config.otlp else None
+        self.recorder = CountingRecorder(
             state / "spool", start.worker, loop, config.limits, spans, log
         )
-        self._held_back = HeldBack(config.asks, lambda asked: say(Wants(asked)))
-        self.recorder.held_back = self._held_back
-        self._ticker = Ticker(loop)
-        self._pins = PinKeeper(
-            PinFiles(state), config.servers, self._authority, loop, PinTold(log)
+        self._held_back = ApprovalRequestNotifier(
+            config.asks, lambda asked: say(ApprovalWanted(asked))
         )
-        self._servers = build_upstreams(config, (), self._ticker, self._pins.met)
-        self._recent = Recent()
-        self._credentials = Credentials(
+        self.recorder.held_back = self._held_back
+        self._ticker = DeadlineTimer(loop)
+        self._pins = PinEnforcer(
+            PinFiles(state), config.servers, self._authority, loop, PinLogNotices(log)
+        )
+        self._servers = build_upstreams(
+            config, (), self._ticker, self._pins.check_identity
+        )
+        self._recent = ReplayBuffer()
+        self._credentials = CredentialProvider(
             config,
             time.time,
-            self._spawn,
-            fingerprints(Path(start.store)),
-            self._shown,
+            self._spawn_task,
+            build_fingerprinter(Path(start.store)),
+            self._log_credential_event,
         )
-        self._requests = Requests(self._unasked)
-        self._behaviour = Behaviour(config, self._pins.definition, self._requests)
-        self.door = Door(
-            exchange=Exchange(
+        self._requests = PersonRequestIndex(self._log_rejected_request)
+        self._behaviour = BaselineEnforcer(
+            config, self._pins.definition, self._requests
+        )
+        self.door = GatewayHttpServer(
+            exchange=CallPipeline(
                 self._authority,
                 self.recorder,
                 self._servers,
                 self._credentials,
                 self._recent,
-                Definitions(self._servers, self._pins),
+                DefinitionWatcher(self._servers, self._pins),
                 self._behaviour,
             ),
             callers=self._callers,
-            sessions=Sessions(secret),
+            sessions=SessionIdBinder(secret),
             limits=config.limits,
             ticker=self._ticker,
             loop=loop,
@@ -126,32 +151,32 @@ class House:
         self.door.admission = AdmissionControl(
             config.limits, config.listen.proxies, log
         )
-        self._authority.on_kill(self._cut)
-        self._kills_told = told = KillsTold(self.recorder, log)
-        self._kills = KillWatch(
-            KillList(Path(start.store), state),
+        self._authority.add_revocation_listener(self._terminate_revoked)
+        self._kills_told = told = RevocationNotices(self.recorder, log)
+        self._kills = RevocationWatch(
+            RevocationList(Path(start.store), state),
             self._authority,
             loop,
-            self._killed,
-            told.unread,
+            self._on_revocations_changed,
+            told.report_unreadable,
         )
         self._fresh = (
-            loop.create_task(self._callers.keep_fresh(self._keyless)),
+            loop.create_task(self._callers.keep_fresh(self._log_key_failure)),
             loop.create_task(self._credentials.keep_fresh()),
         )
-        self._amendments = InForce(self._authority, loop)
-        self._amendments.take(start.amendments)
-        self.hold_to(start.baselines)
-        self.asked(start.requests)
-        self._servings: list[Serving] = []
+        self._amendments = ActivePolicyExceptions(self._authority, loop)
+        self._amendments.replace_all(start.amendments)
+        self.set_baselines(start.baselines)
+        self.set_person_requests(start.requests)
+        self._servings: list[ListeningServer] = []
         self._tls = TlsListeners()
-        self._peers: Peers | None = None
-        self._own = socket_of(state, start.worker)
+        self._peers: PeerWorkers | None = None
+        self._own = worker_socket_path(state, start.worker)
 
     @classmethod
     async def open(
-        cls, start: Start, log: Log, say: Callable[[Wants], None]
-    ) -> "House":
+        cls, start: StartWorker, log: OperatorLog, say: Callable[[ApprovalWanted], None]
+    ) -> "WorkerApp":
         """Assemble a worker and start to listen.
 
         Raises:
@@ -160,9 +185,9 @@ class House:
         config = parse_worker_config(start.policy)
         house = cls(start, config, log, say)
         for each in start.sockets:
-            await house._listen(each)
+            await house._open_listener(each)
         if start.workers > 1:
-            await house._meet(start)
+            await house._connect_peers(start)
         return house
 
     @property
@@ -177,38 +202,40 @@ class House:
         return bool(self.door.fronts) or relays
 
     @property
-    def drains_for(self) -> int:
+    def drain_seconds(self) -> int:
         """Seconds that open calls have to finish."""
         return self._config.limits.drain
 
-    def series(self) -> Iterator[Series]:
+    def series(self) -> Iterator[MetricSeries]:
         """Yield all metrics, of calls and of open connections."""
         yield from self.recorder.series()
-        yield Series("answerable_connections", (), len(self.door.fronts))
-        refused = self._credentials.refused
-        yield Series("answerable_credentials_refused", (), refused)
+        yield MetricSeries("answerable_connections", (), len(self.door.fronts))
+        refused = self._credentials.failed_count
+        yield MetricSeries("answerable_credentials_refused", (), refused)
         calls = sum(self.door.in_flight.values())
-        yield Series("answerable_calls_in_flight", (), calls)
-        yield Series("answerable_memory_bytes", (), resident_bytes())
-        yield Series("answerable_calls_deferred", (), self.door.queue.deferred)
-        yield Series("answerable_calls_waiting", (), len(self.door.queue))
+        yield MetricSeries("answerable_calls_in_flight", (), calls)
+        yield MetricSeries("answerable_memory_bytes", (), resident_bytes())
+        yield MetricSeries("answerable_calls_deferred", (), self.door.queue.deferred)
+        yield MetricSeries("answerable_calls_waiting", (), len(self.door.queue))
         held = sum(self.door.held_bytes.values())
-        yield Series("answerable_body_bytes", (), held)
+        yield MetricSeries("answerable_body_bytes", (), held)
         admission = self.door.admission
-        yield Series("answerable_connections_pressed", (), float(admission.is_pressed))
-        for what, quota, count in admission.counted():
-            yield Series(f"answerable_connections_{what}", (quota,), count)
+        yield MetricSeries(
+            "answerable_connections_pressed", (), float(admission.is_pressed)
+        )
+        for what, quota, count in admission.iter_counts():
+            yield MetricSeries(f"answerable_connections_{what}", (quota,), count)
 
-    async def attempt(self, policy: Policy) -> tuple[str, Replayed]:
+    async def try_policy(self, policy: WorkerPolicy) -> tuple[str, PolicyReplayResult]:
         """Evaluate another policy on recent calls, without applying it.
 
         Raises:
             AnswerableError: The policy cannot be used.
         """
-        _, table = await self._read(policy)
-        return table.policy, await decide_anew(self._authority, table, self._recent)
+        _, table = await self._compile_policy(policy)
+        return table.policy, await replay_policy(self._authority, table, self._recent)
 
-    async def swap(self, policy: Policy) -> tuple[str, Replayed]:
+    async def reload(self, policy: WorkerPolicy) -> tuple[str, PolicyReplayResult]:
         """Decide by another configuration from the next call on.
 
         Returns:
@@ -217,18 +244,20 @@ class House:
         Raises:
             AnswerableError: It cannot be used; the present one stays in force.
         """
-        config, table = await self._read(policy)
-        replayed = await decide_anew(self._authority, table, self._recent)
+        config, table = await self._compile_policy(policy)
+        replayed = await replay_policy(self._authority, table, self._recent)
         # A command that runs is kept; a URL may have other certificates by now.
         kept = {
             server.name: self._servers[server.name]
             for server in set(self._config.servers) & set(config.servers)
             if server.command
         }
-        fresh = build_upstreams(config, kept.keys(), self._ticker, self._pins.met)
+        fresh = build_upstreams(
+            config, kept.keys(), self._ticker, self._pins.check_identity
+        )
         use_certificates = self._tls.prepare(config.listen.gateway)
-        self._pins.swap(config.servers)  # the last that may be refused
-        self._callers.swap(config, agent_ids(policy))
+        self._pins.reconfigure(config.servers)  # the last that may be refused
+        self._callers.reconfigure(config, agent_ids(policy))
         use_certificates()
         for name in self._servers.keys() - kept.keys():
             self._servers.pop(name).close()
@@ -237,33 +266,35 @@ class House:
             server.limits = config.limits
         self.door.limits = self.door.admission.limits = config.limits
         self._config = config
-        self._credentials.swap(config)
-        self._behaviour.swap(config)
-        self._held_back.swap(config.asks)
-        self._authority.swap(table)
+        self._credentials.reconfigure(config)
+        self._behaviour.reconfigure(config)
+        self._held_back.reconfigure(config.asks)
+        self._authority.replace_policy(table)
         self._log.info("policy.taken", digest=table.policy)
         return table.policy, replayed
 
-    async def _read(self, policy: Policy) -> tuple[Config, Table]:
+    async def _compile_policy(
+        self, policy: WorkerPolicy
+    ) -> tuple[Config, DecisionTable]:
         """Read and compile in a thread: a large file takes a second."""
         before = self._authority.table
         # Two policy sets in memory are the peak: slices that the replay does not use
         # are dropped, and compiled again when a call needs them.
-        before.slices.keep(self._recent.requests())
+        before.slices.retain(self._recent.list_requests())
         config = await asyncio.to_thread(parse_worker_config, policy)
         return config, await asyncio.to_thread(compile_table, policy, config, before)
 
-    def amend(self, standing: Standing) -> None:
+    def set_policy_exceptions(self, standing: PolicyExceptions) -> None:
         """Replace the policy exceptions in force."""
-        self._amendments.take(standing)
+        self._amendments.replace_all(standing)
 
-    def hold_to(self, standing: tuple[Baseline, ...]) -> None:
+    def set_baselines(self, standing: tuple[Baseline, ...]) -> None:
         """Replace the baselines in force."""
-        self._behaviour.hold_to(standards(standing))
+        self._behaviour.set_profiles(build_profiles(standing))
 
-    def asked(self, standing: tuple[Requested, ...]) -> None:
+    def set_person_requests(self, standing: tuple[PersonRequest, ...]) -> None:
         """Replace the requests of persons in force."""
-        self._requests.take(standing)
+        self._requests.replace_all(standing)
 
     def drain(self) -> None:
         """Accept no more connections; open calls continue."""
@@ -282,7 +313,7 @@ class House:
         if self._peers is not None:
             self._peers.abort()
         self._kills.close()
-        await self._pins.written()
+        await self._pins.flush()
         for each in self._fresh:
             each.cancel()
         self._amendments.close()
@@ -290,61 +321,69 @@ class House:
         for server in self._servers.values():
             server.close()
         # Cut connections report it in the next iteration of the loop.
-        await asyncio.sleep(ROUND)
+        await asyncio.sleep(FLUSH_DELAY)
         self.recorder.close()
         return cut
 
-    def _cut(self, _: Kills) -> None:
+    def _terminate_revoked(self, _: Revocations) -> None:
         """Cut calls that a revocation forbids, before another request is read."""
-        self._callers.refuse_keys(killed_keys(self._authority.kills))
+        self._callers.revoke_keys(revoked_key_ids(self._authority.revocations))
         self.door.recheck()
 
-    def _killed(self, killed: Kills, revived: Kills) -> None:
-        self._callers.refuse_keys(killed_keys(self._authority.kills))
-        self._kills_told.changed(killed, revived)
+    def _on_revocations_changed(
+        self, killed: Revocations, revived: Revocations
+    ) -> None:
+        self._callers.revoke_keys(revoked_key_ids(self._authority.revocations))
+        self._kills_told.report_changes(killed, revived)
 
-    async def _listen(self, given: Socket) -> None:
+    async def _open_listener(self, given: InheritedSocket) -> None:
         listener = given.listener
-        served = Served(frozenset(given.hosts), frozenset(listener.origins))
-        front = partial(Front, self.door, served, given.url)
+        served = ServedNames(frozenset(given.hosts), frozenset(listener.origins))
+        front = partial(ClientConnection, self.door, served, given.url)
         bound = socket.socket(fileno=os.dup(given.handle))
         loop = self.door.loop
-        named = as_configured(listener, self._config.listen.gateway)
+        named = with_current_tls_files(listener, self._config.listen.gateway)
         context = self._tls.add(named)
-        serving = await accept(loop, bound, front, context, self.door.admission)
+        serving = await start_accepting(
+            loop, bound, front, context, self.door.admission
+        )
         self._servings.append(serving)
 
-    async def _meet(self, start: Start) -> None:
+    async def _connect_peers(self, start: StartWorker) -> None:
         """Listen for connections that other workers relay, and relay to them."""
         folder = self._own.parent
         loop = self.door.loop
-        self.door.peers = self._peers = Peers(start.worker, start.workers, folder, loop)
+        self.door.peers = self._peers = PeerWorkers(
+            start.worker, start.workers, folder, loop
+        )
         self._own.unlink(missing_ok=True)
         try:
             serving = await loop.create_unix_server(
-                lambda: Arrival(self._relayed), str(self._own)
+                lambda: RelayedArrival(self._accept_relayed), str(self._own)
             )
         except OSError as error:
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"cannot listen at {self._own} ({error.strerror})",
                 "a path of a socket has at most 107 bytes: name a shorter `state`",
             ) from None
         self._servings.append(serving)
 
-    def _relayed(self, link: Link, served: Served) -> Front:
-        return Front(self.door, served, link.url, link=link)
+    def _accept_relayed(
+        self, link: ConnectionInfo, served: ServedNames
+    ) -> ClientConnection:
+        return ClientConnection(self.door, served, link.url, link=link)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn_task(self, work: Coroutine[None, None, None]) -> None:
         self.door.spawn(work)
 
-    def _unasked(self, request: str, why: str) -> None:
+    def _log_rejected_request(self, request: str, why: str) -> None:
         self._log.warning("request.refused", id=request, why=why)
 
-    def _shown(self, event: str, server: str, what: str) -> None:
-        tell = {LEAKED: self._log.error, TAKEN: self._log.info}.get(
+    def _log_credential_event(self, event: str, server: str, what: str) -> None:
+        tell = {LEAKED_EVENT: self._log.error, TAKEN_EVENT: self._log.info}.get(
             event, self._log.warning
         )
         tell(event, server=server, what=what)
 
-    def _keyless(self, issuer: str, why: str) -> None:
+    def _log_key_failure(self, issuer: str, why: str) -> None:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)

@@ -8,37 +8,40 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from answerable.gateway.serve.control_channel import (
-    Amended,
-    Asking,
-    Baselined,
-    Channel,
-    Drain,
-    Measure,
-    Measured,
-    Policy,
-    Ready,
-    Refused,
-    Report,
-    Start,
-    Taken,
-    Tried,
-    Try,
-    Wants,
+    ApprovalWanted,
+    BaselinesChanged,
+    CollectMetrics,
+    ControlChannel,
+    DrainWorker,
+    ExceptionsChanged,
+    OrderRefused,
+    PersonRequestsChanged,
+    PolicyApplied,
+    PolicyTrialResult,
+    StartWorker,
+    TryPolicy,
+    WorkerMetrics,
+    WorkerPolicy,
+    WorkerReady,
+    WorkerReport,
 )
-from answerable.gateway.serve.metrics import lasting, summed_series
-from answerable.model.approval_request import Asked
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.operator_log import Log
+from answerable.gateway.serve.metrics import drop_gauges, sum_series
+from answerable.model.approval_request import BlockedCall
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.operator_log import OperatorLog
 
-ANSWER = 10.0  # seconds for a worker to answer
-SHORTEST, LONGEST = 0.1, 10.0  # seconds between an end and the next start
-STEADY = 60.0  # seconds after which an end counts as the first
-GRACE = 5.0  # seconds beyond those of the drain
+ANSWER_TIMEOUT = 10.0  # seconds for a worker to answer
+MIN_RESTART_DELAY, MAX_RESTART_DELAY = (
+    0.1,
+    10.0,
+)  # seconds between an end and the next start
+STABLE_AFTER = 60.0  # seconds after which an end counts as the first
+STOP_GRACE = 5.0  # seconds beyond those of the drain
 
-_NOTHING = Measured((), "")
+_NO_METRICS = WorkerMetrics((), "")
 
 
-class Child:
+class WorkerProcess:
     """One worker process.
 
     Args:
@@ -51,22 +54,22 @@ class Child:
     def __init__(
         self,
         number: int,
-        start: Callable[[int], Start],
-        log: Log,
-        wants: Callable[[Asked], None],
+        start: Callable[[int], StartWorker],
+        log: OperatorLog,
+        wants: Callable[[BlockedCall], None],
     ) -> None:
         self.restarts = 0
         self._number, self._start, self._log = number, start, log
         self._wants = wants
-        self._channel: Channel | None = None
+        self._channel: ControlChannel | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
-        self._asked: asyncio.Future[Report | None] | None = None
-        self._expected: tuple[type[Report], ...] = ()
+        self._asked: asyncio.Future[WorkerReport | None] | None = None
+        self._expected: tuple[type[WorkerReport], ...] = ()
         self._turns = asyncio.Lock()  # one question at a time
-        self._measured = _NOTHING
-        self._before = _NOTHING.series  # counted by those that ended
-        self._refused: Refused | None = None
+        self._measured = _NO_METRICS
+        self._before = _NO_METRICS.series  # counted by those that ended
+        self._refused: OrderRefused | None = None
         self._ending = False
         self._keeping: asyncio.Task[None] | None = None
 
@@ -81,23 +84,27 @@ class Child:
         Raises:
             EnvironmentRefused: It does not start.
         """
-        self._keeping = asyncio.create_task(self._keep())
+        self._keeping = asyncio.create_task(self._restart_loop())
         ready = asyncio.create_task(self._ready.wait())
         await asyncio.wait({ready, self._keeping}, return_when=asyncio.FIRST_COMPLETED)
         if not self.is_ready:
             ready.cancel()
-            refused = self._refused or Refused("a worker ended before it was ready")
-            raise EnvironmentRefused(refused.why, refused.hint)
+            refused = self._refused or OrderRefused(
+                "a worker ended before it was ready"
+            )
+            raise EnvironmentFailure(refused.why, refused.hint)
 
-    async def measure(self) -> Measured:
+    async def collect_metrics(self) -> WorkerMetrics:
         """Collect its metrics; return the last known ones where it does not answer."""
-        report = await self._ask(Measure(), Measured)
-        if isinstance(report, Measured):
+        report = await self._send_and_wait(CollectMetrics(), WorkerMetrics)
+        if isinstance(report, WorkerMetrics):
             self._measured = report
-        series = summed_series((self._before, self._measured.series))
-        return Measured(series, self._measured.alarm)
+        series = sum_series((self._before, self._measured.series))
+        return WorkerMetrics(series, self._measured.alarm)
 
-    async def take(self, policy: Policy) -> Refused | Taken | None:
+    async def apply_policy(
+        self, policy: WorkerPolicy
+    ) -> OrderRefused | PolicyApplied | None:
         """Apply another policy; return the refusal where the worker cannot.
 
         A worker without a process starts with the current policy: None.
@@ -105,37 +112,43 @@ class Child:
         if self._channel is None:
             return None
         with suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 await self._ready.wait()
-        report = await self._ask(policy, Taken, Refused)
-        if isinstance(report, Refused | Taken):
+        report = await self._send_and_wait(policy, PolicyApplied, OrderRefused)
+        if isinstance(report, OrderRefused | PolicyApplied):
             return report
-        return self._silent()
+        return self._no_answer()
 
-    async def attempt(self, policy: Policy) -> Refused | Tried | None:
+    async def try_policy(
+        self, policy: WorkerPolicy
+    ) -> OrderRefused | PolicyTrialResult | None:
         """Evaluate another policy on recent calls; None without a process."""
-        report = await self._ask(Try(policy), Tried, Refused)
-        if isinstance(report, Refused | Tried):
+        report = await self._send_and_wait(
+            TryPolicy(policy), PolicyTrialResult, OrderRefused
+        )
+        if isinstance(report, OrderRefused | PolicyTrialResult):
             return report
-        return self._silent()
+        return self._no_answer()
 
-    def _silent(self) -> Refused | None:
+    def _no_answer(self) -> OrderRefused | None:
         if not self.is_ready:
             return None
-        return Refused(f"worker {self._number} does not answer")
+        return OrderRefused(f"worker {self._number} does not answer")
 
-    def say(self, order: Amended | Baselined | Asking) -> None:
+    def send(
+        self, order: ExceptionsChanged | BaselinesChanged | PersonRequestsChanged
+    ) -> None:
         """Send an order that needs no answer."""
         if self._channel is not None:
-            self._channel.say(order)
+            self._channel.send(order)
 
-    async def end(self, seconds: float) -> None:
+    async def stop(self, seconds: float) -> None:
         """Drain and stop the worker; kill it after a grace period."""
         self._ending = True
         if self._channel is not None:
-            self._channel.say(Drain())
+            self._channel.send(DrainWorker())
         try:
-            async with asyncio.timeout(seconds + GRACE):
+            async with asyncio.timeout(seconds + STOP_GRACE):
                 if self._keeping is not None:
                     await self._keeping
         except TimeoutError:
@@ -144,29 +157,33 @@ class Child:
                 self._process.kill()
                 await self._process.wait()
 
-    async def _keep(self) -> None:
+    async def _restart_loop(self) -> None:
         """Restart the process whenever it has ended, until the supervisor stops it."""
-        pause = SHORTEST
+        pause = MIN_RESTART_DELAY
         while True:
             began = time.monotonic()
             try:
-                code = await self._run()
+                code = await self._run_process()
             except OSError as error:  # no process, no descriptor: try again later
                 code = -1
                 self._log.error("worker.not-started", why=error.strerror or "")
             was_ready = self.is_ready
             self._ready.clear()
-            self._before = lasting(summed_series((self._before, self._measured.series)))
-            self._measured = _NOTHING
+            self._before = drop_gauges(
+                sum_series((self._before, self._measured.series))
+            )
+            self._measured = _NO_METRICS
             if self._ending or (not was_ready and not self.restarts):
                 return
             self._log.error("worker.lost", worker=self._number, code=code)
-            pause = SHORTEST if time.monotonic() - began > STEADY else pause
+            pause = (
+                MIN_RESTART_DELAY if time.monotonic() - began > STABLE_AFTER else pause
+            )
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST)
+            pause = min(2 * pause, MAX_RESTART_DELAY)
             self.restarts += 1
 
-    async def _run(self) -> int:
+    async def _run_process(self) -> int:
         """Run one process from start to end."""
         ours, theirs = socket.socketpair()
         sockets = self._start(self._number).sockets
@@ -182,10 +199,10 @@ class Child:
             process_group=0,
         )
         theirs.close()
-        self._channel = channel = await Channel.over(ours)
-        channel.say(self._start(self._number))  # with what is in force by now
-        async for report in channel.reports():
-            self._hear(report)
+        self._channel = channel = await ControlChannel.connect(ours)
+        channel.send(self._start(self._number))  # with what is in force by now
+        async for report in channel.receive_reports():
+            self._handle_report(report)
         channel.close()
         self._channel = None
         if self._asked is not None:
@@ -193,34 +210,36 @@ class Child:
             self._asked = None
         return await process.wait()
 
-    def _hear(self, report: Report) -> None:
-        if isinstance(report, Ready):
+    def _handle_report(self, report: WorkerReport) -> None:
+        if isinstance(report, WorkerReady):
             self._ready.set()
-        elif isinstance(report, Wants):
+        elif isinstance(report, ApprovalWanted):
             self._wants(report.asked)
-        elif not self.is_ready and isinstance(report, Refused):
+        elif not self.is_ready and isinstance(report, OrderRefused):
             self._refused = report
         elif isinstance(report, self._expected) and self._asked is not None:
             # A late answer to an older order is of another type, or equivalent.
             self._asked.set_result(report)
             self._asked = None
-        elif isinstance(report, Refused):
+        elif isinstance(report, OrderRefused):
             self._log.error("worker.refused", worker=self._number, why=report.why)
 
-    async def _ask(
-        self, order: Measure | Policy | Try, *expected: type[Report]
-    ) -> Report | None:
+    async def _send_and_wait(
+        self,
+        order: CollectMetrics | WorkerPolicy | TryPolicy,
+        *expected: type[WorkerReport],
+    ) -> WorkerReport | None:
         """Send an order and wait for its answer; None where none comes."""
         async with self._turns:
             if self._channel is None or not self.is_ready:
                 return None
-            asked: asyncio.Future[Report | None]
+            asked: asyncio.Future[WorkerReport | None]
             asked = asyncio.get_running_loop().create_future()
             self._asked = asked
             self._expected = expected
-            self._channel.say(order)
+            self._channel.send(order)
             try:
-                async with asyncio.timeout(ANSWER):
+                async with asyncio.timeout(ANSWER_TIMEOUT):
                     return await asked
             except TimeoutError:
                 return None

@@ -9,27 +9,32 @@ from collections.abc import Callable, Coroutine
 
 import msgspec
 
-from answerable.gateway.call_pipeline import Exchange
+from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.handle_ownership import CANCELLED
-from answerable.gateway.stdio.http_fields import agreed, fields_of
-from answerable.gateway.stdio.line_reader import Reading
+from answerable.gateway.stdio.http_fields import build_fields, negotiated_version
+from answerable.gateway.stdio.line_reader import LineReader
 from answerable.gateway.stdio.pending_message import INITIALIZE
 from answerable.gateway.stdio.pipes import WritePipe
-from answerable.gateway.stdio.request_handler import Turn
-from answerable.gateway.upstream import Sent, Upstream
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.wire.http_heads import onward
-from answerable.gateway.wire.line_splitter import Lines
-from answerable.model.caller import Caller
-from answerable.model.decision import Target
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.messages import Kind
-from answerable.server.wire.refusals import INVALID_REQUEST, NO_CODE, Refused, Why
+from answerable.gateway.stdio.request_handler import StdioRequestHandler
+from answerable.gateway.upstream import Upstream, UpstreamRequest
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.wire.http_heads import encode_forwarded_fields
+from answerable.gateway.wire.line_splitter import LineSplitter
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import TargetKind
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.wire.refusals import (
+    INVALID_REQUEST,
+    NO_CODE,
+    RefusalReason,
+    RequestRefused,
+)
 
 INITIALIZED = "notifications/initialized"
 
 
-class Front:
+class StdioClient:
     """Reader and writer of one client.
 
     Args:
@@ -53,11 +58,11 @@ class Front:
 
     def __init__(
         self,
-        exchange: Exchange,
-        caller: Caller,
+        exchange: CallPipeline,
+        caller: VerifiedCaller,
         server: str,
         upstream: Upstream,
-        given: Credential | None = None,
+        given: PresentedCredential | None = None,
         *,
         most: int,
         bridged: bool,
@@ -72,48 +77,48 @@ class Front:
         self._most = most
         self._bridged = bridged
         self._changed = changed
-        self._lines = Lines()
-        self._reading = Reading(server)
-        self._turns: dict[Turn, None] = {}
+        self._lines = LineSplitter()
+        self._reading = LineReader(server)
+        self._turns: dict[StdioRequestHandler, None] = {}
         self._session = ""
         self._version = ""
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def waits(self) -> bool:
+    def has_unsent(self) -> bool:
         """True while a message has yet to be sent to the server."""
         return any(turn.waits for turn in self._turns)
 
     @property
-    def asks(self) -> bool:
+    def has_unanswered(self) -> bool:
         """True while a request has yet to be answered."""
-        return any(turn.sent.call.kind is Kind.REQUEST for turn in self._turns)
+        return any(turn.sent.call.kind is MessageKind.REQUEST for turn in self._turns)
 
-    def heard(self, data: bytes) -> None:
+    def on_input(self, data: bytes) -> None:
         """Process a slice of the client's input."""
         for line in self._lines.feed(data):
             try:
-                if isinstance(line, Refused):
+                if isinstance(line, RequestRefused):
                     raise line
-                self._take(self._reading.read(line), line)
-            except Refused as refused:
-                self._turn_away(refused)
+                self._accept_call(self._reading.parse_line(line), line)
+            except RequestRefused as refused:
+                self._refuse_line(refused)
         if self._lines.closed:
-            self.ended()
+            self.on_input_end()
 
-    def ended(self) -> None:
+    def on_input_end(self) -> None:
         """Handle the end of the input, or of what is read of it."""
         if self._ended:
             return
         self._ended = True
-        cut = self._lines.end()
+        cut = self._lines.finish()
         if cut is not None:
-            self._turn_away(cut)
+            self._refuse_line(cut)
         self._changed()
 
     @property
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """True while no message is open."""
         return not self._turns
 
@@ -122,34 +127,34 @@ class Front:
         for turn in list(self._turns):
             turn.recheck()
 
-    def leave(self) -> None:
+    def abandon_all(self) -> None:
         """Abandon the open messages; their outcomes are unknown."""
         for turn in list(self._turns):
-            turn.leave()
+            turn.abandon()
 
     def close(self) -> None:
         """Abandon the open messages, and end the session."""
-        self.leave()
+        self.abandon_all()
         if self._session and self._bridged:
-            self._begin(Kind.CLOSE, Target.SESSION)
+            self._send_stream_call(MessageKind.CLOSE, TargetKind.SESSION)
 
-    def full(self) -> None:
+    def on_write_blocked(self) -> None:
         """Pause the answers: the client does not read."""
         self.paused = True
         for turn in list(self._turns):
             turn.pause()
 
-    def drained(self) -> None:
+    def on_write_drained(self) -> None:
         """Resume the answers."""
         self.paused = False
         for turn in list(self._turns):
             turn.resume()
 
-    def say(self, message: bytes) -> None:
+    def write_message(self, message: bytes) -> None:
         """Write one message."""
         self.out.write(message + b"\n")
 
-    def in_session(self, session: str) -> None:
+    def set_session(self, session: str) -> None:
         """Store the session id of the server."""
         self._session = session
 
@@ -159,66 +164,74 @@ class Front:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def went(self, turn: Turn) -> None:
+    def on_sent(self, turn: StdioRequestHandler) -> None:
         """Note that a delayed message was sent."""
         if self._ended:
             self._changed()
 
-    def over(self, turn: Turn) -> None:
+    def on_finished(self, turn: StdioRequestHandler) -> None:
         """Forget a message that is finished."""
         self._turns.pop(turn, None)
         method = turn.sent.call.method
         if method == INITIALIZE:
-            self._version = agreed(turn.last)
+            self._version = negotiated_version(turn.last)
         elif method == INITIALIZED:
-            self._begin(Kind.OPEN, Target.STREAM)
+            self._send_stream_call(MessageKind.OPEN, TargetKind.STREAM)
         if self._ended:
             self._changed()
 
-    def _take(self, call: Call, line: bytes) -> None:
-        if call.kind is Kind.REQUEST and len(self._turns) >= self._most:
-            raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
-        if call.method == CANCELLED and self._cancel(call):
+    def _accept_call(self, call: McpCall, line: bytes) -> None:
+        if call.kind is MessageKind.REQUEST and len(self._turns) >= self._most:
+            raise RequestRefused(
+                RefusalReason.TOO_MANY_CALLS, id=call.id, method=call.method
+            )
+        if call.method == CANCELLED and self._cancel_request(call):
             return
-        self._start(call, line)
+        self._start_request(call, line)
 
-    def _cancel(self, call: Call) -> bool:
+    def _cancel_request(self, call: McpCall) -> bool:
         """Process a cancellation; tell whether it is not forwarded."""
         about = (turn for turn in self._turns if turn.sent.call.id == call.about)
-        turn = next((t for t in about if t.sent.call.kind is Kind.REQUEST), None)
+        turn = next((t for t in about if t.sent.call.kind is MessageKind.REQUEST), None)
         if turn is None:
             return False
-        turn.cancelled()
+        turn.on_cancelled()
         if self._bridged and call.era.is_modern:
             # Over HTTP a request is cancelled by closing its stream.
-            turn.leave()
+            turn.abandon()
             return True
         return False
 
-    def _begin(self, kind: Kind, target: Target) -> None:
+    def _send_stream_call(self, kind: MessageKind, target: TargetKind) -> None:
         """Open or close the session's stream, which no line expresses."""
-        self._start(Call(self._reading.era, kind, "", None, self._server, target), b"")
+        self._start_request(
+            McpCall(self._reading.era, kind, "", None, self._server, target), b""
+        )
 
-    def _start(self, call: Call, line: bytes) -> None:
-        fields = onward(fields_of(call, self._version)) if self._bridged else b""
-        sent = Sent(call, line, fields, self._session, self.caller.principal)
-        turn = Turn(self, sent)
+    def _start_request(self, call: McpCall, line: bytes) -> None:
+        fields = (
+            encode_forwarded_fields(build_fields(call, self._version))
+            if self._bridged
+            else b""
+        )
+        sent = UpstreamRequest(call, line, fields, self._session, self.caller.principal)
+        turn = StdioRequestHandler(self, sent)
         self._turns[turn] = None
         turn.start()
 
-    def _turn_away(self, refused: Refused) -> None:
+    def _refuse_line(self, refused: RequestRefused) -> None:
         """Answer a refused line with an error, where it has an id."""
-        self.exchange.recorder.refused(
+        self.exchange.recorder.count_refused(
             refused.why.value, self.caller, self._server, refused.method
         )
         if refused.id is not None or not refused.method:
-            self.say(_error(refused))
+            self.write_message(_build_error(refused))
 
 
-def _error(refused: Refused) -> bytes:
+def _build_error(refused: RequestRefused) -> bytes:
     """Encode the JSON-RPC error, also for a refusal that HTTP expresses as a status."""
     if refused.wire.code != NO_CODE:
-        return refused.body()
+        return refused.error_body()
     answer = {"jsonrpc": "2.0"} | ({} if refused.id is None else {"id": refused.id})
     error = {"code": INVALID_REQUEST, "message": refused.wire.says}
     return msgspec.json.encode(answer | {"error": error})

@@ -11,32 +11,37 @@ import secrets
 from collections.abc import Mapping
 from functools import partial
 
-from answerable.gateway.server_identity import Met, MetAt, anybody, nowhere
-from answerable.gateway.stdio.pending_message import INITIALIZE, UnderWay
-from answerable.gateway.stdio.process import Program, program_identity
-from answerable.gateway.stdio.server import IDLE, Child
-from answerable.gateway.upstream import Sending, Sent, Sink
-from answerable.model.config import Server
-from answerable.model.worker_limits import Limits
-from answerable.server.clean_environment import clean_environment
-from answerable.server.deadline_timer import Ticker
-from answerable.server.mcp.messages import Kind
-from answerable.server.wire.refusals import Why
+from answerable.gateway.server_identity import (
+    IdentityCheck,
+    ServerIdentityCheck,
+    accept_any_identity,
+    accept_any_server,
+)
+from answerable.gateway.stdio.pending_message import INITIALIZE, PendingMessage
+from answerable.gateway.stdio.process import ServerProgram, program_identity
+from answerable.gateway.stdio.server import IDLE_INTERVAL, StdioServer
+from answerable.gateway.upstream import ResponseSink, UpstreamRequest, UpstreamTransfer
+from answerable.model.config import UpstreamServer
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.clean_environment import build_clean_environment
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.wire.refusals import RefusalReason
 
-MOST = 64  # processes of one server
+MAX_PROCESSES = 64  # processes of one server
 FIRST_BACK_OFF, LAST_BACK_OFF = 0.5, 30.0  # seconds
 OK, BAD_REQUEST, NOT_FOUND, NO_STREAM = 200, 400, 404, 405
 
-Owner = tuple[str, str, str]  # principal, session, digest of the credential
+ProcessOwner = tuple[str, str, str]  # principal, session, digest of the credential
 
 
-def program(server: Server, *, shows_errors: bool) -> Program:
+def build_program(server: UpstreamServer, *, shows_errors: bool) -> ServerProgram:
     """Build the program of a configured command, with its configured environment."""
-    environment = clean_environment(server.inherit_env) | dict(server.env)
-    return Program(server.command, environment, shows_errors)
+    environment = build_clean_environment(server.inherit_env) | dict(server.env)
+    return ServerProgram(server.command, environment, shows_errors)
 
 
-class Command:
+class CommandUpstream:
     """Upstream of server processes.
 
     Args:
@@ -46,146 +51,159 @@ class Command:
 
     def __init__(
         self,
-        program: Program,
-        limits: Limits,
-        ticker: Ticker,
+        program: ServerProgram,
+        limits: WorkerLimits,
+        ticker: DeadlineTimer,
         loop: asyncio.AbstractEventLoop,
-        met: Met = anybody,
+        met: IdentityCheck = accept_any_identity,
     ) -> None:
         self.limits = limits
         self._program = program
         self._ticker = ticker
         self._loop = loop
         self._met = met
-        self._children: dict[Owner, Child] = {}
-        self._owners: dict[Child, Owner] = {}
+        self._children: dict[ProcessOwner, StdioServer] = {}
+        self._owners: dict[StdioServer, ProcessOwner] = {}
         self._back_off = 0.0  # seconds, 0 while none has failed
         self._not_before = 0.0
 
-    def send(self, sent: Sent, sink: Sink) -> Sending:
+    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message to the process of its caller."""
         call = sent.call
         if call.era.is_modern:
-            return self._to(self._child(sent, "", sink), sent, sink)
+            return self._send_to(self._get_server(sent, "", sink), sent, sink)
         if sent.session:
-            return self._in_session(sent, sink)
+            return self._send_in_session(sent, sink)
         if call.method == INITIALIZE:
             session = secrets.token_hex(16)
-            return self._to(self._child(sent, session, sink), sent, sink)
-        status = NO_STREAM if call.kind is Kind.OPEN else BAD_REQUEST
-        return self._reply(status, sent, sink)
+            return self._send_to(self._get_server(sent, session, sink), sent, sink)
+        status = NO_STREAM if call.kind is MessageKind.OPEN else BAD_REQUEST
+        return self._reply_status(status, sent, sink)
 
     def close(self) -> None:
         """End all processes."""
         for child in list(self._owners):
-            self._remove(child)
-            child.process.stop()
+            self._remove_server(child)
+            child.process.terminate()
 
-    def idle(self, child: Child) -> None:
+    def on_idle(self, child: StdioServer) -> None:
         """End a process that is no longer used."""
-        self._remove(child)
-        child.process.end()
+        self._remove_server(child)
+        child.process.shut_down()
 
-    def ended(self, child: Child, code: int) -> None:
+    def on_exit(self, child: StdioServer, code: int) -> None:
         """Forget a process that has ended."""
-        was_wanted = self._remove(child)
+        was_wanted = self._remove_server(child)
         if child.served:
             self._back_off = 0.0
         elif was_wanted:
-            self._failed()
+            self._delay_next_start()
 
-    def stray(self, why: Why) -> None:
+    def on_stray_line(self, why: RefusalReason) -> None:
         """Ignore a line without a receiver; its text may not be shown."""
 
-    def _in_session(self, sent: Sent, sink: Sink) -> Sending:
-        owner = _owner(sent, sent.session)
+    def _send_in_session(
+        self, sent: UpstreamRequest, sink: ResponseSink
+    ) -> UpstreamTransfer:
+        owner = _process_owner(sent, sent.session)
         child = self._children.get(owner)
         if child is None:
-            self._retire(owner)
+            self._end_outdated(owner)
             # An older client then starts a new session (2025-11-25 basic/transports).
-            return self._reply(NOT_FOUND, sent, sink)
-        if sent.call.kind is Kind.CLOSE:
-            self.idle(child)
-            return self._reply(OK, sent, sink)
+            return self._reply_status(NOT_FOUND, sent, sink)
+        if sent.call.kind is MessageKind.CLOSE:
+            self.on_idle(child)
+            return self._reply_status(OK, sent, sink)
         return child.send(sent, sink)
 
-    def _to(self, child: Child | None, sent: Sent, sink: Sink) -> Sending:
+    def _send_to(
+        self, child: StdioServer | None, sent: UpstreamRequest, sink: ResponseSink
+    ) -> UpstreamTransfer:
         if child is not None:
             return child.send(sent, sink)
-        under_way = UnderWay(_Nobody(), sent, sink)
-        self._loop.call_soon(lambda: under_way.lose(Why.UNREACHABLE, forwarded=False))
+        under_way = PendingMessage(_NoCarrier(), sent, sink)
+        self._loop.call_soon(
+            lambda: under_way.fail(RefusalReason.UNREACHABLE, forwarded=False)
+        )
         return under_way
 
-    def _reply(self, status: int, sent: Sent, sink: Sink) -> Sending:
-        under_way = UnderWay(_Nobody(), sent, sink)
-        self._loop.call_soon(under_way.reply, status)
+    def _reply_status(
+        self, status: int, sent: UpstreamRequest, sink: ResponseSink
+    ) -> UpstreamTransfer:
+        under_way = PendingMessage(_NoCarrier(), sent, sink)
+        self._loop.call_soon(under_way.reply_status, status)
         return under_way
 
-    def _child(self, sent: Sent, session: str, sink: Sink) -> Child | None:
+    def _get_server(
+        self, sent: UpstreamRequest, session: str, sink: ResponseSink
+    ) -> StdioServer | None:
         """Return the process of an owner, started if necessary."""
-        owner = _owner(sent, session)
+        owner = _process_owner(sent, session)
         child = self._children.get(owner)
         if child is not None:
             return child
         now = self._loop.time()
-        if len(self._children) >= MOST or now < self._not_before:
+        if len(self._children) >= MAX_PROCESSES or now < self._not_before:
             return None
-        if not self._met(program_identity(self._program)) and not sink.may_go_on():
+        if not self._met(program_identity(self._program)) and not sink.may_send():
             return None
         try:
-            program = self._program.shown(sent.shown)
-            child = Child(self._loop, program, self, session)
+            program = self._program.with_credential(sent.shown)
+            child = StdioServer(self._loop, program, self, session)
         except OSError:
-            self._failed()
+            self._delay_next_start()
             return None
-        child.deadline = now + IDLE
+        child.deadline = now + IDLE_INTERVAL
         self._children[owner], self._owners[child] = child, owner
         self._ticker.add(child)
-        self._retire(owner)
+        self._end_outdated(owner)
         return child
 
-    def _retire(self, owner: Owner) -> None:
+    def _end_outdated(self, owner: ProcessOwner) -> None:
         """End processes with an older credential; a busy one once it is idle."""
         for child, other in list(self._owners.items()):
-            if other[:2] == owner[:2] and other != owner and child.is_quiet:
-                self.idle(child)
+            if other[:2] == owner[:2] and other != owner and child.is_idle:
+                self.on_idle(child)
 
-    def _remove(self, child: Child) -> bool:
+    def _remove_server(self, child: StdioServer) -> bool:
         owner = self._owners.pop(child, None)
         self._ticker.discard(child)
         if owner is not None:
             del self._children[owner]
         return owner is not None
 
-    def _failed(self) -> None:
+    def _delay_next_start(self) -> None:
         """Delay the next start, longer each time."""
         longer = max(FIRST_BACK_OFF, self._back_off * 2)
         self._back_off = min(longer, LAST_BACK_OFF)
         self._not_before = self._loop.time() + self._back_off
 
 
-def _owner(sent: Sent, session: str) -> Owner:
+def _process_owner(sent: UpstreamRequest, session: str) -> ProcessOwner:
     return sent.principal, session, sent.shown.digest if sent.shown else ""
 
 
-class _Nobody:
+class _NoCarrier:
     """Carrier of messages that have no process."""
 
     session = ""
 
-    def forget(self, under_way: UnderWay) -> None:
+    def cancel(self, under_way: PendingMessage) -> None:
         pass
 
-    def hold(self, under_way: UnderWay) -> None:
+    def pause_for(self, under_way: PendingMessage) -> None:
         pass
 
-    def release(self, under_way: UnderWay) -> None:
+    def resume_for(self, under_way: PendingMessage) -> None:
         pass
 
 
-def commands(
-    servers: tuple[Server, ...], limits: Limits, ticker: Ticker, met: MetAt = nowhere
-) -> Mapping[str, Command]:
+def build_commands(
+    servers: tuple[UpstreamServer, ...],
+    limits: WorkerLimits,
+    ticker: DeadlineTimer,
+    met: ServerIdentityCheck = accept_any_server,
+) -> Mapping[str, CommandUpstream]:
     """Build the upstreams of all servers by command; no process is started yet.
 
     Args:
@@ -196,8 +214,8 @@ def commands(
     """
     loop = asyncio.get_running_loop()
     return {
-        server.name: Command(
-            program(server, shows_errors=False),
+        server.name: CommandUpstream(
+            build_program(server, shows_errors=False),
             *(limits, ticker, loop),
             partial(met, server.name),
         )

@@ -13,22 +13,22 @@ from collections.abc import Mapping
 
 from answerable.gateway.stdio.line_reader import VERSION
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH
-from answerable.server.mcp.call import Call
-from answerable.server.mcp.json_members import members, text
-from answerable.server.mcp.messages import read_message
-from answerable.server.mcp.methods import Era, Sender, method_of
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.json_members import find_members, read_string
+from answerable.server.mcp.messages import parse_message
+from answerable.server.mcp.methods import McpRevision, MessageSender, find_method
 from answerable.server.mcp.request_metadata import (
-    ENCODED,
+    BASE64_NAME,
     METHOD_HEADER,
     NAME_HEADER,
     VERSION_HEADER,
 )
-from answerable.server.wire.refusals import Refused
+from answerable.server.wire.refusals import RequestRefused
 
 PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
-def fields_of(call: Call, version: str) -> Mapping[str, str]:
+def build_fields(call: McpCall, version: str) -> Mapping[str, str]:
     """Return the fields for a message.
 
     Args:
@@ -36,30 +36,30 @@ def fields_of(call: Call, version: str) -> Mapping[str, str]:
         version: Revision that an older session negotiated, empty before that.
     """
     if not call.era.is_modern:
-        named = "" if call.era is Era.UNNAMED else call.era.value
+        named = "" if call.era is McpRevision.UNNAMED else call.era.value
         version = version or named
         return {VERSION_HEADER: version} if version else {}
     fields = {VERSION_HEADER: call.era.value}
     if call.method:
         fields[METHOD_HEADER] = call.method
-    method = method_of(call.era, call.method, Sender.CLIENT)
+    method = find_method(call.era, call.method, MessageSender.CLIENT)
     if method is not None and method.mirrored:
-        fields[NAME_HEADER] = _encoded(call.name)
+        fields[NAME_HEADER] = _encode_name(call.name)
     return fields
 
 
-def _encoded(name: str) -> str:
+def _encode_name(name: str) -> str:
     """Encode a name so that every field parser reads the same."""
-    if PLAIN.fullmatch(name) and not ENCODED.fullmatch(name):
+    if PLAIN.fullmatch(name) and not BASE64_NAME.fullmatch(name):
         return name
     return f"=?base64?{base64.b64encode(name.encode()).decode()}?="
 
 
-def agreed(answer: bytes) -> str:
+def negotiated_version(answer: bytes) -> str:
     """Return the revision in an answer to `initialize`; empty where there is none."""
     try:
-        result = read_message(answer, ANSWER_DEPTH).result
-        found = {} if result is None else members(answer, result)
-        return text(answer, found.get(VERSION)) or ""
-    except Refused:
+        result = parse_message(answer, ANSWER_DEPTH).result
+        found = {} if result is None else find_members(answer, result)
+        return read_string(answer, found.get(VERSION)) or ""
+    except RequestRefused:
         return ""

@@ -6,18 +6,20 @@ request first, and then fall back to `initialize`.
 """
 
 from answerable.gateway.stdio.pending_message import INITIALIZE
-from answerable.gateway.wire.fast_path import Plain, plain_call
-from answerable.server.mcp.call import Call, read_line
-from answerable.server.mcp.json_members import text
-from answerable.server.mcp.messages import read_message
-from answerable.server.mcp.methods import Era
-from answerable.server.wire.refusals import Refused
+from answerable.gateway.wire.fast_path import ExpectedCall, parse_plain_call
+from answerable.server.mcp.call import McpCall, parse_stdio_call
+from answerable.server.mcp.json_members import read_string
+from answerable.server.mcp.messages import parse_message
+from answerable.server.mcp.methods import McpRevision
+from answerable.server.wire.refusals import RequestRefused
 
 VERSION = "protocolVersion"
-OLDER = {era.value: era for era in (Era.V2025_11_25, Era.V2025_06_18)}
+OLDER_ERAS = {
+    era.value: era for era in (McpRevision.V2025_11_25, McpRevision.V2025_06_18)
+}
 
 
-class Reading:
+class LineReader:
     """Line parser of one client.
 
     Args:
@@ -28,28 +30,30 @@ class Reading:
     """
 
     def __init__(self, server: str) -> None:
-        self.era = Era.V2026_07_28
+        self.era = McpRevision.V2026_07_28
         self._server = server
-        self._plain = Plain(self.era, server)
+        self._plain = ExpectedCall(self.era, server)
 
-    def read(self, line: bytes) -> Call:
+    def parse_line(self, line: bytes) -> McpCall:
         """Parse one line.
 
         Raises:
             Refused: It is ambiguous or malformed, or not of its revision.
         """
         try:
-            call = plain_call(line, self._plain)
-            return read_line(line, self.era, self._server) if call is None else call
-        except Refused as refused:
+            call = parse_plain_call(line, self._plain)
+            return (
+                parse_stdio_call(line, self.era, self._server) if call is None else call
+            )
+        except RequestRefused as refused:
             if not self.era.is_modern or refused.method != INITIALIZE:
                 raise
-        self.era = _older(line)
-        self._plain = Plain(self.era, self._server)
-        return read_line(line, self.era, self._server)
+        self.era = _requested_era(line)
+        self._plain = ExpectedCall(self.era, self._server)
+        return parse_stdio_call(line, self.era, self._server)
 
 
-def _older(line: bytes) -> Era:
+def _requested_era(line: bytes) -> McpRevision:
     """Return the revision that `initialize` requests, if it is supported."""
-    version = text(line, read_message(line).params.get(VERSION))
-    return OLDER.get(version or "", Era.UNNAMED)
+    version = read_string(line, parse_message(line).params.get(VERSION))
+    return OLDER_ERAS.get(version or "", McpRevision.UNNAMED)

@@ -8,63 +8,63 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from answerable.server.mcp.json_members import Span, is_object, members
-from answerable.server.mcp.messages import read_id
-from answerable.server.wire.refusals import Refused
+from answerable.server.mcp.json_members import Span, find_members, is_object
+from answerable.server.mcp.messages import parse_id
+from answerable.server.wire.refusals import RequestRefused
 
-Id = str | int
-Place = tuple[str, ...]
+MessageId = str | int
+IdPath = tuple[str, ...]
 
-ID: Place = ("id",)
-TOKEN: Place = ("params", "_meta", "progressToken")
-PROGRESS_OF: Place = ("params", "progressToken")
-ABOUT: Place = ("params", "requestId")
+ID: IdPath = ("id",)
+TOKEN: IdPath = ("params", "_meta", "progressToken")
+PROGRESS_OF: IdPath = ("params", "progressToken")
+ABOUT: IdPath = ("params", "requestId")
 # 2026-07-28 basic/patterns/subscriptions: the id of the request that listens.
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
-SUBSCRIPTION: Place = ("params", "_meta", _SUBSCRIPTION)
-SUBSCRIPTION_ENDED: Place = ("result", "_meta", _SUBSCRIPTION)
+SUBSCRIPTION: IdPath = ("params", "_meta", _SUBSCRIPTION)
+SUBSCRIPTION_ENDED: IdPath = ("result", "_meta", _SUBSCRIPTION)
 
 
-def id_at(body: bytes, place: Place) -> Id | None:
+def find_id(body: bytes, place: IdPath) -> MessageId | None:
     """Find the id at a path; None where there is none."""
     try:
-        span = _span(body, place)
-        return None if span is None else read_id(body, span)
-    except Refused:
+        span = _find_span(body, place)
+        return None if span is None else parse_id(body, span)
+    except RequestRefused:
         return None
 
 
-def with_ids(body: bytes, ids: Mapping[Place, Id]) -> bytes:
+def replace_ids(body: bytes, ids: Mapping[IdPath, MessageId]) -> bytes:
     """Replace the ids at some paths; a missing one is not added.
 
     Args:
         body: A message that `read_message` has parsed.
         ids: New id by path.
     """
-    edits = [(_span(body, place), spelled(id)) for place, id in ids.items()]
-    for span, piece in _last_first(edits):
+    edits = [(_find_span(body, place), encode_id(id)) for place, id in ids.items()]
+    for span, piece in _sort_edits(edits):
         body = body[: span.start] + piece + body[span.stop :]
     return body
 
 
-def spelled(id: Id) -> bytes:
+def encode_id(id: MessageId) -> bytes:
     """Encode an id as JSON."""
     return msgspec.json.encode(id)
 
 
-def _last_first(
+def _sort_edits(
     edits: Iterable[tuple[Span | None, bytes]],
 ) -> list[tuple[Span, bytes]]:
     there = [(span, piece) for span, piece in edits if span is not None]
     return sorted(there, key=lambda edit: edit[0].start, reverse=True)
 
 
-def _span(body: bytes, place: Place) -> Span | None:
+def _find_span(body: bytes, place: IdPath) -> Span | None:
     span: Span | None = None
     for key in place:
         if span is not None and not is_object(body, span):
             return None
-        span = members(body, span).get(key)
+        span = find_members(body, span).get(key)
         if span is None:
             return None
     return span

@@ -2,36 +2,38 @@
 
 from collections.abc import Callable
 
-from answerable.gateway.recording.recorder import Facts, Recorder
-from answerable.model.approval_request import Asks
-from answerable.model.caller import Caller
+from answerable.gateway.recording.recorder import DecisionFacts, GatewayRecorder
+from answerable.model.approval_request import ApprovalRequestConfig
+from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.approval_notifications.owner_notifier import Teller
-from answerable.server.mcp.call import Call
-from answerable.server.policy_exception_watch import AmendmentWatch
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
+from answerable.server.mcp.call import McpCall
+from answerable.server.policy_exception_watch import PolicyExceptionWatch
 
-HeldBack = Callable[[Caller, Call, Decision, str], None]
+HeldCallListener = Callable[[VerifiedCaller, McpCall, Decision, str], None]
 
 
-class Telling(Recorder):
+class NotifyingRecorder(GatewayRecorder):
     """Recorder that reports denied calls.
 
     Attributes:
         held_back: Called for calls that do not go on; None for none.
     """
 
-    held_back: HeldBack | None = None
+    held_back: HeldCallListener | None = None
 
-    def _put(self, facts: Facts) -> None:
-        super()._put(facts)
+    def _write_decision(self, facts: DecisionFacts) -> None:
+        super()._write_decision(facts)
         if not facts.decision.passes and self.held_back is not None:
             self.held_back(facts.caller, facts.call, facts.decision, facts.ticket.id)
 
 
-def teller_of(
-    asks: Asks | None, amendments: AmendmentWatch, tell: Callable[[str], None]
-) -> Teller:
+def build_notifier(
+    asks: ApprovalRequestConfig | None,
+    amendments: PolicyExceptionWatch,
+    tell: Callable[[str], None],
+) -> OwnerNotifier:
     """Build the notifier of owners; calls go on without one.
 
     Args:
@@ -39,14 +41,14 @@ def teller_of(
         amendments: Watch that knows the owners of agents.
         tell: Writes a line to standard error.
     """
-    teller = Teller(
+    teller = OwnerNotifier(
         amendments,
         lambda host, decision, why: tell(
             f"the webhook at {host} did not accept decision {decision} ({why})"
         ),
     )
     try:
-        teller.use(teller.made(asks))
-    except EnvironmentRefused as error:
+        teller.set_webhook(teller.build_webhook(asks))
+    except EnvironmentFailure as error:
         tell(f"owners are not notified of denied calls: {error.message}")
     return teller

@@ -13,20 +13,20 @@ from answerable.gateway.stdio.message_ids import (
     ID,
     SUBSCRIPTION_ENDED,
     TOKEN,
-    Id,
-    id_at,
-    with_ids,
+    MessageId,
+    find_id,
+    replace_ids,
 )
-from answerable.gateway.upstream import Sent, Sink
-from answerable.gateway.wire.http_heads import Returned, returned
-from answerable.server.mcp.messages import Kind, one_line
-from answerable.server.mcp.request_metadata import EVENTS, JSON
+from answerable.gateway.upstream import ResponseSink, UpstreamRequest
+from answerable.gateway.wire.http_heads import UpstreamHead, judge_upstream_head
+from answerable.server.mcp.messages import MessageKind, to_one_line
+from answerable.server.mcp.request_metadata import EVENT_STREAM, JSON
 from answerable.server.wire.refusals import (
     HEADER_MISMATCH,
     METHOD_NOT_FOUND,
     MISSING_CAPABILITY,
     UNSUPPORTED_VERSION,
-    Why,
+    RefusalReason,
 )
 
 OK = 200
@@ -34,7 +34,7 @@ ACCEPTED = 202
 INITIALIZE = "initialize"
 # 2026-07-28 basic/transports/streamable-http "Sending Messages": HTTP statuses of
 # JSON-RPC errors.
-STATUS = {
+STATUS_BY_ERROR = {
     METHOD_NOT_FOUND: 404,
     HEADER_MISMATCH: 400,
     MISSING_CAPABILITY: 400,
@@ -42,22 +42,22 @@ STATUS = {
 }
 
 
-class Carrier(Protocol):
+class MessageCarrier(Protocol):
     """Carrier of messages to a process."""
 
     session: str
 
-    def forget(self, under_way: "UnderWay") -> None:
+    def cancel(self, under_way: "PendingMessage") -> None:
         """Cancel a message that no client waits for."""
 
-    def hold(self, under_way: "UnderWay") -> None:
+    def pause_for(self, under_way: "PendingMessage") -> None:
         """Pause the output: the client of this message is slower."""
 
-    def release(self, under_way: "UnderWay") -> None:
+    def resume_for(self, under_way: "PendingMessage") -> None:
         """Resume the output: its client has caught up."""
 
 
-class UnderWay:
+class PendingMessage:
     """Message under way to a process; its transfer handle.
 
     Args:
@@ -70,48 +70,50 @@ class UnderWay:
         done: The answer is complete.
     """
 
-    def __init__(self, carrier: Carrier, sent: Sent, sink: Sink) -> None:
+    def __init__(
+        self, carrier: MessageCarrier, sent: UpstreamRequest, sink: ResponseSink
+    ) -> None:
         self.call = sent.call
         self.id = sent.call.id
         self.done = False
         self._carrier = carrier
         self._sent = sent
         self._sink = sink
-        self._token: Id | None = None  # replacement for the client's own token
+        self._token: MessageId | None = None  # replacement for the client's own token
         self._begun = False
 
     @cached_property
-    def own_token(self) -> Id | None:
+    def client_token(self) -> MessageId | None:
         """Progress token of the client, None without one."""
-        return id_at(self._sent.body, TOKEN)
+        return find_id(self._sent.body, TOKEN)
 
     @property
-    def token(self) -> Id | None:
+    def process_token(self) -> MessageId | None:
         """Progress token that the process knows, None without one."""
-        return self.own_token if self._token is None else self._token
+        return self.client_token if self._token is None else self._token
 
     @property
     def is_request(self) -> bool:
         """True where it is answered."""
-        return self.call.kind is Kind.REQUEST
+        return self.call.kind is MessageKind.REQUEST
 
     @property
     def is_modern(self) -> bool:
         """True where it is of 2026-07-28, without a session."""
         return self.call.era.is_modern
 
-    def rename(self, id: Id, token: Id) -> bytes:
+    def assign_ids(self, id: MessageId, token: MessageId) -> bytes:
         """Assign another id and progress token; return the changed bytes."""
         self.id, self._token = id, token
-        return with_ids(self._sent.body, {ID: id, TOKEN: token})
+        return replace_ids(self._sent.body, {ID: id, TOKEN: token})
 
-    def event(self, line: bytes) -> None:
+    def deliver_event(self, line: bytes) -> None:
         """Deliver a message that is not the answer."""
         if not self.done:
-            self.begin()
-            self._sink.on_data(b"data: %b\n\n" % one_line(line))
+            self.begin_stream()
+            self._sink.on_data(b"data: %b\n\n" % to_one_line(line))
 
-    def answer(self, line: bytes, code: int) -> None:
+    def deliver_answer(self, line: bytes, code: int) -> None:
         """Deliver the answer.
 
         Args:
@@ -122,20 +124,20 @@ class UnderWay:
             return
         if self.id != self.call.id and self.call.id is not None:
             own = self.call.id
-            line = with_ids(line, {ID: own, SUBSCRIPTION_ENDED: own})
+            line = replace_ids(line, {ID: own, SUBSCRIPTION_ENDED: own})
         if self._begun:
-            self.event(line)
+            self.deliver_event(line)
         else:
-            status = STATUS.get(code, OK) if self.is_modern else OK
-            self._sink.on_head(self._returned(status, JSON), len(line))
+            status = STATUS_BY_ERROR.get(code, OK) if self.is_modern else OK
+            self._sink.on_head(self._response_head(status, JSON), len(line))
             self._sink.on_data(line)
         self.finish()
 
-    def begin(self) -> None:
+    def begin_stream(self) -> None:
         """Begin a stream of events."""
         if not self._begun and not self.done:
             self._begun = True
-            self._sink.on_head(self._returned(OK, EVENTS), None)
+            self._sink.on_head(self._response_head(OK, EVENT_STREAM), None)
 
     def finish(self) -> None:
         """Report the end of a complete answer."""
@@ -145,16 +147,16 @@ class UnderWay:
 
     def close(self) -> None:
         """End without an answer: it was cancelled, or has none."""
-        self.begin()
+        self.begin_stream()
         self.finish()
 
-    def reply(self, status: int) -> None:
+    def reply_status(self, status: int) -> None:
         """Answer with a status alone."""
         if not self.done:
-            self._sink.on_head(_returned(status), 0)
+            self._sink.on_head(_build_response_head(status), 0)
             self.finish()
 
-    def lose(self, why: Why, *, forwarded: bool) -> None:
+    def fail(self, why: RefusalReason, *, forwarded: bool) -> None:
         """Report that no answer will come."""
         if not self.done:
             self.done = True
@@ -164,26 +166,26 @@ class UnderWay:
         """Abort the message."""
         if not self.done:
             self.done = True
-            self._carrier.release(self)
-            self._carrier.forget(self)
+            self._carrier.resume_for(self)
+            self._carrier.cancel(self)
 
     def pause(self) -> None:
         """Stop reading the answer."""
         if not self.done:
-            self._carrier.hold(self)
+            self._carrier.pause_for(self)
 
     def resume(self) -> None:
         """Continue reading the answer."""
-        self._carrier.release(self)
+        self._carrier.resume_for(self)
 
-    def _returned(self, status: int, kind: str) -> Returned:
-        said = _returned(status, kind)
+    def _response_head(self, status: int, kind: str) -> UpstreamHead:
+        said = _build_response_head(status, kind)
         if self.call.method == INITIALIZE and self._carrier.session:
             return msgspec.structs.replace(said, session=self._carrier.session)
         return said
 
 
 @lru_cache(maxsize=64)
-def _returned(status: int, kind: str = "") -> Returned:
+def _build_response_head(status: int, kind: str = "") -> UpstreamHead:
     """Build the head that the answer would have over HTTP."""
-    return returned(status, {"content-type": kind} if kind else {})
+    return judge_upstream_head(status, {"content-type": kind} if kind else {})

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from answerable.server.pins.pin_log import spelled
+from answerable.server.pins.pin_log import escape_name
 
 
-class PinSays:
+class StderrPinNotices:
     """Pin listener that writes sentences.
 
     Args:
@@ -15,22 +15,24 @@ class PinSays:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
 
-    def quarantined(self, subject: str, why: str, like: str) -> None:
+    def on_quarantined(self, subject: str, why: str, like: str) -> None:
         """Report a definition that is in quarantine from now on."""
-        named = f", and is named like {spelled(like)}" if like else ""
+        named = f", and is named like {escape_name(like)}" if like else ""
         self._tell(
-            f"{spelled(subject)} is in quarantine ({why}{named}); "
+            f"{escape_name(subject)} is in quarantine ({why}{named}); "
             "see `answerable tools diff`"
         )
 
-    def alike(self, subject: str, like: str, how: str) -> None:
+    def on_lookalike(self, subject: str, like: str, how: str) -> None:
         """Report a new name that resembles another one."""
-        self._tell(f"{spelled(subject)} has a name like {spelled(like)} ({how})")
+        self._tell(
+            f"{escape_name(subject)} has a name like {escape_name(like)} ({how})"
+        )
 
-    def released(self, subject: str) -> None:
+    def on_released(self, subject: str) -> None:
         """Report the end of a quarantine."""
-        self._tell(f"{spelled(subject)} is not in quarantine any more")
+        self._tell(f"{escape_name(subject)} is not in quarantine any more")
 
-    def refused(self, why: str) -> None:
+    def on_failure(self, why: str) -> None:
         """Report that the pins cannot be read or written."""
         self._tell(f"pins: {why}")

@@ -9,8 +9,8 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
-SLICE = 64 * 1024  # bytes, what a pipe holds
-HIGH = 256 * 1024  # buffered bytes from which on the writer should pause
+CHUNK_SIZE = 64 * 1024  # bytes, what a pipe holds
+HIGH_WATER = 256 * 1024  # buffered bytes from which on the writer should pause
 
 
 class ReadPipe:
@@ -33,7 +33,7 @@ class ReadPipe:
         self._heard, self._ended = heard, ended
         self._paused = True
         # A regular file is always ready, and no event loop would say so.
-        self._is_file = stat.S_ISREG(os.fstat(handle).st_mode) or _is_null(handle)
+        self._is_file = stat.S_ISREG(os.fstat(handle).st_mode) or _is_dev_null(handle)
         self.resume()
 
     def pause(self) -> None:
@@ -48,9 +48,9 @@ class ReadPipe:
             return
         self._paused = False
         if self._is_file:
-            self._loop.call_soon(self._read_on)
+            self._loop.call_soon(self._read_file)
         else:
-            self._loop.add_reader(self._handle, self._read)
+            self._loop.add_reader(self._handle, self._on_readable)
 
     def close(self) -> None:
         """Stop reading, without calling `ended`."""
@@ -59,9 +59,9 @@ class ReadPipe:
             os.close(self._handle)
             self._handle = -1
 
-    def _read(self) -> None:
+    def _on_readable(self) -> None:
         try:
-            data = os.read(self._handle, SLICE)
+            data = os.read(self._handle, CHUNK_SIZE)
         except BlockingIOError:
             return
         except OSError:
@@ -72,10 +72,10 @@ class ReadPipe:
             self.close()
             self._ended()
 
-    def _read_on(self) -> None:
+    def _read_file(self) -> None:
         if not self._paused and self._handle >= 0:
-            self._read()
-            self._loop.call_soon(self._read_on)
+            self._on_readable()
+            self._loop.call_soon(self._read_file)
 
 
 class WritePipe:
@@ -110,23 +110,23 @@ class WritePipe:
         if self._handle < 0 or self._closing:
             return
         if not self._kept:
-            data = self._try(data)
+            data = self._write_some(data)
             if not data:
                 return
-            self._loop.add_writer(self._handle, self._write)
+            self._loop.add_writer(self._handle, self._on_writable)
         before = self.size
         self._kept.append(data)
         self.size += len(data)
-        if before < HIGH <= self.size and self._full is not None:
+        if before < HIGH_WATER <= self.size and self._full is not None:
             self._full()
 
     def close(self) -> None:
         """Close once everything is written."""
         self._closing = True
         if not self._kept:
-            self._shut()
+            self._close_handle()
 
-    def _try(self, data: bytes) -> bytes:
+    def _write_some(self, data: bytes) -> bytes:
         """Write as much as possible; return the rest."""
         try:
             return data[os.write(self._handle, data) :]
@@ -134,21 +134,21 @@ class WritePipe:
             return data
         except OSError:
             # The reader is gone, which is detected elsewhere.
-            self._shut()
+            self._close_handle()
             return b""
 
-    def _write(self) -> None:
-        data = self._try(b"".join(self._kept))
+    def _on_writable(self) -> None:
+        data = self._write_some(b"".join(self._kept))
         before, self.size = self.size, len(data)
         self._kept = [data] if data else []
         if self._handle >= 0 and not data:
             self._loop.remove_writer(self._handle)
             if self._closing:
-                self._shut()
-        if before >= HIGH > self.size and self._drained is not None:
+                self._close_handle()
+        if before >= HIGH_WATER > self.size and self._drained is not None:
             self._drained()
 
-    def _shut(self) -> None:
+    def _close_handle(self) -> None:
         handle, self._handle = self._handle, -1
         if handle >= 0:
             if self._kept:
@@ -159,5 +159,5 @@ class WritePipe:
             self.closed.set_result(None)
 
 
-def _is_null(handle: int) -> bool:
+def _is_dev_null(handle: int) -> bool:
     return os.fstat(handle).st_rdev == os.stat(os.devnull).st_rdev

@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 
 from answerable.gateway.server_identity import command_identity
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
-from answerable.gateway.upstream_credentials.credential import Credential
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
 
-GRACE = 1.2  # seconds from each step to the next; clients wait 2 s for all of them
-LEFTOVERS = 0.5  # seconds that output may take to arrive after the end
+STOP_GRACE = 1.2  # seconds from each step to the next; clients wait 2 s for all of them
+OUTPUT_GRACE = 0.5  # seconds that output may take to arrive after the end
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ServerProgram:
     """Command line and environment of a server.
 
     Attributes:
@@ -38,7 +38,9 @@ class Program:
     environment: Mapping[str, str] = field(repr=False)
     shows_errors: bool
 
-    def shown(self, credential: Credential | None) -> "Program":
+    def with_credential(
+        self, credential: PresentedCredential | None
+    ) -> "ServerProgram":
         """Return the program with a credential in its environment, if there is one.
 
         Its standard error is not scanned for the credential, so it is discarded.
@@ -46,10 +48,10 @@ class Program:
         if credential is None or not credential.environment:
             return self
         environment = {**self.environment, **credential.environment}
-        return Program(self.argv, environment, shows_errors=False)
+        return ServerProgram(self.argv, environment, shows_errors=False)
 
 
-class Process:
+class ServerProcess:
     """Running server program.
 
     Args:
@@ -63,7 +65,7 @@ class Process:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        program: Program,
+        program: ServerProgram,
         heard: Callable[[bytes], None],
         ended: Callable[[int], None],
     ) -> None:
@@ -80,12 +82,14 @@ class Process:
         self._code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0.0  # when it was asked to end, monotonic seconds
-        atexit.register(self._left)
+        atexit.register(self._kill_at_exit)
         self._pidfd = os.pidfd_open(self._running.pid)
-        loop.add_reader(self._pidfd, self._exited)
-        stdin, stdout = self._handles()
+        loop.add_reader(self._pidfd, self._on_exit)
+        stdin, stdout = self._take_pipes()
         self.input = WritePipe(loop, stdin)
-        self._output: ReadPipe | None = ReadPipe(loop, stdout, heard, self._silent)
+        self._output: ReadPipe | None = ReadPipe(
+            loop, stdout, heard, self._on_output_end
+        )
 
     def pause(self) -> None:
         """Stop reading its output."""
@@ -103,7 +107,7 @@ class Process:
             with suppress(ProcessLookupError):
                 os.killpg(self._running.pid, number)
 
-    def end(self, grace: float = GRACE) -> None:
+    def shut_down(self, grace: float = STOP_GRACE) -> None:
         """Shut it down in order.
 
         Args:
@@ -111,18 +115,20 @@ class Process:
         """
         if self._code is None and self._timer is None:
             self.input.close()
-            self._timer = self._loop.call_later(grace, self.stop)
+            self._timer = self._loop.call_later(grace, self.terminate)
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
+    def terminate(self, number: int = signal.SIGTERM) -> None:
         """Send a signal, and kill the process group after a grace period."""
         if self._code is None:
             self._asked = time.monotonic()
             self.send_signal(number)
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_later(GRACE, self.send_signal, signal.SIGKILL)
+            self._timer = self._loop.call_later(
+                STOP_GRACE, self.send_signal, signal.SIGKILL
+            )
 
-    def _handles(self) -> tuple[int, int]:
+    def _take_pipes(self) -> tuple[int, int]:
         """Take the two pipes over from the `Popen` object that would close them."""
         handles = []
         for file in (self._running.stdin, self._running.stdout):
@@ -132,9 +138,9 @@ class Process:
             os.set_blocking(handles[-1], False)
         return handles[0], handles[1]
 
-    def _exited(self) -> None:
+    def _on_exit(self) -> None:
         """Reap the process, and kill the rest of its group."""
-        atexit.unregister(self._left)
+        atexit.unregister(self._kill_at_exit)
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         # Until it is reaped, its pid is not reused.
@@ -148,33 +154,33 @@ class Process:
             self._ended(self._code)
         else:
             # A process that left the group may hold the pipe open.
-            self._timer = self._loop.call_later(LEFTOVERS, self._silent)
+            self._timer = self._loop.call_later(OUTPUT_GRACE, self._on_output_end)
 
-    def _left(self) -> None:
+    def _kill_at_exit(self) -> None:
         """Terminate it at exit, where no event loop runs any more."""
         if not self._asked:
             self._asked = time.monotonic()
             self.send_signal(signal.SIGTERM)
-        until = self._asked + GRACE
+        until = self._asked + STOP_GRACE
         ended = select.poll()
         ended.register(self._pidfd, select.POLLIN)
         ended.poll(max(until - time.monotonic(), 0) * 1000)
         self.send_signal(signal.SIGKILL)
 
-    def _silent(self) -> None:
+    def _on_output_end(self) -> None:
         """Handle the end of its output."""
         if self._output is not None:
             self._output.close()
             self._output = None
         if self._code is None:
             # A server that closes its output has stopped serving.
-            self.end()
+            self.shut_down()
             return
         if self._timer is not None:
             self._timer.cancel()
         self._ended(self._code)
 
 
-def program_identity(program: Program) -> str:
+def program_identity(program: ServerProgram) -> str:
     """Return the identity of a server by its command and program file."""
     return command_identity(program.argv, program.environment.get("PATH", os.defpath))

@@ -1,6 +1,6 @@
 """Handler of one message of a stdio client, from its decision to the end of its answer.
 
-As over HTTP it is decided, recorded, and sent; the answer goes through a `Relay`, which
+As over HTTP it is decided, recorded, and sent; the answer goes through a `ResponseRelay`, which
 judges it, and is written as lines here.
 """
 
@@ -10,51 +10,51 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.http.reply_writer import Outlet, nothing
-from answerable.gateway.http.response_relay import Relay
-from answerable.gateway.in_flight_call import Denied, Passage
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.http.reply_writer import ReplyWriter, do_nothing
+from answerable.gateway.http.response_relay import ResponseRelay
+from answerable.gateway.in_flight_call import DeniedCall, InFlightCall
 from answerable.gateway.stdio.server import MAX_LINE
-from answerable.gateway.upstream import Sending, Sent, Upstream
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.provider import Credentials
-from answerable.gateway.wire.event_stream import Event, Events
-from answerable.gateway.wire.http_heads import Heading
-from answerable.gateway.wire.server_messages import read_answer
-from answerable.model.caller import Caller
-from answerable.model.spool_record import Ending
-from answerable.server.mcp.messages import Kind, one_line
-from answerable.server.mcp.request_metadata import EVENTS, JSON
-from answerable.server.networks import HERE
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.upstream import Upstream, UpstreamRequest, UpstreamTransfer
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
+from answerable.gateway.wire.event_stream import SseEvent, SseParser
+from answerable.gateway.wire.http_heads import ReplyHeading
+from answerable.gateway.wire.server_messages import parse_server_message
+from answerable.model.caller import VerifiedCaller
+from answerable.model.spool_record import CallOutcome
+from answerable.server.mcp.messages import MessageKind, to_one_line
+from answerable.server.mcp.request_metadata import EVENT_STREAM, JSON
+from answerable.server.networks import LOCAL
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 
-class Client(Protocol):
+class MessageClient(Protocol):
     """Client, as the handler of one message sees it."""
 
-    exchange: Exchange
+    exchange: CallPipeline
     upstream: Upstream
-    caller: Caller
-    given: Credential | None
+    caller: VerifiedCaller
+    given: PresentedCredential | None
     paused: bool
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Start a background task."""
 
-    def say(self, message: bytes) -> None:
+    def write_message(self, message: bytes) -> None:
         """Write one message."""
 
-    def in_session(self, session: str) -> None:
+    def set_session(self, session: str) -> None:
         """Store the session id of the server."""
 
-    def went(self, turn: "Turn") -> None:
+    def on_sent(self, turn: "StdioRequestHandler") -> None:
         """Note that a delayed message was sent."""
 
-    def over(self, turn: "Turn") -> None:
+    def on_finished(self, turn: "StdioRequestHandler") -> None:
         """Forget a message that is finished."""
 
 
-class Turn(Outlet):
+class StdioRequestHandler(ReplyWriter):
     """Handler of one message, and writer of its answer.
 
     Attributes:
@@ -62,14 +62,14 @@ class Turn(Outlet):
         last: Last message that the client got for it.
     """
 
-    def __init__(self, client: Client, sent: Sent) -> None:
+    def __init__(self, client: MessageClient, sent: UpstreamRequest) -> None:
         self.sent = sent
         self.waits = False
         self.last = b""
         self._client = client
-        self._relay: Relay | None = None
-        self._sending: Sending | None = None
-        self._events: Events | None = None
+        self._relay: ResponseRelay | None = None
+        self._sending: UpstreamTransfer | None = None
+        self._events: SseParser | None = None
         self._parts: list[bytes] = []
         self._size = 0
         self._cancelled = False
@@ -79,49 +79,55 @@ class Turn(Outlet):
         """Decide, record, and send the message, once its credential is there."""
         client, call = self._client, self.sent.call
         shown, credentials = client.given, client.exchange.credentials
-        if shown is None and credentials is not None and credentials.needs(call.server):
+        if (
+            shown is None
+            and credentials is not None
+            and credentials.needs_credential(call.server)
+        ):
             shown = credentials.find(client.caller, call.server, "")
-            if shown is None and client.exchange.would_pass(client.caller, call):
+            if shown is None and client.exchange.would_allow(client.caller, call):
                 self.waits = True
-                client.spawn(self._get(credentials))
+                client.spawn(self._fetch_credential(credentials))
                 return
-        self._begin(shown)
+        self._begin_call(shown)
 
-    async def _get(self, credentials: Credentials) -> None:
+    async def _fetch_credential(self, credentials: CredentialProvider) -> None:
         """Fetch the credential for the server, then send; without it, deny."""
         client, call = self._client, self.sent.call
-        await credentials.get(client.caller, call.server, "")
+        await credentials.fetch(client.caller, call.server, "")
         if self._quiet:
             return
         self.waits = False
-        self._begin(credentials.find(client.caller, call.server, ""))
+        self._begin_call(credentials.find(client.caller, call.server, ""))
         if self._sending is not None:
-            client.went(self)
+            client.on_sent(self)
 
-    def _begin(self, shown: Credential | None) -> None:
+    def _begin_call(self, shown: PresentedCredential | None) -> None:
         exchange = self._client.exchange
         self.sent = msgspec.structs.replace(self.sent, shown=shown)
         begun = exchange.begin(
-            self._client.caller, self.sent.call, self.sent.body, shown, HERE
+            self._client.caller, self.sent.call, self.sent.body, shown, LOCAL
         )
-        if isinstance(begun, Denied):
-            self._refuse(begun)
+        if isinstance(begun, DeniedCall):
+            self._reply_denied(begun)
             return
         try:
-            self._go_on(begun)
+            self._send_when_recorded(begun)
         finally:
-            exchange.settle()
+            exchange.write_deferred()
 
-    def _go_on(self, begun: Passage) -> None:
+    def _send_when_recorded(self, begun: InFlightCall) -> None:
         """Send an allowed message, at once or when its record is on disk."""
         exchange = self._client.exchange
-        relay = Relay(exchange, begun, self.sent, self, _as_it_is, self._stop)
+        relay = ResponseRelay(
+            exchange, begun, self.sent, self, _keep_session_id, self._abort_upstream
+        )
         self._relay = relay
         if begun.ticket.durable is None:
-            self._forward(relay)
+            self._send_upstream(relay)
         else:
             self.waits = True
-            begun.ticket.durable.add_done_callback(self._recorded)
+            begun.ticket.durable.add_done_callback(self._on_recorded)
 
     def pause(self) -> None:
         """Stop reading the answer: the client is slower than the server."""
@@ -136,136 +142,141 @@ class Turn(Outlet):
     def recheck(self) -> None:
         """Cut the call where a revocation forbids it, and answer with the denial."""
         relay, exchange = self._relay, self._client.exchange
-        if relay is None or self._quiet or exchange.may_go_on(relay.passage):
+        if relay is None or self._quiet or exchange.may_continue(relay.passage):
             return
-        self.leave()
+        self.abandon()
         again = exchange.begin(
-            self._client.caller, self.sent.call, self.sent.body, None, HERE
+            self._client.caller, self.sent.call, self.sent.body, None, LOCAL
         )
-        exchange.settle()
-        if isinstance(again, Denied) and self.sent.call.kind is Kind.REQUEST:
-            self._client.say(again.body(self.sent.call.id))
+        exchange.write_deferred()
+        if isinstance(again, DeniedCall) and self.sent.call.kind is MessageKind.REQUEST:
+            self._client.write_message(again.error_body(self.sent.call.id))
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """Abandon the message: no client waits for it."""
         if self._quiet:
             return
         relay, forwarded = self._relay, self._sending is not None
-        self._stop()
+        self._abort_upstream()
         if relay is not None:
-            relay.end(Ending.UNKNOWN if forwarded else Ending.WITHHELD)
-        self._over()
+            relay.end(CallOutcome.UNKNOWN if forwarded else CallOutcome.WITHHELD)
+        self._close_message()
 
-    def cancelled(self) -> None:
+    def on_cancelled(self) -> None:
         """Handle the client's cancellation."""
         self._cancelled = True
         if self.waits:
-            self.leave()
+            self.abandon()
 
-    def answer(
+    def reply(
         self,
-        heading: Heading,
+        heading: ReplyHeading,
         body: bytes,
         session: str = "",
-        then: Callable[[], None] = nothing,
+        then: Callable[[], None] = do_nothing,
     ) -> None:
         """Write a complete answer; one that is no message becomes an error."""
         if session:
-            self._client.in_session(session)
-        if self.sent.call.kind is Kind.REQUEST:
+            self._client.set_session(session)
+        if self.sent.call.kind is MessageKind.REQUEST:
             is_message = body and heading.fields.get("content-type", "").startswith(
                 JSON
             )
-            self._say(body if is_message else self._fault(Why.REPLY_TYPE))
+            self._write_message(
+                body if is_message else self._error_body(RefusalReason.REPLY_TYPE)
+            )
         then()
-        self._over()
+        self._close_message()
 
-    def begin(self, heading: Heading, session: str, length: int | None) -> None:
+    def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
         """Begin an answer: events, or one message in pieces."""
         if session:
-            self._client.in_session(session)
-        if heading.fields.get("content-type", "").startswith(EVENTS):
-            self._events = Events()
+            self._client.set_session(session)
+        if heading.fields.get("content-type", "").startswith(EVENT_STREAM):
+            self._events = SseParser()
 
     def write(self, data: bytes) -> None:
         """Take a piece: write events at once, other messages when complete."""
         if self._events is not None:
             for event in self._events.feed(data):
-                if isinstance(event, Event) and event.data:
-                    self._say(event.data)
+                if isinstance(event, SseEvent) and event.data:
+                    self._write_message(event.data)
             return
         self._parts.append(data)
         self._size += len(data)
         if self._size > MAX_LINE:
             self._parts = []
-            self._say(self._fault(Why.EVENT_TOO_LARGE))
-            self.leave()
+            self._write_message(self._error_body(RefusalReason.EVENT_TOO_LARGE))
+            self.abandon()
 
-    def done(self) -> None:
+    def finish(self) -> None:
         """Finish the answer."""
         if self._events is None:
-            self._say(b"".join(self._parts))
+            self._write_message(b"".join(self._parts))
         elif not self._is_answered:
-            self._say(self._fault(Why.LOST))
-        self._over()
+            self._write_message(self._error_body(RefusalReason.LOST))
+        self._close_message()
 
-    def cut(self) -> None:
+    def truncate(self) -> None:
         """Answer with an error: no part of an incomplete message was written."""
-        if self.sent.call.kind is Kind.REQUEST:
-            self._say(self._fault(Why.LOST))
-        self._over()
+        if self.sent.call.kind is MessageKind.REQUEST:
+            self._write_message(self._error_body(RefusalReason.LOST))
+        self._close_message()
 
     @property
     def _is_answered(self) -> bool:
         """True where no answer is expected, or the last message is one."""
-        if self._cancelled or self.sent.call.kind is not Kind.REQUEST:
+        if self._cancelled or self.sent.call.kind is not MessageKind.REQUEST:
             return True
-        return bool(self.last) and read_answer(self.last).kind is Kind.RESPONSE
+        return (
+            bool(self.last)
+            and parse_server_message(self.last).kind is MessageKind.RESPONSE
+        )
 
-    def _recorded(self, durable: asyncio.Future[None]) -> None:
+    def _on_recorded(self, durable: asyncio.Future[None]) -> None:
         """Send the message when its record is on disk; deny it when writing failed."""
         self.waits = False
         relay = self._relay
         if relay is None or self._quiet:
             return
         if durable.cancelled() or durable.exception() is not None:
-            self._refuse(self._client.exchange.unrecorded(relay.passage))
+            self._reply_denied(self._client.exchange.fail_unrecorded(relay.passage))
         else:
-            self._forward(relay)
-            self._client.went(self)
+            self._send_upstream(relay)
+            self._client.on_sent(self)
 
-    def _forward(self, relay: Relay) -> None:
+    def _send_upstream(self, relay: ResponseRelay) -> None:
         self._sending = self._client.upstream.send(self.sent, relay)
-        self._client.exchange.definitions.look(self.sent)
+        self._client.exchange.definitions.fetch_if_stale(self.sent)
         if self._client.paused:
             self._sending.pause()
 
-    def _refuse(self, denied: Denied) -> None:
-        if self.sent.call.kind is Kind.REQUEST:
-            self._say(denied.body(self.sent.call.id))
-        self._over()
+    def _reply_denied(self, denied: DeniedCall) -> None:
+        if self.sent.call.kind is MessageKind.REQUEST:
+            self._write_message(denied.error_body(self.sent.call.id))
+        self._close_message()
 
-    def _fault(self, why: Why) -> bytes:
+    def _error_body(self, why: RefusalReason) -> bytes:
         call = self.sent.call
-        return Refused(why).of(call.id, call.method).body()
+        return RequestRefused(why).for_request(call.id, call.method).error_body()
 
-    def _say(self, message: bytes) -> None:
+    def _write_message(self, message: bytes) -> None:
         if not self._quiet:
             self.last = message
-            self._client.say(one_line(message))
+            self._client.write_message(to_one_line(message))
 
-    def _stop(self) -> None:
+    def _abort_upstream(self) -> None:
         if self._sending is not None:
             self._sending.abort()
 
-    def _over(self) -> None:
+    def _close_message(self) -> None:
         if not self._quiet:
             self._quiet = True
             # They refer to this handler: a cycle would wait for garbage collection.
             self._relay = self._sending = None
-            self._client.over(self)
+            self._client.on_finished(self)
 
 
-def _as_it_is(session: str, server: str, principal: str) -> str:
+def _keep_session_id(session: str, server: str, principal: str) -> str:
     """Keep the session id: there is only one client."""
     return session

@@ -20,59 +20,68 @@ from answerable.gateway.stdio.message_ids import (
     ABOUT,
     PROGRESS_OF,
     SUBSCRIPTION,
-    Id,
-    id_at,
-    with_ids,
+    MessageId,
+    find_id,
+    replace_ids,
 )
-from answerable.gateway.stdio.pending_message import ACCEPTED, INITIALIZE, UnderWay
-from answerable.gateway.stdio.process import Process, Program
-from answerable.gateway.upstream import Sending, Sent, Sink
-from answerable.gateway.wire.line_splitter import Lines
+from answerable.gateway.stdio.pending_message import (
+    ACCEPTED,
+    INITIALIZE,
+    PendingMessage,
+)
+from answerable.gateway.stdio.process import ServerProcess, ServerProgram
+from answerable.gateway.upstream import ResponseSink, UpstreamRequest, UpstreamTransfer
+from answerable.gateway.wire.line_splitter import LineSplitter
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH
 from answerable.server.deadline_timer import NEVER
-from answerable.server.mcp.json_members import UNREADABLE
-from answerable.server.mcp.messages import Kind, Message, one_line, read_message
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.mcp.json_members import DECODE_ERRORS
+from answerable.server.mcp.messages import (
+    JsonRpcMessage,
+    MessageKind,
+    parse_message,
+    to_one_line,
+)
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_LINE = 16 * 1024 * 1024
 MAX_UNREAD = 8 * 1024 * 1024  # bytes that a server may leave unread
 MAX_OPEN = 4096  # requests, with those that were given up and never answered
-IDLE = 600.0  # seconds between two checks for use
+IDLE_INTERVAL = 600.0  # seconds between two checks for use
 PROGRESS = "notifications/progress"
 CANCELLED = "notifications/cancelled"
 
 
-class _Error(msgspec.Struct, gc=False):
+class _ErrorCode(msgspec.Struct, gc=False):
     """Error member that determines the HTTP status."""
 
     code: int = 0
 
 
-class _Glance(msgspec.Struct, gc=False):
+class _LineHead(msgspec.Struct, gc=False):
     """Members that determine the receiver of a line, which parses it strictly."""
 
-    id: Id | None = None
+    id: MessageId | None = None
     method: str | None = None
-    error: _Error | None = None
+    error: _ErrorCode | None = None
 
 
-_glance = msgspec.json.Decoder(_Glance)
+_line_head_decoder = msgspec.json.Decoder(_LineHead)
 
 
-class Told(Protocol):
+class StdioServerListener(Protocol):
     """Listener of a server process."""
 
-    def idle(self, child: "Child") -> None:
+    def on_idle(self, child: "StdioServer") -> None:
         """Handle a server that has had no request for long."""
 
-    def ended(self, child: "Child", code: int) -> None:
+    def on_exit(self, child: "StdioServer", code: int) -> None:
         """Handle the exit of a server, with its exit code."""
 
-    def stray(self, why: Why) -> None:
+    def on_stray_line(self, why: RefusalReason) -> None:
         """Handle a line without a receiver."""
 
 
-class Child:
+class StdioServer:
     """Server process as an `Upstream`.
 
     Args:
@@ -91,8 +100,8 @@ class Child:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        program: Program,
-        told: Told,
+        program: ServerProgram,
+        told: StdioServerListener,
         session: str = "",
     ) -> None:
         self.session = session
@@ -101,87 +110,90 @@ class Child:
         self._loop = loop
         self._told = told
         self._used = True
-        self._lines = Lines(MAX_LINE)
-        self._open: dict[Id, UnderWay] = {}
-        self._stream: UnderWay | None = None
-        self._slow: set[UnderWay] = set()
+        self._lines = LineSplitter(MAX_LINE)
+        self._open: dict[MessageId, PendingMessage] = {}
+        self._stream: PendingMessage | None = None
+        self._slow: set[PendingMessage] = set()
         self._numbers = count(1)
-        self.process = Process(loop, program, self._heard, self._ended)
+        self.process = ServerProcess(loop, program, self._on_output, self._on_exit)
 
     @property
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """True while no request or stream is open."""
         return not self._open and self._stream is None
 
-    def send(self, sent: Sent, sink: Sink) -> Sending:
+    def send(self, sent: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
         """Send one message."""
         self._used = True
-        under_way = UnderWay(self, sent, sink)
-        if sent.call.kind is Kind.OPEN:
-            self._loop.call_soon(self._listen, under_way)
+        under_way = PendingMessage(self, sent, sink)
+        if sent.call.kind is MessageKind.OPEN:
+            self._loop.call_soon(self._open_stream, under_way)
         elif self.process.input.size > MAX_UNREAD or len(self._open) >= MAX_OPEN:
             # Unread input and unanswered requests are bounded.
-            self._loop.call_soon(lambda: under_way.lose(Why.LATE, forwarded=False))
+            self._loop.call_soon(
+                lambda: under_way.fail(RefusalReason.LATE, forwarded=False)
+            )
         elif under_way.is_request:
-            self._ask(under_way, sent.body)
+            self._send_request(under_way, sent.body)
         else:
-            self._tell(under_way, sent.body)
+            self._send_notification(under_way, sent.body)
         return under_way
 
-    def late(self) -> None:
+    def on_deadline(self) -> None:
         """Report the server as idle if it had no request since the last check."""
-        self.deadline = self._loop.time() + IDLE
-        if not self._used and self._any() is None:
-            self._told.idle(self)
+        self.deadline = self._loop.time() + IDLE_INTERVAL
+        if not self._used and self._default_receiver() is None:
+            self._told.on_idle(self)
         self._used = False
 
-    def forget(self, under_way: UnderWay) -> None:
+    def cancel(self, under_way: PendingMessage) -> None:
         """Cancel a request that no client waits for, where it can be cancelled."""
         if under_way is self._stream:
             self._stream = None
         elif under_way.is_request and under_way.call.method != INITIALIZE:
             note = {"jsonrpc": "2.0", "method": CANCELLED}
             params = {"requestId": under_way.id}
-            self._write(msgspec.json.encode(note | {"params": params}))
+            self._write_line(msgspec.json.encode(note | {"params": params}))
 
-    def hold(self, under_way: UnderWay) -> None:
+    def pause_for(self, under_way: PendingMessage) -> None:
         """Pause the output: the client of this request is slower."""
         self._slow.add(under_way)
         self.process.pause()
 
-    def release(self, under_way: UnderWay) -> None:
+    def resume_for(self, under_way: PendingMessage) -> None:
         """Resume the output once no client is slower."""
         self._slow.discard(under_way)
         if not self._slow:
             self.process.resume()
 
-    def _write(self, body: bytes) -> None:
-        self.process.input.write(one_line(body) + b"\n")
+    def _write_line(self, body: bytes) -> None:
+        self.process.input.write(to_one_line(body) + b"\n")
 
-    def _ask(self, under_way: UnderWay, body: bytes) -> None:
+    def _send_request(self, under_way: PendingMessage, body: bytes) -> None:
         id = under_way.id
         assert id is not None  # noqa: S101 - a request has one
-        if self._open and self._is_taken(under_way, id):
-            id = self._fresh()
-            body = under_way.rename(id, id)
+        if self._open and self._is_id_taken(under_way, id):
+            id = self._new_id()
+            body = under_way.assign_ids(id, id)
         self._open[id] = under_way
-        self._write(body)
+        self._write_line(body)
 
-    def _is_taken(self, under_way: UnderWay, id: Id) -> bool:
+    def _is_id_taken(self, under_way: PendingMessage, id: MessageId) -> bool:
         """Tell whether an id or progress token collides with an open request's."""
-        token = under_way.own_token
+        token = under_way.client_token
         return id in self._open or (
-            token is not None and any(o.token == token for o in self._open.values())
+            token is not None
+            and any(o.process_token == token for o in self._open.values())
         )
 
-    def _fresh(self) -> Id:
+    def _new_id(self) -> MessageId:
         return next(
             id
             for id in (f"answerable-{number}" for number in self._numbers)
             if id not in self._open
         )
 
-    def _tell(self, under_way: UnderWay, body: bytes) -> None:
+    def _send_notification(self, under_way: PendingMessage, body: bytes) -> None:
         """Forward a message without an answer."""
         call = under_way.call
         cancelled = None
@@ -190,96 +202,104 @@ class Child:
                 (o for o in self._open.values() if o.call.id == call.about), None
             )
         if cancelled is not None and cancelled.id != call.about:
-            body = with_ids(body, {ABOUT: cancelled.id or ""})
-        self._write(body)
-        self._loop.call_soon(under_way.reply, ACCEPTED)
+            body = replace_ids(body, {ABOUT: cancelled.id or ""})
+        self._write_line(body)
+        self._loop.call_soon(under_way.reply_status, ACCEPTED)
         if cancelled is not None:
             # Most servers do not answer a cancelled request.
             self._loop.call_soon(cancelled.close)
 
-    def _listen(self, under_way: UnderWay) -> None:
+    def _open_stream(self, under_way: PendingMessage) -> None:
         """Open the session's stream; an earlier one is closed."""
         before, self._stream = self._stream, under_way
         if before is not None:
             before.close()
-        under_way.begin()
+        under_way.begin_stream()
 
-    def _heard(self, data: bytes) -> None:
+    def _on_output(self, data: bytes) -> None:
         for line in self._lines.feed(data):
-            if isinstance(line, Refused):
-                self._lose_all(Why.EVENT_TOO_LARGE)
-                self.process.stop()
+            if isinstance(line, RequestRefused):
+                self._fail_all(RefusalReason.EVENT_TOO_LARGE)
+                self.process.terminate()
                 return
             try:
-                self._route(line)
-            except Refused as refused:
-                self._told.stray(refused.why)
+                self._route_line(line)
+            except RequestRefused as refused:
+                self._told.on_stray_line(refused.why)
 
-    def _route(self, line: bytes) -> None:
+    def _route_line(self, line: bytes) -> None:
         """Pass a line to its receiver.
 
         Raises:
             Refused: It has none.
         """
         try:
-            at_a_glance = _glance.decode(line)
-        except UNREADABLE:
-            raise Refused(Why.NOT_JSON) from None
+            at_a_glance = _line_head_decoder.decode(line)
+        except DECODE_ERRORS:
+            raise RequestRefused(RefusalReason.NOT_JSON) from None
         if at_a_glance.method is not None:
-            self._pass(read_message(line, ANSWER_DEPTH), line)
+            self._route_message(parse_message(line, ANSWER_DEPTH), line)
             return
         id = at_a_glance.id
         answered = None if id is None else self._open.pop(id, None)
         if answered is None:
-            raise Refused(Why.UNASKED)
+            raise RequestRefused(RefusalReason.UNASKED)
         self.served = True
         self._slow.discard(answered)
         error = at_a_glance.error
-        answered.answer(line, 0 if error is None else error.code)
+        answered.deliver_answer(line, 0 if error is None else error.code)
 
-    def _pass(self, message: Message, line: bytes) -> None:
+    def _route_message(self, message: JsonRpcMessage, line: bytes) -> None:
         """Pass on a request or notification of the server."""
-        whom = self._about(message, line) or self._any()
-        if message.kind is Kind.REQUEST and whom is not None and whom.is_modern:
+        whom = self._find_request(message, line) or self._default_receiver()
+        if message.kind is MessageKind.REQUEST and whom is not None and whom.is_modern:
             whom = None  # in 2026-07-28 a server requests inputs in its answer
         if whom is not None:
-            whom.event(self._as_asked(whom, line))
-        elif message.kind is Kind.REQUEST:
-            self._write(Refused(Why.UNKNOWN_METHOD, id=message.id).body())
+            whom.deliver_event(self._restore_ids(whom, line))
+        elif message.kind is MessageKind.REQUEST:
+            self._write_line(
+                RequestRefused(RefusalReason.UNKNOWN_METHOD, id=message.id).error_body()
+            )
         else:
-            raise Refused(Why.UNASKED)
+            raise RequestRefused(RefusalReason.UNASKED)
 
-    def _about(self, message: Message, line: bytes) -> UnderWay | None:
+    def _find_request(
+        self, message: JsonRpcMessage, line: bytes
+    ) -> PendingMessage | None:
         """Find the request that a notification refers to."""
         if message.method == PROGRESS:
-            token = id_at(line, PROGRESS_OF)
-            return next((o for o in self._open.values() if o.token == token), None)
-        subscription = id_at(line, SUBSCRIPTION) if "_meta" in message.params else None
+            token = find_id(line, PROGRESS_OF)
+            return next(
+                (o for o in self._open.values() if o.process_token == token), None
+            )
+        subscription = (
+            find_id(line, SUBSCRIPTION) if "_meta" in message.params else None
+        )
         return None if subscription is None else self._open.get(subscription)
 
-    def _any(self) -> UnderWay | None:
+    def _default_receiver(self) -> PendingMessage | None:
         if self._stream is not None:
             return self._stream
         waiting = (o for o in reversed(self._open.values()) if not o.done)
         return next(waiting, None)
 
-    def _as_asked(self, whom: UnderWay, line: bytes) -> bytes:
+    def _restore_ids(self, whom: PendingMessage, line: bytes) -> bytes:
         """Restore the client's own ids."""
         own = whom.call.id
         if own is None or whom.id == own:
             return line
-        line = with_ids(line, {SUBSCRIPTION: own})
-        token = whom.own_token
-        return line if token is None else with_ids(line, {PROGRESS_OF: token})
+        line = replace_ids(line, {SUBSCRIPTION: own})
+        token = whom.client_token
+        return line if token is None else replace_ids(line, {PROGRESS_OF: token})
 
-    def _lose_all(self, why: Why) -> None:
+    def _fail_all(self, why: RefusalReason) -> None:
         lost, self._open = list(self._open.values()), {}
         for each in lost:
-            each.lose(why, forwarded=True)
+            each.fail(why, forwarded=True)
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
-    def _ended(self, code: int) -> None:
-        self._lose_all(Why.LOST)
-        self._told.ended(self, code)
+    def _on_exit(self, code: int) -> None:
+        self._fail_all(RefusalReason.LOST)
+        self._told.on_exit(self, code)

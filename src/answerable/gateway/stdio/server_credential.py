@@ -9,15 +9,21 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from answerable.gateway.stdio.wrapped_server import Wrapped
-from answerable.gateway.upstream_credentials.cache import REFUSED
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.provider import LEAKED, STALE, Credentials
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.secret_fingerprints import fingerprints
+from answerable.gateway.stdio.wrapped_server import WrappedServer
+from answerable.gateway.upstream_credentials.cache import REFUSED_EVENT
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.provider import (
+    LEAKED_EVENT,
+    STALE_EVENT,
+    CredentialProvider,
+)
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.secret_fingerprints import build_fingerprinter
 
 
-def credentials_of(wrapped: Wrapped, tell: Callable[[str], None]) -> Credentials:
+def build_provider(
+    wrapped: WrappedServer, tell: Callable[[str], None]
+) -> CredentialProvider:
     """Build the credentials; a client's own command does not get a URL's credential.
 
     Args:
@@ -29,23 +35,25 @@ def credentials_of(wrapped: Wrapped, tell: Callable[[str], None]) -> Credentials
         server = replace(server, credential=None)
 
     def alarm(event: str, name: str, what: str) -> None:
-        if event == REFUSED:
+        if event == REFUSED_EVENT:
             tell(f"there is no credential for {name}: {what}")
-        elif event == STALE:
+        elif event == STALE_EVENT:
             tell(f"{name} rejects its credential, which is renewed: {what}")
-        elif event == LEAKED:
+        elif event == LEAKED_EVENT:
             tell(f"{name} returned its credential: the answer was withheld ({what})")
 
-    return Credentials(
+    return CredentialProvider(
         replace(wrapped.config, servers=(server,)),
         time.time,
         lambda work: work.close(),
-        fingerprints(wrapped.store),
+        build_fingerprinter(wrapped.store),
         alarm,
     )
 
 
-async def given_to(wrapped: Wrapped, credentials: Credentials) -> Credential | None:
+async def fetch_process_credential(
+    wrapped: WrappedServer, credentials: CredentialProvider
+) -> PresentedCredential | None:
     """Fetch the credential for the environment of a server's process; None for none.
 
     Raises:
@@ -54,16 +62,16 @@ async def given_to(wrapped: Wrapped, credentials: Credentials) -> Credential | N
     kept, name = wrapped.server.credential, wrapped.server.name
     if kept is None or not kept.as_env:
         return None
-    given = await credentials.given(name)
+    given = await credentials.fetch_static(name)
     if given is None:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot start {name}: there is no credential for it",
             f"see servers.{name}.credential",
         )
     return given
 
 
-def environment_of(wrapped: Wrapped) -> dict[str, str]:
+def build_environment(wrapped: WrappedServer) -> dict[str, str]:
     """Return the environment for a client's own command, without credentials.
 
     A variable that holds a credential is for its server alone, under another name.

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from answerable.connectors.config.parse.config_faults import ConfigError
-from answerable.gateway.stdio.wrapped_server import Wrapped
+from answerable.gateway.stdio.wrapped_server import WrappedServer
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.server.policy_reading import read_decided
-from answerable.server.reloadable_plan import store_of
+from answerable.server.policy_reading import read_with_policies
+from answerable.server.reloadable_plan import resolve_store
 from answerable.server.state_folders import gateway_state
-from answerable.server.store_access import make_store, ship_spool
+from answerable.server.store_access import create_store, ship_store_spool
 
 
-def read_wrapped(
+def load_wrapped_server(
     place: str, name: str, argv: tuple[str, ...], store: Path | None, usual: Path | None
-) -> Wrapped:
+) -> WrappedServer:
     """Read the configuration, and find the server in it.
 
     Args:
@@ -29,9 +29,9 @@ def read_wrapped(
         UsageError: The file, or a server of that name, does not exist.
         EnvironmentRefused: The file may not be read, or no store can be created.
     """
-    reading = read_decided(place, store, usual)
+    reading = read_with_policies(place, store, usual)
     config = reading.config
-    if config is None or not reading.holds_policy:
+    if config is None or not reading.has_policy:
         raise ConfigError(place, reading.faults)
     server = next((each for each in config.servers if each.name == name), None)
     if server is None:
@@ -44,20 +44,20 @@ def read_wrapped(
             f"{name} represents the tools of a client (hook: {server.hook})",
             f"that client has to run: answerable hook {server.hook} --config {place}",
         )
-    root = store_of(config, store, usual)
+    root = resolve_store(config, store, usual)
     if not root.exists():
-        make_store(root)  # before the spool, which may lie in it
+        create_store(root)  # before the spool, which may lie in it
     state = gateway_state(config, root)
-    return Wrapped(config, server, argv, root, state, reading.policies)
+    return WrappedServer(config, server, argv, root, state, reading.policies)
 
 
-def keep(wrapped: Wrapped, tell: Callable[[str], None]) -> None:
+def ship_evidence(wrapped: WrappedServer, tell: Callable[[str], None]) -> None:
     """Ship the records to the store; refused ones wait for the next time.
 
     Args:
         wrapped: The wrapped server.
         tell: Writes a line to standard error.
     """
-    shipped = ship_spool(wrapped.store, wrapped.state / "spool")
+    shipped = ship_store_spool(wrapped.store, wrapped.state / "spool")
     if isinstance(shipped, AnswerableError):
         tell(f"the evidence waits in the spool: {shipped.message}")

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.model.cedar_policy import CedarRules
-from answerable.model.config import Config, Server
+from answerable.model.cedar_policy import CedarPolicySet
+from answerable.model.config import Config, UpstreamServer
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapped:
+class WrappedServer:
     """Wrapped server.
 
     Attributes:
@@ -20,8 +20,8 @@ class Wrapped:
     """
 
     config: Config
-    server: Server
+    server: UpstreamServer
     argv: tuple[str, ...]
     store: Path
     state: Path
-    policies: CedarRules
+    policies: CedarPolicySet

@@ -15,54 +15,57 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from answerable.authorization.revocations import Kills
-from answerable.gateway.approval_requests import HeldBack
-from answerable.gateway.baseline_enforcement import Behaviour, standards
-from answerable.gateway.call_pipeline import Exchange
-from answerable.gateway.definition_watcher import Definitions
-from answerable.gateway.http.upstream_endpoint import endpoint
-from answerable.gateway.http.upstream_pool import Pool
-from answerable.gateway.person_requests import Requests
-from answerable.gateway.stdio.client import Front
-from answerable.gateway.stdio.command_upstream import program
-from answerable.gateway.stdio.notifying_recorder import Telling, teller_of
-from answerable.gateway.stdio.pin_notices import PinSays
-from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
-from answerable.gateway.stdio.process import GRACE, Program, program_identity
-from answerable.gateway.stdio.server import Child
-from answerable.gateway.stdio.server_credential import (
-    credentials_of,
-    environment_of,
-    given_to,
+from answerable.authorization.revocations import Revocations
+from answerable.gateway.approval_requests import ApprovalRequestNotifier
+from answerable.gateway.baseline_enforcement import BaselineEnforcer, build_profiles
+from answerable.gateway.call_pipeline import CallPipeline
+from answerable.gateway.definition_watcher import DefinitionWatcher
+from answerable.gateway.http.upstream_endpoint import parse_endpoint
+from answerable.gateway.http.upstream_pool import UpstreamPool
+from answerable.gateway.person_requests import PersonRequestIndex
+from answerable.gateway.stdio.client import StdioClient
+from answerable.gateway.stdio.command_upstream import build_program
+from answerable.gateway.stdio.notifying_recorder import (
+    NotifyingRecorder,
+    build_notifier,
 )
-from answerable.gateway.stdio.wrapped_server import Wrapped
+from answerable.gateway.stdio.pin_notices import StderrPinNotices
+from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
+from answerable.gateway.stdio.process import STOP_GRACE, ServerProgram, program_identity
+from answerable.gateway.stdio.server import StdioServer
+from answerable.gateway.stdio.server_credential import (
+    build_environment,
+    build_provider,
+    fetch_process_credential,
+)
+from answerable.gateway.stdio.wrapped_server import WrappedServer
 from answerable.gateway.upstream import Upstream
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.provider import Credentials
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.active_policy_exceptions import InForce
-from answerable.server.authentication.authenticator import Callers
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.provider import CredentialProvider
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.active_policy_exceptions import ActivePolicyExceptions
+from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.baseline_watch import BaselineWatch
-from answerable.server.deadline_timer import Ticker
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.person_request_watch import RequestWatch
-from answerable.server.pins.pin_enforcer import PinKeeper
+from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.person_request_watch import PersonRequestWatch
+from answerable.server.pins.pin_enforcer import PinEnforcer
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.policy_exception_watch import AmendmentWatch
+from answerable.server.policy_exception_watch import PolicyExceptionWatch
 from answerable.server.processes.parent_process import read_parent
-from answerable.server.revocation_list import KillList, KillWatch
-from answerable.server.wire.refusals import Why
-from answerable.usecases.authorization.authorize import Authority
-from answerable.usecases.authorization.compile_policy import table_of
+from answerable.server.revocation_list import RevocationList, RevocationWatch
+from answerable.server.wire.refusals import RefusalReason
+from answerable.usecases.authorization.authorize import Authorizer
+from answerable.usecases.authorization.compile_policy import compile_decision_table
 
 WORKER = 1_000_000  # worker number in the spool, above every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 STDIN, STDOUT = 0, 1
-TELLING = 2.0  # seconds for the last notifications of owners
+NOTIFY_TIMEOUT = 2.0  # seconds for the last notifications of owners
 
 
-def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
+def wrap_server(wrapped: WrappedServer, tell: Callable[[str], None]) -> int:
     """Wrap a server until it or its client ends.
 
     Args:
@@ -79,14 +82,14 @@ def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
     import uvloop
 
     async def run() -> int:
-        credentials = credentials_of(wrapped, tell)
-        given = await given_to(wrapped, credentials)
-        return await Wrapper(wrapped, tell, credentials, given).run()
+        credentials = build_provider(wrapped, tell)
+        given = await fetch_process_credential(wrapped, credentials)
+        return await StdioWrapper(wrapped, tell, credentials, given).run()
 
     return uvloop.run(run())
 
 
-class Wrapper:
+class StdioWrapper:
     """Wrapper of one client and one server.
 
     Args:
@@ -101,68 +104,73 @@ class Wrapper:
 
     def __init__(
         self,
-        wrapped: Wrapped,
+        wrapped: WrappedServer,
         tell: Callable[[str], None],
-        credentials: Credentials,
-        given: Credential | None,
+        credentials: CredentialProvider,
+        given: PresentedCredential | None,
     ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._tell, self._limits = tell, wrapped.config.limits
         self._over: asyncio.Future[int] = loop.create_future()
-        self._told: set[Why] = set()
+        self._told: set[RefusalReason] = set()
         self._leaving = False  # the session of a server over HTTP ends
         config, server = wrapped.config, wrapped.server
-        callers = Callers(
+        callers = CallerAuthenticator(
             replace(config, issuers=()),
-            IssuerKeys(()),
+            IssuerKeyCache(()),
             time.time,
             secret=secrets.token_bytes(32),
         )
-        caller = callers.parent(server.name, read_parent())
-        authority = Authority(table_of(config, wrapped.policies))
-        self._kills = KillWatch(
-            KillList(wrapped.store, wrapped.state),
+        caller = callers.authenticate_parent(server.name, read_parent())
+        authority = Authorizer(compile_decision_table(config, wrapped.policies))
+        self._kills = RevocationWatch(
+            RevocationList(wrapped.store, wrapped.state),
             authority,
             loop,
-            self._killed,
+            self._record_revocations,
             tell,
         )
-        self._pins = PinKeeper(
+        self._pins = PinEnforcer(
             *(PinFiles(wrapped.state), config.servers, authority, loop),
-            PinSays(tell),
+            StderrPinNotices(tell),
         )
-        self._in_force = InForce(authority, loop)
-        self._amendments = AmendmentWatch(
-            wrapped.store, self._in_force.take, self._unheld, tell
+        self._in_force = ActivePolicyExceptions(authority, loop)
+        self._amendments = PolicyExceptionWatch(
+            wrapped.store,
+            self._in_force.replace_all,
+            self._report_rejected_exception,
+            tell,
         )
-        requests = Requests(self._unheld_request)
-        behaviour = Behaviour(config, self._pins.definition, requests)
+        requests = PersonRequestIndex(self._report_rejected_request)
+        behaviour = BaselineEnforcer(config, self._pins.definition, requests)
         self._baselines = BaselineWatch(
             wrapped.store,
-            lambda standing: behaviour.hold_to(standards(standing)),
-            self._unheld_baseline,
+            lambda standing: behaviour.set_profiles(build_profiles(standing)),
+            self._report_rejected_baseline,
             tell,
         )
-        self._requests = RequestWatch(
-            wrapped.store, requests.take, self._unheld_request, tell
+        self._requests = PersonRequestWatch(
+            wrapped.store, requests.replace_all, self._report_rejected_request, tell
         )
-        self._teller = teller_of(config.asks, self._amendments, tell)
-        self._recorder = Telling(
+        self._teller = build_notifier(config.asks, self._amendments, tell)
+        self._recorder = NotifyingRecorder(
             wrapped.state / "spool",
             WORKER,
             loop,
             self._limits,
         )
-        self._recorder.held_back = HeldBack(config.asks, self._teller.heard).tell
+        self._recorder.held_back = ApprovalRequestNotifier(
+            config.asks, self._teller.notify
+        ).notify
         self._credentials = credentials
-        self._child: Child | None = None
+        self._child: StdioServer | None = None
         self._ending: asyncio.TimerHandle | None = None
-        upstream = self._upstream(wrapped, given)
+        upstream = self._build_upstream(wrapped, given)
         servers = {server.name: upstream}
-        self._front = Front(
-            Exchange(
+        self._front = StdioClient(
+            CallPipeline(
                 *(authority, self._recorder, servers, credentials),
-                definitions=Definitions(servers, self._pins),
+                definitions=DefinitionWatcher(servers, self._pins),
                 behaviour=behaviour,
             ),
             caller,
@@ -171,9 +179,9 @@ class Wrapper:
             given,
             most=self._limits.calls_per_caller,
             bridged=self._child is None,
-            changed=self._less,
+            changed=self._end_when_done,
         )
-        authority.on_kill(lambda _: self._front.recheck())
+        authority.add_revocation_listener(lambda _: self._front.recheck())
         if given is None:
             self._front.spawn(credentials.keep_fresh())
 
@@ -181,10 +189,12 @@ class Wrapper:
         """Relay messages until one side ends; return the exit code."""
         loop, front = self._loop, self._front
         for each in SIGNALS:
-            loop.add_signal_handler(each, self._signalled, each)
-        restored = [_unblocked(handle) for handle in (STDIN, STDOUT)]
-        front.out = WritePipe(loop, os.dup(STDOUT), front.full, front.drained)
-        reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
+            loop.add_signal_handler(each, self._on_signal, each)
+        restored = [_set_nonblocking(handle) for handle in (STDIN, STDOUT)]
+        front.out = WritePipe(
+            loop, os.dup(STDOUT), front.on_write_blocked, front.on_write_drained
+        )
+        reader = ReadPipe(loop, os.dup(STDIN), front.on_input, front.on_input_end)
         for each in DRAIN_SIGNALS:
             loop.add_signal_handler(each, self._drain, reader)
         signed = [
@@ -196,19 +206,19 @@ class Wrapper:
         try:
             code = await self._over
             reader.close()
-            front.leave()
+            front.abandon_all()
             front.out.close()
-            await asyncio.wait({front.out.closed}, timeout=GRACE)
+            await asyncio.wait({front.out.closed}, timeout=STOP_GRACE)
         finally:
             gc.unfreeze()
             for restore in restored:
                 restore()
             self._kills.close()
-            await self._pins.written()
+            await self._pins.flush()
             for watching in signed:
                 watching.cancel()
             self._in_force.close()
-            await self._teller.close(TELLING)
+            await self._teller.close(NOTIFY_TIMEOUT)
             await self._amendments.close()
             self._credentials.close()
             await self._baselines.close()
@@ -216,14 +226,14 @@ class Wrapper:
             await asyncio.to_thread(self._recorder.close)
         return code
 
-    def idle(self, child: Child) -> None:
+    def on_idle(self, child: StdioServer) -> None:
         """Ignore it: a client may be silent for any time."""
 
-    def ended(self, child: Child, code: int) -> None:
+    def on_exit(self, child: StdioServer, code: int) -> None:
         """End with the server."""
-        self._finish(code)
+        self._set_exit_code(code)
 
-    def stray(self, why: Why) -> None:
+    def on_stray_line(self, why: RefusalReason) -> None:
         """Report a line without a receiver, once for each reason."""
         if why not in self._told:
             self._told.add(why)
@@ -231,61 +241,63 @@ class Wrapper:
                 f"the server wrote a line without a receiver ({why}); it is dropped"
             )
 
-    def _finish(self, code: int) -> None:
+    def _set_exit_code(self, code: int) -> None:
         if not self._over.done():
             self._over.set_result(code)
 
-    def _less(self) -> None:
+    def _end_when_done(self) -> None:
         """End the server when the client's input has ended and all is sent."""
         front, child = self._front, self._child
-        if front.waits:
+        if front.has_unsent:
             return
         if child is not None:
             child.process.input.close()
-        if not front.asks:
-            self._end()
+        if not front.has_unanswered:
+            self._end_server()
         elif self._ending is None:
-            self._ending = self._loop.call_later(self._limits.drain, self._end)
+            self._ending = self._loop.call_later(self._limits.drain, self._end_server)
 
-    def _end(self) -> None:
+    def _end_server(self) -> None:
         """End the server, or its session."""
         front, child = self._front, self._child
         if child is not None:
-            child.process.end()
+            child.process.shut_down()
         elif self._leaving:
-            if front.is_quiet:
-                self._finish(0)
+            if front.is_idle:
+                self._set_exit_code(0)
         else:
             self._leaving = True
-            self._loop.call_later(GRACE, self._finish, 0)
+            self._loop.call_later(STOP_GRACE, self._set_exit_code, 0)
             front.close()
-            self._less()
+            self._end_when_done()
 
-    def _signalled(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         if self._child is None:
-            self._finish(128 + number)
+            self._set_exit_code(128 + number)
         else:
-            self._child.process.stop(number)
+            self._child.process.terminate(number)
 
     def _drain(self, reader: ReadPipe) -> None:
         """Read no more from the client, answer what is under way, and end."""
         reader.close()
-        self._front.ended()
+        self._front.on_input_end()
 
-    def _unheld_baseline(self, digest: str, why: str) -> None:
+    def _report_rejected_baseline(self, digest: str, why: str) -> None:
         self._tell(f"the baseline {digest[:16]} is rejected ({why})")
 
-    def _unheld_request(self, digest: str, why: str) -> None:
+    def _report_rejected_request(self, digest: str, why: str) -> None:
         self._tell(f"the request {digest[:16]} is rejected ({why})")
 
-    def _unheld(self, digest: str, why: str) -> None:
+    def _report_rejected_exception(self, digest: str, why: str) -> None:
         self._tell(f"the amendment {digest[:16]} is rejected ({why})")
 
-    def _killed(self, killed: Kills, revived: Kills) -> None:
+    def _record_revocations(self, killed: Revocations, revived: Revocations) -> None:
         """Record revocations; the client is refused from its next call on."""
-        self._recorder.killed(killed, revived)
+        self._recorder.record_revocations(killed, revived)
 
-    def _upstream(self, wrapped: Wrapped, given: Credential | None) -> Upstream:
+    def _build_upstream(
+        self, wrapped: WrappedServer, given: PresentedCredential | None
+    ) -> Upstream:
         """Start the server, or prepare to connect to it.
 
         Raises:
@@ -295,31 +307,36 @@ class Wrapper:
         own = wrapped.argv
         try:
             if not own and server.url:
-                return Pool(
-                    *(endpoint(server), self._limits, Ticker(self._loop), self._loop),
-                    partial(self._pins.met, server.name),
+                return UpstreamPool(
+                    *(
+                        parse_endpoint(server),
+                        self._limits,
+                        DeadlineTimer(self._loop),
+                        self._loop,
+                    ),
+                    partial(self._pins.check_identity, server.name),
                 )
             what = (
-                Program(own, environment_of(wrapped), shows_errors=True)
+                ServerProgram(own, build_environment(wrapped), shows_errors=True)
                 if own
-                else program(server, shows_errors=True)
+                else build_program(server, shows_errors=True)
             )
             # A changed program gets no credential.
-            is_same = self._pins.met(server.name, program_identity(what))
-            what = what.shown(given) if is_same else what
-            self._child = Child(self._loop, what, self)
+            is_same = self._pins.check_identity(server.name, program_identity(what))
+            what = what.with_credential(given) if is_same else what
+            self._child = StdioServer(self._loop, what, self)
         except OSError as error:
             self._kills.close()
             self._pins.close()
             self._recorder.close()
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"cannot start {server.name} ({error.strerror})",
                 "see its `command` or `url`, or the words after --",
             ) from None
         return self._child
 
 
-def _unblocked(handle: int) -> Callable[[], None]:
+def _set_nonblocking(handle: int) -> Callable[[], None]:
     """Set a shared pipe or socket non-blocking; return the undo function."""
     kind = os.fstat(handle).st_mode
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(handle):

@@ -13,38 +13,42 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.leak_filter import NONE
-from answerable.gateway.upstream_credentials.refresh import Anew
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS
+from answerable.gateway.upstream_credentials.refresh import RefreshBackoff
 from answerable.gateway.upstream_credentials.secret_sources import (
-    Groups,
-    Stamp,
-    read,
-    stamp,
+    FileStamp,
+    ProcessGroups,
+    file_stamp,
+    read_secret,
 )
-from answerable.model.config import Server
+from answerable.model.config import UpstreamServer
 from answerable.model.errors import AnswerableError
 from answerable.model.ids import fingerprint_credential_id, minted_credential_id
 from answerable.model.upstream_credential import UpstreamCredential
 
-LOOK = 1.0  # seconds between two checks
-RENEWED_AT = 0.8  # of its lifetimetime
-WITHDRAWN = 5.0  # seconds that one is used when its file is invalid: it may be replaced
-FIRST_PATIENCE, LAST_PATIENCE = 1.0, 30.0  # seconds after a failure
+CHECK_INTERVAL = 1.0  # seconds between two checks
+RENEW_FRACTION = 0.8  # of its lifetimetime
+WITHDRAW_AFTER = (
+    5.0  # seconds that one is used when its file is invalid: it may be replaced
+)
+MIN_RETRY_DELAY, MAX_RETRY_DELAY = 1.0, 30.0  # seconds after a failure
 FOREVER = float("inf")
 
-REFUSED, TAKEN = "credential.refused", "credential.taken"
-Tell = Callable[[str, str, str], None]
+REFUSED_EVENT, TAKEN_EVENT = "credential.refused", "credential.taken"
+CredentialListener = Callable[[str, str, str], None]
 
 
 @dataclass(slots=True, eq=False)
-class _Kept:
+class _CachedSource:
     """Cached credential of one server."""
 
     source: UpstreamCredential
-    shown: Credential | None = None
-    aside: Credential | None = None  # rejected by its server, until it is renewed
-    stamp: Stamp = ()
+    shown: PresentedCredential | None = None
+    aside: PresentedCredential | None = (
+        None  # rejected by its server, until it is renewed
+    )
+    stamp: FileStamp = ()
     why: str = ""  # last reported failure, empty where it is valid
     patience: float = 0.0
     not_before: float = 0.0
@@ -52,7 +56,7 @@ class _Kept:
     look: asyncio.Task[None] | None = None
 
 
-class Held:
+class StaticCredentialCache:
     """Operator credentials of the servers, for one worker.
 
     Args:
@@ -65,18 +69,20 @@ class Held:
         self,
         clock: Callable[[], float],
         fingerprint: Callable[[str], str],
-        tell: Tell,
+        tell: CredentialListener,
     ) -> None:
         self._clock, self._fingerprint, self._tell = clock, fingerprint, tell
-        self._kept: Mapping[str, _Kept] = {}
-        self._groups = Groups()
-        self._anew = Anew(clock)
+        self._kept: Mapping[str, _CachedSource] = {}
+        self._groups = ProcessGroups()
+        self._anew = RefreshBackoff(clock)
 
-    def swap(self, servers: tuple[Server, ...]) -> None:
+    def reconfigure(self, servers: tuple[UpstreamServer, ...]) -> None:
         """Apply another configuration; unchanged credentials are kept and renewed."""
         before = self._kept
         self._kept = {
-            each.name: _Kept(each.credential) for each in servers if each.credential
+            each.name: _CachedSource(each.credential)
+            for each in servers
+            if each.credential
         }
         for name, kept in self._kept.items():
             known = before.get(name)
@@ -86,7 +92,7 @@ class Held:
     def __contains__(self, server: str) -> bool:
         return server in self._kept
 
-    def find(self, server: str) -> Credential | None:
+    def find(self, server: str) -> PresentedCredential | None:
         """Return the credential of a server; None where it is missing or expired."""
         kept = self._kept[server]
         shown = kept.shown
@@ -99,7 +105,7 @@ class Held:
             return minted_credential_id(server)
         return kept.shown.identity if kept.shown is not None else ""
 
-    def refuse(self, server: str, shown: Credential) -> bool:
+    def report_rejected(self, server: str, shown: PresentedCredential) -> bool:
         """Schedule a renewal, since the server rejected the credential.
 
         Returns:
@@ -111,18 +117,18 @@ class Held:
             return False
         if kept.aside is not None:
             return False  # that is under way
-        if self._clock() < kept.not_before or not self._anew.may(server):
+        if self._clock() < kept.not_before or not self._anew.may_refresh(server):
             return False
         kept.aside = replace(kept.shown, renewal=0.0)
         kept.shown = replace(kept.shown, renewal=0.0, until=0.0)
         return True
 
     @property
-    def refused(self) -> int:
+    def failed_count(self) -> int:
         """Number of credentials whose last renewal failed."""
         return sum(bool(kept.why) for kept in self._kept.values())
 
-    async def get(self, server: str) -> None:
+    async def fetch(self, server: str) -> None:
         """Read the credential once for all waiting calls; `find` then returns it."""
         kept = self._kept.get(server)
         if kept is None:
@@ -130,7 +136,7 @@ class Held:
         if kept.reading is not None:
             await asyncio.shield(kept.reading)
         elif self._clock() >= kept.not_before:
-            await self._read(server, kept)
+            await self._fetch_once(server, kept)
 
     async def keep_fresh(self) -> None:
         """Renew credentials before they are needed, until cancelled."""
@@ -138,58 +144,60 @@ class Held:
             for server, kept in self._kept.items():
                 # A command or a disk may be slow: the others are checked meanwhile.
                 if kept.look is None or kept.look.done():
-                    kept.look = asyncio.create_task(self._look(server, kept))
-            await asyncio.sleep(LOOK)
+                    kept.look = asyncio.create_task(self._refresh_if_due(server, kept))
+            await asyncio.sleep(CHECK_INTERVAL)
 
     def close(self) -> None:
         """Kill the running commands."""
-        self._groups.close()
+        self._groups.kill_all()
 
-    async def _look(self, server: str, kept: _Kept) -> None:
+    async def _refresh_if_due(self, server: str, kept: _CachedSource) -> None:
         if await self._is_due(kept):
-            await self.get(server)
+            await self.fetch(server)
 
-    async def _is_due(self, kept: _Kept) -> bool:
+    async def _is_due(self, kept: _CachedSource) -> bool:
         source, shown, now = kept.source, kept.shown, self._clock()
-        if source.file and await asyncio.to_thread(stamp, source) != kept.stamp:
+        if source.file and await asyncio.to_thread(file_stamp, source) != kept.stamp:
             kept.not_before = 0.0
             return True
         is_over = shown is None or now >= min(shown.renewal, shown.until)
         return is_over and now >= kept.not_before
 
-    async def _read(self, server: str, kept: _Kept) -> None:
+    async def _fetch_once(self, server: str, kept: _CachedSource) -> None:
         done = asyncio.get_running_loop().create_future()
         kept.reading = done
         try:
             # Before reading: a file that changes meanwhile is read again.
             if kept.source.file:
-                kept.stamp = await asyncio.to_thread(stamp, kept.source)
-            got = await asyncio.to_thread(self._got, kept.source)
+                kept.stamp = await asyncio.to_thread(file_stamp, kept.source)
+            got = await asyncio.to_thread(self._read_secret, kept.source)
         except AnswerableError as why:
-            self._failed(server, kept, why.message)
+            self._record_failure(server, kept, why.message)
         else:
-            self._took(server, kept, *got)
+            self._store_secret(server, kept, *got)
         finally:
             kept.reading = None
             done.set_result(None)
 
-    def _got(self, source: UpstreamCredential) -> tuple[str, str]:
+    def _read_secret(self, source: UpstreamCredential) -> tuple[str, str]:
         """Read a secret, and compute its fingerprint."""
-        secret = read(source, self._groups)
+        secret = read_secret(source, self._groups)
         return secret, self._fingerprint(secret)
 
-    def _took(self, server: str, kept: _Kept, secret: str, digest: str) -> None:
+    def _store_secret(
+        self, server: str, kept: _CachedSource, secret: str, digest: str
+    ) -> None:
         now, source = self._clock(), kept.source
-        leaks = (kept.shown.leaks if kept.shown else NONE).after(secret)
+        leaks = (kept.shown.leaks if kept.shown else NO_SECRETS).with_secret(secret)
         scheme = f"{source.scheme} " if source.scheme else ""
         field = f"{source.header}: {scheme}{secret}\r\n" if source.header else ""
-        kept.shown = Credential(
+        kept.shown = PresentedCredential(
             identity=minted_credential_id(server)
             if source.command
             else fingerprint_credential_id(digest),
             digest=digest,
             jti="",
-            renewal=now + source.ttl * RENEWED_AT if source.ttl else FOREVER,
+            renewal=now + source.ttl * RENEW_FRACTION if source.ttl else FOREVER,
             until=now + source.ttl if source.ttl else FOREVER,
             leaks=leaks,
             field=field.encode("ascii"),
@@ -199,17 +207,17 @@ class Held:
         kept.patience = kept.not_before = 0.0
         if kept.why:
             kept.why = ""
-            self._tell(TAKEN, server, "")
+            self._tell(TAKEN_EVENT, server, "")
 
-    def _failed(self, server: str, kept: _Kept, why: str) -> None:
+    def _record_failure(self, server: str, kept: _CachedSource, why: str) -> None:
         now = self._clock()
-        kept.patience = min(max(FIRST_PATIENCE, kept.patience * 2), LAST_PATIENCE)
+        kept.patience = min(max(MIN_RETRY_DELAY, kept.patience * 2), MAX_RETRY_DELAY)
         kept.not_before = now + kept.patience
         # The rejection may have concerned one call, and there is no other credential.
         kept.shown, kept.aside = kept.aside or kept.shown, None
         if kept.shown is not None and not kept.source.command:
-            until = min(kept.shown.until, now + WITHDRAWN)
+            until = min(kept.shown.until, now + WITHDRAW_AFTER)
             kept.shown = replace(kept.shown, until=until)
         if kept.why != why:
             kept.why = why
-            self._tell(REFUSED, server, why)
+            self._tell(REFUSED_EVENT, server, why)

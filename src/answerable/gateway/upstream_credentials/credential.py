@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.gateway.upstream_credentials.leak_filter import Leaks
+from answerable.gateway.upstream_credentials.leak_filter import SecretPatterns
 
-LEAST = 8  # characters; a shorter one occurs in answers by accident
+MIN_LENGTH = 8  # characters; a shorter one occurs in answers by accident
 _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
-class Credential(msgspec.Struct, frozen=True):
+class PresentedCredential(msgspec.Struct, frozen=True):
     """Credential to present to a server.
 
     Attributes:
@@ -32,7 +32,7 @@ class Credential(msgspec.Struct, frozen=True):
     jti: str
     renewal: float
     until: float
-    leaks: Leaks
+    leaks: SecretPatterns
     field: bytes = b""
     environment: Mapping[str, str] = {}
 
@@ -41,6 +41,6 @@ class Credential(msgspec.Struct, frozen=True):
         return f"Credential({self.identity})"
 
 
-def is_fit(secret: str) -> bool:
+def is_sendable(secret: str) -> bool:
     """Tell whether a secret can be sent unchanged in a field or a variable."""
-    return len(secret) >= LEAST and _VISIBLE.issuperset(secret)
+    return len(secret) >= MIN_LENGTH and _VISIBLE.issuperset(secret)

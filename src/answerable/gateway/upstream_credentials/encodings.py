@@ -13,43 +13,45 @@ import base64
 from collections.abc import Iterator
 
 from answerable.gateway.upstream_credentials.escapes import (
-    decoded_layers,
-    without_backslashes,
+    decode_layers,
+    remove_backslashes,
 )
 
 WINDOW = 64  # bytes
-SHORT = 6  # bytes; shorter ones occur in answers by accident
+MIN_ENCODED = 6  # bytes; shorter ones occur in answers by accident
 
 # Characters of base64 that are shared with the text before the secret.
 _SHARED = (0, 2, 3)
 
 
-def spellings(secret: str) -> tuple[bytes, ...]:
+def list_encodings(secret: str) -> tuple[bytes, ...]:
     """List the encodings of a secret, each without its backslashes.
 
     A secret with escapes of its own, such as a URL with `%40` in its password, is
     searched for as it is and as the layers below them.
     """
     data = secret.encode("ascii")
-    tails = {data[-WINDOW:], *(each[-WINDOW:] for each in decoded_layers(data))}
-    encoded = {without_backslashes(each) for tail in tails for each in _encodings(tail)}
-    return tuple(sorted(each for each in encoded if len(each) >= SHORT))
+    tails = {data[-WINDOW:], *(each[-WINDOW:] for each in decode_layers(data))}
+    encoded = {
+        remove_backslashes(each) for tail in tails for each in _generate_encodings(tail)
+    }
+    return tuple(sorted(each for each in encoded if len(each) >= MIN_ENCODED))
 
 
-def escaped_spellings(secret: str) -> tuple[bytes, ...]:
+def list_escaped_encodings(secret: str) -> tuple[bytes, ...]:
     """List a secret that is mostly backslashes as JSON, and JSON in JSON, escape it.
 
     Without its backslashes it is too short to be searched for. Empty for other secrets.
     """
     tail = secret[-WINDOW:].encode("ascii")
-    if len(without_backslashes(tail)) >= SHORT:
+    if len(remove_backslashes(tail)) >= MIN_ENCODED:
         return ()
-    once = _escaped(tail)
+    once = _escape_json(tail)
     by_php = once.replace(b"/", b"\\/")
-    return tail, once, by_php, _escaped(once), _escaped(by_php)
+    return tail, once, by_php, _escape_json(once), _escape_json(by_php)
 
 
-def _encodings(tail: bytes) -> Iterator[bytes]:
+def _generate_encodings(tail: bytes) -> Iterator[bytes]:
     digits = tail.hex()
     yield from (tail, digits.encode("ascii"), digits.upper().encode("ascii"))
     for before, shared in enumerate(_SHARED):
@@ -60,5 +62,5 @@ def _encodings(tail: bytes) -> Iterator[bytes]:
         yield plain.translate(bytes.maketrans(b"+/", b"-_"))
 
 
-def _escaped(text: bytes) -> bytes:
+def _escape_json(text: bytes) -> bytes:
     return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')

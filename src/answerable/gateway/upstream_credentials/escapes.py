@@ -12,10 +12,10 @@ import re
 from binascii import a2b_qp
 from collections.abc import Iterator
 
-ROUNDS = 3  # escapes within escapes that are decoded
-LONGEST = 12  # bytes that one character is escaped with, at most, where a piece ends
+MAX_LAYERS = 3  # escapes within escapes that are decoded
+MAX_ESCAPE = 12  # bytes that one character is escaped with, at most, where a piece ends
 # The last byte of a piece is one of these where the piece ends with an escape, or in one.
-WITHIN = frozenset(rb"\%&#ux0123456789abcdefABCDEFmpltgqos;")
+ESCAPE_BYTES = frozenset(rb"\%&#ux0123456789abcdefABCDEFmpltgqos;")
 
 _BEGIN = re.compile(rb"[\\%&]")
 _PERCENT = re.compile(rb"%[0-7][0-9A-Fa-f]")
@@ -47,16 +47,16 @@ _TO_QUOTED = bytes.maketrans(b"=\r\n\x01\x02", _EQUALS + b"    ")
 _FROM_QUOTED = bytes.maketrans(_EQUALS, b"=")
 
 
-def decoded_layers(data: bytes) -> Iterator[bytes]:
+def decode_layers(data: bytes) -> Iterator[bytes]:
     """Yield a text, then each layer below its escapes; backslashes stay.
 
     Escapes of JSON, of URLs and of HTML are a layer each, in this order, so that a text
     with `%40` in it that JSON escapes is also found with `%40` in it.
     """
     yield data
-    for _ in range(ROUNDS):
+    for _ in range(MAX_LAYERS):
         above = data
-        for decode in (_json_decoded, _percent_decoded, _html_decoded):
+        for decode in (_decode_json, _decode_percent, _decode_html):
             below = decode(data)
             if below is not data:
                 data = below
@@ -65,28 +65,28 @@ def decoded_layers(data: bytes) -> Iterator[bytes]:
             return
 
 
-def without_backslashes(data: bytes) -> bytes:
+def remove_backslashes(data: bytes) -> bytes:
     """Delete the backslashes of a text."""
     return data.translate(None, b"\\") if b"\\" in data else data
 
 
-def first_escape(data: bytes) -> int:
+def find_first_escape(data: bytes) -> int:
     """Find where the first escape may begin; the length of the text without one."""
     found = next(_BEGIN.finditer(data), None)
     return len(data) if found is None else found.start()
 
 
-def _json_decoded(data: bytes) -> bytes:
-    return _hex_decoded(data, b"\\u00") if b"\\u00" in data else data
+def _decode_json(data: bytes) -> bytes:
+    return _decode_hex(data, b"\\u00") if b"\\u00" in data else data
 
 
-def _percent_decoded(data: bytes) -> bytes:
+def _decode_percent(data: bytes) -> bytes:
     if b"%" in data and _occurs(_PERCENT, data):
-        return _hex_decoded(data, b"%")
+        return _decode_hex(data, b"%")
     return data
 
 
-def _html_decoded(data: bytes) -> bytes:
+def _decode_html(data: bytes) -> bytes:
     if b"&" in data and _occurs(_REFERENCE, data):
         for reference, character in _HTML.items():
             data = data.replace(reference, character)
@@ -98,7 +98,7 @@ def _occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
     return next(pattern.finditer(data), None) is not None
 
 
-def _hex_decoded(data: bytes, sign: bytes) -> bytes:
+def _decode_hex(data: bytes, sign: bytes) -> bytes:
     """Decode a sign and two hexadecimal digits; a sign without them stays."""
     data = data.translate(_TO_QUOTED)
     for digits in (b"3D", b"3d"):

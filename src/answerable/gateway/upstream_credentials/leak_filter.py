@@ -8,24 +8,24 @@ for all of them, whose prefilter fails on base64 (decision 0024 has the figures)
 
 from answerable.gateway.upstream_credentials.encodings import (
     WINDOW,
-    escaped_spellings,
-    spellings,
+    list_encodings,
+    list_escaped_encodings,
 )
 from answerable.gateway.upstream_credentials.escapes import (
-    LONGEST,
-    WITHIN,
-    decoded_layers,
-    first_escape,
-    without_backslashes,
+    ESCAPE_BYTES,
+    MAX_ESCAPE,
+    decode_layers,
+    find_first_escape,
+    remove_backslashes,
 )
-from answerable.gateway.wire.http_heads import Returned
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.wire.http_heads import UpstreamHead
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
-REMEMBERED = 2  # secrets of one server: the newest, and the one before it
-_SHORT = 4  # bytes that a beginning is looked for by
+MAX_SECRETS = 2  # secrets of one server: the newest, and the one before it
+_MIN_PREFIX = 4  # bytes that a beginning is looked for by
 
 
-class Leaks:
+class SecretPatterns:
     """Search patterns for the secrets of one server.
 
     Args:
@@ -36,38 +36,42 @@ class Leaks:
     """
 
     def __init__(self, tails: tuple[str, ...]) -> None:
-        self.clean: Returned | None = None
+        self.clean: UpstreamHead | None = None
         self._tails = tails
-        self._spelled = tuple({each: 0 for tail in tails for each in spellings(tail)})
+        self._spelled = tuple(
+            {each: 0 for tail in tails for each in list_encodings(tail)}
+        )
         self._escaped = tuple(
-            each for tail in tails for each in escaped_spellings(tail)
+            each for tail in tails for each in list_escaped_encodings(tail)
         )
         found = self._spelled + self._escaped
         self._longest = max(map(len, found), default=0)
         self._within = frozenset(b"".join(each[:-1] for each in found))
         if found:
-            self._within |= WITHIN
+            self._within |= ESCAPE_BYTES
         self._begins = {
-            each[:size] for each in found for size in range(1, min(_SHORT, len(each)))
+            each[:size]
+            for each in found
+            for size in range(1, min(_MIN_PREFIX, len(each)))
         }
 
     def __repr__(self) -> str:
         """Show no secret."""
         return "Leaks()"
 
-    def after(self, secret: str) -> "Leaks":
+    def with_secret(self, secret: str) -> "SecretPatterns":
         """Add a newer secret; an older one may still be in a server's cache."""
         tail = secret[-WINDOW:]
         before = tuple(each for each in self._tails if each != tail)
-        return Leaks((tail, *before[: REMEMBERED - 1]))
+        return SecretPatterns((tail, *before[: MAX_SECRETS - 1]))
 
-    def is_in(self, data: bytes) -> bool:
+    def occurs_in(self, data: bytes) -> bool:
         """Tell whether a text contains a secret."""
         if not self._spelled:
             return False
         # Not `any`: this is run for every answer.
-        for layer in decoded_layers(data):
-            text = without_backslashes(layer)
+        for layer in decode_layers(data):
+            text = remove_backslashes(layer)
             for each in self._spelled:
                 if each in text:
                     return True
@@ -76,50 +80,50 @@ class Leaks:
                     return True
         return False
 
-    def begun(self, data: bytes) -> int:
+    def count_partial(self, data: bytes) -> int:
         """Count the bytes at the end that may be the beginning of a secret.
 
-        Where escapes are among them it is an upper bound, of `LONGEST` bytes for each
+        Where escapes are among them it is an upper bound, of `MAX_ESCAPE` bytes for each
         character.
         """
         if not data or data[-1] not in self._within:
             return 0
-        tail = data[-self._longest * LONGEST :]
-        if first_escape(tail) == len(tail):
-            return self._begun(tail)
+        tail = data[-self._longest * MAX_ESCAPE :]
+        if find_first_escape(tail) == len(tail):
+            return self._count_partial_text(tail)
         # An escape may not be complete yet, and then the text before it counts.
-        at = first_escape(tail[-LONGEST:])
-        partial = len(tail[-LONGEST:]) - at
+        at = find_first_escape(tail[-MAX_ESCAPE:])
+        partial = len(tail[-MAX_ESCAPE:]) - at
         whole = tail[: len(tail) - partial]
-        layers = [each for text in (tail, whole) for each in decoded_layers(text)]
-        texts = (each for it in layers for each in (it, without_backslashes(it)))
-        most = max(map(self._begun, texts))
-        return min(most * LONGEST + partial, len(data))
+        layers = [each for text in (tail, whole) for each in decode_layers(text)]
+        texts = (each for it in layers for each in (it, remove_backslashes(it)))
+        most = max(map(self._count_partial_text, texts))
+        return min(most * MAX_ESCAPE + partial, len(data))
 
-    def _begun(self, tail: bytes) -> int:
+    def _count_partial_text(self, tail: bytes) -> int:
         if not tail:
             return 0
         forms = self._spelled + self._escaped
-        most = max((_begun(tail, each) for each in forms), default=0)
+        most = max((_count_prefix(tail, each) for each in forms), default=0)
         if most:
             return most
-        short = range(_SHORT - 1, 0, -1)
+        short = range(_MIN_PREFIX - 1, 0, -1)
         return next((size for size in short if tail[-size:] in self._begins), 0)
 
 
-NONE = Leaks(())
+NO_SECRETS = SecretPatterns(())
 
 
-class Watch:
+class LeakFilter:
     """Leak filter of one answer."""
 
     __slots__ = ("_held", "_leaks")
 
-    def __init__(self, leaks: Leaks) -> None:
+    def __init__(self, leaks: SecretPatterns) -> None:
         self._leaks = leaks
         self._held = b""
 
-    def head(self, returned: Returned) -> None:
+    def check_head(self, returned: UpstreamHead) -> None:
         """Check the forwarded fields of the head.
 
         Raises:
@@ -129,8 +133,8 @@ class Watch:
         if returned is leaks.clean:
             return  # the same head was checked before
         session = (returned.session or "").encode("latin-1")
-        if leaks.is_in(returned.heading.spelled) or leaks.is_in(session):
-            raise Refused(Why.CREDENTIAL)
+        if leaks.occurs_in(returned.heading.spelled) or leaks.occurs_in(session):
+            raise RequestRefused(RefusalReason.CREDENTIAL)
         leaks.clean = returned
 
     def feed(self, data: bytes) -> bytes:
@@ -143,23 +147,23 @@ class Watch:
             data = self._held + data
             self._held = b""
         leaks = self._leaks
-        if leaks.is_in(data):
-            raise Refused(Why.CREDENTIAL)
-        begun = leaks.begun(data)
+        if leaks.occurs_in(data):
+            raise RequestRefused(RefusalReason.CREDENTIAL)
+        begun = leaks.count_partial(data)
         if not begun:
             return data
         self._held = data[-begun:]
         return data[:-begun]
 
-    def rest(self) -> bytes:
+    def flush(self) -> bytes:
         """Return the buffered bytes: no further ones can complete a secret."""
         held, self._held = self._held, b""
         return held
 
 
-def _begun(tail: bytes, spelled: bytes) -> int:
+def _count_prefix(tail: bytes, spelled: bytes) -> int:
     """Count the bytes at the end that begin one encoding, if they are 4 or more."""
-    start = spelled[:_SHORT]
+    start = spelled[:_MIN_PREFIX]
     at = tail.find(start, max(0, len(tail) - len(spelled) + 1))
     while at >= 0:
         if spelled.startswith(tail[at:]):

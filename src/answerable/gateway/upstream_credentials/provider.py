@@ -7,16 +7,19 @@ the memory of this process alone and are fetched off the path of calls.
 
 from collections.abc import Callable, Coroutine
 
-from answerable.gateway.upstream_credentials.cache import Held, Tell
-from answerable.gateway.upstream_credentials.credential import Credential
-from answerable.gateway.upstream_credentials.token_cache import Tokens
-from answerable.model.caller import Caller
-from answerable.model.config import Config, Server
+from answerable.gateway.upstream_credentials.cache import (
+    CredentialListener,
+    StaticCredentialCache,
+)
+from answerable.gateway.upstream_credentials.credential import PresentedCredential
+from answerable.gateway.upstream_credentials.token_cache import UpstreamTokenCache
+from answerable.model.caller import VerifiedCaller
+from answerable.model.config import Config, UpstreamServer
 
-LEAKED, STALE = "credential.leaked", "credential.stale"
+LEAKED_EVENT, STALE_EVENT = "credential.leaked", "credential.stale"
 
 
-class Credentials:
+class CredentialProvider:
     """Credentials to present to servers, for one worker.
 
     Args:
@@ -33,27 +36,27 @@ class Credentials:
         clock: Callable[[], float],
         spawn: Callable[[Coroutine[None, None, None]], None],
         fingerprint: Callable[[str], str],
-        tell: Tell,
+        tell: CredentialListener,
     ) -> None:
-        self._tokens = Tokens(config, clock, spawn)
-        self._held = Held(clock, fingerprint, tell)
+        self._tokens = UpstreamTokenCache(config, clock, spawn)
+        self._held = StaticCredentialCache(clock, fingerprint, tell)
         self._tell = tell
-        self._hold(config)
+        self._load_servers(config)
 
-    def swap(self, config: Config) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Apply another configuration from now on."""
-        self._tokens.swap(config)
-        self._hold(config)
+        self._tokens.reconfigure(config)
+        self._load_servers(config)
 
-    def configured(self, server: str) -> Server | None:
+    def get_server(self, server: str) -> UpstreamServer | None:
         """Return a server as it is configured now."""
         return self._servers.get(server)
 
-    def needs(self, server: str) -> bool:
+    def needs_credential(self, server: str) -> bool:
         """Tell whether a server gets a credential."""
         return server in self._shown
 
-    def identity(self, caller: Caller, server: str) -> str:
+    def identity(self, caller: VerifiedCaller, server: str) -> str:
         """Return the principal that a server sees for a caller; empty where unknown.
 
         It is known before a token exists, so that it can be an input of the decision.
@@ -64,7 +67,9 @@ class Credentials:
             return self._held.identity(server)
         return self._tokens.identity(caller)
 
-    def find(self, caller: Caller, server: str, token: str) -> Credential | None:
+    def find(
+        self, caller: VerifiedCaller, server: str, token: str
+    ) -> PresentedCredential | None:
         """Return the cached credential for a call; None where it is missing or expired.
 
         Args:
@@ -76,7 +81,7 @@ class Credentials:
             return self._held.find(server)
         return self._tokens.find(caller, server, token)
 
-    async def get(self, caller: Caller, server: str, token: str) -> None:
+    async def fetch(self, caller: VerifiedCaller, server: str, token: str) -> None:
         """Fetch the credential, once for all waiting calls; `find` then returns it.
 
         A credential that arrived in the meantime is not fetched again.
@@ -84,18 +89,24 @@ class Credentials:
         if self.find(caller, server, token) is not None:
             return
         if server in self._held:
-            await self._held.get(server)
+            await self._held.fetch(server)
         else:
-            await self._tokens.get(caller, server, token)
+            await self._tokens.fetch(caller, server, token)
 
-    def in_force(self, caller: Caller, server: str) -> Credential | None:
+    def current(
+        self, caller: VerifiedCaller, server: str
+    ) -> PresentedCredential | None:
         """Return the cached credential without fetching another one."""
         if server in self._held:
             return self._held.find(server)
-        return self._tokens.in_force(caller, server)
+        return self._tokens.current(caller, server)
 
-    def refuse(
-        self, caller: Caller, server: str, shown: Credential, status: int
+    def report_rejected(
+        self,
+        caller: VerifiedCaller,
+        server: str,
+        shown: PresentedCredential,
+        status: int,
     ) -> None:
         """Note that a server rejected a call because of its credential.
 
@@ -109,28 +120,28 @@ class Credentials:
             status: HTTP status of the answer.
         """
         if server in self._held:
-            is_stale = self._held.refuse(server, shown)
+            is_stale = self._held.report_rejected(server, shown)
         else:
-            is_stale = self._tokens.refuse(caller, server, shown)
+            is_stale = self._tokens.report_rejected(caller, server, shown)
         if is_stale:
-            self._tell(STALE, server, f"it answered {status}")
+            self._tell(STALE_EVENT, server, f"it answered {status}")
 
-    async def given(self, server: str) -> Credential | None:
+    async def fetch_static(self, server: str) -> PresentedCredential | None:
         """Fetch the operator's credential for a server's process; None without one."""
-        await self._held.get(server)
+        await self._held.fetch(server)
         return self._held.find(server)
 
     @property
-    def refused(self) -> int:
+    def failed_count(self) -> int:
         """Number of operator credentials whose last fetch failed."""
-        return self._held.refused
+        return self._held.failed_count
 
     async def keep_fresh(self) -> None:
         """Refresh operator credentials before they expire, until cancelled."""
         await self._held.keep_fresh()
 
-    def _hold(self, config: Config) -> None:
-        self._held.swap(config.servers)
+    def _load_servers(self, config: Config) -> None:
+        self._held.reconfigure(config.servers)
         self._servers = {each.name: each for each in config.servers}
         # Every call asks whether its server is among them.
         self._shown = frozenset(
@@ -141,6 +152,6 @@ class Credentials:
         """Stop fetching; fetches under way are aborted."""
         self._held.close()
 
-    def leaked(self, server: str, decision_id: str) -> None:
+    def report_leak(self, server: str, decision_id: str) -> None:
         """Report that a server returned the credential it was given."""
-        self._tell(LEAKED, server, decision_id)
+        self._tell(LEAKED_EVENT, server, decision_id)

@@ -6,11 +6,11 @@ before the next refresh, which doubles as long as the previous refresh did not h
 
 from collections.abc import Callable, Hashable
 
-FIRST, LAST = 5.0, 60.0  # seconds of a pause
-MAX_KNOWN = 4096  # credentials rejected recently
+MIN_PAUSE, MAX_PAUSE = 5.0, 60.0  # seconds of a pause
+MAX_TRACKED = 4096  # credentials rejected recently
 
 
-class Anew:
+class RefreshBackoff:
     """Refresh times of rejected credentials, for one worker.
 
     Args:
@@ -21,17 +21,17 @@ class Anew:
         self._clock = clock
         self._known: dict[Hashable, tuple[float, float]] = {}  # a pause, and its end
 
-    def may(self, what: Hashable) -> bool:
+    def may_refresh(self, what: Hashable) -> bool:
         """Tell whether a credential may be refreshed now; if so, a pause begins."""
         now = self._clock()
         pause, end = self._known.get(what, (0.0, 0.0))
         # A clock that was set back ends the pause.
         if end - pause <= now < end:
             return False
-        helped = now >= end + LAST
-        pause = FIRST if helped else min(max(FIRST, pause * 2), LAST)
+        helped = now >= end + MAX_PAUSE
+        pause = MIN_PAUSE if helped else min(max(MIN_PAUSE, pause * 2), MAX_PAUSE)
         self._known.pop(what, None)  # the most recent one is last
-        if len(self._known) >= MAX_KNOWN:
+        if len(self._known) >= MAX_TRACKED:
             del self._known[next(iter(self._known))]
         self._known[what] = pause, now + pause
         return True

@@ -13,22 +13,22 @@ import time
 from contextlib import suppress
 from threading import Lock
 
-from answerable.gateway.upstream_credentials.credential import LEAST, is_fit
+from answerable.gateway.upstream_credentials.credential import MIN_LENGTH, is_sendable
 from answerable.model.errors import AnswerableError
 from answerable.model.upstream_credential import UpstreamCredential
-from answerable.server.clean_environment import clean_environment
+from answerable.server.clean_environment import build_clean_environment
 
-MOST = 8192  # bytes of a secret
-WITHIN = 10.0  # seconds that a command has
+MAX_SECRET = 8192  # bytes of a secret
+COMMAND_TIMEOUT = 10.0  # seconds that a command has
 
-Stamp = tuple[int, ...]
+FileStamp = tuple[int, ...]
 
 
-class Unshown(AnswerableError):  # noqa: N818 - says what becomes of the credential
+class CredentialUnavailable(AnswerableError):  # noqa: N818 - says what becomes of the credential
     """Credential that is unavailable; the message states the reason in one line."""
 
 
-def stamp(source: UpstreamCredential) -> Stamp:
+def file_stamp(source: UpstreamCredential) -> FileStamp:
     """Return a file's device, inode, size and times; empty where it does not exist."""
     try:
         facts = os.stat(source.file)
@@ -40,7 +40,7 @@ def stamp(source: UpstreamCredential) -> Stamp:
     )  # fmt: skip
 
 
-class Groups:
+class ProcessGroups:
     """Process groups of running commands, to be killed at the end."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Groups:
         with self._lock:
             self._leaders.add(leader)
 
-    def end(self, leader: int) -> None:
+    def kill(self, leader: int) -> None:
         """Kill one process group.
 
         The pid is not reused as long as its leader is not reaped.
@@ -63,13 +63,13 @@ class Groups:
                 with suppress(ProcessLookupError):
                     os.killpg(leader, signal.SIGKILL)
 
-    def close(self) -> None:
+    def kill_all(self) -> None:
         """Kill all process groups."""
         for leader in list(self._leaders):
-            self.end(leader)
+            self.kill(leader)
 
 
-def read(source: UpstreamCredential, groups: Groups) -> str:
+def read_secret(source: UpstreamCredential, groups: ProcessGroups) -> str:
     """Read a secret from its source.
 
     Args:
@@ -80,40 +80,44 @@ def read(source: UpstreamCredential, groups: Groups) -> str:
         Unshown: It does not exist, or cannot be sent as it is.
     """
     try:
-        data = _data(source, groups)
+        data = _read_source(source, groups)
     except OSError as error:
-        raise Unshown(f"it cannot be read ({error.strerror})") from None
-    if len(data) > MOST:
-        raise Unshown(f"it has more than {MOST} bytes")
+        raise CredentialUnavailable(f"it cannot be read ({error.strerror})") from None
+    if len(data) > MAX_SECRET:
+        raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes")
     secret = data.decode("latin-1").removesuffix("\n").removesuffix("\r")
-    if not is_fit(secret):
-        raise Unshown(f"{LEAST} visible characters of ASCII or more were expected")
+    if not is_sendable(secret):
+        raise CredentialUnavailable(
+            f"{MIN_LENGTH} visible characters of ASCII or more were expected"
+        )
     return secret
 
 
-def _data(source: UpstreamCredential, groups: Groups) -> bytes:
+def _read_source(source: UpstreamCredential, groups: ProcessGroups) -> bytes:
     if source.file:
-        return _of_file(source.file)
+        return _read_file(source.file)
     if source.command:
-        return _of_command(source.command, groups)
+        return _run_command(source.command, groups)
     if source.env not in os.environ:
-        raise Unshown("the variable is not set")
+        raise CredentialUnavailable("the variable is not set")
     return os.environb[source.env.encode()]
 
 
-def _of_file(path: str) -> bytes:
+def _read_file(path: str) -> bytes:
     # A pipe without a writer would block for ever.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(file, "rb") as opened:
         facts = os.fstat(opened.fileno())
         if not stat.S_ISREG(facts.st_mode):
-            raise Unshown("it is no regular file")
-        if _is_open(facts):
-            raise Unshown("others may read or write the file: its mode should be 0600")
-        return opened.read(MOST + 2)
+            raise CredentialUnavailable("it is no regular file")
+        if _is_shared(facts):
+            raise CredentialUnavailable(
+                "others may read or write the file: its mode should be 0600"
+            )
+        return opened.read(MAX_SECRET + 2)
 
 
-def _is_open(facts: os.stat_result) -> bool:
+def _is_shared(facts: os.stat_result) -> bool:
     """Tell whether other users can read a file, or could have written it.
 
     A file of root may be readable by our group.
@@ -124,7 +128,7 @@ def _is_open(facts: os.stat_result) -> bool:
     return owner != 0 or bool(mode & (stat.S_IWGRP | stat.S_IRWXO))
 
 
-def _of_command(argv: tuple[str, ...], groups: Groups) -> bytes:
+def _run_command(argv: tuple[str, ...], groups: ProcessGroups) -> bytes:
     """Run a command in a clean environment, and return its bounded output."""
     running = subprocess.Popen(  # noqa: S603 - the operator's own words
         argv,
@@ -132,47 +136,49 @@ def _of_command(argv: tuple[str, ...], groups: Groups) -> bytes:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # it may contain the secret
-        env=clean_environment(),
+        env=build_clean_environment(),
         cwd="/",
         process_group=0,
     )
-    until = time.monotonic() + WITHIN
+    until = time.monotonic() + COMMAND_TIMEOUT
     groups.add(running.pid)
     with running:
         try:
-            data = _output(running, until)
-            _wait(running.pid, until)
+            data = _read_output(running, until)
+            _wait_for_exit(running.pid, until)
         finally:
-            groups.end(running.pid)  # and the end of this block waits for it
+            groups.kill(running.pid)  # and the end of this block waits for it
     if running.returncode != 0:
-        raise Unshown(f"the command ended with {running.returncode}")
+        raise CredentialUnavailable(f"the command ended with {running.returncode}")
     return data
 
 
-def _output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
+def _read_output(running: "subprocess.Popen[bytes]", until: float) -> bytes:
     out = running.stdout
     assert out is not None  # noqa: S101 - it was asked for
     data = b""
-    while len(data) <= MOST + 2:
-        _poll(out.fileno(), until)
-        piece = out.read(MOST)
+    while len(data) <= MAX_SECRET + 2:
+        _wait_readable(out.fileno(), until)
+        piece = out.read(MAX_SECRET)
         if not piece:
             return data
         data += piece
-    raise Unshown(f"it has more than {MOST} bytes")
+    raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes")
 
 
-def _wait(pid: int, until: float) -> None:
+def _wait_for_exit(pid: int, until: float) -> None:
     handle = os.pidfd_open(pid)
     try:
-        _poll(handle, until)
+        _wait_readable(handle, until)
     finally:
         os.close(handle)
 
 
-def _poll(handle: int, until: float) -> None:
+def _wait_readable(handle: int, until: float) -> None:
     """Wait until a descriptor is readable; `select` has no high descriptors."""
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     if not poll.poll(max(until - time.monotonic(), 0) * 1000):
-        raise Unshown(f"the command took more than {WITHIN:.0f} seconds")
+        raise CredentialUnavailable(
+            f"the command took more than {COMMAND_TIMEOUT:.0f} seconds"
+        )

@@ -17,40 +17,46 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec.structs import replace
 
-from answerable.federation.errors import TokenRefused
-from answerable.federation.jws_parsing import admit
-from answerable.gateway.upstream_credentials.credential import Credential, is_fit
-from answerable.gateway.upstream_credentials.leak_filter import NONE, Leaks
-from answerable.gateway.upstream_credentials.refresh import Anew
-from answerable.model.caller import Caller
+from answerable.federation.errors import TokenRejected
+from answerable.federation.jws_parsing import parse_jws
+from answerable.gateway.upstream_credentials.credential import (
+    PresentedCredential,
+    is_sendable,
+)
+from answerable.gateway.upstream_credentials.leak_filter import (
+    NO_SECRETS,
+    SecretPatterns,
+)
+from answerable.gateway.upstream_credentials.refresh import RefreshBackoff
+from answerable.model.caller import VerifiedCaller
 from answerable.model.claims import TokenType
 from answerable.model.config import Config
 from answerable.model.exchange import GrantType
-from answerable.server.issuers.allowed_addresses import Unfetched
-from answerable.server.issuers.http_fetch import Place, ask
+from answerable.server.issuers.allowed_addresses import FetchFailed
+from answerable.server.issuers.http_fetch import FetchLocation, send_request
 
 PATH = "/gateway/token"
 MAX_ANSWER = 64 * 1024  # bytes
 MAX_KEPT = 4096  # tokens; the least recently used one is evicted
-RENEWED_AT = 0.8  # of its lifetimetime
-SPARED = 5  # seconds before its expiry in which a token is no longer used
-PATIENCE = 1.0  # seconds after a failure before it is asked again, for the same call
+RENEW_FRACTION = 0.8  # of its lifetimetime
+EXPIRY_MARGIN = 5  # seconds before its expiry in which a token is no longer used
+RETRY_DELAY = 1.0  # seconds after a failure before it is asked again, for the same call
 
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
-Key = tuple[str, str, str]
+TokenKey = tuple[str, str, str]
 
 
-class _Answer(msgspec.Struct):
+class _TokenAnswer(msgspec.Struct):
     access_token: str
     token_type: str
     expires_in: int
 
 
-_ANSWER = msgspec.json.Decoder(_Answer, strict=True)
+_token_answer_decoder = msgspec.json.Decoder(_TokenAnswer, strict=True)
 
 
-class Tokens:
+class UpstreamTokenCache:
     """Tokens for the servers of one worker.
 
     Args:
@@ -66,19 +72,22 @@ class Tokens:
         spawn: Callable[[Coroutine[None, None, None]], None],
     ) -> None:
         self._clock, self._spawn = clock, spawn
-        self._kept: OrderedDict[Key, Credential] = OrderedDict()
-        self._failed: dict[Key, float] = {}  # until when it is not asked again
-        self._aside: dict[Key, Credential] = {}  # rejected, until renewed
-        self._anew = Anew(clock)
-        self._asking: dict[Key, asyncio.Future[None]]
-        self.swap(config)
+        self._kept: OrderedDict[TokenKey, PresentedCredential] = OrderedDict()
+        self._failed: dict[TokenKey, float] = {}  # until when it is not asked again
+        self._aside: dict[TokenKey, PresentedCredential] = {}  # rejected, until renewed
+        self._anew = RefreshBackoff(clock)
+        self._asking: dict[TokenKey, asyncio.Future[None]]
+        self.reconfigure(config)
 
-    def swap(self, config: Config) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Apply another configuration; cached tokens are no longer used."""
         self._audiences: Mapping[str, str] = {
             server.name: server.audience for server in config.servers if server.audience
         }
-        self._place, self._iss = place_of(config), config.sts.url if config.sts else ""
+        self._place, self._iss = (
+            token_service_address(config),
+            config.sts.url if config.sts else "",
+        )
         # They are no longer used, and still searched in answers.
         for key, kept in self._kept.items():
             self._kept[key] = replace(kept, until=0.0)
@@ -86,15 +95,17 @@ class Tokens:
         self._aside.clear()
         self._failed.clear()
 
-    def needs(self, server: str) -> bool:
+    def needs_token(self, server: str) -> bool:
         """Tell whether a server gets a token."""
         return server in self._audiences
 
-    def identity(self, caller: Caller) -> str:
+    def identity(self, caller: VerifiedCaller) -> str:
         """Return the principal that a server sees for a caller."""
         return f"{self._iss}/{caller.agent}"
 
-    def find(self, caller: Caller, server: str, token: str) -> Credential | None:
+    def find(
+        self, caller: VerifiedCaller, server: str, token: str
+    ) -> PresentedCredential | None:
         """Return the cached token for a call; None where it is missing or expired.
 
         Args:
@@ -102,59 +113,69 @@ class Tokens:
             server: Destination of the call.
             token: The caller's own token, for a renewal.
         """
-        key = _key(caller, server)
+        key = _cache_key(caller, server)
         kept, now = self._kept.get(key), self._clock()
         if kept is None or now >= kept.until:
             return None
         self._kept.move_to_end(key)
-        if now >= kept.renewal and key not in self._asking and not self._rests(key):
-            self._spawn(self.get(caller, server, token))
+        if (
+            now >= kept.renewal
+            and key not in self._asking
+            and not self._is_backing_off(key)
+        ):
+            self._spawn(self.fetch(caller, server, token))
         return kept
 
-    def in_force(self, caller: Caller, server: str) -> Credential | None:
+    def current(
+        self, caller: VerifiedCaller, server: str
+    ) -> PresentedCredential | None:
         """Return the cached token; None where it is missing or expired."""
-        kept = self._kept.get(_key(caller, server))
+        kept = self._kept.get(_cache_key(caller, server))
         return None if kept is None or self._clock() >= kept.until else kept
 
-    def refuse(self, caller: Caller, server: str, shown: Credential) -> bool:
+    def report_rejected(
+        self, caller: VerifiedCaller, server: str, shown: PresentedCredential
+    ) -> bool:
         """Schedule a new request, since the server rejected the token.
 
         Returns:
             Whether it is scheduled; not where another one is in use by now, or shortly
             after the last time.
         """
-        key = _key(caller, server)
+        key = _cache_key(caller, server)
         kept = self._kept.get(key)
         if kept is None or kept.digest != shown.digest or key in self._aside:
             return False
-        if self._rests(key) or not self._anew.may(key):
+        if self._is_backing_off(key) or not self._anew.may_refresh(key):
             return False
         self._aside[key] = replace(kept, renewal=0.0)
         self._kept[key] = replace(kept, until=0.0)
         return True
 
-    async def get(self, caller: Caller, server: str, token: str) -> None:
+    async def fetch(self, caller: VerifiedCaller, server: str, token: str) -> None:
         """Request a token, once for all waiting calls; `find` then returns it.
 
         After a reload in the meantime the answer is dropped, and the token is requested
         again.
         """
         asked = None
-        while asked is not self._audiences and self.needs(server):
+        while asked is not self._audiences and self.needs_token(server):
             asked = self._audiences
-            await self._get(caller, server, token)
+            await self._fetch_once(caller, server, token)
 
-    async def _get(self, caller: Caller, server: str, token: str) -> None:
-        key = _key(caller, server)
+    async def _fetch_once(
+        self, caller: VerifiedCaller, server: str, token: str
+    ) -> None:
+        key = _cache_key(caller, server)
         if asking := self._asking.get(key):
             await asyncio.shield(asking)
             return
-        if self._rests(key):
+        if self._is_backing_off(key):
             return
         done = asyncio.get_running_loop().create_future()
         self._asking[key], audiences = done, self._audiences
         try:
-            got = await self._ask(caller, server, token)
+            got = await self._request_token(caller, server, token)
         finally:
             if self._asking.get(key) is done:
                 del self._asking[key]
@@ -163,7 +184,7 @@ class Tokens:
             return
         aside = self._aside.pop(key, None)
         if got is None:
-            self._failed[key] = self._clock() + PATIENCE
+            self._failed[key] = self._clock() + RETRY_DELAY
             if aside is not None:
                 self._kept[key] = aside
             return
@@ -173,7 +194,7 @@ class Tokens:
             gone, _ = self._kept.popitem(last=False)
             self._aside.pop(gone, None)
 
-    def _rests(self, key: Key) -> bool:
+    def _is_backing_off(self, key: TokenKey) -> bool:
         """Tell whether the last request failed a moment ago."""
         now = self._clock()
         if len(self._failed) > MAX_KEPT:
@@ -182,7 +203,9 @@ class Tokens:
             }
         return now < self._failed.get(key, 0)
 
-    async def _ask(self, caller: Caller, server: str, token: str) -> Credential | None:
+    async def _request_token(
+        self, caller: VerifiedCaller, server: str, token: str
+    ) -> PresentedCredential | None:
         if self._place is None or not token:
             return None
         form = {
@@ -193,50 +216,50 @@ class Tokens:
         }
         try:
             body = urlencode(form).encode("ascii")
-            said = await ask(self._place, MAX_ANSWER, "POST", _FORM, body)
-            answer = _ANSWER.decode(said.document)
-        except (Unfetched, msgspec.MsgspecError, UnicodeError):
+            said = await send_request(self._place, MAX_ANSWER, "POST", _FORM, body)
+            answer = _token_answer_decoder.decode(said.document)
+        except (FetchFailed, msgspec.MsgspecError, UnicodeError):
             return None
-        kept = self._kept.get(_key(caller, server))
-        leaks = kept.leaks if kept else NONE
-        return _credential(answer, self.identity(caller), self._clock(), leaks)
+        kept = self._kept.get(_cache_key(caller, server))
+        leaks = kept.leaks if kept else NO_SECRETS
+        return _build_credential(answer, self.identity(caller), self._clock(), leaks)
 
 
-def place_of(config: Config) -> Place | None:
+def token_service_address(config: Config) -> FetchLocation | None:
     """Return the unix socket of the token service, where the kernel identifies us."""
     listen = config.sts.listen if config.sts else ()
     unix = next((each.unix for each in listen if each.unix), "")
-    return Place(f"http://localhost{PATH}", unix=unix) if unix else None
+    return FetchLocation(f"http://localhost{PATH}", unix=unix) if unix else None
 
 
-def _key(caller: Caller, server: str) -> Key:
+def _cache_key(caller: VerifiedCaller, server: str) -> TokenKey:
     return caller.principal, caller.run, server
 
 
-def _credential(
-    answer: _Answer, identity: str, now: float, leaks: Leaks
-) -> Credential | None:
+def _build_credential(
+    answer: _TokenAnswer, identity: str, now: float, leaks: SecretPatterns
+) -> PresentedCredential | None:
     """Build the credential from an answer; a sender-constrained token is unusable."""
     token = answer.access_token
-    if answer.token_type.lower() != "bearer" or not is_fit(token):
+    if answer.token_type.lower() != "bearer" or not is_sendable(token):
         return None
     life = float(answer.expires_in)
-    return Credential(
+    return PresentedCredential(
         identity=identity,
         digest=hashlib.sha256(token.encode("ascii")).hexdigest(),
-        jti=_jti(token),
-        renewal=now + life * RENEWED_AT,
-        until=now + life - SPARED,
-        leaks=leaks.after(token),
+        jti=_read_jti(token),
+        renewal=now + life * RENEW_FRACTION,
+        until=now + life - EXPIRY_MARGIN,
+        leaks=leaks.with_secret(token),
         field=f"authorization: Bearer {token}\r\n".encode("ascii"),
     )
 
 
-def _jti(token: str) -> str:
+def _read_jti(token: str) -> str:
     """Read the id of a token of our own service, for the record alone."""
     try:
-        payload = admit(token).payload
-    except TokenRefused:
+        payload = parse_jws(token).payload
+    except TokenRejected:
         return ""
     jti = payload.get("jti")
     return jti if isinstance(jti, str) else ""

@@ -10,32 +10,32 @@ from answerable.gateway.wire.list_filter import (
     INSTRUCTIONS,
     LISTS,
     UNKNOWN,
-    spans,
+    find_item_spans,
 )
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH
-from answerable.model.pin import Kind
+from answerable.model.pin import DefinitionKind
 from answerable.server.mcp.json_members import (
     Span,
+    find_members,
     is_object,
-    members,
+    known_keys,
+    read_string,
     refuse_lookalikes,
-    spellings,
-    text,
 )
-from answerable.server.mcp.messages import is_null, read_message
-from answerable.server.wire.refusals import Refused
+from answerable.server.mcp.messages import is_null, parse_message
+from answerable.server.wire.refusals import RequestRefused
 
 NEXT = "nextCursor"
-KINDS: Mapping[str, Kind] = {
-    "tools/list": Kind.TOOL,
-    "prompts/list": Kind.PROMPT,
-    "resources/templates/list": Kind.TEMPLATE,
+KINDS: Mapping[str, DefinitionKind] = {
+    "tools/list": DefinitionKind.TOOL,
+    "prompts/list": DefinitionKind.PROMPT,
+    "resources/templates/list": DefinitionKind.TEMPLATE,
 }
 # The kind of an unsolicited result is known by its members.
 SPEAKS = frozenset({DISCOVER, INITIALIZE, UNKNOWN})
 
 
-class Defined(msgspec.Struct, frozen=True):
+class DefinedItems(msgspec.Struct, frozen=True):
     """Definitions of one kind in an answer.
 
     Attributes:
@@ -43,12 +43,12 @@ class Defined(msgspec.Struct, frozen=True):
         cursor: Cursor of the next page; empty for the last one.
     """
 
-    kind: Kind
+    kind: DefinitionKind
     items: tuple[tuple[str, bytes], ...]
     cursor: str = ""
 
 
-def defined(data: bytes, method: str) -> list[Defined]:
+def find_definitions(data: bytes, method: str) -> list[DefinedItems]:
     """Find the definitions in an answer.
 
     Args:
@@ -58,46 +58,48 @@ def defined(data: bytes, method: str) -> list[Defined]:
     Raises:
         Refused: It is ambiguous or malformed.
     """
-    span = read_message(data, ANSWER_DEPTH).result
+    span = parse_message(data, ANSWER_DEPTH).result
     if span is None:
         return []
-    result = members(data, span)
+    result = find_members(data, span)
     found = []
     for name, kind in KINDS.items():
         listing = LISTS[name]
         if method in (name, UNKNOWN) and listing.key in result:
-            refuse_lookalikes(result, spellings(listing.key, NEXT))
-            items = tuple(_items(data, result[listing.key], listing.name))
-            cursor = text(data, result.get(NEXT)) or ""
-            found.append(Defined(kind, items, cursor))
+            refuse_lookalikes(result, known_keys(listing.key, NEXT))
+            items = tuple(_list_items(data, result[listing.key], listing.name))
+            cursor = read_string(data, result.get(NEXT)) or ""
+            found.append(DefinedItems(kind, items, cursor))
     if method in SPEAKS:
-        refuse_lookalikes(result, spellings(INSTRUCTIONS))
-        found += _instructions(data, result, method)
+        refuse_lookalikes(result, known_keys(INSTRUCTIONS))
+        found += _find_instructions(data, result, method)
     return found
 
 
-def _instructions(
+def _find_instructions(
     data: bytes, result: Mapping[str, Span], method: str
-) -> list[Defined]:
+) -> list[DefinedItems]:
     span = result.get(INSTRUCTIONS)
     if span is None or is_null(data, span):
         # The absence of instructions is pinned, too.
-        return [] if method == UNKNOWN else [Defined(Kind.INSTRUCTIONS, ())]
-    return [Defined(Kind.INSTRUCTIONS, (("", data[span]),))]
+        return (
+            [] if method == UNKNOWN else [DefinedItems(DefinitionKind.INSTRUCTIONS, ())]
+        )
+    return [DefinedItems(DefinitionKind.INSTRUCTIONS, (("", data[span]),))]
 
 
-def _items(data: bytes, span: Span, key: str) -> list[tuple[str, bytes]]:
+def _list_items(data: bytes, span: Span, key: str) -> list[tuple[str, bytes]]:
     """List the items with a name; an item without one is removed from the list."""
     found = []
-    for item in spans(data, span):
-        name = _name(data, item, key) if is_object(data, item) else None
+    for item in find_item_spans(data, span):
+        name = _read_name(data, item, key) if is_object(data, item) else None
         if name is not None:
             found.append((name, data[item]))
     return found
 
 
-def _name(data: bytes, item: Span, key: str) -> str | None:
+def _read_name(data: bytes, item: Span, key: str) -> str | None:
     try:
-        return text(data, members(data, item).get(key))
-    except Refused:
+        return read_string(data, find_members(data, item).get(key))
+    except RequestRefused:
         return None

@@ -10,7 +10,7 @@ Source: HTML, 9.2.5 "Parsing an event stream" and 9.2.6 "Interpreting an event s
 
 from dataclasses import dataclass, field
 
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_EVENT = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
@@ -18,7 +18,7 @@ MESSAGE = b"message"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SseEvent:
     """Event before one empty line.
 
     Attributes:
@@ -34,7 +34,7 @@ class Event:
     raw: bytes = field(default=b"", compare=False, repr=False)
 
 
-class Events:
+class SseParser:
     """Parser of one stream.
 
     Args:
@@ -56,9 +56,9 @@ class Events:
         self._type = b""
         self._id: bytes | None = None
 
-    def feed(self, data: bytes) -> list[Event | Refused]:
+    def feed(self, data: bytes) -> list[SseEvent | RequestRefused]:
         """Parse a slice; list the complete events."""
-        found: list[Event | Refused] = []
+        found: list[SseEvent | RequestRefused] = []
         for piece in data.splitlines(keepends=True):
             if self.closed:
                 break
@@ -68,22 +68,22 @@ class Events:
                 self._after_cr = False
             elif self._size > self._most:
                 self.closed = True
-                found.append(Refused(Why.EVENT_TOO_LARGE))
-            elif self._goes_on(piece):
-                found.append(self._event())
+                found.append(RequestRefused(RefusalReason.EVENT_TOO_LARGE))
+            elif self._add_piece(piece):
+                found.append(self._build_event())
         return found
 
-    def _goes_on(self, piece: bytes) -> bool:
+    def _add_piece(self, piece: bytes) -> bool:
         """Add a piece to the line; tell whether it completes an event."""
         self._after_cr = piece.endswith(b"\r")
         self._line.append(piece.rstrip(b"\r\n"))
-        return piece.endswith((b"\r", b"\n")) and self._take()
+        return piece.endswith((b"\r", b"\n")) and self._parse_line()
 
-    def rest(self) -> bytes:
+    def unfinished_bytes(self) -> bytes:
         """Return the bytes of an incomplete event."""
         return b"".join(self._raw)
 
-    def _take(self) -> bool:
+    def _parse_line(self) -> bool:
         """Parse the line; tell whether it completes an event."""
         line = b"".join(self._line)
         self._line = []
@@ -102,9 +102,9 @@ class Events:
             self._id = value
         return False
 
-    def _event(self) -> Event:
+    def _build_event(self) -> SseEvent:
         data = b"\n".join(self._data) if self._data else None
-        event = Event(data, self._type or MESSAGE, self._id, self.rest())
+        event = SseEvent(data, self._type or MESSAGE, self._id, self.unfinished_bytes())
         self._raw, self._size = [], 0
         self._data, self._type, self._id = [], b"", None
         return event

@@ -11,20 +11,24 @@ and alone refuses. A property test holds the two parsers equal.
 
 import msgspec
 
-from answerable.gateway.wire.server_messages import ANSWER_DEPTH, COMPLETE, Answer
-from answerable.model.decision import Target
-from answerable.server.mcp.call import MAX_NAME, Call
+from answerable.gateway.wire.server_messages import (
+    ANSWER_DEPTH,
+    COMPLETE,
+    ServerMessage,
+)
+from answerable.model.decision import TargetKind
+from answerable.server.mcp.call import MAX_NAME, McpCall
 from answerable.server.mcp.json_members import (
-    UNREADABLE,
-    WITHIN,
-    check_text,
+    DECODE_ERRORS,
+    MAX_PARAMS_DEPTH,
+    check_encoding_and_depth,
     check_utf8,
 )
-from answerable.server.mcp.json_nesting import is_deeper
-from answerable.server.mcp.messages import MAX_ID, SAFE, Kind
-from answerable.server.mcp.methods import Era
-from answerable.server.mcp.request_metadata import declared
-from answerable.server.wire.refusals import Refused
+from answerable.server.mcp.json_nesting import exceeds_depth
+from answerable.server.mcp.messages import MAX_ID, MAX_SAFE_INTEGER, MessageKind
+from answerable.server.mcp.methods import McpRevision
+from answerable.server.mcp.request_metadata import read_declared
+from answerable.server.wire.refusals import RequestRefused
 
 TOOLS_CALL = "tools/call"
 JSONRPC = "2.0"
@@ -33,7 +37,7 @@ NO_LENGTH = -(1 << 40)  # shorter than any body
 NONE = msgspec.Raw()
 
 
-class Plain(msgspec.Struct, frozen=True):
+class ExpectedCall(msgspec.Struct, frozen=True):
     """Call as its head announces it, before the body.
 
     Attributes:
@@ -41,26 +45,26 @@ class Plain(msgspec.Struct, frozen=True):
         session: SHA-256 of the session id, empty without one.
     """
 
-    era: Era
+    era: McpRevision
     server: str
     name: str | None = None
     session: str = ""
 
 
-class _Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _ToolCallParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     name: str
     arguments: msgspec.Raw = NONE
     meta: msgspec.Raw = msgspec.field(default=NONE, name="_meta")
 
 
-class _Call(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _ToolCall(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     jsonrpc: str
     id: int | str
     method: str
-    params: _Params
+    params: _ToolCallParams
 
 
-class _Result(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+class _ToolResult(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
     content: msgspec.Raw = NONE
     structured_content: msgspec.Raw = NONE
     is_error: bool | None = None
@@ -68,14 +72,14 @@ class _Result(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="came
     meta: msgspec.Raw = msgspec.field(default=NONE, name="_meta")
 
 
-class _Response(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _ToolResponse(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     jsonrpc: str
     id: int | str
-    result: _Result
+    result: _ToolResult
 
 
-_call = msgspec.json.Decoder(_Call).decode
-_response = msgspec.json.Decoder(_Response).decode
+_decode_call = msgspec.json.Decoder(_ToolCall).decode
+_decode_response = msgspec.json.Decoder(_ToolResponse).decode
 
 # The bytes around what varies; each member of a result with the comma after it.
 CALL = len(b'{"jsonrpc":"2.0","id":,"method":"tools/call","params":{"name":""}}')
@@ -88,7 +92,7 @@ IS_ERROR = {None: 0, True: len(b'"isError":true,'), False: len(b'"isError":false
 RESULT_TYPE = len(b'"resultType":"",')
 
 
-def plain_call(body: bytes, plain: Plain) -> Call | None:
+def parse_plain_call(body: bytes, plain: ExpectedCall) -> McpCall | None:
     """Parse a tool call.
 
     Returns:
@@ -99,12 +103,12 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
     """
     check_utf8(body)
     try:
-        said = _call(body)
-    except UNREADABLE:
+        said = _decode_call(body)
+    except DECODE_ERRORS:
         return None
     id, params = said.id, said.params
     name, arguments, meta = params.name, bytes(params.arguments), bytes(params.meta)
-    size = CALL + _length(id) + len(name)
+    size = CALL + _id_length(id) + len(name)
     size += ARGUMENTS + len(arguments) if arguments else 0
     size += META + len(meta) if meta else 0
     if (
@@ -114,31 +118,31 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
         or not 0 < len(name) <= MAX_NAME
         or plain.name not in (None, name)
         or not (arguments.startswith(OBJECT) or not arguments)
-        or is_deeper(arguments, WITHIN)
+        or exceeds_depth(arguments, MAX_PARAMS_DEPTH)
     ):
         return None
     try:
         if plain.era.is_modern:
-            if declared(meta)[0] != plain.era:
+            if read_declared(meta)[0] != plain.era:
                 return None
-        elif is_deeper(meta, WITHIN):
+        elif exceeds_depth(meta, MAX_PARAMS_DEPTH):
             return None
-        return Call(
+        return McpCall(
             plain.era,
-            Kind.REQUEST,
+            MessageKind.REQUEST,
             TOOLS_CALL,
             id,
             plain.server,
-            Target.TOOL,
+            TargetKind.TOOL,
             name,
             arguments=memoryview(arguments),
             session=plain.session,
         )
-    except Refused:
+    except RequestRefused:
         return None
 
 
-def plain_answer(data: bytes) -> Answer | None:
+def parse_plain_answer(data: bytes) -> ServerMessage | None:
     """Parse the result of a tool call.
 
     Returns:
@@ -147,10 +151,10 @@ def plain_answer(data: bytes) -> Answer | None:
     Raises:
         Refused: As there.
     """
-    check_text(data, ANSWER_DEPTH)
+    check_encoding_and_depth(data, ANSWER_DEPTH)
     try:
-        said = _response(data)
-    except UNREADABLE:
+        said = _decode_response(data)
+    except DECODE_ERRORS:
         return None
     id, result = said.id, said.result
     held = IS_ERROR[result.is_error]
@@ -161,19 +165,21 @@ def plain_answer(data: bytes) -> Answer | None:
     if result.result_type:
         held += RESULT_TYPE + len(result.result_type)
     # The last member has no comma after it.
-    size = RESPONSE + _length(id) + max(held - 1, 0)
+    size = RESPONSE + _id_length(id) + max(held - 1, 0)
     if size != len(data) or said.jsonrpc != JSONRPC:
         return None
-    return Answer(
-        Kind.RESPONSE,
+    return ServerMessage(
+        MessageKind.RESPONSE,
         id,
         failed=result.is_error is True,
         result_type=result.result_type or COMPLETE,
     )
 
 
-def _length(id: int | str) -> int:
+def _id_length(id: int | str) -> int:
     """Return the encoded length of an unambiguous id; an impossible one for another."""
     if isinstance(id, int):
-        return len(str(id)) if -SAFE <= id <= SAFE else NO_LENGTH
+        return (
+            len(str(id)) if -MAX_SAFE_INTEGER <= id <= MAX_SAFE_INTEGER else NO_LENGTH
+        )
     return len(id) + len('""') if len(id) <= MAX_ID else NO_LENGTH

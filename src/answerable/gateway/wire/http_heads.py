@@ -14,17 +14,17 @@ from functools import lru_cache
 
 import msgspec
 
-from answerable.server.mcp.request_metadata import EVENTS, JSON, SESSION_HEADER
-from answerable.server.wire.refusals import Why
+from answerable.server.mcp.request_metadata import EVENT_STREAM, JSON, SESSION_HEADER
+from answerable.server.wire.refusals import RefusalReason
 from answerable.server.wire.request_head import MCP_PREFIX
 
 USER_AGENT = "answerable"
 # Besides the fields of MCP. A trace is the client's claim, and only links spans.
-ONWARD = frozenset({"last-event-id", "traceparent", "tracestate"})
-BACK = frozenset({"allow", "cache-control", "content-type", "retry-after"})
+FORWARDED_FIELDS = frozenset({"last-event-id", "traceparent", "tracestate"})
+RETURNED_FIELDS = frozenset({"allow", "cache-control", "content-type", "retry-after"})
 PHRASES = {200: "OK", 202: "Accepted", 204: "No Content", 403: "Forbidden"}
 # A redirect would bypass the gateway, and a challenge is for the gateway.
-NOT_RELAYED = frozenset({401, 407, *range(300, 400)})
+UNRELAYED_STATUSES = frozenset({401, 407, *range(300, 400)})
 # One parameter of a challenge, behind the scheme where it is the first (RFC 9110 11.2).
 INVALID_TOKEN = re.compile(
     r'(?:[^ \t"]+[ \t]+)?error[ \t]*=[ \t]*(?:"invalid_token"|invalid_token)',
@@ -34,7 +34,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-class Heading(msgspec.Struct, frozen=True):
+class ReplyHeading(msgspec.Struct, frozen=True):
     """Status line and fields of a reply to a client.
 
     Attributes:
@@ -47,7 +47,7 @@ class Heading(msgspec.Struct, frozen=True):
     spelled: bytes
 
 
-class Returned(msgspec.Struct, frozen=True):
+class UpstreamHead(msgspec.Struct, frozen=True):
     """Head of a server's answer, as far as it matters for the client.
 
     Attributes:
@@ -58,17 +58,17 @@ class Returned(msgspec.Struct, frozen=True):
         refuses: The server rejected its credential.
     """
 
-    heading: Heading
+    heading: ReplyHeading
     kind: str
     session: str | None = None
-    unfit: Why | None = None
+    unfit: RefusalReason | None = None
     refuses: bool = False
 
 
 @lru_cache(maxsize=1024)
-def _asking(method: str, target: str, host: str) -> bytes:
+def _build_request_lines(method: str, target: str, host: str) -> bytes:
     """Encode the constant part of requests of one method to one server."""
-    accept = EVENTS if method == "GET" else f"{JSON}, {EVENTS}"
+    accept = EVENT_STREAM if method == "GET" else f"{JSON}, {EVENT_STREAM}"
     kind = f"content-type: {JSON}\r\n" if method == "POST" else ""
     return (
         f"{method} {target} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {USER_AGENT}\r\n"
@@ -76,16 +76,17 @@ def _asking(method: str, target: str, host: str) -> bytes:
     ).encode("latin-1")
 
 
-def onward(fields: Mapping[str, str]) -> bytes:
+def encode_forwarded_fields(fields: Mapping[str, str]) -> bytes:
     """Encode the fields of a client's head that are forwarded."""
     return "".join(
         f"{name}: {value}\r\n"
         for name, value in fields.items()
-        if name in ONWARD or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER)
+        if name in FORWARDED_FIELDS
+        or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER)
     ).encode("latin-1")
 
 
-def request_head(
+def write_request_head(
     method: str, target: str, host: str, onward: bytes, session: str, length: int
 ) -> bytes:
     """Write the head of a request to a server.
@@ -94,29 +95,34 @@ def request_head(
         method: `POST`, `GET` or `DELETE`.
         target: Path and query of the server's URL.
         host: Value of Host.
-        onward: Forwarded fields, as `onward` encodes them.
+        onward: Forwarded fields, as `encode_forwarded_fields` encodes them.
         session: The server's own session id, empty without one.
         length: Bytes of the body.
     """
     named = f"{SESSION_HEADER}: {session}\r\n".encode("latin-1") if session else b""
     sized = b"content-length: %d\r\n" % length if method == "POST" else b""
-    return b"%b%b%b%b\r\n" % (_asking(method, target, host), onward, named, sized)
+    return b"%b%b%b%b\r\n" % (
+        _build_request_lines(method, target, host),
+        onward,
+        named,
+        sized,
+    )
 
 
-def heading(status: int, fields: Mapping[str, str]) -> Heading:
+def build_heading(status: int, fields: Mapping[str, str]) -> ReplyHeading:
     """Build the status line and fields of a reply."""
     lines = [f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in fields.items()]
-    return Heading(status, fields, "".join(lines).encode("latin-1"))
+    return ReplyHeading(status, fields, "".join(lines).encode("latin-1"))
 
 
 @lru_cache(maxsize=64)
-def json_heading(status: int) -> Heading:
+def build_json_heading(status: int) -> ReplyHeading:
     """Build the status line and fields of our own reply in JSON."""
-    return heading(status, {"content-type": JSON})
+    return build_heading(status, {"content-type": JSON})
 
 
-def returned(status: int, fields: Mapping[str, str]) -> Returned:
+def judge_upstream_head(status: int, fields: Mapping[str, str]) -> UpstreamHead:
     """Judge the head of a server's answer.
 
     Args:
@@ -124,19 +130,20 @@ def returned(status: int, fields: Mapping[str, str]) -> Returned:
         fields: All fields, by lower-case name.
     """
     unfit = None
-    if status in NOT_RELAYED:
-        unfit = Why.REPLY_STATUS
+    if status in UNRELAYED_STATUSES:
+        unfit = RefusalReason.REPLY_STATUS
     elif fields.get("content-encoding", "identity").lower() != "identity":
-        unfit = Why.REPLY_TYPE
+        unfit = RefusalReason.REPLY_TYPE
     back = {
         name: value
         for name, value in fields.items()
-        if name in BACK or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER)
+        if name in RETURNED_FIELDS
+        or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER)
     }
     kind = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
     session = fields.get(SESSION_HEADER)
     refuses = status == 401 or (status == 403 and _is_invalid_token(fields))
-    return Returned(heading(status, back), kind, session, unfit, refuses)
+    return UpstreamHead(build_heading(status, back), kind, session, unfit, refuses)
 
 
 def _is_invalid_token(fields: Mapping[str, str]) -> bool:
@@ -145,8 +152,8 @@ def _is_invalid_token(fields: Mapping[str, str]) -> bool:
     return any(INVALID_TOKEN.fullmatch(part.strip(" \t")) for part in parts)
 
 
-def reply_head(
-    heading: Heading, session: str = "", *, length: int | None, closes: bool
+def write_reply_head(
+    heading: ReplyHeading, session: str = "", *, length: int | None, closes: bool
 ) -> bytes:
     """Write the head of a reply to a client.
 
@@ -165,6 +172,6 @@ def reply_head(
     return b"%b%b%b%b" % (heading.spelled, named, sized, end)
 
 
-def chunk(data: bytes) -> bytes:
+def encode_chunk(data: bytes) -> bytes:
     """Encode one chunk (RFC 9112 7.1); no data makes none."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

@@ -4,11 +4,11 @@ Each message is one line of UTF-8 (MCP basic/transports "stdio"). A line larger 
 message may be ends the parsing: what follows it could be anything.
 """
 
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import MAX_BODY
 
 
-class Lines:
+class LineSplitter:
     """Line splitter of one pipe.
 
     Args:
@@ -24,31 +24,31 @@ class Lines:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def feed(self, data: bytes) -> list[bytes | Refused]:
+    def feed(self, data: bytes) -> list[bytes | RequestRefused]:
         """Take a slice; list the complete lines, without empty ones."""
         is_whole = not self._size and data.find(b"\n") == len(data) - 1
         if is_whole and len(data) <= self._most and not self.closed:
             # The usual case: a client that waits for each answer.
             line = data[:-1].removesuffix(b"\r")
             return [line] if line else []
-        found: list[bytes | Refused] = []
+        found: list[bytes | RequestRefused] = []
         *ends, rest = data.split(b"\n")
         for piece in ends:
-            if self._grow(piece, found):
+            if self._append(piece, found):
                 line = b"".join(self._parts).removesuffix(b"\r")
                 self._parts, self._size = [], 0
                 if line:
                     found.append(line)
-        self._grow(rest, found)
+        self._append(rest, found)
         return found
 
-    def end(self) -> Refused | None:
+    def finish(self) -> RequestRefused | None:
         """Take the end of input; return a refusal if it is in the middle of a line."""
         whole = self.closed or self._size == 0
         self.closed = True
-        return None if whole else Refused(Why.CUT_SHORT)
+        return None if whole else RequestRefused(RefusalReason.CUT_SHORT)
 
-    def _grow(self, piece: bytes, found: list[bytes | Refused]) -> bool:
+    def _append(self, piece: bytes, found: list[bytes | RequestRefused]) -> bool:
         """Add to the present line; False where parsing has ended."""
         if self.closed:
             return False
@@ -57,5 +57,5 @@ class Lines:
         if self._size > self._most:
             self.closed = True
             self._parts = []
-            found.append(Refused(Why.BODY_TOO_LARGE))
+            found.append(RequestRefused(RefusalReason.BODY_TOO_LARGE))
         return not self.closed

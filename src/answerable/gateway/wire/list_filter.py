@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH
-from answerable.model.decision import Target
+from answerable.model.decision import TargetKind
 from answerable.server.mcp.json_members import (
-    UNREADABLE,
+    DECODE_ERRORS,
     Span,
-    after_white,
+    find_members,
     is_object,
-    members,
+    known_keys,
+    read_string,
     refuse_lookalikes,
-    spellings,
-    text,
+    skip_whitespace,
 )
-from answerable.server.mcp.messages import read_message
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.mcp.messages import parse_message
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_LIST = 4 * 1024 * 1024
 SCOPE = "cacheScope"
@@ -34,11 +34,11 @@ INITIALIZE = "initialize"
 INSTRUCTIONS = "instructions"
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 
-Edit = tuple[Span, bytes]
+SpanEdit = tuple[Span, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListKind:
     """Kind of list.
 
     Attributes:
@@ -51,31 +51,33 @@ class Listing:
 
     key: str
     name: str
-    target: Target
+    target: TargetKind
     action: str
     is_template: bool = False
 
 
-LISTS: Mapping[str, Listing] = {
-    "tools/list": Listing("tools", "name", Target.TOOL, "tools/call"),
-    "resources/list": Listing("resources", "uri", Target.RESOURCE, "resources/read"),
-    "resources/templates/list": Listing(
-        *("resourceTemplates", "uriTemplate", Target.RESOURCE, "resources/read"),
+LISTS: Mapping[str, ListKind] = {
+    "tools/list": ListKind("tools", "name", TargetKind.TOOL, "tools/call"),
+    "resources/list": ListKind(
+        "resources", "uri", TargetKind.RESOURCE, "resources/read"
+    ),
+    "resources/templates/list": ListKind(
+        *("resourceTemplates", "uriTemplate", TargetKind.RESOURCE, "resources/read"),
         is_template=True,
     ),
-    "prompts/list": Listing("prompts", "name", Target.PROMPT, "prompts/get"),
-    "tasks/list": Listing("tasks", "taskId", Target.TASK, "tasks/get"),
+    "prompts/list": ListKind("prompts", "name", TargetKind.PROMPT, "prompts/get"),
+    "tasks/list": ListKind("tasks", "taskId", TargetKind.TASK, "tasks/get"),
 }
-FILTERED = LISTS.keys() | {DISCOVER}
+FILTERED_METHODS = LISTS.keys() | {DISCOVER}
 # Answers that are buffered before they are passed on.
-HELD = FILTERED | {INITIALIZE}
+BUFFERED_METHODS = FILTERED_METHODS | {INITIALIZE}
 UNKNOWN = ""  # an answer on a resumed stream, to an unknown request
 
 
-def for_caller(
+def filter_for_caller(
     data: bytes,
     method: str,
-    may: Callable[[Listing, str], bool],
+    may: Callable[[ListKind, str], bool],
     *,
     is_modern: bool,
     speaks: bool = True,
@@ -95,35 +97,35 @@ def for_caller(
     Raises:
         Refused: The list is ambiguous or malformed.
     """
-    span = read_message(data, ANSWER_DEPTH).result
+    span = parse_message(data, ANSWER_DEPTH).result
     if span is None:
         return data
-    result = members(data, span)
+    result = find_members(data, span)
     listings = [each for name, each in LISTS.items() if method in (name, UNKNOWN)]
     known = (SCOPE, INSTRUCTIONS, *(each.key for each in listings))
-    refuse_lookalikes(result, spellings(*known))
-    edits: list[Edit] = []
+    refuse_lookalikes(result, known_keys(*known))
+    edits: list[SpanEdit] = []
     for listing in listings:
         if listing.key in result:
-            edits += _left_out(data, result[listing.key], listing, may)
+            edits += _filter_items(data, result[listing.key], listing, may)
     if not speaks and INSTRUCTIONS in result:
         edits.append((result[INSTRUCTIONS], b'""'))
     if is_modern:
-        edits += _marked(data, span, result)
-    return _spliced(data, edits)
+        edits += _mark_private(data, span, result)
+    return _apply_edits(data, edits)
 
 
-def _left_out(
-    data: bytes, span: Span, listing: Listing, may: Callable[[Listing, str], bool]
-) -> list[Edit]:
-    items = spans(data, span)
-    kept = [item for item in items if _may(data, item, listing, may)]
+def _filter_items(
+    data: bytes, span: Span, listing: ListKind, may: Callable[[ListKind, str], bool]
+) -> list[SpanEdit]:
+    items = find_item_spans(data, span)
+    kept = [item for item in items if _may_use_item(data, item, listing, may)]
     if len(kept) == len(items):
         return []
     return [(span, b"[" + b",".join(data[item] for item in kept) + b"]")]
 
 
-def spans(data: bytes, span: Span) -> list[Span]:
+def find_item_spans(data: bytes, span: Span) -> list[Span]:
     """Find the spans of the items of an array.
 
     Raises:
@@ -131,35 +133,37 @@ def spans(data: bytes, span: Span) -> list[Span]:
     """
     try:
         items = _items.decode(memoryview(data)[span])
-    except UNREADABLE:
-        raise Refused(Why.EVENT_TYPE) from None
+    except DECODE_ERRORS:
+        raise RequestRefused(RefusalReason.EVENT_TYPE) from None
     found = []
     at = span.start
     for raw in items:
         # Before the first item stands `[`, before the others `,`.
-        at = after_white(data, after_white(data, at) + 1)
+        at = skip_whitespace(data, skip_whitespace(data, at) + 1)
         end = at + len(memoryview(raw))
         found.append(slice(at, end))
         at = end
     return found
 
 
-def _may(
-    data: bytes, item: Span, listing: Listing, may: Callable[[Listing, str], bool]
+def _may_use_item(
+    data: bytes, item: Span, listing: ListKind, may: Callable[[ListKind, str], bool]
 ) -> bool:
     """Tell whether the caller may use an item; a malformed one it may not."""
     if not is_object(data, item):
         return False
     try:
-        found = members(data, item)
-        refuse_lookalikes(found, spellings(listing.name))
-    except Refused:
+        found = find_members(data, item)
+        refuse_lookalikes(found, known_keys(listing.name))
+    except RequestRefused:
         return False
-    name = text(data, found.get(listing.name))
+    name = read_string(data, found.get(listing.name))
     return name is not None and may(listing, name)
 
 
-def _marked(data: bytes, span: Span, result: Mapping[str, Span]) -> list[Edit]:
+def _mark_private(
+    data: bytes, span: Span, result: Mapping[str, Span]
+) -> list[SpanEdit]:
     if SCOPE in result:
         is_private = data[result[SCOPE]] == PRIVATE
         return [] if is_private else [(result[SCOPE], PRIVATE)]
@@ -168,7 +172,7 @@ def _marked(data: bytes, span: Span, result: Mapping[str, Span]) -> list[Edit]:
     return [(slice(at, at), member + (b"," if result else b""))]
 
 
-def _spliced(data: bytes, edits: list[Edit]) -> bytes:
+def _apply_edits(data: bytes, edits: list[SpanEdit]) -> bytes:
     for span, piece in sorted(edits, key=lambda edit: edit[0].start, reverse=True):
         data = data[: span.start] + piece + data[span.stop :]
     return data

@@ -9,28 +9,28 @@ from collections.abc import Callable
 
 import msgspec
 
-from answerable.gateway.wire.fast_path import TOOLS_CALL, Plain, plain_call
-from answerable.gateway.wire.http_heads import onward
-from answerable.server.mcp.call import Call, digest, read_call
+from answerable.gateway.wire.fast_path import TOOLS_CALL, ExpectedCall, parse_plain_call
+from answerable.gateway.wire.http_heads import encode_forwarded_fields
+from answerable.server.mcp.call import McpCall, parse_http_call, sha256_hex
 from answerable.server.mcp.request_metadata import (
     METHOD_HEADER,
     NAME_HEADER,
-    check_types,
-    decoded,
-    era_of,
-    session_of,
+    check_media_types,
+    decode_mirrored,
+    parse_revision,
+    parse_session_id,
 )
-from answerable.server.mcp.server_path import described_by, server_of
-from answerable.server.wire.refusals import Refused
-from answerable.server.wire.request_head import Head, read_head
+from answerable.server.mcp.server_path import parse_metadata_target, parse_server_name
+from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead, parse_head
 
-MOST = 1024  # cached heads
-MAX_REMEMBERED = 4096  # bytes of one
+MAX_CACHED = 1024  # cached heads
+MAX_CACHED_BYTES = 4096  # bytes of one
 # Fields that differ in each request: such a head is not cached.
-FLEETING = frozenset({"dpop", "last-event-id", "traceparent"})
+UNCACHED_FIELDS = frozenset({"dpop", "last-event-id", "traceparent"})
 
 
-class Opening(msgspec.Struct, frozen=True):
+class McpRequestHead(msgspec.Struct, frozen=True):
     """Parsed head of a request.
 
     Attributes:
@@ -40,51 +40,55 @@ class Opening(msgspec.Struct, frozen=True):
         plain: Expected call for the fast parser; None for the full parser.
     """
 
-    head: Head
+    head: HttpRequestHead
     length: int
     described: str
     onward: bytes
-    plain: Plain | None
+    plain: ExpectedCall | None
 
     def __repr__(self) -> str:
         """Show no field: some mirror the body."""
         return f"Opening({self.head!r})"
 
 
-def read_opening(data: bytes) -> Opening:
-    """Parse a head, as `read_head` does.
+def parse_request_head(data: bytes) -> McpRequestHead:
+    """Parse a head, as `parse_head` does.
 
     Raises:
         Refused: As there.
     """
-    head = read_head(data)
-    return Opening(
-        head, head.length, described_by(head), onward(head.fields), _plain(head)
+    head = parse_head(data)
+    return McpRequestHead(
+        head,
+        head.length,
+        parse_metadata_target(head),
+        encode_forwarded_fields(head.fields),
+        _build_expected_call(head),
     )
 
 
-def _plain(head: Head) -> Plain | None:
+def _build_expected_call(head: HttpRequestHead) -> ExpectedCall | None:
     """Return the call that the head announces; None unless it is a plain tool call."""
     if head.method != "POST":
         return None
     try:
-        server, era = server_of(head.target), era_of(head.fields)
-        check_types(head)
-        session = session_of(head.fields, era)
-    except Refused:
+        server, era = parse_server_name(head.target), parse_revision(head.fields)
+        check_media_types(head)
+        session = parse_session_id(head.fields, era)
+    except RequestRefused:
         return None
     method = head.fields.get(METHOD_HEADER)
     name = head.fields.get(NAME_HEADER)
-    named = None if name is None else decoded(name)
+    named = None if name is None else decode_mirrored(name)
     if method != TOOLS_CALL and (era.is_modern or method is not None):
         return None
     if named is None and (era.is_modern or name is not None):
         return None
-    return Plain(era, server, named, digest(session) if session else "")
+    return ExpectedCall(era, server, named, sha256_hex(session) if session else "")
 
 
-def read_request(opening: Opening, body: bytes) -> Call:
-    """Parse one request of a client over Streamable HTTP, as `read_call` does.
+def parse_request(opening: McpRequestHead, body: bytes) -> McpCall:
+    """Parse one request of a client over Streamable HTTP, as `parse_http_call` does.
 
     Args:
         opening: Its head, whose place was checked.
@@ -93,23 +97,23 @@ def read_request(opening: Opening, body: bytes) -> Call:
     Raises:
         Refused: As there.
     """
-    call = None if opening.plain is None else plain_call(body, opening.plain)
-    return read_call(opening.head, body) if call is None else call
+    call = None if opening.plain is None else parse_plain_call(body, opening.plain)
+    return parse_http_call(opening.head, body) if call is None else call
 
 
-def remembering(
-    read: Callable[[bytes], Opening] = read_opening,
-) -> Callable[[bytes], Opening]:
+def cached_parser(
+    read: Callable[[bytes], McpRequestHead] = parse_request_head,
+) -> Callable[[bytes], McpRequestHead]:
     """Return a parser that caches its results; a refused head is parsed again."""
-    known: dict[bytes, Opening] = {}
+    known: dict[bytes, McpRequestHead] = {}
 
-    def remember(data: bytes) -> Opening:
+    def remember(data: bytes) -> McpRequestHead:
         found = known.get(data)
         if found is None:
             found = read(data)
-            comes_again = FLEETING.isdisjoint(found.head.fields)
-            if comes_again and len(data) <= MAX_REMEMBERED:
-                if len(known) >= MOST:
+            comes_again = UNCACHED_FIELDS.isdisjoint(found.head.fields)
+            if comes_again and len(data) <= MAX_CACHED_BYTES:
+                if len(known) >= MAX_CACHED:
                     known.clear()
                 known[data] = found
         return found

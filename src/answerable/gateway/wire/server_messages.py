@@ -12,30 +12,30 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.server.mcp.call import digest
+from answerable.server.mcp.call import sha256_hex
 from answerable.server.mcp.json_members import (
     Span,
+    find_members,
     is_object,
-    members,
+    known_keys,
+    read_string,
     refuse_lookalikes,
-    spellings,
-    text,
 )
-from answerable.server.mcp.messages import INTEGER, Kind, read_message
-from answerable.server.mcp.methods import INPUTS
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.mcp.messages import INTEGER, MessageKind, parse_message
+from answerable.server.mcp.methods import INPUT_METHODS
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 ANSWER_DEPTH = 256
-RESULT = spellings(
+RESULT = known_keys(
     "inputRequests", "isError", "requestState", "resultType", "task", "taskId"
 )
-TASK = spellings("taskId")
-ERROR = spellings("code", "message", "data")
-INPUT = spellings("method", "params")
+TASK = known_keys("taskId")
+ERROR = known_keys("code", "message", "data")
+INPUT = known_keys("method", "params")
 COMPLETE = "complete"
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class ServerMessage(msgspec.Struct, frozen=True, gc=False):
     """Parsed message of a server.
 
     Attributes:
@@ -52,7 +52,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
             own.
     """
 
-    kind: Kind
+    kind: MessageKind
     id: str | int | None
     method: str = ""
     code: int = 0
@@ -63,89 +63,89 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     inputs: tuple[str, ...] = ()
 
 
-def read_answer(data: bytes) -> Answer:
+def parse_server_message(data: bytes) -> ServerMessage:
     """Parse one message of a server: a JSON body, an event's data, a line of stdio.
 
     Raises:
         Refused: It is ambiguous or malformed.
     """
-    message = read_message(data, ANSWER_DEPTH)
-    if message.kind is not Kind.RESPONSE:
-        inputs = (message.method,) if message.method in INPUTS else ()
-        return Answer(message.kind, message.id, message.method, inputs=inputs)
+    message = parse_message(data, ANSWER_DEPTH)
+    if message.kind is not MessageKind.RESPONSE:
+        inputs = (message.method,) if message.method in INPUT_METHODS else ()
+        return ServerMessage(message.kind, message.id, message.method, inputs=inputs)
     if message.result is None:
-        code = _code(data, message.error)
-        return Answer(Kind.RESPONSE, message.id, code=code)
-    result = _members(data, message.result)
+        code = _read_error_code(data, message.error)
+        return ServerMessage(MessageKind.RESPONSE, message.id, code=code)
+    result = _read_members(data, message.result)
     refuse_lookalikes(result, RESULT)
-    return Answer(
-        Kind.RESPONSE,
+    return ServerMessage(
+        MessageKind.RESPONSE,
         message.id,
-        failed=_flag(data, result.get("isError")),
-        result_type=_text(data, result, "resultType") or COMPLETE,
-        state=_digest(data, result, "requestState"),
-        task=_task(data, result),
-        inputs=_inputs(data, result.get("inputRequests")),
+        failed=_read_flag(data, result.get("isError")),
+        result_type=_read_text(data, result, "resultType") or COMPLETE,
+        state=_read_digest(data, result, "requestState"),
+        task=_read_task(data, result),
+        inputs=_read_inputs(data, result.get("inputRequests")),
     )
 
 
-def _members(data: bytes, span: Span | None) -> dict[str, Span]:
+def _read_members(data: bytes, span: Span | None) -> dict[str, Span]:
     if span is None or not is_object(data, span):
-        raise Refused(Why.EVENT_TYPE)
-    return members(data, span)
+        raise RequestRefused(RefusalReason.EVENT_TYPE)
+    return find_members(data, span)
 
 
-def _code(data: bytes, span: Span | None) -> int:
-    error = _members(data, span)
+def _read_error_code(data: bytes, span: Span | None) -> int:
+    error = _read_members(data, span)
     refuse_lookalikes(error, ERROR)
     code = error.get("code")
     raw = b"" if code is None else data[code]
     # 0 means no error here, and is outside every range that a code comes from.
     if len(raw) > 16 or INTEGER.fullmatch(raw) is None or int(raw) == 0:
-        raise Refused(Why.EVENT_TYPE)
+        raise RequestRefused(RefusalReason.EVENT_TYPE)
     return int(raw)
 
 
-def _flag(data: bytes, span: Span | None) -> bool:
+def _read_flag(data: bytes, span: Span | None) -> bool:
     """Read an optional boolean; clients differ on what else is true."""
     value = b"false" if span is None else data[span]
     if value not in (b"true", b"false"):
-        raise Refused(Why.EVENT_TYPE)
+        raise RequestRefused(RefusalReason.EVENT_TYPE)
     return value == b"true"
 
 
-def _text(data: bytes, found: Mapping[str, Span], key: str) -> str:
+def _read_text(data: bytes, found: Mapping[str, Span], key: str) -> str:
     """Read an optional string."""
     if key not in found:
         return ""
-    value = text(data, found[key])
+    value = read_string(data, found[key])
     if value is None:
-        raise Refused(Why.EVENT_TYPE)
+        raise RequestRefused(RefusalReason.EVENT_TYPE)
     return value
 
 
-def _digest(data: bytes, found: Mapping[str, Span], key: str) -> str:
-    return digest(_text(data, found, key)) if key in found else ""
+def _read_digest(data: bytes, found: Mapping[str, Span], key: str) -> str:
+    return sha256_hex(_read_text(data, found, key)) if key in found else ""
 
 
-def _task(data: bytes, result: Mapping[str, Span]) -> str:
+def _read_task(data: bytes, result: Mapping[str, Span]) -> str:
     """Return the digest of the task id: `taskId`, or `task.taskId` in 2025-11-25."""
     if "task" in result and is_object(data, result["task"]):
-        task = members(data, result["task"])
+        task = find_members(data, result["task"])
         refuse_lookalikes(task, TASK)
-        return _digest(data, task, "taskId")
-    return _digest(data, result, "taskId")
+        return _read_digest(data, task, "taskId")
+    return _read_digest(data, result, "taskId")
 
 
-def _inputs(data: bytes, span: Span | None) -> tuple[str, ...]:
+def _read_inputs(data: bytes, span: Span | None) -> tuple[str, ...]:
     if span is None:
         return ()
     asked = []
-    for each in _members(data, span).values():
-        request = _members(data, each)
+    for each in _read_members(data, span).values():
+        request = _read_members(data, each)
         refuse_lookalikes(request, INPUT)
-        method = _text(data, request, "method")
-        if method not in INPUTS:
-            raise Refused(Why.UNKNOWN_METHOD)
+        method = _read_text(data, request, "method")
+        if method not in INPUT_METHODS:
+            raise RequestRefused(RefusalReason.UNKNOWN_METHOD)
         asked.append(method)
     return tuple(asked)

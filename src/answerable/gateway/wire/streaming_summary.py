@@ -11,9 +11,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from answerable.gateway.wire.server_messages import ANSWER_DEPTH, Answer, read_answer
-from answerable.server.mcp.json_members import UNREADABLE
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.wire.server_messages import (
+    ANSWER_DEPTH,
+    ServerMessage,
+    parse_server_message,
+)
+from answerable.server.mcp.json_members import DECODE_ERRORS
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_SKETCH = 256 * 1024
 MAX_TEXT = 64 * 1024
@@ -21,9 +25,9 @@ MAX_TEXT = 64 * 1024
 SHALLOW = 2
 # Copied completely: their contents are requested of the client, or come back from it.
 INPUTS_KEY = "inputRequests"
-KEPT = frozenset({INPUTS_KEY, "task"})
+WHOLE_KEYS = frozenset({INPUTS_KEY, "task"})
 # Never omitted: without them the sketch would have another meaning.
-SAID = frozenset(
+REQUIRED_KEYS = frozenset(
     {"id", "jsonrpc", "method", "requestState", "resultType", "taskId", "code"}
 )
 
@@ -34,7 +38,7 @@ REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 DEEP = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
 
 
-class Skim:
+class StreamingSummary:
     """Summary of one answer.
 
     Attributes:
@@ -62,47 +66,47 @@ class Skim:
         """
         at = 0
         while at < len(data):
-            at = self._reader()(data, at)
+            at = self._choose_reader()(data, at)
 
     @property
     def is_whole(self) -> bool:
         """True after the last bracket."""
         return bool(self._sketch) and not self._depth and not self._in_string
 
-    def answer(self) -> Answer:
+    def parse_summary(self) -> ServerMessage:
         """Parse the sketch, once everything was fed.
 
         Raises:
-            Refused: As `read_answer`; or the answer is incomplete.
+            Refused: As `parse_server_message`; or the answer is incomplete.
         """
         if self._in_string or self._depth:
-            raise Refused(Why.NOT_JSON)
-        return read_answer(bytes(self._sketch))
+            raise RequestRefused(RefusalReason.NOT_JSON)
+        return parse_server_message(bytes(self._sketch))
 
-    def _reader(self) -> Callable[[bytes, int], int]:
+    def _choose_reader(self) -> Callable[[bytes, int], int]:
         if self._in_string:
-            return self._string
-        return self._skip if self._until else self._copy
+            return self._read_string
+        return self._skip_container if self._until else self._copy_token
 
-    def _copy(self, data: bytes, at: int) -> int:
+    def _copy_token(self, data: bytes, at: int) -> int:
         """Copy up to and including the next token; return the offset after it."""
         found = next(TOKEN.finditer(data, at), None)
         if found is None:
-            self._add(data[at:])
+            self._append_sketch(data[at:])
             return len(data)
         token = found[0]
-        self._add(data[at : found.start()])
+        self._append_sketch(data[at : found.start()])
         if token == b'"':
             self._in_string, self._text, self._size = True, [token], 1
         else:
-            self._add(token)
-            self._turn(token)
+            self._append_sketch(token)
+            self._track_token(token)
         return found.end()
 
-    def _turn(self, token: bytes) -> None:
+    def _track_token(self, token: bytes) -> None:
         """Track the depth at a token."""
         if token in b"{[":
-            self._down()
+            self._enter_container()
             self._at_key = True
         elif token in b"}]":
             self._depth -= 1
@@ -111,39 +115,39 @@ class Skim:
         else:
             self._at_key = token == b","
 
-    def _down(self) -> None:
-        self._deeper()
+    def _enter_container(self) -> None:
+        self._increase_depth()
         if self._depth <= SHALLOW or self._kept:
             return
-        if self._depth == SHALLOW + 1 and self._key in KEPT:
+        if self._depth == SHALLOW + 1 and self._key in WHOLE_KEYS:
             self._kept = SHALLOW
             self.asks |= self._key == INPUTS_KEY
         else:
             self._until = self._depth - 1
 
-    def _deeper(self) -> None:
+    def _increase_depth(self) -> None:
         self._depth += 1
         if self._depth > ANSWER_DEPTH:
-            raise Refused(Why.TOO_DEEP)
+            raise RequestRefused(RefusalReason.TOO_DEEP)
 
-    def _skip(self, data: bytes, at: int) -> int:
+    def _skip_container(self, data: bytes, at: int) -> int:
         """Omit the rest of a container; return the offset after it."""
         for found in DEEP.finditer(data, at):
             token = found[0]
             if token in b"{[":
-                self._deeper()
+                self._increase_depth()
             elif token in b"}]":
                 self._depth -= 1
                 if self._depth == self._until:
                     self._until = 0
-                    self._add(token)
+                    self._append_sketch(token)
                     return found.end()
             elif token == b'"':
                 self._in_string = True
                 return found.end()
         return len(data)
 
-    def _string(self, data: bytes, at: int) -> int:
+    def _read_string(self, data: bytes, at: int) -> int:
         """Read more of a string; return the offset after its end, or the slice's."""
         start, at = at, at + self._is_escaped
         at = next(REST.finditer(data, at)).end()
@@ -151,16 +155,16 @@ class Skim:
         self._in_string = data[at : at + 1] != b'"'
         end = len(data) if self._in_string else at + 1
         if self._text is not None:
-            self._hear(data[start:end])
+            self._add_string_piece(data[start:end])
         return end
 
-    def _hear(self, piece: bytes) -> None:
+    def _add_string_piece(self, piece: bytes) -> None:
         """Take a piece of a copied string, and process its end."""
         assert self._text is not None  # noqa: S101 - only called with one
         self._size += len(piece)
         if self._size > MAX_TEXT:
-            if self._at_key or self._kept or self._key in SAID:
-                raise Refused(Why.EVENT_TOO_LARGE)
+            if self._at_key or self._kept or self._key in REQUIRED_KEYS:
+                raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
             self._text = [b'"']
             piece = b'"' if not self._in_string else b""
         self._text.append(piece)
@@ -168,18 +172,18 @@ class Skim:
             return
         whole = b"".join(self._text)
         self._text = None
-        self._add(whole)
+        self._append_sketch(whole)
         if self._at_key:
-            self._key = _key(whole)
+            self._key = _decode_key(whole)
 
-    def _add(self, piece: bytes) -> None:
+    def _append_sketch(self, piece: bytes) -> None:
         self._sketch += piece
         if len(self._sketch) > MAX_SKETCH:
-            raise Refused(Why.EVENT_TOO_LARGE)
+            raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
 
 
-def _key(spelled: bytes) -> str:
+def _decode_key(spelled: bytes) -> str:
     try:
         return msgspec.json.decode(spelled, type=str)
-    except UNREADABLE:
-        raise Refused(Why.NOT_JSON) from None
+    except DECODE_ERRORS:
+        raise RequestRefused(RefusalReason.NOT_JSON) from None

@@ -18,22 +18,22 @@ from functools import lru_cache
 import httptools
 import msgspec
 
-from answerable.gateway.wire.http_heads import Returned, returned
-from answerable.server.wire.chunked_coding import Chunks
-from answerable.server.wire.refusals import Refused, Why
+from answerable.gateway.wire.http_heads import UpstreamHead, judge_upstream_head
+from answerable.server.wire.chunked_coding import ChunkedDecoder
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import (
     LENGTH,
     MAX_HEAD,
-    Heard,
-    fields_of,
-    options_of,
+    HeadCollector,
+    collect_fields,
+    parse_connection_options,
 )
 from answerable.server.wire.request_parser import EMPTY_LINE
 
 STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
-MOST = MAX_HEAD + len(EMPTY_LINE)
+MAX_HEAD_BYTES = MAX_HEAD + len(EMPTY_LINE)
 MAX_INTERIM = 8
-MAX_REMEMBERED = 2048  # bytes of a head
+MAX_CACHED_BYTES = 2048  # bytes of a head
 SWITCHING_PROTOCOLS = 101
 BODILESS = frozenset({204, 304})
 
@@ -41,7 +41,7 @@ CHUNKED = -1
 UNTIL_CLOSE = -2
 
 
-class Reply(msgspec.Struct, frozen=True):
+class UpstreamReply(msgspec.Struct, frozen=True):
     """Head of one reply.
 
     Attributes:
@@ -56,19 +56,19 @@ class Reply(msgspec.Struct, frozen=True):
     fields: Mapping[str, str]
     length: int
     closes: bool
-    returned: Returned
+    returned: UpstreamHead
 
 
-class End(Enum):
+class ReplyEnd(Enum):
     """End of the body of a reply."""
 
     END = "end"
 
 
-Replied = Reply | bytes | End
+ReplyPart = UpstreamReply | bytes | ReplyEnd
 
 
-class _Counted:
+class _SizedReplyBody:
     """Body of known length."""
 
     def __init__(self, length: int) -> None:
@@ -86,7 +86,7 @@ class _Counted:
         return self._piece
 
 
-class _Rest:
+class _BodyUntilClose:
     """Body that ends with its connection."""
 
     done = False
@@ -102,7 +102,7 @@ class _Rest:
         return self._piece
 
 
-class ReplyIntake:
+class ReplyParser:
     """Parser of one reply.
 
     Attributes:
@@ -113,39 +113,39 @@ class ReplyIntake:
         self.done = False
         self._held = b""
         self._interim = MAX_INTERIM
-        self._reading: _Counted | Chunks | _Rest | None = None
+        self._reading: _SizedReplyBody | ChunkedDecoder | _BodyUntilClose | None = None
 
-    def feed(self, data: bytes) -> list[Replied]:
+    def feed(self, data: bytes) -> list[ReplyPart]:
         """Parse a slice; list its parts: a head, pieces of the body, and its end.
 
         Raises:
             Refused: It is malformed, or longer than the reply; no part of the slice is
                 passed on.
         """
-        found: list[Replied] = []
+        found: list[ReplyPart] = []
         at = 0
         while at < len(data):
             if self.done:
-                raise Refused(Why.UNASKED)
-            at = self._take(data, at, found)
+                raise RequestRefused(RefusalReason.UNASKED)
+            at = self._consume_slice(data, at, found)
         return found
 
-    def close(self) -> list[Replied]:
+    def on_close(self) -> list[ReplyPart]:
         """Take the end of the connection; list the end of the reply, where it is one.
 
         Raises:
             Refused: The reply is incomplete.
         """
-        if isinstance(self._reading, _Rest) and not self.done:
+        if isinstance(self._reading, _BodyUntilClose) and not self.done:
             self.done = True
-            return [End.END]
+            return [ReplyEnd.END]
         if not self.done:
-            raise Refused(Why.CUT_SHORT)
+            raise RequestRefused(RefusalReason.CUT_SHORT)
         return []
 
-    def _take(self, data: bytes, at: int, found: list[Replied]) -> int:
+    def _consume_slice(self, data: bytes, at: int, found: list[ReplyPart]) -> int:
         if self._reading is None:
-            after = self._head(data, at, found)
+            after = self._consume_head(data, at, found)
         else:
             after = self._reading.feed(data, at)
             piece = self._reading.take()
@@ -153,58 +153,58 @@ class ReplyIntake:
                 found.append(piece)
         if self._reading is not None and self._reading.done:
             self.done = True
-            found.append(End.END)
+            found.append(ReplyEnd.END)
         return after
 
-    def _head(self, data: bytes, at: int, found: list[Replied]) -> int:
+    def _consume_head(self, data: bytes, at: int, found: list[ReplyPart]) -> int:
         """Parse a head, or its beginning; return the offset after it."""
         held = self._held + data[at:] if self._held or at else data
-        end = held.find(EMPTY_LINE, 0, MOST)
+        end = held.find(EMPTY_LINE, 0, MAX_HEAD_BYTES)
         if end < 0:
-            if len(held) >= MOST:
-                raise Refused(Why.HEAD_TOO_LARGE)
+            if len(held) >= MAX_HEAD_BYTES:
+                raise RequestRefused(RefusalReason.HEAD_TOO_LARGE)
             self._held = held
             return len(data)
         end += len(EMPTY_LINE)
         after = len(data) - (len(held) - end)
         self._held = b""
-        reply = read_reply(held[:end])
+        reply = parse_reply_head(held[:end])
         if reply is None:
             self._interim -= 1
             if self._interim < 0:
-                raise Refused(Why.MALFORMED_HEAD)
+                raise RequestRefused(RefusalReason.MALFORMED_HEAD)
             return after
         found.append(reply)
-        self._reading = _body(reply.length)
+        self._reading = _choose_body(reply.length)
         return after
 
 
-def whole_reply(data: bytes) -> tuple[Reply, bytes] | None:
+def parse_whole_reply(data: bytes) -> tuple[UpstreamReply, bytes] | None:
     """Parse a reply in one slice, as most are; return head and body.
 
     Returns:
-        None for another one, which `ReplyIntake` parses.
+        None for another one, which `ReplyParser` parses.
 
     Raises:
         Refused: As there.
     """
-    end = data.find(EMPTY_LINE, 0, MOST) + len(EMPTY_LINE)
+    end = data.find(EMPTY_LINE, 0, MAX_HEAD_BYTES) + len(EMPTY_LINE)
     if end < len(EMPTY_LINE):
         return None
-    reply = read_reply(data[:end])
+    reply = parse_reply_head(data[:end])
     if reply is None or reply.length != len(data) - end:
         return None
     return reply, data[end:]
 
 
-def _body(length: int) -> _Counted | Chunks | _Rest:
+def _choose_body(length: int) -> _SizedReplyBody | ChunkedDecoder | _BodyUntilClose:
     if length == CHUNKED:
         # A stream is unbounded; buffers of its events are bounded elsewhere.
-        return Chunks(sys.maxsize, sys.maxsize)
-    return _Rest() if length == UNTIL_CLOSE else _Counted(length)
+        return ChunkedDecoder(sys.maxsize, sys.maxsize)
+    return _BodyUntilClose() if length == UNTIL_CLOSE else _SizedReplyBody(length)
 
 
-def read_reply(data: bytes) -> Reply | None:
+def parse_reply_head(data: bytes) -> UpstreamReply | None:
     """Parse the head of one reply; None for an interim one.
 
     A server sends nearly the same head each time, so short ones are cached.
@@ -215,39 +215,43 @@ def read_reply(data: bytes) -> Reply | None:
     Raises:
         Refused: It is malformed or ambiguous.
     """
-    return _remembered(data) if len(data) <= MAX_REMEMBERED else _reply(data)
+    return (
+        _parse_head_cached(data) if len(data) <= MAX_CACHED_BYTES else _parse_head(data)
+    )
 
 
-def _reply(data: bytes) -> Reply | None:
+def _parse_head(data: bytes) -> UpstreamReply | None:
     line = STATUS.fullmatch(data, 0, data.find(b"\r\n"))
     if line is None:
-        raise Refused(Why.MALFORMED_HEAD)
-    heard = Heard()
+        raise RequestRefused(RefusalReason.MALFORMED_HEAD)
+    heard = HeadCollector()
     parser = httptools.HttpResponseParser(heard)
     try:
         parser.feed_data(data)
     except httptools.HttpParserUpgrade:
-        raise Refused(Why.MALFORMED_HEAD) from None
+        raise RequestRefused(RefusalReason.MALFORMED_HEAD) from None
     except httptools.HttpParserError:
-        raise Refused(Why.MALFORMED_HEAD) from None
+        raise RequestRefused(RefusalReason.MALFORMED_HEAD) from None
     status = int(line[2])
     if parser.get_status_code() != status or status == SWITCHING_PROTOCOLS:
-        raise Refused(Why.MALFORMED_HEAD)
+        raise RequestRefused(RefusalReason.MALFORMED_HEAD)
     if status < 200:
         return None
-    fields = fields_of(heard.pairs)
+    fields = collect_fields(heard.pairs)
     is_old = line[1] == b"0"
-    length = _framing(status, fields, is_old=is_old)
+    length = _body_length(status, fields, is_old=is_old)
     closes = length == UNTIL_CLOSE or is_old
-    options = options_of(fields.get("connection", ""))
+    options = parse_connection_options(fields.get("connection", ""))
     closes |= "close" in options
-    return Reply(status, fields, length, closes, returned(status, fields))
+    return UpstreamReply(
+        status, fields, length, closes, judge_upstream_head(status, fields)
+    )
 
 
-_remembered = lru_cache(maxsize=256)(_reply)
+_parse_head_cached = lru_cache(maxsize=256)(_parse_head)
 
 
-def _framing(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
+def _body_length(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
     """Return the length of the body, CHUNKED or UNTIL_CLOSE (RFC 9112 6.3).
 
     Raises:
@@ -258,12 +262,12 @@ def _framing(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
     if coding is not None:
         chunked = coding.lower() == "chunked" and length is None and not is_old
         if not chunked or status in BODILESS:
-            raise Refused(Why.TRANSFER_CODING)
+            raise RequestRefused(RefusalReason.TRANSFER_CODING)
         return CHUNKED
     if length is None:
         return 0 if status in BODILESS else UNTIL_CLOSE
     if LENGTH.fullmatch(length.encode("latin-1")) is None:
-        raise Refused(Why.LENGTH)
+        raise RequestRefused(RefusalReason.LENGTH)
     if status in BODILESS and int(length):
-        raise Refused(Why.BODY_NOT_EXPECTED)
+        raise RequestRefused(RefusalReason.BODY_NOT_EXPECTED)
     return int(length)

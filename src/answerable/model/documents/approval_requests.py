@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class AskItem(TypedDict):
+class ApprovalRequestItem(TypedDict):
     """`answerable asks`: one blocked action and its owner's answer.
 
     `state` is `open`, `allowed`, `refused` or `expired`. `amendment` is the id of the
@@ -28,7 +28,7 @@ class AskItem(TypedDict):
     amendment: str | None
 
 
-class AmendmentItem(TypedDict):
+class PolicyExceptionItem(TypedDict):
     """`answerable asks amendments`: one policy exception, in force or not.
 
     `state` is `standing`, `open` for a break-glass that waits for its second person,

@@ -13,7 +13,7 @@ class BaselineLayerItem(TypedDict):
     at_most: float
 
 
-class EntryItem(TypedDict):
+class BaselineEntryItem(TypedDict):
     """Entry of a baseline, with its counts and its last example."""
 
     layer: str
@@ -55,7 +55,7 @@ class BaselineItem(TypedDict):
     ready: bool
     not_ready: list[str]
     layers: list[BaselineLayerItem]
-    entries: list[EntryItem]
+    entries: list[BaselineEntryItem]
     lapsed: NotRequired[str]
 
 

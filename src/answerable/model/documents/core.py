@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
-from answerable.model.documents.logged_days import RecordedItem
+from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.documents.mediation import MediationItem
-from answerable.model.documents.not_known import LookedItem, UnknownItem
+from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 
 
-class SourceItem(TypedDict):
+class CoverageSourceItem(TypedDict):
     """Source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds."""
 
     source: str
@@ -22,7 +22,7 @@ class SourceItem(TypedDict):
     problems: list[str]
 
 
-class ShownItem(TypedDict):
+class TruncationItem(TypedDict):
     """Truncation of a list in an answer.
 
     Attributes:
@@ -38,16 +38,16 @@ class ShownItem(TypedDict):
     of: int
 
 
-class Coverage(TypedDict):
+class CoverageRecord(TypedDict):
     """Coverage record: data behind an answer, and missing data that could change it."""
 
     partial: bool
-    sources: list[SourceItem]
+    sources: list[CoverageSourceItem]
     seen: list[str]
     not_collected: list[str]
-    looked: NotRequired[LookedItem]
-    shown: NotRequired[ShownItem]
-    recorded: NotRequired[list[RecordedItem]]
+    looked: NotRequired[SearchScopeItem]
+    shown: NotRequired[TruncationItem]
+    recorded: NotRequired[list[LoggedDaysItem]]
     mediation: NotRequired[MediationItem]
 
 
@@ -115,7 +115,7 @@ class ToolItem(TypedDict):
     written_by: str
 
 
-class AssignedItem(TypedDict):
+class RoleAssignmentItem(TypedDict):
     """Person who may assume a role; `via` is the permission set and the group."""
 
     person: str
@@ -137,10 +137,10 @@ class IdentityItem(TypedDict):
     tags: dict[str, str]
     permissions: str
     written_by: str
-    people: list[AssignedItem]
+    people: list[RoleAssignmentItem]
 
 
-class PlaceItem(TypedDict):
+class CredentialPlaceItem(TypedDict):
     """Place of a credential."""
 
     place: str
@@ -163,7 +163,7 @@ CredentialItem = TypedDict(
         "agents": list[str],
         "tools": list[str],
         "owner": OwnerItem,
-        "places": list[PlaceItem],
+        "places": list[CredentialPlaceItem],
         "created_at": str | None,
         "expires_at": str | None,
         "last_used_at": str | None,
@@ -206,13 +206,13 @@ class ConditionItem(TypedDict):
     set_by: NotRequired[list[str]]
 
 
-class AlternativeItem(TypedDict):
+class ConditionSetItem(TypedDict):
     """Conjunction of conditions; a list of these is a list of alternatives."""
 
     all_of: list[ConditionItem]
 
 
-class DeterminingItem(TypedDict):
+class DeterminingStatementItem(TypedDict):
     """Determining statement; `text` is its content, shown by `can`."""
 
     layer: str
@@ -228,13 +228,13 @@ PathItem = TypedDict(
         "from": str,
         "via": str,
         "to": str,
-        "conditions": list[AlternativeItem],
-        "determining": list[DeterminingItem],
+        "conditions": list[ConditionSetItem],
+        "determining": list[DeterminingStatementItem],
     },
 )
 
 
-class LayerItem(TypedDict):
+class PolicyLayerItem(TypedDict):
     """Policy layer and its part in an answer.
 
     `state` is `decided`, `passed`, `none`, `not-collected`, `not-stated` or
@@ -245,7 +245,7 @@ class LayerItem(TypedDict):
     state: str
 
 
-class PartItem(TypedDict):
+class AllowedPartItem(TypedDict):
     """Allowed part of a resource pattern.
 
     It covers every resource that matches both `resource` and the queried pattern.
@@ -253,30 +253,30 @@ class PartItem(TypedDict):
 
     resource: str
     verdict: str
-    conditions: list[AlternativeItem]
-    determining: list[DeterminingItem]
+    conditions: list[ConditionSetItem]
+    determining: list[DeterminingStatementItem]
     path: list[PathItem]
 
 
-class CanItem(TypedDict):
+class PermissionCheckItem(TypedDict):
     """`answerable can`."""
 
     subject: str
     action: str
     resource: str
     verdict: str
-    conditions: list[AlternativeItem]
+    conditions: list[ConditionSetItem]
     admin: bool
-    determining: list[DeterminingItem]
+    determining: list[DeterminingStatementItem]
     path: list[PathItem]
     unguarded: NotRequired[bool]
     unguarded_because: NotRequired[str]
     assuming: NotRequired[list[str]]
-    unknown: NotRequired[list[UnknownItem]]
+    unknown: NotRequired[list[UncollectedSubjectItem]]
     covers: NotRequired[str]
-    parts: NotRequired[list[PartItem]]
-    layers: NotRequired[list[LayerItem]]
-    coverage: Coverage
+    parts: NotRequired[list[AllowedPartItem]]
+    layers: NotRequired[list[PolicyLayerItem]]
+    coverage: CoverageRecord
 
 
 class ReachItem(TypedDict):
@@ -290,20 +290,20 @@ class ReachItem(TypedDict):
     action: str
     resource: str
     verdict: str
-    conditions: list[AlternativeItem]
+    conditions: list[ConditionSetItem]
     admin: bool
-    determining: list[DeterminingItem]
+    determining: list[DeterminingStatementItem]
     path: list[PathItem]
     unguarded: NotRequired[bool]
     unguarded_because: NotRequired[str]
     assuming: NotRequired[list[str]]
-    unknown: NotRequired[list[UnknownItem]]
+    unknown: NotRequired[list[UncollectedSubjectItem]]
     agents: NotRequired[list[str]]
     covers: NotRequired[str]
-    parts: NotRequired[list[PartItem]]
+    parts: NotRequired[list[AllowedPartItem]]
 
 
-class ComparedItem(TypedDict):
+class AwsComparisonItem(TypedDict):
     """`answerable reach --compare-aws`: one question, answered twice.
 
     `outcome` is `agrees`, `open`, `differs`, `set-aside` or `unanswered`.
@@ -318,7 +318,7 @@ class ComparedItem(TypedDict):
     outcome: str
     reason: str
     matched: list[str]
-    determining: list[DeterminingItem]
+    determining: list[DeterminingStatementItem]
 
 
 class IngestItem(TypedDict):
@@ -366,7 +366,7 @@ class Document:
 
     kind: str
     items: Sequence[Mapping[str, object]]
-    coverage: Coverage
+    coverage: CoverageRecord
     failed: bool = False
     undecided: str = ""
     next: str = ""
@@ -374,6 +374,6 @@ class Document:
     total: int = -1
 
     @property
-    def partial(self) -> bool:
+    def is_partial(self) -> bool:
         """Tell whether a source could not be read whole."""
         return self.coverage["partial"]

@@ -16,7 +16,7 @@ class DeterminingRuleItem(TypedDict):
     current: bool
 
 
-class WantedItem(TypedDict):
+class ProposedExceptionItem(TypedDict):
     """Smallest policy exception that would allow a call like this.
 
     `by` is the required signer: `owner`, or `two persons` for break-glass; `sign` is
@@ -32,7 +32,7 @@ class WantedItem(TypedDict):
     sign: str
 
 
-class FindingItem(TypedDict):
+class BaselineDeviationItem(TypedDict):
     """Deviation of a call from the agent's baseline, with the expected values.
 
     `origin` is the origin of the value; `example` is the decision of the nearest normal
@@ -51,7 +51,7 @@ class FindingItem(TypedDict):
     sentence: str
 
 
-class ExplainedItem(TypedDict):
+class ValueOriginItem(TypedDict):
     """Value of a call with its best explanation.
 
     `evidence` is the id of the signed request, or of the call that returned the value.
@@ -95,7 +95,7 @@ class DecisionItem(TypedDict):
     recorder: str
     sequence: int
     stored: bool
-    amendment: WantedItem | None
+    amendment: ProposedExceptionItem | None
     baseline: str | None
-    findings: list[FindingItem]
-    explained: list[ExplainedItem]
+    findings: list[BaselineDeviationItem]
+    explained: list[ValueOriginItem]

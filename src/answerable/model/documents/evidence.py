@@ -22,7 +22,7 @@ class CheckpointItem(TypedDict):
     note: str
 
 
-class ProveItem(TypedDict):
+class InclusionProofItem(TypedDict):
     """`answerable evidence prove`: a record and its two inclusion proofs."""
 
     event_id: str
@@ -40,7 +40,7 @@ class ProveItem(TypedDict):
     checkpoint: str
 
 
-class BundleItem(TypedDict):
+class EvidenceBundleItem(TypedDict):
     """`answerable evidence bundle`; `bundle` is the file's content."""
 
     events: int

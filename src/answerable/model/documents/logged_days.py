@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class SpanItem(TypedDict):
+class DateRangeItem(TypedDict):
     """Inclusive range of days (RFC 3339 dates, UTC)."""
 
     first: str
@@ -20,7 +20,7 @@ class RegionDaysItem(TypedDict):
     days_without: int
 
 
-class RecordedItem(TypedDict):
+class LoggedDaysItem(TypedDict):
     """Logged days of an account's trail, from its first to its last event.
 
     `days` counts days with events; `days_without` counts days without, listed in
@@ -32,5 +32,5 @@ class RecordedItem(TypedDict):
     last: str
     days: int
     days_without: int
-    gaps: list[SpanItem]
+    gaps: list[DateRangeItem]
     regions: list[RegionDaysItem]

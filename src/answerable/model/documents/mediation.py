@@ -2,8 +2,8 @@
 
 from typing import TypedDict
 
-UntoldItem = TypedDict(
-    "UntoldItem",
+UnjudgedEventsItem = TypedDict(
+    "UnjudgedEventsItem",
     {
         "agent-missing": int,
         "agent-not-covered": int,
@@ -38,7 +38,7 @@ class MediationItem(TypedDict):
     events: int
     mediated: int
     unmediated: int
-    untold: UntoldItem
+    untold: UnjudgedEventsItem
     agents: list[str]
     calls: int
     calls_with_identity: int

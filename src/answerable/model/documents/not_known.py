@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class UnknownItem(TypedDict):
+class UncollectedSubjectItem(TypedDict):
     """Subject without collected permissions.
 
     `source` is the `scan` source that would supply them, empty where none is known.
@@ -14,7 +14,7 @@ class UnknownItem(TypedDict):
     source: str
 
 
-class NotEvaluatedItem(TypedDict):
+class NotEvaluatedKindItem(TypedDict):
     """Identities of one kind without collected permissions."""
 
     kind: str
@@ -22,10 +22,10 @@ class NotEvaluatedItem(TypedDict):
     source: str
 
 
-class LookedItem(TypedDict):
+class SearchScopeItem(TypedDict):
     """Search scope of `who-can`: identities, accounts and platforms."""
 
     identities: int
     accounts: list[str]
     platforms: list[str]
-    not_evaluated: list[NotEvaluatedItem]
+    not_evaluated: list[NotEvaluatedKindItem]

@@ -3,7 +3,7 @@
 from typing import NotRequired, TypedDict
 
 
-class EvidenceItem(TypedDict):
+class OwnerEvidenceItem(TypedDict):
     """Piece of ownership evidence with its current weight.
 
     Of an attestation: the owner key, its end, the reason why it is invalid (empty for a
@@ -23,15 +23,15 @@ class EvidenceItem(TypedDict):
     said_of: NotRequired[str]
 
 
-class CandidateItem(TypedDict):
+class OwnerCandidateItem(TypedDict):
     """Candidate owner with the evidence."""
 
     person: str
     score: float
-    evidence: list[EvidenceItem]
+    evidence: list[OwnerEvidenceItem]
 
 
-class WhoOwnsItem(TypedDict):
+class OwnershipItem(TypedDict):
     """`answerable who-owns`."""
 
     id: str
@@ -39,7 +39,7 @@ class WhoOwnsItem(TypedDict):
     person: str | None
     score: float
     margin: float
-    candidates: list[CandidateItem]
+    candidates: list[OwnerCandidateItem]
 
 
 class OwnerKeyItem(TypedDict):

@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class ExercisedItem(TypedDict):
+class PatternUsageItem(TypedDict):
     """Usage of an action pattern as written in policies.
 
     `used` and `blocked` are null where the trail has no data.
@@ -22,7 +22,7 @@ class ExercisedItem(TypedDict):
     last_blocked: str | None
 
 
-class UsedItem(TypedDict):
+class ActionUsageItem(TypedDict):
     """`answerable reach --used`: usage of one action.
 
     `used` and `blocked` are null where the trail has no data.

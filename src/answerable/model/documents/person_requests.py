@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class RequestItem(TypedDict):
+class PersonRequestItem(TypedDict):
     """`answerable requests`: a person's request to an agent.
 
     `state` is `standing`, `ended`, or the reason why it is invalid; unverified content

@@ -3,14 +3,14 @@
 from typing import TypedDict
 
 
-class AlikeItem(TypedDict):
+class SimilarNameItem(TypedDict):
     """Item with a similar name: `same`, `confusable` or `near`."""
 
     id: str
     how: str
 
 
-class DifferenceItem(TypedDict):
+class DefinitionFieldItem(TypedDict):
     """Changed field of a definition, in canonical JSON; None where it is absent."""
 
     field: str
@@ -32,7 +32,7 @@ class PinnedItem(TypedDict):
     proven: bool | None
 
 
-class ToolsDiffItem(TypedDict):
+class DefinitionDiffItem(TypedDict):
     """`answerable tools diff`: one item of a server, or the server itself.
 
     `state` is `new`, `changed`, `shadows`, `ambiguous` or `another-server` in
@@ -48,11 +48,11 @@ class ToolsDiffItem(TypedDict):
     since: str | None
     pinned: PinnedItem | None
     seen: str | None
-    differences: list[DifferenceItem]
-    alike: list[AlikeItem]
+    differences: list[DefinitionFieldItem]
+    alike: list[SimilarNameItem]
 
 
-class ToolsApproveItem(TypedDict):
+class DefinitionApprovalItem(TypedDict):
     """`answerable tools approve`: an approved item and the signed statement."""
 
     id: str

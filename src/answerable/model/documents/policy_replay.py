@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class TurnedItem(TypedDict):
+class ChangedDecisionsItem(TypedDict):
     """Group of recent calls with the same changed decision under another policy."""
 
     agent: str
@@ -18,7 +18,7 @@ class TurnedItem(TypedDict):
     count: int
 
 
-class ReplayItem(TypedDict):
+class PolicyReplayItem(TypedDict):
     """Decisions of another policy on recent calls, against the policy in force."""
 
     policy: str
@@ -27,5 +27,5 @@ class ReplayItem(TypedDict):
     would_have_denied: int
     would_have_passed: int
     in_name: int
-    turned: list[TurnedItem]
+    turned: list[ChangedDecisionsItem]
     more: int

@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class KillEffectItem(TypedDict):
+class RevocationEffectItem(TypedDict):
     """Effect of a revocation on one thing that it ends or leaves running.
 
     `state` is `dead`, `waiting` (no server is running to apply it), `refused`,

@@ -47,7 +47,7 @@ class TraceItem(TypedDict):
     hops: HopsItem
 
 
-class ScoreItem(TypedDict):
+class HopStatusCountItem(TypedDict):
     """`answerable trace --score`: counts of one hop by status, for one source's events.
 
     `can` says when the source itself identifies the hop, `no` for never; `supplied_by`
@@ -65,7 +65,7 @@ class ScoreItem(TypedDict):
     supplied_by: str
 
 
-class CountItem(TypedDict):
+class EventCountItem(TypedDict):
     """`answerable trace --by`: the requested fields and the number of events.
 
     A field is null where it is missing; `day` is a date, UTC.
@@ -82,7 +82,7 @@ class CountItem(TypedDict):
     events: int
 
 
-class UnmediatedItem(TraceItem):
+class UnmediatedEventItem(TraceItem):
     """`answerable trace --unmediated`; `why` is `no-call` or `other-tool`."""
 
     why: str

@@ -22,7 +22,7 @@ class RuleFaultItem(TypedDict):
     what: str
 
 
-class RuleItem(TypedDict):
+class TrustRuleItem(TypedDict):
     """`answerable sts rules`: one rule each, with all of its faults."""
 
     rule: str
@@ -38,7 +38,7 @@ class RuleItem(TypedDict):
     faults: list[RuleFaultItem]
 
 
-class RuleFitItem(TypedDict):
+class RuleMatchItem(TypedDict):
     """`answerable sts test`: whether claims match a rule, else the first failed check.
 
     `how` is `missing`, `kind` or `other`, and empty where the rule matches.

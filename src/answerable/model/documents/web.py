@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class DraftItem(TypedDict):
+class StatementDraftItem(TypedDict):
     """Statement to be signed.
 
     `payload` is the DSSE payload of type `type` in base64, to be signed with the owner
@@ -15,13 +15,13 @@ class DraftItem(TypedDict):
     payload: str
 
 
-class DoneItem(TypedDict):
+class ActionResultItem(TypedDict):
     """Result of an action, in one sentence."""
 
     said: str
 
 
-class KillItem(TypedDict):
+class RevocationItem(TypedDict):
     """Revoked subject, with its operator, time and reason; null where not known."""
 
     subject: str
@@ -30,7 +30,7 @@ class KillItem(TypedDict):
     reason: str | None
 
 
-class VerificationItem(TypedDict):
+class VerificationCheckItem(TypedDict):
     """Check of the last complete verification; `of` is the log size at that time."""
 
     check: str

@@ -2,11 +2,11 @@
 
 from typing import NotRequired, TypedDict
 
-from answerable.model.documents.core import DeterminingItem, PathItem
-from answerable.model.documents.not_known import UnknownItem
+from answerable.model.documents.core import DeterminingStatementItem, PathItem
+from answerable.model.documents.not_known import UncollectedSubjectItem
 
 
-class WhatIfItem(TypedDict):
+class AccessChangeItem(TypedDict):
     """`answerable what-if`: one change.
 
     `change` is `appears`, `stronger`, `weaker`, `falls-away` or `not-known`. `kind` is
@@ -26,10 +26,10 @@ class WhatIfItem(TypedDict):
     covers_after: str
     admin: bool
     agents: list[str]
-    determining: list[DeterminingItem]
+    determining: list[DeterminingStatementItem]
     path: list[PathItem]
     assuming: list[str]
-    unknown: NotRequired[list[UnknownItem]]
+    unknown: NotRequired[list[UncollectedSubjectItem]]
 
 
 class CutStatementItem(TypedDict):
@@ -41,7 +41,7 @@ class CutStatementItem(TypedDict):
     text: str
 
 
-class UseItem(TypedDict):
+class BrokenUseItem(TypedDict):
     """Logged calls that would be denied after a cut."""
 
     identity: str
@@ -50,17 +50,17 @@ class UseItem(TypedDict):
     last_used: str | None
 
 
-class BreaksItem(TypedDict):
+class BreakageItem(TypedDict):
     """Calls that a cut breaks; None without trail data.
 
     `since` is the start of the covered window.
     """
 
-    used: list[UseItem] | None
+    used: list[BrokenUseItem] | None
     since: str | None
 
 
-class CutItem(TypedDict):
+class CutSetItem(TypedDict):
     """`answerable what-if --cuts`: one minimal set of statements to remove.
 
     `verdict` is the subject's afterwards: `never`, with `assuming`.
@@ -72,9 +72,9 @@ class CutItem(TypedDict):
     before: str
     verdict: str
     statements: list[CutStatementItem]
-    breaks: BreaksItem
+    breaks: BreakageItem
     assuming: list[str]
-    unknown: NotRequired[list[UnknownItem]]
+    unknown: NotRequired[list[UncollectedSubjectItem]]
 
 
 class ExposureItem(TypedDict):
@@ -96,4 +96,4 @@ class ExposureItem(TypedDict):
     agents: list[str]
     path: list[PathItem]
     entered_by: list[str]
-    unknown: NotRequired[list[UnknownItem]]
+    unknown: NotRequired[list[UncollectedSubjectItem]]

@@ -13,26 +13,26 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from answerable.pdp.envoy import ext_authz_proto as proto
-from answerable.server.connection_info import Link
-from answerable.server.mcp.server_path import server_of
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import (
     MAX_BODY,
     MAX_HEAD,
     MCP_PREFIX,
     METHODS,
-    Head,
-    head_of,
+    HttpRequestHead,
+    build_head,
 )
 
 CheckRequest = proto.CheckRequest
 CheckResponse = proto.CheckResponse
 
 # Key of the server in a route's `context_extensions`, which an operator writes.
-SERVER = "server"
-DECISION_ID = "x-answerable-decision-id"
+SERVER_KEY = "server"
+DECISION_ID_FIELD = "x-answerable-decision-id"
 # The caller's token is removed, as at the gateway.
-REMOVED = ("authorization", "dpop")
+REMOVED_FIELDS = ("authorization", "dpop")
 _PARTIAL = "x-envoy-auth-partial-body"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -42,7 +42,7 @@ _OVERWRITE = proto.OVERWRITE_IF_EXISTS_OR_ADD
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class EnvoyRequest:
     """An HTTP request that Envoy holds for a decision.
 
     Attributes:
@@ -51,13 +51,13 @@ class Held:
         principal: Name in the client certificate verified by Envoy; empty for none.
     """
 
-    head: Head
+    head: HttpRequestHead
     body: bytes = field(repr=False)
-    link: Link
+    link: ConnectionInfo
     principal: str
 
 
-def read_check(request: Any) -> Held:
+def parse_check(request: Any) -> EnvoyRequest:
     """Parse a check.
 
     Raises:
@@ -65,19 +65,19 @@ def read_check(request: Any) -> Held:
     """
     attributes = request.attributes
     http, source = attributes.request.http, attributes.source
-    server = attributes.context_extensions.get(SERVER, "")
+    server = attributes.context_extensions.get(SERVER_KEY, "")
     target = f"/mcp/{server}" if server else http.path
-    server_of(target)
+    parse_server_name(target)
     method = http.method.encode()
     if method not in METHODS:
-        raise Refused(Why.METHOD_OF_HTTP)
-    body = _body(http)
-    head = head_of(method, target, _pairs(http))
-    _check_length(head, http.size, body)
-    return Held(head, body, _link(http, source), source.principal)
+        raise RequestRefused(RefusalReason.METHOD_OF_HTTP)
+    body = _read_body(http)
+    head = build_head(method, target, _header_pairs(http))
+    _check_body_length(head, http.size, body)
+    return EnvoyRequest(head, body, _build_link(http, source), source.principal)
 
 
-def _pairs(http: Any) -> list[tuple[bytes, bytes]]:
+def _header_pairs(http: Any) -> list[tuple[bytes, bytes]]:
     """Return the header fields as pairs; Envoy has two places for them.
 
     Raises:
@@ -89,39 +89,39 @@ def _pairs(http: Any) -> list[tuple[bytes, bytes]]:
         name.lower() == _PARTIAL and value != b"false"
         for name, value in (*raw, *merged)
     ):
-        raise Refused(Why.CUT_SHORT)
+        raise RequestRefused(RefusalReason.CUT_SHORT)
     if raw and merged:
-        raise Refused(Why.MALFORMED_HEAD)
+        raise RequestRefused(RefusalReason.MALFORMED_HEAD)
     if sum(len(name) + len(value) for name, value in raw or merged) > MAX_HEAD:
-        raise Refused(Why.HEAD_TOO_LARGE)
+        raise RequestRefused(RefusalReason.HEAD_TOO_LARGE)
     pairs = [(b"host", http.host.encode())]
     for name, value in raw or merged:
         if name.startswith(":") or (name.lower() == "host" and value == pairs[0][1]):
             continue
         if _TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
-            raise Refused(Why.MALFORMED_HEAD)
+            raise RequestRefused(RefusalReason.MALFORMED_HEAD)
         # Where Envoy merges, two fields may have become one value.
         if merged and name.lower().startswith(MCP_PREFIX) and b"," in value:
-            raise Refused(Why.REPEATED_FIELD)
+            raise RequestRefused(RefusalReason.REPEATED_FIELD)
         pairs.append((name.encode(), value))
     return pairs
 
 
-def _body(http: Any) -> bytes:
+def _read_body(http: Any) -> bytes:
     """Return the body.
 
     Raises:
         Refused: It is too large, or a text in which Envoy may have replaced bytes.
     """
     if http.body and (http.raw_body or not _FAITHFUL.fullmatch(http.body)):
-        raise Refused(Why.CUT_SHORT)
+        raise RequestRefused(RefusalReason.CUT_SHORT)
     body: bytes = http.raw_body or http.body.encode()
     if len(body) > MAX_BODY:
-        raise Refused(Why.BODY_TOO_LARGE)
+        raise RequestRefused(RefusalReason.BODY_TOO_LARGE)
     return body
 
 
-def _check_length(head: Head, size: int, body: bytes) -> None:
+def _check_body_length(head: HttpRequestHead, size: int, body: bytes) -> None:
     """Check that the body is complete and allowed.
 
     Args:
@@ -131,22 +131,22 @@ def _check_length(head: Head, size: int, body: bytes) -> None:
         Refused: A check failed.
     """
     if body and head.method != "POST":
-        raise Refused(Why.BODY_NOT_EXPECTED)
+        raise RequestRefused(RefusalReason.BODY_NOT_EXPECTED)
     is_cut = "content-length" in head.fields and head.length != len(body)
     if is_cut or (size > 0 and size != len(body)):
-        raise Refused(Why.CUT_SHORT)
+        raise RequestRefused(RefusalReason.CUT_SHORT)
 
 
-def _link(http: Any, source: Any) -> Link:
+def _build_link(http: Any, source: Any) -> ConnectionInfo:
     secure = http.scheme == "https"
-    return Link(
-        certificate=_der(source.certificate),
+    return ConnectionInfo(
+        certificate=_decode_certificate(source.certificate),
         tls=secure,
         url=f"{http.scheme or 'http'}://{http.host}",
     )
 
 
-def _der(spelled: str) -> bytes:
+def _decode_certificate(spelled: str) -> bytes:
     """Decode a URL-escaped PEM certificate to DER; empty for none."""
     if not spelled:
         return b""
@@ -157,17 +157,18 @@ def _der(spelled: str) -> bytes:
     return read.public_bytes(Encoding.DER)
 
 
-def passed(decision_id: str) -> Any:
+def allow_response(decision_id: str) -> Any:
     """Build the response that lets the call proceed, without the caller's token."""
     return CheckResponse(
         status=proto.Status(code=proto.OK),
         ok_response=proto.OkHttpResponse(
-            headers=[_header(DECISION_ID, decision_id)], headers_to_remove=REMOVED
+            headers=[_header_option(DECISION_ID_FIELD, decision_id)],
+            headers_to_remove=REMOVED_FIELDS,
         ),
     )
 
 
-def stopped(
+def deny_response(
     status: int, body: bytes = b"", fields: dict[str, str] | None = None
 ) -> Any:
     """Build the response that answers in place of the server.
@@ -180,13 +181,13 @@ def stopped(
         status=proto.Status(code=proto.PERMISSION_DENIED),
         denied_response=proto.DeniedHttpResponse(
             status=proto.HttpStatus(code=status),
-            headers=[_header(name, value) for name, value in named.items()],
+            headers=[_header_option(name, value) for name, value in named.items()],
             body=body.decode(),
         ),
     )
 
 
-def _header(name: str, value: str) -> Any:
+def _header_option(name: str, value: str) -> Any:
     return proto.HeaderValueOption(
         header=proto.HeaderValue(key=name, value=value), append_action=_OVERWRITE
     )

@@ -10,38 +10,43 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
-from answerable.authorization.decision_table import held as holding
-from answerable.model.caller import Caller
+from answerable.authorization.decision_table import fixed_decision as holding
+from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import (
+    AuthorizationRequest,
     Decision,
-    Effect,
-    Layer,
-    Mode,
-    Reason,
-    Request,
-    Target,
+    DecisionEffect,
+    DecisionLayer,
+    DecisionReason,
+    EnforcementMode,
+    TargetKind,
 )
-from answerable.model.spool_record import Act
-from answerable.pdp.enforcement_points import Enforcer
-from answerable.pdp.envoy.check_messages import Held, passed, read_check, stopped
-from answerable.pdp.evaluation import Evaluating
-from answerable.pdp.recording.evaluation_recorder import Recorder
-from answerable.server.authentication.authenticator import Callers
-from answerable.server.authentication.errors import KeysNeeded, Unidentified
-from answerable.server.mcp.call import NOTHING, Call, read_call
-from answerable.server.mcp.denial_error import denial
-from answerable.server.mcp.messages import Kind
-from answerable.server.mcp.methods import Era
+from answerable.model.spool_record import CallSummary
+from answerable.pdp.enforcement_points import EnforcementPoint
+from answerable.pdp.envoy.check_messages import (
+    EnvoyRequest,
+    allow_response,
+    deny_response,
+    parse_check,
+)
+from answerable.pdp.evaluation import EvaluationService
+from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
+from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
+from answerable.server.mcp.call import NO_ARGUMENTS, McpCall, parse_http_call
+from answerable.server.mcp.denial_error import build_denial
+from answerable.server.mcp.messages import MessageKind
+from answerable.server.mcp.methods import McpRevision
 from answerable.server.mcp.request_metadata import VERSION_HEADER
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
-DENIED = 200  # as at the gateway: some clients lose the error of a 403
-FORBIDDEN = 403
-UNAVAILABLE = 503
+DENIED_STATUS = 200  # as at the gateway: some clients lose the error of a 403
+FORBIDDEN_STATUS = 403
+UNAVAILABLE_STATUS = 503
 _CANCELLED = "notifications/cancelled"
 
 
-class Checking:
+class CheckHandler:
     """Handler of ext_authz checks.
 
     Args:
@@ -52,9 +57,9 @@ class Checking:
 
     def __init__(
         self,
-        evaluating: Evaluating,
-        callers: Callers,
-        recorder: Recorder,
+        evaluating: EvaluationService,
+        callers: CallerAuthenticator,
+        recorder: EvaluationRecorder,
         clock: Callable[[], float],
         origins: Collection[str] = (),
     ) -> None:
@@ -62,88 +67,93 @@ class Checking:
         self._evaluating, self._callers = evaluating, callers
         self._recorder, self._clock = recorder, clock
 
-    async def check(self, request: Any, asked_by: Enforcer) -> Any:
+    async def check(self, request: Any, asked_by: EnforcementPoint) -> Any:
         """Answer one check."""
         try:
-            held = read_check(request)
+            held = parse_check(request)
             if held.head.fields.get("origin", "").lower() not in ("", *self._origins):
-                raise Refused(Why.ORIGIN)
-            caller = await self._identify(held)
-            call = read_call(held.head, held.body)
-        except Refused as refused:
-            self._recorder.turned_away(refused.why.value)
-            return _refusal(refused, request)
-        except Unidentified as unknown:
-            self._recorder.turned_away(unknown.reason)
-            return _unidentified(unknown)
-        decision = decide(self._evaluating, caller, call, asked_by)
-        act = _act(call, held.body, asked_by)
-        answer = await self._evaluating.recorded(caller, act, decision)
+                raise RequestRefused(RefusalReason.ORIGIN)
+            caller = await self._authenticate_caller(held)
+            call = parse_http_call(held.head, held.body)
+        except RequestRefused as refused:
+            self._recorder.count_refused_request(refused.why.value)
+            return _refusal_response(refused, request)
+        except Unauthenticated as unknown:
+            self._recorder.count_refused_request(unknown.reason)
+            return _unauthenticated_response(unknown)
+        decision = decide_call(self._evaluating, caller, call, asked_by)
+        act = _build_act(call, held.body, asked_by)
+        answer = await self._evaluating.record_decision(caller, act, decision)
         if answer.passes:
-            return passed(answer.id)
-        status = DENIED if call.kind is Kind.REQUEST else FORBIDDEN
-        return stopped(status, denial(call.id, answer.word, answer.id))
+            return allow_response(answer.id)
+        status = DENIED_STATUS if call.kind is MessageKind.REQUEST else FORBIDDEN_STATUS
+        return deny_response(
+            status, build_denial(call.id, answer.reported_effect, answer.id)
+        )
 
-    async def _identify(self, held: Held) -> Caller:
+    async def _authenticate_caller(self, held: EnvoyRequest) -> VerifiedCaller:
         if held.principal and "authorization" not in held.head.fields:
-            named = self._evaluating.subjects.of_certificate(held.principal)
+            named = self._evaluating.subjects.resolve_certificate(held.principal)
             if named is not None:
                 return named
         try:
-            return self._callers.identify(held.head, held.link, self._clock())
-        except KeysNeeded as needed:
-            await self._callers.fetch(needed.issuer)
+            return self._callers.authenticate(held.head, held.link, self._clock())
+        except IssuerKeysNeeded as needed:
+            await self._callers.fetch_keys(needed.issuer)
         try:
-            return self._callers.identify(held.head, held.link, self._clock())
-        except KeysNeeded:
-            raise Unidentified("", UNAVAILABLE, "no-keys") from None
+            return self._callers.authenticate(held.head, held.link, self._clock())
+        except IssuerKeysNeeded:
+            raise Unauthenticated("", UNAVAILABLE_STATUS, "no-keys") from None
 
 
-def decide(
-    evaluating: Evaluating, caller: Caller, call: Call, asked_by: Enforcer
+def decide_call(
+    evaluating: EvaluationService,
+    caller: VerifiedCaller,
+    call: McpCall,
+    asked_by: EnforcementPoint,
 ) -> Decision:
     """Decide one call that goes through Envoy."""
     if asked_by.servers and call.server not in asked_by.servers:
-        policy = evaluating.authority.policy
-        return holding(policy, Effect.DENY, Reason.UNKNOWN_SERVER)
-    decision = evaluating.decided(
-        caller, _request(caller, call, call.target, call.name, call.arguments)
+        policy = evaluating.authority.policy_digest
+        return holding(policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER)
+    decision = evaluating.decide_request(
+        caller, _build_request(caller, call, call.target, call.name, call.arguments)
     )
     for each in call.watched:
-        if decision.passes and each.target is not Target.TASK:
-            asked = _request(caller, call, each.target, each.name)
-            decision = evaluating.decided(caller, asked)
-    if not decision.passes or not _has_an_owner(call):
+        if decision.passes and each.target is not TargetKind.TASK:
+            asked = _build_request(caller, call, each.target, each.name)
+            decision = evaluating.decide_request(caller, asked)
+    if not decision.passes or not _needs_gateway_state(call):
         return decision
     return replace(
         decision,
-        effect=Effect.DENY,
-        passes=decision.mode is not Mode.ENFORCE,
-        reason=Reason.NOT_ITS_OWN,
+        effect=DecisionEffect.DENY,
+        passes=decision.mode is not EnforcementMode.ENFORCE,
+        reason=DecisionReason.NOT_ITS_OWN,
         determining=(),
-        layer=Layer.OWNERSHIP,
+        layer=DecisionLayer.OWNERSHIP,
     )
 
 
-def _has_an_owner(call: Call) -> bool:
+def _needs_gateway_state(call: McpCall) -> bool:
     """Tell whether a call refers to state that only the gateway has.
 
     A session belongs to the server here, and its opening was not seen.
     """
     cancels = call.method == _CANCELLED and call.about is not None
-    watches = any(each.target is Target.TASK for each in call.watched)
-    is_of_one = call.target is Target.TASK or call.kind is Kind.RESPONSE
+    watches = any(each.target is TargetKind.TASK for each in call.watched)
+    is_of_one = call.target is TargetKind.TASK or call.kind is MessageKind.RESPONSE
     return bool(call.state or call.session) or cancels or watches or is_of_one
 
 
-def _request(
-    caller: Caller,
-    call: Call,
-    target: Target,
+def _build_request(
+    caller: VerifiedCaller,
+    call: McpCall,
+    target: TargetKind,
     name: str,
-    arguments: memoryview = NOTHING,
-) -> Request:
-    return Request(
+    arguments: memoryview = NO_ARGUMENTS,
+) -> AuthorizationRequest:
+    return AuthorizationRequest(
         agent=caller.agent,
         known=caller.known,
         server=call.server,
@@ -158,9 +168,9 @@ def _request(
     )
 
 
-def _act(call: Call, body: bytes, asked_by: Enforcer) -> Act:
+def _build_act(call: McpCall, body: bytes, asked_by: EnforcementPoint) -> CallSummary:
     arguments = call.arguments
-    return Act(
+    return CallSummary(
         era=call.era,
         method=call.method,
         server=call.server,
@@ -175,16 +185,16 @@ def _act(call: Call, body: bytes, asked_by: Enforcer) -> Act:
     )
 
 
-def _refusal(refused: Refused, request: Any) -> Any:
+def _refusal_response(refused: RequestRefused, request: Any) -> Any:
     http = request.attributes.request.http
     raw = {each.key.lower(): each.value for each in http.header_map.headers}
     said = http.headers.get(VERSION_HEADER) or raw.get(VERSION_HEADER, "")
-    status = refused.status(in_a_session=said != Era.V2026_07_28)
-    return stopped(status, refused.body(said))
+    status = refused.http_status(in_a_session=said != McpRevision.V2026_07_28)
+    return deny_response(status, refused.error_body(said))
 
 
-def _unidentified(unknown: Unidentified) -> Any:
+def _unauthenticated_response(unknown: Unauthenticated) -> Any:
     fields = {"www-authenticate": unknown.challenge} if unknown.challenge else {}
     if unknown.nonce:
         fields["dpop-nonce"] = unknown.nonce
-    return stopped(unknown.status, fields=fields)
+    return deny_response(unknown.status, fields=fields)

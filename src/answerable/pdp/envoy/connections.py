@@ -8,10 +8,14 @@ from typing import Any, cast
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
-from answerable.pdp.wire.problems import Problem
-from answerable.server.admission import AdmissionControl, Slot, address_of
-from answerable.server.connection_probe import link_of
-from answerable.server.deadline_timer import NEVER, Ticker
+from answerable.pdp.wire.problems import ProblemResponse
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    counted_address,
+)
+from answerable.server.connection_probe import read_connection_info
+from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.processes.held_process import ProcessGone
 
 
@@ -29,13 +33,13 @@ class EnvoyConnection(H2Protocol):
     """
 
     def __init__(
-        self, made: H2Protocol, admission: AdmissionControl, ticker: Ticker
+        self, made: H2Protocol, admission: AdmissionControl, ticker: DeadlineTimer
     ) -> None:
         super().__init__(made.handler, made.config, made.h2_config)
         self.deadline = NEVER
         self._admission, self._ticker = admission, ticker
         self._loop = asyncio.get_running_loop()
-        self._slot: Slot | None = None
+        self._slot: ConnectionSlot | None = None
         self._transport: asyncio.Transport | None = None
         self._under_way = 0
         self._is_silent = True
@@ -50,19 +54,19 @@ class EnvoyConnection(H2Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    late = abort
+    on_deadline = abort
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Claim a slot, or close the connection."""
         super().connection_made(transport)
         self._transport = stream = cast(asyncio.Transport, transport)
         try:
-            peer = link_of(stream, "").peer
+            peer = read_connection_info(stream, "").peer
         except ProcessGone:
             self.abort()
             return
         if peer is None:
-            self._slot = self._admission.admit(self, address_of(stream))
+            self._slot = self._admission.admit(self, counted_address(stream))
         else:
             self._slot = self._admission.admit_local(self, peer.uid)
         if self._slot is None:
@@ -86,7 +90,7 @@ class EnvoyConnection(H2Protocol):
         super().connection_lost(exc)
 
     @contextmanager
-    def counted(self, caller: str) -> Iterator[None]:
+    def count_check(self, caller: str) -> Iterator[None]:
         """Count the connection for its caller, and as busy for one check.
 
         Raises:
@@ -94,7 +98,9 @@ class EnvoyConnection(H2Protocol):
         """
         if self._slot is None or not self._admission.identify(self._slot, caller):
             self.abort()
-            raise Problem(503, "too-many-connections", "too many connections are open")
+            raise ProblemResponse(
+                503, "too-many-connections", "too many connections are open"
+            )
         self.deadline = NEVER
         self._under_way += 1
         try:
@@ -117,7 +123,7 @@ class EnvoyServer(Server):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__([service])
-        self._admission, self._ticker = admission, Ticker(loop)
+        self._admission, self._ticker = admission, DeadlineTimer(loop)
 
     def connection(self) -> EnvoyConnection:
         """Build the protocol of one connection."""

@@ -13,27 +13,31 @@ from typing import Any, cast
 from grpclib.const import Cardinality, Handler
 from grpclib.server import Stream
 
-from answerable.pdp.enforcement_points import Enforcers
-from answerable.pdp.envoy.check_messages import CheckRequest, CheckResponse, stopped
-from answerable.pdp.envoy.check_request import UNAVAILABLE, Checking
+from answerable.pdp.enforcement_points import EnforcementPointAuthenticator
+from answerable.pdp.envoy.check_messages import (
+    CheckRequest,
+    CheckResponse,
+    deny_response,
+)
+from answerable.pdp.envoy.check_request import UNAVAILABLE_STATUS, CheckHandler
 from answerable.pdp.envoy.connections import EnvoyConnection, EnvoyServer
-from answerable.pdp.http.server import Door
-from answerable.pdp.recording.evaluation_recorder import Recorder
-from answerable.pdp.wire.problems import Problem
+from answerable.pdp.http.server import PdpHttpServer
+from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
+from answerable.pdp.wire.problems import ProblemResponse
 from answerable.server.admission import AdmissionControl
-from answerable.server.connection_info import Link
-from answerable.server.connection_probe import link_of
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.connection_probe import read_connection_info
 from answerable.server.processes.held_process import ProcessGone
-from answerable.server.wire.request_head import MAX_BODY, MAX_HEAD, Head
+from answerable.server.wire.request_head import MAX_BODY, MAX_HEAD, HttpRequestHead
 
-CHECK = "/envoy.service.auth.v3.Authorization/Check"
+CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"
 _FIELDS = ("authorization", "dpop")
-_PREFIX = 5  # bytes before a message: whether it is compressed, and its length
+_FRAME_PREFIX = 5  # bytes before a message: whether it is compressed, and its length
 # A body and a head as large as the gateway takes, and what Envoy adds.
 MAX_MESSAGE = MAX_BODY + 2 * MAX_HEAD + 64 * 1024
 
 
-class Authorization:
+class ExtAuthzService:
     """The service `envoy.service.auth.v3.Authorization` on one listener.
 
     Args:
@@ -44,11 +48,11 @@ class Authorization:
 
     def __init__(
         self,
-        enforcers: Enforcers,
-        checking: Checking,
-        recorder: Recorder,
+        enforcers: EnforcementPointAuthenticator,
+        checking: CheckHandler,
+        recorder: EvaluationRecorder,
         url: str,
-        door: Door,
+        door: PdpHttpServer,
         failed: Callable[[Exception], None],
     ) -> None:
         self._enforcers, self._checking = enforcers, checking
@@ -58,37 +62,42 @@ class Authorization:
     def __mapping__(self) -> dict[str, Handler]:
         """Return the methods for grpclib."""
         handler = Handler(
-            self._check, Cardinality.UNARY_UNARY, CheckRequest, CheckResponse
+            self._handle_check, Cardinality.UNARY_UNARY, CheckRequest, CheckResponse
         )
-        return {CHECK: handler}
+        return {CHECK_METHOD: handler}
 
-    async def _check(self, stream: "Stream[Any, Any]") -> None:
-        await stream.send_message(await self._answer(stream))
+    async def _handle_check(self, stream: "Stream[Any, Any]") -> None:
+        await stream.send_message(await self._build_answer(stream))
 
-    async def _answer(self, stream: "Stream[Any, Any]") -> Any:
+    async def _build_answer(self, stream: "Stream[Any, Any]") -> Any:
         try:
-            enforcer = await self._enforcers.identify(_head(stream), self._link(stream))
+            enforcer = await self._enforcers.authenticate(
+                _build_head(stream), self._build_link(stream)
+            )
             connection = _connection(stream)
-            with connection.counted(enforcer.principal), self._door.counted(enforcer):
+            with (
+                connection.count_check(enforcer.principal),
+                self._door.count_in_flight(enforcer),
+            ):
                 async with asyncio.timeout(self._door.limits.body):
-                    request = await _received(stream)
+                    request = await _receive_message(stream)
                 return await self._checking.check(request, enforcer)
-        except (Problem, ProcessGone) as problem:
-            self._recorder.turned_away(getattr(problem, "why", "peer-gone"))
+        except (ProblemResponse, ProcessGone) as problem:
+            self._recorder.count_refused_request(getattr(problem, "why", "peer-gone"))
         except TimeoutError:
-            self._recorder.turned_away("body-late")
+            self._recorder.count_refused_request("body-late")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
             self._failed(error)
-            self._recorder.turned_away("failed")
+            self._recorder.count_refused_request("failed")
         # Whoever called through Envoy did no wrong.
-        return stopped(UNAVAILABLE)
+        return deny_response(UNAVAILABLE_STATUS)
 
-    def _link(self, stream: "Stream[Any, Any]") -> Link:
+    def _build_link(self, stream: "Stream[Any, Any]") -> ConnectionInfo:
         assert stream.peer is not None  # noqa: S101 - on the side of a server
-        return link_of(stream.peer._transport, self._url)
+        return read_connection_info(stream.peer._transport, self._url)
 
 
-async def _received(stream: "Stream[Any, Any]") -> Any:
+async def _receive_message(stream: "Stream[Any, Any]") -> Any:
     """Receive the one message, with a size limit.
 
     grpclib itself accepts any announced length.
@@ -97,18 +106,20 @@ async def _received(stream: "Stream[Any, Any]") -> Any:
         Problem: It is too large, or compressed.
     """
     incoming = stream._stream
-    is_compressed, size = struct.unpack(">?I", await incoming.recv_data(_PREFIX))
+    is_compressed, size = struct.unpack(">?I", await incoming.recv_data(_FRAME_PREFIX))
     if is_compressed or size > MAX_MESSAGE:
-        raise Problem(413, "body-too-large", "a message is too large, or compressed")
+        raise ProblemResponse(
+            413, "body-too-large", "a message is too large, or compressed"
+        )
     return CheckRequest.FromString(await incoming.recv_data(size))
 
 
-def _head(stream: "Stream[Any, Any]") -> Head:
+def _build_head(stream: "Stream[Any, Any]") -> HttpRequestHead:
     """Build the request head that authenticates Envoy."""
     said: Mapping[str, object] = stream.metadata or {}
     fields = {name: str(said[name]) for name in _FIELDS if name in said}
     fields["host"] = ""
-    return Head("POST", CHECK, fields, 0, expects=False, closes=False)
+    return HttpRequestHead("POST", CHECK_METHOD, fields, 0, expects=False, closes=False)
 
 
 def _connection(stream: "Stream[Any, Any]") -> EnvoyConnection:
@@ -116,8 +127,8 @@ def _connection(stream: "Stream[Any, Any]") -> EnvoyConnection:
     return cast(EnvoyConnection, stream.peer._transport.get_protocol())
 
 
-def grpc_server(
-    service: Authorization,
+def build_grpc_server(
+    service: ExtAuthzService,
     admission: AdmissionControl,
     loop: asyncio.AbstractEventLoop,
 ) -> EnvoyServer:

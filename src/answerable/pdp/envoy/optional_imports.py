@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 
-_NEEDED = ("grpclib", "google", "h2", "multidict")
+_PACKAGES = ("grpclib", "google", "h2", "multidict")
 
 
 @contextmanager
-def extra() -> Iterator[None]:
+def require_extra() -> Iterator[None]:
     """Import optional packages, with an install hint if they are missing.
 
     Raises:
@@ -18,9 +18,9 @@ def extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _NEEDED:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
             raise
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             "decisions.ext_authz needs grpclib and protobuf, which are not installed",
             "pip install 'answerable[ext-authz]'",
         ) from None

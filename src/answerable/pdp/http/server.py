@@ -17,26 +17,38 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from answerable.model.worker_limits import Limits
-from answerable.pdp.enforcement_points import Enforcer, Enforcers
-from answerable.pdp.recording.evaluation_recorder import Recorder
-from answerable.pdp.wire.evaluation_request import MAX_BODY, Members, read_body
-from answerable.pdp.wire.problems import MEDIA, Invalid, Problem
-from answerable.server.connection_info import Link
-from answerable.server.wire.host_check import check_place
-from answerable.server.wire.refusals import Refused
-from answerable.server.wire.request_head import Head
+from answerable.model.worker_limits import WorkerLimits
+from answerable.pdp.enforcement_points import (
+    EnforcementPoint,
+    EnforcementPointAuthenticator,
+)
+from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
+from answerable.pdp.wire.evaluation_request import MAX_BODY, JsonMembers, parse_body
+from answerable.pdp.wire.problems import PROBLEM_TYPE, MalformedRequest, ProblemResponse
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.wire.host_check import check_host_and_origin
+from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
 
-JSON = "application/json"
-REQUEST_ID = b"x-request-id"
+JSON_TYPE = "application/json"
+REQUEST_ID_FIELD = b"x-request-id"
 # Read by us: one value, or it is none.
-_ONCE = ("authorization", "content-type", "dpop", "host", "origin", "x-request-id")
+_SINGLE_FIELDS = (
+    "authorization",
+    "content-type",
+    "dpop",
+    "host",
+    "origin",
+    "x-request-id",
+)
 
-Handler: TypeAlias = Callable[[Members, Enforcer], Awaitable[dict[str, Any]]]
-Page: TypeAlias = Callable[[Request], Awaitable[Response]]
+QuestionHandler: TypeAlias = Callable[
+    [JsonMembers, EnforcementPoint], Awaitable[dict[str, Any]]
+]
+PageHandler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-class Door:
+class PdpHttpServer:
     """HTTP server of the decision point.
 
     Args:
@@ -48,9 +60,9 @@ class Door:
 
     def __init__(
         self,
-        enforcers: Enforcers,
-        recorder: Recorder,
-        limits: Limits,
+        enforcers: EnforcementPointAuthenticator,
+        recorder: EvaluationRecorder,
+        limits: WorkerLimits,
         failed: Callable[[Exception], None],
     ) -> None:
         self._enforcers, self._recorder = enforcers, recorder
@@ -58,9 +70,9 @@ class Door:
         self.limits = limits
         self.in_flight: Counter[str] = Counter()
 
-    def app(
-        self, handlers: Mapping[str, Handler], pages: Mapping[str, Page]
-    ) -> "WithRequestId":
+    def build_app(
+        self, handlers: Mapping[str, QuestionHandler], pages: Mapping[str, PageHandler]
+    ) -> "RequestIdMiddleware":
         """Build the ASGI application.
 
         Args:
@@ -68,20 +80,21 @@ class Door:
             pages: Public pages for GET by path.
         """
         asked = [
-            Route(path, self._asked(h), methods=["POST"])
+            Route(path, self._post_endpoint(h), methods=["POST"])
             for path, h in handlers.items()
         ]
         read = [
-            Route(path, self._read(p), methods=["GET"]) for path, p in pages.items()
+            Route(path, self._page_endpoint(p), methods=["GET"])
+            for path, p in pages.items()
         ]
-        return WithRequestId(
+        return RequestIdMiddleware(
             Starlette(
-                routes=[*asked, *read], exception_handlers={HTTPException: _no_route}
+                routes=[*asked, *read], exception_handlers={HTTPException: _route_error}
             )
         )
 
     @contextmanager
-    def counted(self, enforcer: Enforcer) -> Iterator[None]:
+    def count_in_flight(self, enforcer: EnforcementPoint) -> Iterator[None]:
         """Count a request in progress of one enforcement point.
 
         Raises:
@@ -89,7 +102,9 @@ class Door:
         """
         principal, counts = enforcer.principal, self.in_flight
         if counts[principal] >= self.limits.calls_per_caller:
-            raise Problem(429, "too-many-calls", "too many requests are under way")
+            raise ProblemResponse(
+                429, "too-many-calls", "too many requests are under way"
+            )
         counts[principal] += 1
         try:
             yield
@@ -98,65 +113,71 @@ class Door:
             if not counts[principal]:
                 del counts[principal]
 
-    def _asked(self, handler: Handler) -> Page:
+    def _post_endpoint(self, handler: QuestionHandler) -> PageHandler:
         async def endpoint(request: Request) -> Response:
-            return await self._answered(request, handler)
+            return await self._answer_post(request, handler)
 
         return endpoint
 
-    def _read(self, page: Page) -> Page:
+    def _page_endpoint(self, page: PageHandler) -> PageHandler:
         async def endpoint(request: Request) -> Response:
             try:
-                _check_place(_head(request), request)
+                _check_host(_build_head(request), request)
                 return await page(request)
-            except Problem as problem:
-                return self._refused(problem)
+            except ProblemResponse as problem:
+                return self._reject(problem)
 
         return endpoint
 
-    async def _answered(self, request: Request, handler: Handler) -> Response:
+    async def _answer_post(
+        self, request: Request, handler: QuestionHandler
+    ) -> Response:
         try:
-            head = _head(request)
-            _check_place(head, request)
-            enforcer = await self._enforcers.identify(head, _link(request))
+            head = _build_head(request)
+            _check_host(head, request)
+            enforcer = await self._enforcers.authenticate(head, _get_link(request))
             request.scope["state"]["caller"] = enforcer.principal
-            with self.counted(enforcer):
-                said = read_body(await self._body(request, head))
+            with self.count_in_flight(enforcer):
+                said = parse_body(await self._read_body(request, head))
                 told = await handler(said, enforcer)
-        except Problem as problem:
-            return self._refused(problem)
+        except ProblemResponse as problem:
+            return self._reject(problem)
         except ClientDisconnect:
             return Response(status_code=400)  # the client is gone
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
             self._failed(error)
             says = "the request could not be evaluated"
-            return self._refused(Problem(500, "failed", says))
+            return self._reject(ProblemResponse(500, "failed", says))
         return Response(
             msgspec.json.encode(told),
-            media_type=JSON,
+            media_type=JSON_TYPE,
             headers={"cache-control": "no-store"},
         )
 
-    async def _body(self, request: Request, head: Head) -> bytes:
+    async def _read_body(self, request: Request, head: HttpRequestHead) -> bytes:
         kind = head.fields.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != JSON:
-            raise Invalid("Content-Type must be application/json", "content-type")
+        if kind != JSON_TYPE:
+            raise MalformedRequest(
+                "Content-Type must be application/json", "content-type"
+            )
         if head.fields.get("content-encoding", "identity").lower() != "identity":
-            raise Invalid("the body must not be encoded", "content-coding")
+            raise MalformedRequest("the body must not be encoded", "content-coding")
         body = bytearray()
         async for piece in request.stream():
             body += piece
             if len(body) > MAX_BODY:
                 says = f"the body has more than {MAX_BODY} bytes"
-                raise Problem(413, "body-too-large", says, {"connection": "close"})
+                raise ProblemResponse(
+                    413, "body-too-large", says, {"connection": "close"}
+                )
         return bytes(body)
 
-    def _refused(self, problem: Problem) -> Response:
-        self._recorder.turned_away(problem.why)
-        return _response(problem)
+    def _reject(self, problem: ProblemResponse) -> Response:
+        self._recorder.count_refused_request(problem.why)
+        return _problem_response(problem)
 
 
-class WithRequestId:
+class RequestIdMiddleware:
     """ASGI middleware that repeats `X-Request-ID` on every response."""
 
     def __init__(self, app: Starlette) -> None:
@@ -167,7 +188,7 @@ class WithRequestId:
         given = [
             (name, value)
             for name, value in scope.get("headers", ())
-            if name == REQUEST_ID
+            if name == REQUEST_ID_FIELD
         ]
 
         async def told(message: Message) -> None:
@@ -178,44 +199,46 @@ class WithRequestId:
         await self._app(scope, receive, told)
 
 
-def _head(request: Request) -> Head:
+def _build_head(request: Request) -> HttpRequestHead:
     """Build the request head that authenticates the sender."""
     fields: dict[str, str] = {}
     for raw, value in request.scope["headers"]:
         name = raw.decode("latin-1")
-        if name in fields and name in _ONCE:
-            raise Invalid(f"{name} stands twice", "repeated-field")
+        if name in fields and name in _SINGLE_FIELDS:
+            raise MalformedRequest(f"{name} stands twice", "repeated-field")
         fields[name] = value.decode("latin-1")
     fields.setdefault("host", "")
     target = request.scope["raw_path"].decode("latin-1")
-    return Head(request.method, target, fields, 0, expects=False, closes=False)
+    return HttpRequestHead(
+        request.method, target, fields, 0, expects=False, closes=False
+    )
 
 
-def _check_place(head: Head, request: Request) -> None:
+def _check_host(head: HttpRequestHead, request: Request) -> None:
     try:
-        check_place(head, request.scope["state"]["served"])
-    except Refused as refused:
+        check_host_and_origin(head, request.scope["state"]["served"])
+    except RequestRefused as refused:
         says = refused.wire.says
-        raise Problem(refused.wire.status, refused.why.value, says) from None
+        raise ProblemResponse(refused.wire.status, refused.why.value, says) from None
 
 
-def _link(request: Request) -> Link:
-    link: Link = request.scope["state"]["link"]
+def _get_link(request: Request) -> ConnectionInfo:
+    link: ConnectionInfo = request.scope["state"]["link"]
     return link
 
 
-def _response(problem: Problem) -> Response:
+def _problem_response(problem: ProblemResponse) -> Response:
     fields = {"cache-control": "no-store"} | problem.fields
-    return Response(problem.body(), problem.status, fields, MEDIA)
+    return Response(problem.body(), problem.status, fields, PROBLEM_TYPE)
 
 
-async def _no_route(_: Request, error: Exception) -> Response:
+async def _route_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
     says = (
         "the method is not supported here"
         if error.status_code == 405
         else "nothing is served here"
     )
-    return _response(
-        Problem(error.status_code, "no-route", says, dict(error.headers or {}))
+    return _problem_response(
+        ProblemResponse(error.status_code, "no-route", says, dict(error.headers or {}))
     )

@@ -4,28 +4,30 @@ The call is enforced elsewhere, so the recorded end of an allowed call says that
 or may not have happened.
 """
 
-from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Durability
+from answerable.model.caller import VerifiedCaller
+from answerable.model.decision import Decision, RecordDurability
 from answerable.model.ids import event_id
 from answerable.model.spool_record import (
     PDP,
     PDP_PREFIX,
-    Act,
-    Decided,
-    End,
-    Ended,
-    Ending,
+    CallEndRecord,
+    CallOutcome,
+    CallResult,
+    CallSummary,
+    DecisionRecord,
 )
-from answerable.server.recording.record_ticket import NotRecorded, Ticket
-from answerable.server.recording.server_recorder import DoorRecorder
+from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
+from answerable.server.recording.server_recorder import ServerRecorder
 
 
-class Recorder(DoorRecorder):
+class EvaluationRecorder(ServerRecorder):
     """Recorder of evaluations."""
 
     prefix = PDP_PREFIX
 
-    async def decided(self, caller: Caller, act: Act, decision: Decision) -> str:
+    async def record_decision(
+        self, caller: VerifiedCaller, act: CallSummary, decision: Decision
+    ) -> str:
         """Record a decision; a durable one is on disk on return.
 
         Returns:
@@ -35,31 +37,33 @@ class Recorder(DoorRecorder):
             NotRecorded: It cannot be recorded; the answer must be a denial.
         """
         journal, agent = self.journal, caller.agent
-        if why := journal.obstacle(agent):
+        if why := journal.find_obstacle(agent):
             self.unrecorded += 1
-            self.turned_away(f"unrecorded-{why}", agent)
+            self.count_refused_request(f"unrecorded-{why}", agent)
             raise NotRecorded(why)
-        sequence, at = journal.next()
+        sequence, at = journal.next_number()
         key = event_id(at, PDP, journal.name, b"%d" % sequence).hex()
         durable = None
-        if decision.durability is Durability.DURABLE:
+        if decision.durability is RecordDurability.DURABLE:
             durable = journal.loop.create_future()
-        ticket = Ticket(key, sequence, agent, decision.passes, durable)
-        record = Decided(sequence, at, key, caller, act, decision)
-        journal.put(record, agent, ticket if durable is not None else None)
+        ticket = RecordTicket(key, sequence, agent, decision.passes, durable)
+        record = DecisionRecord(sequence, at, key, caller, act, decision)
+        journal.append(record, agent, ticket if durable is not None else None)
         if durable is not None:
             await durable
-        self._end(ticket, Ending.UNKNOWN)
+        self._record_end(ticket, CallOutcome.UNKNOWN)
         passes = "true" if decision.passes else "false"
         self.counted[decision.effect.value, passes] += 1
         return key
 
-    def _end(self, ticket: Ticket, ending: Ending) -> None:
+    def _record_end(self, ticket: RecordTicket, ending: CallOutcome) -> None:
         if not ticket.passes:
             return
         ticket.passes = False
-        end = Ended(*self.journal.next(), ticket.sequence, End(ending))
-        self.journal.put(end, ticket.agent)
+        end = CallEndRecord(
+            *self.journal.next_number(), ticket.sequence, CallResult(ending)
+        )
+        self.journal.append(end, ticket.agent)
 
-    def _withheld(self, ticket: Ticket) -> None:
-        self._end(ticket, Ending.WITHHELD)
+    def _on_withheld(self, ticket: RecordTicket) -> None:
+        self._record_end(ticket, CallOutcome.WITHHELD)

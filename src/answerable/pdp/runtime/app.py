@@ -7,48 +7,53 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from answerable.authorization.revocations import Kills, killed_keys
+from answerable.authorization.revocations import Revocations, revoked_key_ids
 from answerable.model.config import Listener
-from answerable.pdp.enforcement_points import Enforcers
-from answerable.pdp.envoy.optional_imports import extra
-from answerable.pdp.evaluation import Evaluating
-from answerable.pdp.http.server import JSON, Door, Handler, Page
-from answerable.pdp.mapped_calls import Mapped
-from answerable.pdp.page_tokens import Paging
-from answerable.pdp.recording.evaluation_recorder import Recorder
-from answerable.pdp.runtime.policy_state import Standing
-from answerable.pdp.runtime.settings import Plan
-from answerable.pdp.search import Searching
-from answerable.pdp.subject_resolution import Subjects
+from answerable.pdp.enforcement_points import EnforcementPointAuthenticator
+from answerable.pdp.envoy.optional_imports import require_extra
+from answerable.pdp.evaluation import EvaluationService
+from answerable.pdp.http.server import (
+    JSON_TYPE,
+    PageHandler,
+    PdpHttpServer,
+    QuestionHandler,
+)
+from answerable.pdp.mapped_calls import MappedCalls
+from answerable.pdp.page_tokens import Paginator
+from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
+from answerable.pdp.runtime.policy_state import PolicyStateWatch
+from answerable.pdp.runtime.settings import PdpSettings
+from answerable.pdp.search import SearchService
+from answerable.pdp.subject_resolution import SubjectResolver
 from answerable.pdp.wire import openapi, pdp_metadata
-from answerable.pdp.wire.problems import Problem
+from answerable.pdp.wire.problems import ProblemResponse
 from answerable.server.admission import AdmissionControl
-from answerable.server.asgi import Connections
-from answerable.server.authentication.authenticator import Callers
+from answerable.server.asgi import AsgiServer
+from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.challenge import WELL_KNOWN
-from answerable.server.background_tasks import Tasks
-from answerable.server.connection_info import Link
-from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.background_tasks import BackgroundTasks
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listeners import Listeners
-from answerable.server.listening_sockets import bind
-from answerable.server.metrics import Names, rendered
+from answerable.server.listening_sockets import bind_listener
+from answerable.server.metrics import MetricNames, render_metrics
 from answerable.server.open_files import raise_open_files
-from answerable.server.operator_log import Log
+from answerable.server.operator_log import OperatorLog
 from answerable.server.resident_memory import resident_bytes
-from answerable.server.shared_secret import derived, shared_secret
-from answerable.usecases.authorization.authorize import Authority
+from answerable.server.shared_secret import derive_key, load_shared_secret
+from answerable.usecases.authorization.authorize import Authorizer
 
-NAME = "decisions"
-NUMBERS = Names(
+SERVER_NAME = "decisions"
+METRIC_NAMES = MetricNames(
     "answerable_pdp",
     ("evaluations", "Evaluations.", ("effect", "passes")),
     "Requests turned away.",
     "Denials for want of a record.",
 )
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class House:
+class PdpApp:
     """The application of one process.
 
     Attributes:
@@ -58,49 +63,55 @@ class House:
         ship_refused: Why the last shipping of evidence failed, likewise.
     """
 
-    def __init__(self, plan: Plan, log: Log) -> None:
+    def __init__(self, plan: PdpSettings, log: OperatorLog) -> None:
         self.reload_refused = self.ship_refused = ""
         self._plan, self._log = plan, log
         self._loop = loop = asyncio.get_running_loop()
         config = plan.config
-        secret = shared_secret(plan.state)
-        self._authority = Authority(plan.table())
-        self._recorder = Recorder(plan.state / "spool", loop, config.limits)
-        self.standing = Standing(plan, self._authority, self._recorder, log)
-        self._callers = Callers(
+        secret = load_shared_secret(plan.state)
+        self._authority = Authorizer(plan.compile_policy())
+        self._recorder = EvaluationRecorder(plan.state / "spool", loop, config.limits)
+        self.standing = PolicyStateWatch(plan, self._authority, self._recorder, log)
+        self._callers = CallerAuthenticator(
             config,
-            IssuerKeys(config.issuers),
+            IssuerKeyCache(config.issuers),
             time.time,
-            secret=derived(secret, "subjects"),
+            secret=derive_key(secret, "subjects"),
             inventory=plan.inventory,
         )
-        self._enforcers = Enforcers(config, time.time, secret)
-        self._subjects = Subjects(config, plan.inventory, self._callers, time.time)
-        self._authority.on_kill(self._refuse_keys)
-        self._refuse_keys(self._authority.kills)
-        self._evaluating = Evaluating(
+        self._enforcers = EnforcementPointAuthenticator(config, time.time, secret)
+        self._subjects = SubjectResolver(
+            config, plan.inventory, self._callers, time.time
+        )
+        self._authority.add_revocation_listener(self._revoke_keys)
+        self._revoke_keys(self._authority.revocations)
+        self._evaluating = EvaluationService(
             self._authority,
             self._subjects,
             self._recorder,
-            Mapped(self.standing.pins.mappings, self.standing.unmapped),
+            MappedCalls(
+                self.standing.pins.mappings, self.standing.log_unusable_mapping
+            ),
             self.standing.behaviour,
-            self.standing.teller.decided,
+            self.standing.teller.notify_decision,
         )
-        self._searching = Searching(self._evaluating, Paging(secret), config)
-        self._door = Door(self._enforcers, self._recorder, config.limits, self._failed)
-        self.app = self._door.app(self._handlers(), self._pages())
+        self._searching = SearchService(self._evaluating, Paginator(secret), config)
+        self._door = PdpHttpServer(
+            self._enforcers, self._recorder, config.limits, self._log_failure
+        )
+        self.app = self._door.build_app(self._build_handlers(), self._build_pages())
         raise_open_files(config.limits, log)
         self._admission = admission = AdmissionControl(
             config.limits, config.listen.proxies, log
         )
         self._listeners = listeners = Listeners(loop, admission)
-        self._connections = Connections(self.app, admission, listeners, loop)
+        self._connections = AsgiServer(self.app, admission, listeners, loop)
         self.listening = self._listeners.where
-        self._tasks = Tasks()
+        self._tasks = BackgroundTasks()
         self._url = plan.point.url or "http://localhost"
 
     @classmethod
-    async def open(cls, plan: Plan, log: Log) -> "House":
+    async def open(cls, plan: PdpSettings, log: OperatorLog) -> "PdpApp":
         """Assemble the application and open its listeners.
 
         Raises:
@@ -110,12 +121,12 @@ class House:
         await house.standing.refresh()
         house._tasks.spawn(house.standing.keep_fresh())
         for listener in plan.point.listen:
-            await house._connections.listen(NAME, bind(listener, 1))
+            await house._connections.listen(SERVER_NAME, bind_listener(listener, 1))
         for listener in plan.point.ext_authz:
-            await house._listen_to_envoy(listener)
-        house._name_itself()
-        for keep_fresh in (house._callers.keep_fresh, house._enforcers.keep_fresh):
-            house._tasks.spawn(keep_fresh(house._keyless))
+            await house._open_envoy_listener(listener)
+        house._default_url()
+        for keep_fresh in (house._callers.keep_fresh, house._enforcers.renew_keys):
+            house._tasks.spawn(keep_fresh(house._log_key_failure))
         return house
 
     @property
@@ -123,24 +134,24 @@ class House:
         """Tell whether a request is being answered."""
         return bool(self._door.in_flight)
 
-    async def swap(self, plan: Plan) -> None:
+    async def reload(self, plan: PdpSettings) -> None:
         """Apply another configuration.
 
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
         # A large file takes a second, in which evaluations go on.
-        table = await asyncio.to_thread(plan.table)
+        table = await asyncio.to_thread(plan.compile_policy)
         listeners = (*plan.point.listen, *plan.point.ext_authz)
         use_certificates = self._listeners.prepare(listeners)
-        self.standing.swap(plan.config)  # the last that may be refused
+        self.standing.reconfigure(plan.config)  # the last that may be refused
         use_certificates()
-        self._enforcers.swap(plan.config)
-        self._subjects.swap(plan.config, plan.inventory)
+        self._enforcers.reconfigure(plan.config)
+        self._subjects.reconfigure(plan.config, plan.inventory)
         self._searching.config = plan.config
         self._door.limits = self._admission.limits = plan.config.limits
-        self._authority.swap(table)
-        self._refuse_keys(self._authority.kills)
+        self._authority.replace_policy(table)
+        self._revoke_keys(self._authority.revocations)
         self._plan = plan
 
     def drain(self) -> None:
@@ -155,58 +166,60 @@ class House:
         await self.standing.close()
         self._recorder.close()
 
-    def reasons(self) -> list[str]:
+    def not_ready_reasons(self) -> list[str]:
         """Return why it is not ready; empty if it is."""
         alarm = self._recorder.alarm
         return [
-            *([] if self._authority.policy else ["no policy could be loaded"]),
+            *([] if self._authority.policy_digest else ["no policy could be loaded"]),
             *([f"it cannot record: {alarm}"] if alarm else []),
         ]
 
     # Endpoints.
 
-    def _handlers(self) -> dict[str, Handler]:
+    def _build_handlers(self) -> dict[str, QuestionHandler]:
         return {
-            pdp_metadata.EVALUATION: self._evaluating.one,
-            pdp_metadata.EVALUATIONS: self._evaluating.several,
-            pdp_metadata.SUBJECTS: self._searching.subjects,
-            pdp_metadata.RESOURCES: self._searching.resources,
-            pdp_metadata.ACTIONS: self._searching.actions,
+            pdp_metadata.EVALUATION_PATH: self._evaluating.evaluate,
+            pdp_metadata.EVALUATIONS_PATH: self._evaluating.evaluate_batch,
+            pdp_metadata.SUBJECT_SEARCH_PATH: self._searching.search_subjects,
+            pdp_metadata.RESOURCE_SEARCH_PATH: self._searching.search_resources,
+            pdp_metadata.ACTION_SEARCH_PATH: self._searching.search_actions,
         }
 
-    def _pages(self) -> dict[str, Page]:
+    def _build_pages(self) -> dict[str, PageHandler]:
         return {
-            pdp_metadata.PATH: self._about,
-            openapi.PATH: self._described,
-            WELL_KNOWN + pdp_metadata.BASE + "{rest:path}": self._resource,
-            "/healthz": self._healthz,
-            "/readyz": self._readyz,
-            "/metrics": self._numbers,
+            pdp_metadata.METADATA_PATH: self._handle_metadata,
+            openapi.OPENAPI_PATH: self._handle_openapi,
+            WELL_KNOWN
+            + pdp_metadata.BASE_PATH
+            + "{rest:path}": self._handle_resource_metadata,
+            "/healthz": self._handle_healthz,
+            "/readyz": self._handle_readyz,
+            "/metrics": self._handle_metrics,
         }
 
-    async def _about(self, _: Request) -> Response:
-        kept = {"cache-control": f"max-age={pdp_metadata.KEPT}"}
-        return Response(pdp_metadata.metadata(self._url), 200, kept, JSON)
+    async def _handle_metadata(self, _: Request) -> Response:
+        kept = {"cache-control": f"max-age={pdp_metadata.MAX_AGE}"}
+        return Response(pdp_metadata.build_metadata(self._url), 200, kept, JSON_TYPE)
 
-    async def _described(self, _: Request) -> Response:
-        kept = {"cache-control": f"max-age={pdp_metadata.KEPT}"}
-        return Response(openapi.openapi(self._url), 200, kept, JSON)
+    async def _handle_openapi(self, _: Request) -> Response:
+        kept = {"cache-control": f"max-age={pdp_metadata.MAX_AGE}"}
+        return Response(openapi.build_openapi(self._url), 200, kept, JSON_TYPE)
 
-    async def _resource(self, request: Request) -> Response:
+    async def _handle_resource_metadata(self, request: Request) -> Response:
         """Return the protected resource metadata (RFC 9728 3.1)."""
         target = request.url.path.removeprefix(WELL_KNOWN)
-        link: Link = request.scope["state"]["link"]
-        document = self._enforcers.metadata(target, link)
+        link: ConnectionInfo = request.scope["state"]["link"]
+        document = self._enforcers.resource_metadata(target, link)
         if not document:
-            raise Problem(404, "no-route", "nothing is served here")
-        kept = {"cache-control": f"max-age={pdp_metadata.KEPT}"}
-        return Response(document, 200, kept, JSON)
+            raise ProblemResponse(404, "no-route", "nothing is served here")
+        kept = {"cache-control": f"max-age={pdp_metadata.MAX_AGE}"}
+        return Response(document, 200, kept, JSON_TYPE)
 
-    async def _healthz(self, _: Request) -> Response:
+    async def _handle_healthz(self, _: Request) -> Response:
         return Response(b"ok\n", media_type="text/plain")
 
-    async def _readyz(self, _: Request) -> Response:
-        reasons = self.reasons()
+    async def _handle_readyz(self, _: Request) -> Response:
+        reasons = self.not_ready_reasons()
         said = {
             "ready": not reasons,
             "reasons": reasons,
@@ -214,10 +227,10 @@ class House:
             "ship_refused": self.ship_refused,
         }
         return Response(
-            msgspec.json.encode(said), 503 if reasons else 200, media_type=JSON
+            msgspec.json.encode(said), 503 if reasons else 200, media_type=JSON_TYPE
         )
 
-    async def _numbers(self, _: Request) -> Response:
+    async def _handle_metrics(self, _: Request) -> Response:
         gauges = {
             "connections": (
                 "Connections that are open.",
@@ -238,49 +251,52 @@ class House:
             ),
         }
         return Response(
-            rendered(NUMBERS, self._recorder, gauges, self._admission),
-            headers={"content-type": TEXT},
+            render_metrics(METRIC_NAMES, self._recorder, gauges, self._admission),
+            headers={"content-type": METRICS_TYPE},
         )
 
     # Background tasks.
 
-    async def _listen_to_envoy(self, listener: Listener) -> None:
-        with extra():
-            from answerable.pdp.envoy.check_request import Checking
-            from answerable.pdp.envoy.grpc_service import Authorization, grpc_server
+    async def _open_envoy_listener(self, listener: Listener) -> None:
+        with require_extra():
+            from answerable.pdp.envoy.check_request import CheckHandler
+            from answerable.pdp.envoy.grpc_service import (
+                ExtAuthzService,
+                build_grpc_server,
+            )
 
-        bound = bind(listener, 1)
-        checking = Checking(
+        bound = bind_listener(listener, 1)
+        checking = CheckHandler(
             self._evaluating,
             self._callers,
             self._recorder,
             time.time,
             listener.origins,
         )
-        service = Authorization(
+        service = ExtAuthzService(
             self._enforcers,
             checking,
             self._recorder,
             bound.url,
             self._door,
-            self._failed,
+            self._log_failure,
         )
-        connection = grpc_server(service, self._admission, self._loop).connection
+        connection = build_grpc_server(service, self._admission, self._loop).connection
         await self._listeners.open("ext_authz", bound, connection, "h2")
 
-    def _name_itself(self) -> None:
+    def _default_url(self) -> None:
         """Use the first listener as URL if none is configured."""
-        addresses = [url for what, url in self._listeners.urls if what == NAME]
+        addresses = [url for what, url in self._listeners.urls if what == SERVER_NAME]
         if addresses and not self._plan.point.url:
             self._url = addresses[0]
 
-    def _refuse_keys(self, _: Kills) -> None:
-        kids = killed_keys(self._authority.kills)
-        self._callers.refuse_keys(kids)
-        self._enforcers.refuse_keys(kids)
+    def _revoke_keys(self, _: Revocations) -> None:
+        kids = revoked_key_ids(self._authority.revocations)
+        self._callers.revoke_keys(kids)
+        self._enforcers.revoke_keys(kids)
 
-    def _failed(self, error: Exception) -> None:
-        self._log.of_loop(self._loop, {"exception": error})
+    def _log_failure(self, error: Exception) -> None:
+        self._log.log_loop_error(self._loop, {"exception": error})
 
-    def _keyless(self, issuer: str, why: str) -> None:
+    def _log_key_failure(self, issuer: str, why: str) -> None:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)

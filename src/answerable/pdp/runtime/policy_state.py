@@ -6,26 +6,26 @@ It is read from the gateway's folder and the store, and never written.
 import asyncio
 from pathlib import Path
 
-from answerable.model.approval_request import Asks
+from answerable.model.approval_request import ApprovalRequestConfig
 from answerable.model.config import Config
-from answerable.model.errors import EnvironmentRefused
-from answerable.pdp.baseline_guard import Behaviour
-from answerable.pdp.recording.evaluation_recorder import Recorder
-from answerable.pdp.runtime.settings import Plan
-from answerable.server.active_policy_exceptions import InForce
-from answerable.server.approval_notifications.owner_notifier import Teller
+from answerable.model.errors import EnvironmentFailure
+from answerable.pdp.baseline_guard import BaselineGuard
+from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
+from answerable.pdp.runtime.settings import PdpSettings
+from answerable.server.active_policy_exceptions import ActivePolicyExceptions
+from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
 from answerable.server.baseline_watch import BaselineWatch
-from answerable.server.operator_log import Log
+from answerable.server.operator_log import OperatorLog
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.pins.pin_log import PinTold, spelled
+from answerable.server.pins.pin_log import PinLogNotices, escape_name
 from answerable.server.pins.pin_watch import PinWatch
-from answerable.server.policy_exception_watch import AmendmentWatch
-from answerable.server.revocation_list import KillList, KillWatch
-from answerable.server.revocation_notices import KillsTold
-from answerable.usecases.authorization.authorize import Authority
+from answerable.server.policy_exception_watch import PolicyExceptionWatch
+from answerable.server.revocation_list import RevocationList, RevocationWatch
+from answerable.server.revocation_notices import RevocationNotices
+from answerable.usecases.authorization.authorize import Authorizer
 
 
-class Standing:
+class PolicyStateWatch:
     """Watch of the state that overrides the policy.
 
     Attributes:
@@ -38,42 +38,53 @@ class Standing:
     """
 
     def __init__(
-        self, plan: Plan, authority: Authority, recorder: Recorder, log: Log
+        self,
+        plan: PdpSettings,
+        authority: Authorizer,
+        recorder: EvaluationRecorder,
+        log: OperatorLog,
     ) -> None:
         loop = asyncio.get_running_loop()
         shared: Path = plan.shared
-        self._log, told = log, KillsTold(recorder, log)
-        self.kills = KillWatch(
-            KillList(plan.store, shared),
+        self._log, told = log, RevocationNotices(recorder, log)
+        self.kills = RevocationWatch(
+            RevocationList(plan.store, shared),
             authority,
             loop,
-            told.changed,
-            told.unread,
+            told.report_changes,
+            told.report_unreadable,
         )
         self.pins = PinWatch(
-            *(PinFiles(shared), plan.config.servers, authority, loop), PinTold(log)
+            *(PinFiles(shared), plan.config.servers, authority, loop),
+            PinLogNotices(log),
         )
-        self._in_force = InForce(authority, loop)
-        self.amendments = AmendmentWatch(
-            plan.store, self._in_force.take, self._unheld, self._unsigned
+        self._in_force = ActivePolicyExceptions(authority, loop)
+        self.amendments = PolicyExceptionWatch(
+            plan.store,
+            self._in_force.replace_all,
+            self._log_rejected_exception,
+            self._log_unreadable_store,
         )
-        self.teller = Teller(self.amendments, self._untold)
-        self._asks: Asks | None = None
-        self._tell(plan.config.asks)
-        self.behaviour = Behaviour(plan.config)
+        self.teller = OwnerNotifier(self.amendments, self._log_undelivered)
+        self._asks: ApprovalRequestConfig | None = None
+        self._configure_notifier(plan.config.asks)
+        self.behaviour = BaselineGuard(plan.config)
         self.baselines = BaselineWatch(
-            plan.store, self.behaviour.hold_to, self._unheld_baseline, self._unsigned
+            plan.store,
+            self.behaviour.set_profiles,
+            self._log_rejected_baseline,
+            self._log_unreadable_store,
         )
 
-    def swap(self, config: Config) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Watch the servers of another configuration.
 
         Raises:
             EnvironmentRefused: Their pins cannot be read; the current ones stay.
         """
-        self.pins.swap(config.servers)
-        self.behaviour.swap(config)
-        self._tell(config.asks)
+        self.pins.reconfigure(config.servers)
+        self.behaviour.reconfigure(config)
+        self._configure_notifier(config.asks)
 
     async def refresh(self) -> None:
         """Read signed statements again."""
@@ -93,30 +104,30 @@ class Standing:
         await self.amendments.close()
         await self.baselines.close()
 
-    def unmapped(self, server: str, tool: str, why: str) -> None:
+    def log_unusable_mapping(self, server: str, tool: str, why: str) -> None:
         """Log an approved mapping that cannot be used."""
-        subject = spelled(f"tool:mcp/{server}/{tool}")
+        subject = escape_name(f"tool:mcp/{server}/{tool}")
         self._log.warning("mapping.refused", subject=subject, why=why)
 
-    def _tell(self, asks: Asks | None) -> None:
+    def _configure_notifier(self, asks: ApprovalRequestConfig | None) -> None:
         """Configure notifications to owners; evaluations continue if that fails."""
         if asks == self._asks:
             return
         self._asks = asks
         try:
-            self.teller.use(self.teller.made(asks))
-        except EnvironmentRefused as error:
-            self.teller.use(None)
+            self.teller.set_webhook(self.teller.build_webhook(asks))
+        except EnvironmentFailure as error:
+            self.teller.set_webhook(None)
             self._log.warning("asks.nobody-told", why=error.message)
 
-    def _untold(self, host: str, decision: str, why: str) -> None:
+    def _log_undelivered(self, host: str, decision: str, why: str) -> None:
         self._log.warning("ask.not-told", host=host, decision=decision, why=why)
 
-    def _unheld(self, digest: str, why: str) -> None:
+    def _log_rejected_exception(self, digest: str, why: str) -> None:
         self._log.warning("amendment.refused", id=digest, why=why)
 
-    def _unheld_baseline(self, digest: str, why: str) -> None:
+    def _log_rejected_baseline(self, digest: str, why: str) -> None:
         self._log.warning("baseline.refused", id=digest, why=why)
 
-    def _unsigned(self, why: str) -> None:
+    def _log_unreadable_store(self, why: str) -> None:
         self._log.error("amendments.unread", why=why)

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 
-from answerable.pdp.runtime.app import House
-from answerable.pdp.runtime.settings import Plan
+from answerable.pdp.runtime.app import PdpApp
+from answerable.pdp.runtime.settings import PdpSettings
 from answerable.server import runtime
-from answerable.server.runtime import Listening
+from answerable.server.runtime import Endpoints
 
 
-def serve(
-    read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
+def run_server(
+    read: Callable[[], PdpSettings],
+    ready: Callable[[Endpoints], None],
+    *,
+    alone: bool = True,
 ) -> None:
     """Serve a configuration until told to end.
 
@@ -20,4 +23,4 @@ def serve(
     Raises:
         AnswerableError: The settings cannot be loaded or served.
     """
-    runtime.serve("decisions", read, House.open, ready, alone=alone)
+    runtime.run_server("decisions", read, PdpApp.open, ready, alone=alone)

@@ -4,25 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from answerable.authorization.decision_table import Table
-from answerable.connectors.config.parse.config_file import Reading
-from answerable.model.cedar_policy import NO_RULES, CedarRules
+from answerable.authorization.decision_table import DecisionTable
+from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import Config
-from answerable.model.decision_point import DecisionPoint
+from answerable.model.decision_point import DecisionPointConfig
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.server.policy_reading import read_decided
-from answerable.server.reloadable_plan import config_of, store_of
+from answerable.server.policy_reading import read_with_policies
+from answerable.server.reloadable_plan import require_config, resolve_store
 from answerable.server.state_folders import decisions_state, gateway_state
 from answerable.server.store_access import known_agents
 from answerable.server.tls import without_tls_files
-from answerable.usecases.authorization.compile_policy import table_of
+from answerable.usecases.authorization.compile_policy import compile_decision_table
 
-OWN = "decisions"  # folder of its own in the store, where the file names none
+STATE_FOLDER = "decisions"  # folder of its own in the store, where the file names none
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PdpSettings:
     """Settings from one reading of the configuration file.
 
     Attributes:
@@ -34,8 +34,8 @@ class Plan:
     """
 
     config: Config
-    point: DecisionPoint
-    reading: Reading
+    point: DecisionPointConfig
+    reading: ConfigReading
     store: Path
     inventory: frozenset[AgentId]
 
@@ -52,14 +52,16 @@ class Plan:
     @property
     def is_whole(self) -> bool:
         """Tell whether its policy is valid; otherwise everything is denied."""
-        return self.reading.holds_policy
+        return self.reading.has_policy
 
-    def table(self) -> Table:
+    def compile_policy(self) -> DecisionTable:
         """Compile the policy; an invalid one denies everything."""
-        return table_of(self.config, self.reading.policies, whole=self.is_whole)
+        return compile_decision_table(
+            self.config, self.reading.policies, whole=self.is_whole
+        )
 
     @property
-    def fixed(self) -> Mapping[str, object]:
+    def restart_only_settings(self) -> Mapping[str, object]:
         """Return the settings that need a restart, by their names in the file."""
         point = self.point
         return {
@@ -72,9 +74,12 @@ class Plan:
         }
 
 
-def read_plan(
-    place: str, store: Path | None, usual: Path | None, before: CedarRules = NO_RULES
-) -> Plan:
+def load_settings(
+    place: str,
+    store: Path | None,
+    usual: Path | None,
+    before: CedarPolicySet = NO_CEDAR_POLICIES,
+) -> PdpSettings:
     """Load the settings and the agents of the inventory.
 
     A file with an invalid policy loads too: the decision point then denies.
@@ -87,16 +92,16 @@ def read_plan(
         UsageError: The file is missing, or has no section `decisions`.
         EnvironmentRefused: It or the store may not be read.
     """
-    reading = read_decided(place, store, usual, before)
-    config = config_of(place, reading)
+    reading = read_with_policies(place, store, usual, before)
+    config = require_config(place, reading)
     point = config.decisions
     if point is None:
         raise UsageError(
             f"no decision point in {place}",
             "add a section `decisions`; see docs/authzen.md",
         )
-    root = store_of(config, store, usual)
+    root = resolve_store(config, store, usual)
     inventory = frozenset(AgentId(each) for each in known_agents(root))
-    if not reading.holds_policy:
+    if not reading.has_policy:
         config = replace(config, agents=())
-    return Plan(config, point, reading, root, inventory)
+    return PdpSettings(config, point, reading, root, inventory)

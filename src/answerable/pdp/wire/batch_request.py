@@ -7,29 +7,29 @@ from enum import StrEnum
 
 import msgspec
 
-from answerable.pdp.wire.evaluation_request import Members, check_types, object_of
-from answerable.pdp.wire.problems import Invalid
+from answerable.pdp.wire.evaluation_request import JsonMembers, check_types, get_object
+from answerable.pdp.wire.problems import MalformedRequest
 
-MOST = 256  # evaluations in one message
-KEYS = ("subject", "action", "resource", "context")
-USUAL, LARGEST = 100, 1000  # results of a page
+MAX_EVALUATIONS = 256  # evaluations in one message
+DEFAULT_KEYS = ("subject", "action", "resource", "context")
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000  # results of a page
 
 
-class Semantic(StrEnum):
+class BatchSemantic(StrEnum):
     """Evaluation semantics of a batch (AuthZEN 7.1.2.1)."""
 
     ALL = "execute_all"
     UNTIL_DENIED = "deny_on_first_deny"
     UNTIL_PERMITTED = "permit_on_first_permit"
 
-    def ends_at(self, decision: bool) -> bool:
+    def stops_after(self, decision: bool) -> bool:
         """Tell whether no further evaluation is made after a decision."""
-        if self is Semantic.UNTIL_DENIED:
+        if self is BatchSemantic.UNTIL_DENIED:
             return not decision
-        return self is Semantic.UNTIL_PERMITTED and decision
+        return self is BatchSemantic.UNTIL_PERMITTED and decision
 
 
-class Page(msgspec.Struct, frozen=True):
+class PageRequest(msgspec.Struct, frozen=True):
     """Requested page of a search.
 
     Attributes:
@@ -43,7 +43,7 @@ class Page(msgspec.Struct, frozen=True):
     asked: str
 
 
-def evaluations_of(said: Members) -> list[Members]:
+def parse_batch(said: JsonMembers) -> list[JsonMembers]:
     """Return the evaluations of a batch with its defaults (AuthZEN 7.1.1).
 
     Empty for a single evaluation.
@@ -54,37 +54,41 @@ def evaluations_of(said: Members) -> list[Members]:
     check_types(said)
     given = said.get("evaluations", [])
     if not isinstance(given, list):
-        raise Invalid("evaluations must be an array", "key-type")
-    if len(given) > MOST:
-        raise Invalid(f"evaluations must have at most {MOST} items", "too-many")
-    return list(_with_defaults(said, given))
+        raise MalformedRequest("evaluations must be an array", "key-type")
+    if len(given) > MAX_EVALUATIONS:
+        raise MalformedRequest(
+            f"evaluations must have at most {MAX_EVALUATIONS} items", "too-many"
+        )
+    return list(_apply_defaults(said, given))
 
 
-def _with_defaults(said: Members, given: list[object]) -> Iterator[Members]:
-    defaults = {key: said[key] for key in KEYS if key in said}
+def _apply_defaults(said: JsonMembers, given: list[object]) -> Iterator[JsonMembers]:
+    defaults = {key: said[key] for key in DEFAULT_KEYS if key in said}
     for number, each in enumerate(given):
         if not isinstance(each, dict):
-            raise Invalid(f"evaluations[{number}] must be an object", "key-type")
+            raise MalformedRequest(
+                f"evaluations[{number}] must be an object", "key-type"
+            )
         check_types(each, at=f"evaluations[{number}].")
         # A key that stands there replaces the default whole.
         yield {**defaults, **each}
 
 
-def semantic_of(said: Members) -> Semantic:
+def parse_semantic(said: JsonMembers) -> BatchSemantic:
     """Parse `options.evaluations_semantic`.
 
     Raises:
         Invalid: It is unknown.
     """
-    options = object_of(said, "options", "options")
-    word = options.get("evaluations_semantic", Semantic.ALL.value)
-    if not isinstance(word, str) or word not in list(Semantic):
-        words = ", ".join(Semantic)
-        raise Invalid(f"options.evaluations_semantic must be one of {words}")
-    return Semantic(word)
+    options = get_object(said, "options", "options")
+    word = options.get("evaluations_semantic", BatchSemantic.ALL.value)
+    if not isinstance(word, str) or word not in list(BatchSemantic):
+        words = ", ".join(BatchSemantic)
+        raise MalformedRequest(f"options.evaluations_semantic must be one of {words}")
+    return BatchSemantic(word)
 
 
-def page_of(said: Members, what: str) -> Page:
+def parse_page(said: JsonMembers, what: str) -> PageRequest:
     """Parse `page`.
 
     Args:
@@ -93,20 +97,20 @@ def page_of(said: Members, what: str) -> Page:
     Raises:
         Invalid: A key has the wrong type.
     """
-    page = object_of(said, "page", "page")
+    page = get_object(said, "page", "page")
     token, limit = page.get("token", ""), page.get("limit")
     if not isinstance(token, str):
-        raise Invalid("page.token must be a string", "key-type")
+        raise MalformedRequest("page.token must be a string", "key-type")
     if isinstance(limit, float) and limit.is_integer():
         limit = int(limit)
     is_count = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0
     if "limit" in page and not is_count:
-        raise Invalid("page.limit must be a non-negative integer", "key-type")
-    object_of(page, "properties", "page.properties")
+        raise MalformedRequest("page.limit must be a non-negative integer", "key-type")
+    get_object(page, "properties", "page.properties")
     kept = {key: page[key] for key in page.keys() - {"token", "limit"}}
-    same = {"what": what, "page": kept} | {key: said.get(key) for key in KEYS}
+    same = {"what": what, "page": kept} | {key: said.get(key) for key in DEFAULT_KEYS}
     spelled = json.dumps(same, sort_keys=True)
-    return Page(
+    return PageRequest(
         token=token,
         limit=limit if isinstance(limit, int) else None,
         asked=hashlib.sha256(spelled.encode()).hexdigest(),

@@ -22,23 +22,23 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from answerable.model.json_keys import key_tree
-from answerable.pdp.wire.problems import Invalid, Missing
-from answerable.server.mcp.json_members import UNREADABLE, check_text
-from answerable.server.wire.refusals import Refused
+from answerable.model.json_keys import build_key_tree
+from answerable.pdp.wire.problems import MalformedRequest, MissingKey
+from answerable.server.mcp.json_members import DECODE_ERRORS, check_encoding_and_depth
+from answerable.server.wire.refusals import RequestRefused
 
 MAX_BODY = 1 << 20
 MAX_DEPTH = 32
 MAX_NAME = 4096  # characters of a type, an id or a name
 MAX_TOKEN = 16 << 10
-LARGEST = 2**1023  # a number of a magnitude that every reader has (RFC 7493 2.2)
+MAX_NUMBER = 2**1023  # a number of a magnitude that every reader has (RFC 7493 2.2)
 
-Members: TypeAlias = Mapping[str, object]
+JsonMembers: TypeAlias = Mapping[str, object]
 
-NOTHING: Members = {}
+NO_MEMBERS: JsonMembers = {}
 
 
-class Subject(msgspec.Struct, frozen=True):
+class EvaluationSubject(msgspec.Struct, frozen=True):
     """The principal of a question.
 
     Attributes:
@@ -56,7 +56,7 @@ class Subject(msgspec.Struct, frozen=True):
         return f"Subject({self.type} {self.id})"
 
 
-class Action(msgspec.Struct, frozen=True):
+class EvaluationAction(msgspec.Struct, frozen=True):
     """The action of a question.
 
     Attributes:
@@ -68,7 +68,7 @@ class Action(msgspec.Struct, frozen=True):
     arguments: bytes | None = None
 
 
-class Resource(msgspec.Struct, frozen=True):
+class EvaluationResource(msgspec.Struct, frozen=True):
     """The resource of a question.
 
     Attributes:
@@ -82,7 +82,7 @@ class Resource(msgspec.Struct, frozen=True):
     server: str = ""
 
 
-class Evaluation(msgspec.Struct, frozen=True):
+class EvaluationRequest(msgspec.Struct, frozen=True):
     """One question.
 
     Attributes:
@@ -90,14 +90,14 @@ class Evaluation(msgspec.Struct, frozen=True):
         said: All members, for mappings only.
     """
 
-    subject: Subject
-    action: Action
-    resource: Resource
+    subject: EvaluationSubject
+    action: EvaluationAction
+    resource: EvaluationResource
     agent: str = ""
-    said: Members = NOTHING
+    said: JsonMembers = NO_MEMBERS
 
 
-def read_body(data: bytes) -> dict[str, Any]:
+def parse_body(data: bytes) -> dict[str, Any]:
     """Parse the one JSON object of a request, strictly (AuthZEN 11.5, I-JSON).
 
     Raises:
@@ -105,23 +105,26 @@ def read_body(data: bytes) -> dict[str, Any]:
             outside the range of a double.
     """
     try:
-        check_text(data, MAX_DEPTH)
+        check_encoding_and_depth(data, MAX_DEPTH)
         read = msgspec.json.decode(data)
         if not isinstance(read, dict):
-            raise Invalid("the body must be a JSON object", "not-an-object")
+            raise MalformedRequest("the body must be a JSON object", "not-an-object")
         said: dict[str, Any] = json.loads(
-            data, object_pairs_hook=_once, parse_int=_integer, parse_float=_float
+            data,
+            object_pairs_hook=_unique_members,
+            parse_int=_parse_integer,
+            parse_float=_parse_float,
         )
-    except Refused as refused:
-        raise Invalid(refused.wire.says, refused.why.value) from None
-    except (*UNREADABLE, ValueError):
-        raise Invalid("the body is not JSON", "not-json") from None
-    _refuse_lookalikes(said)
+    except RequestRefused as refused:
+        raise MalformedRequest(refused.wire.says, refused.why.value) from None
+    except (*DECODE_ERRORS, ValueError):
+        raise MalformedRequest("the body is not JSON", "not-json") from None
+    _reject_lookalikes(said)
     return said
 
 
-def _refuse_lookalikes(said: Members) -> None:
-    """Reject a key that another parser could take for a known one, such as `Subject`.
+def _reject_lookalikes(said: JsonMembers) -> None:
+    """Reject a key that another parser could take for a known one, such as `EvaluationSubject`.
 
     Raises:
         Invalid: There is one.
@@ -129,35 +132,35 @@ def _refuse_lookalikes(said: Members) -> None:
     several = said.get("evaluations")
     items = several if isinstance(several, list) else []
     for each in (said, *(item for item in items if isinstance(item, dict))):
-        if _READ.find_lookalike(each):
-            raise Invalid(
+        if _KNOWN_KEYS.find_lookalike(each):
+            raise MalformedRequest(
                 "a key differs from a known one in case or in what is not seen",
                 "lookalike-key",
             )
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     read = dict(pairs)
     if len(read) != len(pairs):
-        raise Invalid("a key is repeated", "repeated-key")
+        raise MalformedRequest("a key is repeated", "repeated-key")
     return read
 
 
-def _integer(spelled: str) -> int:
+def _parse_integer(spelled: str) -> int:
     read = int(spelled)
-    if abs(read) > LARGEST:
-        raise Invalid("a number is too large", "number")
+    if abs(read) > MAX_NUMBER:
+        raise MalformedRequest("a number is too large", "number")
     return read
 
 
-def _float(spelled: str) -> float:
+def _parse_float(spelled: str) -> float:
     read = float(spelled)
     if read in (float("inf"), float("-inf")):
-        raise Invalid("a number is too large", "number")
+        raise MalformedRequest("a number is too large", "number")
     return read
 
 
-def read_evaluation(said: Members, *, at: str = "") -> Evaluation:
+def parse_evaluation(said: JsonMembers, *, at: str = "") -> EvaluationRequest:
     """Parse one evaluation.
 
     Args:
@@ -167,16 +170,18 @@ def read_evaluation(said: Members, *, at: str = "") -> Evaluation:
         Missing: A required key is missing.
         Invalid: A key has the wrong type.
     """
-    return Evaluation(
-        subject=read_subject(said, at=at),
-        action=read_action(said, at=at),
-        resource=read_resource(said, at=at),
-        agent=read_agent(said, at=at),
+    return EvaluationRequest(
+        subject=parse_subject(said, at=at),
+        action=parse_action(said, at=at),
+        resource=parse_resource(said, at=at),
+        agent=parse_context_agent(said, at=at),
         said=said,
     )
 
 
-def read_subject(said: Members, *, at: str = "", searched: bool = False) -> Subject:
+def parse_subject(
+    said: JsonMembers, *, at: str = "", searched: bool = False
+) -> EvaluationSubject:
     """Parse the subject.
 
     Args:
@@ -188,15 +193,15 @@ def read_subject(said: Members, *, at: str = "", searched: bool = False) -> Subj
         Invalid: A key has the wrong type.
     """
     path = f"{at}subject"
-    members, properties = _entity(said, "subject", path)
-    return Subject(
-        type=_name(members, "type", path),
-        id="" if searched else _name(members, "id", path),
-        token=_text(properties, "token", f"{path}.properties", MAX_TOKEN),
+    members, properties = _get_entity(said, "subject", path)
+    return EvaluationSubject(
+        type=_get_name(members, "type", path),
+        id="" if searched else _get_name(members, "id", path),
+        token=_get_text(properties, "token", f"{path}.properties", MAX_TOKEN),
     )
 
 
-def read_action(said: Members, *, at: str = "") -> Action:
+def parse_action(said: JsonMembers, *, at: str = "") -> EvaluationAction:
     """Parse the action.
 
     Raises:
@@ -204,17 +209,19 @@ def read_action(said: Members, *, at: str = "") -> Action:
         Invalid: A key has the wrong type.
     """
     path = f"{at}action"
-    members, properties = _entity(said, "action", path)
-    name = _name(members, "name", path)
+    members, properties = _get_entity(said, "action", path)
+    name = _get_name(members, "name", path)
     if "arguments" not in properties:
-        return Action(name)
-    arguments = object_of(properties, "arguments", f"{path}.properties.arguments")
+        return EvaluationAction(name)
+    arguments = get_object(properties, "arguments", f"{path}.properties.arguments")
     # As most clients spell JSON, so that the digest is that of the call itself.
     spelled = json.dumps(arguments, separators=(",", ":"), ensure_ascii=False)
-    return Action(name, spelled.encode())
+    return EvaluationAction(name, spelled.encode())
 
 
-def read_resource(said: Members, *, at: str = "", searched: bool = False) -> Resource:
+def parse_resource(
+    said: JsonMembers, *, at: str = "", searched: bool = False
+) -> EvaluationResource:
     """Parse the resource; `searched` as for the subject.
 
     Raises:
@@ -222,25 +229,25 @@ def read_resource(said: Members, *, at: str = "", searched: bool = False) -> Res
         Invalid: A key has the wrong type.
     """
     path = f"{at}resource"
-    members, properties = _entity(said, "resource", path)
-    return Resource(
-        type=_name(members, "type", path),
-        id="" if searched else _name(members, "id", path),
-        server=_text(properties, "server", f"{path}.properties", MAX_NAME),
+    members, properties = _get_entity(said, "resource", path)
+    return EvaluationResource(
+        type=_get_name(members, "type", path),
+        id="" if searched else _get_name(members, "id", path),
+        server=_get_text(properties, "server", f"{path}.properties", MAX_NAME),
     )
 
 
-def read_agent(said: Members, *, at: str = "") -> str:
+def parse_context_agent(said: JsonMembers, *, at: str = "") -> str:
     """Return the agent named in the context; empty for another type of value.
 
     Raises:
         Invalid: The context is no object.
     """
-    agent = object_of(said, "context", f"{at}context").get("agent")
+    agent = get_object(said, "context", f"{at}context").get("agent")
     return agent if isinstance(agent, str) else ""
 
 
-def object_of(said: Members, key: str, path: str) -> Members:
+def get_object(said: JsonMembers, key: str, path: str) -> JsonMembers:
     """Return an optional object.
 
     Args:
@@ -251,14 +258,14 @@ def object_of(said: Members, key: str, path: str) -> Members:
         Invalid: It is not an object.
     """
     if key not in said:
-        return NOTHING
+        return NO_MEMBERS
     found = said[key]
     if not isinstance(found, dict):
-        raise Invalid(f"{path} must be an object", "key-type")
+        raise MalformedRequest(f"{path} must be an object", "key-type")
     return found
 
 
-def check_types(said: Members, *, at: str = "") -> None:
+def check_types(said: JsonMembers, *, at: str = "") -> None:
     """Check the types of the keys that are present.
 
     Raises:
@@ -268,19 +275,19 @@ def check_types(said: Members, *, at: str = "") -> None:
         if entity not in said:
             continue
         path = f"{at}{entity}"
-        members, properties = _entity(said, entity, path)
+        members, properties = _get_entity(said, entity, path)
         for key in keys:
             if key in members:
-                _name(members, key, path)
+                _get_name(members, key, path)
         within = f"{path}.properties"
-        _text(properties, "token", within, MAX_TOKEN)
-        _text(properties, "server", within, MAX_NAME)
-        object_of(properties, "arguments", f"{within}.arguments")
-    object_of(said, "context", f"{at}context")
+        _get_text(properties, "token", within, MAX_TOKEN)
+        _get_text(properties, "server", within, MAX_NAME)
+        get_object(properties, "arguments", f"{within}.arguments")
+    get_object(said, "context", f"{at}context")
 
 
 _ENTITIES = {"subject": ("type", "id"), "action": ("name",), "resource": ("type", "id")}
-_READ = key_tree(
+_KNOWN_KEYS = build_key_tree(
     (
         *(
             (entity, key)
@@ -295,25 +302,27 @@ _READ = key_tree(
 )
 
 
-def _entity(said: Members, key: str, path: str) -> tuple[Members, Members]:
+def _get_entity(
+    said: JsonMembers, key: str, path: str
+) -> tuple[JsonMembers, JsonMembers]:
     if key not in said:
-        raise Missing(path)
-    members = object_of(said, key, path)
-    return members, object_of(members, "properties", f"{path}.properties")
+        raise MissingKey(path)
+    members = get_object(said, key, path)
+    return members, get_object(members, "properties", f"{path}.properties")
 
 
-def _name(members: Members, key: str, path: str) -> str:
+def _get_name(members: JsonMembers, key: str, path: str) -> str:
     if key not in members:
-        raise Missing(f"{path}.{key}")
-    name = _text(members, key, path, MAX_NAME)
+        raise MissingKey(f"{path}.{key}")
+    name = _get_text(members, key, path, MAX_NAME)
     if not name:
-        raise Invalid(f"{path}.{key} must not be empty", "key-type")
+        raise MalformedRequest(f"{path}.{key} must not be empty", "key-type")
     return name
 
 
-def _text(members: Members, key: str, path: str, most: int) -> str:
+def _get_text(members: JsonMembers, key: str, path: str, most: int) -> str:
     found = members.get(key, "")
     if not isinstance(found, str) or len(found) > most:
         says = f"{path}.{key} must be a string of at most {most} characters"
-        raise Invalid(says, "key-type")
+        raise MalformedRequest(says, "key-type")
     return found

@@ -6,17 +6,21 @@ import msgspec
 
 from answerable import __version__
 from answerable.pdp.wire import pdp_metadata
-from answerable.pdp.wire.batch_request import KEYS, MOST, Semantic
+from answerable.pdp.wire.batch_request import (
+    DEFAULT_KEYS,
+    MAX_EVALUATIONS,
+    BatchSemantic,
+)
 from answerable.pdp.wire.evaluation_request import MAX_NAME, MAX_TOKEN
-from answerable.pdp.wire.problems import MEDIA
+from answerable.pdp.wire.problems import PROBLEM_TYPE
 
-PATH = "/access/v1/openapi.json"
+OPENAPI_PATH = "/access/v1/openapi.json"
 _JSON = "application/json"
 
-Schema = dict[str, Any]
+OpenApiSchema = dict[str, Any]
 
 
-def openapi(url: str) -> bytes:
+def build_openapi(url: str) -> bytes:
     """Build the OpenAPI document.
 
     Args:
@@ -24,20 +28,30 @@ def openapi(url: str) -> bytes:
     """
     endpoints = (
         (
-            pdp_metadata.EVALUATION,
+            pdp_metadata.EVALUATION_PATH,
             "Decide on one evaluation.",
             "Evaluation",
             "Decision",
         ),
-        (pdp_metadata.EVALUATIONS, "Decide on several.", "Evaluations", "Decisions"),
-        (pdp_metadata.SUBJECTS, "Find who may.", "SubjectSearch", "Found"),
         (
-            pdp_metadata.RESOURCES,
+            pdp_metadata.EVALUATIONS_PATH,
+            "Decide on several.",
+            "Evaluations",
+            "Decisions",
+        ),
+        (pdp_metadata.SUBJECT_SEARCH_PATH, "Find who may.", "SubjectSearch", "Found"),
+        (
+            pdp_metadata.RESOURCE_SEARCH_PATH,
             "Find what it may be done to.",
             "ResourceSearch",
             "Found",
         ),
-        (pdp_metadata.ACTIONS, "Find what may be done.", "ActionSearch", "Found"),
+        (
+            pdp_metadata.ACTION_SEARCH_PATH,
+            "Find what may be done.",
+            "ActionSearch",
+            "Found",
+        ),
     )
     return msgspec.json.encode(
         {
@@ -49,20 +63,20 @@ def openapi(url: str) -> bytes:
             "servers": [{"url": url}],
             "security": [{"bearer": []}],
             "paths": {
-                pdp_metadata.PATH: {"get": _about()},
-                **{path: {"post": _posted(*said)} for path, *said in endpoints},
+                pdp_metadata.METADATA_PATH: {"get": _metadata_operation()},
+                **{path: {"post": _post_operation(*said)} for path, *said in endpoints},
             },
             "components": {
                 "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-                "schemas": _schemas(),
-                "responses": {"Problem": _problem()},
-                "parameters": {"RequestId": _request_id()},
+                "schemas": _all_schemas(),
+                "responses": {"Problem": _problem_schema()},
+                "parameters": {"RequestId": _request_id_parameter()},
             },
         }
     )
 
 
-def _about() -> Schema:
+def _metadata_operation() -> OpenApiSchema:
     return {
         "summary": "Metadata of the decision point.",
         "operationId": "metadata",
@@ -70,14 +84,14 @@ def _about() -> Schema:
         "responses": {
             "200": {
                 "description": "Its metadata.",
-                "content": {_JSON: {"schema": _ref("Metadata")}},
+                "content": {_JSON: {"schema": _schema_ref("Metadata")}},
             },
             "default": {"$ref": "#/components/responses/Problem"},
         },
     }
 
 
-def _posted(summary: str, asked: str, told: str) -> Schema:
+def _post_operation(summary: str, asked: str, told: str) -> OpenApiSchema:
     problem = {"$ref": "#/components/responses/Problem"}
     statuses = ("400", "401", "403", "405", "413", "421", "429", "500", "503")
     return {
@@ -86,25 +100,27 @@ def _posted(summary: str, asked: str, told: str) -> Schema:
         "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {
             "required": True,
-            "content": {_JSON: {"schema": _ref(asked)}},
+            "content": {_JSON: {"schema": _schema_ref(asked)}},
         },
         "responses": {
             "200": {
                 "description": "The answer.",
                 "headers": {"X-Request-ID": {"schema": {"type": "string"}}},
-                "content": {_JSON: {"schema": _ref(told)}},
+                "content": {_JSON: {"schema": _schema_ref(told)}},
             },
             **dict.fromkeys(statuses, problem),
         },
     }
 
 
-def _ref(name: str) -> Schema:
+def _schema_ref(name: str) -> OpenApiSchema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _object(required: tuple[str, ...] = (), /, **properties: Schema) -> Schema:
-    said: Schema = {"type": "object"}
+def _object_schema(
+    required: tuple[str, ...] = (), /, **properties: OpenApiSchema
+) -> OpenApiSchema:
+    said: OpenApiSchema = {"type": "object"}
     if properties:
         said["properties"] = properties
     if required:
@@ -112,90 +128,113 @@ def _object(required: tuple[str, ...] = (), /, **properties: Schema) -> Schema:
     return said
 
 
-def _name() -> Schema:
+def _name_schema() -> OpenApiSchema:
     return {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 
 
-def _entities(*, required: bool) -> dict[str, Schema]:
+def _entity_schemas(*, required: bool) -> dict[str, OpenApiSchema]:
     """Return the schemas of subject, action and resource."""
     token = {"type": "string", "maxLength": MAX_TOKEN}
     server = {"type": "string", "maxLength": MAX_NAME}
 
-    def entity(keys: tuple[str, ...], **properties: Schema) -> Schema:
-        names = {key: _name() for key in keys}
-        return _object(
-            keys if required else (), **names, properties=_object((), **properties)
+    def entity(keys: tuple[str, ...], **properties: OpenApiSchema) -> OpenApiSchema:
+        names = {key: _name_schema() for key in keys}
+        return _object_schema(
+            keys if required else (),
+            **names,
+            properties=_object_schema((), **properties),
         )
 
     return {
         "Subject": entity(("type", "id"), token=token),
-        "Action": entity(("name",), arguments=_object()),
+        "Action": entity(("name",), arguments=_object_schema()),
         "Resource": entity(("type", "id"), server=server),
     }
 
 
-def _schemas() -> dict[str, Schema]:
-    whole = _entities(required=True)
+def _all_schemas() -> dict[str, OpenApiSchema]:
+    whole = _entity_schemas(required=True)
     # A missing key in a batch item is an error of that item, or comes from the
     # defaults.
-    parts = {f"{name}Part": said for name, said in _entities(required=False).items()}
-    context = _object()
-    page = _object(
+    parts = {
+        f"{name}Part": said for name, said in _entity_schemas(required=False).items()
+    }
+    context = _object_schema()
+    page = _object_schema(
         token={"type": "string"},
         limit={"type": "integer", "minimum": 0},
-        properties=_object(),
+        properties=_object_schema(),
     )
-    keys = {key: _ref(key.capitalize()) for key in KEYS[:3]} | {"context": context}
-    part_keys = {key: _ref(f"{key.capitalize()}Part") for key in KEYS[:3]}
-    part = _object((), **part_keys, context=context)
-    semantic = {"type": "string", "enum": list(Semantic)}
-    several = _object(
+    keys = {key: _schema_ref(key.capitalize()) for key in DEFAULT_KEYS[:3]} | {
+        "context": context
+    }
+    part_keys = {
+        key: _schema_ref(f"{key.capitalize()}Part") for key in DEFAULT_KEYS[:3]
+    }
+    part = _object_schema((), **part_keys, context=context)
+    semantic = {"type": "string", "enum": list(BatchSemantic)}
+    several = _object_schema(
         (),
         **part["properties"],
-        evaluations={"type": "array", "items": part, "minItems": 1, "maxItems": MOST},
-        options=_object(evaluations_semantic=semantic),
+        evaluations={
+            "type": "array",
+            "items": part,
+            "minItems": 1,
+            "maxItems": MAX_EVALUATIONS,
+        },
+        options=_object_schema(evaluations_semantic=semantic),
     )
     one_or_none = {"type": "array", "maxItems": 0}
-    searched = _object(("type",), type=_name(), properties=_object())
+    searched = _object_schema(
+        ("type",), type=_name_schema(), properties=_object_schema()
+    )
     return {
         **whole,
         **parts,
-        "Evaluation": _object(KEYS[:3], **keys),
+        "Evaluation": _object_schema(DEFAULT_KEYS[:3], **keys),
         "Evaluations": {
             "anyOf": [
                 several | {"required": ["evaluations"]},
-                _object(KEYS[:3], **keys, evaluations=one_or_none, options=_object()),
+                _object_schema(
+                    DEFAULT_KEYS[:3],
+                    **keys,
+                    evaluations=one_or_none,
+                    options=_object_schema(),
+                ),
             ]
         },
-        "SubjectSearch": _object(
-            KEYS[:3], **keys | {"subject": searched, "page": page}
+        "SubjectSearch": _object_schema(
+            DEFAULT_KEYS[:3], **keys | {"subject": searched, "page": page}
         ),
-        "ResourceSearch": _object(
-            KEYS[:3], **keys | {"resource": searched, "page": page}
+        "ResourceSearch": _object_schema(
+            DEFAULT_KEYS[:3], **keys | {"resource": searched, "page": page}
         ),
-        "ActionSearch": _object(
+        "ActionSearch": _object_schema(
             ("subject", "resource"),
             **{key: said for key, said in keys.items() if key != "action"},
             page=page,
         ),
-        **_answers(),
+        **_answer_schemas(),
     }
 
 
-def _answers() -> dict[str, Schema]:
-    told = _object(
+def _answer_schemas() -> dict[str, OpenApiSchema]:
+    told = _object_schema(
         decision_id={"type": "string"},
         decision={"enum": ["deny", "ask", "error"]},
-        obligations={"type": "array", "items": _object(("id",), id=_name())},
-        error=_object(("status", "message")),
+        obligations={
+            "type": "array",
+            "items": _object_schema(("id",), id=_name_schema()),
+        },
+        error=_object_schema(("status", "message")),
     )
     count = {"type": "integer", "minimum": 0}
-    page = _object(
+    page = _object_schema(
         ("next_token",), next_token={"type": "string"}, count=count, total=count
     )
-    decisions = _object(
+    decisions = _object_schema(
         ("evaluations",),
-        evaluations={"type": "array", "items": _ref("Decision"), "minItems": 1},
+        evaluations={"type": "array", "items": _schema_ref("Decision"), "minItems": 1},
     )
     urls = {
         "policy_decision_point": {"type": "string"},
@@ -208,20 +247,22 @@ def _answers() -> dict[str, Schema]:
         },
     }
     return {
-        "Decision": _object(("decision",), decision={"type": "boolean"}, context=told),
-        "Decisions": {"anyOf": [decisions, _ref("Decision")]},
-        "Found": _object(
+        "Decision": _object_schema(
+            ("decision",), decision={"type": "boolean"}, context=told
+        ),
+        "Decisions": {"anyOf": [decisions, _schema_ref("Decision")]},
+        "Found": _object_schema(
             ("page", "results"),
             page=page,
-            context=_object(complete={"type": "boolean"}),
-            results={"type": "array", "items": _object()},
+            context=_object_schema(complete={"type": "boolean"}),
+            results={"type": "array", "items": _object_schema()},
         ),
-        "Metadata": _object(tuple(urls), **urls),
+        "Metadata": _object_schema(tuple(urls), **urls),
     }
 
 
-def _problem() -> Schema:
-    schema = _object(
+def _problem_schema() -> OpenApiSchema:
+    schema = _object_schema(
         ("type", "title", "status", "detail"),
         type={"type": "string"},
         title={"type": "string"},
@@ -230,11 +271,11 @@ def _problem() -> Schema:
     )
     return {
         "description": "Nothing was decided (RFC 9457).",
-        "content": {MEDIA: {"schema": schema}},
+        "content": {PROBLEM_TYPE: {"schema": schema}},
     }
 
 
-def _request_id() -> Schema:
+def _request_id_parameter() -> OpenApiSchema:
     return {
         "name": "X-Request-ID",
         "in": "header",

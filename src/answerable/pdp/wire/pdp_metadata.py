@@ -2,17 +2,17 @@
 
 import msgspec
 
-PATH = "/.well-known/authzen-configuration"
-BASE = "/access/v1/"
-EVALUATION = "/access/v1/evaluation"
-EVALUATIONS = "/access/v1/evaluations"
-SUBJECTS = "/access/v1/search/subject"
-RESOURCES = "/access/v1/search/resource"
-ACTIONS = "/access/v1/search/action"
-KEPT = 300  # seconds that enforcement points may keep it
+METADATA_PATH = "/.well-known/authzen-configuration"
+BASE_PATH = "/access/v1/"
+EVALUATION_PATH = "/access/v1/evaluation"
+EVALUATIONS_PATH = "/access/v1/evaluations"
+SUBJECT_SEARCH_PATH = "/access/v1/search/subject"
+RESOURCE_SEARCH_PATH = "/access/v1/search/resource"
+ACTION_SEARCH_PATH = "/access/v1/search/action"
+MAX_AGE = 300  # seconds that enforcement points may keep it
 
 
-def metadata(url: str) -> bytes:
+def build_metadata(url: str) -> bytes:
     """Build the metadata document.
 
     Args:
@@ -21,10 +21,10 @@ def metadata(url: str) -> bytes:
     return msgspec.json.encode(
         {
             "policy_decision_point": url,
-            "access_evaluation_endpoint": url + EVALUATION,
-            "access_evaluations_endpoint": url + EVALUATIONS,
-            "search_subject_endpoint": url + SUBJECTS,
-            "search_resource_endpoint": url + RESOURCES,
-            "search_action_endpoint": url + ACTIONS,
+            "access_evaluation_endpoint": url + EVALUATION_PATH,
+            "access_evaluations_endpoint": url + EVALUATIONS_PATH,
+            "search_subject_endpoint": url + SUBJECT_SEARCH_PATH,
+            "search_resource_endpoint": url + RESOURCE_SEARCH_PATH,
+            "search_action_endpoint": url + ACTION_SEARCH_PATH,
         }
     )

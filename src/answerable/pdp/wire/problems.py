@@ -8,7 +8,7 @@ import msgspec
 
 from answerable.model.errors import AnswerableError
 
-MEDIA = "application/problem+json"
+PROBLEM_TYPE = "application/problem+json"
 # Of HTTP (RFC 9110 15, RFC 6585): what each is called.
 TITLES = {
     400: "Bad Request",
@@ -24,7 +24,7 @@ TITLES = {
 }
 
 
-class Problem(AnswerableError):  # noqa: N818 - reads as what it is
+class ProblemResponse(AnswerableError):  # noqa: N818 - reads as what it is
     """A request that is not evaluated.
 
     Args:
@@ -52,14 +52,14 @@ class Problem(AnswerableError):  # noqa: N818 - reads as what it is
         )
 
 
-class Invalid(Problem):
+class MalformedRequest(ProblemResponse):
     """The whole payload is malformed."""
 
     def __init__(self, says: str, why: str = "malformed") -> None:
         super().__init__(400, why, says)
 
 
-class Missing(Invalid):
+class MissingKey(MalformedRequest):
     """A required key is missing; in a batch this concerns one evaluation."""
 
     def __init__(self, path: str) -> None:

@@ -25,21 +25,21 @@ import msgspec
 
 from answerable.model.errors import AnswerableError
 
-LONGEST = 16 << 10  # characters of a mapping
-MOST_ENTRIES = 16
-MOST_LEAVES = 128
+MAX_MAPPING = 16 << 10  # characters of a mapping
+MAX_ENTRIES = 16
+MAX_LEAVES = 128
 MAX_DEPTH = 8
 MAX_EXPRESSION = 256
 
 _STEP = r"""(?:\.\??[A-Za-z_][A-Za-z0-9_]{0,63}|\["[^"\\\x00-\x1f]{1,64}"\])"""
-_PLACE = re.compile(rf"\$(params|token)({_STEP}{{1,8}})")
+_REFERENCE = re.compile(rf"\$(params|token)({_STEP}{{1,8}})")
 _STEPS = re.compile(r"""\.\??([A-Za-z_][A-Za-z0-9_]*)|\["([^"]*)"\]""")
 _ENTITIES = ("subject", "action", "resource", "context")
 
-Keys: TypeAlias = tuple[str, ...]
+JsonPath: TypeAlias = tuple[str, ...]
 
 
-class MappingRefused(AnswerableError):  # noqa: N818 - reads as the refusal it is
+class MappingRejected(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """A mapping that is not used.
 
     Args:
@@ -51,7 +51,7 @@ class MappingRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
         self.why = why
 
 
-class Place(msgspec.Struct, frozen=True):
+class MappingReference(msgspec.Struct, frozen=True):
     """Reference to a value.
 
     Attributes:
@@ -60,25 +60,25 @@ class Place(msgspec.Struct, frozen=True):
     """
 
     root: str
-    keys: Keys
+    keys: JsonPath
 
     @property
-    def argument(self) -> Keys:
+    def argument_path(self) -> JsonPath:
         """Return the path within the arguments; empty for another reference."""
         is_one = self.root == "params" and self.keys[0] == "arguments"
         return self.keys[1:] if is_one else ()
 
 
-class Constant(msgspec.Struct, frozen=True):
+class MappingConstant(msgspec.Struct, frozen=True):
     """A literal value, as JSON."""
 
     spelled: str
 
 
-Leaf = Place | Constant
+MappingLeaf = MappingReference | MappingConstant
 
 
-class Entry(msgspec.Struct, frozen=True):
+class MappingEntry(msgspec.Struct, frozen=True):
     """One question that a mapping makes of a call.
 
     Attributes:
@@ -88,137 +88,150 @@ class Entry(msgspec.Struct, frozen=True):
 
     action: str
     type: str
-    leaves: Mapping[Keys, Leaf]
+    leaves: Mapping[JsonPath, MappingLeaf]
 
 
-def read_mapping(text: str) -> tuple[Entry, ...]:
+def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
     """Parse a mapping.
 
     Raises:
         MappingRefused: It is malformed, too large, or references other data.
     """
-    if len(text) > LONGEST:
-        raise MappingRefused("too-large", f"at most {LONGEST} characters were expected")
+    if len(text) > MAX_MAPPING:
+        raise MappingRejected(
+            "too-large", f"at most {MAX_MAPPING} characters were expected"
+        )
     try:
-        said = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        said = json.loads(
+            text, object_pairs_hook=_unique_members, parse_constant=_reject_constant
+        )
     except (ValueError, RecursionError):
-        raise MappingRefused("not-json", "JSON was expected") from None
+        raise MappingRejected("not-json", "JSON was expected") from None
     if not isinstance(said, dict) or set(said) not in ({"evaluation"}, {"evaluations"}):
         says = "either evaluation or evaluations was expected"
-        raise MappingRefused("envelope", says)
+        raise MappingRejected("envelope", says)
     [(envelope, template)] = said.items()
     if not isinstance(template, dict):
-        raise MappingRefused("envelope", f"{envelope} was expected to be an object")
-    entries = _entries(envelope, template)
-    read = tuple(_entry(each) for each in entries)
-    if sum(len(each.leaves) for each in read) > MOST_LEAVES:
-        raise MappingRefused("too-large", f"at most {MOST_LEAVES} values were expected")
+        raise MappingRejected("envelope", f"{envelope} was expected to be an object")
+    entries = _envelope_entries(envelope, template)
+    read = tuple(_build_entry(each) for each in entries)
+    if sum(len(each.leaves) for each in read) > MAX_LEAVES:
+        raise MappingRejected("too-large", f"at most {MAX_LEAVES} values were expected")
     return read
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     read = dict(pairs)
     if len(read) != len(pairs):
         raise ValueError("a key is repeated")
     return read
 
 
-def _no_number(spelled: str) -> object:
+def _reject_constant(spelled: str) -> object:
     raise ValueError(spelled)
 
 
-def _entries(envelope: str, template: dict[str, object]) -> list[dict[str, object]]:
+def _envelope_entries(
+    envelope: str, template: dict[str, object]
+) -> list[dict[str, object]]:
     """Return the questions of an envelope, each with the shared defaults."""
     if envelope == "evaluation":
         return [template]
     given = template.get("evaluations")
-    if not isinstance(given, list) or not 0 < len(given) <= MOST_ENTRIES:
-        says = f"1 to {MOST_ENTRIES} evaluations were expected"
-        raise MappingRefused("envelope", says)
+    if not isinstance(given, list) or not 0 < len(given) <= MAX_ENTRIES:
+        says = f"1 to {MAX_ENTRIES} evaluations were expected"
+        raise MappingRejected("envelope", says)
     defaults = {key: template[key] for key in _ENTITIES if key in template}
     found = []
     for each in given:
         if not isinstance(each, dict):
-            raise MappingRefused("envelope", "an evaluation is no object")
+            raise MappingRejected("envelope", "an evaluation is no object")
         if "subject" in each:
             # COAZ-MCP, "Declared Mappings": so no server can smuggle an identity in.
-            raise MappingRefused("subject", "an evaluation has a subject of its own")
+            raise MappingRejected("subject", "an evaluation has a subject of its own")
         found.append(defaults | each)
     return found
 
 
-def _entry(said: dict[str, object]) -> Entry:
-    leaves: dict[Keys, Leaf] = {}
+def _build_entry(said: dict[str, object]) -> MappingEntry:
+    leaves: dict[JsonPath, MappingLeaf] = {}
     for entity in _ENTITIES:
         if entity in said:
-            leaves.update(_leaves((entity,), said[entity]))
-    _check_subject(leaves)
+            leaves.update(_iterate_leaves((entity,), said[entity]))
+    _check_subject_leaves(leaves)
     for leaf in leaves.values():
-        _check_reach(leaf)
-    action, type = _text(leaves, "action", "name"), _text(leaves, "resource", "type")
+        _check_reference(leaf)
+    action, type = (
+        _constant_text(leaves, "action", "name"),
+        _constant_text(leaves, "resource", "type"),
+    )
     if ("resource", "id") not in leaves:
-        raise MappingRefused("resource", "resource.id is missing")
-    return Entry(action, type, leaves)
+        raise MappingRejected("resource", "resource.id is missing")
+    return MappingEntry(action, type, leaves)
 
 
-def _leaves(at: Keys, value: object) -> Iterator[tuple[Keys, Leaf]]:
+def _iterate_leaves(
+    at: JsonPath, value: object
+) -> Iterator[tuple[JsonPath, MappingLeaf]]:
     if len(at) > MAX_DEPTH:
-        raise MappingRefused("too-deep", f"at most {MAX_DEPTH} levels were expected")
+        raise MappingRejected("too-deep", f"at most {MAX_DEPTH} levels were expected")
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves((*at, key), inner)
+            yield from _iterate_leaves((*at, key), inner)
     elif isinstance(value, list):
         if any(isinstance(inner, dict | list | str) for inner in value):
-            raise MappingRefused("list", "a list of plain numbers was expected")
-        yield at, _constant(value)
+            raise MappingRejected("list", "a list of plain numbers was expected")
+        yield at, _build_constant(value)
     elif isinstance(value, str) and value.startswith("$"):
-        yield at, _expression(value)
+        yield at, _parse_expression(value)
     else:
-        yield at, _constant(value)
+        yield at, _build_constant(value)
 
 
-def _constant(value: object) -> Constant:
-    return Constant(json.dumps(value, sort_keys=True))
+def _build_constant(value: object) -> MappingConstant:
+    return MappingConstant(json.dumps(value, sort_keys=True))
 
 
-def _expression(text: str) -> Leaf:
+def _parse_expression(text: str) -> MappingLeaf:
     if text.startswith("$$"):
-        return _constant(text[1:])
-    found = _PLACE.fullmatch(text) if len(text) <= MAX_EXPRESSION else None
+        return _build_constant(text[1:])
+    found = _REFERENCE.fullmatch(text) if len(text) <= MAX_EXPRESSION else None
     if found is None:
         says = "$params.arguments.NAME, $params.name or $token.CLAIM was expected"
-        raise MappingRefused("expression", says)
+        raise MappingRejected("expression", says)
     steps = _STEPS.findall(found[2])
-    return Place(found[1], tuple(name or quoted for name, quoted in steps))
+    return MappingReference(found[1], tuple(name or quoted for name, quoted in steps))
 
 
-def _check_subject(leaves: Mapping[Keys, Leaf]) -> None:
+def _check_subject_leaves(leaves: Mapping[JsonPath, MappingLeaf]) -> None:
     """Reject a subject other than the token's."""
-    allowed: dict[Keys, Leaf] = {
-        ("subject", "id"): Place("token", ("sub",)),
-        ("subject", "type"): _constant("identity"),
+    allowed: dict[JsonPath, MappingLeaf] = {
+        ("subject", "id"): MappingReference("token", ("sub",)),
+        ("subject", "type"): _build_constant("identity"),
     }
     for keys, leaf in leaves.items():
         if keys[0] == "subject" and allowed.get(keys) != leaf:
             says = "a subject of type identity and id $token.sub was expected"
-            raise MappingRefused("subject", says)
+            raise MappingRejected("subject", says)
 
 
-def _check_reach(leaf: Leaf) -> None:
+def _check_reference(leaf: MappingLeaf) -> None:
     """Reject a reference to anything but arguments, the name and a claim."""
-    if isinstance(leaf, Constant):
+    if isinstance(leaf, MappingConstant):
         return
     is_claim = leaf.root == "token" and len(leaf.keys) == 1
     is_name = leaf.root == "params" and leaf.keys == ("name",)
-    if not (is_claim or is_name or leaf.argument):
+    if not (is_claim or is_name or leaf.argument_path):
         says = "an argument, the tool's name or a claim was expected"
-        raise MappingRefused("reach", says)
+        raise MappingRejected("reach", says)
 
 
-def _text(leaves: Mapping[Keys, Leaf], entity: str, key: str) -> str:
+def _constant_text(
+    leaves: Mapping[JsonPath, MappingLeaf], entity: str, key: str
+) -> str:
     leaf = leaves.get((entity, key))
-    read = json.loads(leaf.spelled) if isinstance(leaf, Constant) else None
+    read = json.loads(leaf.spelled) if isinstance(leaf, MappingConstant) else None
     if not isinstance(read, str) or not read:
         says = f"{entity}.{key} was expected to be a text and no expression"
-        raise MappingRefused(entity, says)
+        raise MappingRejected(entity, says)
     return read

@@ -6,20 +6,26 @@ A mistyped action would otherwise be answered `never`.
 from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher, get_close_matches
 
-from answerable.model.action_catalogue import Catalogue, ServiceEntry
+from answerable.model.action_catalogue import ActionCatalogue, ServiceEntry
 from answerable.model.errors import UsageError
-from answerable.reach.aws.patterns.globs import ANY, STAR, inward, is_literal, matches
-from answerable.reach.aws.policy_names import UsedNames
+from answerable.reach.aws.patterns.globs import (
+    ANY_CHARACTER,
+    ANY_TEXT,
+    encode_glob,
+    is_literal,
+    matches,
+)
+from answerable.reach.aws.policy_names import PolicyNames
 
-Load = Callable[[Iterable[str] | None], Catalogue]
-Used = Callable[[], UsedNames]
+LoadCatalogue = Callable[[Iterable[str] | None], ActionCatalogue]
+GetPolicyNames = Callable[[], PolicyNames]
 
-_CLOSE = 0.8
-_CLOSE_SERVICE = 0.5
+_NAME_CUTOFF = 0.8
+_SERVICE_CUTOFF = 0.5
 _EXAMPLE = "for example s3:GetObject; `answerable reach --action GLOB` takes patterns"
 
 
-def read_action(text: str, load: Load, used: Used) -> str:
+def parse_action(text: str, load: LoadCatalogue, used: GetPolicyNames) -> str:
     """Parse an action into its service's spelling.
 
     An action that the catalogue does not hold may be new: it is an error only if
@@ -40,27 +46,30 @@ def read_action(text: str, load: Load, used: Used) -> str:
             f"not an action (got {text[:80]!r}, expected SERVICE:ACTION)", _EXAMPLE
         )
     catalogue = load([service])
-    entry = catalogue.action(asked)
+    entry = catalogue.find_action(asked)
     if entry:
         return str(entry)
     names = used()
-    if names.has_action(inward(asked.lower())):
+    if names.has_action(encode_glob(asked.lower())):
         return asked
     known = catalogue.services.get(service.lower())
     if known:
-        near = _near_name(known, service.lower(), name)
+        near = _suggest_action(known, service.lower(), name)
         if near:
-            raise _unknown(text, near)
+            raise _unknown_action_error(text, near)
         return asked
     if not names.has_service(service.lower()):
         raise UsageError(
             f"unknown service (got {text[:80]!r})",
-            _did_you_mean(_near_service(load(None), service.lower(), name)) or _EXAMPLE,
+            _format_suggestion(
+                _suggest_service_action(load(None), service.lower(), name)
+            )
+            or _EXAMPLE,
         )
     return asked
 
 
-def check_action_glob(text: str, load: Load, used: Used) -> None:
+def check_action_glob(text: str, load: LoadCatalogue, used: GetPolicyNames) -> None:
     """Refuse an action glob that no action can match.
 
     Args:
@@ -73,82 +82,82 @@ def check_action_glob(text: str, load: Load, used: Used) -> None:
     """
     asked = text.strip()
     if ":" in asked and not set("*?") & set(asked):
-        read_action(asked, load, used)
+        parse_action(asked, load, used)
         return
-    near = unmatched(asked, load)
-    pattern = inward(asked.lower())
-    if near is None or used().matched_by(pattern, load([]).known):
+    near = suggest_for_unmatched_glob(asked, load)
+    pattern = encode_glob(asked.lower())
+    if near is None or used().is_matched_by(pattern, load([]).known):
         return
     raise UsageError(
         f"no action matches (got {text[:80]!r})",
-        _did_you_mean(near) or "for example 's3:Get*'",
+        _format_suggestion(near) or "for example 's3:Get*'",
     )
 
 
-def unmatched(text: str, load: Load) -> str | None:
+def suggest_for_unmatched_glob(text: str, load: LoadCatalogue) -> str | None:
     """Suggest a spelling for an action glob that matches nothing in the catalogue.
 
     Returns:
         None where an action matches, else the nearest spelling that matches one; empty
         where there is none.
     """
-    pattern = inward(text.lower())
+    pattern = encode_glob(text.lower())
     service, colon, _ = pattern.partition(":")
     wanted = [service] if colon and is_literal(service) else None
-    if any(matches(pattern, name) for name in _names(load(wanted))):
+    if any(matches(pattern, name) for name in _list_actions(load(wanted))):
         return None
-    return _near_glob(load(None), text)
+    return _suggest_glob(load(None), text)
 
 
-def _names(catalogue: Catalogue) -> Iterator[str]:
+def _list_actions(catalogue: ActionCatalogue) -> Iterator[str]:
     for service, held in catalogue.services.items():
         for name in held.actions:
             yield f"{service}:{name}"
 
 
-def _near_glob(catalogue: Catalogue, text: str) -> str:
+def _suggest_glob(catalogue: ActionCatalogue, text: str) -> str:
     """Find the nearest glob, or action, that exists."""
     service, colon, name = text.partition(":")
     if not colon:
         name = service
         with_service = f"*:{name}"
-        if is_literal(inward(name)):
-            only = _only_action(catalogue, name)
+        if is_literal(encode_glob(name)):
+            only = _find_unique_action(catalogue, name)
             if only:
                 return only
-        pattern = inward(with_service.lower())
-        found = any(matches(pattern, one) for one in _names(catalogue))
+        pattern = encode_glob(with_service.lower())
+        found = any(matches(pattern, one) for one in _list_actions(catalogue))
         return with_service if found else ""
     known = catalogue.services.get(service.lower())
     if known is not None:
-        bare = inward(name).replace(STAR, "").replace(ANY, "")
-        return _near_name(known, service.lower(), bare, cutoff=0.6) if bare else ""
-    if is_literal(inward(service)):
-        close = near_service(service.lower(), catalogue.services)
+        bare = encode_glob(name).replace(ANY_TEXT, "").replace(ANY_CHARACTER, "")
+        return _suggest_action(known, service.lower(), bare, cutoff=0.6) if bare else ""
+    if is_literal(encode_glob(service)):
+        close = suggest_service(service.lower(), catalogue.services)
         return f"{close}:{name}" if close else ""
     return ""
 
 
-def _near_name(
-    known: ServiceEntry, service: str, name: str, cutoff: float = _CLOSE
+def _suggest_action(
+    known: ServiceEntry, service: str, name: str, cutoff: float = _NAME_CUTOFF
 ) -> str:
     names = {action.name.lower(): action.name for action in known.actions.values()}
     close = get_close_matches(name.lower(), names, n=1, cutoff=cutoff)
     return f"{service}:{names[close[0]]}" if close else ""
 
 
-def _near_service(whole: Catalogue, service: str, name: str) -> str:
+def _suggest_service_action(whole: ActionCatalogue, service: str, name: str) -> str:
     """Find the nearest service that has the action, else the nearest at all."""
     every = whole.services
     having = sorted(s for s, entry in every.items() if name.lower() in entry.actions)
     close = get_close_matches(service, having, n=1, cutoff=0.4)
     if close:
         return str(every[close[0]].actions[name.lower()])
-    near = near_service(service, every)
-    return f"{near}:{name}" if near else _only_action(whole, name)
+    near = suggest_service(service, every)
+    return f"{near}:{name}" if near else _find_unique_action(whole, name)
 
 
-def _only_action(catalogue: Catalogue, name: str) -> str:
+def _find_unique_action(catalogue: ActionCatalogue, name: str) -> str:
     """Find the action with a name that one service has; among several, that of S3."""
     every, folded = catalogue.services, name.lower()
     having = sorted(s for s, entry in every.items() if folded in entry.actions)
@@ -157,20 +166,20 @@ def _only_action(catalogue: Catalogue, name: str) -> str:
     return str(every[having[0]].actions[folded]) if len(having) == 1 else ""
 
 
-def near_service(service: str, known: Iterable[str]) -> str:
+def suggest_service(service: str, known: Iterable[str]) -> str:
     """Find the nearest service prefix; among equals one with the same first letter."""
 
     def nearness(other: str) -> tuple[float, bool]:
         ratio = SequenceMatcher(None, other, service).ratio()
         return round(ratio, 2), other[0] == service[0]
 
-    close = get_close_matches(service, sorted(known), n=20, cutoff=_CLOSE_SERVICE)
+    close = get_close_matches(service, sorted(known), n=20, cutoff=_SERVICE_CUTOFF)
     return max(close, key=nearness, default="")
 
 
-def _unknown(text: str, near: str) -> UsageError:
-    return UsageError(f"unknown action (got {text[:80]!r})", _did_you_mean(near))
+def _unknown_action_error(text: str, near: str) -> UsageError:
+    return UsageError(f"unknown action (got {text[:80]!r})", _format_suggestion(near))
 
 
-def _did_you_mean(near: str) -> str:
+def _format_suggestion(near: str) -> str:
     return f"did you mean {near}?" if near else ""

@@ -9,20 +9,27 @@ from heapq import merge
 from itertools import groupby
 
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Effect
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.holder_index import Holding, Numbers, in_order
-from answerable.reach.aws.compiled.service_facts import NO_PERMISSION
-from answerable.reach.aws.compiled.statements import Clause, takes_resource
-from answerable.reach.aws.evaluation.conditions import evaluate
-from answerable.reach.aws.evaluation.evaluate_principal import own_policy
-from answerable.reach.aws.evaluation.request import Request
-from answerable.reach.aws.evaluation.resource_policies import Own, is_required
+from answerable.model.policy import PolicyEffect
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.holder_index import (
+    IdentityNumbers,
+    StatementHolderIndex,
+    merge_sorted,
+)
+from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
+from answerable.reach.aws.compiled.statements import CompiledStatement, match_resource
+from answerable.reach.aws.evaluation.conditions import evaluate_block
+from answerable.reach.aws.evaluation.evaluate_principal import find_resource_policy
+from answerable.reach.aws.evaluation.request import AwsRequest
+from answerable.reach.aws.evaluation.resource_policies import (
+    ResourceOwnPolicy,
+    requires_resource_policy,
+)
 from answerable.reach.formula import FALSE
 
 
-def candidates(
-    estate: Estate, action: str, resource: str, start: int = 0
+def list_candidate_callers(
+    estate: CompiledAccounts, action: str, resource: str, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
     """List the candidate callers in order of id, each with its position.
 
@@ -32,57 +39,61 @@ def candidates(
         resource: An ARN, a pattern, or `*`.
         start: Position to begin at.
     """
-    call = estate.asked(action, resource)
+    call = estate.get_request(action, resource)
     if call is not None:
-        yield from able(estate, call, start)
+        yield from list_callers_of(estate, call, start)
 
 
-def able(
-    estate: Estate, call: Request, start: int = 0
+def list_callers_of(
+    estate: CompiledAccounts, call: AwsRequest, start: int = 0
 ) -> Iterator[tuple[int, IdentityId]]:
     """List the candidate callers of a possible request."""
-    holding = estate.holding
-    if call.action in NO_PERMISSION:
-        places: Iterator[int] = in_order([holding.everyone], start)
+    holding = estate.holder_index
+    if call.action in NO_PERMISSION_ACTIONS:
+        places: Iterator[int] = merge_sorted([holding.everyone], start)
     else:
-        homes = _homes(estate, call)
-        own = in_order(_holding(holding, call), start)
+        homes = _find_caller_accounts(estate, call)
+        own = merge_sorted(_list_allow_holders(holding, call), start)
         places = merge(
             (place for place in own if homes is None or holding.homes[place] in homes),
-            in_order(_named(estate, call), start),
+            merge_sorted(_list_named_callers(estate, call), start),
         )
     for place, _ in groupby(places):
         yield place, holding.ids[place]
 
 
-def _holding(holding: Holding, call: Request) -> Iterator[Numbers]:
+def _list_allow_holders(
+    holding: StatementHolderIndex, call: AwsRequest
+) -> Iterator[IdentityNumbers]:
     """List the holders of every statement that may allow a call."""
     yield holding.unread
-    met: set[Clause] = set()
-    for clause in holding.allowing(call.action, call.resource):
-        if clause not in met and _may_apply(clause, call):
+    met: set[CompiledStatement] = set()
+    for clause in holding.list_allowing_statements(call.action, call.resource):
+        if clause not in met and _may_statement_apply(clause, call):
             met.add(clause)
-            yield holding.holders(clause)
+            yield holding.list_holders(clause)
 
 
-def _may_apply(clause: Clause, call: Request) -> bool:
+def _may_statement_apply(clause: CompiledStatement, call: AwsRequest) -> bool:
     """Tell whether a statement on the action may apply for some caller."""
-    if takes_resource(clause, call.parts, call.known) == FALSE:
+    if match_resource(clause, call.parts, call.known) == FALSE:
         return False
-    return evaluate(clause.conditions, call.known) != FALSE
+    return evaluate_block(clause.conditions, call.known) != FALSE
 
 
-def _homes(estate: Estate, call: Request) -> Set[str] | None:
+def _find_caller_accounts(
+    estate: CompiledAccounts, call: AwsRequest
+) -> Set[str] | None:
     """Return the accounts whose identities can be callers, None for any.
 
     A caller of another account must be named by the resource policy. For KMS keys and
     roles that holds for the own account too.
     """
-    own = own_policy(estate, call)
+    own = find_resource_policy(estate, call)
     if call.wild or not call.owner or own is None or own.gaps:
         return None
-    found = set() if is_required(call) else {call.owner}
-    for clause in _allowing(own, call):
+    found = set() if requires_resource_policy(call) else {call.owner}
+    for clause in _list_allowing_statements(own, call):
         naming = clause.naming
         if naming.everyone or naming.canonical or clause.not_principals:
             return None
@@ -90,29 +101,37 @@ def _homes(estate: Estate, call: Request) -> Set[str] | None:
     return found
 
 
-def _allowing(own: Own, call: Request) -> Iterator[Clause]:
+def _list_allowing_statements(
+    own: ResourceOwnPolicy, call: AwsRequest
+) -> Iterator[CompiledStatement]:
     """List the statements of a resource policy that may allow a call."""
-    for grant in own.speaking(call.action):
-        if grant.clause.effect is Effect.ALLOW and _may_apply(grant.clause, call):
+    for grant in own.select_statements(call.action):
+        if grant.clause.effect is PolicyEffect.ALLOW and _may_statement_apply(
+            grant.clause, call
+        ):
             yield grant.clause
 
 
-def _named(estate: Estate, call: Request) -> Iterator[Numbers]:
+def _list_named_callers(
+    estate: CompiledAccounts, call: AwsRequest
+) -> Iterator[IdentityNumbers]:
     """List the identities that the resource policy alone may allow.
 
     An identity of another account needs a statement of its own too.
     """
     if call.wild:
         return  # no policy of one resource allows all of a pattern
-    holding = estate.holding
-    near = holding.of_account(call.owner) if call.owner else holding.everyone
-    own = own_policy(estate, call)
+    holding = estate.holder_index
+    near = (
+        holding.list_account_identities(call.owner) if call.owner else holding.everyone
+    )
+    own = find_resource_policy(estate, call)
     if own is None:
-        if is_required(call):
+        if requires_resource_policy(call):
             yield near
         return
     if own.gaps:
         yield near
-    for clause in _allowing(own, call):
+    for clause in _list_allowing_statements(own, call):
         everyone = clause.naming.everyone or clause.not_principals
-        yield near if everyone else holding.named(clause.naming)
+        yield near if everyone else holding.list_named_identities(clause.naming)

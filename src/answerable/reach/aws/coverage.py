@@ -7,39 +7,50 @@ change an `always`.
 from collections.abc import Iterable, Iterator, Set
 
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Effect
+from answerable.model.policy import PolicyEffect
 from answerable.model.role_assignment import PERMISSION_SET, SSO_GROUP
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_element import account_of, owner_in
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.resources import Place, holder_of
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import (
+    get_arn_account,
+    get_named_account,
+)
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.resources import RequestedResource, get_policy_holder
 from answerable.reach.aws.compiled.saml_providers import SAML_PROVIDER
 from answerable.reach.aws.compiled.service_facts import (
-    NO_PERMISSION,
-    TRUST_CALLS,
-    binds_rcps,
-    has_resource_policies,
+    NO_PERMISSION_ACTIONS,
+    TRUST_POLICY_ACTIONS,
+    supports_rcps,
+    supports_resource_policies,
 )
-from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD, Gap
-from answerable.reach.aws.escalation_rules.registry import RUNNING
+from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD, PolicyGap
+from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import ASSUME
-from answerable.reach.aws.paths.created_identities import is_made, made_principal
-from answerable.reach.aws.patterns.globs import outward
-from answerable.reach.aws.unmodelled_steps import CODE, part_of, regions_of, unfollowed
-from answerable.reach.collected_data import ANY, Collected
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.queries import Reply
+from answerable.reach.aws.evaluation.trust import ASSUME_ROLE
+from answerable.reach.aws.paths.created_identities import (
+    compile_created_principal,
+    is_uncreated,
+)
+from answerable.reach.aws.patterns.globs import decode_glob
+from answerable.reach.aws.unmodelled_steps import (
+    RUNNING_CODE,
+    get_arn_part,
+    list_callable_regions,
+    list_unmodelled_steps,
+)
+from answerable.reach.collected_data import ANY_PLACE, CollectedData
+from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.queries import ReachAnswer
 
 _SERVICE, _REGION, _ACCOUNT = 2, 3, 4  # parts of an ARN
 
 
-def not_collected(
-    estate: Estate,
-    collected: Collected,
+def list_not_collected(
+    estate: CompiledAccounts,
+    collected: CollectedData,
     action: str,
     resource: str,
-    reply: Reply,
+    reply: ReachAnswer,
     *,
     direct: bool = False,
 ) -> Iterator[str]:
@@ -53,46 +64,52 @@ def not_collected(
         reply: The answer.
         direct: Whether the question left paths aside.
     """
-    if not _is_settled(action, reply):
-        told = _told(estate, collected, action, resource, reply, direct=direct)
+    if not _is_independent_of_policies(action, reply):
+        told = _list_candidates(
+            estate, collected, action, resource, reply, direct=direct
+        )
         yield from (word for word in told if word)
 
 
-def _told(
-    estate: Estate,
-    collected: Collected,
+def _list_candidates(
+    estate: CompiledAccounts,
+    collected: CollectedData,
     action: str,
     resource: str,
-    reply: Reply,
+    reply: ReachAnswer,
     *,
     direct: bool,
 ) -> Iterator[str]:
     """List coverage words, with empty ones where the data was collected."""
-    held = verdict(reply.formula)
+    held = get_verdict(reply.formula)
     if held is not Verdict.NEVER:
-        yield from _limiting(estate, collected, action, resource, reply)
+        yield from _list_limiting_policies(estate, collected, action, resource, reply)
     elif not direct:
-        yield from _running(estate, collected, reply)
-        yield from unfollowed(estate, collected, actors(estate, reply))
-        yield from _elsewhere(estate, resource, reply)
-    yield from _policies(estate, collected, action, resource, reply)
+        yield from _list_missing_code(estate, collected, reply)
+        yield from list_unmodelled_steps(
+            estate, collected, list_acting_principals(estate, reply)
+        )
+        yield from _list_other_accounts(estate, resource, reply)
+    yield from _list_missing_resource_policies(
+        estate, collected, action, resource, reply
+    )
     if action.lower().startswith("s3:"):
-        yield from _of_s3(estate, action, resource, reply)
+        yield from _list_missing_s3_data(estate, action, resource, reply)
     if _is_foreign(estate, reply):
         yield "identity-policies"
-    yield from _unread(reply.gaps)
-    yield from _trusts(estate, action, resource, reply)
+    yield from _list_uncollected_policies(reply.gaps)
+    yield from _list_missing_trusts(estate, action, resource, reply)
 
 
-def _is_settled(action: str, reply: Reply) -> bool:
+def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
     """Tell whether no policy of any kind can change an answer."""
-    if action.lower() in NO_PERMISSION:
+    if action.lower() in NO_PERMISSION_ACTIONS:
         return True
     said = reply.determining
     return bool(said) and all(d.effect == "impossible" for d in said)
 
 
-def _is_foreign(estate: Estate, reply: Reply) -> bool:
+def _is_foreign(estate: CompiledAccounts, reply: ReachAnswer) -> bool:
     """Tell whether a subject is an AWS principal outside the snapshot.
 
     `*` has no policies; a principal that enters a role has an account with policies.
@@ -103,36 +120,42 @@ def _is_foreign(estate: Estate, reply: Reply) -> bool:
     if subject == "*":
         return bool(reply.path)
     named = ":user/" in subject or ":role/" in subject or ":assumed-role/" in subject
-    return named or bool(account_of(subject))
+    return named or bool(get_named_account(subject))
 
 
-def _limiting(
-    estate: Estate, collected: Collected, action: str, resource: str, reply: Reply
+def _list_limiting_policies(
+    estate: CompiledAccounts,
+    collected: CollectedData,
+    action: str,
+    resource: str,
+    reply: ReachAnswer,
 ) -> Iterator[str]:
     """List missing policies of kinds that only limit."""
-    acting = actors(estate, reply)
+    acting = list_acting_principals(estate, reply)
     for actor in acting:
-        yield _lacks_scps(estate, collected, actor)
-    if binds_rcps(action):
-        yield from lacking_rcps(estate, collected, resource, reply)
+        yield _name_missing_scps(estate, collected, actor)
+    if supports_rcps(action):
+        yield from list_missing_rcps(estate, collected, resource, reply)
     if estate.endpoint is None:
         yield "endpoint-policies"
     if estate.session is None and reply.actor in estate.trusts:
         yield "session-policies"
     for account in {actor.identity.account for actor in acting}:
-        yield collected.lacking("boundaries", account)
+        yield collected.name_missing("boundaries", account)
 
 
-def actors(estate: Estate, reply: Reply) -> list[Principal]:
+def list_acting_principals(
+    estate: CompiledAccounts, reply: ReachAnswer
+) -> list[CompiledPrincipal]:
     """List the principals that act for an answer: the subject, and those on its path.
 
     An identity not yet created acts under the policies of its account.
     """
     names = [reply.subject, *(hop.to for hop in reply.path), reply.actor, *reply.tried]
-    found: dict[str, Principal] = {}
+    found: dict[str, CompiledPrincipal] = {}
     for name in map(IdentityId, names):
-        if is_made(name):
-            found[name] = made_principal(estate, name)
+        if is_uncreated(name):
+            found[name] = compile_created_principal(estate, name)
         elif name in estate.principals:
             principal = estate.principals[name]
             if principal.identity.kind not in (PERMISSION_SET, SSO_GROUP):
@@ -140,69 +163,85 @@ def actors(estate: Estate, reply: Reply) -> list[Principal]:
     return list(found.values())
 
 
-def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str]:
+def _list_missing_code(
+    estate: CompiledAccounts, collected: CollectedData, reply: ReachAnswer
+) -> Iterator[str]:
     """List running code that was not collected and an actor could take over."""
-    acting = actors(estate, reply)
+    acting = list_acting_principals(estate, reply)
     places = {
         (actor.identity.account, region)
         for actor in acting
-        for rule in RUNNING
+        for rule in TAKEOVER_RULES
         if rule.kind != SAML_PROVIDER  # found in trust policies
-        for region in regions_of(actor, rule)
+        for region in list_callable_regions(actor, rule)
     }
     if not acting:
-        places = {(account, ANY) for account in _accounts(estate, reply)}
+        places = {
+            (account, ANY_PLACE) for account in _find_caller_accounts(estate, reply)
+        }
     for account, region in places:
-        yield collected.lacking(CODE, account, region)
+        yield collected.name_missing(RUNNING_CODE, account, region)
 
 
-def _elsewhere(estate: Estate, resource: str, reply: Reply) -> Iterator[str]:
+def _list_other_accounts(
+    estate: CompiledAccounts, resource: str, reply: ReachAnswer
+) -> Iterator[str]:
     """List accounts outside the snapshot in which an actor may assume roles.
 
     Permissions of such roles were not collected. They matter for resources of accounts
     not collected, and for resources whose policy names other accounts.
     """
-    if not _is_open_to_others(estate, resource, reply):
+    if not _may_other_accounts_act(estate, resource, reply):
         return
-    for actor in actors(estate, reply):
-        for grant in actor.matching(ASSUME).allows:
-            for pattern in grant.clause.resources or (ANY,):
-                account = part_of(outward(pattern), _ACCOUNT)
-                if account not in estate.inhabited:
-                    where = f"account {account}" if account != ANY else "other accounts"
+    for actor in list_acting_principals(estate, reply):
+        for grant in actor.match_action(ASSUME_ROLE).allows:
+            for pattern in grant.clause.resources or (ANY_PLACE,):
+                account = get_arn_part(decode_glob(pattern), _ACCOUNT)
+                if account not in estate.collected_accounts:
+                    where = (
+                        f"account {account}"
+                        if account != ANY_PLACE
+                        else "other accounts"
+                    )
                     yield f"identity-policies ({where})"
 
 
-def _is_open_to_others(estate: Estate, resource: str, reply: Reply) -> bool:
-    if not estate.inhabited.issuperset(_owners(estate, resource, reply)):
+def _may_other_accounts_act(
+    estate: CompiledAccounts, resource: str, reply: ReachAnswer
+) -> bool:
+    if not estate.collected_accounts.issuperset(
+        _find_resource_accounts(estate, resource, reply)
+    ):
         return True
-    pattern = _less(resource)
+    pattern = _strip_exceptions(resource)
     if pattern == "*" or _is_pattern(pattern):
-        return any(map(_names_others, estate.holders.values()))
-    held = estate.holders.get(estate.place(pattern).holder)
-    return held is not None and _names_others(held)
+        return any(map(_grants_to_other_account, estate.holders.values()))
+    held = estate.holders.get(estate.describe_resource(pattern).holder)
+    return held is not None and _grants_to_other_account(held)
 
 
-def _names_others(held: ResourcePolicy) -> bool:
+def _grants_to_other_account(held: ResourcePolicy) -> bool:
     """Tell whether a resource policy allows anything to another account."""
     return any(
-        grant.clause.effect is Effect.ALLOW
+        grant.clause.effect is PolicyEffect.ALLOW
         and any(
-            kind == "AWS" and owner_in(name) != held.account
+            kind == "AWS" and get_arn_account(name) != held.account
             for kind, name in grant.clause.principals
         )
         for grant in held.grants
     )
 
 
-def _accounts(estate: Estate, reply: Reply) -> Set[str]:
+def _find_caller_accounts(estate: CompiledAccounts, reply: ReachAnswer) -> Set[str]:
     """Return the account of the caller; all accounts if there is none."""
     if reply.actor:
-        return {owner_in(reply.actor)}
-    return estate.inhabited
+        return {get_arn_account(reply.actor)}
+    return estate.collected_accounts
 
 
-def _lacks_scps(estate: Estate, collected: Collected, principal: Principal) -> str:
+def _name_missing_scps(
+    estate: CompiledAccounts, collected: CollectedData, principal: CompiledPrincipal
+) -> str:
     """Return the coverage word for missing SCPs of a principal, or an empty text."""
     number = principal.identity.account
     account = estate.accounts.get(number)
@@ -210,64 +249,73 @@ def _lacks_scps(estate: Estate, collected: Collected, principal: Principal) -> s
         return ""
     if principal.levels:
         return ""  # a missing level is an open condition
-    return collected.lacking("scp", number)
+    return collected.name_missing("scp", number)
 
 
-def lacking_rcps(
-    estate: Estate, collected: Collected, resource: str, reply: Reply
+def list_missing_rcps(
+    estate: CompiledAccounts,
+    collected: CollectedData,
+    resource: str,
+    reply: ReachAnswer,
 ) -> Iterator[str]:
     """List missing RCPs that could bind the call."""
     actor = estate.principals.get(reply.actor)
     if actor and actor.linked:
         return
-    for number in _owners(estate, resource, reply):
+    for number in _find_resource_accounts(estate, resource, reply):
         account = estate.accounts.get(number)
         exempt = account is not None and account.management
         if not exempt and number not in estate.fences:
-            yield collected.lacking("rcp", number)
+            yield collected.name_missing("rcp", number)
 
 
-def _owners(estate: Estate, resource: str, reply: Reply) -> Set[str]:
+def _find_resource_accounts(
+    estate: CompiledAccounts, resource: str, reply: ReachAnswer
+) -> Set[str]:
     """Return the accounts of a resource; an empty account where it is not known.
 
     A pattern without an account means the caller's own.
     """
     if resource != "*" and not _is_pattern(resource):
-        return {estate.place(resource).owner}
-    named = owner_in(_less(resource))
-    return {named} if named else _accounts(estate, reply)
+        return {estate.describe_resource(resource).owner}
+    named = get_arn_account(_strip_exceptions(resource))
+    return {named} if named else _find_caller_accounts(estate, reply)
 
 
-def _policies(
-    estate: Estate, collected: Collected, action: str, resource: str, reply: Reply
+def _list_missing_resource_policies(
+    estate: CompiledAccounts,
+    collected: CollectedData,
+    action: str,
+    resource: str,
+    reply: ReachAnswer,
 ) -> Iterator[str]:
     """List missing resource policies."""
-    if not has_resource_policies(action) or action.lower() in TRUST_CALLS:
+    if not supports_resource_policies(action) or action.lower() in TRUST_POLICY_ACTIONS:
         return
-    pattern = _less(resource)
-    if pattern != "*" and not _is_pattern(holder_of(pattern)):
-        if estate.place(pattern).holder not in estate.holders:
+    pattern = _strip_exceptions(resource)
+    if pattern != "*" and not _is_pattern(get_policy_holder(pattern)):
+        if estate.describe_resource(pattern).holder not in estate.holders:
             yield "resource-policies"
         return
     several = action == "*" or _is_pattern(action)
-    if pattern == "*" and not several and not estate.call(action, "*").wild:
+    if pattern == "*" and not several and not estate.build_request(action, "*").wild:
         return
-    service = part_of(pattern, _SERVICE)
-    if service == ANY:
-        service = _service_of(action)
-    if service != ANY and not has_resource_policies(f"{service}:*"):
+    service = get_arn_part(pattern, _SERVICE)
+    if service == ANY_PLACE:
+        service = _get_service(action)
+    if service != ANY_PLACE and not supports_resource_policies(f"{service}:*"):
         return
-    region = "" if service == "s3" else part_of(pattern, _REGION)
-    for account in _owners(estate, resource, reply):
-        yield collected.lacking("resource-policies", account, region, service)
+    region = "" if service == "s3" else get_arn_part(pattern, _REGION)
+    for account in _find_resource_accounts(estate, resource, reply):
+        yield collected.name_missing("resource-policies", account, region, service)
 
 
-def _service_of(action: str) -> str:
+def _get_service(action: str) -> str:
     service, colon, _ = action.lower().partition(":")
-    return service if colon and not _is_pattern(service) else ANY
+    return service if colon and not _is_pattern(service) else ANY_PLACE
 
 
-def _less(resource: str) -> str:
+def _strip_exceptions(resource: str) -> str:
     """Return a row's pattern without its exceptions."""
     return resource.partition(" ")[0]
 
@@ -293,27 +341,31 @@ _ACL_READS = frozenset(
 )
 
 
-def _of_s3(estate: Estate, action: str, resource: str, reply: Reply) -> Iterator[str]:
+def _list_missing_s3_data(
+    estate: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
+) -> Iterator[str]:
     """List missing S3 data besides policies for callers of other accounts."""
     if _is_pattern(resource) or resource == "*":
         return
-    place = estate.place(resource)
+    place = estate.describe_resource(resource)
     actor = estate.principals.get(reply.actor)
     if actor and place.owner in ("", actor.identity.account):
         return
-    held = verdict(reply.formula)
+    held = get_verdict(reply.formula)
     if held is not Verdict.ALWAYS and action.lower() in _ACL_READS:
         yield "s3-acls"
-    if held is not Verdict.NEVER and not _has_blocks(estate, place):
+    if held is not Verdict.NEVER and not _has_public_access_blocks(estate, place):
         yield "public-access-block"
 
 
-def _has_blocks(estate: Estate, place: Place) -> bool:
+def _has_public_access_blocks(
+    estate: CompiledAccounts, place: RequestedResource
+) -> bool:
     """Tell whether the public-access blocks of bucket and account are known."""
     return {place.holder, place.owner} <= estate.public_access.keys()
 
 
-_AT = {
+_WORD_BY_LAYER = {
     "boundary": "boundaries",
     "trust": "role-trust",
     "scp": "scp",
@@ -322,16 +374,18 @@ _AT = {
 }
 
 
-def _unread(gaps: Iterable[Gap]) -> Iterator[str]:
+def _list_uncollected_policies(gaps: Iterable[PolicyGap]) -> Iterator[str]:
     for gap in gaps:
         if gap.key == UNCOLLECTED:
-            yield _AT.get(gap.layer.value, "identity-policies")
+            yield _WORD_BY_LAYER.get(gap.layer.value, "identity-policies")
             yield gap.policy
 
 
-def _trusts(estate: Estate, action: str, resource: str, reply: Reply) -> Iterator[str]:
+def _list_missing_trusts(
+    estate: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
+) -> Iterator[str]:
     roles = [hop.to for hop in reply.path]
-    if action.lower() in TRUST_CALLS:
+    if action.lower() in TRUST_POLICY_ACTIONS:
         trust = estate.trusts.get(IdentityId(resource))
         if trust is None or not trust.collected:
             yield "role-trust"
@@ -341,6 +395,6 @@ def _trusts(estate: Estate, action: str, resource: str, reply: Reply) -> Iterato
             yield "role-trust"
 
 
-def is_partial(replies: Iterable[Reply]) -> bool:
+def rests_on_unread_policy(replies: Iterable[ReachAnswer]) -> bool:
     """Tell whether an answer depends on statements that could not be read."""
     return any(gap.key == UNREAD for reply in replies for gap in reply.gaps)

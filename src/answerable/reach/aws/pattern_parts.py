@@ -10,198 +10,234 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY
-from answerable.reach.aws.evaluation.request import DENY
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.patterns.action_resource_matrix import action_patterns
-from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, pattern_parts
-from answerable.reach.aws.patterns.common_match import meeting
-from answerable.reach.aws.patterns.globs import STAR, begins, inward, outward
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY_KEY
+from answerable.reach.aws.evaluation.request import DENY_KEY
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.patterns.action_resource_matrix import list_action_arns
+from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.common_match import find_common_match
+from answerable.reach.aws.patterns.globs import (
+    ANY_TEXT,
+    decode_glob,
+    encode_glob,
+    get_literal_prefix,
+)
 from answerable.reach.aws.patterns.terms import (
     RESOURCES,
-    Term,
+    PatternTerm,
     covers,
-    disjoint,
-    minus,
-    resource_text,
+    format_resources,
+    is_disjoint,
+    subtract,
 )
-from answerable.reach.aws.permission_rows.row_types import SCOPE, Row
-from answerable.reach.formula import FALSE, TRUE, Atom, Formula, atom, both, either
-from answerable.reach.queries import Extent, Reply
+from answerable.reach.aws.permission_rows.row_types import SCOPE, PermissionRow
+from answerable.reach.formula import (
+    FALSE,
+    TRUE,
+    ConditionAtom,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+)
+from answerable.reach.queries import PatternExtent, ReachAnswer
 
-PART = "answerable:resource"
+RESOURCE_KEY = "answerable:resource"
 # Conditions on the resource that a call names; they do not hold for all of a part.
-_NAMING = frozenset({PART, SCOPE, DENY, RESOURCE_POLICY})
+_RESOURCE_NAMING_KEYS = frozenset({RESOURCE_KEY, SCOPE, DENY_KEY, RESOURCE_POLICY_KEY})
 _PARTITION, _ACCOUNT = 1, 4  # parts of an ARN
-_MOST_LEFT = 64  # remaining terms of a pattern that are not covered yet
-_Resources = Term[Parts]
+_MAX_REMAINING_TERMS = 64  # remaining terms of a pattern that are not covered yet
+_ResourceTerm = PatternTerm[ArnParts]
 
 
-def merged(graph: Graph, action: str, resource: str, replies: Sequence[Reply]) -> Reply:
+def merge_answers(
+    graph: IdentityGraph, action: str, resource: str, replies: Sequence[ReachAnswer]
+) -> ReachAnswer:
     """Merge the answers of several identities of one subject about a pattern."""
     if len(replies) == 1:
         return replies[0]
     parts = [part for reply in replies for part in reply.parts]
-    return PatternUnion(graph.estate, action, resource).combined(replies, parts)
+    return PatternUnion(graph.estate, action, resource).combine(replies, parts)
 
 
 class PatternUnion:
     """Union of the parts of a pattern, with cached comparisons."""
 
-    def __init__(self, estate: Estate, action: str, resource: str) -> None:
+    def __init__(self, estate: CompiledAccounts, action: str, resource: str) -> None:
         """Prepare the target patterns of a question."""
-        self._targets = target_patterns(estate, action, resource)
-        self._covers: dict[tuple[_Resources, _Resources], bool] = {}
+        self._targets = list_target_patterns(estate, action, resource)
+        self._covers: dict[tuple[_ResourceTerm, _ResourceTerm], bool] = {}
 
-    def combined(self, replies: Sequence[Reply], parts: Iterable[Reply]) -> Reply:
+    def combine(
+        self, replies: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
+    ) -> ReachAnswer:
         """Combine answers about all of a pattern, and about its parts, into one.
 
         Args:
             replies: Answers about all of it, of one subject.
             parts: Answers with a row each.
         """
-        kept = self._distinct(parts)
+        kept = self._drop_covered_parts(parts)
         sure = [part for part in kept if part.formula == TRUE]
         best = min(replies, key=lambda one: (one.formula != TRUE, one.formula == FALSE))
-        if best.formula == TRUE or self._covered(sure):
-            return _of_parts(best, sure or kept, kept, TRUE, Extent.ALL)
+        if best.formula == TRUE or self._is_covered(sure):
+            return _build_answer(best, sure or kept, kept, TRUE, PatternExtent.ALL)
         if not kept:
-            extent = Extent.NONE if best.formula == FALSE else Extent.PART
+            extent = PatternExtent.NONE if best.formula == FALSE else PatternExtent.PART
             return replace(best, covers=extent, parts=())
         # An answer about the whole counts with its parts unless it leaves open which
         # resource is named.
         wholes = [
-            one.formula for one in replies if _names_none(one.formula) or one.parts
+            one.formula
+            for one in replies
+            if _ignores_resource_name(one.formula) or one.parts
         ]
-        formula = either(*wholes, *self._on_parts(kept))
-        plain = [part for part in kept if _has_plain(part.formula)]
-        extent = Extent.ALL if self._covered(plain) else Extent.PART
-        return _of_parts(best, kept, kept, formula, extent)
+        formula = disjoin(*wholes, *self._list_part_conditions(kept))
+        plain = [part for part in kept if _has_uniform_alternative(part.formula)]
+        extent = PatternExtent.ALL if self._is_covered(plain) else PatternExtent.PART
+        return _build_answer(best, kept, kept, formula, extent)
 
-    def _distinct(self, parts: Iterable[Reply]) -> list[Reply]:
+    def _drop_covered_parts(self, parts: Iterable[ReachAnswer]) -> list[ReachAnswer]:
         """Drop parts that another part of the same account covers."""
         ordered = sorted(parts, key=lambda part: (part.formula != TRUE, len(part.path)))
-        kept: dict[str, _Kept] = defaultdict(_Kept)
+        kept: dict[str, _PartsByPrefix] = defaultdict(_PartsByPrefix)
         for part in ordered:
-            term, same = _term(part), kept[_account(part)]
+            term, same = _get_term(part), kept[_get_account(part)]
             if not any(
-                _implies(part.formula, one.formula) and self._is_in(_term(one), term)
-                for one in same.near(term)
+                _implies(part.formula, one.formula)
+                and self._covers_cached(_get_term(one), term)
+                for one in same.list_prefix_matches(term)
             ):
-                same.add(part)
+                same.add_part(part)
         found = [part for same in kept.values() for part in same.parts]
         return sorted(found, key=lambda part: part.formula != TRUE)
 
-    def _is_in(self, outer: _Resources, inner: _Resources) -> bool:
+    def _covers_cached(self, outer: _ResourceTerm, inner: _ResourceTerm) -> bool:
         found = self._covers.get((outer, inner))
         if found is None:
             found = self._covers[outer, inner] = covers(RESOURCES, outer, inner)
         return found
 
-    def _on_parts(self, parts: Sequence[Reply]) -> Iterator[Formula]:
+    def _list_part_conditions(self, parts: Sequence[ReachAnswer]) -> Iterator[Formula]:
         """Build the conditions of a call: it names a resource of an allowed part."""
-        sure = sorted({part_text(part) for part in parts if part.formula == TRUE})
+        sure = sorted({format_part(part) for part in parts if part.formula == TRUE})
         if sure:
-            yield atom(PART, "Matches", tuple(sure))
-        targets = [Term(target) for target in self._targets]
+            yield build_atom(RESOURCE_KEY, "Matches", tuple(sure))
+        targets = [PatternTerm(target) for target in self._targets]
         for part in parts:
             if part.formula == TRUE:
                 continue
-            everything = all(self._is_in(_term(part), one) for one in targets)
-            named = TRUE if everything else atom(PART, "Matches", (part_text(part),))
-            yield both(named, part.formula)
+            everything = all(
+                self._covers_cached(_get_term(part), one) for one in targets
+            )
+            named = (
+                TRUE
+                if everything
+                else build_atom(RESOURCE_KEY, "Matches", (format_part(part),))
+            )
+            yield conjoin(named, part.formula)
 
-    def _covered(self, parts: Sequence[Reply]) -> bool:
+    def _is_covered(self, parts: Sequence[ReachAnswer]) -> bool:
         """Tell whether parts of callers of one account together cover a pattern.
 
         They do not if no single part's pattern, exceptions aside, contains the
         pattern: the remainder is never empty then.
         """
-        by_account: dict[str, list[Reply]] = defaultdict(list)
+        by_account: dict[str, list[ReachAnswer]] = defaultdict(list)
         for part in parts:
-            by_account[_account(part)].append(part)
+            by_account[_get_account(part)].append(part)
         for same in by_account.values():
-            left = [Term(_narrowed(target, same[0])) for target in self._targets]
-            terms = dict.fromkeys(map(_term, same))
-            wide = self._holding(terms, left)
-            if wide is not None and _is_used_up(left, dict.fromkeys([*wide, *terms])):
+            left = [
+                PatternTerm(_fill_account(target, same[0])) for target in self._targets
+            ]
+            terms = dict.fromkeys(map(_get_term, same))
+            wide = self._select_covering_terms(terms, left)
+            if wide is not None and _is_fully_subtracted(
+                left, dict.fromkeys([*wide, *terms])
+            ):
                 return True
         return False
 
-    def _holding(
-        self, terms: Iterable[_Resources], targets: Iterable[_Resources]
-    ) -> list[_Resources] | None:
+    def _select_covering_terms(
+        self, terms: Iterable[_ResourceTerm], targets: Iterable[_ResourceTerm]
+    ) -> list[_ResourceTerm] | None:
         """List terms whose pattern contains a target; None if a target has none."""
         found = []
         for target in targets:
-            holding = [t for t in terms if self._is_in(Term(t.pattern), target)]
+            holding = [
+                t for t in terms if self._covers_cached(PatternTerm(t.pattern), target)
+            ]
             if not holding:
                 return None
             found += holding
         return found
 
 
-class _Kept:
+class _PartsByPrefix:
     """Kept parts of one account, by the literal prefix of their patterns."""
 
     def __init__(self) -> None:
-        self.parts: list[Reply] = []
-        self._starting: dict[str, list[Reply]] = defaultdict(list)
+        self.parts: list[ReachAnswer] = []
+        self._starting: dict[str, list[ReachAnswer]] = defaultdict(list)
 
-    def add(self, part: Reply) -> None:
+    def add_part(self, part: ReachAnswer) -> None:
         self.parts.append(part)
-        self._starting[begins(_term(part).pattern[-1])].append(part)
+        self._starting[get_literal_prefix(_get_term(part).pattern[-1])].append(part)
 
-    def near(self, term: _Resources) -> Iterator[Reply]:
+    def list_prefix_matches(self, term: _ResourceTerm) -> Iterator[ReachAnswer]:
         """List the parts whose literal prefix is a prefix of a term."""
         text = term.pattern[-1]
         for length in range(len(text) + 1):
             yield from self._starting.get(text[:length], ())
 
 
-class SureParts:
+class UnconditionalParts:
     """Unconditional parts, by account."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = defaultdict(_Kept)
-        self._covered: dict[tuple[str, _Resources], bool] = {}
+        self._kept: dict[str, _PartsByPrefix] = defaultdict(_PartsByPrefix)
+        self._covered: dict[tuple[str, _ResourceTerm], bool] = {}
 
-    def add(self, account: str, part: Reply) -> None:
+    def add(self, account: str, part: ReachAnswer) -> None:
         """Add a part, if it is unconditional."""
         if part.formula == TRUE:
-            self._kept[account].add(part)
+            self._kept[account].add_part(part)
             self._covered.clear()
 
-    def cover(self, account: str, row: Row) -> bool:
+    def covers_row(self, account: str, row: PermissionRow) -> bool:
         """Tell whether a part of an account covers a row."""
         key = account, row.resources
         found = self._covered.get(key)
         if found is None:
-            near = self._kept[account].near(row.resources)
-            found = any(covers(RESOURCES, _term(part), row.resources) for part in near)
+            near = self._kept[account].list_prefix_matches(row.resources)
+            found = any(
+                covers(RESOURCES, _get_term(part), row.resources) for part in near
+            )
             self._covered[key] = found
         return found
 
 
-def _is_used_up(left: list[_Resources], terms: Iterable[_Resources]) -> bool:
+def _is_fully_subtracted(
+    left: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
+) -> bool:
     """Tell whether terms together cover the remaining patterns."""
     for term in terms:
-        left = _without(left, term)
+        left = _subtract_term(left, term)
         if not left:
             return True
-        if len(left) > _MOST_LEFT:
+        if len(left) > _MAX_REMAINING_TERMS:
             return False
     return not left
 
 
-def _of_parts(
-    best: Reply,
-    deciding: Sequence[Reply],
-    parts: Sequence[Reply],
+def _build_answer(
+    best: ReachAnswer,
+    deciding: Sequence[ReachAnswer],
+    parts: Sequence[ReachAnswer],
     formula: Formula,
-    extent: Extent,
-) -> Reply:
+    extent: PatternExtent,
+) -> ReachAnswer:
     first = best if best.formula == TRUE or not deciding else deciding[0]
     said = dict.fromkeys(d for part in deciding for d in part.determining)
     gaps = dict.fromkeys(gap for part in deciding for gap in part.gaps)
@@ -222,23 +258,29 @@ def _implies(formula: Formula, other: Formula) -> bool:
     return all(any(less <= more for less in other) for more in formula)
 
 
-def part_text(part: Reply) -> str:
+def format_part(part: ReachAnswer) -> str:
     """Format the resource pattern of a part."""
-    return resource_text(part.row.resources, part.row.shown) if part.row else "*"
+    return format_resources(part.row.resources, part.row.shown) if part.row else "*"
 
 
-def target_patterns(estate: Estate, action: str, resource: str) -> tuple[Parts, ...]:
+def list_target_patterns(
+    estate: CompiledAccounts, action: str, resource: str
+) -> tuple[ArnParts, ...]:
     """List the patterns that make up a question.
 
     For `*` these are the ARN patterns of the resource types of the action.
     """
     if resource == "*":
-        return action_patterns(estate.catalogue, action)
-    return (pattern_parts(inward(resource)),)
+        return list_action_arns(estate.catalogue, action)
+    return (split_pattern(encode_glob(resource)),)
 
 
-def examples(
-    estate: Estate, action: str, resource: str, account: str, granted: Iterable[Parts]
+def list_example_resources(
+    estate: CompiledAccounts,
+    action: str,
+    resource: str,
+    account: str,
+    granted: Iterable[ArnParts],
 ) -> Iterator[str]:
     """Yield example ARNs that a pattern matches, for each resource type of an action.
 
@@ -249,64 +291,69 @@ def examples(
         account: Number of the account whose resources they are.
         granted: Patterns, of each of which one resource is written, too.
     """
-    asked = pattern_parts(inward(resource))
-    own = (STAR, "aws", STAR, STAR, account or STAR, STAR)
-    kinds = action_patterns(estate.catalogue, action)
-    for kind, inside in product(kinds, (EVERYTHING, *granted)):
-        forms = [one for one in (asked, kind, inside, own) if one != EVERYTHING]
-        texts = [meeting(tuple(same)) for same in zip(*forms, strict=True)]
+    asked = split_pattern(encode_glob(resource))
+    own = (ANY_TEXT, "aws", ANY_TEXT, ANY_TEXT, account or ANY_TEXT, ANY_TEXT)
+    kinds = list_action_arns(estate.catalogue, action)
+    for kind, inside in product(kinds, (ANY_ARN, *granted)):
+        forms = [one for one in (asked, kind, inside, own) if one != ANY_ARN]
+        texts = [find_common_match(tuple(same)) for same in zip(*forms, strict=True)]
         # The account of the resource type, or of the pattern, may be another one.
-        texts[_ACCOUNT] = texts[_ACCOUNT] or meeting(
+        texts[_ACCOUNT] = texts[_ACCOUNT] or find_common_match(
             tuple(form[_ACCOUNT] for form in forms[:-1])
         )
         if all(text is not None for text in texts):
-            yield outward(":".join(text or "" for text in texts))
+            yield decode_glob(":".join(text or "" for text in texts))
 
 
-def _without(left: Iterable[Term[Parts]], gone: Term[Parts]) -> list[Term[Parts]]:
-    found: list[Term[Parts]] = []
+def _subtract_term(
+    left: Iterable[PatternTerm[ArnParts]], gone: PatternTerm[ArnParts]
+) -> list[PatternTerm[ArnParts]]:
+    found: list[PatternTerm[ArnParts]] = []
     for one in left:
-        if disjoint(RESOURCES, one, gone):
+        if is_disjoint(RESOURCES, one, gone):
             found.append(one)
             continue
-        rest = minus(RESOURCES, one, gone)
+        rest = subtract(RESOURCES, one, gone)
         found += [one] if rest is None else rest
     return found
 
 
-def _narrowed(target: Parts, part: Reply) -> Parts:
+def _fill_account(target: ArnParts, part: ReachAnswer) -> ArnParts:
     """Replace a wildcard partition and account by those of the caller."""
-    if target == EVERYTHING or len(target) <= _ACCOUNT:
+    if target == ANY_ARN or len(target) <= _ACCOUNT:
         return target
-    own = {_PARTITION: _partition(part), _ACCOUNT: _account(part)}
+    own = {_PARTITION: _get_partition(part), _ACCOUNT: _get_account(part)}
     return tuple(
-        own.get(at) or text if text == STAR else text for at, text in enumerate(target)
+        own.get(at) or text if text == ANY_TEXT else text
+        for at, text in enumerate(target)
     )
 
 
-def _partition(part: Reply) -> str:
+def _get_partition(part: ReachAnswer) -> str:
     pieces = part.actor.split(":", 2)
     return pieces[1] if len(pieces) > 2 and pieces[0] == "arn" else "aws"
 
 
-def _account(part: Reply) -> str:
+def _get_account(part: ReachAnswer) -> str:
     pieces = part.actor.split(":", 5)
     return pieces[_ACCOUNT] if len(pieces) > _ACCOUNT else ""
 
 
-def _term(part: Reply) -> Term[Parts]:
-    return part.row.resources if part.row else Term(EVERYTHING)
+def _get_term(part: ReachAnswer) -> PatternTerm[ArnParts]:
+    return part.row.resources if part.row else PatternTerm(ANY_ARN)
 
 
-def _names_none(formula: Formula) -> bool:
+def _ignores_resource_name(formula: Formula) -> bool:
     """Tell whether no condition is about the resource that a call names."""
-    return not any(a.key in _NAMING for alternative in formula for a in alternative)
+    return not any(
+        a.key in _RESOURCE_NAMING_KEYS for alternative in formula for a in alternative
+    )
 
 
-def _has_plain(formula: Formula) -> bool:
+def _has_uniform_alternative(formula: Formula) -> bool:
     """Tell whether some alternative is equal for every resource of a part."""
 
-    def plain(alternative: frozenset[Atom]) -> bool:
-        return not any(a.key in _NAMING for a in alternative)
+    def plain(alternative: frozenset[ConditionAtom]) -> bool:
+        return not any(a.key in _RESOURCE_NAMING_KEYS for a in alternative)
 
     return any(map(plain, formula))

@@ -6,11 +6,11 @@ A name that the catalogue does not hold is accepted if a policy uses it.
 from collections.abc import Container
 from dataclasses import dataclass
 
-from answerable.model.sighting import Facts
-from answerable.reach.aws.patterns.arns import Parts, overlaps_parts
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.patterns.arns import ArnParts, overlaps_arn
 from answerable.reach.aws.patterns.globs import (
-    STAR,
-    inward,
+    ANY_TEXT,
+    encode_glob,
     is_literal,
     matches,
     overlaps,
@@ -20,7 +20,7 @@ _SERVICE, _RESOURCE = 2, 5  # parts of an ARN
 
 
 @dataclass(frozen=True, slots=True)
-class UsedNames:
+class PolicyNames:
     """Names that collected policies use, by service; patterns are in inner form.
 
     Attributes:
@@ -30,7 +30,7 @@ class UsedNames:
     """
 
     actions: frozenset[str]
-    resources: frozenset[Parts]
+    resources: frozenset[ArnParts]
 
     def has_service(self, service: str) -> bool:
         """Tell whether some action pattern belongs to a service in lower case."""
@@ -40,7 +40,7 @@ class UsedNames:
         """Tell whether some policy names an action in lower case without wildcards."""
         return action in self.actions
 
-    def matched_by(self, pattern: str, known: Container[str]) -> bool:
+    def is_matched_by(self, pattern: str, known: Container[str]) -> bool:
         """Tell whether an action pattern in inner form overlaps one of a policy.
 
         Args:
@@ -56,33 +56,35 @@ class UsedNames:
                 return True
         return False
 
-    def overlaps_resource(self, pattern: Parts) -> bool:
+    def overlaps_resource(self, pattern: ArnParts) -> bool:
         """Tell whether an ARN pattern overlaps one of a policy."""
-        return any(overlaps_parts(pattern, one) for one in self.resources)
+        return any(overlaps_arn(pattern, one) for one in self.resources)
 
 
-def used_names(facts: Facts) -> UsedNames:
+def collect_policy_names(facts: SightedFacts) -> PolicyNames:
     """Collect the names that policies of a snapshot use."""
     actions: set[str] = set()
-    resources: set[Parts] = set()
+    resources: set[ArnParts] = set()
     for policy in facts.policies:
         for statement in policy.statements:
-            actions |= _actions(statement.actions + statement.not_actions)
-            resources |= _resources(statement.resources + statement.not_resources)
-    return UsedNames(frozenset(actions), frozenset(resources))
+            actions |= _collect_actions(statement.actions + statement.not_actions)
+            resources |= _collect_resources(
+                statement.resources + statement.not_resources
+            )
+    return PolicyNames(frozenset(actions), frozenset(resources))
 
 
-def _actions(written: tuple[str, ...]) -> set[str]:
-    found = (inward(action.lower()) for action in written)
+def _collect_actions(written: tuple[str, ...]) -> set[str]:
+    found = (encode_glob(action.lower()) for action in written)
     return {one for one in found if ":" in one and is_literal(one.partition(":")[0])}
 
 
-def _resources(written: tuple[str, ...]) -> set[Parts]:
-    found = (tuple(inward(text).split(":", _RESOURCE)) for text in set(written))
+def _collect_resources(written: tuple[str, ...]) -> set[ArnParts]:
+    found = (tuple(encode_glob(text).split(":", _RESOURCE)) for text in set(written))
     return {
         parts
         for parts in found
         if len(parts) == _RESOURCE + 1
         and is_literal(parts[_SERVICE])
-        and parts[_RESOURCE].partition(STAR)[0]
+        and parts[_RESOURCE].partition(ANY_TEXT)[0]
     }

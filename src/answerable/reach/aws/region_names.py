@@ -24,7 +24,7 @@ def is_region(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def near_region(text: str) -> str:
+def suggest_region(text: str) -> str:
     """Return the name of a region that is nearest to a text, or empty."""
     head, _, number = text.lower().rpartition("-")
     number = number if number.isdigit() and head else "1"

@@ -3,13 +3,15 @@
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
-from answerable.model.sighting import Facts
-from answerable.reach.aws.action_names import Load, Used
-from answerable.reach.aws.patterns.globs import inward, overlaps
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.action_names import GetPolicyNames, LoadCatalogue
+from answerable.reach.aws.patterns.globs import encode_glob, overlaps
 from answerable.reach.aws.resource_names import check_resource
 
 
-def read_resource(text: str, facts: Facts, load: Load, used: Used) -> str:
+def parse_resource(
+    text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
+) -> str:
     """Parse a resource: an ARN, an `s3://` URI, `*`, or a known resource's name.
 
     Args:
@@ -21,23 +23,29 @@ def read_resource(text: str, facts: Facts, load: Load, used: Used) -> str:
     Raises:
         UsageError: It is none of these, or an ARN that no resource can have.
     """
-    asked = as_arn(text.strip())
+    asked = convert_s3_uri(text.strip())
     if asked == "*":
         return asked
     if asked.startswith("arn:"):
         check_resource(asked, facts, load, used)
         return asked
-    found = named_resources(facts, asked)
+    found = find_resources_by_name(facts, asked)
     if len(found) == 1:
         return found[0]
-    hint = "use one of: " + ", ".join(found[:10]) if found else _near(facts, asked)
+    hint = (
+        "use one of: " + ", ".join(found[:10])
+        if found
+        else _suggest_resource(facts, asked)
+    )
     raise UsageError(
         f"not a resource (got {text[:120]!r}, expected an ARN, s3://BUCKET/KEY or *)",
         hint,
     )
 
 
-def read_resource_glob(text: str, facts: Facts, load: Load, used: Used) -> str:
+def parse_resource_glob(
+    text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
+) -> str:
     """Parse a resource glob: `*`, an ARN glob, or a glob over the text of an ARN.
 
     Args:
@@ -49,13 +57,13 @@ def read_resource_glob(text: str, facts: Facts, load: Load, used: Used) -> str:
     Raises:
         UsageError: No ARN can match it.
     """
-    asked = as_arn(text.strip())
+    asked = convert_s3_uri(text.strip())
     wild = set("*?") & set(asked)
     if not asked.strip("*"):
         return asked or "*"
     if asked.startswith("arn:") or not wild:
-        return read_resource(text, facts, load, used)
-    if not overlaps(inward(asked), inward("arn:*:*:*:*:*")):
+        return parse_resource(text, facts, load, used)
+    if not overlaps(encode_glob(asked), encode_glob("arn:*:*:*:*:*")):
         raise UsageError(
             f"no ARN matches (got {text[:120]!r}, expected a glob over a whole ARN)",
             f"did you mean '*{asked.strip('*')}*'?",
@@ -63,20 +71,20 @@ def read_resource_glob(text: str, facts: Facts, load: Load, used: Used) -> str:
     return asked
 
 
-def _near(facts: Facts, name: str) -> str:
+def _suggest_resource(facts: SightedFacts, name: str) -> str:
     names = {str(r.id).replace("/", ":").rpartition(":")[2]: 0 for r in facts.resources}
     close = get_close_matches(name, names, n=1, cutoff=0.7)
     return f"did you mean {close[0]}?" if close else "give its ARN, or *"
 
 
-def as_arn(resource: str) -> str:
+def convert_s3_uri(resource: str) -> str:
     """Convert an `s3://` URI to an ARN; other texts stay unchanged."""
     if resource.startswith("s3://"):
         return "arn:aws:s3:::" + resource.removeprefix("s3://").rstrip("/")
     return resource
 
 
-def named_resources(facts: Facts, name: str) -> list[str]:
+def find_resources_by_name(facts: SightedFacts, name: str) -> list[str]:
     """List known resources whose ARN ends in a name."""
     ends = (f":{name}", f"/{name}")
     named = [str(r.id) for r in facts.resources if r.id.endswith(ends)]

@@ -9,16 +9,20 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from answerable.model.action_catalogue import Catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.errors import UsageError
-from answerable.model.sighting import Facts
-from answerable.reach.aws.action_names import Load, Used, near_service
-from answerable.reach.aws.patterns.action_resource_matrix import type_patterns
-from answerable.reach.aws.patterns.arns import Parts, overlaps_parts, pattern_parts
-from answerable.reach.aws.patterns.globs import inward, is_literal, outward
-from answerable.reach.aws.region_names import is_region, near_region
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.action_names import (
+    GetPolicyNames,
+    LoadCatalogue,
+    suggest_service,
+)
+from answerable.reach.aws.patterns.action_resource_matrix import split_type_arns
+from answerable.reach.aws.patterns.arns import ArnParts, overlaps_arn, split_pattern
+from answerable.reach.aws.patterns.globs import decode_glob, encode_glob, is_literal
+from answerable.reach.aws.region_names import is_region, suggest_region
 
-FORM = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
+ARN_FORM = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
 _PARTITION, _SERVICE, _REGION, _ACCOUNT, _RESOURCE = 1, 2, 3, 4, 5
 # Source: AWS General Reference, "Amazon Resource Names"; `aws-iso-e` and `aws-eusc` are
 # in the SDKs' own list of partitions.
@@ -27,11 +31,13 @@ _ACCOUNT_NUMBER = re.compile(r"[0-9]{12}")
 # Sessions appear in logs and policies, but are no resource type of `sts`.
 # Source: AWS IAM User Guide, "IAM identifiers".
 _SESSIONS = ("arn:*:sts::*:assumed-role/*/*",)
-_CLOSE = 0.7
-_MOST_FORMS = 4
+_SIMILARITY_CUTOFF = 0.7
+_MAX_FORMS = 4
 
 
-def check_resource(text: str, facts: Facts, load: Load, used: Used) -> None:
+def check_resource(
+    text: str, facts: SightedFacts, load: LoadCatalogue, used: GetPolicyNames
+) -> None:
     """Refuse an ARN, or an ARN with wildcards, that no resource can have.
 
     A collected resource is accepted, and so is one that a collected policy names,
@@ -46,155 +52,174 @@ def check_resource(text: str, facts: Facts, load: Load, used: Used) -> None:
     Raises:
         UsageError: No resource type has such ARNs.
     """
-    problem = _problem(text, load, used)
+    problem = _find_problem(text, load, used)
     if problem is not None and not _is_collected(facts, text):
         raise problem
 
 
-def _problem(text: str, load: Load, used: Used) -> UsageError | None:
-    parts = pattern_parts(inward(text))
-    wrong = _form_problem(text, parts, load)
+def _find_problem(
+    text: str, load: LoadCatalogue, used: GetPolicyNames
+) -> UsageError | None:
+    parts = split_pattern(encode_glob(text))
+    wrong = _find_form_problem(text, parts, load)
     if wrong is not None:
         return wrong
-    service = outward(parts[_SERVICE])
+    service = decode_glob(parts[_SERVICE])
     if not is_literal(parts[_SERVICE]):
         return None
     held = load([service])
-    if _fits(held, parts):
-        return _region_problem(text, parts, held)
+    if _matches_resource_type(held, parts):
+        return _find_region_problem(text, parts, held)
     whole = load(None)
-    if _fits(whole, parts) or used().overlaps_resource(parts):
+    if _matches_resource_type(whole, parts) or used().overlaps_resource(parts):
         return None
-    forms = list(_forms(whole, service))
+    forms = list(_list_arn_forms(whole, service))
     if not forms and service in whole.known:
         return None
     if not forms:
-        close = near_service(service, _services(whole))
-        near = _with(parts, _SERVICE, close) if close else ""
-        return _refused(text, f"no service {service!r}", near)
-    return _refused(
-        text, f"fits no resource type of {service}", *_nearest(parts, forms)
+        close = suggest_service(service, _list_services(whole))
+        near = _replace_part(parts, _SERVICE, close) if close else ""
+        return _refuse_arn(text, f"no service {service!r}", near)
+    return _refuse_arn(
+        text, f"fits no resource type of {service}", *_suggest_arn(parts, forms)
     )
 
 
-def _is_collected(facts: Facts, text: str) -> bool:
+def _is_collected(facts: SightedFacts, text: str) -> bool:
     return text in facts.resources_by_id() or text in facts.identities_by_id()
 
 
-def _form_problem(text: str, parts: Parts, load: Load) -> UsageError | None:
+def _find_form_problem(
+    text: str, parts: ArnParts, load: LoadCatalogue
+) -> UsageError | None:
     """Check the form shared by the ARNs of all services."""
     written = text.split(":", _RESOURCE)
-    if len(written) <= _RESOURCE and not _is_open(written):
-        return _refused(text, "has too few parts", _completed(text, load))
+    if len(written) <= _RESOURCE and not _ends_in_wildcard(written):
+        return _refuse_arn(text, "has too few parts", _add_missing_colons(text, load))
     partition, account = parts[_PARTITION], parts[_ACCOUNT]
     if is_literal(partition) and not _PARTITIONS.fullmatch(partition):
-        return _refused(text, f"no partition {partition!r}", _with(parts, 1, "aws"))
+        return _refuse_arn(
+            text, f"no partition {partition!r}", _replace_part(parts, 1, "aws")
+        )
     region = parts[_REGION]
     if region and is_literal(region) and not is_region(region):
-        near = near_region(region)
-        near = _with(parts, _REGION, near) if near else ""
-        return _refused(text, f"no region {region!r}", near)
+        near = suggest_region(region)
+        near = _replace_part(parts, _REGION, near) if near else ""
+        return _refuse_arn(text, f"no region {region!r}", near)
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
             f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)",
             "`answerable identities` shows the accounts that were scanned",
         )
-    return None if parts[_RESOURCE] else _refused(text, "names no resource", "")
+    return None if parts[_RESOURCE] else _refuse_arn(text, "names no resource", "")
 
 
-def _region_problem(text: str, parts: Parts, catalogue: Catalogue) -> UsageError | None:
+def _find_region_problem(
+    text: str, parts: ArnParts, catalogue: ActionCatalogue
+) -> UsageError | None:
     """Refuse an ARN without a region if every matching type has one."""
     if parts[_REGION]:
         return None
     fitting = [
         form
-        for form in _forms(catalogue, parts[_SERVICE])
-        if overlaps_parts(form, parts)
+        for form in _list_arn_forms(catalogue, parts[_SERVICE])
+        if overlaps_arn(form, parts)
     ]
     if not all(form[_REGION] for form in fitting):
         return None
-    shown = outward(":".join(fitting[0]))
-    return _refused(text, "names no region", "", f"expected a form such as {shown}")
+    shown = decode_glob(":".join(fitting[0]))
+    return _refuse_arn(text, "names no region", "", f"expected a form such as {shown}")
 
 
 # Beginnings of a service, a region and an account.
 _BEGINNINGS = {2: r"[a-z0-9-]*", 3: r"([a-z]{2}(-[a-z0-9-]*)?)?", 4: r"[0-9]*"}
 
 
-def _is_open(written: list[str]) -> bool:
+def _ends_in_wildcard(written: list[str]) -> bool:
     """Tell whether an incomplete ARN ends in a wildcard."""
     beginning = _BEGINNINGS.get(len(written) - 1, "")
     return re.fullmatch(beginning + r"\*", written[-1]) is not None
 
 
-def _completed(text: str, load: Load) -> str:
+def _add_missing_colons(text: str, load: LoadCatalogue) -> str:
     """Add missing colons, if that gives an ARN of a known type."""
     written = text.split(":")
     for at in range(len(written) - 1, 2, -1):
         lacking = 6 - len(written)
         full = ":".join((*written[:at], *[""] * lacking, *written[at:]))
-        parts = pattern_parts(inward(full))
-        if parts[_RESOURCE] and _fits(load([written[2]]), parts):
+        parts = split_pattern(encode_glob(full))
+        if parts[_RESOURCE] and _matches_resource_type(load([written[2]]), parts):
             return full
     return ""
 
 
-def _fits(catalogue: Catalogue, parts: Parts) -> bool:
+def _matches_resource_type(catalogue: ActionCatalogue, parts: ArnParts) -> bool:
     service = parts[_SERVICE]
-    return any(overlaps_parts(form, parts) for form in _forms(catalogue, service))
+    return any(
+        overlaps_arn(form, parts) for form in _list_arn_forms(catalogue, service)
+    )
 
 
-def _forms(catalogue: Catalogue, service: str) -> Iterator[Parts]:
+def _list_arn_forms(catalogue: ActionCatalogue, service: str) -> Iterator[ArnParts]:
     """List the ARN patterns of a service, by its name in ARNs; all for a wildcard.
 
     The prefix of actions may be another: `elasticfilesystem`, `servicecatalog`.
     """
-    for parts in (*_types(catalogue), *map(pattern_parts, map(inward, _SESSIONS))):
+    for parts in (
+        *_list_type_patterns(catalogue),
+        *map(split_pattern, map(encode_glob, _SESSIONS)),
+    ):
         literal = is_literal(parts[_SERVICE])
         if not is_literal(service) or (literal and parts[_SERVICE] == service):
             yield parts
 
 
-def _types(catalogue: Catalogue) -> Iterator[Parts]:
+def _list_type_patterns(catalogue: ActionCatalogue) -> Iterator[ArnParts]:
     for held in catalogue.services.values():
         for kind in held.resource_types.values():
-            yield from type_patterns(kind.arn)
+            yield from split_type_arns(kind.arn)
 
 
-def _services(catalogue: Catalogue) -> set[str]:
-    found = {parts[_SERVICE] for parts in _types(catalogue)} | set(catalogue.known)
+def _list_services(catalogue: ActionCatalogue) -> set[str]:
+    found = {parts[_SERVICE] for parts in _list_type_patterns(catalogue)} | set(
+        catalogue.known
+    )
     return {service for service in found if is_literal(service)}
 
 
-def _nearest(parts: Parts, forms: list[Parts]) -> tuple[str, str]:
+def _suggest_arn(parts: ArnParts, forms: list[ArnParts]) -> tuple[str, str]:
     """Find the nearest ARN of a type, and describe the possible forms."""
-    text = outward(":".join(parts))
-    best, score = "", _CLOSE
+    text = decode_glob(":".join(parts))
+    best, score = "", _SIMILARITY_CUTOFF
     for form in forms:
-        candidate = _bent(parts, form)
-        if overlaps_parts(form, pattern_parts(inward(candidate))):
+        candidate = _apply_form(parts, form)
+        if overlaps_arn(form, split_pattern(encode_glob(candidate))):
             found = SequenceMatcher(None, text, candidate).ratio()
             if found > score:
                 best, score = candidate, found
-    shown = [outward(":".join(form)) for form in forms[:_MOST_FORMS]]
-    more = ", ..." if len(forms) > _MOST_FORMS else ""
+    shown = [decode_glob(":".join(form)) for form in forms[:_MAX_FORMS]]
+    more = ", ..." if len(forms) > _MAX_FORMS else ""
     return best, f"expected a form such as {', '.join(shown)}{more}"
 
 
-def _bent(parts: Parts, form: Parts) -> str:
+def _apply_form(parts: ArnParts, form: ArnParts) -> str:
     """Apply the literal parts and the leading word of a type's form to an ARN."""
     out = [
         wanted if is_literal(wanted) else got
         for got, wanted in zip(parts[:_RESOURCE], form, strict=False)
     ]
-    typed, rest = _leading_word(parts[_RESOURCE])
-    wanted, _ = _leading_word(form[_RESOURCE])
-    if typed and wanted and SequenceMatcher(None, typed, wanted).ratio() >= _CLOSE:
-        return outward(":".join((*out, wanted + rest)))
-    return outward(":".join((*out, parts[_RESOURCE])))
+    typed, rest = _split_type_word(parts[_RESOURCE])
+    wanted, _ = _split_type_word(form[_RESOURCE])
+    if (
+        typed
+        and wanted
+        and SequenceMatcher(None, typed, wanted).ratio() >= _SIMILARITY_CUTOFF
+    ):
+        return decode_glob(":".join((*out, wanted + rest)))
+    return decode_glob(":".join((*out, parts[_RESOURCE])))
 
 
-def _leading_word(resource: str) -> tuple[str, str]:
+def _split_type_word(resource: str) -> tuple[str, str]:
     """Split the word that names a type, with its separator, from the rest."""
     ends = [at for sign in "/:" if (at := resource.find(sign)) > 0]
     end = min(ends) + 1 if ends else 0
@@ -202,11 +227,13 @@ def _leading_word(resource: str) -> tuple[str, str]:
     return (resource[:end], resource[end:]) if literal else ("", resource)
 
 
-def _with(parts: Parts, place: int, value: str) -> str:
-    return outward(":".join((*parts[:place], value, *parts[place + 1 :])))
+def _replace_part(parts: ArnParts, place: int, value: str) -> str:
+    return decode_glob(":".join((*parts[:place], value, *parts[place + 1 :])))
 
 
-def _refused(text: str, why: str, near: str, form: str = "") -> UsageError:
+def _refuse_arn(text: str, why: str, near: str, form: str = "") -> UsageError:
     hint = f"did you mean {near}?" if near else form
     hint = hint or "a bucket or object may be written s3://BUCKET/KEY"
-    return UsageError(f"no such ARN (got {text[:160]!r}: {why}, expected {FORM})", hint)
+    return UsageError(
+        f"no such ARN (got {text[:160]!r}: {why}, expected {ARN_FORM})", hint
+    )

@@ -6,84 +6,107 @@ once per class of principals with equal results.
 
 from collections.abc import Iterator
 
-from answerable.model.policy import Effect
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_matching import names
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Grant
+from answerable.model.policy import PolicyEffect
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_matching import match_principal
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.evaluation.pattern_requests import (
-    denies_in,
-    overlapping,
-    side_with,
+    build_pattern_result,
+    list_denies_on_pattern,
+    list_overlapping_policies,
 )
 from answerable.reach.aws.evaluation.policy_layers import (
-    decide_knowing,
-    identity_allows,
+    evaluate_identity_policies,
+    evaluate_with_keys,
 )
-from answerable.reach.aws.evaluation.request import Answer, Request, Side
+from answerable.reach.aws.evaluation.request import (
+    AwsRequest,
+    Evaluation,
+    ResourcePolicyResult,
+)
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.single_request import abroad, ask
-from answerable.reach.aws.permission_rows.policy_cache import Member, PolicyCache
+from answerable.reach.aws.evaluation.single_request import (
+    evaluate_action,
+    is_owner_only,
+)
+from answerable.reach.aws.permission_rows.policy_cache import (
+    CachedPolicy,
+    ResourcePolicyCache,
+)
 from answerable.reach.formula import FALSE, Formula
 
-_Deny = tuple[Grant, Formula]
+_AppliedDeny = tuple[PolicyStatement, Formula]
 
 
-class WholePattern:
+class WholePatternEvaluator:
     """Evaluator of an action on all resources of a pattern, for any principal."""
 
-    def __init__(self, estate: Estate, action: str, resource: str) -> None:
+    def __init__(self, estate: CompiledAccounts, action: str, resource: str) -> None:
         """Select the resource policies that may deny part of the pattern."""
         self._estate, self._asked = estate, (action, resource)
-        call = estate.asked(action, resource)
+        call = estate.get_request(action, resource)
         self._call = call if call and call.wild and call.door is None else None
-        owners = list(overlapping(estate, call)) if call else []
+        owners = list(list_overlapping_policies(estate, call)) if call else []
         self._gaps = tuple(gap for own in owners for gap in own.gaps)
-        self._denies = PolicyCache(self._members(owners), self._denied_by)
+        self._denies = ResourcePolicyCache(
+            self._list_cached_policies(owners), self._list_denies
+        )
         # Keeps the denies of each result alive, since they are keyed by identity.
-        self._sides: dict[tuple[int, bool], tuple[object, Side]] = {}
+        self._sides: dict[tuple[int, bool], tuple[object, ResourcePolicyResult]] = {}
 
-    def answer(self, principal: Principal) -> Answer:
+    def evaluate(self, principal: CompiledPrincipal) -> Evaluation:
         """Evaluate a principal on all of the pattern."""
         call = self._call
         if (
             call is None
-            or abroad(self._estate, principal.identity.account, *self._asked)
-            or principal.is_free(call.action) is not None
+            or is_owner_only(self._estate, principal.identity.account, *self._asked)
+            or principal.needs_no_permission(call.action) is not None
         ):
-            return ask(self._estate, principal, *self._asked)
-        known = call.known_to(principal)
+            return evaluate_action(self._estate, principal, *self._asked)
+        known = call.collect_keys_for(principal)
         near = not call.owner or call.owner == principal.identity.account
-        if not near and identity_allows(principal, call, known) == FALSE:
-            return ask(self._estate, principal, *self._asked)
-        return decide_knowing(
-            principal, call, known, self._side(principal, call, near=near)
+        if not near and evaluate_identity_policies(principal, call, known) == FALSE:
+            return evaluate_action(self._estate, principal, *self._asked)
+        return evaluate_with_keys(
+            principal, call, known, self._get_policy_result(principal, call, near=near)
         )
 
-    def _side(self, principal: Principal, call: Request, *, near: bool) -> Side:
-        denies = self._denies.evaluated(principal)
+    def _get_policy_result(
+        self, principal: CompiledPrincipal, call: AwsRequest, *, near: bool
+    ) -> ResourcePolicyResult:
+        denies = self._denies.evaluate(principal)
         key = id(denies), near
         found = self._sides.get(key)
         if found is None:
-            side = side_with(self._estate, call, denies, self._gaps, near=near)
+            side = build_pattern_result(
+                self._estate, call, denies, self._gaps, near=near
+            )
             found = self._sides[key] = denies, side
         return found[1]
 
-    def _members(self, owners: list[ResourcePolicy]) -> Iterator[Member]:
+    def _list_cached_policies(
+        self, owners: list[ResourcePolicy]
+    ) -> Iterator[CachedPolicy]:
         action = self._call.action if self._call else ""
         for own in owners:
             clauses = tuple(
                 grant.clause
-                for grant in own.speaking(action)
-                if grant.clause.effect is Effect.DENY
+                for grant in own.select_statements(action)
+                if grant.clause.effect is PolicyEffect.DENY
             )
             if clauses:
-                yield Member(own, clauses)
+                yield CachedPolicy(own, clauses)
 
-    def _denied_by(self, own: ResourcePolicy, principal: Principal) -> Iterator[_Deny]:
+    def _list_denies(
+        self, own: ResourcePolicy, principal: CompiledPrincipal
+    ) -> Iterator[_AppliedDeny]:
         call = self._call
         if call is not None:
-            known = call.known_to(principal)
-            yield from denies_in(
-                own, call, known, lambda clause: names(clause, principal, known)
+            known = call.collect_keys_for(principal)
+            yield from list_denies_on_pattern(
+                own,
+                call,
+                known,
+                lambda clause: match_principal(clause, principal, known),
             )

@@ -7,15 +7,15 @@ arguments, no reasons of the agent, and no secrets.
 
 import msgspec
 
-from answerable.model.approval_request import Asked
+from answerable.model.approval_request import BlockedCall
 
-_LONGEST = 160  # letters of a name
+_MAX_NAME = 160  # letters of a name
 # No `*`, `_` between spaces, `~`, backtick, `<`, `&`, `@` or `#`.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _MARKS = frozenset("./:-_")
 
 
-def message(asked: Asked, owner: str) -> bytes:
+def build_message(asked: BlockedCall, owner: str) -> bytes:
     """Build the message.
 
     Args:
@@ -23,10 +23,10 @@ def message(asked: Asked, owner: str) -> bytes:
         owner: Attested owner, as people know them; empty without one.
     """
     wanted = asked.wanted
-    agent, server = plain(wanted.agent), plain(wanted.server)
-    what = plain(wanted.name) or wanted.target.value
+    agent, server = escape_for_chat(wanted.agent), escape_for_chat(wanted.server)
+    what = escape_for_chat(wanted.name) or wanted.target.value
     # A mail address, which no agent chose; a mention cannot begin within a word.
-    who = "@".join(map(plain, owner.split("@"))) or "no attested owner"
+    who = "@".join(map(escape_for_chat, owner.split("@"))) or "no attested owner"
     said = f"{agent} was denied: {wanted.target.value} {what} at {server}"
     command = f"answerable asks show {asked.decision}"
     facts = (
@@ -37,8 +37,8 @@ def message(asked: Asked, owner: str) -> bytes:
         ("Decision", asked.decision),
         ("To answer", command),
     )
-    fields = [_text(f"{name}\n{value}") for name, value in facts]
-    head = _text("An agent's call was denied, and its owner could allow it")
+    fields = [_plain_text_block(f"{name}\n{value}") for name, value in facts]
+    head = _plain_text_block("An agent's call was denied, and its owner could allow it")
     document = {
         "text": f"{said}. Owner: {who}. {command}",
         "blocks": [
@@ -49,15 +49,15 @@ def message(asked: Asked, owner: str) -> bytes:
     return msgspec.json.encode(document)
 
 
-def plain(name: str) -> str:
+def escape_for_chat(name: str) -> str:
     """Escape a name, so that no chat client finds markup, a link or a mention in it."""
-    shown = "".join(map(_letter, name[:_LONGEST]))
+    shown = "".join(map(_escape_letter, name[:_MAX_NAME]))
     # A channel makes a link of what looks like an address.
     shown = shown.replace("://", ":\\x2f\\x2f")
-    return shown if len(name) <= _LONGEST else f"{shown}..."
+    return shown if len(name) <= _MAX_NAME else f"{shown}..."
 
 
-def _letter(letter: str) -> str:
+def _escape_letter(letter: str) -> str:
     if letter in _PLAIN or letter in _MARKS:
         return letter
     code = ord(letter)
@@ -66,5 +66,5 @@ def _letter(letter: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _text(text: str) -> dict[str, object]:
+def _plain_text_block(text: str) -> dict[str, object]:
     return {"type": "plain_text", "text": text, "emoji": False}

@@ -6,13 +6,13 @@ agent's requests leave room for the others'.
 
 from collections import OrderedDict, deque
 
-from answerable.model.approval_request import Wanted
+from answerable.model.approval_request import ApprovalScope
 
 HOUR = 3600.0  # seconds in which the same action is notified once
-MOST_AGENTS = 1024
+MAX_AGENTS = 1024
 
 
-class Rate:
+class NotificationRate:
     """Rate limit of notifications.
 
     Args:
@@ -21,9 +21,9 @@ class Rate:
 
     def __init__(self, per_agent: int) -> None:
         self.per_agent = per_agent
-        self._agents: OrderedDict[str, _Agent] = OrderedDict()
+        self._agents: OrderedDict[str, _AgentWindow] = OrderedDict()
 
-    def may(self, wanted: Wanted, now: float) -> bool:
+    def allow(self, wanted: ApprovalScope, now: float) -> bool:
         """Tell whether to notify of an action now; if so, it is counted.
 
         Args:
@@ -32,21 +32,21 @@ class Rate:
         """
         agent = self._agents.get(wanted.agent)
         if agent is None:
-            agent = self._agents[wanted.agent] = _Agent()
-            if len(self._agents) > MOST_AGENTS:
+            agent = self._agents[wanted.agent] = _AgentWindow()
+            if len(self._agents) > MAX_AGENTS:
                 self._agents.popitem(last=False)
         self._agents.move_to_end(wanted.agent)
-        return agent.may(wanted, now, self.per_agent)
+        return agent.allow(wanted, now, self.per_agent)
 
 
-class _Agent:
+class _AgentWindow:
     """Notifications about one agent in the last hour."""
 
     def __init__(self) -> None:
-        self._told: deque[tuple[float, Wanted]] = deque()
-        self._acts: set[Wanted] = set()
+        self._told: deque[tuple[float, ApprovalScope]] = deque()
+        self._acts: set[ApprovalScope] = set()
 
-    def may(self, wanted: Wanted, now: float, most: int) -> bool:
+    def allow(self, wanted: ApprovalScope, now: float, most: int) -> bool:
         while self._told and now - self._told[0][0] >= HOUR:
             self._acts.discard(self._told.popleft()[1])
         if wanted in self._acts or len(self._told) >= most:

@@ -7,16 +7,21 @@ caller is unknown, and gets a derived id.
 from itertools import combinations
 
 from answerable.model.claims import Actor, SignedClaims
-from answerable.model.config import Config, IssuerCaller, StdioCaller, UnixCaller
+from answerable.model.config import (
+    Config,
+    StdioCallerRule,
+    TokenCallerRule,
+    UnixCallerRule,
+)
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, agent_id
 from answerable.model.provenance import WrittenBy
 from answerable.server.connection_info import UnixPeer
 
-Found = tuple[AgentId, bool]
+AgentMatch = tuple[AgentId, bool]
 
 
-class Agents:
+class AgentMapping:
     """Agents of the configuration and of the inventory.
 
     Args:
@@ -31,7 +36,9 @@ class Agents:
         self._known = inventory | {agent.id for agent in config.agents}
         rules = [(rule, each.id) for each in config.agents for rule in each.callers]
         self._by_rule = dict(rules)
-        self._peers = [(rule, id) for rule, id in rules if isinstance(rule, UnixCaller)]
+        self._peers = [
+            (rule, id) for rule, id in rules if isinstance(rule, UnixCallerRule)
+        ]
         for (one, agent), (other, another) in combinations(self._peers, 2):
             if agent != another and _overlap(one, other):
                 raise UsageError(
@@ -39,64 +46,64 @@ class Agents:
                     "let their callers differ in uid, gid or unit",
                 )
 
-    def of_token(self, claims: SignedClaims, principal: str) -> Found:
+    def find_by_token(self, claims: SignedClaims, principal: str) -> AgentMatch:
         """Find the agent of a token.
 
         Raises:
             IdError: The subject cannot be part of an id.
         """
-        actor = acting(claims) or Actor(claims.sub)
-        named = self._by_rule.get(IssuerCaller(claims.issuer, actor.sub))
-        if named is None and is_ours(claims):
+        actor = current_actor(claims) or Actor(claims.sub)
+        named = self._by_rule.get(TokenCallerRule(claims.issuer, actor.sub))
+        if named is None and is_own_token(claims):
             # Another issuer could name any agent.
             said = AgentId(actor.entity or actor.sub)
             named = said if said in self._known else None
-        return self._found(named, principal)
+        return self._match_agent(named, principal)
 
-    def above(self, claims: SignedClaims) -> tuple[AgentId, ...]:
+    def find_parents(self, claims: SignedClaims) -> tuple[AgentId, ...]:
         """List the agents above a token's actor, root first; none for other issuers."""
-        if acting(claims) is None:
+        if current_actor(claims) is None:
             return ()
         above = list(reversed(claims.act.actors[1:]))
-        if not is_person(claims.sub):
+        if not is_person_subject(claims.sub):
             above.insert(0, Actor(claims.sub))  # an agent that acts for no person
         return tuple(
-            self._by_rule.get(IssuerCaller(claims.issuer, each.sub))
+            self._by_rule.get(TokenCallerRule(claims.issuer, each.sub))
             or AgentId(each.entity or each.sub)
             for each in above
         )
 
-    def of_peer(self, peer: UnixPeer, principal: str) -> Found:
+    def find_by_peer(self, peer: UnixPeer, principal: str) -> AgentMatch:
         """Find the agent of a process at a unix socket."""
-        fits = (agent for rule, agent in self._peers if _is_met(rule, peer))
-        return self._found(next(fits, None), principal)
+        fits = (agent for rule, agent in self._peers if _matches_peer(rule, peer))
+        return self._match_agent(next(fits, None), principal)
 
-    def of_parent(self, server: str, principal: str) -> Found:
+    def find_by_parent(self, server: str, principal: str) -> AgentMatch:
         """Find the agent that starts the wrapper of a server."""
-        return self._found(self._by_rule.get(StdioCaller(server)), principal)
+        return self._match_agent(self._by_rule.get(StdioCallerRule(server)), principal)
 
-    def _found(self, named: AgentId | None, principal: str) -> Found:
+    def _match_agent(self, named: AgentId | None, principal: str) -> AgentMatch:
         agent = named or agent_id("caller", principal)
         return agent, agent in self._known
 
 
-def is_ours(claims: SignedClaims) -> bool:
+def is_own_token(claims: SignedClaims) -> bool:
     """Tell whether our own token service issued a token."""
     return claims.act.written_by is WrittenBy.MEDIATOR
 
 
-def acting(claims: SignedClaims) -> Actor | None:
+def current_actor(claims: SignedClaims) -> Actor | None:
     """Return the current actor in a token of ours; None where the subject acts."""
-    actors = claims.act.actors if is_ours(claims) else ()
+    actors = claims.act.actors if is_own_token(claims) else ()
     return actors[0] if actors else None
 
 
-def is_person(sub: str) -> bool:
+def is_person_subject(sub: str) -> bool:
     """Tell whether the subject of a token of ours is a person."""
     return sub.startswith("person:")
 
 
-def _is_met(rule: UnixCaller, peer: UnixPeer) -> bool:
+def _matches_peer(rule: UnixCallerRule, peer: UnixPeer) -> bool:
     return (
         rule.uid == peer.uid
         and rule.gid in (None, peer.gid)
@@ -104,7 +111,7 @@ def _is_met(rule: UnixCaller, peer: UnixPeer) -> bool:
     )
 
 
-def _overlap(one: UnixCaller, other: UnixCaller) -> bool:
+def _overlap(one: UnixCallerRule, other: UnixCallerRule) -> bool:
     """Tell whether one process could match both rules."""
     return (
         one.uid == other.uid

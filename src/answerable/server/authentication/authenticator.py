@@ -10,27 +10,36 @@ import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 
-from answerable.federation.errors import KeyUnknown, NonceRequired, Reason, TokenRefused
-from answerable.model.caller import Caller, Shown
+from answerable.federation.errors import (
+    NonceRequired,
+    TokenFault,
+    TokenRejected,
+    UnknownKey,
+)
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.config import Config
 from answerable.model.ids import AgentId
 from answerable.server.authentication import challenge
-from answerable.server.authentication.agent_mapping import Agents, Found
-from answerable.server.authentication.errors import Cause, KeysNeeded, Unidentified
-from answerable.server.authentication.token_cache import Tokens
+from answerable.server.authentication.agent_mapping import AgentMapping, AgentMatch
+from answerable.server.authentication.errors import (
+    IssuerKeysNeeded,
+    Unauthenticated,
+    UnauthenticatedReason,
+)
+from answerable.server.authentication.token_cache import VerifiedTokenCache
 from answerable.server.client_certificates import with_valid_certificate
-from answerable.server.connection_info import Link, UnixPeer
-from answerable.server.dpop_replay_cache import Nonces
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.processes.held_process import boot_id
-from answerable.server.processes.parent_process import Parent
-from answerable.server.wire.request_head import Head
+from answerable.server.connection_info import ConnectionInfo, UnixPeer
+from answerable.server.dpop_replay_cache import DpopNonces
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.processes.held_process import read_boot_id
+from answerable.server.processes.parent_process import ParentProcess
+from answerable.server.wire.request_head import HttpRequestHead
 
-_PEERS = 1024  # cached callers of unix peers
-_RENEWAL = 30  # seconds between two looks at which keys are due
+_MAX_CACHED_PEERS = 1024  # cached callers of unix peers
+_RENEWAL_INTERVAL = 30  # seconds between two looks at which keys are due
 
 
-class Callers:
+class CallerAuthenticator:
     """Authenticates callers, for one worker.
 
     Args:
@@ -47,7 +56,7 @@ class Callers:
     def __init__(
         self,
         config: Config,
-        keys: IssuerKeys,
+        keys: IssuerKeyCache,
         clock: Callable[[], float],
         *,
         secret: bytes,
@@ -55,12 +64,14 @@ class Callers:
     ) -> None:
         self._clock = clock
         self._keys = keys
-        self._nonces = Nonces(secret, since=clock())
-        self._tokens = Tokens(keys, self._nonces)
-        self._boot = boot_id()
-        self._use(config, Agents(config, inventory))
+        self._nonces = DpopNonces(secret, since=clock())
+        self._tokens = VerifiedTokenCache(keys, self._nonces)
+        self._boot = read_boot_id()
+        self._apply_config(config, AgentMapping(config, inventory))
 
-    def swap(self, config: Config, inventory: frozenset[AgentId] = frozenset()) -> None:
+    def reconfigure(
+        self, config: Config, inventory: frozenset[AgentId] = frozenset()
+    ) -> None:
         """Apply another configuration, and read key files again.
 
         Raises:
@@ -68,11 +79,13 @@ class Callers:
             EnvironmentRefused: A key file cannot be read; the present one stays in
                 force.
         """
-        agents = Agents(config, inventory)
-        self._keys.swap(config.issuers)
-        self._use(config, agents)
+        agents = AgentMapping(config, inventory)
+        self._keys.reconfigure(config.issuers)
+        self._apply_config(config, agents)
 
-    def identify(self, head: Head, link: Link, now: float) -> Caller:
+    def authenticate(
+        self, head: HttpRequestHead, link: ConnectionInfo, now: float
+    ) -> VerifiedCaller:
         """Authenticate the caller of a request.
 
         Args:
@@ -82,63 +95,67 @@ class Callers:
 
         Raises:
             Unidentified: The caller is not authenticated.
-            KeysNeeded: `fetch` the keys of that issuer, then try once more.
+            KeysNeeded: `fetch_keys` the keys of that issuer, then try once more.
         """
         link = with_valid_certificate(link, now)
         authorization = head.fields.get("authorization")
         if authorization is None:
             if link.peer is not None:
                 return self._of_peer(link.peer)
-            raise self._nothing_shown(head, link)
+            raise self._no_credential_error(head, link)
         try:
-            caller = self._tokens.check(authorization, head, link, now)
-        except KeyUnknown as unknown:
+            caller = self._tokens.authenticate(authorization, head, link, now)
+        except UnknownKey as unknown:
             if self._keys.can_fetch(unknown.issuer, now):
-                raise KeysNeeded(unknown.issuer) from None
-            if not self._keys.has_any(unknown.issuer, now):
+                raise IssuerKeysNeeded(unknown.issuer) from None
+            if not self._keys.has_usable(unknown.issuer, now):
                 # The token may be valid: its client keeps it, and tries later.
-                raise Unidentified("", 503, Cause.NO_KEYS) from None
-            raise self._refused(head, link, unknown, now) from None
-        except TokenRefused as refused:
-            raise self._refused(head, link, refused, now) from None
-        if caller.shown is Shown.BEARER_TOKEN and link.peer is not None:
+                raise Unauthenticated("", 503, UnauthenticatedReason.NO_KEYS) from None
+            raise self._invalid_token_error(head, link, unknown, now) from None
+        except TokenRejected as refused:
+            raise self._invalid_token_error(head, link, refused, now) from None
+        if caller.shown is AuthenticationMethod.BEARER_TOKEN and link.peer is not None:
             return self._of_peer(link.peer)
         return caller
 
-    def refuse_keys(self, kids: frozenset[str]) -> None:
+    def revoke_keys(self, kids: frozenset[str]) -> None:
         """Refuse tokens that these keys of our token service signed."""
-        self._tokens.refuse_keys(kids)
+        self._tokens.revoke_keys(kids)
 
-    def may_go_on(self, caller: Caller) -> bool:
+    def has_valid_key(self, caller: VerifiedCaller) -> bool:
         """Tell whether the signing key of a caller's token is not revoked."""
-        return not self._tokens.may_be_of_killed_key(caller)
+        return not self._tokens.may_have_revoked_key(caller)
 
-    def expired(self, head: Head, link: Link) -> Unidentified:
+    def build_expired_error(
+        self, head: HttpRequestHead, link: ConnectionInfo
+    ) -> Unauthenticated:
         """Build the error for a request whose token has expired since."""
-        ended = TokenRefused(Reason.EXPIRED, "it has ended since")
-        return self._refused(head, link, ended, self._clock())
+        ended = TokenRejected(TokenFault.EXPIRED, "it has ended since")
+        return self._invalid_token_error(head, link, ended, self._clock())
 
-    def vouched(self, token: str, now: float) -> Caller:
+    def authenticate_token(self, token: str, now: float) -> VerifiedCaller:
         """Authenticate the caller of a token that an enforcement point received.
 
         Raises:
             TokenRefused: The token is invalid.
-            KeysNeeded: `fetch` the keys of that issuer, then try once more.
+            KeysNeeded: `fetch_keys` the keys of that issuer, then try once more.
         """
         try:
-            return self._tokens.vouched(token, now)
-        except KeyUnknown as unknown:
+            return self._tokens.authenticate_bare(token, now)
+        except UnknownKey as unknown:
             if self._keys.can_fetch(unknown.issuer, now):
-                raise KeysNeeded(unknown.issuer) from None
+                raise IssuerKeysNeeded(unknown.issuer) from None
             raise
 
-    def parent(self, server: str, parent: Parent) -> Caller:
+    def authenticate_parent(self, server: str, parent: ParentProcess) -> VerifiedCaller:
         """Authenticate the caller of a stdio wrapper: the process that started it."""
         principal = f"uid:{parent.peer.uid}/stdio:{server}"
-        found = self._agents.of_parent(server, principal)
-        return self._process(parent.peer, Shown.PARENT_PROCESS, principal, found)
+        found = self._agents.find_by_parent(server, principal)
+        return self._build_process_caller(
+            parent.peer, AuthenticationMethod.PARENT_PROCESS, principal, found
+        )
 
-    async def fetch(self, issuer: str) -> str:
+    async def fetch_keys(self, issuer: str) -> str:
         """Fetch the keys of an issuer, once for all waiting requests; seconds at most.
 
         Returns:
@@ -146,7 +163,7 @@ class Callers:
         """
         failed = await self._keys.fetch(issuer, self._clock())
         if not failed:
-            self._tokens.forget()
+            self._tokens.clear()
         return failed
 
     async def keep_fresh(self, tell: Callable[[str, str], None]) -> None:
@@ -156,35 +173,41 @@ class Callers:
             tell: Called with (issuer, reason) for each failure.
         """
         while True:
-            for issuer in self._keys.due(self._clock()):
-                failed = await self.fetch(issuer)
+            for issuer in self._keys.list_due(self._clock()):
+                failed = await self.fetch_keys(issuer)
                 if failed:
                     tell(issuer, failed)
-            await asyncio.sleep(_RENEWAL)
+            await asyncio.sleep(_RENEWAL_INTERVAL)
 
-    def metadata(self, target: str, link: Link) -> bytes:
+    def build_metadata(self, target: str, link: ConnectionInfo) -> bytes:
         """Return the metadata document of `/mcp/SERVER`; empty where there is none."""
         if not link.url or not self._config.issuers:
             return b""
-        return challenge.metadata(link.url, target, self._config, tls=link.tls)
+        return challenge.build_metadata(link.url, target, self._config, tls=link.tls)
 
-    def _use(self, config: Config, agents: Agents) -> None:
+    def _apply_config(self, config: Config, agents: AgentMapping) -> None:
         self._config = config
         self._agents = agents
-        self._tokens.swap(config, agents)
+        self._tokens.reconfigure(config, agents)
         # Cached, since each request of a connection authenticates.
-        self._of_peer = lru_cache(maxsize=_PEERS)(self._peer)
+        self._of_peer = lru_cache(maxsize=_MAX_CACHED_PEERS)(self._authenticate_peer)
 
-    def _peer(self, peer: UnixPeer) -> Caller:
+    def _authenticate_peer(self, peer: UnixPeer) -> VerifiedCaller:
         principal = f"uid:{peer.uid}" + (f"/{peer.unit}" if peer.unit else "")
-        found = self._agents.of_peer(peer, principal)
-        return self._process(peer, Shown.UNIX_PEER, principal, found)
+        found = self._agents.find_by_peer(peer, principal)
+        return self._build_process_caller(
+            peer, AuthenticationMethod.UNIX_PEER, principal, found
+        )
 
-    def _process(
-        self, peer: UnixPeer, shown: Shown, principal: str, found: Found
-    ) -> Caller:
+    def _build_process_caller(
+        self,
+        peer: UnixPeer,
+        shown: AuthenticationMethod,
+        principal: str,
+        found: AgentMatch,
+    ) -> VerifiedCaller:
         agent, known = found
-        return Caller(
+        return VerifiedCaller(
             agent=agent,
             known=known,
             person="",
@@ -195,21 +218,29 @@ class Callers:
             expires=0,
         )
 
-    def _nothing_shown(self, head: Head, link: Link) -> Unidentified:
+    def _no_credential_error(
+        self, head: HttpRequestHead, link: ConnectionInfo
+    ) -> Unauthenticated:
         if not self._config.issuers:
             # No credential would be accepted.
-            return Unidentified("", 403, Cause.NOTHING_SHOWN)
+            return Unauthenticated("", 403, UnauthenticatedReason.NOTHING_SHOWN)
         place = challenge.metadata_url(link.url, head.target)
-        return Unidentified(challenge.challenge(place), 401, Cause.NOTHING_SHOWN)
+        return Unauthenticated(
+            challenge.build_challenge(place), 401, UnauthenticatedReason.NOTHING_SHOWN
+        )
 
-    def _refused(
-        self, head: Head, link: Link, refused: TokenRefused, now: float
-    ) -> Unidentified:
-        said = challenge.challenge(
+    def _invalid_token_error(
+        self,
+        head: HttpRequestHead,
+        link: ConnectionInfo,
+        refused: TokenRejected,
+        now: float,
+    ) -> Unauthenticated:
+        said = challenge.build_challenge(
             challenge.metadata_url(link.url, head.target),
             scheme=head.fields["authorization"].partition(" ")[0],
             error=refused.wire,
         )
         wanted = isinstance(refused, NonceRequired)
-        nonce = self._nonces.give(now) if wanted else ""
-        return Unidentified(said, 401, refused.reason, nonce)
+        nonce = self._nonces.issue(now) if wanted else ""
+        return Unauthenticated(said, 401, refused.reason, nonce)

@@ -6,14 +6,14 @@ metadata document is that of RFC 9728 3.2. Nothing here depends on the request.
 
 import msgspec
 
-from answerable.federation.dpop import ALGS
+from answerable.federation.dpop import PROOF_ALGORITHMS
 from answerable.model.config import Config
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
-_ALGS = " ".join(ALGS)
+_ALGS = " ".join(PROOF_ALGORITHMS)
 
 
-def challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
+def build_challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
     """Build a WWW-Authenticate value.
 
     Bearer is first: some MCP clients read only the first scheme.
@@ -36,7 +36,7 @@ def metadata_url(url: str, target: str) -> str:
     return f"{url}{WELL_KNOWN}{target}" if url else ""
 
 
-def metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
+def build_metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
     """Build the metadata document of one server.
 
     Args:
@@ -48,16 +48,16 @@ def metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
     issuers = config.issuers
     return msgspec.json.encode(
         {
-            "resource": _resource(url + target, config),
+            "resource": _resource_identifier(url + target, config),
             "authorization_servers": [each.pin.iss for each in issuers],
             "bearer_methods_supported": ["header"],
-            "dpop_signing_alg_values_supported": ALGS,
+            "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
             "tls_client_certificate_bound_access_tokens": tls,
         }
     )
 
 
-def _resource(here: str, config: Config) -> str:
+def _resource_identifier(here: str, config: Config) -> str:
     """Return the resource identifier that a client has to request a token for.
 
     That is our audience, where all issuers share one, and it is a parent of this URL;

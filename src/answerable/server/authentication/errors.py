@@ -9,14 +9,14 @@ from enum import StrEnum
 from answerable.model.errors import AnswerableError
 
 
-class Cause(StrEnum):
+class UnauthenticatedReason(StrEnum):
     """Reason without a token; `federate` has the reasons of an invalid token."""
 
     NOTHING_SHOWN = "nothing-shown"
     NO_KEYS = "no-keys"  # the issuer's keys cannot be had now
 
 
-class Unidentified(AnswerableError):  # noqa: N818 - reads as the refusal it is
+class Unauthenticated(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """Caller that is not authenticated; the request is refused.
 
     Args:
@@ -35,7 +35,7 @@ class Unidentified(AnswerableError):  # noqa: N818 - reads as the refusal it is
         self.nonce = nonce
 
 
-class KeysNeeded(AnswerableError):  # noqa: N818 - tells the door what to do
+class IssuerKeysNeeded(AnswerableError):  # noqa: N818 - tells the door what to do
     """Issuer keys that must be fetched before its token can be verified.
 
     Args:

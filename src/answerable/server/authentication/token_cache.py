@@ -9,39 +9,39 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from answerable.federation.claim_parsing import SKEW
-from answerable.federation.errors import Reason, TokenRefused
+from answerable.federation.claim_parsing import CLOCK_SKEW
+from answerable.federation.errors import TokenFault, TokenRejected
 from answerable.federation.sender_constraint import check_sender
-from answerable.federation.token_verification import verify
-from answerable.model.caller import Caller, Shown
-from answerable.model.claims import Binding, Presented, SignedClaims
+from answerable.federation.token_verification import verify_token
+from answerable.model.caller import AuthenticationMethod, VerifiedCaller
+from answerable.model.claims import SenderBinding, SignedClaims, TokenPresentation
 from answerable.model.config import Config
 from answerable.model.errors import IdError
 from answerable.server.authentication.agent_mapping import (
-    Agents,
-    acting,
-    is_ours,
-    is_person,
+    AgentMapping,
+    current_actor,
+    is_own_token,
+    is_person_subject,
 )
-from answerable.server.connection_info import Link
-from answerable.server.dpop_replay_cache import Nonces, SeenProofs
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.wire.request_head import Head
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.dpop_replay_cache import DpopNonces, DpopReplayCache
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.wire.request_head import HttpRequestHead
 
-MAX_REMEMBERED = 4096  # tokens; the least recently used one is evicted
-MAX_LENGTH = 4096  # characters; a longer one is verified each time
+MAX_CACHED = 4096  # tokens; the least recently used one is evicted
+MAX_CACHED_LENGTH = 4096  # characters; a longer one is verified each time
 
-BY = " by "
-_SHOWN = {
-    Binding.DPOP: Shown.DPOP_TOKEN,
-    Binding.BOTH: Shown.DPOP_TOKEN,
-    Binding.MTLS: Shown.MTLS_TOKEN,
-    Binding.BEARER: Shown.BEARER_TOKEN,
+ACTOR_SEPARATOR = " by "
+_SHOWN_BY_BINDING = {
+    SenderBinding.DPOP: AuthenticationMethod.DPOP_TOKEN,
+    SenderBinding.BOTH: AuthenticationMethod.DPOP_TOKEN,
+    SenderBinding.MTLS: AuthenticationMethod.MTLS_TOKEN,
+    SenderBinding.BEARER: AuthenticationMethod.BEARER_TOKEN,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
+class _VerifiedToken:
     """Verified token, with the proof that each request needs.
 
     Attributes:
@@ -52,13 +52,13 @@ class _Verified:
     """
 
     bound: SignedClaims | None = field(repr=False)
-    caller: Caller
+    caller: VerifiedCaller
     until: float
     certificate: bytes | None = field(repr=False)
     proven: bool
 
 
-class Tokens:
+class VerifiedTokenCache:
     """Verifies the token in Authorization.
 
     Args:
@@ -66,38 +66,44 @@ class Tokens:
         nonces: Nonces for DPoP proofs.
     """
 
-    def __init__(self, keys: IssuerKeys, nonces: Nonces) -> None:
+    def __init__(self, keys: IssuerKeyCache, nonces: DpopNonces) -> None:
         self._keys = keys
         self._nonces = nonces
-        self._proofs = SeenProofs()
-        self._remembered: OrderedDict[str, _Verified] = OrderedDict()
+        self._proofs = DpopReplayCache()
+        self._remembered: OrderedDict[str, _VerifiedToken] = OrderedDict()
         self._signed_by: OrderedDict[bytes, str] = OrderedDict()  # kid by token digest
         self._killed: frozenset[str] = frozenset()
 
-    def swap(self, config: Config, agents: Agents) -> None:
+    def reconfigure(self, config: Config, agents: AgentMapping) -> None:
         """Apply another configuration; seen proofs stay seen."""
         self._bearer = {each.pin.name for each in config.issuers if each.bearer}
         self._agents = agents
-        self.forget()
+        self.clear()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Clear the cache, since keys or agents may have changed."""
         self._remembered.clear()
 
-    def refuse_keys(self, kids: frozenset[str]) -> None:
+    def revoke_keys(self, kids: frozenset[str]) -> None:
         """Refuse tokens that these keys of our token service signed."""
         if kids != self._killed:
             self._killed = kids
-            self.forget()
+            self.clear()
 
-    def may_be_of_killed_key(self, caller: Caller) -> bool:
+    def may_have_revoked_key(self, caller: VerifiedCaller) -> bool:
         """Tell whether a caller's token may be signed by a revoked key."""
         if not self._killed or not caller.token_sha256:
             return False
         kid = self._signed_by.get(caller.token_sha256)
         return kid is None or kid in self._killed
 
-    def check(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
+    def authenticate(
+        self,
+        authorization: str,
+        head: HttpRequestHead,
+        link: ConnectionInfo,
+        now: float,
+    ) -> VerifiedCaller:
         """Authenticate the caller of a request with a token.
 
         Args:
@@ -111,14 +117,14 @@ class Tokens:
         """
         found = self._remembered.get(authorization)
         if found is None or now >= found.until:
-            return self._verify(authorization, head, link, now)
+            return self._verify_and_cache(authorization, head, link, now)
         self._remembered.move_to_end(authorization)
         bound = found.bound
         if bound and (found.proven or found.certificate != link.certificate):
             self._check_sender(authorization, bound, head, link, now)
         return found.caller
 
-    def vouched(self, token: str, now: float) -> Caller:
+    def authenticate_bare(self, token: str, now: float) -> VerifiedCaller:
         """Authenticate the caller of a token that an enforcement point received.
 
         That point checks the sender: a certificate or key that the token is bound to is
@@ -131,35 +137,44 @@ class Tokens:
         Raises:
             TokenRefused: The token is invalid.
         """
-        claims = self._verified(token, now)
+        claims = self._verify_token(token, now)
         return replace(
-            self._caller(claims, Binding.BEARER), shown=Shown.ENFORCEMENT_POINT
+            self._build_caller(claims, SenderBinding.BEARER),
+            shown=AuthenticationMethod.ENFORCEMENT_POINT,
         )
 
-    def _verify(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
+    def _verify_and_cache(
+        self,
+        authorization: str,
+        head: HttpRequestHead,
+        link: ConnectionInfo,
+        now: float,
+    ) -> VerifiedCaller:
         token = authorization.partition(" ")[2]
-        claims = self._verified(token, now)
+        claims = self._verify_token(token, now)
         binding = self._check_sender(authorization, claims, head, link, now)
-        verified = _Verified(
+        verified = _VerifiedToken(
             bound=claims if claims.cnf.jkt or claims.cnf.x5t_s256 else None,
-            caller=self._caller(claims, binding),
-            until=min(claims.exp + SKEW, self._keys.usable_until(claims.issuer)),
+            caller=self._build_caller(claims, binding),
+            until=min(claims.exp + CLOCK_SKEW, self._keys.usable_until(claims.issuer)),
             certificate=link.certificate if claims.cnf.x5t_s256 else None,
             proven=bool(claims.cnf.jkt),
         )
-        if len(authorization) <= MAX_LENGTH:
+        if len(authorization) <= MAX_CACHED_LENGTH:
             self._remembered[authorization] = verified
-            if len(self._remembered) > MAX_REMEMBERED:
+            if len(self._remembered) > MAX_CACHED:
                 self._remembered.popitem(last=False)
         return verified.caller
 
-    def _verified(self, token: str, now: float) -> SignedClaims:
-        claims = verify(token, self._keys.issuers(now), int(now))
-        kid = claims.kid if is_ours(claims) else ""
+    def _verify_token(self, token: str, now: float) -> SignedClaims:
+        claims = verify_token(token, self._keys.issuers(now), int(now))
+        kid = claims.kid if is_own_token(claims) else ""
         if kid in self._killed:
-            raise TokenRefused(Reason.KEY_KILLED, "expected a key that is in force")
+            raise TokenRejected(
+                TokenFault.KEY_KILLED, "expected a key that is in force"
+            )
         self._signed_by[claims.token_sha256] = kid
-        if len(self._signed_by) > MAX_REMEMBERED:
+        if len(self._signed_by) > MAX_CACHED:
             self._signed_by.popitem(last=False)
         return claims
 
@@ -167,56 +182,60 @@ class Tokens:
         self,
         authorization: str,
         claims: SignedClaims,
-        head: Head,
-        link: Link,
+        head: HttpRequestHead,
+        link: ConnectionInfo,
         now: float,
-    ) -> Binding:
+    ) -> SenderBinding:
         """Check the sender of a token; a DPoP proof is accepted once."""
         scheme, _, token = authorization.partition(" ")
         proof = head.fields.get("dpop")
-        presented = Presented(
+        presented = TokenPresentation(
             scheme=scheme,
             method=head.method,
             url=(link.url or f"http://{head.fields['host']}") + head.target,
             proofs=() if proof is None else (proof,),
             certificate=link.certificate,
         )
-        asked = self._nonces.are_asked_for(now)
+        asked = self._nonces.are_required(now)
         shown = check_sender(
             token,
             claims,
             presented,
             int(now),
-            nonce_holds=partial(self._nonces.holds, now=now) if asked else None,
+            nonce_holds=partial(self._nonces.is_valid, now=now) if asked else None,
             bearer=claims.issuer in self._bearer,
         )
         if shown.proof is not None:
-            self._proofs.see(shown.proof, principal_of(claims), now)
+            self._proofs.add(shown.proof, build_principal(claims), now)
         return shown.binding
 
-    def _caller(self, claims: SignedClaims, binding: Binding) -> Caller:
-        principal = principal_of(claims)
+    def _build_caller(
+        self, claims: SignedClaims, binding: SenderBinding
+    ) -> VerifiedCaller:
+        principal = build_principal(claims)
         try:
-            agent, known = self._agents.of_token(claims, principal)
+            agent, known = self._agents.find_by_token(claims, principal)
         except IdError:
             message = "expected a subject that can be part of an id"
-            raise TokenRefused(Reason.CLAIM_TYPE, message) from None
-        headed = acting(claims) is not None and is_person(claims.sub)
-        delegation = claims.leaf("answerable", "dlg") if is_ours(claims) else None
-        return Caller(
+            raise TokenRejected(TokenFault.CLAIM_TYPE, message) from None
+        headed = current_actor(claims) is not None and is_person_subject(claims.sub)
+        delegation = (
+            claims.find_leaf("answerable", "dlg") if is_own_token(claims) else None
+        )
+        return VerifiedCaller(
             agent=agent,
             known=known,
             person=claims.sub if headed else "",
             run=delegation if isinstance(delegation, str) else claims.jti,
-            shown=_SHOWN[binding],
+            shown=_SHOWN_BY_BINDING[binding],
             principal=principal,
             token_sha256=claims.token_sha256,
-            expires=claims.exp + SKEW,
-            chain=self._agents.above(claims),
+            expires=claims.exp + CLOCK_SKEW,
+            chain=self._agents.find_parents(claims),
         )
 
 
-def principal_of(claims: SignedClaims) -> str:
+def build_principal(claims: SignedClaims) -> str:
     """Return the principal that a token's sessions, tasks and states belong to.
 
     Two agents of one person are two principals.
@@ -224,9 +243,11 @@ def principal_of(claims: SignedClaims) -> str:
     Raises:
         TokenRefused: The subject could be read as a person and their agent.
     """
-    actor = acting(claims)
+    actor = current_actor(claims)
     subs = [claims.sub] if actor is None else [claims.sub, actor.sub]
-    named = BY.join(subs)
-    if is_ours(claims) and named.split(BY) != subs:
-        raise TokenRefused(Reason.CLAIM_TYPE, "expected a subject that reads as one")
+    named = ACTOR_SEPARATOR.join(subs)
+    if is_own_token(claims) and named.split(ACTOR_SEPARATOR) != subs:
+        raise TokenRejected(
+            TokenFault.CLAIM_TYPE, "expected a subject that reads as one"
+        )
     return f"{claims.issuer}/{named}"

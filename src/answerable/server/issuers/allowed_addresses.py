@@ -10,12 +10,12 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from answerable.federation.uri_normalisation import normalise
+from answerable.federation.uri_normalisation import normalise_uri
 from answerable.model.errors import AnswerableError
 from answerable.server.metadata_addresses import (
-    Address,
-    destinations,
+    IPAddress,
     is_metadata_service,
+    list_destinations,
 )
 
 # Not global in the registries of IANA, unlike in some versions of Python.
@@ -25,18 +25,18 @@ _NOT_GLOBAL = tuple(
 )
 
 
-class Unfetched(AnswerableError):  # noqa: N818 - an outcome
+class FetchFailed(AnswerableError):  # noqa: N818 - an outcome
     """Document that cannot be fetched now; the message has the reason alone."""
 
 
-def check_url(url: str) -> tuple[str, int]:
+def parse_https_url(url: str) -> tuple[str, int]:
     """Return host and port of an https URL.
 
     Raises:
         Unfetched: It is none: another scheme, a user, a non-ASCII character.
     """
-    if normalise(url) is None or "#" in url or urlsplit(url).scheme != "https":
-        raise Unfetched("not an https URL with a host and without a user")
+    if normalise_uri(url) is None or "#" in url or urlsplit(url).scheme != "https":
+        raise FetchFailed("not an https URL with a host and without a user")
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or 443
 
@@ -44,12 +44,12 @@ def check_url(url: str) -> tuple[str, int]:
 def same_origin(one: str, other: str) -> bool:
     """Tell whether two https URLs have the same host and port."""
     try:
-        return check_url(one) == check_url(other)
-    except Unfetched:
+        return parse_https_url(one) == parse_https_url(other)
+    except FetchFailed:
         return False
 
 
-async def find_addresses(host: str, port: int, *, private: bool) -> list[str]:
+async def resolve_allowed(host: str, port: int, *, private: bool) -> list[str]:
     """Resolve a name to allowed addresses.
 
     Args:
@@ -64,18 +64,18 @@ async def find_addresses(host: str, port: int, *, private: bool) -> list[str]:
         Unfetched: One of them is not allowed.
         OSError: The name cannot be resolved.
     """
-    addresses = [host] if _is_address(host) else await _look_up(host, port)
+    addresses = [host] if _is_address(host) else await _resolve_host(host, port)
     for address in addresses:
         # One forbidden address refuses all: an honest name has none.
-        if not is_fit(address, private=private):
-            raise Unfetched(
+        if not is_allowed(address, private=private):
+            raise FetchFailed(
                 "its name leads to an address of a private network or of this machine",
                 "`private: true` allows that for one issuer",
             )
     return addresses
 
 
-async def _look_up(host: str, port: int) -> list[str]:
+async def _resolve_host(host: str, port: int) -> list[str]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
@@ -91,7 +91,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def is_fit(text: str, *, private: bool) -> bool:
+def is_allowed(text: str, *, private: bool) -> bool:
     """Tell whether an address may be connected to.
 
     Never one of a metadata service, or one that stands for it.
@@ -104,10 +104,13 @@ def is_fit(text: str, *, private: bool) -> bool:
         return False
     if is_metadata_service(address):
         return False
-    return all(_may_be(each, private=private) for each in destinations(address))
+    return all(
+        _is_allowed_destination(each, private=private)
+        for each in list_destinations(address)
+    )
 
 
-def _may_be(address: Address, *, private: bool) -> bool:
+def _is_allowed_destination(address: IPAddress, *, private: bool) -> bool:
     if address.is_multicast or address.is_unspecified:
         return False
     if private:

@@ -11,10 +11,14 @@ import asyncio
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from answerable.federation.strict_json import Unread, strict_object
+from answerable.federation.strict_json import AmbiguousInput, decode_object
 from answerable.server.issuers import http_fetch
-from answerable.server.issuers.allowed_addresses import Unfetched, same_origin
-from answerable.server.issuers.http_fetch import Fetched, Place, fetch_document
+from answerable.server.issuers.allowed_addresses import FetchFailed, same_origin
+from answerable.server.issuers.http_fetch import (
+    FetchedDocument,
+    FetchLocation,
+    fetch_document,
+)
 
 DISCOVERY = "discovery"  # of the setting `keys`
 MAX_METADATA = 64 * 1024  # bytes
@@ -35,7 +39,9 @@ def metadata_urls(iss: str) -> tuple[str, str]:
     )
 
 
-async def fetch_discovered(iss: str, place: Place, most: int) -> Fetched:
+async def fetch_discovered_keys(
+    iss: str, place: FetchLocation, most: int
+) -> FetchedDocument:
     """Fetch the key set of an issuer by its metadata.
 
     Args:
@@ -48,40 +54,42 @@ async def fetch_discovered(iss: str, place: Place, most: int) -> Fetched:
     """
     try:
         # Both documents share the time limit of one.
-        async with asyncio.timeout(http_fetch.WITHIN):
-            metadata = await _metadata(iss, place)
+        async with asyncio.timeout(http_fetch.FETCH_TIMEOUT):
+            metadata = await _fetch_metadata(iss, place)
             return await fetch_document(
-                replace(place, url=read_jwks_uri(metadata.document, iss)), most
+                replace(place, url=parse_jwks_uri(metadata.document, iss)), most
             )
     except TimeoutError:
-        raise Unfetched(f"no whole answer within {http_fetch.WITHIN} seconds") from None
+        raise FetchFailed(
+            f"no whole answer within {http_fetch.FETCH_TIMEOUT} seconds"
+        ) from None
 
 
-async def _metadata(iss: str, place: Place) -> Fetched:
+async def _fetch_metadata(iss: str, place: FetchLocation) -> FetchedDocument:
     first, second = metadata_urls(iss)
     try:
         return await fetch_document(replace(place, url=first), MAX_METADATA)
-    except Unfetched as unfetched:
+    except FetchFailed as unfetched:
         if "the status 404" not in unfetched.message:
             raise
     return await fetch_document(replace(place, url=second), MAX_METADATA)
 
 
-def read_jwks_uri(document: bytes, iss: str) -> str:
+def parse_jwks_uri(document: bytes, iss: str) -> str:
     """Read the URL of the key set.
 
     Raises:
         Unfetched: It is no metadata, of another issuer, or names another origin.
     """
     try:
-        said = strict_object(document)
-    except Unread as unread:
-        raise Unfetched(f"its metadata cannot be read ({unread.reason})") from None
+        said = decode_object(document)
+    except AmbiguousInput as unread:
+        raise FetchFailed(f"its metadata cannot be read ({unread.reason})") from None
     if said.get("issuer") != iss:
-        raise Unfetched("its metadata is of another issuer")
+        raise FetchFailed("its metadata is of another issuer")
     place = said.get("jwks_uri")
     if not isinstance(place, str) or not same_origin(place, iss):
-        raise Unfetched(
+        raise FetchFailed(
             "its metadata names no keys at its own origin",
             "set `keys` to their address, if that is the right one",
         )

@@ -14,23 +14,23 @@ from urllib.parse import urlsplit
 import httptools
 
 from answerable.server.issuers.allowed_addresses import (
-    Unfetched,
-    check_url,
-    find_addresses,
-    is_fit,
+    FetchFailed,
+    is_allowed,
+    parse_https_url,
+    resolve_allowed,
 )
 
-WITHIN = 5  # seconds, from the name to the last byte
-SHORTEST = 5 * 60  # seconds that a document is fresh
-LONGEST = 3600
-USUAL = 3600  # where the answer does not say
+FETCH_TIMEOUT = 5  # seconds, from the name to the last byte
+MIN_FRESH = 5 * 60  # seconds that a document is fresh
+MAX_FRESH = 3600
+DEFAULT_FRESH = 3600  # where the answer does not say
 
 _MAX_HEAD = 32 * 1024
 _OK = (200,)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FetchLocation:
     """Location of a document.
 
     Attributes:
@@ -46,7 +46,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedDocument:
     """Fetched document.
 
     Attributes:
@@ -59,7 +59,7 @@ class Fetched:
 
 
 @dataclass(slots=True)
-class _Answer:
+class _ResponseCollector:
     """Collector of the parser's callbacks."""
 
     body: bytearray = field(default_factory=bytearray)
@@ -76,7 +76,7 @@ class _Answer:
         self.whole = True
 
 
-async def fetch_document(place: Place, most: int) -> Fetched:
+async def fetch_document(place: FetchLocation, most: int) -> FetchedDocument:
     """Fetch a document.
 
     Args:
@@ -86,17 +86,17 @@ async def fetch_document(place: Place, most: int) -> Fetched:
     Raises:
         Unfetched: It cannot be fetched, or is not acceptable.
     """
-    return await ask(place, most, "GET", (("Accept", "application/json"),))
+    return await send_request(place, most, "GET", (("Accept", "application/json"),))
 
 
-async def ask(
-    place: Place,
+async def send_request(
+    place: FetchLocation,
     most: int,
     method: str,
     fields: tuple[tuple[str, str], ...],
     body: bytes = b"",
     statuses: tuple[int, ...] = _OK,
-) -> Fetched:
+) -> FetchedDocument:
     """Send a request with any method.
 
     Args:
@@ -111,29 +111,29 @@ async def ask(
         Unfetched: The answer cannot be fetched, or is not acceptable.
     """
     try:
-        async with asyncio.timeout(WITHIN):
-            asked = _request(place, method, fields, body)
-            async with _connected(place) as (reader, writer):
+        async with asyncio.timeout(FETCH_TIMEOUT):
+            asked = _build_request(place, method, fields, body)
+            async with _connect(place) as (reader, writer):
                 writer.write(asked)
-                return await _read(reader, most, statuses)
+                return await _read_response(reader, most, statuses)
     except TimeoutError:
-        raise Unfetched(f"no whole answer within {WITHIN} seconds") from None
+        raise FetchFailed(f"no whole answer within {FETCH_TIMEOUT} seconds") from None
     except ssl.SSLCertVerificationError as error:
-        raise Unfetched(f"its certificate does not hold ({error.reason})") from None
+        raise FetchFailed(f"its certificate does not hold ({error.reason})") from None
     except (OSError, UnicodeError) as error:
         # A name that cannot be encoded for DNS is no OSError, and several failed
         # addresses have no common `strerror`.
         why = getattr(error, "strerror", None) or type(error).__name__
-        raise Unfetched(f"no connection ({why})") from None
+        raise FetchFailed(f"no connection ({why})") from None
     except httptools.HttpParserError:
-        raise Unfetched("the answer is no HTTP") from None
+        raise FetchFailed("the answer is no HTTP") from None
 
 
-def _request(
-    place: Place, method: str, fields: tuple[tuple[str, str], ...], body: bytes
+def _build_request(
+    place: FetchLocation, method: str, fields: tuple[tuple[str, str], ...], body: bytes
 ) -> bytes:
     if not place.unix:
-        check_url(place.url)
+        parse_https_url(place.url)
     parts = urlsplit(place.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
@@ -145,8 +145,8 @@ def _request(
 
 
 @asynccontextmanager
-async def _connected(
-    place: Place,
+async def _connect(
+    place: FetchLocation,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect to one of the checked addresses, and to no other."""
     if place.unix:
@@ -156,8 +156,8 @@ async def _connected(
         finally:
             writer.transport.abort()
         return
-    host, port = check_url(place.url)
-    addresses = await find_addresses(host, port, private=place.private)
+    host, port = parse_https_url(place.url)
+    addresses = await resolve_allowed(host, port, private=place.private)
     tls = place.tls or ssl.create_default_context()
     failed: OSError = OSError("no address")
     for address in addresses:
@@ -172,8 +172,8 @@ async def _connected(
             continue
         try:
             there = writer.get_extra_info("peername")[0]
-            if not is_fit(there, private=place.private):
-                raise Unfetched("the connection went somewhere else")
+            if not is_allowed(there, private=place.private):
+                raise FetchFailed("the connection went somewhere else")
             yield reader, writer
         finally:
             writer.transport.abort()
@@ -181,36 +181,38 @@ async def _connected(
     raise failed
 
 
-async def _read(
+async def _read_response(
     reader: asyncio.StreamReader, most: int, statuses: tuple[int, ...]
-) -> Fetched:
-    answer = _Answer()
+) -> FetchedDocument:
+    answer = _ResponseCollector()
     parser = httptools.HttpResponseParser(answer)
     came = 0
     while not answer.whole:
         part = await reader.read(16 * 1024)
         if not part:
-            raise Unfetched("the answer ended early")
+            raise FetchFailed("the answer ended early")
         parser.feed_data(part)
         came += len(part)
         # Chunk framing at most doubles the size of a body.
         if len(answer.body) > most or came > 2 * most + _MAX_HEAD:
-            raise Unfetched(f"the answer is larger than {most} bytes")
+            raise FetchFailed(f"the answer is larger than {most} bytes")
     status = parser.get_status_code()
     if status not in statuses:
-        raise Unfetched(f"the answer has the status {status}, not {statuses[0]}")
+        raise FetchFailed(f"the answer has the status {status}, not {statuses[0]}")
     if answer.fields.get("content-encoding", "identity") != "identity":
-        raise Unfetched("the answer is encoded")
-    return Fetched(bytes(answer.body), fresh(answer.fields.get("cache-control", "")))
+        raise FetchFailed("the answer is encoded")
+    return FetchedDocument(
+        bytes(answer.body), freshness_seconds(answer.fields.get("cache-control", ""))
+    )
 
 
-def fresh(cache_control: str) -> int:
+def freshness_seconds(cache_control: str) -> int:
     """Return the freshness of a document in seconds (RFC 9111 5.2.2), within limits."""
     said = [part.strip().lower() for part in cache_control.split(",")]
     if "no-store" in said or "no-cache" in said:
-        return SHORTEST
+        return MIN_FRESH
     ages = [part.removeprefix("max-age=") for part in said if "max-age=" in part]
     if not ages or not (ages[0].isascii() and ages[0].isdigit()):
-        return USUAL
+        return DEFAULT_FRESH
     # Of a number of any length nine digits are enough.
-    return min(max(int(ages[0][:9]), SHORTEST), LONGEST)
+    return min(max(int(ages[0][:9]), MIN_FRESH), MAX_FRESH)

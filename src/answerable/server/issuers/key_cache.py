@@ -13,28 +13,32 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from answerable.connectors.named_file import read_named
-from answerable.federation.errors import KeySetRefused
-from answerable.federation.jwk_set import MAX_BYTES, KeySet, read_key_set
-from answerable.federation.token_verification import Issuers, KnownIssuer
-from answerable.model.config import PinnedIssuer
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.server.issuers.allowed_addresses import Unfetched
-from answerable.server.issuers.discovery import DISCOVERY, fetch_discovered
-from answerable.server.issuers.http_fetch import Fetched, Place, fetch_document
-from answerable.server.tls import client_context
+from answerable.connectors.named_file import read_named_file
+from answerable.federation.errors import KeySetRejected
+from answerable.federation.jwk_set import MAX_BYTES, IssuerKeySet, parse_key_set
+from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
+from answerable.model.config import IssuerConfig
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.server.issuers.allowed_addresses import FetchFailed
+from answerable.server.issuers.discovery import DISCOVERY, fetch_discovered_keys
+from answerable.server.issuers.http_fetch import (
+    FetchedDocument,
+    FetchLocation,
+    fetch_document,
+)
+from answerable.server.tls import build_client_context
 
-OUTAGE = 3600  # seconds that a fetched set is used after its renewal was due
-UNIX = "unix:"  # of the setting `keys`: a socket of our own token service
+OUTAGE_SECONDS = 3600  # seconds that a fetched set is used after its renewal was due
+UNIX_PREFIX = "unix:"  # of the setting `keys`: a socket of our own token service
 OWN_KEYS = "http://localhost/jwks"
-PAUSE = 60  # seconds between two attempts for one issuer
-OWN_PAUSE = 1  # likewise for our own token service, which starts when we do
+FETCH_INTERVAL = 60  # seconds between two attempts for one issuer
+OWN_FETCH_INTERVAL = 1  # likewise for our own token service, which starts when we do
 
-_NONE_YET = KeySet({}, ())
+_NO_KEYS = IssuerKeySet({}, ())
 
 
 @dataclass(slots=True)
-class _Held:
+class _CachedKeys:
     """Cached keys of one issuer.
 
     Attributes:
@@ -45,8 +49,8 @@ class _Held:
         tls: SSL context for it; the system's authorities where None.
     """
 
-    pinned: PinnedIssuer
-    keys: KeySet = _NONE_YET
+    pinned: IssuerConfig
+    keys: IssuerKeySet = _NO_KEYS
     due: float = 0
     usable_until: float = 0
     tried: float = -inf
@@ -58,10 +62,14 @@ class _Held:
 
     @property
     def pause(self) -> int:
-        return OWN_PAUSE if self.pinned.keys.startswith(UNIX) else PAUSE
+        return (
+            OWN_FETCH_INTERVAL
+            if self.pinned.keys.startswith(UNIX_PREFIX)
+            else FETCH_INTERVAL
+        )
 
 
-class IssuerKeys:
+class IssuerKeyCache:
     """Keys by issuer.
 
     Args:
@@ -75,34 +83,34 @@ class IssuerKeys:
     """
 
     def __init__(
-        self, issuers: Iterable[PinnedIssuer], tls: ssl.SSLContext | None = None
+        self, issuers: Iterable[IssuerConfig], tls: ssl.SSLContext | None = None
     ) -> None:
         self._tls = tls
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _CachedKeys] = {}
         self._fetching: dict[str, asyncio.Task[str]] = {}
-        self.swap(issuers)
+        self.reconfigure(issuers)
 
-    def swap(self, issuers: Iterable[PinnedIssuer]) -> None:
+    def reconfigure(self, issuers: Iterable[IssuerConfig]) -> None:
         """Apply other issuers, and read files again; fetched keys stay.
 
         Raises:
             UsageError: As above; nothing has changed then.
             EnvironmentRefused: As above; nothing has changed then.
         """
-        self._held = {each.pin.name: self._hold(each) for each in issuers}
-        self._serve(0)
+        self._held = {each.pin.name: self._load_keys(each) for each in issuers}
+        self._rebuild_issuers(0)
 
-    def issuers(self, now: float) -> Issuers:
+    def issuers(self, now: float) -> IssuerIndex:
         """Return the issuers with the keys that are usable now."""
         if now >= self._until:
-            self._serve(now)
+            self._rebuild_issuers(now)
         return self._issuers
 
     def usable_until(self, issuer: str) -> float:
         """Return the NumericDate until which an issuer's keys are used."""
         return self._held[issuer].usable_until
 
-    def has_any(self, issuer: str, now: float) -> bool:
+    def has_usable(self, issuer: str, now: float) -> bool:
         """Tell whether an issuer has a usable key now."""
         return now < self._held[issuer].usable_until
 
@@ -113,7 +121,7 @@ class IssuerKeys:
         rested = not held.tried <= now < held.tried + held.pause
         return held.is_fetched and (rested or issuer in self._fetching)
 
-    def due(self, now: float) -> tuple[str, ...]:
+    def list_due(self, now: float) -> tuple[str, ...]:
         """List the issuers whose keys are to be fetched again."""
         return tuple(
             name
@@ -132,53 +140,57 @@ class IssuerKeys:
             return "it is no longer configured"
         task = self._fetching.get(issuer)
         if task is None:
-            task = asyncio.create_task(self._fetch(held, now))
+            task = asyncio.create_task(self._fetch_issuer(held, now))
             self._fetching[issuer] = task
             task.add_done_callback(lambda _: self._fetching.pop(issuer))
         # A cancelled waiter does not cancel the fetch of the others.
         return await asyncio.shield(task)
 
-    async def _fetch(self, held: _Held, now: float) -> str:
+    async def _fetch_issuer(self, held: _CachedKeys, now: float) -> str:
         held.tried = now
         try:
-            fetched = await _fetched(held)
-            keys = read_key_set(fetched.document, held.pinned.pin.algs)
-        except (Unfetched, KeySetRefused) as error:
+            fetched = await _fetch_keys(held)
+            keys = parse_key_set(fetched.document, held.pinned.pin.algs)
+        except (FetchFailed, KeySetRejected) as error:
             return error.message
         held.keys = keys
         held.due = now + fetched.fresh
-        held.usable_until = held.due + OUTAGE
-        self._serve(now)
+        held.usable_until = held.due + OUTAGE_SECONDS
+        self._rebuild_issuers(now)
         return ""
 
-    def _hold(self, pinned: PinnedIssuer) -> _Held:
+    def _load_keys(self, pinned: IssuerConfig) -> _CachedKeys:
         held = self._held.get(pinned.pin.name)
         if _is_fetched(pinned):
             # The file of certificates may have been replaced.
-            tls = _trusted(pinned) if pinned.ca else self._tls
+            tls = _build_trust(pinned) if pinned.ca else self._tls
             # Keys fetched under a removed authority are dropped.
-            if held is None or held.pinned != pinned or _lost(held.tls, tls):
-                held = _Held(pinned)
+            if (
+                held is None
+                or held.pinned != pinned
+                or _has_lost_authority(held.tls, tls)
+            ):
+                held = _CachedKeys(pinned)
             held.tls = tls
             return held
-        document = _read(Path(pinned.keys))
+        document = _read_file(Path(pinned.keys))
         try:
-            keys = read_key_set(document, pinned.pin.algs)
-        except KeySetRefused as refused:
+            keys = parse_key_set(document, pinned.pin.algs)
+        except KeySetRejected as refused:
             where = f"issuer {pinned.pin.name}: {pinned.keys}: "
             raise UsageError(where + refused.message) from None
-        return _Held(pinned, keys, due=inf, usable_until=inf)
+        return _CachedKeys(pinned, keys, due=inf, usable_until=inf)
 
-    def _serve(self, now: float) -> None:
+    def _rebuild_issuers(self, now: float) -> None:
         """Rebuild the issuers without expired keys."""
         held = self._held.values()
         usable = {each.pinned.pin.name for each in held if now < each.usable_until}
-        self._issuers = Issuers(
+        self._issuers = IssuerIndex(
             *(
-                KnownIssuer(
+                IssuerWithKeys(
                     each.pinned.pin,
                     each.pinned.audience,
-                    each.keys if each.pinned.pin.name in usable else _NONE_YET,
+                    each.keys if each.pinned.pin.name in usable else _NO_KEYS,
                 )
                 for each in held
             )
@@ -187,7 +199,9 @@ class IssuerKeys:
         self._until = min((end for end in ends if end > now), default=inf)
 
 
-def _lost(before: ssl.SSLContext | None, now: ssl.SSLContext | None) -> bool:
+def _has_lost_authority(
+    before: ssl.SSLContext | None, now: ssl.SSLContext | None
+) -> bool:
     """Tell whether an authority was removed."""
     if before is None or now is None:
         return before is not now
@@ -195,39 +209,39 @@ def _lost(before: ssl.SSLContext | None, now: ssl.SSLContext | None) -> bool:
     return any(each not in left for each in before.get_ca_certs(binary_form=True))
 
 
-def _is_fetched(pinned: PinnedIssuer) -> bool:
-    return pinned.keys == DISCOVERY or pinned.keys.startswith(("https://", UNIX))
+def _is_fetched(pinned: IssuerConfig) -> bool:
+    return pinned.keys == DISCOVERY or pinned.keys.startswith(("https://", UNIX_PREFIX))
 
 
-async def _fetched(held: _Held) -> Fetched:
+async def _fetch_keys(held: _CachedKeys) -> FetchedDocument:
     pinned = held.pinned
-    if pinned.keys.startswith(UNIX):
-        socket = pinned.keys.removeprefix(UNIX)
-        return await fetch_document(Place(OWN_KEYS, unix=socket), MAX_BYTES)
-    place = Place(pinned.keys, held.tls, pinned.private)
+    if pinned.keys.startswith(UNIX_PREFIX):
+        socket = pinned.keys.removeprefix(UNIX_PREFIX)
+        return await fetch_document(FetchLocation(OWN_KEYS, unix=socket), MAX_BYTES)
+    place = FetchLocation(pinned.keys, held.tls, pinned.private)
     if pinned.keys == DISCOVERY:
-        return await fetch_discovered(pinned.pin.iss, place, MAX_BYTES)
+        return await fetch_discovered_keys(pinned.pin.iss, place, MAX_BYTES)
     return await fetch_document(place, MAX_BYTES)
 
 
-def _trusted(pinned: PinnedIssuer) -> ssl.SSLContext:
+def _build_trust(pinned: IssuerConfig) -> ssl.SSLContext:
     try:
-        return client_context(pinned.ca)
+        return build_client_context(pinned.ca)
     except ssl.SSLError:
         raise UsageError(
             f"issuer {pinned.pin.name}: {pinned.ca} holds no certificate"
         ) from None
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot read {pinned.ca} ({error.strerror})",
             "set `ca` to the authority of the issuer's certificate",
         ) from None
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
-        return read_named(path, MAX_BYTES + 1)
+        return read_named_file(path, MAX_BYTES + 1)
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot read {path} ({error.strerror})", "name the issuer's JWK set"
         ) from None

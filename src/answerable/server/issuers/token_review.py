@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.config import Review
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.issuers.allowed_addresses import Unfetched
-from answerable.server.issuers.http_fetch import Place, ask
-from answerable.server.tls import client_context
+from answerable.model.config import TokenReviewConfig
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.issuers.allowed_addresses import FetchFailed
+from answerable.server.issuers.http_fetch import FetchLocation, send_request
+from answerable.server.tls import build_client_context
 from answerable.store.durable_files import read_file
 
 MAX_ANSWER = 256 * 1024  # bytes
@@ -25,7 +25,7 @@ _STATUSES = (201, 200)
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class TokenReviewResult:
     """Result of a TokenReview.
 
     Attributes:
@@ -44,29 +44,29 @@ class Reviewed:
     why: str = ""
 
 
-class _User(msgspec.Struct):
+class _ReviewedUser(msgspec.Struct):
     username: str = ""
     uid: str = ""
     extra: dict[str, list[str]] = {}
 
 
-class _Status(msgspec.Struct):
+class _ReviewStatus(msgspec.Struct):
     authenticated: bool = False
     audiences: list[str] = []
     error: str = ""
-    user: _User = msgspec.field(default_factory=_User)
+    user: _ReviewedUser = msgspec.field(default_factory=_ReviewedUser)
 
 
-class _Answer(msgspec.Struct):
+class _ReviewAnswer(msgspec.Struct):
     kind: str
     api_version: str = msgspec.field(name="apiVersion")
-    status: _Status
+    status: _ReviewStatus
 
 
-_ANSWER = msgspec.json.Decoder(_Answer, strict=True)
+_review_decoder = msgspec.json.Decoder(_ReviewAnswer, strict=True)
 
 
-class Reviewer:
+class TokenReviewer:
     """Client of one API server.
 
     Args:
@@ -76,19 +76,19 @@ class Reviewer:
         EnvironmentRefused: The file of its certificate authority cannot be used.
     """
 
-    def __init__(self, review: Review) -> None:
+    def __init__(self, review: TokenReviewConfig) -> None:
         self._token = Path(review.token)
         try:
-            tls = client_context(review.ca)
+            tls = build_client_context(review.ca)
         except OSError as error:  # an SSLError is one
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"cannot use {review.ca} ({error.strerror or 'no certificate'})",
                 "set `ca` to the authority of the API server's certificate",
             ) from None
         # The operator configured the address: no issuer can choose it.
-        self._place = Place(review.url.rstrip("/") + _PATH, tls, private=True)
+        self._place = FetchLocation(review.url.rstrip("/") + _PATH, tls, private=True)
 
-    async def review(self, unverified_token: str, audience: str) -> Reviewed:
+    async def review(self, unverified_token: str, audience: str) -> TokenReviewResult:
         """Ask whether a token is valid.
 
         Args:
@@ -105,47 +105,49 @@ class Reviewer:
             "spec": {"token": unverified_token, "audiences": [audience]},
         }
         fields = (
-            ("Authorization", f"Bearer {self._credential()}"),
+            ("Authorization", f"Bearer {self._read_token()}"),
             ("Content-Type", "application/json"),
             ("Accept", "application/json"),
         )
         body = msgspec.json.encode(asked)
-        answer = await ask(self._place, MAX_ANSWER, "POST", fields, body, _STATUSES)
-        return read_review(answer.document, audience)
+        answer = await send_request(
+            self._place, MAX_ANSWER, "POST", fields, body, _STATUSES
+        )
+        return parse_review(answer.document, audience)
 
-    def _credential(self) -> str:
+    def _read_token(self) -> str:
         """Read our own token; the kubelet replaces it before it expires."""
         try:
             text = read_file(self._token).decode("ascii").strip()
-        except (FileNotFoundError, EnvironmentRefused, UnicodeDecodeError):
+        except (FileNotFoundError, EnvironmentFailure, UnicodeDecodeError):
             text = ""
         if not text or len(text) > _MAX_TOKEN or not text.isprintable() or " " in text:
-            raise Unfetched(f"{self._token} holds no token for the API server")
+            raise FetchFailed(f"{self._token} holds no token for the API server")
         return text
 
 
-def read_review(document: bytes, audience: str) -> Reviewed:
+def parse_review(document: bytes, audience: str) -> TokenReviewResult:
     """Parse the answer.
 
     Raises:
         Unfetched: It is no TokenReview.
     """
     try:
-        answer = _ANSWER.decode(document)
+        answer = _review_decoder.decode(document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unfetched("the answer is no TokenReview") from None
+        raise FetchFailed("the answer is no TokenReview") from None
     if (answer.kind, answer.api_version) != ("TokenReview", "authentication.k8s.io/v1"):
-        raise Unfetched("the answer is no TokenReview")
+        raise FetchFailed("the answer is no TokenReview")
     status = answer.status
     if not status.authenticated or status.error:
-        return Reviewed(good=False, why="not-authenticated")
+        return TokenReviewResult(good=False, why="not-authenticated")
     # An API server that knows no audiences leaves them out, and the token may be for
     # the API server alone.
     if audience not in status.audiences:
-        return Reviewed(good=False, why="audience")
+        return TokenReviewResult(good=False, why="audience")
     if not status.user.username:
-        return Reviewed(good=False, why="no-user")
+        return TokenReviewResult(good=False, why="no-user")
     extra = tuple(
         (name, tuple(values)) for name, values in sorted(status.user.extra.items())
     )
-    return Reviewed(True, status.user.username, status.user.uid, extra)
+    return TokenReviewResult(True, status.user.username, status.user.uid, extra)

@@ -10,12 +10,12 @@ import os
 import signal
 
 _KERNEL = 0x80  # SI_KERNEL, <asm-generic/siginfo.h>
-_SENT_ON = (
+_FORWARDED = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM),
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT),
 )
 # Signals that a terminal sends to a whole job.
-_TO_GROUPS = frozenset(
+_JOB_SIGNALS = frozenset(
     {
         signal.SIGHUP,
         signal.SIGINT,
@@ -25,21 +25,21 @@ _TO_GROUPS = frozenset(
         signal.SIGCONT,
     }
 )
-_WAITED_FOR = (signal.SIGCHLD, *_SENT_ON)
+_WAITED_FOR = (signal.SIGCHLD, *_FORWARDED)
 
 
-def block() -> set[signal.Signals]:
+def block_signals() -> set[signal.Signals]:
     """Block the handled signals; return the previous mask."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     return {each for each in before if isinstance(each, signal.Signals)}
 
 
-def restore(mask: set[signal.Signals]) -> None:
-    """Restore the mask that `block` returned."""
+def restore_signals(mask: set[signal.Signals]) -> None:
+    """Restore the mask that `block_signals` returned."""
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def wait_for(child: int) -> int:
+def wait_for_child(child: int) -> int:
     """Wait until a child has ended; signals are blocked meanwhile.
 
     Adopted orphans are reaped, too.
@@ -52,15 +52,15 @@ def wait_for(child: int) -> int:
     """
     while True:
         # It may have ended before anything was blocked.
-        code = _reaped(child)
+        code = _reap_children(child)
         if code is not None:
             return code
         told = signal.sigwaitinfo(_WAITED_FOR)
         if told.si_signo != signal.SIGCHLD:
-            _send_on(child, told)
+            _forward_signal(child, told)
 
 
-def _reaped(child: int) -> int | None:
+def _reap_children(child: int) -> int | None:
     """Reap children; return the exit code of the child once it has ended."""
     while True:
         try:
@@ -78,9 +78,9 @@ def _reaped(child: int) -> int | None:
         return code if code >= 0 else 128 - code
 
 
-def _send_on(child: int, told: signal.struct_siginfo) -> None:
+def _forward_signal(child: int, told: signal.struct_siginfo) -> None:
     """Forward a signal to the child, unless it has it already or sent it itself."""
-    if os.getpgid(child) == child and told.si_signo in _TO_GROUPS:
+    if os.getpgid(child) == child and told.si_signo in _JOB_SIGNALS:
         os.killpg(child, told.si_signo)
         return
     from_terminal = told.si_code == _KERNEL and os.getpgid(child) == os.getpgrp()

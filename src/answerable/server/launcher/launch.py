@@ -10,25 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import AgentId
-from answerable.server.launcher.child_wait import block, restore, wait_for
-from answerable.server.launcher.run_client import Registered, Service
-from answerable.server.launcher.terminal_session import give_foreground, run_in_session
+from answerable.server.launcher.child_wait import (
+    block_signals,
+    restore_signals,
+    wait_for_child,
+)
+from answerable.server.launcher.run_client import RunRegistration, RunServiceClient
+from answerable.server.launcher.terminal_session import (
+    run_in_session,
+    set_foreground_group,
+)
 from answerable.server.launcher.waiting_child import (
     ACCOUNT_NAMES,
-    Account,
-    Child,
-    account,
-    environment_of,
+    UserAccount,
+    WaitingChild,
+    build_environment,
+    find_account,
 )
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
-_LARGEST = 16 * 1024 * 1024  # bytes of a file that is digested
+_MAX_FILE = 16 * 1024 * 1024  # bytes of a file that is digested
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class AgentStart:
     """Parameters of a start.
 
     Attributes:
@@ -53,7 +60,7 @@ class Start:
     quiet: bool
 
 
-def launch(start: Start, tell: Callable[[str], None]) -> int:
+def launch_agent(start: AgentStart, tell: Callable[[str], None]) -> int:
     """Start an agent and wait for its end.
 
     Args:
@@ -68,27 +75,27 @@ def launch(start: Start, tell: Callable[[str], None]) -> int:
         EnvironmentRefused: The service refuses or does not run; the program cannot run.
     """
     if sys.platform != "linux":
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             "only Linux identifies processes unambiguously",
             "run it there, or give the workload a token of an issuer",
         )
-    user = account(start.user) if start.user else None
-    _check_handed_over(start)
+    user = find_account(start.user) if start.user else None
+    _check_passed_resources(start)
     request = {
         "agent": start.agent,
-        "program": _program(start.argv[0]),
-        "argv_sha256": _argv_digest(start.argv),
-        "config_sha256": _files_digest(start.files),
+        "program": _find_program(start.argv[0]),
+        "argv_sha256": _digest_argv(start.argv),
+        "config_sha256": _digest_files(start.files),
     }
 
     def work() -> int:
-        service = Service(start.sts)
-        mask = block()
+        service = RunServiceClient(start.sts)
+        mask = block_signals()
         try:
-            _take_in_orphans()
-            return _run(start, user, request, service, mask, tell)
+            _become_subreaper()
+            return _register_and_run(start, user, request, service, mask, tell)
         finally:
-            restore(mask)
+            restore_signals(mask)
             service.close()
 
     if user is None or start.shares_terminal:
@@ -96,15 +103,15 @@ def launch(start: Start, tell: Callable[[str], None]) -> int:
     return run_in_session(user, work)
 
 
-def _run(
-    start: Start,
-    user: Account | None,
+def _register_and_run(
+    start: AgentStart,
+    user: UserAccount | None,
     request: dict[str, str],
-    service: Service,
+    service: RunServiceClient,
     mask: set[signal.Signals],
     tell: Callable[[str], None],
 ) -> int:
-    child = Child(
+    child = WaitingChild(
         request["program"],
         start.argv,
         None if user is None or user.uid == os.geteuid() else user,
@@ -115,7 +122,7 @@ def _run(
     try:
         if user is not None and not start.shares_terminal:
             os.setpgid(child.pid, child.pid)
-            give_foreground(child.pid)
+            set_foreground_group(child.pid)
         run = service.register(request | {"pid": child.pid, "start": child.start})
     except BaseException:
         child.abandon()
@@ -125,22 +132,29 @@ def _run(
             f"advisory: {start.agent} runs as its starter (uid {os.getuid()}), whose "
             "other processes can pass for it; --user makes it enforcing"
         )
-    if user is not None and start.shares_terminal and not start.quiet and _can_type():
+    if (
+        user is not None
+        and start.shares_terminal
+        and not start.quiet
+        and _can_inject_input()
+    ):
         tell(
             "the terminal is shared: the agent can type into it; "
             "sysctl dev.tty.legacy_tiocsti=0 stops that"
         )
     try:
-        child.begin(_environment(start, user, run))
-        return wait_for(child.pid)
+        child.start_program(_build_environment(start, user, run))
+        return wait_for_child(child.pid)
     finally:
         service.finish(run.run)
 
 
-def _environment(start: Start, user: Account | None, run: Registered) -> dict[str, str]:
+def _build_environment(
+    start: AgentStart, user: UserAccount | None, run: RunRegistration
+) -> dict[str, str]:
     base = dict(os.environ)
     if user is not None:
-        base = environment_of(user, start.environment)
+        base = build_environment(user, start.environment)
     # Locations only: they prove nothing.
     return base | {
         "ANSWERABLE_STS": os.path.abspath(start.sts),
@@ -148,7 +162,7 @@ def _environment(start: Start, user: Account | None, run: Registered) -> dict[st
     }
 
 
-def _check_handed_over(start: Start) -> None:
+def _check_passed_resources(start: AgentStart) -> None:
     """Check that the variables and files for another user's agent exist.
 
     Raises:
@@ -179,7 +193,7 @@ def _check_handed_over(start: Start) -> None:
             )
 
 
-def _can_type() -> bool:
+def _can_inject_input() -> bool:
     """Tell whether a process with our terminal can inject input into it (TIOCSTI).
 
     Source: Documentation/admin-guide/sysctl, dev.tty.legacy_tiocsti, Linux 6.2.
@@ -190,7 +204,7 @@ def _can_type() -> bool:
     return not switch.exists() or switch.read_text("ascii").strip() != "0"
 
 
-def _program(name: str) -> str:
+def _find_program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise UsageError(
@@ -199,14 +213,14 @@ def _program(name: str) -> str:
     return os.path.abspath(found)
 
 
-def _argv_digest(argv: tuple[str, ...]) -> str:
+def _digest_argv(argv: tuple[str, ...]) -> str:
     """Digest arguments in the form of /proc/PID/cmdline: a zero byte after each."""
     return hashlib.sha256(
         b"".join(os.fsencode(each) + b"\0" for each in argv)
     ).hexdigest()
 
 
-def _files_digest(files: tuple[str, ...]) -> str:
+def _digest_files(files: tuple[str, ...]) -> str:
     """Digest files in the given order; empty for none.
 
     Raises:
@@ -216,16 +230,16 @@ def _files_digest(files: tuple[str, ...]) -> str:
     for each in files:
         try:
             with Path(each).open("rb") as file:
-                data = file.read(_LARGEST + 1)
+                data = file.read(_MAX_FILE + 1)
         except OSError as error:
             raise UsageError(f"cannot read {each} ({error.strerror})") from None
-        if len(data) > _LARGEST:
-            raise UsageError(f"{each} is larger than {_LARGEST} bytes")
+        if len(data) > _MAX_FILE:
+            raise UsageError(f"{each} is larger than {_MAX_FILE} bytes")
         digests.append(hashlib.sha256(data).digest())
     return hashlib.sha256(b"".join(digests)).hexdigest() if digests else ""
 
 
-def _take_in_orphans() -> None:
+def _become_subreaper() -> None:
     """Become the subreaper of the agent's orphans, so that they stay in its run.
 
     Source: man 2 PR_SET_CHILD_SUBREAPER.
@@ -233,4 +247,4 @@ def _take_in_orphans() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         code = ctypes.get_errno()
-        raise EnvironmentRefused(f"cannot take in orphans ({os.strerror(code)})")
+        raise EnvironmentFailure(f"cannot take in orphans ({os.strerror(code)})")

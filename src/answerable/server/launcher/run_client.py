@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 
-_SECONDS = 10.0
-_LARGEST = 64 * 1024  # bytes of an answer
+_TIMEOUT = 10.0
+_MAX_ANSWER = 64 * 1024  # bytes of an answer
 # Hints for a refusal, by its reason.
-_NEXT = {
+_HINTS = {
     "killed": (
         "it starts again once an administrator takes the kill back: "
         "answerable sts revive SUBJECT --config FILE, or the web page"
@@ -24,7 +24,7 @@ _NEXT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RunRegistration:
     """Registered run.
 
     Attributes:
@@ -38,12 +38,12 @@ class Registered:
     advisory: bool
 
 
-class _Refusal(msgspec.Struct):
+class _RegistrationRefusal(msgspec.Struct):
     error: str = ""
     error_description: str = ""
 
 
-class Service:
+class RunServiceClient:
     """Connection to the token service.
 
     Args:
@@ -56,23 +56,23 @@ class Service:
     def __init__(self, place: str) -> None:
         self._place = place
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(_SECONDS)
+        self.socket.settimeout(_TIMEOUT)
         try:
             self.socket.connect(place)
         except OSError as error:
             self.socket.close()
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"no token service at {place} ({error.strerror or error})",
                 "start one, or name its socket: --sts SOCKET",
             ) from None
-        self._http = self._over(self.socket)
+        self._http = self._build_http_client(self.socket)
 
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
         self.socket.close()
 
-    def register(self, request: dict[str, str | int]) -> Registered:
+    def register(self, request: dict[str, str | int]) -> RunRegistration:
         """Register a run.
 
         Raises:
@@ -80,19 +80,19 @@ class Service:
         """
         body = msgspec.json.encode(request)
         try:
-            status, said = self._ask("POST", "/runs", body)
+            status, said = self._send_request("POST", "/runs", body)
             if status == http.client.CREATED:
-                return msgspec.json.decode(said, type=Registered)
-            why = msgspec.json.decode(said, type=_Refusal)
+                return msgspec.json.decode(said, type=RunRegistration)
+            why = msgspec.json.decode(said, type=_RegistrationRefusal)
         except (OSError, http.client.HTTPException, msgspec.DecodeError):
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"no answer from the token service at {self._place}",
                 "see its log; is that the socket of one?",
             ) from None
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"the token service does not take the run up: "
             f"{why.error_description or status}",
-            _NEXT.get(why.error, "its log says more"),
+            _HINTS.get(why.error, "its log says more"),
         )
 
     def finish(self, run: str) -> None:
@@ -100,31 +100,31 @@ class Service:
         target = f"/runs/{run.removeprefix('run:')}"
         with contextlib.suppress(OSError, http.client.HTTPException):
             try:
-                self._ask("DELETE", target, b"")
+                self._send_request("DELETE", target, b"")
             except (OSError, http.client.HTTPException):
                 # It may have closed the connection meanwhile: runs are long.
-                self._ask_anew("DELETE", target)
+                self._reconnect_and_send("DELETE", target)
 
-    def _ask(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+    def _send_request(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         fields = {"Content-Type": "application/json"} if body else {}
         self._http.request(method, target, body or None, fields)
         answer = self._http.getresponse()
-        said = answer.read(_LARGEST + 1)
-        if len(said) > _LARGEST:
+        said = answer.read(_MAX_ANSWER + 1)
+        if len(said) > _MAX_ANSWER:
             raise http.client.HTTPException
         return answer.status, said
 
-    def _ask_anew(self, method: str, target: str) -> None:
+    def _reconnect_and_send(self, method: str, target: str) -> None:
         self.close()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(_SECONDS)
+        self.socket.settimeout(_TIMEOUT)
         self.socket.connect(self._place)
-        self._http = self._over(self.socket)
-        self._ask(method, target, b"")
+        self._http = self._build_http_client(self.socket)
+        self._send_request(method, target, b"")
 
     @staticmethod
-    def _over(connection: socket.socket) -> http.client.HTTPConnection:
-        client = http.client.HTTPConnection("localhost", timeout=_SECONDS)
+    def _build_http_client(connection: socket.socket) -> http.client.HTTPConnection:
+        client = http.client.HTTPConnection("localhost", timeout=_TIMEOUT)
         client.auto_open = 0
         client.sock = connection
         return client

@@ -28,10 +28,12 @@ _FORWARDED = (
     signal.SIGTSTP,
 )
 # SIGCONT is handled separately: the launcher is continued where it stopped.
-_HEARD = (*_FORWARDED, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD)
-_PIECE = 65_536  # bytes that are read at once
-_MOST = 262_144  # bytes that wait in one direction
-_LOOK = 0.25  # seconds: a shell sends no signal to a running job that it foregrounds
+_HANDLED = (*_FORWARDED, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD)
+_CHUNK_SIZE = 65_536  # bytes that are read at once
+_MAX_BUFFERED = 262_144  # bytes that wait in one direction
+_FOREGROUND_INTERVAL = (
+    0.25  # seconds: a shell sends no signal to a running job that it foregrounds
+)
 _DRAIN = 1.0  # seconds for output that is there when the launcher ends
 _WINDOW_SIZE = 8  # bytes of struct winsize
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6  # of tcgetattr
@@ -41,7 +43,7 @@ _Modes = list[Any]
 _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
-class Relay:
+class TerminalRelay:
     """Relay of one session; it handles signals from its creation.
 
     Args:
@@ -59,13 +61,13 @@ class Relay:
             os.set_blocking(each, False)
         self._launcher = 0  # process id, while it runs
         self._handlers: dict[signal.Signals, _Handler] = {}
-        for number in _HEARD:
+        for number in _HANDLED:
             # Ignored signals stay ignored, as under nohup(1).
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self._handlers[number] = signal.signal(number, _note)
+                self._handlers[number] = signal.signal(number, _ignore_signal)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
-    def leave(self) -> None:
+    def restore_process(self) -> None:
         """Undo everything in the process that does not relay."""
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
@@ -76,21 +78,21 @@ class Relay:
     def run(self, launcher: int) -> int:
         """Relay until the launcher ends; return its exit code, 128 + n for signal n."""
         self._launcher = launcher
-        self._attach()
-        while (code := self._reaped()) is None:
+        self._attach_terminal()
+        while (code := self._reap_launcher()) is None:
             is_in_background = self._saved is None and self._terminal in self._reads
-            self._wait(_LOOK if is_in_background else None)
+            self._poll_once(_FOREGROUND_INTERVAL if is_in_background else None)
             if is_in_background:
-                self._attach()
+                self._attach_terminal()
         self._launcher = 0
         until = time.monotonic() + _DRAIN
         while self._has_output() and (left := until - time.monotonic()) > 0:
-            self._wait(left)
-        self._detach()
-        self.leave()
+            self._poll_once(left)
+        self._restore_terminal()
+        self.restore_process()
         return code
 
-    def _reaped(self) -> int | None:
+    def _reap_launcher(self) -> int | None:
         while True:
             pid, status = os.waitpid(self._launcher, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
@@ -106,20 +108,20 @@ class Relay:
 
         Where no shell waits for the job the kernel ignores SIGTSTP, and it continues.
         """
-        self._detach()
+        self._restore_terminal()
         before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(0, signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, before)
-        self._attach()
+        self._attach_terminal()
 
-    def _wait(self, seconds: float | None) -> None:
+    def _poll_once(self, seconds: float | None) -> None:
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         for here, to_read, to_write in (
             (self._terminal, self._typed, self._said),
             (self._outer, self._said, self._typed),
         ):
-            is_read = here in self._reads and len(to_read) < _MOST
+            is_read = here in self._reads and len(to_read) < _MAX_BUFFERED
             if here == self._terminal and self._saved is None:
                 is_read = False
             wanted = is_read * select.POLLIN | bool(to_write) * select.POLLOUT
@@ -127,18 +129,18 @@ class Relay:
                 poll.register(here, wanted)
         ready = dict(poll.poll(None if seconds is None else seconds * 1000))
         if self._woken in ready:
-            self._heard()
-        self._copy(ready, self._terminal, self._typed, self._said)
-        self._copy(ready, self._outer, self._said, self._typed)
+            self._handle_signals()
+        self._copy_bytes(ready, self._terminal, self._typed, self._said)
+        self._copy_bytes(ready, self._outer, self._said, self._typed)
 
-    def _heard(self) -> None:
-        for number in os.read(self._woken, _PIECE):
+    def _handle_signals(self) -> None:
+        for number in os.read(self._woken, _CHUNK_SIZE):
             if number in (signal.SIGCONT, signal.SIGWINCH):
-                self._attach()
+                self._attach_terminal()
             if number in _FORWARDED and self._launcher:
                 os.kill(self._launcher, number)
 
-    def _copy(
+    def _copy_bytes(
         self, ready: dict[int, int], here: int, read: bytearray, write: bytearray
     ) -> None:
         events = ready.get(here, 0)
@@ -146,19 +148,19 @@ class Relay:
             return
         try:
             if events & select.POLLOUT:
-                del write[: os.write(here, write[:_PIECE])]
+                del write[: os.write(here, write[:_CHUNK_SIZE])]
             if events & ~select.POLLOUT and here in self._reads:
-                piece = os.read(here, _PIECE)
+                piece = os.read(here, _CHUNK_SIZE)
                 read += piece
                 if not piece:
-                    self._close(here, write)
+                    self._close_end(here, write)
         except BlockingIOError:
             pass
         except OSError:
             # Its other end is closed: the terminal, or the pseudo-terminal's slave.
-            self._close(here, write)
+            self._close_end(here, write)
 
-    def _close(self, here: int, write: bytearray) -> None:
+    def _close_end(self, here: int, write: bytearray) -> None:
         self._reads.discard(here)
         write.clear()
         if here == self._terminal and self._outer >= 0:
@@ -177,7 +179,7 @@ class Relay:
         poll.register(self._outer, select.POLLIN)
         return self._outer in self._reads and bool(poll.poll(0))
 
-    def _attach(self) -> None:
+    def _attach_terminal(self) -> None:
         """Switch the terminal to raw mode if we are in front, and forward its size."""
         if self._terminal < 0:
             return
@@ -189,10 +191,10 @@ class Relay:
             modes = termios.tcgetattr(self._terminal)
             if self._saved is None:
                 self._saved = modes
-            raw = _raw(modes, is_output_ours=os.isatty(1))
+            raw = _raw_modes(modes, is_output_ours=os.isatty(1))
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, raw)
 
-    def _detach(self) -> None:
+    def _restore_terminal(self) -> None:
         """Restore the terminal.
 
         Unread input is dropped: answers of the terminal to the agent must not reach the
@@ -204,11 +206,11 @@ class Relay:
                 termios.tcsetattr(self._terminal, termios.TCSAFLUSH, saved)
 
 
-def _note(number: int, frame: FrameType | None) -> None:
+def _ignore_signal(number: int, frame: FrameType | None) -> None:
     """Signal handler without effect: the number is in the wakeup pipe."""
 
 
-def _raw(modes: _Modes, *, is_output_ours: bool) -> _Modes:
+def _raw_modes(modes: _Modes, *, is_output_ours: bool) -> _Modes:
     """Return the raw modes of a terminal.
 
     Where standard output goes elsewhere, the next program of a pipeline writes to the

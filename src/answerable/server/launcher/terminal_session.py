@@ -21,9 +21,9 @@ import termios
 from collections.abc import Callable
 from contextlib import suppress
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.launcher.terminal_relay import Relay
-from answerable.server.launcher.waiting_child import Account
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.launcher.terminal_relay import TerminalRelay
+from answerable.server.launcher.waiting_child import UserAccount
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _STANDARD = (0, 1, 2)
@@ -31,7 +31,7 @@ _MODE = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK
 _WITHOUT = -1  # in place of a descriptor
 
 
-def run_in_session(account: Account, work: Callable[[], int]) -> int:
+def run_in_session(account: UserAccount, work: Callable[[], int]) -> int:
     """Run the launcher in a session of its own, and relay to it until it ends.
 
     This returns in two processes: in the relay with the exit code of the launcher, and
@@ -48,25 +48,25 @@ def run_in_session(account: Account, work: Callable[[], int]) -> int:
     terminal = _open_terminal()
     try:
         if terminal != _WITHOUT:
-            outer, inner = map(_above_standard, os.openpty())
-            _set_up(terminal, inner, account)
-        relay, starter = Relay(terminal, outer), os.getpid()
+            outer, inner = map(_move_above_standard, os.openpty())
+            _prepare_terminal(terminal, inner, account)
+        relay, starter = TerminalRelay(terminal, outer), os.getpid()
         launcher = os.fork()
     except OSError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot make a terminal for the agent ({error.strerror})",
             "without one: --no-pty, where the agent shares yours",
         ) from None
     if launcher == 0:
-        relay.leave()
-        _lead(starter, inner)
+        relay.restore_process()
+        _lead_session(starter, inner)
         return work()
     if inner != _WITHOUT:
         os.close(inner)
     return relay.run(launcher)
 
 
-def give_foreground(group: int) -> None:
+def set_foreground_group(group: int) -> None:
     """Set the foreground process group of the session's terminal, if any."""
     with suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -84,20 +84,20 @@ def _open_terminal() -> int:
     at = [each for each in _STANDARD if os.isatty(each)]
     if not at:
         return _WITHOUT
-    for place in ("/dev/tty", *map(_name, at)):
+    for place in ("/dev/tty", *map(_tty_name, at)):
         with suppress(OSError):
-            return _above_standard(os.open(place, _MODE))
-    return _above_standard(os.dup(at[0]))
+            return _move_above_standard(os.open(place, _MODE))
+    return _move_above_standard(os.dup(at[0]))
 
 
-def _name(handle: int) -> str:
+def _tty_name(handle: int) -> str:
     try:
         return os.ttyname(handle)
     except OSError:
         return ""
 
 
-def _above_standard(handle: int) -> int:
+def _move_above_standard(handle: int) -> int:
     """Move a descriptor above the standard ones, where one of these was closed."""
     if handle > max(_STANDARD):
         return handle
@@ -106,7 +106,7 @@ def _above_standard(handle: int) -> int:
     return moved
 
 
-def _set_up(terminal: int, inner: int, account: Account) -> None:
+def _prepare_terminal(terminal: int, inner: int, account: UserAccount) -> None:
     """Copy the terminal's modes to the pseudo-terminal; make the agent its owner."""
     modes = termios.tcgetattr(terminal)
     if not os.isatty(1):
@@ -117,7 +117,7 @@ def _set_up(terminal: int, inner: int, account: Account) -> None:
         os.fchmod(inner, 0o620)
 
 
-def _lead(starter: int, inner: int) -> None:
+def _lead_session(starter: int, inner: int) -> None:
     """Lead a session, at the pseudo-terminal if there is one; end with the relay."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
     if os.getppid() != starter:

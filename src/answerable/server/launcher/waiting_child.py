@@ -19,12 +19,15 @@ from typing import NoReturn
 
 import msgspec
 
-from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.server.clean_environment import TERMINAL, clean_environment
-from answerable.server.processes.held_process import text
-from answerable.server.processes.proc_parsing import start_in
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.server.clean_environment import (
+    TERMINAL_VARIABLES,
+    build_clean_environment,
+)
+from answerable.server.processes.held_process import read_proc_file
+from answerable.server.processes.proc_parsing import parse_start
 
-_STANDS = b"!"
+_READY = b"!"
 _FAILED = 127  # exit code of a child that never started
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # <linux/prctl.h>
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}  # <asm/unistd.h>
@@ -35,7 +38,7 @@ ACCOUNT_NAMES = ("HOME", "LOGNAME", "SHELL", "USER")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UserAccount:
     """User account for the child."""
 
     name: str
@@ -45,7 +48,7 @@ class Account:
     shell: str
 
 
-def account(user: str) -> Account:
+def find_account(user: str) -> UserAccount:
     """Find a user by name or number.
 
     Raises:
@@ -62,7 +65,7 @@ def account(user: str) -> Account:
             "an agent does not run as the superuser",
             "make a user for it, and name that",
         )
-    return Account(
+    return UserAccount(
         name=found.pw_name,
         uid=found.pw_uid,
         gid=found.pw_gid,
@@ -71,14 +74,14 @@ def account(user: str) -> Account:
     )
 
 
-def environment_of(account: Account, names: Sequence[str]) -> dict[str, str]:
+def build_environment(account: UserAccount, names: Sequence[str]) -> dict[str, str]:
     """Return the environment for a process of an account.
 
     Args:
         account: The account.
         names: Further variables of our own environment.
     """
-    return clean_environment((*TERMINAL, *names)) | {
+    return build_clean_environment((*TERMINAL_VARIABLES, *names)) | {
         "HOME": account.home,
         "LOGNAME": account.name,
         "SHELL": account.shell,
@@ -86,7 +89,7 @@ def environment_of(account: Account, names: Sequence[str]) -> dict[str, str]:
     }
 
 
-class Child:
+class WaitingChild:
     """Child process that waits for its start.
 
     Args:
@@ -108,7 +111,7 @@ class Child:
         self,
         program: str,
         argv: Sequence[str],
-        account: Account | None,
+        account: UserAccount | None,
         mask: set[signal.Signals],
         shut: socket.socket,
         *,
@@ -122,17 +125,17 @@ class Child:
         except OSError as error:
             for each in (begin, self._gate, self._said, say):
                 os.close(each)
-            raise EnvironmentRefused(f"cannot start it ({error.strerror})") from None
+            raise EnvironmentFailure(f"cannot start it ({error.strerror})") from None
         if self.pid == 0:
             if kept is not None:
                 close_at_exec(kept)
-            _run(program, argv, account, mask, (begin, say, self._gate, shut))
+            _run_child(program, argv, account, mask, (begin, say, self._gate, shut))
         os.close(begin)
         os.close(say)
-        self._check_stands(account)
-        self.start = start_in(text(Path(f"/proc/{self.pid}/stat")))
+        self._check_ready(account)
+        self.start = parse_start(read_proc_file(Path(f"/proc/{self.pid}/stat")))
 
-    def begin(self, environment: Mapping[str, str]) -> None:
+    def start_program(self, environment: Mapping[str, str]) -> None:
         """Start its program.
 
         Raises:
@@ -140,12 +143,12 @@ class Child:
                 then.
         """
         with suppress(BrokenPipeError), os.fdopen(self._gate, "wb") as gate:
-            gate.write(msgspec.json.encode(_bytes_of(environment)))
+            gate.write(msgspec.json.encode(_encode_environment(environment)))
         with os.fdopen(self._said, "rb") as said:
             failed = said.read()
         if failed:
             os.waitpid(self.pid, 0)
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"cannot run {self._program} ({os.strerror(int(failed))})",
                 "see that it is a program this user may run",
             )
@@ -156,23 +159,23 @@ class Child:
         os.close(self._said)
         os.waitpid(self.pid, 0)
 
-    def _check_stands(self, account: Account | None) -> None:
+    def _check_ready(self, account: UserAccount | None) -> None:
         said = os.read(self._said, 16)
-        if said == _STANDS:
+        if said == _READY:
             return
         self.abandon()
         code = int(said or errno.ECHILD)
         name = "the child" if account is None else f"user {account.name}"
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"cannot become {name} ({os.strerror(code)})",
             "to start another user's process takes root, or CAP_SETUID and CAP_SETGID",
         )
 
 
-def _run(
+def _run_child(
     program: str,
     argv: Sequence[str],
-    account: Account | None,
+    account: UserAccount | None,
     mask: set[signal.Signals],
     pipes: tuple[int, int, int, socket.socket],
 ) -> NoReturn:
@@ -182,8 +185,8 @@ def _run(
         os.close(gate)
         shut.close()
         if account is not None:
-            _become(account)
-        os.write(say, _STANDS)
+            _switch_user(account)
+        os.write(say, _READY)
         with os.fdopen(begin, "rb") as told:
             said = told.read()
         if said:
@@ -205,7 +208,7 @@ def close_at_exec(kept: Collection[int]) -> None:
                 os.set_inheritable(int(name), int(name) in kept)
 
 
-def _become(account: Account) -> None:
+def _switch_user(account: UserAccount) -> None:
     """Switch to another user permanently."""
     os.initgroups(account.name, account.gid)
     os.setresgid(account.gid, account.gid, account.gid)
@@ -232,5 +235,5 @@ def _reset_signals(mask: set[signal.Signals]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _bytes_of(environment: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def _encode_environment(environment: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(os.fsencode(name), os.fsencode(it)) for name, it in environment.items()]

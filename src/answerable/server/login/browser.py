@@ -19,7 +19,7 @@ def has_browser(environ: Mapping[str, str], platform: str, *, terminal: bool) ->
     return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
-def open_page(url: str) -> bool:
+def open_in_browser(url: str) -> bool:
     """Open a page; tell whether a browser accepted it."""
     try:
         return webbrowser.open(url)

@@ -14,9 +14,9 @@ from types import TracebackType
 
 import httptools
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.wire.refusals import Refused
-from answerable.server.wire.request_head import Heard, fields_of
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import HeadCollector, collect_fields
 
 PATH = "/callback"
 HOST = "127.0.0.1"
@@ -38,10 +38,10 @@ _SENTENCES = {
 
 
 @dataclass(slots=True)
-class _Line:
+class _CallbackRequest:
     """Partially parsed request of one connection."""
 
-    heard: Heard = field(default_factory=Heard)
+    heard: HeadCollector = field(default_factory=HeadCollector)
     whole: bool = False
 
     def on_url(self, url: bytes) -> None:
@@ -54,7 +54,7 @@ class _Line:
         self.whole = True
 
 
-class Loopback:
+class LoopbackListener:
     """Listener that is open between enter and exit.
 
     Raises:
@@ -68,14 +68,14 @@ class Loopback:
             self._socket.listen(16)
         except OSError as error:
             self._socket.close()
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"cannot listen at {HOST} ({error.strerror})", "try --device"
             ) from None
         self._authority = f"{HOST}:{self._socket.getsockname()[1]}"
         self._query: asyncio.Future[str] | None = None
         self._open: set[asyncio.Task[None]] = set()
 
-    def __enter__(self) -> "Loopback":
+    def __enter__(self) -> "LoopbackListener":
         return self
 
     def __exit__(
@@ -91,14 +91,14 @@ class Loopback:
         """Redirect URI for the provider."""
         return f"http://{self._authority}{PATH}"
 
-    def wait(self, seconds: float) -> str | None:
+    def wait_for_query(self, seconds: float) -> str | None:
         """Return the query of the first answer, None after the time limit."""
-        return asyncio.run(self._wait(seconds))
+        return asyncio.run(self._await_redirect(seconds))
 
-    async def _wait(self, seconds: float) -> str | None:
+    async def _await_redirect(self, seconds: float) -> str | None:
         self._query = asyncio.get_running_loop().create_future()
         server = await asyncio.start_server(
-            self._connected, sock=self._socket, limit=MAX_HEAD
+            self._handle_connection, sock=self._socket, limit=MAX_HEAD
         )
         try:
             async with asyncio.timeout(seconds):
@@ -112,7 +112,7 @@ class Loopback:
             for each in tuple(self._open):
                 each.cancel()
 
-    async def _connected(
+    async def _handle_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         task = asyncio.current_task()
@@ -120,9 +120,9 @@ class Loopback:
         self._open.add(task)
         try:
             async with asyncio.timeout(_READ_SECONDS):
-                status = await self._answered(reader)
+                status = await self._read_request(reader)
                 if status is not None:
-                    writer.write(_page(status))
+                    writer.write(_build_page(status))
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.CancelledError):
             return  # a broken connection is ignored
@@ -132,9 +132,9 @@ class Loopback:
                 await writer.wait_closed()
             self._open.discard(task)
 
-    async def _answered(self, reader: asyncio.StreamReader) -> HTTPStatus | None:
+    async def _read_request(self, reader: asyncio.StreamReader) -> HTTPStatus | None:
         """Parse one request; None where none came (browsers connect in advance)."""
-        line, read = _Line(), 0
+        line, read = _CallbackRequest(), 0
         parser = httptools.HttpRequestParser(line)
         try:
             while not line.whole:
@@ -145,12 +145,12 @@ class Loopback:
                 if read > MAX_HEAD:
                     return HTTPStatus.BAD_REQUEST
                 parser.feed_data(part)
-            fields = fields_of(line.heard.pairs)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade, Refused):
+            fields = collect_fields(line.heard.pairs)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, RequestRefused):
             return HTTPStatus.BAD_REQUEST
-        return self._judged(parser.get_method(), line.heard.target, fields)
+        return self._accept_answer(parser.get_method(), line.heard.target, fields)
 
-    def _judged(
+    def _accept_answer(
         self, method: bytes, target: bytes, fields: dict[str, str]
     ) -> HTTPStatus:
         """Accept the answer, if it is one.
@@ -169,7 +169,7 @@ class Loopback:
         return HTTPStatus.OK
 
 
-def _page(status: HTTPStatus) -> bytes:
+def _build_page(status: HTTPStatus) -> bytes:
     body = _PAGE.format(sentence=_SENTENCES[status]).encode("ascii")
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"

@@ -10,18 +10,21 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
-from answerable.federation.jwk_set import KeySet, read_key_set
-from answerable.federation.oidc_login.provider_metadata import MAX_BYTES, Provider
-from answerable.model.config import PinnedIssuer
-from answerable.model.errors import EnvironmentRefused
+from answerable.federation.jwk_set import IssuerKeySet, parse_key_set
+from answerable.federation.oidc_login.provider_metadata import (
+    MAX_METADATA,
+    ProviderMetadata,
+)
+from answerable.model.config import IssuerConfig
+from answerable.model.errors import EnvironmentFailure
 from answerable.server.issuers.discovery import DISCOVERY
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.tls import client_context
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.tls import build_client_context
 
-WITHIN = 10  # seconds, from the connection to the last byte
+REQUEST_TIMEOUT = 10  # seconds, from the connection to the last byte
 
 
-class AskProvider:
+class ProviderClient:
     """HTTP client of one provider.
 
     Args:
@@ -33,10 +36,10 @@ class AskProvider:
 
     def __init__(self, ca: str) -> None:
         try:
-            self._tls = client_context(ca)
+            self._tls = build_client_context(ca)
         except (OSError, ssl.SSLError) as error:
             why = error.strerror or "it holds something else"
-            raise EnvironmentRefused(f"cannot use {ca} for TLS ({why})") from None
+            raise EnvironmentFailure(f"cannot use {ca} for TLS ({why})") from None
 
     def __call__(
         self, url: str, form: Mapping[str, str] | None, authorization: str = ""
@@ -53,28 +56,28 @@ class AskProvider:
         """
         host = urlsplit(url).netloc
         try:
-            return self._ask(url, form, authorization)
+            return self._send_request(url, form, authorization)
         except ssl.SSLCertVerificationError as error:
             why = f"its certificate does not hold ({error.reason})"
         except (OSError, UnicodeError, http.client.HTTPException) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"no answer from {host} ({why})", "see that this machine reaches it"
         )
 
-    def _ask(
+    def _send_request(
         self, url: str, form: Mapping[str, str] | None, authorization: str
     ) -> tuple[int, bytes]:
         parts = urlsplit(url)
         host = parts.hostname or ""
         connection = (
             http.client.HTTPSConnection(
-                host, parts.port, timeout=WITHIN, context=self._tls
+                host, parts.port, timeout=REQUEST_TIMEOUT, context=self._tls
             )
             if parts.scheme == "https"
-            else http.client.HTTPConnection(host, parts.port, timeout=WITHIN)
+            else http.client.HTTPConnection(host, parts.port, timeout=REQUEST_TIMEOUT)
         )
-        until = time.monotonic() + WITHIN
+        until = time.monotonic() + REQUEST_TIMEOUT
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         fields = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if form is not None:
@@ -89,15 +92,15 @@ class AskProvider:
                 headers=fields,
             )
             answer = connection.getresponse()
-            return answer.status, _read(answer, until)
+            return answer.status, _read_body(answer, until)
         finally:
             connection.close()
 
 
-def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
+def _read_body(answer: http.client.HTTPResponse, until: float) -> bytes:
     """Read a body, up to one byte above the limit."""
     body = bytearray()
-    while len(body) <= MAX_BYTES:
+    while len(body) <= MAX_METADATA:
         if time.monotonic() > until:
             raise TimeoutError(0, "it took too long")
         part = answer.read1(16 * 1024)
@@ -106,10 +109,12 @@ def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
                 raise http.client.IncompleteRead(b"")
             return bytes(body)
         body += part
-    raise OSError(0, f"more than {MAX_BYTES} bytes")
+    raise OSError(0, f"more than {MAX_METADATA} bytes")
 
 
-def keys_of(ask: AskProvider, pinned: PinnedIssuer, provider: Provider) -> KeySet:
+def load_provider_keys(
+    ask: ProviderClient, pinned: IssuerConfig, provider: ProviderMetadata
+) -> IssuerKeySet:
     """Return the keys of a pinned issuer as the token service would: see `issuers`.
 
     A provider at a loopback address with plain http is for trials: its metadata alone
@@ -122,10 +127,10 @@ def keys_of(ask: AskProvider, pinned: PinnedIssuer, provider: Provider) -> KeySe
     """
     if pinned.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
         _, document = ask(provider.jwks, None)
-        return read_key_set(document, pinned.pin.algs)
+        return parse_key_set(document, pinned.pin.algs)
     name, now = pinned.pin.name, time.time()
-    keys = IssuerKeys([pinned])
+    keys = IssuerKeyCache([pinned])
     if keys.can_fetch(name, now) and (why := asyncio.run(keys.fetch(name, now))):
-        raise EnvironmentRefused(f"no keys of issuer {name}: {why}")
-    found = keys.issuers(now).find(pinned.pin.iss)
-    return found.keys if found else KeySet({}, ())
+        raise EnvironmentFailure(f"no keys of issuer {name}: {why}")
+    found = keys.issuers(now).find_issuer(pinned.pin.iss)
+    return found.keys if found else IssuerKeySet({}, ())

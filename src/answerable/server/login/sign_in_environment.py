@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from answerable.federation.oidc_login.requests import Sealed
-from answerable.server.login.browser import has_browser, open_page
-from answerable.server.login.loopback_listener import Loopback
-from answerable.server.login.provider_client import AskProvider, keys_of
-from answerable.services.federation.sign_in import Ways
+from answerable.federation.oidc_login.requests import LoginSecrets
+from answerable.server.login.browser import has_browser, open_in_browser
+from answerable.server.login.loopback_listener import LoopbackListener
+from answerable.server.login.provider_client import ProviderClient, load_provider_keys
+from answerable.services.federation.sign_in import SignInEnvironment
 
 _BYTES = 32  # of each fresh value; a verifier has 43 letters then (RFC 7636 4.1)
 
 
-def ways_of(ca: str, tell: Callable[[str], None]) -> Ways:
+def build_sign_in_environment(
+    ca: str, tell: Callable[[str], None]
+) -> SignInEnvironment:
     """Build the dependencies of a sign-in on this machine.
 
     Args:
@@ -26,25 +28,25 @@ def ways_of(ca: str, tell: Callable[[str], None]) -> Ways:
     Raises:
         EnvironmentRefused: The file cannot be used.
     """
-    ask = AskProvider(ca)
+    ask = ProviderClient(ca)
     terminal = sys.stdin.isatty() and sys.stderr.isatty()
     browser = has_browser(os.environ, sys.platform, terminal=terminal)
-    return Ways(
+    return SignInEnvironment(
         ask=ask,
-        keys=partial(keys_of, ask),
-        listen=Loopback,
-        show=open_page if browser else _no_browser,
+        keys=partial(load_provider_keys, ask),
+        listen=LoopbackListener,
+        show=open_in_browser if browser else _no_browser,
         tell=tell,
-        seal=fresh,
+        seal=generate_secrets,
         now=time.time,
         ticks=time.monotonic,
         sleep=time.sleep,
     )
 
 
-def fresh() -> Sealed:
+def generate_secrets() -> LoginSecrets:
     """Generate the random values of one sign-in."""
-    return Sealed(*(secrets.token_urlsafe(_BYTES) for _ in range(3)))
+    return LoginSecrets(*(secrets.token_urlsafe(_BYTES) for _ in range(3)))
 
 
 def _no_browser(_: str) -> bool:

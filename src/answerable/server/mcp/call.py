@@ -11,45 +11,55 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.model.decision import Target
+from answerable.model.decision import TargetKind
 from answerable.server.mcp.json_members import (
-    UNREADABLE,
+    DECODE_ERRORS,
     Span,
+    find_members,
     is_object,
-    members,
+    known_keys,
+    read_string,
     refuse_lookalikes,
-    spellings,
-    text,
 )
-from answerable.server.mcp.messages import Kind, Message, read_id, read_message
-from answerable.server.mcp.methods import Era, Method, Sender, method_of
+from answerable.server.mcp.messages import (
+    JsonRpcMessage,
+    MessageKind,
+    parse_id,
+    parse_message,
+)
+from answerable.server.mcp.methods import (
+    McpMethod,
+    McpRevision,
+    MessageSender,
+    find_method,
+)
 from answerable.server.mcp.request_metadata import (
+    check_media_types,
     check_meta,
-    check_mirrors,
-    check_types,
-    era_of,
-    session_of,
+    check_mirrored_headers,
+    parse_revision,
+    parse_session_id,
 )
-from answerable.server.mcp.server_path import server_of
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_head import Head
+from answerable.server.mcp.server_path import parse_server_name
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
 
 MAX_NAME = 4096  # characters of a name or URI
 MAX_WATCHED = 256
-REF = spellings("type", "name", "uri")
-WATCH = spellings("resourceSubscriptions", "taskIds")
-NOTHING = memoryview(b"")
+REF_KEYS = known_keys("type", "name", "uri")
+WATCH_KEYS = known_keys("resourceSubscriptions", "taskIds")
+NO_ARGUMENTS = memoryview(b"")
 _texts = msgspec.json.Decoder(list[str])
 
 
-class Watched(msgspec.Struct, frozen=True):
+class WatchedItem(msgspec.Struct, frozen=True):
     """Resource or task that a listen stream watches."""
 
-    target: Target
+    target: TargetKind
     name: str
 
 
-class Call(msgspec.Struct, frozen=True, gc=False):
+class McpCall(msgspec.Struct, frozen=True, gc=False):
     """Parsed request; immutable, and without claims about its sender.
 
     Attributes:
@@ -68,27 +78,27 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         answers: It contains inputs that the server requested.
     """
 
-    era: Era
-    kind: Kind
+    era: McpRevision
+    kind: MessageKind
     method: str
     id: str | int | None
     server: str
-    target: Target
+    target: TargetKind
     name: str = ""
     about: str | int | None = None
-    watched: tuple[Watched, ...] = ()
-    arguments: memoryview = NOTHING
+    watched: tuple[WatchedItem, ...] = ()
+    arguments: memoryview = NO_ARGUMENTS
     session: str = ""
     state: str = ""
     answers: bool = False
 
 
-def digest(value: str) -> str:
+def sha256_hex(value: str) -> str:
     """Return the SHA-256 of a value that is compared and never stored."""
     return hashlib.sha256(value.encode("utf-8")).hexdigest()
 
 
-def read_call(head: Head, body: bytes) -> Call:
+def parse_http_call(head: HttpRequestHead, body: bytes) -> McpCall:
     """Parse one request of a client over Streamable HTTP.
 
     Args:
@@ -98,37 +108,47 @@ def read_call(head: Head, body: bytes) -> Call:
     Raises:
         Refused: It is ambiguous or malformed, or not of this protocol.
     """
-    server = server_of(head.target)
-    era = _era(head, body)
+    server = parse_server_name(head.target)
+    era = _pick_revision(head, body)
     if head.method != "POST" and era.is_modern:
-        raise Refused(Why.METHOD_OF_HTTP)
-    check_types(head)
-    said = session_of(head.fields, era)
-    session = digest(said) if said else ""
+        raise RequestRefused(RefusalReason.METHOD_OF_HTTP)
+    check_media_types(head)
+    said = parse_session_id(head.fields, era)
+    session = sha256_hex(said) if said else ""
     if head.method == "GET":
-        return Call(era, Kind.OPEN, "", None, server, Target.STREAM, session=session)
+        return McpCall(
+            era, MessageKind.OPEN, "", None, server, TargetKind.STREAM, session=session
+        )
     if head.method == "DELETE":
-        return Call(era, Kind.CLOSE, "", None, server, Target.SESSION, session=session)
-    message = read_message(body)
+        return McpCall(
+            era,
+            MessageKind.CLOSE,
+            "",
+            None,
+            server,
+            TargetKind.SESSION,
+            session=session,
+        )
+    message = parse_message(body)
     try:
-        return _read(era, head.fields, body, message, server, session)
-    except Refused as refused:
-        raise refused.of(message.id, message.method) from None
+        return _build_call(era, head.fields, body, message, server, session)
+    except RequestRefused as refused:
+        raise refused.for_request(message.id, message.method) from None
 
 
-def _era(head: Head, body: bytes) -> Era:
+def _pick_revision(head: HttpRequestHead, body: bytes) -> McpRevision:
     """Pick the revision; an unsupported one is answered by the id of the request."""
     try:
-        return era_of(head.fields)
-    except Refused as refused:
+        return parse_revision(head.fields)
+    except RequestRefused as refused:
         try:
-            message = read_message(body)
-        except Refused:
+            message = parse_message(body)
+        except RequestRefused:
             raise refused from None
-        raise refused.of(message.id, message.method) from None
+        raise refused.for_request(message.id, message.method) from None
 
 
-def read_line(line: bytes, era: Era, server: str) -> Call:
+def parse_stdio_call(line: bytes, era: McpRevision, server: str) -> McpCall:
     """Parse one message of a client over stdio, which has no mirrored fields.
 
     Args:
@@ -137,38 +157,40 @@ def read_line(line: bytes, era: Era, server: str) -> Call:
         server: Server of the process.
 
     Raises:
-        Refused: As `read_call`.
+        Refused: As `parse_http_call`.
     """
-    message = read_message(line)
+    message = parse_message(line)
     try:
-        return _read(era, {}, line, message, server, "", mirrored=False)
-    except Refused as refused:
-        raise refused.of(message.id, message.method) from None
+        return _build_call(era, {}, line, message, server, "", mirrored=False)
+    except RequestRefused as refused:
+        raise refused.for_request(message.id, message.method) from None
 
 
-def _read(
-    era: Era,
+def _build_call(
+    era: McpRevision,
     fields: Mapping[str, str],
     body: bytes,
-    message: Message,
+    message: JsonRpcMessage,
     server: str,
     session: str,
     *,
     mirrored: bool = True,
-) -> Call:
-    if message.kind is Kind.RESPONSE:
-        return _answer(era, message, server, session)
-    method = method_of(era, message.method, Sender.CLIENT)
-    if era.is_modern and message.kind is Kind.REQUEST:
-        check_meta(body, message, era, needs_tasks=_is_of_tasks(method))
-    name = _named(body, message, method)
+) -> McpCall:
+    if message.kind is MessageKind.RESPONSE:
+        return _build_response(era, message, server, session)
+    method = find_method(era, message.method, MessageSender.CLIENT)
+    if era.is_modern and message.kind is MessageKind.REQUEST:
+        check_meta(body, message, era, needs_tasks=_acts_on_task(method))
+    name = _read_name(body, message, method)
     if mirrored:
-        check_mirrors(era, fields, message, method, name)
-    if method is None or method.is_notification == (message.kind is Kind.REQUEST):
-        raise Refused(Why.UNKNOWN_METHOD)
+        check_mirrored_headers(era, fields, message, method, name)
+    if method is None or method.is_notification == (
+        message.kind is MessageKind.REQUEST
+    ):
+        raise RequestRefused(RefusalReason.UNKNOWN_METHOD)
     params = message.params
-    target, name = _target(body, method, params, name)
-    return Call(
+    target, name = _resolve_target(body, method, params, name)
+    return McpCall(
         era=era,
         kind=message.kind,
         method=message.method,
@@ -176,120 +198,135 @@ def _read(
         server=server,
         target=target,
         name=name or "",
-        about=_about(body, method, params),
-        watched=_watched(body, method, params),
-        arguments=_arguments(body, params),
+        about=_read_related_id(body, method, params),
+        watched=_read_watched(body, method, params),
+        arguments=_find_arguments(body, params),
         session=session,
-        state=_state(body, params),
+        state=_digest_state(body, params),
         answers="inputResponses" in params,
     )
 
 
-def _is_of_tasks(method: Method | None) -> bool:
-    return method is not None and method.target is Target.TASK
+def _acts_on_task(method: McpMethod | None) -> bool:
+    return method is not None and method.target is TargetKind.TASK
 
 
-def _answer(era: Era, message: Message, server: str, session: str) -> Call:
+def _build_response(
+    era: McpRevision, message: JsonRpcMessage, server: str, session: str
+) -> McpCall:
     """Build the response to a server's request (2025-11-25 and before)."""
     if era.is_modern:
-        raise Refused(Why.RESPONSE_NOT_EXPECTED)
+        raise RequestRefused(RefusalReason.RESPONSE_NOT_EXPECTED)
     id = message.id
-    return Call(
-        era, Kind.RESPONSE, "", id, server, Target.REQUEST, about=id, session=session
+    return McpCall(
+        era,
+        MessageKind.RESPONSE,
+        "",
+        id,
+        server,
+        TargetKind.REQUEST,
+        about=id,
+        session=session,
     )
 
 
-def _named(body: bytes, message: Message, method: Method | None) -> str | None:
+def _read_name(
+    body: bytes, message: JsonRpcMessage, method: McpMethod | None
+) -> str | None:
     """Read the name in the body, where the method has one as text."""
-    if method is None or method.target in UNTOLD or not method.key:
+    if method is None or method.target in UNNAMED_TARGETS or not method.key:
         return None
-    name = text(body, message.params.get(method.key))
+    name = read_string(body, message.params.get(method.key))
     if not name or len(name) > MAX_NAME:
-        raise Refused(Why.NAME_TYPE)
+        raise RequestRefused(RefusalReason.NAME_TYPE)
     return name
 
 
 # Named by an object, or by an id that may be a number.
-UNTOLD = frozenset({Target.REFERENCE, Target.STREAM, Target.REQUEST})
+UNNAMED_TARGETS = frozenset(
+    {TargetKind.REFERENCE, TargetKind.STREAM, TargetKind.REQUEST}
+)
 
 
-def _target(
-    body: bytes, method: Method, params: Mapping[str, Span], name: str | None
-) -> tuple[Target, str | None]:
+def _resolve_target(
+    body: bytes, method: McpMethod, params: Mapping[str, Span], name: str | None
+) -> tuple[TargetKind, str | None]:
     """Return the object of a call; for a completion, the referenced one."""
-    if method.target is not Target.REFERENCE:
+    if method.target is not TargetKind.REFERENCE:
         return method.target, name
-    ref = _object(body, params, "ref")
-    refuse_lookalikes(ref, REF)
-    match text(body, ref.get("type")):
+    ref = _read_object(body, params, "ref")
+    refuse_lookalikes(ref, REF_KEYS)
+    match read_string(body, ref.get("type")):
         case "ref/prompt":
-            target, named = Target.PROMPT, text(body, ref.get("name"))
+            target, named = TargetKind.PROMPT, read_string(body, ref.get("name"))
         case "ref/resource":
-            target, named = Target.RESOURCE, text(body, ref.get("uri"))
+            target, named = TargetKind.RESOURCE, read_string(body, ref.get("uri"))
         case _:
-            raise Refused(Why.NAME_TYPE)
+            raise RequestRefused(RefusalReason.NAME_TYPE)
     if not named or len(named) > MAX_NAME:
-        raise Refused(Why.NAME_TYPE)
+        raise RequestRefused(RefusalReason.NAME_TYPE)
     return target, named
 
 
-def _object(body: bytes, params: Mapping[str, Span], key: str) -> dict[str, Span]:
+def _read_object(body: bytes, params: Mapping[str, Span], key: str) -> dict[str, Span]:
     """Read a required object."""
     span = params.get(key)
     if span is None or not is_object(body, span):
-        raise Refused(Why.PARAMS_TYPE)
-    return members(body, span)
+        raise RequestRefused(RefusalReason.PARAMS_TYPE)
+    return find_members(body, span)
 
 
-def _about(body: bytes, method: Method, params: Mapping[str, Span]) -> str | int | None:
-    if method.target is not Target.REQUEST:
+def _read_related_id(
+    body: bytes, method: McpMethod, params: Mapping[str, Span]
+) -> str | int | None:
+    if method.target is not TargetKind.REQUEST:
         return None
     span = params.get(method.key)
     # A task of 2025-11-25 is cancelled by its own method, and has no request here.
-    return None if span is None else read_id(body, span)
+    return None if span is None else parse_id(body, span)
 
 
-def _watched(
-    body: bytes, method: Method, params: Mapping[str, Span]
-) -> tuple[Watched, ...]:
-    if method.target is not Target.STREAM:
+def _read_watched(
+    body: bytes, method: McpMethod, params: Mapping[str, Span]
+) -> tuple[WatchedItem, ...]:
+    if method.target is not TargetKind.STREAM:
         return ()
-    filters = _object(body, params, method.key)
-    refuse_lookalikes(filters, WATCH)
-    uris = _list(body, filters.get("resourceSubscriptions"))
-    tasks = _list(body, filters.get("taskIds"))
+    filters = _read_object(body, params, method.key)
+    refuse_lookalikes(filters, WATCH_KEYS)
+    uris = _read_string_list(body, filters.get("resourceSubscriptions"))
+    tasks = _read_string_list(body, filters.get("taskIds"))
     if len(uris) + len(tasks) > MAX_WATCHED:
-        raise Refused(Why.PARAMS_TYPE)
-    return tuple(Watched(Target.RESOURCE, uri) for uri in uris) + tuple(
-        Watched(Target.TASK, task) for task in tasks
+        raise RequestRefused(RefusalReason.PARAMS_TYPE)
+    return tuple(WatchedItem(TargetKind.RESOURCE, uri) for uri in uris) + tuple(
+        WatchedItem(TargetKind.TASK, task) for task in tasks
     )
 
 
-def _list(body: bytes, span: Span | None) -> list[str]:
+def _read_string_list(body: bytes, span: Span | None) -> list[str]:
     if span is None:
         return []
     try:
         texts = _texts.decode(memoryview(body)[span])
-    except UNREADABLE:
-        raise Refused(Why.PARAMS_TYPE) from None
+    except DECODE_ERRORS:
+        raise RequestRefused(RefusalReason.PARAMS_TYPE) from None
     if not all(0 < len(each) <= MAX_NAME for each in texts):
-        raise Refused(Why.PARAMS_TYPE)
+        raise RequestRefused(RefusalReason.PARAMS_TYPE)
     return texts
 
 
-def _arguments(body: bytes, params: Mapping[str, Span]) -> memoryview:
+def _find_arguments(body: bytes, params: Mapping[str, Span]) -> memoryview:
     span = params.get("arguments")
     if span is None:
-        return NOTHING
+        return NO_ARGUMENTS
     if not is_object(body, span):
-        raise Refused(Why.PARAMS_TYPE)
+        raise RequestRefused(RefusalReason.PARAMS_TYPE)
     return memoryview(body)[span]
 
 
-def _state(body: bytes, params: Mapping[str, Span]) -> str:
+def _digest_state(body: bytes, params: Mapping[str, Span]) -> str:
     if "requestState" not in params:
         return ""
-    state = text(body, params["requestState"])
+    state = read_string(body, params["requestState"])
     if state is None:
-        raise Refused(Why.PARAMS_TYPE)
-    return digest(state)
+        raise RequestRefused(RefusalReason.PARAMS_TYPE)
+    return sha256_hex(state)

@@ -7,10 +7,10 @@ caller could use them to evade the policy.
 import msgspec
 
 DENIED = -31403  # outside what JSON-RPC and MCP 2026-07-28 reserve
-SAYS = "Denied by policy."
+MESSAGE = "Denied by policy."
 
 
-def denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
+def build_denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
     """Build the JSON-RPC error.
 
     Args:
@@ -19,6 +19,6 @@ def denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
         decision_id: Id of the record, empty where it could not be written.
     """
     data = {"decision": decision, "decision_id": decision_id}
-    error = {"code": DENIED, "message": SAYS, "data": data}
+    error = {"code": DENIED, "message": MESSAGE, "data": data}
     answer = {"jsonrpc": "2.0"} | ({} if id is None else {"id": id})
     return msgspec.json.encode(answer | {"error": error})

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from answerable.model.json_keys import fold_key
-from answerable.server.mcp.json_nesting import is_deeper
-from answerable.server.wire.refusals import Refused, Why
+from answerable.model.json_keys import fold_json_key
+from answerable.server.mcp.json_nesting import exceeds_depth
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_DEPTH = 64
-WITHIN = MAX_DEPTH - 2  # of a member of the parameters
+MAX_PARAMS_DEPTH = MAX_DEPTH - 2  # of a member of the parameters
 MAX_MEMBERS = 1024
 KEY_MARKS = len('{"":')
 QUOTE = ord('"')
@@ -38,10 +38,10 @@ BEFORE_VALUE = re.compile(
 )
 # Text after the last value, or in an empty object.
 AFTER_VALUES = re.compile(rb"[ \t\n\r]*+(?:\{[ \t\n\r]*+)?+\}[ \t\n\r]*+")
-WHITE = b" \t\n\r"
-INK = re.compile(rb"[^ \t\n\r]")
+WHITESPACE = b" \t\n\r"
+NON_WHITESPACE = re.compile(rb"[^ \t\n\r]")
 
-UNREADABLE = (
+DECODE_ERRORS = (
     msgspec.DecodeError,
     msgspec.ValidationError,
     UnicodeDecodeError,
@@ -58,7 +58,7 @@ else:
     Span = slice
 
 
-def check_text(data: bytes, depth: int = MAX_DEPTH) -> None:
+def check_encoding_and_depth(data: bytes, depth: int = MAX_DEPTH) -> None:
     """Refuse invalid UTF-8 and deep nesting, which a walk does not detect.
 
     Args:
@@ -69,8 +69,8 @@ def check_text(data: bytes, depth: int = MAX_DEPTH) -> None:
         Refused: See above.
     """
     check_utf8(data)
-    if is_deeper(data, depth):
-        raise Refused(Why.TOO_DEEP)
+    if exceeds_depth(data, depth):
+        raise RequestRefused(RefusalReason.TOO_DEEP)
 
 
 def check_utf8(data: bytes) -> None:
@@ -82,14 +82,14 @@ def check_utf8(data: bytes) -> None:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Refused(Why.NOT_JSON, offset=error.start) from None
+        raise RequestRefused(RefusalReason.NOT_JSON, offset=error.start) from None
 
 
-def members(data: bytes, within: Span | None = None) -> dict[str, Span]:
+def find_members(data: bytes, within: Span | None = None) -> dict[str, Span]:
     """Find the members of one object.
 
     Args:
-        data: UTF-8 that passed `check_text`.
+        data: UTF-8 that passed `check_encoding_and_depth`.
         within: The span of the object; all of `data` if None.
 
     Returns:
@@ -101,16 +101,16 @@ def members(data: bytes, within: Span | None = None) -> dict[str, Span]:
     piece = data if within is None else data[within]
     try:
         kept = _object.decode(piece)
-    except UNREADABLE:
-        raise Refused(Why.NOT_JSON) from None
+    except DECODE_ERRORS:
+        raise RequestRefused(RefusalReason.NOT_JSON) from None
     if len(kept) > MAX_MEMBERS:
-        raise Refused(Why.NOT_A_MESSAGE)
+        raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
     start = 0 if within is None else within.start
     stop = start + len(piece)
-    return _compact(kept, start, stop) or _walk(data, start, stop, kept)
+    return _find_compact(kept, start, stop) or _find_by_walk(data, start, stop, kept)
 
 
-def _compact(
+def _find_compact(
     kept: Mapping[str, msgspec.Raw], start: int, stop: int
 ) -> dict[str, Span] | None:
     """Return the spans in a compactly encoded object; None for another encoding.
@@ -129,7 +129,7 @@ def _compact(
     return found if at + 1 == stop else None
 
 
-def _walk(
+def _find_by_walk(
     data: bytes, start: int, stop: int, kept: Mapping[str, msgspec.Raw]
 ) -> dict[str, Span]:
     """Walk the text of an object alongside its keys and last values."""
@@ -139,22 +139,22 @@ def _walk(
         place = next(BEFORE_VALUE.finditer(data, at)).end()
         value = bytes(raw)
         if place == at or not data.startswith(value, place):
-            raise Refused(Why.REPEATED_KEY, offset=at)
+            raise RequestRefused(RefusalReason.REPEATED_KEY, offset=at)
         at = place + len(value)
         found[key] = slice(place, at)
     if AFTER_VALUES.fullmatch(data, at, stop) is None:
-        raise Refused(Why.REPEATED_KEY, offset=at)
+        raise RequestRefused(RefusalReason.REPEATED_KEY, offset=at)
     return found
 
 
-def after_white(data: bytes, at: int) -> int:
+def skip_whitespace(data: bytes, at: int) -> int:
     """Return the offset of the first non-white-space byte from `at` on."""
-    if data[at] not in WHITE:
+    if data[at] not in WHITESPACE:
         return at
-    return next(INK.finditer(data, at)).start()
+    return next(NON_WHITESPACE.finditer(data, at)).start()
 
 
-def text(data: bytes, span: Span | None) -> str | None:
+def read_string(data: bytes, span: Span | None) -> str | None:
     """Return the string of a value, or None where it is no string."""
     if span is None:
         return None
@@ -171,27 +171,27 @@ def is_object(data: bytes, span: Span) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Spellings:
+class KnownKeys:
     """Known keys, and their case-folded forms."""
 
     names: frozenset[str]
     folded: frozenset[str]
 
 
-def spellings(*names: str) -> Spellings:
+def known_keys(*names: str) -> KnownKeys:
     """Build the set of known keys for `refuse_lookalikes`."""
-    return Spellings(frozenset(names), frozenset(map(fold_key, names)))
+    return KnownKeys(frozenset(names), frozenset(map(fold_json_key, names)))
 
 
-def refuse_lookalikes(found: Mapping[str, Span], known: Spellings) -> None:
-    """Refuse keys that another JSON reader takes for a known one (`fold_key`).
+def refuse_lookalikes(found: Mapping[str, Span], known: KnownKeys) -> None:
+    """Refuse keys that another JSON reader takes for a known one (`fold_json_key`).
 
-    Go's encoding/json, among others, accepts `Name` and `NAME` for `name`, and the long
+    Go's encoding/json, among others, accepts `NamedPrincipals` and `NAME` for `name`, and the long
     s for an s: one of them could override the member that was decided on.
 
     Raises:
         Refused: There is such a key.
     """
     for key in found.keys() - known.names:
-        if fold_key(key) in known.folded:
-            raise Refused(Why.KEY_LOOKALIKE)
+        if fold_json_key(key) in known.folded:
+            raise RequestRefused(RefusalReason.KEY_LOOKALIKE)

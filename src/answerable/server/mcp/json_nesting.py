@@ -14,16 +14,16 @@ _MEMORY = 64 << 20  # bytes, of its automaton
 _value = msgspec.json.Decoder(msgspec.Raw)
 
 
-class _Matcher(Protocol):
+class _NestingMatcher(Protocol):
     def fullmatch(self, text: bytes) -> object: ...
 
 
-def is_deeper(data: bytes, depth: int) -> bool:
+def exceeds_depth(data: bytes, depth: int) -> bool:
     """Tell whether JSON is nested more deeply than a limit; False for invalid JSON."""
     # Brackets in strings count here, so a few of them say nothing yet.
     if len(data) <= depth or data.count(b"[") + data.count(b"{") <= depth:
         return False
-    if _at_most(depth).fullmatch(data) is not None:
+    if _compile_depth_limit(depth).fullmatch(data) is not None:
         return False
     try:
         _value.decode(data)
@@ -35,7 +35,7 @@ def is_deeper(data: bytes, depth: int) -> bool:
 
 
 @cache
-def _at_most(depth: int) -> _Matcher:
+def _compile_depth_limit(depth: int) -> _NestingMatcher:
     """Compile the expression for text whose brackets are nested no deeper."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
@@ -45,4 +45,4 @@ def _at_most(depth: int) -> _Matcher:
     level = f"(?:{_PLAIN})*"
     for _ in range(depth):
         level = rf"(?:{_PLAIN}|[\[{{]{level}[\]}}])*"
-    return cast(_Matcher, re2.compile(level.encode(), options))
+    return cast(_NestingMatcher, re2.compile(level.encode(), options))

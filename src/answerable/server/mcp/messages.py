@@ -12,28 +12,28 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.model.decision import Word
+from answerable.model.decision import HashableStrEnum
 from answerable.server.mcp.json_members import (
     MAX_DEPTH,
-    WHITE,
+    WHITESPACE,
     Span,
-    check_text,
+    check_encoding_and_depth,
+    find_members,
     is_object,
-    members,
+    known_keys,
+    read_string,
     refuse_lookalikes,
-    spellings,
-    text,
 )
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_ID = 256  # characters
 # Beyond 53 bits two readers may hold two ids for one (RFC 8259 6).
 INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]{0,15})")
-SAFE = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
-TOP = spellings("jsonrpc", "id", "method", "params", "result", "error")
-PARAMS = spellings(
+TOP_KEYS = known_keys("jsonrpc", "id", "method", "params", "result", "error")
+PARAMS_KEYS = known_keys(
     "_meta",
     "arguments",
     "inputResponses",
@@ -49,7 +49,7 @@ PARAMS = spellings(
 )
 
 
-class Kind(Word):
+class MessageKind(HashableStrEnum):
     """Kind of a client's input: a kind of message, or a request without one."""
 
     REQUEST = "request"
@@ -59,7 +59,7 @@ class Kind(Word):
     CLOSE = "close"  # DELETE: the end of a session
 
 
-class Message(msgspec.Struct, frozen=True):
+class JsonRpcMessage(msgspec.Struct, frozen=True):
     """Unambiguous message.
 
     Attributes:
@@ -71,7 +71,7 @@ class Message(msgspec.Struct, frozen=True):
         error: Span of its error, None where it is a result.
     """
 
-    kind: Kind
+    kind: MessageKind
     id: str | int | None
     method: str
     params: Mapping[str, Span]
@@ -79,61 +79,63 @@ class Message(msgspec.Struct, frozen=True):
     error: Span | None = None
 
 
-def read_message(body: bytes, depth: int = MAX_DEPTH) -> Message:
+def parse_message(body: bytes, depth: int = MAX_DEPTH) -> JsonRpcMessage:
     """Parse one message.
 
     Raises:
         Refused: It is none, is several, or ambiguous; `id` is set where it could be
             read.
     """
-    check_text(body, depth)
-    if body.lstrip(WHITE)[:1] == b"[":
-        raise Refused(Why.BATCH)
-    top = members(body)
-    refuse_lookalikes(top, TOP)
-    if text(body, top.get("jsonrpc")) != "2.0":
-        raise Refused(Why.NOT_A_MESSAGE)
+    check_encoding_and_depth(body, depth)
+    if body.lstrip(WHITESPACE)[:1] == b"[":
+        raise RequestRefused(RefusalReason.BATCH)
+    top = find_members(body)
+    refuse_lookalikes(top, TOP_KEYS)
+    if read_string(body, top.get("jsonrpc")) != "2.0":
+        raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
     if "method" in top:
-        return _call(body, top)
-    return _response(body, top)
+        return _parse_call(body, top)
+    return _parse_response(body, top)
 
 
-def _call(body: bytes, top: Mapping[str, Span]) -> Message:
+def _parse_call(body: bytes, top: Mapping[str, Span]) -> JsonRpcMessage:
     """Parse a request or a notification."""
-    id = read_id(body, top["id"]) if "id" in top else None
-    method = text(body, top["method"])
+    id = parse_id(body, top["id"]) if "id" in top else None
+    method = read_string(body, top["method"])
     if method is None or "result" in top or "error" in top:
-        raise Refused(Why.NOT_A_MESSAGE, id=id)
+        raise RequestRefused(RefusalReason.NOT_A_MESSAGE, id=id)
     try:
-        params = _params(body, top.get("params"))
-    except Refused as refused:
-        raise refused.of(id, method) from None
-    kind = Kind.NOTIFICATION if id is None else Kind.REQUEST
-    return Message(kind, id, method, params)
+        params = _parse_params(body, top.get("params"))
+    except RequestRefused as refused:
+        raise refused.for_request(id, method) from None
+    kind = MessageKind.NOTIFICATION if id is None else MessageKind.REQUEST
+    return JsonRpcMessage(kind, id, method, params)
 
 
-def _params(body: bytes, span: Span | None) -> dict[str, Span]:
+def _parse_params(body: bytes, span: Span | None) -> dict[str, Span]:
     if span is None:
         return {}
     if not is_object(body, span):
-        raise Refused(Why.PARAMS_TYPE)
-    params = members(body, span)
-    refuse_lookalikes(params, PARAMS)
+        raise RequestRefused(RefusalReason.PARAMS_TYPE)
+    params = find_members(body, span)
+    refuse_lookalikes(params, PARAMS_KEYS)
     return params
 
 
-def _response(body: bytes, top: Mapping[str, Span]) -> Message:
+def _parse_response(body: bytes, top: Mapping[str, Span]) -> JsonRpcMessage:
     if ("result" in top) == ("error" in top) or "params" in top:
-        raise Refused(Why.NOT_A_MESSAGE)
+        raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
     # An error about a message that could not be read has no id, or null for one.
     has_id = "id" in top and not ("error" in top and is_null(body, top["id"]))
     if not has_id and "result" in top:
-        raise Refused(Why.NOT_A_MESSAGE)
-    id = read_id(body, top["id"]) if has_id else None
-    return Message(Kind.RESPONSE, id, "", {}, top.get("result"), top.get("error"))
+        raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
+    id = parse_id(body, top["id"]) if has_id else None
+    return JsonRpcMessage(
+        MessageKind.RESPONSE, id, "", {}, top.get("result"), top.get("error")
+    )
 
 
-def read_id(body: bytes, span: Span) -> str | int:
+def parse_id(body: bytes, span: Span) -> str | int:
     """Parse an id, or another value of the same type.
 
     Raises:
@@ -141,15 +143,15 @@ def read_id(body: bytes, span: Span) -> str | int:
             it.
     """
     raw = body[span] if span.stop - span.start < 20 else b""
-    if INTEGER.fullmatch(raw) is not None and abs(int(raw)) <= SAFE:
+    if INTEGER.fullmatch(raw) is not None and abs(int(raw)) <= MAX_SAFE_INTEGER:
         return int(raw)
-    said = text(body, span)
+    said = read_string(body, span)
     if said is None or len(said) > MAX_ID:
-        raise Refused(Why.ID_TYPE, offset=span.start)
+        raise RequestRefused(RefusalReason.ID_TYPE, offset=span.start)
     return said
 
 
-def one_line(body: bytes) -> bytes:
+def to_one_line(body: bytes) -> bytes:
     """Return the same message on one line, as stdio needs it.
 
     A JSON string has no control characters, so a line end in parsed JSON is white

@@ -26,10 +26,10 @@ specification under /specification/REVISION/.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.model.decision import Target, Word
+from answerable.model.decision import HashableStrEnum, TargetKind
 
 
-class Era(Word):
+class McpRevision(HashableStrEnum):
     """Protocol revision, as the version header names it."""
 
     V2026_07_28 = "2026-07-28"
@@ -42,10 +42,10 @@ class Era(Word):
     @property
     def is_modern(self) -> bool:
         """True where each request is independent, without a session."""
-        return self is Era.V2026_07_28
+        return self is McpRevision.V2026_07_28
 
 
-class Sender(Word):
+class MessageSender(HashableStrEnum):
     """Permitted sender of a method."""
 
     CLIENT = "client"
@@ -54,7 +54,7 @@ class Sender(Word):
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class McpMethod:
     """Method in one revision.
 
     Attributes:
@@ -65,90 +65,120 @@ class Method:
         is_notification: It has no id.
     """
 
-    target: Target
+    target: TargetKind
     key: str = ""
-    sender: Sender = Sender.CLIENT
+    sender: MessageSender = MessageSender.CLIENT
     mirrored: bool = False
     is_notification: bool = False
 
 
-def _note(target: Target, sender: Sender, key: str = "") -> Method:
-    return Method(target, key, sender, is_notification=True)
+def _notification_method(
+    target: TargetKind, sender: MessageSender, key: str = ""
+) -> McpMethod:
+    return McpMethod(target, key, sender, is_notification=True)
 
 
 _EVERYWHERE = {
-    "tools/list": Method(Target.LIST),
-    "tools/call": Method(Target.TOOL, "name", mirrored=True),
-    "resources/list": Method(Target.LIST),
-    "resources/templates/list": Method(Target.LIST),
-    "resources/read": Method(Target.RESOURCE, "uri", mirrored=True),
-    "prompts/list": Method(Target.LIST),
-    "prompts/get": Method(Target.PROMPT, "name", mirrored=True),
-    "completion/complete": Method(Target.REFERENCE, "ref"),
-    "notifications/cancelled": _note(Target.REQUEST, Sender.EITHER, "requestId"),
-    "notifications/message": _note(Target.LOGGING, Sender.SERVER),
-    "notifications/tools/list_changed": _note(Target.LIST, Sender.SERVER),
-    "notifications/prompts/list_changed": _note(Target.LIST, Sender.SERVER),
-    "notifications/resources/list_changed": _note(Target.LIST, Sender.SERVER),
-    "notifications/resources/updated": _note(Target.RESOURCE, Sender.SERVER, "uri"),
+    "tools/list": McpMethod(TargetKind.LIST),
+    "tools/call": McpMethod(TargetKind.TOOL, "name", mirrored=True),
+    "resources/list": McpMethod(TargetKind.LIST),
+    "resources/templates/list": McpMethod(TargetKind.LIST),
+    "resources/read": McpMethod(TargetKind.RESOURCE, "uri", mirrored=True),
+    "prompts/list": McpMethod(TargetKind.LIST),
+    "prompts/get": McpMethod(TargetKind.PROMPT, "name", mirrored=True),
+    "completion/complete": McpMethod(TargetKind.REFERENCE, "ref"),
+    "notifications/cancelled": _notification_method(
+        TargetKind.REQUEST, MessageSender.EITHER, "requestId"
+    ),
+    "notifications/message": _notification_method(
+        TargetKind.LOGGING, MessageSender.SERVER
+    ),
+    "notifications/tools/list_changed": _notification_method(
+        TargetKind.LIST, MessageSender.SERVER
+    ),
+    "notifications/prompts/list_changed": _notification_method(
+        TargetKind.LIST, MessageSender.SERVER
+    ),
+    "notifications/resources/list_changed": _notification_method(
+        TargetKind.LIST, MessageSender.SERVER
+    ),
+    "notifications/resources/updated": _notification_method(
+        TargetKind.RESOURCE, MessageSender.SERVER, "uri"
+    ),
 }
 
 _2025_06_18 = _EVERYWHERE | {
-    "initialize": Method(Target.SESSION),
-    "ping": Method(Target.PING, sender=Sender.EITHER),
-    "logging/setLevel": Method(Target.LOGGING),
-    "resources/subscribe": Method(Target.RESOURCE, "uri"),
-    "resources/unsubscribe": Method(Target.RESOURCE, "uri"),
-    "notifications/initialized": _note(Target.SESSION, Sender.CLIENT),
-    "notifications/roots/list_changed": _note(Target.ROOTS, Sender.CLIENT),
-    "notifications/progress": _note(Target.REQUEST, Sender.EITHER, "progressToken"),
-    "roots/list": Method(Target.ROOTS, sender=Sender.SERVER),
-    "sampling/createMessage": Method(Target.MODEL, sender=Sender.SERVER),
-    "elicitation/create": Method(Target.PERSON, sender=Sender.SERVER),
+    "initialize": McpMethod(TargetKind.SESSION),
+    "ping": McpMethod(TargetKind.PING, sender=MessageSender.EITHER),
+    "logging/setLevel": McpMethod(TargetKind.LOGGING),
+    "resources/subscribe": McpMethod(TargetKind.RESOURCE, "uri"),
+    "resources/unsubscribe": McpMethod(TargetKind.RESOURCE, "uri"),
+    "notifications/initialized": _notification_method(
+        TargetKind.SESSION, MessageSender.CLIENT
+    ),
+    "notifications/roots/list_changed": _notification_method(
+        TargetKind.ROOTS, MessageSender.CLIENT
+    ),
+    "notifications/progress": _notification_method(
+        TargetKind.REQUEST, MessageSender.EITHER, "progressToken"
+    ),
+    "roots/list": McpMethod(TargetKind.ROOTS, sender=MessageSender.SERVER),
+    "sampling/createMessage": McpMethod(TargetKind.MODEL, sender=MessageSender.SERVER),
+    "elicitation/create": McpMethod(TargetKind.PERSON, sender=MessageSender.SERVER),
 }
 
 _2025_11_25 = _2025_06_18 | {
-    "tasks/get": Method(Target.TASK, "taskId", Sender.EITHER),
-    "tasks/result": Method(Target.TASK, "taskId", Sender.EITHER),
-    "tasks/cancel": Method(Target.TASK, "taskId", Sender.EITHER),
-    "tasks/list": Method(Target.LIST, sender=Sender.EITHER),
-    "notifications/tasks/status": _note(Target.TASK, Sender.EITHER, "taskId"),
-    "notifications/elicitation/complete": _note(Target.PERSON, Sender.SERVER),
+    "tasks/get": McpMethod(TargetKind.TASK, "taskId", MessageSender.EITHER),
+    "tasks/result": McpMethod(TargetKind.TASK, "taskId", MessageSender.EITHER),
+    "tasks/cancel": McpMethod(TargetKind.TASK, "taskId", MessageSender.EITHER),
+    "tasks/list": McpMethod(TargetKind.LIST, sender=MessageSender.EITHER),
+    "notifications/tasks/status": _notification_method(
+        TargetKind.TASK, MessageSender.EITHER, "taskId"
+    ),
+    "notifications/elicitation/complete": _notification_method(
+        TargetKind.PERSON, MessageSender.SERVER
+    ),
 }
 
 _2026_07_28 = _EVERYWHERE | {
-    "server/discover": Method(Target.DISCOVERY),
-    "subscriptions/listen": Method(Target.STREAM, "notifications"),
-    "tasks/get": Method(Target.TASK, "taskId", mirrored=True),
-    "tasks/update": Method(Target.TASK, "taskId", mirrored=True),
-    "tasks/cancel": Method(Target.TASK, "taskId", mirrored=True),
-    "notifications/progress": _note(Target.REQUEST, Sender.SERVER, "progressToken"),
-    "notifications/subscriptions/acknowledged": _note(Target.STREAM, Sender.SERVER),
-    "notifications/tasks": _note(Target.TASK, Sender.SERVER, "taskId"),
+    "server/discover": McpMethod(TargetKind.DISCOVERY),
+    "subscriptions/listen": McpMethod(TargetKind.STREAM, "notifications"),
+    "tasks/get": McpMethod(TargetKind.TASK, "taskId", mirrored=True),
+    "tasks/update": McpMethod(TargetKind.TASK, "taskId", mirrored=True),
+    "tasks/cancel": McpMethod(TargetKind.TASK, "taskId", mirrored=True),
+    "notifications/progress": _notification_method(
+        TargetKind.REQUEST, MessageSender.SERVER, "progressToken"
+    ),
+    "notifications/subscriptions/acknowledged": _notification_method(
+        TargetKind.STREAM, MessageSender.SERVER
+    ),
+    "notifications/tasks": _notification_method(
+        TargetKind.TASK, MessageSender.SERVER, "taskId"
+    ),
 }
 
-METHODS: Mapping[Era, Mapping[str, Method]] = {
-    Era.V2026_07_28: _2026_07_28,
-    Era.V2025_11_25: _2025_11_25,
-    Era.V2025_06_18: _2025_06_18,
-    Era.UNNAMED: _2025_11_25,
+METHODS: Mapping[McpRevision, Mapping[str, McpMethod]] = {
+    McpRevision.V2026_07_28: _2026_07_28,
+    McpRevision.V2025_11_25: _2025_11_25,
+    McpRevision.V2025_06_18: _2025_06_18,
+    McpRevision.UNNAMED: _2025_11_25,
 }
 
 # What InputRequiredResult may ask of a client, each an action of its own
 # (2026-07-28 basic/patterns/mrtr "InputRequests").
-INPUTS: Mapping[str, Target] = {
-    "elicitation/create": Target.PERSON,
-    "sampling/createMessage": Target.MODEL,
-    "roots/list": Target.ROOTS,
+INPUT_METHODS: Mapping[str, TargetKind] = {
+    "elicitation/create": TargetKind.PERSON,
+    "sampling/createMessage": TargetKind.MODEL,
+    "roots/list": TargetKind.ROOTS,
 }
 
 # Methods that may be answered with InputRequiredResult ("Supported Requests").
-RETRIED = frozenset({"tools/call", "resources/read", "prompts/get"})
+RETRYABLE_METHODS = frozenset({"tools/call", "resources/read", "prompts/get"})
 
 
-def method_of(era: Era, name: str, sender: Sender) -> Method | None:
+def find_method(era: McpRevision, name: str, sender: MessageSender) -> McpMethod | None:
     """Find a method that `sender` may send; None for an unknown one."""
     method = METHODS[era].get(name)
-    if method is None or method.sender not in (sender, Sender.EITHER):
+    if method is None or method.sender not in (sender, MessageSender.EITHER):
         return None
     return method

@@ -17,19 +17,24 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from answerable.server.mcp.json_members import (
-    WITHIN,
+    MAX_PARAMS_DEPTH,
     Span,
+    find_members,
     is_object,
-    members,
+    known_keys,
+    read_string,
     refuse_lookalikes,
-    spellings,
-    text,
 )
-from answerable.server.mcp.json_nesting import is_deeper
-from answerable.server.mcp.messages import Kind, Message
-from answerable.server.mcp.methods import Era, Method
-from answerable.server.wire.refusals import TASKS, VERSIONS, Refused, Why
-from answerable.server.wire.request_head import Head
+from answerable.server.mcp.json_nesting import exceeds_depth
+from answerable.server.mcp.messages import JsonRpcMessage, MessageKind
+from answerable.server.mcp.methods import McpMethod, McpRevision
+from answerable.server.wire.refusals import (
+    TASKS,
+    VERSIONS,
+    RefusalReason,
+    RequestRefused,
+)
+from answerable.server.wire.request_head import HttpRequestHead
 
 VERSION_HEADER = "mcp-protocol-version"
 METHOD_HEADER = "mcp-method"
@@ -38,26 +43,26 @@ SESSION_HEADER = "mcp-session-id"
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
-META = spellings(VERSION_KEY, CAPABILITIES_KEY)
+META_KEYS = known_keys(VERSION_KEY, CAPABILITIES_KEY)
 
 JSON = "application/json"
-EVENTS = "text/event-stream"
+EVENT_STREAM = "text/event-stream"
 UTF_8 = re.compile(r'[ \t]*charset="?utf-8"?[ \t]*', re.IGNORECASE)
 SESSION = re.compile(r"[!-~]{1,1024}")
-ENCODED = re.compile(r"=\?base64\?(.*)\?=")
-MAX_REMEMBERED = 2048  # bytes of a `_meta`
-ERAS = {version: Era(version) for version in VERSIONS}
-REFUSING = re.compile(r"q=0(?:\.0{0,3})?")
-RANGES = {
+BASE64_NAME = re.compile(r"=\?base64\?(.*)\?=")
+MAX_CACHED_META = 2048  # bytes of a `_meta`
+REVISIONS = {version: McpRevision(version) for version in VERSIONS}
+ZERO_QUALITY = re.compile(r"q=0(?:\.0{0,3})?")
+MEDIA_RANGES = {
     JSON: {JSON},
-    EVENTS: {EVENTS},
+    EVENT_STREAM: {EVENT_STREAM},
     "application/*": {JSON},
-    "text/*": {EVENTS},
-    "*/*": {JSON, EVENTS},
+    "text/*": {EVENT_STREAM},
+    "*/*": {JSON, EVENT_STREAM},
 }
 
 
-def era_of(fields: Mapping[str, str]) -> Era:
+def parse_revision(fields: Mapping[str, str]) -> McpRevision:
     """Pick the protocol revision.
 
     Raises:
@@ -65,29 +70,29 @@ def era_of(fields: Mapping[str, str]) -> Era:
     """
     version = fields.get(VERSION_HEADER)
     if version is None:
-        return Era.UNNAMED
-    era = ERAS.get(version)
+        return McpRevision.UNNAMED
+    era = REVISIONS.get(version)
     if era is None:
-        raise Refused(Why.UNSUPPORTED_VERSION)
+        raise RequestRefused(RefusalReason.UNSUPPORTED_VERSION)
     return era
 
 
-def check_types(head: Head) -> None:
+def check_media_types(head: HttpRequestHead) -> None:
     """Refuse a body that is not plain JSON, and a client that cannot accept the answer.
 
     Raises:
         Refused: See above.
     """
-    accepted = accepts(head.fields.get("accept", ""))
+    accepted = parse_accept(head.fields.get("accept", ""))
     if head.method == "POST":
         if not _is_json(head.fields.get("content-type", "")):
-            raise Refused(Why.CONTENT_TYPE)
+            raise RequestRefused(RefusalReason.CONTENT_TYPE)
         if head.fields.get("content-encoding", "identity").lower() != "identity":
-            raise Refused(Why.CONTENT_CODING)
-        if not accepted >= {JSON, EVENTS}:
-            raise Refused(Why.NOT_ACCEPTABLE)
-    elif head.method == "GET" and EVENTS not in accepted:
-        raise Refused(Why.NOT_ACCEPTABLE)
+            raise RequestRefused(RefusalReason.CONTENT_CODING)
+        if not accepted >= {JSON, EVENT_STREAM}:
+            raise RequestRefused(RefusalReason.NOT_ACCEPTABLE)
+    elif head.method == "GET" and EVENT_STREAM not in accepted:
+        raise RequestRefused(RefusalReason.NOT_ACCEPTABLE)
 
 
 @lru_cache(maxsize=64)
@@ -99,18 +104,18 @@ def _is_json(value: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def accepts(value: str) -> frozenset[str]:
+def parse_accept(value: str) -> frozenset[str]:
     """Return those of MCP's two media types that Accept lists."""
     taken: set[str] = set()
     for part in value.lower().split(","):
         kind, *parameters = (piece.strip(" \t") for piece in part.split(";"))
-        if any(REFUSING.fullmatch(parameter) for parameter in parameters):
+        if any(ZERO_QUALITY.fullmatch(parameter) for parameter in parameters):
             continue
-        taken |= RANGES.get(kind, set())
+        taken |= MEDIA_RANGES.get(kind, set())
     return frozenset(taken)
 
 
-def session_of(fields: Mapping[str, str], era: Era) -> str:
+def parse_session_id(fields: Mapping[str, str], era: McpRevision) -> str:
     """Return the session id of the client, empty without one.
 
     Raises:
@@ -121,16 +126,16 @@ def session_of(fields: Mapping[str, str], era: Era) -> str:
     if value is None or era.is_modern:
         return ""
     if SESSION.fullmatch(value) is None:
-        raise Refused(Why.SESSION_ID)
+        raise RequestRefused(RefusalReason.SESSION_ID)
     return value
 
 
-def decoded(value: str) -> str | None:
+def decode_mirrored(value: str) -> str | None:
     """Decode a mirrored value; None where it is malformed.
 
     Base64 that is not canonical is malformed: two parsers could decode different names.
     """
-    found = ENCODED.fullmatch(value) if value.startswith("=") else None
+    found = BASE64_NAME.fullmatch(value) if value.startswith("=") else None
     if found is None:
         return value
     try:
@@ -142,11 +147,11 @@ def decoded(value: str) -> str | None:
         return None
 
 
-def check_mirrors(
-    era: Era,
+def check_mirrored_headers(
+    era: McpRevision,
     fields: Mapping[str, str],
-    message: Message,
-    method: Method | None,
+    message: JsonRpcMessage,
+    method: McpMethod | None,
     name: str | None,
 ) -> None:
     """Refuse headers that are missing, or differ from the body.
@@ -161,22 +166,22 @@ def check_mirrors(
     Raises:
         Refused: See above.
     """
-    needed = era.is_modern and message.kind is Kind.REQUEST
+    needed = era.is_modern and message.kind is MessageKind.REQUEST
     said = fields.get(METHOD_HEADER)
     if said != message.method and (needed or said is not None):
-        raise Refused(Why.HEADER_MISMATCH)
+        raise RequestRefused(RefusalReason.HEADER_MISMATCH)
     mirrored = fields.get(NAME_HEADER)
     if method is None:
         return
     if mirrored is None:
         if needed and method.mirrored:
-            raise Refused(Why.HEADER_MISMATCH)
-    elif name is None or decoded(mirrored) != name:
-        raise Refused(Why.HEADER_MISMATCH)
+            raise RequestRefused(RefusalReason.HEADER_MISMATCH)
+    elif name is None or decode_mirrored(mirrored) != name:
+        raise RequestRefused(RefusalReason.HEADER_MISMATCH)
 
 
 def check_meta(
-    body: bytes, message: Message, era: Era, *, needs_tasks: bool = False
+    body: bytes, message: JsonRpcMessage, era: McpRevision, *, needs_tasks: bool = False
 ) -> None:
     """Refuse a request of 2026-07-28 whose `_meta` lacks required members.
 
@@ -189,15 +194,15 @@ def check_meta(
     """
     span = message.params.get("_meta")
     if span is None or not is_object(body, span):
-        raise Refused(Why.NO_META)
-    version, has_tasks = declared(body[span])
+        raise RequestRefused(RefusalReason.NO_META)
+    version, has_tasks = read_declared(body[span])
     if version != era.value:
-        raise Refused(Why.HEADER_MISMATCH)
+        raise RequestRefused(RefusalReason.HEADER_MISMATCH)
     if needs_tasks and not has_tasks:
-        raise Refused(Why.CAPABILITY)
+        raise RequestRefused(RefusalReason.CAPABILITY)
 
 
-def declared(meta: bytes) -> tuple[str, bool]:
+def read_declared(meta: bytes) -> tuple[str, bool]:
     """Return the version in a `_meta`, and whether tasks are declared.
 
     A client sends the same with each request, so the result is cached.
@@ -205,26 +210,28 @@ def declared(meta: bytes) -> tuple[str, bool]:
     Raises:
         Refused: It is no object, is nested too deeply, or lacks a required member.
     """
-    read = _declared if len(meta) <= MAX_REMEMBERED else _declared.__wrapped__
+    read = (
+        _parse_declared if len(meta) <= MAX_CACHED_META else _parse_declared.__wrapped__
+    )
     return read(meta)
 
 
 @lru_cache(maxsize=128)
-def _declared(data: bytes) -> tuple[str, bool]:
-    if is_deeper(data, WITHIN):
-        raise Refused(Why.TOO_DEEP)
-    meta = members(data)
-    refuse_lookalikes(meta, META)
-    version = text(data, meta.get(VERSION_KEY))
+def _parse_declared(data: bytes) -> tuple[str, bool]:
+    if exceeds_depth(data, MAX_PARAMS_DEPTH):
+        raise RequestRefused(RefusalReason.TOO_DEEP)
+    meta = find_members(data)
+    refuse_lookalikes(meta, META_KEYS)
+    version = read_string(data, meta.get(VERSION_KEY))
     capabilities = meta.get(CAPABILITIES_KEY)
     if version is None or capabilities is None or not is_object(data, capabilities):
-        raise Refused(Why.NO_META)
-    return version, _declares(data, capabilities, TASKS)
+        raise RequestRefused(RefusalReason.NO_META)
+    return version, _declares_extension(data, capabilities, TASKS)
 
 
-def _declares(body: bytes, capabilities: Span, extension: str) -> bool:
+def _declares_extension(body: bytes, capabilities: Span, extension: str) -> bool:
     """Tell whether an extension is declared."""
-    extensions = members(body, capabilities).get("extensions")
+    extensions = find_members(body, capabilities).get("extensions")
     if extensions is None or not is_object(body, extensions):
         return False
-    return extension in members(body, extensions)
+    return extension in find_members(body, extensions)

@@ -2,14 +2,14 @@
 
 import re
 
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_head import Head
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
 
-METADATA = "/.well-known/oauth-protected-resource"
-TARGET = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
+METADATA_PREFIX = "/.well-known/oauth-protected-resource"
+SERVER_TARGET = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 
 
-def server_of(target: str) -> str:
+def parse_server_name(target: str) -> str:
     """Parse the name of the upstream server from a target.
 
     Nothing is decoded and no query is accepted: `%2e`, `..`, `;` or a second slash
@@ -18,16 +18,16 @@ def server_of(target: str) -> str:
     Raises:
         Refused: The target is none of `/mcp/SERVER`.
     """
-    found = TARGET.fullmatch(target)
+    found = SERVER_TARGET.fullmatch(target)
     if found is None:
-        raise Refused(Why.UNKNOWN_PATH)
+        raise RequestRefused(RefusalReason.UNKNOWN_PATH)
     return found[1]
 
 
-def described_by(head: Head) -> str:
+def parse_metadata_target(head: HttpRequestHead) -> str:
     """Return the target of a metadata request (RFC 9728 3.1); empty for others."""
     if head.method != "GET":
         return ""
-    target = head.target.removeprefix(METADATA)
-    is_one = target != head.target and TARGET.fullmatch(target) is not None
+    target = head.target.removeprefix(METADATA_PREFIX)
+    is_one = target != head.target and SERVER_TARGET.fullmatch(target) is not None
     return target if is_one else ""

@@ -11,28 +11,40 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice, product
 
-from answerable.authorization.pins.definitions import define
-from answerable.authorization.pins.lookalikes import Names, alike
-from answerable.authorization.pins.observation import Listed, meet, observe, withholds
-from answerable.model.config import Server
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import Definition, Kind, Pins, item_id, item_key, item_of
+from answerable.authorization.pins.definitions import build_definition
+from answerable.authorization.pins.lookalikes import NameIndex, compare_names
+from answerable.authorization.pins.observation import (
+    ObservedList,
+    is_quarantined,
+    observe_identity,
+    observe_list,
+)
+from answerable.model.config import UpstreamServer
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.pin import (
+    DefinitionKind,
+    McpDefinition,
+    ServerPins,
+    item_id,
+    item_key,
+    split_item_key,
+)
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.pins.pin_watch import Bound, PinWatch, Told
+from answerable.server.pins.pin_watch import PinListener, PinWatch, QuarantineTarget
 
-AGAIN = 1.0  # seconds from one writing to the next
-FRESH = 60.0  # seconds until a list is stale
-PATIENCE = 5.0  # seconds for a server to answer a list request
-MOST_TOLD = 20  # similar names reported per write
-REMEMBERED = 1024  # cached definitions, by their bytes
-MOST_REMEMBERED = 4096  # bytes of one
-MOST_COMPARED = 100_000  # pairs of names per write
+WRITE_INTERVAL = 1.0  # seconds from one writing to the next
+LIST_LIFETIME = 60.0  # seconds until a list is stale
+LIST_TIMEOUT = 5.0  # seconds for a server to answer a list request
+MAX_REPORTED = 20  # similar names reported per write
+MAX_CACHED = 1024  # cached definitions, by their bytes
+MAX_CACHED_BYTES = 4096  # bytes of one
+MAX_COMPARED = 100_000  # pairs of names per write
 
-Change = Callable[[Pins], Pins]
-Item = tuple[str, Kind, str]  # server, kind, name
+PinChange = Callable[[ServerPins], ServerPins]
+PinnedItem = tuple[str, DefinitionKind, str]  # server, kind, name
 
 
-class PinKeeper(PinWatch):
+class PinEnforcer(PinWatch):
     """Learns the definitions of servers, and enforces the pins.
 
     Args:
@@ -46,28 +58,28 @@ class PinKeeper(PinWatch):
     def __init__(
         self,
         files: PinFiles,
-        servers: Iterable[Server],
-        bound: Bound,
+        servers: Iterable[UpstreamServer],
+        bound: QuarantineTarget,
         loop: asyncio.AbstractEventLoop,
-        told: Told,
+        told: PinListener,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock = clock
-        self._pending: dict[str, list[Change]] = {}
+        self._pending: dict[str, list[PinChange]] = {}
         self._writing: asyncio.Task[None] | None = None
-        self._known: dict[tuple[Kind, str, bytes], Definition] = {}
-        self._stale_at: dict[tuple[str, Kind], float] = {}
-        self._by_name: dict[Kind, Names] = {}
+        self._known: dict[tuple[DefinitionKind, str, bytes], McpDefinition] = {}
+        self._stale_at: dict[tuple[str, DefinitionKind], float] = {}
+        self._by_name: dict[DefinitionKind, NameIndex] = {}
         super().__init__(files, servers, bound, loop, told)
 
-    def holds(self, server: str) -> bool:
+    def is_pinned(self, server: str) -> bool:
         """Tell whether a server's definitions are pinned."""
         return server in self._pinning
 
-    def listed(
+    def record_list(
         self,
         server: str,
-        kind: Kind,
+        kind: DefinitionKind,
         items: Iterable[tuple[str, bytes]],
         *,
         is_last: bool,
@@ -84,22 +96,24 @@ class PinKeeper(PinWatch):
         """
         if server not in self._pinning:
             return
-        definitions = tuple(self._define(kind, name, raw) for name, raw in items)
+        definitions = tuple(
+            self._build_definition(kind, name, raw) for name, raw in items
+        )
         if is_last and is_asked:
-            self._stale_at[server, kind] = self._loop.time() + FRESH
-        self._see(
+            self._stale_at[server, kind] = self._loop.time() + LIST_LIFETIME
+        self._apply_observation(
             server,
             partial(
-                observe,
-                listed=Listed(kind, definitions, is_last, is_asked),
+                observe_list,
+                listed=ObservedList(kind, definitions, is_last, is_asked),
                 server=server,
                 pinning=self._pinning[server],
                 now=self._clock(),
-                names=self._names(kind),
+                names=self._pinned_names(kind),
             ),
         )
 
-    def met(self, server: str, identity: str) -> bool:
+    def check_identity(self, server: str, identity: str) -> bool:
         """Record the identity of a server; tell whether it is the pinned one.
 
         Args:
@@ -109,53 +123,58 @@ class PinKeeper(PinWatch):
         pinning = self._pinning.get(server)
         if pinning is None:
             return True
-        self._see(
-            server, partial(meet, identity=identity, pinning=pinning, now=self._clock())
+        self._apply_observation(
+            server,
+            partial(
+                observe_identity, identity=identity, pinning=pinning, now=self._clock()
+            ),
         )
-        return not self._pins[server].is_another
+        return not self._pins[server].has_identity_changed
 
-    def withholds(self, server: str, kind: Kind, name: str) -> bool:
+    def is_quarantined(self, server: str, kind: DefinitionKind, name: str) -> bool:
         """Tell whether an item is in quarantine."""
         pinning = self._pinning.get(server)
-        return pinning is not None and withholds(
+        return pinning is not None and is_quarantined(
             self._pins[server], pinning, kind, name
         )
 
-    def is_stale(self, server: str, kind: Kind) -> bool:
+    def is_stale(self, server: str, kind: DefinitionKind) -> bool:
         """Tell whether a server's list of a kind should be requested again."""
         if server not in self._pinning:
             return False
         return self._loop.time() > self._stale_at.get((server, kind), 0.0)
 
-    def looking(self, server: str, kind: Kind) -> None:
+    def mark_requested(self, server: str, kind: DefinitionKind) -> None:
         """Note a request under way, so that it is not repeated for a while."""
-        self._stale_at[server, kind] = self._loop.time() + PATIENCE
+        self._stale_at[server, kind] = self._loop.time() + LIST_TIMEOUT
 
-    async def written(self) -> None:
+    async def flush(self) -> None:
         """Write pending observations, once; failed ones are learned again."""
         self.close()
         if self._writing is not None:
             self._writing.cancel()
         for server, changes in self._pending.items():
-            await asyncio.to_thread(self._write, server, tuple(changes))
+            await asyncio.to_thread(self._write_observations, server, tuple(changes))
 
-    def _define(self, kind: Kind, name: str, raw: bytes) -> Definition:
+    def _build_definition(
+        self, kind: DefinitionKind, name: str, raw: bytes
+    ) -> McpDefinition:
         key = (kind, name, raw)
         found = self._known.get(key)
         if found is None:
-            found = define(kind, name, raw)
-            if len(raw) > MOST_REMEMBERED:
+            found = build_definition(kind, name, raw)
+            if len(raw) > MAX_CACHED_BYTES:
                 return found
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) >= MAX_CACHED:
                 self._known.clear()
             self._known[key] = found
         return found
 
-    def _names(self, kind: Kind) -> Names:
+    def _pinned_names(self, kind: DefinitionKind) -> NameIndex:
         """Return the names of the pinned items of all servers."""
         found = self._by_name.get(kind)
         if found is None:
-            found = self._by_name[kind] = Names(
+            found = self._by_name[kind] = NameIndex(
                 (server, key, pin.definition.name, pin.definition.sha256)
                 for server, pins in self._pins.items()
                 for key, pin in pins.items.items()
@@ -163,23 +182,23 @@ class PinKeeper(PinWatch):
             )
         return found
 
-    def _replace(self, server: str, pins: Pins) -> None:
+    def _replace_pins(self, server: str, pins: ServerPins) -> None:
         self._by_name.clear()
-        super()._replace(server, pins)
+        super()._replace_pins(server, pins)
 
-    def _onto(self, server: str, pins: Pins) -> Pins:
+    def _merge_pending(self, server: str, pins: ServerPins) -> ServerPins:
         """Apply pending observations to the file's pins."""
         for change in self._pending.get(server, ()):
             pins = change(pins)
         return pins
 
-    def _see(self, server: str, change: Change) -> None:
+    def _apply_observation(self, server: str, change: PinChange) -> None:
         before = self._pins[server]
         after = change(before)
         if after is before:
             return
-        self._replace(server, after)
-        self._enforce()
+        self._replace_pins(server, after)
+        self._apply_quarantine()
         self._pending.setdefault(server, []).append(change)
         if self._writing is None:
             self._writing = self._loop.create_task(self._write_all())
@@ -189,23 +208,26 @@ class PinKeeper(PinWatch):
         while self._pending:
             for server, changes in list(self._pending.items()):
                 count = len(changes)
-                known = tuple(self._items())
-                write = partial(self._write, server, tuple(changes), known)
+                known = tuple(self._all_items())
+                write = partial(self._write_observations, server, tuple(changes), known)
                 if await asyncio.to_thread(write):
                     del changes[:count]
                 if not changes:
                     del self._pending[server]
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(WRITE_INTERVAL)
         self._writing = None
 
-    def _items(self) -> Iterator[Item]:
+    def _all_items(self) -> Iterator[PinnedItem]:
         """Yield every item of every server."""
         for server, pins in self._pins.items():
             for key in pins.items.keys() | pins.seen.keys():
-                yield server, *item_of(key)
+                yield server, *split_item_key(key)
 
-    def _write(
-        self, server: str, changes: tuple[Change, ...], known: tuple[Item, ...] = ()
+    def _write_observations(
+        self,
+        server: str,
+        changes: tuple[PinChange, ...],
+        known: tuple[PinnedItem, ...] = (),
     ) -> bool:
         """Write observations, and report new names that resemble others; in a thread.
 
@@ -219,7 +241,7 @@ class PinKeeper(PinWatch):
         """
         before: set[str] = set()
 
-        def change(pins: Pins) -> Pins:
+        def change(pins: ServerPins) -> ServerPins:
             before.update(pins.items.keys() | pins.seen.keys())
             for each in changes:
                 pins = each(pins)
@@ -227,30 +249,30 @@ class PinKeeper(PinWatch):
 
         try:
             after = self.files.change(server, change)
-        except EnvironmentRefused as error:
-            self._loop.call_soon_threadsafe(self._refuse, error.message)
+        except EnvironmentFailure as error:
+            self._loop.call_soon_threadsafe(self._report_failure, error.message)
             return False
         fresh = (after.items.keys() | after.seen.keys()) - before
-        found = _alike(server, sorted(fresh), known)
-        for each in islice(found, MOST_TOLD):
-            self._loop.call_soon_threadsafe(self._told.alike, *each)
+        found = _find_lookalikes(server, sorted(fresh), known)
+        for each in islice(found, MAX_REPORTED):
+            self._loop.call_soon_threadsafe(self._told.on_lookalike, *each)
         return True
 
 
-def _alike(
-    server: str, fresh: Sequence[str], known: Sequence[Item]
+def _find_lookalikes(
+    server: str, fresh: Sequence[str], known: Sequence[PinnedItem]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield the existing items that new ones resemble."""
     new = frozenset(fresh)
     for key, (other, other_kind, other_name) in islice(
-        product(fresh, known), MOST_COMPARED
+        product(fresh, known), MAX_COMPARED
     ):
-        kind, name = item_of(key)
+        kind, name = split_item_key(key)
         if other_kind is not kind or (other, other_name) == (server, name):
             continue
         if other == server and other_name > name and item_key(kind, other_name) in new:
             continue  # reported for the other one
-        how = alike(name, other_name)
+        how = compare_names(name, other_name)
         if how is not None and name:
             like = item_id(other, kind, other_name)
             yield item_id(server, kind, name), like, how.value

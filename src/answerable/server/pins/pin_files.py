@@ -12,26 +12,31 @@ from typing import TypeVar
 
 import msgspec
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import NO_PINS, Pins
-from answerable.store.durable_files import make_folder, read_file, refused, write_file
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.pin import NO_PINS, ServerPins
+from answerable.store.durable_files import (
+    make_folder,
+    read_file,
+    translate_os_errors,
+    write_file,
+)
 
-Stamp = tuple[int, int, int]
-Found = TypeVar("Found", bound=Pins | None)
+PinFileStamp = tuple[int, int, int]
+PinsT = TypeVar("PinsT", bound=ServerPins | None)
 
 _HINT = "restore it from a copy; without it, the next definitions are learned again"
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class _PinFile(msgspec.Struct, forbid_unknown_fields=True):
     """Contents of a pin file."""
 
     schema: str
     server: str
-    pins: Pins
+    pins: ServerPins
 
 
 _SCHEMA = "answerable/pins/v1"
-_decoder = msgspec.json.Decoder(_File)
+_decoder = msgspec.json.Decoder(_PinFile)
 
 
 class PinFiles:
@@ -44,7 +49,7 @@ class PinFiles:
     def __init__(self, state: Path) -> None:
         self.folder = state / "pins"
 
-    def read(self, server: str) -> Pins:
+    def read(self, server: str) -> ServerPins:
         """Read the pins of a server; a missing file has none.
 
         Raises:
@@ -53,7 +58,7 @@ class PinFiles:
         found = self.find(server)
         return NO_PINS if found is None else found
 
-    def find(self, server: str) -> Pins | None:
+    def find(self, server: str) -> ServerPins | None:
         """Read the pins of a server; None where there is no file.
 
         Raises:
@@ -67,10 +72,10 @@ class PinFiles:
         except (ValueError, RecursionError):
             file = None
         if file is None or file.schema != _SCHEMA or file.server != server:
-            raise EnvironmentRefused(f"{path} holds no pins of {server}", _HINT)
+            raise EnvironmentFailure(f"{path} holds no pins of {server}", _HINT)
         return file.pins
 
-    def change(self, server: str, change: Callable[[Pins], Found]) -> Found:
+    def change(self, server: str, change: Callable[[ServerPins], PinsT]) -> PinsT:
         """Change the pins of a server; durable on return.
 
         Args:
@@ -81,20 +86,20 @@ class PinFiles:
             EnvironmentRefused: They cannot be read or written.
         """
         make_folder(self.folder)
-        with refused("lock", self.folder):
+        with translate_os_errors("lock", self.folder):
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             before = self.read(server)
             after = change(before)
             if after is not None and after != before:
-                file = _File(_SCHEMA, server, after)
+                file = _PinFile(_SCHEMA, server, after)
                 write_file(self.path(server), msgspec.json.encode(file))
             return after
         finally:
             os.close(handle)
 
-    def servers(self) -> list[str]:
+    def list_servers(self) -> list[str]:
         """List the servers with pins."""
         if not self.folder.is_dir():
             return []
@@ -104,7 +109,7 @@ class PinFiles:
         """Return the path of a server's file."""
         return self.folder / f"{server}.json"
 
-    def stamp(self, server: str) -> Stamp:
+    def stamp(self, server: str) -> PinFileStamp:
         """Return inode, modification time and size, to detect a change."""
         try:
             facts = self.path(server).stat()

@@ -3,43 +3,46 @@
 Names are the server's own text, so they are logged in ASCII and truncated.
 """
 
-from answerable.server.operator_log import Log
+from answerable.server.operator_log import OperatorLog
 
-MOST = 200  # letters of a name
+MAX_NAME = 200  # letters of a name
 
 
-class PinTold:
+class PinLogNotices:
     """Pin listener that writes to the log.
 
     Args:
         log: Log of the process.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: OperatorLog) -> None:
         self._log = log
 
-    def quarantined(self, subject: str, why: str, like: str) -> None:
+    def on_quarantined(self, subject: str, why: str, like: str) -> None:
         """Log a definition that is in quarantine from now on."""
         self._log.warning(
-            "pin.quarantined", subject=spelled(subject), why=why, like=spelled(like)
+            "pin.quarantined",
+            subject=escape_name(subject),
+            why=why,
+            like=escape_name(like),
         )
 
-    def alike(self, subject: str, like: str, how: str) -> None:
+    def on_lookalike(self, subject: str, like: str, how: str) -> None:
         """Log a new name that resembles another one."""
         self._log.warning(
-            "pin.alike", subject=spelled(subject), like=spelled(like), how=how
+            "pin.alike", subject=escape_name(subject), like=escape_name(like), how=how
         )
 
-    def released(self, subject: str) -> None:
+    def on_released(self, subject: str) -> None:
         """Log the end of a quarantine."""
-        self._log.info("pin.released", subject=spelled(subject))
+        self._log.info("pin.released", subject=escape_name(subject))
 
-    def refused(self, why: str) -> None:
+    def on_failure(self, why: str) -> None:
         """Log that the pins cannot be read or written."""
         self._log.error("pins.refused", why=why)
 
 
-def spelled(text: str) -> str:
+def escape_name(text: str) -> str:
     """Escape a server's text as ASCII, truncated."""
-    plain = text[:MOST].encode("unicode_escape").decode("ascii")
-    return plain if len(text) <= MOST else f"{plain}..."
+    plain = text[:MAX_NAME].encode("unicode_escape").decode("ascii")
+    return plain if len(text) <= MAX_NAME else f"{plain}..."

@@ -7,27 +7,37 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
-from answerable.authorization.pins.observation import held, mappings
+from answerable.authorization.pins.observation import (
+    approved_mappings,
+    build_quarantine,
+)
 from answerable.authorization.quarantine import Quarantine
-from answerable.model.config import Server
-from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import NO_PINS, Kind, Pinning, Pins, item_id, item_key
-from answerable.server.pins.pin_files import PinFiles, Stamp
+from answerable.model.config import UpstreamServer
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.pin import (
+    NO_PINS,
+    DefinitionKind,
+    PinningMode,
+    ServerPins,
+    item_id,
+    item_key,
+)
+from answerable.server.pins.pin_files import PinFiles, PinFileStamp
 
-EVERY = 0.25  # seconds
+POLL_INTERVAL = 0.25  # seconds
 
 
-class Bound(Protocol):
+class QuarantineTarget(Protocol):
     """Decision point that applies the quarantine."""
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
         """Hold back definitions that differ from the approved ones."""
 
 
-class Told(Protocol):
+class PinListener(Protocol):
     """Listener for changes of pins."""
 
-    def quarantined(self, subject: str, why: str, like: str) -> None:
+    def on_quarantined(self, subject: str, why: str, like: str) -> None:
         """Handle a definition that is in quarantine from now on.
 
         Args:
@@ -36,7 +46,7 @@ class Told(Protocol):
             like: Existing name that it resembles, empty for none.
         """
 
-    def alike(self, subject: str, like: str, how: str) -> None:
+    def on_lookalike(self, subject: str, like: str, how: str) -> None:
         """Handle a new name that resembles another one.
 
         Args:
@@ -45,10 +55,10 @@ class Told(Protocol):
             how: `same`, `confusable` or `near`.
         """
 
-    def released(self, subject: str) -> None:
+    def on_released(self, subject: str) -> None:
         """Handle the end of a quarantine."""
 
-    def refused(self, why: str) -> None:
+    def on_failure(self, why: str) -> None:
         """Handle unreadable or unwritable pins; the present ones stay in force."""
 
 
@@ -65,29 +75,29 @@ class PinWatch:
     def __init__(
         self,
         files: PinFiles,
-        servers: Iterable[Server],
-        bound: Bound,
+        servers: Iterable[UpstreamServer],
+        bound: QuarantineTarget,
         loop: asyncio.AbstractEventLoop,
-        told: Told,
+        told: PinListener,
     ) -> None:
         self.files = files
         self._bound, self._loop, self._told = bound, loop, told
-        self._pinning: dict[str, Pinning] = {}
-        self._pins: dict[str, Pins] = {}
-        self._stamps: dict[str, Stamp] = {}
+        self._pinning: dict[str, PinningMode] = {}
+        self._pins: dict[str, ServerPins] = {}
+        self._stamps: dict[str, PinFileStamp] = {}
         self._why = ""  # they were refused the last time
-        self.swap(servers)
-        self._timer = loop.call_later(EVERY, self._look)
+        self.reconfigure(servers)
+        self._timer = loop.call_later(POLL_INTERVAL, self._poll_files)
 
-    def swap(self, servers: Iterable[Server]) -> None:
+    def reconfigure(self, servers: Iterable[UpstreamServer]) -> None:
         """Watch the servers as configured now.
 
         Raises:
             EnvironmentRefused: The file of a new server cannot be read; nothing
                 changes.
         """
-        pinning: dict[str, Pinning] = {
-            each.name: each.pin for each in servers if each.pin is not Pinning.OFF
+        pinning: dict[str, PinningMode] = {
+            each.name: each.pin for each in servers if each.pin is not PinningMode.OFF
         }
         stamps = {name: self.files.stamp(name) for name in pinning}
         fresh = {
@@ -98,78 +108,83 @@ class PinWatch:
         }
         kept = {name: pins for name, pins in self._pins.items() if name in pinning}
         self._pinning, self._pins = pinning, kept | fresh
-        self._enforce()
+        self._apply_quarantine()
 
     def close(self) -> None:
         """Stop the watch."""
         self._timer.cancel()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Apply the files as they are now, without waiting for the next poll."""
         changed = False
         for server, before in self._stamps.items():
             stamp = self.files.stamp(server)
             if stamp != before:
-                changed |= self._take(server, stamp)
+                changed |= self._load_file(server, stamp)
         if changed:
-            self._enforce()
+            self._apply_quarantine()
 
     def mappings(self) -> dict[tuple[str, str], str]:
         """Return the approved AuthZEN mappings: (server, tool) -> JSON."""
-        return mappings(self._pins)
+        return approved_mappings(self._pins)
 
     def definition(self, server: str, tool: str) -> str:
         """Return the digest of a tool's pinned definition, hex; empty for none.
 
         The definition in quarantine is not the pinned one, and does not count here.
         """
-        pin = self._pins.get(server, NO_PINS).items.get(item_key(Kind.TOOL, tool))
+        pin = self._pins.get(server, NO_PINS).items.get(
+            item_key(DefinitionKind.TOOL, tool)
+        )
         return "" if pin is None else pin.definition.sha256
 
-    def _look(self) -> None:
-        self._timer = self._loop.call_later(EVERY, self._look)
-        self.look()
+    def _poll_files(self) -> None:
+        self._timer = self._loop.call_later(POLL_INTERVAL, self._poll_files)
+        self.refresh()
 
-    def _take(self, server: str, stamp: Stamp) -> bool:
+    def _load_file(self, server: str, stamp: PinFileStamp) -> bool:
         """Load a changed file; tell whether it could be read."""
         try:
             pins = self.files.find(server)
-        except EnvironmentRefused as error:
-            self._refuse(error.message)
+        except EnvironmentFailure as error:
+            self._report_failure(error.message)
             return False
         if pins is None:
-            self._refuse(f"{self.files.path(server)} is gone")
+            self._report_failure(f"{self.files.path(server)} is gone")
             return False
         # Only now: what could not be read is tried again.
         self._stamps[server], self._why = stamp, ""
-        self._replace(server, self._onto(server, pins))
+        self._replace_pins(server, self._merge_pending(server, pins))
         return True
 
-    def _onto(self, server: str, pins: Pins) -> Pins:
+    def _merge_pending(self, server: str, pins: ServerPins) -> ServerPins:
         """Return the pins in force of a server with this file."""
         return pins
 
-    def _replace(self, server: str, pins: Pins) -> None:
+    def _replace_pins(self, server: str, pins: ServerPins) -> None:
         """Replace the pins of a server, and report the changes."""
         before, self._pins[server] = self._pins.get(server, NO_PINS), pins
         for key in pins.seen.keys() - before.seen.keys():
             seen = pins.seen[key]
             subject = item_id(server, seen.definition.kind, seen.definition.name)
-            self._told.quarantined(subject, seen.why, seen.like)
+            self._told.on_quarantined(subject, seen.why, seen.like)
         for key in before.seen.keys() - pins.seen.keys():
             lifted = before.seen[key].definition
-            self._told.released(item_id(server, lifted.kind, lifted.name))
-        if pins.is_another and not before.is_another:
-            self._told.quarantined(f"server:{server}", "another-server", "")
-        elif before.is_another and not pins.is_another:
-            self._told.released(f"server:{server}")
+            self._told.on_released(item_id(server, lifted.kind, lifted.name))
+        if pins.has_identity_changed and not before.has_identity_changed:
+            self._told.on_quarantined(f"server:{server}", "another-server", "")
+        elif before.has_identity_changed and not pins.has_identity_changed:
+            self._told.on_released(f"server:{server}")
 
-    def _enforce(self) -> None:
+    def _apply_quarantine(self) -> None:
         self._bound.set_quarantine(
-            {name: held(pins, self._pinning[name]) for name, pins in self._pins.items()}
+            {
+                name: build_quarantine(pins, self._pinning[name])
+                for name, pins in self._pins.items()
+            }
         )
 
-    def _refuse(self, why: str) -> None:
+    def _report_failure(self, why: str) -> None:
         if why != self._why:
             self._why = why
-            self._told.refused(why)
+            self._told.on_failure(why)

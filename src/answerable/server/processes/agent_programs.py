@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Programs:
+class ClientPrograms:
     """Names and paths of a client's programs.
 
     Attributes:
@@ -23,40 +23,42 @@ class Programs:
 
 
 # None: the client has no program of its own.
-CLIENTS: Mapping[str, Programs | None] = {
-    "aider": Programs(("aider",), ("aider-chat",)),
-    "amazon-q": Programs(("q", "qchat", "amazon-q")),
-    "amp": Programs(("amp",), ("@sourcegraph/amp",)),
-    "antigravity": Programs(("antigravity",), (".antigravity-server",)),
-    "claude-code": Programs(("claude", "claude-code"), ("@anthropic-ai/claude-code",)),
-    "claude-desktop": Programs(("claude-desktop",)),
-    "cline": Programs(("cline",), ("saoudrizwan.claude-dev",)),
-    "codex": Programs(("codex",), ("@openai/codex",)),
-    "continue": Programs(("cn",), ("@continuedev/cli",)),
-    "copilot": Programs(("copilot",), ("@github/copilot",)),
-    "crush": Programs(("crush",), ("@charmland/crush",)),
-    "cursor": Programs(("cursor", "cursor-agent"), (".cursor-server",)),
+CLIENTS: Mapping[str, ClientPrograms | None] = {
+    "aider": ClientPrograms(("aider",), ("aider-chat",)),
+    "amazon-q": ClientPrograms(("q", "qchat", "amazon-q")),
+    "amp": ClientPrograms(("amp",), ("@sourcegraph/amp",)),
+    "antigravity": ClientPrograms(("antigravity",), (".antigravity-server",)),
+    "claude-code": ClientPrograms(
+        ("claude", "claude-code"), ("@anthropic-ai/claude-code",)
+    ),
+    "claude-desktop": ClientPrograms(("claude-desktop",)),
+    "cline": ClientPrograms(("cline",), ("saoudrizwan.claude-dev",)),
+    "codex": ClientPrograms(("codex",), ("@openai/codex",)),
+    "continue": ClientPrograms(("cn",), ("@continuedev/cli",)),
+    "copilot": ClientPrograms(("copilot",), ("@github/copilot",)),
+    "crush": ClientPrograms(("crush",), ("@charmland/crush",)),
+    "cursor": ClientPrograms(("cursor", "cursor-agent"), (".cursor-server",)),
     "docker-mcp": None,
-    "droid": Programs(("droid",), ("@factory/cli",)),
-    "gemini-cli": Programs(("gemini", "gemini-cli"), ("@google/gemini-cli",)),
-    "goose": Programs(("goose", "goosed")),
-    "jetbrains": Programs(
+    "droid": ClientPrograms(("droid",), ("@factory/cli",)),
+    "gemini-cli": ClientPrograms(("gemini", "gemini-cli"), ("@google/gemini-cli",)),
+    "goose": ClientPrograms(("goose", "goosed")),
+    "jetbrains": ClientPrograms(
         ("idea", "pycharm", "webstorm", "goland", "clion", "rider", "phpstorm")
     ),
-    "junie": Programs(("junie",)),
-    "kiro": Programs(("kiro", "kiro-cli")),
+    "junie": ClientPrograms(("junie",)),
+    "kiro": ClientPrograms(("kiro", "kiro-cli")),
     "mcp-client": None,
-    "opencode": Programs(("opencode",), ("opencode-ai",)),
-    "openclaw": Programs(("openclaw",)),
-    "qwen": Programs(("qwen",), ("@qwen-code/qwen-code",)),
-    "roo": Programs(("roo",), ("rooveterinaryinc.roo-cline",)),
-    "tabnine": Programs(("tabnine",)),
-    "vscode": Programs(
+    "opencode": ClientPrograms(("opencode",), ("opencode-ai",)),
+    "openclaw": ClientPrograms(("openclaw",)),
+    "qwen": ClientPrograms(("qwen",), ("@qwen-code/qwen-code",)),
+    "roo": ClientPrograms(("roo",), ("rooveterinaryinc.roo-cline",)),
+    "tabnine": ClientPrograms(("tabnine",)),
+    "vscode": ClientPrograms(
         ("code", "code-insiders", "codium", "code-server", "code-tunnel"),
         (".vscode-server", ".vscode-server-insiders"),
     ),
-    "windsurf": Programs(("windsurf",), (".windsurf-server",)),
-    "zed": Programs(("zed", "zed-editor", "zeditor"), (".zed_server",)),
+    "windsurf": ClientPrograms(("windsurf",), (".windsurf-server",)),
+    "zed": ClientPrograms(("zed", "zed-editor", "zeditor"), (".zed_server",)),
 }
 
 _INTERPRETERS = frozenset(
@@ -67,7 +69,7 @@ _INTERPRETERS = frozenset(
     ]
 )
 _ENDINGS = (".exe", ".js", ".mjs", ".cjs", ".py", ".sh", ".appimage")
-_LOOKED_AT = 8  # arguments of an interpreter, in which its script stands
+_MAX_ARGUMENTS = 8  # arguments of an interpreter, in which its script stands
 _BY_NAME = {
     name: client
     for client, programs in CLIENTS.items()
@@ -82,7 +84,7 @@ _BY_PATH = {
 }
 
 
-def client_of(name: str, program: str, argv: Sequence[str]) -> str:
+def find_client(name: str, program: str, argv: Sequence[str]) -> str:
     """Return the agent client of a process, empty for none.
 
     Args:
@@ -92,24 +94,24 @@ def client_of(name: str, program: str, argv: Sequence[str]) -> str:
     """
     called = argv[0] if argv else ""
     for each in (name, program, called):
-        found = _BY_NAME.get(_bare(each)) or _by_path(each)
+        found = _BY_NAME.get(_base_name(each)) or _find_by_path(each)
         if found:
             return found
-    if _interpreter(program) or _interpreter(called):
-        return _of_script(argv[1 : 1 + _LOOKED_AT])
+    if _is_interpreter(program) or _is_interpreter(called):
+        return _find_script_client(argv[1 : 1 + _MAX_ARGUMENTS])
     return ""
 
 
-def _of_script(arguments: Sequence[str]) -> str:
+def _find_script_client(arguments: Sequence[str]) -> str:
     for each in arguments:
-        found = _by_path(each)
+        found = _find_by_path(each)
         if found:
             return found
     plain = [each for each in arguments if not each.startswith("-")]
-    return _BY_NAME.get(_bare(plain[0]), "") if plain else ""
+    return _BY_NAME.get(_base_name(plain[0]), "") if plain else ""
 
 
-def _bare(path: str) -> str:
+def _base_name(path: str) -> str:
     """Return the name of a program without folder and extension."""
     name = path.rpartition("/")[2].lower()
     for ending in _ENDINGS:
@@ -117,11 +119,11 @@ def _bare(path: str) -> str:
     return name
 
 
-def _interpreter(path: str) -> bool:
-    return _bare(path).lstrip("-").rstrip("0123456789.") in _INTERPRETERS
+def _is_interpreter(path: str) -> bool:
+    return _base_name(path).lstrip("-").rstrip("0123456789.") in _INTERPRETERS
 
 
-def _by_path(path: str) -> str:
+def _find_by_path(path: str) -> str:
     parts = tuple(path.lower().split("/"))
     if len(parts) < 2:
         return ""

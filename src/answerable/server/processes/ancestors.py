@@ -17,19 +17,26 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.server.processes.agent_programs import client_of
-from answerable.server.processes.held_process import ProcessGone, held, opened, text
-from answerable.server.processes.proc_parsing import start_in, uid_in
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.processes.agent_programs import find_client
+from answerable.server.processes.held_process import (
+    ProcessGone,
+    open_pidfd,
+    read_held_facts,
+    read_proc_file,
+)
+from answerable.server.processes.proc_parsing import parse_start, parse_uid
 
-MARK = "ANSWERABLE_RUN"  # in the environment of whatever `answerable run` starts
-_MOST = 256
-_LARGEST = 1 << 16  # bytes of a registered run
+RUN_VARIABLE = (
+    "ANSWERABLE_RUN"  # in the environment of whatever `answerable run` starts
+)
+_MAX_ANCESTORS = 256
+_MAX_RUN_FILE = 1 << 16  # bytes of a registered run
 _TRIES = 5  # of a walk: an ancestor may end meanwhile
 
 _HINT = "do it in a terminal of your own, which no agent or agent's editor has opened"
 
-Run = tuple[int, int]  # process number, start in clock ticks since boot
+ProcessKey = tuple[int, int]  # process number, start in clock ticks since boot
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,11 @@ class Ancestor:
     marked: bool
 
 
-class AgentAbove(EnvironmentRefused):
+class StartedByAgent(EnvironmentFailure):
     """Process that was started by an agent, or whose ancestors are unknown."""
 
 
-def refuse_agents(runs: Collection[Run] = ()) -> None:
+def refuse_agent_ancestors(runs: Collection[ProcessKey] = ()) -> None:
     """Refuse to continue in a process with an agent among its ancestors.
 
     Args:
@@ -68,30 +75,30 @@ def refuse_agents(runs: Collection[Run] = ()) -> None:
     Raises:
         AgentAbove: An ancestor is an agent, or the ancestors cannot be read.
     """
-    if MARK in os.environ:
-        raise AgentAbove(
-            f"only a person may do this, and {MARK} says that an agent runs this",
+    if RUN_VARIABLE in os.environ:
+        raise StartedByAgent(
+            f"only a person may do this, and {RUN_VARIABLE} says that an agent runs this",
             _HINT,
         )
-    why = agent_among(ancestors(), frozenset(runs))
+    why = find_agent(list_ancestors(), frozenset(runs))
     if why:
-        raise AgentAbove(f"only a person may do this, and {why}", _HINT)
+        raise StartedByAgent(f"only a person may do this, and {why}", _HINT)
 
 
-def agent_among(line: Iterable[Ancestor], runs: Collection[Run]) -> str:
+def find_agent(line: Iterable[Ancestor], runs: Collection[ProcessKey]) -> str:
     """Describe the first agent in a list of processes, empty without one."""
     for each in line:
         if (each.pid, each.start) in runs:
             return f"process {each.pid} above is an agent that `answerable run` started"
         if each.marked:
             return f"process {each.pid} above runs in what `answerable run` started"
-        client = client_of(each.name, each.program, each.argv)
+        client = find_client(each.name, each.program, each.argv)
         if client:
             return f"process {each.pid} above is {client}"
     return ""
 
 
-def ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
+def list_ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
     """Describe a process and its ancestors, nearest first.
 
     Args:
@@ -101,79 +108,83 @@ def ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
         AgentAbove: They cannot be read completely.
     """
     if not Path("/proc/self/stat").exists():
-        raise _unknown("this machine has no /proc")
+        raise _unknown_ancestors_error("this machine has no /proc")
     for _ in range(_TRIES):
         with suppress(ProcessGone):
-            return _line(os.getpid() if own is None else own)
-    raise _unknown("the processes above end while they are looked up")
+            return _walk_up(os.getpid() if own is None else own)
+    raise _unknown_ancestors_error("the processes above end while they are looked up")
 
 
-class _Numbered(msgspec.Struct):
+class _ProcessNumber(msgspec.Struct):
     pid: int
     start: int
 
 
-class _Registered(msgspec.Struct):
+class _RunFile(msgspec.Struct):
     """Process ids in the file of a registered run."""
 
-    process: _Numbered
-    launcher: _Numbered | None = None
+    process: _ProcessNumber
+    launcher: _ProcessNumber | None = None
 
 
-def registered(folders: Sequence[Path]) -> frozenset[Run]:
+def read_registered(folders: Sequence[Path]) -> frozenset[ProcessKey]:
     """Read the processes that `answerable run` registered.
 
     A file is named `PID-START.json`, or contains `process` and `launcher`, which adopts
     orphans of the run. A folder that is missing, or another user's, has none; runs of
     that user are marked in their environment, too.
     """
-    found: set[Run] = set()
+    found: set[ProcessKey] = set()
     for folder in folders:
         with suppress(OSError):
             for file in folder.iterdir():
-                found.update(_registered(file))
+                found.update(_parse_registered(file))
     return frozenset(found)
 
 
-def _registered(file: Path) -> list[Run]:
+def _parse_registered(file: Path) -> list[ProcessKey]:
     pid, dash, start = file.name.removesuffix(".json").partition("-")
     if dash and pid.isdecimal() and start.isdecimal():
         return [(int(pid), int(start))]
     try:
         with file.open("rb") as opened_file:
-            data = opened_file.read(_LARGEST)
-        said = msgspec.json.decode(data, type=_Registered)
+            data = opened_file.read(_MAX_RUN_FILE)
+        said = msgspec.json.decode(data, type=_RunFile)
     except (OSError, ValueError, RecursionError):
         return []
     both = (said.process, said.launcher)
     return [(each.pid, each.start) for each in both if each is not None]
 
 
-def _line(own: int) -> tuple[Ancestor, ...]:
-    line = [_read(own)]
+def _walk_up(own: int) -> tuple[Ancestor, ...]:
+    line = [_read_process(own)]
     while (child := line[-1]).parent:
-        above = _read(child.parent)
+        above = _read_process(child.parent)
         # Still the same parent, so its pid was not reused.
-        if _read(child.pid) != child:
+        if _read_process(child.pid) != child:
             raise ProcessGone
         line.append(above)
-        if len(line) > _MOST:
-            raise _unknown(f"more than {_MOST} processes are above")
+        if len(line) > _MAX_ANCESTORS:
+            raise _unknown_ancestors_error(
+                f"more than {_MAX_ANCESTORS} processes are above"
+            )
     if line[-1].pid != 1:
-        raise _unknown(f"process {line[-1].pid} was started from outside the container")
+        raise _unknown_ancestors_error(
+            f"process {line[-1].pid} was started from outside the container"
+        )
     return tuple(line)
 
 
-def _read(pid: int) -> Ancestor:
+def _read_process(pid: int) -> Ancestor:
     try:
-        return held(opened(pid), pid, _describe)
+        return read_held_facts(open_pidfd(pid), pid, _describe_process)
     except ProcessGone:
-        if not Path("/proc", str(pid)).exists() and _lives(pid):
-            raise _unknown(f"/proc hides process {pid}") from None
+        if not Path("/proc", str(pid)).exists() and _is_alive(pid):
+            raise _unknown_ancestors_error(f"/proc hides process {pid}") from None
         raise
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -183,34 +194,34 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _describe(folder: Path) -> Ancestor:
-    stat = text(folder / "stat")
+def _describe_process(folder: Path) -> Ancestor:
+    stat = read_proc_file(folder / "stat")
     program = ""
     with suppress(OSError):  # of another user: not ours to see
         program = str((folder / "exe").readlink())
     return Ancestor(
         pid=int(folder.name),
-        start=start_in(stat),
+        start=parse_start(stat),
         parent=int(stat[stat.rindex(")") + 1 :].split()[1]),
-        uid=uid_in(text(folder / "status")),
+        uid=parse_uid(read_proc_file(folder / "status")),
         name=stat[stat.index("(") + 1 : stat.rindex(")")],
         program=program.removesuffix(" (deleted)"),
-        argv=tuple(text(folder / "cmdline").split("\0")[:-1]),
-        marked=_marked(folder),
+        argv=tuple(read_proc_file(folder / "cmdline").split("\0")[:-1]),
+        marked=_has_run_variable(folder),
     )
 
 
-def _marked(folder: Path) -> bool:
+def _has_run_variable(folder: Path) -> bool:
     try:
         environment = (folder / "environ").read_bytes()
     except OSError:  # of another user, or one that may not be traced
         return False
-    mark = MARK.encode() + b"="
+    mark = RUN_VARIABLE.encode() + b"="
     return any(each.startswith(mark) for each in environment.split(b"\0"))
 
 
-def _unknown(why: str) -> AgentAbove:
-    return AgentAbove(
+def _unknown_ancestors_error(why: str) -> StartedByAgent:
+    return StartedByAgent(
         f"only a person may do this, and whether an agent asks is not known: {why}",
         "do it on Linux, in a terminal whose processes /proc shows",
     )

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from answerable.server.processes.run_registry import Run
+from answerable.server.processes.run_registry import RegisteredRun
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PeerFacts:
     """Facts that were read while a pidfd held the process.
 
     Attributes:
@@ -29,7 +29,7 @@ class Facts:
     is_certain: bool = True
 
 
-def proves(facts: Facts, run: Run | None) -> tuple[str, ...]:
+def list_proven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
     """List what the facts prove."""
     said = [f"a process of user {facts.uid} and group {facts.gid} made this connection"]
     if facts.is_certain:
@@ -42,11 +42,11 @@ def proves(facts: Facts, run: Run | None) -> tuple[str, ...]:
     if facts.program_sha256:
         said.append("the executable it ran at that moment has this digest")
     if run is not None:
-        said += _proves_of_run(run)
+        said += _list_proven_by_run(run)
     return tuple(said)
 
 
-def _proves_of_run(run: Run) -> tuple[str, ...]:
+def _list_proven_by_run(run: RegisteredRun) -> tuple[str, ...]:
     return (
         f"a process of user {run.started_by} asked to start {run.agent} and rule "
         f"{run.rule} lets that user",
@@ -56,9 +56,9 @@ def _proves_of_run(run: Run) -> tuple[str, ...]:
     )
 
 
-def proves_not(facts: Facts, run: Run | None) -> tuple[str, ...]:
+def list_unproven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
     """List what the facts do not prove, though it could be assumed."""
-    where = _where(facts)
+    where = _describe_scope(facts)
     said = [
         f"that this process and no other {where} asks: it may pass on what it gets, and "
         "a connection can be inherited or handed on",
@@ -72,11 +72,11 @@ def proves_not(facts: Facts, run: Run | None) -> tuple[str, ...]:
     if facts.program:
         said.append("what an interpreter runs: a digest of it says nothing of a script")
     if run is not None:
-        said += _proves_not_of_run(run)
+        said += _list_unproven_by_run(run)
     return tuple(said)
 
 
-def _where(facts: Facts) -> str:
+def _describe_scope(facts: PeerFacts) -> str:
     if facts.container:
         return f"of user {facts.uid} in that container"
     if facts.unit:
@@ -84,7 +84,7 @@ def _where(facts: Facts) -> str:
     return f"of user {facts.uid}"
 
 
-def _proves_not_of_run(run: Run) -> tuple[str, ...]:
+def _list_unproven_by_run(run: RegisteredRun) -> tuple[str, ...]:
     said = [
         f"who sits at the terminal of user {run.started_by}",
         "that it does what its program, arguments and configuration were written to do: "

@@ -26,18 +26,20 @@ ABOVE = re.compile(r"[^/]*\.slice|containerd\.service")
 TASK = re.compile(r"[0-9a-f]{32}|[0-9a-f-]{36}")  # of ECS
 
 
-def container_in(cgroup: str) -> str:
+def parse_container_id(cgroup: str) -> str:
     """Return the container id, empty where no trusted runtime created one.
 
     Args:
         cgroup: Lines `HIERARCHY:CONTROLLERS:PATH` (man 7 cgroups). Where two name
             different containers, none is believed.
     """
-    found = {_in_path(line.split(":", 2)[-1]) for line in cgroup.splitlines()} - {""}
+    found = {_find_in_path(line.split(":", 2)[-1]) for line in cgroup.splitlines()} - {
+        ""
+    }
     return found.pop() if len(found) == 1 else ""
 
 
-def _in_path(path: str) -> str:
+def _find_in_path(path: str) -> str:
     above = ""
     is_plain = False  # a runtime, not systemd, created the parent group
     for part in path.split("/")[1:]:

@@ -11,22 +11,22 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import BinaryIO
 
-LARGEST = 512 * 1024 * 1024  # bytes; what is larger has no digest
-_KEPT = 256
-_PIECE = 1024 * 1024
+MAX_EXECUTABLE = 512 * 1024 * 1024  # bytes; what is larger has no digest
+_MAX_CACHED = 256
+_CHUNK_SIZE = 1024 * 1024
 
 # The change time is included, since a file's owner may set its modification time.
-_Version = tuple[int, int, int, int, int]
+_FileVersion = tuple[int, int, int, int, int]
 
 
-class Executables:
+class ExecutableDigests:
     """Thread-safe cache of executable digests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._digests: OrderedDict[_Version, str] = OrderedDict()
+        self._digests: OrderedDict[_FileVersion, str] = OrderedDict()
 
-    def of(self, folder: Path) -> tuple[str, str]:
+    def read(self, folder: Path) -> tuple[str, str]:
         """Return path and SHA-256 of a process's executable.
 
         Args:
@@ -42,33 +42,33 @@ class Executables:
             return "", ""
         with file:
             path = os.readlink(f"/proc/self/fd/{file.fileno()}")
-            return path, self._digest(file)
+            return path, self._cached_digest(file)
 
-    def _digest(self, file: BinaryIO) -> str:
+    def _cached_digest(self, file: BinaryIO) -> str:
         facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_EXECUTABLE:
             return ""
-        version = _version(facts)
+        version = _file_version(facts)
         with self._lock:
             if version in self._digests:
                 self._digests.move_to_end(version)
                 return self._digests[version]
         digest = hashlib.sha256()
         left = facts.st_size + 1
-        while left > 0 and (piece := file.read(min(_PIECE, left))):
+        while left > 0 and (piece := file.read(min(_CHUNK_SIZE, left))):
             digest.update(piece)
             left -= len(piece)
         # Changed while it was read, although a running executable is write-protected.
-        if left != 1 or _version(os.fstat(file.fileno())) != version:
+        if left != 1 or _file_version(os.fstat(file.fileno())) != version:
             return ""
         with self._lock:
             self._digests[version] = digest.hexdigest()
-            if len(self._digests) > _KEPT:
+            if len(self._digests) > _MAX_CACHED:
                 self._digests.popitem(last=False)
         return digest.hexdigest()
 
 
-def _version(facts: os.stat_result) -> _Version:
+def _file_version(facts: os.stat_result) -> _FileVersion:
     return (
         facts.st_dev,
         facts.st_ino,

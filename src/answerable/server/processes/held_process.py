@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import TypeVar
 
 from answerable.model.errors import AnswerableError
-from answerable.server.processes.pidfd_info import Credentials, told_by
-from answerable.server.processes.proc_parsing import credentials_in
+from answerable.server.processes.pidfd_info import ProcessCredentials, read_pidfd_info
+from answerable.server.processes.proc_parsing import parse_credentials
 
-Facts = TypeVar("Facts")
+FactsT = TypeVar("FactsT")
 
 
 class NotAttested(AnswerableError):  # noqa: N818 - an outcome
@@ -39,7 +39,7 @@ class ProcessGone(NotAttested):
         super().__init__("process-gone", "the process at the other end is gone")
 
 
-class Hold:
+class HeldProcess:
     """Process that a pidfd holds; while it lives, its pid is not reused.
 
     Args:
@@ -50,7 +50,7 @@ class Hold:
     def __init__(self, pidfd: int, pid: int) -> None:
         self.pidfd, self.pid = pidfd, pid
 
-    def __enter__(self) -> "Hold":
+    def __enter__(self) -> "HeldProcess":
         return self
 
     def __exit__(
@@ -73,7 +73,7 @@ class Hold:
         ended.register(self.pidfd, select.POLLIN)
         return bool(ended.poll(0))
 
-    def check(self) -> None:
+    def check_alive(self) -> None:
         """Check that it is alive: facts read by its pid until now are its own.
 
         Raises:
@@ -82,7 +82,7 @@ class Hold:
         if self.has_ended():
             raise ProcessGone
 
-    def facts(self, read: Callable[[Path], Facts]) -> Facts:
+    def read_facts(self, read: Callable[[Path], FactsT]) -> FactsT:
         """Read its folder in /proc.
 
         Raises:
@@ -92,23 +92,23 @@ class Hold:
             facts = read(Path("/proc") / str(self.pid))
         except OSError:
             raise ProcessGone from None
-        self.check()
+        self.check_alive()
         return facts
 
-    def credentials(self) -> Credentials:
+    def read_credentials(self) -> ProcessCredentials:
         """Read its users, groups and parent, from the pidfd itself where possible.
 
         Raises:
             ProcessGone: It ended.
         """
-        told = told_by(self.pidfd)
+        told = read_pidfd_info(self.pidfd)
         if told is None:
-            return self.facts(_credentials)
-        self.check()
+            return self.read_facts(_parse_credentials)
+        self.check_alive()
         return told
 
 
-def held(pidfd: int, pid: int, read: Callable[[Path], Facts]) -> Facts:
+def read_held_facts(pidfd: int, pid: int, read: Callable[[Path], FactsT]) -> FactsT:
     """Read the facts of a process.
 
     Args:
@@ -119,11 +119,11 @@ def held(pidfd: int, pid: int, read: Callable[[Path], Facts]) -> Facts:
     Raises:
         ProcessGone: It ended.
     """
-    with Hold(pidfd, pid) as process:
-        return process.facts(read)
+    with HeldProcess(pidfd, pid) as process:
+        return process.read_facts(read)
 
 
-def opened(pid: int) -> int:
+def open_pidfd(pid: int) -> int:
     """Open a pidfd of the process with a pid.
 
     Raises:
@@ -135,7 +135,7 @@ def opened(pid: int) -> int:
         raise ProcessGone from None
 
 
-def parent_of(child: Hold) -> Hold | None:
+def hold_parent(child: HeldProcess) -> HeldProcess | None:
     """Hold the parent of a process; None where it has no visible one.
 
     The pid of a parent is not reused until the parent was reaped. An orphaned child
@@ -145,12 +145,12 @@ def parent_of(child: Hold) -> Hold | None:
     Raises:
         ProcessGone: The child ended, or was orphaned meanwhile.
     """
-    pid = child.credentials().ppid
+    pid = child.read_credentials().ppid
     if pid <= 0:
         return None
-    parent = Hold(opened(pid), pid)
+    parent = HeldProcess(open_pidfd(pid), pid)
     try:
-        if child.credentials().ppid != pid:
+        if child.read_credentials().ppid != pid:
             raise ProcessGone
     except BaseException:
         parent.close()
@@ -158,19 +158,21 @@ def parent_of(child: Hold) -> Hold | None:
     return parent
 
 
-def text(file: Path) -> str:
+def read_proc_file(file: Path) -> str:
     """Read a file of /proc; names in it may have any encoding."""
     return file.read_text("utf-8", "replace")
 
 
-def boot_id() -> str:
+def read_boot_id() -> str:
     """Return the boot id, without which pid and start time are ambiguous.
 
     Source: man 5 proc_sys_kernel. Empty where there is no /proc.
     """
     file = Path("/proc/sys/kernel/random/boot_id")
-    return text(file).strip() if file.exists() else ""
+    return read_proc_file(file).strip() if file.exists() else ""
 
 
-def _credentials(folder: Path) -> Credentials:
-    return credentials_in(text(folder / "stat"), text(folder / "status"))
+def _parse_credentials(folder: Path) -> ProcessCredentials:
+    return parse_credentials(
+        read_proc_file(folder / "stat"), read_proc_file(folder / "status")
+    )

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.server.connection_info import UnixPeer
-from answerable.server.processes.held_process import ProcessGone, held, opened, text
-from answerable.server.processes.proc_parsing import gid_in, start_in, uid_in, unit_in
+from answerable.server.processes.held_process import (
+    ProcessGone,
+    open_pidfd,
+    read_held_facts,
+    read_proc_file,
+)
+from answerable.server.processes.proc_parsing import (
+    parse_gid,
+    parse_start,
+    parse_uid,
+    parse_unit,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class ParentProcess:
     """Process that started us.
 
     Attributes:
@@ -25,7 +35,7 @@ class Parent:
     advisory: bool
 
 
-def read_parent() -> Parent:
+def read_parent() -> ParentProcess:
     """Describe the process that started us.
 
     Where it has ended before, it is the process that adopted us: in a container, the
@@ -35,21 +45,21 @@ def read_parent() -> Parent:
         ProcessGone: It ended meanwhile.
     """
     pid = os.getppid()
-    peer, executable = held(opened(pid), pid, _read)
+    peer, executable = read_held_facts(open_pidfd(pid), pid, _describe_parent)
     # Still our parent, so its pid was not reused.
     if os.getppid() != pid:
         raise ProcessGone
-    return Parent(peer, executable, advisory=peer.uid == os.getuid())
+    return ParentProcess(peer, executable, advisory=peer.uid == os.getuid())
 
 
-def _read(folder: Path) -> tuple[UnixPeer, str]:
-    status = text(folder / "status")
+def _describe_parent(folder: Path) -> tuple[UnixPeer, str]:
+    status = read_proc_file(folder / "status")
     peer = UnixPeer(
         pid=int(folder.name),
-        uid=uid_in(status),
-        gid=gid_in(status),
-        unit=unit_in(text(folder / "cgroup")),
-        start=start_in(text(folder / "stat")),
+        uid=parse_uid(status),
+        gid=parse_gid(status),
+        unit=parse_unit(read_proc_file(folder / "cgroup")),
+        start=parse_start(read_proc_file(folder / "stat")),
     )
     try:
         executable = str((folder / "exe").readlink())

@@ -10,24 +10,32 @@ import os
 import socket
 from pathlib import Path
 
-from answerable.model.attestation import Attestation, Attestor, Process
-from answerable.server.processes.attestation_statements import Facts, proves, proves_not
-from answerable.server.processes.container_id import container_in
-from answerable.server.processes.executable_digest import Executables
-from answerable.server.processes.held_process import NotAttested, text
-from answerable.server.processes.pidfd_info import Credentials
-from answerable.server.processes.proc_parsing import unit_in
-from answerable.server.processes.run_registry import Run, Runs, identified
-from answerable.server.processes.unix_peer import SO_PEERPIDFD, Connector, connector_of
+from answerable.model.attestation import Attestation, Attestor, ProcessIdentity
+from answerable.server.processes.attestation_statements import (
+    PeerFacts,
+    list_proven,
+    list_unproven,
+)
+from answerable.server.processes.container_id import parse_container_id
+from answerable.server.processes.executable_digest import ExecutableDigests
+from answerable.server.processes.held_process import NotAttested, read_proc_file
+from answerable.server.processes.pidfd_info import ProcessCredentials
+from answerable.server.processes.proc_parsing import parse_unit
+from answerable.server.processes.run_registry import (
+    RegisteredRun,
+    RunRegistry,
+    identify_process,
+)
+from answerable.server.processes.unix_peer import SO_PEERPIDFD, SocketPeer, hold_peer
 
 ROOT = 0
 _UNITS = Path("/run/systemd/units")
-_EXECUTABLES = Executables()
+_EXECUTABLES = ExecutableDigests()
 
 
 def attest_peer(
     connection: socket.socket,
-    runs: Runs | None = None,
+    runs: RunRegistry | None = None,
     *,
     root: bool = False,
     option: int = SO_PEERPIDFD,
@@ -47,20 +55,24 @@ def attest_peer(
         NotAttested: It ended (`process-gone`), is root (`superuser`), or has several
             users, or another one than when it connected (`several-users`).
     """
-    peer = connector_of(connection, option)
+    peer = hold_peer(connection, option)
     with peer.process as process:
-        before = one_user(peer, root=root)
-        facts = _facts(peer)
-        run = runs.of_process(process) if runs is not None and peer.is_certain else None
-        named = identified(process)
+        before = require_one_user(peer, root=root)
+        facts = _read_facts(peer)
+        run = (
+            runs.find_by_process(process)
+            if runs is not None and peer.is_certain
+            else None
+        )
+        named = identify_process(process)
         # Last check: it is alive, and has the same user.
-        after = process.credentials()
+        after = process.read_credentials()
     if (after.uids, after.gids) != (before.uids, before.gids):
-        raise _several()
-    return _attestation(named, facts, run)
+        raise _several_users_error()
+    return _build_attestation(named, facts, run)
 
 
-def one_user(peer: Connector, *, root: bool) -> Credentials:
+def require_one_user(peer: SocketPeer, *, root: bool) -> ProcessCredentials:
     """Require that a process has one user, the same as when it connected.
 
     A setuid program has two. It is unknown for which of them it acts: one may have
@@ -69,19 +81,19 @@ def one_user(peer: Connector, *, root: bool) -> Credentials:
     Raises:
         NotAttested: It has several, or ended, or is root.
     """
-    now = peer.process.credentials()
+    now = peer.process.read_credentials()
     if ROOT in (peer.uid, *now.uids) and not root:
         raise NotAttested(
             "superuser",
             "the process at the other end runs as the superuser, who can be anybody",
             "run it as a user of its own; a rule may name uid 0 where it has to be",
         )
-    if not now.is_one or (now.uids[0], now.gids[0]) != (peer.uid, peer.gid):
-        raise _several()
+    if not now.is_single_user or (now.uids[0], now.gids[0]) != (peer.uid, peer.gid):
+        raise _several_users_error()
     return now
 
 
-def _several() -> NotAttested:
+def _several_users_error() -> NotAttested:
     return NotAttested(
         "several-users",
         "the process at the other end is not, or no longer, one user and one group",
@@ -89,25 +101,25 @@ def _several() -> NotAttested:
     )
 
 
-def _facts(peer: Connector) -> Facts:
+def _read_facts(peer: SocketPeer) -> PeerFacts:
     if not peer.is_certain:
-        return Facts(peer.uid, peer.gid, is_certain=False)
-    cgroup, (program, digest) = peer.process.facts(
-        lambda folder: (text(folder / "cgroup"), _EXECUTABLES.of(folder))
+        return PeerFacts(peer.uid, peer.gid, is_certain=False)
+    cgroup, (program, digest) = peer.process.read_facts(
+        lambda folder: (read_proc_file(folder / "cgroup"), _EXECUTABLES.read(folder))
     )
-    unit = unit_in(cgroup)
-    return Facts(
+    unit = parse_unit(cgroup)
+    return PeerFacts(
         uid=peer.uid,
         gid=peer.gid,
         unit=unit,
-        invocation=_invocation(unit),
-        container=container_in(cgroup),
+        invocation=_read_invocation(unit),
+        container=parse_container_id(cgroup),
         program=program,
         program_sha256=digest,
     )
 
 
-def _invocation(unit: str) -> str:
+def _read_invocation(unit: str) -> str:
     """Find systemd's invocation id of a unit.
 
     The service manager keeps it as a link that every user may read and only the manager
@@ -123,7 +135,9 @@ def _invocation(unit: str) -> str:
     return named if is_id else ""
 
 
-def _attestation(process: Process, facts: Facts, run: Run | None) -> Attestation:
+def _build_attestation(
+    process: ProcessIdentity, facts: PeerFacts, run: RegisteredRun | None
+) -> Attestation:
     # A process of our own user can read our keys, and needs no token.
     advisory = facts.uid == os.geteuid() or (run is not None and run.is_advisory)
     return Attestation(
@@ -141,8 +155,8 @@ def _attestation(process: Process, facts: Facts, run: Run | None) -> Attestation
         argv_sha256="" if run is None else run.argv_sha256,
         config_sha256="" if run is None else run.config_sha256,
         advisory=advisory,
-        proves=proves(facts, run),
-        does_not_prove=proves_not(facts, run),
+        proves=list_proven(facts, run),
+        does_not_prove=list_unproven(facts, run),
         invocation=facts.invocation,
         started="" if run is None else run.program,
         rule="" if run is None else run.rule,

@@ -20,7 +20,7 @@ _UNKNOWN = frozenset({errno.ENOTTY, errno.EINVAL, errno.EREMOTE, errno.EOPNOTSUP
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class ProcessCredentials:
     """User and group ids of a process.
 
     Attributes:
@@ -36,12 +36,12 @@ class Credentials:
     gids: tuple[int, int, int]
 
     @property
-    def is_one(self) -> bool:
+    def is_single_user(self) -> bool:
         """True where all its user ids are equal, and all its group ids."""
         return len(set(self.uids)) == 1 and len(set(self.gids)) == 1
 
 
-def told_by(pidfd: int) -> Credentials | None:
+def read_pidfd_info(pidfd: int) -> ProcessCredentials | None:
     """Read the credentials from a pidfd.
 
     Returns:
@@ -61,4 +61,4 @@ def told_by(pidfd: int) -> Credentials | None:
         return None
     # Real user and group, then pairs of effective, saved and file system's.
     ruid, rgid, euid, egid, suid, sgid = users
-    return Credentials(tgid, ppid, (ruid, euid, suid), (rgid, egid, sgid))
+    return ProcessCredentials(tgid, ppid, (ruid, euid, suid), (rgid, egid, sgid))

@@ -4,13 +4,13 @@ The unit is that of the system's service manager. A user may run a manager below
 own unit and choose any names, so deeper units do not count.
 """
 
-from answerable.server.processes.pidfd_info import Credentials
+from answerable.server.processes.pidfd_info import ProcessCredentials
 
 # man 5 systemd.unit; slices hold units, and a process is in one of these.
 _KINDS = (".service", ".scope", ".socket", ".mount", ".swap")
 
 
-def unit_in(cgroup: str) -> str:
+def parse_unit(cgroup: str) -> str:
     """Return the systemd unit in the text of /proc/PID/cgroup, empty without one.
 
     Args:
@@ -34,62 +34,62 @@ def unit_in(cgroup: str) -> str:
     return ""
 
 
-def start_in(stat: str) -> int:
+def parse_start(stat: str) -> int:
     """Return the start time of a process, from the text of /proc/PID/stat (field 22).
 
     Returns:
         Clock ticks since boot.
     """
-    return int(_fields(stat)[19])
+    return int(_parse_stat_fields(stat)[19])
 
 
-def spent_in(stat: str) -> int:
+def parse_cpu_ticks(stat: str) -> int:
     """Return the CPU time of a process, from the text of /proc/PID/stat (14 and 15).
 
     Returns:
         Clock ticks, of all its threads.
     """
-    fields = _fields(stat)
+    fields = _parse_stat_fields(stat)
     return int(fields[11]) + int(fields[12])
 
 
-def has_only_forked(stat: str) -> bool:
+def is_only_forked(stat: str) -> bool:
     """Tell whether a process was forked and has not executed a program yet.
 
     Args:
         stat: Text of /proc/PID/stat. Field 9 holds the kernel's flags, among them
             PF_FORKNOEXEC (0x40, <linux/sched.h>).
     """
-    return bool(int(_fields(stat)[6]) & 0x40)
+    return bool(int(_parse_stat_fields(stat)[6]) & 0x40)
 
 
-def credentials_in(stat: str, status: str) -> Credentials:
+def parse_credentials(stat: str, status: str) -> ProcessCredentials:
     """Parse the users and groups of a process from /proc/PID/stat and status."""
-    return Credentials(
+    return ProcessCredentials(
         pid=int(stat.partition(" ")[0]),
-        ppid=int(_fields(stat)[1]),
-        uids=_ids_in(status, "Uid:"),
-        gids=_ids_in(status, "Gid:"),
+        ppid=int(_parse_stat_fields(stat)[1]),
+        uids=_parse_ids(status, "Uid:"),
+        gids=_parse_ids(status, "Gid:"),
     )
 
 
-def uid_in(status: str) -> int:
+def parse_uid(status: str) -> int:
     """Return the real user of a process, from the text of /proc/PID/status."""
-    return _ids_in(status, "Uid:")[0]
+    return _parse_ids(status, "Uid:")[0]
 
 
-def gid_in(status: str) -> int:
+def parse_gid(status: str) -> int:
     """Return the real group of a process, from the text of /proc/PID/status."""
-    return _ids_in(status, "Gid:")[0]
+    return _parse_ids(status, "Gid:")[0]
 
 
-def _fields(stat: str) -> list[str]:
+def _parse_stat_fields(stat: str) -> list[str]:
     """Split the fields from the third on."""
     # The second field is the program's name in parentheses, and may hold any letter.
     return stat[stat.rindex(")") + 1 :].split()
 
 
-def _ids_in(status: str, name: str) -> tuple[int, int, int]:
+def _parse_ids(status: str, name: str) -> tuple[int, int, int]:
     """Return the real, effective and saved id."""
     line = next(each for each in status.splitlines() if each.startswith(name))
     real, effective, saved = line.split()[1:4]

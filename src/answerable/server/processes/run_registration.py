@@ -21,16 +21,25 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.attestation import Process
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.attestation import ProcessIdentity
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import AgentId
-from answerable.server.processes.held_process import Hold, NotAttested, opened, text
-from answerable.server.processes.peer_attestation import ROOT, one_user
-from answerable.server.processes.proc_parsing import has_only_forked
-from answerable.server.processes.run_registry import Run, Runs, identified
-from answerable.server.processes.unix_peer import Connector, connector_of
+from answerable.server.processes.held_process import (
+    HeldProcess,
+    NotAttested,
+    open_pidfd,
+    read_proc_file,
+)
+from answerable.server.processes.peer_attestation import ROOT, require_one_user
+from answerable.server.processes.proc_parsing import is_only_forked
+from answerable.server.processes.run_registry import (
+    RegisteredRun,
+    RunRegistry,
+    identify_process,
+)
+from answerable.server.processes.unix_peer import SocketPeer, hold_peer
 
-LARGEST = 16 * 1024  # bytes of a request
+MAX_REQUEST = 16 * 1024  # bytes of a request
 CREATED, NO_CONTENT = 201, 204
 BAD, FORBIDDEN, NOT_FOUND, CONFLICT, LATER = 400, 403, 404, 409, 503
 _AGENT = re.compile(r"agent:[!-~]{1,500}")
@@ -39,7 +48,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class LaunchRequest:
     """Launch that a rule is to allow.
 
     Attributes:
@@ -55,14 +64,14 @@ class Launch:
     program: str
 
 
-Allows = Callable[[Launch], str]
+FindLaunchRule = Callable[[LaunchRequest], str]
 """Gives the id of the one rule that allows a launch, empty where none does.
 
-Raises `Killed` where one would, and a kill stands against it.
+Raises `LaunchRevoked` where one would, and a kill stands against it.
 """
 
 
-class Killed(Exception):  # noqa: N818 - an outcome
+class LaunchRevoked(Exception):  # noqa: N818 - an outcome
     """Launch that a rule allows, and a revocation forbids.
 
     Args:
@@ -74,7 +83,7 @@ class Killed(Exception):  # noqa: N818 - an outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RegistrationAnswer:
     """HTTP answer, and the facts for evidence.
 
     Attributes:
@@ -86,10 +95,10 @@ class Answer:
     status: int
     body: bytes = b""
     reason: str = ""
-    run: Run | None = None
+    run: RegisteredRun | None = None
 
 
-class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+class _RegistrationRequest(msgspec.Struct, forbid_unknown_fields=True):
     agent: str
     pid: int
     start: int
@@ -98,25 +107,25 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
     config_sha256: str = ""
 
 
-class _Refused(Exception):  # noqa: N818 - an outcome
+class _RegistrationRefused(Exception):  # noqa: N818 - an outcome
     def __init__(self, status: int, reason: str, sentence: str) -> None:
         super().__init__(sentence)
-        self.answer = Answer(
+        self.answer = RegistrationAnswer(
             status,
             msgspec.json.encode({"error": reason, "error_description": sentence}),
             reason,
         )
 
 
-def register(
-    runs: Runs,
+def register_run(
+    runs: RunRegistry,
     connection: socket.socket,
     body: bytes,
-    allows: Allows,
+    allows: FindLaunchRule,
     now: int,
     *,
     root: bool = False,
-) -> Answer:
+) -> RegistrationAnswer:
     """Register a run, durable on return.
 
     Args:
@@ -133,26 +142,28 @@ def register(
         disk fails.
     """
     try:
-        asked = _read(body)
+        asked = _parse_request(body)
         with ExitStack() as held:
-            launcher = connector_of(connection)
+            launcher = hold_peer(connection)
             held.enter_context(launcher.process)
-            child = Hold(opened(asked.pid), asked.pid)
+            child = HeldProcess(open_pidfd(asked.pid), asked.pid)
             held.enter_context(child)
-            run = _checked(runs, launcher, child, asked, allows, now, root=root)
+            run = _check_request(runs, launcher, child, asked, allows, now, root=root)
             runs.add(run, child, launcher.process)
             held.pop_all()
-    except _Refused as refused:
+    except _RegistrationRefused as refused:
         return refused.answer
     except NotAttested as refused:
-        return _Refused(FORBIDDEN, refused.reason, refused.message).answer
-    except EnvironmentRefused as refused:
-        return _Refused(LATER, "state", refused.message).answer
+        return _RegistrationRefused(FORBIDDEN, refused.reason, refused.message).answer
+    except EnvironmentFailure as refused:
+        return _RegistrationRefused(LATER, "state", refused.message).answer
     told = {"run": run.name, "rule": run.rule, "advisory": run.is_advisory}
-    return Answer(CREATED, msgspec.json.encode(told), run=run)
+    return RegistrationAnswer(CREATED, msgspec.json.encode(told), run=run)
 
 
-def finish(runs: Runs, connection: socket.socket, id: str) -> Answer:
+def finish_run(
+    runs: RunRegistry, connection: socket.socket, id: str
+) -> RegistrationAnswer:
     """End a run at the request of its launcher.
 
     Args:
@@ -166,25 +177,29 @@ def finish(runs: Runs, connection: socket.socket, id: str) -> Answer:
         noticed before its launcher reports it.
     """
     try:
-        with connector_of(connection).process as launcher:
+        with hold_peer(connection).process as launcher:
             run = runs.find(id)
-            if run is not None and identified(launcher) == run.launcher:
+            if run is not None and identify_process(launcher) == run.launcher:
                 runs.end(run)
-                return Answer(NO_CONTENT, run=run)
+                return RegistrationAnswer(NO_CONTENT, run=run)
             unknown = run is None
     except NotAttested as refused:
-        return _Refused(FORBIDDEN, refused.reason, refused.message).answer
-    answer = _Refused(NOT_FOUND, "no-such-run", "no run of this launcher's").answer
+        return _RegistrationRefused(FORBIDDEN, refused.reason, refused.message).answer
+    answer = _RegistrationRefused(
+        NOT_FOUND, "no-such-run", "no run of this launcher's"
+    ).answer
     return replace(answer, reason="") if unknown else answer
 
 
-def _read(body: bytes) -> _Asked:
-    if len(body) > LARGEST:
-        raise _Refused(BAD, "malformed", f"larger than {LARGEST} bytes")
+def _parse_request(body: bytes) -> _RegistrationRequest:
+    if len(body) > MAX_REQUEST:
+        raise _RegistrationRefused(BAD, "malformed", f"larger than {MAX_REQUEST} bytes")
     try:
-        asked = msgspec.json.decode(body, type=_Asked)
+        asked = msgspec.json.decode(body, type=_RegistrationRequest)
     except (msgspec.DecodeError, RecursionError):
-        raise _Refused(BAD, "malformed", "not a request for a run") from None
+        raise _RegistrationRefused(
+            BAD, "malformed", "not a request for a run"
+        ) from None
     whole = (
         _AGENT.fullmatch(asked.agent)
         and _PATH.fullmatch(asked.program)
@@ -194,60 +209,64 @@ def _read(body: bytes) -> _Asked:
         and asked.start >= 0
     )
     if not whole:
-        raise _Refused(BAD, "malformed", "not a request for a run")
+        raise _RegistrationRefused(BAD, "malformed", "not a request for a run")
     return asked
 
 
-def _checked(
-    runs: Runs,
-    launcher: Connector,
-    child: Hold,
-    asked: _Asked,
-    allows: Allows,
+def _check_request(
+    runs: RunRegistry,
+    launcher: SocketPeer,
+    child: HeldProcess,
+    asked: _RegistrationRequest,
+    allows: FindLaunchRule,
     now: int,
     *,
     root: bool,
-) -> Run:
+) -> RegisteredRun:
     if not launcher.is_certain:
-        raise _Refused(
+        raise _RegistrationRefused(
             FORBIDDEN,
             "no-pidfd",
             "this kernel does not say which process connected (Linux 6.5 does)",
         )
     # A launcher may run as root: it has to, to start another user's process.
-    started_by = one_user(launcher, root=True).uids[0]
-    process, uid, gid = _child(child, launcher.process, asked)
+    started_by = require_one_user(launcher, root=True).uids[0]
+    process, uid, gid = _check_child(child, launcher.process, asked)
     if uid == ROOT and not root:
-        raise _Refused(
+        raise _RegistrationRefused(
             FORBIDDEN,
             "superuser",
             "that process runs as the superuser, who can be anybody; name a --user",
         )
-    if runs.above(launcher.process) is not None:
-        raise _Refused(
+    if runs.find_ancestor_run(launcher.process) is not None:
+        raise _RegistrationRefused(
             FORBIDDEN,
             "inside-a-run",
             "an agent starts no other one this way; it delegates a part of its own",
         )
-    if runs.started_from(launcher.process) is not None:
-        raise _Refused(CONFLICT, "has-a-run", "this launcher has a run already")
+    if runs.find_by_launcher(launcher.process) is not None:
+        raise _RegistrationRefused(
+            CONFLICT, "has-a-run", "this launcher has a run already"
+        )
     if runs.is_full(started_by):
-        raise _Refused(LATER, "too-many-runs", "too many runs; try again later")
+        raise _RegistrationRefused(
+            LATER, "too-many-runs", "too many runs; try again later"
+        )
     agent = AgentId(asked.agent)
     try:
-        rule = allows(Launch(agent, started_by, uid, asked.program))
-    except Killed as killed:
-        raise _Refused(FORBIDDEN, "killed", str(killed)) from None
+        rule = allows(LaunchRequest(agent, started_by, uid, asked.program))
+    except LaunchRevoked as killed:
+        raise _RegistrationRefused(FORBIDDEN, "killed", str(killed)) from None
     if not rule:
-        raise _Refused(
+        raise _RegistrationRefused(
             FORBIDDEN,
             "no-rule",
             f"no rule lets user {started_by} start {agent} as user {uid}",
         )
-    by = identified(launcher.process)
+    by = identify_process(launcher.process)
     # The facts belong to these two processes only if they are still alive.
-    child.check()
-    return Run(
+    child.check_alive()
+    return RegisteredRun(
         id=secrets.token_hex(16),
         agent=agent,
         rule=rule,
@@ -263,27 +282,31 @@ def _checked(
     )
 
 
-def _child(child: Hold, launcher: Hold, asked: _Asked) -> tuple[Process, int, int]:
+def _check_child(
+    child: HeldProcess, launcher: HeldProcess, asked: _RegistrationRequest
+) -> tuple[ProcessIdentity, int, int]:
     """Check that a process is the launcher's, new, and has one user.
 
     Returns:
         The process, its user and its group.
     """
-    who = child.credentials()
-    launcher.check()
-    process = identified(child)
+    who = child.read_credentials()
+    launcher.check_alive()
+    process = identify_process(child)
     if who.ppid != launcher.pid or process.start != asked.start:
-        raise _Refused(
+        raise _RegistrationRefused(
             FORBIDDEN,
             "no-child",
             "that process is no child of the one that asks, as this service sees them",
         )
-    if not child.facts(_has_only_forked):
-        raise _Refused(FORBIDDEN, "has-begun", "that process runs already")
-    if not who.is_one:
-        raise _Refused(FORBIDDEN, "several-users", "that process is several users")
+    if not child.read_facts(_has_only_forked):
+        raise _RegistrationRefused(FORBIDDEN, "has-begun", "that process runs already")
+    if not who.is_single_user:
+        raise _RegistrationRefused(
+            FORBIDDEN, "several-users", "that process is several users"
+        )
     return process, who.uids[0], who.gids[0]
 
 
 def _has_only_forked(folder: Path) -> bool:
-    return has_only_forked(text(folder / "stat"))
+    return is_only_forked(read_proc_file(folder / "stat"))

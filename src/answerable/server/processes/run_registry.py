@@ -23,18 +23,18 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.attestation import Process
+from answerable.model.attestation import ProcessIdentity
 from answerable.model.ids import AgentId
 from answerable.server.processes.held_process import (
-    Hold,
+    HeldProcess,
     NotAttested,
     ProcessGone,
-    boot_id,
-    opened,
-    parent_of,
-    text,
+    hold_parent,
+    open_pidfd,
+    read_boot_id,
+    read_proc_file,
 )
-from answerable.server.processes.proc_parsing import start_in
+from answerable.server.processes.proc_parsing import parse_start
 from answerable.store.durable_files import (
     make_folder,
     read_file,
@@ -42,16 +42,16 @@ from answerable.store.durable_files import (
     write_file,
 )
 
-MOST = 4096  # living runs
-MOST_BY_ONE = 256  # started by one user
-GENERATIONS = 128  # from a process up to the one that was started
+MAX_RUNS = 4096  # living runs
+MAX_RUNS_PER_USER = 256  # started by one user
+MAX_GENERATIONS = 128  # from a process up to the one that was started
 FOLDER = "runs"
 _TICK = 100_000_000  # nanoseconds; stamps of a local file system are finer
 _TRIES = 4  # to walk up, while those above come and go
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RegisteredRun:
     """One start of an agent.
 
     Attributes:
@@ -70,8 +70,8 @@ class Run:
     id: str
     agent: AgentId
     rule: str
-    process: Process
-    launcher: Process
+    process: ProcessIdentity
+    launcher: ProcessIdentity
     started_by: int
     uid: int
     gid: int
@@ -91,10 +91,12 @@ class Run:
         return self.uid == self.started_by
 
 
-class _Living:
+class _LiveRun:
     """Run whose process and launcher are held."""
 
-    def __init__(self, run: Run, process: Hold, launcher: Hold | None) -> None:
+    def __init__(
+        self, run: RegisteredRun, process: HeldProcess, launcher: HeldProcess | None
+    ) -> None:
         self.run, self.process, self.launcher = run, process, launcher
 
     def close(self) -> None:
@@ -103,7 +105,7 @@ class _Living:
             self.launcher.close()
 
 
-class Runs:
+class RunRegistry:
     """Thread-safe registry of the runs of a service.
 
     Args:
@@ -115,19 +117,19 @@ class Runs:
     """
 
     def __init__(
-        self, state: Path, ended: Callable[[Run], None] = lambda _: None
+        self, state: Path, ended: Callable[[RegisteredRun], None] = lambda _: None
     ) -> None:
         self._folder = state / FOLDER
         self._ended = ended
-        self._living: dict[str, _Living] = {}
-        self._roots: dict[int, _Living] = {}  # by number
-        self._launchers: dict[int, _Living] = {}
+        self._living: dict[str, _LiveRun] = {}
+        self._roots: dict[int, _LiveRun] = {}  # by number
+        self._launchers: dict[int, _LiveRun] = {}
         self._stamp = -1  # of the folder when it was read, -1 where that may be stale
         self._lock = threading.RLock()
         make_folder(self._folder)
         self.sweep()
 
-    def __iter__(self) -> Iterator[Run]:
+    def __iter__(self) -> Iterator[RegisteredRun]:
         """Yield the runs that are alive."""
         with self._lock:
             self.sweep()
@@ -137,55 +139,57 @@ class Runs:
         """Release all runs; they continue, and the next process reads the folder."""
         with self._lock:
             for name in list(self._living):
-                self._forget(name)
+                self._drop_run(name)
 
-    def of_process(self, process: Hold) -> Run | None:
+    def find_by_process(self, process: HeldProcess) -> RegisteredRun | None:
         """Find the run that a process belongs to.
 
         Raises:
             ProcessGone: It ended, or was orphaned, while its parents were looked up.
         """
-        run = self.above(process)
+        run = self.find_ancestor_run(process)
         if run is None:
             return None
-        return run if set(process.credentials().uids) == {run.uid} else None
+        return run if set(process.read_credentials().uids) == {run.uid} else None
 
-    def above(self, process: Hold) -> Run | None:
+    def find_ancestor_run(self, process: HeldProcess) -> RegisteredRun | None:
         """Find the run that a process descends from, whatever its present user.
 
         Raises:
-            ProcessGone: As `of_process`.
+            ProcessGone: As `find_by_process`.
         """
         with self._lock:
-            self._look()
+            self._reload_folder()
             if not self._living:
                 return None
             for _ in range(_TRIES):
                 try:
-                    return self._above(process)
+                    return self._walk_to_run(process)
                 except ProcessGone:
                     # A parent between may have ended, as shells do. Is this one alive?
-                    process.check()
+                    process.check_alive()
         raise ProcessGone
 
-    def _above(self, process: Hold) -> Run | None:
-        found: Run | None = None
+    def _walk_to_run(self, process: HeldProcess) -> RegisteredRun | None:
+        found: RegisteredRun | None = None
         with ExitStack() as held:
-            each: Hold | None = process
-            for generation in range(GENERATIONS):
+            each: HeldProcess | None = process
+            for generation in range(MAX_GENERATIONS):
                 if each is None:
                     break
-                found = self._at(each, orphaned=generation > 0)
+                found = self._run_at(each, orphaned=generation > 0)
                 if found is not None:
                     break
-                each = parent_of(each)
+                each = hold_parent(each)
                 if each is not None:
                     held.enter_context(each)
         # Each was alive when its parent was read, and this one still is.
-        process.check()
+        process.check_alive()
         return found
 
-    def add(self, run: Run, process: Hold, launcher: Hold) -> None:
+    def add(
+        self, run: RegisteredRun, process: HeldProcess, launcher: HeldProcess
+    ) -> None:
         """Register a run, on disk on return.
 
         Args:
@@ -198,29 +202,29 @@ class Runs:
         """
         with self._lock:
             write_file(self._folder / run.id, msgspec.json.encode(run))
-            self._keep(_Living(run, process, launcher))
+            self._index_run(_LiveRun(run, process, launcher))
 
-    def started_from(self, launcher: Hold) -> Run | None:
+    def find_by_launcher(self, launcher: HeldProcess) -> RegisteredRun | None:
         """Find the run of a launcher that is alive."""
         with self._lock:
             self.sweep()
             living = self._launchers.get(launcher.pid)
             if living is None or living.launcher is None:
                 return None
-            launcher.check()
+            launcher.check_alive()
             return None if living.launcher.has_ended() else living.run
 
-    def find(self, id: str) -> Run | None:
+    def find(self, id: str) -> RegisteredRun | None:
         """Find a run by its id, unless its end was noticed."""
         with self._lock:
-            self._look()
+            self._reload_folder()
             living = self._living.get(id)
         return None if living is None else living.run
 
-    def end(self, run: Run) -> None:
+    def end(self, run: RegisteredRun) -> None:
         """Remove a run: no process belongs to it any more, though it may be alive."""
         with self._lock:
-            self._forget(run.id)
+            self._drop_run(run.id)
         try:
             (self._folder / run.id).unlink()
         except FileNotFoundError:
@@ -231,7 +235,7 @@ class Runs:
     def sweep(self) -> None:
         """Load new runs from disk, and remove ended ones."""
         with self._lock:
-            self._look()
+            self._reload_folder()
             for each in list(self._living.values()):
                 if each.process.has_ended():
                     self.end(each.run)
@@ -242,9 +246,9 @@ class Runs:
             theirs = [
                 each.run.started_by == started_by for each in self._living.values()
             ]
-        return len(theirs) >= MOST or sum(theirs) >= MOST_BY_ONE
+        return len(theirs) >= MAX_RUNS or sum(theirs) >= MAX_RUNS_PER_USER
 
-    def _at(self, process: Hold, *, orphaned: bool) -> Run | None:
+    def _run_at(self, process: HeldProcess, *, orphaned: bool) -> RegisteredRun | None:
         """Find the run whose root is this process, or whose launcher adopted it.
 
         Two processes that are alive at once have two pids: equal pids mean the same
@@ -262,29 +266,33 @@ class Runs:
         if living.process.has_ended():
             self.end(living.run)
             return None
-        process.check()
+        process.check_alive()
         return living.run
 
-    def _look(self) -> None:
+    def _reload_folder(self) -> None:
         """Load new runs of the folder; drop those no longer there."""
         stamp = self._folder.stat().st_mtime_ns
         if stamp == self._stamp:
             return
         # A second change within one tick of the clock would leave the same stamp.
         self._stamp = stamp if time.time_ns() - stamp > _TICK else -1
-        names = {each.name for each in os.scandir(self._folder) if is_name(each.name)}
+        names = {
+            each.name
+            for each in os.scandir(self._folder)
+            if is_run_file_name(each.name)
+        }
         for gone in self._living.keys() - names:
-            self._forget(gone)
+            self._drop_run(gone)
         for name in names - self._living.keys():
-            self._take_up(name)
+            self._load_run(name)
 
-    def _keep(self, living: _Living) -> None:
+    def _index_run(self, living: _LiveRun) -> None:
         self._living[living.run.id] = living
         self._roots[living.process.pid] = living
         if living.launcher is not None:
             self._launchers[living.launcher.pid] = living
 
-    def _forget(self, id: str) -> None:
+    def _drop_run(self, id: str) -> None:
         living = self._living.pop(id, None)
         if living is None:
             return
@@ -296,9 +304,11 @@ class Runs:
             del self._launchers[launcher.pid]
         living.close()
 
-    def _take_up(self, name: str) -> None:
+    def _load_run(self, name: str) -> None:
         try:
-            run = msgspec.json.decode(read_file(self._folder / name), type=Run)
+            run = msgspec.json.decode(
+                read_file(self._folder / name), type=RegisteredRun
+            )
         except FileNotFoundError:
             return
         except msgspec.DecodeError:
@@ -307,38 +317,40 @@ class Runs:
             # Not our file, or an incomplete one; no process belongs to it.
             (self._folder / name).unlink(missing_ok=True)
             return
-        process = found_again(run.process)
+        process = reopen_process(run.process)
         if process is None:
             self.end(run)
             return
-        self._keep(_Living(run, process, found_again(run.launcher)))
+        self._index_run(_LiveRun(run, process, reopen_process(run.launcher)))
 
 
-def is_name(name: str) -> bool:
+def is_run_file_name(name: str) -> bool:
     """Tell whether a file name is a run's; others may be incomplete."""
     return len(name) == 32 and set(name) <= set("0123456789abcdef")
 
 
-def identified(process: Hold) -> Process:
+def identify_process(process: HeldProcess) -> ProcessIdentity:
     """Identify a held process unambiguously: boot, pid and start time.
 
     Raises:
         ProcessGone: It ended, or is not readable.
     """
-    start = process.facts(lambda folder: start_in(text(folder / "stat")))
-    return Process(boot_id(), process.pid, start)
+    start = process.read_facts(
+        lambda folder: parse_start(read_proc_file(folder / "stat"))
+    )
+    return ProcessIdentity(read_boot_id(), process.pid, start)
 
 
-def found_again(process: Process) -> Hold | None:
+def reopen_process(process: ProcessIdentity) -> HeldProcess | None:
     """Hold a process that was identified earlier, if it is alive."""
-    if process.boot != boot_id():
+    if process.boot != read_boot_id():
         return None
     try:
-        hold = Hold(opened(process.pid), process.pid)
+        hold = HeldProcess(open_pidfd(process.pid), process.pid)
     except ProcessGone:
         return None
     try:
-        if identified(hold) == process:
+        if identify_process(hold) == process:
             return hold
     except NotAttested:
         pass

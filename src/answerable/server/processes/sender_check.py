@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from answerable.server.processes.held_process import NotAttested
-from answerable.server.processes.unix_peer import connector_of
+from answerable.server.processes.unix_peer import hold_peer
 
 _CREDENTIALS = struct.Struct("=iII")
 _SCM_CREDENTIALS = 2  # <linux/socket.h>; Python names it from 3.14 on
@@ -40,7 +40,7 @@ class ForeignSender(NotAttested):
         )
 
 
-def name_senders(listening: socket.socket) -> None:
+def enable_sender_credentials(listening: socket.socket) -> None:
     """Enable sender credentials from the first byte on.
 
     A connection inherits the option from its listener. Only there it covers bytes that
@@ -49,11 +49,11 @@ def name_senders(listening: socket.socket) -> None:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 
 
-class Senders:
+class SenderCheckedReader:
     """Reader of an accepted connection that checks the sender.
 
     Args:
-        connection: A unix stream socket, accepted from one with `name_senders`.
+        connection: A unix stream socket, accepted from one with `enable_sender_credentials`.
 
     Raises:
         ProcessGone: The process that connected has ended.
@@ -65,7 +65,7 @@ class Senders:
         # On an older kernel, received files are closed.
         with suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
-        self._connector = connector_of(connection)
+        self._connector = hold_peer(connection)
 
     def close(self) -> None:
         """Release the process that connected."""
@@ -89,18 +89,18 @@ class Senders:
         data, ancillary, flags, _ = self._connection.recvmsg(
             size, _ROOM, socket.MSG_CMSG_CLOEXEC
         )
-        said, has_files = _read(ancillary)
+        said, has_files = _parse_ancillary(ancillary)
         if not data and not has_files:
             return b""
         connector = self._connector
         who = (connector.process.pid, connector.uid, connector.gid)
         if has_files or flags & socket.MSG_CTRUNC or said != [who]:
             raise ForeignSender
-        connector.process.check()
+        connector.process.check_alive()
         return data
 
 
-def _read(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bool]:
+def _parse_ancillary(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bool]:
     """Find the senders, and close files that came along."""
     said, has_files = [], False
     for level, kind, data in ancillary:

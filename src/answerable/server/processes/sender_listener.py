@@ -12,13 +12,16 @@ from contextlib import suppress
 
 from answerable.server.accept_loop import AcceptLoop
 from answerable.server.processes.held_process import NotAttested
-from answerable.server.processes.sender_check import Senders, name_senders
+from answerable.server.processes.sender_check import (
+    SenderCheckedReader,
+    enable_sender_credentials,
+)
 
-_PIECE = 256 * 1024
+_CHUNK_SIZE = 256 * 1024
 _HIGH, _LOW = 64 * 1024, 16 * 1024  # bytes that wait to be written
 
 
-class Listening:
+class SenderCheckedListener:
     """Listener for connections with checked senders.
 
     Args:
@@ -35,14 +38,14 @@ class Listening:
         refused: Callable[[str], None],
     ) -> None:
         self._loop, self._make, self._refused = loop, make, refused
-        name_senders(listening)
-        self._accepting = AcceptLoop(loop, listening, self._begin)
+        enable_sender_credentials(listening)
+        self._accepting = AcceptLoop(loop, listening, self._start_connection)
 
     def close(self) -> None:
         """Stop accepting; accepted connections continue."""
         self._accepting.close()
 
-    def _begin(self, connection: socket.socket) -> None:
+    def _start_connection(self, connection: socket.socket) -> None:
         try:
             SenderTransport(self._loop, connection, self._make(), self._refused)
         except NotAttested as gone:
@@ -72,7 +75,7 @@ class SenderTransport(asyncio.Transport):
         self._loop, self._connection = loop, connection
         self._protocol: asyncio.Protocol = protocol
         self._refused = refused
-        self._senders = Senders(connection)
+        self._senders = SenderCheckedReader(connection)
         self._waiting = bytearray()
         self._high, self._low = _HIGH, _LOW
         self._is_closing = self._is_lost = self._ends = False
@@ -94,23 +97,23 @@ class SenderTransport(asyncio.Transport):
         """Continue reading."""
         if not self._is_reading and not self._is_closing:
             self._is_reading = True
-            self._loop.add_reader(self._connection, self._read)
+            self._loop.add_reader(self._connection, self._on_readable)
 
     def is_reading(self) -> bool:
         """Tell whether it reads."""
         return self._is_reading
 
-    def _read(self) -> None:
+    def _on_readable(self) -> None:
         try:
-            data = self._senders.receive(_PIECE)
+            data = self._senders.receive(_CHUNK_SIZE)
         except (BlockingIOError, InterruptedError):
             return
         except NotAttested as refused:
             self._refused(refused.reason)
-            self._lose(refused)
+            self._schedule_close(refused)
             return
         except OSError as error:
-            self._lose(error)
+            self._schedule_close(error)
             return
         if data:
             self._protocol.data_received(data)
@@ -131,24 +134,24 @@ class SenderTransport(asyncio.Transport):
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as error:
-                self._lose(error)
+                self._schedule_close(error)
                 return
             data = memoryview(data)[sent:]
             if not data:
                 return
-            self._loop.add_writer(self._connection, self._write)
+            self._loop.add_writer(self._connection, self._on_writable)
         self._waiting += data
         if len(self._waiting) > self._high and not self._is_full:
             self._is_full = True
             self._protocol.pause_writing()
 
-    def _write(self) -> None:
+    def _on_writable(self) -> None:
         try:
             sent = self._connection.send(self._waiting)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._lose(error)
+            self._schedule_close(error)
             return
         del self._waiting[:sent]
         if self._is_full and len(self._waiting) <= self._low:
@@ -156,11 +159,11 @@ class SenderTransport(asyncio.Transport):
             self._protocol.resume_writing()
         if not self._waiting:
             self._loop.remove_writer(self._connection)
-            self._written()
+            self._on_written()
 
-    def _written(self) -> None:
+    def _on_written(self) -> None:
         if self._is_closing:
-            self._lose(None)
+            self._schedule_close(None)
         elif self._ends:
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_WR)
@@ -173,7 +176,7 @@ class SenderTransport(asyncio.Transport):
         """End writing."""
         self._ends = True
         if not self._waiting:
-            self._written()
+            self._on_written()
 
     def get_write_buffer_size(self) -> int:
         """Return the number of buffered bytes."""
@@ -203,13 +206,13 @@ class SenderTransport(asyncio.Transport):
         self._is_closing = True
         self.pause_reading()
         if not self._waiting:
-            self._lose(None)
+            self._schedule_close(None)
 
     def abort(self) -> None:
         """Close now."""
-        self._lose(None)
+        self._schedule_close(None)
 
-    def _lose(self, error: Exception | None) -> None:
+    def _schedule_close(self, error: Exception | None) -> None:
         if self._is_lost:
             return
         self._is_lost = self._is_closing = True
@@ -218,9 +221,9 @@ class SenderTransport(asyncio.Transport):
             self._loop.remove_writer(self._connection)
             self._waiting.clear()
         # Never from within a call of the protocol's own.
-        self._loop.call_soon(self._lost, error)
+        self._loop.call_soon(self._finish_close, error)
 
-    def _lost(self, error: Exception | None) -> None:
+    def _finish_close(self, error: Exception | None) -> None:
         try:
             self._protocol.connection_lost(error)
         finally:

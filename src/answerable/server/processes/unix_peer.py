@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.server.connection_info import UnixPeer
-from answerable.server.processes.held_process import Hold, ProcessGone, opened, text
-from answerable.server.processes.proc_parsing import start_in, unit_in
+from answerable.server.processes.held_process import (
+    HeldProcess,
+    ProcessGone,
+    open_pidfd,
+    read_proc_file,
+)
+from answerable.server.processes.proc_parsing import parse_start, parse_unit
 
 # <asm-generic/socket.h>, Linux 6.5; Python's socket does not name it.
 SO_PEERPIDFD = 77
@@ -20,7 +25,7 @@ _CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid (man 7 unix)
 
 
 @dataclass(frozen=True, slots=True)
-class Connector:
+class SocketPeer:
     """Process that made a connection.
 
     Attributes:
@@ -30,13 +35,13 @@ class Connector:
             another process by now.
     """
 
-    process: Hold
+    process: HeldProcess
     uid: int
     gid: int
     is_certain: bool
 
 
-def connector_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> Connector:
+def hold_peer(connection: socket.socket, option: int = SO_PEERPIDFD) -> SocketPeer:
     """Hold the process that connected; the caller closes it.
 
     Args:
@@ -55,11 +60,11 @@ def connector_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> Conne
     try:
         pidfd, certain = connection.getsockopt(socket.SOL_SOCKET, option), True
     except OSError:
-        pidfd, certain = opened(pid), False
-    return Connector(Hold(pidfd, pid), uid, gid, certain)
+        pidfd, certain = open_pidfd(pid), False
+    return SocketPeer(HeldProcess(pidfd, pid), uid, gid, certain)
 
 
-def peer_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> UnixPeer:
+def read_unix_peer(connection: socket.socket, option: int = SO_PEERPIDFD) -> UnixPeer:
     """Describe the process that connected.
 
     Args:
@@ -70,12 +75,14 @@ def peer_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> UnixPeer:
     Raises:
         ProcessGone: It ended, or is outside our pid namespace.
     """
-    peer = connector_of(connection, option)
+    peer = hold_peer(connection, option)
     with peer.process as process:
-        start, unit = process.facts(_read)
+        start, unit = process.read_facts(_read_start_and_unit)
     unit = unit if peer.is_certain else ""
     return UnixPeer(process.pid, peer.uid, peer.gid, unit, start)
 
 
-def _read(folder: Path) -> tuple[int, str]:
-    return start_in(text(folder / "stat")), unit_in(text(folder / "cgroup"))
+def _read_start_and_unit(folder: Path) -> tuple[int, str]:
+    return parse_start(read_proc_file(folder / "stat")), parse_unit(
+        read_proc_file(folder / "cgroup")
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class Quotas:
+class AgentQuotas:
     """Unshipped bytes by agent.
 
     Args:
@@ -14,11 +14,11 @@ class Quotas:
         self._most = most
         self._held: dict[str, int] = {}
 
-    def spent(self, agent: str) -> bool:
+    def is_exhausted(self, agent: str) -> bool:
         """Tell whether an agent has used up its quota."""
         return self._held.get(agent, 0) >= self._most
 
-    def take(self, agent: str, size: int) -> None:
+    def charge(self, agent: str, size: int) -> None:
         """Count a record."""
         self._held[agent] = self._held.get(agent, 0) + size
 

@@ -1,7 +1,7 @@
 """Group commit: a thread writes one group of records at a time, and syncs it.
 
 All queued records form one group. A group of the buffered class waits for more up to
-`GROUP` seconds. With a record of the durable class it is written together with the
+`GROUP_SECONDS` seconds. With a record of the durable class it is written together with the
 others of the same loop iteration: each group costs the loop's thread several handovers
 of the interpreter lock. Records that arrive while the disk works form the next group.
 """
@@ -18,18 +18,20 @@ from typing import NamedTuple
 
 import msgspec
 
-from answerable.evidence.spool_format import lines
-from answerable.server.recording.record_ticket import Ticket
-from answerable.server.recording.segments import Segments, waiting
+from answerable.evidence.spool_format import encode_lines
+from answerable.server.recording.record_ticket import RecordTicket
+from answerable.server.recording.segments import SegmentWriter, count_spooled_bytes
 
-GROUP = 0.020
-RETRY = 0.5  # after an error of the disk
-MEASURE = 1.0
-STALL = 2.0  # seconds over one group, after which the disk is taken to have stopped
-MOST_WAITING = 32 << 20  # bytes of records in memory
+GROUP_SECONDS = 0.020
+RETRY_SECONDS = 0.5  # after an error of the disk
+MEASURE_SECONDS = 1.0
+STALL_SECONDS = (
+    2.0  # seconds over one group, after which the disk is taken to have stopped
+)
+MAX_WAITING = 32 << 20  # bytes of records in memory
 
 
-class Entry(msgspec.Struct, frozen=True):
+class JournalEntry(msgspec.Struct, frozen=True):
     """Record on its way to disk.
 
     Attributes:
@@ -39,10 +41,10 @@ class Entry(msgspec.Struct, frozen=True):
 
     record: bytes
     agent: str
-    ticket: Ticket | None
+    ticket: RecordTicket | None
 
 
-class Bell:
+class ThreadSignal:
     """Event that one thread sets for another; several sets count as one.
 
     `threading.Event` does that in Python, at several times the cost.
@@ -52,7 +54,7 @@ class Bell:
         self._rung = threading.Lock()  # held while it is silent
         self._rung.acquire()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the waiting thread, now or at its next wait."""
         if self._rung.locked():
             self._rung.release()
@@ -61,12 +63,12 @@ class Bell:
         """Wait until it is set; tell whether it was."""
         return self._rung.acquire(timeout=seconds)
 
-    def silence(self) -> None:
+    def clear(self) -> None:
         """Clear it."""
         self._rung.acquire(blocking=False)
 
 
-class Heard(NamedTuple):
+class WriterCallbacks(NamedTuple):
     """Callbacks of the writer, called in the event loop.
 
     Attributes:
@@ -76,12 +78,12 @@ class Heard(NamedTuple):
         released: Called with the shipped bytes by agent.
     """
 
-    written: Callable[[list[Ticket]], None]
-    failed: Callable[[list[Ticket], str], None]
+    written: Callable[[list[RecordTicket]], None]
+    failed: Callable[[list[RecordTicket], str], None]
     released: Callable[[dict[str, int]], None]
 
 
-class Writer:
+class GroupCommitWriter:
     """Writer of the entries of one recorder, in order.
 
     Args:
@@ -97,17 +99,17 @@ class Writer:
     def __init__(
         self,
         spool: Path,
-        segments: Segments,
+        segments: SegmentWriter,
         loop: asyncio.AbstractEventLoop,
-        heard: Heard,
+        heard: WriterCallbacks,
     ) -> None:
         self.spooled = 0
         with contextlib.suppress(OSError):  # it is measured again in a second
-            self.spooled = waiting(spool)
+            self.spooled = count_spooled_bytes(spool)
         self._spool, self._segments = spool, segments
         self._loop, self._heard = loop, heard
-        self._queue: deque[Entry] = deque()
-        self._some, self._now = Bell(), Bell()
+        self._queue: deque[JournalEntry] = deque()
+        self._some, self._now = ThreadSignal(), ThreadSignal()
         self._going = False  # the next round of the loop has it written
         self._closing = False
         self._failing = False
@@ -115,19 +117,21 @@ class Writer:
         self._put, self._done = 0, 0  # bytes of records
         self._began = 0.0  # the group that the disk works on, 0 for none
         self._measured = time.monotonic()
-        self._left: list[Entry] = []  # taken from the queue, and not yet on disk
+        self._left: list[JournalEntry] = []  # taken from the queue, and not yet on disk
         self._used: dict[int, dict[str, int]] = {}  # bytes by file and agent
-        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread = threading.Thread(
+            target=self._write_loop, name="recorder", daemon=True
+        )
         self._thread.start()
 
     @property
     def is_behind(self) -> bool:
         """True where the disk neither completes nor fails a write."""
         began = self._began
-        stalls = began > 0 and time.monotonic() - began > STALL
-        return stalls or self._put - self._done >= MOST_WAITING
+        stalls = began > 0 and time.monotonic() - began > STALL_SECONDS
+        return stalls or self._put - self._done >= MAX_WAITING
 
-    def put(self, entry: Entry, *, at_once: bool) -> None:
+    def enqueue(self, entry: JournalEntry, *, at_once: bool) -> None:
         """Queue an entry; on the loop's thread."""
         self._put += len(entry.record)
         # A deque is appended to and taken from by two threads without a lock.
@@ -135,92 +139,96 @@ class Writer:
         if at_once:
             if not self._going:
                 self._going = True
-                self._loop.call_soon(self._go)
+                self._loop.call_soon(self._wake_thread)
         else:
-            self._some.ring()
+            self._some.notify()
 
-    def _go(self) -> None:
+    def _wake_thread(self) -> None:
         self._going = False
-        self._now.ring()
-        self._some.ring()
+        self._now.notify()
+        self._some.notify()
 
     def close(self) -> None:
         """Write the rest, once, and end the thread."""
         self._closing = True
-        self._go()
+        self._wake_thread()
         self._thread.join()
         self._segments.close()
 
-    def _run(self) -> None:
+    def _write_loop(self) -> None:
         closing = False
         try:
             while not closing:
-                self._wait()
+                self._wait_for_group()
                 closing = self._closing  # read before the last entries are taken
-                self._write()
-                if time.monotonic() - self._measured >= MEASURE:
-                    self._measure()
+                self._write_group()
+                if time.monotonic() - self._measured >= MEASURE_SECONDS:
+                    self._measure_spool()
         finally:  # also where this thread fails: no ticket waits for ever
             if not closing or self._left:
-                tickets = _tickets([*self._left, *self._queue])
-                self._tell(self._heard.failed, tickets, "the writer ended")
+                tickets = _list_tickets([*self._left, *self._queue])
+                self._notify_loop(self._heard.failed, tickets, "the writer ended")
 
-    def _wait(self) -> None:
+    def _wait_for_group(self) -> None:
         if self._failing:
-            self._now.wait(RETRY)
-        elif self._some.wait(MEASURE):
-            self._now.wait(GROUP)
+            self._now.wait(RETRY_SECONDS)
+        elif self._some.wait(MEASURE_SECONDS):
+            self._now.wait(GROUP_SECONDS)
         # What was put until now is taken now.
-        self._some.silence()
-        self._now.silence()
+        self._some.clear()
+        self._now.clear()
 
-    def _write(self) -> None:
+    def _write_group(self) -> None:
         group = self._left
         with contextlib.suppress(IndexError):
             while True:
                 group.append(self._queue.popleft())
         if not group:
             return
-        tickets = _tickets(group)
+        tickets = _list_tickets(group)
         records = [entry.record for entry in group]
-        data, chain = lines(records, self._segments.chain)
+        data, chain = encode_lines(records, self._segments.chain)
         self._began = time.monotonic()
         try:
             self._segments.write(data, chain)
         except OSError as error:
             self._failing = True
-            self._left = [Entry(entry.record, entry.agent, None) for entry in group]
-            self._tell(self._heard.failed, tickets, os.strerror(error.errno or 0))
+            self._left = [
+                JournalEntry(entry.record, entry.agent, None) for entry in group
+            ]
+            self._notify_loop(
+                self._heard.failed, tickets, os.strerror(error.errno or 0)
+            )
             return
         finally:
             self._began = 0.0
         self._left = []
         self._done += sum(map(len, records))
-        self._count(group, len(data))
+        self._count_bytes(group, len(data))
         if tickets or self._failing:
             self._failing = False
-            self._tell(self._heard.written, tickets)
+            self._notify_loop(self._heard.written, tickets)
 
-    def _count(self, group: list[Entry], size: int) -> None:
+    def _count_bytes(self, group: list[JournalEntry], size: int) -> None:
         self.spooled += size
         used = self._used.setdefault(self._segments.current, {})
         for entry in group:
             if entry.agent:
                 used[entry.agent] = used.get(entry.agent, 0) + len(entry.record)
 
-    def _measure(self) -> None:
+    def _measure_spool(self) -> None:
         """Measure the spool, and detect shipped files; ignore an unreadable spool."""
         self._measured = time.monotonic()
         # An unreadable spool must not end this thread, which writes the evidence.
         with contextlib.suppress(OSError):
-            self.spooled = waiting(self._spool) - self._segments.room
-            for number in self._segments.gone(set(self._used)):
-                self._tell(self._heard.released, self._used.pop(number))
+            self.spooled = count_spooled_bytes(self._spool) - self._segments.room
+            for number in self._segments.find_shipped(set(self._used)):
+                self._notify_loop(self._heard.released, self._used.pop(number))
 
-    def _tell(self, what: Callable[..., None], *said: object) -> None:
+    def _notify_loop(self, what: Callable[..., None], *said: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(what, *said)
 
 
-def _tickets(entries: Iterable[Entry]) -> list[Ticket]:
+def _list_tickets(entries: Iterable[JournalEntry]) -> list[RecordTicket]:
     return [entry.ticket for entry in entries if entry.ticket is not None]

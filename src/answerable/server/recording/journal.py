@@ -10,15 +10,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.evidence.spool_format import encode
-from answerable.model.spool_record import Closed, Opened, Record
-from answerable.server.recording.agent_quotas import Quotas
-from answerable.server.recording.group_commit import Entry, Heard, Writer
-from answerable.server.recording.record_ticket import NotRecorded, Ticket
-from answerable.server.recording.segments import Segments, succeed
+from answerable.evidence.spool_format import encode_record
+from answerable.model.spool_record import RecorderClosed, RecorderOpened, SpoolRecord
+from answerable.server.recording.agent_quotas import AgentQuotas
+from answerable.server.recording.group_commit import (
+    GroupCommitWriter,
+    JournalEntry,
+    WriterCallbacks,
+)
+from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
+from answerable.server.recording.segments import SegmentWriter, replace_recorder
 
 
-class Journal:
+class RecordJournal:
     """Journal of one process.
 
     Args:
@@ -45,7 +49,7 @@ class Journal:
         spool: Path,
         worker: int,
         loop: asyncio.AbstractEventLoop,
-        withheld: Callable[[Ticket], None],
+        withheld: Callable[[RecordTicket], None],
         *,
         most: int = 1 << 30,
         most_per_agent: int = 256 << 20,
@@ -56,15 +60,16 @@ class Journal:
         self.alarm, self.failures, self.recorded = "", 0, 0
         self.loop, self._clock, self._most = loop, clock, most
         self._withheld = withheld
-        self._quotas = Quotas(most_per_agent)
+        self._quotas = AgentQuotas(most_per_agent)
         self._closed = False
-        segments = Segments(spool, self.name)
+        segments = SegmentWriter(spool, self.name)
         # Once its folder exists: the next recorder reads it.
-        previous, recorded = succeed(spool, worker, self.name)
-        heard = Heard(self._written, self._failed, self._quotas.release)
-        self._writer = Writer(spool, segments, loop, heard)
-        self.put(
-            Opened(*self.next(), self.name, worker, previous, recorded), at_once=True
+        previous, recorded = replace_recorder(spool, worker, self.name)
+        heard = WriterCallbacks(self._on_written, self._on_failed, self._quotas.release)
+        self._writer = GroupCommitWriter(spool, segments, loop, heard)
+        self.append(
+            RecorderOpened(*self.next_number(), self.name, worker, previous, recorded),
+            at_once=True,
         )
 
     @property
@@ -82,69 +87,69 @@ class Journal:
         """Bytes in the spool that are not shipped yet."""
         return self._writer.spooled
 
-    def next(self) -> tuple[int, int]:
+    def next_number(self) -> tuple[int, int]:
         """Return the number of the next record, and the time."""
         return self.recorded + 1, self._clock()
 
-    def put(
+    def append(
         self,
-        record: Record,
+        record: SpoolRecord,
         agent: str = "",
-        ticket: Ticket | None = None,
+        ticket: RecordTicket | None = None,
         *,
         at_once: bool = False,
     ) -> None:
         """Append a record.
 
         Args:
-            record: Record with the number that `next` returned.
+            record: Record with the number that `next_number` returned.
             agent: Agent whose quota it counts against, empty for none.
             ticket: Ticket whose `durable` is completed once the record is on disk.
             at_once: The group is written without waiting for more.
         """
         # A record that cannot be encoded gets no number.
-        self.write(encode(record), agent, ticket, at_once=at_once)
+        self.append_encoded(encode_record(record), agent, ticket, at_once=at_once)
 
-    def write(
+    def append_encoded(
         self,
         encoded: bytes,
         agent: str = "",
-        ticket: Ticket | None = None,
+        ticket: RecordTicket | None = None,
         *,
         at_once: bool = False,
     ) -> None:
-        """Append an encoded record, as `put` does."""
+        """Append an encoded record, as `append` does."""
         self.recorded += 1
         if agent:
-            self._quotas.take(agent, len(encoded))
+            self._quotas.charge(agent, len(encoded))
         at_once = at_once or ticket is not None
-        self._writer.put(Entry(encoded, agent, ticket), at_once=at_once)
+        self._writer.enqueue(JournalEntry(encoded, agent, ticket), at_once=at_once)
 
-    def obstacle(self, agent: str) -> str:
+    def find_obstacle(self, agent: str) -> str:
         """Return the reason that no record is possible for an agent, else empty."""
         if self.alarm or self._closed or self._writer.is_behind:
             return "disk"
         if self._writer.spooled >= self._most:
             return "spool-full"
-        return "agent-quota" if self._quotas.spent(agent) else ""
+        return "agent-quota" if self._quotas.is_exhausted(agent) else ""
 
-    def spent(self, agent: str) -> bool:
+    def is_over_quota(self, agent: str) -> bool:
         """Tell whether an agent has used up its quota."""
-        return self._quotas.spent(agent)
+        return self._quotas.is_exhausted(agent)
 
     def close(self) -> None:
         """Write the rest, and close; it blocks while the disk works."""
-        self.put(Closed(*self.next()))
+        self.append(RecorderClosed(*self.next_number()))
         self._closed = True
         self._writer.close()
 
-    def _written(self, tickets: list[Ticket]) -> None:
+    def _on_written(self, tickets: list[RecordTicket]) -> None:
         self.alarm = ""
         for ticket in tickets:
             if ticket.durable is not None and not ticket.durable.done():
                 ticket.durable.set_result(None)
 
-    def _failed(self, tickets: list[Ticket], why: str) -> None:
+    def _on_failed(self, tickets: list[RecordTicket], why: str) -> None:
         self.alarm = why
         self.failures += 1
         for ticket in tickets:

@@ -17,7 +17,7 @@ class NotRecorded(AnswerableError):  # noqa: N818 - reads as the refusal it is
         self.why = why
 
 
-class Ticket:
+class RecordTicket:
     """Decision that was recorded, or is about to be.
 
     Attributes:

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-MOST = 256  # keys within a second; later refusals are counted by reason alone
-MOST_WHYS = 64  # reasons within a second; later ones are counted as `OTHER`
-MOST_OF_AGENT = 32  # of those, keys of one agent, so that others have room
-LONGEST = 256  # characters of a server or method
-OTHER = "other"  # reasons may contain input, and so be unbounded
+MAX_KEYS = 256  # keys within a second; later refusals are counted by reason alone
+MAX_REASONS = 64  # reasons within a second; later ones are counted as `OTHER_REASON`
+MAX_KEYS_PER_AGENT = 32  # of those, keys of one agent, so that others have room
+MAX_TEXT = 256  # characters of a server or method
+OTHER_REASON = "other"  # reasons may contain input, and so be unbounded
 
 
-class Alike(NamedTuple):
+class RefusalKey(NamedTuple):
     """Key of a refusal count."""
 
     why: str
@@ -24,11 +24,11 @@ class Alike(NamedTuple):
     method: str
 
 
-class TurnedAway:
+class RefusalCounts:
     """Counts of the current second."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Alike] = Counter()
+        self._counts: Counter[RefusalKey] = Counter()
         self._kinds: Counter[str] = Counter()  # different ones, by agent
         self._whys: set[str] = set()
 
@@ -42,29 +42,29 @@ class TurnedAway:
                 only.
             method: Requested method; kept for an authenticated caller only.
         """
-        if why not in self._whys and len(self._whys) >= MOST_WHYS:
-            why = OTHER
+        if why not in self._whys and len(self._whys) >= MAX_REASONS:
+            why = OTHER_REASON
         self._whys.add(why)
-        alike = Alike(why, "", "", "")
+        alike = RefusalKey(why, "", "", "")
         if agent:
-            told = Alike(why, agent, server[:LONGEST], method[:LONGEST])
-            alike = self._with_room(told)
+            told = RefusalKey(why, agent, server[:MAX_TEXT], method[:MAX_TEXT])
+            alike = self._fit_key(told)
         if alike not in self._counts:
             self._kinds[agent] += 1
         self._counts[alike] += 1
 
-    def take(self) -> Mapping[Alike, int]:
+    def drain(self) -> Mapping[RefusalKey, int]:
         """Return the counts, and reset them."""
         counts = self._counts
         self._counts, self._kinds, self._whys = Counter(), Counter(), set()
         return counts
 
-    def _with_room(self, told: Alike) -> Alike:
+    def _fit_key(self, told: RefusalKey) -> RefusalKey:
         """Shorten a key without room: drop the request, then the caller."""
         if told in self._counts:
             return told
-        if self._kinds[told.agent] >= MOST_OF_AGENT:
+        if self._kinds[told.agent] >= MAX_KEYS_PER_AGENT:
             told = told._replace(server="", method="")
-        if told not in self._counts and len(self._counts) >= MOST:
+        if told not in self._counts and len(self._counts) >= MAX_KEYS:
             told = told._replace(agent="", server="", method="")
         return told

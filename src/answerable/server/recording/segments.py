@@ -1,9 +1,9 @@
 """Segment files of one recorder, and the size of the spool.
 
-    SPOOL/RECORDER/000001.jsonl    at most `SEGMENT` bytes and one group; 0600
+    SPOOL/RECORDER/000001.jsonl    at most `SEGMENT_BYTES` bytes and one group; 0600
     SPOOL/worker-N                 name of the last recorder of worker N
 
-The current file ends with up to `ROOM` preallocated zero bytes. Lines that replace them
+The current file ends with up to `PREALLOCATED` preallocated zero bytes. Lines that replace them
 change neither its length nor its blocks, so a sync writes the lines alone: a longer
 file is a change of the file system's own journal, several blocks per sync, which delays
 all its writers.
@@ -18,39 +18,42 @@ import fcntl
 import os
 from pathlib import Path
 
-from answerable.connectors.gateway.recorder_folder import files_of, is_locked
-from answerable.evidence.spool_format import chain_start, read_line
-from answerable.model.errors import EnvironmentRefused, ParseError
+from answerable.connectors.gateway.recorder_folder import (
+    is_recorder_alive,
+    list_record_files,
+)
+from answerable.evidence.spool_format import initial_chain_hash, parse_line
+from answerable.model.errors import EnvironmentFailure, ParseError
 from answerable.store.durable_files import (
     FILE_MODE,
     make_folder,
     read_file,
-    refuse_foreign,
-    refused,
+    refuse_root_in_foreign_folder,
     sync_folder,
+    translate_os_errors,
     write_all,
     write_file,
 )
 
-SEGMENT = 8 << 20
-ROOM = 256 << 10
+SEGMENT_BYTES = 8 << 20
+PREALLOCATED = 256 << 10
 SUFFIX = ".jsonl"
 # Temporary lack of resources: a failed listing does not mean a missing file.
-LACKING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+RESOURCE_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
-def is_written(spool: Path) -> bool:
+def is_recorded_now(spool: Path) -> bool:
     """Tell whether a process records in a spool now; true where it is not readable."""
     try:
         folders = [each for each in spool.iterdir() if each.is_dir()]
-        return any(map(is_locked, folders))
+        return any(map(is_recorder_alive, folders))
     except FileNotFoundError:
         return False
-    except (OSError, EnvironmentRefused):
+    except (OSError, EnvironmentFailure):
         return True
 
 
-class Segments:
+class SegmentWriter:
     """Writer of one recorder's files, for one thread at a time.
 
     Args:
@@ -65,19 +68,19 @@ class Segments:
         EnvironmentRefused: The spool cannot be written.
     """
 
-    def __init__(self, spool: Path, name: str, *, room: int = ROOM) -> None:
+    def __init__(self, spool: Path, name: str, *, room: int = PREALLOCATED) -> None:
         for folder in (spool.parent, spool):
-            refuse_foreign(folder)
+            refuse_root_in_foreign_folder(folder)
         make_folder(spool)
         self._room = room
         self.folder = spool / name
         self.current = 0
-        self.chain = chain_start(name)
+        self.chain = initial_chain_hash(name)
         self._handle = -1
         self._size = self._end = 0  # of the lines in the file, and of the file
         # Renamed once it is locked: an unlocked folder's process has ended.
         hidden = spool / f".{name}"
-        with refused("make", self.folder):
+        with translate_os_errors("make", self.folder):
             hidden.mkdir(mode=0o700)
             self._lock = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -98,22 +101,22 @@ class Segments:
         """
         try:
             if self._handle < 0:
-                self._open()
+                self._open_next()
             os.lseek(self._handle, self._size, os.SEEK_SET)
             write_all(self._handle, data, "spool-write")
             end = self._size + len(data)
             if end > self._end:
-                self._end = end + self._make_room(end, len(data))
+                self._end = end + self._preallocate(end, len(data))
             os.fdatasync(self._handle)
         except OSError:
-            self._shut()
+            self._close_file()
             raise
         self.chain, self._size = chain, end
-        if self._size >= SEGMENT:
-            self._shut()
+        if self._size >= SEGMENT_BYTES:
+            self._close_file()
 
     @property
-    def _path(self) -> Path:
+    def _current_path(self) -> Path:
         return self.folder / f"{self.current:06d}{SUFFIX}"
 
     @property
@@ -123,10 +126,10 @@ class Segments:
 
     def close(self) -> None:
         """Close the file and release the folder."""
-        self._shut()
+        self._close_file()
         os.close(self._lock)
 
-    def gone(self, numbers: set[int]) -> set[int]:
+    def find_shipped(self, numbers: set[int]) -> set[int]:
         """Return those of the files that no longer exist: they were shipped.
 
         Raises:
@@ -138,14 +141,14 @@ class Segments:
             int(stem) for stem, _, rest in stems if stem.isdecimal() and not rest
         }
 
-    def _open(self) -> None:
+    def _open_next(self) -> None:
         self.current += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._handle = os.open(self._path, flags, FILE_MODE)
+        self._handle = os.open(self._current_path, flags, FILE_MODE)
         self._size = self._end = 0
         sync_folder(self.folder)
 
-    def _make_room(self, end: int, size: int) -> int:
+    def _preallocate(self, end: int, size: int) -> int:
         """Preallocate zero bytes after a group; return how many."""
         if size > self._room // 4:  # large groups would double the write volume
             return 0
@@ -153,7 +156,7 @@ class Segments:
             return os.pwrite(self._handle, bytes(self._room), end)
         return 0
 
-    def _shut(self) -> None:
+    def _close_file(self) -> None:
         handle, self._handle = self._handle, -1
         self._end = self._size
         if handle < 0:
@@ -165,10 +168,10 @@ class Segments:
             os.close(handle)
         if not self._size:  # a full disk would leave an empty file per retry
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self._current_path.unlink()
 
 
-def waiting(spool: Path) -> int:
+def count_spooled_bytes(spool: Path) -> int:
     """Sum the bytes of all recorders' files.
 
     Folders and files may appear and disappear meanwhile, by hooks and shipping.
@@ -177,35 +180,35 @@ def waiting(spool: Path) -> int:
         OSError: It is not readable, for lack of handles or memory.
     """
     return sum(
-        _size(file)
-        for folder in _entries(spool)
+        _file_size(file)
+        for folder in _list_entries(spool)
         if folder.is_dir(follow_symlinks=False)
-        for file in _entries(folder.path)
+        for file in _list_entries(folder.path)
         if file.name.endswith(SUFFIX)
     )
 
 
-def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+def _list_entries(folder: Path | str) -> list[os.DirEntry[str]]:
     """List a folder without hidden entries; empty where it is gone."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
-        if error.errno in LACKING:
+        if error.errno in RESOURCE_ERRORS:
             raise
         return []
 
 
-def _size(file: os.DirEntry[str]) -> int:
+def _file_size(file: os.DirEntry[str]) -> int:
     try:
         return file.stat().st_size
     except OSError as error:
-        if error.errno in LACKING:
+        if error.errno in RESOURCE_ERRORS:
             raise
         return 0  # shipped meanwhile
 
 
-def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
+def replace_recorder(spool: Path, worker: int, name: str) -> tuple[str, int]:
     """Replace the recorder of a worker; the folder of `name` exists by now.
 
     Returns:
@@ -221,15 +224,15 @@ def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
     except FileNotFoundError:
         previous = ""
     write_file(place, name.encode() + b"\n")
-    return previous, _recorded(spool / previous) if previous else 0
+    return previous, _last_sequence(spool / previous) if previous else 0
 
 
-def _recorded(folder: Path) -> int:
+def _last_sequence(folder: Path) -> int:
     """Return the last sequence number on disk; 0 where it was shipped meanwhile."""
     with contextlib.suppress(FileNotFoundError):
-        for path in reversed(files_of(folder)):
+        for path in reversed(list_record_files(folder)):
             # A crash may have lost its end, or a part before its end.
             for line in reversed(read_file(path).splitlines(keepends=True)):
                 with contextlib.suppress(ParseError):
-                    return read_line(line)[0].sequence
+                    return parse_line(line)[0].sequence
     return 0

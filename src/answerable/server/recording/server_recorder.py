@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.authorization.revocations import Kills
-from answerable.model.spool_record import Kill, Refusals
-from answerable.model.worker_limits import Limits
-from answerable.server.recording.journal import Journal
-from answerable.server.recording.record_ticket import Ticket
-from answerable.server.recording.refusal_counts import TurnedAway
+from answerable.authorization.revocations import Revocations
+from answerable.model.spool_record import RefusalCountRecord, RevocationApplied
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.recording.journal import RecordJournal
+from answerable.server.recording.record_ticket import RecordTicket
+from answerable.server.recording.refusal_counts import RefusalCounts
 
 
-class DoorRecorder:
+class ServerRecorder:
     """Recorder of one server process.
 
     Args:
@@ -45,13 +45,13 @@ class DoorRecorder:
         self,
         spool: Path,
         loop: asyncio.AbstractEventLoop,
-        limits: Limits,
+        limits: WorkerLimits,
         *,
         worker: int = 0,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.journal = Journal(
-            *(spool, worker, loop, self._withheld),
+        self.journal = RecordJournal(
+            *(spool, worker, loop, self._on_withheld),
             most=limits.spool,
             most_per_agent=limits.spool_per_agent,
             clock=clock,
@@ -60,7 +60,7 @@ class DoorRecorder:
         self.unrecorded = 0
         self.counted: Counter[tuple[str, ...]] = Counter()
         self.away: Counter[str] = Counter()
-        self._alike = TurnedAway()  # not yet recorded
+        self._alike = RefusalCounts()  # not yet recorded
         self._own: Counter[str] = Counter()  # refusals with a record, by client
         self._timer: asyncio.TimerHandle | None = None
 
@@ -70,7 +70,7 @@ class DoorRecorder:
         stalls = "the disk does not answer" if self.journal.is_behind else ""
         return self.journal.alarm or stalls
 
-    def turned_away(
+    def count_refused_request(
         self, why: str, agent: str = "", server: str = "", method: str = ""
     ) -> None:
         """Count a request that was refused before a decision.
@@ -82,17 +82,19 @@ class DoorRecorder:
             method: Requested method; kept for an authenticated caller only.
         """
         self.away[why] += 1
-        self._count(why, agent, server, method)
+        self._count_refusal(why, agent, server, method)
 
-    def killed(self, killed: Kills, revived: Kills) -> None:
+    def record_revocations(self, killed: Revocations, revived: Revocations) -> None:
         """Record revocations and reinstatements that took effect here."""
-        self.settle()
+        self.write_deferred()
         if self.journal.closed:
             return
         for subjects, taken_back in ((killed, False), (revived, True)):
             for subject in sorted(subjects):
-                kill = Kill(*self.journal.next(), subject, taken_back)
-                self.journal.put(kill, at_once=True)
+                kill = RevocationApplied(
+                    *self.journal.next_number(), subject, taken_back
+                )
+                self.journal.append(kill, at_once=True)
 
     def close(self) -> None:
         """Write the rest, and close; it blocks while the disk works."""
@@ -101,43 +103,43 @@ class DoorRecorder:
         self._record_counts()  # however full the spool is: they are few
         self.journal.close()
 
-    def settle(self) -> None:
+    def write_deferred(self) -> None:
         """Write a deferred record, which has the next number."""
 
-    def _withheld(self, ticket: Ticket) -> None:
+    def _on_withheld(self, ticket: RecordTicket) -> None:
         """Handle a ticket whose record is not on disk."""
 
-    def _count(
+    def _count_refusal(
         self, why: str, agent: str = "", server: str = "", method: str = ""
     ) -> None:
         self._alike.count(why, agent, server, method)
-        self._tell_later()
+        self._schedule_counts()
 
-    def _has_own(self, whose: str, most: int) -> bool:
+    def _gets_own_record(self, whose: str, most: int) -> bool:
         """Tell whether one more refusal gets a record of its own."""
         self._own[whose] += 1
-        self._tell_later()
+        self._schedule_counts()
         return self._own[whose] <= most
 
-    def _tell_later(self) -> None:
+    def _schedule_counts(self) -> None:
         if self._timer is None:
-            self._timer = self.journal.loop.call_later(self.every, self._tell_counts)
+            self._timer = self.journal.loop.call_later(self.every, self._write_counts)
 
-    def _tell_counts(self) -> None:
+    def _write_counts(self) -> None:
         """Record the counts, once the disk and the quota allow it."""
         self._timer = None
         self._own.clear()
-        if self.journal.obstacle(""):
-            self._tell_later()
+        if self.journal.find_obstacle(""):
+            self._schedule_counts()
         else:
             self._record_counts()
 
     def _record_counts(self) -> None:
-        self.settle()
-        for alike, count in self._alike.take().items():
+        self.write_deferred()
+        for alike, count in self._alike.drain().items():
             method = alike.method or self.counts_as
-            sequence, at = self.journal.next()
-            refusals = Refusals(
+            sequence, at = self.journal.next_number()
+            refusals = RefusalCountRecord(
                 sequence, at, alike.why, count, alike.agent, alike.server, method
             )
-            self.journal.put(refusals, alike.agent)
+            self.journal.append(refusals, alike.agent)

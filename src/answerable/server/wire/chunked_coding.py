@@ -8,16 +8,16 @@ second request inside the first.
 import re
 from collections.abc import Callable
 
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
-SIZE = re.compile(rb"0|[1-9a-fA-F][0-9a-fA-F]{0,7}")
+CHUNK_SIZE_LINE = re.compile(rb"0|[1-9a-fA-F][0-9a-fA-F]{0,7}")
 # The longest line that SIZE can fill, with its CRLF.
-LINE = 10
+MAX_LINE = 10
 # A chunk costs its reader more than its sender: one byte each would be an attack.
 MAX_CHUNKS = 16_384
 
 
-class Chunks:
+class ChunkedDecoder:
     """Decoder of one chunked body.
 
     Args:
@@ -36,7 +36,7 @@ class Chunks:
         self._chunks = chunks  # that may still come
         self._left = 0  # bytes of the present chunk that are still to come
         self._held = b""  # the beginning of a line
-        self._next: Callable[[bytes], None] = self._size
+        self._next: Callable[[bytes], None] = self._read_size
         self._body: list[bytes] = []
 
     def feed(self, data: bytes, at: int = 0) -> int:
@@ -56,7 +56,7 @@ class Chunks:
                 self._left -= len(part)
                 at += len(part)
             else:
-                at += self._line(data, at)
+                at += self._read_line(data, at)
         return at
 
     def take(self) -> bytes:
@@ -65,40 +65,44 @@ class Chunks:
         self._body.clear()
         return taken
 
-    def _line(self, data: bytes, at: int) -> int:
+    def _read_line(self, data: bytes, at: int) -> int:
         """Read a line, or its beginning; return the number of bytes."""
-        end = data.find(b"\n", at, at + LINE - len(self._held))
-        stop = end + 1 if end >= 0 else min(len(data), at + LINE - len(self._held))
+        end = data.find(b"\n", at, at + MAX_LINE - len(self._held))
+        stop = end + 1 if end >= 0 else min(len(data), at + MAX_LINE - len(self._held))
         self._held += data[at:stop]
         if end >= 0:
             line, self._held = self._held, b""
             if not line.endswith(b"\r\n"):
-                raise Refused(Why.CHUNKING)
+                raise RequestRefused(RefusalReason.CHUNKING)
             self._next(line[:-2])
-        elif len(self._held) >= LINE:
+        elif len(self._held) >= MAX_LINE:
             # Each access creates another bound method, so `is` would always fail.
-            raise Refused(Why.TRAILERS if self._next == self._end else Why.CHUNKING)
+            raise RequestRefused(
+                RefusalReason.TRAILERS
+                if self._next == self._expect_body_end
+                else RefusalReason.CHUNKING
+            )
         return stop - at
 
-    def _size(self, line: bytes) -> None:
+    def _read_size(self, line: bytes) -> None:
         self._chunks -= 1
-        if SIZE.fullmatch(line) is None or self._chunks < 0:
-            raise Refused(Why.CHUNKING)
+        if CHUNK_SIZE_LINE.fullmatch(line) is None or self._chunks < 0:
+            raise RequestRefused(RefusalReason.CHUNKING)
         size = int(line, 16)
         if size > self._room:
-            raise Refused(Why.BODY_TOO_LARGE)
+            raise RequestRefused(RefusalReason.BODY_TOO_LARGE)
         self._room -= size
         self._left = size
-        self._next = self._after if size else self._end
+        self._next = self._expect_chunk_end if size else self._expect_body_end
 
-    def _after(self, line: bytes) -> None:
+    def _expect_chunk_end(self, line: bytes) -> None:
         """Check the empty line that ends a chunk."""
         if line:
-            raise Refused(Why.CHUNKING)
-        self._next = self._size
+            raise RequestRefused(RefusalReason.CHUNKING)
+        self._next = self._read_size
 
-    def _end(self, line: bytes) -> None:
+    def _expect_body_end(self, line: bytes) -> None:
         """Check the empty line that ends the body; another line is a trailer field."""
         if line:
-            raise Refused(Why.TRAILERS)
+            raise RequestRefused(RefusalReason.TRAILERS)
         self.done = True

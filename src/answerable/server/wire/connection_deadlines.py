@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 
-from answerable.model.worker_limits import Limits
+from answerable.model.worker_limits import WorkerLimits
 
 
-class Wait(StrEnum):
-    """State of a waiting connection: the key of `Limits` with its deadline."""
+class ConnectionWait(StrEnum):
+    """State of a waiting connection: the key of `WorkerLimits` with its deadline."""
 
     FIRST = "first_request"
     REQUEST = "idle"
@@ -15,9 +15,9 @@ class Wait(StrEnum):
     ANSWER = ""  # bounded by the server's own deadlines
 
 
-def deadline_of(wait: Wait, now: float, limits: Limits) -> float:
+def compute_deadline(wait: ConnectionWait, now: float, limits: WorkerLimits) -> float:
     """Compute when a connection in a state is late; infinity without a bound."""
-    if wait is Wait.ANSWER:
+    if wait is ConnectionWait.ANSWER:
         return float("inf")
     seconds: int = getattr(limits, wait)
     return now + seconds

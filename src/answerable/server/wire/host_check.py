@@ -8,12 +8,12 @@ basic/transports "Security & Endpoint" 1).
 
 from dataclasses import dataclass
 
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_head import Head
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedNames:
     """Accepted values of Host and Origin of one listener, in lower case.
 
     Attributes:
@@ -25,14 +25,14 @@ class Served:
     origins: frozenset[str] = frozenset()
 
 
-def check_place(head: Head, served: Served) -> None:
+def check_host_and_origin(head: HttpRequestHead, served: ServedNames) -> None:
     """Refuse another host, and a web page that may not call.
 
     Raises:
         Refused: See above.
     """
     if head.fields["host"].lower() not in served.hosts:
-        raise Refused(Why.MISDIRECTED)
+        raise RequestRefused(RefusalReason.MISDIRECTED)
     origin = head.fields.get("origin")
     if origin is not None and origin.lower() not in served.origins:
-        raise Refused(Why.ORIGIN)
+        raise RequestRefused(RefusalReason.ORIGIN)

@@ -29,7 +29,7 @@ BAD_GATEWAY = 502
 NO_CODE = 0  # refused at the HTTP level, without a message to answer
 
 
-class Why(StrEnum):
+class RefusalReason(StrEnum):
     """Reason of a refusal, as recorded."""
 
     # HTTP: the head.
@@ -99,7 +99,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class RefusalReply:
     """Reply to one reason.
 
     Attributes:
@@ -111,108 +111,195 @@ class Wire:
     says: str
 
 
-_HTTP = {
-    Why.HEAD_TOO_LARGE: Wire(431, NO_CODE, "The head of the request is too large."),
-    Why.TARGET_TOO_LONG: Wire(414, NO_CODE, "The request target is too long."),
-    Why.TOO_MANY_FIELDS: Wire(431, NO_CODE, "The request has too many fields."),
-    Why.MALFORMED_HEAD: Wire(400, NO_CODE, "The head of the request is malformed."),
-    Why.VERSION_OF_HTTP: Wire(505, NO_CODE, "Only HTTP/1.1 is spoken here."),
-    Why.METHOD_OF_HTTP: Wire(405, NO_CODE, "Only POST, GET and DELETE are served."),
-    Why.TARGET_FORM: Wire(400, NO_CODE, "The request target must be a path."),
-    Why.NO_HOST: Wire(400, NO_CODE, "Exactly one valid Host is required."),
-    Why.REPEATED_FIELD: Wire(400, NO_CODE, "A field that must be single is repeated."),
-    Why.FIELD_LOOKALIKE: Wire(400, NO_CODE, "A field name resembles another one."),
-    Why.FIELD_VALUE: Wire(
+_HTTP_REPLIES = {
+    RefusalReason.HEAD_TOO_LARGE: RefusalReply(
+        431, NO_CODE, "The head of the request is too large."
+    ),
+    RefusalReason.TARGET_TOO_LONG: RefusalReply(
+        414, NO_CODE, "The request target is too long."
+    ),
+    RefusalReason.TOO_MANY_FIELDS: RefusalReply(
+        431, NO_CODE, "The request has too many fields."
+    ),
+    RefusalReason.MALFORMED_HEAD: RefusalReply(
+        400, NO_CODE, "The head of the request is malformed."
+    ),
+    RefusalReason.VERSION_OF_HTTP: RefusalReply(
+        505, NO_CODE, "Only HTTP/1.1 is spoken here."
+    ),
+    RefusalReason.METHOD_OF_HTTP: RefusalReply(
+        405, NO_CODE, "Only POST, GET and DELETE are served."
+    ),
+    RefusalReason.TARGET_FORM: RefusalReply(
+        400, NO_CODE, "The request target must be a path."
+    ),
+    RefusalReason.NO_HOST: RefusalReply(
+        400, NO_CODE, "Exactly one valid Host is required."
+    ),
+    RefusalReason.REPEATED_FIELD: RefusalReply(
+        400, NO_CODE, "A field that must be single is repeated."
+    ),
+    RefusalReason.FIELD_LOOKALIKE: RefusalReply(
+        400, NO_CODE, "A field name resembles another one."
+    ),
+    RefusalReason.FIELD_VALUE: RefusalReply(
         400, NO_CODE, "A field value contains a forbidden character."
     ),
-    Why.CONNECTION_OPTION: Wire(400, NO_CODE, "A connection option is not served."),
-    Why.MISDIRECTED: Wire(421, NO_CODE, "This host is not served here."),
-    Why.ORIGIN: Wire(403, NO_CODE, "This origin may not call."),
-    Why.EXPECTATION: Wire(417, NO_CODE, "Only 100-continue can be expected."),
-    Why.CONTENT_TYPE: Wire(415, NO_CODE, "The body must be application/json in UTF-8."),
-    Why.CONTENT_CODING: Wire(415, NO_CODE, "The body must not be encoded."),
-    Why.NOT_ACCEPTABLE: Wire(
+    RefusalReason.CONNECTION_OPTION: RefusalReply(
+        400, NO_CODE, "A connection option is not served."
+    ),
+    RefusalReason.MISDIRECTED: RefusalReply(
+        421, NO_CODE, "This host is not served here."
+    ),
+    RefusalReason.ORIGIN: RefusalReply(403, NO_CODE, "This origin may not call."),
+    RefusalReason.EXPECTATION: RefusalReply(
+        417, NO_CODE, "Only 100-continue can be expected."
+    ),
+    RefusalReason.CONTENT_TYPE: RefusalReply(
+        415, NO_CODE, "The body must be application/json in UTF-8."
+    ),
+    RefusalReason.CONTENT_CODING: RefusalReply(
+        415, NO_CODE, "The body must not be encoded."
+    ),
+    RefusalReason.NOT_ACCEPTABLE: RefusalReply(
         406, NO_CODE, "Accept must list application/json and text/event-stream."
     ),
-    Why.UNKNOWN_PATH: Wire(404, NO_CODE, "Nothing is served at this path."),
-    Why.LENGTH: Wire(400, NO_CODE, "Content-Length must be one decimal number."),
-    Why.TRANSFER_CODING: Wire(400, NO_CODE, "Only one chunked coding is served."),
-    Why.BODY_NOT_EXPECTED: Wire(400, NO_CODE, "This method has no body."),
-    Why.BODY_TOO_LARGE: Wire(413, NO_CODE, "The body is too large."),
-    Why.CHUNKING: Wire(400, NO_CODE, "The chunked coding is malformed."),
-    Why.TRAILERS: Wire(400, NO_CODE, "Trailer fields are not served."),
-    Why.CUT_SHORT: Wire(400, NO_CODE, "The request ended early."),
-    Why.SLOW: Wire(408, NO_CODE, "The request took too long."),
-    Why.TOO_MANY_CALLS: Wire(429, NO_CODE, "Too many calls are in flight."),
-    Why.TOO_MANY_CONNECTIONS: Wire(503, NO_CODE, "Too many connections are open."),
+    RefusalReason.UNKNOWN_PATH: RefusalReply(
+        404, NO_CODE, "Nothing is served at this path."
+    ),
+    RefusalReason.LENGTH: RefusalReply(
+        400, NO_CODE, "Content-Length must be one decimal number."
+    ),
+    RefusalReason.TRANSFER_CODING: RefusalReply(
+        400, NO_CODE, "Only one chunked coding is served."
+    ),
+    RefusalReason.BODY_NOT_EXPECTED: RefusalReply(
+        400, NO_CODE, "This method has no body."
+    ),
+    RefusalReason.BODY_TOO_LARGE: RefusalReply(413, NO_CODE, "The body is too large."),
+    RefusalReason.CHUNKING: RefusalReply(
+        400, NO_CODE, "The chunked coding is malformed."
+    ),
+    RefusalReason.TRAILERS: RefusalReply(
+        400, NO_CODE, "Trailer fields are not served."
+    ),
+    RefusalReason.CUT_SHORT: RefusalReply(400, NO_CODE, "The request ended early."),
+    RefusalReason.SLOW: RefusalReply(408, NO_CODE, "The request took too long."),
+    RefusalReason.TOO_MANY_CALLS: RefusalReply(
+        429, NO_CODE, "Too many calls are in flight."
+    ),
+    RefusalReason.TOO_MANY_CONNECTIONS: RefusalReply(
+        503, NO_CODE, "Too many connections are open."
+    ),
 }
 
-_MESSAGE = {
-    Why.NOT_JSON: Wire(400, PARSE_ERROR, "Parse error."),
-    Why.TOO_DEEP: Wire(400, PARSE_ERROR, "The message is nested too deeply."),
-    Why.BATCH: Wire(400, INVALID_REQUEST, "Batches are not part of this protocol."),
-    Why.NOT_A_MESSAGE: Wire(400, INVALID_REQUEST, "Not a JSON-RPC 2.0 message."),
-    Why.REPEATED_KEY: Wire(400, INVALID_REQUEST, "A key is repeated."),
-    Why.KEY_LOOKALIKE: Wire(400, INVALID_REQUEST, "A key resembles another one."),
-    Why.ID_TYPE: Wire(400, INVALID_REQUEST, "The id must be a string or an integer."),
-    Why.PARAMS_TYPE: Wire(400, INVALID_PARAMS, "The params must be an object."),
-    Why.NAME_TYPE: Wire(400, INVALID_PARAMS, "The name must be a string."),
-    Why.RESPONSE_NOT_EXPECTED: Wire(400, INVALID_REQUEST, "No response is expected."),
-    Why.UNSUPPORTED_VERSION: Wire(
+_MESSAGE_REPLIES = {
+    RefusalReason.NOT_JSON: RefusalReply(400, PARSE_ERROR, "Parse error."),
+    RefusalReason.TOO_DEEP: RefusalReply(
+        400, PARSE_ERROR, "The message is nested too deeply."
+    ),
+    RefusalReason.BATCH: RefusalReply(
+        400, INVALID_REQUEST, "Batches are not part of this protocol."
+    ),
+    RefusalReason.NOT_A_MESSAGE: RefusalReply(
+        400, INVALID_REQUEST, "Not a JSON-RPC 2.0 message."
+    ),
+    RefusalReason.REPEATED_KEY: RefusalReply(
+        400, INVALID_REQUEST, "A key is repeated."
+    ),
+    RefusalReason.KEY_LOOKALIKE: RefusalReply(
+        400, INVALID_REQUEST, "A key resembles another one."
+    ),
+    RefusalReason.ID_TYPE: RefusalReply(
+        400, INVALID_REQUEST, "The id must be a string or an integer."
+    ),
+    RefusalReason.PARAMS_TYPE: RefusalReply(
+        400, INVALID_PARAMS, "The params must be an object."
+    ),
+    RefusalReason.NAME_TYPE: RefusalReply(
+        400, INVALID_PARAMS, "The name must be a string."
+    ),
+    RefusalReason.RESPONSE_NOT_EXPECTED: RefusalReply(
+        400, INVALID_REQUEST, "No response is expected."
+    ),
+    RefusalReason.UNSUPPORTED_VERSION: RefusalReply(
         400, UNSUPPORTED_VERSION, "Unsupported protocol version."
     ),
-    Why.NO_META: Wire(
+    RefusalReason.NO_META: RefusalReply(
         400, INVALID_PARAMS, "The _meta lacks the protocol version or capabilities."
     ),
-    Why.CAPABILITY: Wire(
+    RefusalReason.CAPABILITY: RefusalReply(
         400, MISSING_CAPABILITY, "The client has not declared a required capability."
     ),
     # Another caller's task and an unknown one get the same reply.
-    Why.UNKNOWN_TASK: Wire(400, INVALID_PARAMS, "Unknown task."),
-    Why.HEADER_MISMATCH: Wire(
+    RefusalReason.UNKNOWN_TASK: RefusalReply(400, INVALID_PARAMS, "Unknown task."),
+    RefusalReason.HEADER_MISMATCH: RefusalReply(
         400, HEADER_MISMATCH, "Header mismatch: a header is missing or not the body's."
     ),
-    Why.UNKNOWN_METHOD: Wire(404, METHOD_NOT_FOUND, "Method not found."),
-    Why.SESSION_ID: Wire(400, INVALID_REQUEST, "The session id is malformed."),
+    RefusalReason.UNKNOWN_METHOD: RefusalReply(
+        404, METHOD_NOT_FOUND, "Method not found."
+    ),
+    RefusalReason.SESSION_ID: RefusalReply(
+        400, INVALID_REQUEST, "The session id is malformed."
+    ),
     # 404 makes an older client start a new session (2025-11-25 basic/transports).
-    Why.UNKNOWN_SESSION: Wire(404, INVALID_REQUEST, "Session not found."),
-    Why.EVENT_TOO_LARGE: Wire(
+    RefusalReason.UNKNOWN_SESSION: RefusalReply(
+        404, INVALID_REQUEST, "Session not found."
+    ),
+    RefusalReason.EVENT_TOO_LARGE: RefusalReply(
         502, INTERNAL_ERROR, "The server sent too large an event."
     ),
-    Why.EVENT_TYPE: Wire(502, INTERNAL_ERROR, "The server sent no valid message."),
-    Why.UNASKED: Wire(502, INTERNAL_ERROR, "The server sent more than one answer."),
-    Why.LIST_TOO_LARGE: Wire(502, INTERNAL_ERROR, "The server sent too long a list."),
-    Why.REPLY_STATUS: Wire(
+    RefusalReason.EVENT_TYPE: RefusalReply(
+        502, INTERNAL_ERROR, "The server sent no valid message."
+    ),
+    RefusalReason.UNASKED: RefusalReply(
+        502, INTERNAL_ERROR, "The server sent more than one answer."
+    ),
+    RefusalReason.LIST_TOO_LARGE: RefusalReply(
+        502, INTERNAL_ERROR, "The server sent too long a list."
+    ),
+    RefusalReason.REPLY_STATUS: RefusalReply(
         502, INTERNAL_ERROR, "The server answered with a status that is not relayed."
     ),
-    Why.REPLY_TYPE: Wire(
+    RefusalReason.REPLY_TYPE: RefusalReply(
         502, INTERNAL_ERROR, "The server answered in a type that is not relayed."
     ),
-    Why.REPLY_MALFORMED: Wire(
+    RefusalReason.REPLY_MALFORMED: RefusalReply(
         502, INTERNAL_ERROR, "The server sent a malformed or ambiguous answer."
     ),
-    Why.CREDENTIAL: Wire(
+    RefusalReason.CREDENTIAL: RefusalReply(
         502, INTERNAL_ERROR, "The server sent an answer that may not be relayed."
     ),
-    Why.UNREACHABLE: Wire(502, INTERNAL_ERROR, "The server could not be reached."),
-    Why.LOST: Wire(502, INTERNAL_ERROR, "The server broke off its answer."),
-    Why.LATE: Wire(504, INTERNAL_ERROR, "The server did not answer in time."),
+    RefusalReason.UNREACHABLE: RefusalReply(
+        502, INTERNAL_ERROR, "The server could not be reached."
+    ),
+    RefusalReason.LOST: RefusalReply(
+        502, INTERNAL_ERROR, "The server broke off its answer."
+    ),
+    RefusalReason.LATE: RefusalReply(
+        504, INTERNAL_ERROR, "The server did not answer in time."
+    ),
 }
 
-WIRE = _HTTP | _MESSAGE
+REPLIES = _HTTP_REPLIES | _MESSAGE_REPLIES
 # Reasons answered as a JSON-RPC message within 200 in a session.
-ANSWERED = frozenset(
-    {Why.UNKNOWN_METHOD, Why.PARAMS_TYPE, Why.NAME_TYPE, Why.UNKNOWN_TASK}
+ANSWERED_REASONS = frozenset(
+    {
+        RefusalReason.UNKNOWN_METHOD,
+        RefusalReason.PARAMS_TYPE,
+        RefusalReason.NAME_TYPE,
+        RefusalReason.UNKNOWN_TASK,
+    }
 )
 VERSIONS = ("2026-07-28", "2025-11-25", "2025-06-18")
 # Versions for a single request; older ones are negotiated by `initialize`.
 SUPPORTED = VERSIONS[:1]
 TASKS = "io.modelcontextprotocol/tasks"
-MAX_SHOWN = 32
+MAX_ECHOED = 32
 MAX_METHOD = 128
 
 
-class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
+class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """Request that is malformed or ambiguous, and refused before a decision.
 
     Args:
@@ -223,41 +310,41 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
 
     def __init__(
         self,
-        why: Why,
+        why: RefusalReason,
         *,
         offset: int = -1,
         id: str | int | None = None,
         method: str = "",
     ) -> None:
         self.why = why
-        self.wire = WIRE[why]
+        self.wire = REPLIES[why]
         self.offset = offset
         self.id = id
         self.method = method[:MAX_METHOD]
         where = f" (byte {offset})" if offset >= 0 else ""
         super().__init__(f"refused as {why.value}{where}: {self.wire.says}")
 
-    def of(self, id: str | int | None, method: str) -> "Refused":
+    def for_request(self, id: str | int | None, method: str) -> "RequestRefused":
         """Return the same refusal for a request with known id and method."""
-        return Refused(self.why, offset=self.offset, id=id, method=method)
+        return RequestRefused(self.why, offset=self.offset, id=id, method=method)
 
-    def of_a_reply(self) -> "Refused":
+    def as_bad_reply(self) -> "RequestRefused":
         """Return the refusal of a server's answer: its client is not at fault."""
         is_said = self.wire.status >= BAD_GATEWAY
-        return self if is_said else Refused(Why.REPLY_MALFORMED)
+        return self if is_said else RequestRefused(RefusalReason.REPLY_MALFORMED)
 
-    def status(self, *, in_a_session: bool = False) -> int:
+    def http_status(self, *, in_a_session: bool = False) -> int:
         """Return the HTTP status for a client of the present or an older revision.
 
         For an older one 404 means that its session has ended, and it would start
         another (2025-11-25 basic/transports, "Session Management" 4); its requests are
         answered within 200, as its servers do.
         """
-        if not in_a_session or self.why not in ANSWERED:
+        if not in_a_session or self.why not in ANSWERED_REASONS:
             return self.wire.status
         return 400 if self.id is None else 200
 
-    def body(self, requested: str = "") -> bytes:
+    def error_body(self, requested: str = "") -> bytes:
         """Encode the JSON-RPC error response, empty without a message to answer.
 
         Args:
@@ -266,9 +353,12 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
         if self.wire.code == NO_CODE:
             return b""
         error: dict[str, object] = {"code": self.wire.code, "message": self.wire.says}
-        if self.why is Why.UNSUPPORTED_VERSION:
-            error["data"] = {"supported": SUPPORTED, "requested": requested[:MAX_SHOWN]}
-        elif self.why is Why.CAPABILITY:
+        if self.why is RefusalReason.UNSUPPORTED_VERSION:
+            error["data"] = {
+                "supported": SUPPORTED,
+                "requested": requested[:MAX_ECHOED],
+            }
+        elif self.why is RefusalReason.CAPABILITY:
             error["data"] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
         # An unreadable id is omitted: here it is never null.
         answer = {"jsonrpc": "2.0"} | ({} if self.id is None else {"id": self.id})

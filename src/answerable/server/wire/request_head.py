@@ -4,7 +4,7 @@ httptools (llhttp) parses the bytes; the rules here refuse what it lets through:
 versions of HTTP, absolute and authority forms, a missing or second Host, codings other
 than one `chunked`, fields that may stand once and stand twice, names and values that
 another reader could take for something else. How long the body is, is worked out here
-from the fields alone (`framing`), and never asked of the parser.
+from the fields alone (`body_length`), and never asked of the parser.
 
 Sources: RFC 9112 (3.2 request target, 6 body length, 11.2 smuggling), RFC 9110 (5.3
 repeated fields, 7.2 Host, 8.6 Content-Length, 10.1.1 Expect).
@@ -18,7 +18,7 @@ from functools import lru_cache
 import httptools
 import msgspec
 
-from answerable.server.wire.refusals import Refused, Why
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_HEAD = 32 * 1024
 MAX_TARGET = 2 * 1024
@@ -26,7 +26,7 @@ MAX_FIELDS = 64
 MAX_BODY = 4 * 1024 * 1024
 
 METHODS = frozenset({b"POST", b"GET", b"DELETE"})
-START = re.compile(rb"[A-Z]{1,16} [!-~]+ HTTP/1\.1")
+REQUEST_LINE = re.compile(rb"[A-Z]{1,16} [!-~]+ HTTP/1\.1")
 ANY_VERSION = re.compile(rb"[A-Z]{1,16} [!-~]+(?: HTTP/\d\.\d)?")
 # Printable ASCII that is not `"`, `#`, `<`, `>`, `\`, `^`, `` ` ``, `{`, `|` or `}`.
 TARGET = re.compile(rb"/[!$-;=?-\[\]_a-z~]*")
@@ -37,7 +37,7 @@ HOST = re.compile(
 )
 
 # Fields that we or a server behind us read: one value each.
-ONCE = frozenset(
+SINGLE_FIELDS = frozenset(
     {
         "authorization",
         "content-encoding",
@@ -52,10 +52,12 @@ ONCE = frozenset(
     }
 )
 MCP_PREFIX = "mcp-"
-CONNECTION = frozenset({"close", "http2-settings", "keep-alive", "te", "upgrade"})
+CONNECTION_OPTIONS = frozenset(
+    {"close", "http2-settings", "keep-alive", "te", "upgrade"}
+)
 
 
-class Head(msgspec.Struct, frozen=True):
+class HttpRequestHead(msgspec.Struct, frozen=True):
     """Parsed head of a request, unambiguous and not yet trusted.
 
     Attributes:
@@ -80,7 +82,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Heard:
+class HeadCollector:
     """Collector of llhttp's callbacks for one head."""
 
     target: bytes = b""
@@ -95,7 +97,7 @@ class Heard:
         self.pairs.append((name, value))
 
 
-def read_head(data: bytes) -> Head:
+def parse_head(data: bytes) -> HttpRequestHead:
     r"""Parse one head.
 
     Args:
@@ -105,21 +107,23 @@ def read_head(data: bytes) -> Head:
         Refused: It is malformed or ambiguous.
     """
     line = data[: data.find(b"\r\n")]
-    method, target = _start(line)
-    heard = Heard()
+    method, target = _parse_request_line(line)
+    heard = HeadCollector()
     parser = httptools.HttpRequestParser(heard)
     try:
         parser.feed_data(data)
     except httptools.HttpParserUpgrade:
         pass  # an upgrade may be ignored (RFC 9110 7.8), and always is
     except httptools.HttpParserError:
-        raise Refused(Why.MALFORMED_HEAD) from None
+        raise RequestRefused(RefusalReason.MALFORMED_HEAD) from None
     if heard.target != target or parser.get_method() != method:
-        raise Refused(Why.MALFORMED_HEAD)
-    return head_of(method, target.decode("ascii"), heard.pairs)
+        raise RequestRefused(RefusalReason.MALFORMED_HEAD)
+    return build_head(method, target.decode("ascii"), heard.pairs)
 
 
-def head_of(method: bytes, target: str, pairs: list[tuple[bytes, bytes]]) -> Head:
+def build_head(
+    method: bytes, target: str, pairs: list[tuple[bytes, bytes]]
+) -> HttpRequestHead:
     """Build a head from parsed fields.
 
     Args:
@@ -130,98 +134,100 @@ def head_of(method: bytes, target: str, pairs: list[tuple[bytes, bytes]]) -> Hea
     Raises:
         Refused: It is ambiguous.
     """
-    fields = fields_of(pairs)
-    _host(fields)
-    options = options_of(fields.get("connection", ""))
-    return Head(
+    fields = collect_fields(pairs)
+    _check_host(fields)
+    options = parse_connection_options(fields.get("connection", ""))
+    return HttpRequestHead(
         method=method.decode("ascii"),
         target=target,
         fields=fields,
-        length=framing(method, fields),
-        expects=_expects(fields),
+        length=body_length(method, fields),
+        expects=_parse_expect(fields),
         closes="close" in options,
     )
 
 
-def _start(line: bytes) -> tuple[bytes, bytes]:
+def _parse_request_line(line: bytes) -> tuple[bytes, bytes]:
     """Parse method and target of a request line."""
-    if START.fullmatch(line) is None:
+    if REQUEST_LINE.fullmatch(line) is None:
         old = ANY_VERSION.fullmatch(line) is not None
-        raise Refused(Why.VERSION_OF_HTTP if old else Why.MALFORMED_HEAD)
+        raise RequestRefused(
+            RefusalReason.VERSION_OF_HTTP if old else RefusalReason.MALFORMED_HEAD
+        )
     method, target, _ = line.split(b" ")
     if method not in METHODS:
-        raise Refused(Why.METHOD_OF_HTTP)
+        raise RequestRefused(RefusalReason.METHOD_OF_HTTP)
     if len(target) > MAX_TARGET:
-        raise Refused(Why.TARGET_TOO_LONG)
+        raise RequestRefused(RefusalReason.TARGET_TOO_LONG)
     if TARGET.fullmatch(target) is None or target.startswith(b"//"):
-        raise Refused(Why.TARGET_FORM)
+        raise RequestRefused(RefusalReason.TARGET_FORM)
     return method, target
 
 
-def fields_of(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def collect_fields(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Collect fields by name; a repeated one is joined, or refused.
 
     Raises:
         Refused: Too many fields, or a repeated field that must be single.
     """
     if len(pairs) > MAX_FIELDS:
-        raise Refused(Why.TOO_MANY_FIELDS)
+        raise RequestRefused(RefusalReason.TOO_MANY_FIELDS)
     fields: dict[str, str] = {}
     for raw_name, raw_value in pairs:
-        name, once = _name(raw_name)
+        name, once = _parse_field_name(raw_name)
         # The parser refuses other invalid values.
         if once and not raw_value.isascii():
-            raise Refused(Why.FIELD_VALUE)
+            raise RequestRefused(RefusalReason.FIELD_VALUE)
         value = raw_value.decode("latin-1").strip(" \t")
         if name in fields:
             if once:
-                raise Refused(Why.REPEATED_FIELD)
+                raise RequestRefused(RefusalReason.REPEATED_FIELD)
             value = f"{fields[name]}, {value}"
         fields[name] = value
     return fields
 
 
 @lru_cache(maxsize=256)
-def _name(raw: bytes) -> tuple[str, bool]:
+def _parse_field_name(raw: bytes) -> tuple[str, bool]:
     """Return a field's name in lower case, and whether it must be single."""
     name = raw.decode("ascii").lower()
-    if "_" in name and is_single(name.replace("_", "-")):
+    if "_" in name and is_single_field(name.replace("_", "-")):
         # In CGI, Mcp_Name and Mcp-Name are one variable.
-        raise Refused(Why.FIELD_LOOKALIKE)
-    return name, is_single(name)
+        raise RequestRefused(RefusalReason.FIELD_LOOKALIKE)
+    return name, is_single_field(name)
 
 
-def is_single(name: str) -> bool:
+def is_single_field(name: str) -> bool:
     """Tell whether a field (lower case) must be single."""
-    return name in ONCE or name.startswith(MCP_PREFIX)
+    return name in SINGLE_FIELDS or name.startswith(MCP_PREFIX)
 
 
-def _host(fields: Mapping[str, str]) -> None:
+def _check_host(fields: Mapping[str, str]) -> None:
     if HOST.fullmatch(fields.get("host", "").encode("latin-1")) is None:
-        raise Refused(Why.NO_HOST)
+        raise RequestRefused(RefusalReason.NO_HOST)
 
 
 @lru_cache(maxsize=64)
-def options_of(value: str) -> frozenset[str]:
+def parse_connection_options(value: str) -> frozenset[str]:
     """Parse connection options; one that names another field would have it removed.
 
     Raises:
         Refused: There is such an option.
     """
     options = {part.strip(" \t").lower() for part in value.split(",")} - {""}
-    if not options <= CONNECTION:
-        raise Refused(Why.CONNECTION_OPTION)
+    if not options <= CONNECTION_OPTIONS:
+        raise RequestRefused(RefusalReason.CONNECTION_OPTION)
     return frozenset(options)
 
 
-def _expects(fields: Mapping[str, str]) -> bool:
+def _parse_expect(fields: Mapping[str, str]) -> bool:
     value = fields.get("expect")
     if value is not None and value.lower() != "100-continue":
-        raise Refused(Why.EXPECTATION)
+        raise RequestRefused(RefusalReason.EXPECTATION)
     return value is not None
 
 
-def framing(method: bytes, fields: Mapping[str, str]) -> int:
+def body_length(method: bytes, fields: Mapping[str, str]) -> int:
     """Return the length of the body, -1 for a chunked one (RFC 9112 6.3).
 
     Raises:
@@ -231,16 +237,16 @@ def framing(method: bytes, fields: Mapping[str, str]) -> int:
     coding = fields.get("transfer-encoding")
     if coding is not None:
         if length is not None or coding.lower() != "chunked":
-            raise Refused(Why.TRANSFER_CODING)
+            raise RequestRefused(RefusalReason.TRANSFER_CODING)
         size = -1
     elif length is None:
         size = 0
     elif LENGTH.fullmatch(length.encode("latin-1")) is None:
-        raise Refused(Why.LENGTH)
+        raise RequestRefused(RefusalReason.LENGTH)
     else:
         size = int(length)
     if size > MAX_BODY:
-        raise Refused(Why.BODY_TOO_LARGE)
+        raise RequestRefused(RefusalReason.BODY_TOO_LARGE)
     if size and method != b"POST":
-        raise Refused(Why.BODY_NOT_EXPECTED)
+        raise RequestRefused(RefusalReason.BODY_NOT_EXPECTED)
     return size

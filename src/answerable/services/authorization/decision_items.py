@@ -1,4 +1,4 @@
-"""One decision with its reasons, and the exception that would allow it (`decision`)."""
+"""One decision with its reasons, and the exception that would allow it (`show_decision`)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,36 +6,42 @@ from types import MappingProxyType
 
 import msgspec
 
-from answerable.authorization.policy_exceptions import BY_OWNER, BY_TWO
-from answerable.baseline.findings import described
-from answerable.connectors.config.parse.rule_quote import quote
-from answerable.model.approval_request import Wanted
-from answerable.model.baseline_assessment import Finding
-from answerable.model.cedar_policy import CedarRule
-from answerable.model.documents.core import Coverage, Document
+from answerable.authorization.policy_exceptions import (
+    BREAK_GLASS_LIFTABLE,
+    OWNER_LIFTABLE,
+)
+from answerable.baseline.findings import describe_origin
+from answerable.connectors.config.parse.rule_quote import quote_rule
+from answerable.model.approval_request import ApprovalScope
+from answerable.model.baseline_assessment import BaselineDeviation
+from answerable.model.cedar_policy import CedarPolicy
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.decisions import (
+    BaselineDeviationItem,
     DecisionItem,
     DeterminingRuleItem,
-    ExplainedItem,
-    FindingItem,
-    WantedItem,
+    ProposedExceptionItem,
+    ValueOriginItem,
 )
 from answerable.model.event import AuditEvent
-from answerable.model.policy_exception import Amendment
-from answerable.model.spool_record import SOURCE, Acted
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.model.policy_exception import PolicyException
+from answerable.model.spool_record import SOURCE, CallBehaviour
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import format_time
 from answerable.services.authorization import decision_records
-from answerable.services.authorization.decision_records import Found, Spooled
-from answerable.services.statements.policy_exceptions import held
+from answerable.services.authorization.decision_records import (
+    FoundDecision,
+    SpooledDecisions,
+)
+from answerable.services.statements.policy_exceptions import read_policy_exceptions
 from answerable.store.chain_queries import count_sources
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-AMENDMENT = "amendment:"  # prefix of an id among the determining rules
+EXCEPTION_PREFIX = "amendment:"  # prefix of an id among the determining rules
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyText:
+class PolicySource:
     """Text of the policy that a gateway has in force.
 
     Attributes:
@@ -48,23 +54,23 @@ class PolicyText:
     place: str
     digest: str
     data: bytes
-    policies: tuple[CedarRule, ...] = ()
+    policies: tuple[CedarPolicy, ...] = ()
 
-    def quote(self, rule: str) -> tuple[str | None, str | None]:
+    def quote_rule(self, rule: str) -> tuple[str | None, str | None]:
         """Return the text of a rule and its position; None if it is not there."""
         for each in self.policies:
             if each.id == rule:
                 file = rule.rpartition(":")[0]
                 return each.text.strip(), f"{file}:{each.line}"
-        found = quote(self.data, rule)
+        found = quote_rule(self.data, rule)
         return (found.text, f"{self.place}:{found.line}") if found else (None, None)
 
 
-def decision(
-    store: Store,
-    spool: decision_records.Where | Spooled,
+def show_decision(
+    store: EvidenceStore,
+    spool: decision_records.SpoolPlaces | SpooledDecisions,
     text: str,
-    policy: PolicyText | None = None,
+    policy: PolicySource | None = None,
     *,
     now: int,
 ) -> Document:
@@ -80,16 +86,24 @@ def decision(
     Raises:
         UsageError: The decision does not exist, or the prefix is ambiguous.
     """
-    waiting = spool if isinstance(spool, Spooled) else decision_records.spooled(spool)
-    found = decision_records.find(store, waiting, text)
-    signed = _signed(store, found, now)
-    items = [item(each, policy, signed) for each in found]
+    waiting = (
+        spool
+        if isinstance(spool, SpooledDecisions)
+        else decision_records.read_spool(spool)
+    )
+    found = decision_records.find_decision(store, waiting, text)
+    signed = _load_deciding_exceptions(store, found, now)
+    items = [build_decision_item(each, policy, signed) for each in found]
     wanted = items[0]["amendment"]
     following = wanted["sign"] if wanted else ""
-    return Document("decision", items, coverage_of(store, waiting), next=following)
+    return Document(
+        "decision", items, build_decision_coverage(store, waiting), next=following
+    )
 
 
-def coverage_of(store: Store, waiting: Spooled) -> Coverage:
+def build_decision_coverage(
+    store: EvidenceStore, waiting: SpooledDecisions
+) -> CoverageRecord:
     """Build the coverage of an answer about decisions; empty if no gateway recorded."""
     recorded = waiting.there or any(
         source == SOURCE for source, _ in count_sources(store)
@@ -105,20 +119,25 @@ def coverage_of(store: Store, waiting: Spooled) -> Coverage:
     }
 
 
-def _signed(store: Store, found: list[Found], now: int) -> Mapping[str, Amendment]:
+def _load_deciding_exceptions(
+    store: EvidenceStore, found: list[FoundDecision], now: int
+) -> Mapping[str, PolicyException]:
     """Load policy exceptions by id if one of them decided."""
     rules = "".join(
-        decision_records.facts_of(each.event).get("rules", "") for each in found
+        decision_records.decision_facts(each.event).get("rules", "") for each in found
     )
-    if AMENDMENT not in rules:
+    if EXCEPTION_PREFIX not in rules:
         return {}
-    return {each.amendment.id: each.amendment for each in held(store, now).judged}
+    return {
+        each.amendment.id: each.amendment
+        for each in read_policy_exceptions(store, now).judged
+    }
 
 
-def item(
-    found: Found,
-    policy: PolicyText | None = None,
-    signed: Mapping[str, Amendment] = MappingProxyType({}),
+def build_decision_item(
+    found: FoundDecision,
+    policy: PolicySource | None = None,
+    signed: Mapping[str, PolicyException] = MappingProxyType({}),
 ) -> DecisionItem:
     """Build the document item of a decision.
 
@@ -126,12 +145,12 @@ def item(
         policy: Source of quoted rules; None for no quotes.
         signed: Policy exceptions by id; one may have decided.
     """
-    event, said = found.event, decision_records.facts_of(found.event)
+    event, said = found.event, decision_records.decision_facts(found.event)
     target = said.get("target", "")
-    acted = acted_of(said)
+    acted = decode_observed_call(said)
     return {
         "id": event.decision_id,
-        "at": spelled_time(event.event_time),
+        "at": format_time(event.event_time),
         "agent": event.agent,
         "person": event.person or None,
         "run": event.run,
@@ -139,9 +158,9 @@ def item(
         "shown": said.get("shown", ""),
         "known": said.get("known") == "true",
         "action": event.action,
-        "server": decision_records.server_of(event),
+        "server": decision_records.decision_server(event),
         "target": target,
-        "name": decision_records.name_of(event, target),
+        "name": decision_records.decision_target_name(event, target),
         "resource": event.resource,
         "arguments": said.get("arguments") or None,
         "effect": said.get("effect", ""),
@@ -150,7 +169,7 @@ def item(
         "reason": said.get("reason", ""),
         "layer": said.get("layer", ""),
         "policy": said.get("policy") or None,
-        "determining": list(_determining(said, policy, signed)),
+        "determining": list(_build_rule_items(said, policy, signed)),
         "durability": said.get("durability", ""),
         "outcome": event.outcome.value,
         "ended": said.get("ended") or None,
@@ -159,20 +178,22 @@ def item(
         "recorder": event.recorder,
         "sequence": event.sequence,
         "stored": found.stored,
-        "amendment": amendment_of(event),
+        "amendment": build_wanted_exception(event),
         "baseline": (acted.profile or None) if acted is not None else None,
-        "findings": [] if acted is None else list(map(_finding, acted.findings)),
-        "explained": [] if acted is None else list(_explained(acted)),
+        "findings": []
+        if acted is None
+        else list(map(_build_finding_item, acted.findings)),
+        "explained": [] if acted is None else list(_build_origin_items(acted)),
     }
 
 
-def acted_of(said: Mapping[str, str]) -> Acted | None:
+def decode_observed_call(said: Mapping[str, str]) -> CallBehaviour | None:
     """Decode the call as the baseline observed it; None if it did not."""
     behaviour = said.get("behaviour")
-    return msgspec.json.decode(behaviour, type=Acted) if behaviour else None
+    return msgspec.json.decode(behaviour, type=CallBehaviour) if behaviour else None
 
 
-def _finding(found: Finding) -> FindingItem:
+def _build_finding_item(found: BaselineDeviation) -> BaselineDeviationItem:
     return {
         "layer": found.layer.value,
         "code": found.code.value,
@@ -181,37 +202,37 @@ def _finding(found: Finding) -> FindingItem:
         "path": found.path,
         "expected": list(found.expected),
         "observed": found.observed,
-        "origin": described(found.origin),
+        "origin": describe_origin(found.origin),
         "example": found.example or None,
         "sentence": found.sentence,
     }
 
 
-def _explained(acted: Acted) -> Iterator[ExplainedItem]:
+def _build_origin_items(acted: CallBehaviour) -> Iterator[ValueOriginItem]:
     """Build an item per value with its most likely origin."""
     for value in acted.seen.values:
         for origin in value.origins[:1]:
             yield {
                 "path": value.path,
                 "value": value.text,
-                "origin": described(origin),
+                "origin": describe_origin(origin),
                 "evidence": origin.call or None,
             }
 
 
-def _determining(
+def _build_rule_items(
     said: Mapping[str, str],
-    policy: PolicyText | None,
-    signed: Mapping[str, Amendment],
+    policy: PolicySource | None,
+    signed: Mapping[str, PolicyException],
 ) -> Iterator[DeterminingRuleItem]:
     current = policy is not None and policy.digest == said.get("policy")
     for rule in said.get("rules", "").split():
-        amendment = signed.get(rule.removeprefix(AMENDMENT))
+        amendment = signed.get(rule.removeprefix(EXCEPTION_PREFIX))
         if amendment is not None:
-            told = _told(amendment)
+            told = _describe_exception(amendment)
             yield {"id": rule, "text": told, "place": None, "current": True}
             continue
-        text, place = policy.quote(rule) if policy is not None else (None, None)
+        text, place = policy.quote_rule(rule) if policy is not None else (None, None)
         yield {
             "id": rule,
             "text": text,
@@ -220,19 +241,19 @@ def _determining(
         }
 
 
-def _told(amendment: Amendment) -> str:
+def _describe_exception(amendment: PolicyException) -> str:
     persons = " and ".join(amendment.persons)
-    until = spelled_time(amendment.until * 10**9) if amendment.until else "taken back"
+    until = format_time(amendment.until * 10**9) if amendment.until else "taken back"
     return f"signed by {persons}, until {until} ({amendment.kind})"
 
 
-def amendment_of(event: AuditEvent) -> WantedItem | None:
+def build_wanted_exception(event: AuditEvent) -> ProposedExceptionItem | None:
     """Build the exception that would allow a call like this; None if none would."""
-    reason = decision_records.facts_of(event).get("reason", "")
-    wanted = decision_records.wanted_of(event)
-    if wanted is None or reason not in BY_TWO:
+    reason = decision_records.decision_facts(event).get("reason", "")
+    wanted = decision_records.requested_act(event)
+    if wanted is None or reason not in BREAK_GLASS_LIFTABLE:
         return None
-    if reason not in BY_OWNER and not wanted.name:
+    if reason not in OWNER_LIFTABLE and not wanted.name:
         return None  # a call without a target gets no break-glass
     return {
         "agent": wanted.agent,
@@ -240,12 +261,16 @@ def amendment_of(event: AuditEvent) -> WantedItem | None:
         "target": wanted.target.value,
         "name": wanted.name,
         "arguments": wanted.arguments or None,
-        "by": "owner" if reason in BY_OWNER else "two persons",
-        "sign": command(*_words(event, wanted, by_owner=reason in BY_OWNER)),
+        "by": "owner" if reason in OWNER_LIFTABLE else "two persons",
+        "sign": format_command(
+            *_signing_command(event, wanted, by_owner=reason in OWNER_LIFTABLE)
+        ),
     }
 
 
-def _words(event: AuditEvent, wanted: Wanted, *, by_owner: bool) -> tuple[str, ...]:
+def _signing_command(
+    event: AuditEvent, wanted: ApprovalScope, *, by_owner: bool
+) -> tuple[str, ...]:
     """Return the command that signs the exception."""
     if by_owner:
         return ("asks", "allow", event.decision_id, "--key", "KEY")

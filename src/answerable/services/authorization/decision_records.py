@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from answerable.connectors.gateway.fetch import Spool, held
-from answerable.model.approval_request import ASKABLE, Wanted
+from answerable.connectors.gateway.fetch import SpoolReader, lock_spool
+from answerable.model.approval_request import APPROVABLE_TARGETS, ApprovalScope
 from answerable.model.connector import EventLimits
-from answerable.model.decision import Target
-from answerable.model.errors import AmbiguousError, EnvironmentRefused, UsageError
+from answerable.model.decision import TargetKind
+from answerable.model.errors import AmbiguousError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.decision_queries import find_decisions
-from answerable.store.store import Store
+from answerable.store.decision_queries import find_decisions_by_prefix
+from answerable.store.store import EvidenceStore
 
-SHORTEST = 6  # characters of an id prefix
-_LONGEST = 32
-_PATIENCE = 3.0  # seconds to wait while the spool is shipped
+MIN_ID_LENGTH = 6  # characters of an id prefix
+_MAX_ID_LENGTH = 32
+_SPOOL_WAIT_SECONDS = 3.0  # seconds to wait while the spool is shipped
 _HEX = frozenset("0123456789abcdef")
 _TOOL = "tool:mcp/"
 
 # Spools of a gateway and of its decision point.
-Where: TypeAlias = Path | tuple[Path, ...] | None
+SpoolPlaces: TypeAlias = Path | tuple[Path, ...] | None
 
 
-class Named(Protocol):
+class CallSubject(Protocol):
     """Agent and target of a call, as an event names them."""
 
     @property
@@ -47,7 +47,7 @@ class Named(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDecision:
     """Decision record found by its id.
 
     Attributes:
@@ -60,7 +60,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Spooled:
+class SpooledDecisions:
     """Decision records that wait in a spool.
 
     Attributes:
@@ -74,32 +74,34 @@ class Spooled:
     there: bool = False
 
 
-def spooled(spool: Where) -> Spooled:
+def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
     """Read the decision records that are not shipped yet; the spool stays as it is."""
     if isinstance(spool, tuple):
-        each = [spooled(one) for one in spool]
+        each = [read_spool(one) for one in spool]
         events = tuple(event for one in each for event in one.events)
         unread = next((one.unread for one in each if one.unread), "")
-        return Spooled(events, unread, any(one.there for one in each))
+        return SpooledDecisions(events, unread, any(one.there for one in each))
     if spool is None or not spool.is_dir():
-        return Spooled()
+        return SpooledDecisions()
     try:
-        with held(spool, fcntl.LOCK_SH, patience=_PATIENCE):
-            return Spooled(tuple(_decisions(spool)), there=True)
-    except EnvironmentRefused as error:
-        return Spooled(unread=error.message, there=True)
+        with lock_spool(spool, fcntl.LOCK_SH, patience=_SPOOL_WAIT_SECONDS):
+            return SpooledDecisions(tuple(_read_spool_decisions(spool)), there=True)
+    except EnvironmentFailure as error:
+        return SpooledDecisions(unread=error.message, there=True)
     except OSError as error:
-        return Spooled(
+        return SpooledDecisions(
             unread=f"may not be read: {spool} ({error.strerror})", there=True
         )
 
 
-def _decisions(spool: Path) -> Iterator[AuditEvent]:
-    for batch in Spool(spool).batches(EventLimits()):
+def _read_spool_decisions(spool: Path) -> Iterator[AuditEvent]:
+    for batch in SpoolReader(spool).read_batches(EventLimits()):
         yield from (event for event in batch.events if event.decision_id)
 
 
-def find(store: Store, waiting: Spooled, text: str) -> list[Found]:
+def find_decision(
+    store: EvidenceStore, waiting: SpooledDecisions, text: str
+) -> list[FoundDecision]:
     """Find a decision by its id or a prefix of it.
 
     Args:
@@ -114,16 +116,18 @@ def find(store: Store, waiting: Spooled, text: str) -> list[Found]:
         UsageError: No decision has that id.
     """
     asked = text.strip().lower()
-    if not SHORTEST <= len(asked) <= _LONGEST or not _HEX.issuperset(asked):
+    if not MIN_ID_LENGTH <= len(asked) <= _MAX_ID_LENGTH or not _HEX.issuperset(asked):
         raise UsageError(
             f"not the id of a decision (got {text.strip()[:80]!r}, expected its 32 hex "
-            f"digits or the first {SHORTEST} of them)",
+            f"digits or the first {MIN_ID_LENGTH} of them)",
             "the error of a refused call has it as decision_id; `answerable asks` lists some",
         )
-    found = [Found(event, True) for event in find_decisions(store, asked)]
+    found = [
+        FoundDecision(event, True) for event in find_decisions_by_prefix(store, asked)
+    ]
     known = {each.event.raw_sha256 for each in found}
     found += [
-        Found(event, False)
+        FoundDecision(event, False)
         for event in waiting.events
         if event.decision_id.startswith(asked) and event.raw_sha256 not in known
     ]
@@ -134,11 +138,11 @@ def find(store: Store, waiting: Spooled, text: str) -> list[Found]:
             tuple(ids),
         )
     if not ids:
-        raise _unknown(asked, waiting)
+        raise _explain_not_found(asked, waiting)
     return found
 
 
-def _unknown(asked: str, waiting: Spooled) -> UsageError:
+def _explain_not_found(asked: str, waiting: SpooledDecisions) -> UsageError:
     if waiting.unread:
         return UsageError(
             f"no decision {asked!r} in the store, and not all is known of what waits: "
@@ -152,47 +156,49 @@ def _unknown(asked: str, waiting: Spooled) -> UsageError:
     )
 
 
-def facts_of(event: AuditEvent) -> Mapping[str, str]:
+def decision_facts(event: AuditEvent) -> Mapping[str, str]:
     """Return the facts of a decision by name."""
     return dict(event.facts)
 
 
-def server_of(event: Named) -> str:
+def decision_server(event: CallSubject) -> str:
     """Return the server of a decision."""
     return event.resource_prefix.removeprefix(_TOOL).removesuffix("/")
 
 
-def name_of(event: Named, target: str) -> str:
+def decision_target_name(event: CallSubject, target: str) -> str:
     """Return the name of the target of a decision; empty if none is named."""
-    if target == Target.TOOL:
+    if target == TargetKind.TOOL:
         tool = event.resource_prefix and event.resource.startswith(
             event.resource_prefix
         )
         return (event.resource if tool else event.tool).removeprefix(
             event.resource_prefix
         )
-    if target == Target.RESOURCE:
+    if target == TargetKind.RESOURCE:
         return event.resource
-    prefix = f"{target}:mcp/{server_of(event)}/"
+    prefix = f"{target}:mcp/{decision_server(event)}/"
     if event.resource.startswith(prefix):
         return event.resource.removeprefix(prefix)
     return ""
 
 
-def wanted_of(event: AuditEvent) -> Wanted | None:
+def requested_act(event: AuditEvent) -> ApprovalScope | None:
     """Return the act that a policy exception would have to allow; None if none can."""
-    said = facts_of(event)
-    return wanted_by(event, said.get("target", ""), said.get("arguments", ""))
+    said = decision_facts(event)
+    return requested_act_of(event, said.get("target", ""), said.get("arguments", ""))
 
 
-def wanted_by(event: Named, target: str, arguments: str) -> Wanted | None:
+def requested_act_of(
+    event: CallSubject, target: str, arguments: str
+) -> ApprovalScope | None:
     """Return the same act for any call subject; None if no exception can allow it."""
-    if target not in ASKABLE or not event.agent:
+    if target not in APPROVABLE_TARGETS or not event.agent:
         return None
-    return Wanted(
+    return ApprovalScope(
         agent=AgentId(event.agent),
-        server=server_of(event),
-        target=Target(target),
-        name=name_of(event, target),
+        server=decision_server(event),
+        target=TargetKind(target),
+        name=decision_target_name(event, target),
         arguments=arguments,
     )

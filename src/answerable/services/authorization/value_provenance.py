@@ -3,26 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.baseline.findings import described
-from answerable.model.behaviour import Origin, OriginKind, Value
-from answerable.model.decision import Reason
-from answerable.model.spool_record import Acted
-from answerable.presentation.text import quoted
+from answerable.baseline.findings import describe_origin
+from answerable.model.behaviour import ArgumentValue, OriginKind, ValueOrigin
+from answerable.model.decision import DecisionReason
+from answerable.model.spool_record import CallBehaviour
+from answerable.presentation.text import quote
 from answerable.services.authorization import decision_records
-from answerable.services.authorization.approval_requests import Ask
-from answerable.services.authorization.decision_items import acted_of
-from answerable.services.authorization.decision_records import Spooled
-from answerable.store.store import Store
+from answerable.services.authorization.approval_requests import ApprovalRequest
+from answerable.services.authorization.decision_items import decode_observed_call
+from answerable.services.authorization.decision_records import SpooledDecisions
+from answerable.store.store import EvidenceStore
 
 NOT_KEPT = (
     "the arguments are not kept, only their SHA-256: no baseline watches the agent, so "
     "it is not known what they are or who wrote them"
 )
-STRANGERS = "WRITTEN BY STRANGERS"
+UNTRUSTED_MARK = "WRITTEN BY STRANGERS"
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
+class ValueProvenance:
     """Values of one requested call, as far as they are recorded.
 
     Attributes:
@@ -36,58 +36,62 @@ class Provenance:
     is_doubtful: bool
 
 
-def provenance(store: Store, waiting: Spooled, ask: Ask) -> Provenance:
+def describe_provenance(
+    store: EvidenceStore, waiting: SpooledDecisions, ask: ApprovalRequest
+) -> ValueProvenance:
     """Describe the values of a requested call and their authors.
 
     Args:
         store: Store of the decision.
         waiting: Spool content.
     """
-    event = decision_records.find(store, waiting, ask.named)[0].event
-    acted = acted_of(decision_records.facts_of(event))
+    event = decision_records.find_decision(store, waiting, ask.named)[0].event
+    acted = decode_observed_call(decision_records.decision_facts(event))
     if acted is None:
-        return Provenance((NOT_KEPT,) if ask.wanted.arguments else (), False)
-    held = ask.newest.reason == Reason.BEHAVIOUR
-    doubtful = any(_is_doubtful(each, held=held) for each in acted.seen.values)
-    doubtful |= any(_by_strangers(each.origin) for each in acted.findings)
-    return Provenance(tuple(_lines(acted)), doubtful)
+        return ValueProvenance((NOT_KEPT,) if ask.wanted.arguments else (), False)
+    held = ask.newest.reason == DecisionReason.BEHAVIOUR
+    doubtful = any(_may_be_untrusted(each, held=held) for each in acted.seen.values)
+    doubtful |= any(_is_untrusted(each.origin) for each in acted.findings)
+    return ValueProvenance(tuple(_describe_values(acted)), doubtful)
 
 
-def _lines(acted: Acted) -> Iterator[str]:
+def _describe_values(acted: CallBehaviour) -> Iterator[str]:
     for value in acted.seen.values:
-        yield f"{quoted(value.path)}: {_shown(value)}, {_source(value)}"
+        yield f"{quote(value.path)}: {_format_value(value)}, {_format_origin(value)}"
     for path, millionths in acted.seen.numbers:
-        yield f"{quoted(path)}: {millionths / 1e6:g}"
+        yield f"{quote(path)}: {millionths / 1e6:g}"
     for finding in acted.findings:
         if finding.sentence:
-            yield f"differs from what was learned: {quoted(finding.sentence)}"
+            yield f"differs from what was learned: {quote(finding.sentence)}"
     if acted.seen.after:
-        tools = ", ".join(map(quoted, acted.seen.after))
+        tools = ", ".join(map(quote, acted.seen.after))
         yield f"before it, the agent read text of strangers, by {tools}"
 
 
-def _shown(value: Value) -> str:
+def _format_value(value: ArgumentValue) -> str:
     return (
-        quoted(value.text) if value.text else f"a value of type {value.kind}, not kept"
+        quote(value.text) if value.text else f"a value of type {value.kind}, not kept"
     )
 
 
-def _source(value: Value) -> str:
+def _format_origin(value: ArgumentValue) -> str:
     if not value.text:
         return "from where is not kept"
     if not value.origins:
         return "nothing that was seen explains it"
-    said = f"from {quoted(described(value.origins[0]))}"
-    return f"{said}, {STRANGERS}" if any(map(_by_strangers, value.origins)) else said
+    said = f"from {quote(describe_origin(value.origins[0]))}"
+    return (
+        f"{said}, {UNTRUSTED_MARK}" if any(map(_is_untrusted, value.origins)) else said
+    )
 
 
-def _is_doubtful(value: Value, *, held: bool) -> bool:
+def _may_be_untrusted(value: ArgumentValue, *, held: bool) -> bool:
     """Return whether a value may come from untrusted content."""
     unknown = not value.text or (value.sensitive and not value.origins)
-    return any(map(_by_strangers, value.origins)) or (held and unknown)
+    return any(map(_is_untrusted, value.origins)) or (held and unknown)
 
 
-def _by_strangers(origin: Origin | None) -> bool:
+def _is_untrusted(origin: ValueOrigin | None) -> bool:
     if origin is None:
         return False
     return origin.kind is OriginKind.BEFORE or not origin.trusted

@@ -6,28 +6,36 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from answerable.baseline.counts import teaching
-from answerable.baseline.learning import learn, training_rows
-from answerable.baseline.profile_document import decode, digest, encode
-from answerable.baseline.run_fold import State, fold
-from answerable.baseline.tool_renames import new_names, rename_call
-from answerable.evidence.merkle import leaf_hash, root
-from answerable.model.baseline import Profile, Subject, Terms
-from answerable.model.behaviour import Observation, Run
-from answerable.model.decision import Effect
+from answerable.baseline.counts import select_training_runs
+from answerable.baseline.learning import build_profile, training_rows
+from answerable.baseline.profile_document import (
+    decode_profile,
+    document_digest,
+    encode_profile,
+)
+from answerable.baseline.run_fold import TrainingState, fold_into_state
+from answerable.baseline.tool_renames import rename_call, resolve_renames
+from answerable.evidence.merkle import leaf_hash, merkle_root
+from answerable.model.baseline import (
+    BaselineProfile,
+    BaselineSubject,
+    LearningParameters,
+)
+from answerable.model.behaviour import AgentRun, CallObservation
+from answerable.model.decision import DecisionEffect
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.provenance import WrittenBy
-from answerable.model.spool_record import Acted
-from answerable.store.behaviour_queries import WatchedCall, watched_calls
-from answerable.store.store import Store
+from answerable.model.spool_record import CallBehaviour
+from answerable.store.behaviour_queries import WatchedCall, find_watched_calls
+from answerable.store.store import EvidenceStore
 
 BASELINE = "baseline"  # kind of the objects: profiles, signed or not
 WINDOW = 90 * 86_400 * 10**9  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RecordedCall:
     """Recorded call of a watched agent, decoded.
 
     Attributes:
@@ -37,8 +45,8 @@ class Call:
     """
 
     row: WatchedCall
-    acted: Acted
-    seen: Observation
+    acted: CallBehaviour
+    seen: CallObservation
 
     @property
     def server(self) -> str:
@@ -46,22 +54,24 @@ class Call:
         return self.seen.tool.partition("/")[0]
 
 
-def calls(store: Store, agent: AgentId, *, since: int, until: int) -> list[Call]:
+def read_recorded_calls(
+    store: EvidenceStore, agent: AgentId, *, since: int, until: int
+) -> list[RecordedCall]:
     """Read the recorded calls of an agent, in the order of their records.
 
     Args:
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive.
     """
-    decoder = msgspec.json.Decoder(Acted)
+    decoder = msgspec.json.Decoder(CallBehaviour)
     found = []
-    for row in watched_calls(store, agent, since=since, until=until):
+    for row in find_watched_calls(store, agent, since=since, until=until):
         acted = decoder.decode(row.behaviour)
-        found.append(Call(row, acted, _came(acted.seen, row)))
+        found.append(RecordedCall(row, acted, _add_result(acted.seen, row)))
     return found
 
 
-def _came(seen: Observation, row: WatchedCall) -> Observation:
+def _add_result(seen: CallObservation, row: WatchedCall) -> CallObservation:
     size, records, untrusted = 0, 0, False
     if row.came:
         said = row.came.split()
@@ -71,16 +81,16 @@ def _came(seen: Observation, row: WatchedCall) -> Observation:
     )
 
 
-def runs(found: Iterable[Call], identity: str) -> Iterator[Run]:
+def group_into_runs(found: Iterable[RecordedCall], identity: str) -> Iterator[AgentRun]:
     """Group the calls of one identity into runs."""
-    by_run: dict[str, list[Call]] = defaultdict(list)
+    by_run: dict[str, list[RecordedCall]] = defaultdict(list)
     for each in found:
         if each.acted.identity == identity:
             by_run[each.row.run].append(each)
     for name, members in by_run.items():
         first, begun = members[0].row, min(members, key=lambda each: each.row.at)
         effects = {each.row.effect for each in members}
-        yield Run(
+        yield AgentRun(
             id=name,
             agent=first.agent,
             identity=identity,
@@ -89,19 +99,25 @@ def runs(found: Iterable[Call], identity: str) -> Iterator[Run]:
             written_by=WrittenBy(first.written_by),
             envelope=begun.acted.envelope,
             calls=tuple(each.seen for each in members),
-            denied=bool(effects & {Effect.DENY.value, Effect.ERROR.value}),
-            asked=Effect.ASK.value in effects,
+            denied=bool(
+                effects & {DecisionEffect.DENY.value, DecisionEffect.ERROR.value}
+            ),
+            asked=DecisionEffect.ASK.value in effects,
         )
 
 
-def state_of(found: list[Call], identity: str) -> State:
+def fold_runs(found: list[RecordedCall], identity: str) -> TrainingState:
     """Fold the runs of one identity into a learning state."""
-    return fold({}, runs(found, identity))
+    return fold_into_state({}, group_into_runs(found, identity))
 
 
-def learned(
-    found: list[Call], subject: Subject, terms: Terms, now: int, before: Profile | None
-) -> Profile:
+def learn_profile(
+    found: list[RecordedCall],
+    subject: BaselineSubject,
+    terms: LearningParameters,
+    now: int,
+    before: BaselineProfile | None,
+) -> BaselineProfile:
     """Learn the profile of a subject, as successor of another one.
 
     Calls of tools that the previous profile renamed count under their new names.
@@ -113,31 +129,34 @@ def learned(
             accepted by name are kept.
     """
     renames = before.renames if before is not None else ()
-    names = new_names(renames)
+    names = resolve_renames(renames)
     if names:
         found = [replace(each, seen=rename_call(each.seen, names)) for each in found]
-    state = state_of(found, subject.identity)
+    state = fold_runs(found, subject.identity)
     accepted = before.accepted if before is not None else ()
-    profile = learn(state, subject, terms, now, accepted)
-    rows = map(leaf_hash, training_rows(teaching(state, subject, terms, now, accepted)))
-    parent = "" if before is None else digest(encode(before))
+    profile = build_profile(state, subject, terms, now, accepted)
+    rows = map(
+        leaf_hash,
+        training_rows(select_training_runs(state, subject, terms, now, accepted)),
+    )
+    parent = "" if before is None else document_digest(encode_profile(before))
     stance = profile.stance if before is None else before.stance
     return msgspec.structs.replace(
         profile,
         parent=parent,
-        root=root(list(rows)).hex(),
+        root=merkle_root(list(rows)).hex(),
         stance=stance,
         renames=renames,
     )
 
 
-def subjects(found: Iterable[Call]) -> list[Subject]:
+def list_subjects(found: Iterable[RecordedCall]) -> list[BaselineSubject]:
     """List the subjects of some calls."""
     named = {(c.acted.identity, c.row.agent, c.server) for c in found}
-    return [Subject(*each) for each in sorted(named)]
+    return [BaselineSubject(*each) for each in sorted(named)]
 
 
-def kept(store: Store, name: str) -> tuple[str, Profile]:
+def load_profile(store: EvidenceStore, name: str) -> tuple[str, BaselineProfile]:
     """Load a profile by its digest or a prefix of it.
 
     Raises:
@@ -145,7 +164,7 @@ def kept(store: Store, name: str) -> tuple[str, Profile]:
         VerificationError: It was changed.
     """
     fit = sorted(
-        {o.digest for o in store.objects(BASELINE) if o.digest.startswith(name)}
+        {o.digest for o in store.list_objects(BASELINE) if o.digest.startswith(name)}
     )
     if len(fit) != 1 or len(name) < 4:
         raise UsageError(
@@ -153,4 +172,4 @@ def kept(store: Store, name: str) -> tuple[str, Profile]:
             f"{name[:80]!r} (expected one)",
             "see `answerable baseline show AGENT`",
         )
-    return fit[0], decode(store.get_object(fit[0]))
+    return fit[0], decode_profile(store.get_object(fit[0]))

@@ -1,40 +1,58 @@
-"""Baseline profiles: `baseline learn`, `show`, `diff` and `sign`."""
+"""Baseline profiles: `baseline learn`, `show_profile`, `compare_profiles` and `sign_profile`."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from answerable.baseline.confidence import is_ready
-from answerable.baseline.findings import edge_text, pattern
-from answerable.baseline.learning import cold
-from answerable.baseline.profile_diff import Change, compare
-from answerable.baseline.profile_document import encode
-from answerable.baseline.profile_verification import LIFE, claims, subject_id
-from answerable.model.baseline import Profile, Stage, Subject, Tally, Terms
+from answerable.baseline.findings import describe_edge, describe_pattern
+from answerable.baseline.learning import cold_profile
+from answerable.baseline.profile_diff import ProfileChange, diff_profiles
+from answerable.baseline.profile_document import encode_profile
+from answerable.baseline.profile_verification import (
+    MAX_SIGNATURE_LIFETIME,
+    build_claims,
+    subject_id,
+)
+from answerable.model.baseline import (
+    BaselineProfile,
+    BaselineStage,
+    BaselineSubject,
+    LearningParameters,
+    ObservationCounts,
+)
 from answerable.model.documents.baseline import (
     BaselineChangeItem,
+    BaselineEntryItem,
     BaselineItem,
-    EntryItem,
 )
-from answerable.model.documents.core import Coverage, Document
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import Statement, StatementType
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.model.owner_key import OwnerStatement, StatementType
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import format_time
 from answerable.services.baseline import profile_learning
-from answerable.services.baseline.profile_learning import BASELINE, WINDOW, kept
+from answerable.services.baseline.profile_learning import BASELINE, WINDOW, load_profile
 from answerable.services.statements import owner_keys, signed_baselines
-from answerable.services.statements.attested_owners import attested_owners
-from answerable.services.statements.owner_keys import Signatory
-from answerable.services.statements.signed_baselines import SIGNED, Standing
-from answerable.store.store import Store
+from answerable.services.statements.attested_owners import read_attested_owners
+from answerable.services.statements.owner_keys import StatementSigner
+from answerable.services.statements.signed_baselines import (
+    SIGNED_BASELINE,
+    ActiveBaseline,
+)
+from answerable.store.store import EvidenceStore
 
 _SECOND = 10**9
-_NAMED = 5  # subjects named in an error
-COVERAGE: Coverage = {"partial": False, "sources": [], "seen": [], "not_collected": []}
+_MAX_NAMED = 5  # subjects named in an error
+COVERAGE: CoverageRecord = {
+    "partial": False,
+    "sources": [],
+    "seen": [],
+    "not_collected": [],
+}
 
 
-def learn(
-    store: Store,
+def learn_profiles(
+    store: EvidenceStore,
     agent: AgentId,
     *,
     server: str = "",
@@ -54,9 +72,9 @@ def learn(
         UsageError: No recorded call of the agent exists.
     """
     begin = max(since, now - WINDOW)
-    found = profile_learning.calls(store, agent, since=begin, until=now)
-    known = profile_learning.subjects(found)
-    standing = signed_baselines.held(store, now).standing
+    found = profile_learning.read_recorded_calls(store, agent, since=begin, until=now)
+    known = profile_learning.list_subjects(found)
+    standing = signed_baselines.read_signed_baselines(store, now).standing
     items = []
     for subject in known:
         if server not in ("", subject.server) or identity not in (
@@ -66,18 +84,22 @@ def learn(
             continue
         stands = standing.get(subject)
         before = None if stands is None else stands.profile
-        profile = profile_learning.learned(found, subject, Terms(), now, before)
-        name = store.put_object(BASELINE, encode(profile), now)
-        items.append(item(name, profile, standing))
+        profile = profile_learning.learn_profile(
+            found, subject, LearningParameters(), now, before
+        )
+        name = store.put_object(BASELINE, encode_profile(profile), now)
+        items.append(build_baseline_item(name, profile, standing))
     if not items:
-        raise _unwatched(agent, begin, known)
-    following = command("baseline", "show", str(items[0]["digest"])[:16])
+        raise _explain_no_calls(agent, begin, known)
+    following = format_command("baseline", "show", str(items[0]["digest"])[:16])
     return Document("baselines", items, COVERAGE, next=following)
 
 
-def _unwatched(agent: AgentId, since: int, known: Sequence[Subject]) -> UsageError:
+def _explain_no_calls(
+    agent: AgentId, since: int, known: Sequence[BaselineSubject]
+) -> UsageError:
     """Build the error for an agent without recorded calls."""
-    begin = spelled_time(since)
+    begin = format_time(since)
     if not known:
         return UsageError(
             f"no watched call of {agent} since {begin} is in the store",
@@ -90,38 +112,44 @@ def _unwatched(agent: AgentId, since: int, known: Sequence[Subject]) -> UsageErr
     ]
     return UsageError(
         f"no watched call of {agent} since {begin} is at that server as that identity",
-        f"there are calls at {', '.join(calls[:_NAMED])}",
+        f"there are calls at {', '.join(calls[:_MAX_NAMED])}",
     )
 
 
-def show(store: Store, name: str, *, now: int) -> Document:
+def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
     """Show a profile by digest, or the signed or newest profiles of an agent.
 
     Raises:
         UsageError: The profile does not exist.
         VerificationError: A stored profile was changed.
     """
-    standing = signed_baselines.held(store, now).standing
+    standing = signed_baselines.read_signed_baselines(store, now).standing
     if not name.startswith("agent:"):
-        digest_, profile = kept(store, name)
+        digest_, profile = load_profile(store, name)
         return Document(
-            "baseline", [item(digest_, profile, standing, whole=True)], COVERAGE
+            "baseline",
+            [build_baseline_item(digest_, profile, standing, whole=True)],
+            COVERAGE,
         )
-    newest: dict[Subject, tuple[str, Profile]] = {}
-    for each in store.objects(BASELINE):
-        profile = kept(store, each.digest)[1]
+    newest: dict[BaselineSubject, tuple[str, BaselineProfile]] = {}
+    for each in store.list_objects(BASELINE):
+        profile = load_profile(store, each.digest)[1]
         if profile.subject.agent == name:
             newest[profile.subject] = (each.digest, profile)
     for subject, stands in standing.items():
         if subject.agent == name:
             newest[subject] = (stands.digest, stands.profile)
     if not newest:
-        raise UsageError(f"{name} has no baseline", command("baseline", "learn", name))
-    items = [item(*found, standing, whole=True) for found in newest.values()]
+        raise UsageError(
+            f"{name} has no baseline", format_command("baseline", "learn", name)
+        )
+    items = [
+        build_baseline_item(*found, standing, whole=True) for found in newest.values()
+    ]
     return Document("baseline", items, COVERAGE)
 
 
-def diff(store: Store, old: str, new: str, *, now: int) -> Document:
+def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> Document:
     """Compare a profile with its predecessor, by consequence.
 
     Args:
@@ -133,27 +161,31 @@ def diff(store: Store, old: str, new: str, *, now: int) -> Document:
         UsageError: A profile does not exist, or the two have different subjects.
         VerificationError: A stored profile was changed.
     """
-    after = kept(store, new)[1]
-    before = cold(after.subject)
+    after = load_profile(store, new)[1]
+    before = cold_profile(after.subject)
     if old:
-        before = kept(store, old)[1]
-    elif stands := signed_baselines.held(store, now).standing.get(after.subject):
+        before = load_profile(store, old)[1]
+    elif stands := signed_baselines.read_signed_baselines(store, now).standing.get(
+        after.subject
+    ):
         before = stands.profile
     if before.subject != after.subject:
         raise UsageError(
             "the two baselines are of different subjects",
             f"{subject_id(before.subject)} and {subject_id(after.subject)}",
         )
-    changes = [_change(each) for each in compare(before, after)]
-    following = command("baseline", "sign", new, "--key", "KEY", "--stage", "shadow")
+    changes = [_build_change_item(each) for each in diff_profiles(before, after)]
+    following = format_command(
+        "baseline", "sign", new, "--key", "KEY", "--stage", "shadow"
+    )
     return Document("baseline-diff", changes, COVERAGE, next=following)
 
 
-def sign(
-    store: Store,
+def sign_profile(
+    store: EvidenceStore,
     name: str,
-    signer: Signatory,
-    stage: Stage,
+    signer: StatementSigner,
+    stage: BaselineStage,
     *,
     life: int,
     now: int,
@@ -174,83 +206,106 @@ def sign(
         VerificationError: The signer is not the attested owner, the key is not valid
             now, or the profile does not follow the one in force. Nothing is recorded.
     """
-    full, profile = kept(store, name)
-    stands = signed_baselines.held(store, now).standing.get(profile.subject)
-    _by_owner(store, profile.subject, signer, now)
-    if stage is not Stage.SHADOW and (stands is None or stands.digest != full):
+    full, profile = load_profile(store, name)
+    stands = signed_baselines.read_signed_baselines(store, now).standing.get(
+        profile.subject
+    )
+    _require_owner(store, profile.subject, signer, now)
+    if stage is not BaselineStage.SHADOW and (stands is None or stands.digest != full):
         raise UsageError(
             "this baseline is not in force (expected one that is in shadow)",
-            command("baseline", "sign", full[:16], "--stage", "shadow", "--key", "KEY"),
+            format_command(
+                "baseline", "sign", full[:16], "--stage", "shadow", "--key", "KEY"
+            ),
         )
-    if ends(stands, stage) and not ends_enforcement:
+    if turns_off_enforcement(stands, stage) and not ends_enforcement:
         raise UsageError(
             f"this ends enforcement: {profile.subject.agent} would be held back in "
             f"nothing at {profile.subject.server} (got stage {stage}, enforce stands)",
-            command(
+            format_command(
                 *("baseline", "sign", full[:16], "--stage", stage.value),
                 *("--ends-enforcement", "--key", "KEY"),
             ),
         )
-    at = signer.at(now)
-    said = Statement(
+    at = signer.signing_time(now)
+    said = OwnerStatement(
         type=StatementType.BASELINE,
         subject=subject_id(profile.subject),
-        claims=tuple(sorted(claims(profile, at + min(life, LIFE), stage).items())),
+        claims=tuple(
+            sorted(
+                build_claims(
+                    profile, at + min(life, MAX_SIGNATURE_LIFETIME), stage
+                ).items()
+            )
+        ),
         signed_at=at,
         key=signer.id,
-        store=owner_keys.identity(store),
+        store=owner_keys.store_identity(store),
     )
-    envelope = signer.envelope(said)
+    envelope = signer.sign(said)
     verified = owner_keys.verify_statement(store, envelope, now)
-    signed_baselines.check(store, verified, now)
-    store.put_object(SIGNED, envelope, now)
-    standing = signed_baselines.held(store, now).standing
-    return Document("baselines", [item(full, profile, standing)], COVERAGE)
+    signed_baselines.require_valid_statement(store, verified, now)
+    store.put_object(SIGNED_BASELINE, envelope, now)
+    standing = signed_baselines.read_signed_baselines(store, now).standing
+    return Document(
+        "baselines", [build_baseline_item(full, profile, standing)], COVERAGE
+    )
 
 
-def ends(stands: Standing | None, stage: Stage) -> bool:
+def turns_off_enforcement(stands: ActiveBaseline | None, stage: BaselineStage) -> bool:
     """Return whether a stage ends the enforcement in force."""
-    enforced = stands is not None and stands.stage is Stage.ENFORCE
-    return enforced and stage is not Stage.ENFORCE
+    enforced = stands is not None and stands.stage is BaselineStage.ENFORCE
+    return enforced and stage is not BaselineStage.ENFORCE
 
 
-def ends_enforcement(store: Store, name: str, stage: Stage, now: int) -> bool:
+def signing_ends_enforcement(
+    store: EvidenceStore, name: str, stage: BaselineStage, now: int
+) -> bool:
     """Return whether signing a profile into a stage ends the enforcement in force.
 
     Raises:
         UsageError: The profile does not exist.
     """
-    _, profile = kept(store, name)
-    return ends(signed_baselines.held(store, now).standing.get(profile.subject), stage)
+    _, profile = load_profile(store, name)
+    return turns_off_enforcement(
+        signed_baselines.read_signed_baselines(store, now).standing.get(
+            profile.subject
+        ),
+        stage,
+    )
 
 
-def _by_owner(store: Store, subject: Subject, signer: Signatory, now: int) -> None:
-    key = owner_keys.keys(store).get(signer.id)
+def _require_owner(
+    store: EvidenceStore, subject: BaselineSubject, signer: StatementSigner, now: int
+) -> None:
+    key = owner_keys.read_owner_keys(store).get(signer.id)
     if key is None:
         raise VerificationError(
             f"the key {signer.id} is not enrolled here",
             "an administrator enrolls its public half: answerable owner-keys enroll PUB "
             "--person PERSON",
         )
-    owner = attested_owners(store, now).get(AgentId(subject.agent))
+    owner = read_attested_owners(store, now).get(AgentId(subject.agent))
     if owner is None:
         raise VerificationError(
             f"{subject.agent} has no attested owner (expected one who signs)",
-            command("attest", subject.agent, "--owner", "PERSON", "--key", "KEY"),
+            format_command(
+                "attest", subject.agent, "--owner", "PERSON", "--key", "KEY"
+            ),
         )
 
 
-def item(
+def build_baseline_item(
     name: str,
-    profile: Profile,
-    standing: Mapping[Subject, Standing],
+    profile: BaselineProfile,
+    standing: Mapping[BaselineSubject, ActiveBaseline],
     *,
     whole: bool = False,
 ) -> BaselineItem:
     """Build the document item of a profile."""
     held = standing.get(profile.subject)
     stands = held if held is not None and held.digest == name else None
-    not_ready = list(_not_ready(profile, Terms()))
+    not_ready = list(_list_unready_reasons(profile, LearningParameters()))
     return {
         "digest": name,
         "agent": profile.subject.agent,
@@ -259,14 +314,14 @@ def item(
         "state": "draft" if stands is None else "standing",
         "stage": None if stands is None else stands.stage.value,
         "person": None if stands is None else stands.person,
-        "signed_at": None if stands is None else spelled_time(stands.signed_at),
-        "expires": None if stands is None else spelled_time(stands.expires),
+        "signed_at": None if stands is None else format_time(stands.signed_at),
+        "expires": None if stands is None else format_time(stands.expires),
         "runs": profile.runs,
-        "learned_at": spelled_time(profile.learned_at * _SECOND),
-        "until": spelled_time(profile.until * _SECOND),
+        "learned_at": format_time(profile.learned_at * _SECOND),
+        "until": format_time(profile.until * _SECOND),
         "parent": profile.parent or None,
         "root": profile.root or None,
-        "ready": is_ready(profile, Terms()),
+        "ready": is_ready(profile, LearningParameters()),
         "not_ready": not_ready,
         "layers": [
             {
@@ -278,11 +333,13 @@ def item(
             }
             for each in profile.confidence
         ],
-        "entries": list(_entries(profile)) if whole else [],
+        "entries": list(_build_entries(profile)) if whole else [],
     }
 
 
-def _not_ready(profile: Profile, terms: Terms) -> Iterator[str]:
+def _list_unready_reasons(
+    profile: BaselineProfile, terms: LearningParameters
+) -> Iterator[str]:
     if profile.runs < terms.ready_runs:
         yield f"{profile.runs} runs (expected {terms.ready_runs})"
     for each in profile.confidence:
@@ -293,33 +350,35 @@ def _not_ready(profile: Profile, terms: Terms) -> Iterator[str]:
             )
 
 
-def _entries(profile: Profile) -> Iterator[EntryItem]:
+def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
     for tool in profile.capabilities:
         what = "write" if tool.is_write else "read"
-        yield _entry("L1", tool.tool, "", what, tool.tally)
+        yield _build_entry("L1", tool.tool, "", what, tool.tally)
     for entity in profile.entities:
-        yield _entry(
-            "L2", entity.tool, entity.path, pattern(entity.pattern), entity.tally,
+        yield _build_entry(
+            "L2", entity.tool, entity.path, describe_pattern(entity.pattern), entity.tally,
             sensitive=entity.sensitive, firm=entity.firm,
         )  # fmt: skip
     for edge in profile.edges:
         trust = "" if edge.trusted else " (strangers write it)"
-        yield _entry(
-            "L3", edge.tool, edge.path, f"from {edge_text(edge)}{trust}", edge.tally,
+        yield _build_entry(
+            "L3", edge.tool, edge.path, f"from {describe_edge(edge)}{trust}", edge.tally,
             sensitive=edge.sensitive, firm=edge.firm,
         )  # fmt: skip
     for order in profile.orders:
         for reads in order.reads:
             what = f"after {' and '.join(reads) or 'nothing'}"
-            yield _entry("L4", order.tool, "", what, Tally())
+            yield _build_entry("L4", order.tool, "", what, ObservationCounts())
     for bound in profile.bounds:
         what = f"{bound.measure.value} at most {bound.most}"
-        yield _entry("L4", bound.tool, bound.path, what, Tally(runs=bound.samples))
+        yield _build_entry(
+            "L4", bound.tool, bound.path, what, ObservationCounts(runs=bound.samples)
+        )
 
-    yield from _surroundings(profile)
+    yield from _build_environment_entries(profile)
 
 
-def _surroundings(profile: Profile) -> Iterator[EntryItem]:
+def _build_environment_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
     around = profile.surroundings
     for each in around.seen:
         named = {
@@ -328,19 +387,23 @@ def _surroundings(profile: Profile) -> Iterator[EntryItem]:
             "region": each.region,
         }
         told = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-        yield _entry("L5", "", "", told or "from an unknown place", Tally())
+        yield _build_entry(
+            "L5", "", "", told or "from an unknown place", ObservationCounts()
+        )
     if around.hours:
         runs = sum(count for _, count in around.hours)
-        hours = _week({hour for hour, _ in around.hours})
-        yield _entry("L5", "", "", f"begun {hours} (UTC)", Tally(runs=runs))
+        hours = _format_week_hours({hour for hour, _ in around.hours})
+        yield _build_entry(
+            "L5", "", "", f"begun {hours} (UTC)", ObservationCounts(runs=runs)
+        )
     if around.rates:
         runs = sum(count for _, count in around.rates)
         most = 2 ** max(rate for rate, _ in around.rates)
         what = f"some {most} calls in the busiest minute"
-        yield _entry("L5", "", "", what, Tally(runs=runs))
+        yield _build_entry("L5", "", "", what, ObservationCounts(runs=runs))
 
 
-def _week(hours: Set[int]) -> str:
+def _format_week_hours(hours: Set[int]) -> str:
     """Format hours of the week, day by day."""
     days = []
     for number, day in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")):
@@ -349,16 +412,16 @@ def _week(hours: Set[int]) -> str:
     return ", ".join(days)
 
 
-def _entry(
+def _build_entry(
     layer: str,
     tool: str,
     path: str,
     what: str,
-    tally: Tally,
+    tally: ObservationCounts,
     *,
     sensitive: bool = False,
     firm: bool = True,
-) -> EntryItem:
+) -> BaselineEntryItem:
     return {
         "layer": layer,
         "tool": tool,
@@ -370,12 +433,12 @@ def _entry(
         "runs": tally.runs,
         "days": tally.days,
         "persons": tally.persons,
-        "last": spelled_time(tally.last * _SECOND) if tally.last else None,
+        "last": format_time(tally.last * _SECOND) if tally.last else None,
         "example": tally.example or None,
     }
 
 
-def _change(change: Change) -> BaselineChangeItem:
+def _build_change_item(change: ProfileChange) -> BaselineChangeItem:
     tally = change.tally
     return {
         "consequence": change.consequence.value,
@@ -385,6 +448,6 @@ def _change(change: Change) -> BaselineChangeItem:
         "count": tally.count,
         "runs": tally.runs,
         "days": tally.days,
-        "last": spelled_time(tally.last * _SECOND) if tally.last else None,
+        "last": format_time(tally.last * _SECOND) if tally.last else None,
         "example": tally.example or None,
     }

@@ -1,4 +1,4 @@
-"""Ingestion of audit logs into sealed evidence (`ingest`)."""
+"""Ingestion of audit logs into sealed evidence (`ingest_logs`)."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from answerable.connectors import registry
-from answerable.model.connector import EventBatch, EventContext, no_progress
-from answerable.model.documents.core import Document, IngestItem, SourceItem
+from answerable.model.connector import EventBatch, EventContext, ignore_progress
+from answerable.model.documents.core import CoverageSourceItem, Document, IngestItem
 from answerable.model.errors import UsageError
-from answerable.model.event import AuditEvent, Quarantined
-from answerable.model.sighting import Problem
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import problem_line, spelled_time
-from answerable.store.investigation_queries import first_and_last
-from answerable.store.store import Store
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.sighting import ReadProblem
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import format_problem, format_time
+from answerable.store.investigation_queries import read_time_range
+from answerable.store.store import EvidenceStore
 
 # Events per durable batch: small files share one.
-TOGETHER = 10_000
-_ASIDE_BYTES = 8 << 20
+BATCH_SIZE = 10_000
+_QUARANTINE_BYTES = 8 << 20
 _WEEK = 7 * 86_400 * 10**9
 
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(slots=True)
-class _Counts:
+class _IngestCounts:
     read: int = 0
     stored: int = 0
     duplicate: int = 0
@@ -35,15 +35,15 @@ class _Counts:
     skipped: int = 0
     places: int = 0
     place: str = ""
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ReadProblem] = field(default_factory=list)
 
 
-def ingest(
-    store: Store,
+def ingest_logs(
+    store: EvidenceStore,
     sources: Sequence[str],
     *,
     now: int,
-    progress: Progress = no_progress,
+    progress: Progress = ignore_progress,
 ) -> Document:
     """Read audit logs, store new events, and seal them.
 
@@ -60,20 +60,22 @@ def ingest(
         EnvironmentRefused: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
-    opened = [(source, _open(source)) for source in sources]
+    opened = [(source, _open_source(source)) for source in sources]
     items: list[IngestItem] = []
-    covered: list[SourceItem] = []
+    covered: list[CoverageSourceItem] = []
     partial = False
     for source, batches in opened:
         begun = perf_counter()
-        counts = _Counts()
-        with few_collections():
-            _store(store, batches, counts, now, progress)
+        counts = _IngestCounts()
+        with reduce_gc():
+            _store_batches(store, batches, counts, now, progress)
             segments = store.seal(now)
-        items.append(_item(source, counts, segments, perf_counter() - begun))
-        lines = [problem_line(problem) for problem in counts.problems]
+        items.append(
+            _build_ingest_item(source, counts, segments, perf_counter() - begun)
+        )
+        lines = [format_problem(problem) for problem in counts.problems]
         covered.append(
-            {"source": source, "at": spelled_time(now), "age_s": 0, "problems": lines}
+            {"source": source, "at": format_time(now), "age_s": 0, "problems": lines}
         )
         partial = partial or bool(counts.problems or counts.quarantined)
     seen = sorted({source.partition(":")[0] for source in sources})
@@ -81,21 +83,21 @@ def ingest(
         "ingest",
         items,
         {"partial": partial, "sources": covered, "seen": seen, "not_collected": []},
-        next=_following(store, now),
+        next=_suggest_trace(store, now),
     )
 
 
-def _following(store: Store, now: int) -> str:
+def _suggest_trace(store: EvidenceStore, now: int) -> str:
     """Suggest a `trace` command for the newest events; empty if there are none."""
-    _, last = first_and_last(store)
+    _, last = read_time_range(store)
     if not last:
         return ""
-    since = "7d" if now - _WEEK < last <= now else spelled_time(last)
-    return command("trace", "--since", since)
+    since = "7d" if now - _WEEK < last <= now else format_time(last)
+    return format_command("trace", "--since", since)
 
 
 @contextmanager
-def few_collections() -> Iterator[None]:
+def reduce_gc() -> Iterator[None]:
     """Reduce garbage collection while batches are read: it costs a tenth."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
@@ -105,9 +107,9 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _open(source: str) -> Iterator[EventBatch]:
+def _open_source(source: str) -> Iterator[EventBatch]:
     name, _, location = source.partition(":")
-    connector = registry.event_connector(name)
+    connector = registry.load_event_connector(name)
     if not location:
         raise UsageError(
             f"a path is missing (got {source!r}, expected {name}:PATH)",
@@ -116,32 +118,32 @@ def _open(source: str) -> Iterator[EventBatch]:
     return connector.read(location, EventContext())
 
 
-def _store(
-    store: Store,
+def _store_batches(
+    store: EvidenceStore,
     batches: Iterator[EventBatch],
-    counts: _Counts,
+    counts: _IngestCounts,
     now: int,
     progress: Progress,
 ) -> None:
     events: list[AuditEvent] = []
-    aside: list[Quarantined] = []
+    aside: list[QuarantinedRecord] = []
     for batch in batches:
-        _count(counts, batch)
+        _add_batch_counts(counts, batch)
         events += batch.events
         aside += batch.quarantined
-        if len(events) >= TOGETHER:
-            _append(store, events, counts, now)
+        if len(events) >= BATCH_SIZE:
+            _append_events(store, events, counts, now)
             events = []
-        if sum(len(each.raw) for each in aside) >= _ASIDE_BYTES:
+        if sum(len(each.raw) for each in aside) >= _QUARANTINE_BYTES:
             store.quarantine(aside, now)
             aside = []
         progress(batch.done_bytes, batch.total_bytes, batch.place)
-    _append(store, events, counts, now)
+    _append_events(store, events, counts, now)
     if aside:
         store.quarantine(aside, now)
 
 
-def _count(counts: _Counts, batch: EventBatch) -> None:
+def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
     counts.read += len(batch.events) + len(batch.quarantined)
     counts.quarantined += len(batch.quarantined)
     counts.skipped += len(batch.skipped)
@@ -151,8 +153,8 @@ def _count(counts: _Counts, batch: EventBatch) -> None:
         counts.places += 1
 
 
-def _append(
-    store: Store, events: Sequence[AuditEvent], counts: _Counts, now: int
+def _append_events(
+    store: EvidenceStore, events: Sequence[AuditEvent], counts: _IngestCounts, now: int
 ) -> None:
     appended = store.append(events, now)
     counts.stored += appended.stored
@@ -160,7 +162,9 @@ def _append(
     counts.conflict += appended.conflict
 
 
-def _item(source: str, counts: _Counts, segments: int, seconds: float) -> IngestItem:
+def _build_ingest_item(
+    source: str, counts: _IngestCounts, segments: int, seconds: float
+) -> IngestItem:
     return {
         "source": source,
         "read": counts.read,

@@ -9,21 +9,25 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypedDict
 
-from answerable.federation.token_exchange import Handed, Held, Minting
+from answerable.federation.token_exchange import (
+    OwnToken,
+    TicketGrant,
+    TokenGrantDecision,
+)
 from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims
 from answerable.model.delegation import Delegation
-from answerable.model.exchange import Refusal, TokenRequest
+from answerable.model.exchange import TokenRequest, TokenRequestRefusal
 from answerable.model.ids import AgentId
-from answerable.model.spool_record import Exchanged
-from answerable.store.token_state.interface import Use
+from answerable.model.spool_record import ExchangeRecord
+from answerable.store.token_state.interface import ReplayKey
 
-WHAT = "exchange"
-LONGEST_SAID = 128  # characters of a requester's own name
+RECORD_KIND = "exchange"
+MAX_SELF_REPORTED_LENGTH = 128  # characters of a requester's own name
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Shown:
+class PresentedRequest:
     """Token exchange request with the credentials presented with it.
 
     Attributes:
@@ -36,31 +40,31 @@ class Shown:
 
     request: TokenRequest
     cnf: Confirmation
-    proof: Use | None = None
+    proof: ReplayKey | None = None
     attested: Attestation | None = None
     reviewed: Collection[bytes] = ()
     gateway: bool = False
 
 
-def given_record(
-    shown: Shown,
+def build_issued_record(
+    shown: PresentedRequest,
     subject: object,
     actor: object,
-    minting: Minting,
+    minting: TokenGrantDecision,
     issued: bytes,
-) -> Exchanged:
+) -> ExchangeRecord:
     """Build the record of an issued token with digest `issued`."""
     link, rule = minting.delegation, minting.rule
     issued_claims = isinstance(subject, SignedClaims)
-    return Exchanged(
-        **_begun(shown, subject, actor),
+    return ExchangeRecord(
+        **_build_request_fields(shown, subject, actor),
         claims=minting.used if issued_claims else (),
         rule=rule.id,
         rule_digest=rule.digest,
         agent=link.agent,
         person=link.sub if link.sub.startswith("person:") else "",
         owner=link.owner,
-        chain=chain_of(link),
+        chain=list_delegation_agents(link),
         delegation=link.id,
         parent=link.parent,
         run=link.run,
@@ -69,29 +73,32 @@ def given_record(
         audience=minting.audience,
         scopes=minting.scopes,
         expires=minting.expires,
-        bound=bound_by(minting.cnf),
+        bound=name_binding(minting.cnf),
     )
 
 
-def refused_record(
-    shown: Shown, subject: object, actor: object, refusal: Refusal
-) -> Exchanged:
+def build_refused_record(
+    shown: PresentedRequest,
+    subject: object,
+    actor: object,
+    refusal: TokenRequestRefusal,
+) -> ExchangeRecord:
     """Build the record of a refused request."""
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
-    link = subject.chain[0] if isinstance(subject, Held | Handed) else None
-    return Exchanged(
-        **_begun(shown, subject, actor),
+    link = subject.chain[0] if isinstance(subject, OwnToken | TicketGrant) else None
+    return ExchangeRecord(
+        **_build_request_fields(shown, subject, actor),
         error=refusal.error.value,
         reason=reason,
-        audience=shown.request.audience[:LONGEST_SAID],
+        audience=shown.request.audience[:MAX_SELF_REPORTED_LENGTH],
         agent=link.agent if link else "",
         owner=link.owner if link else "",
-        chain=chain_of(link) if link else (),
+        chain=list_delegation_agents(link) if link else (),
         parent=link.id if link else "",
     )
 
 
-def chain_of(link: Delegation) -> tuple[str, ...]:
+def list_delegation_agents(link: Delegation) -> tuple[str, ...]:
     """List the agents of a delegation, root first."""
     line = list(reversed(link.actors))
     if not link.sub.startswith("person:") and link.sub not in line:
@@ -99,14 +106,14 @@ def chain_of(link: Delegation) -> tuple[str, ...]:
     return tuple(line)
 
 
-def bound_by(cnf: Confirmation) -> str:
+def name_binding(cnf: Confirmation) -> str:
     """Name the sender constraint of a token."""
     if cnf.jkt:
         return "dpop"
     return "mtls" if cnf.x5t_s256 else "bearer"
 
 
-class _Begun(TypedDict):
+class _RequestFields(TypedDict):
     """Record fields that describe the presented credentials."""
 
     sequence: int
@@ -122,35 +129,39 @@ class _Begun(TypedDict):
     said: tuple[tuple[str, str], ...]
 
 
-def _begun(shown: Shown, subject: object, actor: object) -> _Begun:
+def _build_request_fields(
+    shown: PresentedRequest, subject: object, actor: object
+) -> _RequestFields:
     """Build the record fields of the presented credentials."""
     request = shown.request
-    claims = subject.claims if isinstance(subject, Held) else subject
+    claims = subject.claims if isinstance(subject, OwnToken) else subject
     signed = claims if isinstance(claims, SignedClaims) else None
     attested = next(
         (each for each in (subject, actor) if isinstance(each, Attestation)), None
     )
     said: tuple[tuple[str, str], ...] = ()
-    if request.client_id and len(request.client_id) <= LONGEST_SAID:
+    if request.client_id and len(request.client_id) <= MAX_SELF_REPORTED_LENGTH:
         said = (("client_id", request.client_id),)
-    return _Begun(
+    return _RequestFields(
         sequence=0,
         at=0,
         id="",
-        what=WHAT,
+        what=RECORD_KIND,
         issuer=signed.issuer if signed else "",
         kid=signed.kid if signed else "",
         subject=(
-            signed.token_sha256.hex() if signed else _digest(request.unverified_subject)
+            signed.token_sha256.hex()
+            if signed
+            else _hash_token(request.unverified_subject)
         ),
-        actor=_digest(request.unverified_actor),
-        attested=facts_of(attested) if attested else (),
+        actor=_hash_token(request.unverified_actor),
+        attested=list_attested_facts(attested) if attested else (),
         attestor=attested.attestor.value if attested else "",
         said=said,
     )
 
 
-def facts_of(attested: Attestation) -> tuple[tuple[str, str], ...]:
+def list_attested_facts(attested: Attestation) -> tuple[tuple[str, str], ...]:
     """List the facts of an attestation that evidence keeps."""
     facts = {
         "advisory": "true" if attested.advisory else "false",
@@ -170,7 +181,7 @@ def facts_of(attested: Attestation) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in facts.items() if pair[1])
 
 
-def _digest(token: str) -> str:
+def _hash_token(token: str) -> str:
     if not token:
         return ""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,30 +7,35 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from answerable.federation.errors import KeyUnknown, Reason, TokenRefused
-from answerable.federation.jws_parsing import Admitted, admit
-from answerable.federation.spiffe_id import trust_domain
-from answerable.federation.token_exchange import Handed
-from answerable.federation.token_exchange import Held as HeldNow
-from answerable.federation.token_verification import Issuers, verify_admitted
+from answerable.federation.errors import TokenFault, TokenRejected, UnknownKey
+from answerable.federation.jws_parsing import UnverifiedToken, parse_jws
+from answerable.federation.spiffe_id import parse_trust_domain
+from answerable.federation.token_exchange import OwnToken as HeldNow
+from answerable.federation.token_exchange import TicketGrant
+from answerable.federation.token_verification import IssuerIndex, verify_parsed
 from answerable.model.attestation import Attestation
 from answerable.model.claims import SignedClaims, TokenType
-from answerable.model.config import PinnedIssuer
-from answerable.model.exchange import PEER, TICKET, OAuthError, Refusal
-from answerable.services.federation.exchange_records import Shown
-from answerable.services.federation.own_tokens import OwnTokens
+from answerable.model.config import IssuerConfig
+from answerable.model.exchange import (
+    PEER_TYPE_URI,
+    TICKET_TYPE_URI,
+    OAuthError,
+    TokenRequestRefusal,
+)
+from answerable.services.federation.exchange_records import PresentedRequest
+from answerable.services.federation.own_tokens import OwnTokenVerifier
 from answerable.store.token_state.interface import (
-    Control,
-    ControlUnavailable,
-    Use,
-    token_use,
+    ReplayKey,
+    TokenState,
+    TokenStateUnavailable,
+    token_replay_key,
 )
 
 # Accepted token types for our own tokens.
-OWN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
+OWN_TOKEN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
 
 
-class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to take
+class TokenReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to take
     """Signal that the API server has to confirm a token first (Kubernetes TokenReview).
 
     Attributes:
@@ -45,21 +50,21 @@ class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to 
         self.unverified_token, self.sha256 = unverified_token, claims.token_sha256
 
 
-class NotGiven(Exception):  # noqa: N818 - ends the story
+class ExchangeRefused(Exception):  # noqa: N818 - ends the story
     """Refusal of a token exchange request."""
 
     def __init__(self, error: OAuthError, reason: str, detail: str = "") -> None:
         super().__init__(reason)
-        self.refusal = Refusal(error, reason, detail)
+        self.refusal = TokenRequestRefusal(error, reason, detail)
 
 
-def unavailable() -> NotGiven:
+def refuse_unavailable() -> ExchangeRefused:
     """Build the refusal for an unavailable control database."""
-    return NotGiven(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
+    return ExchangeRefused(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
 
 
 @dataclass(slots=True)
-class Found:
+class VerifiedCredentials:
     """Credentials of a request that are verified so far.
 
     Attributes:
@@ -69,13 +74,13 @@ class Found:
         token: Foreign token, which the rule may allow to be presented again.
     """
 
-    subject: SignedClaims | Attestation | HeldNow | Handed | None = None
+    subject: SignedClaims | Attestation | HeldNow | TicketGrant | None = None
     actor: HeldNow | Attestation | None = None
-    uses: list[Use] = field(default_factory=list)
-    token: Use | None = None
+    uses: list[ReplayKey] = field(default_factory=list)
+    token: ReplayKey | None = None
 
 
-class Verifying:
+class ExchangeVerifier:
     """Verifier of the credentials of exchange requests.
 
     Args:
@@ -85,15 +90,17 @@ class Verifying:
 
     def __init__(
         self,
-        own: OwnTokens,
-        control: Control,
-        issuers: Callable[[float], Issuers],
-        pinned: Callable[[], Mapping[str, PinnedIssuer]],
+        own: OwnTokenVerifier,
+        control: TokenState,
+        issuers: Callable[[float], IssuerIndex],
+        pinned: Callable[[], Mapping[str, IssuerConfig]],
     ) -> None:
         self._own, self._control = own, control
         self._issuers, self._pinned = issuers, pinned
 
-    def find(self, shown: Shown, found: Found, now: float) -> None:
+    def verify(
+        self, shown: PresentedRequest, found: VerifiedCredentials, now: float
+    ) -> None:
         """Verify the credentials of a request.
 
         Args:
@@ -109,81 +116,90 @@ class Verifying:
         if shown.proof is not None:
             found.uses.append(shown.proof)
         try:
-            found.subject = self._subject(shown, found, now)
-            if request.actor_type == PEER:
-                found.actor = _peer(shown)
+            found.subject = self._verify_subject(shown, found, now)
+            if request.actor_type == PEER_TYPE_URI:
+                found.actor = _require_peer(shown)
             elif request.actor_type:
-                found.actor = self._held(admit(request.unverified_actor), now)
-        except KeyUnknown:
+                found.actor = self._verify_own_token(
+                    parse_jws(request.unverified_actor), now
+                )
+        except UnknownKey:
             raise
-        except TokenRefused as refused:
-            raise _refuse(refused.reason.value) from None
-        except ControlUnavailable:
-            raise unavailable() from None
+        except TokenRejected as refused:
+            raise _build_refusal(refused.reason.value) from None
+        except TokenStateUnavailable:
+            raise refuse_unavailable() from None
 
-    def _subject(
-        self, shown: Shown, found: Found, now: float
-    ) -> SignedClaims | Attestation | HeldNow | Handed:
+    def _verify_subject(
+        self, shown: PresentedRequest, found: VerifiedCredentials, now: float
+    ) -> SignedClaims | Attestation | HeldNow | TicketGrant:
         request = shown.request
-        if request.subject_type == PEER:
-            return _peer(shown)
-        if request.subject_type == TICKET:
-            return self._handed(request.unverified_subject, now)
-        admitted = admit(request.unverified_subject)
-        if self._own.is_ours(admitted):
-            if request.subject_type not in OWN_TYPES:
-                raise _refuse(Reason.TOKEN_TYPE.value)
-            return self._held(admitted, now)
-        return self._foreign(shown, admitted, found, now)
+        if request.subject_type == PEER_TYPE_URI:
+            return _require_peer(shown)
+        if request.subject_type == TICKET_TYPE_URI:
+            return self._verify_ticket(request.unverified_subject, now)
+        admitted = parse_jws(request.unverified_subject)
+        if self._own.claims_own_issuer(admitted):
+            if request.subject_type not in OWN_TOKEN_TYPES:
+                raise _build_refusal(TokenFault.TOKEN_TYPE.value)
+            return self._verify_own_token(admitted, now)
+        return self._verify_foreign_token(shown, admitted, found, now)
 
-    def _foreign(
-        self, shown: Shown, admitted: Admitted, found: Found, now: float
+    def _verify_foreign_token(
+        self,
+        shown: PresentedRequest,
+        admitted: UnverifiedToken,
+        found: VerifiedCredentials,
+        now: float,
     ) -> SignedClaims:
         request, issuers = shown.request, self._issuers(now)
         kind = TokenType(request.subject_type)
         if kind is TokenType.JWT and _is_svid(admitted, issuers):
             kind = TokenType.JWT_SVID
-        claims = verify_admitted(admitted, issuers, int(now), kind)
+        claims = verify_parsed(admitted, issuers, int(now), kind)
         issuer = self._pinned().get(claims.issuer)
         if issuer is not None and issuer.review is not None:
             # A workload presents one token repeatedly; the API server knows whether
             # its pod still runs.
             if claims.token_sha256 not in shown.reviewed:
-                raise ReviewNeeded(claims, request.unverified_subject)
+                raise TokenReviewNeeded(claims, request.unverified_subject)
         else:
-            found.token = token_use(claims)
+            found.token = token_replay_key(claims)
         return claims
 
-    def _held(self, admitted: Admitted, now: float) -> HeldNow:
-        held = self._own.held(admitted, now)
+    def _verify_own_token(self, admitted: UnverifiedToken, now: float) -> HeldNow:
+        held = self._own.verify_live(admitted, now)
         return HeldNow(held.claims, held.chain.links)
 
-    def _handed(self, secret: str, now: float) -> Handed:
+    def _verify_ticket(self, secret: str, now: float) -> TicketGrant:
         sha256 = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        ticket = self._control.ticket(sha256, now)
+        ticket = self._control.find_ticket(sha256, now)
         if ticket is None:
-            raise _refuse("ticket")
-        chain = self._control.chain(ticket.parent, now)
-        if not chain.live:
-            raise _refuse("dead", chain.why or "")
-        return Handed(ticket, chain.links)
+            raise _build_refusal("ticket")
+        chain = self._control.find_chain(ticket.parent, now)
+        if not chain.is_active:
+            raise _build_refusal("dead", chain.why or "")
+        return TicketGrant(ticket, chain.links)
 
 
-def _is_svid(admitted: Admitted, issuers: Issuers) -> bool:
+def _is_svid(admitted: UnverifiedToken, issuers: IssuerIndex) -> bool:
     """Return whether a JWT claims a pinned trust domain; keys decide later.
 
     SPIFFE has no token type of its own in an exchange, so clients declare a JWT.
     """
     said = admitted.payload
-    domain = trust_domain(said.get("sub"))
-    return issuers.find(said.get("iss")) is None and issuers.find(domain) is not None
+    domain = parse_trust_domain(said.get("sub"))
+    return (
+        issuers.find_issuer(said.get("iss")) is None
+        and issuers.find_issuer(domain) is not None
+    )
 
 
-def _peer(shown: Shown) -> Attestation:
+def _require_peer(shown: PresentedRequest) -> Attestation:
     if shown.attested is None:
-        raise _refuse("no-peer")
+        raise _build_refusal("no-peer")
     return shown.attested
 
 
-def _refuse(reason: str, detail: str = "") -> NotGiven:
-    return NotGiven(OAuthError.INVALID_GRANT, reason, detail)
+def _build_refusal(reason: str, detail: str = "") -> ExchangeRefused:
+    return ExchangeRefused(OAuthError.INVALID_GRANT, reason, detail)

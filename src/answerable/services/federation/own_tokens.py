@@ -7,25 +7,25 @@ recorded and neither revoked, expired nor below a revoked subject.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from answerable.authorization.revocations import Kills
-from answerable.federation.errors import KeyUnknown, Reason, TokenRefused
-from answerable.federation.jwk_set import KeySet
-from answerable.federation.jws_parsing import Admitted, admit
+from answerable.authorization.revocations import Revocations
+from answerable.federation.errors import TokenFault, TokenRejected, UnknownKey
+from answerable.federation.jwk_set import IssuerKeySet
+from answerable.federation.jws_parsing import UnverifiedToken, parse_jws
 from answerable.federation.token_verification import (
-    Issuers,
-    KnownIssuer,
-    verify_admitted,
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_parsed,
 )
-from answerable.model.claims import Issuer, SignedClaims, TokenType
+from answerable.model.claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.model.delegation import Delegation
-from answerable.store.token_state.interface import Chain, Control
+from answerable.store.token_state.interface import DelegationChain, TokenState
 
-ISSUER = "answerable"  # our own name in evidence
-LONGEST = 3600  # seconds
+OWN_ISSUER_NAME = "answerable"  # our own name in evidence
+MAX_TOKEN_LIFETIME = 3600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LiveOwnToken:
     """Verified own token whose delegation is live.
 
     Attributes:
@@ -33,7 +33,7 @@ class Held:
     """
 
     claims: SignedClaims
-    chain: Chain
+    chain: DelegationChain
 
     @property
     def delegation(self) -> Delegation:
@@ -41,7 +41,7 @@ class Held:
         return self.chain.links[0]
 
 
-class OwnTokens:
+class OwnTokenVerifier:
     """Verifier of own tokens.
 
     Args:
@@ -54,34 +54,34 @@ class OwnTokens:
     def __init__(
         self,
         url: str,
-        keys: Callable[[], KeySet],
-        control: Control,
-        kills: Callable[[], Kills],
+        keys: Callable[[], IssuerKeySet],
+        control: TokenState,
+        kills: Callable[[], Revocations],
     ) -> None:
-        self._pin = Issuer(
-            name=ISSUER,
+        self._pin = TrustedIssuer(
+            name=OWN_ISSUER_NAME,
             iss=url,
             algs=("ES256",),
             token_types=(TokenType.ACCESS_TOKEN,),
-            max_ttl=LONGEST,
+            max_ttl=MAX_TOKEN_LIFETIME,
             jti_required=True,
             ours=True,
         )
         self._keys, self._control, self._kills = keys, control, kills
 
-    def is_ours(self, admitted: Admitted) -> bool:
+    def claims_own_issuer(self, admitted: UnverifiedToken) -> bool:
         """Return whether an unverified token names this service as its issuer."""
         return admitted.payload.get("iss") == self._pin.iss
 
-    def read(self, unverified_token: str, now: float) -> SignedClaims:
+    def verify(self, unverified_token: str, now: float) -> SignedClaims:
         """Verify an own token, for any audience.
 
         Raises:
             TokenRefused: It is invalid.
         """
-        return self._read(admit(unverified_token), now)
+        return self._verify_signature(parse_jws(unverified_token), now)
 
-    def _read(self, admitted: Admitted, now: float) -> SignedClaims:
+    def _verify_signature(self, admitted: UnverifiedToken, now: float) -> SignedClaims:
         """Verify an own token, for any audience.
 
         The caller has to check the audience: a token for another audience must not be
@@ -92,49 +92,55 @@ class OwnTokens:
         """
         said = admitted.payload.get("aud")
         audience = said if isinstance(said, str) else ""
-        ours = Issuers(KnownIssuer(self._pin, audience, self._keys()))
+        ours = IssuerIndex(IssuerWithKeys(self._pin, audience, self._keys()))
         try:
-            return verify_admitted(admitted, ours, int(now), TokenType.ACCESS_TOKEN)
-        except KeyUnknown:
+            return verify_parsed(admitted, ours, int(now), TokenType.ACCESS_TOKEN)
+        except UnknownKey:
             # Our keys are all in our own set: there is no issuer to ask for more.
-            raise TokenRefused(Reason.SIGNATURE, "expected a key of ours") from None
+            raise TokenRejected(
+                TokenFault.SIGNATURE, "expected a key of ours"
+            ) from None
 
-    def held(self, admitted: Admitted, now: float) -> Held:
+    def verify_live(self, admitted: UnverifiedToken, now: float) -> LiveOwnToken:
         """Verify an own token and that it is live.
 
         Raises:
             TokenRefused: It is invalid or revoked.
             ControlUnavailable: The control database cannot be read.
         """
-        claims = self._read(admitted, now)
-        chain = self.living(claims, now)
+        claims = self._verify_signature(admitted, now)
+        chain = self.find_live_delegation(claims, now)
         if chain is None:
-            raise TokenRefused(Reason.EXPIRED, "expected a token that was not revoked")
-        return Held(claims, chain)
+            raise TokenRejected(
+                TokenFault.EXPIRED, "expected a token that was not revoked"
+            )
+        return LiveOwnToken(claims, chain)
 
-    def living(self, claims: SignedClaims, now: float) -> Chain | None:
+    def find_live_delegation(
+        self, claims: SignedClaims, now: float
+    ) -> DelegationChain | None:
         """Return the delegation of a token; None if either is no longer live."""
-        delegation = claims.leaf("answerable", "dlg")
+        delegation = claims.find_leaf("answerable", "dlg")
         if not isinstance(delegation, str):
             return None
-        token = self._control.token(delegation, claims.jti)
+        token = self._control.find_token(delegation, claims.jti)
         if token is None or token.revoked or token.sha256 != claims.token_sha256:
             return None
-        chain = self._control.chain(delegation, now)
-        if not chain.links or not chain.live:
+        chain = self._control.find_chain(delegation, now)
+        if not chain.links or not chain.is_active:
             return None
-        return None if killed_in(self._kills(), chain.links) else chain
+        return None if find_revocation(self._kills(), chain.links) else chain
 
 
-def killed_in(kills: Kills, links: Iterable[Delegation]) -> str:
+def find_revocation(kills: Revocations, links: Iterable[Delegation]) -> str:
     """Return the revocation that covers a delegation chain; empty if there is none."""
     if not kills:
         return ""
-    named = (subject for link in links for subject in subjects_of(link))
+    named = (subject for link in links for subject in list_revocable_subjects(link))
     return next((subject for subject in named if subject in kills), "")
 
 
-def subjects_of(link: Delegation) -> Iterator[str]:
+def list_revocable_subjects(link: Delegation) -> Iterator[str]:
     """List the subjects by which a revocation can name a delegation."""
     yield link.agent
     yield link.sub

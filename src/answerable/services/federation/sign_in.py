@@ -9,43 +9,47 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from answerable.federation.errors import FederateError
-from answerable.federation.jwk_set import KeySet
-from answerable.federation.oidc_login.device_polling import Polling
-from answerable.federation.oidc_login.errors import LoginRefused
+from answerable.federation.errors import FederationError
+from answerable.federation.jwk_set import IssuerKeySet
+from answerable.federation.oidc_login.device_polling import DevicePolling
+from answerable.federation.oidc_login.errors import LoginFailed
 from answerable.federation.oidc_login.provider_metadata import (
-    Provider,
+    ProviderMetadata,
     metadata_url,
-    read_provider,
+    parse_metadata,
 )
 from answerable.federation.oidc_login.requests import (
-    Client,
-    Sealed,
-    authorization_url,
-    code_form,
-    device_form,
-    device_token_form,
+    LoginSecrets,
+    OidcClient,
+    build_authorization_url,
+    build_code_form,
+    build_device_form,
+    build_device_token_form,
 )
 from answerable.federation.oidc_login.responses import (
     check_nonce,
-    read_device_code,
-    read_id_token,
-    read_pending,
-    read_redirect,
+    parse_device_code,
+    parse_id_token,
+    parse_pending,
+    parse_redirect,
 )
-from answerable.federation.person_claim import PersonRefused, person_named
-from answerable.federation.token_verification import Issuers, KnownIssuer, verify
+from answerable.federation.person_claim import PersonRejected, read_person
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_token,
+)
 from answerable.model.claims import SignedClaims, TokenType
-from answerable.model.config import PinnedIssuer
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.config import IssuerConfig
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import PersonId
-from answerable.services.federation.stored_login import LoggedIn
+from answerable.services.federation.stored_login import StoredLogin
 
-WAIT = 300  # seconds
-_LATE = "run answerable login again"
+BROWSER_TIMEOUT = 300  # seconds
+_TRY_AGAIN = "run answerable login again"
 
 
-class Ask(Protocol):
+class ProviderRequest(Protocol):
     """HTTP request to the provider."""
 
     def __call__(self, url: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
@@ -56,19 +60,19 @@ class Ask(Protocol):
         """
 
 
-class Listening(Protocol):
+class RedirectListener(Protocol):
     """Local listener for the redirect of the browser."""
 
     @property
     def redirect_uri(self) -> str:
         """Redirect URI of the listener."""
 
-    def wait(self, seconds: float) -> str | None:
+    def wait_for_query(self, seconds: float) -> str | None:
         """Return the query of the redirect, None if none came in time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class SignInEnvironment:
     """IO and clock of a sign-in.
 
     Attributes:
@@ -81,18 +85,20 @@ class Ways:
         ticks: Monotonic clock, seconds.
     """
 
-    ask: Ask
-    keys: Callable[[PinnedIssuer, Provider], KeySet]
-    listen: Callable[[], AbstractContextManager[Listening]]
+    ask: ProviderRequest
+    keys: Callable[[IssuerConfig, ProviderMetadata], IssuerKeySet]
+    listen: Callable[[], AbstractContextManager[RedirectListener]]
     show: Callable[[str], bool]
     tell: Callable[[str], None]
-    seal: Callable[[], Sealed]
+    seal: Callable[[], LoginSecrets]
     now: Callable[[], float]
     ticks: Callable[[], float]
     sleep: Callable[[float], None]
 
 
-def sign_in(ways: Ways, pinned: PinnedIssuer, *, device: bool) -> LoggedIn:
+def sign_in(
+    ways: SignInEnvironment, pinned: IssuerConfig, *, device: bool
+) -> StoredLogin:
     """Sign a person in.
 
     Args:
@@ -104,103 +110,118 @@ def sign_in(ways: Ways, pinned: PinnedIssuer, *, device: bool) -> LoggedIn:
         LoginRefused: A response is invalid, or the person did not sign in in time.
         EnvironmentRefused: The provider cannot be reached.
     """
-    if not is_for_people(pinned):
+    if not names_people(pinned):
         raise UsageError(
             f"issuer {pinned.pin.name} is not one that people sign in at",
             "give it `person: CLAIM` and `tokens: [id-token]` in the configuration",
         )
-    client = Client(pinned.audience, pinned.person)
-    provider = _provider(ways, pinned.pin.iss)
+    client = OidcClient(pinned.audience, pinned.person)
+    provider = _load_provider(ways, pinned.pin.iss)
     sealed = ways.seal()
-    way = _by_device if device else _by_browser
+    way = _sign_in_by_device if device else _sign_in_by_browser
     id_token = way(ways, provider, client, sealed)
-    claims = _verified(ways, pinned, provider, id_token)
+    claims = _verify_id_token(ways, pinned, provider, id_token)
     check_nonce(claims, sealed, required=not device)
-    person = person_of(claims, pinned.person)
-    return LoggedIn(pinned.pin.name, pinned.pin.iss, person, claims.exp, id_token)
+    person = resolve_person(claims, pinned.person)
+    return StoredLogin(pinned.pin.name, pinned.pin.iss, person, claims.exp, id_token)
 
 
-def is_for_people(pinned: PinnedIssuer) -> bool:
+def names_people(pinned: IssuerConfig) -> bool:
     """Return whether the ID tokens of an issuer name persons."""
     return bool(pinned.person) and TokenType.ID_TOKEN in pinned.pin.token_types
 
 
-def person_of(claims: SignedClaims, claim: str) -> PersonId:
+def resolve_person(claims: SignedClaims, claim: str) -> PersonId:
     """Return the person that an ID token names.
 
     Raises:
         LoginRefused: It names nobody, or an address that is not verified.
     """
     try:
-        return person_named(claims, claim)
-    except PersonRefused as refused:
-        raise LoginRefused(
+        return read_person(claims, claim)
+    except PersonRejected as refused:
+        raise LoginFailed(
             refused.message,
             f"have the provider put {refused.claim} into the tokens of this client",
         ) from None
 
 
-def _provider(ways: Ways, iss: str) -> Provider:
+def _load_provider(ways: SignInEnvironment, iss: str) -> ProviderMetadata:
     status, body = ways.ask(metadata_url(iss), None)
     if status != 200:
-        raise LoginRefused(
+        raise LoginFailed(
             f"the issuer has no metadata (status {status}, expected 200)",
             "an issuer that people sign in at is an OpenID provider",
         )
-    return read_provider(body, iss)
+    return parse_metadata(body, iss)
 
 
-def _by_browser(ways: Ways, provider: Provider, client: Client, sealed: Sealed) -> str:
+def _sign_in_by_browser(
+    ways: SignInEnvironment,
+    provider: ProviderMetadata,
+    client: OidcClient,
+    sealed: LoginSecrets,
+) -> str:
     if not provider.authorization:
-        raise LoginRefused("the provider takes no browser", "try --device")
+        raise LoginFailed("the provider takes no browser", "try --device")
     with ways.listen() as listening:
         redirect_uri = listening.redirect_uri
-        url = authorization_url(provider, client, redirect_uri, sealed)
+        url = build_authorization_url(provider, client, redirect_uri, sealed)
         if ways.show(url):
             ways.tell("a browser was opened; if it was not, sign in here:")
         else:
             ways.tell("sign in here, in a browser on this machine:")
         ways.tell(f"  {url}")
-        query = listening.wait(WAIT)
+        query = listening.wait_for_query(BROWSER_TIMEOUT)
     if query is None:
-        raise LoginRefused(f"no sign-in within {WAIT // 60} minutes", _LATE)
-    code = read_redirect(query, sealed, provider)
-    form = code_form(client, redirect_uri, code, sealed)
-    return read_id_token(*ways.ask(provider.token, form))
+        raise LoginFailed(
+            f"no sign-in within {BROWSER_TIMEOUT // 60} minutes", _TRY_AGAIN
+        )
+    code = parse_redirect(query, sealed, provider)
+    form = build_code_form(client, redirect_uri, code, sealed)
+    return parse_id_token(*ways.ask(provider.token, form))
 
 
-def _by_device(ways: Ways, provider: Provider, client: Client, sealed: Sealed) -> str:
+def _sign_in_by_device(
+    ways: SignInEnvironment,
+    provider: ProviderMetadata,
+    client: OidcClient,
+    sealed: LoginSecrets,
+) -> str:
     if not provider.device:
-        raise LoginRefused("the provider takes no devices", "leave --device out")
-    asked = ways.ask(provider.device, device_form(provider, client, sealed))
-    code = read_device_code(*asked, provider.iss)
+        raise LoginFailed("the provider takes no devices", "leave --device out")
+    asked = ways.ask(provider.device, build_device_form(provider, client, sealed))
+    code = parse_device_code(*asked, provider.iss)
     ways.tell("sign in here, in a browser on any machine, and compare the code:")
     ways.tell(f"  {code.whole or code.page}")
     ways.tell(f"  code: {code.user_code}")
-    form = device_token_form(client, code.device_code)
-    polling = Polling.begin(code.interval, code.expires_in, ways.ticks())
+    form = build_device_token_form(client, code.device_code)
+    polling = DevicePolling.start(code.interval, code.expires_in, ways.ticks())
     while pause := polling.pause(ways.ticks()):
         ways.sleep(pause)
         try:
             answer = ways.ask(provider.token, form)
-        except EnvironmentRefused:
-            polling = polling.after_silence()
+        except EnvironmentFailure:
+            polling = polling.after_timeout()
             continue
-        pending = read_pending(*answer)
+        pending = parse_pending(*answer)
         if pending is None:
-            return read_id_token(*answer)
-        polling = polling.after(pending)
-    raise LoginRefused("no sign-in before the code expired", _LATE)
+            return parse_id_token(*answer)
+        polling = polling.after_response(pending)
+    raise LoginFailed("no sign-in before the code expired", _TRY_AGAIN)
 
 
-def _verified(
-    ways: Ways, pinned: PinnedIssuer, provider: Provider, id_token: str
+def _verify_id_token(
+    ways: SignInEnvironment,
+    pinned: IssuerConfig,
+    provider: ProviderMetadata,
+    id_token: str,
 ) -> SignedClaims:
     try:
         keys = ways.keys(pinned, provider)
-        issuers = Issuers(KnownIssuer(pinned.pin, pinned.audience, keys))
-        return verify(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
-    except FederateError as refused:
-        raise LoginRefused(
+        issuers = IssuerIndex(IssuerWithKeys(pinned.pin, pinned.audience, keys))
+        return verify_token(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
+    except FederationError as refused:
+        raise LoginFailed(
             f"the id_token does not hold: {refused.message} ({refused.reason})"
         ) from None

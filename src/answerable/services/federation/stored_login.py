@@ -15,19 +15,19 @@ import msgspec
 
 from answerable.model.documents.core import Document
 from answerable.model.documents.login import LoginItem
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import PersonId, person_id
-from answerable.presentation.inventory_lists import no_coverage, spelled_time
+from answerable.presentation.inventory_lists import empty_coverage, format_time
 from answerable.store.durable_files import FOLDER_MODE, make_folder, write_file
 
-NAME = "login.json"
+FILE_NAME = "login.json"
 _SCHEMA = "answerable/login-kept/v1"
 _MAX_BYTES = 64 * 1024
-_ANEW = "answerable logout removes it; then sign in again"
+_SIGN_IN_AGAIN = "answerable logout removes it; then sign in again"
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedIn:
+class StoredLogin:
     """Signed-in person with the ID token.
 
     Attributes:
@@ -47,7 +47,7 @@ class LoggedIn:
     id_token: str = field(repr=False)
 
 
-class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _LoginFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Content of the login file."""
 
     schema: str
@@ -62,7 +62,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "_Kept()"
 
 
-def login_folder(environ: Mapping[str, str], home: Path) -> Path:
+def find_login_folder(environ: Mapping[str, str], home: Path) -> Path:
     """Find the folder that the ID token is stored in.
 
     `$XDG_RUNTIME_DIR/answerable`, in memory and removed when the person logs out of the
@@ -71,7 +71,7 @@ def login_folder(environ: Mapping[str, str], home: Path) -> Path:
     """
     runtime = Path(environ.get("XDG_RUNTIME_DIR", ""))
     # `su` keeps the variable: another user's folder is ignored.
-    if runtime.is_absolute() and _is_ours_alone(runtime):
+    if runtime.is_absolute() and _is_private_folder(runtime):
         return runtime / "answerable"
     state = Path(environ.get("XDG_STATE_HOME", ""))
     if not state.is_absolute():
@@ -79,13 +79,13 @@ def login_folder(environ: Mapping[str, str], home: Path) -> Path:
     return state / "answerable"
 
 
-def keep(folder: Path, logged_in: LoggedIn) -> None:
+def store_login(folder: Path, logged_in: StoredLogin) -> None:
     """Store a sign-in, readable by its user only; it replaces the previous one.
 
     Raises:
         EnvironmentRefused: The folder cannot be used, or other users can read it.
     """
-    kept = _Kept(
+    kept = _LoginFile(
         _SCHEMA,
         logged_in.issuer,
         logged_in.iss,
@@ -95,20 +95,20 @@ def keep(folder: Path, logged_in: LoggedIn) -> None:
     )
     try:
         make_folder(folder)
-        if not _is_ours_alone(folder):
-            raise EnvironmentRefused(f"others may look into {folder}")
-        write_file(folder / NAME, msgspec.json.encode(kept))
-    except EnvironmentRefused as refused:
-        raise EnvironmentRefused(
+        if not _is_private_folder(folder):
+            raise EnvironmentFailure(f"others may look into {folder}")
+        write_file(folder / FILE_NAME, msgspec.json.encode(kept))
+    except EnvironmentFailure as refused:
+        raise EnvironmentFailure(
             refused.message, f"make {folder} yours alone: chmod 700"
         ) from None
 
 
-def current_id_token(folder: Path, now: int) -> LoggedIn | None:
+def load_login(folder: Path, now: int) -> StoredLogin | None:
     """Load the current sign-in, whose ID token is the person's subject token.
 
     Args:
-        folder: Folder from `login_folder`.
+        folder: Folder from `find_login_folder`.
         now: NumericDate.
 
     Returns:
@@ -118,34 +118,34 @@ def current_id_token(folder: Path, now: int) -> LoggedIn | None:
         EnvironmentRefused: The file belongs to another user, other users can read it,
             or it is malformed.
     """
-    kept = _read(folder / NAME)
+    kept = _read_login_file(folder / FILE_NAME)
     if kept is None or now >= kept.expires:
         return None
-    return LoggedIn(
+    return StoredLogin(
         kept.issuer, kept.iss, person_id(kept.person), kept.expires, kept.id_token
     )
 
 
-def forget(folder: Path) -> bool:
+def remove_login(folder: Path) -> bool:
     """Remove the sign-in; return whether there was one.
 
     Raises:
         EnvironmentRefused: It cannot be removed.
     """
     try:
-        (folder / NAME).unlink()
+        (folder / FILE_NAME).unlink()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise EnvironmentRefused(
-            f"cannot remove {folder / NAME} ({error.strerror})"
+        raise EnvironmentFailure(
+            f"cannot remove {folder / FILE_NAME} ({error.strerror})"
         ) from None
     return True
 
 
-def status(folder: Path, now: int) -> Document:
+def show_login_status(folder: Path, now: int) -> Document:
     """Show who is signed in, at which issuer and until when; never the token."""
-    logged_in = current_id_token(folder, now)
+    logged_in = load_login(folder, now)
     items: list[LoginItem] = []
     if logged_in is not None:
         items.append(
@@ -153,14 +153,14 @@ def status(folder: Path, now: int) -> Document:
                 "person": logged_in.person,
                 "issuer": logged_in.issuer,
                 "iss": logged_in.iss,
-                "expires_at": spelled_time(logged_in.expires * 1_000_000_000),
-                "place": str(folder / NAME),
+                "expires_at": format_time(logged_in.expires * 1_000_000_000),
+                "place": str(folder / FILE_NAME),
             }
         )
-    return Document("login", items, no_coverage(), failed=not items)
+    return Document("login", items, empty_coverage(), failed=not items)
 
 
-def _is_ours_alone(folder: Path) -> bool:
+def _is_private_folder(folder: Path) -> bool:
     try:
         facts = folder.lstat()
     except OSError:
@@ -169,28 +169,32 @@ def _is_ours_alone(folder: Path) -> bool:
     return ours and not stat.S_IMODE(facts.st_mode) & ~FOLDER_MODE
 
 
-def _read(path: Path) -> _Kept | None:
+def _read_login_file(path: Path) -> _LoginFile | None:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise _unusable(path, error.strerror or "it may not be read") from None
+        raise _build_unusable_error(
+            path, error.strerror or "it may not be read"
+        ) from None
     with os.fdopen(handle, "rb") as opened:
         facts = os.fstat(handle)
         ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
         if not ours or stat.S_IMODE(facts.st_mode) & 0o077:
-            raise _unusable(path, "it is another user's, or others may read it")
+            raise _build_unusable_error(
+                path, "it is another user's, or others may read it"
+            )
         data = opened.read(_MAX_BYTES + 1)
     try:
-        kept = msgspec.json.decode(data, type=_Kept)
+        kept = msgspec.json.decode(data, type=_LoginFile)
         person_id(kept.person)
     except (ValueError, RecursionError, UsageError):
-        raise _unusable(path, "it holds something else") from None
+        raise _build_unusable_error(path, "it holds something else") from None
     if kept.schema != _SCHEMA or len(data) > _MAX_BYTES:
-        raise _unusable(path, "another version wrote it")
+        raise _build_unusable_error(path, "another version wrote it")
     return kept
 
 
-def _unusable(path: Path, why: str) -> EnvironmentRefused:
-    return EnvironmentRefused(f"cannot use {path} ({why})", _ANEW)
+def _build_unusable_error(path: Path, why: str) -> EnvironmentFailure:
+    return EnvironmentFailure(f"cannot use {path} ({why})", _SIGN_IN_AGAIN)

@@ -8,36 +8,43 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from answerable.connectors.config.parse.config_file import Reading
-from answerable.connectors.config.parse.trust_rules import told
-from answerable.federation.claim_parsing import read_leaves
-from answerable.federation.spiffe_id import trust_domain
-from answerable.federation.strict_json import JsonObject, Unread, strict_object
+from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.connectors.config.parse.trust_rules import format_rule_fault
+from answerable.federation.claim_parsing import flatten_claims
+from answerable.federation.spiffe_id import parse_trust_domain
+from answerable.federation.strict_json import AmbiguousInput, JsonObject, decode_object
 from answerable.federation.trust_rules.matching import (
-    Claimed,
-    Failed,
-    Supposed,
-    explain,
+    MatchSubject,
+    UnmatchedRule,
+    UnsignedClaims,
+    explain_rules,
 )
-from answerable.federation.trust_rules.subject_validation import path_text
-from answerable.federation.trust_rules.validation import Around, check
-from answerable.model.attestation import Attestation, Attestor, Process
+from answerable.federation.trust_rules.subject_validation import format_path
+from answerable.federation.trust_rules.validation import (
+    ValidationContext,
+    validate_rules,
+)
+from answerable.model.attestation import Attestation, Attestor, ProcessIdentity
 from answerable.model.config import Config
 from answerable.model.documents.core import Document
-from answerable.model.documents.trust_rules import RuleFaultItem, RuleFitItem, RuleItem
+from answerable.model.documents.trust_rules import (
+    RuleFaultItem,
+    RuleMatchItem,
+    TrustRuleItem,
+)
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.trust_rule import IssuedSubject, LaunchedSubject, TrustRule
-from answerable.presentation.inventory_lists import no_coverage
+from answerable.presentation.inventory_lists import empty_coverage
 
-NONE = "none"  # expected id if no rule should match
+NO_RULE = "none"  # expected id if no rule should match
 MAX_CLAIMS = 64 * 1024  # bytes
 
 _PLACE = re.compile(r"rules\[([0-9]+)\]\.?(.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownAgents:
     """Agents and owners that the store knows.
 
     Attributes:
@@ -49,25 +56,25 @@ class Known:
     owners: Mapping[AgentId, PersonId] | None = None
 
 
-def show_rules(reading: Reading, known: Known) -> Document:
+def show_rules(reading: ConfigReading, known: KnownAgents) -> Document:
     """Show every trust rule with its faults.
 
     Args:
         known: Agents and owners in the store.
     """
-    faults = [*_placed(reading), *_unknown(reading, known)]
+    faults = [*_list_file_faults(reading), *_list_store_faults(reading, known)]
     items = [
-        _rule_item(
+        _build_rule_item(
             rule,
             [fault for at, fault in faults if at == position],
             (known.owners or {}).get(rule.agent),
         )
         for position, rule in enumerate(reading.rules)
     ]
-    return Document("sts-rules", items, no_coverage(), failed=bool(faults))
+    return Document("sts-rules", items, empty_coverage(), failed=bool(faults))
 
 
-def try_rules(reading: Reading, claims: bytes, expected: str) -> Document:
+def match_rules(reading: ConfigReading, claims: bytes, expected: str) -> Document:
     """Match claims against every trust rule.
 
     Args:
@@ -78,19 +85,23 @@ def try_rules(reading: Reading, claims: bytes, expected: str) -> Document:
     Raises:
         UsageError: The claims are malformed, or the expected rule does not exist.
     """
-    if expected not in ("", NONE, *(rule.id for rule in reading.rules)):
+    if expected not in ("", NO_RULE, *(rule.id for rule in reading.rules)):
         raise UsageError(f"no rule of that id (got {expected[:80]!r})")
-    items = fits(reading.rules, _supposed(claims, _config(reading)))
-    fitting = [item["rule"] for item in items if item["fits"]] or [NONE]
+    items = explain_matches(
+        reading.rules, _parse_claims(claims, _require_config(reading))
+    )
+    fitting = [item["rule"] for item in items if item["fits"]] or [NO_RULE]
     failed = expected not in ("", *fitting) or (bool(expected) and len(fitting) > 1)
-    return Document("sts-test", items, no_coverage(), failed=failed)
+    return Document("sts-test", items, empty_coverage(), failed=failed)
 
 
-def fits(rules: tuple[TrustRule, ...], supposed: Supposed) -> list[RuleFitItem]:
+def explain_matches(
+    rules: tuple[TrustRule, ...], supposed: MatchSubject
+) -> list[RuleMatchItem]:
     """Explain for each rule whether it matches, or its first failed condition."""
-    items: list[RuleFitItem] = []
-    for rule, held in zip(rules, explain(rules, supposed), strict=True):
-        failed = held if isinstance(held, Failed) else None
+    items: list[RuleMatchItem] = []
+    for rule, held in zip(rules, explain_rules(rules, supposed), strict=True):
+        failed = held if isinstance(held, UnmatchedRule) else None
         items.append(
             {
                 "rule": rule.id,
@@ -104,30 +115,34 @@ def fits(rules: tuple[TrustRule, ...], supposed: Supposed) -> list[RuleFitItem]:
     return items
 
 
-def claimed(payload: JsonObject, config: Config) -> Claimed:
+def claims_of_issuer(payload: JsonObject, config: Config) -> UnsignedClaims:
     """Assign unverified claims to the issuer that they name."""
-    named = (payload.get("iss"), trust_domain(payload.get("sub")))
+    named = (payload.get("iss"), parse_trust_domain(payload.get("sub")))
     issuer = next((each for each in config.issuers if each.pin.iss in named), None)
-    return Claimed(issuer.pin.name if issuer else "", read_leaves(payload))
+    return UnsignedClaims(issuer.pin.name if issuer else "", flatten_claims(payload))
 
 
-def _config(reading: Reading) -> Config:
+def _require_config(reading: ConfigReading) -> Config:
     if reading.config is None:
         raise UsageError("the configuration could not be read")
     return reading.config
 
 
-def _supposed(claims: bytes, config: Config) -> Supposed:
+def _parse_claims(claims: bytes, config: Config) -> MatchSubject:
     if len(claims) > MAX_CLAIMS:
         raise UsageError(f"too many claims (expected at most {MAX_CLAIMS >> 10} KiB)")
     try:
-        payload = strict_object(claims)
-    except Unread as unread:
+        payload = decode_object(claims)
+    except AmbiguousInput as unread:
         raise UsageError(f"no claims: {unread.message}") from None
-    return _attested(payload) if "attestor" in payload else claimed(payload, config)
+    return (
+        _parse_attestation(payload)
+        if "attestor" in payload
+        else claims_of_issuer(payload, config)
+    )
 
 
-def _attested(facts: JsonObject) -> Attestation:
+def _parse_attestation(facts: JsonObject) -> Attestation:
     """Parse facts as those of an attestor."""
     texts = ("unit", "container", "agent", "started")
     numbers = ("uid", "gid", "started_by")
@@ -147,7 +162,7 @@ def _attested(facts: JsonObject) -> Attestation:
     usual |= {"uid": -1, "gid": -1, "started_by": -1} | dict(facts)
     return Attestation(
         **(usual | {"attestor": Attestor(str(facts["attestor"]))}),
-        process=Process("", 0, 0),
+        process=ProcessIdentity("", 0, 0),
         program="",
         program_sha256="",
         run="",
@@ -159,7 +174,7 @@ def _attested(facts: JsonObject) -> Attestation:
     )
 
 
-def _placed(reading: Reading) -> list[tuple[int, RuleFaultItem]]:
+def _list_file_faults(reading: ConfigReading) -> list[tuple[int, RuleFaultItem]]:
     """List the faults of the file, with the index of their rule."""
     found: list[tuple[int, RuleFaultItem]] = []
     for fault in reading.faults:
@@ -172,25 +187,30 @@ def _placed(reading: Reading) -> list[tuple[int, RuleFaultItem]]:
     return found
 
 
-def _unknown(reading: Reading, known: Known) -> list[tuple[int, RuleFaultItem]]:
+def _list_store_faults(
+    reading: ConfigReading, known: KnownAgents
+) -> list[tuple[int, RuleFaultItem]]:
     """List the faults that only the store reveals: unknown agents, missing owners."""
-    config = _config(reading)
+    config = _require_config(reading)
     issuers = {each.pin.name: each for each in config.issuers}
-    bare = Around(config.sts.url if config.sts else "", issuers)
+    bare = ValidationContext(config.sts.url if config.sts else "", issuers)
     owned = None if known.owners is None else known.owners.keys()
     full = replace(bare, agents=known.agents, owned=owned)
-    by_file = set(check(reading.rules, bare))
+    by_file = set(validate_rules(reading.rules, bare))
     return [
-        (fault.position, RuleFaultItem(at=fault.at, line=0, column=0, what=told(fault)))
-        for fault in check(reading.rules, full)
+        (
+            fault.position,
+            RuleFaultItem(at=fault.at, line=0, column=0, what=format_rule_fault(fault)),
+        )
+        for fault in validate_rules(reading.rules, full)
         if fault not in by_file
     ]
 
 
-def _rule_item(
+def _build_rule_item(
     rule: TrustRule, faults: list[RuleFaultItem], owner: PersonId | None
-) -> RuleItem:
-    subject, match = _subject(rule)
+) -> TrustRuleItem:
+    subject, match = _describe_subject(rule)
     return {
         "rule": rule.id,
         "subject": subject,
@@ -215,12 +235,14 @@ def _rule_item(
     }
 
 
-def _subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
+def _describe_subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
     """Describe the subject of a rule and its conditions."""
     subject = rule.subject
     if isinstance(subject, IssuedSubject):
-        equal = {path_text(path): _written(value) for path, value in subject.match}
-        like = {path_text(path): f"like {text}" for path, text in subject.match_glob}
+        equal = {
+            format_path(path): _format_value(value) for path, value in subject.match
+        }
+        like = {format_path(path): f"like {text}" for path, text in subject.match_glob}
         return f"issuer {subject.issuer}", equal | like
     if isinstance(subject, LaunchedSubject):
         said = {"started_by": str(subject.started_by), "person": subject.person}
@@ -233,9 +255,9 @@ def _subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
     return "unix", {name: text for name, text in said.items() if text}
 
 
-def _written(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(_written, value)) + "]"
+        return "[" + ", ".join(map(_format_value, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

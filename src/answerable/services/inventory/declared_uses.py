@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from answerable.model.ids import CredentialId
 from answerable.model.inventory import AgentEntity, Inventory, ToolUse
 from answerable.model.lineage import DeclaredUse
-from answerable.model.person import Ownership, OwnerState
-from answerable.presentation.inventory_items import sighting_of
+from answerable.model.person import OwnerState, SubjectOwnership
+from answerable.presentation.inventory_items import select_sighting
 
 # Only these states name a person in a chain; guesses do not.
-_NAMED = (OwnerState.ATTESTED, OwnerState.CONFIRMED, OwnerState.INFERRED)
+_NAMED_STATES = (OwnerState.ATTESTED, OwnerState.CONFIRMED, OwnerState.INFERRED)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class InventoryInterval:
     """Inventory and the interval in which it was the latest.
 
     Attributes:
@@ -30,7 +30,7 @@ class Standing:
     valid_to: int
 
 
-def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
+def declare_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUse, ...]:
     """List who used and owned each identity, credential and agent, and when.
 
     Args:
@@ -42,12 +42,12 @@ def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
     """
     running: dict[str, DeclaredUse] = {}
     ended: list[DeclaredUse] = []
-    for standing in _split(history):
-        now = {use.subject: use for use in _uses(standing)}
+    for standing in _split_hindsight(history):
+        now = {use.subject: use for use in _list_uses(standing)}
         ended += [running.pop(subject) for subject in set(running) - set(now)]
         for subject, use in now.items():
             before = running.get(subject)
-            if before is not None and _same(before, use):
+            if before is not None and _is_same_use(before, use):
                 running[subject] = replace(before, valid_to=use.valid_to)
                 continue
             if before is not None:
@@ -57,7 +57,9 @@ def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
     return tuple(sorted(every, key=lambda use: (use.subject, use.valid_from)))
 
 
-def _split(history: Iterable[Standing]) -> Iterator[Standing]:
+def _split_hindsight(
+    history: Iterable[InventoryInterval],
+) -> Iterator[InventoryInterval]:
     """Split the first interval into its observed and its assumed part."""
     for standing in history:
         taken = min(standing.inventory.at, standing.valid_to)
@@ -68,7 +70,7 @@ def _split(history: Iterable[Standing]) -> Iterator[Standing]:
             yield standing
 
 
-def _same(before: DeclaredUse, use: DeclaredUse) -> bool:
+def _is_same_use(before: DeclaredUse, use: DeclaredUse) -> bool:
     stretched = replace(
         before,
         valid_from=use.valid_from,
@@ -80,29 +82,29 @@ def _same(before: DeclaredUse, use: DeclaredUse) -> bool:
 
 
 @dataclass(slots=True)
-class _Users:
+class _DeclaredUsers:
     """Agents and tools that use a subject, each with the place that declares it."""
 
     places: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add(self, agent: str, tool: str, place: str) -> None:
+    def add_use(self, agent: str, tool: str, place: str) -> None:
         self.places.setdefault((agent, tool), place)
 
 
-def _uses(standing: Standing) -> Iterator[DeclaredUse]:
+def _list_uses(standing: InventoryInterval) -> Iterator[DeclaredUse]:
     inventory = standing.inventory
     snapshot = f"snapshot {inventory.name}"
-    users = _users(inventory)
+    users = _users_by_subject(inventory)
     subjects: set[str] = {identity.id for identity in inventory.facts.identities}
     subjects |= {*inventory.credentials, *inventory.agents, *users}
     for subject in sorted(subjects):
-        owner = _own(inventory, subject)
-        places = sorted(users.get(subject, _Users()).places.items())
+        owner = _select_ownership(inventory, subject)
+        places = sorted(users.get(subject, _DeclaredUsers()).places.items())
         yield DeclaredUse(
             subject=subject,
             valid_from=standing.valid_from,
             valid_to=standing.valid_to,
-            person=_person(owner),
+            person=_owner_person(owner),
             owner_state=(owner.state if owner else OwnerState.NONE).value,
             agents=tuple(sorted({agent for (agent, _), _ in places})),
             tools=tuple(key for key, _ in places if key[1]),
@@ -115,45 +117,47 @@ def _uses(standing: Standing) -> Iterator[DeclaredUse]:
         )
 
 
-def _users(inventory: Inventory) -> Mapping[str, _Users]:
+def _users_by_subject(inventory: Inventory) -> Mapping[str, _DeclaredUsers]:
     """Return the agents and tools that act through each identity and credential.
 
     A disabled tool counts only if no enabled one carries the subject: the rule that
     disables it is in a file that the agent can edit.
     """
-    users = _users_by(inventory, enabled=True)
+    users = _users_by_tool_state(inventory, enabled=True)
     for key, agent in inventory.agents.items():
         for role in agent.agent.runs_as:
-            users[role].add(key, "", agent.agent.seen.place or agent.agent.place)
-    for subject, off in _users_by(inventory, enabled=False).items():
+            users[role].add_use(key, "", agent.agent.seen.place or agent.agent.place)
+    for subject, off in _users_by_tool_state(inventory, enabled=False).items():
         users.setdefault(subject, off)
     return users
 
 
-def _users_by(inventory: Inventory, *, enabled: bool) -> dict[str, _Users]:
+def _users_by_tool_state(
+    inventory: Inventory, *, enabled: bool
+) -> dict[str, _DeclaredUsers]:
     """Return the users through enabled tools, or through disabled ones."""
-    users: dict[str, _Users] = defaultdict(_Users)
+    users: dict[str, _DeclaredUsers] = defaultdict(_DeclaredUsers)
     for key, agent in inventory.agents.items():
         for use in agent.tools:
             if use.tool.enabled is not enabled or use.tool.is_indirect:
                 continue
             for credential in use.credentials:
-                place = _place(inventory, agent, use, credential)
-                users[credential].add(key, use.tool.id, place)
+                place = _declaring_place(inventory, agent, use, credential)
+                users[credential].add_use(key, use.tool.id, place)
                 entity = inventory.credentials.get(credential)
                 if entity is not None and entity.identity is not None:
-                    users[entity.identity].add(key, use.tool.id, place)
+                    users[entity.identity].add_use(key, use.tool.id, place)
             for identity in use.identities:
-                users[identity].add(key, use.tool.id, use.tool.seen.place)
+                users[identity].add_use(key, use.tool.id, use.tool.seen.place)
     return users
 
 
-def _place(
+def _declaring_place(
     inventory: Inventory, agent: AgentEntity, use: ToolUse, credential: CredentialId
 ) -> str:
     """Return the place of a credential: the tool's entry, else the agent's home."""
     entity = inventory.credentials.get(credential)
-    sighting = sighting_of(entity, use) if entity is not None else None
+    sighting = select_sighting(entity, use) if entity is not None else None
     entry, scope = use.tool.seen.place, agent.agent.scope
     if sighting is None:
         return entry
@@ -161,7 +165,7 @@ def _place(
     return sighting.place if own or (scope and sighting.scope == scope) else entry
 
 
-def _own(inventory: Inventory, subject: str) -> Ownership | None:
+def _select_ownership(inventory: Inventory, subject: str) -> SubjectOwnership | None:
     """Return the owner by evidence that does not come from an assumed role.
 
     A platform agent and an ambient credential belong to the owner of the role that
@@ -170,13 +174,13 @@ def _own(inventory: Inventory, subject: str) -> Ownership | None:
     return inventory.own_owners.get(subject) or inventory.owners.get(subject)
 
 
-def _person(owner: Ownership | None) -> str:
-    if owner is None or owner.state not in _NAMED:
+def _owner_person(owner: SubjectOwnership | None) -> str:
+    if owner is None or owner.state not in _NAMED_STATES:
         return ""
     return owner.person or ""
 
 
-def _owner_place(owner: Ownership | None) -> str:
+def _owner_place(owner: SubjectOwnership | None) -> str:
     """Return the place of the strongest evidence, empty if none counts."""
     for candidate in (owner.candidates if owner else ())[:1]:
         for item, weight in candidate.evidence[:1]:

@@ -14,14 +14,14 @@ import msgspec
 
 from answerable.connectors import registry
 from answerable.connectors.aws_org import fetch
-from answerable.model.connector import Member, SyncContext
+from answerable.model.connector import MemberAccount, SyncContext
 from answerable.model.errors import AnswerableError, SessionExpired
-from answerable.model.sighting import Problem, ProblemKind, Sync
-from answerable.services.inventory.scan_outcome import Outcome
-from answerable.services.inventory.scan_sources import Source
+from answerable.model.sighting import ReadProblem, ReadProblemKind, Sync
+from answerable.services.inventory.scan_outcome import ScanOutcome
+from answerable.services.inventory.scan_sources import ScanSource
 from answerable.services.inventory.stored_sync import StoredSync, store_sync
 from answerable.store.scan_checkpoint import ScanCheckpoint, open_checkpoint
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 WORKERS = 8  # threads, and accounts in progress
 RESUME_WITHIN = 6 * 3600 * 10**9  # ns; an older interrupted scan starts again
@@ -29,20 +29,20 @@ RESUME_WITHIN = 6 * 3600 * 10**9  # ns; an older interrupted scan starts again
 _ACCOUNT, _RESOURCES = "aws", "aws-resources"
 
 
-class _Stopped(Exception):  # noqa: N818 - raised in threads whose scan has ended
+class _ScanStopped(Exception):  # noqa: N818 - raised in threads whose scan has ended
     """Signal that ends the worker threads of a scan."""
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class _CheckpointEntry(msgspec.Struct, frozen=True):
     """Checkpoint entry of one account."""
 
     account: str
     stored: tuple[StoredSync, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[ReadProblem, ...]
 
 
 @dataclass(slots=True)
-class _Account:
+class _AccountScan:
     """Scan of one account in progress.
 
     Attributes:
@@ -51,28 +51,28 @@ class _Account:
         open_jobs: Number of unfinished jobs.
     """
 
-    member: Member
+    member: MemberAccount
     context: SyncContext
     syncs: dict[tuple[str, str], Sync] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ReadProblem] = field(default_factory=list)
     open_jobs: int = 0
 
     @property
-    def name(self) -> str:
+    def display_name(self) -> str:
         """Number and name of the account."""
         return f"{self.member.account} {self.member.name}".strip()
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _ScanJob:
     """Task of a thread: enter an account, or run one connector."""
 
-    account: _Account
+    account: _AccountScan
     connector: str = ""
     region: str = ""
 
 
-def is_organization(source: Source) -> bool:
+def is_organization(source: ScanSource) -> bool:
     """Return whether a source is a live AWS organization.
 
     Raises:
@@ -81,9 +81,12 @@ def is_organization(source: Source) -> bool:
     return source.name == "aws-org" and fetch.is_live(source.location)
 
 
-def read(
-    store: Store, source: Source, context: SyncContext, regions: tuple[str, ...]
-) -> list[Outcome]:
+def scan_organization(
+    store: EvidenceStore,
+    source: ScanSource,
+    context: SyncContext,
+    regions: tuple[str, ...],
+) -> list[ScanOutcome]:
     """Scan an organization and its accounts into the store.
 
     Returns:
@@ -97,7 +100,7 @@ def read(
     organization = fetch.open_organization(source.location, context)
     key = (organization.id, source.location, regions, context.endpoint_url)
     checkpoint = open_checkpoint(store.layout, repr(key), context.now, RESUME_WITHIN)
-    scan = _Scan(store, context, regions, checkpoint)
+    scan = _OrganizationScan(store, context, regions, checkpoint)
     try:
         entries = scan.run(organization.members)
     except SessionExpired as error:
@@ -108,19 +111,19 @@ def read(
     sync = organization.sync
     sync = replace(sync, problems=(*sync.problems, *refused))
     stored = store_sync(store, sync, context.now)
-    head = Outcome(
+    head = ScanOutcome(
         sync.source, source.name, (stored,), sync.problems, end=checkpoint.remove
     )
-    return [head, *(_outcome(entry) for entry in entries if entry.stored)]
+    return [head, *(_build_outcome(entry) for entry in entries if entry.stored)]
 
 
-def _outcome(entry: _Entry) -> Outcome:
+def _build_outcome(entry: _CheckpointEntry) -> ScanOutcome:
     problems = tuple(p for sync in entry.stored for p in sync.problems)
     source = f"{_ACCOUNT}:{entry.account} (live)"
-    return Outcome(source, _ACCOUNT, entry.stored, (*entry.problems, *problems))
+    return ScanOutcome(source, _ACCOUNT, entry.stored, (*entry.problems, *problems))
 
 
-class _Scan:
+class _OrganizationScan:
     """Scan of the accounts of an organization.
 
     Attributes:
@@ -129,7 +132,7 @@ class _Scan:
 
     def __init__(
         self,
-        store: Store,
+        store: EvidenceStore,
         context: SyncContext,
         regions: tuple[str, ...],
         checkpoint: ScanCheckpoint,
@@ -138,11 +141,13 @@ class _Scan:
         self._checkpoint = checkpoint
         self._stop, self._showing = Event(), Lock()
         self._total = 0
-        found = (msgspec.json.decode(e, type=_Entry) for e in checkpoint.entries)
+        found = (
+            msgspec.json.decode(e, type=_CheckpointEntry) for e in checkpoint.entries
+        )
         self.done = {entry.account: entry for entry in found}
-        self._refused: dict[str, _Entry] = {}
+        self._refused: dict[str, _CheckpointEntry] = {}
 
-    def run(self, members: tuple[Member, ...]) -> list[_Entry]:
+    def run(self, members: tuple[MemberAccount, ...]) -> list[_CheckpointEntry]:
         """Scan every account that is not in the checkpoint.
 
         Returns:
@@ -152,25 +157,29 @@ class _Scan:
         waiting = iter([m for m in members if m.account not in self.done])
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="aws-org")
         try:
-            self._drive(pool, waiting)
+            self._run_jobs(pool, waiting)
         finally:
             self._stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
         entries = self.done | self._refused
         return [entries[member.account] for member in members]
 
-    def _drive(self, pool: ThreadPoolExecutor, waiting: Iterator[Member]) -> None:
+    def _run_jobs(
+        self, pool: ThreadPoolExecutor, waiting: Iterator[MemberAccount]
+    ) -> None:
         """Keep the threads busy: at most one open account per thread."""
-        running: dict[Future[object], _Job] = {}
+        running: dict[Future[object], _ScanJob] = {}
 
-        def submit(job: _Job) -> None:
+        def submit(job: _ScanJob) -> None:
             job.account.open_jobs += 1
-            running[pool.submit(self._work, job)] = job
+            running[pool.submit(self._run_job, job)] = job
 
         def enter_next() -> None:
             member = next(waiting, None)
             if member is not None:
-                submit(_Job(_Account(member, self._context_of(member))))
+                submit(
+                    _ScanJob(_AccountScan(member, self._build_account_context(member)))
+                )
 
         for _ in range(WORKERS):
             enter_next()
@@ -178,38 +187,38 @@ class _Scan:
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 job = running.pop(future)
-                for following in self._ended(job, future):
+                for following in self._handle_result(job, future):
                     submit(following)
                 job.account.open_jobs -= 1
                 if not job.account.open_jobs:
-                    self._finish(job.account)
+                    self._finish_account(job.account)
                     enter_next()
 
-    def _context_of(self, member: Member) -> SyncContext:
+    def _build_account_context(self, member: MemberAccount) -> SyncContext:
         def progress(done: int, total: int, what: str) -> None:
             if self._stop.is_set():
-                raise _Stopped
-            self._show(f"accounts; {member.account}: {what}")
+                raise _ScanStopped
+            self._report_progress(f"accounts; {member.account}: {what}")
 
         role = member.role_arn
         return replace(self._context, role_arn=role, progress=progress)
 
-    def _show(self, what: str) -> None:
+    def _report_progress(self, what: str) -> None:
         with self._showing:
             done = len(self.done) + len(self._refused)
             self._context.progress(done, self._total, what)
 
-    def _work(self, job: _Job) -> object:
+    def _run_job(self, job: _ScanJob) -> object:
         if self._stop.is_set():
-            raise _Stopped
+            raise _ScanStopped
         context = job.account.context
         if not job.connector:
-            return fetch.regions(context)
-        connector = registry.inventory_connector(job.connector)
+            return fetch.list_regions(context)
+        connector = registry.load_inventory_connector(job.connector)
         region = job.region or context.region
         return connector.sync("", replace(context, region=region))
 
-    def _ended(self, job: _Job, future: Future[object]) -> list[_Job]:
+    def _handle_result(self, job: _ScanJob, future: Future[object]) -> list[_ScanJob]:
         """Process the result of a job and return its follow-up jobs."""
         account = job.account
         try:
@@ -217,45 +226,49 @@ class _Scan:
         except SessionExpired:
             raise
         except AnswerableError as error:
-            place = f"{account.name} {job.region}".strip()
-            problem = Problem(ProblemKind.PERMISSION, place, error.message)
+            place = f"{account.display_name} {job.region}".strip()
+            problem = ReadProblem(ReadProblemKind.PERMISSION, place, error.message)
             account.problems.append(problem)
             return []
         if isinstance(result, Sync):
             account.syncs[job.connector, job.region] = result
             return []
-        regions = self._regions_of(account, result)
+        regions = self._select_regions(account, result)
         places = [(_ACCOUNT, ""), *((_RESOURCES, region) for region in regions)]
-        return [_Job(account, connector, region) for connector, region in places]
+        return [_ScanJob(account, connector, region) for connector, region in places]
 
-    def _regions_of(self, account: _Account, enabled: object) -> list[str]:
+    def _select_regions(self, account: _AccountScan, enabled: object) -> list[str]:
         """Select the regions to scan, and report those that cannot be."""
         if not isinstance(enabled, tuple):
             if not self._regions:
                 what = "ec2:DescribeRegions is not allowed: no region was read"
-                problem = Problem(ProblemKind.PERMISSION, account.name, what)
+                problem = ReadProblem(
+                    ReadProblemKind.PERMISSION, account.display_name, what
+                )
                 account.problems.append(problem)
             return list(self._regions)
         for region in self._regions:
             if region not in enabled:
                 what = f"region {region} is not enabled in this account"
-                problem = Problem(ProblemKind.UNREADABLE, account.name, what)
+                problem = ReadProblem(
+                    ReadProblemKind.UNREADABLE, account.display_name, what
+                )
                 account.problems.append(problem)
         return [r for r in self._regions or enabled if r in enabled]
 
-    def _finish(self, account: _Account) -> None:
+    def _finish_account(self, account: _AccountScan) -> None:
         """Store the result of an account; a failed one is scanned again next time."""
-        fetch.leave(account.context)
+        fetch.release_account(account.context)
         now = self._context.now
         stored = tuple(
             store_sync(self._store, account.syncs[place], now)
             for place in sorted(account.syncs)
         )
         number = account.member.account
-        entry = _Entry(number, stored, tuple(account.problems))
+        entry = _CheckpointEntry(number, stored, tuple(account.problems))
         if stored:
             self.done[number] = entry
             self._checkpoint.add(msgspec.json.encode(entry))
         else:
             self._refused[number] = entry
-        self._show("accounts")
+        self._report_progress("accounts")

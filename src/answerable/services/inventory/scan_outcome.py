@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.services.inventory.stored_sync import StoredSync
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Default cleanup: do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScanOutcome:
     """Result of one source.
 
     Attributes:
@@ -27,14 +27,14 @@ class Outcome:
     source: str
     connector: str
     stored: tuple[StoredSync, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ReadProblem, ...] = ()
     error: Exception | None = None
-    end: Callable[[], None] = _nothing
+    end: Callable[[], None] = _do_nothing
 
     @property
-    def all_problems(self) -> tuple[Problem, ...]:
+    def all_problems(self) -> tuple[ReadProblem, ...]:
         """Problems, with the error included."""
         if self.error is None:
             return self.problems
-        failed = Problem(ProblemKind.UNREADABLE, self.source, str(self.error))
+        failed = ReadProblem(ReadProblemKind.UNREADABLE, self.source, str(self.error))
         return (*self.problems, failed)

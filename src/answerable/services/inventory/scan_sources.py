@@ -7,11 +7,11 @@ from pathlib import Path
 from answerable.connectors import registry
 from answerable.model.errors import UsageError
 
-DEFAULT = ("home:~", "repo:.")
+DEFAULT_SOURCES = ("home:~", "repo:.")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ScanSource:
     """Parsed source.
 
     Attributes:
@@ -27,12 +27,12 @@ class Source:
 
 
 # Default folder of a source that needs one.
-_USUAL = {"home": "~", "repo": "."}
+_DEFAULT_LOCATIONS = {"home": "~", "repo": "."}
 
 
-def parse(
+def parse_sources(
     texts: Sequence[str], *, home: Path, cwd: Path, gives: str = registry.INVENTORY
-) -> tuple[Source, ...]:
+) -> tuple[ScanSource, ...]:
     """Parse sources; none given means `home:~ repo:.`.
 
     Args:
@@ -47,31 +47,31 @@ def parse(
     Raises:
         UsageError: A name is unknown, or its source supplies something else.
     """
-    found: dict[Source, None] = {}
-    for text in texts or DEFAULT:
+    found: dict[ScanSource, None] = {}
+    for text in texts or DEFAULT_SOURCES:
         name, _, location = text.partition(":")
         if gives == registry.INVENTORY:
-            registry.inventory_connector(name)
+            registry.load_inventory_connector(name)
         else:
-            registry.event_connector(name)
-        location = location or _USUAL.get(name, "")
-        live = registry.entry(name).spec.live_prefix
+            registry.load_event_connector(name)
+        location = location or _DEFAULT_LOCATIONS.get(name, "")
+        live = registry.find_connector(name).spec.live_prefix
         if not (live and location.startswith(live)):
-            location = _absolute(location, home, cwd)
-        found[Source(name, location)] = None
+            location = _resolve_location(location, home, cwd)
+        found[ScanSource(name, location)] = None
     return tuple(found)
 
 
-def is_scanned(text: str) -> bool:
+def is_scan_source(text: str) -> bool:
     """Return whether a text names a source of `scan`."""
     try:
-        registry.inventory_connector(text.partition(":")[0])
+        registry.load_inventory_connector(text.partition(":")[0])
     except UsageError:
         return False
     return True
 
 
-def _absolute(location: str, home: Path, cwd: Path) -> str:
+def _resolve_location(location: str, home: Path, cwd: Path) -> str:
     if not location or location == "-":
         return location
     if location == "~" or location.startswith("~/"):

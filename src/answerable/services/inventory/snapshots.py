@@ -9,36 +9,40 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from answerable import inventory as room
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.inventory import STAGES, Inventory, Progress
-from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.inventory import DERIVATION_STAGES, Inventory, ProgressCallback
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import derived_inventory
 from answerable.store.lineage_facts import chains_generation
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 # The rest is imported where a snapshot is joined: most commands read a joined one.
 if TYPE_CHECKING:
     from answerable.model.lineage import DeclaredUse
-    from answerable.services.inventory.declared_uses import Standing
+    from answerable.services.inventory.declared_uses import InventoryInterval
     from answerable.services.inventory.stored_sync import StoredSync
 
 LATEST = "latest"
-_SHOWN = 3  # newest snapshots, listed when a name matches none
-_LASTING = "cred:aws/AKIA"
+_MAX_SUGGESTED = 3  # newest snapshots, listed when a name matches none
+_LONG_LIVED_PREFIX = "cred:aws/AKIA"
 _RESTORE = "restore the file objects/... from a copy; see `answerable evidence verify`"
-_WORDS = {Sync: "sync", Snapshot: "snapshot", OwnerEvidence: "statement of an owner"}
+_OBJECT_NAMES = {
+    Sync: "sync",
+    Snapshot: "snapshot",
+    OwnerEvidence: "statement of an owner",
+}
 _HINTS = {
     Sync: "scan its source again, or restore it; see `answerable evidence verify`",
     Snapshot: _RESTORE,
     OwnerEvidence: _RESTORE,
 }
-Stored = TypeVar("Stored", Sync, Snapshot, OwnerEvidence)
+StoredObject = TypeVar("StoredObject", Sync, Snapshot, OwnerEvidence)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedSnapshot:
     """Snapshot in the store.
 
     Attributes:
@@ -50,8 +54,12 @@ class Named:
     digest: str
 
 
-def load(
-    store: Store, name: str = "", *, now: int = 0, progress: Progress = no_progress
+def load_inventory(
+    store: EvidenceStore,
+    name: str = "",
+    *,
+    now: int = 0,
+    progress: ProgressCallback = ignore_progress,
 ) -> Inventory:
     """Load a snapshot as an inventory, completed by ingested audit logs.
 
@@ -67,101 +75,103 @@ def load(
         UsageError: The snapshot does not exist.
         VerificationError: A stored object was changed.
     """
-    chosen = _choose(named(store), name)
-    newest_one = chosen is None or chosen == named(store)[-1]
+    chosen = _select_snapshot(list_snapshots(store), name)
+    newest_one = chosen is None or chosen == list_snapshots(store)[-1]
     generation = chains_generation(store)
     if not newest_one:
-        joined = _joined(store, chosen)
-        return room.aged(joined, now or joined.judged_at)
+        joined = _join_snapshot(store, chosen)
+        return room.reassess_owners(joined, now or joined.judged_at)
     kept = derived_inventory.load_inventory(store, generation, now)
     if kept is None:
-        progress(0, STAGES, "joining what was scanned")
-        joined = _joined(store, chosen)
+        progress(0, DERIVATION_STAGES, "joining what was scanned")
+        joined = _join_snapshot(store, chosen)
         derived_inventory.save_inventory(store, generation, joined)
-        kept = room.aged(joined, now or joined.judged_at)
+        kept = room.reassess_owners(joined, now or joined.judged_at)
     return replace(
         kept, derived=derived_inventory.DerivedFiles(store, generation, progress)
     )
 
 
-def _joined(store: Store, chosen: Named | None) -> Inventory:
+def _join_snapshot(store: EvidenceStore, chosen: NamedSnapshot | None) -> Inventory:
     """Join a snapshot with the audit logs, judged at its own time."""
     snapshot = Snapshot(0, ())
     if chosen is not None:
-        snapshot = read(store, chosen.digest, Snapshot)
-    syncs = [read(store, digest, Sync) for _, digest in snapshot.syncs]
-    trail = _trail(store, syncs)
+        snapshot = read_object(store, chosen.digest, Snapshot)
+    syncs = [read_object(store, digest, Sync) for _, digest in snapshot.syncs]
+    trail = _build_trail_sync(store, syncs)
     joined = room.join(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
         name=chosen.name if chosen is not None else "",
-        attestations=attestations(store),
+        attestations=read_ownership_statements(store),
     )
     # An audit log is no scanned source: its age does not affect the others.
     scanned = tuple(c for c in joined.coverage if c.source != trail.source)
     return replace(joined, coverage=scanned)
 
 
-def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
+def _build_trail_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
     """Build a sync from the audit logs: identities and known credentials.
 
     An audit log has a new session key every hour. The inventory lists only long-lived
     keys, and keys that a source found in a place.
     """
-    from answerable.services.inventory.trail_ownership import trail_facts
+    from answerable.services.inventory.trail_ownership import collect_trail_facts
 
-    facts = trail_facts(store)
+    facts = collect_trail_facts(store)
     lying = {credential.id for sync in syncs for credential in sync.facts.credentials}
     links = tuple(
         link
         for link in facts.links
-        if link.credential in lying or link.credential.startswith(_LASTING)
+        if link.credential in lying or link.credential.startswith(_LONG_LIVED_PREFIX)
     )
     times = [link.seen.at for link in links] + [e.seen.at for e in facts.evidence]
     last = max(times, default=0)
     return Sync("trail:", "trail", last, replace(facts, links=links))
 
 
-def complete(store: Store, syncs: "Sequence[StoredSync]", now: int) -> str:
+def complete_snapshot(
+    store: EvidenceStore, syncs: "Sequence[StoredSync]", now: int
+) -> str:
     """Store a snapshot with these syncs and the latest sync of every other source.
 
     Returns:
         The snapshot's name.
     """
-    latest = newest(store)
+    latest = load_latest_snapshot(store)
     parts = dict(latest.syncs) if latest is not None else {}
     parts |= {sync.source: sync.digest for sync in syncs}
     snapshot = Snapshot(now, tuple(sorted(parts.items())))
     store.put_object("snapshot", msgspec.json.encode(snapshot), now)
-    return named(store)[-1].name
+    return list_snapshots(store)[-1].name
 
 
-def newest(store: Store) -> Snapshot | None:
+def load_latest_snapshot(store: EvidenceStore) -> Snapshot | None:
     """Return the latest snapshot, or None if nothing was scanned."""
-    logged = store.objects("snapshot")
-    return read(store, logged[-1].digest, Snapshot) if logged else None
+    logged = store.list_objects("snapshot")
+    return read_object(store, logged[-1].digest, Snapshot) if logged else None
 
 
-def named(store: Store) -> tuple[Named, ...]:
+def list_snapshots(store: EvidenceStore) -> tuple[NamedSnapshot, ...]:
     """List all snapshots, oldest first."""
-    found: list[Named] = []
+    found: list[NamedSnapshot] = []
     same: dict[str, int] = {}
-    for logged in store.objects("snapshot"):
-        stamp = spelled(logged.at)
+    for logged in store.list_objects("snapshot"):
+        stamp = format_snapshot_name(logged.at)
         same[stamp] = same.get(stamp, 0) + 1
         suffix = f"-{same[stamp]}" if same[stamp] > 1 else ""
-        found.append(Named(stamp + suffix, logged.digest))
+        found.append(NamedSnapshot(stamp + suffix, logged.digest))
     return tuple(found)
 
 
-def spelled(at: int) -> str:
+def format_snapshot_name(at: int) -> str:
     """Format a time as a snapshot name that is a valid file name."""
     moment = datetime.fromtimestamp(at // 1_000_000_000, tz=UTC)
     return moment.strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
-def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
+def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]:
     """Read all statements about owners: unsigned ones first, then signed ones.
 
     An unsigned statement is a confirmation, whatever kind it claims.
@@ -169,19 +179,21 @@ def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
     from answerable.services.statements import owner_keys
 
     plain = (
-        read(store, logged.digest, OwnerEvidence)
-        for logged in store.objects("attestation")
+        read_object(store, logged.digest, OwnerEvidence)
+        for logged in store.list_objects("attestation")
     )
     unsigned = (
         item
-        if item.kind is EvidenceKind.CONFIRMATION
-        else replace(item, kind=EvidenceKind.CONFIRMATION)
+        if item.kind is OwnerEvidenceKind.CONFIRMATION
+        else replace(item, kind=OwnerEvidenceKind.CONFIRMATION)
         for item in plain
     )
-    return (*unsigned, *owner_keys.attestations(store))
+    return (*unsigned, *owner_keys.read_attestations(store))
 
 
-def read(store: Store, digest: str, kind: type[Stored]) -> Stored:
+def read_object(
+    store: EvidenceStore, digest: str, kind: type[StoredObject]
+) -> StoredObject:
     """Read one stored object.
 
     Raises:
@@ -195,28 +207,33 @@ def read(store: Store, digest: str, kind: type[Stored]) -> Stored:
         why = "is missing"
     except VerificationError:
         why = "is damaged"
-    raise VerificationError(f"stored {_WORDS[kind]} {digest[:16]} {why}", _HINTS[kind])
+    raise VerificationError(
+        f"stored {_OBJECT_NAMES[kind]} {digest[:16]} {why}", _HINTS[kind]
+    )
 
 
 FOREVER = (1 << 63) - 1
 
 
-def history(store: Store) -> "Iterator[Standing]":
+def iterate_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":
     """Iterate over all joined snapshots with the interval each was the latest.
 
     A statement about an owner counts from the snapshot that was the latest at its time.
     """
-    from answerable.services.inventory.declared_uses import Standing
+    from answerable.services.inventory.declared_uses import InventoryInterval
 
-    said = attestations(store)
+    said = read_ownership_statements(store)
     syncs: dict[str, Sync] = {}
-    every = [(each, read(store, each.digest, Snapshot)) for each in named(store)]
+    every = [
+        (each, read_object(store, each.digest, Snapshot))
+        for each in list_snapshots(store)
+    ]
     for position, (each, snapshot) in enumerate(every):
         last = position + 1 == len(every)
         until = FOREVER if last else every[position + 1][1].taken_at
         for _, digest in snapshot.syncs:
             if digest not in syncs:
-                syncs[digest] = read(store, digest, Sync)
+                syncs[digest] = read_object(store, digest, Sync)
         joined = room.join(
             [(source, syncs[digest]) for source, digest in snapshot.syncs],
             now=snapshot.taken_at,
@@ -224,10 +241,10 @@ def history(store: Store) -> "Iterator[Standing]":
             name=each.name,
             attestations=[item for item in said if item.seen.at < until],
         )
-        yield Standing(joined, snapshot.taken_at if position else 0, until)
+        yield InventoryInterval(joined, snapshot.taken_at if position else 0, until)
 
 
-def declared_uses(store: Store) -> "tuple[DeclaredUse, ...]":
+def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
     """Load the declared users and owners of each snapshot's interval.
 
     Returns:
@@ -235,10 +252,10 @@ def declared_uses(store: Store) -> "tuple[DeclaredUse, ...]":
     """
     from answerable.services.inventory import declared_uses
 
-    return declared_uses.uses(history(store))
+    return declared_uses.declare_uses(iterate_history(store))
 
 
-def _choose(found: Sequence[Named], name: str) -> Named | None:
+def _select_snapshot(found: Sequence[NamedSnapshot], name: str) -> NamedSnapshot | None:
     if not name or name == LATEST:
         return found[-1] if found else None
     for each in found:
@@ -249,7 +266,7 @@ def _choose(found: Sequence[Named], name: str) -> Named | None:
     if close:
         hint = f"did you mean {close[0]}?"
     elif names:
-        hint = f"the newest are {', '.join(reversed(names[-_SHOWN:]))}"
+        hint = f"the newest are {', '.join(reversed(names[-_MAX_SUGGESTED:]))}"
     else:
         hint = "run `answerable scan` first"
     raise UsageError(f"unknown snapshot (got {name[:80]!r})", hint)

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from answerable.model.sighting import Problem, Sync
-from answerable.store.store import Store
+from answerable.model.sighting import ReadProblem, Sync
+from answerable.store.store import EvidenceStore
 
-COUNTED = ("agents", "tools", "credentials", "identities", "policies")
+COUNTED_KINDS = ("agents", "tools", "credentials", "identities", "policies")
 
 
 class StoredSync(msgspec.Struct, frozen=True):
@@ -17,19 +17,19 @@ class StoredSync(msgspec.Struct, frozen=True):
         at: UTC nanoseconds.
         problems: Parts that could not be read.
         not_collected: Words of coverage.
-        counts: Counts of `COUNTED`, in that order.
+        counts: Counts of `COUNTED_KINDS`, in that order.
     """
 
     source: str
     digest: str
     at: int
-    problems: tuple[Problem, ...]
+    problems: tuple[ReadProblem, ...]
     collected: tuple[str, ...]
     not_collected: tuple[str, ...]
     counts: tuple[int, ...]
 
 
-def store_sync(store: Store, sync: Sync, now: int) -> StoredSync:
+def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
     """Store a sync; it belongs to no snapshot yet.
 
     Raises:
@@ -43,11 +43,11 @@ def store_sync(store: Store, sync: Sync, now: int) -> StoredSync:
         sync.problems,
         sync.collected,
         sync.not_collected,
-        _counts(sync),
+        _count_facts(sync),
     )
 
 
-def _counts(sync: Sync) -> tuple[int, ...]:
+def _count_facts(sync: Sync) -> tuple[int, ...]:
     facts = sync.facts
     return (
         len({agent.id for agent in facts.agents}),

@@ -3,30 +3,33 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from answerable.lineage.issuance_path import Issued, index, trace_back
-from answerable.lineage.stitch_inputs import Joint
+from answerable.lineage.issuance_path import IssuanceIndex, index_issuances, trace_back
+from answerable.lineage.stitch_inputs import SourcedChainKey
 from answerable.model.credential import CredentialLink
 from answerable.model.errors import IdError
 from answerable.model.ids import CredentialId, IdentityId, PersonId, person_id
-from answerable.model.lineage import ChainKey, Issuance
-from answerable.model.person import EvidenceKind, OwnerEvidence
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.model.sighting import Facts
+from answerable.model.lineage import ChainKey, CredentialIssuance
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.sighting import SightedFacts
 from answerable.store import lineage_facts
 from answerable.store.lineage_facts import TrailFacts
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 # An identity that assumes a role at least this often, and most often, may own it.
-OFTEN = 3
+MIN_ASSUMPTIONS = 3
 
 
-def trail_facts(store: Store) -> Facts:
+def collect_trail_facts(store: EvidenceStore) -> SightedFacts:
     """Collect ownership evidence and credential links of ingested logs."""
     known = lineage_facts.load_facts(store)
-    return Facts(links=tuple(_links(known)), evidence=tuple(_evidence(known)))
+    return SightedFacts(
+        links=tuple(_list_credential_links(known)),
+        evidence=tuple(_list_owner_evidence(known)),
+    )
 
 
-def _links(known: TrailFacts) -> Iterator[CredentialLink]:
+def _list_credential_links(known: TrailFacts) -> Iterator[CredentialLink]:
     """List the identities that keys act as: seen in use, or named at creation."""
     used: dict[str, set[str]] = {}
     for use in known.uses:
@@ -35,7 +38,7 @@ def _links(known: TrailFacts) -> Iterator[CredentialLink]:
             CredentialId(use.credential),
             IdentityId(use.identity),
             "trail",
-            _seen(use.source, f"{use.count} events", use.last),
+            _build_seen(use.source, f"{use.count} events", use.last),
         )
     for made in known.issuances:
         created = made.credential.startswith("cred:aws/AKIA") and made.identity
@@ -44,56 +47,60 @@ def _links(known: TrailFacts) -> Iterator[CredentialLink]:
                 CredentialId(made.credential),
                 IdentityId(made.identity),
                 "trail",
-                _seen(made.source, f"event {made.event}", made.at),
+                _build_seen(made.source, f"event {made.event}", made.at),
             )
 
 
-def _evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
-    issued = index(known.issuances)
+def _list_owner_evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
+    issued = index_issuances(known.issuances)
     for change in known.changes:
         if change.created:
-            person, by = _behind(change.key, change.source, issued)
+            person, by = _find_origin_person(change.key, change.source, issued)
             if person:
                 yield OwnerEvidence(
                     subject=change.created,
                     person=person,
-                    kind=EvidenceKind.CREATOR,
+                    kind=OwnerEvidenceKind.CREATOR,
                     reference=f"{change.action} by {by}",
                     act=f"event {change.event}",
                     standing=False,
-                    seen=_seen(change.source, f"event {change.event}", change.at),
+                    seen=_build_seen(change.source, f"event {change.event}", change.at),
                 )
-    yield from _makers(known, issued)
-    yield from _assumers(known, issued)
+    yield from _list_key_creators(known, issued)
+    yield from _list_frequent_assumers(known, issued)
 
 
-def _makers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
+def _list_key_creators(
+    known: TrailFacts, issued: IssuanceIndex
+) -> Iterator[OwnerEvidence]:
     for made in known.issuances:
         if not made.credential.startswith("cred:aws/AKIA"):
             continue
-        person, by = _behind(made.parent, made.source, issued)
+        person, by = _find_origin_person(made.parent, made.source, issued)
         if person:
             yield OwnerEvidence(
                 subject=made.credential,
                 person=person,
-                kind=EvidenceKind.CREATOR,
+                kind=OwnerEvidenceKind.CREATOR,
                 reference=f"access key created by {by}",
                 act=f"event {made.event}",
                 standing=False,
-                seen=_seen(made.source, f"event {made.event}", made.at),
+                seen=_build_seen(made.source, f"event {made.event}", made.at),
             )
 
 
-def _assumers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
+def _list_frequent_assumers(
+    known: TrailFacts, issued: IssuanceIndex
+) -> Iterator[OwnerEvidence]:
     counts: dict[str, Counter[PersonId]] = {}
-    last: dict[tuple[str, PersonId], tuple[Issuance, str]] = {}
+    last: dict[tuple[str, PersonId], tuple[CredentialIssuance, str]] = {}
     origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
     for made in known.issuances:
         if not made.credential.startswith("cred:aws/ASIA") or not made.identity:
             continue
         caller = (made.parent, made.source)
         if caller not in origins:  # few callers open most sessions
-            origins[caller] = _behind(made.parent, made.source, issued)
+            origins[caller] = _find_origin_person(made.parent, made.source, issued)
         person, by = origins[caller]
         if person:
             counts.setdefault(made.identity, Counter())[person] += 1
@@ -103,21 +110,23 @@ def _assumers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
         person, most = ranked[0]
         alone = len(ranked) == 1 or ranked[1][1] < most
         made, by = last[identity, person]
-        if most >= OFTEN and alone and by != identity:
+        if most >= MIN_ASSUMPTIONS and alone and by != identity:
             yield OwnerEvidence(
                 subject=identity,
                 person=person,
-                kind=EvidenceKind.ASSUMER,
+                kind=OwnerEvidenceKind.ASSUMER,
                 reference=f"assumed {most} times by {by}",
                 act=f"assume {identity}",
                 standing=False,
-                seen=_seen(made.source, f"event {made.event}", made.at),
+                seen=_build_seen(made.source, f"event {made.event}", made.at),
             )
 
 
-def _behind(key: ChainKey, source: str, issued: Issued) -> tuple[PersonId | None, str]:
+def _find_origin_person(
+    key: ChainKey, source: str, issued: IssuanceIndex
+) -> tuple[PersonId | None, str]:
     """Find the person at the origin: a signed-in person or an IAM user."""
-    path = trace_back(Joint(key, source, believed=True), issued)
+    path = trace_back(SourcedChainKey(key, source, believed=True), issued)
     for step in path.steps:
         if step.person:
             return PersonId(step.person), step.identity
@@ -131,5 +140,5 @@ def _behind(key: ChainKey, source: str, issued: Issued) -> tuple[PersonId | None
         return None, origin
 
 
-def _seen(source: str, place: str, at: int) -> Seen:
-    return Seen(f"{source}:", place, WrittenBy.PLATFORM, at)
+def _build_seen(source: str, place: str, at: int) -> FactProvenance:
+    return FactProvenance(f"{source}:", place, WrittenBy.PLATFORM, at)

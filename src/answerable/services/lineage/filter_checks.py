@@ -2,17 +2,17 @@
 
 from difflib import get_close_matches
 
-from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.connectors.registry import CONNECTORS, EVENTS
 from answerable.model.errors import UsageError
-from answerable.reach.aws.action_names import unmatched
-from answerable.store.chain_queries import Filter, count_sources, find_events
-from answerable.store.store import Store
+from answerable.reach.aws.action_names import suggest_for_unmatched_glob
+from answerable.store.chain_queries import EventFilter, count_sources, find_events
+from answerable.store.store import EvidenceStore
 
-_CLOSE = 0.6
+_SIMILARITY = 0.6
 
 
-def check_trail_action(store: Store, glob: str) -> None:
+def require_known_action(store: EvidenceStore, glob: str) -> None:
     """Refuse an action glob that matches no stored event and no AWS action.
 
     It is called for an empty answer: a misspelled action must not read as "it was never
@@ -24,17 +24,17 @@ def check_trail_action(store: Store, glob: str) -> None:
     Raises:
         UsageError: Nothing matches; the hint has the nearest action.
     """
-    if not glob or find_events(store, Filter(actions=[glob], limit=1)):
+    if not glob or find_events(store, EventFilter(actions=[glob], limit=1)):
         return
-    near = unmatched(glob, load)
+    near = suggest_for_unmatched_glob(glob, load_catalogue)
     if near is None:
         return
-    rows = store.rows("SELECT DISTINCT action FROM events")
+    rows = store.run_query("SELECT DISTINCT action FROM events")
     stored = {str(action).lower(): str(action) for (action,) in rows}
     names = {folded.rpartition(":")[2]: text for folded, text in stored.items()}
     asked = glob.lower().strip("*?")
     for known in (names, stored):
-        close = get_close_matches(asked, known, n=1, cutoff=_CLOSE)
+        close = get_close_matches(asked, known, n=1, cutoff=_SIMILARITY)
         near = known[close[0]] if close else near
     raise UsageError(
         f"no event and no AWS action has such a name (got {glob[:80]!r})",
@@ -42,10 +42,10 @@ def check_trail_action(store: Store, glob: str) -> None:
     )
 
 
-def check_trail_source(store: Store, source: str) -> None:
+def require_known_source(store: EvidenceStore, source: str) -> None:
     """Refuse the name of a source that no connector and no stored event has.
 
-    It is called when an answer is empty, as `check_trail_action` is.
+    It is called when an answer is empty, as `require_known_action` is.
 
     Args:
         store: The store.
@@ -58,7 +58,7 @@ def check_trail_source(store: Store, source: str) -> None:
     names |= {name for name, _ in count_sources(store)}
     if not source or source in names:
         return
-    close = get_close_matches(source.lower(), names, n=1, cutoff=_CLOSE)
+    close = get_close_matches(source.lower(), names, n=1, cutoff=_SIMILARITY)
     known = f"events come from: {', '.join(sorted(names))}"
     raise UsageError(
         f"unknown source of events (got {source[:80]!r})",

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import re2
 
-from answerable.inventory.people import People, handle
-from answerable.inventory.resolve import Kind, likely, resolve
-from answerable.lineage.chain_index import Chains, Names, spellings
-from answerable.lineage.stitch_inputs import Joint, JointChains
+from answerable.inventory.people import PersonDirectory, get_handle
+from answerable.inventory.resolve import EntityKind, resolve, select_similar_names
+from answerable.lineage.chain_index import ChainIndex, ShortNameIndex, list_short_names
+from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
 from answerable.model.errors import AmbiguousError, IdError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import (
@@ -21,14 +21,14 @@ from answerable.model.ids import (
     person_id,
 )
 from answerable.model.inventory import Inventory
-from answerable.model.lineage import Chain, ChainKey
+from answerable.model.lineage import ChainKey, LineageChain
 
-Test = Callable[[Chain], bool]
-Fits = Callable[[str], bool]
+ChainTest = Callable[[LineageChain], bool]
+IdTest = Callable[[str], bool]
 FIELDS = ("person", "agent", "tool", "identity", "credential")
 
 
-class Named(Protocol):
+class NameQuery(Protocol):
     """Part of a query that names the actor."""
 
     @property
@@ -57,7 +57,7 @@ class Named(Protocol):
         ...
 
 
-def joint_of(event: AuditEvent) -> Joint:
+def event_joint(event: AuditEvent) -> SourcedChainKey:
     """Return the joint of an event."""
     key = ChainKey(
         event.identity,
@@ -68,39 +68,41 @@ def joint_of(event: AuditEvent) -> Joint:
         event.agent,
         event.tool,
     )
-    return Joint(key, event.source, event.written_by.believed)
+    return SourcedChainKey(key, event.source, event.written_by.is_believed)
 
 
-def tests(
-    inventory: Inventory, chains: Sequence[JointChains], asked: Named
-) -> list[Test]:
+def build_chain_tests(
+    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+) -> list[ChainTest]:
     """Build the tests that a matching chain passes.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
-    found: list[Test] = []
+    found: list[ChainTest] = []
     if asked.person:
-        person = _person(inventory, chains, asked.person)
+        person = _build_person_test(inventory, chains, asked.person)
         found.append(lambda chain: person(chain.person.value))
     if asked.agent:
-        agent = _agent(inventory, chains, asked.agent)
+        agent = _build_agent_test(inventory, chains, asked.agent)
         found.append(lambda chain: any(map(agent, chain.agent_path)))
     if asked.tool:
-        tool = _tool(inventory, chains, asked.tool)
+        tool = _build_tool_test(inventory, chains, asked.tool)
         found.append(lambda chain: tool(chain.tool.value))
     if asked.identity:
-        name = _identity(inventory, chains, asked.identity)
+        name = _build_identity_test(inventory, chains, asked.identity)
         found.append(lambda chain: any(map(name, chain.identity_path)))
     if asked.credential:
-        key = _key(inventory, chains, asked.credential)
+        key = _build_credential_test(inventory, chains, asked.credential)
         found.append(
             lambda chain: any(map(key, (*chain.credential_path, chain.key.credential)))
         )
     return found
 
 
-def ids(inventory: Inventory, chains: Sequence[JointChains], asked: Named) -> list[str]:
+def list_required_ids(
+    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
+) -> list[str]:
     """List ids that every matching chain holds; none if the names are patterns.
 
     Raises:
@@ -109,14 +111,14 @@ def ids(inventory: Inventory, chains: Sequence[JointChains], asked: Named) -> li
     fits = (
         find(inventory, chains, text)
         for find, text in (
-            (_agent, asked.agent),
-            (_tool, asked.tool),
-            (_identity, asked.identity),
-            (_key, asked.credential),
+            (_build_agent_test, asked.agent),
+            (_build_tool_test, asked.tool),
+            (_build_identity_test, asked.identity),
+            (_build_credential_test, asked.credential),
         )
         if text
     )
-    return [each.id for each in fits if isinstance(each, Same)]
+    return [each.id for each in fits if isinstance(each, _EqualsId)]
 
 
 def is_pattern(text: str) -> bool:
@@ -124,21 +126,21 @@ def is_pattern(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def fitting(pattern: str) -> Fits:
+def build_pattern_test(pattern: str) -> IdTest:
     """Build the test whether an id matches a pattern, whole or by a short name."""
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
     compiled = re2.compile(f"(?s){spelled}")
 
     @cache
     def fits(key: str) -> bool:
-        names = (key, *spellings(key)) if key else ()
+        names = (key, *list_short_names(key)) if key else ()
         return any(compiled.fullmatch(name) is not None for name in names)
 
     return fits
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class _EqualsId:
     """Test for one id."""
 
     id: str
@@ -148,40 +150,54 @@ class Same:
         return key == self.id
 
 
-def _agent(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+def _build_agent_test(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> IdTest:
     if is_pattern(text):
-        return fitting(text)
-    return Same(agent(inventory, chains, text))
+        return build_pattern_test(text)
+    return _EqualsId(resolve_agent(inventory, chains, text))
 
 
-def _identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+def _build_identity_test(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> IdTest:
     return (
-        fitting(text) if is_pattern(text) else Same(identity(inventory, chains, text))
+        build_pattern_test(text)
+        if is_pattern(text)
+        else _EqualsId(resolve_identity(inventory, chains, text))
     )
 
 
-def _key(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+def _build_credential_test(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> IdTest:
     if is_pattern(text):
-        return fitting(text)
-    return Same(_credential(inventory, chains, text))
+        return build_pattern_test(text)
+    return _EqualsId(_resolve_credential(inventory, chains, text))
 
 
-def _person(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+def _build_person_test(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> IdTest:
     if is_pattern(text):
-        return fitting(text)
-    return _persons(inventory, chains, text).__contains__
+        return build_pattern_test(text)
+    return _list_person_spellings(inventory, chains, text).__contains__
 
 
-def agent(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
+def resolve_agent(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> str:
     """Find an agent by id or name, of the snapshot or of the trail.
 
     Raises:
         UsageError: It is unknown or ambiguous.
     """
-    return _known(inventory, text, "agent", Chains.of(chains).agents)
+    return _resolve_seen_name(inventory, text, "agent", ChainIndex.wrap(chains).agents)
 
 
-def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
+def resolve_identity(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> str:
     """Resolve an identity by ARN or name, deleted ones included.
 
     Raises:
@@ -189,25 +205,31 @@ def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> 
     """
     if text.startswith("arn:"):
         return text  # an ARN names one thing, whether or not it ever acted
-    chains = Chains.of(chains)
+    chains = ChainIndex.wrap(chains)
     # Identities that were created in an audit log and never acted have owners.
-    owned = inventory.once("owned identities", _owned)
-    return _known(inventory, text, "identity", chains.identities, owned)
+    owned = inventory.get_or_compute("owned identities", _index_owned_identities)
+    return _resolve_seen_name(inventory, text, "identity", chains.identities, owned)
 
 
-def _credential(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
+def _resolve_credential(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> str:
     if is_access_key_id(text.removeprefix("cred:aws/")):
         # A key that was issued and never used is an answer, too.
         return aws_credential_id(text.removeprefix("cred:aws/"))
-    return _known(inventory, text, "credential", Chains.of(chains).credentials)
+    return _resolve_seen_name(
+        inventory, text, "credential", ChainIndex.wrap(chains).credentials
+    )
 
 
-def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
+def _resolve_seen_name(
+    inventory: Inventory, text: str, kind: EntityKind, *seen: ShortNameIndex
+) -> str:
     """Resolve a name among ids in the audit logs, else in the inventory."""
     asked = text.strip()
     if any(asked in names.ids for names in seen):
         return asked
-    short = {key for names in seen for key in names.by_spelling.get(asked, ())}
+    short = {key for names in seen for key in names.ids_by_short_name.get(asked, ())}
     try:
         short.add(resolve(inventory, asked, (kind,)))
     except AmbiguousError as error:
@@ -215,9 +237,9 @@ def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
     except UsageError:
         if not short:
             ids = {key for names in seen for key in names.ids}
-            short = _holding(asked, {*ids, *_ids_of(inventory, kind)})
+            short = _ids_containing(asked, {*ids, *_ids_of_kind(inventory, kind)})
             if not short:
-                raise _unknown(asked, kind, ids) from None
+                raise _build_unknown_error(asked, kind, ids) from None
     if len(short) > 1:
         raise AmbiguousError(
             f"{asked!r} names {len(short)} things (expected one)", tuple(sorted(short))
@@ -225,18 +247,18 @@ def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
     return short.pop()
 
 
-_LEAST = 3  # characters of a name part
+_MIN_PART_LENGTH = 3  # characters of a name part
 
 
-def _holding(part: str, ids: Iterable[str]) -> set[str]:
+def _ids_containing(part: str, ids: Iterable[str]) -> set[str]:
     """Return the ids that contain part of a name, ignoring case."""
     folded = part.lower()
-    if len(folded) < _LEAST:
+    if len(folded) < _MIN_PART_LENGTH:
         return set()
     return {key for key in ids if folded in key.partition(":")[2].lower()}
 
 
-def _ids_of(inventory: Inventory, kind: Kind) -> Iterable[str]:
+def _ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
     match kind:
         case "agent":
             return inventory.agents
@@ -248,9 +270,11 @@ def _ids_of(inventory: Inventory, kind: Kind) -> Iterable[str]:
             return {identity.id for identity in inventory.facts.identities}
 
 
-def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
-    names = sorted({name for each in ids for name in (each, *spellings(each))})
-    close = get_close_matches(asked, likely(asked, names), n=1, cutoff=0.5)
+def _build_unknown_error(asked: str, kind: str, ids: set[str]) -> UsageError:
+    names = sorted({name for each in ids for name in (each, *list_short_names(each))})
+    close = get_close_matches(
+        asked, select_similar_names(asked, names), n=1, cutoff=0.5
+    )
     hint = "it is in no audit log and no scan: ingest or scan first"
     if kind == "identity":
         hint = "no scanned or acting identity has that name; an ARN names any other"
@@ -259,18 +283,22 @@ def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
     return UsageError(f"unknown {kind} (got {asked[:200]!r})", hint)
 
 
-def _owned(inventory: Inventory) -> Names:
-    return Names(key for key in inventory.owners if key.startswith("arn:"))
+def _index_owned_identities(inventory: Inventory) -> ShortNameIndex:
+    return ShortNameIndex(key for key in inventory.owners if key.startswith("arn:"))
 
 
-def _tool(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+def _build_tool_test(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> IdTest:
     if is_pattern(text):
-        return fitting(text)
-    return Same(_known(inventory, text, "tool", Chains.of(chains).tools))
+        return build_pattern_test(text)
+    return _EqualsId(
+        _resolve_seen_name(inventory, text, "tool", ChainIndex.wrap(chains).tools)
+    )
 
 
-def doubted(
-    inventory: Inventory, chains: Sequence[JointChains], asked: Named
+def list_doubtful_aliases(
+    inventory: Inventory, chains: Sequence[ChainTimeline], asked: NameQuery
 ) -> list[str]:
     """List persons whose rows are included only because of an unconfirmed alias.
 
@@ -280,23 +308,23 @@ def doubted(
     if not asked.person or is_pattern(asked.person):
         return []
     try:
-        known = _resolved(inventory, asked.person)
+        known = _resolve_person(inventory, asked.person)
     except UsageError:  # no scanned person has this alias
         return []
-    seen = Chains.of(chains).persons
+    seen = ChainIndex.wrap(chains).persons
     aliases = inventory.persons[PersonId(known)].aliases
     others = [each for each in aliases if f"person:{each}" in seen]
     if not others:
         return []
-    joined = inventory.once("people joined", _joined)
+    joined = inventory.get_or_compute("people joined", _build_people)
     return [
-        f"a believed word that {other} is {handle(known)}"
+        f"a believed word that {other} is {get_handle(known)}"
         for other in others
         if joined(f"person:{other}") != joined(known)
     ]
 
 
-def _resolved(inventory: Inventory, text: str) -> str:
+def _resolve_person(inventory: Inventory, text: str) -> str:
     """Resolve a person: own ids and handles go before aliases of others.
 
     Raises:
@@ -306,17 +334,17 @@ def _resolved(inventory: Inventory, text: str) -> str:
     return own if own in inventory.persons else resolve(inventory, text, ("person",))
 
 
-def _joined(inventory: Inventory) -> People:
-    return People(inventory.facts.persons)
+def _build_people(inventory: Inventory) -> PersonDirectory:
+    return PersonDirectory(inventory.facts.persons)
 
 
-def _persons(
-    inventory: Inventory, chains: Sequence[JointChains], text: str
+def _list_person_spellings(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> frozenset[str]:
     """List the ids and aliases of a person that chains may hold."""
-    seen = Chains.of(chains).persons
+    seen = ChainIndex.wrap(chains).persons
     try:
-        known = _resolved(inventory, text)
+        known = _resolve_person(inventory, text)
     except AmbiguousError:
         raise
     except UsageError:
@@ -339,6 +367,6 @@ def _persons(
                 tuple(sorted(handles)),
             )
         if not handles:
-            raise _unknown(text, "person", people)
+            raise _build_unknown_error(text, "person", people)
         spelled |= handles
     return frozenset(spelled)

@@ -3,28 +3,28 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from answerable.lineage.chain_index import Chains
+from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.data_events import is_data_event
-from answerable.lineage.stitch_inputs import JointChains
-from answerable.model.action_catalogue import Catalogue
-from answerable.model.documents.logged_days import RecordedItem
-from answerable.model.event import Outcome
+from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.model.action_catalogue import ActionCatalogue
+from answerable.model.documents.logged_days import LoggedDaysItem
+from answerable.model.event import EventOutcome
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
-from answerable.model.lineage import Chain
-from answerable.presentation.recorded_days import recorded_item
-from answerable.services.lineage.stitched_chains import stitched
+from answerable.model.lineage import LineageChain
+from answerable.presentation.recorded_days import build_recorded_item
+from answerable.services.lineage.stitched_chains import load_chains
 from answerable.store.chain_queries import (
-    Recorded,
+    AccountLogSpan,
     count_calls,
-    recorded,
-    recorded_days,
+    read_account_log_spans,
+    read_logged_days,
 )
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class CallCount:
     """Recorded calls of one action by one identity.
 
     Attributes:
@@ -34,17 +34,17 @@ class Calls:
 
     action: str
     identity: str
-    outcome: Outcome
+    outcome: EventOutcome
     count: int
     last: int
 
 
-def calls_of(
-    store: Store,
+def count_recorded_calls(
+    store: EvidenceStore,
     inventory: Inventory,
     subject: str,
-    stood: Sequence[JointChains] | None = None,
-) -> list[Calls]:
+    stood: Sequence[ChainTimeline] | None = None,
+) -> list[CallCount]:
     """Count the recorded calls of a subject on platforms.
 
     Calls that a mediator saw (`mcp:...`) are no actions of platform policies.
@@ -53,10 +53,10 @@ def calls_of(
         subject: Id of an agent, identity or credential.
         stood: Loaded chains; None to load them.
     """
-    acts = _acts(inventory, subject)
-    every: Sequence[JointChains] = stitched(store) if stood is None else stood
-    if isinstance(stood, Chains):  # its lookups are cached
-        every = stood.standing_in.get(subject, ())
+    acts = _match_subject(inventory, subject)
+    every: Sequence[ChainTimeline] = load_chains(store) if stood is None else stood
+    if isinstance(stood, ChainIndex):  # its lookups are cached
+        every = stood.chains_by_id.get(subject, ())
     chains = [
         (each.joint, chain)
         for each in every
@@ -68,7 +68,7 @@ def calls_of(
         return []
     keys = [(joint, chain.valid_from, chain.valid_to) for joint, chain in chains]
     return [
-        Calls(
+        CallCount(
             call.action,
             chains[call.key][1].identity.value,
             call.outcome,
@@ -79,7 +79,9 @@ def calls_of(
     ]
 
 
-def _acts(inventory: Inventory, subject: str) -> Callable[[Chain], bool]:
+def _match_subject(
+    inventory: Inventory, subject: str
+) -> Callable[[LineageChain], bool]:
     """Build the test for chains in which a subject acts, directly or by role."""
     if AgentId(subject) in inventory.agents:
         return lambda chain: subject in chain.agent_path
@@ -91,7 +93,7 @@ def _acts(inventory: Inventory, subject: str) -> Callable[[Chain], bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class TrailCoverage:
     """Calls and days that the ingested logs record.
 
     Attributes:
@@ -100,11 +102,11 @@ class Trail:
         days: Days with events, by account and region.
     """
 
-    logs: Mapping[str, Recorded]
-    catalogue: Catalogue
+    logs: Mapping[str, AccountLogSpan]
+    catalogue: ActionCatalogue
     days: Mapping[str, Mapping[str, frozenset[int]]]
 
-    def lacks(self, action: str, accounts: Collection[str]) -> str:
+    def missing_log(self, action: str, accounts: Collection[str]) -> str:
         """Name the log that is needed before "no call" means "unused".
 
         Args:
@@ -119,19 +121,23 @@ class Trail:
             return "data-events"
         return ""
 
-    def since(self, accounts: Collection[str]) -> int:
+    def recorded_since(self, accounts: Collection[str]) -> int:
         """Return the time since which all of these accounts are logged."""
         return max(self.logs[account].since for account in accounts)
 
-    def recorded(self, accounts: Collection[str]) -> list[RecordedItem]:
+    def list_recorded_days(self, accounts: Collection[str]) -> list[LoggedDaysItem]:
         """List the recorded days of the logged accounts."""
         return [
-            recorded_item(account, self.days[account])
+            build_recorded_item(account, self.days[account])
             for account in sorted(accounts)
             if account in self.days
         ]
 
 
-def trail_of(store: Store, catalogue: Catalogue) -> Trail:
+def read_trail_coverage(
+    store: EvidenceStore, catalogue: ActionCatalogue
+) -> TrailCoverage:
     """Read from the store which calls and days are logged."""
-    return Trail(recorded(store), catalogue, recorded_days(store))
+    return TrailCoverage(
+        read_account_log_spans(store), catalogue, read_logged_days(store)
+    )

@@ -4,23 +4,23 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from answerable.lineage.chain_index import Chains
+from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
-from answerable.reach.aws.resource_arguments import as_arn
-from answerable.store.chain_queries import Filter
-from answerable.store.investigation_queries import Wanted, values_like
-from answerable.store.store import Store
+from answerable.reach.aws.resource_arguments import convert_s3_uri
+from answerable.store.chain_queries import EventFilter
+from answerable.store.investigation_queries import InvestigationFilter, suggest_values
+from answerable.store.store import EvidenceStore
 
 Entities = Mapping[str, Collection[str]]
-_OFFERED = 3
+_MAX_SUGGESTIONS = 3
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,}")
-_NO_NAMES = frozenset(
+_STOP_WORDS = frozenset(
     ("arn", "aws", "iam", "agent", "tool", "mcp", "person", "cred", "role", "user")
 )
-_ACCOUNT = re.compile(r"[0-9]{12}")
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
-def number_of(text: str) -> bytes | None:
+def parse_event_id(text: str) -> bytes | None:
     """Parse an event id: 32 hex digits, with or without the dashes of a UUID."""
     digits = text.strip().replace("-", "")
     try:
@@ -30,25 +30,25 @@ def number_of(text: str) -> bytes | None:
     return number if len(number) == 16 and len(digits) == 32 else None
 
 
-def narrowed(found: Filter, resource: str) -> Filter:
+def narrow_to_resource(found: EventFilter, resource: str) -> EventFilter:
     """Narrow a filter to a resource, or to the one event with that id."""
     text = resource.strip()
     if not text:
         return found
-    number = number_of(text)
+    number = parse_event_id(text)
     if number is not None:
         return replace(found, event=number)
-    return replace(found, resources=patterns_of(text))
+    return replace(found, resources=resource_patterns(text))
 
 
-def patterns_of(resource: str) -> list[str]:
+def resource_patterns(resource: str) -> list[str]:
     """Return the patterns of which a matching resource fits one.
 
     An ARN or a URI is used as it is, other text matches part of a name. An `s3://` URI
     of a bucket, or one that ends in `/`, matches everything below it.
     """
     typed = resource.strip()
-    text = as_arn(typed)
+    text = convert_s3_uri(typed)
     if ":" not in text:
         return [f"*{text}*"]
     if _is_folder(typed):
@@ -63,10 +63,10 @@ def _is_folder(uri: str) -> bool:
     return place != uri and not globs and ("/" not in place or place.endswith("/"))
 
 
-def offers(
-    store: Store,
+def suggest_similar(
+    store: EvidenceStore,
     entities: Entities,
-    among: Wanted,
+    among: InvestigationFilter,
     resources: Iterable[str],
     names: Iterable[tuple[str, str]],
 ) -> str:
@@ -84,43 +84,51 @@ def offers(
     """
     said: list[str] = []
     for text in resources:
-        for token in _tokens(text):
-            found = [f"resource {v}" for v in _resources(store, among, token)]
-            found += _like(entities, token)
+        for token in _split_name(text):
+            found = [f"resource {v}" for v in _find_resources(store, among, token)]
+            found += _find_entities(entities, token)
             if found:
-                said += found[: 2 * _OFFERED]
+                said += found[: 2 * _MAX_SUGGESTIONS]
                 break
     for kind, text in names:
         own = {kind: entities.get(kind, ())}
         whole = [f"{kind} {text}"] if text in own[kind] else []
-        like = (_like(ids, token) for ids in (own, entities) for token in _tokens(text))
-        said += whole or next(filter(None, like), [])[: 2 * _OFFERED]
+        like = (
+            _find_entities(ids, token)
+            for ids in (own, entities)
+            for token in _split_name(text)
+        )
+        said += whole or next(filter(None, like), [])[: 2 * _MAX_SUGGESTIONS]
     return f"there is {', '.join(dict.fromkeys(said))}" if said else ""
 
 
-def _tokens(text: str) -> Iterator[str]:
+def _split_name(text: str) -> Iterator[str]:
     """Split a name into parts: its last segment first, longest part first."""
     last = re.split(r"[/:]", text.rstrip("/*?:"))[-1]
     for part in (last, text):
         tokens = dict.fromkeys(_TOKEN.findall(part))
-        yield from sorted((t for t in tokens if _is_name(t)), key=_length)
+        yield from sorted(
+            (t for t in tokens if _is_name_part(t)), key=_descending_length
+        )
 
 
-def _is_name(token: str) -> bool:
-    return token.lower() not in _NO_NAMES and not _ACCOUNT.fullmatch(token)
+def _is_name_part(token: str) -> bool:
+    return token.lower() not in _STOP_WORDS and not _ACCOUNT_ID.fullmatch(token)
 
 
-def _length(token: str) -> int:
+def _descending_length(token: str) -> int:
     return -len(token)
 
 
-def _resources(store: Store, among: Wanted, token: str) -> list[str]:
-    return values_like(
-        store, "resource", token, replace(among, filter=Filter()), _OFFERED
+def _find_resources(
+    store: EvidenceStore, among: InvestigationFilter, token: str
+) -> list[str]:
+    return suggest_values(
+        store, "resource", token, replace(among, filter=EventFilter()), _MAX_SUGGESTIONS
     )
 
 
-def entities_of(inventory: Inventory, chains: Chains) -> Entities:
+def collect_entities(inventory: Inventory, chains: ChainIndex) -> Entities:
     """Collect the ids of all entities by kind, from the snapshot and the audit logs."""
     facts = inventory.facts
     return {
@@ -132,10 +140,10 @@ def entities_of(inventory: Inventory, chains: Chains) -> Entities:
     }
 
 
-def _like(entities: Entities, token: str) -> list[str]:
+def _find_entities(entities: Entities, token: str) -> list[str]:
     folded = token.lower()
     found = []
     for kind, ids in entities.items():
         like = sorted(key for key in ids if folded in key.lower())
-        found += [f"{kind} {key}" for key in like[:_OFFERED]]
+        found += [f"{kind} {key}" for key in like[:_MAX_SUGGESTIONS]]
     return found

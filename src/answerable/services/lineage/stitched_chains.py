@@ -1,15 +1,15 @@
 """Stitched chains of all events, cached until the facts change."""
 
-from answerable.lineage.chain_index import Chains
-from answerable.lineage.stitch import stitch
+from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.stitch import stitch_chains
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.store import chain_queries, lineage_facts
-from answerable.store.query_views import Shown
-from answerable.store.store import Store
+from answerable.store.query_views import ViewDefinitions
+from answerable.store.store import EvidenceStore
 
 
-def stitched(store: Store, inventory: Inventory | None = None) -> Chains:
+def load_chains(store: EvidenceStore, inventory: Inventory | None = None) -> ChainIndex:
     """Load or stitch the chains of all joints.
 
     Chains are stitched again after new events, snapshots or statements about owners: a
@@ -21,23 +21,23 @@ def stitched(store: Store, inventory: Inventory | None = None) -> Chains:
     """
     known = lineage_facts.load_chains(store)
     if known is not None:
-        return Chains(known)
+        return ChainIndex(known)
     facts = lineage_facts.load_facts(store)
     parents: dict[str, str] = {}
-    if store.objects("snapshot"):
-        agents = (inventory or snapshots.load(store)).agents
+    if store.list_objects("snapshot"):
+        agents = (inventory or snapshots.load_inventory(store)).agents
         parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
-    found = stitch(
+    found = stitch_chains(
         facts.joints,
         facts.issuances,
-        snapshots.declared_uses(store),
+        snapshots.load_declared_uses(store),
         facts.sign_ins,
         parents,
     )
     lineage_facts.save_chains(store, facts, found)
-    return Chains(found)
+    return ChainIndex(found)
 
 
-def shown(store: Store) -> Shown:
-    """Build the `lineage` view for SQL queries."""
-    return chain_queries.shown(stitched(store))
+def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:
+    """Build the `lineage_facts` view for SQL queries."""
+    return chain_queries.build_lineage_view(load_chains(store))

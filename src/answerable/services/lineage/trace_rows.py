@@ -1,41 +1,49 @@
-"""Lineage rows of events (`trace`), and coverage of each hop by source (`--score`)."""
+"""Lineage rows of events (`trace_events`), and coverage of each hop by source (`--score`)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.lineage.chain_index import Chains
-from answerable.lineage.stitch import chain_at
-from answerable.lineage.stitch_inputs import JointChains
-from answerable.model.documents.core import Coverage, Document
+from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.stitch import find_chain_at
+from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.trace import HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
-from answerable.model.lineage import Chain, Hop, HopStatus, LineageRow
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import coverage, spelled_time
+from answerable.model.lineage import ChainRow, Hop, HopStatus, LineageChain
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import build_coverage, format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import name_resolution
-from answerable.services.lineage.filter_checks import check_trail_action
-from answerable.services.lineage.resource_filter import entities_of, narrowed, offers
-from answerable.services.lineage.stitched_chains import stitched
-from answerable.services.lineage.trail_identities import trail_identity
+from answerable.services.lineage.filter_checks import require_known_action
+from answerable.services.lineage.resource_filter import (
+    collect_entities,
+    narrow_to_resource,
+    suggest_similar,
+)
+from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.trail_identities import resolve_trail_identity
 from answerable.store.chain_queries import (
-    Filter,
-    Interval,
+    EventFilter,
+    JointInterval,
     count_events,
     count_sources,
     find_events,
 )
-from answerable.store.investigation_queries import Part, Wanted, count
-from answerable.store.store import Store
+from answerable.store.investigation_queries import (
+    EventAlternative,
+    InvestigationFilter,
+    count_events_matching,
+)
+from answerable.store.store import EvidenceStore
 
 MAX_LIMIT = 1 << 62  # one more is still a 64-bit integer of the engine
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class TraceQuery:
     """Filter of a trace; empty fields match everything.
 
     Attributes:
@@ -66,60 +74,64 @@ class Question:
     limit: int = 1000
 
 
-def trace(store: Store, question: Question, *, now: int) -> Document:
+def trace_events(store: EvidenceStore, question: TraceQuery, *, now: int) -> Document:
     """Return lineage rows, oldest first.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
-    check(question)
-    inventory = snapshots.load(store, now=now)
-    return traced(store, inventory, stitched(store), question, now=now)
+    check_query(question)
+    inventory = snapshots.load_inventory(store, now=now)
+    return trace_with_chains(store, inventory, load_chains(store), question, now=now)
 
 
-def traced(
-    store: Store,
+def trace_with_chains(
+    store: EvidenceStore,
     inventory: Inventory,
-    chains: Sequence[JointChains],
-    question: Question,
+    chains: Sequence[ChainTimeline],
+    question: TraceQuery,
     *,
     now: int,
 ) -> Document:
     """Return lineage rows from a loaded inventory and chains."""
-    check(question)
-    chains = Chains.of(chains)
-    identity = trail_identity(store, inventory, chains, question.identity)
+    check_query(question)
+    chains = ChainIndex.wrap(chains)
+    identity = resolve_trail_identity(store, inventory, chains, question.identity)
     question = replace(question, identity=identity)
-    asked, whole = _filters(inventory, chains, question)
+    asked, whole = build_filters(inventory, chains, question)
     found = find_events(store, whole)
     more = len(found) > question.limit
-    rows = list(joined(found[1:] if more else found, chains))
-    items = [item_of(row) for row in rows]
+    rows = list(join_chains(found[1:] if more else found, chains))
+    items = [build_trace_item(row) for row in rows]
     if not items:
-        check_trail_action(store, question.action)
+        require_known_action(store, question.action)
     return Document(
         "trace",
         items,
-        coverage_of(inventory, chains, now, question),
-        next=asking_more(question) if more else "",
-        searched="" if items else searched(store, inventory, chains, question),
-        total=count(store, _parts(asked, whole)) if more else -1,
+        build_trace_coverage(inventory, chains, now, question),
+        next=format_wider_query(question) if more else "",
+        searched="" if items else describe_search(store, inventory, chains, question),
+        total=count_events_matching(store, split_filter(asked, whole)) if more else -1,
     )
 
 
-def _filters(
-    inventory: Inventory, chains: Sequence[JointChains], question: Question
-) -> tuple[Filter, Filter]:
+def build_filters(
+    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+) -> tuple[EventFilter, EventFilter]:
     """Build the filter without and with the actor."""
     identity = question.identity
     if identity:  # a pattern matches acts of identities, not acts on them
         wild = name_resolution.is_pattern(identity)
-        identity = "" if wild else name_resolution.identity(inventory, chains, identity)
+        identity = (
+            ""
+            if wild
+            else name_resolution.resolve_identity(inventory, chains, identity)
+        )
     others = replace(question, identity="")
-    keys = _wanted(inventory, chains, question)
-    about = _wanted(inventory, chains, others) if identity else None
-    asked = narrowed(
-        Filter(
+    keys = _select_intervals(inventory, chains, question)
+    about = _select_intervals(inventory, chains, others) if identity else None
+    asked = narrow_to_resource(
+        EventFilter(
             actions=[question.action] if question.action else [],
             since=question.since,
             until=question.until,
@@ -131,26 +143,26 @@ def _filters(
     return asked, replace(asked, keys=keys, about=identity, about_keys=about)
 
 
-def wanted_of(
-    inventory: Inventory, chains: Sequence[JointChains], question: Question
-) -> Wanted:
+def build_event_filter(
+    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+) -> InvestigationFilter:
     """Build the event filter of a query, for counting.
 
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
-    return _parts(*_filters(inventory, Chains.of(chains), question))
+    return split_filter(*build_filters(inventory, ChainIndex.wrap(chains), question))
 
 
-def _parts(asked: Filter, whole: Filter) -> Wanted:
+def split_filter(asked: EventFilter, whole: EventFilter) -> InvestigationFilter:
     """Split a filter into its alternatives: by actor, or by acts on an identity."""
-    parts = [Part(whole.keys)]
+    parts = [EventAlternative(whole.keys)]
     if whole.about:
-        parts.append(Part(whole.about_keys, about=whole.about))
-    return Wanted(asked, parts)
+        parts.append(EventAlternative(whole.about_keys, about=whole.about))
+    return InvestigationFilter(asked, parts)
 
 
-def check(question: Question) -> None:
+def check_query(question: TraceQuery) -> None:
     """Refuse a query that nothing can match.
 
     Raises:
@@ -173,7 +185,7 @@ def check(question: Question) -> None:
         )
 
 
-def asking_more(question: Question, *flags: str) -> str:
+def format_wider_query(question: TraceQuery, *flags: str) -> str:
     """Format the command of the same query with a larger limit."""
     words = ["trace", *flags]
     for name in (*name_resolution.FIELDS, "action", "resource", "outcome"):
@@ -181,15 +193,15 @@ def asking_more(question: Question, *flags: str) -> str:
             words += [f"--{name}", value]
     for name, at in (("since", question.since), ("until", question.until)):
         if at:
-            words += [f"--{name}", spelled_time(at)]
-    return command(*words, "--limit", str(question.limit * 10))
+            words += [f"--{name}", format_time(at)]
+    return format_command(*words, "--limit", str(question.limit * 10))
 
 
-def searched(
-    store: Store,
+def describe_search(
+    store: EvidenceStore,
     inventory: Inventory,
-    chains: Sequence[JointChains],
-    question: Question,
+    chains: Sequence[ChainTimeline],
+    question: TraceQuery,
 ) -> str:
     """Describe the searched events, with similar names."""
     held = [f"{events:,} of {source}" for source, events in count_sources(store)]
@@ -198,16 +210,18 @@ def searched(
     named = (
         (f, text) for f in name_resolution.FIELDS if (text := getattr(question, f))
     )
-    known = entities_of(inventory, Chains.of(chains))
-    like = offers(store, known, Wanted(Filter()), [question.resource], named)
+    known = collect_entities(inventory, ChainIndex.wrap(chains))
+    like = suggest_similar(
+        store, known, InvestigationFilter(EventFilter()), [question.resource], named
+    )
     searched = f"events searched: {', '.join(held)}"
     return f"{searched}; {like}" if like else searched
 
 
-def _wanted(
-    inventory: Inventory, chains: Sequence[JointChains], question: Question
-) -> list[Interval] | None:
-    tests = name_resolution.tests(inventory, chains, question)
+def _select_intervals(
+    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+) -> list[JointInterval] | None:
+    tests = name_resolution.build_chain_tests(inventory, chains, question)
     if not tests:
         return None
     return [
@@ -218,32 +232,35 @@ def _wanted(
     ]
 
 
-def joined(
-    events: Sequence[AuditEvent], chains: Sequence[JointChains]
-) -> Iterator[LineageRow]:
+def join_chains(
+    events: Sequence[AuditEvent], chains: Sequence[ChainTimeline]
+) -> Iterator[ChainRow]:
     """Join events with their chains."""
-    by_joint = Chains.of(chains).by_joint
+    by_joint = ChainIndex.wrap(chains).chains_by_joint
     for event in events:
-        yield LineageRow(
-            event, chain_at(by_joint[name_resolution.joint_of(event)], event.event_time)
+        yield ChainRow(
+            event,
+            find_chain_at(
+                by_joint[name_resolution.event_joint(event)], event.event_time
+            ),
         )
 
 
-def item_of(row: LineageRow) -> TraceItem:
+def build_trace_item(row: ChainRow) -> TraceItem:
     """Build the document item of a row."""
     event, chain = row.event, row.chain
-    said = HopStatus.OBSERVED if event.written_by.believed else HopStatus.MISSING
+    said = HopStatus.OBSERVED if event.written_by.is_believed else HopStatus.MISSING
     hops: HopsItem = {
-        "person": _hop(chain.person),
-        "agent": _hop(chain.agent),
-        "tool": _hop(chain.tool),
-        "identity": _hop(chain.identity),
+        "person": _build_hop_item(chain.person),
+        "agent": _build_hop_item(chain.agent),
+        "tool": _build_hop_item(chain.tool),
+        "identity": _build_hop_item(chain.identity),
         "action": {"value": event.action, "status": said.value, "source": event.source},
-        "resource": _resource(event, said),
+        "resource": _build_resource_hop(event, said),
     }
     return {
         "event_id": event.event_id.hex(),
-        "event_time": spelled_time(event.event_time),
+        "event_time": format_time(event.event_time),
         "source": event.source,
         "outcome": event.outcome.value,
         "written_by": event.written_by.value,
@@ -252,20 +269,20 @@ def item_of(row: LineageRow) -> TraceItem:
         "agent_path": list(chain.agent_path),
         "identity_path": list(chain.identity_path),
         "credential_path": list(chain.credential_path),
-        "credential_from": _time(chain.credential_from),
-        "credential_to": _time(chain.credential_to),
+        "credential_from": _format_time(chain.credential_from),
+        "credential_to": _format_time(chain.credential_to),
         "decision_id": event.decision_id,
         "facts": dict(event.facts),
-        "identity_owner": _hop(chain.identity_owner),
+        "identity_owner": _build_hop_item(chain.identity_owner),
         "hops": hops,
     }
 
 
-def _hop(hop: Hop) -> HopItem:
+def _build_hop_item(hop: Hop) -> HopItem:
     return {"value": hop.value, "status": hop.status.value, "source": hop.source}
 
 
-def _resource(event: AuditEvent, said: HopStatus) -> HopItem:
+def _build_resource_hop(event: AuditEvent, said: HopStatus) -> HopItem:
     if event.resource:
         return {
             "value": event.resource,
@@ -276,12 +293,12 @@ def _resource(event: AuditEvent, said: HopStatus) -> HopItem:
     return {"value": "", "status": HopStatus.MISSING.value, "source": gap}
 
 
-def _time(at: int) -> str | None:
-    return spelled_time(at) if at else None
+def _format_time(at: int) -> str | None:
+    return format_time(at) if at else None
 
 
 HOPS = ("person", "agent", "tool", "identity")
-_CAN = {
+_OBSERVABLE_HOPS = {
     ("cloudtrail", "person"): "where AWS or an identity provider signed a person in",
     ("cloudtrail", "identity"): "for every call that AWS authenticated",
     ("sts", "person"): "where a verified token names one",
@@ -294,7 +311,7 @@ _CAN = {
     ("pdp", "agent"): "for every agent that an enforcement point asked about",
     ("pdp", "tool"): "for every call that an enforcement point asked about",
 }
-_CANNOT = {
+_SUPPLYING_SOURCES = {
     "person": "an owner in the inventory (scan, attest), or sign-in records",
     "agent": "agent configurations (scan home: and repo:), or a gateway's records",
     "tool": "one credential per tool in the configurations, or a gateway's records",
@@ -302,7 +319,7 @@ _CANNOT = {
 }
 
 
-def score(store: Store, *, now: int) -> Document:
+def score_coverage(store: EvidenceStore, *, now: int) -> Document:
     """Count, per source and hop, the events in each hop status.
 
     Returns:
@@ -310,12 +327,16 @@ def score(store: Store, *, now: int) -> Document:
         supplied_by}`: `can` is whether the source can observe the hop at all,
         `supplied_by` names sources that would supply missing hops.
     """
-    inventory = snapshots.load(store, now=now)
-    return scored(store, inventory, stitched(store), now=now)
+    inventory = snapshots.load_inventory(store, now=now)
+    return score_with_chains(store, inventory, load_chains(store), now=now)
 
 
-def scored(
-    store: Store, inventory: Inventory, chains: Sequence[JointChains], *, now: int
+def score_with_chains(
+    store: EvidenceStore,
+    inventory: Inventory,
+    chains: Sequence[ChainTimeline],
+    *,
+    now: int,
 ) -> Document:
     """Count hop statuses from a loaded inventory and chains."""
     flat = [
@@ -327,7 +348,7 @@ def scored(
     tally: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for n, ((joint, _, _), chain) in enumerate(flat):
         for hop in HOPS:
-            status = _status(chain, hop).value
+            status = _hop_status(chain, hop).value
             tally[joint.source, hop][status] += counts.get(n, 0)
     items = [
         {
@@ -335,31 +356,33 @@ def scored(
             "hop": hop,
             "events": sum(counted.values()),
             **{status.value: counted[status.value] for status in HopStatus},
-            "can": _CAN.get((source, hop), "no"),
-            "supplied_by": _CANNOT[hop] if counted[HopStatus.MISSING.value] else "",
+            "can": _OBSERVABLE_HOPS.get((source, hop), "no"),
+            "supplied_by": _SUPPLYING_SOURCES[hop]
+            if counted[HopStatus.MISSING.value]
+            else "",
         }
         for (source, hop), counted in sorted(
             tally.items(), key=lambda item: (item[0][0], HOPS.index(item[0][1]))
         )
     ]
-    return Document("trace-score", items, coverage_of(inventory, chains, now))
+    return Document("trace-score", items, build_trace_coverage(inventory, chains, now))
 
 
-def coverage_of(
+def build_trace_coverage(
     inventory: Inventory,
-    chains: Sequence[JointChains],
+    chains: Sequence[ChainTimeline],
     now: int,
-    asked: Question = Question(),
-) -> Coverage:
+    asked: TraceQuery = TraceQuery(),
+) -> CoverageRecord:
     """Build the coverage of an answer: scans, logs and doubtful aliases."""
-    logs = Chains.of(chains).sources
-    missing = name_resolution.doubted(inventory, chains, asked)
-    covered = coverage(inventory, now, missing if logs else ["cloudtrail"])
+    logs = ChainIndex.wrap(chains).sources
+    missing = name_resolution.list_doubtful_aliases(inventory, chains, asked)
+    covered = build_coverage(inventory, now, missing if logs else ["cloudtrail"])
     covered["seen"] = sorted(logs.union(covered["seen"]))
     return covered
 
 
-def _status(chain: Chain, hop: str) -> HopStatus:
+def _hop_status(chain: LineageChain, hop: str) -> HopStatus:
     match hop:
         case "person":
             return chain.person.status

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from answerable.lineage.stitch_inputs import JointChains
+from answerable.lineage.stitch_inputs import ChainTimeline
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.services.lineage import name_resolution
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 # An identity that never acted is on no path: only these columns name it.
 _NAMED = (
@@ -16,8 +16,11 @@ _NAMED = (
 )
 
 
-def trail_identity(
-    store: Store, inventory: Inventory, chains: Sequence[JointChains], text: str
+def resolve_trail_identity(
+    store: EvidenceStore,
+    inventory: Inventory,
+    chains: Sequence[ChainTimeline],
+    text: str,
 ) -> str:
     """Resolve the short name of an identity that was created and never acted.
 
@@ -37,11 +40,11 @@ def trail_identity(
     if not text or name_resolution.is_pattern(text):
         return text
     try:
-        name_resolution.identity(inventory, chains, text)
+        name_resolution.resolve_identity(inventory, chains, text)
     except AmbiguousError:
         raise
     except UsageError:
-        found = _created(store, text.strip())
+        found = _find_created_identities(store, text.strip())
         if not found:
             raise
         if len(found) > 1:
@@ -52,5 +55,7 @@ def trail_identity(
     return text
 
 
-def _created(store: Store, name: str) -> tuple[str, ...]:
-    return tuple(sorted(str(value) for (value,) in store.rows(_NAMED, ["/" + name])))
+def _find_created_identities(store: EvidenceStore, name: str) -> tuple[str, ...]:
+    return tuple(
+        sorted(str(value) for (value,) in store.run_query(_NAMED, ["/" + name]))
+    )

@@ -1,15 +1,15 @@
 """Parsing of the action and the resource of a permission query."""
 
-from answerable.connectors.iam_catalogue.fetch import load
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.inventory import Inventory
 from answerable.reach.aws import resource_arguments
-from answerable.reach.aws.action_names import check_action_glob, read_action
-from answerable.reach.aws.permission_rows.row_types import Filter, make_filter
-from answerable.reach.aws.policy_names import UsedNames, used_names
-from answerable.services.reach.query_context import Asked
+from answerable.reach.aws.action_names import check_action_glob, parse_action
+from answerable.reach.aws.permission_rows.row_types import RowFilter, parse_filter
+from answerable.reach.aws.policy_names import PolicyNames, collect_policy_names
+from answerable.services.reach.query_context import QueryContext
 
 
-def call_of(asked: Asked, action: str, resource: str) -> tuple[str, str]:
+def parse_call(asked: QueryContext, action: str, resource: str) -> tuple[str, str]:
     """Parse the action and the resource of one call.
 
     Raises:
@@ -17,14 +17,18 @@ def call_of(asked: Asked, action: str, resource: str) -> tuple[str, str]:
     """
     facts = asked.inventory.facts
 
-    def used() -> UsedNames:
-        return _used(asked.inventory)
+    def used() -> PolicyNames:
+        return _collect_used_names(asked.inventory)
 
-    spelled = read_action(action, load, used)
-    return spelled, resource_arguments.read_resource(resource, facts, load, used)
+    spelled = parse_action(action, load_catalogue, used)
+    return spelled, resource_arguments.parse_resource(
+        resource, facts, load_catalogue, used
+    )
 
 
-def wanted_of(asked: Asked, action: str, resource: str) -> Filter:
+def parse_permission_filter(
+    asked: QueryContext, action: str, resource: str
+) -> RowFilter:
     """Parse the action and resource globs of a list.
 
     Raises:
@@ -33,15 +37,18 @@ def wanted_of(asked: Asked, action: str, resource: str) -> Filter:
     """
     facts = asked.inventory.facts
 
-    def used() -> UsedNames:
-        return _used(asked.inventory)
+    def used() -> PolicyNames:
+        return _collect_used_names(asked.inventory)
 
     if action.strip("*"):
-        check_action_glob(action, load, used)
-    return make_filter(
-        action, resource_arguments.read_resource_glob(resource, facts, load, used)
+        check_action_glob(action, load_catalogue, used)
+    return parse_filter(
+        action,
+        resource_arguments.parse_resource_glob(resource, facts, load_catalogue, used),
     )
 
 
-def _used(inventory: Inventory) -> UsedNames:
-    return inventory.once("names in policies", lambda each: used_names(each.facts))
+def _collect_used_names(inventory: Inventory) -> PolicyNames:
+    return inventory.get_or_compute(
+        "names in policies", lambda each: collect_policy_names(each.facts)
+    )

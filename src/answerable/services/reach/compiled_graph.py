@@ -10,23 +10,28 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from answerable.model.action_catalogue import Catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.ids import IdentityId
-from answerable.model.inventory import STAGES, DerivedState, DerivedTables, Inventory
-from answerable.model.sighting import Facts
+from answerable.model.inventory import (
+    DERIVATION_STAGES,
+    DerivedState,
+    DerivedTables,
+    Inventory,
+)
+from answerable.model.sighting import SightedFacts
 from answerable.reach import subjects
 from answerable.reach.aws.bulk import step_tables
-from answerable.reach.aws.bulk.closure import whole_of
-from answerable.reach.aws.bulk.partition import keys_used
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.partition import list_condition_keys
 from answerable.reach.aws.compiled import account_tables
-from answerable.reach.aws.compiled.accounts import Estate, compile_estate
+from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
-from answerable.reach.aws.condition_keys.self_tagging import speaking_of_tags
-from answerable.reach.aws.evaluation.context_keys import lasting
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.unknown_subjects import UnknownSubject, unknown_identities
-from answerable.services.gc_control import settled
-from answerable.services.reach.request_context import Given
+from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+from answerable.reach.aws.evaluation.context_keys import select_session_keys
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.unknown_subjects import UnknownSubject, list_unknown_identities
+from answerable.services.gc_control import suspend_gc
+from answerable.services.reach.request_context import StatedContext
 
 _STEPS, _ESTATE = "steps", "estate"
 
@@ -38,7 +43,7 @@ class UnknownIdentity(NamedTuple):
     kind: str
 
 
-class Summary(NamedTuple):
+class EstateSummary(NamedTuple):
     """Summary of a whole snapshot that every query needs.
 
     Attributes:
@@ -57,9 +62,13 @@ class Summary(NamedTuple):
     unknown: tuple[UnknownIdentity, ...]
 
 
-def graph_of(
-    inventory: Inventory, catalogue: Catalogue, given: Given, *, whole: bool = False
-) -> Graph:
+def load_graph(
+    inventory: Inventory,
+    catalogue: ActionCatalogue,
+    given: StatedContext,
+    *,
+    whole: bool = False,
+) -> IdentityGraph:
     """Load the permission graph of a snapshot.
 
     Steps between identities are computed once and stored, also for the condition keys
@@ -70,27 +79,31 @@ def graph_of(
         given: Stated context.
         whole: Compile every statement.
     """
-    derived, tables = inventory.derived, tables_of(inventory)
+    derived, tables = inventory.derived, open_estate_tables(inventory)
     if tables is None or given.policies or whole:
         if derived is not None:
-            derived.progress(1, STAGES, "compiling policies")
-        graph = Graph(_compiled(inventory, catalogue, given))
+            derived.progress(1, DERIVATION_STAGES, "compiling policies")
+        graph = IdentityGraph(_compile_estate(inventory, catalogue, given))
         if tables is None and derived is not None and not given.policies:
-            _keep(inventory, graph, derived)
+            _store_estate(inventory, graph, derived)
     else:
-        graph = Graph(account_tables.restore(tables, catalogue, given.context))
-        clauses, tagged = graph.estate.clauses, summary_of(inventory, graph).tagged
+        graph = IdentityGraph(
+            account_tables.restore_accounts(tables, catalogue, given.context)
+        )
+        clauses, tagged = graph.estate.clauses, load_summary(inventory, graph).tagged
         graph.tagged = tuple(clauses[number] for number in tagged)
     if derived is not None and not given.policies:
-        name = _steps_under(inventory, graph, given)
-        graph.restore = lambda asked: _restored(asked, derived, name)
-        graph.keep = lambda found: _keep_steps(found, derived, name)
+        name = _name_steps_file(inventory, graph, given)
+        graph.restore = lambda asked: _restore_tables(asked, derived, name)
+        graph.keep = lambda found: _store_steps(found, derived, name)
     return graph
 
 
-def _compiled(inventory: Inventory, catalogue: Catalogue, given: Given) -> Estate:
-    with settled():
-        return compile_estate(
+def _compile_estate(
+    inventory: Inventory, catalogue: ActionCatalogue, given: StatedContext
+) -> CompiledAccounts:
+    with suspend_gc():
+        return compile_accounts(
             inventory.facts,
             catalogue,
             given=given.context,
@@ -106,50 +119,52 @@ def tags_collected(inventory: Inventory) -> bool:
     return bool(told) and all("resource-tags" in words for words in told)
 
 
-def _restored(graph: Graph, derived: DerivedState, name: str) -> object:
+def _restore_tables(graph: IdentityGraph, derived: DerivedState, name: str) -> object:
     tables = derived.load(name)
     if tables is None:
-        derived.progress(2, STAGES, "following paths of all identities")
+        derived.progress(2, DERIVATION_STAGES, "following paths of all identities")
         return None
-    return step_tables.restore(graph, tables)
+    return step_tables.restore_closure(graph, tables)
 
 
-def _keep_steps(graph: Graph, derived: DerivedState, name: str) -> None:
-    derived.progress(3, STAGES, "storing paths")
-    derived.save(name, step_tables.tables_of(whole_of(graph)))
+def _store_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None:
+    derived.progress(3, DERIVATION_STAGES, "storing paths")
+    derived.save(name, step_tables.encode_steps(get_closure(graph)))
 
 
-def tables_of(inventory: Inventory) -> DerivedTables | None:
+def open_estate_tables(inventory: Inventory) -> DerivedTables | None:
     """Open the derived tables of a snapshot; None if there are none."""
-    return inventory.once("estate tables", _opened)
+    return inventory.get_or_compute("estate tables", _load_estate_tables)
 
 
-def _opened(inventory: Inventory) -> DerivedTables | None:
+def _load_estate_tables(inventory: Inventory) -> DerivedTables | None:
     return None if inventory.derived is None else inventory.derived.load(_ESTATE)
 
 
-def _keep(inventory: Inventory, graph: Graph, derived: DerivedState) -> None:
+def _store_estate(
+    inventory: Inventory, graph: IdentityGraph, derived: DerivedState
+) -> None:
     """Store a compiled snapshot with its summary."""
-    summary = summary_of(inventory, graph)
+    summary = load_summary(inventory, graph)
     derived.save(
         _ESTATE,
         {
-            **account_tables.tables_of(graph.estate),
+            **account_tables.encode_accounts(graph.estate),
             "summary": [("", summary)],
-            "attached": sorted(policies_at(inventory.facts).items()),
+            "attached": sorted(index_policy_attachments(inventory.facts).items()),
         },
     )
 
 
-def attached_of(inventory: Inventory) -> Mapping[str, Sequence[str]]:
+def load_policy_attachments(inventory: Inventory) -> Mapping[str, Sequence[str]]:
     """Load policy ids by layer and target, joined by a line break."""
-    tables = tables_of(inventory)
+    tables = open_estate_tables(inventory)
     if tables is not None:
         return tables.section("attached", list[str])
-    return policies_at(inventory.facts)
+    return index_policy_attachments(inventory.facts)
 
 
-def policies_at(facts: Facts) -> Mapping[str, list[str]]:
+def index_policy_attachments(facts: SightedFacts) -> Mapping[str, list[str]]:
     """Index policy ids by layer and target, joined by a line break."""
     found: dict[str, list[str]] = defaultdict(list)
     for one in facts.attachments:
@@ -157,30 +172,32 @@ def policies_at(facts: Facts) -> Mapping[str, list[str]]:
     return found
 
 
-def summary_of(inventory: Inventory, graph: Graph) -> Summary:
+def load_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
     """Load the summary of a snapshot.
 
     Args:
         graph: Graph of the snapshot, read if no summary is stored.
     """
 
-    def made(each: Inventory) -> Summary:
-        tables = tables_of(each)
+    def made(each: Inventory) -> EstateSummary:
+        tables = open_estate_tables(each)
         if tables is not None:
-            return tables.section("summary", Summary)[""]
-        return _summed(each, graph)
+            return tables.section("summary", EstateSummary)[""]
+        return _build_summary(each, graph)
 
-    return inventory.once("summary of the estate", made)
+    return inventory.get_or_compute("summary of the estate", made)
 
 
-def _summed(inventory: Inventory, graph: Graph) -> Summary:
+def _build_summary(inventory: Inventory, graph: IdentityGraph) -> EstateSummary:
     estate = graph.estate
     kinds = {each.id: each.kind for each in inventory.facts.identities}
-    unknown = unknown_identities(estate, inventory)
-    return Summary(
-        services=subjects.services_of(inventory.facts),
-        keys=frozenset(key for clause in estate.clauses for key in keys_used(clause)),
-        tagged=tuple(clause.number for clause in speaking_of_tags(graph)),
+    unknown = list_unknown_identities(estate, inventory)
+    return EstateSummary(
+        services=subjects.list_policy_services(inventory.facts),
+        keys=frozenset(
+            key for clause in estate.clauses for key in list_condition_keys(clause)
+        ),
+        tagged=tuple(clause.number for clause in list_tag_statements(graph)),
         collected=sum(one.collected for one in estate.principals.values()),
         unknown=tuple(
             UnknownIdentity(each, kinds.get(IdentityId(each.id), each.source))
@@ -189,23 +206,27 @@ def _summed(inventory: Inventory, graph: Graph) -> Summary:
     )
 
 
-def services_of(inventory: Inventory) -> frozenset[str]:
+def list_policy_services(inventory: Inventory) -> frozenset[str]:
     """List the services that policies name, `*` excluded."""
-    tables = tables_of(inventory)
+    tables = open_estate_tables(inventory)
     if tables is not None:
-        return tables.section("summary", Summary)[""].services
-    return inventory.once("services", lambda each: subjects.services_of(each.facts))
+        return tables.section("summary", EstateSummary)[""].services
+    return inventory.get_or_compute(
+        "services", lambda each: subjects.list_policy_services(each.facts)
+    )
 
 
-def _steps_under(inventory: Inventory, graph: Graph, given: Given) -> str:
+def _name_steps_file(
+    inventory: Inventory, graph: IdentityGraph, given: StatedContext
+) -> str:
     """Name the file of the steps under the condition keys of a query.
 
     Keys that no statement depends on change no step, nor do keys of a single call.
     """
-    stated = lasting(given.context).values
+    stated = select_session_keys(given.context).values
     if not stated:
         return _STEPS
-    keys = summary_of(inventory, graph).keys | {SESSION_NAME}
+    keys = load_summary(inventory, graph).keys | {SESSION_NAME}
     spoken = sorted((key, list(stated[key])) for key in stated.keys() & keys)
     if not spoken:
         return _STEPS

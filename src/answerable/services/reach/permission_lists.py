@@ -1,40 +1,50 @@
-"""Permission lists on a compiled snapshot: `reach` and `who-can`, in parts."""
+"""Permission lists on a compiled snapshot: `list_permissions` and `who-can`, in parts."""
 
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from answerable.model.connector import no_progress
-from answerable.model.documents.core import Coverage, Document, ReachItem, ShownItem
-from answerable.model.errors import UsageError
-from answerable.presentation.command_hints import command
-from answerable.reach import answer_documents, queries, subjects
-from answerable.reach.acting_agents import agents_through, gravity_of
-from answerable.reach.answer_pages import (
-    Place,
-    able_part,
-    count_identities,
-    first_callers,
-    part,
+from answerable.model.connector import ignore_progress
+from answerable.model.documents.core import (
+    CoverageRecord,
+    Document,
+    ReachItem,
+    TruncationItem,
 )
-from answerable.reach.aws.condition_keys.tag_explanations import Tagging
-from answerable.reach.aws.pattern_answers import is_pattern
+from answerable.model.errors import UsageError
+from answerable.presentation.command_hints import format_command
+from answerable.reach import answer_documents, queries, subjects
+from answerable.reach.acting_agents import grade_by_agents, list_agents_through
+from answerable.reach.answer_pages import (
+    PageCursor,
+    count_identities,
+    list_callers_page,
+    list_first_callers,
+    list_reach_page,
+)
+from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
+from answerable.reach.aws.pattern_answers import is_pattern_question
 from answerable.reach.aws.patterns.globs import is_literal
-from answerable.reach.aws.permission_rows.row_types import speller
-from answerable.reach.queries import Reply
-from answerable.reach.unknown_subjects import rests_on_missing
-from answerable.reach.who_can import asking_of
-from answerable.reach.who_can import who_can as who_can_in
-from answerable.services.reach.call_parsing import call_of, wanted_of
-from answerable.services.reach.query_context import Asked, coverage_of, doubted, missing
-from answerable.services.reach.subject_resolution import subject_of
+from answerable.reach.aws.permission_rows.row_types import build_action_speller
+from answerable.reach.queries import ReachAnswer
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
+from answerable.reach.who_can import build_caller_query
+from answerable.reach.who_can import list_who_can as who_can_in
+from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
+from answerable.services.reach.query_context import (
+    QueryContext,
+    build_query_coverage,
+    list_missing_data,
+    mark_unknown_action,
+)
+from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_permissions import (
-    looked,
-    scan_command,
-    unknown_holders,
-    unknown_row,
-    unknown_rows,
+    build_unknown_row,
+    build_unknown_rows,
+    describe_search_scope,
+    list_unknown_holders,
+    suggest_scan_command,
 )
 
 # The identities that may tag a resource are computed once per row; `can` lists them.
@@ -47,7 +57,7 @@ Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class PermissionPage:
     """Part of a permission list.
 
     Attributes:
@@ -59,25 +69,25 @@ class Listed:
     document: Document
     after: str
     gone: int = 0
-    shown: ShownItem | None = None
+    shown: TruncationItem | None = None
 
     @property
-    def counted(self) -> Document:
+    def document_with_counts(self) -> Document:
         """Document with the number of examined identities in its coverage."""
         if self.shown is None:
             return self.document
-        covered: Coverage = {**self.document.coverage, "shown": self.shown}
+        covered: CoverageRecord = {**self.document.coverage, "shown": self.shown}
         return replace(self.document, coverage=covered)
 
 
-def reach(
-    asked: Asked,
+def list_permissions(
+    asked: QueryContext,
     subject: str,
     *,
     resource: str = "*",
     action: str = "*",
     limit: int = 0,
-    progress: Progress = no_progress,
+    progress: Progress = ignore_progress,
 ) -> Document:
     """List the permissions of a subject; see `flows.reach.reach`.
 
@@ -85,7 +95,7 @@ def reach(
         UsageError: The subject is not known.
     """
     if limit:
-        listed = reach_part(
+        listed = list_permissions_page(
             asked,
             subject,
             resource=resource,
@@ -93,23 +103,29 @@ def reach(
             rows=limit,
             ways=sys.maxsize,
         )
-        return listed.counted
+        return listed.document_with_counts
     inventory, direct = asked.inventory, asked.direct
-    name = subject_of(inventory, subject)
-    found = subjects.starts(asked.graph, inventory, name)
-    wanted = wanted_of(asked, action, resource)
-    replies: list[Reply] = []
+    name = resolve_subject(inventory, subject)
+    found = subjects.find_subject_identities(asked.graph, inventory, name)
+    wanted = parse_permission_filter(asked, action, resource)
+    replies: list[ReachAnswer] = []
     for start in found.starts:
         progress(len(replies), 0, "rows")
-        rows = queries.reach(asked.graph, start.identity, wanted, direct=direct)
-        replies += subjects.known_rows(start, rows)
-    unknown = unknown_rows(asked, found, name, action, resource)
-    return _listing(asked, found, replies, action, resource, unknown=unknown)
+        rows = queries.iterate_reach(asked.graph, start.identity, wanted, direct=direct)
+        replies += subjects.prepend_subject_to_rows(start, rows)
+    unknown = build_unknown_rows(asked, found, name, action, resource)
+    return _build_permission_document(
+        asked, found, replies, action, resource, unknown=unknown
+    )
 
 
-def _shown(
-    asked: Asked, found: subjects.Starts, rows: int, first: int, place: Place
-) -> ShownItem:
+def _build_shown_counts(
+    asked: QueryContext,
+    found: subjects.SubjectIdentities,
+    rows: int,
+    first: int,
+    place: PageCursor,
+) -> TruncationItem:
     """Build the counts of examined and reachable identities.
 
     Args:
@@ -124,11 +140,11 @@ def _shown(
     done = sum(counts[:first])
     if first < len(counts):
         done += min(place.way + (place.row > 0), counts[first])
-    return ShownItem(rows=rows, what="identities", done=done, of=sum(counts))
+    return TruncationItem(rows=rows, what="identities", done=done, of=sum(counts))
 
 
-def reach_part(
-    asked: Asked,
+def list_permissions_page(
+    asked: QueryContext,
     subject: str,
     *,
     resource: str = "*",
@@ -136,7 +152,7 @@ def reach_part(
     after: str = "",
     rows: int = 200,
     ways: int = 25,
-) -> Listed:
+) -> PermissionPage:
     """List part of the permissions of a subject, with bounded work.
 
     Args:
@@ -147,21 +163,21 @@ def reach_part(
         ways: Most identities to examine.
 
     Raises:
-        UsageError: As for `reach`; or the cursor is malformed.
+        UsageError: As for `list_permissions`; or the cursor is malformed.
     """
-    name = subject_of(asked.inventory, subject)
-    found = subjects.starts(asked.graph, asked.inventory, name)
-    wanted = wanted_of(asked, action, resource)
-    first, place = read_cursor(after)
+    name = resolve_subject(asked.inventory, subject)
+    found = subjects.find_subject_identities(asked.graph, asked.inventory, name)
+    wanted = parse_permission_filter(asked, action, resource)
+    first, place = parse_cursor(after)
     # The first part lists unknowns, as the length of the rest is not known.
-    unknown = [] if after else unknown_rows(asked, found, name, action, resource)
+    unknown = [] if after else build_unknown_rows(asked, found, name, action, resource)
     rows = max(1, rows - len(unknown))
-    replies: list[Reply] = []
+    replies: list[ReachAnswer] = []
     gone = 0
     for number, start in list(enumerate(found.starts))[first:]:
         if len(replies) == rows or gone >= ways:
             break
-        got = part(
+        got = list_reach_page(
             asked.graph,
             start.identity,
             wanted,
@@ -170,62 +186,70 @@ def reach_part(
             most_rows=rows - len(replies),
             most_ways=ways - gone,
         )
-        replies += subjects.known_rows(start, got.replies)
+        replies += subjects.prepend_subject_to_rows(start, got.replies)
         gone += got.ways
-        first, place = (number, got.after) if got.after else (number + 1, Place())
+        first, place = (number, got.after) if got.after else (number + 1, PageCursor())
     tagging = len(asked.estate.principals) <= _MOST_ASKED
     ended = first >= len(found.starts)
-    document = _listing(
+    document = _build_permission_document(
         asked, found, replies, action, resource, tagging=tagging, unknown=unknown
     )
     shown = None
     if after or not ended:
-        shown = _shown(asked, found, len(document.items), first, place)
-    return Listed(document, "" if ended else spelled_cursor(first, place), gone, shown)
+        shown = _build_shown_counts(asked, found, len(document.items), first, place)
+    return PermissionPage(
+        document, "" if ended else format_cursor(first, place), gone, shown
+    )
 
 
-def who_can(asked: Asked, action: str, resource: str, *, limit: int = 0) -> Document:
+def list_holders(
+    asked: QueryContext, action: str, resource: str, *, limit: int = 0
+) -> Document:
     """List all identities that can make one call; see `flows.reach.who_can`.
 
     Raises:
         UsageError: Action or resource are not known.
     """
-    spelled, target = call_of(asked, action, resource)
+    spelled, target = parse_call(asked, action, resource)
     if limit:
-        return _first_who_can(asked, spelled, target, limit)
+        return _list_first_holders(asked, spelled, target, limit)
     found = who_can_in(
         asked.graph,
         spelled,
         target,
         direct=asked.direct,
-        gravity=gravity_of(asked.inventory),
+        gravity=grade_by_agents(asked.inventory),
     )
-    return _pairs(asked, list(found), spelled, target, ended=True)
+    return _build_holder_document(asked, list(found), spelled, target, ended=True)
 
 
-def _first_who_can(asked: Asked, action: str, resource: str, limit: int) -> Document:
+def _list_first_holders(
+    asked: QueryContext, action: str, resource: str, limit: int
+) -> Document:
     """List the first who can, and everyone of whom it is not known."""
-    first = first_callers(
+    first = list_first_callers(
         asked.graph,
         action,
         resource,
         direct=asked.direct,
-        gravity=gravity_of(asked.inventory),
+        gravity=grade_by_agents(asked.inventory),
         most=limit,
     )
     ended = first.done == first.of
     tagging = ended or len(asked.estate.principals) <= _MOST_ASKED
-    document = _pairs(
+    document = _build_holder_document(
         asked, first.replies, action, resource, tagging=tagging, ended=True
     )
     rows = len(first.replies)
-    shown = ShownItem(rows=rows, what="callers", done=first.done, of=first.of)
-    return Listed(document, "", shown=None if ended else shown).counted
+    shown = TruncationItem(rows=rows, what="callers", done=first.done, of=first.of)
+    return PermissionPage(
+        document, "", shown=None if ended else shown
+    ).document_with_counts
 
 
-def who_can_part(
-    asked: Asked, action: str, resource: str, *, after: str = "", rows: int = 100
-) -> Listed:
+def list_holders_page(
+    asked: QueryContext, action: str, resource: str, *, after: str = "", rows: int = 100
+) -> PermissionPage:
     """List part of the identities that can make one call.
 
     Args:
@@ -234,25 +258,27 @@ def who_can_part(
         after: Cursor, empty for the beginning.
 
     Raises:
-        UsageError: As for `who_can`; or the cursor is malformed.
+        UsageError: As for `list_holders`; or the cursor is malformed.
     """
-    spelled, target = call_of(asked, action, resource)
-    _, place = read_cursor(after)
-    some, on, gone = _able(asked, spelled, target, place, rows)
+    spelled, target = parse_call(asked, action, resource)
+    _, place = parse_cursor(after)
+    some, on, gone = _find_holders(asked, spelled, target, place, rows)
     tagging = len(asked.estate.principals) <= _MOST_ASKED
-    document = _pairs(asked, some, spelled, target, tagging=tagging, ended=on is None)
-    return Listed(document, spelled_cursor(0, on) if on else "", gone)
+    document = _build_holder_document(
+        asked, some, spelled, target, tagging=tagging, ended=on is None
+    )
+    return PermissionPage(document, format_cursor(0, on) if on else "", gone)
 
 
-def _able(
-    asked: Asked, action: str, resource: str, place: Place, rows: int
-) -> tuple[Sequence[Reply], Place | None, int]:
+def _find_holders(
+    asked: QueryContext, action: str, resource: str, place: PageCursor, rows: int
+) -> tuple[Sequence[ReachAnswer], PageCursor | None, int]:
     """Find part of the holders, the next cursor, and the number examined."""
-    graph, gravity = asked.graph, gravity_of(asked.inventory)
-    direct, pattern = asked.direct, is_pattern(asked.estate, action, resource)
+    graph, gravity = asked.graph, grade_by_agents(asked.inventory)
+    direct, pattern = asked.direct, is_pattern_question(asked.estate, action, resource)
     if direct or pattern:
-        got = able_part(
-            asking_of(graph, action, resource, gravity, direct=direct),
+        got = list_callers_page(
+            build_caller_query(graph, action, resource, gravity, direct=direct),
             len(asked.estate.principals),
             after=place,
             most_rows=rows,
@@ -261,63 +287,65 @@ def _able(
         return got.replies, got.after, got.ways
     found = who_can_in(graph, action, resource, direct=False, gravity=gravity)
     some = list(islice(found, place.row, place.row + rows + 1))
-    on = Place(0, place.row + rows) if len(some) > rows else None
+    on = PageCursor(0, place.row + rows) if len(some) > rows else None
     return some[:rows], on, len(asked.estate.principals)
 
 
-def read_cursor(text: str) -> tuple[int, Place]:
+def parse_cursor(text: str) -> tuple[int, PageCursor]:
     """Parse a cursor: index of the subject's identity, and position from there.
 
     Raises:
         UsageError: It is malformed.
     """
     parts = text.split(".") if text else ["0", "0", "0"]
-    if len(parts) != 3 or not all(_is_number(part) for part in parts):
+    if len(parts) != 3 or not all(_is_small_number(part) for part in parts):
         raise UsageError(
             f"not a place to go on from (got {text[:40]!r}, expected one that was given)",
             "leave `after` out to begin",
         )
     start, way, row = map(int, parts)
-    return start, Place(way, row)
+    return start, PageCursor(way, row)
 
 
-def _is_number(text: str) -> bool:
+def _is_small_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
-def spelled_cursor(start: int, place: Place) -> str:
+def format_cursor(start: int, place: PageCursor) -> str:
     """Format a cursor."""
     return f"{start}.{place.way}.{place.row}"
 
 
-def _listing(
-    asked: Asked,
-    found: subjects.Starts,
-    replies: Sequence[Reply],
+def _build_permission_document(
+    asked: QueryContext,
+    found: subjects.SubjectIdentities,
+    replies: Sequence[ReachAnswer],
     action: str,
     resource: str,
     *,
     tagging: bool = True,
     unknown: Sequence[ReachItem] = (),
 ) -> Document:
-    spelled = speller(asked.estate.catalogue, asked.estate.written, action)
-    replies = [_doubted_row(asked, reply, spelled) for reply in replies]
-    listed = [answer_documents.reach_item(reply, spelled) for reply in replies]
-    listed = _explained(asked, replies, listed, tagging)
+    spelled = build_action_speller(asked.estate.catalogue, asked.estate.written, action)
+    replies = [_mark_unknown_action(asked, reply, spelled) for reply in replies]
+    listed = [answer_documents.build_reach_item(reply, spelled) for reply in replies]
+    listed = _explain_tagging(asked, replies, listed, tagging)
     pairs = list(zip(replies, listed, strict=True))
     who = [start.identity for start in found.starts]
-    absent = missing(asked, pairs, action, resource, who) | set(found.not_collected)
+    absent = list_missing_data(asked, pairs, action, resource, who) | set(
+        found.not_collected
+    )
     return Document(
         kind="reach",
         items=[*listed, *unknown],
-        coverage=coverage_of(asked, replies, absent),
-        next=_next(listed) or scan_command(found.unknown),
+        coverage=build_query_coverage(asked, replies, absent),
+        next=_suggest_next(listed) or suggest_scan_command(found.unknown),
     )
 
 
-def _pairs(
-    asked: Asked,
-    found: Sequence[Reply],
+def _build_holder_document(
+    asked: QueryContext,
+    found: Sequence[ReachAnswer],
     action: str,
     resource: str,
     *,
@@ -325,60 +353,74 @@ def _pairs(
     ended: bool,
 ) -> Document:
     """Build the items of the holders, with unknown identities at the end."""
-    unknown = unknown_holders(asked) if asked.estate.asked(action, resource) else []
+    unknown = (
+        list_unknown_holders(asked)
+        if asked.estate.get_request(action, resource)
+        else []
+    )
     open_ids = {each.id for each in unknown}
     found = [
         reply
         for reply in found
-        if reply.subject not in open_ids or not rests_on_missing(reply.formula)
+        if reply.subject not in open_ids
+        or not rests_on_uncollected_allow(reply.formula)
     ]
-    replies = [doubted(asked, reply, action) for reply in found]
-    listed = [answer_documents.pair_item(reply, action, resource) for reply in replies]
+    replies = [mark_unknown_action(asked, reply, action) for reply in found]
+    listed = [
+        answer_documents.build_pair_item(reply, action, resource) for reply in replies
+    ]
     for item in listed:
-        item["agents"] = agents_through(asked.inventory, item["subject"])
-    listed = _explained(asked, replies, listed, tagging)
-    absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
-    coverage = coverage_of(asked, replies, absent)
-    coverage["looked"] = looked(asked)
+        item["agents"] = list_agents_through(asked.inventory, item["subject"])
+    listed = _explain_tagging(asked, replies, listed, tagging)
+    absent = list_missing_data(
+        asked, list(zip(replies, listed, strict=True)), action, resource
+    )
+    coverage = build_query_coverage(asked, replies, absent)
+    coverage["looked"] = describe_search_scope(asked)
     named = {item["subject"] for item in listed}
     more = [each for each in unknown if ended and each.id not in named]
     rows = [
-        unknown_row(asked.inventory, each.id, action, resource, each) for each in more
+        build_unknown_row(asked.inventory, each.id, action, resource, each)
+        for each in more
     ]
-    following = command("can", listed[0]["subject"], action, resource) if listed else ""
+    following = (
+        format_command("can", listed[0]["subject"], action, resource) if listed else ""
+    )
     return Document(
         kind="who-can",
         items=[*listed, *rows],
         coverage=coverage,
-        next=following or scan_command(unknown),
+        next=following or suggest_scan_command(unknown),
     )
 
 
-def _explained(
-    asked: Asked,
-    replies: Sequence[Reply],
+def _explain_tagging(
+    asked: QueryContext,
+    replies: Sequence[ReachAnswer],
     listed: list[ReachItem],
     tagging: bool,
 ) -> list[ReachItem]:
     """Add the identities that may set required tags, unless the list is very long."""
     if len(listed) > _MOST_EXPLAINED or not tagging:
         return listed
-    told = Tagging(asked.graph)
+    told = TagExplainer(asked.graph)
     pairs = zip(replies, listed, strict=True)
-    return [told.explained(reply, item) for reply, item in pairs]
+    return [told.explain(reply, item) for reply, item in pairs]
 
 
-def _doubted_row(asked: Asked, reply: Reply, spelled: Callable[[str], str]) -> Reply:
+def _mark_unknown_action(
+    asked: QueryContext, reply: ReachAnswer, spelled: Callable[[str], str]
+) -> ReachAnswer:
     """Mark the verdict of a row as open if the catalogue does not know its action."""
     if reply.row is None or not is_literal(reply.row.actions.pattern):
         return reply
-    return doubted(asked, reply, spelled(reply.row.actions.pattern))
+    return mark_unknown_action(asked, reply, spelled(reply.row.actions.pattern))
 
 
-def _next(listed: Sequence[ReachItem]) -> str:
+def _suggest_next(listed: Sequence[ReachItem]) -> str:
     """Suggest the reverse query for a row with a single action."""
     for item in listed:
         one = not set("*? ") & set(item["action"])
         if one and " " not in item["resource"]:
-            return command("who-can", item["action"], item["resource"])
+            return format_command("who-can", item["action"], item["resource"])
     return ""

@@ -6,27 +6,29 @@ from dataclasses import dataclass
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import Inventory
-from answerable.model.policy import Layer
-from answerable.model.sighting import Facts
-from answerable.presentation.conditions import policy_name
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.presentation.conditions import short_policy_name
 from answerable.reach.aws.what_if.policy_edits import (
+    attach_policy,
     find_policy,
     find_statement,
-    with_policy,
-    without_policy,
-    without_statements,
+    remove_policy,
+    remove_statements,
 )
-from answerable.reach.person_identities import uses_of_person
-from answerable.services.reach.request_context import read_policy
+from answerable.reach.person_identities import list_person_identities
+from answerable.services.reach.request_context import read_policy_file
 
 _MOST_LISTED = 4
 _LAYERS = tuple(
-    one.value for one in Layer if one not in (Layer.SESSION, Layer.ENDPOINT)
+    one.value
+    for one in PolicyLayer
+    if one not in (PolicyLayer.SESSION, PolicyLayer.ENDPOINT)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class PolicyEdit:
     """Edit of policies, as a user writes it.
 
     Attributes:
@@ -49,7 +51,7 @@ class Edit:
         return not (self.statements or self.policies or self.file)
 
 
-def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
+def require_target(inventory: Inventory, subject: str, edit: PolicyEdit) -> None:
     """Refuse to attach a policy to an agent, a credential or a person.
 
     Args:
@@ -66,7 +68,8 @@ def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
     if PersonId(subject) in inventory.persons:
         what = "a person"
         acts = [
-            use.identity for use in uses_of_person(inventory, PersonId(subject)).found
+            use.identity
+            for use in list_person_identities(inventory, PersonId(subject)).found
         ]
     elif agent is None and credential is None:
         return
@@ -87,7 +90,9 @@ def require_target(inventory: Inventory, subject: str, edit: Edit) -> None:
     )
 
 
-def edited_facts(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:
+def apply_edit(
+    facts: SightedFacts, edit: PolicyEdit, subject: str, now: int
+) -> SightedFacts:
     """Apply an edit to the collected facts.
 
     Args:
@@ -98,24 +103,28 @@ def edited_facts(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:
         UsageError: A statement, policy, target or layer is unknown, or a file holds no
             policy; the hint has the nearest spelling.
     """
-    found = [find_statement(facts, text, policy_name) for text in edit.statements]
-    named = [find_policy(facts, text, policy_name) for text in edit.policies]
-    facts = without_statements(facts, found) if found else facts
+    found = [find_statement(facts, text, short_policy_name) for text in edit.statements]
+    named = [find_policy(facts, text, short_policy_name) for text in edit.policies]
+    facts = remove_statements(facts, found) if found else facts
     for policy in named:
-        facts = without_policy(facts, policy.id)
-    return _with_file(facts, edit, subject, now) if edit.file else facts
+        facts = remove_policy(facts, policy.id)
+    return _attach_file(facts, edit, subject, now) if edit.file else facts
 
 
-def _with_file(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:
+def _attach_file(
+    facts: SightedFacts, edit: PolicyEdit, subject: str, now: int
+) -> SightedFacts:
     target = edit.target or subject
-    layer = _layer(facts, edit, target, now)
-    policy = read_policy(edit.file, layer, now, option="--with")
-    return with_policy(facts, policy, target, layer)
+    layer = _select_layer(facts, edit, target, now)
+    policy = read_policy_file(edit.file, layer, now, option="--with")
+    return attach_policy(facts, policy, target, layer)
 
 
-def _layer(facts: Facts, edit: Edit, target: str, now: int) -> Layer:
+def _select_layer(
+    facts: SightedFacts, edit: PolicyEdit, target: str, now: int
+) -> PolicyLayer:
     identities = {each.id: each for each in facts.identities}
-    places = {one.target for one in facts.attachments if one.layer is Layer.SCP}
+    places = {one.target for one in facts.attachments if one.layer is PolicyLayer.SCP}
     places |= {account.id for account in facts.accounts}
     if not target or (
         target not in identities and target not in places and ":" not in target
@@ -131,16 +140,16 @@ def _layer(facts: Facts, edit: Edit, target: str, now: int) -> Layer:
                 f"not a kind of policy (got {edit.layer[:40]!r}, expected one of "
                 f"{', '.join(_LAYERS)})"
             )
-        return Layer(edit.layer)
+        return PolicyLayer(edit.layer)
     if target in places or target.startswith(("ou-", "r-")):
-        return Layer.SCP
+        return PolicyLayer.SCP
     if target not in identities:
         if target.startswith(("arn:aws:iam:", "agent:")):
             raise UsageError(
                 f"no such identity was collected (got {target[:200]!r}, expected one)",
                 "name an identity or a resource: --on ARN",
             )
-        return Layer.RESOURCE
-    trust = read_policy(edit.file, Layer.TRUST, now, option="--with")
+        return PolicyLayer.RESOURCE
+    trust = read_policy_file(edit.file, PolicyLayer.TRUST, now, option="--with")
     whole = bool(trust.statements) and not trust.unread
-    return Layer.TRUST if whole else Layer.IDENTITY
+    return PolicyLayer.TRUST if whole else PolicyLayer.IDENTITY

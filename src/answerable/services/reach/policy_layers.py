@@ -2,17 +2,17 @@
 
 from collections.abc import Collection, Iterator
 
-from answerable.model.documents.core import LayerItem
+from answerable.model.documents.core import PolicyLayerItem
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.principal_element import owner_in
-from answerable.reach.aws.compiled.principals import Principal
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import (
-    binds_rcps,
-    has_resource_policies,
+    supports_rcps,
+    supports_resource_policies,
 )
-from answerable.reach.aws.coverage import lacking_rcps
-from answerable.reach.queries import Reply
-from answerable.services.reach.query_context import Asked
+from answerable.reach.aws.coverage import list_missing_rcps
+from answerable.reach.queries import ReachAnswer
+from answerable.services.reach.query_context import QueryContext
 
 DECIDED, PASSED, NONE = "decided", "passed", "none"
 UNCOLLECTED, UNSTATED, IDLE = "not-collected", "not-stated", "does-not-apply"
@@ -28,9 +28,13 @@ _WORDS = {
 }
 
 
-def layers_of(
-    asked: Asked, reply: Reply, action: str, resource: str, absent: Collection[str]
-) -> list[LayerItem]:
+def list_policy_layers(
+    asked: QueryContext,
+    reply: ReachAnswer,
+    action: str,
+    resource: str,
+    absent: Collection[str],
+) -> list[PolicyLayerItem]:
     """List for each layer whether it decided, took part or is not known.
 
     Args:
@@ -41,10 +45,10 @@ def layers_of(
     decided = {found.layer for found in reply.determining}
     kinds = {word.partition(" (")[0] for word in absent}
     states = {
-        **dict(_of_actor(asked, reply)),
-        **dict(_of_account(asked, reply)),
-        "rcp": _of_rcps(asked, reply, action, resource),
-        **dict(_of_resource(asked, action, resource)),
+        **dict(_list_actor_layers(asked, reply)),
+        **dict(_list_account_layers(asked, reply)),
+        "rcp": _rcp_layer_state(asked, reply, action, resource),
+        **dict(_list_resource_layers(asked, action, resource)),
     }
     for layer, state in states.items():
         if state in (NONE, IDLE) and _WORDS.get(layer) in kinds:
@@ -54,12 +58,14 @@ def layers_of(
     return [{"layer": layer, "state": state} for layer, state in states.items()]
 
 
-def _actor(asked: Asked, reply: Reply) -> Principal | None:
+def _find_actor(asked: QueryContext, reply: ReachAnswer) -> CompiledPrincipal | None:
     return asked.estate.principals.get(reply.actor)
 
 
-def _of_actor(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
-    actor = _actor(asked, reply)
+def _list_actor_layers(
+    asked: QueryContext, reply: ReachAnswer
+) -> Iterator[tuple[str, str]]:
+    actor = _find_actor(asked, reply)
     if actor is None:
         named = reply.actor.startswith("arn:")
         yield "identity", UNCOLLECTED if named else IDLE
@@ -74,10 +80,12 @@ def _of_actor(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
         yield "session", UNSTATED if actor.is_role else IDLE
 
 
-def _of_account(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
-    number = owner_in(reply.actor)
+def _list_account_layers(
+    asked: QueryContext, reply: ReachAnswer
+) -> Iterator[tuple[str, str]]:
+    number = get_arn_account(reply.actor)
     account = asked.estate.accounts.get(number)
-    actor = _actor(asked, reply)
+    actor = _find_actor(asked, reply)
     if (actor and actor.linked) or (account and account.management):
         yield "scp", IDLE
     elif asked.estate.controls.get(number):
@@ -86,29 +94,33 @@ def _of_account(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
         yield "scp", IDLE
     else:
         # The position of an account in the organization determines its SCPs.
-        whole = asked.collected.holds("scp", number)
+        whole = asked.collected.is_collected("scp", number)
         yield "scp", NONE if whole else UNCOLLECTED
 
 
-def _of_rcps(asked: Asked, reply: Reply, action: str, resource: str) -> str:
+def _rcp_layer_state(
+    asked: QueryContext, reply: ReachAnswer, action: str, resource: str
+) -> str:
     """Return the state of resource control policies, in agreement with coverage."""
-    estate, actor = asked.estate, _actor(asked, reply)
-    owner = estate.place(resource).owner if "*" not in resource else ""
+    estate, actor = asked.estate, _find_actor(asked, reply)
+    owner = estate.describe_resource(resource).owner if "*" not in resource else ""
     account = estate.accounts.get(owner)
     exempt = (actor and actor.linked) or (account and account.management)
-    if exempt or not binds_rcps(action):
+    if exempt or not supports_rcps(action):
         return IDLE
     if owner in estate.fences:
         return PASSED
-    missing = any(lacking_rcps(estate, asked.collected, resource, reply))
+    missing = any(list_missing_rcps(estate, asked.collected, resource, reply))
     return UNCOLLECTED if missing else NONE
 
 
-def _of_resource(asked: Asked, action: str, resource: str) -> Iterator[tuple[str, str]]:
+def _list_resource_layers(
+    asked: QueryContext, action: str, resource: str
+) -> Iterator[tuple[str, str]]:
     estate = asked.estate
-    place = estate.place(resource) if "*" not in resource else None
+    place = estate.describe_resource(resource) if "*" not in resource else None
     held = estate.holders.get(place.holder) if place else None
-    if not has_resource_policies(action) or resource == "*":
+    if not supports_resource_policies(action) or resource == "*":
         yield "resource", IDLE
     elif held is None:
         yield "resource", UNCOLLECTED

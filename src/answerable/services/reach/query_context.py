@@ -7,49 +7,56 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.model.documents.core import Coverage, ReachItem
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.model.documents.core import CoverageRecord, ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.presentation import inventory_lists
 from answerable.reach import queries
-from answerable.reach.assumptions import assumptions
-from answerable.reach.aws.bulk.closure import Whole
-from answerable.reach.aws.bulk.incremental_update import updated_in_place
-from answerable.reach.aws.bulk.reuse_facts import reused
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.condition_keys.self_tagging import speaking_of_tags
-from answerable.reach.aws.coverage import actors, is_partial, not_collected
-from answerable.reach.aws.evaluation.context_keys import NOTHING
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.collected_data import Collected
-from answerable.reach.formula import FALSE, atom, both
-from answerable.reach.queries import Reply
-from answerable.services.gc_control import settled
+from answerable.reach.assumptions import list_assumptions
+from answerable.reach.aws.bulk.closure import GraphClosure
+from answerable.reach.aws.bulk.incremental_update import try_incremental_update
+from answerable.reach.aws.bulk.reuse_facts import reuse_unchanged_facts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+from answerable.reach.aws.coverage import (
+    list_acting_principals,
+    list_not_collected,
+    rests_on_unread_policy,
+)
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.collected_data import CollectedData
+from answerable.reach.formula import FALSE, build_atom, conjoin
+from answerable.reach.queries import ReachAnswer
+from answerable.services.gc_control import suspend_gc
 from answerable.services.reach.compiled_graph import (
-    graph_of,
-    services_of,
+    list_policy_services,
+    load_graph,
     tags_collected,
 )
-from answerable.services.reach.request_context import Given
-from answerable.services.reach.statement_quotes import STATEMENTS, statements_of
+from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.statement_quotes import (
+    STATEMENTS_KEY,
+    load_statement_index,
+)
 
 CATALOGUE = "answerable:action-catalogue"
-NOBODY = IdentityId("")
+NO_IDENTITY = IdentityId("")
 # Steps between all identities take a gigabyte at ten thousand, and grow by the square.
 # A process that keeps a snapshot for many queries then ignores paths.
 MOST_FOLLOWED = 12_000
 # A single command may use some gigabytes and minutes once.
 MOST_AT_COMMAND = 30_000
-_KEPT = "the compiled snapshot"
-Told = ParamSpec("Told")
-Answer = TypeVar("Answer")
-Context = Mapping[str, tuple[str, ...]] | None
+_KEPT_GRAPH = "the compiled snapshot"
+QueryParams = ParamSpec("QueryParams")
+QueryResult = TypeVar("QueryResult")
+ConditionContext = Mapping[str, tuple[str, ...]] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryContext:
     """Compiled snapshot of one permission query, with the coverage of the snapshot.
 
     Attributes:
@@ -61,28 +68,28 @@ class Asked:
     """
 
     inventory: Inventory
-    graph: Graph
-    collected: Collected
-    given: Given
+    graph: IdentityGraph
+    collected: CollectedData
+    given: StatedContext
     direct: bool
     now: int
     cut: bool = False
 
     @property
-    def estate(self) -> Estate:
+    def estate(self) -> CompiledAccounts:
         """Compiled facts."""
         return self.graph.estate
 
 
-def asked_of(
+def build_query_context(
     inventory: Inventory,
     services: Iterable[str] | None,
-    given: Given,
+    given: StatedContext,
     now: int,
     *,
     direct: bool = False,
     whole: bool = False,
-) -> Asked:
+) -> QueryContext:
     """Compile a snapshot for one query.
 
     Args:
@@ -93,33 +100,37 @@ def asked_of(
         direct: Whether paths are ignored.
         whole: Whether every statement is needed: for an edit, or for all identities.
     """
-    collected = Collected(held for c in inventory.coverage for held in c.held)
-    kept = inventory.made(_KEPT)
-    if isinstance(kept, KeptGraph) and not given.policies:
-        graph = kept.given(given)
+    collected = CollectedData(held for c in inventory.coverage for held in c.held)
+    kept = inventory.get_computed(_KEPT_GRAPH)
+    if isinstance(kept, CompiledSnapshot) and not given.policies:
+        graph = kept.graph_for(given)
         cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
-        return Asked(inventory, graph, collected, given, direct or cut, now, cut)
-    needed = services_of(inventory) if services is None else services
-    graph = graph_of(inventory, load(needed), given, whole=whole)
+        return QueryContext(inventory, graph, collected, given, direct or cut, now, cut)
+    needed = list_policy_services(inventory) if services is None else services
+    graph = load_graph(inventory, load_catalogue(needed), given, whole=whole)
     cut = not direct and len(graph.estate.principals) > MOST_AT_COMMAND
-    return Asked(inventory, graph, collected, given, direct or cut, now, cut)
+    return QueryContext(inventory, graph, collected, given, direct or cut, now, cut)
 
 
-class KeptGraph:
+class CompiledSnapshot:
     """Snapshot compiled once for all queries; one query runs at a time.
 
     Attributes:
         alone: Lock held during a query, as intermediate results are cached.
     """
 
-    def __init__(self, inventory: Inventory, graph: Graph | None = None) -> None:
+    def __init__(
+        self, inventory: Inventory, graph: IdentityGraph | None = None
+    ) -> None:
         self.alone = threading.RLock()
-        self._graph = graph or graph_of(inventory, load(), Given(), whole=True)
-        with settled():
-            self._graph.estate.prepare()
-            speaking_of_tags(self._graph)
+        self._graph = graph or load_graph(
+            inventory, load_catalogue(), StatedContext(), whole=True
+        )
+        with suspend_gc():
+            self._graph.estate.build_lookups()
+            list_tag_statements(self._graph)
 
-    def over(self, before: Inventory, after: Inventory) -> "KeptGraph":
+    def update(self, before: Inventory, after: Inventory) -> "CompiledSnapshot":
         """Update the graph to a later snapshot.
 
         Cached steps are kept, except those that an edit of policies affects; if other
@@ -131,22 +142,24 @@ class KeptGraph:
         with self.alone:
             whole = self._graph.all
             tags = tags_collected(before) == tags_collected(after)
-            if isinstance(whole, Whole) and tags:
-                facts = reused(before.facts, after.facts)
-                now = facts and updated_in_place(whole, before.facts, facts)
+            if isinstance(whole, GraphClosure) and tags:
+                facts = reuse_unchanged_facts(before.facts, after.facts)
+                now = facts and try_incremental_update(whole, before.facts, facts)
                 if now:
-                    return KeptGraph(after, now.graph)
-        return KeptGraph(after)
+                    return CompiledSnapshot(after, now.graph)
+        return CompiledSnapshot(after)
 
-    def given(self, given: Given) -> Graph:
+    def graph_for(self, given: StatedContext) -> IdentityGraph:
         """Return the graph of a query that states condition keys."""
-        if given.context is NOTHING:
+        if given.context is NO_KEYS:
             return self._graph
         # Places stay known; steps may depend on the stated context.
-        return self._graph.over(self._graph.estate.stating(given.context))
+        return self._graph.for_accounts(
+            self._graph.estate.with_stated_keys(given.context)
+        )
 
 
-def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
+def compile_snapshot(inventory: Inventory, before: Inventory | None = None) -> None:
     """Compile a snapshot once for all queries about it.
 
     Args:
@@ -155,41 +168,45 @@ def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
             if only policies differ.
     """
     same = before if before is not None and before.name == inventory.name else None
-    kept = same.made(_KEPT) if same else None
-    if same and isinstance(kept, KeptGraph):
-        written = statements_of(same)
-        inventory.once(_KEPT, lambda _: kept)
-        inventory.once(STATEMENTS, lambda _: written)
-    elif before is not None and isinstance(last := before.made(_KEPT), KeptGraph):
-        updated = last.over(before, inventory)
-        inventory.once(_KEPT, lambda _: updated)
-        statements_of(inventory)
+    kept = same.get_computed(_KEPT_GRAPH) if same else None
+    if same and isinstance(kept, CompiledSnapshot):
+        written = load_statement_index(same)
+        inventory.get_or_compute(_KEPT_GRAPH, lambda _: kept)
+        inventory.get_or_compute(STATEMENTS_KEY, lambda _: written)
+    elif before is not None and isinstance(
+        last := before.get_computed(_KEPT_GRAPH), CompiledSnapshot
+    ):
+        updated = last.update(before, inventory)
+        inventory.get_or_compute(_KEPT_GRAPH, lambda _: updated)
+        load_statement_index(inventory)
     else:
-        inventory.once(_KEPT, KeptGraph)
-        statements_of(inventory)
+        inventory.get_or_compute(_KEPT_GRAPH, CompiledSnapshot)
+        load_statement_index(inventory)
 
 
 @contextmanager
-def one_at_a_time(inventory: Inventory) -> Iterator[None]:
+def lock_compiled_snapshot(inventory: Inventory) -> Iterator[None]:
     """Hold the lock of a snapshot whose queries share one graph."""
-    kept = inventory.made(_KEPT)
-    with kept.alone if isinstance(kept, KeptGraph) else nullcontext():
+    kept = inventory.get_computed(_KEPT_GRAPH)
+    with kept.alone if isinstance(kept, CompiledSnapshot) else nullcontext():
         yield
 
 
-def alone(story: Callable[Told, Answer]) -> Callable[Told, Answer]:
+def serialize_queries(
+    story: Callable[QueryParams, QueryResult],
+) -> Callable[QueryParams, QueryResult]:
     """Decorate a use case so that it holds the lock of its snapshot's shared graph."""
 
     @wraps(story)
-    def told(*args: Told.args, **named: Told.kwargs) -> Answer:
+    def told(*args: QueryParams.args, **named: QueryParams.kwargs) -> QueryResult:
         about = next(each for each in args if isinstance(each, Inventory))
-        with one_at_a_time(about):
+        with lock_compiled_snapshot(about):
             return story(*args, **named)
 
     return told
 
 
-def require_paths(asked: Asked) -> None:
+def require_paths(asked: QueryContext) -> None:
     """Refuse a query that needs every path when paths are not followed.
 
     Raises:
@@ -211,26 +228,28 @@ def require_paths(asked: Asked) -> None:
     )
 
 
-def doubted(asked: Asked, reply: Reply, action: str) -> Reply:
+def mark_unknown_action(
+    asked: QueryContext, reply: ReachAnswer, action: str
+) -> ReachAnswer:
     """Mark the verdict as open for an action that the catalogue does not know.
 
     It may be new or misspelled, and its resource types are not known.
     """
-    if reply.formula == FALSE or asked.estate.catalogue.action(action):
+    if reply.formula == FALSE or asked.estate.catalogue.find_action(action):
         return reply
-    unheld = atom(CATALOGUE, "Holds", (action,))
+    unheld = build_atom(CATALOGUE, "Holds", (action,))
     parts = tuple(
-        replace(part, formula=both(part.formula, unheld)) for part in reply.parts
+        replace(part, formula=conjoin(part.formula, unheld)) for part in reply.parts
     )
-    return replace(reply, formula=both(reply.formula, unheld), parts=parts)
+    return replace(reply, formula=conjoin(reply.formula, unheld), parts=parts)
 
 
-def missing(
-    asked: Asked,
-    pairs: Sequence[tuple[Reply, ReachItem]],
+def list_missing_data(
+    asked: QueryContext,
+    pairs: Sequence[tuple[ReachAnswer, ReachItem]],
     action: str,
     resource: str,
-    subjects: Iterable[IdentityId] = (NOBODY,),
+    subjects: Iterable[IdentityId] = (NO_IDENTITY,),
 ) -> set[str]:
     """List uncollected data that could change an answer or extend an empty list.
 
@@ -242,20 +261,22 @@ def missing(
     """
     found: set[str] = set()
     for reply, item in pairs:
-        absent = missing_of(asked, reply, item["action"], item["resource"])
-        item["assuming"] = assuming_of(asked, reply, absent)
+        absent = list_missing_for_reply(asked, reply, item["action"], item["resource"])
+        item["assuming"] = list_assumed_policies(asked, reply, absent)
         found |= absent
     # Uncollected data that could add a row.
     for subject in subjects:
-        nothing = replace(queries.nobody(), subject=subject, actor=subject)
-        found |= missing_of(asked, nothing, action, resource)
+        nothing = replace(queries.empty_answer(), subject=subject, actor=subject)
+        found |= list_missing_for_reply(asked, nothing, action, resource)
     return found
 
 
-def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[str]:
+def list_missing_for_reply(
+    asked: QueryContext, reply: ReachAnswer, action: str, resource: str
+) -> set[str]:
     """List uncollected data that could change one answer."""
     found = set(
-        not_collected(
+        list_not_collected(
             asked.estate,
             asked.collected,
             action,
@@ -264,31 +285,35 @@ def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[st
             direct=asked.direct,
         )
     )
-    if not set("*? ") & set(action) and not asked.estate.catalogue.action(action):
+    if not set("*? ") & set(action) and not asked.estate.catalogue.find_action(action):
         found.add("action-catalogue")
     return found
 
 
-def assuming_of(asked: Asked, reply: Reply, absent: set[str]) -> list[str]:
+def list_assumed_policies(
+    asked: QueryContext, reply: ReachAnswer, absent: set[str]
+) -> list[str]:
     """List the kinds of uncollected policy that could change one verdict."""
     words = set(absent)
-    accounts = {actor.identity.account for actor in actors(asked.estate, reply)}
-    words |= _needed(asked, accounts)
+    accounts = {
+        actor.identity.account for actor in list_acting_principals(asked.estate, reply)
+    }
+    words |= _list_required_data(asked, accounts)
     if asked.cut:
         words.add("paths")
-    return assumptions(words, (gap.policy for gap in reply.gaps))
+    return list_assumptions(words, (gap.policy for gap in reply.gaps))
 
 
-def _needed(asked: Asked, accounts: Set[str]) -> set[str]:
+def _list_required_data(asked: QueryContext, accounts: Set[str]) -> set[str]:
     """List the data that any answer about some accounts requires."""
     return {
-        asked.collected.lacking(word, account)
+        asked.collected.name_missing(word, account)
         for word in ("identity-policies", "role-trust")
         for account in accounts
     }
 
 
-def actors_of_accounts(asked: Asked) -> list[IdentityId]:
+def pick_account_actors(asked: QueryContext) -> list[IdentityId]:
     """Pick one collected identity per account to represent gaps of that account."""
     found = {
         each.identity.account: each.id
@@ -298,19 +323,25 @@ def actors_of_accounts(asked: Asked) -> list[IdentityId]:
     return [name for _, name in sorted(found.items())]
 
 
-def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Coverage:
+def build_query_coverage(
+    asked: QueryContext, replies: Iterable[ReachAnswer], absent: set[str]
+) -> CoverageRecord:
     """Build the coverage of an answer.
 
     Args:
         absent: Uncollected data that could change the answers.
     """
     replies = list(replies)
-    acting = (actor for reply in replies for actor in actors(asked.estate, reply))
+    acting = (
+        actor
+        for reply in replies
+        for actor in list_acting_principals(asked.estate, reply)
+    )
     accounts = {actor.identity.account for actor in acting}
-    needed = _needed(asked, accounts or {""})
+    needed = _list_required_data(asked, accounts or {""})
     paths = {"paths"} if asked.cut else set()
     known = sorted((absent | needed | paths) - {""})
-    coverage = inventory_lists.coverage(asked.inventory, asked.now, known)
-    if is_partial(replies):
+    coverage = inventory_lists.build_coverage(asked.inventory, asked.now, known)
+    if rests_on_unread_policy(replies):
         coverage["partial"] = True
     return coverage

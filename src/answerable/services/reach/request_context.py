@@ -5,26 +5,30 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from answerable.connectors.api_answer_file import read_whole
+from answerable.connectors.api_answer_file import read_answer_file
 from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 from answerable.model.errors import ParseError, UsageError
 from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Layer, Policy
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.model.sighting import Facts
-from answerable.reach.aws.compiled.principal_element import session_of
+from answerable.model.policy import Policy, PolicyLayer
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.compiled.principal_element import parse_session_arn
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.compiled.principals import is_role
-from answerable.reach.aws.condition_keys.classification import Kind, key_class, names
-from answerable.reach.aws.condition_keys.value_types import check_value, value_type
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
+from answerable.reach.aws.condition_keys.classification import (
+    KeyKind,
+    classify_key,
+    list_keys,
+)
+from answerable.reach.aws.condition_keys.value_types import check_value, get_value_type
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 
 _HINT = 'expected {"Version": "2012-10-17", "Statement": [...]}, as AWS writes policies'
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class StatedContext:
     """Condition keys and policies that a query states.
 
     Attributes:
@@ -33,7 +37,7 @@ class Given:
         endpoint: Stated policy of the VPC endpoint of the call, if any.
     """
 
-    context: Known = NOTHING
+    context: ContextKeys = NO_KEYS
     session: Policy | None = None
     endpoint: Policy | None = None
 
@@ -43,13 +47,13 @@ class Given:
         return tuple(policy for policy in (self.session, self.endpoint) if policy)
 
 
-def read_given(
-    facts: Facts,
+def parse_stated_context(
+    facts: SightedFacts,
     context: Mapping[str, tuple[str, ...]] | None,
     session_policy: str,
     endpoint_policy: str,
     now: int,
-) -> Given:
+) -> StatedContext:
     """Parse the condition keys and policies that a query states.
 
     Args:
@@ -64,21 +68,25 @@ def read_given(
             to a known one; or a value has the wrong type.
         EnvironmentRefused: A file cannot be read.
     """
-    operators = _written(facts) if context else {}
+    operators = _collect_policy_keys(facts) if context else {}
     for key, values in (context or {}).items():
-        _known(key, operators)
-        kind = value_type(key, operators.get(key.lower(), ()))
+        _require_known_key(key, operators)
+        kind = get_value_type(key, operators.get(key.lower(), ()))
         for value in values:
             check_value(key, value, kind)
     keys = {key.lower(): values for key, values in (context or {}).items()}
-    return Given(
-        Known(keys) if keys else NOTHING,
-        _stated(session_policy, Layer.SESSION, now) if session_policy else None,
-        _stated(endpoint_policy, Layer.ENDPOINT, now) if endpoint_policy else None,
+    return StatedContext(
+        ContextKeys(keys) if keys else NO_KEYS,
+        _read_stated_policy(session_policy, PolicyLayer.SESSION, now)
+        if session_policy
+        else None,
+        _read_stated_policy(endpoint_policy, PolicyLayer.ENDPOINT, now)
+        if endpoint_policy
+        else None,
     )
 
 
-def read_context(
+def parse_context_keys(
     pairs: Iterable[str], without: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Parse `KEY=VALUE` pairs; a repeated key has several values.
@@ -114,8 +122,8 @@ def read_context(
     return read
 
 
-def of_session(
-    facts: Facts, subject: str, context: Mapping[str, tuple[str, ...]]
+def resolve_role_session(
+    facts: SightedFacts, subject: str, context: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, Mapping[str, tuple[str, ...]]]:
     """Resolve the ARN of a role session to its role, and state the session name.
 
@@ -130,11 +138,11 @@ def of_session(
     Raises:
         UsageError: A different session name is stated.
     """
-    session = session_of(subject.strip())
+    session = parse_session_arn(subject.strip())
     if session is None:
         return subject, context
     account, name, called = session
-    role = next((i for i in facts.identities if _is_role(i, account, name)), None)
+    role = next((i for i in facts.identities if _is_role_named(i, account, name)), None)
     if role is None:
         return subject, context
     folded = {key.lower(): values for key, values in context.items()}
@@ -149,14 +157,14 @@ def of_session(
     return role.id, {**context, **known}
 
 
-def _is_role(identity: Identity, account: str, name: str) -> bool:
+def _is_role_named(identity: Identity, account: str, name: str) -> bool:
     here = identity.account == account and identity.name == name
     return here and is_role(identity)
 
 
-def _known(key: str, written: Container[str]) -> None:
+def _require_known_key(key: str, written: Container[str]) -> None:
     """Refuse a condition key that looks like a misspelling of a known one."""
-    if key_class(key).kind is not Kind.UNKNOWN or key.lower() in written:
+    if classify_key(key).kind is not KeyKind.UNKNOWN or key.lower() in written:
         return
     if ":" not in key:
         raise UsageError(
@@ -165,7 +173,9 @@ def _known(key: str, written: Container[str]) -> None:
         )
     head, slash, tag = key.partition("/")
     service = f"{head.partition(':')[0].lower()}:"
-    known = {n.partition("/")[0] for n, _ in names() if n.lower().startswith(service)}
+    known = {
+        n.partition("/")[0] for n, _ in list_keys() if n.lower().startswith(service)
+    }
     near = get_close_matches(head, sorted(known), n=1, cutoff=0.85)
     if near:
         raise UsageError(
@@ -174,7 +184,7 @@ def _known(key: str, written: Container[str]) -> None:
         )
 
 
-def _written(facts: Facts) -> dict[str, set[str]]:
+def _collect_policy_keys(facts: SightedFacts) -> dict[str, set[str]]:
     """Collect the condition keys of policies, each with its operators."""
     found: dict[str, set[str]] = defaultdict(set)
     for policy in facts.policies:
@@ -184,11 +194,13 @@ def _written(facts: Facts) -> dict[str, set[str]]:
     return found
 
 
-def _stated(location: str, layer: Layer, now: int) -> Policy:
-    return read_policy(location, layer, now, option=f"--{layer}-policy")
+def _read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
+    return read_policy_file(location, layer, now, option=f"--{layer}-policy")
 
 
-def read_policy(location: str, layer: Layer, now: int, *, option: str) -> Policy:
+def read_policy_file(
+    location: str, layer: PolicyLayer, now: int, *, option: str
+) -> Policy:
     """Read one policy from a file; an unreadable statement is kept as unread.
 
     Args:
@@ -201,14 +213,14 @@ def read_policy(location: str, layer: Layer, now: int, *, option: str) -> Policy
         EnvironmentRefused: It cannot be read.
     """
     what = f"the {layer} policy"
-    document = read_whole(location, what, limit=MAX_BYTES)
+    document = read_answer_file(location, what, limit=MAX_BYTES)
     try:
         return parse_policy(
             document,
             layer,
             policy_id=PolicyId(location),
             name=location.rpartition("/")[2],
-            seen=Seen(option, location, WrittenBy.PERSON, now),
+            seen=FactProvenance(option, location, WrittenBy.PERSON, now),
         )
     except ParseError as error:
         raise UsageError(f"{error.message} (expected {what})", _HINT) from None

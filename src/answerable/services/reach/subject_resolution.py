@@ -1,40 +1,44 @@
 """Resolution of the subject of a permission query."""
 
-from answerable.inventory.resolve import Kind, resolve
+from answerable.inventory.resolve import EntityKind, resolve
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
-from answerable.reach.aws.compiled.external_callers import caller_of
+from answerable.reach.aws.compiled.external_callers import parse_caller
 
-_SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
+_SUBJECT_KINDS: tuple[EntityKind, ...] = ("agent", "identity", "credential")
 
 
-def subject_of(inventory: Inventory, text: str) -> str:
+def resolve_subject(inventory: Inventory, text: str) -> str:
     """Resolve a subject: a scanned one, or an external caller.
 
     Raises:
         UsageError: The name is unknown or ambiguous.
     """
     try:
-        return resolve(inventory, text, _SUBJECTS)
+        return resolve(inventory, text, _SUBJECT_KINDS)
     except AmbiguousError:
         raise
     except UsageError:
-        person = person_of(inventory, text)
+        person = resolve_person(inventory, text)
         if person is not None:
             return person
         asked = text.strip()
-        caller = caller_of(asked, {})
+        caller = parse_caller(asked, {})
         if caller is None:
             raise
-        accounts = inventory.once("accounts of identities", _accounts)
+        accounts = inventory.get_or_compute(
+            "accounts of identities", _list_scanned_accounts
+        )
         # A role that an audit log or a configuration names may have been deleted.
-        named = inventory.once("identities by name alone", _named)
+        named = inventory.get_or_compute(
+            "identities by name alone", _list_named_subjects
+        )
         if caller.account in accounts and asked not in named:
             raise
         return asked
 
 
-def person_of(inventory: Inventory, text: str) -> str | None:
+def resolve_person(inventory: Inventory, text: str) -> str | None:
     """Resolve a person if the text names nothing else; None if it names none.
 
     Raises:
@@ -48,7 +52,7 @@ def person_of(inventory: Inventory, text: str) -> str | None:
         return None
 
 
-def _named(inventory: Inventory) -> frozenset[str]:
+def _list_named_subjects(inventory: Inventory) -> frozenset[str]:
     """List the subjects that sources name, in scanned accounts or not."""
     agents, credentials = inventory.agents.values(), inventory.credentials.values()
     return frozenset(inventory.owners).union(
@@ -57,7 +61,7 @@ def _named(inventory: Inventory) -> frozenset[str]:
     )
 
 
-def _accounts(inventory: Inventory) -> frozenset[str]:
+def _list_scanned_accounts(inventory: Inventory) -> frozenset[str]:
     """List the accounts whose identities were listed."""
     attached = {each.target for each in inventory.facts.attachments}
     listed = (

@@ -3,52 +3,56 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from answerable.inventory.resolve import KINDS, resolve
+from answerable.inventory.resolve import ENTITY_KINDS, resolve
 from answerable.model.documents.core import ReachItem
-from answerable.model.documents.not_known import LookedItem, UnknownItem
+from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
-from answerable.presentation.command_hints import command
-from answerable.reach.answer_documents import path_item
-from answerable.reach.aws.paths.search import Hop
+from answerable.presentation.command_hints import format_command
+from answerable.reach.answer_documents import build_path_item
+from answerable.reach.aws.paths.search import PathHop
 from answerable.reach.formula import Verdict
-from answerable.reach.subjects import Starts
-from answerable.reach.unknown_subjects import AWS, UnknownSubject, unknown_platform
-from answerable.services.reach.compiled_graph import summary_of
-from answerable.services.reach.query_context import Asked
+from answerable.reach.subjects import SubjectIdentities
+from answerable.reach.unknown_subjects import (
+    AWS,
+    UnknownSubject,
+    explain_unscanned_platform,
+)
+from answerable.services.reach.compiled_graph import load_summary
+from answerable.services.reach.query_context import QueryContext
 
 
-def unknown_items(
+def build_unknown_items(
     inventory: Inventory, unknown: Iterable[UnknownSubject]
-) -> list[UnknownItem]:
+) -> list[UncollectedSubjectItem]:
     """Build the reasons of a `not-known` verdict, with the nearest scanned id."""
     return [
         {
             "id": each.id,
             "because": each.because
-            + (_nearest(inventory, each.id) if each.absent else ""),
+            + (_suggest_scanned_id(inventory, each.id) if each.absent else ""),
             "source": each.source,
         }
         for each in unknown
     ]
 
 
-def _nearest(inventory: Inventory, key: str) -> str:
+def _suggest_scanned_id(inventory: Inventory, key: str) -> str:
     """Return the scanned id whose spelling is nearest."""
     try:
-        resolve(inventory, key, KINDS)
+        resolve(inventory, key, ENTITY_KINDS)
     except AnswerableError as error:
         return f"; {error.hint}" if error.hint.startswith("did you mean") else ""
     return ""
 
 
-def unknown_row(
+def build_unknown_row(
     inventory: Inventory,
     subject: str,
     action: str,
     resource: str,
     unknown: UnknownSubject,
-    hops: Sequence[Hop] = (),
+    hops: Sequence[PathHop] = (),
 ) -> ReachItem:
     """Build a row of `reach` or `who-can` with a `not-known` verdict."""
     return {
@@ -59,48 +63,53 @@ def unknown_row(
         "conditions": [],
         "admin": False,
         "determining": [],
-        "path": [path_item(hop) for hop in hops],
+        "path": [build_path_item(hop) for hop in hops],
         "assuming": [],
-        "unknown": unknown_items(inventory, [unknown]),
+        "unknown": build_unknown_items(inventory, [unknown]),
     }
 
 
-def unknown_rows(
-    asked: Asked, found: Starts, subject: str, action: str, resource: str
+def build_unknown_rows(
+    asked: QueryContext,
+    found: SubjectIdentities,
+    subject: str,
+    action: str,
+    resource: str,
 ) -> list[ReachItem]:
     """Build a row for each unknown part of a subject's permissions."""
     inventory = asked.inventory
     rows = [
-        unknown_row(inventory, subject, action, resource, each.unknown, each.hops)
+        build_unknown_row(inventory, subject, action, resource, each.unknown, each.hops)
         for each in found.starts
         if each.unknown
     ]
     return rows + [
-        unknown_row(inventory, subject, action, resource, each) for each in found.apart
+        build_unknown_row(inventory, subject, action, resource, each)
+        for each in found.apart
     ]
 
 
-def unknown_holders(asked: Asked) -> list[UnknownSubject]:
+def list_unknown_holders(asked: QueryContext) -> list[UnknownSubject]:
     """List the AWS identities whose permissions were not collected.
 
     Without a scanned account and a named identity, one pattern represents all of
     them.
     """
-    found = summary_of(asked.inventory, asked.graph).unknown
+    found = load_summary(asked.inventory, asked.graph).unknown
     of_aws = [each.subject for each in found if each.subject.source == AWS]
-    every = unknown_platform(asked.estate)
+    every = explain_unscanned_platform(asked.estate)
     return of_aws if of_aws or every is None else [every]
 
 
-def looked(asked: Asked) -> LookedItem:
+def describe_search_scope(asked: QueryContext) -> SearchScopeItem:
     """Describe the identities, accounts and platforms that an answer covers."""
-    summary = summary_of(asked.inventory, asked.graph)
+    summary = load_summary(asked.inventory, asked.graph)
     missing = Counter(
         (each.kind or "identity", each.subject.source) for each in summary.unknown
     )
     return {
         "identities": summary.collected,
-        "accounts": sorted(asked.estate.inhabited - {""}),
+        "accounts": sorted(asked.estate.collected_accounts - {""}),
         "platforms": [AWS] if summary.collected else [],
         "not_evaluated": [
             {"kind": kind, "count": count, "source": source}
@@ -109,7 +118,7 @@ def looked(asked: Asked) -> LookedItem:
     }
 
 
-def scan_command(unknown: Iterable[UnknownSubject]) -> str:
+def suggest_scan_command(unknown: Iterable[UnknownSubject]) -> str:
     """Return the scan that would supply the data; empty if no source does."""
     unknown = list(unknown)
     if not unknown:
@@ -120,4 +129,4 @@ def scan_command(unknown: Iterable[UnknownSubject]) -> str:
     sources = dict.fromkeys(each.source for each in unknown)
     scanned = {each.spec.name for each in CONNECTORS}
     known = [f"{each}:FILE" for each in sources if each in scanned]
-    return command("scan", *known) if known else ""
+    return format_command("scan", *known) if known else ""

@@ -10,15 +10,18 @@ from types import MappingProxyType
 
 import msgspec
 
-from answerable.inventory.merge import merge, ordered
-from answerable.inventory.ownership_score import attests, end_of
-from answerable.inventory.people import People, is_pipeline
+from answerable.inventory.merge import merge_facts, select_newest_syncs
+from answerable.inventory.ownership_score import (
+    get_attestation_end,
+    is_valid_attestation,
+)
+from answerable.inventory.people import PersonDirectory, is_pipeline
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_key import OwnerKeyId
 from answerable.model.person import OwnerEvidence, Person
-from answerable.model.sighting import Facts, Snapshot, Sync
+from answerable.model.sighting import SightedFacts, Snapshot, Sync
 from answerable.services.statements import owner_keys
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 _AGENT = "agent:"
 _FOREVER = 1 << 63
@@ -42,7 +45,7 @@ class AttestedOwner:
     digest: str
 
 
-class _Persons(msgspec.Struct):
+class _PersonFacts(msgspec.Struct):
     persons: tuple[Person, ...] = ()
 
 
@@ -52,26 +55,26 @@ class _SyncPersons(msgspec.Struct):
     source: str
     connector: str
     started_at: int
-    facts: _Persons
+    facts: _PersonFacts
 
 
-class AttestedOwners:
+class AttestedOwnerReader:
     """Cached reader of the attested owners of one store.
 
     Args:
         store: Open store, used by this thread only.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EvidenceStore) -> None:
         self._store = store
         self._stamp = b""
         self._objects: tuple[tuple[int, str], ...] = ()
         self._said: tuple[OwnerEvidence, ...] = ()
-        self._people = People(())
+        self._people = PersonDirectory(())
         self._judged: Mapping[AgentId, AttestedOwner] = {}
         self._while = (0, 0)  # interval in which the result stays valid
 
-    def now(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+    def read(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         """Return the attested owner of each agent that has one.
 
         Args:
@@ -81,22 +84,28 @@ class AttestedOwners:
             VerificationError: The log or an object in it was changed.
             EnvironmentRefused: The store cannot be read.
         """
-        self._refresh()
+        self._reload_if_changed()
         begin, end = self._while
         if not begin <= now < end:
-            self._judged = self._judge(now)
-            ends = [end_of(item) for item in self._said if attests(item, now)]
+            self._judged = self._select_owners(now)
+            ends = [
+                get_attestation_end(item)
+                for item in self._said
+                if is_valid_attestation(item, now)
+            ]
             self._while = (now, min(ends, default=_FOREVER))
         return self._judged
 
-    def same(self, person: str) -> PersonId:
+    def canonical_person(self, person: str) -> PersonId:
         """Return the canonical id of a person, as of the latest read."""
         return self._people(person)
 
-    def _judge(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+    def _select_owners(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
         for item in self._said:
-            if not item.subject.startswith(_AGENT) or not attests(item, now):
+            if not item.subject.startswith(_AGENT) or not is_valid_attestation(
+                item, now
+            ):
                 continue
             person = self._people(item.person)
             rank = (item.seen.at, person)
@@ -109,7 +118,7 @@ class AttestedOwners:
                     person=person,
                     key_id=OwnerKeyId(item.key),
                     signed_at=item.seen.at,
-                    expires=end_of(item),
+                    expires=get_attestation_end(item),
                     digest=item.digest,
                 ),
             )
@@ -125,25 +134,25 @@ class AttestedOwners:
         known = self._people.get(person)
         return known is not None and not known.alive
 
-    def _refresh(self) -> None:
+    def _reload_if_changed(self) -> None:
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
         objects = tuple(
             (logged.index, logged.digest)
             for kind in ("snapshot", *owner_keys.KINDS)
-            for logged in self._store.objects(kind)
+            for logged in self._store.list_objects(kind)
         )
         if objects != self._objects:
-            self._store.log.check()
-            self._said = owner_keys.attestations(self._store)
-            self._people = People(_persons(self._store))
+            self._store.log.verify_entries()
+            self._said = owner_keys.read_attestations(self._store)
+            self._people = PersonDirectory(_read_latest_persons(self._store))
             self._objects = objects
             self._while = (0, 0)
         self._stamp = stamp
 
 
-class Attesting:
+class AttestationReader:
     """Cached reader of the latest valid attestation of each subject, agent or not.
 
     Only signed statements are read, so the size of the snapshot does not matter. The
@@ -153,13 +162,13 @@ class Attesting:
         store: Open store, used by this thread only.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EvidenceStore) -> None:
         self._store = store
         self._stamp = b""
         self._objects: tuple[str, ...] = ()
         self._said: tuple[OwnerEvidence, ...] = ()
 
-    def now(self, now: int) -> Mapping[str, PersonId]:
+    def read(self, now: int) -> Mapping[str, PersonId]:
         """Return the latest attester of each subject, under the name they signed with.
 
         Args:
@@ -169,46 +178,48 @@ class Attesting:
             VerificationError: The log or an object in it was changed.
             EnvironmentRefused: The store cannot be read.
         """
-        self._refresh()
-        holding = [item for item in self._said if attests(item, now)]
+        self._reload_if_changed()
+        holding = [item for item in self._said if is_valid_attestation(item, now)]
         holding.sort(key=lambda item: (item.seen.at, item.person))
         return {item.subject: item.person for item in holding}
 
-    def _refresh(self) -> None:
+    def _reload_if_changed(self) -> None:
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
         objects = tuple(
             logged.digest
             for kind in owner_keys.KINDS
-            for logged in self._store.objects(kind)
+            for logged in self._store.list_objects(kind)
         )
         if objects != self._objects:
-            self._store.log.check()
-            self._said = owner_keys.attestations(self._store)
+            self._store.log.verify_entries()
+            self._said = owner_keys.read_attestations(self._store)
             self._objects = objects
         self._stamp = stamp
 
 
-def attested_owners(store: Store, now: int) -> Mapping[AgentId, AttestedOwner]:
-    """Return the attested owner of each agent that has one; see `AttestedOwners`."""
-    return owners_of(store).now(now)
+def read_attested_owners(
+    store: EvidenceStore, now: int
+) -> Mapping[AgentId, AttestedOwner]:
+    """Return the attested owner of each agent that has one; see `AttestedOwnerReader`."""
+    return open_owner_reader(store).read(now)
 
 
-def owners_of(store: Store) -> AttestedOwners:
+def open_owner_reader(store: EvidenceStore) -> AttestedOwnerReader:
     """Return the attested-owner reader that is cached with the store."""
-    return store.beside("attested owners", AttestedOwners)
+    return store.get_or_attach("attested owners", AttestedOwnerReader)
 
 
-def _persons(store: Store) -> tuple[Person, ...]:
+def _read_latest_persons(store: EvidenceStore) -> tuple[Person, ...]:
     """Decode only the persons of the newest snapshot."""
-    logged = store.objects("snapshot")
+    logged = store.list_objects("snapshot")
     if not logged:
         return ()
     snapshot = msgspec.json.decode(store.get_object(logged[-1].digest), type=Snapshot)
     syncs = []
     for source, digest in snapshot.syncs:
         part = msgspec.json.decode(store.get_object(digest), type=_SyncPersons)
-        facts = Facts(persons=part.facts.persons)
+        facts = SightedFacts(persons=part.facts.persons)
         syncs.append((source, Sync(source, part.connector, part.started_at, facts)))
-    return merge(ordered(syncs)).persons
+    return merge_facts(select_newest_syncs(syncs)).persons

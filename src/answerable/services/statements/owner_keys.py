@@ -6,28 +6,28 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from answerable.evidence import dsse, owner_attestations, signed_statements
-from answerable.evidence.note import PublicKey
-from answerable.evidence.signed_statements import Keys
-from answerable.model.documents.core import Coverage, Document
+from answerable.evidence.note import VerifierKey
+from answerable.evidence.signed_statements import OwnerKeys
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.owners import NewOwnerKeyItem, OwnerKeyItem
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_key import (
-    Enrolment,
+    KeyEnrolment,
+    KeyRevocation,
+    LogPosition,
     OwnerKey,
     OwnerKeyId,
-    Placed,
-    Revocation,
-    Statement,
-    Verified,
+    OwnerStatement,
+    VerifiedStatement,
     owner_key_id,
-    unrecorded,
+    pending_position,
 )
 from answerable.model.person import OwnerEvidence
 from answerable.model.provenance import WrittenBy
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import spelled_time
-from answerable.store.store import Store
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import format_time
+from answerable.store.store import EvidenceStore
 
 ENROLMENT, REVOCATION, ATTESTATION = (
     "owner-key",
@@ -37,31 +37,31 @@ ENROLMENT, REVOCATION, ATTESTATION = (
 KINDS = (ENROLMENT, REVOCATION, ATTESTATION)
 
 # Keys are read from the log only.
-_COVERAGE: Coverage = {
+_COVERAGE: CoverageRecord = {
     "partial": False,
     "sources": [],
     "seen": [],
     "not_collected": [],
 }
 
-Recorded = TypeVar("Recorded", Enrolment, Revocation)
+KeyRecord = TypeVar("KeyRecord", KeyEnrolment, KeyRevocation)
 
 
-class Signatory(Protocol):
+class StatementSigner(Protocol):
     """Signer of a statement: a local key, or a remote one."""
 
     @property
     def id(self) -> OwnerKeyId:
         """Id of the key."""
 
-    def at(self, now: int) -> int:
+    def signing_time(self, now: int) -> int:
         """Return the signing time of a statement, UTC nanoseconds.
 
         Raises:
             VerificationError: It was signed too long ago, or in the future.
         """
 
-    def envelope(self, said: Statement) -> bytes:
+    def sign(self, said: OwnerStatement) -> bytes:
         """Return the signed envelope of a statement.
 
         Raises:
@@ -70,7 +70,7 @@ class Signatory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class LocalSigner:
     """Unlocked private key, in memory for the duration of one command.
 
     Attributes:
@@ -90,19 +90,21 @@ class Signer:
         """Id of the key."""
         return owner_key_id(self.public)
 
-    def at(self, now: int) -> int:
+    def signing_time(self, now: int) -> int:
         """Return the current time."""
         return now
 
-    def envelope(self, said: Statement) -> bytes:
+    def sign(self, said: OwnerStatement) -> bytes:
         """Sign a statement."""
-        text = signed_statements.payload(said)
-        signed = dsse.sign(signed_statements.PAYLOAD_TYPE, text, self.id, self.seed)
-        return dsse.encode(signed)
+        text = signed_statements.encode_payload(said)
+        signed = dsse.sign_envelope(
+            signed_statements.PAYLOAD_TYPE, text, self.id, self.seed
+        )
+        return dsse.encode_envelope(signed)
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class KeyAuthority:
     """Authority behind an enrolment or a revocation.
 
     Attributes:
@@ -115,43 +117,48 @@ class Word:
     written_by: WrittenBy = WrittenBy.SELF_REPORTED
 
 
-def keys(store: Store) -> Keys:
+def read_owner_keys(store: EvidenceStore) -> OwnerKeys:
     """Read all keys that were ever enrolled.
 
     Raises:
         VerificationError: A stored object was changed.
     """
-    return signed_statements.keys_of(
-        _recorded(store, ENROLMENT, Enrolment), _recorded(store, REVOCATION, Revocation)
+    return signed_statements.index_keys(
+        _read_records(store, ENROLMENT, KeyEnrolment),
+        _read_records(store, REVOCATION, KeyRevocation),
     )
 
 
-def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
+def read_attestations(store: EvidenceStore) -> tuple[OwnerEvidence, ...]:
     """Read the evidence of every signed attestation, rejected ones included.
 
     Raises:
         VerificationError: A stored object was changed.
     """
-    logged = store.objects(ATTESTATION)
+    logged = store.list_objects(ATTESTATION)
     if not logged:
         return ()
-    known, here = keys(store), identity(store)
+    known, here = read_owner_keys(store), store_identity(store)
     found: dict[str, OwnerEvidence | None] = {}
     for each in logged:
         if each.digest not in found:
-            data = kept(store, each.digest)
-            placed = Placed(each.index, each.at)
-            found[each.digest] = owner_attestations.evidence(data, known, placed, here)
+            data = load_statement(store, each.digest)
+            placed = LogPosition(each.index, each.at)
+            found[each.digest] = owner_attestations.read_ownership_evidence(
+                data, known, placed, here
+            )
     return tuple(item for item in found.values() if item is not None)
 
 
-def identity(store: Store) -> str:
+def store_identity(store: EvidenceStore) -> str:
     """Return the id of the store in statements: the fingerprint of its log key."""
-    key: PublicKey = store.keys.public
+    key: VerifierKey = store.keys.public_key
     return str(key)
 
 
-def verify_statement(store: Store, envelope: bytes, now: int) -> Verified:
+def verify_statement(
+    store: EvidenceStore, envelope: bytes, now: int
+) -> VerifiedStatement:
     """Verify a new statement before it is recorded.
 
     The caller checks the type and subject of the statement, and that `key.person` may
@@ -166,13 +173,13 @@ def verify_statement(store: Store, envelope: bytes, now: int) -> Verified:
         StatementVoid: It is invalid; the message has the reason.
         VerificationError: A stored object was changed.
     """
-    return signed_statements.verify(
-        envelope, keys(store), unrecorded(now), identity(store)
+    return signed_statements.verify_statement(
+        envelope, read_owner_keys(store), pending_position(now), store_identity(store)
     )
 
 
-def enroll(
-    store: Store,
+def enroll_key(
+    store: EvidenceStore,
     public: bytes,
     person: PersonId,
     *,
@@ -180,7 +187,7 @@ def enroll(
     valid_until: int,
     uid: int,
     now: int,
-    word: Word = Word(),
+    word: KeyAuthority = KeyAuthority(),
 ) -> Document:
     """Record a key as the key of a person.
 
@@ -195,18 +202,18 @@ def enroll(
         UsageError: The key is malformed, belongs to another person or is revoked, or
             the times are in the wrong order.
     """
-    if not signed_statements.usable(public):
+    if not signed_statements.is_valid_public_key(public):
         raise UsageError(
             "not a usable Ed25519 key (its point is of small order)",
             "make one with: answerable owner-keys new --person PERSON",
         )
     if not valid_from < valid_until or valid_until <= now:
         raise UsageError(
-            f"the key would be valid from {spelled_time(valid_from)} until "
-            f"{spelled_time(valid_until)} (expected an end that is later, and ahead)",
+            f"the key would be valid from {format_time(valid_from)} until "
+            f"{format_time(valid_until)} (expected an end that is later, and ahead)",
             "give --until a time to come",
         )
-    key = keys(store).get(owner_key_id(public))
+    key = read_owner_keys(store).get(owner_key_id(public))
     if key is not None and key.person != person:
         raise UsageError(
             f"the key {key.id} is {key.person}'s (a key is one person's)",
@@ -217,21 +224,21 @@ def enroll(
             f"the key {key.id} is revoked, and stays so",
             "let its person make a new one",
         )
-    said = Enrolment(
+    said = KeyEnrolment(
         public, person, valid_from, valid_until, word.written_by, uid, word.by
     )
     store.put_object(ENROLMENT, msgspec.json.encode(said), now)
-    return _shown(store, now, owner_key_id(public))
+    return _build_key_document(store, now, owner_key_id(public))
 
 
-def revoke(
-    store: Store,
+def revoke_key(
+    store: EvidenceStore,
     name: str,
     *,
     since: int | None,
     uid: int,
     now: int,
-    word: Word = Word(),
+    word: KeyAuthority = KeyAuthority(),
 ) -> Document:
     """Record that signatures of a key are invalid from a time on.
 
@@ -244,19 +251,21 @@ def revoke(
     Raises:
         UsageError: The key does not exist.
     """
-    key = find(keys(store), name)
+    key = find_key(read_owner_keys(store), name)
     begin = now if since is None else since
-    said = Revocation(key.id, begin, word.written_by, uid, word.by)
+    said = KeyRevocation(key.id, begin, word.written_by, uid, word.by)
     store.put_object(REVOCATION, msgspec.json.encode(said), now)
-    return _shown(store, now, key.id)
+    return _build_key_document(store, now, key.id)
 
 
-def listed(store: Store, *, now: int) -> Document:
+def list_owner_keys(store: EvidenceStore, *, now: int) -> Document:
     """List the keys with their current state."""
-    return _shown(store, now)
+    return _build_key_document(store, now)
 
 
-def made(key: OwnerKeyId, person: PersonId, private: str, public: str) -> Document:
+def describe_new_key(
+    key: OwnerKeyId, person: PersonId, private: str, public: str
+) -> Document:
     """Describe a new key and the next step; it is not enrolled yet."""
     item: NewOwnerKeyItem = {
         "id": key,
@@ -265,11 +274,11 @@ def made(key: OwnerKeyId, person: PersonId, private: str, public: str) -> Docume
         "public_file": public,
     }
     name = person.removeprefix("person:")
-    following = command("owner-keys", "enroll", public, "--person", name)
+    following = format_command("owner-keys", "enroll", public, "--person", name)
     return Document("owner-keys-new", [item], _COVERAGE, next=following)
 
 
-def find(known: Keys, name: str) -> OwnerKey:
+def find_key(known: OwnerKeys, name: str) -> OwnerKey:
     """Find a key by its id or a prefix of it.
 
     Raises:
@@ -295,7 +304,7 @@ def find(known: Keys, name: str) -> OwnerKey:
     return known[fit[0]]
 
 
-def state(key: OwnerKey, now: int) -> str:
+def key_state(key: OwnerKey, now: int) -> str:
     """Return the current state of a key as one word."""
     if any(said.since <= now for _, said in key.revoked):
         return "revoked"
@@ -305,51 +314,53 @@ def state(key: OwnerKey, now: int) -> str:
     return "expired" if all(end <= now for _, end in spans) else "not-yet"
 
 
-def _shown(store: Store, now: int, only: OwnerKeyId | None = None) -> Document:
-    known = keys(store)
+def _build_key_document(
+    store: EvidenceStore, now: int, only: OwnerKeyId | None = None
+) -> Document:
+    known = read_owner_keys(store)
     signed: dict[str, int] = {}
-    for item in attestations(store):
+    for item in read_attestations(store):
         signed[item.key] = signed.get(item.key, 0) + (not item.void)
     items = [
-        _item(key, now, signed.get(key.id, 0))
+        _build_key_item(key, now, signed.get(key.id, 0))
         for key in sorted(known.values(), key=lambda each: (each.person, each.id))
         if only in (None, key.id)
     ]
     return Document("owner-keys", items, _COVERAGE)
 
 
-def _item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
+def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
     last = key.enrolled[-1][1]
     since = min((said.since for _, said in key.revoked), default=None)
     return {
         "id": key.id,
         "person": key.person,
-        "state": state(key, now),
-        "valid_from": spelled_time(min(each.valid_from for _, each in key.enrolled)),
-        "valid_until": spelled_time(max(each.valid_until for _, each in key.enrolled)),
-        "revoked_at": None if since is None else spelled_time(since),
-        "enrolled_at": spelled_time(key.enrolled[0][0].at),
+        "state": key_state(key, now),
+        "valid_from": format_time(min(each.valid_from for _, each in key.enrolled)),
+        "valid_until": format_time(max(each.valid_until for _, each in key.enrolled)),
+        "revoked_at": None if since is None else format_time(since),
+        "enrolled_at": format_time(key.enrolled[0][0].at),
         "enrolled_by": last.by or f"uid {last.uid}",
         "written_by": last.written_by.value,
         "attestations": signed,
     }
 
 
-def _recorded(
-    store: Store, kind: str, shape: type[Recorded]
-) -> list[tuple[Placed, Recorded]]:
+def _read_records(
+    store: EvidenceStore, kind: str, shape: type[KeyRecord]
+) -> list[tuple[LogPosition, KeyRecord]]:
     found = []
-    for each in store.objects(kind):
-        data = kept(store, each.digest)
+    for each in store.list_objects(kind):
+        data = load_statement(store, each.digest)
         try:
             said = msgspec.json.decode(data, type=shape)
         except (ValueError, RecursionError):
-            raise _damaged(each.digest, "does not decode") from None
-        found.append((Placed(each.index, each.at), said))
+            raise _build_damage_error(each.digest, "does not decode") from None
+        found.append((LogPosition(each.index, each.at), said))
     return found
 
 
-def kept(store: Store, digest: str) -> bytes:
+def load_statement(store: EvidenceStore, digest: str) -> bytes:
     """Load a recorded statement.
 
     Raises:
@@ -358,10 +369,10 @@ def kept(store: Store, digest: str) -> bytes:
     try:
         return store.get_object(digest)
     except UsageError:
-        raise _damaged(digest, "is missing") from None
+        raise _build_damage_error(digest, "is missing") from None
 
 
-def _damaged(digest: str, why: str) -> VerificationError:
+def _build_damage_error(digest: str, why: str) -> VerificationError:
     return VerificationError(
         f"the stored object {digest[:16]} of an owner key {why}",
         "restore the file objects/... from a copy; see `answerable evidence verify`",

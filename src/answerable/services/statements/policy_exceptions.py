@@ -3,25 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.authorization.exception_validity import Answerers, Judged, judge
+from answerable.authorization.exception_validity import (
+    ExceptionStatus,
+    OwnerDirectory,
+    evaluate_exceptions,
+)
 from answerable.evidence import policy_exceptions as room
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import Verified
-from answerable.model.policy_exception import Amendment
+from answerable.model.owner_key import VerifiedStatement
+from answerable.model.policy_exception import PolicyException
 from answerable.services.statements import owner_keys
-from answerable.services.statements.attested_owners import AttestedOwner, owners_of
+from answerable.services.statements.attested_owners import (
+    AttestedOwner,
+    open_owner_reader,
+)
 from answerable.services.statements.verified_statements import (
-    Unheld,
-    unheld,
+    RejectedStatement,
+    build_rejected,
     verify_statements,
 )
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 AMENDMENT = "amendment"  # kind of the objects
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PolicyExceptions:
     """Policy exceptions of a store at one moment.
 
     Attributes:
@@ -32,34 +39,34 @@ class Held:
         who: The same owners, in the form that validation reads.
     """
 
-    judged: tuple[Judged, ...]
-    said: tuple[Verified, ...]
-    unheld: tuple[Unheld, ...]
+    judged: tuple[ExceptionStatus, ...]
+    said: tuple[VerifiedStatement, ...]
+    unheld: tuple[RejectedStatement, ...]
     owners: Mapping[AgentId, AttestedOwner]
-    who: Answerers
+    who: OwnerDirectory
 
     @property
-    def standing(self) -> tuple[Amendment, ...]:
+    def active(self) -> tuple[PolicyException, ...]:
         """Exceptions in force."""
         return tuple(each.amendment for each in self.judged if each.fallen is None)
 
 
-class AmendmentsOf:
+class PolicyExceptionReader:
     """Cached reader of the policy exceptions of one store.
 
     Args:
         store: Open store, used by this thread only.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EvidenceStore) -> None:
         self._store = store
-        self._attested = owners_of(store)
+        self._attested = open_owner_reader(store)
         self._stamp = b""
         self._objects: tuple[tuple[int, str], ...] = ()
-        self._said: tuple[Verified, ...] = ()
-        self._unheld: tuple[Unheld, ...] = ()
+        self._said: tuple[VerifiedStatement, ...] = ()
+        self._unheld: tuple[RejectedStatement, ...] = ()
 
-    def now(self, now: int) -> Held:
+    def read(self, now: int) -> PolicyExceptions:
         """Verify and return the policy exceptions.
 
         Args:
@@ -69,14 +76,16 @@ class AmendmentsOf:
             VerificationError: The log or an object in it was changed.
             EnvironmentRefused: The store cannot be read.
         """
-        owners = self._attested.now(now)
-        self._refresh()
+        owners = self._attested.read(now)
+        self._reload_if_changed()
         persons = {agent: owner.person for agent, owner in owners.items()}
-        who = Answerers(persons, frozenset(persons.values()), self._attested.same)
-        judged = judge(self._said, who, now)
-        return Held(judged, self._said, self._unheld, owners, who)
+        who = OwnerDirectory(
+            persons, frozenset(persons.values()), self._attested.canonical_person
+        )
+        judged = evaluate_exceptions(self._said, who, now)
+        return PolicyExceptions(judged, self._said, self._unheld, owners, who)
 
-    def _refresh(self) -> None:
+    def _reload_if_changed(self) -> None:
         stamp = self._store.log.checkpoint()
         if stamp and stamp == self._stamp:
             return
@@ -84,15 +93,17 @@ class AmendmentsOf:
         objects = tuple(
             (logged.index, logged.digest)
             for kind in (AMENDMENT, owner_keys.ENROLMENT, owner_keys.REVOCATION)
-            for logged in self._store.objects(kind)
+            for logged in self._store.list_objects(kind)
         )
         if objects != self._objects:
-            found = verify_statements(self._store, AMENDMENT, room.verify, unheld)
+            found = verify_statements(
+                self._store, AMENDMENT, room.verify_exception, build_rejected
+            )
             self._said, self._unheld = found
             self._objects = objects
         self._stamp = stamp
 
 
-def held(store: Store, now: int) -> Held:
-    """Read the policy exceptions of a store; see `AmendmentsOf`."""
-    return store.beside("amendments", AmendmentsOf).now(now)
+def read_policy_exceptions(store: EvidenceStore, now: int) -> PolicyExceptions:
+    """Read the policy exceptions of a store; see `PolicyExceptionReader`."""
+    return store.get_or_attach("amendments", PolicyExceptionReader).read(now)

@@ -4,28 +4,35 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.baseline.profile_verification import Expected, stands, subject_id
+from answerable.baseline.profile_verification import (
+    ExpectedProfile,
+    subject_id,
+    verify_profile,
+)
 from answerable.evidence import signed_statements
-from answerable.model.baseline import Profile, Stage, Subject
+from answerable.model.baseline import BaselineProfile, BaselineStage, BaselineSubject
 from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import Verified
+from answerable.model.owner_key import VerifiedStatement
 from answerable.services.statements import owner_keys
-from answerable.services.statements.attested_owners import AttestedOwner, owners_of
+from answerable.services.statements.attested_owners import (
+    AttestedOwner,
+    open_owner_reader,
+)
 from answerable.services.statements.verified_statements import (
-    Unheld,
-    unheld,
+    RejectedStatement,
+    build_rejected,
     verify_statements,
 )
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-_AGAIN = 5 * 10**9  # nanoseconds after which expiry is checked again
+_RECHECK_NS = 5 * 10**9  # nanoseconds after which expiry is checked again
 
-SIGNED = "signed-baseline"  # kind of the objects: statements
+SIGNED_BASELINE = "signed-baseline"  # kind of the objects: statements
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActiveBaseline:
     """Signed profile in force.
 
     Attributes:
@@ -35,17 +42,17 @@ class Standing:
         expires: End of the signature, UTC nanoseconds.
     """
 
-    subject: Subject
+    subject: BaselineSubject
     digest: str
-    profile: Profile
-    stage: Stage
+    profile: BaselineProfile
+    stage: BaselineStage
     person: str
     signed_at: int
     expires: int
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SignedBaselines:
     """Signed baselines of a store at one moment.
 
     Attributes:
@@ -53,25 +60,25 @@ class Held:
         unheld: Invalid statements, in log order.
     """
 
-    standing: Mapping[Subject, Standing]
-    unheld: tuple[Unheld, ...]
+    standing: Mapping[BaselineSubject, ActiveBaseline]
+    unheld: tuple[RejectedStatement, ...]
 
 
-class BaselinesOf:
+class SignedBaselineReader:
     """Cached reader of the signed baselines of one store.
 
     Args:
         store: Open store, used by this thread only.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EvidenceStore) -> None:
         self._store = store
-        self._attested = owners_of(store)
+        self._attested = open_owner_reader(store)
         self._stamp = b""
-        self._last: tuple[int, Held] | None = None
+        self._last: tuple[int, SignedBaselines] | None = None
         self._lines: Mapping[str, list[str]] = {}
 
-    def now(self, now: int) -> Held:
+    def read(self, now: int) -> SignedBaselines:
         """Verify and return the baselines.
 
         Args:
@@ -84,86 +91,95 @@ class BaselinesOf:
         stamp = self._store.log.checkpoint()
         if self._last is not None and stamp and stamp == self._stamp:
             at, held = self._last
-            if 0 <= now - at < _AGAIN:
+            if 0 <= now - at < _RECHECK_NS:
                 return held
-        self._stamp, self._last = stamp, (now, self._judge(now))
+        self._stamp, self._last = stamp, (now, self._verify_all(now))
         return self._last[1]
 
-    def check(self, said: Verified, now: int) -> None:
+    def require_valid(self, said: VerifiedStatement, now: int) -> None:
         """Refuse a statement that would not be valid.
 
         Raises:
             VerificationError: It is not; the message has the reason.
         """
-        self._judge(now)
-        self._stands(said, self._lines.get(said.statement.subject, []), now)
+        self._verify_all(now)
+        self._activate(said, self._lines.get(said.statement.subject, []), now)
 
-    def _judge(self, now: int) -> Held:
+    def _verify_all(self, now: int) -> SignedBaselines:
         said, void = verify_statements(
-            self._store, SIGNED, signed_statements.verify, unheld
+            self._store,
+            SIGNED_BASELINE,
+            signed_statements.verify_statement,
+            build_rejected,
         )
         falling = list(void)
         lines: dict[str, list[str]] = defaultdict(list)
         self._lines = lines
-        heads: dict[str, Verified] = {}
+        heads: dict[str, VerifiedStatement] = {}
         for each in said:
             # A statement follows the profile that was in force when it was signed.
             line = lines[each.statement.subject]
             try:
-                found = self._stands(each, line, each.statement.signed_at)
+                found = self._activate(each, line, each.statement.signed_at)
             except VerificationError as error:
-                falling.append(Unheld(each.digest, error.message))
+                falling.append(RejectedStatement(each.digest, error.message))
                 continue
             heads[each.statement.subject] = each
             if not line or line[-1] != found.digest:
                 line.append(found.digest)
-        standing: dict[Subject, Standing] = {}
+        standing: dict[BaselineSubject, ActiveBaseline] = {}
         for name, head in heads.items():
             try:
-                found = self._stands(head, lines[name], now)
+                found = self._activate(head, lines[name], now)
             except VerificationError as error:
-                falling.append(Unheld(head.digest, error.message))
+                falling.append(RejectedStatement(head.digest, error.message))
             else:
-                if found.stage is not Stage.OFF:
+                if found.stage is not BaselineStage.OFF:
                     standing[found.subject] = found
-        return Held(standing, tuple(falling))
+        return SignedBaselines(standing, tuple(falling))
 
-    def _stands(self, said: Verified, line: list[str], now: int) -> Standing:
-        name = said.statement.claim("profile")
-        data = owner_keys.kept(self._store, name)
-        subject = _subject(said.statement.subject)
-        owner = self._attested.now(now).get(AgentId(subject.agent))
-        signing = "" if owner is None else self._signing(owner, said)
-        profile = stands(data, said, Expected(subject, signing, tuple(line), now))
-        return Standing(
+    def _activate(
+        self, said: VerifiedStatement, line: list[str], now: int
+    ) -> ActiveBaseline:
+        name = said.statement.get_claim("profile")
+        data = owner_keys.load_statement(self._store, name)
+        subject = _parse_subject(said.statement.subject)
+        owner = self._attested.read(now).get(AgentId(subject.agent))
+        signing = "" if owner is None else self._person_of_key(owner, said)
+        profile = verify_profile(
+            data, said, ExpectedProfile(subject, signing, tuple(line), now)
+        )
+        return ActiveBaseline(
             subject=subject,
             digest=name,
             profile=profile,
-            stage=Stage(said.statement.claim("stage")),
+            stage=BaselineStage(said.statement.get_claim("stage")),
             person=said.key.person,
             signed_at=said.statement.signed_at,
-            expires=int(said.statement.claim("expires")),
+            expires=int(said.statement.get_claim("expires")),
         )
 
-    def _signing(self, owner: AttestedOwner, said: Verified) -> str:
+    def _person_of_key(self, owner: AttestedOwner, said: VerifiedStatement) -> str:
         """Return the owner under the person id of their key, if the key is theirs."""
-        is_same = self._attested.same(said.key.person) == owner.person
+        is_same = self._attested.canonical_person(said.key.person) == owner.person
         return said.key.person if is_same else owner.person
 
 
-def _subject(text: str) -> Subject:
+def _parse_subject(text: str) -> BaselineSubject:
     """Parse the subject of a statement; a malformed one matches no agent."""
     agent, _, rest = text.removeprefix("baseline:").partition("|")
     identity, _, server = rest.rpartition("|")
-    subject = Subject(identity, agent, server)
-    return subject if subject_id(subject) == text else Subject("", "", "")
+    subject = BaselineSubject(identity, agent, server)
+    return subject if subject_id(subject) == text else BaselineSubject("", "", "")
 
 
-def held(store: Store, now: int) -> Held:
-    """Read the signed baselines of a store; see `BaselinesOf`."""
-    return BaselinesOf(store).now(now)
+def read_signed_baselines(store: EvidenceStore, now: int) -> SignedBaselines:
+    """Read the signed baselines of a store; see `SignedBaselineReader`."""
+    return SignedBaselineReader(store).read(now)
 
 
-def check(store: Store, said: Verified, now: int) -> None:
-    """Refuse a statement that would not be valid; see `BaselinesOf.check`."""
-    BaselinesOf(store).check(said, now)
+def require_valid_statement(
+    store: EvidenceStore, said: VerifiedStatement, now: int
+) -> None:
+    """Refuse a statement that would not be valid; see `SignedBaselineReader.check`."""
+    SignedBaselineReader(store).require_valid(said, now)

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from answerable.evidence.signed_statements import Keys, StatementVoid
-from answerable.model.owner_key import Placed, Verified
+from answerable.evidence.signed_statements import InvalidStatement, OwnerKeys
+from answerable.model.owner_key import LogPosition, VerifiedStatement
 from answerable.services.statements import owner_keys
 from answerable.store.object_store import LoggedObject
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-Check = Callable[[bytes, Keys, Placed, str], Verified]
-Made = TypeVar("Made")
+StatementCheck = Callable[[bytes, OwnerKeys, LogPosition, str], VerifiedStatement]
+RejectedItem = TypeVar("RejectedItem")
 
 
 @dataclass(frozen=True, slots=True)
-class Unheld:
+class RejectedStatement:
     """Statement that is invalid.
 
     Attributes:
@@ -26,19 +26,19 @@ class Unheld:
     why: str
 
 
-def unheld(logged: LoggedObject, void: StatementVoid) -> Unheld:
+def build_rejected(logged: LoggedObject, void: InvalidStatement) -> RejectedStatement:
     """Build the record of an invalid statement, with no more than the reason."""
-    return Unheld(logged.digest, void.message)
+    return RejectedStatement(logged.digest, void.message)
 
 
 def verify_statements(
-    store: Store,
+    store: EvidenceStore,
     kind: str,
-    check: Check,
-    void: Callable[[LoggedObject, StatementVoid], Made],
+    check: StatementCheck,
+    void: Callable[[LoggedObject, InvalidStatement], RejectedItem],
     *,
     since: int = 0,
-) -> tuple[tuple[Verified, ...], tuple[Made, ...]]:
+) -> tuple[tuple[VerifiedStatement, ...], tuple[RejectedItem, ...]]:
     """Verify the statements of a kind, each once at its first position in the log.
 
     Args:
@@ -52,16 +52,16 @@ def verify_statements(
     Raises:
         VerificationError: A stored object was changed.
     """
-    known, here = owner_keys.keys(store), owner_keys.identity(store)
-    held: dict[str, Verified] = {}
-    rest: dict[str, Made] = {}
-    for each in store.objects(kind):
+    known, here = owner_keys.read_owner_keys(store), owner_keys.store_identity(store)
+    held: dict[str, VerifiedStatement] = {}
+    rest: dict[str, RejectedItem] = {}
+    for each in store.list_objects(kind):
         if each.at < since:
             continue
-        data = owner_keys.kept(store, each.digest)
+        data = owner_keys.load_statement(store, each.digest)
         try:
-            found = check(data, known, Placed(each.index, each.at), here)
-        except StatementVoid as error:
+            found = check(data, known, LogPosition(each.index, each.at), here)
+        except InvalidStatement as error:
             rest.setdefault(each.digest, void(each, error))
         else:
             held.setdefault(found.digest, found)

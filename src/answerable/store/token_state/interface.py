@@ -7,21 +7,21 @@ and PostgreSQL, for several replicas.
 nothing.
 
 **Concurrent.** Any number of threads and processes, and with PostgreSQL machines, may
-call at once. Of several `commit`s with one `Use` or one ticket, at most one is `DONE`.
+call at once. Of several `commit`s with one `ReplayKey` or one ticket, at most one is `COMMITTED`.
 It is exactly one unless its caller was killed between the commit and the answer: then
 the exchange happened, and no client got its token. After a `revoke_*` has returned, no
 delegation is opened and no token is recorded below the revoked one.
 
 **Durable.** A returned call survives the end of the process, `kill -9` included. After
 a loss of power, PostgreSQL (with the default `fsync` on) keeps everything. SQLite keeps
-everything up to the last returned `revoke_*`, `kill_key`, `publish_key` or `new_epoch`;
+everything up to the last returned `revoke_*`, `revoke_key`, `publish_key` or `begin_epoch`;
 it may lose some of the last exchanges. Restoring an older copy loses records in both:
 see `restoring`.
 
 **The epoch** covers records that may have been lost. It is the time of the first start
 after a stop that may have lost records; SQLite detects such a stop itself (the machine
 rebooted and no process had closed the file). A use that may have been presented before
-the epoch (`Use.since`) is refused as `PERHAPS_SEEN`, and every ticket is deleted. A
+the epoch (`ReplayKey.since`) is refused as `PERHAPS_SEEN`, and every ticket is deleted. A
 client continues with a new token, or with a proof whose nonce was issued since the
 epoch. Lost delegations and tokens are unknown, and unknown ones are inactive.
 
@@ -32,9 +32,9 @@ another one.
 
 **Freshness.** Each answer is current. Never use the address of a PostgreSQL standby.
 
-**Bounded.** A row is kept for `MARGIN` after its expiry, so that replicas with slightly
-different clocks agree. Each commit checks a few of the oldest rows, `sweep` checks
-more. Servers call `sweep` a few times a second, outside the request path. Uses that
+**Bounded.** A row is kept for `EXPIRY_MARGIN` after its expiry, so that replicas with slightly
+different clocks agree. Each commit checks a few of the oldest rows, `delete_expired` checks
+more. Servers call `delete_expired` a few times a second, outside the request path. Uses that
 expired before the last sweep are refused, even if the clock is set back.
 
 **No secrets.** Rows hold digests, thumbprints, ids, names and public keys.
@@ -51,17 +51,17 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.model.claims import Proof, SignedClaims
-from answerable.model.delegation import Delegation, Ticket
-from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.model.claims import DpopProof, SignedClaims
+from answerable.model.delegation import Delegation, DelegationTicket
+from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.model.signing_key import SigningKey
 
-SKEW = 30  # maximum seconds that an issuer's clock may be ahead of ours
-MARGIN = 60  # seconds that a row is kept after its expiry
-MAX_LINKS = 16  # links of one chain; rules allow far fewer
+CLOCK_SKEW = 30  # maximum seconds that an issuer's clock may be ahead of ours
+EXPIRY_MARGIN = 60  # seconds that a row is kept after its expiry
+MAX_CHAIN_LINKS = 16  # links of one chain; rules allow far fewer
 
 
-class ControlUnavailable(EnvironmentRefused):
+class TokenStateUnavailable(EnvironmentFailure):
     """State that is unavailable now: refuse the request and let the client retry.
 
     It is unknown whether the step was applied. Issue nothing; the single-use keys may
@@ -69,15 +69,15 @@ class ControlUnavailable(EnvironmentRefused):
     """
 
 
-class IdTaken(AnswerableError):  # noqa: N818 - an outcome
+class IdConflict(AnswerableError):  # noqa: N818 - an outcome
     """Conflict with a recorded delegation or token of that id; ids are random."""
 
 
-class Use(msgspec.Struct, frozen=True, gc=False):
+class ReplayKey(msgspec.Struct, frozen=True, gc=False):
     """Single-use key of the replay cache: a token or a DPoP proof.
 
     Attributes:
-        key: Unique 32 octets: see `token_use`, `proof_use`.
+        key: Unique 32 octets: see `token_replay_key`, `dpop_replay_key`.
         since: Earliest time, by our clock, at which it can have been presented.
         expires: Time after which its verifier rejects it as too old; it is kept until
             then.
@@ -88,7 +88,7 @@ class Use(msgspec.Struct, frozen=True, gc=False):
     expires: int
 
 
-def token_use(claims: SignedClaims) -> Use:
+def token_replay_key(claims: SignedClaims) -> ReplayKey:
     """Build the replay key of a presented token.
 
     The key is (issuer, audience, `jti`); without `jti` it uses `uti`, the same claim in
@@ -98,28 +98,28 @@ def token_use(claims: SignedClaims) -> Use:
     Source:
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
-    uti = claims.leaf("uti")
+    uti = claims.find_leaf("uti")
     if claims.jti:
-        key = _digest("token", claims.iss, claims.aud, claims.jti)
+        key = _digest_parts("token", claims.iss, claims.aud, claims.jti)
     elif isinstance(uti, str) and uti:
-        key = _digest("token-uti", claims.iss, claims.aud, uti)
+        key = _digest_parts("token-uti", claims.iss, claims.aud, uti)
     else:
-        key = _digest("token-payload", claims.iss, claims.payload_sha256.hex())
-    return Use(key, claims.iat - SKEW, claims.exp + SKEW)
+        key = _digest_parts("token-payload", claims.iss, claims.payload_sha256.hex())
+    return ReplayKey(key, claims.iat - CLOCK_SKEW, claims.exp + CLOCK_SKEW)
 
 
-def proof_use(proof: Proof, *, fresh: bool = False) -> Use:
+def dpop_replay_key(proof: DpopProof, *, fresh: bool = False) -> ReplayKey:
     """Build the replay key of a DPoP proof: (jkt, jti).
 
     Args:
         proof: A valid proof.
         fresh: It carried a nonce that we issued since the epoch.
     """
-    since = proof.expires if fresh else proof.iat - SKEW
-    return Use(_digest("proof", proof.jkt, proof.jti), since, proof.expires)
+    since = proof.expires if fresh else proof.iat - CLOCK_SKEW
+    return ReplayKey(_digest_parts("proof", proof.jkt, proof.jti), since, proof.expires)
 
 
-def _digest(*parts: str) -> bytes:
+def _digest_parts(*parts: str) -> bytes:
     # Each part with its length: no two lists of parts run together alike.
     whole = b""
     for part in parts:
@@ -128,7 +128,7 @@ def _digest(*parts: str) -> bytes:
     return hashlib.sha256(whole).digest()
 
 
-def new_id(now: float) -> str:
+def generate_id(now: float) -> str:
     """Generate an id for a delegation or a token: 32 hex digits, 80 bits random.
 
     It begins with the time in steps of 15 microseconds, so that a new row is appended
@@ -139,7 +139,7 @@ def new_id(now: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedToken:
+class IssuedTokenRecord:
     """Issued token.
 
     Attributes:
@@ -157,7 +157,7 @@ class IssuedToken:
     revoked: int = 0
 
 
-class Exchange(msgspec.Struct, frozen=True, gc=False):
+class ExchangeCommit(msgspec.Struct, frozen=True, gc=False):
     """State changes of one exchange, applied atomically.
 
     Attributes:
@@ -169,14 +169,14 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
         token: Issued token.
     """
 
-    uses: tuple[Use, ...] = ()
+    uses: tuple[ReplayKey, ...] = ()
     ticket: str = ""
     under: str = ""
     opens: Delegation | None = None
-    token: IssuedToken | None = None
+    token: IssuedTokenRecord | None = None
 
 
-class Outcome(StrEnum):
+class CommitOutcome(StrEnum):
     """Outcome of a commit."""
 
     DONE = "done"
@@ -186,7 +186,7 @@ class Outcome(StrEnum):
     DEAD = "dead"
 
 
-class Dead(StrEnum):
+class InactiveReason(StrEnum):
     """Reason why a delegation is inactive."""
 
     UNKNOWN = "unknown"
@@ -195,27 +195,27 @@ class Dead(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommitResult:
     """Result of a commit.
 
     Attributes:
-        outcome: Any value other than `DONE` means no change.
+        outcome: Any value other than `COMMITTED` means no change.
         use: Use that was seen, or may have been.
         dead: Id of the inactive delegation.
         why: Reason of its inactivity.
     """
 
-    outcome: Outcome
-    use: Use | None = None
+    outcome: CommitOutcome
+    use: ReplayKey | None = None
     dead: str = ""
-    why: Dead | None = None
+    why: InactiveReason | None = None
 
 
-DONE = Committed(Outcome.DONE)
+COMMITTED = CommitResult(CommitOutcome.DONE)
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class DelegationChain:
     """Chain of a delegation up to its root.
 
     Attributes:
@@ -226,16 +226,16 @@ class Chain:
 
     links: tuple[Delegation, ...]
     dead: str = ""
-    why: Dead | None = None
+    why: InactiveReason | None = None
 
     @property
-    def live(self) -> bool:
+    def is_active(self) -> bool:
         """Tell whether the delegation is active."""
         return not self.dead
 
 
 @dataclass(frozen=True, slots=True)
-class Lineage:
+class DatabaseGeneration:
     """Identity and generation of the database.
 
     Attributes:
@@ -250,7 +250,7 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
-class Died:
+class RevokedDelegations:
     """Delegations and tokens that a revocation ended.
 
     Attributes:
@@ -262,55 +262,57 @@ class Died:
     tokens: tuple[str, ...] = ()
 
 
-def one_by_one(
-    commit: Callable[[Exchange, float], Committed],
-    exchanges: Sequence[Exchange],
+def commit_individually(
+    commit: Callable[[ExchangeCommit, float], CommitResult],
+    exchanges: Sequence[ExchangeCommit],
     now: float,
-) -> tuple[Committed | AnswerableError, ...]:
+) -> tuple[CommitResult | AnswerableError, ...]:
     """Commit several exchanges one by one."""
-    return tuple(_tried(commit, each, now) for each in exchanges)
+    return tuple(_try_commit(commit, each, now) for each in exchanges)
 
 
-def _tried(
-    commit: Callable[[Exchange, float], Committed], exchange: Exchange, now: float
-) -> Committed | AnswerableError:
+def _try_commit(
+    commit: Callable[[ExchangeCommit, float], CommitResult],
+    exchange: ExchangeCommit,
+    now: float,
+) -> CommitResult | AnswerableError:
     try:
         return commit(exchange, now)
     except AnswerableError as error:
         return error
 
 
-class Control(Protocol):
-    """State of the token service. Every method may raise `ControlUnavailable`."""
+class TokenState(Protocol):
+    """State of the token service. Every method may raise `TokenStateUnavailable`."""
 
-    def epoch(self) -> int:
+    def read_epoch(self) -> int:
         """Return the epoch, 0 where no record was ever lost."""
 
-    def new_epoch(self, now: float) -> int:
+    def begin_epoch(self, now: float) -> int:
         """Begin an epoch: earlier records may be lost, e.g. after a restore."""
 
-    def lineage(self) -> Lineage:
+    def read_generation(self) -> DatabaseGeneration:
         """Return the identity and generation of the database."""
 
-    def advance(self, least: int) -> int:
+    def advance_generation(self, least: int) -> int:
         """Increase the generation beyond `least`, durably, and record the identity."""
 
-    def end_all(self, now: float) -> Died:
+    def revoke_all(self, now: float) -> RevokedDelegations:
         """Revoke every active delegation with its tokens and tickets."""
 
-    def see(self, use: Use, now: float) -> Outcome:
-        """Record a single use: `DONE`, `SEEN` or `PERHAPS_SEEN`."""
+    def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
+        """Record a single use: `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
 
-    def commit(self, exchange: Exchange, now: float) -> Committed:
+    def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
         """Apply a whole exchange or nothing.
 
         Raises:
             IdTaken: The id of the delegation or token exists; nothing has changed.
         """
 
-    def commit_all(
-        self, exchanges: Sequence[Exchange], now: float
-    ) -> tuple[Committed | AnswerableError, ...]:
+    def commit_batch(
+        self, exchanges: Sequence[ExchangeCommit], now: float
+    ) -> tuple[CommitResult | AnswerableError, ...]:
         """Commit several exchanges in order; cheaper than separate calls of `commit`.
 
         Returns:
@@ -318,32 +320,32 @@ class Control(Protocol):
             One that fails does not affect the others.
         """
 
-    def delegation(self, id: str) -> Delegation | None:
+    def find_delegation(self, id: str) -> Delegation | None:
         """Find a delegation, active or not; None for an unknown id."""
 
-    def chain(self, id: str, now: float) -> Chain:
+    def find_chain(self, id: str, now: float) -> DelegationChain:
         """Find a delegation with its chain, and whether it is active."""
 
-    def children(self, id: str) -> tuple[Delegation, ...]:
+    def list_children(self, id: str) -> tuple[Delegation, ...]:
         """List the direct children of a delegation."""
 
-    def put_ticket(self, ticket: Ticket, now: float) -> Committed:
+    def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
         """Store a ticket; `DEAD` where its parent is inactive.
 
         Raises:
             IdTaken: A ticket with that digest is stored already.
         """
 
-    def ticket(self, sha256: str, now: float) -> Ticket | None:
+    def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
         """Find an unused, unexpired ticket. `commit` consumes it."""
 
-    def token(self, delegation: str, jti: str) -> IssuedToken | None:
+    def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
         """Find an issued token by its delegation and `jti`; None for an unknown one."""
 
-    def revoke_delegation(self, id: str, now: float) -> Died:
+    def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
         """Revoke a delegation and its descendants, with their tokens and tickets."""
 
-    def revoke_subject(self, subject: str, now: float) -> Died:
+    def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
         """Revoke every delegation that names a subject, and all their descendants.
 
         Apply the revocation to new requests first, since new delegations can be opened
@@ -355,7 +357,7 @@ class Control(Protocol):
             now: NumericDate.
         """
 
-    def given_to(self, subject: str, now: float) -> tuple[str, ...]:
+    def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
         """List the delegations that name a subject, and descendants, active or not.
 
         Servers that do not query us may still accept a token of one, so they must
@@ -363,7 +365,7 @@ class Control(Protocol):
 
         Args:
             subject: As for `revoke_subject`.
-            now: NumericDate; delegations expired more than `MARGIN` before it are
+            now: NumericDate; delegations expired more than `EXPIRY_MARGIN` before it are
                 omitted.
 
         Returns:
@@ -376,16 +378,16 @@ class Control(Protocol):
         A revoked key stays revoked.
         """
 
-    def keys(self) -> tuple[SigningKey, ...]:
+    def list_keys(self) -> tuple[SigningKey, ...]:
         """List the keys of all replicas, ordered by (replica, signs_from, kid)."""
 
-    def kill_key(self, kid: str, now: float) -> bool:
+    def revoke_key(self, kid: str, now: float) -> bool:
         """Revoke a key; False where it is unknown or already revoked."""
 
-    def remove_key(self, kid: str) -> None:
+    def delete_key(self, kid: str) -> None:
         """Delete a key."""
 
-    def sweep(self, now: float, most: int = 1000) -> int:
+    def delete_expired(self, now: float, most: int = 1000) -> int:
         """Delete expired rows; takes milliseconds, so call it in the background.
 
         Args:

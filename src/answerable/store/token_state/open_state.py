@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from answerable.model.errors import UsageError
-from answerable.store.token_state.interface import Control
-from answerable.store.token_state.sqlite import SqliteControl
+from answerable.store.token_state.interface import TokenState
+from answerable.store.token_state.sqlite import SqliteTokenState
 
 
-def open_control(
+def open_token_state(
     folder: Path,
     now: float,
     database: str = "",
     environ: Mapping[str, str] = os.environ,
-) -> Control:
+) -> TokenState:
     """Open the state of the token service.
 
     Args:
@@ -29,7 +29,7 @@ def open_control(
         EnvironmentRefused: The state cannot be used, or is of a newer release.
     """
     if not database:
-        return SqliteControl(folder, now)
+        return SqliteTokenState(folder, now)
     address = environ.get(database, "")
     if not address:
         raise UsageError(
@@ -37,6 +37,6 @@ def open_control(
             "it holds the address of the database, postgresql://...",
         )
     # On use: the driver is an extra.
-    from answerable.store.token_state.postgres import PostgresControl
+    from answerable.store.token_state.postgres import PostgresTokenState
 
-    return PostgresControl(address)
+    return PostgresTokenState(address)

@@ -12,35 +12,40 @@ from contextlib import suppress
 
 from psycopg.errors import UniqueViolation
 
-from answerable.model.delegation import Delegation, Ticket
+from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.errors import AnswerableError
 from answerable.model.signing_key import SigningKey
 from answerable.store.token_state.interface import (
-    DONE,
-    MARGIN,
-    MAX_LINKS,
-    Chain,
-    Committed,
-    Dead,
-    Died,
-    Exchange,
-    IdTaken,
-    IssuedToken,
-    Lineage,
-    Outcome,
-    Use,
-    one_by_one,
+    COMMITTED,
+    EXPIRY_MARGIN,
+    MAX_CHAIN_LINKS,
+    CommitOutcome,
+    CommitResult,
+    DatabaseGeneration,
+    DelegationChain,
+    ExchangeCommit,
+    IdConflict,
+    InactiveReason,
+    IssuedTokenRecord,
+    ReplayKey,
+    RevokedDelegations,
+    commit_individually,
 )
-from answerable.store.token_state.postgres_pool import AGAIN, Crossed, Cursor, Pool
+from answerable.store.token_state.postgres_pool import (
+    MAX_ATTEMPTS,
+    Cursor,
+    PostgresPool,
+    TransactionConflict,
+)
 from answerable.store.token_state.postgres_schema import migrate
 from answerable.store.token_state.row_encoding import (
-    Subject,
-    read_delegation,
-    read_ticket,
-    written,
+    SubjectMatcher,
+    decode_delegation,
+    decode_ticket,
+    encode_row,
 )
 
-EVERY = 64  # commits of one process between two sweeps
+COMMITS_PER_SWEEP = 64  # commits of one process between two sweeps
 _TABLES = (
     ("seen", "key"),
     ("delegation", "id"),
@@ -48,38 +53,40 @@ _TABLES = (
     ("ticket", "sha256"),
 )
 
-_SEE = "INSERT INTO seen VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_INSERT_USE = "INSERT INTO seen VALUES (%s, %s) ON CONFLICT DO NOTHING"
 # From the root down; a link whose parent is gone is the last one.
-_CHAIN = """WITH RECURSIVE link AS (
+_SELECT_CHAIN = """WITH RECURSIVE link AS (
     SELECT id, parent, 1 AS up FROM delegation WHERE id = %s
     UNION ALL
     SELECT d.id, d.parent, link.up + 1 FROM delegation d JOIN link ON d.id = link.parent
     WHERE link.up < %s
 ) SELECT id FROM link ORDER BY up DESC"""
-_LINKS = """SELECT id, parent, expires, revoked, body FROM delegation
+_SELECT_LINKS = """SELECT id, parent, expires, revoked, body FROM delegation
     WHERE id = ANY(%s) ORDER BY depth, id"""
-_TAKE = "DELETE FROM ticket WHERE sha256 = %s AND parent = %s AND expires >= %s"
-_OPEN = "INSERT INTO delegation VALUES (%s, %s, %s, %s, 0, %s)"
-_RECORD = "INSERT INTO token VALUES (%s, %s, %s, %s, %s)"
-_END = "UPDATE delegation SET revoked = %s WHERE id = %s AND revoked = 0"
-_END_TOKENS = """UPDATE token SET revoked = %s
+_DELETE_TICKET = (
+    "DELETE FROM ticket WHERE sha256 = %s AND parent = %s AND expires >= %s"
+)
+_INSERT_DELEGATION = "INSERT INTO delegation VALUES (%s, %s, %s, %s, 0, %s)"
+_INSERT_TOKENS = "INSERT INTO token VALUES (%s, %s, %s, %s, %s)"
+_REVOKE_DELEGATION = "UPDATE delegation SET revoked = %s WHERE id = %s AND revoked = 0"
+_REVOKE_TOKENS = """UPDATE token SET revoked = %s
     WHERE delegation = %s AND revoked = 0 AND expires >= %s RETURNING jti"""
-_NAMING = """SELECT id, body FROM delegation
+_SELECT_BY_SUBJECT = """SELECT id, body FROM delegation
     WHERE revoked = 0 AND position(%s IN body) > 0 ORDER BY depth, id"""
-_WITHIN = "SELECT id, body FROM delegation WHERE position(%s IN body) > 0"
-_BELOW = """WITH RECURSIVE below(id) AS (
+_SELECT_CONTAINING = "SELECT id, body FROM delegation WHERE position(%s IN body) > 0"
+_SELECT_DESCENDANTS = """WITH RECURSIVE below(id) AS (
         SELECT unnest(%s::text[]) COLLATE "C"
         UNION SELECT delegation.id FROM delegation JOIN below ON parent = below.id)
     SELECT id FROM delegation
     WHERE id IN (SELECT id FROM below) AND expires >= %s ORDER BY id"""
-_PUBLISH = """INSERT INTO signing_key VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+_UPSERT_KEY = """INSERT INTO signing_key VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
     signs_until = excluded.signs_until, published = excluded.published"""
 
-_Link = tuple[str, str | None, int, int, str]
+_LinkRow = tuple[str, str | None, int, int, str]
 
 
-class PostgresControl:
+class PostgresTokenState:
     """State in a PostgreSQL database.
 
     Args:
@@ -90,182 +97,188 @@ class PostgresControl:
     """
 
     def __init__(self, address: str) -> None:
-        self._pool = Pool(address)
-        with self._pool.connected() as connection:
+        self._pool = PostgresPool(address)
+        with self._pool.dedicated_connection() as connection:
             migrate(connection)
         self._commits = 0
 
-    def epoch(self) -> int:
+    def read_epoch(self) -> int:
         """See `Control`."""
         with self._pool.transaction() as cursor:
-            return int(_one(cursor.execute("SELECT epoch FROM state"))[0])
+            return int(_fetch_state_row(cursor.execute("SELECT epoch FROM state"))[0])
 
-    def new_epoch(self, now: float) -> int:
+    def begin_epoch(self, now: float) -> int:
         """See `Control`."""
         asked = "UPDATE state SET epoch = greatest(epoch, %s) RETURNING epoch"
         with self._pool.transaction() as cursor:
-            epoch = int(_one(cursor.execute(asked, (math.ceil(now),)))[0])
+            epoch = int(_fetch_state_row(cursor.execute(asked, (math.ceil(now),)))[0])
             cursor.execute("DELETE FROM ticket")
             return epoch
 
-    def lineage(self) -> Lineage:
+    def read_generation(self) -> DatabaseGeneration:
         """See `Control`; a restored dump has new oids, another cluster a new id."""
         asked = "SELECT generation, identity FROM state"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked).fetchone()
             assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
-            return Lineage(int(row[0]), str(row[1]), _identity(cursor))
+            return DatabaseGeneration(
+                int(row[0]), str(row[1]), _database_identity(cursor)
+            )
 
-    def advance(self, least: int) -> int:
+    def advance_generation(self, least: int) -> int:
         """See `Control`."""
         asked = """UPDATE state SET generation = greatest(generation, %s) + 1,
             identity = %s RETURNING generation"""
         with self._pool.transaction() as cursor:
-            found = _identity(cursor)
-            return int(_one(cursor.execute(asked, (least, found)))[0])
+            found = _database_identity(cursor)
+            return int(_fetch_state_row(cursor.execute(asked, (least, found)))[0])
 
-    def end_all(self, now: float) -> Died:
+    def revoke_all(self, now: float) -> RevokedDelegations:
         """See `Control`."""
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY depth, id"
         with self._pool.transaction() as cursor:
             living = [id for (id,) in cursor.execute(asked).fetchall()]
-        return self._revoke(living, now)
+        return self._revoke_with_retry(living, now)
 
-    def see(self, use: Use, now: float) -> Outcome:
+    def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
         """See `Control`."""
-        return self.commit(Exchange(uses=(use,)), now).outcome
+        return self.commit(ExchangeCommit(uses=(use,)), now).outcome
 
-    def commit(self, exchange: Exchange, now: float) -> Committed:
+    def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
         """See `Control`."""
         try:
             with self._pool.transaction() as cursor:
-                done = _commit(cursor, exchange, now)
-                if done is not DONE:
-                    raise _RolledBack
-        except _RolledBack:
+                done = _commit_exchange(cursor, exchange, now)
+                if done is not COMMITTED:
+                    raise _RollbackRequested
+        except _RollbackRequested:
             return done
         except UniqueViolation:
-            raise IdTaken("an id of the exchange is on record already") from None
-        self._sweep_now_and_then(now)
+            raise IdConflict("an id of the exchange is on record already") from None
+        self._delete_expired_periodically(now)
         return done
 
-    def commit_all(
-        self, exchanges: Sequence[Exchange], now: float
-    ) -> tuple[Committed | AnswerableError, ...]:
+    def commit_batch(
+        self, exchanges: Sequence[ExchangeCommit], now: float
+    ) -> tuple[CommitResult | AnswerableError, ...]:
         """See `Control`; one by one, since each takes its locks in order."""
-        return one_by_one(self.commit, exchanges, now)
+        return commit_individually(self.commit, exchanges, now)
 
-    def delegation(self, id: str) -> Delegation | None:
+    def find_delegation(self, id: str) -> Delegation | None:
         """See `Control`."""
         with self._pool.transaction() as cursor:
             asked = "SELECT body FROM delegation WHERE id = %s"
             row = cursor.execute(asked, (id,)).fetchone()
-        return None if row is None else read_delegation(row[0])
+        return None if row is None else decode_delegation(row[0])
 
-    def chain(self, id: str, now: float) -> Chain:
+    def find_chain(self, id: str, now: float) -> DelegationChain:
         """See `Control`."""
         with self._pool.transaction() as cursor:
-            links = _links(cursor, id)
-        dead, why = _find_dead(id, links, now)
-        found = tuple(read_delegation(link[4]) for link in reversed(links))
-        return Chain(found, dead, why)
+            links = _read_chain_links(cursor, id)
+        dead, why = _find_inactive_link(id, links, now)
+        found = tuple(decode_delegation(link[4]) for link in reversed(links))
+        return DelegationChain(found, dead, why)
 
-    def children(self, id: str) -> tuple[Delegation, ...]:
+    def list_children(self, id: str) -> tuple[Delegation, ...]:
         """See `Control`."""
         asked = "SELECT body FROM delegation WHERE parent = %s ORDER BY id"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked, (id,)).fetchall()
-        return tuple(read_delegation(body) for (body,) in rows)
+        return tuple(decode_delegation(body) for (body,) in rows)
 
-    def put_ticket(self, ticket: Ticket, now: float) -> Committed:
+    def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
         """See `Control`."""
-        row = (ticket.sha256, ticket.parent, ticket.expires, written(ticket))
+        row = (ticket.sha256, ticket.parent, ticket.expires, encode_row(ticket))
         try:
             with self._pool.transaction() as cursor:
-                links = _links(cursor, ticket.parent, lock=True)
-                dead, why = _find_dead(ticket.parent, links, now)
+                links = _read_chain_links(cursor, ticket.parent, lock=True)
+                dead, why = _find_inactive_link(ticket.parent, links, now)
                 if dead:
-                    return Committed(Outcome.DEAD, dead=dead, why=why)
+                    return CommitResult(CommitOutcome.DEAD, dead=dead, why=why)
                 cursor.execute("INSERT INTO ticket VALUES (%s, %s, %s, %s)", row)
         except UniqueViolation:
-            raise IdTaken("a ticket of that digest is on record already") from None
-        self._sweep_now_and_then(now)
-        return DONE
+            raise IdConflict("a ticket of that digest is on record already") from None
+        self._delete_expired_periodically(now)
+        return COMMITTED
 
-    def ticket(self, sha256: str, now: float) -> Ticket | None:
+    def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
         """See `Control`."""
         asked = "SELECT body FROM ticket WHERE sha256 = %s AND expires >= %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (sha256, int(now))).fetchone()
-        return None if row is None else read_ticket(row[0])
+        return None if row is None else decode_ticket(row[0])
 
-    def token(self, delegation: str, jti: str) -> IssuedToken | None:
+    def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
         """See `Control`."""
         asked = "SELECT * FROM token WHERE jti = %s AND delegation = %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (jti, delegation)).fetchone()
-        return None if row is None else IssuedToken(*row)
+        return None if row is None else IssuedTokenRecord(*row)
 
-    def revoke_delegation(self, id: str, now: float) -> Died:
+    def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
         """See `Control`."""
-        return self._revoke([id], now)
+        return self._revoke_with_retry([id], now)
 
-    def revoke_subject(self, subject: str, now: float) -> Died:
+    def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
         """See `Control`."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
-        whom = Subject(subject)
+        whom = SubjectMatcher(subject)
         with self._pool.transaction() as cursor:
-            rows = cursor.execute(_NAMING, (whom.spelled,)).fetchall()
-        return self._revoke([id for id, body in rows if whom.is_named(body)], now)
+            rows = cursor.execute(_SELECT_BY_SUBJECT, (whom.spelled,)).fetchall()
+        return self._revoke_with_retry(
+            [id for id, body in rows if whom.matches(body)], now
+        )
 
-    def given_to(self, subject: str, now: float) -> tuple[str, ...]:
+    def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
         """See `Control`."""
         with self._pool.transaction() as cursor:
             if subject.startswith("run:"):
                 named = [subject.removeprefix("run:")]
             else:
-                whom = Subject(subject)
-                rows = cursor.execute(_WITHIN, (whom.spelled,)).fetchall()
-                named = [id for id, body in rows if whom.is_named(body)]
-            rows = cursor.execute(_BELOW, (named, int(now) - MARGIN)).fetchall()
+                whom = SubjectMatcher(subject)
+                rows = cursor.execute(_SELECT_CONTAINING, (whom.spelled,)).fetchall()
+                named = [id for id, body in rows if whom.matches(body)]
+            rows = cursor.execute(
+                _SELECT_DESCENDANTS, (named, int(now) - EXPIRY_MARGIN)
+            ).fetchall()
         return tuple(id for (id,) in rows)
 
-    def _revoke(self, ids: list[str], now: float) -> Died:
+    def _revoke_with_retry(self, ids: list[str], now: float) -> RevokedDelegations:
         # Two revocations can conflict in one tree; one of them then retries.
-        for _ in range(AGAIN):
-            with suppress(Crossed), self._pool.transaction() as cursor:
-                return _revoke(cursor, ids, now)
+        for _ in range(MAX_ATTEMPTS):
+            with suppress(TransactionConflict), self._pool.transaction() as cursor:
+                return _revoke_delegations(cursor, ids, now)
         with self._pool.transaction() as cursor:
-            return _revoke(cursor, ids, now)
+            return _revoke_delegations(cursor, ids, now)
 
     def publish_key(self, key: SigningKey) -> None:
         """See `Control`."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._pool.transaction() as cursor:
-            cursor.execute(_PUBLISH, (key.kid, key.replica, key.x, key.y, *times))
+            cursor.execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
 
-    def keys(self) -> tuple[SigningKey, ...]:
+    def list_keys(self) -> tuple[SigningKey, ...]:
         """See `Control`."""
         asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
-    def kill_key(self, kid: str, now: float) -> bool:
+    def revoke_key(self, kid: str, now: float) -> bool:
         """See `Control`."""
         asked = "UPDATE signing_key SET killed = %s WHERE kid = %s AND killed = 0"
         with self._pool.transaction() as cursor:
-            return cursor.execute(asked, (_stamp(now), kid)).rowcount > 0
+            return cursor.execute(asked, (_revocation_time(now), kid)).rowcount > 0
 
-    def remove_key(self, kid: str) -> None:
+    def delete_key(self, kid: str) -> None:
         """See `Control`."""
         with self._pool.transaction() as cursor:
             cursor.execute("DELETE FROM signing_key WHERE kid = %s", (kid,))
 
-    def sweep(self, now: float, most: int = 1000) -> int:
+    def delete_expired(self, now: float, most: int = 1000) -> int:
         """See `Control`."""
-        limit = int(now) - MARGIN
+        limit = int(now) - EXPIRY_MARGIN
         gone = 0
         with self._pool.transaction() as cursor:
             # First, so that no other replica takes for new what goes now.
@@ -278,83 +291,92 @@ class PostgresControl:
                 gone += cursor.execute(asked, (limit, most)).rowcount
         return gone
 
-    def _sweep_now_and_then(self, now: float) -> None:
+    def _delete_expired_periodically(self, now: float) -> None:
         self._commits += 1
-        if self._commits % EVERY == 0:
-            self.sweep(now, 8 * EVERY)
+        if self._commits % COMMITS_PER_SWEEP == 0:
+            self.delete_expired(now, 8 * COMMITS_PER_SWEEP)
 
     def close(self) -> None:
         """See `Control`."""
         self._pool.close()
 
 
-class _RolledBack(Exception):  # noqa: N818 - takes a transaction back, and is no error
+class _RollbackRequested(Exception):  # noqa: N818 - takes a transaction back, and is no error
     """Request to roll the transaction back."""
 
 
-def _commit(cursor: Cursor, exchange: Exchange, now: float) -> Committed:
+def _commit_exchange(
+    cursor: Cursor, exchange: ExchangeCommit, now: float
+) -> CommitResult:
     if exchange.uses:
-        seen = _see(cursor, exchange.uses)
+        seen = _insert_uses(cursor, exchange.uses)
         if seen is not None:
             return seen
     if exchange.under:
-        links = _links(cursor, exchange.under, lock=True)
-        dead, why = _find_dead(exchange.under, links, now)
+        links = _read_chain_links(cursor, exchange.under, lock=True)
+        dead, why = _find_inactive_link(exchange.under, links, now)
         if dead:
-            return Committed(Outcome.DEAD, dead=dead, why=why)
+            return CommitResult(CommitOutcome.DEAD, dead=dead, why=why)
     if exchange.ticket:
         asked = (exchange.ticket, exchange.under, int(now))
-        if not cursor.execute(_TAKE, asked).rowcount:
-            return Committed(Outcome.TICKET)
+        if not cursor.execute(_DELETE_TICKET, asked).rowcount:
+            return CommitResult(CommitOutcome.TICKET)
     opens, token = exchange.opens, exchange.token
     if opens is not None:
         facts = (opens.id, opens.parent or None, opens.depth, opens.expires)
-        cursor.execute(_OPEN, (*facts, written(opens)))
+        cursor.execute(_INSERT_DELEGATION, (*facts, encode_row(opens)))
     if token is not None:
         row = (token.jti, token.delegation, token.sha256, token.expires)
-        cursor.execute(_RECORD, (*row, token.revoked))
-    return DONE
+        cursor.execute(_INSERT_TOKENS, (*row, token.revoked))
+    return COMMITTED
 
 
-def _see(cursor: Cursor, uses: tuple[Use, ...]) -> Committed | None:
+def _insert_uses(cursor: Cursor, uses: tuple[ReplayKey, ...]) -> CommitResult | None:
     for use in sorted(uses, key=lambda each: each.key):
-        if not cursor.execute(_SEE, (use.key, use.expires)).rowcount:
-            return Committed(Outcome.SEEN, use)
+        if not cursor.execute(_INSERT_USE, (use.key, use.expires)).rowcount:
+            return CommitResult(CommitOutcome.SEEN, use)
     # Checked after the insert: a sweep that deleted a row has updated `swept` before.
-    epoch, swept = _one(cursor.execute("SELECT epoch, swept FROM state"))
+    epoch, swept = _fetch_state_row(cursor.execute("SELECT epoch, swept FROM state"))
     for use in uses:
         if use.since < epoch or use.expires < swept:
-            return Committed(Outcome.PERHAPS_SEEN, use)
+            return CommitResult(CommitOutcome.PERHAPS_SEEN, use)
     return None
 
 
-def _links(cursor: Cursor, id: str, *, lock: bool = False) -> list[_Link]:
+def _read_chain_links(cursor: Cursor, id: str, *, lock: bool = False) -> list[_LinkRow]:
     """Read a chain from its root down; `lock` keeps it active until the commit."""
-    ids = [row[0] for row in cursor.execute(_CHAIN, (id, MAX_LINKS)).fetchall()]
-    asked = _LINKS + (" FOR SHARE" if lock else "")
+    ids = [
+        row[0]
+        for row in cursor.execute(_SELECT_CHAIN, (id, MAX_CHAIN_LINKS)).fetchall()
+    ]
+    asked = _SELECT_LINKS + (" FOR SHARE" if lock else "")
     return cursor.execute(asked, (ids,)).fetchall() if ids else []
 
 
-def _find_dead(id: str, links: list[_Link], now: float) -> tuple[str, Dead | None]:
+def _find_inactive_link(
+    id: str, links: list[_LinkRow], now: float
+) -> tuple[str, InactiveReason | None]:
     """Find the inactive link nearest to the root; empty if all are active."""
     if not links:
-        return id, Dead.UNKNOWN
+        return id, InactiveReason.UNKNOWN
     missing = links[0][1]
     if missing is not None:
-        return missing, Dead.UNKNOWN
+        return missing, InactiveReason.UNKNOWN
     for link, _, expires, revoked, _ in links:
         if revoked:
-            return link, Dead.REVOKED
+            return link, InactiveReason.REVOKED
         if now > expires:
-            return link, Dead.EXPIRED
+            return link, InactiveReason.EXPIRED
     return "", None
 
 
-def _revoke(cursor: Cursor, level: list[str], now: float) -> Died:
+def _revoke_delegations(
+    cursor: Cursor, level: list[str], now: float
+) -> RevokedDelegations:
     delegations: list[str] = []
     tokens: list[str] = []
     below = "SELECT id FROM delegation WHERE parent = %s ORDER BY id"
-    stamp = _stamp(now)
+    stamp = _revocation_time(now)
     ended: set[str] = set()
     while level:
         beneath: list[str] = []
@@ -362,38 +384,38 @@ def _revoke(cursor: Cursor, level: list[str], now: float) -> Died:
             if id in ended:
                 continue
             ended.add(id)
-            if cursor.execute(_END, (stamp, id)).rowcount:
+            if cursor.execute(_REVOKE_DELEGATION, (stamp, id)).rowcount:
                 delegations.append(id)
             # After the lock is ours, so that it sees whatever a commit opened before.
             beneath += (row[0] for row in cursor.execute(below, (id,)).fetchall())
-            cursor.execute(_END_TOKENS, (stamp, id, int(now)))
+            cursor.execute(_REVOKE_TOKENS, (stamp, id, int(now)))
             tokens += (row[0] for row in cursor.fetchall())
             cursor.execute("DELETE FROM ticket WHERE parent = %s", (id,))
         level = beneath
-    return Died(tuple(delegations), tuple(tokens))
+    return RevokedDelegations(tuple(delegations), tuple(tokens))
 
 
-def _identity(cursor: Cursor) -> str:
+def _database_identity(cursor: Cursor) -> str:
     """Return the identity of the cluster, the database and the table.
 
     The user may lack `pg_control_system`; the oids alone then detect a dump.
     """
     asked = """SELECT oid, 'state'::regclass::oid FROM pg_database
         WHERE datname = current_database()"""
-    database, table = _one(cursor.execute(asked))
+    database, table = _fetch_state_row(cursor.execute(asked))
     granted = "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')::integer"
     cluster = 0
-    if _one(cursor.execute(granted))[0]:
+    if _fetch_state_row(cursor.execute(granted))[0]:
         told = cursor.execute("SELECT system_identifier FROM pg_control_system()")
-        (cluster,) = _one(told)
+        (cluster,) = _fetch_state_row(told)
     return f"cluster {cluster} database {database} table {table}"
 
 
-def _one(cursor: Cursor) -> tuple[int, ...]:
+def _fetch_state_row(cursor: Cursor) -> tuple[int, ...]:
     row = cursor.fetchone()
     assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
     return row
 
 
-def _stamp(now: float) -> int:
+def _revocation_time(now: float) -> int:
     return max(int(now), 1)  # 0 means not revoked

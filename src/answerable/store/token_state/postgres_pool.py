@@ -12,21 +12,21 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from answerable.store.token_state.interface import ControlUnavailable
+from answerable.store.token_state.interface import TokenStateUnavailable
 from answerable.store.token_state.postgres_schema import SCHEMA
 
-CONNECTIONS = 4  # per process
-WAIT = 5  # seconds for a connection, and for any one statement
-AGAIN = 3  # attempts of a transaction that conflicts with another one
+MAX_CONNECTIONS = 4  # per process
+TIMEOUT_SECONDS = 5  # seconds for a connection, and for any one statement
+MAX_ATTEMPTS = 3  # attempts of a transaction that conflicts with another one
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
-class Crossed(ControlUnavailable):
+class TransactionConflict(TokenStateUnavailable):
     """Conflict with another transaction; nothing was changed, a retry may succeed."""
 
 
-class Pool:
+class PostgresPool:
     """Pool of connections.
 
     Args:
@@ -36,7 +36,7 @@ class Pool:
     def __init__(self, address: str) -> None:
         self._address = address
         self._idle: list[psycopg.Connection[tuple[Any, ...]]] = []
-        self._places = threading.BoundedSemaphore(CONNECTIONS)
+        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._closed = False
 
     @contextmanager
@@ -46,30 +46,30 @@ class Pool:
         Raises:
             ControlUnavailable: No connection, or the commit was not confirmed.
         """
-        if self._closed or not self._places.acquire(timeout=WAIT):
-            raise _unavailable("every connection is in use")
+        if self._closed or not self._places.acquire(timeout=TIMEOUT_SECONDS):
+            raise _unavailable_error("every connection is in use")
         connection = None
         try:
-            connection = self._idle.pop() if self._idle else self._connect()
+            connection = self._idle.pop() if self._idle else self._open_connection()
             with connection.transaction(), connection.cursor() as cursor:
                 yield cursor
         except (errors.DeadlockDetected, errors.SerializationFailure) as error:
-            raise Crossed(type(error).__name__) from None
+            raise TransactionConflict(type(error).__name__) from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable(type(error).__name__) from None
+            raise _unavailable_error(type(error).__name__) from None
         finally:
             if connection is not None:
-                self._put_back(connection)
+                self._return_connection(connection)
             self._places.release()
 
     @contextmanager
-    def connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    def dedicated_connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """Open a separate connection, for the migration of the tables."""
         try:
-            with self._connect() as connection:
+            with self._open_connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable(type(error).__name__) from None
+            raise _unavailable_error(type(error).__name__) from None
 
     def close(self) -> None:
         """Close idle connections and open no more."""
@@ -77,23 +77,25 @@ class Pool:
         while self._idle:
             self._idle.pop().close()
 
-    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _open_connection(self) -> psycopg.Connection[tuple[Any, ...]]:
         connection = psycopg.connect(
             self._address,
             autocommit=True,
-            connect_timeout=WAIT,
+            connect_timeout=TIMEOUT_SECONDS,
             application_name="answerable sts",
         )
         # A confirmed commit must be on the server's disk, whatever its default.
         connection.execute(
-            f"SET synchronous_commit = on; SET statement_timeout = '{WAIT}s'; "
-            f"SET lock_timeout = '{WAIT}s'; SET search_path = {SCHEMA}; "
+            f"SET synchronous_commit = on; SET statement_timeout = '{TIMEOUT_SECONDS}s'; "
+            f"SET lock_timeout = '{TIMEOUT_SECONDS}s'; SET search_path = {SCHEMA}; "
             "SET idle_in_transaction_session_timeout = '30s'; "
             "SET default_transaction_isolation = 'read committed'"
         )
         return connection
 
-    def _put_back(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def _return_connection(
+        self, connection: psycopg.Connection[tuple[Any, ...]]
+    ) -> None:
         status = connection.info.transaction_status
         if (
             connection.closed
@@ -105,9 +107,9 @@ class Pool:
             self._idle.append(connection)
 
 
-def _unavailable(why: str) -> ControlUnavailable:
+def _unavailable_error(why: str) -> TokenStateUnavailable:
     # No message of the driver: it may name hosts, users and more.
-    return ControlUnavailable(
+    return TokenStateUnavailable(
         f"the database does not answer ({why})",
         "see that it runs and that its address is right; nothing is given meanwhile",
     )

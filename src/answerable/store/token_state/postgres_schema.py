@@ -4,11 +4,11 @@ from typing import Any
 
 import psycopg
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 
 SCHEMA = "answerable_sts"
 
-_LOCK = 0x616E7377  # an otherwise unused lock number
+_ADVISORY_LOCK = 0x616E7377  # an otherwise unused lock number
 
 # One entry for each version, applied in order; never changed once released.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -77,7 +77,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
     """
     with connection.transaction():
         execute = connection.execute
-        execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
         there = execute("SELECT to_regnamespace(%s)", (SCHEMA,)).fetchone()
         if there is None or there[0] is None:
             # Only where it is missing: a user may own the schema and not the database.
@@ -86,7 +86,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
         row = execute("SELECT coalesce(max(version), 0) FROM migration").fetchone()
         found = row[0] if row else 0
         if found > len(MIGRATIONS):
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"the schema {SCHEMA} has version {found}, this release reads up to "
                 f"{len(MIGRATIONS)}",
                 "upgrade answerable, or name another database: `sts.database`",

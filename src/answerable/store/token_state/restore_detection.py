@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.store.durable_files import make_folder, read_file, write_file
-from answerable.store.token_state.interface import Control
+from answerable.store.token_state.interface import TokenState
 
-MARK = "control.mark"
-EVERY = 60  # seconds between two increases
+GENERATION_FILE = "control.mark"
+SECONDS_PER_GENERATION = 60  # seconds between two increases
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RestoreRevocations:
     """Delegations, tokens and keys revoked after a restore of an older copy.
 
     Attributes:
@@ -38,7 +38,9 @@ class Ended:
     keys: tuple[str, ...]
 
 
-def end_what_may_be_lost(control: Control, folder: Path, now: float) -> Ended:
+def revoke_after_restore(
+    control: TokenState, folder: Path, now: float
+) -> RestoreRevocations:
     """Revoke everything that may depend on a lost record.
 
     Args:
@@ -46,16 +48,18 @@ def end_what_may_be_lost(control: Control, folder: Path, now: float) -> Ended:
         folder: State folder of the token service.
         now: NumericDate.
     """
-    epoch = control.new_epoch(now)
-    died = control.end_all(now)
-    published = control.keys()
+    epoch = control.begin_epoch(now)
+    died = control.revoke_all(now)
+    published = control.list_keys()
     kids = (each.kid for each in published if not each.killed)
-    killed = tuple(kid for kid in kids if control.kill_key(kid, now))
-    count_up(control, folder)
-    return Ended(epoch, len(died.delegations), len(died.tokens), killed)
+    killed = tuple(kid for kid in kids if control.revoke_key(kid, now))
+    advance_generation(control, folder)
+    return RestoreRevocations(epoch, len(died.delegations), len(died.tokens), killed)
 
 
-def end_if_older(control: Control, folder: Path, now: float) -> Ended | None:
+def revoke_if_restored(
+    control: TokenState, folder: Path, now: float
+) -> RestoreRevocations | None:
     """Detect a restored older copy and revoke what may depend on lost records.
 
     Args:
@@ -66,26 +70,26 @@ def end_if_older(control: Control, folder: Path, now: float) -> Ended | None:
     Returns:
         The revocations; None where no older copy is detected.
     """
-    found = control.lineage()
-    is_behind = found.generation < _marked(folder)
+    found = control.read_generation()
+    is_behind = found.generation < _read_generation_file(folder)
     is_elsewhere = bool(found.recorded) and found.recorded != found.present
     if is_behind or is_elsewhere:
-        return end_what_may_be_lost(control, folder, now)
-    count_up(control, folder)
+        return revoke_after_restore(control, folder, now)
+    advance_generation(control, folder)
     return None
 
 
-def count_up(control: Control, folder: Path) -> None:
+def advance_generation(control: TokenState, folder: Path) -> None:
     """Increase the generation, in the database first and then in the file."""
-    generation = control.advance(_marked(folder))
+    generation = control.advance_generation(_read_generation_file(folder))
     make_folder(folder)
-    write_file(folder / MARK, f"{generation}\n".encode(), sync=False)
+    write_file(folder / GENERATION_FILE, f"{generation}\n".encode(), sync=False)
 
 
-def _marked(folder: Path) -> int:
+def _read_generation_file(folder: Path) -> int:
     """Read the generation file; 0 for a missing or torn one."""
     try:
-        text = read_file(folder / MARK).decode("ascii", "replace").strip()
+        text = read_file(folder / GENERATION_FILE).decode("ascii", "replace").strip()
     except FileNotFoundError:
         return 0
     return int(text) if text.isdigit() and len(text) < 19 else 0

@@ -5,41 +5,41 @@ A later release appends fields with defaults, so older rows stay readable.
 
 import msgspec
 
-from answerable.model.delegation import Delegation, Ticket
-from answerable.store.token_state.interface import IssuedToken
+from answerable.model.delegation import Delegation, DelegationTicket
+from answerable.store.token_state.interface import IssuedTokenRecord
 
 _ENCODE = msgspec.json.Encoder().encode
-_DELEGATION = msgspec.json.Decoder(Delegation)
-_TICKET = msgspec.json.Decoder(Ticket)
+_DELEGATION_DECODER = msgspec.json.Decoder(Delegation)
+_TICKET_DECODER = msgspec.json.Decoder(DelegationTicket)
 
 
-def written(noun: Delegation | Ticket) -> str:
+def encode_row(noun: Delegation | DelegationTicket) -> str:
     """Encode a delegation or ticket as JSON text."""
     return _ENCODE(noun).decode()
 
 
-def row_of(link: Delegation) -> tuple[str, str | None, int, str]:
+def delegation_row(link: Delegation) -> tuple[str, str | None, int, str]:
     """Return the columns of a delegation: id, parent, expiry and text."""
-    return link.id, link.parent or None, link.expires, written(link)
+    return link.id, link.parent or None, link.expires, encode_row(link)
 
 
-def row_of_token(token: IssuedToken) -> tuple[str, str, bytes, int, int]:
+def token_row(token: IssuedTokenRecord) -> tuple[str, str, bytes, int, int]:
     """Return the columns of a token for SQLite, its delegation first."""
     place = token.delegation, token.jti
     return *place, token.sha256, token.expires, token.revoked
 
 
-def read_delegation(text: str | bytes) -> Delegation:
+def decode_delegation(text: str | bytes) -> Delegation:
     """Read the text of a row."""
-    return _DELEGATION.decode(text)
+    return _DELEGATION_DECODER.decode(text)
 
 
-def read_ticket(text: str | bytes) -> Ticket:
+def decode_ticket(text: str | bytes) -> DelegationTicket:
     """Read the text of a row."""
-    return _TICKET.decode(text)
+    return _TICKET_DECODER.decode(text)
 
 
-class Subject:
+class SubjectMatcher:
     """Matcher for the subject of a revocation in the text of delegations.
 
     Args:
@@ -49,13 +49,13 @@ class Subject:
     def __init__(self, subject: str) -> None:
         kind, _, rest = subject.partition(":")
         self._value = rest if kind == "rule" else subject
-        self._fields = _NAMED_IN.get(kind, ("agent",))
+        self._fields = _FIELDS_OF_SUBJECT.get(kind, ("agent",))
         self.spelled = _ENCODE(self._value).decode()  # what a row has to contain
 
-    def is_named(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Tell whether a delegation names the subject in a relevant field."""
-        found = read_delegation(text)
+        found = decode_delegation(text)
         return any(getattr(found, field) == self._value for field in self._fields)
 
 
-_NAMED_IN = {"rule": ("rule",), "person": ("sub", "owner")}
+_FIELDS_OF_SUBJECT = {"rule": ("rule",), "person": ("sub", "owner")}

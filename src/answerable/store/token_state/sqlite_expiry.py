@@ -7,13 +7,13 @@ expired rows, which is cheaper per row than an index.
 from collections.abc import Callable
 from typing import Any
 
-from answerable.store.token_state.interface import MARGIN
+from answerable.store.token_state.interface import EXPIRY_MARGIN
 
-EVERY = 64  # commits of one process between two sweeps
+COMMITS_PER_SWEEP = 64  # commits of one process between two sweeps
 
 # Table, its key, rows looked at for each commit (more than a commit adds), and which of
 # the last ones stay whatever has ended.
-_SWEPT = (
+_EXPIRING_TABLES = (
     # By the number of the last one, other processes tell that there are more.
     ("used", "number", 8, "AND number < (SELECT max(number) FROM used)"),
     ("delegation", "id", 4, ""),
@@ -22,7 +22,7 @@ _SWEPT = (
 )
 
 
-class Hands:
+class ExpiryCursors:
     """Cursors over the tables, run within other transactions.
 
     Args:
@@ -37,12 +37,12 @@ class Hands:
         self._commits = 0
         self._hands: dict[str, str | int] = {"used": 0}
 
-    def committed(self, now: float, commits: int = 1) -> None:
+    def sweep_after_commits(self, now: float, commits: int = 1) -> None:
         """Delete expired rows once every few commits."""
         self._commits += commits
-        if self._commits >= EVERY:
+        if self._commits >= COMMITS_PER_SWEEP:
             self._commits = 0
-            self.sweep(now, EVERY)
+            self.sweep(now, COMMITS_PER_SWEEP)
 
     def sweep(self, now: float, share: int) -> int:
         """Delete expired rows.
@@ -54,9 +54,9 @@ class Hands:
         Returns:
             Number of deleted rows.
         """
-        limit = int(now) - MARGIN
+        limit = int(now) - EXPIRY_MARGIN
         gone = 0
-        for table, key, rows, stays in _SWEPT:
+        for table, key, rows, stays in _EXPIRING_TABLES:
             hand = self._hands.get(table, "")
             asked = f"SELECT {key} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
             found = self._execute(asked, (hand, share * rows)).fetchone()

@@ -17,27 +17,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from answerable.model.errors import EnvironmentRefused
-from answerable.store.durable_files import FILE_MODE, make_folder, refused, sync_folder
-from answerable.store.token_state.interface import MARGIN, ControlUnavailable, Lineage
+from answerable.model.errors import EnvironmentFailure
+from answerable.store.durable_files import (
+    FILE_MODE,
+    make_folder,
+    sync_folder,
+    translate_os_errors,
+)
+from answerable.store.token_state.interface import (
+    EXPIRY_MARGIN,
+    DatabaseGeneration,
+    TokenStateUnavailable,
+)
 from answerable.store.token_state.sqlite_schema import migrate
 
-NAME = "control.db"
-BUSY = 5.0  # seconds to wait for another process's commit
-_LOOK = 3  # milliseconds between two attempts
-_PATIENCE = 50  # milliseconds that commits wait for readers of a full log
-LONG = 32 << 20  # WAL size from which it may be reset
-FULL = 64 << 20  # WAL size at which commits wait for the reset
-LAST = 256 << 20  # WAL size at which a commit resets it itself
+FILE_NAME = "control.db"
+BUSY_TIMEOUT = 5.0  # seconds to wait for another process's commit
+_BUSY_POLL_MS = 3  # milliseconds between two attempts
+_READER_WAIT_MS = 50  # milliseconds that commits wait for readers of a full log
+WAL_CHECKPOINT_BYTES = 32 << 20  # WAL size from which it may be reset
+WAL_WAIT_BYTES = 64 << 20  # WAL size at which commits wait for the reset
+WAL_MAX_BYTES = 256 << 20  # WAL size at which a commit resets it itself
 # Bytes of a page of a new file: half of SQLite's own default. One exchange changes a few
 # hundred bytes, and writes whole pages, to the log and to the file.
-PAGE = 2048
+PAGE_BYTES = 2048
 
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
-def answering(path: Path) -> Iterator[None]:
+def translate_sqlite_errors(path: Path) -> Iterator[None]:
     """Translate SQLite exceptions into errors that a caller can act on."""
     try:
         yield
@@ -45,22 +54,22 @@ def answering(path: Path) -> Iterator[None]:
         raise
     except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
         why = getattr(error, "sqlite_errorname", "") or "closed"
-        raise ControlUnavailable(
+        raise TokenStateUnavailable(
             f"{path} does not answer ({why})",
             "see that its disk has room and answers; nothing is given meanwhile",
         ) from error
     except sqlite3.DatabaseError as error:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{path} is damaged",
             "move it away: what it remembered is then lost, so let each token that "
             "may have been exchanged expire before the next start",
         ) from error
 
 
-def boot_id() -> str:
+def read_boot_id() -> str:
     """Read the boot id of the machine; empty where the system has none."""
     try:
-        return _BOOT.read_text("ascii").strip()
+        return _BOOT_ID_FILE.read_text("ascii").strip()
     except OSError:
         return ""
 
@@ -78,32 +87,34 @@ class SqliteFile:
     """
 
     def __init__(self, folder: Path, now: float, boot: str) -> None:
-        self.path = folder / NAME
-        self._beside: tuple[sqlite3.Connection, ...] = ()  # two of `tidy`
+        self.path = folder / FILE_NAME
+        self._beside: tuple[sqlite3.Connection, ...] = ()  # two of `checkpoint_wal`
         self._tidying = threading.Lock()
         self._version = 0  # of the content, when it was copied last
         self._is_long = False  # the log, then
         make_folder(folder)
-        with refused("use", self.path):
-            _make(self.path)
+        with translate_os_errors("use", self.path):
+            _create_private_file(self.path)
             self._lock = os.open(
-                self.path.with_name(f"{NAME}.lock"), os.O_RDWR | os.O_CREAT, FILE_MODE
+                self.path.with_name(f"{FILE_NAME}.lock"),
+                os.O_RDWR | os.O_CREAT,
+                FILE_MODE,
             )
         try:
-            with answering(self.path):
-                self._open(now, boot)
+            with translate_sqlite_errors(self.path):
+                self._open_database(now, boot)
         except BaseException:
             os.close(self._lock)
             raise
 
-    def _open(self, now: float, boot: str) -> None:
-        alone = _flock(self._lock, fcntl.LOCK_EX)
+    def _open_database(self, now: float, boot: str) -> None:
+        alone = _try_flock(self._lock, fcntl.LOCK_EX)
         if not alone:
             fcntl.flock(self._lock, fcntl.LOCK_SH)
         self.connection = self._connect()
         try:
-            self._prepare()
-            self._begin(alone, now, boot)
+            self._apply_pragmas()
+            self._detect_unclean_stop(alone, now, boot)
         except BaseException:
             self.connection.close()
             raise
@@ -112,19 +123,19 @@ class SqliteFile:
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
             self.path,
-            timeout=BUSY,
+            timeout=BUSY_TIMEOUT,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=128,
         )
 
-    def begin(self) -> None:
+    def begin_write(self) -> None:
         """Begin a write transaction.
 
         SQLite's own backoff grows to a tenth of a second, so a process that commits
         without a pause would starve the others.
         """
-        ends = time.monotonic() + BUSY
+        ends = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
@@ -135,24 +146,24 @@ class SqliteFile:
             else:
                 return
 
-    def lineage(self) -> Lineage:
+    def read_generation(self) -> DatabaseGeneration:
         """Read the generation and the identity, within a transaction."""
         asked = "SELECT generation, identity FROM state"
         generation, identity = self.connection.execute(asked).fetchone()
-        return Lineage(generation, identity, self._identity())
+        return DatabaseGeneration(generation, identity, self._file_identity())
 
-    def advance(self, least: int) -> int:
+    def advance_generation(self, least: int) -> int:
         """Increase the generation, within a transaction."""
         asked = """UPDATE state SET generation = max(generation, ?) + 1, identity = ?
             RETURNING generation"""
-        row = self.connection.execute(asked, (least, self._identity())).fetchone()
+        row = self.connection.execute(asked, (least, self._file_identity())).fetchone()
         return int(row[0])
 
-    def _identity(self) -> str:
-        with refused("use", self.path):
+    def _file_identity(self) -> str:
+        with translate_os_errors("use", self.path):
             return f"inode {self.path.stat().st_ino}"
 
-    def tidy(self, *, stays: bool = True) -> None:
+    def checkpoint_wal(self, *, stays: bool = True) -> None:
         """Checkpoint the write-ahead log into the file while commits continue.
 
         Within a commit this would take milliseconds instead of microseconds. It runs
@@ -166,41 +177,41 @@ class SqliteFile:
         Args:
             stays: Keep that reader; False where commits fail, e.g. on a full disk.
         """
-        with self._tidying, answering(self.path):
+        with self._tidying, translate_sqlite_errors(self.path):
             if self._lock < 0:
                 return
             if not self._beside:
                 self._beside = (self._connect(), self._connect())
-                self._beside[0].execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+                self._beside[0].execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
             copies, reads = self._beside
             try:
-                self._copy(copies, reads, stays=stays)
+                self._copy_wal(copies, reads, stays=stays)
             except BaseException:
-                _leave(reads)
+                _end_read_transaction(reads)
                 raise
 
-    def _copy(
+    def _copy_wal(
         self, copies: sqlite3.Connection, reads: sqlite3.Connection, *, stays: bool
     ) -> None:
         (version,) = copies.execute("PRAGMA data_version").fetchone()
         if version != self._version or not stays:
-            _leave(reads)
+            _end_read_transaction(reads)
             self._version = version
             if stays and not self._is_long:
                 reads.execute("BEGIN")
                 reads.execute("SELECT one FROM state").fetchone()
         copy = copies.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
         _, pages, _ = copy()
-        self._is_long = pages * self._page > LONG
-        if pages * self._page > FULL:
+        self._is_long = pages * self._page > WAL_CHECKPOINT_BYTES
+        if pages * self._page > WAL_WAIT_BYTES:
             # The rest is little, and commits wait for that alone.
-            _leave(reads)
+            _end_read_transaction(reads)
             copies.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
-    def _prepare(self) -> None:
+    def _apply_pragmas(self) -> None:
         execute = self.connection.execute
         for setting in (
-            f"page_size = {PAGE}",  # of a file with nothing in it
+            f"page_size = {PAGE_BYTES}",  # of a file with nothing in it
             "journal_mode = WAL",
             "synchronous = FULL",
             "cache_size = -16000",  # KiB
@@ -210,17 +221,17 @@ class SqliteFile:
             execute(f"PRAGMA {setting}")
         migrate(self.connection, self.path)
         (self._page,) = execute("PRAGMA page_size").fetchone()
-        # `tidy` copies off the path of commits. This is for a process that only ever
+        # `checkpoint_wal` copies off the path of commits. This is for a process that only ever
         # commits.
-        execute(f"PRAGMA wal_autocheckpoint = {LAST // self._page}")
+        execute(f"PRAGMA wal_autocheckpoint = {WAL_MAX_BYTES // self._page}")
 
-    def _begin(self, alone: bool, now: float, boot: str) -> None:
+    def _detect_unclean_stop(self, alone: bool, now: float, boot: str) -> None:
         """Detect whether the last stop may have lost records."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         (last,) = execute("SELECT boot FROM state").fetchone()
         if alone and last and last != boot:
-            begin_epoch(self.connection, now)
+            write_new_epoch(self.connection, now)
         # Without a boot id, every unclosed stop counts as unclean.
         execute("UPDATE state SET boot = ?", (boot or "unnamed start",))
         execute("COMMIT")
@@ -229,22 +240,22 @@ class SqliteFile:
         execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         sync_folder(self.path.parent)
         execute("PRAGMA synchronous = NORMAL")
-        execute(f"PRAGMA busy_timeout = {_LOOK}")
+        execute(f"PRAGMA busy_timeout = {_BUSY_POLL_MS}")
 
     def close(self) -> None:
         """Close the file; the last process marks the stop as clean."""
         with self._tidying:
-            self._close()
+            self._close_connections()
 
-    def _close(self) -> None:
+    def _close_connections(self) -> None:
         if self._lock < 0:
             return
         for each in self._beside:
             each.close()
         fcntl.flock(self._lock, fcntl.LOCK_UN)
         try:
-            if _flock(self._lock, fcntl.LOCK_EX):
-                with answering(self.path):
+            if _try_flock(self._lock, fcntl.LOCK_EX):
+                with translate_sqlite_errors(self.path):
                     execute = self.connection.execute
                     execute("PRAGMA synchronous = FULL")
                     execute("UPDATE state SET boot = ''")
@@ -255,26 +266,26 @@ class SqliteFile:
             self._lock = -1
 
 
-def _leave(connection: sqlite3.Connection) -> None:
+def _end_read_transaction(connection: sqlite3.Connection) -> None:
     """End the read transaction of a connection."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")
 
 
-def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
+def write_new_epoch(connection: sqlite3.Connection, now: float) -> int:
     """Start a new epoch, inside a transaction: earlier uses are refused from now on.
 
     The clock of a booting machine may be behind, so the last sweep sets a minimum.
     """
     connection.execute(
         "UPDATE state SET epoch = max(epoch, ?, iif(swept, swept + ?, 0))",
-        (math.ceil(now), MARGIN),
+        (math.ceil(now), EXPIRY_MARGIN),
     )
     connection.execute("DELETE FROM ticket")
     return int(connection.execute("SELECT epoch FROM state").fetchone()[0])
 
 
-def _make(path: Path) -> None:
+def _create_private_file(path: Path) -> None:
     """Create the file before SQLite does, so that it is never readable by others."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
     try:
@@ -282,13 +293,13 @@ def _make(path: Path) -> None:
     finally:
         os.close(handle)
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{path} belongs to another user, or others may read it",
             f"give it to the user that runs the token service: chmod 600 {path}",
         )
 
 
-def _flock(handle: int, how: int) -> bool:
+def _try_flock(handle: int, how: int) -> bool:
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,18 +9,22 @@ other processes added.
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from answerable.store.token_state.interface import Committed, Outcome, Use
+from answerable.store.token_state.interface import (
+    CommitOutcome,
+    CommitResult,
+    ReplayKey,
+)
 
 # Octets of a key that name it: half a digest, which is as good as all of it here.
-_OCTETS = 16
+_KEY_BYTES = 16
 
-_BOUNDS = """SELECT epoch, swept, (SELECT ifnull(max(number), 0) FROM used)
+_SELECT_BOUNDS = """SELECT epoch, swept, (SELECT ifnull(max(number), 0) FROM used)
     FROM state"""
-_OTHERS = "SELECT key, expires FROM used WHERE number > ?"
-_USE = "INSERT INTO used (key, expires) VALUES (?, ?)"
+_SELECT_NEW_USES = "SELECT key, expires FROM used WHERE number > ?"
+_INSERT_USE = "INSERT INTO used (key, expires) VALUES (?, ?)"
 
 
-class Uses:
+class SqliteReplayCache:
     """Replay cache; every method runs within a write transaction.
 
     Args:
@@ -36,58 +40,58 @@ class Uses:
         self._epoch = self._swept = self._ended = 0
         self._new: dict[bytes, int] = {}
 
-    def begin(self) -> None:
+    def load_new_uses(self) -> None:
         """Begin a transaction: load the uses of other processes."""
-        self._epoch, self._swept, last = self._execute(_BOUNDS).fetchone()
+        self._epoch, self._swept, last = self._execute(_SELECT_BOUNDS).fetchone()
         self._new, self._ended = {}, 0
         if last != self._known:
-            self._learn(self._execute(_OTHERS, (self._known,)))
+            self._cache_uses(self._execute(_SELECT_NEW_USES, (self._known,)))
             self._known = last
 
-    def committed(self) -> None:
+    def confirm_uses(self) -> None:
         """Confirm the uses of the transaction after its commit."""
         if self._new:
             # They were put behind the last one: `number` goes on by one for each.
             self._known += len(self._new)
-            self._learn(self._new.items())
+            self._cache_uses(self._new.items())
         if self._ended:  # once in many commits
             for end in [each for each in self._ends if each < self._ended]:
                 self._seen.difference_update(self._ends.pop(end))
 
-    def see_all(self, uses: Sequence[Use]) -> bool:
+    def record_all(self, uses: Sequence[ReplayKey]) -> bool:
         """Record all uses; False where one of them was or may have been used."""
-        if any(self._perhaps_seen(use) for use in uses):
+        if any(self._may_have_been_used(use) for use in uses):
             return False
-        rows = {use.key[:_OCTETS]: use.expires for use in uses}
+        rows = {use.key[:_KEY_BYTES]: use.expires for use in uses}
         if len(rows) < len(uses) or not self._seen.isdisjoint(rows):
             return False
-        self._put(rows)
+        self._insert_uses(rows)
         return True
 
-    def see(self, uses: Sequence[Use]) -> Committed | None:
+    def record_each(self, uses: Sequence[ReplayKey]) -> CommitResult | None:
         """Record uses in order; return the first that was or may have been used."""
         for use in uses:
-            key = use.key[:_OCTETS]
+            key = use.key[:_KEY_BYTES]
             if key in self._seen or key in self._new:
-                return Committed(Outcome.SEEN, use)
-            if self._perhaps_seen(use):
-                return Committed(Outcome.PERHAPS_SEEN, use)
-            self._put({key: use.expires})
+                return CommitResult(CommitOutcome.SEEN, use)
+            if self._may_have_been_used(use):
+                return CommitResult(CommitOutcome.PERHAPS_SEEN, use)
+            self._insert_uses({key: use.expires})
         return None
 
-    def forget(self, limit: int) -> bool:
+    def forget_expired(self, limit: int) -> bool:
         """Drop uses that expired before a time, after the commit; tell if any did."""
         self._ended = limit
         return any(each < limit for each in self._ends)
 
-    def _put(self, rows: dict[bytes, int]) -> None:
-        self._many(_USE, rows.items())
+    def _insert_uses(self, rows: dict[bytes, int]) -> None:
+        self._many(_INSERT_USE, rows.items())
         self._new |= rows
 
-    def _learn(self, rows: Iterable[tuple[bytes, int]]) -> None:
+    def _cache_uses(self, rows: Iterable[tuple[bytes, int]]) -> None:
         for key, expires in rows:
             self._seen.add(key)
             self._ends.setdefault(expires, []).append(key)
 
-    def _perhaps_seen(self, use: Use) -> bool:
+    def _may_have_been_used(self, use: ReplayKey) -> bool:
         return use.since < self._epoch or use.expires < self._swept

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from answerable.store.token_state.interface import Died
+from answerable.store.token_state.interface import RevokedDelegations
 
-_END = "UPDATE delegation SET revoked = ? WHERE id = ? AND revoked = 0"
-_END_TOKENS = """UPDATE token SET revoked = ?
+_REVOKE_DELEGATION = "UPDATE delegation SET revoked = ? WHERE id = ? AND revoked = 0"
+_REVOKE_TOKENS = """UPDATE token SET revoked = ?
     WHERE delegation = ? AND revoked = 0 AND expires >= ? RETURNING jti"""
-_BELOW = "SELECT id FROM delegation WHERE parent = ? ORDER BY id"
+_SELECT_CHILDREN = "SELECT id FROM delegation WHERE parent = ? ORDER BY id"
 
 
-def end(execute: Callable[..., Any], level: list[str], now: float) -> Died:
+def revoke_delegations(
+    execute: Callable[..., Any], level: list[str], now: float
+) -> RevokedDelegations:
     """Revoke delegations and their descendants, within the caller's transaction.
 
     Args:
@@ -28,16 +30,18 @@ def end(execute: Callable[..., Any], level: list[str], now: float) -> Died:
             if id in ended:
                 continue
             ended.add(id)
-            if execute(_END, (stamp(now), id)).rowcount:
+            if execute(_REVOKE_DELEGATION, (revocation_time(now), id)).rowcount:
                 delegations.append(id)
-            beneath += (child for (child,) in execute(_BELOW, (id,)))
-            died = execute(_END_TOKENS, (stamp(now), id, int(now))).fetchall()
+            beneath += (child for (child,) in execute(_SELECT_CHILDREN, (id,)))
+            died = execute(
+                _REVOKE_TOKENS, (revocation_time(now), id, int(now))
+            ).fetchall()
             tokens += (jti for (jti,) in died)
             execute("DELETE FROM ticket WHERE parent = ?", (id,))
         level = beneath
-    return Died(tuple(delegations), tuple(tokens))
+    return RevokedDelegations(tuple(delegations), tuple(tokens))
 
 
-def stamp(now: float) -> int:
+def revocation_time(now: float) -> int:
     """Return the stored time of a revocation, never 0, which means not revoked."""
     return max(int(now), 1)

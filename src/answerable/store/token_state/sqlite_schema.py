@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentFailure
 
 # One entry for each version, applied in order; never changed once released.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -118,7 +118,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         )
         (found,) = execute("SELECT ifnull(max(version), 0) FROM migration").fetchone()
         if found > len(MIGRATIONS):
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"{path} has version {found}, this release reads up to "
                 f"{len(MIGRATIONS)}",
                 "upgrade answerable, or name another state folder: `sts.state`",

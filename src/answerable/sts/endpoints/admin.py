@@ -8,24 +8,24 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
-from answerable.authorization.revocations import kill_subject
-from answerable.federation.strict_json import Unread, strict_object
+from answerable.authorization.revocations import parse_revocation_subject
+from answerable.federation.strict_json import AmbiguousInput, decode_object
 from answerable.model.errors import AnswerableError, IdError
 from answerable.model.exchange import OAuthError
-from answerable.server.revocation_list import KillList
-from answerable.sts.http.request import Asked
+from answerable.server.revocation_list import RevocationList
+from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import (
-    Answer,
-    error_answer,
-    json_answer,
-    plain_answer,
+    StsResponse,
+    empty_response,
+    error_response,
+    json_response,
 )
-from answerable.sts.http.server import Handler
+from answerable.sts.http.server import EndpointHandler
 
 _INVALID = OAuthError.INVALID_REQUEST
 
 
-def is_admin(asked: Asked, admins: Collection[int]) -> bool:
+def is_admin(asked: StsRequest, admins: Collection[int]) -> bool:
     """Tell whether an operator sent a request: our own user, root, or a named user.
 
     Root has access to the state folder anyway.
@@ -34,7 +34,7 @@ def is_admin(asked: Asked, admins: Collection[int]) -> bool:
     return peer is not None and peer.uid in {0, os.geteuid(), *admins}
 
 
-class Admin:
+class AdminEndpoints:
     """Admin endpoints.
 
     Args:
@@ -48,7 +48,7 @@ class Admin:
     def __init__(
         self,
         admins: Collection[int],
-        kills: KillList,
+        kills: RevocationList,
         look: Callable[[], None],
         ended: Callable[[str], Awaitable[tuple[str, ...] | None]],
         state: Callable[[], Mapping[str, object]],
@@ -58,75 +58,75 @@ class Admin:
         self._look, self._ended, self._state = look, ended, state
         self._given = given
 
-    def swap(self, admins: Collection[int]) -> None:
+    def reconfigure(self, admins: Collection[int]) -> None:
         """Replace the user ids of operators."""
         self._admins = admins
 
-    def handlers(self) -> dict[tuple[str, str], Handler]:
+    def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
         return {
-            ("POST", "/admin/kill"): self._kill,
-            ("POST", "/admin/revive"): self._revive,
-            ("POST", "/admin/given"): self._tell_given,
-            ("GET", "/admin/state"): self._tell,
+            ("POST", "/admin/kill"): self._handle_revoke,
+            ("POST", "/admin/revive"): self._handle_revive,
+            ("POST", "/admin/given"): self._handle_list,
+            ("GET", "/admin/state"): self._handle_state,
         }
 
-    async def _kill(self, asked: Asked) -> Answer:
+    async def _handle_revoke(self, asked: StsRequest) -> StsResponse:
         if not is_admin(asked, self._admins):
-            return plain_answer(404)
+            return empty_response(404)
         try:
-            subject, by = _subject(asked.body), _by(asked)
-            new = self._kills.shared.kill(subject, by, _reason(asked.body))
-        except (Unread, IdError):
-            return error_answer(_INVALID)
+            subject, by = _read_subject(asked.body), _read_requester(asked)
+            new = self._kills.shared.revoke(subject, by, _read_reason(asked.body))
+        except (AmbiguousInput, IdError):
+            return error_response(_INVALID)
         except AnswerableError:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         self._look()
         ended = await self._ended(subject)
-        return json_answer({"subject": subject, "new": new, "ended": ended})
+        return json_response({"subject": subject, "new": new, "ended": ended})
 
-    async def _revive(self, asked: Asked) -> Answer:
+    async def _handle_revive(self, asked: StsRequest) -> StsResponse:
         if not is_admin(asked, self._admins):
-            return plain_answer(404)
+            return empty_response(404)
         try:
-            subject = _subject(asked.body)
-            was = self._kills.revive(subject)
-        except (Unread, IdError):
-            return error_answer(_INVALID)
+            subject = _read_subject(asked.body)
+            was = self._kills.reinstate(subject)
+        except (AmbiguousInput, IdError):
+            return error_response(_INVALID)
         except AnswerableError:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         self._look()
-        return json_answer({"subject": subject, "revived": was})
+        return json_response({"subject": subject, "revived": was})
 
-    async def _tell_given(self, asked: Asked) -> Answer:
+    async def _handle_list(self, asked: StsRequest) -> StsResponse:
         if not is_admin(asked, self._admins):
-            return plain_answer(404)
+            return empty_response(404)
         try:
-            subject = kill_subject(_subject(asked.body))
-        except (Unread, IdError):
-            return error_answer(_INVALID)
-        return json_answer({"subject": subject, "ended": await self._given(subject)})
+            subject = parse_revocation_subject(_read_subject(asked.body))
+        except (AmbiguousInput, IdError):
+            return error_response(_INVALID)
+        return json_response({"subject": subject, "ended": await self._given(subject)})
 
-    async def _tell(self, asked: Asked) -> Answer:
+    async def _handle_state(self, asked: StsRequest) -> StsResponse:
         if not is_admin(asked, self._admins):
-            return plain_answer(404)
-        return json_answer(msgspec.to_builtins(self._state()))
+            return empty_response(404)
+        return json_response(msgspec.to_builtins(self._state()))
 
 
-def _subject(body: bytes) -> str:
-    subject = strict_object(body).get("subject")
+def _read_subject(body: bytes) -> str:
+    subject = decode_object(body).get("subject")
     if not isinstance(subject, str):
         raise IdError("not a subject (expected text)")
     return subject
 
 
-def _reason(body: bytes) -> str:
-    reason = strict_object(body).get("reason")
+def _read_reason(body: bytes) -> str:
+    reason = decode_object(body).get("reason")
     return reason if isinstance(reason, str) else ""
 
 
-def _by(asked: Asked) -> str:
+def _read_requester(asked: StsRequest) -> str:
     """Return the operator that the request names, else its user."""
-    by = strict_object(asked.body).get("by")
+    by = decode_object(asked.body).get("by")
     peer = asked.link.peer
     return by if isinstance(by, str) and by else f"user {peer.uid}" if peer else ""

@@ -14,35 +14,41 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from answerable.federation.delegations import Portion, ticket_of
-from answerable.federation.denials import Refused as NotGiven
-from answerable.federation.errors import NonceRequired, TokenRefused
-from answerable.federation.strict_json import Unread, strict_object
-from answerable.federation.trust_state import check_standing
-from answerable.model.delegation import Ticket
-from answerable.model.exchange import TICKET, OAuthError, Refusal
+from answerable.federation.delegations import DelegationRequest, issue_ticket
+from answerable.federation.denials import ExchangeDenied as NotGiven
+from answerable.federation.errors import NonceRequired, TokenRejected
+from answerable.federation.strict_json import AmbiguousInput, decode_object
+from answerable.federation.trust_state import check_chain_in_force
+from answerable.model.delegation import DelegationTicket
+from answerable.model.exchange import TICKET_TYPE_URI, OAuthError, TokenRequestRefusal
 from answerable.model.ids import AgentId
-from answerable.model.spool_record import Exchanged
+from answerable.model.spool_record import ExchangeRecord
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import chain_of
-from answerable.services.federation.own_tokens import Held
-from answerable.store.token_state.interface import Control, ControlUnavailable, Outcome
-from answerable.sts.endpoints.proof_of_possession import Proving
-from answerable.sts.endpoints.token_revocation import record_of
-from answerable.sts.http.request import Asked
-from answerable.sts.http.responses import Answer, error_answer, json_answer
-from answerable.sts.http.server import Handler
-from answerable.sts.recording.exchange_recorder import Recorder
-from answerable.sts.runtime.executor import Blocking
-from answerable.usecases.federation.token_exchange import Exchanges
+from answerable.services.federation.exchange_records import list_delegation_agents
+from answerable.services.federation.own_tokens import LiveOwnToken
+from answerable.store.token_state.interface import (
+    CommitOutcome,
+    TokenState,
+    TokenStateUnavailable,
+)
+from answerable.sts.endpoints.proof_of_possession import ProofVerifier
+from answerable.sts.endpoints.token_revocation import start_record
+from answerable.sts.http.request import StsRequest
+from answerable.sts.http.responses import StsResponse, error_response, json_response
+from answerable.sts.http.server import EndpointHandler
+from answerable.sts.recording.exchange_recorder import ExchangeRecorder
+from answerable.sts.runtime.executor import RecordExecutor
+from answerable.usecases.federation.token_exchange import TokenExchange
 
 PATH = "/delegate"
-WHAT = "ticket"
-USUAL_TTL = 3600  # seconds, where the request does not say; the parent's end is sooner
-SECRET = 32  # bytes of a ticket
-MOST = 64  # audiences, and scopes of one
+RECORD_KIND = "ticket"
+DEFAULT_TTL = (
+    3600  # seconds, where the request does not say; the parent's end is sooner
+)
+SECRET_SIZE = 32  # bytes of a ticket
+MAX_ITEMS = 64  # audiences, and scopes of one
 
-_INVALID = Refusal(OAuthError.INVALID_REQUEST, "body")
+_INVALID = TokenRequestRefusal(OAuthError.INVALID_REQUEST, "body")
 
 
 class DelegateEndpoint:
@@ -55,96 +61,102 @@ class DelegateEndpoint:
 
     def __init__(
         self,
-        exchanges: Exchanges,
-        control: Control,
-        proving: Proving,
-        blocking: Blocking,
-        recorder: Recorder,
+        exchanges: TokenExchange,
+        control: TokenState,
+        proving: ProofVerifier,
+        blocking: RecordExecutor,
+        recorder: ExchangeRecorder,
         clock: Callable[[], float],
     ) -> None:
         self._exchanges, self._control, self._proving = exchanges, control, proving
         self._blocking, self._recorder, self._clock = blocking, recorder, clock
 
-    def handlers(self) -> dict[tuple[str, str], Handler]:
+    def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
-        return {("POST", PATH): self._delegate}
+        return {("POST", PATH): self._handle_delegate}
 
-    async def _delegate(self, asked: Asked) -> Answer:
+    async def _handle_delegate(self, asked: StsRequest) -> StsResponse:
         now = self._clock()
         try:
-            self._recorder.check()
+            self._recorder.check_recordable()
         except NotRecorded:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         try:
             held = await self._blocking.run(
-                lambda: self._proving.holder(asked, PATH, now)
+                lambda: self._proving.authenticate(asked, PATH, now)
             )
         except NonceRequired:
-            nonce = self._proving.nonce(now)
-            return error_answer(OAuthError.USE_DPOP_NONCE, nonce)
-        except TokenRefused as refused:
+            nonce = self._proving.nonce_field(now)
+            return error_response(OAuthError.USE_DPOP_NONCE, nonce)
+        except TokenRejected as refused:
             error = OAuthError.INVALID_CLIENT
-            return self._refuse(None, Refusal(error, refused.reason.value))
-        except ControlUnavailable:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
-        portion = read_portion(asked.body)
+            return self._refuse(None, TokenRequestRefusal(error, refused.reason.value))
+        except TokenStateUnavailable:
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
+        portion = parse_delegation_request(asked.body)
         if portion is None:
             return self._refuse(held, _INVALID)
-        return await self._handed(held, portion, now)
+        return await self._issue_and_record(held, portion, now)
 
-    async def _handed(self, held: Held, portion: Portion, now: float) -> Answer:
-        secret = secrets.token_urlsafe(SECRET)
+    async def _issue_and_record(
+        self, held: LiveOwnToken, portion: DelegationRequest, now: float
+    ) -> StsResponse:
+        secret = secrets.token_urlsafe(SECRET_SIZE)
         sha256 = hashlib.sha256(secret.encode("ascii")).hexdigest()
         try:
             ticket = await self._blocking.run(
-                lambda: self._ticket(held, portion, sha256, now)
+                lambda: self._issue_ticket(held, portion, sha256, now)
             )
         except NotGiven as refused:
             return self._refuse(held, refused.refusal)
-        except ControlUnavailable:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        except TokenStateUnavailable:
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         if ticket is None:
-            return self._refuse(held, Refusal(OAuthError.INVALID_GRANT, "dead"))
+            return self._refuse(
+                held, TokenRequestRefusal(OAuthError.INVALID_GRANT, "dead")
+            )
         parent = held.delegation
-        record = record_of(WHAT, held.claims)(
-            chain=(*chain_of(parent), str(ticket.agent)),
+        record = start_record(RECORD_KIND, held.claims)(
+            chain=(*list_delegation_agents(parent), str(ticket.agent)),
             parent=parent.id,
             issued=sha256,
             expires=ticket.expires,
             bound="dpop",
         )
         try:
-            await self._recorder.given(handed_on(record, ticket))
+            await self._recorder.record_issued(with_delegate(record, ticket))
         except NotRecorded:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         life = ticket.expires - int(now)
-        said = {"ticket": secret, "token_type": TICKET, "expires_in": life}
-        return json_answer(said, 201)
+        said = {"ticket": secret, "token_type": TICKET_TYPE_URI, "expires_in": life}
+        return json_response(said, 201)
 
-    def _ticket(
-        self, held: Held, portion: Portion, sha256: str, now: float
-    ) -> Ticket | None:
-        standing = self._exchanges.standing(now)
+    def _issue_ticket(
+        self, held: LiveOwnToken, portion: DelegationRequest, sha256: str, now: float
+    ) -> DelegationTicket | None:
+        standing = self._exchanges.current_state(now)
         parent = held.delegation
-        check_standing(held.chain.links, standing)
+        check_chain_in_force(held.chain.links, standing)
         rule = standing.rules.get(parent.rule)
         if rule is None or rule.digest != parent.rule_digest:
             return None
-        ticket = ticket_of(parent, portion, sha256, rule, int(now))
-        done = self._control.put_ticket(ticket, now).outcome is Outcome.DONE
+        ticket = issue_ticket(parent, portion, sha256, rule, int(now))
+        done = self._control.store_ticket(ticket, now).outcome is CommitOutcome.DONE
         return ticket if done else None
 
-    def _refuse(self, held: Held | None, refusal: Refusal) -> Answer:
+    def _refuse(
+        self, held: LiveOwnToken | None, refusal: TokenRequestRefusal
+    ) -> StsResponse:
         detail = f": {refusal.detail}" if refusal.detail else ""
-        begun = Exchanged(0, 0, "", WHAT)
+        begun = ExchangeRecord(0, 0, "", RECORD_KIND)
         if held is not None:
-            begun = record_of(WHAT, held.claims)()
+            begun = start_record(RECORD_KIND, held.claims)()
         error, reason = refusal.error.value, refusal.reason + detail
-        self._recorder.refused(replace(begun, error=error, reason=reason))
-        return error_answer(refusal.error)
+        self._recorder.record_refused(replace(begun, error=error, reason=reason))
+        return error_response(refusal.error)
 
 
-def handed_on(record: Exchanged, ticket: Ticket) -> Exchanged:
+def with_delegate(record: ExchangeRecord, ticket: DelegationTicket) -> ExchangeRecord:
     """Return the record with the agent, audiences and scopes of the ticket."""
     audiences = " ".join(ticket.audiences)
     scopes = tuple(dict.fromkeys(scope for _, scope in ticket.scopes))
@@ -158,39 +170,43 @@ def handed_on(record: Exchanged, ticket: Ticket) -> Exchanged:
     )
 
 
-def read_portion(body: bytes) -> Portion | None:
+def parse_delegation_request(body: bytes) -> DelegationRequest | None:
     """Parse what is delegated; None if it is malformed."""
     try:
-        asked = strict_object(body)
-    except Unread:
+        asked = decode_object(body)
+    except AmbiguousInput:
         return None
-    agent, jkt, ttl = asked.get("agent"), asked.get("jkt"), asked.get("ttl", USUAL_TTL)
+    agent, jkt, ttl = (
+        asked.get("agent"),
+        asked.get("jkt"),
+        asked.get("ttl", DEFAULT_TTL),
+    )
     if not (isinstance(agent, str) and isinstance(jkt, str) and type(ttl) is int):
         return None
     audiences = scopes = None
     if "audiences" in asked:
-        audiences = _texts(asked["audiences"])
+        audiences = _parse_texts(asked["audiences"])
         if audiences is None:
             return None
     if "scopes" in asked:
-        scopes = _pairs(asked["scopes"])
+        scopes = _parse_scopes(asked["scopes"])
         if scopes is None:
             return None
-    return Portion(AgentId(agent), jkt, audiences, scopes, ttl)
+    return DelegationRequest(AgentId(agent), jkt, audiences, scopes, ttl)
 
 
-def _pairs(value: object) -> tuple[tuple[str, str], ...] | None:
+def _parse_scopes(value: object) -> tuple[tuple[str, str], ...] | None:
     """Parse scopes by audience; None if malformed or too many."""
-    if not isinstance(value, dict) or len(value) > MOST:
+    if not isinstance(value, dict) or len(value) > MAX_ITEMS:
         return None
-    listed = {at: _texts(scopes) for at, scopes in value.items()}
+    listed = {at: _parse_texts(scopes) for at, scopes in value.items()}
     if None in listed.values():
         return None
     return tuple((at, scope) for at, scopes in listed.items() for scope in scopes or ())
 
 
-def _texts(value: object) -> tuple[str, ...] | None:
+def _parse_texts(value: object) -> tuple[str, ...] | None:
     """Parse a short list of texts; None if malformed."""
-    if not isinstance(value, list) or len(value) > MOST:
+    if not isinstance(value, list) or len(value) > MAX_ITEMS:
         return None
     return tuple(value) if all(isinstance(each, str) for each in value) else None

@@ -1,27 +1,27 @@
 """Form bodies (RFC 6749 3.2), parsed strictly."""
 
 from answerable.federation import form_parsing as federate
-from answerable.federation.denials import Refused as NotRead
-from answerable.server.wire.refusals import Refused, Why
-from answerable.sts.http.request import Asked
+from answerable.federation.denials import ExchangeDenied as NotRead
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.sts.http.request import StsRequest
 
-FORM = "application/x-www-form-urlencoded"
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-def read_form(asked: Asked) -> federate.Form:
+def parse_form(asked: StsRequest) -> federate.FormParameters:
     """Parse a form.
 
     Raises:
         Refused: It is no form, or ambiguous.
     """
-    check_form(asked)
+    check_content_type(asked)
     try:
-        return federate.read_form(asked.body)
+        return federate.parse_form(asked.body)
     except NotRead:
-        raise Refused(Why.REPEATED_KEY) from None
+        raise RequestRefused(RefusalReason.REPEATED_KEY) from None
 
 
-def check_form(asked: Asked) -> None:
+def check_content_type(asked: StsRequest) -> None:
     """Reject a body that is not declared as a form, or is encoded.
 
     Raises:
@@ -29,7 +29,7 @@ def check_form(asked: Asked) -> None:
     """
     fields = asked.head.fields
     kind, _, _ = fields.get("content-type", "").partition(";")
-    if kind.strip().lower() != FORM:
-        raise Refused(Why.CONTENT_TYPE)
+    if kind.strip().lower() != FORM_TYPE:
+        raise RequestRefused(RefusalReason.CONTENT_TYPE)
     if fields.get("content-encoding", "identity") != "identity":
-        raise Refused(Why.CONTENT_CODING)
+        raise RequestRefused(RefusalReason.CONTENT_CODING)

@@ -11,28 +11,28 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from answerable.federation.errors import NonceRequired, TokenRefused
-from answerable.federation.jws_parsing import admit
+from answerable.federation.errors import NonceRequired, TokenRejected
+from answerable.federation.jws_parsing import parse_jws
 from answerable.model.claims import SignedClaims
 from answerable.model.exchange import OAuthError
-from answerable.services.federation.own_tokens import OwnTokens
-from answerable.store.token_state.interface import ControlUnavailable
+from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.store.token_state.interface import TokenStateUnavailable
 from answerable.sts.endpoints.admin import is_admin
-from answerable.sts.endpoints.forms import read_form
-from answerable.sts.endpoints.proof_of_possession import Proving
-from answerable.sts.http.request import Asked
-from answerable.sts.http.responses import Answer, error_answer, json_answer
-from answerable.sts.http.server import Handler
-from answerable.sts.runtime.executor import Blocking
+from answerable.sts.endpoints.forms import parse_form
+from answerable.sts.endpoints.proof_of_possession import ProofVerifier
+from answerable.sts.http.request import StsRequest
+from answerable.sts.http.responses import StsResponse, error_response, json_response
+from answerable.sts.http.server import EndpointHandler
+from answerable.sts.runtime.executor import RecordExecutor
 
 PATH = "/introspect"
-SCOPE = "introspect"
+REQUIRED_SCOPE = "introspect"
 
 _INACTIVE = {"active": False}
 _CHALLENGE = {"www-authenticate": 'DPoP error="invalid_token"'}
 
 
-class Introspection:
+class IntrospectionEndpoint:
     """Introspection endpoint for resource servers.
 
     Args:
@@ -43,61 +43,67 @@ class Introspection:
 
     def __init__(
         self,
-        own: OwnTokens,
-        proving: Proving,
-        blocking: Blocking,
+        own: OwnTokenVerifier,
+        proving: ProofVerifier,
+        blocking: RecordExecutor,
         admins: Callable[[], Collection[int]],
         clock: Callable[[], float],
     ) -> None:
         self._own, self._proving = own, proving
         self._blocking, self._admins, self._clock = blocking, admins, clock
 
-    def handlers(self) -> dict[tuple[str, str], Handler]:
+    def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
-        return {("POST", PATH): self._introspect}
+        return {("POST", PATH): self._handle_introspect}
 
-    async def _introspect(self, asked: Asked) -> Answer:
-        token = read_form(asked).get("token", "")
+    async def _handle_introspect(self, asked: StsRequest) -> StsResponse:
+        token = parse_form(asked).get("token", "")
         now = self._clock()
         try:
-            return await self._blocking.run(lambda: self._answer(asked, token, now))
+            return await self._blocking.run(
+                lambda: self._build_answer(asked, token, now)
+            )
         except NonceRequired:
-            nonce = self._proving.nonce(now)
+            nonce = self._proving.nonce_field(now)
             challenge = {"www-authenticate": 'DPoP error="use_dpop_nonce"'}
-            return error_answer(OAuthError.INVALID_CLIENT, {**nonce, **challenge})
-        except TokenRefused:
-            return error_answer(OAuthError.INVALID_CLIENT, _CHALLENGE)
-        except ControlUnavailable:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.INVALID_CLIENT, {**nonce, **challenge})
+        except TokenRejected:
+            return error_response(OAuthError.INVALID_CLIENT, _CHALLENGE)
+        except TokenStateUnavailable:
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
 
-    def _answer(self, asked: Asked, token: str, now: float) -> Answer:
+    def _build_answer(self, asked: StsRequest, token: str, now: float) -> StsResponse:
         """Build the answer for an authenticated caller.
 
         Raises:
             TokenRefused: The caller is not authenticated.
         """
-        knows = self._audiences(asked, now)
+        knows = self._audience_filter(asked, now)
         try:
-            claims = self._own.read(token, now)
-        except TokenRefused:
-            return json_answer(_INACTIVE)
-        if not knows(claims) or self._own.living(claims, now) is None:
-            return json_answer(_INACTIVE)
+            claims = self._own.verify(token, now)
+        except TokenRejected:
+            return json_response(_INACTIVE)
+        if not knows(claims) or self._own.find_live_delegation(claims, now) is None:
+            return json_response(_INACTIVE)
         kind = "DPoP" if claims.cnf.jkt else "Bearer"
-        said = dict(admit(token).payload)
-        return json_answer({"active": True, "token_type": kind, **said})
+        said = dict(parse_jws(token).payload)
+        return json_response({"active": True, "token_type": kind, **said})
 
-    def _audiences(self, asked: Asked, now: float) -> Callable[[SignedClaims], bool]:
+    def _audience_filter(
+        self, asked: StsRequest, now: float
+    ) -> Callable[[SignedClaims], bool]:
         if is_admin(asked, self._admins()):
             return lambda _: True
         if "authorization" in asked.head.fields or not asked.link.certificate:
-            held = self._proving.holder(asked, PATH, now).claims
-            return lambda claims: claims.aud == held.aud and SCOPE in held.scope
-        names = names_in(asked.link.certificate)
+            held = self._proving.authenticate(asked, PATH, now).claims
+            return lambda claims: (
+                claims.aud == held.aud and REQUIRED_SCOPE in held.scope
+            )
+        names = certificate_names(asked.link.certificate)
         return lambda claims: bool(names & {claims.aud, urlsplit(claims.aud).hostname})
 
 
-def names_in(certificate: bytes) -> frozenset[str]:
+def certificate_names(certificate: bytes) -> frozenset[str]:
     """Return the URIs and host names in a client certificate (RFC 5280 4.2.1.6).
 
     TLS, or the terminator, has verified it.

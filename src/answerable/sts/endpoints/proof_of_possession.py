@@ -10,19 +10,24 @@ from functools import partial
 
 import msgspec
 
-from answerable.federation.dpop import read_proof
-from answerable.federation.errors import ProofRefused, Reason, TokenRefused
-from answerable.federation.jws_parsing import admit
+from answerable.federation.dpop import verify_proof
+from answerable.federation.errors import ProofRejected, TokenFault, TokenRejected
+from answerable.federation.jws_parsing import parse_jws
 from answerable.federation.sender_constraint import check_sender
-from answerable.federation.strict_json import base64url
-from answerable.model.claims import Confirmation, Presented
-from answerable.server.dpop_replay_cache import Nonces
-from answerable.services.federation.own_tokens import Held, OwnTokens
-from answerable.store.token_state.interface import Control, Outcome, Use, proof_use
-from answerable.sts.http.request import Asked
+from answerable.federation.strict_json import encode_base64url
+from answerable.model.claims import Confirmation, TokenPresentation
+from answerable.server.dpop_replay_cache import DpopNonces
+from answerable.services.federation.own_tokens import LiveOwnToken, OwnTokenVerifier
+from answerable.store.token_state.interface import (
+    CommitOutcome,
+    ReplayKey,
+    TokenState,
+    dpop_replay_key,
+)
+from answerable.sts.http.request import StsRequest
 
 
-class Shown(msgspec.Struct, frozen=True, gc=False):
+class ProvenKeys(msgspec.Struct, frozen=True, gc=False):
     """Keys that a requester proved.
 
     Attributes:
@@ -30,10 +35,10 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
     """
 
     cnf: Confirmation
-    use: Use | None
+    use: ReplayKey | None
 
 
-class Proving:
+class ProofVerifier:
     """Verifier of the proofs in requests.
 
     Args:
@@ -41,16 +46,16 @@ class Proving:
     """
 
     def __init__(
-        self, url: str, nonces: Nonces, control: Control, own: OwnTokens
+        self, url: str, nonces: DpopNonces, control: TokenState, own: OwnTokenVerifier
     ) -> None:
         self._at = url.rstrip("/")
         self._nonces, self._control, self._own = nonces, control, own
 
-    def nonce(self, now: float) -> dict[str, str]:
+    def nonce_field(self, now: float) -> dict[str, str]:
         """Return a fresh nonce as a response field."""
-        return {"dpop-nonce": self._nonces.give(now)}
+        return {"dpop-nonce": self._nonces.issue(now)}
 
-    def shown(self, asked: Asked, path: str, now: float) -> Shown:
+    def verify_proofs(self, asked: StsRequest, path: str, now: float) -> ProvenKeys:
         """Verify the proofs of a token request.
 
         Raises:
@@ -58,18 +63,22 @@ class Proving:
             ProofRefused: The proof is invalid.
         """
         certificate = asked.link.certificate
-        x5t = base64url(hashlib.sha256(certificate).digest()) if certificate else ""
+        x5t = (
+            encode_base64url(hashlib.sha256(certificate).digest())
+            if certificate
+            else ""
+        )
         text = asked.head.fields.get("dpop")
         if text is None:
-            return Shown(Confirmation(x5t_s256=x5t), None)
-        holds = self._nonce_holds(now)
-        proof = read_proof(
+            return ProvenKeys(Confirmation(x5t_s256=x5t), None)
+        holds = self._nonce_check(now)
+        proof = verify_proof(
             text, asked.head.method, self._at + path, int(now), nonce_holds=holds
         )
-        use = proof_use(proof, fresh=holds is not None)
-        return Shown(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
+        use = dpop_replay_key(proof, fresh=holds is not None)
+        return ProvenKeys(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
 
-    def holder(self, asked: Asked, path: str, now: float) -> Held:
+    def authenticate(self, asked: StsRequest, path: str, now: float) -> LiveOwnToken:
         """Return the live token of ours that authorises a request.
 
         Raises:
@@ -80,26 +89,28 @@ class Proving:
         """
         scheme, _, token = asked.head.fields.get("authorization", "").partition(" ")
         if not token:
-            raise TokenRefused(Reason.SCHEME, "expected a token of ours")
-        held = self._own.held(admit(token), now)
+            raise TokenRejected(TokenFault.SCHEME, "expected a token of ours")
+        held = self._own.verify_live(parse_jws(token), now)
         proof = asked.head.fields.get("dpop")
-        presented = Presented(
+        presented = TokenPresentation(
             scheme=scheme,
             method=asked.head.method,
             url=self._at + path,
             proofs=() if proof is None else (proof,),
             certificate=asked.link.certificate,
         )
-        holds = self._nonce_holds(now)
+        holds = self._nonce_check(now)
         sender = check_sender(
             token, held.claims, presented, int(now), nonce_holds=holds
         )
         if sender.proof is not None:
-            use = proof_use(sender.proof, fresh=holds is not None)
-            if self._control.see(use, now) is not Outcome.DONE:
-                raise ProofRefused(Reason.REPLAYED, "expected a proof not seen before")
+            use = dpop_replay_key(sender.proof, fresh=holds is not None)
+            if self._control.record_use(use, now) is not CommitOutcome.DONE:
+                raise ProofRejected(
+                    TokenFault.REPLAYED, "expected a proof not seen before"
+                )
         return held
 
-    def _nonce_holds(self, now: float) -> Callable[[str], bool] | None:
-        asked = self._nonces.are_asked_for(now)
-        return partial(self._nonces.holds, now=now) if asked else None
+    def _nonce_check(self, now: float) -> Callable[[str], bool] | None:
+        asked = self._nonces.are_required(now)
+        return partial(self._nonces.is_valid, now=now) if asked else None

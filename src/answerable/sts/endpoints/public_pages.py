@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Mapping
 
-from answerable.federation.key_rotation import CACHED
+from answerable.federation.key_rotation import CACHE_MAX_AGE
 from answerable.model.exchange import OAuthError
-from answerable.sts.http.request import Asked
+from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import (
-    METRICS,
-    TEXT,
-    Answer,
-    error_answer,
-    json_answer,
-    public_answer,
+    METRICS_TYPE,
+    TEXT_TYPE,
+    StsResponse,
+    cacheable_response,
+    error_response,
+    json_response,
 )
-from answerable.sts.http.server import Handler
-from answerable.sts.http.server_metadata import OAUTH, OPENID, base_of, metadata
+from answerable.sts.http.server import EndpointHandler
+from answerable.sts.http.server_metadata import (
+    OAUTH_METADATA_PATH,
+    OPENID_METADATA_PATH,
+    base_path,
+    build_metadata,
+)
 
-_METADATA = 300  # seconds that clients may keep it
+_METADATA_MAX_AGE = 300  # seconds that clients may keep it
 
 
-class Public:
+class PublicPages:
     """Public pages of the service.
 
     Args:
@@ -38,42 +43,44 @@ class Public:
         metrics: Callable[[], bytes],
     ) -> None:
         self._url = url
-        self._metadata = metadata(url)
+        self._metadata = build_metadata(url)
         self._keys, self._reasons, self._told = keys, reasons, told
         self._metrics = metrics
 
-    def handlers(self) -> dict[tuple[str, str], Handler]:
+    def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
-        base = base_of(self._url)
+        base = base_path(self._url)
         return {
-            ("GET", "/jwks"): self._jwks,
+            ("GET", "/jwks"): self._handle_jwks,
             # RFC 8414 3.1 puts the issuer's path behind, OpenID Connect before.
-            ("GET", OAUTH + base): self._about,
-            ("GET", OAUTH): self._about,
-            ("GET", OPENID): self._about,
-            ("GET", "/authorize"): self._authorize,
-            ("GET", "/healthz"): self._healthz,
-            ("GET", "/readyz"): self._readyz,
-            ("GET", "/metrics"): self._numbers,
+            ("GET", OAUTH_METADATA_PATH + base): self._handle_metadata,
+            ("GET", OAUTH_METADATA_PATH): self._handle_metadata,
+            ("GET", OPENID_METADATA_PATH): self._handle_metadata,
+            ("GET", "/authorize"): self._handle_authorize,
+            ("GET", "/healthz"): self._handle_healthz,
+            ("GET", "/readyz"): self._handle_readyz,
+            ("GET", "/metrics"): self._handle_metrics,
         }
 
-    async def _jwks(self, _: Asked) -> Answer:
-        return public_answer(self._keys(), CACHED)
+    async def _handle_jwks(self, _: StsRequest) -> StsResponse:
+        return cacheable_response(self._keys(), CACHE_MAX_AGE)
 
-    async def _about(self, _: Asked) -> Answer:
-        return public_answer(self._metadata, _METADATA)
+    async def _handle_metadata(self, _: StsRequest) -> StsResponse:
+        return cacheable_response(self._metadata, _METADATA_MAX_AGE)
 
-    async def _authorize(self, _: Asked) -> Answer:
-        return error_answer(OAuthError.UNAUTHORIZED_CLIENT)
+    async def _handle_authorize(self, _: StsRequest) -> StsResponse:
+        return error_response(OAuthError.UNAUTHORIZED_CLIENT)
 
-    async def _healthz(self, _: Asked) -> Answer:
-        return Answer(200, b"ok\n", {"content-type": TEXT, "cache-control": "no-store"})
+    async def _handle_healthz(self, _: StsRequest) -> StsResponse:
+        return StsResponse(
+            200, b"ok\n", {"content-type": TEXT_TYPE, "cache-control": "no-store"}
+        )
 
-    async def _readyz(self, _: Asked) -> Answer:
+    async def _handle_readyz(self, _: StsRequest) -> StsResponse:
         reasons = self._reasons()
         said = {"ready": not reasons, "reasons": reasons, **self._told()}
-        return json_answer(said, 503 if reasons else 200)
+        return json_response(said, 503 if reasons else 200)
 
-    async def _numbers(self, _: Asked) -> Answer:
-        fields = {"content-type": METRICS, "cache-control": "no-store"}
-        return Answer(200, self._metrics(), fields)
+    async def _handle_metrics(self, _: StsRequest) -> StsResponse:
+        fields = {"content-type": METRICS_TYPE, "cache-control": "no-store"}
+        return StsResponse(200, self._metrics(), fields)

@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable
 
 from answerable.model.exchange import OAuthError
-from answerable.model.spool_record import Exchanged
-from answerable.server.operator_log import Log
+from answerable.model.spool_record import ExchangeRecord
+from answerable.server.operator_log import OperatorLog
 from answerable.server.processes import run_registration
-from answerable.server.processes.run_registration import Allows
-from answerable.server.processes.run_registry import Run, Runs
+from answerable.server.processes.run_registration import FindLaunchRule
+from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.sts.http.request import Asked
-from answerable.sts.http.responses import JSON, Answer, plain_answer
-from answerable.sts.http.server import Handler
-from answerable.sts.recording.exchange_recorder import Recorder
+from answerable.sts.http.request import StsRequest
+from answerable.sts.http.responses import JSON_TYPE, StsResponse, empty_response
+from answerable.sts.http.server import EndpointHandler
+from answerable.sts.recording.exchange_recorder import ExchangeRecorder
 
 PATH = "/runs"
 
@@ -30,56 +30,65 @@ class RunsEndpoint:
 
     def __init__(
         self,
-        runs: Runs,
-        allows: Allows,
-        recorder: Recorder,
+        runs: RunRegistry,
+        allows: FindLaunchRule,
+        recorder: ExchangeRecorder,
         root: Callable[[], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._runs, self._allows = runs, allows
         self._recorder, self._root, self._clock = recorder, root, clock
 
-    def handlers(self) -> dict[tuple[str, str], Handler]:
+    def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path; the second path takes an id."""
-        return {("POST", PATH): self._register, ("DELETE", f"{PATH}/"): self._finish}
+        return {
+            ("POST", PATH): self._handle_register,
+            ("DELETE", f"{PATH}/"): self._handle_finish,
+        }
 
-    async def _register(self, asked: Asked) -> Answer:
+    async def _handle_register(self, asked: StsRequest) -> StsResponse:
         connection = asked.socket
         if connection is None:
-            return plain_answer(404)
+            return empty_response(404)
         now = int(self._clock())
         answer = await asyncio.to_thread(
-            run_registration.register,
+            run_registration.register_run,
             *(self._runs, connection, asked.body, self._allows, now),
             root=self._root(),
         )
-        return await self._register_answered(answer)
+        return await self._record_registration(answer)
 
-    async def _finish(self, asked: Asked) -> Answer:
+    async def _handle_finish(self, asked: StsRequest) -> StsResponse:
         connection = asked.socket
         if connection is None:
-            return plain_answer(404)
+            return empty_response(404)
         id = asked.head.target.rpartition("/")[2]
         answer = await asyncio.to_thread(
-            run_registration.finish, self._runs, connection, id
+            run_registration.finish_run, self._runs, connection, id
         )
         if answer.reason:
-            self._refused("finish", answer.reason)
-        return _answer_of(answer)
+            self._record_refusal("finish", answer.reason)
+        return _build_answer(answer)
 
-    async def _register_answered(self, answer: run_registration.Answer) -> Answer:
+    async def _record_registration(
+        self, answer: run_registration.RegistrationAnswer
+    ) -> StsResponse:
         if answer.run is None:
-            self._refused("launch", answer.reason)
+            self._record_refusal("launch", answer.reason)
         else:
-            await self._recorder.given(_record_of("launch", answer.run))
-        return _answer_of(answer)
+            await self._recorder.record_issued(_build_record("launch", answer.run))
+        return _build_answer(answer)
 
-    def _refused(self, what: str, reason: str) -> None:
+    def _record_refusal(self, what: str, reason: str) -> None:
         error = OAuthError.UNAUTHORIZED_CLIENT.value
-        self._recorder.refused(Exchanged(0, 0, "", what, error=error, reason=reason))
+        self._recorder.record_refused(
+            ExchangeRecord(0, 0, "", what, error=error, reason=reason)
+        )
 
 
-def record_end(recorder: Recorder, log: Log, run: Run) -> None:
+def record_end(
+    recorder: ExchangeRecorder, log: OperatorLog, run: RegisteredRun
+) -> None:
     """Record that a run ended; an end that cannot be recorded is logged.
 
     Runs in the event loop of the recorder.
@@ -93,13 +102,13 @@ def record_end(recorder: Recorder, log: Log, run: Run) -> None:
 
     durable.add_done_callback(report)
     try:
-        recorder.give(_record_of("finish", run), durable)
+        recorder.queue_issued(_build_record("finish", run), durable)
     except NotRecorded as error:
         log.error("run.end-not-recorded", run=run.name, why=str(error))
 
 
-def _record_of(what: str, run: Run) -> Exchanged:
-    return Exchanged(
+def _build_record(what: str, run: RegisteredRun) -> ExchangeRecord:
+    return ExchangeRecord(
         0,
         0,
         "",
@@ -118,8 +127,8 @@ def _record_of(what: str, run: Run) -> Exchanged:
     )
 
 
-def _answer_of(answer: run_registration.Answer) -> Answer:
+def _build_answer(answer: run_registration.RegistrationAnswer) -> StsResponse:
     fields = {"cache-control": "no-store"}
     if answer.body:
-        fields["content-type"] = JSON
-    return Answer(answer.status, answer.body, fields)
+        fields["content-type"] = JSON_TYPE
+    return StsResponse(answer.status, answer.body, fields)

@@ -4,46 +4,51 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
-from answerable.federation.errors import KeyUnknown, NonceRequired, ProofRefused
-from answerable.federation.token_request import read_request
+from answerable.federation.errors import NonceRequired, ProofRejected, UnknownKey
+from answerable.federation.token_request import parse_token_request
 from answerable.model.attestation import Attestation
 from answerable.model.claims import TokenType
-from answerable.model.exchange import PEER, OAuthError, Refusal, TokenRequest
-from answerable.model.spool_record import Exchanged
-from answerable.model.trust_rule import Granted
-from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.model.exchange import (
+    PEER_TYPE_URI,
+    OAuthError,
+    TokenRequest,
+    TokenRequestRefusal,
+)
+from answerable.model.spool_record import ExchangeRecord
+from answerable.model.trust_rule import GrantedTokenKind
+from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.processes.held_process import NotAttested
 from answerable.server.processes.peer_attestation import attest_peer
-from answerable.server.processes.run_registry import Runs
+from answerable.server.processes.run_registry import RunRegistry
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import Shown
-from answerable.services.federation.exchange_verification import ReviewNeeded
+from answerable.services.federation.exchange_records import PresentedRequest
+from answerable.services.federation.exchange_verification import TokenReviewNeeded
 from answerable.sts.endpoints.admin import is_admin
-from answerable.sts.endpoints.forms import check_form
-from answerable.sts.endpoints.proof_of_possession import Proving
-from answerable.sts.http.request import Asked
+from answerable.sts.endpoints.forms import check_content_type
+from answerable.sts.endpoints.proof_of_possession import ProofVerifier
+from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import (
-    Answer,
-    error_answer,
-    json_answer,
-    plain_answer,
+    StsResponse,
+    empty_response,
+    error_response,
+    json_response,
 )
-from answerable.sts.http.server import Handler
-from answerable.sts.recording.exchange_recorder import Recorder
-from answerable.sts.runtime.executor import Blocking
-from answerable.sts.runtime.group_commit import Gathering
-from answerable.usecases.federation.token_exchange import Exchanges, Outcomes
+from answerable.sts.http.server import EndpointHandler
+from answerable.sts.recording.exchange_recorder import ExchangeRecorder
+from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.runtime.group_commit import GroupCommit
+from answerable.usecases.federation.token_exchange import ExchangeOutcome, TokenExchange
 
 PATH = "/token"
-CALLS = "/gateway/token"  # for the server that a call goes to
-WHAT = "exchange"
-STEPS = 3  # a key refresh, a token review, and the answer
+GATEWAY_PATH = "/gateway/token"  # for the server that a call goes to
+RECORD_KIND = "exchange"
+MAX_ATTEMPTS = 3  # a key refresh, a token review, and the answer
 
-Review = Callable[[ReviewNeeded], Awaitable[bool | None]]
+TokenReview = Callable[[TokenReviewNeeded], Awaitable[bool | None]]
 
-_KINDS = {
-    Granted.ACCESS_TOKEN: TokenType.ACCESS_TOKEN,
-    Granted.ID_JAG: TokenType.ID_JAG,
+_TOKEN_TYPES = {
+    GrantedTokenKind.ACCESS_TOKEN: TokenType.ACCESS_TOKEN,
+    GrantedTokenKind.ID_JAG: TokenType.ID_JAG,
 }
 
 
@@ -63,14 +68,14 @@ class TokenEndpoint:
 
     def __init__(
         self,
-        exchanges: Exchanges,
-        proving: Proving,
-        keys: IssuerKeys,
-        review: Review,
-        runs: Runs,
-        blocking: Blocking,
-        gathering: Gathering,
-        recorder: Recorder,
+        exchanges: TokenExchange,
+        proving: ProofVerifier,
+        keys: IssuerKeyCache,
+        review: TokenReview,
+        runs: RunRegistry,
+        blocking: RecordExecutor,
+        gathering: GroupCommit,
+        recorder: ExchangeRecorder,
         gateways: Callable[[], Collection[int]],
         clock: Callable[[], float],
     ) -> None:
@@ -80,30 +85,35 @@ class TokenEndpoint:
         self._recorder, self._clock = recorder, clock
         self._gateways = gateways
 
-    def handlers(self) -> dict[tuple[str, str], Handler]:
+    def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
-        return {("POST", PATH): self._exchange, ("POST", CALLS): self._of_call}
+        return {
+            ("POST", PATH): self._handle_exchange,
+            ("POST", GATEWAY_PATH): self._handle_gateway_exchange,
+        }
 
-    async def _of_call(self, asked: Asked) -> Answer:
+    async def _handle_gateway_exchange(self, asked: StsRequest) -> StsResponse:
         """Exchange the token of a call that our gateway forwards."""
         if not is_admin(asked, self._gateways()):
-            return plain_answer(404)
-        return await self._exchange(asked, gateway=True)
+            return empty_response(404)
+        return await self._handle_exchange(asked, gateway=True)
 
-    async def _exchange(self, asked: Asked, *, gateway: bool = False) -> Answer:
-        check_form(asked)
-        request = read_request(asked.body)
-        if isinstance(request, Refusal):
-            return self._refuse(request)
+    async def _handle_exchange(
+        self, asked: StsRequest, *, gateway: bool = False
+    ) -> StsResponse:
+        check_content_type(asked)
+        request = parse_token_request(asked.body)
+        if isinstance(request, TokenRequestRefusal):
+            return self._record_refusal(request)
         try:
-            self._recorder.check()
-            return await self._served(asked, request, gateway=gateway)
+            self._recorder.check_recordable()
+            return await self._serve_request(asked, request, gateway=gateway)
         except NotRecorded:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
 
-    async def _served(
-        self, asked: Asked, request: TokenRequest, *, gateway: bool
-    ) -> Answer:
+    async def _serve_request(
+        self, asked: StsRequest, request: TokenRequest, *, gateway: bool
+    ) -> StsResponse:
         """Answer a parsed request.
 
         Raises:
@@ -111,25 +121,33 @@ class TokenEndpoint:
         """
         now = self._clock()
         try:
-            place = CALLS if gateway else PATH
-            proved = self._proving.shown(asked, place, now)
+            place = GATEWAY_PATH if gateway else PATH
+            proved = self._proving.verify_proofs(asked, place, now)
         except NonceRequired:
-            return error_answer(OAuthError.USE_DPOP_NONCE, self._proving.nonce(now))
-        except ProofRefused as refused:
+            return error_response(
+                OAuthError.USE_DPOP_NONCE, self._proving.nonce_field(now)
+            )
+        except ProofRejected as refused:
             error = OAuthError.INVALID_DPOP_PROOF
-            return self._refuse(Refusal(error, f"proof-{refused.reason.value}"))
+            return self._record_refusal(
+                TokenRequestRefusal(error, f"proof-{refused.reason.value}")
+            )
         try:
-            attested = await self._attested(asked, request)
+            attested = await self._attest_peer(asked, request)
         except NotAttested as refused:
-            return self._refuse(Refusal(OAuthError.INVALID_GRANT, refused.reason))
-        shown = Shown(request, proved.cnf, proved.use, attested, gateway=gateway)
-        outcome = await self._outcome(shown)
-        if isinstance(outcome, Refusal):
-            return self._refuse(outcome)
-        return self._answered(outcome, now)
+            return self._record_refusal(
+                TokenRequestRefusal(OAuthError.INVALID_GRANT, refused.reason)
+            )
+        shown = PresentedRequest(
+            request, proved.cnf, proved.use, attested, gateway=gateway
+        )
+        outcome = await self._exchange_with_retries(shown)
+        if isinstance(outcome, TokenRequestRefusal):
+            return self._record_refusal(outcome)
+        return self._build_answer(outcome, now)
 
-    async def _attested(
-        self, asked: Asked, request: TokenRequest
+    async def _attest_peer(
+        self, asked: StsRequest, request: TokenRequest
     ) -> Attestation | None:
         """Attest the peer, if the request needs it.
 
@@ -137,39 +155,48 @@ class TokenEndpoint:
             NotAttested: The peer cannot be identified.
         """
         connection = asked.socket
-        if connection is None or PEER not in (request.subject_type, request.actor_type):
+        if connection is None or PEER_TYPE_URI not in (
+            request.subject_type,
+            request.actor_type,
+        ):
             return None
         root = self._exchanges.in_force.root
         return await asyncio.to_thread(attest_peer, connection, self._runs, root=root)
 
-    async def _outcome(self, shown: Shown) -> Outcomes | Refusal:
+    async def _exchange_with_retries(
+        self, shown: PresentedRequest
+    ) -> ExchangeOutcome | TokenRequestRefusal:
         """Run the exchange, fetching keys or a review in between.
 
         Raises:
             NotRecorded: It cannot be recorded.
         """
-        for _ in range(STEPS):
+        for _ in range(MAX_ATTEMPTS):
             now = self._clock()
             try:
-                return await self._told(shown, now)
-            except KeyUnknown as unknown:
+                return await self._exchange_once(shown, now)
+            except UnknownKey as unknown:
                 if not self._keys.can_fetch(unknown.issuer, now):
-                    if not self._keys.has_any(unknown.issuer, now):
+                    if not self._keys.has_usable(unknown.issuer, now):
                         error = OAuthError.TEMPORARILY_UNAVAILABLE
-                        return Refusal(error, "no-keys", unknown.issuer)
+                        return TokenRequestRefusal(error, "no-keys", unknown.issuer)
                     break
                 await self._keys.fetch(unknown.issuer, now)
-            except ReviewNeeded as needed:
+            except TokenReviewNeeded as needed:
                 good = await self._review(needed)
                 if good is None:
                     error = OAuthError.TEMPORARILY_UNAVAILABLE
-                    return Refusal(error, "review-away", needed.issuer)
+                    return TokenRequestRefusal(error, "review-away", needed.issuer)
                 if not good:
-                    return Refusal(OAuthError.INVALID_GRANT, "review", needed.issuer)
+                    return TokenRequestRefusal(
+                        OAuthError.INVALID_GRANT, "review", needed.issuer
+                    )
                 shown = replace(shown, reviewed=(*shown.reviewed, needed.sha256))
-        return Refusal(OAuthError.INVALID_GRANT, "key-unknown")
+        return TokenRequestRefusal(OAuthError.INVALID_GRANT, "key-unknown")
 
-    async def _told(self, shown: Shown, now: float) -> Outcomes:
+    async def _exchange_once(
+        self, shown: PresentedRequest, now: float
+    ) -> ExchangeOutcome:
         """Run and record the exchange, in a group commit or in a thread.
 
         Raises:
@@ -180,37 +207,37 @@ class TokenEndpoint:
                 lambda: self._exchanges.exchange(shown, now)
             )
             if outcome.minting is not None:
-                await self._recorder.given(outcome.record)
+                await self._recorder.record_issued(outcome.record)
             return outcome
         return await self._gathering.exchange(shown)
 
-    def _refuse(self, refusal: Refusal) -> Answer:
+    def _record_refusal(self, refusal: TokenRequestRefusal) -> StsResponse:
         detail = f": {refusal.detail}" if refusal.detail else ""
-        self._recorder.refused(
-            Exchanged(
-                *(0, 0, "", WHAT),
+        self._recorder.record_refused(
+            ExchangeRecord(
+                *(0, 0, "", RECORD_KIND),
                 error=refusal.error.value,
                 reason=refusal.reason + detail,
             )
         )
-        return error_answer(refusal.error)
+        return error_response(refusal.error)
 
-    def _answered(self, outcome: Outcomes, now: float) -> Answer:
+    def _build_answer(self, outcome: ExchangeOutcome, now: float) -> StsResponse:
         minting = outcome.minting
         if minting is None:
-            self._recorder.refused(outcome.record)
+            self._recorder.record_refused(outcome.record)
             error = OAuthError(outcome.record.error)
-            fields = self._proving.nonce(now) if outcome.needs_nonce else None
-            return error_answer(error, fields)
+            fields = self._proving.nonce_field(now) if outcome.needs_nonce else None
+            return error_response(error, fields)
         kind = "DPoP" if minting.cnf.jkt else "Bearer"
-        if minting.gives is Granted.ID_JAG:
+        if minting.gives is GrantedTokenKind.ID_JAG:
             kind = "N_A"  # RFC 8693 2.2.1: it is shown to a token service alone
         said: dict[str, object] = {
             "access_token": outcome.token,
-            "issued_token_type": _KINDS[minting.gives].value,
+            "issued_token_type": _TOKEN_TYPES[minting.gives].value,
             "token_type": kind,
             "expires_in": minting.expires - minting.issued,
         }
         if minting.scopes:
             said["scope"] = " ".join(minting.scopes)
-        return json_answer(said)
+        return json_response(said)

@@ -8,34 +8,38 @@ from collections.abc import Callable, Collection
 
 from answerable.federation.errors import (
     NonceRequired,
-    ProofRefused,
-    Reason,
-    TokenRefused,
+    ProofRejected,
+    TokenFault,
+    TokenRejected,
 )
 from answerable.federation.sender_constraint import check_certificate
 from answerable.model.claims import SignedClaims
 from answerable.model.exchange import OAuthError
-from answerable.model.spool_record import Exchanged
+from answerable.model.spool_record import ExchangeRecord
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.own_tokens import OwnTokens
-from answerable.store.token_state.interface import Control, ControlUnavailable, Died
+from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.store.token_state.interface import (
+    RevokedDelegations,
+    TokenState,
+    TokenStateUnavailable,
+)
 from answerable.sts.endpoints.admin import is_admin
-from answerable.sts.endpoints.forms import read_form
-from answerable.sts.endpoints.proof_of_possession import Proving
-from answerable.sts.http.request import Asked
-from answerable.sts.http.responses import Answer, error_answer
-from answerable.sts.http.server import Handler
-from answerable.sts.recording.exchange_recorder import Recorder
-from answerable.sts.runtime.executor import Blocking
+from answerable.sts.endpoints.forms import parse_form
+from answerable.sts.endpoints.proof_of_possession import ProofVerifier
+from answerable.sts.http.request import StsRequest
+from answerable.sts.http.responses import StsResponse, error_response
+from answerable.sts.http.server import EndpointHandler
+from answerable.sts.recording.exchange_recorder import ExchangeRecorder
+from answerable.sts.runtime.executor import RecordExecutor
 
 PATH = "/revoke"
-WHAT = "revoke"
+RECORD_KIND = "revoke"
 
-_DONE = Answer(200, b"", {"cache-control": "no-store"})
-Ended = Callable[[str, Died], None]
+_EMPTY_ANSWER = StsResponse(200, b"", {"cache-control": "no-store"})
+EndedCallback = Callable[[str, RevokedDelegations], None]
 
 
-class Revocation:
+class RevocationEndpoint:
     """Revocation endpoint.
 
     Args:
@@ -47,87 +51,97 @@ class Revocation:
 
     def __init__(
         self,
-        own: OwnTokens,
-        control: Control,
-        proving: Proving,
-        blocking: Blocking,
-        recorder: Recorder,
+        own: OwnTokenVerifier,
+        control: TokenState,
+        proving: ProofVerifier,
+        blocking: RecordExecutor,
+        recorder: ExchangeRecorder,
         admins: Callable[[], Collection[int]],
-        ended: Ended,
+        ended: EndedCallback,
         clock: Callable[[], float],
     ) -> None:
         self._own, self._control, self._proving = own, control, proving
         self._blocking, self._recorder, self._admins = blocking, recorder, admins
         self._ended, self._clock = ended, clock
 
-    def handlers(self) -> dict[tuple[str, str], Handler]:
+    def handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         """Return the handlers by method and path."""
-        return {("POST", PATH): self._revoke}
+        return {("POST", PATH): self._handle_revoke}
 
-    async def _revoke(self, asked: Asked) -> Answer:
-        token = read_form(asked).get("token", "")
+    async def _handle_revoke(self, asked: StsRequest) -> StsResponse:
+        token = parse_form(asked).get("token", "")
         now = self._clock()
         try:
-            claims = self._own.read(token, now)
-        except TokenRefused:
-            return _DONE  # RFC 7009 2.2: what is no token is revoked already
-        record = record_of(WHAT, claims)
+            claims = self._own.verify(token, now)
+        except TokenRejected:
+            return _EMPTY_ANSWER  # RFC 7009 2.2: what is no token is revoked already
+        record = start_record(RECORD_KIND, claims)
         try:
-            died = await self._blocking.run(lambda: self._end(asked, claims, now))
+            died = await self._blocking.run(
+                lambda: self._end_delegation(asked, claims, now)
+            )
         except NonceRequired:
-            nonce = self._proving.nonce(now)
-            return error_answer(OAuthError.USE_DPOP_NONCE, nonce)
-        except TokenRefused as refused:
-            self._recorder.refused(
+            nonce = self._proving.nonce_field(now)
+            return error_response(OAuthError.USE_DPOP_NONCE, nonce)
+        except TokenRejected as refused:
+            self._recorder.record_refused(
                 record(error=OAuthError.INVALID_CLIENT.value, reason=refused.reason)
             )
-            return error_answer(OAuthError.INVALID_CLIENT)
-        except ControlUnavailable:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.INVALID_CLIENT)
+        except TokenStateUnavailable:
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         try:
-            await self._recorder.given(record())
+            await self._recorder.record_issued(record())
         except NotRecorded:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         self._ended(f"run:{record().delegation}", died)
-        return _DONE
+        return _EMPTY_ANSWER
 
-    def _end(self, asked: Asked, claims: SignedClaims, now: float) -> Died:
+    def _end_delegation(
+        self, asked: StsRequest, claims: SignedClaims, now: float
+    ) -> RevokedDelegations:
         if not is_admin(asked, self._admins()):
             self._check_holder(asked, claims, now)
-        delegation = claims.leaf("answerable", "dlg")
+        delegation = claims.find_leaf("answerable", "dlg")
         if not isinstance(delegation, str):
-            return Died()
+            return RevokedDelegations()
         return self._control.revoke_delegation(delegation, now)
 
-    def _check_holder(self, asked: Asked, claims: SignedClaims, now: float) -> None:
+    def _check_holder(
+        self, asked: StsRequest, claims: SignedClaims, now: float
+    ) -> None:
         """Check that the requester holds the token, or one above it.
 
         Raises:
             TokenRefused: It holds neither.
         """
         if "authorization" in asked.head.fields:
-            above = self._proving.holder(asked, PATH, now).delegation.id
-            chain = self._control.chain(str(claims.leaf("answerable", "dlg")), now)
+            above = self._proving.authenticate(asked, PATH, now).delegation.id
+            chain = self._control.find_chain(
+                str(claims.find_leaf("answerable", "dlg")), now
+            )
             if above not in {link.id for link in chain.links}:
-                raise ProofRefused(Reason.SCHEME, "expected a token from above it")
+                raise ProofRejected(TokenFault.SCHEME, "expected a token from above it")
         elif claims.cnf.jkt:
-            shown = self._proving.shown(asked, PATH, now)
+            shown = self._proving.verify_proofs(asked, PATH, now)
             if shown.cnf.jkt != claims.cnf.jkt or shown.use is None:
-                raise ProofRefused(Reason.THUMBPRINT, "expected the token's own key")
+                raise ProofRejected(
+                    TokenFault.THUMBPRINT, "expected the token's own key"
+                )
         elif claims.cnf.x5t_s256:
             check_certificate(claims.cnf.x5t_s256, asked.link.certificate)
 
 
-def record_of(what: str, claims: SignedClaims) -> Callable[..., Exchanged]:
+def start_record(what: str, claims: SignedClaims) -> Callable[..., ExchangeRecord]:
     """Return a constructor of the evidence record for a request about our token."""
     said = {
         name: value
         for name in ("agent", "owner", "rule", "rule_hash", "dlg")
-        if isinstance(value := claims.leaf("answerable", name), str)
+        if isinstance(value := claims.find_leaf("answerable", name), str)
     }
 
-    def record(**more: object) -> Exchanged:
-        return Exchanged(
+    def record(**more: object) -> ExchangeRecord:
+        return ExchangeRecord(
             *(0, 0, "", what),
             issuer=claims.issuer,
             kid=claims.kid,

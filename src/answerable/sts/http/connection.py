@@ -9,24 +9,29 @@ import socket
 from collections import deque
 from typing import cast
 
-from answerable.server.admission import Slot, address_of
-from answerable.server.connection_info import Link
-from answerable.server.connection_probe import link_of
+from answerable.server.admission import ConnectionSlot, counted_address
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.connection_probe import read_connection_info
 from answerable.server.deadline_timer import NEVER
 from answerable.server.processes.held_process import ProcessGone
-from answerable.server.wire.connection_deadlines import Wait, deadline_of
-from answerable.server.wire.host_check import Served, check_place
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_head import Head, read_head
-from answerable.server.wire.request_parser import Arrived, Body, Intake
-from answerable.sts.http.responses import CONTINUE, Answer, plain_answer, spelled
-from answerable.sts.http.server import Door
-from answerable.sts.http.tls_terminator import asked_of
+from answerable.server.wire.connection_deadlines import ConnectionWait, compute_deadline
+from answerable.server.wire.host_check import ServedNames, check_host_and_origin
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead, parse_head
+from answerable.server.wire.request_parser import ParsedItem, RequestBody, RequestParser
+from answerable.sts.http.responses import (
+    CONTINUE_LINE,
+    StsResponse,
+    empty_response,
+    encode_response,
+)
+from answerable.sts.http.server import StsHttpServer
+from answerable.sts.http.tls_terminator import build_request
 
 MAX_BODY = 64 * 1024  # bytes: two tokens of 16 KiB, escaped
 
 
-class Front(asyncio.Protocol):
+class StsConnection(asyncio.Protocol):
     """Server side of one HTTP/1.1 connection.
 
     Args:
@@ -37,19 +42,19 @@ class Front(asyncio.Protocol):
         deadline: Loop time of the current timeout.
     """
 
-    def __init__(self, door: Door, served: Served, url: str) -> None:
+    def __init__(self, door: StsHttpServer, served: ServedNames, url: str) -> None:
         self.deadline = NEVER
         self._door, self._served = door, served
-        self._link = Link(url=url)
+        self._link = ConnectionInfo(url=url)
         self._socket: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
-        self._slot: Slot | None = None
+        self._slot: ConnectionSlot | None = None
         self._is_new = True  # nothing was received
-        self._intake = Intake(read_head, MAX_BODY)
-        self._arrived: deque[Arrived[Head]] = deque()
-        self._head: Head | None = None  # whose body is still to come
+        self._intake = RequestParser(parse_head, MAX_BODY)
+        self._arrived: deque[ParsedItem[HttpRequestHead]] = deque()
+        self._head: HttpRequestHead | None = None  # whose body is still to come
         self._answering = self._advancing = self._posted = False
-        self._wait = Wait.ANSWER
+        self._wait = ConnectionWait.ANSWER
         self._held = False  # the client sent ahead, and is not read from
         self._closes = False  # after the present answer
 
@@ -63,12 +68,12 @@ class Front(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)
         door = self._door
         try:
-            self._link = link_of(transport, self._link.url)
+            self._link = read_connection_info(transport, self._link.url)
         except ProcessGone as gone:
             door.turned_away(gone.reason)
             transport.abort()
             return
-        if door.draining or not self._admit(transport):
+        if door.draining or not self._claim_slot(transport):
             transport.abort()
             return
         if self._link.peer is not None:
@@ -76,13 +81,13 @@ class Front(asyncio.Protocol):
         self._transport = transport
         door.fronts.add(self)
         door.ticker.add(self)
-        self._time()
+        self._set_deadline()
 
-    def _admit(self, transport: asyncio.Transport) -> bool:
+    def _claim_slot(self, transport: asyncio.Transport) -> bool:
         """Claim a slot in the connection quotas."""
         admission, peer = self._door.admission, self._link.peer
         if peer is None:
-            self._slot = admission.admit(self, address_of(transport))
+            self._slot = admission.admit(self, counted_address(transport))
         else:
             self._slot = admission.admit_local(self, peer.uid)
         return self._slot is not None
@@ -93,7 +98,7 @@ class Front(asyncio.Protocol):
             return
         self._is_new = False
         self._arrived.extend(self._intake.feed(data))
-        self._resume()
+        self._process_arrived()
 
     def eof_received(self) -> bool:
         """Let the transport close."""
@@ -108,12 +113,12 @@ class Front(asyncio.Protocol):
             self._slot.release()
         self._arrived.clear()
 
-    def late(self) -> None:
+    def on_deadline(self) -> None:
         """Handle an expired deadline."""
         if self._head is None and self._intake.is_between:
             self.abort()
         else:
-            self._refuse(Refused(Why.SLOW))
+            self._reject(RequestRefused(RefusalReason.SLOW))
 
     def drain(self) -> None:
         """Finish the current request, then close."""
@@ -126,21 +131,23 @@ class Front(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def give(self, answer: Answer) -> None:
+    def send_answer(self, answer: StsResponse) -> None:
         """Answer the current request."""
         self._answering = False
         transport = self._transport
         if transport is None:
             return
-        closes = self._closes or self._door.draining or self._is_beyond(answer)
-        transport.write(spelled(answer, closes=closes))
+        closes = (
+            self._closes or self._door.draining or self._exceeds_address_quota(answer)
+        )
+        transport.write(encode_response(answer, closes=closes))
         if closes:
             self._closes = True
             transport.close()
         else:
-            self._resume()
+            self._process_arrived()
 
-    def _is_beyond(self, answer: Answer) -> bool:
+    def _exceeds_address_quota(self, answer: StsResponse) -> bool:
         """Count an address after its first token; return whether it is over its quota."""
         slot = self._slot
         if slot is None or slot.caller or not self._posted or answer.status != 200:
@@ -149,53 +156,55 @@ class Front(asyncio.Protocol):
 
     # Requests.
 
-    def _resume(self) -> None:
+    def _process_arrived(self) -> None:
         """Process whatever has arrived."""
         if self._advancing:
             return
         self._advancing = True
         while self._arrived and not self._answering and self._transport is not None:
-            self._take(self._arrived.popleft())
+            self._process_part(self._arrived.popleft())
         self._advancing = False
-        self._hold_back()
-        self._time()
+        self._apply_backpressure()
+        self._set_deadline()
 
-    def _take(self, each: Arrived[Head]) -> None:
+    def _process_part(self, each: ParsedItem[HttpRequestHead]) -> None:
         try:
-            if isinstance(each, Refused):
+            if isinstance(each, RequestRefused):
                 raise each
-            if isinstance(each, Body):
-                self._ask(each.data)
+            if isinstance(each, RequestBody):
+                self._dispatch_request(each.data)
             else:
-                self._begin(each)
-        except Refused as refused:
-            self._refuse(refused)
+                self._begin_request(each)
+        except RequestRefused as refused:
+            self._reject(refused)
 
-    def _begin(self, head: Head) -> None:
-        check_place(head, self._served)
+    def _begin_request(self, head: HttpRequestHead) -> None:
+        check_host_and_origin(head, self._served)
         self._head = head
         self._closes = self._closes or head.closes
         if head.expects and not self._arrived and self._transport is not None:
-            self._transport.write(CONTINUE)
+            self._transport.write(CONTINUE_LINE)
 
-    def _ask(self, body: bytes) -> None:
+    def _dispatch_request(self, body: bytes) -> None:
         head, self._head = self._head, None
         if head is None:
             return
-        asked = asked_of(head, body, self._link, self._socket, self._door.terminator)
+        asked = build_request(
+            head, body, self._link, self._socket, self._door.terminator
+        )
         self._answering = True
         self._posted = head.method == "POST"
-        self._door.answer(asked, self)
+        self._door.dispatch(asked, self)
 
-    def _refuse(self, refused: Refused) -> None:
+    def _reject(self, refused: RequestRefused) -> None:
         """Answer an invalid request and stop reading."""
         self._closes = True
         self._arrived.clear()
         self._head = None
         self._door.turned_away(refused.why.value)
-        self.give(plain_answer(refused.wire.status))
+        self.send_answer(empty_response(refused.wire.status))
 
-    def _hold_back(self) -> None:
+    def _apply_backpressure(self) -> None:
         """Pause reading while a parsed part waits."""
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -207,17 +216,19 @@ class Front(asyncio.Protocol):
             else:
                 transport.resume_reading()
 
-    def _time(self) -> None:
+    def _set_deadline(self) -> None:
         """Set the deadline for the current state, once for each state."""
         if self._answering:
-            wait = Wait.ANSWER
+            wait = ConnectionWait.ANSWER
         elif self._head is not None:
-            wait = Wait.BODY
+            wait = ConnectionWait.BODY
         elif not self._intake.is_between:
-            wait = Wait.HEAD
+            wait = ConnectionWait.HEAD
         else:
-            wait = Wait.FIRST if self._is_new else Wait.REQUEST
+            wait = ConnectionWait.FIRST if self._is_new else ConnectionWait.REQUEST
         if wait is self._wait:
             return
         self._wait = wait
-        self.deadline = deadline_of(wait, self._door.loop.time(), self._door.limits)
+        self.deadline = compute_deadline(
+            wait, self._door.loop.time(), self._door.limits
+        )

@@ -4,11 +4,11 @@ import socket
 
 import msgspec
 
-from answerable.server.connection_info import Link
-from answerable.server.wire.request_head import Head
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.wire.request_head import HttpRequestHead
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False):
+class StsRequest(msgspec.Struct, frozen=True, gc=False):
     """One complete request.
 
     Attributes:
@@ -17,9 +17,9 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
         socket: The connection, if the peer is a process that can be attested.
     """
 
-    head: Head
+    head: HttpRequestHead
     body: bytes
-    link: Link
+    link: ConnectionInfo
     socket: socket.socket | None
 
     def __repr__(self) -> str:

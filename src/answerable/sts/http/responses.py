@@ -9,10 +9,10 @@ import msgspec
 
 from answerable.model.exchange import OAuthError
 
-JSON = "application/json"
-TEXT = "text/plain; charset=utf-8"
-METRICS = "text/plain; version=0.0.4; charset=utf-8"
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+JSON_TYPE = "application/json"
+TEXT_TYPE = "text/plain; charset=utf-8"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTINUE_LINE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _PHRASES = {
     200: "OK",
@@ -32,10 +32,10 @@ _STATUS = {
     OAuthError.SERVER_ERROR: 500,
     OAuthError.TEMPORARILY_UNAVAILABLE: 503,
 }
-_NO_STORE = {"content-type": JSON, "cache-control": "no-store"}
+_NO_STORE = {"content-type": JSON_TYPE, "cache-control": "no-store"}
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class StsResponse(msgspec.Struct, frozen=True, gc=False):
     """One HTTP response.
 
     Attributes:
@@ -52,32 +52,34 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         return f"Answer({self.status})"
 
 
-def json_answer(
+def json_response(
     content: object, status: int = 200, fields: Mapping[str, str] | None = None
-) -> Answer:
+) -> StsResponse:
     """Build a JSON response that must not be cached (RFC 6749 5.1)."""
     body = msgspec.json.encode(content)
-    return Answer(status, body, {**_NO_STORE, **fields} if fields else _NO_STORE)
+    return StsResponse(status, body, {**_NO_STORE, **fields} if fields else _NO_STORE)
 
 
-def public_answer(body: bytes, seconds: int) -> Answer:
+def cacheable_response(body: bytes, seconds: int) -> StsResponse:
     """Build a JSON response that may be cached for some seconds."""
     kept = f"public, max-age={seconds}"
-    return Answer(200, body, {"content-type": JSON, "cache-control": kept})
+    return StsResponse(200, body, {"content-type": JSON_TYPE, "cache-control": kept})
 
 
-def error_answer(error: OAuthError, fields: Mapping[str, str] | None = None) -> Answer:
+def error_response(
+    error: OAuthError, fields: Mapping[str, str] | None = None
+) -> StsResponse:
     """Build an OAuth error response (RFC 6749 5.2)."""
     status = _STATUS.get(error, 400)
-    return json_answer({"error": error.value}, status, fields)
+    return json_response({"error": error.value}, status, fields)
 
 
-def plain_answer(status: int) -> Answer:
+def empty_response(status: int) -> StsResponse:
     """Build a response without a body."""
-    return Answer(status, b"", {"cache-control": "no-store"})
+    return StsResponse(status, b"", {"cache-control": "no-store"})
 
 
-def spelled(answer: Answer, *, closes: bool) -> bytes:
+def encode_response(answer: StsResponse, *, closes: bool) -> bytes:
     """Encode a response for the wire."""
     status = answer.status
     lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]

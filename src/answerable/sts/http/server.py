@@ -8,29 +8,29 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.model.config import Terminator
+from answerable.model.config import TlsTerminator
 from answerable.model.exchange import OAuthError
-from answerable.model.worker_limits import Limits
+from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import AdmissionControl
 from answerable.server.client_certificates import with_valid_certificate
-from answerable.server.deadline_timer import Ticker, Timed
-from answerable.server.wire.refusals import Refused
-from answerable.server.wire.request_head import Head
-from answerable.sts.http.path_aliases import usual_path
-from answerable.sts.http.request import Asked
-from answerable.sts.http.responses import Answer, error_answer, plain_answer
+from answerable.server.deadline_timer import DeadlineTimer, HasDeadline
+from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
+from answerable.sts.http.path_aliases import canonical_path
+from answerable.sts.http.request import StsRequest
+from answerable.sts.http.responses import StsResponse, empty_response, error_response
 
-Handler = Callable[[Asked], Awaitable[Answer]]
+EndpointHandler = Callable[[StsRequest], Awaitable[StsResponse]]
 
 
-class Open(Timed, Protocol):
+class StsClientConnection(HasDeadline, Protocol):
     """A client's connection."""
 
     @property
     def is_busy(self) -> bool:
         """Tell whether a request is being answered."""
 
-    def give(self, answer: Answer) -> None:
+    def send_answer(self, answer: StsResponse) -> None:
         """Answer the current request."""
 
     def drain(self) -> None:
@@ -40,7 +40,7 @@ class Open(Timed, Protocol):
         """Close at once."""
 
 
-class Routes:
+class RouteTable:
     """Endpoints by method and path.
 
     Args:
@@ -49,18 +49,20 @@ class Routes:
             matches every longer path.
     """
 
-    def __init__(self, base: str, handlers: dict[tuple[str, str], Handler]) -> None:
+    def __init__(
+        self, base: str, handlers: dict[tuple[str, str], EndpointHandler]
+    ) -> None:
         self._base = base
         self._handlers = handlers
         self._paths = {path for _, path in handlers}
 
-    def find(self, head: Head) -> Handler | int:
+    def find_handler(self, head: HttpRequestHead) -> EndpointHandler | int:
         """Return the handler of a request, or the error status."""
         path = head.target
         if path not in self._paths and self._base:
             path = path.removeprefix(self._base)
         if path not in self._paths:
-            path = usual_path(path)
+            path = canonical_path(path)
         if path not in self._paths:
             path = path[: path.rfind("/") + 1]
         found = self._handlers.get((head.method, path))
@@ -70,7 +72,7 @@ class Routes:
 
 
 @dataclass(slots=True)
-class Door:
+class StsHttpServer:
     """HTTP server of one process.
 
     Attributes:
@@ -81,21 +83,21 @@ class Door:
         draining: Whether new requests are refused.
     """
 
-    routes: Routes
-    limits: Limits
-    terminator: Terminator | None
+    routes: RouteTable
+    limits: WorkerLimits
+    terminator: TlsTerminator | None
     loop: asyncio.AbstractEventLoop
     turned_away: Callable[[str], None]
     failed: Callable[[BaseException], None]
-    ticker: Ticker = field(init=False)
+    ticker: DeadlineTimer = field(init=False)
     clock: Callable[[], float] = time.time
     draining: bool = False
-    fronts: set[Open] = field(default_factory=set)
+    fronts: set[StsClientConnection] = field(default_factory=set)
     admission: AdmissionControl = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.ticker = Ticker(self.loop)
+        self.ticker = DeadlineTimer(self.loop)
         self.admission = AdmissionControl(self.limits)
 
     @property
@@ -103,29 +105,31 @@ class Door:
         """Tell whether a request is being answered."""
         return bool(self._tasks)
 
-    def answer(self, asked: Asked, front: Open) -> None:
+    def dispatch(self, asked: StsRequest, front: StsClientConnection) -> None:
         """Run the handler of a request; it finishes even if the client is gone."""
-        found = self.routes.find(asked.head)
+        found = self.routes.find_handler(asked.head)
         if isinstance(found, int):
             self.turned_away("unknown-path")
-            front.give(plain_answer(found))
+            front.send_answer(empty_response(found))
             return
         link = with_valid_certificate(asked.link, self.clock())
         asked = msgspec.structs.replace(asked, link=link)
-        task = self.loop.create_task(self._answer(found, asked, front))
+        task = self.loop.create_task(self._run_handler(found, asked, front))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, handler: Handler, asked: Asked, front: Open) -> None:
+    async def _run_handler(
+        self, handler: EndpointHandler, asked: StsRequest, front: StsClientConnection
+    ) -> None:
         try:
             answer = await handler(asked)
-        except Refused as refused:
+        except RequestRefused as refused:
             self.turned_away(refused.why.value)
-            answer = error_answer(OAuthError.INVALID_REQUEST)
+            answer = error_response(OAuthError.INVALID_REQUEST)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing is given
             self.failed(error)
-            answer = error_answer(OAuthError.SERVER_ERROR)
-        front.give(answer)
+            answer = error_response(OAuthError.SERVER_ERROR)
+        front.send_answer(answer)
 
     def drain(self) -> None:
         """Refuse new requests and finish current ones."""

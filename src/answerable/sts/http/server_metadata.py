@@ -8,22 +8,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from answerable.federation.algorithms import KINDS
-from answerable.federation.dpop import ALGS
+from answerable.federation.algorithms import KEY_TYPES
+from answerable.federation.dpop import PROOF_ALGORITHMS
 from answerable.model.exchange import GrantType
 
-OAUTH = "/.well-known/oauth-authorization-server"
-OPENID = "/.well-known/openid-configuration"
+OAUTH_METADATA_PATH = "/.well-known/oauth-authorization-server"
+OPENID_METADATA_PATH = "/.well-known/openid-configuration"
 # draft-ietf-oauth-identity-assertion-authz-grant 6
 _ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 
 
-def base_of(url: str) -> str:
+def base_path(url: str) -> str:
     """Return the path of the service's URL, without a trailing slash."""
     return urlsplit(url).path.rstrip("/")
 
 
-def metadata(url: str) -> bytes:
+def build_metadata(url: str) -> bytes:
     """Build the metadata document.
 
     Args:
@@ -45,11 +45,11 @@ def metadata(url: str) -> bytes:
             # RFC 8693 asks no client to authenticate; RFC 7523 2.2 does, by a JWT that
             # its platform signed.
             "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
-            "token_endpoint_auth_signing_alg_values_supported": list(KINDS),
+            "token_endpoint_auth_signing_alg_values_supported": list(KEY_TYPES),
             "introspection_endpoint_auth_methods_supported": ["none"],
             "revocation_endpoint_auth_methods_supported": ["none"],
             "code_challenge_methods_supported": ["S256"],
-            "dpop_signing_alg_values_supported": list(ALGS),
+            "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
             "tls_client_certificate_bound_access_tokens": True,
             # Required by OpenID clients; no id_token is issued.
             "subject_types_supported": ["public"],

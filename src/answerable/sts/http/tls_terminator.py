@@ -10,23 +10,23 @@ import re
 import socket
 from dataclasses import replace
 
-from answerable.model.config import Terminator
+from answerable.model.config import TlsTerminator
 from answerable.server.client_certificates import parse_certificate
-from answerable.server.connection_info import Link
-from answerable.server.wire.refusals import Refused, Why
-from answerable.server.wire.request_head import Head
-from answerable.sts.http.request import Asked
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
+from answerable.sts.http.request import StsRequest
 
 _SEQUENCE = re.compile(r":([A-Za-z0-9+/]{1,16384}={0,2}):")
 
 
-def asked_of(
-    head: Head,
+def build_request(
+    head: HttpRequestHead,
     body: bytes,
-    link: Link,
+    link: ConnectionInfo,
     connection: socket.socket | None,
-    terminator: Terminator | None,
-) -> Asked:
+    terminator: TlsTerminator | None,
+) -> StsRequest:
     """Build a request with the facts about its sender.
 
     Raises:
@@ -34,23 +34,25 @@ def asked_of(
     """
     peer = link.peer
     if peer is None:
-        return Asked(head, body, link, None)
+        return StsRequest(head, body, link, None)
     if terminator is None or peer.uid != terminator.uid:
-        return Asked(head, body, link, connection)
+        return StsRequest(head, body, link, connection)
     # The peer is the terminator, not a workload.
-    certificate = _certificate(head.fields.get(terminator.field, ""))
-    return Asked(head, body, replace(link, peer=None, certificate=certificate), None)
+    certificate = _decode_certificate(head.fields.get(terminator.field, ""))
+    return StsRequest(
+        head, body, replace(link, peer=None, certificate=certificate), None
+    )
 
 
-def _certificate(value: str) -> bytes:
+def _decode_certificate(value: str) -> bytes:
     if not value:
         return b""
     sequence = _SEQUENCE.fullmatch(value)
     if sequence is None:
-        raise Refused(Why.FIELD_VALUE)
+        raise RequestRefused(RefusalReason.FIELD_VALUE)
     try:
         certificate = base64.b64decode(sequence[1], validate=True)
         parse_certificate(certificate)
     except ValueError:  # binascii.Error is one
-        raise Refused(Why.FIELD_VALUE) from None
+        raise RequestRefused(RefusalReason.FIELD_VALUE) from None
     return certificate

@@ -9,31 +9,31 @@ import asyncio
 from msgspec.structs import replace
 
 from answerable.model.ids import event_id
-from answerable.model.spool_record import STS, STS_PREFIX, Exchanged
-from answerable.server.recording.record_ticket import NotRecorded, Ticket
-from answerable.server.recording.server_recorder import DoorRecorder
+from answerable.model.spool_record import STS, STS_PREFIX, ExchangeRecord
+from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
+from answerable.server.recording.server_recorder import ServerRecorder
 
 # Refused attempts a second that leave a record of their own, by whom they are of.
-OF_NOBODY = 50
-OF_AN_ISSUER = 200
+MAX_ANONYMOUS = 50
+MAX_PER_ISSUER = 200
 
 
-class Recorder(DoorRecorder):
+class ExchangeRecorder(ServerRecorder):
     """Recorder of issued and refused tokens."""
 
     prefix = STS_PREFIX
 
-    def check(self, agent: str = "") -> None:
+    def check_recordable(self, agent: str = "") -> None:
         """Check that a record can be written before work begins.
 
         Raises:
             NotRecorded: It cannot; the failure is counted.
         """
-        if why := self.journal.obstacle(agent):
+        if why := self.journal.find_obstacle(agent):
             self.unrecorded += 1
             raise NotRecorded(why)
 
-    async def given(self, record: Exchanged) -> str:
+    async def record_issued(self, record: ExchangeRecord) -> str:
         """Record an issued token and wait until the record is on disk.
 
         Returns:
@@ -43,11 +43,13 @@ class Recorder(DoorRecorder):
             NotRecorded: It could not be recorded, so the token must not be issued.
         """
         durable = self.journal.loop.create_future()
-        id = self.give(record, durable)
+        id = self.queue_issued(record, durable)
         await durable
         return id
 
-    def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
+    def queue_issued(
+        self, record: ExchangeRecord, durable: "asyncio.Future[None]"
+    ) -> str:
         """Queue the record of an issued token.
 
         Args:
@@ -59,27 +61,27 @@ class Recorder(DoorRecorder):
         Raises:
             NotRecorded: It cannot be queued.
         """
-        self.check(record.agent)
-        told = self._numbered(record)
-        self.journal.put(
+        self.check_recordable(record.agent)
+        told = self._with_sequence(record)
+        self.journal.append(
             told,
             record.agent,
-            Ticket(told.id, told.sequence, record.agent, False, durable),
+            RecordTicket(told.id, told.sequence, record.agent, False, durable),
         )
         self.counted[record.what, ""] += 1
         return told.id
 
-    def refused(self, record: Exchanged) -> None:
+    def record_refused(self, record: ExchangeRecord) -> None:
         """Record a refused attempt, or only count it above the rate."""
         self.counted[record.what, record.error] += 1
-        most = OF_AN_ISSUER if record.issuer else OF_NOBODY
-        has_own = self._has_own(record.issuer, most)
-        if has_own and not self.journal.obstacle(record.agent):
-            self.journal.put(self._numbered(record), record.agent)
+        most = MAX_PER_ISSUER if record.issuer else MAX_ANONYMOUS
+        has_own = self._gets_own_record(record.issuer, most)
+        if has_own and not self.journal.find_obstacle(record.agent):
+            self.journal.append(self._with_sequence(record), record.agent)
         else:
-            self._count(record.reason or record.error, record.agent)
+            self._count_refusal(record.reason or record.error, record.agent)
 
-    def _numbered(self, record: Exchanged) -> Exchanged:
-        sequence, at = self.journal.next()
+    def _with_sequence(self, record: ExchangeRecord) -> ExchangeRecord:
+        sequence, at = self.journal.next_number()
         key = event_id(at, STS, self.journal.name, b"%d" % sequence).hex()
         return replace(record, sequence=sequence, at=at, id=key)

@@ -5,60 +5,68 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from answerable.authorization.revocations import Kills
+from answerable.authorization.revocations import Revocations
 from answerable.model.errors import AnswerableError
 from answerable.server.admission import AdmissionControl
-from answerable.server.background_tasks import Tasks
-from answerable.server.dpop_replay_cache import Nonces
-from answerable.server.issuers.key_cache import IssuerKeys
+from answerable.server.background_tasks import BackgroundTasks
+from answerable.server.dpop_replay_cache import DpopNonces
+from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listeners import Listeners
-from answerable.server.listening_sockets import Bound, bind
-from answerable.server.metrics import Names, rendered
+from answerable.server.listening_sockets import BoundListener, bind_listener
+from answerable.server.metrics import MetricNames, render_metrics
 from answerable.server.open_files import raise_open_files
-from answerable.server.operator_log import Log
-from answerable.server.processes.run_registration import Killed, Launch
-from answerable.server.processes.run_registry import Run, Runs
-from answerable.server.processes.sender_listener import Listening
+from answerable.server.operator_log import OperatorLog
+from answerable.server.processes.run_registration import LaunchRequest, LaunchRevoked
+from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
+from answerable.server.processes.sender_listener import SenderCheckedListener
 from answerable.server.resident_memory import resident_bytes
-from answerable.server.revocation_list import KillList, KillWatch, Note
-from answerable.server.revocation_notices import KillsTold
-from answerable.server.shared_secret import shared_secret
-from answerable.server.sign_in_accounts import SignIns
-from answerable.server.wire.host_check import Served
-from answerable.services.federation.own_tokens import OwnTokens
-from answerable.store.token_state.restore_detection import count_up
-from answerable.sts.endpoints.admin import Admin
+from answerable.server.revocation_list import (
+    RevocationList,
+    RevocationNote,
+    RevocationWatch,
+)
+from answerable.server.revocation_notices import RevocationNotices
+from answerable.server.shared_secret import load_shared_secret
+from answerable.server.sign_in_accounts import SignInAccounts
+from answerable.server.wire.host_check import ServedNames
+from answerable.services.federation.own_tokens import OwnTokenVerifier
+from answerable.store.token_state.restore_detection import advance_generation
+from answerable.sts.endpoints.admin import AdminEndpoints
 from answerable.sts.endpoints.delegation import DelegateEndpoint
-from answerable.sts.endpoints.introspection import Introspection
-from answerable.sts.endpoints.proof_of_possession import Proving
-from answerable.sts.endpoints.public_pages import Public
+from answerable.sts.endpoints.introspection import IntrospectionEndpoint
+from answerable.sts.endpoints.proof_of_possession import ProofVerifier
+from answerable.sts.endpoints.public_pages import PublicPages
 from answerable.sts.endpoints.run_registration import RunsEndpoint, record_end
 from answerable.sts.endpoints.token import TokenEndpoint
-from answerable.sts.endpoints.token_revocation import Revocation
-from answerable.sts.http.connection import Front
-from answerable.sts.http.server import Door, Handler, Routes
-from answerable.sts.http.server_metadata import base_of
-from answerable.sts.recording.exchange_recorder import Recorder
-from answerable.sts.runtime.delegation_revoker import Revoker
-from answerable.sts.runtime.executor import Blocking
-from answerable.sts.runtime.group_commit import Gathering
-from answerable.sts.runtime.health_listener import open_health
-from answerable.sts.runtime.maintenance import Upkeep
-from answerable.sts.runtime.owner_watch import Owners
-from answerable.sts.runtime.restore_recovery import close_counted, open_checked
-from answerable.sts.runtime.revocation_state import Bounds
-from answerable.sts.runtime.settings import Plan, foreign, in_force
-from answerable.sts.runtime.token_reviews import Reviews, asked_of
-from answerable.sts.security_events import Events
-from answerable.sts.signing_keys.key_ring import Ring
-from answerable.sts.signing_keys.key_store import KeyFolder
-from answerable.sts.token_signing import Signing
-from answerable.usecases.federation.token_exchange import Exchanges
+from answerable.sts.endpoints.token_revocation import RevocationEndpoint
+from answerable.sts.http.connection import StsConnection
+from answerable.sts.http.server import EndpointHandler, RouteTable, StsHttpServer
+from answerable.sts.http.server_metadata import base_path
+from answerable.sts.recording.exchange_recorder import ExchangeRecorder
+from answerable.sts.runtime.delegation_revoker import DelegationRevoker
+from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.runtime.group_commit import GroupCommit
+from answerable.sts.runtime.health_listener import open_health_listener
+from answerable.sts.runtime.maintenance import Maintenance
+from answerable.sts.runtime.owner_watch import OwnerWatch
+from answerable.sts.runtime.restore_recovery import close_record, open_record
+from answerable.sts.runtime.revocation_state import RevocationState
+from answerable.sts.runtime.settings import (
+    StsSettings,
+    build_exchange_rules,
+    foreign_issuers,
+)
+from answerable.sts.runtime.token_reviews import TokenReviews, build_reviewers
+from answerable.sts.security_events import EventPusher
+from answerable.sts.signing_keys.key_ring import KeyRing
+from answerable.sts.signing_keys.key_store import KeyStore
+from answerable.sts.token_signing import TokenSigning
+from answerable.usecases.federation.token_exchange import TokenExchange
 
-NAME = "sts"
-ROUND = 0.05  # seconds: several rounds of the loop
+SERVER_NAME = "sts"
+LOOP_ROUND = 0.05  # seconds: several rounds of the loop
 # Without agents and rules, because a workload may read the metrics.
-NUMBERS = Names(
+METRIC_NAMES = MetricNames(
     "answerable_sts",
     ("attempts", "Attempts.", ("what", "error")),
     "Requests turned away unread.",
@@ -66,7 +74,7 @@ NUMBERS = Names(
 )
 
 
-class House:
+class StsApp:
     """The application of one process.
 
     Attributes:
@@ -75,49 +83,52 @@ class House:
         ship_refused: Why the last shipping of evidence failed, likewise.
     """
 
-    def __init__(self, plan: Plan, log: Log) -> None:
+    def __init__(self, plan: StsSettings, log: OperatorLog) -> None:
         self.reload_refused = self.ship_refused = ""
         self._plan, self._log = plan, log
         self._loop = loop = asyncio.get_running_loop()
         config, service, state = plan.config, plan.service, plan.state
         self._clock: Callable[[], float] = time.time
         now = self._clock()
-        secret = shared_secret(state)
-        self._control = open_checked(plan, now, log)
-        self._count_up = partial(count_up, self._control, state)
-        self._signing = signing = Signing(
-            Ring(
+        secret = load_shared_secret(state)
+        self._control = open_record(plan, now, log)
+        self._count_up = partial(advance_generation, self._control, state)
+        self._signing = signing = TokenSigning(
+            KeyRing(
                 self._control,
-                KeyFolder(state, service.passphrase, service.passphrase_env),
+                KeyStore(state, service.passphrase, service.passphrase_env),
                 now,
             )
         )
-        self._events = Events(service, signing, log, self._clock)
-        self._blocking = Blocking(beside=bool(service.database))
-        self._nonces = Nonces(secret, since=self._control.epoch())
-        self._bounds = Bounds()
-        self._list = KillList(plan.store, state)
-        self._owners = Owners(plan.store, log)
-        self._recorder = Recorder(state / "spool", loop, config.limits)
-        self._runs = Runs(state, self._run_ended)
-        self._keys = IssuerKeys(foreign(plan))
-        self._reviews = Reviews(foreign(plan), log)
-        self._own = OwnTokens(
-            service.url, signing.key_set, self._control, lambda: self._bounds.kills
+        self._events = EventPusher(service, signing, log, self._clock)
+        self._blocking = RecordExecutor(beside=bool(service.database))
+        self._nonces = DpopNonces(secret, since=self._control.read_epoch())
+        self._bounds = RevocationState()
+        self._list = RevocationList(plan.store, state)
+        self._owners = OwnerWatch(plan.store, log)
+        self._recorder = ExchangeRecorder(state / "spool", loop, config.limits)
+        self._runs = RunRegistry(state, self._on_run_ended)
+        self._keys = IssuerKeyCache(foreign_issuers(plan))
+        self._reviews = TokenReviews(foreign_issuers(plan), log)
+        self._own = OwnTokenVerifier(
+            service.url,
+            signing.key_set,
+            self._control,
+            lambda: self._bounds.revocations,
         )
-        self._exchanges = Exchanges(
+        self._exchanges = TokenExchange(
             service.url,
             self._own,
             self._control,
             signing,
             self._keys.issuers,
-            self._owners.people,
-            lambda: self._bounds.kills,
-            SignIns(state).is_bound,
+            self._owners.current_owners,
+            lambda: self._bounds.revocations,
+            SignInAccounts(state).bind_or_check,
         )
-        self._exchanges.swap(in_force(plan))
-        self._tasks = Tasks()
-        self._revoker = Revoker(
+        self._exchanges.replace_config(build_exchange_rules(plan))
+        self._tasks = BackgroundTasks()
+        self._revoker = DelegationRevoker(
             self._control,
             self._blocking,
             self._events if service.events else None,
@@ -125,36 +136,36 @@ class House:
             self._clock,
             log,
         )
-        self._admin = Admin(
+        self._admin = AdminEndpoints(
             service.admins,
             self._list,
-            self._look,
+            self._check_revocations,
             self._revoker.revoke_and_list,
-            self._state,
-            self._revoker.given_to,
+            self._admin_state,
+            self._revoker.list_delegations,
         )
-        self.door = Door(
-            Routes(base_of(service.url), self._handlers()),
+        self.door = StsHttpServer(
+            RouteTable(base_path(service.url), self._build_handlers()),
             config.limits,
             service.terminator,
             loop,
-            self._recorder.turned_away,
-            self._failed,
+            self._recorder.count_refused_request,
+            self._log_failure,
         )
-        self._kills_told = told = KillsTold(self._recorder, log)
-        self._kills = KillWatch(
-            self._list, self._bounds, loop, self._killed, told.unread
+        self._kills_told = told = RevocationNotices(self._recorder, log)
+        self._kills = RevocationWatch(
+            self._list, self._bounds, loop, self._on_revocations, told.report_unreadable
         )
         raise_open_files(config.limits, log)
         self.door.admission = AdmissionControl(
             config.limits, config.listen.proxies, log
         )
-        self._upkeep: Upkeep | None = None
+        self._upkeep: Maintenance | None = None
         self._listeners = Listeners(loop, self.door.admission)
         self.listening = self._listeners.where
 
     @classmethod
-    async def open(cls, plan: Plan, log: Log) -> "House":
+    async def open(cls, plan: StsSettings, log: OperatorLog) -> "StsApp":
         """Assemble the application and open its listeners.
 
         Raises:
@@ -163,15 +174,17 @@ class House:
         house = cls(plan, log)
         await house._owners.refresh()
         for listener in plan.service.listen:
-            await house._listen(bind(listener, 1))
-        await open_health(plan, house.door, house._handlers(), house._listeners, log)
+            await house._listen(bind_listener(listener, 1))
+        await open_health_listener(
+            plan, house.door, house._build_handlers(), house._listeners, log
+        )
         house._tasks.spawn(house._owners.keep_fresh())
-        house._upkeep = upkeep = Upkeep(
+        house._upkeep = upkeep = Maintenance(
             *(house._keys, house._signing, house._control, house._runs),
             *(house._clock, log),
             count_up=house._count_up,
         )
-        for work in upkeep.works():
+        for work in upkeep.tasks():
             house._tasks.spawn(work)
         return house
 
@@ -180,19 +193,19 @@ class House:
         """Tell whether a request is being answered."""
         return self.door.is_busy
 
-    async def swap(self, plan: Plan) -> None:
+    async def reload(self, plan: StsSettings) -> None:
         """Apply another configuration.
 
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
         use_certificates = self._listeners.prepare(plan.service.listen)
-        asked = asked_of(foreign(plan))
-        self._keys.swap(foreign(plan))
+        asked = build_reviewers(foreign_issuers(plan))
+        self._keys.reconfigure(foreign_issuers(plan))
         use_certificates()
-        self._reviews.swap(asked)
-        self._exchanges.swap(in_force(plan))
-        self._admin.swap(plan.service.admins)
+        self._reviews.reconfigure(asked)
+        self._exchanges.replace_config(build_exchange_rules(plan))
+        self._admin.reconfigure(plan.service.admins)
         self.door.limits = self.door.admission.limits = plan.config.limits
         self._plan = plan
 
@@ -206,27 +219,31 @@ class House:
         self.door.abort()
         self._kills.close()
         await self._tasks.cancel()
-        await asyncio.sleep(ROUND)
+        await asyncio.sleep(LOOP_ROUND)
         await self._events.close()
         await self._owners.close()
         self._blocking.close()
         self._runs.close()
         self._recorder.close()
-        close_counted(self._control, self._count_up)
+        close_record(self._control, self._count_up)
 
     # The endpoints.
 
-    def _handlers(self) -> dict[tuple[str, str], Handler]:
+    def _build_handlers(self) -> dict[tuple[str, str], EndpointHandler]:
         own, control, blocking = self._own, self._control, self._blocking
         recorder, clock, url = self._recorder, self._clock, self._plan.service.url
-        proving = Proving(url, self._nonces, control, own)
+        proving = ProofVerifier(url, self._nonces, control, own)
 
         def admins() -> tuple[int, ...]:
             return self._plan.service.admins
 
         return {
-            **Public(
-                url, self._signing.jwks, self.reasons, self._told, self._metrics
+            **PublicPages(
+                url,
+                self._signing.jwks,
+                self.not_ready_reasons,
+                self._operator_state,
+                self._render_metrics,
             ).handlers(),
             **TokenEndpoint(
                 *(
@@ -238,7 +255,7 @@ class House:
                 ),
                 *(
                     blocking,
-                    Gathering(self._exchanges, recorder, self._loop, clock),
+                    GroupCommit(self._exchanges, recorder, self._loop, clock),
                     recorder,
                 ),
                 *(lambda: self._plan.service.gateways, clock),
@@ -246,8 +263,8 @@ class House:
             **DelegateEndpoint(
                 self._exchanges, control, proving, blocking, recorder, clock
             ).handlers(),
-            **Introspection(own, proving, blocking, admins, clock).handlers(),
-            **Revocation(
+            **IntrospectionEndpoint(own, proving, blocking, admins, clock).handlers(),
+            **RevocationEndpoint(
                 *(own, control, proving, blocking, recorder, admins),
                 *(
                     lambda subject, died: self._revoker.notify(subject, "user", died),
@@ -255,57 +272,61 @@ class House:
                 ),
             ).handlers(),
             **RunsEndpoint(
-                *(self._runs, self._allows, recorder),
+                *(self._runs, self._find_launch_rule, recorder),
                 lambda: self._exchanges.in_force.root,
                 clock,
             ).handlers(),
             **self._admin.handlers(),
         }
 
-    def _allows(self, launch: Launch) -> str:
+    def _find_launch_rule(self, launch: LaunchRequest) -> str:
         """Return the rule that lets a person start an agent."""
         rules = self._exchanges.in_force.rules
-        id = rules.allows(
+        id = rules.find_launch_rule(
             launch.agent, launch.started_by, launch.runs_as, launch.program
         )
-        killed = {launch.agent, f"rule:{id}"} & self._bounds.kills
+        killed = {launch.agent, f"rule:{id}"} & self._bounds.revocations
         # Only a person whom a rule lets start the agent learns of the revocation.
         for subject in sorted(killed) if id else ():
-            raise Killed(subject, str(self._noted().get(subject, Note())))
+            raise LaunchRevoked(
+                subject, str(self._read_notes().get(subject, RevocationNote()))
+            )
         return id
 
-    def _noted(self) -> Mapping[str, Note]:
+    def _read_notes(self) -> Mapping[str, RevocationNote]:
         try:
-            return self._list.told()
+            return self._list.read_notes()
         except AnswerableError:  # what is in force stays so
             return {}
 
     # Revocations.
 
-    def _killed(self, killed: Kills, revived: Kills) -> None:
-        self._kills_told.changed(killed, revived)
-        noted = self._noted() if killed else {}
+    def _on_revocations(self, killed: Revocations, revived: Revocations) -> None:
+        self._kills_told.report_changes(killed, revived)
+        noted = self._read_notes() if killed else {}
         for subject in sorted(killed):
-            if not noted.get(subject, Note()).ended_with:  # it has ended already
+            if not noted.get(
+                subject, RevocationNote()
+            ).ended_with:  # it has ended already
                 self._tasks.spawn(self._revoker.revoke(subject))
 
-    def _look(self) -> None:
-        self._kills.look()
+    def _check_revocations(self) -> None:
+        self._kills.refresh()
 
-    def _run_ended(self, run: Run) -> None:
+    def _on_run_ended(self, run: RegisteredRun) -> None:
         """Log and record the end of a run; callable from any thread."""
         self._log.info("run.ended", run=run.name, agent=run.agent)
         self._loop.call_soon_threadsafe(record_end, self._recorder, self._log, run)
 
-    def _failed(self, error: BaseException) -> None:
-        self._log.of_loop(self._loop, {"exception": error})
+    def _log_failure(self, error: BaseException) -> None:
+        self._log.log_loop_error(self._loop, {"exception": error})
 
     # State and metrics.
 
-    def reasons(self) -> list[str]:
+    def not_ready_reasons(self) -> list[str]:
         """Return why the service is not ready; empty if it is."""
         alarm = self._recorder.alarm
-        refused = "" if self._upkeep is None else self._upkeep.control_refused
+        refused = "" if self._upkeep is None else self._upkeep.database_fault
         return [
             *(["it is ending"] if self.door.draining else []),
             *([] if self._plan.is_whole else ["no rules could be loaded"]),
@@ -313,7 +334,7 @@ class House:
             *([refused] if refused else []),
         ]
 
-    def _told(self) -> Mapping[str, object]:
+    def _operator_state(self) -> Mapping[str, object]:
         return {
             "reload_refused": self.reload_refused,
             "ship_refused": self.ship_refused,
@@ -321,41 +342,41 @@ class House:
             "warnings": self.door.admission.warnings,
         }
 
-    def _state(self) -> Mapping[str, object]:
+    def _admin_state(self) -> Mapping[str, object]:
         return {
             "url": self._plan.service.url,
-            "reasons": self.reasons(),
-            **self._told(),
+            "reasons": self.not_ready_reasons(),
+            **self._operator_state(),
             "policy": self._plan.config.digest,
             "rules": [each.id for each in self._exchanges.in_force.rules],
             "owners": len(self._owners),
-            "kills": sorted(self._bounds.kills),
+            "kills": sorted(self._bounds.revocations),
             "runs": [each.name for each in self._runs],
             "connections": len(self.door.fronts),
         }
 
-    def _metrics(self) -> bytes:
+    def _render_metrics(self) -> bytes:
         gauges = {
             "connections": ("Connections of clients.", float(len(self.door.fronts))),
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "rules": ("Rules in force.", len(self._exchanges.in_force.rules)),
-            "ready": ("It gives tokens.", float(not self.reasons())),
+            "ready": ("It gives tokens.", float(not self.not_ready_reasons())),
             "events_sent": ("Events taken.", float(self._events.counted["sent"])),
             "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
         }
-        return rendered(NUMBERS, self._recorder, gauges, self.door.admission)
+        return render_metrics(METRIC_NAMES, self._recorder, gauges, self.door.admission)
 
     # Background tasks.
 
-    async def _listen(self, bound: Bound) -> None:
-        given = bound.of_worker(0)
-        served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
-        front = partial(Front, self.door, served, given.url)
+    async def _listen(self, bound: BoundListener) -> None:
+        given = bound.socket_for_worker(0)
+        served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
+        front = partial(StsConnection, self.door, served, given.url)
         if given.listener.address is None:
             # The kernel says of each message who sent it, not of the connection alone.
-            own, away = bound.sockets[0], self._recorder.turned_away
-            serving = Listening(self._loop, own, front, away)
-            self._listeners.add(NAME, bound, serving)
+            own, away = bound.sockets[0], self._recorder.count_refused_request
+            serving = SenderCheckedListener(self._loop, own, front, away)
+            self._listeners.add(SERVER_NAME, bound, serving)
         else:
-            await self._listeners.open(NAME, bound, front)
+            await self._listeners.open(SERVER_NAME, bound, front)

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from answerable.model.errors import AnswerableError
-from answerable.server.background_tasks import Tasks
-from answerable.server.operator_log import Log
-from answerable.store.token_state.interface import Control, Died
-from answerable.sts.runtime.executor import Blocking
-from answerable.sts.security_events import Ended, Events
+from answerable.server.background_tasks import BackgroundTasks
+from answerable.server.operator_log import OperatorLog
+from answerable.store.token_state.interface import RevokedDelegations, TokenState
+from answerable.sts.runtime.executor import RecordExecutor
+from answerable.sts.security_events import EventPusher, SessionRevoked
 
 # Kinds of subjects that delegations are on record by.
-ON_RECORD = frozenset({"agent", "person", "rule", "run"})
+RECORDED_KINDS = frozenset({"agent", "person", "rule", "run"})
 
 
-class Revoker:
+class DelegationRevoker:
     """Ends recorded delegations; the revocation file itself blocks new ones.
 
     Args:
@@ -24,19 +24,19 @@ class Revoker:
 
     def __init__(
         self,
-        control: Control,
-        blocking: Blocking,
-        events: Events | None,
-        tasks: Tasks,
+        control: TokenState,
+        blocking: RecordExecutor,
+        events: EventPusher | None,
+        tasks: BackgroundTasks,
         clock: Callable[[], float],
-        log: Log,
+        log: OperatorLog,
     ) -> None:
         self._control, self._blocking, self._events = control, blocking, events
         self._tasks, self._clock, self._log = tasks, clock, log
 
     async def revoke(self, subject: str) -> bool:
         """End the delegations of a subject; False if that cannot be recorded now."""
-        if subject.partition(":")[0] not in ON_RECORD:
+        if subject.partition(":")[0] not in RECORDED_KINDS:
             return False
         now = self._clock()
         try:
@@ -56,37 +56,45 @@ class Revoker:
         The list includes delegations that ended before, because a gateway may not know
         them.
         """
-        return await self.given_to(subject) if await self.revoke(subject) else None
+        return (
+            await self.list_delegations(subject) if await self.revoke(subject) else None
+        )
 
-    async def given_to(self, subject: str) -> tuple[str, ...] | None:
+    async def list_delegations(self, subject: str) -> tuple[str, ...] | None:
         """List the delegations of a subject; None if unknown."""
-        if subject.partition(":")[0] not in ON_RECORD:
+        if subject.partition(":")[0] not in RECORDED_KINDS:
             return None
         now = self._clock()
         try:
             return await self._blocking.run(
-                lambda: self._control.given_to(subject, now)
+                lambda: self._control.list_delegations_of(subject, now)
             )
         except AnswerableError as error:
             self._log.error("kill.not-told", subject=subject, why=error.message)
             return None
 
-    def notify(self, subject: str, by: str, died: Died) -> None:
+    def notify(self, subject: str, by: str, died: RevokedDelegations) -> None:
         """Log ended delegations and notify receivers."""
         if not died.delegations:
             return
         ended = len(died.delegations)
         self._log.warning("delegations.ended", subject=subject, ended=ended)
         if self._events is not None:
-            self._tasks.spawn(self._tell(self._events, by, died))
+            self._tasks.spawn(self._push_events(self._events, by, died))
 
-    async def _tell(self, events: Events, by: str, died: Died) -> None:
+    async def _push_events(
+        self, events: EventPusher, by: str, died: RevokedDelegations
+    ) -> None:
         at = int(self._clock())
         try:
             links = await self._blocking.run(
-                lambda: [self._control.delegation(each) for each in died.delegations]
+                lambda: [
+                    self._control.find_delegation(each) for each in died.delegations
+                ]
             )
         except AnswerableError as error:
             self._log.error("event.dropped", why=error.message)
             return
-        events.tell(Ended(link, by, at) for link in links if link is not None)
+        events.notify(
+            SessionRevoked(link, by, at) for link in links if link is not None
+        )

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-THREADS = 8
+MAX_THREADS = 8
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 
 
-class Blocking:
+class RecordExecutor:
     """Executor for calls that may block."""
 
     def __init__(self, *, beside: bool) -> None:
         self.beside = beside
-        self._pool = ThreadPoolExecutor(THREADS, "record") if beside else None
+        self._pool = ThreadPoolExecutor(MAX_THREADS, "record") if beside else None
 
-    async def run(self, work: Callable[[], Result]) -> Result:
+    async def run(self, work: Callable[[], ResultT]) -> ResultT:
         """Run a function and return its result."""
         if self._pool is None:
             return work()

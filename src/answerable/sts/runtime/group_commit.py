@@ -9,36 +9,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from answerable.model.spool_record import Exchanged
+from answerable.model.spool_record import ExchangeRecord
 from answerable.server.recording.record_ticket import NotRecorded
-from answerable.services.federation.exchange_records import Shown
-from answerable.usecases.federation.token_exchange import Outcomes
+from answerable.services.federation.exchange_records import PresentedRequest
+from answerable.usecases.federation.token_exchange import ExchangeOutcome
 
 # Exchanges in a group: the first waits for the last, and larger groups save little. A
 # full group does not wait for the group before it.
-MOST = 16
+MAX_GROUP = 16
 
 
-class Serves(Protocol):
+class ExchangeService(Protocol):
     """Use case that serves several exchanges in one transaction."""
 
     def exchange_all(
-        self, shown: Sequence[Shown], now: float
-    ) -> Sequence[Outcomes | Exception]:
+        self, shown: Sequence[PresentedRequest], now: float
+    ) -> Sequence[ExchangeOutcome | Exception]:
         """Serve each request; return the exception in place of a failed one."""
 
 
-class Records(Protocol):
+class EvidenceRecorder(Protocol):
     """Recorder of issued tokens."""
 
-    def check(self) -> None:
+    def check_recordable(self) -> None:
         """Check that a record can be written now.
 
         Raises:
             NotRecorded: It cannot.
         """
 
-    def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
+    def queue_issued(
+        self, record: ExchangeRecord, durable: "asyncio.Future[None]"
+    ) -> str:
         """Queue a record; `durable` completes once it is on disk.
 
         Raises:
@@ -47,19 +49,19 @@ class Records(Protocol):
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _Waits:
+class _WaitingExchange:
     """One waiting exchange.
 
     Attributes:
         durable: Completed once its record is on disk.
     """
 
-    shown: Shown
+    shown: PresentedRequest
     durable: "asyncio.Future[None]"
-    outcome: Outcomes | None = None
+    outcome: ExchangeOutcome | None = None
 
 
-class Gathering:
+class GroupCommit:
     """Group commit of exchanges.
 
     Args:
@@ -69,17 +71,17 @@ class Gathering:
 
     def __init__(
         self,
-        serves: Serves,
-        records: Records,
+        serves: ExchangeService,
+        records: EvidenceRecorder,
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float],
     ) -> None:
         self._serves, self._records, self._loop = serves, records, loop
         self._clock = clock
-        self._waiting: list[_Waits] = []
+        self._waiting: list[_WaitingExchange] = []
         self._under_way = 0  # groups that are not on disk yet
 
-    async def exchange(self, shown: Shown) -> Outcomes:
+    async def exchange(self, shown: PresentedRequest) -> ExchangeOutcome:
         """Serve one exchange in the next group; its record is on disk on return.
 
         Raises:
@@ -89,67 +91,69 @@ class Gathering:
         """
         waiting = self._waiting
         if not waiting and not self._under_way:
-            self._loop.call_soon(self._serve)
-        waits = _Waits(shown, self._loop.create_future())
+            self._loop.call_soon(self._commit_group)
+        waits = _WaitingExchange(shown, self._loop.create_future())
         waiting.append(waits)
-        if len(waiting) >= MOST:
-            self._serve()
+        if len(waiting) >= MAX_GROUP:
+            self._commit_group()
         await waits.durable
         assert waits.outcome is not None  # noqa: S101 - durable, or failed before
         return waits.outcome
 
-    def _serve(self) -> None:
+    def _commit_group(self) -> None:
         waiting, self._waiting = self._waiting, []
         # An exchange that cannot be recorded is not started, so it consumes nothing.
-        waiting = [each for each in waiting if self._can_record(each)]
+        waiting = [each for each in waiting if self._check_recordable(each)]
         if not waiting:
             return
         last: asyncio.Future[None] | None = None
-        for each, told in zip(waiting, self._told(waiting), strict=True):
-            if isinstance(told, Outcomes) and told.minting is not None:
-                if self._given(each, told):
+        for each, told in zip(waiting, self._exchange_group(waiting), strict=True):
+            if isinstance(told, ExchangeOutcome) and told.minting is not None:
+                if self._queue_record(each, told):
                     last = each.durable
             elif not each.durable.done():
-                _tell(each, told)
+                _resolve(each, told)
         if last is not None:
             # A group is on disk as a whole.
             self._under_way += 1
-            last.add_done_callback(self._on_disk)
+            last.add_done_callback(self._on_durable)
 
-    def _told(self, waiting: list[_Waits]) -> Sequence[Outcomes | Exception]:
+    def _exchange_group(
+        self, waiting: list[_WaitingExchange]
+    ) -> Sequence[ExchangeOutcome | Exception]:
         try:
             shown = [each.shown for each in waiting]
             return self._serves.exchange_all(shown, self._clock())
         except Exception as error:  # noqa: BLE001 - every waiting exchange gets it
             return [error] * len(waiting)
 
-    def _can_record(self, each: _Waits) -> bool:
+    def _check_recordable(self, each: _WaitingExchange) -> bool:
         try:
-            self._records.check()
+            self._records.check_recordable()
         except NotRecorded as refused:
             if not each.durable.done():
-                _tell(each, refused)
+                _resolve(each, refused)
             return False
         return True
 
-    def _given(self, each: _Waits, outcome: Outcomes) -> bool:
+    def _queue_record(self, each: _WaitingExchange, outcome: ExchangeOutcome) -> bool:
         """Queue the record of an issued token; return whether that worked."""
         each.outcome = outcome
         try:
-            self._records.give(outcome.record, each.durable)
+            self._records.queue_issued(outcome.record, each.durable)
         except Exception as error:  # noqa: BLE001 - likewise
             if not each.durable.done():
-                _tell(each, error)
+                _resolve(each, error)
             return False
         return True
 
-    def _on_disk(self, _: "asyncio.Future[None]") -> None:
+    def _on_durable(self, _: "asyncio.Future[None]") -> None:
         self._under_way -= 1
         if not self._under_way:
-            self._serve()
+            self._commit_group()
 
 
-def _tell(each: _Waits, told: Outcomes | Exception) -> None:
+def _resolve(each: _WaitingExchange, told: ExchangeOutcome | Exception) -> None:
     """Resolve an exchange that needs no record on disk."""
     if isinstance(told, Exception):
         each.durable.set_exception(told)

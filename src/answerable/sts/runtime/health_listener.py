@@ -6,23 +6,23 @@ from functools import partial
 from answerable.model.config import Listener
 from answerable.server.admission import AdmissionControl
 from answerable.server.listeners import Listeners
-from answerable.server.listening_sockets import bind
-from answerable.server.operator_log import Log
-from answerable.server.wire.host_check import Served
-from answerable.sts.http.connection import Front
-from answerable.sts.http.server import Door, Handler, Routes
-from answerable.sts.runtime.settings import Plan
+from answerable.server.listening_sockets import bind_listener
+from answerable.server.operator_log import OperatorLog
+from answerable.server.wire.host_check import ServedNames
+from answerable.sts.http.connection import StsConnection
+from answerable.sts.http.server import EndpointHandler, RouteTable, StsHttpServer
+from answerable.sts.runtime.settings import StsSettings
 
-CONNECTIONS = 64
-PAGES = ("/healthz", "/readyz", "/metrics")
+MAX_CONNECTIONS = 64
+HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
 
 
-async def open_health(
-    plan: Plan,
-    door: Door,
-    handlers: dict[tuple[str, str], Handler],
+async def open_health_listener(
+    plan: StsSettings,
+    door: StsHttpServer,
+    handlers: dict[tuple[str, str], EndpointHandler],
     listeners: Listeners,
-    log: Log,
+    log: OperatorLog,
 ) -> None:
     """Serve the health pages at the configured address, if there is one.
 
@@ -36,15 +36,24 @@ async def open_health(
     address = plan.service.health
     if address is None:
         return
-    pages = {at: handlers[at] for at in handlers if at[1] in PAGES}
-    health = Door(
-        Routes("", pages), door.limits, None, door.loop, door.turned_away, door.failed
+    pages = {at: handlers[at] for at in handlers if at[1] in HEALTH_PATHS}
+    health = StsHttpServer(
+        RouteTable("", pages),
+        door.limits,
+        None,
+        door.loop,
+        door.turned_away,
+        door.failed,
     )
     limits = replace(
-        door.limits, connections=CONNECTIONS, connections_per_address=CONNECTIONS
+        door.limits,
+        connections=MAX_CONNECTIONS,
+        connections_per_address=MAX_CONNECTIONS,
     )
     health.admission = AdmissionControl(limits, log=log)
-    bound = bind(Listener(address, "", (), (), "", None), 1)
-    given = bound.of_worker(0)
-    served = Served(frozenset(given.hosts), frozenset())
-    await listeners.open("health", bound, partial(Front, health, served, given.url))
+    bound = bind_listener(Listener(address, "", (), (), "", None), 1)
+    given = bound.socket_for_worker(0)
+    served = ServedNames(frozenset(given.hosts), frozenset())
+    await listeners.open(
+        "health", bound, partial(StsConnection, health, served, given.url)
+    )

@@ -4,23 +4,25 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
 
-from answerable.model.errors import AnswerableError, EnvironmentRefused
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.server.operator_log import Log
-from answerable.server.processes.run_registry import Runs
-from answerable.store.token_state.interface import Control
-from answerable.store.token_state.restore_detection import EVERY
-from answerable.sts.token_signing import Signing
+from answerable.model.errors import AnswerableError, EnvironmentFailure
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.server.operator_log import OperatorLog
+from answerable.server.processes.run_registry import RunRegistry
+from answerable.store.token_state.interface import TokenState
+from answerable.store.token_state.restore_detection import SECONDS_PER_GENERATION
+from answerable.sts.token_signing import TokenSigning
 
-RENEWAL = 30  # seconds between two looks at which issuers' keys are due
-TURN = 1  # second between two looks at our own
-SWEEP = 0.1  # seconds between two looks at what ended: little work at a time
-SWEPT = 100  # rows of them
-SILENT = 10.0  # seconds without an answer from which the database counts as down
-RUNS = 0.25  # seconds between two looks at which launched runs have ended
+KEY_RENEWAL_INTERVAL = 30  # seconds between two looks at which issuers' keys are due
+ROTATION_INTERVAL = 1  # second between two looks at our own
+SWEEP_INTERVAL = 0.1  # seconds between two looks at what ended: little work at a time
+SWEEP_BATCH = 100  # rows of them
+DATABASE_TIMEOUT = (
+    10.0  # seconds without an answer from which the database counts as down
+)
+RUN_CHECK_INTERVAL = 0.25  # seconds between two looks at which launched runs have ended
 
 
-class Upkeep:
+class Maintenance:
     """Maintenance tasks of the token service.
 
     Args:
@@ -31,12 +33,12 @@ class Upkeep:
 
     def __init__(
         self,
-        keys: IssuerKeys,
-        signing: Signing,
-        control: Control,
-        runs: Runs,
+        keys: IssuerKeyCache,
+        signing: TokenSigning,
+        control: TokenState,
+        runs: RunRegistry,
         clock: Callable[[], float],
-        log: Log,
+        log: OperatorLog,
         *,
         count_up: Callable[[], None],
     ) -> None:
@@ -47,46 +49,46 @@ class Upkeep:
         self._refused = ""  # why the database did not answer the last time
 
     @property
-    def control_refused(self) -> str:
+    def database_fault(self) -> str:
         """Return why the database is unavailable; empty if it answers."""
         silent = time.monotonic() - self._answered
-        if self._refused or silent < SILENT:
+        if self._refused or silent < DATABASE_TIMEOUT:
             return self._refused
         return f"the database has not answered for {silent:.0f} s"
 
-    def works(self) -> Iterator[Coroutine[None, None, None]]:
+    def tasks(self) -> Iterator[Coroutine[None, None, None]]:
         """Yield the endless tasks."""
-        yield self._renew_keys()
-        yield self._turn_keys()
-        yield self._sweep()
-        yield self._end_runs()
-        yield self._count_generations()
+        yield self._renew_issuer_keys()
+        yield self._rotate_signing_keys()
+        yield self._delete_expired()
+        yield self._detect_ended_runs()
+        yield self._increment_generations()
 
-    async def _renew_keys(self) -> None:
+    async def _renew_issuer_keys(self) -> None:
         while True:
-            for issuer in self._keys.due(self._clock()):
+            for issuer in self._keys.list_due(self._clock()):
                 failed = await self._keys.fetch(issuer, self._clock())
                 if failed:
                     self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
-            await asyncio.sleep(RENEWAL)
+            await asyncio.sleep(KEY_RENEWAL_INTERVAL)
 
-    async def _turn_keys(self) -> None:
+    async def _rotate_signing_keys(self) -> None:
         """Perform due rotation steps once per interval."""
         while True:
-            await asyncio.sleep(TURN)
+            await asyncio.sleep(ROTATION_INTERVAL)
             ring, now = self._signing.ring, self._clock()
             try:
                 await asyncio.to_thread(ring.refresh, now)
             except AnswerableError as error:
                 self._log.error("keys.refused", why=error.message)
 
-    async def _sweep(self) -> None:
+    async def _delete_expired(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP)
+            await asyncio.sleep(SWEEP_INTERVAL)
             now = self._clock()
             try:
                 # Beside the exchanges, wherever those run: it waits for the disk.
-                await asyncio.to_thread(self._control.sweep, now, SWEPT)
+                await asyncio.to_thread(self._control.delete_expired, now, SWEEP_BATCH)
             except AnswerableError as error:
                 if error.message != self._refused:
                     self._log.error("control.not-swept", why=error.message)
@@ -96,27 +98,27 @@ class Upkeep:
                     self._log.info("control.answers")
                 self._answered, self._refused = time.monotonic(), ""
 
-    async def _count_generations(self) -> None:
+    async def _increment_generations(self) -> None:
         """Increment the generation, so that a restored copy is recognisably older."""
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(SECONDS_PER_GENERATION)
             try:
                 await asyncio.to_thread(self._count_up)
             except AnswerableError as error:
                 self._log.error("control.not-counted", why=error.message)
 
-    async def _end_runs(self) -> None:
+    async def _detect_ended_runs(self) -> None:
         """Detect ended runs, even if their launcher does not report it.
 
         An unusable folder is logged once, until the reason changes.
         """
         before = ""
         while True:
-            await asyncio.sleep(RUNS)
+            await asyncio.sleep(RUN_CHECK_INTERVAL)
             why = ""
             try:
                 await asyncio.to_thread(self._runs.sweep)
-            except EnvironmentRefused as error:
+            except EnvironmentFailure as error:
                 why = error.message
             except OSError as error:
                 why = error.strerror or "the folder of runs cannot be read"

@@ -8,17 +8,20 @@ from pathlib import Path
 from types import MappingProxyType
 
 from answerable.model.ids import AgentId, PersonId
-from answerable.server.operator_log import Log
-from answerable.server.store_watch import StoreWatch, Unheld
-from answerable.services.statements.attested_owners import AttestedOwner, AttestedOwners
-from answerable.store.store import Store
+from answerable.server.operator_log import OperatorLog
+from answerable.server.store_watch import Rejections, StoreWatch
+from answerable.services.statements.attested_owners import (
+    AttestedOwner,
+    AttestedOwnerReader,
+)
+from answerable.store.store import EvidenceStore
 
 _SECOND = 1_000_000_000  # nanoseconds
 
-Attested = Mapping[AgentId, AttestedOwner]
+OwnersByAgent = Mapping[AgentId, AttestedOwner]
 
 
-class Owners(StoreWatch[Attested]):
+class OwnerWatch(StoreWatch[OwnersByAgent]):
     """Cache of attested owners.
 
     Args:
@@ -27,13 +30,13 @@ class Owners(StoreWatch[Attested]):
 
     every = 1.0
     last_good = 300.0
-    _nothing: Attested = MappingProxyType({})
-    _of: AttestedOwners
+    _nothing: OwnersByAgent = MappingProxyType({})
+    _of: AttestedOwnerReader
 
-    def __init__(self, root: Path, log: Log) -> None:
+    def __init__(self, root: Path, log: OperatorLog) -> None:
         super().__init__(
             root,
-            self._take,
+            self._reset_expiry,
             lambda digest, why: None,
             lambda why: log.error("owners.refused", why=why),
         )
@@ -44,23 +47,25 @@ class Owners(StoreWatch[Attested]):
         """Return the number of agents with an owner."""
         return len(self._standing)
 
-    def people(self, now: float) -> Mapping[AgentId, PersonId]:
+    def current_owners(self, now: float) -> Mapping[AgentId, PersonId]:
         """Return the owner of each agent with an unexpired attestation."""
         if now >= self._people_until:
-            self._count(now)
+            self._drop_expired(now)
         return self._people
 
-    def _count(self, now: float) -> None:
+    def _drop_expired(self, now: float) -> None:
         at = int(now * _SECOND)
         standing = {a: each for a, each in self._standing.items() if at < each.expires}
         ends = (each.expires / _SECOND for each in standing.values())
         self._people = {agent: each.person for agent, each in standing.items()}
         self._people_until = min(ends, default=float("inf"))
 
-    def _take(self, _: Attested) -> None:
+    def _reset_expiry(self, _: OwnersByAgent) -> None:
         self._people_until = 0.0
 
-    def _look(self, store: Store, now: int, *, fresh: bool) -> tuple[Attested, Unheld]:
+    def _read_valid(
+        self, store: EvidenceStore, now: int, *, fresh: bool
+    ) -> tuple[OwnersByAgent, Rejections]:
         if fresh:
-            self._of = AttestedOwners(store)
-        return self._of.now(now), ()
+            self._of = AttestedOwnerReader(store)
+        return self._of.read(now), ()

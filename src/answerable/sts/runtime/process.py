@@ -7,17 +7,20 @@ import sys
 from collections.abc import Callable
 
 from answerable.server import runtime
-from answerable.server.runtime import Listening
-from answerable.sts.runtime.app import House
-from answerable.sts.runtime.settings import Plan
+from answerable.server.runtime import Endpoints
+from answerable.sts.runtime.app import StsApp
+from answerable.sts.runtime.settings import StsSettings
 
 # Switch interval of the interpreter, so that the evidence writer thread waits less;
 # Python's default is five times that.
-SWITCH = 0.001
+SWITCH_INTERVAL = 0.001
 
 
-def serve(
-    read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
+def run_server(
+    read: Callable[[], StsSettings],
+    ready: Callable[[Endpoints], None],
+    *,
+    alone: bool = True,
 ) -> None:
     """Serve a configuration until told to end.
 
@@ -28,5 +31,5 @@ def serve(
     Raises:
         AnswerableError: The settings cannot be loaded or served.
     """
-    sys.setswitchinterval(SWITCH)
-    runtime.serve("sts", read, House.open, ready, alone=alone)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    runtime.run_server("sts", read, StsApp.open, ready, alone=alone)

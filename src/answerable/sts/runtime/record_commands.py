@@ -6,18 +6,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from answerable.federation.key_rotation import LEAD, State, state
+from answerable.federation.key_rotation import LEAD_TIME, KeyState, key_state
 from answerable.model.errors import UsageError
 from answerable.model.signing_key import SigningKey
-from answerable.store.durable_files import as_owner_of
-from answerable.store.token_state.interface import Control
-from answerable.store.token_state.open_state import open_control
-from answerable.store.token_state.restore_detection import Ended, end_what_may_be_lost
-from answerable.sts.runtime.restore_recovery import kill_at_gateways
-from answerable.sts.runtime.settings import Plan
+from answerable.store.durable_files import acting_as_owner
+from answerable.store.token_state.interface import TokenState
+from answerable.store.token_state.open_state import open_token_state
+from answerable.store.token_state.restore_detection import (
+    RestoreRevocations,
+    revoke_after_restore,
+)
+from answerable.sts.runtime.restore_recovery import revoke_at_gateways
+from answerable.sts.runtime.settings import StsSettings
 
 
-def key_lines(plan: Plan, *, rotate: bool, kill: str) -> list[str]:
+def list_keys(plan: StsSettings, *, rotate: bool, kill: str) -> list[str]:
     """List the signing keys as text, after rotating or revoking.
 
     Args:
@@ -29,31 +32,31 @@ def key_lines(plan: Plan, *, rotate: bool, kill: str) -> list[str]:
         EnvironmentRefused: The record cannot be used.
     """
     now = time.time()
-    with _record(plan, now) as control:
-        if kill and not control.kill_key(kill, now):
+    with _open_record(plan, now) as control:
+        if kill and not control.revoke_key(kill, now):
             raise UsageError(f"no key in use has the kid {kill[:80]!r}")
         if rotate:
-            _rotate(control, now)
-        keys = control.keys()
-    return [_line(key, keys, now) for key in keys]
+            _rotate_now(control, now)
+        keys = control.list_keys()
+    return [_format_key(key, keys, now) for key in keys]
 
 
-def _line(key: SigningKey, keys: tuple[SigningKey, ...], now: float) -> str:
-    what = "killed" if key.killed else state(key, keys, now).value
-    begins, ends = _at(key.signs_from), _at(key.signs_until)
+def _format_key(key: SigningKey, keys: tuple[SigningKey, ...], now: float) -> str:
+    what = "killed" if key.killed else key_state(key, keys, now).value
+    begins, ends = _format_time(key.signs_from), _format_time(key.signs_until)
     return f"{key.kid} {what} replica {key.replica} signs {begins} to {ends}"
 
 
-def _rotate(control: Control, now: float) -> None:
-    keys = control.keys()
+def _rotate_now(control: TokenState, now: float) -> None:
+    keys = control.list_keys()
     for key in keys:
-        begins = max(int(now), key.published + LEAD)
-        ahead = state(key, keys, now) is State.PREPARED
+        begins = max(int(now), key.published + LEAD_TIME)
+        ahead = key_state(key, keys, now) is KeyState.PREPARED
         if ahead and begins < key.signs_from:
             control.publish_key(replace(key, signs_from=begins))
 
 
-def end_after_restore(plan: Plan) -> tuple[Ended, bool]:
+def recover_after_restore(plan: StsSettings) -> tuple[RestoreRevocations, bool]:
     """Revoke what a restored database may have lost, also at gateways.
 
     Returns:
@@ -63,21 +66,21 @@ def end_after_restore(plan: Plan) -> tuple[Ended, bool]:
         EnvironmentRefused: The record cannot be used.
     """
     now = time.time()
-    with _record(plan, now) as control:
-        ended = end_what_may_be_lost(control, plan.state, now)
-    return ended, kill_at_gateways(plan, ended)
+    with _open_record(plan, now) as control:
+        ended = revoke_after_restore(control, plan.state, now)
+    return ended, revoke_at_gateways(plan, ended)
 
 
 @contextmanager
-def _record(plan: Plan, now: float) -> Iterator[Control]:
+def _open_record(plan: StsSettings, now: float) -> Iterator[TokenState]:
     # Files that root makes there would be the service's no more.
-    with as_owner_of(plan.state):
-        control = open_control(plan.state, now, plan.service.database)
+    with acting_as_owner(plan.state):
+        control = open_token_state(plan.state, now, plan.service.database)
         try:
             yield control
         finally:
             control.close()
 
 
-def _at(seconds: int) -> str:
+def _format_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

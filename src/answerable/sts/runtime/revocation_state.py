@@ -1,23 +1,23 @@
 """Current revocations, shared by everything that decides in this process."""
 
-from answerable.authorization.revocations import NO_KILLS, Kills
+from answerable.authorization.revocations import NO_REVOCATIONS, Revocations
 
 
-class Bounds:
+class RevocationState:
     """Holder of the current revocations, replaced as a whole."""
 
     def __init__(self) -> None:
-        self._kills: Kills = NO_KILLS
+        self._kills: Revocations = NO_REVOCATIONS
 
     @property
-    def kills(self) -> Kills:
+    def revocations(self) -> Revocations:
         """Return the revoked subjects."""
         return self._kills
 
-    def hold_kills(self, kills: Kills) -> None:
+    def apply_revocations(self, kills: Revocations) -> None:
         """Replace the revocations; callable from any thread."""
         self._kills = kills
 
-    def set_kills(self, kills: Kills) -> None:
+    def update_revocations(self, kills: Revocations) -> None:
         """Replace the revocations."""
         self._kills = kills

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file
-from answerable.connectors.config.parse.config_file import Reading
-from answerable.federation.trust_rules.rule_index import Rules
-from answerable.model.config import Config, PinnedIssuer, TokenService
+from answerable.connectors.config.fetch import read_config_file
+from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.federation.trust_rules.rule_index import RuleIndex
+from answerable.model.config import Config, IssuerConfig, TokenServiceConfig
 from answerable.model.errors import UsageError
 from answerable.model.trust_rule import (
     IssuedSubject,
@@ -15,14 +15,14 @@ from answerable.model.trust_rule import (
     PeerSubject,
     RuleSubject,
 )
-from answerable.server.reloadable_plan import config_of, store_of
-from answerable.server.state_folders import token_state
+from answerable.server.reloadable_plan import require_config, resolve_store
+from answerable.server.state_folders import token_service_state
 from answerable.server.tls import without_tls_files
-from answerable.usecases.federation.token_exchange import InForce
+from answerable.usecases.federation.token_exchange import ExchangeConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StsSettings:
     """Settings from one reading of the configuration file.
 
     Attributes:
@@ -33,22 +33,22 @@ class Plan:
     """
 
     config: Config
-    service: TokenService
-    reading: Reading
+    service: TokenServiceConfig
+    reading: ConfigReading
     store: Path
 
     @property
     def state(self) -> Path:
         """Return the state folder of the token service."""
-        return token_state(self.service, self.store)
+        return token_service_state(self.service, self.store)
 
     @property
     def is_whole(self) -> bool:
         """Tell whether its rules are valid; otherwise no token is issued."""
-        return self.reading.holds_rules
+        return self.reading.has_rules
 
     @property
-    def fixed(self) -> Mapping[str, object]:
+    def restart_only_settings(self) -> Mapping[str, object]:
         """Return the settings that need a restart, by their names in the file."""
         service = self.service
         return {
@@ -63,7 +63,7 @@ class Plan:
         }
 
 
-def read_plan(place: str, store: Path | None, usual: Path | None) -> Plan:
+def load_settings(place: str, store: Path | None, usual: Path | None) -> StsSettings:
     """Load the settings.
 
     A file with an invalid policy loads too: the service then issues nothing.
@@ -76,19 +76,19 @@ def read_plan(place: str, store: Path | None, usual: Path | None) -> Plan:
         UsageError: The file is missing, or has no section `sts`.
         EnvironmentRefused: It may not be read.
     """
-    reading = read_file(place)
-    config = config_of(place, reading)
+    reading = read_config_file(place)
+    config = require_config(place, reading)
     service = config.sts
     if service is None:
         raise UsageError(
             f"no token service in {place}",
             "add a section `sts`; see docs/federation.md",
         )
-    root = store_of(config, store, usual)
-    return Plan(config, service, reading, root)
+    root = resolve_store(config, store, usual)
+    return StsSettings(config, service, reading, root)
 
 
-def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
+def foreign_issuers(plan: StsSettings) -> tuple[IssuerConfig, ...]:
     """Return the issuers other than this service."""
     ours = plan.service.url
     return tuple(
@@ -98,7 +98,7 @@ def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
     )
 
 
-def _user(subject: RuleSubject) -> int | None:
+def _required_uid(subject: RuleSubject) -> int | None:
     """Return the uid that a local workload must have, None if no rule sets it."""
     match subject:
         case PeerSubject():
@@ -109,11 +109,11 @@ def _user(subject: RuleSubject) -> int | None:
             return None
 
 
-def in_force(plan: Plan) -> InForce:
+def build_exchange_rules(plan: StsSettings) -> ExchangeConfig:
     """Return the rules and issuers for the exchange use case."""
-    issuers = {each.pin.name: each for each in foreign(plan)}
+    issuers = {each.pin.name: each for each in foreign_issuers(plan)}
     rules = plan.config.rules
-    root = any(_user(each.subject) == 0 for each in rules)
+    root = any(_required_uid(each.subject) == 0 for each in rules)
     ours = (each for each in plan.config.issuers if each.pin.ours)
     gateways = frozenset(each.audience for each in ours)
-    return InForce(Rules(rules), issuers, root, gateways)
+    return ExchangeConfig(RuleIndex(rules), issuers, root, gateways)

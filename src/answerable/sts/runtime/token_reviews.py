@@ -3,48 +3,48 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from answerable.model.config import PinnedIssuer
-from answerable.server.issuers.allowed_addresses import Unfetched
-from answerable.server.issuers.token_review import Reviewer
-from answerable.server.operator_log import Log
-from answerable.services.federation.exchange_verification import ReviewNeeded
+from answerable.model.config import IssuerConfig
+from answerable.server.issuers.allowed_addresses import FetchFailed
+from answerable.server.issuers.token_review import TokenReviewer
+from answerable.server.operator_log import OperatorLog
+from answerable.services.federation.exchange_verification import TokenReviewNeeded
 
-AT_ONCE = 32  # questions to API servers
-
-
-Asked = Mapping[str, tuple[Reviewer, str]]
+MAX_CONCURRENT = 32  # questions to API servers
 
 
-def asked_of(issuers: Iterable[PinnedIssuer]) -> Asked:
+ReviewersByIssuer = Mapping[str, tuple[TokenReviewer, str]]
+
+
+def build_reviewers(issuers: Iterable[IssuerConfig]) -> ReviewersByIssuer:
     """Build the TokenReview client and audience of each issuer.
 
     Raises:
         EnvironmentRefused: A file cannot be used.
     """
     return {
-        each.pin.name: (Reviewer(each.review), each.audience)
+        each.pin.name: (TokenReviewer(each.review), each.audience)
         for each in issuers
         if each.review is not None
     }
 
 
-class Reviews:
+class TokenReviews:
     """TokenReview clients of all issuers that require one.
 
     Raises:
         EnvironmentRefused: A file cannot be used.
     """
 
-    def __init__(self, issuers: Iterable[PinnedIssuer], log: Log) -> None:
+    def __init__(self, issuers: Iterable[IssuerConfig], log: OperatorLog) -> None:
         self._log = log
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._asked = asked_of(issuers)
+        self._room = asyncio.Semaphore(MAX_CONCURRENT)
+        self._asked = build_reviewers(issuers)
 
-    def swap(self, asked: Asked) -> None:
+    def reconfigure(self, asked: ReviewersByIssuer) -> None:
         """Replace the clients."""
         self._asked = asked
 
-    async def review(self, needed: ReviewNeeded) -> bool | None:
+    async def review(self, needed: TokenReviewNeeded) -> bool | None:
         """Tell whether a token is valid now; None if the API server gives no answer."""
         if needed.issuer not in self._asked:
             return None  # the configuration has just changed
@@ -52,7 +52,7 @@ class Reviews:
         async with self._room:
             try:
                 said = await reviewer.review(needed.unverified_token, audience)
-            except Unfetched as error:
+            except FetchFailed as error:
                 self._log.warning(
                     "review.refused", issuer=needed.issuer, why=error.message
                 )

@@ -11,29 +11,29 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from answerable.federation.key_rotation import (
-    SLACK,
-    TOKEN_LIFE,
-    State,
-    Step,
-    next_turn,
-    plan,
-    published,
-    signing_key,
-    state,
+    CLOCK_SLACK,
+    MAX_TOKEN_LIFETIME,
+    KeyState,
+    RotationStep,
+    active_key_id,
+    key_state,
+    next_change,
+    plan_rotation,
+    published_keys,
 )
 from answerable.model.errors import AnswerableError
 from answerable.model.signing_key import SigningKey
-from answerable.store.token_state.interface import Control
-from answerable.sts.signing_keys.key_store import KeyFolder
-from answerable.sts.signing_keys.signer import Signer
+from answerable.store.token_state.interface import TokenState
+from answerable.sts.signing_keys.key_store import KeyStore
+from answerable.sts.signing_keys.signer import Es256Signer
 
 
-class NoSigningKey(AnswerableError):  # noqa: N818 - an outcome
+class SigningUnavailable(AnswerableError):  # noqa: N818 - an outcome
     """No key can sign now; the endpoint answers `temporarily_unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Now:
+class _KeySnapshot:
     """State between two refreshes.
 
     Attributes:
@@ -46,14 +46,14 @@ class _Now:
     """
 
     keys: tuple[SigningKey, ...]
-    signers: Mapping[str, Signer]
+    signers: Mapping[str, Es256Signer]
     kid: str
     until: float
     jwks: bytes
     early: bool
 
 
-class Ring:
+class KeyRing:
     """The signing keys of one replica.
 
     Args:
@@ -65,13 +65,13 @@ class Ring:
         EnvironmentRefused: The folder or the database cannot be used.
     """
 
-    def __init__(self, control: Control, folder: KeyFolder, now: float) -> None:
+    def __init__(self, control: TokenState, folder: KeyStore, now: float) -> None:
         self._control, self._folder = control, folder
-        self._now = _Now((), {}, "", 0, b"", early=False)
+        self._now = _KeySnapshot((), {}, "", 0, b"", early=False)
         self.refresh(now)
 
     @property
-    def early(self) -> bool:
+    def is_early(self) -> bool:
         """Tell whether verifiers may not know the active key yet.
 
         A replica that joins others should get no traffic during that time.
@@ -91,7 +91,7 @@ class Ring:
         """Sign claims with the active key.
 
         Args:
-            claims: JSON values; `exp` is at most `TOKEN_LIFE` seconds from now.
+            claims: JSON values; `exp` is at most `MAX_TOKEN_LIFETIME` seconds from now.
             typ: Type of the token, e.g. `at+jwt`.
             now: NumericDate.
 
@@ -101,23 +101,26 @@ class Ring:
         held = self._now
         kid = held.kid
         if now >= held.until:
-            kid = signing_key(held.keys, self._folder.replica, now)
+            kid = active_key_id(held.keys, self._folder.replica, now)
         signer = held.signers.get(kid)
         exp = claims.get("exp")
         if signer is None:
-            raise NoSigningKey("no key may sign now", "see: answerable sts keys")
-        if not isinstance(exp, int) or exp > now + TOKEN_LIFE + SLACK // 2:
+            raise SigningUnavailable("no key may sign now", "see: answerable sts keys")
+        if (
+            not isinstance(exp, int)
+            or exp > now + MAX_TOKEN_LIFETIME + CLOCK_SLACK // 2
+        ):
             # The key would be gone from the set before the token ends.
-            raise ValueError(f"a token has to end within {TOKEN_LIFE} seconds")
+            raise ValueError(f"a token has to end within {MAX_TOKEN_LIFETIME} seconds")
         return signer.sign(claims, typ)
 
-    def kill(self, kid: str, now: float) -> bool:
+    def revoke(self, kid: str, now: float) -> bool:
         """Revoke a key and remove it from the key set.
 
         Returns:
             False if it is unknown or was revoked before.
         """
-        killed = self._control.kill_key(kid, now)
+        killed = self._control.revoke_key(kid, now)
         self.refresh(now)
         return killed
 
@@ -128,71 +131,72 @@ class Ring:
             EnvironmentRefused: Disk or database failed; the current keys stay in use.
         """
         replica = self._folder.replica
-        keys = self._control.keys()
-        step = plan(keys, replica, now)
-        if step.prepare or step.changed or step.remove or self._lost(keys, now):
-            with self._folder.held():
-                keys, step = self._settle(now)
-        mine = [key.kid for key in self._own(keys, now)]
-        self._now = _Now(
+        keys = self._control.list_keys()
+        step = plan_rotation(keys, replica, now)
+        if step.prepare or step.changed or step.remove or self._find_lost(keys, now):
+            with self._folder.lock():
+                keys, step = self._rotate(now)
+        mine = [key.kid for key in self._own_keys(keys, now)]
+        self._now = _KeySnapshot(
             keys=keys,
-            signers={kid: self._signer(kid) for kid in mine},
-            kid=signing_key(keys, replica, now),
-            until=next_turn(keys, now),
-            jwks=_jwks(published(keys, now)),
+            signers={kid: self._get_signer(kid) for kid in mine},
+            kid=active_key_id(keys, replica, now),
+            until=next_change(keys, now),
+            jwks=_encode_jwks(published_keys(keys, now)),
             early=step.early,
         )
 
-    def _settle(self, now: float) -> tuple[tuple[SigningKey, ...], Step]:
+    def _rotate(self, now: float) -> tuple[tuple[SigningKey, ...], RotationStep]:
         """Perform the due steps under the folder lock."""
         control, folder = self._control, self._folder
-        for lost in self._lost(control.keys(), now):
+        for lost in self._find_lost(control.list_keys(), now):
             if now < lost.signs_from:
-                control.kill_key(lost.kid, now)
+                control.revoke_key(lost.kid, now)
             else:
                 # Its tokens must verify until they expire.
                 control.publish_key(replace(lost, signs_until=int(now)))
         while True:
-            keys = control.keys()
-            step = plan(keys, folder.replica, now)
+            keys = control.list_keys()
+            step = plan_rotation(keys, folder.replica, now)
             for kid in step.remove:
                 folder.remove(kid)
-                control.remove_key(kid)
+                control.delete_key(kid)
             for key in step.changed:
                 control.publish_key(key)
             if step.prepare is None:
                 break
-            kid, jwk = folder.make()
+            kid, jwk = folder.generate()
             members = dict(jwk.members)
             control.publish_key(
                 replace(step.prepare, kid=kid, x=members["x"], y=members["y"])
             )
-        keys = control.keys()
+        keys = control.list_keys()
         # A retired key is published, and needs its private half no more.
-        for kid in folder.kids() - {key.kid for key in self._own(keys, now)}:
+        for kid in folder.key_ids() - {key.kid for key in self._own_keys(keys, now)}:
             folder.remove(kid)
-        return keys, plan(keys, folder.replica, now)
+        return keys, plan_rotation(keys, folder.replica, now)
 
-    def _own(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
+    def _own_keys(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
         """Return this replica's prepared and active keys."""
-        signing = (State.PREPARED, State.ACTIVE)
+        signing = (KeyState.PREPARED, KeyState.ACTIVE)
         return [
             key
             for key in keys
-            if key.replica == self._folder.replica and state(key, keys, now) in signing
+            if key.replica == self._folder.replica
+            and key_state(key, keys, now) in signing
         ]
 
-    def _lost(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
+    def _find_lost(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
         """Return keys whose private half is missing."""
-        there = self._folder.kids()
-        return [key for key in self._own(keys, now) if key.kid not in there]
+        there = self._folder.key_ids()
+        return [key for key in self._own_keys(keys, now) if key.kid not in there]
 
-    def _signer(self, kid: str) -> Signer:
+    def _get_signer(self, kid: str) -> Es256Signer:
         known = self._now.signers.get(kid)
-        return known or Signer(kid, self._folder.load(kid))
+        return known or Es256Signer(kid, self._folder.load(kid))
 
 
-def _jwks(keys: tuple[SigningKey, ...]) -> bytes:
+def _encode_jwks(keys: tuple[SigningKey, ...]) -> bytes:
     listed = [
         {
             "kty": "EC",

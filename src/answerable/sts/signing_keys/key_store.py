@@ -19,17 +19,22 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from answerable.federation.jwk import PublicJwk
-from answerable.federation.strict_json import base64url
-from answerable.model.errors import EnvironmentRefused
-from answerable.store.durable_files import make_folder, read_file, refused, write_file
+from answerable.federation.strict_json import encode_base64url
+from answerable.model.errors import EnvironmentFailure
+from answerable.store.durable_files import (
+    make_folder,
+    read_file,
+    translate_os_errors,
+    write_file,
+)
 
-_BESIDE = "passphrase"
-_REPLICA = "replica"
-_ENDING = ".pem"
-_LEAST = 16  # octets of a passphrase
+_PASSPHRASES_PATH = "passphrase"
+_REPLICA_FILE = "replica"
+_SUFFIX = ".pem"
+_MIN_PASSPHRASE = 16  # octets of a passphrase
 
 
-class KeyFolder:
+class KeyStore:
     """The folder `keys` in the state folder.
 
     Args:
@@ -51,22 +56,26 @@ class KeyFolder:
     ) -> None:
         self._path = state / "keys"
         make_folder(self._path)
-        _check(self._path)
+        _check_permissions(self._path)
         if file:
-            _check(Path(file))
-            self._passphrase = _passphrase(_read(Path(file)), file)
+            _check_permissions(Path(file))
+            self._passphrase = _check_passphrase(_read_required(Path(file)), file)
         elif variable:
             text = environ.get(variable, "").encode("utf-8", "surrogateescape")
-            self._passphrase = _passphrase(text, f"the variable {variable}")
+            self._passphrase = _check_passphrase(text, f"the variable {variable}")
         else:
-            beside = self._path / _BESIDE
-            self._passphrase = _passphrase(self._once(beside), str(beside))
-        self.replica = self._once(self._path / _REPLICA)[:16].decode("ascii")
+            beside = self._path / _PASSPHRASES_PATH
+            self._passphrase = _check_passphrase(
+                self._read_or_create(beside), str(beside)
+            )
+        self.replica = self._read_or_create(self._path / _REPLICA_FILE)[:16].decode(
+            "ascii"
+        )
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Lock the folder, so that one process of a replica generates a key at a time."""
-        with refused("lock", self._path):
+        with translate_os_errors("lock", self._path):
             handle = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -74,21 +83,21 @@ class KeyFolder:
         finally:
             os.close(handle)
 
-    def kids(self) -> set[str]:
+    def key_ids(self) -> set[str]:
         """Return the kids of the stored private keys."""
-        with refused("read", self._path):
-            return {path.stem for path in self._path.glob(f"*{_ENDING}")}
+        with translate_os_errors("read", self._path):
+            return {path.stem for path in self._path.glob(f"*{_SUFFIX}")}
 
-    def make(self) -> tuple[str, PublicJwk]:
+    def generate(self) -> tuple[str, PublicJwk]:
         """Generate and store an ES256 key; return its kid and public JWK."""
         private = ec.generate_private_key(ec.SECP256R1())
-        jwk = public_jwk(private.public_key())
+        jwk = to_public_jwk(private.public_key())
         pem = private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.BestAvailableEncryption(self._passphrase),
         )
-        write_file(self._file(jwk.thumbprint), pem)
+        write_file(self._key_path(jwk.thumbprint), pem)
         return jwk.thumbprint, jwk
 
     def load(self, kid: str) -> ec.EllipticCurvePrivateKey:
@@ -98,12 +107,14 @@ class KeyFolder:
             EnvironmentRefused: It is missing, damaged, readable by others, encrypted
                 with another passphrase, or not the key of that kid.
         """
-        path = self._file(kid)
-        _check(path)
+        path = self._key_path(kid)
+        _check_permissions(path)
         try:
-            private = serialization.load_pem_private_key(_read(path), self._passphrase)
+            private = serialization.load_pem_private_key(
+                _read_required(path), self._passphrase
+            )
         except (ValueError, TypeError):
-            raise EnvironmentRefused(
+            raise EnvironmentFailure(
                 f"{path} cannot be decrypted",
                 "name the passphrase it was made with; or remove it, and the next key "
                 "takes its place",
@@ -111,25 +122,25 @@ class KeyFolder:
         if not (
             isinstance(private, ec.EllipticCurvePrivateKey)
             and isinstance(private.curve, ec.SECP256R1)
-            and public_jwk(private.public_key()).thumbprint == kid
+            and to_public_jwk(private.public_key()).thumbprint == kid
         ):
-            raise EnvironmentRefused(f"{path} holds another key", "remove it")
+            raise EnvironmentFailure(f"{path} holds another key", "remove it")
         return private
 
     def remove(self, kid: str) -> None:
         """Delete a private key."""
-        with refused("remove", self._file(kid)):
-            self._file(kid).unlink(missing_ok=True)
+        with translate_os_errors("remove", self._key_path(kid)):
+            self._key_path(kid).unlink(missing_ok=True)
 
-    def _file(self, kid: str) -> Path:
-        return self._path / f"{kid}{_ENDING}"
+    def _key_path(self, kid: str) -> Path:
+        return self._path / f"{kid}{_SUFFIX}"
 
-    def _once(self, path: Path) -> bytes:
+    def _read_or_create(self, path: Path) -> bytes:
         """Read a random secret, creating it on first use."""
         if not path.exists():
             draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
             write_file(draft, secrets.token_hex(32).encode("ascii") + b"\n")
-            with refused("make", path):
+            with translate_os_errors("make", path):
                 try:
                     # link() lets the first one win, where rename lets the last.
                     os.link(draft, path)
@@ -137,41 +148,43 @@ class KeyFolder:
                     pass
                 finally:
                     draft.unlink()
-        _check(path)
-        return _read(path)
+        _check_permissions(path)
+        return _read_required(path)
 
 
-def public_jwk(public: ec.EllipticCurvePublicKey) -> PublicJwk:
+def to_public_jwk(public: ec.EllipticCurvePublicKey) -> PublicJwk:
     """Convert a public key to a JWK."""
     point = public.public_numbers()
-    x, y = (base64url(number.to_bytes(32, "big")) for number in (point.x, point.y))
+    x, y = (
+        encode_base64url(number.to_bytes(32, "big")) for number in (point.x, point.y)
+    )
     return PublicJwk(
         "EC", "P-256", (("crv", "P-256"), ("kty", "EC"), ("x", x), ("y", y))
     )
 
 
-def _passphrase(text: bytes, where: str) -> bytes:
+def _check_passphrase(text: bytes, where: str) -> bytes:
     found = text.strip(b"\r\n")
-    if len(found) < _LEAST:
-        raise EnvironmentRefused(
-            f"{where} holds no passphrase of {_LEAST} octets or more",
+    if len(found) < _MIN_PASSPHRASE:
+        raise EnvironmentFailure(
+            f"{where} holds no passphrase of {_MIN_PASSPHRASE} octets or more",
             "make one: openssl rand -hex 32",
         )
     return found
 
 
-def _read(path: Path) -> bytes:
+def _read_required(path: Path) -> bytes:
     try:
         return read_file(path)
     except FileNotFoundError:
-        raise EnvironmentRefused(f"{path} is missing") from None
+        raise EnvironmentFailure(f"{path} is missing") from None
 
 
-def _check(path: Path) -> None:
-    with refused("read", path):
+def _check_permissions(path: Path) -> None:
+    with translate_os_errors("read", path):
         facts = path.stat()
     if facts.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(facts.st_mode) & 0o077:
-        raise EnvironmentRefused(
+        raise EnvironmentFailure(
             f"{path} belongs to another user, or others may read it",
             f"give it to the user that runs the token service: chmod go= {path}",
         )

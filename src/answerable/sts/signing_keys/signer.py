@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from answerable.federation.strict_json import base64url
+from answerable.federation.strict_json import encode_base64url
 
 _ES256 = ec.ECDSA(hashes.SHA256())
-_OCTETS = 32  # of r, and of s (RFC 7518 3.4)
+_COORDINATE_SIZE = 32  # of r, and of s (RFC 7518 3.4)
 
 
-class Signer:
+class Es256Signer:
     """Signer with one key.
 
     Args:
@@ -31,7 +31,7 @@ class Signer:
         self._encode = msgspec.json.Encoder().encode
 
     @property
-    def public(self) -> ec.EllipticCurvePublicKey:
+    def public_key(self) -> ec.EllipticCurvePublicKey:
         """Return the public key."""
         return self._private.public_key()
 
@@ -44,12 +44,14 @@ class Signer:
         """
         head = self._heads.get(typ)
         if head is None:
-            head = self._heads[typ] = self._head(typ)
-        signed = head + base64url(self._encode(claims)).encode("ascii")
+            head = self._heads[typ] = self._encode_header(typ)
+        signed = head + encode_base64url(self._encode(claims)).encode("ascii")
         r, s = decode_dss_signature(self._private.sign(signed, _ES256))
-        signature = r.to_bytes(_OCTETS, "big") + s.to_bytes(_OCTETS, "big")
-        return signed + b"." + base64url(signature).encode("ascii")
+        signature = r.to_bytes(_COORDINATE_SIZE, "big") + s.to_bytes(
+            _COORDINATE_SIZE, "big"
+        )
+        return signed + b"." + encode_base64url(signature).encode("ascii")
 
-    def _head(self, typ: str) -> bytes:
+    def _encode_header(self, typ: str) -> bytes:
         said = {"alg": "ES256", "typ": typ, "kid": self.kid}
-        return base64url(self._encode(said)).encode("ascii") + b"."
+        return encode_base64url(self._encode(said)).encode("ascii") + b"."

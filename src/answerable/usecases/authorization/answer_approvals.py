@@ -1,32 +1,40 @@
-"""Owner answers to approval requests: `asks allow`, `refuse`, `break-glass`."""
+"""Owner answers to approval requests: `asks allow`, `sign_refusal`, `break-glass`."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from answerable.evidence import policy_exceptions as room
-from answerable.model.approval_request import Wanted
+from answerable.model.approval_request import ApprovalScope
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import StatementType, is_in_force, unrecorded
-from answerable.model.policy_exception import FOREVER, Fallen, Signing
-from answerable.presentation.command_hints import command
+from answerable.model.owner_key import StatementType, is_key_valid, pending_position
+from answerable.model.policy_exception import (
+    NO_EXPIRY,
+    PolicyExceptionInvalidity,
+    SignatureContext,
+)
+from answerable.presentation.command_hints import format_command
 from answerable.services.authorization import approval_requests
-from answerable.services.authorization.decision_items import coverage_of
-from answerable.services.authorization.decision_records import Spooled
-from answerable.services.authorization.value_provenance import provenance
+from answerable.services.authorization.decision_items import build_decision_coverage
+from answerable.services.authorization.decision_records import SpooledDecisions
+from answerable.services.authorization.value_provenance import describe_provenance
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signatory
-from answerable.services.statements.policy_exceptions import AMENDMENT, Held, held
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import StatementSigner
+from answerable.services.statements.policy_exceptions import (
+    AMENDMENT,
+    PolicyExceptions,
+    read_policy_exceptions,
+)
+from answerable.store.store import EvidenceStore
 
 _NOT_RECORDED = "nothing was recorded"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class ExceptionTerm:
     """Scope and lifetime of a policy exception.
 
     Attributes:
@@ -39,7 +47,7 @@ class Term:
     code: str = ""
 
 
-def code_of(text: str, name: str) -> str:
+def parse_reason_code(text: str, name: str) -> str:
     """Parse the reason code of a break-glass; it may be empty.
 
     Args:
@@ -57,12 +65,12 @@ def code_of(text: str, name: str) -> str:
     return text
 
 
-def allow(
-    store: Store,
-    waiting: Spooled,
+def sign_exception(
+    store: EvidenceStore,
+    waiting: SpooledDecisions,
     text: str,
-    signer: Signatory,
-    term: Term,
+    signer: StatementSigner,
+    term: ExceptionTerm,
     *,
     now: int,
 ) -> Document:
@@ -74,40 +82,51 @@ def allow(
         VerificationError: The signer is not the attested owner of the agent, or the
             key is not valid now. Nothing is recorded.
     """
-    ask = approval_requests.find(store, waiting, text)
+    ask = approval_requests.find_approval_request(store, waiting, text)
     is_wide = term.any_arguments or not term.life
-    if is_wide and provenance(store, waiting, ask).is_doubtful:
+    if is_wide and describe_provenance(store, waiting, ask).is_doubtful:
         raise UsageError(
             "strangers may have written what the agent wants to act with (expected an "
             "end, and these arguments alone)",
-            command("asks", "allow", ask.named, "--key", "KEY", "--for", "1h"),
+            format_command("asks", "allow", ask.named, "--key", "KEY", "--for", "1h"),
         )
-    said = held(store, now)
-    until = str(signer.at(now) + term.life) if term.life else FOREVER
-    claims = _claims(ask, any_arguments=term.any_arguments) | {"until": until}
-    _by_owner(store, said, ask.wanted.agent, signer)
-    _sign(store, StatementType.AMENDMENT, ask.wanted.agent, claims, signer, now)
-    return _told(store, ask, now)
+    said = read_policy_exceptions(store, now)
+    until = str(signer.signing_time(now) + term.life) if term.life else NO_EXPIRY
+    claims = _build_act_claims(ask, any_arguments=term.any_arguments) | {"until": until}
+    _require_agent_owner(store, said, ask.wanted.agent, signer)
+    _sign_and_record(
+        store, StatementType.AMENDMENT, ask.wanted.agent, claims, signer, now
+    )
+    return _build_ask_document(store, ask, now)
 
 
-def refuse(
-    store: Store, waiting: Spooled, text: str, signer: Signatory, *, now: int
+def sign_refusal(
+    store: EvidenceStore,
+    waiting: SpooledDecisions,
+    text: str,
+    signer: StatementSigner,
+    *,
+    now: int,
 ) -> Document:
     """Sign a refusal of the requested act.
 
     Raises:
         UsageError: The request does not exist.
-        VerificationError: As `allow`.
+        VerificationError: As `sign_exception`.
     """
-    ask = approval_requests.find(store, waiting, text)
-    _by_owner(store, held(store, now), ask.wanted.agent, signer)
-    claims = _claims(ask, any_arguments=False)
+    ask = approval_requests.find_approval_request(store, waiting, text)
+    _require_agent_owner(
+        store, read_policy_exceptions(store, now), ask.wanted.agent, signer
+    )
+    claims = _build_act_claims(ask, any_arguments=False)
     kind = StatementType.AMENDMENT_REFUSED
-    _sign(store, kind, ask.wanted.agent, claims, signer, now)
-    return _told(store, ask, now)
+    _sign_and_record(store, kind, ask.wanted.agent, claims, signer, now)
+    return _build_ask_document(store, ask, now)
 
 
-def revoke(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
+def sign_revocation(
+    store: EvidenceStore, text: str, signer: StatementSigner, *, now: int
+) -> Document:
     """Sign the revocation of a policy exception, as its signer or as the agent's owner.
 
     Raises:
@@ -115,22 +134,27 @@ def revoke(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
         VerificationError: The signer may not revoke it, or the key is not valid now.
             Nothing is recorded.
     """
-    said = held(store, now)
-    found = approval_requests.find_amendment(said.judged, text)
-    person, agent = _person(store, signer), found.amendment.agent
+    said = read_policy_exceptions(store, now)
+    found = approval_requests.find_policy_exception(said.judged, text)
+    person, agent = _require_key_person(store, signer), found.amendment.agent
     signed = {said.who.same(each) for each in found.amendment.persons}
-    if said.who.same(person) not in signed and not said.who.owns(person, agent):
+    if said.who.same(person) not in signed and not said.who.is_owner(person, agent):
         raise VerificationError(
             f"{person} neither signed this exception nor owns {agent}",
             _NOT_RECORDED,
         )
     claims = {"amendment": found.amendment.id}
-    _sign(store, StatementType.AMENDMENT_REVOKED, agent, claims, signer, now)
-    return _amendment(store, found.amendment.id, now)
+    _sign_and_record(store, StatementType.AMENDMENT_REVOKED, agent, claims, signer, now)
+    return _build_exception_document(store, found.amendment.id, now)
 
 
-def start(
-    store: Store, wanted: Wanted, signer: Signatory, term: Term, *, now: int
+def start_break_glass(
+    store: EvidenceStore,
+    wanted: ApprovalScope,
+    signer: StatementSigner,
+    term: ExceptionTerm,
+    *,
+    now: int,
 ) -> Document:
     """Sign the first half of a break-glass, which waits for a second person.
 
@@ -138,17 +162,21 @@ def start(
         VerificationError: The signer is no attested owner here, or the key is not
             valid now. Nothing is recorded.
     """
-    said = held(store, now)
-    _attested(store, said, signer)
+    said = read_policy_exceptions(store, now)
+    _require_attested_owner(store, said, signer)
     any_arguments = term.any_arguments
-    claims = room.act_claims(wanted, decision="", any_arguments=any_arguments)
-    claims |= {"until": str(signer.at(now) + term.life), "code": term.code}
-    digest = _sign(store, StatementType.BREAK_GLASS, wanted.agent, claims, signer, now)
-    following = command("break-glass", "confirm", digest, "--key", "KEY")
-    return _amendment(store, digest, now, following)
+    claims = room.call_claims(wanted, decision="", any_arguments=any_arguments)
+    claims |= {"until": str(signer.signing_time(now) + term.life), "code": term.code}
+    digest = _sign_and_record(
+        store, StatementType.BREAK_GLASS, wanted.agent, claims, signer, now
+    )
+    following = format_command("break-glass", "confirm", digest, "--key", "KEY")
+    return _build_exception_document(store, digest, now, following)
 
 
-def confirm(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
+def confirm_break_glass(
+    store: EvidenceStore, text: str, signer: StatementSigner, *, now: int
+) -> Document:
     """Sign the second half of a break-glass and put it in force.
 
     Raises:
@@ -156,17 +184,17 @@ def confirm(store: Store, text: str, signer: Signatory, *, now: int) -> Document
         VerificationError: The signer is the first person or no attested owner, or
             neither signer is the owner of the agent. Nothing is recorded.
     """
-    said = held(store, now)
-    found = approval_requests.find_amendment(said.judged, text)
-    if found.fallen is not Fallen.UNCONFIRMED:
+    said = read_policy_exceptions(store, now)
+    found = approval_requests.find_policy_exception(said.judged, text)
+    if found.fallen is not PolicyExceptionInvalidity.UNCONFIRMED:
         raise UsageError(
             f"the amendment {found.amendment.id[:16]} waits for nobody "
-            f"({approval_requests.amendment_item(found)['state']})",
+            f"({approval_requests.build_exception_item(found)['state']})",
             "see `answerable asks amendments`",
         )
-    person = _attested(store, said, signer)
+    person = _require_attested_owner(store, said, signer)
     (first,) = found.amendment.persons
-    if not is_in_force(found.said.key, unrecorded(now)):
+    if not is_key_valid(found.said.key, pending_position(now)):
         raise VerificationError(
             f"the key of {first} is not in force any more (expected both keys to be)",
             "have the first half signed again: answerable break-glass start",
@@ -177,29 +205,33 @@ def confirm(store: Store, text: str, signer: Signatory, *, now: int) -> Document
             f"{person} has signed the first half (expected another person)",
             _NOT_RECORDED,
         )
-    if not any(said.who.owns(PersonId(each), agent) for each in (first, person)):
+    if not any(said.who.is_owner(PersonId(each), agent) for each in (first, person)):
         raise VerificationError(
             f"neither {first} nor {person} answers for {agent} (expected its attested "
             "owner among the two)",
-            command("who-owns", agent),
+            format_command("who-owns", agent),
         )
     claims = {"start": found.amendment.id}
-    _sign(store, StatementType.BREAK_GLASS_CONFIRMED, agent, claims, signer, now)
-    return _amendment(store, found.amendment.id, now)
+    _sign_and_record(
+        store, StatementType.BREAK_GLASS_CONFIRMED, agent, claims, signer, now
+    )
+    return _build_exception_document(store, found.amendment.id, now)
 
 
-def _claims(ask: approval_requests.Ask, *, any_arguments: bool) -> dict[str, str]:
+def _build_act_claims(
+    ask: approval_requests.ApprovalRequest, *, any_arguments: bool
+) -> dict[str, str]:
     wanted, decision = ask.wanted, ask.named
-    return room.act_claims(wanted, decision=decision, any_arguments=any_arguments)
+    return room.call_claims(wanted, decision=decision, any_arguments=any_arguments)
 
 
-def _person(store: Store, signer: Signatory) -> PersonId:
+def _require_key_person(store: EvidenceStore, signer: StatementSigner) -> PersonId:
     """Return the person of a key.
 
     Raises:
         VerificationError: The key is not enrolled here.
     """
-    enrolled = owner_keys.keys(store).get(signer.id)
+    enrolled = owner_keys.read_owner_keys(store).get(signer.id)
     if enrolled is None:
         raise VerificationError(
             f"the key {signer.id} is not enrolled here",
@@ -209,25 +241,29 @@ def _person(store: Store, signer: Signatory) -> PersonId:
     return enrolled.person
 
 
-def _by_owner(store: Store, said: Held, agent: str, signer: Signatory) -> None:
+def _require_agent_owner(
+    store: EvidenceStore, said: PolicyExceptions, agent: str, signer: StatementSigner
+) -> None:
     """Refuse a signer who is not the attested owner of the agent."""
-    person = _person(store, signer)
-    if said.who.owns(person, agent):
+    person = _require_key_person(store, signer)
+    if said.who.is_owner(person, agent):
         return
     owner = next((o.person for a, o in said.owners.items() if a == agent), None)
     name = person.removeprefix("person:")
     raise VerificationError(
         f"the key {signer.id} is {person}'s (expected the attested owner of {agent}: "
         f"{owner or 'it has none'})",
-        command("attest", agent, "--owner", name, "--key", "KEY")
+        format_command("attest", agent, "--owner", name, "--key", "KEY")
         if owner is None
         else _NOT_RECORDED,
     )
 
 
-def _attested(store: Store, said: Held, signer: Signatory) -> PersonId:
+def _require_attested_owner(
+    store: EvidenceStore, said: PolicyExceptions, signer: StatementSigner
+) -> PersonId:
     """Refuse a signer who is not the attested owner of any agent."""
-    person = _person(store, signer)
+    person = _require_key_person(store, signer)
     if said.who.same(person) not in said.who.attested:
         raise VerificationError(
             f"{person} is no attested owner here (expected one)",
@@ -236,33 +272,52 @@ def _attested(store: Store, said: Held, signer: Signatory) -> PersonId:
     return person
 
 
-def _sign(
-    store: Store,
+def _sign_and_record(
+    store: EvidenceStore,
     kind: StatementType,
     agent: str,
     claims: Mapping[str, str],
-    signer: Signatory,
+    signer: StatementSigner,
     now: int,
 ) -> str:
     """Sign a statement, verify it as every later read will, and record it."""
-    here = owner_keys.identity(store)
-    signing = Signing(_person(store, signer), here, signer.at(now))
-    said = room.statement(kind, agent, claims, signing, signer.id)
-    envelope = signer.envelope(said)
-    found = room.verify(envelope, owner_keys.keys(store), unrecorded(now), here)
+    here = owner_keys.store_identity(store)
+    signing = SignatureContext(
+        _require_key_person(store, signer), here, signer.signing_time(now)
+    )
+    said = room.build_statement(kind, agent, claims, signing, signer.id)
+    envelope = signer.sign(said)
+    found = room.verify_exception(
+        envelope, owner_keys.read_owner_keys(store), pending_position(now), here
+    )
     store.put_object(AMENDMENT, envelope, now)
     return found.digest
 
 
-def _told(store: Store, ask: approval_requests.Ask, now: int) -> Document:
+def _build_ask_document(
+    store: EvidenceStore, ask: approval_requests.ApprovalRequest, now: int
+) -> Document:
     return Document(
         "asks",
-        [approval_requests.item(ask, held(store, now), now)],
-        coverage_of(store, Spooled()),
+        [
+            approval_requests.build_ask_item(
+                ask, read_policy_exceptions(store, now), now
+            )
+        ],
+        build_decision_coverage(store, SpooledDecisions()),
     )
 
 
-def _amendment(store: Store, digest: str, now: int, following: str = "") -> Document:
-    found = approval_requests.find_amendment(held(store, now).judged, digest)
-    items = [approval_requests.amendment_item(found)]
-    return Document("amendments", items, coverage_of(store, Spooled()), next=following)
+def _build_exception_document(
+    store: EvidenceStore, digest: str, now: int, following: str = ""
+) -> Document:
+    found = approval_requests.find_policy_exception(
+        read_policy_exceptions(store, now).judged, digest
+    )
+    items = [approval_requests.build_exception_item(found)]
+    return Document(
+        "amendments",
+        items,
+        build_decision_coverage(store, SpooledDecisions()),
+        next=following,
+    )

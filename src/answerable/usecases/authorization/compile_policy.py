@@ -1,18 +1,22 @@
 """Compilation of a configuration to the decision table."""
 
-from answerable.authorization.decision_table import Table, compile_table, without_policy
-from answerable.model.cedar_policy import CedarRules
+from answerable.authorization.decision_table import (
+    DecisionTable,
+    build_fallback_table,
+    compile_table,
+)
+from answerable.model.cedar_policy import CedarPolicySet
 from answerable.model.config import Config
 
 
-def table_of(
+def compile_decision_table(
     config: Config,
-    rules: CedarRules,
+    rules: CedarPolicySet,
     *,
     whole: bool = True,
-    before: Table | None = None,
-) -> Table:
-    """Compile the decision table of an `Authority`.
+    before: DecisionTable | None = None,
+) -> DecisionTable:
+    """Compile the decision table of an `Authorizer`.
 
     Args:
         rules: Cedar policies that it names.
@@ -22,4 +26,4 @@ def table_of(
     """
     if whole:
         return compile_table(config, rules, before)
-    return without_policy(server.name for server in config.servers)
+    return build_fallback_table(server.name for server in config.servers)

@@ -6,14 +6,14 @@ come from the policies only. The identity of a caller is that of the recorded ca
 
 from collections.abc import Sequence
 
-from answerable.authorization.decision_table import Table
-from answerable.authorization.policy_replay import Redecided, replayed
-from answerable.model.decision import Request
-from answerable.model.policy_replay import Replayed
-from answerable.usecases.authorization.authorize import Authority
+from answerable.authorization.decision_table import DecisionTable
+from answerable.authorization.policy_replay import DecisionPairs, compare_decisions
+from answerable.model.decision import AuthorizationRequest
+from answerable.model.policy_replay import PolicyReplayResult
+from answerable.usecases.authorization.authorize import Authorizer
 
 
-class Replay:
+class PolicyReplay:
     """Incremental replay of requests against another policy.
 
     Args:
@@ -24,18 +24,18 @@ class Replay:
 
     def __init__(
         self,
-        authority: Authority,
-        table: Table,
-        requests: Sequence[Request],
+        authority: Authorizer,
+        table: DecisionTable,
+        requests: Sequence[AuthorizationRequest],
         left_out: int,
     ) -> None:
-        self._before, self._after = authority, authority.trial(table)
+        self._before, self._after = authority, authority.with_policy(table)
         # Newest first, so that a time limit drops the oldest.
         self._requests = list(requests)
         self._left_out = left_out
-        self._decided: list[Redecided] = []
+        self._decided: list[DecisionPairs] = []
 
-    def step(self, most: int) -> bool:
+    def replay_some(self, most: int) -> bool:
         """Decide some more requests; return whether any are left."""
         for _ in range(min(most, len(self._requests))):
             request = self._requests.pop()
@@ -43,6 +43,6 @@ class Replay:
             self._decided.append((request, before, self._after.authorize(request)))
         return bool(self._requests)
 
-    def outcome(self) -> Replayed:
+    def outcome(self) -> PolicyReplayResult:
         """Return the result so far."""
-        return replayed(self._decided, self._left_out + len(self._requests))
+        return compare_decisions(self._decided, self._left_out + len(self._requests))

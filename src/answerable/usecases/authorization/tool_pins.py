@@ -1,46 +1,49 @@
-"""Pinned tool definitions: differences and approvals (`tools diff`, `approve`)."""
+"""Pinned tool definitions: differences and approvals (`tools diff`, `approve_definitions`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from answerable.authorization.pins.lookalikes import alike
-from answerable.authorization.pins.observation import Choice
+from answerable.authorization.pins.lookalikes import compare_names
+from answerable.authorization.pins.observation import ApprovalSelection
 from answerable.evidence import signed_statements
-from answerable.inventory.people import People
+from answerable.inventory.people import PersonDirectory
 from answerable.model.config import Config
-from answerable.model.documents.core import Coverage, Document
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.pins import (
-    AlikeItem,
-    DifferenceItem,
+    DefinitionApprovalItem,
+    DefinitionDiffItem,
+    DefinitionFieldItem,
     PinnedItem,
-    ToolsApproveItem,
-    ToolsDiffItem,
+    SimilarNameItem,
 )
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
-from answerable.model.owner_key import Statement, StatementType, Verified
+from answerable.model.owner_key import OwnerStatement, StatementType, VerifiedStatement
 from answerable.model.pin import (
-    Approval,
-    Definition,
-    How,
-    Pin,
-    PinnedServer,
-    Pins,
+    DefinitionApproval,
+    DefinitionPin,
+    McpDefinition,
+    PinnedServerIdentity,
+    PinOrigin,
+    ServerPins,
     item_id,
-    item_of,
+    split_item_key,
 )
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.presentation.inventory_lists import format_time
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signatory
-from answerable.services.statements.verified_statements import unheld, verify_statements
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import StatementSigner
+from answerable.services.statements.verified_statements import (
+    build_rejected,
+    verify_statements,
+)
+from answerable.store.store import EvidenceStore
 
 APPROVAL = "tools-approval"  # kind of the stored object
 IDENTITY = "identity"
-ANOTHER = "another-server"
+ANOTHER_SERVER = "another-server"
 # Pins come from what the gateway saw, not from a scanned source.
-_COVERAGE: Coverage = {
+_COVERAGE: CoverageRecord = {
     "partial": False,
     "sources": [],
     "seen": [],
@@ -49,18 +52,20 @@ _COVERAGE: Coverage = {
 
 UNPROVEN = "unproven"
 
-_Id = tuple[str, str]  # server, key of an item
+_ItemId = tuple[str, str]  # server, key of an item
 # Signed approvals: digest of the statement -> pairs (id, digest).
-Signed = Mapping[str, frozenset[tuple[str, str]]]
+SignedApprovals = Mapping[str, frozenset[tuple[str, str]]]
 
 
-def signed(store: Store) -> Signed:
+def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
     """Read the valid approvals from the log.
 
     Raises:
         VerificationError: A stored object was changed.
     """
-    said, _ = verify_statements(store, APPROVAL, signed_statements.verify, unheld)
+    said, _ = verify_statements(
+        store, APPROVAL, signed_statements.verify_statement, build_rejected
+    )
     return {
         each.digest: frozenset(each.statement.claims)
         for each in said
@@ -68,10 +73,10 @@ def signed(store: Store) -> Signed:
     }
 
 
-def diff(
-    known: Mapping[str, Pins],
+def show_differences(
+    known: Mapping[str, ServerPins],
     servers: Iterable[str],
-    words: Signed,
+    words: SignedApprovals,
     *,
     every: bool,
 ) -> Document:
@@ -88,19 +93,21 @@ def diff(
         for server in servers
         if not (known[server].items or known[server].seen or known[server].servers)
     ]
-    coverage: Coverage = {
+    coverage: CoverageRecord = {
         **_COVERAGE,
         "not_collected": [f"what {server} defines" for server in unseen],
     }
     names = {
-        (server, key): item_of(key)[1]
+        (server, key): split_item_key(key)[1]
         for server, pins in known.items()
         for key in pins.items.keys() | pins.seen.keys()
     }
     items = [
         item
         for server in servers
-        for item in map(partial(_proven, words), _items(server, known[server], names))
+        for item in map(
+            partial(_check_approval, words), _build_items(server, known[server], names)
+        )
         if every or item["quarantined"] or item["alike"] or item["state"] == UNPROVEN
     ]
     failed = any(item["state"] == UNPROVEN for item in items)
@@ -108,16 +115,18 @@ def diff(
     return Document("tools-diff", items, coverage, failed=failed, searched=searched)
 
 
-def _items(
-    server: str, pins: Pins, names: Mapping[_Id, str]
-) -> Iterator[ToolsDiffItem]:
+def _build_items(
+    server: str, pins: ServerPins, names: Mapping[_ItemId, str]
+) -> Iterator[DefinitionDiffItem]:
     if pins.servers or pins.other:
-        yield _server(server, pins)
+        yield _build_server_item(server, pins)
     for key in sorted(pins.items.keys() | pins.seen.keys()):
-        yield _item(server, key, pins, names)
+        yield _build_tool_item(server, key, pins, names)
 
 
-def _proven(words: Signed, item: ToolsDiffItem) -> ToolsDiffItem:
+def _check_approval(
+    words: SignedApprovals, item: DefinitionDiffItem
+) -> DefinitionDiffItem:
     """Compare an approval in the pin file, which others may write, with the log."""
     pinned = item["pinned"]
     if pinned is None or pinned["statement"] is None:
@@ -129,15 +138,15 @@ def _proven(words: Signed, item: ToolsDiffItem) -> ToolsDiffItem:
     return item
 
 
-def _server(server: str, pins: Pins) -> ToolsDiffItem:
+def _build_server_item(server: str, pins: ServerPins) -> DefinitionDiffItem:
     last = pins.servers[-1] if pins.servers else None
     seen = pins.other or None
     differs = bool(seen)
-    state = ANOTHER if differs else _how(last)
+    state = ANOTHER_SERVER if differs else _name_pin_state(last)
     held: PinnedItem | None = None
     if last is not None:
-        held = _held(last.identity, last)
-    difference: DifferenceItem = {
+        held = _build_pinned_item(last.identity, last)
+    difference: DefinitionFieldItem = {
         "field": IDENTITY,
         "pinned": None if last is None else last.identity,
         "seen": seen,
@@ -149,7 +158,7 @@ def _server(server: str, pins: Pins) -> ToolsDiffItem:
         "name": "",
         "state": state,
         "quarantined": differs,
-        "since": spelled_time(pins.other_at) if differs else None,
+        "since": format_time(pins.other_at) if differs else None,
         "pinned": held,
         "seen": seen,
         "differences": [difference] if differs else [],
@@ -157,43 +166,53 @@ def _server(server: str, pins: Pins) -> ToolsDiffItem:
     }
 
 
-def _item(server: str, key: str, pins: Pins, names: Mapping[_Id, str]) -> ToolsDiffItem:
-    kind, name = item_of(key)
+def _build_tool_item(
+    server: str, key: str, pins: ServerPins, names: Mapping[_ItemId, str]
+) -> DefinitionDiffItem:
+    kind, name = split_item_key(key)
     pin, seen = pins.items.get(key), pins.seen.get(key)
     return {
         "id": item_id(server, kind, name),
         "server": server,
         "kind": kind.value,
         "name": name,
-        "state": _how(pin) if seen is None else seen.why.value,
+        "state": _name_pin_state(pin) if seen is None else seen.why.value,
         "quarantined": seen is not None,
-        "since": None if seen is None else spelled_time(seen.at),
-        "pinned": None if pin is None else _held(pin.definition.sha256, pin),
+        "since": None if seen is None else format_time(seen.at),
+        "pinned": None
+        if pin is None
+        else _build_pinned_item(pin.definition.sha256, pin),
         "seen": None if seen is None else seen.definition.sha256,
         "differences": []
         if seen is None
-        else differences(None if pin is None else pin.definition, seen.definition),
-        "alike": _alike(server, key, names) if name else [],
+        else compare_definitions(
+            None if pin is None else pin.definition, seen.definition
+        ),
+        "alike": _list_similar_names(server, key, names) if name else [],
     }
 
 
-def _how(pin: Pin | PinnedServer | None) -> str:
+def _name_pin_state(pin: DefinitionPin | PinnedServerIdentity | None) -> str:
     return "approved" if pin is not None and pin.approval is not None else "pinned"
 
 
-def _held(sha256: str, pin: Pin | PinnedServer) -> PinnedItem:
+def _build_pinned_item(
+    sha256: str, pin: DefinitionPin | PinnedServerIdentity
+) -> PinnedItem:
     word = pin.approval
     return {
         "sha256": sha256,
-        "how": How.FIRST_USE.value if word is None else How.APPROVED.value,
-        "at": spelled_time(pin.at),
+        "how": PinOrigin.FIRST_USE.value if word is None else PinOrigin.APPROVED.value,
+        "at": format_time(pin.at),
         "person": None if word is None else word.person,
         "statement": None if word is None else word.statement,
         "proven": None,
     }
 
 
-def differences(pinned: Definition | None, seen: Definition) -> list[DifferenceItem]:
+def compare_definitions(
+    pinned: McpDefinition | None, seen: McpDefinition
+) -> list[DefinitionFieldItem]:
     """Compare two definitions field by field; a new one differs in every field."""
     before = dict(pinned.fields) if pinned is not None else {}
     after = dict(seen.fields)
@@ -204,20 +223,24 @@ def differences(pinned: Definition | None, seen: Definition) -> list[DifferenceI
     ]
 
 
-def _alike(server: str, key: str, names: Mapping[_Id, str]) -> list[AlikeItem]:
+def _list_similar_names(
+    server: str, key: str, names: Mapping[_ItemId, str]
+) -> list[SimilarNameItem]:
     """List items of the same kind with a similar name, on this or another server."""
-    kind, name = item_of(key)
-    found: list[AlikeItem] = []
+    kind, name = split_item_key(key)
+    found: list[SimilarNameItem] = []
     for (other, other_key), other_name in names.items():
-        if (other, other_key) == (server, key) or item_of(other_key)[0] is not kind:
+        if (other, other_key) == (server, key) or split_item_key(other_key)[
+            0
+        ] is not kind:
             continue
-        how = alike(name, other_name)
+        how = compare_names(name, other_name)
         if how is not None:
             found.append({"id": item_id(other, kind, other_name), "how": how.value})
     return sorted(found, key=lambda each: (each["how"], each["id"]))
 
 
-def approvers(config: Config, server: str) -> frozenset[PersonId]:
+def list_approvers(config: Config, server: str) -> frozenset[PersonId]:
     """List who may approve a server; empty for any person with an enrolled key."""
     return frozenset(
         person_id(agent.owner)
@@ -226,16 +249,16 @@ def approvers(config: Config, server: str) -> frozenset[PersonId]:
     )
 
 
-def approve(
-    store: Store,
+def approve_definitions(
+    store: EvidenceStore,
     inventory: Inventory,
     server: str,
-    chosen: Choice,
-    signer: Signatory,
+    chosen: ApprovalSelection,
+    signer: StatementSigner,
     *,
     allowed: frozenset[PersonId],
     now: int,
-) -> Approval:
+) -> DefinitionApproval:
     """Record a signed approval of a server's current definitions.
 
     Args:
@@ -248,28 +271,32 @@ def approve(
         VerificationError: The key is not valid now, or its person may not approve.
             Nothing is recorded.
     """
-    claims = claims_of(server, chosen)
+    claims = build_approval_claims(server, chosen)
     if not claims:
         raise UsageError(
             f"{server} has nothing that waits to be approved",
             "see `answerable tools diff`",
         )
-    said = Statement(
+    said = OwnerStatement(
         StatementType.TOOLS_APPROVAL,
         f"server:{server}",
         claims,
-        signer.at(now),
+        signer.signing_time(now),
         signer.id,
-        owner_keys.identity(store),
+        owner_keys.store_identity(store),
     )
-    envelope = signer.envelope(said)
+    envelope = signer.sign(said)
     verified = owner_keys.verify_statement(store, envelope, now)
-    person = _may(verified, People(inventory.facts.persons), server, allowed)
+    person = _require_approver(
+        verified, PersonDirectory(inventory.facts.persons), server, allowed
+    )
     store.put_object(APPROVAL, envelope, now)
-    return Approval(person, verified.digest, now)
+    return DefinitionApproval(person, verified.digest, now)
 
 
-def claims_of(server: str, chosen: Choice) -> tuple[tuple[str, str], ...]:
+def build_approval_claims(
+    server: str, chosen: ApprovalSelection
+) -> tuple[tuple[str, str], ...]:
     """Build the claims of an approval, sorted: id -> digest."""
     found = {
         item_id(server, each.kind, each.name): each.sha256 for each in chosen.items
@@ -279,8 +306,11 @@ def claims_of(server: str, chosen: Choice) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found.items()))
 
 
-def _may(
-    verified: Verified, people: People, server: str, allowed: frozenset[PersonId]
+def _require_approver(
+    verified: VerifiedStatement,
+    people: PersonDirectory,
+    server: str,
+    allowed: frozenset[PersonId],
 ) -> PersonId:
     """Return the signer if they may approve."""
     person = people(verified.key.person)
@@ -300,9 +330,11 @@ def _may(
     return person
 
 
-def told(server: str, chosen: Choice, approval: Approval) -> Document:
+def describe_approval(
+    server: str, chosen: ApprovalSelection, approval: DefinitionApproval
+) -> Document:
     """Build the document of an approval."""
-    items: list[ToolsApproveItem] = [
+    items: list[DefinitionApprovalItem] = [
         {
             "id": name,
             "server": server,
@@ -310,6 +342,6 @@ def told(server: str, chosen: Choice, approval: Approval) -> Document:
             "person": approval.person,
             "statement": approval.statement,
         }
-        for name, digest in claims_of(server, chosen)
+        for name, digest in build_approval_claims(server, chosen)
     ]
     return Document("tools-approve", items, _COVERAGE)

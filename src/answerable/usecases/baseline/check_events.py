@@ -7,28 +7,39 @@ only two layers are checked: actions (L1) and their resources (L2).
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from answerable.baseline.entity_extraction import canonical, kind_of
-from answerable.baseline.judgement import judge
-from answerable.baseline.learning import learn
-from answerable.baseline.profile_index import Held
-from answerable.baseline.run_fold import fold
-from answerable.model.baseline import Profile, Subject, Terms
-from answerable.model.behaviour import Observation, Progress, Run, Value
-from answerable.model.decision import Effect
+from answerable.baseline.entity_extraction import canonical_form, classify
+from answerable.baseline.judgement import judge_call
+from answerable.baseline.learning import build_profile
+from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.run_fold import fold_into_state
+from answerable.model.baseline import (
+    BaselineProfile,
+    BaselineSubject,
+    LearningParameters,
+)
+from answerable.model.behaviour import (
+    AgentRun,
+    ArgumentValue,
+    CallObservation,
+    RunProgress,
+)
+from answerable.model.decision import DecisionEffect
 from answerable.model.documents.baseline import BaselineCheckItem
-from answerable.model.documents.core import Coverage, Document
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.presentation.inventory_lists import format_time
 from answerable.services.baseline.profile_learning import WINDOW
-from answerable.store.behaviour_queries import events_of_identity
-from answerable.store.store import Store
+from answerable.store.behaviour_queries import find_events_of_identity
+from answerable.store.store import EvidenceStore
 
 CLOUD = "cloud"  # server name of cloud events
 _MOST = 1000
 
 
-def check(store: Store, identity: str, *, since: int, now: int) -> Document:
+def check_identity_events(
+    store: EvidenceStore, identity: str, *, since: int, now: int
+) -> Document:
     """List new behaviour of an identity since a time.
 
     Args:
@@ -39,7 +50,7 @@ def check(store: Store, identity: str, *, since: int, now: int) -> Document:
     Raises:
         UsageError: The store has no earlier event of it.
     """
-    events = events_of_identity(store, identity, since=since - WINDOW, until=now)
+    events = find_events_of_identity(store, identity, since=since - WINDOW, until=now)
     before = [each for each in events if each.event_time < since]
     if not before:
         raise UsageError(
@@ -47,9 +58,9 @@ def check(store: Store, identity: str, *, since: int, now: int) -> Document:
             "usual)",
             "read an earlier trail in: answerable ingest cloudtrail:PATH",
         )
-    profile = learned(before, identity, since)
-    items = list(_departing(events, profile, since))
-    coverage: Coverage = {
+    profile = learn_from_events(before, identity, since)
+    items = list(_list_departures(events, profile, since))
+    coverage: CoverageRecord = {
         "partial": False,
         "sources": [],
         "seen": [
@@ -64,35 +75,39 @@ def check(store: Store, identity: str, *, since: int, now: int) -> Document:
     return Document("baseline-check", items[:_MOST], coverage)
 
 
-def learned(before: Iterable[AuditEvent], identity: str, now: int) -> Profile:
+def learn_from_events(
+    before: Iterable[AuditEvent], identity: str, now: int
+) -> BaselineProfile:
     """Learn the profile of an identity from its events."""
     by_run: dict[str, list[AuditEvent]] = defaultdict(list)
     for event in before:
-        by_run[_run(event)].append(event)
+        by_run[_run_of_event(event)].append(event)
     runs = [
-        Run(
+        AgentRun(
             id=name,
             agent="",
             identity=identity,
             person="",
             started=members[0].event_time,
             written_by=members[0].written_by,
-            calls=tuple(map(observed, members)),
+            calls=tuple(map(observation_of_event, members)),
         )
         for name, members in by_run.items()
     ]
-    subject = Subject(identity, "", CLOUD)
-    return learn(fold({}, runs), subject, Terms(min_persons=1), now)
+    subject = BaselineSubject(identity, "", CLOUD)
+    return build_profile(
+        fold_into_state({}, runs), subject, LearningParameters(min_persons=1), now
+    )
 
 
-def observed(event: AuditEvent) -> Observation:
+def observation_of_event(event: AuditEvent) -> CallObservation:
     """Convert an event to an observed call: its action and its resources."""
     named = [each for each in (event.resource, *event.resources) if each]
     values = tuple(
-        Value("resource", kind_of(each), canonical(kind_of(each), each))
+        ArgumentValue("resource", classify(each), canonical_form(classify(each), each))
         for each in dict.fromkeys(named)
     )
-    return Observation(
+    return CallObservation(
         id=event.event_id.hex(),
         at=event.event_time,
         tool=f"{CLOUD}/{event.action}",
@@ -101,26 +116,26 @@ def observed(event: AuditEvent) -> Observation:
     )
 
 
-def _run(event: AuditEvent) -> str:
+def _run_of_event(event: AuditEvent) -> str:
     """Return the run id of an event: its credential, or its day if it names none."""
     day = event.event_time // (86_400 * 10**9)
     return event.credential or f"day {day}"
 
 
-def _departing(
-    events: Iterable[AuditEvent], profile: Profile, since: int
+def _list_departures(
+    events: Iterable[AuditEvent], profile: BaselineProfile, since: int
 ) -> Iterator[BaselineCheckItem]:
-    held = Held.of(profile)
+    held = ProfileIndex.build(profile)
     for event in events:
         if event.event_time < since:
             continue
-        judgement = judge(held, observed(event), Progress())
+        judgement = judge_call(held, observation_of_event(event), RunProgress())
         found = [each for each in judgement.findings if each.layer in ("L1", "L2")]
-        if judgement.effect is Effect.ALLOW or not found:
+        if judgement.effect is DecisionEffect.ALLOW or not found:
             continue
         yield {
             "event": event.event_id.hex(),
-            "at": spelled_time(event.event_time),
+            "at": format_time(event.event_time),
             "identity": event.identity,
             "action": event.action,
             "resource": event.resource,

@@ -5,27 +5,27 @@ from difflib import get_close_matches
 
 import msgspec
 
-from answerable.baseline.profile_document import digest, encode
+from answerable.baseline.profile_document import document_digest, encode_profile
 from answerable.baseline.tool_renames import rename_tools
-from answerable.model.baseline import Profile
+from answerable.model.baseline import BaselineProfile
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.presentation.command_hints import command
+from answerable.presentation.command_hints import format_command
 from answerable.services.baseline.profile_learning import BASELINE
-from answerable.services.baseline.profiles import COVERAGE, item
+from answerable.services.baseline.profiles import COVERAGE, build_baseline_item
 from answerable.services.statements import signed_baselines
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-Pinned = Callable[[str], str]
+DefinitionLookup = Callable[[str], str]
 """Returns the SHA-256 of a tool's approved definition, empty where it has none."""
 
 
-def rename(
-    store: Store,
+def draft_renamed_profiles(
+    store: EvidenceStore,
     agent: AgentId,
     names: Iterable[str],
-    pinned: Pinned,
+    pinned: DefinitionLookup,
     *,
     now: int,
 ) -> Document:
@@ -42,15 +42,15 @@ def rename(
         UsageError: A pair is malformed, no signed profile holds OLD, one holds NEW
             already, or NEW was not approved though OLD was.
     """
-    renames = _pairs(names)
-    standing = signed_baselines.held(store, now).standing
+    renames = _parse_renames(names)
+    standing = signed_baselines.read_signed_baselines(store, now).standing
     own = [each for subject, each in standing.items() if subject.agent == agent]
     if not own:
         raise UsageError(
             f"{agent} has no baseline in force (expected a signed one)",
-            command("baseline", "learn", agent),
+            format_command("baseline", "learn", agent),
         )
-    known = sorted({tool for each in own for tool in _tools(each.profile)})
+    known = sorted({tool for each in own for tool in _list_profile_tools(each.profile)})
     for old in renames:
         if old not in known:
             near = get_close_matches(old, known, 1)
@@ -60,17 +60,21 @@ def rename(
             )
     items = []
     for each in own:
-        mine = {old: new for old, new in renames.items() if old in _tools(each.profile)}
+        mine = {
+            old: new
+            for old, new in renames.items()
+            if old in _list_profile_tools(each.profile)
+        }
         if not mine:
             continue
-        profile = _renamed(each.profile, mine, pinned)
-        name = store.put_object(BASELINE, encode(profile), now)
-        items.append(item(name, profile, standing))
-    following = command("baseline", "diff", str(items[0]["digest"])[:16])
+        profile = _rename_in_profile(each.profile, mine, pinned)
+        name = store.put_object(BASELINE, encode_profile(profile), now)
+        items.append(build_baseline_item(name, profile, standing))
+    following = format_command("baseline", "diff", str(items[0]["digest"])[:16])
     return Document("baselines", items, COVERAGE, next=following)
 
 
-def _pairs(names: Iterable[str]) -> dict[str, str]:
+def _parse_renames(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in names:
         old, sign, new = text.partition("=")
@@ -92,21 +96,25 @@ def _pairs(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _tools(profile: Profile) -> set[str]:
+def _list_profile_tools(profile: BaselineProfile) -> set[str]:
     """List the tools of a profile, value sources included."""
     return {each.tool for each in profile.capabilities} | {
         each.source for each in profile.edges if "/" in each.source
     }
 
 
-def _renamed(profile: Profile, names: Mapping[str, str], pinned: Pinned) -> Profile:
+def _rename_in_profile(
+    profile: BaselineProfile, names: Mapping[str, str], pinned: DefinitionLookup
+) -> BaselineProfile:
     definitions = {}
     held = {each.tool for each in profile.capabilities if each.definition}
     for old, new in names.items():
-        if new in _tools(profile):
+        if new in _list_profile_tools(profile):
             raise UsageError(
                 f"the baseline holds {new} already (expected a name that is new)",
-                command("baseline", "show", digest(encode(profile))[:16]),
+                format_command(
+                    "baseline", "show", document_digest(encode_profile(profile))[:16]
+                ),
             )
         definition = pinned(new)
         if definition:
@@ -115,8 +123,8 @@ def _renamed(profile: Profile, names: Mapping[str, str], pinned: Pinned) -> Prof
             server, _, tool = new.partition("/")
             raise UsageError(
                 f"{new} was not approved (expected a pinned definition, as {old} has)",
-                command("tools", "approve", server, tool, "--config", "FILE"),
+                format_command("tools", "approve", server, tool, "--config", "FILE"),
             )
-    parent = digest(encode(profile))
+    parent = document_digest(encode_profile(profile))
     renamed = rename_tools(profile, names.items(), definitions)
     return msgspec.structs.replace(renamed, parent=parent)

@@ -8,38 +8,44 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from answerable.baseline.judgement import judge
-from answerable.baseline.profile_index import Held
+from answerable.baseline.judgement import judge_call
+from answerable.baseline.profile_index import ProfileIndex
 from answerable.baseline.window import Window
-from answerable.model.baseline import Profile
-from answerable.model.baseline_assessment import Judgement
-from answerable.model.decision import Effect
+from answerable.model.baseline import BaselineProfile
+from answerable.model.baseline_assessment import BaselineAssessment
+from answerable.model.decision import DecisionEffect
 from answerable.model.documents.baseline import BaselineReplayItem, ReplayedCallItem
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.presentation.inventory_lists import format_time
 from answerable.services.baseline import profile_learning
-from answerable.services.baseline.profile_learning import Call, kept
+from answerable.services.baseline.profile_learning import RecordedCall, load_profile
 from answerable.services.baseline.profiles import COVERAGE
 from answerable.services.statements import signed_baselines
-from answerable.store.behaviour_queries import watched_since
-from answerable.store.store import Store
+from answerable.store.behaviour_queries import find_window_start
+from answerable.store.store import EvidenceStore
 
 _SECOND = 10**9
 _MOST = 200  # listed calls
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ReplayedJudgement:
     """Judgement of a profile on one recorded call."""
 
-    call: Call
-    judgement: Judgement
+    call: RecordedCall
+    judgement: BaselineAssessment
 
 
-def replay(
-    store: Store, agent: AgentId, name: str, *, since: int, now: int, most: int = 0
+def replay_profile(
+    store: EvidenceStore,
+    agent: AgentId,
+    name: str,
+    *,
+    since: int,
+    now: int,
+    most: int = 0,
 ) -> Document:
     """Judge the recorded calls of an agent by a profile.
 
@@ -52,11 +58,11 @@ def replay(
     Raises:
         UsageError: The profile does not exist, or none is in force.
     """
-    profiles: list[tuple[str, Profile]] = []
+    profiles: list[tuple[str, BaselineProfile]] = []
     if name:
-        profiles.append(kept(store, name))
+        profiles.append(load_profile(store, name))
     else:
-        standing = signed_baselines.held(store, now).standing
+        standing = signed_baselines.read_signed_baselines(store, now).standing
         profiles += [
             (each.digest, each.profile)
             for subject, each in standing.items()
@@ -65,23 +71,30 @@ def replay(
     if not profiles:
         raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
     # Earlier calls belong to its window, too.
-    begin = watched_since(store, agent, most=most) if most else 0
-    found = profile_learning.calls(store, agent, since=begin, until=now)
-    items = [_item(digest, profile, found, since) for digest, profile in profiles]
+    begin = find_window_start(store, agent, most=most) if most else 0
+    found = profile_learning.read_recorded_calls(store, agent, since=begin, until=now)
+    items = [
+        _build_replay_item(digest, profile, found, since)
+        for digest, profile in profiles
+    ]
     return Document("baseline-replay", items, COVERAGE)
 
 
-def replayed(found: Iterable[Call], profile: Profile) -> Iterator[Answered]:
+def judge_recorded_calls(
+    found: Iterable[RecordedCall], profile: BaselineProfile
+) -> Iterator[ReplayedJudgement]:
     """Judge the recorded calls of a subject again, in the order of their records."""
-    by_recorder: dict[str, list[Call]] = defaultdict(list)
+    by_recorder: dict[str, list[RecordedCall]] = defaultdict(list)
     for each in found:
         by_recorder[each.row.recorder].append(each)
-    held = Held.of(profile)
+    held = ProfileIndex.build(profile)
     for calls in by_recorder.values():
-        yield from _of_worker(calls, held)
+        yield from _replay_worker(calls, held)
 
 
-def _of_worker(calls: list[Call], held: Held) -> Iterator[Answered]:
+def _replay_worker(
+    calls: list[RecordedCall], held: ProfileIndex
+) -> Iterator[ReplayedJudgement]:
     steps = [(each.row.sequence, each, True) for each in calls]
     steps += [(each.row.ended, each, False) for each in calls if each.row.came]
     window: Window | None = None
@@ -90,24 +103,24 @@ def _of_worker(calls: list[Call], held: Held) -> Iterator[Answered]:
             window = Window({}, span=each.acted.span * _SECOND)
         run, seen = each.row.run, each.seen
         if not is_decision:
-            window.recorded(run, seen)
+            window.add_recorded(run, seen)
             continue
-        if not window.knows(run):
+        if not window.has_run(run):
             window.begin(run, seen.at)
         subject = held.profile.subject
         if (each.acted.identity, each.server) == (subject.identity, subject.server):
             progress = window.progress(run, seen.at)
-            judgement = judge(held, each.acted.seen, progress, each.acted.envelope)
-            yield Answered(each, judgement)
+            judgement = judge_call(held, each.acted.seen, progress, each.acted.envelope)
+            yield ReplayedJudgement(each, judgement)
 
 
-def _item(
-    digest: str, profile: Profile, found: list[Call], since: int
+def _build_replay_item(
+    digest: str, profile: BaselineProfile, found: list[RecordedCall], since: int
 ) -> BaselineReplayItem:
     effects: Counter[str] = Counter()
     compared = differing = 0
     held_back: list[ReplayedCallItem] = []
-    for each in replayed(found, profile):
+    for each in judge_recorded_calls(found, profile):
         row, judgement = each.call.row, each.judgement
         if row.at < since:
             continue
@@ -115,8 +128,8 @@ def _item(
         if each.call.acted.profile == digest and not row.chain:
             compared += 1
             differing += each.call.acted.effect != judgement.effect
-        if judgement.effect is not Effect.ALLOW:
-            held_back.append(_call(each))
+        if judgement.effect is not DecisionEffect.ALLOW:
+            held_back.append(_build_call_item(each))
     subject = profile.subject
     return {
         "digest": digest,
@@ -124,20 +137,20 @@ def _item(
         "identity": subject.identity or None,
         "server": subject.server,
         "calls": effects.total(),
-        "allowed": effects[Effect.ALLOW.value],
-        "asked": effects[Effect.ASK.value],
-        "denied": effects[Effect.DENY.value],
+        "allowed": effects[DecisionEffect.ALLOW.value],
+        "asked": effects[DecisionEffect.ASK.value],
+        "denied": effects[DecisionEffect.DENY.value],
         "compared": compared,
         "differing": differing,
         "held_back": held_back[-_MOST:],
     }
 
 
-def _call(each: Answered) -> ReplayedCallItem:
+def _build_call_item(each: ReplayedJudgement) -> ReplayedCallItem:
     findings = each.judgement.findings
     return {
         "decision": each.call.row.decision_id,
-        "at": spelled_time(each.call.row.at),
+        "at": format_time(each.call.row.at),
         "tool": each.call.seen.tool,
         "effect": each.judgement.effect.value,
         "codes": list(dict.fromkeys(found.code.value for found in findings)),

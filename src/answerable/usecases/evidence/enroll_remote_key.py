@@ -3,20 +3,22 @@
 import msgspec
 
 from answerable.evidence import dsse, signed_statements
-from answerable.evidence.note import PublicKey, verify_bytes
+from answerable.evidence.note import VerifierKey, verify_bytes
 from answerable.model.documents.core import Document
 from answerable.model.errors import VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_key import owner_key_id
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Word
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import KeyAuthority
+from answerable.store.store import EvidenceStore
 
 POSSESSION = "application/vnd.answerable.key-possession.v1+json"
 LIFE = 90 * 86_400 * 10**9  # nanoseconds: a browser protects keys less than files
 
 
-def possession(store: Store, public: bytes, person: PersonId) -> bytes:
+def build_possession_payload(
+    store: EvidenceStore, public: bytes, person: PersonId
+) -> bytes:
     """Build the payload of type `POSSESSION` that a key signs to prove possession.
 
     A person must not enroll a key that another person holds: that person would lose it.
@@ -24,17 +26,17 @@ def possession(store: Store, public: bytes, person: PersonId) -> bytes:
     said = {
         "key": owner_key_id(public),
         "person": person,
-        "store": owner_keys.identity(store),
+        "store": owner_keys.store_identity(store),
     }
     return msgspec.json.encode(said, order="sorted")
 
 
-def enroll(
-    store: Store,
+def enroll_remote_key(
+    store: EvidenceStore,
     public: bytes,
     person: PersonId,
     proof: bytes,
-    word: Word,
+    word: KeyAuthority,
     *,
     uid: int,
     now: int,
@@ -43,7 +45,7 @@ def enroll(
 
     Args:
         public: 32 bytes.
-        proof: Signature of the key over its `possession` payload.
+        proof: Signature of the key over its `build_possession_payload` payload.
         uid: User id of this process.
         now: UTC nanoseconds.
 
@@ -51,14 +53,16 @@ def enroll(
         UsageError: The key is malformed, belongs to another person or is revoked.
         VerificationError: The signature does not prove possession for this person.
     """
-    said = dsse.pae(POSSESSION, possession(store, public, person))
-    key = PublicKey(owner_key_id(public), public)
-    if signed_statements.usable(public) and not verify_bytes(key, proof, said):
+    said = dsse.pae(POSSESSION, build_possession_payload(store, public, person))
+    key = VerifierKey(owner_key_id(public), public)
+    if signed_statements.is_valid_public_key(public) and not verify_bytes(
+        key, proof, said
+    ):
         raise VerificationError(
             f"the key {key.name} did not sign that it is {person}'s",
             "make a key on this page; nothing was recorded",
         )
-    return owner_keys.enroll(
+    return owner_keys.enroll_key(
         store,
         public,
         person,

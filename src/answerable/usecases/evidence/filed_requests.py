@@ -3,39 +3,44 @@
 import hashlib
 from dataclasses import dataclass
 
-from answerable.baseline.request_values import MOST, SHORTEST, requested, spelled
-from answerable.connectors.formats.secret_shapes import holds_credential
+from answerable.baseline.request_values import (
+    MAX_VALUES,
+    MIN_VALUE,
+    canonical_value,
+    extract_values,
+)
+from answerable.connectors.formats.secret_shapes import contains_credential
 from answerable.evidence import user_requests as room
-from answerable.evidence.signed_statements import StatementVoid
-from answerable.evidence.user_requests import Filed
+from answerable.evidence.signed_statements import InvalidStatement
+from answerable.evidence.user_requests import UserRequest
 from answerable.model.documents.core import Document
-from answerable.model.documents.person_requests import RequestItem
+from answerable.model.documents.person_requests import PersonRequestItem
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_key import (
-    SKEW,
-    Statement,
-    Verified,
-    Void,
-    unrecorded,
+    MAX_CLOCK_SKEW,
+    OwnerStatement,
+    StatementInvalidity,
+    VerifiedStatement,
+    pending_position,
 )
-from answerable.model.person_request import ANY_RUN, LONGEST, Requested
-from answerable.model.policy_exception import Signing
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import no_coverage, spelled_time
+from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME, PersonRequest
+from answerable.model.policy_exception import SignatureContext
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import empty_coverage, format_time
 from answerable.services.statements import owner_keys
-from answerable.services.statements.attested_owners import owners_of
-from answerable.services.statements.owner_keys import Signatory
+from answerable.services.statements.attested_owners import open_owner_reader
+from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.verified_statements import verify_statements
-from answerable.store.decision_queries import persons_of_run
+from answerable.store.decision_queries import find_persons_of_run
 from answerable.store.object_store import LoggedObject
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 REQUEST = "request"  # kind of the objects
 
 
 @dataclass(frozen=True, slots=True)
-class Unheld:
+class RejectedRequest:
     """Filed request that is invalid.
 
     Attributes:
@@ -48,12 +53,12 @@ class Unheld:
     digest: str
     why: str
     at: int
-    void: Void
-    statement: Statement | None
+    void: StatementInvalidity
+    statement: OwnerStatement | None
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class FiledRequests:
     """Filed requests of a store at one moment.
 
     Attributes:
@@ -61,12 +66,12 @@ class Held:
         unheld: Invalid requests, in log order.
     """
 
-    standing: tuple[Requested, ...]
-    unheld: tuple[Unheld, ...]
+    standing: tuple[PersonRequest, ...]
+    unheld: tuple[RejectedRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RequestDraft:
     """Request that a person files.
 
     Attributes:
@@ -83,22 +88,22 @@ class Wish:
     life: int
 
 
-class RequestsOf:
+class FiledRequestReader:
     """Cached reader of the filed requests of one store.
 
     Args:
         store: Open store, used by this thread only.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EvidenceStore) -> None:
         self._store = store
-        self._attested = owners_of(store)
+        self._attested = open_owner_reader(store)
         self._stamp = b""
         self._read_at = 0
-        self._said: tuple[Verified, ...] = ()
-        self._unheld: tuple[Unheld, ...] = ()
+        self._said: tuple[VerifiedStatement, ...] = ()
+        self._unheld: tuple[RejectedRequest, ...] = ()
 
-    def now(self, now: int) -> Held:
+    def read(self, now: int) -> FiledRequests:
         """Verify and return the requests.
 
         Args:
@@ -112,55 +117,67 @@ class RequestsOf:
         if not stamp or stamp != self._stamp or now < self._read_at:
             # A revoked key changes which statements are valid.
             self._said, self._unheld = verify_statements(
-                self._store, REQUEST, room.verify, _unheld, since=now - LONGEST
+                self._store,
+                REQUEST,
+                room.verify_request,
+                _build_rejected,
+                since=now - MAX_REQUEST_LIFETIME,
             )
             self._stamp, self._read_at = stamp, now
         standing = [
-            self._requested(each, now)
+            self._build_requested(each, now)
             for each in self._said
-            if each.statement.signed_at - SKEW <= now < room.until(each.statement)
+            if each.statement.signed_at - MAX_CLOCK_SKEW
+            <= now
+            < room.read_expiry(each.statement)
         ]
-        return Held(tuple(standing), self._unheld)
+        return FiledRequests(tuple(standing), self._unheld)
 
-    def _requested(self, each: Verified, now: int) -> Requested:
+    def _build_requested(self, each: VerifiedStatement, now: int) -> PersonRequest:
         said, agent = each.statement, AgentId(each.statement.subject)
-        person = self._attested.same(each.key.person)
-        owner = self._attested.now(now).get(agent)
-        return Requested(
+        person = self._attested.canonical_person(each.key.person)
+        owner = self._attested.read(now).get(agent)
+        return PersonRequest(
             id=each.digest,
             agent=agent,
             persons=tuple(sorted({each.key.person, person})),
             is_owners=owner is not None and owner.person == person,
-            run=said.claim("run"),
+            run=said.get_claim("run"),
             since=said.signed_at,
-            until=room.until(said),
-            values=room.values(said),
+            until=room.read_expiry(said),
+            values=room.read_values(said),
         )
 
 
-def _unheld(logged: LoggedObject, void: StatementVoid) -> Unheld:
-    return Unheld(logged.digest, void.message, logged.at, void.void, void.statement)
+def _build_rejected(logged: LoggedObject, void: InvalidStatement) -> RejectedRequest:
+    return RejectedRequest(
+        logged.digest, void.message, logged.at, void.void, void.statement
+    )
 
 
-def named(wish: Wish) -> tuple[str, ...]:
+def list_named_values(wish: RequestDraft) -> tuple[str, ...]:
     """List the values that a request names, without any that look like a credential.
 
     Raises:
         UsageError: It names nothing, or too much.
     """
-    found = dict.fromkeys((*map(spelled, wish.named), *requested(wish.text)))
-    values = tuple(each for each in found if not holds_credential(each))
-    short = [each for each in values if len(each.encode()) < SHORTEST]
-    if short or not values or len(values) > MOST:
+    found = dict.fromkeys(
+        (*map(canonical_value, wish.named), *extract_values(wish.text))
+    )
+    values = tuple(each for each in found if not contains_credential(each))
+    short = [each for each in values if len(each.encode()) < MIN_VALUE]
+    if short or not values or len(values) > MAX_VALUES:
         raise UsageError(
             f"the request names {len(values)} values, of which {len(short)} are shorter "
-            f"than {SHORTEST} bytes (expected 1 to {MOST}, none of them)",
+            f"than {MIN_VALUE} bytes (expected 1 to {MAX_VALUES}, none of them)",
             "put a name in quotation marks, or give --value NAME",
         )
     return values
 
 
-def file(store: Store, wish: Wish, signer: Signatory, *, now: int) -> Document:
+def file_request(
+    store: EvidenceStore, wish: RequestDraft, signer: StatementSigner, *, now: int
+) -> Document:
     """Sign and record a request.
 
     Raises:
@@ -168,41 +185,49 @@ def file(store: Store, wish: Wish, signer: Signatory, *, now: int) -> Document:
         VerificationError: The key is not valid now, or the run is another person's.
             Nothing is recorded.
     """
-    values = named(wish)
-    key = owner_keys.keys(store).get(signer.id)
+    values = list_named_values(wish)
+    key = owner_keys.read_owner_keys(store).get(signer.id)
     if key is None:
         raise VerificationError(
             f"the key {signer.id} is not enrolled here",
             "an administrator enrolls its public half: answerable owner-keys enroll PUB "
             "--person PERSON",
         )
-    _of_their_own(store, wish, key.person, now)
-    at, data = signer.at(now), wish.text.encode("utf-8", "surrogatepass")
-    filed = Filed(
+    _require_own_run(store, wish, key.person, now)
+    at, data = signer.signing_time(now), wish.text.encode("utf-8", "surrogatepass")
+    filed = UserRequest(
         agent=wish.agent,
         run=wish.run or ANY_RUN,
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        until=at + min(wish.life, LONGEST),
+        until=at + min(wish.life, MAX_REQUEST_LIFETIME),
         values=values,
     )
-    here = owner_keys.identity(store)
-    said = room.statement(filed, Signing(key.person, here, at), signer.id)
-    envelope = signer.envelope(said)
-    found = room.verify(envelope, owner_keys.keys(store), unrecorded(now), here)
+    here = owner_keys.store_identity(store)
+    said = room.build_statement(
+        filed, SignatureContext(key.person, here, at), signer.id
+    )
+    envelope = signer.sign(said)
+    found = room.verify_request(
+        envelope, owner_keys.read_owner_keys(store), pending_position(now), here
+    )
     store.put_object(REQUEST, envelope, now)
-    return Document("requests", [_item(found, now)], no_coverage())
+    return Document("requests", [_build_request_item(found, now)], empty_coverage())
 
 
-def _of_their_own(store: Store, wish: Wish, person: PersonId, now: int) -> None:
+def _require_own_run(
+    store: EvidenceStore, wish: RequestDraft, person: PersonId, now: int
+) -> None:
     """Refuse a request for a run that is recorded as another person's."""
     if not wish.run:
         return
-    attested = owners_of(store)
-    owner = attested.now(now).get(wish.agent)
-    own = attested.same(person)
-    for other in persons_of_run(store, wish.agent, wish.run):
-        theirs = attested.same(other) if other else owner.person if owner else ""
+    attested = open_owner_reader(store)
+    owner = attested.read(now).get(wish.agent)
+    own = attested.canonical_person(person)
+    for other in find_persons_of_run(store, wish.agent, wish.run):
+        theirs = (
+            attested.canonical_person(other) if other else owner.person if owner else ""
+        )
         if theirs != own:
             raise VerificationError(
                 f"the run {wish.run[:80]} is {theirs or 'nobody'}'s (expected one for "
@@ -211,37 +236,39 @@ def _of_their_own(store: Store, wish: Wish, person: PersonId, now: int) -> None:
             )
 
 
-def listed(store: Store, *, now: int, agent: str = "") -> Document:
+def list_requests(store: EvidenceStore, *, now: int, agent: str = "") -> Document:
     """List filed requests, newest first, then invalid ones."""
-    said, void = verify_statements(store, REQUEST, room.verify, _unheld)
-    items = [_item(each, now) for each in reversed(said)]
-    items += map(_void_item, reversed(void))
+    said, void = verify_statements(store, REQUEST, room.verify_request, _build_rejected)
+    items = [_build_request_item(each, now) for each in reversed(said)]
+    items += map(_build_rejected_item, reversed(void))
     fit = [each for each in items if agent in ("", each["agent"])]
     if fit:
-        return Document("requests", fit, no_coverage())
-    following = command("requests", "file", agent or "AGENT", "--key", "KEY")
+        return Document("requests", fit, empty_coverage())
+    following = format_command("requests", "file", agent or "AGENT", "--key", "KEY")
     searched = f"none of {len(items)} is for {agent}" if items else ""
-    return Document("requests", fit, no_coverage(), next=following, searched=searched)
+    return Document(
+        "requests", fit, empty_coverage(), next=following, searched=searched
+    )
 
 
-def _item(each: Verified, now: int) -> RequestItem:
+def _build_request_item(each: VerifiedStatement, now: int) -> PersonRequestItem:
     said = each.statement
-    run = said.claim("run")
+    run = said.get_claim("run")
     return {
         "id": each.digest,
         "agent": said.subject,
         "person": each.key.person,
         "run": None if run == ANY_RUN else run,
-        "state": "standing" if now < room.until(said) else "ended",
-        "signed_at": spelled_time(said.signed_at),
-        "until": spelled_time(room.until(said)),
-        "size": int(said.claim("size")),
-        "sha256": said.claim("sha256"),
-        "values": list(room.values(said)),
+        "state": "standing" if now < room.read_expiry(said) else "ended",
+        "signed_at": format_time(said.signed_at),
+        "until": format_time(room.read_expiry(said)),
+        "size": int(said.get_claim("size")),
+        "sha256": said.get_claim("sha256"),
+        "values": list(room.read_values(said)),
     }
 
 
-def _void_item(each: Unheld) -> RequestItem:
+def _build_rejected_item(each: RejectedRequest) -> PersonRequestItem:
     """Build the item of an invalid request, with none of its claims but the agent."""
     said = each.statement
     return {
@@ -250,7 +277,7 @@ def _void_item(each: Unheld) -> RequestItem:
         "person": None,
         "run": None,
         "state": each.void.value,
-        "signed_at": spelled_time(each.at),
+        "signed_at": format_time(each.at),
         "until": None,
         "size": 0,
         "sha256": "",

@@ -2,36 +2,38 @@
 
 from collections.abc import Callable, Sequence
 
-from answerable.evidence.canonical import decode
-from answerable.evidence.checkpoint import read_checkpoint
-from answerable.evidence.log_entries import Manifest, decode_entry
+from answerable.evidence.canonical import decode_event
+from answerable.evidence.checkpoint import parse_checkpoint
+from answerable.evidence.log_entries import SegmentManifest, decode_entry
 from answerable.evidence.merkle import leaf_hash
-from answerable.evidence.note import PublicKey
-from answerable.evidence.proof_bundle import decode_bundle, encode_bundle, open_bundle
-from answerable.model.connector import no_progress
-from answerable.model.documents.core import Coverage, Document
+from answerable.evidence.note import VerifierKey
+from answerable.evidence.proof_bundle import decode_bundle, encode_bundle, verify_bundle
+from answerable.model.connector import ignore_progress
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.evidence import (
-    BundleItem,
     CheckItem,
     CheckpointItem,
-    ProveItem,
+    EvidenceBundleItem,
+    InclusionProofItem,
 )
 from answerable.model.errors import UsageError, VerificationError
-from answerable.presentation.command_hints import command
+from answerable.presentation.command_hints import format_command
 from answerable.store import fsck, inclusion_proofs, signed_heads
-from answerable.store.fsck_segments import counted
-from answerable.store.store import Store
+from answerable.store.fsck_segments import format_count
+from answerable.store.store import EvidenceStore
 
-_HINT = "compare with a copy of the store; everything before this record still holds"
+_DAMAGE_HINT = (
+    "compare with a copy of the store; everything before this record still holds"
+)
 
 
-def verify(
-    source: Store | bytes,
+def verify_evidence(
+    source: EvidenceStore | bytes,
     *,
     checkpoint: bytes | None = None,
     key: str = "",
     now: int,
-    progress: Callable[[int, int, str], None] = no_progress,
+    progress: Callable[[int, int, str], None] = ignore_progress,
 ) -> Document:
     """Verify a store, or a bundle without a store.
 
@@ -46,28 +48,28 @@ def verify(
         One item per check; failed if a check fails.
     """
     del now  # the answer does not depend on the time
-    public = PublicKey.parse(key) if key else None
-    if isinstance(source, Store):
-        checks = fsck.verify(source, checkpoint, public, progress)
+    public = VerifierKey.parse(key) if key else None
+    if isinstance(source, EvidenceStore):
+        checks = fsck.verify_store(source, checkpoint, public, progress)
     else:
-        checks = _bundle_checks(source, checkpoint, public)
+        checks = _check_bundle(source, checkpoint, public)
     items: list[CheckItem] = [
         {
             "check": check.check,
             "ok": check.ok,
             "detail": check.detail,
-            "hint": "" if check.ok else check.hint or _HINT,
+            "hint": "" if check.ok else check.hint or _DAMAGE_HINT,
         }
         for check in checks
     ]
     return Document(
-        "verify", items, _coverage(), failed=not all(check.ok for check in checks)
+        "verify", items, _empty_coverage(), failed=not all(check.ok for check in checks)
     )
 
 
-def _bundle_checks(
-    data: bytes, checkpoint: bytes | None, key: PublicKey | None
-) -> list[fsck.Check]:
+def _check_bundle(
+    data: bytes, checkpoint: bytes | None, key: VerifierKey | None
+) -> list[fsck.VerificationCheck]:
     if key is None:
         raise UsageError(
             "a bundle is checked with the public key of its log (got none)",
@@ -79,52 +81,52 @@ def _bundle_checks(
             "compare the store: answerable evidence verify --checkpoint FILE",
         )
     try:
-        opened = open_bundle(decode_bundle(data), key)
+        opened = verify_bundle(decode_bundle(data), key)
     except VerificationError as error:
-        return [fsck.Check("bundle", False, error.message)]
+        return [fsck.VerificationCheck("bundle", False, error.message)]
     tree = opened.checkpoint
     signed = f"log of size {tree.size:,} signed by {key.name}"
-    records = f"{counted(len(opened.events), 'event')} in the log"
+    records = f"{format_count(len(opened.events), 'event')} in the log"
     return [
-        fsck.Check("checkpoint", True, signed),
-        fsck.Check("bundle", True, records),
+        fsck.VerificationCheck("checkpoint", True, signed),
+        fsck.VerificationCheck("bundle", True, records),
     ]
 
 
-def checkpoint(store: Store, *, now: int) -> Document:
+def show_checkpoint(store: EvidenceStore, *, now: int) -> Document:
     """Show the signed head of the log and of journals; `note` is the text to export."""
     del now
-    note = signed_heads.signed_heads(store)
+    note = signed_heads.sign_heads(store)
     if not note:
         raise UsageError(
             "nothing is in the log yet", "run: answerable ingest cloudtrail:PATH"
         )
-    tree = read_checkpoint(note, store.keys.public)
+    tree = parse_checkpoint(note, store.keys.public_key)
     item: CheckpointItem = {
         "origin": tree.origin,
         "size": tree.size,
         "root": tree.root.hex(),
-        "key": str(store.keys.public),
+        "key": str(store.keys.public_key),
         "note": note.decode(),
     }
-    return Document("checkpoint", [item], _coverage())
+    return Document("checkpoint", [item], _empty_coverage())
 
 
-def prove(store: Store, event_id: str, *, now: int) -> Document:
+def prove_record(store: EvidenceStore, event_id: str, *, now: int) -> Document:
     """Show a record with its inclusion proof up to the signed head."""
     del now
-    cut = inclusion_proofs.prove(store, [_number(event_id)])
-    tree = read_checkpoint(cut.checkpoint.encode(), store.keys.public)
-    items: list[ProveItem] = []
+    cut = inclusion_proofs.build_inclusion_bundle(store, [_parse_event_id(event_id)])
+    tree = parse_checkpoint(cut.checkpoint.encode(), store.keys.public_key)
+    items: list[InclusionProofItem] = []
     for proven in cut.events:
         segment = cut.segments[proven.segment]
         manifest = decode_entry(segment.manifest.encode())
-        if not isinstance(manifest, Manifest):
+        if not isinstance(manifest, SegmentManifest):
             raise VerificationError("a proof names no segment")
         data = proven.event.encode()
         items.append(
             {
-                "event_id": decode(data).event_id.hex(),
+                "event_id": decode_event(data).event_id.hex(),
                 "event": proven.event,
                 "leaf": leaf_hash(data).hex(),
                 "segment": manifest.segment,
@@ -142,18 +144,22 @@ def prove(store: Store, event_id: str, *, now: int) -> Document:
     return Document(
         "prove",
         items,
-        _coverage(),
-        next=command("evidence", "bundle", event_id, "--out", "bundle.json"),
+        _empty_coverage(),
+        next=format_command("evidence", "bundle", event_id, "--out", "bundle.json"),
     )
 
 
-def bundle(store: Store, event_ids: Sequence[str], *, now: int) -> Document:
-    """Build one file of records and proofs; `bundle` is its content."""
+def build_bundle(
+    store: EvidenceStore, event_ids: Sequence[str], *, now: int
+) -> Document:
+    """Build one file of records and proofs; `build_bundle` is its content."""
     del now
-    cut = inclusion_proofs.prove(store, [_number(text) for text in event_ids])
-    public = store.keys.public
-    tree = read_checkpoint(cut.checkpoint.encode(), public)
-    item: BundleItem = {
+    cut = inclusion_proofs.build_inclusion_bundle(
+        store, [_parse_event_id(text) for text in event_ids]
+    )
+    public = store.keys.public_key
+    tree = parse_checkpoint(cut.checkpoint.encode(), public)
+    item: EvidenceBundleItem = {
         "events": len(cut.events),
         "segments": len(cut.segments),
         "log_size": tree.size,
@@ -163,12 +169,12 @@ def bundle(store: Store, event_ids: Sequence[str], *, now: int) -> Document:
     return Document(
         "bundle",
         [item],
-        _coverage(),
+        _empty_coverage(),
         next="answerable evidence verify BUNDLE --key PUB",
     )
 
 
-def _number(text: str) -> bytes:
+def _parse_event_id(text: str) -> bytes:
     """Parse an event id: 32 hex digits, with or without the dashes of a UUID."""
     digits = text.strip().replace("-", "")
     try:
@@ -183,5 +189,5 @@ def _number(text: str) -> bytes:
     return number
 
 
-def _coverage() -> Coverage:
+def _empty_coverage() -> CoverageRecord:
     return {"partial": False, "sources": [], "seen": [], "not_collected": []}

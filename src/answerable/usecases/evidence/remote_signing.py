@@ -1,8 +1,8 @@
 """Remote signing: a statement is prepared here, signed elsewhere and submitted.
 
-A use case runs twice. With a `Pending` key it builds the statement and stops before
+A use case runs twice. With a `PendingSigner` key it builds the statement and stops before
 anything is recorded; the person is shown that statement and signs it. With the
-`Presented` envelope it runs again, and accepts the signature only if it would build the
+`SubmittedEnvelope` envelope it runs again, and accepts the signature only if it would build the
 very same bytes. So each statement is built in one place, and only key, time and
 signature come from the envelope.
 """
@@ -13,105 +13,109 @@ from typing import NoReturn, TypeVar
 
 from answerable.evidence import dsse, signed_statements
 from answerable.model.errors import VerificationError
-from answerable.model.owner_key import SKEW, OwnerKeyId, Statement
+from answerable.model.owner_key import MAX_CLOCK_SKEW, OwnerKeyId, OwnerStatement
 from answerable.services.statements import (
     owner_keys,
     policy_exceptions,
     signed_baselines,
 )
-from answerable.services.statements.owner_keys import Signatory
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import StatementSigner
+from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import tool_pins
 
-WITHIN = 10 * 60 * 10**9  # nanoseconds to read and sign
-KINDS = (
+SIGNING_WINDOW = 10 * 60 * 10**9  # nanoseconds to read and sign
+SIGNABLE_KINDS = (
     owner_keys.ATTESTATION,
     policy_exceptions.AMENDMENT,
-    signed_baselines.SIGNED,
+    signed_baselines.SIGNED_BASELINE,
     tool_pins.APPROVAL,
 )
-_AGAIN = "prepare it again, and sign the new statement; nothing was recorded"
+_PREPARE_AGAIN = "prepare it again, and sign the new statement; nothing was recorded"
 
-Told = TypeVar("Told")
+ActResult = TypeVar("ActResult")
 
 
-class Unsigned(Exception):  # noqa: N818 - says what the statement is
+class UnsignedStatement(Exception):  # noqa: N818 - says what the statement is
     """Signal that carries a complete statement without a signature."""
 
-    def __init__(self, said: Statement) -> None:
+    def __init__(self, said: OwnerStatement) -> None:
         super().__init__(said.type.value)
         self.statement = said
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingSigner:
     """Signer with a key id and no key: it stops at the signature."""
 
     id: OwnerKeyId
 
-    def at(self, now: int) -> int:
+    def signing_time(self, now: int) -> int:
         """Return the current time."""
         return now
 
-    def envelope(self, said: Statement) -> NoReturn:
+    def sign(self, said: OwnerStatement) -> NoReturn:
         """Stop with the unsigned statement.
 
         Raises:
             Unsigned: Always.
         """
-        raise Unsigned(said)
+        raise UnsignedStatement(said)
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class SubmittedEnvelope:
     """Signer that returns an envelope signed elsewhere.
 
     Attributes:
         statement: Content of the envelope, not verified yet.
     """
 
-    statement: Statement
-    signed: dsse.Envelope
+    statement: OwnerStatement
+    signed: dsse.DsseEnvelope
 
     @property
     def id(self) -> OwnerKeyId:
         """Key id in the statement."""
         return self.statement.key
 
-    def at(self, now: int) -> int:
+    def signing_time(self, now: int) -> int:
         """Return the signing time of the statement.
 
         Raises:
             VerificationError: It is too old, or in the future.
         """
         signed_at = self.statement.signed_at
-        if not now - WITHIN <= signed_at <= now + SKEW:
+        if not now - SIGNING_WINDOW <= signed_at <= now + MAX_CLOCK_SKEW:
             raise VerificationError(
                 "this was not put together within the last "
-                f"{WITHIN // (60 * 10**9)} minutes",
-                _AGAIN,
+                f"{SIGNING_WINDOW // (60 * 10**9)} minutes",
+                _PREPARE_AGAIN,
             )
         return signed_at
 
-    def envelope(self, said: Statement) -> bytes:
+    def sign(self, said: OwnerStatement) -> bytes:
         """Return the envelope if it holds exactly this statement.
 
         Raises:
             VerificationError: It holds another statement.
         """
-        if signed_statements.payload(said) != self.signed.payload:
+        if signed_statements.encode_payload(said) != self.signed.payload:
             raise VerificationError(
                 "what was signed is not what would be recorded now "
-                f"({_differing(said, self.statement)} differ)",
-                _AGAIN,
+                f"({_list_differing_fields(said, self.statement)} differ)",
+                _PREPARE_AGAIN,
             )
         # Other content of the envelope is not signed.
         own = tuple(s for s in self.signed.signatures if s.keyid in ("", self.id))[:1]
-        kept = dsse.Envelope(signed_statements.PAYLOAD_TYPE, self.signed.payload, own)
-        return dsse.encode(kept)
+        kept = dsse.DsseEnvelope(
+            signed_statements.PAYLOAD_TYPE, self.signed.payload, own
+        )
+        return dsse.encode_envelope(kept)
 
 
-def prepare(act: Callable[[Signatory], object], key: OwnerKeyId) -> Statement:
+def prepare_statement(
+    act: Callable[[StatementSigner], object], key: OwnerKeyId
+) -> OwnerStatement:
     """Return the statement that an act needs signed; nothing is recorded.
 
     Args:
@@ -122,19 +126,22 @@ def prepare(act: Callable[[Signatory], object], key: OwnerKeyId) -> Statement:
         VerificationError: The key's person may not sign this.
     """
     try:
-        act(Pending(key))
-    except Unsigned as unsigned:
+        act(PendingSigner(key))
+    except UnsignedStatement as unsigned:
         return unsigned.statement
     raise RuntimeError("an act was recorded without a signature")
 
 
-def submit(
-    store: Store, act: Callable[[Signatory], Told], envelope: bytes, now: int
-) -> Told:
+def submit_statement(
+    store: EvidenceStore,
+    act: Callable[[StatementSigner], ActResult],
+    envelope: bytes,
+    now: int,
+) -> ActResult:
     """Run an act with the statement that was signed for it, and record it.
 
     Args:
-        act: Runs a use case with a signer; the same as in `prepare`.
+        act: Runs a use case with a signer; the same as in `prepare_statement`.
         now: UTC nanoseconds.
 
     Raises:
@@ -142,34 +149,38 @@ def submit(
         VerificationError: It holds another statement than the act needs, is too old, or
             was recorded already. Nothing is recorded.
     """
-    signed, said = signed_statements.read(envelope)
-    if _is_recorded(store, signed, now):
+    signed, said = signed_statements.decode_statement(envelope)
+    if _is_statement_recorded(store, signed, now):
         raise VerificationError(
             "this statement is recorded already", "nothing was recorded again"
         )
-    return act(Presented(said, signed))
+    return act(SubmittedEnvelope(said, signed))
 
 
-def _is_recorded(store: Store, signed: dsse.Envelope, now: int) -> bool:
+def _is_statement_recorded(
+    store: EvidenceStore, signed: dsse.DsseEnvelope, now: int
+) -> bool:
     """Return whether a statement is in the log, in any envelope.
 
     Statements that are too old are refused for their age.
     """
-    digest = signed_statements.digest_of(signed)
+    digest = signed_statements.payload_digest(signed)
     recent = (
         each
-        for kind in KINDS
-        for each in store.objects(kind)
-        if each.at >= now - WITHIN - SKEW
+        for kind in SIGNABLE_KINDS
+        for each in store.list_objects(kind)
+        if each.at >= now - SIGNING_WINDOW - MAX_CLOCK_SKEW
     )
     return any(
-        signed_statements.digest_of(dsse.decode(owner_keys.kept(store, each.digest)))
+        signed_statements.payload_digest(
+            dsse.decode_envelope(owner_keys.load_statement(store, each.digest))
+        )
         == digest
         for each in recent
     )
 
 
-def _differing(ours: Statement, theirs: Statement) -> str:
+def _list_differing_fields(ours: OwnerStatement, theirs: OwnerStatement) -> str:
     """List the fields in which two statements differ, without their values."""
     fields = ("type", "subject", "signed_at", "key", "store")
     names = [f for f in fields if getattr(ours, f) != getattr(theirs, f)]

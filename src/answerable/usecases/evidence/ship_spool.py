@@ -6,17 +6,17 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.connectors.gateway.fetch import Spool, held
+from answerable.connectors.gateway.fetch import SpoolReader, lock_spool
 from answerable.model.connector import EventLimits
-from answerable.model.sighting import Problem
-from answerable.presentation.inventory_lists import problem_line
-from answerable.services.evidence.ingest import few_collections
-from answerable.store.durable_files import refused
-from answerable.store.store import Store
+from answerable.model.sighting import ReadProblem
+from answerable.presentation.inventory_lists import format_problem
+from answerable.services.evidence.ingest import reduce_gc
+from answerable.store.durable_files import translate_os_errors
+from answerable.store.store import EvidenceStore
 
 
 @dataclass(frozen=True, slots=True)
-class Shipped:
+class ShipResult:
     """Result of shipping a spool.
 
     Attributes:
@@ -31,10 +31,10 @@ class Shipped:
     duplicate: int
     conflict: int
     quarantined: int
-    problems: tuple[Problem, ...]
+    problems: tuple[ReadProblem, ...]
 
 
-def ship(store: Store, spool: Path, *, now: int) -> Shipped:
+def ship_spool(store: EvidenceStore, spool: Path, *, now: int) -> ShipResult:
     """Store and seal the complete records of a spool, then remove them from it.
 
     A running call is shipped once it has ended; after a crash of its gateway it is
@@ -48,18 +48,22 @@ def ship(store: Store, spool: Path, *, now: int) -> Shipped:
         EnvironmentRefused: The store or spool cannot be used, or another process is
             shipping the spool; unsealed records stay in the spool.
     """
-    with refused("ship", spool), held(spool, fcntl.LOCK_EX), few_collections():
-        reading = Spool(spool)
-        shipped = _store(store, reading, now)
+    with (
+        translate_os_errors("ship", spool),
+        lock_spool(spool, fcntl.LOCK_EX),
+        reduce_gc(),
+    ):
+        reading = SpoolReader(spool)
+        shipped = _store_records(store, reading, now)
         store.seal(now)
-        reading.settle()
+        reading.remove_shipped()
     return shipped
 
 
-def _store(store: Store, reading: Spool, now: int) -> Shipped:
+def _store_records(store: EvidenceStore, reading: SpoolReader, now: int) -> ShipResult:
     stored = duplicate = conflict = quarantined = 0
-    problems: list[Problem] = []
-    for batch in reading.batches(EventLimits()):
+    problems: list[ReadProblem] = []
+    for batch in reading.read_batches(EventLimits()):
         appended = store.append(batch.events, now)
         stored += appended.stored
         duplicate += appended.duplicate
@@ -67,6 +71,6 @@ def _store(store: Store, reading: Spool, now: int) -> Shipped:
         quarantined += store.quarantine(batch.quarantined, now)
         problems += batch.problems
     if problems:  # the spool that shows them is removed
-        said = msgspec.json.encode([problem_line(each) for each in problems])
+        said = msgspec.json.encode([format_problem(each) for each in problems])
         store.put_object("spool-problems", said, now)
-    return Shipped(stored, duplicate, conflict, quarantined, tuple(problems))
+    return ShipResult(stored, duplicate, conflict, quarantined, tuple(problems))

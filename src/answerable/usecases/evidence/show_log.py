@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from answerable.evidence.log_entries import Manifest, ObjectEntry
-from answerable.store.investigation_queries import count_all
-from answerable.store.store import Store
+from answerable.evidence.log_entries import ObjectEntry, SegmentManifest
+from answerable.store.investigation_queries import count_all_events
+from answerable.store.store import EvidenceStore
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class LogSummary:
     """Summary of the evidence log.
 
     Attributes:
@@ -22,7 +22,7 @@ class Sealed:
         days: First and last day of events, empty for none.
     """
 
-    newest: Sequence[Manifest]
+    newest: Sequence[SegmentManifest]
     segments: int
     events: int
     waiting: int
@@ -30,17 +30,17 @@ class Sealed:
     days: tuple[str, ...]
 
 
-def sealed(store: Store, most: int) -> Sealed:
+def summarize_log(store: EvidenceStore, most: int) -> LogSummary:
     """Summarize the evidence log."""
     entries = store.log.entries()
-    segments = [each for each in entries if isinstance(each, Manifest)]
+    segments = [each for each in entries if isinstance(each, SegmentManifest)]
     events = sum(each.count for each in segments)
     days = sorted({each.day for each in segments})
-    return Sealed(
+    return LogSummary(
         newest=segments[::-1][:most],
         segments=len(segments),
         events=events,
-        waiting=max(count_all(store) - events, 0),
+        waiting=max(count_all_events(store) - events, 0),
         objects=Counter(each.of for each in entries if isinstance(each, ObjectEntry)),
         days=(days[0], days[-1]) if days else (),
     )

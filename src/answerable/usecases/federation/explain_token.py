@@ -2,30 +2,34 @@
 
 from collections.abc import Callable, Iterator
 
-from answerable.connectors.config.parse.config_file import Reading
-from answerable.federation.errors import TokenRefused
-from answerable.federation.jwk_set import KeySet
-from answerable.federation.jws_parsing import Admitted, admit
-from answerable.federation.spiffe_id import trust_domain
+from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.federation.errors import TokenRejected
+from answerable.federation.jwk_set import IssuerKeySet
+from answerable.federation.jws_parsing import UnverifiedToken, parse_jws
+from answerable.federation.spiffe_id import parse_trust_domain
 from answerable.federation.strict_json import JsonObject
-from answerable.federation.token_verification import Issuers, KnownIssuer, verify
-from answerable.model.config import Config, PinnedIssuer
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_token,
+)
+from answerable.model.config import Config, IssuerConfig
 from answerable.model.documents.core import Document
 from answerable.model.documents.trust_rules import TokenCheckItem
-from answerable.presentation.inventory_lists import no_coverage
-from answerable.services.federation.trust_rules import claimed, fits
+from answerable.presentation.inventory_lists import empty_coverage
+from answerable.services.federation.trust_rules import claims_of_issuer, explain_matches
 
 # Returns an issuer's keys from a local file; None for keys elsewhere.
-Keys = Callable[[PinnedIssuer], KeySet | None]
+KeyLookup = Callable[[IssuerConfig], IssuerKeySet | None]
 
 # Claims about subject and validity; others are not shown.
-_SHOWN = ("iss", "sub", "aud", "client_id", "exp", "iat", "nbf")
-_TIMES = ("exp", "iat", "nbf")
+_SHOWN_CLAIMS = ("iss", "sub", "aud", "client_id", "exp", "iat", "nbf")
+_TIME_CLAIMS = ("exp", "iat", "nbf")
 _MAX = 200  # characters of a value
 
 
 def explain_token(
-    unverified_token: str, reading: Reading, keys: Keys, now: int
+    unverified_token: str, reading: ConfigReading, keys: KeyLookup, now: int
 ) -> Document:
     """Explain the claims of a token, whether it would verify, and which rule matches.
 
@@ -36,102 +40,118 @@ def explain_token(
         keys: Lookup of issuer keys on this machine.
         now: NumericDate.
     """
-    items = list(_checks(unverified_token, reading, keys, now))
+    items = list(_build_checks(unverified_token, reading, keys, now))
     rules: list[TokenCheckItem] = []
     if len(items) > 2 and reading.config is not None:
         # The token was parsed, and its issuer is pinned.
-        payload = admit(unverified_token).payload
-        rules = list(_rules(payload, reading, reading.config))
+        payload = parse_jws(unverified_token).payload
+        rules = list(_check_rules(payload, reading, reading.config))
     # The check fails only if no rule matches.
     failed = any(item["ok"] is False for item in (*items, *rules[:2]))
-    return Document("sts-explain", [*items, *rules], no_coverage(), failed=failed)
+    return Document("sts-explain", [*items, *rules], empty_coverage(), failed=failed)
 
 
-def _checks(
-    unverified_token: str, reading: Reading, keys: Keys, now: int
+def _build_checks(
+    unverified_token: str, reading: ConfigReading, keys: KeyLookup, now: int
 ) -> Iterator[TokenCheckItem]:
     config = reading.config
     try:
-        admitted = admit(unverified_token)
-    except TokenRefused as refused:
-        yield _check("is a token", False, f"{refused.reason}: {refused.message}")
+        admitted = parse_jws(unverified_token)
+    except TokenRejected as refused:
+        yield _build_token_check(
+            "is a token", False, f"{refused.reason}: {refused.message}"
+        )
         return
-    yield _check("is a token", True, _header(admitted))
-    yield _check("claims (not verified)", True, _says(admitted, now))
+    yield _build_token_check("is a token", True, _format_header(admitted))
+    yield _build_token_check(
+        "claims (not verified)", True, _format_claims(admitted, now)
+    )
     if config is None:
         return
-    issuer = _issuer(admitted.payload, config)
+    issuer = _find_pinned_issuer(admitted.payload, config)
     hint = "issuers in the configuration names those that are taken"
     if issuer is None:
-        yield _check("its issuer is pinned", False, "no issuer has this iss", hint)
+        yield _build_token_check(
+            "its issuer is pinned", False, "no issuer has this iss", hint
+        )
         return
-    yield _check("its issuer is pinned", True, f"issuers.{issuer.pin.name}")
-    yield _verifies(unverified_token, issuer, keys(issuer), now)
+    yield _build_token_check("its issuer is pinned", True, f"issuers.{issuer.pin.name}")
+    yield _check_signature(unverified_token, issuer, keys(issuer), now)
 
 
-def _header(admitted: Admitted) -> str:
+def _format_header(admitted: UnverifiedToken) -> str:
     head = admitted.head
     typ = head.typ or "none"
     return f"alg {head.alg}, typ {typ}, kid {head.kid or 'none'}"
 
 
-def _says(admitted: Admitted, now: int) -> str:
+def _format_claims(admitted: UnverifiedToken, now: int) -> str:
     said = []
-    for name in _SHOWN:
+    for name in _SHOWN_CLAIMS:
         value = admitted.payload.get(name)
-        if name in _TIMES and type(value) is int:
-            said.append(f"{name} {_when(value, now)}")
+        if name in _TIME_CLAIMS and type(value) is int:
+            said.append(f"{name} {_format_relative_time(value, now)}")
         elif isinstance(value, str | list):
             said.append(f"{name} {str(value)[:_MAX]}")
-    others = len(admitted.payload.keys() - set(_SHOWN))
+    others = len(admitted.payload.keys() - set(_SHOWN_CLAIMS))
     return ", ".join((*said, f"and {others} more"))
 
 
-def _when(value: int, now: int) -> str:
+def _format_relative_time(value: int, now: int) -> str:
     away = value - now
     return f"in {away} s" if away > 0 else f"{-away} s ago"
 
 
-def _issuer(payload: JsonObject, config: Config) -> PinnedIssuer | None:
-    named = (payload.get("iss"), trust_domain(payload.get("sub")))
+def _find_pinned_issuer(payload: JsonObject, config: Config) -> IssuerConfig | None:
+    named = (payload.get("iss"), parse_trust_domain(payload.get("sub")))
     return next((each for each in config.issuers if each.pin.iss in named), None)
 
 
-def _verifies(
-    unverified_token: str, issuer: PinnedIssuer, keys: KeySet | None, now: int
+def _check_signature(
+    unverified_token: str, issuer: IssuerConfig, keys: IssuerKeySet | None, now: int
 ) -> TokenCheckItem:
     """Verify the token as each type that the issuer is pinned for."""
     if keys is None:
         hint = "only keys in a local file are read here"
-        return _check("verifies", None, "its issuer's keys are not at hand", hint)
-    known = Issuers(KnownIssuer(issuer.pin, issuer.audience, keys))
+        return _build_token_check(
+            "verifies", None, "its issuer's keys are not at hand", hint
+        )
+    known = IssuerIndex(IssuerWithKeys(issuer.pin, issuer.audience, keys))
     why: list[str] = []
     for token_type in issuer.pin.token_types:
         kind = token_type.rsplit(":", 1)[-1]
         try:
-            verify(unverified_token, known, now, token_type)
-        except TokenRefused as refused:
+            verify_token(unverified_token, known, now, token_type)
+        except TokenRejected as refused:
             why.append(f"as {kind}: {refused.reason}, {refused.message}")
         else:
-            return _check("verifies", True, f"as {kind}, for {issuer.audience}")
-    return _check("verifies", False, "; ".join(why))
+            return _build_token_check(
+                "verifies", True, f"as {kind}, for {issuer.audience}"
+            )
+    return _build_token_check("verifies", False, "; ".join(why))
 
 
-def _rules(
-    payload: JsonObject, reading: Reading, config: Config
+def _check_rules(
+    payload: JsonObject, reading: ConfigReading, config: Config
 ) -> Iterator[TokenCheckItem]:
     """Check whether rules are in force and which one matches, with the reasons."""
     hint = "answerable sts rules shows them"
-    holds = reading.holds_rules
-    yield _check("the rules are in force", holds, "" if holds else "one is wrong", hint)
-    items = fits(reading.rules, claimed(payload, config))
+    holds = reading.has_rules
+    yield _build_token_check(
+        "the rules are in force", holds, "" if holds else "one is wrong", hint
+    )
+    items = explain_matches(reading.rules, claims_of_issuer(payload, config))
     fitting = [item["rule"] for item in items if item["fits"]]
-    yield _check("one rule fits", len(fitting) == 1, ", ".join(fitting) or "none does")
+    yield _build_token_check(
+        "one rule fits", len(fitting) == 1, ", ".join(fitting) or "none does"
+    )
     for item in items:
         what = f"{item['claim']} is {item['how']}, expected {item['expected']}"
         detail = f"as {item['agent']}" if item["fits"] else what
-        yield _check(f"rule {item['rule']} fits", item["fits"], detail)
+        yield _build_token_check(f"rule {item['rule']} fits", item["fits"], detail)
 
 
-def _check(check: str, ok: bool | None, detail: str, hint: str = "") -> TokenCheckItem:
+def _build_token_check(
+    check: str, ok: bool | None, detail: str, hint: str = ""
+) -> TokenCheckItem:
     return {"check": check, "ok": ok, "detail": detail, "hint": hint}

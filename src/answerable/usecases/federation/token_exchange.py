@@ -14,51 +14,57 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.authorization.revocations import Kills
-from answerable.federation.person_claim import Binding, any_account
-from answerable.federation.token_exchange import Asked, Ids, Minting, Standing, decide
-from answerable.federation.token_verification import Issuers
-from answerable.federation.trust_rules.rule_index import Rules
-from answerable.model.config import PinnedIssuer
+from answerable.authorization.revocations import Revocations
+from answerable.federation.person_claim import AccountBinding, any_account
+from answerable.federation.token_exchange import (
+    FreshIds,
+    TokenGrantDecision,
+    TrustState,
+    VerifiedRequest,
+    decide_exchange,
+)
+from answerable.federation.token_verification import IssuerIndex
+from answerable.federation.trust_rules.rule_index import RuleIndex
+from answerable.model.config import IssuerConfig
 from answerable.model.errors import AnswerableError
-from answerable.model.exchange import OAuthError, Refusal
+from answerable.model.exchange import OAuthError, TokenRequestRefusal
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.spool_record import Exchanged
-from answerable.model.trust_rule import Reuse
+from answerable.model.spool_record import ExchangeRecord
+from answerable.model.trust_rule import TokenReuse
 from answerable.services.federation.exchange_records import (
-    Shown,
-    given_record,
-    refused_record,
+    PresentedRequest,
+    build_issued_record,
+    build_refused_record,
 )
 from answerable.services.federation.exchange_verification import (
-    Found,
-    NotGiven,
-    Verifying,
-    unavailable,
+    ExchangeRefused,
+    ExchangeVerifier,
+    VerifiedCredentials,
+    refuse_unavailable,
 )
-from answerable.services.federation.own_tokens import OwnTokens, killed_in
+from answerable.services.federation.own_tokens import OwnTokenVerifier, find_revocation
 from answerable.store.token_state.interface import (
-    Committed,
-    Control,
-    ControlUnavailable,
-    Exchange,
-    IssuedToken,
-    Outcome,
-    Use,
-    new_id,
+    CommitOutcome,
+    CommitResult,
+    ExchangeCommit,
+    IssuedTokenRecord,
+    ReplayKey,
+    TokenState,
+    TokenStateUnavailable,
+    generate_id,
 )
 
 _GRANT = OAuthError.INVALID_GRANT
 
 
-class Signs(Protocol):
+class TokenSigner(Protocol):
     """Holder of the signing key."""
 
     def sign(self, claims: Mapping[str, object], typ: str, now: float) -> str:
         """Sign claims as a compact JWS."""
 
 
-class Outcomes(msgspec.Struct, frozen=True, gc=False):
+class ExchangeOutcome(msgspec.Struct, frozen=True, gc=False):
     """Result of a token exchange request.
 
     Attributes:
@@ -67,10 +73,10 @@ class Outcomes(msgspec.Struct, frozen=True, gc=False):
         needs_nonce: The proof may be a replay: the client repeats it with a nonce.
     """
 
-    record: Exchanged
-    refusal: Refusal | None = None
+    record: ExchangeRecord
+    refusal: TokenRequestRefusal | None = None
     token: str = ""
-    minting: Minting | None = None
+    minting: TokenGrantDecision | None = None
     needs_nonce: bool = False
 
     def __repr__(self) -> str:
@@ -79,7 +85,7 @@ class Outcomes(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class ExchangeConfig:
     """Trust rules and issuers in force.
 
     Attributes:
@@ -88,13 +94,13 @@ class InForce:
         gateways: Audiences of our gateways.
     """
 
-    rules: Rules
-    issuers: Mapping[str, PinnedIssuer]
+    rules: RuleIndex
+    issuers: Mapping[str, IssuerConfig]
     root: bool = False
     gateways: frozenset[str] = frozenset()
 
 
-class Prepared(msgspec.Struct, frozen=True, gc=False):
+class PreparedExchange(msgspec.Struct, frozen=True, gc=False):
     """Token that is issued once it is committed.
 
     Attributes:
@@ -103,10 +109,10 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
         sha256: Digest of the token.
     """
 
-    exchange: Exchange
-    shown: Shown
-    found: Found
-    minting: Minting
+    exchange: ExchangeCommit
+    shown: PresentedRequest
+    found: VerifiedCredentials
+    minting: TokenGrantDecision
     token: str
     sha256: bytes
 
@@ -116,7 +122,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True, repr=False)
-class _Story:
+class _ExchangeState:
     """State of one request between the steps.
 
     Attributes:
@@ -125,13 +131,13 @@ class _Story:
         ended: Outcome, None while the request is in progress.
     """
 
-    shown: Shown
-    found: Found = field(default_factory=Found)
-    minting: Minting | None = None
-    ended: Prepared | Outcomes | Exception | None = None
+    shown: PresentedRequest
+    found: VerifiedCredentials = field(default_factory=VerifiedCredentials)
+    minting: TokenGrantDecision | None = None
+    ended: PreparedExchange | ExchangeOutcome | Exception | None = None
 
 
-class Exchanges:
+class TokenExchange:
     """Use case of the token endpoint.
 
     Args:
@@ -146,35 +152,35 @@ class Exchanges:
     def __init__(
         self,
         url: str,
-        own: OwnTokens,
-        control: Control,
-        signs: Signs,
-        issuers: Callable[[float], Issuers],
+        own: OwnTokenVerifier,
+        control: TokenState,
+        signs: TokenSigner,
+        issuers: Callable[[float], IssuerIndex],
         owners: Callable[[float], Mapping[AgentId, PersonId]],
-        kills: Callable[[], Kills],
-        is_bound: Binding = any_account,
+        kills: Callable[[], Revocations],
+        is_bound: AccountBinding = any_account,
     ) -> None:
         self._url, self._control, self._signs = url, control, signs
         self._owners, self._kills = owners, kills
         self._is_bound = is_bound
-        self._in_force = InForce(Rules(), {})
-        self._verifying = Verifying(
+        self._in_force = ExchangeConfig(RuleIndex(), {})
+        self._verifying = ExchangeVerifier(
             own, control, issuers, lambda: self._in_force.issuers
         )
 
     @property
-    def in_force(self) -> InForce:
+    def in_force(self) -> ExchangeConfig:
         """Configuration in force."""
         return self._in_force
 
-    def swap(self, in_force: InForce) -> None:
+    def replace_config(self, in_force: ExchangeConfig) -> None:
         """Replace the configuration for all later requests."""
         self._in_force = in_force
 
-    def standing(self, now: float) -> Standing:
+    def current_state(self, now: float) -> TrustState:
         """Return the state that a decision reads at this moment."""
         in_force = self._in_force
-        return Standing(
+        return TrustState(
             url=self._url,
             rules=in_force.rules,
             issuers=in_force.issuers,
@@ -184,7 +190,7 @@ class Exchanges:
             is_bound=self._is_bound,
         )
 
-    def exchange(self, shown: Shown, now: float) -> Outcomes:
+    def exchange(self, shown: PresentedRequest, now: float) -> ExchangeOutcome:
         """Serve one request.
 
         Args:
@@ -200,8 +206,8 @@ class Exchanges:
         return outcome
 
     def exchange_all(
-        self, shown: Sequence[Shown], now: float
-    ) -> list[Outcomes | Exception]:
+        self, shown: Sequence[PresentedRequest], now: float
+    ) -> list[ExchangeOutcome | Exception]:
         """Serve several requests independently of each other.
 
         Args:
@@ -211,47 +217,49 @@ class Exchanges:
             The outcome of each request, or the exception that `exchange` would raise.
         """
         made = self.prepare_all(shown, now)
-        ready = [each for each in made if isinstance(each, Prepared)]
+        ready = [each for each in made if isinstance(each, PreparedExchange)]
         committed = iter(self._commit_all(ready, now))
         return [
-            self._finished(each, next(committed))
-            if isinstance(each, Prepared)
+            self._finish_or_error(each, next(committed))
+            if isinstance(each, PreparedExchange)
             else each
             for each in made
         ]
 
     def prepare_all(
-        self, shown: Sequence[Shown], now: float
-    ) -> list[Prepared | Outcomes | Exception]:
+        self, shown: Sequence[PresentedRequest], now: float
+    ) -> list[PreparedExchange | ExchangeOutcome | Exception]:
         """Serve requests up to the commit, or to their refusal."""
-        stories = [_Story(each) for each in shown]
-        for step in (self._find, self._decide, self._sign):
+        stories = [_ExchangeState(each) for each in shown]
+        for step in (self._verify_step, self._decide_step, self._sign_step):
             for story in stories:
                 if story.ended is None:
-                    _take(step, story, now)
+                    _run_step(step, story, now)
         return [story.ended for story in stories if story.ended is not None]
 
     def _commit_all(
-        self, ready: Sequence[Prepared], now: float
-    ) -> Sequence[Committed | Exception]:
+        self, ready: Sequence[PreparedExchange], now: float
+    ) -> Sequence[CommitResult | Exception]:
         """Commit prepared exchanges in one transaction."""
         if not ready:
             return ()
         try:
-            return self._control.commit_all([each.exchange for each in ready], now)
+            return self._control.commit_batch([each.exchange for each in ready], now)
         except Exception as error:  # noqa: BLE001 - whoever waits is told, each of them
             return [error] * len(ready)
 
-    def _finished(
-        self, prepared: Prepared, committed: Committed | Exception
-    ) -> Outcomes | Exception:
-        if isinstance(committed, ControlUnavailable):
+    def _finish_or_error(
+        self, prepared: PreparedExchange, committed: CommitResult | Exception
+    ) -> ExchangeOutcome | Exception:
+        if isinstance(committed, TokenStateUnavailable):
             return self.finish(prepared, None)
         if isinstance(committed, Exception):
             return committed
         return self.finish(prepared, committed)
 
-    def finish(self, prepared: Prepared, committed: Committed | None) -> Outcomes:
+    def finish(
+        self, prepared: PreparedExchange, committed: CommitResult | None
+    ) -> ExchangeOutcome:
         """Finish a request once its exchange is committed.
 
         Args:
@@ -260,74 +268,84 @@ class Exchanges:
         """
         shown, found, minting = prepared.shown, prepared.found, prepared.minting
         if committed is None:
-            return _refused(shown, found, unavailable().refusal)
-        if committed.outcome is not Outcome.DONE:
-            return _refused(shown, found, _refusal_of(committed, shown.proof))
+            return _build_refused_outcome(shown, found, refuse_unavailable().refusal)
+        if committed.outcome is not CommitOutcome.DONE:
+            return _build_refused_outcome(
+                shown, found, _explain_commit_failure(committed, shown.proof)
+            )
         # A revocation since the decision ends the recorded delegation.
-        if killed := killed_in(self._kills(), (minting.delegation,)):
-            return _refused(shown, found, Refusal(_GRANT, "killed", killed))
+        if killed := find_revocation(self._kills(), (minting.delegation,)):
+            return _build_refused_outcome(
+                shown, found, TokenRequestRefusal(_GRANT, "killed", killed)
+            )
         sha256 = prepared.sha256
-        record = given_record(shown, found.subject, found.actor, minting, sha256)
-        return Outcomes(record, token=prepared.token, minting=minting)
+        record = build_issued_record(shown, found.subject, found.actor, minting, sha256)
+        return ExchangeOutcome(record, token=prepared.token, minting=minting)
 
     # Steps.
 
-    def _find(self, story: _Story, now: float) -> None:
-        self._verifying.find(story.shown, story.found, now)
+    def _verify_step(self, story: _ExchangeState, now: float) -> None:
+        self._verifying.verify(story.shown, story.found, now)
 
-    def _decide(self, story: _Story, now: float) -> None:
+    def _decide_step(self, story: _ExchangeState, now: float) -> None:
         shown, found = story.shown, story.found
         assert found.subject is not None  # noqa: S101 - found, or refused before
-        asked = Asked(
+        asked = VerifiedRequest(
             shown.request, found.subject, found.actor, shown.cnf, shown.gateway
         )
-        ids = Ids(new_id(now), new_id(now))
-        decided = decide(asked, self.standing(now), ids, int(now))
-        if isinstance(decided, Refusal):
-            story.ended = _refused(shown, found, decided)
+        ids = FreshIds(generate_id(now), generate_id(now))
+        decided = decide_exchange(asked, self.current_state(now), ids, int(now))
+        if isinstance(decided, TokenRequestRefusal):
+            story.ended = _build_refused_outcome(shown, found, decided)
         else:
             story.minting = decided
 
-    def _sign(self, story: _Story, now: float) -> None:
+    def _sign_step(self, story: _ExchangeState, now: float) -> None:
         shown, found, minting = story.shown, story.found, story.minting
         assert minting is not None  # noqa: S101 - decided, or refused before
         try:
             token = self._signs.sign(minting.claims, minting.typ, now)
         except AnswerableError:
             error = OAuthError.TEMPORARILY_UNAVAILABLE
-            raise NotGiven(error, "no-signing-key") from None
+            raise ExchangeRefused(error, "no-signing-key") from None
         sha256 = hashlib.sha256(token.encode("ascii")).digest()
-        exchange = _exchange_of(found, minting, sha256)
-        story.ended = Prepared(exchange, shown, found, minting, token, sha256)
+        exchange = _build_exchange(found, minting, sha256)
+        story.ended = PreparedExchange(exchange, shown, found, minting, token, sha256)
 
 
-def _take(step: Callable[[_Story, float], None], story: _Story, now: float) -> None:
+def _run_step(
+    step: Callable[[_ExchangeState, float], None], story: _ExchangeState, now: float
+) -> None:
     """Run one step for one request; an error ends only that request."""
     try:
         step(story, now)
-    except NotGiven as refused:
-        story.ended = _refused(story.shown, story.found, refused.refusal)
+    except ExchangeRefused as refused:
+        story.ended = _build_refused_outcome(story.shown, story.found, refused.refusal)
     except Exception as error:  # noqa: BLE001 - it is raised for whoever waits for it
         story.ended = error
 
 
-def _refused(shown: Shown, found: Found, refusal: Refusal) -> Outcomes:
+def _build_refused_outcome(
+    shown: PresentedRequest, found: VerifiedCredentials, refusal: TokenRequestRefusal
+) -> ExchangeOutcome:
     nonce = refusal.error is OAuthError.USE_DPOP_NONCE
-    record = refused_record(shown, found.subject, found.actor, refusal)
-    return Outcomes(record, refusal, needs_nonce=nonce)
+    record = build_refused_record(shown, found.subject, found.actor, refusal)
+    return ExchangeOutcome(record, refusal, needs_nonce=nonce)
 
 
-def _exchange_of(found: Found, minting: Minting, sha256: bytes) -> Exchange:
+def _build_exchange(
+    found: VerifiedCredentials, minting: TokenGrantDecision, sha256: bytes
+) -> ExchangeCommit:
     """Build the exchange that is committed as one transaction."""
-    issued = IssuedToken(
+    issued = IssuedTokenRecord(
         jti=str(minting.claims["jti"]),
         delegation=minting.delegation.id,
         sha256=sha256,
         expires=minting.expires,
     )
-    is_single_use = minting.rule.reuse is Reuse.ONCE
+    is_single_use = minting.rule.reuse is TokenReuse.ONCE
     token = (found.token,) if found.token is not None and is_single_use else ()
-    return Exchange(
+    return ExchangeCommit(
         uses=(*found.uses, *token),
         ticket=minting.ticket,
         under=minting.under,
@@ -336,15 +354,17 @@ def _exchange_of(found: Found, minting: Minting, sha256: bytes) -> Exchange:
     )
 
 
-def _refusal_of(committed: Committed, proof: Use | None) -> Refusal:
+def _explain_commit_failure(
+    committed: CommitResult, proof: ReplayKey | None
+) -> TokenRequestRefusal:
     """Explain why a commit was rejected."""
     of_proof = proof is not None and committed.use == proof
     match committed.outcome:
-        case Outcome.SEEN if of_proof:
-            return Refusal(OAuthError.INVALID_DPOP_PROOF, "proof-seen")
-        case Outcome.PERHAPS_SEEN if of_proof:
-            return Refusal(OAuthError.USE_DPOP_NONCE, "proof-perhaps-seen")
-        case Outcome.DEAD:
-            return Refusal(_GRANT, "dead", committed.why or "")
+        case CommitOutcome.SEEN if of_proof:
+            return TokenRequestRefusal(OAuthError.INVALID_DPOP_PROOF, "proof-seen")
+        case CommitOutcome.PERHAPS_SEEN if of_proof:
+            return TokenRequestRefusal(OAuthError.USE_DPOP_NONCE, "proof-perhaps-seen")
+        case CommitOutcome.DEAD:
+            return TokenRequestRefusal(_GRANT, "dead", committed.why or "")
         case outcome:
-            return Refusal(_GRANT, outcome.value)
+            return TokenRequestRefusal(_GRANT, outcome.value)

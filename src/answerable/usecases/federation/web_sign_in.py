@@ -8,41 +8,45 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from answerable.federation.claim_parsing import SKEW
-from answerable.federation.errors import FederateError
-from answerable.federation.jwk_set import KeySet
-from answerable.federation.oidc_login.errors import LoginRefused
+from answerable.federation.claim_parsing import CLOCK_SKEW
+from answerable.federation.errors import FederationError
+from answerable.federation.jwk_set import IssuerKeySet
+from answerable.federation.oidc_login.errors import LoginFailed
 from answerable.federation.oidc_login.provider_metadata import (
-    Provider,
+    ProviderMetadata,
     metadata_url,
-    read_provider,
+    parse_metadata,
 )
 from answerable.federation.oidc_login.requests import (
-    Client,
-    Sealed,
-    authorization_url,
-    basic,
-    code_form,
+    LoginSecrets,
+    OidcClient,
+    basic_authorization,
+    build_authorization_url,
+    build_code_form,
 )
 from answerable.federation.oidc_login.responses import (
     check_nonce,
-    read_id_token,
-    read_redirect,
+    parse_id_token,
+    parse_redirect,
 )
-from answerable.federation.person_claim import Binding, any_account
-from answerable.federation.token_verification import Issuers, KnownIssuer, verify
+from answerable.federation.person_claim import AccountBinding, any_account
+from answerable.federation.token_verification import (
+    IssuerIndex,
+    IssuerWithKeys,
+    verify_token,
+)
 from answerable.model.claims import SignedClaims, TokenType
-from answerable.model.config import PinnedIssuer
+from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
-from answerable.model.web_config import Login, Role
-from answerable.services.federation.sign_in import person_of
+from answerable.model.web_config import WebLoginConfig, WebRole
+from answerable.services.federation.sign_in import resolve_person
 
-FRESH = 5 * 60  # seconds since the latest authentication
-LONGEST = 8 * 3600
-_LATEST = 1 << 53  # upper limit of a NumericDate
+REAUTHENTICATION_AGE = 5 * 60  # seconds since the latest authentication
+MAX_SESSION_AGE = 8 * 3600
+_MAX_NUMERIC_DATE = 1 << 53  # upper limit of a NumericDate
 
 
-class Ask(Protocol):
+class WebProviderRequest(Protocol):
     """HTTP request to the provider."""
 
     def __call__(
@@ -56,7 +60,7 @@ class Ask(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class WebSignInEnvironment:
     """IO and clock of a web sign-in.
 
     Attributes:
@@ -66,15 +70,15 @@ class Ways:
         is_bound: Returns whether a person's token has the account they are bound to.
     """
 
-    ask: Ask
-    keys: Callable[[PinnedIssuer, Provider], KeySet]
-    seal: Callable[[], Sealed]
+    ask: WebProviderRequest
+    keys: Callable[[IssuerConfig, ProviderMetadata], IssuerKeySet]
+    seal: Callable[[], LoginSecrets]
     now: Callable[[], float]
-    is_bound: Binding = any_account
+    is_bound: AccountBinding = any_account
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WebSignInConfig:
     """Configuration of the web sign-in.
 
     Attributes:
@@ -83,22 +87,22 @@ class Place:
         redirect_uri: Redirect URI of this server.
     """
 
-    pinned: PinnedIssuer
-    login: Login
+    pinned: IssuerConfig
+    login: WebLoginConfig
     secret: str = field(repr=False)
     redirect_uri: str
 
     @property
-    def client(self) -> Client:
+    def client(self) -> OidcClient:
         """OAuth client of this server at the provider."""
         claims = (self.login.claim,) if self.login.claim else ()
-        return Client(
+        return OidcClient(
             self.login.client_id, self.pinned.person, claims, self.login.scopes
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PendingSignIn:
     """Sign-in in progress.
 
     Attributes:
@@ -107,14 +111,14 @@ class Begun:
         max_age: Most seconds since the person's previous authentication.
     """
 
-    provider: Provider
-    sealed: Sealed
+    provider: ProviderMetadata
+    sealed: LoginSecrets
     url: str
     max_age: int
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class SignedInPerson:
     """Person who signed in.
 
     Attributes:
@@ -126,13 +130,13 @@ class Admitted:
     """
 
     person: PersonId
-    roles: frozenset[Role]
+    roles: frozenset[WebRole]
     iss: str
     sub: str
     proved: int
 
 
-def provider_at(ways: Ways, iss: str) -> Provider:
+def load_provider(ways: WebSignInEnvironment, iss: str) -> ProviderMetadata:
     """Load the metadata of a provider.
 
     Raises:
@@ -141,111 +145,124 @@ def provider_at(ways: Ways, iss: str) -> Provider:
     """
     status, body = ways.ask(metadata_url(iss), None)
     if status != 200:
-        raise LoginRefused(f"the issuer has no metadata (status {status})")
-    provider = read_provider(body, iss)
+        raise LoginFailed(f"the issuer has no metadata (status {status})")
+    provider = parse_metadata(body, iss)
     if not provider.authorization:
-        raise LoginRefused("the provider takes no browser")
+        raise LoginFailed("the provider takes no browser")
     return provider
 
 
-def begin(ways: Ways, place: Place, provider: Provider, *, fresh: bool) -> Begun:
+def begin_sign_in(
+    ways: WebSignInEnvironment,
+    place: WebSignInConfig,
+    provider: ProviderMetadata,
+    *,
+    fresh: bool,
+) -> PendingSignIn:
     """Begin a sign-in.
 
     Args:
         fresh: Require a new authentication of the person.
     """
-    sealed, max_age = ways.seal(), FRESH if fresh else LONGEST
+    sealed, max_age = ways.seal(), REAUTHENTICATION_AGE if fresh else MAX_SESSION_AGE
     more = {"max_age": str(max_age)} | ({"prompt": "login"} if fresh else {})
-    url = authorization_url(provider, place.client, place.redirect_uri, sealed, more)
-    return Begun(provider, sealed, url, max_age)
+    url = build_authorization_url(
+        provider, place.client, place.redirect_uri, sealed, more
+    )
+    return PendingSignIn(provider, sealed, url, max_age)
 
 
-def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
+def finish_sign_in(
+    ways: WebSignInEnvironment, place: WebSignInConfig, begun: PendingSignIn, query: str
+) -> SignedInPerson:
     """Finish a sign-in with the redirect of the browser.
 
     Raises:
         LoginRefused: The response is invalid, or the person has no role here.
         EnvironmentRefused: The provider cannot be reached.
     """
-    code = read_redirect(query, begun.sealed, begun.provider)
-    form = code_form(place.client, place.redirect_uri, code, begun.sealed)
+    code = parse_redirect(query, begun.sealed, begun.provider)
+    form = build_code_form(place.client, place.redirect_uri, code, begun.sealed)
     authorization = ""
     if place.secret and begun.provider.takes_secret_in_form:
         form = {**form, "client_secret": place.secret}
     elif place.secret:
-        authorization = basic(place.login.client_id, place.secret)
+        authorization = basic_authorization(place.login.client_id, place.secret)
     answered = ways.ask(begun.provider.token, form, authorization)
-    claims = _verified(ways, place, begun.provider, read_id_token(*answered))
+    claims = _verify_id_token(ways, place, begun.provider, parse_id_token(*answered))
     check_nonce(claims, begun.sealed, required=True)
-    found = admitted(claims, place.pinned, place.login, ways.is_bound)
+    found = admit_person(claims, place.pinned, place.login, ways.is_bound)
     # OpenID Connect Core 3.1.2.1: a client that sends max_age checks auth_time.
     if not found.proved:
-        raise LoginRefused(
+        raise LoginFailed(
             "the provider does not say when the person signed in "
             "(expected a number in auth_time, as max_age was asked for)"
         )
-    if ways.now() > found.proved + begun.max_age + SKEW:
-        raise LoginRefused("the sign-in at the provider is too long ago")
+    if ways.now() > found.proved + begun.max_age + CLOCK_SKEW:
+        raise LoginFailed("the sign-in at the provider is too long ago")
     return found
 
 
-def admitted(
+def admit_person(
     claims: SignedClaims,
-    pinned: PinnedIssuer,
-    login: Login,
-    is_bound: Binding = any_account,
-) -> Admitted:
+    pinned: IssuerConfig,
+    login: WebLoginConfig,
+    is_bound: AccountBinding = any_account,
+) -> SignedInPerson:
     """Return the person of a verified token, with their roles here.
 
     Raises:
         LoginRefused: It names nobody, or nobody with a role; or an agent that acts for
             them presents it.
     """
-    if claims.act.actors or claims.leaf("act") is not None:
-        raise LoginRefused("the token belongs to an agent that acts for a person")
-    person = person_of(claims, pinned.person)
-    roles = login.roles_of(_values(claims, login.claim))
+    if claims.act.actors or claims.find_leaf("act") is not None:
+        raise LoginFailed("the token belongs to an agent that acts for a person")
+    person = resolve_person(claims, pinned.person)
+    roles = login.roles_for_claims(_list_claim_values(claims, login.claim))
     if not roles:
-        raise LoginRefused(
+        raise LoginFailed(
             "the signed-in person has no role here",
             "an administrator gives one: web.login.roles in the configuration",
         )
     if not is_bound(claims, person):
-        raise LoginRefused(
+        raise LoginFailed(
             f"{person} signed in with another account before",
             f"an administrator: answerable sign-ins --release {person} --config FILE",
         )
-    at = _number(claims.leaf("auth_time"))
-    return Admitted(person, roles, claims.iss, claims.sub, at)
+    at = _parse_numeric_date(claims.find_leaf("auth_time"))
+    return SignedInPerson(person, roles, claims.iss, claims.sub, at)
 
 
-def _number(value: object) -> int:
+def _parse_numeric_date(value: object) -> int:
     """Parse a JSON number as whole seconds; 0 for any other value, `true` included."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    return int(value) if 0 < value < _LATEST else 0
+    return int(value) if 0 < value < _MAX_NUMERIC_DATE else 0
 
 
-def _values(claims: SignedClaims, claim: str) -> frozenset[str]:
+def _list_claim_values(claims: SignedClaims, claim: str) -> frozenset[str]:
     """List the values of a claim; dots name a nested claim, `realm.roles`."""
     if not claim:
         return frozenset()
-    found = claims.leaf(claim)
+    found = claims.find_leaf(claim)
     if found is None and "." in claim:
-        found = claims.leaf(*claim.split("."))
+        found = claims.find_leaf(*claim.split("."))
     values = found if isinstance(found, tuple) else (found,)
     return frozenset(each for each in values if isinstance(each, str))
 
 
-def _verified(
-    ways: Ways, place: Place, provider: Provider, id_token: str
+def _verify_id_token(
+    ways: WebSignInEnvironment,
+    place: WebSignInConfig,
+    provider: ProviderMetadata,
+    id_token: str,
 ) -> SignedClaims:
     pinned = place.pinned
     try:
         keys = ways.keys(pinned, provider)
-        issuers = Issuers(KnownIssuer(pinned.pin, place.login.client_id, keys))
-        return verify(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
-    except FederateError as refused:
-        raise LoginRefused(
+        issuers = IssuerIndex(IssuerWithKeys(pinned.pin, place.login.client_id, keys))
+        return verify_token(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
+    except FederationError as refused:
+        raise LoginFailed(
             f"the id_token does not hold: {refused.message} ({refused.reason})"
         ) from None

@@ -10,14 +10,14 @@ Sources: AWS CloudFormation User Guide, "AWS::IAM::Role"; Terraform AWS provider
 import json
 from collections.abc import Sequence
 
-from answerable.connectors.aws.declaration import SPEC as AWS
+from answerable.connectors.aws.declaration import DECLARATION as AWS
 from answerable.connectors.aws_org import declaration as organization
-from answerable.connectors.aws_resources.declaration import SPEC as RESOURCES
+from answerable.connectors.aws_resources.declaration import DECLARATION as RESOURCES
 from answerable.model.errors import UsageError
 
 FORMS = ("iam", "cloudformation", "terraform")
 _VERSION = "2012-10-17"
-_LIVE = (AWS.name, RESOURCES.name, organization.SPEC.name)
+_LIVE = (AWS.name, RESOURCES.name, organization.DECLARATION.name)
 _NAME = organization.DEFAULT_ROLE
 
 _CLOUDFORMATION = """\
@@ -126,13 +126,13 @@ output "role_arn" {{
 """
 
 
-def account_actions() -> tuple[str, ...]:
+def list_account_actions() -> tuple[str, ...]:
     """List the permissions of the role in each account, sorted."""
     found = (*AWS.permissions, *RESOURCES.permissions, *organization.IN_EACH_ACCOUNT)
     return tuple(sorted(set(found)))
 
 
-def access_policy(form: str, names: Sequence[str]) -> str:
+def render_access_policy(form: str, names: Sequence[str]) -> str:
     """Render the AWS permissions that live scans of some sources need.
 
     Args:
@@ -150,8 +150,8 @@ def access_policy(form: str, names: Sequence[str]) -> str:
             "name one: answerable where --policy iam aws-org:",
         )
     if form == "iam":
-        return _iam(names)
-    if organization.SPEC.name not in names:
+        return _build_iam_policy(names)
+    if organization.DECLARATION.name not in names:
         raise UsageError(
             f"--policy {form} makes the role of an organization's accounts "
             f"(got {', '.join(names)})",
@@ -162,13 +162,13 @@ def access_policy(form: str, names: Sequence[str]) -> str:
         if form == "cloudformation"
         else (_TERRAFORM, '        "{}",')
     )
-    actions = "\n".join(indent.format(action) for action in account_actions())
+    actions = "\n".join(indent.format(action) for action in list_account_actions())
     return template.format(
         name=_NAME, version=_VERSION, sid="AnswerableRead", actions=actions
     )
 
 
-def _iam(names: Sequence[str]) -> str:
+def _build_iam_policy(names: Sequence[str]) -> str:
     """Write the IAM policy of the scanning identity."""
     actions: set[str] = set()
     statements = []
@@ -176,8 +176,10 @@ def _iam(names: Sequence[str]) -> str:
         actions |= set(AWS.permissions)
     if RESOURCES.name in names:
         actions |= set(RESOURCES.permissions)
-    if organization.SPEC.name in names:
-        actions |= set(account_actions()) | set(organization.SPEC.permissions)
+    if organization.DECLARATION.name in names:
+        actions |= set(list_account_actions()) | set(
+            organization.DECLARATION.permissions
+        )
         statements.append(
             {
                 "Sid": "AnswerableAssume",

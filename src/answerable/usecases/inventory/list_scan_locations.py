@@ -1,4 +1,4 @@
-"""Paths and API calls that a scan of each source would read (`where`)."""
+"""Paths and API calls that a scan of each source would read (`list_scan_locations`)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from answerable.connectors import registry
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import ProbeItem
-from answerable.presentation.inventory_lists import no_coverage
+from answerable.presentation.inventory_lists import empty_coverage
 from answerable.services.inventory import scan_sources as named
 
 
-def where(sources: Sequence[str], *, home: Path, cwd: Path) -> Document:
+def list_scan_locations(sources: Sequence[str], *, home: Path, cwd: Path) -> Document:
     """List the places that `scan` of the same sources would read.
 
     Raises:
@@ -23,7 +23,9 @@ def where(sources: Sequence[str], *, home: Path, cwd: Path) -> Document:
             "what": probe.what,
             "found": probe.found,
         }
-        for source in named.parse(sources, home=home, cwd=cwd)
-        for probe in registry.inventory_connector(source.name).where(source.location)
+        for source in named.parse_sources(sources, home=home, cwd=cwd)
+        for probe in registry.load_inventory_connector(source.name).list_probes(
+            source.location
+        )
     ]
-    return Document("where", items, no_coverage())
+    return Document("where", items, empty_coverage())

@@ -1,4 +1,4 @@
-"""Owners of agents, identities and credentials (`who-owns`, `attest`)."""
+"""Owners of agents, identities and credentials (`who-owns`, `attest_unsigned`)."""
 
 import shlex
 
@@ -6,34 +6,40 @@ import msgspec
 
 from answerable import inventory as room
 from answerable.evidence import owner_attestations
-from answerable.inventory.ownership_score import attests
-from answerable.inventory.people import People
-from answerable.inventory.resolve import Kind
+from answerable.inventory.ownership_score import is_valid_attestation
+from answerable.inventory.people import PersonDirectory
+from answerable.inventory.resolve import EntityKind
 from answerable.model.documents.core import Document
-from answerable.model.documents.owners import CandidateItem, EvidenceItem, WhoOwnsItem
+from answerable.model.documents.owners import (
+    OwnerCandidateItem,
+    OwnerEvidenceItem,
+    OwnershipItem,
+)
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
-from answerable.model.owner_key import unrecorded
+from answerable.model.owner_key import pending_position
 from answerable.model.person import (
-    Candidate,
-    EvidenceKind,
+    OwnerCandidate,
     OwnerEvidence,
-    Ownership,
+    OwnerEvidenceKind,
     OwnerState,
+    SubjectOwnership,
 )
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import coverage_of_list, spelled_time
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import build_list_coverage, format_time
 from answerable.services.inventory import snapshots
 from answerable.services.statements import owner_keys
-from answerable.services.statements.owner_keys import Signatory
-from answerable.store.store import Store
+from answerable.services.statements.owner_keys import StatementSigner
+from answerable.store.store import EvidenceStore
 
-_OWNED: tuple[Kind, ...] = ("agent", "identity", "credential")
+_OWNABLE_KINDS: tuple[EntityKind, ...] = ("agent", "identity", "credential")
 
 
-def who_owns(store: Store, inventory: Inventory, subject: str, *, now: int) -> Document:
+def show_owner(
+    store: EvidenceStore, inventory: Inventory, subject: str, *, now: int
+) -> Document:
     """Show the owner of an agent, identity or credential.
 
     An identity that only an audit log names can have an owner, too.
@@ -42,12 +48,12 @@ def who_owns(store: Store, inventory: Inventory, subject: str, *, now: int) -> D
         UsageError: The subject is unknown or ambiguous.
     """
     del store  # the inventory already contains facts from audit logs
-    inventory = room.aged(inventory, now)
-    return _document(inventory, subject_id(inventory, subject), now)
+    inventory = room.reassess_owners(inventory, now)
+    return _build_document(inventory, resolve_subject(inventory, subject), now)
 
 
-def attest(
-    store: Store, inventory: Inventory, subject: str, person: str, *, now: int
+def attest_unsigned(
+    store: EvidenceStore, inventory: Inventory, subject: str, person: str, *, now: int
 ) -> Document:
     """Record an unsigned confirmation of an owner and show the result.
 
@@ -57,27 +63,27 @@ def attest(
     Raises:
         UsageError: The subject is unknown or ambiguous, or the person is no handle.
     """
-    key = subject_id(inventory, subject)
+    key = resolve_subject(inventory, subject)
     said = OwnerEvidence(
         subject=key,
-        person=owner_id(inventory, person),
-        kind=EvidenceKind.CONFIRMATION,
+        person=parse_owner(inventory, person),
+        kind=OwnerEvidenceKind.CONFIRMATION,
         reference=f"answerable attest {key} --owner {person.strip()}",
         act="",
         standing=False,
-        seen=Seen("attest:", "command line", WrittenBy.SELF_REPORTED, now),
+        seen=FactProvenance("attest:", "command line", WrittenBy.SELF_REPORTED, now),
     )
     store.put_object("attestation", msgspec.json.encode(said), now)
     name = inventory.name or snapshots.LATEST
-    return _document(snapshots.load(store, name, now=now), key, now)
+    return _build_document(snapshots.load_inventory(store, name, now=now), key, now)
 
 
 def attest_signed(
-    store: Store,
+    store: EvidenceStore,
     inventory: Inventory,
     subject: str,
     person: str,
-    signer: Signatory,
+    signer: StatementSigner,
     *,
     now: int,
 ) -> Document:
@@ -91,20 +97,20 @@ def attest_signed(
         VerificationError: The key is not enrolled for that person, or is not valid now;
             or the person has left. Nothing is recorded.
     """
-    key, owner = subject_id(inventory, subject), owner_id(inventory, person)
-    known = owner_keys.keys(store)
+    key, owner = resolve_subject(inventory, subject), parse_owner(inventory, person)
+    known = owner_keys.read_owner_keys(store)
     enrolled = known.get(signer.id)
     if enrolled is None:
         raise VerificationError(
             f"the key {signer.id} is not enrolled here",
             "an administrator enrolls its public half: answerable owner-keys enroll PUB "
-            f"--person {person_name(owner)}",
+            f"--person {format_person(owner)}",
         )
-    people = People(inventory.facts.persons)
+    people = PersonDirectory(inventory.facts.persons)
     if people(enrolled.person) != owner:
         raise VerificationError(
             f"the key {signer.id} is {enrolled.person}'s (expected a key of {owner})",
-            f"sign as yourself: --owner {person_name(enrolled.person)}",
+            f"sign as yourself: --owner {format_person(enrolled.person)}",
         )
     left = people.get(owner)
     if left is not None and not left.alive:
@@ -112,41 +118,41 @@ def attest_signed(
             f"{owner} has left and cannot be an owner",
             "let a person sign who has not left",
         )
-    here = owner_keys.identity(store)
-    said = owner_attestations.attestation(
+    here = owner_keys.store_identity(store)
+    said = owner_attestations.build_attestation(
         key,
         enrolled.person,
         key=signer.id,
         store=here,
-        previous=_standing(inventory, key, now),
-        now=signer.at(now),
+        previous=_find_valid_attestation(inventory, key, now),
+        now=signer.signing_time(now),
     )
-    envelope = signer.envelope(said)
-    owner_attestations.verify(envelope, known, unrecorded(now), here)
+    envelope = signer.sign(said)
+    owner_attestations.verify_attestation(envelope, known, pending_position(now), here)
     store.put_object(owner_keys.ATTESTATION, envelope, now)
     name = inventory.name or snapshots.LATEST
-    return _document(snapshots.load(store, name, now=now), key, now)
+    return _build_document(snapshots.load_inventory(store, name, now=now), key, now)
 
 
-def _standing(inventory: Inventory, subject: str, now: int) -> str:
+def _find_valid_attestation(inventory: Inventory, subject: str, now: int) -> str:
     """Return the digest of the valid attestation, empty if there is none."""
     evidence = [e for e in inventory.facts.evidence if e.subject == subject]
-    said = [(e.seen.at, e.digest) for e in evidence if attests(e, now)]
+    said = [(e.seen.at, e.digest) for e in evidence if is_valid_attestation(e, now)]
     return max(said, default=(0, ""))[1]
 
 
-def person_name(person: PersonId) -> str:
+def format_person(person: PersonId) -> str:
     """Format a person as a command-line argument."""
     return shlex.quote(person.removeprefix("person:"))
 
 
-def owner_id(inventory: Inventory, text: str) -> PersonId:
+def parse_owner(inventory: Inventory, text: str) -> PersonId:
     """Parse a person id; another spelling of a known person gives that person.
 
     Raises:
         UsageError: The text has a space in it, and is no known person's name.
     """
-    named, people = person_id(text), People(inventory.facts.persons)
+    named, people = person_id(text), PersonDirectory(inventory.facts.persons)
     if any(map(str.isspace, named)) and people.get(named) is None:
         raise UsageError(
             f"not a person (got {text.strip()[:200]!r}, expected one address or handle)",
@@ -155,7 +161,7 @@ def owner_id(inventory: Inventory, text: str) -> PersonId:
     return people(named)
 
 
-def subject_id(inventory: Inventory, text: str) -> str:
+def resolve_subject(inventory: Inventory, text: str) -> str:
     """Resolve a text to a subject that can have an owner.
 
     Raises:
@@ -166,7 +172,7 @@ def subject_id(inventory: Inventory, text: str) -> str:
     if text.strip() in known:
         return text.strip()
     try:
-        return room.resolve(inventory, text, _OWNED)
+        return room.resolve(inventory, text, _OWNABLE_KINDS)
     except AmbiguousError:
         raise
     except UsageError:
@@ -182,61 +188,63 @@ def subject_id(inventory: Inventory, text: str) -> str:
         raise
 
 
-def _document(inventory: Inventory, subject: str, now: int) -> Document:
-    ownership = _of(inventory, subject)
-    shown = [owner_item(inventory, subject)]
-    covered = coverage_of_list("who-owns", inventory, now)
-    return Document("who-owns", shown, covered, next=_next(ownership))
+def _build_document(inventory: Inventory, subject: str, now: int) -> Document:
+    ownership = _find_ownership(inventory, subject)
+    shown = [build_ownership_item(inventory, subject)]
+    covered = build_list_coverage("who-owns", inventory, now)
+    return Document("who-owns", shown, covered, next=_suggest_next(ownership))
 
 
-def _of(inventory: Inventory, subject: str) -> Ownership:
-    none = Ownership(subject, OwnerState.NONE, None, 0.0, 0.0, ())
+def _find_ownership(inventory: Inventory, subject: str) -> SubjectOwnership:
+    none = SubjectOwnership(subject, OwnerState.NONE, None, 0.0, 0.0, ())
     return inventory.owners.get(subject) or none
 
 
-def owner_item(inventory: Inventory, subject: str) -> WhoOwnsItem:
+def build_ownership_item(inventory: Inventory, subject: str) -> OwnershipItem:
     """Build the ownership item of a subject."""
-    ownership = _of(inventory, subject)
+    ownership = _find_ownership(inventory, subject)
     return {
         "id": subject,
         "state": ownership.state.value,
         "person": ownership.person,
         "score": round(ownership.score, 4),
         "margin": round(ownership.margin, 4),
-        "candidates": [_candidate(each) for each in ownership.candidates],
+        "candidates": [_build_candidate(each) for each in ownership.candidates],
     }
 
 
-def _next(ownership: Ownership) -> str:
+def _suggest_next(ownership: SubjectOwnership) -> str:
     if ownership.state in (OwnerState.ATTESTED, OwnerState.CONFIRMED):
         return ""
     if not ownership.person or ownership.state is OwnerState.OWNER_LEFT:
-        return command("people")  # one of them may be the owner
+        return format_command("people")  # one of them may be the owner
     person = ownership.person.removeprefix("person:")
-    return command("attest", ownership.subject, "--owner", person)
+    return format_command("attest", ownership.subject, "--owner", person)
 
 
-def _candidate(candidate: Candidate) -> CandidateItem:
+def _build_candidate(candidate: OwnerCandidate) -> OwnerCandidateItem:
     return {
         "person": candidate.person,
         "score": round(candidate.score, 4),
-        "evidence": [_evidence(item, weight) for item, weight in candidate.evidence],
+        "evidence": [
+            _build_evidence(item, weight) for item, weight in candidate.evidence
+        ],
     }
 
 
-def _evidence(item: OwnerEvidence, weight: float) -> EvidenceItem:
-    shown: EvidenceItem = {
+def _build_evidence(item: OwnerEvidence, weight: float) -> OwnerEvidenceItem:
+    shown: OwnerEvidenceItem = {
         "kind": item.kind.value,
         "source": item.seen.source,
         "place": item.seen.place,
         "reference": item.reference,
-        "observed_at": spelled_time(item.seen.at),
+        "observed_at": format_time(item.seen.at),
         "weight": round(weight, 4),
         "written_by": item.seen.written_by.value,
     }
     if item.key:
         shown["key"] = item.key
-        shown["expires_at"] = spelled_time(item.until) if item.until else None
+        shown["expires_at"] = format_time(item.until) if item.until else None
         shown["void"] = item.void
         shown["said_of"] = item.said_of
     return shown

@@ -1,26 +1,29 @@
-"""Scan of sources into a new snapshot (`scan`)."""
+"""Scan of sources into a new snapshot (`scan_sources`)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from answerable.connectors import registry
-from answerable.model.connector import SyncContext, no_progress
+from answerable.model.connector import SyncContext, ignore_progress
 from answerable.model.documents.core import Document, ScanItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import SourceCoverage
-from answerable.presentation.inventory_lists import coverage_of, problem_line
+from answerable.presentation.inventory_lists import (
+    build_source_coverage,
+    format_problem,
+)
 from answerable.services.inventory import organization_scan, snapshots
 from answerable.services.inventory import scan_sources as named
-from answerable.services.inventory.scan_outcome import Outcome
-from answerable.services.inventory.scan_sources import Source
-from answerable.services.inventory.stored_sync import COUNTED, store_sync
-from answerable.store.store import Store
+from answerable.services.inventory.scan_outcome import ScanOutcome
+from answerable.services.inventory.scan_sources import ScanSource
+from answerable.services.inventory.stored_sync import COUNTED_KINDS, store_sync
+from answerable.store.store import EvidenceStore
 
 Progress = Callable[[int, int, str], None]
 
 
-def scan(
-    store: Store,
+def scan_sources(
+    store: EvidenceStore,
     sources: Sequence[str],
     *,
     now: int,
@@ -30,7 +33,7 @@ def scan(
     profile: str = "",
     region: str = "",
     regions: Sequence[str] = (),
-    progress: Progress = no_progress,
+    progress: Progress = ignore_progress,
 ) -> Document:
     """Scan the sources and store a snapshot; other sources keep their latest sync.
 
@@ -49,18 +52,18 @@ def scan(
         UsageError: A source is unknown; nothing was read.
         AnswerableError: No source could be read; the error of the first one.
     """
-    asked = named.parse(sources, home=home, cwd=cwd)
-    homes = _homes(store, asked)
+    asked = named.parse_sources(sources, home=home, cwd=cwd)
+    homes = _list_homes(store, asked)
     context = SyncContext(
         now, store.fingerprint, progress, endpoint_url, profile, region, homes=homes
     )
     done = [
         outcome
         for source in asked
-        for outcome in _read(store, source, context, tuple(regions))
+        for outcome in _scan_source(store, source, context, tuple(regions))
     ]
     stored = [sync for each in done for sync in each.stored]
-    name = snapshots.complete(store, stored, now) if stored else ""
+    name = snapshots.complete_snapshot(store, stored, now) if stored else ""
     for each in done:
         each.end()
     errors = [each.error for each in done if each.error is not None]
@@ -69,38 +72,41 @@ def scan(
         raise (bugs or errors)[0]
     return Document(
         "scan",
-        [_item(each, name) for each in done],
-        coverage_of([_covered(each, now) for each in done], now),
+        [_build_scan_item(each, name) for each in done],
+        build_source_coverage([_build_coverage(each, now) for each in done], now),
         next="answerable agents",
     )
 
 
-def _homes(store: Store, asked: Sequence[Source]) -> tuple[str, ...]:
+def _list_homes(store: EvidenceStore, asked: Sequence[ScanSource]) -> tuple[str, ...]:
     """List the homes of this scan and of the newest snapshot."""
-    latest = snapshots.newest(store)
+    latest = snapshots.load_latest_snapshot(store)
     known = [source for source, _ in latest.syncs] if latest is not None else []
     named_now = [source.location for source in asked if source.name == "home"]
     before = [s.removeprefix("home:") for s in known if s.startswith("home:")]
     return tuple(dict.fromkeys((*named_now, *before)))
 
 
-def _read(
-    store: Store, source: Source, context: SyncContext, regions: tuple[str, ...]
-) -> list[Outcome]:
+def _scan_source(
+    store: EvidenceStore,
+    source: ScanSource,
+    context: SyncContext,
+    regions: tuple[str, ...],
+) -> list[ScanOutcome]:
     try:
         if organization_scan.is_organization(source):
-            return organization_scan.read(store, source, context, regions)
-        connector = registry.inventory_connector(source.name)
+            return organization_scan.scan_organization(store, source, context, regions)
+        connector = registry.load_inventory_connector(source.name)
         sync = connector.sync(source.location, context)
     except AnswerableError as error:
-        return [Outcome(str(source), source.name, error=error)]
+        return [ScanOutcome(str(source), source.name, error=error)]
     except Exception as error:  # noqa: BLE001 - raised again once the others are kept
-        return [Outcome(str(source), source.name, error=error)]
+        return [ScanOutcome(str(source), source.name, error=error)]
     stored = store_sync(store, sync, context.now)
-    return [Outcome(sync.source, source.name, (stored,), sync.problems)]
+    return [ScanOutcome(sync.source, source.name, (stored,), sync.problems)]
 
 
-def _covered(outcome: Outcome, now: int) -> SourceCoverage:
+def _build_coverage(outcome: ScanOutcome, now: int) -> SourceCoverage:
     stored = outcome.stored
     return SourceCoverage(
         source=outcome.source,
@@ -114,9 +120,10 @@ def _covered(outcome: Outcome, now: int) -> SourceCoverage:
     )
 
 
-def _item(outcome: Outcome, snapshot: str) -> ScanItem:
+def _build_scan_item(outcome: ScanOutcome, snapshot: str) -> ScanItem:
     agents, tools, credentials, identities, policies = (
-        sum(sync.counts[at] for sync in outcome.stored) for at in range(len(COUNTED))
+        sum(sync.counts[at] for sync in outcome.stored)
+        for at in range(len(COUNTED_KINDS))
     )
     return {
         "source": outcome.source,
@@ -125,6 +132,6 @@ def _item(outcome: Outcome, snapshot: str) -> ScanItem:
         "credentials": credentials,
         "identities": identities,
         "policies": policies,
-        "problems": [problem_line(problem) for problem in outcome.all_problems],
+        "problems": [format_problem(problem) for problem in outcome.all_problems],
         "snapshot": snapshot,
     }

@@ -4,22 +4,37 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from answerable.lineage.chain_index import Chains
-from answerable.lineage.search_query import CHOICES, FIELDS, HOPS, Query, spelled
-from answerable.lineage.stitch_inputs import JointChains
-from answerable.model.lineage import Chain
+from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.search_query import (
+    CHOICES,
+    FIELDS,
+    HOPS,
+    SearchQuery,
+    format_value,
+)
+from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.model.lineage import LineageChain
 from answerable.services.lineage.name_resolution import FIELDS as FIELDS_OF_NAMES
-from answerable.services.lineage.resource_filter import Entities, entities_of, offers
-from answerable.services.lineage.row_search import Scene, Test, may_tell, ways
-from answerable.store.chain_queries import Filter
-from answerable.store.investigation_queries import Wanted, values_like
-from answerable.store.store import Store
+from answerable.services.lineage.resource_filter import (
+    Entities,
+    collect_entities,
+    suggest_similar,
+)
+from answerable.services.lineage.row_search import (
+    SearchScope,
+    Test,
+    is_visible,
+    split_by_words,
+)
+from answerable.store.chain_queries import EventFilter
+from answerable.store.investigation_queries import InvestigationFilter, suggest_values
+from answerable.store.store import EvidenceStore
 
 MOST = 20
-_LONGEST = 200
+_MAX_QUERY_LENGTH = 200
 _IN_EVENTS = ("action", "resource", "source", "run")
 _SPANS = ("1h", "1d", "7d", "30d", "90d")
-_ASKS = {
+_FIELD_HELP = {
     "person": "who answers for it",
     "agent": "the agent, or one that it ran inside",
     "tool": "the tool it called",
@@ -37,7 +52,7 @@ _ASKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class QueryCompletion:
     """One completion of a query.
 
     Attributes:
@@ -48,39 +63,46 @@ class Proposal:
     says: str
 
 
-def completed(store: Store, scene: Scene, text: str) -> list[Proposal]:
+def complete_query(
+    store: EvidenceStore, scene: SearchScope, text: str
+) -> list[QueryCompletion]:
     """Complete the last word of a query; at most twenty proposals."""
-    head, token = _last(text)
-    if len(token) > _LONGEST:
+    head, token = _split_last_word(text)
+    if len(token) > _MAX_QUERY_LENGTH:
         return []
     field, colon, word = token.partition(":")
     field = field.lower()
     if not colon or field not in FIELDS:
-        return list(_fields(head, token))
-    values = list(_values(store, scene, field, word.strip('"')))
+        return list(_complete_field(head, token))
+    values = list(_complete_value(store, scene, field, word.strip('"')))
     return [
-        Proposal(
-            f"{head}{field}:{spelled(value.removeprefix(f'{field}:'))}", _ASKS[field]
+        QueryCompletion(
+            f"{head}{field}:{format_value(value.removeprefix(f'{field}:'))}",
+            _FIELD_HELP[field],
         )
         for value in values[:MOST]
     ]
 
 
-def alike(store: Store, scene: Scene, query: Query) -> str:
+def suggest_alternatives(
+    store: EvidenceStore, scene: SearchScope, query: SearchQuery
+) -> str:
     """Suggest visible names that are spelled like the ones without a match."""
     only = scene.only
     tests: list[Test] = []
     known: Entities = {}
     if only is None:
-        known = entities_of(scene.inventory, Chains.of(scene.chains))
+        known = collect_entities(scene.inventory, ChainIndex.wrap(scene.chains))
     else:
-        tests = [lambda chain: may_tell(chain, only)]
-    among = Wanted(Filter(), ways(scene.chains, tests, ()))
+        tests = [lambda chain: is_visible(chain, only)]
+    among = InvestigationFilter(EventFilter(), split_by_words(scene.chains, tests, ()))
     named = ((f, query.get(f)) for f in FIELDS_OF_NAMES if query.get(f))
-    return offers(store, known, among, [query.get("resource"), *query.words], named)
+    return suggest_similar(
+        store, known, among, [query.get("resource"), *query.words], named
+    )
 
 
-def _last(text: str) -> tuple[str, str]:
+def _split_last_word(text: str) -> tuple[str, str]:
     """Split off the last word; an open quote continues it."""
     quoted, start = False, 0
     for at, letter in enumerate(text):
@@ -91,13 +113,15 @@ def _last(text: str) -> tuple[str, str]:
     return text[:start], text[start:]
 
 
-def _fields(head: str, token: str) -> Iterator[Proposal]:
+def _complete_field(head: str, token: str) -> Iterator[QueryCompletion]:
     for field in FIELDS:
         if field.startswith(token.lower()):
-            yield Proposal(f"{head}{field}:", _ASKS[field])
+            yield QueryCompletion(f"{head}{field}:", _FIELD_HELP[field])
 
 
-def _values(store: Store, scene: Scene, field: str, word: str) -> Iterable[str]:
+def _complete_value(
+    store: EvidenceStore, scene: SearchScope, field: str, word: str
+) -> Iterable[str]:
     folded = word.lower()
     if field in CHOICES:
         finer = [f"{hop}=missing" for hop in HOPS] if field == "status" else []
@@ -107,26 +131,28 @@ def _values(store: Store, scene: Scene, field: str, word: str) -> Iterable[str]:
         return [each for each in _SPANS if each.startswith(folded)]
     if field in _IN_EVENTS:
         only = scene.only
-        tests = [] if only is None else [lambda chain: may_tell(chain, only)]
-        wanted = Wanted(Filter(), ways(scene.chains, tests, ()))
-        return values_like(store, field, word, wanted, MOST)
+        tests = [] if only is None else [lambda chain: is_visible(chain, only)]
+        wanted = InvestigationFilter(
+            EventFilter(), split_by_words(scene.chains, tests, ())
+        )
+        return suggest_values(store, field, word, wanted, MOST)
     counts = Counter(
         value
-        for chain in _chains(scene.chains)
-        if may_tell(chain, scene.only)
-        for value in set(_of(chain, field))
+        for chain in _iterate_chains(scene.chains)
+        if is_visible(chain, scene.only)
+        for value in set(_values_of_field(chain, field))
         if value
     )
     held = [value for value in counts if folded in value.lower()]
     return sorted(held, key=lambda value: (-counts[value], value))
 
 
-def _chains(chains: Iterable[JointChains]) -> Iterator[Chain]:
+def _iterate_chains(chains: Iterable[ChainTimeline]) -> Iterator[LineageChain]:
     for each in chains:
         yield from each.chains
 
 
-def _of(chain: Chain, field: str) -> tuple[str, ...]:
+def _values_of_field(chain: LineageChain, field: str) -> tuple[str, ...]:
     match field:
         case "person":
             return (chain.person.value,)

@@ -7,46 +7,48 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import cast
 
-from answerable.lineage.chain_index import Chains
-from answerable.lineage.stitch import stitch
-from answerable.lineage.stitch_inputs import JointChains
+from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.stitch import stitch_chains
+from answerable.lineage.stitch_inputs import ChainTimeline
 from answerable.model.documents.core import Document
-from answerable.model.documents.trace import CountItem
+from answerable.model.documents.trace import EventCountItem
 from answerable.model.errors import UsageError
-from answerable.model.lineage import Chain, HopStatus
+from answerable.model.lineage import HopStatus, LineageChain
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.filter_checks import check_trail_action
-from answerable.services.lineage.stitched_chains import stitched
+from answerable.services.lineage.filter_checks import require_known_action
+from answerable.services.lineage.stitched_chains import load_chains
 from answerable.services.lineage.trace_rows import (
     HOPS,
-    Question,
-    asking_more,
-    check,
-    coverage_of,
-    searched,
-    wanted_of,
+    TraceQuery,
+    build_event_filter,
+    build_trace_coverage,
+    check_query,
+    describe_search,
+    format_wider_query,
 )
-from answerable.services.lineage.trail_identities import trail_identity
+from answerable.services.lineage.trail_identities import resolve_trail_identity
 from answerable.store import investigation_queries
-from answerable.store.chain_queries import Interval
-from answerable.store.investigation_queries import Wanted
-from answerable.store.store import Store
+from answerable.store.chain_queries import JointInterval
+from answerable.store.investigation_queries import InvestigationFilter
+from answerable.store.store import EvidenceStore
 
 FIELDS = (*HOPS, "action", "resource", "outcome", "day")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Values = tuple[object, ...]
+GroupKey = tuple[object, ...]
 
 
 @dataclass(slots=True)
-class _Grouped:
+class _ChainGroups:
     """Chains grouped by key: numbered keys and their intervals."""
 
-    values: list[Values]
-    intervals: list[tuple[int, Interval]]
+    values: list[GroupKey]
+    intervals: list[tuple[int, JointInterval]]
 
 
-def count_by(store: Store, question: Question, by: str, *, now: int) -> Document:
+def count_by_fields(
+    store: EvidenceStore, question: TraceQuery, by: str, *, now: int
+) -> Document:
     """Count the events of a query by fields, largest count first.
 
     Args:
@@ -61,40 +63,42 @@ def count_by(store: Store, question: Question, by: str, *, now: int) -> Document
     Raises:
         UsageError: A field or a name is unknown, or nothing matches.
     """
-    check(question)
-    fields = fields_of(by)
-    inventory = snapshots.load(store, now=now)
-    chains = stitched(store, inventory)
-    identity = trail_identity(store, inventory, chains, question.identity)
+    check_query(question)
+    fields = parse_fields(by)
+    inventory = snapshots.load_inventory(store, now=now)
+    chains = load_chains(store, inventory)
+    identity = resolve_trail_identity(store, inventory, chains, question.identity)
     question = replace(question, identity=identity)
-    wanted = wanted_of(inventory, chains, question)
+    wanted = build_event_filter(inventory, chains, question)
     hops = [name for name in fields if name in HOPS]
     columns = [name for name in fields if name not in HOPS]
 
-    def values_of(chain: Chain) -> Values:
-        return tuple(_hop(chain, name)[0] for name in hops)
+    def values_of(chain: LineageChain) -> GroupKey:
+        return tuple(_hop_of_chain(chain, name)[0] for name in hops)
 
-    counts = count_chains(store, chains, wanted, values_of if hops else None, columns)
-    ordered = sorted(counts.items(), key=lambda each: (-each[1], _order(each[0])))
-    items: list[CountItem] = []
+    counts = count_by_chain_values(
+        store, chains, wanted, values_of if hops else None, columns
+    )
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], _sort_key(each[0])))
+    items: list[EventCountItem] = []
     for values, events in ordered[: question.limit]:
         told = dict(zip((*hops, *columns), values, strict=True))
-        row = {name: _shown(name, told[name]) for name in fields}
-        items.append(cast("CountItem", {**row, "events": events}))
+        row = {name: _format_group_value(name, told[name]) for name in fields}
+        items.append(cast("EventCountItem", {**row, "events": events}))
     if not items:
-        check_trail_action(store, question.action)
+        require_known_action(store, question.action)
     more = len(ordered) > len(items)
     return Document(
         "trace-by",
         items,
-        coverage_of(inventory, chains, now, question),
-        next=asking_more(question, "--by", ",".join(fields)) if more else "",
-        searched="" if items else searched(store, inventory, chains, question),
+        build_trace_coverage(inventory, chains, now, question),
+        next=format_wider_query(question, "--by", ",".join(fields)) if more else "",
+        searched="" if items else describe_search(store, inventory, chains, question),
         total=len(ordered) if more else -1,
     )
 
 
-def fields_of(text: str) -> tuple[str, ...]:
+def parse_fields(text: str) -> tuple[str, ...]:
     """Parse comma-separated field names.
 
     Raises:
@@ -114,12 +118,16 @@ def fields_of(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def hop_counts(
-    store: Store, chains: Sequence[JointChains], wanted: Wanted
+def count_hop_statuses(
+    store: EvidenceStore, chains: Sequence[ChainTimeline], wanted: InvestigationFilter
 ) -> dict[str, Counter[HopStatus]]:
     """Count the events in each status, per actor hop."""
-    counts = count_chains(
-        store, chains, wanted, lambda chain: tuple(_hop(chain, n)[1] for n in HOPS), ()
+    counts = count_by_chain_values(
+        store,
+        chains,
+        wanted,
+        lambda chain: tuple(_hop_of_chain(chain, n)[1] for n in HOPS),
+        (),
     )
     told: dict[str, Counter[HopStatus]] = {name: Counter() for name in HOPS}
     for values, events in counts.items():
@@ -128,54 +136,56 @@ def hop_counts(
     return told
 
 
-def count_chains(
-    store: Store,
-    chains: Sequence[JointChains],
-    wanted: Wanted,
-    values_of: Callable[[Chain], Values] | None,
+def count_by_chain_values(
+    store: EvidenceStore,
+    chains: Sequence[ChainTimeline],
+    wanted: InvestigationFilter,
+    values_of: Callable[[LineageChain], GroupKey] | None,
     columns: Sequence[str],
-) -> dict[Values, int]:
+) -> dict[GroupKey, int]:
     """Count matching events by chain values and by columns.
 
     Args:
         store: Store of the events.
         chains: Stitched chains. An event that came later has a chain of its own.
         values_of: Returns the values of a chain; None for none.
-        columns: Columns of the events, names in `finding.COLUMNS`.
+        columns: Columns of the events, names in `investigation_queries.COLUMNS`.
     """
-    grouped = _Grouped([], [])
+    grouped = _ChainGroups([], [])
     if values_of is not None:
-        grouped = _group(_near(chains, wanted), values_of)
-    counts: dict[Values, int] = defaultdict(int)
+        grouped = _group_chains(_narrow_chains(chains, wanted), values_of)
+    counts: dict[GroupKey, int] = defaultdict(int)
     for each in investigation_queries.count_groups(
         store, wanted, grouped.intervals, columns
     ):
         if not each.events:  # a chain without events
             continue
-        values: Values = ()
+        values: GroupKey = ()
         if each.joint is not None and values_of is not None:
-            values = values_of(stitch([each.joint], ())[0].chains[0])
+            values = values_of(stitch_chains([each.joint], ())[0].chains[0])
         elif values_of is not None:
             values = grouped.values[each.number]
         counts[(*values, *each.values)] += each.events
     return dict(counts)
 
 
-def _near(chains: Sequence[JointChains], wanted: Wanted) -> Sequence[JointChains]:
+def _narrow_chains(
+    chains: Sequence[ChainTimeline], wanted: InvestigationFilter
+) -> Sequence[ChainTimeline]:
     """Drop chains that the keys of a query exclude."""
     if any(part.keys is None for part in wanted.parts):
         return chains
-    by_joint = Chains.of(chains).by_joint
+    by_joint = ChainIndex.wrap(chains).chains_by_joint
     joints = {joint for part in wanted.parts for joint, _, _ in part.keys or ()}
-    return [JointChains(joint, by_joint[joint]) for joint in joints]
+    return [ChainTimeline(joint, by_joint[joint]) for joint in joints]
 
 
-def _group(
-    chains: Sequence[JointChains], values_of: Callable[[Chain], Values]
-) -> _Grouped:
+def _group_chains(
+    chains: Sequence[ChainTimeline], values_of: Callable[[LineageChain], GroupKey]
+) -> _ChainGroups:
     """Group chains by key, and join consecutive intervals."""
-    numbers: dict[Values, int] = {}
-    intervals: list[tuple[int, Interval]] = []
+    numbers: dict[GroupKey, int] = {}
+    intervals: list[tuple[int, JointInterval]] = []
     for each in chains:
         for chain in each.chains:
             number = numbers.setdefault(values_of(chain), len(numbers))
@@ -186,10 +196,10 @@ def _group(
                     intervals.pop()
                     since = start
             intervals.append((number, (each.joint, since, chain.valid_to)))
-    return _Grouped(list(numbers), intervals)
+    return _ChainGroups(list(numbers), intervals)
 
 
-def _hop(chain: Chain, name: str) -> tuple[str, HopStatus]:
+def _hop_of_chain(chain: LineageChain, name: str) -> tuple[str, HopStatus]:
     match name:
         case "person":
             hop = chain.person
@@ -202,11 +212,11 @@ def _hop(chain: Chain, name: str) -> tuple[str, HopStatus]:
     return hop.value, hop.status
 
 
-def _order(values: Values) -> tuple[str, ...]:
+def _sort_key(values: GroupKey) -> tuple[str, ...]:
     return tuple(map(str, values))
 
 
-def _shown(name: str, value: object) -> str | None:
+def _format_group_value(name: str, value: object) -> str | None:
     if name == "day":
         return (_EPOCH + timedelta(days=cast("int", value))).date().isoformat()
     return str(value) or None

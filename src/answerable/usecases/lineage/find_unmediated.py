@@ -7,53 +7,53 @@ from itertools import chain as all_of
 from typing import cast
 
 from answerable.lineage.mediation import (
-    CLOCKS,
-    UNENDED,
+    CLOCK_SKEW,
+    MAX_UNENDED,
     UNMEDIATED,
-    Act,
-    Call,
-    Judge,
-    Records,
-    Verdict,
-    call_of,
-    carrier_of,
-    server_of,
-    without_act,
+    GatewayCall,
+    GatewayRecords,
+    MediationJudge,
+    MediationVerdict,
+    PlatformEvent,
+    count_calls_without_event,
+    get_inventory_server,
+    get_server,
+    parse_gateway_call,
 )
-from answerable.lineage.stitch_inputs import Joint, JointChains
-from answerable.model.documents.core import Coverage, Document
+from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
+from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.mediation import MediationItem
-from answerable.model.documents.trace import UnmediatedItem
+from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
-from answerable.model.lineage import Chain, HopStatus
+from answerable.model.lineage import HopStatus, LineageChain
 from answerable.model.spool_record import SOURCE, STS
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.presentation.inventory_lists import format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import name_resolution
-from answerable.services.lineage.filter_checks import check_trail_action
-from answerable.services.lineage.stitched_chains import stitched
+from answerable.services.lineage.filter_checks import require_known_action
+from answerable.services.lineage.stitched_chains import load_chains
 from answerable.services.lineage.trace_rows import (
-    Question,
-    asking_more,
-    check,
-    coverage_of,
-    item_of,
-    joined,
+    TraceQuery,
+    build_trace_coverage,
+    build_trace_item,
+    check_query,
+    format_wider_query,
+    join_chains,
 )
 from answerable.store import mediation_queries as held
-from answerable.store.chain_queries import Filter, Interval, find_events
-from answerable.store.store import Store
+from answerable.store.chain_queries import EventFilter, JointInterval, find_events
+from answerable.store.store import EvidenceStore
 
 _SECOND = 1_000_000_000
 _DECLARED = "declared"  # kind of agents named in a gateway configuration
-_PLATFORM_KEY = "cred:aws/"
+_PLATFORM_PREFIX = "cred:aws/"
 
-Found = tuple[Joint, int]  # joint and time of an event
+EventMoment = tuple[SourcedChainKey, int]  # joint and time of an event
 
 
 @dataclass(frozen=True, slots=True)
-class _Gateways:
+class _GatewayRecords:
     """Gateway records in the store.
 
     Attributes:
@@ -61,66 +61,74 @@ class _Gateways:
         records: Agents and times that the records cover.
     """
 
-    calls: Sequence[Call]
-    records: Records
+    calls: Sequence[GatewayCall]
+    records: GatewayRecords
 
 
 @dataclass(slots=True)
-class _Judged:
+class _MediationVerdicts:
     """Verdicts, and the moments of unmediated use with their event counts."""
 
-    counts: Counter[Verdict]
-    why: dict[Found, Verdict]
-    events: dict[Found, int]
-    acts: list[Act]
+    counts: Counter[MediationVerdict]
+    why: dict[EventMoment, MediationVerdict]
+    events: dict[EventMoment, int]
+    acts: list[PlatformEvent]
 
 
-def unmediated(store: Store, question: Question, *, now: int) -> Document:
+def find_unmediated(
+    store: EvidenceStore, question: TraceQuery, *, now: int
+) -> Document:
     """Return the rows of unmediated use, oldest first, and count the other events.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
-    check(question)
-    inventory = snapshots.load(store, now=now)
-    return unmediated_in(store, inventory, stitched(store), question, now=now)
+    check_query(question)
+    inventory = snapshots.load_inventory(store, now=now)
+    return find_unmediated_in_chains(
+        store, inventory, load_chains(store), question, now=now
+    )
 
 
-def unmediated_in(
-    store: Store,
+def find_unmediated_in_chains(
+    store: EvidenceStore,
     inventory: Inventory,
-    chains: Sequence[JointChains],
-    question: Question,
+    chains: Sequence[ChainTimeline],
+    question: TraceQuery,
     *,
     now: int,
 ) -> Document:
     """Return the rows of unmediated use from a loaded inventory and chains."""
-    check(question)
-    gateways = _gateways(store, inventory, chains, question.until)
-    judged = _judge(store, question, _platform(inventory, chains, question), gateways)
-    rows = _rows(store, question, judged, chains)
+    check_query(question)
+    gateways = _load_gateway_records(store, inventory, chains, question.until)
+    judged = _judge_events(
+        store, question, _select_platform_chains(inventory, chains, question), gateways
+    )
+    rows = _build_rows(store, question, judged, chains)
     if not rows:
-        check_trail_action(store, question.action)
-    covered = coverage_of(inventory, chains, now, question)
-    told = _told(judged, gateways, _carriers(inventory), question)
+        require_known_action(store, question.action)
+    covered = build_trace_coverage(inventory, chains, now, question)
+    told = _build_mediation_item(
+        judged, gateways, _list_identity_servers(inventory), question
+    )
     covered["mediation"] = told
-    _not_collected(covered, told, chains)
+    _add_missing_logs(covered, told, chains)
     more = told["unmediated"] > question.limit
     return Document(
         "trace-unmediated",
         rows,
         covered,
-        next=asking_more(question, "--unmediated") if more else "",
-        searched="" if rows else _searched(told),
+        next=format_wider_query(question, "--unmediated") if more else "",
+        searched="" if rows else _describe_search(told),
         total=told["unmediated"] if more else -1,
     )
 
 
-def _platform(
-    inventory: Inventory, chains: Sequence[JointChains], question: Question
-) -> list[tuple[Interval, Chain]]:
+def _select_platform_chains(
+    inventory: Inventory, chains: Sequence[ChainTimeline], question: TraceQuery
+) -> list[tuple[JointInterval, LineageChain]]:
     """Select the matching chains, without those of this product's own recorders."""
-    tests = name_resolution.tests(inventory, chains, question)
+    tests = name_resolution.build_chain_tests(inventory, chains, question)
     return [
         ((each.joint, chain.valid_from, chain.valid_to), chain)
         for each in chains
@@ -130,9 +138,12 @@ def _platform(
     ]
 
 
-def _gateways(
-    store: Store, inventory: Inventory, chains: Sequence[JointChains], until: int
-) -> _Gateways:
+def _load_gateway_records(
+    store: EvidenceStore,
+    inventory: Inventory,
+    chains: Sequence[ChainTimeline],
+    until: int,
+) -> _GatewayRecords:
     flat = [
         ((each.joint, chain.valid_from, chain.valid_to), chain)
         for each in chains
@@ -142,9 +153,9 @@ def _gateways(
     seen = {agent for _, chain in flat for agent in chain.agent_path}
     seen |= {k for k, e in inventory.agents.items() if e.agent.kind == _DECLARED}
     keys = [key for key, _ in flat]
-    found = held.recorded(store, keys, until + CLOCKS if until else 0)
+    found = held.find_mediated_calls(store, keys, until + CLOCK_SKEW if until else 0)
     calls = (
-        call_of(
+        parse_gateway_call(
             flat[each.key][1].agent_path,
             flat[each.key][1].tool.value,
             each.action,
@@ -155,25 +166,31 @@ def _gateways(
         )
         for each in found
     )
-    records = Records(frozenset(seen), held.spans(store), held.gaps(store))
-    return _Gateways([call for call in calls if call is not None], records)
+    records = GatewayRecords(
+        frozenset(seen), held.read_recorder_spans(store), held.find_recorder_gaps(store)
+    )
+    return _GatewayRecords([call for call in calls if call is not None], records)
 
 
-def _judge(
-    store: Store,
-    question: Question,
-    flat: Sequence[tuple[Interval, Chain]],
-    gateways: _Gateways,
-) -> _Judged:
-    wanted = _filter(question)
+def _judge_events(
+    store: EvidenceStore,
+    question: TraceQuery,
+    flat: Sequence[tuple[JointInterval, LineageChain]],
+    gateways: _GatewayRecords,
+) -> _MediationVerdicts:
+    wanted = _build_filter(question)
     known = [(key, chain) for key, chain in flat if chain.agent_path]
     unknown = [key for key, chain in flat if not chain.agent_path]
-    judged = _Judged(Counter(), {}, {}, [])
-    judged.counts[Verdict.AGENT_MISSING] = held.count_fitting(store, unknown, wanted)
-    judge = Judge(gateways.calls, gateways.records)
-    for n, at, count in held.count_acts(store, [key for key, _ in known], wanted):
+    judged = _MediationVerdicts(Counter(), {}, {}, [])
+    judged.counts[MediationVerdict.AGENT_MISSING] = held.count_events_of_joints(
+        store, unknown, wanted
+    )
+    judge = MediationJudge(gateways.calls, gateways.records)
+    for n, at, count in held.count_events_by_time(
+        store, [key for key, _ in known], wanted
+    ):
         (joint, _, _), chain = known[n]
-        act = _act(chain, at)
+        act = _build_act(chain, at)
         verdict = judge.judge(act)
         judged.acts.append(act)
         judged.counts[verdict] += count
@@ -183,14 +200,14 @@ def _judge(
     return judged
 
 
-def _act(chain: Chain, at: int) -> Act:
+def _build_act(chain: LineageChain, at: int) -> PlatformEvent:
     """Build an act; an inferred tool does not narrow the calls."""
     told = chain.tool.status in (HopStatus.OBSERVED, HopStatus.DECLARED)
-    return Act(chain.agent_path, chain.tool.value if told else "", at)
+    return PlatformEvent(chain.agent_path, chain.tool.value if told else "", at)
 
 
-def _filter(question: Question) -> Filter:
-    return Filter(
+def _build_filter(question: TraceQuery) -> EventFilter:
+    return EventFilter(
         actions=[question.action] if question.action else [],
         resources=[question.resource] if question.resource else [],
         since=question.since,
@@ -200,85 +217,88 @@ def _filter(question: Question) -> Filter:
     )
 
 
-def _rows(
-    store: Store,
-    question: Question,
-    judged: _Judged,
-    chains: Sequence[JointChains],
-) -> list[UnmediatedItem]:
+def _build_rows(
+    store: EvidenceStore,
+    question: TraceQuery,
+    judged: _MediationVerdicts,
+    chains: Sequence[ChainTimeline],
+) -> list[UnmediatedEventItem]:
     """Build the newest rows; only their events are read in full."""
-    newest: list[Interval] = []
+    newest: list[JointInterval] = []
     room = question.limit
     for joint, at in sorted(judged.events, key=lambda found: found[1], reverse=True):
         if room <= 0:
             break
         newest.append((joint, at, at + 1))
         room -= judged.events[joint, at]
-    events = find_events(store, replace(_filter(question), keys=newest))
+    events = find_events(store, replace(_build_filter(question), keys=newest))
     return [
-        {**item_of(row), "why": judged.why[_found(row.event)].value}
-        for row in joined(events, chains)
+        {**build_trace_item(row), "why": judged.why[_event_moment(row.event)].value}
+        for row in join_chains(events, chains)
     ]
 
 
-def _found(event: AuditEvent) -> Found:
-    return name_resolution.joint_of(event), event.event_time
+def _event_moment(event: AuditEvent) -> EventMoment:
+    return name_resolution.event_joint(event), event.event_time
 
 
-def _carriers(inventory: Inventory) -> frozenset[tuple[str, str]]:
+def _list_identity_servers(inventory: Inventory) -> frozenset[tuple[str, str]]:
     """List the servers that act with a platform identity, each with its agent."""
     return frozenset(
-        (agent, carrier_of(use.tool.id))
+        (agent, get_inventory_server(use.tool.id))
         for agent, entity in inventory.agents.items()
         for use in entity.tools
         if use.tool.enabled
         and not use.tool.is_indirect
         and (
-            use.identities or any(k.startswith(_PLATFORM_KEY) for k in use.credentials)
+            use.identities
+            or any(k.startswith(_PLATFORM_PREFIX) for k in use.credentials)
         )
     )
 
 
-def _told(
-    judged: _Judged,
-    gateways: _Gateways,
+def _build_mediation_item(
+    judged: _MediationVerdicts,
+    gateways: _GatewayRecords,
     carriers: frozenset[tuple[str, str]],
-    question: Question,
+    question: TraceQuery,
 ) -> MediationItem:
     counts, records = judged.counts, gateways.records
-    calls = list(_asked(gateways.calls, question))
+    calls = list(_select_calls(gateways.calls, question))
     with_identity = [
         call
         for call in calls
-        if any((agent, server_of(call.tool)) in carriers for agent in call.agents)
+        if any((agent, get_server(call.tool)) in carriers for agent in call.agents)
     ]
     times = sorted(all_of.from_iterable(records.spans))
     return {
         "events": counts.total(),
-        "mediated": counts[Verdict.MEDIATED],
+        "mediated": counts[MediationVerdict.MEDIATED],
         "unmediated": sum(counts[each] for each in UNMEDIATED),
         "untold": {
-            "agent-missing": counts[Verdict.AGENT_MISSING],
-            "agent-not-covered": counts[Verdict.NOT_COVERED],
-            "no-gateway-records": counts[Verdict.NO_RECORDS],
-            "records-missing": counts[Verdict.RECORDS_MISSING],
-            "end-unknown": counts[Verdict.END_UNKNOWN],
+            "agent-missing": counts[MediationVerdict.AGENT_MISSING],
+            "agent-not-covered": counts[MediationVerdict.NOT_COVERED],
+            "no-gateway-records": counts[MediationVerdict.NO_RECORDS],
+            "records-missing": counts[MediationVerdict.RECORDS_MISSING],
+            "end-unknown": counts[MediationVerdict.END_UNKNOWN],
         },
         "agents": sorted(records.covered),
         "calls": len(calls),
         "calls_with_identity": len(with_identity),
         "calls_without_event": None
-        if _narrows(question)
-        else without_act(with_identity, judged.acts),
-        "first": spelled_time(times[0]) if times else None,
-        "last": spelled_time(times[-1]) if times else None,
+        if _is_narrowed(question)
+        else count_calls_without_event(with_identity, judged.acts),
+        "first": format_time(times[0]) if times else None,
+        "last": format_time(times[-1]) if times else None,
         "gaps": len(records.gaps),
-        "clocks_s": CLOCKS // _SECOND,
-        "unended_s": UNENDED // _SECOND,
+        "clocks_s": CLOCK_SKEW // _SECOND,
+        "unended_s": MAX_UNENDED // _SECOND,
     }
 
 
-def _asked(calls: Sequence[Call], question: Question) -> Iterator[Call]:
+def _select_calls(
+    calls: Sequence[GatewayCall], question: TraceQuery
+) -> Iterator[GatewayCall]:
     """Select the calls that were decided in the queried span."""
     for call in calls:
         before = question.until and call.start >= question.until
@@ -286,15 +306,15 @@ def _asked(calls: Sequence[Call], question: Question) -> Iterator[Call]:
             yield call
 
 
-def _narrows(question: Question) -> bool:
+def _is_narrowed(question: TraceQuery) -> bool:
     """Return whether a query excludes events by more than their time."""
-    return question != Question(
+    return question != TraceQuery(
         since=question.since, until=question.until, limit=question.limit
     )
 
 
-def _not_collected(
-    covered: Coverage, told: MediationItem, chains: Sequence[JointChains]
+def _add_missing_logs(
+    covered: CoverageRecord, told: MediationItem, chains: Sequence[ChainTimeline]
 ) -> None:
     logs = {each.joint.source for each in chains}
     missing = set(covered["not_collected"])
@@ -305,7 +325,7 @@ def _not_collected(
     covered["not_collected"] = sorted(missing)
 
 
-def _searched(told: MediationItem) -> str:
+def _describe_search(told: MediationItem) -> str:
     """Describe how many events could be judged, and the reasons for the others."""
     untold = cast("Mapping[str, int]", told["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]

@@ -1,37 +1,44 @@
-"""Read-only SQL query over documented views (`sql`)."""
+"""Read-only SQL query over documented views (`run_query`)."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from answerable.lineage.stitch_inputs import JointChains
+from answerable.lineage.stitch_inputs import ChainTimeline
 from answerable.model.documents.core import Document
 from answerable.model.inventory import Inventory
-from answerable.presentation.inventory_lists import LISTS, coverage, missing_from
+from answerable.presentation.inventory_lists import (
+    LIST_KINDS,
+    build_coverage,
+    list_missing_data,
+)
 from answerable.services.lineage import stitched_chains
 from answerable.store import chain_queries as stored_chains
 from answerable.store import decision_queries, query_views
-from answerable.store.query_engine import UNBOUND, Bounds
+from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
 _TIME, _BOOL, _FLOAT = ColumnType.TIME, ColumnType.BOOL, ColumnType.FLOAT
 
 # Views of other packages are added here.
-MAKERS: tuple[query_views.Maker, ...] = (stitched_chains.shown, decision_queries.shown)
+VIEW_BUILDERS: tuple[query_views.ViewProvider, ...] = (
+    stitched_chains.build_lineage_view,
+    decision_queries.build_decisions_view,
+)
 
 
-def sql(
-    store: Store,
+def run_query(
+    store: EvidenceStore,
     inventory: Inventory,
     text: str,
     *,
     now: int,
-    bounds: Bounds = UNBOUND,
-    chains: Sequence[JointChains] | None = None,
+    bounds: QueryLimits = NO_QUERY_LIMITS,
+    chains: Sequence[ChainTimeline] | None = None,
 ) -> Document:
-    """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
+    """Run one SELECT over `events`, `lineage`, `decision_queries` and the inventory.
 
     Args:
         inventory: Content of `agents`, `identities`, `credentials`, `owners`.
@@ -45,34 +52,39 @@ def sql(
     Raises:
         UsageError: It is not exactly one SELECT, or it fails.
     """
-    shown = query_views.gather(
-        store, MAKERS if chains is None else (decision_queries.shown,)
+    shown = query_views.collect_views(
+        store,
+        VIEW_BUILDERS if chains is None else (decision_queries.build_decisions_view,),
     )
     if chains is not None:
-        made = stored_chains.shown(chains)
-        shown = query_views.Shown(
+        made = stored_chains.build_lineage_view(chains)
+        shown = query_views.ViewDefinitions(
             {**shown.tables, **made.tables}, {**shown.views, **made.views}
         )
-    tables = {**inventory_tables(inventory), **shown.tables}
-    columns, rows = store.select(text, tables, shown.views, bounds)
-    names = _distinct(columns)
-    items = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
+    tables = {**build_inventory_tables(inventory), **shown.tables}
+    columns, rows = store.run_user_select(text, tables, shown.views, bounds)
+    names = _number_duplicates(columns)
+    items = [dict(zip(names, map(_to_json_value, row), strict=True)) for row in rows]
     return Document(
-        "sql", items, coverage(inventory, now, _missing(store, inventory, text))
+        "sql",
+        items,
+        build_coverage(inventory, now, _list_missing_data(store, inventory, text)),
     )
 
 
-def _missing(store: Store, inventory: Inventory, text: str) -> list[str]:
+def _list_missing_data(
+    store: EvidenceStore, inventory: Inventory, text: str
+) -> list[str]:
     """List the uncollected data that the queried views depend on."""
     asked = text.lower()
-    named = [kind for kind in LISTS if kind in asked]
-    found = {word for kind in named for word in missing_from(kind, inventory)}
+    named = [kind for kind in LIST_KINDS if kind in asked]
+    found = {word for kind in named for word in list_missing_data(kind, inventory)}
     if "cloudtrail" in found and stored_chains.count_sources(store):
         found.remove("cloudtrail")
     return sorted(found)
 
 
-def _distinct(columns: Sequence[str]) -> list[str]:
+def _number_duplicates(columns: Sequence[str]) -> list[str]:
     """Number columns of the same name, so that no value hides another."""
     names: list[str] = []
     for column in columns:
@@ -84,7 +96,7 @@ def _distinct(columns: Sequence[str]) -> list[str]:
     return names
 
 
-def _plain(value: object) -> object:
+def _to_json_value(value: object) -> object:
     """Convert a value to one that JSON can carry."""
     match value:
         case None | bool() | int() | str():
@@ -96,35 +108,35 @@ def _plain(value: object) -> object:
         case datetime():
             return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): _to_json_value(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [_to_json_value(item) for item in value]
         case _:
             return str(value)
 
 
-def inventory_tables(inventory: Inventory) -> dict[str, NamedTable]:
+def build_inventory_tables(inventory: Inventory) -> dict[str, NamedTable]:
     """Build the tables agents, identities, credentials and owners."""
     return {
-        "agents": _agents(inventory),
-        "identities": _identities(inventory),
-        "credentials": _credentials(inventory),
-        "owners": _owners(inventory),
+        "agents": _build_agent_table(inventory),
+        "identities": _build_identity_table(inventory),
+        "credentials": _build_credential_table(inventory),
+        "owners": _build_owner_table(inventory),
     }
 
 
-def _owner(inventory: Inventory, subject: str) -> dict[str, object]:
+def _owner_columns(inventory: Inventory, subject: str) -> dict[str, object]:
     ownership = inventory.owners.get(subject)
     if ownership is None:
         return {"owner": None, "owner_state": "none"}
     return {"owner": ownership.person, "owner_state": ownership.state}
 
 
-def _time(at: int) -> int | None:
+def _optional_time(at: int) -> int | None:
     return at or None
 
 
-def _agents(inventory: Inventory) -> NamedTable:
+def _build_agent_table(inventory: Inventory) -> NamedTable:
     columns = {
         "id": _TEXT,
         "kind": _TEXT,
@@ -147,9 +159,11 @@ def _agents(inventory: Inventory) -> NamedTable:
             "name": entity.agent.name,
             "place": entity.agent.place,
             "known": entity.agent.known,
-            **_owner(inventory, entity.agent.id),
+            **_owner_columns(inventory, entity.agent.id),
             "tools": [use.tool.id for use in entity.tools],
-            "credentials": _once(c for use in entity.tools for c in use.credentials),
+            "credentials": _deduplicate(
+                c for use in entity.tools for c in use.credentials
+            ),
             "identities": list(entity.identities),
             "parent": entity.agent.parent,
             "unattended": entity.agent.unattended,
@@ -160,7 +174,7 @@ def _agents(inventory: Inventory) -> NamedTable:
     return NamedTable(columns, rows)
 
 
-def _identities(inventory: Inventory) -> NamedTable:
+def _build_identity_table(inventory: Inventory) -> NamedTable:
     columns = {
         "id": _TEXT,
         "kind": _TEXT,
@@ -183,10 +197,10 @@ def _identities(inventory: Inventory) -> NamedTable:
             "kind": identity.kind,
             "name": identity.name,
             "account": identity.account,
-            **_owner(inventory, identity.id),
+            **_owner_columns(inventory, identity.id),
             "agents": sorted(acting.get(identity.id, ())),
-            "created_at": _time(identity.created_at),
-            "last_used_at": _time(identity.last_used_at),
+            "created_at": _optional_time(identity.created_at),
+            "last_used_at": _optional_time(identity.last_used_at),
             "written_by": identity.seen.written_by,
         }
         for identity in sorted(inventory.facts.identities, key=lambda i: i.id)
@@ -194,7 +208,7 @@ def _identities(inventory: Inventory) -> NamedTable:
     return NamedTable(columns, rows)
 
 
-def _credentials(inventory: Inventory) -> NamedTable:
+def _build_credential_table(inventory: Inventory) -> NamedTable:
     columns = {
         "id": _TEXT,
         "kind": _TEXT,
@@ -227,17 +241,23 @@ def _credentials(inventory: Inventory) -> NamedTable:
                 "status": next((c.status for c in seen if c.status), ""),
                 "identity": entity.identity,
                 "how": entity.how,
-                **_owner(inventory, entity.id),
-                "places": _once(c.place for c in seen),
-                "created_at": _time(max((c.created_at for c in seen), default=0)),
-                "expires_at": _time(max((c.expires_at for c in seen), default=0)),
-                "last_used_at": _time(max((c.last_used_at for c in seen), default=0)),
+                **_owner_columns(inventory, entity.id),
+                "places": _deduplicate(c.place for c in seen),
+                "created_at": _optional_time(
+                    max((c.created_at for c in seen), default=0)
+                ),
+                "expires_at": _optional_time(
+                    max((c.expires_at for c in seen), default=0)
+                ),
+                "last_used_at": _optional_time(
+                    max((c.last_used_at for c in seen), default=0)
+                ),
             }
         )
     return NamedTable(columns, rows)
 
 
-def _owners(inventory: Inventory) -> NamedTable:
+def _build_owner_table(inventory: Inventory) -> NamedTable:
     columns = {
         "subject": _TEXT,
         "state": _TEXT,
@@ -260,5 +280,5 @@ def _owners(inventory: Inventory) -> NamedTable:
     return NamedTable(columns, rows)
 
 
-def _once(values: Iterable[str]) -> list[str]:
+def _deduplicate(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))

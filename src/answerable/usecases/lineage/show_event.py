@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 from answerable.model.documents.trace import TraceItem
 from answerable.model.event import AuditEvent
-from answerable.model.lineage import LineageRow
-from answerable.services.lineage.row_search import Scene, may_tell, rows_of
-from answerable.services.lineage.trace_rows import item_of
+from answerable.model.lineage import ChainRow
+from answerable.services.lineage.row_search import SearchScope, is_visible, join_chains
+from answerable.services.lineage.trace_rows import build_trace_item
 from answerable.store import investigation_queries
-from answerable.store.chain_queries import Filter
-from answerable.store.investigation_queries import Wanted
-from answerable.store.store import Store
+from answerable.store.chain_queries import EventFilter
+from answerable.store.investigation_queries import InvestigationFilter
+from answerable.store.store import EvidenceStore
 
 NEAR = 50
 _AROUND = 600 * 10**9  # nanoseconds before and after, if no run is named
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class RelatedEvents:
     """Events related to an event.
 
     Attributes:
@@ -31,25 +31,31 @@ class Beside:
     more: bool = False
 
 
-def found(store: Store, scene: Scene, event_id: bytes) -> list[LineageRow]:
+def find_event_rows(
+    store: EvidenceStore, scene: SearchScope, event_id: bytes
+) -> list[ChainRow]:
     """Return the visible records of an event id, each with its chain."""
-    rows = rows_of(investigation_queries.by_id(store, event_id), scene)
-    return [row for row in rows if may_tell(row.chain, scene.only)]
+    rows = join_chains(investigation_queries.find_events_by_id(store, event_id), scene)
+    return [row for row in rows if is_visible(row.chain, scene.only)]
 
 
-def beside(store: Store, scene: Scene, event: AuditEvent) -> Beside:
+def find_related_events(
+    store: EvidenceStore, scene: SearchScope, event: AuditEvent
+) -> RelatedEvents:
     """Find the events of the same run, or of the same credential if no run is named."""
     if event.run:
-        shared, value, span = "run", event.run, Filter()
+        shared, value, span = "run", event.run, EventFilter()
     elif event.credential:
         at = event.event_time
         shared, value = "credential", event.credential
-        span = Filter(since=max(at - _AROUND, 1), until=at + _AROUND)
+        span = EventFilter(since=max(at - _AROUND, 1), until=at + _AROUND)
     else:
-        return Beside("", ())
-    events = investigation_queries.find(
-        store, Wanted(span, equal=[(shared, value)]), NEAR + 1
+        return RelatedEvents("", ())
+    events = investigation_queries.find_newest_events(
+        store, InvestigationFilter(span, equal=[(shared, value)]), NEAR + 1
     )
-    near = rows_of(events[:NEAR], scene)
-    told = [row for row in near if may_tell(row.chain, scene.only)]
-    return Beside(shared, [item_of(row) for row in told], len(events) > NEAR)
+    near = join_chains(events[:NEAR], scene)
+    told = [row for row in near if is_visible(row.chain, scene.only)]
+    return RelatedEvents(
+        shared, [build_trace_item(row) for row in told], len(events) > NEAR
+    )

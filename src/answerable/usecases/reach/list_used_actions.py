@@ -4,52 +4,63 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from answerable.connectors.iam_catalogue.fetch import load
-from answerable.lineage.stitch_inputs import JointChains
-from answerable.model.action_catalogue import Catalogue
-from answerable.model.connector import no_progress
-from answerable.model.documents.core import Coverage, Document
-from answerable.model.documents.logged_days import RecordedItem
-from answerable.model.documents.permission_usage import UsedItem
+from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.model.action_catalogue import ActionCatalogue
+from answerable.model.connector import ignore_progress
+from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.documents.logged_days import LoggedDaysItem
+from answerable.model.documents.permission_usage import ActionUsageItem
 from answerable.model.errors import UsageError
-from answerable.model.event import Outcome
+from answerable.model.event import EventOutcome
 from answerable.model.inventory import Inventory
-from answerable.presentation.command_hints import command
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import format_time
 from answerable.reach import answer_documents, queries, subjects
-from answerable.reach.aws.compiled.principal_element import owner_in
-from answerable.reach.aws.evaluation.request import DENY
-from answerable.reach.aws.patterns.globs import inward, matches
-from answerable.reach.aws.permission_rows.row_actions import Actions, services_of
-from answerable.reach.aws.permission_rows.row_types import SCOPE, make_filter, speller
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.queries import Reply
-from answerable.services.lineage.recorded_calls import Calls, calls_of, trail_of
-from answerable.services.reach.call_parsing import wanted_of
-from answerable.services.reach.query_context import (
-    Asked,
-    Context,
-    alone,
-    asked_of,
-    coverage_of,
-    missing,
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.evaluation.request import DENY_KEY
+from answerable.reach.aws.patterns.globs import encode_glob, matches
+from answerable.reach.aws.permission_rows.row_actions import (
+    ActionMatcher,
+    list_row_services,
 )
-from answerable.services.reach.request_context import read_given
-from answerable.services.reach.subject_resolution import subject_of
-from answerable.services.reach.unknown_permissions import scan_command
-from answerable.store.store import Store
+from answerable.reach.aws.permission_rows.row_types import (
+    SCOPE,
+    build_action_speller,
+    parse_filter,
+)
+from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.queries import ReachAnswer
+from answerable.services.lineage.recorded_calls import (
+    CallCount,
+    count_recorded_calls,
+    read_trail_coverage,
+)
+from answerable.services.reach.call_parsing import parse_permission_filter
+from answerable.services.reach.query_context import (
+    ConditionContext,
+    QueryContext,
+    build_query_context,
+    build_query_coverage,
+    list_missing_data,
+    serialize_queries,
+)
+from answerable.services.reach.request_context import parse_stated_context
+from answerable.services.reach.subject_resolution import resolve_subject
+from answerable.services.reach.unknown_permissions import suggest_scan_command
+from answerable.store.store import EvidenceStore
 
 Progress = Callable[[int, int, str], None]
 _NEVER, _OPEN, _ALWAYS = Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS
 _UNKNOWN = Verdict.NOT_KNOWN
 _RANK = {_NEVER: 0, _UNKNOWN: 1, _OPEN: 2, _ALWAYS: 3}
 # A row may be open where a single action is not: patterns that overlap.
-_OVERLAPS = (SCOPE, DENY)
-_MOST_ROUGH = 500
+_OVERLAPS = (SCOPE, DENY_KEY)
+_MAX_EVALUATED = 500
 
 
 @dataclass(slots=True)
-class _Action:
+class _ActionUsage:
     """Permissions and calls of one action.
 
     Attributes:
@@ -75,26 +86,26 @@ class _Action:
     by: set[str] = field(default_factory=set)
 
     @property
-    def matters(self) -> bool:
+    def is_relevant(self) -> bool:
         """Whether the action is granted, reachable or was called."""
-        allowed = _most(self.granted, self.through) is not _NEVER
+        allowed = _stronger_verdict(self.granted, self.through) is not _NEVER
         return allowed or bool(self.used or self.blocked)
 
 
-@alone
-def used(
-    store: Store,
+@serialize_queries
+def list_used_actions(
+    store: EvidenceStore,
     inventory: Inventory,
     subject: str,
     *,
     now: int,
     action: str = "*",
     direct: bool = False,
-    context: Context = None,
+    context: ConditionContext = None,
     session_policy: str = "",
     endpoint_policy: str = "",
-    stood: Sequence[JointChains] | None = None,
-    progress: Progress = no_progress,
+    stood: Sequence[ChainTimeline] | None = None,
+    progress: Progress = ignore_progress,
 ) -> Document:
     """List the granted and reachable actions of a subject with their recorded calls.
 
@@ -114,55 +125,63 @@ def used(
             policy.
     """
     progress(0, 0, "policies")
-    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
-    asked = asked_of(inventory, None, given, now, direct=direct)
-    name = _subject(store, inventory, subject, stood)
-    found = subjects.starts(asked.graph, inventory, name)
-    rights = _Rights(asked, found)
-    pairs = rights.of(action)
+    given = parse_stated_context(
+        inventory.facts, context, session_policy, endpoint_policy, now
+    )
+    asked = build_query_context(inventory, None, given, now, direct=direct)
+    name = _resolve_subject(store, inventory, subject, stood)
+    found = subjects.find_subject_identities(asked.graph, inventory, name)
+    rights = _SubjectPermissions(asked, found)
+    pairs = rights.list_rows(action)
     progress(0, 0, "events")
-    calls = calls_of(store, inventory, name, stood)
-    catalogue = _catalogue(services_of(r.row for r, _ in pairs if r.row), calls)
-    table = _granted(rights, pairs, catalogue)
-    _count(table, catalogue, calls)
-    trail = trail_of(store, catalogue)
-    glob = inward(action.lower())
+    calls = count_recorded_calls(store, inventory, name, stood)
+    catalogue = _load_catalogue(
+        list_row_services(r.row for r, _ in pairs if r.row), calls
+    )
+    table = _expand_rows(rights, pairs, catalogue)
+    _add_calls(table, catalogue, calls)
+    trail = read_trail_coverage(store, catalogue)
+    glob = encode_glob(action.lower())
     kept = [
         name
         for name in sorted(table, key=str.lower)
-        if matches(glob, name.lower()) and table[name].matters
+        if matches(glob, name.lower()) and table[name].is_relevant
     ]
     if not kept:
-        wanted_of(asked, action, "*")  # an error if no action can match
+        parse_permission_filter(asked, action, "*")  # an error if no action can match
     least = _UNKNOWN if found.unknown else _NEVER
     listed = []
-    silent = {*found.not_collected, trail.lacks(action, rights.homes)} - {""}
+    silent = {*found.not_collected, trail.missing_log(action, rights.home_accounts)} - {
+        ""
+    }
     for spelled in kept:
-        accounts = table[spelled].accounts or rights.homes
-        lacking = trail.lacks(spelled, accounts)
+        accounts = table[spelled].accounts or rights.home_accounts
+        lacking = trail.missing_log(spelled, accounts)
         silent |= {lacking} - {""}
-        since = 0 if lacking else trail.since(accounts)
-        listed.append(_item(name, spelled, table[spelled], since, least))
+        since = 0 if lacking else trail.recorded_since(accounts)
+        listed.append(_build_used_item(name, spelled, table[spelled], since, least))
     if not listed and found.unknown:
-        lacking = trail.lacks(action, rights.homes)
-        since = 0 if lacking else trail.since(rights.homes)
-        listed.append(_item(name, action, _Action(), since, least))
-    days = trail.recorded(rights.homes.union(*(table[n].accounts for n in kept)))
-    silent |= set(_gaps(days))
+        lacking = trail.missing_log(action, rights.home_accounts)
+        since = 0 if lacking else trail.recorded_since(rights.home_accounts)
+        listed.append(_build_used_item(name, action, _ActionUsage(), since, least))
+    days = trail.list_recorded_days(
+        rights.home_accounts.union(*(table[n].accounts for n in kept))
+    )
+    silent |= set(_describe_gaps(days))
     replies = [reply for reply, _ in pairs]
-    coverage = _coverage(rights, replies, action, silent)
+    coverage = _build_coverage(rights, replies, action, silent)
     coverage["recorded"] = days
     if trail.logs:
         coverage["seen"] = sorted({*coverage["seen"], "cloudtrail"})
-    following = _next(listed) or scan_command(found.unknown)
+    following = _suggest_next(listed) or suggest_scan_command(found.unknown)
     return Document("reach-used", listed, coverage, next=following)
 
 
-def _subject(
-    store: Store,
+def _resolve_subject(
+    store: EvidenceStore,
     inventory: Inventory,
     text: str,
-    stood: Sequence[JointChains] | None,
+    stood: Sequence[ChainTimeline] | None,
 ) -> str:
     """Resolve the subject, which may be an identity that only the audit log knows.
 
@@ -170,93 +189,105 @@ def _subject(
         UsageError: The name is unknown or ambiguous.
     """
     try:
-        return subject_of(inventory, text)
+        return resolve_subject(inventory, text)
     except UsageError:
         named = text.strip()
-        if not named.startswith("arn:") or not calls_of(store, inventory, named, stood):
+        if not named.startswith("arn:") or not count_recorded_calls(
+            store, inventory, named, stood
+        ):
             raise
         return named
 
 
-_Pairs = list[tuple[Reply, bool]]
+_Pairs = list[tuple[ReachAnswer, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rights:
+class _SubjectPermissions:
     """Permissions of a subject."""
 
-    asked: Asked
-    found: subjects.Starts
+    asked: QueryContext
+    found: subjects.SubjectIdentities
 
-    def of(self, action: str) -> _Pairs:
+    def list_rows(self, action: str) -> _Pairs:
         """List the rows of an action, each with whether own policies grant it."""
-        graph, wanted = self.asked.graph, make_filter(action, "*")
+        graph, wanted = self.asked.graph, parse_filter(action, "*")
         return [
             (reply, len(reply.path) == len(start.hops))
             for start in self.found.starts
-            for reply in subjects.known_rows(
+            for reply in subjects.prepend_subject_to_rows(
                 start,
-                queries.reach(graph, start.identity, wanted, direct=self.asked.direct),
+                queries.iterate_reach(
+                    graph, start.identity, wanted, direct=self.asked.direct
+                ),
             )
         ]
 
     @property
-    def homes(self) -> set[str]:
+    def home_accounts(self) -> set[str]:
         """Return the accounts of the subject's own identities."""
         principals = self.asked.estate.principals
         known = (principals.get(start.identity) for start in self.found.starts)
-        named = (owner_in(each.id) for each in self.found.unknown)
+        named = (get_arn_account(each.id) for each in self.found.unknown)
         return {*(p.identity.account for p in known if p), *named} - {""}
 
 
-def _catalogue(services: frozenset[str] | None, calls: Sequence[Calls]) -> Catalogue:
+def _load_catalogue(
+    services: frozenset[str] | None, calls: Sequence[CallCount]
+) -> ActionCatalogue:
     if services is None:
-        return load()
-    return load(services.union(call.action.partition(":")[0] for call in calls))
+        return load_catalogue()
+    return load_catalogue(
+        services.union(call.action.partition(":")[0] for call in calls)
+    )
 
 
-def _granted(
-    rights: _Rights, pairs: _Pairs, catalogue: Catalogue
-) -> dict[str, _Action]:
+def _expand_rows(
+    rights: _SubjectPermissions, pairs: _Pairs, catalogue: ActionCatalogue
+) -> dict[str, _ActionUsage]:
     """Expand rows over the catalogue; evaluate actions with overlapping patterns."""
-    actions = Actions(catalogue)
-    table: dict[str, _Action] = defaultdict(_Action)
-    _grant(table, pairs, actions)
+    actions = ActionMatcher(catalogue)
+    table: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
+    _add_rows(table, pairs, actions)
     rough = [name for name, found in table.items() if found.rough]
-    for name in rough[:_MOST_ROUGH]:
-        sharp: dict[str, _Action] = defaultdict(_Action)
-        _grant(sharp, rights.of(name), actions)
+    for name in rough[:_MAX_EVALUATED]:
+        sharp: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
+        _add_rows(sharp, rights.list_rows(name), actions)
         table[name] = sharp[name]
     return table
 
 
-def _grant(table: dict[str, _Action], pairs: _Pairs, actions: Actions) -> None:
+def _add_rows(
+    table: dict[str, _ActionUsage], pairs: _Pairs, actions: ActionMatcher
+) -> None:
     for reply, own in pairs:
         if reply.row is None:
             continue
-        held = verdict(reply.formula)
+        held = get_verdict(reply.formula)
         rough = any(a.key in _OVERLAPS for one in reply.formula for a in one)
-        account = owner_in(reply.actor)
-        for entry in actions.of_row(reply.row):
+        account = get_arn_account(reply.actor)
+        for entry in actions.list_row_actions(reply.row):
             found = table[str(entry)]
             if own:
-                found.granted = _most(found.granted, held)
+                found.granted = _stronger_verdict(found.granted, held)
             else:
-                found.through = _most(found.through, held)
+                found.through = _stronger_verdict(found.through, held)
             found.rough |= rough
             found.accounts |= {account} - {""}
 
 
-def _most(one: Verdict, other: Verdict) -> Verdict:
+def _stronger_verdict(one: Verdict, other: Verdict) -> Verdict:
     return max(one, other, key=_RANK.__getitem__)
 
 
-def _count(
-    table: dict[str, _Action], catalogue: Catalogue, calls: Sequence[Calls]
+def _add_calls(
+    table: dict[str, _ActionUsage],
+    catalogue: ActionCatalogue,
+    calls: Sequence[CallCount],
 ) -> None:
     for call in calls:
-        found = table[str(catalogue.action(call.action) or call.action)]
-        if call.outcome is Outcome.DENIED:
+        found = table[str(catalogue.find_action(call.action) or call.action)]
+        if call.outcome is EventOutcome.DENIED:
             found.blocked += call.count
             found.last_blocked = max(found.last_blocked, call.last)
         else:
@@ -265,9 +296,9 @@ def _count(
             found.by.update(filter(None, [call.identity]))
 
 
-def _item(
-    subject: str, action: str, found: _Action, since: int, least: Verdict
-) -> UsedItem:
+def _build_used_item(
+    subject: str, action: str, found: _ActionUsage, since: int, least: Verdict
+) -> ActionUsageItem:
     """Build the item of an action.
 
     Args:
@@ -277,27 +308,27 @@ def _item(
         least: Verdict if no permission was found: `not-known` if some permissions of
             the subject were not collected.
     """
-    granted = _most(found.granted, least)
+    granted = _stronger_verdict(found.granted, least)
     return {
         "subject": subject,
         "service": action.partition(":")[0],
         "action": action,
         "granted": granted.value,
-        "reachable": _most(granted, found.through).value,
+        "reachable": _stronger_verdict(granted, found.through).value,
         "used": found.used if since else found.used or None,
-        "last_used": _time(found.last_used),
+        "last_used": _format_time(found.last_used),
         "used_by": sorted(found.by),
         "blocked": found.blocked if since else found.blocked or None,
-        "last_blocked": _time(found.last_blocked),
-        "recorded_since": _time(since),
+        "last_blocked": _format_time(found.last_blocked),
+        "recorded_since": _format_time(since),
     }
 
 
-def _time(at: int) -> str | None:
-    return spelled_time(at) if at else None
+def _format_time(at: int) -> str | None:
+    return format_time(at) if at else None
 
 
-def _gaps(days: Sequence[RecordedItem]) -> Iterator[str]:
+def _describe_gaps(days: Sequence[LoggedDaysItem]) -> Iterator[str]:
     """Describe the days without any recorded event."""
     for each in days:
         if each["days_without"]:
@@ -306,22 +337,27 @@ def _gaps(days: Sequence[RecordedItem]) -> Iterator[str]:
             yield f"cloudtrail (account {each['account']}, {said} without any event)"
 
 
-def _coverage(
-    rights: _Rights, replies: Sequence[Reply], action: str, silent: set[str]
-) -> Coverage:
+def _build_coverage(
+    rights: _SubjectPermissions,
+    replies: Sequence[ReachAnswer],
+    action: str,
+    silent: set[str],
+) -> CoverageRecord:
     asked = rights.asked
-    spelled = speller(asked.estate.catalogue, asked.estate.written, action)
-    pairs = [(reply, answer_documents.reach_item(reply, spelled)) for reply in replies]
+    spelled = build_action_speller(asked.estate.catalogue, asked.estate.written, action)
+    pairs = [
+        (reply, answer_documents.build_reach_item(reply, spelled)) for reply in replies
+    ]
     who = [start.identity for start in rights.found.starts]
-    absent = missing(asked, pairs, action, "*", who)
-    return coverage_of(asked, replies, absent | silent)
+    absent = list_missing_data(asked, pairs, action, "*", who)
+    return build_query_coverage(asked, replies, absent | silent)
 
 
-def _next(listed: Sequence[UsedItem]) -> str:
+def _suggest_next(listed: Sequence[ActionUsageItem]) -> str:
     """Suggest the service with most actions as a filter."""
     services = [item["service"] for item in listed]
     if len(set(services)) < 2:
         return ""
     most = max(dict.fromkeys(services), key=services.count)
     glob = f"{most}:*"
-    return command("reach", listed[0]["subject"], "--used", "--action", glob)
+    return format_command("reach", listed[0]["subject"], "--used", "--action", glob)

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 
 from answerable.lineage.data_events import has_data_events
 from answerable.model.documents.core import ReachItem
-from answerable.model.documents.permission_usage import ExercisedItem
-from answerable.model.event import Outcome
-from answerable.presentation.inventory_lists import spelled_time
-from answerable.reach.aws.patterns.globs import inward, matches
-from answerable.services.lineage.recorded_calls import Calls, Trail
+from answerable.model.documents.permission_usage import PatternUsageItem
+from answerable.model.event import EventOutcome
+from answerable.presentation.inventory_lists import format_time
+from answerable.reach.aws.patterns.globs import encode_glob, matches
+from answerable.services.lineage.recorded_calls import CallCount, TrailCoverage
 
 _RANK = {"never": 0, "not-known": 1, "only-if": 2, "always": 3}
 _NEVER, _UNKNOWN = "never", "not-known"
 
 
 @dataclass(slots=True)
-class _Row:
+class _ActionPattern:
     """One pattern of actions.
 
     Attributes:
@@ -37,13 +37,13 @@ class _Row:
     resources: dict[str, None] = field(default_factory=dict)
 
 
-def exercised(
+def list_permission_usage(
     subject: str,
     rows: Sequence[ReachItem],
-    calls: Sequence[Calls],
-    trail: Trail,
+    calls: Sequence[CallCount],
+    trail: TrailCoverage,
     accounts: frozenset[str],
-) -> list[ExercisedItem]:
+) -> list[PatternUsageItem]:
     """Compare granted and reachable permissions with recorded calls.
 
     Args:
@@ -56,34 +56,40 @@ def exercised(
     """
     known = [each for each in rows if each["verdict"] != _UNKNOWN]
     least = _NEVER if len(known) == len(rows) else _UNKNOWN
-    found: dict[str, _Row] = defaultdict(lambda: _Row(least, least))
+    found: dict[str, _ActionPattern] = defaultdict(lambda: _ActionPattern(least, least))
     for each in known:
         row = found[each["action"]]
-        row.reachable = _most(row.reachable, each["verdict"])
+        row.reachable = _stronger_verdict(row.reachable, each["verdict"])
         if not each["path"]:
-            row.granted = _most(row.granted, each["verdict"])
+            row.granted = _stronger_verdict(row.granted, each["verdict"])
         row.admin |= each["admin"]
         row.resources[each["resource"]] = None
-    patterns = [(name, inward(name.lower())) for name in found]
-    fitting: dict[str, list[Calls]] = defaultdict(list)
+    patterns = [(name, encode_glob(name.lower())) for name in found]
+    fitting: dict[str, list[CallCount]] = defaultdict(list)
     for call in calls:
         held = [name for name, glob in patterns if matches(glob, call.action.lower())]
         for name in held or [call.action]:
             fitting[name].append(call)
     return [
-        _item(subject, name, found[name], fitting[name], _told(name, trail, accounts))
+        _build_usage_item(
+            subject,
+            name,
+            found[name],
+            fitting[name],
+            _is_recorded(name, trail, accounts),
+        )
         for name in [*found, *(name for name in fitting if name not in found)]
     ]
 
 
-def _most(one: str, other: str) -> str:
+def _stronger_verdict(one: str, other: str) -> str:
     return max(one, other, key=lambda verdict: _RANK.get(verdict, 0))
 
 
-def _told(action: str, trail: Trail, accounts: frozenset[str]) -> bool:
+def _is_recorded(action: str, trail: TrailCoverage, accounts: frozenset[str]) -> bool:
     """Return whether "no call" of a pattern means that it was not called."""
     if "*" not in action and "?" not in action:
-        return not trail.lacks(action, accounts)
+        return not trail.missing_log(action, accounts)
     service = action.partition(":")[0]
     if not accounts or not accounts <= trail.logs.keys():
         return False
@@ -93,11 +99,15 @@ def _told(action: str, trail: Trail, accounts: frozenset[str]) -> bool:
     return data or not has_data_events(service)
 
 
-def _item(
-    subject: str, action: str, row: _Row, calls: Sequence[Calls], told: bool
-) -> ExercisedItem:
-    used = [call for call in calls if call.outcome is not Outcome.DENIED]
-    blocked = [call for call in calls if call.outcome is Outcome.DENIED]
+def _build_usage_item(
+    subject: str,
+    action: str,
+    row: _ActionPattern,
+    calls: Sequence[CallCount],
+    told: bool,
+) -> PatternUsageItem:
+    used = [call for call in calls if call.outcome is not EventOutcome.DENIED]
+    blocked = [call for call in calls if call.outcome is EventOutcome.DENIED]
     return {
         "subject": subject,
         "action": action,
@@ -105,39 +115,41 @@ def _item(
         "granted": row.granted,
         "reachable": row.reachable,
         "admin": row.admin,
-        "used": _count(used, told),
-        "last_used": _last(used),
+        "used": _count_calls(used, told),
+        "last_used": _format_last_call(used),
         "used_by": sorted({call.identity for call in used if call.identity}),
-        "blocked": _count(blocked, told),
-        "last_blocked": _last(blocked),
+        "blocked": _count_calls(blocked, told),
+        "last_blocked": _format_last_call(blocked),
     }
 
 
-def _count(calls: Sequence[Calls], told: bool) -> int | None:
+def _count_calls(calls: Sequence[CallCount], told: bool) -> int | None:
     return sum(call.count for call in calls) or (0 if told else None)
 
 
-def _last(calls: Sequence[Calls]) -> str | None:
+def _format_last_call(calls: Sequence[CallCount]) -> str | None:
     at = max((call.last for call in calls), default=0)
-    return spelled_time(at) if at else None
+    return format_time(at) if at else None
 
 
-def counted(items: Sequence[ExercisedItem]) -> Iterator[tuple[str, int | None]]:
+def count_patterns(
+    items: Sequence[PatternUsageItem],
+) -> Iterator[tuple[str, int | None]]:
     """Count patterns: granted, reachable, used and blocked; None if not known."""
-    yield "granted", _allowed(item["granted"] for item in items)
-    yield "reachable", _allowed(item["reachable"] for item in items)
-    yield "used", _called([item["used"] for item in items])
-    yield "blocked", _called([item["blocked"] for item in items])
+    yield "granted", _count_allowed(item["granted"] for item in items)
+    yield "reachable", _count_allowed(item["reachable"] for item in items)
+    yield "used", _count_called([item["used"] for item in items])
+    yield "blocked", _count_called([item["blocked"] for item in items])
 
 
-def _allowed(verdicts: Iterable[str]) -> int | None:
+def _count_allowed(verdicts: Iterable[str]) -> int | None:
     """Count allowed patterns; None if none is allowed and some are not known."""
     found = Counter(verdicts)
     allowed = found["always"] + found["only-if"]
     return None if not allowed and found[_UNKNOWN] else allowed
 
 
-def _called(counts: Sequence[int | None]) -> int | None:
+def _count_called(counts: Sequence[int | None]) -> int | None:
     """Count called patterns; None if none is called and the logs are incomplete."""
     called = sum(bool(count) for count in counts)
     return None if not called and None in counts else called

@@ -1,21 +1,28 @@
-"""Permission queries: `reach`, `can` and `who-can`."""
+"""Permission queries: `list_reach`, `check_permission` and `who-can`."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from answerable.model.connector import no_progress
+from answerable.model.connector import ignore_progress
 from answerable.model.documents.core import Document
 from answerable.model.inventory import Inventory
-from answerable.reach.expected_verdict import Expectation, read_assumptions
-from answerable.services.reach.query_context import Context, alone, asked_of
-from answerable.services.reach.request_context import of_session, read_given
+from answerable.reach.expected_verdict import VerdictExpectation, parse_assumptions
+from answerable.services.reach.query_context import (
+    ConditionContext,
+    build_query_context,
+    serialize_queries,
+)
+from answerable.services.reach.request_context import (
+    parse_stated_context,
+    resolve_role_session,
+)
 
 if TYPE_CHECKING:
-    from answerable.services.reach.permission_lists import Listed, Progress
+    from answerable.services.reach.permission_lists import PermissionPage, Progress
 
 
-@alone
-def reach(
+@serialize_queries
+def list_reach(
     inventory: Inventory,
     subject: str,
     *,
@@ -23,11 +30,11 @@ def reach(
     resource: str = "*",
     action: str = "*",
     direct: bool = False,
-    context: Context = None,
+    context: ConditionContext = None,
     session_policy: str = "",
     endpoint_policy: str = "",
     limit: int = 0,
-    progress: "Progress" = no_progress,
+    progress: "Progress" = ignore_progress,
 ) -> Document:
     """List the permissions of a subject, direct and through identities it can assume.
 
@@ -50,10 +57,10 @@ def reach(
 
     progress(0, 0, "policies")
     facts = inventory.facts
-    subject, context = of_session(facts, subject, context or {})
-    given = read_given(facts, context, session_policy, endpoint_policy, now)
-    asked = asked_of(inventory, None, given, now, direct=direct)
-    return permission_lists.reach(
+    subject, context = resolve_role_session(facts, subject, context or {})
+    given = parse_stated_context(facts, context, session_policy, endpoint_policy, now)
+    asked = build_query_context(inventory, None, given, now, direct=direct)
+    return permission_lists.list_permissions(
         asked,
         subject,
         resource=resource,
@@ -63,15 +70,15 @@ def reach(
     )
 
 
-@alone
-def can(
+@serialize_queries
+def check_permission(
     inventory: Inventory,
     subject: str,
     action: str,
     resource: str,
     *,
     now: int,
-    context: Context = None,
+    context: ConditionContext = None,
     session_policy: str = "",
     endpoint_policy: str = "",
     direct: bool = False,
@@ -98,24 +105,26 @@ def can(
     """
     from answerable.services.reach import permission_check
 
-    expected = Expectation(expect, read_assumptions(assume))
+    expected = VerdictExpectation(expect, parse_assumptions(assume))
     facts = inventory.facts
-    subject, context = of_session(facts, subject, context or {})
-    given = read_given(facts, context, session_policy, endpoint_policy, now)
+    subject, context = resolve_role_session(facts, subject, context or {})
+    given = parse_stated_context(facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
-    asked = asked_of(inventory, {service}, given, now, direct=direct)
-    return permission_check.can(asked, subject, action, resource, expected=expected)
+    asked = build_query_context(inventory, {service}, given, now, direct=direct)
+    return permission_check.check_call(
+        asked, subject, action, resource, expected=expected
+    )
 
 
-@alone
-def who_can(
+@serialize_queries
+def list_who_can(
     inventory: Inventory,
     action: str,
     resource: str,
     *,
     now: int,
     direct: bool = False,
-    context: Context = None,
+    context: ConditionContext = None,
     session_policy: str = "",
     endpoint_policy: str = "",
     limit: int = 0,
@@ -138,14 +147,16 @@ def who_can(
     """
     from answerable.services.reach import permission_lists
 
-    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
+    given = parse_stated_context(
+        inventory.facts, context, session_policy, endpoint_policy, now
+    )
     service = action.partition(":")[0]
-    asked = asked_of(inventory, {service}, given, now, direct=direct)
-    return permission_lists.who_can(asked, action, resource, limit=limit)
+    asked = build_query_context(inventory, {service}, given, now, direct=direct)
+    return permission_lists.list_holders(asked, action, resource, limit=limit)
 
 
-@alone
-def reach_part(
+@serialize_queries
+def list_reach_page(
     inventory: Inventory,
     subject: str,
     *,
@@ -153,11 +164,11 @@ def reach_part(
     resource: str = "*",
     action: str = "*",
     direct: bool = False,
-    context: Context = None,
+    context: ConditionContext = None,
     after: str = "",
     rows: int = 200,
     ways: int = 25,
-) -> "Listed":
+) -> "PermissionPage":
     """List part of the permissions of a subject, with bounded work.
 
     Args:
@@ -171,15 +182,15 @@ def reach_part(
         ways: Most identities to examine.
 
     Raises:
-        UsageError: As for `reach`; or the cursor is malformed.
+        UsageError: As for `list_reach`; or the cursor is malformed.
     """
     from answerable.services.reach import permission_lists
 
     facts = inventory.facts
-    subject, context = of_session(facts, subject, context or {})
-    given = read_given(facts, context, "", "", now)
-    asked = asked_of(inventory, None, given, now, direct=direct)
-    return permission_lists.reach_part(
+    subject, context = resolve_role_session(facts, subject, context or {})
+    given = parse_stated_context(facts, context, "", "", now)
+    asked = build_query_context(inventory, None, given, now, direct=direct)
+    return permission_lists.list_permissions_page(
         asked,
         subject,
         resource=resource,
@@ -190,18 +201,18 @@ def reach_part(
     )
 
 
-@alone
-def who_can_part(
+@serialize_queries
+def list_who_can_page(
     inventory: Inventory,
     action: str,
     resource: str,
     *,
     now: int,
     direct: bool = False,
-    context: Context = None,
+    context: ConditionContext = None,
     after: str = "",
     rows: int = 100,
-) -> "Listed":
+) -> "PermissionPage":
     """List part of the identities that can make one call.
 
     Args:
@@ -213,13 +224,13 @@ def who_can_part(
         after: Cursor, empty for the beginning.
 
     Raises:
-        UsageError: As for `who_can`; or the cursor is malformed.
+        UsageError: As for `list_who_can`; or the cursor is malformed.
     """
     from answerable.services.reach import permission_lists
 
-    given = read_given(inventory.facts, context, "", "", now)
+    given = parse_stated_context(inventory.facts, context, "", "", now)
     service = action.partition(":")[0]
-    asked = asked_of(inventory, {service}, given, now, direct=direct)
-    return permission_lists.who_can_part(
+    asked = build_query_context(inventory, {service}, given, now, direct=direct)
+    return permission_lists.list_holders_page(
         asked, action, resource, after=after, rows=rows
     )

@@ -3,30 +3,34 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from answerable.connectors.iam_catalogue.fetch import known_services, load
+from answerable.connectors.iam_catalogue.fetch import list_services, load_catalogue
 from answerable.model.inventory import Inventory
 
 MOST = 20
-_Named = tuple[str, str, str]
+_NamedEntry = tuple[str, str, str]
 
 
-def subjects_like(inventory: Inventory, word: str) -> list[tuple[str, str]]:
+def suggest_subjects(inventory: Inventory, word: str) -> list[tuple[str, str]]:
     """Suggest at most twenty subjects: id and description."""
-    return _fitting(inventory.once("proposed subjects", _subjects), word)
+    return _select_matches(
+        inventory.get_or_compute("proposed subjects", _list_subjects), word
+    )
 
 
-def resources_like(inventory: Inventory, word: str) -> list[tuple[str, str]]:
+def suggest_resources(inventory: Inventory, word: str) -> list[tuple[str, str]]:
     """Suggest at most twenty collected resources."""
-    return _fitting(inventory.once("proposed resources", _resources), word)
+    return _select_matches(
+        inventory.get_or_compute("proposed resources", _list_resources), word
+    )
 
 
-def actions_like(word: str) -> list[tuple[str, str]]:
+def suggest_actions(word: str) -> list[tuple[str, str]]:
     """Suggest actions: services first, then actions of the named service."""
     service, colon, name = word.lower().partition(":")
     if not colon:
-        known = sorted(one for one in known_services() if one.startswith(service))
+        known = sorted(one for one in list_services() if one.startswith(service))
         return [(f"{one}:", "service") for one in known[:MOST]]
-    entry = load({service}).services.get(service)
+    entry = load_catalogue({service}).services.get(service)
     if entry is None:
         return []
     starting = [e for key, e in entry.actions.items() if key.startswith(name)]
@@ -35,10 +39,10 @@ def actions_like(word: str) -> list[tuple[str, str]]:
     return [(str(action), action.access) for action in found]
 
 
-def _fitting(named: Sequence[_Named], word: str) -> list[tuple[str, str]]:
+def _select_matches(named: Sequence[_NamedEntry], word: str) -> list[tuple[str, str]]:
     """Select entries that begin with a word, then entries that contain it."""
     folded = word.strip().lower()
-    begins: Iterable[_Named] = (one for one in named if one[0].startswith(folded))
+    begins: Iterable[_NamedEntry] = (one for one in named if one[0].startswith(folded))
     found = list(islice(begins, MOST))
     if len(found) < MOST:
         holds = (one for one in named if folded in one[0][1:])
@@ -46,7 +50,7 @@ def _fitting(named: Sequence[_Named], word: str) -> list[tuple[str, str]]:
     return [(key, says) for _, key, says in found]
 
 
-def _subjects(inventory: Inventory) -> list[_Named]:
+def _list_subjects(inventory: Inventory) -> list[_NamedEntry]:
     def named() -> Iterator[tuple[str, str]]:
         for agent in inventory.agents.values():
             yield agent.agent.id, f"agent {agent.agent.name}"
@@ -59,6 +63,6 @@ def _subjects(inventory: Inventory) -> list[_Named]:
     return sorted((f"{key} {says}".lower(), key, says) for key, says in named())
 
 
-def _resources(inventory: Inventory) -> list[_Named]:
+def _list_resources(inventory: Inventory) -> list[_NamedEntry]:
     found = {str(one.id): one.kind for one in inventory.facts.resources}
     return sorted((key.lower(), key, kind) for key, kind in found.items())

@@ -5,56 +5,67 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from answerable.model.documents.core import Document, ShownItem
-from answerable.model.documents.what_if import WhatIfItem
+from answerable.model.documents.core import Document, TruncationItem
+from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.policy import Layer
-from answerable.model.sighting import Facts
-from answerable.presentation.command_hints import command
+from answerable.model.policy import PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.presentation.command_hints import format_command
 from answerable.reach import answer_documents, subjects
-from answerable.reach.acting_agents import agents_through
-from answerable.reach.aws.bulk.closure import Whole, whole_of
-from answerable.reach.aws.bulk.incremental_update import updated
-from answerable.reach.aws.compiled.statements import Gap
-from answerable.reach.aws.permission_rows.row_types import Filter, speller
-from answerable.reach.aws.what_if.differences import Change, Comparison, Difference
-from answerable.reach.aws.what_if.edit_scope import EditScope, scope_of
+from answerable.reach.acting_agents import list_agents_through
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
+from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.permission_rows.row_types import (
+    RowFilter,
+    build_action_speller,
+)
+from answerable.reach.aws.what_if.differences import (
+    ReachChange,
+    ReachComparison,
+    ReachDifference,
+)
+from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
 from answerable.reach.aws.what_if.external_differences import (
-    caller_differences,
-    changed_subjects,
-    outsider_differences,
+    list_caller_differences,
+    list_changed_subjects,
+    list_entry_differences,
 )
-from answerable.reach.aws.what_if.subject_reach import Side
+from answerable.reach.aws.what_if.subject_reach import SubjectReach
 from answerable.reach.formula import TRUE, Verdict
-from answerable.reach.queries import Extent, Reply, nobody
-from answerable.reach.subjects import Start, Starts
-from answerable.reach.unknown_subjects import UnknownSubject, rests_on_missing
-from answerable.services.reach.call_parsing import wanted_of
-from answerable.services.reach.compiled_graph import services_of
-from answerable.services.reach.policy_edits import Edit, edited_facts, require_target
-from answerable.services.reach.query_context import (
-    Asked,
-    actors_of_accounts,
-    alone,
-    asked_of,
-    assuming_of,
-    coverage_of,
-    missing_of,
-    require_paths,
+from answerable.reach.queries import PatternExtent, ReachAnswer, empty_answer
+from answerable.reach.subjects import SubjectIdentities, SubjectIdentity
+from answerable.reach.unknown_subjects import UnknownSubject, rests_on_uncollected_allow
+from answerable.services.reach.call_parsing import parse_permission_filter
+from answerable.services.reach.compiled_graph import list_policy_services
+from answerable.services.reach.policy_edits import (
+    PolicyEdit,
+    apply_edit,
+    require_target,
 )
-from answerable.services.reach.request_context import Given
-from answerable.services.reach.subject_resolution import subject_of
+from answerable.services.reach.query_context import (
+    QueryContext,
+    build_query_context,
+    build_query_coverage,
+    list_assumed_policies,
+    list_missing_for_reply,
+    pick_account_actors,
+    require_paths,
+    serialize_queries,
+)
+from answerable.services.reach.request_context import StatedContext
+from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_permissions import (
-    looked,
-    scan_command,
-    unknown_items,
+    build_unknown_items,
+    describe_search_scope,
+    suggest_scan_command,
 )
 
 # Rows of at most this many changed identities are compared for one subject.
 MOST_IDENTITIES = 64
-_ORDER = tuple(Change)
+_ORDER = tuple(ReachChange)
 
 
 @dataclass(slots=True)
@@ -65,28 +76,30 @@ class EditedGraph:
         scope: Scope of the edit.
     """
 
-    asked: Asked
-    after: Asked
+    asked: QueryContext
+    after: QueryContext
     scope: EditScope
 
 
-def edited_graph(asked: Asked, facts: Facts) -> EditedGraph:
+def apply_graph_edit(asked: QueryContext, facts: SightedFacts) -> EditedGraph:
     """Update a graph to edited facts.
 
     Args:
         asked: Context compiled from the collected facts.
         facts: Edited facts.
     """
-    whole: Whole = updated(whole_of(asked.graph), asked.inventory.facts, facts)
+    whole: GraphClosure = update_closure_for_edit(
+        get_closure(asked.graph), asked.inventory.facts, facts
+    )
     after = replace(asked, graph=whole.graph)
-    return EditedGraph(asked, after, scope_of(asked.estate, after.estate))
+    return EditedGraph(asked, after, find_edit_scope(asked.estate, after.estate))
 
 
-@alone
-def what_if(
+@serialize_queries
+def compare_edit(
     inventory: Inventory,
     subject: str,
-    edit: Edit,
+    edit: PolicyEdit,
     *,
     now: int,
     action: str = "*",
@@ -111,34 +124,34 @@ def what_if(
             "what-if needs an edit (got none)",
             "--without STATEMENT, --without-policy POLICY or --with FILE",
         )
-    name = subject_of(inventory, subject) if subject else ""
+    name = resolve_subject(inventory, subject) if subject else ""
     require_target(inventory, name, edit)
-    facts = edited_facts(inventory.facts, edit, name, now)
-    services = services_of(inventory)
+    facts = apply_edit(inventory.facts, edit, name, now)
+    services = list_policy_services(inventory)
     if edit.file:
-        services |= subjects.services_of(facts)
-    asked = asked_of(inventory, services, Given(), now, whole=True)
+        services |= subjects.list_policy_services(facts)
+    asked = build_query_context(inventory, services, StatedContext(), now, whole=True)
     require_paths(asked)
-    edited = edited_graph(asked, facts)
-    return compared(edited, name, action=action, resource=resource, limit=limit)
+    edited = apply_graph_edit(asked, facts)
+    return compare_graphs(edited, name, action=action, resource=resource, limit=limit)
 
 
-def compared(
+def compare_graphs(
     edited: EditedGraph, subject: str, *, action: str, resource: str, limit: int
 ) -> Document:
-    """List the differences between two graphs; see `what_if`."""
+    """List the differences between two graphs; see `compare_edit`."""
     asked = edited.asked
-    wanted = wanted_of(asked, action, resource)
-    listing = _Listing(edited, wanted, limit or sys.maxsize)
+    wanted = parse_permission_filter(asked, action, resource)
+    listing = _DifferenceList(edited, wanted, limit or sys.maxsize)
     if subject:
         listing.add_subject(subject)
     else:
         listing.add_all()
-    return listing.document(subject, action, resource)
+    return listing.build_document(subject, action, resource)
 
 
 @dataclass(slots=True)
-class _Listing:
+class _DifferenceList:
     """Differences of some subjects, as document items.
 
     Attributes:
@@ -147,12 +160,12 @@ class _Listing:
     """
 
     edited: EditedGraph
-    wanted: Filter
+    wanted: RowFilter
     limit: int
-    pairs: list[tuple[Reply, WhatIfItem]] = field(default_factory=list)
+    pairs: list[tuple[ReachAnswer, AccessChangeItem]] = field(default_factory=list)
     unknown: list[UnknownSubject] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
-    gaps: dict[Gap, None] = field(default_factory=dict)
+    gaps: dict[PolicyGap, None] = field(default_factory=dict)
     compared: int = 0
     of: int = 0
     left: int = 0
@@ -161,37 +174,40 @@ class _Listing:
         """Compare every identity of a subject."""
         before, after = self.edited.asked, self.edited.after
         inventory = before.inventory
-        found = subjects.starts(before.graph, inventory, subject)
-        now = subjects.starts(after.graph, inventory, subject)
+        found = subjects.find_subject_identities(before.graph, inventory, subject)
+        now = subjects.find_subject_identities(after.graph, inventory, subject)
         self.unknown += found.unknown
         self.missing |= set(found.not_collected)
         for identity in dict.fromkeys(
             start.identity for start in (*found.starts, *now.starts)
         ):
-            was, will = _best(found, identity), _best(now, identity)
+            was, will = _select_start(found, identity), _select_start(now, identity)
             start = was or will
             if start is not None:
-                self._add(self._of_start(start, was, will), start)
+                self._add_differences(self._compare_start(start, was, will), start)
 
-    def _of_start(
-        self, start: Start, was: Start | None, will: Start | None
-    ) -> Iterator[Difference]:
+    def _compare_start(
+        self,
+        start: SubjectIdentity,
+        was: SubjectIdentity | None,
+        will: SubjectIdentity | None,
+    ) -> Iterator[ReachDifference]:
         before, after = self.edited.asked.graph, self.edited.after.graph
         name = start.identity
         if name not in before.estate.principals:
-            yield from caller_differences(before, after, name, self.wanted)
+            yield from list_caller_differences(before, after, name, self.wanted)
             return
         lost = will is None or _lost_entry(was, will)
         sides = (
-            Side(before, name, absent=was is None),
-            Side(after, name, absent=lost),
+            SubjectReach(before, name, absent=was is None),
+            SubjectReach(after, name, absent=lost),
         )
-        yield from self._differences(sides)
+        yield from self._list_differences(sides)
 
-    def _differences(
-        self, sides: tuple[Side, Side], *, own_rows: bool = False
-    ) -> Iterator[Difference]:
-        comparison = Comparison(
+    def _list_differences(
+        self, sides: tuple[SubjectReach, SubjectReach], *, own_rows: bool = False
+    ) -> Iterator[ReachDifference]:
+        comparison = ReachComparison(
             *sides,
             self.edited.scope,
             self.wanted,
@@ -199,12 +215,12 @@ class _Listing:
             own_rows=own_rows,
         )
         for side in sides:
-            for node in side.nodes([side.start] if own_rows else None)[
+            for node in side.list_nodes([side.start] if own_rows else None)[
                 :MOST_IDENTITIES
             ]:
-                gaps = side.graph.principal(node).gaps_at(Layer.IDENTITY)
+                gaps = side.graph.get_principal(node).list_gaps(PolicyLayer.IDENTITY)
                 self.gaps |= dict.fromkeys(gaps)
-        yield from comparison.differences()
+        yield from comparison.list_differences()
         self.compared += comparison.compared
         self.of += comparison.of
 
@@ -212,38 +228,51 @@ class _Listing:
         """Compare every identity, and external callers."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         scope = self.edited.scope
-        self._add(outsider_differences(before, after, scope), None)
-        for name in changed_subjects(before, after, scope):
-            sides = Side(before, name), Side(after, name)
-            found = self._differences(sides, own_rows=True)
-            self._add(found, Start(name, name))
+        self._add_differences(list_entry_differences(before, after, scope), None)
+        for name in list_changed_subjects(before, after, scope):
+            sides = SubjectReach(before, name), SubjectReach(after, name)
+            found = self._list_differences(sides, own_rows=True)
+            self._add_differences(found, SubjectIdentity(name, name))
 
-    def _add(self, found: Iterable[Difference], start: Start | None) -> None:
+    def _add_differences(
+        self, found: Iterable[ReachDifference], start: SubjectIdentity | None
+    ) -> None:
         room = max(0, self.limit - len(self.pairs))
         differences = iter(found)
         for each in islice(differences, room):
-            reply = subjects.through(start, each.reply) if start else each.reply
-            if start and start.unknown and rests_on_missing(reply.formula):
+            reply = subjects.prepend_subject(start, each.reply) if start else each.reply
+            if start and start.unknown and rests_on_uncollected_allow(reply.formula):
                 continue
-            self.pairs.append((reply, self._item(each, reply, start)))
+            self.pairs.append((reply, self._build_item(each, reply, start)))
         self.left += sum(1 for _ in differences)
 
-    def _item(
-        self, difference: Difference, reply: Reply, start: Start | None
-    ) -> WhatIfItem:
+    def _build_item(
+        self,
+        difference: ReachDifference,
+        reply: ReachAnswer,
+        start: SubjectIdentity | None,
+    ) -> AccessChangeItem:
         asked = self.edited.asked
         before, after = difference.before, difference.after
         open_entry = start is not None and any(
             hop.formula != TRUE for hop in start.hops
         )
-        spelled = speller(asked.estate.catalogue, asked.estate.written, "*")
-        row = answer_documents.reach_item(reply, spelled)
+        spelled = build_action_speller(
+            asked.estate.catalogue, asked.estate.written, "*"
+        )
+        row = answer_documents.build_reach_item(reply, spelled)
         if difference.identity is not None:
             row["resource"] = difference.identity
             row["action"] = reply.path[-1].via if reply.path else "runs as"
         change = difference.change
-        at = self.edited.after if change in (Change.APPEARS, Change.STRONGER) else asked
-        absent = missing_of(at, reply, row["action"].split(" ")[0], row["resource"])
+        at = (
+            self.edited.after
+            if change in (ReachChange.APPEARS, ReachChange.STRONGER)
+            else asked
+        )
+        absent = list_missing_for_reply(
+            at, reply, row["action"].split(" ")[0], row["resource"]
+        )
         absent -= {"action-catalogue"}
         self.missing |= absent
         return {
@@ -252,76 +281,86 @@ class _Listing:
             "subject": reply.subject,
             "action": row["action"],
             "resource": row["resource"],
-            "before": _capped(before.verdict, open_entry),
-            "after": _capped(after.verdict, open_entry),
+            "before": _cap_verdict(before.verdict, open_entry),
+            "after": _cap_verdict(after.verdict, open_entry),
             "covers_before": before.covers.value,
             "covers_after": after.covers.value,
             "admin": reply.admin,
-            "agents": agents_through(asked.inventory, reply.subject),
+            "agents": list_agents_through(asked.inventory, reply.subject),
             "determining": row["determining"],
             "path": row["path"],
-            "assuming": assuming_of(at, reply, absent),
+            "assuming": list_assumed_policies(at, reply, absent),
         }
 
-    def _actors(self, subject: str) -> list[IdentityId]:
+    def _list_actors(self, subject: str) -> list[IdentityId]:
         """List the identities that an empty answer is about."""
         asked = self.edited.asked
         if subject:
-            found = subjects.starts(asked.graph, asked.inventory, subject)
+            found = subjects.find_subject_identities(
+                asked.graph, asked.inventory, subject
+            )
             return [start.identity for start in found.starts]
-        return actors_of_accounts(asked)
+        return pick_account_actors(asked)
 
-    def document(self, subject: str, action: str, resource: str) -> Document:
+    def build_document(self, subject: str, action: str, resource: str) -> Document:
         """Build the document, most severe items first, with its coverage."""
         asked = self.edited.asked
-        pairs = sorted(self.pairs, key=lambda pair: _gravity(pair[1]))
+        pairs = sorted(self.pairs, key=lambda pair: _sort_key(pair[1]))
         listed = [item for _, item in pairs]
         listed += [
-            _unknown_item(asked.inventory, subject, action, resource, each)
+            _build_unknown_item(asked.inventory, subject, action, resource, each)
             for each in self.unknown
         ]
-        empty = replace(nobody(), gaps=tuple(self.gaps))
-        nothing = [replace(empty, subject=n, actor=n) for n in self._actors(subject)]
+        empty = replace(empty_answer(), gaps=tuple(self.gaps))
+        nothing = [
+            replace(empty, subject=n, actor=n) for n in self._list_actors(subject)
+        ]
         absent = set(self.missing)
         for each in nothing or [empty]:
-            absent |= missing_of(asked, each, action, resource)
+            absent |= list_missing_for_reply(asked, each, action, resource)
         absent -= {"action-catalogue"}
-        coverage = coverage_of(asked, [*nothing, *(r for r, _ in pairs)], absent)
+        coverage = build_query_coverage(
+            asked, [*nothing, *(r for r, _ in pairs)], absent
+        )
         if not subject:
-            coverage["looked"] = looked(asked)
+            coverage["looked"] = describe_search_scope(asked)
         if self.left or self.compared < self.of:
             done, of = (self.compared, self.of) if self.of else (0, 0)
             what = "changed identities"
             if self.left:
                 done, of, what = len(pairs), len(pairs) + self.left, "changes"
-            coverage["shown"] = ShownItem(rows=len(listed), what=what, done=done, of=of)
-        following = scan_command(self.unknown)
+            coverage["shown"] = TruncationItem(
+                rows=len(listed), what=what, done=done, of=of
+            )
+        following = suggest_scan_command(self.unknown)
         if not following and listed:
-            following = command("reach", listed[0]["subject"])
+            following = format_command("reach", listed[0]["subject"])
         return Document("what-if", listed, coverage, next=following)
 
 
-def _best(found: Starts, identity: IdentityId) -> Start | None:
+def _select_start(
+    found: SubjectIdentities, identity: IdentityId
+) -> SubjectIdentity | None:
     """Select how a subject comes to act as an identity, unconditional ways first."""
     some = [start for start in found.starts if start.identity == identity]
     sure = [s for s in some if all(hop.formula == TRUE for hop in s.hops)]
     return next(iter(sure or some), None)
 
 
-def _lost_entry(was: Start | None, will: Start) -> bool:
+def _lost_entry(was: SubjectIdentity | None, will: SubjectIdentity) -> bool:
     """Return whether the statement that admitted a workflow is removed."""
     if was is None or not was.hops:
         return False
     return bool(was.hops[0].determining) and not will.hops[0].determining
 
 
-def _capped(found: Verdict, open_entry: bool) -> str:
+def _cap_verdict(found: Verdict, open_entry: bool) -> str:
     return Verdict.ONLY_IF if open_entry and found is Verdict.ALWAYS else found
 
 
-def _gravity(item: WhatIfItem) -> tuple[object, ...]:
+def _sort_key(item: AccessChangeItem) -> tuple[object, ...]:
     return (
-        _ORDER.index(Change(item["change"])),
+        _ORDER.index(ReachChange(item["change"])),
         item["kind"],
         not item["admin"],
         not item["agents"],
@@ -332,27 +371,27 @@ def _gravity(item: WhatIfItem) -> tuple[object, ...]:
     )
 
 
-def _unknown_item(
+def _build_unknown_item(
     inventory: Inventory,
     subject: str,
     action: str,
     resource: str,
     unknown: UnknownSubject,
-) -> WhatIfItem:
+) -> AccessChangeItem:
     return {
-        "change": Change.UNDECIDED.value,
+        "change": ReachChange.UNDECIDED.value,
         "kind": "permission",
         "subject": subject,
         "action": action,
         "resource": resource,
         "before": Verdict.NOT_KNOWN,
         "after": Verdict.NOT_KNOWN,
-        "covers_before": Extent.PART.value,
-        "covers_after": Extent.PART.value,
+        "covers_before": PatternExtent.PART.value,
+        "covers_after": PatternExtent.PART.value,
         "admin": False,
-        "agents": agents_through(inventory, subject),
+        "agents": list_agents_through(inventory, subject),
         "determining": [],
         "path": [],
         "assuming": [],
-        "unknown": unknown_items(inventory, [unknown]),
+        "unknown": build_unknown_items(inventory, [unknown]),
     }

@@ -3,42 +3,50 @@
 from dataclasses import replace
 
 from answerable.lineage import search_query
-from answerable.lineage.search_query import FIELDS, Query
-from answerable.model.decision import Effect, Reason
+from answerable.lineage.search_query import FIELDS, SearchQuery
+from answerable.model.decision import DecisionEffect, DecisionReason
 from answerable.model.documents.core import Document
 from answerable.model.documents.decisions import DecisionItem
-from answerable.model.documents.trace import ScoreItem, TraceItem, UnmediatedItem
+from answerable.model.documents.trace import (
+    HopStatusCountItem,
+    TraceItem,
+    UnmediatedEventItem,
+)
 from answerable.model.errors import UsageError
-from answerable.presentation.time_input import moment
+from answerable.presentation.time_input import parse_time
 from answerable.services.authorization import decision_items, decision_records
 from answerable.services.lineage import name_resolution, row_search, trace_rows
-from answerable.services.lineage.resource_filter import number_of
-from answerable.services.lineage.row_search import may_tell, rows_of
-from answerable.services.lineage.trace_rows import Question, coverage_of, item_of
-from answerable.store.decision_queries import Asked as Wanted
-from answerable.store.investigation_queries import count
+from answerable.services.lineage.resource_filter import parse_event_id
+from answerable.services.lineage.row_search import is_visible, join_chains
+from answerable.services.lineage.trace_rows import (
+    TraceQuery,
+    build_trace_coverage,
+    build_trace_item,
+)
+from answerable.store.decision_queries import DecisionFilter as Wanted
+from answerable.store.investigation_queries import count_events_matching
 from answerable.usecases.authorization import list_decisions as flow
 from answerable.usecases.lineage import find_unmediated
 from answerable.usecases.lineage import show_event as events
-from answerable.web.activity_scope import only, scene
+from answerable.web.activity_scope import build_scope, visible_subjects
 from answerable.web.api.operations import (
-    DEEDS,
-    EVERY_DEED,
+    ACTIVITY,
+    ALL_ACTIVITY,
     LIMIT,
-    PAGED,
-    Operation,
-    Parameter,
-    Params,
-    Part,
-    limit_of,
-    minute_of,
+    PAGING_PARAMETERS,
+    ApiOperation,
+    ApiParameter,
+    DocumentPart,
+    OperationParams,
+    current_minute,
+    read_limit,
 )
 from answerable.web.routing import Forbidden
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Visit
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
 
-_HOPS = ("person", "agent", "tool", "identity", "credential", "action", "resource")
-_WHAT = {
+_HOP_NAMES = ("person", "agent", "tool", "identity", "credential", "action", "resource")
+_DESCRIPTIONS = {
     "person": "Only this person's.",
     "agent": "Only this agent's, or of agents that it ran.",
     "tool": "Only through this tool.",
@@ -53,216 +61,236 @@ _WHAT = {
     "until": "Until then.",
 }
 _BY_HOP = tuple(
-    Parameter(name, _WHAT[name]) for name in (*_HOPS, "since", "until") if name in _WHAT
+    ApiParameter(name, _DESCRIPTIONS[name])
+    for name in (*_HOP_NAMES, "since", "until")
+    if name in _DESCRIPTIONS
 )
 _BY_FIELD = tuple(
-    Parameter(name, _WHAT.get(name, ""), search_query.CHOICES.get(name, ()))
+    ApiParameter(name, _DESCRIPTIONS.get(name, ""), search_query.CHOICES.get(name, ()))
     if name == "outcome"
-    else Parameter(name, _WHAT[name])
+    else ApiParameter(name, _DESCRIPTIONS[name])
     for name in FIELDS
 )
-_ID = Parameter("id", "Its id.", required=True)
+_ID = ApiParameter("id", "Its id.", required=True)
 
 
-def _query(params: Params) -> Query:
+def _parse_query(params: OperationParams) -> SearchQuery:
     """Parse the search box and the fields that narrow it."""
-    asked = search_query.parse(params.get("q", ""))
+    asked = search_query.parse_query(params.get("q", ""))
     fields = " ".join(
-        f"{name}:{search_query.spelled(params[name])}"
+        f"{name}:{search_query.format_value(params[name])}"
         for name in FIELDS
         if name in params
     )
-    for name, value in search_query.parse(fields).said:
+    for name, value in search_query.parse_query(fields).said:
         if asked.get(name) not in ("", value):
             raise UsageError(f"{name} is asked for twice, in `q` and beside it")
-        asked = asked.asking(name, value)
+        asked = asked.with_field(name, value)
     return asked
 
 
-def _trace(desk: Desk, visit: Visit, params: Params) -> Part:
-    around, standing, asked = scene(desk, visit), desk.standing(), _query(params)
-    wanted = row_search.wanted(around, asked, now=minute_of(desk))
-    with desk.store() as store:
-        document, after = row_search.investigate(
+def _get_trace(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
+    around, standing, asked = (
+        build_scope(desk, visit),
+        desk.current_view(),
+        _parse_query(params),
+    )
+    wanted = row_search.build_event_filter(around, asked, now=current_minute(desk))
+    with desk.open_store() as store:
+        document, after = row_search.search_rows(
             store,
             around,
             wanted,
             now=standing.at,
             after=params.get("after", ""),
-            limit=limit_of(params),
+            limit=read_limit(params),
             person=asked.get("person"),
         )
         if after or "after" in params:
             asked_by = {k: v for k, v in params.items() if k not in ("after", "limit")}
             key = (
                 desk.version(),
-                minute_of(desk),
+                current_minute(desk),
                 around.only,
                 frozenset(asked_by.items()),
             )
-            total = desk.totals.get(key, lambda: count(store, wanted))
+            total = desk.totals.get(key, lambda: count_events_matching(store, wanted))
             document = replace(document, total=total)
-    return Part(document, after)
+    return DocumentPart(document, after)
 
 
-def _score(desk: Desk, visit: Visit, params: Params) -> Document:
+def _get_score(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
     del visit, params
 
     def scored() -> Document:
-        standing = desk.standing()
-        with desk.store() as store:
-            return trace_rows.scored(
+        standing = desk.current_view()
+        with desk.open_store() as store:
+            return trace_rows.score_with_chains(
                 store, standing.inventory, standing.chains, now=standing.at
             )
 
-    return desk.kept("trace-score", lambda _: scored())
+    return desk.get_derived("trace-score", lambda _: scored())
 
 
-def _unmediated(desk: Desk, visit: Visit, params: Params) -> Document:
+def _list_unmediated(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del visit
-    standing, now = desk.standing(), minute_of(desk)
-    fields = {name: params.get(name, "") for name in _HOPS}
+    standing, now = desk.current_view(), current_minute(desk)
+    fields = {name: params.get(name, "") for name in _HOP_NAMES}
     since, until = (
-        moment(params[name], now, name) if name in params else 0
+        parse_time(params[name], now, name) if name in params else 0
         for name in ("since", "until")
     )
-    question = Question(**fields, since=since, until=until, limit=limit_of(params))
-    with desk.store() as store:
-        return find_unmediated.unmediated_in(
+    question = TraceQuery(**fields, since=since, until=until, limit=read_limit(params))
+    with desk.open_store() as store:
+        return find_unmediated.find_unmediated_in_chains(
             store, standing.inventory, standing.chains, question, now=standing.at
         )
 
 
-def _event(desk: Desk, visit: Visit, params: Params) -> Document:
-    around = scene(desk, visit)
-    number = number_of(params["id"])
-    with desk.store() as store:
-        rows = events.found(store, around, number) if number else []
+def _get_event(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
+    around = build_scope(desk, visit)
+    number = parse_event_id(params["id"])
+    with desk.open_store() as store:
+        rows = events.find_event_rows(store, around, number) if number else []
     if not rows:
         raise Forbidden
-    covered = coverage_of(around.inventory, around.chains, desk.standing().at)
-    return Document("event", list(map(item_of, rows)), covered)
+    covered = build_trace_coverage(
+        around.inventory, around.chains, desk.current_view().at
+    )
+    return Document("event", list(map(build_trace_item, rows)), covered)
 
 
-def _decision(desk: Desk, visit: Visit, params: Params) -> Document:
-    around = scene(desk, visit)
-    if around.only is not None and number_of(params["id"]) is None:
+def _get_decision(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    around = build_scope(desk, visit)
+    if around.only is not None and parse_event_id(params["id"]) is None:
         raise Forbidden  # prefixes could be enumerated
-    waiting = decision_records.spooled(
+    waiting = decision_records.read_spool(
         desk.spools
     )  # before the store, so that none is missed
-    with desk.store() as store:
+    with desk.open_store() as store:
         try:
-            document = decision_items.decision(
-                store, waiting, params["id"], now=minute_of(desk)
+            document = decision_items.show_decision(
+                store, waiting, params["id"], now=current_minute(desk)
             )
-            found = decision_records.find(store, waiting, params["id"])
+            found = decision_records.find_decision(store, waiting, params["id"])
         except UsageError:
             if around.only is not None:
                 raise Forbidden from None
             raise
-    for row in rows_of([each.event for each in found], around):
-        if not may_tell(row.chain, around.only):
+    for row in join_chains([each.event for each in found], around):
+        if not is_visible(row.chain, around.only):
             raise Forbidden
     return document
 
 
-def _decisions(desk: Desk, visit: Visit, params: Params) -> Part:
+def _list_decisions(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
     wanted = Wanted(
-        of=only(visit),
+        of=visible_subjects(visit),
         agent=params.get("agent", ""),
         effect=params.get("effect", ""),
         reason=params.get("reason", ""),
-        before=flow.read_place(params.get("after", "")),
+        before=flow.parse_position(params.get("after", "")),
     )
-    limit, now = limit_of(params), minute_of(desk)
-    with desk.store() as store:
-        document, after = flow.decisions(
+    limit, now = read_limit(params), current_minute(desk)
+    with desk.open_store() as store:
+        document, after = flow.list_decisions(
             store, desk.spools, wanted, limit=limit, now=now
         )
         if wanted.agent and wanted.of is None and not document.items:
             # A visitor who may see a part only must not learn of other agents.
-            standing = desk.standing()
-            agent = name_resolution.agent(
+            standing = desk.current_view()
+            agent = name_resolution.resolve_agent(
                 standing.inventory, standing.chains, wanted.agent
             )
             if agent != wanted.agent:
                 wanted = replace(wanted, agent=agent)
-                document, after = flow.decisions(
+                document, after = flow.list_decisions(
                     store, desk.spools, wanted, limit=limit, now=now
                 )
-    return Part(document, after)
+    return DocumentPart(document, after)
 
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[ApiOperation, ...] = (
+    ApiOperation(
         "/trace",
         "Lineage rows with every hop's status, the newest first.",
-        _trace,
+        _get_trace,
         "trace",
         TraceItem,
         (
-            Parameter("q", "A query as in the search box: `agent:*bot since:7d`."),
+            ApiParameter("q", "A query as in the search box: `agent:*bot since:7d`."),
             *_BY_FIELD,
-            *PAGED,
+            *PAGING_PARAMETERS,
         ),
-        DEEDS,
+        ACTIVITY,
         passing=True,
         command="trace",
     ),
-    Operation(
+    ApiOperation(
         "/trace/score",
         "Which hops each source supplies, and which it cannot.",
-        _score,
+        _get_score,
         "trace-score",
-        ScoreItem,
-        may=EVERY_DEED,
+        HopStatusCountItem,
+        may=ALL_ACTIVITY,
         command="trace --score",
     ),
-    Operation(
+    ApiOperation(
         "/trace/unmediated",
         "Calls that bypassed the gateway, oldest first.",
-        _unmediated,
+        _list_unmediated,
         "trace-unmediated",
-        UnmediatedItem,
+        UnmediatedEventItem,
         (*_BY_HOP, LIMIT),
-        EVERY_DEED,
+        ALL_ACTIVITY,
         passing=True,
         command="trace --unmediated",
     ),
-    Operation(
+    ApiOperation(
         "/event",
         "One event with its chain; several where records of one id differ.",
-        _event,
+        _get_event,
         "event",
         TraceItem,
         (_ID,),
-        DEEDS,
+        ACTIVITY,
     ),
-    Operation(
+    ApiOperation(
         "/decision",
         "One decision with its reason, what determined it, and what would allow it.",
-        _decision,
+        _get_decision,
         "decision",
         DecisionItem,
         (_ID,),
-        DEEDS,
+        ACTIVITY,
         passing=True,
         command="decision ID",
     ),
-    Operation(
+    ApiOperation(
         "/decisions",
         "Decisions, the newest first; those that are not shipped yet too.",
-        _decisions,
+        _list_decisions,
         "decisions",
         DecisionItem,
         (
-            Parameter("agent", "Only this agent's."),
-            Parameter("effect", "Only these.", tuple(e.value for e in Effect)),
-            Parameter("reason", "Only for this.", tuple(r.value for r in Reason)),
-            *PAGED,
+            ApiParameter("agent", "Only this agent's."),
+            ApiParameter(
+                "effect", "Only these.", tuple(e.value for e in DecisionEffect)
+            ),
+            ApiParameter(
+                "reason", "Only for this.", tuple(r.value for r in DecisionReason)
+            ),
+            *PAGING_PARAMETERS,
         ),
-        DEEDS,
+        ACTIVITY,
         passing=True,
     ),
 )

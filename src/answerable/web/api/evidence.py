@@ -2,101 +2,119 @@
 
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import (
-    BundleItem,
     CheckItem,
     CheckpointItem,
-    ProveItem,
+    EvidenceBundleItem,
+    InclusionProofItem,
 )
-from answerable.model.documents.web import DoneItem, VerificationItem
-from answerable.presentation.inventory_lists import no_coverage, spelled_time
-from answerable.services.lineage.resource_filter import number_of
+from answerable.model.documents.web import ActionResultItem, VerificationCheckItem
+from answerable.presentation.inventory_lists import empty_coverage, format_time
+from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.store import investigation_queries
-from answerable.store.query_engine import Bounds
-from answerable.store.store import Store
+from answerable.store.query_engine import QueryLimits
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import prove
 from answerable.usecases.lineage import run_sql
 from answerable.usecases.lineage import show_event as events
-from answerable.web.activity_scope import scene
+from answerable.web.activity_scope import build_scope
 from answerable.web.api.operations import (
-    DEEDS,
-    Operation,
-    Parameter,
-    Params,
-    minute_of,
+    ACTIVITY,
+    ApiOperation,
+    ApiParameter,
+    OperationParams,
+    current_minute,
 )
-from answerable.web.http.request_parsing import LARGEST_FORM
-from answerable.web.pages.evidence import verifying
+from answerable.web.http.request_parsing import MAX_FORM
+from answerable.web.pages.evidence import log_verifier
 from answerable.web.routing import Forbidden
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
-_CHECKS = frozenset({May.INVESTIGATE, May.ADMINISTER})
-_ID = Parameter("id", "32 hex digits, as `trace` gives them.", required=True)
-_BOUNDS = Bounds(rows=10_000, seconds=10.0)
+_CHECKS = frozenset({WebPermission.INVESTIGATE, WebPermission.ADMINISTER})
+_ID = ApiParameter("id", "32 hex digits, as `trace` gives them.", required=True)
+_BOUNDS = QueryLimits(rows=10_000, seconds=10.0)
 
 
-def _checkpoint(desk: Desk, visit: Visit, params: Params) -> Document:
+def _get_checkpoint(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del visit, params
-    with desk.store() as store:
-        return prove.checkpoint(store, now=minute_of(desk))
+    with desk.open_store() as store:
+        return prove.show_checkpoint(store, now=current_minute(desk))
 
 
-def _told(desk: Desk, visit: Visit, store: Store, text: str) -> str:
+def _visible_id(
+    desk: StoreCache, visit: Visitor, store: EvidenceStore, text: str
+) -> str:
     """Return the id if the visitor may see all of its records, which the proof covers."""
-    number = number_of(text)
-    rows = events.found(store, scene(desk, visit), number) if number else ()
-    every = investigation_queries.by_id(store, number) if rows and number else ()
+    number = parse_event_id(text)
+    rows = (
+        events.find_event_rows(store, build_scope(desk, visit), number)
+        if number
+        else ()
+    )
+    every = (
+        investigation_queries.find_events_by_id(store, number)
+        if rows and number
+        else ()
+    )
     if not rows or len(rows) != len(every):
         raise Forbidden
     return rows[0].event.event_id.hex()
 
 
-def _prove(desk: Desk, visit: Visit, params: Params) -> Document:
-    with desk.store() as store:
-        number = _told(desk, visit, store, params["id"])
-        return prove.prove(store, number, now=minute_of(desk))
+def _get_proof(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
+    with desk.open_store() as store:
+        number = _visible_id(desk, visit, store, params["id"])
+        return prove.prove_record(store, number, now=current_minute(desk))
 
 
-def _bundle(desk: Desk, visit: Visit, params: Params) -> Document:
-    with desk.store() as store:
-        number = _told(desk, visit, store, params["id"])
-        return prove.bundle(store, [number], now=minute_of(desk))
+def _get_bundle(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
+    with desk.open_store() as store:
+        number = _visible_id(desk, visit, store, params["id"])
+        return prove.build_bundle(store, [number], now=current_minute(desk))
 
 
-def _verified(desk: Desk, visit: Visit, params: Params) -> Document:
+def _get_verification(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del visit, params
-    last = verifying(desk).last
+    last = log_verifier(desk).last
     if last is None:
-        return Document("verification", [], no_coverage())
-    items: list[VerificationItem] = [
-        {**check, "at": spelled_time(last.ended), "of": last.size}
+        return Document("verification", [], empty_coverage())
+    items: list[VerificationCheckItem] = [
+        {**check, "at": format_time(last.ended), "of": last.size}
         for check in last.checks
     ]
-    return Document("verification", items, no_coverage())
+    return Document("verification", items, empty_coverage())
 
 
-def _verify(desk: Desk, visit: Visit, params: Params) -> Document:
+def _start_verification(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del visit, params
-    with desk.store() as store:
-        started = verifying(desk).start(len(store.log.entries()))
+    with desk.open_store() as store:
+        started = log_verifier(desk).start(len(store.log.entries()))
     said = "every record is being checked" if started else "a check runs already"
-    item: DoneItem = {"said": said}
-    return Document("done", [item], no_coverage())
+    item: ActionResultItem = {"said": said}
+    return Document("done", [item], empty_coverage())
 
 
-def _bundle_checked(desk: Desk, visit: Visit, params: Params) -> Document:
+def _verify_bundle(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     """Verify a sent bundle; nothing of it is stored."""
     del visit
     data = params["bundle"].encode()
-    return prove.verify(data, key=params["key"].strip(), now=desk.now)
+    return prove.verify_evidence(data, key=params["key"].strip(), now=desk.now)
 
 
-def _sql(desk: Desk, visit: Visit, params: Params) -> Document:
+def _run_sql(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
     if not visit.may >= _CHECKS:
         raise Forbidden
-    standing = desk.standing()
-    with desk.store() as store:
-        return run_sql.sql(
+    standing = desk.current_view()
+    with desk.open_store() as store:
+        return run_sql.run_query(
             store,
             standing.inventory,
             params["query"],
@@ -106,83 +124,83 @@ def _sql(desk: Desk, visit: Visit, params: Params) -> Document:
         )
 
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[ApiOperation, ...] = (
+    ApiOperation(
         "/evidence/checkpoint",
         "The signed head of the log; `note` is what to keep elsewhere.",
-        _checkpoint,
+        _get_checkpoint,
         "checkpoint",
         CheckpointItem,
         (),
-        DEEDS,
+        ACTIVITY,
         command="evidence checkpoint",
     ),
-    Operation(
+    ApiOperation(
         "/evidence/prove",
         "A record with the hashes that lead from it to the signed head.",
-        _prove,
+        _get_proof,
         "prove",
-        ProveItem,
+        InclusionProofItem,
         (_ID,),
-        DEEDS,
+        ACTIVITY,
         command="evidence prove ID",
     ),
-    Operation(
+    ApiOperation(
         "/evidence/bundle",
         "A record with its proof and the checkpoint; `bundle` is a file's content.",
-        _bundle,
+        _get_bundle,
         "bundle",
-        BundleItem,
+        EvidenceBundleItem,
         (_ID,),
-        DEEDS,
+        ACTIVITY,
         command="evidence bundle ID",
     ),
-    Operation(
+    ApiOperation(
         "/evidence/verify",
         "The result of the last full verification; no items if there was none.",
-        _verified,
+        _get_verification,
         "verification",
-        VerificationItem,
+        VerificationCheckItem,
         (),
         _CHECKS,
         held=False,
         command="evidence verify",
     ),
-    Operation(
+    ApiOperation(
         "/evidence/verify",
         "Verify every record in the background; GET returns the result.",
-        _verify,
+        _start_verification,
         "done",
-        DoneItem,
+        ActionResultItem,
         (),
         _CHECKS,
         method="POST",
     ),
-    Operation(
+    ApiOperation(
         "/evidence/bundle/verify",
         "Check a bundle with the public key of its log; nothing of it is kept.",
-        _bundle_checked,
+        _verify_bundle,
         "verify",
         CheckItem,
         (
-            Parameter(
-                "bundle", "Content of its file.", required=True, longest=LARGEST_FORM
+            ApiParameter(
+                "bundle", "Content of its file.", required=True, longest=MAX_FORM
             ),
-            Parameter("key", "Text of the public key.", required=True),
+            ApiParameter("key", "Text of the public key.", required=True),
         ),
-        DEEDS,
+        ACTIVITY,
         method="POST",
         command="evidence verify BUNDLE --key PUB",
     ),
-    Operation(
+    ApiOperation(
         "/sql",
         f"One SELECT over the documented views: at most {_BOUNDS.rows:,} rows, "
         f"{_BOUNDS.seconds:.0f} seconds. For who investigates and administers.",
-        _sql,
+        _run_sql,
         "sql",
         None,
-        (Parameter("query", "The SELECT.", required=True),),
-        frozenset({May.ADMINISTER}),
+        (ApiParameter("query", "The SELECT.", required=True),),
+        frozenset({WebPermission.ADMINISTER}),
         held=False,  # it may ask for the time
         command="sql QUERY",
     ),

@@ -8,13 +8,19 @@ from typing import Any
 
 import msgspec
 
-from answerable.model.documents.core import Coverage
-from answerable.web.api.operations import PREFIX, Operation, Parameter
-from answerable.web.routing import Answer, Asked, Json, Route, Same
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Visit
+from answerable.model.documents.core import CoverageRecord
+from answerable.web.api.operations import PREFIX, ApiOperation, ApiParameter
+from answerable.web.routing import (
+    JsonAnswer,
+    NotModified,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
 
-PATH = f"{PREFIX}/openapi.json"
+OPENAPI_PATH = f"{PREFIX}/openapi.json"
 _PROBLEM = "application/problem+json"
 _REFUSALS = {
     "400": "A parameter is unknown or invalid.",
@@ -43,10 +49,10 @@ _PROBLEM_SCHEMA = {
 }
 
 
-def openapi(operations: Iterable[Operation]) -> dict[str, object]:
+def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
     """Build the document."""
     operations = tuple(operations)
-    types = [Coverage, *dict.fromkeys(e.item for e in operations if e.item)]
+    types = [CoverageRecord, *dict.fromkeys(e.item for e in operations if e.item)]
     shapes, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
@@ -54,7 +60,7 @@ def openapi(operations: Iterable[Operation]) -> dict[str, object]:
     paths: dict[str, dict[str, object]] = {}
     for each in operations:
         at = paths.setdefault(PREFIX + each.path, {})
-        at[each.method.lower()] = _operation(each, refs)
+        at[each.method.lower()] = _describe_operation(each, refs)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -85,26 +91,30 @@ def openapi(operations: Iterable[Operation]) -> dict[str, object]:
     }
 
 
-def _operation(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
+def _describe_operation(
+    each: ApiOperation, refs: Mapping[type, Any]
+) -> dict[str, object]:
     said: dict[str, object] = {
-        "operationId": each.name,
+        "operationId": each.operation_id,
         "summary": each.what,
-        "responses": _responses(each, refs),
+        "responses": _describe_responses(each, refs),
         "x-may": sorted(each.may),
     }
     if each.command:
         said["x-command"] = f"answerable {each.command}"
     if each.method == "GET":
-        said["parameters"] = [_parameter(one) for one in each.takes]
+        said["parameters"] = [_describe_parameter(one) for one in each.takes]
     elif each.takes:
         said["requestBody"] = {
             "required": True,
-            "content": {"application/x-www-form-urlencoded": {"schema": _form(each)}},
+            "content": {
+                "application/x-www-form-urlencoded": {"schema": _form_schema(each)}
+            },
         }
     return said
 
 
-def _parameter(one: Parameter) -> dict[str, object]:
+def _describe_parameter(one: ApiParameter) -> dict[str, object]:
     return {
         "name": one.name,
         "in": "query",
@@ -114,7 +124,7 @@ def _parameter(one: Parameter) -> dict[str, object]:
     }
 
 
-def _form(each: Operation) -> dict[str, object]:
+def _form_schema(each: ApiOperation) -> dict[str, object]:
     return {
         "type": "object",
         "additionalProperties": False,
@@ -125,7 +135,9 @@ def _form(each: Operation) -> dict[str, object]:
     }
 
 
-def _responses(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
+def _describe_responses(
+    each: ApiOperation, refs: Mapping[type, Any]
+) -> dict[str, object]:
     item = refs[each.item] if each.item is not None else {"type": "object"}
     document = {
         "type": "object",
@@ -133,7 +145,7 @@ def _responses(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
         "properties": {
             "schema": {"const": f"answerable/{each.kind}/v1"},
             "items": {"type": "array", "items": item},
-            "coverage": refs[Coverage],
+            "coverage": refs[CoverageRecord],
             "total": {
                 "type": "integer",
                 "description": "Items of the whole answer, where these are a part.",
@@ -159,17 +171,17 @@ def _responses(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
     return said
 
 
-def route(operations: tuple[Operation, ...]) -> Route:
+def openapi_route(operations: tuple[ApiOperation, ...]) -> WebRoute:
     """Return the route of the document."""
 
     @cache
     def written() -> tuple[bytes, str]:
-        body = msgspec.json.encode(openapi(operations))
+        body = msgspec.json.encode(build_openapi(operations))
         return body, hashlib.sha256(body).hexdigest()[:32]
 
-    def answer(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    def answer(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
         del desk, visit
         body, tag = written()
-        return Same(tag) if tag in asked.held else Json(body, tag)
+        return NotModified(tag) if tag in asked.held else JsonAnswer(body, tag)
 
-    return Route(PATH, answer)
+    return WebRoute(OPENAPI_PATH, answer)

@@ -9,10 +9,10 @@ from answerable.web.api import (
     server_state,
     signed_statements,
 )
-from answerable.web.api.operations import Operation
-from answerable.web.routing import Route
+from answerable.web.api.operations import ApiOperation
+from answerable.web.routing import WebRoute
 
-OPERATIONS: tuple[Operation, ...] = (
+OPERATIONS: tuple[ApiOperation, ...] = (
     *inventory.OPERATIONS,
     *permissions.OPERATIONS,
     *activity.OPERATIONS,
@@ -20,7 +20,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *evidence.OPERATIONS,
     *server_state.OPERATIONS,
 )
-ROUTES: tuple[Route, ...] = (
-    openapi.route(OPERATIONS),
-    *(each.route for each in OPERATIONS),
+ROUTES: tuple[WebRoute, ...] = (
+    openapi.openapi_route(OPERATIONS),
+    *(each.to_route for each in OPERATIONS),
 )

@@ -15,27 +15,36 @@ from urllib.parse import urlencode
 
 from answerable.model.documents.core import Document
 from answerable.model.errors import AmbiguousError, UsageError
-from answerable.web.http.errors import Refused
-from answerable.web.routing import Answer, Asked, Forbidden, Route, Same, Told
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.web.http.errors import RequestRejected
+from answerable.web.routing import (
+    DocumentAnswer,
+    Forbidden,
+    NotModified,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
 PREFIX = "/api/v1"
-LOOK = frozenset({May.LOOK})
-DEEDS = frozenset({May.INVESTIGATE, May.OWN})
-EVERY_DEED = frozenset({May.INVESTIGATE})
-LONGEST = 2_000
-MOST, USUAL = 1_000, 100
+LOOK = frozenset({WebPermission.LOOK})
+ACTIVITY = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
+ALL_ACTIVITY = frozenset({WebPermission.INVESTIGATE})
+MAX_TEXT = 2_000
+MAX_ITEMS, DEFAULT_ITEMS = 1_000, 100
 _MINUTE = 60_000_000_000
 # No control characters but line ends and tabs: as fields are read.
 _TEXT = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$"
 
-Params = Mapping[str, str]
-Teller = Callable[[Desk, Visit, Params], "Document | Part"]
+OperationParams = Mapping[str, str]
+OperationHandler = Callable[
+    [StoreCache, Visitor, OperationParams], "Document | DocumentPart"
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DocumentPart:
     """One page of a document.
 
     Attributes:
@@ -48,7 +57,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ApiParameter:
     """One parameter of an operation.
 
     Attributes:
@@ -65,7 +74,7 @@ class Parameter:
     required: bool = False
     most: int = 0
     usual: int = 0
-    longest: int = LONGEST
+    longest: int = MAX_TEXT
 
     @property
     def schema(self) -> Mapping[str, object]:
@@ -87,7 +96,7 @@ class Parameter:
             "pattern": _TEXT,
         }
 
-    def check(self, value: str | None) -> None:
+    def validate(self, value: str | None) -> None:
         """Validate a value.
 
         Raises:
@@ -95,44 +104,46 @@ class Parameter:
         """
         if value is None:
             if self.required:
-                raise _wrong(self.name, "is missing", self.what)
+                raise _parameter_error(self.name, "is missing", self.what)
         elif self.most:
             plain = value.isascii() and value.isdigit() and len(value) <= 9
             if not plain or not 1 <= int(value) <= self.most or value[0] == "0":
-                raise _wrong(
+                raise _parameter_error(
                     self.name, "is not a valid number", f"expected 1 to {self.most}"
                 )
         elif self.choices:
             if value not in self.choices:
-                raise _wrong(
+                raise _parameter_error(
                     self.name,
                     "is not one of its choices",
                     f"expected {', '.join(self.choices)}",
                 )
         elif len(value) > self.longest or (self.required and not value):
-            raise _wrong(
+            raise _parameter_error(
                 self.name,
                 "is empty or too long",
                 f"expected up to {self.longest:,} characters",
             )
 
 
-def _wrong(name: str, how: str, expected: str) -> Refused:
-    return Refused(400, "parameter", f"the parameter {name} {how}", expected)
+def _parameter_error(name: str, how: str, expected: str) -> RequestRejected:
+    return RequestRejected(400, "parameter", f"the parameter {name} {how}", expected)
 
 
-def flag(name: str, what: str) -> Parameter:
+def flag_parameter(name: str, what: str) -> ApiParameter:
     """Build a boolean parameter."""
-    return Parameter(name, what, ("true", "false"))
+    return ApiParameter(name, what, ("true", "false"))
 
 
-LIMIT = Parameter("limit", "Most items of one answer.", most=MOST, usual=USUAL)
-AFTER = Parameter("after", "Cursor: `after` of the previous answer.")
-PAGED = (LIMIT, AFTER)
+LIMIT = ApiParameter(
+    "limit", "Most items of one answer.", most=MAX_ITEMS, usual=DEFAULT_ITEMS
+)
+AFTER = ApiParameter("after", "Cursor: `after` of the previous answer.")
+PAGING_PARAMETERS = (LIMIT, AFTER)
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """One operation.
 
     Attributes:
@@ -149,50 +160,52 @@ class Operation:
 
     path: str
     what: str
-    tell: Teller
+    tell: OperationHandler
     kind: str
     item: type | None
-    takes: tuple[Parameter, ...] = ()
-    may: frozenset[May] = LOOK
+    takes: tuple[ApiParameter, ...] = ()
+    may: frozenset[WebPermission] = LOOK
     passing: bool = False
     command: str = ""
     method: str = "GET"
     held: bool = True
 
     @property
-    def name(self) -> str:
+    def operation_id(self) -> str:
         """Return its `operationId`."""
         name = self.path.strip("/").replace("/", "-")
         return name if self.method == "GET" else f"do-{name}"
 
     @property
-    def route(self) -> Route:
+    def to_route(self) -> WebRoute:
         """Return its route."""
         names = tuple(each.name for each in self.takes)
-        return Route(
-            *(PREFIX + self.path, self.answer, self.may, names, self.method),
+        return WebRoute(
+            *(PREFIX + self.path, self.handle, self.may, names, self.method),
             blanks=True,
         )
 
-    def answer(self, desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    def handle(
+        self, desk: StoreCache, visit: Visitor, asked: RouteRequest
+    ) -> RouteAnswer:
         """Validate the parameters and answer."""
         given = asked.query if self.method == "GET" else asked.form
         for each in self.takes:
-            each.check(given.get(each.name))
+            each.validate(given.get(each.name))
         params = {name: value for name, value in given.items() if value}
         held = self.held and self.method == "GET"
-        version = self._version(desk, visit, params) if held else ""
+        version = self._etag(desk, visit, params) if held else ""
         if held and version in asked.held:
-            return Same(version)
-        told = _told(partial(self.tell, desk, visit, params))
-        part = told if isinstance(told, Part) else Part(told)
+            return NotModified(version)
+        told = _map_errors(partial(self.tell, desk, visit, params))
+        part = told if isinstance(told, DocumentPart) else DocumentPart(told)
         onward = ""
         if part.after:
             more = urlencode({**params, "after": part.after})
             onward = f"{PREFIX}{self.path}?{more}"
-        return Told(part.document, part.after, version=version, next=onward)
+        return DocumentAnswer(part.document, part.after, version=version, next=onward)
 
-    def _version(self, desk: Desk, visit: Visit, params: Params) -> str:
+    def _etag(self, desk: StoreCache, visit: Visitor, params: OperationParams) -> str:
         said = [
             *(self.path, desk.version(), visit.person or ""),
             *sorted(visit.roles),
@@ -200,21 +213,21 @@ class Operation:
             *(f"{name}={value}" for name, value in sorted(params.items())),
         ]
         if self.passing:
-            said += [str(minute_of(desk)), *_spooled(desk)]
+            said += [str(current_minute(desk)), *_spool_state(desk)]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
 
 
-def _told(tell: Callable[[], Document | Part]) -> Document | Part:
+def _map_errors(tell: Callable[[], Document | DocumentPart]) -> Document | DocumentPart:
     """Call a handler and map errors about unknown or ambiguous names to 422."""
     try:
         return tell()
     except AmbiguousError as error:
-        raise Refused(422, "ambiguous", error.message, error.hint) from None
+        raise RequestRejected(422, "ambiguous", error.message, error.hint) from None
     except UsageError as error:
-        raise Refused(422, "usage", error.message, error.hint) from None
+        raise RequestRejected(422, "usage", error.message, error.hint) from None
 
 
-def _spooled(desk: Desk) -> list[str]:
+def _spool_state(desk: StoreCache) -> list[str]:
     """Return the state of the spools, whose decisions are part of answers."""
     said = []
     for spool in desk.spools:
@@ -227,14 +240,18 @@ def _spooled(desk: Desk) -> list[str]:
     return sorted(said)
 
 
-def minute_of(desk: Desk) -> int:
+def current_minute(desk: StoreCache) -> int:
     """Return the beginning of this minute, the time basis of all answers."""
     return desk.now // _MINUTE * _MINUTE
 
 
-def paged(
-    document: Document, by: tuple[str, str], params: Params, *, newest: bool = False
-) -> Part:
+def paginate(
+    document: Document,
+    by: tuple[str, str],
+    params: OperationParams,
+    *,
+    newest: bool = False,
+) -> DocumentPart:
     """Return one page of a fully built document.
 
     Args:
@@ -250,20 +267,20 @@ def paged(
 
     items = sorted(document.items, key=place, reverse=newest)
     if params.get("after"):
-        last = _read(params["after"])
+        last = _decode_cursor(params["after"])
         items = [e for e in items if (place(e) < last if newest else place(e) > last)]
-    limit = limit_of(params)
-    more = _spelled(place(items[limit - 1])) if len(items) > limit else ""
+    limit = read_limit(params)
+    more = _encode_cursor(place(items[limit - 1])) if len(items) > limit else ""
     total = len(document.items) if more or params.get("after") else -1
     kept = Document(document.kind, items[:limit], document.coverage, total=total)
-    return Part(kept, more)
+    return DocumentPart(kept, more)
 
 
-def _spelled(place: tuple[str, str]) -> str:
+def _encode_cursor(place: tuple[str, str]) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def _read(text: str) -> tuple[str, str]:
+def _decode_cursor(text: str) -> tuple[str, str]:
     try:
         first, second = json.loads(base64.b64decode(text, b"-_", validate=True))
     except (ValueError, TypeError, RecursionError):
@@ -276,21 +293,21 @@ def _read(text: str) -> tuple[str, str]:
     return first, second
 
 
-def limit_of(params: Params) -> int:
+def read_limit(params: OperationParams) -> int:
     """Return the requested page size."""
-    return int(params.get("limit", USUAL))
+    return int(params.get("limit", DEFAULT_ITEMS))
 
 
-def is_on(params: Params, name: str) -> bool:
+def is_set(params: OperationParams, name: str) -> bool:
     """Tell whether a flag is set."""
     return params.get(name) == "true"
 
 
-def of_theirs(visit: Visit, *subjects: str) -> None:
+def require_visible(visit: Visitor, *subjects: str) -> None:
     """Check that the visitor may see the activity of a subject.
 
     Raises:
         Forbidden: The visitor may see none of the subjects.
     """
-    if not visit.sees_deeds_of(*subjects):
+    if not visit.can_see_activity_of(*subjects):
         raise Forbidden

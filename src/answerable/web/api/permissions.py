@@ -1,121 +1,129 @@
 """Operations on permissions: reach, can, who-can, what-if."""
 
-from answerable.model.documents.core import CanItem, Document, ReachItem
-from answerable.model.documents.what_if import CutItem, ExposureItem, WhatIfItem
-from answerable.services.reach.policy_edits import Edit
-from answerable.services.reach.request_context import read_context
+from answerable.model.documents.core import Document, PermissionCheckItem, ReachItem
+from answerable.model.documents.what_if import (
+    AccessChangeItem,
+    CutSetItem,
+    ExposureItem,
+)
+from answerable.services.reach.policy_edits import PolicyEdit
+from answerable.services.reach.request_context import parse_context_keys
 from answerable.usecases.reach import find_cuts, list_exposures, permissions, what_if
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
-    Operation,
-    Parameter,
-    Params,
-    Part,
-    flag,
-    is_on,
-    limit_of,
+    ApiOperation,
+    ApiParameter,
+    DocumentPart,
+    OperationParams,
+    flag_parameter,
+    is_set,
+    read_limit,
 )
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
-_SUBJECT = Parameter(
+_SUBJECT = ApiParameter(
     "subject",
     "Agent, identity or credential: an id, an ARN or an unambiguous name.",
     required=True,
 )
-_ACTION = Parameter("action", "SERVICE:ACTION, in any case.", required=True)
-_RESOURCE = Parameter(
+_ACTION = ApiParameter("action", "SERVICE:ACTION, in any case.", required=True)
+_RESOURCE = ApiParameter(
     "resource", "An ARN, s3://BUCKET/KEY, `*`, or an ARN with wildcards.", required=True
 )
 _STATED = (
-    flag("direct", "Leave out roles, escalation and credentials."),
-    Parameter("context", "Condition keys of the request: KEY=VALUE, a line each."),
+    flag_parameter("direct", "Leave out roles, escalation and credentials."),
+    ApiParameter("context", "Condition keys of the request: KEY=VALUE, a line each."),
 )
 _Context = dict[str, tuple[str, ...]]
 
 
-def _context(params: Params) -> _Context | None:
+def _read_context(params: OperationParams) -> _Context | None:
     """Read condition keys; a repeated key collects its values."""
     lines = (line.strip() for line in params.get("context", "").splitlines())
-    return read_context(line for line in lines if line) or None
+    return parse_context_keys(line for line in lines if line) or None
 
 
-def _reach(desk: Desk, visit: Visit, params: Params) -> Part:
+def _get_reach(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
     del visit
-    standing = desk.standing()
-    listed = permissions.reach_part(
+    standing = desk.current_view()
+    listed = permissions.list_reach_page(
         standing.inventory,
         params["subject"],
         now=standing.at,
         action=params.get("action", "*"),
         resource=params.get("resource", "*"),
-        direct=is_on(params, "direct"),
-        context=_context(params),
+        direct=is_set(params, "direct"),
+        context=_read_context(params),
         after=params.get("after", ""),
-        rows=limit_of(params),
+        rows=read_limit(params),
     )
-    return Part(listed.counted, listed.after)
+    return DocumentPart(listed.document_with_counts, listed.after)
 
 
-def _who_can(desk: Desk, visit: Visit, params: Params) -> Part:
+def _get_who_can(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
     del visit
-    standing = desk.standing()
-    listed = permissions.who_can_part(
+    standing = desk.current_view()
+    listed = permissions.list_who_can_page(
         standing.inventory,
         params["action"],
         params["resource"],
         now=standing.at,
-        direct=is_on(params, "direct"),
-        context=_context(params),
+        direct=is_set(params, "direct"),
+        context=_read_context(params),
         after=params.get("after", ""),
-        rows=limit_of(params),
+        rows=read_limit(params),
     )
-    return Part(listed.document, listed.after)
+    return DocumentPart(listed.document, listed.after)
 
 
-def _can(desk: Desk, visit: Visit, params: Params) -> Document:
+def _get_can(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
     del visit
-    standing = desk.standing()
-    return permissions.can(
+    standing = desk.current_view()
+    return permissions.check_permission(
         standing.inventory,
         params["subject"],
         params["action"],
         params["resource"],
         now=standing.at,
-        direct=is_on(params, "direct"),
-        context=_context(params),
+        direct=is_set(params, "direct"),
+        context=_read_context(params),
     )
 
 
-def _lines(params: Params, name: str) -> tuple[str, ...]:
+def _read_lines(params: OperationParams, name: str) -> tuple[str, ...]:
     lines = (line.strip() for line in params.get(name, "").splitlines())
     return tuple(line for line in lines if line)
 
 
-def _what_if(desk: Desk, visit: Visit, params: Params) -> Document:
+def _get_what_if(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
     del visit
-    standing = desk.standing()
-    edit = Edit(
-        statements=_lines(params, "without"),
-        policies=_lines(params, "without-policy"),
+    standing = desk.current_view()
+    edit = PolicyEdit(
+        statements=_read_lines(params, "without"),
+        policies=_read_lines(params, "without-policy"),
     )
-    return what_if.what_if(
+    return what_if.compare_edit(
         standing.inventory,
         params.get("subject", ""),
         edit,
         now=standing.at,
         action=params.get("action", "*"),
         resource=params.get("resource", "*"),
-        limit=limit_of(params),
+        limit=read_limit(params),
     )
 
 
-def _cuts(desk: Desk, visit: Visit, params: Params) -> Document:
+def _get_cuts(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
     del visit
-    standing = desk.standing()
-    with desk.store() as store:
-        return find_cuts.cuts(
+    standing = desk.current_view()
+    with desk.open_store() as store:
+        return find_cuts.find_cuts(
             store,
             standing.inventory,
             params["subject"],
@@ -126,91 +134,93 @@ def _cuts(desk: Desk, visit: Visit, params: Params) -> Document:
         )
 
 
-def _reach_all(desk: Desk, visit: Visit, params: Params) -> Document:
+def _get_exposures(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del visit
-    standing = desk.standing()
-    return list_exposures.reach_all(
-        standing.inventory, now=standing.at, limit=limit_of(params)
+    standing = desk.current_view()
+    return list_exposures.list_exposures(
+        standing.inventory, now=standing.at, limit=read_limit(params)
     )
 
 
 _NARROWED = (
-    Parameter("action", "Only what could be an action of this pattern."),
-    Parameter("resource", "Only what could touch this pattern."),
+    ApiParameter("action", "Only what could be an action of this pattern."),
+    ApiParameter("resource", "Only what could touch this pattern."),
 )
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[ApiOperation, ...] = (
+    ApiOperation(
         "/reach",
         "Permissions of a subject, page by page; a page without items may have a successor.",
-        _reach,
+        _get_reach,
         "reach",
         ReachItem,
         (
             _SUBJECT,
-            Parameter("action", "Only actions that match this pattern."),
-            Parameter("resource", "Only what could touch this pattern."),
+            ApiParameter("action", "Only actions that match this pattern."),
+            ApiParameter("resource", "Only what could touch this pattern."),
             *_STATED,
             LIMIT,
             AFTER,
         ),
         command="reach SUBJECT",
     ),
-    Operation(
+    ApiOperation(
         "/can",
         "Whether a subject can do one thing, with the proof.",
-        _can,
+        _get_can,
         "can",
-        CanItem,
+        PermissionCheckItem,
         (_SUBJECT, _ACTION, _RESOURCE, *_STATED),
         command="can SUBJECT ACTION RESOURCE",
     ),
-    Operation(
+    ApiOperation(
         "/who-can",
         "Every identity that can do one thing, and who outside may become one.",
-        _who_can,
+        _get_who_can,
         "who-can",
         ReachItem,
         (_ACTION, _RESOURCE, *_STATED, LIMIT, AFTER),
         command="who-can ACTION RESOURCE",
     ),
-    Operation(
+    ApiOperation(
         "/reach/all",
         "Administrators, public and externally assumable identities, gravest first.",
-        _reach_all,
+        _get_exposures,
         "reach-all",
         ExposureItem,
         (LIMIT,),
         command="reach --all",
     ),
-    Operation(
+    ApiOperation(
         "/what-if",
         "Effect of a policy edit; for all identities without a subject.",
-        _what_if,
+        _get_what_if,
         "what-if",
-        WhatIfItem,
+        AccessChangeItem,
         (
-            Parameter("subject", "Agent, identity or credential; left out for all."),
-            Parameter(
+            ApiParameter("subject", "Agent, identity or credential; left out for all."),
+            ApiParameter(
                 "without", "Statements to remove: POLICY#STATEMENT, a line each."
             ),
-            Parameter("without-policy", "Policies to remove, a line each."),
+            ApiParameter("without-policy", "Policies to remove, a line each."),
             *_NARROWED,
             LIMIT,
         ),
         command="what-if SUBJECT --without STATEMENT",
     ),
-    Operation(
+    ApiOperation(
         "/what-if/cuts",
         "The smallest sets of statements that end a reach, and what each breaks.",
-        _cuts,
+        _get_cuts,
         "what-if-cuts",
-        CutItem,
+        CutSetItem,
         (
             _SUBJECT,
             _RESOURCE,
-            Parameter("action", "An action or a pattern; left out for any."),
+            ApiParameter("action", "An action or a pattern; left out for any."),
         ),
-        may=frozenset({May.INVESTIGATE}),
+        may=frozenset({WebPermission.INVESTIGATE}),
         command="what-if SUBJECT --cuts RESOURCE",
     ),
 )

@@ -5,70 +5,78 @@ They describe the server, not the client's machine.
 
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.fetch import read_config_file
 from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import CheckItem, ProbeItem
-from answerable.model.documents.trust_rules import RuleItem
-from answerable.model.documents.web import KillItem
+from answerable.model.documents.trust_rules import TrustRuleItem
+from answerable.model.documents.web import RevocationItem
 from answerable.model.errors import UsageError
-from answerable.presentation.inventory_lists import coverage, no_coverage
-from answerable.server.revocation_service import Kills
+from answerable.presentation.inventory_lists import build_coverage, empty_coverage
+from answerable.server.revocation_service import RevocationService
 from answerable.services.federation import trust_rules
-from answerable.services.federation.trust_rules import Known
+from answerable.services.federation.trust_rules import KnownAgents
 from answerable.services.inventory import scan_sources
-from answerable.services.statements.attested_owners import AttestedOwners
+from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.usecases.inventory import list_scan_locations
 from answerable.usecases.operations import doctor
-from answerable.web.api.operations import Operation, Params, minute_of
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.web.api.operations import ApiOperation, OperationParams, current_minute
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
-_ADMINISTER = frozenset({May.ADMINISTER})
+_ADMINISTER = frozenset({WebPermission.ADMINISTER})
 
 
-def _doctor(desk: Desk, visit: Visit, params: Params) -> Document:
+def _run_doctor(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
     del visit, params
-    return doctor.doctor(desk.root, now=desk.now)
+    return doctor.run_checks(desk.root, now=desk.now)
 
 
-def _where(desk: Desk, visit: Visit, params: Params) -> Document:
+def _list_sources(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     """List the places of scanned sources; clients cannot name places."""
     del visit, params
-    standing = desk.standing()
-    scanned = coverage(standing.inventory, standing.at)["sources"]
+    standing = desk.current_view()
+    scanned = build_coverage(standing.inventory, standing.at)["sources"]
     named = [
-        each["source"] for each in scanned if scan_sources.is_scanned(each["source"])
+        each["source"]
+        for each in scanned
+        if scan_sources.is_scan_source(each["source"])
     ]
     if not named:
-        return Document("where", [], no_coverage())
+        return Document("where", [], empty_coverage())
     try:
         home = Path.home()
     except RuntimeError:
         raise UsageError(
             "no home directory is known to the server", "set HOME where it is started"
         ) from None
-    return list_scan_locations.where(named, home=home, cwd=Path.cwd())
+    return list_scan_locations.list_scan_locations(named, home=home, cwd=Path.cwd())
 
 
-def _rules(desk: Desk, visit: Visit, params: Params) -> Document:
+def _list_trust_rules(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del visit, params
     if desk.config is None:
         raise UsageError(
             "no configuration is served here, so there are no rules",
             "serve it: answerable serve --config FILE",
         )
-    reading = read_file(desk.config.place)
-    agents = frozenset(desk.standing().inventory.agents)
-    with desk.store() as store:
-        owners = AttestedOwners(store).now(minute_of(desk))
+    reading = read_config_file(desk.config.place)
+    agents = frozenset(desk.current_view().inventory.agents)
+    with desk.open_store() as store:
+        owners = AttestedOwnerReader(store).read(current_minute(desk))
     answered = {agent: owner.person for agent, owner in owners.items()}
-    return trust_rules.show_rules(reading, Known(agents, answered))
+    return trust_rules.show_rules(reading, KnownAgents(agents, answered))
 
 
-def _kills(desk: Desk, visit: Visit, params: Params) -> Document:
+def _list_revocations(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del visit, params
-    told = sorted(Kills(desk.root, desk.config).told().items())
-    items: list[KillItem] = [
+    told = sorted(RevocationService(desk.root, desk.config).list_revoked().items())
+    items: list[RevocationItem] = [
         {
             "subject": subject,
             "by": note.by or None,
@@ -77,14 +85,14 @@ def _kills(desk: Desk, visit: Visit, params: Params) -> Document:
         }
         for subject, note in told
     ]
-    return Document("kills", items, no_coverage())
+    return Document("kills", items, empty_coverage())
 
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[ApiOperation, ...] = (
+    ApiOperation(
         "/doctor",
         "Health checks of the server, with remedies.",
-        _doctor,
+        _run_doctor,
         "doctor",
         CheckItem,
         (),
@@ -92,10 +100,10 @@ OPERATIONS: tuple[Operation, ...] = (
         held=False,
         command="doctor",
     ),
-    Operation(
+    ApiOperation(
         "/where",
         "Every place and call that the sources of the newest scan would read again.",
-        _where,
+        _list_sources,
         "where",
         ProbeItem,
         (),
@@ -103,23 +111,23 @@ OPERATIONS: tuple[Operation, ...] = (
         held=False,
         command="where SOURCE...",
     ),
-    Operation(
+    ApiOperation(
         "/sts/rules",
         "The trust rules of the file as it is now, each with what is wrong with it.",
-        _rules,
+        _list_trust_rules,
         "sts-rules",
-        RuleItem,
+        TrustRuleItem,
         (),
         _ADMINISTER,
         held=False,
         command="sts rules --config FILE",
     ),
-    Operation(
+    ApiOperation(
         "/kills",
         "Kills in force, with author, time and reason if known.",
-        _kills,
+        _list_revocations,
         "kills",
-        KillItem,
+        RevocationItem,
         (),
         _ADMINISTER,
         held=False,

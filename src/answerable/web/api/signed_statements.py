@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from answerable.evidence import signed_statements
-from answerable.model.baseline import Stage
-from answerable.model.documents.approval_requests import AmendmentItem, AskItem
+from answerable.model.baseline import BaselineStage
+from answerable.model.documents.approval_requests import (
+    ApprovalRequestItem,
+    PolicyExceptionItem,
+)
 from answerable.model.documents.baseline import (
     BaselineChangeItem,
     BaselineCheckItem,
@@ -14,302 +17,354 @@ from answerable.model.documents.baseline import (
 )
 from answerable.model.documents.core import Document
 from answerable.model.documents.owners import OwnerKeyItem
-from answerable.model.documents.person_requests import RequestItem
-from answerable.model.documents.web import DoneItem, DraftItem
+from answerable.model.documents.person_requests import PersonRequestItem
+from answerable.model.documents.web import ActionResultItem, StatementDraftItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.presentation.inventory_lists import no_coverage
-from answerable.presentation.time_input import moment
+from answerable.presentation.inventory_lists import empty_coverage
+from answerable.presentation.time_input import parse_time
 from answerable.services.authorization import approval_requests as flow
 from answerable.services.authorization.approval_requests import STATES
 from answerable.services.baseline import profiles
 from answerable.services.statements import owner_keys
 from answerable.usecases.baseline import check_events
-from answerable.usecases.baseline.list_profiles import listed
+from answerable.usecases.baseline.list_profiles import list_baselines
 from answerable.usecases.evidence import filed_requests, remote_signing
 from answerable.web.api.operations import (
-    DEEDS,
+    ACTIVITY,
     LOOK,
-    PAGED,
-    Operation,
-    Parameter,
-    Params,
-    Part,
-    minute_of,
-    of_theirs,
-    paged,
+    PAGING_PARAMETERS,
+    ApiOperation,
+    ApiParameter,
+    DocumentPart,
+    OperationParams,
+    current_minute,
+    paginate,
+    require_visible,
 )
-from answerable.web.break_glass import SPANS as BREAKING
-from answerable.web.pages.baselines import replayed
-from answerable.web.pages.revocations import kill, revive
-from answerable.web.pages.signing import drafts_of, record
-from answerable.web.routing import Asked, Forbidden, Moved
-from answerable.web.signing_actions import NAMES, SPANS, act_of, find_ask
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.web.break_glass import BREAK_GLASS_SPANS as BREAKING
+from answerable.web.pages.baselines import cached_replay
+from answerable.web.pages.revocations import revive, revoke
+from answerable.web.pages.signing import build_drafts, record_signature
+from answerable.web.routing import Forbidden, Redirect, RouteRequest
+from answerable.web.signing_actions import (
+    ACTION_NAMES,
+    EXCEPTION_SPANS,
+    build_action,
+    find_approval_request,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
 _MONTH = 30 * 86_400 * 10**9
-_AGENT = Parameter("agent", "Only this agent's.")
-_SINCE = Parameter("since", "From then: `7d`, a date, RFC 3339; 30 days unless given.")
-_NAME = Parameter("id", "Digest of a baseline.", required=True)
+_AGENT = ApiParameter("agent", "Only this agent's.")
+_SINCE = ApiParameter(
+    "since", "From then: `7d`, a date, RFC 3339; 30 days unless given."
+)
+_NAME = ApiParameter("id", "Digest of a baseline.", required=True)
 
 
-def _since(params: Params, now: int) -> int:
-    return moment(params["since"], now, "since") if "since" in params else now - _MONTH
+def _read_since(params: OperationParams, now: int) -> int:
+    return (
+        parse_time(params["since"], now, "since") if "since" in params else now - _MONTH
+    )
 
 
-def _asks(desk: Desk, visit: Visit, params: Params) -> Part:
-    now = minute_of(desk)
-    with desk.store() as store:
-        document = flow.asks(
+def _list_approval_requests(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
+    now = current_minute(desk)
+    with desk.open_store() as store:
+        document = flow.list_approval_requests(
             store,
             desk.spools,
             now=now,
-            since=_since(params, now),
+            since=_read_since(params, now),
             state=params.get("state", ""),
             agent=params.get("agent", ""),
         )
-    return paged(_seen(document, visit), ("last", "id"), params, newest=True)
+    return paginate(
+        _filter_visible(document, visit), ("last", "id"), params, newest=True
+    )
 
 
-def _seen(document: Document, visit: Visit) -> Document:
+def _filter_visible(document: Document, visit: Visitor) -> Document:
     """Drop items that the visitor may not see."""
-    items = [each for each in document.items if visit.sees_deeds_of(str(each["agent"]))]
+    items = [
+        each for each in document.items if visit.can_see_activity_of(str(each["agent"]))
+    ]
     return Document(document.kind, items, document.coverage)
 
 
-def _ask(desk: Desk, visit: Visit, params: Params) -> Document:
-    find_ask(desk, visit, params["id"])
-    with desk.store() as store:
-        return flow.show(store, desk.spools, params["id"], now=minute_of(desk))
+def _get_approval_request(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    find_approval_request(desk, visit, params["id"])
+    with desk.open_store() as store:
+        return flow.show_approval_request(
+            store, desk.spools, params["id"], now=current_minute(desk)
+        )
 
 
-def _amendments(desk: Desk, visit: Visit, params: Params) -> Part:
-    with desk.store() as store:
-        document = flow.amendments(store, now=minute_of(desk))
-    document = _seen(document, visit)
+def _list_exceptions(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
+    with desk.open_store() as store:
+        document = flow.list_policy_exceptions(store, now=current_minute(desk))
+    document = _filter_visible(document, visit)
     agent = params.get("agent", "")
     items = [each for each in document.items if agent in ("", each["agent"])]
     kept = Document(document.kind, items, document.coverage)
-    return paged(kept, ("signed_at", "id"), params, newest=True)
+    return paginate(kept, ("signed_at", "id"), params, newest=True)
 
 
-def _requests(desk: Desk, visit: Visit, params: Params) -> Part:
-    with desk.store() as store:
-        document = filed_requests.listed(
-            store, now=minute_of(desk), agent=params.get("agent", "")
+def _list_requests(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
+    with desk.open_store() as store:
+        document = filed_requests.list_requests(
+            store, now=current_minute(desk), agent=params.get("agent", "")
         )
-    return paged(_seen(document, visit), ("signed_at", "id"), params, newest=True)
+    return paginate(
+        _filter_visible(document, visit), ("signed_at", "id"), params, newest=True
+    )
 
 
-def _baselines(desk: Desk, visit: Visit, params: Params) -> Part:
-    with desk.store() as store:
-        document = listed(store, now=minute_of(desk), agent=params.get("agent", ""))
-    return paged(_seen(document, visit), ("agent", "digest"), params)
+def _list_baselines(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> DocumentPart:
+    with desk.open_store() as store:
+        document = list_baselines(
+            store, now=current_minute(desk), agent=params.get("agent", "")
+        )
+    return paginate(_filter_visible(document, visit), ("agent", "digest"), params)
 
 
-def _own(desk: Desk, visit: Visit, digest: str) -> BaselineItem:
+def _find_visible_baseline(
+    desk: StoreCache, visit: Visitor, digest: str
+) -> BaselineItem:
     """Return a baseline, if the visitor may see it."""
-    with desk.store() as store:
-        every = cast("list[BaselineItem]", listed(store, now=desk.now).items)
+    with desk.open_store() as store:
+        every = cast("list[BaselineItem]", list_baselines(store, now=desk.now).items)
     found = next((each for each in every if each["digest"] == digest), None)
-    if found is None or not visit.sees_deeds_of(found["agent"]):
+    if found is None or not visit.can_see_activity_of(found["agent"]):
         raise Forbidden
     return found
 
 
-def _baseline(desk: Desk, visit: Visit, params: Params) -> Document:
-    found = _own(desk, visit, params["id"])
-    with desk.store() as store:
-        return profiles.show(store, found["digest"], now=minute_of(desk))
+def _get_baseline(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    found = _find_visible_baseline(desk, visit, params["id"])
+    with desk.open_store() as store:
+        return profiles.show_profile(store, found["digest"], now=current_minute(desk))
 
 
-def _diff(desk: Desk, visit: Visit, params: Params) -> Document:
-    found = _own(desk, visit, params["id"])
+def _get_baseline_diff(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    found = _find_visible_baseline(desk, visit, params["id"])
     old = params.get("from", "")
     if old:
-        old = _own(desk, visit, old)["digest"]
-    with desk.store() as store:
-        return profiles.diff(store, old, found["digest"], now=minute_of(desk))
+        old = _find_visible_baseline(desk, visit, old)["digest"]
+    with desk.open_store() as store:
+        return profiles.compare_profiles(
+            store, old, found["digest"], now=current_minute(desk)
+        )
 
 
-def _replay(desk: Desk, visit: Visit, params: Params) -> Document:
-    found = _own(desk, visit, params["id"])
-    item = replayed(desk, AgentId(found["agent"]), found["digest"])
-    return Document("baseline-replay", [item], no_coverage())
+def _get_baseline_replay(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    found = _find_visible_baseline(desk, visit, params["id"])
+    item = cached_replay(desk, AgentId(found["agent"]), found["digest"])
+    return Document("baseline-replay", [item], empty_coverage())
 
 
-def _check(desk: Desk, visit: Visit, params: Params) -> Document:
-    identity, now = params["identity"], minute_of(desk)
-    of_theirs(visit, identity)
-    with desk.store() as store:
-        return check_events.check(store, identity, since=_since(params, now), now=now)
+def _get_baseline_check(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    identity, now = params["identity"], current_minute(desk)
+    require_visible(visit, identity)
+    with desk.open_store() as store:
+        return check_events.check_identity_events(
+            store, identity, since=_read_since(params, now), now=now
+        )
 
 
-def _owner_keys(desk: Desk, visit: Visit, params: Params) -> Document:
+def _list_owner_keys(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
     del params
-    with desk.store() as store:
-        document = owner_keys.listed(store, now=minute_of(desk))
-    if {May.INVESTIGATE, May.ADMINISTER} & visit.may:
+    with desk.open_store() as store:
+        document = owner_keys.list_owner_keys(store, now=current_minute(desk))
+    if {WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visit.may:
         return document
     own = [each for each in document.items if each["person"] == visit.person]
     return Document(document.kind, own, document.coverage)
 
 
-def _prepare(desk: Desk, visit: Visit, params: Params) -> Document:
-    act = act_of(desk, visit, params)
-    items: list[DraftItem] = [
+def _get_drafts(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
+    act = build_action(desk, visit, params)
+    items: list[StatementDraftItem] = [
         {
             "key": draft.key,
             "type": signed_statements.PAYLOAD_TYPE,
             "payload": draft.payload,
         }
-        for draft in drafts_of(desk, visit, act)
+        for draft in build_drafts(desk, visit, act)
     ]
-    return Document("drafts", items, no_coverage())
+    return Document("drafts", items, empty_coverage())
 
 
-def _submit(desk: Desk, visit: Visit, params: Params) -> Document:
-    act = act_of(desk, visit, params)
-    record(desk, visit, act, params["envelope"].encode())
-    return _done(act.said)
+def _submit_signature(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    act = build_action(desk, visit, params)
+    record_signature(desk, visit, act, params["envelope"].encode())
+    return _done_document(act.said)
 
 
-def _done(said: str) -> Document:
-    item: DoneItem = {"said": said}
-    return Document("done", [item], no_coverage())
+def _done_document(said: str) -> Document:
+    item: ActionResultItem = {"said": said}
+    return Document("done", [item], empty_coverage())
 
 
-def _acted(act: Callable[[Desk, Visit, Asked], Any]) -> Any:
-    def tell(desk: Desk, visit: Visit, params: Params) -> Document:
-        answer = act(desk, visit, Asked(form=params))
-        if not isinstance(answer, Moved):
+def _action_handler(act: Callable[[StoreCache, Visitor, RouteRequest], Any]) -> Any:
+    def tell(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
+        answer = act(desk, visit, RouteRequest(form=params))
+        if not isinstance(answer, Redirect):
             raise UsageError("nothing was done")
-        return _done(answer.said)
+        return _done_document(answer.said)
 
     return tell
 
 
 _ACT = (
-    Parameter("act", "Kind of statement.", NAMES, required=True),
-    Parameter("id", "Id of its subject."),
-    Parameter("for", "For how long.", tuple({**BREAKING, **SPANS})),
-    Parameter("arguments", "Whether other arguments will do.", ("these", "any")),
-    Parameter("stage", "Of a baseline.", tuple(stage.value for stage in Stage)),
-    Parameter("code", "Word of a break-glass: the number of an incident."),
+    ApiParameter("act", "Kind of statement.", ACTION_NAMES, required=True),
+    ApiParameter("id", "Id of its subject."),
+    ApiParameter("for", "For how long.", tuple({**BREAKING, **EXCEPTION_SPANS})),
+    ApiParameter("arguments", "Whether other arguments will do.", ("these", "any")),
+    ApiParameter(
+        "stage", "Of a baseline.", tuple(stage.value for stage in BaselineStage)
+    ),
+    ApiParameter("code", "Word of a break-glass: the number of an incident."),
 )
-_SUBJECT = Parameter("subject", "Id of an agent, a person or a key.", required=True)
-_REASON = Parameter("reason", "Why, kept with the record of it.", longest=500)
-_MINUTES = remote_signing.WITHIN // (60 * 10**9)
+_SUBJECT = ApiParameter("subject", "Id of an agent, a person or a key.", required=True)
+_REASON = ApiParameter("reason", "Why, kept with the record of it.", longest=500)
+_MINUTES = remote_signing.SIGNING_WINDOW // (60 * 10**9)
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
+OPERATIONS: tuple[ApiOperation, ...] = (
+    ApiOperation(
         "/asks",
         "Denied calls that owners can allow, with their answers.",
-        _asks,
+        _list_approval_requests,
         "asks",
-        AskItem,
+        ApprovalRequestItem,
         (
-            Parameter("state", "Only those in that state.", tuple(STATES)),
+            ApiParameter("state", "Only those in that state.", tuple(STATES)),
             _AGENT,
             _SINCE,
-            *PAGED,
+            *PAGING_PARAMETERS,
         ),
-        DEEDS,
+        ACTIVITY,
         passing=True,
         command="asks",
     ),
-    Operation(
+    ApiOperation(
         "/ask",
         "One ask, by the whole id of any of its decisions.",
-        _ask,
+        _get_approval_request,
         "asks",
-        AskItem,
-        (Parameter("id", "32 hex digits.", required=True),),
-        DEEDS,
+        ApprovalRequestItem,
+        (ApiParameter("id", "32 hex digits.", required=True),),
+        ACTIVITY,
         passing=True,
         command="asks show ID",
     ),
-    Operation(
+    ApiOperation(
         "/amendments",
         "Amendments that were signed, standing or not, the newest first.",
-        _amendments,
+        _list_exceptions,
         "amendments",
-        AmendmentItem,
-        (_AGENT, *PAGED),
-        DEEDS,
+        PolicyExceptionItem,
+        (_AGENT, *PAGING_PARAMETERS),
+        ACTIVITY,
         passing=True,
         command="asks amendments",
     ),
-    Operation(
+    ApiOperation(
         "/requests",
         "Requests of persons to agents, newest first.",
-        _requests,
+        _list_requests,
         "requests",
-        RequestItem,
-        (_AGENT, *PAGED),
-        DEEDS,
+        PersonRequestItem,
+        (_AGENT, *PAGING_PARAMETERS),
+        ACTIVITY,
         passing=True,
         command="requests",
     ),
-    Operation(
+    ApiOperation(
         "/baselines",
         "Baselines and drafts.",
-        _baselines,
+        _list_baselines,
         "baselines",
         BaselineItem,
-        (_AGENT, *PAGED),
-        DEEDS,
+        (_AGENT, *PAGING_PARAMETERS),
+        ACTIVITY,
         passing=True,
     ),
-    Operation(
+    ApiOperation(
         "/baseline",
         "One baseline whole.",
-        _baseline,
+        _get_baseline,
         "baseline",
         BaselineItem,
         (_NAME,),
-        DEEDS,
+        ACTIVITY,
         passing=True,
         command="baseline show DIGEST",
     ),
-    Operation(
+    ApiOperation(
         "/baseline/diff",
         "Differences of a baseline from the previous one.",
-        _diff,
+        _get_baseline_diff,
         "baseline-diff",
         BaselineChangeItem,
-        (_NAME, Parameter("from", "Digest of the other; the one before unless given.")),
-        DEEDS,
+        (
+            _NAME,
+            ApiParameter("from", "Digest of the other; the one before unless given."),
+        ),
+        ACTIVITY,
         passing=True,
         command="baseline diff DIGEST",
     ),
-    Operation(
+    ApiOperation(
         "/baseline/replay",
         "Judgements of a baseline on the calls of the last 30 days.",
-        _replay,
+        _get_baseline_replay,
         "baseline-replay",
         BaselineReplayItem,
         (_NAME,),
-        DEEDS,
+        ACTIVITY,
         passing=True,
         command="baseline replay AGENT",
     ),
-    Operation(
+    ApiOperation(
         "/baseline/check",
         "New behaviour of an identity.",
-        _check,
+        _get_baseline_check,
         "baseline-check",
         BaselineCheckItem,
-        (Parameter("identity", "Its id.", required=True), _SINCE),
-        DEEDS,
+        (ApiParameter("identity", "Its id.", required=True), _SINCE),
+        ACTIVITY,
         passing=True,
         command="baseline check IDENTITY",
     ),
-    Operation(
+    ApiOperation(
         "/owner-keys",
         "Enrolled keys: one's own, or all to those who investigate or administer.",
-        _owner_keys,
+        _list_owner_keys,
         "owner-keys",
         OwnerKeyItem,
         (),
@@ -317,50 +372,50 @@ OPERATIONS: tuple[Operation, ...] = (
         passing=True,
         command="owner-keys list",
     ),
-    Operation(
+    ApiOperation(
         "/sign",
         "The bytes to sign for an act of one's own: a draft for each of one's keys.",
-        _prepare,
+        _get_drafts,
         "drafts",
-        DraftItem,
+        StatementDraftItem,
         _ACT,
-        frozenset({May.OWN}),
+        frozenset({WebPermission.OWN}),
         passing=True,
         held=False,
     ),
-    Operation(
+    ApiOperation(
         "/sign",
         f"Record what was signed within {_MINUTES} minutes of being put together.",
-        _submit,
+        _submit_signature,
         "done",
-        DoneItem,
+        ActionResultItem,
         (
             *_ACT,
-            Parameter(
+            ApiParameter(
                 "envelope", "DSSE envelope, JSON.", required=True, longest=65_536
             ),
         ),
-        frozenset({May.OWN}),
+        frozenset({WebPermission.OWN}),
         method="POST",
     ),
-    Operation(
+    ApiOperation(
         "/kill",
         "Stop all that a subject does: one's own agent, or anything to who administers.",
-        _acted(kill),
+        _action_handler(revoke),
         "done",
-        DoneItem,
+        ActionResultItem,
         (_SUBJECT, _REASON),
-        frozenset({May.ADMINISTER, May.OWN}),
+        frozenset({WebPermission.ADMINISTER, WebPermission.OWN}),
         method="POST",
     ),
-    Operation(
+    ApiOperation(
         "/revive",
         "Lift a kill.",
-        _acted(revive),
+        _action_handler(revive),
         "done",
-        DoneItem,
+        ActionResultItem,
         (_SUBJECT,),
-        frozenset({May.ADMINISTER}),
+        frozenset({WebPermission.ADMINISTER}),
         method="POST",
     ),
 )

@@ -8,32 +8,32 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from answerable.federation.errors import KeyUnknown, TokenRefused
-from answerable.federation.oidc_login.errors import LoginRefused
-from answerable.federation.person_claim import Binding, any_account
+from answerable.federation.errors import TokenRejected, UnknownKey
+from answerable.federation.oidc_login.errors import LoginFailed
+from answerable.federation.person_claim import AccountBinding, any_account
 from answerable.federation.sender_constraint import check_sender
-from answerable.federation.token_verification import verify
-from answerable.model.claims import Presented, SignedClaims
-from answerable.model.config import PinnedIssuer
+from answerable.federation.token_verification import verify_token
+from answerable.model.claims import SignedClaims, TokenPresentation
+from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
-from answerable.model.web_config import Login, Role
-from answerable.server.authentication.token_cache import principal_of
-from answerable.server.dpop_replay_cache import SeenProofs
-from answerable.server.issuers.key_cache import IssuerKeys
-from answerable.usecases.federation.web_sign_in import admitted
-from answerable.web.http.errors import Refused
+from answerable.model.web_config import WebLoginConfig, WebRole
+from answerable.server.authentication.token_cache import build_principal
+from answerable.server.dpop_replay_cache import DpopReplayCache
+from answerable.server.issuers.key_cache import IssuerKeyCache
+from answerable.usecases.federation.web_sign_in import admit_person
+from answerable.web.http.errors import RequestRejected
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class TokenPerson:
     """The person of a verified token."""
 
     person: PersonId
-    roles: frozenset[Role]
+    roles: frozenset[WebRole]
     by: str
 
 
-class Bearers:
+class BearerTokenVerifier:
     """Verifier of bearer tokens.
 
     Args:
@@ -48,75 +48,79 @@ class Bearers:
 
     def __init__(
         self,
-        pinned: PinnedIssuer,
-        login: Login,
+        pinned: IssuerConfig,
+        login: WebLoginConfig,
         audience: str,
         clock: Callable[[], float],
-        is_bound: Binding = any_account,
+        is_bound: AccountBinding = any_account,
     ) -> None:
         self._is_bound = is_bound
         self._pinned, self._login, self._clock = pinned, login, clock
-        self._keys = IssuerKeys([replace(pinned, audience=audience)])
-        self._proofs = SeenProofs()
+        self._keys = IssuerKeyCache([replace(pinned, audience=audience)])
+        self._proofs = DpopReplayCache()
 
-    async def identify(self, presented: Presented, token: str) -> Bearer:
+    async def verify_bearer(
+        self, presented: TokenPresentation, token: str
+    ) -> TokenPerson:
         """Verify a token and return its person.
 
         Raises:
             Refused: The token is invalid, or its person has no role.
         """
         try:
-            return self._judge(presented, token)
-        except KeyUnknown as unknown:
+            return self._verify_once(presented, token)
+        except UnknownKey as unknown:
             now = self._clock()
             if not self._keys.can_fetch(unknown.issuer, now):
-                raise _refused(unknown.reason) from None
+                raise _invalid_token(unknown.reason) from None
             await self._keys.fetch(unknown.issuer, now)
         try:
-            return self._judge(presented, token)
-        except KeyUnknown as unknown:
-            if not self._keys.has_any(unknown.issuer, self._clock()):
+            return self._verify_once(presented, token)
+        except UnknownKey as unknown:
+            if not self._keys.has_usable(unknown.issuer, self._clock()):
                 says = "the keys of the token's issuer cannot be had now"
-                raise Refused(503, "no-keys", says) from None
-            raise _refused(unknown.reason) from None
+                raise RequestRejected(503, "no-keys", says) from None
+            raise _invalid_token(unknown.reason) from None
 
-    def _judge(self, presented: Presented, token: str) -> Bearer:
+    def _verify_once(self, presented: TokenPresentation, token: str) -> TokenPerson:
         now = self._clock()
         try:
-            claims = verify(token, self._keys.issuers(now), int(now))
+            claims = verify_token(token, self._keys.issuers(now), int(now))
             self._check_sender(presented, token, claims, now)
-            found = admitted(claims, self._pinned, self._login, self._is_bound)
-        except KeyUnknown:
+            found = admit_person(claims, self._pinned, self._login, self._is_bound)
+        except UnknownKey:
             raise
-        except TokenRefused as refused:
-            raise _refused(refused.reason) from None
-        except LoginRefused as refused:
-            raise Refused(403, "nobody-here", refused.message, refused.hint) from None
-        return Bearer(found.person, found.roles, f"{found.iss}#{found.sub}")
+        except TokenRejected as refused:
+            raise _invalid_token(refused.reason) from None
+        except LoginFailed as refused:
+            raise RequestRejected(
+                403, "nobody-here", refused.message, refused.hint
+            ) from None
+        return TokenPerson(found.person, found.roles, f"{found.iss}#{found.sub}")
 
     def _check_sender(
-        self, presented: Presented, token: str, claims: SignedClaims, now: float
+        self, presented: TokenPresentation, token: str, claims: SignedClaims, now: float
     ) -> None:
         shown = check_sender(
             token, claims, presented, int(now), bearer=self._pinned.bearer
         )
         if shown.proof is not None:
-            self._proofs.see(shown.proof, principal_of(claims), now)
+            self._proofs.add(shown.proof, build_principal(claims), now)
 
-    async def keep_fresh(
+    async def renew_keys(
         self,
         tell: Callable[[str, str], None],
         sleep: Callable[[float], Awaitable[Any]],
     ) -> None:
         """Renew issuer keys before they expire, until cancelled."""
         while True:
-            for issuer in self._keys.due(self._clock()):
+            for issuer in self._keys.list_due(self._clock()):
                 failed = await self._keys.fetch(issuer, self._clock())
                 if failed:
                     tell(issuer, failed)
             await sleep(30)
 
 
-def _refused(reason: str) -> Refused:
+def _invalid_token(reason: str) -> RequestRejected:
     """Build the refusal of an invalid token; the reason goes to metrics only."""
-    return Refused(401, f"token-{reason}", "the token does not hold")
+    return RequestRejected(401, f"token-{reason}", "the token does not hold")

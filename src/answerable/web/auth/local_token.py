@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Callable
 from ipaddress import ip_address
 
-LIVES = 10 * 60  # seconds
-TRIES = 10  # of wrong ones, then it is of no use any more
+TOKEN_LIFETIME = 10 * 60  # seconds
+MAX_TRIES = 10  # of wrong ones, then it is of no use any more
 
-_SIZE = 32  # bytes
+_TOKEN_SIZE = 32  # bytes
 
 
 class LocalToken:
@@ -24,17 +24,17 @@ class LocalToken:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self.text = secrets.token_urlsafe(_SIZE)
-        self._digest = _digest(self.text)
-        self._until = clock() + LIVES
-        self._tries = TRIES
+        self.text = secrets.token_urlsafe(_TOKEN_SIZE)
+        self._digest = _hash_token(self.text)
+        self._until = clock() + TOKEN_LIFETIME
+        self._tries = MAX_TRIES
 
-    def tell(self) -> str:
+    def pop_text(self) -> str:
         """Return the token and forget its text."""
         text, self.text = self.text, ""
         return text
 
-    def take(self, token: str) -> str:
+    def redeem(self, token: str) -> str:
         """Redeem a token.
 
         Returns:
@@ -44,14 +44,14 @@ class LocalToken:
             return "used"
         if self._clock() >= self._until:
             return "expired"
-        if not hmac.compare_digest(_digest(token), self._digest):
+        if not hmac.compare_digest(_hash_token(token), self._digest):
             self._tries -= 1
             return "wrong"
         self._tries = 0
         return ""
 
 
-def is_near(peer: str) -> bool:
+def is_local_peer(peer: str) -> bool:
     """Tell whether the peer of a connection is on this machine."""
     try:
         address = ip_address(peer)
@@ -61,5 +61,5 @@ def is_near(peer: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def _digest(token: str) -> bytes:
+def _hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from answerable.federation.oidc_login.requests import Sealed
-from answerable.usecases.federation.web_sign_in import Begun
+from answerable.federation.oidc_login.requests import LoginSecrets
+from answerable.usecases.federation.web_sign_in import PendingSignIn
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-LIVES = 10 * 60  # seconds
-ANSWERED = 10_000  # cookies that were answered and are remembered as used
-LONGEST_PATH = 1024  # characters of where a browser goes next; else the first page
+PENDING_LIFETIME = 10 * 60  # seconds
+MAX_REDEEMED = 10_000  # cookies that were answered and are remembered as used
+MAX_PATH = 1024  # characters of where a browser goes next; else the first page
 
-_NONCE = 12  # bytes, RFC 5116 5.1
+_NONCE_SIZE = 12  # bytes, RFC 5116 5.1
 _PURPOSE = b"answerable sign-in under way"
 
 
-class Pending(msgspec.Struct, frozen=True, array_like=True):
+class PendingSignInCookie(msgspec.Struct, frozen=True, array_like=True):
     """One pending sign-in.
 
     Attributes:
@@ -49,13 +49,13 @@ class Pending(msgspec.Struct, frozen=True, array_like=True):
         return "Pending()"
 
     @property
-    def sealed(self) -> Sealed:
+    def login_secrets(self) -> LoginSecrets:
         """Return the secrets of this sign-in."""
-        return Sealed(self.state, self.nonce, self.verifier)
+        return LoginSecrets(self.state, self.nonce, self.verifier)
 
 
 @dataclass(slots=True)
-class PendingSignIns:
+class PendingSignInCookieCodec:
     """Encoder and decoder of the cookies; each is redeemed once.
 
     Attributes:
@@ -67,43 +67,43 @@ class PendingSignIns:
     _answered: OrderedDict[bytes, None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.clear()
+        self.rotate_key()
 
-    def begin(self, begun: Begun, onward: str) -> str:
+    def seal(self, begun: PendingSignIn, onward: str) -> str:
         """Return the cookie value for a new sign-in."""
         sealed = begun.sealed
-        path = onward if len(onward) <= LONGEST_PATH else "/"
-        until = self.clock() + LIVES
-        pending = Pending(
+        path = onward if len(onward) <= MAX_PATH else "/"
+        until = self.clock() + PENDING_LIFETIME
+        pending = PendingSignInCookie(
             sealed.state, sealed.nonce, sealed.verifier, begun.max_age, path, until
         )
-        nonce = os.urandom(_NONCE)
+        nonce = os.urandom(_NONCE_SIZE)
         data = self._cipher.encrypt(nonce, msgspec.msgpack.encode(pending), _PURPOSE)
         return urlsafe_b64encode(nonce + data).decode().rstrip("=")
 
-    def take(self, cookie: str) -> Pending | None:
+    def redeem(self, cookie: str) -> PendingSignInCookie | None:
         """Decrypt a cookie, once.
 
-        Only the newest `ANSWERED` redeemed cookies are remembered; the provider rejects
+        Only the newest `MAX_REDEEMED` redeemed cookies are remembered; the provider rejects
         a reused code anyway (RFC 6749 4.1.2).
         """
         from cryptography.exceptions import InvalidTag
 
         try:
             data = urlsafe_b64decode(cookie.encode("ascii") + b"==")
-            nonce, data = data[:_NONCE], data[_NONCE:]
+            nonce, data = data[:_NONCE_SIZE], data[_NONCE_SIZE:]
             opened = self._cipher.decrypt(nonce, data, _PURPOSE)
         except (ValueError, InvalidTag):
             return None
         if nonce in self._answered:
             return None
         self._answered[nonce] = None
-        if len(self._answered) > ANSWERED:
+        if len(self._answered) > MAX_REDEEMED:
             self._answered.popitem(last=False)
-        pending = msgspec.msgpack.decode(opened, type=Pending)
+        pending = msgspec.msgpack.decode(opened, type=PendingSignInCookie)
         return pending if self.clock() < pending.until else None
 
-    def clear(self) -> None:
+    def rotate_key(self) -> None:
         """Invalidate all cookies, because the provider changed."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

@@ -13,19 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerable.model.ids import PersonId
-from answerable.web.visitor import Role
+from answerable.web.visitor import WebRole
 
-IDLE = 30 * 60  # seconds
-LONGEST = 8 * 3600
-FRESH = 5 * 60  # since the person authenticated
-MOST = 10_000
-MOST_OF_ONE = 20
+IDLE_TIMEOUT = 30 * 60  # seconds
+MAX_LIFETIME = 8 * 3600
+FRESH_PERIOD = 5 * 60  # since the person authenticated
+MAX_SESSIONS = 10_000
+MAX_PER_PERSON = 20
 
-_SIZE = 32  # bytes
+_SECRET_SIZE = 32  # bytes
 
 
 @dataclass(slots=True)
-class Session:
+class WebSession:
     """One signed-in session.
 
     Attributes:
@@ -39,37 +39,39 @@ class Session:
 
     key: bytes
     person: PersonId | None
-    roles: frozenset[Role]
+    roles: frozenset[WebRole]
     by: str
     began: float
     last: float
     proved: float
     said: str = ""
     _secret: bytes = field(
-        default_factory=lambda: secrets.token_bytes(_SIZE), repr=False
+        default_factory=lambda: secrets.token_bytes(_SECRET_SIZE), repr=False
     )
 
-    def token(self) -> str:
+    def csrf_token(self) -> str:
         """Return a CSRF token, masked anew for each page.
 
         Pages are compressed with attacker-chosen text: the length of an unmasked token
         would leak it (BREACH).
         """
-        mask = secrets.token_bytes(_SIZE)
+        mask = secrets.token_bytes(_SECRET_SIZE)
         return urlsafe_b64encode(mask + _xor(mask, self._secret)).decode().rstrip("=")
 
-    def wrote(self, token: str) -> bool:
+    def accepts_csrf(self, token: str) -> bool:
         """Tell whether a CSRF token belongs to this session."""
         try:
             data = urlsafe_b64decode(token.encode("ascii") + b"==")
         except ValueError:
             return False
-        if len(data) != 2 * _SIZE:
+        if len(data) != 2 * _SECRET_SIZE:
             return False
-        return hmac.compare_digest(_xor(data[:_SIZE], data[_SIZE:]), self._secret)
+        return hmac.compare_digest(
+            _xor(data[:_SECRET_SIZE], data[_SECRET_SIZE:]), self._secret
+        )
 
 
-class Sessions:
+class SessionStore:
     """All sessions of the process.
 
     Args:
@@ -78,53 +80,53 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._open: dict[bytes, Session] = {}
+        self._open: dict[bytes, WebSession] = {}
 
     def __len__(self) -> int:
-        self._sweep()
+        self._remove_ended()
         return len(self._open)
 
-    def begin(
+    def create(
         self,
         person: PersonId | None,
-        roles: frozenset[Role],
+        roles: frozenset[WebRole],
         by: str,
         proved: float | None = None,
-    ) -> tuple[str, Session]:
+    ) -> tuple[str, WebSession]:
         """Create a session.
 
         Returns:
             Cookie value and session.
         """
-        self._sweep()
-        self._make_room(person)
-        cookie, now = secrets.token_urlsafe(_SIZE), self._clock()
+        self._remove_ended()
+        self._evict_oldest(person)
+        cookie, now = secrets.token_urlsafe(_SECRET_SIZE), self._clock()
         shown = now if proved is None else proved
-        session = Session(_digest(cookie), person, roles, by, now, now, shown)
+        session = WebSession(_hash_cookie(cookie), person, roles, by, now, now, shown)
         self._open[session.key] = session
         return cookie, session
 
-    def find(self, cookie: str) -> Session | None:
+    def find(self, cookie: str) -> WebSession | None:
         """Return the session of a cookie and extend it."""
-        session = self._open.get(_digest(cookie)) if cookie else None
-        if session is None or not self.lives(session):
+        session = self._open.get(_hash_cookie(cookie)) if cookie else None
+        if session is None or not self.is_alive(session):
             return None
         session.last = self._clock()
         return session
 
-    def lives(self, session: Session) -> bool:
+    def is_alive(self, session: WebSession) -> bool:
         """Tell whether a session has not ended, without extending it."""
         now = self._clock()
-        over = now >= session.began + LONGEST or now >= session.last + IDLE
+        over = now >= session.began + MAX_LIFETIME or now >= session.last + IDLE_TIMEOUT
         if over:
             self._open.pop(session.key, None)
         return session.key in self._open
 
-    def is_fresh(self, session: Session) -> bool:
+    def is_fresh(self, session: WebSession) -> bool:
         """Tell whether the person authenticated within the last minutes."""
-        return self._clock() < session.proved + FRESH
+        return self._clock() < session.proved + FRESH_PERIOD
 
-    def end(self, session: Session) -> None:
+    def end(self, session: WebSession) -> None:
         """End a session."""
         self._open.pop(session.key, None)
 
@@ -134,19 +136,22 @@ class Sessions:
             if session.by != but:
                 self.end(session)
 
-    def _sweep(self) -> None:
+    def _remove_ended(self) -> None:
         for session in list(self._open.values()):
-            self.lives(session)
+            self.is_alive(session)
 
-    def _make_room(self, person: PersonId | None) -> None:
+    def _evict_oldest(self, person: PersonId | None) -> None:
         own = [each for each in self._open.values() if each.person == person]
-        for crowd, most in ((own, MOST_OF_ONE), (list(self._open.values()), MOST)):
+        for crowd, most in (
+            (own, MAX_PER_PERSON),
+            (list(self._open.values()), MAX_SESSIONS),
+        ):
             crowd.sort(key=lambda each: each.last)
             for session in crowd[: max(0, len(crowd) - most + 1)]:
                 self.end(session)
 
 
-def _digest(cookie: str) -> bytes:
+def _hash_cookie(cookie: str) -> bytes:
     return hashlib.sha256(cookie.encode("utf-8", "surrogateescape")).digest()
 
 

@@ -2,68 +2,70 @@
 
 from collections import defaultdict
 
-from answerable.inventory.people import People
+from answerable.inventory.people import PersonDirectory
 from answerable.model.ids import PersonId
 from answerable.model.person import OwnerState
-from answerable.services.statements.attested_owners import Attesting
-from answerable.web.auth.bearer_tokens import Bearer
-from answerable.web.auth.sessions import Session
-from answerable.web.store_cache import Desk
-from answerable.web.store_view import Standing
-from answerable.web.visitor import May, Role, Visit, may_of
+from answerable.services.statements.attested_owners import AttestationReader
+from answerable.web.auth.bearer_tokens import TokenPerson
+from answerable.web.auth.sessions import WebSession
+from answerable.web.store_cache import StoreCache
+from answerable.web.store_view import StoreView
+from answerable.web.visitor import Visitor, WebPermission, WebRole, permissions_of
 
-NOBODY = Visit(None, frozenset())
+ANONYMOUS = Visitor(None, frozenset())
 
 
-class Visitors:
+class VisitorFactory:
     """Builder of visitors; runs in a worker thread, because ownership is in the store.
 
     Args:
         desk: Where it is looked up.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: StoreCache) -> None:
         self._desk = desk
 
-    def visit(self, session: Session, *, fresh: bool) -> Visit:
+    def from_session(self, session: WebSession, *, fresh: bool) -> Visitor:
         """Return the visitor of a session."""
-        owns = self._owns(session.person, session.roles)
-        return Visit(
-            session.person, session.roles, owns, session.token(), fresh, session.by
+        owns = self._owned_subjects(session.person, session.roles)
+        return Visitor(
+            session.person, session.roles, owns, session.csrf_token(), fresh, session.by
         )
 
-    def bearing(self, bearer: Bearer) -> Visit:
+    def from_token(self, bearer: TokenPerson) -> Visitor:
         """Return the visitor of a token."""
-        owns = self._owns(bearer.person, bearer.roles)
-        return Visit(bearer.person, bearer.roles, owns, by=bearer.by)
+        owns = self._owned_subjects(bearer.person, bearer.roles)
+        return Visitor(bearer.person, bearer.roles, owns, by=bearer.by)
 
-    def _owns(self, person: PersonId | None, roles: frozenset[Role]) -> frozenset[str]:
-        if person is None or May.OWN not in may_of(roles):
+    def _owned_subjects(
+        self, person: PersonId | None, roles: frozenset[WebRole]
+    ) -> frozenset[str]:
+        if person is None or WebPermission.OWN not in permissions_of(roles):
             return frozenset()
-        return owned(self._desk, person)
+        return attested_subjects(self._desk, person)
 
 
-def owned(desk: Desk, person: PersonId) -> frozenset[str]:
+def attested_subjects(desk: StoreCache, person: PersonId) -> frozenset[str]:
     """Return the subjects that a person owns by a valid attestation.
 
     In a large store the cached view may lag for new ownership; lost ownership takes
     effect at once.
     """
-    same = desk.kept("same person", _people)
-    known = desk.kept("attested", _attested).get(same(person), frozenset())
+    same = desk.get_derived("same person", _person_index)
+    known = desk.get_derived("attested", _index_owners).get(same(person), frozenset())
     if not known:
         return known
-    with desk.store() as store:
-        now = store.beside("attesting", Attesting).now(desk.now)
+    with desk.open_store() as store:
+        now = store.get_or_attach("attesting", AttestationReader).read(desk.now)
     own = same(person)
     return frozenset(each for each in known if each in now and same(now[each]) == own)
 
 
-def _people(standing: Standing) -> People:
-    return People(standing.inventory.facts.persons)
+def _person_index(standing: StoreView) -> PersonDirectory:
+    return PersonDirectory(standing.inventory.facts.persons)
 
 
-def _attested(standing: Standing) -> dict[PersonId, frozenset[str]]:
+def _index_owners(standing: StoreView) -> dict[PersonId, frozenset[str]]:
     found: defaultdict[PersonId, set[str]] = defaultdict(set)
     for subject, owner in standing.inventory.owners.items():
         if owner.state is OwnerState.ATTESTED and owner.person:

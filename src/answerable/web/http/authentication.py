@@ -4,19 +4,19 @@ import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
-from answerable.model.claims import Presented
-from answerable.web.auth.bearer_tokens import Bearer, Bearers
-from answerable.web.auth.sessions import Session, Sessions
-from answerable.web.auth.visitors import NOBODY, Visitors
+from answerable.model.claims import TokenPresentation
+from answerable.web.auth.bearer_tokens import BearerTokenVerifier, TokenPerson
+from answerable.web.auth.sessions import SessionStore, WebSession
+from answerable.web.auth.visitors import ANONYMOUS, VisitorFactory
 from answerable.web.http.cookies import cookie_name, read_cookie
-from answerable.web.http.errors import Refused
-from answerable.web.http.incoming_request import Come
-from answerable.web.http.responses import API
-from answerable.web.visitor import Visit
+from answerable.web.http.errors import RequestRejected
+from answerable.web.http.incoming_request import IncomingRequest
+from answerable.web.http.responses import API_PREFIX
+from answerable.web.visitor import Visitor
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AuthenticatedSender:
     """The authenticated sender of a request.
 
     Attributes:
@@ -24,8 +24,8 @@ class Known:
         bearer: None for a session.
     """
 
-    session: Session | None
-    bearer: Bearer | None = None
+    session: WebSession | None
+    bearer: TokenPerson | None = None
 
     @property
     def key(self) -> bytes:
@@ -36,35 +36,35 @@ class Known:
         return hashlib.sha256((person or "").encode()).digest()
 
 
-class Entrance(Protocol):
+class RequestAuthenticator(Protocol):
     """Authenticator of requests."""
 
-    async def known(self, come: Come) -> Known | None:
+    async def authenticate(self, come: IncomingRequest) -> AuthenticatedSender | None:
         """Authenticate a request; None without credentials.
 
         Raises:
             Refused: The credentials are invalid.
         """
 
-    def visit(self, known: Known) -> Visit:
+    def build_visitor(self, known: AuthenticatedSender) -> Visitor:
         """Return the current visitor; runs in a worker thread."""
 
-    def lives(self, known: Known) -> bool:
+    def is_alive(self, known: AuthenticatedSender) -> bool:
         """Tell whether the session is alive."""
 
 
-class Signed:
+class SessionAuthenticator:
     """Authenticator by session cookie, and for `/api/` by bearer token.
 
     Attributes:
         bearers: Verifier of tokens; None if tokens are not accepted.
     """
 
-    def __init__(self, sessions: Sessions, visitors: Visitors) -> None:
+    def __init__(self, sessions: SessionStore, visitors: VisitorFactory) -> None:
         self.sessions, self._visitors = sessions, visitors
-        self.bearers: Bearers | None = None
+        self.bearers: BearerTokenVerifier | None = None
 
-    async def known(self, come: Come) -> Known | None:
+    async def authenticate(self, come: IncomingRequest) -> AuthenticatedSender | None:
         """Authenticate a request; None without credentials.
 
         A bearer token takes precedence over a cookie.
@@ -74,44 +74,48 @@ class Signed:
         """
         authorization = come.fields.get("authorization")
         if authorization is not None:
-            return Known(None, await self._of_token(come, authorization))
-        session = self.of(come)
-        return Known(session) if session is not None else None
+            return AuthenticatedSender(
+                None, await self._verify_bearer(come, authorization)
+            )
+        session = self.find_session(come)
+        return AuthenticatedSender(session) if session is not None else None
 
-    async def _of_token(self, come: Come, authorization: str) -> Bearer:
-        if self.bearers is None or not come.path.startswith(API):
-            raise Refused(401, "no-tokens", "tokens are not accepted here")
+    async def _verify_bearer(
+        self, come: IncomingRequest, authorization: str
+    ) -> TokenPerson:
+        if self.bearers is None or not come.path.startswith(API_PREFIX):
+            raise RequestRejected(401, "no-tokens", "tokens are not accepted here")
         scheme, _, token = authorization.partition(" ")
         proof = come.fields.get("dpop")
-        presented = Presented(
+        presented = TokenPresentation(
             scheme=scheme,
             method=come.request.method,
             url=come.link.url + come.path,
             proofs=() if proof is None else (proof,),
             certificate=come.link.certificate,
         )
-        return await self.bearers.identify(presented, token)
+        return await self.bearers.verify_bearer(presented, token)
 
-    def of(self, come: Come) -> Session | None:
+    def find_session(self, come: IncomingRequest) -> WebSession | None:
         """Return the session of a request."""
         fields = come.request.headers.getlist("cookie")
-        return self.sessions.find(read_cookie(fields, name_of(come)))
+        return self.sessions.find(read_cookie(fields, session_cookie_name(come)))
 
-    def visit(self, known: Known) -> Visit:
+    def build_visitor(self, known: AuthenticatedSender) -> Visitor:
         """Return the current visitor."""
         if known.bearer is not None:
-            return self._visitors.bearing(known.bearer)
+            return self._visitors.from_token(known.bearer)
         if known.session is None:
-            return NOBODY
+            return ANONYMOUS
         fresh = self.sessions.is_fresh(known.session)
-        return self._visitors.visit(known.session, fresh=fresh)
+        return self._visitors.from_session(known.session, fresh=fresh)
 
-    def lives(self, known: Known) -> bool:
+    def is_alive(self, known: AuthenticatedSender) -> bool:
         """Tell whether the session is alive."""
-        return known.session is None or self.sessions.lives(known.session)
+        return known.session is None or self.sessions.is_alive(known.session)
 
 
-def name_of(come: Come) -> str:
+def session_cookie_name(come: IncomingRequest) -> str:
     """Return the session cookie name for a request."""
     server = come.request.scope.get("server")
     port = server[1] if server else 0

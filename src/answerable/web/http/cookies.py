@@ -16,7 +16,7 @@ def cookie_name(url: str, port: int) -> str:
     return f"__Host-{_NAME}" if url.startswith("https:") else f"{_NAME}-{port}"
 
 
-def pending_name(name: str) -> str:
+def pending_cookie_name(name: str) -> str:
     """Return the cookie name of a pending sign-in."""
     return f"{name}-pending"
 
@@ -32,7 +32,7 @@ def read_cookie(fields: list[str], name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def set_cookie(name: str, value: str, *, lives: int) -> str:
+def format_set_cookie(name: str, value: str, *, lives: int) -> str:
     """Format `Set-Cookie`.
 
     Args:

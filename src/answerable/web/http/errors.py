@@ -2,13 +2,13 @@
 
 from answerable.model.errors import (
     AnswerableError,
-    EnvironmentRefused,
+    EnvironmentFailure,
     UsageError,
     VerificationError,
 )
 
 
-class Refused(Exception):  # noqa: N818 - what becomes of a request, no fault
+class RequestRejected(Exception):  # noqa: N818 - what becomes of a request, no fault
     """A rejected request.
 
     Args:
@@ -21,20 +21,20 @@ class Refused(Exception):  # noqa: N818 - what becomes of a request, no fault
         self.status, self.why, self.says, self.hint = status, why, says, hint
 
 
-def nothing_here() -> Refused:
+def not_found() -> RequestRejected:
     """Return a 404, also for what the visitor may not see."""
     says = "there is nothing at this address, or nothing that you may see"
-    return Refused(404, "nothing-here", says)
+    return RequestRejected(404, "nothing-here", says)
 
 
-def refused_by(error: AnswerableError) -> Refused:
+def from_domain_error(error: AnswerableError) -> RequestRejected:
     """Convert an error of a use case."""
     if isinstance(error, UsageError):
         status, why = 400, "usage"
     elif isinstance(error, VerificationError):
         status, why = 409, "not-verified"
-    elif isinstance(error, EnvironmentRefused):
+    elif isinstance(error, EnvironmentFailure):
         status, why = 503, "environment"
     else:
         status, why = 500, "failed"
-    return Refused(status, why, error.message, error.hint)
+    return RequestRejected(status, why, error.message, error.hint)

@@ -10,17 +10,19 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from answerable.web.http.errors import Refused
-from answerable.web.routing import Happened
+from answerable.web.http.errors import RequestRejected
+from answerable.web.routing import StreamEvent
 
-MOST = 64  # streams at once
-MOST_OF_ONE = 8  # of one session
-BEAT = 15.0  # seconds between two signs of life
-LONGEST = 600.0  # seconds; a page then asks again, and what it may see is looked up
-MEDIA = "text/event-stream; charset=utf-8"
+MAX_STREAMS = 64  # streams at once
+MAX_PER_SESSION = 8  # of one session
+HEARTBEAT_INTERVAL = 15.0  # seconds between two signs of life
+MAX_DURATION = (
+    600.0  # seconds; a page then asks again, and what it may see is looked up
+)
+EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
-class Streams:
+class EventStreams:
     """Open event streams.
 
     Args:
@@ -41,18 +43,21 @@ class Streams:
         for task in self._open:
             task.cancel()
 
-    def check(self, session: bytes) -> None:
+    def check_capacity(self, session: bytes) -> None:
         """Check the limits before another stream.
 
         Raises:
             Refused: A limit is reached.
         """
         own = sum(each == session for each in self._open.values())
-        if self._ending or len(self._open) >= MOST or own >= MOST_OF_ONE:
-            raise Refused(503, "streams", "too much is listened to at once")
+        if self._ending or len(self._open) >= MAX_STREAMS or own >= MAX_PER_SESSION:
+            raise RequestRejected(503, "streams", "too much is listened to at once")
 
-    async def told(
-        self, events: AsyncIterator[Happened], session: bytes, lives: Callable[[], bool]
+    async def stream_events(
+        self,
+        events: AsyncIterator[StreamEvent],
+        session: bytes,
+        lives: Callable[[], bool],
     ) -> AsyncIterator[bytes]:
         """Yield the encoded events of one stream.
 
@@ -61,22 +66,22 @@ class Streams:
             lives: Tells whether the session is alive.
         """
         queue: asyncio.Queue[bytes] = asyncio.Queue(256)
-        task = asyncio.ensure_future(_fill(queue, events))
+        task = asyncio.ensure_future(_fill_queue(queue, events))
         self._open[task] = session
         try:
             yield b"retry: 2000\n\n"
-            until = time.monotonic() + LONGEST
+            until = time.monotonic() + MAX_DURATION
             while lives() and time.monotonic() < until:
-                piece = await _next(queue, task)
+                piece = await _next_chunk(queue, task)
                 if piece is None:
                     return
                 yield piece
         finally:
             del self._open[task]
             task.cancel()
-            await self._ended(task)
+            await self._await_end(task)
 
-    async def _ended(self, task: "asyncio.Task[None]") -> None:
+    async def _await_end(self, task: "asyncio.Task[None]") -> None:
         try:
             await task
         except asyncio.CancelledError:
@@ -85,12 +90,14 @@ class Streams:
             self._failed(error)
 
 
-async def _fill(queue: asyncio.Queue[bytes], events: AsyncIterator[Happened]) -> None:
+async def _fill_queue(
+    queue: asyncio.Queue[bytes], events: AsyncIterator[StreamEvent]
+) -> None:
     async for each in events:
-        await queue.put(encoded(each))
+        await queue.put(encode_event(each))
 
 
-async def _next(
+async def _next_chunk(
     queue: asyncio.Queue[bytes], task: "asyncio.Task[None]"
 ) -> bytes | None:
     """Wait for an event, a heartbeat, or the end."""
@@ -98,7 +105,9 @@ async def _next(
         waiting = asyncio.ensure_future(queue.get())
         try:
             await asyncio.wait(
-                {waiting, task}, timeout=BEAT, return_when=asyncio.FIRST_COMPLETED
+                {waiting, task},
+                timeout=HEARTBEAT_INTERVAL,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             if waiting.done():
                 return waiting.result()
@@ -108,12 +117,12 @@ async def _next(
     return queue.get_nowait()
 
 
-def encoded(happened: Happened) -> bytes:
+def encode_event(happened: StreamEvent) -> bytes:
     """Encode one event (HTML 9.2.5)."""
-    number = f"id: {_line(happened.id)}\n" if happened.id else ""
+    number = f"id: {_single_line(happened.id)}\n" if happened.id else ""
     data = msgspec.json.encode(happened.data).decode()
-    return f"{number}event: {_line(happened.event)}\ndata: {data}\n\n".encode()
+    return f"{number}event: {_single_line(happened.event)}\ndata: {data}\n\n".encode()
 
 
-def _line(text: str) -> str:
+def _single_line(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())

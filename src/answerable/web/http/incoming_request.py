@@ -7,17 +7,17 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from answerable.server.connection_info import Link
-from answerable.server.wire.host_check import Served
-from answerable.web.http.errors import Refused
-from answerable.web.http.request_parsing import LARGEST_FORM
+from answerable.server.connection_info import ConnectionInfo
+from answerable.server.wire.host_check import ServedNames
+from answerable.web.http.errors import RequestRejected
+from answerable.web.http.request_parsing import MAX_FORM
 
-CSRF = "csrf"  # the field of a form that holds its session's token
-FORM = "application/x-www-form-urlencoded"
+CSRF_FIELD = "csrf"  # the field of a form that holds its session's token
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
-class Come:
+class IncomingRequest:
     """A checked request.
 
     Attributes:
@@ -27,8 +27,8 @@ class Come:
 
     request: Request
     fields: Mapping[str, str]
-    served: Served
-    link: Link
+    served: ServedNames
+    link: ConnectionInfo
 
     @property
     def path(self) -> str:
@@ -52,10 +52,10 @@ class Come:
         return self.request.method == "POST"
 
 
-Endpoint: TypeAlias = Callable[[Come], Awaitable[Response]]
+Endpoint: TypeAlias = Callable[[IncomingRequest], Awaitable[Response]]
 
 
-async def body_of(come: Come) -> bytes:
+async def read_form_body(come: IncomingRequest) -> bytes:
     """Read the body of a form.
 
     Raises:
@@ -63,12 +63,16 @@ async def body_of(come: Come) -> bytes:
     """
     kind = come.fields.get("content-type", "").partition(";")[0].strip().lower()
     body = bytearray()
-    if kind not in ("", FORM):
-        raise Refused(415, "content-type", f"a form was expected: {FORM}")
+    if kind not in ("", FORM_TYPE):
+        raise RequestRejected(415, "content-type", f"a form was expected: {FORM_TYPE}")
     async for piece in come.request.stream():
         body += piece
         if body and not kind:  # nothing at all is an empty form
-            raise Refused(415, "content-type", f"a form was expected: {FORM}")
-        if len(body) > LARGEST_FORM:
-            raise Refused(413, "too-large", f"more than {LARGEST_FORM} bytes were sent")
+            raise RequestRejected(
+                415, "content-type", f"a form was expected: {FORM_TYPE}"
+            )
+        if len(body) > MAX_FORM:
+            raise RequestRejected(
+                413, "too-large", f"more than {MAX_FORM} bytes were sent"
+            )
     return bytes(body)

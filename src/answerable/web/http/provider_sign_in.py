@@ -7,34 +7,41 @@ from functools import partial
 
 from starlette.responses import Response
 
-from answerable.federation.oidc_login.errors import LoginRefused
-from answerable.federation.oidc_login.provider_metadata import Provider
-from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.federation.oidc_login.errors import LoginFailed
+from answerable.federation.oidc_login.provider_metadata import ProviderMetadata
+from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.usecases.federation.web_sign_in import (
-    Admitted,
-    Begun,
-    Place,
-    Ways,
-    begin,
-    finish,
-    provider_at,
+    PendingSignIn,
+    SignedInPerson,
+    WebSignInConfig,
+    WebSignInEnvironment,
+    begin_sign_in,
+    finish_sign_in,
+    load_provider,
 )
-from answerable.web.auth.pending_sign_ins import LIVES, PendingSignIns
-from answerable.web.http.authentication import name_of
-from answerable.web.http.cookies import pending_name, read_cookie, set_cookie
-from answerable.web.http.errors import nothing_here
-from answerable.web.http.incoming_request import Come, Endpoint
-from answerable.web.http.request_parsing import own_path, read_fields
-from answerable.web.http.sign_in import SigningIn
-from answerable.web.http.worker_pool import Pool
+from answerable.web.auth.pending_sign_ins import (
+    PENDING_LIFETIME,
+    PendingSignInCookieCodec,
+)
+from answerable.web.http.authentication import session_cookie_name
+from answerable.web.http.cookies import (
+    format_set_cookie,
+    pending_cookie_name,
+    read_cookie,
+)
+from answerable.web.http.errors import not_found
+from answerable.web.http.incoming_request import Endpoint, IncomingRequest
+from answerable.web.http.request_parsing import local_path, parse_fields
+from answerable.web.http.sign_in import SignInPages
+from answerable.web.http.worker_pool import WorkerPool
 
 START, CALLBACK = "/sign-in/start", "/sign-in/callback"
-KEPT = 300  # seconds that a provider's word on itself is kept
-LONGEST_ANSWER = 6 << 10  # bytes
-MOST_OF_ONE = 12  # sign-ins of one address that wait for the provider, of 20 in all
+METADATA_MAX_AGE = 300  # seconds that a provider's word on itself is kept
+MAX_CALLBACK = 6 << 10  # bytes
+MAX_PER_NETWORK = 12  # sign-ins of one address that wait for the provider, of 20 in all
 
 
-class ByProvider:
+class ProviderSignIn:
     """Sign-in by an OpenID provider.
 
     Args:
@@ -46,95 +53,112 @@ class ByProvider:
 
     def __init__(
         self,
-        signing_in: SigningIn,
-        ways: Ways | None,
-        place: Place | None,
+        signing_in: SignInPages,
+        ways: WebSignInEnvironment | None,
+        place: WebSignInConfig | None,
         clock: Callable[[], float],
         told: Callable[[str, str], None],
     ) -> None:
         self._signing_in, self._clock, self._told = signing_in, clock, told
-        self._pending = PendingSignIns(clock)
+        self._pending = PendingSignInCookieCodec(clock)
         # A provider that does not answer holds up sign-ins and nothing else.
-        self._asking = Pool(threads=4, waiting=16)
+        self._asking = WorkerPool(threads=4, waiting=16)
         self._under_way: Counter[str] = Counter()
-        self.swap(ways, place)
+        self.reconfigure(ways, place)
 
-    def swap(self, ways: Ways | None, place: Place | None) -> None:
+    def reconfigure(
+        self, ways: WebSignInEnvironment | None, place: WebSignInConfig | None
+    ) -> None:
         """Apply another provider."""
         self._ways, self._place = ways, place
-        self._known: tuple[Provider, float] | None = None
-        self._pending.clear()
+        self._known: tuple[ProviderMetadata, float] | None = None
+        self._pending.rotate_key()
         self._signing_in.issuer = place.pinned.pin.name if place else ""
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         """Return the endpoints by path and method."""
-        return {(START, "GET"): self.start, (CALLBACK, "GET"): self.answered}
+        return {
+            (START, "GET"): self.handle_start,
+            (CALLBACK, "GET"): self.handle_callback,
+        }
 
-    async def start(self, come: Come) -> Response:
+    async def handle_start(self, come: IncomingRequest) -> Response:
         """Redirect the browser to the provider."""
-        fields = read_fields(come.query, ("next", "fresh"))
-        onward = own_path(fields.get("next", "/"))
-        ways, place = self._there()
+        fields = parse_fields(come.query, ("next", "fresh"))
+        onward = local_path(fields.get("next", "/"))
+        ways, place = self._require_provider()
         try:
-            with self._share_of(come.link.network):
-                provider = await self._provider(ways, place)
+            with self._limit_network(come.link.network):
+                provider = await self._load_provider(ways, place)
         except AnswerableError as error:
-            return self._refused("provider", error, onward)
-        begun = begin(ways, place, provider, fresh="fresh" in fields)
-        cookie = self._pending.begin(begun, onward)
-        said = set_cookie(pending_name(name_of(come)), cookie, lives=LIVES)
+            return self._reject("provider", error, onward)
+        begun = begin_sign_in(ways, place, provider, fresh="fresh" in fields)
+        cookie = self._pending.seal(begun, onward)
+        said = format_set_cookie(
+            pending_cookie_name(session_cookie_name(come)),
+            cookie,
+            lives=PENDING_LIFETIME,
+        )
         to = {"location": begun.url, "set-cookie": said, "cache-control": "no-store"}
         return Response(b"", 303, to)
 
-    async def answered(self, come: Come) -> Response:
+    async def handle_callback(self, come: IncomingRequest) -> Response:
         """Verify the callback and create a session."""
-        ways, place = self._there()
-        name = pending_name(name_of(come))
+        ways, place = self._require_provider()
+        name = pending_cookie_name(session_cookie_name(come))
         cookie = read_cookie(come.request.headers.getlist("cookie"), name)
-        pending = self._pending.take(cookie)
+        pending = self._pending.redeem(cookie)
         if pending is None:
             says = "this browser began no sign-in here, or it took too long"
-            return self._refused("no-sign-in", LoginRefused(says), "/")
-        if len(come.query) > LONGEST_ANSWER or not come.query.isascii():
-            return self._refused("answer", LoginRefused("this is no answer"), "/")
+            return self._reject("no-sign-in", LoginFailed(says), "/")
+        if len(come.query) > MAX_CALLBACK or not come.query.isascii():
+            return self._reject("answer", LoginFailed("this is no answer"), "/")
         query = come.query.decode("ascii")
         try:
-            with self._share_of(come.link.network):
-                provider = await self._provider(ways, place)
-                begun = Begun(provider, pending.sealed, "", pending.max_age)
-                work = partial(finish, ways, place, begun, query)
+            with self._limit_network(come.link.network):
+                provider = await self._load_provider(ways, place)
+                begun = PendingSignIn(
+                    provider, pending.login_secrets, "", pending.max_age
+                )
+                work = partial(finish_sign_in, ways, place, begun, query)
                 admitted = await self._asking.run(work)
-        except LoginRefused as error:
-            return self._refused("answer", error, pending.onward)
+        except LoginFailed as error:
+            return self._reject("answer", error, pending.onward)
         except AnswerableError as error:
-            return self._refused("provider", error, pending.onward)
-        return self._let_in(come, place, admitted, pending.onward)
+            return self._reject("provider", error, pending.onward)
+        return self._create_session(come, place, admitted, pending.onward)
 
-    def _let_in(
-        self, come: Come, place: Place, admitted: Admitted, onward: str
+    def _create_session(
+        self,
+        come: IncomingRequest,
+        place: WebSignInConfig,
+        admitted: SignedInPerson,
+        onward: str,
     ) -> Response:
         self._told(place.pinned.pin.name, "")
-        response = self._signing_in.let_in(
+        response = self._signing_in.create_session(
             come,
             admitted.person,
             admitted.roles,
             f"{admitted.iss}#{admitted.sub}",
-            own_path(onward),
+            local_path(onward),
             proved=admitted.proved,
         )
-        gone = set_cookie(pending_name(name_of(come)), "", lives=0)
+        gone = format_set_cookie(
+            pending_cookie_name(session_cookie_name(come)), "", lives=0
+        )
         response.headers.append("set-cookie", gone)
         return response
 
     @contextmanager
-    def _share_of(self, network: str) -> Iterator[None]:
+    def _limit_network(self, network: str) -> Iterator[None]:
         """Limit concurrent sign-ins of one network.
 
         Raises:
             EnvironmentRefused: The limit is reached.
         """
-        if self._under_way[network] >= MOST_OF_ONE:
-            raise EnvironmentRefused("too many sign-ins from one address at once")
+        if self._under_way[network] >= MAX_PER_NETWORK:
+            raise EnvironmentFailure("too many sign-ins from one address at once")
         self._under_way[network] += 1
         try:
             yield
@@ -143,20 +167,22 @@ class ByProvider:
             if not self._under_way[network]:
                 del self._under_way[network]
 
-    def _there(self) -> tuple[Ways, Place]:
+    def _require_provider(self) -> tuple[WebSignInEnvironment, WebSignInConfig]:
         if self._ways is None or self._place is None:
-            raise nothing_here()
+            raise not_found()
         return self._ways, self._place
 
-    async def _provider(self, ways: Ways, place: Place) -> Provider:
+    async def _load_provider(
+        self, ways: WebSignInEnvironment, place: WebSignInConfig
+    ) -> ProviderMetadata:
         if self._known is None or self._clock() >= self._known[1]:
             provider = await self._asking.run(
-                partial(provider_at, ways, place.pinned.pin.iss)
+                partial(load_provider, ways, place.pinned.pin.iss)
             )
-            self._known = (provider, self._clock() + KEPT)
+            self._known = (provider, self._clock() + METADATA_MAX_AGE)
         return self._known[0]
 
-    def _refused(self, why: str, error: AnswerableError, onward: str) -> Response:
+    def _reject(self, why: str, error: AnswerableError, onward: str) -> Response:
         place = self._place
         self._told(place.pinned.pin.name if place else "", why)
-        return self._signing_in.shown(onward, error.message, 403)
+        return self._signing_in.render_page(onward, error.message, 403)

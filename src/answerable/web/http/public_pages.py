@@ -5,21 +5,21 @@ from collections.abc import Callable
 import msgspec
 from starlette.responses import Response
 
-from answerable.web.http.errors import nothing_here
-from answerable.web.http.incoming_request import Come, Endpoint
-from answerable.web.http.request_parsing import read_fields, read_versions
-from answerable.web.static_assets import BASE, assets
+from answerable.web.http.errors import not_found
+from answerable.web.http.incoming_request import Endpoint, IncomingRequest
+from answerable.web.http.request_parsing import parse_etags, parse_fields
+from answerable.web.static_assets import ASSETS_PATH, packaged_assets
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _YEAR = 365 * 86_400
 
 
-async def asset(come: Come) -> Response:
+async def serve_asset(come: IncomingRequest) -> Response:
     """Serve a static file by its listed name."""
-    found = assets().get(come.path.removeprefix(BASE))
+    found = packaged_assets().get(come.path.removeprefix(ASSETS_PATH))
     if found is None:
-        raise nothing_here()
-    version = read_fields(come.query, ("v",)).get("v", "")
+        raise not_found()
+    version = parse_fields(come.query, ("v",)).get("v", "")
     kept = f"public, max-age={_YEAR}, immutable"
     tag = f'W/"{found.version}"'  # weak: it may be packed on the way
     fields = {
@@ -27,12 +27,12 @@ async def asset(come: Come) -> Response:
         "etag": tag,
         "vary": "Accept-Encoding",
     }
-    if found.version in read_versions(come.fields.get("if-none-match", "")):
+    if found.version in parse_etags(come.fields.get("if-none-match", "")):
         return Response(b"", 304, fields)
     return Response(found.body, 200, fields, found.media)
 
 
-def public(
+def public_endpoints(
     ready: Callable[[], dict[str, object]], numbers: Callable[[], bytes]
 ) -> dict[tuple[str, str], Endpoint]:
     """Return the public endpoints by path and method.
@@ -41,10 +41,10 @@ def public(
         ready: Returns readiness with reasons.
     """
 
-    async def healthz(_: Come) -> Response:
+    async def healthz(_: IncomingRequest) -> Response:
         return Response(b"ok\n", media_type="text/plain")
 
-    async def readyz(_: Come) -> Response:
+    async def readyz(_: IncomingRequest) -> Response:
         said = ready()
         return Response(
             msgspec.json.encode(said),
@@ -53,13 +53,13 @@ def public(
             "application/json",
         )
 
-    async def metrics(_: Come) -> Response:
+    async def metrics(_: IncomingRequest) -> Response:
         return Response(
-            numbers(), 200, {"content-type": TEXT, "cache-control": "no-store"}
+            numbers(), 200, {"content-type": METRICS_TYPE, "cache-control": "no-store"}
         )
 
     return {
-        (BASE, "GET"): asset,
+        (ASSETS_PATH, "GET"): serve_asset,
         ("/healthz", "GET"): healthz,
         ("/readyz", "GET"): readyz,
         ("/metrics", "GET"): metrics,

@@ -8,11 +8,11 @@ token for changes.
 
 from collections.abc import Mapping
 
-from answerable.server.wire.host_check import Served
-from answerable.web.http.errors import Refused
+from answerable.server.wire.host_check import ServedNames
+from answerable.web.http.errors import RequestRejected
 
 # Read by us: one value, or it is refused.
-ONCE = (
+SINGLE_FIELDS = (
     "authorization",
     "content-length",
     "content-type",
@@ -27,28 +27,30 @@ ONCE = (
     "sec-fetch-site",
     "x-csrf-token",
 )
-LARGEST_HEAD = 32 << 10  # bytes
-METHODS = ("GET", "HEAD", "POST")
+MAX_HEAD = 32 << 10  # bytes
+ALLOWED_METHODS = ("GET", "HEAD", "POST")
 
 
-def read_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
+def parse_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
     """Return the header fields by name.
 
     Raises:
         Refused: A known field is repeated, or the head is too large.
     """
-    if sum(len(name) + len(value) for name, value in raw) > LARGEST_HEAD:
-        raise Refused(431, "head", "the head of the request is too large")
+    if sum(len(name) + len(value) for name, value in raw) > MAX_HEAD:
+        raise RequestRejected(431, "head", "the head of the request is too large")
     fields: dict[str, str] = {}
     for name_sent, value in raw:
         name = name_sent.decode("latin-1").lower()
-        if name in fields and name in ONCE:
-            raise Refused(400, "repeated-header", f"{name} stands twice")
+        if name in fields and name in SINGLE_FIELDS:
+            raise RequestRejected(400, "repeated-header", f"{name} stands twice")
         fields[name] = value.decode("latin-1")
     return fields
 
 
-def check(method: str, fields: Mapping[str, str], served: Served, url: str) -> None:
+def check_request(
+    method: str, fields: Mapping[str, str], served: ServedNames, url: str
+) -> None:
     """Reject requests for another host or from another origin.
 
     Args:
@@ -61,12 +63,14 @@ def check(method: str, fields: Mapping[str, str], served: Served, url: str) -> N
     host = fields.get("host", "").lower()
     if host not in served.hosts:
         says = "no such host is served here"
-        raise Refused(421, "misdirected", says, "call it by the address it printed")
-    if method not in METHODS:
-        raise Refused(405, "method", "only GET and POST are served here")
+        raise RequestRejected(
+            421, "misdirected", says, "call it by the address it printed"
+        )
+    if method not in ALLOWED_METHODS:
+        raise RequestRejected(405, "method", "only GET and POST are served here")
     site = fields.get("sec-fetch-site", "")
     if method != "POST":
-        _check_reading(site, fields)
+        _check_cross_site_get(site, fields)
         return
     origin = fields.get("origin", "").lower()
     scheme = "https" if url.startswith("https:") else "http"
@@ -74,21 +78,21 @@ def check(method: str, fields: Mapping[str, str], served: Served, url: str) -> N
     # A page of ours asks for no referrer, so its forms come with the origin `null`.
     by_origin = origin in own or (origin in ("", "null") and site == "same-origin")
     if site not in ("", "same-origin") or not (by_origin or origin == site == ""):
-        raise Refused(
+        raise RequestRejected(
             403, "other-origin", "another page sent this", "open this page itself"
         )
 
 
-def _check_reading(site: str, fields: Mapping[str, str]) -> None:
+def _check_cross_site_get(site: str, fields: Mapping[str, str]) -> None:
     """Allow cross-site navigation only, no embedding or fetching."""
     if site in ("", "same-origin", "none"):
         return
     mode, dest = fields.get("sec-fetch-mode"), fields.get("sec-fetch-dest")
     if mode != "navigate" or dest != "document":
-        raise Refused(403, "other-origin", "another page asked for this")
+        raise RequestRejected(403, "other-origin", "another page asked for this")
 
 
-def secured(url: str) -> dict[str, str]:
+def security_fields(url: str) -> dict[str, str]:
     """Return the security header fields of every response."""
     csp = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -13,10 +13,10 @@ from prometheus_client.core import (
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # seconds
+LATENCY_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # seconds
 
 
-class Counted:
+class RequestMetrics:
     """Counters of requests, refusals and sign-ins."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Counted:
         self._times: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
+    def count_answer(self, path: str, status: int, seconds: float) -> None:
         """Count one answer.
 
         Args:
@@ -35,35 +35,41 @@ class Counted:
             seconds: Time to the answer.
         """
         self.requests[path, status] += 1
-        times = self._times.setdefault(path, [0] * (len(BOUNDS) + 1))
-        times[next((i for i, most in enumerate(BOUNDS) if seconds <= most), -1)] += 1
+        times = self._times.setdefault(path, [0] * (len(LATENCY_BUCKETS) + 1))
+        times[
+            next((i for i, most in enumerate(LATENCY_BUCKETS) if seconds <= most), -1)
+        ] += 1
         self._sums[path] = self._sums.get(path, 0.0) + seconds
 
-    def refused(self, why: str) -> None:
+    def count_refusal(self, why: str) -> None:
         """Count one refusal."""
         self.refusals[why] += 1
 
-    def rendered(self, gauges: Mapping[str, tuple[str, float]]) -> bytes:
+    def render_metrics(self, gauges: Mapping[str, tuple[str, float]]) -> bytes:
         """Render all metrics.
 
         Args:
             gauges: Additional gauges: name -> (help text, value).
         """
-        return generate_latest(_Collector(self, gauges))
+        return generate_latest(_RequestCollector(self, gauges))
 
-    def times(self) -> Iterator[tuple[str, list[tuple[str, float]], float]]:
+    def latency_histograms(
+        self,
+    ) -> Iterator[tuple[str, list[tuple[str, float]], float]]:
         """Yield path, cumulative buckets and sum."""
         for path, times in sorted(self._times.items()):
             so_far, buckets = 0, []
-            for bound, count in zip((*map(str, BOUNDS), "+Inf"), times, strict=True):
+            for bound, count in zip(
+                (*map(str, LATENCY_BUCKETS), "+Inf"), times, strict=True
+            ):
                 so_far += count
                 buckets.append((bound, float(so_far)))
             yield path, buckets, self._sums[path]
 
 
 @dataclass(frozen=True, slots=True)
-class _Collector(Collector):
-    counted: Counted
+class _RequestCollector(Collector):
+    counted: RequestMetrics
     gauges: Mapping[str, tuple[str, float]]
 
     def collect(self) -> Iterator[Metric]:
@@ -78,7 +84,7 @@ class _Collector(Collector):
         seconds = HistogramMetricFamily(
             "answerable_web_seconds", "Time until an answer.", labels=("path",)
         )
-        for path, buckets, total in counted.times():
+        for path, buckets, total in counted.latency_histograms():
             seconds.add_metric((path,), buckets, total)
         yield seconds
         for name, says, label, words in (

@@ -6,16 +6,16 @@ An empty field counts as absent, because forms send every field.
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl, urlencode
 
-from answerable.web.http.errors import Refused
+from answerable.web.http.errors import RequestRejected
 
-MOST_FIELDS = 64
-LONGEST_TARGET = 8 << 10  # bytes of path and query
-LARGEST_FORM = 1 << 20  # bytes
+MAX_FIELDS = 64
+MAX_TARGET = 8 << 10  # bytes of path and query
+MAX_FORM = 1 << 20  # bytes
 
 _CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\r\n") | {"\x7f"}
 
 
-def read_fields(
+def parse_fields(
     data: bytes, takes: Collection[str], *, blanks: bool = False
 ) -> dict[str, str]:
     """Parse a query or a form (WHATWG URL 5.1).
@@ -31,36 +31,36 @@ def read_fields(
         pairs = parse_qsl(
             data.decode("ascii"),
             keep_blank_values=True,
-            max_num_fields=MOST_FIELDS,
+            max_num_fields=MAX_FIELDS,
             errors="strict",
         )
     except ValueError:  # no UTF-8, or too many
-        raise Refused(
+        raise RequestRejected(
             400, "no-text", "the fields are no text, or too many of it"
         ) from None
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name not in takes:
-            raise Refused(
+            raise RequestRejected(
                 400,
                 "unknown-field",
                 "an unknown field was sent",
                 f"accepted fields: {', '.join(sorted(takes)) or 'none'}",
             )
         if name in fields:
-            raise Refused(400, "repeated-field", f"{name} was sent twice")
+            raise RequestRejected(400, "repeated-field", f"{name} was sent twice")
         if not _CONTROLS.isdisjoint(value):
-            raise Refused(400, "no-text", f"{name} holds control characters")
+            raise RequestRejected(400, "no-text", f"{name} holds control characters")
         fields[name] = value
     return {name: value for name, value in fields.items() if value or blanks}
 
 
-def permalink(path: str, query: Mapping[str, str]) -> str:
+def build_permalink(path: str, query: Mapping[str, str]) -> str:
     """Join path and query."""
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def own_path(text: str) -> str:
+def local_path(text: str) -> str:
     r"""Return a path that is safe for redirects; the front page for anything else.
 
     Browsers read `//host` and `/\host` as another host, and drop tabs and line ends
@@ -71,7 +71,7 @@ def own_path(text: str) -> str:
     return text if plain and inside and "\\" not in text else "/"
 
 
-def read_versions(field: str) -> frozenset[str]:
+def parse_etags(field: str) -> frozenset[str]:
     """Parse entity tags (RFC 9110 13.1.2) for weak comparison."""
     tags = (tag.strip().removeprefix("W/") for tag in field.split(","))
     return frozenset(

@@ -6,21 +6,30 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
-from answerable.web.http.errors import Refused
-from answerable.web.http.request_parsing import own_path
-from answerable.web.routing import Answer, Asked, File, Json, Moved, Page, Same, Told
-from answerable.web.template_rendering import render
-from answerable.web.visitor import Visit
+from answerable.web.http.errors import RequestRejected
+from answerable.web.http.request_parsing import local_path
+from answerable.web.routing import (
+    DocumentAnswer,
+    FileDownload,
+    JsonAnswer,
+    NotModified,
+    PageAnswer,
+    Redirect,
+    RouteAnswer,
+    RouteRequest,
+)
+from answerable.web.template_rendering import render_page
+from answerable.web.visitor import Visitor
 
-JSON = "application/json"
-PROBLEM = "application/problem+json"
-HTML = "text/html; charset=utf-8"
-API = "/api/"
+JSON_TYPE = "application/json"
+PROBLEM_TYPE = "application/problem+json"
+HTML_TYPE = "text/html; charset=utf-8"
+API_PREFIX = "/api/"
 
 _TOKEN = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&+.^_`|~-"
 )
-_KEPT = {"cache-control": "no-store"}
+_NO_STORE = {"cache-control": "no-store"}
 _TITLES = {
     400: "The request is malformed",
     401: "Sign in first",
@@ -38,26 +47,30 @@ _TITLES = {
 }
 
 
-def answered(answer: Answer, visit: Visit, asked: Asked) -> Response:
+def build_response(
+    answer: RouteAnswer, visit: Visitor, asked: RouteRequest
+) -> Response:
     """Build the response of an answer; pages render in a worker thread."""
     match answer:
-        case Page():
-            body = render(answer, visit, asked)
-            fields = {**_KEPT, "vary": "HX-Request"}
-            return Response(body, answer.status, fields, HTML)
-        case Told():
-            return told(answer)
-        case Json():
-            return Response(answer.body, 200, _held(answer.version), JSON)
-        case Same():
-            return Response(b"", 304, _held(answer.version))
-        case File():
-            return filed(answer)
-        case Moved():
-            return moved(answer.to)
+        case PageAnswer():
+            body = render_page(answer, visit, asked)
+            fields = {**_NO_STORE, "vary": "HX-Request"}
+            return Response(body, answer.status, fields, HTML_TYPE)
+        case DocumentAnswer():
+            return document_response(answer)
+        case JsonAnswer():
+            return Response(
+                answer.body, 200, _validation_fields(answer.version), JSON_TYPE
+            )
+        case NotModified():
+            return Response(b"", 304, _validation_fields(answer.version))
+        case FileDownload():
+            return file_response(answer)
+        case Redirect():
+            return redirect_response(answer.to)
 
 
-def told(answer: Told) -> Response:
+def document_response(answer: DocumentAnswer) -> Response:
     """Build the response of a document."""
     document = answer.document
     said: dict[str, object] = {
@@ -69,13 +82,13 @@ def told(answer: Told) -> Response:
         said["total"] = document.total
     if answer.after:
         said["after"] = answer.after
-    fields = _held(answer.version) if answer.version else dict(_KEPT)
+    fields = _validation_fields(answer.version) if answer.version else dict(_NO_STORE)
     if answer.next:
-        fields["link"] = f'<{own_path(answer.next)}>; rel="next"'
-    return Response(msgspec.json.encode(said), answer.status, fields, JSON)
+        fields["link"] = f'<{local_path(answer.next)}>; rel="next"'
+    return Response(msgspec.json.encode(said), answer.status, fields, JSON_TYPE)
 
 
-def _held(version: str) -> dict[str, str]:
+def _validation_fields(version: str) -> dict[str, str]:
     """Return the cache validation fields (RFC 9110 8.8.3).
 
     The ETag is weak, because compression on the way changes the bytes.
@@ -83,7 +96,7 @@ def _held(version: str) -> dict[str, str]:
     return {"cache-control": "private, no-cache", "etag": f'W/"{version}"'}
 
 
-def filed(answer: File) -> Response:
+def file_response(answer: FileDownload) -> Response:
     """Build a download response; the file name is only a suggestion (RFC 6266, 8187)."""
     name = answer.name.replace("/", "_").replace("\\", "_").lstrip(".") or "answer"
     plain = "".join(each if each in _TOKEN else "_" for each in name)
@@ -91,19 +104,23 @@ def filed(answer: File) -> Response:
     if plain != name:
         said += f"; filename*=UTF-8''{quote(name, safe='')}"
     return Response(
-        answer.body, 200, {**_KEPT, "content-disposition": said}, answer.media
+        answer.body, 200, {**_NO_STORE, "content-disposition": said}, answer.media
     )
 
 
-def moved(to: str, fields: Mapping[str, str] | None = None) -> Response:
+def redirect_response(to: str, fields: Mapping[str, str] | None = None) -> Response:
     """Build a redirect to a local path."""
-    return Response(b"", 303, {**_KEPT, "location": own_path(to), **(fields or {})})
+    return Response(
+        b"", 303, {**_NO_STORE, "location": local_path(to), **(fields or {})}
+    )
 
 
-def refused(refusal: Refused, visit: Visit, asked: Asked, path: str) -> Response:
+def error_response(
+    refusal: RequestRejected, visit: Visitor, asked: RouteRequest, path: str
+) -> Response:
     """Build an error page, or a problem document for `/api` (RFC 9457)."""
     title = _TITLES.get(refusal.status, "This went wrong")
-    if path.startswith(API):
+    if path.startswith(API_PREFIX):
         said = {
             "type": f"urn:answerable:{refusal.why}",
             "title": title,
@@ -112,9 +129,9 @@ def refused(refusal: Refused, visit: Visit, asked: Asked, path: str) -> Response
         }
         if refusal.hint:
             said["hint"] = refusal.hint
-        fields = dict(_KEPT)
+        fields = dict(_NO_STORE)
         if refusal.status == 401:
             fields["www-authenticate"] = "Bearer"
-        return Response(msgspec.json.encode(said), refusal.status, fields, PROBLEM)
-    page = Page("refused.html", title, {"refusal": refusal}, refusal.status)
-    return answered(page, visit, asked)
+        return Response(msgspec.json.encode(said), refusal.status, fields, PROBLEM_TYPE)
+    page = PageAnswer("refused.html", title, {"refusal": refusal}, refusal.status)
+    return build_response(page, visit, asked)

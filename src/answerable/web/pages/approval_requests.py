@@ -1,18 +1,18 @@
 """`/asks`: approval requests of agents, and the owners' answers."""
 
-from answerable.model.documents.approval_requests import AmendmentItem
+from answerable.model.documents.approval_requests import PolicyExceptionItem
 from answerable.server.advisory import shared_uid
 from answerable.services.authorization import approval_requests as flow
 from answerable.services.authorization.approval_requests import STATES
-from answerable.services.authorization.decision_items import decision
-from answerable.services.authorization.decision_records import spooled
-from answerable.services.authorization.value_provenance import provenance
-from answerable.services.statements.policy_exceptions import held
-from answerable.web.routing import Answer, Asked, Page, Route
-from answerable.web.signing_actions import SPANS, find_ask
-from answerable.web.store_cache import Desk
-from answerable.web.template_filters import url
-from answerable.web.visitor import May, Visit
+from answerable.services.authorization.decision_items import show_decision
+from answerable.services.authorization.decision_records import read_spool
+from answerable.services.authorization.value_provenance import describe_provenance
+from answerable.services.statements.policy_exceptions import read_policy_exceptions
+from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
+from answerable.web.signing_actions import EXCEPTION_SPANS, find_approval_request
+from answerable.web.store_cache import StoreCache
+from answerable.web.template_filters import build_url
+from answerable.web.visitor import Visitor, WebPermission
 
 ROWS = 50
 _SINCE = 7 * 86_400 * 10**9
@@ -20,11 +20,11 @@ _FILTERS = ("state", "agent")
 _ORDER = {"open": 0}
 
 
-def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def list_requests(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """List approval requests, open ones first, and exceptions."""
     now, query = desk.now, asked.query
-    with desk.store() as store:
-        document = flow.asks(
+    with desk.open_store() as store:
+        document = flow.list_approval_requests(
             store,
             desk.spools,
             now=now,
@@ -32,14 +32,16 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
             state=query.get("state", ""),
             agent=query.get("agent", ""),
         )
-        signed = flow.amendments(store, now=now)
-    items = [item for item in document.items if visit.sees_deeds_of(str(item["agent"]))]
+        signed = flow.list_policy_exceptions(store, now=now)
+    items = [
+        item for item in document.items if visit.can_see_activity_of(str(item["agent"]))
+    ]
     items.sort(key=lambda item: _ORDER.get(str(item["state"]), 1))
-    begin = _number(query.get("from", ""))
+    begin = _parse_number(query.get("from", ""))
     amendments = [
         item
         for item in signed.items
-        if visit.sees_deeds_of(str(item["agent"]))
+        if visit.can_see_activity_of(str(item["agent"]))
         and query.get("agent", "") in ("", item["agent"])
     ]
     kept = {name: query[name] for name in _FILTERS if name in query}
@@ -51,26 +53,26 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "signed": len(amendments),
         "query": {name: query.get(name, "") for name in _FILTERS},
         "states": STATES,
-        "older": url("/asks", **kept, **{"from": begin + ROWS}) if more else "",
-        "newer": url("/asks", **kept, **{"from": max(begin - ROWS, 0) or None})
+        "older": build_url("/asks", **kept, **{"from": begin + ROWS}) if more else "",
+        "newer": build_url("/asks", **kept, **{"from": max(begin - ROWS, 0) or None})
         if begin
         else "",
         "unread": document.coverage["not_collected"],
     }
-    return Page("asks.html", "Asks", values)
+    return PageAnswer("asks.html", "Asks", values)
 
 
-def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_request(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Show one approval request with the possible answers."""
-    ask, now = find_ask(desk, visit, asked.query.get("id", "")), desk.now
-    with desk.store() as store:
-        said = held(store, now)
+    ask, now = find_approval_request(desk, visit, asked.query.get("id", "")), desk.now
+    with desk.open_store() as store:
+        said = read_policy_exceptions(store, now)
         newest = ask.newest.decision_id
-        document = decision(store, desk.spools, newest, now=now)
-        items = flow.amendments(store, now=now).items
-        facts = provenance(store, spooled(desk.spools), ask)
+        document = show_decision(store, desk.spools, newest, now=now)
+        items = flow.list_policy_exceptions(store, now=now).items
+        facts = describe_provenance(store, read_spool(desk.spools), ask)
     wanted = ask.wanted
-    about: list[AmendmentItem] = [
+    about: list[PolicyExceptionItem] = [
         item  # type: ignore[misc]  # of that kind
         for item in items
         if (item["agent"], item["server"], item["target"], item["name"])
@@ -78,27 +80,31 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     ]
     owner = said.owners.get(wanted.agent)
     values = {
-        "ask": flow.item(ask, said, now),
+        "ask": flow.build_ask_item(ask, said, now),
         "named": ask.named,
         "decision": document.items[0],
         "amendments": about,
         "owner": None if owner is None else owner.person,
         "own": visit.answers_for(wanted.agent),
-        "advisory": shared_uid(desk.standing().inventory, wanted.agent, desk.config),
+        "advisory": shared_uid(
+            desk.current_view().inventory, wanted.agent, desk.config
+        ),
         "facts": facts.lines,
         "doubtful": facts.is_doubtful,
-        "spans": tuple(s for s in SPANS if SPANS[s] or not facts.is_doubtful),
+        "spans": tuple(
+            s for s in EXCEPTION_SPANS if EXCEPTION_SPANS[s] or not facts.is_doubtful
+        ),
         "unread": document.coverage["not_collected"],
     }
-    return Page("ask.html", "Ask", values)
+    return PageAnswer("ask.html", "Ask", values)
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 
-_DEEDS = frozenset({May.INVESTIGATE, May.OWN})
-ROUTES: tuple[Route, ...] = (
-    Route("/asks", page, _DEEDS, (*_FILTERS, "from")),
-    Route("/ask", one, _DEEDS, ("id",)),
+_ACTIVITY = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/asks", list_requests, _ACTIVITY, (*_FILTERS, "from")),
+    WebRoute("/ask", show_request, _ACTIVITY, ("id",)),
 )

@@ -7,16 +7,23 @@ from weakref import WeakKeyDictionary
 
 from answerable.model.documents.baseline import BaselineItem, BaselineReplayItem
 from answerable.model.ids import AgentId
-from answerable.presentation.command_hints import command
+from answerable.presentation.command_hints import format_command
 from answerable.server.advisory import shared_uid
 from answerable.services.baseline import profiles as flow
-from answerable.store.behaviour_queries import watched_since
+from answerable.store.behaviour_queries import find_window_start
 from answerable.usecases.baseline import replay_calls
-from answerable.usecases.baseline.list_profiles import listed
-from answerable.web.routing import Answer, Asked, Forbidden, Moved, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.template_filters import url
-from answerable.web.visitor import May, Visit
+from answerable.usecases.baseline.list_profiles import list_baselines
+from answerable.web.routing import (
+    Forbidden,
+    PageAnswer,
+    Redirect,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.template_filters import build_url
+from answerable.web.visitor import Visitor, WebPermission
 
 LAYERS: Mapping[str, str] = {
     "L1": "Tools that it calls",
@@ -26,20 +33,26 @@ LAYERS: Mapping[str, str] = {
     "L5": "When, how fast and from where",
 }
 _MONTH = 30 * 86_400 * 10**9
-_MOST = 20_000  # the newest calls, for learning and replay
-_KEPT = 32  # replays
-_SHOWN = 500  # entries of a layer, changes, calls held back
+_MAX_CALLS = 20_000  # the newest calls, for learning and replay
+_MAX_CACHED = 32  # replays
+_MAX_ROWS = 500  # entries of a layer, changes, calls held back
 
 _Key = tuple[str, str, bytes]  # agent, digest, the store's log
-_REPLAYED: WeakKeyDictionary[Desk, OrderedDict[_Key, BaselineReplayItem]] = (
+_REPLAY_CACHE: WeakKeyDictionary[StoreCache, OrderedDict[_Key, BaselineReplayItem]] = (
     WeakKeyDictionary()
 )
 
 
-def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_baselines(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """List the baselines that the visitor may see."""
     del asked
-    items = [each for each in _all(desk) if visit.sees_deeds_of(each["agent"])]
+    items = [
+        each
+        for each in _all_baselines(desk)
+        if visit.can_see_activity_of(each["agent"])
+    ]
     watched = () if desk.config is None else desk.config.agents
     held = {item["agent"] for item in items}
     values = {
@@ -49,19 +62,21 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
             for agent in watched
             if agent.baseline is not None
             and agent.id not in held
-            and visit.sees_deeds_of(agent.id)
+            and visit.can_see_activity_of(agent.id)
         ],
-        "command": command("baseline", "learn", "AGENT"),
+        "command": format_command("baseline", "learn", "AGENT"),
     }
-    return Page("baselines.html", "Baselines", values)
+    return PageAnswer("baselines.html", "Baselines", values)
 
 
-def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_agent_baselines(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """Show an agent's baselines: the one in force, and the changes of the newest."""
     agent = asked.query.get("agent", "")
-    if not agent or not visit.sees_deeds_of(agent):
+    if not agent or not visit.can_see_activity_of(agent):
         raise Forbidden
-    items = [each for each in _all(desk) if each["agent"] == agent]
+    items = [each for each in _all_baselines(desk) if each["agent"] == agent]
     digest = asked.query.get("digest", "")
     chosen = next((each for each in items if each["digest"] == digest), None)
     if chosen is None:
@@ -73,69 +88,69 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "items": items,
         "chosen": chosen,
         "own": visit.answers_for(agent),
-        "advisory": shared_uid(desk.standing().inventory, agent, desk.config),
-        "command": command("baseline", "learn", agent),
+        "advisory": shared_uid(desk.current_view().inventory, agent, desk.config),
+        "command": format_command("baseline", "learn", agent),
     }
     if chosen is not None:
-        values |= _whole(desk, chosen)
-    return Page("baseline.html", "Baseline", values)
+        values |= _baseline_details(desk, chosen)
+    return PageAnswer("baseline.html", "Baseline", values)
 
 
-def replay(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_replay(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Show the judgements of a profile on the calls of the last 30 days."""
     agent, digest = (asked.query.get(each, "") for each in ("agent", "digest"))
-    items = [each for each in _all(desk) if each["agent"] == agent]
+    items = [each for each in _all_baselines(desk) if each["agent"] == agent]
     known = any(each["digest"] == digest for each in items)
-    if not known or not visit.sees_deeds_of(agent):
+    if not known or not visit.can_see_activity_of(agent):
         raise Forbidden
     values = {
         "agent": agent,
         "digest": digest,
-        "replay": replayed(desk, AgentId(agent), digest),
-        "most": _MOST,
+        "replay": cached_replay(desk, AgentId(agent), digest),
+        "most": _MAX_CALLS,
     }
-    return Page("baseline_replay.html", "Replay", values)
+    return PageAnswer("baseline_replay.html", "Replay", values)
 
 
-def replayed(desk: Desk, agent: AgentId, digest: str) -> BaselineReplayItem:
+def cached_replay(desk: StoreCache, agent: AgentId, digest: str) -> BaselineReplayItem:
     """Replay a profile, once per state of the store."""
-    kept = _REPLAYED.setdefault(desk, OrderedDict())
-    with desk.store() as store:
+    kept = _REPLAY_CACHE.setdefault(desk, OrderedDict())
+    with desk.open_store() as store:
         key = (agent, digest, store.log.checkpoint())
         if key not in kept:
             since, now = desk.now - _MONTH, desk.now
-            document = replay_calls.replay(
-                store, agent, digest, since=since, now=now, most=_MOST
+            document = replay_calls.replay_profile(
+                store, agent, digest, since=since, now=now, most=_MAX_CALLS
             )
             kept[key] = cast("BaselineReplayItem", document.items[0])
-            while len(kept) > _KEPT:
+            while len(kept) > _MAX_CACHED:
                 kept.popitem(last=False)
         return kept[key]
 
 
-def learn(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def learn_drafts(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Learn drafts from recorded calls; unsigned drafts enforce nothing."""
     agent, now = asked.form.get("agent", ""), desk.now
     if not visit.answers_for(agent):
         raise Forbidden
-    with desk.store() as store:
-        since = watched_since(store, AgentId(agent), most=_MOST)
-        drafts = flow.learn(store, AgentId(agent), since=since, now=now)
+    with desk.open_store() as store:
+        since = find_window_start(store, AgentId(agent), most=_MAX_CALLS)
+        drafts = flow.learn_profiles(store, AgentId(agent), since=since, now=now)
     said = f"Learned {len(drafts.items)} drafts. They hold nothing until you sign one."
-    return Moved(url("/baseline", agent=agent), said)
+    return Redirect(build_url("/baseline", agent=agent), said)
 
 
-def _all(desk: Desk) -> list[BaselineItem]:
-    with desk.store() as store:
-        return cast("list[BaselineItem]", listed(store, now=desk.now).items)
+def _all_baselines(desk: StoreCache) -> list[BaselineItem]:
+    with desk.open_store() as store:
+        return cast("list[BaselineItem]", list_baselines(store, now=desk.now).items)
 
 
-def _whole(desk: Desk, chosen: BaselineItem) -> dict[str, object]:
+def _baseline_details(desk: StoreCache, chosen: BaselineItem) -> dict[str, object]:
     """Return a profile with the changes that signing it makes."""
     now, digest = desk.now, chosen["digest"]
-    with desk.store() as store:
-        shown = cast("BaselineItem", flow.show(store, digest, now=now).items[0])
-        changes = flow.diff(store, "", digest, now=now).items
+    with desk.open_store() as store:
+        shown = cast("BaselineItem", flow.show_profile(store, digest, now=now).items[0])
+        changes = flow.compare_profiles(store, "", digest, now=now).items
     entries = {
         layer: [each for each in shown["entries"] if each["layer"] == layer]
         for layer in LAYERS
@@ -145,8 +160,8 @@ def _whole(desk: Desk, chosen: BaselineItem) -> dict[str, object]:
             {
                 "name": layer,
                 "title": title,
-                "entries": entries[layer][:_SHOWN],
-                "more": max(len(entries[layer]) - _SHOWN, 0),
+                "entries": entries[layer][:_MAX_ROWS],
+                "more": max(len(entries[layer]) - _MAX_ROWS, 0),
                 "unseen": next(
                     (
                         each
@@ -158,16 +173,22 @@ def _whole(desk: Desk, chosen: BaselineItem) -> dict[str, object]:
             }
             for layer, title in LAYERS.items()
         ],
-        "changes": changes[:_SHOWN],
+        "changes": changes[:_MAX_ROWS],
         "changed": len(changes),
         "learned": shown,
     }
 
 
-_DEEDS = frozenset({May.INVESTIGATE, May.OWN})
-ROUTES: tuple[Route, ...] = (
-    Route("/baselines", page, _DEEDS),
-    Route("/baseline", one, _DEEDS, ("agent", "digest")),
-    Route("/baseline/replay", replay, _DEEDS, ("agent", "digest")),
-    Route("/baseline/learn", learn, frozenset({May.OWN}), ("agent",), "POST"),
+_ACTIVITY = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/baselines", show_baselines, _ACTIVITY),
+    WebRoute("/baseline", show_agent_baselines, _ACTIVITY, ("agent", "digest")),
+    WebRoute("/baseline/replay", show_replay, _ACTIVITY, ("agent", "digest")),
+    WebRoute(
+        "/baseline/learn",
+        learn_drafts,
+        frozenset({WebPermission.OWN}),
+        ("agent",),
+        "POST",
+    ),
 )

@@ -2,50 +2,55 @@
 
 from collections.abc import Mapping
 
-from answerable.model.decision import Effect, Reason
-from answerable.store.decision_queries import Asked as Wanted
-from answerable.usecases.authorization.list_decisions import decisions, read_place
-from answerable.web.routing import Answer, Asked, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.template_filters import url
-from answerable.web.visitor import May, Visit
+from answerable.model.decision import DecisionEffect, DecisionReason
+from answerable.store.decision_queries import DecisionFilter as Wanted
+from answerable.usecases.authorization.list_decisions import (
+    list_decisions,
+    parse_position,
+)
+from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
+from answerable.web.store_cache import StoreCache
+from answerable.web.template_filters import build_url
+from answerable.web.visitor import Visitor, WebPermission
 
-ROWS = 50
-FILTERS = ("agent", "effect", "reason")
-EFFECTS = tuple(each.value for each in Effect)
-REASONS = tuple(each.value for each in Reason)
+PAGE_SIZE = 50
+DECISION_FILTERS = ("agent", "effect", "reason")
+EFFECTS = tuple(each.value for each in DecisionEffect)
+REASONS = tuple(each.value for each in DecisionReason)
 
 
-def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_decisions(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """List the newest decisions that the visitor may see."""
     query = asked.query
-    wanted = wanted_of(visit, query, read_place(query.get("before", "")))
-    with desk.store() as store:
-        document, after = decisions(
-            store, desk.spools, wanted, limit=ROWS, now=desk.now
+    wanted = build_filter(visit, query, parse_position(query.get("before", "")))
+    with desk.open_store() as store:
+        document, after = list_decisions(
+            store, desk.spools, wanted, limit=PAGE_SIZE, now=desk.now
         )
-    kept = {name: query[name] for name in FILTERS if name in query}
+    kept = {name: query[name] for name in DECISION_FILTERS if name in query}
     values = {
         "items": document.items,
         "total": document.total if document.total >= 0 else len(document.items),
         "unread": document.coverage["not_collected"],
-        "query": {name: query.get(name, "") for name in FILTERS},
+        "query": {name: query.get(name, "") for name in DECISION_FILTERS},
         "effects": EFFECTS,
         "reasons": REASONS,
-        "older": url("/decisions", before=after, **kept) if after else "",
-        "newest": url("/decisions", **kept),
-        "live": "" if "before" in query else url("/live", **kept),
+        "older": build_url("/decisions", before=after, **kept) if after else "",
+        "newest": build_url("/decisions", **kept),
+        "live": "" if "before" in query else build_url("/live", **kept),
         "watched": desk.spools != (),
     }
-    return Page("decisions.html", "Decisions", values)
+    return PageAnswer("decisions.html", "Decisions", values)
 
 
-def wanted_of(
-    visit: Visit, query: Mapping[str, str], before: tuple[int, bytes] = (0, b"")
+def build_filter(
+    visit: Visitor, query: Mapping[str, str], before: tuple[int, bytes] = (0, b"")
 ) -> Wanted:
     """Build the filter of decisions from the query and the visitor's scope."""
     return Wanted(
-        of=None if May.INVESTIGATE in visit.may else visit.owns,
+        of=None if WebPermission.INVESTIGATE in visit.may else visit.owns,
         agent=query.get("agent", ""),
         effect=query.get("effect", ""),
         reason=query.get("reason", ""),
@@ -53,11 +58,11 @@ def wanted_of(
     )
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute(
         "/decisions",
-        page,
-        frozenset({May.INVESTIGATE, May.OWN}),
-        (*FILTERS, "before"),
+        show_decisions,
+        frozenset({WebPermission.INVESTIGATE, WebPermission.OWN}),
+        (*DECISION_FILTERS, "before"),
     ),
 )

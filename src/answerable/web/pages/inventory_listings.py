@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import cast
 
-from answerable.model.agent import Known
+from answerable.model.agent import FactStatus
 from answerable.model.config import DeclaredAgent
 from answerable.model.documents.core import (
     AgentItem,
@@ -17,45 +17,45 @@ from answerable.model.documents.core import (
     ToolItem,
 )
 from answerable.model.inventory import Inventory
-from answerable.model.person import Ownership, OwnerState
+from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import WrittenBy
 from answerable.presentation import inventory_lists
-from answerable.web.paged_list import Facet, Listing, Shape
-from answerable.web.store_cache import Desk
-from answerable.web.store_view import Standing
+from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
+from answerable.web.store_cache import StoreCache
+from answerable.web.store_view import StoreView
 
-OLD = timedelta(days=90)
-_STATES = {state.value: rank for rank, state in enumerate(OwnerState)}
+OLD_AFTER = timedelta(days=90)
+_OWNER_RANKS = {state.value: rank for rank, state in enumerate(OwnerState)}
 
 
-def owner_rank(owner: OwnerItem) -> str:
+def owner_sort_key(owner: OwnerItem) -> str:
     """Return the sort key of an owner: state, then name."""
-    return f"{_STATES.get(owner['state'], 99):02d}{owner['person'] or ''}"
+    return f"{_OWNER_RANKS.get(owner['state'], 99):02d}{owner['person'] or ''}"
 
 
-def runs(item: AgentItem | ToolItem) -> str:
+def run_mode(item: AgentItem | ToolItem) -> str:
     """Return whether a person approves each call."""
     return "unattended" if item["unattended"] else "attended"
 
 
-def age(item: CredentialItem, now: datetime) -> str:
+def credential_age(item: CredentialItem, now: datetime) -> str:
     """Return whether a credential is too old."""
     if not item["created_at"]:
         return "not-collected"
     made = datetime.fromisoformat(item["created_at"])
-    return "old" if now - made >= OLD else "younger"
+    return "old" if now - made >= OLD_AFTER else "younger"
 
 
-AGENTS: Shape[AgentItem] = Shape(
+AGENT_LIST: ListDefinition[AgentItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        Facet("owner-state", "owner", lambda item: item["owner"]["state"]),
-        Facet("kind", "kind", lambda item: item["kind"]),
-        Facet("runs", "runs", runs),
+        ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
+        ListFacet("kind", "kind", lambda item: item["kind"]),
+        ListFacet("runs", "runs", run_mode),
     ),
     orders={
         "name": lambda item: item["id"],
-        "owner": lambda item: owner_rank(item["owner"]),
+        "owner": lambda item: owner_sort_key(item["owner"]),
         "tools": lambda item: len(item["tools"]),
         "acts-as": lambda item: len(item["identities"]),
         "kind": lambda item: item["kind"],
@@ -68,16 +68,18 @@ AGENTS: Shape[AgentItem] = Shape(
     ),
 )
 
-IDENTITIES: Shape[IdentityItem] = Shape(
+IDENTITY_LIST: ListDefinition[IdentityItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        Facet("owner-state", "owner", lambda item: item["owner"]["state"]),
-        Facet("kind", "kind", lambda item: item["kind"]),
-        Facet("agents", "agents", lambda item: "some" if item["agents"] else "none"),
+        ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
+        ListFacet("kind", "kind", lambda item: item["kind"]),
+        ListFacet(
+            "agents", "agents", lambda item: "some" if item["agents"] else "none"
+        ),
     ),
     orders={
         "name": lambda item: item["id"],
-        "owner": lambda item: owner_rank(item["owner"]),
+        "owner": lambda item: owner_sort_key(item["owner"]),
         "agents": lambda item: len(item["agents"]),
         "keys": lambda item: len(item["credentials"]),
         "last-used": lambda item: item["last_used_at"] or "",
@@ -92,21 +94,21 @@ IDENTITIES: Shape[IdentityItem] = Shape(
 )
 
 
-def credentials_at(now: datetime) -> Shape[CredentialItem]:
+def credential_list(now: datetime) -> ListDefinition[CredentialItem]:
     """Return the definition of the credential list, with ages at a moment."""
-    return Shape(
+    return ListDefinition(
         key=lambda item: item["id"],
         facets=(
-            Facet("owner-state", "owner", lambda item: item["owner"]["state"]),
-            Facet("kind", "kind", lambda item: item["kind"]),
-            Facet("lifetime", "lives", lambda item: item["lifetime"]),
-            Facet("held", "held as", lambda item: item["class"]),
-            Facet("age", "age", lambda item: age(item, now)),
+            ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
+            ListFacet("kind", "kind", lambda item: item["kind"]),
+            ListFacet("lifetime", "lives", lambda item: item["lifetime"]),
+            ListFacet("held", "held as", lambda item: item["class"]),
+            ListFacet("age", "age", lambda item: credential_age(item, now)),
         ),
         orders={
             "name": lambda item: item["id"],
             "proves": lambda item: item["identity"] or "",
-            "owner": lambda item: owner_rank(item["owner"]),
+            "owner": lambda item: owner_sort_key(item["owner"]),
             "lives": lambda item: item["lifetime"],
             "made": lambda item: item["created_at"] or "",
             "last-used": lambda item: item["last_used_at"] or "",
@@ -121,12 +123,12 @@ def credentials_at(now: datetime) -> Shape[CredentialItem]:
     )
 
 
-PEOPLE: Shape[PersonItem] = Shape(
+PERSON_LIST: ListDefinition[PersonItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        Facet("kind", "kind", lambda item: "team" if item["team"] else "person"),
-        Facet("here", "here", lambda item: "here" if item["alive"] else "left"),
-        Facet("owns", "owns", lambda item: "some" if item["owns"] else "none"),
+        ListFacet("kind", "kind", lambda item: "team" if item["team"] else "person"),
+        ListFacet("here", "here", lambda item: "here" if item["alive"] else "left"),
+        ListFacet("owns", "owns", lambda item: "some" if item["owns"] else "none"),
     ),
     orders={
         "name": lambda item: item["id"],
@@ -139,30 +141,30 @@ PEOPLE: Shape[PersonItem] = Shape(
 TOOL_ORDERS = ("name", "agent", "acts-as", "runs")
 
 
-def tools_of(desk: Desk) -> Shape[ToolItem]:
+def tool_list(desk: StoreCache) -> ListDefinition[ToolItem]:
     """Return the definition of the tool list, with the owners of agents."""
     owned = agents(desk).by_key
 
     def owner_state(item: ToolItem) -> str:
         return owned[item["agent"]]["owner"]["state"] if item["agent"] in owned else ""
 
-    return Shape(
+    return ListDefinition(
         # A tool stands in each agent that carries it.
         key=lambda item: f"{item['id']} {item['agent']} {item['target']}",
         facets=(
-            Facet("kind", "transport", lambda item: item["transport"]),
-            Facet(
+            ListFacet("kind", "transport", lambda item: item["transport"]),
+            ListFacet(
                 "runs",
                 "runs",
-                lambda item: runs(item) if item["enabled"] else "disabled",
+                lambda item: run_mode(item) if item["enabled"] else "disabled",
             ),
-            Facet("owner-state", "owner of the agent", owner_state),
+            ListFacet("owner-state", "owner of the agent", owner_state),
         ),
         orders={
             "name": lambda item: item["id"],
             "agent": lambda item: item["agent"],
             "acts-as": lambda item: len(item["identities"]),
-            "runs": lambda item: runs(item) if item["enabled"] else "disabled",
+            "runs": lambda item: run_mode(item) if item["enabled"] else "disabled",
         },
         words=lambda item: chain(
             (item["id"], item["agent"], item["target"]), item["identities"]
@@ -170,12 +172,12 @@ def tools_of(desk: Desk) -> Shape[ToolItem]:
     )
 
 
-def judged(desk: Desk) -> Inventory:
+def current_inventory(desk: StoreCache) -> Inventory:
     """Return the inventory with current ownership."""
-    return desk.standing().inventory
+    return desk.current_view().inventory
 
 
-def owner(owners: Mapping[str, Ownership], subject: str) -> OwnerItem:
+def owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerItem:
     """Return the owner of a subject as a list item."""
     known = owners.get(subject)
     if known is None:
@@ -184,19 +186,19 @@ def owner(owners: Mapping[str, Ownership], subject: str) -> OwnerItem:
     return {"state": known.state.value, "person": known.person, "score": score}
 
 
-def declared(desk: Desk) -> Mapping[str, DeclaredAgent]:
+def declared_agents(desk: StoreCache) -> Mapping[str, DeclaredAgent]:
     """Return the agents of the configuration by id."""
     named = desk.config.agents if desk.config is not None else ()
     return {agent.id: agent for agent in named}
 
 
-def agents(desk: Desk) -> Listing[AgentItem]:
+def agents(desk: StoreCache) -> PagedList[AgentItem]:
     """List agents that were scanned, declared, or seen by a mediator."""
 
-    def made(standing: Standing) -> Listing[AgentItem]:
-        items = cast("list[AgentItem]", _document(desk, standing, "agents").items)
+    def made(standing: StoreView) -> PagedList[AgentItem]:
+        items = cast("list[AgentItem]", _build_document(desk, standing, "agents").items)
         scanned = {item["id"] for item in items}
-        named = declared(desk)
+        named = declared_agents(desk)
         acting = {
             agent
             for joint in standing.chains
@@ -204,19 +206,21 @@ def agents(desk: Desk) -> Listing[AgentItem]:
             for chained in joint.chains
             for agent in chained.agent_path
         }
-        owners = judged(desk).owners
+        owners = current_inventory(desk).owners
         more = [
-            _unscanned(key, named.get(key), owner(owners, key))
+            _unscanned_agent(key, named.get(key), owner_item(owners, key))
             for key in sorted((acting | set(named)) - scanned)
         ]
-        return Listing(AGENTS, [*items, *more])
+        return PagedList(AGENT_LIST, [*items, *more])
 
-    return desk.kept("agents", made)
+    return desk.get_derived("agents", made)
 
 
-def _unscanned(key: str, named: DeclaredAgent | None, owner: OwnerItem) -> AgentItem:
+def _unscanned_agent(
+    key: str, named: DeclaredAgent | None, owner: OwnerItem
+) -> AgentItem:
     """Build the item of an agent that no scan found."""
-    known = Known.DECLARED if named else Known.OBSERVED
+    known = FactStatus.DECLARED if named else FactStatus.OBSERVED
     said = "named in the configuration" if named else "seen acting by a mediator"
     return {
         "id": key,
@@ -234,73 +238,78 @@ def _unscanned(key: str, named: DeclaredAgent | None, owner: OwnerItem) -> Agent
     }
 
 
-def identities(desk: Desk) -> Listing[IdentityItem]:
+def identities(desk: StoreCache) -> PagedList[IdentityItem]:
     """List identities."""
-    return desk.kept(
+    return desk.get_derived(
         "identities",
-        lambda standing: Listing(
-            IDENTITIES,
-            cast("list[IdentityItem]", _document(desk, standing, "identities").items),
-        ),
-    )
-
-
-def credentials(desk: Desk) -> Listing[CredentialItem]:
-    """List credentials."""
-    return desk.kept(
-        "credentials",
-        lambda standing: Listing(
-            credentials_at(datetime.now(tz=UTC)),
+        lambda standing: PagedList(
+            IDENTITY_LIST,
             cast(
-                "list[CredentialItem]", _document(desk, standing, "credentials").items
+                "list[IdentityItem]",
+                _build_document(desk, standing, "identities").items,
             ),
         ),
     )
 
 
-def people(desk: Desk) -> Listing[PersonItem]:
+def credentials(desk: StoreCache) -> PagedList[CredentialItem]:
+    """List credentials."""
+    return desk.get_derived(
+        "credentials",
+        lambda standing: PagedList(
+            credential_list(datetime.now(tz=UTC)),
+            cast(
+                "list[CredentialItem]",
+                _build_document(desk, standing, "credentials").items,
+            ),
+        ),
+    )
+
+
+def people(desk: StoreCache) -> PagedList[PersonItem]:
     """List people and teams."""
-    return desk.kept(
+    return desk.get_derived(
         "people",
-        lambda standing: Listing(
-            PEOPLE, cast("list[PersonItem]", _document(desk, standing, "people").items)
+        lambda standing: PagedList(
+            PERSON_LIST,
+            cast("list[PersonItem]", _build_document(desk, standing, "people").items),
         ),
     )
 
 
-def tools(desk: Desk) -> Listing[ToolItem]:
+def tools(desk: StoreCache) -> PagedList[ToolItem]:
     """List tools."""
-    return desk.kept(
+    return desk.get_derived(
         "tools",
-        lambda standing: Listing(
-            tools_of(desk),
-            cast("list[ToolItem]", _document(desk, standing, "tools").items),
+        lambda standing: PagedList(
+            tool_list(desk),
+            cast("list[ToolItem]", _build_document(desk, standing, "tools").items),
         ),
     )
 
 
-def coverage(desk: Desk, kind: str = "") -> Document:
+def coverage_document(desk: StoreCache, kind: str = "") -> Document:
     """Return a document with only the coverage of a list.
 
     Args:
         kind: The list; empty for the whole inventory.
     """
-    inventory = desk.standing().inventory
+    inventory = desk.current_view().inventory
     return Document(
-        "coverage", (), inventory_lists.coverage_of_list(kind, inventory, desk.now)
+        "coverage", (), inventory_lists.build_list_coverage(kind, inventory, desk.now)
     )
 
 
-def count(desk: Desk, kind: str, number: int) -> int | None:
+def known_count(desk: StoreCache, kind: str, number: int) -> int | None:
     """Return a count; None instead of 0 if a source is missing."""
-    return inventory_lists.count(kind, desk.standing().inventory, number)
+    return inventory_lists.count_or_unknown(kind, desk.current_view().inventory, number)
 
 
-def _document(desk: Desk, standing: Standing, kind: str) -> Document:
+def _build_document(desk: StoreCache, standing: StoreView, kind: str) -> Document:
     return inventory_lists.BY_KIND[kind](standing.inventory, now=standing.at)
 
 
-def subjects_of(person: PersonItem) -> Iterator[tuple[str, str]]:
+def owned_subjects(person: PersonItem) -> Iterator[tuple[str, str]]:
     """Yield what a person owns, with its kind."""
     for subject in person["owns"]:
         kind = {"agent:": "agent", "cred:": "credential"}

@@ -5,54 +5,71 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, cast
 
-from answerable.lineage.search_query import HOPS, Query, parse
+from answerable.lineage.search_query import HOPS, SearchQuery, parse_query
 from answerable.model.documents.core import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus
-from answerable.presentation.chain_groups import Grouped, grouped, hops_of
-from answerable.presentation.inventory_lists import spelled_time
+from answerable.presentation.chain_groups import (
+    ChainGroup,
+    group_by_chain,
+    hops_by_name,
+)
+from answerable.presentation.inventory_lists import format_time
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
 from answerable.services.lineage import row_search as flow
-from answerable.services.lineage.row_search import Bar, Scene, Times
-from answerable.services.lineage.trace_rows import coverage_of
-from answerable.store.investigation_queries import count
-from answerable.usecases.lineage.complete_query import alike, completed
-from answerable.usecases.lineage.count_events import hop_counts
-from answerable.web.activity_scope import DEEDS, scene
-from answerable.web.routing import Answer, Asked, File, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.svg.chain_diagram import picture
-from answerable.web.svg.chain_layout import Ways
-from answerable.web.svg.timeline import Span, timeline
-from answerable.web.template_filters import page_of, url
-from answerable.web.visitor import Visit
+from answerable.services.lineage.row_search import (
+    EventHistogram,
+    HistogramBar,
+    SearchScope,
+)
+from answerable.services.lineage.trace_rows import build_trace_coverage
+from answerable.store.investigation_queries import count_events_matching
+from answerable.usecases.lineage.complete_query import (
+    complete_query,
+    suggest_alternatives,
+)
+from answerable.usecases.lineage.count_events import count_hop_statuses
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
+from answerable.web.routing import (
+    FileDownload,
+    PageAnswer,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.svg.chain_diagram import draw_chains
+from answerable.web.svg.chain_layout import ChainLinks
+from answerable.web.svg.timeline import TimelineBar, draw_timeline
+from answerable.web.template_filters import build_url, entity_page
+from answerable.web.visitor import Visitor
 
-_EXPORTED = 10_000
+_MAX_EXPORTED = 10_000
 _TICKS = 7
 _DAY = 86_400_000_000_000
-Statuses: TypeAlias = Mapping[str, Counter[HopStatus]]
-_Writer: TypeAlias = Callable[[Document], Iterable[str]]
-_FORMS: dict[str, tuple[str, _Writer]] = {
+HopStatusCounts: TypeAlias = Mapping[str, Counter[HopStatus]]
+_ExportWriter: TypeAlias = Callable[[Document], Iterable[str]]
+_EXPORT_FORMATS: dict[str, tuple[str, _ExportWriter]] = {
     "json": ("application/json", lambda document: (to_json(document),)),
     "ndjson": ("application/x-ndjson", to_ndjson),
     "csv": ("text/csv; charset=utf-8", to_csv),
 }
 
 
-def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_trace(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Show lineage rows with their chains, newest first."""
     text = asked.query.get("q", "")
-    around = scene(desk, visit)
+    around = build_scope(desk, visit)
     try:
-        query = parse(text)
-        wanted = flow.wanted(around, query, now=desk.now)
+        query = parse_query(text)
+        wanted = flow.build_event_filter(around, query, now=desk.now)
     except UsageError as error:
-        return _refused(text, error)
+        return _query_error(text, error)
     after = asked.query.get("after", "")
-    with desk.store() as store:
+    with desk.open_store() as store:
         try:
-            document, older = flow.investigate(
+            document, older = flow.search_rows(
                 store,
                 around,
                 wanted,
@@ -61,121 +78,130 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
                 person=query.get("person"),
             )
         except UsageError as error:
-            return _refused(text, error)
+            return _query_error(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
-        times = flow.times(store, wanted, items if whole else None)
-        like = "" if items else alike(store, around, query)
-    groups = grouped(items)
+        times = flow.count_over_time(store, wanted, items if whole else None)
+        like = "" if items else suggest_alternatives(store, around, query)
+    groups = group_by_chain(items)
     values = {
         "text": text,
         "query": query,
         "problem": None,
         "items": items,
-        "picture": picture(groups, Ways(query, page_of), list(map(_when, groups))),
+        "picture": draw_chains(
+            groups, ChainLinks(query, entity_page), list(map(_describe_times, groups))
+        ),
         "times": times,
-        "timeline": _timeline(times, query),
-        "hops": _hops(_statuses(items), query) if whole else [],
-        "all_hops": url("/trace/hops", q=query.text),
-        "older": url("/trace", q=text, after=older) if older else "",
-        "newest": url("/trace", q=text) if after else "",
-        "part": "" if whole else _part(len(items), times.total, after),
+        "timeline": _build_timeline(times, query),
+        "hops": _hop_rows(_count_statuses(items), query) if whole else [],
+        "all_hops": build_url("/trace/hops", q=query.to_text),
+        "older": build_url("/trace", q=text, after=older) if older else "",
+        "newest": build_url("/trace", q=text) if after else "",
+        "part": "" if whole else _describe_part(len(items), times.total, after),
         "like": like,
         "spools": bool(desk.spools),
-        "permalink": url("/trace", q=query.text),
+        "permalink": build_url("/trace", q=query.to_text),
         "coverage": document.coverage,
     }
-    return Page("trace.html", "Investigation", values)
+    return PageAnswer("trace.html", "Investigation", values)
 
 
-def hops(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_hops(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Show how each hop is known, over all matching events."""
-    around = scene(desk, visit)
-    query = parse(asked.query.get("q", ""))
-    wanted = flow.wanted(around, query, now=desk.now)
-    with desk.store() as store:
-        known = hop_counts(store, around.chains, wanted)
+    around = build_scope(desk, visit)
+    query = parse_query(asked.query.get("q", ""))
+    wanted = flow.build_event_filter(around, query, now=desk.now)
+    with desk.open_store() as store:
+        known = count_hop_statuses(store, around.chains, wanted)
     values = {
-        "text": query.text,
-        "hops": _hops(known, query),
+        "text": query.to_text,
+        "hops": _hop_rows(known, query),
         "total": known[HOPS[0]].total(),
-        "back": url("/trace", q=query.text),
-        "coverage": coverage_of(around.inventory, around.chains, desk.now),
+        "back": build_url("/trace", q=query.to_text),
+        "coverage": build_trace_coverage(around.inventory, around.chains, desk.now),
     }
-    return Page("trace-hops.html", "How hops are known", values)
+    return PageAnswer("trace-hops.html", "How hops are known", values)
 
 
-def _part(shown: int, total: int, after: str) -> str:
+def _describe_part(shown: int, total: int, after: str) -> str:
     """Describe which of the matching events are shown."""
     which = "older" if after else "newest"
     return f"the {which} {shown:,} of {total:,} events"
 
 
-def export(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def export_rows(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Return the rows as a file, newest first."""
     form = asked.query.get("form", "json")
-    if form not in _FORMS:
+    if form not in _EXPORT_FORMATS:
         raise UsageError(
             f"not a form to export (got {form[:20]!r}, expected json, ndjson or csv)"
         )
-    media, written = _FORMS[form]
-    document = _rows(desk, scene(desk, visit), asked)
+    media, written = _EXPORT_FORMATS[form]
+    document = _export_document(desk, build_scope(desk, visit), asked)
     lines = written(document)
     body = "".join(f"{line}\n" for line in lines).encode()
-    return File(f"trace.{form}", media, body)
+    return FileDownload(f"trace.{form}", media, body)
 
 
-def _rows(desk: Desk, around: Scene, asked: Asked) -> Document:
-    query = parse(asked.query.get("q", ""))
-    wanted, person = flow.wanted(around, query, now=desk.now), query.get("person")
-    with desk.store() as store:
-        document, older = flow.investigate(
-            store, around, wanted, now=desk.now, limit=_EXPORTED, person=person
+def _export_document(
+    desk: StoreCache, around: SearchScope, asked: RouteRequest
+) -> Document:
+    query = parse_query(asked.query.get("q", ""))
+    wanted, person = (
+        flow.build_event_filter(around, query, now=desk.now),
+        query.get("person"),
+    )
+    with desk.open_store() as store:
+        document, older = flow.search_rows(
+            store, around, wanted, now=desk.now, limit=_MAX_EXPORTED, person=person
         )
         if older:
-            document = replace(document, total=count(store, wanted))
+            document = replace(document, total=count_events_matching(store, wanted))
     return document
 
 
-def complete(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def suggest_completions(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """Suggest completions for the last word of a query."""
     text = asked.query.get("q", "")
-    with desk.store() as store:
-        proposed = completed(store, scene(desk, visit), text)
-    return Page("trace-complete.html", "Completion", {"proposed": proposed})
+    with desk.open_store() as store:
+        proposed = complete_query(store, build_scope(desk, visit), text)
+    return PageAnswer("trace-complete.html", "Completion", {"proposed": proposed})
 
 
-def _refused(text: str, error: UsageError) -> Page:
+def _query_error(text: str, error: UsageError) -> PageAnswer:
     values = {"text": text, "problem": error, "permalink": "", "coverage": None}
-    return Page("trace.html", "Investigation", values, status=400)
+    return PageAnswer("trace.html", "Investigation", values, status=400)
 
 
-def _when(group: Grouped) -> str:
+def _describe_times(group: ChainGroup) -> str:
     times = [item["event_time"] for item in group.items]
     count = "1 event" if len(times) == 1 else f"{len(times):,} events"
-    first, last = (_clock(at) for at in (min(times), max(times)))
+    first, last = (_short_time(at) for at in (min(times), max(times)))
     return f"{count}, {first}" if first == last else f"{count}, {first} to {last}"
 
 
-def _clock(at: str) -> str:
+def _short_time(at: str) -> str:
     return at.replace("T", " ").removesuffix("Z")
 
 
-def _statuses(items: Sequence[TraceItem]) -> Statuses:
+def _count_statuses(items: Sequence[TraceItem]) -> HopStatusCounts:
     """Count the hop statuses of a complete answer."""
     return {
-        name: Counter(HopStatus(hops_of(item)[name]["status"]) for item in items)
+        name: Counter(HopStatus(hops_by_name(item)[name]["status"]) for item in items)
         for name in HOPS
     }
 
 
-def _hops(known: Statuses, query: Query) -> list[Mapping[str, object]]:
+def _hop_rows(known: HopStatusCounts, query: SearchQuery) -> list[Mapping[str, object]]:
     """Return hop statistics with a query for each status."""
     return [
         {
             "hop": name,
             "counts": [
-                (status.value, known[name][status], _status(query, name, status))
+                (status.value, known[name][status], _status_link(query, name, status))
                 for status in HopStatus
             ],
         }
@@ -183,43 +209,51 @@ def _hops(known: Statuses, query: Query) -> list[Mapping[str, object]]:
     ]
 
 
-def _status(query: Query, hop: str, status: HopStatus) -> str:
-    return url("/trace", q=query.asking("status", f"{hop}={status.value}").text)
+def _status_link(query: SearchQuery, hop: str, status: HopStatus) -> str:
+    return build_url(
+        "/trace", q=query.with_field("status", f"{hop}={status.value}").to_text
+    )
 
 
-def _timeline(times: Times, query: Query) -> Mapping[str, object] | None:
+def _build_timeline(
+    times: EventHistogram, query: SearchQuery
+) -> Mapping[str, object] | None:
     if not times.bars:
         return None
     places = max(1, (times.until - times.since) // times.width)
-    spans = [_span(bar, times, query) for bar in times.bars]
+    spans = [_build_bar(bar, times, query) for bar in times.bars]
     span = times.until - times.since
     step = span / (_TICKS - 1)
-    ticks = [_tick(times.since + int(step * at), span) for at in range(_TICKS)]
+    ticks = [_tick_label(times.since + int(step * at), span) for at in range(_TICKS)]
     total = f"{times.total:,} events over time, by how they ended"
     return {
-        "drawn": timeline(spans, places, total),
+        "drawn": draw_timeline(spans, places, total),
         "ticks": ticks,
         "most": max(sum(bar.events.values()) for bar in times.bars),
     }
 
 
-def _span(bar: Bar, times: Times, query: Query) -> Span:
-    since, until = spelled_time(bar.at), spelled_time(bar.at + times.width)
-    to = url("/trace", q=query.asking("since", since).asking("until", until).text)
-    when = f"{_clock(since)} to {_clock(until)}"
-    return Span((bar.at - times.since) // times.width, bar.events, when, to)
+def _build_bar(
+    bar: HistogramBar, times: EventHistogram, query: SearchQuery
+) -> TimelineBar:
+    since, until = format_time(bar.at), format_time(bar.at + times.width)
+    to = build_url(
+        "/trace", q=query.with_field("since", since).with_field("until", until).to_text
+    )
+    when = f"{_short_time(since)} to {_short_time(until)}"
+    return TimelineBar((bar.at - times.since) // times.width, bar.events, when, to)
 
 
-def _tick(at: int, span: int) -> str:
-    day, clock = spelled_time(at).removesuffix("Z").split("T")
+def _tick_label(at: int, span: int) -> str:
+    day, clock = format_time(at).removesuffix("Z").split("T")
     if span < _DAY // 24:
         return clock
     return f"{day[5:]} {clock[:5]}" if span < 3 * _DAY else day
 
 
-ROUTES: tuple[Route, ...] = (
-    Route("/trace", trace, DEEDS, ("q", "after")),
-    Route("/trace/hops", hops, DEEDS, ("q",)),
-    Route("/trace/export", export, DEEDS, ("q", "form")),
-    Route("/trace/complete", complete, DEEDS, ("q",)),
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/trace", show_trace, ACTIVITY_PERMISSIONS, ("q", "after")),
+    WebRoute("/trace/hops", show_hops, ACTIVITY_PERMISSIONS, ("q",)),
+    WebRoute("/trace/export", export_rows, ACTIVITY_PERMISSIONS, ("q", "form")),
+    WebRoute("/trace/complete", suggest_completions, ACTIVITY_PERMISSIONS, ("q",)),
 )

@@ -5,133 +5,138 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from answerable.model.documents.approval_requests import AskItem
+from answerable.model.documents.approval_requests import ApprovalRequestItem
 from answerable.model.documents.baseline import BaselineItem
 from answerable.model.documents.decisions import DecisionItem
-from answerable.model.documents.pins import ToolsDiffItem
+from answerable.model.documents.pins import DefinitionDiffItem
 from answerable.model.errors import AnswerableError
 from answerable.model.person import OwnerState
 from answerable.presentation.decision_reasons import REASONS
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.state_folders import gateway_state
 from answerable.services.authorization import approval_requests
-from answerable.store.decision_queries import Asked as Wanted
+from answerable.store.decision_queries import DecisionFilter as Wanted
 from answerable.usecases.authorization import tool_pins
-from answerable.usecases.authorization.list_decisions import decisions, effects
-from answerable.usecases.baseline.list_profiles import listed
-from answerable.web.activity_scope import only
+from answerable.usecases.authorization.list_decisions import (
+    count_decision_effects,
+    list_decisions,
+)
+from answerable.usecases.baseline.list_profiles import list_baselines
+from answerable.web.activity_scope import visible_subjects
 from answerable.web.pages import attention_list, inventory_listings
-from answerable.web.pages.attention_list import Look
-from answerable.web.routing import Answer, Asked, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.template_filters import url
-from answerable.web.visitor import May, Visit
+from answerable.web.pages.attention_list import AttentionItem
+from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
+from answerable.web.store_cache import StoreCache
+from answerable.web.template_filters import build_url
+from answerable.web.visitor import Visitor, WebPermission
 
 _DAY = 86_400 * 10**9
-_DENIED = 6
-_ASKS = 4
+_MAX_DENIALS = 6
+_MAX_REQUESTS = 4
 _EFFECTS = ("allow", "ask", "deny", "error")
 
 
-def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_overview(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Show the key numbers with links."""
     del asked
-    looks, working = attention_list.of_inventory(desk)
-    quarantine, pinned = _pins(desk)
+    looks, working = attention_list.inventory_items(desk)
+    quarantine, pinned = _pin_numbers(desk)
     looks += quarantine
     deeds: Mapping[str, object] | None = None
-    if May.INVESTIGATE in visit.may or May.OWN in visit.may:
-        deeds, more = _deeds(desk, visit)
+    if WebPermission.INVESTIGATE in visit.may or WebPermission.OWN in visit.may:
+        deeds, more = _activity_numbers(desk, visit)
         looks += more
     looks.sort(key=lambda look: look.rank)
-    document = inventory_listings.coverage(desk)
+    document = inventory_listings.coverage_document(desk)
     sources = document.coverage["sources"]
     values = {
-        "agents": _agents(desk),
-        "identities": _identities(desk),
-        "credentials": _credentials(desk),
-        "tools": {**_tools(desk), "pins": pinned},
+        "agents": _agent_numbers(desk),
+        "identities": _identity_numbers(desk),
+        "credentials": _credential_numbers(desk),
+        "tools": {**_tool_numbers(desk), "pins": pinned},
         "deeds": deeds,
-        "looks": looks[: attention_list.MOST],
+        "looks": looks[: attention_list.MAX_ENTRIES],
         "working": working,
-        "more": max(0, len(looks) - attention_list.MOST),
+        "more": max(0, len(looks) - attention_list.MAX_ENTRIES),
         "oldest": min((each["at"] for each in sources), default=""),
         "sources": len(sources),
         "empty": not sources and not inventory_listings.agents(desk).items,
         "coverage": document.coverage,
     }
-    return Page("overview.html", "Overview", values)
+    return PageAnswer("overview.html", "Overview", values)
 
 
-def _agents(desk: Desk) -> dict[str, object]:
+def _agent_numbers(desk: StoreCache) -> dict[str, object]:
     listing = inventory_listings.agents(desk)
     states = listing.counts["owner-state"]
     return {
-        "total": inventory_listings.count(desk, "agents", len(listing.items)),
+        "total": inventory_listings.known_count(desk, "agents", len(listing.items)),
         "states": [(s.value, states[s.value]) for s in OwnerState if states[s.value]],
         "unattended": listing.counts["runs"]["unattended"],
     }
 
 
-def _identities(desk: Desk) -> dict[str, object]:
+def _identity_numbers(desk: StoreCache) -> dict[str, object]:
     listing = inventory_listings.identities(desk)
     reached = listing.counts["agents"]["some"]
     return {
-        "total": inventory_listings.count(desk, "identities", len(listing.items)),
-        "reached": inventory_listings.count(desk, "identities", reached),
-        "unowned": listing.joint({"agents": "some", "owner-state": "none"})
+        "total": inventory_listings.known_count(desk, "identities", len(listing.items)),
+        "reached": inventory_listings.known_count(desk, "identities", reached),
+        "unowned": listing.count_matching({"agents": "some", "owner-state": "none"})
         if reached
-        else inventory_listings.count(desk, "identities", 0),
+        else inventory_listings.known_count(desk, "identities", 0),
     }
 
 
-def _credentials(desk: Desk) -> dict[str, object]:
+def _credential_numbers(desk: StoreCache) -> dict[str, object]:
     listing = inventory_listings.credentials(desk)
     static = listing.counts["lifetime"]["static"]
-    old = listing.joint({"lifetime": "static", "age": "old"})
-    undated = listing.joint({"lifetime": "static", "age": "not-collected"})
+    old = listing.count_matching({"lifetime": "static", "age": "old"})
+    undated = listing.count_matching({"lifetime": "static", "age": "not-collected"})
     return {
-        "total": inventory_listings.count(desk, "credentials", len(listing.items)),
-        "static": inventory_listings.count(desk, "credentials", static),
-        "old": old if old or (static and not undated) else _none(desk, undated),
+        "total": inventory_listings.known_count(
+            desk, "credentials", len(listing.items)
+        ),
+        "static": inventory_listings.known_count(desk, "credentials", static),
+        "old": old if old or (static and not undated) else _count_none(desk, undated),
         "undated": undated if old else 0,
-        "literal": inventory_listings.count(
+        "literal": inventory_listings.known_count(
             desk, "credentials", listing.counts["held"]["literal"]
         ),
     }
 
 
-def _none(desk: Desk, undated: int) -> int | None:
+def _count_none(desk: StoreCache, undated: int) -> int | None:
     """Return 0 old credentials, or None if an age is unknown."""
-    return None if undated else inventory_listings.count(desk, "credentials", 0)
+    return None if undated else inventory_listings.known_count(desk, "credentials", 0)
 
 
-def _tools(desk: Desk) -> dict[str, object]:
+def _tool_numbers(desk: StoreCache) -> dict[str, object]:
     listing = inventory_listings.tools(desk)
     return {
-        "total": inventory_listings.count(desk, "tools", len(listing.items)),
-        "unattended": inventory_listings.count(
+        "total": inventory_listings.known_count(desk, "tools", len(listing.items)),
+        "unattended": inventory_listings.known_count(
             desk, "tools", listing.counts["runs"]["unattended"]
         ),
     }
 
 
-def _pins(desk: Desk) -> tuple[list[Look], dict[str, object]]:
+def _pin_numbers(desk: StoreCache) -> tuple[list[AttentionItem], dict[str, object]]:
     """Return quarantined items of the gateway's servers."""
     state = desk.root / "gateway"
     if desk.config is not None:
         state = gateway_state(desk.config, desk.root)
     files = PinFiles(state)
     try:
-        known = {name: files.read(name) for name in files.servers()}
-        with desk.store() as store:
-            words = tool_pins.signed(store)
+        known = {name: files.read(name) for name in files.list_servers()}
+        with desk.open_store() as store:
+            words = tool_pins.read_signed_approvals(store)
     except (AnswerableError, OSError):
         return [], {"unread": True}
     if not known and desk.config is None:
         return [], {}
-    document = tool_pins.diff(known, known, words, every=False)
-    items = cast("Sequence[ToolsDiffItem]", document.items)
+    document = tool_pins.show_differences(known, known, words, every=False)
+    items = cast("Sequence[DefinitionDiffItem]", document.items)
     held = [item for item in items if item["quarantined"]]
     unpinned = [
         server.name
@@ -139,41 +144,49 @@ def _pins(desk: Desk) -> tuple[list[Look], dict[str, object]]:
         if server.name not in known
     ]
     looks = [
-        Look(
+        AttentionItem(
             15,
             "quarantined",
             "bad",
             "",
             f"{item['name'] or item['server']} of {item['server']} is {item['state']}: "
             "it is held back until a person approves it",
-            url("/tools", q=item["server"]),
+            build_url("/tools", q=item["server"]),
             item["since"] or "",
         )
-        for item in held[:_ASKS]
+        for item in held[:_MAX_REQUESTS]
     ]
     return looks, {"quarantined": len(held), "unpinned": len(unpinned)}
 
 
-def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
+def _activity_numbers(
+    desk: StoreCache, visit: Visitor
+) -> tuple[dict[str, object], list[AttentionItem]]:
     """Return recent activity and approval requests that the visitor may see."""
-    now, own = desk.now, only(visit)
-    with desk.store() as store:
-        counts = effects(store, desk.spools, Wanted(of=own), since=now - _DAY)
-        denied, _ = decisions(
-            store, desk.spools, Wanted(of=own, effect="deny"), limit=_DENIED, now=now
+    now, own = desk.now, visible_subjects(visit)
+    with desk.open_store() as store:
+        counts = count_decision_effects(
+            store, desk.spools, Wanted(of=own), since=now - _DAY
         )
-        wanted = approval_requests.asks(
+        denied, _ = list_decisions(
+            store,
+            desk.spools,
+            Wanted(of=own, effect="deny"),
+            limit=_MAX_DENIALS,
+            now=now,
+        )
+        wanted = approval_requests.list_approval_requests(
             store, desk.spools, now=now, since=now - 30 * _DAY, state="open"
         )
-        found = cast("Sequence[BaselineItem]", listed(store, now=now).items)
-    baselines = [item for item in found if visit.sees_deeds_of(item["agent"])]
+        found = cast("Sequence[BaselineItem]", list_baselines(store, now=now).items)
+    baselines = [item for item in found if visit.can_see_activity_of(item["agent"])]
     waiting = [
         item
-        for item in cast("Sequence[AskItem]", wanted.items)
-        if visit.sees_deeds_of(item["agent"])
+        for item in cast("Sequence[ApprovalRequestItem]", wanted.items)
+        if visit.can_see_activity_of(item["agent"])
     ]
-    looks = _denials(cast("Sequence[DecisionItem]", denied.items))
-    looks += [_asked(item) for item in waiting[:_ASKS]]
+    looks = _denial_items(cast("Sequence[DecisionItem]", denied.items))
+    looks += [_request_item(item) for item in waiting[:_MAX_REQUESTS]]
     recorded = "gateway" in wanted.coverage["seen"]
     told: dict[str, object] = {
         "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS]
@@ -182,59 +195,61 @@ def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
         "decisions": sum(counts.values()) if recorded else None,
         "own": own is not None,
         "asks": len(waiting) if recorded else None,
-        "baselines": _stages(baselines),
+        "baselines": _count_stages(baselines),
     }
     return told, looks
 
 
-def _denials(items: Sequence[DecisionItem]) -> list[Look]:
+def _denial_items(items: Sequence[DecisionItem]) -> list[AttentionItem]:
     """Group equal denials, with their number."""
-    looks: dict[tuple[str, str], list[Look]] = {}
+    looks: dict[tuple[str, str], list[AttentionItem]] = {}
     for item in items:
-        look = _denied(item)
+        look = _denial_item(item)
         looks.setdefault((look.subject, look.said), []).append(look)
     return [
         newest
         if not more
-        else replace(newest, said=f"{newest.said} {_of(more, items)}")
+        else replace(newest, said=f"{newest.said} {_describe_count(more, items)}")
         for newest, *more in looks.values()
     ]
 
 
-def _of(more: Sequence[Look], items: Sequence[DecisionItem]) -> str:
+def _describe_count(
+    more: Sequence[AttentionItem], items: Sequence[DecisionItem]
+) -> str:
     return f"({len(more) + 1} of the last {len(items)} refusals)"
 
 
-def _denied(item: DecisionItem) -> Look:
+def _denial_item(item: DecisionItem) -> AttentionItem:
     went = ", and went on" if item["passed"] else ""
     told = REASONS.get(item["reason"], item["reason"])
     why = next((each["sentence"] for each in item["findings"]), told)
-    return Look(
+    return AttentionItem(
         10,
         "denied",
         "bad",
         item["agent"],
         f"{item['name'] or item['action']} at {item['server']}{went}: {why}",
-        url("/decision", id=item["id"]),
+        build_url("/decision", id=item["id"]),
         item["at"],
     )
 
 
-def _asked(item: AskItem) -> Look:
+def _request_item(item: ApprovalRequestItem) -> AttentionItem:
     why = REASONS.get(item["reason"], item["reason"])
     times = "once" if item["count"] == 1 else f"{item['count']:,} times"
-    return Look(
+    return AttentionItem(
         25,
         "asks",
         "warn",
         item["agent"],
         f"{item['name']} at {item['server']}: {why}, {times}",
-        url("/ask", id=item["id"]),
+        build_url("/ask", id=item["id"]),
         item["last"],
     )
 
 
-def _stages(items: Sequence[BaselineItem]) -> dict[str, int]:
+def _count_stages(items: Sequence[BaselineItem]) -> dict[str, int]:
     """Count agents by the highest stage of their baselines."""
     furthest: dict[str, str] = {}
     ranks = {"enforce": 2, "shadow": 1}
@@ -247,4 +262,4 @@ def _stages(items: Sequence[BaselineItem]) -> dict[str, int]:
     return {word: counts[word] for word in ("enforce", "shadow", "off", "unsigned")}
 
 
-ROUTES: tuple[Route, ...] = (Route("/", page),)
+ROUTES: tuple[WebRoute, ...] = (WebRoute("/", show_overview),)

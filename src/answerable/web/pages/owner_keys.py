@@ -4,99 +4,112 @@ import binascii
 import os
 from base64 import b64decode
 
-from answerable.inventory.people import People
+from answerable.inventory.people import PersonDirectory
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, person_id
-from answerable.model.owner_key import KEY_LIFE, SIZE
+from answerable.model.owner_key import KEY_LIFETIME, PUBLIC_KEY_BYTES
 from answerable.model.provenance import WrittenBy
-from answerable.presentation.command_hints import command
+from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
-from answerable.services.statements.attested_owners import AttestedOwners
-from answerable.services.statements.owner_keys import Word
-from answerable.store.store import Store
+from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.owner_keys import KeyAuthority
+from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import enroll_remote_key
-from answerable.web.routing import Answer, Asked, Forbidden, Moved, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import May, Visit
+from answerable.web.routing import (
+    Forbidden,
+    PageAnswer,
+    Redirect,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
 
 _DAY = 86_400 * 10**9
-_LOCAL = "local"  # signed in with the token that was printed at start
+_LOCAL_METHOD = "local"  # signed in with the token that was printed at start
 # SubjectPublicKeyInfo of an Ed25519 key, before its 32 bytes (RFC 8410 4).
-_SPKI = bytes.fromhex("302a300506032b6570032100")
+_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 
 
-def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def list_keys(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """List the visitor's keys; all keys for investigators and administrators."""
     del asked
-    with desk.store() as store:
-        document = owner_keys.listed(store, now=desk.now)
-        here = owner_keys.identity(store)
-        mine = _own_keys(store, visit, desk.now)
-    every = bool({May.INVESTIGATE, May.ADMINISTER} & visit.may)
+    with desk.open_store() as store:
+        document = owner_keys.list_owner_keys(store, now=desk.now)
+        here = owner_keys.store_identity(store)
+        mine = _own_key_ids(store, visit, desk.now)
+    every = bool({WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visit.may)
     items = [item for item in document.items if every or item["id"] in mine]
     values = {
         "items": items,
         "mine": mine,
-        "enrolls": visit.person is not None and May.OWN in visit.may,
-        "administers": May.ADMINISTER in visit.may,
+        "enrolls": visit.person is not None and WebPermission.OWN in visit.may,
+        "administers": WebPermission.ADMINISTER in visit.may,
         "days": enroll_remote_key.LIFE // _DAY,
         "store": here,
-        "commands": _commands(visit),
+        "commands": _enrolment_commands(visit),
     }
-    return Page("keys.html", "Keys", values)
+    return PageAnswer("keys.html", "Keys", values)
 
 
-def enroll(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def enroll_own_key(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """Enrol the visitor's own key, made in the browser."""
     form, person = asked.form, visit.person
-    if person is None or May.OWN not in visit.may:
+    if person is None or WebPermission.OWN not in visit.may:
         raise Forbidden
-    _fresh(visit)
-    public = _bytes(form.get("public", ""), "the public half of the key")
-    proof = _bytes(form.get("proof", ""), "the signature by the key")
-    word, uid = _own_word(visit), os.getuid()
-    with desk.store() as store:
-        enroll_remote_key.enroll(
+    _require_fresh(visit)
+    public = _decode_base64(form.get("public", ""), "the public half of the key")
+    proof = _decode_base64(form.get("proof", ""), "the signature by the key")
+    word, uid = _voucher(visit), os.getuid()
+    with desk.open_store() as store:
+        enroll_remote_key.enroll_remote_key(
             store, public, person, proof, word, uid=uid, now=desk.now
         )
-    return Moved("/keys", f"Enrolled: what this browser signs is signed by {person}.")
+    return Redirect(
+        "/keys", f"Enrolled: what this browser signs is signed by {person}."
+    )
 
 
-def administer(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def enroll_for_person(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """Enrol another person's public key, as an administrator."""
     form = asked.form
-    _fresh(visit)
-    person = _person(desk, form.get("person", ""))
-    public = _public(form.get("public", ""))
-    with desk.store() as store:
-        owner_keys.enroll(
+    _require_fresh(visit)
+    person = _resolve_person(desk, form.get("person", ""))
+    public = _parse_public_key(form.get("public", ""))
+    with desk.open_store() as store:
+        owner_keys.enroll_key(
             store,
             public,
             person,
             valid_from=desk.now,
-            valid_until=desk.now + KEY_LIFE,
+            valid_until=desk.now + KEY_LIFETIME,
             uid=os.getuid(),
             now=desk.now,
-            word=_administrator(visit),
+            word=_administrator_word(visit),
         )
-    return Moved("/keys", f"Enrolled: a key of {person}.")
+    return Redirect("/keys", f"Enrolled: a key of {person}.")
 
 
-def revoke(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def revoke_key(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Revoke a key: one's own, or any as an administrator."""
     name, now = asked.form.get("key", ""), desk.now
-    with desk.store() as store:
-        mine = name in _own_keys(store, visit, now)
-        known = name in owner_keys.keys(store)
-        if not (mine or (known and May.ADMINISTER in visit.may)):
+    with desk.open_store() as store:
+        mine = name in _own_key_ids(store, visit, now)
+        known = name in owner_keys.read_owner_keys(store)
+        if not (mine or (known and WebPermission.ADMINISTER in visit.may)):
             raise Forbidden
-        word = _own_word(visit) if mine else _administrator(visit)
+        word = _voucher(visit) if mine else _administrator_word(visit)
         uid = os.getuid()
-        owner_keys.revoke(store, name, since=None, uid=uid, now=now, word=word)
-    return Moved("/keys", f"Revoked: nothing that {name} signs from now on counts.")
+        owner_keys.revoke_key(store, name, since=None, uid=uid, now=now, word=word)
+    return Redirect("/keys", f"Revoked: nothing that {name} signs from now on counts.")
 
 
-def _fresh(visit: Visit) -> None:
+def _require_fresh(visit: Visitor) -> None:
     """Require a recent sign-in, in case a session was left open.
 
     Raises:
@@ -109,32 +122,39 @@ def _fresh(visit: Visit) -> None:
         )
 
 
-def _administrator(visit: Visit) -> Word:
-    return Word(f"administrator {visit.person or 'without a name'} ({visit.by})")
+def _administrator_word(visit: Visitor) -> KeyAuthority:
+    return KeyAuthority(
+        f"administrator {visit.person or 'without a name'} ({visit.by})"
+    )
 
 
-def _own_word(visit: Visit) -> Word:
+def _voucher(visit: Visitor) -> KeyAuthority:
     """Return who vouches for the key: the issuer of the sign-in."""
-    vouched = visit.by not in ("", _LOCAL)
+    vouched = visit.by not in ("", _LOCAL_METHOD)
     written = WrittenBy.MEDIATOR if vouched else WrittenBy.SELF_REPORTED
-    return Word(f"{visit.by or _LOCAL} for {visit.person}", written)
+    return KeyAuthority(f"{visit.by or _LOCAL_METHOD} for {visit.person}", written)
 
 
-def _own_keys(store: Store, visit: Visit, now: int) -> frozenset[str]:
+def _own_key_ids(store: EvidenceStore, visit: Visitor, now: int) -> frozenset[str]:
     """Return the ids of the visitor's keys, valid or not."""
     if visit.person is None:
         return frozenset()
-    owners = AttestedOwners(store)
-    owners.now(now)
-    person, known = owners.same(visit.person), owner_keys.keys(store)
-    return frozenset(k for k, key in known.items() if owners.same(key.person) == person)
+    owners = AttestedOwnerReader(store)
+    owners.read(now)
+    person, known = (
+        owners.canonical_person(visit.person),
+        owner_keys.read_owner_keys(store),
+    )
+    return frozenset(
+        k for k, key in known.items() if owners.canonical_person(key.person) == person
+    )
 
 
-def _person(desk: Desk, text: str) -> PersonId:
-    return People(desk.standing().inventory.facts.persons)(person_id(text))
+def _resolve_person(desk: StoreCache, text: str) -> PersonId:
+    return PersonDirectory(desk.current_view().inventory.facts.persons)(person_id(text))
 
 
-def _bytes(text: str, what: str) -> bytes:
+def _decode_base64(text: str, what: str) -> bytes:
     try:
         return b64decode(text.encode("ascii"), validate=True)
     except (ValueError, binascii.Error):
@@ -143,13 +163,16 @@ def _bytes(text: str, what: str) -> bytes:
         ) from None
 
 
-def _public(text: str) -> bytes:
+def _parse_public_key(text: str) -> bytes:
     """Parse a public key in PEM, or its 32 bytes in base64."""
     lines = [line.strip() for line in text.strip().splitlines()]
     body = "".join(line for line in lines if not line.startswith("-----"))
-    data = _bytes(body, "the public key")
-    raw = data.removeprefix(_SPKI)
-    if len(raw) != SIZE or len(data) not in (SIZE, len(_SPKI) + SIZE):
+    data = _decode_base64(body, "the public key")
+    raw = data.removeprefix(_SPKI_PREFIX)
+    if len(raw) != PUBLIC_KEY_BYTES or len(data) not in (
+        PUBLIC_KEY_BYTES,
+        len(_SPKI_PREFIX) + PUBLIC_KEY_BYTES,
+    ):
         raise UsageError(
             f"no public Ed25519 key (got {len(data)} bytes)",
             "paste the file that ends in .pub, as its person gave it to you",
@@ -157,24 +180,36 @@ def _public(text: str) -> bytes:
     return raw
 
 
-def _commands(visit: Visit) -> tuple[str, ...]:
+def _enrolment_commands(visit: Visitor) -> tuple[str, ...]:
     name = (visit.person or "person:PERSON").removeprefix("person:")
     return (
-        command("owner-keys", "new", "--person", name),
-        command("owner-keys", "enroll", "FILE.pub", "--person", name),
+        format_command("owner-keys", "new", "--person", name),
+        format_command("owner-keys", "enroll", "FILE.pub", "--person", name),
     )
 
 
-_OWN = frozenset({May.OWN, May.ADMINISTER})
-ROUTES: tuple[Route, ...] = (
-    Route("/keys", page, frozenset({May.OWN, May.ADMINISTER, May.INVESTIGATE})),
-    Route("/keys", enroll, frozenset({May.OWN}), ("public", "proof"), "POST"),
-    Route(
+_OWN = frozenset({WebPermission.OWN, WebPermission.ADMINISTER})
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute(
+        "/keys",
+        list_keys,
+        frozenset(
+            {WebPermission.OWN, WebPermission.ADMINISTER, WebPermission.INVESTIGATE}
+        ),
+    ),
+    WebRoute(
+        "/keys",
+        enroll_own_key,
+        frozenset({WebPermission.OWN}),
+        ("public", "proof"),
+        "POST",
+    ),
+    WebRoute(
         "/keys/enroll",
-        administer,
-        frozenset({May.ADMINISTER}),
+        enroll_for_person,
+        frozenset({WebPermission.ADMINISTER}),
         ("person", "public"),
         "POST",
     ),
-    Route("/keys/revoke", revoke, _OWN, ("key",), "POST"),
+    WebRoute("/keys/revoke", revoke_key, _OWN, ("key",), "POST"),
 )

@@ -1,27 +1,35 @@
 """`/tools/diff`: unapproved changes of tool definitions, field by field."""
 
 from answerable.usecases.authorization import tool_pins as flow
-from answerable.web.pin_approval import may_approve, pin_files
-from answerable.web.routing import Answer, Asked, Forbidden, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Visit
+from answerable.web.pin_approval import gateway_pin_files, may_approve
+from answerable.web.routing import (
+    Forbidden,
+    PageAnswer,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
 
-_SHOWN = 200  # items
+_MAX_ITEMS = 200  # items
 
 
-def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_pin_diff(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Show definitions that changed, wait for approval, or shadow another."""
-    files, server = pin_files(desk), asked.query.get("server", "")
+    files, server = gateway_pin_files(desk), asked.query.get("server", "")
     every = asked.query.get("all", "") == "yes"
-    known = {name: files.read(name) for name in files.servers()}
+    known = {name: files.read(name) for name in files.list_servers()}
     if server and server not in known:
         raise Forbidden
-    with desk.store() as store:
-        words = flow.signed(store)
-    document = flow.diff(known, [server] if server else known, words, every=every)
+    with desk.open_store() as store:
+        words = flow.read_signed_approvals(store)
+    document = flow.show_differences(
+        known, [server] if server else known, words, every=every
+    )
     servers = [server] if server else list(known)
     values = {
-        "items": document.items[:_SHOWN],
+        "items": document.items[:_MAX_ITEMS],
         "total": len(document.items),
         "servers": list(known),
         "server": server,
@@ -29,7 +37,9 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "approves": {each for each in servers if may_approve(desk, visit, each)},
         "unseen": document.coverage["not_collected"],
     }
-    return Page("pins.html", "What servers say", values)
+    return PageAnswer("pins.html", "What servers say", values)
 
 
-ROUTES: tuple[Route, ...] = (Route("/tools/diff", page, takes=("server", "all")),)
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/tools/diff", show_pin_diff, takes=("server", "all")),
+)

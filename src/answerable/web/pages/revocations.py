@@ -9,20 +9,31 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.model.errors import AnswerableError
-from answerable.presentation.inventory_lists import spelled_time
-from answerable.server.revocation_list import Note
-from answerable.server.revocation_records import KillRecord, put_record, read_records
-from answerable.server.revocation_service import Done, Kills
-from answerable.web.routing import Answer, Asked, Forbidden, Moved, Page, Route
-from answerable.web.store_cache import Desk
-from answerable.web.template_filters import url
-from answerable.web.visitor import May, Visit
+from answerable.presentation.inventory_lists import format_time
+from answerable.server.revocation_list import RevocationNote
+from answerable.server.revocation_records import (
+    RevocationRecord,
+    put_record,
+    read_records,
+)
+from answerable.server.revocation_service import RevocationResult, RevocationService
+from answerable.web.routing import (
+    Forbidden,
+    PageAnswer,
+    Redirect,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.template_filters import build_url
+from answerable.web.visitor import Visitor, WebPermission
 
-_SHOWN = 100
+_MAX_RECORDS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class RevocationControl:
     """State of the kill button of an agent.
 
     Attributes:
@@ -34,108 +45,122 @@ class Slot:
 
     subject: str
     killed: bool
-    note: Note
+    note: RevocationNote
     kills: bool
     revives: bool
 
 
-def slot(desk: Desk, visit: Visit, agent: str) -> Slot:
+def revocation_control(
+    desk: StoreCache, visit: Visitor, agent: str
+) -> RevocationControl:
     """Return the state of the kill button; `acts.kill_slot` renders it."""
-    administers = May.ADMINISTER in visit.may
+    administers = WebPermission.ADMINISTER in visit.may
     try:
-        note = Kills(desk.root, desk.config).told().get(agent)
+        note = RevocationService(desk.root, desk.config).list_revoked().get(agent)
     except AnswerableError:  # an unreadable note must not block a revocation
         note = None
     may = administers or visit.answers_for(agent)
-    return Slot(agent, note is not None, note or Note(), may, administers)
+    return RevocationControl(
+        agent, note is not None, note or RevocationNote(), may, administers
+    )
 
 
-def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def list_revocations(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """List revocations and recent actions."""
     del visit, asked
-    with desk.store() as store:
-        said, total = read_records(store, _SHOWN)
+    with desk.open_store() as store:
+        said, total = read_records(store, _MAX_RECORDS)
     values = {
-        "killed": sorted(Kills(desk.root, desk.config).told().items()),
+        "killed": sorted(
+            RevocationService(desk.root, desk.config).list_revoked().items()
+        ),
         "total": total,
-        "said": [{**msgspec.structs.asdict(s), "at": spelled_time(s.at)} for s in said],
+        "said": [{**msgspec.structs.asdict(s), "at": format_time(s.at)} for s in said],
     }
-    return Page("kills.html", "Kills", values)
+    return PageAnswer("kills.html", "Kills", values)
 
 
-def kill(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def revoke(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Revoke a subject: any as an administrator, one's own agent as an owner."""
     subject = asked.form.get("subject", "")
-    if May.ADMINISTER not in visit.may and not visit.answers_for(subject):
+    if WebPermission.ADMINISTER not in visit.may and not visit.answers_for(subject):
         raise Forbidden
     reason = asked.form.get("reason", "")
-    done = Kills(desk.root, desk.config).kill(subject, by_whom(visit), reason)
+    done = RevocationService(desk.root, desk.config).revoke(
+        subject, requester_name(visit), reason
+    )
     # After it: a kill waits for no record, and one that is not recorded holds.
-    note = _recorded(desk, visit, subject, done, reason, revived=False)
-    return Moved(_back(subject), f"{_told(subject, done)}{note}")
+    note = _record_action(desk, visit, subject, done, reason, revived=False)
+    return Redirect(_return_path(subject), f"{_describe_result(subject, done)}{note}")
 
 
-def revive(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def revive(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Revive a subject."""
     subject = asked.form.get("subject", "")
-    done = Kills(desk.root, desk.config).revive(subject)
-    note = _recorded(desk, visit, subject, done, revived=True)
+    done = RevocationService(desk.root, desk.config).reinstate(subject)
+    note = _record_action(desk, visit, subject, done, revived=True)
     said = "is revived, within a second" if done.is_new else "was not killed"
-    return Moved(_back(subject), f"{subject} {said}.{_but(done)}{note}")
+    return Redirect(
+        _return_path(subject), f"{subject} {said}.{_describe_failures(done)}{note}"
+    )
 
 
-def by_whom(visit: Visit) -> str:
+def requester_name(visit: Visitor) -> str:
     """Return the name of the requester for messages."""
     named = (visit.person or "").removeprefix("person:")
     return named or "unnamed person on the web page"
 
 
-def _told(subject: str, done: Done) -> str:
+def _describe_result(subject: str, done: RevocationResult) -> str:
     new = "is killed" if done.waits else "is killed, within a second"
     said = new if done.is_new else "was killed already"
     ended = f" Delegations ended: {len(done.ended)}." if done.ended else ""
     waits = "".join(f" {each[:1].upper()}{each[1:]}." for each in done.waits)
-    return f"{subject} {said}.{ended}{waits}{_but(done)}"
+    return f"{subject} {said}.{ended}{waits}{_describe_failures(done)}"
 
 
-def _but(done: Done) -> str:
+def _describe_failures(done: RevocationResult) -> str:
     return f" But not everywhere: {'; '.join(done.refused)}." if done.refused else ""
 
 
-def _recorded(
-    desk: Desk,
-    visit: Visit,
+def _record_action(
+    desk: StoreCache,
+    visit: Visitor,
     subject: str,
-    done: Done,
+    done: RevocationResult,
     reason: str = "",
     *,
     revived: bool,
 ) -> str:
     ended = None if done.ended is None else len(done.ended)
     by, how = visit.person or "", visit.by
-    record = KillRecord(subject, by, how, revived, desk.now, reason, ended)
+    record = RevocationRecord(subject, by, how, revived, desk.now, reason, ended)
     try:
-        with desk.store() as store:
+        with desk.open_store() as store:
             put_record(store, record)
     except AnswerableError as error:
         return f" Who did it could not be recorded: {error.message}."
     return ""
 
 
-def _back(subject: str) -> str:
+def _return_path(subject: str) -> str:
     if subject.startswith("agent:"):
-        return url("/agent", id=subject)
+        return build_url("/agent", id=subject)
     return "/kills"
 
 
-ROUTES: tuple[Route, ...] = (
-    Route("/kills", page, frozenset({May.ADMINISTER})),
-    Route(
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/kills", list_revocations, frozenset({WebPermission.ADMINISTER})),
+    WebRoute(
         "/kill",
-        kill,
-        frozenset({May.ADMINISTER, May.OWN}),
+        revoke,
+        frozenset({WebPermission.ADMINISTER, WebPermission.OWN}),
         ("subject", "reason"),
         "POST",
     ),
-    Route("/revive", revive, frozenset({May.ADMINISTER}), ("subject",), "POST"),
+    WebRoute(
+        "/revive", revive, frozenset({WebPermission.ADMINISTER}), ("subject",), "POST"
+    ),
 )

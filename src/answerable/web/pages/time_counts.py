@@ -1,27 +1,35 @@
 """Event counts over time as a document, and redirects to a time span."""
 
-from answerable.lineage.search_query import parse
+from answerable.lineage.search_query import parse_query
 from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
-from answerable.presentation.inventory_lists import coverage, spelled_time
+from answerable.presentation.inventory_lists import build_coverage, format_time
 from answerable.services.lineage import row_search as flow
-from answerable.web.activity_scope import DEEDS, scene
-from answerable.web.routing import Answer, Asked, Moved, Route, Told
-from answerable.web.store_cache import Desk
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
+from answerable.web.routing import (
+    DocumentAnswer,
+    Redirect,
+    RouteAnswer,
+    RouteRequest,
+    WebRoute,
+)
+from answerable.web.store_cache import StoreCache
 from answerable.web.svg.timeline import OUTCOMES
-from answerable.web.template_filters import url
-from answerable.web.visitor import Visit
+from answerable.web.template_filters import build_url
+from answerable.web.visitor import Visitor
 
 _SECOND = 1_000_000_000
 _MOST_DIGITS = 11
 
 
-def times(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def count_events(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Count the events of a query per span, empty spans included."""
-    around = scene(desk, visit)
-    wanted = flow.wanted(around, parse(asked.query.get("q", "")), now=desk.now)
-    with desk.store() as store:
-        found = flow.times(store, wanted)
+    around = build_scope(desk, visit)
+    wanted = flow.build_event_filter(
+        around, parse_query(asked.query.get("q", "")), now=desk.now
+    )
+    with desk.open_store() as store:
+        found = flow.count_over_time(store, wanted)
     counts = {bar.at: bar.events for bar in found.bars}
     told = [name for name in OUTCOMES if any(name in each for each in counts.values())]
     items = [
@@ -31,22 +39,26 @@ def times(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         }
         for at in range(found.since, found.until, found.width)
     ]
-    rests_on = coverage(around.inventory, desk.now)
-    return Told(Document("times", items if counts else [], rests_on))
+    rests_on = build_coverage(around.inventory, desk.now)
+    return DocumentAnswer(Document("times", items if counts else [], rests_on))
 
 
-def span(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def redirect_to_span(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """Redirect to the same query within a span, given in UTC seconds."""
-    query = parse(asked.query.get("q", ""))
+    query = parse_query(asked.query.get("q", ""))
     for field in ("since", "until"):
         said = asked.query.get(field, "")
         if not (said.isascii() and said.isdigit() and len(said) <= _MOST_DIGITS):
             raise UsageError(f"no time (got {said[:20]!r}, expected seconds)")
-        query = query.asking(field, spelled_time(int(said) * _SECOND))
-    return Moved(url("/trace", q=query.text))
+        query = query.with_field(field, format_time(int(said) * _SECOND))
+    return Redirect(build_url("/trace", q=query.to_text))
 
 
-ROUTES: tuple[Route, ...] = (
-    Route("/trace/times", times, DEEDS, ("q",)),
-    Route("/trace/span", span, DEEDS, ("q", "since", "until")),
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/trace/times", count_events, ACTIVITY_PERMISSIONS, ("q",)),
+    WebRoute(
+        "/trace/span", redirect_to_span, ACTIVITY_PERMISSIONS, ("q", "since", "until")
+    ),
 )

@@ -5,37 +5,37 @@ import secrets
 import time
 
 from answerable.server.admission import AdmissionControl
-from answerable.server.asgi import Connections
+from answerable.server.asgi import AsgiServer
 from answerable.server.listeners import Listeners
-from answerable.server.listening_sockets import Bound, bind
+from answerable.server.listening_sockets import BoundListener, bind_listener
 from answerable.server.open_files import raise_open_files
-from answerable.server.operator_log import Log
-from answerable.server.runtime import LINK, Listening
+from answerable.server.operator_log import OperatorLog
+from answerable.server.runtime import SIGN_IN_LINK, Endpoints
 from answerable.web.auth.local_token import LocalToken
-from answerable.web.auth.sessions import Session, Sessions
-from answerable.web.auth.visitors import Visitors
-from answerable.web.cache_warmup import warm
-from answerable.web.http.authentication import Signed
-from answerable.web.http.dispatcher import Door
-from answerable.web.http.provider_sign_in import ByProvider
-from answerable.web.http.public_pages import public
-from answerable.web.http.sign_in import LOCAL, SigningIn
+from answerable.web.auth.sessions import SessionStore, WebSession
+from answerable.web.auth.visitors import VisitorFactory
+from answerable.web.cache_warmup import warm_up
+from answerable.web.http.authentication import SessionAuthenticator
+from answerable.web.http.dispatcher import WebDispatcher
+from answerable.web.http.provider_sign_in import ProviderSignIn
+from answerable.web.http.public_pages import public_endpoints
+from answerable.web.http.sign_in import LOCAL_METHOD, SignInPages
 from answerable.web.route_table import ROUTES, STREAMS
-from answerable.web.runtime.settings import Plan
-from answerable.web.runtime.sign_in_recorder import Recorder
+from answerable.web.runtime.settings import WebSettings
+from answerable.web.runtime.sign_in_recorder import SignInRecorder
 from answerable.web.runtime.sign_in_setup import (
-    bearers_of,
-    is_near,
-    person_of,
-    place_of,
-    ways_of,
+    build_login_effects,
+    build_login_settings,
+    build_token_verifier,
+    is_local_listener,
+    local_person,
 )
-from answerable.web.store_cache import Desk
+from answerable.web.store_cache import StoreCache
 
-NAME = "web"
+SERVER_NAME = "web"
 
 
-class House:
+class WebApp:
     """The application of one process.
 
     Attributes:
@@ -45,48 +45,52 @@ class House:
         reads_on: Whether a thread still reads after the close.
     """
 
-    def __init__(self, plan: Plan, log: Log) -> None:
+    def __init__(self, plan: WebSettings, log: OperatorLog) -> None:
         self.reload_refused = self.ship_refused = ""
         self.reads_on = False
         self._plan, self._log = plan, log
         self._loop = loop = asyncio.get_running_loop()
-        self._desk = Desk(plan.store, plan.config if plan.named else None, plan.spools)
-        self._signed = Signed(Sessions(time.time), Visitors(self._desk))
+        self._desk = StoreCache(
+            plan.store, plan.config if plan.named else None, plan.spools
+        )
+        self._signed = SessionAuthenticator(
+            SessionStore(time.time), VisitorFactory(self._desk)
+        )
         self._near: list[str] = []  # addresses of listeners for this machine alone
-        near = any(map(is_near, plan.listen))
+        near = any(map(is_local_listener, plan.listen))
         self._token = LocalToken(time.time) if near else None
-        self._signing_in = SigningIn(
-            *(self._signed, self._token, person_of(plan)),
-            *(self._tried, self._entered, self._left),
+        self._signing_in = SignInPages(
+            *(self._signed, self._token, local_person(plan)),
+            *(self._on_sign_in_try, self._on_sign_in, self._on_sign_out),
         )
-        self._recorder = Recorder(
-            plan.state / "spool", loop, plan.config.limits, self._missed
+        self._recorder = SignInRecorder(
+            plan.state / "spool", loop, plan.config.limits, self._log_unrecorded
         )
-        self._by_provider = ByProvider(
-            self._signing_in, None, None, time.time, self._tried
+        self._by_provider = ProviderSignIn(
+            self._signing_in, None, None, time.time, self._on_sign_in_try
         )
-        self.door = Door(
+        self.door = WebDispatcher(
             self._desk,
             self._signed,
             ROUTES,
             STREAMS,
             {
-                **public(self._ready, self._numbers),
+                **public_endpoints(self._readiness, self._render_metrics),
                 **self._signing_in.endpoints(),
                 **self._by_provider.endpoints(),
             },
-            self._failed,
+            self._log_failure,
         )
         raise_open_files(plan.config.limits, log)
         self._admission = admission = AdmissionControl(
             plan.config.limits, plan.config.listen.proxies, log
         )
         self._listeners = listeners = Listeners(loop, admission)
-        self._connections = Connections(self.door.app, admission, listeners, loop)
+        self._connections = AsgiServer(self.door.app, admission, listeners, loop)
         self.listening = self._listeners.where
 
     @classmethod
-    async def open(cls, plan: Plan, log: Log) -> "House":
+    async def open(cls, plan: WebSettings, log: OperatorLog) -> "WebApp":
         """Assemble the application and open its listeners.
 
         Raises:
@@ -94,9 +98,9 @@ class House:
         """
         house = cls(plan, log)
         for listener in plan.listen:
-            await house._listen(bind(listener, 1))
-        house._admit(plan)
-        house._desk.begin(warm)
+            await house._listen(bind_listener(listener, 1))
+        house._configure_sign_in(plan)
+        house._desk.start_loading(warm_up)
         return house
 
     @property
@@ -104,7 +108,7 @@ class House:
         """Tell whether a request is being answered."""
         return bool(self.door.pool.busy or self._connections.is_busy)
 
-    async def swap(self, plan: Plan) -> None:
+    async def reload(self, plan: WebSettings) -> None:
         """Apply another configuration; sessions by a provider end.
 
         Raises:
@@ -112,13 +116,13 @@ class House:
         """
         use_certificates = self._listeners.prepare(plan.listen)
         person = self._signing_in.person
-        self._admit(plan)  # the last that may be refused
+        self._configure_sign_in(plan)  # the last that may be refused
         use_certificates()
         self._desk.config = plan.config if plan.named else None
         self._desk.spools = plan.spools
         # The link keeps its person, because no second link can be issued.
         same = self._signing_in.person == person
-        self._signed.sessions.end_all(but=LOCAL if same else "")
+        self._signed.sessions.end_all(but=LOCAL_METHOD if same else "")
         self._plan = plan
 
     def drain(self) -> None:
@@ -134,22 +138,22 @@ class House:
         self._recorder.close()
         self.reads_on = self.door.pool.busy > 0 or not self._desk.close()
 
-    def _admit(self, plan: Plan) -> None:
+    def _configure_sign_in(self, plan: WebSettings) -> None:
         """Configure sign-in and tokens.
 
         Raises:
             AnswerableError: They cannot be used.
         """
         urls = self._listeners.urls
-        place = place_of(plan, urls[0][1] if urls else "")
-        ways, bearers = ways_of(plan), bearers_of(plan)
-        self._by_provider.swap(ways, place)
+        place = build_login_settings(plan, urls[0][1] if urls else "")
+        ways, bearers = build_login_effects(plan), build_token_verifier(plan)
+        self._by_provider.reconfigure(ways, place)
         self._signed.bearers = bearers
-        self._signing_in.person = person_of(plan)
+        self._signing_in.person = local_person(plan)
 
     # Endpoints.
 
-    def _ready(self) -> dict[str, object]:
+    def _readiness(self) -> dict[str, object]:
         ready = self._desk.is_ready
         return {
             "ready": ready,
@@ -158,7 +162,7 @@ class House:
             "reload_refused": bool(self.reload_refused),
         }
 
-    def _numbers(self) -> bytes:
+    def _render_metrics(self) -> bytes:
         gauges = {
             "connections": (
                 "Connections that are open.",
@@ -172,48 +176,48 @@ class House:
                 float(not self.reload_refused),
             ),
         }
-        return self.door.counted.rendered(gauges)
+        return self.door.counted.render_metrics(gauges)
 
     # Background tasks.
 
-    async def _listen(self, bound: Bound) -> None:
-        if is_near(bound.listener):
+    async def _listen(self, bound: BoundListener) -> None:
+        if is_local_listener(bound.listener):
             self._near.append(bound.url)
-        await self._connections.listen(NAME, bound)
+        await self._connections.listen(SERVER_NAME, bound)
 
-    def links(self) -> Listening:
+    def sign_in_links(self) -> Endpoints:
         """Return the one-time sign-in link, once."""
         if self._token is None:
             return []
-        return [(LINK, f"{self._near[0]}/sign-in#{self._token.tell()}")]
+        return [(SIGN_IN_LINK, f"{self._near[0]}/sign-in#{self._token.pop_text()}")]
 
-    def _tried(self, by: str, why: str) -> None:
+    def _on_sign_in_try(self, by: str, why: str) -> None:
         counted = self.door.counted
         if why:
             counted.not_signed_in[why] += 1
             self._log.warning("sign-in.refused", by=by, why=why)
-            self._recorder.refused(by, why)
+            self._recorder.record_refused(by, why)
         else:
             counted.signed_in[by] += 1
 
-    def _entered(self, session: Session) -> None:
+    def _on_sign_in(self, session: WebSession) -> None:
         """Log and record a sign-in with person, roles and issuer."""
         roles = sorted(role.value for role in session.roles)
         self._log.info(
             "sign-in.taken", by=session.by, person=session.person or "", roles=roles
         )
-        self._recorder.entered(session)
+        self._recorder.record_sign_in(session)
 
-    def _left(self, session: Session) -> None:
+    def _on_sign_out(self, session: WebSession) -> None:
         self._log.info("sign-out", by=session.by, person=session.person or "")
-        self._recorder.left(session)
+        self._recorder.record_sign_out(session)
 
-    def _missed(self, why: str) -> None:
+    def _log_unrecorded(self, why: str) -> None:
         """Log that a sign-in or sign-out could not be recorded."""
         self._log.error("sign-in.not-recorded", why=why)
 
-    def _failed(self, error: Exception) -> str:
+    def _log_failure(self, error: Exception) -> str:
         number = secrets.token_hex(6)
         self._log.error("request.failed", number=number)
-        self._log.of_loop(self._loop, {"exception": error})
+        self._log.log_loop_error(self._loop, {"exception": error})
         return number

@@ -5,14 +5,17 @@ import sys
 from collections.abc import Callable
 
 from answerable.server import runtime
-from answerable.server.operator_log import Log
-from answerable.server.runtime import Listening
-from answerable.web.runtime.app import House
-from answerable.web.runtime.settings import Plan
+from answerable.server.operator_log import OperatorLog
+from answerable.server.runtime import Endpoints
+from answerable.web.runtime.app import WebApp
+from answerable.web.runtime.settings import WebSettings
 
 
-def serve(
-    read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
+def run_server(
+    read: Callable[[], WebSettings],
+    ready: Callable[[Endpoints], None],
+    *,
+    alone: bool = True,
 ) -> None:
     """Serve a configuration until told to end.
 
@@ -23,20 +26,20 @@ def serve(
     Raises:
         AnswerableError: The settings cannot be loaded or served.
     """
-    links: Listening = []
-    houses: list[House] = []
+    links: Endpoints = []
+    houses: list[WebApp] = []
 
-    async def made(plan: Plan, log: Log) -> House:
-        house = await House.open(plan, log)
+    async def made(plan: WebSettings, log: OperatorLog) -> WebApp:
+        house = await WebApp.open(plan, log)
         houses.append(house)
-        links.extend(house.links())
+        links.extend(house.sign_in_links())
         return house
 
-    def tell(listening: Listening) -> None:
+    def tell(listening: Endpoints) -> None:
         ready([*listening, *links])  # which no log has
         links.clear()
 
-    runtime.serve("web", read, made, tell, alone=alone)
+    runtime.run_server("web", read, made, tell, alone=alone)
     if any(house.reads_on for house in houses):
         # All data is on disk; a normal exit would wait for the thread.
         sys.stdout.flush()

@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file, read_policies
+from answerable.connectors.config.fetch import read_config_file, read_policy_files
 from answerable.connectors.config.parse.addresses import is_loopback, parse_address
-from answerable.connectors.config.parse.config_file import Reading, read_config
+from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
 from answerable.model.config import Config, Listener
 from answerable.model.errors import UsageError
-from answerable.server.reloadable_plan import config_of, store_of
+from answerable.server.reloadable_plan import require_config, resolve_store
 from answerable.server.state_folders import decisions_state, gateway_state
 from answerable.server.tls import without_tls_files
-from answerable.store.store import Store
+from answerable.store.store import EvidenceStore
 
-OWN = "web"  # folder of its own in the store, where the file names none
-USUAL = "127.0.0.1:8470"
+STATE_FOLDER = "web"  # folder of its own in the store, where the file names none
+DEFAULT_ADDRESS = "127.0.0.1:8470"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class WebSettings:
     """Settings from one reading of the configuration file.
 
     Attributes:
@@ -32,21 +32,21 @@ class Plan:
     config: Config
     named: bool
     listen: tuple[Listener, ...]
-    reading: Reading
+    reading: ConfigReading
     store: Path
 
     @property
     def state(self) -> Path:
         """Return the state folder of the process."""
         web = self.config.web
-        return Path(web.state) if web and web.state else self.store / OWN
+        return Path(web.state) if web and web.state else self.store / STATE_FOLDER
 
     @property
     def spools(self) -> tuple[Path, ...]:
         """Return the folders of decisions that are not in the store yet."""
         places = [gateway_state(self.config, self.store)]
-        if self.token_service is not None:
-            places.append(self.token_service)
+        if self.token_service_folder is not None:
+            places.append(self.token_service_folder)
         if self.config.decisions is not None:
             places.append(decisions_state(self.config.decisions, self.store))
         elif not self.named:
@@ -54,15 +54,15 @@ class Plan:
         return tuple(place / "spool" for place in places)
 
     @property
-    def token_service(self) -> Path | None:
+    def token_service_folder(self) -> Path | None:
         """Return the state folder of the token service, None without one."""
         sts = self.config.sts
         return (Path(sts.state) if sts.state else self.store / "sts") if sts else None
 
     @property
-    def sign_in_states(self) -> tuple[Path, ...]:
+    def sign_in_folders(self) -> tuple[Path, ...]:
         """Return the state folders of the servers with sign-in."""
-        token_service = self.token_service
+        token_service = self.token_service_folder
         return (self.state,) if token_service is None else (self.state, token_service)
 
     @property
@@ -71,7 +71,7 @@ class Plan:
         return not self.reading.faults
 
     @property
-    def fixed(self) -> Mapping[str, object]:
+    def restart_only_settings(self) -> Mapping[str, object]:
         """Return the settings that need a restart, by their names in the file."""
         return {
             "web.listen": without_tls_files(self.listen),
@@ -80,9 +80,9 @@ class Plan:
         }
 
 
-def read_plan(
+def load_settings(
     place: str, store: Path | None, usual: Path | None, listen: str = ""
-) -> Plan:
+) -> WebSettings:
     """Load the settings; without a file, pages are served on this machine only.
 
     Args:
@@ -95,23 +95,23 @@ def read_plan(
         UsageError: The file is missing, the address is invalid, or there is no store.
         EnvironmentRefused: It may not be read.
     """
-    reading = read_policies(read_file(place)) if place else _none()
-    config = config_of(place, reading)
-    root = store_of(config, store, usual)
-    listeners = config.web.listen if config.web else (_listener(USUAL),)
+    reading = read_policy_files(read_config_file(place)) if place else _empty_reading()
+    config = require_config(place, reading)
+    root = resolve_store(config, store, usual)
+    listeners = config.web.listen if config.web else (_build_listener(DEFAULT_ADDRESS),)
     if listen:
-        listeners = (_listener(listen, insecure=config.listen.insecure),)
+        listeners = (_build_listener(listen, insecure=config.listen.insecure),)
     if not place:  # a mistyped path is an error and creates nothing
-        Store.open(root, now=0, create=False).close()
-    return Plan(config, bool(place), listeners, reading, root)
+        EvidenceStore.open(root, now=0, create=False).close()
+    return WebSettings(config, bool(place), listeners, reading, root)
 
 
-def _none() -> Reading:
-    reading = read_config(b"limits: {}\n", "no configuration", "/")
+def _empty_reading() -> ConfigReading:
+    reading = parse_config(b"limits: {}\n", "no configuration", "/")
     return replace(reading, data=b"")
 
 
-def _listener(text: str, *, insecure: bool = False) -> Listener:
+def _build_listener(text: str, *, insecure: bool = False) -> Listener:
     address = parse_address(text)
     if address is None:
         raise UsageError(

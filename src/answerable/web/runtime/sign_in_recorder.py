@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.model.spool_record import WEB_PREFIX, Visited
-from answerable.model.worker_limits import Limits
-from answerable.server.recording.server_recorder import DoorRecorder
-from answerable.web.auth.sessions import Session
+from answerable.model.spool_record import WEB_PREFIX, SignInRecord
+from answerable.model.worker_limits import WorkerLimits
+from answerable.server.recording.server_recorder import ServerRecorder
+from answerable.web.auth.sessions import WebSession
 
-OF_THEIR_OWN = 10  # refused sign-ins a minute that leave a record each
+MAX_REFUSALS = 10  # refused sign-ins a minute that leave a record each
 _IN, _OUT = "sign-in", "sign-out"
-_LONGEST = 500  # characters of who vouched
+_MAX_METHOD = 500  # characters of who vouched
 
 
-class Recorder(DoorRecorder):
+class SignInRecorder(ServerRecorder):
     """Recorder of sign-ins of one process.
 
     Args:
@@ -37,42 +37,42 @@ class Recorder(DoorRecorder):
         self,
         spool: Path,
         loop: asyncio.AbstractEventLoop,
-        limits: Limits,
+        limits: WorkerLimits,
         missed: Callable[[str], None],
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         super().__init__(spool, loop, limits, clock=clock)
         self._missed = missed
 
-    def entered(self, session: Session) -> None:
+    def record_sign_in(self, session: WebSession) -> None:
         """Record a sign-in."""
-        self._put(_IN, session.by, session)
+        self._write_record(_IN, session.by, session)
 
-    def left(self, session: Session) -> None:
+    def record_sign_out(self, session: WebSession) -> None:
         """Record a sign-out."""
-        self._put(_OUT, session.by, session)
+        self._write_record(_OUT, session.by, session)
 
-    def refused(self, by: str, why: str) -> None:
+    def record_refused(self, by: str, why: str) -> None:
         """Record a refused sign-in, or only count it above the rate."""
-        if self._has_own("", OF_THEIR_OWN):
-            self._put(_IN, by, why=why)
+        if self._gets_own_record("", MAX_REFUSALS):
+            self._write_record(_IN, by, why=why)
         else:
-            self._count(why)
+            self._count_refusal(why)
 
-    def _put(
-        self, what: str, by: str, session: Session | None = None, why: str = ""
+    def _write_record(
+        self, what: str, by: str, session: WebSession | None = None, why: str = ""
     ) -> None:
-        if obstacle := self.journal.obstacle(""):
+        if obstacle := self.journal.find_obstacle(""):
             self._missed(obstacle)
             return
         person: str = (session.person or "") if session is not None else ""
         roles = sorted(role.value for role in session.roles) if session else []
-        record = Visited(
-            *self.journal.next(),
+        record = SignInRecord(
+            *self.journal.next_number(),
             what,
-            by[:_LONGEST],
+            by[:_MAX_METHOD],
             person,
             tuple(roles),
             why,
         )
-        self.journal.put(record, at_once=True)
+        self.journal.append(record, at_once=True)

@@ -4,30 +4,30 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from answerable.lineage.search_query import Query
+from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.trace import HopItem, TraceItem
 from answerable.presentation.chain_groups import (
     COLUMNS,
-    Act,
-    Gaps,
-    Grouped,
-    brief,
-    hops_of,
+    ActGroup,
+    ChainGroup,
+    MissingHopNotes,
+    hops_by_name,
     is_broken_glass,
     is_missing,
-    relative,
+    shorten_id,
+    shorten_path,
 )
 from answerable.presentation.text import shorten, shorten_end
 
 # So many nodes are drawn in one picture, and so many acts of one chain.
-MOST_NODES = 200
-MOST_ACTS = 12
+MAX_NODES = 200
+MAX_ACTIONS = 12
 _MISSING = "missing"
-_FINE = ("success", "")
+_SUCCESSFUL = ("success", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ChainNode:
     """One node.
 
     Attributes:
@@ -50,7 +50,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class ChainLinks:
     """Link targets of nodes.
 
     Attributes:
@@ -58,38 +58,41 @@ class Ways:
         page: Returns the page of an id.
     """
 
-    query: Query
+    query: SearchQuery
     page: Callable[[str], str]
 
-    def trace(self, **said: str) -> str:
+    def narrow_query(self, **said: str) -> str:
         """Link to a narrower query."""
         query = self.query
         for field, value in said.items():
-            query = query.asking(field, value)
-        return f"/trace?{urlencode({'q': query.text})}"
+            query = query.with_field(field, value)
+        return f"/trace?{urlencode({'q': query.to_text})}"
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedChain:
     """One chain with its nodes.
 
     Attributes:
         columns: Its nodes by column.
     """
 
-    group: Grouped
-    columns: Sequence[Sequence[Node]]
+    group: ChainGroup
+    columns: Sequence[Sequence[ChainNode]]
     rows: int
 
     @property
-    def nodes(self) -> int:
+    def node_count(self) -> int:
         """Count the nodes."""
         return sum(map(len, self.columns))
 
 
-def placed(
-    groups: Sequence[Grouped], ways: Ways, gaps: Gaps, cells: Sequence[int]
-) -> Iterator[Placed]:
+def place_chains(
+    groups: Sequence[ChainGroup],
+    ways: ChainLinks,
+    gaps: MissingHopNotes,
+    cells: Sequence[int],
+) -> Iterator[PlacedChain]:
     """Lay out chains until the node limit.
 
     Args:
@@ -97,20 +100,22 @@ def placed(
     """
     drawn = 0
     for group in groups:
-        place = _place(group, ways, gaps, cells)
-        drawn += place.nodes
-        if drawn > MOST_NODES:
+        place = _place_chain(group, ways, gaps, cells)
+        drawn += place.node_count
+        if drawn > MAX_NODES:
             return
         yield place
 
 
-def _place(group: Grouped, ways: Ways, gaps: Gaps, cells: Sequence[int]) -> Placed:
-    item, hops = group.item, hops_of(group.item)
-    who: list[list[Node]] = []
+def _place_chain(
+    group: ChainGroup, ways: ChainLinks, gaps: MissingHopNotes, cells: Sequence[int]
+) -> PlacedChain:
+    item, hops = group.item, hops_by_name(group.item)
+    who: list[list[ChainNode]] = []
     row = 0
     for name in COLUMNS[:4]:
         path = {"agent": item["agent_path"], "identity": item["identity_path"]}
-        nodes = list(_path(name, hops[name], path.get(name, []), gaps))
+        nodes = list(_path_nodes(name, hops[name], path.get(name, []), gaps))
         owner = item["identity_owner"]
         if name == "identity" and owner["value"]:
             whole = f"{nodes[-1].whole}; owned by {owner['value']} ({owner['status']})"
@@ -122,71 +127,78 @@ def _place(group: Grouped, ways: Ways, gaps: Gaps, cells: Sequence[int]) -> Plac
             ]
         )
         row += len(nodes) - 1
-    acts = _acts(group, ways)
+    acts = _action_nodes(group, ways)
     first = max(0, row - len(acts) + 1)
     done = [replace(act, row=first + at) for at, (act, _) in enumerate(acts)]
     what = [replace(node, row=first + at) for at, (_, node) in enumerate(acts)]
     columns = [*who, done, what]
     fitted = [
-        [_fitted(node, cells[at]) for node in nodes] for at, nodes in enumerate(columns)
+        [_fit_label(node, cells[at]) for node in nodes]
+        for at, nodes in enumerate(columns)
     ]
-    return Placed(group, fitted, max(row + 1, len(acts)))
+    return PlacedChain(group, fitted, max(row + 1, len(acts)))
 
 
-def _path(name: str, hop: HopItem, path: Sequence[str], gaps: Gaps) -> Iterator[Node]:
+def _path_nodes(
+    name: str, hop: HopItem, path: Sequence[str], gaps: MissingHopNotes
+) -> Iterator[ChainNode]:
     """Return the nodes of a hop: one, or a path from the root down."""
     column = COLUMNS.index(name)
     if is_missing(hop):
-        number = gaps.number(name, hop)
+        number = gaps.note_number(name, hop)
         told = hop["source"] or "no source is known"
         whole = f"{name} missing: {told}"
-        yield Node(column, 0, 0, f"∅ {number} {told}", whole, _MISSING)
+        yield ChainNode(column, 0, 0, f"∅ {number} {told}", whole, _MISSING)
         return
     values = list(path) if len(path) > 1 else [hop["value"]]
     texts = (
-        relative(name, values) if name == "agent" else [brief(name, v) for v in values]
+        shorten_path(name, values)
+        if name == "agent"
+        else [shorten_id(name, v) for v in values]
     )
     for depth, (value, text) in enumerate(zip(values, texts, strict=True)):
         last = depth == len(values) - 1
-        whole = f"{name} {value}" + (f" ({_told(hop)})" if last else "")
-        yield Node(column, 0, depth, text, whole, hop["status"], to=value)
+        whole = f"{name} {value}" + (f" ({_describe_status(hop)})" if last else "")
+        yield ChainNode(column, 0, depth, text, whole, hop["status"], to=value)
 
 
-def _told(hop: HopItem) -> str:
+def _describe_status(hop: HopItem) -> str:
     return f"{hop['status']}, {hop['source']}" if hop["source"] else hop["status"]
 
 
-def _acts(group: Grouped, ways: Ways) -> list[tuple[Node, Node]]:
-    acts = group.together()
-    shown = acts if len(acts) <= MOST_ACTS else acts[: MOST_ACTS - 1]
-    nodes = [(_action(act, ways), _resource(act, ways)) for act in shown]
+def _action_nodes(
+    group: ChainGroup, ways: ChainLinks
+) -> list[tuple[ChainNode, ChainNode]]:
+    acts = group.merged_acts()
+    shown = acts if len(acts) <= MAX_ACTIONS else acts[: MAX_ACTIONS - 1]
+    nodes = [(_action_node(act, ways), _resource_node(act, ways)) for act in shown]
     left = acts[len(shown) :]
     if left:
         events = sum(len(act.items) for act in left)
-        to = _narrower(group.item, ways)
+        to = _narrower_link(group.item, ways)
         text = f"… {len(left)} more acts"
         whole = f"{len(left)} more acts, {events} events: ask for this chain alone"
-        more = Node(4, 0, 0, text, whole, "observed", to=to)
+        more = ChainNode(4, 0, 0, text, whole, "observed", to=to)
         nodes.append(
-            (more, Node(5, 0, 0, f"{events} events", whole, "observed", to=to))
+            (more, ChainNode(5, 0, 0, f"{events} events", whole, "observed", to=to))
         )
     return nodes
 
 
-def _narrower(item: TraceItem, ways: Ways) -> str:
-    hops = hops_of(item)
+def _narrower_link(item: TraceItem, ways: ChainLinks) -> str:
+    hops = hops_by_name(item)
     said = {
         name: hops[name]["value"]
         for name in ("agent", "identity")
         if not is_missing(hops[name])
     }
-    return ways.trace(**said)
+    return ways.narrow_query(**said)
 
 
-def _action(act: Act, ways: Ways) -> Node:
-    item, hop = act.item, hops_of(act.item)["action"]
-    ended = item["outcome"] if item["outcome"] not in _FINE else ""
-    text = brief("action", hop["value"])
+def _action_node(act: ActGroup, ways: ChainLinks) -> ChainNode:
+    item, hop = act.item, hops_by_name(act.item)["action"]
+    ended = item["outcome"] if item["outcome"] not in _SUCCESSFUL else ""
+    text = shorten_id("action", hop["value"])
     if is_broken_glass(item):
         text = f"BREAK-GLASS {text}"
     if ended:
@@ -198,25 +210,27 @@ def _action(act: Act, ways: Ways) -> Node:
     to = f"/event?{urlencode({'id': item['event_id']})}"
     if len(act.items) > 1:
         pattern = f"{act.resource}*" if act.resources > 1 else act.resource
-        to = ways.trace(action=hop["value"], resource=pattern)
-    return Node(4, 0, 0, text, whole, hop["status"], ended, to)
+        to = ways.narrow_query(action=hop["value"], resource=pattern)
+    return ChainNode(4, 0, 0, text, whole, hop["status"], ended, to)
 
 
-def _resource(act: Act, ways: Ways) -> Node:
-    hop = hops_of(act.item)["resource"]
+def _resource_node(act: ActGroup, ways: ChainLinks) -> ChainNode:
+    hop = hops_by_name(act.item)["resource"]
     if act.resources > 1:
         text = f"{act.resources:,} under {act.resource}"
-        to = ways.trace(resource=f"{act.resource}*")
-        return Node(5, 0, 0, text, text, hop["status"], to=to)
+        to = ways.narrow_query(resource=f"{act.resource}*")
+        return ChainNode(5, 0, 0, text, text, hop["status"], to=to)
     if is_missing(hop):
         told = hop["source"] or "no source is known"
-        return Node(5, 0, 0, "∅ not named", f"resource missing: {told}", _MISSING)
-    whole = f"{hop['value']} ({_told(hop)})"
-    to = ways.trace(resource=hop["value"])
-    return Node(5, 0, 0, brief("resource", hop["value"]), whole, hop["status"], to=to)
+        return ChainNode(5, 0, 0, "∅ not named", f"resource missing: {told}", _MISSING)
+    whole = f"{hop['value']} ({_describe_status(hop)})"
+    to = ways.narrow_query(resource=hop["value"])
+    return ChainNode(
+        5, 0, 0, shorten_id("resource", hop["value"]), whole, hop["status"], to=to
+    )
 
 
-def _fitted(node: Node, cells: int) -> Node:
+def _fit_label(node: ChainNode, cells: int) -> ChainNode:
     """Shorten a label: an email at its end, other ids in the middle."""
     room = cells - 2 * node.depth
     head, _, rest = node.text.partition(" under ")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 
-from answerable.presentation.text import safe
+from answerable.presentation.text import sanitize
 
 
 @dataclass(frozen=True, slots=True)
-class Svg:
+class SvgMarkup:
     """SVG markup that templates insert without escaping."""
 
     text: str
@@ -19,42 +19,42 @@ class Svg:
 
 
 @lru_cache(maxsize=8192)  # the same ids stand in picture after picture
-def words(text: str) -> str:
+def escape_text(text: str) -> str:
     """Escape foreign text for SVG."""
-    return escape(safe(text))
+    return escape(sanitize(text))
 
 
-def element(name: str, said: Mapping[str, object], *inside: str) -> str:
+def build_element(name: str, said: Mapping[str, object], *inside: str) -> str:
     """Build an element.
 
     Args:
         said: Attributes; `_` stands for `-`, and None values are left out.
-        inside: Markup from `element` or `words`.
+        inside: Markup from `build_element` or `escape_text`.
     """
     attributes = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{words(_spelled(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape_text(_format_value(value))}"'
         for key, value in said.items()
         if value is not None
     )
     return f"<{name}{attributes}>{''.join(inside)}</{name}>"
 
 
-def _spelled(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".rstrip("0").rstrip(".")
     return str(value)
 
 
-def title(text: str) -> str:
+def build_tooltip(text: str) -> str:
     """Build the tooltip of an element."""
-    return element("title", {}, words(text))
+    return build_element("title", {}, escape_text(text))
 
 
-def link(to: str, *inside: str, label: str = "", by_key: bool = True) -> str:
+def build_link(to: str, *inside: str, label: str = "", by_key: bool = True) -> str:
     """Build a link to a local page.
 
     Args:
-        inside: Markup from `element` or `words`.
+        inside: Markup from `build_element` or `escape_text`.
         label: Accessible name, if nothing inside is text.
         by_key: Whether it is in the tab order.
     """
@@ -64,4 +64,4 @@ def link(to: str, *inside: str, label: str = "", by_key: bool = True) -> str:
         "aria_label": label or None,
         "tabindex": None if by_key else -1,
     }
-    return element("a", said, *inside)
+    return build_element("a", said, *inside)

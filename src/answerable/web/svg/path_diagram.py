@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.presentation.text import shorten
-from answerable.web.svg.elements import Svg, element, link, title, words
+from answerable.web.svg.elements import (
+    SvgMarkup,
+    build_element,
+    build_link,
+    build_tooltip,
+    escape_text,
+)
 
 _WIDE, _GAP, _BOX, _ROW, _PAD, _MARGIN = 206, 138, 24, 34, 7, 2
 _LETTER = 6.7
@@ -17,7 +23,7 @@ _VIA_CELLS = int((_GAP - 18) / _LETTER)
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class DiagramNode:
     """A node of a path diagram.
 
     Attributes:
@@ -36,7 +42,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DiagramEdge:
     """An edge of a path diagram.
 
     Attributes:
@@ -53,22 +59,24 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _NodePosition:
     x: float
     y: float
 
     @property
-    def middle(self) -> float:
+    def center_y(self) -> float:
         return self.y + _BOX / 2
 
 
-def paths(spots: Sequence[Spot], steps: Sequence[Step], told: str) -> Svg:
+def draw_paths(
+    spots: Sequence[DiagramNode], steps: Sequence[DiagramEdge], told: str
+) -> SvgMarkup:
     """Draw paths.
 
     Args:
         spots: Nodes in their vertical order.
     """
-    places = _placed(spots)
+    places = _place_nodes(spots)
     columns = max((spot.column for spot in spots), default=0) + 1
     rows = max(Counter(spot.column for spot in spots).values(), default=0)
     width = columns * _WIDE + (columns - 1) * _GAP + 2 * _MARGIN
@@ -82,12 +90,14 @@ def paths(spots: Sequence[Spot], steps: Sequence[Step], told: str) -> Svg:
         "role": "group",
         "aria-label": f"{len(spots)} nodes, {len(steps)} steps",
     }
-    parts = [_line(step, places) for step in steps]
-    parts += [_node(spot, places[spot.key]) for spot in spots]
-    return Svg(element("svg", said, element("desc", {}, words(told)), *parts))
+    parts = [_draw_edge(step, places) for step in steps]
+    parts += [_draw_node(spot, places[spot.key]) for spot in spots]
+    return SvgMarkup(
+        build_element("svg", said, build_element("desc", {}, escape_text(told)), *parts)
+    )
 
 
-def _placed(spots: Sequence[Spot]) -> Mapping[str, _Place]:
+def _place_nodes(spots: Sequence[DiagramNode]) -> Mapping[str, _NodePosition]:
     standing: dict[int, int] = defaultdict(int)
     tallest = max(Counter(spot.column for spot in spots).values(), default=0)
     counts = Counter(spot.column for spot in spots)
@@ -96,41 +106,43 @@ def _placed(spots: Sequence[Spot]) -> Mapping[str, _Place]:
         above = (tallest - counts[spot.column]) * _ROW / 2
         x = _MARGIN + spot.column * (_WIDE + _GAP)
         y = _MARGIN + above + standing[spot.column] * _ROW + (_ROW - _BOX) / 2
-        found[spot.key] = _Place(x, y)
+        found[spot.key] = _NodePosition(x, y)
         standing[spot.column] += 1
     return found
 
 
-def _line(step: Step, places: Mapping[str, _Place]) -> str:
+def _draw_edge(step: DiagramEdge, places: Mapping[str, _NodePosition]) -> str:
     one, two = places[step.origin], places[step.target]
     x, to = one.x + _WIDE, two.x
     half = x + _GAP / 3
-    way = f"M{x:g} {one.middle:g}"
+    way = f"M{x:g} {one.center_y:g}"
     way += (
         f"H{to:g}"
-        if one.middle == two.middle
-        else f"C{half:g} {one.middle:g} {half:g} {two.middle:g} "
-        f"{x + _GAP * 2 / 3:g} {two.middle:g}H{to:g}"
+        if one.center_y == two.center_y
+        else f"C{half:g} {one.center_y:g} {half:g} {two.center_y:g} "
+        f"{x + _GAP * 2 / 3:g} {two.center_y:g}H{to:g}"
     )
     kind = "only-if" if step.open else "always"
     marks = [
-        element("path", {"d": way, "class": f"line {kind}"}),
-        element(
+        build_element("path", {"d": way, "class": f"line {kind}"}),
+        build_element(
             "path",
             {
-                "d": f"M{to - 6:g} {two.middle - 3.5:g}L{to:g} {two.middle:g}"
-                f"L{to - 6:g} {two.middle + 3.5:g}Z",
+                "d": f"M{to - 6:g} {two.center_y - 3.5:g}L{to:g} {two.center_y:g}"
+                f"L{to - 6:g} {two.center_y + 3.5:g}Z",
                 "class": "tip",
             },
         ),
     ]
     via = f"{step.via} (only-if)" if step.open else step.via
-    text = {"x": to - 9, "y": two.middle - 5, "text_anchor": "end", "class": "soft"}
-    marks.append(element("text", text, words(shorten(via, _VIA_CELLS, "…"))))
-    return element("g", {"class": "step"}, title(via), *marks)
+    text = {"x": to - 9, "y": two.center_y - 5, "text_anchor": "end", "class": "soft"}
+    marks.append(
+        build_element("text", text, escape_text(shorten(via, _VIA_CELLS, "…")))
+    )
+    return build_element("g", {"class": "step"}, build_tooltip(via), *marks)
 
 
-def _node(spot: Spot, place: _Place) -> str:
+def _draw_node(spot: DiagramNode, place: _NodePosition) -> str:
     box = {
         "x": place.x + 0.5,
         "y": place.y + 0.5,
@@ -140,11 +152,11 @@ def _node(spot: Spot, place: _Place) -> str:
         "class": f"box {spot.kind}",
     }
     text = {"x": place.x + _PAD, "y": place.y + 16, "class": "id"}
-    made = element(
+    made = build_element(
         "g",
         {"class": "node"},
-        title(spot.whole),
-        element("rect", box),
-        element("text", text, words(shorten(spot.text, _CELLS, "…"))),
+        build_tooltip(spot.whole),
+        build_element("rect", box),
+        build_element("text", text, escape_text(shorten(spot.text, _CELLS, "…"))),
     )
-    return link(spot.to, made) if spot.to else made
+    return build_link(spot.to, made) if spot.to else made

@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from answerable.web.svg.elements import Svg, element, link, title
+from answerable.web.svg.elements import (
+    SvgMarkup,
+    build_element,
+    build_link,
+    build_tooltip,
+)
 
 WIDTH, HEIGHT = 1200, 60
 _TOP = 2
@@ -12,7 +17,7 @@ OUTCOMES = ("success", "unknown", "error", "denied")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimelineBar:
     """One bar.
 
     Attributes:
@@ -26,7 +31,7 @@ class Span:
     to: str
 
 
-def timeline(spans: Sequence[Span], places: int, total: str) -> Svg:
+def draw_timeline(spans: Sequence[TimelineBar], places: int, total: str) -> SvgMarkup:
     """Draw the bars over the full width.
 
     Args:
@@ -43,11 +48,11 @@ def timeline(spans: Sequence[Span], places: int, total: str) -> Svg:
         "role": "group",
         "aria-label": total,
     }
-    bars = [_bar(span, wide, most) for span in spans]
-    return Svg(element("svg", said, element("path", axis), *bars))
+    bars = [_draw_bar(span, wide, most) for span in spans]
+    return SvgMarkup(build_element("svg", said, build_element("path", axis), *bars))
 
 
-def _bar(span: Span, wide: float, most: int) -> str:
+def _draw_bar(span: TimelineBar, wide: float, most: int) -> str:
     x, y = span.at * wide, HEIGHT - 1.0
     parts = []
     for outcome in OUTCOMES:
@@ -57,10 +62,10 @@ def _bar(span: Span, wide: float, most: int) -> str:
         high = max((HEIGHT - 1 - _TOP) * events / most, 1.5)
         y -= high
         box = {"x": x + 0.5, "y": y, "width": max(wide - 1, 1), "height": high}
-        parts.append(element("rect", {**box, "class": f"bar {outcome}"}))
+        parts.append(build_element("rect", {**box, "class": f"bar {outcome}"}))
     counts = ", ".join(
         f"{span.events[o]:,} {o}" for o in OUTCOMES if span.events.get(o)
     )
     told = f"{span.when}: {counts}"
     # Sixty bars are no stops on the way to the rows; `since:` and `until:` say the same.
-    return link(span.to, title(told), *parts, label=told, by_key=False)
+    return build_link(span.to, build_tooltip(told), *parts, label=told, by_key=False)

@@ -14,8 +14,8 @@ from msgspec import structs
 
 from answerable.model.ids import event_id
 from answerable.services.statements import owner_keys
-from answerable.services.statements.policy_exceptions import held
-from answerable.store.store import Store
+from answerable.services.statements.policy_exceptions import read_policy_exceptions
+from answerable.store.store import EvidenceStore
 from tests.connectors.gateway.spool_files import (
     ACT,
     CALLER,
@@ -68,7 +68,7 @@ class Serving:
 
 def owned(root: Path) -> None:
     now = time.time_ns() - 10**9
-    with Store.open(root, now=now) as store:
+    with EvidenceStore.open(root, now=now) as store:
         scan(store, at=now)
         enroll(store, A, ANA, at=now)
         attest(store, A, ANA, AGENT, at=now)
@@ -129,8 +129,8 @@ def test_a_key_is_made_in_the_browser_and_signs_there(
     page.get_by_text("in this browser", exact=True).wait_for()
     kept = page.evaluate(READS_OUT)
     assert (kept["extractable"], kept["tried"]) == (False, [])
-    with Store.open(serving.store, now=time.time_ns()) as store:
-        key = owner_keys.keys(store)[kept["id"]]
+    with EvidenceStore.open(serving.store, now=time.time_ns()) as store:
+        key = owner_keys.read_owner_keys(store)[kept["id"]]
     assert (key.person, key.enrolled[0][1].by) == (ANA, f"local for {ANA}")
 
     page.goto(f"{serving.url}/ask?id={serving.decision}")
@@ -141,8 +141,8 @@ def test_a_key_is_made_in_the_browser_and_signs_there(
     sign.click()
     page.wait_for_url(lambda url: "/ask" in url)
     assert "allowed" in page.locator("#main").inner_text()
-    with Store.open(serving.store, now=time.time_ns()) as store:
-        (judged,) = held(store, time.time_ns()).judged
+    with EvidenceStore.open(serving.store, now=time.time_ns()) as store:
+        (judged,) = read_policy_exceptions(store, time.time_ns()).judged
     assert (judged.fallen, judged.said.key.id) == (None, key.id)
 
     assert wrong == []

@@ -2,24 +2,27 @@
 
 from dataclasses import dataclass
 
-from answerable.connectors.aws.parse.account_facts import account_facts
-from answerable.connectors.aws.parse.authorization_details import LISTS, read_details
+from answerable.connectors.aws.parse.account_facts import build_account_facts
+from answerable.connectors.aws.parse.authorization_details import (
+    LISTS,
+    parse_authorization_details,
+)
 from answerable.connectors.formats.aws_api_answers import (
-    Answer,
-    answers,
-    looks_like_credential_report,
-    wrong_kind,
+    AwsAnswer,
+    is_credential_report,
+    parse_aws_answers,
+    wrong_kind_error,
 )
 from answerable.model.errors import UsageError
-from answerable.model.sighting import Facts, Problem
+from answerable.model.sighting import ReadProblem, SightedFacts
 
-EXPECTED = "account authorization details"
+EXPECTED_KIND = "account authorization details"
 # Answers of AWS Organizations have a field `Policies` too.
-_OF_AN_ORGANIZATION = ("Organization", "Roots", "Accounts", "TargetsForPolicy")
+_ORGANIZATION_FIELDS = ("Organization", "Roots", "Accounts", "TargetsForPolicy")
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedAccountDetails:
     """Parsed account details.
 
     Attributes:
@@ -28,12 +31,12 @@ class Parsed:
         last_used: True if roles have last-used times.
     """
 
-    facts: Facts
-    problems: tuple[Problem, ...]
+    facts: SightedFacts
+    problems: tuple[ReadProblem, ...]
     last_used: bool
 
 
-def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
+def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedAccountDetails:
     """Parse answers of get-account-authorization-details.
 
     Args:
@@ -46,24 +49,24 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         UsageError: The file has other content; the hint names its source.
         ParseError: The bytes are not JSON.
     """
-    if looks_like_credential_report(data):
+    if is_credential_report(data):
         raise UsageError(
-            f"{place} is a credential report, not {EXPECTED}",
+            f"{place} is a credential report, not {EXPECTED_KIND}",
             "collect with: aws iam get-account-authorization-details --output json",
         )
-    pages = answers(data, place)
+    pages = parse_aws_answers(data, place)
     for page in pages:
         known = any(name in page.fields for name in LISTS)
-        if not known or any(name in page.fields for name in _OF_AN_ORGANIZATION):
-            raise wrong_kind(page.fields, place, EXPECTED)
+        if not known or any(name in page.fields for name in _ORGANIZATION_FIELDS):
+            raise wrong_kind_error(page.fields, place, EXPECTED_KIND)
     return parse_pages(pages, source=source, place=place, now=now)
 
 
 def parse_pages(
-    pages: tuple[Answer, ...], *, source: str, place: str, now: int
-) -> Parsed:
+    pages: tuple[AwsAnswer, ...], *, source: str, place: str, now: int
+) -> ParsedAccountDetails:
     """Parse pages of a known kind."""
-    details = read_details(pages, place)
-    facts, problems = account_facts(details, source=source, now=now)
+    details = parse_authorization_details(pages, place)
+    facts, problems = build_account_facts(details, source=source, now=now)
     used = any(at.record.role_last_used for at in details.roles.values())
-    return Parsed(facts, problems, used)
+    return ParsedAccountDetails(facts, problems, used)

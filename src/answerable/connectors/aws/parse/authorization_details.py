@@ -11,52 +11,52 @@ from typing import Generic, TypeVar
 import msgspec
 
 from answerable.connectors.formats.aws_api_answers import (
-    UNREADABLE,
-    Answer,
-    Stamp,
-    why_invalid,
+    DECODE_ERRORS,
+    AwsAnswer,
+    AwsTimestamp,
+    describe_decode_error,
 )
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 NOTHING = msgspec.Raw(b"null")
 LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 
-class Tag(msgspec.Struct, rename="pascal", frozen=True):
+class IamTag(msgspec.Struct, rename="pascal", frozen=True):
     """IAM tag."""
 
     key: str
     value: str
 
 
-class Attached(msgspec.Struct, rename="pascal", frozen=True):
+class AttachedPolicy(msgspec.Struct, rename="pascal", frozen=True):
     """Managed policy attached to a user, group or role."""
 
     policy_arn: str
 
 
-class Inline(msgspec.Struct, rename="pascal", frozen=True):
+class InlinePolicyDetail(msgspec.Struct, rename="pascal", frozen=True):
     """Inline policy of a user, group or role."""
 
     policy_name: str
     policy_document: msgspec.Raw
 
 
-class Boundary(msgspec.Struct, rename="pascal", frozen=True):
+class AttachedPermissionsBoundary(msgspec.Struct, rename="pascal", frozen=True):
     """Attached permissions boundary."""
 
     permissions_boundary_arn: str = ""
 
 
-class LastUsed(msgspec.Struct, rename="pascal", frozen=True):
+class RoleLastUsed(msgspec.Struct, rename="pascal", frozen=True):
     """Last use of a role, within the platform's tracking period."""
 
-    last_used_date: Stamp = None
+    last_used_date: AwsTimestamp = None
 
 
-class Version(msgspec.Struct, rename="pascal", frozen=True):
+class PolicyVersion(msgspec.Struct, rename="pascal", frozen=True):
     """Version of a managed policy."""
 
     version_id: str = ""
@@ -64,61 +64,61 @@ class Version(msgspec.Struct, rename="pascal", frozen=True):
     document: msgspec.Raw = NOTHING
 
 
-class Profile(msgspec.Struct, rename="pascal", frozen=True):
+class IamInstanceProfile(msgspec.Struct, rename="pascal", frozen=True):
     """Instance profile with a role."""
 
     arn: str
 
 
-class User(msgspec.Struct, rename="pascal", frozen=True):
+class UserDetail(msgspec.Struct, rename="pascal", frozen=True):
     """IAM user with its policies, groups and tags."""
 
     arn: str
     user_name: str
     user_id: str = ""
-    create_date: Stamp = None
-    user_policy_list: list[Inline] = []
+    create_date: AwsTimestamp = None
+    user_policy_list: list[InlinePolicyDetail] = []
     group_list: list[str] = []
-    attached_managed_policies: list[Attached] = []
-    permissions_boundary: Boundary | None = None
-    tags: list[Tag] = []
+    attached_managed_policies: list[AttachedPolicy] = []
+    permissions_boundary: AttachedPermissionsBoundary | None = None
+    tags: list[IamTag] = []
 
 
-class Group(msgspec.Struct, rename="pascal", frozen=True):
+class GroupDetail(msgspec.Struct, rename="pascal", frozen=True):
     """IAM group with its policies."""
 
     arn: str
     group_name: str
-    group_policy_list: list[Inline] = []
-    attached_managed_policies: list[Attached] = []
+    group_policy_list: list[InlinePolicyDetail] = []
+    attached_managed_policies: list[AttachedPolicy] = []
 
 
-class Role(msgspec.Struct, rename="pascal", frozen=True):
+class RoleDetail(msgspec.Struct, rename="pascal", frozen=True):
     """IAM role with its trust policy, policies and tags."""
 
     arn: str
     role_name: str
     role_id: str = ""
     path: str = "/"
-    create_date: Stamp = None
+    create_date: AwsTimestamp = None
     assume_role_policy_document: msgspec.Raw = NOTHING
-    role_policy_list: list[Inline] = []
-    attached_managed_policies: list[Attached] = []
-    permissions_boundary: Boundary | None = None
-    role_last_used: LastUsed | None = None
-    instance_profile_list: list[Profile] = []
-    tags: list[Tag] = []
+    role_policy_list: list[InlinePolicyDetail] = []
+    attached_managed_policies: list[AttachedPolicy] = []
+    permissions_boundary: AttachedPermissionsBoundary | None = None
+    role_last_used: RoleLastUsed | None = None
+    instance_profile_list: list[IamInstanceProfile] = []
+    tags: list[IamTag] = []
 
 
-class Managed(msgspec.Struct, rename="pascal", frozen=True):
+class ManagedPolicyDetail(msgspec.Struct, rename="pascal", frozen=True):
     """Managed policy with its versions."""
 
     arn: str
     policy_name: str = ""
     default_version_id: str = ""
-    policy_version_list: list[Version] = []
+    policy_version_list: list[PolicyVersion] = []
 
-    def document(self) -> msgspec.Raw:
+    def default_document(self) -> msgspec.Raw:
         """Return the default version's document, or `NOTHING` if missing."""
         for version in self.policy_version_list:
             if version.is_default_version or (
@@ -129,11 +129,11 @@ class Managed(msgspec.Struct, rename="pascal", frozen=True):
         return NOTHING
 
 
-RecordT = TypeVar("RecordT", User, Group, Role, Managed)
+RecordT = TypeVar("RecordT", UserDetail, GroupDetail, RoleDetail, ManagedPolicyDetail)
 
 
 @dataclass(frozen=True, slots=True)
-class At(Generic[RecordT]):
+class PlacedRecord(Generic[RecordT]):
     """Record with its place in the answers."""
 
     record: RecordT
@@ -142,88 +142,104 @@ class At(Generic[RecordT]):
 
 
 @dataclass(slots=True)
-class Details:
+class AuthorizationDetails:
     """All records of an account, pages merged, one record per ARN."""
 
-    users: dict[str, At[User]] = field(default_factory=dict)
-    groups: dict[str, At[Group]] = field(default_factory=dict)
-    roles: dict[str, At[Role]] = field(default_factory=dict)
-    policies: dict[str, At[Managed]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    users: dict[str, PlacedRecord[UserDetail]] = field(default_factory=dict)
+    groups: dict[str, PlacedRecord[GroupDetail]] = field(default_factory=dict)
+    roles: dict[str, PlacedRecord[RoleDetail]] = field(default_factory=dict)
+    policies: dict[str, PlacedRecord[ManagedPolicyDetail]] = field(default_factory=dict)
+    problems: list[ReadProblem] = field(default_factory=list)
 
 
-def read_details(answers: Sequence[Answer], place: str) -> Details:
+def parse_authorization_details(
+    answers: Sequence[AwsAnswer], place: str
+) -> AuthorizationDetails:
     """Decode the records of all pages, in page order.
 
     Args:
         answers: The pages.
         place: File or API call; a record's place is a pointer inside it.
     """
-    details = Details()
+    details = AuthorizationDetails()
     for answer in answers:
         base = f"{place}#{answer.pointer}"
-        _into(details.users, User, answer, base, details.problems)
-        _into(details.groups, Group, answer, base, details.problems)
-        _into(details.roles, Role, answer, base, details.problems)
-        _into(details.policies, Managed, answer, base, details.problems)
-    details.problems += _missing(answers, place)
+        _decode_records(details.users, UserDetail, answer, base, details.problems)
+        _decode_records(details.groups, GroupDetail, answer, base, details.problems)
+        _decode_records(details.roles, RoleDetail, answer, base, details.problems)
+        _decode_records(
+            details.policies, ManagedPolicyDetail, answer, base, details.problems
+        )
+    details.problems += _missing_list_problems(answers, place)
     return details
 
 
-_LIST_OF: dict[type, str] = dict(zip((User, Group, Role, Managed), LISTS, strict=True))
+_LIST_OF: dict[type, str] = dict(
+    zip((UserDetail, GroupDetail, RoleDetail, ManagedPolicyDetail), LISTS, strict=True)
+)
 
 
-def _into(
-    found: dict[str, At[RecordT]],
+def _decode_records(
+    found: dict[str, PlacedRecord[RecordT]],
     kind: type[RecordT],
-    answer: Answer,
+    answer: AwsAnswer,
     base: str,
-    problems: list[Problem],
+    problems: list[ReadProblem],
 ) -> None:
     name = _LIST_OF[kind]
-    raws = _raws(answer, name, base, problems)
+    raws = _decode_raw_list(answer, name, base, problems)
     decoder = msgspec.json.Decoder(kind)
     for index, raw in enumerate(raws):
         place = f"{base}/{name}/{index}"
         try:
             record = decoder.decode(raw)
             parts = Arn.parse(record.arn)
-        except UNREADABLE as error:
-            problems.append(Problem(ProblemKind.INVALID, place, why_invalid(error)))
+        except DECODE_ERRORS as error:
+            problems.append(
+                ReadProblem(
+                    ReadProblemKind.INVALID, place, describe_decode_error(error)
+                )
+            )
         except IdError:
-            problems.append(Problem(ProblemKind.INVALID, place, "has no usable Arn"))
+            problems.append(
+                ReadProblem(ReadProblemKind.INVALID, place, "has no usable Arn")
+            )
         else:
             # Pages that overlap repeat a record; the first one stands.
-            found.setdefault(record.arn, At(record, place, parts))
+            found.setdefault(record.arn, PlacedRecord(record, place, parts))
 
 
-def _raws(
-    answer: Answer, name: str, base: str, problems: list[Problem]
+def _decode_raw_list(
+    answer: AwsAnswer, name: str, base: str, problems: list[ReadProblem]
 ) -> list[msgspec.Raw]:
     if name not in answer.fields:
         return []
     try:
         return msgspec.json.decode(answer.fields[name], type=list[msgspec.Raw])
-    except UNREADABLE as error:
+    except DECODE_ERRORS as error:
         place = f"{base}/{name}"
-        problems.append(Problem(ProblemKind.INVALID, place, why_invalid(error)))
+        problems.append(
+            ReadProblem(ReadProblemKind.INVALID, place, describe_decode_error(error))
+        )
         return []
 
 
-def _missing(answers: Sequence[Answer], place: str) -> Iterator[Problem]:
+def _missing_list_problems(
+    answers: Sequence[AwsAnswer], place: str
+) -> Iterator[ReadProblem]:
     present = {name for answer in answers for name in answer.fields}
     for name in LISTS:
         if name not in present:
             what = f"no {name} in it: what it lists is not collected"
-            yield Problem(ProblemKind.INVALID, place, what)
+            yield ReadProblem(ReadProblemKind.INVALID, place, what)
     last = answers[-1].fields
-    if _says(last, "IsTruncated") or _says(last, "NextToken"):
+    if _is_stated(last, "IsTruncated") or _is_stated(last, "NextToken"):
         what = (
             "the last page says that more follow: collect again without --max-items, "
             "or append the missing pages"
         )
-        yield Problem(ProblemKind.INVALID, place, what)
+        yield ReadProblem(ReadProblemKind.INVALID, place, what)
 
 
-def _says(fields: dict[str, msgspec.Raw], name: str) -> bool:
+def _is_stated(fields: dict[str, msgspec.Raw], name: str) -> bool:
     return bytes(fields.get(name, b"null")) not in (b"null", b"false", b'""')

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from answerable.connectors.formats.arn_kind import resource_kind
+from answerable.connectors.formats.arn_kind import resource_kind_of_arn
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import Arn, ResourceId
 from answerable.model.policy import Policy
-from answerable.model.provenance import Seen
+from answerable.model.provenance import FactProvenance
 from answerable.model.resource import Resource
 
 _WILD = "*?$"
@@ -16,16 +16,16 @@ _WILD = "*?$"
 _NOT_RESOURCES = {"iam", "sts", "organizations"}
 
 
-def resources(policy: Policy) -> Iterator[Resource]:
+def find_named_resources(policy: Policy) -> Iterator[Resource]:
     """Yield each resource named by a policy; for an S3 object pattern, its bucket."""
     for statement in policy.statements:
         for pattern in statement.resources + statement.not_resources:
-            found = _resource(pattern, policy.seen)
+            found = _resource_of_pattern(pattern, policy.seen)
             if found:
                 yield found
 
 
-def instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Resource]:
+def find_instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Resource]:
     """Yield the instance profiles of a role."""
     for text in arns:
         try:
@@ -33,12 +33,12 @@ def instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Resource]
         except IdError:
             continue
         if arn.service == "iam" and text.isprintable():
-            kind = resource_kind(arn)
+            kind = resource_kind_of_arn(arn)
             found = Resource(ResourceId(text), kind, arn.account, (), role.seen)
             yield replace(found, runs_as=role.id)
 
 
-def _resource(pattern: str, seen: Seen) -> Resource | None:
+def _resource_of_pattern(pattern: str, seen: FactProvenance) -> Resource | None:
     try:
         arn = Arn.parse(pattern)
     except IdError:
@@ -51,4 +51,4 @@ def _resource(pattern: str, seen: Seen) -> Resource | None:
     text = str(arn)
     if not arn.resource or any(letter in text for letter in _WILD):
         return None
-    return Resource(ResourceId(text), resource_kind(arn), arn.account, (), seen)
+    return Resource(ResourceId(text), resource_kind_of_arn(arn), arn.account, (), seen)

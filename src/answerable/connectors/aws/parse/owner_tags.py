@@ -10,33 +10,33 @@ from dataclasses import dataclass
 
 from answerable.model.errors import IdError
 from answerable.model.ids import person_id
-from answerable.model.person import EvidenceKind, OwnerEvidence, Person
-from answerable.model.provenance import Seen
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
+from answerable.model.provenance import FactProvenance
 
 Tags = Sequence[tuple[str, str]]
 
 
-def _words(text: str) -> frozenset[str]:
+def _word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_PERSON_KEYS = _words(
+_PERSON_KEYS = _word_set(
     "owner ownedby ownername owneremail owneremailaddress contact contactemail "
     "createdby creator maintainer maintainedby managedby responsible "
     "responsibleperson accountable technicalowner businessowner serviceowner "
     "pointofcontact poc email"
 )
-_TEAM_KEYS = _words(
+_TEAM_KEYS = _word_set(
     "team teamname ownerteam owningteam teamowner squad tribe department "
     "businessunit supportteam"
 )
-_TEAM_WORDS = _words(
+_TEAM_WORDS = _word_set(
     "team teams squad tribe guild group dept department platform infra "
     "infrastructure devops devsecops sre ops operations security secops "
     "engineering data oncall admins support noc helpdesk it"
 )
 # Values that name a machine or nobody.
-_NOBODY = _words(
+_PLACEHOLDER_OWNERS = _word_set(
     "terraform pulumi cloudformation cdk ansible jenkins github gitlab argocd "
     "crossplane serverless automation automated system ci cicd root admin aws amazon "
     "unknown none null na n/a tbd todo - ? shared me default test yes no true false "
@@ -46,20 +46,20 @@ _EMAIL = re.compile(
     r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 )
 _HANDLE = re.compile(r"@?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-_NO_WORD = re.compile(r"[^a-z0-9]+")
+_NON_WORD = re.compile(r"[^a-z0-9]+")
 _SHORT = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class TagOwner:
     """Owner named by a tag."""
 
     text: str
     team: bool
 
 
-def owners(
-    subjects: Iterable[str], tags: Tags, seen: Seen
+def find_tag_owners(
+    subjects: Iterable[str], tags: Tags, seen: FactProvenance
 ) -> tuple[list[Person], list[OwnerEvidence]]:
     """Extract people and evidence for each subject from owner tags.
 
@@ -72,13 +72,17 @@ def owners(
     people: list[Person] = []
     evidence: list[OwnerEvidence] = []
     for key, value in tags:
-        for named in _named(_tag_key(key), value):
+        for named in _parse_owner_tag(_fold_tag_key(key), value):
             try:
                 person = person_id(named.text)
             except IdError:
                 continue
             people.append(Person(person, "", (), named.team, True, seen))
-            kind = EvidenceKind.TEAM_TAG if named.team else EvidenceKind.OWNER_TAG
+            kind = (
+                OwnerEvidenceKind.TEAM_TAG
+                if named.team
+                else OwnerEvidenceKind.OWNER_TAG
+            )
             said = f"{key}={value}"[:_SHORT]
             evidence += [
                 OwnerEvidence(subject, person, kind, said, "", True, seen)
@@ -87,23 +91,23 @@ def owners(
     return people, evidence
 
 
-def _tag_key(key: str) -> str:
+def _fold_tag_key(key: str) -> str:
     """Fold `corp:Owned-By` to `ownedby`."""
     last = key.replace("/", ":").rsplit(":", 1)[-1]
-    return _NO_WORD.sub("", last.lower())
+    return _NON_WORD.sub("", last.lower())
 
 
-def _named(key: str, value: str) -> Iterator[Named]:
+def _parse_owner_tag(key: str, value: str) -> Iterator[TagOwner]:
     text = value.strip()
-    if not text or text.lower() in _NOBODY or not text.isprintable():
+    if not text or text.lower() in _PLACEHOLDER_OWNERS or not text.isprintable():
         return
     if key in _TEAM_KEYS:
-        yield Named(text, True)
+        yield TagOwner(text, True)
     elif key in _PERSON_KEYS:
-        yield from _people(text)
+        yield from _parse_person_names(text)
 
 
-def _people(text: str) -> Iterator[Named]:
+def _parse_person_names(text: str) -> Iterator[TagOwner]:
     if text.startswith("arn:"):
         # A session ends in the name it was started under; other ARNs are machines.
         text = text.rsplit("/", 1)[-1]
@@ -113,14 +117,14 @@ def _people(text: str) -> Iterator[Named]:
     if all(_EMAIL.fullmatch(part.strip("<>")) for part in parts):
         for part in parts[:5]:
             address = part.strip("<>")
-            yield Named(address, _is_team(address.split("@")[0]))
+            yield TagOwner(address, _is_team_name(address.split("@")[0]))
     elif _HANDLE.fullmatch(text):
-        yield Named(text.removeprefix("@"), _is_team(text))
+        yield TagOwner(text.removeprefix("@"), _is_team_name(text))
     elif len(text) <= _SHORT:
         # Several words name a person or a group, and nothing tells which: a name that
         # is not an address routes like a team's and owns nothing.
-        yield Named(text, True)
+        yield TagOwner(text, True)
 
 
-def _is_team(text: str) -> bool:
-    return not _TEAM_WORDS.isdisjoint(_NO_WORD.split(text.lower()))
+def _is_team_name(text: str) -> bool:
+    return not _TEAM_WORDS.isdisjoint(_NON_WORD.split(text.lower()))

@@ -8,13 +8,13 @@ any uncertainty.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.model.agent import Agent, Known
+from answerable.model.agent import Agent, FactStatus
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import Arn, agent_id
-from answerable.model.policy import Effect, Policy, Statement
+from answerable.model.policy import Policy, PolicyEffect, Statement
 
-_SERVICES = {
+_PLATFORM_SERVICES = {
     "bedrock.amazonaws.com": "bedrock",
     "bedrock-agentcore.amazonaws.com": "agentcore",
 }
@@ -39,7 +39,7 @@ _EQUAL = ("arnequals", "arnlike", "stringequals", "stringlike")
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _SourceArn:
     """Parsed `aws:SourceArn` value: its resource type, and whether it is exact."""
 
     arn: str
@@ -47,22 +47,22 @@ class _Source:
     exact: bool
 
 
-def agents(role: Identity, trust: Policy) -> Iterator[Agent]:
+def find_trusted_agents(role: Identity, trust: Policy) -> Iterator[Agent]:
     """Yield possible agents of a role, at most one per platform."""
-    for service, platform in _SERVICES.items():
-        statements = [s for s in trust.statements if _trusts(s, service)]
+    for service, platform in _PLATFORM_SERVICES.items():
+        statements = [s for s in trust.statements if _trusts_service(s, service)]
         if not statements:
             continue
-        sources = [_sources(statement) for statement in statements]
+        sources = [_list_source_arns(statement) for statement in statements]
         # One statement without the condition lets everything of the platform in.
         named = [] if not all(sources) else [s for some in sources for s in some]
         acting = [s for s in named if not s.kind or s.kind in _AGENTS[platform]]
         if named and not acting:
             continue
-        yield _agent(role, platform, acting)
+        yield _build_agent(role, platform, acting)
 
 
-def _agent(role: Identity, platform: str, sources: list[_Source]) -> Agent:
+def _build_agent(role: Identity, platform: str, sources: list[_SourceArn]) -> Agent:
     exact = bool(sources) and all(source.exact for source in sources)
     narrowed = bool(sources) and all(source.kind for source in sources)
     note = _EXACT if exact else _NARROWED if narrowed else _NOTES[platform]
@@ -75,7 +75,7 @@ def _agent(role: Identity, platform: str, sources: list[_Source]) -> Agent:
         scope="",
         parent=None,
         unattended=True,
-        known=Known.DECLARED if exact else Known.INFERRED,
+        known=FactStatus.DECLARED if exact else FactStatus.INFERRED,
         runs_as=(role.id,),
         note=note,
         facts=tuple(sorted(set(facts))),
@@ -83,27 +83,27 @@ def _agent(role: Identity, platform: str, sources: list[_Source]) -> Agent:
     )
 
 
-def _trusts(statement: Statement, service: str) -> bool:
+def _trusts_service(statement: Statement, service: str) -> bool:
     principals = {
         value.lower() for kind, value in statement.principals if kind == "Service"
     }
-    return statement.effect is Effect.ALLOW and service in principals
+    return statement.effect is PolicyEffect.ALLOW and service in principals
 
 
-def _sources(statement: Statement) -> list[_Source]:
+def _list_source_arns(statement: Statement) -> list[_SourceArn]:
     return [
-        _source(value)
+        _parse_source_arn(value)
         for clause in statement.conditions
         if clause.key.lower() == "aws:sourcearn" and clause.operator.lower() in _EQUAL
         for value in clause.values
     ]
 
 
-def _source(value: str) -> _Source:
+def _parse_source_arn(value: str) -> _SourceArn:
     try:
         resource = Arn.parse(value).resource
     except IdError:
-        return _Source(value, "", False)
+        return _SourceArn(value, "", False)
     kind = resource.split("/")[0]
     wild = any(letter in value for letter in "*?$")
-    return _Source(value, "" if any(c in kind for c in "*?$") else kind, not wild)
+    return _SourceArn(value, "" if any(c in kind for c in "*?$") else kind, not wild)

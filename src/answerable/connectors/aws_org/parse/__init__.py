@@ -5,45 +5,49 @@ from dataclasses import dataclass, replace
 
 from answerable.connectors.aws_org.declaration import IDENTITY_CENTER
 from answerable.connectors.aws_org.parse.identity_center import FIELDS as CENTER_FIELDS
-from answerable.connectors.aws_org.parse.identity_center import identity_center
+from answerable.connectors.aws_org.parse.identity_center import parse_identity_center
 from answerable.connectors.aws_org.parse.organization_tree import FIELDS as TREE_FIELDS
 from answerable.connectors.aws_org.parse.organization_tree import (
-    Control,
-    Tree,
-    read_tree,
+    ControlPolicy,
+    OrganizationTree,
+    build_tree,
 )
-from answerable.connectors.formats.aws_api_answers import Answer, answers, wrong_kind
-from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
-from answerable.model.coverage import Held
+from answerable.connectors.formats.aws_api_answers import (
+    AwsAnswer,
+    parse_aws_answers,
+    wrong_kind_error,
+)
+from answerable.connectors.formats.iam_policy import make_unread_policy, parse_policy
+from answerable.model.coverage import CoverageScope
 from answerable.model.errors import IdError, ParseError
 from answerable.model.identity import Account
 from answerable.model.ids import Arn, PolicyId
-from answerable.model.policy import Attachment, Layer, Policy
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.model.sighting import Facts, Problem
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.sighting import ReadProblem, SightedFacts
 
 FIELDS = (*TREE_FIELDS, *CENTER_FIELDS)
-EXPECTED = "AWS Organizations answers"
+EXPECTED_KIND = "AWS Organizations answers"
 _LAYERS = {
-    "SERVICE_CONTROL_POLICY": Layer.SCP,
-    "RESOURCE_CONTROL_POLICY": Layer.RCP,
+    "SERVICE_CONTROL_POLICY": PolicyLayer.SCP,
+    "RESOURCE_CONTROL_POLICY": PolicyLayer.RCP,
 }
 # Account details have a field `Policies` too.
-_OF_ONE_ACCOUNT = ("UserDetailList", "GroupDetailList", "RoleDetailList")
-_DEPTH = 12  # the platform nests units five deep
+_SINGLE_ACCOUNT_FIELDS = ("UserDetailList", "GroupDetailList", "RoleDetailList")
+_MAX_TREE_DEPTH = 12  # the platform nests units five deep
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedOrganization:
     """Parsed organisation; `collected` are coverage kinds, `held` their places."""
 
-    facts: Facts
-    problems: tuple[Problem, ...]
+    facts: SightedFacts
+    problems: tuple[ReadProblem, ...]
     collected: tuple[str, ...]
-    held: tuple[Held, ...]
+    held: tuple[CoverageScope, ...]
 
 
-def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
+def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganization:
     """Parse AWS Organizations answers.
 
     Args:
@@ -56,42 +60,46 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         UsageError: The file has other content; the hint names its source.
         ParseError: The bytes are not JSON.
     """
-    found = answers(data, place)
+    found = parse_aws_answers(data, place)
     for answer in found:
         known = any(name in answer.fields for name in FIELDS)
-        if not known or any(name in answer.fields for name in _OF_ONE_ACCOUNT):
-            raise wrong_kind(answer.fields, place, EXPECTED)
+        if not known or any(name in answer.fields for name in _SINGLE_ACCOUNT_FIELDS):
+            raise wrong_kind_error(answer.fields, place, EXPECTED_KIND)
     return parse_answers(found, source=source, place=place, now=now)
 
 
 def parse_answers(
-    found: Sequence[Answer], *, source: str, place: str, now: int
-) -> Parsed:
+    found: Sequence[AwsAnswer], *, source: str, place: str, now: int
+) -> ParsedOrganization:
     """Parse answers of a known kind."""
-    tree = read_tree(found, place)
-    accounts = _accounts(tree, source, now)
-    policies, attachments = _controls(tree, source, now)
-    center = identity_center(tree, found, source=source, place=place, now=now)
+    tree = build_tree(found, place)
+    accounts = _build_accounts(tree, source, now)
+    policies, attachments = _build_control_policies(tree, source, now)
+    center = parse_identity_center(tree, found, source=source, place=place, now=now)
     facts = replace(
         center, accounts=accounts, policies=policies, attachments=attachments
     )
-    words = _collected(tree)
+    words = _list_collected_kinds(tree)
     if center.assignments or any("PermissionSet" in a.fields for a in found):
         words = (*words, IDENTITY_CENTER)
-    return Parsed(facts, tuple(tree.problems), words, _held(words, accounts))
+    return ParsedOrganization(
+        facts, tuple(tree.problems), words, _account_coverage(words, accounts)
+    )
 
 
-def _seen(source: str, place: str, now: int) -> Seen:
-    return Seen(source, place, WrittenBy.PLATFORM, now)
+def _provenance(source: str, place: str, now: int) -> FactProvenance:
+    return FactProvenance(source, place, WrittenBy.PLATFORM, now)
 
 
-def _accounts(tree: Tree, source: str, now: int) -> tuple[Account, ...]:
+def _build_accounts(
+    tree: OrganizationTree, source: str, now: int
+) -> tuple[Account, ...]:
     found = []
     for account, place in tree.accounts.values():
-        organization, management = _belongs(tree, account.arn)
-        parents = _parents(tree, account.id)
+        organization, management = _organization_of_account(tree, account.arn)
+        parents = _path_to_root(tree, account.id)
         if not parents:
-            tree.problem(place, f"account {account.id!r} has no place in the tree")
+            tree.add_problem(place, f"account {account.id!r} has no place in the tree")
         found.append(
             Account(
                 id=account.id,
@@ -99,7 +107,7 @@ def _accounts(tree: Tree, source: str, now: int) -> tuple[Account, ...]:
                 organization=organization,
                 parents=parents,
                 management=account.id == management,
-                seen=_seen(source, place, now),
+                seen=_provenance(source, place, now),
                 state=(account.state or account.status).lower(),
                 administers=tuple(sorted(tree.delegated.get(account.id, ()))),
             )
@@ -107,7 +115,7 @@ def _accounts(tree: Tree, source: str, now: int) -> tuple[Account, ...]:
     return tuple(found)
 
 
-def _belongs(tree: Tree, arn: str) -> tuple[str, str]:
+def _organization_of_account(tree: OrganizationTree, arn: str) -> tuple[str, str]:
     """Return the organisation and management account, which an account ARN contains."""
     if tree.organization:
         return tree.organization.id, tree.organization.master_account_id
@@ -119,46 +127,52 @@ def _belongs(tree: Tree, arn: str) -> tuple[str, str]:
     return (pieces[1], parts.account) if len(pieces) == 3 else ("", "")
 
 
-def _parents(tree: Tree, child: str) -> tuple[str, ...]:
+def _path_to_root(tree: OrganizationTree, child: str) -> tuple[str, ...]:
     """Return the path to the root; empty for a broken or circular path."""
     path: list[str] = []
     at = child
-    while at in tree.parents and len(path) < _DEPTH:
+    while at in tree.parents and len(path) < _MAX_TREE_DEPTH:
         at = tree.parents[at]
         path.append(at)
     whole = bool(path) and path[-1].startswith("r-")
     return tuple(reversed(path)) if whole else ()
 
 
-def _controls(
-    tree: Tree, source: str, now: int
-) -> tuple[tuple[Policy, ...], tuple[Attachment, ...]]:
+def _build_control_policies(
+    tree: OrganizationTree, source: str, now: int
+) -> tuple[tuple[Policy, ...], tuple[PolicyAttachment, ...]]:
     policies: list[Policy] = []
-    attachments: list[Attachment] = []
+    attachments: list[PolicyAttachment] = []
     for control in tree.policies.values():
         summary = control.summary
         layer = _LAYERS.get(summary.type)
         if layer is None:  # tag, backup and other policies grant and deny nothing
             continue
-        seen = _seen(source, control.place, now)
+        seen = _provenance(source, control.place, now)
         policy_id = PolicyId(summary.arn or summary.id)
         if control.content:
-            policies.append(_policy(tree, control, layer, policy_id, seen))
+            policies.append(
+                _parse_control_policy(tree, control, layer, policy_id, seen)
+            )
         else:
             what = f"policy {summary.id!r} has no content (describe-policy)"
-            tree.problem(control.place, what)
+            tree.add_problem(control.place, what)
         if summary.id not in tree.targets:
             what = f"policy {summary.id!r} has no targets (list-targets-for-policy)"
-            tree.problem(control.place, what)
+            tree.add_problem(control.place, what)
         attachments += [
-            Attachment(policy_id, target, layer, "", seen)
+            PolicyAttachment(policy_id, target, layer, "", seen)
             for target in dict.fromkeys(tree.targets.get(summary.id, ()))
         ]
     return tuple(policies), tuple(attachments)
 
 
-def _policy(
-    tree: Tree, control: Control, layer: Layer, policy_id: PolicyId, seen: Seen
+def _parse_control_policy(
+    tree: OrganizationTree,
+    control: ControlPolicy,
+    layer: PolicyLayer,
+    policy_id: PolicyId,
+    seen: FactProvenance,
 ) -> Policy:
     name = control.summary.name
     try:
@@ -166,21 +180,23 @@ def _policy(
             control.content, layer, policy_id=policy_id, name=name, seen=seen
         )
     except ParseError as error:
-        policy = unread_policy(policy_id, name, error.reason, seen)
+        policy = make_unread_policy(policy_id, name, error.reason, seen)
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
-        tree.problem(seen.place, what)
+        tree.add_problem(seen.place, what)
     return policy
 
 
-def _held(words: tuple[str, ...], accounts: tuple[Account, ...]) -> tuple[Held, ...]:
+def _account_coverage(
+    words: tuple[str, ...], accounts: tuple[Account, ...]
+) -> tuple[CoverageScope, ...]:
     """Return the covered accounts: those with a known place in the tree."""
     placed = [account.id for account in accounts if account.parents]
     kinds = [word for word in words if word != IDENTITY_CENTER]
-    return tuple(Held(word, account) for account in placed for word in kinds)
+    return tuple(CoverageScope(word, account) for account in placed for word in kinds)
 
 
-def _collected(tree: Tree) -> tuple[str, ...]:
+def _list_collected_kinds(tree: OrganizationTree) -> tuple[str, ...]:
     """List complete kinds: a policy kind is complete if present or disabled."""
     words = ["organization"] if tree.accounts else []
     present = {control.summary.type for control in tree.policies.values()}

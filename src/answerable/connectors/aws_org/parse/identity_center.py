@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.connectors.aws_org.parse.organization_tree import (
-    Tree,
-    asked_answers,
-    records,
+    OrganizationTree,
+    iter_answers_by_id,
+    iter_records,
 )
-from answerable.connectors.formats.aws_api_answers import Answer, Fields
+from answerable.connectors.formats.aws_api_answers import AnswerFields, AwsAnswer
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PersonId, person_id
 from answerable.model.person import Person
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.role_assignment import RoleAssignment
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 
 FIELDS = (
     "PermissionSet",
@@ -30,7 +30,7 @@ FIELDS = (
     "Groups",
     "GroupMemberships",
 )
-GROUP = "arn:aws:identitystore:::group/"
+GROUP_PREFIX = "arn:aws:identitystore:::group/"
 
 
 class PermissionSet(msgspec.Struct, rename="pascal", frozen=True):
@@ -40,11 +40,11 @@ class PermissionSet(msgspec.Struct, rename="pascal", frozen=True):
     permission_set_arn: str
 
 
-class _Described(msgspec.Struct, rename="pascal", frozen=True):
+class _DescribedPermissionSet(msgspec.Struct, rename="pascal", frozen=True):
     permission_set: PermissionSet
 
 
-class Assignment(msgspec.Struct, rename="pascal", frozen=True):
+class AccountAssignment(msgspec.Struct, rename="pascal", frozen=True):
     """Record of list-account-assignments."""
 
     account_id: str
@@ -53,92 +53,106 @@ class Assignment(msgspec.Struct, rename="pascal", frozen=True):
     principal_id: str
 
 
-class Email(msgspec.Struct, rename="pascal", frozen=True):
+class IdentityStoreEmail(msgspec.Struct, rename="pascal", frozen=True):
     """Email address of a user."""
 
     value: str = ""
     primary: bool = False
 
 
-class User(msgspec.Struct, rename="pascal", frozen=True):
+class IdentityStoreUser(msgspec.Struct, rename="pascal", frozen=True):
     """Record of identitystore list-users."""
 
     user_id: str
     identity_store_id: str
     user_name: str = ""
     display_name: str = ""
-    emails: list[Email] = []
+    emails: list[IdentityStoreEmail] = []
     user_status: str = ""
 
 
-class Group(msgspec.Struct, rename="pascal", frozen=True):
+class IdentityStoreGroup(msgspec.Struct, rename="pascal", frozen=True):
     """Record of identitystore list-groups."""
 
     group_id: str
     display_name: str = ""
 
 
-class Member(msgspec.Struct, rename="pascal", frozen=True):
+class MemberId(msgspec.Struct, rename="pascal", frozen=True):
     """User id in a membership."""
 
     user_id: str = ""
 
 
-class Membership(msgspec.Struct, rename="pascal", frozen=True):
+class GroupMembership(msgspec.Struct, rename="pascal", frozen=True):
     """Record of identitystore list-group-memberships."""
 
     group_id: str
-    member_id: Member
+    member_id: MemberId
 
 
 @dataclass(slots=True)
-class _Center:
+class _IdentityCenter:
     """Identity Center instance, merged from all answers."""
 
     sets: dict[str, tuple[PermissionSet, str]] = field(default_factory=dict)
-    assignments: list[tuple[Assignment, str]] = field(default_factory=list)
-    users: dict[str, tuple[User, str]] = field(default_factory=dict)
-    groups: dict[str, tuple[Group, str]] = field(default_factory=dict)
+    assignments: list[tuple[AccountAssignment, str]] = field(default_factory=list)
+    users: dict[str, tuple[IdentityStoreUser, str]] = field(default_factory=dict)
+    groups: dict[str, tuple[IdentityStoreGroup, str]] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
-def identity_center(
-    tree: Tree, found: Sequence[Answer], *, source: str, place: str, now: int
-) -> Facts:
+def parse_identity_center(
+    tree: OrganizationTree,
+    found: Sequence[AwsAnswer],
+    *,
+    source: str,
+    place: str,
+    now: int,
+) -> SightedFacts:
     """Parse permission sets, groups, people and role assignments."""
-    center = _Center()
+    center = _IdentityCenter()
     for answer in found:
-        _read(tree, center, answer.fields, f"{place}#{answer.pointer}")
-    people = dict(_people(tree, center, source, now))
-    return Facts(
+        _merge_answers(tree, center, answer.fields, f"{place}#{answer.pointer}")
+    people = dict(_build_people(tree, center, source, now))
+    return SightedFacts(
         persons=tuple(people.values()),
-        identities=(*_sets(center, source, now), *_groups(center, source, now)),
-        assignments=tuple(_assigned(tree, center, people, source, now)),
+        identities=(
+            *_build_permission_sets(center, source, now),
+            *_build_groups(center, source, now),
+        ),
+        assignments=tuple(_build_assignments(tree, center, people, source, now)),
     )
 
 
-def _read(tree: Tree, center: _Center, fields: Fields, base: str) -> None:
-    for _, answer, at in asked_answers(tree, fields, "PermissionSet", base):
+def _merge_answers(
+    tree: OrganizationTree, center: _IdentityCenter, fields: AnswerFields, base: str
+) -> None:
+    for _, answer, at in iter_answers_by_id(tree, fields, "PermissionSet", base):
         whole = msgspec.Raw(msgspec.json.encode(answer))
-        described = tree.decode(whole, _Described, at)
+        described = tree.decode(whole, _DescribedPermissionSet, at)
         if described is not None:
             known = described.permission_set
             center.sets[known.permission_set_arn] = known, at
-    center.assignments += records(tree, fields, "AccountAssignments", Assignment, base)
-    for user, at in records(tree, fields, "Users", User, base):
+    center.assignments += iter_records(
+        tree, fields, "AccountAssignments", AccountAssignment, base
+    )
+    for user, at in iter_records(tree, fields, "Users", IdentityStoreUser, base):
         center.users[user.user_id] = user, at
-    for group, at in records(tree, fields, "Groups", Group, base):
+    for group, at in iter_records(tree, fields, "Groups", IdentityStoreGroup, base):
         center.groups[group.group_id] = group, at
-    for each, _ in records(tree, fields, "GroupMemberships", Membership, base):
+    for each, _ in iter_records(
+        tree, fields, "GroupMemberships", GroupMembership, base
+    ):
         center.members[each.group_id].append(each.member_id.user_id)
 
 
-def _seen(source: str, place: str, now: int) -> Seen:
-    return Seen(source, place, WrittenBy.PLATFORM, now)
+def _provenance(source: str, place: str, now: int) -> FactProvenance:
+    return FactProvenance(source, place, WrittenBy.PLATFORM, now)
 
 
-def _people(
-    tree: Tree, center: _Center, source: str, now: int
+def _build_people(
+    tree: OrganizationTree, center: _IdentityCenter, source: str, now: int
 ) -> Iterator[tuple[str, Person]]:
     for user, at in center.users.values():
         emails = sorted(user.emails, key=lambda email: not email.primary)
@@ -146,7 +160,7 @@ def _people(
         try:
             person = person_id(names[0])
         except IdError:
-            tree.problem(at, "a user without an address and a name")
+            tree.add_problem(at, "a user without an address and a name")
             continue
         aliases = tuple(dict.fromkeys(name.lower() for name in names if name))
         yield (
@@ -157,48 +171,60 @@ def _people(
                 aliases=aliases,
                 team=False,
                 alive=user.user_status.upper() != "DISABLED",
-                seen=_seen(source, at, now),
+                seen=_provenance(source, at, now),
             ),
         )
 
 
-def _identity(arn: str, kind: str, name: str, seen: Seen) -> Identity:
+def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Identity:
     return Identity(IdentityId(arn), kind, name, "", "", (), 0, 0, seen)
 
 
-def _sets(center: _Center, source: str, now: int) -> Iterator[Identity]:
+def _build_permission_sets(
+    center: _IdentityCenter, source: str, now: int
+) -> Iterator[Identity]:
     for arn, (each, at) in center.sets.items():
         kind = "aws-permission-set"
-        yield _identity(arn, kind, each.name, _seen(source, at, now))
+        yield _build_identity(arn, kind, each.name, _provenance(source, at, now))
 
 
-def _groups(center: _Center, source: str, now: int) -> Iterator[Identity]:
+def _build_groups(center: _IdentityCenter, source: str, now: int) -> Iterator[Identity]:
     for key, (each, at) in center.groups.items():
-        seen = _seen(source, at, now)
-        yield _identity(GROUP + key, "aws-sso-group", each.display_name, seen)
+        seen = _provenance(source, at, now)
+        yield _build_identity(
+            GROUP_PREFIX + key, "aws-sso-group", each.display_name, seen
+        )
 
 
-def _assigned(
-    tree: Tree, center: _Center, people: dict[str, Person], source: str, now: int
+def _build_assignments(
+    tree: OrganizationTree,
+    center: _IdentityCenter,
+    people: dict[str, Person],
+    source: str,
+    now: int,
 ) -> Iterator[RoleAssignment]:
     for each, at in center.assignments:
         known = center.sets.get(each.permission_set_arn)
         if known is None:
-            tree.problem(at, "a permission set that was not described")
+            tree.add_problem(at, "a permission set that was not described")
             continue
-        for person, group in _principals(tree, center, people, each, at):
+        for person, group in _assigned_people(tree, center, people, each, at):
             yield RoleAssignment(
                 permission_set=IdentityId(each.permission_set_arn),
                 name=known[0].name,
                 account=each.account_id,
                 person=person,
                 group=group,
-                seen=_seen(source, at, now),
+                seen=_provenance(source, at, now),
             )
 
 
-def _principals(
-    tree: Tree, center: _Center, people: dict[str, Person], each: Assignment, at: str
+def _assigned_people(
+    tree: OrganizationTree,
+    center: _IdentityCenter,
+    people: dict[str, Person],
+    each: AccountAssignment,
+    at: str,
 ) -> Iterator[tuple[PersonId, str]]:
     """Yield the people of an assignment, each with the assigned group."""
     group = ""
@@ -211,4 +237,4 @@ def _principals(
         if user in people:
             yield people[user].id, group
         else:
-            tree.problem(at, "a user that was not listed")
+            tree.add_problem(at, "a user that was not listed")

@@ -11,12 +11,12 @@ from typing import TypeVar
 import msgspec
 
 from answerable.connectors.formats.aws_api_answers import (
-    UNREADABLE,
-    Answer,
-    Fields,
-    why_invalid,
+    DECODE_ERRORS,
+    AnswerFields,
+    AwsAnswer,
+    describe_decode_error,
 )
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 FIELDS = (
     "Organization",
@@ -33,35 +33,35 @@ FIELDS = (
 )
 
 
-class Organization(msgspec.Struct, rename="pascal", frozen=True):
+class OrganizationRecord(msgspec.Struct, rename="pascal", frozen=True):
     """Record of describe-organization."""
 
     id: str
     master_account_id: str = ""
 
 
-class PolicyType(msgspec.Struct, rename="pascal", frozen=True):
+class OrgPolicyType(msgspec.Struct, rename="pascal", frozen=True):
     """Policy type and its status."""
 
     type: str = ""
     status: str = ""
 
 
-class Root(msgspec.Struct, rename="pascal", frozen=True):
+class OrgRoot(msgspec.Struct, rename="pascal", frozen=True):
     """Root of the organisation tree."""
 
     id: str
-    policy_types: list[PolicyType] | None = None
+    policy_types: list[OrgPolicyType] | None = None
 
 
-class Unit(msgspec.Struct, rename="pascal", frozen=True):
+class OrganizationalUnit(msgspec.Struct, rename="pascal", frozen=True):
     """Organisational unit; `ParentId` is added by us, the API does not return it."""
 
     id: str
     parent_id: str = ""
 
 
-class Account(msgspec.Struct, rename="pascal", frozen=True):
+class OrgAccount(msgspec.Struct, rename="pascal", frozen=True):
     """Member account; `ParentId` is added by us, the API does not return it."""
 
     id: str
@@ -78,13 +78,13 @@ class DelegatedService(msgspec.Struct, rename="pascal", frozen=True):
     service_principal: str
 
 
-class Target(msgspec.Struct, rename="pascal", frozen=True):
+class PolicyTarget(msgspec.Struct, rename="pascal", frozen=True):
     """Target of a policy attachment."""
 
     target_id: str
 
 
-class Summary(msgspec.Struct, rename="pascal", frozen=True):
+class OrgPolicySummary(msgspec.Struct, rename="pascal", frozen=True):
     """Policy without its content."""
 
     id: str
@@ -93,45 +93,45 @@ class Summary(msgspec.Struct, rename="pascal", frozen=True):
     name: str = ""
 
 
-class _Policy(msgspec.Struct, rename="pascal", frozen=True):
-    policy_summary: Summary
+class _OrgPolicy(msgspec.Struct, rename="pascal", frozen=True):
+    policy_summary: OrgPolicySummary
     content: str = ""
-    targets: list[Target] | None = None
+    targets: list[PolicyTarget] | None = None
 
 
-class _Described(msgspec.Struct, rename="pascal", frozen=True):
-    policy: _Policy
+class _DescribedPolicy(msgspec.Struct, rename="pascal", frozen=True):
+    policy: _OrgPolicy
 
 
 DecodedT = TypeVar("DecodedT")
 
 
 @dataclass(slots=True)
-class Control:
+class ControlPolicy:
     """Control policy, merged from the answers."""
 
-    summary: Summary
+    summary: OrgPolicySummary
     place: str
     content: str = ""
     targets: list[str] | None = None
 
 
 @dataclass(slots=True)
-class Tree:
+class OrganizationTree:
     """Organisation tree, merged from all answers."""
 
-    organization: Organization | None = None
-    roots: dict[str, Root] = field(default_factory=dict)
+    organization: OrganizationRecord | None = None
+    roots: dict[str, OrgRoot] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
-    accounts: dict[str, tuple[Account, str]] = field(default_factory=dict)
-    policies: dict[str, Control] = field(default_factory=dict)
+    accounts: dict[str, tuple[OrgAccount, str]] = field(default_factory=dict)
+    policies: dict[str, ControlPolicy] = field(default_factory=dict)
     targets: dict[str, list[str]] = field(default_factory=dict)
     delegated: dict[str, set[str]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ReadProblem] = field(default_factory=list)
 
-    def problem(self, place: str, what: str) -> None:
+    def add_problem(self, place: str, what: str) -> None:
         """Add a problem."""
-        self.problems.append(Problem(ProblemKind.INVALID, place, what))
+        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
     def decode(
         self, raw: msgspec.Raw, kind: type[DecodedT], place: str
@@ -139,41 +139,47 @@ class Tree:
         """Decode JSON to a type, or add a problem."""
         try:
             return msgspec.json.decode(raw, type=kind)
-        except UNREADABLE as error:
-            self.problem(place, why_invalid(error))
+        except DECODE_ERRORS as error:
+            self.add_problem(place, describe_decode_error(error))
             return None
 
 
-def read_tree(found: Sequence[Answer], place: str) -> Tree:
+def build_tree(found: Sequence[AwsAnswer], place: str) -> OrganizationTree:
     """Merge answers in file order."""
-    tree = Tree()
+    tree = OrganizationTree()
     for answer in found:
         base = f"{place}#{answer.pointer}"
         fields = answer.fields
-        _organization(tree, fields, base)
-        for root, _ in records(tree, fields, "Roots", Root, base):
+        _add_organization(tree, fields, base)
+        for root, _ in iter_records(tree, fields, "Roots", OrgRoot, base):
             tree.roots[root.id] = root
-        _units(tree, fields, base, "")
-        _accounts(tree, fields, base, "")
-        for parent, below, at in asked_answers(
+        _add_units(tree, fields, base, "")
+        _add_accounts(tree, fields, base, "")
+        for parent, below, at in iter_answers_by_id(
             tree, fields, "OrganizationalUnitsForParent", base
         ):
-            _units(tree, below, at, parent)
-        for parent, below, at in asked_answers(tree, fields, "AccountsForParent", base):
-            _accounts(tree, below, at, parent)
-        _policies(tree, fields, base)
-        _delegated(tree, fields, base)
+            _add_units(tree, below, at, parent)
+        for parent, below, at in iter_answers_by_id(
+            tree, fields, "AccountsForParent", base
+        ):
+            _add_accounts(tree, below, at, parent)
+        _add_policies(tree, fields, base)
+        _add_delegated_administrators(tree, fields, base)
     return tree
 
 
-def records(
-    tree: Tree, fields: Fields, name: str, kind: type[DecodedT], base: str
+def iter_records(
+    tree: OrganizationTree,
+    fields: AnswerFields,
+    name: str,
+    kind: type[DecodedT],
+    base: str,
 ) -> Iterator[tuple[DecodedT, str]]:
     """Yield the entries of a list with their places."""
     if name not in fields:
         return
     if bytes(fields.get("NextToken", b"null")) not in (b"null", b'""'):
-        tree.problem(base, f"more of {name} follow, and they are not here")
+        tree.add_problem(base, f"more of {name} follow, and they are not here")
     raws = tree.decode(fields[name], list[msgspec.Raw], f"{base}/{name}") or []
     for index, raw in enumerate(raws):
         place = f"{base}/{name}/{index}"
@@ -182,85 +188,99 @@ def records(
             yield record, place
 
 
-def asked_answers(
-    tree: Tree, fields: Fields, name: str, base: str
-) -> Iterator[tuple[str, Fields, str]]:
+def iter_answers_by_id(
+    tree: OrganizationTree, fields: AnswerFields, name: str, base: str
+) -> Iterator[tuple[str, AnswerFields, str]]:
     """Yield the answers with their queried ids."""
     if name not in fields:
         return
-    below = tree.decode(fields[name], Fields, f"{base}/{name}") or {}
+    below = tree.decode(fields[name], AnswerFields, f"{base}/{name}") or {}
     for asked, raw in below.items():
         place = f"{base}/{name}/{asked}"
-        answer = tree.decode(raw, Fields, place)
+        answer = tree.decode(raw, AnswerFields, place)
         if answer is not None:
             yield asked, answer, place
 
 
-def _organization(tree: Tree, fields: Fields, base: str) -> None:
+def _add_organization(tree: OrganizationTree, fields: AnswerFields, base: str) -> None:
     if "Organization" in fields:
         place = f"{base}/Organization"
-        found = tree.decode(fields["Organization"], Organization, place)
+        found = tree.decode(fields["Organization"], OrganizationRecord, place)
         tree.organization = found or tree.organization
 
 
-def _units(tree: Tree, fields: Fields, base: str, parent: str) -> None:
-    for unit, _ in records(tree, fields, "OrganizationalUnits", Unit, base):
+def _add_units(
+    tree: OrganizationTree, fields: AnswerFields, base: str, parent: str
+) -> None:
+    for unit, _ in iter_records(
+        tree, fields, "OrganizationalUnits", OrganizationalUnit, base
+    ):
         if parent or unit.parent_id:
             tree.parents[unit.id] = parent or unit.parent_id
 
 
-def _accounts(tree: Tree, fields: Fields, base: str, parent: str) -> None:
-    for account, place in records(tree, fields, "Accounts", Account, base):
+def _add_accounts(
+    tree: OrganizationTree, fields: AnswerFields, base: str, parent: str
+) -> None:
+    for account, place in iter_records(tree, fields, "Accounts", OrgAccount, base):
         tree.accounts.setdefault(account.id, (account, place))
         if parent or account.parent_id:
             tree.parents[account.id] = parent or account.parent_id
 
 
-def _delegated(tree: Tree, fields: Fields, base: str) -> None:
-    for account, place in records(
-        tree, fields, "DelegatedAdministrators", Account, base
+def _add_delegated_administrators(
+    tree: OrganizationTree, fields: AnswerFields, base: str
+) -> None:
+    for account, place in iter_records(
+        tree, fields, "DelegatedAdministrators", OrgAccount, base
     ):
         tree.accounts.setdefault(account.id, (account, place))
         tree.delegated.setdefault(account.id, set())
-    for account_id, answer, place in asked_answers(
+    for account_id, answer, place in iter_answers_by_id(
         tree, fields, "DelegatedServicesForAccount", base
     ):
-        services = records(tree, answer, "DelegatedServices", DelegatedService, place)
+        services = iter_records(
+            tree, answer, "DelegatedServices", DelegatedService, place
+        )
         tree.delegated.setdefault(account_id, set()).update(
             service.service_principal for service, _ in services
         )
 
 
-def _policies(tree: Tree, fields: Fields, base: str) -> None:
-    for raw, place in records(tree, fields, "Policies", Fields, base):
-        _policy(tree, raw, place)
-    for _, answer, place in asked_answers(tree, fields, "DescribePolicy", base):
-        described = tree.decode(_again(answer), _Described, place)
+def _add_policies(tree: OrganizationTree, fields: AnswerFields, base: str) -> None:
+    for raw, place in iter_records(tree, fields, "Policies", AnswerFields, base):
+        _add_policy(tree, raw, place)
+    for _, answer, place in iter_answers_by_id(tree, fields, "DescribePolicy", base):
+        described = tree.decode(_encode_fields(answer), _DescribedPolicy, place)
         if described is not None:
-            _control(tree, described.policy, place)
-    for policy, answer, place in asked_answers(tree, fields, "TargetsForPolicy", base):
-        targets = records(tree, answer, "Targets", Target, place)
+            _merge_control_policy(tree, described.policy, place)
+    for policy, answer, place in iter_answers_by_id(
+        tree, fields, "TargetsForPolicy", base
+    ):
+        targets = iter_records(tree, answer, "Targets", PolicyTarget, place)
         ids = [target.target_id for target, _ in targets]
         tree.targets.setdefault(policy, []).extend(ids)
 
 
-def _policy(tree: Tree, fields: Fields, place: str) -> None:
+def _add_policy(tree: OrganizationTree, fields: AnswerFields, place: str) -> None:
     """Add an entry of list-policies, or one built from describe-policy."""
     if "PolicySummary" in fields:
-        whole = tree.decode(_again(fields), _Policy, place)
+        whole = tree.decode(_encode_fields(fields), _OrgPolicy, place)
     elif "Policy" in fields:
-        described = tree.decode(_again(fields), _Described, place)
+        described = tree.decode(_encode_fields(fields), _DescribedPolicy, place)
         whole = described.policy if described else None
     else:
-        summary = tree.decode(_again(fields), Summary, place)
-        whole = _Policy(summary) if summary else None
+        summary = tree.decode(_encode_fields(fields), OrgPolicySummary, place)
+        whole = _OrgPolicy(summary) if summary else None
     if whole is not None:
-        _control(tree, whole, place)
+        _merge_control_policy(tree, whole, place)
 
 
-def _control(tree: Tree, found: _Policy, place: str) -> None:
+def _merge_control_policy(
+    tree: OrganizationTree, found: _OrgPolicy, place: str
+) -> None:
     summary = found.policy_summary
-    known = tree.policies.setdefault(summary.id, Control(summary, place))
+    known = tree.policies.setdefault(summary.id, ControlPolicy(summary, place))
     if found.content:
         known.content = found.content
         known.place = place
@@ -269,5 +289,5 @@ def _control(tree: Tree, found: _Policy, place: str) -> None:
         tree.targets.setdefault(summary.id, []).extend(ids)
 
 
-def _again(fields: Fields) -> msgspec.Raw:
+def _encode_fields(fields: AnswerFields) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(fields))

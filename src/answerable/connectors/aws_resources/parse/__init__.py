@@ -13,29 +13,32 @@ from answerable.connectors.aws_resources.parse.answer_fields import (
     FIELDS,
     GRANTS,
     POLICIES,
-    Reading,
+    AnswerReader,
 )
-from answerable.connectors.aws_resources.parse.bedrock_agents import AgentReader
-from answerable.connectors.aws_resources.parse.coverage import held
+from answerable.connectors.aws_resources.parse.bedrock_agents import BedrockAgentReader
+from answerable.connectors.aws_resources.parse.coverage import compute_coverage
 from answerable.connectors.aws_resources.parse.resource_facts import (
-    Building,
-    facts,
-    read_questions,
+    ResourceFactsBuilder,
+    build_facts,
+    read_answers,
 )
-from answerable.connectors.aws_resources.parse.resource_lists import Estate, read_lists
-from answerable.connectors.aws_resources.parse.resource_names import Names
+from answerable.connectors.aws_resources.parse.resource_lists import (
+    ResourceInventory,
+    read_lists,
+)
+from answerable.connectors.aws_resources.parse.resource_names import ResourceNames
 from answerable.connectors.formats.aws_api_answers import (
-    UNREADABLE,
-    Answer,
-    answers,
-    wrong_kind,
+    DECODE_ERRORS,
+    AwsAnswer,
+    parse_aws_answers,
+    wrong_kind_error,
 )
-from answerable.model.coverage import Held
+from answerable.model.coverage import CoverageScope
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
-from answerable.model.sighting import Facts, Problem
+from answerable.model.sighting import ReadProblem, SightedFacts
 
-EXPECTED = "answers about AWS resources"
+EXPECTED_KIND = "answers about AWS resources"
 CALLER = "Account"  # of sts get-caller-identity, beside `Arn`
 REGION = "Region"  # where the lists were asked for; no answer says it
 # Fields of files that belong to other sources; some have names of ours, too.
@@ -57,16 +60,16 @@ _LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING, *_AGENTS}
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """Parsed resources; `collected` are coverage kinds, `held` their places."""
+class ParsedResources:
+    """Parsed resources; `collected` are coverage kinds, `compute_coverage` their places."""
 
-    facts: Facts
-    problems: tuple[Problem, ...]
+    facts: SightedFacts
+    problems: tuple[ReadProblem, ...]
     collected: tuple[str, ...]
-    held: tuple[Held, ...]
+    held: tuple[CoverageScope, ...]
 
 
-def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
+def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
     """Parse answers about resources.
 
     Args:
@@ -79,80 +82,88 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         UsageError: The file has other content; the hint names its source.
         ParseError: The bytes are not JSON.
     """
-    found = answers(data, place)
+    found = parse_aws_answers(data, place)
     for answer in found:
         known = any(name in answer.fields for name in (*FIELDS, CALLER, REGION))
         if not known or any(name in answer.fields for name in _ELSEWHERE):
-            raise wrong_kind(answer.fields, place, EXPECTED)
+            raise wrong_kind_error(answer.fields, place, EXPECTED_KIND)
     if not any(name in answer.fields for answer in found for name in FIELDS):
-        raise wrong_kind((), place, EXPECTED)
+        raise wrong_kind_error((), place, EXPECTED_KIND)
     return parse_answers(found, source=source, place=place, now=now)
 
 
 def parse_answers(
-    found: Sequence[Answer], *, source: str, place: str, now: int
-) -> Parsed:
+    found: Sequence[AwsAnswer], *, source: str, place: str, now: int
+) -> ParsedResources:
     """Parse answers of a known kind."""
-    reading = Reading()
-    estate = Estate(reading)
-    _caller(estate, found, place)
-    regions = {_text(answer, REGION) for answer in found if REGION in answer.fields}
+    reading = AnswerReader()
+    estate = ResourceInventory(reading)
+    _set_caller_account(estate, found, place)
+    regions = {
+        _read_text(answer, REGION) for answer in found if REGION in answer.fields
+    }
     regions -= {""}
     estate.region = next(iter(regions)) if len(regions) == 1 else ""
     for answer in found:
         base = f"{place}#{answer.pointer}"
         read_lists(estate, answer.fields, base)
-        reading.more(answer.fields, base)
-    build = Building(source, now, estate)
+        reading.check_complete(answer.fields, base)
+    build = ResourceFactsBuilder(source, now, estate)
     for answer in found:
-        read_questions(build, answer.fields, f"{place}#{answer.pointer}")
-    agents = AgentReader(estate, source, now)
+        read_answers(build, answer.fields, f"{place}#{answer.pointer}")
+    agents = BedrockAgentReader(estate, source, now)
     for answer in found:
         agents.read(answer.fields, f"{place}#{answer.pointer}")
-    made = replace(facts(build), agents=tuple(agents.all_agents()))
-    _owners(estate, place)
+    made = replace(build_facts(build), agents=tuple(agents.list_agents()))
+    _check_bucket_owners(estate, place)
     answered = [h for p, h in build.holders.items() if p == f"{h}#policy"]
-    return Parsed(
+    return ParsedResources(
         made,
-        reading.all_problems(),
-        _collected(estate, found),
-        held(estate, found, answered, regions),
+        reading.list_problems(),
+        _list_collected_kinds(estate, found),
+        compute_coverage(estate, found, answered, regions),
     )
 
 
-def _caller(estate: Estate, found: Sequence[Answer], place: str) -> None:
+def _set_caller_account(
+    estate: ResourceInventory, found: Sequence[AwsAnswer], place: str
+) -> None:
     """Set the scanned account: nothing else identifies a bucket's owner."""
-    numbers = {_text(answer, CALLER) for answer in found if CALLER in answer.fields}
+    numbers = {
+        _read_text(answer, CALLER) for answer in found if CALLER in answer.fields
+    }
     for answer in found:
         if CALLER in answer.fields and "Arn" in answer.fields:
             try:
-                partition = Arn.parse(_text(answer, "Arn")).partition
+                partition = Arn.parse(_read_text(answer, "Arn")).partition
             except IdError:
                 continue
-            estate.names = Names(partition or "aws")
+            estate.names = ResourceNames(partition or "aws")
     good = [number for number in numbers if len(number) == 12 and number.isdecimal()]
     if len(good) == 1 == len(numbers):
         (estate.caller,) = good
     elif numbers:
         what = "one account a file: which one owns the buckets cannot be told"
-        estate.reading.problem(place, what)
+        estate.reading.add_problem(place, what)
 
 
-def _text(answer: Answer, name: str) -> str:
+def _read_text(answer: AwsAnswer, name: str) -> str:
     try:
         return msgspec.json.decode(answer.fields[name], type=str)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return ""
 
 
-def _owners(estate: Estate, place: str) -> None:
+def _check_bucket_owners(estate: ResourceInventory, place: str) -> None:
     bare = [item for item in estate.items.values() if not item.account]
     if any(item.arn.service == "s3" for item in bare) and not estate.caller:
         what = "whose the buckets are is not said: add `aws sts get-caller-identity`"
-        estate.reading.problem(place, what)
+        estate.reading.add_problem(place, what)
 
 
-def _collected(estate: Estate, found: Sequence[Answer]) -> tuple[str, ...]:
+def _list_collected_kinds(
+    estate: ResourceInventory, found: Sequence[AwsAnswer]
+) -> tuple[str, ...]:
     """List the answered kinds; a kind with only refusals is not included."""
     present = {name for answer in found for name in _LISTED if name in answer.fields}
     there = estate.seen | present

@@ -12,13 +12,13 @@ from typing import TypeVar
 import msgspec
 
 from answerable.connectors.formats.aws_api_answers import (
-    DENIED,
-    UNREADABLE,
-    Fields,
-    why_invalid,
+    ACCESS_DENIED_CODES,
+    DECODE_ERRORS,
+    AnswerFields,
+    describe_decode_error,
 )
-from answerable.connectors.formats.redaction import show_name
-from answerable.model.sighting import Problem, ProblemKind
+from answerable.connectors.formats.redaction import redact_name
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 DecodedT = TypeVar("DecodedT")
 
@@ -43,7 +43,7 @@ LISTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AnswerField:
     """Field whose answers are stored under the queried id.
 
     Attributes:
@@ -62,72 +62,87 @@ class Question:
     bare: bool = False
 
 
-def _policy(
+def _policy_field(
     name: str, action: str, kind: str, none: str = "", holds: str = "Policy"
-) -> Question:
+) -> AnswerField:
     bare = holds in ("Attributes", "ResourcePolicy")
-    return Question(name, action, kind, frozenset(none.split()), holds, bare)
+    return AnswerField(name, action, kind, frozenset(none.split()), holds, bare)
 
 
 # Error codes: the API reference of each operation, "Errors".
 POLICIES = (
-    _policy("BucketPolicy", "s3:GetBucketPolicy", "s3:bucket", "NoSuchBucketPolicy"),
-    _policy(
+    _policy_field(
+        "BucketPolicy", "s3:GetBucketPolicy", "s3:bucket", "NoSuchBucketPolicy"
+    ),
+    _policy_field(
         "AccessPointPolicy",
         "s3:GetAccessPointPolicy",
         "s3:accesspoint",
         "NoSuchAccessPointPolicy",
     ),
-    _policy("KeyPolicy", "kms:GetKeyPolicy", "kms:key"),
-    _policy("TopicAttributes", "sns:GetTopicAttributes", "sns:topic", "", "Attributes"),
-    _policy("QueueAttributes", "sqs:GetQueueAttributes", "sqs:queue", "", "Attributes"),
-    _policy(
+    _policy_field("KeyPolicy", "kms:GetKeyPolicy", "kms:key"),
+    _policy_field(
+        "TopicAttributes", "sns:GetTopicAttributes", "sns:topic", "", "Attributes"
+    ),
+    _policy_field(
+        "QueueAttributes", "sqs:GetQueueAttributes", "sqs:queue", "", "Attributes"
+    ),
+    _policy_field(
         "FunctionPolicy",
         "lambda:GetPolicy",
         "lambda:function",
         "ResourceNotFoundException",
     ),
-    _policy(
+    _policy_field(
         "SecretPolicy",
         "secretsmanager:GetResourcePolicy",
         "secretsmanager:secret",
         "",
         "ResourcePolicy",
     ),
-    _policy(
+    _policy_field(
         "RepositoryPolicy",
         "ecr:GetRepositoryPolicy",
         "ecr:repository",
         "RepositoryPolicyNotFoundException",
         "policyText",
     ),
-    _policy("ResourcePolicy", "GetResourcePolicy", "", "PolicyNotFoundException"),
+    _policy_field("ResourcePolicy", "GetResourcePolicy", "", "PolicyNotFoundException"),
 )
-GRANTS = Question("KeyGrants", "kms:ListGrants", "kms:key")
-ACCESS_POINT = Question("AccessPoint", "s3:GetAccessPoint", "s3:accesspoint")
-_NO_BLOCK = frozenset(["NoSuchPublicAccessBlockConfiguration"])
-BUCKET_BLOCK = Question(
-    "PublicAccessBlock", "s3:GetBucketPublicAccessBlock", "s3:bucket", _NO_BLOCK
+GRANTS = AnswerField("KeyGrants", "kms:ListGrants", "kms:key")
+ACCESS_POINT = AnswerField("AccessPoint", "s3:GetAccessPoint", "s3:accesspoint")
+_NO_BLOCK_CODES = frozenset(["NoSuchPublicAccessBlockConfiguration"])
+BUCKET_BLOCK = AnswerField(
+    "PublicAccessBlock", "s3:GetBucketPublicAccessBlock", "s3:bucket", _NO_BLOCK_CODES
 )
-ACCOUNT_BLOCK = Question(
-    "AccountPublicAccessBlock", "s3:GetAccountPublicAccessBlock", "account", _NO_BLOCK
+ACCOUNT_BLOCK = AnswerField(
+    "AccountPublicAccessBlock",
+    "s3:GetAccountPublicAccessBlock",
+    "account",
+    _NO_BLOCK_CODES,
 )
-BUCKET_TAGS = Question(
+BUCKET_TAGS = AnswerField(
     "BucketTagging", "s3:GetBucketTagging", "s3:bucket", frozenset(["NoSuchTagSet"])
 )
-TASKS = Question("TaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:task-definition")
-CLUSTER_TASKS = Question("ClusterTasks", "ecs:DescribeTasks", "ecs:cluster")
-TEMPLATE_VERSIONS = Question(
+TASKS = AnswerField(
+    "TaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:task-definition"
+)
+CLUSTER_TASKS = AnswerField("ClusterTasks", "ecs:DescribeTasks", "ecs:cluster")
+TEMPLATE_VERSIONS = AnswerField(
     "DefaultVersions", "ec2:DescribeLaunchTemplateVersions", "ec2:launch-template"
 )
-_NO_AGENT = frozenset(["ResourceNotFoundException"])
-AGENTS = Question("BedrockAgents", "bedrock:GetAgent", "", _NO_AGENT)
-COLLABORATORS = Question(
-    "AgentCollaborators", "bedrock:ListAgentCollaborators", "", _NO_AGENT
+_NO_AGENT_CODES = frozenset(["ResourceNotFoundException"])
+AGENTS = AnswerField("BedrockAgents", "bedrock:GetAgent", "", _NO_AGENT_CODES)
+COLLABORATORS = AnswerField(
+    "AgentCollaborators", "bedrock:ListAgentCollaborators", "", _NO_AGENT_CODES
 )
-RUNTIMES = Question("AgentRuntimes", "bedrock-agentcore:GetAgentRuntime", "", _NO_AGENT)
-GATEWAYS = Question("AgentGateways", "bedrock-agentcore:GetGateway", "", _NO_AGENT)
-DESCRIBED = Question("Described", "describing it", "")
+RUNTIMES = AnswerField(
+    "AgentRuntimes", "bedrock-agentcore:GetAgentRuntime", "", _NO_AGENT_CODES
+)
+GATEWAYS = AnswerField(
+    "AgentGateways", "bedrock-agentcore:GetGateway", "", _NO_AGENT_CODES
+)
+DESCRIBED = AnswerField("Described", "describing it", "")
 QUESTIONS = (
     *POLICIES,
     GRANTS,
@@ -147,12 +162,12 @@ QUESTIONS = (
 FIELDS = (*LISTS, *(question.field for question in QUESTIONS))
 
 # Where a page says that more follow. The CLI's own word is NextToken.
-_MORE = ("NextToken", "nextToken", "NextMarker", "NextContinuationToken")
-_CODE = re.compile(r"[^(]{0,200}\(([A-Za-z.]{1,80})\).*", re.DOTALL)
+_CONTINUATION_FIELDS = ("NextToken", "nextToken", "NextMarker", "NextContinuationToken")
+_ERROR_CODE = re.compile(r"[^(]{0,200}\(([A-Za-z.]{1,80})\).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FieldAnswer:
     """Answer of one field for one id.
 
     Attributes:
@@ -167,15 +182,15 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Reading:
+class AnswerReader:
     """Reader of answers with its problems; refusals of one kind are counted."""
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ReadProblem] = field(default_factory=list)
     refusals: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
 
-    def problem(self, place: str, what: str) -> None:
+    def add_problem(self, place: str, what: str) -> None:
         """Add a problem."""
-        self.problems.append(Problem(ProblemKind.INVALID, place, what))
+        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
     def decode(
         self, raw: msgspec.Raw, kind: type[DecodedT], place: str
@@ -183,12 +198,12 @@ class Reading:
         """Decode JSON to a type, or add a problem."""
         try:
             return msgspec.json.decode(raw, type=kind)
-        except UNREADABLE as error:
-            self.problem(place, why_invalid(error))
+        except DECODE_ERRORS as error:
+            self.add_problem(place, describe_decode_error(error))
             return None
 
-    def records(
-        self, fields: Fields, name: str, kind: type[DecodedT], base: str
+    def iter_records(
+        self, fields: AnswerFields, name: str, kind: type[DecodedT], base: str
     ) -> Iterator[tuple[DecodedT, str]]:
         """Yield the entries of a list with their places."""
         if name not in fields:
@@ -200,37 +215,39 @@ class Reading:
             if record is not None:
                 yield record, place
 
-    def asked(self, fields: Fields, question: Question, base: str) -> Iterator[Asked]:
+    def iter_answers(
+        self, fields: AnswerFields, question: AnswerField, base: str
+    ) -> Iterator[FieldAnswer]:
         """Yield the answers of a field; refused calls become problems."""
         name = question.field
         if name not in fields:
             return
         for asked, raw in (
-            self.decode(fields[name], Fields, f"{base}/{name}") or {}
+            self.decode(fields[name], AnswerFields, f"{base}/{name}") or {}
         ).items():
-            place = f"{base}/{name}/{show_name(asked)}"
-            code = error_code(raw)
+            place = f"{base}/{name}/{redact_name(asked)}"
+            code = read_error_code(raw)
             if bytes(raw) == b"null" or (code and code in question.none):
-                yield Asked(asked, None, place)
+                yield FieldAnswer(asked, None, place)
             elif code is None:
-                yield Asked(asked, raw, place)
+                yield FieldAnswer(asked, raw, place)
             else:
-                key = (question.action, code in DENIED)
+                key = (question.action, code in ACCESS_DENIED_CODES)
                 self.refusals.setdefault(key, []).append(place)
 
-    def more(self, fields: Fields, base: str) -> None:
+    def check_complete(self, fields: AnswerFields, base: str) -> None:
         """Add a problem for an answer that is not the last page."""
         if has_more(fields):
             what = "more entries follow that are missing: collect without --max-items"
-            self.problem(base, what)
+            self.add_problem(base, what)
 
-    def all_problems(self) -> tuple[Problem, ...]:
+    def list_problems(self) -> tuple[ReadProblem, ...]:
         """List all problems; refusals are grouped by kind."""
         return (
             *self.problems,
             *(
-                Problem(
-                    ProblemKind.PERMISSION if denied else ProblemKind.NETWORK,
+                ReadProblem(
+                    ReadProblemKind.PERMISSION if denied else ReadProblemKind.NETWORK,
                     places[0],
                     f"{action} {'is not allowed' if denied else 'failed'}"
                     + (f", {len(places)} times" if len(places) > 1 else ""),
@@ -240,45 +257,48 @@ class Reading:
         )
 
 
-def has_more(fields: Fields) -> bool:
+def has_more(fields: AnswerFields) -> bool:
     """Tell whether an answer is not the last page."""
-    return any(bytes(fields.get(n, b"null")) not in (b"null", b'""') for n in _MORE)
+    return any(
+        bytes(fields.get(n, b"null")) not in (b"null", b'""')
+        for n in _CONTINUATION_FIELDS
+    )
 
 
-def error_code(raw: msgspec.Raw) -> str | None:
+def read_error_code(raw: msgspec.Raw) -> str | None:
     """Read the error in place of an answer; None for no error.
 
     An error is text (what the CLI prints), or an object with the field `Error`: text,
-    or an object with `Code` as in the API. The code of an error of another form is
+    or an object with `DeviationCode` as in the API. The code of an error of another form is
     empty. Only letters of the code are used.
     """
     try:
-        given = msgspec.json.decode(raw, type=Fields | str)
-        error = _error(given)
-    except UNREADABLE:
+        given = msgspec.json.decode(raw, type=AnswerFields | str)
+        error = _parse_error(given)
+    except DECODE_ERRORS:
         return None
-    if error is None or _is_word(error):
+    if error is None or _is_error_name(error):
         return error
-    found = _CODE.fullmatch(error[:2000])
+    found = _ERROR_CODE.fullmatch(error[:2000])
     return found[1] if found else ""
 
 
-def _error(given: Fields | str) -> str | None:
+def _parse_error(given: AnswerFields | str) -> str | None:
     if isinstance(given, str):
         # The policy itself, as `--query Policy --output text` prints it, is no error.
         return None if given.lstrip().startswith("{") else given
     if "Error" not in given:
         return None
     try:
-        error = msgspec.json.decode(given["Error"], type=_Error | str)
-    except UNREADABLE:
+        error = msgspec.json.decode(given["Error"], type=_AwsCliError | str)
+    except DECODE_ERRORS:
         return ""
     return error if isinstance(error, str) else error.code
 
 
-def _is_word(text: str) -> bool:
+def _is_error_name(text: str) -> bool:
     return len(text) <= 80 and text.replace(".", "").isalpha()
 
 
-class _Error(msgspec.Struct, rename="pascal", frozen=True):
+class _AwsCliError(msgspec.Struct, rename="pascal", frozen=True):
     code: str = ""

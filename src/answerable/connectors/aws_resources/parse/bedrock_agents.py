@@ -14,15 +14,15 @@ from answerable.connectors.aws_resources.parse.answer_fields import (
     COLLABORATORS,
     GATEWAYS,
     RUNTIMES,
-    Asked,
+    FieldAnswer,
 )
 from answerable.connectors.aws_resources.parse.api_records import NOTHING
-from answerable.connectors.aws_resources.parse.execution_roles import role_of
-from answerable.connectors.aws_resources.parse.resource_lists import Estate
-from answerable.connectors.formats.aws_api_answers import Fields
-from answerable.model.agent import Agent, Known
+from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
+from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
+from answerable.connectors.formats.aws_api_answers import AnswerFields
+from answerable.model.agent import Agent, FactStatus
 from answerable.model.ids import AgentId, Arn, IdentityId, agent_id
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.provenance import FactProvenance, WrittenBy
 
 
 class BedrockAgent(msgspec.Struct, rename="camel", frozen=True):
@@ -34,27 +34,27 @@ class BedrockAgent(msgspec.Struct, rename="camel", frozen=True):
     foundation_model: str = ""
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _AgentAnswer(msgspec.Struct, frozen=True):
     agent: BedrockAgent
 
 
-class Descriptor(msgspec.Struct, rename="camel", frozen=True):
+class AliasDescriptor(msgspec.Struct, rename="camel", frozen=True):
     """Descriptor of a collaborator: the called alias."""
 
     alias_arn: str = ""
 
 
-class Collaborator(msgspec.Struct, rename="camel", frozen=True):
+class AgentCollaborator(msgspec.Struct, rename="camel", frozen=True):
     """Record of list-agent-collaborators."""
 
-    agent_descriptor: Descriptor = Descriptor()
+    agent_descriptor: AliasDescriptor = AliasDescriptor()
 
 
-class _Collaborators(msgspec.Struct, rename="camel", frozen=True):
-    agent_collaborator_summaries: list[Collaborator] = []
+class _CollaboratorList(msgspec.Struct, rename="camel", frozen=True):
+    agent_collaborator_summaries: list[AgentCollaborator] = []
 
 
-class Runtime(msgspec.Struct, rename="camel", frozen=True):
+class AgentCoreRuntime(msgspec.Struct, rename="camel", frozen=True):
     """Record of get-agent-runtime."""
 
     agent_runtime_arn: str
@@ -62,7 +62,7 @@ class Runtime(msgspec.Struct, rename="camel", frozen=True):
     role_arn: str = ""
 
 
-class Gateway(msgspec.Struct, rename="camel", frozen=True):
+class AgentCoreGateway(msgspec.Struct, rename="camel", frozen=True):
     """Record of get-gateway."""
 
     gateway_arn: str
@@ -70,7 +70,7 @@ class Gateway(msgspec.Struct, rename="camel", frozen=True):
 
 
 @dataclass(slots=True)
-class AgentReader:
+class BedrockAgentReader:
     """Reader of Bedrock and AgentCore agents.
 
     Attributes:
@@ -81,88 +81,96 @@ class AgentReader:
         parents: Supervisor by collaborator, by the platform's own ids.
     """
 
-    estate: Estate
+    estate: ResourceInventory
     source: str
     now: int
     agents: dict[str, Agent] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
 
-    def read(self, fields: Fields, base: str) -> None:
+    def read(self, fields: AnswerFields, base: str) -> None:
         """Read every agent, runtime and gateway of one answer."""
         reading = self.estate.reading
-        for asked in reading.asked(fields, AGENTS, base):
-            answer = reading.decode(asked.raw or NOTHING, _Answer, asked.place)
+        for asked in reading.iter_answers(fields, AGENTS, base):
+            answer = reading.decode(asked.raw or NOTHING, _AgentAnswer, asked.place)
             if answer is not None:
-                self._bedrock(answer.agent, asked)
-        for asked in reading.asked(fields, COLLABORATORS, base):
-            listed = reading.decode(asked.raw or NOTHING, _Collaborators, asked.place)
+                self._add_bedrock_agent(answer.agent, asked)
+        for asked in reading.iter_answers(fields, COLLABORATORS, base):
+            listed = reading.decode(
+                asked.raw or NOTHING, _CollaboratorList, asked.place
+            )
             if listed is not None:
-                self._collaborators(listed, asked)
-        for asked in reading.asked(fields, RUNTIMES, base):
-            runtime = reading.decode(asked.raw or NOTHING, Runtime, asked.place)
+                self._add_collaborators(listed, asked)
+        for asked in reading.iter_answers(fields, RUNTIMES, base):
+            runtime = reading.decode(
+                asked.raw or NOTHING, AgentCoreRuntime, asked.place
+            )
             if runtime is not None:
                 named = (runtime.agent_runtime_arn, runtime.role_arn)
                 name = runtime.agent_runtime_name
-                self._agent("agentcore", named, name, (), asked)
-        for asked in reading.asked(fields, GATEWAYS, base):
-            gateway = reading.decode(asked.raw or NOTHING, Gateway, asked.place)
+                self._add_agent("agentcore", named, name, (), asked)
+        for asked in reading.iter_answers(fields, GATEWAYS, base):
+            gateway = reading.decode(
+                asked.raw or NOTHING, AgentCoreGateway, asked.place
+            )
             if gateway is not None:
-                self._running(gateway.gateway_arn, gateway.role_arn, asked)
+                self._add_running_resource(gateway.gateway_arn, gateway.role_arn, asked)
 
-    def all_agents(self) -> Iterator[Agent]:
+    def list_agents(self) -> Iterator[Agent]:
         """Yield the agents, each collaborator with its supervisor as parent."""
         for key, agent in self.agents.items():
             parent = self.agents.get(self.parents.get(key, ""))
             yield replace(agent, parent=parent.id) if parent else agent
 
-    def _bedrock(self, found: BedrockAgent, asked: Asked) -> None:
+    def _add_bedrock_agent(self, found: BedrockAgent, asked: FieldAnswer) -> None:
         model = (("model", found.foundation_model),) if found.foundation_model else ()
         named = (found.agent_arn, found.agent_resource_role_arn)
-        self._agent("bedrock", named, found.agent_name, model, asked)
+        self._add_agent("bedrock", named, found.agent_name, model, asked)
 
-    def _collaborators(self, listed: _Collaborators, asked: Asked) -> None:
+    def _add_collaborators(self, listed: _CollaboratorList, asked: FieldAnswer) -> None:
         for each in listed.agent_collaborator_summaries:
             # arn:aws:bedrock:REGION:ACCOUNT:agent-alias/AGENT/ALIAS
             pieces = each.agent_descriptor.alias_arn.rpartition(":")[2].split("/")
             if len(pieces) == 3 and pieces[1] != asked.asked:
                 self.parents.setdefault(pieces[1], asked.asked)
 
-    def _agent(
+    def _add_agent(
         self,
         kind: str,
         named: tuple[str, str],
         name: str,
         facts: tuple[tuple[str, str], ...],
-        asked: Asked,
+        asked: FieldAnswer,
     ) -> None:
-        arn = self._running(*named, asked)
+        arn = self._add_running_resource(*named, asked)
         if arn is None:
             return
         key = arn.resource.rpartition("/")[2]
-        role = role_of(named[1])
+        role = parse_role_arn(named[1])
         self.agents[key] = Agent(
-            id=_id(kind, arn, key),
+            id=_make_agent_id(kind, arn, key),
             kind=kind,
             name=name or key,
             place=str(arn),
             scope="",
             parent=None,
             unattended=True,
-            known=Known.DECLARED,
+            known=FactStatus.DECLARED,
             runs_as=(IdentityId(role),) if role else (),
             note="",
             facts=facts,
-            seen=Seen(self.source, asked.place, WrittenBy.PLATFORM, self.now),
+            seen=FactProvenance(self.source, asked.place, WrittenBy.PLATFORM, self.now),
         )
 
-    def _running(self, text: str, role: str, asked: Asked) -> Arn | None:
+    def _add_running_resource(
+        self, text: str, role: str, asked: FieldAnswer
+    ) -> Arn | None:
         """Add a resource with its role; None for an invalid ARN."""
-        item = self.estate.named(text, asked.place)
+        item = self.estate.get_or_add_arn(text, asked.place)
         if item is None:
             return None
-        item.runs_as = role_of(role) or item.runs_as
+        item.runs_as = parse_role_arn(role) or item.runs_as
         return item.arn
 
 
-def _id(kind: str, arn: Arn, key: str) -> AgentId:
+def _make_agent_id(kind: str, arn: Arn, key: str) -> AgentId:
     return agent_id(kind, arn.account or "-", arn.region or "-", key)

@@ -13,9 +13,9 @@ from answerable.connectors.aws_resources.parse.answer_fields import (
     TEMPLATE_VERSIONS,
     has_more,
 )
-from answerable.connectors.aws_resources.parse.resource_lists import Estate
-from answerable.connectors.formats.aws_api_answers import Answer
-from answerable.model.coverage import Held
+from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
+from answerable.connectors.formats.aws_api_answers import AwsAnswer
+from answerable.model.coverage import CoverageScope
 from answerable.model.ids import Arn
 
 # By the list that names all resources of a service that hold policies.
@@ -28,15 +28,15 @@ _SERVICES = {
     "SecretList": "secretsmanager",
     "repositories": "ecr",
 }
-Place = tuple[str, str]
+AccountRegion = tuple[str, str]
 
 
-def held(
-    estate: Estate,
-    found: Sequence[Answer],
+def compute_coverage(
+    estate: ResourceInventory,
+    found: Sequence[AwsAnswer],
     answered: Collection[str],
     regions: Collection[str],
-) -> tuple[Held, ...]:
+) -> tuple[CoverageScope, ...]:
     """Return the places where policies and running code were collected completely.
 
     Args:
@@ -45,24 +45,24 @@ def held(
         answered: ARNs of resources with an answered policy query.
         regions: Regions that the file states.
     """
-    ended = _ended(found) - estate.broken
-    places = {name: set(_places(estate, name, regions)) for name in ended}
+    ended = _list_complete_fields(found) - estate.broken
+    places = {name: set(_regions_of_list(estate, name, regions)) for name in ended}
     policies = [
-        Held(declaration.POLICIES, account, region, service)
+        CoverageScope(declaration.POLICIES, account, region, service)
         for name, service in _SERVICES.items()
         for account, region in places.get(name, ())
         if all(
             str(arn) in answered
             for arn in estate.listed.get(name, ())
-            if _place(estate, arn) == (account, region)
+            if _account_region(estate, arn) == (account, region)
         )
     ]
     both = places.get("Functions", set()) & places.get("Reservations", set())
     instances = [p for arn, p in estate.launched.items() if ":instance/" in arn]
     if not set(instances) <= estate.profiles.keys():
         both = set()  # whom instances run as is not known
-    running = [Held(declaration.RUNNING, *place) for place in both]
-    running += _launching(estate, places)
+    running = [CoverageScope(declaration.RUNNING, *place) for place in both]
+    running += _launch_coverage(estate, places)
     return tuple(sorted([*policies, *running]))
 
 
@@ -73,22 +73,24 @@ _LAUNCHING = {
 }
 
 
-def _launching(estate: Estate, places: Mapping[str, set[Place]]) -> Iterator[Held]:
+def _launch_coverage(
+    estate: ResourceInventory, places: Mapping[str, set[AccountRegion]]
+) -> Iterator[CoverageScope]:
     """Return the places where running tasks and launch templates are complete."""
     for name, (kind, question) in _LAUNCHING.items():
         answered = estate.answered.get(question, set())
         for place in places.get(name, ()):
             listed = estate.listed.get(name, ())
-            here = {arn for arn in listed if _place(estate, arn) == place}
+            here = {arn for arn in listed if _account_region(estate, arn) == place}
             known = all(
                 estate.launched.get(str(arn), "") in {"", *estate.profiles}
                 for arn in here
             )
             if here <= answered and known:
-                yield Held(declaration.RUNNING, *place, kind)
+                yield CoverageScope(declaration.RUNNING, *place, kind)
 
 
-def _ended(found: Sequence[Answer]) -> set[str]:
+def _list_complete_fields(found: Sequence[AwsAnswer]) -> set[str]:
     """List the fields whose lists are complete."""
     there = {n for answer in found for n in LISTS if n in answer.fields}
     broken = {
@@ -101,27 +103,29 @@ def _ended(found: Sequence[Answer]) -> set[str]:
     return there - broken
 
 
-def _places(estate: Estate, name: str, regions: Collection[str]) -> Iterator[Place]:
+def _regions_of_list(
+    estate: ResourceInventory, name: str, regions: Collection[str]
+) -> Iterator[AccountRegion]:
     """Return the places of a list: those of its resources, and the stated one.
 
     An empty list has no place of its own. The stated region counts only if no resource
     of the file is elsewhere: otherwise the file may cover several regions.
     """
     for arn in estate.listed.get(name, ()):
-        account, region = _place(estate, arn)
+        account, region = _account_region(estate, arn)
         if account and (region or arn.service == "s3"):
             yield account, region
     if not estate.caller:
         return
     if name == "Buckets":
         yield estate.caller, ""
-    elif len(regions) == 1 and regions == _regions(estate) | set(regions):
+    elif len(regions) == 1 and regions == _list_regions(estate) | set(regions):
         yield estate.caller, next(iter(regions))
 
 
-def _place(estate: Estate, arn: Arn) -> Place:
+def _account_region(estate: ResourceInventory, arn: Arn) -> AccountRegion:
     return (arn.account or estate.caller, arn.region)
 
 
-def _regions(estate: Estate) -> set[str]:
+def _list_regions(estate: ResourceInventory) -> set[str]:
     return {a.region for named in estate.listed.values() for a in named if a.region}

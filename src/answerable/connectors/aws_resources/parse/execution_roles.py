@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import UNREADABLE, Fields
+from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS, AnswerFields
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 
@@ -24,7 +24,7 @@ _ROLES = (
 _DEPTH = 3
 
 
-def role_of(text: str) -> str:
+def parse_role_arn(text: str) -> str:
     """Return a role ARN unchanged, anything else as empty."""
     try:
         arn = Arn.parse(text)
@@ -34,33 +34,35 @@ def role_of(text: str) -> str:
     return text if role and text.isprintable() else ""
 
 
-def described_role(raw: msgspec.Raw) -> str:
+def find_execution_role(raw: msgspec.Raw) -> str:
     """Find the role in the answer of a describe or get command; empty for none.
 
     The answer may be nested (`{"projects": [...]}`); the outermost role counts. Values
     of other fields are not decoded.
     """
-    level = list(_objects(raw))
+    level = list(_iter_objects(raw))
     for _ in range(_DEPTH):
         for fields in level:
             for name in _ROLES:
-                found = role_of(_text(fields[name])) if name in fields else ""
+                found = (
+                    parse_role_arn(_read_text(fields[name])) if name in fields else ""
+                )
                 if found:
                     return found
         level = [
             inner
             for fields in level
             for raw in fields.values()
-            for inner in _objects(raw)
+            for inner in _iter_objects(raw)
         ]
     return ""
 
 
-def _objects(raw: msgspec.Raw) -> Iterator[Fields]:
+def _iter_objects(raw: msgspec.Raw) -> Iterator[AnswerFields]:
     """Yield this object, or the only object of a list."""
     try:
-        given = msgspec.json.decode(raw, type=Fields | list[Fields])
-    except UNREADABLE:
+        given = msgspec.json.decode(raw, type=AnswerFields | list[AnswerFields])
+    except DECODE_ERRORS:
         return
     if isinstance(given, dict):
         yield given
@@ -68,8 +70,8 @@ def _objects(raw: msgspec.Raw) -> Iterator[Fields]:
         yield given[0]
 
 
-def _text(raw: msgspec.Raw) -> str:
+def _read_text(raw: msgspec.Raw) -> str:
     try:
         return msgspec.json.decode(raw, type=str)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return ""

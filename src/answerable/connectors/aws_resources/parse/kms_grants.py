@@ -8,12 +8,18 @@ from collections.abc import Iterator
 
 import msgspec
 
-from answerable.connectors.aws_resources.parse.api_records import Constraints, Grant
-from answerable.connectors.formats.aws_api_answers import UNREADABLE, why_invalid
-from answerable.connectors.formats.redaction import clean
+from answerable.connectors.aws_resources.parse.api_records import (
+    GrantConstraints,
+    KmsGrant,
+)
+from answerable.connectors.formats.aws_api_answers import (
+    DECODE_ERRORS,
+    describe_decode_error,
+)
+from answerable.connectors.formats.redaction import clean_text
 from answerable.model.policy import (
     ConditionClause,
-    Effect,
+    PolicyEffect,
     Statement,
     UnreadStatement,
 )
@@ -33,7 +39,7 @@ _CONSTRAINED = frozenset(
 )
 
 
-def grant_statements(
+def parse_grant(
     raw: msgspec.Raw, key: str, position: int
 ) -> Iterator[Statement | UnreadStatement]:
     """Parse one entry of list-grants.
@@ -44,32 +50,36 @@ def grant_statements(
         position: Zero-based index; the sid if the grant's own id is unreadable.
     """
     try:
-        grant = msgspec.json.decode(raw, type=Grant)
-    except UNREADABLE as error:
-        yield UnreadStatement(str(position), why_invalid(error))
+        grant = msgspec.json.decode(raw, type=KmsGrant)
+    except DECODE_ERRORS as error:
+        yield UnreadStatement(str(position), describe_decode_error(error))
         return
-    sid = clean(grant.grant_id)
-    grantee = _principal(grant.grantee_service_principal, grant.grantee_principal)
+    sid = clean_text(grant.grant_id)
+    grantee = _parse_grantee(grant.grantee_service_principal, grant.grantee_principal)
     if grantee is None:
         yield UnreadStatement(sid, "the grant names no grantee")
         return
-    made = [_made(name) for name in grant.operations]
-    bound, free = _conditions(grant.constraints)
+    made = [_clean_operation(name) for name in grant.operations]
+    bound, free = _constraint_conditions(grant.constraints)
     inside = tuple(f"kms:{name}" for name in made if name in _CONSTRAINED)
     outside = tuple(f"kms:{name}" for name in made if name not in _CONSTRAINED)
     if bound == free:
         inside, outside = inside + outside, ()
     if inside:
-        yield _allow(sid, inside, key, grantee, bound)
+        yield _allow_statement(sid, inside, key, grantee, bound)
     if outside:
         apart = f"{sid}/unconstrained" if inside else sid
-        yield _allow(apart, outside, key, grantee, free)
-    retiring = _principal(grant.retiring_service_principal, grant.retiring_principal)
+        yield _allow_statement(apart, outside, key, grantee, free)
+    retiring = _parse_grantee(
+        grant.retiring_service_principal, grant.retiring_principal
+    )
     if retiring is not None:
-        yield _allow(f"{sid}/retiring", ("kms:RetireGrant",), key, retiring, ())
+        yield _allow_statement(
+            f"{sid}/retiring", ("kms:RetireGrant",), key, retiring, ()
+        )
 
 
-def _allow(
+def _allow_statement(
     sid: str,
     actions: tuple[str, ...],
     key: str,
@@ -78,7 +88,7 @@ def _allow(
 ) -> Statement:
     return Statement(
         sid=sid,
-        effect=Effect.ALLOW,
+        effect=PolicyEffect.ALLOW,
         actions=actions,
         not_actions=(),
         resources=(key,),
@@ -89,12 +99,12 @@ def _allow(
     )
 
 
-def _made(operation: str) -> str:
+def _clean_operation(operation: str) -> str:
     # Not a pattern: a grant names operations, and a star in one would be a lie.
-    return clean(operation).replace("*", "").replace("?", "")
+    return clean_text(operation).replace("*", "").replace("?", "")
 
 
-def _principal(service: str, principal: str) -> tuple[str, str] | None:
+def _parse_grantee(service: str, principal: str) -> tuple[str, str] | None:
     """Parse the grantee; services also appear in the principal field."""
     if service:
         return ("Service", service)
@@ -107,8 +117,8 @@ def _principal(service: str, principal: str) -> tuple[str, str] | None:
     return ("AWS", principal)
 
 
-def _conditions(
-    given: Constraints | None,
+def _constraint_conditions(
+    given: GrantConstraints | None,
 ) -> tuple[tuple[ConditionClause, ...], tuple[ConditionClause, ...]]:
     """Build the conditions for operations with and without an encryption context."""
     if given is None:
@@ -120,16 +130,16 @@ def _conditions(
     pairs = {**given.encryption_context_subset, **(equals or {})}
     context = [
         ConditionClause(
-            "StringEquals", f"kms:EncryptionContext:{name}", (_plain(value),)
+            "StringEquals", f"kms:EncryptionContext:{name}", (_escape_variables(value),)
         )
         for name, value in sorted(pairs.items())
     ]
     if equals is not None:
-        names = tuple(_plain(name) for name in sorted(equals))
+        names = tuple(_escape_variables(name) for name in sorted(equals))
         only = "ForAllValues:StringEquals"
         context.append(ConditionClause(only, "kms:EncryptionContextKeys", names))
     return (*context, *always), always
 
 
-def _plain(value: str) -> str:
+def _escape_variables(value: str) -> str:
     return value.replace("${", "${$}{")  # a grant knows no policy variables

@@ -5,19 +5,28 @@ from collections.abc import Mapping
 import msgspec
 
 from answerable.connectors.aws_resources.parse.answer_fields import (
-    Asked,
-    Question,
-    Reading,
+    AnswerField,
+    AnswerReader,
+    FieldAnswer,
 )
-from answerable.connectors.aws_resources.parse.api_records import NOTHING, Attributed
-from answerable.connectors.formats.aws_api_answers import UNREADABLE, Fields
+from answerable.connectors.aws_resources.parse.api_records import (
+    NOTHING,
+    AttributesAnswer,
+)
+from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS, AnswerFields
 
-_HOLDS = ("ResourcePolicy", "resourcePolicy", "Policy", "policy", "policyText")
+_DOCUMENT_FIELDS = (
+    "ResourcePolicy",
+    "resourcePolicy",
+    "Policy",
+    "policy",
+    "policyText",
+)
 _EMPTY = (b"null", b'""')
 
 
-def document(
-    reading: Reading, question: Question, asked: Asked
+def extract_document(
+    reading: AnswerReader, question: AnswerField, asked: FieldAnswer
 ) -> msgspec.Raw | str | None:
     """Extract the document: JSON, or text that is JSON.
 
@@ -28,37 +37,39 @@ def document(
     if asked.raw is None:
         return None
     if bytes(asked.raw).lstrip().startswith(b'"'):
-        return text_of(asked.raw)
-    fields = reading.decode(asked.raw, Fields, asked.place)
+        return unquote_document(asked.raw)
+    fields = reading.decode(asked.raw, AnswerFields, asked.place)
     if fields is None:
         return NOTHING
     if "Statement" in fields:
         return asked.raw
     if question.holds == "Attributes":
-        answer = reading.decode(asked.raw, Attributed, asked.place)
+        answer = reading.decode(asked.raw, AttributesAnswer, asked.place)
         found = answer.attributes.policy if answer else None
         if found is None:
             return NOTHING
     else:
-        found = _held(question, fields)
+        found = _find_document_field(question, fields)
     if bytes(found) not in _EMPTY:
-        return text_of(found)
+        return unquote_document(found)
     if question.bare:
         return None
-    reading.problem(asked.place, f"the answer holds no {question.holds}")
+    reading.add_problem(asked.place, f"the answer holds no {question.holds}")
     return NOTHING
 
 
-def _held(question: Question, fields: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
-    names = (question.holds,) if question.kind else _HOLDS
+def _find_document_field(
+    question: AnswerField, fields: Mapping[str, msgspec.Raw]
+) -> msgspec.Raw:
+    names = (question.holds,) if question.kind else _DOCUMENT_FIELDS
     return next((fields[name] for name in names if name in fields), NOTHING)
 
 
-def text_of(raw: msgspec.Raw) -> msgspec.Raw | str:
+def unquote_document(raw: msgspec.Raw) -> msgspec.Raw | str:
     """Decode a document that is wrapped in a JSON string."""
     if not bytes(raw).startswith(b'"'):
         return raw
     try:
         return msgspec.json.decode(raw, type=str)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return raw

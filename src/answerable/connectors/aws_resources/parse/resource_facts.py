@@ -16,313 +16,350 @@ from answerable.connectors.aws_resources.parse.answer_fields import (
     POLICIES,
     TASKS,
     TEMPLATE_VERSIONS,
-    Asked,
-    Question,
-    Reading,
+    AnswerField,
+    AnswerReader,
+    FieldAnswer,
 )
 from answerable.connectors.aws_resources.parse.api_records import NOTHING
 from answerable.connectors.aws_resources.parse.execution_roles import (
-    described_role,
-    role_of,
+    find_execution_role,
+    parse_role_arn,
 )
-from answerable.connectors.aws_resources.parse.kms_grants import grant_statements
+from answerable.connectors.aws_resources.parse.kms_grants import parse_grant
 from answerable.connectors.aws_resources.parse.launch_roles import (
+    assign_task_roles,
     read_tasks,
     read_versions,
-    resolve_definitions,
 )
-from answerable.connectors.aws_resources.parse.policy_documents import document
+from answerable.connectors.aws_resources.parse.policy_documents import extract_document
 from answerable.connectors.aws_resources.parse.resource_lists import (
-    Estate,
-    Item,
-    access_point,
+    ListedResource,
+    ResourceInventory,
+    read_access_point,
 )
-from answerable.connectors.formats.arn_kind import resource_kind
-from answerable.connectors.formats.aws_api_answers import UNREADABLE, Fields
+from answerable.connectors.formats.arn_kind import resource_kind_of_arn
+from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS, AnswerFields
 from answerable.connectors.formats.iam_policy import (
-    WHOLE,
+    WHOLE_DOCUMENT,
+    make_unread_policy,
     parse_policy,
-    unread_policy,
 )
 from answerable.model.errors import ParseError
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import (
-    Attachment,
-    Layer,
     Policy,
+    PolicyAttachment,
+    PolicyLayer,
     Statement,
     UnreadStatement,
 )
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.model.sighting import Facts
+from answerable.model.sighting import SightedFacts
 
-_GRANTS_LIMIT = 100_000  # KMS allows 50,000 grants on a key
+_MAX_GRANTS = 100_000  # KMS allows 50,000 grants on a key
 
 
 @dataclass(slots=True)
-class Building:
+class ResourceFactsBuilder:
     """Facts under construction; of repeated answers the last one is kept."""
 
     source: str
     now: int
-    estate: Estate
+    estate: ResourceInventory
     policies: dict[str, Policy] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, PublicAccessBlock] = field(default_factory=dict)
 
     @property
-    def reading(self) -> Reading:
+    def answer_reader(self) -> AnswerReader:
         """Reader that collects the problems."""
         return self.estate.reading
 
-    def seen(self, place: str) -> Seen:
+    def provenance(self, place: str) -> FactProvenance:
         """Build the provenance of a fact."""
-        return Seen(self.source, place, WrittenBy.PLATFORM, self.now)
+        return FactProvenance(self.source, place, WrittenBy.PLATFORM, self.now)
 
-    def keep(self, holder: str, policy: Policy) -> None:
+    def attach_policy(self, holder: str, policy: Policy) -> None:
         """Attach a policy to its resource."""
         self.policies[policy.id] = policy
         self.holders[policy.id] = holder
 
 
-def read_questions(build: Building, fields: Fields, base: str) -> None:
+def read_answers(build: ResourceFactsBuilder, fields: AnswerFields, base: str) -> None:
     """Read every answer stored under a queried id."""
-    reading, estate = build.reading, build.estate
-    for asked in reading.asked(fields, ACCESS_POINT, base):
-        answer = _typed(build, asked, api_records.AccessPoint)
-        if answer is not None and access_point(estate, answer, asked.place):
+    reading, estate = build.answer_reader, build.estate
+    for asked in reading.iter_answers(fields, ACCESS_POINT, base):
+        answer = _decode_access_point(build, asked, api_records.AccessPointRecord)
+        if answer is not None and read_access_point(estate, answer, asked.place):
             estate.seen.add(ACCESS_POINT.field)
             if answer.public_access_block_configuration is None:
                 estate.blocks[answer.access_point_arn] = (
-                    api_records.Block(),
+                    api_records.BlockConfiguration(),
                     asked.place,
                 )
     for question, take in (
-        *((question, _policy) for question in POLICIES),
-        (GRANTS, _grants),
-        (BUCKET_BLOCK, _block),
-        (ACCOUNT_BLOCK, _block),
-        (BUCKET_TAGS, _tags),
-        (TASKS, _task),
-        (DESCRIBED, _described),
+        *((question, _add_policy) for question in POLICIES),
+        (GRANTS, _add_grants),
+        (BUCKET_BLOCK, _add_block_answer),
+        (ACCOUNT_BLOCK, _add_block_answer),
+        (BUCKET_TAGS, _add_tags),
+        (TASKS, _add_task_definition),
+        (DESCRIBED, _add_execution_role),
     ):
-        for asked in reading.asked(fields, question, base):
+        for asked in reading.iter_answers(fields, question, base):
             take(build, question, asked)
-    for asked in reading.asked(fields, CLUSTER_TASKS, base):
+    for asked in reading.iter_answers(fields, CLUSTER_TASKS, base):
         read_tasks(estate, asked)
-    for asked in reading.asked(fields, TEMPLATE_VERSIONS, base):
+    for asked in reading.iter_answers(fields, TEMPLATE_VERSIONS, base):
         read_versions(estate, asked)
 
 
-def facts(build: Building) -> Facts:
+def build_facts(build: ResourceFactsBuilder) -> SightedFacts:
     """Return the built facts."""
     estate = build.estate
     for arn, (block, place) in estate.blocks.items():
-        _blocked(build, arn, block, place)
-    _launched(build)
-    resolve_definitions(estate)
+        _add_public_access_block(build, arn, block, place)
+    _assign_launch_roles(build)
+    assign_task_roles(estate)
     attachments = [
-        Attachment(policy.id, build.holders[policy.id], Layer.RESOURCE, "", policy.seen)
+        PolicyAttachment(
+            policy.id, build.holders[policy.id], PolicyLayer.RESOURCE, "", policy.seen
+        )
         for policy in build.policies.values()
     ]
-    attachments += _key_policies_not_here(build)
-    return Facts(
+    attachments += _missing_key_policies(build)
+    return SightedFacts(
         policies=tuple(build.policies.values()),
         attachments=tuple(attachments),
-        resources=tuple(_resource(build, item) for item in estate.items.values()),
+        resources=tuple(_build_resource(build, item) for item in estate.items.values()),
         public_access=tuple(build.blocks.values()),
     )
 
 
-def _resource(build: Building, item: Item) -> Resource:
+def _build_resource(build: ResourceFactsBuilder, item: ListedResource) -> Resource:
     return Resource(
         id=ResourceId(str(item.arn)),
-        kind=resource_kind(item.arn),
+        kind=resource_kind_of_arn(item.arn),
         account=item.account,
         tags=tuple(sorted(item.tags.items())),
-        seen=build.seen(item.place),
+        seen=build.provenance(item.place),
         behind=ResourceId(item.behind),
         runs_as=IdentityId(item.runs_as),
         network=item.network,
     )
 
 
-def _key_policies_not_here(build: Building) -> list[Attachment]:
+def _missing_key_policies(build: ResourceFactsBuilder) -> list[PolicyAttachment]:
     """List missing key policies: every key has one, but only grants were collected."""
     return [
-        Attachment(PolicyId(f"{key}#policy"), key, Layer.RESOURCE, "", policy.seen)
+        PolicyAttachment(
+            PolicyId(f"{key}#policy"), key, PolicyLayer.RESOURCE, "", policy.seen
+        )
         for policy in build.policies.values()
         if policy.id.endswith("#grants")
         and f"{(key := build.holders[policy.id])}#policy" not in build.policies
     ]
 
 
-def _asked_of(build: Building, question: Question, asked: Asked) -> Item | None:
+def _find_resource(
+    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+) -> ListedResource | None:
     """Find the queried resource."""
     estate = build.estate
-    arn = estate.names.find(asked.asked, question.kind)
+    arn = estate.names.resolve(asked.asked, question.kind)
     if arn is None:
         kind = question.kind or "resource"
         what = f"which {kind} this is cannot be told (expected its ARN)"
-        build.reading.problem(asked.place, what)
+        build.answer_reader.add_problem(asked.place, what)
         return None
-    return estate.item(arn, asked.place)
+    return estate.get_or_add(arn, asked.place)
 
 
-def _typed(
-    build: Building, asked: Asked, kind: type[api_records.AccessPoint]
-) -> api_records.AccessPoint | None:
-    return build.reading.decode(asked.raw or NOTHING, kind, asked.place)
+def _decode_access_point(
+    build: ResourceFactsBuilder,
+    asked: FieldAnswer,
+    kind: type[api_records.AccessPointRecord],
+) -> api_records.AccessPointRecord | None:
+    return build.answer_reader.decode(asked.raw or NOTHING, kind, asked.place)
 
 
-def _policy(build: Building, question: Question, asked: Asked) -> None:
+def _add_policy(
+    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+) -> None:
     """Add a policy; an unreadable one is kept as an unread policy."""
     if question.field == "QueueAttributes":
-        asked = _queue(build, asked)
-    item = _asked_of(build, question, asked)
+        asked = _resolve_queue_arn(build, asked)
+    item = _find_resource(build, question, asked)
     if item is None:
         return
-    found = document(build.reading, question, asked)
+    found = extract_document(build.answer_reader, question, asked)
     if found == NOTHING:
         return
     build.estate.seen.add(question.field)
     policy_id = PolicyId(f"{item.arn}#policy")
-    seen = build.seen(asked.place)
+    seen = build.provenance(asked.place)
     policy = Policy(policy_id, "policy", (), (), seen)
     if found is not None:
         given = found if isinstance(found, str) else bytes(found)
         try:
             policy = parse_policy(
-                given, Layer.RESOURCE, policy_id=policy_id, name="policy", seen=seen
+                given,
+                PolicyLayer.RESOURCE,
+                policy_id=policy_id,
+                name="policy",
+                seen=seen,
             )
         except ParseError as error:
-            policy = unread_policy(policy_id, "policy", error.reason, seen)
-    _unread(build, policy)
-    build.keep(str(item.arn), policy)
+            policy = make_unread_policy(policy_id, "policy", error.reason, seen)
+    _report_unread_statements(build, policy)
+    build.attach_policy(str(item.arn), policy)
 
 
-def _queue(build: Building, asked: Asked) -> Asked:
+def _resolve_queue_arn(build: ResourceFactsBuilder, asked: FieldAnswer) -> FieldAnswer:
     """Resolve a queue, queried by URL, to the ARN in its answer."""
     if asked.raw is None:
         return asked
     try:
-        answer = msgspec.json.decode(asked.raw, type=api_records.Attributed)
-    except UNREADABLE:
+        answer = msgspec.json.decode(asked.raw, type=api_records.AttributesAnswer)
+    except DECODE_ERRORS:
         return asked  # said when the policy is looked for
     arn = answer.attributes.queue_arn
-    return Asked(arn, asked.raw, asked.place) if arn else asked
+    return FieldAnswer(arn, asked.raw, asked.place) if arn else asked
 
 
-def _unread(build: Building, policy: Policy) -> None:
+def _report_unread_statements(build: ResourceFactsBuilder, policy: Policy) -> None:
     place = policy.seen.place
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
-        build.reading.problem(place, what)
+        build.answer_reader.add_problem(place, what)
     if len(policy.unread) > 3:
         more = f"{len(policy.unread) - 3} more statements likewise"
-        build.reading.problem(place, more)
+        build.answer_reader.add_problem(place, more)
 
 
-class _Grants(msgspec.Struct, rename="pascal", frozen=True):
+class _GrantList(msgspec.Struct, rename="pascal", frozen=True):
     grants: list[msgspec.Raw] = []
     truncated: bool = False
     next_marker: str | None = None
     next_token: str | None = None
 
 
-def _grants(build: Building, question: Question, asked: Asked) -> None:
-    item = _asked_of(build, question, asked)
+def _add_grants(
+    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+) -> None:
+    item = _find_resource(build, question, asked)
     if item is None:
         return
-    answer: _Grants | None = _Grants()
+    answer: _GrantList | None = _GrantList()
     if asked.raw is not None:
-        answer = build.reading.decode(asked.raw, _Grants, asked.place)
+        answer = build.answer_reader.decode(asked.raw, _GrantList, asked.place)
     if answer is None:
         return
     build.estate.seen.add(question.field)
     key = str(item.arn)
     read: list[Statement | UnreadStatement] = []
-    for position, raw in enumerate(answer.grants[:_GRANTS_LIMIT]):
-        read += grant_statements(raw, key, position)
+    for position, raw in enumerate(answer.grants[:_MAX_GRANTS]):
+        read += parse_grant(raw, key, position)
     if answer.truncated or answer.next_marker or answer.next_token:
-        read.append(UnreadStatement(WHOLE, "more grants follow that are missing"))
-    if len(answer.grants) > _GRANTS_LIMIT:
-        read.append(UnreadStatement(WHOLE, f"grants beyond {_GRANTS_LIMIT}"))
+        read.append(
+            UnreadStatement(WHOLE_DOCUMENT, "more grants follow that are missing")
+        )
+    if len(answer.grants) > _MAX_GRANTS:
+        read.append(UnreadStatement(WHOLE_DOCUMENT, f"grants beyond {_MAX_GRANTS}"))
     policy = Policy(
         PolicyId(f"{key}#grants"),
         "grants",
         tuple(each for each in read if isinstance(each, Statement)),
         tuple(each for each in read if isinstance(each, UnreadStatement)),
-        build.seen(asked.place),
+        build.provenance(asked.place),
     )
-    _unread(build, policy)
-    build.keep(key, policy)
+    _report_unread_statements(build, policy)
+    build.attach_policy(key, policy)
 
 
-def _block(build: Building, question: Question, asked: Asked) -> None:
+def _add_block_answer(
+    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+) -> None:
     target = asked.asked
     if question.kind == "account":
         if len(target) != 12 or not target.isdecimal():
-            build.reading.problem(asked.place, "expected the number of an account")
+            build.answer_reader.add_problem(
+                asked.place, "expected the number of an account"
+            )
             return
     else:
-        item = _asked_of(build, question, asked)
+        item = _find_resource(build, question, asked)
         if item is None:
             return
         target = str(item.arn)
-    block = api_records.Block()
+    block = api_records.BlockConfiguration()
     if asked.raw is not None:
-        answer = build.reading.decode(asked.raw, api_records.Blocked, asked.place)
+        answer = build.answer_reader.decode(
+            asked.raw, api_records.BlockAnswer, asked.place
+        )
         if answer is None:
             return
         block = answer.public_access_block_configuration
     build.estate.seen.add(question.field)
-    _blocked(build, target, block, asked.place)
+    _add_public_access_block(build, target, block, asked.place)
 
 
-def _blocked(
-    build: Building, target: str, block: api_records.Block, place: str
+def _add_public_access_block(
+    build: ResourceFactsBuilder,
+    target: str,
+    block: api_records.BlockConfiguration,
+    place: str,
 ) -> None:
     build.blocks[target] = PublicAccessBlock(
         target=target,
         restrict_public_buckets=block.restrict_public_buckets,
         block_public_policy=block.block_public_policy,
-        seen=build.seen(place),
+        seen=build.provenance(place),
     )
 
 
-def _tags(build: Building, question: Question, asked: Asked) -> None:
-    item = _asked_of(build, question, asked)
+def _add_tags(
+    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+) -> None:
+    item = _find_resource(build, question, asked)
     if item is None:
         return
     if asked.raw is not None:
-        answer = build.reading.decode(asked.raw, api_records.TagSet, asked.place)
+        answer = build.answer_reader.decode(
+            asked.raw, api_records.BucketTagging, asked.place
+        )
         if answer is None:
             return
         item.tags |= {tag.key: tag.value for tag in answer.tag_set}
     build.estate.seen.add(question.field)
 
 
-def _task(build: Building, question: Question, asked: Asked) -> None:
-    answer = build.reading.decode(
-        asked.raw or NOTHING, api_records.Defined, asked.place
+def _add_task_definition(
+    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+) -> None:
+    answer = build.answer_reader.decode(
+        asked.raw or NOTHING, api_records.TaskDefinitionAnswer, asked.place
     )
     if answer is None:
         return
     task = answer.task_definition
-    item = build.estate.named(task.task_definition_arn, asked.place, question.kind)
+    item = build.estate.get_or_add_arn(
+        task.task_definition_arn, asked.place, question.kind
+    )
     if item is not None:
-        item.runs_as = role_of(task.task_role_arn)
+        item.runs_as = parse_role_arn(task.task_role_arn)
 
 
-def _described(build: Building, question: Question, asked: Asked) -> None:
-    item = _asked_of(build, question, asked)
+def _add_execution_role(
+    build: ResourceFactsBuilder, question: AnswerField, asked: FieldAnswer
+) -> None:
+    item = _find_resource(build, question, asked)
     if item is not None and asked.raw is not None:
-        item.runs_as = described_role(asked.raw)
+        item.runs_as = find_execution_role(asked.raw)
 
 
-def _launched(build: Building) -> None:
+def _assign_launch_roles(build: ResourceFactsBuilder) -> None:
     """Assign the profile's role to instances and launch templates."""
     estate = build.estate
     missing = 0
@@ -333,8 +370,10 @@ def _launched(build: Building) -> None:
             missing += 1
     if missing:
         what = "iam list-instance-profiles is missing: the roles of {} are not known"
-        build.reading.problem(_first(estate), what.format(f"{missing} instances"))
+        build.answer_reader.add_problem(
+            _first_launched_place(estate), what.format(f"{missing} instances")
+        )
 
 
-def _first(estate: Estate) -> str:
+def _first_launched_place(estate: ResourceInventory) -> str:
     return next(estate.items[arn].place for arn in estate.launched)

@@ -4,10 +4,13 @@ import re
 from dataclasses import dataclass, field
 
 from answerable.connectors.aws_resources.parse import api_records
-from answerable.connectors.aws_resources.parse.answer_fields import Reading
-from answerable.connectors.aws_resources.parse.execution_roles import role_of
-from answerable.connectors.aws_resources.parse.resource_names import Names, resource_arn
-from answerable.connectors.formats.aws_api_answers import Fields
+from answerable.connectors.aws_resources.parse.answer_fields import AnswerReader
+from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
+from answerable.connectors.aws_resources.parse.resource_names import (
+    ResourceNames,
+    parse_resource_arn,
+)
+from answerable.connectors.formats.aws_api_answers import AnswerFields
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 
@@ -16,7 +19,7 @@ _REGION = re.compile(r"([a-z]{2}(?:-[a-z]{2,12})+-\d{1,2})(?:[a-z]|-[a-z0-9-]{1,
 
 
 @dataclass(slots=True)
-class Item:
+class ListedResource:
     """Listed resource under construction.
 
     Attributes:
@@ -38,7 +41,7 @@ class Item:
 
 
 @dataclass(slots=True)
-class Estate:
+class ResourceInventory:
     """All resources of an answer file under construction.
 
     Attributes:
@@ -57,12 +60,14 @@ class Estate:
         broken: Lists with an unidentified entry.
     """
 
-    reading: Reading
-    names: Names = field(default_factory=Names)
-    items: dict[str, Item] = field(default_factory=dict)
+    reading: AnswerReader
+    names: ResourceNames = field(default_factory=ResourceNames)
+    items: dict[str, ListedResource] = field(default_factory=dict)
     caller: str = ""
     region: str = ""
-    blocks: dict[str, tuple[api_records.Block, str]] = field(default_factory=dict)
+    blocks: dict[str, tuple[api_records.BlockConfiguration, str]] = field(
+        default_factory=dict
+    )
     profiles: dict[str, str] = field(default_factory=dict)
     launched: dict[str, str] = field(default_factory=dict)
     defined: dict[str, str] = field(default_factory=dict)
@@ -71,26 +76,28 @@ class Estate:
     listed: dict[str, set[Arn]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
-    def item(self, arn: Arn, place: str, *names: str) -> Item:
+    def get_or_add(self, arn: Arn, place: str, *names: str) -> ListedResource:
         """Return the resource, added on its first mention."""
         found = self.items.get(str(arn))
         if found is None:
             owner = arn.account or (self.caller if arn.service == "s3" else "")
-            found = self.items[str(arn)] = Item(arn, place, owner)
+            found = self.items[str(arn)] = ListedResource(arn, place, owner)
             self.names.add(arn)
         if names:
             self.names.add(arn, *names)
         return found
 
-    def named(self, text: str, place: str, kind: str = "", *names: str) -> Item | None:
+    def get_or_add_arn(
+        self, text: str, place: str, kind: str = "", *names: str
+    ) -> ListedResource | None:
         """Return the resource of an ARN; None and a problem for an invalid ARN."""
-        arn = resource_arn(text, kind)
+        arn = parse_resource_arn(text, kind)
         if arn is None:
-            self.reading.problem(place, f"no usable ARN of {kind or 'a resource'}")
+            self.reading.add_problem(place, f"no usable ARN of {kind or 'a resource'}")
             return None
-        return self.item(arn, place, *names)
+        return self.get_or_add(arn, place, *names)
 
-    def list(self, name: str, item: Item | None) -> None:
+    def record_listing(self, name: str, item: ListedResource | None) -> None:
         """Record a listed resource, or an unidentified entry."""
         if item is None:
             self.broken.add(name)
@@ -98,115 +105,135 @@ class Estate:
             self.listed.setdefault(name, set()).add(item.arn)
 
 
-def read_lists(estate: Estate, fields: Fields, base: str) -> None:
+def read_lists(estate: ResourceInventory, fields: AnswerFields, base: str) -> None:
     """Read every list of one answer."""
     reading = estate.reading
-    for bucket, place in reading.records(fields, "Buckets", api_records.Bucket, base):
-        arn = estate.names.bucket(bucket.name)
+    for bucket, place in reading.iter_records(
+        fields, "Buckets", api_records.S3Bucket, base
+    ):
+        arn = estate.names.bucket_arn(bucket.name)
         if arn is None:
-            reading.problem(place, "no usable name of a bucket")
-        estate.list("Buckets", estate.item(arn, place) if arn else None)
-    for point, place in reading.records(
-        fields, "AccessPointList", api_records.AccessPoint, base
+            reading.add_problem(place, "no usable name of a bucket")
+        estate.record_listing("Buckets", estate.get_or_add(arn, place) if arn else None)
+    for point, place in reading.iter_records(
+        fields, "AccessPointList", api_records.AccessPointRecord, base
     ):
-        access_point(estate, point, place)
-    _data(estate, fields, base)
-    _code(estate, fields, base)
-    _launching(estate, fields, base)
-    for tagged, place in reading.records(
-        fields, "ResourceTagMappingList", api_records.Tagged, base
+        read_access_point(estate, point, place)
+    _read_data_resources(estate, fields, base)
+    _read_compute_resources(estate, fields, base)
+    _read_launch_resources(estate, fields, base)
+    for tagged, place in reading.iter_records(
+        fields, "ResourceTagMappingList", api_records.TaggedResource, base
     ):
-        arn = resource_arn(tagged.arn)
+        arn = parse_resource_arn(tagged.arn)
         if arn is not None:  # identities and policies have tags elsewhere
-            _tag(estate.item(arn, place), tagged.tags)
+            _add_tags(estate.get_or_add(arn, place), tagged.tags)
 
 
-def _data(estate: Estate, fields: Fields, base: str) -> None:
+def _read_data_resources(
+    estate: ResourceInventory, fields: AnswerFields, base: str
+) -> None:
     """Read resources that store or carry data."""
     reading = estate.reading
-    for key, place in reading.records(fields, "Keys", api_records.Key, base):
-        estate.list("Keys", estate.named(key.key_arn, place, "kms:key"))
-    for topic, place in reading.records(fields, "Topics", api_records.Topic, base):
-        estate.list("Topics", estate.named(topic.topic_arn, place, "sns:topic"))
-    for url, place in reading.records(fields, "QueueUrls", str, base):
-        queue = estate.names.find(url, "sqs:queue")
-        item = estate.item(queue, place, url) if queue else None
-        estate.list("QueueUrls", item)
-    for secret, place in reading.records(
-        fields, "SecretList", api_records.Secret, base
+    for key, place in reading.iter_records(fields, "Keys", api_records.KmsKey, base):
+        estate.record_listing(
+            "Keys", estate.get_or_add_arn(key.key_arn, place, "kms:key")
+        )
+    for topic, place in reading.iter_records(
+        fields, "Topics", api_records.SnsTopic, base
+    ):
+        estate.record_listing(
+            "Topics", estate.get_or_add_arn(topic.topic_arn, place, "sns:topic")
+        )
+    for url, place in reading.iter_records(fields, "QueueUrls", str, base):
+        queue = estate.names.resolve(url, "sqs:queue")
+        item = estate.get_or_add(queue, place, url) if queue else None
+        estate.record_listing("QueueUrls", item)
+    for secret, place in reading.iter_records(
+        fields, "SecretList", api_records.SecretEntry, base
     ):
         kind = "secretsmanager:secret"
-        item = estate.named(secret.arn, place, kind, secret.name)
-        estate.list("SecretList", item)
-        _tag(item, secret.tags)
-    for repository, place in reading.records(
-        fields, "repositories", api_records.Repository, base
+        item = estate.get_or_add_arn(secret.arn, place, kind, secret.name)
+        estate.record_listing("SecretList", item)
+        _add_tags(item, secret.tags)
+    for repository, place in reading.iter_records(
+        fields, "repositories", api_records.EcrRepository, base
     ):
-        item = estate.named(repository.repository_arn, place, "ecr:repository")
-        estate.list("repositories", item)
+        item = estate.get_or_add_arn(repository.repository_arn, place, "ecr:repository")
+        estate.record_listing("repositories", item)
 
 
-def access_point(
-    estate: Estate, point: api_records.AccessPoint, place: str
+def read_access_point(
+    estate: ResourceInventory, point: api_records.AccessPointRecord, place: str
 ) -> Arn | None:
     """Read an access point and its bucket."""
-    item = estate.named(point.access_point_arn, place, "s3:accesspoint", point.name)
+    item = estate.get_or_add_arn(
+        point.access_point_arn, place, "s3:accesspoint", point.name
+    )
     if item is None:
         return None
     if point.vpc_configuration:
         item.network = point.vpc_configuration.vpc_id
-    bucket = estate.names.bucket(point.bucket) if point.bucket else None
+    bucket = estate.names.bucket_arn(point.bucket) if point.bucket else None
     if bucket is not None:
         item.behind = str(bucket)
         if point.bucket_account_id.isdecimal():
-            estate.item(bucket, place).account = point.bucket_account_id
+            estate.get_or_add(bucket, place).account = point.bucket_account_id
     block = point.public_access_block_configuration
     if block is not None:
         estate.blocks[str(item.arn)] = (block, place)
     return item.arn
 
 
-def _code(estate: Estate, fields: Fields, base: str) -> None:
+def _read_compute_resources(
+    estate: ResourceInventory, fields: AnswerFields, base: str
+) -> None:
     """Read compute resources: functions, instances and their profiles."""
     reading = estate.reading
-    for function, place in reading.records(
-        fields, "Functions", api_records.Function, base
+    for function, place in reading.iter_records(
+        fields, "Functions", api_records.LambdaFunction, base
     ):
-        item = estate.named(function.function_arn, place, "lambda:function")
-        estate.list("Functions", item)
+        item = estate.get_or_add_arn(function.function_arn, place, "lambda:function")
+        estate.record_listing("Functions", item)
         if item is not None:
-            item.runs_as = role_of(function.role)
-    for profile, place in reading.records(
-        fields, "InstanceProfiles", api_records.Profile, base
+            item.runs_as = parse_role_arn(function.role)
+    for profile, place in reading.iter_records(
+        fields, "InstanceProfiles", api_records.InstanceProfileRecord, base
     ):
-        roles = [role for role in (role_of(r.arn) for r in profile.roles) if role]
-        arn = _profile(profile.arn)
+        roles = [
+            role for role in (parse_role_arn(r.arn) for r in profile.roles) if role
+        ]
+        arn = _parse_profile_arn(profile.arn)
         if arn is None:
-            reading.problem(place, "no usable ARN of an instance profile")
+            reading.add_problem(place, "no usable ARN of an instance profile")
             continue
-        item = estate.item(arn, place)
+        item = estate.get_or_add(arn, place)
         item.runs_as = estate.profiles[profile.arn] = roles[0] if roles else ""
-    for reservation, place in reading.records(
-        fields, "Reservations", api_records.Reservation, base
+    for reservation, place in reading.iter_records(
+        fields, "Reservations", api_records.Ec2Reservation, base
     ):
         for instance in reservation.instances:
-            _instance(estate, instance, reservation.owner_id, place)
+            _read_instance(estate, instance, reservation.owner_id, place)
 
 
-def _launching(estate: Estate, fields: Fields, base: str) -> None:
+def _read_launch_resources(
+    estate: ResourceInventory, fields: AnswerFields, base: str
+) -> None:
     """Read launch resources: clusters and launch templates."""
     reading = estate.reading
-    for cluster, place in reading.records(fields, "clusterArns", str, base):
-        estate.list("clusterArns", estate.named(cluster, place, "ecs:cluster"))
-    for template, place in reading.records(
+    for cluster, place in reading.iter_records(fields, "clusterArns", str, base):
+        estate.record_listing(
+            "clusterArns", estate.get_or_add_arn(cluster, place, "ecs:cluster")
+        )
+    for template, place in reading.iter_records(
         fields, "LaunchTemplates", api_records.LaunchTemplate, base
     ):
-        arn = template_arn(estate, template.launch_template_id)
-        item = estate.named(arn, place, "ec2:launch-template")
-        estate.list("LaunchTemplates", item)
+        arn = launch_template_arn(estate, template.launch_template_id)
+        item = estate.get_or_add_arn(arn, place, "ec2:launch-template")
+        estate.record_listing("LaunchTemplates", item)
 
 
-def template_arn(estate: Estate, template: str) -> str:
+def launch_template_arn(estate: ResourceInventory, template: str) -> str:
     """Build the ARN of a launch template, which no answer contains."""
     if not estate.region or not estate.caller:
         return ""
@@ -214,7 +241,7 @@ def template_arn(estate: Estate, template: str) -> str:
     return f"arn:{place}:launch-template/{template}"
 
 
-def _profile(text: str) -> Arn | None:
+def _parse_profile_arn(text: str) -> Arn | None:
     try:
         arn = Arn.parse(text)
     except IdError:
@@ -223,8 +250,8 @@ def _profile(text: str) -> Arn | None:
     return arn if whole and text.isprintable() else None
 
 
-def _instance(
-    estate: Estate, instance: api_records.Instance, owner: str, place: str
+def _read_instance(
+    estate: ResourceInventory, instance: api_records.Ec2Instance, owner: str, place: str
 ) -> None:
     """Read an instance with a profile; one without has no role."""
     zone = _REGION.fullmatch(instance.placement.availability_zone)
@@ -239,11 +266,11 @@ def _instance(
     profile = instance.iam_instance_profile
     if profile is None:
         return
-    item = estate.named(str(arn), place, "ec2:instance")
+    item = estate.get_or_add_arn(str(arn), place, "ec2:instance")
     if item is not None:
         estate.launched[str(arn)] = profile.arn
 
 
-def _tag(item: Item | None, tags: list[api_records.Tag]) -> None:
+def _add_tags(item: ListedResource | None, tags: list[api_records.ResourceTag]) -> None:
     if item is not None:
         item.tags |= {tag.key: tag.value for tag in tags}

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.arn_kind import resource_kind
+from answerable.connectors.formats.arn_kind import resource_kind_of_arn
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 
@@ -18,7 +18,7 @@ _QUEUE = re.compile(
 _NOT_RESOURCES = {"iam", "sts", "organizations"}
 
 
-def resource_arn(text: str, kind: str = "") -> Arn | None:
+def parse_resource_arn(text: str, kind: str = "") -> Arn | None:
     """Parse the ARN of a resource, optionally of one kind."""
     try:
         arn = Arn.parse(text)
@@ -28,12 +28,12 @@ def resource_arn(text: str, kind: str = "") -> Arn | None:
     if not whole or any(letter in text for letter in "*?$ "):
         return None
     if kind:
-        return arn if resource_kind(arn) == kind else None
+        return arn if resource_kind_of_arn(arn) == kind else None
     return None if arn.service in _NOT_RESOURCES else arn
 
 
 @dataclass(slots=True)
-class Names:
+class ResourceNames:
     """Index from names in the lists to ARNs.
 
     Attributes:
@@ -47,26 +47,26 @@ class Names:
 
     def add(self, arn: Arn, *names: str) -> None:
         """Add a resource by the last part of its ARN and by other names."""
-        kind, text = resource_kind(arn), str(arn)
+        kind, text = resource_kind_of_arn(arn), str(arn)
         last = arn.resource.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
         whole = arn.resource.partition("/")[2]  # a repository's name has slashes
         for name in {last, whole, *names} - {""}:
             self._known[kind, name].add(text)
 
-    def bucket(self, name: str) -> Arn | None:
+    def bucket_arn(self, name: str) -> Arn | None:
         """Build the ARN of a bucket."""
         if name.startswith("arn:"):
-            return resource_arn(name, "s3:bucket")
+            return parse_resource_arn(name, "s3:bucket")
         if not _BUCKET.fullmatch(name):
             return None
         return Arn(self.partition, "s3", "", "", name)
 
-    def find(self, asked: str, kind: str) -> Arn | None:
+    def resolve(self, asked: str, kind: str) -> Arn | None:
         """Resolve an id to a resource; None for no or several matches."""
         if kind == "s3:bucket":
-            return self.bucket(asked)
+            return self.bucket_arn(asked)
         if asked.startswith("arn:"):
-            return resource_arn(asked, kind)
+            return parse_resource_arn(asked, kind)
         if kind == "sqs:queue" and (url := _QUEUE.fullmatch(asked)):
             region = url["new"] or url["old"]
             return Arn(self.partition, "sqs", region, url["account"], url["name"])

@@ -27,7 +27,7 @@ PREFIXES = {
 }
 # Calls that IAM authorises under another name. The call is kept as logged.
 # Source: "Actions defined by Amazon S3", Amazon S3 User Guide.
-AUTHORISED_BY = {
+IAM_ACTION_OF_CALL = {
     "s3:ListObjects": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadBucket": "s3:ListBucket",
@@ -49,25 +49,25 @@ AUTHORISED_BY = {
 # Some services log the API version with the name: `GetFunction20150331v2`.
 _VERSION = re2.compile(r"(.*[a-z])(?:20\d{6}(?:v\d+)?|20\d\d_\d\d_\d\d)")
 _CACHED = 20_000
-_known: dict[tuple[str, str], str] = {}
+_cache: dict[tuple[str, str], str] = {}
 
 
-def action_of(source: str, name: str) -> str:
+def iam_action_name(source: str, name: str) -> str:
     """Return the IAM action of a call, e.g. `s3:GetObject`.
 
     Args:
         source: `eventSource`, e.g. `s3.amazonaws.com`.
         name: `eventName`.
     """
-    known = _known.get((source, name))
+    known = _cache.get((source, name))
     if known is None:
-        known = _spelled(source, name)
-        if len(_known) < _CACHED:  # names are the sender's: bounded
-            _known[source, name] = known
+        known = _spell_action(source, name)
+        if len(_cache) < _CACHED:  # names are the sender's: bounded
+            _cache[source, name] = known
     return known
 
 
-def _spelled(source: str, name: str) -> str:
+def _spell_action(source: str, name: str) -> str:
     prefix = source.removesuffix(".cn").removesuffix(".amazonaws.com")
     prefix = PREFIXES.get(prefix, prefix)
     versioned = _VERSION.fullmatch(name)

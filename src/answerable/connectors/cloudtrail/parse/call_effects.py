@@ -8,46 +8,49 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.connectors.cloudtrail.parse.caller import Caller, role_of_session
-from answerable.connectors.cloudtrail.parse.record_types import NULL, Record
-from answerable.connectors.cloudtrail.parse.timestamps import expiry
+from answerable.connectors.cloudtrail.parse.caller import (
+    CloudTrailCaller,
+    role_arn_of_session,
+)
+from answerable.connectors.cloudtrail.parse.record_types import NULL, CloudTrailRecord
+from answerable.connectors.cloudtrail.parse.timestamps import parse_expiry
 from answerable.model.ids import is_access_key_id
 
 
-class _Credentials(msgspec.Struct, rename="camel"):
+class _StsCredentials(msgspec.Struct, rename="camel"):
     access_key_id: str | None = None
     expiration: str | None = None
 
 
-class _Assumed(msgspec.Struct, rename="camel"):
+class _AssumedRoleUser(msgspec.Struct, rename="camel"):
     arn: str | None = None
 
 
-class _AccessKey(msgspec.Struct, rename="camel"):
+class _CreatedAccessKey(msgspec.Struct, rename="camel"):
     access_key_id: str | None = None
     user_name: str | None = None
 
 
-class _Set(msgspec.Struct, rename="camel"):
-    credentials: _Credentials | None = None
+class _CredentialSet(msgspec.Struct, rename="camel"):
+    credentials: _StsCredentials | None = None
     role_arn: str | None = None
-    assumed_role_user: _Assumed | None = None
+    assumed_role_user: _AssumedRoleUser | None = None
 
 
-class _Named(msgspec.Struct, rename="camel"):
+class _CreatedIdentity(msgspec.Struct, rename="camel"):
     arn: str | None = None
 
 
-class _Answer(msgspec.Struct, rename="camel"):
-    credentials: _Credentials | None = None
-    assumed_role_user: _Assumed | None = None
-    access_key: _AccessKey | None = None
-    credential_set: list[_Set] | None = None
-    role: _Named | None = None
-    user: _Named | None = None
+class _ResponseElements(msgspec.Struct, rename="camel"):
+    credentials: _StsCredentials | None = None
+    assumed_role_user: _AssumedRoleUser | None = None
+    access_key: _CreatedAccessKey | None = None
+    credential_set: list[_CredentialSet] | None = None
+    role: _CreatedIdentity | None = None
+    user: _CreatedIdentity | None = None
 
 
-class _Asked(msgspec.Struct, rename="camel"):
+class _RequestParameters(msgspec.Struct, rename="camel"):
     role_arn: str | None = None
     role_name: str | None = None
     user_name: str | None = None
@@ -56,19 +59,24 @@ class _Asked(msgspec.Struct, rename="camel"):
     role_session_name: str | None = None
 
 
-_ANSWER = msgspec.json.Decoder(_Answer)
-_ASKED = msgspec.json.Decoder(_Asked)
+_RESPONSE_DECODER = msgspec.json.Decoder(_ResponseElements)
+_REQUEST_DECODER = msgspec.json.Decoder(_RequestParameters)
 
-ROLES = {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot"}
-SAME = {"GetSessionToken", "GetFederationToken"}
+ASSUME_ROLE_CALLS = {
+    "AssumeRole",
+    "AssumeRoleWithSAML",
+    "AssumeRoleWithWebIdentity",
+    "AssumeRoot",
+}
+SAME_IDENTITY_CALLS = {"GetSessionToken", "GetFederationToken"}
 _SOURCES = {"sts.amazonaws.com", "iam.amazonaws.com", "rolesanywhere.amazonaws.com"}
-_NAMES = ROLES | SAME | {"CreateAccessKey", "CreateSession"}
+_NAMES = ASSUME_ROLE_CALLS | SAME_IDENTITY_CALLS | {"CreateAccessKey", "CreateSession"}
 _NAMES |= {"CreateRole", "DeleteRole", "CreateUser", "DeleteUser"}
 _NAMES |= {"CreateServiceLinkedRole", "DeleteServiceLinkedRole"}
 
 
 @dataclass(slots=True)
-class Outcomes:
+class CallEffects:
     """Effects of a call; empty fields for none.
 
     Attributes:
@@ -90,67 +98,84 @@ class Outcomes:
     source_identity: str = ""
 
 
-def concerns(record: Record) -> bool:
+def has_effects(record: CloudTrailRecord) -> bool:
     """Tell whether the call can issue, create or delete."""
     return record.event_source in _SOURCES and record.event_name in _NAMES
 
 
-def outcomes_of(record: Record, caller: Caller) -> Outcomes | None:
+def parse_call_effects(
+    record: CloudTrailRecord, caller: CloudTrailCaller
+) -> CallEffects | None:
     """Parse the effects of a call; None for an unknown form."""
     try:
-        asked = _decode_asked(record)
-        answer = _decode_answer(record)
+        asked = _decode_request(record)
+        answer = _decode_response(record)
     except msgspec.DecodeError:
         return None
-    found = Outcomes(
+    found = CallEffects(
         session_name=asked.role_session_name or "",
         source_identity=asked.source_identity or "",
     )
     name = record.event_name or ""
     if name.startswith(("Create", "Delete")) and name != "CreateSession":
         if not record.error_code:
-            _lifecycle(found, name, asked, answer, caller)
+            _set_lifecycle_effects(found, name, asked, answer, caller)
     elif name == "CreateSession":
         for each in answer.credential_set or ():
-            _issue(found, each.credentials, each.role_arn or _session_role(each))
+            _set_issued_credential(
+                found, each.credentials, each.role_arn or _role_of_credential_set(each)
+            )
     else:
-        _issue(found, answer.credentials, _acts_as(name, asked, answer, caller))
+        _set_issued_credential(
+            found, answer.credentials, _identity_of_issued(name, asked, answer, caller)
+        )
     return found
 
 
-def _decode_asked(record: Record) -> _Asked:
+def _decode_request(record: CloudTrailRecord) -> _RequestParameters:
     raw = record.request_parameters
-    return _Asked() if raw == NULL else _ASKED.decode(raw)
+    return _RequestParameters() if raw == NULL else _REQUEST_DECODER.decode(raw)
 
 
-def _decode_answer(record: Record) -> _Answer:
+def _decode_response(record: CloudTrailRecord) -> _ResponseElements:
     raw = record.response_elements
-    return _Answer() if raw == NULL else _ANSWER.decode(raw)
+    return _ResponseElements() if raw == NULL else _RESPONSE_DECODER.decode(raw)
 
 
-def _acts_as(name: str, asked: _Asked, answer: _Answer, caller: Caller) -> str:
-    if name in SAME:
+def _identity_of_issued(
+    name: str,
+    asked: _RequestParameters,
+    answer: _ResponseElements,
+    caller: CloudTrailCaller,
+) -> str:
+    if name in SAME_IDENTITY_CALLS:
         return caller.identity
     if name == "AssumeRoot":
         return asked.target_principal or ""
     derived = answer.assumed_role_user.arn if answer.assumed_role_user else None
-    return asked.role_arn or role_of_session(derived or "")
+    return asked.role_arn or role_arn_of_session(derived or "")
 
 
-def _session_role(each: _Set) -> str:
+def _role_of_credential_set(each: _CredentialSet) -> str:
     arn = each.assumed_role_user.arn if each.assumed_role_user else None
-    return role_of_session(arn or "")
+    return role_arn_of_session(arn or "")
 
 
-def _issue(found: Outcomes, issued: _Credentials | None, to: str) -> None:
+def _set_issued_credential(
+    found: CallEffects, issued: _StsCredentials | None, to: str
+) -> None:
     if issued and issued.access_key_id and is_access_key_id(issued.access_key_id):
         found.issued = "cred:aws/" + issued.access_key_id
         found.issued_to = to
-        found.issued_until = expiry(issued.expiration or "")
+        found.issued_until = parse_expiry(issued.expiration or "")
 
 
-def _lifecycle(
-    found: Outcomes, name: str, asked: _Asked, answer: _Answer, caller: Caller
+def _set_lifecycle_effects(
+    found: CallEffects,
+    name: str,
+    asked: _RequestParameters,
+    answer: _ResponseElements,
+    caller: CloudTrailCaller,
 ) -> None:
     if name == "CreateAccessKey":
         key = answer.access_key
@@ -158,19 +183,21 @@ def _lifecycle(
             found.issued = "cred:aws/" + key.access_key_id
             user = key.user_name or asked.user_name
             own = not user or caller.identity.endswith("/" + user)
-            found.issued_to = caller.identity if own else _arn(caller, "user", user)
+            found.issued_to = (
+                caller.identity if own else _identity_arn(caller, "user", user)
+            )
         return
     kind = "role" if name.endswith("Role") else "user"
     made = answer.role if kind == "role" else answer.user
     named = asked.role_name if kind == "role" else asked.user_name
-    identity = (made.arn if made else None) or _arn(caller, kind, named)
+    identity = (made.arn if made else None) or _identity_arn(caller, kind, named)
     if name.startswith("Create"):
         found.created = identity
     else:
         found.deleted = identity
 
 
-def _arn(caller: Caller, kind: str, name: str | None) -> str:
+def _identity_arn(caller: CloudTrailCaller, kind: str, name: str | None) -> str:
     """Build the ARN of an identity from its short name, without its path."""
     if not name or not caller.account:
         return ""

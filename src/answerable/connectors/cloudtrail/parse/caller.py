@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 import re2
 
-from answerable.connectors.cloudtrail.parse.record_types import Record, UserIdentity
+from answerable.connectors.cloudtrail.parse.record_types import (
+    CloudTrailRecord,
+    UserIdentity,
+)
 from answerable.model.errors import IdError
 from answerable.model.ids import person_id
 
@@ -21,15 +24,15 @@ _SESSION_ARN = re2.compile(
 # Source: IAM Identity Center User Guide, "Referencing permission sets".
 _RESERVED = ":role/aws-reserved/sso.amazonaws.com/"
 # Web identity providers for people; any other may name workloads.
-_PEOPLE = frozenset(
+_HUMAN_ISSUERS = frozenset(
     {"accounts.google.com", "www.amazon.com", "graph.facebook.com", "appleid.apple.com"}
 )
-_WORKLOADS = (".iam.gserviceaccount.com", ".svc.id.goog")
-HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+_WORKLOAD_SUFFIXES = (".iam.gserviceaccount.com", ".svc.id.goog")
+HIDDEN_USER_NAME = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
 @dataclass(slots=True)
-class Caller:
+class CloudTrailCaller:
     """Caller of a CloudTrail record.
 
     Attributes:
@@ -51,43 +54,45 @@ class Caller:
     by: str = ""
 
 
-def caller_of(record: Record, who: UserIdentity) -> Caller:
+def resolve_caller(record: CloudTrailRecord, who: UserIdentity) -> CloudTrailCaller:
     """Return the caller of a record."""
-    caller = Caller(account=who.account_id or record.recipient_account_id or "")
+    caller = CloudTrailCaller(
+        account=who.account_id or record.recipient_account_id or ""
+    )
     key = who.access_key_id
     # Key ids of copies are often masked: any run of capitals and digits names a key.
     if key and 16 <= len(key) <= 128 and key.isalnum() and key == key.upper():
         caller.credential = "cred:aws/" + key
     kind = who.type
     if kind == "AssumedRole":
-        _role(caller, who)
+        _set_assumed_role(caller, who)
     elif kind == "IAMUser":
-        _user(caller, who)
+        _set_iam_user(caller, who)
     else:
-        _other(caller, who, record)
+        _set_other_identity(caller, who, record)
     if who.on_behalf_of and who.on_behalf_of.user_id:
-        _name(caller, who.on_behalf_of.user_id, "identity-center")
+        _set_person(caller, who.on_behalf_of.user_id, "identity-center")
     elif record.event_name == "ConsoleLogin" and kind == "IAMUser":
-        _signed_in(caller, who, record)
+        _set_console_person(caller, who, record)
     return caller
 
 
-def _role(caller: Caller, who: UserIdentity) -> None:
+def _set_assumed_role(caller: CloudTrailCaller, who: UserIdentity) -> None:
     caller.session = who.arn or ""
     issuer = who.session_context.session_issuer if who.session_context else None
     if issuer and issuer.arn:
         caller.identity = issuer.arn
     else:
-        caller.identity = role_of_session(caller.session)
+        caller.identity = role_arn_of_session(caller.session)
     caller.session_name = caller.session.rpartition("/")[2]
     if not caller.session and who.principal_id:
         caller.session_name = who.principal_id.partition(":")[2]
     if _RESERVED in caller.identity and caller.session_name:
-        _name(caller, caller.session_name, "identity-center")
+        _set_person(caller, caller.session_name, "identity-center")
         caller.session_name = ""  # not the caller's words
 
 
-def role_of_session(session: str) -> str:
+def role_arn_of_session(session: str) -> str:
     """Return the role ARN of an assumed-role ARN, without the role's path."""
     parts = _SESSION_ARN.fullmatch(session)
     if not parts:
@@ -96,27 +101,35 @@ def role_of_session(session: str) -> str:
     return f"arn:{partition}:iam::{account}:role/{path}{role}"
 
 
-def _user(caller: Caller, who: UserIdentity) -> None:
+def _set_iam_user(caller: CloudTrailCaller, who: UserIdentity) -> None:
     caller.identity = who.arn or ""
     if (
         not caller.identity
         and who.account_id
-        and who.user_name not in (None, "", HIDDEN)
+        and who.user_name not in (None, "", HIDDEN_USER_NAME)
     ):
         caller.identity = f"arn:aws:iam::{who.account_id}:user/{who.user_name}"
 
 
-def _signed_in(caller: Caller, who: UserIdentity, record: Record) -> None:
-    if who.user_name and who.user_name != HIDDEN and _succeeded(record):
-        _name(caller, who.user_name, "console-sign-in")
+def _set_console_person(
+    caller: CloudTrailCaller, who: UserIdentity, record: CloudTrailRecord
+) -> None:
+    if (
+        who.user_name
+        and who.user_name != HIDDEN_USER_NAME
+        and _is_successful_sign_in(record)
+    ):
+        _set_person(caller, who.user_name, "console-sign-in")
 
 
-def _succeeded(record: Record) -> bool:
+def _is_successful_sign_in(record: CloudTrailRecord) -> bool:
     answer = bytes(record.response_elements)
     return b'"Success"' in answer and not record.error_code
 
 
-def _other(caller: Caller, who: UserIdentity, record: Record) -> None:
+def _set_other_identity(
+    caller: CloudTrailCaller, who: UserIdentity, record: CloudTrailRecord
+) -> None:
     match who.type:
         case "Root":
             caller.identity = who.arn or f"arn:aws:iam::{caller.account}:root"
@@ -128,17 +141,17 @@ def _other(caller: Caller, who: UserIdentity, record: Record) -> None:
             caller.session_name = caller.session.rpartition("/")[2]
         case "SAMLUser":
             subject = who.user_name or (who.principal_id or "").partition(":")[2]
-            caller.identity = _federated("saml", who.identity_provider, subject)
-            _name(caller, subject, "saml")
+            caller.identity = _federated_id("saml", who.identity_provider, subject)
+            _set_person(caller, subject, "saml")
         case "WebIdentityUser":
-            _web_identity(caller, who)
+            _set_web_identity(caller, who)
         case "IdentityCenterUser":
             known = who.on_behalf_of.user_id if who.on_behalf_of else None
-            caller.identity = _federated("identity-center", caller.account, known)
+            caller.identity = _federated_id("identity-center", caller.account, known)
         case "AWSAccount":
             # Another account's principal: its unique id is all that is told.
             named = (who.principal_id or "").partition(":")[0]
-            caller.identity = who.arn or _federated("aws", who.account_id, named)
+            caller.identity = who.arn or _federated_id("aws", who.account_id, named)
         case _:
             service = who.invoked_by
             if not service and record.event_type == "AwsServiceEvent":
@@ -146,21 +159,21 @@ def _other(caller: Caller, who: UserIdentity, record: Record) -> None:
             caller.identity = service or who.arn or ""
 
 
-def _web_identity(caller: Caller, who: UserIdentity) -> None:
+def _set_web_identity(caller: CloudTrailCaller, who: UserIdentity) -> None:
     principal = who.principal_id or ""
     issuer = (who.identity_provider or "").rpartition("oidc-provider/")[2]
     subject = who.user_name or principal.rpartition(":")[2]
-    caller.identity = _federated("oidc", issuer, subject)
-    human = issuer in _PEOPLE or ("@" in subject and ":" not in subject)
-    if human and not subject.endswith(_WORKLOADS):
-        _name(caller, subject, "web-identity")
+    caller.identity = _federated_id("oidc", issuer, subject)
+    human = issuer in _HUMAN_ISSUERS or ("@" in subject and ":" not in subject)
+    if human and not subject.endswith(_WORKLOAD_SUFFIXES):
+        _set_person(caller, subject, "web-identity")
 
 
-def _federated(kind: str, where: str | None, subject: str | None) -> str:
+def _federated_id(kind: str, where: str | None, subject: str | None) -> str:
     return f"{kind}:{where or ''}/{subject}" if subject else ""
 
 
-def _name(caller: Caller, subject: str, by: str) -> None:
+def _set_person(caller: CloudTrailCaller, subject: str, by: str) -> None:
     try:
         caller.person = person_id(subject)
     except IdError:

@@ -3,7 +3,7 @@
 import re
 
 OPEN, CLOSE, QUOTE = b"{[", b"}]", 0x22
-DEEPEST = 200
+MAX_DEPTH = 200
 # An escape is one token, so that an escaped quote ends no string.
 _TOKENS = re.compile(rb'\\[\s\S]|["{}\[\]]')
 _BACKSLASH = 0x5C
@@ -13,7 +13,7 @@ class TooDeepError(Exception):
     """Value with excessive nesting."""
 
 
-class Scan:
+class JsonScanner:
     """Resumable scan to the end of one value.
 
     Args:
@@ -26,23 +26,23 @@ class Scan:
         self._depth = depth
         self._quoted = False
 
-    def end(self, buffer: bytearray) -> int:
+    def find_end(self, buffer: bytearray) -> int:
         """Return the index after the value, -1 if the buffer ends first.
 
         Raises:
-            TooDeepError: More than `DEEPEST` brackets are open.
+            TooDeepError: More than `MAX_DEPTH` brackets are open.
         """
         seen = self.position
         for token in _TOKENS.finditer(buffer, self.position):
             seen = token.end()
-            if self._closes(buffer[token.start()]):
+            if self._closes_value(buffer[token.start()]):
                 self.position = seen
                 return seen
         cut = seen < len(buffer) and buffer[-1] == _BACKSLASH
         self.position = len(buffer) - 1 if cut else len(buffer)
         return -1
 
-    def _closes(self, byte: int) -> bool:
+    def _closes_value(self, byte: int) -> bool:
         if byte == QUOTE:
             self._quoted = not self._quoted
             return not self._quoted and self._depth == 0
@@ -50,12 +50,12 @@ class Scan:
             return False
         if byte in OPEN:
             self._depth += 1
-            if self._depth > DEEPEST:
+            if self._depth > MAX_DEPTH:
                 raise TooDeepError
             return False
         self._depth -= 1
         return self._depth <= 0
 
-    def moved(self, by: int) -> None:
+    def shift(self, by: int) -> None:
         """Adjust positions after the buffer's first bytes were dropped."""
         self.position -= by

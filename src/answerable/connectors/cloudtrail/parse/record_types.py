@@ -14,7 +14,7 @@ NULL = msgspec.Raw(b"null")
 Flag = bool | str | None
 
 
-class Issuer(msgspec.Struct, rename="camel"):
+class SessionIssuer(msgspec.Struct, rename="camel"):
     """Issuer of a session: the role, or the user of a federated session."""
 
     type: str | None = None
@@ -24,14 +24,14 @@ class Issuer(msgspec.Struct, rename="camel"):
     user_name: str | None = None
 
 
-class Attributes(msgspec.Struct, rename="camel"):
+class SessionAttributes(msgspec.Struct, rename="camel"):
     """Attributes of a session."""
 
     creation_date: str | None = None
     mfa_authenticated: Flag = None
 
 
-class Federation(msgspec.Struct, rename="camel"):
+class WebIdFederationData(msgspec.Struct, rename="camel"):
     """Identity provider of a web-identity session."""
 
     federated_provider: str | None = None
@@ -40,9 +40,9 @@ class Federation(msgspec.Struct, rename="camel"):
 class SessionContext(msgspec.Struct, rename="camel"):
     """Session of a call."""
 
-    session_issuer: Issuer | None = None
-    attributes: Attributes | None = None
-    web_id_federation_data: Federation | None = None
+    session_issuer: SessionIssuer | None = None
+    attributes: SessionAttributes | None = None
+    web_id_federation_data: WebIdFederationData | None = None
     source_identity: str | None = None
 
 
@@ -68,7 +68,7 @@ class UserIdentity(msgspec.Struct, rename="camel"):
     on_behalf_of: OnBehalfOf | None = None
 
 
-class Touched(msgspec.Struct, rename="camel", gc=False):
+class ResourceEntry(msgspec.Struct, rename="camel", gc=False):
     """Entry of `resources`."""
 
     listed_arn: str | None = msgspec.field(name="ARN", default=None)
@@ -82,7 +82,7 @@ class TlsDetails(msgspec.Struct, rename="camel", gc=False):
     tls_version: str | None = None
 
 
-class Record(msgspec.Struct, rename="camel"):
+class CloudTrailRecord(msgspec.Struct, rename="camel"):
     """CloudTrail record."""
 
     event_time: str | None = None
@@ -99,7 +99,7 @@ class Record(msgspec.Struct, rename="camel"):
     request_id: str | None = msgspec.field(name="requestID", default=None)
     recipient_account_id: str | None = None
     read_only: Flag = None
-    resources: list[Touched | str | None] | None = None
+    resources: list[ResourceEntry | str | None] | None = None
     request_parameters: msgspec.Raw = NULL
     response_elements: msgspec.Raw = NULL
     shared_event_id: str | None = msgspec.field(name="sharedEventID", default=None)
@@ -108,13 +108,13 @@ class Record(msgspec.Struct, rename="camel"):
     tls_details: TlsDetails | None = None
 
 
-class Identified(msgspec.Struct, rename="camel"):
+class IdentityOnlyRecord(msgspec.Struct, rename="camel"):
     """Caller part of a record, to locate a decoding error."""
 
     user_identity: UserIdentity | None = None
 
 
-class Wrapped(msgspec.Struct, rename="camel"):
+class WrappedRecord(msgspec.Struct, rename="camel"):
     """Wrapper around a record, or another kind of document.
 
     Attributes:
@@ -132,7 +132,7 @@ class Wrapped(msgspec.Struct, rename="camel"):
     insight_details: msgspec.Raw = NULL
 
 
-class Envelope(msgspec.Struct, rename="camel"):
+class RecordList(msgspec.Struct, rename="camel"):
     """Document with a list of records."""
 
     records: list[msgspec.Raw] | None = msgspec.field(name="Records", default=None)
@@ -145,7 +145,7 @@ _TEXT = msgspec.json.Decoder(str)
 RawObject = Mapping[str, msgspec.Raw]
 
 
-def members(raw: msgspec.Raw) -> RawObject:
+def split_members(raw: msgspec.Raw) -> RawObject:
     """Split an object into its raw members; anything else has none."""
     if raw == NULL:
         return {}
@@ -155,7 +155,7 @@ def members(raw: msgspec.Raw) -> RawObject:
         return {}
 
 
-def text(raw: msgspec.Raw | None) -> str:
+def read_text(raw: msgspec.Raw | None) -> str:
     """Decode a string; None for anything else."""
     if raw is None:
         return ""

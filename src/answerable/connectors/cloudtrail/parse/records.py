@@ -8,51 +8,54 @@ from itertools import compress
 
 import msgspec
 
-from answerable.connectors.cloudtrail.parse.action_names import AUTHORISED_BY, action_of
-from answerable.connectors.cloudtrail.parse.call_effects import (
-    Outcomes,
-    concerns,
-    outcomes_of,
+from answerable.connectors.cloudtrail.parse.action_names import (
+    IAM_ACTION_OF_CALL,
+    iam_action_name,
 )
-from answerable.connectors.cloudtrail.parse.caller import Caller
+from answerable.connectors.cloudtrail.parse.call_effects import (
+    CallEffects,
+    has_effects,
+    parse_call_effects,
+)
+from answerable.connectors.cloudtrail.parse.caller import CloudTrailCaller
 from answerable.connectors.cloudtrail.parse.record_types import (
     NULL,
-    Identified,
-    Record,
-    Wrapped,
-    members,
+    CloudTrailRecord,
+    IdentityOnlyRecord,
+    WrappedRecord,
+    split_members,
 )
 from answerable.connectors.cloudtrail.parse.resources import (
-    LONGEST,
-    derived,
-    prefix_of,
-    stated,
+    MAX_ARN_LENGTH,
+    derive_resources,
+    resource_prefix,
+    stated_resources,
 )
-from answerable.connectors.cloudtrail.parse.timestamps import instant
+from answerable.connectors.cloudtrail.parse.timestamps import parse_instant
 from answerable.connectors.cloudtrail.parse.user_identity import (
-    Who,
-    called,
-    is_plain,
-    who_of,
-    word,
+    ParsedUserIdentity,
+    derive_caller,
+    flag_text,
+    has_unique_keys,
+    parse_user_identity,
 )
-from answerable.model.event import AuditEvent, Outcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
 
 SOURCE = "cloudtrail"
-_RECORD = msgspec.json.Decoder(Record)
-_IDENTIFIED = msgspec.json.Decoder(Identified)
-_WRAPPED = msgspec.json.Decoder(Wrapped)
-_ROW = msgspec.json.Decoder(list[Wrapped])
+_RECORD_DECODER = msgspec.json.Decoder(CloudTrailRecord)
+_IDENTITY_DECODER = msgspec.json.Decoder(IdentityOnlyRecord)
+_WRAPPER_DECODER = msgspec.json.Decoder(WrappedRecord)
+_LAKE_ROW_DECODER = msgspec.json.Decoder(list[WrappedRecord])
 _AROUND = len(b'"userIdentity":,')
 # Records beyond the usual size have their facts cut, never a field of the chain.
-_USUAL = 16 << 10
-_FACT = 256
-_DENIED = ("AccessDenied", "UnauthorizedOperation", "UnauthorizedAccess")
-_NO_OUTCOMES = Outcomes()
+_MAX_USUAL_BYTES = 16 << 10
+_MAX_FACT_LENGTH = 256
+_DENIED_ERRORS = ("AccessDenied", "UnauthorizedOperation", "UnauthorizedAccess")
+_NO_EFFECTS = CallEffects()
 # Names of the small facts, sorted; `self:` marks the caller's own words.
-_KEYS = (
+_FACT_NAMES = (
     "authenticated_by",
     "authorised_by",
     "category",
@@ -76,7 +79,7 @@ _KEYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RecordRefused:
     """Refused record with its reason.
 
     Attributes:
@@ -88,13 +91,15 @@ class Refused:
     skipped: bool = False
 
 
-Outcomed = AuditEvent | Refused
+ParsedRecord = AuditEvent | RecordRefused
 
 
-Make = Callable[..., AuditEvent]
+EventFactory = Callable[..., AuditEvent]
 
 
-def read_record(raw: bytes, written_by: WrittenBy, make: Make = AuditEvent) -> Outcomed:
+def parse_record(
+    raw: bytes, written_by: WrittenBy, make: EventFactory = AuditEvent
+) -> ParsedRecord:
     """Parse one record.
 
     Args:
@@ -103,15 +108,15 @@ def read_record(raw: bytes, written_by: WrittenBy, make: Make = AuditEvent) -> O
         make: Factory of events from their fields, in order.
     """
     try:
-        record = _RECORD.decode(raw) if raw[:1] != b"[" else Record()
+        record = _RECORD_DECODER.decode(raw) if raw[:1] != b"[" else CloudTrailRecord()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
-        return Refused(_why(refusal))
+        return RecordRefused(_refusal_reason(refusal))
     if record.event_name and record.event_time and record.event_source:
-        return _event(raw, record, written_by, make)
-    return _unwrapped(raw, record, written_by, make)
+        return _build_event(raw, record, written_by, make)
+    return _parse_wrapped_record(raw, record, written_by, make)
 
 
-def _why(refusal: Exception) -> str:
+def _refusal_reason(refusal: Exception) -> str:
     """Describe a decoding error; it names types and paths, never values."""
     if isinstance(refusal, msgspec.ValidationError):
         return f"not a CloudTrail record: {refusal}"
@@ -120,61 +125,74 @@ def _why(refusal: Exception) -> str:
     return "not JSON"
 
 
-def _why_not_identified(raw: bytes, refusal: Exception) -> str:
+def _identity_refusal_reason(raw: bytes, refusal: Exception) -> str:
     try:
-        _IDENTIFIED.decode(raw)
+        _IDENTITY_DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as placed:
-        return _why(placed)
-    return _why(refusal)
+        return _refusal_reason(placed)
+    return _refusal_reason(refusal)
 
 
-def _unwrapped(
-    raw: bytes, outer: Record, written_by: WrittenBy, make: Make
-) -> Outcomed:
+def _parse_wrapped_record(
+    raw: bytes, outer: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
+) -> ParsedRecord:
     try:
-        around = _ROW.decode(raw) if raw[:1] == b"[" else _WRAPPED.decode(raw)
+        around = (
+            _LAKE_ROW_DECODER.decode(raw)
+            if raw[:1] == b"["
+            else _WRAPPER_DECODER.decode(raw)
+        )
         if isinstance(around, list):  # a Lake answer: one object per column
-            around = next((each for each in around if each.event_json), Wrapped())
+            around = next((each for each in around if each.event_json), WrappedRecord())
         carried = around.carried or around.event_json
         inner = carried.encode() if carried else bytes(around.event_data)
-        record = _RECORD.decode(inner) if inner != b"null" else outer
+        record = _RECORD_DECODER.decode(inner) if inner != b"null" else outer
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
-        return Refused(_why(refusal))
+        return RecordRefused(_refusal_reason(refusal))
     if around.digest_start_time is not None:
-        return Refused("a CloudTrail digest file, no log", skipped=True)
+        return RecordRefused("a CloudTrail digest file, no log", skipped=True)
     if around.insight_details != NULL:
-        return Refused("a CloudTrail Insights event, no call", skipped=True)
+        return RecordRefused("a CloudTrail Insights event, no call", skipped=True)
     if record.event_name and record.event_time and record.event_source:
-        return _event(inner, record, written_by, make)
+        return _build_event(inner, record, written_by, make)
     needed = {
         "eventTime": record.event_time,
         "eventSource": record.event_source,
         "eventName": record.event_name,
     }
     lacks = ", ".join(name for name, value in needed.items() if not value)
-    return Refused(f"not a CloudTrail record: it lacks {lacks}")
+    return RecordRefused(f"not a CloudTrail record: it lacks {lacks}")
 
 
-def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Outcomed:
+def _build_event(
+    raw: bytes, record: CloudTrailRecord, written_by: WrittenBy, make: EventFactory
+) -> ParsedRecord:
     try:
-        when = instant(record.event_time or "")
+        when = parse_instant(record.event_time or "")
     except ValueError:
-        return Refused("not a CloudTrail record: eventTime is no time")
+        return RecordRefused("not a CloudTrail record: eventTime is no time")
     element = bytes(record.user_identity)
     try:
-        who = who_of(element)
+        who = parse_user_identity(element)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
-        return Refused(_why_not_identified(raw, refusal))
-    if _ambiguous(raw, element, who):
-        return Refused("a key is repeated in one object: two parsers could differ")
-    caller = called(record, who)
-    if max(len(caller.identity), len(caller.session), len(caller.person)) > LONGEST:
-        return Refused("the caller's name is longer than any ARN")
-    brought = outcomes_of(record, caller) if concerns(record) else _NO_OUTCOMES
+        return RecordRefused(_identity_refusal_reason(raw, refusal))
+    if _has_ambiguous_caller(raw, element, who):
+        return RecordRefused(
+            "a key is repeated in one object: two parsers could differ"
+        )
+    caller = derive_caller(record, who)
+    if (
+        max(len(caller.identity), len(caller.session), len(caller.person))
+        > MAX_ARN_LENGTH
+    ):
+        return RecordRefused("the caller's name is longer than any ARN")
+    brought = parse_call_effects(record, caller) if has_effects(record) else _NO_EFFECTS
     if brought is None:
-        return Refused("the answer of an issuing call has an unknown shape")
-    action = action_of(record.event_source or "", (record.event_name or "")[:LONGEST])
-    touched = _touched(record, action, caller, brought)
+        return RecordRefused("the answer of an issuing call has an unknown shape")
+    action = iam_action_name(
+        record.event_source or "", (record.event_name or "")[:MAX_ARN_LENGTH]
+    )
+    touched = _list_resources(record, action, caller, brought)
     scope = record.recipient_account_id or caller.account
     native = record.event_id.encode() if record.event_id else raw
     # In the order of the fields: rows without names cost less in a process of its own.
@@ -184,18 +202,18 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Out
         SOURCE,
         scope,
         written_by,
-        _digest(raw),
+        _digest_compact(raw),
         action,
-        _outcome(record.error_code),
+        _outcome_of_error(record.error_code),
         record.event_id or "",
         caller.identity,
         caller.session,
         caller.credential,
         caller.person,
         touched[0] if touched else "",
-        prefix_of(touched[0]) if touched else "",
+        resource_prefix(touched[0]) if touched else "",
         tuple(touched[1:]),
-        (record.source_ip or "")[:_FACT],
+        (record.source_ip or "")[:_MAX_FACT_LENGTH],
         brought.issued,
         brought.issued_to,
         brought.issued_until,
@@ -204,11 +222,11 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Out
         "",  # no mediator decided
         "",
         (),
-        _facts(record, who, action, caller, brought, len(raw)),
+        _collect_facts(record, who, action, caller, brought, len(raw)),
     )
 
 
-def _digest(raw: bytes) -> bytes:
+def _digest_compact(raw: bytes) -> bytes:
     """Hash a record without whitespace between tokens, as CloudTrail delivers it.
 
     A pretty-printed copy is then no conflict with the original. The first keys show
@@ -220,48 +238,55 @@ def _digest(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
 
 
-def _touched(
-    record: Record, action: str, caller: Caller, brought: Outcomes
+def _list_resources(
+    record: CloudTrailRecord,
+    action: str,
+    caller: CloudTrailCaller,
+    brought: CallEffects,
 ) -> list[str]:
     if brought.created or brought.deleted:
         return [brought.created or brought.deleted]
-    found = stated(record.resources)
+    found = stated_resources(record.resources)
     if not found and record.request_parameters != NULL:
-        found = derived(
+        found = derive_resources(
             action.partition(":")[0],
             record.aws_region or "",
             record.recipient_account_id or caller.account,
-            members(record.request_parameters),
+            split_members(record.request_parameters),
         )
     return found
 
 
-def _outcome(error: str | None) -> Outcome:
+def _outcome_of_error(error: str | None) -> EventOutcome:
     if not error:
-        return Outcome.SUCCESS
-    return Outcome.DENIED if any(word in error for word in _DENIED) else Outcome.ERROR
+        return EventOutcome.SUCCESS
+    return (
+        EventOutcome.DENIED
+        if any(word in error for word in _DENIED_ERRORS)
+        else EventOutcome.ERROR
+    )
 
 
-def _facts(
-    record: Record,
-    who: Who,
+def _collect_facts(
+    record: CloudTrailRecord,
+    who: ParsedUserIdentity,
     action: str,
-    caller: Caller,
-    brought: Outcomes,
+    caller: CloudTrailCaller,
+    brought: CallEffects,
     size: int,
 ) -> tuple[tuple[str, str], ...]:
     """Collect the facts of the record, in sorted order."""
     tls = record.tls_details
     values = (
         caller.by,
-        AUTHORISED_BY.get(action),
+        IAM_ACTION_OF_CALL.get(action),
         record.event_category if record.event_category != "Management" else "",
         "true" if record.session_credential_from_console in (True, "true") else "",
         record.error_code,
         record.event_type if record.event_type != "AwsApiCall" else "",
         who.identity.invoked_by,
         who.mfa,
-        word(record.read_only),
+        flag_text(record.read_only),
         record.aws_region,
         record.request_id,
         brought.session_name,
@@ -274,13 +299,13 @@ def _facts(
         record.vpc_endpoint_id,
     )
     said = filter(None, values)
-    pairs = tuple(zip(compress(_KEYS, values), said, strict=True))
-    if size > _USUAL:
-        return tuple((key, value[:_FACT]) for key, value in pairs)
+    pairs = tuple(zip(compress(_FACT_NAMES, values), said, strict=True))
+    if size > _MAX_USUAL_BYTES:
+        return tuple((key, value[:_MAX_FACT_LENGTH]) for key, value in pairs)
     return pairs
 
 
-def _ambiguous(raw: bytes, element: bytes, who: Who) -> bool:
+def _has_ambiguous_caller(raw: bytes, element: bytes, who: ParsedUserIdentity) -> bool:
     """Tell whether a key that determines the caller is repeated.
 
     Two parsers of such a record could see different callers. A count is fast; if a key
@@ -292,30 +317,30 @@ def _ambiguous(raw: bytes, element: bytes, who: Who) -> bool:
     if ends - begins == len(element) + _AROUND:
         plain = who.plain
     else:
-        plain = is_plain(raw[begins:ends], who.identity)
+        plain = has_unique_keys(raw[begins:ends], who.identity)
     if (
         not plain
         or raw.find(b'"userIdentity"', begins + 1) >= 0
         or raw.find(b'"eventTime"', ends + 1) >= 0
         or (b"\\" in raw and b"\\u00" in raw)
     ):
-        return _repeats(raw)
+        return _has_repeated_keys(raw)
     return False
 
 
-class _RepeatedError(ValueError):
+class _RepeatedKeyError(ValueError):
     """Repeated key in one object."""
 
 
-def _once(pairs: list[tuple[str, object]]) -> None:
+def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> None:
     if len({key for key, _ in pairs}) < len(pairs):
-        raise _RepeatedError
+        raise _RepeatedKeyError
 
 
-def _repeats(raw: bytes) -> bool:
+def _has_repeated_keys(raw: bytes) -> bool:
     try:
-        json.loads(raw, object_pairs_hook=_once)
-    except _RepeatedError:
+        json.loads(raw, object_pairs_hook=_refuse_repeated_keys)
+    except _RepeatedKeyError:
         return True
     except (ValueError, RecursionError):
         return True

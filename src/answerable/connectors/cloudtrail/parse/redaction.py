@@ -15,6 +15,6 @@ _SECRET = re2.compile(
 )
 
 
-def redacted(raw: bytes) -> bytes:
+def redact_secrets(raw: bytes) -> bytes:
     """Remove secret values from a record, keeping everything else."""
     return bytes(_SECRET.sub(rb"\1null", raw))

@@ -9,13 +9,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from answerable.connectors.cloudtrail.parse.record_types import RawObject, Touched, text
+from answerable.connectors.cloudtrail.parse.record_types import (
+    RawObject,
+    ResourceEntry,
+    read_text,
+)
 
 # parameter -> resource part; {} is the value. A leading @ marks a global resource
 # (no region), @@ one without region and account.
-Templates = Sequence[tuple[str, str]]
+ArnTemplates = Sequence[tuple[str, str]]
 
-_EC2: Templates = (
+_EC2: ArnTemplates = (
     ("instanceId", "instance/{}"),
     ("volumeId", "volume/{}"),
     ("snapshotId", "snapshot/{}"),
@@ -32,7 +36,7 @@ _EC2: Templates = (
     ("allocationId", "elastic-ip/{}"),
     ("keyName", "key-pair/{}"),
 )
-_IAM: Templates = (
+_IAM: ArnTemplates = (
     ("policyArn", "{}"),
     ("roleName", "@role/{}"),
     ("userName", "@user/{}"),
@@ -41,20 +45,20 @@ _IAM: Templates = (
     ("policyName", "@policy/{}"),
     ("serialNumber", "{}"),
 )
-_RDS: Templates = (
+_RDS: ArnTemplates = (
     ("resourceName", "{}"),
     ("dBSnapshotIdentifier", "snapshot:{}"),
     ("dBInstanceIdentifier", "db:{}"),
     ("dBClusterSnapshotIdentifier", "cluster-snapshot:{}"),
     ("dBClusterIdentifier", "cluster:{}"),
 )
-_SSM: Templates = (
+_SSM: ArnTemplates = (
     ("name", "parameter/{}"),
     ("names", "parameter/{}"),
     ("documentName", "document/{}"),
     ("path", "parameter/{}"),
 )
-DERIVED: Mapping[str, Templates] = {
+ARN_TEMPLATES: Mapping[str, ArnTemplates] = {
     "s3": (("bucketName", "@@{}"), ("bucket", "@@{}")),
     "secretsmanager": (("secretId", "secret:{}"), ("name", "secret:{}")),
     "ssm": _SSM,
@@ -81,37 +85,41 @@ DERIVED: Mapping[str, Templates] = {
     "athena": (("workGroup", "workgroup/{}"),),
     "glue": (("databaseName", "database/{}"),),
 }
-MOST = 64
-LONGEST = 2048
+MAX_RESOURCES = 64
+MAX_ARN_LENGTH = 2048
 _MODELS = "foundation-model/"
 
 
-class _Item(msgspec.Struct, rename="camel"):
+class _InstanceItem(msgspec.Struct, rename="camel"):
     instance_id: str | None = None
 
 
-class _Items(msgspec.Struct, rename="camel"):
-    items: list[_Item] | None = None
+class _InstanceItems(msgspec.Struct, rename="camel"):
+    items: list[_InstanceItem] | None = None
 
 
-_ITEMS = msgspec.json.Decoder(_Items)
+_ITEMS = msgspec.json.Decoder(_InstanceItems)
 _NAMES = msgspec.json.Decoder(list[str])
 
 
-def stated(resources: Sequence[Touched | str | None] | None) -> list[str]:
+def stated_resources(
+    resources: Sequence[ResourceEntry | str | None] | None,
+) -> list[str]:
     """Return the ARNs listed in a record, an object before its bucket."""
     found = []
     for each in resources or ():
-        arn = each.listed_arn or each.arn if isinstance(each, Touched) else None
-        if arn and len(arn) <= LONGEST:
+        arn = each.listed_arn or each.arn if isinstance(each, ResourceEntry) else None
+        if arn and len(arn) <= MAX_ARN_LENGTH:
             found.append(arn)
     if len(found) < 2:
         return found
     found.sort(key=lambda arn: not (arn.startswith("arn:aws:s3:::") and "/" in arn))
-    return list(dict.fromkeys(found))[:MOST]
+    return list(dict.fromkeys(found))[:MAX_RESOURCES]
 
 
-def derived(service: str, region: str, account: str, params: RawObject) -> list[str]:
+def derive_resources(
+    service: str, region: str, account: str, params: RawObject
+) -> list[str]:
     """Derive ARNs from the parameters of a common call.
 
     Args:
@@ -120,18 +128,20 @@ def derived(service: str, region: str, account: str, params: RawObject) -> list[
         account: Recording account.
         params: Request parameters, one level deep.
     """
-    stem = f"arn:{_partition(region)}:{service}:{region}:{account}:"
-    for name, template in DERIVED.get(service, ()):
-        values = _values(params.get(name))
+    stem = f"arn:{_partition_of_region(region)}:{service}:{region}:{account}:"
+    for name, template in ARN_TEMPLATES.get(service, ()):
+        values = _read_values(params.get(name))
         if values:
-            made = [_made(stem, service, template, value) for value in values]
-            return [_object(arn, params) if service == "s3" else arn for arn in made]
+            made = [_fill_template(stem, service, template, value) for value in values]
+            return [
+                _object_arn(arn, params) if service == "s3" else arn for arn in made
+            ]
     if service == "ec2" and "instancesSet" in params:
-        return [stem + "instance/" + each for each in _instances(params)]
-    return _first_arn(params)
+        return [stem + "instance/" + each for each in _instance_ids(params)]
+    return _find_first_arn(params)
 
 
-def prefix_of(arn: str) -> str:
+def resource_prefix(arn: str) -> str:
     """Return the parent of a resource: a bucket, or a kind within an account."""
     head, colon, resource = arn.rpartition(":")
     if arn.count(":") == 5:
@@ -143,25 +153,27 @@ def prefix_of(arn: str) -> str:
     return ":".join(parts[:6])
 
 
-def _partition(region: str) -> str:
+def _partition_of_region(region: str) -> str:
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def _values(raw: msgspec.Raw | None) -> list[str]:
+def _read_values(raw: msgspec.Raw | None) -> list[str]:
     if raw is None:
         return []
-    one = text(raw)
+    one = read_text(raw)
     if one:
-        return [one] if len(one) <= LONGEST else []
+        return [one] if len(one) <= MAX_ARN_LENGTH else []
     try:
-        return [each for each in _NAMES.decode(raw) if 0 < len(each) <= LONGEST][:MOST]
+        return [each for each in _NAMES.decode(raw) if 0 < len(each) <= MAX_ARN_LENGTH][
+            :MAX_RESOURCES
+        ]
     except msgspec.DecodeError:
         return []
 
 
-def _made(stem: str, service: str, template: str, value: str) -> str:
+def _fill_template(stem: str, service: str, template: str, value: str) -> str:
     if value.startswith("arn:"):
         return value
     if service == "sqs" and "/" in value:
@@ -180,25 +192,25 @@ def _made(stem: str, service: str, template: str, value: str) -> str:
     return stem + template.format(value)
 
 
-def _object(bucket: str, params: RawObject) -> str:
-    key = text(params.get("key"))
-    if not key or len(key) > LONGEST or bucket.count(":") > 5:
+def _object_arn(bucket: str, params: RawObject) -> str:
+    key = read_text(params.get("key"))
+    if not key or len(key) > MAX_ARN_LENGTH or bucket.count(":") > 5:
         return bucket
     return f"{bucket}/{key}"
 
 
-def _instances(params: RawObject) -> list[str]:
+def _instance_ids(params: RawObject) -> list[str]:
     try:
         items = _ITEMS.decode(params["instancesSet"]).items or []
     except msgspec.DecodeError:
         return []
-    return [each.instance_id for each in items if each.instance_id][:MOST]
+    return [each.instance_id for each in items if each.instance_id][:MAX_RESOURCES]
 
 
-def _first_arn(params: RawObject) -> list[str]:
+def _find_first_arn(params: RawObject) -> list[str]:
     for raw in params.values():
         if bytes(memoryview(raw)[:5]) == b'"arn:':
-            arn = text(raw)
-            if arn and len(arn) <= LONGEST:
+            arn = read_text(raw)
+            if arn and len(arn) <= MAX_ARN_LENGTH:
                 return [arn]
     return []

@@ -22,21 +22,21 @@ _MONTHS = [
     "dec",
 ]
 # `Jul 10, 2023, 12:47:00 PM`; newer writers put a narrow space before PM.
-_SPELLED = re2.compile(
+_TEXT_FORMAT = re2.compile(
     r"([A-Za-z]{3})[a-z]* (\d{1,2}), (\d{4}),? "
     r"(\d{1,2}):(\d\d):(\d\d)[\s\x{202f}\x{a0}]*([AaPp])[Mm]"
 )
 _CACHED = 5_000
-_known: dict[str, int] = {}
+_cache: dict[str, int] = {}
 
 
-def instant(text: str) -> int:
+def parse_instant(text: str) -> int:
     """Parse an ISO 8601 time; without an offset it is UTC, as CloudTrail defines.
 
     Raises:
         ValueError: It is not a time, or before 1970.
     """
-    known = _known.get(text)
+    known = _cache.get(text)
     if known is not None:
         return known
     when = datetime.fromisoformat(text)
@@ -45,18 +45,18 @@ def instant(text: str) -> int:
     nanoseconds = (when - _EPOCH) // _MICRO * 1000
     if not 0 <= nanoseconds < _LIMIT:
         raise ValueError("a time before 1970")
-    if len(_known) >= _CACHED:
-        _known.clear()
-    _known[text] = nanoseconds
+    if len(_cache) >= _CACHED:
+        _cache.clear()
+    _cache[text] = nanoseconds
     return nanoseconds
 
 
-def expiry(text: str) -> int:
+def parse_expiry(text: str) -> int:
     """Parse the expiry of an STS answer in either format, 0 if invalid."""
-    spelled = _SPELLED.fullmatch(text)
+    spelled = _TEXT_FORMAT.fullmatch(text)
     try:
         if not spelled:
-            return instant(text) if text else 0
+            return parse_instant(text) if text else 0
         month, day, year, hour, minute, second, half = spelled.groups()
         when = datetime(
             int(year),

@@ -4,22 +4,25 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.connectors.cloudtrail.parse.caller import Caller, caller_of
+from answerable.connectors.cloudtrail.parse.caller import (
+    CloudTrailCaller,
+    resolve_caller,
+)
 from answerable.connectors.cloudtrail.parse.record_types import (
+    CloudTrailRecord,
     Flag,
-    Record,
     UserIdentity,
 )
 
-_WHO = msgspec.json.Decoder(UserIdentity | None)
-_NOBODY = UserIdentity()
+_IDENTITY_DECODER = msgspec.json.Decoder(UserIdentity | None)
+_NO_IDENTITY = UserIdentity()
 _CACHED = 4_000
-_LONGEST = 2048  # a longer element is read each time: what is kept stays small
-_known: dict[bytes, "Who"] = {}
+_MAX_CACHED_BYTES = 2048  # a longer element is read each time: what is kept stays small
+_cache: dict[bytes, "ParsedUserIdentity"] = {}
 
 
 @dataclass(slots=True)
-class Who:
+class ParsedUserIdentity:
     """Parsed `userIdentity`.
 
     Attributes:
@@ -32,56 +35,58 @@ class Who:
     """
 
     identity: UserIdentity
-    caller: Caller | None
+    caller: CloudTrailCaller | None
     plain: bool
     mfa: str
     issuer_id: str
     source_identity: str
 
 
-def who_of(element: bytes) -> Who:
+def parse_user_identity(element: bytes) -> ParsedUserIdentity:
     """Parse a `userIdentity`.
 
     Raises:
         msgspec.DecodeError: It has another form.
     """
-    who = _known.get(element)
+    who = _cache.get(element)
     if who is None:
-        who = _read(element)
-        if len(_known) >= _CACHED:
-            _known.clear()
-        if len(element) <= _LONGEST:
-            _known[element] = who
+        who = _decode_user_identity(element)
+        if len(_cache) >= _CACHED:
+            _cache.clear()
+        if len(element) <= _MAX_CACHED_BYTES:
+            _cache[element] = who
     return who
 
 
-def _read(element: bytes) -> Who:
-    identity = _WHO.decode(element) or _NOBODY
+def _decode_user_identity(element: bytes) -> ParsedUserIdentity:
+    identity = _IDENTITY_DECODER.decode(element) or _NO_IDENTITY
     context = identity.session_context
     attributes = context.attributes if context else None
     issuer = context.session_issuer if context else None
-    return Who(
+    return ParsedUserIdentity(
         identity,
-        caller_of(Record(), identity) if identity.account_id else None,
-        is_plain(element, identity),
-        word(attributes.mfa_authenticated if attributes else None),
+        resolve_caller(CloudTrailRecord(), identity) if identity.account_id else None,
+        has_unique_keys(element, identity),
+        flag_text(attributes.mfa_authenticated if attributes else None),
         (issuer.principal_id if issuer else "") or "",
         (context.source_identity if context else "") or "",
     )
 
 
-def called(record: Record, who: Who) -> Caller:
+def derive_caller(
+    record: CloudTrailRecord, who: ParsedUserIdentity
+) -> CloudTrailCaller:
     """Return the caller of a record."""
     if (
         who.caller is None
         or record.event_name == "ConsoleLogin"
         or record.event_type == "AwsServiceEvent"
     ):
-        return caller_of(record, who.identity)
+        return resolve_caller(record, who.identity)
     return who.caller
 
 
-def is_plain(element: bytes, identity: UserIdentity) -> bool:
+def has_unique_keys(element: bytes, identity: UserIdentity) -> bool:
     """Tell whether each key that determines the caller is unique."""
     count = element.count
     context = identity.session_context
@@ -95,7 +100,7 @@ def is_plain(element: bytes, identity: UserIdentity) -> bool:
     )
 
 
-def word(flag: Flag) -> str:
+def flag_text(flag: Flag) -> str:
     """Return a flag as a word, empty if absent."""
     if isinstance(flag, bool):
         return "true" if flag else "false"

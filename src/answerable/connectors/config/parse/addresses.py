@@ -5,17 +5,17 @@ from ipaddress import ip_address
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from answerable.connectors.config.parse.config_section import Section
-from answerable.federation.uri_normalisation import normalise
-from answerable.model.config import Address
+from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.federation.uri_normalisation import normalise_uri
+from answerable.model.config import ListenAddress
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def is_name(text: str) -> bool:
     """Tell whether a text is a valid name of a server, an issuer or an agent."""
-    return NAME.fullmatch(text) is not None
+    return NAME_PATTERN.fullmatch(text) is not None
 
 
 def is_loopback(host: str) -> bool:
@@ -26,7 +26,7 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def parse_address(text: str) -> Address | None:
+def parse_address(text: str) -> ListenAddress | None:
     """Parse `HOST:PORT`, with IPv6 in brackets; None if invalid."""
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[2]) > 65535:
@@ -37,31 +37,31 @@ def parse_address(text: str) -> Address | None:
             ip_address(host)
         except ValueError:
             return None
-    return Address(host, int(found[2]))
+    return ListenAddress(host, int(found[2]))
 
 
-def read_address(section: Section, key: str, default: str) -> Address:
+def read_address(section: ConfigSection, key: str, default: str) -> ListenAddress:
     """Read an address, or the default if invalid."""
-    address = parse_address(section.text(key, default) or default)
+    address = parse_address(section.read_text(key, default) or default)
     if address is None:
-        section.fault(key, "an address HOST:PORT was expected")
+        section.report_fault(key, "an address HOST:PORT was expected")
         address = parse_address(default)
-    return address or Address("127.0.0.1", 0)
+    return address or ListenAddress("127.0.0.1", 0)
 
 
-def read_path(section: Section, key: str, folder: str) -> str:
+def read_path(section: ConfigSection, key: str, folder: str) -> str:
     """Read a path; a relative one is resolved against the folder of the file."""
-    text = section.text(key)
+    text = section.read_text(key)
     return str(PurePath(folder) / text) if text else ""
 
 
 def is_url(text: str, *schemes: str) -> bool:
     """Tell whether a text is a URL of these schemes, without user, query, fragment."""
-    plain = normalise(text) is not None and not set("?#") & set(text)
+    plain = normalise_uri(text) is not None and not set("?#") & set(text)
     return plain and urlsplit(text).scheme in schemes
 
 
-def is_open(url: str) -> bool:
+def is_plain_text_url(url: str) -> bool:
     """Tell whether requests to a URL are unencrypted outside loopback."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")

@@ -4,26 +4,26 @@ from collections.abc import Collection, Iterator
 
 from answerable.connectors.config.parse.addresses import is_name
 from answerable.connectors.config.parse.behaviour import read_baseline
-from answerable.connectors.config.parse.config_section import Section
+from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.servers import read_patterns
 from answerable.model.config import (
-    Allow,
+    AllowRule,
     CallerRule,
+    ClientFeature,
     DeclaredAgent,
-    Input,
-    IssuerCaller,
-    StdioCaller,
-    UnixCaller,
+    StdioCallerRule,
+    TokenCallerRule,
+    UnixCallerRule,
 )
-from answerable.model.decision import Mode
+from answerable.model.decision import EnforcementMode
 from answerable.model.ids import agent_id
 
-DECLARED = "declared"
+DECLARED_KIND = "declared"
 MAX_ID = 2**32 - 2  # the highest uid or gid
 
 
 def read_agents(
-    file: Section, servers: Collection[str], issuers: Collection[str]
+    file: ConfigSection, servers: Collection[str], issuers: Collection[str]
 ) -> Iterator[DeclaredAgent]:
     """Read the section `agents`.
 
@@ -33,80 +33,86 @@ def read_agents(
         issuers: Names of configured issuers.
     """
     taken: set[CallerRule] = set()
-    for name, section in file.named("agents"):
+    for name, section in file.read_named_sections("agents"):
         if not is_name(name):
-            section.fault("", "a name of letters, digits, `.`, `_`, `-` was expected")
+            section.report_fault(
+                "", "a name of letters, digits, `.`, `_`, `-` was expected"
+            )
             continue
         agent = DeclaredAgent(
-            id=agent_id(DECLARED, name),
+            id=agent_id(DECLARED_KIND, name),
             name=name,
-            owner=section.text("owner"),
-            mode=section.word("mode", Mode.ENFORCE),
-            callers=tuple(_callers(section, servers, issuers)),
-            allow=tuple(_rules(section, servers)),
+            owner=section.read_text("owner"),
+            mode=section.read_word("mode", EnforcementMode.ENFORCE),
+            callers=tuple(_read_callers(section, servers, issuers)),
+            allow=tuple(_read_allow_rules(section, servers)),
             baseline=read_baseline(section),
         )
         if not taken.isdisjoint(agent.callers):
-            section.fault("callers", "another agent has one of these callers")
+            section.report_fault("callers", "another agent has one of these callers")
         taken.update(agent.callers)
-        section.close()
+        section.report_unknown_keys()
         yield agent
 
 
-def _callers(
-    agent: Section, servers: Collection[str], issuers: Collection[str]
+def _read_callers(
+    agent: ConfigSection, servers: Collection[str], issuers: Collection[str]
 ) -> Iterator[CallerRule]:
-    for section in agent.items("callers"):
+    for section in agent.read_sections("callers"):
         kinds = [key for key in ("issuer", "unix", "stdio") if section.has(key)]
-        issuer, sub = section.text("issuer"), section.text("sub")
-        stdio, unix = section.text("stdio"), section.section("unix")
+        issuer, sub = section.read_text("issuer"), section.read_text("sub")
+        stdio, unix = section.read_text("stdio"), section.read_section("unix")
         if len(kinds) != 1:
-            section.fault("", "one of issuer and sub, unix, or stdio was expected")
+            section.report_fault(
+                "", "one of issuer and sub, unix, or stdio was expected"
+            )
         elif issuer:
             if issuer not in issuers:
-                section.fault("issuer", "no such issuer in issuers")
+                section.report_fault("issuer", "no such issuer in issuers")
             if not sub:
-                section.fault("", "sub is missing")
-            yield IssuerCaller(issuer, sub)
+                section.report_fault("", "sub is missing")
+            yield TokenCallerRule(issuer, sub)
         elif stdio:
             if stdio not in servers:
-                section.fault("stdio", "no such server in servers")
-            yield StdioCaller(stdio)
+                section.report_fault("stdio", "no such server in servers")
+            yield StdioCallerRule(stdio)
         elif kinds == ["unix"]:
-            yield read_unix(unix)
-        section.close()
+            yield read_unix_caller(unix)
+        section.report_unknown_keys()
 
 
-def read_unix(section: Section) -> UnixCaller:
+def read_unix_caller(section: ConfigSection) -> UnixCallerRule:
     """Read a caller rule for a process at a unix socket."""
     if not section.has("uid"):
-        section.fault("", "uid is missing")
-    gid = section.number("gid", 0, 0, MAX_ID)
-    caller = UnixCaller(
-        uid=section.number("uid", 0, 0, MAX_ID),
+        section.report_fault("", "uid is missing")
+    gid = section.read_number("gid", 0, 0, MAX_ID)
+    caller = UnixCallerRule(
+        uid=section.read_number("uid", 0, 0, MAX_ID),
         gid=gid if section.has("gid") else None,
-        unit=section.text("unit"),
+        unit=section.read_text("unit"),
     )
-    section.close()
+    section.report_unknown_keys()
     return caller
 
 
-def _rules(agent: Section, servers: Collection[str]) -> Iterator[Allow]:
-    for section in agent.items("allow"):
-        server = section.text("server", None)
+def _read_allow_rules(
+    agent: ConfigSection, servers: Collection[str]
+) -> Iterator[AllowRule]:
+    for section in agent.read_sections("allow"):
+        server = section.read_text("server", None)
         if server and server not in servers:
-            section.fault("server", "no such server in servers")
-        inputs = section.texts("inputs")
-        words = list(Input)
+            section.report_fault("server", "no such server in servers")
+        inputs = section.read_texts("inputs")
+        words = list(ClientFeature)
         what = f"one of {', '.join(words)} was expected"
         section.check("inputs", words.__contains__, what)
-        rule = Allow(
+        rule = AllowRule(
             id=section.path,
             server=server,
             tools=read_patterns(section, "tools"),
             resources=read_patterns(section, "resources"),
             prompts=read_patterns(section, "prompts"),
-            inputs=tuple(Input(word) for word in inputs if word in words),
+            inputs=tuple(ClientFeature(word) for word in inputs if word in words),
         )
-        section.close()
+        section.report_unknown_keys()
         yield rule

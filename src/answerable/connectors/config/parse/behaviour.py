@@ -6,18 +6,18 @@ that no outsider can write, and reference tables of owners.
 
 from collections.abc import Collection, Iterator
 
-from answerable.authorization.name_patterns import fits
+from answerable.authorization.name_patterns import matches
 from answerable.connectors.config.parse.addresses import is_name
-from answerable.connectors.config.parse.config_section import Section
-from answerable.model.behaviour import EntityKind, Table, ToolFacts
-from answerable.model.learning import Learning
+from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.model.behaviour import EntityKind, ReferenceTable, ToolFacts
+from answerable.model.learning import LearningConfig
 from answerable.model.provenance import WrittenBy
 
 _HOUR, _DAY = 3600, 86_400
 
 
-def read_tools(
-    server: Section, reads: Collection[str]
+def read_tool_facts(
+    server: ConfigSection, reads: Collection[str]
 ) -> Iterator[tuple[str, ToolFacts]]:
     """Read the facts about a server's tools, by tool.
 
@@ -25,55 +25,64 @@ def read_tools(
         server: Server section.
         reads: Patterns of its read-only tools.
     """
-    for name, section in server.named("tools"):
-        kinds = section.pairs("kinds")
+    for name, section in server.read_named_sections("tools"):
+        kinds = section.read_pairs("kinds")
         words = list(EntityKind)
         if any(kind not in words for _, kind in kinds):
-            section.fault("kinds", f"one of {', '.join(words)} was expected")
+            section.report_fault("kinds", f"one of {', '.join(words)} was expected")
         facts = ToolFacts(
-            is_write=not any(fits(pattern, name) for pattern in reads),
-            sensitive=section.texts("sensitive"),
-            trusted=section.texts("trusted"),
-            summed=section.texts("sum"),
+            is_write=not any(matches(pattern, name) for pattern in reads),
+            sensitive=section.read_texts("sensitive"),
+            trusted=section.read_texts("trusted"),
+            summed=section.read_texts("sum"),
             kinds=tuple((at, EntityKind(word)) for at, word in kinds if word in words),
         )
-        section.close()
+        section.report_unknown_keys()
         yield name, facts
 
 
-def read_tables(file: Section, servers: Collection[str]) -> Iterator[Table]:
+def read_reference_tables(
+    file: ConfigSection, servers: Collection[str]
+) -> Iterator[ReferenceTable]:
     """Read the reference tables of owners: payees, recipients, hosts."""
-    for name, section in file.named("tables"):
+    for name, section in file.read_named_sections("tables"):
         if not is_name(name):
-            section.fault("", "a name of letters, digits, `.`, `_`, `-` was expected")
-        sinks = frozenset(_sinks(section, servers))
+            section.report_fault(
+                "", "a name of letters, digits, `.`, `_`, `-` was expected"
+            )
+        sinks = frozenset(_read_sinks(section, servers))
         if not section.has("sinks"):
-            section.fault("", "sinks is missing")
-        values = frozenset(section.texts("values"))
-        section.close()
-        yield Table(name, values, sinks, WrittenBy.PERSON)
+            section.report_fault("", "sinks is missing")
+        values = frozenset(section.read_texts("values"))
+        section.report_unknown_keys()
+        yield ReferenceTable(name, values, sinks, WrittenBy.PERSON)
 
 
-def _sinks(table: Section, servers: Collection[str]) -> Iterator[tuple[str, str]]:
-    for section in table.items("sinks"):
-        server, tool = section.text("server", None), section.text("tool", None)
+def _read_sinks(
+    table: ConfigSection, servers: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    for section in table.read_sections("sinks"):
+        server, tool = (
+            section.read_text("server", None),
+            section.read_text("tool", None),
+        )
         if server and server not in servers:
-            section.fault("server", "no such server in servers")
-        argument = section.text("argument", None)
-        section.close()
+            section.report_fault("server", "no such server in servers")
+        argument = section.read_text("argument", None)
+        section.report_unknown_keys()
         yield f"{server}/{tool}", argument
 
 
-def read_baseline(agent: Section) -> Learning | None:
+def read_baseline(agent: ConfigSection) -> LearningConfig | None:
     """Read the baseline settings of an agent; None if absent."""
     if not agent.has("baseline"):
         return None
-    section = agent.section("baseline")
-    usual = Learning()
-    learning = Learning(
-        values=not section.has("values") or section.flag("values"),
-        span=section.seconds("span", usual.span, 60, _DAY),
-        cold=section.word("cold", usual.cold),
+    section = agent.read_section("baseline")
+    usual = LearningConfig()
+    learning = LearningConfig(
+        values=not section.has("values") or section.read_flag("values"),
+        span=section.read_seconds("span", usual.span, 60, _DAY),
+        cold=section.read_word("cold", usual.cold),
     )
-    section.close()
+    section.report_unknown_keys()
     return learning

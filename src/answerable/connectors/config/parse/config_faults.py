@@ -6,7 +6,7 @@ from answerable.model.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class TextPosition:
     """Line and column in the text, from 1."""
 
     line: int
@@ -14,7 +14,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class ConfigFault:
     """Fault of a configuration.
 
     Attributes:
@@ -23,7 +23,7 @@ class Fault:
         file: Policy file, empty for the configuration itself.
     """
 
-    mark: Mark
+    mark: TextPosition
     path: str
     what: str
     file: str = ""
@@ -36,14 +36,14 @@ class ConfigError(UsageError):
         lines: Every fault, as `PLACE:LINE:COLUMN: KEY: WHAT`.
     """
 
-    def __init__(self, place: str, faults: tuple[Fault, ...]) -> None:
-        self.lines = fault_lines(place, faults)
+    def __init__(self, place: str, faults: tuple[ConfigFault, ...]) -> None:
+        self.lines = format_faults(place, faults)
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         hint = "docs/configuration.md has every key"
         super().__init__(f"{self.lines[0]}{more}", hint)
 
 
-def fault_lines(place: str, faults: tuple[Fault, ...]) -> list[str]:
+def format_faults(place: str, faults: tuple[ConfigFault, ...]) -> list[str]:
     """Format faults for display."""
     return [
         f"{fault.file or place}:{fault.mark.line}:{fault.mark.column}: "
@@ -54,7 +54,7 @@ def fault_lines(place: str, faults: tuple[Fault, ...]) -> list[str]:
 
 
 @dataclass(slots=True)
-class Faults:
+class ConfigFaults:
     """Collector of faults and known keys.
 
     Attributes:
@@ -63,9 +63,9 @@ class Faults:
             `agents.NAME.allow[].tools`.
     """
 
-    found: list[Fault] = field(default_factory=list)
+    found: list[ConfigFault] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)
 
-    def add(self, mark: Mark, path: str, what: str) -> None:
+    def add(self, mark: TextPosition, path: str, what: str) -> None:
         """Add a fault."""
-        self.found.append(Fault(mark, path, what))
+        self.found.append(ConfigFault(mark, path, what))

@@ -10,19 +10,19 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeVar
 
-from answerable.connectors.config.parse.config_faults import Faults, Mark
-from answerable.connectors.config.parse.yaml_nodes import Member, Node
+from answerable.connectors.config.parse.config_faults import ConfigFaults, TextPosition
+from answerable.connectors.config.parse.yaml_nodes import YamlMember, YamlNode
 
-Word = TypeVar("Word", bound=StrEnum)
-Leaf = str | int | bool | tuple[str | int | bool, ...]
+EnumWordT = TypeVar("EnumWordT", bound=StrEnum)
+LeafValue = str | int | bool | tuple[str | int | bool, ...]
 
 _TIME = re.compile(r"([1-9][0-9]{0,5})([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
-MAX_TEXT = 4096
+MAX_TEXT_LENGTH = 4096
 
 
-class Section:
+class ConfigSection:
     """Mapping of the configuration.
 
     Args:
@@ -32,13 +32,15 @@ class Section:
         faults: Collector of faults.
     """
 
-    def __init__(self, node: Node, path: str, shape: str, faults: Faults) -> None:
+    def __init__(
+        self, node: YamlNode, path: str, shape: str, faults: ConfigFaults
+    ) -> None:
         self.mark = node.mark
         self.path = path
         self._shape = shape
         self._faults = faults
         self._asked: list[str] = []
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, YamlMember] = {}
         if isinstance(node.value, dict):
             self._members = node.value
         elif node.value is not None:
@@ -51,58 +53,58 @@ class Section:
         """Tell whether a key is present."""
         return key in self._members
 
-    def fault(self, key: str, what: str) -> None:
+    def report_fault(self, key: str, what: str) -> None:
         """Report a fault at a key, or at the section for a missing key."""
         member = self._members.get(key)
         mark = member.node.mark if member else self.mark
-        self._faults.add(mark, self._at(key) if key else self.path, what)
+        self._faults.add(mark, self._path_of(key) if key else self.path, what)
 
-    def text(self, key: str, default: str | None = "") -> str:
+    def read_text(self, key: str, default: str | None = "") -> str:
         """Read a text; a default of None makes it required."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             if default is None:
                 self._faults.add(self.mark, self.path, f"{key} is missing")
             return default or ""
-        return self._text(node, self._at(key)) or ""
+        return self._parse_text(node, self._path_of(key)) or ""
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def read_texts(self, key: str) -> tuple[str, ...]:
         """Read a list of texts, empty if missing."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return ()
         if not isinstance(node.value, list):
-            self._faults.add(node.mark, self._at(key), "a list was expected")
+            self._faults.add(node.mark, self._path_of(key), "a list was expected")
             return ()
         read = [
-            self._text(item, f"{self._at(key)}[{index}]")
+            self._parse_text(item, f"{self._path_of(key)}[{index}]")
             for index, item in enumerate(node.value)
         ]
         return tuple(text for text in read if text is not None)
 
-    def marks(self, key: str) -> tuple[Mark, ...]:
+    def item_positions(self, key: str) -> tuple[TextPosition, ...]:
         """Return the positions of a list's items."""
         member = self._members.get(key)
         value = member.node.value if member else None
         return tuple(node.mark for node in value) if isinstance(value, list) else ()
 
-    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+    def read_pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Read a mapping of names to texts, empty if missing."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return ()
         if not isinstance(node.value, dict):
-            self._faults.add(node.mark, self._at(key), "a mapping was expected")
+            self._faults.add(node.mark, self._path_of(key), "a mapping was expected")
             return ()
         read = [
-            (name, self._text(member.node, f"{self._at(key)}.{name}"))
+            (name, self._parse_text(member.node, f"{self._path_of(key)}.{name}"))
             for name, member in node.value.items()
         ]
         return tuple((name, text) for name, text in read if text is not None)
 
-    def numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
+    def read_numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
         """Read a list of integers within bounds, empty if missing."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return ()
         items = node.value if isinstance(node.value, list) else [node]
@@ -115,28 +117,30 @@ class Section:
         ]
         if not isinstance(node.value, list) or len(read) != len(items):
             what = f"a list of numbers from {least} to {most} was expected"
-            self._faults.add(node.mark, self._at(key), what)
+            self._faults.add(node.mark, self._path_of(key), what)
         return tuple(read)
 
-    def number(self, key: str, default: int, least: int, most: int) -> int:
+    def read_number(self, key: str, default: int, least: int, most: int) -> int:
         """Read an integer within bounds."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return default
         value = node.value
         # To Python, true is 1.
         if isinstance(value, bool) or not isinstance(value, int):
-            self._faults.add(node.mark, self._at(key), "a whole number was expected")
+            self._faults.add(
+                node.mark, self._path_of(key), "a whole number was expected"
+            )
             return default
         if not least <= value <= most:
             what = f"a number from {least} to {most} was expected"
-            self._faults.add(node.mark, self._at(key), what)
+            self._faults.add(node.mark, self._path_of(key), what)
             return default
         return value
 
-    def seconds(self, key: str, default: int, least: int, most: int) -> int:
+    def read_seconds(self, key: str, default: int, least: int, most: int) -> int:
         """Read a duration: whole seconds, or a text like `90s`, `10m`, `1h`."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return default
         value: object = node.value
@@ -144,73 +148,75 @@ class Section:
             value = int(said[1]) * _UNITS[said[2]]
         if isinstance(value, bool) or not isinstance(value, int):
             what = "whole seconds, or a text like 10m, were expected"
-            self._faults.add(node.mark, self._at(key), what)
+            self._faults.add(node.mark, self._path_of(key), what)
             return default
         if not least <= value <= most:
             what = f"{least} to {most} seconds were expected"
-            self._faults.add(node.mark, self._at(key), what)
+            self._faults.add(node.mark, self._path_of(key), what)
             return default
         return value
 
-    def leaves(self, key: str) -> "tuple[tuple[tuple[str, ...], Leaf], ...]":
+    def read_leaves(self, key: str) -> "tuple[tuple[tuple[str, ...], LeafValue], ...]":
         """Read nested mappings of names to texts, numbers, booleans, or lists of them.
 
         A nested value is returned with its path.
         """
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return ()
         if not isinstance(node.value, dict):
-            self._faults.add(node.mark, self._at(key), "a mapping was expected")
+            self._faults.add(node.mark, self._path_of(key), "a mapping was expected")
             return ()
-        return tuple(self._leaves((), node.value, self._at(key)))
+        return tuple(self._iter_leaves((), node.value, self._path_of(key)))
 
-    def flag(self, key: str) -> bool:
+    def read_flag(self, key: str) -> bool:
         """Read a boolean; false if missing."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return False
         if not isinstance(node.value, bool):
-            self._faults.add(node.mark, self._at(key), "true or false was expected")
+            self._faults.add(
+                node.mark, self._path_of(key), "true or false was expected"
+            )
             return False
         return node.value
 
-    def word(self, key: str, default: Word) -> Word:
+    def read_word(self, key: str, default: EnumWordT) -> EnumWordT:
         """Read a member of an enumeration."""
-        text = self.text(key)
+        text = self.read_text(key)
         if not self.has(key):
             return default
         kind = type(default)
         if text not in list(kind):
             words = ", ".join(kind)
-            self.fault(key, f"one of {words} was expected")
+            self.report_fault(key, f"one of {words} was expected")
             return default
         return kind(text)
 
-    def section(self, key: str) -> "Section":
+    def read_section(self, key: str) -> "ConfigSection":
         """Read a mapping, empty if missing."""
-        node = self._ask(key)
-        return self._below(node or Node(self.mark, None), key, key)
+        node = self._find_member(key)
+        return self._open_section(node or YamlNode(self.mark, None), key, key)
 
-    def named(self, key: str) -> Iterator[tuple[str, "Section"]]:
+    def read_named_sections(self, key: str) -> Iterator[tuple[str, "ConfigSection"]]:
         """Read a mapping of names to mappings, in file order."""
-        holder = self.section(key)
+        holder = self.read_section(key)
         for name, member in holder._members.items():
-            yield name, holder._below(member.node, name, "NAME")
+            yield name, holder._open_section(member.node, name, "NAME")
         holder._asked += holder._members
 
-    def items(self, key: str) -> Iterator["Section"]:
+    def read_sections(self, key: str) -> Iterator["ConfigSection"]:
         """Read a list of mappings, in file order."""
-        node = self._ask(key)
+        node = self._find_member(key)
         if node is None:
             return
         if not isinstance(node.value, list):
-            self._faults.add(node.mark, self._at(key), "a list was expected")
+            self._faults.add(node.mark, self._path_of(key), "a list was expected")
             return
         for index, item in enumerate(node.value):
-            yield self._below(item, f"{key}[{index}]", f"{key}[]")
+            yield self._open_section(item, f"{key}[{index}]", f"{key}[]")
 
-    def close(self) -> None:
+    def report_unknown_keys(self) -> None:
         """Report every unknown key, with the nearest known one."""
         for name, member in self._members.items():
             if name not in self._asked:
@@ -228,16 +234,16 @@ class Section:
         nodes = value if isinstance(value, list) else [member.node] if member else []
         for node in nodes:
             if isinstance(node.value, str) and not is_right(node.value):
-                self._faults.add(node.mark, self._at(key), what)
+                self._faults.add(node.mark, self._path_of(key), what)
 
-    def _leaves(
-        self, at: tuple[str, ...], members: dict[str, Member], path: str
-    ) -> "Iterator[tuple[tuple[str, ...], Leaf]]":
+    def _iter_leaves(
+        self, at: tuple[str, ...], members: dict[str, YamlMember], path: str
+    ) -> "Iterator[tuple[tuple[str, ...], LeafValue]]":
         for name, member in members.items():
             here, spelled = (*at, name), f"{path}.{name}"
             value = member.node.value
             if isinstance(value, dict) and value:
-                yield from self._leaves(here, value, spelled)
+                yield from self._iter_leaves(here, value, spelled)
             elif isinstance(value, str | int):
                 yield here, value
             elif isinstance(value, list) and all(
@@ -255,38 +261,38 @@ class Section:
                 what = "a text, a number, true, false or a list of them was expected"
                 self._faults.add(member.node.mark, spelled, what)
 
-    def _ask(self, key: str) -> Node | None:
+    def _find_member(self, key: str) -> YamlNode | None:
         self._asked.append(key)
         self._faults.asked.add(f"{self._shape}.{key}".removeprefix("."))
         member = self._members.get(key)
         return None if member is None or member.node.value is None else member.node
 
-    def _at(self, key: str) -> str:
+    def _path_of(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
 
-    def _below(self, node: Node, key: str, shape: str) -> "Section":
+    def _open_section(self, node: YamlNode, key: str, shape: str) -> "ConfigSection":
         below = f"{self._shape}.{shape}" if self._shape else shape
-        return Section(node, self._at(key), below, self._faults)
+        return ConfigSection(node, self._path_of(key), below, self._faults)
 
-    def _text(self, node: Node, path: str) -> str | None:
+    def _parse_text(self, node: YamlNode, path: str) -> str | None:
         value = node.value
         if not isinstance(value, str):
             self._faults.add(node.mark, path, "a text was expected (quote numbers)")
-        elif not _is_text(value):
-            what = f"a printable text of 1 to {MAX_TEXT} characters was expected"
+        elif not _is_printable_text(value):
+            what = f"a printable text of 1 to {MAX_TEXT_LENGTH} characters was expected"
             self._faults.add(node.mark, path, what)
         else:
             return value
         return None
 
 
-def _is_text(value: str) -> bool:
+def _is_printable_text(value: str) -> bool:
     trimmed = bool(value) and value == value.strip()
-    return trimmed and len(value) <= MAX_TEXT and value.isprintable()
+    return trimmed and len(value) <= MAX_TEXT_LENGTH and value.isprintable()
 
 
-def whole(node: Node, faults: Faults) -> Section:
+def root_section(node: YamlNode, faults: ConfigFaults) -> ConfigSection:
     """Return the root section of the file."""
     if node.value is None:
-        faults.add(Mark(1, 1), "", "the file is empty")
-    return Section(node, "", "", faults)
+        faults.add(TextPosition(1, 1), "", "the file is empty")
+    return ConfigSection(node, "", "", faults)

@@ -2,76 +2,89 @@
 
 from collections.abc import Collection, Iterator
 
-from answerable.connectors.config.parse.addresses import is_open, is_url, read_path
-from answerable.connectors.config.parse.agents import read_unix
-from answerable.connectors.config.parse.config_section import Section
-from answerable.connectors.config.parse.listeners import listeners_of, read_listeners
-from answerable.model.config import IssuerCaller, Listen, UnixCaller
-from answerable.model.decision_point import DecisionPoint, EnforcementPoint
+from answerable.connectors.config.parse.addresses import (
+    is_plain_text_url,
+    is_url,
+    read_path,
+)
+from answerable.connectors.config.parse.agents import read_unix_caller
+from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.connectors.config.parse.listeners import (
+    read_listeners,
+    read_optional_listeners,
+)
+from answerable.model.config import ListenConfig, TokenCallerRule, UnixCallerRule
+from answerable.model.decision_point import DecisionPointConfig, EnforcementPointRule
 
-USUAL = "127.0.0.1:8473"
+DEFAULT_ADDRESS = "127.0.0.1:8473"
 
 
-def read_decisions(
-    file: Section,
-    listen: Listen,
+def read_decision_point(
+    file: ConfigSection,
+    listen: ListenConfig,
     folder: str,
     servers: Collection[str],
     issuers: Collection[str],
-) -> DecisionPoint | None:
+) -> DecisionPointConfig | None:
     """Read the section `decisions`, None if absent."""
-    section = file.section("decisions")
-    url = section.text("url")
-    point = DecisionPoint(
+    section = file.read_section("decisions")
+    url = section.read_text("url")
+    point = DecisionPointConfig(
         url=url,
         listen=read_listeners(
-            section, "listen", folder, USUAL, insecure=listen.insecure
+            section, "listen", folder, DEFAULT_ADDRESS, insecure=listen.insecure
         ),
-        ext_authz=listeners_of(section, "ext_authz", folder, insecure=listen.insecure),
+        ext_authz=read_optional_listeners(
+            section, "ext_authz", folder, insecure=listen.insecure
+        ),
         state=read_path(section, "state", folder),
-        audience=section.text("audience"),
-        callers=tuple(_points(section, servers, issuers)),
+        audience=section.read_text("audience"),
+        callers=tuple(_read_enforcement_points(section, servers, issuers)),
     )
-    section.close()
+    section.report_unknown_keys()
     if not file.has("decisions"):
         return None
     if not point.callers:
-        section.fault("", "callers is missing: only callers named there may query")
+        section.report_fault(
+            "", "callers is missing: only callers named there may query"
+        )
     if url and (not is_url(url, "http", "https") or url.count("/") != 2):
-        section.fault("url", "scheme and authority were expected: https://HOST[:PORT]")
-    elif url and is_open(url):
-        section.fault("url", "https was expected outside loopback")
+        section.report_fault(
+            "url", "scheme and authority were expected: https://HOST[:PORT]"
+        )
+    elif url and is_plain_text_url(url):
+        section.report_fault("url", "https was expected outside loopback")
     return point
 
 
-def _points(
-    decisions: Section, servers: Collection[str], issuers: Collection[str]
-) -> Iterator[EnforcementPoint]:
-    taken: set[IssuerCaller | UnixCaller] = set()
-    for section in decisions.items("callers"):
-        rule = _rule(section, issuers)
-        named = section.texts("servers")
+def _read_enforcement_points(
+    decisions: ConfigSection, servers: Collection[str], issuers: Collection[str]
+) -> Iterator[EnforcementPointRule]:
+    taken: set[TokenCallerRule | UnixCallerRule] = set()
+    for section in decisions.read_sections("callers"):
+        rule = _read_caller_rule(section, issuers)
+        named = section.read_texts("servers")
         section.check("servers", servers.__contains__, "no such server in servers")
         if rule is not None:
             if rule in taken:
-                section.fault("", "another caller here is the same")
+                section.report_fault("", "another caller here is the same")
             taken.add(rule)
-            yield EnforcementPoint(rule, named)
-        section.close()
+            yield EnforcementPointRule(rule, named)
+        section.report_unknown_keys()
 
 
-def _rule(
-    section: Section, issuers: Collection[str]
-) -> IssuerCaller | UnixCaller | None:
-    issuer, sub = section.text("issuer"), section.text("sub")
-    unix = section.section("unix")
+def _read_caller_rule(
+    section: ConfigSection, issuers: Collection[str]
+) -> TokenCallerRule | UnixCallerRule | None:
+    issuer, sub = section.read_text("issuer"), section.read_text("sub")
+    unix = section.read_section("unix")
     if section.has("issuer") == section.has("unix"):
-        section.fault("", "issuer and sub, or unix, was expected")
+        section.report_fault("", "issuer and sub, or unix, was expected")
         return None
     if section.has("unix"):
-        return read_unix(unix)
+        return read_unix_caller(unix)
     if issuer not in issuers:
-        section.fault("issuer", "no such issuer in issuers")
+        section.report_fault("issuer", "no such issuer in issuers")
     if not sub:
-        section.fault("", "sub is missing")
-    return IssuerCaller(issuer, sub)
+        section.report_fault("", "sub is missing")
+    return TokenCallerRule(issuer, sub)

@@ -5,20 +5,20 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from answerable.connectors.config.parse.addresses import is_name, is_url, read_path
-from answerable.connectors.config.parse.config_section import Section
-from answerable.federation.algorithms import KINDS
-from answerable.federation.token_verification import check_issuer
-from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer, Review
+from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.federation.algorithms import KEY_TYPES
+from answerable.federation.token_verification import validate_issuer
+from answerable.model.claims import TokenType, TrustedIssuer
+from answerable.model.config import IssuerConfig, TokenReviewConfig
 from answerable.model.errors import UsageError
 
-ALGS = ("ES256", "RS256")
+DEFAULT_ALGORITHMS = ("ES256", "RS256")
 MAX_TTL = 3600
-SOCKET = "unix:"
+SOCKET_PREFIX = "unix:"
 DAY = 86_400
 DISCOVERY = "discovery"  # its metadata says where its keys are
 
-TOKENS = {
+TOKEN_TYPE_WORDS = {
     "access-token": TokenType.ACCESS_TOKEN,
     "id-token": TokenType.ID_TOKEN,
     "jwt": TokenType.JWT,
@@ -27,96 +27,113 @@ TOKENS = {
 }
 
 
-class Jti(StrEnum):
+class JtiRequirement(StrEnum):
     """Requirement of a `jti` in tokens."""
 
     OPTIONAL = "optional"
     REQUIRED = "required"
 
 
-def read_issuers(file: Section, folder: str) -> Iterator[PinnedIssuer]:
+def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
     """Read the pinned issuers."""
     seen: set[str] = set()
-    for name, section in file.named("issuers"):
+    for name, section in file.read_named_sections("issuers"):
         if not is_name(name):
-            section.fault("", "a name of letters, digits, `.`, `_`, `-` was expected")
-        issuer = _issuer(name, section, folder)
+            section.report_fault(
+                "", "a name of letters, digits, `.`, `_`, `-` was expected"
+            )
+        issuer = _read_issuer(name, section, folder)
         if issuer.pin.iss in seen:
-            section.fault("iss", "another issuer has this iss")
+            section.report_fault("iss", "another issuer has this iss")
         seen.add(issuer.pin.iss)
         yield issuer
 
 
-def _issuer(name: str, section: Section, folder: str) -> PinnedIssuer:
-    pin = Issuer(
+def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig:
+    pin = TrustedIssuer(
         name=name,
-        iss=section.text("iss", None),
-        algs=section.texts("algs") or ALGS,
-        token_types=_tokens(section),
-        max_ttl=section.seconds("max_ttl", MAX_TTL, 1, DAY),
-        jti_required=section.word("jti", Jti.OPTIONAL) is Jti.REQUIRED,
-        ours=section.flag("ours"),
+        iss=section.read_text("iss", None),
+        algs=section.read_texts("algs") or DEFAULT_ALGORITHMS,
+        token_types=_read_token_types(section),
+        max_ttl=section.read_seconds("max_ttl", MAX_TTL, 1, DAY),
+        jti_required=section.read_word("jti", JtiRequirement.OPTIONAL)
+        is JtiRequirement.REQUIRED,
+        ours=section.read_flag("ours"),
     )
-    section.check("algs", KINDS.__contains__, f"one of {', '.join(KINDS)} was expected")
-    issuer = PinnedIssuer(
+    section.check(
+        "algs", KEY_TYPES.__contains__, f"one of {', '.join(KEY_TYPES)} was expected"
+    )
+    issuer = IssuerConfig(
         pin=pin,
-        audience=section.text("audience", None),
-        keys=_keys(section, pin, folder),
-        bearer=section.flag("bearer"),
-        person=section.text("person"),
-        private=section.flag("private"),
+        audience=section.read_text("audience", None),
+        keys=_read_keys(section, pin, folder),
+        bearer=section.read_flag("bearer"),
+        person=section.read_text("person"),
+        private=section.read_flag("private"),
         ca=read_path(section, "ca", folder),
-        review=_review(section, folder),
+        review=_read_token_review(section, folder),
     )
     if pin.ours and (issuer.person or issuer.review):
-        section.fault("ours", "our own tokens have no person claim and no review")
-    section.close()
-    if pin.iss and all(alg in KINDS for alg in pin.algs):
+        section.report_fault(
+            "ours", "our own tokens have no person claim and no review"
+        )
+    section.report_unknown_keys()
+    if pin.iss and all(alg in KEY_TYPES for alg in pin.algs):
         try:
-            check_issuer(pin)
+            validate_issuer(pin)
         except UsageError as error:
-            section.fault("iss", error.message)
+            section.report_fault("iss", error.message)
     return issuer
 
 
-def _tokens(section: Section) -> tuple[TokenType, ...]:
-    words = section.texts("tokens")
-    what = f"one of {', '.join(TOKENS)} was expected"
-    section.check("tokens", TOKENS.__contains__, what)
-    named = tuple(dict.fromkeys(TOKENS[word] for word in words if word in TOKENS))
+def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
+    words = section.read_texts("tokens")
+    what = f"one of {', '.join(TOKEN_TYPE_WORDS)} was expected"
+    section.check("tokens", TOKEN_TYPE_WORDS.__contains__, what)
+    named = tuple(
+        dict.fromkeys(
+            TOKEN_TYPE_WORDS[word] for word in words if word in TOKEN_TYPE_WORDS
+        )
+    )
     return named or (TokenType.ACCESS_TOKEN,)
 
 
-def _keys(section: Section, pin: Issuer, folder: str) -> str:
-    keys = section.text("keys", None)
+def _read_keys(section: ConfigSection, pin: TrustedIssuer, folder: str) -> str:
+    keys = section.read_text("keys", None)
     if keys == DISCOVERY:
         if not pin.iss.startswith("https:"):
-            section.fault("keys", "only an issuer at an https URL has a discovery")
+            section.report_fault(
+                "keys", "only an issuer at an https URL has a discovery"
+            )
         return keys
-    if keys.startswith(SOCKET):
+    if keys.startswith(SOCKET_PREFIX):
         if not pin.ours:
-            section.fault("keys", "only our own token service is asked at a socket")
-        return SOCKET + str(PurePath(folder) / keys.removeprefix(SOCKET))
+            section.report_fault(
+                "keys", "only our own token service is asked at a socket"
+            )
+        return SOCKET_PREFIX + str(PurePath(folder) / keys.removeprefix(SOCKET_PREFIX))
     if "://" in keys:
         if not is_url(keys, "https"):
-            section.fault("keys", "an https URL, a file or `discovery` was expected")
+            section.report_fault(
+                "keys", "an https URL, a file or `discovery` was expected"
+            )
         return keys
     return str(PurePath(folder) / keys) if keys else ""
 
 
-def _review(issuer: Section, folder: str) -> Review | None:
-    section = issuer.section("review")
-    review = Review(
-        url=section.text("url"),
+def _read_token_review(issuer: ConfigSection, folder: str) -> TokenReviewConfig | None:
+    section = issuer.read_section("review")
+    review = TokenReviewConfig(
+        url=section.read_text("url"),
         ca=read_path(section, "ca", folder),
         token=read_path(section, "token", folder),
     )
-    section.close()
+    section.report_unknown_keys()
     if not issuer.has("review"):
         return None
     for key in ("url", "ca", "token"):
         if not section.has(key):
-            section.fault("", f"{key} is missing")
+            section.report_fault("", f"{key} is missing")
     if review.url and not is_url(review.url, "https"):
-        section.fault("url", "an https URL was expected")
+        section.report_fault("url", "an https URL was expected")
     return review

@@ -9,75 +9,84 @@ from answerable.connectors.config.parse.addresses import (
     read_address,
     read_path,
 )
-from answerable.connectors.config.parse.config_section import Section
-from answerable.model.config import Listen, Listener, Tls
+from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.model.config import ListenConfig, Listener, TlsFiles
 
-API = "127.0.0.1:8470"
-API_BESIDE_WEB = "127.0.0.1:8475"  # the web page has the other
-GATEWAY = "127.0.0.1:8471"
+DEFAULT_API = "127.0.0.1:8470"
+DEFAULT_API_WITH_WEB = "127.0.0.1:8475"  # the web page has the other
+DEFAULT_GATEWAY = "127.0.0.1:8471"
 MAX_WORKERS = 64
 
-_OPEN = "outside loopback this needs tls, or listen.insecure: true"
+_PLAIN_TEXT_FAULT = "outside loopback this needs tls, or listen.insecure: true"
 
 
-def read_listen(section: Section, folder: str, *, web: bool = False) -> Listen:
+def read_listen(
+    section: ConfigSection, folder: str, *, web: bool = False
+) -> ListenConfig:
     """Read all listeners; by default the gateway has one on loopback."""
-    insecure = section.flag("insecure")
-    api = read_address(section, "api", API_BESIDE_WEB if web else API)
+    insecure = section.read_flag("insecure")
+    api = read_address(section, "api", DEFAULT_API_WITH_WEB if web else DEFAULT_API)
     if not insecure and not is_loopback(api.host):
-        section.fault("api", "outside loopback this needs listen.insecure: true")
-    gateway = read_listeners(section, "gateway", folder, GATEWAY, insecure=insecure)
-    workers = section.number("workers", 1, 1, MAX_WORKERS)
-    proxies = _networks(section, "proxies")
-    section.close()
-    return Listen(api, gateway, workers, insecure, proxies)
+        section.report_fault("api", "outside loopback this needs listen.insecure: true")
+    gateway = read_listeners(
+        section, "gateway", folder, DEFAULT_GATEWAY, insecure=insecure
+    )
+    workers = section.read_number("workers", 1, 1, MAX_WORKERS)
+    proxies = _read_networks(section, "proxies")
+    section.report_unknown_keys()
+    return ListenConfig(api, gateway, workers, insecure, proxies)
 
 
-def _networks(section: Section, key: str) -> tuple[str, ...]:
+def _read_networks(section: ConfigSection, key: str) -> tuple[str, ...]:
     """Read a list of addresses or networks, e.g. `10.2.0.0/16`."""
     networks = []
-    for text in section.texts(key):
+    for text in section.read_texts(key):
         try:
             networks.append(str(ipaddress.ip_network(text)))
         except ValueError:
-            section.fault(key, "addresses or networks were expected: 10.2.0.0/16")
+            section.report_fault(
+                key, "addresses or networks were expected: 10.2.0.0/16"
+            )
     return tuple(networks)
 
 
 def read_listeners(
-    section: Section, key: str, folder: str, usual: str, *, insecure: bool
+    section: ConfigSection, key: str, folder: str, usual: str, *, insecure: bool
 ) -> tuple[Listener, ...]:
     """Read a list of listeners, with one default address."""
-    listeners = listeners_of(section, key, folder, insecure=insecure)
+    listeners = read_optional_listeners(section, key, folder, insecure=insecure)
     return listeners or (Listener(parse_address(usual), "", (), (), "", None),)
 
 
-def listeners_of(
-    section: Section, key: str, folder: str, *, insecure: bool
+def read_optional_listeners(
+    section: ConfigSection, key: str, folder: str, *, insecure: bool
 ) -> tuple[Listener, ...]:
     """Read a list of listeners, which may be empty."""
     return tuple(
-        _listener(each, folder, insecure=insecure) for each in section.items(key)
+        _read_listener(each, folder, insecure=insecure)
+        for each in section.read_sections(key)
     )
 
 
-def _listener(section: Section, folder: str, *, insecure: bool) -> Listener:
+def _read_listener(section: ConfigSection, folder: str, *, insecure: bool) -> Listener:
     unix = read_path(section, "unix", folder)
     if unix and section.has("address"):
-        section.fault("address", "either address or unix was expected")
+        section.report_fault("address", "either address or unix was expected")
     if not unix and not section.has("address"):
-        section.fault("", "address or unix is missing")
-    address = read_address(section, "address", GATEWAY)
-    tls = _tls(section, folder)
+        section.report_fault("", "address or unix is missing")
+    address = read_address(section, "address", DEFAULT_GATEWAY)
+    tls = _read_tls(section, folder)
     if not unix and tls is None and not insecure and not is_loopback(address.host):
-        section.fault("address", _OPEN)
+        section.report_fault("address", _PLAIN_TEXT_FAULT)
     if unix and tls is not None:
-        section.fault("tls", "a unix socket has none")
-    url = section.text("url")
+        section.report_fault("tls", "a unix socket has none")
+    url = section.read_text("url")
     if url and (not is_url(url, "http", "https") or url.count("/") != 2):
-        section.fault("url", "scheme and authority were expected: https://HOST[:PORT]")
-    hosts, origins = section.texts("hosts"), section.texts("origins")
-    section.close()
+        section.report_fault(
+            "url", "scheme and authority were expected: https://HOST[:PORT]"
+        )
+    hosts, origins = section.read_texts("hosts"), section.read_texts("origins")
+    section.report_unknown_keys()
     return Listener(
         address=None if unix else address,
         unix=unix,
@@ -88,17 +97,17 @@ def _listener(section: Section, folder: str, *, insecure: bool) -> Listener:
     )
 
 
-def _tls(listener: Section, folder: str) -> Tls | None:
-    section = listener.section("tls")
-    tls = Tls(
+def _read_tls(listener: ConfigSection, folder: str) -> TlsFiles | None:
+    section = listener.read_section("tls")
+    tls = TlsFiles(
         certificate=read_path(section, "certificate", folder),
         key=read_path(section, "key", folder),
         client_ca=read_path(section, "client_ca", folder),
     )
-    section.close()
+    section.report_unknown_keys()
     if not listener.has("tls"):
         return None
     for key in ("certificate", "key"):
         if not section.has(key):
-            section.fault("", f"{key} is missing")
+            section.report_fault("", f"{key} is missing")
     return tls

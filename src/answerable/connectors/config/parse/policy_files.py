@@ -2,28 +2,28 @@
 
 from pathlib import PurePath
 
-from answerable.connectors.config.parse.config_faults import Fault, Mark
-from answerable.connectors.config.parse.config_section import Section
+from answerable.connectors.config.parse.config_faults import ConfigFault, TextPosition
+from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.model.cedar_policy import CedarFault
 from answerable.model.config import Config
 
-SUFFIX = ".cedar"
+POLICY_SUFFIX = ".cedar"
 
 
-def read_policy_key(file: Section, folder: str) -> tuple[str, ...]:
+def read_policy_key(file: ConfigSection, folder: str) -> tuple[str, ...]:
     """Read the policy paths, resolved against the folder of the file."""
-    what = f"a file or a glob that ends in {SUFFIX} was expected"
-    file.check("policy", lambda text: text.endswith(SUFFIX), what)
-    return tuple(str(PurePath(folder) / text) for text in file.texts("policy"))
+    what = f"a file or a glob that ends in {POLICY_SUFFIX} was expected"
+    file.check("policy", lambda text: text.endswith(POLICY_SUFFIX), what)
+    return tuple(str(PurePath(folder) / text) for text in file.read_texts("policy"))
 
 
-def named_by(config: Config) -> frozenset[str]:
+def list_known_names(config: Config) -> frozenset[str]:
     """List the names of a configuration that a policy may use."""
     servers = {f"server:{server.name}" for server in config.servers}
     return frozenset(servers | {agent.id for agent in config.agents})
 
 
-def fault_of(fault: CedarFault) -> Fault:
+def fault_of_policy(fault: CedarFault) -> ConfigFault:
     """Convert a policy fault to a configuration fault."""
     path = f"policy[{fault.policy}]" if fault.policy else "policy"
-    return Fault(Mark(fault.line, 1), path, fault.what, fault.file)
+    return ConfigFault(TextPosition(fault.line, 1), path, fault.what, fault.file)

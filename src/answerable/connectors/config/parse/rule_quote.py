@@ -5,16 +5,20 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.connectors.config.parse.config_faults import Mark
-from answerable.connectors.config.parse.yaml_nodes import Node, NotRead, read_nodes
+from answerable.connectors.config.parse.config_faults import TextPosition
+from answerable.connectors.config.parse.yaml_nodes import (
+    YamlNode,
+    YamlRefused,
+    parse_yaml_nodes,
+)
 
-_MOST = 60  # lines
+_MAX_LINES = 60  # lines
 # A name may hold dots, and what follows it may not.
 _RULE = re.compile(r"agents\.(.+)\.([a-z_]+)\[([0-9]{1,6})\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class RuleQuote:
     """Quoted lines of a file.
 
     Attributes:
@@ -26,7 +30,7 @@ class Quote:
     text: str
 
 
-def quote(data: bytes, rule: str) -> Quote | None:
+def quote_rule(data: bytes, rule: str) -> RuleQuote | None:
     """Quote a rule of the policy, e.g. `agents.invoices.allow[2]`; None if missing.
 
     Args:
@@ -35,18 +39,18 @@ def quote(data: bytes, rule: str) -> Quote | None:
     """
     try:
         text = data.decode("utf-8-sig")
-        found = _find(read_nodes(text), rule)
-    except (UnicodeDecodeError, NotRead):
+        found = _find_rule(parse_yaml_nodes(text), rule)
+    except (UnicodeDecodeError, YamlRefused):
         return None
     if found is None:
         return None
     mark, node = found
-    last = max(_lines(node), default=mark.line)
-    kept = text.splitlines()[mark.line - 1 : min(last, mark.line - 1 + _MOST)]
-    return Quote(mark.line, textwrap.dedent("\n".join(kept)).strip())
+    last = max(_node_lines(node), default=mark.line)
+    kept = text.splitlines()[mark.line - 1 : min(last, mark.line - 1 + _MAX_LINES)]
+    return RuleQuote(mark.line, textwrap.dedent("\n".join(kept)).strip())
 
 
-def _find(root: Node, rule: str) -> tuple[Mark, Node] | None:
+def _find_rule(root: YamlNode, rule: str) -> tuple[TextPosition, YamlNode] | None:
     """Find the rule of an agent; other sections may contain private data."""
     file = root.value if isinstance(root.value, dict) else {}
     if rule == "default_mode" and rule in file:
@@ -66,13 +70,13 @@ def _find(root: Node, rule: str) -> tuple[Mark, Node] | None:
     return node.mark, node
 
 
-def _lines(node: Node) -> Iterator[int]:
+def _node_lines(node: YamlNode) -> Iterator[int]:
     """Yield the lines on which a part of a node begins."""
     yield node.mark.line
     if isinstance(node.value, dict):
         for member in node.value.values():
             yield member.mark.line
-            yield from _lines(member.node)
+            yield from _node_lines(member.node)
     elif isinstance(node.value, list):
         for item in node.value:
-            yield from _lines(item)
+            yield from _node_lines(item)

@@ -2,65 +2,73 @@
 
 from collections.abc import Iterator
 
-from answerable.authorization.name_patterns import ALL, is_plain
+from answerable.authorization.name_patterns import ALL, is_unambiguous
 from answerable.connectors.config.parse.addresses import (
     is_name,
-    is_open,
+    is_plain_text_url,
     is_url,
     read_path,
 )
-from answerable.connectors.config.parse.behaviour import read_tools
-from answerable.connectors.config.parse.config_section import Section
-from answerable.connectors.config.parse.upstream_credential import read_credential
-from answerable.model.config import Server
-from answerable.model.pin import Pinning
+from answerable.connectors.config.parse.behaviour import read_tool_facts
+from answerable.connectors.config.parse.config_section import ConfigSection
+from answerable.connectors.config.parse.upstream_credential import (
+    read_upstream_credential,
+)
+from answerable.model.config import UpstreamServer
+from answerable.model.pin import PinningMode
 
-HOOKS = ("claude-code", "cursor")
+HOOK_CLIENTS = ("claude-code", "cursor")
 _PATTERN = "a name, `*`, or a plain prefix that ends in `*` was expected"
 
 
 def is_pattern(text: str) -> bool:
     """Tell whether a text is a valid pattern of an allow rule."""
     prefix = text.removesuffix(ALL)
-    return ALL not in prefix and (prefix == text or is_plain(prefix))
+    return ALL not in prefix and (prefix == text or is_unambiguous(prefix))
 
 
-def read_patterns(section: Section, key: str) -> tuple[str, ...]:
+def read_patterns(section: ConfigSection, key: str) -> tuple[str, ...]:
     """Read a list of patterns."""
-    patterns = section.texts(key)
+    patterns = section.read_texts(key)
     section.check(key, is_pattern, _PATTERN)
     return patterns
 
 
-def read_servers(file: Section, folder: str) -> Iterator[Server]:
+def read_servers(file: ConfigSection, folder: str) -> Iterator[UpstreamServer]:
     """Read the upstream servers."""
-    for name, section in file.named("servers"):
+    for name, section in file.read_named_sections("servers"):
         if not is_name(name):
-            section.fault("", "a name of letters, digits, `.`, `_`, `-` was expected")
-        yield _server(name, section, folder)
+            section.report_fault(
+                "", "a name of letters, digits, `.`, `_`, `-` was expected"
+            )
+        yield _read_server(name, section, folder)
 
 
-def _hook(section: Section) -> str:
+def _read_hook_client(section: ConfigSection) -> str:
     """Read the client whose built-in tools a server represents; empty for none."""
-    hook = section.text("hook")
-    section.check("hook", HOOKS.__contains__, f"one of {', '.join(HOOKS)} was expected")
+    hook = section.read_text("hook")
+    section.check(
+        "hook",
+        HOOK_CLIENTS.__contains__,
+        f"one of {', '.join(HOOK_CLIENTS)} was expected",
+    )
     return hook
 
 
-def _server(name: str, section: Section, folder: str) -> Server:
-    url = section.text("url")
-    command = section.texts("command")
-    insecure = section.flag("insecure")
-    hook = _hook(section)
+def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServer:
+    url = section.read_text("url")
+    command = section.read_texts("command")
+    insecure = section.read_flag("insecure")
+    hook = _read_hook_client(section)
     if [bool(url), bool(command), bool(hook)].count(True) != 1:
-        section.fault("", "one of url, command and hook was expected")
+        section.report_fault("", "one of url, command and hook was expected")
     if url and not is_url(url, "http", "https"):
-        section.fault("url", "an http or https URL without query was expected")
-    elif url and is_open(url) and not insecure:
-        section.fault("url", "http outside loopback needs insecure: true")
-    env, inherit_env = section.pairs("env"), section.texts("inherit_env")
+        section.report_fault("url", "an http or https URL without query was expected")
+    elif url and is_plain_text_url(url) and not insecure:
+        section.report_fault("url", "http outside loopback needs insecure: true")
+    env, inherit_env = section.read_pairs("env"), section.read_texts("inherit_env")
     given = (*(variable for variable, _ in env), *inherit_env)
-    server = Server(
+    server = UpstreamServer(
         name=name,
         url=url,
         command=command,
@@ -71,21 +79,21 @@ def _server(name: str, section: Section, folder: str) -> Server:
         key=read_path(section, "key", folder),
         reads=read_patterns(section, "reads"),
         sensitive=read_patterns(section, "sensitive"),
-        audience=section.text("audience"),
-        credential=read_credential(section, folder, url, given),
-        pin=section.word("pin", Pinning.FIRST_USE),
-        tools=tuple(read_tools(section, section.texts("reads"))),
+        audience=section.read_text("audience"),
+        credential=read_upstream_credential(section, folder, url, given),
+        pin=section.read_word("pin", PinningMode.FIRST_USE),
+        tools=tuple(read_tool_facts(section, section.read_texts("reads"))),
         hook=hook,
     )
     if server.audience and not url:
-        section.fault("audience", "only a URL is shown a token")
+        section.report_fault("audience", "only a URL is shown a token")
     for key in ("env", "inherit_env"):
         if section.has(key) and not command:
-            section.fault(key, "only a command has an environment")
+            section.report_fault(key, "only a command has an environment")
     for key in ("ca", "certificate", "key"):
         if section.has(key) and not url.startswith("https:"):
-            section.fault(key, "only an https URL has one")
+            section.report_fault(key, "only an https URL has one")
     if bool(server.certificate) != bool(server.key):
-        section.fault("", "certificate and key go together")
-    section.close()
+        section.report_fault("", "certificate and key go together")
+    section.report_unknown_keys()
     return server

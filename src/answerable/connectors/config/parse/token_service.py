@@ -4,89 +4,106 @@ import re
 
 from answerable.connectors.config.parse.addresses import (
     is_loopback,
-    is_open,
+    is_plain_text_url,
     is_url,
     read_address,
     read_path,
 )
-from answerable.connectors.config.parse.config_section import Section
+from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.listeners import read_listeners
-from answerable.model.config import Address, Listen, Terminator, TokenService
+from answerable.model.config import (
+    ListenAddress,
+    ListenConfig,
+    TlsTerminator,
+    TokenServiceConfig,
+)
 
-USUAL = "127.0.0.1:8472"
-HEALTH = "127.0.0.1:8477"
+DEFAULT_ADDRESS = "127.0.0.1:8472"
+DEFAULT_HEALTH = "127.0.0.1:8477"
 MAX_ID = 2**32 - 2  # the highest user id
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_FIELD = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
-def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
+def read_token_service(
+    file: ConfigSection, listen: ListenConfig, folder: str
+) -> TokenServiceConfig | None:
     """Read the section `sts`, None if absent."""
-    section = file.section("sts")
-    url = section.text("url")
-    service = TokenService(
+    section = file.read_section("sts")
+    url = section.read_text("url")
+    service = TokenServiceConfig(
         url=url,
         listen=read_listeners(
-            section, "listen", folder, USUAL, insecure=listen.insecure
+            section, "listen", folder, DEFAULT_ADDRESS, insecure=listen.insecure
         ),
         state=read_path(section, "state", folder),
-        database=section.text("database"),
-        terminator=_terminator(section),
-        admins=section.numbers("admins", 0, MAX_ID),
-        gateways=section.numbers("gateways", 0, MAX_ID),
+        database=section.read_text("database"),
+        terminator=_read_terminator(section),
+        admins=section.read_numbers("admins", 0, MAX_ID),
+        gateways=section.read_numbers("gateways", 0, MAX_ID),
         passphrase=read_path(section, "passphrase", folder),
-        passphrase_env=section.text("passphrase_env"),
-        events=section.texts("events"),
+        passphrase_env=section.read_text("passphrase_env"),
+        events=section.read_texts("events"),
         events_ca=read_path(section, "events_ca", folder),
-        health=_health(section, listen),
+        health=_read_health(section, listen),
     )
     section.check(
         "events", lambda text: is_url(text, "https"), "an https URL was expected"
     )
-    section.close()
+    section.report_unknown_keys()
     if not file.has("sts"):
         return None
     if not url:
-        section.fault("", "url is missing")
+        section.report_fault("", "url is missing")
     elif not is_url(url, "http", "https") or url.endswith("/"):
-        section.fault("url", "an https URL without a slash at its end was expected")
-    elif is_open(url):
-        section.fault("url", "https was expected outside loopback")
+        section.report_fault(
+            "url", "an https URL without a slash at its end was expected"
+        )
+    elif is_plain_text_url(url):
+        section.report_fault("url", "https was expected outside loopback")
     _check_variables(section, service)
     if service.terminator and not any(each.unix for each in service.listen):
-        section.fault("terminator", "it reaches us at a unix listener; there is none")
+        section.report_fault(
+            "terminator", "it reaches us at a unix listener; there is none"
+        )
     return service
 
 
-def _health(section: Section, listen: Listen) -> Address | None:
+def _read_health(section: ConfigSection, listen: ListenConfig) -> ListenAddress | None:
     given = section.has("health")
-    address = read_address(section, "health", HEALTH)
+    address = read_address(section, "health", DEFAULT_HEALTH)
     if not listen.insecure and not is_loopback(address.host):
-        section.fault("health", "outside loopback this needs listen.insecure: true")
+        section.report_fault(
+            "health", "outside loopback this needs listen.insecure: true"
+        )
     return address if given else None
 
 
-def _check_variables(section: Section, service: TokenService) -> None:
+def _check_variables(section: ConfigSection, service: TokenServiceConfig) -> None:
     named = (("database", service.database), ("passphrase_env", service.passphrase_env))
     for key, name in named:
         if name and not _VARIABLE.fullmatch(name):
             what = "the name of an environment variable was expected, and no value"
-            section.fault(key, what)
+            section.report_fault(key, what)
     if service.passphrase and service.passphrase_env:
-        section.fault("passphrase", "a file or a variable was expected, not both")
+        section.report_fault(
+            "passphrase", "a file or a variable was expected, not both"
+        )
 
 
-def _terminator(sts: Section) -> Terminator | None:
-    section = sts.section("terminator")
-    field = section.text("field").lower()
-    uid = section.number("uid", 0, 0, MAX_ID)
-    section.close()
+def _read_terminator(sts: ConfigSection) -> TlsTerminator | None:
+    section = sts.read_section("terminator")
+    field = section.read_text("field").lower()
+    uid = section.read_number("uid", 0, 0, MAX_ID)
+    section.report_unknown_keys()
     if not sts.has("terminator"):
         return None
     for key in ("field", "uid"):
         if not section.has(key):
-            section.fault("", f"{key} is missing")
-    if field and not _FIELD.fullmatch(field):
-        section.fault("field", "the name of a field was expected, e.g. client-cert")
-    return Terminator(field, uid)
+            section.report_fault("", f"{key} is missing")
+    if field and not _FIELD_NAME.fullmatch(field):
+        section.report_fault(
+            "field", "the name of a field was expected, e.g. client-cert"
+        )
+    return TlsTerminator(field, uid)

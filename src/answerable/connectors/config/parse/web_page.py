@@ -5,127 +5,146 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from answerable.connectors.config.parse.addresses import is_open, is_url, read_path
-from answerable.connectors.config.parse.config_section import Leaf, Section
+from answerable.connectors.config.parse.addresses import (
+    is_plain_text_url,
+    is_url,
+    read_path,
+)
+from answerable.connectors.config.parse.config_section import ConfigSection, LeafValue
 from answerable.connectors.config.parse.listeners import read_listeners
 from answerable.model.claims import TokenType
-from answerable.model.config import Listen, Listener, PinnedIssuer
+from answerable.model.config import IssuerConfig, ListenConfig, Listener
 from answerable.model.errors import IdError
 from answerable.model.ids import person_id
-from answerable.model.web_config import Login, Role, Web
+from answerable.model.web_config import WebConfig, WebLoginConfig, WebRole
 
-USUAL = "127.0.0.1:8470"
+DEFAULT_ADDRESS = "127.0.0.1:8470"
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_ROLES = f"roles are {', '.join(Role)}"
+_ROLES_FAULT = f"roles are {', '.join(WebRole)}"
 
 
 def read_web(
-    file: Section, listen: Listen, folder: str, issuers: Iterable[PinnedIssuer]
-) -> Web | None:
+    file: ConfigSection,
+    listen: ListenConfig,
+    folder: str,
+    issuers: Iterable[IssuerConfig],
+) -> WebConfig | None:
     """Read the section `web`, None if absent."""
-    section = file.section("web")
-    url = section.text("url")
+    section = file.read_section("web")
+    url = section.read_text("url")
     listeners = read_listeners(
-        section, "listen", folder, USUAL, insecure=listen.insecure
+        section, "listen", folder, DEFAULT_ADDRESS, insecure=listen.insecure
     )
-    web = Web(
+    web = WebConfig(
         url=url,
-        listen=tuple(_known_by(each, url) for each in listeners),
+        listen=tuple(_with_page_url(each, url) for each in listeners),
         state=read_path(section, "state", folder),
-        audience=section.text("audience"),
-        local=_local(section.section("local")),
-        login=_login(section, issuers),
+        audience=section.read_text("audience"),
+        local=_read_local_person(section.read_section("local")),
+        login=_read_login(section, issuers),
     )
-    section.close()
+    section.report_unknown_keys()
     if not file.has("web"):
         return None
     if url and (not is_url(url, "http", "https") or url.count("/") != 2):
-        section.fault("url", "scheme and authority were expected: https://HOST[:PORT]")
-    elif url and is_open(url):
-        section.fault("url", "https was expected outside loopback")
+        section.report_fault(
+            "url", "scheme and authority were expected: https://HOST[:PORT]"
+        )
+    elif url and is_plain_text_url(url):
+        section.report_fault("url", "https was expected outside loopback")
     if web.audience and web.login is None:
-        section.fault("audience", "tokens are the login's issuer's; login is missing")
+        section.report_fault(
+            "audience", "tokens are the login's issuer's; login is missing"
+        )
     if web.login is not None and web.login.client_id == web.audience:
-        section.fault("audience", "another than login.client_id was expected")
+        section.report_fault("audience", "another than login.client_id was expected")
     return web
 
 
-def _known_by(listener: Listener, url: str) -> Listener:
+def _with_page_url(listener: Listener, url: str) -> Listener:
     """Set a listener's host to the page's URL, unless configured."""
     if not url or listener.url or listener.hosts:
         return listener
     return replace(listener, url=url, hosts=(urlsplit(url).netloc.lower(),))
 
 
-def _local(section: Section) -> str:
-    person = section.text("person")
-    section.close()
+def _read_local_person(section: ConfigSection) -> str:
+    person = section.read_text("person")
+    section.report_unknown_keys()
     if person:
         try:
             person_id(person)
         except IdError as error:
-            section.fault("person", error.message)
+            section.report_fault("person", error.message)
             return ""
     return person
 
 
-def _login(web: Section, issuers: Iterable[PinnedIssuer]) -> Login | None:
-    section = web.section("login")
-    issuer = section.text("issuer")
-    roles = section.section("roles")
-    login = Login(
+def _read_login(
+    web: ConfigSection, issuers: Iterable[IssuerConfig]
+) -> WebLoginConfig | None:
+    section = web.read_section("login")
+    issuer = section.read_text("issuer")
+    roles = section.read_section("roles")
+    login = WebLoginConfig(
         issuer=issuer,
-        client_id=section.text("client_id"),
-        secret_env=section.text("client_secret_env"),
-        claim=roles.text("claim"),
-        given=tuple(_given(roles)),
-        default=_named(section, "default", section.texts("default")),
-        scopes=section.texts("scopes"),
+        client_id=section.read_text("client_id"),
+        secret_env=section.read_text("client_secret_env"),
+        claim=roles.read_text("claim"),
+        given=tuple(_read_role_map(roles)),
+        default=_parse_roles(section, "default", section.read_texts("default")),
+        scopes=section.read_texts("scopes"),
     )
-    roles.close()
-    section.close()
+    roles.report_unknown_keys()
+    section.report_unknown_keys()
     if not web.has("login"):
         return None
     for key in ("issuer", "client_id"):
         if not section.has(key):
-            section.fault("", f"{key} is missing")
+            section.report_fault("", f"{key} is missing")
     _check_issuer(section, issuer, issuers)
     if login.secret_env and not _VARIABLE.fullmatch(login.secret_env):
         what = "the name of an environment variable was expected, and no value"
-        section.fault("client_secret_env", what)
+        section.report_fault("client_secret_env", what)
     if login.given and not login.claim:
-        roles.fault("", "claim is missing: which one says who is what")
+        roles.report_fault("", "claim is missing: which one says who is what")
     if not login.given and not login.default:
-        section.fault("", "no person has a role: roles or default is missing")
+        section.report_fault("", "no person has a role: roles or default is missing")
     return login
 
 
-def _check_issuer(section: Section, name: str, issuers: Iterable[PinnedIssuer]) -> None:
+def _check_issuer(
+    section: ConfigSection, name: str, issuers: Iterable[IssuerConfig]
+) -> None:
     found = next((each for each in issuers if each.pin.name == name), None)
     if not name:
         return
     if found is None:
-        section.fault("issuer", "no such issuer in issuers")
+        section.report_fault("issuer", "no such issuer in issuers")
     elif not found.person or TokenType.ID_TOKEN not in found.pin.token_types:
         what = "its ID tokens identify no person: give it person and tokens: [id-token]"
-        section.fault("issuer", what)
+        section.report_fault("issuer", what)
 
 
-def _given(roles: Section) -> Iterator[tuple[str, frozenset[Role]]]:
-    for path, leaf in roles.leaves("map"):
+def _read_role_map(roles: ConfigSection) -> Iterator[tuple[str, frozenset[WebRole]]]:
+    for path, leaf in roles.read_leaves("map"):
         if len(path) != 1:
-            roles.fault("map", "a value of the claim and its roles were expected")
+            roles.report_fault(
+                "map", "a value of the claim and its roles were expected"
+            )
             continue
-        yield path[0], _named(roles, "map", _texts(leaf))
+        yield path[0], _parse_roles(roles, "map", _as_texts(leaf))
 
 
-def _texts(leaf: Leaf) -> tuple[str, ...]:
+def _as_texts(leaf: LeafValue) -> tuple[str, ...]:
     return tuple(map(str, leaf if isinstance(leaf, tuple) else (leaf,)))
 
 
-def _named(section: Section, key: str, words: tuple[str, ...]) -> frozenset[Role]:
-    known = {role.value: role for role in Role}
+def _parse_roles(
+    section: ConfigSection, key: str, words: tuple[str, ...]
+) -> frozenset[WebRole]:
+    known = {role.value: role for role in WebRole}
     if not set(words) <= set(known):
-        section.fault(key, _ROLES)
+        section.report_fault(key, _ROLES_FAULT)
     return frozenset(known[word] for word in words if word in known)

@@ -13,13 +13,18 @@ from typing import Protocol
 
 import yaml
 
-from answerable.connectors.config.parse.config_faults import Fault, Mark
+from answerable.connectors.config.parse.config_faults import ConfigFault, TextPosition
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
-_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "": None}
+_SCALAR_WORDS: dict[str, bool | None] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "": None,
+}
 # Plain words that an older YAML reader takes for a boolean, a null or a number.
 _AMBIGUOUS = re.compile(
     r"(?i:y|yes|n|no|on|off|true|false|null|~)|[-+.0-9][0-9_:.eExXoOa-fA-F+-]*"
@@ -27,108 +32,112 @@ _AMBIGUOUS = re.compile(
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}(?::[0-9]+)?")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-Value = dict[str, "Member"] | list["Node"] | str | int | bool | None
+YamlValue = dict[str, "YamlMember"] | list["YamlNode"] | str | int | bool | None
 
 
-class _Stands(Protocol):
+class _YamlMark(Protocol):
     """Position of a YAML parser, from 0."""
 
     line: int
     column: int
 
 
-class NotRead(Exception):  # noqa: N818 - the text, not the program, is at fault
+class YamlRefused(Exception):  # noqa: N818 - the text, not the program, is at fault
     """Refused text: not YAML, or an ambiguous construct."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: ConfigFault) -> None:
         super().__init__(fault.what)
         self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class YamlNode:
     """YAML value with its position."""
 
-    mark: Mark
-    value: Value = field(repr=False)
+    mark: TextPosition
+    value: YamlValue = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class YamlMember:
     """Member of a mapping: its value and the key's position."""
 
-    mark: Mark
-    node: Node
+    mark: TextPosition
+    node: YamlNode
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenYamlCollection:
     """Open collection during parsing."""
 
-    mark: Mark
-    into: dict[str, Member] | list[Node]
+    mark: TextPosition
+    into: dict[str, YamlMember] | list[YamlNode]
     key: str = ""
-    key_mark: Mark | None = None
+    key_mark: TextPosition | None = None
 
 
-def read_nodes(text: str) -> Node:
+def parse_yaml_nodes(text: str) -> YamlNode:
     """Parse the only document of a text.
 
     Raises:
         NotRead: The text is refused, with line and column.
     """
-    stack: list[_Open] = []
-    root: Node | None = None
-    for event in _events(text):
-        mark = _mark(event.start_mark)
+    stack: list[_OpenYamlCollection] = []
+    root: YamlNode | None = None
+    for event in _parse_events(text):
+        mark = _to_position(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            raise _not_read(mark, "one document was expected")
+            raise _refused_error(mark, "one document was expected")
         if isinstance(event, yaml.NodeEvent):
             _refuse_sharing(event, mark)
-        done: Node | None = None
+        done: YamlNode | None = None
         if isinstance(event, yaml.CollectionStartEvent):
             if len(stack) == MAX_DEPTH:
-                raise _not_read(mark, f"nested deeper than {MAX_DEPTH} levels")
+                raise _refused_error(mark, f"nested deeper than {MAX_DEPTH} levels")
             is_mapping = isinstance(event, yaml.MappingStartEvent)
-            stack.append(_Open(mark, {} if is_mapping else []))
+            stack.append(_OpenYamlCollection(mark, {} if is_mapping else []))
         elif isinstance(event, yaml.CollectionEndEvent):
             ended = stack.pop()
-            done = Node(ended.mark, ended.into)
+            done = YamlNode(ended.mark, ended.into)
         elif isinstance(event, yaml.ScalarEvent):
             top = stack[-1] if stack else None
             if top and isinstance(top.into, dict) and top.key_mark is None:
-                _take_key(top, top.into, event.value, mark)
+                _set_key(top, top.into, event.value, mark)
             else:
-                done = Node(mark, _scalar(event, mark))
+                done = YamlNode(mark, _parse_scalar(event, mark))
         if done is not None:
-            root = _place(stack, done) or root
-    return root or Node(Mark(1, 1), None)
+            root = _attach_node(stack, done) or root
+    return root or YamlNode(TextPosition(1, 1), None)
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
+def _parse_events(text: str) -> Iterator[yaml.Event]:
     try:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        raise _not_read(_mark(error.problem_mark), "not YAML") from None
+        raise _refused_error(_to_position(error.problem_mark), "not YAML") from None
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise _not_read(Mark(1, 1), "a character that YAML does not allow") from None
+        raise _refused_error(
+            TextPosition(1, 1), "a character that YAML does not allow"
+        ) from None
 
 
-def _refuse_sharing(event: yaml.NodeEvent, mark: Mark) -> None:
+def _refuse_sharing(event: yaml.NodeEvent, mark: TextPosition) -> None:
     if event.anchor is not None:
-        raise _not_read(mark, "anchors and aliases are not taken")
+        raise _refused_error(mark, "anchors and aliases are not taken")
     tagged = (yaml.ScalarEvent, yaml.CollectionStartEvent)
     if isinstance(event, tagged) and event.tag is not None:
-        raise _not_read(mark, "tags are not taken")
+        raise _refused_error(mark, "tags are not taken")
 
 
-def _take_key(top: _Open, into: dict[str, Member], key: str, mark: Mark) -> None:
+def _set_key(
+    top: _OpenYamlCollection, into: dict[str, YamlMember], key: str, mark: TextPosition
+) -> None:
     if key in into:
-        raise _not_read(mark, "this key is repeated")
+        raise _refused_error(mark, "this key is repeated")
     top.key, top.key_mark = key, mark
 
 
-def _place(stack: list[_Open], done: Node) -> Node | None:
+def _attach_node(stack: list[_OpenYamlCollection], done: YamlNode) -> YamlNode | None:
     """Attach a value to its parent; returns the root."""
     if not stack:
         return done
@@ -136,29 +145,31 @@ def _place(stack: list[_Open], done: Node) -> Node | None:
     if isinstance(top.into, list):
         top.into.append(done)
     elif top.key_mark is None:
-        raise _not_read(done.mark, "a key must be text")
+        raise _refused_error(done.mark, "a key must be text")
     else:
-        top.into[top.key] = Member(top.key_mark, done)
+        top.into[top.key] = YamlMember(top.key_mark, done)
         top.key_mark = None
     return None
 
 
-def _scalar(event: yaml.ScalarEvent, mark: Mark) -> Value:
+def _parse_scalar(event: yaml.ScalarEvent, mark: TextPosition) -> YamlValue:
     text: str = event.value
     if not event.implicit[0]:  # quoted
         return text
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in _SCALAR_WORDS:
+        return _SCALAR_WORDS[text]
     if _NUMBER.fullmatch(text):
         return int(text)
     if _AMBIGUOUS.fullmatch(text) and not _ADDRESS.fullmatch(text):
-        raise _not_read(mark, "put this in quotes, or write true, false or a number")
+        raise _refused_error(
+            mark, "put this in quotes, or write true, false or a number"
+        )
     return text
 
 
-def _mark(mark: _Stands | None) -> Mark:
-    return Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
+def _to_position(mark: _YamlMark | None) -> TextPosition:
+    return TextPosition(mark.line + 1, mark.column + 1) if mark else TextPosition(1, 1)
 
 
-def _not_read(mark: Mark, what: str) -> NotRead:
-    return NotRead(Fault(mark, "", what))
+def _refused_error(mark: TextPosition, what: str) -> YamlRefused:
+    return YamlRefused(ConfigFault(mark, "", what))

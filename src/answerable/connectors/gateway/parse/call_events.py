@@ -9,52 +9,54 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.connectors.gateway.declaration import SPEC
-from answerable.model.decision import Effect, Target
-from answerable.model.event import AuditEvent, Outcome
+from answerable.connectors.gateway.declaration import DECLARATION
+from answerable.model.decision import DecisionEffect, TargetKind
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import EventId, event_id, token_credential_id
 from answerable.model.provenance import WrittenBy
 from answerable.model.spool_record import (
     HOOK,
     WEB,
-    Act,
-    Decided,
-    End,
-    Ended,
-    Ending,
-    Kill,
-    Refusals,
-    source_of,
+    CallEndRecord,
+    CallOutcome,
+    CallResult,
+    CallSummary,
+    DecisionRecord,
+    RefusalCountRecord,
+    RevocationApplied,
+    source_of_recorder,
 )
 
-_HOOKED = "hook/"  # in the era of an act, before the client that asked
+_HOOK_METHODS = "hook/"  # in the era of an act, before the client that asked
 _MCP = "mcp__"  # before SERVER__TOOL, where a client calls a server
 # A call of which nothing readable came back may have happened.
 _OUTCOMES = {
-    Ending.COMPLETED: Outcome.SUCCESS,
-    Ending.FAILED: Outcome.ERROR,
-    Ending.CANCELLED: Outcome.ERROR,
-    Ending.UNKNOWN: Outcome.UNKNOWN,
-    Ending.UPSTREAM_ERROR: Outcome.UNKNOWN,
-    Ending.LEAKED: Outcome.ERROR,
-    Ending.WITHHELD: Outcome.DENIED,
+    CallOutcome.COMPLETED: EventOutcome.SUCCESS,
+    CallOutcome.FAILED: EventOutcome.ERROR,
+    CallOutcome.CANCELLED: EventOutcome.ERROR,
+    CallOutcome.UNKNOWN: EventOutcome.UNKNOWN,
+    CallOutcome.UPSTREAM_ERROR: EventOutcome.UNKNOWN,
+    CallOutcome.LEAKED: EventOutcome.ERROR,
+    CallOutcome.WITHHELD: EventOutcome.DENIED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RawRecord:
     """Record with its chained bytes."""
 
-    record: Decided
+    record: DecisionRecord
     raw: bytes
 
 
-def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> AuditEvent:
+def build_call_event(
+    recorder: str, told: RawRecord, ended: CallEndRecord | None, raw: bytes
+) -> AuditEvent:
     """Build the event of a decision.
 
     Args:
         recorder: Name of the recorder.
-        told: The decision, with its own id (`is_own`).
+        told: The decision, with its own id (`has_own_id`).
         ended: End of its call; None for a blocked call or an unknown end.
         raw: Bytes of the end, empty without one.
     """
@@ -63,65 +65,69 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
     return AuditEvent(
         event_id=EventId(bytes.fromhex(decided.id)),
         event_time=decided.at,
-        source=source_of(recorder),
+        source=source_of_recorder(recorder),
         scope=recorder,
-        written_by=_written_by(recorder),
+        written_by=_author_of_recorder(recorder),
         raw_sha256=hashlib.sha256(told.raw + b"\n" + raw).digest(),
-        action=_action(act.method),
-        outcome=_outcome(decided, ended),
+        action=_action_of_method(act.method),
+        outcome=_outcome_of_call(decided, ended),
         native_id=str(decided.sequence),
         identity=act.identity,
         credential=token_credential_id(caller.token_sha256)
         if caller.token_sha256
         else "",
         person=caller.person,
-        resource=_resource(act.target, act.server, act.name),
-        resource_prefix=_tools(act.server) if act.server else "",
-        resources=_watched(act),
+        resource=_resource_of_target(act.target, act.server, act.name),
+        resource_prefix=_tool_prefix(act.server) if act.server else "",
+        resources=_watched_resources(act),
         decision_id=decided.id,
         run=caller.run,
-        entities=_entities(act),
-        facts=_facts(decided, ended),
+        entities=_argument_entities(act),
+        facts=_call_facts(decided, ended),
         recorder=recorder,
         sequence=decided.sequence,
         agent=caller.agent,
-        tool=_tool(act),
+        tool=_tool_of_call(act),
     )
 
 
-def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
+def build_refusals_event(
+    recorder: str, refused: RefusalCountRecord, raw: bytes
+) -> AuditEvent:
     """Build the event of like requests that were rejected within a second."""
     return AuditEvent(
-        event_id=_id(recorder, refused),
+        event_id=_event_id(recorder, refused),
         event_time=refused.at,
-        source=source_of(recorder),
+        source=source_of_recorder(recorder),
         scope=recorder,
-        written_by=_written_by(recorder),
+        written_by=_author_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
-        action=_turned_away(recorder, refused.method),
-        outcome=Outcome.DENIED,
+        action=_refused_action(recorder, refused.method),
+        outcome=EventOutcome.DENIED,
         native_id=str(refused.sequence),
         resource=f"server:mcp/{refused.server}" if refused.server else "",
-        resource_prefix=_tools(refused.server) if refused.server else "",
+        resource_prefix=_tool_prefix(refused.server) if refused.server else "",
         facts=(("count", str(refused.count)), ("refused", refused.why)),
         recorder=recorder,
         sequence=refused.sequence,
         agent=refused.agent,
-        tool=f"{_tools(refused.server)}*" if refused.server else "",
+        tool=f"{_tool_prefix(refused.server)}*" if refused.server else "",
     )
 
 
-def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
+def build_revocation_event(
+    recorder: str, kill: RevocationApplied, raw: bytes
+) -> AuditEvent:
     """Build the event of a revocation, which is an operator's act."""
     return AuditEvent(
-        event_id=_id(recorder, kill),
+        event_id=_event_id(recorder, kill),
         event_time=kill.at,
-        source=source_of(recorder),
+        source=source_of_recorder(recorder),
         scope=recorder,
-        written_by=_written_by(recorder),
+        written_by=_author_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
         action="answerable:revive" if kill.revived else "answerable:kill",
-        outcome=Outcome.SUCCESS,
+        outcome=EventOutcome.SUCCESS,
         native_id=str(kill.sequence),
         resource=kill.subject,
         recorder=recorder,
@@ -129,36 +135,44 @@ def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
     )
 
 
-def _written_by(recorder: str) -> WrittenBy:
+def _author_of_recorder(recorder: str) -> WrittenBy:
     """Return the author class of a record; a client hook's is self-reported."""
-    is_hook = source_of(recorder) == HOOK
-    return WrittenBy.SELF_REPORTED if is_hook else SPEC.written_by
+    is_hook = source_of_recorder(recorder) == HOOK
+    return WrittenBy.SELF_REPORTED if is_hook else DECLARATION.written_by
 
 
-def is_own(recorder: str, decided: Decided) -> bool:
+def has_own_id(recorder: str, decided: DecisionRecord) -> bool:
     """Tell whether a decision has the id that its recorder assigned."""
-    return decided.id == _id(recorder, decided).hex()
+    return decided.id == _event_id(recorder, decided).hex()
 
 
-def _id(recorder: str, record: Decided | Refusals | Kill) -> EventId:
-    return event_id(record.at, source_of(recorder), recorder, b"%d" % record.sequence)
+def _event_id(
+    recorder: str, record: DecisionRecord | RefusalCountRecord | RevocationApplied
+) -> EventId:
+    return event_id(
+        record.at, source_of_recorder(recorder), recorder, b"%d" % record.sequence
+    )
 
 
-def _action(method: str) -> str:
+def _action_of_method(method: str) -> str:
     """Return the action of a method; without a method it is a request."""
     return f"mcp:{method or 'request'}"
 
 
-def _turned_away(recorder: str, method: str) -> str:
+def _refused_action(recorder: str, method: str) -> str:
     """Return the refused action: a call, or a sign-in at the web page."""
-    return f"web:{method}" if source_of(recorder) == WEB else _action(method)
+    return (
+        f"web:{method}"
+        if source_of_recorder(recorder) == WEB
+        else _action_of_method(method)
+    )
 
 
-def _tools(server: str) -> str:
+def _tool_prefix(server: str) -> str:
     return f"tool:mcp/{server}/"
 
 
-def _tool(act: Act) -> str:
+def _tool_of_call(act: CallSummary) -> str:
     """Return the tool id; a call without a tool gets the server's id.
 
     A decision point may be queried about an unknown server. A client's built-in tool
@@ -166,30 +180,34 @@ def _tool(act: Act) -> str:
     """
     if not act.server:
         return ""
-    client = act.era.removeprefix(_HOOKED)
-    if client != act.era and act.target is Target.TOOL:
+    client = act.era.removeprefix(_HOOK_METHODS)
+    if client != act.era and act.target is TargetKind.TOOL:
         server, _, tool = act.name.removeprefix(_MCP).partition("__")
         if act.name.startswith(_MCP) and tool:
-            return _tools(server) + tool
+            return _tool_prefix(server) + tool
         return f"tool:{client}/{act.name}"
-    return _tools(act.server) + (act.name if act.target is Target.TOOL else "*")
+    return _tool_prefix(act.server) + (
+        act.name if act.target is TargetKind.TOOL else "*"
+    )
 
 
-def _resource(target: str, server: str, name: str) -> str:
+def _resource_of_target(target: str, server: str, name: str) -> str:
     """Return the resource: a URI as is, other names within their server."""
-    if target == Target.RESOURCE:
+    if target == TargetKind.RESOURCE:
         return name
-    if target in (Target.TOOL, Target.PROMPT, Target.TASK) and name:
+    if target in (TargetKind.TOOL, TargetKind.PROMPT, TargetKind.TASK) and name:
         return f"{target}:mcp/{server}/{name}"
     return f"server:mcp/{server}" if server else ""
 
 
-def _watched(act: Act) -> tuple[str, ...]:
+def _watched_resources(act: CallSummary) -> tuple[str, ...]:
     parts = (each.partition(":") for each in act.watched)
-    return tuple(_resource(target, act.server, name) for target, _, name in parts)
+    return tuple(
+        _resource_of_target(target, act.server, name) for target, _, name in parts
+    )
 
 
-def _entities(act: Act) -> tuple[str, ...]:
+def _argument_entities(act: CallSummary) -> tuple[str, ...]:
     """List distinct entities of the arguments: type and text."""
     if act.acted is None:
         return ()
@@ -197,11 +215,13 @@ def _entities(act: Act) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{each.kind}:{each.text}" for each in values))
 
 
-def _outcome(decided: Decided, ended: Ended | None) -> Outcome:
+def _outcome_of_call(
+    decided: DecisionRecord, ended: CallEndRecord | None
+) -> EventOutcome:
     if not decided.decision.passes:
-        failed = decided.decision.effect is Effect.ERROR
-        return Outcome.ERROR if failed else Outcome.DENIED
-    return Outcome.UNKNOWN if ended is None else _OUTCOMES[ended.end.outcome]
+        failed = decided.decision.effect is DecisionEffect.ERROR
+        return EventOutcome.ERROR if failed else EventOutcome.DENIED
+    return EventOutcome.UNKNOWN if ended is None else _OUTCOMES[ended.end.outcome]
 
 
 # Sorted, as facts are. Whatever is empty is left out.
@@ -239,10 +259,12 @@ _FACTS = (
     "target",
     "task",
 )
-_NO_END = End(Ending.UNKNOWN)
+_NO_END = CallResult(CallOutcome.UNKNOWN)
 
 
-def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]:
+def _call_facts(
+    decided: DecisionRecord, ended: CallEndRecord | None
+) -> tuple[tuple[str, str], ...]:
     caller, act, decision = decided.caller, decided.act, decided.decision
     end = _NO_END if ended is None else ended.end
     told = (
@@ -250,13 +272,13 @@ def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]
         str(end.size or ""),
         act.arguments,
         act.asked_by,
-        _behaviour(act),
-        _came(end),
+        _encode_behaviour(act),
+        _result_summary(end),
         " ".join(caller.chain),
         str(end.code or ""),
         decision.durability.value,
         decision.effect.value,
-        _ending(decided, ended),
+        _ending_of_call(decided, ended),
         str(ended.sequence) if ended is not None else "",
         " ".join(end.inputs),
         act.jti,
@@ -282,18 +304,18 @@ def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]
     return tuple([pair for pair in zip(_FACTS, told, strict=True) if pair[1]])
 
 
-def _behaviour(act: Act) -> str:
+def _encode_behaviour(act: CallSummary) -> str:
     return "" if act.acted is None else msgspec.json.encode(act.acted).decode()
 
 
-def _came(end: End) -> str:
+def _result_summary(end: CallResult) -> str:
     """Summarise the result of a monitored call: bytes, records, outsiders' text."""
     if not end.came:
         return ""
     return f"{end.text} {end.records} {'untrusted' if end.untrusted else 'trusted'}"
 
 
-def _ending(decided: Decided, ended: Ended | None) -> str:
+def _ending_of_call(decided: DecisionRecord, ended: CallEndRecord | None) -> str:
     if ended is not None:
         return ended.end.outcome.value
     return "never recorded" if decided.decision.passes else ""

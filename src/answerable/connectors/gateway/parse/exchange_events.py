@@ -5,62 +5,66 @@ As with decisions, the event is a function of the record's bytes alone.
 
 import hashlib
 
-from answerable.connectors.gateway.declaration import SPEC
-from answerable.model.event import AuditEvent, Outcome
+from answerable.connectors.gateway.declaration import DECLARATION
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import EventId, event_id, token_credential_id
-from answerable.model.spool_record import Exchanged, source_of
+from answerable.model.spool_record import ExchangeRecord, source_of_recorder
 
 _SECOND = 1_000_000_000  # nanoseconds
 # What the service itself could not do is no denial.
-_OURS = ("server_error", "temporarily_unavailable")
+_SERVER_ERRORS = ("server_error", "temporarily_unavailable")
 
 
-def exchange_of(recorder: str, record: Exchanged, raw: bytes) -> AuditEvent:
+def build_exchange_event(
+    recorder: str, record: ExchangeRecord, raw: bytes
+) -> AuditEvent:
     """Build the event of one attempt, granted or refused."""
     return AuditEvent(
-        event_id=_id(recorder, record),
+        event_id=_event_id(recorder, record),
         event_time=record.at,
-        source=source_of(recorder),
+        source=source_of_recorder(recorder),
         scope=recorder,
-        written_by=SPEC.written_by,
+        written_by=DECLARATION.written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
         action=f"sts:{record.what}",
-        outcome=_outcome(record),
+        outcome=_outcome_of_exchange(record),
         native_id=record.jti or str(record.sequence),
-        credential=_credential(record.subject),
+        credential=_credential_of_digest(record.subject),
         person=record.person,
         resource=record.audience,
-        issued=_credential(record.issued),
+        issued=_credential_of_digest(record.issued),
         issued_to=record.agent if record.issued else "",
         issued_until=record.expires * _SECOND,
         run=record.delegation,
-        facts=_facts(record),
+        facts=_exchange_facts(record),
         recorder=recorder,
         sequence=record.sequence,
         agent=record.agent,
     )
 
 
-def is_own_exchange(recorder: str, record: Exchanged) -> bool:
+def has_own_exchange_id(recorder: str, record: ExchangeRecord) -> bool:
     """Tell whether an attempt has the id that its recorder assigned."""
-    return record.id == _id(recorder, record).hex()
+    return record.id == _event_id(recorder, record).hex()
 
 
-def _id(recorder: str, record: Exchanged) -> EventId:
-    return event_id(record.at, source_of(recorder), recorder, b"%d" % record.sequence)
+def _event_id(recorder: str, record: ExchangeRecord) -> EventId:
+    return event_id(
+        record.at, source_of_recorder(recorder), recorder, b"%d" % record.sequence
+    )
 
 
-def _credential(sha256: str) -> str:
+def _credential_of_digest(sha256: str) -> str:
     return token_credential_id(bytes.fromhex(sha256)) if sha256 else ""
 
 
-def _outcome(record: Exchanged) -> Outcome:
+def _outcome_of_exchange(record: ExchangeRecord) -> EventOutcome:
     if not record.error:
-        return Outcome.SUCCESS
-    return Outcome.ERROR if record.error in _OURS else Outcome.DENIED
+        return EventOutcome.SUCCESS
+    return EventOutcome.ERROR if record.error in _SERVER_ERRORS else EventOutcome.DENIED
 
 
-def _facts(record: Exchanged) -> tuple[tuple[str, str], ...]:
+def _exchange_facts(record: ExchangeRecord) -> tuple[tuple[str, str], ...]:
     told = {
         "actor": record.actor,
         "attestor": record.attestor,

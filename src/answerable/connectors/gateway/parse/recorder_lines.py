@@ -5,34 +5,38 @@ from collections.abc import Iterator
 import msgspec
 
 from answerable.connectors.gateway.parse.call_events import (
-    Told,
-    event_of,
-    is_own,
-    kill_of,
-    refusals_of,
+    RawRecord,
+    build_call_event,
+    build_refusals_event,
+    build_revocation_event,
+    has_own_id,
 )
 from answerable.connectors.gateway.parse.exchange_events import (
-    exchange_of,
-    is_own_exchange,
+    build_exchange_event,
+    has_own_exchange_id,
 )
-from answerable.connectors.gateway.parse.sign_in_events import visit_of
-from answerable.evidence.spool_format import chain_start, follows, read_line
+from answerable.connectors.gateway.parse.sign_in_events import build_sign_in_event
+from answerable.evidence.spool_format import (
+    initial_chain_hash,
+    parse_line,
+    verify_chain,
+)
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
 from answerable.model.spool_record import (
-    Closed,
-    Decided,
-    Ended,
-    Exchanged,
-    Kill,
-    Opened,
-    Record,
-    Refusals,
-    Visited,
+    CallEndRecord,
+    DecisionRecord,
+    ExchangeRecord,
+    RecorderClosed,
+    RecorderOpened,
+    RefusalCountRecord,
+    RevocationApplied,
+    SignInRecord,
+    SpoolRecord,
 )
 
 
-class Progress(msgspec.Struct):
+class ReadProgress(msgspec.Struct):
     """Reading progress of a recorder, stored in `shipped.json`.
 
     Attributes:
@@ -55,29 +59,30 @@ class Progress(msgspec.Struct):
     recorded: int = 0
 
 
-class Lines:
+class RecorderLines:
     """Parser of one recorder's lines.
 
     Args:
         name: The recorder's name.
-        progress: Start position; updated while reading, except `waiting` (`keep`).
+        progress: Start position; updated while reading, except `waiting` (`save_waiting`).
 
     Attributes:
         problems: Missing or invalid records, one line each.
         starts: Number of recorder starts and ends.
     """
 
-    def __init__(self, name: str, progress: Progress) -> None:
+    def __init__(self, name: str, progress: ReadProgress) -> None:
         self.problems: list[str] = []
         self.starts = 0
         self._name, self._progress = name, progress
         if progress.next == 1:
-            progress.chain = chain_start(name).hex()
+            progress.chain = initial_chain_hash(name).hex()
         self._waiting = {
-            number: self._kept(raw.encode()) for number, raw in progress.waiting.items()
+            number: self._decode_waiting(raw.encode())
+            for number, raw in progress.waiting.items()
         }
 
-    def take(self, line: bytes) -> AuditEvent | None:
+    def parse_line(self, line: bytes) -> AuditEvent | None:
         """Parse one line.
 
         Args:
@@ -90,89 +95,91 @@ class Lines:
             ParseError: It is not a record, or the end of an unknown decision.
         """
         try:
-            record, raw, chain = read_line(line)
+            record, raw, chain = parse_line(line)
         except ParseError:
             self._progress.chain = ""  # unknown: the next line cannot be held to it
             raise
-        if not self._is_next(record, raw, chain):
+        if not self._check_sequence(record, raw, chain):
             return None
-        return self._event(record, raw)
+        return self._event_of_record(record, raw)
 
-    def left(self) -> Iterator[AuditEvent]:
+    def unfinished_calls(self) -> Iterator[AuditEvent]:
         """Yield decisions that will never get an end: their outcome is unknown."""
         for number in sorted(self._waiting):
-            yield event_of(self._name, self._waiting[number], None, b"")
+            yield build_call_event(self._name, self._waiting[number], None, b"")
         self._waiting.clear()
 
-    def keep(self) -> None:
+    def save_waiting(self) -> None:
         """Save decisions without an end in the progress."""
         self._progress.waiting = {
             number: told.raw.decode() for number, told in self._waiting.items()
         }
 
-    def _is_next(self, record: Record, raw: bytes, chain: bytes) -> bool:
+    def _check_sequence(self, record: SpoolRecord, raw: bytes, chain: bytes) -> bool:
         """Tell whether a record is new, and report sequence or chain faults."""
         progress, number = self._progress, record.sequence
         if number < progress.next:
             # Written anew after an error of the disk: the last of them leads on.
             leads_on = number == progress.next - 1
             if leads_on and progress.chain and progress.chain != chain.hex():
-                self._does_not_hold(number)
+                self._report_broken_record(number)
             return False
         if number > progress.next:
             last = number - 1
             span = f"{progress.next}-{last}" if last > progress.next else f"{last}"
             what = "records" if last > progress.next else "record"
             self.problems.append(f"gateway {self._name}: {what} {span} missing")
-        elif progress.chain and not follows(raw, chain, bytes.fromhex(progress.chain)):
-            self._does_not_hold(number)
+        elif progress.chain and not verify_chain(
+            raw, chain, bytes.fromhex(progress.chain)
+        ):
+            self._report_broken_record(number)
         progress.next, progress.chain = number + 1, chain.hex()
         return True
 
-    def _does_not_hold(self, number: int) -> None:
+    def _report_broken_record(self, number: int) -> None:
         self.problems.append(f"gateway {self._name}: record {number} does not hold")
 
-    def _event(self, record: Record, raw: bytes) -> AuditEvent | None:
+    def _event_of_record(self, record: SpoolRecord, raw: bytes) -> AuditEvent | None:
         match record:
-            case Decided():
-                return self._decided(record, raw)
-            case Ended():
-                return self._ended(record, raw)
-            case Refusals():
-                return refusals_of(self._name, record, raw)
-            case Kill():
-                return kill_of(self._name, record, raw)
-            case Exchanged():
-                return self._exchanged(record, raw)
-            case Visited():
-                return visit_of(self._name, record, raw)
-            case Opened():
+            case DecisionRecord():
+                return self._handle_decision(record, raw)
+            case CallEndRecord():
+                return self._handle_end(record, raw)
+            case RefusalCountRecord():
+                return build_refusals_event(self._name, record, raw)
+            case RevocationApplied():
+                return build_revocation_event(self._name, record, raw)
+            case ExchangeRecord():
+                return self._handle_exchange(record, raw)
+            case SignInRecord():
+                return build_sign_in_event(self._name, record, raw)
+            case RecorderOpened():
                 self._progress.previous = record.previous
                 self._progress.recorded = record.recorded
                 self.starts += 1
-            case Closed():
+            case RecorderClosed():
                 self.starts += 1
         return None
 
-    def _decided(self, record: Decided, raw: bytes) -> AuditEvent | None:
-        if not is_own(self._name, record):
+    def _handle_decision(self, record: DecisionRecord, raw: bytes) -> AuditEvent | None:
+        if not has_own_id(self._name, record):
             raise ParseError("the decision has the id of another record")
         if not record.decision.passes:
-            return event_of(self._name, Told(record, raw), None, b"")
-        self._waiting[record.sequence] = Told(record, raw)
+            return build_call_event(self._name, RawRecord(record, raw), None, b"")
+        self._waiting[record.sequence] = RawRecord(record, raw)
         return None
 
-    def _exchanged(self, record: Exchanged, raw: bytes) -> AuditEvent:
-        if not is_own_exchange(self._name, record):
+    def _handle_exchange(self, record: ExchangeRecord, raw: bytes) -> AuditEvent:
+        if not has_own_exchange_id(self._name, record):
             raise ParseError("the exchange has the id of another record")
-        return exchange_of(self._name, record, raw)
+        return build_exchange_event(self._name, record, raw)
 
-    def _ended(self, record: Ended, raw: bytes) -> AuditEvent:
+    def _handle_end(self, record: CallEndRecord, raw: bytes) -> AuditEvent:
         told = self._waiting.pop(record.decided, None)
         if told is None:
             raise ParseError("the end of a decision that is not there")
-        return event_of(self._name, told, record, raw)
+        return build_call_event(self._name, told, record, raw)
 
-    def _kept(self, raw: bytes) -> Told:
-        record = msgspec.json.decode(raw, type=Decided)
-        return Told(record, raw)
+    def _decode_waiting(self, raw: bytes) -> RawRecord:
+        record = msgspec.json.decode(raw, type=DecisionRecord)
+        return RawRecord(record, raw)

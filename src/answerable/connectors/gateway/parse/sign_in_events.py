@@ -5,25 +5,25 @@ As with decisions, the event is a function of the record's bytes alone.
 
 import hashlib
 
-from answerable.connectors.gateway.declaration import SPEC
-from answerable.model.event import AuditEvent, Outcome
+from answerable.connectors.gateway.declaration import DECLARATION
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
-from answerable.model.spool_record import Visited, source_of
+from answerable.model.spool_record import SignInRecord, source_of_recorder
 
 
-def visit_of(recorder: str, record: Visited, raw: bytes) -> AuditEvent:
+def build_sign_in_event(recorder: str, record: SignInRecord, raw: bytes) -> AuditEvent:
     """Build the event of a sign-in, a refused sign-in or a sign-out."""
-    source = source_of(recorder)
+    source = source_of_recorder(recorder)
     told = {"by": record.by, "refused": record.why, "roles": " ".join(record.roles)}
     return AuditEvent(
         event_id=event_id(record.at, source, recorder, b"%d" % record.sequence),
         event_time=record.at,
         source=source,
         scope=recorder,
-        written_by=SPEC.written_by,
+        written_by=DECLARATION.written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
         action=f"web:{record.what}",
-        outcome=Outcome.DENIED if record.why else Outcome.SUCCESS,
+        outcome=EventOutcome.DENIED if record.why else EventOutcome.SUCCESS,
         native_id=str(record.sequence),
         person=record.person,
         facts=tuple(sorted(pair for pair in told.items() if pair[1])),

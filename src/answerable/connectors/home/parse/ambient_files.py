@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.ambient_credentials import (
+    AmbientFacts,
+    AmbientFileSource,
+)
 from answerable.connectors.formats.aws_profiles import (
     parse_aws_profiles,
     parse_sso_cache,
 )
 from answerable.connectors.formats.document_parser import decode_text
-from answerable.connectors.formats.ini_parser import unclosed_section
+from answerable.connectors.formats.ini_parser import find_unclosed_section
 from answerable.connectors.formats.kubeconfig import parse_kubeconfig
 from answerable.connectors.home.parse.cloud_logins import (
     parse_azure_principals,
     parse_azure_profile,
-    parse_gcloud_active,
+    parse_gcloud_active_config,
     parse_gcloud_adc,
     parse_gcloud_configuration,
 )
@@ -36,7 +39,7 @@ from answerable.connectors.home.parse.tool_logins import (
 )
 from answerable.model.errors import ParseError
 
-Parse = Callable[[bytes, Source, Ambient], None]
+AmbientFileParser = Callable[[bytes, AmbientFileSource, AmbientFacts], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,14 @@ class AmbientFile:
 
     what: str
     path: str
-    parse: Parse
+    parse: AmbientFileParser
 
 
-def _aws(data: bytes, source: Source, into: Ambient) -> None:
+def _parse_aws_file(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
     shared = source.place.rpartition("/")[2] == "credentials"
     text = decode_text(data, source.place)
     parse_aws_profiles(text, source, into, shared=shared)
-    line = unclosed_section(text)
+    line = find_unclosed_section(text)
     if line:  # what stands below it was taken for settings of the section above
         raise ParseError(
             f"line {line}: a section that no `]` closes (expected `[profile NAME]`)",
@@ -67,8 +70,8 @@ def _aws(data: bytes, source: Source, into: Ambient) -> None:
 
 
 AMBIENT_FILES: tuple[AmbientFile, ...] = (
-    AmbientFile("AWS access keys", ".aws/credentials", _aws),
-    AmbientFile("AWS profiles", ".aws/config", _aws),
+    AmbientFile("AWS access keys", ".aws/credentials", _parse_aws_file),
+    AmbientFile("AWS profiles", ".aws/config", _parse_aws_file),
     AmbientFile("AWS sign-ins", ".aws/sso/cache/*.json", parse_sso_cache),
     AmbientFile("Kubernetes contexts", ".kube/config", parse_kubeconfig),
     AmbientFile(
@@ -79,7 +82,7 @@ AMBIENT_FILES: tuple[AmbientFile, ...] = (
     AmbientFile(
         "gcloud active configuration",
         ".config/gcloud/active_config",
-        parse_gcloud_active,
+        parse_gcloud_active_config,
     ),
     AmbientFile(
         "gcloud logins",

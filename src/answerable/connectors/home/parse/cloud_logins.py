@@ -2,26 +2,31 @@
 
 from dataclasses import replace
 
-from answerable.connectors.formats.ambient_credentials import Ambient, Source
-from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.ambient_credentials import (
+    AmbientFacts,
+    AmbientFileSource,
+)
+from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.document_parser import (
-    Format,
+    DocumentFormat,
     decode_text,
     parse_document,
 )
-from answerable.connectors.formats.google_credential_file import read_google_file
+from answerable.connectors.formats.google_credential_file import parse_google_file
 from answerable.connectors.formats.ini_parser import parse_ini
 from answerable.connectors.formats.platform_identity import (
     entra_principal,
     google_account,
 )
-from answerable.model.credential import Lifetime
+from answerable.model.credential import CredentialLifetime
 
 
-def parse_gcloud_adc(data: bytes, source: Source, into: Ambient) -> None:
+def parse_gcloud_adc(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Parse application default credentials (Google Cloud: "How ADC works")."""
-    read = read_google_file(data, source.place)
-    credential = source.credential(
+    read = parse_google_file(data, source.place)
+    credential = source.build_credential(
         "gcloud-adc",
         read.account or "application default credentials",
         pointer=read.secret.pointer if read.secret else "",
@@ -33,16 +38,20 @@ def parse_gcloud_adc(data: bytes, source: Source, into: Ambient) -> None:
     if read.identity is not None:
         key = read.identity.kind == "gcp-service-account"
         how = "service-account-key" if key else "google-login"
-        into.prove(credential, read.identity, how, source)
+        into.add_identity_link(credential, read.identity, how, source)
 
 
-def parse_gcloud_active(data: bytes, source: Source, into: Ambient) -> None:
+def parse_gcloud_active_config(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Parse `active_config`: the name of the active gcloud configuration."""
     name = decode_text(data, source.place).strip()
     into.gcloud_configuration = name or into.gcloud_configuration
 
 
-def parse_gcloud_configuration(data: bytes, source: Source, into: Ambient) -> None:
+def parse_gcloud_configuration(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Parse a gcloud configuration: its signed-in account.
 
     gcloud uses the active configuration ("Managing gcloud CLI configurations"); every
@@ -52,7 +61,7 @@ def parse_gcloud_configuration(data: bytes, source: Source, into: Ambient) -> No
     for setting in parse_ini(data.decode("utf-8", "replace")):
         if setting.section != "core" or setting.name != "account" or not setting.value:
             continue
-        credential = source.credential(
+        credential = source.build_credential(
             "gcloud-login", setting.value, pointer="/core/account"
         )
         active = name == into.gcloud_configuration
@@ -61,20 +70,22 @@ def parse_gcloud_configuration(data: bytes, source: Source, into: Ambient) -> No
         into.credentials.append(replace(credential, explicit_only=not active))
         if "@" in setting.value:
             identity = google_account(setting.value)
-            into.prove(credential, identity, "google-login", source)
+            into.add_identity_link(credential, identity, "google-login", source)
 
 
-def parse_azure_profile(data: bytes, source: Source, into: Ambient) -> None:
+def parse_azure_profile(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Parse `azureProfile.json`: one credential per signed-in account.
 
     The account of the default subscription is used (Azure CLI,
     "Manage Azure subscriptions").
     """
-    root = parse_document(data, Format.JSON, source.place).root
-    users: dict[str, Node] = {}
+    root = parse_document(data, DocumentFormat.JSON, source.place).root
+    users: dict[str, DocumentNode] = {}
     subscriptions = root.get("subscriptions")
     for subscription in subscriptions.items() if subscriptions else ():
-        user = subscription.at("user", "name")
+        user = subscription.descend("user", "name")
         if user is None or not user.text():
             continue
         users.setdefault(user.text(), subscription)
@@ -82,11 +93,11 @@ def parse_azure_profile(data: bytes, source: Source, into: Ambient) -> None:
             into.azure_account = user.text()
     for name, subscription in users.items():
         user = subscription.get("user") or subscription
-        credential = source.credential(
+        credential = source.build_credential(
             "azure-login",
             name,
             pointer=f"{user.pointer}/name",
-            lifetime=Lifetime.SHORT_LIVED,
+            lifetime=CredentialLifetime.SHORT_LIVED,
         )
         other = bool(into.azure_account) and name != into.azure_account
         into.credentials.append(replace(credential, explicit_only=other))
@@ -94,18 +105,20 @@ def parse_azure_profile(data: bytes, source: Source, into: Ambient) -> None:
         if not other and not service:
             into.handles.append(name)
         identity = entra_principal(name, service=service)
-        into.prove(credential, identity, "azure-login", source)
+        into.add_identity_link(credential, identity, "azure-login", source)
 
 
-def parse_azure_principals(data: bytes, source: Source, into: Ambient) -> None:
+def parse_azure_principals(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Parse `service_principal_entries.json`: client secrets of service principals."""
-    root = parse_document(data, Format.JSON, source.place).root
+    root = parse_document(data, DocumentFormat.JSON, source.place).root
     for entry in root.items():
         secret = entry.get("client_secret", "certificate", "servicePrincipalKey")
         if secret is None or not secret.text():
             continue
         name = entry.text_at("client_id", "servicePrincipalId")
-        credential = source.credential(
+        credential = source.build_credential(
             "client-secret",
             name or "service principal",
             pointer=secret.pointer,
@@ -115,4 +128,4 @@ def parse_azure_principals(data: bytes, source: Source, into: Ambient) -> None:
         into.credentials.append(replace(credential, explicit_only=not chosen))
         if name:
             identity = entra_principal(name, service=True)
-            into.prove(credential, identity, "client-secret", source)
+            into.add_identity_link(credential, identity, "client-secret", source)

@@ -2,32 +2,37 @@
 
 import re
 
-from answerable.connectors.formats.ambient_credentials import Ambient, Source
+from answerable.connectors.formats.ambient_credentials import (
+    AmbientFacts,
+    AmbientFileSource,
+)
 from answerable.connectors.formats.document_parser import (
-    Format,
+    DocumentFormat,
     decode_text,
     parse_document,
 )
-from answerable.connectors.formats.ini_parser import parse_ini, sections
+from answerable.connectors.formats.ini_parser import group_by_section, parse_ini
 
 LINES_LIMIT = 5_000
-_BLOCK = re.compile(r'credentials\s+"([^"\n]{1,255})"\s*\{([^{}]{0,4096})\}')
+_CREDENTIALS_BLOCK = re.compile(
+    r'credentials\s+"([^"\n]{1,255})"\s*\{([^{}]{0,4096})\}'
+)
 _TOKEN = re.compile(r'token\s*=\s*"([^"\n]{1,4096})"')
 
 
-def parse_pgpass(data: bytes, source: Source, into: Ambient) -> None:
+def parse_pgpass(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
     """Read `.pgpass`: `HOST:PORT:DATABASE:USER:PASSWORD` lines.
 
     Source: https://www.postgresql.org/docs/current/libpq-pgpass.html
     """
     lines = decode_text(data, source.place).split("\n")[:LINES_LIMIT]
     for number, line in enumerate(lines, 1):
-        fields = _fields(line.strip())
+        fields = _split_pgpass_line(line.strip())
         if len(fields) < 5 or line.lstrip().startswith("#") or not fields[4]:
             continue
         host, _, database, user, password = fields[:5]
         into.credentials.append(
-            source.credential(
+            source.build_credential(
                 "password",
                 f"{user}@{host}/{database}",
                 pointer=f"/{number}",
@@ -36,7 +41,7 @@ def parse_pgpass(data: bytes, source: Source, into: Ambient) -> None:
         )
 
 
-def _fields(line: str) -> list[str]:
+def _split_pgpass_line(line: str) -> list[str]:
     """Split at colons; a backslash keeps the character after it."""
     fields, at = [""], 0
     while at < len(line):
@@ -51,20 +56,20 @@ def _fields(line: str) -> list[str]:
     return fields
 
 
-def parse_pypirc(data: bytes, source: Source, into: Ambient) -> None:
+def parse_pypirc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
     """Read `.pypirc`: one credential per repository with a password.
 
     Source: https://packaging.python.org/en/latest/specifications/pypirc/
     """
     text = decode_text(data, source.place)
-    for section, settings in sections(parse_ini(text)).items():
+    for section, settings in group_by_section(parse_ini(text)).items():
         password = settings.get("password")
         if password is None or not password.value:
             continue
         user = settings.get("username")
         token = user is not None and user.value == "__token__"
         into.credentials.append(
-            source.credential(
+            source.build_credential(
                 "api-key" if token else "password",
                 section,
                 pointer=f"/{section}/password",
@@ -73,32 +78,38 @@ def parse_pypirc(data: bytes, source: Source, into: Ambient) -> None:
         )
 
 
-def parse_terraform_credentials(data: bytes, source: Source, into: Ambient) -> None:
+def parse_terraform_credentials(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Read `credentials.tfrc.json`: one token per host.
 
     Source: https://developer.hashicorp.com/terraform/cli/commands/login
     """
-    root = parse_document(data, Format.JSON, source.place).root
+    root = parse_document(data, DocumentFormat.JSON, source.place).root
     hosts = root.get("credentials")
     for host, entry in hosts.members() if hosts is not None else ():
         token = entry.get("token")
         if token is not None and token.text():
-            _terraform(host, token.pointer, token.text(), source, into)
+            _add_terraform_token(host, token.pointer, token.text(), source, into)
 
 
-def parse_terraformrc(data: bytes, source: Source, into: Ambient) -> None:
+def parse_terraformrc(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Read the `credentials "HOST" { token = "..." }` blocks of a CLI configuration.
 
     Source: https://developer.hashicorp.com/terraform/cli/config/config-file
     """
-    for block in _BLOCK.finditer(decode_text(data, source.place)):
+    for block in _CREDENTIALS_BLOCK.finditer(decode_text(data, source.place)):
         for token in _TOKEN.finditer(block[2]):
-            _terraform(block[1], f"/credentials/{block[1]}", token[1], source, into)
+            _add_terraform_token(
+                block[1], f"/credentials/{block[1]}", token[1], source, into
+            )
 
 
-def _terraform(
-    host: str, pointer: str, token: str, source: Source, into: Ambient
+def _add_terraform_token(
+    host: str, pointer: str, token: str, source: AmbientFileSource, into: AmbientFacts
 ) -> None:
     into.credentials.append(
-        source.credential("terraform-token", host, pointer=pointer, value=token)
+        source.build_credential("terraform-token", host, pointer=pointer, value=token)
     )

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from answerable.connectors.formats.agent_config import ConfigDocument
 from answerable.connectors.formats.ini_parser import parse_ini
-from answerable.connectors.formats.redaction import clean
-from answerable.connectors.formats.sighting_context import Frame, jwt_email
+from answerable.connectors.formats.redaction import clean_text
+from answerable.connectors.formats.sighting_context import (
+    SightingContext,
+    read_jwt_email,
+)
 from answerable.model.ids import person_id
 from answerable.model.person import Person
 from answerable.model.provenance import WrittenBy
@@ -19,22 +22,22 @@ _ACCOUNTS = (
 )
 
 
-def client_accounts(
+def find_client_accounts(
     configs: Mapping[str, Sequence[ConfigDocument]],
 ) -> tuple[str, ...]:
     """Return the e-mail addresses that the clients of a home are signed in with."""
     found: dict[str, None] = {}
     for client, keys in _ACCOUNTS:
         for file in configs.get(client, ()):
-            node = file.document.root.at(*keys)
+            node = file.document.root.descend(*keys)
             text = node.text() if node is not None else ""
-            email = jwt_email(text) or text
+            email = read_jwt_email(text) or text
             if "@" in email and " " not in email and len(email) < _EMAIL_LIMIT:
                 found[email] = None
     return tuple(found)
 
 
-def git_person(text: str) -> tuple[str, str]:
+def parse_git_person(text: str) -> tuple[str, str]:
     """Return `user.name` and `user.email` of a git configuration, empty if unset."""
     user = {
         setting.name: setting.value.strip('"')
@@ -45,7 +48,7 @@ def git_person(text: str) -> tuple[str, str]:
 
 
 def sight_person(
-    login: str, name: str, aliases: tuple[str, ...], place: str, frame: Frame
+    login: str, name: str, aliases: tuple[str, ...], place: str, frame: SightingContext
 ) -> tuple[Person, ...]:
     """Build the sightings of the person.
 
@@ -54,11 +57,15 @@ def sight_person(
     are a separate, self-reported sighting.
     """
     person = person_id(login)
-    folder = frame.seen(place, WrittenBy.PLATFORM)
+    folder = frame.provenance(place, WrittenBy.PLATFORM)
     known = Person(person, "", (), team=False, alive=True, seen=folder)
-    folded = tuple(dict.fromkeys(clean(alias).lower() for alias in aliases if alias))
+    folded = tuple(
+        dict.fromkeys(clean_text(alias).lower() for alias in aliases if alias)
+    )
     if not folded and not name:
         return (known,)
-    shown = clean(name) if name else ""
-    said = Person(person, shown, folded, team=False, alive=True, seen=frame.seen(place))
+    shown = clean_text(name) if name else ""
+    said = Person(
+        person, shown, folded, team=False, alive=True, seen=frame.provenance(place)
+    )
     return (known, said)

@@ -3,19 +3,22 @@
 import re
 from dataclasses import replace
 
-from answerable.connectors.formats.ambient_credentials import Ambient, Source
-from answerable.connectors.formats.document_node import Node
+from answerable.connectors.formats.ambient_credentials import (
+    AmbientFacts,
+    AmbientFileSource,
+)
+from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.document_parser import (
-    Format,
+    DocumentFormat,
     decode_text,
     parse_document,
 )
-from answerable.connectors.formats.netrc_file import parse_netrc
+from answerable.connectors.formats.netrc_file import parse_netrc_text
 from answerable.connectors.formats.platform_identity import github_user
-from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.formats.url_secrets import split_url
-from answerable.connectors.formats.value_reference import take_apart
-from answerable.model.credential import Lifetime
+from answerable.connectors.formats.value_reference import split_references
+from answerable.model.credential import CredentialLifetime
 
 LINES_LIMIT = 5_000
 _AUTH_LINE = re.compile(
@@ -23,32 +26,32 @@ _AUTH_LINE = re.compile(
 )
 
 
-def parse_gh_hosts(data: bytes, source: Source, into: Ambient) -> None:
+def parse_gh_hosts(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
     """Read `hosts.yml` of the GitHub CLI; without a token it is in the keyring.
 
     Of several accounts of one host `user` is the active one (`gh auth switch`).
     """
-    root = parse_document(data, Format.YAML, source.place).root
+    root = parse_document(data, DocumentFormat.YAML, source.place).root
     for host, entry in root.members():
         user = entry.text_at("user")
-        _gh_login(host, user, entry, source, into)
+        _sight_gh_login(host, user, entry, source, into)
         others = entry.get("users")
         for name, other in others.members() if others is not None else ():
             if name != user:
-                _gh_login(host, name, other, source, into, active=False)
+                _sight_gh_login(host, name, other, source, into, active=False)
 
 
-def _gh_login(
+def _sight_gh_login(
     host: str,
     user: str,
-    entry: Node,
-    source: Source,
-    into: Ambient,
+    entry: DocumentNode,
+    source: AmbientFileSource,
+    into: AmbientFacts,
     *,
     active: bool = True,
 ) -> None:
-    token = entry.get("oauth_token") or entry.at("users", user, "oauth_token")
-    credential = source.credential(
+    token = entry.get("oauth_token") or entry.descend("users", user, "oauth_token")
+    credential = source.build_credential(
         "github-token",
         f"{user}@{host}" if user else host,
         pointer=token.pointer if token is not None else entry.pointer,
@@ -57,57 +60,63 @@ def _gh_login(
     into.credentials.append(replace(credential, explicit_only=not active))
     if user:
         into.handles.append(user)
-        into.prove(credential, github_user(user, host), "gh-login", source)
+        into.add_identity_link(credential, github_user(user, host), "gh-login", source)
 
 
-def parse_docker_config(data: bytes, source: Source, into: Ambient) -> None:
+def parse_docker_config(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Read `config.json` of Docker: registries with a login, in it or a helper."""
-    root = parse_document(data, Format.JSON, source.place).root
+    root = parse_document(data, DocumentFormat.JSON, source.place).root
     registries = root.get("auths")
     for registry, entry in registries.members() if registries else ():
         value = entry.text_at("auth", "identitytoken", "password")
         into.credentials.append(
-            source.credential(
+            source.build_credential(
                 "docker-auth", registry, pointer=entry.pointer, value=value
             )
         )
     helpers = root.get("credHelpers")
     for registry, entry in helpers.members() if helpers else ():
         into.credentials.append(
-            source.credential(
+            source.build_credential(
                 "docker-auth",
                 registry,
                 pointer=entry.pointer,
-                lifetime=Lifetime.UNKNOWN,
+                lifetime=CredentialLifetime.UNKNOWN,
             )
         )
 
 
-def parse_npmrc(data: bytes, source: Source, into: Ambient) -> None:
+def parse_npmrc(data: bytes, source: AmbientFileSource, into: AmbientFacts) -> None:
     """Read `.npmrc`: `//HOST/:_authToken=VALUE`."""
-    for number, line in enumerate(_lines(data, source), 1):
+    for number, line in enumerate(_split_lines(data, source), 1):
         found = _AUTH_LINE.fullmatch(line) or _AUTH_LINE.fullmatch(f":{line}")
         if found is None:
             continue
         value = found["value"].strip("\"'")
-        reference = take_apart(value).references
+        reference = split_references(value).references
         into.credentials.append(
-            source.credential(
+            source.build_credential(
                 "npm-token",
                 found["host"].strip("/") or "npm",
                 pointer=f"/{number}",
                 value="" if reference else value,
-                lifetime=Lifetime.UNKNOWN if reference else Lifetime.STATIC,
+                lifetime=CredentialLifetime.UNKNOWN
+                if reference
+                else CredentialLifetime.STATIC,
             )
         )
 
 
-def parse_netrc_file(data: bytes, source: Source, into: Ambient) -> None:
+def parse_netrc_file(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Read `.netrc`: one credential per machine with a password."""
-    for machine in parse_netrc(decode_text(data, source.place)):
+    for machine in parse_netrc_text(decode_text(data, source.place)):
         if machine.password:
             into.credentials.append(
-                source.credential(
+                source.build_credential(
                     "netrc",
                     machine.name,
                     pointer=f"/{machine.name}",
@@ -116,15 +125,17 @@ def parse_netrc_file(data: bytes, source: Source, into: Ambient) -> None:
             )
 
 
-def parse_git_credentials(data: bytes, source: Source, into: Ambient) -> None:
+def parse_git_credentials(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Read `.git-credentials`: one URL with userinfo per line."""
-    for number, line in enumerate(_lines(data, source), 1):
+    for number, line in enumerate(_split_lines(data, source), 1):
         _, userinfo, host, _ = split_url(line)
         user, _, password = userinfo.partition(":")
         if not password:
             continue
         into.credentials.append(
-            source.credential(
+            source.build_credential(
                 "github-token" if host.startswith("github.com") else "password",
                 f"{user}@{host}" if user else host,
                 pointer=f"/{number}",
@@ -133,40 +144,48 @@ def parse_git_credentials(data: bytes, source: Source, into: Ambient) -> None:
         )
 
 
-def parse_private_key(data: bytes, source: Source, into: Ambient) -> None:
+def parse_private_key(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Detect a private key from the beginning of a key file."""
     text = data.decode("utf-8", "replace").strip()
     if text.startswith("-----BEGIN ") and "PRIVATE KEY-----" in text[:80]:
         into.credentials.append(
-            source.credential("private-key", _file_name(source.place), value=text)
+            source.build_credential("private-key", _file_name(source.place), value=text)
         )
 
 
-def parse_token_file(data: bytes, source: Source, into: Ambient) -> None:
+def parse_token_file(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Read a file that contains one token alone."""
     value = decode_text(data, source.place).strip()
     if value:
         into.credentials.append(
-            source.credential("bearer-token", _file_name(source.place), value=value)
+            source.build_credential(
+                "bearer-token", _file_name(source.place), value=value
+            )
         )
 
 
-def parse_ssh_config(data: bytes, source: Source, into: Ambient) -> None:
+def parse_ssh_config(
+    data: bytes, source: AmbientFileSource, into: AmbientFacts
+) -> None:
     """Read `~/.ssh/config` for the agent it names (`IdentityAgent`)."""
-    for number, line in enumerate(_lines(data, source), 1):
+    for number, line in enumerate(_split_lines(data, source), 1):
         name, _, value = line.replace("=", " ").partition(" ")
         if name.lower() == "identityagent" and value.strip().lower() != "none":
             into.credentials.append(
-                source.credential(
+                source.build_credential(
                     "ssh-agent",
-                    show_name(value.strip().strip('"')),
+                    redact_name(value.strip().strip('"')),
                     pointer=f"/{number}",
-                    lifetime=Lifetime.AMBIENT,
+                    lifetime=CredentialLifetime.AMBIENT,
                 )
             )
 
 
-def _lines(data: bytes, source: Source) -> list[str]:
+def _split_lines(data: bytes, source: AmbientFileSource) -> list[str]:
     text = decode_text(data, source.place)
     return [line.strip() for line in text.split("\n")[:LINES_LIMIT]]
 

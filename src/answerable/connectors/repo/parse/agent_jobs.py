@@ -2,26 +2,26 @@
 
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.agent_config import runs_as
-from answerable.connectors.formats.redaction import clean, show_name
+from answerable.connectors.formats.agent_config import make_identity_ids
+from answerable.connectors.formats.redaction import clean_text, redact_name
 from answerable.connectors.formats.sighting_context import (
-    Frame,
-    place_of,
+    SightingContext,
+    join_place,
     sight_credential,
 )
 from answerable.connectors.formats.tool_rules import (
-    BuiltInTool,
-    built_in_tools,
-    sight_built_in,
+    RuledBuiltInTool,
+    list_built_in_tools,
+    sight_built_in_tool,
 )
 from answerable.connectors.repo.parse.github_workflow import AgentJob
-from answerable.connectors.repo.parse.workflow_step_rules import step_settings
-from answerable.model.agent import Agent, Known
+from answerable.connectors.repo.parse.workflow_step_rules import read_step_settings
+from answerable.model.agent import Agent, FactStatus
 from answerable.model.credential import (
     Credential,
     CredentialClass,
+    CredentialLifetime,
     CredentialLink,
-    Lifetime,
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId, IdentityId, agent_id, tool_id
@@ -29,8 +29,8 @@ from answerable.model.provenance import WrittenBy
 from answerable.model.tool import Tool
 
 _LIFETIMES = {
-    "github-oidc": Lifetime.FEDERATED,
-    "github-token": Lifetime.SHORT_LIVED,
+    "github-oidc": CredentialLifetime.FEDERATED,
+    "github-token": CredentialLifetime.SHORT_LIVED,
 }
 
 
@@ -59,7 +59,7 @@ def sight_job(
     parts: tuple[str, ...],
     path: str,
     place: str,
-    frame: Frame,
+    frame: SightingContext,
     out: JobSightings,
 ) -> None:
     """Build the sightings of one job.
@@ -72,10 +72,10 @@ def sight_job(
         frame: Context shared by all sightings.
         out: Target of the sightings.
     """
-    name = show_name(job.job)
-    this = agent_id("github-actions", *map(show_name, parts), name)
-    scope = f"github-actions:{'/'.join((*map(show_name, parts), name))}"
-    job_place = place_of(place, job.pointer)
+    name = redact_name(job.job)
+    this = agent_id("github-actions", *map(redact_name, parts), name)
+    scope = f"github-actions:{'/'.join((*map(redact_name, parts), name))}"
+    job_place = join_place(place, job.pointer)
     agent = Agent(
         id=this,
         kind="github-actions",
@@ -84,16 +84,18 @@ def sight_job(
         scope=scope,
         parent=None,
         unattended=True,
-        known=Known.DECLARED,
-        runs_as=runs_as(*job.roles, *(each.id for each in job.google)),
+        known=FactStatus.DECLARED,
+        runs_as=make_identity_ids(*job.roles, *(each.id for each in job.google)),
         note="",
-        facts=_facts(job),
-        seen=frame.seen(job_place),
+        facts=_job_facts(job),
+        seen=frame.provenance(job_place),
     )
     # A read-only token cannot change the file that names the owners.
     author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
     out.agents.append((agent, path, author))
-    out.identities += [each.sighting(frame.seen(job_place)) for each in job.google]
+    out.identities += [
+        each.to_identity(frame.provenance(job_place)) for each in job.google
+    ]
     variables: dict[CredentialId, None] = {}
     for found in job.found:
         ambient = found.cls is CredentialClass.AMBIENT
@@ -105,16 +107,18 @@ def sight_job(
         out.credentials.append(
             replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
         )
-        if not ambient and found.pointer.startswith(_given(job)):
+        if not ambient and found.pointer.startswith(_list_env_places(job)):
             variables[credential.id] = None
         arn = found.value.partition(":")[2]
         if found.kind == "github-oidc" and arn:
-            out.links.append(_link(credential.id, arn, credential.place, frame))
+            out.links.append(
+                _federation_link(credential.id, arn, credential.place, frame)
+            )
     for server in job.servers:
         sighted = [(f, sight_credential(f, place, frame)) for f in server.found]
         out.credentials += [replace(item, scope=scope) for _, item in sighted]
         stated = [item for f, item in sighted if f.pointer not in server.withheld]
-        server_name = show_name(server.name)
+        server_name = redact_name(server.name)
         out.tools.append(
             Tool(
                 id=tool_id(server_name),
@@ -125,32 +129,32 @@ def sight_job(
                 enabled=server.enabled,
                 unattended=True,
                 credentials=tuple(dict.fromkeys(item.id for item in stated)),
-                seen=frame.seen(place_of(place, server.pointer)),
+                seen=frame.provenance(join_place(place, server.pointer)),
             )
         )
 
     for client in job.runs:
-        seen = frame.seen(job_place)
+        seen = frame.provenance(job_place)
         out.tools += [
-            sight_built_in(tool, client, this, tuple(variables), seen)
-            for tool in _built_in(job, client)
+            sight_built_in_tool(tool, client, this, tuple(variables), seen)
+            for tool in _list_built_in_tools(job, client)
         ]
 
 
-def _given(job: AgentJob) -> tuple[str, ...]:
+def _list_env_places(job: AgentJob) -> tuple[str, ...]:
     """List the places whose variables an agent's shell inherits."""
     steps = (f"{step.pointer}/" for _, step in job.steps)
     return ("/env/", f"{job.pointer}/env/", *steps)
 
 
-def _built_in(job: AgentJob, client: str) -> list[BuiltInTool]:
+def _list_built_in_tools(job: AgentJob, client: str) -> list[RuledBuiltInTool]:
     """List a client's built-in tools, with the least restricted rule of all steps."""
-    found: dict[str, BuiltInTool] = {}
+    found: dict[str, RuledBuiltInTool] = {}
     for runs, step in job.steps:
         if runs != client:
             continue
-        for tool in built_in_tools(
-            client, step_settings(client, step), unattended=True
+        for tool in list_built_in_tools(
+            client, read_step_settings(client, step), unattended=True
         ):
             known = found.get(tool.name)
             if known is None or (known.rule and not tool.rule):
@@ -158,21 +162,21 @@ def _built_in(job: AgentJob, client: str) -> list[BuiltInTool]:
     return list(found.values())
 
 
-def _link(
-    credential: CredentialId, arn: str, place: str, frame: Frame
+def _federation_link(
+    credential: CredentialId, arn: str, place: str, frame: SightingContext
 ) -> CredentialLink:
     return CredentialLink(
-        credential, IdentityId(arn), "federated-trust", frame.seen(place)
+        credential, IdentityId(arn), "federated-trust", frame.provenance(place)
     )
 
 
-def _facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
+def _job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
     permissions = ", ".join(f"{scope}: {access}" for scope, access in job.permissions)
     facts = [
         ("client", ", ".join(job.runs)),
-        ("events", clean(", ".join(job.events) or "-")),
+        ("events", clean_text(", ".join(job.events) or "-")),
         ("outsider-events", ", ".join(job.outsiders)),
-        ("permissions", clean(permissions or "not stated")),
+        ("permissions", clean_text(permissions or "not stated")),
         ("id-token", "write" if job.id_token else ""),
     ]
     return tuple(sorted((name, value) for name, value in facts if value))

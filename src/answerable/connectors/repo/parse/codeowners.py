@@ -16,12 +16,12 @@ _PATTERN_LIMIT = 1_024
 LOCATIONS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 
 
-class _Pattern(Protocol):
+class _Re2Pattern(Protocol):
     def fullmatch(self, text: str) -> object | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CodeOwnersRule:
     """Rule of one line: a pattern and its owners (none: unowned)."""
 
     pattern: str
@@ -38,20 +38,20 @@ class CodeOwners:
         faults: Lines that are not a valid rule.
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[CodeOwnersRule, ...]
     faults: tuple[int, ...]
 
-    def rule_for(self, path: str) -> Rule | None:
+    def find_rule(self, path: str) -> CodeOwnersRule | None:
         """Return the rule that applies to a path, or None."""
         for rule in reversed(self.rules):
-            if fits(rule.pattern, path):
+            if matches_path(rule.pattern, path):
                 return rule
         return None
 
 
 def parse_codeowners(text: str) -> CodeOwners:
     """Parse a file; sections of other systems (`[Name]`) are counted as faults."""
-    rules: list[Rule] = []
+    rules: list[CodeOwnersRule] = []
     faults: list[int] = []
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.partition(" #")[0].strip()
@@ -64,22 +64,22 @@ def parse_codeowners(text: str) -> CodeOwners:
         if bad or len(known) != len(owners) or len(rules) >= RULES_LIMIT:
             faults.append(number)
         if not bad and len(rules) < RULES_LIMIT:
-            rules.append(Rule(pattern, known, number))
+            rules.append(CodeOwnersRule(pattern, known, number))
     return CodeOwners(tuple(rules), tuple(faults))
 
 
-def fits(pattern: str, path: str) -> bool:
+def matches_path(pattern: str, path: str) -> bool:
     """Tell whether a pattern matches a path of the project.
 
     Args:
         pattern: As written; a leading slash or one inside anchors it to the root.
         path: Relative path with forward slashes.
     """
-    return _compiled(pattern).fullmatch(path) is not None
+    return _compile_pattern(pattern).fullmatch(path) is not None
 
 
 @lru_cache(maxsize=RULES_LIMIT)
-def _compiled(pattern: str) -> _Pattern:
+def _compile_pattern(pattern: str) -> _Re2Pattern:
     anchored = "/" in pattern.removesuffix("/")
     body = pattern.lstrip("/")
     is_folder = body.endswith("/")
@@ -90,17 +90,17 @@ def _compiled(pattern: str) -> _Pattern:
         if part == "**":
             out.append(".*" if last else "(?:.*/)?")
         else:
-            out.append(_part(part) + ("" if last else "/"))
+            out.append(_part_expression(part) + ("" if last else "/"))
     head = "" if anchored else "(?:.*/)?"
     # `docs/*` fits the files in docs but not those below (GitHub's own example);
     # a plain name fits a file of that name and everything below such a folder.
     below = "" if parts and parts[-1] in ("*", "**") and anchored else "(?:/.*)?"
     tail = "/.*" if is_folder else below
-    compiled: _Pattern = re2.compile("(?s)" + head + "".join(out) + tail)
+    compiled: _Re2Pattern = re2.compile("(?s)" + head + "".join(out) + tail)
     return compiled
 
 
-def _part(part: str) -> str:
+def _part_expression(part: str) -> str:
     return "".join(
         "[^/]*" if char == "*" else "[^/]" if char == "?" else re2.escape(char)
         for char in part

@@ -7,27 +7,27 @@ and the roles it may assume are credentials of the agent in it: they share its s
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.agent_clients import ConfigFile
+from answerable.connectors.formats.agent_clients import ClientConfigFile
 from answerable.connectors.formats.credential_detection import (
-    Found,
-    Position,
-    in_environment,
-    in_text,
-    in_variable,
+    FoundCredential,
+    NamedPosition,
+    find_in_credential_field,
+    find_in_environment,
+    find_in_variable,
 )
-from answerable.connectors.formats.credential_name import kind_by_name
-from answerable.connectors.formats.document_node import Node, walk
-from answerable.connectors.formats.mcp_server_entry import McpServer
-from answerable.connectors.formats.mcp_server_map import read_servers
+from answerable.connectors.formats.credential_name import credential_kind_of_name
+from answerable.connectors.formats.document_node import DocumentNode, walk_scalars
+from answerable.connectors.formats.mcp_server_entry import McpServerEntry
+from answerable.connectors.formats.mcp_server_map import parse_server_maps
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
     google_account,
     google_workload_pool,
 )
-from answerable.connectors.formats.redaction import clean
+from answerable.connectors.formats.redaction import clean_text
 from answerable.connectors.repo.parse.step_script import (
-    embedded_json,
-    literals_of_script,
+    find_embedded_json,
+    find_script_literals,
 )
 from answerable.model.credential import CredentialClass
 from answerable.model.errors import IdError, ParseError
@@ -84,7 +84,7 @@ OUTSIDER_EVENTS = frozenset(
 )
 _ROLE_ACTION = "aws-actions/configure-aws-credentials"
 _GOOGLE_ACTION = "google-github-actions/auth"
-_INLINE = ConfigFile("github-actions", "")
+_INLINE = ClientConfigFile("github-actions", "")
 
 
 @dataclass(slots=True)
@@ -115,9 +115,9 @@ class AgentJob:
     id_token: bool
     roles: list[str] = field(default_factory=list)
     google: list[PlatformIdentity] = field(default_factory=list)
-    servers: list[McpServer] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
-    steps: list[tuple[str, Node]] = field(default_factory=list)
+    servers: list[McpServerEntry] = field(default_factory=list)
+    found: list[FoundCredential] = field(default_factory=list)
+    steps: list[tuple[str, DocumentNode]] = field(default_factory=list)
 
     @property
     def may_write_contents(self) -> bool:
@@ -137,7 +137,7 @@ class AgentJob:
         )
 
 
-def parse_workflow(root: Node) -> tuple[AgentJob, ...]:
+def parse_workflow(root: DocumentNode) -> tuple[AgentJob, ...]:
     """Return the jobs that run an AI agent, in file order.
 
     Raises:
@@ -146,27 +146,33 @@ def parse_workflow(root: Node) -> tuple[AgentJob, ...]:
     jobs = root.get("jobs")
     if jobs is None or not jobs.is_object:
         raise ParseError("not a workflow: no jobs")
-    shared = (leaf for key in _BLOCKS if (at := root.get(key)) for leaf in walk(at))
+    shared = (
+        leaf for key in _BLOCKS if (at := root.get(key)) for leaf in walk_scalars(at)
+    )
     if sum(1 for _ in shared) > SHARED_LIMIT:
         raise ParseError(f"more than {SHARED_LIMIT} values above the jobs")
     found: list[AgentJob] = []
     for name, job in jobs.members():
-        steps = list((job.get("steps") or Node("", None)).items())[:STEPS_LIMIT]
+        steps = list((job.get("steps") or DocumentNode("", None)).items())[:STEPS_LIMIT]
         runs = list(
-            dict.fromkeys(client for step in steps for client in _clients(step))
+            dict.fromkeys(client for step in steps for client in _find_clients(step))
         )
         if runs and len(found) >= JOBS_LIMIT:
             raise ParseError(f"more than {JOBS_LIMIT} jobs that run an agent")
         if runs:
-            found.append(_job(root, name, job, steps, runs))
+            found.append(_build_agent_job(root, name, job, steps, runs))
     return tuple(found)
 
 
-def _job(
-    root: Node, name: str, job: Node, steps: list[Node], runs: list[str]
+def _build_agent_job(
+    root: DocumentNode,
+    name: str,
+    job: DocumentNode,
+    steps: list[DocumentNode],
+    runs: list[str],
 ) -> AgentJob:
-    events = _events(root)
-    permissions = _permissions(job) or _permissions(root)
+    events = _read_events(root)
+    permissions = _read_permissions(job) or _read_permissions(root)
     stated = dict(permissions)
     read = AgentJob(
         job=name,
@@ -176,23 +182,26 @@ def _job(
         events=events,
         permissions=permissions,
         id_token="write" in (stated.get("id-token"), stated.get("all")),
-        steps=[(client, step) for step in steps for client in _clients(step)],
+        steps=[(client, step) for step in steps for client in _find_clients(step)],
     )
     for holder in (root, job, *steps):
         for key in _BLOCKS:
             block = holder.get(key)
             if block is not None:
-                _read_block(block, read)
+                _read_env_block(block, read)
         script = holder.get("run")
         if script is not None:
-            position = Position("run", script.pointer, script.text())
-            read.found += (*_secrets(position), *literals_of_script(position))
-            read.servers += _inline_servers(script, script.text())
+            position = NamedPosition("run", script.pointer, script.text())
+            read.found += (
+                *_find_secret_references(position),
+                *find_script_literals(position),
+            )
+            read.servers += _read_inline_servers(script, script.text())
     for step in steps:
-        _role(step, read)
-        _google(step, read)
+        _read_aws_role(step, read)
+        _read_google_login(step, read)
     read.found.append(
-        Found(
+        FoundCredential(
             "GITHUB_TOKEN",
             job.pointer + "/permissions" if job.get("permissions") else job.pointer,
             CredentialClass.AMBIENT,
@@ -204,7 +213,7 @@ def _job(
     return read
 
 
-def _clients(step: Node) -> Iterator[str]:
+def _find_clients(step: DocumentNode) -> Iterator[str]:
     action = step.text_at("uses").partition("@")[0].lower()
     if action in AGENT_ACTIONS:
         yield AGENT_ACTIONS[action]
@@ -222,55 +231,58 @@ def _clients(step: Node) -> Iterator[str]:
             yield AGENT_COMMANDS[command]
 
 
-def _events(root: Node) -> tuple[str, ...]:
+def _read_events(root: DocumentNode) -> tuple[str, ...]:
     on = root.get("on")
     if on is None:
         return ()
     names = [name for name, _ in on.members()] or list(root.texts("on"))
-    return tuple(clean(name, 60) for name in names)
+    return tuple(clean_text(name, 60) for name in names)
 
 
-def _permissions(node: Node) -> tuple[tuple[str, str], ...]:
+def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
     block = node.get("permissions")
     if block is None:
         return ()
     if block.text() in ("write-all", "read-all"):
         return (("all", block.text().removesuffix("-all")),)
     stated = [
-        (clean(name, 40), clean(value.text(), 20)) for name, value in block.members()
+        (clean_text(name, 40), clean_text(value.text(), 20))
+        for name, value in block.members()
     ]
     return tuple(sorted(stated)) or (("all", "none"),)
 
 
-def _read_block(block: Node, read: AgentJob) -> None:
-    plain: list[Position] = []
-    for leaf in walk(block):
+def _read_env_block(block: DocumentNode, read: AgentJob) -> None:
+    plain: list[NamedPosition] = []
+    for leaf in walk_scalars(block):
         name = leaf.pointer.rpartition("/")[2]
         text = leaf.text()
-        position = Position(name, leaf.pointer, text)
+        position = NamedPosition(name, leaf.pointer, text)
         if "{" in text and "mcpServers" in text:
-            read.servers += _inline_servers(leaf, text)
-        secrets = _secrets(position)
+            read.servers += _read_inline_servers(leaf, text)
+        secrets = _find_secret_references(position)
         read.found += secrets
         if not secrets and "\n" not in text and "${{" not in text:
             plain.append(position)
     # An AWS key and its id are one credential; names in lists say nothing together.
     named = {position.name for position in plain}
     if len(named) == len(plain):
-        read.found += in_environment(plain)
+        read.found += find_in_environment(plain)
     else:
-        read.found += (each for position in plain for each in in_variable(position))
+        read.found += (
+            each for position in plain for each in find_in_variable(position)
+        )
 
 
-def _inline_servers(leaf: Node, text: str) -> tuple[McpServer, ...]:
+def _read_inline_servers(leaf: DocumentNode, text: str) -> tuple[McpServerEntry, ...]:
     """Read a server map written as JSON inside a text (`mcp_config: |`)."""
-    raw = embedded_json(text, "mcpServers")
+    raw = find_embedded_json(text, "mcpServers")
     if raw is None:
         return ()
-    return read_servers(_INLINE, Node(leaf.pointer, raw)).servers
+    return parse_server_maps(_INLINE, DocumentNode(leaf.pointer, raw)).servers
 
 
-def _secrets(position: Position) -> tuple[Found, ...]:
+def _find_secret_references(position: NamedPosition) -> tuple[FoundCredential, ...]:
     """Find `${{ secrets.X }}` anywhere in a text."""
     names: list[str] = []
     text = position.value
@@ -286,15 +298,17 @@ def _secrets(position: Position) -> tuple[Found, ...]:
             if word.startswith("secrets.") and word[8:].replace("_", "").isalnum()
         ]
         at = stop + 2
-    found: list[Found] = []
+    found: list[FoundCredential] = []
     # The job's own token is counted once, below, wherever it is handed on.
     for name in dict.fromkeys(name for name in names if name != "GITHUB_TOKEN"):
-        reference = Position(position.name, position.pointer, "${" + name + "}")
-        found += in_text(reference, kind_by_name(name), literal=False)
+        reference = NamedPosition(position.name, position.pointer, "${" + name + "}")
+        found += find_in_credential_field(
+            reference, credential_kind_of_name(name), literal=False
+        )
     return tuple(found)
 
 
-def _role(step: Node, read: AgentJob) -> None:
+def _read_aws_role(step: DocumentNode, read: AgentJob) -> None:
     action = step.text_at("uses").partition("@")[0].lower()
     inputs = step.get("with")
     role = inputs.get("role-to-assume") if inputs is not None else None
@@ -309,7 +323,7 @@ def _role(step: Node, read: AgentJob) -> None:
         read.roles.append(arn)
     if read.id_token and inputs is not None and inputs.get("aws-access-key-id") is None:
         read.found.append(
-            Found(
+            FoundCredential(
                 "role-to-assume",
                 role.pointer,
                 CredentialClass.AMBIENT,
@@ -319,7 +333,7 @@ def _role(step: Node, read: AgentJob) -> None:
         )
 
 
-def _google(step: Node, read: AgentJob) -> None:
+def _read_google_login(step: DocumentNode, read: AgentJob) -> None:
     """Read a sign-in by workload identity federation.
 
     Source: https://github.com/google-github-actions/auth. Without `service_account` the
@@ -341,7 +355,7 @@ def _google(step: Node, read: AgentJob) -> None:
         read.google.append(identity)
     if read.id_token:
         read.found.append(
-            Found(
+            FoundCredential(
                 "workload_identity_provider",
                 provider.pointer,
                 CredentialClass.AMBIENT,

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable
 
-from answerable.connectors.formats.redaction import clean
-from answerable.connectors.formats.sighting_context import Frame
+from answerable.connectors.formats.redaction import clean_text
+from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.connectors.repo.parse.codeowners import CodeOwners
 from answerable.model.agent import Agent
 from answerable.model.ids import PersonId, person_id
-from answerable.model.person import EvidenceKind, OwnerEvidence, Person
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 from answerable.model.provenance import WrittenBy
 
 _OWNER = re.compile(
@@ -17,11 +17,11 @@ _OWNER = re.compile(
 )
 
 
-def sight_owners(
+def sight_code_owners(
     owners: CodeOwners,
     agents: Iterable[tuple[Agent, str, WrittenBy]],
     place: str,
-    frame: Frame,
+    frame: SightingContext,
 ) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
     """Build evidence of the owners that the file names for each agent.
 
@@ -35,11 +35,11 @@ def sight_owners(
     people: dict[PersonId, Person] = {}
     evidence: list[OwnerEvidence] = []
     for agent, path, written_by in agents:
-        rule = owners.rule_for(path)
+        rule = owners.find_rule(path)
         for owner in rule.owners if rule is not None else ():
             if rule is None or not _OWNER.fullmatch(owner):
                 continue
-            seen = frame.seen(f"{place}#/{rule.line}", written_by)
+            seen = frame.provenance(f"{place}#/{rule.line}", written_by)
             person = person_id(owner.removeprefix("@"))
             team = owner[0] == "@" and "/" in owner
             people[person] = Person(person, "", (), team=team, alive=True, seen=seen)
@@ -47,8 +47,8 @@ def sight_owners(
                 OwnerEvidence(
                     subject=agent.id,
                     person=person,
-                    kind=EvidenceKind.CODEOWNERS,
-                    reference=clean(f"{rule.pattern} {owner}", 120),
+                    kind=OwnerEvidenceKind.CODEOWNERS,
+                    reference=clean_text(f"{rule.pattern} {owner}", 120),
                     act="",
                     standing=True,
                     seen=seen,

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from itertools import islice
 
 from answerable.connectors.formats.credential_detection import (
-    Found,
-    Position,
-    in_named_values,
-    in_unnamed,
-    in_variable,
+    FoundCredential,
+    NamedPosition,
+    find_by_shape,
+    find_in_free_text,
+    find_in_variable,
 )
-from answerable.connectors.formats.document_node import Raw
+from answerable.connectors.formats.document_node import RawValue
 from answerable.connectors.formats.jsonc_parser import parse_jsonc
 from answerable.connectors.formats.secrets_in_text import looks_generated
 from answerable.model.credential import CredentialClass
@@ -24,48 +24,49 @@ _WORD = re.compile(r"""[^\s;&|()"']*(?:"[^"\n]*"|'[^'\n]*')|[^\s;&|()]+""")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,127})=(.*)", re.DOTALL)
 
 
-def literals_of_script(script: Position) -> tuple[Found, ...]:
+def find_script_literals(script: NamedPosition) -> tuple[FoundCredential, ...]:
     """Find literal credentials: assignments, options and values of known forms."""
-    found: dict[Found, None] = {}
+    found: dict[FoundCredential, None] = {}
     seen: set[str] = set()
     for line in script.value[:_TEXT_LIMIT].split("\n"):
-        for each in _literals(Position("run", script.pointer, line)):
+        for each in _find_line_literals(NamedPosition("run", script.pointer, line)):
             if each.value not in seen:
                 seen.add(each.value)
                 found[each] = None
     return tuple(found)
 
 
-def _literals(line: Position) -> Iterator[Found]:
+def _find_line_literals(line: NamedPosition) -> Iterator[FoundCredential]:
     words = [word.group() for word in _WORD.finditer(line.value)][:_WORDS_LIMIT]
     for word in words:
         assigned = _ASSIGNMENT.fullmatch(word)
         if assigned is not None:
             bare = assigned[2].strip("\"'")
-            named = Position(assigned[1], line.pointer, bare)
-            yield from filter(_is_literal, in_variable(named))
+            named = NamedPosition(assigned[1], line.pointer, bare)
+            yield from filter(_is_static_literal, find_in_variable(named))
         elif "=" not in word:
             bare = word.strip("\"'")
             yield from filter(
-                _is_literal, in_unnamed(Position("run", line.pointer, bare))
+                _is_static_literal,
+                find_by_shape(NamedPosition("run", line.pointer, bare)),
             )
-    for each in in_named_values(line):
-        if _is_literal(each) and looks_generated(each.value):
+    for each in find_in_free_text(line):
+        if _is_static_literal(each) and looks_generated(each.value):
             yield each
 
 
-def _is_literal(found: Found) -> bool:
+def _is_static_literal(found: FoundCredential) -> bool:
     """Tell whether a value is literal, not computed when the step runs."""
     return found.cls is CredentialClass.LITERAL and not set(found.value) & set("$`")
 
 
-def embedded_json(text: str, member: str) -> Raw | None:
+def find_embedded_json(text: str, member: str) -> RawValue | None:
     """Parse the JSON object with a member in a text, None if none is valid."""
     at = text[:_TEXT_LIMIT].find(f'"{member}"')
     braces = (n for n, char in enumerate(text[: max(at, 0)]) if char == "{")
     for start in islice(braces, _TRIES):
         try:
-            raw = parse_jsonc(text[start : _closing(text, start)])
+            raw = parse_jsonc(text[start : _find_closing_brace(text, start)])
         except ParseError:
             continue
         if isinstance(raw, dict) and member in raw:
@@ -73,7 +74,7 @@ def embedded_json(text: str, member: str) -> Raw | None:
     return None
 
 
-def _closing(text: str, start: int) -> int:
+def _find_closing_brace(text: str, start: int) -> int:
     """Return the index after the closing brace; braces in strings are ignored."""
     depth, inside, at = 0, False, start
     while at < min(len(text), _TEXT_LIMIT):

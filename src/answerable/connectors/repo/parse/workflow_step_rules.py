@@ -8,22 +8,22 @@ https://github.com/google-github-actions/run-gemini-cli.
 import shlex
 from collections.abc import Sequence
 
-from answerable.connectors.formats.agent_definition import split_tools
-from answerable.connectors.formats.document_node import Node, Raw
+from answerable.connectors.formats.agent_definition import split_tool_list
+from answerable.connectors.formats.document_node import DocumentNode, RawValue
 from answerable.connectors.formats.jsonc_parser import parse_jsonc
 from answerable.model.errors import ParseError
 
 _WORDS_LIMIT = 2_000
 _TEXT_LIMIT = 100_000
 # Without a person to ask, Claude Code runs what is allowed and what never asks.
-_NEVER_ASKS = ("Read", "Edit", "Write")
-_BYPASS = ("--dangerously-skip-permissions", "bypassPermissions")
-_ALLOWED = ("--allowedTools", "--allowed-tools")
-_REFUSED = ("--disallowedTools", "--disallowed-tools")
-_FULL = ("--dangerously-bypass-approvals-and-sandbox", "--yolo")
+_AUTO_APPROVED_TOOLS = ("Read", "Edit", "Write")
+_BYPASS_FLAGS = ("--dangerously-skip-permissions", "bypassPermissions")
+_ALLOW_FLAGS = ("--allowedTools", "--allowed-tools")
+_DENY_FLAGS = ("--disallowedTools", "--disallowed-tools")
+_FULL_ACCESS_FLAGS = ("--dangerously-bypass-approvals-and-sandbox", "--yolo")
 
 
-def step_settings(client: str, step: Node) -> tuple[Node, ...]:
+def read_step_settings(client: str, step: DocumentNode) -> tuple[DocumentNode, ...]:
     """Read the tool rules of a step as settings of its client.
 
     Args:
@@ -33,39 +33,47 @@ def step_settings(client: str, step: Node) -> tuple[Node, ...]:
     Returns:
         Settings, highest precedence first.
     """
-    inputs = step.get("with") or Node("", None)
-    words = _words(inputs.text_at("claude_args", "codex-args", "codex_args"))
-    words += _words(step.text_at("run"))
-    stated = _json(inputs.text_at("settings"))
+    inputs = step.get("with") or DocumentNode("", None)
+    words = _split_words(inputs.text_at("claude_args", "codex-args", "codex_args"))
+    words += _split_words(step.text_at("run"))
+    stated = _parse_json_settings(inputs.text_at("settings"))
     if client == "claude-code":
-        return (*stated, *_claude(inputs, words))
+        return (*stated, *_claude_settings(inputs, words))
     if client == "codex":
-        return (_codex(inputs, words, is_action=step.get("uses") is not None),)
+        return (_codex_settings(inputs, words, is_action=step.get("uses") is not None),)
     return stated
 
 
-def _claude(inputs: Node, words: Sequence[str]) -> tuple[Node, ...]:
-    if any(word in _BYPASS for word in words):
+def _claude_settings(
+    inputs: DocumentNode, words: Sequence[str]
+) -> tuple[DocumentNode, ...]:
+    if any(word in _BYPASS_FLAGS for word in words):
         return ()
-    allowed = [*_NEVER_ASKS, *inputs.texts("allowed_tools"), *_values(words, _ALLOWED)]
-    refused = [*inputs.texts("disallowed_tools"), *_values(words, _REFUSED)]
-    raw: dict[str, Raw] = {"--allowedTools": list(allowed)}
+    allowed = [
+        *_AUTO_APPROVED_TOOLS,
+        *inputs.texts("allowed_tools"),
+        *_flag_values(words, _ALLOW_FLAGS),
+    ]
+    refused = [*inputs.texts("disallowed_tools"), *_flag_values(words, _DENY_FLAGS)]
+    raw: dict[str, RawValue] = {"--allowedTools": list(allowed)}
     raw["permissions"] = {"deny": list(refused)}
-    return (Node("", raw),)
+    return (DocumentNode("", raw),)
 
 
-def _codex(inputs: Node, words: Sequence[str], *, is_action: bool) -> Node:
+def _codex_settings(
+    inputs: DocumentNode, words: Sequence[str], *, is_action: bool
+) -> DocumentNode:
     given = inputs.text_at("sandbox")
     for flag in ("--sandbox", "-s"):
         if flag in words[:-1]:
             given = words[words.index(flag) + 1]
-    if any(word in _FULL for word in words):
+    if any(word in _FULL_ACCESS_FLAGS for word in words):
         given = "danger-full-access"
     default = "workspace-write" if is_action else "read-only"
-    return Node("", {"sandbox_mode": given or default})
+    return DocumentNode("", {"sandbox_mode": given or default})
 
 
-def _values(words: Sequence[str], flags: Sequence[str]) -> list[str]:
+def _flag_values(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     """Collect the words after a flag, up to the next flag."""
     found: list[str] = []
     taking = False
@@ -73,13 +81,13 @@ def _values(words: Sequence[str], flags: Sequence[str]) -> list[str]:
         flag, equals, value = word.partition("=")
         if word.startswith("-"):
             taking = flag in flags
-            found += split_tools(value) if taking and equals else ()
+            found += split_tool_list(value) if taking and equals else ()
         elif taking:
-            found += split_tools(word)
+            found += split_tool_list(word)
     return found
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     cut = text[:_TEXT_LIMIT].replace("\\\n", " ")
     try:
         return shlex.split(cut, comments=True)[:_WORDS_LIMIT]
@@ -87,10 +95,10 @@ def _words(text: str) -> list[str]:
         return cut.split()[:_WORDS_LIMIT]
 
 
-def _json(text: str) -> tuple[Node, ...]:
+def _parse_json_settings(text: str) -> tuple[DocumentNode, ...]:
     if not text.lstrip().startswith("{"):
         return ()
     try:
-        return (Node("", parse_jsonc(text)),)
+        return (DocumentNode("", parse_jsonc(text)),)
     except ParseError:
         return ()

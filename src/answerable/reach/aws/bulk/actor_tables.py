@@ -10,43 +10,43 @@ import msgspec
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import DerivedTables
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.bulk.bitset import Texts, span
-from answerable.reach.aws.bulk.bitset_encoding import pack_set, unpack_set
-from answerable.reach.aws.bulk.edges import Realm
-from answerable.reach.aws.bulk.partition import Cell, Cells
-from answerable.reach.aws.bulk.resource_policies import Naming
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.bulk.bitset import ArnIndex, build_range
+from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
+from answerable.reach.aws.bulk.edges import CompiledGraph
+from answerable.reach.aws.bulk.partition import KeyPartition, PartitionCell
+from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.statement_index import (
-    Held,
-    Index,
-    Wide,
-    plain_starts,
-    services,
+    ActorsByEffect,
+    HolderTable,
+    StatementIndex,
+    list_literal_prefixes,
+    list_services,
 )
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.organization_policies import Limit
-from answerable.reach.aws.compiled.principals import EVERYTHING_CLAUSE
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.principals import FULL_ACCESS_STATEMENT
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.lazy_tables import (
-    ReadMapping,
-    ReadSequence,
-    number_key,
-    pack_numbers,
-    unpack_numbers,
+    LazyMapping,
+    LazySequence,
+    decode_numbers,
+    encode_number_key,
+    encode_numbers,
 )
 
-_RUN = 256  # nodes in a row
-_Rows = Iterable[tuple[str, object]]
-_Value = tuple[str, ...] | None
-_Cells = list[tuple[_Value, bytes]]
-_Plain = tuple[str, str, bool, bool]
+_NODES_PER_ROW = 256  # nodes in a row
+_TableRows = Iterable[tuple[str, object]]
+_KeyValue = tuple[str, ...] | None
+_CellRows = list[tuple[_KeyValue, bytes]]
+_NodeRow = tuple[str, str, bool, bool]
 
 
-class _Head(msgspec.Struct, array_like=True):
-    """Header of the tables: fields of `Realm`, `Index` and `Cells`, sets as bytes."""
+class _ActorsHeader(msgspec.Struct, array_like=True):
+    """Header of the tables: fields of `CompiledGraph`, `StatementIndex` and `KeyPartition`, sets as bytes."""
 
     size: int
     plain: int
@@ -64,157 +64,180 @@ class _Head(msgspec.Struct, array_like=True):
     nameless: bytes
 
 
-def tables_of(realm: Realm, nodes: Sequence[Node]) -> Mapping[str, _Rows]:
+def encode_actors(
+    realm: CompiledGraph, nodes: Sequence[IdentityNode]
+) -> Mapping[str, _TableRows]:
     """Encode the actors of a graph as tables."""
     index = realm.index
-    head = _Head(
+    head = _ActorsHeader(
         size=index.size,
         plain=realm.plain,
         widened=realm.widened,
-        base=pack_numbers(index.base),
+        base=encode_numbers(index.base),
         runs=index.runs,
         copied=index.copies,
-        bounded=pack_set(index.bounded),
-        unbound=pack_set(index.unbound),
-        linked=pack_set(index.linked),
-        limits={limit.target: pack_set(who) for limit, who in index.limits.items()},
-        unread={layer or "": pack_set(who) for layer, who in index.unread.items()},
-        complete={p: pack_set(who) for p, who in index.known.completed().items()},
+        bounded=encode_bitset(index.bounded),
+        unbound=encode_bitset(index.unbound),
+        linked=encode_bitset(index.linked),
+        limits={
+            limit.target: encode_bitset(who) for limit, who in index.limits.items()
+        },
+        unread={layer or "": encode_bitset(who) for layer, who in index.unread.items()},
+        complete={
+            p: encode_bitset(who)
+            for p, who in index.known.map_complete_prefixes().items()
+        },
         spoken=sorted(index.known.spoken),
-        nameless=pack_set(index.known.nameless),
+        nameless=encode_bitset(index.known.nameless),
     )
     naming = realm.naming
     return {
         "actors": [("", head)],
-        "nodes": _nodes(nodes),
-        "numbers": sorted((_spelled(node), n) for n, node in enumerate(nodes)),
-        "cells": _cells(index.known),
-        "accounts": sorted((a, pack_set(who)) for a, who in naming.accounts.items()),
-        "names": sorted((name, pack_numbers(ns)) for name, ns in naming.by_id.items()),
-        "roles": sorted(
-            ("\n".join(role), pack_numbers(ns)) for role, ns in naming.by_role.items()
+        "nodes": _encode_nodes(nodes),
+        "numbers": sorted((_encode_node_key(node), n) for n, node in enumerate(nodes)),
+        "cells": _encode_partition(index.known),
+        "accounts": sorted(
+            (a, encode_bitset(who)) for a, who in naming.accounts.items()
         ),
-        **_held("identity", index.identity),
-        **_held("boundary", index.boundary),
+        "names": sorted(
+            (name, encode_numbers(ns)) for name, ns in naming.by_id.items()
+        ),
+        "roles": sorted(
+            ("\n".join(role), encode_numbers(ns)) for role, ns in naming.by_role.items()
+        ),
+        **_encode_holders("identity", index.identity),
+        **_encode_holders("boundary", index.boundary),
     }
 
 
-def _nodes(nodes: Sequence[Node]) -> Iterator[tuple[str, list[_Plain]]]:
-    for start in range(0, len(nodes), _RUN):
-        run = nodes[start : start + _RUN]
-        yield number_key(start // _RUN), [(*node,) for node in run]
+def _encode_nodes(
+    nodes: Sequence[IdentityNode],
+) -> Iterator[tuple[str, list[_NodeRow]]]:
+    for start in range(0, len(nodes), _NODES_PER_ROW):
+        run = nodes[start : start + _NODES_PER_ROW]
+        yield encode_number_key(start // _NODES_PER_ROW), [(*node,) for node in run]
 
 
-def _spelled(node: Node) -> str:
+def _encode_node_key(node: IdentityNode) -> str:
     return "\n".join((node.identity, node.extra, "bare" if node.bare else ""))
 
 
-def _cells(known: Cells) -> Iterator[tuple[str, _Cells]]:
+def _encode_partition(known: KeyPartition) -> Iterator[tuple[str, _CellRows]]:
     for key in sorted(known.spoken):
-        yield key, [(c.known.get(key), pack_set(c.members)) for c in known.of((key,))]
+        yield (
+            key,
+            [
+                (c.known.get(key), encode_bitset(c.members))
+                for c in known.split_by_keys((key,))
+            ],
+        )
 
 
-def _held(name: str, held: Held) -> Mapping[str, _Rows]:
+def _encode_holders(name: str, held: HolderTable) -> Mapping[str, _TableRows]:
     """Encode the statements of a layer, their holders, and indexes to find them."""
     by_service: dict[str, list[int]] = defaultdict(list)
     wide: dict[str, list[int]] = defaultdict(list)
     narrow: dict[str, list[int]] = defaultdict(list)
     for clause in held.actors:
-        for service in services(clause):
+        for service in list_services(clause):
             by_service[service].append(clause.number)
             if clause.wide:
                 wide[service].append(clause.number)
-            for start in plain_starts(clause):
+            for start in list_literal_prefixes(clause):
                 narrow[f"{service}\n{start}"].append(clause.number)
-    sets = ((_key(c.number), pack_set(who)) for c, who in held.actors.items())
+    sets = (
+        (_statement_key(c.number), encode_bitset(who)) for c, who in held.actors.items()
+    )
     return {
         f"{name}.actors": sorted(sets),
-        f"{name}.services": _sorted(by_service),
-        f"{name}.wide": _sorted(wide),
-        f"{name}.narrow": _sorted(narrow),
+        f"{name}.services": _sort_rows(by_service),
+        f"{name}.wide": _sort_rows(wide),
+        f"{name}.narrow": _sort_rows(narrow),
     }
 
 
-def _sorted(found: Mapping[str, list[int]]) -> _Rows:
+def _sort_rows(found: Mapping[str, list[int]]) -> _TableRows:
     return [(key, found[key]) for key in sorted(found)]
 
 
-def _key(clause: int) -> str:
-    return number_key(clause + 1)  # one has the number -1
+def _statement_key(clause: int) -> str:
+    return encode_number_key(clause + 1)  # one has the number -1
 
 
-def nodes_of(tables: DerivedTables, size: int) -> Sequence[Node]:
+def read_nodes(tables: DerivedTables, size: int) -> Sequence[IdentityNode]:
     """Return the nodes of actors, read lazily."""
-    rows = tables.section("nodes", list[_Plain])
-    runs: dict[int, list[Node]] = {}
+    rows = tables.section("nodes", list[_NodeRow])
+    runs: dict[int, list[IdentityNode]] = {}
 
-    def read(number: int) -> Node:
-        run, place = divmod(number, _RUN)
+    def read(number: int) -> IdentityNode:
+        run, place = divmod(number, _NODES_PER_ROW)
         if run not in runs:
             runs[run] = [
-                Node(IdentityId(identity), extra, session, bare)
-                for identity, extra, session, bare in rows[number_key(run)]
+                IdentityNode(IdentityId(identity), extra, session, bare)
+                for identity, extra, session, bare in rows[encode_number_key(run)]
             ]
         return runs[run][place]
 
-    return ReadSequence(size, read)
+    return LazySequence(size, read)
 
 
 class StoredActors:
     """Actors of a graph, read lazily from tables; implements `ActorSource`."""
 
-    def __init__(self, graph: Graph, tables: DerivedTables, size: int) -> None:
+    def __init__(self, graph: IdentityGraph, tables: DerivedTables, size: int) -> None:
         """Open the tables."""
-        head = tables.section("actors", _Head)[""]
+        head = tables.section("actors", _ActorsHeader)[""]
         self.plain, self.widened = head.plain, head.widened
-        self.nodes = nodes_of(tables, size)
-        self.numbers = _Numbers(tables.section("numbers", int))
-        self.index: Index = _StoredIndex(graph, tables, head, self.nodes)
-        self.naming = Naming.restored(
+        self.nodes = read_nodes(tables, size)
+        self.numbers = _NodeNumbers(tables.section("numbers", int))
+        self.index: StatementIndex = _StoredStatementIndex(
+            graph, tables, head, self.nodes
+        )
+        self.naming = PrincipalMatcher.from_index(
             self.index,
             graph.estate.given,
-            accounts=ReadMapping(tables.section("accounts", bytes), _set),
-            by_id=ReadMapping(tables.section("names", bytes), _numbers),
-            by_role=_Roles(tables.section("roles", bytes)),
+            accounts=LazyMapping(tables.section("accounts", bytes), _decode_set),
+            by_id=LazyMapping(tables.section("names", bytes), _decode_numbers),
+            by_role=_RoleNumbers(tables.section("roles", bytes)),
         )
 
 
-def _set(_: str, row: bytes) -> int:
-    return unpack_set(row)
+def _decode_set(_: str, row: bytes) -> int:
+    return decode_bitset(row)
 
 
-def _numbers(_: str, row: bytes) -> Sequence[int]:
-    return unpack_numbers(row)
+def _decode_numbers(_: str, row: bytes) -> Sequence[int]:
+    return decode_numbers(row)
 
 
-class _Numbers(Mapping[Node, int]):
+class _NodeNumbers(Mapping[IdentityNode, int]):
     """Numbers by node, read from a table."""
 
     def __init__(self, rows: Mapping[str, int]) -> None:
         self._rows = rows
 
-    def __getitem__(self, node: Node) -> int:
+    def __getitem__(self, node: IdentityNode) -> int:
         if node.session:
             raise KeyError(node)
-        return self._rows[_spelled(node)]
+        return self._rows[_encode_node_key(node)]
 
-    def __iter__(self) -> Iterator[Node]:
+    def __iter__(self) -> Iterator[IdentityNode]:
         for key in self._rows:
             identity, extra, bare = key.split("\n")
-            yield Node(IdentityId(identity), extra, bare=bool(bare))
+            yield IdentityNode(IdentityId(identity), extra, bare=bool(bare))
 
     def __len__(self) -> int:
         return len(self._rows)
 
 
-class _Roles(Mapping[tuple[str, str], Sequence[int]]):
+class _RoleNumbers(Mapping[tuple[str, str], Sequence[int]]):
     """Numbers of roles by account and name."""
 
     def __init__(self, rows: Mapping[str, bytes]) -> None:
         self._rows = rows
 
     def __getitem__(self, role: tuple[str, str]) -> Sequence[int]:
-        return unpack_numbers(self._rows["\n".join(role)])
+        return decode_numbers(self._rows["\n".join(role)])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for key in self._rows:
@@ -225,141 +248,157 @@ class _Roles(Mapping[tuple[str, str], Sequence[int]]):
         return len(self._rows)
 
 
-class _StoredIndex(Index):
+class _StoredStatementIndex(StatementIndex):
     """Statement index read from tables; statements are looked up by call."""
 
     def __init__(
-        self, graph: Graph, tables: DerivedTables, head: _Head, nodes: Sequence[Node]
+        self,
+        graph: IdentityGraph,
+        tables: DerivedTables,
+        head: _ActorsHeader,
+        nodes: Sequence[IdentityNode],
     ) -> None:
         estate, size = graph.estate, len(nodes)
-        actors = ReadSequence(size, lambda n: graph.principal(nodes[n]))
-        self._begin(actors, head.size)
-        self.base = unpack_numbers(head.base)
+        actors = LazySequence(size, lambda n: graph.get_principal(nodes[n]))
+        self._reset(actors, head.size)
+        self.base = decode_numbers(head.base)
         self.runs = head.runs
         for number in head.copied:
-            self._copy_one(number, self.base[number])
-        self.bounded = unpack_set(head.bounded)
-        self.unbound = unpack_set(head.unbound)
-        self.linked = unpack_set(head.linked)
+            self._record_copy(number, self.base[number])
+        self.bounded = decode_bitset(head.bounded)
+        self.unbound = decode_bitset(head.unbound)
+        self.linked = decode_bitset(head.linked)
         self.scope = self.all
-        limits = _limits_of(estate)
-        self.limits = {limits[t]: unpack_set(who) for t, who in head.limits.items()}
+        limits = _index_scp_levels(estate)
+        self.limits = {limits[t]: decode_bitset(who) for t, who in head.limits.items()}
         for layer, who in head.unread.items():
-            self.unread[Layer(layer) if layer else None] = unpack_set(who)
-        self.identity = _StoredHeld(estate, tables, "identity")
-        self.boundary = _StoredHeld(estate, tables, "boundary")
-        self.known = _StoredCells(tables, head, nodes)
+            self.unread[PolicyLayer(layer) if layer else None] = decode_bitset(who)
+        self.identity = _StoredHolderTable(estate, tables, "identity")
+        self.boundary = _StoredHolderTable(estate, tables, "boundary")
+        self.known = _StoredKeyPartition(tables, head, nodes)
 
 
-def _limits_of(estate: Estate) -> Mapping[str, Limit]:
+def _index_scp_levels(estate: CompiledAccounts) -> Mapping[str, LimitingLayer]:
     return {one.target: one for levels in estate.controls.values() for one in levels}
 
 
-class _StoredHeld(Held):
+class _StoredHolderTable(HolderTable):
     """Statements of one layer, looked up by service and by literal resource prefix."""
 
-    def __init__(self, estate: Estate, tables: DerivedTables, name: str) -> None:
+    def __init__(
+        self, estate: CompiledAccounts, tables: DerivedTables, name: str
+    ) -> None:
         super().__init__()
         self._estate = estate
         self._kept = tables.section(f"{name}.actors", bytes)
         self._services_of = tables.section(f"{name}.services", list[int])
         self._wide_of = tables.section(f"{name}.wide", list[int])
         self._narrow_of = tables.section(f"{name}.narrow", list[int])
-        self.actors = _Holders(self._kept)
+        self.actors = _HolderBits(self._kept)
 
-    def wide(self, action: str) -> Wide:
+    def find_unrestricted(self, action: str) -> ActorsByEffect:
         found = self._wide.get(action)
         if found is None:
             allowed = denied = 0
-            for clause in self._listed(self._wide_of, _both(action)):
-                if clause.takes_action(action):
-                    if clause.effect is Effect.ALLOW:
+            for clause in self._list_statements(
+                self._wide_of, _list_service_keys(action)
+            ):
+                if clause.matches_action(action):
+                    if clause.effect is PolicyEffect.ALLOW:
                         allowed |= self.actors[clause]
                     else:
                         denied |= self.actors[clause]
-            found = self._wide[action] = Wide(allowed, denied)
+            found = self._wide[action] = ActorsByEffect(allowed, denied)
         return found
 
-    def narrow(self, action: str, resource: str) -> Iterator[Clause]:
+    def list_restricted(
+        self, action: str, resource: str
+    ) -> Iterator[CompiledStatement]:
         starts = [resource[:length] for length in range(len(resource) + 1)]
-        keys = [f"{service}\n{start}" for service in _both(action) for start in starts]
-        for clause in self._listed(self._narrow_of, keys):
-            if clause.takes_action(action):
+        keys = [
+            f"{service}\n{start}"
+            for service in _list_service_keys(action)
+            for start in starts
+        ]
+        for clause in self._list_statements(self._narrow_of, keys):
+            if clause.matches_action(action):
                 yield clause
 
-    def of(self, service: str) -> Iterator[Clause]:
+    def list_for_service(self, service: str) -> Iterator[CompiledStatement]:
         if service == "*":
-            return (self._clause(int(key) - 1) for key in self._kept)
-        return self._listed(self._services_of, (service, ""))
+            return (self._read_statement(int(key) - 1) for key in self._kept)
+        return self._list_statements(self._services_of, (service, ""))
 
-    def _listed(
+    def _list_statements(
         self, table: Mapping[str, list[int]], keys: Iterable[str]
-    ) -> Iterator[Clause]:
+    ) -> Iterator[CompiledStatement]:
         """List the statements under some keys without duplicates."""
         numbers = dict.fromkeys(n for key in keys for n in table.get(key, ()))
-        return map(self._clause, numbers)
+        return map(self._read_statement, numbers)
 
-    def _clause(self, number: int) -> Clause:
-        return EVERYTHING_CLAUSE if number < 0 else self._estate.clauses[number]
+    def _read_statement(self, number: int) -> CompiledStatement:
+        return FULL_ACCESS_STATEMENT if number < 0 else self._estate.clauses[number]
 
 
-def _both(action: str) -> tuple[str, str]:
+def _list_service_keys(action: str) -> tuple[str, str]:
     """Return the index keys of an action: its service, and any service."""
     return action.partition(":")[0], ""
 
 
-class _Holders(dict[Clause, int]):
+class _HolderBits(dict[CompiledStatement, int]):
     """Holders of each statement, read on first use."""
 
     def __init__(self, rows: Mapping[str, bytes]) -> None:
         super().__init__()
         self._rows = rows
 
-    def __missing__(self, clause: Clause) -> int:
-        found = self[clause] = unpack_set(self._rows[_key(clause.number)])
+    def __missing__(self, clause: CompiledStatement) -> int:
+        found = self[clause] = decode_bitset(self._rows[_statement_key(clause.number)])
         return found
 
 
-class _StoredCells(Cells):
+class _StoredKeyPartition(KeyPartition):
     """Partition of identities by condition keys, read by key."""
 
     def __init__(
-        self, tables: DerivedTables, head: _Head, nodes: Sequence[Node]
+        self, tables: DerivedTables, head: _ActorsHeader, nodes: Sequence[IdentityNode]
     ) -> None:
-        self._begin(head.size)
+        self._reset(head.size)
         self._nodes = nodes
-        self._rows = tables.section("cells", _Cells)
+        self._rows = tables.section("cells", _CellRows)
         self.spoken = frozenset(head.spoken)
         self.complete = tuple(head.complete)
-        self._completed = {p: unpack_set(who) for p, who in head.complete.items()}
-        self.nameless = unpack_set(head.nameless)
+        self._completed = {p: decode_bitset(who) for p, who in head.complete.items()}
+        self.nameless = decode_bitset(head.nameless)
 
-    def _texts(self) -> Texts | None:
+    def _get_arn_index(self) -> ArnIndex | None:
         if self._names is None:
-            self._names = Texts([node.identity for node in self._nodes[: self.size]])
+            self._names = ArnIndex([node.identity for node in self._nodes[: self.size]])
         return self._names
 
-    def _part(self, keys: tuple[str, ...]) -> list[Cell]:
+    def _split(self, keys: tuple[str, ...]) -> list[PartitionCell]:
         """Split by one key after the other."""
-        cells: list[tuple[int, dict[str, tuple[str, ...]]]] = [(span(0, self.size), {})]
+        cells: list[tuple[int, dict[str, tuple[str, ...]]]] = [
+            (build_range(0, self.size), {})
+        ]
         for key in keys:
-            values = list(self._valued_cells(key))
+            values = list(self._list_key_values(key))
             cells = [
                 (both, known if value is None else {**known, key: value})
                 for members, known in cells
                 for value, holding in values
                 if (both := members & holding)
             ]
-        return [Cell(members, Known(known)) for members, known in cells]
+        return [PartitionCell(members, ContextKeys(known)) for members, known in cells]
 
-    def _valued_cells(self, key: str) -> Iterator[tuple[_Value, int]]:
+    def _list_key_values(self, key: str) -> Iterator[tuple[_KeyValue, int]]:
         """Pair each value of a key with the identities that have it."""
         if key in self.spoken:
             for value, members in self._rows[key]:
-                yield value, unpack_set(members)
+                yield value, decode_bitset(members)
             return
         absent = 0
         for prefix, complete in self._completed.items():
             absent |= complete if key.startswith(prefix) else 0
         yield (), absent
-        yield None, span(0, self.size) & ~absent
+        yield None, build_range(0, self.size) & ~absent

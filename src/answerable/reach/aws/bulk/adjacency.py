@@ -3,41 +3,50 @@
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.reach.aws.bulk.bitset import gathered, positions, span
-from answerable.reach.aws.bulk.caller_side import NEVER, Verdicts
-from answerable.reach.aws.bulk.code_takeover import Taking
-from answerable.reach.aws.bulk.create_principal import Making
-from answerable.reach.aws.bulk.edges import Assuming, Passing, Realm, Using
-from answerable.reach.aws.bulk.equivalence_classes import Kin
-from answerable.reach.aws.bulk.existing_resources import Existing
-from answerable.reach.aws.bulk.pass_role import Launching
-from answerable.reach.aws.escalation_rules.registry import (
-    EDITS,
-    Edit,
-    Gives,
-    On,
-    actions,
+from answerable.reach.aws.bulk.bitset import build_bitset, build_range, list_positions
+from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.code_takeover import TakeoverSteps
+from answerable.reach.aws.bulk.create_principal import IdentityCreation
+from answerable.reach.aws.bulk.edges import (
+    AssumeRolePermissions,
+    CallVerdicts,
+    CompiledGraph,
+    PassRolePermissions,
 )
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.paths.edges import Node
+from answerable.reach.aws.bulk.equivalence_classes import EquivalenceClasses
+from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.pass_role import PassRoleSteps
+from answerable.reach.aws.escalation_rules.registry import (
+    EDIT_RULES,
+    EditEffect,
+    EditTarget,
+    IamEditRule,
+    list_rule_actions,
+)
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.paths.edges import IdentityNode
 
-Joined = tuple[tuple[Node, bool], ...]  # new nodes, and whether unconditionally
-_OLDER = "iam:SetDefaultPolicyVersion"  # helps only where a wider version exists
+GroupNodes = tuple[
+    tuple[IdentityNode, bool], ...
+]  # new nodes, and whether unconditionally
+_SET_DEFAULT_VERSION = (
+    "iam:SetDefaultPolicyVersion"  # helps only where a wider version exists
+)
 
-_WIDER = (Gives.SELF, Gives.MEMBERSHIP, Gives.FREE)
+_WIDENING_EFFECTS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
-def union(rows: Iterable[Verdicts]) -> Verdicts:
+def union_verdicts(rows: Iterable[VerdictBits]) -> VerdictBits:
     """Unite verdicts."""
     sure = some = 0
     for row in rows:
         sure |= row.sure
         some |= row.some
-    return Verdicts(sure, some)
+    return VerdictBits(sure, some)
 
 
 @dataclass(eq=False, slots=True)
-class Some:
+class StepRows:
     """Adjacency rows of some actors.
 
     Attributes:
@@ -52,110 +61,131 @@ class Some:
         passers: Actors that may pass a role.
     """
 
-    realm: Realm
+    realm: CompiledGraph
     actors: Sequence[int]
-    there: Existing
-    steps: list[Verdicts] = field(default_factory=list)
-    written: list[Verdicts] = field(default_factory=list)
-    common: list[Verdicts] = field(default_factory=list)
-    assumed: list[Verdicts] = field(default_factory=list)
+    there: ExistingResources
+    steps: list[VerdictBits] = field(default_factory=list)
+    written: list[VerdictBits] = field(default_factory=list)
+    common: list[VerdictBits] = field(default_factory=list)
+    assumed: list[VerdictBits] = field(default_factory=list)
     editors: int = 0
     passers: int = 0
     _first: dict[int, int] = field(default_factory=dict)
-    _edits: dict[Edit, dict[int, Verdicts]] = field(default_factory=dict)
-    _mapped: dict[tuple[int, On], int] = field(default_factory=dict)
-    _abling: dict[tuple[int, Gives], tuple[Edit, ...]] = field(default_factory=dict)
-    _widening: dict[int, Verdicts] = field(default_factory=dict)
-    _freeing: dict[int, Verdicts] = field(default_factory=dict)
-    _numbered: dict[tuple[On, tuple[str, ...]], int] = field(default_factory=dict)
-    _joining: dict[tuple[Verdicts, ...], Joined] = field(default_factory=dict)
+    _edits: dict[IamEditRule, dict[int, VerdictBits]] = field(default_factory=dict)
+    _mapped: dict[tuple[int, EditTarget], int] = field(default_factory=dict)
+    _abling: dict[tuple[int, EditEffect], tuple[IamEditRule, ...]] = field(
+        default_factory=dict
+    )
+    _widening: dict[int, VerdictBits] = field(default_factory=dict)
+    _freeing: dict[int, VerdictBits] = field(default_factory=dict)
+    _numbered: dict[tuple[EditTarget, tuple[str, ...]], int] = field(
+        default_factory=dict
+    )
+    _joining: dict[tuple[VerdictBits, ...], GroupNodes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, realm: Realm, actors: Sequence[int], there: Existing) -> "Some":
+    def compute(
+        cls, realm: CompiledGraph, actors: Sequence[int], there: ExistingResources
+    ) -> "StepRows":
         """Compute the rows of some actors."""
-        index = realm.index.only(gathered(actors, len(realm.nodes)))
+        index = realm.index.restrict_to(build_bitset(actors, len(realm.nodes)))
         alone = replace(realm, index=index)
-        return cls(alone, actors, there.to(alone))
+        return cls(alone, actors, there.for_graph(alone))
 
     def __post_init__(self) -> None:
         """Compute rows: role assumption by actor, the rest once per class."""
         realm, actors = self.realm, self.actors
         scope, size = realm.index.scope, len(realm.nodes)
-        assuming = Assuming(realm)
+        assuming = AssumeRolePermissions(realm)
         there = self.there
-        self._first = self._kinship(there)
+        self._first = self._choose_representatives(there)
         firsts = sorted(set(self._first.values()))
-        realm.index.scope = gathered(firsts, size)
-        self._edits = {edit: self._editing(edit) for edit in EDITS}
-        passing = Passing(realm)
-        ways = Launching(realm, there, passing), Taking(realm, there, passing)
-        made = Making(realm)
-        written: dict[int, Verdicts] = {}
-        common: dict[int, Verdicts] = {}
+        realm.index.scope = build_bitset(firsts, size)
+        self._edits = {edit: self._evaluate_edit(edit) for edit in EDIT_RULES}
+        passing = PassRolePermissions(realm)
+        ways = (
+            PassRoleSteps(realm, there, passing),
+            TakeoverSteps(realm, there, passing),
+        )
+        made = IdentityCreation(realm)
+        written: dict[int, VerdictBits] = {}
+        common: dict[int, VerdictBits] = {}
         for actor in firsts:
-            row = written[actor] = self._editing_into(actor, assuming)
+            row = written[actor] = self._combine_target_edits(actor, assuming)
             for way in ways:
-                row = way.added(actor, row)
+                row = way.add_steps(actor, row)
             common[actor] = row
         realm.index.scope = scope
         passers = (n for n in actors if passing.able >> self._first[n] & 1)
-        self.passers = gathered(passers, size)
-        wide = [able for edit, able in self._edits.items() if edit.gives in _WIDER]
+        self.passers = build_bitset(passers, size)
+        wide = [
+            able
+            for edit, able in self._edits.items()
+            if edit.gives in _WIDENING_EFFECTS
+        ]
         editing = set().union(*wide)
         editors = (n for n in actors if self._first[n] in editing)
-        self.editors = gathered(editors, size)
-        same: dict[Verdicts, Verdicts] = {}
+        self.editors = build_bitset(editors, size)
+        same: dict[VerdictBits, VerdictBits] = {}
         for actor in actors:
             one = self._first[actor]
-            assumed = assuming.verdicts(actor)
+            assumed = assuming.evaluate_actor(actor)
             near = common[one] | assumed
-            row = near | made.row(actor, one) | self._wider(actor, one, near)
-            row |= self._bare(actor, one, row)
+            row = (
+                near
+                | made.compute_row(actor, one)
+                | self._widen_permissions(actor, one, near)
+            )
+            row |= self._remove_boundaries(actor, one, row)
             self.written.append(written[one])
             self.common.append(common[one])
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
 
-    def joined(self) -> Iterator[tuple[int, Joined]]:
+    def list_group_joins(self) -> Iterator[tuple[int, GroupNodes]]:
         """Pair actors with the nodes they become by joining a group.
 
         A node with unrestricted permissions makes one that joined a group redundant.
         """
-        joins = [edit for edit in EDITS if edit.gives is Gives.MEMBERSHIP]
+        joins = [edit for edit in EDIT_RULES if edit.gives is EditEffect.MEMBERSHIP]
         for edit in joins:
             for number, actor in enumerate(self.actors):
-                groups = self._edits[edit].get(self._first[actor], NEVER)
+                groups = self._edits[edit].get(self._first[actor], NO_VERDICTS)
                 if groups.some:
                     row = self.steps[number]
-                    yield actor, self._joins(actor, groups, row)
-                    yield actor, self._joins_itself(actor, groups, row)
+                    yield actor, self._join_reachable_users(actor, groups, row)
+                    yield actor, self._join_itself(actor, groups, row)
         for actor in self.actors:
             node = self.realm.nodes[actor]
             joined = node.extra not in ("", "*") and not node.bare
             if joined and not self._is_admin(actor):
                 base = self.realm.index.base[actor]
-                free = self._freed(actor, self._first[actor])
+                free = self._find_removable_boundaries(actor, self._first[actor])
                 if free.some >> base & 1:
                     sure = bool(free.sure >> base & 1)
                     yield actor, ((node._replace(bare=True), sure),)
 
-    def _joins(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
+    def _join_reachable_users(
+        self, actor: int, groups: VerdictBits, row: VerdictBits
+    ) -> GroupNodes:
         """Add reachable users to groups, with and without their boundary."""
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
         own = 1 << realm.index.base[actor]
         superfluous = realm.admins | row.sure >> realm.widened
-        users = _within(row, realm.users & near & ~(own | superfluous))
+        users = _restrict(row, realm.users & near & ~(own | superfluous))
         if not users.some:
             return ()
-        free = self._freed(actor, self._first[actor])
-        key = users, groups, _within(free, users.some)
+        free = self._find_removable_boundaries(actor, self._first[actor])
+        key = users, groups, _restrict(free, users.some)
         found = self._joining.get(key)
         if found is None:
-            found = self._joining[key] = tuple(self._listed(*key))
+            found = self._joining[key] = tuple(self._list_group_nodes(*key))
         return found
 
-    def _joins_itself(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
+    def _join_itself(
+        self, actor: int, groups: VerdictBits, row: VerdictBits
+    ) -> GroupNodes:
         """Add the actor itself to groups."""
         realm, node = self.realm, self.realm.nodes[actor]
         base = realm.index.base[actor]
@@ -163,183 +193,213 @@ class Some:
             return ()
         superfluous = realm.admins | row.sure >> realm.widened
         itself = 1 << base & realm.users & ~superfluous
-        joined = self._listed(Verdicts(itself, itself), groups, NEVER)
+        joined = self._list_group_nodes(
+            VerdictBits(itself, itself), groups, NO_VERDICTS
+        )
         if node.bare:
             return tuple((to._replace(bare=True), sure) for to, sure in joined)
         return tuple(joined)
 
-    def _listed(
-        self, users: Verdicts, groups: Verdicts, free: Verdicts
-    ) -> Iterator[tuple[Node, bool]]:
+    def _list_group_nodes(
+        self, users: VerdictBits, groups: VerdictBits, free: VerdictBits
+    ) -> Iterator[tuple[IdentityNode, bool]]:
         realm = self.realm
-        for user in positions(users.some):
+        for user in list_positions(users.some):
             own = realm.index.actors[user].groups
-            for group in positions(groups.some):
-                name = realm.groups.texts.texts[group]
+            for group in list_positions(groups.some):
+                name = realm.groups.arns.texts[group]
                 if name not in own:
-                    node = Node(realm.nodes[user].identity, name)
+                    node = IdentityNode(realm.nodes[user].identity, name)
                     certain = bool(users.sure >> user & groups.sure >> group & 1)
                     yield node, certain
                     if free.some >> user & 1:
                         certain &= bool(free.sure >> user & 1)
                         yield node._replace(bare=True), certain
 
-    def _kinship(self, there: Existing) -> dict[int, int]:
+    def _choose_representatives(self, there: ExistingResources) -> dict[int, int]:
         """Map each actor to the representative of its class, trust policies aside."""
-        asked = [action.lower() for action in sorted(actions())]
-        kin = Kin(self.realm, asked, named=there.named())
+        asked = [action.lower() for action in sorted(list_rule_actions())]
+        kin = EquivalenceClasses(self.realm, asked, named=there.list_named_principals())
         first: dict[Hashable, int] = {}
-        return {n: first.setdefault(kin.of(n), n) for n in self.actors}
+        return {n: first.setdefault(kin.get_class_key(n), n) for n in self.actors}
 
-    def _editing(self, edit: Edit) -> dict[int, Verdicts]:
+    def _evaluate_edit(self, edit: IamEditRule) -> dict[int, VerdictBits]:
         """Return the actors that may make an IAM edit, each with its targets."""
         realm = self.realm
         policies = realm.policies
-        grounds = {On.GROUP: realm.groups, On.POLICY: policies, On.BOUNDARY: policies}
-        stated = Known({key: (value,) for key, value in edit.context})
+        grounds = {
+            EditTarget.GROUP: realm.groups,
+            EditTarget.POLICY: policies,
+            EditTarget.BOUNDARY: policies,
+        }
+        stated = ContextKeys({key: (value,) for key, value in edit.context})
         ground = grounds.get(edit.on, realm.identities)
-        return Using(realm, edit.action, ground, stated).verdicts()
+        return CallVerdicts(realm, edit.action, ground, stated).evaluate()
 
-    def _editing_into(self, actor: int, assuming: Assuming) -> Verdicts:
+    def _combine_target_edits(
+        self, actor: int, assuming: AssumeRolePermissions
+    ) -> VerdictBits:
         """Unite the identities that new credentials and edited trusts lead to."""
         realm = self.realm
         found = []
-        for edit in EDITS:
-            verdicts = self._edits[edit].get(actor, NEVER)
+        for edit in EDIT_RULES:
+            verdicts = self._edits[edit].get(actor, NO_VERDICTS)
             if not verdicts.some:
                 continue
-            if edit.gives is Gives.TARGET:
-                found.append(_within(verdicts, realm.users))
-            elif edit.gives is Gives.TRUST:
-                after = assuming.after_edit(actor)
-                both = Verdicts(verdicts.sure & after.sure, verdicts.some & after.some)
-                found.append(_within(both, realm.editable))
-        return union(found)
+            if edit.gives is EditEffect.TARGET:
+                found.append(_restrict(verdicts, realm.users))
+            elif edit.gives is EditEffect.TRUST:
+                after = assuming.evaluate_after_trust_edit(actor)
+                both = VerdictBits(
+                    verdicts.sure & after.sure, verdicts.some & after.some
+                )
+                found.append(_restrict(both, realm.editable))
+        return union_verdicts(found)
 
-    def _wider(self, actor: int, kin: int, near: Verdicts) -> Verdicts:
+    def _widen_permissions(
+        self, actor: int, kin: int, near: VerdictBits
+    ) -> VerdictBits:
         """Widen the permissions of the actor, or of identities that it can become."""
         realm = self.realm
-        able = self._able(kin, Gives.SELF)
+        able = self._list_possible_edits(kin, EditEffect.SELF)
         if not able:
-            return NEVER
+            return NO_VERDICTS
         wide = self._widening.get(kin)
         if wide is None:
-            wide = union(self._widened(edit, kin) for edit in able)
+            wide = union_verdicts(
+                self._find_widened_identities(edit, kin) for edit in able
+            )
             self._widening[kin] = wide
         account = realm.index.actors[actor].identity.account
         own = 1 << realm.index.base[actor]
         others = realm.near.get(account, 0) & ~(realm.admins | own)
         sure = near.sure & wide.sure & others
         some = near.some & wide.some & others
-        found = Verdicts(sure << realm.widened, some << realm.widened)
+        found = VerdictBits(sure << realm.widened, some << realm.widened)
         if realm.nodes[actor].extra != "*" and not self._is_admin(actor):
-            found |= union(self._own(actor, kin, able))
+            found |= union_verdicts(self._widen_itself(actor, kin, able))
         return found
 
-    def _able(self, kin: int, gives: Gives) -> tuple[Edit, ...]:
+    def _list_possible_edits(
+        self, kin: int, gives: EditEffect
+    ) -> tuple[IamEditRule, ...]:
         """List the edits of one effect that an equivalence class may make."""
         found = self._abling.get((kin, gives))
         if found is None:
-            listed = (e for e in EDITS if e.gives is gives and kin in self._edits[e])
+            listed = (
+                e for e in EDIT_RULES if e.gives is gives and kin in self._edits[e]
+            )
             found = self._abling[kin, gives] = tuple(listed)
         return found
 
-    def _freed(self, actor: int, kin: int) -> Verdicts:
+    def _find_removable_boundaries(self, actor: int, kin: int) -> VerdictBits:
         """Return the identities whose boundary an actor may remove or widen."""
         realm = self.realm
         if not realm.bounded:
-            return NEVER
+            return NO_VERDICTS
         free = self._freeing.get(kin)
         if free is None:
-            able = self._able(kin, Gives.FREE)
-            free = union(self._widened(edit, kin) for edit in able)
+            able = self._list_possible_edits(kin, EditEffect.FREE)
+            free = union_verdicts(
+                self._find_widened_identities(edit, kin) for edit in able
+            )
             self._freeing[kin] = free
         account = realm.index.actors[actor].identity.account
-        return _within(free, realm.near.get(account, 0) & span(0, realm.bounded.stop))
+        return _restrict(
+            free, realm.near.get(account, 0) & build_range(0, realm.bounded.stop)
+        )
 
-    def _bare(self, actor: int, kin: int, row: Verdicts) -> Verdicts:
+    def _remove_boundaries(self, actor: int, kin: int, row: VerdictBits) -> VerdictBits:
         """Remove the boundary of the actor, or of identities that it can become."""
         realm = self.realm
-        free = self._freed(actor, kin)
+        free = self._find_removable_boundaries(actor, kin)
         if not free.some:
-            return NEVER
+            return NO_VERDICTS
         node, own = realm.nodes[actor], 1 << realm.index.base[actor]
-        others = _within(free, ~own)
+        others = _restrict(free, ~own)
         changes = not node.bare and not self._is_admin(actor)
         found = []
         for kind, shift in enumerate((0, realm.widened)):
-            reached = Verdicts(
+            reached = VerdictBits(
                 others.sure & row.sure >> shift, others.some & row.some >> shift
             )
             if changes and node.extra == ("", "*")[kind]:
-                reached |= _within(free, own)
+                reached |= _restrict(free, own)
             found.append(
-                Verdicts(
-                    realm.to_bare(reached.sure, kind), realm.to_bare(reached.some, kind)
+                VerdictBits(
+                    realm.map_to_unbounded(reached.sure, kind),
+                    realm.map_to_unbounded(reached.some, kind),
                 )
             )
-        return union(found)
+        return union_verdicts(found)
 
     def _is_admin(self, actor: int) -> bool:
-        return self.realm.graph.admin(self.realm.nodes[actor])
+        return self.realm.graph.is_administrator(self.realm.nodes[actor])
 
-    def _widened(self, edit: Edit, actor: int) -> Verdicts:
+    def _find_widened_identities(self, edit: IamEditRule, actor: int) -> VerdictBits:
         """Return the identities whose policies an edit would widen."""
         realm = self.realm
         verdicts = self._edits[edit][actor]
         match edit.on:
-            case On.USER:
-                row = _within(verdicts, realm.users)
-            case On.ROLE:
-                row = _within(verdicts, realm.editable)
+            case EditTarget.USER:
+                row = _restrict(verdicts, realm.users)
+            case EditTarget.ROLE:
+                row = _restrict(verdicts, realm.editable)
             case on:
-                row = Verdicts(
-                    self._held(verdicts.sure, on), self._held(verdicts.some, on)
+                row = VerdictBits(
+                    self._map_to_identities(verdicts.sure, on),
+                    self._map_to_identities(verdicts.some, on),
                 )
-        return Verdicts(0, row.some) if edit.action == _OLDER else row
+        return VerdictBits(0, row.some) if edit.action == _SET_DEFAULT_VERSION else row
 
-    def _held(self, targets: int, on: On) -> int:
+    def _map_to_identities(self, targets: int, on: EditTarget) -> int:
         """Map groups, or policies, to the identities that have them."""
         found = self._mapped.get((targets, on))
         if found is None:
             members, found = self.realm.members[on], 0
-            for target in positions(targets):
+            for target in list_positions(targets):
                 found |= members[target]
             self._mapped[targets, on] = found
         return found
 
-    def _own(self, actor: int, kin: int, able: Sequence[Edit]) -> Iterator[Verdicts]:
+    def _widen_itself(
+        self, actor: int, kin: int, able: Sequence[IamEditRule]
+    ) -> Iterator[VerdictBits]:
         """Widen the actor by edits of its own policies or groups."""
         realm = self.realm
         principal = realm.index.actors[actor]
         base = realm.index.base[actor]
         wide = realm.widened + base
-        to = realm.to_bare(1 << base, 1) if realm.nodes[actor].bare else 1 << wide
+        to = (
+            realm.map_to_unbounded(1 << base, 1)
+            if realm.nodes[actor].bare
+            else 1 << wide
+        )
         for edit in able:
             verdicts = self._edits[edit][kin]
             match edit.on:
-                case On.USER:
+                case EditTarget.USER:
                     mine = 1 << base & realm.users
-                case On.ROLE:
+                case EditTarget.ROLE:
                     mine = 1 << base & realm.editable
-                case On.GROUP:
-                    mine = self._numbers(edit.on, principal.groups)
-                case On.POLICY | On.BOUNDARY:
-                    mine = self._numbers(edit.on, principal.policies)
-            sure = verdicts.sure & mine and edit.action != _OLDER
-            yield Verdicts(to if sure else 0, to if verdicts.some & mine else 0)
+                case EditTarget.GROUP:
+                    mine = self._encode_targets(edit.on, principal.groups)
+                case EditTarget.POLICY | EditTarget.BOUNDARY:
+                    mine = self._encode_targets(edit.on, principal.policies)
+            sure = verdicts.sure & mine and edit.action != _SET_DEFAULT_VERSION
+            yield VerdictBits(to if sure else 0, to if verdicts.some & mine else 0)
 
-    def _numbers(self, on: On, texts: tuple[str, ...]) -> int:
+    def _encode_targets(self, on: EditTarget, texts: tuple[str, ...]) -> int:
         """Encode groups, or customer-managed policies, as a bitset."""
         found = self._numbered.get((on, texts))
         if found is None:
             realm = self.realm
-            ground = realm.groups if on is On.GROUP else realm.policies
-            number = ground.texts.number
+            ground = realm.groups if on is EditTarget.GROUP else realm.policies
+            number = ground.arns.number
             found = sum(1 << number[text] for text in set(texts) if text in number)
             self._numbered[on, texts] = found
         return found
 
 
-def _within(verdicts: Verdicts, bits: int) -> Verdicts:
-    return Verdicts(verdicts.sure & bits, verdicts.some & bits)
+def _restrict(verdicts: VerdictBits, bits: int) -> VerdictBits:
+    return VerdictBits(verdicts.sure & bits, verdicts.some & bits)

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from answerable.reach.aws.bulk.adjacency import Joined, Some, union
-from answerable.reach.aws.bulk.bitset import gathered, positions
-from answerable.reach.aws.bulk.caller_side import NEVER, Verdicts
-from answerable.reach.aws.bulk.edges import Realm, grown
-from answerable.reach.aws.bulk.existing_resources import Existing
+from answerable.reach.aws.bulk.adjacency import GroupNodes, StepRows, union_verdicts
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.edges import CompiledGraph, add_nodes
+from answerable.reach.aws.bulk.existing_resources import ExistingResources
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class StepTable:
     """Steps of every actor, as adjacency rows.
 
     Attributes:
@@ -24,15 +24,15 @@ class Rows:
         passers: Actors that may pass a role.
     """
 
-    steps: list[Verdicts]
-    written: list[Verdicts]
-    common: list[Verdicts]
-    assumed: list[Verdicts]
-    there: Existing
+    steps: list[VerdictBits]
+    written: list[VerdictBits]
+    common: list[VerdictBits]
+    assumed: list[VerdictBits]
+    there: ExistingResources
     editors: int = 0
     passers: int = 0
 
-    def anew(self, realm: Realm, actors: int) -> "Rows | None":
+    def recompute(self, realm: CompiledGraph, actors: int) -> "StepTable | None":
         """Recompute the rows of some actors.
 
         Args:
@@ -42,19 +42,19 @@ class Rows:
         Returns:
             All rows; None where a node appeared that the graph does not have.
         """
-        some = Some.of(realm, positions(actors), self.there)
-        joined = list(some.joined())
+        some = StepRows.compute(realm, list_positions(actors), self.there)
+        joined = list(some.list_group_joins())
         if any(node not in realm.numbers for _, nodes in joined for node, _ in nodes):
             return None
         new = replace(
-            self.copied(),
+            self.copy(),
             editors=self.editors & ~actors | some.editors,
             passers=self.passers & ~actors | some.passers,
         )
-        new.put(some, joined)
+        new.replace_rows(some, joined)
         return new
 
-    def copied(self) -> "Rows":
+    def copy(self) -> "StepTable":
         """Return a shallow copy whose rows may be replaced."""
         return replace(
             self,
@@ -64,7 +64,7 @@ class Rows:
             assumed=list(self.assumed),
         )
 
-    def assuming(self, role: int, now: Verdicts, actors: int) -> "Rows":
+    def with_assume_role(self, role: int, now: VerdictBits, actors: int) -> "StepTable":
         """Replace the verdict on assuming one role in the rows of some actors.
 
         Args:
@@ -73,10 +73,10 @@ class Rows:
             actors: Actors whose rows change; their other steps through the role must
                 stay.
         """
-        new, bit = self.copied(), 1 << role
-        shared: dict[tuple[int, int, bool, bool], Verdicts] = {}
+        new, bit = self.copy(), 1 << role
+        shared: dict[tuple[int, int, bool, bool], VerdictBits] = {}
 
-        def put(row: Verdicts, common: Verdicts, actor: int) -> Verdicts:
+        def put(row: VerdictBits, common: VerdictBits, actor: int) -> VerdictBits:
             sure, some = bool(now.sure >> actor & 1), bool(now.some >> actor & 1)
             key = id(row), id(common), sure, some
             if key not in shared:
@@ -84,39 +84,41 @@ class Rows:
                     sure or bool(common.sure & bit),
                     some or bool(common.some & bit),
                 )
-                shared[key] = Verdicts(
+                shared[key] = VerdictBits(
                     row.sure & ~bit | sure << role, row.some & ~bit | some << role
                 )
             return shared[key]
 
-        for actor in positions(actors):
+        for actor in list_positions(actors):
             new.steps[actor] = put(self.steps[actor], self.common[actor], actor)
-            new.assumed[actor] = put(self.assumed[actor], NEVER, actor)
+            new.assumed[actor] = put(self.assumed[actor], NO_VERDICTS, actor)
         return new
 
-    def put(self, some: Some, joined: Iterable[tuple[int, Joined]]) -> None:
+    def replace_rows(
+        self, some: StepRows, joined: Iterable[tuple[int, GroupNodes]]
+    ) -> None:
         """Replace the rows of some actors."""
         for n, actor in enumerate(some.actors):
             self.steps[actor], self.assumed[actor] = some.steps[n], some.assumed[n]
             self.written[actor], self.common[actor] = some.written[n], some.common[n]
-        bits: dict[int, Verdicts] = {}
+        bits: dict[int, VerdictBits] = {}
         for actor, nodes in joined:
             if id(nodes) not in bits:
-                bits[id(nodes)] = _numbered(some.realm, nodes)
-            self.steps[actor] = union([self.steps[actor], bits[id(nodes)]])
+                bits[id(nodes)] = _encode_nodes(some.realm, nodes)
+            self.steps[actor] = union_verdicts([self.steps[actor], bits[id(nodes)]])
 
 
-def rows_of(realm: Realm) -> Rows:
+def compute_step_table(realm: CompiledGraph) -> StepTable:
     """Compute every row; joining a group adds nodes, which have rows of their own."""
-    rows = Rows([], [], [], [], Existing(realm))
+    rows = StepTable([], [], [], [], ExistingResources(realm))
     actors = range(len(realm.nodes))
     while actors:
-        some = Some.of(realm, actors, rows.there)
-        joined = [(actor, nodes) for actor, nodes in some.joined() if nodes]
+        some = StepRows.compute(realm, actors, rows.there)
+        joined = [(actor, nodes) for actor, nodes in some.list_group_joins() if nodes]
         shared = {id(nodes): nodes for _, nodes in joined}
         met = (node for nodes in shared.values() for node, _ in nodes)
         new = dict.fromkeys(node for node in met if node not in realm.numbers)
-        more = grown(realm, list(new)) if new else range(0)
+        more = add_nodes(realm, list(new)) if new else range(0)
         rows.steps.extend(some.steps)
         rows.written.extend(some.written)
         rows.common.extend(some.common)
@@ -126,15 +128,17 @@ def rows_of(realm: Realm) -> Rows:
             editors=rows.editors | some.editors,
             passers=rows.passers | some.passers,
         )
-        rows.put(some, joined)
+        rows.replace_rows(some, joined)
         actors = more
     realm.index.scope = realm.index.all
-    realm.index.forget_members()
+    realm.index.clear_member_caches()
     return rows
 
 
-def _numbered(realm: Realm, nodes: Joined) -> Verdicts:
+def _encode_nodes(realm: CompiledGraph, nodes: GroupNodes) -> VerdictBits:
     """Encode nodes as a bitset."""
     size = len(realm.nodes)
-    sure = gathered((realm.numbers[node] for node, sure in nodes if sure), size)
-    return Verdicts(sure, gathered((realm.numbers[node] for node, _ in nodes), size))
+    sure = build_bitset((realm.numbers[node] for node, sure in nodes if sure), size)
+    return VerdictBits(
+        sure, build_bitset((realm.numbers[node] for node, _ in nodes), size)
+    )

@@ -1,6 +1,6 @@
 """Bitsets, three-valued bitsets, and an index of ARNs by pattern.
 
-A set is a Python integer with bit n for member n. A `Plane` is a set in Kleene's
+A set is a Python integer with bit n for member n. A `BitsetBounds` is a set in Kleene's
 three-valued logic: bits in `sure` are members, bits outside `maybe` are not, and all
 others are open.
 """
@@ -10,8 +10,13 @@ from collections.abc import Iterable, Sequence
 from itertools import compress, groupby
 from typing import NamedTuple
 
-from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, split_text
-from answerable.reach.aws.patterns.globs import ANY, STAR, is_literal, matches
+from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_arn_uncached
+from answerable.reach.aws.patterns.globs import (
+    ANY_CHARACTER,
+    ANY_TEXT,
+    is_literal,
+    matches,
+)
 
 _FEW = 8
 _SPARSE = 6  # where fewer than one in so many is a member, members are searched for
@@ -19,7 +24,7 @@ _CHOSEN = bytes.maketrans(b"01", b"\0\1")
 _LAST = "\U0010ffff"
 
 
-class Plane(NamedTuple):
+class BitsetBounds(NamedTuple):
     """Three-valued bitset: lower and upper bound of a set.
 
     Attributes:
@@ -30,27 +35,27 @@ class Plane(NamedTuple):
     sure: int
     maybe: int
 
-    def __or__(self, other: "Plane") -> "Plane":
+    def __or__(self, other: "BitsetBounds") -> "BitsetBounds":
         """Union."""
-        return Plane(self.sure | other.sure, self.maybe | other.maybe)
+        return BitsetBounds(self.sure | other.sure, self.maybe | other.maybe)
 
-    def __and__(self, other: "Plane") -> "Plane":
+    def __and__(self, other: "BitsetBounds") -> "BitsetBounds":
         """Intersection."""
-        return Plane(self.sure & other.sure, self.maybe & other.maybe)
+        return BitsetBounds(self.sure & other.sure, self.maybe & other.maybe)
 
-    def less(self, other: "Plane") -> "Plane":
+    def subtract(self, other: "BitsetBounds") -> "BitsetBounds":
         """Difference."""
-        return Plane(self.sure & ~other.maybe, self.maybe & ~other.sure)
+        return BitsetBounds(self.sure & ~other.maybe, self.maybe & ~other.sure)
 
-    def within(self, bits: int) -> "Plane":
+    def restrict_to(self, bits: int) -> "BitsetBounds":
         """Return the intersection with a two-valued set."""
-        return Plane(self.sure & bits, self.maybe & bits)
+        return BitsetBounds(self.sure & bits, self.maybe & bits)
 
 
-NONE = Plane(0, 0)
+EMPTY_BOUNDS = BitsetBounds(0, 0)
 
 
-def positions(bits: int) -> list[int]:
+def list_positions(bits: int) -> list[int]:
     """List the members of a bitset, in order."""
     if bits.bit_count() <= _FEW:
         found = []
@@ -71,7 +76,7 @@ def positions(bits: int) -> list[int]:
     return found
 
 
-def gathered(members: Iterable[int], size: int) -> int:
+def build_bitset(members: Iterable[int], size: int) -> int:
     """Build a bitset of members below a size."""
     listed = members if isinstance(members, list) else list(members)
     if len(listed) <= _FEW:
@@ -85,12 +90,12 @@ def gathered(members: Iterable[int], size: int) -> int:
     return int.from_bytes(held, "little")
 
 
-def span(start: int, stop: int) -> int:
+def build_range(start: int, stop: int) -> int:
     """Build the bitset of the range from `start` up to and without `stop`."""
     return ((1 << (stop - start)) - 1) << start if stop > start else 0
 
 
-class _Block(NamedTuple):
+class _ArnBlock(NamedTuple):
     """ARNs with equal first five parts: position of the first, and sixth parts."""
 
     start: int
@@ -98,11 +103,11 @@ class _Block(NamedTuple):
     ordered: bool
 
 
-class Texts:
+class ArnIndex:
     """Index of resources by ARN pattern."""
 
     def __init__(
-        self, texts: Sequence[str], parts: Iterable[Parts] | None = None
+        self, texts: Sequence[str], parts: Iterable[ArnParts] | None = None
     ) -> None:
         """Index resources; those of one service, region and account are adjacent.
 
@@ -111,32 +116,32 @@ class Texts:
             parts: The ARNs split into parts, if at hand.
         """
         self.texts = tuple(texts)
-        self.all = span(0, len(self.texts))
+        self.all = build_range(0, len(self.texts))
         self.number = {text: n for n, text in enumerate(self.texts)}
-        self._blocks: dict[Parts, list[_Block]] = {}
-        self._heads: dict[Parts, list[_Block]] = {}
-        self._found: dict[Parts, int] = {EVERYTHING: self.all}
+        self._blocks: dict[ArnParts, list[_ArnBlock]] = {}
+        self._heads: dict[ArnParts, list[_ArnBlock]] = {}
+        self._found: dict[ArnParts, int] = {ANY_ARN: self.all}
         start = 0
         for head, group in groupby(
-            parts or map(split_text, self.texts), lambda p: p[:5]
+            parts or map(split_arn_uncached, self.texts), lambda p: p[:5]
         ):
             tails = [parts[-1] for parts in group]
             if len(head) == 5:
-                block = _Block(start, tails, tails == sorted(tails))
+                block = _ArnBlock(start, tails, tails == sorted(tails))
                 self._blocks.setdefault(head, []).append(block)
             start += len(tails)
 
-    def bits(self, pattern: Parts) -> int:
+    def find_matches(self, pattern: ArnParts) -> int:
         """Return the resources that match a pattern in parts, as a bitset."""
         found = self._found.get(pattern)
         if found is None:
             found = 0
-            for block in self._fitting(pattern[:5]):
-                found |= _in_block(block, pattern[5])
+            for block in self._list_matching_blocks(pattern[:5]):
+                found |= _match_in_block(block, pattern[5])
             self._found[pattern] = found
         return found
 
-    def _fitting(self, head: Parts) -> list[_Block]:
+    def _list_matching_blocks(self, head: ArnParts) -> list[_ArnBlock]:
         if all(map(is_literal, head)):
             return self._blocks.get(head, [])
         found = self._heads.get(head)
@@ -151,16 +156,16 @@ class Texts:
         return found
 
 
-def _in_block(block: _Block, pattern: str) -> int:
+def _match_in_block(block: _ArnBlock, pattern: str) -> int:
     tails = block.tails
-    prefix = pattern.partition(STAR)[0].partition(ANY)[0]
+    prefix = pattern.partition(ANY_TEXT)[0].partition(ANY_CHARACTER)[0]
     low, high = 0, len(tails)
     if block.ordered and prefix:
         low = bisect_left(tails, prefix)
         if prefix[-1] < _LAST:
             high = bisect_left(tails, prefix[:-1] + chr(ord(prefix[-1]) + 1), low)
     rest = pattern[len(prefix) :]
-    if block.ordered and rest.strip(STAR) == "" and rest:
-        return span(low, high) << block.start
+    if block.ordered and rest.strip(ANY_TEXT) == "" and rest:
+        return build_range(low, high) << block.start
     hits = [n for n in range(low, high) if matches(pattern, tails[n])]
-    return gathered(hits, high) << block.start if hits else 0
+    return build_bitset(hits, high) << block.start if hits else 0

@@ -8,20 +8,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.bulk.bitset import NONE, Plane, positions
-from answerable.reach.aws.bulk.partition import atoms_of
-from answerable.reach.aws.bulk.statement_effects import Space, applying
-from answerable.reach.aws.bulk.statement_index import Index, Part
-from answerable.reach.aws.compiled.organization_policies import Limit
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
+from answerable.reach.aws.bulk.partition import list_condition_atoms
+from answerable.reach.aws.bulk.statement_effects import CallResources, apply_statement
+from answerable.reach.aws.bulk.statement_index import StatementEffect, StatementIndex
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 
 _ALLOW, _DENY, _BOUNDARY = -1, -2, -3  # limits have numbers from 0
 _READ = (False, False, False)
 
 
-class Call(NamedTuple):
+class BulkCall(NamedTuple):
     """One action on the resources of a space.
 
     Attributes:
@@ -30,11 +30,11 @@ class Call(NamedTuple):
     """
 
     action: str
-    space: Space
-    known: Known = NOTHING
+    space: CallResources
+    known: ContextKeys = NO_KEYS
 
 
-class Own(NamedTuple):
+class CallerBits(NamedTuple):
     """Result of one actor's own policies, by resource.
 
     Attributes:
@@ -46,15 +46,15 @@ class Own(NamedTuple):
         odd: Resources where open conditions are not monotone and may combine.
     """
 
-    allowed: Plane
-    limit: Plane
-    control: Plane
-    denied: Plane
+    allowed: BitsetBounds
+    limit: BitsetBounds
+    control: BitsetBounds
+    denied: BitsetBounds
     unread: bool
     odd: int
 
 
-class Verdicts(NamedTuple):
+class VerdictBits(NamedTuple):
     """Resources on which a call is allowed, as bitsets.
 
     Attributes:
@@ -67,19 +67,19 @@ class Verdicts(NamedTuple):
     some: int
     doubt: int = 0
 
-    def __or__(self, other: "Verdicts") -> "Verdicts":
+    def __or__(self, other: "VerdictBits") -> "VerdictBits":
         """Union."""
-        return Verdicts(
+        return VerdictBits(
             self.sure | other.sure, self.some | other.some, self.doubt | other.doubt
         )
 
 
-NEVER = Verdicts(0, 0)
+NO_VERDICTS = VerdictBits(0, 0)
 
 
-def judged(
-    allowed: Plane, denied: Plane, odd: int, *, unread: bool, clash: bool
-) -> Verdicts:
+def subtract_denies(
+    allowed: BitsetBounds, denied: BitsetBounds, odd: int, *, unread: bool, clash: bool
+) -> VerdictBits:
     """Subtract denies from allows.
 
     An open allow and an open deny may depend on the same condition and exclude each
@@ -89,10 +89,10 @@ def judged(
     sure = 0 if unread else allowed.sure & ~denied.maybe
     plain = maybe if not clash else maybe & (allowed.sure | ~denied.maybe)
     some = sure | (plain & ~odd)
-    return Verdicts(sure, some, maybe & ~some)
+    return VerdictBits(sure, some, maybe & ~some)
 
 
-class Owns:
+class CallerSide:
     """Callers' side of one call.
 
     Attributes:
@@ -102,7 +102,7 @@ class Owns:
         deny_atoms: Conditions that leave a deny open.
     """
 
-    def __init__(self, index: Index, call: Call, besides: int = 0) -> None:
+    def __init__(self, index: StatementIndex, call: BulkCall, besides: int = 0) -> None:
         """Collect the effects of all statements on a call.
 
         Args:
@@ -111,112 +111,126 @@ class Owns:
             besides: Actors to evaluate although no policy of theirs allows it.
         """
         self._index, self._call = index, call
-        self._said: list[tuple[int, Part]] = []
+        self._said: list[tuple[int, StatementEffect]] = []
         self._noted: dict[tuple[int, int], int] = {}
         self._of: dict[int, list[int]] = defaultdict(list)
         self._sessions: set[int] = set()
         self.allow_atoms: set[object] = set()
         self.deny_atoms: set[object] = set()
-        self._shared: dict[tuple[object, ...], Own] = {}
-        unread = [index.unread[at] for at in (Layer.IDENTITY, Layer.BOUNDARY, None)]
+        self._shared: dict[tuple[object, ...], CallerBits] = {}
+        unread = [
+            index.unread[at]
+            for at in (PolicyLayer.IDENTITY, PolicyLayer.BOUNDARY, None)
+        ]
         self._gaps = {
             actor: tuple(bool(bits >> actor & 1) for bits in unread)
-            for actor in positions((unread[0] | unread[1] | unread[2]) & index.scope)
+            for actor in list_positions(
+                (unread[0] | unread[1] | unread[2]) & index.scope
+            )
         }
-        self.allowing = index.unread[Layer.IDENTITY]
-        self._allows()
+        self.allowing = index.unread[PolicyLayer.IDENTITY]
+        self._collect_allows()
         self.allowing &= index.scope
         self.actors = self.allowing | (besides & index.scope)
         if self.actors:
-            self._limits()
-            self._denies()
+            self._collect_limits()
+            self._collect_denies()
         for number, (_, part) in enumerate(self._said):
-            for actor in index.members(part.actors & self.actors):
+            for actor in index.list_members(part.actors & self.actors):
                 self._of[actor].append(number)
 
-    def of(self, actor: int) -> Own:
+    def get_actor_bits(self, actor: int) -> CallerBits:
         """Return the result for one actor."""
         *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())
         key = (*said, *open_at, denies)
         found = self._shared.get(key)
         if found is None:
-            found = self._shared[key] = self._sum(said, open_at, unread=denies)
+            found = self._shared[key] = self._sum_effects(said, open_at, unread=denies)
         return found
 
-    def _sum(
+    def _sum_effects(
         self, said: Iterable[int], open_at: Iterable[bool], *, unread: bool
-    ) -> Own:
+    ) -> CallerBits:
         everything = self._call.space.texts.all
-        planes: dict[int, Plane] = {}
+        planes: dict[int, BitsetBounds] = {}
         odd = 0
         for number in said:
             kind, part = self._said[number]
-            planes[kind] = planes.get(kind, NONE) | part.plane
+            planes[kind] = planes.get(kind, EMPTY_BOUNDS) | part.plane
             odd |= part.odd
         for kind, is_open in zip((_ALLOW, _BOUNDARY), open_at, strict=True):
             if is_open:
-                planes[kind] = planes.get(kind, NONE) | Plane(0, everything)
-        limit = control = Plane(everything, everything)
+                planes[kind] = planes.get(kind, EMPTY_BOUNDS) | BitsetBounds(
+                    0, everything
+                )
+        limit = control = BitsetBounds(everything, everything)
         for kind, plane in planes.items():
             if kind == _BOUNDARY or kind in self._sessions:
                 limit &= plane
             elif kind >= 0:
                 control &= plane
-        allowed, denied = planes.get(_ALLOW, NONE), planes.get(_DENY, NONE)
-        return Own(allowed, limit, control, denied, unread, odd)
+        allowed, denied = (
+            planes.get(_ALLOW, EMPTY_BOUNDS),
+            planes.get(_DENY, EMPTY_BOUNDS),
+        )
+        return CallerBits(allowed, limit, control, denied, unread, odd)
 
-    def _allows(self) -> None:
+    def _collect_allows(self) -> None:
         held = self._index.identity
-        for clause in held.taking(self._call.action).allows:
-            for part in self._applying(clause, held.actors[clause]):
-                self._note(_ALLOW, part)
+        for clause in held.select_statements(self._call.action).allows:
+            for part in self._apply_statement(clause, held.actors[clause]):
+                self._record_effect(_ALLOW, part)
                 self.allowing |= part.actors
 
-    def _limits(self) -> None:
+    def _collect_limits(self) -> None:
         index, action = self._index, self._call.action
-        self._note(_BOUNDARY, Part(index.bounded, NONE))
-        for clause in index.boundary.taking(action).allows:
-            for part in self._applying(clause, index.boundary.actors[clause]):
-                self._note(_BOUNDARY, part)
+        self._record_effect(_BOUNDARY, StatementEffect(index.bounded, EMPTY_BOUNDS))
+        for clause in index.boundary.select_statements(action).allows:
+            for part in self._apply_statement(clause, index.boundary.actors[clause]):
+                self._record_effect(_BOUNDARY, part)
         for number, (limit, actors) in enumerate(index.limits.items()):
-            if limit.layer is Layer.SESSION:
+            if limit.layer is PolicyLayer.SESSION:
                 self._sessions.add(number)
-            self._limit(number, limit, actors)
+            self._collect_limit(number, limit, actors)
 
-    def _limit(self, number: int, limit: Limit, actors: int) -> None:
-        spoken = limit.speaking(self._call.action)
+    def _collect_limit(self, number: int, limit: LimitingLayer, actors: int) -> None:
+        spoken = limit.select_statements(self._call.action)
         if any(grant.clause.wide for grant in spoken.allows):
             return  # everything passes
         everything = self._call.space.texts.all
-        unread = Plane(0, everything) if limit.gaps else NONE
-        self._note(number, Part(actors, unread))
+        unread = BitsetBounds(0, everything) if limit.gaps else EMPTY_BOUNDS
+        self._record_effect(number, StatementEffect(actors, unread))
         for grant in spoken.allows:
-            for part in self._applying(grant.clause, actors):
-                self._note(number, part)
+            for part in self._apply_statement(grant.clause, actors):
+                self._record_effect(number, part)
 
-    def _denies(self) -> None:
+    def _collect_denies(self) -> None:
         index, action = self._index, self._call.action
         for held in (index.identity, index.boundary):
-            for clause in held.taking(action).denies:
-                for part in self._applying(clause, held.actors[clause]):
-                    self._note(_DENY, part)
+            for clause in held.select_statements(action).denies:
+                for part in self._apply_statement(clause, held.actors[clause]):
+                    self._record_effect(_DENY, part)
         for limit, actors in index.limits.items():
-            for grant in limit.speaking(action).denies:
-                for part in self._applying(grant.clause, actors):
-                    self._note(_DENY, part)
+            for grant in limit.select_statements(action).denies:
+                for part in self._apply_statement(grant.clause, actors):
+                    self._record_effect(_DENY, part)
 
-    def _applying(self, clause: Clause, actors: int) -> Iterator[Part]:
+    def _apply_statement(
+        self, clause: CompiledStatement, actors: int
+    ) -> Iterator[StatementEffect]:
         call = self._call
-        deny = clause.effect is Effect.DENY
+        deny = clause.effect is PolicyEffect.DENY
         actors &= self._index.scope
-        for part in applying(clause, call.space, call.known, self._index, actors):
+        for part in apply_statement(
+            clause, call.space, call.known, self._index, actors
+        ):
             if part.plane.maybe != part.plane.sure:
                 atoms = self.deny_atoms if deny else self.allow_atoms
-                atoms.update(atoms_of(clause))
+                atoms.update(list_condition_atoms(clause))
             yield part
 
-    def _note(self, kind: int, part: Part) -> None:
+    def _record_effect(self, kind: int, part: StatementEffect) -> None:
         """Record an effect, merged with others of the same kind and actors."""
         key = (kind, part.actors)
         at = self._noted.get(key)
@@ -225,5 +239,7 @@ class Owns:
             self._said.append((kind, part))
         else:
             held = self._said[at][1]
-            merged = Part(part.actors, held.plane | part.plane, held.odd | part.odd)
+            merged = StatementEffect(
+                part.actors, held.plane | part.plane, held.odd | part.odd
+            )
             self._said[at] = kind, merged

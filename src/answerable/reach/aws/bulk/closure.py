@@ -12,42 +12,48 @@ from itertools import compress
 from operator import is_not
 from typing import NamedTuple, Protocol
 
-from answerable.reach.aws.bulk.all_principals import Rows, rows_of
-from answerable.reach.aws.bulk.bitset import gathered, positions
-from answerable.reach.aws.bulk.caller_side import NEVER, Verdicts
-from answerable.reach.aws.bulk.edges import Realm, make_realm
-from answerable.reach.aws.bulk.incremental_closure import reclosed
-from answerable.reach.aws.bulk.policy_diff import Hanging
-from answerable.reach.aws.bulk.resource_policies import Naming
-from answerable.reach.aws.bulk.statement_index import Index
-from answerable.reach.aws.bulk.targets import Goal
-from answerable.reach.aws.bulk.transitive_closure import Closure, closed
-from answerable.reach.aws.compiled.protected_objects import OWNER_ONLY
-from answerable.reach.aws.compiled.service_facts import NO_PERMISSION
-from answerable.reach.aws.evaluation.single_request import abroad, ask
-from answerable.reach.aws.paths.created_identities import is_made
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.bulk.all_principals import StepTable, compute_step_table
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.edges import CompiledGraph, compile_graph
+from answerable.reach.aws.bulk.incremental_closure import update_closure
+from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy
+from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
+from answerable.reach.aws.bulk.statement_index import StatementIndex
+from answerable.reach.aws.bulk.targets import TargetEvaluation
+from answerable.reach.aws.bulk.transitive_closure import (
+    TransitiveClosure,
+    compute_closure,
+)
+from answerable.reach.aws.compiled.protected_objects import OWNER_ACCOUNT_ACTIONS
+from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
+from answerable.reach.aws.evaluation.single_request import (
+    evaluate_action,
+    is_owner_only,
+)
+from answerable.reach.aws.paths.created_identities import is_uncreated
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import TRUE, Verdict
 
 
-class Actors(Protocol):
-    """Actors of a graph as questions need them: a `Realm`, or one read from tables."""
+class ActorSource(Protocol):
+    """Actors of a graph as questions need them: a `CompiledGraph`, or one read from tables."""
 
     @property
-    def index(self) -> Index:
+    def index(self) -> StatementIndex:
         """Statements by holder."""
 
     @property
-    def nodes(self) -> Sequence[Node]:
+    def nodes(self) -> Sequence[IdentityNode]:
         """Graph node of each actor."""
 
     @property
-    def numbers(self) -> Mapping[Node, int]:
+    def numbers(self) -> Mapping[IdentityNode, int]:
         """Actor of each node."""
 
     @property
-    def naming(self) -> Naming:
+    def naming(self) -> PrincipalMatcher:
         """Principals by the names that policies use."""
 
     @property
@@ -59,15 +65,15 @@ class Actors(Protocol):
         """Number of the first actor with unrestricted permissions."""
 
 
-class Steps(NamedTuple):
+class ActorSteps(NamedTuple):
     """Identities that each actor becomes in a step, and those by a role alone."""
 
-    taken: Sequence[Verdicts]
-    assumed: Sequence[Verdicts]
+    taken: Sequence[VerdictBits]
+    assumed: Sequence[VerdictBits]
 
 
 @dataclass(eq=False, slots=True)
-class Whole:
+class GraphClosure:
     """Closure of a graph over all its actors.
 
     Attributes:
@@ -81,37 +87,39 @@ class Whole:
         hanging: Attachments by policy, after a first edit.
     """
 
-    graph: Graph
-    actors: Actors
-    table: Steps
-    sure: Closure
-    some: Closure
+    graph: IdentityGraph
+    actors: ActorSource
+    table: ActorSteps
+    sure: TransitiveClosure
+    some: TransitiveClosure
     plain: int
     size: int
     made: int
-    find: Callable[[], tuple[Realm, Rows]]
-    hanging: Hanging | None = None
-    _more: list[Node] = field(default_factory=list)
-    _numbers: dict[Node, int] = field(default_factory=dict)
-    _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
-    _found: tuple[Realm, Rows] | None = None
+    find: Callable[[], tuple[CompiledGraph, StepTable]]
+    hanging: AttachmentsByPolicy | None = None
+    _more: list[IdentityNode] = field(default_factory=list)
+    _numbers: dict[IdentityNode, int] = field(default_factory=dict)
+    _loose: dict[int, tuple[VerdictBits, int]] = field(default_factory=dict)
+    _found: tuple[CompiledGraph, StepTable] | None = None
 
     @property
-    def realm(self) -> Realm:
+    def compiled_graph(self) -> CompiledGraph:
         """Compiled graph that steps are computed from."""
-        return self._all()[0]
+        return self._load_steps()[0]
 
     @property
-    def rows(self) -> Rows:
+    def step_table(self) -> StepTable:
         """Steps of every actor, with their parts."""
-        return self._all()[1]
+        return self._load_steps()[1]
 
-    def _all(self) -> tuple[Realm, Rows]:
+    def _load_steps(self) -> tuple[CompiledGraph, StepTable]:
         if self._found is None:
             self._found = self.find()
         return self._found
 
-    def moved(self, graph: Graph, realm: Realm, rows: Rows) -> "Whole":
+    def with_edit(
+        self, graph: IdentityGraph, realm: CompiledGraph, rows: StepTable
+    ) -> "GraphClosure":
         """Return the closure after an edit.
 
         Args:
@@ -123,28 +131,28 @@ class Whole:
         new.graph, new.actors = graph, realm
         new._found = realm, rows
         new._loose, new._more, new._numbers = {}, [], {}
-        if rows is not self.rows:
-            new._follow(self, rows)
+        if rows is not self.step_table:
+            new._update_closures(self, rows)
         graph.all = new
         return new
 
-    def _follow(self, old: "Whole", rows: Rows) -> None:
+    def _update_closures(self, old: "GraphClosure", rows: StepTable) -> None:
         """Replace the rows, and update both closures."""
-        self.table = Steps(rows.steps, rows.assumed)
-        was, now = old.rows.steps, rows.steps
+        self.table = ActorSteps(rows.steps, rows.assumed)
+        was, now = old.step_table.steps, rows.steps
         other = list(compress(range(self.size), map(is_not, was, now)))
-        self.sure = reclosed(
+        self.sure = update_closure(
             old.sure,
             {n: (was[n].sure, now[n].sure) for n in other},
             lambda: [row.sure for row in now],
         )
-        self.some = reclosed(
+        self.some = update_closure(
             old.some,
             {n: (was[n].some, now[n].some) for n in other},
             lambda: [row.some for row in now],
         )
 
-    def number(self, node: Node) -> int:
+    def get_number(self, node: IdentityNode) -> int:
         """Return the number of a node; one that is no actor gets the next free one."""
         found = self.actors.numbers.get(node)
         if found is None:
@@ -154,20 +162,20 @@ class Whole:
             self._more.append(node)
         return found
 
-    def node(self, number: int) -> Node:
+    def get_node(self, number: int) -> IdentityNode:
         """Return the node with a number."""
         if number >= self.size:
             return self._more[number - self.size]
         return self.actors.nodes[number]
 
     @property
-    def count(self) -> int:
+    def node_count(self) -> int:
         """Count of numbered nodes."""
         return self.size + len(self._more)
 
-    def steps(self, number: int) -> Verdicts:
+    def get_steps(self, number: int) -> VerdictBits:
         """Return the nodes one step from a node, equivalents of itself left out."""
-        row = self._row(number)[0]
+        row = self._get_row(number)[0]
         if number >= self.size:
             return row
         actors = self.actors
@@ -176,157 +184,182 @@ class Whole:
         itself = 1 << base
         wider = actors.widened + base
         grows = base < actors.plain and row.some >> wider & 1
-        if grows and (node.extra == "*" or node.bare or self.graph.admin(node)):
+        if grows and (
+            node.extra == "*" or node.bare or self.graph.is_administrator(node)
+        ):
             itself |= 1 << wider
-        return Verdicts(row.sure & ~itself, row.some & ~itself)
+        return VerdictBits(row.sure & ~itself, row.some & ~itself)
 
-    def ordered(self, number: int, wanted: int) -> list[int]:
+    def order_steps(self, number: int, wanted: int) -> list[int]:
         """List wanted nodes one step away, the most easily checked first."""
-        return [to for part in self._parts(number, wanted) for to in positions(part)]
+        return [
+            to
+            for part in self._split_by_step_kind(number, wanted)
+            for to in list_positions(part)
+        ]
 
-    def first(self, number: int, wanted: int) -> int:
+    def choose_step(self, number: int, wanted: int) -> int:
         """Return the first of `order_steps`."""
-        part = next(part for part in self._parts(number, wanted) if part)
+        part = next(part for part in self._split_by_step_kind(number, wanted) if part)
         return (part & -part).bit_length() - 1
 
-    def _parts(self, number: int, wanted: int) -> tuple[int, int, int]:
+    def _split_by_step_kind(self, number: int, wanted: int) -> tuple[int, int, int]:
         """Split wanted nodes one step away by the kind of step."""
-        assumed = wanted & self._row(number)[1]
+        assumed = wanted & self._get_row(number)[1]
         made = wanted & self.made & ~assumed
         return assumed, wanted & ~(assumed | made), made
 
-    def _row(self, number: int) -> tuple[Verdicts, int]:
+    def _get_row(self, number: int) -> tuple[VerdictBits, int]:
         if number < self.size:
             return self.table.taken[number], self.table.assumed[number].some
         found = self._loose.get(number)
         if found is None:
-            found = self._loose[number] = self._exactly(self.node(number))
+            found = self._loose[number] = self._compute_row(self.get_node(number))
         return found
 
-    def _exactly(self, node: Node) -> tuple[Verdicts, int]:
+    def _compute_row(self, node: IdentityNode) -> tuple[VerdictBits, int]:
         """Compute the row of a node that is no actor: a limited session."""
         sure = some = assumed = 0
-        for edge in self.graph.edges(node):
-            bit = 1 << self.number(edge.to)
+        for edge in self.graph.list_edges(node):
+            bit = 1 << self.get_number(edge.to)
             some |= bit
             sure |= bit if edge.formula == TRUE else 0
             assumed |= bit if edge.via == "sts:AssumeRole" else 0
-        return Verdicts(sure, some), assumed
+        return VerdictBits(sure, some), assumed
 
-    def beyond(self, number: int) -> int:
+    def get_reachable(self, number: int) -> int:
         """Return the nodes that a node reaches in any number of steps, as a bitset."""
         if number < self.size:
             return self.some.beyond[number]
-        found = row = self.steps(number).some
-        for to in positions(row):
+        found = row = self.get_steps(number).some
+        for to in list_positions(row):
             found |= self.some.beyond[to] if to < self.size else 0
         return found
 
-    def leads(self, number: int, goals: Verdicts) -> Verdict:
+    def evaluate_reach(self, number: int, goals: VerdictBits) -> Verdict:
         """Return the verdict on whether a node is, or reaches, a target."""
         if number >= self.size:
-            return self._leads_on(number, goals)
+            return self._evaluate_reach_of_session(number, goals)
         sure = self.sure.beyond[number] | 1 << number
         some = self.some.beyond[number] | 1 << number
         if sure & goals.sure:
             return Verdict.ALWAYS
         return Verdict.ONLY_IF if some & goals.some else Verdict.NEVER
 
-    def _leads_on(self, number: int, goals: Verdicts) -> Verdict:
+    def _evaluate_reach_of_session(self, number: int, goals: VerdictBits) -> Verdict:
         best = Verdict.NEVER
         if goals.some >> number & 1:
             best = Verdict.ALWAYS if goals.sure >> number & 1 else Verdict.ONLY_IF
-        row = self.steps(number)
-        for to in positions(row.some):
+        row = self.get_steps(number)
+        for to in list_positions(row.some):
             if to != number and best is not Verdict.ALWAYS:
-                there = self.leads(to, goals)
+                there = self.evaluate_reach(to, goals)
                 if there is Verdict.ALWAYS and row.sure >> to & 1:
                     best = Verdict.ALWAYS
                 elif there is not Verdict.NEVER:
                     best = Verdict.ONLY_IF
         return best
 
-    def goal(self, action: str, resource: str) -> Verdicts:
+    def find_direct_callers(self, action: str, resource: str) -> VerdictBits:
         """Return the actors that may make one call by themselves, paths aside."""
         estate, realm = self.graph.estate, self.actors
         folded = action.lower()
-        if not estate.possible(action, resource):
-            return NEVER
-        if folded in NO_PERMISSION:
+        if not estate.can_act_on(action, resource):
+            return NO_VERDICTS
+        if folded in NO_PERMISSION_ACTIONS:
             actors = enumerate(realm.index.actors)
-            free = gathered((n for n, one in actors if one.is_free(folded)), self.size)
-            return Verdicts(free, free)
-        if estate.endpoint or estate.call(action, resource).wild:
-            return self._one_by_one(action, resource)
-        goal = Goal(estate, realm.index, realm.naming, folded, resource, estate.given)
-        found = goal.verdicts(lambda one: ask(estate, one, action, resource).formula)
+            free = build_bitset(
+                (n for n, one in actors if one.needs_no_permission(folded)), self.size
+            )
+            return VerdictBits(free, free)
+        if estate.endpoint or estate.build_request(action, resource).wild:
+            return self._evaluate_each_actor(action, resource)
+        goal = TargetEvaluation(
+            estate, realm.index, realm.naming, folded, resource, estate.given
+        )
+        found = goal.evaluate(
+            lambda one: evaluate_action(estate, one, action, resource).formula
+        )
         near = realm.index.all
-        if folded.startswith("iam:") or folded in OWNER_ONLY:
+        if folded.startswith("iam:") or folded in OWNER_ACCOUNT_ACTIONS:
             near = 0
             for account, members in realm.naming.accounts.items():
-                if not abroad(estate, account, action, resource):
-                    near |= realm.index.with_gains(members)
-        return Verdicts(found.sure & near, found.some & near)
+                if not is_owner_only(estate, account, action, resource):
+                    near |= realm.index.expand_to_nodes(members)
+        return VerdictBits(found.sure & near, found.some & near)
 
-    def _one_by_one(self, action: str, resource: str) -> Verdicts:
+    def _evaluate_each_actor(self, action: str, resource: str) -> VerdictBits:
         sure = some = 0
         for number, actor in enumerate(self.actors.index.actors):
-            formula = ask(self.graph.estate, actor, action, resource).formula
+            formula = evaluate_action(
+                self.graph.estate, actor, action, resource
+            ).formula
             some |= (1 << number) if formula else 0
             sure |= (1 << number) if formula == TRUE else 0
-        return Verdicts(sure, some)
+        return VerdictBits(sure, some)
 
-    def with_loose(
-        self, goals: Verdicts, nodes: Iterable[Node], action: str, resource: str
-    ) -> Verdicts:
+    def add_session_nodes(
+        self,
+        goals: VerdictBits,
+        nodes: Iterable[IdentityNode],
+        action: str,
+        resource: str,
+    ) -> VerdictBits:
         """Add the targets among nodes that are no actors."""
         sure, some = goals.sure, goals.some
         for node in nodes:
-            number = self.number(node)
+            number = self.get_number(node)
             if number >= self.size:
-                principal = self.graph.principal(node)
-                formula = ask(self.graph.estate, principal, action, resource).formula
+                principal = self.graph.get_principal(node)
+                formula = evaluate_action(
+                    self.graph.estate, principal, action, resource
+                ).formula
                 some |= (1 << number) if formula else 0
                 sure |= (1 << number) if formula == TRUE else 0
-        return Verdicts(sure, some)
+        return VerdictBits(sure, some)
 
-    def who(self, action: str, resource: str) -> Verdicts:
+    def find_callers(self, action: str, resource: str) -> VerdictBits:
         """Return the actors that can make one call, by themselves or through others."""
-        goals = self.goal(action, resource)
-        return Verdicts(self.sure.towards(goals.sure), self.some.towards(goals.some))
+        goals = self.find_direct_callers(action, resource)
+        return VerdictBits(
+            self.sure.find_sources(goals.sure), self.some.find_sources(goals.some)
+        )
 
 
-def joined_whole(
-    graph: Graph, realm: Realm, rows: Rows, closures: tuple[Closure, Closure]
-) -> Whole:
+def build_closure(
+    graph: IdentityGraph,
+    realm: CompiledGraph,
+    rows: StepTable,
+    closures: tuple[TransitiveClosure, TransitiveClosure],
+) -> GraphClosure:
     """Build a closure from steps and the closures over unconditional and all steps."""
     nodes = realm.nodes
-    made = gathered(
-        (n for n, node in enumerate(nodes) if is_made(node.identity)), len(nodes)
+    made = build_bitset(
+        (n for n, node in enumerate(nodes) if is_uncreated(node.identity)), len(nodes)
     )
-    return Whole(
+    return GraphClosure(
         graph=graph,
         actors=realm,
-        table=Steps(rows.steps, rows.assumed),
+        table=ActorSteps(rows.steps, rows.assumed),
         sure=closures[0],
         some=closures[1],
-        plain=realm.joined,
+        plain=realm.first_group_node,
         size=len(nodes),
         made=made,
         find=lambda: (realm, rows),
     )
 
 
-def whole_of(graph: Graph) -> Whole:
+def get_closure(graph: IdentityGraph) -> GraphClosure:
     """Return the closure of a graph: cached, restored from tables, or computed."""
-    if not isinstance(graph.all, Whole) and graph.restore is not None:
+    if not isinstance(graph.all, GraphClosure) and graph.restore is not None:
         graph.all = graph.restore(graph)
-    if not isinstance(graph.all, Whole):
-        realm = make_realm(graph)
-        rows = rows_of(realm)
-        sure = closed([row.sure for row in rows.steps])
-        some = closed([row.some for row in rows.steps])
-        graph.all = joined_whole(graph, realm, rows, (sure, some))
+    if not isinstance(graph.all, GraphClosure):
+        realm = compile_graph(graph)
+        rows = compute_step_table(realm)
+        sure = compute_closure([row.sure for row in rows.steps])
+        some = compute_closure([row.some for row in rows.steps])
+        graph.all = build_closure(graph, realm, rows, (sure, some))
         if graph.keep is not None:
             graph.keep(graph)
     return graph.all

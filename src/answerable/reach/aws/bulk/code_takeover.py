@@ -2,51 +2,53 @@
 
 from dataclasses import dataclass, field
 
-from answerable.reach.aws.bulk.bitset import gathered, positions
-from answerable.reach.aws.bulk.caller_side import NEVER, Verdicts
-from answerable.reach.aws.bulk.edges import Passing, Realm
-from answerable.reach.aws.bulk.existing_resources import Existing
-from answerable.reach.aws.escalation_rules.registry import Running
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.edges import CompiledGraph, PassRolePermissions
+from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.escalation_rules.registry import TakeoverRule
 
 
 @dataclass(eq=False, slots=True)
-class Taking:
+class TakeoverSteps:
     """Identities whose running code an actor can take over."""
 
-    realm: Realm
-    existing: Existing
-    passing: Passing
+    realm: CompiledGraph
+    existing: ExistingResources
+    passing: PassRolePermissions
     _identities: dict[int, int] = field(default_factory=dict)
 
-    def added(self, actor: int, row: Verdicts) -> Verdicts:
+    def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
         """Add the identities whose code an actor can take over to its row."""
         account = self.realm.index.actors[actor].identity.account
-        for rule, there, able in self.existing.takeable(account):
+        for rule, there, able in self.existing.list_takeover_targets(account):
             if not able >> actor & 1:
                 continue
             missing = row.some if rule.awaits else row.sure
-            if self._identity_bits(there) & ~missing:
-                row = self._taken(actor, rule, there, row)
+            if self._find_run_as_identities(there) & ~missing:
+                row = self._apply_rule(actor, rule, there, row)
         return row
 
-    def _taken(self, actor: int, rule: Running, there: int, row: Verdicts) -> Verdicts:
-        places = self.existing.places(actor, rule.needs, there)
+    def _apply_rule(
+        self, actor: int, rule: TakeoverRule, there: int, row: VerdictBits
+    ) -> VerdictBits:
+        places = self.existing.find_permitted_resources(actor, rule.needs, there)
         if not places.some:
             return row
-        sure, some = map(self._identity_bits, places)
+        sure, some = map(self._find_run_as_identities, places)
         if rule.service:
-            passed = self.passing.verdicts(rule.service).get(actor, NEVER)
+            passed = self.passing.evaluate_service(rule.service).get(actor, NO_VERDICTS)
             sure, some = sure & passed.sure, some & passed.some
         if rule.awaits:
             sure = 0
-        return Verdicts(row.sure | sure, row.some | some)
+        return VerdictBits(row.sure | sure, row.some | some)
 
-    def _identity_bits(self, places: int) -> int:
+    def _find_run_as_identities(self, places: int) -> int:
         """Return the identities that the code in some resources runs as."""
         found = self._identities.get(places)
         if found is None:
-            runs_as = (self.existing.runs_as[place] for place in positions(places))
+            runs_as = (self.existing.runs_as[place] for place in list_positions(places))
             known = (number for number in runs_as if number is not None)
-            found = gathered(known, self.realm.plain)
+            found = build_bitset(known, self.realm.plain)
             self._identities[places] = found
         return found

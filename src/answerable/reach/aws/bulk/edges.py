@@ -10,37 +10,49 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.reach.aws.bulk.bitset import Texts, gathered
-from answerable.reach.aws.bulk.caller_side import NEVER, Call, Verdicts
-from answerable.reach.aws.bulk.evaluate import Hearing
-from answerable.reach.aws.bulk.resource_policies import Naming
+from answerable.reach.aws.bulk.bitset import ArnIndex, build_bitset
+from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, BulkCall, VerdictBits
+from answerable.reach.aws.bulk.evaluate import BulkEvaluation
+from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.resource_space import (
-    Ground,
-    make_ground,
+    ResourceSpace,
+    build_resource_space,
     without_policies,
 )
-from answerable.reach.aws.bulk.statement_index import Index
-from answerable.reach.aws.compiled.accounts import Estate
+from answerable.reach.aws.bulk.statement_index import StatementIndex
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
-    Principal,
-    is_editable,
+    CompiledPrincipal,
+    get_partition,
+    is_customer_managed_policy,
     is_iam_entity,
-    partition_of,
 )
-from answerable.reach.aws.escalation_rules.registry import EDITS, LAUNCHES, Gives, On
-from answerable.reach.aws.evaluation.assume_role import assume, assume_after_edit
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known, lasting
-from answerable.reach.aws.evaluation.trust import ASSUME
-from answerable.reach.aws.paths.created_identities import made_id
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.hop_evaluation import may
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.escalation_rules.registry import (
+    EDIT_RULES,
+    PASS_ROLE_RULES,
+    EditEffect,
+    EditTarget,
+)
+from answerable.reach.aws.evaluation.assume_role import (
+    evaluate_after_trust_edit,
+    evaluate_assume_role,
+)
+from answerable.reach.aws.evaluation.context_keys import (
+    NO_KEYS,
+    ContextKeys,
+    select_session_keys,
+)
+from answerable.reach.aws.evaluation.trust import ASSUME_ROLE
+from answerable.reach.aws.paths.created_identities import build_created_id
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.hop_evaluation import evaluate_hop
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
 from answerable.reach.formula import TRUE, Formula
 
 
 @dataclass(eq=False, slots=True)
-class Realm:
+class CompiledGraph:
     """Compiled graph: actors, the resources that steps act on, and masks over them.
 
     Attributes:
@@ -68,15 +80,15 @@ class Realm:
         known: Condition keys known for every call of a hop.
     """
 
-    graph: Graph
-    index: Index
-    nodes: list[Node]
-    numbers: dict[Node, int]
-    naming: Naming
-    identities: Ground
-    trusting: Ground
-    groups: Ground
-    policies: Ground
+    graph: IdentityGraph
+    index: StatementIndex
+    nodes: list[IdentityNode]
+    numbers: dict[IdentityNode, int]
+    naming: PrincipalMatcher
+    identities: ResourceSpace
+    trusting: ResourceSpace
+    groups: ResourceSpace
+    policies: ResourceSpace
     near: dict[str, int]
     roles: int
     editable: int
@@ -84,34 +96,34 @@ class Realm:
     plain: int
     widened: int
     admins: int
-    members: dict[On, list[int]]
-    serving: dict[str, Verdicts]
+    members: dict[EditTarget, list[int]]
+    serving: dict[str, VerdictBits]
     bounded: range
     bare: tuple[int, int]
-    known: Known
+    known: ContextKeys
 
     @property
-    def joined(self) -> int:
+    def first_group_node(self) -> int:
         """Number of the first actor that joined a group."""
         return self.widened + self.plain + 2 * len(self.bounded)
 
-    def to_bare(self, identities: int, kind: int) -> int:
+    def map_to_unbounded(self, identities: int, kind: int) -> int:
         """Map bounded identities to their actors without boundary: `kind` of `bare`."""
         return identities >> self.bounded.start << self.bare[kind]
 
 
-def make_realm(graph: Graph) -> Realm:
+def compile_graph(graph: IdentityGraph) -> CompiledGraph:
     """Compile a graph: identities, those not yet created, and widened ones."""
     estate = graph.estate
     held = estate.principals
-    ids = sorted(held, key=lambda one: not _is_held(graph, held[one]))
-    made = made_nodes(estate)
-    nodes = [Node(one) for one in ids] + made
-    index = Index(graph.principal(node) for node in nodes)
-    wide = [Node(one, "*") for one in ids]
-    widened = index.add(map(graph.principal, wide), range(len(ids))).start
+    ids = sorted(held, key=lambda one: not _has_effective_boundary(graph, held[one]))
+    made = list_created_nodes(estate)
+    nodes = [IdentityNode(one) for one in ids] + made
+    index = StatementIndex(graph.get_principal(node) for node in nodes)
+    wide = [IdentityNode(one, "*") for one in ids]
+    widened = index.add(map(graph.get_principal, wide), range(len(ids))).start
     nodes += wide
-    bounded, bare = _add_bare(graph, index, nodes, len(ids))
+    bounded, bare = _add_unbounded_nodes(graph, index, nodes, len(ids))
     index.scope = index.all
     near: dict[str, list[int]] = defaultdict(list)
     roles: list[int] = []
@@ -123,47 +135,62 @@ def make_realm(graph: Graph) -> Realm:
     policies = {p for one in estate.principals.values() for p in one.policies}
     policies |= {PolicyId(index.actors[n].boundary_id) for n in bounded}
     size = len(ids)
-    trusting = make_ground(estate, ids, trusts=True)
-    groups = make_ground(estate, sorted(estate.groups))
-    edited = make_ground(estate, sorted(policies))
-    services = {launch.service for launch in LAUNCHES}
-    return Realm(
+    trusting = build_resource_space(estate, ids, trusts=True)
+    groups = build_resource_space(estate, sorted(estate.groups))
+    edited = build_resource_space(estate, sorted(policies))
+    services = {launch.service for launch in PASS_ROLE_RULES}
+    return CompiledGraph(
         graph=graph,
         index=index,
         nodes=nodes,
         numbers={node: number for number, node in enumerate(nodes)},
-        naming=Naming(index, estate.given),
+        naming=PrincipalMatcher(index, estate.given),
         identities=without_policies(trusting),
         trusting=trusting,
         groups=groups,
         policies=edited,
-        near={account: gathered(ns, size) for account, ns in near.items()},
-        roles=gathered(roles, size),
-        editable=gathered((n for n in roles if not index.actors[n].is_fixed), size),
-        users=gathered(users, size),
+        near={account: build_bitset(ns, size) for account, ns in near.items()},
+        roles=build_bitset(roles, size),
+        editable=build_bitset(
+            (n for n in roles if not index.actors[n].is_immutable_role), size
+        ),
+        users=build_bitset(users, size),
         plain=size,
         widened=widened,
-        admins=gathered((n for n in range(size) if graph.admin(nodes[n])), size),
+        admins=build_bitset(
+            (n for n in range(size) if graph.is_administrator(nodes[n])), size
+        ),
         members={
-            On.GROUP: _members(index, groups.texts, lambda one: one.groups),
-            On.POLICY: _members(index, edited.texts, lambda one: one.policies),
-            On.BOUNDARY: _members(index, edited.texts, bounding),
+            EditTarget.GROUP: _map_targets_to_identities(
+                index, groups.arns, lambda one: one.groups
+            ),
+            EditTarget.POLICY: _map_targets_to_identities(
+                index, edited.arns, lambda one: one.policies
+            ),
+            EditTarget.BOUNDARY: _map_targets_to_identities(
+                index, edited.arns, list_editable_boundary
+            ),
         },
-        serving={one: serving(graph, trusting.texts.number, one) for one in services},
+        serving={
+            one: find_service_trusting_roles(graph, trusting.arns.number, one)
+            for one in services
+        },
         bounded=bounded,
         bare=bare,
-        known=lasting(estate.given),
+        known=select_session_keys(estate.given),
     )
 
 
-def bounding(principal: Principal) -> tuple[str, ...]:
+def list_editable_boundary(principal: CompiledPrincipal) -> tuple[str, ...]:
     """Return the policy that is a principal's boundary, if it can be edited."""
     bound = principal.boundary_id
-    return (bound,) if is_editable(bound) else ()
+    return (bound,) if is_customer_managed_policy(bound) else ()
 
 
-def _members(
-    index: Index, space: Texts, targets: Callable[[Principal], Iterable[str]]
+def _map_targets_to_identities(
+    index: StatementIndex,
+    space: ArnIndex,
+    targets: Callable[[CompiledPrincipal], Iterable[str]],
 ) -> list[int]:
     """List by target the identities that an edit of the target changes."""
     members: list[list[int]] = [[] for _ in space.texts]
@@ -171,15 +198,15 @@ def _members(
         for text in targets(actor):
             if text in space.number:
                 members[space.number[text]].append(identity)
-    return [gathered(found, index.size) for found in members]
+    return [build_bitset(found, index.size) for found in members]
 
 
-def serving(
-    graph: Graph,
+def find_service_trusting_roles(
+    graph: IdentityGraph,
     number: Mapping[str, int],
     service: str,
     roles: Iterable[IdentityId] | None = None,
-) -> Verdicts:
+) -> VerdictBits:
     """Find the roles that trust a service in their own account.
 
     Args:
@@ -191,61 +218,67 @@ def serving(
     sure = some = 0
     trusting = graph.estate.by_service.get(service, ())
     for role in trusting if roles is None else set(trusting) & set(roles):
-        for entry in graph.service_entries(role, service):
+        for entry in graph.list_service_entries(role, service):
             some |= 1 << number[role]
             sure |= (entry.answer.formula == TRUE) << number[role]
             break
-    return Verdicts(sure, some)
+    return VerdictBits(sure, some)
 
 
-def _is_held(graph: Graph, principal: Principal) -> bool:
+def _has_effective_boundary(graph: IdentityGraph, principal: CompiledPrincipal) -> bool:
     """Tell whether a boundary limits a principal."""
-    return principal.boundary is not None and not graph.admin(Node(principal.id))
+    return principal.boundary is not None and not graph.is_administrator(
+        IdentityNode(principal.id)
+    )
 
 
-def _add_bare(
-    graph: Graph, index: Index, nodes: list[Node], size: int
+def _add_unbounded_nodes(
+    graph: IdentityGraph, index: StatementIndex, nodes: list[IdentityNode], size: int
 ) -> tuple[range, tuple[int, int]]:
     """Add bounded identities without their boundary, if any actor may remove one."""
     index.scope = index.all
-    free = (edit.action.lower() for edit in EDITS if edit.gives is Gives.FREE)
-    if not any(map(index.holding, free)):
+    free = (edit.action.lower() for edit in EDIT_RULES if edit.gives is EditEffect.FREE)
+    if not any(map(index.find_action_holders, free)):
         return range(0), (len(nodes), len(nodes))
-    held = sum(_is_held(graph, index.actors[number]) for number in range(size))
+    held = sum(
+        _has_effective_boundary(graph, index.actors[number]) for number in range(size)
+    )
     bounded = range(held)
     starts: list[int] = []
     for extra in ("", "*"):
-        bare = [Node(nodes[number].identity, extra, bare=True) for number in bounded]
-        starts.append(index.add(map(graph.principal, bare), bounded).start)
+        bare = [
+            IdentityNode(nodes[number].identity, extra, bare=True) for number in bounded
+        ]
+        starts.append(index.add(map(graph.get_principal, bare), bounded).start)
         nodes += bare
     return bounded, (starts[0], starts[1])
 
 
-def grown(realm: Realm, nodes: Sequence[Node]) -> range:
+def add_nodes(realm: CompiledGraph, nodes: Sequence[IdentityNode]) -> range:
     """Add nodes: identities that gained other permissions on a path."""
-    base = [realm.numbers[Node(node.identity)] for node in nodes]
-    added = realm.index.add(map(realm.graph.principal, nodes), base)
+    base = [realm.numbers[IdentityNode(node.identity)] for node in nodes]
+    added = realm.index.add(map(realm.graph.get_principal, nodes), base)
     for number, node in zip(added, nodes, strict=True):
         realm.nodes.append(node)
         realm.numbers[node] = number
     return added
 
 
-def made_nodes(estate: Estate) -> list[Node]:
+def list_created_nodes(estate: CompiledAccounts) -> list[IdentityNode]:
     """List the identities that a principal of each account could create."""
     accounts = {
-        (one.identity.account, partition_of(one.id))
+        (one.identity.account, get_partition(one.id))
         for one in estate.principals.values()
     }
     return sorted(
-        Node(made_id(account, on, partition), "*")
+        IdentityNode(build_created_id(account, on, partition), "*")
         for account, partition in accounts
-        for on in (On.ROLE, On.USER)
+        for on in (EditTarget.ROLE, EditTarget.USER)
     )
 
 
 @dataclass(eq=False, slots=True)
-class Using:
+class CallVerdicts:
     """Verdicts of one call of a hop, by actor and resource.
 
     Attributes:
@@ -254,106 +287,108 @@ class Using:
         anywhere: Whether resources of other accounts count.
     """
 
-    realm: Realm
+    realm: CompiledGraph
     action: str
-    ground: Ground
-    stated: Known = NOTHING
+    ground: ResourceSpace
+    stated: ContextKeys = NO_KEYS
     anywhere: bool = False
 
-    def verdicts(self) -> dict[int, Verdicts]:
+    def evaluate(self) -> dict[int, VerdictBits]:
         """Return the resources that each actor may call, for actors that have any."""
         realm = self.realm
-        known = self.stated.over(realm.known)
-        call = Call(self.action.lower(), self.ground.space, known)
-        hearing = Hearing(
+        known = self.stated.merge_over(realm.known)
+        call = BulkCall(self.action.lower(), self.ground.space, known)
+        hearing = BulkEvaluation(
             realm.graph.estate,
             realm.index,
             realm.naming,
             self.ground,
             call,
-            self._exactly,
+            self._evaluate_exactly,
         )
-        found: dict[int, Verdicts] = {}
-        for actor in realm.index.members(hearing.actors):
+        found: dict[int, VerdictBits] = {}
+        for actor in realm.index.list_members(hearing.actors):
             account = realm.index.actors[actor].identity.account
             within = self.ground.owners.get(account, 0)
             if self.anywhere:
-                within = self.ground.texts.all
-            verdicts = hearing.verdicts(actor, within)
+                within = self.ground.arns.all
+            verdicts = hearing.evaluate_actor(actor, within)
             if verdicts.some:
                 found[actor] = verdicts
         return found
 
-    def _exactly(self, principal: Principal, resource: str) -> Formula:
+    def _evaluate_exactly(self, principal: CompiledPrincipal, resource: str) -> Formula:
         estate = self.realm.graph.estate
-        return may(estate, principal, self.action, resource, self.stated).formula
+        return evaluate_hop(
+            estate, principal, self.action, resource, self.stated
+        ).formula
 
 
 @dataclass(eq=False, slots=True)
-class Passing:
+class PassRolePermissions:
     """Permissions to pass roles to services.
 
     Attributes:
         able: Actors that may hold an allow of `iam:PassRole`.
     """
 
-    realm: Realm
+    realm: CompiledGraph
     able: int = field(init=False)
-    _found: dict[str, dict[int, Verdicts]] = field(default_factory=dict)
+    _found: dict[str, dict[int, VerdictBits]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Find the actors that may pass some role."""
-        self.able = self.realm.index.holding(PASS_ROLE.lower())
+        self.able = self.realm.index.find_action_holders(PASS_ROLE.lower())
 
-    def verdicts(self, service: str) -> dict[int, Verdicts]:
+    def evaluate_service(self, service: str) -> dict[int, VerdictBits]:
         """Return the roles that each actor may pass to a service."""
         found = self._found.get(service)
         if found is None:
-            stated = Known({"iam:passedtoservice": (service,)})
-            use = Using(self.realm, PASS_ROLE, self.realm.identities, stated)
-            found = self._found[service] = use.verdicts()
+            stated = ContextKeys({"iam:passedtoservice": (service,)})
+            use = CallVerdicts(self.realm, PASS_ROLE, self.realm.identities, stated)
+            found = self._found[service] = use.evaluate()
         return found
 
 
 @dataclass(eq=False, slots=True)
-class Assuming:
+class AssumeRolePermissions:
     """Permissions to assume roles, from caller and trust policy.
 
     Attributes:
         hearing: Evaluation of the call.
     """
 
-    realm: Realm
-    hearing: Hearing = field(init=False)
+    realm: CompiledGraph
+    hearing: BulkEvaluation = field(init=False)
 
     def __post_init__(self) -> None:
         """Evaluate callers and trust policies."""
         realm = self.realm
-        call = Call(ASSUME, realm.trusting.space, realm.known)
-        self.hearing = Hearing(
+        call = BulkCall(ASSUME_ROLE, realm.trusting.space, realm.known)
+        self.hearing = BulkEvaluation(
             realm.graph.estate,
             realm.index,
             realm.naming,
             realm.trusting,
             call,
-            self._exactly,
+            self._evaluate_exactly,
             realm.index.scope,
         )
 
-    def verdicts(self, actor: int) -> Verdicts:
+    def evaluate_actor(self, actor: int) -> VerdictBits:
         """Return the roles that an actor may assume."""
         if not self.hearing.actors >> actor & 1:
-            return NEVER
-        return self.hearing.verdicts(actor, self.realm.roles)
+            return NO_VERDICTS
+        return self.hearing.evaluate_actor(actor, self.realm.roles)
 
-    def after_edit(self, actor: int) -> Verdicts:
+    def evaluate_after_trust_edit(self, actor: int) -> VerdictBits:
         """Return the roles of its account that an actor may assume if they trust it."""
-        return self.hearing.when_named(actor, self._edited)
+        return self.hearing.evaluate_if_trusted(actor, self._evaluate_after_edit)
 
-    def _exactly(self, principal: Principal, role: str) -> Formula:
+    def _evaluate_exactly(self, principal: CompiledPrincipal, role: str) -> Formula:
         estate = self.realm.graph.estate
-        return assume(estate, principal, IdentityId(role)).formula
+        return evaluate_assume_role(estate, principal, IdentityId(role)).formula
 
-    def _edited(self, principal: Principal, role: str) -> Formula:
+    def _evaluate_after_edit(self, principal: CompiledPrincipal, role: str) -> Formula:
         estate = self.realm.graph.estate
-        return assume_after_edit(estate, principal, IdentityId(role)).formula
+        return evaluate_after_trust_edit(estate, principal, IdentityId(role)).formula

@@ -7,29 +7,29 @@ exactly, once for a representative of each class.
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
-from answerable.reach.aws.bulk.edges import Realm
-from answerable.reach.aws.bulk.statement_effects import groups
-from answerable.reach.aws.compiled.service_facts import binds_rcps
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.context_keys import NOTHING
-from answerable.reach.aws.evaluation.request import Answer
+from answerable.reach.aws.bulk.edges import CompiledGraph
+from answerable.reach.aws.bulk.statement_effects import group_actors
+from answerable.reach.aws.compiled.service_facts import supports_rcps
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS
+from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.formula import FALSE, TRUE
 
-NEVER_MET, OPEN, MET = range(3)
+ALWAYS_DENIED, CONDITIONAL, ALWAYS_ALLOWED = range(3)
 
 
-def met(answers: Iterable[Answer]) -> int:
+def combine_results(answers: Iterable[Evaluation]) -> int:
     """Combine results of calls that are all needed: never, conditional or always."""
-    least = MET
+    least = ALWAYS_ALLOWED
     for answer in answers:
         if answer.formula == FALSE:
-            return NEVER_MET
+            return ALWAYS_DENIED
         if answer.formula != TRUE:
-            least = OPEN
+            least = CONDITIONAL
     return least
 
 
-class Kin:
+class EquivalenceClasses:
     """Equivalence classes of actors with respect to some actions.
 
     Attributes:
@@ -38,10 +38,10 @@ class Kin:
 
     def __init__(
         self,
-        realm: Realm,
+        realm: CompiledGraph,
         actions: Iterable[str],
         needed: Iterable[str] = (),
-        named: Iterable[tuple[Clause, int]] = (),
+        named: Iterable[tuple[CompiledStatement, int]] = (),
     ) -> None:
         """Split actors by the statements that match actions in lower case.
 
@@ -57,15 +57,15 @@ class Kin:
         self._marks = 0
         self.able = index.scope
         for action in dict.fromkeys(needed):
-            self.able &= index.holding(action)
+            self.able &= index.find_action_holders(action)
         self._sets: set[int] = set()
-        self._marked: set[tuple[object, Clause]] = set()
+        self._marked: set[tuple[object, CompiledStatement]] = set()
         for action in dict.fromkeys(actions):
-            self._speaking(action)
+            self._split_by_action(action)
         for clause, actors in named:
-            self._mark(self, clause, actors)
+            self._split_by_statement(self, clause, actors)
 
-    def of(self, actor: int) -> Hashable:
+    def get_class_key(self, actor: int) -> Hashable:
         """Return the key of an actor's class."""
         principal = self._index.actors[actor]
         gaps = principal.gaps
@@ -75,22 +75,26 @@ class Kin:
         bounds = principal.boundary is not None, principal.linked, principal.is_role
         return marks, layers, account, partition, bounds, id(principal.session)
 
-    def _speaking(self, action: str) -> None:
+    def _split_by_action(self, action: str) -> None:
         index = self._index
         for held in (index.identity, index.boundary):
-            for clause in sum(held.taking(action), ()):
-                self._mark(held, clause, held.actors[clause])
+            for clause in sum(held.select_statements(action), ()):
+                self._split_by_statement(held, clause, held.actors[clause])
         for limit, actors in index.limits.items():
-            spoken = limit.speaking(action)
+            spoken = limit.select_statements(action)
             for grant in spoken.allows + spoken.denies:
                 if not grant.clause.static:
-                    self._mark(limit, grant.clause, actors)
-        for fence in self._fences if binds_rcps(action) else ():
-            for grant in fence.speaking(action):
+                    self._split_by_statement(limit, grant.clause, actors)
+        for fence in self._fences if supports_rcps(action) else ():
+            for grant in fence.select_denies(action):
                 if not grant.clause.static:
-                    self._mark(self._fences, grant.clause, index.all & ~index.linked)
+                    self._split_by_statement(
+                        self._fences, grant.clause, index.all & ~index.linked
+                    )
 
-    def _mark(self, layer: object, clause: Clause, actors: int) -> None:
+    def _split_by_statement(
+        self, layer: object, clause: CompiledStatement, actors: int
+    ) -> None:
         index = self._index
         if not actors & self.able or (layer, clause) in self._marked:
             return
@@ -98,12 +102,12 @@ class Kin:
         key = clause, actors & index.scope
         parted = index.parted.get(key)
         if parted is None:
-            alike = groups(clause, index, NOTHING, key[1])
+            alike = group_actors(clause, index, NO_KEYS, key[1])
             parted = index.parted[key] = [group.actors for group in alike]
         for members in parted:
             able = members & self.able
             if able and able not in self._sets:  # equal sets part alike
                 self._sets.add(able)
                 self._marks += 1
-                for actor in index.members(able):
+                for actor in index.list_members(able):
                     self._of[actor].append(self._marks)

@@ -9,24 +9,31 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from answerable.reach.aws.bulk.bitset import gathered, positions
-from answerable.reach.aws.bulk.transitive_closure import Closure, closed
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.transitive_closure import (
+    TransitiveClosure,
+    compute_closure,
+)
 
-_FEW = 64  # nodes searched one by one; beyond that the closure is computed again
-_MANY = 256  # distinct gains, or lost nodes, handled one by one; likewise
-Changes = dict[int, tuple[int, int]]
-Groups = list[tuple[int, int]]  # (reached nodes, nodes that reach them)
+_MAX_SEARCHED_NODES = (
+    64  # nodes searched one by one; beyond that the closure is computed again
+)
+_MAX_DISTINCT_GAINS = 256  # distinct gains, or lost nodes, handled one by one; likewise
+RowChanges = dict[int, tuple[int, int]]
+ReachGroups = list[tuple[int, int]]  # (reached nodes, nodes that reach them)
 
 
-def reclosed(old: Closure, changes: Changes, rows: Callable[[], list[int]]) -> Closure:
-    """Return the closure of changed rows, equal to that of `closed`.
+def update_closure(
+    old: TransitiveClosure, changes: RowChanges, rows: Callable[[], list[int]]
+) -> TransitiveClosure:
+    """Return the closure of changed rows, equal to that of `compute_closure`.
 
     Args:
         old: Closure of the rows before.
         changes: By changed node, the row before and the row now.
         rows: Lists all rows now; called if edges were lost, or many were added.
     """
-    lost: Changes = {}
+    lost: RowChanges = {}
     gains: dict[int, int] = {}
     shared: dict[tuple[int, int], tuple[int, int]] = {}
     for node, (was, now) in changes.items():
@@ -43,14 +50,14 @@ def reclosed(old: Closure, changes: Changes, rows: Callable[[], list[int]]) -> C
         left = rows()
         for node, (was, now) in changes.items():
             left[node] = shared[id(was), id(now)][0]
-        fewer = _Losing(old, left, lost).closure()
+        fewer = _EdgeRemoval(old, left, lost).compute()
     if not gains:
         return fewer
-    return _gained(fewer, gains) or closed(rows())
+    return _add_edges(fewer, gains) or compute_closure(rows())
 
 
 @dataclass(eq=False, slots=True)
-class _Losing:
+class _EdgeRemoval:
     """Removal of edges from a closed graph.
 
     Attributes:
@@ -61,40 +68,43 @@ class _Losing:
         exact: Recomputed reach of single nodes.
     """
 
-    old: Closure
+    old: TransitiveClosure
     rows: Sequence[int]
-    lossy: Changes
+    lossy: RowChanges
     dirty: int = 0
     exact: dict[int, int] = field(default_factory=dict)
     _known: dict[int, int] = field(default_factory=dict)
     _by_row: dict[int, int] = field(default_factory=dict)
 
-    def closure(self) -> Closure:
+    def compute(self) -> TransitiveClosure:
         """Compute the closure of the remaining rows."""
         old, rows = self.old, self.rows
         size = len(rows)
-        self.dirty = old.towards(gathered(self.lossy, size))
-        if all(self._again(node) for node in self.lossy):
+        self.dirty = old.find_sources(build_bitset(self.lossy, size))
+        if all(self._is_still_reached(node) for node in self.lossy):
             return old
-        if len({id(rows[node]) for node in self.lossy}) > _FEW:
-            return closed(rows)
+        if len({id(rows[node]) for node in self.lossy}) > _MAX_SEARCHED_NODES:
+            return compute_closure(rows)
         lost = 0
         for node in self.lossy:
-            lost |= old.beyond[node] & ~self._beyond(node)
+            lost |= old.beyond[node] & ~self._search_all(node)
         broken = lost & self.dirty
-        if broken.bit_count() > _FEW or lost.bit_count() > _MANY:
-            return closed(rows)
-        for node in positions(broken):
-            self._beyond(node)
-        return self._without(lost, gathered(self.exact, size))
+        if (
+            broken.bit_count() > _MAX_SEARCHED_NODES
+            or lost.bit_count() > _MAX_DISTINCT_GAINS
+        ):
+            return compute_closure(rows)
+        for node in list_positions(broken):
+            self._search_all(node)
+        return self._remove_lost(lost, build_bitset(self.exact, size))
 
-    def _again(self, start: int) -> bool:
+    def _is_still_reached(self, start: int) -> bool:
         """Tell whether a node still reaches the targets of all its lost edges."""
         was, now = self.lossy[start]
         lost = was & ~now
         return not lost & ~self._search(start, lost)
 
-    def _beyond(self, start: int) -> int:
+    def _search_all(self, start: int) -> int:
         """Return all nodes that a node still reaches."""
         row = self.rows[start]
         found = self._by_row.get(id(row))
@@ -115,7 +125,7 @@ class _Losing:
                     found, done = found | there, done | there | nodes
             left = found & ~done
             done |= left
-            for node in positions(left):
+            for node in list_positions(left):
                 row = rows[node]
                 if id(row) in met:
                     continue
@@ -128,40 +138,40 @@ class _Losing:
                     break
         return found
 
-    def _without(self, lost: int, core: int) -> Closure:
+    def _remove_lost(self, lost: int, core: int) -> TransitiveClosure:
         """Remove lost nodes from the rows that no longer reach them.
 
         Nodes that are not lost stay reached. A lost node stays reached only through a
         node of the core, or by a remaining edge.
         """
-        entries = self._entries(lost, core)
+        entries = self._find_entries(lost, core)
         known = list(self._known.items())
-        entered = _grouped(entries)
-        moved: Groups = [(there, 1 << node) for node, there in self.exact.items()]
+        entered = _group_by_reach(entries)
+        moved: ReachGroups = [(there, 1 << node) for node, there in self.exact.items()]
         for reached, members in self.old.classes:
             mine = members & self.dirty & ~core
             if not mine:
                 continue
             rest = reached & ~lost
-            there = _spread(_spread(rest, known, rest), entered, rest)
+            there = _expand_reach(_expand_reach(rest, known, rest), entered, rest)
             for more, nodes in entered:
                 own = mine & nodes
                 if own:
                     moved.append((there | more, own))
                     mine ^= own
             moved.append((there, mine))
-        return _moved(self.old, moved)
+        return _apply_groups(self.old, moved)
 
-    def _entries(self, lost: int, core: int) -> dict[int, int]:
+    def _find_entries(self, lost: int, core: int) -> dict[int, int]:
         """Map every other node to the lost nodes it reaches by an edge of its own."""
         found: dict[int, int] = {}
         by_row: dict[int, int] = {}
-        left_out = set(positions(lost | core))
+        left_out = set(list_positions(lost | core))
         for node, row in enumerate(self.rows):
             there = by_row.get(id(row))
             if there is None:
                 there = row & lost
-                for other in positions(there) if there else ():
+                for other in list_positions(there) if there else ():
                     there |= self.exact.get(other, self.old.beyond[other])
                 by_row[id(row)] = there
             if there and node not in left_out:
@@ -169,7 +179,9 @@ class _Losing:
         return found
 
 
-def _gained(old: Closure, rows: Mapping[int, int]) -> Closure | None:
+def _add_edges(
+    old: TransitiveClosure, rows: Mapping[int, int]
+) -> TransitiveClosure | None:
     """Add edges; return None where too many distinct ones were added.
 
     Args:
@@ -180,7 +192,7 @@ def _gained(old: Closure, rows: Mapping[int, int]) -> Closure | None:
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for node, row in rows.items():
         alike[id(beyond[node]), row].append(node)
-    if len(alike) > _MANY:
+    if len(alike) > _MAX_DISTINCT_GAINS:
         return None
     found: dict[int, int] = {}
     for (_, row), nodes in alike.items():
@@ -190,29 +202,31 @@ def _gained(old: Closure, rows: Mapping[int, int]) -> Closure | None:
             there |= beyond[node]
             left &= ~(beyond[node] | 1 << node)
         there |= beyond[nodes[0]]
-        found[there] = found.get(there, 0) | gathered(nodes, size)
+        found[there] = found.get(there, 0) | build_bitset(nodes, size)
     groups = list(found.items())
-    while (wider := [(_spread(g, groups, g), who) for g, who in groups]) != groups:
+    while (
+        wider := [(_expand_reach(g, groups, g), who) for g, who in groups]
+    ) != groups:
         groups = wider
     moved = list(groups)
-    gaining = gathered(rows, size)
+    gaining = build_bitset(rows, size)
     for reached, members in old.classes:
-        there = _spread(reached, groups, reached)
+        there = _expand_reach(reached, groups, reached)
         if there != reached:
             moved.append((there, members & ~gaining))
-    return _moved(old, moved)
+    return _apply_groups(old, moved)
 
 
-def _grouped(found: Mapping[int, int]) -> Groups:
+def _group_by_reach(found: Mapping[int, int]) -> ReachGroups:
     """Group nodes that reach the same set."""
     groups: dict[int, list[int]] = defaultdict(list)
     for node, reached in found.items():
         groups[reached].append(node)
     size = max(found, default=0) + 1
-    return [(reached, gathered(nodes, size)) for reached, nodes in groups.items()]
+    return [(reached, build_bitset(nodes, size)) for reached, nodes in groups.items()]
 
 
-def _spread(reached: int, groups: Groups, within: int) -> int:
+def _expand_reach(reached: int, groups: ReachGroups, within: int) -> int:
     """Add the nodes that members of a set reach."""
     for more, nodes in groups:
         if within & nodes:
@@ -220,7 +234,7 @@ def _spread(reached: int, groups: Groups, within: int) -> int:
     return reached
 
 
-def _moved(old: Closure, moved: Groups) -> Closure:
+def _apply_groups(old: TransitiveClosure, moved: ReachGroups) -> TransitiveClosure:
     """Return the closure with new reach for some nodes."""
     gone = 0
     for _, members in moved:
@@ -231,6 +245,6 @@ def _moved(old: Closure, moved: Groups) -> Closure:
     for reached, members in moved:
         if members and reached:
             classes[reached] = classes.get(reached, 0) | members
-        for node in positions(members):
+        for node in list_positions(members):
             beyond[node] = reached
-    return Closure(tuple(beyond), tuple(classes.items()))
+    return TransitiveClosure(tuple(beyond), tuple(classes.items()))

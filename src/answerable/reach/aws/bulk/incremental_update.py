@@ -17,30 +17,32 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
-from answerable.model.sighting import Facts
-from answerable.reach.aws.bulk.all_principals import Rows
-from answerable.reach.aws.bulk.bitset import gathered, positions
-from answerable.reach.aws.bulk.caller_side import Verdicts
-from answerable.reach.aws.bulk.closure import Whole, whole_of
-from answerable.reach.aws.bulk.edges import Realm, serving
-from answerable.reach.aws.bulk.policy_diff import Hanging, edited
-from answerable.reach.aws.bulk.rcp_update import denied_steps, spoken_of
-from answerable.reach.aws.bulk.recompile import Exchange
-from answerable.reach.aws.bulk.resource_space import Ground
-from answerable.reach.aws.bulk.statement_index import Index, Noted
-from answerable.reach.aws.bulk.targets import Goal
-from answerable.reach.aws.compiled.accounts import Estate, compile_estate
-from answerable.reach.aws.compiled.organization_policies import Limit
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.saml_providers import named_providers
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.assume_role import assume
-from answerable.reach.aws.evaluation.trust import ASSUME, Trust
-from answerable.reach.aws.paths.administrator import is_admin
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.bulk.all_principals import StepTable
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.edges import CompiledGraph, find_service_trusting_roles
+from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy, diff_policies
+from answerable.reach.aws.bulk.rcp_update import diff_step_denies, find_affected_actors
+from answerable.reach.aws.bulk.recompile import Recompilation
+from answerable.reach.aws.bulk.resource_space import ResourceSpace
+from answerable.reach.aws.bulk.statement_index import HolderList, StatementIndex
+from answerable.reach.aws.bulk.targets import TargetEvaluation
+from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.saml_providers import list_trusted_saml_providers
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
+from answerable.reach.aws.evaluation.trust import ASSUME_ROLE, RoleTrust
+from answerable.reach.aws.paths.administrator import is_administrator
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 
 
-def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
+def update_closure_for_edit(
+    whole: GraphClosure, before: SightedFacts, after: SightedFacts
+) -> GraphClosure:
     """Return the closure of changed facts, equal to that of a full run.
 
     Args:
@@ -48,11 +50,13 @@ def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
         before: Facts before the edit.
         after: Facts after the edit.
     """
-    new = updated_in_place(whole, before, after)
-    return new or _cold(whole.graph.estate, after)
+    new = try_incremental_update(whole, before, after)
+    return new or _recompute_all(whole.graph.estate, after)
 
 
-def updated_in_place(whole: Whole, before: Facts, after: Facts) -> Whole | None:
+def try_incremental_update(
+    whole: GraphClosure, before: SightedFacts, after: SightedFacts
+) -> GraphClosure | None:
     """Update the closure incrementally; None where only a full run is correct.
 
     Args:
@@ -62,32 +66,34 @@ def updated_in_place(whole: Whole, before: Facts, after: Facts) -> Whole | None:
     """
     hanging = whole.hanging
     if hanging is None or hanging.attachments is not after.attachments:
-        hanging = Hanging(after.attachments)
+        hanging = AttachmentsByPolicy(after.attachments)
         if before.attachments is after.attachments:
             whole.hanging = hanging
-    changed = edited(before, after, hanging)
+    changed = diff_policies(before, after, hanging)
     new = None
     if changed is not None:
-        update = _Update(Exchange(whole, changed))
-        new = update.made(stepping=changed.stepping)
+        update = _IncrementalUpdate(Recompilation(whole, changed))
+        new = update.apply(stepping=changed.stepping)
     if new is not None:
         new.hanging = hanging
     return new
 
 
-def _cold(estate: Estate, facts: Facts) -> Whole:
-    fresh = compile_estate(
+def _recompute_all(estate: CompiledAccounts, facts: SightedFacts) -> GraphClosure:
+    fresh = compile_accounts(
         facts,
         estate.catalogue,
         given=estate.given,
         tags_collected=estate.tags_collected,
     )
-    graph = Graph(replace(fresh, session=estate.session, endpoint=estate.endpoint))
-    return whole_of(graph)
+    graph = IdentityGraph(
+        replace(fresh, session=estate.session, endpoint=estate.endpoint)
+    )
+    return get_closure(graph)
 
 
 @dataclass(eq=False, slots=True)
-class _Update:
+class _IncrementalUpdate:
     """Update of the rows that an edit may change.
 
     Attributes:
@@ -96,11 +102,11 @@ class _Update:
         new: Actors after the edit.
     """
 
-    exchange: Exchange
-    old: Realm = field(init=False)
-    new: Realm = field(init=False)
+    exchange: Recompilation
+    old: CompiledGraph = field(init=False)
+    new: CompiledGraph = field(init=False)
 
-    def made(self, *, stepping: bool) -> Whole | None:
+    def apply(self, *, stepping: bool) -> GraphClosure | None:
         """Apply the update; None where only a full run is correct.
 
         Args:
@@ -109,51 +115,57 @@ class _Update:
         exchange, whole = self.exchange, self.exchange.whole
         if exchange.lost:
             return None
-        self.old = whole.realm
-        turned = list(self._turned())
+        self.old = whole.compiled_graph
+        turned = list(self._list_admin_changes())
         now = exchange.graph.estate.fences
-        fences = denied_steps(whole.graph.estate.fences, now)
-        roles = {*exchange.trusts, *self._near_roles(fences)}
+        fences = diff_step_denies(whole.graph.estate.fences, now)
+        roles = {*exchange.trusts, *self._list_service_roles(fences)}
         trusts = whole.graph.estate.trusts
         if any(
-            one.tags_sessions != trusts[role].tags_sessions
-            or named_providers(one) != named_providers(trusts[role])
+            one.allows_session_tags != trusts[role].allows_session_tags
+            or list_trusted_saml_providers(one)
+            != list_trusted_saml_providers(trusts[role])
             for role, one in exchange.trusts.items()
-        ) or any(self._is_freed(number) for number in turned):
+        ) or any(self._had_removable_boundary(number) for number in turned):
             return None
-        self.new = self._realm(turned, roles)
-        stale = gathered(exchange.actors if stepping else turned, whole.size)
+        self.new = self._update_graph(turned, roles)
+        stale = build_bitset(exchange.actors if stepping else turned, whole.size)
         for number in turned:
-            stale |= whole.rows.editors & self._near(number)
-        stale |= self._fenced(fences)
-        rows = whole.rows
+            stale |= whole.step_table.editors & self._find_same_account_actors(number)
+        stale |= self._find_rcp_affected_actors(fences)
+        rows = whole.step_table
         for role in exchange.trusts:
-            rows, more = self._column(rows, role)
+            rows, more = self._update_assume_role(rows, role)
             stale |= more
-        found = rows.anew(self.new, stale) if stale else rows
-        return whole.moved(exchange.graph, self.new, found) if found else None
+        found = rows.recompute(self.new, stale) if stale else rows
+        return whole.with_edit(exchange.graph, self.new, found) if found else None
 
-    def _turned(self) -> Iterator[int]:
+    def _list_admin_changes(self) -> Iterator[int]:
         """List the actors that became administrators or ceased to be one."""
-        turning = any(a.is_open != b.is_open for a, b in self.exchange.limits.items())
+        turning = any(
+            a.allows_everything != b.allows_everything
+            for a, b in self.exchange.limits.items()
+        )
         for number, new in self.exchange.actors.items():
             old = self.old.index.actors[number]
             same = old.grants is new.grants and old.boundary is new.boundary
-            if not (same and not turning) and is_admin(old) != is_admin(new):
+            if not (same and not turning) and is_administrator(old) != is_administrator(
+                new
+            ):
                 yield number
 
-    def _is_freed(self, number: int) -> bool:
+    def _had_removable_boundary(self, number: int) -> bool:
         """Tell whether an actor had a boundary that others may remove."""
         bounded = self.old.index.actors[number].boundary is not None
         return number < self.old.plain and bounded and bool(self.old.index.bounded)
 
-    def _near(self, number: int) -> int:
+    def _find_same_account_actors(self, number: int) -> int:
         """Return the actors of an actor's account."""
         account = self.old.index.actors[number].identity.account
         accounts = self.old.naming.accounts
-        return self.old.index.with_gains(accounts.get(account, 0))
+        return self.old.index.expand_to_nodes(accounts.get(account, 0))
 
-    def _near_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
+    def _list_service_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
         """List the roles in accounts that trust a service."""
         if not accounts:
             return
@@ -162,83 +174,102 @@ class _Update:
             if estate.trusts[role].account in accounts:
                 yield role
 
-    def _fenced(self, fences: Mapping[str, set[Clause]]) -> int:
+    def _find_rcp_affected_actors(
+        self, fences: Mapping[str, set[CompiledStatement]]
+    ) -> int:
         """Return the actors whose steps a change of RCPs may affect."""
         clauses = {clause for some in fences.values() for clause in some}
-        found = spoken_of(clauses, self.new.index, self.new.known)
+        found = find_affected_actors(clauses, self.new.index, self.new.known)
         if self.old.serving != self.new.serving:
             for account in fences:
                 near = self.old.naming.accounts.get(account, 0)
-                passers = self.exchange.whole.rows.passers
-                found |= passers & self.old.index.with_gains(near)
+                passers = self.exchange.whole.step_table.passers
+                found |= passers & self.old.index.expand_to_nodes(near)
         return found
 
-    def _realm(self, turned: list[int], roles: Collection[IdentityId]) -> Realm:
+    def _update_graph(
+        self, turned: list[int], roles: Collection[IdentityId]
+    ) -> CompiledGraph:
         exchange, old = self.exchange, self.old
-        index = _reindexed(old.index, exchange.actors, exchange.limits)
-        admins = old.admins ^ gathered((n for n in turned if n < old.plain), old.plain)
+        index = _update_statement_index(old.index, exchange.actors, exchange.limits)
+        admins = old.admins ^ build_bitset(
+            (n for n in turned if n < old.plain), old.plain
+        )
         trusts, was = exchange.trusts, exchange.whole.graph.estate.trusts
         return replace(
             old,
             graph=exchange.graph,
             index=index,
-            naming=old.naming.over(index),
+            naming=old.naming.for_index(index),
             admins=admins,
-            trusting=_respoken(old.trusting, was, trusts) if trusts else old.trusting,
-            serving=self._serving(roles) if roles else old.serving,
+            trusting=_replace_trust_statements(old.trusting, was, trusts)
+            if trusts
+            else old.trusting,
+            serving=self._update_service_trusts(roles) if roles else old.serving,
         )
 
-    def _serving(self, roles: Collection[IdentityId]) -> dict[str, Verdicts]:
+    def _update_service_trusts(
+        self, roles: Collection[IdentityId]
+    ) -> dict[str, VerdictBits]:
         """Evaluate again which services some roles trust."""
         found = {}
-        number = self.old.identities.texts.number
-        others = ~gathered((number[role] for role in roles), self.old.plain)
+        number = self.old.identities.arns.number
+        others = ~build_bitset((number[role] for role in roles), self.old.plain)
         for service, held in self.old.serving.items():
-            sure, some, _ = serving(self.exchange.graph, number, service, roles)
-            found[service] = Verdicts(
+            sure, some, _ = find_service_trusting_roles(
+                self.exchange.graph, number, service, roles
+            )
+            found[service] = VerdictBits(
                 held.sure & others | sure, held.some & others | some
             )
         return found
 
-    def _column(self, rows: Rows, role: IdentityId) -> tuple[Rows, int]:
+    def _update_assume_role(
+        self, rows: StepTable, role: IdentityId
+    ) -> tuple[StepTable, int]:
         """Update which actors may assume a role; return those whose whole row is stale.
 
         An actor that can become a role of its account may edit it, or remove its
         boundary; passing it depends on the services that it trusts.
         """
-        number = self.old.identities.texts.number[role]
-        was, now = _assuming(self.old, role), _assuming(self.new, role)
+        number = self.old.identities.arns.number[role]
+        was, now = (
+            _evaluate_assume_role(self.old, role),
+            _evaluate_assume_role(self.new, role),
+        )
         other = (was.sure ^ now.sure) | (was.some ^ now.some)
-        near = self._near(number)
-        stale = _unless(rows.common, number, other & near & rows.editors)
+        near = self._find_same_account_actors(number)
+        stale = _exclude_certain(rows.common, number, other & near & rows.editors)
         if self.old.serving != self.new.serving:
-            stale |= _unless(rows.written, number, near & rows.passers)
+            stale |= _exclude_certain(rows.written, number, near & rows.passers)
         fast = other & ~stale
-        return (rows.assuming(number, now, fast) if fast else rows), stale
+        return (rows.with_assume_role(number, now, fast) if fast else rows), stale
 
 
-def _unless(rows: Sequence[Verdicts], number: int, actors: int) -> int:
+def _exclude_certain(rows: Sequence[VerdictBits], number: int, actors: int) -> int:
     """Exclude the actors whose row holds one identity unconditionally."""
-    left = (n for n in positions(actors) if not rows[n].sure >> number & 1)
-    return gathered(left, len(rows))
+    left = (n for n in list_positions(actors) if not rows[n].sure >> number & 1)
+    return build_bitset(left, len(rows))
 
 
-def _assuming(realm: Realm, role: IdentityId) -> Verdicts:
+def _evaluate_assume_role(realm: CompiledGraph, role: IdentityId) -> VerdictBits:
     """Evaluate which actors may assume one role."""
     estate = realm.graph.estate
-    goal = Goal(estate, realm.index, realm.naming, ASSUME, role, realm.known)
-    return goal.verdicts(lambda one: assume(estate, one, role).formula)
+    goal = TargetEvaluation(
+        estate, realm.index, realm.naming, ASSUME_ROLE, role, realm.known
+    )
+    return goal.evaluate(lambda one: evaluate_assume_role(estate, one, role).formula)
 
 
-def _respoken(
-    ground: Ground,
-    was: Mapping[IdentityId, Trust],
-    trusts: Mapping[IdentityId, Trust],
-) -> Ground:
+def _replace_trust_statements(
+    ground: ResourceSpace,
+    was: Mapping[IdentityId, RoleTrust],
+    trusts: Mapping[IdentityId, RoleTrust],
+) -> ResourceSpace:
     """Replace trust statements in a resource space of roles."""
     spoken = dict(ground.spoken)
     for role, trust in trusts.items():
-        bit = 1 << ground.texts.number[role]
+        bit = 1 << ground.arns.number[role]
         for grant in was[role].grants:
             spoken[grant.clause] &= ~bit
         for grant in trust.grants:
@@ -246,24 +277,26 @@ def _respoken(
     return replace(ground, spoken=tuple(pair for pair in spoken.items() if pair[1]))
 
 
-def _reindexed(
-    index: Index, actors: Mapping[int, Principal], limits: Mapping[Limit, Limit]
-) -> Index:
+def _update_statement_index(
+    index: StatementIndex,
+    actors: Mapping[int, CompiledPrincipal],
+    limits: Mapping[LimitingLayer, LimitingLayer],
+) -> StatementIndex:
     """Update the statement index for actors whose policies changed."""
     other = {
         n: actor
         for n, actor in actors.items()
         if actor.grants != index.actors[n].grants
     }
-    new = index.changed(other)
+    new = index.with_identity_policies(other)
     new.actors = listed = list(new.actors)
-    lost, gained = Noted(), Noted()
+    lost, gained = HolderList(), HolderList()
     for number, actor in actors.items():
         was = index.actors[number].boundary
         listed[number] = actor
         if was is not actor.boundary:
-            lost.take(was or (), number)
-            gained.take(actor.boundary or (), number)
-    new.boundary = index.boundary.changed(lost, gained, len(index.actors))
+            lost.add_holder(was or (), number)
+            gained.add_holder(actor.boundary or (), number)
+    new.boundary = index.boundary.with_changes(lost, gained, len(index.actors))
     new.limits = {limits.get(limit, limit): who for limit, who in index.limits.items()}
     return new

@@ -6,24 +6,31 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.aws.bulk.bitset import Plane, Texts, gathered, span
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.conditions import clause_holds
-from answerable.reach.aws.evaluation.context_keys import (
-    NOTHING,
-    Known,
-    flat,
-    has_variable,
+from answerable.reach.aws.bulk.bitset import (
+    ArnIndex,
+    BitsetBounds,
+    build_bitset,
+    build_range,
 )
-from answerable.reach.aws.patterns.arns import pattern_parts
-from answerable.reach.aws.patterns.globs import inward, literal
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.conditions import evaluate_line
+from answerable.reach.aws.evaluation.context_keys import (
+    NO_KEYS,
+    ContextKeys,
+    has_variable,
+    join_colons,
+)
+from answerable.reach.aws.patterns.arns import split_pattern
+from answerable.reach.aws.patterns.globs import encode_glob, encode_literal
 
 _VARIABLE = re.compile(r"\$\{([^},]*)")
-Lines = Sequence[ConditionClause]
-CALLER = "kms:calleraccount"  # the caller's account, in calls on KMS alone
+ConditionLines = Sequence[ConditionClause]
+KMS_CALLER_ACCOUNT = "kms:calleraccount"  # the caller's account, in calls on KMS alone
 
 
-def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
+def list_condition_keys(
+    clause: CompiledStatement, lines: ConditionLines | None = None
+) -> tuple[str, ...]:
     """List the condition keys, in lower case, that a statement depends on.
 
     Args:
@@ -38,12 +45,12 @@ def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
     for text in texts:
         if has_variable(text):
             found.update(key.strip().lower() for key in _VARIABLE.findall(text))
-    if CALLER in found:
+    if KMS_CALLER_ACCOUNT in found:
         found.add("aws:principalaccount")
     return tuple(sorted(found))
 
 
-def atoms_of(clause: Clause) -> set[object]:
+def list_condition_atoms(clause: CompiledStatement) -> set[object]:
     """List the conditions and variables of a statement that may stay open.
 
     An open allow and an open deny can only cancel each other where they share one.
@@ -58,17 +65,17 @@ def atoms_of(clause: Clause) -> set[object]:
     return found
 
 
-class Cell(NamedTuple):
+class PartitionCell(NamedTuple):
     """Members with equal values of some condition keys, and these values."""
 
     members: int
-    known: Known
+    known: ContextKeys
 
 
-_ByValue = dict[str | None, list[Cell]]
+_CellsByValue = dict[str | None, list[PartitionCell]]
 
 
-class Cells:
+class KeyPartition:
     """Partition of a list of principals or resources by values of condition keys.
 
     Attributes:
@@ -78,25 +85,27 @@ class Cells:
         nameless: Members with names whose `aws:PrincipalArn` is not known.
     """
 
-    def _begin(self, size: int) -> None:
+    def _reset(self, size: int) -> None:
         self.size = size
         self.spoken: frozenset[str] = frozenset()
         self.complete: tuple[str, ...] = ()
         self.nameless = 0
-        self._names: Texts | None = None
-        self._alike: list[tuple[Known, list[int]]] = []
-        self._found: dict[tuple[str, ...], list[Cell]] = {}
-        self._valued: dict[tuple[tuple[str, ...], str], _ByValue] = {}
-        self._lines: dict[ConditionClause, Plane] = {}
+        self._names: ArnIndex | None = None
+        self._alike: list[tuple[ContextKeys, list[int]]] = []
+        self._found: dict[tuple[str, ...], list[PartitionCell]] = {}
+        self._valued: dict[tuple[tuple[str, ...], str], _CellsByValue] = {}
+        self._lines: dict[ConditionClause, BitsetBounds] = {}
 
-    def __init__(self, knowns: Sequence[Known], names: Texts | None = None) -> None:
+    def __init__(
+        self, knowns: Sequence[ContextKeys], names: ArnIndex | None = None
+    ) -> None:
         """Group members that share one set of known keys.
 
         Args:
             knowns: Known keys of each member.
             names: Index of the members' `aws:PrincipalArn`, if they have one.
         """
-        self._begin(len(knowns))
+        self._reset(len(knowns))
         self._names = names
         alike: dict[int, list[int]] = {}
         for number, known in enumerate(knowns):
@@ -106,59 +115,61 @@ class Cells:
         self.spoken = frozenset(key for known in each for key in known.values)
         self.complete = tuple({p for known in each for p in known.complete})
         nameless = (n for n, k in enumerate(knowns) if not k.get("aws:principalarn"))
-        self.nameless = gathered(nameless, len(knowns)) if names else 0
+        self.nameless = build_bitset(nameless, len(knowns)) if names else 0
 
-    def completed(self) -> dict[str, int]:
+    def map_complete_prefixes(self) -> dict[str, int]:
         """Return by key prefix the members for which all such keys are known."""
         found: dict[str, list[int]] = defaultdict(list)
         for known, members in self._alike:
             for prefix in set(known.complete):
                 found[prefix] += members
-        return {p: gathered(sorted(ns), self.size) for p, ns in found.items()}
+        return {p: build_bitset(sorted(ns), self.size) for p, ns in found.items()}
 
-    def _texts(self) -> Texts | None:
+    def _get_arn_index(self) -> ArnIndex | None:
         return self._names
 
-    def speaks(self, key: str) -> bool:
+    def knows_key(self, key: str) -> bool:
         """Tell whether a key in lower case is known for any member."""
         return key in self.spoken or key.startswith(self.complete)
 
-    def of(self, keys: Iterable[str]) -> list[Cell]:
+    def split_by_keys(self, keys: Iterable[str]) -> list[PartitionCell]:
         """Split by keys in lower case; one cell where no member has any of them."""
-        mine = tuple(key for key in keys if self.speaks(key))
+        mine = tuple(key for key in keys if self.knows_key(key))
         found = self._found.get(mine)
         if found is None:
-            found = self._found[mine] = self._part(mine)
+            found = self._found[mine] = self._split(mine)
         return found
 
-    def valued(self, keys: tuple[str, ...], key: str, value: str) -> list[Cell]:
+    def split_matching_value(
+        self, keys: tuple[str, ...], key: str, value: str
+    ) -> list[PartitionCell]:
         """Split by keys, without cells in which `key` has a single other value."""
         by_value = self._valued.get((keys, key))
         if by_value is None:
             by_value = self._valued[keys, key] = defaultdict(list)
-            for cell in self.of(keys):
+            for cell in self.split_by_keys(keys):
                 values = cell.known.get(key)
-                single = _same(values[0]) if values and len(values) == 1 else None
+                single = _fold_value(values[0]) if values and len(values) == 1 else None
                 by_value[single].append(cell)
-        return by_value.get(_same(value), []) + by_value.get(None, [])
+        return by_value.get(_fold_value(value), []) + by_value.get(None, [])
 
-    def holding(self, line: ConditionClause) -> Plane:
+    def find_members_where(self, line: ConditionClause) -> BitsetBounds:
         """Return the members for which one line of a condition holds."""
         found = self._lines.get(line)
         if found is None:
-            found = self._named(line)
+            found = self._match_principal_arns(line)
             if found is None:
-                found = Plane(0, 0)
-                for cell in self.of((line.key.lower(),)):
-                    held = clause_holds(line, cell.known)
+                found = BitsetBounds(0, 0)
+                for cell in self.split_by_keys((line.key.lower(),)):
+                    held = evaluate_line(line, cell.known)
                     sure = cell.members if held else 0
-                    found |= Plane(sure, 0 if held is False else cell.members)
+                    found |= BitsetBounds(sure, 0 if held is False else cell.members)
             self._lines[line] = found
         return found
 
-    def _named(self, line: ConditionClause) -> Plane | None:
+    def _match_principal_arns(self, line: ConditionClause) -> BitsetBounds | None:
         """Match a line about `aws:PrincipalArn` against all ARNs at once."""
-        names, operator = self._texts(), line.operator.lower()
+        names, operator = self._get_arn_index(), line.operator.lower()
         base = operator.removeprefix("arn").removesuffix("ifexists").replace("not", "")
         if (
             names is None
@@ -170,23 +181,26 @@ class Cells:
             return None
         hit = 0
         for value in line.values:
-            hit |= names.bits(pattern_parts(inward(value)))
+            hit |= names.find_matches(split_pattern(encode_glob(value)))
         open_ = self.nameless
-        everything = span(0, self.size)
+        everything = build_range(0, self.size)
         sure = (everything & ~hit if "not" in operator else hit) & ~open_
-        return Plane(sure, sure | open_)
+        return BitsetBounds(sure, sure | open_)
 
-    def _part(self, keys: tuple[str, ...]) -> list[Cell]:
+    def _split(self, keys: tuple[str, ...]) -> list[PartitionCell]:
         size = self.size
         if not keys:
-            return [Cell(span(0, size), NOTHING)]
-        parted: dict[tuple[object, ...], tuple[Known, list[int]]] = {}
+            return [PartitionCell(build_range(0, size), NO_KEYS)]
+        parted: dict[tuple[object, ...], tuple[ContextKeys, list[int]]] = {}
         for known, alike in self._alike:
             values = tuple([known.get(key) for key in keys])
             parted.setdefault(values, (known, []))[1].extend(alike)
-        return [Cell(gathered(ns, size), known) for known, ns in parted.values()]
+        return [
+            PartitionCell(build_bitset(ns, size), known)
+            for known, ns in parted.values()
+        ]
 
 
-def _same(value: str) -> str:
+def _fold_value(value: str) -> str:
     """Normalise a value, so that values that compare as equal are equal."""
-    return flat(literal(value))
+    return join_colons(encode_literal(value))

@@ -3,23 +3,29 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from answerable.reach.aws.bulk.caller_side import NEVER, Verdicts
-from answerable.reach.aws.bulk.edges import Passing, Realm
-from answerable.reach.aws.bulk.equivalence_classes import MET, NEVER_MET, OPEN, Kin, met
-from answerable.reach.aws.bulk.existing_resources import Existing
-from answerable.reach.aws.escalation_rules.registry import LAUNCHES, Launch
-from answerable.reach.aws.paths.pass_role import launchable
+from answerable.reach.aws.bulk.caller_side import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.edges import CompiledGraph, PassRolePermissions
+from answerable.reach.aws.bulk.equivalence_classes import (
+    ALWAYS_ALLOWED,
+    ALWAYS_DENIED,
+    CONDITIONAL,
+    EquivalenceClasses,
+    combine_results,
+)
+from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.escalation_rules.registry import PASS_ROLE_RULES, PassRoleRule
+from answerable.reach.aws.paths.pass_role import evaluate_launch
 
 
 @dataclass(eq=False, slots=True)
-class Launching:
+class PassRoleSteps:
     """Roles that an actor can pass to a service that runs code under them."""
 
-    realm: Realm
-    existing: Existing
-    passing: Passing
-    _kin: dict[Launch, Kin] = field(default_factory=dict)
-    _met: dict[tuple[Launch, Hashable], int] = field(default_factory=dict)
+    realm: CompiledGraph
+    existing: ExistingResources
+    passing: PassRolePermissions
+    _kin: dict[PassRoleRule, EquivalenceClasses] = field(default_factory=dict)
+    _met: dict[tuple[PassRoleRule, Hashable], int] = field(default_factory=dict)
     _any: int = 0
 
     def __post_init__(self) -> None:
@@ -27,7 +33,7 @@ class Launching:
         for trusting in self.realm.serving.values():
             self._any |= trusting.some
 
-    def added(self, actor: int, row: Verdicts) -> Verdicts:
+    def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
         """Add the roles that an actor can have a service run code under."""
         realm = self.realm
         account = realm.index.actors[actor].identity.account
@@ -35,38 +41,44 @@ class Launching:
         sure, some, _ = row
         if not self._any & near & ~sure or not self.passing.able >> actor & 1:
             return row
-        for launch in LAUNCHES:
+        for launch in PASS_ROLE_RULES:
             trusting = realm.serving[launch.service]
             left = trusting.some & near & ~sure
             if not left:
                 continue
-            passed = self.passing.verdicts(launch.service).get(actor, NEVER)
+            passed = self.passing.evaluate_service(launch.service).get(
+                actor, NO_VERDICTS
+            )
             left &= passed.some & ~(some & ~(passed.sure & trusting.sure))
-            how = self._launchable(actor, launch) if left else NEVER_MET
-            if how != NEVER_MET:
+            how = self._evaluate_launch(actor, launch) if left else ALWAYS_DENIED
+            if how != ALWAYS_DENIED:
                 some |= left
-            if how == MET:
+            if how == ALWAYS_ALLOWED:
                 sure |= left & passed.sure & trusting.sure
-        return Verdicts(sure, some)
+        return VerdictBits(sure, some)
 
-    def _launchable(self, actor: int, launch: Launch) -> int:
+    def _evaluate_launch(self, actor: int, launch: PassRoleRule) -> int:
         index = self.realm.index
         account = index.actors[actor].identity.account
-        there = self.existing.there(launch.changes, account) if launch.changes else 0
+        there = (
+            self.existing.find_resources(launch.changes, account)
+            if launch.changes
+            else 0
+        )
         if there:
-            places = self.existing.places(actor, launch.needs, there)
+            places = self.existing.find_permitted_resources(actor, launch.needs, there)
             if places.sure and not launch.awaits:
-                return MET
-            return OPEN if places.some else NEVER_MET
+                return ALWAYS_ALLOWED
+            return CONDITIONAL if places.some else ALWAYS_DENIED
         kin = self._kin.get(launch)
         if kin is None:
             actions = [need.action.lower() for need in launch.needs]
-            kin = self._kin[launch] = Kin(self.realm, actions, actions)
+            kin = self._kin[launch] = EquivalenceClasses(self.realm, actions, actions)
         if not kin.able >> actor & 1:
-            return NEVER_MET
-        key = launch, kin.of(actor)
+            return ALWAYS_DENIED
+        key = launch, kin.get_class_key(actor)
         found = self._met.get(key)
         if found is None:
-            answers = launchable(self.realm.graph, index.actors[actor], launch)
-            found = self._met[key] = met(answers)
+            answers = evaluate_launch(self.realm.graph, index.actors[actor], launch)
+            found = self._met[key] = combine_results(answers)
         return found

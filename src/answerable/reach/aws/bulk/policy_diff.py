@@ -10,18 +10,18 @@ from itertools import compress
 from operator import is_not
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Attachment, Effect, Layer, Policy
-from answerable.model.sighting import Facts
-from answerable.reach.aws.compiled.statement_interning import Interner
-from answerable.reach.aws.compiled.statements import Clause, Grant
-from answerable.reach.aws.escalation_rules.registry import actions
+from answerable.model.policy import Policy, PolicyAttachment, PolicyEffect, PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.compiled.statement_interning import StatementInterner
+from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
+from answerable.reach.aws.escalation_rules.registry import list_rule_actions
 
-ASKED = frozenset(action.lower() for action in actions())
-_SERVICES = frozenset(action.partition(":")[0] for action in ASKED)
+RULE_ACTIONS = frozenset(action.lower() for action in list_rule_actions())
+_SERVICES = frozenset(action.partition(":")[0] for action in RULE_ACTIONS)
 
 
 @dataclass(slots=True)
-class Edited:
+class PolicyDiff:
     """New statements of the edited policies, and their attachments.
 
     Attributes:
@@ -34,11 +34,13 @@ class Edited:
         stepping: Whether a statement about a step changed.
     """
 
-    texts: dict[Layer, dict[PolicyId, list[Grant]]] = field(
+    texts: dict[PolicyLayer, dict[PolicyId, list[PolicyStatement]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    targets: dict[Layer, set[str]] = field(default_factory=lambda: defaultdict(set))
-    hung: dict[tuple[Layer, str], set[PolicyId]] = field(
+    targets: dict[PolicyLayer, set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    hung: dict[tuple[PolicyLayer, str], set[PolicyId]] = field(
         default_factory=lambda: defaultdict(set)
     )
     fencing: Mapping[str, Sequence[PolicyId]] = field(default_factory=dict)
@@ -47,26 +49,28 @@ class Edited:
     stepping: bool = False
 
 
-class Hanging:
+class AttachmentsByPolicy:
     """Index of attachments by policy; built once for facts with equal attachments."""
 
-    def __init__(self, attachments: tuple[Attachment, ...]) -> None:
+    def __init__(self, attachments: tuple[PolicyAttachment, ...]) -> None:
         """Index attachments by policy."""
         self.attachments = attachments
-        self._by_policy: dict[PolicyId, list[Attachment]] = defaultdict(list)
+        self._by_policy: dict[PolicyId, list[PolicyAttachment]] = defaultdict(list)
         fencing: dict[str, set[PolicyId]] = defaultdict(set)
         for one in attachments:
             self._by_policy[one.policy].append(one)
-            if one.layer is Layer.RCP:
+            if one.layer is PolicyLayer.RCP:
                 fencing[one.target].add(one.policy)
         self.fencing = {target: sorted(found) for target, found in fencing.items()}
 
-    def of(self, policy: PolicyId) -> Iterable[Attachment]:
+    def list_attachments(self, policy: PolicyId) -> Iterable[PolicyAttachment]:
         """List the attachments of a policy."""
         return self._by_policy.get(policy, ())
 
 
-def edited(before: Facts, after: Facts, hanging: Hanging) -> Edited | None:
+def diff_policies(
+    before: SightedFacts, after: SightedFacts, hanging: AttachmentsByPolicy
+) -> PolicyDiff | None:
     """Compare the policies of two sets of facts; None where other facts differ too.
 
     Args:
@@ -74,30 +78,32 @@ def edited(before: Facts, after: Facts, hanging: Hanging) -> Edited | None:
         after: Facts after the edit.
         hanging: Attachments after the edit.
     """
-    pairs = _pairs(before, after)
+    pairs = _pair_changed_policies(before, after)
     if pairs is None:
         return None
     policies = {now.id: (was, now) for was, now in pairs}
-    found, interner = Edited(), Interner()
-    for one in (one for policy in policies for one in hanging.of(policy)):
+    found, interner = PolicyDiff(), StatementInterner()
+    for one in (one for policy in policies for one in hanging.list_attachments(policy)):
         layer = one.layer
-        if layer is Layer.RESOURCE and not _apart(one.target):
+        if layer is PolicyLayer.RESOURCE and not _is_unrelated_service(one.target):
             return None
         if one.policy not in found.texts[layer]:
             was, now = policies[one.policy]
-            old, gaps = interner.compile(was, layer)
-            new, more = interner.compile(now, layer)
-            stepping = _stepping(layer, old, new)
+            old, gaps = interner.compile_policy(was, layer)
+            new, more = interner.compile_policy(now, layer)
+            stepping = _changes_steps(layer, old, new)
             if gaps or more or stepping is None:
                 return None
             found.texts[layer][one.policy] = new
             found.stepping |= stepping
-        _hang(found, one)
+        _add_attachment(found, one)
     found.written, found.fencing = interner.written, hanging.fencing
     return found
 
 
-def _pairs(before: Facts, after: Facts) -> list[tuple[Policy, Policy]] | None:
+def _pair_changed_policies(
+    before: SightedFacts, after: SightedFacts
+) -> list[tuple[Policy, Policy]] | None:
     old, new = before.policies, after.policies
     if len(old) != len(new):
         return None
@@ -108,47 +114,51 @@ def _pairs(before: Facts, after: Facts) -> list[tuple[Policy, Policy]] | None:
     return pairs if all(was.id == now.id for was, now in pairs) else None
 
 
-def _apart(resource: str) -> bool:
+def _is_unrelated_service(resource: str) -> bool:
     """Tell whether a resource belongs to a service that no escalation rule uses."""
     parts = resource.split(":", 3)
     return len(parts) == 4 and parts[2] not in _SERVICES
 
 
-def _hang(found: Edited, one: Attachment) -> None:
+def _add_attachment(found: PolicyDiff, one: PolicyAttachment) -> None:
     found.targets[one.layer].add(one.target)
     found.hung[one.layer, one.target].add(one.policy)
-    if one.layer is Layer.IDENTITY:
+    if one.layer is PolicyLayer.IDENTITY:
         found.groups |= {one.via, one.target}
 
 
-def _stepping(layer: Layer, old: list[Grant], new: list[Grant]) -> bool | None:
+def _changes_steps(
+    layer: PolicyLayer, old: list[PolicyStatement], new: list[PolicyStatement]
+) -> bool | None:
     """Tell whether new statements can change a step; None where that is not known.
 
     Without old statements the position of the new ones among others is not known. Trust
     and resource policies and RCPs are no policies of an actor's own.
     """
-    if layer in (Layer.RESOURCE, Layer.TRUST, Layer.RCP):
+    if layer in (PolicyLayer.RESOURCE, PolicyLayer.TRUST, PolicyLayer.RCP):
         return False
-    if not old and layer is not Layer.BOUNDARY:
+    if not old and layer is not PolicyLayer.BOUNDARY:
         return None
-    return _on_steps(old) != _on_steps(new)
+    return _list_step_statements(old) != _list_step_statements(new)
 
 
-def _on_steps(grants: Iterable[Grant]) -> set[tuple[str, Clause | None]]:
+def _list_step_statements(
+    grants: Iterable[PolicyStatement],
+) -> set[tuple[str, CompiledStatement | None]]:
     """Pair each action of the rules with the statements that match it.
 
     Further allows do not change what an unconditional allow on every resource grants.
     """
     clauses = [grant.clause for grant in grants]
-    found: set[tuple[str, Clause | None]] = set()
-    for action in ASKED:
-        mine = [one for one in clauses if _speaks(one, action)]
-        allows = {one for one in mine if one.effect is Effect.ALLOW}
+    found: set[tuple[str, CompiledStatement | None]] = set()
+    for action in RULE_ACTIONS:
+        mine = [one for one in clauses if _matches_action(one, action)]
+        allows = {one for one in mine if one.effect is PolicyEffect.ALLOW}
         wide = any(one.wide for one in allows)
         found |= {(action, one) for one in mine if not (wide and one in allows)}
         found |= {(action, None)} if wide else set()
     return found
 
 
-def _speaks(clause: Clause, action: str) -> bool:
-    return clause.takes_action(action)
+def _matches_action(clause: CompiledStatement, action: str) -> bool:
+    return clause.matches_action(action)

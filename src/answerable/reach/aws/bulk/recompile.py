@@ -4,33 +4,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.model.policy import Layer
-from answerable.reach.aws.bulk.bitset import gathered, positions
-from answerable.reach.aws.bulk.closure import Whole
-from answerable.reach.aws.bulk.policy_diff import Edited
-from answerable.reach.aws.bulk.rcp_update import Fences, fences_now
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.compile_parts import is_plain
-from answerable.reach.aws.compiled.organization_policies import Limit
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Grant
+from answerable.model.policy import PolicyLayer
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.closure import GraphClosure
+from answerable.reach.aws.bulk.policy_diff import PolicyDiff
+from answerable.reach.aws.bulk.rcp_update import RcpDeniesByAccount, recompile_rcps
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.compile_parts import are_unconditional_allows
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.compiled.trust_index import (
-    exchanged,
-    named_of,
-    providers_of,
-    services_of,
+    list_trusted_principals,
+    list_trusted_providers,
+    list_trusted_services,
+    update_role_index,
 )
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import Trust
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 
-Texts = Mapping[PolicyId, list[Grant]]
-Levels = tuple[Limit, ...]
+StatementsByPolicy = Mapping[PolicyId, list[PolicyStatement]]
+ScpLevels = tuple[LimitingLayer, ...]
 
 
 @dataclass(eq=False, slots=True)
-class Exchange:
+class Recompilation:
     """Compiled accounts with the statements of edited policies replaced.
 
     Attributes:
@@ -43,60 +43,73 @@ class Exchange:
         lost: Whether the position of some new statements is not known.
     """
 
-    whole: Whole
-    edited: Edited
-    limits: dict[Limit, Limit] = field(default_factory=dict)
-    trusts: dict[IdentityId, Trust] = field(default_factory=dict)
-    graph: Graph = field(init=False)
-    actors: dict[int, Principal] = field(init=False)
+    whole: GraphClosure
+    edited: PolicyDiff
+    limits: dict[LimitingLayer, LimitingLayer] = field(default_factory=dict)
+    trusts: dict[IdentityId, RoleTrust] = field(default_factory=dict)
+    graph: IdentityGraph = field(init=False)
+    actors: dict[int, CompiledPrincipal] = field(init=False)
     lost: bool = False
-    _levels: dict[int, Levels] = field(default_factory=dict)
+    _levels: dict[int, ScpLevels] = field(default_factory=dict)
     _own: set[IdentityId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Replace the statements."""
         graph, targets = self.whole.graph, self.edited.targets
-        controls = self._controls()
-        own = targets[Layer.IDENTITY] | targets[Layer.BOUNDARY]
-        self._own = {one for one in map(IdentityId, own) if one in self._principals}
+        controls = self._recompile_scps()
+        own = targets[PolicyLayer.IDENTITY] | targets[PolicyLayer.BOUNDARY]
+        self._own = {
+            one for one in map(IdentityId, own) if one in self._compiled_principals
+        }
         self.trusts = {
-            role: self._trust(graph.estate.trusts[role])
-            for role in map(IdentityId, targets[Layer.TRUST])
+            role: self._recompile_trust(graph.estate.trusts[role])
+            for role in map(IdentityId, targets[PolicyLayer.TRUST])
             if role in graph.estate.trusts
         }
-        self.graph = graph.over(self._estate(controls))
+        self.graph = graph.for_accounts(self._recompile_accounts(controls))
         self.graph.tagged = None  # other statements may depend on a tag now
-        old = self.whole.realm.index.actors
-        self.actors = {n: new for n, new in self._told() if _differ(old[n], new)}
+        old = self.whole.compiled_graph.index.actors
+        self.actors = {
+            n: new
+            for n, new in self._list_changed_actors()
+            if _policies_differ(old[n], new)
+        }
 
     @property
-    def _principals(self) -> Mapping[IdentityId, Principal]:
+    def _compiled_principals(self) -> Mapping[IdentityId, CompiledPrincipal]:
         return self.whole.graph.estate.principals
 
-    def _controls(self) -> dict[str, Levels]:
+    def _recompile_scps(self) -> dict[str, ScpLevels]:
         """Replace statements in SCP levels; record the new level of each old one."""
-        texts, targets = self.edited.texts[Layer.SCP], self.edited.targets[Layer.SCP]
+        texts, targets = (
+            self.edited.texts[PolicyLayer.SCP],
+            self.edited.targets[PolicyLayer.SCP],
+        )
         controls = dict(self.whole.graph.estate.controls)
         for account, levels in controls.items() if texts else ():
             for level in levels:
                 if level.target in targets and level not in self.limits:
-                    grants = _put(level.grants, texts)
+                    grants = _replace_statements(level.grants, texts)
                     self.limits[level] = replace(level, grants=grants, _by_action={})
             if any(level in self.limits for level in levels):
                 new = tuple(self.limits.get(level, level) for level in levels)
                 self._levels[id(levels)] = controls[account] = new
         return controls
 
-    def _estate(self, controls: Mapping[str, Levels]) -> Estate:
+    def _recompile_accounts(
+        self, controls: Mapping[str, ScpLevels]
+    ) -> CompiledAccounts:
         estate, texts = self.whole.graph.estate, self.edited.texts
         principals = dict(estate.principals)
         for one in principals if self._levels else self._own:
             principal = principals[one]
             if one in self._own or id(principal.levels) in self._levels:
-                principals[one] = self._principal(principal)
+                principals[one] = self._recompile_principal(principal)
         groups = dict(estate.groups)
         for name in self.edited.groups & groups.keys():
-            groups[name] = _put(groups[name], texts[Layer.IDENTITY])
+            groups[name] = _replace_statements(
+                groups[name], texts[PolicyLayer.IDENTITY]
+            )
         new = replace(
             estate,
             principals=principals,
@@ -106,25 +119,27 @@ class Exchange:
             written={**self.edited.written, **estate.written},
         )
         if self.trusts:
-            new = _trusting(new, self.trusts)
-        if texts[Layer.RCP]:
-            fences = fences_now(estate, self.edited)
+            new = _replace_trusts(new, self.trusts)
+        if texts[PolicyLayer.RCP]:
+            fences = recompile_rcps(estate, self.edited)
             self.lost |= fences is None
             if fences is not None:
-                new = replace(new, fences=fences, trusts=_fenced(new, fences))
-        if texts[Layer.RESOURCE]:
-            holders = self._holders(estate.holders)
+                new = replace(
+                    new, fences=fences, trusts=_apply_rcps_to_trusts(new, fences)
+                )
+        if texts[PolicyLayer.RESOURCE]:
+            holders = self._recompile_resource_policies(estate.holders)
             new = replace(
                 new, holders=holders, _deniers=None, _granters=None, _denying=None
             )
         return new
 
-    def _holders(
+    def _recompile_resource_policies(
         self, holders: Mapping[str, ResourcePolicy]
     ) -> Mapping[str, ResourcePolicy]:
-        new, texts = dict(holders), self.edited.texts[Layer.RESOURCE]
-        for target in self.edited.targets[Layer.RESOURCE]:
-            policies = self.edited.hung[Layer.RESOURCE, target]
+        new, texts = dict(holders), self.edited.texts[PolicyLayer.RESOURCE]
+        for target in self.edited.targets[PolicyLayer.RESOURCE]:
+            policies = self.edited.hung[PolicyLayer.RESOURCE, target]
             grants = [g for g in new[target].grants if g.policy not in policies]
             grants += (g for one in policies for g in texts[one])
             grants.sort(key=lambda grant: grant.policy)
@@ -133,78 +148,96 @@ class Exchange:
             )
         return new
 
-    def _principal(self, principal: Principal) -> Principal:
+    def _recompile_principal(self, principal: CompiledPrincipal) -> CompiledPrincipal:
         if principal.id in self._own:
             texts, bound = self.edited.texts, principal.boundary
             principal = replace(
                 principal,
-                grants=_put(principal.grants, texts[Layer.IDENTITY]),
+                grants=_replace_statements(
+                    principal.grants, texts[PolicyLayer.IDENTITY]
+                ),
                 boundary=bound
                 if bound is None
-                else self._laid(bound, Layer.BOUNDARY, principal.id),
+                else self._replace_statements_at(
+                    bound, PolicyLayer.BOUNDARY, principal.id
+                ),
                 _by_action={},
                 _by_service={},
             )
-        return self._leveled(principal)
+        return self._apply_scp_levels(principal)
 
-    def _trust(self, trust: Trust) -> Trust:
-        grants = self._laid(trust.grants, Layer.TRUST, trust.role)
-        plain = trust.collected and not trust.gaps and is_plain(grants)
+    def _recompile_trust(self, trust: RoleTrust) -> RoleTrust:
+        grants = self._replace_statements_at(
+            trust.grants, PolicyLayer.TRUST, trust.role
+        )
+        plain = trust.collected and not trust.gaps and are_unconditional_allows(grants)
         return replace(trust, grants=grants, plain=plain, _by_action={})
 
-    def _laid(
-        self, grants: tuple[Grant, ...], layer: Layer, target: str
-    ) -> tuple[Grant, ...]:
+    def _replace_statements_at(
+        self, grants: tuple[PolicyStatement, ...], layer: PolicyLayer, target: str
+    ) -> tuple[PolicyStatement, ...]:
         """Replace statements at a target that may have had none."""
         texts, hung = self.edited.texts[layer], self.edited.hung[layer, target]
         if not grants:
             return tuple(grant for one in sorted(hung) for grant in texts[one])
         self.lost |= not hung <= {grant.policy for grant in grants}
-        return _put(grants, texts)
+        return _replace_statements(grants, texts)
 
-    def _leveled(self, principal: Principal) -> Principal:
+    def _apply_scp_levels(self, principal: CompiledPrincipal) -> CompiledPrincipal:
         levels = self._levels.get(id(principal.levels))
-        return principal if levels is None else principal.over(levels)
+        return principal if levels is None else principal.with_scp_levels(levels)
 
-    def _told(self) -> Iterator[tuple[int, Principal]]:
+    def _list_changed_actors(self) -> Iterator[tuple[int, CompiledPrincipal]]:
         """Pair the actors whose policies changed with their new principals."""
-        realm, groups = self.whole.realm, self.edited.groups - {""}
+        realm, groups = self.whole.compiled_graph, self.edited.groups - {""}
         index, size = realm.index, self.whole.size
-        ids = gathered((realm.numbers[Node(one)] for one in self._own), size)
-        joined = range(realm.joined, size if groups else 0)
-        own = index.with_gains(ids) | gathered(
+        ids = build_bitset(
+            (realm.numbers[IdentityNode(one)] for one in self._own), size
+        )
+        joined = range(realm.first_group_node, size if groups else 0)
+        own = index.expand_to_nodes(ids) | build_bitset(
             (n for n in joined if realm.nodes[n].extra in groups), size
         )
         told = own
         for limit in self.limits:
             told |= index.limits.get(limit, 0)
-        for number in positions(told):
+        for number in list_positions(told):
             if own >> number & 1 or number < realm.plain:
-                yield number, self.graph.principal(realm.nodes[number])
+                yield number, self.graph.get_principal(realm.nodes[number])
             else:
-                yield number, self._leveled(index.actors[number])
+                yield number, self._apply_scp_levels(index.actors[number])
 
 
-def _differ(old: Principal, new: Principal) -> bool:
+def _policies_differ(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
     """Tell whether the policies of a principal differ."""
     same = old.boundary == new.boundary and old.levels == new.levels
     return not same or old.grants != new.grants
 
 
-def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:
+def _replace_trusts(
+    estate: CompiledAccounts, trusts: Mapping[IdentityId, RoleTrust]
+) -> CompiledAccounts:
     """Replace trust policies, and the indexes of the principals they name."""
     old, new = [estate.trusts[role] for role in trusts], list(trusts.values())
     return replace(
         estate,
         trusts={**estate.trusts, **trusts},
-        by_service=exchanged(estate.by_service, services_of(old), services_of(new)),
-        by_named=exchanged(estate.by_named, named_of(old), named_of(new)),
-        by_provider=exchanged(estate.by_provider, providers_of(old), providers_of(new)),
+        by_service=update_role_index(
+            estate.by_service, list_trusted_services(old), list_trusted_services(new)
+        ),
+        by_named=update_role_index(
+            estate.by_named, list_trusted_principals(old), list_trusted_principals(new)
+        ),
+        by_provider=update_role_index(
+            estate.by_provider, list_trusted_providers(old), list_trusted_providers(new)
+        ),
         _open_roles=None,
     )
 
 
-def _fenced(estate: Estate, fences: Fences) -> dict[IdentityId, Trust]:
+def _apply_rcps_to_trusts(
+    estate: CompiledAccounts, fences: RcpDeniesByAccount
+) -> dict[IdentityId, RoleTrust]:
     """Apply the current RCPs to trust policies."""
     return {
         role: trust
@@ -215,11 +248,13 @@ def _fenced(estate: Estate, fences: Fences) -> dict[IdentityId, Trust]:
     }
 
 
-def _put(grants: tuple[Grant, ...], texts: Texts) -> tuple[Grant, ...]:
+def _replace_statements(
+    grants: tuple[PolicyStatement, ...], texts: StatementsByPolicy
+) -> tuple[PolicyStatement, ...]:
     """Replace the statements of edited policies, in place."""
     if not any(grant.policy in texts for grant in grants):
         return grants
-    found: list[Grant] = []
+    found: list[PolicyStatement] = []
     told: set[PolicyId] = set()
     for grant in grants:
         if grant.policy not in texts:

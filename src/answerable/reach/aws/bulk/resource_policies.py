@@ -9,27 +9,36 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.bulk.bitset import NONE, Plane, gathered, positions
-from answerable.reach.aws.bulk.caller_side import Call
-from answerable.reach.aws.bulk.partition import atoms_of
-from answerable.reach.aws.bulk.statement_effects import applying
-from answerable.reach.aws.bulk.statement_index import Index, Part
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.bulk.bitset import (
+    EMPTY_BOUNDS,
+    BitsetBounds,
+    build_bitset,
+    list_positions,
+)
+from answerable.reach.aws.bulk.caller_side import BulkCall
+from answerable.reach.aws.bulk.partition import list_condition_atoms
+from answerable.reach.aws.bulk.statement_effects import apply_statement
+from answerable.reach.aws.bulk.statement_index import StatementEffect, StatementIndex
 from answerable.reach.aws.compiled.principal_matching import (
     SESSION_NAME,
-    escape,
-    may_escape,
-    names,
+    build_bypass_condition,
+    can_bypass_boundary,
+    match_principal,
 )
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.formula import TRUE, Atom
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.formula import TRUE, ConditionAtom
 
-ESCAPING, DIRECT, ACCOUNT, DENIED, FENCED = range(5)
-_HOW = {"escaping": ESCAPING, "direct": DIRECT, "account": ACCOUNT}
+BYPASSES_BOUNDARY, NAMES_PRINCIPAL, DELEGATES_TO_ACCOUNT, DENIES, RCP_DENIES = range(5)
+_NAMING_WAYS = {
+    "escaping": BYPASSES_BOUNDARY,
+    "direct": NAMES_PRINCIPAL,
+    "account": DELEGATES_TO_ACCOUNT,
+}
 
 
-class Voice(NamedTuple):
+class ResourceBits(NamedTuple):
     """Result of the resource policies for one actor, by resource.
 
     Attributes:
@@ -41,18 +50,18 @@ class Voice(NamedTuple):
         odd: Resources where open conditions are not monotone and may combine.
     """
 
-    escaping: Plane = NONE
-    direct: Plane = NONE
-    account: Plane = NONE
-    denied: Plane = NONE
-    fenced: Plane = NONE
+    escaping: BitsetBounds = EMPTY_BOUNDS
+    direct: BitsetBounds = EMPTY_BOUNDS
+    account: BitsetBounds = EMPTY_BOUNDS
+    denied: BitsetBounds = EMPTY_BOUNDS
+    fenced: BitsetBounds = EMPTY_BOUNDS
     odd: int = 0
 
 
-SILENT = Voice()
+NO_POLICY_BITS = ResourceBits()
 
 
-class Name(NamedTuple):
+class NamedPrincipals(NamedTuple):
     """Actors that a statement names in the same way."""
 
     how: int
@@ -61,10 +70,10 @@ class Name(NamedTuple):
     odd: bool = False
 
 
-class Naming:
+class PrincipalMatcher:
     """Matcher of Principal elements against actors."""
 
-    def __init__(self, index: Index, given: Known) -> None:
+    def __init__(self, index: StatementIndex, given: ContextKeys) -> None:
         """Index identities by account, id and role name.
 
         Args:
@@ -82,15 +91,15 @@ class Naming:
             if principal.is_role:
                 by_role[identity.account, identity.name].append(number)
         accounts = {
-            account: gathered(numbers, index.size)
+            account: build_bitset(numbers, index.size)
             for account, numbers in by_account.items()
         }
-        self._begin(index, given, accounts, by_id, by_role)
+        self._reset(index, given, accounts, by_id, by_role)
 
-    def _begin(
+    def _reset(
         self,
-        index: Index,
-        given: Known,
+        index: StatementIndex,
+        given: ContextKeys,
         accounts: Mapping[str, int],
         by_id: Mapping[str, Sequence[int]],
         by_role: Mapping[tuple[str, str], Sequence[int]],
@@ -98,87 +107,105 @@ class Naming:
         self._index = index
         self._is_stated = given.get(SESSION_NAME) is not None
         self.accounts, self.by_id, self.by_role = accounts, by_id, by_role
-        self._found: dict[tuple[Clause, int], list[Name]] = {}
+        self._found: dict[tuple[CompiledStatement, int], list[NamedPrincipals]] = {}
 
     @classmethod
-    def restored(
+    def from_index(
         cls,
-        index: Index,
-        given: Known,
+        index: StatementIndex,
+        given: ContextKeys,
         *,
         accounts: Mapping[str, int],
         by_id: Mapping[str, Sequence[int]],
         by_role: Mapping[tuple[str, str], Sequence[int]],
-    ) -> "Naming":
+    ) -> "PrincipalMatcher":
         """Build a matcher from indexes built before."""
         new = cls.__new__(cls)
-        new._begin(index, given, accounts, by_id, by_role)
+        new._reset(index, given, accounts, by_id, by_role)
         return new
 
-    def over(self, index: Index) -> "Naming":
+    def for_index(self, index: StatementIndex) -> "PrincipalMatcher":
         """Return the same matcher for actors that differ in their policies alone."""
         new = copy(self)
         new._index = index
         return new
 
-    def of(self, clause: Clause) -> list[Name]:
+    def find_named(self, clause: CompiledStatement) -> list[NamedPrincipals]:
         """List the actors that a statement names, by the way it names them."""
         key = (clause, len(self._index.actors))
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = list(self._find(clause))
+            found = self._found[key] = list(self._match_statement(clause))
         return found
 
-    def _find(self, clause: Clause) -> Iterator[Name]:
+    def _match_statement(self, clause: CompiledStatement) -> Iterator[NamedPrincipals]:
         index, naming = self._index, clause.naming
         if clause.not_principals:
             # A deny with NotPrincipal excepts no principal that has a boundary.
-            for name in self._one_by_one(clause, range(index.size)):
+            for name in self._match_with_copies(clause, range(index.size)):
                 yield name._replace(actors=name.actors & ~index.unbound)
-            yield from self._met(clause, positions(index.unbound))
+            yield from self._match_each(clause, list_positions(index.unbound))
             return
         if naming.everyone:
-            yield Name(DIRECT, index.all)
-            yield from self._escaping(clause)
+            yield NamedPrincipals(NAMES_PRINCIPAL, index.all)
+            yield from self._match_boundary_bypass(clause)
         for account in naming.accounts:
             if account in self.accounts:
-                yield Name(ACCOUNT, index.with_gains(self.accounts[account]))
+                yield NamedPrincipals(
+                    DELEGATES_TO_ACCOUNT, index.expand_to_nodes(self.accounts[account])
+                )
         if naming.canonical:
-            yield Name(ACCOUNT, index.all, is_open=True)
+            yield NamedPrincipals(DELEGATES_TO_ACCOUNT, index.all, is_open=True)
         single = {n for named in naming.ids for n in self.by_id.get(named, ())}
         for role in naming.sessions:
             single.update(self.by_role.get(role, ()))
-        yield from self._one_by_one(clause, sorted(single))
+        yield from self._match_with_copies(clause, sorted(single))
 
-    def _escaping(self, clause: Clause) -> Iterator[Name]:
+    def _match_boundary_bypass(
+        self, clause: CompiledStatement
+    ) -> Iterator[NamedPrincipals]:
         """Yield the actors for which a grant to `*` may bypass the boundary."""
         index = self._index
         limited = index.bounded
         for limit, actors in index.limits.items():
-            limited |= actors if limit.layer is Layer.SESSION else 0
-        if limited and may_escape(clause):
-            yield Name(ESCAPING, limited, is_open=escape(clause) != TRUE)
+            limited |= actors if limit.layer is PolicyLayer.SESSION else 0
+        if limited and can_bypass_boundary(clause):
+            yield NamedPrincipals(
+                BYPASSES_BOUNDARY,
+                limited,
+                is_open=build_bypass_condition(clause) != TRUE,
+            )
 
-    def _one_by_one(self, clause: Clause, numbers: Iterable[int]) -> Iterator[Name]:
-        for name in self._met(clause, numbers):
-            yield name._replace(actors=self._index.with_gains(name.actors))
+    def _match_with_copies(
+        self, clause: CompiledStatement, numbers: Iterable[int]
+    ) -> Iterator[NamedPrincipals]:
+        for name in self._match_each(clause, numbers):
+            yield name._replace(actors=self._index.expand_to_nodes(name.actors))
 
-    def _met(self, clause: Clause, numbers: Iterable[int]) -> Iterator[Name]:
-        met: dict[Name, list[int]] = defaultdict(list)
+    def _match_each(
+        self, clause: CompiledStatement, numbers: Iterable[int]
+    ) -> Iterator[NamedPrincipals]:
+        met: dict[NamedPrincipals, list[int]] = defaultdict(list)
         for number in numbers:
-            for how, when in names(clause, self._index.actors[number]):
-                odd = any(self._is_odd(a) for alternative in when for a in alternative)
-                met[Name(_HOW[how], 0, when != TRUE, odd)].append(number)
+            for how, when in match_principal(clause, self._index.actors[number]):
+                odd = any(
+                    self._is_non_monotone(a)
+                    for alternative in when
+                    for a in alternative
+                )
+                met[NamedPrincipals(_NAMING_WAYS[how], 0, when != TRUE, odd)].append(
+                    number
+                )
         for name, found in met.items():
-            members = gathered(found, len(self._index.actors))
+            members = build_bitset(found, len(self._index.actors))
             yield name._replace(actors=members)
 
-    def _is_odd(self, one: Atom) -> bool:
+    def _is_non_monotone(self, one: ConditionAtom) -> bool:
         """Tell whether only the exact evaluation decides an atom."""
         return one.negated or (self._is_stated and one.key.lower() == SESSION_NAME)
 
 
-class Voices:
+class ResourceSide:
     """Resources' side of one call.
 
     Attributes:
@@ -189,11 +216,11 @@ class Voices:
 
     def __init__(
         self,
-        index: Index,
-        naming: Naming,
-        call: Call,
-        spoken: Iterable[tuple[Clause, int]],
-        fenced: Iterable[tuple[Clause, int]] = (),
+        index: StatementIndex,
+        naming: PrincipalMatcher,
+        call: BulkCall,
+        spoken: Iterable[tuple[CompiledStatement, int]],
+        fenced: Iterable[tuple[CompiledStatement, int]] = (),
     ) -> None:
         """Collect the effects of all statements on a call.
 
@@ -208,57 +235,65 @@ class Voices:
         self.named = 0
         self.allow_atoms: set[object] = set()
         self.deny_atoms: set[object] = set()
-        self._said: dict[tuple[int, int], tuple[Plane, int]] = {}
+        self._said: dict[tuple[int, int], tuple[BitsetBounds, int]] = {}
         for clause, resources in spoken:
-            if clause.takes_action(call.action):
-                for name in naming.of(clause):
+            if clause.matches_action(call.action):
+                for name in naming.find_named(clause):
                     if name.actors & index.scope:
-                        how = DENIED if clause.effect is Effect.DENY else name.how
-                        self._say(clause, resources, name._replace(how=how))
+                        how = DENIES if clause.effect is PolicyEffect.DENY else name.how
+                        self._apply_statement(clause, resources, name._replace(how=how))
         anyone = index.all & ~index.linked
         for clause, resources in fenced:
-            self._say(clause, resources, Name(FENCED, anyone))
+            self._apply_statement(
+                clause, resources, NamedPrincipals(RCP_DENIES, anyone)
+            )
         self._of: dict[int, list[int]] = defaultdict(list)
         self._list = list(self._said.items())
         for number, ((_, actors), _) in enumerate(self._list):
-            for actor in positions(actors & index.scope):
+            for actor in list_positions(actors & index.scope):
                 self._of[actor].append(number)
-        self._shared: dict[tuple[int, ...], Voice] = {(): SILENT}
+        self._shared: dict[tuple[int, ...], ResourceBits] = {(): NO_POLICY_BITS}
 
-    def of(self, actor: int) -> Voice:
+    def get_actor_bits(self, actor: int) -> ResourceBits:
         """Return the result for one actor."""
         key = tuple(self._of.get(actor, ()))
         found = self._shared.get(key)
         if found is None:
-            planes, odd = [NONE] * 5, 0
+            planes, odd = [EMPTY_BOUNDS] * 5, 0
             for number in key:
                 (how, _), (plane, strange) = self._list[number]
                 planes[how] |= plane
                 odd |= strange
             escaping, direct, account, denied, fenced = planes
-            found = Voice(escaping, direct, account, denied, fenced, odd)
+            found = ResourceBits(escaping, direct, account, denied, fenced, odd)
             self._shared[key] = found
         return found
 
-    def _say(self, clause: Clause, resources: int, name: Name) -> None:
+    def _apply_statement(
+        self, clause: CompiledStatement, resources: int, name: NamedPrincipals
+    ) -> None:
         call = self._call
-        deny = name.how >= DENIED
+        deny = name.how >= DENIES
         actors = name.actors & self._index.scope
-        for part in applying(clause, call.space, call.known, self._index, actors):
-            plane = part.plane.within(resources)
+        for part in apply_statement(
+            clause, call.space, call.known, self._index, actors
+        ):
+            plane = part.plane.restrict_to(resources)
             if name.is_open:
-                plane = Plane(0, plane.maybe)
+                plane = BitsetBounds(0, plane.maybe)
             if not plane.maybe:
                 continue
             if plane.sure != plane.maybe:
                 atoms = self.deny_atoms if deny else self.allow_atoms
-                atoms.update(atoms_of(clause))
+                atoms.update(list_condition_atoms(clause))
                 if name.is_open:
                     atoms.add("answerable:named")
             odd = plane.maybe if name.odd else part.odd & resources
-            self._add(name.how, part, plane, odd)
+            self._record_effect(name.how, part, plane, odd)
 
-    def _add(self, how: int, part: Part, plane: Plane, odd: int) -> None:
-        self.named |= part.actors if how < DENIED else 0
-        held, strange = self._said.get((how, part.actors), (NONE, 0))
+    def _record_effect(
+        self, how: int, part: StatementEffect, plane: BitsetBounds, odd: int
+    ) -> None:
+        self.named |= part.actors if how < DENIES else 0
+        held, strange = self._said.get((how, part.actors), (EMPTY_BOUNDS, 0))
         self._said[how, part.actors] = held | plane, strange | odd

@@ -6,19 +6,24 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.reach.aws.bulk.bitset import NONE, Plane, Texts, gathered
-from answerable.reach.aws.bulk.statement_effects import Space
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.organization_policies import SERVICE_ROLES
-from answerable.reach.aws.compiled.s3_public_access import is_public
+from answerable.reach.aws.bulk.bitset import (
+    EMPTY_BOUNDS,
+    ArnIndex,
+    BitsetBounds,
+    build_bitset,
+)
+from answerable.reach.aws.bulk.statement_effects import CallResources
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.organization_policies import SERVICE_ROLE_PATH
+from answerable.reach.aws.compiled.s3_public_access import evaluate_public_policy
 from answerable.reach.aws.compiled.service_facts import needs_key_policy
-from answerable.reach.aws.compiled.statements import Clause
+from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import Trust
+from answerable.reach.aws.evaluation.trust import RoleTrust
 from answerable.reach.formula import FALSE, TRUE
 
 
-class Sides(NamedTuple):
+class AccountView(NamedTuple):
     """Resources as seen from one account, as bitsets.
 
     Attributes:
@@ -37,7 +42,7 @@ class Sides(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ground:
+class ResourceSpace:
     """Resources, each with its account and its resource policy.
 
     Attributes:
@@ -52,23 +57,23 @@ class Ground:
         free: Service-linked roles, which RCPs do not bind.
     """
 
-    space: Space
+    space: CallResources
     owners: dict[str, int]
-    spoken: tuple[tuple[Clause, int], ...]
+    spoken: tuple[tuple[CompiledStatement, int], ...]
     unread: int = 0
     unread_denies: int = 0
     missing: int = 0
     keys: int = 0
-    shut: Plane = NONE
+    shut: BitsetBounds = EMPTY_BOUNDS
     doors: int = 0
     free: int = 0
 
     @property
-    def texts(self) -> Texts:
+    def arns(self) -> ArnIndex:
         """Index of the resources by ARN."""
         return self.space.texts
 
-    def seen_from(self, account: str, required: int) -> Sides:
+    def view_from_account(self, account: str, required: int) -> AccountView:
         """Classify the resources from the point of view of an account.
 
         Args:
@@ -76,14 +81,14 @@ class Ground:
             required: Resources whose policy must allow.
         """
         near = self.owners.get(account, 0) | self.owners.get("", 0)
-        far = self.texts.all & ~near
+        far = self.arns.all & ~near
         silent = self.unread | (self.missing & (required | far))
-        return Sides(near, near & ~required, near & required, far, silent)
+        return AccountView(near, near & ~required, near & required, far, silent)
 
 
-def make_ground(
-    estate: Estate, resources: Iterable[str], *, trusts: bool = False
-) -> Ground:
+def build_resource_space(
+    estate: CompiledAccounts, resources: Iterable[str], *, trusts: bool = False
+) -> ResourceSpace:
     """Build a resource space.
 
     Args:
@@ -93,26 +98,26 @@ def make_ground(
     """
     listed = list(resources)
     size = len(listed)
-    places = [estate.place(text) for text in listed]
+    places = [estate.describe_resource(text) for text in listed]
     owners: dict[str, list[int]] = defaultdict(list)
     for number, place in enumerate(places):
         owners[place.owner].append(number)
     held = [
-        _trust(estate, text) if trusts else estate.holders.get(place.holder)
+        _find_trust(estate, text) if trusts else estate.holders.get(place.holder)
         for text, place in zip(listed, places, strict=True)
     ]
-    spoken: dict[Clause, list[int]] = defaultdict(list)
+    spoken: dict[CompiledStatement, list[int]] = defaultdict(list)
     for number, own in enumerate(held):
         for grant in own.grants if own else ():
             spoken[grant.clause].append(number)
 
     def gather(numbers: Iterable[int]) -> int:
-        return gathered(numbers, size)
+        return build_bitset(numbers, size)
 
-    texts = Texts(listed, [place.parts for place in places])
+    texts = ArnIndex(listed, [place.parts for place in places])
 
-    return Ground(
-        space=Space(texts, [place.known for place in places]),
+    return ResourceSpace(
+        space=CallResources(texts, [place.known for place in places]),
         owners={owner: gather(numbers) for owner, numbers in owners.items()},
         spoken=tuple((clause, gather(numbers)) for clause, numbers in spoken.items()),
         unread=gather(n for n, own in enumerate(held) if own and own.gaps),
@@ -121,25 +126,27 @@ def make_ground(
         ),
         missing=gather(n for n, own in enumerate(held) if own is None),
         keys=gather(n for n, text in enumerate(listed) if needs_key_policy(text)),
-        shut=_shut(estate, held, size),
+        shut=_find_public_access_blocked(estate, held, size),
         doors=gather(n for n, place in enumerate(places) if place.door),
-        free=gather(n for n, text in enumerate(listed) if SERVICE_ROLES in text),
+        free=gather(n for n, text in enumerate(listed) if SERVICE_ROLE_PATH in text),
     )
 
 
-def without_policies(ground: Ground) -> Ground:
+def without_policies(ground: ResourceSpace) -> ResourceSpace:
     """Return the same resources, for calls that resource policies do not apply to."""
     return replace(ground, spoken=(), unread=0, unread_denies=0, missing=0)
 
 
-def _trust(estate: Estate, role: str) -> Trust | None:
+def _find_trust(estate: CompiledAccounts, role: str) -> RoleTrust | None:
     trust = estate.trusts.get(IdentityId(role))
     return trust if trust and (trust.collected or trust.gaps) else None
 
 
-def _shut(
-    estate: Estate, held: Iterable[ResourcePolicy | Trust | None], size: int
-) -> Plane:
+def _find_public_access_blocked(
+    estate: CompiledAccounts,
+    held: Iterable[ResourcePolicy | RoleTrust | None],
+    size: int,
+) -> BitsetBounds:
     """Find the resources that a public-access block closes to other accounts."""
     sure: list[int] = []
     maybe: list[int] = []
@@ -148,23 +155,27 @@ def _shut(
         if isinstance(own, ResourcePolicy) and (
             own.resource in blocks or own.account in blocks
         ):
-            public = is_public(own, estate.doors.get(ResourceId(own.resource)))
+            public = evaluate_public_policy(
+                own, estate.doors.get(ResourceId(own.resource))
+            )
             if public != FALSE:
                 maybe.append(number)
             if public == TRUE:
                 sure.append(number)
-    return Plane(gathered(sure, size), gathered(maybe, size))
+    return BitsetBounds(build_bitset(sure, size), build_bitset(maybe, size))
 
 
-def fenced(estate: Estate, ground: Ground, action: str) -> Iterator[tuple[Clause, int]]:
+def list_rcp_denies(
+    estate: CompiledAccounts, ground: ResourceSpace, action: str
+) -> Iterator[tuple[CompiledStatement, int]]:
     """List the RCP denies of an action, each with the resources it binds."""
     for account, fence in estate.fences.items():
         bits = ground.owners.get(account, 0) & ~ground.free
-        for grant in fence.speaking(action) if bits else ():
+        for grant in fence.select_denies(action) if bits else ():
             yield grant.clause, bits
 
 
-def fences_unread(estate: Estate, ground: Ground) -> int:
+def find_unread_rcps(estate: CompiledAccounts, ground: ResourceSpace) -> int:
     """Return the resources of accounts for which some RCP was not read."""
     found = 0
     for account, fence in estate.fences.items():

@@ -10,15 +10,23 @@ from typing import TypeVar
 
 from answerable.model.identity import Identity
 from answerable.model.policy import Policy
-from answerable.model.provenance import Seen
-from answerable.model.sighting import Facts
+from answerable.model.provenance import FactProvenance
+from answerable.model.sighting import SightedFacts
 
 # Facts that a graph is compiled from, besides policies.
-_KINDS = ("identities", "accounts", "attachments", "resources", "public_access")
+_COMPILED_KINDS = (
+    "identities",
+    "accounts",
+    "attachments",
+    "resources",
+    "public_access",
+)
 Fact = TypeVar("Fact")
 
 
-def reused(before: Facts, after: Facts) -> Facts | None:
+def reuse_unchanged_facts(
+    before: SightedFacts, after: SightedFacts
+) -> SightedFacts | None:
     """Return the earlier facts with the policies that the later scan changed.
 
     Args:
@@ -29,33 +37,34 @@ def reused(before: Facts, after: Facts) -> Facts | None:
         None where more than the text of policies differs.
     """
     if not all(
-        _is_same(getattr(before, kind), getattr(after, kind)) for kind in _KINDS
+        _are_same_facts(getattr(before, kind), getattr(after, kind))
+        for kind in _COMPILED_KINDS
     ):
         return None
     if [one.id for one in before.policies] != [one.id for one in after.policies]:
         return None
     policies = tuple(
-        old if _says_same(old, new) else new
+        old if _has_same_statements(old, new) else new
         for old, new in zip(before.policies, after.policies, strict=True)
     )
     return replace(before, policies=policies)
 
 
-def _says_same(old: Policy, new: Policy) -> bool:
+def _has_same_statements(old: Policy, new: Policy) -> bool:
     return old is new or (old.statements, old.unread) == (new.statements, new.unread)
 
 
-def _is_same(old: Sequence[object], new: Sequence[object]) -> bool:
+def _are_same_facts(old: Sequence[object], new: Sequence[object]) -> bool:
     return len(old) == len(new) and all(
-        one is other or _lasting(one) == _lasting(other)
+        one is other or _without_timestamps(one) == _without_timestamps(other)
         for one, other in zip(old, new, strict=True)
     )
 
 
-def _lasting(fact: Fact) -> Fact:
+def _without_timestamps(fact: Fact) -> Fact:
     """Return a fact without its sighting and time of last use."""
     found = replace(fact, seen=_UNSEEN)  # type: ignore[type-var]  # a fact has `seen`
     return replace(found, last_used_at=0) if isinstance(found, Identity) else found
 
 
-_UNSEEN: Seen | None = None
+_UNSEEN: FactProvenance | None = None

@@ -5,35 +5,40 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.aws.bulk.bitset import NONE, Plane, Texts
-from answerable.reach.aws.bulk.partition import CALLER, Cell, Cells, keys_used
-from answerable.reach.aws.bulk.statement_index import Index, Part
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.conditions import evaluate
-from answerable.reach.aws.evaluation.context_keys import (
-    NOTHING,
-    Known,
-    has_variable,
-    resolve,
+from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, ArnIndex, BitsetBounds
+from answerable.reach.aws.bulk.partition import (
+    KMS_CALLER_ACCOUNT,
+    KeyPartition,
+    PartitionCell,
+    list_condition_keys,
 )
-from answerable.reach.aws.patterns.arns import pattern_parts
+from answerable.reach.aws.bulk.statement_index import StatementEffect, StatementIndex
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.conditions import evaluate_block
+from answerable.reach.aws.evaluation.context_keys import (
+    NO_KEYS,
+    ContextKeys,
+    has_variable,
+    resolve_variables,
+)
+from answerable.reach.aws.patterns.arns import split_pattern
 from answerable.reach.formula import FALSE, TRUE, Formula
 
 _ONE_VARIABLE = re.compile(r"\$\{([^}*?$,]+)\}")
-Lines = tuple[ConditionClause, ...]
-Values = tuple[tuple[str, ...] | None, ...]
+ConditionLines = tuple[ConditionClause, ...]
+KeyValues = tuple[tuple[str, ...] | None, ...]
 
 
-class Space:
+class CallResources:
     """Resources that calls may name, with the condition keys known for each."""
 
-    def __init__(self, texts: Texts, knowns: list[Known]) -> None:
+    def __init__(self, texts: ArnIndex, knowns: list[ContextKeys]) -> None:
         self.texts = texts
         self.is_kms = all(":kms:" in text for text in texts.texts)
-        self.cells = Cells(knowns)
+        self.cells = KeyPartition(knowns)
 
 
-class Group(NamedTuple):
+class ActorGroup(NamedTuple):
     """Actors for which a statement has one meaning.
 
     Attributes:
@@ -43,82 +48,100 @@ class Group(NamedTuple):
     """
 
     actors: int
-    known: Known
+    known: ContextKeys
     is_open: bool
 
 
-def applying(
-    clause: Clause, space: Space, known: Known, index: Index, actors: int
-) -> Iterable[Part]:
+def apply_statement(
+    clause: CompiledStatement,
+    space: CallResources,
+    known: ContextKeys,
+    index: StatementIndex,
+    actors: int,
+) -> Iterable[StatementEffect]:
     """Yield the effects of a statement on the resources of a space, for some actors."""
     if not actors:
         return []
     if clause.static:
-        plane = _resources(clause, space.texts, known)
-        return [Part(actors, plane)] if plane.maybe else []
-    mine, others = sorted_lines(clause, index, known)
-    theirs, others = _of_resources(others, space, known)
-    keys = keys_used(clause, others)
+        plane = _match_resources(clause, space.texts, known)
+        return [StatementEffect(actors, plane)] if plane.maybe else []
+    mine, others = split_actor_lines(clause, index, known)
+    theirs, others = _split_resource_lines(others, space, known)
+    keys = list_condition_keys(clause, others)
     stated = tuple(known.get(key) for key in keys)
     memo = clause, space, actors, stated, others
     found = index.parts.get(memo)
     if found is None:
-        limits = _holding(theirs, space)
+        limits = _evaluate_resource_lines(theirs, space)
         about = others, keys, known, stated
         found = index.parts[memo] = [
             part
-            for group in _grouped(mine, keys, index, actors)
-            if (part := _part(clause, space, index, about, group, limits)).plane.maybe
+            for group in _group_actors_by_keys(mine, keys, index, actors)
+            if (
+                part := _apply_to_group(clause, space, index, about, group, limits)
+            ).plane.maybe
         ]
     return found
 
 
-_About = tuple[Lines, tuple[str, ...], Known, Values]
+_EvaluationInputs = tuple[ConditionLines, tuple[str, ...], ContextKeys, KeyValues]
 
 
-def _of_resources(others: Lines, space: Space, known: Known) -> tuple[Lines, Lines]:
+def _split_resource_lines(
+    others: ConditionLines, space: CallResources, known: ContextKeys
+) -> tuple[ConditionLines, ConditionLines]:
     """Split lines into those about the resource alone, and others."""
-    theirs = tuple(line for line in others if _is_alone(line, space.cells, known))
+    theirs = tuple(
+        line for line in others if _depends_on_own_keys(line, space.cells, known)
+    )
     if not theirs:
         return theirs, others
     return theirs, tuple(line for line in others if line not in theirs)
 
 
-def _holding(lines: Lines, space: Space) -> Plane:
+def _evaluate_resource_lines(
+    lines: ConditionLines, space: CallResources
+) -> BitsetBounds:
     """Return the resources for which all lines about them hold."""
-    found = Plane(space.texts.all, space.texts.all)
+    found = BitsetBounds(space.texts.all, space.texts.all)
     for line in lines:
-        found &= space.cells.holding(line)
+        found &= space.cells.find_members_where(line)
     return found
 
 
-def _part(
-    clause: Clause,
-    space: Space,
-    index: Index,
-    stated_of: _About,
-    group: Group,
-    limits: Plane,
-) -> Part:
+def _apply_to_group(
+    clause: CompiledStatement,
+    space: CallResources,
+    index: StatementIndex,
+    stated_of: _EvaluationInputs,
+    group: ActorGroup,
+    limits: BitsetBounds,
+) -> StatementEffect:
     others, keys, known, stated = stated_of
-    plane, odd = NONE, 0
-    for there in _places(space.cells, others, keys, known, group.known):
-        about = known.over(there.known).over(group.known)
-        if space.is_kms and CALLER in keys:
-            about = _calling(group.known).over(about)
-        held = _held(others, about, index, (space, group.known, there.known, stated))
-        here, strange = _applying(clause, held, space.texts, about)
-        plane |= here.within(there.members)
+    plane, odd = EMPTY_BOUNDS, 0
+    for there in _partition_resources(space.cells, others, keys, known, group.known):
+        about = known.merge_over(there.known).merge_over(group.known)
+        if space.is_kms and KMS_CALLER_ACCOUNT in keys:
+            about = _get_kms_caller(group.known).merge_over(about)
+        held = _evaluate_lines(
+            others, about, index, (space, group.known, there.known, stated)
+        )
+        here, strange = _match_statement(clause, held, space.texts, about)
+        plane |= here.restrict_to(there.members)
         odd |= strange & there.members
     plane &= limits
     if group.is_open:
-        plane = Plane(0, plane.maybe)
-    return Part(group.actors, plane, odd & plane.maybe)
+        plane = BitsetBounds(0, plane.maybe)
+    return StatementEffect(group.actors, plane, odd & plane.maybe)
 
 
-def _places(
-    cells: Cells, lines: Lines, keys: tuple[str, ...], stated: Known, mine: Known
-) -> list[Cell]:
+def _partition_resources(
+    cells: KeyPartition,
+    lines: ConditionLines,
+    keys: tuple[str, ...],
+    stated: ContextKeys,
+    mine: ContextKeys,
+) -> list[PartitionCell]:
     """Split resources by keys; leave out cells for which a line is known not to hold.
 
     Conditions often compare tags of actor and resource; most pairs differ.
@@ -128,100 +151,119 @@ def _places(
         if not match or len(line.values) > 1 or line.operator.lower() != "stringequals":
             continue
         key, variable = line.key.lower(), match[1].strip().lower()
-        if CALLER in (key, variable) or cells.speaks(variable):
+        if KMS_CALLER_ACCOUNT in (key, variable) or cells.knows_key(variable):
             continue
         if stated.get(key) is None and stated.get(variable) is None:
             wanted = mine.get(variable)
             if wanted and len(wanted) == 1:
-                return cells.valued(keys, key, wanted[0])
-    return cells.of(keys)
+                return cells.split_matching_value(keys, key, wanted[0])
+    return cells.split_by_keys(keys)
 
 
-def _calling(known: Known) -> Known:
+def _get_kms_caller(known: ContextKeys) -> ContextKeys:
     account = known.get("aws:principalaccount")
-    return NOTHING if account is None else Known({CALLER: account})
+    return NO_KEYS if account is None else ContextKeys({KMS_CALLER_ACCOUNT: account})
 
 
-def _held(lines: Lines, about: Known, index: Index, key: tuple[object, ...]) -> Formula:
+def _evaluate_lines(
+    lines: ConditionLines,
+    about: ContextKeys,
+    index: StatementIndex,
+    key: tuple[object, ...],
+) -> Formula:
     """Evaluate lines of a condition; cached, since statements often share them."""
     space, mine, there, stated = key
     memo = lines, space, id(mine), id(there), stated
     found = index.held.get(memo)
     if found is None:
-        found = index.held[memo] = evaluate(lines, about)
+        found = index.held[memo] = evaluate_block(lines, about)
     return found
 
 
-def groups(clause: Clause, index: Index, known: Known, actors: int) -> Iterator[Group]:
+def group_actors(
+    clause: CompiledStatement, index: StatementIndex, known: ContextKeys, actors: int
+) -> Iterator[ActorGroup]:
     """Group the actors that a statement may apply to by its meaning for them."""
-    about_them, others = sorted_lines(clause, index, known)
-    return _grouped(about_them, keys_used(clause, others), index, actors)
+    about_them, others = split_actor_lines(clause, index, known)
+    return _group_actors_by_keys(
+        about_them, list_condition_keys(clause, others), index, actors
+    )
 
 
-def _grouped(
-    lines: Lines, keys: tuple[str, ...], index: Index, actors: int
-) -> Iterator[Group]:
+def _group_actors_by_keys(
+    lines: ConditionLines, keys: tuple[str, ...], index: StatementIndex, actors: int
+) -> Iterator[ActorGroup]:
     """Group actors for which lines may hold, by the values of keys."""
     open_ = 0
     for line in lines:
-        held = index.holding_line(line)
+        held = index.evaluate_condition_line(line)
         actors &= held.maybe
         open_ |= held.maybe & ~held.sure
-    for cell in index.cells(keys) if actors else ():
+    for cell in index.split_by_keys(keys) if actors else ():
         here = cell.members & actors
         if here:
             for members, is_open in ((here & ~open_, False), (here & open_, True)):
                 if members:
-                    yield Group(members, cell.known, is_open)
+                    yield ActorGroup(members, cell.known, is_open)
             actors ^= here  # cells are disjoint
             if not actors:
                 return
 
 
-def sorted_lines(clause: Clause, index: Index, known: Known) -> tuple[Lines, Lines]:
+def split_actor_lines(
+    clause: CompiledStatement, index: StatementIndex, known: ContextKeys
+) -> tuple[ConditionLines, ConditionLines]:
     """Split a condition into lines about the actor alone, and all others."""
     mine: list[ConditionClause] = []
     others: list[ConditionClause] = []
     for line in clause.conditions:
-        (mine if _is_alone(line, index, known) else others).append(line)
+        (mine if _depends_on_own_keys(line, index, known) else others).append(line)
     return tuple(mine), tuple(others)
 
 
-class _Speaking(Protocol):
-    def speaks(self, key: str) -> bool: ...
+class _KeyKnowing(Protocol):
+    def knows_key(self, key: str) -> bool: ...
 
 
-def _is_alone(line: ConditionClause, things: _Speaking, known: Known) -> bool:
+def _depends_on_own_keys(
+    line: ConditionClause, things: _KeyKnowing, known: ContextKeys
+) -> bool:
     """Tell whether a line depends on keys of `things` alone."""
     key = line.key.lower()
-    if not things.speaks(key) or known.get(key) is not None:
+    if not things.knows_key(key) or known.get(key) is not None:
         return False
     return not any(map(has_variable, line.values))
 
 
-def _applying(
-    clause: Clause, held: Formula, texts: Texts, known: Known
-) -> tuple[Plane, int]:
+def _match_statement(
+    clause: CompiledStatement, held: Formula, texts: ArnIndex, known: ContextKeys
+) -> tuple[BitsetBounds, int]:
     if held == FALSE:
-        return NONE, 0
-    plane = _resources(clause, texts, known)
+        return EMPTY_BOUNDS, 0
+    plane = _match_resources(clause, texts, known)
     odd = plane.maybe & ~plane.sure if clause.not_resources else 0
-    return (plane if held == TRUE else Plane(0, plane.maybe)), odd
+    return (plane if held == TRUE else BitsetBounds(0, plane.maybe)), odd
 
 
-def _resources(clause: Clause, texts: Texts, known: Known) -> Plane:
+def _match_resources(
+    clause: CompiledStatement, texts: ArnIndex, known: ContextKeys
+) -> BitsetBounds:
     sure = maybe = 0
     if clause.parts:
         for parts in clause.parts:
-            sure |= texts.bits(parts)
+            sure |= texts.find_matches(parts)
         maybe = sure
     else:
         for written in clause.resources or clause.not_resources:
-            resolved = resolve(written, known)
+            resolved = resolve_variables(written, known)
             if not resolved.void:
-                hit = texts.bits(pattern_parts(resolved.pattern))
+                hit = texts.find_matches(split_pattern(resolved.pattern))
                 maybe |= hit
                 sure |= 0 if resolved.unknown else hit
     if clause.not_resources:
-        return Plane(texts.all & ~maybe, texts.all & ~sure)
-    return Plane(sure, maybe) if clause.resources else Plane(texts.all, texts.all)
+        return BitsetBounds(texts.all & ~maybe, texts.all & ~sure)
+    return (
+        BitsetBounds(sure, maybe)
+        if clause.resources
+        else BitsetBounds(texts.all, texts.all)
+    )

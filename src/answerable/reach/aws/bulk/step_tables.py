@@ -12,29 +12,29 @@ import msgspec
 from answerable.model.inventory import DerivedTables
 from answerable.reach.aws.bulk import actor_tables
 from answerable.reach.aws.bulk.actor_tables import StoredActors
-from answerable.reach.aws.bulk.all_principals import Rows
-from answerable.reach.aws.bulk.bitset import gathered
-from answerable.reach.aws.bulk.bitset_encoding import pack_set, unpack_set
-from answerable.reach.aws.bulk.caller_side import Verdicts
-from answerable.reach.aws.bulk.closure import Steps, Whole
-from answerable.reach.aws.bulk.edges import Realm, grown, make_realm
-from answerable.reach.aws.bulk.existing_resources import Existing
-from answerable.reach.aws.bulk.transitive_closure import Closure
-from answerable.reach.aws.paths.created_identities import is_made
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.reach.aws.bulk.all_principals import StepTable
+from answerable.reach.aws.bulk.bitset import build_bitset
+from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
+from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.closure import ActorSteps, GraphClosure
+from answerable.reach.aws.bulk.edges import CompiledGraph, add_nodes, compile_graph
+from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
+from answerable.reach.aws.paths.created_identities import is_uncreated
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.lazy_tables import (
-    ReadSequence,
-    number_key,
-    pack_numbers,
-    unpack_numbers,
+    LazySequence,
+    decode_numbers,
+    encode_number_key,
+    encode_numbers,
 )
 
 Tables = Mapping[str, Iterable[tuple[str, object]]]
 _KINDS = ("steps", "written", "common", "assumed")
 
 
-class _Head(msgspec.Struct, array_like=True):
-    """Header of the tables of a `Whole`.
+class _StepsHeader(msgspec.Struct, array_like=True):
+    """Header of the tables of a `GraphClosure`.
 
     Attributes:
         plain: Number of nodes without group memberships gained.
@@ -57,140 +57,145 @@ class _Head(msgspec.Struct, array_like=True):
     passers: bytes
 
 
-class _Numbering:
+class _RowNumbering:
     """Numbers of distinct bitset rows, in order of appearance."""
 
     def __init__(self) -> None:
         self._number: dict[int, int] = {}
 
-    def numbers(self, rows: Iterable[int]) -> bytes:
+    def encode_rows(self, rows: Iterable[int]) -> bytes:
         known = self._number
-        return pack_numbers(known.setdefault(row, len(known)) for row in rows)
+        return encode_numbers(known.setdefault(row, len(known)) for row in rows)
 
-    def rows(self) -> Iterator[tuple[str, bytes]]:
+    def list_rows(self) -> Iterator[tuple[str, bytes]]:
         for row, number in self._number.items():
-            yield number_key(number), pack_set(row)
+            yield encode_number_key(number), encode_bitset(row)
 
 
-def tables_of(whole: Whole) -> Tables:
+def encode_steps(whole: GraphClosure) -> Tables:
     """Encode steps, closure and actors as tables."""
-    numbering, rows = _Numbering(), whole.rows
-    nodes = whole.realm.nodes[: whole.size]
-    head = _Head(
+    numbering, rows = _RowNumbering(), whole.step_table
+    nodes = whole.compiled_graph.nodes[: whole.size]
+    head = _StepsHeader(
         plain=whole.plain,
         size=whole.size,
-        made=pack_set(
-            gathered(
-                (n for n, each in enumerate(nodes) if is_made(each.identity)),
+        made=encode_bitset(
+            build_bitset(
+                (n for n, each in enumerate(nodes) if is_uncreated(each.identity)),
                 whole.size,
             )
         ),
         rows={
-            kind: numbering.numbers(
+            kind: numbering.encode_rows(
                 bits for row in getattr(rows, kind) for bits in row[:2]
             )
             for kind in _KINDS
         },
         beyond=(
-            numbering.numbers(whole.sure.beyond),
-            numbering.numbers(whole.some.beyond),
+            numbering.encode_rows(whole.sure.beyond),
+            numbering.encode_rows(whole.some.beyond),
         ),
         classes=(
-            numbering.numbers(bits for pair in whole.sure.classes for bits in pair),
-            numbering.numbers(bits for pair in whole.some.classes for bits in pair),
+            numbering.encode_rows(bits for pair in whole.sure.classes for bits in pair),
+            numbering.encode_rows(bits for pair in whole.some.classes for bits in pair),
         ),
-        editors=pack_set(rows.editors),
-        passers=pack_set(rows.passers),
+        editors=encode_bitset(rows.editors),
+        passers=encode_bitset(rows.passers),
     )
     return {
         "head": [("", head)],
-        "bits": numbering.rows(),
-        **actor_tables.tables_of(whole.realm, nodes),
+        "bits": numbering.list_rows(),
+        **actor_tables.encode_actors(whole.compiled_graph, nodes),
     }
 
 
-def restore(graph: Graph, tables: DerivedTables) -> Whole:
+def restore_closure(graph: IdentityGraph, tables: DerivedTables) -> GraphClosure:
     """Restore the closure of an equal graph; rows are read lazily.
 
     Args:
         graph: The graph.
-        tables: Written by `tables_of` from a graph of the same facts.
+        tables: Written by `encode_steps` from a graph of the same facts.
     """
-    head = tables.section("head", _Head)[""]
-    read = _Rows(tables, head)
-    sure, some = read.closures()
-    return Whole(
+    head = tables.section("head", _StepsHeader)[""]
+    read = _BitRows(tables, head)
+    sure, some = read.read_closures()
+    return GraphClosure(
         graph=graph,
         actors=StoredActors(graph, tables, head.size),
-        table=Steps(read.verdicts("steps"), read.verdicts("assumed")),
+        table=ActorSteps(read.read_verdicts("steps"), read.read_verdicts("assumed")),
         sure=sure,
         some=some,
         plain=head.plain,
         size=head.size,
-        made=unpack_set(head.made),
-        find=lambda: _found(graph, tables, head, read),
+        made=decode_bitset(head.made),
+        find=lambda: _restore_graph(graph, tables, head, read),
     )
 
 
-def _found(
-    graph: Graph, tables: DerivedTables, head: _Head, read: "_Rows"
-) -> tuple[Realm, Rows]:
+def _restore_graph(
+    graph: IdentityGraph, tables: DerivedTables, head: _StepsHeader, read: "_BitRows"
+) -> tuple[CompiledGraph, StepTable]:
     """Compile the actors of a graph, and read every row of their steps."""
-    realm = make_realm(graph)
-    nodes = actor_tables.nodes_of(tables, head.size)
+    realm = compile_graph(graph)
+    nodes = actor_tables.read_nodes(tables, head.size)
     more = nodes[head.plain :]
     if more:
-        grown(realm, more)
+        add_nodes(realm, more)
     realm.index.scope = realm.index.all
-    realm.index.forget_members()
-    listed = {kind: list(read.verdicts(kind)) for kind in _KINDS}
-    return realm, Rows(
+    realm.index.clear_member_caches()
+    listed = {kind: list(read.read_verdicts(kind)) for kind in _KINDS}
+    return realm, StepTable(
         **listed,
-        there=Existing(realm),
-        editors=unpack_set(head.editors),
-        passers=unpack_set(head.passers),
+        there=ExistingResources(realm),
+        editors=decode_bitset(head.editors),
+        passers=decode_bitset(head.passers),
     )
 
 
-class _Rows:
+class _BitRows:
     """Bitset rows by number, decoded on first use."""
 
-    def __init__(self, tables: DerivedTables, head: _Head) -> None:
+    def __init__(self, tables: DerivedTables, head: _StepsHeader) -> None:
         self._head = head
         self._kept = tables.section("bits", bytes)
         self._bits: dict[int, int] = {}
-        self._shared: dict[tuple[int, int], Verdicts] = {}
+        self._shared: dict[tuple[int, int], VerdictBits] = {}
 
-    def bits(self, number: int) -> int:
+    def read_row(self, number: int) -> int:
         found = self._bits.get(number)
         if found is None:
-            found = self._bits[number] = unpack_set(self._kept[number_key(number)])
+            found = self._bits[number] = decode_bitset(
+                self._kept[encode_number_key(number)]
+            )
         return found
 
-    def verdicts(self, kind: str) -> Sequence[Verdicts]:
-        numbers = unpack_numbers(self._head.rows[kind])
-        return ReadSequence(len(numbers) // 2, lambda n: self._pair(numbers, n))
+    def read_verdicts(self, kind: str) -> Sequence[VerdictBits]:
+        numbers = decode_numbers(self._head.rows[kind])
+        return LazySequence(len(numbers) // 2, lambda n: self._read_pair(numbers, n))
 
-    def _pair(self, numbers: "array[int]", actor: int) -> Verdicts:
+    def _read_pair(self, numbers: "array[int]", actor: int) -> VerdictBits:
         pair = numbers[2 * actor], numbers[2 * actor + 1]
         found = self._shared.get(pair)
         if found is None:
-            found = Verdicts(self.bits(pair[0]), self.bits(pair[1]))
+            found = VerdictBits(self.read_row(pair[0]), self.read_row(pair[1]))
             self._shared[pair] = found
         return found
 
-    def closures(self) -> Iterator[Closure]:
+    def read_closures(self) -> Iterator[TransitiveClosure]:
         head = self._head
         for packed, classes in zip(head.beyond, head.classes, strict=True):
-            yield Closure(self._listed(packed), self._pairs(classes))
+            yield TransitiveClosure(self._read_list(packed), self._read_pairs(classes))
 
-    def _listed(self, packed: bytes) -> Sequence[int]:
-        numbers = unpack_numbers(packed)
-        return ReadSequence(len(numbers), lambda n: self.bits(numbers[n]))
+    def _read_list(self, packed: bytes) -> Sequence[int]:
+        numbers = decode_numbers(packed)
+        return LazySequence(len(numbers), lambda n: self.read_row(numbers[n]))
 
-    def _pairs(self, packed: bytes) -> Sequence[tuple[int, int]]:
-        numbers = unpack_numbers(packed)
-        return ReadSequence(
+    def _read_pairs(self, packed: bytes) -> Sequence[tuple[int, int]]:
+        numbers = decode_numbers(packed)
+        return LazySequence(
             len(numbers) // 2,
-            lambda n: (self.bits(numbers[2 * n]), self.bits(numbers[2 * n + 1])),
+            lambda n: (
+                self.read_row(numbers[2 * n]),
+                self.read_row(numbers[2 * n + 1]),
+            ),
         )

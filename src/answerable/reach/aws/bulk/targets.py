@@ -6,37 +6,40 @@ The rules are those of `evaluate`, with sets of actors instead of sets of resour
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.bulk.bitset import NONE, Plane, positions
-from answerable.reach.aws.bulk.caller_side import Verdicts, judged
-from answerable.reach.aws.bulk.evaluate import settled
-from answerable.reach.aws.bulk.partition import atoms_of
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
+from answerable.reach.aws.bulk.caller_side import VerdictBits, subtract_denies
+from answerable.reach.aws.bulk.evaluate import resolve_doubts
+from answerable.reach.aws.bulk.partition import list_condition_atoms
 from answerable.reach.aws.bulk.resource_policies import (
-    ACCOUNT,
-    DENIED,
-    DIRECT,
-    ESCAPING,
-    Naming,
+    BYPASSES_BOUNDARY,
+    DELEGATES_TO_ACCOUNT,
+    DENIES,
+    NAMES_PRINCIPAL,
+    PrincipalMatcher,
 )
 from answerable.reach.aws.bulk.resource_space import (
-    Ground,
-    fenced,
-    fences_unread,
-    make_ground,
+    ResourceSpace,
+    build_resource_space,
+    find_unread_rcps,
+    list_rcp_denies,
 )
-from answerable.reach.aws.bulk.statement_effects import applying
-from answerable.reach.aws.bulk.statement_index import Held, Index
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.organization_policies import Limit
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.service_facts import TRUST_CALLS, binds_rcps
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.context_keys import Known
+from answerable.reach.aws.bulk.statement_effects import apply_statement
+from answerable.reach.aws.bulk.statement_index import HolderTable, StatementIndex
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.service_facts import (
+    TRUST_POLICY_ACTIONS,
+    supports_rcps,
+)
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.formula import Formula
 
 
 @dataclass(eq=False, slots=True)
-class Goal:
+class TargetEvaluation:
     """Evaluation of one action on one resource for every actor.
 
     Attributes:
@@ -47,162 +50,166 @@ class Goal:
         known: Condition keys known for the call itself.
     """
 
-    estate: Estate
-    index: Index
-    naming: Naming
+    estate: CompiledAccounts
+    index: StatementIndex
+    naming: PrincipalMatcher
     action: str
     resource: str
-    known: Known
-    _ground: Ground = field(init=False)
+    known: ContextKeys
+    _ground: ResourceSpace = field(init=False)
     _odd: int = 0
     _allow: set[object] = field(default_factory=set)
     _deny: set[object] = field(default_factory=set)
 
-    def verdicts(self, exact: Callable[[Principal], Formula]) -> Verdicts:
+    def evaluate(self, exact: Callable[[CompiledPrincipal], Formula]) -> VerdictBits:
         """Return the actors that may make the call.
 
         Args:
             exact: Evaluates one actor exactly, where bitsets leave a doubt.
         """
-        trusts = self.action in TRUST_CALLS
-        self._ground = make_ground(self.estate, [self.resource], trusts=trusts)
-        found = self._weighed()
+        trusts = self.action in TRUST_POLICY_ACTIONS
+        self._ground = build_resource_space(self.estate, [self.resource], trusts=trusts)
+        found = self._evaluate_bits()
         actors = self.index.actors
-        asked = ((n, exact(actors[n])) for n in positions(found.doubt))
-        return settled(found, asked)
+        asked = ((n, exact(actors[n])) for n in list_positions(found.doubt))
+        return resolve_doubts(found, asked)
 
-    def _weighed(self) -> Verdicts:
+    def _evaluate_bits(self) -> VerdictBits:
         index, ground, everyone = self.index, self._ground, self.index.all
-        allowed, bounds, denied = self._own()
-        voiced = self._voiced()
-        control, soft, more = self._limited()
+        allowed, bounds, denied = self._evaluate_caller_policies()
+        voiced = self._evaluate_resource_policy()
+        control, soft, more = self._evaluate_limits()
         limit = (
-            bounds | Plane(everyone & ~index.bounded, everyone & ~index.bounded)
+            bounds | BitsetBounds(everyone & ~index.bounded, everyone & ~index.bounded)
         ) & soft
-        near = self._near()
+        near = self._find_same_account_actors()
         far = everyone & ~near
-        required = self.action in TRUST_CALLS or bool(ground.keys)
-        direct = voiced[DIRECT]
+        required = self.action in TRUST_POLICY_ACTIONS or bool(ground.keys)
+        direct = voiced[NAMES_PRINCIPAL]
         if ground.unread or (ground.missing and required):
-            direct |= Plane(0, everyone)
+            direct |= BitsetBounds(0, everyone)
         elif ground.missing:
-            direct |= Plane(0, far)
-        own = voiced[ACCOUNT] & allowed if required else allowed
-        same = voiced[ESCAPING] | ((direct | own) & limit)
-        named = voiced[ESCAPING] | direct | voiced[ACCOUNT]
+            direct |= BitsetBounds(0, far)
+        own = voiced[DELEGATES_TO_ACCOUNT] & allowed if required else allowed
+        same = voiced[BYPASSES_BOUNDARY] | ((direct | own) & limit)
+        named = voiced[BYPASSES_BOUNDARY] | direct | voiced[DELEGATES_TO_ACCOUNT]
         if self.action.startswith("s3:") and ground.shut.maybe:
-            named = Plane(0, 0 if ground.shut.sure else named.maybe)
+            named = BitsetBounds(0, 0 if ground.shut.sure else named.maybe)
             self._odd |= far
         other = allowed & limit & named
-        full = (same.within(near) | other.within(far)) & control
-        found = judged(
+        full = (same.restrict_to(near) | other.restrict_to(far)) & control
+        found = subtract_denies(
             full,
-            denied | more | voiced[DENIED],
+            denied | more | voiced[DENIES],
             self._odd,
             unread=False,
             clash=not self._allow.isdisjoint(self._deny),
         )
-        return self._careful(found)
+        return self._open_unread(found)
 
-    def _careful(self, found: Verdicts) -> Verdicts:
+    def _open_unread(self, found: VerdictBits) -> VerdictBits:
         """Leave open what unread statements or an access point's bucket may deny."""
         unread = self.index.unread[None]
         if self._ground.unread_denies:
             unread = self.index.all
-        elif binds_rcps(self.action) and fences_unread(self.estate, self._ground):
+        elif supports_rcps(self.action) and find_unread_rcps(self.estate, self._ground):
             unread |= self.index.all & ~self.index.linked
         maybe = found.some | found.doubt
         some = 0 if self._ground.doors else found.some
         sure = found.sure & ~unread if not self._ground.doors else 0
-        return Verdicts(sure, some, maybe & ~some)
+        return VerdictBits(sure, some, maybe & ~some)
 
-    def _near(self) -> int:
+    def _find_same_account_actors(self) -> int:
         found = 0
         for owner in self._ground.owners:
             if not owner:
                 return self.index.all
-            found |= self.index.with_gains(self.naming.accounts.get(owner, 0))
+            found |= self.index.expand_to_nodes(self.naming.accounts.get(owner, 0))
         return found
 
-    def _own(self) -> tuple[Plane, Plane, Plane]:
+    def _evaluate_caller_policies(
+        self,
+    ) -> tuple[BitsetBounds, BitsetBounds, BitsetBounds]:
         """Evaluate identity policies and permissions boundaries."""
         index = self.index
-        allowed, denied = self._summed(index.identity)
-        bounds, more = self._summed(index.boundary)
-        allowed |= Plane(0, index.unread[Layer.IDENTITY])
-        bounds |= Plane(0, index.unread[Layer.BOUNDARY])
+        allowed, denied = self._sum_layer(index.identity)
+        bounds, more = self._sum_layer(index.boundary)
+        allowed |= BitsetBounds(0, index.unread[PolicyLayer.IDENTITY])
+        bounds |= BitsetBounds(0, index.unread[PolicyLayer.BOUNDARY])
         return allowed, bounds, denied | more
 
-    def _summed(self, held: Held) -> tuple[Plane, Plane]:
-        wide = held.wide(self.action)
-        allowed = Plane(wide.allowed, wide.allowed)
-        denied = Plane(wide.denied, wide.denied)
-        for clause in held.narrow(self.action, self.resource):
-            plane = self._applied(clause, held.actors[clause])
-            if clause.effect is Effect.ALLOW:
+    def _sum_layer(self, held: HolderTable) -> tuple[BitsetBounds, BitsetBounds]:
+        wide = held.find_unrestricted(self.action)
+        allowed = BitsetBounds(wide.allowed, wide.allowed)
+        denied = BitsetBounds(wide.denied, wide.denied)
+        for clause in held.list_restricted(self.action, self.resource):
+            plane = self._apply_statement(clause, held.actors[clause])
+            if clause.effect is PolicyEffect.ALLOW:
                 allowed |= plane
             else:
                 denied |= plane
         return allowed, denied
 
-    def _applied(self, clause: Clause, actors: int) -> Plane:
+    def _apply_statement(self, clause: CompiledStatement, actors: int) -> BitsetBounds:
         """Return the actors for which a statement applies to the resource."""
         sure = maybe = 0
         space = self._ground.space
-        for part in applying(clause, space, self.known, self.index, actors):
+        for part in apply_statement(clause, space, self.known, self.index, actors):
             maybe |= part.actors
             sure |= part.actors if part.plane.sure else 0
             self._odd |= part.actors if part.odd else 0
         if sure != maybe:
-            deny = clause.effect is Effect.DENY
-            (self._deny if deny else self._allow).update(atoms_of(clause))
-        return Plane(sure, maybe)
+            deny = clause.effect is PolicyEffect.DENY
+            (self._deny if deny else self._allow).update(list_condition_atoms(clause))
+        return BitsetBounds(sure, maybe)
 
-    def _limited(self) -> tuple[Plane, Plane, Plane]:
+    def _evaluate_limits(self) -> tuple[BitsetBounds, BitsetBounds, BitsetBounds]:
         """Evaluate SCPs and session policies, and the denies of both."""
-        everyone = Plane(self.index.all, self.index.all)
+        everyone = BitsetBounds(self.index.all, self.index.all)
         control = soft = everyone
-        denied = NONE
+        denied = EMPTY_BOUNDS
         for limit, actors in self.index.limits.items():
-            spoken = limit.speaking(self.action)
-            through = self._through(limit, actors)
+            spoken = limit.select_statements(self.action)
+            through = self._evaluate_limit_allows(limit, actors)
             free = self.index.all & ~actors
-            passed = through | Plane(free, free)
-            if limit.layer is Layer.SESSION:
+            passed = through | BitsetBounds(free, free)
+            if limit.layer is PolicyLayer.SESSION:
                 soft &= passed
             else:
                 control &= passed
             for grant in spoken.denies:
-                denied |= self._applied(grant.clause, actors)
+                denied |= self._apply_statement(grant.clause, actors)
         return control, soft, denied
 
-    def _through(self, limit: Limit, actors: int) -> Plane:
+    def _evaluate_limit_allows(self, limit: LimitingLayer, actors: int) -> BitsetBounds:
         """Return the actors that a limiting layer allows."""
-        allows = limit.speaking(self.action).allows
+        allows = limit.select_statements(self.action).allows
         if any(grant.clause.wide for grant in allows):
-            return Plane(actors, actors)
-        found = Plane(0, actors if limit.gaps else 0)
+            return BitsetBounds(actors, actors)
+        found = BitsetBounds(0, actors if limit.gaps else 0)
         for grant in allows:
-            found |= self._applied(grant.clause, actors)
+            found |= self._apply_statement(grant.clause, actors)
         return found
 
-    def _voiced(self) -> list[Plane]:
+    def _evaluate_resource_policy(self) -> list[BitsetBounds]:
         """Evaluate the resource policy and the RCPs, by the way they name an actor."""
-        found = [NONE] * 4
+        found = [EMPTY_BOUNDS] * 4
         for clause, _ in self._ground.spoken:
-            if clause.takes_action(self.action):
-                for name in self.naming.of(clause):
-                    plane = self._applied(clause, name.actors)
+            if clause.matches_action(self.action):
+                for name in self.naming.find_named(clause):
+                    plane = self._apply_statement(clause, name.actors)
                     if name.is_open and plane.maybe:
-                        plane = Plane(0, plane.maybe)
+                        plane = BitsetBounds(0, plane.maybe)
                         self._odd |= plane.maybe if name.odd else 0
                         (
-                            self._deny if clause.effect is Effect.DENY else self._allow
+                            self._deny
+                            if clause.effect is PolicyEffect.DENY
+                            else self._allow
                         ).add("named")
-                    how = DENIED if clause.effect is Effect.DENY else name.how
+                    how = DENIES if clause.effect is PolicyEffect.DENY else name.how
                     found[how] |= plane
-        if binds_rcps(self.action):
+        if supports_rcps(self.action):
             anyone = self.index.all & ~self.index.linked
-            for clause, _ in fenced(self.estate, self._ground, self.action):
-                found[DENIED] |= self._applied(clause, anyone)
+            for clause, _ in list_rcp_denies(self.estate, self._ground, self.action):
+                found[DENIES] |= self._apply_statement(clause, anyone)
         return found

@@ -7,11 +7,11 @@ biconnected components", 2000), then one union per component, successors first.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from answerable.reach.aws.bulk.bitset import gathered
+from answerable.reach.aws.bulk.bitset import build_bitset
 
 
 @dataclass(frozen=True, slots=True)
-class Closure:
+class TransitiveClosure:
     """Transitive closure of a directed graph.
 
     Attributes:
@@ -22,7 +22,7 @@ class Closure:
     beyond: Sequence[int]
     classes: Sequence[tuple[int, int]]
 
-    def towards(self, goals: int) -> int:
+    def find_sources(self, goals: int) -> int:
         """Return the nodes that are a target or reach one."""
         found = goals
         for reached, members in self.classes:
@@ -31,7 +31,7 @@ class Closure:
         return found
 
 
-def closed(rows: Sequence[int]) -> Closure:
+def compute_closure(rows: Sequence[int]) -> TransitiveClosure:
     """Compute the transitive closure of a graph.
 
     Args:
@@ -39,12 +39,12 @@ def closed(rows: Sequence[int]) -> Closure:
     """
     beyond = [0] * len(rows)
     known: dict[int, int] = {}
-    for members, nodes in components(rows):
+    for members, nodes in find_components(rows):
         ahead = 0
         for node in nodes:
             ahead |= rows[node]
         around = len(nodes) > 1 or ahead & members
-        reached = _united(ahead & ~members, beyond, known)
+        reached = _union_successors(ahead & ~members, beyond, known)
         if around:
             reached |= members
         for node in nodes:
@@ -53,13 +53,15 @@ def closed(rows: Sequence[int]) -> Closure:
     for node, reached in enumerate(beyond):
         if reached:
             classes.setdefault(reached, []).append(node)
-    return Closure(
+    return TransitiveClosure(
         tuple(beyond),
-        tuple((reached, gathered(ns, len(rows))) for reached, ns in classes.items()),
+        tuple(
+            (reached, build_bitset(ns, len(rows))) for reached, ns in classes.items()
+        ),
     )
 
 
-def _united(ahead: int, beyond: Sequence[int], known: dict[int, int]) -> int:
+def _union_successors(ahead: int, beyond: Sequence[int], known: dict[int, int]) -> int:
     """Unite what the successors reach; skip a successor that another one covers."""
     found = known.get(ahead)
     if found is None:
@@ -73,10 +75,10 @@ def _united(ahead: int, beyond: Sequence[int], known: dict[int, int]) -> int:
     return found
 
 
-def components(rows: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+def find_components(rows: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
     """Yield strongly connected components, each after those it leads to."""
     unseen = (1 << len(rows)) - 1
-    state = _State()
+    state = _ComponentStack()
     while unseen:
         start = (unseen & -unseen).bit_length() - 1
         unseen ^= 1 << start
@@ -94,7 +96,7 @@ def components(rows: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
                     yield component
 
 
-class _State:
+class _ComponentStack:
     """Stacks of the depth-first search: its path, and the components still open."""
 
     def __init__(self) -> None:

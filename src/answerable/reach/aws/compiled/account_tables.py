@@ -9,50 +9,52 @@ from typing import TypeVar
 
 import msgspec
 
-from answerable.model.action_catalogue import Catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import DerivedTables
-from answerable.model.policy import ConditionClause, Layer
+from answerable.model.policy import ConditionClause, PolicyLayer
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.reach.aws.compiled import holder_tables
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.compile_parts import is_plain
-from answerable.reach.aws.compiled.holder_tables import StoredHolding
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.compile_parts import are_unconditional_allows
+from answerable.reach.aws.compiled.holder_tables import StoredHolderIndex
 from answerable.reach.aws.compiled.organization_policies import (
-    Fence,
-    Limit,
+    LimitingLayer,
+    RcpDenies,
     is_service_linked,
 )
 from answerable.reach.aws.compiled.principals import (
-    EVERYTHING_CLAUSE,
-    Principal,
-    known_of,
+    FULL_ACCESS_STATEMENT,
+    CompiledPrincipal,
+    collect_principal_keys,
 )
 from answerable.reach.aws.compiled.statements import (
-    Clause,
-    ClauseText,
-    Gap,
-    Grant,
-    make_clause,
+    CompiledStatement,
+    PolicyGap,
+    PolicyStatement,
+    StatementText,
+    compile_statement,
 )
-from answerable.reach.aws.evaluation.conditions import DecidedClause
-from answerable.reach.aws.evaluation.context_keys import Known
+from answerable.reach.aws.evaluation.conditions import DecidedCondition
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.resource_policies import (
     ResourcePolicy,
-    make_policy,
+    build_resource_policy,
 )
-from answerable.reach.aws.evaluation.trust import Trust
-from answerable.reach.lazy_tables import ReadMapping, ReadSequence, number_key
+from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.lazy_tables import LazyMapping, LazySequence, encode_number_key
 
-_Grants = list[tuple[int, str, str]]  # number of the statement, policy, statement id
-_Ids = tuple[IdentityId, ...]
+_StatementRefs = list[
+    tuple[int, str, str]
+]  # number of the statement, policy, statement id
+_IdentityIds = tuple[IdentityId, ...]
 Tables = Mapping[str, Iterable[tuple[str, object]]]
 Key = TypeVar("Key", bound=str)
 Value = TypeVar("Value")
 
 
-class _Line(msgspec.Struct, array_like=True):
+class _ConditionRow(msgspec.Struct, array_like=True):
     """Condition line, and whether time has decided it."""
 
     operator: str
@@ -61,47 +63,47 @@ class _Line(msgspec.Struct, array_like=True):
     holds: bool | None = None
 
 
-class _Clause(msgspec.Struct, array_like=True):
+class _StatementRow(msgspec.Struct, array_like=True):
     """Statement text without conditions, and its condition lines."""
 
-    text: ClauseText
-    conditions: tuple[_Line, ...]
+    text: StatementText
+    conditions: tuple[_ConditionRow, ...]
 
 
-class _Principal(msgspec.Struct, array_like=True):
+class _PrincipalRow(msgspec.Struct, array_like=True):
     """Principal without the fields derived from its account."""
 
     identity: Identity
-    grants: _Grants
-    boundary: _Grants | None
+    grants: _StatementRefs
+    boundary: _StatementRefs | None
     boundary_id: str
-    gaps: tuple[Gap, ...]
+    gaps: tuple[PolicyGap, ...]
     groups: tuple[str, ...]
     policies: tuple[PolicyId, ...]
     collected: bool
     tags_fixed: bool
 
 
-class _Own(msgspec.Struct, array_like=True):
+class _ResourcePolicyRow(msgspec.Struct, array_like=True):
     """Trust policy of a role, or policy of another resource."""
 
     account: str
-    grants: _Grants
-    gaps: tuple[Gap, ...]
+    grants: _StatementRefs
+    gaps: tuple[PolicyGap, ...]
     collected: bool = True
     seen: bool = True
     fenced: bool = False
 
 
-class _Limit(msgspec.Struct, array_like=True):
+class _LimitingLayerRow(msgspec.Struct, array_like=True):
     """SCP level, or RCPs of an account."""
 
     target: str
-    grants: _Grants
-    gaps: tuple[Gap, ...]
+    grants: _StatementRefs
+    gaps: tuple[PolicyGap, ...]
 
 
-class _Head(msgspec.Struct, array_like=True):
+class _AccountsHeader(msgspec.Struct, array_like=True):
     """Header of the tables: the parts that every question needs.
 
     Attributes:
@@ -120,92 +122,97 @@ class _Head(msgspec.Struct, array_like=True):
     clauses: int
     inhabited: list[str]
     accounts: tuple[Account, ...]
-    levels: tuple[_Limit, ...]
+    levels: tuple[_LimitingLayerRow, ...]
     controls: dict[str, list[int]]
-    fences: tuple[_Limit, ...]
+    fences: tuple[_LimitingLayerRow, ...]
     doors: list[ResourceId]
     public_access: tuple[PublicAccessBlock, ...]
     tags_collected: bool
     open_roles: list[IdentityId]
 
 
-def tables_of(estate: Estate) -> Tables:
+def encode_accounts(estate: CompiledAccounts) -> Tables:
     """Encode accounts compiled without a stated policy."""
     levels = {one: None for each in estate.controls.values() for one in each}
     numbers = {level: number for number, level in enumerate(levels)}
-    head = _Head(
+    head = _AccountsHeader(
         clauses=len(estate.clauses),
-        inhabited=sorted(estate.inhabited),
+        inhabited=sorted(estate.collected_accounts),
         accounts=tuple(estate.accounts.values()),
-        levels=tuple(_Limit(o.target, _written(o.grants), o.gaps) for o in levels),
+        levels=tuple(
+            _LimitingLayerRow(o.target, _encode_statement_refs(o.grants), o.gaps)
+            for o in levels
+        ),
         controls={
             account: [numbers[level] for level in each]
             for account, each in estate.controls.items()
         },
         fences=tuple(
-            _Limit(account, _written(fence.denies), fence.gaps)
+            _LimitingLayerRow(account, _encode_statement_refs(fence.denies), fence.gaps)
             for account, fence in estate.fences.items()
         ),
         doors=list(estate.doors),
         public_access=tuple(estate.public_access.values()),
         tags_collected=estate.tags_collected,
-        open_roles=list(estate.open_roles),
+        open_roles=list(estate.externally_trusted_roles),
     )
-    clauses = ((number_key(c.number), _clause(c)) for c in estate.clauses)
+    clauses = (
+        (encode_number_key(c.number), _encode_statement(c)) for c in estate.clauses
+    )
     return {
         "estate": [("", head)],
         "clauses": clauses,
-        "principals": _ascending(estate.principals, _principal),
-        "trusts": _ascending(estate.trusts, _trust),
-        "holders": _ascending(estate.holders, _holder),
-        "groups": _ascending(estate.groups, _written),
-        "resources": _ascending(estate.resources, _same),
+        "principals": _encode_sorted(estate.principals, _encode_principal),
+        "trusts": _encode_sorted(estate.trusts, _encode_trust),
+        "holders": _encode_sorted(estate.holders, _encode_resource_policy),
+        "groups": _encode_sorted(estate.groups, _encode_statement_refs),
+        "resources": _encode_sorted(estate.resources, _keep_resource),
         "written": sorted(estate.written.items()),
         "by_service": sorted(estate.by_service.items()),
         "by_named": sorted(estate.by_named.items()),
         "by_provider": sorted(estate.by_provider.items()),
-        **holder_tables.tables_of(estate.holding),
+        **holder_tables.encode_holders(estate.holder_index),
     }
 
 
-def _ascending(
+def _encode_sorted(
     found: Mapping[Key, Value], write: Callable[[Value], object]
 ) -> Iterator[tuple[str, object]]:
     return ((key, write(found[key])) for key in sorted(found))
 
 
-def _clause(clause: Clause) -> _Clause:
+def _encode_statement(clause: CompiledStatement) -> _StatementRow:
     lines = tuple(
-        _Line(
+        _ConditionRow(
             operator=line.operator,
             key=line.key,
             values=line.values,
-            holds=line.holds if isinstance(line, DecidedClause) else None,
+            holds=line.holds if isinstance(line, DecidedCondition) else None,
         )
         for line in clause.conditions
     )
-    return _Clause(clause.text._replace(conditions=()), lines)
+    return _StatementRow(clause.source_text._replace(conditions=()), lines)
 
 
-def _line(row: _Line) -> ConditionClause:
+def _decode_condition(row: _ConditionRow) -> ConditionClause:
     if row.holds is None:
         return ConditionClause(row.operator, row.key, row.values)
-    return DecidedClause(row.operator, row.key, row.values, row.holds)
+    return DecidedCondition(row.operator, row.key, row.values, row.holds)
 
 
-def _written(grants: Iterable[Grant]) -> _Grants:
+def _encode_statement_refs(grants: Iterable[PolicyStatement]) -> _StatementRefs:
     return [(grant.clause.number, grant.policy, grant.sid) for grant in grants]
 
 
-def _same(resource: Resource) -> Resource:
+def _keep_resource(resource: Resource) -> Resource:
     return resource
 
 
-def _principal(one: Principal) -> _Principal:
-    return _Principal(
+def _encode_principal(one: CompiledPrincipal) -> _PrincipalRow:
+    return _PrincipalRow(
         identity=one.identity,
-        grants=_written(one.grants),
-        boundary=None if one.boundary is None else _written(one.boundary),
+        grants=_encode_statement_refs(one.grants),
+        boundary=None if one.boundary is None else _encode_statement_refs(one.boundary),
         boundary_id=one.boundary_id,
         gaps=one.gaps,
         groups=one.groups,
@@ -215,10 +222,10 @@ def _principal(one: Principal) -> _Principal:
     )
 
 
-def _trust(one: Trust) -> _Own:
-    return _Own(
+def _encode_trust(one: RoleTrust) -> _ResourcePolicyRow:
+    return _ResourcePolicyRow(
         account=one.account,
-        grants=_written(one.grants),
+        grants=_encode_statement_refs(one.grants),
         gaps=one.gaps,
         collected=one.collected,
         seen=one.seen,
@@ -226,56 +233,69 @@ def _trust(one: Trust) -> _Own:
     )
 
 
-def _holder(one: ResourcePolicy) -> _Own:
-    return _Own(one.account, _written(one.grants), one.gaps)
+def _encode_resource_policy(one: ResourcePolicy) -> _ResourcePolicyRow:
+    return _ResourcePolicyRow(one.account, _encode_statement_refs(one.grants), one.gaps)
 
 
-def restore(tables: DerivedTables, catalogue: Catalogue, given: Known) -> Estate:
+def restore_accounts(
+    tables: DerivedTables, catalogue: ActionCatalogue, given: ContextKeys
+) -> CompiledAccounts:
     """Restore compiled accounts; their parts are read lazily.
 
     Args:
-        tables: Written by `tables_of`.
+        tables: Written by `encode_accounts`.
         catalogue: Services that the question needs.
         given: Condition keys that the question states.
     """
-    head = tables.section("estate", _Head)[""]
-    read = _Parts(tables, head)
-    return Estate(
+    head = tables.section("estate", _AccountsHeader)[""]
+    read = _AccountsReader(tables, head)
+    return CompiledAccounts(
         catalogue=catalogue,
         clauses=read.clauses,
-        principals=ReadMapping(
-            tables.section("principals", _Principal), read.principal
+        principals=LazyMapping(
+            tables.section("principals", _PrincipalRow), read.read_principal
         ),
-        trusts=ReadMapping(tables.section("trusts", _Own), read.trust),
-        groups=ReadMapping(tables.section("groups", _Grants), read.group),
+        trusts=LazyMapping(
+            tables.section("trusts", _ResourcePolicyRow), read.read_trust
+        ),
+        groups=LazyMapping(tables.section("groups", _StatementRefs), read.read_group),
         accounts=read.accounts,
-        resources=ReadMapping(tables.section("resources", Resource), read.resource),
+        resources=LazyMapping(
+            tables.section("resources", Resource), read.read_resource
+        ),
         tags_collected=head.tags_collected,
         given=given,
         written=tables.section("written", str),
-        by_service=tables.section("by_service", _Ids),
-        by_named=tables.section("by_named", _Ids),
-        by_provider=tables.section("by_provider", _Ids),
+        by_service=tables.section("by_service", _IdentityIds),
+        by_named=tables.section("by_named", _IdentityIds),
+        by_provider=tables.section("by_provider", _IdentityIds),
         controls=read.controls,
         fences=read.fences,
-        holders=ReadMapping(tables.section("holders", _Own), read.holder),
+        holders=LazyMapping(
+            tables.section("holders", _ResourcePolicyRow), read.read_resource_policy
+        ),
         doors=read.doors,
         public_access={block.target: block for block in head.public_access},
         _accounts=frozenset(head.inhabited),
         _open_roles=head.open_roles,
-        _holding=StoredHolding(tables, read.clauses, EVERYTHING_CLAUSE),
+        _holding=StoredHolderIndex(tables, read.clauses, FULL_ACCESS_STATEMENT),
     )
 
 
-class _Parts:
+class _AccountsReader:
     """Reader of compiled parts from their rows."""
 
-    def __init__(self, tables: DerivedTables, head: _Head) -> None:
-        self._texts = tables.section("clauses", _Clause)
-        self.clauses = ReadSequence(head.clauses, self._made)
+    def __init__(self, tables: DerivedTables, head: _AccountsHeader) -> None:
+        self._texts = tables.section("clauses", _StatementRow)
+        self.clauses = LazySequence(head.clauses, self._read_statement)
         self.accounts = {account.id: account for account in head.accounts}
         levels = [
-            Limit(Layer.SCP, one.target, self._grants(one.grants, Layer.SCP), one.gaps)
+            LimitingLayer(
+                PolicyLayer.SCP,
+                one.target,
+                self._read_policy_statements(one.grants, PolicyLayer.SCP),
+                one.gaps,
+            )
             for one in head.levels
         ]
         self.controls = {
@@ -283,39 +303,49 @@ class _Parts:
             for account, numbers in head.controls.items()
         }
         self.fences = {
-            one.target: Fence(one.target, self._grants(one.grants, Layer.RCP), one.gaps)
+            one.target: RcpDenies(
+                one.target,
+                self._read_policy_statements(one.grants, PolicyLayer.RCP),
+                one.gaps,
+            )
             for one in head.fences
         }
         resources = tables.section("resources", Resource)
         self.doors = {door: resources[door] for door in head.doors}
 
-    def _made(self, number: int) -> Clause:
-        row = self._texts[number_key(number)]
-        conditions = tuple(map(_line, row.conditions))
-        return make_clause(number, row.text._replace(conditions=conditions))
+    def _read_statement(self, number: int) -> CompiledStatement:
+        row = self._texts[encode_number_key(number)]
+        conditions = tuple(map(_decode_condition, row.conditions))
+        return compile_statement(number, row.text._replace(conditions=conditions))
 
-    def _grants(self, rows: _Grants, layer: Layer) -> tuple[Grant, ...]:
+    def _read_policy_statements(
+        self, rows: _StatementRefs, layer: PolicyLayer
+    ) -> tuple[PolicyStatement, ...]:
         return tuple(
-            Grant(self._clause(number), layer, PolicyId(policy), sid)
+            PolicyStatement(self._get_statement(number), layer, PolicyId(policy), sid)
             for number, policy, sid in rows
         )
 
-    def _clause(self, number: int) -> Clause:
-        return EVERYTHING_CLAUSE if number < 0 else self.clauses[number]
+    def _get_statement(self, number: int) -> CompiledStatement:
+        return FULL_ACCESS_STATEMENT if number < 0 else self.clauses[number]
 
-    def principal(self, _: IdentityId, row: _Principal) -> Principal:
+    def read_principal(self, _: IdentityId, row: _PrincipalRow) -> CompiledPrincipal:
         identity = row.identity
         linked = is_service_linked(identity)
         boundary = row.boundary
-        return Principal(
+        return CompiledPrincipal(
             identity=identity,
-            grants=self._grants(row.grants, Layer.IDENTITY),
+            grants=self._read_policy_statements(row.grants, PolicyLayer.IDENTITY),
             boundary=(
-                None if boundary is None else self._grants(boundary, Layer.BOUNDARY)
+                None
+                if boundary is None
+                else self._read_policy_statements(boundary, PolicyLayer.BOUNDARY)
             ),
             boundary_id=row.boundary_id,
             gaps=row.gaps,
-            known=known_of(identity, self.accounts, tags_fixed=row.tags_fixed),
+            known=collect_principal_keys(
+                identity, self.accounts, tags_fixed=row.tags_fixed
+            ),
             groups=row.groups,
             policies=row.policies,
             collected=row.collected,
@@ -323,25 +353,27 @@ class _Parts:
             linked=linked,
         )
 
-    def trust(self, role: IdentityId, row: _Own) -> Trust:
-        grants = self._grants(row.grants, Layer.TRUST)
-        return Trust(
+    def read_trust(self, role: IdentityId, row: _ResourcePolicyRow) -> RoleTrust:
+        grants = self._read_policy_statements(row.grants, PolicyLayer.TRUST)
+        return RoleTrust(
             role=role,
             account=row.account,
             grants=grants,
             gaps=row.gaps,
             collected=row.collected,
-            plain=row.collected and not row.gaps and is_plain(grants),
+            plain=row.collected and not row.gaps and are_unconditional_allows(grants),
             fence=self.fences.get(row.account) if row.fenced else None,
             seen=row.seen,
         )
 
-    def holder(self, resource: str, row: _Own) -> ResourcePolicy:
-        grants = self._grants(row.grants, Layer.RESOURCE)
-        return make_policy(resource, row.account, grants, row.gaps)
+    def read_resource_policy(
+        self, resource: str, row: _ResourcePolicyRow
+    ) -> ResourcePolicy:
+        grants = self._read_policy_statements(row.grants, PolicyLayer.RESOURCE)
+        return build_resource_policy(resource, row.account, grants, row.gaps)
 
-    def group(self, _: str, rows: _Grants) -> tuple[Grant, ...]:
-        return self._grants(rows, Layer.IDENTITY)
+    def read_group(self, _: str, rows: _StatementRefs) -> tuple[PolicyStatement, ...]:
+        return self._read_policy_statements(rows, PolicyLayer.IDENTITY)
 
-    def resource(self, _: ResourceId, row: Resource) -> Resource:
+    def read_resource(self, _: ResourceId, row: Resource) -> Resource:
         return row

@@ -4,57 +4,66 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.model.action_catalogue import Catalogue
+from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.policy import Layer, Policy
+from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.model.sighting import Facts
-from answerable.reach.aws.compiled.attachments import Builder
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.compiled.attachments import AttachmentCompiler
 from answerable.reach.aws.compiled.compile_parts import (
-    controls_over,
-    fences_over,
-    holders_of,
-    make_principal,
-    make_trust,
-    paths_over,
-    stated,
+    compile_principal,
+    compile_rcps,
+    compile_resource_policies,
+    compile_scps,
+    compile_stated_policy,
+    compile_trust,
+    list_organization_paths,
 )
-from answerable.reach.aws.compiled.holder_index import Holding
+from answerable.reach.aws.compiled.holder_index import StatementHolderIndex
 from answerable.reach.aws.compiled.organization_policies import (
-    SERVICE_ROLES,
-    Fence,
-    Limit,
+    SERVICE_ROLE_PATH,
+    LimitingLayer,
+    RcpDenies,
 )
-from answerable.reach.aws.compiled.principal_element import account_of
-from answerable.reach.aws.compiled.principals import Principal, is_role
-from answerable.reach.aws.compiled.protected_objects import protection
-from answerable.reach.aws.compiled.resources import NO_DOOR, Land, Place, place_of
-from answerable.reach.aws.compiled.saml_providers import trusting_pairs
-from answerable.reach.aws.compiled.service_facts import binds_rcps
-from answerable.reach.aws.compiled.statements import Clause, Grant
+from answerable.reach.aws.compiled.principal_element import get_named_account
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_role
+from answerable.reach.aws.compiled.protected_objects import find_protection
+from answerable.reach.aws.compiled.resources import (
+    NO_ACCESS_POINT_KEYS,
+    RequestedResource,
+    ResourceLookup,
+    look_up_resource,
+)
+from answerable.reach.aws.compiled.saml_providers import pair_providers_with_roles
+from answerable.reach.aws.compiled.service_facts import supports_rcps
+from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
 from answerable.reach.aws.compiled.trust_index import (
-    indexed,
-    named_of,
-    providers_of,
-    services_of,
+    index_roles,
+    list_trusted_principals,
+    list_trusted_providers,
+    list_trusted_services,
 )
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known, lasting
-from answerable.reach.aws.evaluation.request import Request
+from answerable.reach.aws.evaluation.context_keys import (
+    NO_KEYS,
+    ContextKeys,
+    select_session_keys,
+)
+from answerable.reach.aws.evaluation.request import AwsRequest
 from answerable.reach.aws.evaluation.resource_policies import (
-    Denier,
+    DenyingPolicies,
     ResourcePolicy,
-    deniers_of,
-    granters_of,
+    group_denying_policies,
+    group_granting_policies,
 )
-from answerable.reach.aws.evaluation.trust import Trust
-from answerable.reach.aws.patterns.action_resource_matrix import possible
+from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.patterns.action_resource_matrix import can_act_on
 
 _MOST_PLACES, _MOST_CALLS = 1 << 17, 1 << 16
 
 
 @dataclass(eq=False, slots=True)
-class Estate:
+class CompiledAccounts:
     """Accounts of a snapshot, compiled for evaluation.
 
     Attributes:
@@ -76,54 +85,60 @@ class Estate:
         endpoint: Policy of the VPC endpoint the call goes through, if one is stated.
     """
 
-    catalogue: Catalogue
-    clauses: Sequence[Clause]
-    principals: Mapping[IdentityId, Principal]
-    trusts: Mapping[IdentityId, Trust]
-    groups: Mapping[str, tuple[Grant, ...]]
+    catalogue: ActionCatalogue
+    clauses: Sequence[CompiledStatement]
+    principals: Mapping[IdentityId, CompiledPrincipal]
+    trusts: Mapping[IdentityId, RoleTrust]
+    groups: Mapping[str, tuple[PolicyStatement, ...]]
     accounts: Mapping[str, Account]
     resources: Mapping[ResourceId, Resource]
     tags_collected: bool
-    given: Known = NOTHING
+    given: ContextKeys = NO_KEYS
     written: Mapping[str, str] = field(default_factory=dict)
     by_service: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_named: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_provider: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
-    controls: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
-    fences: Mapping[str, Fence] = field(default_factory=dict)
+    controls: Mapping[str, tuple[LimitingLayer, ...]] = field(default_factory=dict)
+    fences: Mapping[str, RcpDenies] = field(default_factory=dict)
     holders: Mapping[str, ResourcePolicy] = field(default_factory=dict)
     doors: Mapping[ResourceId, Resource] = field(default_factory=dict)
     public_access: Mapping[str, PublicAccessBlock] = field(default_factory=dict)
-    session: Limit | None = None
-    endpoint: Limit | None = None
+    session: LimitingLayer | None = None
+    endpoint: LimitingLayer | None = None
     tags_open: bool = False
-    _calls: dict[tuple[str, str], Request | None] = field(
+    _calls: dict[tuple[str, str], AwsRequest | None] = field(
         init=False, default_factory=dict
     )
-    _places: dict[str, Place] = field(default_factory=dict)
-    _looked_up_in: Land | None = field(init=False, default=None)
-    _lasting: Known | None = None
+    _places: dict[str, RequestedResource] = field(default_factory=dict)
+    _looked_up_in: ResourceLookup | None = field(init=False, default=None)
+    _lasting: ContextKeys | None = None
     _accounts: frozenset[str] | None = None
     _open_roles: Sequence[IdentityId] | None = None
     _providers: Mapping[ResourceId, Resource] | None = field(init=False, default=None)
-    _deniers: Mapping[str, tuple[Denier, ...]] | None = None
+    _deniers: Mapping[str, tuple[DenyingPolicies, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
-    _holding: Holding | None = None
+    _holding: StatementHolderIndex | None = None
 
-    def stating(self, given: Known) -> "Estate":
+    def with_stated_keys(self, given: ContextKeys) -> "CompiledAccounts":
         """Return a copy for a question that states condition keys."""
         return replace(self, given=given, _lasting=None)
 
-    def prepare(self) -> None:
+    def build_lookups(self) -> None:
         """Build the lookup tables ahead of the first question."""
-        _ = self.holding, self.deniers, self.granters, self.inhabited, self._land()
+        _ = (
+            self.holder_index,
+            self.deniers,
+            self.granters,
+            self.collected_accounts,
+            self._get_lookup(),
+        )
 
-    def call(self, action: str, resource: str) -> Request:
+    def build_request(self, action: str, resource: str) -> AwsRequest:
         """Build a request with the known keys of its resource."""
-        return self._request(action, resource, self.given, self.endpoint)
+        return self._build_request(action, resource, self.given, self.endpoint)
 
-    def asked(self, action: str, resource: str) -> Request | None:
+    def get_request(self, action: str, resource: str) -> AwsRequest | None:
         """Return a request, cached for all principals it is evaluated for.
 
         Returns:
@@ -134,27 +149,37 @@ class Estate:
             return self._calls[key]
         if len(self._calls) >= _MOST_CALLS:
             self._calls.clear()
-        able = self.possible(action, resource)
-        found = self._calls[key] = self.call(action, resource) if able else None
+        able = self.can_act_on(action, resource)
+        found = self._calls[key] = (
+            self.build_request(action, resource) if able else None
+        )
         return found
 
-    def hop(self, action: str, resource: str, known: Known = NOTHING) -> Request:
+    def build_hop_request(
+        self, action: str, resource: str, known: ContextKeys = NO_KEYS
+    ) -> AwsRequest:
         """Build the request of a hop, with the stated keys that hold for a session.
 
         A stated endpoint policy limits the call asked about, not the hops.
         """
         if self._lasting is None:
-            self._lasting = lasting(self.given)
-        return self._request(action, resource, known.over(self._lasting), None)
+            self._lasting = select_session_keys(self.given)
+        return self._build_request(
+            action, resource, known.merge_over(self._lasting), None
+        )
 
-    def elsewhere(self, call: Request, resource: str, known: Known) -> Request:
+    def build_request_on(
+        self, call: AwsRequest, resource: str, known: ContextKeys
+    ) -> AwsRequest:
         """Build the same call on another resource, with more known keys."""
-        stated = call.stated.over(known)
-        return self._request(call.action, resource, stated, call.endpoint)
+        stated = call.stated.merge_over(known)
+        return self._build_request(call.action, resource, stated, call.endpoint)
 
-    def speaking(self, principal: Principal, action: str) -> Iterator[Grant]:
+    def list_statements(
+        self, principal: CompiledPrincipal, action: str
+    ) -> Iterator[PolicyStatement]:
         """List the statements on an action at the layers of a principal."""
-        found = principal.matching(action)
+        found = principal.match_action(action)
         yield from found.allows + found.bounds
         for _, allows in found.levels:
             yield from allows
@@ -162,12 +187,12 @@ class Estate:
             yield from found.session[1]
         yield from found.every_deny
 
-    def is_collected(self, account: str) -> bool:
+    def is_account_collected(self, account: str) -> bool:
         """Tell whether identities of an account were collected."""
-        return bool(account) and account in self.inhabited
+        return bool(account) and account in self.collected_accounts
 
     @property
-    def inhabited(self) -> frozenset[str]:
+    def collected_accounts(self) -> frozenset[str]:
         """Accounts with identities known by more than their name.
 
         It holds an empty account if some identity has none.
@@ -178,63 +203,67 @@ class Estate:
         return self._accounts
 
     @property
-    def open_roles(self) -> Sequence[IdentityId]:
+    def externally_trusted_roles(self) -> Sequence[IdentityId]:
         """Roles that trust a principal outside the snapshot other than a service."""
         if self._open_roles is None:
             self._open_roles = [
-                role for role, trust in self.trusts.items() if self._is_open(trust)
+                role
+                for role, trust in self.trusts.items()
+                if self._is_externally_trusted(trust)
             ]
         return self._open_roles
 
-    def _is_open(self, trust: Trust) -> bool:
+    def _is_externally_trusted(self, trust: RoleTrust) -> bool:
         return any(
             kind != "Service"
-            and not self.is_collected(account_of(value))
+            and not self.is_account_collected(get_named_account(value))
             and value not in self.principals
             for grant in trust.grants
             for kind, value in grant.clause.principals
         )
 
-    def possible(self, action: str, resource: str) -> bool:
+    def can_act_on(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on a resource at all."""
-        if protection(action.lower(), resource) is not None:
+        if find_protection(action.lower(), resource) is not None:
             return False
-        return possible(self.catalogue, action, resource)
+        return can_act_on(self.catalogue, action, resource)
 
-    def place(self, resource: str, *, wild: bool = False) -> Place:
+    def describe_resource(
+        self, resource: str, *, wild: bool = False
+    ) -> RequestedResource:
         """Look up a resource: account, known keys and policy holder."""
         if wild:
-            return place_of(self._land(), resource, wild=True)
+            return look_up_resource(self._get_lookup(), resource, wild=True)
         found = self._places.get(resource)
         if found is None:
             if len(self._places) >= _MOST_PLACES:
                 self._places.clear()
-            found = place_of(self._land(), resource, wild=False)
+            found = look_up_resource(self._get_lookup(), resource, wild=False)
             self._places[resource] = found
         return found
 
     @property
-    def deniers(self) -> Mapping[str, tuple[Denier, ...]]:
+    def deniers(self) -> Mapping[str, tuple[DenyingPolicies, ...]]:
         """Resource policies that may deny, by service, grouped by equal denies."""
         if self._deniers is None:
-            self._deniers = deniers_of(self.holders.values())
+            self._deniers = group_denying_policies(self.holders.values())
         return self._deniers
 
     @property
     def granters(self) -> Mapping[str, tuple[ResourcePolicy, ...]]:
         """Resource policies by the id, session (`ACCOUNT ROLE`) or `*` they name."""
         if self._granters is None:
-            self._granters = granters_of(self.holders.values())
+            self._granters = group_granting_policies(self.holders.values())
         return self._granters
 
     @property
-    def holding(self) -> Holding:
+    def holder_index(self) -> StatementHolderIndex:
         """Index of identities by the statements they hold."""
         if self._holding is None:
-            self._holding = Holding(self.principals)
+            self._holding = StatementHolderIndex(self.principals)
         return self._holding
 
-    def denying(self, action: str) -> tuple[ResourcePolicy, ...]:
+    def list_denying_policies(self, action: str) -> tuple[ResourcePolicy, ...]:
         """List the resource policies that may deny an action in lower case."""
         if self._denying is None:
             held: dict[str, list[ResourcePolicy]] = defaultdict(list)
@@ -244,10 +273,10 @@ class Estate:
             self._denying = {service: tuple(own) for service, own in held.items()}
         return self._denying.get(action.partition(":")[0], ())
 
-    def _land(self) -> Land:
+    def _get_lookup(self) -> ResourceLookup:
         found = self._looked_up_in
         if found is None:
-            found = self._looked_up_in = Land(
+            found = self._looked_up_in = ResourceLookup(
                 self.principals,
                 self.accounts,
                 self.resources,
@@ -256,20 +285,24 @@ class Estate:
             )
         return found
 
-    def _request(
-        self, action: str, resource: str, stated: Known, endpoint: Limit | None
-    ) -> Request:
-        wild = self._is_wild(action, resource)
-        place = self.place(resource, wild=wild)
+    def _build_request(
+        self,
+        action: str,
+        resource: str,
+        stated: ContextKeys,
+        endpoint: LimitingLayer | None,
+    ) -> AwsRequest:
+        wild = self._is_pattern(action, resource)
+        place = self.describe_resource(resource, wild=wild)
         folded = action.lower()
-        fences: tuple[Fence, ...] = ()
-        linked = SERVICE_ROLES in resource  # nor do RCPs bind such a role's trust
-        if self.fences and binds_rcps(folded) and not linked:
-            fences = self._fences(place.owner, wild=wild)
-        known = stated.over(place.known)
+        fences: tuple[RcpDenies, ...] = ()
+        linked = SERVICE_ROLE_PATH in resource  # nor do RCPs bind such a role's trust
+        if self.fences and supports_rcps(folded) and not linked:
+            fences = self._list_rcps(place.owner, wild=wild)
+        known = stated.merge_over(place.known)
         if resource == "*" and not wild and folded.startswith("s3:"):
-            known = known.over(NO_DOOR)
-        return Request(
+            known = known.merge_over(NO_ACCESS_POINT_KEYS)
+        return AwsRequest(
             folded,
             resource,
             place.parts,
@@ -284,65 +317,65 @@ class Estate:
         )
 
     @property
-    def providers(self) -> Mapping[ResourceId, Resource]:
+    def saml_provider_targets(self) -> Mapping[ResourceId, Resource]:
         """Pairs of a SAML provider and a role that trusts it, as takeover targets."""
         if self._providers is None:
-            self._providers = trusting_pairs(self.by_provider, self.trusts)
+            self._providers = pair_providers_with_roles(self.by_provider, self.trusts)
         return self._providers
 
-    def running(self) -> Iterator[Resource]:
+    def list_takeover_resources(self) -> Iterator[Resource]:
         """List the resources that a takeover rule may apply to."""
         yield from self.resources.values()
-        yield from self.providers.values()
+        yield from self.saml_provider_targets.values()
 
-    def runs_as(self, resource: ResourceId) -> IdentityId:
+    def find_run_as(self, resource: ResourceId) -> IdentityId:
         """Return the identity that a takeover of a resource leads to, or empty."""
-        found = self.resources.get(resource) or self.providers.get(resource)
+        found = self.resources.get(resource) or self.saml_provider_targets.get(resource)
         return found.runs_as if found else IdentityId("")
 
-    def _fences(self, owner: str, *, wild: bool) -> tuple[Fence, ...]:
+    def _list_rcps(self, owner: str, *, wild: bool) -> tuple[RcpDenies, ...]:
         if owner or not wild:
             fence = self.fences.get(owner)
             return (fence,) if fence else ()
         return tuple(self.fences.values())
 
-    def _is_wild(self, action: str, resource: str) -> bool:
+    def _is_pattern(self, action: str, resource: str) -> bool:
         if resource == "*":
-            entry = self.catalogue.action(action)
-            return entry is not None and not entry.wildcard_only
+            entry = self.catalogue.find_action(action)
+            return entry is not None and not entry.is_wildcard_only
         return "*" in resource or "?" in resource
 
 
-def compile_estate(
-    facts: Facts,
-    catalogue: Catalogue,
+def compile_accounts(
+    facts: SightedFacts,
+    catalogue: ActionCatalogue,
     *,
-    given: Known = NOTHING,
+    given: ContextKeys = NO_KEYS,
     tags_collected: bool = False,
     session: Policy | None = None,
     endpoint: Policy | None = None,
-) -> Estate:
+) -> CompiledAccounts:
     """Compile facts."""
-    builder = Builder(facts)
+    builder = AttachmentCompiler(facts)
     attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
     for key in sorted(attached):
-        builder.add(attached[key])
+        builder.add_attachment(attached[key])
     accounts = {account.id: account for account in facts.accounts}
     identities = sorted(
-        (i for i in facts.identities if _is_aws(i)), key=lambda one: one.id
+        (i for i in facts.identities if _is_aws_identity(i)), key=lambda one: one.id
     )
     resources = {resource.id: resource for resource in facts.resources}
-    holders = holders_of(builder, resources)
-    paths = paths_over(accounts, identities, holders)
-    controls, fences = controls_over(builder, paths), fences_over(builder, paths)
-    trusts = {i.id: make_trust(i, builder, fences) for i in identities if is_role(i)}
+    holders = compile_resource_policies(builder, resources)
+    paths = list_organization_paths(accounts, identities, holders)
+    controls, fences = compile_scps(builder, paths), compile_rcps(builder, paths)
+    trusts = {i.id: compile_trust(i, builder, fences) for i in identities if is_role(i)}
     principals = {
-        i.id: make_principal(i, builder, accounts, controls, trusts.get(i.id))
+        i.id: compile_principal(i, builder, accounts, controls, trusts.get(i.id))
         for i in identities
     }
-    of_session = stated(builder, session, Layer.SESSION)
-    of_endpoint = stated(builder, endpoint, Layer.ENDPOINT)
-    return Estate(
+    of_session = compile_stated_policy(builder, session, PolicyLayer.SESSION)
+    of_endpoint = compile_stated_policy(builder, endpoint, PolicyLayer.ENDPOINT)
+    return CompiledAccounts(
         catalogue=catalogue,
         clauses=tuple(builder.interner.clauses),
         principals=principals,
@@ -353,9 +386,9 @@ def compile_estate(
         tags_collected=tags_collected,
         given=given,
         written=builder.interner.written,
-        by_service=indexed(services_of(trusts.values())),
-        by_named=indexed(named_of(trusts.values())),
-        by_provider=indexed(providers_of(trusts.values())),
+        by_service=index_roles(list_trusted_services(trusts.values())),
+        by_named=index_roles(list_trusted_principals(trusts.values())),
+        by_provider=index_roles(list_trusted_providers(trusts.values())),
         controls=controls,
         fences=fences,
         holders=holders,
@@ -366,5 +399,5 @@ def compile_estate(
     )
 
 
-def _is_aws(identity: Identity) -> bool:
+def _is_aws_identity(identity: Identity) -> bool:
     return identity.kind.startswith("aws") or identity.id.startswith("arn:")

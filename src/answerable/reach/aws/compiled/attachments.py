@@ -5,14 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Attachment, Layer, Policy
-from answerable.model.sighting import Facts
-from answerable.reach.aws.compiled.statement_interning import Interner
-from answerable.reach.aws.compiled.statements import UNCOLLECTED, Gap, Grant
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.compiled.statement_interning import StatementInterner
+from answerable.reach.aws.compiled.statements import (
+    UNCOLLECTED,
+    PolicyGap,
+    PolicyStatement,
+)
 
 
 @dataclass(slots=True)
-class Held:
+class AttachedPolicies:
     """Policies attached to one target at one layer.
 
     Attributes:
@@ -22,58 +26,66 @@ class Held:
         collected: Whether at least one of the policies was collected.
     """
 
-    grants: list[Grant] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
+    grants: list[PolicyStatement] = field(default_factory=list)
+    gaps: list[PolicyGap] = field(default_factory=list)
     policies: list[PolicyId] = field(default_factory=list)
     collected: bool = False
 
 
-class Builder:
+class AttachmentCompiler:
     """Compiler of policies into the targets and layers they are attached to."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.interner = Interner()
+    def __init__(self, facts: SightedFacts) -> None:
+        self.interner = StatementInterner()
         self.policies = {policy.id: policy for policy in facts.policies}
-        self.groups: dict[str, list[Grant]] = defaultdict(list)
+        self.groups: dict[str, list[PolicyStatement]] = defaultdict(list)
         self.member_of: dict[str, list[str]] = defaultdict(list)
-        self._held: dict[tuple[str, Layer], Held] = {}
-        self._compiled: dict[tuple[PolicyId, Layer], tuple[list[Grant], list[Gap]]] = {}
+        self._held: dict[tuple[str, PolicyLayer], AttachedPolicies] = {}
+        self._compiled: dict[
+            tuple[PolicyId, PolicyLayer], tuple[list[PolicyStatement], list[PolicyGap]]
+        ] = {}
         self._grouped: dict[str, set[tuple[PolicyId, str]]] = defaultdict(set)
         for group in facts.groups:
             self.groups[group.id] = []
             for member in group.members:
                 self.member_of[member].append(group.id)
 
-    def add(self, attachment: Attachment) -> None:
+    def add_attachment(self, attachment: PolicyAttachment) -> None:
         """Compile one policy and attach it."""
         layer = attachment.layer
         grants, gaps = self._compile(attachment.policy, layer)
         place = attachment.target, layer
         held = self._held.get(place)
         if held is None:
-            held = self._held[place] = Held()
+            held = self._held[place] = AttachedPolicies()
         held.grants += grants
         held.gaps += gaps
         held.policies.append(attachment.policy)
         held.collected = held.collected or attachment.policy in self.policies
-        if layer is Layer.IDENTITY:
-            self._add_group(attachment, grants)
+        if layer is PolicyLayer.IDENTITY:
+            self._add_group_statements(attachment, grants)
 
-    def at(self, target: str, layer: Layer) -> Held | None:
+    def get_attached(self, target: str, layer: PolicyLayer) -> AttachedPolicies | None:
         """Return the policies at a layer of a target, None for no attachment."""
         return self._held.get((target, layer))
 
-    def targets(self, layer: Layer) -> Iterator[tuple[str, Held]]:
+    def list_targets(
+        self, layer: PolicyLayer
+    ) -> Iterator[tuple[str, AttachedPolicies]]:
         """List the policies at a layer, by target."""
         for (target, place), held in self._held.items():
             if place is layer:
                 yield target, held
 
-    def stated(self, policy: Policy, layer: Layer) -> tuple[list[Grant], list[Gap]]:
+    def compile_stated(
+        self, policy: Policy, layer: PolicyLayer
+    ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
         """Compile a policy that the question states."""
-        return self.interner.compile(policy, layer)
+        return self.interner.compile_policy(policy, layer)
 
-    def _add_group(self, attachment: Attachment, grants: list[Grant]) -> None:
+    def _add_group_statements(
+        self, attachment: PolicyAttachment, grants: list[PolicyStatement]
+    ) -> None:
         group = attachment.via
         if group:
             self.member_of[attachment.target].append(group)
@@ -84,13 +96,15 @@ class Builder:
             self.groups[group] += [g for g in grants if (g.policy, g.sid) not in told]
             told |= {(g.policy, g.sid) for g in grants}
 
-    def _compile(self, policy: PolicyId, layer: Layer) -> tuple[list[Grant], list[Gap]]:
+    def _compile(
+        self, policy: PolicyId, layer: PolicyLayer
+    ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
         found = self._compiled.get((policy, layer))
         if found is None:
             document = self.policies.get(policy)
             if document:
-                found = self.interner.compile(document, layer)
+                found = self.interner.compile_policy(document, layer)
             else:
-                found = [], [Gap(UNCOLLECTED, layer, policy, "")]
+                found = [], [PolicyGap(UNCOLLECTED, layer, policy, "")]
             self._compiled[policy, layer] = found
         return found

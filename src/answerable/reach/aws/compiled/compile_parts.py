@@ -4,65 +4,79 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import PolicyId, ResourceId
-from answerable.model.policy import Effect, Layer, Policy
+from answerable.model.policy import Policy, PolicyEffect, PolicyLayer
 from answerable.model.resource import Resource
-from answerable.reach.aws.compiled.attachments import Builder, Held
+from answerable.reach.aws.compiled.attachments import (
+    AttachedPolicies,
+    AttachmentCompiler,
+)
 from answerable.reach.aws.compiled.organization_policies import (
-    Fence,
-    Limit,
-    fence_of,
+    LimitingLayer,
+    RcpDenies,
+    compile_rcp_denies,
+    compile_scp_levels,
     is_service_linked,
-    levels_of,
 )
 from answerable.reach.aws.compiled.principals import (
-    EVERYTHING_CLAUSE,
-    Principal,
-    is_editable,
+    FULL_ACCESS_STATEMENT,
+    CompiledPrincipal,
+    collect_principal_keys,
+    is_customer_managed_policy,
     is_root,
-    known_of,
 )
-from answerable.reach.aws.compiled.resources import holder_of, owner_of
-from answerable.reach.aws.compiled.statements import UNCOLLECTED, Gap, Grant
+from answerable.reach.aws.compiled.resources import (
+    find_resource_account,
+    get_policy_holder,
+)
+from answerable.reach.aws.compiled.statements import (
+    UNCOLLECTED,
+    PolicyGap,
+    PolicyStatement,
+)
 from answerable.reach.aws.evaluation.resource_policies import (
     ResourcePolicy,
-    make_policy,
+    build_resource_policy,
 )
-from answerable.reach.aws.evaluation.trust import Trust
+from answerable.reach.aws.evaluation.trust import RoleTrust
 
 
-def stated(builder: Builder, policy: Policy | None, layer: Layer) -> Limit | None:
+def compile_stated_policy(
+    builder: AttachmentCompiler, policy: Policy | None, layer: PolicyLayer
+) -> LimitingLayer | None:
     """Compile a policy that the question states."""
     if policy is None:
         return None
-    grants, gaps = builder.stated(policy, layer)
-    return Limit(layer, policy.id, tuple(grants), tuple(gaps))
+    grants, gaps = builder.compile_stated(policy, layer)
+    return LimitingLayer(layer, policy.id, tuple(grants), tuple(gaps))
 
 
-def holders_of(
-    builder: Builder, resources: Mapping[ResourceId, Resource]
+def compile_resource_policies(
+    builder: AttachmentCompiler, resources: Mapping[ResourceId, Resource]
 ) -> dict[str, ResourcePolicy]:
     """Compile resource policies, by ARN."""
     return {
-        target: make_policy(
+        target: build_resource_policy(
             target,
-            owner_of(resources, target, holder_of(target)),
+            find_resource_account(resources, target, get_policy_holder(target)),
             held.grants,
-            [*held.gaps, *_ungranted(target, held)],
+            [*held.gaps, *_list_missing_key_policies(target, held)],
         )
         for target, held in sorted(
-            builder.targets(Layer.RESOURCE), key=lambda pair: pair[0]
+            builder.list_targets(PolicyLayer.RESOURCE), key=lambda pair: pair[0]
         )
     }
 
 
-def _ungranted(target: str, held: Held) -> Iterator[Gap]:
+def _list_missing_key_policies(
+    target: str, held: AttachedPolicies
+) -> Iterator[PolicyGap]:
     """Yield a gap where a KMS key's grants were collected but not its policy."""
     if all(policy.endswith("#grants") for policy in held.policies):
         policy = PolicyId(f"{target}#policy")
-        yield Gap(UNCOLLECTED, Layer.RESOURCE, policy, "", denies=False)
+        yield PolicyGap(UNCOLLECTED, PolicyLayer.RESOURCE, policy, "", denies=False)
 
 
-def paths_over(
+def list_organization_paths(
     accounts: Mapping[str, Account],
     identities: Iterable[Identity],
     holders: Mapping[str, ResourcePolicy],
@@ -80,87 +94,97 @@ def paths_over(
     return found
 
 
-def controls_over(
-    builder: Builder, paths: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[Limit, ...]]:
+def compile_scps(
+    builder: AttachmentCompiler, paths: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[LimitingLayer, ...]]:
     """Compile the SCP levels of each account that has any."""
-    known: dict[str, Limit] = {}
+    known: dict[str, LimitingLayer] = {}
     found = {
-        number: levels_of(path, builder.at, known) for number, path in paths.items()
+        number: compile_scp_levels(path, builder.get_attached, known)
+        for number, path in paths.items()
     }
     return {number: levels for number, levels in found.items() if levels}
 
 
-def fences_over(
-    builder: Builder, paths: Mapping[str, tuple[str, ...]]
-) -> dict[str, Fence]:
+def compile_rcps(
+    builder: AttachmentCompiler, paths: Mapping[str, tuple[str, ...]]
+) -> dict[str, RcpDenies]:
     """Compile the RCPs of each account that has any."""
     found = {
-        number: fence_of(number, path, builder.at) for number, path in paths.items()
+        number: compile_rcp_denies(number, path, builder.get_attached)
+        for number, path in paths.items()
     }
     return {number: fence for number, fence in found.items() if fence}
 
 
-def make_principal(
+def compile_principal(
     identity: Identity,
-    builder: Builder,
+    builder: AttachmentCompiler,
     accounts: Mapping[str, Account],
-    controls: Mapping[str, tuple[Limit, ...]],
-    trust: Trust | None,
-) -> Principal:
+    controls: Mapping[str, tuple[LimitingLayer, ...]],
+    trust: RoleTrust | None,
+) -> CompiledPrincipal:
     """Compile an identity with its own policies and its account's SCPs."""
-    held = builder.at(identity.id, Layer.IDENTITY) or Held()
-    boundary = builder.at(identity.id, Layer.BOUNDARY)
+    held = builder.get_attached(identity.id, PolicyLayer.IDENTITY) or AttachedPolicies()
+    boundary = builder.get_attached(identity.id, PolicyLayer.BOUNDARY)
     grants, gaps = list(held.grants), list(held.gaps)
     if boundary:
         gaps += boundary.gaps
     if is_root(identity):
         policy = PolicyId(f"{identity.id}#root")
-        grants.append(Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "root"))
+        grants.append(
+            PolicyStatement(FULL_ACCESS_STATEMENT, PolicyLayer.IDENTITY, policy, "root")
+        )
     seen = bool(held.policies or boundary or (trust and trust.seen))
     collected = is_root(identity) or bool(identity.unique_id) or seen
     if not collected:
         policy = PolicyId(f"{identity.id}#policies")
-        gaps.append(Gap(UNCOLLECTED, Layer.IDENTITY, policy, ""))
+        gaps.append(PolicyGap(UNCOLLECTED, PolicyLayer.IDENTITY, policy, ""))
     linked = is_service_linked(identity)
     levels = () if linked else controls.get(identity.account, ())
     for level in levels:
         gaps += level.gaps
-    fixed = collected and (trust is None or not trust.tags_sessions)
-    return Principal(
+    fixed = collected and (trust is None or not trust.allows_session_tags)
+    return CompiledPrincipal(
         identity=identity,
         grants=tuple(grants),
         boundary=tuple(boundary.grants) if boundary else None,
         boundary_id=boundary.policies[-1] if boundary else "",
         gaps=tuple(gaps),
-        known=known_of(identity, accounts, tags_fixed=fixed),
+        known=collect_principal_keys(identity, accounts, tags_fixed=fixed),
         groups=tuple(dict.fromkeys(builder.member_of.get(identity.id, ()))),
-        policies=tuple(dict.fromkeys(p for p in held.policies if is_editable(p))),
+        policies=tuple(
+            dict.fromkeys(p for p in held.policies if is_customer_managed_policy(p))
+        ),
         collected=collected,
         levels=levels,
         linked=linked,
     )
 
 
-def make_trust(
-    identity: Identity, builder: Builder, fences: Mapping[str, Fence]
-) -> Trust:
+def compile_trust(
+    identity: Identity, builder: AttachmentCompiler, fences: Mapping[str, RcpDenies]
+) -> RoleTrust:
     """Compile a role's trust policy."""
-    found = builder.at(identity.id, Layer.TRUST)
-    held = found or Held()
+    found = builder.get_attached(identity.id, PolicyLayer.TRUST)
+    held = found or AttachedPolicies()
     linked = is_service_linked(identity)
-    return Trust(
+    return RoleTrust(
         role=identity.id,
         account=identity.account,
         grants=tuple(held.grants),
         gaps=tuple(held.gaps),
         collected=held.collected,
-        plain=held.collected and not held.gaps and is_plain(held.grants),
+        plain=held.collected
+        and not held.gaps
+        and are_unconditional_allows(held.grants),
         fence=None if linked else fences.get(identity.account),
         seen=found is not None,
     )
 
 
-def is_plain(grants: Iterable[Grant]) -> bool:
+def are_unconditional_allows(grants: Iterable[PolicyStatement]) -> bool:
     """Tell whether all statements are allows without conditions."""
-    return all(g.clause.static and g.clause.effect is Effect.ALLOW for g in grants)
+    return all(
+        g.clause.static and g.clause.effect is PolicyEffect.ALLOW for g in grants
+    )

@@ -10,23 +10,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.identity import Account
-from answerable.model.policy import Effect
+from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.compiled.principal_element import (
-    CANONICAL,
-    EVERYONE,
-    Naming,
-    account_of,
-    is_account,
-    session_of,
+    ANY_PRINCIPAL,
+    CANONICAL_USER,
+    PrincipalElement,
+    get_named_account,
+    is_account_number,
+    parse_session_arn,
 )
-from answerable.reach.aws.compiled.principal_matching import Names, left_over
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.context_keys import ABSENT, Known
-from answerable.reach.aws.patterns.arns import Parts
-from answerable.reach.formula import TRUE, atom
+from answerable.reach.aws.compiled.principal_matching import (
+    NamingFormulas,
+    negate_exceptions,
+)
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import ABSENT_KEY, ContextKeys
+from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.formula import TRUE, build_atom
 
 
-class CallerKind(StrEnum):
+class ExternalCallerKind(StrEnum):
     """Kind of a caller outside the snapshot."""
 
     ANONYMOUS = "anonymous"
@@ -36,7 +39,7 @@ class CallerKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ExternalCaller:
     """Caller outside the snapshot.
 
     Attributes:
@@ -47,22 +50,22 @@ class Caller:
     """
 
     id: str
-    kind: CallerKind
+    kind: ExternalCallerKind
     account: str
-    known: Known
+    known: ContextKeys
 
-    def knows(self, resource: Parts) -> Known:
+    def collect_known_keys(self, resource: ArnParts) -> ContextKeys:
         """Return the condition keys known for every request it makes on a resource."""
         if len(resource) == 6 and resource[2] == "kms" and self.account:
-            caller = Known({"kms:calleraccount": (self.account,)})
-            return caller.over(self.known)
+            caller = ContextKeys({"kms:calleraccount": (self.account,)})
+            return caller.merge_over(self.known)
         return self.known
 
 
 ANYONE = ("*", "anonymous")
 
 
-def caller_of(text: str, accounts: Mapping[str, Account]) -> Caller | None:
+def parse_caller(text: str, accounts: Mapping[str, Account]) -> ExternalCaller | None:
     """Parse a caller; None where the text names none.
 
     Args:
@@ -71,38 +74,51 @@ def caller_of(text: str, accounts: Mapping[str, Account]) -> Caller | None:
         accounts: Accounts of the snapshot, with their organisation.
     """
     if text in ANYONE:
-        return Caller(EVERYONE, CallerKind.ANONYMOUS, "", _ANONYMOUS)
-    if _is_service(text):
-        return Caller(text, CallerKind.SERVICE, "", _service(text))
+        return ExternalCaller(
+            ANY_PRINCIPAL, ExternalCallerKind.ANONYMOUS, "", _ANONYMOUS
+        )
+    if _is_service_principal(text):
+        return ExternalCaller(
+            text, ExternalCallerKind.SERVICE, "", _build_service_keys(text)
+        )
     if ":oidc-provider/" in text or ":saml-provider/" in text:
-        known = Known({"aws:federatedprovider": (text,), **_NO_SERVICE})
-        return Caller(text, CallerKind.PROVIDER, "", known)
-    account = account_of(text) or _account(text)
+        known = ContextKeys({"aws:federatedprovider": (text,), **_NO_SERVICE})
+        return ExternalCaller(text, ExternalCallerKind.PROVIDER, "", known)
+    account = get_named_account(text) or _get_principal_account(text)
     if not account:
         return None
-    return Caller(text, CallerKind.FOREIGN, account, _foreign(text, account, accounts))
+    return ExternalCaller(
+        text,
+        ExternalCallerKind.FOREIGN,
+        account,
+        _build_foreign_keys(text, account, accounts),
+    )
 
 
-def _is_service(text: str) -> bool:
+def _is_service_principal(text: str) -> bool:
     return not text.startswith("arn:") and text.endswith(
         (".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".aws.internal")
     )
 
 
-_NAMED = ("user", "role", "assumed-role", "federated-user")
+_PRINCIPAL_TYPES = ("user", "role", "assumed-role", "federated-user")
 
 
-def _account(text: str) -> str:
+def _get_principal_account(text: str) -> str:
     parts = text.split(":", 5)
-    if len(parts) != 6 or parts[2] not in ("iam", "sts") or not is_account(parts[4]):
+    if (
+        len(parts) != 6
+        or parts[2] not in ("iam", "sts")
+        or not is_account_number(parts[4])
+    ):
         return ""
-    return parts[4] if parts[5].partition("/")[0] in _NAMED else ""
+    return parts[4] if parts[5].partition("/")[0] in _PRINCIPAL_TYPES else ""
 
 
 _NO_SERVICE: dict[str, tuple[str, ...]] = {
     "aws:principalisawsservice": ("false",),
-    "aws:principalservicename": ABSENT,
-    "aws:principalservicenameslist": ABSENT,
+    "aws:principalservicename": ABSENT_KEY,
+    "aws:principalservicenameslist": ABSENT_KEY,
 }
 _NO_PRINCIPAL: dict[str, tuple[str, ...]] = dict.fromkeys(
     (
@@ -112,14 +128,14 @@ _NO_PRINCIPAL: dict[str, tuple[str, ...]] = dict.fromkeys(
         "aws:principalorgpaths",
         "aws:username",
     ),
-    ABSENT,
+    ABSENT_KEY,
 )
-_ANONYMOUS = Known(
+_ANONYMOUS = ContextKeys(
     {
         **_NO_PRINCIPAL,
         **_NO_SERVICE,
         # "Anonymous requests do not include this key."
-        "aws:principalisawsservice": ABSENT,
+        "aws:principalisawsservice": ABSENT_KEY,
         "aws:principaltype": ("Anonymous",),
         "aws:userid": ("anonymous",),
     },
@@ -127,16 +143,18 @@ _ANONYMOUS = Known(
 )
 
 
-def _service(name: str) -> Known:
+def _build_service_keys(name: str) -> ContextKeys:
     values = {
         **_NO_PRINCIPAL,
         "aws:principalisawsservice": ("true",),
         "aws:principalservicename": (name,),
     }
-    return Known(values, ("aws:principaltag/",))
+    return ContextKeys(values, ("aws:principaltag/",))
 
 
-def _foreign(text: str, account: str, accounts: Mapping[str, Account]) -> Known:
+def _build_foreign_keys(
+    text: str, account: str, accounts: Mapping[str, Account]
+) -> ContextKeys:
     values = {**_NO_SERVICE, "aws:principalaccount": (account,)}
     if ":user/" in text:
         values["aws:principalarn"] = (text,)
@@ -145,59 +163,65 @@ def _foreign(text: str, account: str, accounts: Mapping[str, Account]) -> Known:
     elif ":role/" in text:
         values["aws:principalarn"] = (text,)
         values["aws:principaltype"] = ("AssumedRole",)
-        values["aws:username"] = ABSENT
+        values["aws:username"] = ABSENT_KEY
     held = accounts.get(account)
     if held and held.organization:
         values["aws:principalorgid"] = (held.organization,)
         if held.parents:
             path = "/".join((held.organization, *held.parents, ""))
             values["aws:principalorgpaths"] = (path,)
-    return Known(values)
+    return ContextKeys(values)
 
 
-def named(clause: Clause, caller: Caller) -> Names:
+def match_caller(clause: CompiledStatement, caller: ExternalCaller) -> NamingFormulas:
     """Match a statement's principals, as for an identity."""
-    found = _named(clause.naming, caller)
+    found = _match_element(clause.naming, caller)
     if not clause.not_principals:
         return found
-    root = caller.kind is CallerKind.FOREIGN and bool(account_of(caller.id))
-    return left_over(found, whole=root or clause.effect is Effect.ALLOW)
+    root = caller.kind is ExternalCallerKind.FOREIGN and bool(
+        get_named_account(caller.id)
+    )
+    return negate_exceptions(found, whole=root or clause.effect is PolicyEffect.ALLOW)
 
 
-def _named(naming: Naming, caller: Caller) -> Names:
-    found: Names = [("direct", TRUE)] if naming.everyone else []
+def _match_element(naming: PrincipalElement, caller: ExternalCaller) -> NamingFormulas:
+    found: NamingFormulas = [("direct", TRUE)] if naming.everyone else []
     match caller.kind:
-        case CallerKind.SERVICE if caller.id in naming.services:
+        case ExternalCallerKind.SERVICE if caller.id in naming.services:
             found.append(("direct", TRUE))
-        case CallerKind.PROVIDER if caller.id in naming.providers:
+        case ExternalCallerKind.PROVIDER if caller.id in naming.providers:
             found.append(("direct", TRUE))
-        case CallerKind.FOREIGN:
-            found += _foreign_named(naming, caller)
+        case ExternalCallerKind.FOREIGN:
+            found += _match_foreign_principal(naming, caller)
         case _:
             pass
     return found
 
 
-def _foreign_named(naming: Naming, caller: Caller) -> Names:
-    found: Names = []
+def _match_foreign_principal(
+    naming: PrincipalElement, caller: ExternalCaller
+) -> NamingFormulas:
+    found: NamingFormulas = []
     if caller.account in naming.accounts:
         found.append(("account", TRUE))
-    session = session_of(caller.id)
+    session = parse_session_arn(caller.id)
     role = f":{caller.account}:role/"
     if caller.id in naming.ids:
         found.append(("direct" if ":role/" in caller.id else "escaping", TRUE))
-    elif session and any(role in i and _is(i, session[1]) for i in naming.ids):
+    elif session and any(
+        role in i and _has_role_name(i, session[1]) for i in naming.ids
+    ):
         found.append(("direct", TRUE))
     if ":role/" in caller.id:
         name = caller.id.rpartition("/")[2]
         for text in naming.sessions.get((caller.account, name), ()):
             found.append(
-                ("escaping", atom("sts:RoleSessionName", "StringEquals", (text,)))
+                ("escaping", build_atom("sts:RoleSessionName", "StringEquals", (text,)))
             )
     for user in naming.canonical:
-        found.append(("account", atom(CANONICAL, "Equals", (user,))))
+        found.append(("account", build_atom(CANONICAL_USER, "Equals", (user,))))
     return found
 
 
-def _is(arn: str, role: str) -> bool:
+def _has_role_name(arn: str, role: str) -> bool:
     return arn.rpartition("/")[2] == role

@@ -9,18 +9,18 @@ from heapq import merge
 from itertools import product
 
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.compiled.principal_element import Naming
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Clause
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.compiled.principal_element import PrincipalElement
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import CompiledStatement
 
 _PLAIN = re.compile(r"[*?$]|[^\x00-\x7f]")
 _ANY = ""
 
-Numbers = Sequence[int]  # of identities, in order
+IdentityNumbers = Sequence[int]  # of identities, in order
 
 
-class Holding:
+class StatementHolderIndex:
     """Index of identities, each by its position in the order of ids.
 
     Attributes:
@@ -30,7 +30,7 @@ class Holding:
         unread: Identities with unread policies: they may hold any statement.
     """
 
-    def __init__(self, principals: Mapping[IdentityId, Principal]) -> None:
+    def __init__(self, principals: Mapping[IdentityId, CompiledPrincipal]) -> None:
         """Index identities, in order of id."""
         self.ids: Sequence[IdentityId] = tuple(principals)
         self.homes: Sequence[str] = [
@@ -38,10 +38,10 @@ class Holding:
         ]
         self.everyone = range(len(self.ids))
         self.unread = array("I")
-        accounts: dict[str, array[int]] = defaultdict(_numbers)
-        named: dict[str, array[int]] = defaultdict(_numbers)
-        roles: dict[tuple[str, str], array[int]] = defaultdict(_numbers)
-        holders: dict[Clause, array[int]] = defaultdict(_numbers)
+        accounts: dict[str, array[int]] = defaultdict(_new_number_array)
+        named: dict[str, array[int]] = defaultdict(_new_number_array)
+        roles: dict[tuple[str, str], array[int]] = defaultdict(_new_number_array)
+        holders: dict[CompiledStatement, array[int]] = defaultdict(_new_number_array)
         for number, principal in enumerate(principals.values()):
             identity = principal.identity
             accounts[identity.account].append(number)
@@ -50,35 +50,39 @@ class Holding:
             if principal.is_role:
                 roles[identity.account, identity.name].append(number)
             for grant in principal.grants:
-                if grant.clause.effect is Effect.ALLOW:
+                if grant.clause.effect is PolicyEffect.ALLOW:
                     holders[grant.clause].append(number)
-            if principal.gaps_at(Layer.IDENTITY):
+            if principal.list_gaps(PolicyLayer.IDENTITY):
                 self.unread.append(number)
-        starting: dict[tuple[str, str], list[Clause]] = defaultdict(list)
+        starting: dict[tuple[str, str], list[CompiledStatement]] = defaultdict(list)
         for clause in holders:
-            for pair in product(clause.services or (_ANY,), _starts(clause)):
+            for pair in product(
+                clause.services or (_ANY,), _list_literal_prefixes(clause)
+            ):
                 starting[pair].append(clause)
-        self.by_account: Mapping[str, Numbers] = accounts
-        self.by_name: Mapping[str, Numbers] = named
-        self.by_role: Mapping[tuple[str, str], Numbers] = roles
-        self.by_clause: Mapping[Clause, Numbers] = holders
-        self.by_start: Mapping[tuple[str, str], Sequence[Clause]] = starting
+        self.by_account: Mapping[str, IdentityNumbers] = accounts
+        self.by_name: Mapping[str, IdentityNumbers] = named
+        self.by_role: Mapping[tuple[str, str], IdentityNumbers] = roles
+        self.by_clause: Mapping[CompiledStatement, IdentityNumbers] = holders
+        self.by_start: Mapping[tuple[str, str], Sequence[CompiledStatement]] = starting
 
-    def holders(self, clause: Clause) -> Numbers:
+    def list_holders(self, clause: CompiledStatement) -> IdentityNumbers:
         """List the holders of an allow statement."""
         return self.by_clause[clause]
 
-    def of_account(self, account: str) -> Numbers:
+    def list_account_identities(self, account: str) -> IdentityNumbers:
         """List the identities of an account."""
         return self.by_account.get(account, ())
 
-    def named(self, naming: Naming) -> Numbers:
+    def list_named_identities(self, naming: PrincipalElement) -> IdentityNumbers:
         """List the identities that a Principal element names, sessions included."""
         found = {n for name in naming.ids for n in self.by_name.get(name, ())}
         found.update(n for role in naming.sessions for n in self.by_role.get(role, ()))
         return sorted(found)
 
-    def allowing(self, action: str, resource: str) -> Iterator[Clause]:
+    def list_allowing_statements(
+        self, action: str, resource: str
+    ) -> Iterator[CompiledStatement]:
         """List the statements that may allow an action on one resource or pattern.
 
         Args:
@@ -88,30 +92,30 @@ class Holding:
         for service in (action.partition(":")[0], _ANY):
             for length in range(len(resource) + 1):
                 for clause in self.by_start.get((service, resource[:length]), ()):
-                    if clause.takes_action(action):
+                    if clause.matches_action(action):
                         yield clause
 
 
-def _numbers() -> "array[int]":
+def _new_number_array() -> "array[int]":
     return array("I")
 
 
-def _starts(clause: Clause) -> set[str]:
+def _list_literal_prefixes(clause: CompiledStatement) -> set[str]:
     """List the literal prefixes of a statement's resource patterns."""
     if not clause.resources:
         return {""}
     return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
 
 
-def in_order(lists: Iterable[Numbers], start: int = 0) -> Iterator[int]:
+def merge_sorted(lists: Iterable[IdentityNumbers], start: int = 0) -> Iterator[int]:
     """Merge sorted lists lazily, from a number on, without duplicates."""
     last = -1
-    for number in merge(*(_from(numbers, start) for numbers in lists)):
+    for number in merge(*(_iterate_from(numbers, start) for numbers in lists)):
         if number != last:
             yield number
         last = number
 
 
-def _from(numbers: Numbers, start: int) -> Iterator[int]:
+def _iterate_from(numbers: IdentityNumbers, start: int) -> Iterator[int]:
     for place in range(bisect_left(numbers, start), len(numbers)):
         yield numbers[place]

@@ -6,37 +6,48 @@ from typing import Generic, TypeVar
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import DerivedTables
-from answerable.reach.aws.compiled.holder_index import Holding, Numbers
-from answerable.reach.aws.compiled.statements import Clause
+from answerable.reach.aws.compiled.holder_index import (
+    IdentityNumbers,
+    StatementHolderIndex,
+)
+from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.lazy_tables import (
-    ReadMapping,
-    ReadSequence,
-    number_key,
-    pack_numbers,
-    unpack_numbers,
+    LazyMapping,
+    LazySequence,
+    decode_numbers,
+    encode_number_key,
+    encode_numbers,
 )
 
-_RUN = 256  # identities in a row
-_Run = list[tuple[str, str]]
+_IDENTITIES_PER_ROW = 256  # identities in a row
+_IdentityRow = list[tuple[str, str]]
 Value = TypeVar("Value")
 
 
-def tables_of(holding: Holding) -> dict[str, list[tuple[str, object]]]:
+def encode_holders(
+    holding: StatementHolderIndex,
+) -> dict[str, list[tuple[str, object]]]:
     """Encode the holders of statements as tables."""
     pairs = list(zip(holding.ids, holding.homes, strict=True))
-    runs = [pairs[start : start + _RUN] for start in range(0, len(pairs), _RUN)]
+    runs = [
+        pairs[start : start + _IDENTITIES_PER_ROW]
+        for start in range(0, len(pairs), _IDENTITIES_PER_ROW)
+    ]
     return {
-        "holding": [("", (len(pairs), pack_numbers(holding.unread)))],
-        "holding.ids": [(number_key(n), run) for n, run in enumerate(runs)],
-        "holding.accounts": _sorted(holding.by_account),
-        "holding.names": _sorted(holding.by_name),
-        "holding.roles": _sorted(
+        "holding": [("", (len(pairs), encode_numbers(holding.unread)))],
+        "holding.ids": [(encode_number_key(n), run) for n, run in enumerate(runs)],
+        "holding.accounts": _encode_sorted(holding.by_account),
+        "holding.names": _encode_sorted(holding.by_name),
+        "holding.roles": _encode_sorted(
             {"\n".join(role): numbers for role, numbers in holding.by_role.items()}
         ),
-        "holding.clauses": _sorted(
-            {_key(clause.number): held for clause, held in holding.by_clause.items()}
+        "holding.clauses": _encode_sorted(
+            {
+                _statement_key(clause.number): held
+                for clause, held in holding.by_clause.items()
+            }
         ),
-        "holding.starts": _sorted(
+        "holding.starts": _encode_sorted(
             {
                 "\n".join(pair): array("I", (clause.number + 1 for clause in clauses))
                 for pair, clauses in holding.by_start.items()
@@ -45,56 +56,61 @@ def tables_of(holding: Holding) -> dict[str, list[tuple[str, object]]]:
     }
 
 
-def _sorted(found: Mapping[str, Numbers]) -> list[tuple[str, object]]:
-    return [(key, pack_numbers(found[key])) for key in sorted(found)]
+def _encode_sorted(found: Mapping[str, IdentityNumbers]) -> list[tuple[str, object]]:
+    return [(key, encode_numbers(found[key])) for key in sorted(found)]
 
 
-def _key(clause: int) -> str:
-    return number_key(clause + 1)  # one has the number -1
+def _statement_key(clause: int) -> str:
+    return encode_number_key(clause + 1)  # one has the number -1
 
 
-class StoredHolding(Holding):
+class StoredHolderIndex(StatementHolderIndex):
     """Index of statement holders, read lazily from tables."""
 
     def __init__(
-        self, tables: DerivedTables, clauses: Sequence[Clause], everything: Clause
+        self,
+        tables: DerivedTables,
+        clauses: Sequence[CompiledStatement],
+        everything: CompiledStatement,
     ) -> None:
         """Open the tables.
 
         Args:
-            tables: Written by `tables_of`.
+            tables: Written by `encode_holders`.
             clauses: Statements by number.
             everything: Statement with the number -1.
         """
         size, unread = tables.section("holding", tuple[int, bytes])[""]
-        runs = tables.section("holding.ids", _Run)
+        runs = tables.section("holding.ids", _IdentityRow)
 
         def pair(number: int) -> tuple[str, str]:
-            return runs[number_key(number // _RUN)][number % _RUN]
+            return runs[encode_number_key(number // _IDENTITIES_PER_ROW)][
+                number % _IDENTITIES_PER_ROW
+            ]
 
-        def clause(number: int) -> Clause:
+        def clause(number: int) -> CompiledStatement:
             return clauses[number - 1] if number else everything
 
-        self.ids = ReadSequence(size, lambda n: IdentityId(pair(n)[0]))
-        self.homes = ReadSequence(size, lambda n: pair(n)[1])
+        self.ids = LazySequence(size, lambda n: IdentityId(pair(n)[0]))
+        self.homes = LazySequence(size, lambda n: pair(n)[1])
         self.everyone = range(size)
-        self.unread = unpack_numbers(unread)
-        self.by_account = _numbers(tables, "accounts")
-        self.by_name = _numbers(tables, "names")
-        self.by_role = _ByPair(_numbers(tables, "roles"))
-        self.by_clause = _ByClause(_numbers(tables, "clauses"))
+        self.unread = decode_numbers(unread)
+        self.by_account = _read_numbers(tables, "accounts")
+        self.by_name = _read_numbers(tables, "names")
+        self.by_role = _PairKeyedRows(_read_numbers(tables, "roles"))
+        self.by_clause = _StatementKeyedRows(_read_numbers(tables, "clauses"))
         starts = tables.section("holding.starts", bytes)
-        self.by_start = _ByPair(
-            ReadMapping(starts, lambda _, row: list(map(clause, unpack_numbers(row))))
+        self.by_start = _PairKeyedRows(
+            LazyMapping(starts, lambda _, row: list(map(clause, decode_numbers(row))))
         )
 
 
-def _numbers(tables: DerivedTables, name: str) -> Mapping[str, Numbers]:
+def _read_numbers(tables: DerivedTables, name: str) -> Mapping[str, IdentityNumbers]:
     rows = tables.section(f"holding.{name}", bytes)
-    return ReadMapping(rows, lambda _, row: unpack_numbers(row))
+    return LazyMapping(rows, lambda _, row: decode_numbers(row))
 
 
-class _ByPair(Mapping[tuple[str, str], Value], Generic[Value]):
+class _PairKeyedRows(Mapping[tuple[str, str], Value], Generic[Value]):
     """Rows keyed by a pair of words."""
 
     def __init__(self, rows: Mapping[str, Value]) -> None:
@@ -112,16 +128,16 @@ class _ByPair(Mapping[tuple[str, str], Value], Generic[Value]):
         return len(self._rows)
 
 
-class _ByClause(Mapping[Clause, Numbers]):
+class _StatementKeyedRows(Mapping[CompiledStatement, IdentityNumbers]):
     """Rows keyed by statement."""
 
-    def __init__(self, rows: Mapping[str, Numbers]) -> None:
+    def __init__(self, rows: Mapping[str, IdentityNumbers]) -> None:
         self._rows = rows
 
-    def __getitem__(self, clause: Clause) -> Numbers:
-        return self._rows.get(_key(clause.number), ())
+    def __getitem__(self, clause: CompiledStatement) -> IdentityNumbers:
+        return self._rows.get(_statement_key(clause.number), ())
 
-    def __iter__(self) -> Iterator[Clause]:
+    def __iter__(self) -> Iterator[CompiledStatement]:
         raise NotImplementedError("statements are looked up one by one")
 
     def __len__(self) -> int:

@@ -10,14 +10,19 @@ from dataclasses import dataclass, field
 
 from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.compiled.attachments import Held
-from answerable.reach.aws.compiled.statements import UNCOLLECTED, Gap, Grant, speaking
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.compiled.attachments import AttachedPolicies
+from answerable.reach.aws.compiled.statements import (
+    UNCOLLECTED,
+    PolicyGap,
+    PolicyStatement,
+    select_for_action,
+)
 from answerable.reach.aws.patterns import action_resource_matrix
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class LayerStatements:
     """Statements of a limiting layer on one action.
 
     Attributes:
@@ -26,13 +31,13 @@ class Spoken:
         binds: False if the layer allows everything.
     """
 
-    allows: tuple[Grant, ...]
-    denies: tuple[Grant, ...]
+    allows: tuple[PolicyStatement, ...]
+    denies: tuple[PolicyStatement, ...]
     binds: bool
 
 
 @dataclass(eq=False, slots=True)
-class Limit:
+class LimitingLayer:
     """Policies of an SCP level, a session or an endpoint, one of which must allow.
 
     Attributes:
@@ -42,68 +47,69 @@ class Limit:
         gaps: Policies or statements that were not read.
     """
 
-    layer: Layer
+    layer: PolicyLayer
     target: str
-    grants: tuple[Grant, ...]
-    gaps: tuple[Gap, ...] = ()
-    _by_action: dict[str, Spoken] = field(default_factory=dict)
+    grants: tuple[PolicyStatement, ...]
+    gaps: tuple[PolicyGap, ...] = ()
+    _by_action: dict[str, LayerStatements] = field(default_factory=dict)
 
-    def speaking(self, action: str) -> Spoken:
+    def select_statements(self, action: str) -> LayerStatements:
         """Select the statements that match an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
-            mine = [g for g in self.grants if g.clause.takes_action(action)]
-            allows = tuple(g for g in mine if g.clause.effect is Effect.ALLOW)
-            denies = tuple(g for g in mine if g.clause.effect is Effect.DENY)
-            binds = not any(map(is_everything, allows))
-            found = self._by_action[action] = Spoken(allows, denies, binds)
+            mine = [g for g in self.grants if g.clause.matches_action(action)]
+            allows = tuple(g for g in mine if g.clause.effect is PolicyEffect.ALLOW)
+            denies = tuple(g for g in mine if g.clause.effect is PolicyEffect.DENY)
+            binds = not any(map(is_full_allow, allows))
+            found = self._by_action[action] = LayerStatements(allows, denies, binds)
         return found
 
     @property
-    def is_open(self) -> bool:
+    def allows_everything(self) -> bool:
         """Tell whether the layer allows everything and denies nothing."""
-        allowing = all(g.clause.effect is Effect.ALLOW for g in self.grants)
-        return allowing and not self.gaps and any(map(is_everything, self.grants))
+        allowing = all(g.clause.effect is PolicyEffect.ALLOW for g in self.grants)
+        return allowing and not self.gaps and any(map(is_full_allow, self.grants))
 
 
-def is_everything(grant: Grant) -> bool:
+def is_full_allow(grant: PolicyStatement) -> bool:
     """Tell whether a statement unconditionally allows `*` on `*`."""
     clause = grant.clause
     return (
         clause.wide
-        and clause.effect is Effect.ALLOW
+        and clause.effect is PolicyEffect.ALLOW
         and bool(clause.actions)
         and any(
             map(
-                action_resource_matrix.is_everything, clause.action_set.wild.get("", ())
+                action_resource_matrix.matches_every_action,
+                clause.action_set.wild.get("", ()),
             )
         )
     )
 
 
 @dataclass(eq=False, slots=True)
-class Fence:
+class RcpDenies:
     """Resource control policies of an account, as their denies.
 
     AWS attaches one that allows everything to every level.
     """
 
     account: str
-    denies: tuple[Grant, ...]
-    gaps: tuple[Gap, ...] = ()
-    _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+    denies: tuple[PolicyStatement, ...]
+    gaps: tuple[PolicyGap, ...] = ()
+    _by_action: dict[str, tuple[PolicyStatement, ...]] = field(default_factory=dict)
 
-    def speaking(self, action: str) -> tuple[Grant, ...]:
+    def select_denies(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the denies that match an action in lower case."""
-        return speaking(self.denies, self._by_action, action)
+        return select_for_action(self.denies, self._by_action, action)
 
 
-Attached = Callable[[str, Layer], Held | None]
+GetAttached = Callable[[str, PolicyLayer], AttachedPolicies | None]
 
 
-def levels_of(
-    path: Iterable[str], attached: Attached, known: dict[str, Limit]
-) -> tuple[Limit, ...]:
+def compile_scp_levels(
+    path: Iterable[str], attached: GetAttached, known: dict[str, LimitingLayer]
+) -> tuple[LimitingLayer, ...]:
     """Compile the SCP levels of an account; none if no level has any.
 
     A level without SCPs, while another has some, was not collected: AWS keeps at least
@@ -114,37 +120,41 @@ def levels_of(
         attached: Returns the policies of a target at a layer, None for no attachment.
         known: Compiled levels by target; extended.
     """
-    found = [(target, attached(target, Layer.SCP)) for target in path]
+    found = [(target, attached(target, PolicyLayer.SCP)) for target in path]
     if not any(held for _, held in found):
         return ()
     for target, held in found:
         if target not in known:
-            known[target] = _level(target, held)
+            known[target] = _compile_scp_level(target, held)
     return tuple(known[target] for target, _ in found)
 
 
-def _level(target: str, held: Held | None) -> Limit:
+def _compile_scp_level(target: str, held: AttachedPolicies | None) -> LimitingLayer:
     if held:
-        return Limit(Layer.SCP, target, tuple(held.grants), tuple(held.gaps))
+        return LimitingLayer(
+            PolicyLayer.SCP, target, tuple(held.grants), tuple(held.gaps)
+        )
     missing = PolicyId(f"{target}#scp")
-    gap = Gap(UNCOLLECTED, Layer.SCP, missing, "", denies=False)
-    return Limit(Layer.SCP, target, (), (gap,))
+    gap = PolicyGap(UNCOLLECTED, PolicyLayer.SCP, missing, "", denies=False)
+    return LimitingLayer(PolicyLayer.SCP, target, (), (gap,))
 
 
-def fence_of(account: str, path: Iterable[str], attached: Attached) -> Fence | None:
+def compile_rcp_denies(
+    account: str, path: Iterable[str], attached: GetAttached
+) -> RcpDenies | None:
     """Collect the RCP denies of an account; None where there are none."""
-    found = [held for target in path if (held := attached(target, Layer.RCP))]
+    found = [held for target in path if (held := attached(target, PolicyLayer.RCP))]
     denies = [g for held in found for g in held.grants]
-    denies = [g for g in denies if g.clause.effect is Effect.DENY]
+    denies = [g for g in denies if g.clause.effect is PolicyEffect.DENY]
     gaps = [gap for held in found for gap in held.gaps]
     if not denies and not gaps:
         return None
-    return Fence(account, tuple(dict.fromkeys(denies)), tuple(gaps))
+    return RcpDenies(account, tuple(dict.fromkeys(denies)), tuple(gaps))
 
 
-SERVICE_ROLES = ":role/aws-service-role/"  # the path of service-linked roles
+SERVICE_ROLE_PATH = ":role/aws-service-role/"  # the path of service-linked roles
 
 
 def is_service_linked(identity: Identity) -> bool:
     """Tell whether a role is service-linked; SCPs and RCPs do not bind it."""
-    return identity.kind == "aws-service-role" or SERVICE_ROLES in identity.id
+    return identity.kind == "aws-service-role" or SERVICE_ROLE_PATH in identity.id

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-WILDCARD = "answerable:wildcard-principal"  # of a grant to `*` past a boundary
-CANONICAL = "answerable:canonical-user"  # the account of the id was not collected
-EVERYONE = "*"
-Named = tuple[tuple[str, str], ...]
+WILDCARD_PRINCIPAL = (
+    "answerable:wildcard-principal"  # of a grant to `*` past a boundary
+)
+CANONICAL_USER = "answerable:canonical-user"  # the account of the id was not collected
+ANY_PRINCIPAL = "*"
+PrincipalValues = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class PrincipalElement:
     """Values of a Principal or NotPrincipal element, by kind.
 
     Attributes:
@@ -36,25 +38,27 @@ class Naming:
     providers: frozenset[str] = frozenset()
 
 
-NOBODY = Naming()
+NO_PRINCIPALS = PrincipalElement()
 
 
 @lru_cache(maxsize=1 << 16)
-def read_naming(named: Named) -> Naming:
+def parse_principal_element(named: PrincipalValues) -> PrincipalElement:
     """Parse the pairs (type, value) of an element."""
     if not named:
-        return NOBODY
+        return NO_PRINCIPALS
     aws = [value for kind, value in named if kind == "AWS"]
     sessions: dict[tuple[str, str], tuple[str, ...]] = {}
     for value in aws:
-        session = session_of(value)
+        session = parse_session_arn(value)
         if session:
             key = session[:2]
             sessions[key] = (*sessions.get(key, ()), session[2])
-    return Naming(
-        everyone=EVERYONE in aws,
-        accounts=frozenset(a for value in aws if (a := account_of(value))),
-        ids=frozenset(v for v in aws if v != EVERYONE and not account_of(v)),
+    return PrincipalElement(
+        everyone=ANY_PRINCIPAL in aws,
+        accounts=frozenset(a for value in aws if (a := get_named_account(value))),
+        ids=frozenset(
+            v for v in aws if v != ANY_PRINCIPAL and not get_named_account(v)
+        ),
         sessions=sessions,
         canonical=tuple(value for kind, value in named if kind == "CanonicalUser"),
         services=frozenset(value for kind, value in named if kind == "Service"),
@@ -62,9 +66,9 @@ def read_naming(named: Named) -> Naming:
     )
 
 
-def account_of(value: str) -> str:
+def get_named_account(value: str) -> str:
     """Return the account that a value names as a whole, or an empty text."""
-    if is_account(value):
+    if is_account_number(value):
         return value
     parts = value.split(":")
     if len(parts) == 6 and parts[2] == "iam" and parts[5] == "root":
@@ -72,12 +76,12 @@ def account_of(value: str) -> str:
     return ""
 
 
-def is_account(text: str) -> bool:
+def is_account_number(text: str) -> bool:
     """Tell whether a text is an account number."""
     return len(text) == 12 and text.isascii() and text.isdigit()
 
 
-def session_of(value: str) -> tuple[str, str, str] | None:
+def parse_session_arn(value: str) -> tuple[str, str, str] | None:
     """Parse the ARN of a role session: account, role name, session name."""
     parts = value.split(":", 5)
     if len(parts) != 6 or parts[2] != "sts":
@@ -87,11 +91,11 @@ def session_of(value: str) -> tuple[str, str, str] | None:
     return (parts[4], role, session) if kind == "assumed-role" else None
 
 
-def owner_in(arn: str) -> str:
+def get_arn_account(arn: str) -> str:
     """Return the account of an ARN, or an empty text."""
-    return owner_among(arn.split(":", 5))
+    return get_account_of_parts(arn.split(":", 5))
 
 
-def owner_among(parts: Sequence[str]) -> str:
+def get_account_of_parts(parts: Sequence[str]) -> str:
     """Return the account among the parts of an ARN, or an empty text."""
-    return parts[4] if len(parts) == 6 and is_account(parts[4]) else ""
+    return parts[4] if len(parts) == 6 and is_account_number(parts[4]) else ""

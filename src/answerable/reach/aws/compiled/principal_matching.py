@@ -4,29 +4,29 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON 
 elements: NotPrincipal".
 """
 
-from answerable.model.policy import ConditionClause, Effect
+from answerable.model.policy import ConditionClause, PolicyEffect
 from answerable.reach.aws.compiled.principal_element import (
-    CANONICAL,
-    EVERYONE,
-    WILDCARD,
-    Naming,
+    ANY_PRINCIPAL,
+    CANONICAL_USER,
+    WILDCARD_PRINCIPAL,
+    PrincipalElement,
 )
-from answerable.reach.aws.compiled.principals import Principal, is_root
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, either, negation
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_root
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, disjoin, negate
 
-Names = list[tuple[str, Formula]]
+NamingFormulas = list[tuple[str, Formula]]
 SESSION_NAME = "sts:rolesessionname"
 
 
-def names(
-    clause: Clause,
-    principal: Principal,
-    known: Known = NOTHING,
+def match_principal(
+    clause: CompiledStatement,
+    principal: CompiledPrincipal,
+    known: ContextKeys = NO_KEYS,
     *,
     trusts: bool = False,
-) -> Names:
+) -> NamingFormulas:
     """Match the Principal element of a statement: `escaping`, `direct` or `account`.
 
     Each comes with the formula under which it holds. `escaping` is a user or a session
@@ -41,20 +41,20 @@ def names(
     """
     session = known.get(SESSION_NAME)
     if clause.not_principals:
-        return _all_but(clause, principal, session, trusts=trusts)
-    found = _named(clause.naming, principal, session, trusts=trusts)
+        return _match_not_principal(clause, principal, session, trusts=trusts)
+    found = _match_element(clause.naming, principal, session, trusts=trusts)
     limited = principal.boundary is not None or principal.session is not None
-    if limited and may_escape(clause):
-        found.append(("escaping", escape(clause)))
+    if limited and can_bypass_boundary(clause):
+        found.append(("escaping", build_bypass_condition(clause)))
     return found
 
 
-def may_escape(clause: Clause) -> bool:
+def can_bypass_boundary(clause: CompiledStatement) -> bool:
     """Tell whether a grant to `*` may bypass the implicit deny of a boundary."""
-    return clause.naming.everyone and clause.effect is Effect.ALLOW
+    return clause.naming.everyone and clause.effect is PolicyEffect.ALLOW
 
 
-def escape(clause: Clause) -> Formula:
+def build_bypass_condition(clause: CompiledStatement) -> Formula:
     """Build the condition under which a grant to `*` bypasses the boundary.
 
     "Permissions boundaries and session policies do not limit permissions granted using
@@ -64,26 +64,26 @@ def escape(clause: Clause) -> Formula:
     Source: AWS IAM User Guide, "How AWS enforcement code logic evaluates requests to
     allow or deny access", resource-based policies.
     """
-    if any(_names_arn(line) for line in clause.conditions):
+    if any(_matches_principal_arn(line) for line in clause.conditions):
         return TRUE
-    return atom(WILDCARD, "Escapes", (EVERYONE,))
+    return build_atom(WILDCARD_PRINCIPAL, "Escapes", (ANY_PRINCIPAL,))
 
 
-def _names_arn(line: ConditionClause) -> bool:
+def _matches_principal_arn(line: ConditionClause) -> bool:
     """Tell whether a condition line matches principals by their ARN."""
     operator = line.operator.lower()
     by_text = operator.startswith(("arn", "string"))
     return line.key.lower() == "aws:principalarn" and by_text and "not" not in operator
 
 
-def _named(
-    naming: Naming,
-    principal: Principal,
+def _match_element(
+    naming: PrincipalElement,
+    principal: CompiledPrincipal,
     stated: tuple[str, ...] | None,
     *,
     trusts: bool,
-) -> Names:
-    found: Names = []
+) -> NamingFormulas:
+    found: NamingFormulas = []
     identity = principal.identity
     if naming.everyone:
         found.append(("direct", TRUE))
@@ -101,33 +101,33 @@ def _named(
             if stated == (session,):
                 found.append(("escaping", TRUE))
             elif stated is None or trusts:
-                when = atom("sts:RoleSessionName", "StringEquals", (session,))
+                when = build_atom("sts:RoleSessionName", "StringEquals", (session,))
                 found.append(("escaping", when))
     for user in naming.canonical:
-        found.append(("account", atom(CANONICAL, "Equals", (user,))))
+        found.append(("account", build_atom(CANONICAL_USER, "Equals", (user,))))
     return found
 
 
-def _all_but(
-    clause: Clause,
-    principal: Principal,
+def _match_not_principal(
+    clause: CompiledStatement,
+    principal: CompiledPrincipal,
     stated: tuple[str, ...] | None,
     *,
     trusts: bool,
-) -> Names:
+) -> NamingFormulas:
     """Match a NotPrincipal element: every principal that is not listed.
 
     A deny with NotPrincipal excepts the listed principals, but none with a boundary; a
     listed account excepts its root user alone.
     """
-    deny = clause.effect is Effect.DENY
+    deny = clause.effect is PolicyEffect.DENY
     if deny and principal.boundary is not None:
         return [("direct", TRUE)]
-    listed = _named(clause.naming, principal, stated, trusts=trusts)
-    return left_over(listed, whole=not deny or is_root(principal.identity))
+    listed = _match_element(clause.naming, principal, stated, trusts=trusts)
+    return negate_exceptions(listed, whole=not deny or is_root(principal.identity))
 
 
-def left_over(listed: Names, *, whole: bool) -> Names:
+def negate_exceptions(listed: NamingFormulas, *, whole: bool) -> NamingFormulas:
     """Build the condition under which a caller is none of the excepted principals.
 
     Args:
@@ -135,5 +135,5 @@ def left_over(listed: Names, *, whole: bool) -> Names:
         whole: Whether an excepted account excepts this caller.
     """
     sparing = [f for how, f in listed if whole or how != "account" or f != TRUE]
-    left = negation(either(*sparing)) if sparing else TRUE
+    left = negate(disjoin(*sparing)) if sparing else TRUE
     return [("direct", left)] if left != FALSE else []

@@ -5,21 +5,25 @@ from dataclasses import dataclass, field, replace
 
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.compiled.organization_policies import Limit
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
 from answerable.reach.aws.compiled.protected_objects import is_protected_role
-from answerable.reach.aws.compiled.service_facts import is_free
-from answerable.reach.aws.compiled.statements import Clause, Gap, Grant
-from answerable.reach.aws.evaluation.context_keys import ABSENT, Known
-from answerable.reach.aws.patterns.action_sets import action_set
-from answerable.reach.aws.patterns.arns import Parts
-from answerable.reach.aws.patterns.globs import STAR
+from answerable.reach.aws.compiled.service_facts import needs_no_permission
+from answerable.reach.aws.compiled.statements import (
+    CompiledStatement,
+    PolicyGap,
+    PolicyStatement,
+)
+from answerable.reach.aws.evaluation.context_keys import ABSENT_KEY, ContextKeys
+from answerable.reach.aws.patterns.action_sets import build_action_set
+from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.aws.patterns.globs import ANY_TEXT
 
-Bar = tuple[Limit, tuple[Grant, ...]]
+LayerAllows = tuple[LimitingLayer, tuple[PolicyStatement, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class MatchingStatements:
     """Statements of a principal that match one action.
 
     Attributes:
@@ -30,15 +34,15 @@ class Matching:
         levels: Allows of each SCP level that does not allow everything.
     """
 
-    allows: tuple[Grant, ...]
-    bounds: tuple[Grant, ...]
-    every_deny: tuple[Grant, ...]
-    session: Bar | None = None
-    levels: tuple[Bar, ...] = ()
+    allows: tuple[PolicyStatement, ...]
+    bounds: tuple[PolicyStatement, ...]
+    every_deny: tuple[PolicyStatement, ...]
+    session: LayerAllows | None = None
+    levels: tuple[LayerAllows, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
-class Principal:
+class CompiledPrincipal:
     """Identity compiled for evaluation.
 
     Attributes:
@@ -59,20 +63,20 @@ class Principal:
     """
 
     identity: Identity
-    grants: tuple[Grant, ...]
-    boundary: tuple[Grant, ...] | None
+    grants: tuple[PolicyStatement, ...]
+    boundary: tuple[PolicyStatement, ...] | None
     boundary_id: str
-    gaps: tuple[Gap, ...]
-    known: Known
+    gaps: tuple[PolicyGap, ...]
+    known: ContextKeys
     groups: tuple[str, ...] = ()
     policies: tuple[PolicyId, ...] = ()
     extra: str = ""
     collected: bool = True
-    levels: tuple[Limit, ...] = ()
-    session: Limit | None = None
+    levels: tuple[LimitingLayer, ...] = ()
+    session: LimitingLayer | None = None
     linked: bool = False
-    _by_action: dict[str, Matching] = field(default_factory=dict)
-    _by_service: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+    _by_action: dict[str, MatchingStatements] = field(default_factory=dict)
+    _by_service: dict[str, tuple[PolicyStatement, ...]] = field(default_factory=dict)
 
     @property
     def id(self) -> IdentityId:
@@ -80,7 +84,7 @@ class Principal:
         return self.identity.id
 
     @property
-    def is_fixed(self) -> bool:
+    def is_immutable_role(self) -> bool:
         """Tell whether it is a role that no principal of its account can edit."""
         return self.linked or is_protected_role(self.id)
 
@@ -89,25 +93,27 @@ class Principal:
         """Tell whether it is a role (its sessions act, not itself)."""
         return is_role(self.identity)
 
-    def is_free(self, action: str) -> bool | None:
+    def needs_no_permission(self, action: str) -> bool | None:
         """Tell whether a call in lower case needs no permission; None if policies decide."""
-        return is_free(action, of_session=self.is_role or self.session is not None)
+        return needs_no_permission(
+            action, of_session=self.is_role or self.session is not None
+        )
 
-    def knows(self, resource: Parts) -> Known:
+    def collect_known_keys(self, resource: ArnParts) -> ContextKeys:
         """Return the condition keys known of every request it makes on a resource."""
         if len(resource) == 6 and resource[2] == "kms" and self.identity.account:
-            caller = Known({"kms:calleraccount": (self.identity.account,)})
-            return caller.over(self.known)
+            caller = ContextKeys({"kms:calleraccount": (self.identity.account,)})
+            return caller.merge_over(self.known)
         return self.known
 
-    def matching(self, action: str) -> Matching:
+    def match_action(self, action: str) -> MatchingStatements:
         """Select the statements that match an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
-            found = self._by_action[action] = self._matching(action)
+            found = self._by_action[action] = self._match_action(action)
         return found
 
-    def _speaking_of(self, action: str) -> tuple[Grant, ...]:
+    def _select_for_service(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the statements on an action's service, or on any."""
         service = action.partition(":")[0]
         found = self._by_service.get(service)
@@ -119,43 +125,52 @@ class Principal:
             )
         return found
 
-    def _matching(self, action: str) -> Matching:
-        mine = [g for g in self._speaking_of(action) if g.clause.takes_action(action)]
-        bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
-        levels = [(level, level.speaking(action)) for level in self.levels]
-        denies = [g for g in mine if g.clause.effect is Effect.DENY]
+    def _match_action(self, action: str) -> MatchingStatements:
+        mine = [
+            g
+            for g in self._select_for_service(action)
+            if g.clause.matches_action(action)
+        ]
+        bounds = [g for g in self.boundary or () if g.clause.matches_action(action)]
+        levels = [(level, level.select_statements(action)) for level in self.levels]
+        denies = [g for g in mine if g.clause.effect is PolicyEffect.DENY]
         denies += [deny for _, spoken in levels for deny in spoken.denies]
-        session: Bar | None = None
+        session: LayerAllows | None = None
         if self.session:
-            spoken = self.session.speaking(action)
+            spoken = self.session.select_statements(action)
             session = (self.session, spoken.allows)
             denies += spoken.denies
-        denies += [g for g in bounds if g.clause.effect is Effect.DENY]
-        return Matching(
-            tuple(g for g in mine if g.clause.effect is Effect.ALLOW),
-            tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
+        denies += [g for g in bounds if g.clause.effect is PolicyEffect.DENY]
+        return MatchingStatements(
+            tuple(g for g in mine if g.clause.effect is PolicyEffect.ALLOW),
+            tuple(g for g in bounds if g.clause.effect is PolicyEffect.ALLOW),
             tuple(denies),
             session,
             tuple((level, spoken.allows) for level, spoken in levels if spoken.binds),
         )
 
-    def gaps_at(self, layer: Layer) -> tuple[Gap, ...]:
+    def list_gaps(self, layer: PolicyLayer) -> tuple[PolicyGap, ...]:
         """List the gaps at one layer."""
         return tuple(gap for gap in self.gaps if gap.layer is layer)
 
-    def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
+    def with_statements(
+        self, extra: str, grants: Sequence[PolicyStatement]
+    ) -> "CompiledPrincipal":
         """Return the principal with more statements."""
-        return self._but((*self.grants, *grants), extra, self.levels)
+        return self._copy_with((*self.grants, *grants), extra, self.levels)
 
-    def over(self, levels: tuple[Limit, ...]) -> "Principal":
+    def with_scp_levels(self, levels: tuple[LimitingLayer, ...]) -> "CompiledPrincipal":
         """Return the principal under other SCPs."""
-        return self._but(self.grants, self.extra, levels)
+        return self._copy_with(self.grants, self.extra, levels)
 
-    def _but(
-        self, grants: tuple[Grant, ...], extra: str, levels: tuple[Limit, ...]
-    ) -> "Principal":
+    def _copy_with(
+        self,
+        grants: tuple[PolicyStatement, ...],
+        extra: str,
+        levels: tuple[LimitingLayer, ...],
+    ) -> "CompiledPrincipal":
         """Return a copy; spelled out for speed, since it runs for every principal."""
-        return Principal(
+        return CompiledPrincipal(
             self.identity,
             grants,
             self.boundary,
@@ -171,21 +186,21 @@ class Principal:
             self.linked,
         )
 
-    def without_boundary(self) -> "Principal":
+    def without_boundary(self) -> "CompiledPrincipal":
         """Return the principal without its boundary."""
-        gaps = tuple(gap for gap in self.gaps if gap.layer is not Layer.BOUNDARY)
+        gaps = tuple(gap for gap in self.gaps if gap.layer is not PolicyLayer.BOUNDARY)
         return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
 
-    def under(self, session: Limit) -> "Principal":
+    def in_session(self, session: LimitingLayer) -> "CompiledPrincipal":
         """Return the principal in a session with a session policy."""
         gaps = (*self.gaps, *session.gaps)
         return replace(self, session=session, gaps=gaps, _by_action={})
 
 
-EVERYTHING_CLAUSE = Clause(
+FULL_ACCESS_STATEMENT = CompiledStatement(
     number=-1,
-    effect=Effect.ALLOW,
-    actions=(STAR,),
+    effect=PolicyEffect.ALLOW,
+    actions=(ANY_TEXT,),
     not_actions=(),
     resources=("*",),
     not_resources=(),
@@ -195,7 +210,7 @@ EVERYTHING_CLAUSE = Clause(
     static=True,
     parts=(("",),),
     wide=True,
-    action_set=action_set((STAR,)),
+    action_set=build_action_set((ANY_TEXT,)),
 )
 
 
@@ -204,7 +219,7 @@ def is_role(identity: Identity) -> bool:
     return "role" in identity.kind or ":role/" in identity.id
 
 
-def is_editable(policy: str) -> bool:
+def is_customer_managed_policy(policy: str) -> bool:
     """Tell a customer-managed policy from an AWS-managed or inline one."""
     parts = policy.split(":", 5)
     return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
@@ -218,7 +233,7 @@ def is_iam_entity(identity: Identity) -> bool:
     return identity.id.startswith("arn:") and not is_root(identity)
 
 
-def partition_of(identity: str) -> str:
+def get_partition(identity: str) -> str:
     """Return the partition of an ARN; `aws` for any other id."""
     return identity.split(":")[1] if identity.startswith("arn:") else "aws"
 
@@ -228,9 +243,9 @@ def is_root(identity: Identity) -> bool:
     return identity.kind == "aws-root" or identity.id.endswith(":root")
 
 
-def known_of(
+def collect_principal_keys(
     identity: Identity, accounts: Mapping[str, Account], *, tags_fixed: bool
-) -> Known:
+) -> ContextKeys:
     """Collect the condition keys known for a principal.
 
     Source: AWS IAM User Guide, "AWS global condition context keys", properties of the
@@ -248,9 +263,9 @@ def known_of(
         "aws:principalarn": (identity.id,),
         "aws:principaltype": (kind,),
         "aws:principalisawsservice": ("false",),
-        "aws:principalservicename": ABSENT,
-        "aws:principalservicenameslist": ABSENT,
-        "aws:username": ABSENT if role or root else (identity.name,),
+        "aws:principalservicename": ABSENT_KEY,
+        "aws:principalservicenameslist": ABSENT_KEY,
+        "aws:username": ABSENT_KEY if role or root else (identity.name,),
     }
     if identity.account:
         values["aws:principalaccount"] = (identity.account,)
@@ -265,11 +280,11 @@ def known_of(
     complete: tuple[str, ...] = ()
     if tags_fixed:
         complete = ("aws:principaltag/",)
-        values.update(tag_values("aws:principaltag/", identity.tags))
-    return Known(values, complete)
+        values.update(encode_tag_keys("aws:principaltag/", identity.tags))
+    return ContextKeys(values, complete)
 
 
-def tag_values(
+def encode_tag_keys(
     prefix: str, tags: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[str, ...]]:
     """Encode tags as condition keys in lower case."""

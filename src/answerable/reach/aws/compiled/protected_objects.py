@@ -7,7 +7,7 @@ take.
 from functools import lru_cache
 from typing import NamedTuple
 
-from answerable.reach.aws.patterns.globs import inward, literal, matches
+from answerable.reach.aws.patterns.globs import encode_glob, encode_literal, matches
 
 # Not UpdateRole: the description of a service-linked role may be edited. Source: AWS IAM
 # User Guide, "Editing a service-linked role description".
@@ -38,7 +38,7 @@ _POLICY_EDITS = frozenset(
 _ALIAS_EDITS = frozenset(["kms:createalias", "kms:deletealias", "kms:updatealias"])
 
 
-class Protected(NamedTuple):
+class ProtectedObjects(NamedTuple):
     """Objects that only AWS changes.
 
     Attributes:
@@ -54,29 +54,29 @@ class Protected(NamedTuple):
     source: str
 
 
-PROTECTED: tuple[Protected, ...] = (
-    Protected(
+PROTECTED_OBJECTS: tuple[ProtectedObjects, ...] = (
+    ProtectedObjects(
         "arn:*:iam::aws:policy/*",
         _POLICY_EDITS,
         "an AWS managed policy",
         "AWS IAM User Guide, managed policies and inline policies: you cannot change "
         "the permissions defined in AWS managed policies",
     ),
-    Protected(
+    ProtectedObjects(
         "arn:*:iam::*:role/aws-service-role/*",
         _ROLE_EDITS,
         "a service-linked role",
         "AWS IAM User Guide, service-linked roles: the linked service defines its "
         "permissions, and they cannot be changed",
     ),
-    Protected(
+    ProtectedObjects(
         "arn:*:iam::*:role/aws-reserved/*",
         _ROLE_EDITS,
         "a role that AWS reserves (AWSReservedSSO)",
         "IAM Identity Center User Guide, permission sets: the roles it makes can be "
         "changed by Identity Center alone",
     ),
-    Protected(
+    ProtectedObjects(
         "arn:*:kms:*:*:alias/aws/*",
         _ALIAS_EDITS,
         "an alias of an AWS managed key",
@@ -85,7 +85,7 @@ PROTECTED: tuple[Protected, ...] = (
 )
 
 # "Cross-account use: No". Source: AWS KMS API Reference, each operation.
-_KMS = (
+_KMS_OWNER_ONLY = (
     "cancelkeydeletion createalias deletealias deleteimportedkeymaterial disablekey "
     "disablekeyrotation enablekey enablekeyrotation getkeylastusage getkeypolicy "
     "getparametersforimport importkeymaterial listkeypolicies listkeyrotations "
@@ -95,23 +95,27 @@ _KMS = (
 )
 # "The calling identity must ... belong to the bucket owner's account". Source: Amazon S3
 # API Reference, PutBucketPolicy, GetBucketPolicy, DeleteBucketPolicy.
-_S3 = "deletebucketpolicy getbucketpolicy putbucketpolicy"
+_S3_OWNER_ONLY = "deletebucketpolicy getbucketpolicy putbucketpolicy"
 # "Cross-account permissions don't apply to the following actions". Source: Amazon SQS
 # Developer Guide, "Limitations of Amazon SQS custom policies".
-_SQS = (
+_SQS_OWNER_ONLY = (
     "addpermission cancelmessagemovetask createqueue deletequeue listmessagemovetasks "
     "listqueues listqueuetags removepermission setqueueattributes startmessagemovetask "
     "tagqueue untagqueue"
 )
-OWNER_ONLY: frozenset[str] = frozenset(
+OWNER_ACCOUNT_ACTIONS: frozenset[str] = frozenset(
     f"{service}:{name}"
-    for service, names in (("kms", _KMS), ("s3", _S3), ("sqs", _SQS))
+    for service, names in (
+        ("kms", _KMS_OWNER_ONLY),
+        ("s3", _S3_OWNER_ONLY),
+        ("sqs", _SQS_OWNER_ONLY),
+    )
     for name in names.split()
 )
 
 
 @lru_cache(maxsize=1 << 14)
-def protection(action: str, resource: str) -> Protected | None:
+def find_protection(action: str, resource: str) -> ProtectedObjects | None:
     """Find the protection that forbids an action on one resource, None for none.
 
     Args:
@@ -121,9 +125,9 @@ def protection(action: str, resource: str) -> Protected | None:
     return next(
         (
             one
-            for one in PROTECTED
+            for one in PROTECTED_OBJECTS
             if action in one.actions
-            and matches(inward(one.resources), literal(resource))
+            and matches(encode_glob(one.resources), encode_literal(resource))
         ),
         None,
     )
@@ -131,4 +135,4 @@ def protection(action: str, resource: str) -> Protected | None:
 
 def is_protected_role(role: str) -> bool:
     """Tell whether no principal of its account can edit a role."""
-    return protection("iam:putrolepolicy", role) is not None
+    return find_protection("iam:putrolepolicy", role) is not None

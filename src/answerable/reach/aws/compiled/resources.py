@@ -8,20 +8,27 @@ from typing import NamedTuple
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import Resource
-from answerable.reach.aws.compiled.principal_element import owner_among, owner_in
-from answerable.reach.aws.compiled.principals import Principal, tag_values
-from answerable.reach.aws.evaluation.context_keys import ABSENT, NOTHING, Known
-from answerable.reach.aws.patterns.arns import (
-    Parts,
-    overlaps_parts,
-    pattern_parts,
-    split_text,
+from answerable.reach.aws.compiled.principal_element import (
+    get_account_of_parts,
+    get_arn_account,
 )
-from answerable.reach.aws.patterns.globs import STAR, inward
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, encode_tag_keys
+from answerable.reach.aws.evaluation.context_keys import (
+    ABSENT_KEY,
+    NO_KEYS,
+    ContextKeys,
+)
+from answerable.reach.aws.patterns.arns import (
+    ArnParts,
+    overlaps_arn,
+    split_arn_uncached,
+    split_pattern,
+)
+from answerable.reach.aws.patterns.globs import ANY_TEXT, encode_glob
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class S3AccessPoint:
     """S3 access point.
 
     Attributes:
@@ -36,7 +43,7 @@ class Door:
     network: str
 
 
-class Place(NamedTuple):
+class RequestedResource(NamedTuple):
     """Resource of a request; a named tuple, since there are very many.
 
     Attributes:
@@ -47,49 +54,51 @@ class Place(NamedTuple):
         door: Access point that it is reached through.
     """
 
-    parts: Parts
+    parts: ArnParts
     owner: str
-    known: Known
+    known: ContextKeys
     holder: str
-    door: Door | None = None
+    door: S3AccessPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Land:
+class ResourceLookup:
     """Tables in which resources are looked up."""
 
-    principals: Mapping[IdentityId, Principal]
+    principals: Mapping[IdentityId, CompiledPrincipal]
     accounts: Mapping[str, Account]
     resources: Mapping[ResourceId, Resource]
     tags_collected: bool
     tags_open: bool = False
 
 
-def place_of(land: Land, resource: str, *, wild: bool) -> Place:
+def look_up_resource(
+    land: ResourceLookup, resource: str, *, wild: bool
+) -> RequestedResource:
     """Look up a resource, or all resources that a pattern matches."""
-    door = None if wild else _door(land, resource)
-    holder = door.point if door else holder_of(resource)
+    door = None if wild else _find_access_point(land, resource)
+    holder = door.point if door else get_policy_holder(resource)
     split = resource.split(":", 5)
-    owner = owner_of(land.resources, resource, holder, split)
+    owner = find_resource_account(land.resources, resource, holder, split)
     if wild:
-        parts = pattern_parts(inward(resource))
-        doors = overlaps_parts(DOORS, parts)
+        parts = split_pattern(encode_glob(resource))
+        doors = overlaps_arn(ACCESS_POINT_PATTERN, parts)
     else:
-        parts, doors = split_text(resource, split), bool(door)
+        parts, doors = split_arn_uncached(resource, split), bool(door)
     no_door = not doors and split[2:3] == ["s3"]
-    known = _known(land, resource, owner, door, no_door=no_door)
-    return Place(parts, owner, known, holder, door)
+    known = _collect_resource_keys(land, resource, owner, door, no_door=no_door)
+    return RequestedResource(parts, owner, known, holder, door)
 
 
-def spoken_of(resource: str) -> tuple[Parts, ...]:
+def list_policy_scope(resource: str) -> tuple[ArnParts, ...]:
     """List the ARN patterns a resource policy applies to: resource and contents."""
-    parts = split_text(resource)
+    parts = split_arn_uncached(resource)
     if len(parts) == 6 and parts[2] == "s3":
-        return parts, (*parts[:5], f"{parts[5]}/{STAR}")
+        return parts, (*parts[:5], f"{parts[5]}/{ANY_TEXT}")
     return (parts,)
 
 
-def holder_of(resource: str) -> str:
+def get_policy_holder(resource: str) -> str:
     """Return the ARN whose policy applies: an object's bucket, else the resource."""
     if ":s3:::" not in resource:
         return resource
@@ -100,7 +109,7 @@ def holder_of(resource: str) -> str:
     return resource
 
 
-def owner_of(
+def find_resource_account(
     resources: Mapping[ResourceId, Resource],
     resource: str,
     holder: str,
@@ -114,7 +123,7 @@ def owner_of(
         holder: ARN of the resource whose policy applies.
         split: Parts of the ARN, if at hand.
     """
-    owner = owner_among(split) if split else owner_in(resource)
+    owner = get_account_of_parts(split) if split else get_arn_account(resource)
     for arn in (resource, holder) if not owner else ():
         known = resources.get(ResourceId(arn))
         if known and known.account:
@@ -122,28 +131,33 @@ def owner_of(
     return owner
 
 
-_POINT = "accesspoint/"
-DOORS = pattern_parts(inward(f"arn:*:s3:*:?*:{_POINT}*"))
+_ACCESS_POINT = "accesspoint/"
+ACCESS_POINT_PATTERN = split_pattern(encode_glob(f"arn:*:s3:*:?*:{_ACCESS_POINT}*"))
 
 
-def _door(land: Land, resource: str) -> Door | None:
-    if _POINT not in resource:
+def _find_access_point(land: ResourceLookup, resource: str) -> S3AccessPoint | None:
+    if _ACCESS_POINT not in resource:
         return None
     parts = resource.split(":", 5)
-    if len(parts) != 6 or parts[2] != "s3" or not parts[5].startswith(_POINT):
+    if len(parts) != 6 or parts[2] != "s3" or not parts[5].startswith(_ACCESS_POINT):
         return None
-    name, slash, key = parts[5].removeprefix(_POINT).partition("/")
-    point = ":".join((*parts[:5], f"{_POINT}{name}"))
+    name, slash, key = parts[5].removeprefix(_ACCESS_POINT).partition("/")
+    point = ":".join((*parts[:5], f"{_ACCESS_POINT}{name}"))
     known = land.resources.get(ResourceId(point))
     behind = str(known.behind) if known else ""
     if behind and slash:
         behind = f"{behind}/{key.removeprefix('object/')}"
-    return Door(point, behind, known.network if known else "")
+    return S3AccessPoint(point, behind, known.network if known else "")
 
 
-def _known(
-    land: Land, resource: str, owner: str, door: Door | None, *, no_door: bool
-) -> Known:
+def _collect_resource_keys(
+    land: ResourceLookup,
+    resource: str,
+    owner: str,
+    door: S3AccessPoint | None,
+    *,
+    no_door: bool,
+) -> ContextKeys:
     tags: tuple[tuple[str, str], ...] = ()
     complete: tuple[str, ...] = ()
     seen = land.resources.get(ResourceId(resource))
@@ -154,62 +168,62 @@ def _known(
     account = land.accounts.get(owner) if owner else None
     organization = account.organization if account else ""
     parents = account.parents if account else ()
-    known = _alike(tags, complete, owner, organization, parents, no_door)
+    known = _build_shared_keys(tags, complete, owner, organization, parents, no_door)
     principal = land.principals.get(IdentityId(resource))
     if not principal and not door:
         return known
     values = dict(known.values)
     if principal and not land.tags_open:
-        values.update(tag_values("aws:resourcetag/", principal.identity.tags))
-        values.update(tag_values("iam:resourcetag/", principal.identity.tags))
+        values.update(encode_tag_keys("aws:resourcetag/", principal.identity.tags))
+        values.update(encode_tag_keys("iam:resourcetag/", principal.identity.tags))
         if principal.collected:
             complete = ("aws:resourcetag/", "iam:resourcetag/")
     if door:
-        values.update(through(door))
-    return Known(values, complete)
+        values.update(build_access_point_keys(door))
+    return ContextKeys(values, complete)
 
 
 @lru_cache(maxsize=1 << 14)
-def _alike(
+def _build_shared_keys(
     tags: tuple[tuple[str, str], ...],
     complete: tuple[str, ...],
     owner: str,
     organization: str,
     parents: tuple[str, ...],
     no_door: bool,
-) -> Known:
+) -> ContextKeys:
     """Build the known keys of resources; cached, since many resources share them."""
-    values = tag_values("aws:resourcetag/", tags)
+    values = encode_tag_keys("aws:resourcetag/", tags)
     if no_door:
-        values.update(NO_DOOR.values)
+        values.update(NO_ACCESS_POINT_KEYS.values)
     if owner:
         values["s3:resourceaccount"] = (owner,)
         values["aws:resourceaccount"] = (owner,)
-        values.update(_of_organization(organization, parents))
-    return Known(values, complete) if values or complete else NOTHING
+        values.update(_build_organization_keys(organization, parents))
+    return ContextKeys(values, complete) if values or complete else NO_KEYS
 
 
 # The access point of a request is known also where there is none.
-NO_DOOR = Known(
+NO_ACCESS_POINT_KEYS = ContextKeys(
     dict.fromkeys(
         (
             "s3:dataaccesspointarn",
             "s3:dataaccesspointaccount",
             "s3:accesspointnetworkorigin",
         ),
-        ABSENT,
+        ABSENT_KEY,
     )
 )
 
 
-def through(door: Door) -> dict[str, tuple[str, ...]]:
+def build_access_point_keys(door: S3AccessPoint) -> dict[str, tuple[str, ...]]:
     """Build the keys of a request that comes through an access point.
 
     The network of one that was not collected is not known.
     """
     values: dict[str, tuple[str, ...]] = {
         "s3:dataaccesspointarn": (door.point,),
-        "s3:dataaccesspointaccount": (owner_in(door.point),),
+        "s3:dataaccesspointaccount": (get_arn_account(door.point),),
     }
     if door.behind:
         origin = "VPC" if door.network else "Internet"
@@ -217,7 +231,7 @@ def through(door: Door) -> dict[str, tuple[str, ...]]:
     return values
 
 
-def _of_organization(
+def _build_organization_keys(
     organization: str, parents: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
     if not organization:

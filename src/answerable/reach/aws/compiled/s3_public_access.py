@@ -8,51 +8,63 @@ import ipaddress
 from dataclasses import replace
 
 from answerable.model.ids import ResourceId
-from answerable.model.policy import ConditionClause, Effect
+from answerable.model.policy import ConditionClause, PolicyEffect
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_element import is_account
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.evaluation.request import IMPLICIT, Determining, Request, Side
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import is_account_number
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.request import (
+    IMPLICIT_DENY,
+    AwsRequest,
+    DeterminingStatement,
+    ResourcePolicyResult,
+)
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, negation
+from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, negate
 
 PUBLIC_POLICY = "answerable:public-policy"
 
 
-def kept_out(estate: Estate, own: ResourcePolicy, call: Request, side: Side) -> Side:
+def apply_public_access_block(
+    estate: CompiledAccounts,
+    own: ResourcePolicy,
+    call: AwsRequest,
+    side: ResourcePolicyResult,
+) -> ResourcePolicyResult:
     """Apply a public-access block to the result of a resource policy.
 
     Under a public policy, with `RestrictPublicBuckets` set for the bucket, the access
     point or the owner's account, only principals of the owner's account and services
     get in.
     """
-    shut = shut_by(estate, own) if call.action.startswith("s3:") else None
+    shut = (
+        find_public_access_block(estate, own) if call.action.startswith("s3:") else None
+    )
     if shut is None:
         return side
-    open_ = negation(shut[0])
-    by = Determining("public-access", shut[1].target, "", IMPLICIT)
+    open_ = negate(shut[0])
+    by = DeterminingStatement("public-access", shut[1].target, "", IMPLICIT_DENY)
     return replace(
         side,
-        escaping=both(side.escaping, open_),
-        direct=both(side.direct, open_),
-        account=both(side.account, open_),
+        escaping=conjoin(side.escaping, open_),
+        direct=conjoin(side.direct, open_),
+        account=conjoin(side.account, open_),
         determining=(*side.determining, by),
     )
 
 
-def shut_by(
-    estate: Estate, own: ResourcePolicy
+def find_public_access_block(
+    estate: CompiledAccounts, own: ResourcePolicy
 ) -> tuple[Formula, PublicAccessBlock] | None:
     """Return the block that closes a policy to other accounts, and when."""
-    block = _restricting(estate, own)
+    block = _find_restricting_block(estate, own)
     if block is None:
         return None
-    public = is_public(own, estate.doors.get(ResourceId(own.resource)))
+    public = evaluate_public_policy(own, estate.doors.get(ResourceId(own.resource)))
     return (public, block) if public != FALSE else None
 
 
-def _over(estate: Estate, own: ResourcePolicy) -> list[str]:
+def _list_block_targets(estate: CompiledAccounts, own: ResourcePolicy) -> list[str]:
     """List the targets of blocks that bind a policy.
 
     "If you apply a setting to a bucket, it applies to all access points associated with
@@ -61,19 +73,21 @@ def _over(estate: Estate, own: ResourcePolicy) -> list[str]:
     found = [own.resource, own.account]
     door = estate.doors.get(ResourceId(own.resource))
     if door and door.behind:
-        found += [door.behind, estate.place(door.behind).owner]
+        found += [door.behind, estate.describe_resource(door.behind).owner]
     return found
 
 
-def _restricting(estate: Estate, own: ResourcePolicy) -> PublicAccessBlock | None:
-    for target in _over(estate, own):
+def _find_restricting_block(
+    estate: CompiledAccounts, own: ResourcePolicy
+) -> PublicAccessBlock | None:
+    for target in _list_block_targets(estate, own):
         block = estate.public_access.get(target)
         if block and block.restrict_public_buckets:
             return block
     return None
 
 
-def is_public(own: ResourcePolicy, door: Resource | None) -> Formula:
+def evaluate_public_policy(own: ResourcePolicy, door: Resource | None) -> Formula:
     """Evaluate whether a policy counts as public; open where it was not fully read.
 
     Args:
@@ -82,22 +96,24 @@ def is_public(own: ResourcePolicy, door: Resource | None) -> Formula:
     """
     if door and door.network:
         return FALSE  # "always considered non-public"
-    if any(_is_public(g.clause, at_door=bool(door)) for g in own.grants):
+    if any(_is_public_statement(g.clause, at_door=bool(door)) for g in own.grants):
         return TRUE
     if own.gaps:
-        return atom(PUBLIC_POLICY, "Matches", (own.policy,))
+        return build_atom(PUBLIC_POLICY, "Matches", (own.policy,))
     return FALSE
 
 
-def _is_public(clause: Clause, *, at_door: bool) -> bool:
-    if clause.effect is not Effect.ALLOW:
+def _is_public_statement(clause: CompiledStatement, *, at_door: bool) -> bool:
+    if clause.effect is not PolicyEffect.ALLOW:
         return False
     naming = clause.naming
     anyone = naming.everyone or naming.providers or clause.not_principals
-    return bool(anyone) and not any(_pins(c, at_door) for c in clause.conditions)
+    return bool(anyone) and not any(
+        _is_restricting_condition(c, at_door) for c in clause.conditions
+    )
 
 
-_PINNING = frozenset(
+_RESTRICTING_KEYS = frozenset(
     [
         "aws:principalaccount",
         "aws:principalarn",
@@ -115,7 +131,7 @@ _PINNING = frozenset(
         "s3:x-amz-server-side-encryption-aws-kms-key-id",
     ]
 )
-_POSITIVE = frozenset(
+_RESTRICTING_OPERATORS = frozenset(
     [
         "stringequals",
         "stringequalsignorecase",
@@ -127,31 +143,31 @@ _POSITIVE = frozenset(
 )
 
 
-def _pins(condition: ConditionClause, at_door: bool) -> bool:
+def _is_restricting_condition(condition: ConditionClause, at_door: bool) -> bool:
     """Tell whether a condition restricts a relevant key to fixed values."""
     operator = condition.operator.lower().removeprefix("foranyvalue:")
     key = condition.key.lower()
-    if operator not in _POSITIVE or key not in _PINNING:
+    if operator not in _RESTRICTING_OPERATORS or key not in _RESTRICTING_KEYS:
         return False
     if key == "aws:sourceip":
-        return all(map(_is_narrow, condition.values))
+        return all(map(_is_narrow_range, condition.values))
     if key == "s3:dataaccesspointarn":
-        return not at_door and all(map(_is_of_one_account, condition.values))
+        return not at_door and all(map(_has_fixed_account, condition.values))
     return not any(wild in v for v in condition.values for wild in ("*", "?", "${"))
 
 
-def _is_of_one_account(arn: str) -> bool:
+def _has_fixed_account(arn: str) -> bool:
     parts = arn.split(":", 5)
-    return len(parts) == 6 and is_account(parts[4])
+    return len(parts) == 6 and is_account_number(parts[4])
 
 
-_PRIVATE = tuple(
+_PRIVATE_NETWORKS = tuple(
     ipaddress.IPv4Network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 )
 
 
-def _is_narrow(text: str) -> bool:
+def _is_narrow_range(text: str) -> bool:
     """Tell whether a range is not "very broad": /8 or narrower, /32 for IPv6."""
     try:
         network = ipaddress.ip_network(text, strict=False)
@@ -159,4 +175,6 @@ def _is_narrow(text: str) -> bool:
         return False
     if isinstance(network, ipaddress.IPv6Network):
         return network.prefixlen >= 32
-    return network.prefixlen >= 8 or any(network.subnet_of(p) for p in _PRIVATE)
+    return network.prefixlen >= 8 or any(
+        network.subnet_of(p) for p in _PRIVATE_NETWORKS
+    )

@@ -8,19 +8,20 @@ identity provider in IAM".
 from collections.abc import Iterable, Iterator, Mapping
 
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.policy import Effect
-from answerable.model.provenance import Seen, WrittenBy
+from answerable.model.policy import PolicyEffect
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.resource import Resource
-from answerable.reach.aws.compiled.principal_element import owner_in
-from answerable.reach.aws.evaluation.trust import SAML, Trust
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.evaluation.trust import ASSUME_ROLE_WITH_SAML, RoleTrust
 
 SAML_PROVIDER = "iam:saml-provider"
-_NOWHERE = Seen("", "", WrittenBy.PLATFORM, 0)
+_NO_SIGHTING = FactProvenance("", "", WrittenBy.PLATFORM, 0)
 _MARK, _KIND = "#", ":saml-provider/"
 
 
-def trusting_pairs(
-    by_provider: Mapping[str, Iterable[IdentityId]], trusts: Mapping[IdentityId, Trust]
+def pair_providers_with_roles(
+    by_provider: Mapping[str, Iterable[IdentityId]],
+    trusts: Mapping[IdentityId, RoleTrust],
 ) -> dict[ResourceId, Resource]:
     """Pair each SAML provider with the roles of its account that trust it.
 
@@ -31,38 +32,40 @@ def trusting_pairs(
     found: dict[ResourceId, Resource] = {}
     for provider, roles in by_provider.items():
         for role in roles if _KIND in provider else ():
-            if provider in named_providers(trusts[role]):
-                pair = _pair(provider, trusts[role])
+            if provider in list_trusted_saml_providers(trusts[role]):
+                pair = _build_provider_target(provider, trusts[role])
                 found[pair.id] = pair
     return found
 
 
-def named_providers(trust: Trust) -> frozenset[str]:
+def list_trusted_saml_providers(trust: RoleTrust) -> frozenset[str]:
     """List the SAML providers of the role's account that a trust policy allows."""
-    return frozenset(_named(trust))
+    return frozenset(_iterate_saml_providers(trust))
 
 
-def _named(trust: Trust) -> Iterator[str]:
+def _iterate_saml_providers(trust: RoleTrust) -> Iterator[str]:
     for grant in trust.grants:
         clause = grant.clause
-        if clause.effect is Effect.ALLOW and clause.takes_action(SAML):
+        if clause.effect is PolicyEffect.ALLOW and clause.matches_action(
+            ASSUME_ROLE_WITH_SAML
+        ):
             for kind, value in clause.principals:
                 saml = kind == "Federated" and _KIND in value
-                if saml and owner_in(value) == trust.account:
+                if saml and get_arn_account(value) == trust.account:
                     yield value
 
 
-def _pair(provider: str, trust: Trust) -> Resource:
+def _build_provider_target(provider: str, trust: RoleTrust) -> Resource:
     return Resource(
         id=ResourceId(f"{provider}{_MARK}{trust.role}"),
         kind=SAML_PROVIDER,
         account=trust.account,
         tags=(),
-        seen=_NOWHERE,
+        seen=_NO_SIGHTING,
         runs_as=IdentityId(trust.role),
     )
 
 
-def arn_of(resource: str) -> str:
+def get_resource_arn(resource: str) -> str:
     """Return the ARN of a resource; of a pair that of the provider."""
     return resource.partition(_MARK)[0] if _KIND in resource else resource

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 # Source: AWS IAM User Guide, "AWS services that work with IAM", column
 # "Resource-based policies".
-RESOURCE_POLICIES = frozenset(
+RESOURCE_POLICY_SERVICES = frozenset(
     [
         "acm-pca",
         "aoss",
@@ -130,27 +130,27 @@ RCP_SERVICES = frozenset(
 )
 
 # Source: the same page, "Resources and entities not restricted by RCPs".
-_BEYOND_RCPS = frozenset(["kms:retiregrant"])
+_RCP_EXEMPT_ACTIONS = frozenset(["kms:retiregrant"])
 
 # Calls on a role that its trust policy decides together with the caller's policies.
 # Source: AWS IAM User Guide, "Pass session tags in AWS STS" and "Monitor and control
 # actions taken with assumed roles": the trust policy needs each of them.
-TRUST_CALLS = frozenset(
+TRUST_POLICY_ACTIONS = frozenset(
     ["sts:assumerole", "sts:tagsession", "sts:setsourceidentity", "sts:setcontext"]
 )
 
 # Source: AWS STS API Reference, "GetCallerIdentity": no permission is needed, and an
 # explicit deny does not take it away. The same reference, "GetSessionToken".
-NO_PERMISSION = frozenset(["sts:getcalleridentity", "sts:getsessiontoken"])
+NO_PERMISSION_ACTIONS = frozenset(["sts:getcalleridentity", "sts:getsessiontoken"])
 
 # Of these, the calls that only long-term credentials of a user or root user can make.
 # Source: AWS STS API Reference, "GetSessionToken": "You must call the GetSessionToken
 # operation using the long-term security credentials of an IAM user"; "no permissions are
 # required", and policies cannot control it.
-_LONG_TERM = frozenset(["sts:getsessiontoken"])
+_LONG_TERM_ONLY_ACTIONS = frozenset(["sts:getsessiontoken"])
 
 
-def is_free(action: str, *, of_session: bool) -> bool | None:
+def needs_no_permission(action: str, *, of_session: bool) -> bool | None:
     """Tell whether a call needs no permission.
 
     Args:
@@ -160,25 +160,25 @@ def is_free(action: str, *, of_session: bool) -> bool | None:
     Returns:
         None where policies decide; False where a session can make no such call.
     """
-    if action not in NO_PERMISSION:
+    if action not in NO_PERMISSION_ACTIONS:
         return None
-    return not (of_session and action in _LONG_TERM)
+    return not (of_session and action in _LONG_TERM_ONLY_ACTIONS)
 
 
 @lru_cache(maxsize=1 << 15)
-def has_resource_policies(action: str) -> bool:
+def supports_resource_policies(action: str) -> bool:
     """Tell whether a service has resource policies, for an action or a pattern."""
     service = action.lower().partition(":")[0]
-    return "*" in service or service in RESOURCE_POLICIES
+    return "*" in service or service in RESOURCE_POLICY_SERVICES
 
 
 @lru_cache(maxsize=1 << 15)
-def binds_rcps(action: str) -> bool:
+def supports_rcps(action: str) -> bool:
     """Tell whether RCPs bind an action, or an action pattern."""
     folded = action.lower()
     service = folded.partition(":")[0]
     bound = "*" in service or service in RCP_SERVICES
-    return bound and folded not in _BEYOND_RCPS
+    return bound and folded not in _RCP_EXEMPT_ACTIONS
 
 
 def needs_key_policy(resource: str) -> bool:

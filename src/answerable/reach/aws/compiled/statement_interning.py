@@ -1,36 +1,40 @@
 """Interning of compiled statements: equal ones are one object."""
 
-from answerable.model.policy import ConditionClause, Layer, Policy, Statement
+from answerable.model.policy import ConditionClause, Policy, PolicyLayer, Statement
 from answerable.reach.aws.compiled.statements import (
     UNREAD,
-    Clause,
-    ClauseText,
-    Gap,
-    Grant,
-    make_clause,
+    CompiledStatement,
+    PolicyGap,
+    PolicyStatement,
+    StatementText,
+    compile_statement,
 )
-from answerable.reach.aws.evaluation.date_conditions import decide_by_time
-from answerable.reach.aws.patterns.action_sets import folded
+from answerable.reach.aws.evaluation.date_conditions import decide_date_condition
+from answerable.reach.aws.patterns.action_sets import fold_action
 
 
-class Interner:
+class StatementInterner:
     """Compiler that interns equal statements and equal spellings of keys."""
 
     def __init__(self) -> None:
-        self.clauses: list[Clause] = []
-        self._by_text: dict[tuple[object, ...], Clause] = {}
+        self.clauses: list[CompiledStatement] = []
+        self._by_text: dict[tuple[object, ...], CompiledStatement] = {}
         self.written: dict[str, str] = {}  # actions, as first written
         self._spelling: dict[str, str] = {}
         self._actions: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def compile(self, policy: Policy, layer: Layer) -> tuple[list[Grant], list[Gap]]:
+    def compile_policy(
+        self, policy: Policy, layer: PolicyLayer
+    ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
         """Compile a policy for the layer it is attached at."""
-        gaps = [Gap(UNREAD, layer, policy.id, unread.sid) for unread in policy.unread]
+        gaps = [
+            PolicyGap(UNREAD, layer, policy.id, unread.sid) for unread in policy.unread
+        ]
         grants = []
         for statement in policy.statements:
-            if _is_whole(statement, layer):
+            if _is_complete(statement, layer):
                 grants.append(
-                    Grant(
+                    PolicyStatement(
                         self._intern(statement, policy.seen.at),
                         layer,
                         policy.id,
@@ -38,13 +42,13 @@ class Interner:
                     )
                 )
             else:
-                gaps.append(Gap(UNREAD, layer, policy.id, statement.sid))
+                gaps.append(PolicyGap(UNREAD, layer, policy.id, statement.sid))
         return grants, gaps
 
-    def _intern(self, statement: Statement, seen_at: int) -> Clause:
+    def _intern(self, statement: Statement, seen_at: int) -> CompiledStatement:
         conditions = tuple(
             [
-                decide_by_time(self._spelled(clause), seen_at)
+                decide_date_condition(self._normalise_condition(clause), seen_at)
                 for clause in statement.conditions
             ]
         )
@@ -60,19 +64,19 @@ class Interner:
         )
         found = self._by_text.get(text)
         if found is None:
-            found = self._by_text[text] = self._make(statement, conditions)
+            found = self._by_text[text] = self._compile_statement(statement, conditions)
             self.clauses.append(found)
         return found
 
-    def _make(
+    def _compile_statement(
         self, statement: Statement, conditions: tuple[ConditionClause, ...]
-    ) -> Clause:
-        return make_clause(
+    ) -> CompiledStatement:
+        return compile_statement(
             len(self.clauses),
-            ClauseText(
+            StatementText(
                 effect=statement.effect,
-                actions=self._folded(statement.actions),
-                not_actions=self._folded(statement.not_actions),
+                actions=self._fold_actions(statement.actions),
+                not_actions=self._fold_actions(statement.not_actions),
                 resources=statement.resources,
                 not_resources=statement.not_resources,
                 conditions=conditions,
@@ -81,16 +85,16 @@ class Interner:
             ),
         )
 
-    def _folded(self, written: tuple[str, ...]) -> tuple[str, ...]:
+    def _fold_actions(self, written: tuple[str, ...]) -> tuple[str, ...]:
         """Fold actions, and record how each was first written."""
         found = self._actions.get(written)
         if found is None:
-            found = self._actions[written] = tuple(map(folded, written))
+            found = self._actions[written] = tuple(map(fold_action, written))
             for pattern, action in zip(found, written, strict=True):
                 self.written.setdefault(pattern, action)
         return found
 
-    def _spelled(self, clause: ConditionClause) -> ConditionClause:
+    def _normalise_condition(self, clause: ConditionClause) -> ConditionClause:
         key = self._spelling.setdefault(clause.key.lower(), clause.key)
         operator = self._spelling.setdefault(
             "operator " + clause.operator.lower(), clause.operator
@@ -100,10 +104,16 @@ class Interner:
         return ConditionClause(operator, key, clause.values)
 
 
-def _is_whole(statement: Statement, layer: Layer) -> bool:
+def _is_complete(statement: Statement, layer: PolicyLayer) -> bool:
     if not (statement.actions or statement.not_actions):
         return False
-    return layer in _OF_ITS_OWN or bool(statement.resources or statement.not_resources)
+    return layer in _LAYERS_WITHOUT_RESOURCE or bool(
+        statement.resources or statement.not_resources
+    )
 
 
-_OF_ITS_OWN = (Layer.TRUST, Layer.RESOURCE, Layer.ENDPOINT)
+_LAYERS_WITHOUT_RESOURCE = (
+    PolicyLayer.TRUST,
+    PolicyLayer.RESOURCE,
+    PolicyLayer.ENDPOINT,
+)

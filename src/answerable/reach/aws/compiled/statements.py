@@ -6,32 +6,48 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import (
-    ConditionClause,
-    Effect,
-    Layer,
+from answerable.model.policy import ConditionClause, PolicyEffect, PolicyLayer
+from answerable.reach.aws.compiled.principal_element import (
+    NO_PRINCIPALS,
+    PrincipalElement,
+    parse_principal_element,
 )
-from answerable.reach.aws.compiled.principal_element import NOBODY, Naming, read_naming
-from answerable.reach.aws.evaluation.conditions import evaluate
-from answerable.reach.aws.evaluation.context_keys import Known, has_variable, resolve
-from answerable.reach.aws.patterns.action_sets import NO_ACTIONS, ActionSet, action_set
+from answerable.reach.aws.evaluation.conditions import evaluate_block
+from answerable.reach.aws.evaluation.context_keys import (
+    ContextKeys,
+    has_variable,
+    resolve_variables,
+)
+from answerable.reach.aws.patterns.action_sets import (
+    NO_ACTIONS,
+    ActionSet,
+    build_action_set,
+)
 from answerable.reach.aws.patterns.arns import (
-    EVERYTHING,
-    Parts,
-    matches_parts,
-    overlaps_parts,
-    pattern_parts,
+    ANY_ARN,
+    ArnParts,
+    matches_arn,
+    overlaps_arn,
+    split_pattern,
 )
-from answerable.reach.aws.patterns.globs import inward, is_literal
-from answerable.reach.aws.patterns.terms import Term
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
+from answerable.reach.aws.patterns.globs import encode_glob, is_literal
+from answerable.reach.aws.patterns.terms import PatternTerm
+from answerable.reach.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+    negate,
+)
 
-Terms = tuple[tuple[Term[str], Term[Parts]], ...]
-_Principals = tuple[tuple[str, str], ...]
+StatementTerms = tuple[tuple[PatternTerm[str], PatternTerm[ArnParts]], ...]
+_PrincipalPairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(eq=False, slots=True)
-class Clause:
+class CompiledStatement:
     """Compiled statement, independent of the policy it is written in.
 
     Attributes:
@@ -55,29 +71,29 @@ class Clause:
     """
 
     number: int
-    effect: Effect
+    effect: PolicyEffect
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
     resources: tuple[str, ...]
     not_resources: tuple[str, ...]
     conditions: tuple[ConditionClause, ...]
-    principals: _Principals
-    not_principals: _Principals
+    principals: _PrincipalPairs
+    not_principals: _PrincipalPairs
     static: bool = False
-    parts: tuple[Parts, ...] = ()
+    parts: tuple[ArnParts, ...] = ()
     wide: bool = False
-    naming: Naming = NOBODY
+    naming: PrincipalElement = NO_PRINCIPALS
     keys: tuple[str, ...] = ()
     action_set: ActionSet = NO_ACTIONS
     services: frozenset[str] | None = None
     kept: dict[tuple[object, ...], Formula] = field(default_factory=dict)
-    terms: Terms | None = None
+    terms: StatementTerms | None = None
     _by_action: dict[str, bool] = field(default_factory=dict)
 
     @property
-    def text(self) -> "ClauseText":
+    def source_text(self) -> "StatementText":
         """Text that it was compiled from."""
-        return ClauseText(
+        return StatementText(
             self.effect,
             self.actions,
             self.not_actions,
@@ -88,34 +104,34 @@ class Clause:
             self.not_principals,
         )
 
-    def takes_action(self, action: str) -> bool:
+    def matches_action(self, action: str) -> bool:
         """Tell whether the statement matches an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
-            found = self._by_action[action] = takes_action(self, action)
+            found = self._by_action[action] = match_action(self, action)
         return found
 
 
-class ClauseText(NamedTuple):
+class StatementText(NamedTuple):
     """Text of a statement, with actions in lower case and inner form."""
 
-    effect: Effect
+    effect: PolicyEffect
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
     resources: tuple[str, ...]
     not_resources: tuple[str, ...]
     conditions: tuple[ConditionClause, ...]
-    principals: _Principals
-    not_principals: _Principals
+    principals: _PrincipalPairs
+    not_principals: _PrincipalPairs
 
 
-def make_clause(number: int, text: ClauseText) -> Clause:
+def compile_statement(number: int, text: StatementText) -> CompiledStatement:
     """Compile a statement."""
     patterns = text.resources or text.not_resources
     fixed = not any(has_variable(p) for p in patterns)
-    parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
+    parts = tuple(split_pattern(encode_glob(p)) for p in patterns) if fixed else ()
     static = fixed and not text.conditions
-    return Clause(
+    return CompiledStatement(
         number=number,
         effect=text.effect,
         actions=text.actions,
@@ -127,25 +143,25 @@ def make_clause(number: int, text: ClauseText) -> Clause:
         not_principals=text.not_principals,
         static=static,
         parts=parts,
-        wide=static and not text.not_resources and EVERYTHING in parts,
-        naming=read_naming(text.principals or text.not_principals),
-        keys=_keys_of(text.conditions),
-        action_set=action_set(text.actions or text.not_actions),
-        services=_services_of(text.actions) if text.actions else None,
+        wide=static and not text.not_resources and ANY_ARN in parts,
+        naming=parse_principal_element(text.principals or text.not_principals),
+        keys=_list_condition_keys(text.conditions),
+        action_set=build_action_set(text.actions or text.not_actions),
+        services=_list_services(text.actions) if text.actions else None,
     )
 
 
-class Grant(NamedTuple):
+class PolicyStatement(NamedTuple):
     """Compiled statement with its layer, policy and statement id."""
 
-    clause: Clause
-    layer: Layer
+    clause: CompiledStatement
+    layer: PolicyLayer
     policy: PolicyId
     sid: str
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class PolicyGap:
     """Policy not collected, or statement not read, that could allow or deny.
 
     Attributes:
@@ -156,134 +172,155 @@ class Gap:
     """
 
     key: str
-    layer: Layer
+    layer: PolicyLayer
     policy: PolicyId
     sid: str
     denies: bool = True
 
     @property
-    def name(self) -> str:
+    def label(self) -> str:
         """Policy and statement in one text."""
         return f"{self.policy}#{self.sid}" if self.sid else self.policy
 
-    def may(self, effect: str) -> Formula:
-        """Return the open condition that it `Allows`, or that it `Denies`."""
+    def get_open_condition(self, effect: str) -> Formula:
+        """Return the open condition that it `FindLaunchRule`, or that it `Denies`."""
         if effect == "Denies" and not self.denies:
             return FALSE
-        return atom(self.key, effect, (self.name,))
+        return build_atom(self.key, effect, (self.label,))
 
 
 UNREAD = "answerable:unread-statement"
 UNCOLLECTED = "answerable:uncollected-policy"
 
 
-def takes_action(clause: Clause, action: str) -> bool:
+def match_action(clause: CompiledStatement, action: str) -> bool:
     """Match an action in lower case against Action or NotAction."""
-    return clause.action_set.holds(action) != bool(clause.not_actions)
+    return clause.action_set.matches_action(action) != bool(clause.not_actions)
 
 
-Compare = Callable[[Parts, Parts], bool]
+ArnComparison = Callable[[ArnParts, ArnParts], bool]
 
 
-def takes_resource(
-    clause: Clause, resource: Parts, known: Known, compare: Compare = matches_parts
+def match_resource(
+    clause: CompiledStatement,
+    resource: ArnParts,
+    known: ContextKeys,
+    compare: ArnComparison = matches_arn,
 ) -> Formula:
     """Match a resource against Resource or NotResource.
 
     Trust and repository policies have neither: they apply to their own resource.
     """
     if clause.not_resources:
-        return negation(_any(clause, clause.not_resources, resource, known, compare))
+        return negate(
+            _match_any(clause, clause.not_resources, resource, known, compare)
+        )
     if clause.resources:
-        return _any(clause, clause.resources, resource, known, compare)
+        return _match_any(clause, clause.resources, resource, known, compare)
     return TRUE
 
 
-def _any(
-    clause: Clause,
+def _match_any(
+    clause: CompiledStatement,
     patterns: tuple[str, ...],
-    resource: Parts,
-    known: Known,
-    compare: Compare,
+    resource: ArnParts,
+    known: ContextKeys,
+    compare: ArnComparison,
 ) -> Formula:
     if clause.parts:
         for parts in clause.parts:
             if compare(parts, resource):
                 return TRUE
         return FALSE
-    return either(*(_one(p, resource, known, compare) for p in patterns))
+    return disjoin(*(_match_pattern(p, resource, known, compare) for p in patterns))
 
 
-def _one(pattern: str, resource: Parts, known: Known, compare: Compare) -> Formula:
-    resolved = resolve(pattern, known)
+def _match_pattern(
+    pattern: str, resource: ArnParts, known: ContextKeys, compare: ArnComparison
+) -> Formula:
+    resolved = resolve_variables(pattern, known)
     if resolved.void:
         return FALSE
-    if not compare(pattern_parts(resolved.pattern), resource):
+    if not compare(split_pattern(resolved.pattern), resource):
         return FALSE
-    return both(*(atom(k, "PolicyVariable", (pattern,)) for k in resolved.unknown))
+    return conjoin(
+        *(build_atom(k, "PolicyVariable", (pattern,)) for k in resolved.unknown)
+    )
 
 
-def takes_all(clause: Clause) -> bool:
+def matches_all_resources(clause: CompiledStatement) -> bool:
     """Tell whether a statement is for every resource."""
-    return not clause.not_resources and EVERYTHING in clause.parts
+    return not clause.not_resources and ANY_ARN in clause.parts
 
 
-def applies(clause: Clause, resource: Parts, known: Known) -> Formula:
+def evaluate_statement(
+    clause: CompiledStatement, resource: ArnParts, known: ContextKeys
+) -> Formula:
     """Build the condition under which a statement that matches the action applies."""
-    return _held(clause, takes_resource(clause, resource, known), known)
+    return _add_conditions(clause, match_resource(clause, resource, known), known)
 
 
-def applies_to_all(clause: Clause, resources: Parts, known: Known) -> Formula:
+def evaluate_for_all(
+    clause: CompiledStatement, resources: ArnParts, known: ContextKeys
+) -> Formula:
     """Build the condition under which a statement applies to all of a pattern."""
-    compare = overlaps_parts if clause.not_resources else matches_parts
-    return _held(clause, takes_resource(clause, resources, known, compare), known)
+    compare = overlaps_arn if clause.not_resources else matches_arn
+    return _add_conditions(
+        clause, match_resource(clause, resources, known, compare), known
+    )
 
 
-def applies_to_some(clause: Clause, resources: Parts, known: Known) -> Formula:
+def evaluate_for_some(
+    clause: CompiledStatement, resources: ArnParts, known: ContextKeys
+) -> Formula:
     """Build the condition under which a statement applies to some of a pattern."""
-    compare = matches_parts if clause.not_resources else overlaps_parts
-    return _held(clause, takes_resource(clause, resources, known, compare), known)
+    compare = matches_arn if clause.not_resources else overlaps_arn
+    return _add_conditions(
+        clause, match_resource(clause, resources, known, compare), known
+    )
 
 
-def _held(clause: Clause, on: Formula, known: Known) -> Formula:
+def _add_conditions(
+    clause: CompiledStatement, on: Formula, known: ContextKeys
+) -> Formula:
     if not clause.conditions or not on:
         return on
-    return both(on, held(clause, known))
+    return conjoin(on, evaluate_conditions(clause, known))
 
 
-def held(clause: Clause, known: Known) -> Formula:
+def evaluate_conditions(clause: CompiledStatement, known: ContextKeys) -> Formula:
     """Evaluate a statement's conditions; cached by known values of its keys."""
     signature = tuple([known.get(key) for key in clause.keys])
     found = clause.kept.get(signature)
     if found is None:
-        if len(clause.kept) >= _MOST_KEPT:
+        if len(clause.kept) >= _MAX_CACHED_CONDITIONS:
             clause.kept.clear()
-        found = clause.kept[signature] = evaluate(clause.conditions, known)
+        found = clause.kept[signature] = evaluate_block(clause.conditions, known)
     return found
 
 
-_MOST_KEPT = 1 << 10
+_MAX_CACHED_CONDITIONS = 1 << 10
 
 
 @lru_cache(maxsize=1 << 16)
-def _keys_of(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
+def _list_condition_keys(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
     """List the keys of conditions, and of the variables in their values."""
     found = dict.fromkeys(condition.key.lower() for condition in conditions)
     for condition in conditions:
         for value in condition.values:
-            found.update(dict.fromkeys(_variables(value)))
+            found.update(dict.fromkeys(_list_variables(value)))
     return tuple(found)
 
 
-def asked_keys(clause: Clause) -> Iterable[str]:
+def list_statement_keys(clause: CompiledStatement) -> Iterable[str]:
     """List the condition keys, in lower case, that a statement depends on."""
     if clause.parts:
         return clause.keys
     written = (*clause.resources, *clause.not_resources)
-    return (*clause.keys, *(key for text in written for key in _variables(text)))
+    return (*clause.keys, *(key for text in written for key in _list_variables(text)))
 
 
-def _variables(text: str) -> Iterator[str]:
+def _list_variables(text: str) -> Iterator[str]:
     """List the keys of the policy variables in a text, in lower case."""
     for part in text.split("${")[1:]:
         inside = part.partition("}")[0].partition(",")[0]
@@ -291,17 +328,19 @@ def _variables(text: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _services_of(actions: tuple[str, ...]) -> frozenset[str] | None:
+def _list_services(actions: tuple[str, ...]) -> frozenset[str] | None:
     found = frozenset(action.partition(":")[0] for action in actions)
     return found if all(map(is_literal, found)) else None
 
 
-def speaking(
-    grants: Sequence[Grant], known: dict[str, tuple[Grant, ...]], action: str
-) -> tuple[Grant, ...]:
+def select_for_action(
+    grants: Sequence[PolicyStatement],
+    known: dict[str, tuple[PolicyStatement, ...]],
+    action: str,
+) -> tuple[PolicyStatement, ...]:
     """Select the statements that match an action in lower case; cached in `known`."""
     found = known.get(action)
     if found is None:
-        found = tuple(g for g in grants if g.clause.takes_action(action))
+        found = tuple(g for g in grants if g.clause.matches_action(action))
         known[action] = found
     return found

@@ -4,18 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.principal_element import account_of
-from answerable.reach.aws.evaluation.trust import Trust
+from answerable.reach.aws.compiled.principal_element import get_named_account
+from answerable.reach.aws.evaluation.trust import RoleTrust
 
-Pair = tuple[str, IdentityId]
+TrustPair = tuple[str, IdentityId]
 
 
-def services_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
+def list_trusted_services(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
     """Pair roles with the services that their trust policies name."""
     for trust in trusts:
         for grant in trust.grants:
             for kind, value in grant.clause.principals:
-                if kind == service_kind(value):
+                if kind == get_service_principal_kind(value):
                     yield value, trust.role
 
 
@@ -24,12 +24,12 @@ def services_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
 IDENTITY_PROVIDERS = frozenset(["cognito-identity.amazonaws.com"])
 
 
-def service_kind(service: str) -> str:
+def get_service_principal_kind(service: str) -> str:
     """Return the kind of principal under which a trust policy names a service."""
     return "Federated" if service in IDENTITY_PROVIDERS else "Service"
 
 
-def providers_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
+def list_trusted_providers(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
     """Pair roles with the identity providers that their trust policies name."""
     for trust in trusts:
         for grant in trust.grants:
@@ -38,7 +38,7 @@ def providers_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
                     yield value, trust.role
 
 
-def named_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
+def list_trusted_principals(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
     """Pair roles with the ARN, account, session or `*` that their trust policies name.
 
     Roles whose trust policy was not collected or not read completely are under `*`.
@@ -51,22 +51,22 @@ def named_of(trusts: Iterable[Trust]) -> Iterator[Pair]:
                 yield "*", trust.role
             for kind, value in grant.clause.principals:
                 if kind == "AWS":
-                    yield _key(value), trust.role
+                    yield _principal_index_key(value), trust.role
                 elif kind == "CanonicalUser":
                     yield "*", trust.role  # the account of the user is not known
 
 
-def _key(value: str) -> str:
+def _principal_index_key(value: str) -> str:
     """Return the index key of a value; a session is indexed under its account."""
     parts = value.split(":", 5)
     session = len(parts) == 6 and parts[2] == "sts"
-    account = account_of(value)
+    account = get_named_account(value)
     if session:
         return f"session {parts[4]}"
     return f"account {account}" if account else value
 
 
-def indexed(pairs: Iterable[Pair]) -> dict[str, tuple[IdentityId, ...]]:
+def index_roles(pairs: Iterable[TrustPair]) -> dict[str, tuple[IdentityId, ...]]:
     """Index roles in order, without duplicates."""
     found: dict[str, dict[IdentityId, None]] = defaultdict(dict)
     for key, role in pairs:
@@ -74,10 +74,10 @@ def indexed(pairs: Iterable[Pair]) -> dict[str, tuple[IdentityId, ...]]:
     return {key: tuple(roles) for key, roles in found.items()}
 
 
-def exchanged(
+def update_role_index(
     index: Mapping[str, tuple[IdentityId, ...]],
-    lost: Iterable[Pair],
-    gained: Iterable[Pair],
+    lost: Iterable[TrustPair],
+    gained: Iterable[TrustPair],
 ) -> dict[str, tuple[IdentityId, ...]]:
     """Remove and add pairs in an index of sorted roles."""
     found = dict(index)

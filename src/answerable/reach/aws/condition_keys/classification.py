@@ -30,7 +30,7 @@ class AssertedBy(StrEnum):
     DEPENDS = "depends"
 
 
-class Kind(StrEnum):
+class KeyKind(StrEnum):
     """Kind of a key, where it decides how a condition can be satisfied."""
 
     PRINCIPAL_TAG = "principal-tag"
@@ -54,82 +54,139 @@ class KeyClass:
     asserted_by: AssertedBy
     who: str
     source: str
-    kind: Kind = Kind.OTHER
+    kind: KeyKind = KeyKind.OTHER
 
 
-P, O, C, D = AssertedBy  # noqa: E741 - four letters for a table
+PLATFORM_KEY, OPERATION_KEY, CALLER_KEY, DEPENDS_KEY = AssertedBy
 _GLOBAL = "AWS IAM User Guide, AWS global condition context keys"
 _IAM = "AWS IAM User Guide, IAM and AWS STS condition context keys"
-_SAR = "AWS Service Authorization Reference, condition keys of "
+_AUTHORIZATION_REFERENCE = "AWS Service Authorization Reference, condition keys of "
 
-_SET = "set by the platform from the authenticated request"
+_SET_BY_PLATFORM = "set by the platform from the authenticated request"
 _NETWORK = "set by the platform from the network path of the request"
-_BINDS = "supplied with the call and applied to it"
-_SELF = "chosen by the caller"
+_BOUND_TO_CALL = "supplied with the call and applied to it"
+_CALLER_CHOSEN = "chosen by the caller"
 _TAGGER = "anyone who may tag the principal or its session"
 _RESOURCE_TAGGER = "anyone who may tag the resource"
 _SIGNER = "the identity provider, for anyone it issues a token to"
 
-# (table, class); the service's prefix is appended to `_SAR`.
+# (table, class); the service's prefix is appended to `_AUTHORIZATION_REFERENCE`.
 _TABLES: tuple[tuple[str, KeyClass], ...] = (
-    (arguments_a_to_g.ARGUMENTS, KeyClass(O, _BINDS, _SAR)),
-    (arguments_h_to_z.ARGUMENTS, KeyClass(O, _BINDS, _SAR)),
-    (service_keys.REQUEST, KeyClass(P, _SET, _SAR)),
-    (service_keys.NETWORK, KeyClass(P, _NETWORK, _SAR)),
+    (
+        arguments_a_to_g.ARGUMENTS,
+        KeyClass(OPERATION_KEY, _BOUND_TO_CALL, _AUTHORIZATION_REFERENCE),
+    ),
+    (
+        arguments_h_to_z.ARGUMENTS,
+        KeyClass(OPERATION_KEY, _BOUND_TO_CALL, _AUTHORIZATION_REFERENCE),
+    ),
+    (
+        service_keys.REQUEST,
+        KeyClass(PLATFORM_KEY, _SET_BY_PLATFORM, _AUTHORIZATION_REFERENCE),
+    ),
+    (service_keys.NETWORK, KeyClass(PLATFORM_KEY, _NETWORK, _AUTHORIZATION_REFERENCE)),
     (
         service_keys.SESSION,
-        KeyClass(P, "set by the service that gave the session its credentials", _SAR),
+        KeyClass(
+            PLATFORM_KEY,
+            "set by the service that gave the session its credentials",
+            _AUTHORIZATION_REFERENCE,
+        ),
     ),
     (
         service_keys.INJECTION,
-        KeyClass(P, "set by AWS Fault Injection Service in its own calls", _SAR),
+        KeyClass(
+            PLATFORM_KEY,
+            "set by AWS Fault Injection Service in its own calls",
+            _AUTHORIZATION_REFERENCE,
+        ),
     ),
     (
         service_keys.ATTESTATION,
-        KeyClass(P, "signed by the hardware of the enclave or instance", _SAR),
+        KeyClass(
+            PLATFORM_KEY,
+            "signed by the hardware of the enclave or instance",
+            _AUTHORIZATION_REFERENCE,
+        ),
     ),
     (
         service_keys.ORIGIN,
-        KeyClass(P, "recorded by the platform when the thing was made", _SAR),
+        KeyClass(
+            PLATFORM_KEY,
+            "recorded by the platform when the thing was made",
+            _AUTHORIZATION_REFERENCE,
+        ),
     ),
-    (service_keys.WORD, KeyClass(C, _SELF, _SAR)),
+    (
+        service_keys.CALLER_CHOSEN,
+        KeyClass(CALLER_KEY, _CALLER_CHOSEN, _AUTHORIZATION_REFERENCE),
+    ),
     (
         service_keys.RESOURCE_TAG,
-        KeyClass(D, _RESOURCE_TAGGER, _SAR, Kind.RESOURCE_TAG),
+        KeyClass(
+            DEPENDS_KEY,
+            _RESOURCE_TAGGER,
+            _AUTHORIZATION_REFERENCE,
+            KeyKind.RESOURCE_TAG,
+        ),
     ),
     (
         service_keys.RESOURCE,
-        KeyClass(D, "anyone who may create or change the resource", _SAR),
-    ),
-    (service_keys.ALIAS, KeyClass(D, "anyone who may point an alias to the key", _SAR)),
-    (
-        service_keys.MEMBER,
-        KeyClass(D, "anyone who may make the caller's user a member", _SAR),
-    ),
-    (service_keys.CLAIM, KeyClass(D, _SIGNER, _SAR, Kind.CLAIM)),
-    (
-        service_keys.UNSAID,
         KeyClass(
-            D,
-            "not known: its documentation does not say who writes it",
-            _SAR,
-            Kind.UNKNOWN,
+            DEPENDS_KEY,
+            "anyone who may create or change the resource",
+            _AUTHORIZATION_REFERENCE,
         ),
     ),
-    (global_keys.REQUEST, KeyClass(P, _SET, _GLOBAL)),
-    (global_keys.MANAGED, KeyClass(P, _SET, "AWS managed policies")),
-    (global_keys.NETWORK, KeyClass(P, _NETWORK, _GLOBAL)),
-    (global_keys.ARGUMENTS, KeyClass(O, _BINDS, _GLOBAL)),
-    (global_keys.WORD, KeyClass(C, _SELF, _GLOBAL)),
-    (global_keys.PRINCIPAL_TAG, KeyClass(D, _TAGGER, _GLOBAL, Kind.PRINCIPAL_TAG)),
+    (
+        service_keys.ALIAS,
+        KeyClass(
+            DEPENDS_KEY,
+            "anyone who may point an alias to the key",
+            _AUTHORIZATION_REFERENCE,
+        ),
+    ),
+    (
+        service_keys.MEMBER,
+        KeyClass(
+            DEPENDS_KEY,
+            "anyone who may make the caller's user a member",
+            _AUTHORIZATION_REFERENCE,
+        ),
+    ),
+    (
+        service_keys.CLAIM,
+        KeyClass(DEPENDS_KEY, _SIGNER, _AUTHORIZATION_REFERENCE, KeyKind.CLAIM),
+    ),
+    (
+        service_keys.UNDOCUMENTED,
+        KeyClass(
+            DEPENDS_KEY,
+            "not known: its documentation does not say who writes it",
+            _AUTHORIZATION_REFERENCE,
+            KeyKind.UNKNOWN,
+        ),
+    ),
+    (global_keys.REQUEST, KeyClass(PLATFORM_KEY, _SET_BY_PLATFORM, _GLOBAL)),
+    (
+        global_keys.MANAGED,
+        KeyClass(PLATFORM_KEY, _SET_BY_PLATFORM, "AWS managed policies"),
+    ),
+    (global_keys.NETWORK, KeyClass(PLATFORM_KEY, _NETWORK, _GLOBAL)),
+    (global_keys.ARGUMENTS, KeyClass(OPERATION_KEY, _BOUND_TO_CALL, _GLOBAL)),
+    (global_keys.CALLER_CHOSEN, KeyClass(CALLER_KEY, _CALLER_CHOSEN, _GLOBAL)),
+    (
+        global_keys.PRINCIPAL_TAG,
+        KeyClass(DEPENDS_KEY, _TAGGER, _GLOBAL, KeyKind.PRINCIPAL_TAG),
+    ),
     (
         global_keys.RESOURCE_TAG,
-        KeyClass(D, _RESOURCE_TAGGER, _GLOBAL, Kind.RESOURCE_TAG),
+        KeyClass(DEPENDS_KEY, _RESOURCE_TAGGER, _GLOBAL, KeyKind.RESOURCE_TAG),
     ),
 )
 
 # Specific texts for single keys, in lower case.
-_WORDS: dict[str, tuple[str, str]] = {
+_SPECIFIC_TEXTS: dict[str, tuple[str, str]] = {
     "aws:requestedregion": ("the region the call is made to", ""),
     "ec2:region": ("the region the call is made to", ""),
     "aws:requesttag/*": ("the caller, whose call then sets that tag", ""),
@@ -148,66 +205,79 @@ _WORDS: dict[str, tuple[str, str]] = {
     "kms:viaservice": ("set by AWS KMS when a service calls for the caller", ""),
 }
 
-_NAMED = "which action and resource the call names"
-_UNREAD = "not known: what the policy says was not read"
+_NAMED_BY_CALL = "which action and resource the call names"
+_UNREAD_POLICY = "not known: what the policy says was not read"
 # Keys of this product, for open conditions that no policy states.
-_OURS: dict[str, KeyClass] = {
-    "answerable:deny": KeyClass(O, _NAMED, ""),
-    "answerable:scope": KeyClass(O, _NAMED, ""),
-    "answerable:resource": KeyClass(O, "which resource the call names", ""),
-    "answerable:further-parts": KeyClass(O, "which resource the call names", ""),
-    "answerable:resource-policy": KeyClass(O, _NAMED, ""),
+_ANSWERABLE_KEYS: dict[str, KeyClass] = {
+    "answerable:deny": KeyClass(OPERATION_KEY, _NAMED_BY_CALL, ""),
+    "answerable:scope": KeyClass(OPERATION_KEY, _NAMED_BY_CALL, ""),
+    "answerable:resource": KeyClass(OPERATION_KEY, "which resource the call names", ""),
+    "answerable:further-parts": KeyClass(
+        OPERATION_KEY, "which resource the call names", ""
+    ),
+    "answerable:resource-policy": KeyClass(OPERATION_KEY, _NAMED_BY_CALL, ""),
     "answerable:canonical-user": KeyClass(
-        P, "set by the platform; whose canonical id it is was not collected", ""
+        PLATFORM_KEY,
+        "set by the platform; whose canonical id it is was not collected",
+        "",
     ),
     "answerable:wildcard-principal": KeyClass(
-        P,
+        PLATFORM_KEY,
         "decided by the platform: AWS does not document whether a grant to `*` passes "
         "the implicit deny of a permissions boundary or session policy",
         "",
     ),
     "answerable:credential-status": KeyClass(
-        D, "anyone who may activate the credential", ""
+        DEPENDS_KEY, "anyone who may activate the credential", ""
     ),
     "answerable:person-status": KeyClass(
-        D, "an administrator who enables the person's account", ""
+        DEPENDS_KEY, "an administrator who enables the person's account", ""
     ),
     "answerable:client-rule": KeyClass(
-        C, "anyone who can edit the settings of the agent's client, the agent too", ""
+        CALLER_KEY,
+        "anyone who can edit the settings of the agent's client, the agent too",
+        "",
     ),
     "answerable:indirect-use": KeyClass(
-        C, "the agent, if it uses a credential that its tool can read", ""
+        CALLER_KEY, "the agent, if it uses a credential that its tool can read", ""
     ),
-    "answerable:action-catalogue": KeyClass(D, "AWS, if it has such an action", ""),
-    "answerable:public-policy": KeyClass(D, _UNREAD, ""),
-    "answerable:uncollected-policy": KeyClass(D, _UNREAD, ""),
-    "answerable:unread-statement": KeyClass(D, _UNREAD, ""),
+    "answerable:action-catalogue": KeyClass(
+        DEPENDS_KEY, "AWS, if it has such an action", ""
+    ),
+    "answerable:public-policy": KeyClass(DEPENDS_KEY, _UNREAD_POLICY, ""),
+    "answerable:uncollected-policy": KeyClass(DEPENDS_KEY, _UNREAD_POLICY, ""),
+    "answerable:unread-statement": KeyClass(DEPENDS_KEY, _UNREAD_POLICY, ""),
     "answerable:other-policy-version": KeyClass(
-        D, "anyone who wrote a wider version; only the default one was collected", ""
+        DEPENDS_KEY,
+        "anyone who wrote a wider version; only the default one was collected",
+        "",
     ),
     "answerable:existing-resource": KeyClass(
-        D, "anyone who can create such a resource; none was collected", ""
+        DEPENDS_KEY, "anyone who can create such a resource; none was collected", ""
     ),
-    "answerable:awaited": KeyClass(D, "anyone who can bring it about", ""),
+    "answerable:awaited": KeyClass(DEPENDS_KEY, "anyone who can bring it about", ""),
     "answerable:too-many-alternatives": KeyClass(
-        D, "too many alternatives to list", ""
+        DEPENDS_KEY, "too many alternatives to list", ""
     ),
 }
 
-_UNKNOWN = KeyClass(
-    D, "not known: AWS's catalogue of condition keys does not hold it", "", Kind.UNKNOWN
+_UNKNOWN_KEY = KeyClass(
+    DEPENDS_KEY,
+    "not known: AWS's catalogue of condition keys does not hold it",
+    "",
+    KeyKind.UNKNOWN,
 )
-_ASKED = KeyClass(
-    C,
+_REQUESTED_CLAIM = KeyClass(
+    CALLER_KEY,
     "chosen by the job; any job anywhere can choose it",
     "GitHub Docs, OpenID Connect reference (likewise GitLab and Buildkite)",
-    Kind.CLAIM,
+    KeyKind.CLAIM,
 )
 
-GITHUB = "token.actions.githubusercontent.com"
+GITHUB_ISSUER = "token.actions.githubusercontent.com"
 
 
-def names() -> Iterator[tuple[str, KeyClass]]:
+def list_keys() -> Iterator[tuple[str, KeyClass]]:
     """List every key of the tables as written, with `*` for a free part."""
     for table, entry in _TABLES:
         service = ""
@@ -215,26 +285,30 @@ def names() -> Iterator[tuple[str, KeyClass]]:
             if word.endswith(":"):
                 service = word
             else:
-                yield service + word, _specific(service, word, entry)
+                yield service + word, _apply_specific_text(service, word, entry)
 
 
-def _specific(service: str, name: str, entry: KeyClass) -> KeyClass:
-    source = entry.source + service.rstrip(":") if entry.source == _SAR else ""
-    who, said = _WORDS.get((service + name).lower(), ("", ""))
+def _apply_specific_text(service: str, name: str, entry: KeyClass) -> KeyClass:
+    source = (
+        entry.source + service.rstrip(":")
+        if entry.source == _AUTHORIZATION_REFERENCE
+        else ""
+    )
+    who, said = _SPECIFIC_TEXTS.get((service + name).lower(), ("", ""))
     return replace(entry, who=who or entry.who, source=said or source or entry.source)
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
+class _KeyIndex:
     exact: dict[str, KeyClass]
     patterns: dict[str, list[tuple[str, str, KeyClass]]]  # by service
 
 
 @cache
-def _index() -> _Index:
-    exact: dict[str, KeyClass] = dict(_OURS)
+def _build_index() -> _KeyIndex:
+    exact: dict[str, KeyClass] = dict(_ANSWERABLE_KEYS)
     patterns: dict[str, list[tuple[str, str, KeyClass]]] = {}
-    for name, entry in names():
+    for name, entry in list_keys():
         folded = name.lower()
         head, star, tail = folded.partition("*")
         if star:
@@ -244,14 +318,14 @@ def _index() -> _Index:
             exact[folded] = entry
     for found in patterns.values():
         found.sort(key=lambda one: -len(one[0] + one[1]))
-    return _Index(exact, patterns)
+    return _KeyIndex(exact, patterns)
 
 
 @lru_cache(maxsize=1 << 14)
-def key_class(key: str) -> KeyClass:
+def classify_key(key: str) -> KeyClass:
     """Return the class of a condition key, in any case."""
     folded = key.lower()
-    index = _index()
+    index = _build_index()
     found = index.exact.get(folded)
     if found:
         return found
@@ -260,15 +334,15 @@ def key_class(key: str) -> KeyClass:
             return entry
     provider, colon, claim = folded.rpartition(":")
     if colon and ("." in provider or provider == "saml"):
-        return _claim(provider, claim)
-    return _UNKNOWN
+        return _classify_claim(provider, claim)
+    return _UNKNOWN_KEY
 
 
-def _claim(provider: str, claim: str) -> KeyClass:
+def _classify_claim(provider: str, claim: str) -> KeyClass:
     """Classify a token claim: the identity provider alone decides who gets one."""
-    if claim == "aud" and provider.startswith(global_keys.ASKED_FOR):
-        return _ASKED
+    if claim == "aud" and provider.startswith(global_keys.REQUESTED_CLAIM_PROVIDERS):
+        return _REQUESTED_CLAIM
     for start, who, source in global_keys.PROVIDERS:
         if provider.startswith(start):
-            return KeyClass(D, who, source, Kind.CLAIM)
-    return KeyClass(D, _SIGNER, _IAM, Kind.CLAIM)
+            return KeyClass(DEPENDS_KEY, who, source, KeyKind.CLAIM)
+    return KeyClass(DEPENDS_KEY, _SIGNER, _IAM, KeyKind.CLAIM)

@@ -23,7 +23,7 @@ aws: SecureTransport SourceIp SourceVpc SourceVpcArn SourceVpce VpceAccount Vpce
   VpceOrgPaths VpcSourceIp
 """
 ARGUMENTS = "aws: RequestedRegion RequestTag/* TagKeys"
-WORD = "aws: referer SourceIdentity UserAgent"
+CALLER_CHOSEN = "aws: referer SourceIdentity UserAgent"
 PRINCIPAL_TAG = "aws: PrincipalTag/*"
 RESOURCE_TAG = "aws: ResourceTag/*"
 
@@ -65,4 +65,9 @@ PROVIDERS: tuple[tuple[str, str, str], ...] = (
     ("", _SIGNED_IN, "AWS IAM User Guide, IAM and AWS STS condition context keys"),
 )
 # The job, or the application, requests the audience from its provider.
-ASKED_FOR = ("token.actions.", "github.com/enterprises/", "gitlab.com", "agent.")
+REQUESTED_CLAIM_PROVIDERS = (
+    "token.actions.",
+    "github.com/enterprises/",
+    "gitlab.com",
+    "agent.",
+)

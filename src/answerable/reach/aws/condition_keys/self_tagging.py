@@ -10,31 +10,31 @@ from dataclasses import replace
 from itertools import islice
 
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Effect
-from answerable.reach.answer_documents import pair_item
-from answerable.reach.aws.bulk.partition import keys_used
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Clause
-from answerable.reach.aws.condition_keys.classification import Kind, key_class
-from answerable.reach.aws.condition_keys.tag_explanations import Tagging
-from answerable.reach.aws.escalation_rules.registry import actions
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.single_request import ask
-from answerable.reach.aws.paths.edges import Edge, Node
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.paths.search import Reached, reached
-from answerable.reach.aws.patterns.arns import Parts
+from answerable.model.policy import PolicyEffect
+from answerable.reach.answer_documents import build_pair_item
+from answerable.reach.aws.bulk.partition import list_condition_keys
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.condition_keys.classification import KeyKind, classify_key
+from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
+from answerable.reach.aws.escalation_rules.registry import list_rule_actions
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.single_request import evaluate_action
+from answerable.reach.aws.paths.edges import IdentityEdge, IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.search import ReachPath, iterate_paths
+from answerable.reach.aws.patterns.arns import ArnParts
 from answerable.reach.formula import FALSE
-from answerable.reach.queries import Reply, replied
+from answerable.reach.queries import ReachAnswer, build_answer
 
-_TAGS = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
-_MOST_WAYS = 256
-_ON_THE_WAY = frozenset(action.lower() for action in actions())
+_TAG_PREFIXES = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
+_MAX_PATHS = 256
+_HOP_ACTIONS = frozenset(action.lower() for action in list_rule_actions())
 
 
-def retagged(
-    graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
-) -> Reply | None:
+def answer_with_self_set_tags(
+    graph: IdentityGraph, start: IdentityId, action: str, resource: str, *, direct: bool
+) -> ReachAnswer | None:
     """Evaluate a call answered `never` again, with tags that the subject may set.
 
     Returns:
@@ -44,41 +44,49 @@ def retagged(
     estate = graph.estate
     if start not in estate.principals or set("*?") & set(resource):
         return None
-    tagged = speaking_of_tags(graph)
+    tagged = list_tag_statements(graph)
     folded = action.lower()
-    last = any(clause.takes_action(folded) for clause in tagged)
-    hops = not direct and any(c.takes_action(a) for c in tagged for a in _ON_THE_WAY)
+    last = any(clause.matches_action(folded) for clause in tagged)
+    hops = not direct and any(c.matches_action(a) for c in tagged for a in _HOP_ACTIONS)
     if not last and not hops:
         return None
-    loose, tagging = _Loose(graph), Tagging(graph)
-    node = graph.start(start)
-    ways: Iterable[Reached] = [Reached(graph, (node,))]
+    loose, tagging = _OpenTagGraph(graph), TagExplainer(graph)
+    node = graph.get_start_node(start)
+    ways: Iterable[ReachPath] = [ReachPath(graph, (node,))]
     if not direct:
-        ways = _ways(loose, node) if hops else islice(reached(graph, node), _MOST_WAYS)
+        ways = (
+            _list_paths(loose, node)
+            if hops
+            else islice(iterate_paths(graph, node), _MAX_PATHS)
+        )
     for way in ways:
-        answer = ask(estate, graph.principal(way.node), action, resource)
+        answer = evaluate_action(
+            estate, graph.get_principal(way.target), action, resource
+        )
         if answer.formula == FALSE:
-            principal = loose.principal(way.node)
-            answer = ask(loose.estate, principal, action, resource)
+            principal = loose.get_principal(way.target)
+            answer = evaluate_action(loose.estate, principal, action, resource)
         if answer.formula == FALSE:
             continue
-        reply = replied(graph, start, way, answer)
-        if tagging.is_settled(reply, pair_item(reply, action, resource)):
+        reply = build_answer(graph, start, way, answer)
+        if tagging.can_subject_set_tags(
+            reply, build_pair_item(reply, action, resource)
+        ):
             return reply
     return None
 
 
-class _Over(Mapping[IdentityId, Principal]):
+class _OverlaidPrincipals(Mapping[IdentityId, CompiledPrincipal]):
     """Mapping of principals with some of them replaced."""
 
     def __init__(
         self,
-        changed: Mapping[IdentityId, Principal],
-        below: Mapping[IdentityId, Principal],
+        changed: Mapping[IdentityId, CompiledPrincipal],
+        below: Mapping[IdentityId, CompiledPrincipal],
     ) -> None:
         self._changed, self._below = changed, below
 
-    def __getitem__(self, key: IdentityId) -> Principal:
+    def __getitem__(self, key: IdentityId) -> CompiledPrincipal:
         found = self._changed.get(key)
         return self._below[key] if found is None else found
 
@@ -89,7 +97,7 @@ class _Over(Mapping[IdentityId, Principal]):
         return len(self._below)
 
 
-class _Loose:
+class _OpenTagGraph:
     """Graph with open tags for the principals that are evaluated.
 
     Attributes:
@@ -98,64 +106,66 @@ class _Loose:
         graph: Graph of these accounts.
     """
 
-    def __init__(self, tight: Graph) -> None:
+    def __init__(self, tight: IdentityGraph) -> None:
         self.tight = tight
-        self._changed: dict[IdentityId, Principal] = {}
-        self._principals = _Over(self._changed, tight.estate.principals)
+        self._changed: dict[IdentityId, CompiledPrincipal] = {}
+        self._principals = _OverlaidPrincipals(self._changed, tight.estate.principals)
         self.estate = replace(
             tight.estate, principals=self._principals, tags_open=True, _places={}
         )
-        self.graph = Graph(self.estate)
+        self.graph = IdentityGraph(self.estate)
 
-    def principal(self, node: Node) -> Principal:
+    def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
         """Return a principal with open tags."""
-        return _without_tags(self.tight.principal(node))
+        return _without_tags(self.tight.get_principal(node))
 
-    def edges(self, node: Node) -> Iterator[Edge]:
+    def list_tag_edges(self, node: IdentityNode) -> Iterator[IdentityEdge]:
         """List edges that current tags forbid and other tags might allow."""
         known = self._principals.get(node.identity)
-        if known is None or self.tight.admin(node):
+        if known is None or self.tight.is_administrator(node):
             return
         self._changed[node.identity] = _without_tags(known)
-        for edge in self.graph.edges(node):
-            if self.tight.edge(node, edge.to) is None:
+        for edge in self.graph.list_edges(node):
+            if self.tight.find_edge(node, edge.to) is None:
                 yield edge
 
 
-def _ways(loose: _Loose, start: Node) -> Iterator[Reached]:
+def _list_paths(loose: _OpenTagGraph, start: IdentityNode) -> Iterator[ReachPath]:
     """List paths, nearest first: with current tags, then over steps by other tags."""
     graph = loose.tight
-    listed = list(islice(reached(graph, start), _MOST_WAYS))
+    listed = list(islice(iterate_paths(graph, start), _MAX_PATHS))
     yield from listed
-    seen = {way.node for way in listed}
+    seen = {way.target for way in listed}
     for way in listed:  # grows
-        for edge in loose.edges(way.node):
-            if edge.to in seen or len(listed) >= _MOST_WAYS:
+        for edge in loose.list_tag_edges(way.target):
+            if edge.to in seen or len(listed) >= _MAX_PATHS:
                 continue
-            taken = (*way.edges, (way.node, edge))
-            for more in islice(reached(graph, edge.to), _MOST_WAYS):
-                if more.node not in seen:
-                    seen.add(more.node)
+            taken = (*way.edges, (way.target, edge))
+            for more in islice(iterate_paths(graph, edge.to), _MAX_PATHS):
+                if more.target not in seen:
+                    seen.add(more.target)
                     trail = (*way.trail, *more.trail)
                     pairs = (*taken, *more.edges)
-                    found = Reached(graph, trail, certain=False, _edges=pairs)
+                    found = ReachPath(graph, trail, certain=False, _edges=pairs)
                     listed.append(found)
                     yield found
 
 
-def speaking_of_tags(graph: Graph) -> tuple[Clause, ...]:
+def list_tag_statements(graph: IdentityGraph) -> tuple[CompiledStatement, ...]:
     """List statements that depend on a tag, one for each set of actions."""
     if graph.tagged is None:
-        found: dict[tuple[object, ...], Clause] = {}
+        found: dict[tuple[object, ...], CompiledStatement] = {}
         for clause in graph.estate.clauses:
             actions = clause.actions, clause.not_actions
-            if actions not in found and _uses_tags(clause):
+            if actions not in found and _depends_on_tags(clause):
                 found[actions] = clause
         graph.tagged = tuple(found.values())
     return graph.tagged
 
 
-def granted_on_tags(graph: Graph, action: str) -> tuple[Parts, ...]:
+def list_tag_granted_resources(
+    graph: IdentityGraph, action: str
+) -> tuple[ArnParts, ...]:
     """List the resource patterns of statements that allow an action under a tag.
 
     Args:
@@ -163,25 +173,25 @@ def granted_on_tags(graph: Graph, action: str) -> tuple[Parts, ...]:
         action: In any case.
     """
     folded = action.lower()
-    found: dict[Parts, None] = {}
+    found: dict[ArnParts, None] = {}
     for clause in graph.estate.clauses:
-        allows = clause.effect is Effect.ALLOW and clause.takes_action(folded)
-        if allows and _uses_tags(clause):
+        allows = clause.effect is PolicyEffect.ALLOW and clause.matches_action(folded)
+        if allows and _depends_on_tags(clause):
             found |= dict.fromkeys(clause.parts)
     return tuple(found)
 
 
-def _uses_tags(clause: Clause) -> bool:
+def _depends_on_tags(clause: CompiledStatement) -> bool:
     if clause.static:
         return False
-    kinds = {key_class(key).kind for key in keys_used(clause)}
-    return bool(kinds & {Kind.PRINCIPAL_TAG, Kind.RESOURCE_TAG})
+    kinds = {classify_key(key).kind for key in list_condition_keys(clause)}
+    return bool(kinds & {KeyKind.PRINCIPAL_TAG, KeyKind.RESOURCE_TAG})
 
 
-def _without_tags(principal: Principal) -> Principal:
-    return replace(principal, known=_but_tags(principal.known))
+def _without_tags(principal: CompiledPrincipal) -> CompiledPrincipal:
+    return replace(principal, known=_without_tag_keys(principal.known))
 
 
-def _but_tags(known: Known) -> Known:
-    kept = {k: v for k, v in known.values.items() if not k.startswith(_TAGS)}
-    return Known(kept, tuple(p for p in known.complete if p not in _TAGS))
+def _without_tag_keys(known: ContextKeys) -> ContextKeys:
+    kept = {k: v for k, v in known.values.items() if not k.startswith(_TAG_PREFIXES)}
+    return ContextKeys(kept, tuple(p for p in known.complete if p not in _TAG_PREFIXES))

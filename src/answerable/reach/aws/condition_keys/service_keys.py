@@ -96,7 +96,7 @@ sso: ApplicationAccount PrimaryRegion
 """
 
 # The caller's claim about itself.
-WORD = """
+CALLER_CHOSEN = """
 bedrock-agentcore: userid
 sts: ExternalId RoleSessionName SourceIdentity
 vpc-lattice-svcs: RequestHeader/*
@@ -189,7 +189,7 @@ workspaces: userId
 """
 
 # Keys of which the reference does not say who writes them.
-UNSAID = """
+UNDOCUMENTED = """
 agentaccess-mcp: StackArn
 glue: EnabledForRedshiftAutoDiscovery
 lakeformation: EnabledOnlyForMetaDataAccess

@@ -10,38 +10,38 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from answerable.model.documents.core import (
-    AlternativeItem,
-    CanItem,
     ConditionItem,
+    ConditionSetItem,
     PathItem,
+    PermissionCheckItem,
     ReachItem,
 )
 from answerable.model.ids import IdentityId
-from answerable.reach.answer_documents import conditions
-from answerable.reach.aws.compiled.principal_element import owner_in
+from answerable.reach.answer_documents import build_conditions
+from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.condition_keys.classification import (
     AssertedBy,
-    Kind,
-    key_class,
+    KeyKind,
+    classify_key,
 )
 from answerable.reach.aws.condition_keys.tag_setters import (
-    Setters,
-    Step,
-    find_setters,
-    on_principal,
-    on_resource,
-    wish,
+    TaggingStep,
+    TagSetters,
+    derive_wanted_tag,
+    find_tag_setters,
+    list_principal_tagging,
+    list_resource_tagging,
 )
-from answerable.reach.aws.evaluation.context_keys import NOTHING
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.queries import Reply
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.queries import ReachAnswer
 
-MOST_NAMED = 10
-_MOST_IN_TEXT = 5
-Item = TypeVar("Item", CanItem, ReachItem)
+MAX_LISTED_SETTERS = 10
+_MAX_IN_TEXT = 5
+Item = TypeVar("Item", PermissionCheckItem, ReachItem)
 
 
-class Told(NamedTuple):
+class ConditionSetters(NamedTuple):
     """Identities that can satisfy one condition, as text and ids."""
 
     who: str
@@ -49,7 +49,7 @@ class Told(NamedTuple):
     itself: bool = False
 
 
-class _About(NamedTuple):
+class _ConditionSubject(NamedTuple):
     """Principal and resources that the conditions of a hop are about.
 
     Attributes:
@@ -66,7 +66,7 @@ class _About(NamedTuple):
     inside: str = ""
     whole: bool = True
 
-    def named(self, key: str) -> str:
+    def find_tagged_resource(self, key: str) -> str:
         """Return the single resource that a tag key is about, else an empty text."""
         if key.lower().startswith("iam:"):
             return self.resource
@@ -75,20 +75,20 @@ class _About(NamedTuple):
         return self.resource if self.whole else ""
 
 
-def _hop_about(hop: PathItem) -> _About:
+def _describe_hop(hop: PathItem) -> _ConditionSubject:
     """Return the principal and resources of a hop."""
     calls, _, inside = hop["via"].partition(" on ")
     listed = calls.split(" + ")
     of_identity = [call.startswith(("iam:", "sts:AssumeRole")) for call in listed]
     whole = not any(of_identity) if inside else all(of_identity)
-    return _About(hop["from"], hop["to"], inside, whole)
+    return _ConditionSubject(hop["from"], hop["to"], inside, whole)
 
 
-_Question = tuple[str, str, tuple[str, ...], bool]
+_ConditionKey = tuple[str, str, tuple[str, ...], bool]
 
 
 @dataclass(eq=False, slots=True)
-class Tagging:
+class TagExplainer:
     """Explainer of tag conditions for one graph, with a cache.
 
     Attributes:
@@ -96,11 +96,11 @@ class Tagging:
             every identity.
     """
 
-    graph: Graph
+    graph: IdentityGraph
     most: int = 16
-    _found: dict[tuple[Step, ...], Setters] = field(default_factory=dict)
+    _found: dict[tuple[TaggingStep, ...], TagSetters] = field(default_factory=dict)
 
-    def explained(self, reply: Reply, item: Item) -> Item:
+    def explain(self, reply: ReachAnswer, item: Item) -> Item:
         """Add the identities that may set the tag to each open tag condition of an item.
 
         Args:
@@ -109,35 +109,41 @@ class Tagging:
         """
         if not item["conditions"]:
             return item
-        told = self.told(reply, item)
-        item["conditions"] = _alternatives(item["conditions"], told)
-        because = unguarded(item["conditions"], told)
+        told = self.find_setters_by_condition(reply, item)
+        item["conditions"] = _explain_alternatives(item["conditions"], told)
+        because = explain_unguarded(item["conditions"], told)
         item["unguarded"] = bool(because)
         if because:
             item["unguarded_because"] = because
         return item
 
-    def told(self, reply: Reply, item: ReachItem | CanItem) -> dict[_Question, Told]:
+    def find_setters_by_condition(
+        self, reply: ReachAnswer, item: ReachItem | PermissionCheckItem
+    ) -> dict[_ConditionKey, ConditionSetters]:
         """Find the setters of each tag, hop by hop; hops of the item are updated.
 
         A condition is about the resource of its own hop, and must be satisfied by an
         identity before that hop. A condition of several hops is as guarded as the best
         guarded of them.
         """
-        found: dict[_Question, list[Told | None]] = defaultdict(list)
+        found: dict[_ConditionKey, list[ConditionSetters | None]] = defaultdict(list)
         acting: list[str] = [reply.subject]
         hops = []
         for hop in item["path"]:
             acting.append(hop["from"])
-            mine = self._about(hop["conditions"], _hop_about(hop), acting)
+            mine = self._find_setters_of(hop["conditions"], _describe_hop(hop), acting)
             for question, told in mine.items():
                 found[question].append(told)
             known = {q: told for q, told in mine.items() if told}
-            hops.append(_hop(hop, known))
+            hops.append(_explain_hop(hop, known))
         item["path"] = hops
         acting.append(reply.actor)
-        own = conditions(reply.own) if reply.own is not None else item["conditions"]
-        last = self._about(own, _About(reply.actor, item["resource"]), acting)
+        own = (
+            build_conditions(reply.own) if reply.own is not None else item["conditions"]
+        )
+        last = self._find_setters_of(
+            own, _ConditionSubject(reply.actor, item["resource"]), acting
+        )
         for question, told in last.items():
             if reply.own is not None or question not in found:
                 found[question].append(told)
@@ -147,87 +153,99 @@ class Tagging:
             if len(listed := [told for told in each if told]) == len(each)
         }
 
-    def is_settled(self, reply: Reply, item: ReachItem) -> bool:
+    def can_subject_set_tags(self, reply: ReachAnswer, item: ReachItem) -> bool:
         """Tell whether subject or identities on its path may set all needed tags."""
-        told = self.told(reply, item)
+        told = self.find_setters_by_condition(reply, item)
         for alternative in item["conditions"]:
-            tags = [c for c in alternative["all_of"] if _is_tag(c["key"])]
-            settled = [told.get(_question(c)) for c in tags]
+            tags = [c for c in alternative["all_of"] if _is_tag_key(c["key"])]
+            settled = [told.get(_get_condition_key(c)) for c in tags]
             if tags and all(one and one.itself for one in settled):
                 return True
         return False
 
-    def _about(
+    def _find_setters_of(
         self,
-        conditions: Sequence[AlternativeItem],
-        about: _About,
+        conditions: Sequence[ConditionSetItem],
+        about: _ConditionSubject,
         acting: Sequence[str],
-    ) -> dict[_Question, Told | None]:
+    ) -> dict[_ConditionKey, ConditionSetters | None]:
         return {
-            _question(condition): self._who(condition, about, acting)
+            _get_condition_key(condition): self._find_setters(condition, about, acting)
             for alternative in conditions
             for condition in alternative["all_of"]
         }
 
-    def _who(
+    def _find_setters(
         self,
         condition: ConditionItem,
-        about: _About,
+        about: _ConditionSubject,
         acting: Sequence[str],
-    ) -> Told | None:
-        kind = key_class(condition["key"]).kind
+    ) -> ConditionSetters | None:
+        kind = classify_key(condition["key"]).kind
         actor = self.graph.estate.principals.get(IdentityId(about.principal))
-        if kind is Kind.PRINCIPAL_TAG and actor:
-            steps = on_principal(actor, wish(condition, actor.known))
-        elif kind is Kind.RESOURCE_TAG and _is_one(about.named(condition["key"])):
-            known = actor.known if actor else NOTHING
-            wanted = wish(condition, known)
-            steps = on_resource(condition["key"], about.named(condition["key"]), wanted)
+        if kind is KeyKind.PRINCIPAL_TAG and actor:
+            steps = list_principal_tagging(
+                actor, derive_wanted_tag(condition, actor.known)
+            )
+        elif kind is KeyKind.RESOURCE_TAG and _is_single_resource(
+            about.find_tagged_resource(condition["key"])
+        ):
+            known = actor.known if actor else NO_KEYS
+            wanted = derive_wanted_tag(condition, known)
+            steps = list_resource_tagging(
+                condition["key"], about.find_tagged_resource(condition["key"]), wanted
+            )
         else:
             return None
         if not steps or (steps not in self._found and len(self._found) >= self.most):
             return None
-        return _told(self.setters(steps), acting)
+        return _describe_setters(self.get_setters(steps), acting)
 
-    def setters(self, steps: tuple[Step, ...]) -> Setters:
+    def get_setters(self, steps: tuple[TaggingStep, ...]) -> TagSetters:
         """Find who may take any one of some steps, by itself."""
         found = self._found.get(steps)
         if found is None:
-            found = self._found[steps] = find_setters(self.graph.estate, steps)
+            found = self._found[steps] = find_tag_setters(self.graph.estate, steps)
         return found
 
 
-def _is_one(resource: str) -> bool:
+def _is_single_resource(resource: str) -> bool:
     """Tell whether a text is a single resource, not a pattern or empty."""
     return bool(resource) and not set("*?") & set(resource)
 
 
-def _is_tag(key: str) -> bool:
-    return key_class(key).kind in (Kind.PRINCIPAL_TAG, Kind.RESOURCE_TAG)
+def _is_tag_key(key: str) -> bool:
+    return classify_key(key).kind in (KeyKind.PRINCIPAL_TAG, KeyKind.RESOURCE_TAG)
 
 
-def _told(found: Setters, acting: Sequence[str]) -> Told:
+def _describe_setters(found: TagSetters, acting: Sequence[str]) -> ConditionSetters:
     """Describe the setters; the subject and identities on its path come first."""
     mine = [i for i in dict.fromkeys(acting) if i in found.sure]
     listed = (*mine, *(i for i in (*found.sure, *found.maybe) if i not in mine))
-    set_by = tuple(IdentityId(i) for i in listed[:MOST_NAMED])
+    set_by = tuple(IdentityId(i) for i in listed[:MAX_LISTED_SETTERS])
     if mine:
         first = IdentityId(mine[0])
-        who = "itself" if first == acting[0] else f"{_short(first)} on its path"
+        who = (
+            "itself"
+            if first == acting[0]
+            else f"{_shorten_identity(first)} on its path"
+        )
         text = f"{who}: it may call {found.calls[first]} on the {found.what}"
-        return Told(text, set_by, itself=True)
-    return Told(_others(found), set_by)
+        return ConditionSetters(text, set_by, itself=True)
+    return ConditionSetters(_describe_other_setters(found), set_by)
 
 
-def _others(found: Setters) -> str:
+def _describe_other_setters(found: TagSetters) -> str:
     parts = []
     if found.sure:
-        parts.append(f"{_counted(found.sure)} may tag it: {_named(found.sure)}")
+        parts.append(
+            f"{_count_identities(found.sure)} may tag it: {_list_short_names(found.sure)}"
+        )
     if found.maybe:
         more = "more " if found.sure else ""
         parts.append(
-            f"{_counted(found.maybe, more)} may tag it under conditions: "
-            f"{_named(found.maybe)}"
+            f"{_count_identities(found.maybe, more)} may tag it under conditions: "
+            f"{_list_short_names(found.maybe)}"
         )
     if parts:
         return "; ".join(parts)
@@ -236,28 +254,31 @@ def _others(found: Setters) -> str:
     return "no identity in the snapshot may tag it"
 
 
-def _counted(found: Sequence[IdentityId], more: str = "") -> str:
+def _count_identities(found: Sequence[IdentityId], more: str = "") -> str:
     noun_ = "identity" if len(found) == 1 else "identities"
     return f"{len(found)} {more}{noun_}"
 
 
-def _named(found: Sequence[IdentityId]) -> str:
+def _list_short_names(found: Sequence[IdentityId]) -> str:
     """List short names; ambiguous ones carry their account."""
-    shared = Counter(map(_short, found))
+    shared = Counter(map(_shorten_identity, found))
     names = ", ".join(
-        _short(i) if shared[_short(i)] == 1 else f"{_short(i)} ({owner_in(i)})"
-        for i in found[:_MOST_IN_TEXT]
+        _shorten_identity(i)
+        if shared[_shorten_identity(i)] == 1
+        else f"{_shorten_identity(i)} ({get_arn_account(i)})"
+        for i in found[:_MAX_IN_TEXT]
     )
-    rest = len(found) - _MOST_IN_TEXT
+    rest = len(found) - _MAX_IN_TEXT
     return f"{names} and {rest} more" if rest > 0 else names
 
 
-def _short(identity: IdentityId) -> str:
+def _shorten_identity(identity: IdentityId) -> str:
     return identity.rpartition("/")[2]
 
 
-def unguarded(
-    conditions: Sequence[AlternativeItem], told: dict[_Question, Told] | None = None
+def explain_unguarded(
+    conditions: Sequence[ConditionSetItem],
+    told: dict[_ConditionKey, ConditionSetters] | None = None,
 ) -> str:
     """Explain why open conditions guard nothing; empty where they do.
 
@@ -266,13 +287,18 @@ def unguarded(
     """
     known = told or {}
     for alternative in conditions:
-        reasons = [_open_to(c, known.get(_question(c))) for c in alternative["all_of"]]
+        reasons = [
+            _explain_open_condition(c, known.get(_get_condition_key(c)))
+            for c in alternative["all_of"]
+        ]
         if reasons and all(reasons):
             return "; ".join(dict.fromkeys(reasons))
     return ""
 
 
-def _open_to(condition: ConditionItem, found: Told | None) -> str:
+def _explain_open_condition(
+    condition: ConditionItem, found: ConditionSetters | None
+) -> str:
     if found and found.itself:
         return f"{condition['key']}: {found.who}"
     if condition["asserted_by"] == AssertedBy.CALLER.value:
@@ -280,26 +306,35 @@ def _open_to(condition: ConditionItem, found: Told | None) -> str:
     return ""
 
 
-def _question(condition: ConditionItem) -> _Question:
+def _get_condition_key(condition: ConditionItem) -> _ConditionKey:
     values = tuple(condition["values"])
     return condition["key"], condition["operator"], values, condition["negated"]
 
 
-def _hop(hop: PathItem, told: dict[_Question, Told]) -> PathItem:
-    hop["conditions"] = _alternatives(hop["conditions"], told)
+def _explain_hop(
+    hop: PathItem, told: dict[_ConditionKey, ConditionSetters]
+) -> PathItem:
+    hop["conditions"] = _explain_alternatives(hop["conditions"], told)
     return hop
 
 
-def _alternatives(
-    conditions: Sequence[AlternativeItem], told: dict[_Question, Told]
-) -> list[AlternativeItem]:
+def _explain_alternatives(
+    conditions: Sequence[ConditionSetItem], told: dict[_ConditionKey, ConditionSetters]
+) -> list[ConditionSetItem]:
     return [
-        {"all_of": [_condition(c, told.get(_question(c))) for c in one["all_of"]]}
+        {
+            "all_of": [
+                _explain_condition(c, told.get(_get_condition_key(c)))
+                for c in one["all_of"]
+            ]
+        }
         for one in conditions
     ]
 
 
-def _condition(condition: ConditionItem, found: Told | None) -> ConditionItem:
+def _explain_condition(
+    condition: ConditionItem, found: ConditionSetters | None
+) -> ConditionItem:
     if found is None:
         return condition
     return {**condition, "who": found.who, "set_by": list(found.set_by)}

@@ -12,37 +12,44 @@ from typing import NamedTuple
 
 from answerable.model.documents.core import ConditionItem
 from answerable.model.ids import IdentityId
-from answerable.model.policy import ConditionClause, Effect
-from answerable.reach.aws.candidate_callers import able
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principals import Principal, is_role, is_root
+from answerable.model.policy import ConditionClause, PolicyEffect
+from answerable.reach.aws.candidate_callers import list_callers_of
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_role, is_root
 from answerable.reach.aws.condition_keys.tagging_actions import (
-    noun,
-    tagging_calls,
-    untagging_call,
+    get_resource_noun,
+    get_untagging_action,
+    list_tagging_actions,
 )
-from answerable.reach.aws.evaluation.conditions import clause_holds
+from answerable.reach.aws.evaluation.conditions import evaluate_line
 from answerable.reach.aws.evaluation.context_keys import (
-    Known,
-    flat,
+    ContextKeys,
     has_variable,
-    resolve,
+    join_colons,
+    resolve_variables,
 )
 from answerable.reach.aws.evaluation.evaluate_principal import (
-    judged_plainly,
-    own_policy,
+    evaluate_formula,
+    find_resource_policy,
 )
-from answerable.reach.aws.evaluation.request import Request
-from answerable.reach.aws.evaluation.resource_policies import is_required
-from answerable.reach.aws.evaluation.single_request import abroad
-from answerable.reach.aws.patterns.globs import ANY, STAR, outward
-from answerable.reach.formula import FALSE, Formula, Verdict, both, either, verdict
+from answerable.reach.aws.evaluation.request import AwsRequest
+from answerable.reach.aws.evaluation.resource_policies import requires_resource_policy
+from answerable.reach.aws.evaluation.single_request import is_owner_only
+from answerable.reach.aws.patterns.globs import ANY_CHARACTER, ANY_TEXT, decode_glob
+from answerable.reach.formula import (
+    FALSE,
+    Formula,
+    Verdict,
+    conjoin,
+    disjoin,
+    get_verdict,
+)
 
-_MOST_VALUES = 4
-_ANY_OTHER = "any other value"
+_MAX_VALUES = 4
+_OTHER_VALUE = "any other value"
 
 
-class Wish(NamedTuple):
+class WantedTag(NamedTuple):
     """Tag values that satisfy a condition.
 
     Attributes:
@@ -56,16 +63,16 @@ class Wish(NamedTuple):
     absent: bool
 
 
-class Step(NamedTuple):
+class TaggingStep(NamedTuple):
     """Calls that together set a tag on one resource."""
 
     calls: tuple[str, ...]
     resource: str
-    wish: Wish
+    wish: WantedTag
 
 
 @dataclass(frozen=True, slots=True)
-class Setters:
+class TagSetters:
     """Identities that may set a tag.
 
     Attributes:
@@ -83,73 +90,89 @@ class Setters:
     root: bool = False
 
 
-def on_resource(key: str, resource: str, wanted: Wish) -> tuple[Step, ...]:
+def list_resource_tagging(
+    key: str, resource: str, wanted: WantedTag
+) -> tuple[TaggingStep, ...]:
     """List the ways to set the tag that a key names on a resource."""
-    holder, calls = tagging_calls(key, resource)
-    return _steps(calls, holder, wanted)
+    holder, calls = list_tagging_actions(key, resource)
+    return _build_steps(calls, holder, wanted)
 
 
-def on_principal(principal: Principal, wanted: Wish) -> tuple[Step, ...]:
+def list_principal_tagging(
+    principal: CompiledPrincipal, wanted: WantedTag
+) -> tuple[TaggingStep, ...]:
     """List the ways to tag an identity; of a role also its session."""
-    steps = on_resource("aws:ResourceTag/", principal.id, wanted)
+    steps = list_resource_tagging("aws:ResourceTag/", principal.id, wanted)
     if is_role(principal.identity):
-        plain = Wish(wanted.tag, wanted.values, absent=False)
-        steps += (Step(("sts:AssumeRole", "sts:TagSession"), principal.id, plain),)
+        plain = WantedTag(wanted.tag, wanted.values, absent=False)
+        steps += (
+            TaggingStep(("sts:AssumeRole", "sts:TagSession"), principal.id, plain),
+        )
     return steps
 
 
-def _steps(calls: Iterable[str], resource: str, wanted: Wish) -> tuple[Step, ...]:
+def _build_steps(
+    calls: Iterable[str], resource: str, wanted: WantedTag
+) -> tuple[TaggingStep, ...]:
     steps = []
     for call in calls:
         if wanted.values:
-            steps.append(Step((call,), resource, wanted))
+            steps.append(TaggingStep((call,), resource, wanted))
         if wanted.absent:
-            taking = Wish(wanted.tag, (), absent=True)
-            steps.append(Step((untagging_call(call),), resource, taking))
+            taking = WantedTag(wanted.tag, (), absent=True)
+            steps.append(TaggingStep((get_untagging_action(call),), resource, taking))
     return tuple(steps)
 
 
-def wish(condition: ConditionItem, known: Known) -> Wish:
+def derive_wanted_tag(condition: ConditionItem, known: ContextKeys) -> WantedTag:
     """Derive the tag values that satisfy a condition."""
     values = tuple(condition["values"])
     clause = ConditionClause(condition["operator"], condition["key"], values)
     wanted = not condition["negated"]
 
     def holds(*got: str) -> bool | None:
-        found = clause_holds(clause, Known({clause.key.lower(): got}).over(known))
+        found = evaluate_line(
+            clause, ContextKeys({clause.key.lower(): got}).merge_over(known)
+        )
         return None if found is None else found is wanted
 
     tag = clause.key.partition("/")[2]
     absent = holds() is True
-    other = holds(_ANY_OTHER)
-    if other or (other is None and _varies(clause)):
-        return Wish(tag, (None,), absent)
-    some = values[:_MOST_VALUES]
-    tried = dict.fromkeys(_value(v, known, wild=w) for v in some for w in (False, True))
-    return Wish(tag, tuple(value for value in tried if holds(value)), absent)
+    other = holds(_OTHER_VALUE)
+    if other or (other is None and _depends_on_variable(clause)):
+        return WantedTag(tag, (None,), absent)
+    some = values[:_MAX_VALUES]
+    tried = dict.fromkeys(
+        _choose_value(v, known, wild=w) for v in some for w in (False, True)
+    )
+    return WantedTag(tag, tuple(value for value in tried if holds(value)), absent)
 
 
-def _varies(clause: ConditionClause) -> bool:
+def _depends_on_variable(clause: ConditionClause) -> bool:
     """Tell whether the wanted value depends on another key."""
     variable = any(has_variable(value) for value in clause.values)
     return variable or clause.operator == "PolicyVariable"
 
 
-def _value(written: str, known: Known, *, wild: bool) -> str:
+def _choose_value(written: str, known: ContextKeys, *, wild: bool) -> str:
     """Choose a value that a written pattern may match."""
-    pattern = flat(resolve(written, known, wild=wild).pattern)
-    return outward(pattern.replace(STAR, "").replace(ANY, "a"))
+    pattern = join_colons(resolve_variables(written, known, wild=wild).pattern)
+    return decode_glob(pattern.replace(ANY_TEXT, "").replace(ANY_CHARACTER, "a"))
 
 
-def find_setters(estate: Estate, steps: tuple[Step, ...]) -> Setters:
+def find_tag_setters(
+    estate: CompiledAccounts, steps: tuple[TaggingStep, ...]
+) -> TagSetters:
     """Find the identities that may take any one of some steps by themselves."""
     sure: list[IdentityId] = []
     maybe: list[IdentityId] = []
     calls: dict[IdentityId, str] = {}
     root = False
-    prepared = [(" and ".join(step.calls), _ways(estate, step)) for step in steps]
-    for principal in _asked(estate, prepared):
-        found, call = _best(estate, principal, prepared)
+    prepared = [
+        (" and ".join(step.calls), _build_requests(estate, step)) for step in steps
+    ]
+    for principal in _list_possible_callers(estate, prepared):
+        found, call = _evaluate_ways(estate, principal, prepared)
         if found is Verdict.NEVER:
             continue
         if is_root(principal.identity):
@@ -157,59 +180,76 @@ def find_setters(estate: Estate, steps: tuple[Step, ...]) -> Setters:
             continue
         calls[principal.id] = call
         (sure if found is Verdict.ALWAYS else maybe).append(principal.id)
-    return Setters(tuple(sure), tuple(maybe), calls, noun(steps[0].resource), root)
+    return TagSetters(
+        tuple(sure), tuple(maybe), calls, get_resource_noun(steps[0].resource), root
+    )
 
 
-class Prepared(NamedTuple):
+class PreparedRequest(NamedTuple):
     """Request, and whether the resource policy alone might allow it."""
 
-    request: Request
+    request: AwsRequest
     granted: bool
 
 
-_Ways = list[list[Prepared]]  # alternatives; each needs all of its calls
+_RequestWays = list[list[PreparedRequest]]  # alternatives; each needs all of its calls
 
 
-def _asked(
-    estate: Estate, prepared: Iterable[tuple[str, _Ways]]
-) -> Iterator[Principal]:
+def _list_possible_callers(
+    estate: CompiledAccounts, prepared: Iterable[tuple[str, _RequestWays]]
+) -> Iterator[CompiledPrincipal]:
     """List the principals that could make the first call of some alternative."""
     able_each = (
-        able(estate, way[0].request) for _, ways in prepared for way in ways if way
+        list_callers_of(estate, way[0].request)
+        for _, ways in prepared
+        for way in ways
+        if way
     )
     for pair, _ in groupby(merge(*able_each)):
         yield estate.principals[pair[1]]
 
 
-def _ways(estate: Estate, step: Step) -> _Ways:
+def _build_requests(estate: CompiledAccounts, step: TaggingStep) -> _RequestWays:
     """Build the requests of a step, one alternative for each wanted value."""
-    if not all(estate.possible(call, step.resource) for call in step.calls):
+    if not all(estate.can_act_on(call, step.resource) for call in step.calls):
         return []
     tag, values = step.wish.tag, step.wish.values
-    carried = [_carried(tag, value) for value in values] or [_takes_away(tag)]
+    carried = [_build_tag_keys(tag, value) for value in values] or [
+        _build_untag_keys(tag)
+    ]
     return [
-        [prepare(estate, call, step.resource, known) for call in step.calls]
+        [prepare_request(estate, call, step.resource, known) for call in step.calls]
         for known in carried
     ]
 
 
-def prepare(estate: Estate, call: str, resource: str, carried: Known) -> Prepared:
+def prepare_request(
+    estate: CompiledAccounts, call: str, resource: str, carried: ContextKeys
+) -> PreparedRequest:
     """Prepare a request for evaluation with every principal."""
-    request = estate.hop(call, resource, carried)
-    own = own_policy(estate, request)
+    request = estate.build_hop_request(call, resource, carried)
+    own = find_resource_policy(estate, request)
     if own is None:
-        return Prepared(request, is_required(request))
-    allows = (g.clause.effect is Effect.ALLOW for g in own.speaking(request.action))
-    return Prepared(request, bool(own.gaps) or any(allows))
+        return PreparedRequest(request, requires_resource_policy(request))
+    allows = (
+        g.clause.effect is PolicyEffect.ALLOW
+        for g in own.select_statements(request.action)
+    )
+    return PreparedRequest(request, bool(own.gaps) or any(allows))
 
 
-def _best(
-    estate: Estate, principal: Principal, prepared: Sequence[tuple[str, _Ways]]
+def _evaluate_ways(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    prepared: Sequence[tuple[str, _RequestWays]],
 ) -> tuple[Verdict, str]:
     best, by = Verdict.NEVER, ""
     for call, ways in prepared:
-        each = (both(*(judge(estate, principal, c) for c in way)) for way in ways)
-        found = verdict(either(*each))
+        each = (
+            conjoin(*(evaluate_prepared(estate, principal, c) for c in way))
+            for way in ways
+        )
+        found = get_verdict(disjoin(*each))
         if found is Verdict.ALWAYS:
             return found, call
         if found is Verdict.ONLY_IF and best is Verdict.NEVER:
@@ -217,26 +257,30 @@ def _best(
     return best, by
 
 
-def judge(estate: Estate, principal: Principal, call: Prepared) -> Formula:
+def evaluate_prepared(
+    estate: CompiledAccounts, principal: CompiledPrincipal, call: PreparedRequest
+) -> Formula:
     """Evaluate a request; most principals have no matching statement."""
     action, resource = call.request.action, call.request.resource
-    silent = not (principal.gaps or principal.matching(action).allows)
-    if (silent and not call.granted) or abroad(
+    silent = not (principal.gaps or principal.match_action(action).allows)
+    if (silent and not call.granted) or is_owner_only(
         estate, principal.identity.account, action, resource
     ):
         return FALSE
-    return judged_plainly(estate, principal, call.request)
+    return evaluate_formula(estate, principal, call.request)
 
 
-def _carried(tag: str, value: str | None) -> Known:
+def _build_tag_keys(tag: str, value: str | None) -> ContextKeys:
     """Build the keys of a tagging call; the caller may add other tags."""
     folded = tag.lower()
     values = {"aws:tagkeys": (tag,), "s3:requestobjecttagkeys": (tag,)}
     if value is not None:
         values[f"aws:requesttag/{folded}"] = (value,)
         values[f"s3:requestobjecttag/{folded}"] = (value,)
-    return Known(values)
+    return ContextKeys(values)
 
 
-def _takes_away(tag: str) -> Known:
-    return Known({"aws:tagkeys": (tag,)}, ("aws:requesttag/", "s3:requestobjecttag"))
+def _build_untag_keys(tag: str) -> ContextKeys:
+    return ContextKeys(
+        {"aws:tagkeys": (tag,)}, ("aws:requesttag/", "s3:requestobjecttag")
+    )

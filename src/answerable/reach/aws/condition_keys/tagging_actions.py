@@ -6,7 +6,7 @@ access control policies"; AWS IAM User Guide, "Passing session tags in AWS STS".
 """
 
 # Services whose calls have other names than, or more than, `TagResource`.
-_CALLS: dict[str, tuple[str, ...]] = {
+_TAGGING_ACTIONS: dict[str, tuple[str, ...]] = {
     "acm": ("AddTagsToCertificate", "TagResource"),
     "acm-pca": ("TagCertificateAuthority",),
     "autoscaling": ("CreateOrUpdateTags",),
@@ -45,7 +45,7 @@ _CALLS: dict[str, tuple[str, ...]] = {
     "workspaces": ("CreateTags",),
 }
 # By the first word of the resource part of an ARN.
-_IAM: dict[str, str] = {
+_IAM_ACTIONS: dict[str, str] = {
     "user": "TagUser",
     "role": "TagRole",
     "policy": "TagPolicy",
@@ -58,7 +58,7 @@ _IAM: dict[str, str] = {
 _S3_BUCKET = ("PutBucketTagging", "TagResource")
 _S3_OBJECT = ("PutObjectTagging", "PutObjectVersionTagging")
 # Name of the untagging call, by the name of the tagging call.
-_OPPOSITES = (
+_UNTAGGING_NAMES = (
     ("AddTagsTo", "RemoveTagsFrom"),
     ("AddTags", "RemoveTags"),
     ("CreateOrUpdateTags", "DeleteTags"),
@@ -70,7 +70,7 @@ _OPPOSITES = (
 )
 
 
-def tagging_calls(key: str, resource: str) -> tuple[str, tuple[str, ...]]:
+def list_tagging_actions(key: str, resource: str) -> tuple[str, tuple[str, ...]]:
     """List the calls that set the tag of a condition key.
 
     Args:
@@ -86,15 +86,17 @@ def tagging_calls(key: str, resource: str) -> tuple[str, tuple[str, ...]]:
         return resource, ()
     service, inside = parts[2], parts[5]
     if service == "s3":
-        return _s3(key.lower(), resource, inside)
+        return _list_s3_tagging_actions(key.lower(), resource, inside)
     if service == "iam":
-        call = _IAM.get(inside.partition("/")[0])
+        call = _IAM_ACTIONS.get(inside.partition("/")[0])
         return resource, (f"iam:{call}",) if call else ()
-    names = _CALLS.get(service, ("TagResource",))
+    names = _TAGGING_ACTIONS.get(service, ("TagResource",))
     return resource, tuple(f"{service}:{name}" for name in names)
 
 
-def _s3(key: str, resource: str, inside: str) -> tuple[str, tuple[str, ...]]:
+def _list_s3_tagging_actions(
+    key: str, resource: str, inside: str
+) -> tuple[str, tuple[str, ...]]:
     """List the S3 calls for tags of a bucket, an object or an access point."""
     if key.startswith("s3:existingobjecttag/"):
         return resource, tuple(f"s3:{name}" for name in _S3_OBJECT)
@@ -105,18 +107,18 @@ def _s3(key: str, resource: str, inside: str) -> tuple[str, tuple[str, ...]]:
     return bucket, tuple(f"s3:{name}" for name in _S3_BUCKET)
 
 
-def untagging_call(call: str) -> str:
+def get_untagging_action(call: str) -> str:
     """Return the untagging call of a tagging call, such as `sqs:UntagQueue`."""
     service, _, name = call.partition(":")
     if service in ("machinelearning", "sagemaker"):
         return f"{service}:DeleteTags"
-    for sets, takes in _OPPOSITES:
+    for sets, takes in _UNTAGGING_NAMES:
         if name.startswith(sets):
             return f"{service}:{takes}{name.removeprefix(sets)}"
     return call  # the same call replaces all tags
 
 
-def noun(resource: str) -> str:
+def get_resource_noun(resource: str) -> str:
     """Return the noun of a resource's type: `instance`, `bucket`, `queue`."""
     parts = resource.split(":", 5)
     if len(parts) != 6:

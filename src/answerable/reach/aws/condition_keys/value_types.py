@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from answerable.model.errors import UsageError
-from answerable.reach.aws.evaluation.conditions import read_moment, read_number
+from answerable.reach.aws.evaluation.conditions import parse_date, parse_number
 
-ADDRESS, BOOLEAN, NUMBER, MOMENT = "ipaddress", "bool", "numeric", "date"
+ADDRESS, BOOLEAN, NUMBER, DATE = "ipaddress", "bool", "numeric", "date"
 ARN, ACCOUNT = "arn", "account"
 
 _GLOBAL = {
@@ -24,11 +24,11 @@ _GLOBAL = {
         "SecureTransport ViaAWSMCPService ViaAWSService"
     ),
     NUMBER: "MultiFactorAuthAge",
-    MOMENT: "CurrentTime EpochTime TokenIssueTime",
+    DATE: "CurrentTime EpochTime TokenIssueTime",
     ARN: "ChatbotSourceArn PrincipalArn SourceArn SourceVpcArn",
     ACCOUNT: "PrincipalAccount ResourceAccount SourceAccount VpceAccount",
 }
-TYPES: Mapping[str, str] = MappingProxyType(
+VALUE_TYPES: Mapping[str, str] = MappingProxyType(
     {
         f"aws:{key.lower()}": kind
         for kind, keys in _GLOBAL.items()
@@ -36,23 +36,26 @@ TYPES: Mapping[str, str] = MappingProxyType(
     }
 )
 _BY_OPERATOR = {"ipaddress": ADDRESS, "notipaddress": ADDRESS, "bool": BOOLEAN}
-_YES, _NO = ("yes", "1", "on", "y", "t", "tru"), ("no", "0", "off", "n", "f", "flase")
+_TRUE_SPELLINGS, _FALSE_SPELLINGS = (
+    ("yes", "1", "on", "y", "t", "tru"),
+    ("no", "0", "off", "n", "f", "flase"),
+)
 
 
-def value_type(key: str, operators: Iterable[str]) -> str:
+def get_value_type(key: str, operators: Iterable[str]) -> str:
     """Return the type of a key, or an empty text where any value may be meant.
 
     Args:
         key: In any case.
         operators: Those under which collected policies use it, without quantifiers.
     """
-    found = {_type_of(operator.lower()) for operator in operators} - {"null"}
-    return TYPES.get(key.lower()) or (found.pop() if len(found) == 1 else "")
+    found = {_get_operator_type(operator.lower()) for operator in operators} - {"null"}
+    return VALUE_TYPES.get(key.lower()) or (found.pop() if len(found) == 1 else "")
 
 
-def _type_of(operator: str) -> str:
+def _get_operator_type(operator: str) -> str:
     base = operator.rpartition(":")[2].removesuffix("ifexists")
-    for start in (NUMBER, MOMENT):
+    for start in (NUMBER, DATE):
         if base.startswith(start):
             return start
     return "null" if base == "null" else _BY_OPERATOR.get(base, "")
@@ -70,26 +73,26 @@ def check_value(key: str, value: str, kind: str) -> None:
     try:
         read(value)
     except ValueError:
-        near = _nearest(value, kind)
+        near = _suggest_value(value, kind)
         raise UsageError(
             f"not a value of {key} (got {value[:80]!r}, expected {expected})",
             f"did you mean {key}={near}?" if near else f"write --context {key}=VALUE",
         ) from None
 
 
-def _boolean(text: str) -> object:
-    return _matching(r"(?i:true|false)", text)
+def _check_boolean(text: str) -> object:
+    return _check_pattern(r"(?i:true|false)", text)
 
 
-def _arn(text: str) -> object:
-    return _matching(r"arn:[a-z-]+(:[^:]*){3}:.+", text)
+def _check_arn(text: str) -> object:
+    return _check_pattern(r"arn:[a-z-]+(:[^:]*){3}:.+", text)
 
 
-def _account(text: str) -> object:
-    return _matching(r"[0-9]{12}", text)
+def _check_account(text: str) -> object:
+    return _check_pattern(r"[0-9]{12}", text)
 
 
-def _matching(pattern: str, text: str) -> object:
+def _check_pattern(pattern: str, text: str) -> object:
     if not re.fullmatch(pattern, text):
         raise ValueError(text)
     return text
@@ -98,35 +101,43 @@ def _matching(pattern: str, text: str) -> object:
 _READERS: Mapping[str, tuple[Callable[[str], object], str]] = MappingProxyType(
     {
         ADDRESS: (ipaddress.ip_address, "one IP address"),
-        BOOLEAN: (_boolean, "true or false"),
-        NUMBER: (read_number, "a number"),
-        MOMENT: (read_moment, "a time such as 2026-01-31T08:00:00Z"),
-        ARN: (_arn, "an ARN"),
-        ACCOUNT: (_account, "an account number of 12 digits"),
+        BOOLEAN: (_check_boolean, "true or false"),
+        NUMBER: (parse_number, "a number"),
+        DATE: (parse_date, "a time such as 2026-01-31T08:00:00Z"),
+        ARN: (_check_arn, "an ARN"),
+        ACCOUNT: (_check_account, "an account number of 12 digits"),
     }
 )
 
 
-def _nearest(value: str, kind: str) -> str:
+def _suggest_value(value: str, kind: str) -> str:
     folded = value.strip().lower()
     if kind == BOOLEAN:
-        return "true" if folded in _YES else "false" if folded in _NO else ""
+        return (
+            "true"
+            if folded in _TRUE_SPELLINGS
+            else "false"
+            if folded in _FALSE_SPELLINGS
+            else ""
+        )
     if kind == ADDRESS:
         return (
-            folded.partition("/")[0] if _reads(folded.partition("/")[0], kind) else ""
+            folded.partition("/")[0]
+            if _is_valid(folded.partition("/")[0], kind)
+            else ""
         )
     digits = re.sub(r"[^0-9]", "", value)
-    if kind == ACCOUNT and _reads(digits, kind):
+    if kind == ACCOUNT and _is_valid(digits, kind):
         return digits
     stripped = value.strip()
-    if kind == MOMENT:
+    if kind == DATE:
         for one in (stripped.replace(" ", "T"), stripped.replace(" ", "T") + "Z"):
-            if _reads(one, kind):
+            if _is_valid(one, kind):
                 return one
-    return stripped if _reads(stripped, kind) else ""
+    return stripped if _is_valid(stripped, kind) else ""
 
 
-def _reads(value: str, kind: str) -> bool:
+def _is_valid(value: str, kind: str) -> bool:
     try:
         _READERS[kind][0](value)
     except ValueError:

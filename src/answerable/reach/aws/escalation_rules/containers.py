@@ -3,22 +3,25 @@
 Sources: as in `pass_role_rules`.
 """
 
-from answerable.reach.aws.escalation_rules.rule_helpers import arn, launch
-from answerable.reach.aws.escalation_rules.rule_types import Launch
+from answerable.reach.aws.escalation_rules.rule_helpers import (
+    build_arn,
+    build_pass_role_rule,
+)
+from answerable.reach.aws.escalation_rules.rule_types import PassRoleRule
 
 _ECS = "ecs-tasks.amazonaws.com"
-_TASK = arn("ecs", "task-definition/{name}:1")
-_CLUSTER = arn("ecs", "cluster/{name}")
-_SERVICE = arn("ecs", "service/{name}/{name}")
+_TASK = build_arn("ecs", "task-definition/{name}:1")
+_CLUSTER = build_arn("ecs", "cluster/{name}")
+_SERVICE = build_arn("ecs", "service/{name}/{name}")
 _THERE = "{existing}"
 _IN_CLUSTER = "there is a cluster that tasks can run in"
 _ON_INSTANCE = "there is a cluster with a registered container instance"
 
-CONTAINERS: tuple[Launch, ...] = (
+CONTAINERS: tuple[PassRoleRule, ...] = (
     # "RunTask: cluster. ... If you do not specify a cluster, the default cluster is
     # assumed": it exists only after it was created. StartTask also needs an instance
     # that is registered in the cluster.
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask and CreateCluster; "
         "pathfinding.cloud ecs-002",
@@ -26,21 +29,21 @@ CONTAINERS: tuple[Launch, ...] = (
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:RunTask", _TASK),
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask; pathfinding.cloud ecs-004",
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:RunTask", _TASK),
         awaits=_IN_CLUSTER,
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, StartTask; pathfinding.cloud ecs-005",
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:StartTask", _TASK),
         awaits=_ON_INSTANCE,
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, CreateService and CreateCluster; "
         "pathfinding.cloud ecs-001",
@@ -48,21 +51,21 @@ CONTAINERS: tuple[Launch, ...] = (
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:CreateService", _SERVICE),
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, CreateService; pathfinding.cloud ecs-003",
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:CreateService", _SERVICE),
         awaits=_IN_CLUSTER,
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS Developer Guide, services",
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:UpdateService", _THERE),
         changes="ecs:service",
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-008",
@@ -70,14 +73,14 @@ CONTAINERS: tuple[Launch, ...] = (
         changes="ecs:task-definition",
         awaits=_IN_CLUSTER,
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; CreateCluster",
         ("ecs:CreateCluster", _CLUSTER),
         ("ecs:RunTask", _THERE),
         changes="ecs:task-definition",
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, StartTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-009",
@@ -85,15 +88,15 @@ CONTAINERS: tuple[Launch, ...] = (
         changes="ecs:task-definition",
         awaits=_ON_INSTANCE,
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "AWS Batch User Guide, job definitions; pathfinding.cloud batch-001",
-        ("batch:RegisterJobDefinition", arn("batch", "job-definition/{name}")),
-        ("batch:SubmitJob", arn("batch", "job/{name}")),
+        ("batch:RegisterJobDefinition", build_arn("batch", "job-definition/{name}")),
+        ("batch:SubmitJob", build_arn("batch", "job/{name}")),
         ("batch:SubmitJob", _THERE),
         changes="batch:job-queue",
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RegisterContainerInstance and StartTask: overrides; "
         "pathfinding.cloud ecs-007",
@@ -102,18 +105,18 @@ CONTAINERS: tuple[Launch, ...] = (
         changes="ecs:task-definition",
         awaits="there is a cluster, and an instance of the caller's to register in it",
     ),
-    launch(
+    build_pass_role_rule(
         _ECS,
         "AWS Batch User Guide, compute environments, job queues and job definitions; "
         "pathfinding.cloud batch-003",
         (
             "batch:CreateComputeEnvironment",
-            arn("batch", "compute-environment/{name}"),
+            build_arn("batch", "compute-environment/{name}"),
         ),
-        ("batch:CreateJobQueue", arn("batch", "job-queue/{name}")),
-        ("batch:CreateJobQueue", arn("batch", "compute-environment/{name}")),
-        ("batch:RegisterJobDefinition", arn("batch", "job-definition/{name}")),
-        ("batch:SubmitJob", arn("batch", "job/{name}")),
-        ("batch:SubmitJob", arn("batch", "job-queue/{name}")),
+        ("batch:CreateJobQueue", build_arn("batch", "job-queue/{name}")),
+        ("batch:CreateJobQueue", build_arn("batch", "compute-environment/{name}")),
+        ("batch:RegisterJobDefinition", build_arn("batch", "job-definition/{name}")),
+        ("batch:SubmitJob", build_arn("batch", "job/{name}")),
+        ("batch:SubmitJob", build_arn("batch", "job-queue/{name}")),
     ),
 )

@@ -4,8 +4,12 @@ Sources: as in `pass_role_rules`; each rule names its page. A rule with an exter
 precondition stays open, since no snapshot shows it.
 """
 
-from answerable.reach.aws.escalation_rules.rule_helpers import EC2, arn, launch
-from answerable.reach.aws.escalation_rules.rule_types import Launch
+from answerable.reach.aws.escalation_rules.rule_helpers import (
+    EC2,
+    build_arn,
+    build_pass_role_rule,
+)
+from answerable.reach.aws.escalation_rules.rule_types import PassRoleRule
 
 _THERE = "{existing}"
 _MANAGED = "the instance is managed by Systems Manager"
@@ -13,32 +17,34 @@ _AGENTCORE = "bedrock-agentcore.amazonaws.com"
 _SAGEMAKER = "sagemaker.amazonaws.com"
 _COGNITO = "cognito-identity.amazonaws.com"
 _EVENTS = "events.amazonaws.com"
-_RULE = arn("events", "rule/{name}")
-_PIPELINE = arn("codepipeline", "{name}")
-_GATEWAY = arn("bedrock-agentcore", "gateway/{name}")
-_RUNTIME = arn("bedrock-agentcore", "runtime/{name}")
-_PROFILE = arn("sagemaker", "user-profile/{name}/{name}")
+_RULE = build_arn("events", "rule/{name}")
+_PIPELINE = build_arn("codepipeline", "{name}")
+_GATEWAY = build_arn("bedrock-agentcore", "gateway/{name}")
+_RUNTIME = build_arn("bedrock-agentcore", "runtime/{name}")
+_PROFILE = build_arn("sagemaker", "user-profile/{name}/{name}")
 
-MANAGED_SERVICES: tuple[Launch, ...] = (
-    launch(
+MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
+    build_pass_role_rule(
         EC2,
         "Amazon EC2 Auto Scaling User Guide, IAM role for applications that run on "
         "Amazon EC2 instances; Auto Scaling launch configurations: accounts created on "
         "or after October 1, 2024 cannot create them",
         (
             "autoscaling:CreateLaunchConfiguration",
-            arn(
+            build_arn(
                 "autoscaling",
                 "launchConfiguration:{name}:launchConfigurationName/{name}",
             ),
         ),
         (
             "autoscaling:CreateAutoScalingGroup",
-            arn("autoscaling", "autoScalingGroup:{name}:autoScalingGroupName/{name}"),
+            build_arn(
+                "autoscaling", "autoScalingGroup:{name}:autoScalingGroupName/{name}"
+            ),
         ),
         awaits="the account was created before October 2024",
     ),
-    launch(
+    build_pass_role_rule(
         EC2,
         "Amazon EC2 User Guide, attach an IAM role to an instance; AWS Systems Manager "
         "User Guide, Session Manager",
@@ -47,7 +53,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         changes="ec2:instance",
         awaits=_MANAGED,
     ),
-    launch(
+    build_pass_role_rule(
         EC2,
         "Amazon EC2 User Guide, attach an IAM role to an instance; AWS Systems Manager "
         "User Guide, Run Command",
@@ -60,32 +66,32 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         changes="ec2:instance",
         awaits=_MANAGED,
     ),
-    launch(
+    build_pass_role_rule(
         EC2,
         "Amazon EMR Management Guide, IAM service roles: the service role for cluster "
         "EC2 instances (EC2 instance profile); pathfinding.cloud emr-001",
         ("elasticmapreduce:RunJobFlow", "*"),
         awaits="a service role for EMR itself may be passed too",
     ),
-    launch(
+    build_pass_role_rule(
         EC2,
         "EC2 Image Builder User Guide, infrastructure configuration: instance profile; "
         "pathfinding.cloud imagebuilder-001",
         (
             "imagebuilder:CreateComponent",
-            arn("imagebuilder", "component/{name}/1.0.0/1"),
+            build_arn("imagebuilder", "component/{name}/1.0.0/1"),
         ),
         (
             "imagebuilder:CreateImageRecipe",
-            arn("imagebuilder", "image-recipe/{name}/1.0.0"),
+            build_arn("imagebuilder", "image-recipe/{name}/1.0.0"),
         ),
         (
             "imagebuilder:CreateInfrastructureConfiguration",
-            arn("imagebuilder", "infrastructure-configuration/{name}"),
+            build_arn("imagebuilder", "infrastructure-configuration/{name}"),
         ),
-        ("imagebuilder:CreateImage", arn("imagebuilder", "image/{name}/1.0.0/1")),
+        ("imagebuilder:CreateImage", build_arn("imagebuilder", "image/{name}/1.0.0/1")),
     ),
-    launch(
+    build_pass_role_rule(
         "pods.eks.amazonaws.com",
         "Amazon EKS User Guide, assign an IAM role to a Kubernetes service account: "
         "EKS Pod Identity associations",
@@ -93,58 +99,58 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         changes="eks:cluster",
         awaits="a pod of the caller's runs under the service account",
     ),
-    launch(
+    build_pass_role_rule(
         _EVENTS,
         "Amazon EventBridge User Guide, IAM roles for sending events to targets",
         ("events:PutRule", _RULE),
         ("events:PutTargets", _RULE),
         awaits="the call is one that a target of a rule makes",
     ),
-    launch(
+    build_pass_role_rule(
         "codepipeline.amazonaws.com",
         "AWS CodePipeline User Guide, Commands action reference: commands run with the "
         "permissions of the pipeline's service role",
         ("codepipeline:CreatePipeline", _PIPELINE),
     ),
-    launch(
+    build_pass_role_rule(
         "codepipeline.amazonaws.com",
         "AWS CodePipeline User Guide, Commands action reference; edit a pipeline",
         ("codepipeline:UpdatePipeline", _THERE),
         ("codepipeline:StartPipelineExecution", _THERE),
         changes="codepipeline:pipeline",
     ),
-    launch(
+    build_pass_role_rule(
         "airflow.amazonaws.com",
         "Amazon MWAA User Guide, execution role: code of workflows runs under it",
-        ("airflow:CreateEnvironment", arn("airflow", "environment/{name}")),
+        ("airflow:CreateEnvironment", build_arn("airflow", "environment/{name}")),
     ),
-    launch(
+    build_pass_role_rule(
         _SAGEMAKER,
         "Amazon SageMaker Developer Guide, execution role of a Studio domain",
-        ("sagemaker:CreateDomain", arn("sagemaker", "domain/{name}")),
+        ("sagemaker:CreateDomain", build_arn("sagemaker", "domain/{name}")),
         ("sagemaker:CreateUserProfile", _PROFILE),
         ("sagemaker:CreatePresignedDomainUrl", _PROFILE),
     ),
-    launch(
+    build_pass_role_rule(
         _SAGEMAKER,
         "Amazon SageMaker Developer Guide, execution role of a Studio user profile",
         ("sagemaker:CreateUserProfile", _PROFILE),
         ("sagemaker:CreatePresignedDomainUrl", _PROFILE),
         awaits="there is a Studio domain",
     ),
-    launch(
+    build_pass_role_rule(
         "ssm.amazonaws.com",
         "AWS Systems Manager User Guide, hybrid activations: a machine of one's own "
         "gets the role's credentials",
         ("ssm:CreateActivation", "*"),
     ),
-    launch(
+    build_pass_role_rule(
         "rolesanywhere.amazonaws.com",
         "IAM Roles Anywhere User Guide, trust anchors and profiles",
         ("rolesanywhere:CreateTrustAnchor", "*"),
         ("rolesanywhere:CreateProfile", "*"),
     ),
-    launch(
+    build_pass_role_rule(
         _AGENTCORE,
         "Amazon Bedrock AgentCore Developer Guide, Set up permissions for AgentCore "
         "Gateway: Smithy targets call AWS APIs under the gateway service role",
@@ -152,7 +158,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         ("bedrock-agentcore:CreateGatewayTarget", _GATEWAY),
         ("bedrock-agentcore:InvokeGateway", _GATEWAY),
     ),
-    launch(
+    build_pass_role_rule(
         _AGENTCORE,
         "Amazon Bedrock AgentCore Developer Guide, runtime execution role and commands "
         "in a runtime session, which a harness has too; pathfinding.cloud bedrock-003, "
@@ -161,7 +167,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         ("bedrock-agentcore:CreateAgentRuntimeEndpoint", _RUNTIME),
         (
             "bedrock-agentcore:CreateWorkloadIdentity",
-            arn("bedrock-agentcore", "workload-identity-directory/{name}"),
+            build_arn("bedrock-agentcore", "workload-identity-directory/{name}"),
         ),
         ("bedrock-agentcore:InvokeAgentRuntimeCommand", _RUNTIME),
         (
@@ -169,18 +175,18 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
             f"{_RUNTIME}/runtime-endpoint/DEFAULT",
         ),
     ),
-    launch(
+    build_pass_role_rule(
         _AGENTCORE,
         "Amazon Bedrock AgentCore Developer Guide, browser tool: execution role; "
         "pathfinding.cloud bedrock-006",
         ("bedrock-agentcore:CreateBrowser", "*"),
         (
             "bedrock-agentcore:StartBrowserSession",
-            arn("bedrock-agentcore", "browser-custom/{name}"),
+            build_arn("bedrock-agentcore", "browser-custom/{name}"),
         ),
         ("bedrock-agentcore:ConnectBrowserAutomationStream", "*"),
     ),
-    launch(
+    build_pass_role_rule(
         _COGNITO,
         "Amazon Cognito Developer Guide, IAM roles, role-based access control; Amazon "
         "Cognito Federated Identities API Reference, SetIdentityPoolRoles, GetId (a "
@@ -188,56 +194,59 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         ("cognito-identity:SetIdentityPoolRoles", "*"),
         awaits="an identity pool that gives the caller an identity is there",
     ),
-    launch(
+    build_pass_role_rule(
         _COGNITO,
         "Amazon Cognito Federated Identities API Reference, CreateIdentityPool, "
         "SetIdentityPoolRoles, GetId (a public API)",
         ("cognito-identity:CreateIdentityPool", "*"),
         ("cognito-identity:SetIdentityPoolRoles", "*"),
     ),
-    launch(
+    build_pass_role_rule(
         "braket.amazonaws.com",
         "Amazon Braket Developer Guide, Prerequisites of hybrid jobs: execution role; "
         "pathfinding.cloud braket-001",
-        ("braket:CreateJob", arn("braket", "job/{name}")),
+        ("braket:CreateJob", build_arn("braket", "job/{name}")),
     ),
-    launch(
+    build_pass_role_rule(
         "gamelift.amazonaws.com",
         "Amazon GameLift Servers Developer Guide, Set up an IAM service role; "
         "pathfinding.cloud gamelift-001",
         ("gamelift:CreateBuild", "*"),
         ("gamelift:CreateFleet", "*"),
     ),
-    launch(
+    build_pass_role_rule(
         "kinesisanalytics.amazonaws.com",
         "Managed Service for Apache Flink Developer Guide, execution role; "
         "pathfinding.cloud kinesisanalytics-001",
         ("kinesisanalytics:CreateApplication", "*"),
         (
             "kinesisanalytics:StartApplication",
-            arn("kinesisanalytics", "application/{name}"),
+            build_arn("kinesisanalytics", "application/{name}"),
         ),
     ),
-    launch(
+    build_pass_role_rule(
         "omics.amazonaws.com",
         "AWS HealthOmics User Guide, Service roles for AWS HealthOmics; "
         "pathfinding.cloud omics-001",
         ("omics:CreateWorkflow", "*"),
-        ("omics:StartRun", arn("omics", "run/{name}")),
-        ("omics:StartRun", arn("omics", "workflow/{name}")),
+        ("omics:StartRun", build_arn("omics", "run/{name}")),
+        ("omics:StartRun", build_arn("omics", "workflow/{name}")),
     ),
-    launch(
+    build_pass_role_rule(
         "amplify.amazonaws.com",
         "AWS Amplify Hosting User Guide, Adding a service role to an Amplify app",
         ("amplify:CreateApp", "*"),
-        ("amplify:CreateBranch", arn("amplify", "apps/{name}/branches/{name}")),
-        ("amplify:StartJob", arn("amplify", "apps/{name}/branches/{name}/jobs/{name}")),
+        ("amplify:CreateBranch", build_arn("amplify", "apps/{name}/branches/{name}")),
+        (
+            "amplify:StartJob",
+            build_arn("amplify", "apps/{name}/branches/{name}/jobs/{name}"),
+        ),
     ),
-    launch(
+    build_pass_role_rule(
         "tasks.apprunner.amazonaws.com",
         "AWS App Runner Developer Guide, instance role; service-linked roles; "
         "availability change: closed to new customers; pathfinding.cloud apprunner-001",
-        ("apprunner:CreateService", arn("apprunner", "service/{name}/{name}")),
+        ("apprunner:CreateService", build_arn("apprunner", "service/{name}/{name}")),
         awaits="the account used App Runner before it closed to new customers",
     ),
 )

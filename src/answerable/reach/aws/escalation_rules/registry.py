@@ -6,41 +6,44 @@ for actions and their resources; the IAM User Guide; the catalogued path where t
 one (pathfinding.cloud, by id).
 """
 
-from answerable.reach.aws.escalation_rules.pass_role_rules import KINDS, LAUNCHES
-from answerable.reach.aws.escalation_rules.rule_types import (
-    NAME,
-    OTHER_NAME,
-    REGION,
-    Edit,
-    Gives,
-    Launch,
-    Make,
-    Need,
-    On,
-    Running,
+from answerable.reach.aws.escalation_rules.pass_role_rules import (
+    PASS_ROLE_RULES,
+    RESOURCE_ARN_TEMPLATES,
 )
-from answerable.reach.aws.escalation_rules.takeover_rules import RUNNING
+from answerable.reach.aws.escalation_rules.rule_types import (
+    ANY_REGION,
+    NEW_NAME,
+    OTHER_NEW_NAME,
+    CreationRule,
+    EditEffect,
+    EditTarget,
+    IamEditRule,
+    PassRoleRule,
+    RequiredPermission,
+    TakeoverRule,
+)
+from answerable.reach.aws.escalation_rules.takeover_rules import TAKEOVER_RULES
 
 __all__ = [
-    "AWAITED",
-    "EDITS",
-    "EXISTING",
-    "KINDS",
-    "LAUNCHES",
-    "MAKES",
-    "NAME",
-    "OTHER_NAME",
-    "OTHER_VERSION",
-    "REGION",
-    "RUNNING",
-    "Edit",
-    "Gives",
-    "Launch",
-    "Make",
-    "Need",
-    "On",
-    "Running",
-    "actions",
+    "ANY_REGION",
+    "CREATION_RULES",
+    "EDIT_RULES",
+    "EXISTING_RESOURCE",
+    "EXTERNAL_EVENT",
+    "NEW_NAME",
+    "OTHER_NEW_NAME",
+    "OTHER_POLICY_VERSION",
+    "PASS_ROLE_RULES",
+    "RESOURCE_ARN_TEMPLATES",
+    "TAKEOVER_RULES",
+    "CreationRule",
+    "EditEffect",
+    "EditTarget",
+    "IamEditRule",
+    "PassRoleRule",
+    "RequiredPermission",
+    "TakeoverRule",
+    "list_rule_actions",
 ]
 
 _USERS = "AWS IAM User Guide, access keys; pathfinding.cloud"
@@ -49,31 +52,108 @@ _ADMIN = (("iam:policyarn", "arn:aws:iam::aws:policy/AdministratorAccess"),)
 _BOUNDARIES = "AWS IAM User Guide, permissions boundaries for IAM entities"
 _WIDEST = (("iam:permissionsboundary", "arn:aws:iam::aws:policy/AdministratorAccess"),)
 
-EDITS: tuple[Edit, ...] = (
-    Edit("iam:CreateAccessKey", On.USER, Gives.TARGET, f"{_USERS} iam-002"),
-    Edit("iam:CreateLoginProfile", On.USER, Gives.TARGET, f"{_USERS} iam-004"),
-    Edit("iam:UpdateLoginProfile", On.USER, Gives.TARGET, f"{_USERS} iam-006"),
-    Edit("iam:UpdateAssumeRolePolicy", On.ROLE, Gives.TRUST, f"{_POLICIES} iam-012"),
-    Edit("iam:PutUserPolicy", On.USER, Gives.SELF, f"{_POLICIES} iam-007"),
-    Edit("iam:PutRolePolicy", On.ROLE, Gives.SELF, f"{_POLICIES} iam-005"),
-    Edit("iam:PutGroupPolicy", On.GROUP, Gives.SELF, f"{_POLICIES} iam-011"),
-    Edit("iam:AttachUserPolicy", On.USER, Gives.SELF, f"{_POLICIES} iam-008", _ADMIN),
-    Edit("iam:AttachRolePolicy", On.ROLE, Gives.SELF, f"{_POLICIES} iam-009", _ADMIN),
-    Edit("iam:AttachGroupPolicy", On.GROUP, Gives.SELF, f"{_POLICIES} iam-010", _ADMIN),
-    Edit("iam:CreatePolicyVersion", On.POLICY, Gives.SELF, f"{_POLICIES} iam-001"),
-    Edit(
+EDIT_RULES: tuple[IamEditRule, ...] = (
+    IamEditRule(
+        "iam:CreateAccessKey", EditTarget.USER, EditEffect.TARGET, f"{_USERS} iam-002"
+    ),
+    IamEditRule(
+        "iam:CreateLoginProfile",
+        EditTarget.USER,
+        EditEffect.TARGET,
+        f"{_USERS} iam-004",
+    ),
+    IamEditRule(
+        "iam:UpdateLoginProfile",
+        EditTarget.USER,
+        EditEffect.TARGET,
+        f"{_USERS} iam-006",
+    ),
+    IamEditRule(
+        "iam:UpdateAssumeRolePolicy",
+        EditTarget.ROLE,
+        EditEffect.TRUST,
+        f"{_POLICIES} iam-012",
+    ),
+    IamEditRule(
+        "iam:PutUserPolicy", EditTarget.USER, EditEffect.SELF, f"{_POLICIES} iam-007"
+    ),
+    IamEditRule(
+        "iam:PutRolePolicy", EditTarget.ROLE, EditEffect.SELF, f"{_POLICIES} iam-005"
+    ),
+    IamEditRule(
+        "iam:PutGroupPolicy", EditTarget.GROUP, EditEffect.SELF, f"{_POLICIES} iam-011"
+    ),
+    IamEditRule(
+        "iam:AttachUserPolicy",
+        EditTarget.USER,
+        EditEffect.SELF,
+        f"{_POLICIES} iam-008",
+        _ADMIN,
+    ),
+    IamEditRule(
+        "iam:AttachRolePolicy",
+        EditTarget.ROLE,
+        EditEffect.SELF,
+        f"{_POLICIES} iam-009",
+        _ADMIN,
+    ),
+    IamEditRule(
+        "iam:AttachGroupPolicy",
+        EditTarget.GROUP,
+        EditEffect.SELF,
+        f"{_POLICIES} iam-010",
+        _ADMIN,
+    ),
+    IamEditRule(
+        "iam:CreatePolicyVersion",
+        EditTarget.POLICY,
+        EditEffect.SELF,
+        f"{_POLICIES} iam-001",
+    ),
+    IamEditRule(
         "iam:SetDefaultPolicyVersion",
-        On.POLICY,
-        Gives.SELF,
+        EditTarget.POLICY,
+        EditEffect.SELF,
         "AWS IAM User Guide, versioning IAM policies",
     ),
-    Edit("iam:AddUserToGroup", On.GROUP, Gives.MEMBERSHIP, f"{_POLICIES} iam-013"),
-    Edit("iam:DeleteUserPermissionsBoundary", On.USER, Gives.FREE, _BOUNDARIES),
-    Edit("iam:DeleteRolePermissionsBoundary", On.ROLE, Gives.FREE, _BOUNDARIES),
-    Edit("iam:PutUserPermissionsBoundary", On.USER, Gives.FREE, _BOUNDARIES, _WIDEST),
-    Edit("iam:PutRolePermissionsBoundary", On.ROLE, Gives.FREE, _BOUNDARIES, _WIDEST),
-    Edit("iam:CreatePolicyVersion", On.BOUNDARY, Gives.FREE, _BOUNDARIES),
-    Edit("iam:SetDefaultPolicyVersion", On.BOUNDARY, Gives.FREE, _BOUNDARIES),
+    IamEditRule(
+        "iam:AddUserToGroup",
+        EditTarget.GROUP,
+        EditEffect.MEMBERSHIP,
+        f"{_POLICIES} iam-013",
+    ),
+    IamEditRule(
+        "iam:DeleteUserPermissionsBoundary",
+        EditTarget.USER,
+        EditEffect.FREE,
+        _BOUNDARIES,
+    ),
+    IamEditRule(
+        "iam:DeleteRolePermissionsBoundary",
+        EditTarget.ROLE,
+        EditEffect.FREE,
+        _BOUNDARIES,
+    ),
+    IamEditRule(
+        "iam:PutUserPermissionsBoundary",
+        EditTarget.USER,
+        EditEffect.FREE,
+        _BOUNDARIES,
+        _WIDEST,
+    ),
+    IamEditRule(
+        "iam:PutRolePermissionsBoundary",
+        EditTarget.ROLE,
+        EditEffect.FREE,
+        _BOUNDARIES,
+        _WIDEST,
+    ),
+    IamEditRule(
+        "iam:CreatePolicyVersion", EditTarget.BOUNDARY, EditEffect.FREE, _BOUNDARIES
+    ),
+    IamEditRule(
+        "iam:SetDefaultPolicyVersion", EditTarget.BOUNDARY, EditEffect.FREE, _BOUNDARIES
+    ),
 )
 
 _ROLE = "arn:{partition}:iam::{account}:role/{name}"
@@ -82,58 +162,58 @@ _GROUP = "arn:{partition}:iam::{account}:group/{name}"
 
 # A boundary required by the create call (iam:PermissionsBoundary) stays open: the
 # creator chooses it among those that the statement names.
-MAKES: tuple[Make, ...] = (
-    Make(
-        On.ROLE,
-        Need("iam:CreateRole", _ROLE),
+CREATION_RULES: tuple[CreationRule, ...] = (
+    CreationRule(
+        EditTarget.ROLE,
+        RequiredPermission("iam:CreateRole", _ROLE),
         (
-            Need("iam:PutRolePolicy", _ROLE),
-            Need("iam:AttachRolePolicy", _ROLE, _ADMIN),
+            RequiredPermission("iam:PutRolePolicy", _ROLE),
+            RequiredPermission("iam:AttachRolePolicy", _ROLE, _ADMIN),
         ),
-        (Need("sts:AssumeRole", _ROLE),),
+        (RequiredPermission("sts:AssumeRole", _ROLE),),
         "AWS IAM User Guide, IAM role creation",
     ),
-    Make(
-        On.USER,
-        Need("iam:CreateUser", _USER),
+    CreationRule(
+        EditTarget.USER,
+        RequiredPermission("iam:CreateUser", _USER),
         (
-            Need("iam:PutUserPolicy", _USER),
-            Need("iam:AttachUserPolicy", _USER, _ADMIN),
+            RequiredPermission("iam:PutUserPolicy", _USER),
+            RequiredPermission("iam:AttachUserPolicy", _USER, _ADMIN),
         ),
         (
-            Need("iam:CreateAccessKey", _USER),
-            Need("iam:CreateLoginProfile", _USER),
+            RequiredPermission("iam:CreateAccessKey", _USER),
+            RequiredPermission("iam:CreateLoginProfile", _USER),
         ),
         "AWS IAM User Guide, create an IAM user in your AWS account",
     ),
-    Make(
-        On.GROUP,
-        Need("iam:CreateGroup", _GROUP),
+    CreationRule(
+        EditTarget.GROUP,
+        RequiredPermission("iam:CreateGroup", _GROUP),
         (
-            Need("iam:PutGroupPolicy", _GROUP),
-            Need("iam:AttachGroupPolicy", _GROUP, _ADMIN),
+            RequiredPermission("iam:PutGroupPolicy", _GROUP),
+            RequiredPermission("iam:AttachGroupPolicy", _GROUP, _ADMIN),
         ),
-        (Need("iam:AddUserToGroup", _GROUP),),
+        (RequiredPermission("iam:AddUserToGroup", _GROUP),),
         "AWS IAM User Guide, IAM groups",
     ),
 )
 
 # Setting another version as default helps only where a wider one exists, which the
 # account's dump of default versions does not show.
-OTHER_VERSION = "answerable:other-policy-version"
+OTHER_POLICY_VERSION = "answerable:other-policy-version"
 # A rule that changes a resource needs one to exist; its kind is in the condition.
-EXISTING = "answerable:existing-resource"
+EXISTING_RESOURCE = "answerable:existing-resource"
 # External precondition of a rule that no snapshot shows; named in the condition.
-AWAITED = "answerable:awaited"
+EXTERNAL_EVENT = "answerable:awaited"
 
 
-def actions() -> frozenset[str]:
+def list_rule_actions() -> frozenset[str]:
     """Return every action that some rule needs."""
-    needs = [n for launch in LAUNCHES for n in (*launch.needs, *launch.also)]
-    needs += [need for running in RUNNING for need in running.needs]
-    for make in MAKES:
+    needs = [n for launch in PASS_ROLE_RULES for n in (*launch.needs, *launch.also)]
+    needs += [need for running in TAKEOVER_RULES for need in running.needs]
+    for make in CREATION_RULES:
         needs += [make.create, *make.widen, *make.enter]
-    edits = {edit.action for edit in EDITS}
+    edits = {edit.action for edit in EDIT_RULES}
     return frozenset(
         {need.action for need in needs} | edits | {"iam:PassRole", "sts:AssumeRole"}
     )

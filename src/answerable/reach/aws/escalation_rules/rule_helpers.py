@@ -1,29 +1,32 @@
 """Helpers for the tables of PassRole rules."""
 
-from answerable.reach.aws.escalation_rules.rule_types import Launch, Need
+from answerable.reach.aws.escalation_rules.rule_types import (
+    PassRoleRule,
+    RequiredPermission,
+)
 
 EC2 = "ec2.amazonaws.com"
 # EC2 receives a role inside an instance profile.
 _INSTANCE_PROFILE = "arn:{partition}:iam::{account}:instance-profile/{name}"
 _PROFILE = (
-    Need("iam:CreateInstanceProfile", _INSTANCE_PROFILE),
-    Need("iam:AddRoleToInstanceProfile", _INSTANCE_PROFILE),
+    RequiredPermission("iam:CreateInstanceProfile", _INSTANCE_PROFILE),
+    RequiredPermission("iam:AddRoleToInstanceProfile", _INSTANCE_PROFILE),
 )
 
 
-def arn(service: str, resource: str) -> str:
+def build_arn(service: str, resource: str) -> str:
     """Build the ARN template of a regional resource in the caller's account."""
     return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
 
 
-def launch(
+def build_pass_role_rule(
     service: str,
     source: str,
     *needs: tuple[str, str],
     changes: str = "",
     awaits: str = "",
-) -> Launch:
+) -> PassRoleRule:
     """Build a rule; EC2 receives a new role in a new instance profile."""
     also = _PROFILE if service == EC2 else ()
-    made = tuple(Need(*n) for n in needs)
-    return Launch(service, made, source, changes, also, awaits)
+    made = tuple(RequiredPermission(*n) for n in needs)
+    return PassRoleRule(service, made, source, changes, also, awaits)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-NAME = "answerable"  # placeholder for a name that the caller may choose
-OTHER_NAME = "own"  # second placeholder, where the first is denied
-REGION = "us-east-1"  # placeholder for a region that the caller may choose
+NEW_NAME = "answerable"  # placeholder for a name that the caller may choose
+OTHER_NEW_NAME = "own"  # second placeholder, where the first is denied
+ANY_REGION = "us-east-1"  # placeholder for a region that the caller may choose
 
 
-class Gives(StrEnum):
+class EditEffect(StrEnum):
     """Effect of an IAM edit."""
 
     TARGET = "target"
@@ -24,7 +24,7 @@ class Gives(StrEnum):
     FREE = "free"  # of a boundary
 
 
-class On(StrEnum):
+class EditTarget(StrEnum):
     """Target of an IAM edit."""
 
     USER = "user"
@@ -34,7 +34,7 @@ class On(StrEnum):
     BOUNDARY = "boundary"  # the managed policy of a boundary
 
 
-class Need(NamedTuple):
+class RequiredPermission(NamedTuple):
     """Required permission: an action and the resource it must be allowed on.
 
     Attributes:
@@ -53,7 +53,7 @@ class Need(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Launch:
+class PassRoleRule:
     """Rule: pass a role to a service, and have the service run code under it.
 
     Attributes:
@@ -67,15 +67,15 @@ class Launch:
     """
 
     service: str
-    needs: tuple[Need, ...]
+    needs: tuple[RequiredPermission, ...]
     source: str
     changes: str = ""
-    also: tuple[Need, ...] = ()
+    also: tuple[RequiredPermission, ...] = ()
     awaits: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Running:
+class TakeoverRule:
     """Rule: take over code that already runs as an identity.
 
     Attributes:
@@ -87,14 +87,14 @@ class Running:
     """
 
     kind: str
-    needs: tuple[Need, ...]
+    needs: tuple[RequiredPermission, ...]
     source: str
     service: str = ""
     awaits: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Edit:
+class IamEditRule:
     """Rule: create a credential, or edit a policy, trust policy or membership.
 
     Attributes:
@@ -104,14 +104,14 @@ class Edit:
     """
 
     action: str
-    on: On
-    gives: Gives
+    on: EditTarget
+    gives: EditEffect
     source: str
     context: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Make:
+class CreationRule:
     """Rule: create an identity or a group, and grant it anything.
 
     Attributes:
@@ -123,8 +123,8 @@ class Make:
         source: Documentation.
     """
 
-    on: On
-    create: Need
-    widen: tuple[Need, ...]
-    enter: tuple[Need, ...]
+    on: EditTarget
+    create: RequiredPermission
+    widen: tuple[RequiredPermission, ...]
+    enter: tuple[RequiredPermission, ...]
     source: str

@@ -5,7 +5,10 @@ passes the role again. A precondition that no snapshot shows (an agent that list
 trigger) is named and stays open.
 """
 
-from answerable.reach.aws.escalation_rules.rule_types import Need, Running
+from answerable.reach.aws.escalation_rules.rule_types import (
+    RequiredPermission,
+    TakeoverRule,
+)
 
 _THERE = "{existing}"
 _LAMBDA = "lambda:function"
@@ -26,7 +29,7 @@ _EXEC = "the task was started with execute command enabled"
 
 # Kinds that are collected separately, or by no source (Batch, browsers): coverage names
 # places where an actor may take one over and that were not scanned for it.
-COLLECTED_APART = frozenset(
+SEPARATELY_COLLECTED_KINDS = frozenset(
     [
         "batch:job-definition",
         "bedrock-agentcore:browser-custom",
@@ -36,77 +39,80 @@ COLLECTED_APART = frozenset(
 )
 
 
-def _arn(service: str, resource: str) -> str:
+def _build_arn(service: str, resource: str) -> str:
     return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
 
 
-def _running(
+def _build_rule(
     kind: str,
     source: str,
     *needs: str | tuple[str, str],
     service: str = "",
     awaits: str = "",
-) -> Running:
+) -> TakeoverRule:
     made = tuple(
-        Need(need, _THERE) if isinstance(need, str) else Need(*need) for need in needs
+        RequiredPermission(need, _THERE)
+        if isinstance(need, str)
+        else RequiredPermission(*need)
+        for need in needs
     )
-    return Running(kind, made, source, service, awaits)
+    return TakeoverRule(kind, made, source, service, awaits)
 
 
-RUNNING: tuple[Running, ...] = (
-    _running(
+TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
+    _build_rule(
         "iam:saml-provider",
         "AWS IAM API Reference, UpdateSAMLProvider: it replaces the metadata document; "
         "AWS STS API Reference, AssumeRoleWithSAML: it needs no AWS credentials",
         "iam:UpdateSAMLProvider",
         awaits=_ASSERTED,
     ),
-    _running(
+    _build_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, updating code; pathfinding.cloud lambda-004",
         "lambda:UpdateFunctionCode",
         "lambda:InvokeFunction",
     ),
-    _running(
+    _build_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, function policy; pathfinding.cloud lambda-005",
         "lambda:UpdateFunctionCode",
         "lambda:AddPermission",
     ),
-    _running(
+    _build_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, event sources",
         "lambda:UpdateFunctionCode",
         ("lambda:CreateEventSourceMapping", "*"),
     ),
-    _running(
+    _build_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, updating code; pathfinding.cloud lambda-003",
         "lambda:UpdateFunctionCode",
         awaits=_INVOKED,
     ),
-    _running(
+    _build_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, layers",
         "lambda:UpdateFunctionConfiguration",
         "lambda:InvokeFunction",
-        ("lambda:GetLayerVersion", _arn("lambda", "layer:{name}:1")),
+        ("lambda:GetLayerVersion", _build_arn("lambda", "layer:{name}:1")),
     ),
-    _running(
+    _build_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, layers",
         "lambda:UpdateFunctionConfiguration",
-        ("lambda:GetLayerVersion", _arn("lambda", "layer:{name}:1")),
+        ("lambda:GetLayerVersion", _build_arn("lambda", "layer:{name}:1")),
         awaits=_INVOKED,
     ),
-    _running(
+    _build_rule(
         _INSTANCE,
         "Amazon EC2 User Guide, user data at each start; pathfinding.cloud ec2-002",
         "ec2:ModifyInstanceAttribute",
         "ec2:StopInstances",
         "ec2:StartInstances",
     ),
-    _running(
+    _build_rule(
         _INSTANCE,
         "AWS Systems Manager User Guide, Run Command; pathfinding.cloud ssm-002",
         "ssm:SendCommand",
@@ -116,124 +122,124 @@ RUNNING: tuple[Running, ...] = (
         ),
         awaits=_MANAGED,
     ),
-    _running(
+    _build_rule(
         _INSTANCE,
         "AWS Systems Manager User Guide, Run Command: a document of one's own",
         "ssm:SendCommand",
-        ("ssm:CreateDocument", _arn("ssm", "document/{name}")),
-        ("ssm:SendCommand", _arn("ssm", "document/{name}")),
+        ("ssm:CreateDocument", _build_arn("ssm", "document/{name}")),
+        ("ssm:SendCommand", _build_arn("ssm", "document/{name}")),
         awaits=_MANAGED,
     ),
-    _running(
+    _build_rule(
         _INSTANCE,
         "AWS Systems Manager User Guide, Session Manager; pathfinding.cloud ssm-001",
         "ssm:StartSession",
         awaits=_MANAGED,
     ),
-    _running(
+    _build_rule(
         _INSTANCE,
         "Amazon EC2 User Guide, Instance Connect; "
         "pathfinding.cloud ec2-003, before ec2instanceconnect-003",
         "ec2-instance-connect:SendSSHPublicKey",
         awaits=_NETWORK,
     ),
-    _running(
+    _build_rule(
         _INSTANCE,
         "Amazon EC2 User Guide, EC2 Serial Console",
         "ec2-instance-connect:SendSerialConsoleSSHPublicKey",
         awaits=_CONSOLE,
     ),
-    _running(
+    _build_rule(
         "ec2:launch-template",
         "Amazon EC2 User Guide, launch templates; pathfinding.cloud ec2-005",
         "ec2:CreateLaunchTemplateVersion",
         "ec2:ModifyLaunchTemplate",
         awaits=_LAUNCHED,
     ),
-    _running(
+    _build_rule(
         "ecs:task",
         "Amazon ECS Developer Guide, ECS Exec; pathfinding.cloud ecs-006",
         "ecs:ExecuteCommand",
-        ("ecs:ExecuteCommand", _arn("ecs", "cluster/{parent}")),
+        ("ecs:ExecuteCommand", _build_arn("ecs", "cluster/{parent}")),
         awaits=_EXEC,
     ),
-    _running(
+    _build_rule(
         _INSTANCE,
         "AWS CodeDeploy User Guide, AppSpec hooks; pathfinding.cloud codedeploy-001",
         (
             "codedeploy:CreateDeployment",
-            _arn("codedeploy", "deploymentgroup:{name}/{name}"),
+            _build_arn("codedeploy", "deploymentgroup:{name}/{name}"),
         ),
         (
             "codedeploy:RegisterApplicationRevision",
-            _arn("codedeploy", "application:{name}"),
+            _build_arn("codedeploy", "application:{name}"),
         ),
         awaits=_DEPLOYED,
     ),
-    _running(
+    _build_rule(
         "batch:job-definition",
         "AWS Batch API Reference, SubmitJob: containerOverrides; "
         "pathfinding.cloud batch-002",
         "batch:SubmitJob",
-        ("batch:SubmitJob", _arn("batch", "job-queue/{name}")),
+        ("batch:SubmitJob", _build_arn("batch", "job-queue/{name}")),
         awaits="there is a job queue",
     ),
-    _running(
+    _build_rule(
         "bedrock-agentcore:browser-custom",
         "Amazon Bedrock AgentCore Developer Guide, browser tool; "
         "pathfinding.cloud bedrock-007",
         "bedrock-agentcore:StartBrowserSession",
         ("bedrock-agentcore:ConnectBrowserAutomationStream", "*"),
     ),
-    _running(
+    _build_rule(
         _PROJECT,
         "AWS CodeBuild API Reference, StartBuild: buildspecOverride; "
         "pathfinding.cloud codebuild-002",
         "codebuild:StartBuild",
     ),
-    _running(
+    _build_rule(
         _PROJECT,
         "AWS CodeBuild API Reference, StartBuildBatch: buildspecOverride; "
         "pathfinding.cloud codebuild-003",
         "codebuild:StartBuildBatch",
     ),
-    _running(
+    _build_rule(
         "glue:devEndpoint",
         "AWS Glue API Reference, UpdateDevEndpoint: AddPublicKeys; "
         "pathfinding.cloud glue-002",
         "glue:UpdateDevEndpoint",
     ),
-    _running(
+    _build_rule(
         "glue:session",
         "AWS Glue Developer Guide, interactive sessions",
         "glue:RunStatement",
     ),
-    _running(
+    _build_rule(
         _NOTEBOOK,
         "Amazon SageMaker Developer Guide, notebook instances; "
         "pathfinding.cloud sagemaker-004",
         "sagemaker:CreatePresignedNotebookInstanceUrl",
     ),
-    _running(
+    _build_rule(
         _NOTEBOOK,
         "Amazon SageMaker Developer Guide, lifecycle configurations; "
         "pathfinding.cloud sagemaker-005",
         (
             "sagemaker:CreateNotebookInstanceLifecycleConfig",
-            _arn("sagemaker", "notebook-instance-lifecycle-config/{name}"),
+            _build_arn("sagemaker", "notebook-instance-lifecycle-config/{name}"),
         ),
         "sagemaker:StopNotebookInstance",
         "sagemaker:UpdateNotebookInstance",
         "sagemaker:StartNotebookInstance",
     ),
-    _running(
+    _build_rule(
         "bedrock-agentcore:code-interpreter-custom",
         "Amazon Bedrock AgentCore Developer Guide, code interpreter; "
         "pathfinding.cloud bedrock-002",
         "bedrock-agentcore:StartCodeInterpreterSession",
         "bedrock-agentcore:InvokeCodeInterpreter",
     ),
-    _running(
+    _build_rule(
         "bedrock-agentcore:runtime",
         "Amazon Bedrock AgentCore Developer Guide, commands in a runtime session; "
         "pathfinding.cloud bedrock-004",
@@ -243,33 +249,33 @@ RUNNING: tuple[Running, ...] = (
             f"{_THERE}/runtime-endpoint/DEFAULT",
         ),
     ),
-    _running(
+    _build_rule(
         "apprunner:service",
         "AWS App Runner Developer Guide, instance role; "
         "pathfinding.cloud apprunner-002",
         "apprunner:UpdateService",
     ),
-    _running(
+    _build_rule(
         _STACK,
         "AWS CloudFormation User Guide, service role; "
         "pathfinding.cloud cloudformation-002",
         "cloudformation:UpdateStack",
     ),
-    _running(
+    _build_rule(
         _STACK,
         "AWS CloudFormation User Guide, change sets; "
         "pathfinding.cloud cloudformation-005",
         "cloudformation:CreateChangeSet",
         "cloudformation:ExecuteChangeSet",
     ),
-    _running(
+    _build_rule(
         "states:stateMachine",
         "AWS Step Functions Developer Guide, AWS SDK integrations; "
         "pathfinding.cloud stepfunctions-002",
         "states:UpdateStateMachine",
         "states:StartExecution",
     ),
-    _running(
+    _build_rule(
         "emr-serverless:applications",
         "Amazon EMR Serverless User Guide, job runtime roles",
         "emr-serverless:StartJobRun",

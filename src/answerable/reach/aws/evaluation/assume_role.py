@@ -1,71 +1,90 @@
 """Evaluation of `sts:AssumeRole`: the caller's policies and the trust policy."""
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_matching import names
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.evaluation.evaluate_principal import judged
-from answerable.reach.aws.evaluation.policy_layers import decide, surely
-from answerable.reach.aws.evaluation.request import (
-    IMPLICIT,
-    Answer,
-    Determining,
-    Side,
-    name,
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_matching import match_principal
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.evaluation.evaluate_principal import (
+    evaluate_principal_request,
 )
-from answerable.reach.aws.evaluation.trust import ASSUME, Trust
-from answerable.reach.formula import FALSE, TRUE, either
+from answerable.reach.aws.evaluation.policy_layers import (
+    evaluate_for_all_resources,
+    evaluate_request,
+)
+from answerable.reach.aws.evaluation.request import (
+    IMPLICIT_DENY,
+    DeterminingStatement,
+    Evaluation,
+    ResourcePolicyResult,
+    name_statement,
+)
+from answerable.reach.aws.evaluation.trust import ASSUME_ROLE, RoleTrust
+from answerable.reach.formula import FALSE, TRUE, disjoin
 
 
-def assume(estate: Estate, principal: Principal, role: IdentityId) -> Answer:
+def evaluate_assume_role(
+    estate: CompiledAccounts, principal: CompiledPrincipal, role: IdentityId
+) -> Evaluation:
     """Evaluate whether a principal may assume a role, as a hop of a path."""
-    return assume_with(estate, principal, role, NOTHING, hop=True)
+    return evaluate_assume_role_with(estate, principal, role, NO_KEYS, hop=True)
 
 
-def assume_with(
-    estate: Estate,
-    principal: Principal,
+def evaluate_assume_role_with(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
     role: IdentityId,
-    known: Known,
+    known: ContextKeys,
     *,
     hop: bool,
-) -> Answer:
+) -> Evaluation:
     """Evaluate the same with known keys, for a hop or for the call asked about.
 
     A trust policy that was not collected leaves the answer open.
     """
     trust = estate.trusts[role]
     free = trust.fence is None and (hop or estate.endpoint is None)
-    sure = surely(principal, ASSUME) if trust.plain and free else None
+    sure = (
+        evaluate_for_all_resources(principal, ASSUME_ROLE)
+        if trust.plain and free
+        else None
+    )
     if sure is not None and sure.formula == TRUE:
-        return _plain(trust, principal, sure, estate.given)
-    call = estate.hop(ASSUME, role, known) if hop else estate.call(ASSUME, role)
-    return judged(estate, principal, call)
+        return _combine_with_plain_trust(trust, principal, sure, estate.given)
+    call = (
+        estate.build_hop_request(ASSUME_ROLE, role, known)
+        if hop
+        else estate.build_request(ASSUME_ROLE, role)
+    )
+    return evaluate_principal_request(estate, principal, call)
 
 
-def _plain(trust: Trust, principal: Principal, sure: Answer, given: Known) -> Answer:
+def _combine_with_plain_trust(
+    trust: RoleTrust, principal: CompiledPrincipal, sure: Evaluation, given: ContextKeys
+) -> Evaluation:
     """Combine an unrestricted caller with a trust policy without conditions."""
     formula = FALSE
     said = []
-    for grant in trust.speaking(ASSUME):
-        named = names(grant.clause, principal, given, trusts=True)
+    for grant in trust.select_statements(ASSUME_ROLE):
+        named = match_principal(grant.clause, principal, given, trusts=True)
         if named:
-            said.append(name(grant))
-            formula = either(formula, *(when for _, when in named))
+            said.append(name_statement(grant))
+            formula = disjoin(formula, *(when for _, when in named))
     if formula == FALSE:
-        by = Determining("trust", trust.policy, "", IMPLICIT)
-        return Answer(FALSE, (by,))
-    return Answer(formula, (*sure.determining, *said))
+        by = DeterminingStatement("trust", trust.policy, "", IMPLICIT_DENY)
+        return Evaluation(FALSE, (by,))
+    return Evaluation(formula, (*sure.determining, *said))
 
 
-def assume_after_edit(estate: Estate, principal: Principal, role: IdentityId) -> Answer:
+def evaluate_after_trust_edit(
+    estate: CompiledAccounts, principal: CompiledPrincipal, role: IdentityId
+) -> Evaluation:
     """Evaluate whether a principal may assume a role once its trust policy names it.
 
     The role may be one that does not exist yet; its account is in its ARN.
     """
     itself = TRUE if not principal.is_role else FALSE
-    side = Side(
+    side = ResourcePolicyResult(
         escaping=itself,
         direct=TRUE,
         account=FALSE,
@@ -73,4 +92,6 @@ def assume_after_edit(estate: Estate, principal: Principal, role: IdentityId) ->
         same_account=role.split(":", 5)[4] == principal.identity.account,
         determining=(),
     )
-    return decide(principal, estate.hop(ASSUME, role), side)
+    return evaluate_request(
+        principal, estate.build_hop_request(ASSUME_ROLE, role), side
+    )

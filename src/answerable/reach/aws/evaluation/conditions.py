@@ -18,67 +18,67 @@ from functools import lru_cache
 
 from answerable.model.policy import ConditionClause
 from answerable.reach.aws.evaluation.context_keys import (
-    NOTHING,
-    Known,
-    flat,
+    NO_KEYS,
+    ContextKeys,
     has_variable,
-    resolve,
+    join_colons,
+    resolve_variables,
 )
 from answerable.reach.aws.patterns.arns import (
-    EVERYTHING,
-    matches_parts,
-    pattern_parts,
-    text_parts,
+    ANY_ARN,
+    matches_arn,
+    split_arn,
+    split_pattern,
 )
-from answerable.reach.aws.patterns.globs import literal, matches
-from answerable.reach.formula import FALSE, TRUE, Atom, Formula
+from answerable.reach.aws.patterns.globs import encode_literal, matches
+from answerable.reach.formula import FALSE, TRUE, ConditionAtom, Formula
 
 # Compares a policy's and a request's value; ValueError if either has the wrong type.
-Test = Callable[[str, str], bool]
+ValueTest = Callable[[str, str], bool]
 # Values of a policy; None for a value with an unknown variable.
-Wanted = tuple[str | None, ...]
+PolicyValues = tuple[str | None, ...]
 
 
 def _equals(wanted: str, got: str) -> bool:
-    return wanted == literal(got)
+    return wanted == encode_literal(got)
 
 
-def _equals_folded(wanted: str, got: str) -> bool:
-    return wanted.casefold() == literal(got).casefold()
+def _equals_ignoring_case(wanted: str, got: str) -> bool:
+    return wanted.casefold() == encode_literal(got).casefold()
 
 
-def _like(wanted: str, got: str) -> bool:
-    return matches(wanted, literal(got))
+def _matches_glob(wanted: str, got: str) -> bool:
+    return matches(wanted, encode_literal(got))
 
 
-def _arn(wanted: str, got: str) -> bool:
-    parts = pattern_parts(wanted)
-    if wanted.count(":") < 5 and parts != EVERYTHING:
+def _matches_arn(wanted: str, got: str) -> bool:
+    parts = split_pattern(wanted)
+    if wanted.count(":") < 5 and parts != ANY_ARN:
         raise ValueError(wanted)  # only Resource completes an incomplete ARN
-    return matches_parts(parts, text_parts(got))
+    return matches_arn(parts, split_arn(got))
 
 
 _TRUTH = {"true": True, "false": False}
 
 
-def _boolean(wanted: str, got: str) -> bool:
+def _equals_boolean(wanted: str, got: str) -> bool:
     if {wanted.lower(), got.lower()} <= _TRUTH.keys():
         return wanted.lower() == got.lower()
     raise ValueError(wanted)
 
 
-def _binary(wanted: str, got: str) -> bool:
-    return _bytes(wanted) == _bytes(got)
+def _equals_binary(wanted: str, got: str) -> bool:
+    return _decode_base64(wanted) == _decode_base64(got)
 
 
-def _bytes(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
 _CIDR = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")
 
 
-def _address(wanted: str, got: str) -> bool:
+def _is_in_network(wanted: str, got: str) -> bool:
     if not _CIDR.fullmatch(wanted):
         raise ValueError(wanted)  # a netmask is no CIDR block
     network = ipaddress.ip_network(wanted, strict=False)
@@ -88,7 +88,7 @@ def _address(wanted: str, got: str) -> bool:
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 
-def read_number(text: str) -> Decimal:
+def parse_number(text: str) -> Decimal:
     """Parse the value of a numeric condition.
 
     Raises:
@@ -108,7 +108,7 @@ _MOMENT = re.compile(
 )
 
 
-def read_moment(text: str) -> Decimal:
+def parse_date(text: str) -> Decimal:
     """Parse the value of a date condition, as seconds since 1970.
 
     Raises:
@@ -122,28 +122,33 @@ def read_moment(text: str) -> Decimal:
         return Decimal(datetime.fromisoformat(text).timestamp())
     if len(text) == 4:
         raise ValueError(text)
-    return read_number(text)
+    return parse_number(text)
 
 
-def _ordered(
+def _build_comparison(
     read: Callable[[str], Decimal], holds: Callable[[Decimal, Decimal], bool]
-) -> Test:
+) -> ValueTest:
     return lambda wanted, got: holds(read(got), read(wanted))
 
 
-def _orders(name: str, read: Callable[[str], Decimal]) -> dict[str, tuple[Test, bool]]:
+def _build_comparisons(
+    name: str, read: Callable[[str], Decimal]
+) -> dict[str, tuple[ValueTest, bool]]:
     return {
-        f"{name}equals": (_ordered(read, lambda a, b: a == b), False),
-        f"{name}notequals": (_ordered(read, lambda a, b: a == b), True),
-        f"{name}lessthan": (_ordered(read, lambda a, b: a < b), False),
-        f"{name}lessthanequals": (_ordered(read, lambda a, b: a <= b), False),
-        f"{name}greaterthan": (_ordered(read, lambda a, b: a > b), False),
-        f"{name}greaterthanequals": (_ordered(read, lambda a, b: a >= b), False),
+        f"{name}equals": (_build_comparison(read, lambda a, b: a == b), False),
+        f"{name}notequals": (_build_comparison(read, lambda a, b: a == b), True),
+        f"{name}lessthan": (_build_comparison(read, lambda a, b: a < b), False),
+        f"{name}lessthanequals": (_build_comparison(read, lambda a, b: a <= b), False),
+        f"{name}greaterthan": (_build_comparison(read, lambda a, b: a > b), False),
+        f"{name}greaterthanequals": (
+            _build_comparison(read, lambda a, b: a >= b),
+            False,
+        ),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class DecidedClause(ConditionClause):
+class DecidedCondition(ConditionClause):
     """Condition line decided for every request that does not state its key.
 
     Attributes:
@@ -154,23 +159,23 @@ class DecidedClause(ConditionClause):
 
 
 # Operator in lower case -> (test of a policy's against a request's value, negated).
-_OPERATORS: dict[str, tuple[Test, bool]] = {
+_OPERATORS: dict[str, tuple[ValueTest, bool]] = {
     "stringequals": (_equals, False),
     "stringnotequals": (_equals, True),
-    "stringequalsignorecase": (_equals_folded, False),
-    "stringnotequalsignorecase": (_equals_folded, True),
-    "stringlike": (_like, False),
-    "stringnotlike": (_like, True),
-    "arnequals": (_arn, False),
-    "arnlike": (_arn, False),
-    "arnnotequals": (_arn, True),
-    "arnnotlike": (_arn, True),
-    "bool": (_boolean, False),
-    "binaryequals": (_binary, False),
-    "ipaddress": (_address, False),
-    "notipaddress": (_address, True),
-    **_orders("numeric", read_number),
-    **_orders("date", read_moment),
+    "stringequalsignorecase": (_equals_ignoring_case, False),
+    "stringnotequalsignorecase": (_equals_ignoring_case, True),
+    "stringlike": (_matches_glob, False),
+    "stringnotlike": (_matches_glob, True),
+    "arnequals": (_matches_arn, False),
+    "arnlike": (_matches_arn, False),
+    "arnnotequals": (_matches_arn, True),
+    "arnnotlike": (_matches_arn, True),
+    "bool": (_equals_boolean, False),
+    "binaryequals": (_equals_binary, False),
+    "ipaddress": (_is_in_network, False),
+    "notipaddress": (_is_in_network, True),
+    **_build_comparisons("numeric", parse_number),
+    **_build_comparisons("date", parse_date),
 }
 _WILD = ("stringlike", "stringnotlike", "arn")
 # Operators whose values may hold variables; in all others `${` is just text.
@@ -178,69 +183,73 @@ _VARIABLE = ("string", "arn", "bool")
 _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
 
-def evaluate(clauses: tuple[ConditionClause, ...], known: Known) -> Formula:
+def evaluate_block(clauses: tuple[ConditionClause, ...], known: ContextKeys) -> Formula:
     """Evaluate a Condition block; undecided lines become atoms."""
     open_ = []
     for clause in clauses:
-        held = clause_holds(clause, known)
+        held = evaluate_line(clause, known)
         if held is False:
             return FALSE
         if held is None:
             open_.append(clause)
-    return _all_of(tuple(open_)) if open_ else TRUE
+    return _join_open_lines(tuple(open_)) if open_ else TRUE
 
 
 @lru_cache(maxsize=1 << 14)
-def _all_of(clauses: tuple[ConditionClause, ...]) -> Formula:
+def _join_open_lines(clauses: tuple[ConditionClause, ...]) -> Formula:
     """Build the conjunction of open lines; none is negated, so none can cancel."""
     found = (
-        Atom(clause.key, clause.operator, tuple(sorted(set(clause.values))))
+        ConditionAtom(clause.key, clause.operator, tuple(sorted(set(clause.values))))
         for clause in clauses
     )
     return frozenset({frozenset(found)})
 
 
-def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
+def evaluate_line(clause: ConditionClause, known: ContextKeys) -> bool | None:
     """Tell whether one condition line holds; None if undecided."""
     given = known.get(clause.key)
     if given is None:
-        return clause.holds if isinstance(clause, DecidedClause) else None
-    if _varies(clause.values):
-        return _holds(clause.operator, clause.values, given, known)
-    return _holds_always(clause.operator, clause.values, given)
+        return clause.holds if isinstance(clause, DecidedCondition) else None
+    if _has_variables(clause.values):
+        return _evaluate_operator(clause.operator, clause.values, given, known)
+    return _evaluate_fixed_line(clause.operator, clause.values, given)
 
 
 @lru_cache(maxsize=1 << 14)
-def _varies(values: tuple[str, ...]) -> bool:
+def _has_variables(values: tuple[str, ...]) -> bool:
     return any(has_variable(value) for value in values)
 
 
 @lru_cache(maxsize=1 << 16)
-def _holds_always(
+def _evaluate_fixed_line(
     operator: str, values: tuple[str, ...], given: tuple[str, ...]
 ) -> bool | None:
-    return _holds(operator, values, given, NOTHING)
+    return _evaluate_operator(operator, values, given, NO_KEYS)
 
 
-def _holds(
-    operator: str, values: tuple[str, ...], given: tuple[str, ...], known: Known
+def _evaluate_operator(
+    operator: str, values: tuple[str, ...], given: tuple[str, ...], known: ContextKeys
 ) -> bool | None:
     quantifier, base, if_exists = parse_operator(operator)
     if quantifier not in _QUANTIFIERS:
         return None
     if base == "null":
-        return None if if_exists else _null(values, given)
+        return None if if_exists else _evaluate_null(values, given)
     entry = _OPERATORS.get(base)
     if entry is None:
         return None
     if quantifier and not any(given):
         given = ()  # "a null data set, such as an empty string"
     if not given:
-        return _missing(quantifier, negated=entry[1], if_exists=if_exists)
-    return _quantified(quantifier, entry, _wanted(values, base, known), given)
+        return _evaluate_missing_key(quantifier, negated=entry[1], if_exists=if_exists)
+    return _evaluate_quantifier(
+        quantifier, entry, _resolve_values(values, base, known), given
+    )
 
 
-def _missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
+def _evaluate_missing_key(
+    quantifier: str, *, negated: bool, if_exists: bool
+) -> bool | None:
     """Tell whether a line holds for a key that is absent from the request.
 
     Two combinations stay open, because the guide contradicts itself on them.
@@ -255,22 +264,22 @@ def _missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
     return bool(if_exists or negated or quantifier)
 
 
-def _quantified(
+def _evaluate_quantifier(
     quantifier: str,
-    entry: tuple[Test, bool],
-    wanted: Wanted,
+    entry: tuple[ValueTest, bool],
+    wanted: PolicyValues,
     given: tuple[str, ...],
 ) -> bool | None:
     test, negated = entry
-    found = (_any(_tried(test, w, value) for w in wanted) for value in given)
+    found = (_any_of(_run_test(test, w, value) for w in wanted) for value in given)
     fits = [None if fit is None else fit != negated for fit in found]
     if quantifier == "forallvalues" or (negated and not quantifier):
-        missed = _any(None if fit is None else not fit for fit in fits)
+        missed = _any_of(None if fit is None else not fit for fit in fits)
         return None if missed is None else not missed
-    return _any(fits)
+    return _any_of(fits)
 
 
-def _tried(test: Test, wanted: str | None, got: str) -> bool | None:
+def _run_test(test: ValueTest, wanted: str | None, got: str) -> bool | None:
     if wanted is None:
         return None
     try:
@@ -279,7 +288,7 @@ def _tried(test: Test, wanted: str | None, got: str) -> bool | None:
         return None  # a number, date or address that is none: it decides nothing
 
 
-def _any(found: Iterable[bool | None]) -> bool | None:
+def _any_of(found: Iterable[bool | None]) -> bool | None:
     """Three-valued disjunction."""
     undecided = False
     for one in found:
@@ -289,7 +298,7 @@ def _any(found: Iterable[bool | None]) -> bool | None:
     return None if undecided else False
 
 
-def holds_of(
+def evaluate_for_any_value(
     operator: str, tests: Iterable[bool | None], *, always_present: bool
 ) -> bool | None:
     """Tell whether a line holds for every single value of its key.
@@ -303,11 +312,11 @@ def holds_of(
     if quantifier not in _QUANTIFIERS:
         return None
     _, negated = _OPERATORS[base]
-    fits = _any(tests)
+    fits = _any_of(tests)
     present = None if fits is None else fits != negated
     if always_present:
         return present
-    absent = _missing(quantifier, negated=negated, if_exists=if_exists)
+    absent = _evaluate_missing_key(quantifier, negated=negated, if_exists=if_exists)
     return present if present == absent else None
 
 
@@ -318,7 +327,7 @@ def parse_operator(operator: str) -> tuple[str, str, bool]:
     return quantifier, base, base != rest
 
 
-def _null(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
+def _evaluate_null(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
     wanted = {value.lower() for value in values}
     if not wanted <= _TRUTH.keys():
         return None
@@ -327,19 +336,21 @@ def _null(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
     return ("true" if not given else "false") in wanted
 
 
-def _wanted(values: tuple[str, ...], base: str, known: Known) -> Wanted:
+def _resolve_values(
+    values: tuple[str, ...], base: str, known: ContextKeys
+) -> PolicyValues:
     if not base.startswith(_VARIABLE):
         return values
     wild = base.startswith(_WILD)
     wanted: list[str | None] = []
     for value in values:
         if not wild and not has_variable(value):
-            wanted.append(literal(value))
+            wanted.append(encode_literal(value))
             continue
-        resolved = resolve(value, known, wild=wild)
+        resolved = resolve_variables(value, known, wild=wild)
         if resolved.unknown:
             wanted.append(None)
         elif not resolved.void:  # nothing equals what is not there
             keep = base.startswith("arn")
-            wanted.append(resolved.pattern if keep else flat(resolved.pattern))
+            wanted.append(resolved.pattern if keep else join_colons(resolved.pattern))
     return tuple(wanted)

@@ -7,14 +7,14 @@ condition open.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.reach.aws.patterns.globs import STAR, inward, literal
+from answerable.reach.aws.patterns.globs import ANY_TEXT, encode_glob, encode_literal
 
-ABSENT: tuple[str, ...] = ()
+ABSENT_KEY: tuple[str, ...] = ()
 _COLON = "\ue003"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ContextKeys:
     """Known condition keys of a request.
 
     Attributes:
@@ -27,47 +27,49 @@ class Known:
     complete: tuple[str, ...] = ()
 
     def get(self, key: str) -> tuple[str, ...] | None:
-        """Return the values, `ABSENT`, or None when not known."""
+        """Return the values, `ABSENT_KEY`, or None when not known."""
         folded = key.lower()
         found = self.values.get(folded)
         if found is None and folded.startswith(self.complete):
-            return ABSENT
+            return ABSENT_KEY
         return found
 
-    def over(self, below: "Known") -> "Known":
+    def merge_over(self, below: "ContextKeys") -> "ContextKeys":
         """Return the union with another set of keys; the values of `self` win."""
         if not self.values and not self.complete:
             return below
         if not below.values and not below.complete:
             return self
-        return Known({**below.values, **self.values}, self.complete + below.complete)
+        return ContextKeys(
+            {**below.values, **self.values}, self.complete + below.complete
+        )
 
 
-NOTHING = Known({})
+NO_KEYS = ContextKeys({})
 
 
-def lasting(given: Known) -> Known:
+def select_session_keys(given: ContextKeys) -> ContextKeys:
     """Select the keys that hold for every call of a path: network, session, claims.
 
     Keys of the principal, the resource or an action's arguments belong to the call
     that was asked about.
     """
-    kept = {key: value for key, value in given.values.items() if _lasts(key)}
-    return Known(kept) if kept else NOTHING
+    kept = {key: value for key, value in given.values.items() if _is_session_key(key)}
+    return ContextKeys(kept) if kept else NO_KEYS
 
 
-_OF_ONE_CALL = ("aws:principal", "aws:resource", "aws:requesttag", "aws:tagkeys")
+_CALL_KEY_PREFIXES = ("aws:principal", "aws:resource", "aws:requesttag", "aws:tagkeys")
 
 
-def _lasts(key: str) -> bool:
+def _is_session_key(key: str) -> bool:
     service, _, _ = key.partition(":")
-    if key.startswith(_OF_ONE_CALL) or key in ("aws:username", "aws:userid"):
+    if key.startswith(_CALL_KEY_PREFIXES) or key in ("aws:username", "aws:userid"):
         return False
     return service in ("aws", "sts") or "." in service
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedPattern:
     """Text with policy variables resolved as far as their keys are known.
 
     Attributes:
@@ -87,7 +89,9 @@ def has_variable(text: str) -> bool:
     return "${" in text
 
 
-def resolve(text: str, known: Known, *, wild: bool = True) -> Resolved:
+def resolve_variables(
+    text: str, known: ContextKeys, *, wild: bool = True
+) -> ResolvedPattern:
     """Resolve policy variables.
 
     Source: AWS IAM User Guide, "IAM policy elements: Variables and tags".
@@ -97,9 +101,9 @@ def resolve(text: str, known: Known, *, wild: bool = True) -> Resolved:
         known: Known keys of the request.
         wild: Whether `*` and `?` in the text are wildcards or letters.
     """
-    plain = inward if wild else literal
+    plain = encode_glob if wild else encode_literal
     if not has_variable(text):
-        return Resolved(plain(text), (), False)
+        return ResolvedPattern(plain(text), (), False)
     out: list[str] = []
     unknown: list[str] = []
     void = False
@@ -114,37 +118,37 @@ def resolve(text: str, known: Known, *, wild: bool = True) -> Resolved:
         if inside in ("*", "?", "$"):
             out.append(inside)
             continue
-        key, default = _variable(inside)
+        key, default = _parse_variable(inside)
         values = known.get(key)
         if values is None:
-            out.append(STAR)
+            out.append(ANY_TEXT)
             unknown.append(key)
         elif len(values) == 1 or default is not None:
             chosen = values[0] if len(values) == 1 else default or ""
-            out.append(literal(chosen).replace(":", _COLON))
+            out.append(encode_literal(chosen).replace(":", _COLON))
         else:
             void = True
-    return Resolved("".join(out), tuple(dict.fromkeys(unknown)), void)
+    return ResolvedPattern("".join(out), tuple(dict.fromkeys(unknown)), void)
 
 
-def segments(pattern: str) -> tuple[str, ...]:
+def split_arn_pattern(pattern: str) -> tuple[str, ...]:
     """Split an inner ARN pattern into six parts, `*` for missing ones.
 
     Source: AWS IAM User Guide, "Resource" ("Incomplete ARNs").
     """
     parts = pattern.split(":", 5)
-    parts += [STAR] * (6 - len(parts))
+    parts += [ANY_TEXT] * (6 - len(parts))
     if _COLON not in pattern:
         return tuple(parts)
     return tuple(part.replace(_COLON, ":") for part in parts)
 
 
-def flat(pattern: str) -> str:
+def join_colons(pattern: str) -> str:
     """Return an inner pattern as one text."""
     return pattern.replace(_COLON, ":")
 
 
-def _variable(inside: str) -> tuple[str, str | None]:
+def _parse_variable(inside: str) -> tuple[str, str | None]:
     key, comma, default = inside.partition(",")
     if not comma:
         return key.strip(), None

@@ -14,20 +14,20 @@ from decimal import Decimal
 
 from answerable.model.policy import ConditionClause
 from answerable.reach.aws.evaluation.conditions import (
-    DecidedClause,
-    holds_of,
+    DecidedCondition,
+    evaluate_for_any_value,
+    parse_date,
+    parse_number,
     parse_operator,
-    read_moment,
-    read_number,
 )
 
 _SECOND = 1_000_000_000
-_LONGEST_SESSION = 129_600
+_MAX_SESSION_SECONDS = 129_600
 _REQUEST_TIME = ("aws:currenttime", "aws:epochtime")
 _TOKEN_TIME = "aws:tokenissuetime"  # noqa: S105 - the name of a condition key
 
 
-def decide_by_time(clause: ConditionClause, seen_at: int) -> ConditionClause:
+def decide_date_condition(clause: ConditionClause, seen_at: int) -> ConditionClause:
     """Decide a date condition whose result is equal for every later request.
 
     Args:
@@ -42,19 +42,24 @@ def decide_by_time(clause: ConditionClause, seen_at: int) -> ConditionClause:
         return clause
     _, base, _ = parse_operator(clause.operator)
     family, order = base[:4], base[4:]
-    read: Callable[[str], Decimal] = read_moment
+    read: Callable[[str], Decimal] = parse_date
     if key == "aws:epochtime" and base.startswith("numeric"):
-        family, order, read = "date", base[7:], read_number
+        family, order, read = "date", base[7:], parse_number
     if family != "date" or order not in _ORDERS:
         return clause
     earliest = Decimal(seen_at) / _SECOND
     if key == _TOKEN_TIME:
-        earliest -= _LONGEST_SESSION
-    tests = [_test(order, value, read, earliest) for value in clause.values]
-    held = holds_of(clause.operator, tests, always_present=key != _TOKEN_TIME)
+        earliest -= _MAX_SESSION_SECONDS
+    tests = [
+        _compare_with_later_times(order, value, read, earliest)
+        for value in clause.values
+    ]
+    held = evaluate_for_any_value(
+        clause.operator, tests, always_present=key != _TOKEN_TIME
+    )
     if held is None:
         return clause
-    return DecidedClause(clause.operator, clause.key, clause.values, held)
+    return DecidedCondition(clause.operator, clause.key, clause.values, held)
 
 
 _ORDERS = (
@@ -68,7 +73,7 @@ _ORDERS = (
 _DECIDED_WHEN_EQUAL = ("lessthan", "greaterthanequals")
 
 
-def _test(
+def _compare_with_later_times(
     order: str, value: str, read: Callable[[str], Decimal], earliest: Decimal
 ) -> bool | None:
     """Compare a value with every time from the earliest on, before negation."""

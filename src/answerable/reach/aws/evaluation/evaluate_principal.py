@@ -8,93 +8,112 @@ evaluation logic"; AWS KMS Developer Guide, "Key policies"; Amazon S3 User Guide
 from collections.abc import Callable
 
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Layer
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_matching import names
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.resources import Door, through
-from answerable.reach.aws.compiled.s3_public_access import kept_out
-from answerable.reach.aws.compiled.service_facts import TRUST_CALLS
+from answerable.model.policy import PolicyLayer
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_matching import match_principal
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.resources import (
+    S3AccessPoint,
+    build_access_point_keys,
+)
+from answerable.reach.aws.compiled.s3_public_access import apply_public_access_block
+from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.pattern_requests import side_of_all
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.pattern_requests import (
+    evaluate_policies_on_pattern,
+)
 from answerable.reach.aws.evaluation.policy_layers import (
-    decide_knowing,
-    identity_allows,
+    evaluate_identity_policies,
+    evaluate_with_keys,
 )
 from answerable.reach.aws.evaluation.request import (
-    Answer,
-    Determining,
-    Request,
-    Said,
-    Side,
+    AwsRequest,
+    DeterminingStatement,
+    DeterminingStatements,
+    Evaluation,
+    ResourcePolicyResult,
 )
 from answerable.reach.aws.evaluation.resource_policies import (
-    Own,
+    ResourceOwnPolicy,
     ResourcePolicy,
-    is_required,
-    not_collected,
-    side_of,
+    assume_uncollected,
+    evaluate_policy_for_principal,
+    requires_resource_policy,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both
+from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin
 
 
-def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
+def evaluate_principal_request(
+    estate: CompiledAccounts, principal: CompiledPrincipal, call: AwsRequest
+) -> Evaluation:
     """Evaluate a possible call of a principal, with the determining statements."""
-    is_free = principal.is_free(call.action)
+    is_free = principal.needs_no_permission(call.action)
     if is_free is not None:
-        return free(call.action, allowed=is_free)
-    answer = _decide(estate, principal, call)
+        return answer_without_permission(call.action, allowed=is_free)
+    answer = _evaluate_sides(estate, principal, call)
     if call.door is None:
         return answer
-    known = call.known_to(principal)
-    return through_door(
-        estate, call, answer, known, lambda inner: _decide(estate, principal, inner)
+    known = call.collect_keys_for(principal)
+    return evaluate_through_access_point(
+        estate,
+        call,
+        answer,
+        known,
+        lambda inner: _evaluate_sides(estate, principal, inner),
     )
 
 
-def _decide(estate: Estate, principal: Principal, call: Request) -> Answer:
+def _evaluate_sides(
+    estate: CompiledAccounts, principal: CompiledPrincipal, call: AwsRequest
+) -> Evaluation:
     """Evaluate both sides; across accounts the resource policy only if needed."""
-    known = call.known_to(principal)
+    known = call.collect_keys_for(principal)
     far = call.owner and call.owner != principal.identity.account
-    if far and identity_allows(principal, call, known) == FALSE:
+    if far and evaluate_identity_policies(principal, call, known) == FALSE:
 
-        def because() -> Said:
-            return _both_sides(estate, principal, call, known).determining
+        def because() -> DeterminingStatements:
+            return _evaluate_both_sides(estate, principal, call, known).determining
 
-        return Answer(FALSE, because, principal.gaps)
-    return _both_sides(estate, principal, call, known)
-
-
-def _both_sides(
-    estate: Estate, principal: Principal, call: Request, known: Known
-) -> Answer:
-    side = side_for(estate, principal, call, known)
-    return decide_knowing(principal, call, known, side)
+        return Evaluation(FALSE, because, principal.gaps)
+    return _evaluate_both_sides(estate, principal, call, known)
 
 
-def judged_plainly(estate: Estate, principal: Principal, call: Request) -> Formula:
+def _evaluate_both_sides(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    call: AwsRequest,
+    known: ContextKeys,
+) -> Evaluation:
+    side = evaluate_resource_policy(estate, principal, call, known)
+    return evaluate_with_keys(principal, call, known, side)
+
+
+def evaluate_formula(
+    estate: CompiledAccounts, principal: CompiledPrincipal, call: AwsRequest
+) -> Formula:
     """Return the formula under which a principal may make a possible call."""
-    return judged(estate, principal, call).formula
+    return evaluate_principal_request(estate, principal, call).formula
 
 
-def free(action: str, *, allowed: bool) -> Answer:
+def answer_without_permission(action: str, *, allowed: bool) -> Evaluation:
     """Build the result of a call that no policy decides."""
     what, effect = f"{action} needs no permission", "allow"
     if not allowed:
         what, effect = f"{action} takes no session's credentials", "impossible"
-    return Answer(
-        TRUE if allowed else FALSE, (Determining("catalogue", "", what, effect),)
+    return Evaluation(
+        TRUE if allowed else FALSE,
+        (DeterminingStatement("catalogue", "", what, effect),),
     )
 
 
-def through_door(
-    estate: Estate,
-    call: Request,
-    front: Answer,
-    known: Known,
-    inside: Callable[[Request], Answer],
-) -> Answer:
+def evaluate_through_access_point(
+    estate: CompiledAccounts,
+    call: AwsRequest,
+    front: Evaluation,
+    known: ContextKeys,
+    inside: Callable[[AwsRequest], Evaluation],
+) -> Evaluation:
     """Evaluate the bucket behind an access point for the same request.
 
     Args:
@@ -107,74 +126,91 @@ def through_door(
     door = call.door
     if door is None or front.formula == FALSE:
         return front
-    if door.behind and not estate.possible(call.action, door.behind):
+    if door.behind and not estate.can_act_on(call.action, door.behind):
         return front  # the call acts on the access point itself
     if not door.behind:
-        return front.under(bucket_unknown(door))
-    back = inside(estate.elsewhere(call, door.behind, Known(through(door))))
-    return joined(front, back, in_network(door, known))
+        return front.with_condition(build_unknown_bucket_condition(door))
+    back = inside(
+        estate.build_request_on(
+            call, door.behind, ContextKeys(build_access_point_keys(door))
+        )
+    )
+    return combine_access_point_and_bucket(
+        front, back, build_network_condition(door, known)
+    )
 
 
-def joined(front: Answer, back: Answer, network: Formula) -> Answer:
+def combine_access_point_and_bucket(
+    front: Evaluation, back: Evaluation, network: Formula
+) -> Evaluation:
     """Combine the results of an access point and its bucket."""
-    formula = both(front.formula, back.formula, network)
+    formula = conjoin(front.formula, back.formula, network)
     decisive = (front, back) if formula != FALSE else (back,)
 
-    def because() -> Said:
+    def because() -> DeterminingStatements:
         return tuple(dict.fromkeys(d for one in decisive for d in one.determining))
 
-    return Answer(formula, because, tuple(dict.fromkeys((*front.gaps, *back.gaps))))
+    return Evaluation(formula, because, tuple(dict.fromkeys((*front.gaps, *back.gaps))))
 
 
-def bucket_unknown(door: Door) -> Formula:
+def build_unknown_bucket_condition(door: S3AccessPoint) -> Formula:
     """Build the open condition of a bucket that is not known."""
-    return atom(UNCOLLECTED, "Allows", (f"{door.point}#bucket",))
+    return build_atom(UNCOLLECTED, "Allows", (f"{door.point}#bucket",))
 
 
-def in_network(door: Door, known: Known) -> Formula:
+def build_network_condition(door: S3AccessPoint, known: ContextKeys) -> Formula:
     """Build the condition under which a request may use a VPC's access point."""
     if not door.network:
         return TRUE
     came = known.get("aws:sourcevpc")
     if came is None:
-        return atom("aws:SourceVpc", "StringEquals", (door.network,))
+        return build_atom("aws:SourceVpc", "StringEquals", (door.network,))
     return TRUE if came == (door.network,) else FALSE
 
 
-def side_for(
-    estate: Estate, principal: Principal, call: Request, known: Known
-) -> Side | None:
+def evaluate_resource_policy(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    call: AwsRequest,
+    known: ContextKeys,
+) -> ResourcePolicyResult | None:
     """Evaluate the resource policy; None where it cannot change the result."""
     near = not call.owner or call.owner == principal.identity.account
     if call.wild:
-        return side_of_all(
+        return evaluate_policies_on_pattern(
             estate,
             call,
             known,
-            lambda clause: names(clause, principal, known),
+            lambda clause: match_principal(clause, principal, known),
             near=near,
         )
-    own = own_policy(estate, call)
+    own = find_resource_policy(estate, call)
     if own is None:
-        if near and not is_required(call):
+        if near and not requires_resource_policy(call):
             return None
-        return missing_side(call, near=near)
-    side = side_of(own, principal, call, known)
+        return assume_uncollected_policy(call, near=near)
+    side = evaluate_policy_for_principal(own, principal, call, known)
     if not near and isinstance(own, ResourcePolicy):
-        return kept_out(estate, own, call, side)
+        return apply_public_access_block(estate, own, call, side)
     return side
 
 
-def own_policy(estate: Estate, call: Request) -> Own | None:
+def find_resource_policy(
+    estate: CompiledAccounts, call: AwsRequest
+) -> ResourceOwnPolicy | None:
     """Find the resource policy of a call; None where none was collected."""
-    if call.action in TRUST_CALLS:
+    if call.action in TRUST_POLICY_ACTIONS:
         trust = estate.trusts.get(IdentityId(call.resource))
         return trust if trust and (trust.collected or trust.gaps) else None
     return estate.holders.get(call.holder)
 
 
-def missing_side(call: Request, *, near: bool) -> Side:
+def assume_uncollected_policy(call: AwsRequest, *, near: bool) -> ResourcePolicyResult:
     """Return an open result for a resource policy that was not collected."""
-    if call.action in TRUST_CALLS:
-        return not_collected(f"{call.resource}#trust", Layer.TRUST, call, near=near)
-    return not_collected(f"{call.holder}#policy", Layer.RESOURCE, call, near=near)
+    if call.action in TRUST_POLICY_ACTIONS:
+        return assume_uncollected(
+            f"{call.resource}#trust", PolicyLayer.TRUST, call, near=near
+        )
+    return assume_uncollected(
+        f"{call.holder}#policy", PolicyLayer.RESOURCE, call, near=near
+    )

@@ -8,56 +8,77 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from answerable.model.policy import Effect, Layer
+from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.model.resource import Resource
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_element import owner_in
-from answerable.reach.aws.compiled.resources import DOORS, spoken_of
-from answerable.reach.aws.compiled.service_facts import TRUST_CALLS
-from answerable.reach.aws.compiled.statements import Gap, Grant, applies_to_all
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.policy_layers import denying_part
-from answerable.reach.aws.evaluation.request import Request, Side, name
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.compiled.resources import (
+    ACCESS_POINT_PATTERN,
+    list_policy_scope,
+)
+from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
+from answerable.reach.aws.compiled.statements import (
+    PolicyGap,
+    PolicyStatement,
+    evaluate_for_all,
+)
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.policy_layers import evaluate_partial_deny
+from answerable.reach.aws.evaluation.request import (
+    AwsRequest,
+    ResourcePolicyResult,
+    name_statement,
+)
 from answerable.reach.aws.evaluation.resource_policies import (
     Namer,
     ResourcePolicy,
-    silent,
+    build_neutral_result,
 )
 from answerable.reach.aws.patterns.arns import (
-    Parts,
-    matches_parts,
-    overlaps_parts,
-    pattern_parts,
+    ArnParts,
+    matches_arn,
+    overlaps_arn,
+    split_pattern,
 )
-from answerable.reach.aws.patterns.globs import inward
-from answerable.reach.aws.patterns.terms import ALL_RESOURCES, RESOURCES, Term, covers
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either
+from answerable.reach.aws.patterns.globs import encode_glob
+from answerable.reach.aws.patterns.terms import (
+    ALL_RESOURCES,
+    RESOURCES,
+    PatternTerm,
+    covers,
+)
+from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, disjoin
 
-RESOURCE_POLICY = "answerable:resource-policy"
-KEYS = pattern_parts(inward("arn:*:kms:*:*:key/*"))
+RESOURCE_POLICY_KEY = "answerable:resource-policy"
+KMS_KEY_PATTERN = split_pattern(encode_glob("arn:*:kms:*:*:key/*"))
 
 
-def side_of_all(
-    estate: Estate, call: Request, known: Known, namer: Namer, *, near: bool
-) -> Side:
+def evaluate_policies_on_pattern(
+    estate: CompiledAccounts,
+    call: AwsRequest,
+    known: ContextKeys,
+    namer: Namer,
+    *,
+    near: bool,
+) -> ResourcePolicyResult:
     """Evaluate the resource policies that may deny a part of a pattern."""
     found = [
         pair
-        for own in overlapping(estate, call)
-        for pair in denies_in(own, call, known, namer)
+        for own in list_overlapping_policies(estate, call)
+        for pair in list_denies_on_pattern(own, call, known, namer)
     ]
-    gaps = tuple(_unread(estate, call))
-    return side_with(estate, call, found, gaps, near=near)
+    gaps = tuple(_list_gaps(estate, call))
+    return build_pattern_result(estate, call, found, gaps, near=near)
 
 
-def side_with(
-    estate: Estate,
-    call: Request,
-    found: Sequence[tuple[Grant, Formula]],
-    gaps: tuple[Gap, ...],
+def build_pattern_result(
+    estate: CompiledAccounts,
+    call: AwsRequest,
+    found: Sequence[tuple[PolicyStatement, Formula]],
+    gaps: tuple[PolicyGap, ...],
     *,
     near: bool,
-) -> Side:
+) -> ResourcePolicyResult:
     """Build a result from the denies found in resource policies.
 
     Args:
@@ -68,69 +89,84 @@ def side_with(
         near: Whether the resources may be of the caller's own account.
     """
     also = TRUE
-    if not near or is_required_in(call) or _has_doors(estate, call):
-        also = atom(RESOURCE_POLICY, "Matches", (call.resource,))
-    side = silent(f"{call.resource}#policy", Layer.RESOURCE, also=also)
+    if (
+        not near
+        or may_require_resource_policy(call)
+        or _involves_access_points(estate, call)
+    ):
+        also = build_atom(RESOURCE_POLICY_KEY, "Matches", (call.resource,))
+    side = build_neutral_result(
+        f"{call.resource}#policy", PolicyLayer.RESOURCE, also=also
+    )
     if not found and not gaps:
         return side
-    denied = either(*(formula for _, formula in found))
-    by = tuple(dict.fromkeys(name(grant) for grant, _ in found))
+    denied = disjoin(*(formula for _, formula in found))
+    by = tuple(dict.fromkeys(name_statement(grant) for grant, _ in found))
     return replace(side, denied=denied, determining=by, gaps=gaps)
 
 
-def is_required_in(call: Request) -> bool:
+def may_require_resource_policy(call: AwsRequest) -> bool:
     """Tell whether some resource of a pattern requires a resource policy."""
-    if call.action in TRUST_CALLS:
+    if call.action in TRUST_POLICY_ACTIONS:
         return True
-    return call.action.startswith("kms:") and overlaps_parts(KEYS, call.parts)
+    return call.action.startswith("kms:") and overlaps_arn(KMS_KEY_PATTERN, call.parts)
 
 
-def _has_doors(estate: Estate, call: Request) -> bool:
+def _involves_access_points(estate: CompiledAccounts, call: AwsRequest) -> bool:
     """Tell whether a pattern names access points, or includes conditional ones."""
     if not call.action.startswith("s3:"):
         return False
     if call.parts[2:3] == ("s3",) and call.parts[5].startswith("accesspoint/"):
         return True
-    return has_unsure_doors(estate, Term(call.parts))
+    return has_conditional_access_points(estate, PatternTerm(call.parts))
 
 
-def has_unsure_doors(estate: Estate, on: Term[Parts]) -> bool:
+def has_conditional_access_points(
+    estate: CompiledAccounts, on: PatternTerm[ArnParts]
+) -> bool:
     """Tell whether some access points add conditions to those of `on`.
 
     They do if they are bound to a VPC, if their bucket is of another account, and if
     that bucket is not in `on` as a whole: a request through an access point must be
     allowed on the bucket too.
     """
-    if not overlaps_parts(DOORS, on.pattern):
+    if not overlaps_arn(ACCESS_POINT_PATTERN, on.pattern):
         return False
     everything = on == ALL_RESOURCES
     return any(
-        not (_is_simple(estate, door) and (everything or _holds(on, door.behind)))
-        and any(overlaps_parts(part, on.pattern) for part in _inside(arn))
+        not (
+            _adds_no_condition(estate, door)
+            and (everything or _contains_bucket(on, door.behind))
+        )
+        and any(overlaps_arn(part, on.pattern) for part in _list_policy_scope(arn))
         for arn, door in estate.doors.items()
     )
 
 
-_inside = lru_cache(maxsize=1 << 12)(spoken_of)  # every row asks for each access point
+_list_policy_scope = lru_cache(maxsize=1 << 12)(
+    list_policy_scope
+)  # every row asks for each access point
 
 
-def _is_simple(estate: Estate, door: Resource) -> bool:
-    return not door.network and _is_near(estate, door)
+def _adds_no_condition(estate: CompiledAccounts, door: Resource) -> bool:
+    return not door.network and _is_same_account(estate, door)
 
 
-def _holds(on: Term[Parts], bucket: str) -> bool:
-    return all(covers(RESOURCES, on, Term(part)) for part in _inside(bucket))
+def _contains_bucket(on: PatternTerm[ArnParts], bucket: str) -> bool:
+    return all(
+        covers(RESOURCES, on, PatternTerm(part)) for part in _list_policy_scope(bucket)
+    )
 
 
-def _is_near(estate: Estate, door: Resource) -> bool:
+def _is_same_account(estate: CompiledAccounts, door: Resource) -> bool:
     """Tell whether an access point and its bucket share an account."""
-    owner = estate.place(door.behind).owner if door.behind else "unknown"
-    return owner in ("", owner_in(door.id))
+    owner = estate.describe_resource(door.behind).owner if door.behind else "unknown"
+    return owner in ("", get_arn_account(door.id))
 
 
-def denies_in(
-    own: ResourcePolicy, call: Request, known: Known, namer: Namer
-) -> Iterator[tuple[Grant, Formula]]:
+def list_denies_on_pattern(
+    own: ResourcePolicy, call: AwsRequest, known: ContextKeys, namer: Namer
+) -> Iterator[tuple[PolicyStatement, Formula]]:
     """List the denies of one policy that may apply to a part of a pattern.
 
     Args:
@@ -139,30 +175,32 @@ def denies_in(
         known: Known keys.
         namer: Matches the Principal element against the caller.
     """
-    for grant in own.speaking(call.action):
-        if grant.clause.effect is Effect.DENY:
-            named = either(*(when for _, when in namer(grant.clause)))
-            formula = both(named, _denied_in(own, grant, call, known))
+    for grant in own.select_statements(call.action):
+        if grant.clause.effect is PolicyEffect.DENY:
+            named = disjoin(*(when for _, when in namer(grant.clause)))
+            formula = conjoin(named, _evaluate_deny_on_pattern(own, grant, call, known))
             if formula != FALSE:
                 yield grant, formula
 
 
-def _unread(estate: Estate, call: Request) -> Iterator[Gap]:
-    for own in overlapping(estate, call):
+def _list_gaps(estate: CompiledAccounts, call: AwsRequest) -> Iterator[PolicyGap]:
+    for own in list_overlapping_policies(estate, call):
         yield from own.gaps
 
 
-def overlapping(estate: Estate, call: Request) -> Iterator[ResourcePolicy]:
+def list_overlapping_policies(
+    estate: CompiledAccounts, call: AwsRequest
+) -> Iterator[ResourcePolicy]:
     """List the policies that may deny a part of a pattern."""
-    for own in estate.denying(call.action):
-        if any(overlaps_parts(parts, call.parts) for parts in own.spoken_of):
+    for own in estate.list_denying_policies(call.action):
+        if any(overlaps_arn(parts, call.parts) for parts in own.spoken_of):
             yield own
 
 
-def _denied_in(
-    own: ResourcePolicy, grant: Grant, call: Request, known: Known
+def _evaluate_deny_on_pattern(
+    own: ResourcePolicy, grant: PolicyStatement, call: AwsRequest, known: ContextKeys
 ) -> Formula:
-    part = denying_part(grant, call, known)
-    if part != FALSE and any(matches_parts(p, call.parts) for p in own.spoken_of):
-        return either(applies_to_all(grant.clause, call.parts, known), part)
+    part = evaluate_partial_deny(grant, call, known)
+    if part != FALSE and any(matches_arn(p, call.parts) for p in own.spoken_of):
+        return disjoin(evaluate_for_all(grant.clause, call.parts, known), part)
     return part

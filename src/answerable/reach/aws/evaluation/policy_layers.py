@@ -7,35 +7,48 @@ policy, by every SCP level and by the endpoint policy.
 
 from collections.abc import Iterable
 
-from answerable.model.policy import Layer
-from answerable.reach.aws.compiled.organization_policies import Limit
-from answerable.reach.aws.compiled.principal_matching import names
-from answerable.reach.aws.compiled.principals import Matching, Principal
-from answerable.reach.aws.compiled.statements import (
-    Gap,
-    Grant,
-    applies,
-    applies_to_all,
-    applies_to_some,
+from answerable.model.policy import PolicyLayer
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer
+from answerable.reach.aws.compiled.principal_matching import match_principal
+from answerable.reach.aws.compiled.principals import (
+    CompiledPrincipal,
+    MatchingStatements,
 )
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.determining_statements import determining
+from answerable.reach.aws.compiled.statements import (
+    PolicyGap,
+    PolicyStatement,
+    evaluate_for_all,
+    evaluate_for_some,
+    evaluate_statement,
+)
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.determining_statements import list_determining
 from answerable.reach.aws.evaluation.request import (
-    DENY,
-    Answer,
-    Applied,
-    Barred,
-    Request,
-    Said,
-    Side,
-    Weighed,
-    name,
+    DENY_KEY,
+    AppliedStatements,
+    AwsRequest,
+    DeterminingStatements,
+    Evaluation,
+    EvaluationParts,
+    LayerResult,
+    ResourcePolicyResult,
+    name_statement,
 )
 from answerable.reach.aws.evaluation.resource_policies import Namer
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
+from answerable.reach.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+    negate,
+)
 
 
-def surely(principal: Principal, action: str) -> Answer | None:
+def evaluate_for_all_resources(
+    principal: CompiledPrincipal, action: str
+) -> Evaluation | None:
     """Evaluate an action for every resource at once, by the principal's own policies.
 
     Args:
@@ -47,23 +60,27 @@ def surely(principal: Principal, action: str) -> Answer | None:
         statement allows the action on everything and nothing limits it; never, when
         nothing allows it, or a statement denies it on everything.
     """
-    found = principal.matching(action)
+    found = principal.match_action(action)
     denies = found.every_deny
     if any(g.clause.wide for g in denies):
-        return Answer(FALSE, tuple(name(g) for g in denies))
+        return Evaluation(FALSE, tuple(name_statement(g) for g in denies))
     if principal.gaps:
         return None
-    if not found.allows or not all(allows for allows in _limiting(principal, found)):
-        return Answer(FALSE, ())
+    if not found.allows or not all(
+        allows for allows in _list_limiting_allows(principal, found)
+    ):
+        return Evaluation(FALSE, ())
     if denies or principal.boundary is not None or found.session:
         return None
     if not all(any(g.clause.wide for g in allows) for _, allows in found.levels):
         return None
-    wide = [name(g) for g in found.allows if g.clause.wide]
-    return Answer(TRUE, tuple(dict.fromkeys(wide))) if wide else None
+    wide = [name_statement(g) for g in found.allows if g.clause.wide]
+    return Evaluation(TRUE, tuple(dict.fromkeys(wide))) if wide else None
 
 
-def _limiting(principal: Principal, found: Matching) -> list[tuple[Grant, ...]]:
+def _list_limiting_allows(
+    principal: CompiledPrincipal, found: MatchingStatements
+) -> list[tuple[PolicyStatement, ...]]:
     limiting = [allows for _, allows in found.levels]
     if principal.boundary is not None:
         limiting.append(found.bounds)
@@ -72,42 +89,55 @@ def _limiting(principal: Principal, found: Matching) -> list[tuple[Grant, ...]]:
     return limiting
 
 
-def decide(principal: Principal, call: Request, side: Side | None = None) -> Answer:
+def evaluate_request(
+    principal: CompiledPrincipal,
+    call: AwsRequest,
+    side: ResourcePolicyResult | None = None,
+) -> Evaluation:
     """Evaluate a request, with the result of a resource policy if there is one."""
-    return decide_knowing(principal, call, call.known_to(principal), side)
+    return evaluate_with_keys(principal, call, call.collect_keys_for(principal), side)
 
 
-def decide_knowing(
-    principal: Principal, call: Request, known: Known, side: Side | None
-) -> Answer:
+def evaluate_with_keys(
+    principal: CompiledPrincipal,
+    call: AwsRequest,
+    known: ContextKeys,
+    side: ResourcePolicyResult | None,
+) -> Evaluation:
     """Evaluate a request whose known keys are merged already."""
-    weighed = weigh(principal, call, known, side, whole=False)
+    weighed = collect_parts(principal, call, known, side, whole=False)
 
-    def because() -> Said:
+    def because() -> DeterminingStatements:
         never = weighed.formula == FALSE
-        every = weigh(principal, call, known, side, whole=True) if never else weighed
-        return determining(principal, every, side)
+        every = (
+            collect_parts(principal, call, known, side, whole=True)
+            if never
+            else weighed
+        )
+        return list_determining(principal, every, side)
 
-    return Answer(weighed.formula, because, weighed.gaps)
+    return Evaluation(weighed.formula, because, weighed.gaps)
 
 
-def identity_allows(principal: Principal, call: Request, known: Known) -> Formula:
+def evaluate_identity_policies(
+    principal: CompiledPrincipal, call: AwsRequest, known: ContextKeys
+) -> Formula:
     """Evaluate the identity policies of a principal for a request."""
-    found = principal.matching(call.action)
+    found = principal.match_action(call.action)
     if not found.allows and not principal.gaps:
         return FALSE
-    allows = applied(found.allows, call, known)
-    return either(*(f for _, f in allows), *_may_allow(principal))
+    allows = apply_statements(found.allows, call, known)
+    return disjoin(*(f for _, f in allows), *_list_unread_allows(principal))
 
 
-def weigh(
-    principal: Principal,
-    call: Request,
-    known: Known,
-    side: Side | None,
+def collect_parts(
+    principal: CompiledPrincipal,
+    call: AwsRequest,
+    known: ContextKeys,
+    side: ResourcePolicyResult | None,
     *,
     whole: bool,
-) -> Weighed:
+) -> EvaluationParts:
     """Collect all statements that apply to a request, and combine them.
 
     Args:
@@ -117,38 +147,50 @@ def weigh(
         side: Result of the resource policy.
         whole: Collect every layer, also where nothing allows the request.
     """
-    found = principal.matching(call.action)
-    allows = applied(found.allows, call, known)
-    allowed = either(*[f for _, f in allows], *_may_allow(principal))
-    if not whole and combined(allowed, TRUE, side) == FALSE:
-        return Weighed(FALSE, allowed, allows, [], [], _gaps(principal, call, side))
-    soft = _boundary_and_session(principal, found, call, known)
-    hard = [_barred(level, applied(g, call, known)) for level, g in found.levels]
-    denies = denying(found.every_deny, call, known)
-    gaps = _gaps(principal, call, side)
+    found = principal.match_action(call.action)
+    allows = apply_statements(found.allows, call, known)
+    allowed = disjoin(*[f for _, f in allows], *_list_unread_allows(principal))
+    if not whole and combine_sides(allowed, TRUE, side) == FALSE:
+        return EvaluationParts(
+            FALSE, allowed, allows, [], [], _list_gaps(principal, call, side)
+        )
+    soft = _evaluate_boundary_and_session(principal, found, call, known)
+    hard = [
+        _evaluate_layer(level, apply_statements(g, call, known))
+        for level, g in found.levels
+    ]
+    denies = apply_denies(found.every_deny, call, known)
+    gaps = _list_gaps(principal, call, side)
     if call.fences and not principal.linked:
-        denies += fenced(call, known)
+        denies += apply_rcps(call, known)
     if call.endpoint:
-        bar, more = at_endpoint(
-            call.endpoint, lambda clause: names(clause, principal, known), call, known
+        bar, more = evaluate_endpoint_policy(
+            call.endpoint,
+            lambda clause: match_principal(clause, principal, known),
+            call,
+            known,
         )
         hard.append(bar)
         denies += more
-    limit = both(*[bar.formula for bar in soft])
-    formula = combined(allowed, limit, side)
+    limit = conjoin(*[bar.formula for bar in soft])
+    formula = combine_sides(allowed, limit, side)
     if hard:
-        formula = both(formula, *[bar.formula for bar in hard])
+        formula = conjoin(formula, *[bar.formula for bar in hard])
     if side:
-        formula = both(formula, side.also)
+        formula = conjoin(formula, side.also)
     if denies or gaps or (side and side.denied != FALSE):
-        denied = either(*[f for _, f in denies], *[g.may("Denies") for g in gaps])
+        denied = disjoin(
+            *[f for _, f in denies], *[g.get_open_condition("Denies") for g in gaps]
+        )
         if side:
-            denied = either(denied, side.denied)
-        formula = both(formula, negation(denied))
-    return Weighed(formula, allowed, allows, soft + hard, denies, gaps)
+            denied = disjoin(denied, side.denied)
+        formula = conjoin(formula, negate(denied))
+    return EvaluationParts(formula, allowed, allows, soft + hard, denies, gaps)
 
 
-def _gaps(principal: Principal, call: Request, side: Side | None) -> tuple[Gap, ...]:
+def _list_gaps(
+    principal: CompiledPrincipal, call: AwsRequest, side: ResourcePolicyResult | None
+) -> tuple[PolicyGap, ...]:
     gaps = principal.gaps
     if call.fences and not principal.linked:
         gaps += tuple(gap for fence in call.fences for gap in fence.gaps)
@@ -157,56 +199,66 @@ def _gaps(principal: Principal, call: Request, side: Side | None) -> tuple[Gap, 
     return gaps + side.gaps if side else gaps
 
 
-def _may_allow(principal: Principal) -> list[Formula]:
+def _list_unread_allows(principal: CompiledPrincipal) -> list[Formula]:
     if not principal.gaps:
         return []
-    return [gap.may("Allows") for gap in principal.gaps_at(Layer.IDENTITY)]
+    return [
+        gap.get_open_condition("Allows")
+        for gap in principal.list_gaps(PolicyLayer.IDENTITY)
+    ]
 
 
-def _boundary_and_session(
-    principal: Principal, found: Matching, call: Request, known: Known
-) -> list[Barred]:
+def _evaluate_boundary_and_session(
+    principal: CompiledPrincipal,
+    found: MatchingStatements,
+    call: AwsRequest,
+    known: ContextKeys,
+) -> list[LayerResult]:
     bars = []
     if principal.boundary is not None:
-        bounds = applied(found.bounds, call, known)
-        gaps = principal.gaps_at(Layer.BOUNDARY)
-        formula = bounded(principal, bounds, gaps)
+        bounds = apply_statements(found.bounds, call, known)
+        gaps = principal.list_gaps(PolicyLayer.BOUNDARY)
+        formula = evaluate_boundary(principal, bounds, gaps)
         target = principal.boundary_id
-        bars.append(Barred(Layer.BOUNDARY, target, bounds, gaps, formula))
+        bars.append(LayerResult(PolicyLayer.BOUNDARY, target, bounds, gaps, formula))
     if found.session:
         limit, allows = found.session
-        bars.append(_barred(limit, applied(allows, call, known)))
+        bars.append(_evaluate_layer(limit, apply_statements(allows, call, known)))
     return bars
 
 
-def _barred(limit: Limit, pairs: Applied) -> Barred:
-    may = [gap.may("Allows") for gap in limit.gaps]
-    formula = either(*[f for _, f in pairs], *may)
-    return Barred(limit.layer, limit.target, pairs, limit.gaps, formula)
+def _evaluate_layer(limit: LimitingLayer, pairs: AppliedStatements) -> LayerResult:
+    may = [gap.get_open_condition("Allows") for gap in limit.gaps]
+    formula = disjoin(*[f for _, f in pairs], *may)
+    return LayerResult(limit.layer, limit.target, pairs, limit.gaps, formula)
 
 
-def at_endpoint(
-    endpoint: Limit, namer: Namer, call: Request, known: Known
-) -> tuple[Barred, Applied]:
+def evaluate_endpoint_policy(
+    endpoint: LimitingLayer, namer: Namer, call: AwsRequest, known: ContextKeys
+) -> tuple[LayerResult, AppliedStatements]:
     """Evaluate a VPC endpoint policy; its statements have a Principal element."""
-    spoken = endpoint.speaking(call.action)
+    spoken = endpoint.select_statements(call.action)
 
-    def named(pairs: Applied) -> Applied:
+    def named(pairs: AppliedStatements) -> AppliedStatements:
         found = []
         for grant, formula in pairs:
-            when = either(*(f for _, f in namer(grant.clause)))
-            held = both(formula, when)
+            when = disjoin(*(f for _, f in namer(grant.clause)))
+            held = conjoin(formula, when)
             if held != FALSE:
                 found.append((grant, held))
         return found
 
-    allows = named(applied(spoken.allows, call, known))
-    return _barred(endpoint, allows), named(denying(spoken.denies, call, known))
+    allows = named(apply_statements(spoken.allows, call, known))
+    return _evaluate_layer(endpoint, allows), named(
+        apply_denies(spoken.denies, call, known)
+    )
 
 
-def applied(grants: Iterable[Grant], call: Request, known: Known) -> Applied:
+def apply_statements(
+    grants: Iterable[PolicyStatement], call: AwsRequest, known: ContextKeys
+) -> AppliedStatements:
     """Pair each statement that may apply with its condition."""
-    held = applies_to_all if call.wild else applies
+    held = evaluate_for_all if call.wild else evaluate_statement
     parts = call.parts
     found = []
     for grant in grants:
@@ -216,48 +268,64 @@ def applied(grants: Iterable[Grant], call: Request, known: Known) -> Applied:
     return found
 
 
-def denying(denies: Iterable[Grant], call: Request, known: Known) -> Applied:
+def apply_denies(
+    denies: Iterable[PolicyStatement], call: AwsRequest, known: ContextKeys
+) -> AppliedStatements:
     """Collect the explicit denies that apply."""
     if not call.wild:
-        return applied(denies, call, known)
-    pairs = ((grant, _denying_some(grant, call, known)) for grant in denies)
+        return apply_statements(denies, call, known)
+    pairs = ((grant, _apply_partial_deny(grant, call, known)) for grant in denies)
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
-def _denying_some(grant: Grant, call: Request, known: Known) -> Formula:
+def _apply_partial_deny(
+    grant: PolicyStatement, call: AwsRequest, known: ContextKeys
+) -> Formula:
     """Evaluate a deny on a pattern; one on a part of it stays open."""
-    whole = applies_to_all(grant.clause, call.parts, known)
-    return either(whole, denying_part(grant, call, known))
+    whole = evaluate_for_all(grant.clause, call.parts, known)
+    return disjoin(whole, evaluate_partial_deny(grant, call, known))
 
 
-def denying_part(grant: Grant, call: Request, known: Known) -> Formula:
+def evaluate_partial_deny(
+    grant: PolicyStatement, call: AwsRequest, known: ContextKeys
+) -> Formula:
     """Build the open condition of a deny that may apply to a part of the pattern."""
-    part = applies_to_some(grant.clause, call.parts, known)
+    part = evaluate_for_some(grant.clause, call.parts, known)
     if part == FALSE:
         return FALSE
-    by = name(grant)
-    return both(part, atom(DENY, "Matches", (f"{by.policy}#{by.statement}",)))
+    by = name_statement(grant)
+    return conjoin(
+        part, build_atom(DENY_KEY, "Matches", (f"{by.policy}#{by.statement}",))
+    )
 
 
-def fenced(call: Request, known: Known) -> Applied:
+def apply_rcps(call: AwsRequest, known: ContextKeys) -> AppliedStatements:
     """Collect the RCP denies that apply."""
     grants = tuple(
-        dict.fromkeys(g for fence in call.fences for g in fence.speaking(call.action))
+        dict.fromkeys(
+            g for fence in call.fences for g in fence.select_denies(call.action)
+        )
     )
     if call.owner or not call.wild:
-        return denying(grants, call, known)
-    pairs = ((grant, denying_part(grant, call, known)) for grant in grants)
+        return apply_denies(grants, call, known)
+    pairs = ((grant, evaluate_partial_deny(grant, call, known)) for grant in grants)
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
-def bounded(principal: Principal, bounds: Applied, gaps: tuple[Gap, ...]) -> Formula:
+def evaluate_boundary(
+    principal: CompiledPrincipal, bounds: AppliedStatements, gaps: tuple[PolicyGap, ...]
+) -> Formula:
     """Evaluate the permissions boundary; an empty boundary allows nothing."""
     if principal.boundary is None:
         return TRUE
-    return either(*(f for _, f in bounds), *(g.may("Allows") for g in gaps))
+    return disjoin(
+        *(f for _, f in bounds), *(g.get_open_condition("Allows") for g in gaps)
+    )
 
 
-def combined(allowed: Formula, limit: Formula, side: Side | None) -> Formula:
+def combine_sides(
+    allowed: Formula, limit: Formula, side: ResourcePolicyResult | None
+) -> Formula:
     """Combine identity policies with the resource policy.
 
     In one account either suffices, unless the resource policy is required: one that
@@ -270,9 +338,11 @@ def combined(allowed: Formula, limit: Formula, side: Side | None) -> Formula:
         side: Result of the resource policy.
     """
     if side is None:
-        return both(allowed, limit)
+        return conjoin(allowed, limit)
     if not side.same_account:
-        return both(allowed, limit, either(side.escaping, side.direct, side.account))
-    own = both(side.account, allowed) if side.required else allowed
-    named = both(either(side.direct, own), limit)
-    return either(side.escaping, named)
+        return conjoin(
+            allowed, limit, disjoin(side.escaping, side.direct, side.account)
+        )
+    own = conjoin(side.account, allowed) if side.required else allowed
+    named = conjoin(disjoin(side.direct, own), limit)
+    return disjoin(side.escaping, named)

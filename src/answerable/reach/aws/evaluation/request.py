@@ -7,18 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from answerable.model.policy import Layer
-from answerable.reach.aws.compiled.organization_policies import Fence, Limit
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.resources import Door
-from answerable.reach.aws.compiled.statements import Gap, Grant
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.patterns.arns import Parts
-from answerable.reach.formula import TRUE, Formula, both
+from answerable.model.policy import PolicyLayer
+from answerable.reach.aws.compiled.organization_policies import LimitingLayer, RcpDenies
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.resources import S3AccessPoint
+from answerable.reach.aws.compiled.statements import PolicyGap, PolicyStatement
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.formula import TRUE, Formula, conjoin
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Determining:
+class DeterminingStatement:
     """Determining statement, in the terms of the document."""
 
     layer: str
@@ -27,7 +27,7 @@ class Determining:
     effect: str
 
 
-class Request(NamedTuple):
+class AwsRequest(NamedTuple):
     """Request of one action on one resource or pattern.
 
     Attributes:
@@ -47,25 +47,25 @@ class Request(NamedTuple):
 
     action: str
     resource: str
-    parts: Parts
-    known: Known
+    parts: ArnParts
+    known: ContextKeys
     wild: bool = False
     owner: str = ""
-    fences: tuple[Fence, ...] = ()
-    endpoint: Limit | None = None
-    stated: Known = NOTHING
+    fences: tuple[RcpDenies, ...] = ()
+    endpoint: LimitingLayer | None = None
+    stated: ContextKeys = NO_KEYS
     holder: str = ""
-    door: Door | None = None
+    door: S3AccessPoint | None = None
 
-    def known_to(self, principal: Principal) -> Known:
+    def collect_keys_for(self, principal: CompiledPrincipal) -> ContextKeys:
         """Return all condition keys known when a principal makes the request."""
-        return self.known.over(principal.knows(self.parts))
+        return self.known.merge_over(principal.collect_known_keys(self.parts))
 
 
-Said = tuple[Determining, ...]
+DeterminingStatements = tuple[DeterminingStatement, ...]
 
 
-class Answer:
+class Evaluation:
     """Result of an evaluation; the determining statements are computed on demand.
 
     Attributes:
@@ -78,28 +78,28 @@ class Answer:
     def __init__(
         self,
         formula: Formula,
-        determining: Said | Callable[[], Said],
-        gaps: tuple[Gap, ...] = (),
+        determining: DeterminingStatements | Callable[[], DeterminingStatements],
+        gaps: tuple[PolicyGap, ...] = (),
     ) -> None:
         self.formula = formula
         self.gaps = gaps
         self._said = determining
 
     @property
-    def determining(self) -> Said:
+    def determining(self) -> DeterminingStatements:
         """Statements that determined the result."""
         said = self._said
         if not isinstance(said, tuple):
             said = self._said = said()
         return said
 
-    def under(self, formula: Formula) -> "Answer":
+    def with_condition(self, formula: Formula) -> "Evaluation":
         """Return the result under one more condition."""
-        return Answer(both(self.formula, formula), self._said, self.gaps)
+        return Evaluation(conjoin(self.formula, formula), self._said, self.gaps)
 
 
 @dataclass(slots=True)
-class Side:
+class ResourcePolicyResult:
     """Result of a resource policy for one principal.
 
     Attributes:
@@ -122,21 +122,21 @@ class Side:
     account: Formula
     denied: Formula
     same_account: bool
-    determining: tuple[Determining, ...]
-    gaps: tuple[Gap, ...] = ()
-    denying: tuple[Determining, ...] = ()
+    determining: tuple[DeterminingStatement, ...]
+    gaps: tuple[PolicyGap, ...] = ()
+    denying: tuple[DeterminingStatement, ...] = ()
     policy: str = ""
     required: bool = True
-    layer: Layer = Layer.TRUST
+    layer: PolicyLayer = PolicyLayer.TRUST
     also: Formula = TRUE
 
 
-Applied = list[tuple[Grant, Formula]]
-DENY = "answerable:deny"
-IMPLICIT = "implicit-deny"
+AppliedStatements = list[tuple[PolicyStatement, Formula]]
+DENY_KEY = "answerable:deny"
+IMPLICIT_DENY = "implicit-deny"
 
 
-class Barred(NamedTuple):
+class LayerResult(NamedTuple):
     """Result of one limiting layer.
 
     Attributes:
@@ -147,14 +147,14 @@ class Barred(NamedTuple):
         formula: Condition under which it allows the request.
     """
 
-    layer: Layer
+    layer: PolicyLayer
     target: str
-    applied: Applied
-    gaps: tuple[Gap, ...]
+    applied: AppliedStatements
+    gaps: tuple[PolicyGap, ...]
     formula: Formula
 
 
-class Weighed(NamedTuple):
+class EvaluationParts(NamedTuple):
     """Parts of the evaluation of one request.
 
     Attributes:
@@ -168,18 +168,20 @@ class Weighed(NamedTuple):
 
     formula: Formula
     allowed: Formula
-    allows: Applied
-    bars: list[Barred]
-    denies: Applied
-    gaps: tuple[Gap, ...]
+    allows: AppliedStatements
+    bars: list[LayerResult]
+    denies: AppliedStatements
+    gaps: tuple[PolicyGap, ...]
 
 
-def name(grant: Grant) -> Determining:
+def name_statement(grant: PolicyStatement) -> DeterminingStatement:
     """Return a statement in the terms of the document."""
     effect = grant.clause.effect.value
-    return Determining(grant.layer.value, grant.policy, grant.sid, effect)
+    return DeterminingStatement(grant.layer.value, grant.policy, grant.sid, effect)
 
 
-def unread_name(gap: Gap) -> Determining:
+def name_gap(gap: PolicyGap) -> DeterminingStatement:
     """Return a gap in the terms of the document."""
-    return Determining(gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1])
+    return DeterminingStatement(
+        gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1]
+    )

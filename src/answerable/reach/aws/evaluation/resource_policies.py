@@ -9,31 +9,37 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.compiled.principal_matching import Names, names
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.resources import spoken_of
-from answerable.reach.aws.compiled.service_facts import TRUST_CALLS, needs_key_policy
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.compiled.principal_matching import (
+    NamingFormulas,
+    match_principal,
+)
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.resources import list_policy_scope
+from answerable.reach.aws.compiled.service_facts import (
+    TRUST_POLICY_ACTIONS,
+    needs_key_policy,
+)
 from answerable.reach.aws.compiled.statements import (
     UNCOLLECTED,
-    Clause,
-    Gap,
-    Grant,
-    Terms,
-    applies,
-    speaking,
+    CompiledStatement,
+    PolicyGap,
+    PolicyStatement,
+    StatementTerms,
+    evaluate_statement,
+    select_for_action,
 )
-from answerable.reach.aws.evaluation.context_keys import Known
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import (
-    Determining,
-    Request,
-    Side,
-    name,
-    unread_name,
+    AwsRequest,
+    DeterminingStatement,
+    ResourcePolicyResult,
+    name_gap,
+    name_statement,
 )
-from answerable.reach.aws.evaluation.trust import Trust
-from answerable.reach.aws.patterns.arns import Parts
-from answerable.reach.formula import FALSE, TRUE, Formula, both, either
+from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin
 
 
 @dataclass(eq=False, slots=True)
@@ -51,16 +57,16 @@ class ResourcePolicy:
 
     resource: str
     account: str
-    grants: tuple[Grant, ...]
-    gaps: tuple[Gap, ...] = ()
-    spoken_of: tuple[Parts, ...] = ()
-    offers: dict[Parts, Terms | None] = field(default_factory=dict)
-    _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+    grants: tuple[PolicyStatement, ...]
+    gaps: tuple[PolicyGap, ...] = ()
+    spoken_of: tuple[ArnParts, ...] = ()
+    offers: dict[ArnParts, StatementTerms | None] = field(default_factory=dict)
+    _by_action: dict[str, tuple[PolicyStatement, ...]] = field(default_factory=dict)
 
     @property
-    def layer(self) -> Layer:
+    def layer(self) -> PolicyLayer:
         """Layer of the policy."""
-        return Layer.RESOURCE
+        return PolicyLayer.RESOURCE
 
     @property
     def policy(self) -> str:
@@ -75,30 +81,32 @@ class ResourcePolicy:
     @property
     def may_deny(self) -> bool:
         """Tell whether it has denies or gaps."""
-        denies = (g.clause.effect is Effect.DENY for g in self.grants)
+        denies = (g.clause.effect is PolicyEffect.DENY for g in self.grants)
         return bool(self.gaps) or any(denies)
 
-    def speaking(self, action: str) -> tuple[Grant, ...]:
+    def select_statements(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the statements that match an action in lower case."""
-        return speaking(self.grants, self._by_action, action)
+        return select_for_action(self.grants, self._by_action, action)
 
 
-Denier = tuple[Grant | None, tuple[ResourcePolicy, ...]]
+DenyingPolicies = tuple[PolicyStatement | None, tuple[ResourcePolicy, ...]]
 
 
-def deniers_of(holders: Iterable[ResourcePolicy]) -> dict[str, tuple[Denier, ...]]:
+def group_denying_policies(
+    holders: Iterable[ResourcePolicy],
+) -> dict[str, tuple[DenyingPolicies, ...]]:
     """Group the policies that may deny, by service and equal denies.
 
     Returns:
         Each deny with every policy that holds an equal one on its resource; under None
         the policies with gaps.
     """
-    grants: dict[str, dict[object, Grant | None]] = defaultdict(dict)
+    grants: dict[str, dict[object, PolicyStatement | None]] = defaultdict(dict)
     owners: dict[object, dict[ResourcePolicy, None]] = defaultdict(dict)
     for own in holders:
         for grant in own.grants:
-            if grant.clause.effect is Effect.DENY:
-                shape = own.service, *_shape(grant.clause)
+            if grant.clause.effect is PolicyEffect.DENY:
+                shape = own.service, *_statement_shape(grant.clause)
                 grants[own.service].setdefault(shape, grant)
                 owners[shape][own] = None
         if own.gaps:
@@ -111,7 +119,7 @@ def deniers_of(holders: Iterable[ResourcePolicy]) -> dict[str, tuple[Denier, ...
     }
 
 
-def _shape(clause: Clause) -> tuple[object, ...]:
+def _statement_shape(clause: CompiledStatement) -> tuple[object, ...]:
     return (
         clause.actions,
         clause.not_actions,
@@ -121,22 +129,22 @@ def _shape(clause: Clause) -> tuple[object, ...]:
     )
 
 
-def granters_of(
+def group_granting_policies(
     holders: Iterable[ResourcePolicy],
 ) -> dict[str, tuple[ResourcePolicy, ...]]:
     """Group the policies that allow, by the principal they name; `*` for anyone."""
     found: dict[str, dict[ResourcePolicy, None]] = defaultdict(dict)
     for own in holders:
         for grant in own.grants:
-            if grant.clause.effect is Effect.ALLOW:
-                for key in _named(grant.clause):
+            if grant.clause.effect is PolicyEffect.ALLOW:
+                for key in _list_named_principals(grant.clause):
                     found[key][own] = None
         if own.gaps:
             found["*"][own] = None
     return {key: tuple(own) for key, own in found.items()}
 
 
-def _named(clause: Clause) -> Iterator[str]:
+def _list_named_principals(clause: CompiledStatement) -> Iterator[str]:
     naming = clause.naming
     if naming.everyone or clause.not_principals:
         yield "*"
@@ -145,20 +153,28 @@ def _named(clause: Clause) -> Iterator[str]:
         yield f"{account} {role}"
 
 
-def make_policy(
-    resource: str, account: str, grants: Iterable[Grant], gaps: Iterable[Gap]
+def build_resource_policy(
+    resource: str,
+    account: str,
+    grants: Iterable[PolicyStatement],
+    gaps: Iterable[PolicyGap],
 ) -> ResourcePolicy:
     """Build a resource policy."""
     return ResourcePolicy(
-        resource, account, tuple(grants), tuple(gaps), spoken_of(resource)
+        resource, account, tuple(grants), tuple(gaps), list_policy_scope(resource)
     )
 
 
-Own = ResourcePolicy | Trust
-Namer = Callable[[Clause], Names]
+ResourceOwnPolicy = ResourcePolicy | RoleTrust
+Namer = Callable[[CompiledStatement], NamingFormulas]
 
 
-def side_of(own: Own, principal: Principal, call: Request, known: Known) -> Side:
+def evaluate_policy_for_principal(
+    own: ResourceOwnPolicy,
+    principal: CompiledPrincipal,
+    call: AwsRequest,
+    known: ContextKeys,
+) -> ResourcePolicyResult:
     """Evaluate a resource policy for an identity.
 
     Args:
@@ -168,46 +184,51 @@ def side_of(own: Own, principal: Principal, call: Request, known: Known) -> Side
         known: All known keys.
     """
     near = not call.owner or call.owner == principal.identity.account
-    trusts = call.action in TRUST_CALLS
+    trusts = call.action in TRUST_POLICY_ACTIONS
 
-    def namer(clause: Clause) -> Names:
-        return names(clause, principal, known, trusts=trusts)
+    def namer(clause: CompiledStatement) -> NamingFormulas:
+        return match_principal(clause, principal, known, trusts=trusts)
 
-    return said(own, namer, call, known, near=near)
+    return evaluate_policy(own, namer, call, known, near=near)
 
 
-def said(
-    own: Own, namer: Namer, call: Request, known: Known, *, near: bool = True
-) -> Side:
+def evaluate_policy(
+    own: ResourceOwnPolicy,
+    namer: Namer,
+    call: AwsRequest,
+    known: ContextKeys,
+    *,
+    near: bool = True,
+) -> ResourcePolicyResult:
     """Evaluate a resource policy for the caller that `namer` matches."""
     escaping = direct = account = denied = FALSE
-    by: list[Determining] = []
-    sure: list[Determining] = []
-    for grant in own.speaking(call.action):
+    by: list[DeterminingStatement] = []
+    sure: list[DeterminingStatement] = []
+    for grant in own.select_statements(call.action):
         clause = grant.clause
         named = namer(clause)
         if not named:
             continue
-        held = applies(clause, call.parts, known)
+        held = evaluate_statement(clause, call.parts, known)
         if held == FALSE:
             continue
-        by.append(name(grant))
+        by.append(name_statement(grant))
         for how, formula in named:
-            when = held if formula == TRUE else both(held, formula)
-            if clause.effect is Effect.DENY:
-                denied = either(denied, when)
+            when = held if formula == TRUE else conjoin(held, formula)
+            if clause.effect is PolicyEffect.DENY:
+                denied = disjoin(denied, when)
                 if when == TRUE:
                     sure.append(by[-1])
             elif how == "escaping":
-                escaping = either(escaping, when)
+                escaping = disjoin(escaping, when)
             elif how == "direct":
-                direct = either(direct, when)
+                direct = disjoin(direct, when)
             else:
-                account = either(account, when)
+                account = disjoin(account, when)
     for gap in own.gaps:
-        direct = either(direct, gap.may("Allows"))
-        by.append(unread_name(gap))
-    return Side(
+        direct = disjoin(direct, gap.get_open_condition("Allows"))
+        by.append(name_gap(gap))
+    return ResourcePolicyResult(
         escaping=escaping,
         direct=direct,
         account=account,
@@ -217,41 +238,45 @@ def said(
         gaps=own.gaps,
         denying=tuple(sure),
         policy=own.policy,
-        required=is_required(call),
+        required=requires_resource_policy(call),
         layer=own.layer,
     )
 
 
-def is_required(call: Request) -> bool:
+def requires_resource_policy(call: AwsRequest) -> bool:
     """Tell whether the resource policy must allow a call."""
-    if call.action in TRUST_CALLS:
+    if call.action in TRUST_POLICY_ACTIONS:
         return True
     return call.action.startswith("kms:") and needs_key_policy(call.resource)
 
 
-def not_collected(policy: str, layer: Layer, call: Request, *, near: bool) -> Side:
+def assume_uncollected(
+    policy: str, layer: PolicyLayer, call: AwsRequest, *, near: bool
+) -> ResourcePolicyResult:
     """Return an open result for a policy that was not collected.
 
     Coverage reports that it might deny.
     """
-    gap = Gap(UNCOLLECTED, layer, PolicyId(policy), "", denies=False)
-    return Side(
+    gap = PolicyGap(UNCOLLECTED, layer, PolicyId(policy), "", denies=False)
+    return ResourcePolicyResult(
         escaping=FALSE,
-        direct=gap.may("Allows"),
+        direct=gap.get_open_condition("Allows"),
         account=FALSE,
         denied=FALSE,
         same_account=near,
-        determining=(unread_name(gap),),
+        determining=(name_gap(gap),),
         gaps=(gap,),
         policy=policy,
-        required=is_required(call),
+        required=requires_resource_policy(call),
         layer=layer,
     )
 
 
-def silent(policy: str, layer: Layer, *, also: Formula) -> Side:
+def build_neutral_result(
+    policy: str, layer: PolicyLayer, *, also: Formula
+) -> ResourcePolicyResult:
     """Return a result that neither allows nor denies, with a further condition."""
-    return Side(
+    return ResourcePolicyResult(
         escaping=FALSE,
         direct=FALSE,
         account=FALSE,

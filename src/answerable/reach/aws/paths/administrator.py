@@ -6,34 +6,37 @@ boundary that leaves anything out, is no administrator.
 
 from collections.abc import Iterable
 
-from answerable.model.policy import Effect
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Grant, takes_all
-from answerable.reach.aws.patterns.action_resource_matrix import is_everything
+from answerable.model.policy import PolicyEffect
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import (
+    PolicyStatement,
+    matches_all_resources,
+)
+from answerable.reach.aws.patterns.action_resource_matrix import matches_every_action
 from answerable.reach.aws.patterns.globs import matches
 
 
-def is_admin(principal: Principal) -> bool:
+def is_administrator(principal: CompiledPrincipal) -> bool:
     """Tell whether a principal may take `*` on `*` without any condition."""
     if principal.gaps:
         return False  # something unread could deny
-    if principal.session and not principal.session.is_open:
+    if principal.session and not principal.session.allows_everything:
         return False
-    if not all(level.is_open for level in principal.levels):
+    if not all(level.allows_everything for level in principal.levels):
         return False
     grants = [*principal.grants, *(principal.boundary or ())]
-    if any(grant.clause.effect is Effect.DENY for grant in grants):
+    if any(grant.clause.effect is PolicyEffect.DENY for grant in grants):
         return False
     if not allows_everything(principal.grants):
         return False
     return principal.boundary is None or allows_everything(principal.boundary)
 
 
-def allows_everything(grants: Iterable[Grant]) -> bool:
+def allows_everything(grants: Iterable[PolicyStatement]) -> bool:
     """Tell whether unconditional allows cover every action on every resource."""
-    clauses = [grant.clause for grant in wide(grants)]
+    clauses = [grant.clause for grant in select_unrestricted_allows(grants)]
     patterns = [pattern for clause in clauses for pattern in clause.actions]
-    if any(is_everything(pattern) for pattern in patterns):
+    if any(matches_every_action(pattern) for pattern in patterns):
         return True
     # Everything but some actions, and those allowed elsewhere.
     return any(
@@ -43,12 +46,14 @@ def allows_everything(grants: Iterable[Grant]) -> bool:
     )
 
 
-def wide(grants: Iterable[Grant]) -> list[Grant]:
+def select_unrestricted_allows(
+    grants: Iterable[PolicyStatement],
+) -> list[PolicyStatement]:
     """Select the unconditional allows on every resource."""
     return [
         grant
         for grant in grants
-        if grant.clause.effect is Effect.ALLOW
+        if grant.clause.effect is PolicyEffect.ALLOW
         and grant.clause.static
-        and takes_all(grant.clause)
+        and matches_all_resources(grant.clause)
     ]

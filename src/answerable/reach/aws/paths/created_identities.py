@@ -11,73 +11,77 @@ from typing import Protocol
 
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.model.policy import Layer
-from answerable.model.provenance import Seen, WrittenBy
-from answerable.reach.aws.compiled.accounts import Estate
+from answerable.model.policy import PolicyLayer
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
-    EVERYTHING_CLAUSE,
-    Principal,
-    known_of,
-    partition_of,
+    FULL_ACCESS_STATEMENT,
+    CompiledPrincipal,
+    collect_principal_keys,
+    get_partition,
 )
-from answerable.reach.aws.compiled.statements import Grant
+from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.escalation_rules.registry import (
-    AWAITED,
-    LAUNCHES,
-    MAKES,
-    NAME,
-    Launch,
-    Make,
-    Need,
-    On,
+    CREATION_RULES,
+    EXTERNAL_EVENT,
+    NEW_NAME,
+    PASS_ROLE_RULES,
+    CreationRule,
+    EditTarget,
+    PassRoleRule,
+    RequiredPermission,
 )
-from answerable.reach.aws.evaluation.assume_role import assume_after_edit
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.request import Answer
+from answerable.reach.aws.evaluation.assume_role import evaluate_after_trust_edit
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.paths.edges import (
-    Edge,
-    Node,
-    Only,
-    asked_about,
-    is_sure,
-    make_edge,
+    IdentityEdge,
+    IdentityFilter,
+    IdentityNode,
+    build_edge,
+    has_unconditional_edge,
+    is_requested,
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
 from answerable.reach.aws.paths.witness_resources import (
-    answers_on,
-    candidates,
-    together,
+    evaluate_on_resource,
+    find_common_resources,
+    list_candidate_resources,
 )
-from answerable.reach.formula import FALSE, TRUE, atom
+from answerable.reach.formula import FALSE, TRUE, build_atom
 
-TO_BE_MADE = "to be made"
-_KINDS = {On.ROLE: "role", On.USER: "user"}
-_CHOSEN = ("aws:principalarn", "aws:userid")  # follow from the chosen name
-
-
-class _Graph(Protocol):
-    estate: Estate
-
-    def admin(self, node: Node) -> bool: ...
+NOT_YET_CREATED = "to be made"
+_KINDS = {EditTarget.ROLE: "role", EditTarget.USER: "user"}
+_CREATOR_CHOSEN_KEYS = ("aws:principalarn", "aws:userid")  # follow from the chosen name
 
 
-def made_id(account: str, on: On, partition: str = "aws") -> IdentityId:
+class _CreationGraph(Protocol):
+    estate: CompiledAccounts
+
+    def is_administrator(self, node: IdentityNode) -> bool: ...
+
+
+def build_created_id(
+    account: str, on: EditTarget, partition: str = "aws"
+) -> IdentityId:
     """Build the id of the identity that an account's principals could create."""
-    arn = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NAME}"
-    return IdentityId(to_be_made(arn))
+    arn = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NEW_NAME}"
+    return IdentityId(mark_uncreated(arn))
 
 
-def to_be_made(arn: str) -> str:
+def mark_uncreated(arn: str) -> str:
     """Mark the ARN of an identity as not yet created."""
-    return f"{arn} ({TO_BE_MADE})"
+    return f"{arn} ({NOT_YET_CREATED})"
 
 
-def is_made(identity: IdentityId) -> bool:
+def is_uncreated(identity: IdentityId) -> bool:
     """Tell whether an identity is not yet created."""
-    return identity.endswith(f"({TO_BE_MADE})")
+    return identity.endswith(f"({NOT_YET_CREATED})")
 
 
-def made_principal(estate: Estate, identity: IdentityId) -> Principal:
+def compile_created_principal(
+    estate: CompiledAccounts, identity: IdentityId
+) -> CompiledPrincipal:
     """Compile an identity not yet created, with all permissions of its account."""
     parts = identity.split(":", 5)
     kind = parts[5].partition("/")[0]
@@ -90,93 +94,117 @@ def made_principal(estate: Estate, identity: IdentityId) -> Principal:
         tags=(),
         created_at=0,
         last_used_at=0,
-        seen=Seen("", "", WrittenBy.PLATFORM, 0),
+        seen=FactProvenance("", "", WrittenBy.PLATFORM, 0),
     )
-    known = known_of(new, estate.accounts, tags_fixed=False)
-    chosen = (*_CHOSEN, "aws:username") if kind == "user" else _CHOSEN
+    known = collect_principal_keys(new, estate.accounts, tags_fixed=False)
+    chosen = (
+        (*_CREATOR_CHOSEN_KEYS, "aws:username")
+        if kind == "user"
+        else _CREATOR_CHOSEN_KEYS
+    )
     kept = {key: value for key, value in known.values.items() if key not in chosen}
     policy = PolicyId(f"{identity}#chosen")
     levels = estate.controls.get(new.account, ())
-    return Principal(
+    return CompiledPrincipal(
         identity=new,
-        grants=(Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "any"),),
+        grants=(
+            PolicyStatement(FULL_ACCESS_STATEMENT, PolicyLayer.IDENTITY, policy, "any"),
+        ),
         boundary=None,
         boundary_id="",
         gaps=tuple(gap for level in levels for gap in level.gaps),
-        known=Known(kept, known.complete),
+        known=ContextKeys(kept, known.complete),
         extra="*",
         levels=levels,
     )
 
 
-def making(
-    graph: _Graph,
-    node: Node,
-    principal: Principal,
-    best: Mapping[Node, Edge],
-    only: Only = None,
-) -> Iterator[Edge]:
+def list_creation_edges(
+    graph: _CreationGraph,
+    node: IdentityNode,
+    principal: CompiledPrincipal,
+    best: Mapping[IdentityNode, IdentityEdge],
+    only: IdentityFilter = None,
+) -> Iterator[IdentityEdge]:
     """List the edges of a principal by creating an identity or a group."""
-    for make in MAKES:
-        to = leads_to(graph, node, principal, make)
-        if to and asked_about(only, to.identity) and not is_sure(best, to):
-            yield from _make(graph.estate, principal, make, to)
+    for make in CREATION_RULES:
+        to = find_created_node(graph, node, principal, make)
+        if (
+            to
+            and is_requested(only, to.identity)
+            and not has_unconditional_edge(best, to)
+        ):
+            yield from _list_rule_edges(graph.estate, principal, make, to)
 
 
-def leads_to(
-    graph: _Graph, node: Node, principal: Principal, make: Make
-) -> Node | None:
+def find_created_node(
+    graph: _CreationGraph,
+    node: IdentityNode,
+    principal: CompiledPrincipal,
+    make: CreationRule,
+) -> IdentityNode | None:
     """Return the node that a creation rule leads to; None if it adds nothing."""
-    allows = principal.matching(make.create.action.lower()).allows
+    allows = principal.match_action(make.create.action.lower()).allows
     if not allows and not principal.gaps:
         return None
-    if make.on is On.GROUP:
-        if principal.is_role or node.extra == "*" or graph.admin(node):
+    if make.on is EditTarget.GROUP:
+        if principal.is_role or node.extra == "*" or graph.is_administrator(node):
             return None
-        return Node(node.identity, "*")
-    partition = partition_of(principal.id)
-    to = Node(made_id(principal.identity.account, make.on, partition), "*")
+        return IdentityNode(node.identity, "*")
+    partition = get_partition(principal.id)
+    to = IdentityNode(
+        build_created_id(principal.identity.account, make.on, partition), "*"
+    )
     return None if to.identity == principal.id else to
 
 
-def _make(estate: Estate, principal: Principal, make: Make, to: Node) -> Iterator[Edge]:
+def _list_rule_edges(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    make: CreationRule,
+    to: IdentityNode,
+) -> Iterator[IdentityEdge]:
     for widen, enter in product(make.widen, make.enter):
-        found = at_one_name(estate, principal, make, (make.create, widen, enter))
+        found = find_best_name(estate, principal, make, (make.create, widen, enter))
         if found:
             via = " + ".join(n.action for n in (make.create, widen, enter))
-            yield from make_edge(to, via, *found.answers, new_name=found.arn)
-            if found.is_sure:
+            yield from build_edge(to, via, *found.answers, new_name=found.arn)
+            if found.is_unconditional:
                 return
-    if make.on is On.ROLE:
-        for launch in LAUNCHES:
+    if make.on is EditTarget.ROLE:
+        for launch in PASS_ROLE_RULES:
             if not launch.changes:
-                yield from launched(estate, principal, make, launch, to)
+                yield from list_launch_edges(estate, principal, make, launch, to)
 
 
-def launched(
-    estate: Estate, principal: Principal, make: Make, launch: Launch, to: Node
-) -> Iterator[Edge]:
+def list_launch_edges(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    make: CreationRule,
+    launch: PassRoleRule,
+    to: IdentityNode,
+) -> Iterator[IdentityEdge]:
     """Create a role that trusts a service, and have the service run code under it."""
     passed = (("iam:passedtoservice", launch.service),)
-    enter = Need(PASS_ROLE, make.create.resource, passed)
+    enter = RequiredPermission(PASS_ROLE, make.create.resource, passed)
     needs = (*launch.also, *launch.needs)
-    running = together(estate, principal, needs)
+    running = find_common_resources(estate, principal, needs)
     if launch.awaits:
-        awaited = atom(AWAITED, "Exists", (launch.awaits,))
-        running = (*running, Answer(awaited, ()))
+        awaited = build_atom(EXTERNAL_EVENT, "Exists", (launch.awaits,))
+        running = (*running, Evaluation(awaited, ()))
     if any(answer.formula == FALSE for answer in running):
         return
     for widen in make.widen:
-        found = at_one_name(estate, principal, make, (make.create, widen, enter))
+        found = find_best_name(estate, principal, make, (make.create, widen, enter))
         if found:
             calls = (make.create, widen, enter, *needs)
             via = " + ".join(dict.fromkeys(need.action for need in calls))
             answers = (*found.answers, *running)
-            yield from make_edge(to, via, *answers, new_name=found.arn)
+            yield from build_edge(to, via, *answers, new_name=found.arn)
 
 
 @dataclass(frozen=True, slots=True)
-class NewName:
+class NewResourceName:
     """Name for a new resource, with the results of the calls on it.
 
     Attributes:
@@ -185,31 +213,36 @@ class NewName:
     """
 
     arn: str
-    answers: tuple[Answer, ...]
+    answers: tuple[Evaluation, ...]
 
     @property
-    def is_sure(self) -> bool:
+    def is_unconditional(self) -> bool:
         """Tell whether every call is allowed without a condition."""
         return all(answer.formula == TRUE for answer in self.answers)
 
 
-def at_one_name(
-    estate: Estate, principal: Principal, make: Make, needs: Sequence[Need]
-) -> NewName | None:
+def find_best_name(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    make: CreationRule,
+    needs: Sequence[RequiredPermission],
+) -> NewResourceName | None:
     """Find the name with the best results; None where some call is always denied."""
-    best: NewName | None = None
+    best: NewResourceName | None = None
     calls = [need for need in needs if need.action != "sts:AssumeRole"]
-    for resource in candidates(estate, principal, needs):
+    for resource in list_candidate_resources(estate, principal, needs):
         if IdentityId(resource) in estate.principals or resource in estate.groups:
             continue  # creating an existing name fails
-        answers = answers_on(estate, principal, calls, resource)
+        answers = evaluate_on_resource(estate, principal, calls, resource)
         if len(calls) < len(needs):
-            entering = assume_after_edit(estate, principal, IdentityId(resource))
+            entering = evaluate_after_trust_edit(
+                estate, principal, IdentityId(resource)
+            )
             answers = (*answers, entering)
         if any(answer.formula == FALSE for answer in answers):
             continue
-        found = NewName(resource, answers)
-        if found.is_sure:
+        found = NewResourceName(resource, answers)
+        if found.is_unconditional:
             return found
         best = best or found
     return best

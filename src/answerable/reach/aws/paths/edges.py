@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.statements import Gap
-from answerable.reach.aws.evaluation.request import Answer, Determining
-from answerable.reach.formula import FALSE, TRUE, Formula, chained
+from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
+from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
 
-Only = frozenset[IdentityId] | None  # identities that are asked about; None for all
+IdentityFilter = (
+    frozenset[IdentityId] | None
+)  # identities that are asked about; None for all
 
 
-class Node(NamedTuple):
+class IdentityNode(NamedTuple):
     """Identity with the permissions it gained on a path: none, `*`, or a group.
 
     `session`: it is the session that a stated policy limits. `bare`: its boundary was
@@ -26,7 +28,7 @@ class Node(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class IdentityEdge:
     """Edge from a node to another.
 
     Attributes:
@@ -38,32 +40,34 @@ class Edge:
         new_name: Allowed ARN of an identity that is created by the step; else empty.
     """
 
-    to: Node
+    to: IdentityNode
     via: str
     formula: Formula
-    determining: tuple[Determining, ...]
-    gaps: tuple[Gap, ...]
+    determining: tuple[DeterminingStatement, ...]
+    gaps: tuple[PolicyGap, ...]
     new_name: str = ""
 
 
-def make_edge(
-    to: Node, via: str, *answers: Answer, new_name: str = ""
-) -> Iterator[Edge]:
+def build_edge(
+    to: IdentityNode, via: str, *answers: Evaluation, new_name: str = ""
+) -> Iterator[IdentityEdge]:
     """Build an edge from the results of its calls, which are separate requests."""
     if any(answer.formula == FALSE for answer in answers):
         return
     determining = dict.fromkeys(d for a in answers for d in a.determining)
     gaps = dict.fromkeys(g for a in answers for g in a.gaps)
-    formula = chained(*(answer.formula for answer in answers))
-    yield Edge(to, via, formula, tuple(determining), tuple(gaps), new_name)
+    formula = conjoin_hops(*(answer.formula for answer in answers))
+    yield IdentityEdge(to, via, formula, tuple(determining), tuple(gaps), new_name)
 
 
-def asked_about(only: Only, identity: IdentityId) -> bool:
+def is_requested(only: IdentityFilter, identity: IdentityId) -> bool:
     """Tell whether edges to an identity are asked about."""
     return only is None or identity in only
 
 
-def is_sure(best: Mapping[Node, Edge], node: Node) -> bool:
+def has_unconditional_edge(
+    best: Mapping[IdentityNode, IdentityEdge], node: IdentityNode
+) -> bool:
     """Tell whether an unconditional edge to a node was found already."""
     held = best.get(node)
     return held is not None and held.formula == TRUE

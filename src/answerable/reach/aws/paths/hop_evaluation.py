@@ -1,23 +1,25 @@
 """Evaluation of single calls of a hop."""
 
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.service_facts import binds_rcps
-from answerable.reach.aws.evaluation.context_keys import NOTHING, Known
-from answerable.reach.aws.evaluation.evaluate_principal import judged
-from answerable.reach.aws.evaluation.policy_layers import surely
-from answerable.reach.aws.evaluation.request import Answer
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.service_facts import supports_rcps
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
+from answerable.reach.aws.evaluation.evaluate_principal import (
+    evaluate_principal_request,
+)
+from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
+from answerable.reach.aws.evaluation.request import Evaluation
 
-_OF_IAM = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
+_IAM_ARN_PREFIXES = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
 
 
-def may(
-    estate: Estate,
-    principal: Principal,
+def evaluate_hop(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
     action: str,
     resource: str,
-    known: Known = NOTHING,
-) -> Answer:
+    known: ContextKeys = NO_KEYS,
+) -> Evaluation:
     """Evaluate a call of a principal as a hop of a path.
 
     Args:
@@ -27,24 +29,30 @@ def may(
         resource: ARN, or `*`.
         known: Condition keys that the call itself sets.
     """
-    sure = anywhere(estate, principal, action)
-    if sure is not None and not _speaks(estate, principal, resource):
+    sure = evaluate_hop_for_all(estate, principal, action)
+    if sure is not None and not _has_resource_side(estate, principal, resource):
         return sure
-    return judged(estate, principal, estate.hop(action, resource, known))
+    return evaluate_principal_request(
+        estate, principal, estate.build_hop_request(action, resource, known)
+    )
 
 
-def anywhere(estate: Estate, principal: Principal, action: str) -> Answer | None:
+def evaluate_hop_for_all(
+    estate: CompiledAccounts, principal: CompiledPrincipal, action: str
+) -> Evaluation | None:
     """Evaluate for all resources without a policy; None if the resource matters."""
     folded = action.lower()
-    if estate.fences and binds_rcps(folded):
+    if estate.fences and supports_rcps(folded):
         return None
-    return surely(principal, folded)
+    return evaluate_for_all_resources(principal, folded)
 
 
-def _speaks(estate: Estate, principal: Principal, resource: str) -> bool:
+def _has_resource_side(
+    estate: CompiledAccounts, principal: CompiledPrincipal, resource: str
+) -> bool:
     """Tell whether the policy or account of a resource matters."""
-    if resource == "*" or resource.startswith(_OF_IAM):
+    if resource == "*" or resource.startswith(_IAM_ARN_PREFIXES):
         return False
-    place = estate.place(resource)
+    place = estate.describe_resource(resource)
     near = place.owner in ("", principal.identity.account)
     return not near or place.holder in estate.holders

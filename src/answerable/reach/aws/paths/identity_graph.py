@@ -5,38 +5,54 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
-from answerable.model.policy import Layer
+from answerable.model.policy import PolicyLayer
 from answerable.model.resource import Resource
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_element import account_of
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import get_named_account
 from answerable.reach.aws.compiled.principals import (
-    EVERYTHING_CLAUSE,
-    Principal,
-    is_editable,
+    FULL_ACCESS_STATEMENT,
+    CompiledPrincipal,
+    is_customer_managed_policy,
 )
-from answerable.reach.aws.compiled.statements import Clause, Grant
-from answerable.reach.aws.compiled.trust_index import service_kind
-from answerable.reach.aws.escalation_rules.registry import RUNNING, Running
-from answerable.reach.aws.evaluation.assume_role import assume
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.request import name
-from answerable.reach.aws.evaluation.trust import ASSUME, Entry, entries
-from answerable.reach.aws.paths.administrator import is_admin, wide
-from answerable.reach.aws.paths.code_takeover import takeovers
+from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
+from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
+from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES, TakeoverRule
+from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.request import name_statement
+from answerable.reach.aws.evaluation.trust import (
+    ASSUME_ROLE,
+    TrustEntry,
+    list_trust_entries,
+)
+from answerable.reach.aws.paths.administrator import (
+    is_administrator,
+    select_unrestricted_allows,
+)
+from answerable.reach.aws.paths.code_takeover import list_takeover_edges
 from answerable.reach.aws.paths.created_identities import (
-    is_made,
-    made_principal,
-    making,
+    compile_created_principal,
+    is_uncreated,
+    list_creation_edges,
 )
-from answerable.reach.aws.paths.edges import Edge, Node, Only, is_sure, make_edge
-from answerable.reach.aws.paths.iam_edits import admin_edges, edits
-from answerable.reach.aws.paths.pass_role import launching
-from answerable.reach.aws.patterns.arns import EVERYTHING, matches_parts, text_parts
+from answerable.reach.aws.paths.edges import (
+    IdentityEdge,
+    IdentityFilter,
+    IdentityNode,
+    build_edge,
+    has_unconditional_edge,
+)
+from answerable.reach.aws.paths.iam_edits import (
+    list_administrator_edges,
+    list_edit_edges,
+)
+from answerable.reach.aws.paths.pass_role import list_pass_role_edges
+from answerable.reach.aws.patterns.arns import ANY_ARN, matches_arn, split_arn
 from answerable.reach.formula import TRUE
 
 
 @dataclass(eq=False, slots=True)
-class Graph:
+class IdentityGraph:
     """Graph of the identities of compiled accounts; edges are computed on demand.
 
     Attributes:
@@ -46,117 +62,119 @@ class Graph:
         keep: Stores the closure after it was computed.
     """
 
-    estate: Estate
+    estate: CompiledAccounts
     all: object = None
-    tagged: tuple[Clause, ...] | None = None
-    restore: Callable[["Graph"], object] | None = None
-    keep: Callable[["Graph"], None] | None = None
-    _principals: dict[Node, Principal] = field(default_factory=dict)
-    _edges: dict[Node, tuple[Edge, ...]] = field(default_factory=dict)
-    _single: dict[tuple[Node, Node], Edge | None] = field(default_factory=dict)
-    _admin: dict[Node, bool] = field(default_factory=dict)
-    _entries: dict[IdentityId, tuple[Entry, ...]] = field(default_factory=dict)
-    _lent: dict[Running, tuple[ResourceId, ...]] = field(default_factory=dict)
-    _code: dict[tuple[Running, str], dict[IdentityId, list[ResourceId]]] = field(
+    tagged: tuple[CompiledStatement, ...] | None = None
+    restore: Callable[["IdentityGraph"], object] | None = None
+    keep: Callable[["IdentityGraph"], None] | None = None
+    _principals: dict[IdentityNode, CompiledPrincipal] = field(default_factory=dict)
+    _edges: dict[IdentityNode, tuple[IdentityEdge, ...]] = field(default_factory=dict)
+    _single: dict[tuple[IdentityNode, IdentityNode], IdentityEdge | None] = field(
+        default_factory=dict
+    )
+    _admin: dict[IdentityNode, bool] = field(default_factory=dict)
+    _entries: dict[IdentityId, tuple[TrustEntry, ...]] = field(default_factory=dict)
+    _lent: dict[TakeoverRule, tuple[ResourceId, ...]] = field(default_factory=dict)
+    _code: dict[tuple[TakeoverRule, str], dict[IdentityId, list[ResourceId]]] = field(
         default_factory=dict
     )
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
-    def over(self, estate: Estate) -> "Graph":
+    def for_accounts(self, estate: CompiledAccounts) -> "IdentityGraph":
         """Return the graph of other compiled accounts with the same resources.
 
         The resource policies must be equal for the actions of escalation rules.
         """
-        return Graph(
+        return IdentityGraph(
             estate, tagged=self.tagged, _lent=self._lent, _resources=self._resources
         )
 
-    def principal(self, node: Node) -> Principal:
+    def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
         """Return the principal of a node."""
         found = self._principals.get(node)
         if found is None:
-            found = self._make(node)
+            found = self._build_principal(node)
             if node.session and self.estate.session:
-                found = found.under(self.estate.session)
+                found = found.in_session(self.estate.session)
             self._principals[node] = found
         return found
 
-    def start(self, identity: IdentityId) -> Node:
+    def get_start_node(self, identity: IdentityId) -> IdentityNode:
         """Return the node of a subject, which a stated session policy limits."""
-        return Node(identity, session=self.estate.session is not None)
+        return IdentityNode(identity, session=self.estate.session is not None)
 
-    def admin(self, node: Node) -> bool:
+    def is_administrator(self, node: IdentityNode) -> bool:
         """Tell whether a node is an administrator."""
         found = self._admin.get(node)
         if found is None:
-            found = self._admin[node] = is_admin(self.principal(node))
+            found = self._admin[node] = is_administrator(self.get_principal(node))
         return found
 
-    def edges(self, node: Node) -> tuple[Edge, ...]:
+    def list_edges(self, node: IdentityNode) -> tuple[IdentityEdge, ...]:
         """List the edges of a node, the best one to each neighbour."""
         found = self._edges.get(node)
         if found is None:
-            best: dict[Node, Edge] = {}
-            for edge in self._steps(node, best):
-                _keep(best, edge)
-            found = self._edges[node] = tuple(sorted(best.values(), key=_order))
+            best: dict[IdentityNode, IdentityEdge] = {}
+            for edge in self._list_steps(node, best):
+                _keep_best(best, edge)
+            found = self._edges[node] = tuple(sorted(best.values(), key=_edge_sort_key))
         return found
 
-    def edge(self, node: Node, to: Node) -> Edge | None:
+    def find_edge(self, node: IdentityNode, to: IdentityNode) -> IdentityEdge | None:
         """Return the best edge between two nodes; None where there is none."""
         key = node, to
         if key not in self._single:
-            best: dict[Node, Edge] = {}
-            for edge in self._steps(node, best, frozenset([to.identity])):
-                _keep(best, edge)
-                if is_sure(best, to):
+            best: dict[IdentityNode, IdentityEdge] = {}
+            for edge in self._list_steps(node, best, frozenset([to.identity])):
+                _keep_best(best, edge)
+                if has_unconditional_edge(best, to):
                     break
             self._single[key] = best.get(to)
         return self._single[key]
 
-    def entries(self, role: IdentityId) -> tuple[Entry, ...]:
+    def list_trust_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
         """List the principals outside the snapshot that may enter a role."""
         found = self._entries.get(role)
         if found is None:
             trust = self.estate.trusts.get(role)
-            known = self.estate.hop(ASSUME, role).known
+            known = self.estate.build_hop_request(ASSUME_ROLE, role).known
             accounts = self.estate.accounts
-            listed = tuple(entries(trust, known, accounts)) if trust else ()
+            listed = tuple(list_trust_entries(trust, known, accounts)) if trust else ()
             found = self._entries[role] = listed
         return found
 
-    def lent(self, rule: Running) -> tuple[ResourceId, ...]:
+    def list_shared_resources(self, rule: TakeoverRule) -> tuple[ResourceId, ...]:
         """List resources whose policy may allow a takeover from other accounts."""
         if not self._lent:
             running: dict[str, list[Resource]] = defaultdict(list)
             for resource in self.estate.resources.values():
                 if resource.runs_as:
                     running[resource.kind].append(resource)
-            for one in RUNNING:
-                self._lent[one] = tuple(self._lending(one, running[one.kind]))
+            for one in TAKEOVER_RULES:
+                self._lent[one] = tuple(self._select_shared(one, running[one.kind]))
         return self._lent[rule]
 
-    def _lending(
-        self, rule: Running, running: Iterable[Resource]
+    def _select_shared(
+        self, rule: TakeoverRule, running: Iterable[Resource]
     ) -> Iterator[ResourceId]:
         action = rule.needs[0].action.lower()
         for resource in running:
             holder = self.estate.holders.get(resource.id)
-            if holder and (holder.gaps or holder.speaking(action)):
+            if holder and (holder.gaps or holder.select_statements(action)):
                 yield resource.id
 
-    def resources(self, kind: str, account: str) -> tuple[ResourceId, ...]:
+    def list_resources(self, kind: str, account: str) -> tuple[ResourceId, ...]:
         """List the resources of one kind in an account."""
         if self._resources is None:
             self._resources = defaultdict(list)
-            for resource in self.estate.running():
+            for resource in self.estate.list_takeover_resources():
                 owner = (*resource.id.split(":", 5), "", "", "", "", "")[4]
                 key = resource.kind, owner or resource.account
                 self._resources[key].append(resource.id)
         return tuple(self._resources.get((kind, account), ()))
 
-    def code(
-        self, rule: Running, account: str
+    def list_takeover_code(
+        self, rule: TakeoverRule, account: str
     ) -> Mapping[IdentityId, Sequence[ResourceId]]:
         """List by identity the running code that an account's principals may take over.
 
@@ -166,16 +184,16 @@ class Graph:
         if found is None:
             found = self._code[rule, account] = defaultdict(list)
             principals = self.estate.principals
-            near = self.resources(rule.kind, account)
-            for resource in dict.fromkeys((*near, *self.lent(rule))):
-                runs_as = self.estate.runs_as(resource)
+            near = self.list_resources(rule.kind, account)
+            for resource in dict.fromkeys((*near, *self.list_shared_resources(rule))):
+                runs_as = self.estate.find_run_as(resource)
                 if runs_as in principals:
                     found[runs_as].append(resource)
         return found
 
-    def _make(self, node: Node) -> Principal:
-        if is_made(node.identity):
-            return made_principal(self.estate, node.identity)
+    def _build_principal(self, node: IdentityNode) -> CompiledPrincipal:
+        if is_uncreated(node.identity):
+            return compile_created_principal(self.estate, node.identity)
         plain = self.estate.principals[node.identity]
         if node.bare:
             plain = plain.without_boundary()
@@ -183,35 +201,51 @@ class Graph:
             return plain
         if node.extra == "*":
             policy = PolicyId(f"{node.identity}#after-edit")
-            grant = Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "any")
-            return plain.with_more("*", [grant])
+            grant = PolicyStatement(
+                FULL_ACCESS_STATEMENT, PolicyLayer.IDENTITY, policy, "any"
+            )
+            return plain.with_statements("*", [grant])
         gained = self.estate.groups[node.extra]
-        managed = (grant.policy for grant in gained if is_editable(grant.policy))
+        managed = (
+            grant.policy for grant in gained if is_customer_managed_policy(grant.policy)
+        )
         return replace(
-            plain.with_more(node.extra, gained),
+            plain.with_statements(node.extra, gained),
             groups=(*plain.groups, node.extra),
             policies=tuple(dict.fromkeys((*plain.policies, *managed))),
         )
 
-    def _steps(
-        self, node: Node, best: Mapping[Node, Edge], only: Only = None
-    ) -> Iterator[Edge]:
+    def _list_steps(
+        self,
+        node: IdentityNode,
+        best: Mapping[IdentityNode, IdentityEdge],
+        only: IdentityFilter = None,
+    ) -> Iterator[IdentityEdge]:
         """Yield edges; nodes with an unconditional edge in `best` are skipped."""
-        principal = self.principal(node)
-        if self.admin(node) and not self._fenced(principal.identity.account):
-            by = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
-            yield from admin_edges(self, principal, by, only)
-            yield from self._assumes(principal, best, only, near=False)
-            only = self._linked(principal.identity.account, only)
+        principal = self.get_principal(node)
+        if self.is_administrator(node) and not self._may_rcp_deny_roles(
+            principal.identity.account
+        ):
+            by = tuple(
+                dict.fromkeys(
+                    name_statement(g)
+                    for g in select_unrestricted_allows(principal.grants)
+                )
+            )
+            yield from list_administrator_edges(self, principal, by, only)
+            yield from self._list_assume_role_edges(principal, best, only, near=False)
+            only = self._list_immutable_roles(principal.identity.account, only)
             if not only:
                 return
-        yield from self._assumes(principal, best, only)
-        yield from launching(self, principal, best, only)
-        yield from takeovers(self, principal, best, only)
-        yield from edits(self, node, principal, best, only)
-        yield from making(self, node, principal, best, only)
+        yield from self._list_assume_role_edges(principal, best, only)
+        yield from list_pass_role_edges(self, principal, best, only)
+        yield from list_takeover_edges(self, principal, best, only)
+        yield from list_edit_edges(self, node, principal, best, only)
+        yield from list_creation_edges(self, node, principal, best, only)
 
-    def _linked(self, account: str, only: Only) -> frozenset[IdentityId]:
+    def _list_immutable_roles(
+        self, account: str, only: IdentityFilter
+    ) -> frozenset[IdentityId]:
         """List the roles of an account that cannot be edited, of those asked about."""
         known = self.estate.principals
         asked = known if only is None else only
@@ -219,86 +253,92 @@ class Graph:
             one
             for one in asked
             if one in known
-            and known[one].is_fixed
+            and known[one].is_immutable_role
             and known[one].identity.account == account
         )
 
-    def _fenced(self, account: str) -> bool:
+    def _may_rcp_deny_roles(self, account: str) -> bool:
         """Tell whether an RCP may deny an administrator the roles of its account."""
         fence = self.estate.fences.get(account)
-        return fence is not None and bool(fence.gaps or fence.speaking(ASSUME))
+        return fence is not None and bool(
+            fence.gaps or fence.select_denies(ASSUME_ROLE)
+        )
 
-    def _assumes(
+    def _list_assume_role_edges(
         self,
-        principal: Principal,
-        best: Mapping[Node, Edge],
-        only: Only,
+        principal: CompiledPrincipal,
+        best: Mapping[IdentityNode, IdentityEdge],
+        only: IdentityFilter,
         *,
         near: bool = True,
-    ) -> Iterator[Edge]:
-        roles = self.assumable(principal) if only is None else sorted(only)
+    ) -> Iterator[IdentityEdge]:
+        roles = self.list_assumable_roles(principal) if only is None else sorted(only)
         for role in roles:
             if role not in self.estate.trusts:
                 continue
-            if not near and self._same_account(principal, role):
+            if not near and self._is_same_account(principal, role):
                 continue
-            if role != principal.id and not is_sure(best, Node(role)):
-                answer = assume(self.estate, principal, role)
-                yield from make_edge(Node(role), "sts:AssumeRole", answer)
+            if role != principal.id and not has_unconditional_edge(
+                best, IdentityNode(role)
+            ):
+                answer = evaluate_assume_role(self.estate, principal, role)
+                yield from build_edge(IdentityNode(role), "sts:AssumeRole", answer)
 
-    def assumable(self, principal: Principal) -> list[IdentityId]:
+    def list_assumable_roles(self, principal: CompiledPrincipal) -> list[IdentityId]:
         """List the roles whose trust policy could name a principal."""
         identity = principal.identity
         keys = ("*", identity.id, identity.unique_id, f"session {identity.account}")
         named = self.estate.by_named
         found = {role for key in keys for role in named.get(key, ())}
         # A trust policy that names the account delegates to identity policies.
-        allows = principal.matching(ASSUME).allows
+        allows = principal.match_action(ASSUME_ROLE).allows
         left = named.get(f"account {identity.account}", ())
         if principal.gaps or not all(grant.clause.parts for grant in allows):
             return sorted(found.union(left))
         patterns = {p for g in allows for p in g.clause.parts}
         if any(grant.clause.not_resources for grant in allows):
-            patterns.add(EVERYTHING)
+            patterns.add(ANY_ARN)
         for role in left:
-            text = text_parts(role)
-            if any(matches_parts(pattern, text) for pattern in patterns):
+            text = split_arn(role)
+            if any(matches_arn(pattern, text) for pattern in patterns):
                 found.add(role)
         return sorted(found)
 
-    def outsiders(self, role: IdentityId) -> tuple[Entry, ...]:
+    def list_external_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
         """List the outside principals, services left out, that may enter a role."""
         estate = self.estate
         return tuple(
             entry
-            for entry in self.entries(role)
+            for entry in self.list_trust_entries(role)
             if entry.kind != "Service"
-            and not estate.is_collected(account_of(entry.principal))
+            and not estate.is_account_collected(get_named_account(entry.principal))
             and entry.principal not in estate.principals
         )
 
-    def service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
+    def list_service_entries(
+        self, role: IdentityId, service: str
+    ) -> Iterator[TrustEntry]:
         """List the ways in which a service may enter a role of its own account."""
         trust, accounts = self.estate.trusts[role], self.estate.accounts
-        kind = service_kind(service)
+        kind = get_service_principal_kind(service)
         signed = kind == "Service" and trust.account
         source = {"aws:sourceaccount": (trust.account,)} if signed else {}
-        call = self.estate.hop(ASSUME, role, Known(source))
-        for entry in entries(trust, call.known, accounts):
+        call = self.estate.build_hop_request(ASSUME_ROLE, role, ContextKeys(source))
+        for entry in list_trust_entries(trust, call.known, accounts):
             if entry.kind == kind and entry.principal == service:
                 yield entry
 
-    def _same_account(self, principal: Principal, role: IdentityId) -> bool:
+    def _is_same_account(self, principal: CompiledPrincipal, role: IdentityId) -> bool:
         return self.estate.trusts[role].account == principal.identity.account
 
 
-def _keep(best: dict[Node, Edge], edge: Edge) -> None:
+def _keep_best(best: dict[IdentityNode, IdentityEdge], edge: IdentityEdge) -> None:
     """Keep the first edge to a node, or the first unconditional one."""
     held = best.get(edge.to)
     if held is None or (edge.formula == TRUE and held.formula != TRUE):
         best[edge.to] = edge
 
 
-def _order(edge: Edge) -> tuple[bool, bool, Node]:
+def _edge_sort_key(edge: IdentityEdge) -> tuple[bool, bool, IdentityNode]:
     """Return a sort key: edges that are checked most easily come first."""
-    return is_made(edge.to.identity), edge.via != "sts:AssumeRole", edge.to
+    return is_uncreated(edge.to.identity), edge.via != "sts:AssumeRole", edge.to

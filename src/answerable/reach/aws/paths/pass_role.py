@@ -4,61 +4,77 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.trust_index import service_kind
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.escalation_rules.registry import (
-    AWAITED,
-    EXISTING,
-    KINDS,
-    LAUNCHES,
-    Launch,
-    Need,
+    EXISTING_RESOURCE,
+    EXTERNAL_EVENT,
+    PASS_ROLE_RULES,
+    RESOURCE_ARN_TEMPLATES,
+    PassRoleRule,
+    RequiredPermission,
 )
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.policy_layers import surely
-from answerable.reach.aws.evaluation.request import Answer
-from answerable.reach.aws.evaluation.trust import Entry
-from answerable.reach.aws.paths.edges import Edge, Node, Only, is_sure, make_edge
-from answerable.reach.aws.paths.hop_evaluation import may
-from answerable.reach.aws.paths.witness_resources import Answers, together
-from answerable.reach.formula import FALSE, TRUE, atom
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
+from answerable.reach.aws.evaluation.request import Evaluation
+from answerable.reach.aws.evaluation.trust import TrustEntry
+from answerable.reach.aws.paths.edges import (
+    IdentityEdge,
+    IdentityFilter,
+    IdentityNode,
+    build_edge,
+    has_unconditional_edge,
+)
+from answerable.reach.aws.paths.hop_evaluation import evaluate_hop
+from answerable.reach.aws.paths.witness_resources import (
+    Evaluations,
+    find_common_resources,
+)
+from answerable.reach.formula import FALSE, TRUE, build_atom
 
 PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 
 
-class _Graph(Protocol):
-    estate: Estate
+class _LaunchGraph(Protocol):
+    estate: CompiledAccounts
 
-    def service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]: ...
+    def list_service_entries(
+        self, role: IdentityId, service: str
+    ) -> Iterator[TrustEntry]: ...
 
-    def resources(self, kind: str, account: str) -> tuple[str, ...]: ...
+    def list_resources(self, kind: str, account: str) -> tuple[str, ...]: ...
 
 
-def launching(
-    graph: _Graph, principal: Principal, best: Mapping[Node, Edge], only: Only = None
-) -> Iterator[Edge]:
+def list_pass_role_edges(
+    graph: _LaunchGraph,
+    principal: CompiledPrincipal,
+    best: Mapping[IdentityNode, IdentityEdge],
+    only: IdentityFilter = None,
+) -> Iterator[IdentityEdge]:
     """List the edges of a principal by passing roles to services."""
-    if not may_pass(principal):
+    if not may_pass_any_role(principal):
         return
     estate = graph.estate
-    for launch in LAUNCHES:
+    for launch in PASS_ROLE_RULES:
         roles = [
             role
-            for role in _trusting(estate, launch.service, only)
+            for role in _list_trusting_roles(estate, launch.service, only)
             if estate.trusts[role].account == principal.identity.account
             and role != principal.id
-            and not is_sure(best, Node(role))
+            and not has_unconditional_edge(best, IdentityNode(role))
         ]
         if roles:
-            yield from _launch(graph, principal, launch, roles)
+            yield from _list_launch_edges(graph, principal, launch, roles)
 
 
-def _trusting(estate: Estate, service: str, only: Only) -> Iterable[IdentityId]:
+def _list_trusting_roles(
+    estate: CompiledAccounts, service: str, only: IdentityFilter
+) -> Iterable[IdentityId]:
     """List the roles asked about whose trust policy names a service."""
     if only is None:
         return estate.by_service.get(service, ())
-    pair = (service_kind(service), service)
+    pair = (get_service_principal_kind(service), service)
     return [
         role
         for role in sorted(only)
@@ -67,69 +83,86 @@ def _trusting(estate: Estate, service: str, only: Only) -> Iterable[IdentityId]:
     ]
 
 
-def may_pass(principal: Principal) -> bool:
+def may_pass_any_role(principal: CompiledPrincipal) -> bool:
     """Tell whether a principal may pass some role."""
-    sure = surely(principal, PASS_ROLE.lower())
+    sure = evaluate_for_all_resources(principal, PASS_ROLE.lower())
     if sure is not None:
         return sure.formula != FALSE
-    return bool(principal.matching(PASS_ROLE.lower()).allows or principal.gaps)
+    return bool(principal.match_action(PASS_ROLE.lower()).allows or principal.gaps)
 
 
-def _launch(
-    graph: _Graph, principal: Principal, launch: Launch, roles: Iterable[IdentityId]
-) -> Iterator[Edge]:
-    answers = launchable(graph, principal, launch)
+def _list_launch_edges(
+    graph: _LaunchGraph,
+    principal: CompiledPrincipal,
+    launch: PassRoleRule,
+    roles: Iterable[IdentityId],
+) -> Iterator[IdentityEdge]:
+    answers = evaluate_launch(graph, principal, launch)
     if any(answer.formula == FALSE for answer in answers):
         return
     calls = dict.fromkeys(need.action for need in launch.needs)
     via = " + ".join((PASS_ROLE, *calls))
     for role in roles:
-        trusts = [e.answer for e in graph.service_entries(role, launch.service)]
+        trusts = [e.answer for e in graph.list_service_entries(role, launch.service)]
         if trusts:
-            passing = passed(graph.estate, principal, role, launch.service)
-            yield from make_edge(Node(role), via, passing, *answers, trusts[0])
+            passing = evaluate_pass_role(graph.estate, principal, role, launch.service)
+            yield from build_edge(IdentityNode(role), via, passing, *answers, trusts[0])
 
 
-def passed(
-    estate: Estate, principal: Principal, role: IdentityId, service: str
-) -> Answer:
+def evaluate_pass_role(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    role: IdentityId,
+    service: str,
+) -> Evaluation:
     """Evaluate `iam:PassRole` of a role to a service."""
-    known = Known({"iam:passedtoservice": (service,)})
-    return may(estate, principal, PASS_ROLE, role, known)
+    known = ContextKeys({"iam:passedtoservice": (service,)})
+    return evaluate_hop(estate, principal, PASS_ROLE, role, known)
 
 
-def launchable(graph: _Graph, principal: Principal, launch: Launch) -> Answers:
+def evaluate_launch(
+    graph: _LaunchGraph, principal: CompiledPrincipal, launch: PassRoleRule
+) -> Evaluations:
     """Evaluate the calls of a launch other than `iam:PassRole`."""
-    answers = _launchable(graph, principal, launch)
+    answers = _evaluate_launch_calls(graph, principal, launch)
     if not launch.awaits:
         return answers
-    return (*answers, Answer(atom(AWAITED, "Exists", (launch.awaits,)), ()))
+    return (
+        *answers,
+        Evaluation(build_atom(EXTERNAL_EVENT, "Exists", (launch.awaits,)), ()),
+    )
 
 
-def _launchable(graph: _Graph, principal: Principal, launch: Launch) -> Answers:
+def _evaluate_launch_calls(
+    graph: _LaunchGraph, principal: CompiledPrincipal, launch: PassRoleRule
+) -> Evaluations:
     estate = graph.estate
     if not launch.changes:
-        return together(estate, principal, launch.needs)
-    best: Answers = (Answer(FALSE, ()),)
-    there = graph.resources(launch.changes, principal.identity.account)
+        return find_common_resources(estate, principal, launch.needs)
+    best: Evaluations = (Evaluation(FALSE, ()),)
+    there = graph.list_resources(launch.changes, principal.identity.account)
     for resource in there:
-        answers = together(estate, principal, launch.needs, resource)
+        answers = find_common_resources(estate, principal, launch.needs, resource)
         if all(answer.formula == TRUE for answer in answers):
             return answers
         if not any(answer.formula == FALSE for answer in answers):
             best = answers
     if there:
         return best
-    return _unseen(estate, principal, launch)
+    return _evaluate_uncollected_launch(estate, principal, launch)
 
 
-def _unseen(estate: Estate, principal: Principal, launch: Launch) -> Answers:
+def _evaluate_uncollected_launch(
+    estate: CompiledAccounts, principal: CompiledPrincipal, launch: PassRoleRule
+) -> Evaluations:
     """Evaluate a launch that changes a resource, where none was collected."""
-    kind = KINDS[launch.changes]
+    kind = RESOURCE_ARN_TEMPLATES[launch.changes]
     needs = [
-        Need(need.action, need.resource.replace("{existing}", kind), need.context)
+        RequiredPermission(
+            need.action, need.resource.replace("{existing}", kind), need.context
+        )
         for need in launch.needs
     ]
-    answers = together(estate, principal, needs)
-    there = atom(EXISTING, "Exists", (launch.changes,))
-    return (*answers, Answer(there, ()))
+    answers = find_common_resources(estate, principal, needs)
+    there = build_atom(EXISTING_RESOURCE, "Exists", (launch.changes,))
+    return (*answers, Evaluation(there, ()))

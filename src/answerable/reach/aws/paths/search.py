@@ -5,18 +5,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import positions
-from answerable.reach.aws.bulk.caller_side import Verdicts
-from answerable.reach.aws.bulk.closure import Whole, whole_of
-from answerable.reach.aws.evaluation.request import Determining
-from answerable.reach.aws.paths.created_identities import is_made, to_be_made
-from answerable.reach.aws.paths.edges import Edge, Node
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.formula import TRUE, Formula, chained
+from answerable.reach.aws.bulk.bitset import list_positions
+from answerable.reach.aws.bulk.caller_side import VerdictBits
+from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.evaluation.request import DeterminingStatement
+from answerable.reach.aws.paths.created_identities import is_uncreated, mark_uncreated
+from answerable.reach.aws.paths.edges import IdentityEdge, IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.formula import TRUE, Formula, conjoin_hops
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class PathHop:
     """Step of a path, in the terms of the document.
 
     Attributes:
@@ -31,11 +31,11 @@ class Hop:
     via: str
     to: str
     formula: Formula
-    determining: tuple[Determining, ...]
+    determining: tuple[DeterminingStatement, ...]
 
 
 @dataclass(eq=False, slots=True)
-class Reached:
+class ReachPath:
     """Path to a node; its steps are evaluated on demand.
 
     Attributes:
@@ -43,33 +43,33 @@ class Reached:
         certain: Whether no step has a condition.
     """
 
-    graph: Graph
-    trail: tuple[Node, ...]
+    graph: IdentityGraph
+    trail: tuple[IdentityNode, ...]
     certain: bool = True
-    _edges: tuple[tuple[Node, Edge], ...] | None = None
+    _edges: tuple[tuple[IdentityNode, IdentityEdge], ...] | None = None
 
     @property
-    def node(self) -> Node:
+    def target(self) -> IdentityNode:
         """Last node of the path."""
         return self.trail[-1]
 
     @property
-    def steps(self) -> int:
+    def step_count(self) -> int:
         """Number of steps."""
         return len(self.trail) - 1
 
     @property
-    def edges(self) -> tuple[tuple[Node, Edge], ...]:
+    def edges(self) -> tuple[tuple[IdentityNode, IdentityEdge], ...]:
         """Pairs (origin, edge), first step first; empty for the start."""
         if self._edges is None:
             pairs = zip(self.trail, self.trail[1:], strict=False)
             self._edges = tuple(
-                (origin, self._edge(origin, to)) for origin, to in pairs
+                (origin, self._find_edge(origin, to)) for origin, to in pairs
             )
         return self._edges
 
-    def _edge(self, origin: Node, to: Node) -> Edge:
-        edge = self.graph.edge(origin, to)
+    def _find_edge(self, origin: IdentityNode, to: IdentityNode) -> IdentityEdge:
+        edge = self.graph.find_edge(origin, to)
         assert edge is not None, (origin, to)  # noqa: S101 - the closure holds the edge
         return edge
 
@@ -78,29 +78,33 @@ class Reached:
         """Conjunction of the conditions of all steps."""
         if self.certain:
             return TRUE
-        return chained(*(edge.formula for _, edge in self.edges))
+        return conjoin_hops(*(edge.formula for _, edge in self.edges))
 
     @property
-    def hops(self) -> tuple[Hop, ...]:
+    def hops(self) -> tuple[PathHop, ...]:
         """Steps in the terms of the document."""
-        found: list[Hop] = []
+        found: list[PathHop] = []
         origin: str = self.trail[0].identity
         for _, edge in self.edges:
-            to = _name_of(edge)
-            found.append(Hop(origin, edge.via, to, edge.formula, edge.determining))
+            to = _name_target(edge)
+            found.append(PathHop(origin, edge.via, to, edge.formula, edge.determining))
             origin = to
         return tuple(found)
 
 
-def _name_of(edge: Edge) -> str:
+def _name_target(edge: IdentityEdge) -> str:
     """Return the id that a step leads to; of a new identity with an allowed name."""
-    made = edge.new_name and is_made(edge.to.identity)
-    return to_be_made(edge.new_name) if made else edge.to.identity
+    made = edge.new_name and is_uncreated(edge.to.identity)
+    return mark_uncreated(edge.new_name) if made else edge.to.identity
 
 
-def reached(
-    graph: Graph, start: Node, *, ends: int | None = None, stops: int = 0
-) -> Iterator[Reached]:
+def iterate_paths(
+    graph: IdentityGraph,
+    start: IdentityNode,
+    *,
+    ends: int | None = None,
+    stops: int = 0,
+) -> Iterator[ReachPath]:
     """Yield paths to the start and every reachable node, nearest first.
 
     Unconditional paths come first, so that a node that has one comes with it; then
@@ -112,33 +116,37 @@ def reached(
         ends: Bitset of nodes to yield besides the start; all by default.
         stops: Bitset of nodes whose edges are not followed.
     """
-    whole = whole_of(graph)
-    first = whole.number(start)
+    whole = get_closure(graph)
+    first = whole.get_number(start)
     wanted = -1 if ends is None else ends | 1 << first
-    certain: _Before = {}
-    for number in _search(whole, first, certain, stops, sure=True):
+    certain: _Predecessors = {}
+    for number in _search_forward(whole, first, certain, stops, sure=True):
         if wanted >> number & 1:
-            yield Reached(graph, tuple(reversed(_trail(whole, certain, number))))
-    every: _Before = {}
-    for number in _search(whole, first, every, stops, sure=False):
+            yield ReachPath(
+                graph, tuple(reversed(_follow_predecessors(whole, certain, number)))
+            )
+    every: _Predecessors = {}
+    for number in _search_forward(whole, first, every, stops, sure=False):
         if number not in certain and wanted >> number & 1:
-            trail = tuple(reversed(_trail(whole, every, number)))
-            yield Reached(graph, trail, certain=False)
+            trail = tuple(reversed(_follow_predecessors(whole, every, number)))
+            yield ReachPath(graph, trail, certain=False)
 
 
-def becoming(graph: Graph, start: Node) -> tuple[IdentityId, ...]:
+def list_reachable_identities(
+    graph: IdentityGraph, start: IdentityNode
+) -> tuple[IdentityId, ...]:
     """List the identities that a node can become, nearest first, without its own."""
-    whole = whole_of(graph)
-    numbers = _search(whole, whole.number(start), {}, 0, sure=False)
-    names = (whole.node(number).identity for number in numbers)
+    whole = get_closure(graph)
+    numbers = _search_forward(whole, whole.get_number(start), {}, 0, sure=False)
+    names = (whole.get_node(number).identity for number in numbers)
     return tuple(dict.fromkeys(name for name in names if name != start.identity))
 
 
-_Before = dict[int, int | None]
+_Predecessors = dict[int, int | None]
 
 
-def _search(
-    whole: Whole, start: int, before: _Before, stops: int, *, sure: bool
+def _search_forward(
+    whole: GraphClosure, start: int, before: _Predecessors, stops: int, *, sure: bool
 ) -> Iterator[int]:
     before[start] = None
     seen = 1 << start
@@ -148,49 +156,53 @@ def _search(
         yield number
         if stops >> number & 1:
             continue
-        row = whole.steps(number)
+        row = whole.get_steps(number)
         new = (row.sure if sure else row.some) & ~seen
         seen |= new
-        for to in whole.ordered(number, new) if new else ():
+        for to in whole.order_steps(number, new) if new else ():
             before[to] = number
             waiting.append(to)
 
 
-def _trail(whole: Whole, steps: _Before, number: int) -> list[Node]:
+def _follow_predecessors(
+    whole: GraphClosure, steps: _Predecessors, number: int
+) -> list[IdentityNode]:
     """Follow the recorded nodes from one node to the end of the search."""
     trail = []
     step: int | None = number
     while step is not None:
-        trail.append(whole.node(step))
+        trail.append(whole.get_node(step))
         step = steps[step]
     return trail
 
 
 @dataclass(eq=False, slots=True)
-class Towards:
+class BackwardSearch:
     """Result of a backward search: by node, the next node towards a target."""
 
-    graph: Graph
-    whole: Whole
-    _sure: _Before = field(default_factory=dict)
-    _some: _Before = field(default_factory=dict)
+    graph: IdentityGraph
+    whole: GraphClosure
+    _sure: _Predecessors = field(default_factory=dict)
+    _some: _Predecessors = field(default_factory=dict)
 
-    def nodes(self) -> Iterator[Node]:
+    def list_nodes(self) -> Iterator[IdentityNode]:
         """List the nodes that reach a target."""
-        return map(self.whole.node, {**self._some, **self._sure})
+        return map(self.whole.get_node, {**self._some, **self._sure})
 
-    def way(self, node: Node) -> Reached | None:
+    def find_path(self, node: IdentityNode) -> ReachPath | None:
         """Return the path from a node to its target; None where there is none."""
         whole = self.whole
-        number = whole.number(node)
+        number = whole.get_number(node)
         steps = self._sure if number in self._sure else self._some
         if number not in steps:
             return None
-        trail = tuple(_trail(whole, steps, number))
-        return Reached(self.graph, trail, steps is self._sure)
+        trail = tuple(_follow_predecessors(whole, steps, number))
+        return ReachPath(self.graph, trail, steps is self._sure)
 
 
-def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
+def search_backward(
+    graph: IdentityGraph, starts: Iterable[IdentityNode], goals: VerdictBits
+) -> BackwardSearch:
     """Search backward from every target node.
 
     Args:
@@ -198,30 +210,37 @@ def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
         starts: Start nodes besides the actors of the graph.
         goals: Target nodes, unconditional and conditional.
     """
-    whole = whole_of(graph)
-    loose = [number for node in starts if (number := whole.number(node)) >= whole.size]
-    found = Towards(graph, whole)
-    _backwards(whole, goals.sure, loose, found._sure, sure=True)
-    _backwards(whole, goals.some, loose, found._some, sure=False)
+    whole = get_closure(graph)
+    loose = [
+        number for node in starts if (number := whole.get_number(node)) >= whole.size
+    ]
+    found = BackwardSearch(graph, whole)
+    _record_next_steps(whole, goals.sure, loose, found._sure, sure=True)
+    _record_next_steps(whole, goals.some, loose, found._some, sure=False)
     return found
 
 
-def _backwards(
-    whole: Whole, goals: int, loose: Iterable[int], steps: _Before, *, sure: bool
+def _record_next_steps(
+    whole: GraphClosure,
+    goals: int,
+    loose: Iterable[int],
+    steps: _Predecessors,
+    *,
+    sure: bool,
 ) -> None:
     """Record the next step of each node, by breadth-first rounds from the targets."""
-    steps.update(dict.fromkeys(positions(goals)))
+    steps.update(dict.fromkeys(list_positions(goals)))
     closure = whole.sure if sure else whole.some
-    left = dict.fromkeys(positions(closure.towards(goals) & ~goals))
+    left = dict.fromkeys(list_positions(closure.find_sources(goals) & ~goals))
     left.update(dict.fromkeys(number for number in loose if number not in steps))
     front = goals
     while front and left:
         new = []
         for number in left:
-            row = whole.steps(number)
+            row = whole.get_steps(number)
             ahead = (row.sure if sure else row.some) & front
             if ahead:
-                steps[number] = whole.first(number, ahead)
+                steps[number] = whole.choose_step(number, ahead)
                 new.append(number)
         front = 0
         for number in new:

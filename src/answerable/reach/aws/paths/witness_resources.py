@@ -8,37 +8,40 @@ resources get the same region.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principals import Principal, partition_of
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, get_partition
 from answerable.reach.aws.escalation_rules.registry import (
-    NAME,
-    OTHER_NAME,
-    REGION,
-    Need,
+    ANY_REGION,
+    NEW_NAME,
+    OTHER_NEW_NAME,
+    RequiredPermission,
 )
-from answerable.reach.aws.evaluation.context_keys import Known, resolve
-from answerable.reach.aws.evaluation.request import Answer
-from answerable.reach.aws.paths.hop_evaluation import anywhere, may
-from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, pattern_parts
-from answerable.reach.aws.patterns.common_match import meeting
+from answerable.reach.aws.evaluation.context_keys import ContextKeys, resolve_variables
+from answerable.reach.aws.evaluation.request import Evaluation
+from answerable.reach.aws.paths.hop_evaluation import evaluate_hop, evaluate_hop_for_all
+from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.common_match import find_common_match
 from answerable.reach.aws.patterns.globs import (
-    ANY,
-    STAR,
-    inward,
-    literal,
+    ANY_CHARACTER,
+    ANY_TEXT,
+    decode_glob,
+    encode_glob,
+    encode_literal,
     matches,
-    outward,
 )
 from answerable.reach.formula import FALSE, TRUE
 
-_MOST = 64
-Answers = tuple[Answer, ...]
-_NEVER: Answers = (Answer(FALSE, ()),)
+_MAX_CANDIDATES = 64
+Evaluations = tuple[Evaluation, ...]
+_DENIED: Evaluations = (Evaluation(FALSE, ()),)
 
 
-def together(
-    estate: Estate, principal: Principal, needs: Sequence[Need], existing: str = ""
-) -> Answers:
+def find_common_resources(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    needs: Sequence[RequiredPermission],
+    existing: str = "",
+) -> Evaluations:
     """Find resources on which all required permissions are allowed, best results first.
 
     Args:
@@ -51,116 +54,132 @@ def together(
         One result per permission; a single denial where no resource fits all.
     """
     chosen = [need for need in needs if "{existing}" not in need.resource]
-    sure = [anywhere(estate, principal, need.action) for need in chosen]
+    sure = [evaluate_hop_for_all(estate, principal, need.action) for need in chosen]
     if any(answer is not None and answer.formula == FALSE for answer in sure):
-        return _NEVER
+        return _DENIED
     if len(chosen) == len(needs) and all(answer is not None for answer in sure):
         return tuple(answer for answer in sure if answer is not None)
-    groups: dict[str, list[Need]] = {}
+    groups: dict[str, list[RequiredPermission]] = {}
     for need in needs:
         groups.setdefault(need.resource, []).append(need)
-    best = _NEVER
-    for region in _regions(estate, principal, needs, existing):
-        found = _in_region(estate, principal, groups.values(), existing, region)
-        if _rank(found) > _rank(best):
+    best = _DENIED
+    for region in _list_regions(estate, principal, needs, existing):
+        found = _evaluate_in_region(
+            estate, principal, groups.values(), existing, region
+        )
+        if _rank_results(found) > _rank_results(best):
             best = found
-        if _rank(best) == 2:
+        if _rank_results(best) == 2:
             break
     return best
 
 
-def _regions(
-    estate: Estate, principal: Principal, needs: Iterable[Need], existing: str
+def _list_regions(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    needs: Iterable[RequiredPermission],
+    existing: str,
 ) -> list[str]:
     """List the regions in statements; of an existing resource its own."""
     if existing:
         return [existing.split(":", 5)[3]]
-    found = {REGION: None}
+    found = {ANY_REGION: None}
     for need in needs:
-        for parts in _spoken(estate, principal, [need]):
-            if parts[3] and parts[3] != STAR:
-                found[outward(_named(parts[3]))] = None
+        for parts in _list_statement_patterns(estate, principal, [need]):
+            if parts[3] and parts[3] != ANY_TEXT:
+                found[decode_glob(_fill_part(parts[3]))] = None
     return list(found)
 
 
-def _in_region(
-    estate: Estate,
-    principal: Principal,
-    groups: Iterable[Sequence[Need]],
+def _evaluate_in_region(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    groups: Iterable[Sequence[RequiredPermission]],
     existing: str,
     region: str,
-) -> Answers:
-    found: list[Answer] = []
+) -> Evaluations:
+    found: list[Evaluation] = []
     for group in groups:
-        best = _NEVER
-        for resource in candidates(estate, principal, group, existing, region):
-            answers = answers_on(estate, principal, group, resource)
-            if _rank(answers) > _rank(best):
+        best = _DENIED
+        for resource in list_candidate_resources(
+            estate, principal, group, existing, region
+        ):
+            answers = evaluate_on_resource(estate, principal, group, resource)
+            if _rank_results(answers) > _rank_results(best):
                 best = answers
-            if _rank(best) == 2:
+            if _rank_results(best) == 2:
                 break
-        if best is _NEVER:
-            return _NEVER
+        if best is _DENIED:
+            return _DENIED
         found += best
     return tuple(found)
 
 
-def answers_on(
-    estate: Estate, principal: Principal, group: Sequence[Need], resource: str
-) -> Answers:
+def evaluate_on_resource(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    group: Sequence[RequiredPermission],
+    resource: str,
+) -> Evaluations:
     """Evaluate permissions on one resource; a single denial if any is denied."""
     answers = []
     for need in group:
-        known = Known({key: (value,) for key, value in need.context})
-        answer = may(estate, principal, need.action, resource, known)
+        known = ContextKeys({key: (value,) for key, value in need.context})
+        answer = evaluate_hop(estate, principal, need.action, resource, known)
         if answer.formula == FALSE:
-            return _NEVER
+            return _DENIED
         answers.append(answer)
     return tuple(answers)
 
 
-def _rank(answers: Answers) -> int:
+def _rank_results(answers: Evaluations) -> int:
     """Rank results: any denied 0, any conditional 1, all unconditional 2."""
     if any(answer.formula == FALSE for answer in answers):
         return 0
     return 2 if all(answer.formula == TRUE for answer in answers) else 1
 
 
-def candidates(
-    estate: Estate,
-    principal: Principal,
-    group: Sequence[Need],
+def list_candidate_resources(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    group: Sequence[RequiredPermission],
     existing: str = "",
-    region: str = REGION,
+    region: str = ANY_REGION,
 ) -> list[str]:
     """List resources to try for permissions that share one, the default name first."""
     template = group[0].resource
     if template == "*":
         return ["*"]
-    usual = filled(template, principal, NAME, region, existing)
+    usual = fill_template(template, principal, NEW_NAME, region, existing)
     if "{name}" not in template:
         return [usual]
-    other = filled(template, principal, OTHER_NAME, region, existing)
-    kind = pattern_parts(inward(filled(template, principal, "?*", region, existing)))
+    other = fill_template(template, principal, OTHER_NEW_NAME, region, existing)
+    kind = split_pattern(
+        encode_glob(fill_template(template, principal, "?*", region, existing))
+    )
     found = {usual: None, other: None}
-    spoken = list(_spoken(estate, principal, group))
+    spoken = list(_list_statement_patterns(estate, principal, group))
     for parts in spoken:
-        found.update(dict.fromkeys(_concrete(parts, usual, kind)))
+        found.update(dict.fromkeys(_fill_wildcards(parts, usual, kind)))
     for one, two in combinations(spoken, 2):
-        if len(found) >= _MOST:
+        if len(found) >= _MAX_CANDIDATES:
             break
-        found.update(dict.fromkeys(_common((one, two, kind))))
+        found.update(dict.fromkeys(_find_common_match((one, two, kind))))
     return list(found)
 
 
-def filled(
-    template: str, principal: Principal, name: str, region: str, existing: str = ""
+def fill_template(
+    template: str,
+    principal: CompiledPrincipal,
+    name: str,
+    region: str,
+    existing: str = "",
 ) -> str:
     """Fill the resource template of a rule."""
     there = existing.split(":", 5) if existing else []
     parent = there[5].split("/") if there else []
     return template.format(
-        partition=there[1] if there else partition_of(principal.id),
+        partition=there[1] if there else get_partition(principal.id),
         region=there[3] if there else region,
         account=there[4] if there else principal.identity.account,
         name=name,
@@ -169,41 +188,45 @@ def filled(
     )
 
 
-def _spoken(
-    estate: Estate, principal: Principal, needs: Sequence[Need]
-) -> dict[Parts, None]:
+def _list_statement_patterns(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    needs: Sequence[RequiredPermission],
+) -> dict[ArnParts, None]:
     """List the resource patterns of all statements on required permissions."""
-    found: dict[Parts, None] = {}
+    found: dict[ArnParts, None] = {}
     for need in needs:
-        for grant in estate.speaking(principal, need.action.lower()):
+        for grant in estate.list_statements(principal, need.action.lower()):
             for written in (*grant.clause.resources, *grant.clause.not_resources):
-                parts = pattern_parts(resolve(written, principal.known).pattern)
-                if parts != EVERYTHING and len(parts) == 6:
+                parts = split_pattern(
+                    resolve_variables(written, principal.known).pattern
+                )
+                if parts != ANY_ARN and len(parts) == 6:
                     found[parts] = None
     return found
 
 
-def _concrete(parts: Parts, usual: str, kind: Parts) -> Iterator[str]:
+def _fill_wildcards(parts: ArnParts, usual: str, kind: ArnParts) -> Iterator[str]:
     """Fill a pattern's wildcards so that the ARN has the required type."""
-    theirs = literal(usual).split(":", 5)
+    theirs = encode_literal(usual).split(":", 5)
     chosen = [
         mine
-        if STAR not in mine and ANY not in mine
-        else (plain if matches(mine, plain) else _named(mine))
+        if ANY_TEXT not in mine and ANY_CHARACTER not in mine
+        else (plain if matches(mine, plain) else _fill_part(mine))
         for mine, plain in zip(parts, theirs, strict=True)
     ]
     if all(map(matches, kind, chosen)):
-        yield outward(":".join(chosen))
+        yield decode_glob(":".join(chosen))
     else:
-        yield from _common((parts, kind))
+        yield from _find_common_match((parts, kind))
 
 
-def _named(part: str) -> str:
-    return part.replace(STAR, NAME).replace(ANY, "a")
+def _fill_part(part: str) -> str:
+    return part.replace(ANY_TEXT, NEW_NAME).replace(ANY_CHARACTER, "a")
 
 
-def _common(patterns: Sequence[Parts]) -> Iterator[str]:
+def _find_common_match(patterns: Sequence[ArnParts]) -> Iterator[str]:
     """Find an ARN that every pattern matches."""
-    texts = [meeting(parts) for parts in zip(*patterns, strict=True)]
+    texts = [find_common_match(parts) for parts in zip(*patterns, strict=True)]
     if all(text is not None for text in texts):
-        yield outward(":".join(text for text in texts if text is not None))
+        yield decode_glob(":".join(text for text in texts if text is not None))

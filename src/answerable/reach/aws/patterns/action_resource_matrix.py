@@ -5,21 +5,23 @@ An action granted on a resource of another type has no effect.
 
 from functools import lru_cache
 
-from answerable.model.action_catalogue import ActionEntry, Catalogue, ServiceEntry
+from answerable.model.action_catalogue import ActionCatalogue, ActionEntry, ServiceEntry
 from answerable.reach.aws.patterns.arns import (
-    EVERYTHING,
-    Parts,
-    matches_parts,
-    overlaps_parts,
-    pattern_parts,
-    text_parts,
+    ANY_ARN,
+    ArnParts,
+    matches_arn,
+    overlaps_arn,
+    split_arn,
+    split_pattern,
 )
-from answerable.reach.aws.patterns.globs import STAR, inward, matches
+from answerable.reach.aws.patterns.globs import ANY_TEXT, encode_glob, matches
 
-_Kinds = tuple[tuple[str, Parts], ...]  # resource types by name, with their ARNs
+_ResourceTypes = tuple[
+    tuple[str, ArnParts], ...
+]  # resource types by name, with their ARNs
 
 
-def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
+def can_act_on(catalogue: ActionCatalogue, action: str, resource: str) -> bool:
     """Tell whether an action can act on a resource.
 
     True for actions that the catalogue does not hold: unknown is not impossible. The
@@ -27,15 +29,17 @@ def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
     """
     if resource == "*":
         return True
-    kinds = _kinds_of(catalogue, action)
+    kinds = _list_action_types(catalogue, action)
     if kinds is None:
         return True
     if "*" in resource or "?" in resource:
-        return _may_take(kinds, pattern_parts(inward(resource)))
-    return _takes(kinds, text_parts(resource))
+        return _overlaps_type(kinds, split_pattern(encode_glob(resource)))
+    return _matches_type(kinds, split_arn(resource))
 
 
-def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool:
+def can_act_on_pattern(
+    catalogue: ActionCatalogue, action: str, resource: ArnParts
+) -> bool:
     """Tell whether some action of a pattern can act on some resource of a pattern.
 
     Args:
@@ -43,90 +47,96 @@ def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool
         action: Pattern in lower case and inner form.
         resource: Pattern in parts.
     """
-    if resource == EVERYTHING:
+    if resource == ANY_ARN:
         return True
-    kinds = _kinds_of_all(catalogue, action)
-    return kinds is None or _may_take(kinds, resource)
+    kinds = _list_pattern_types(catalogue, action)
+    return kinds is None or _overlaps_type(kinds, resource)
 
 
-def names_resources(catalogue: Catalogue, action: str) -> bool:
+def takes_named_resource(catalogue: ActionCatalogue, action: str) -> bool:
     """Tell whether some action of a pattern takes a named resource.
 
     True where the catalogue does not hold it: unknown is not impossible.
     """
     service, _, name = action.partition(":")
     loaded = catalogue.services.get(service)
-    entries = _entries(loaded, name) if loaded else []
-    return not entries or not all(entry.wildcard_only for entry in entries)
+    entries = _list_actions(loaded, name) if loaded else []
+    return not entries or not all(entry.is_wildcard_only for entry in entries)
 
 
-def _entries(service: ServiceEntry, name: str) -> list[ActionEntry]:
+def _list_actions(service: ServiceEntry, name: str) -> list[ActionEntry]:
     found = service.actions.get(name)
     if found:
         return [found]
     return [e for key, e in service.actions.items() if matches(name, key)]
 
 
-def _takes(kinds: _Kinds, resource: Parts) -> bool:
+def _matches_type(kinds: _ResourceTypes, resource: ArnParts) -> bool:
     for kind, parts in kinds:
-        if matches_parts(parts, resource) and _fits(kind, resource):
+        if matches_arn(parts, resource) and _is_plausible_type(kind, resource):
             return True
     return False
 
 
-def _may_take(kinds: _Kinds, resource: Parts) -> bool:
+def _overlaps_type(kinds: _ResourceTypes, resource: ArnParts) -> bool:
     return any(
-        overlaps_parts(parts, resource) and _fits(kind, resource)
+        overlaps_arn(parts, resource) and _is_plausible_type(kind, resource)
         for kind, parts in kinds
     )
 
 
-def _fits(kind: str, resource: Parts) -> bool:
+def _is_plausible_type(kind: str, resource: ArnParts) -> bool:
     # A bucket's name has no slash, an object's ARN has one after the bucket.
     return kind != "s3:bucket" or len(resource) != 6 or "/" not in resource[5]
 
 
 @lru_cache(maxsize=1 << 14)
-def _kinds_of_all(catalogue: Catalogue, action: str) -> _Kinds | None:
+def _list_pattern_types(
+    catalogue: ActionCatalogue, action: str
+) -> _ResourceTypes | None:
     """List the resource types of the actions of a pattern; None for any."""
     service, colon, name = action.partition(":")
     loaded = catalogue.services.get(service)
-    entries = _entries(loaded, name) if colon and loaded else []
+    entries = _list_actions(loaded, name) if colon and loaded else []
     if not entries:
         return None
-    found = (_kinds_of(catalogue, str(entry)) for entry in entries)
+    found = (_list_action_types(catalogue, str(entry)) for entry in entries)
     return tuple(dict.fromkeys(kind for kinds in found for kind in kinds or ()))
 
 
 @lru_cache(maxsize=1 << 15)
-def _kinds_of(catalogue: Catalogue, action: str) -> _Kinds | None:
+def _list_action_types(
+    catalogue: ActionCatalogue, action: str
+) -> _ResourceTypes | None:
     """List the resource types of an action; None for an unknown action."""
-    entry = catalogue.action(action)
+    entry = catalogue.find_action(action)
     if entry is None:
         return None
     service = catalogue.services[entry.service]
     found = []
     for name in entry.resource_types:
         kind = service.resource_types.get(name)
-        forms = type_patterns(kind.arn) if kind and kind.arn else (EVERYTHING,)
+        forms = split_type_arns(kind.arn) if kind and kind.arn else (ANY_ARN,)
         found += [(f"{entry.service}:{name}", parts) for parts in forms]
     return tuple(found)
 
 
-def action_patterns(catalogue: Catalogue, action: str) -> tuple[Parts, ...]:
+def list_action_arns(catalogue: ActionCatalogue, action: str) -> tuple[ArnParts, ...]:
     """List the ARN patterns of an action's resource types; `*` for one not known."""
-    kinds = _kinds_of(catalogue, action)
-    found = (EVERYTHING,) if kinds is None else (parts for _, parts in kinds)
+    kinds = _list_action_types(catalogue, action)
+    found = (ANY_ARN,) if kinds is None else (parts for _, parts in kinds)
     return tuple(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=4096)
-def type_patterns(arn: str) -> tuple[Parts, ...]:
+def split_type_arns(arn: str) -> tuple[ArnParts, ...]:
     """Split the comma-separated ARN patterns of a resource type of the catalogue."""
     # The catalogue writes ${Account} where an ARN may hold any account, `aws` or none.
-    return tuple(pattern_parts(inward(one.strip())) for one in arn.split(", ") if one)
+    return tuple(
+        split_pattern(encode_glob(one.strip())) for one in arn.split(", ") if one
+    )
 
 
-def is_everything(pattern: str) -> bool:
+def matches_every_action(pattern: str) -> bool:
     """Tell whether an action pattern in inner form matches every action."""
-    return pattern.strip(STAR) in ("", ":") and STAR in pattern
+    return pattern.strip(ANY_TEXT) in ("", ":") and ANY_TEXT in pattern

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from answerable.reach.aws.patterns.globs import inward, is_literal, matches
+from answerable.reach.aws.patterns.globs import encode_glob, is_literal, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class ActionSet:
     exact: frozenset[str]
     wild: Mapping[str, tuple[str, ...]]
 
-    def holds(self, action: str) -> bool:
+    def matches_action(self, action: str) -> bool:
         """Tell whether some pattern matches an action in lower case."""
         if action in self.exact:
             return True
@@ -37,13 +37,13 @@ NO_ACTIONS = ActionSet(frozenset(), {})
 
 
 @lru_cache(maxsize=1 << 16)
-def folded(action: str) -> str:
+def fold_action(action: str) -> str:
     """Convert an action as written to lower case and inner form."""
-    return inward(action.lower())
+    return encode_glob(action.lower())
 
 
 @lru_cache(maxsize=1 << 16)
-def action_set(patterns: tuple[str, ...]) -> ActionSet:
+def build_action_set(patterns: tuple[str, ...]) -> ActionSet:
     """Build the index of action patterns in lower case and inner form."""
     wild: dict[str, list[str]] = {}
     for pattern in patterns:

@@ -3,34 +3,34 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from answerable.reach.aws.evaluation.context_keys import segments
+from answerable.reach.aws.evaluation.context_keys import split_arn_pattern
 from answerable.reach.aws.patterns.globs import (
-    STAR,
+    ANY_TEXT,
+    encode_literal,
     is_literal,
-    literal,
     matches,
     overlaps,
 )
 
-Parts = tuple[str, ...]
-EVERYTHING: Parts = ("",)  # the pattern `*`, which is not an ARN
+ArnParts = tuple[str, ...]
+ANY_ARN: ArnParts = ("",)  # the pattern `*`, which is not an ARN
 
 
 @lru_cache(maxsize=1 << 16)
-def pattern_parts(pattern: str) -> Parts:
-    """Split a pattern in inner form; `*` alone is `EVERYTHING`."""
-    if pattern.strip(STAR) == "" and pattern:
-        return EVERYTHING
-    return segments(pattern)
+def split_pattern(pattern: str) -> ArnParts:
+    """Split a pattern in inner form; `*` alone is `ANY_ARN`."""
+    if pattern.strip(ANY_TEXT) == "" and pattern:
+        return ANY_ARN
+    return split_arn_pattern(pattern)
 
 
 @lru_cache(maxsize=1 << 16)
-def text_parts(resource: str) -> Parts:
+def split_arn(resource: str) -> ArnParts:
     """Split an ARN; any other text has one part."""
-    return split_text(resource)
+    return split_arn_uncached(resource)
 
 
-def split_text(resource: str, split: Sequence[str] = ()) -> Parts:
+def split_arn_uncached(resource: str, split: Sequence[str] = ()) -> ArnParts:
     """Split an ARN without caching.
 
     Args:
@@ -39,31 +39,31 @@ def split_text(resource: str, split: Sequence[str] = ()) -> Parts:
     """
     parts = split or resource.split(":", 5)
     if not resource.isascii():
-        parts = tuple(map(literal, parts))
-    return tuple(parts) if len(parts) == 6 else (literal(resource), "")
+        parts = tuple(map(encode_literal, parts))
+    return tuple(parts) if len(parts) == 6 else (encode_literal(resource), "")
 
 
-def matches_parts(pattern: Parts, text: Parts) -> bool:
+def matches_arn(pattern: ArnParts, text: ArnParts) -> bool:
     """Tell whether a pattern matches a resource (or covers another pattern)."""
     if len(pattern) == 1:
         return True  # everything
     if len(text) != 6:
         return False
-    for place, wanted, plain in _demands(pattern):
+    for place, wanted, plain in _list_required_parts(pattern):
         if text[place] != wanted and (plain or not matches(wanted, text[place])):
             return False
     return True
 
 
 @lru_cache(maxsize=1 << 17)
-def _demands(pattern: Parts) -> tuple[tuple[int, str, bool], ...]:
+def _list_required_parts(pattern: ArnParts) -> tuple[tuple[int, str, bool], ...]:
     """List the parts that a pattern restricts, the most selective first."""
-    places = (place for place in (5, 4, 3, 2, 1, 0) if pattern[place] != STAR)
+    places = (place for place in (5, 4, 3, 2, 1, 0) if pattern[place] != ANY_TEXT)
     return tuple((p, pattern[p], is_literal(pattern[p])) for p in places)
 
 
-def overlaps_parts(one: Parts, other: Parts) -> bool:
+def overlaps_arn(one: ArnParts, other: ArnParts) -> bool:
     """Tell whether some resource matches both patterns."""
-    if EVERYTHING in (one, other):
+    if ANY_ARN in (one, other):
         return True
     return len(one) == len(other) and all(map(overlaps, one, other))

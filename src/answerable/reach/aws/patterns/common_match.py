@@ -4,50 +4,52 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from answerable.reach.aws.patterns.globs import ANY, STAR
+from answerable.reach.aws.patterns.globs import ANY_CHARACTER, ANY_TEXT
 
-_MOST_PLACES = 1 << 14
+_MAX_STATES = 1 << 14
 _FILLER = "a"  # a sample for any character
 
-Places = tuple[int, ...]
-Steps = dict[Places, tuple[Places, str] | None]
+MatcherState = tuple[int, ...]
+StatePredecessors = dict[MatcherState, tuple[MatcherState, str] | None]
 
 
 @lru_cache(maxsize=1 << 12)
-def meeting(patterns: Sequence[str]) -> str | None:
+def find_common_match(patterns: Sequence[str]) -> str | None:
     """Find a short text that every pattern in inner form matches.
 
     None when there is none, or none was found within bounds.
     """
     start = (0,) * len(patterns)
-    before: Steps = {start: None}
+    before: StatePredecessors = {start: None}
     waiting = deque([start])
     end = tuple(map(len, patterns))
-    while waiting and len(before) < _MOST_PLACES:
+    while waiting and len(before) < _MAX_STATES:
         places = waiting.popleft()
         if places == end:
-            return _text(before, end)
-        for moved, letter in _moves(patterns, places):
+            return _build_text(before, end)
+        for moved, letter in _list_moves(patterns, places):
             if moved not in before:
                 before[moved] = places, letter
                 waiting.append(moved)
     return None
 
 
-def _moves(patterns: Sequence[str], places: Places) -> Iterator[tuple[Places, str]]:
+def _list_moves(
+    patterns: Sequence[str], places: MatcherState
+) -> Iterator[tuple[MatcherState, str]]:
     """Yield the next states: skip a star, or read a letter in every pattern."""
     here = [p[at : at + 1] for p, at in zip(patterns, places, strict=True)]
     for index, letter in enumerate(here):
-        if letter == STAR:
+        if letter == ANY_TEXT:
             yield (*places[:index], places[index] + 1, *places[index + 1 :]), ""
     for letter in dict.fromkeys((*here, _FILLER)):
-        fits = all(theirs in (letter, STAR, ANY) for theirs in here)
-        if letter and letter not in (STAR, ANY) and fits:
+        fits = all(theirs in (letter, ANY_TEXT, ANY_CHARACTER) for theirs in here)
+        if letter and letter not in (ANY_TEXT, ANY_CHARACTER) and fits:
             pairs = zip(here, places, strict=True)
-            yield tuple(at + (theirs != STAR) for theirs, at in pairs), letter
+            yield tuple(at + (theirs != ANY_TEXT) for theirs, at in pairs), letter
 
 
-def _text(before: Steps, places: Places) -> str:
+def _build_text(before: StatePredecessors, places: MatcherState) -> str:
     letters = []
     step = before[places]
     while step is not None:

@@ -10,30 +10,30 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from answerable.reach.aws.patterns.arns import (
-    EVERYTHING,
-    Parts,
-    matches_parts,
-    overlaps_parts,
+    ANY_ARN,
+    ArnParts,
+    matches_arn,
+    overlaps_arn,
 )
-from answerable.reach.aws.patterns.globs import STAR, matches, outward, overlaps
+from answerable.reach.aws.patterns.globs import ANY_TEXT, decode_glob, matches, overlaps
 
 Pattern = TypeVar("Pattern")
 
 
 @dataclass(frozen=True, slots=True)
-class Algebra(Generic[Pattern]):
+class PatternAlgebra(Generic[Pattern]):
     """Comparison functions for one kind of pattern."""
 
     covers: Callable[[Pattern, Pattern], bool]
     overlaps: Callable[[Pattern, Pattern], bool]
 
 
-ACTIONS: Algebra[str] = Algebra(matches, overlaps)
-RESOURCES: Algebra[Parts] = Algebra(matches_parts, overlaps_parts)
+ACTIONS: PatternAlgebra[str] = PatternAlgebra(matches, overlaps)
+RESOURCES: PatternAlgebra[ArnParts] = PatternAlgebra(matches_arn, overlaps_arn)
 
 
 @dataclass(frozen=True, slots=True)
-class Term(Generic[Pattern]):
+class PatternTerm(Generic[Pattern]):
     """Pattern with exceptions: its matches without those of the excluded patterns.
 
     Attributes:
@@ -46,7 +46,9 @@ class Term(Generic[Pattern]):
 
 
 def covers(
-    algebra: Algebra[Pattern], outer: Term[Pattern], inner: Term[Pattern]
+    algebra: PatternAlgebra[Pattern],
+    outer: PatternTerm[Pattern],
+    inner: PatternTerm[Pattern],
 ) -> bool:
     """Tell whether `outer` contains all of `inner`."""
     if not algebra.covers(outer.pattern, inner.pattern):
@@ -58,8 +60,10 @@ def covers(
     )
 
 
-def disjoint(
-    algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
+def is_disjoint(
+    algebra: PatternAlgebra[Pattern],
+    one: PatternTerm[Pattern],
+    other: PatternTerm[Pattern],
 ) -> bool:
     """Tell whether two terms have no common match."""
     if not algebra.overlaps(one.pattern, other.pattern):
@@ -71,9 +75,11 @@ def disjoint(
     )
 
 
-def meet(
-    algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
-) -> tuple[Term[Pattern], bool]:
+def intersect(
+    algebra: PatternAlgebra[Pattern],
+    one: PatternTerm[Pattern],
+    other: PatternTerm[Pattern],
+) -> tuple[PatternTerm[Pattern], bool]:
     """Return the intersection, and whether it is exact.
 
     Where neither pattern covers the other, `one` is returned, which is a superset.
@@ -91,50 +97,54 @@ def meet(
     else:
         pattern, exact = one.pattern, False
     kept = tuple(hole for hole in holes if algebra.overlaps(hole, pattern))
-    return Term(pattern, kept), exact
+    return PatternTerm(pattern, kept), exact
 
 
-def minus(
-    algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
-) -> list[Term[Pattern]] | None:
+def subtract(
+    algebra: PatternAlgebra[Pattern],
+    one: PatternTerm[Pattern],
+    other: PatternTerm[Pattern],
+) -> list[PatternTerm[Pattern]] | None:
     """Return the difference of two terms; None if no terms express it exactly."""
     holes = (*one.excluded, other.pattern)
-    left = [Term(one.pattern, holes)]
+    left = [PatternTerm(one.pattern, holes)]
     for hole in other.excluded:
-        spared = Term(hole)
-        term, exact = meet(algebra, one, spared)
+        spared = PatternTerm(hole)
+        term, exact = intersect(algebra, one, spared)
         if not exact:
             return None
-        if not disjoint(algebra, one, spared):
+        if not is_disjoint(algebra, one, spared):
             left.append(term)
     return [term for term in left if not _is_empty(algebra, term)]
 
 
-def _is_empty(algebra: Algebra[Pattern], term: Term[Pattern]) -> bool:
+def _is_empty(algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]) -> bool:
     return any(algebra.covers(hole, term.pattern) for hole in term.excluded)
 
 
-def action_text(term: Term[str], spelled: Callable[[str], str]) -> str:
+def format_actions(term: PatternTerm[str], spelled: Callable[[str], str]) -> str:
     """Format an action term, such as `s3:* except s3:DeleteObject`."""
-    return _text(spelled(term.pattern), [spelled(hole) for hole in term.excluded])
+    return _format_with_exceptions(
+        spelled(term.pattern), [spelled(hole) for hole in term.excluded]
+    )
 
 
-def resource_text(term: Term[Parts], shown: str = "") -> str:
+def format_resources(term: PatternTerm[ArnParts], shown: str = "") -> str:
     """Format a resource term, with `shown` in place of its pattern if given."""
-    return _text(
-        shown or parts_text(term.pattern), [parts_text(hole) for hole in term.excluded]
+    return _format_with_exceptions(
+        shown or format_arn(term.pattern), [format_arn(hole) for hole in term.excluded]
     )
 
 
 @lru_cache(maxsize=1 << 14)
-def parts_text(parts: Parts) -> str:
+def format_arn(parts: ArnParts) -> str:
     """Format a resource pattern."""
-    return "*" if parts == EVERYTHING else outward(":".join(parts))
+    return "*" if parts == ANY_ARN else decode_glob(":".join(parts))
 
 
-def _text(pattern: str, holes: list[str]) -> str:
+def _format_with_exceptions(pattern: str, holes: list[str]) -> str:
     return f"{pattern} except {', '.join(holes)}" if holes else pattern
 
 
-ALL_ACTIONS: Term[str] = Term(STAR)
-ALL_RESOURCES: Term[Parts] = Term(EVERYTHING)
+ALL_ACTIONS: PatternTerm[str] = PatternTerm(ANY_TEXT)
+ALL_RESOURCES: PatternTerm[ArnParts] = PatternTerm(ANY_ARN)

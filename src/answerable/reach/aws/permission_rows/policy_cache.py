@@ -9,15 +9,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from answerable.reach.aws.compiled.principals import Principal, is_root
-from answerable.reach.aws.compiled.statements import Clause, asked_keys
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_root
+from answerable.reach.aws.compiled.statements import (
+    CompiledStatement,
+    list_statement_keys,
+)
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 
-Said = TypeVar("Said")
-_Signature = tuple[object, ...]
+EvaluatedItem = TypeVar("EvaluatedItem")
+_PrincipalSignature = tuple[object, ...]
 
 
-class Member(NamedTuple):
+class CachedPolicy(NamedTuple):
     """Policy with the statements that matter.
 
     Attributes:
@@ -26,17 +29,19 @@ class Member(NamedTuple):
     """
 
     policy: ResourcePolicy
-    clauses: tuple[Clause, ...]
-    others: tuple[Clause, ...] = ()
+    clauses: tuple[CompiledStatement, ...]
+    others: tuple[CompiledStatement, ...] = ()
 
 
-class PolicyCache(Generic[Said]):
+class ResourcePolicyCache(Generic[EvaluatedItem]):
     """Cache of evaluated policies, by class of principals."""
 
     def __init__(
         self,
-        members: Iterable[Member],
-        evaluate: Callable[[ResourcePolicy, Principal], Iterable[Said]],
+        members: Iterable[CachedPolicy],
+        evaluate: Callable[
+            [ResourcePolicy, CompiledPrincipal], Iterable[EvaluatedItem]
+        ],
     ) -> None:
         """Index the policies by the condition keys and principals of their statements.
 
@@ -49,32 +54,40 @@ class PolicyCache(Generic[Said]):
         self._naming: dict[str, list[ResourcePolicy]] = defaultdict(list)
         for policy, clauses, others in members:
             asked = {
-                key for clause in (*clauses, *others) for key in asked_keys(clause)
+                key
+                for clause in (*clauses, *others)
+                for key in list_statement_keys(clause)
             }
             self._keys[tuple(sorted(asked))].append(policy)
-            for name in {name for clause in clauses for name in _names(clause)}:
+            for name in {
+                name for clause in clauses for name in _list_principal_names(clause)
+            }:
                 self._naming[name].append(policy)
-        self._found: dict[tuple[ResourcePolicy, _Signature], tuple[Said, ...]] = {}
-        self._whole: dict[tuple[_Signature, ...], tuple[Said, ...]] = {}
+        self._found: dict[
+            tuple[ResourcePolicy, _PrincipalSignature], tuple[EvaluatedItem, ...]
+        ] = {}
+        self._whole: dict[
+            tuple[_PrincipalSignature, ...], tuple[EvaluatedItem, ...]
+        ] = {}
 
-    def evaluated(self, principal: Principal) -> tuple[Said, ...]:
+    def evaluate(self, principal: CompiledPrincipal) -> tuple[EvaluatedItem, ...]:
         """Return all results for a principal; an equal class gets the same tuple."""
-        signatures = tuple(_signature(principal, keys) for keys in self._keys)
-        naming = self._by_name(principal)
+        signatures = tuple(_get_signature(principal, keys) for keys in self._keys)
+        naming = self._list_naming_policies(principal)
         if naming:
-            return tuple(self._listed(principal, signatures, naming))
+            return tuple(self._list_results(principal, signatures, naming))
         found = self._whole.get(signatures)
         if found is None:
-            found = tuple(self._listed(principal, signatures, naming))
+            found = tuple(self._list_results(principal, signatures, naming))
             self._whole[signatures] = found
         return found
 
-    def _listed(
+    def _list_results(
         self,
-        principal: Principal,
-        signatures: Iterable[_Signature],
+        principal: CompiledPrincipal,
+        signatures: Iterable[_PrincipalSignature],
         naming: set[ResourcePolicy],
-    ) -> Iterator[Said]:
+    ) -> Iterator[EvaluatedItem]:
         groups = zip(self._keys.values(), signatures, strict=True)
         for policies, signature in groups:
             for policy in policies:
@@ -87,7 +100,9 @@ class PolicyCache(Generic[Said]):
                     self._found[policy, signature] = found
                 yield from found
 
-    def _by_name(self, principal: Principal) -> set[ResourcePolicy]:
+    def _list_naming_policies(
+        self, principal: CompiledPrincipal
+    ) -> set[ResourcePolicy]:
         """Return the policies that name a principal by itself."""
         identity = principal.identity
         names = [identity.id, identity.unique_id or identity.id]
@@ -99,7 +114,9 @@ class PolicyCache(Generic[Said]):
         return found
 
 
-def _signature(principal: Principal, keys: Iterable[str]) -> _Signature:
+def _get_signature(
+    principal: CompiledPrincipal, keys: Iterable[str]
+) -> _PrincipalSignature:
     identity = principal.identity
     return (
         identity.account,
@@ -111,7 +128,7 @@ def _signature(principal: Principal, keys: Iterable[str]) -> _Signature:
     )
 
 
-def _names(clause: Clause) -> Iterator[str]:
+def _list_principal_names(clause: CompiledStatement) -> Iterator[str]:
     yield from clause.naming.ids
     for account, role in clause.naming.sessions:
         yield f"{account} {role}"

@@ -6,60 +6,68 @@ denies. Resource policies may deny parts of them, and add rows.
 
 from collections.abc import Iterator, Sequence
 
-from answerable.model.policy import Layer
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.evaluation.request import unread_name
-from answerable.reach.aws.patterns.arns import Parts
-from answerable.reach.aws.patterns.terms import ACTIONS, RESOURCES, Term, covers
+from answerable.model.policy import PolicyLayer
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.evaluation.request import name_gap
+from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.aws.patterns.terms import ACTIONS, RESOURCES, PatternTerm, covers
 from answerable.reach.aws.permission_rows.principal_spans import (
-    Standing,
-    narrowed,
-    standing_of,
+    PrincipalSpans,
+    collect_spans,
+    narrow_row,
 )
-from answerable.reach.aws.permission_rows.resource_denials import Takings
-from answerable.reach.aws.permission_rows.resource_grants import granted_rows
-from answerable.reach.aws.permission_rows.row_types import Filter, Row, Speaks
-from answerable.reach.aws.permission_rows.spans import filtered
+from answerable.reach.aws.permission_rows.resource_denials import ResourceDenials
+from answerable.reach.aws.permission_rows.resource_grants import list_granted_rows
+from answerable.reach.aws.permission_rows.row_types import (
+    PermissionRow,
+    RowFilter,
+    TermPairTest,
+)
+from answerable.reach.aws.permission_rows.spans import filter_span
 from answerable.reach.formula import TRUE
 
 
-def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> Iterator[Row]:
+def list_principal_rows(
+    estate: CompiledAccounts, principal: CompiledPrincipal, wanted: RowFilter
+) -> Iterator[PermissionRow]:
     """Yield the rows of a principal, paths aside.
 
     Rows of its own statements come first: grants of resource policies take longer to
     find where thousands of resources have policies.
     """
-    known = estate.given.over(principal.known)
-    standing = standing_of(estate, principal, known)
-    takings = Takings(estate, principal, known, estate.deniers)
-    own = own_rows(estate, standing, wanted)
-    found = [left for row in own for left in takings.left(row)]
-    found += unread_rows(principal, wanted)
+    known = estate.given.merge_over(principal.known)
+    standing = collect_spans(estate, principal, known)
+    takings = ResourceDenials(estate, principal, known, estate.deniers)
+    own = list_own_rows(estate, standing, wanted)
+    found = [left for row in own for left in takings.apply(row)]
+    found += list_unread_rows(principal, wanted)
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
-    is_told = told_by(sure)
-    for row in granted_rows(estate, principal, standing, wanted, is_told):
+    is_told = build_coverage_test(sure)
+    for row in list_granted_rows(estate, principal, standing, wanted, is_told):
         if row not in told and not is_told(row.actions, row.resources):
             told[row] = None
             yield row
 
 
-def own_rows(estate: Estate, standing: Standing, wanted: Filter) -> Iterator[Row]:
+def list_own_rows(
+    estate: CompiledAccounts, standing: PrincipalSpans, wanted: RowFilter
+) -> Iterator[PermissionRow]:
     """List the rows of a principal's own statements, less limits and denies."""
     limits = (*standing.escapable, *standing.limits)
     for span in standing.allows:
-        row = filtered(span, wanted)
+        row = filter_span(span, wanted)
         if row:
-            yield from narrowed(estate, row, limits, standing.denies, standing.gaps)
+            yield from narrow_row(estate, row, limits, standing.denies, standing.gaps)
 
 
-def told_by(rows: Sequence[Row]) -> Speaks:
+def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
     """Build a test whether some row covers all of actions on resources."""
-    on_which: dict[Term[str], list[Term[Parts]]] = {}
+    on_which: dict[PatternTerm[str], list[PatternTerm[ArnParts]]] = {}
 
-    def is_told(actions: Term[str], resources: Term[Parts]) -> bool:
+    def is_told(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
         found = on_which.get(actions)
         if found is None:
             found = on_which[actions] = [
@@ -70,8 +78,17 @@ def told_by(rows: Sequence[Row]) -> Speaks:
     return is_told
 
 
-def unread_rows(principal: Principal, wanted: Filter) -> Iterator[Row]:
+def list_unread_rows(
+    principal: CompiledPrincipal, wanted: RowFilter
+) -> Iterator[PermissionRow]:
     """List open rows for identity policies that were not read."""
-    for gap in principal.gaps_at(Layer.IDENTITY):
-        by = (unread_name(gap),)
-        yield Row(wanted.actions, wanted.resources, "", gap.may("Allows"), by, (gap,))
+    for gap in principal.list_gaps(PolicyLayer.IDENTITY):
+        by = (name_gap(gap),)
+        yield PermissionRow(
+            wanted.actions,
+            wanted.resources,
+            "",
+            gap.get_open_condition("Allows"),
+            by,
+            (gap,),
+        )

@@ -3,29 +3,36 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from answerable.model.policy import Layer
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_matching import Names, names
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Clause, Gap, Grant
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.patterns.action_resource_matrix import possible_pattern
-from answerable.reach.aws.patterns.globs import STAR
-from answerable.reach.aws.patterns.terms import ACTIONS, Term, disjoint
-from answerable.reach.aws.permission_rows.row_types import Row
-from answerable.reach.aws.permission_rows.spans import (
-    Limiting,
-    Span,
-    denied,
-    limited,
-    limiting,
-    spans_of,
+from answerable.model.policy import PolicyLayer
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_matching import (
+    NamingFormulas,
+    match_principal,
 )
-from answerable.reach.formula import FALSE, both, negation
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import (
+    CompiledStatement,
+    PolicyGap,
+    PolicyStatement,
+)
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.patterns.action_resource_matrix import can_act_on_pattern
+from answerable.reach.aws.patterns.globs import ANY_TEXT
+from answerable.reach.aws.patterns.terms import ACTIONS, PatternTerm, is_disjoint
+from answerable.reach.aws.permission_rows.row_types import PermissionRow
+from answerable.reach.aws.permission_rows.spans import (
+    LimitingSpans,
+    StatementSpan,
+    apply_deny,
+    apply_limit,
+    build_limit,
+    list_spans,
+)
+from answerable.reach.formula import FALSE, conjoin, negate
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PrincipalSpans:
     """Allows, limits and denies of a principal.
 
     Attributes:
@@ -37,15 +44,19 @@ class Standing:
         gaps: Policies and statements not read.
     """
 
-    allows: tuple[Span, ...]
-    escapable: tuple[Limiting, ...]
-    limits: tuple[Limiting, ...]
-    denies: tuple[Span, ...]
-    gaps: tuple[Gap, ...]
-    _of_service: dict[str, "Standing"] = field(default_factory=dict)
-    _over: dict[tuple[bool, bool], tuple[Limiting, ...]] = field(default_factory=dict)
+    allows: tuple[StatementSpan, ...]
+    escapable: tuple[LimitingSpans, ...]
+    limits: tuple[LimitingSpans, ...]
+    denies: tuple[StatementSpan, ...]
+    gaps: tuple[PolicyGap, ...]
+    _of_service: dict[str, "PrincipalSpans"] = field(default_factory=dict)
+    _over: dict[tuple[bool, bool], tuple[LimitingSpans, ...]] = field(
+        default_factory=dict
+    )
 
-    def over_granted(self, *, near: bool, escaping: bool) -> tuple[Limiting, ...]:
+    def list_limits_on_grant(
+        self, *, near: bool, escaping: bool
+    ) -> tuple[LimitingSpans, ...]:
         """List the limits on a grant of a resource policy.
 
         Args:
@@ -58,37 +69,47 @@ class Standing:
             if not (near and escaping):
                 found = (*self.escapable, *found)
             if not near:
-                unread = [gap for gap in self.gaps if gap.layer is Layer.IDENTITY]
-                found = (limiting(self.allows, unread), *found)
+                unread = [gap for gap in self.gaps if gap.layer is PolicyLayer.IDENTITY]
+                found = (build_limit(self.allows, unread), *found)
             self._over[near, escaping] = found
         return found
 
-    def speaking_of(self, service: str) -> "Standing":
+    def select_for_service(self, service: str) -> "PrincipalSpans":
         """Return a copy without spans on other services."""
         found = self._of_service.get(service)
         if found is None:
-            found = self._of_service[service] = Standing(
-                allows=_speaking(self.allows, service),
-                escapable=tuple(_cut(limit, service) for limit in self.escapable),
-                limits=tuple(_cut(limit, service) for limit in self.limits),
-                denies=_speaking(self.denies, service),
+            found = self._of_service[service] = PrincipalSpans(
+                allows=_select_for_service(self.allows, service),
+                escapable=tuple(
+                    _select_limit_for_service(limit, service)
+                    for limit in self.escapable
+                ),
+                limits=tuple(
+                    _select_limit_for_service(limit, service) for limit in self.limits
+                ),
+                denies=_select_for_service(self.denies, service),
                 gaps=self.gaps,
             )
         return found
 
 
-def _speaking(spans: Iterable[Span], service: str) -> tuple[Span, ...]:
-    of_service = Term(f"{service}:{STAR}")
-    return tuple(s for s in spans if not disjoint(ACTIONS, s.actions, of_service))
+def _select_for_service(
+    spans: Iterable[StatementSpan], service: str
+) -> tuple[StatementSpan, ...]:
+    of_service = PatternTerm(f"{service}:{ANY_TEXT}")
+    return tuple(s for s in spans if not is_disjoint(ACTIONS, s.actions, of_service))
 
 
-def _cut(limit: Limiting, service: str) -> Limiting:
-    return replace(limit, spans=_speaking(limit.spans, service))
+def _select_limit_for_service(limit: LimitingSpans, service: str) -> LimitingSpans:
+    return replace(limit, spans=_select_for_service(limit.spans, service))
 
 
-def standing_of(
-    estate: Estate, principal: Principal, known: Known, action: str = ""
-) -> Standing:
+def collect_spans(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    known: ContextKeys,
+    action: str = "",
+) -> PrincipalSpans:
     """Collect the allows, limits and denies of a principal.
 
     Args:
@@ -98,36 +119,36 @@ def standing_of(
         action: Action in lower case; statements on others are left out.
     """
 
-    def taking(grants: Iterable[Grant]) -> Iterable[Grant]:
+    def taking(grants: Iterable[PolicyStatement]) -> Iterable[PolicyStatement]:
         if not action:
             return grants
-        return [grant for grant in grants if grant.clause.takes_action(action)]
+        return [grant for grant in grants if grant.clause.matches_action(action)]
 
-    def namer(clause: Clause) -> Names:
-        return names(clause, principal)
+    def namer(clause: CompiledStatement) -> NamingFormulas:
+        return match_principal(clause, principal)
 
-    mine = list(spans_of(taking(principal.grants), known))
+    mine = list(list_spans(taking(principal.grants), known))
     every = mine
     escapable, limits = [], []
     gaps = principal.gaps
     if principal.boundary is not None:
-        spans = list(spans_of(taking(principal.boundary), known))
-        escapable.append(limiting(spans, principal.gaps_at(Layer.BOUNDARY)))
+        spans = list(list_spans(taking(principal.boundary), known))
+        escapable.append(build_limit(spans, principal.list_gaps(PolicyLayer.BOUNDARY)))
         every = every + spans
     if principal.session:
-        spans = list(spans_of(taking(principal.session.grants), known))
-        escapable.append(limiting(spans, principal.session.gaps))
+        spans = list(list_spans(taking(principal.session.grants), known))
+        escapable.append(build_limit(spans, principal.session.gaps))
         every = every + spans
     for level in principal.levels:
-        spans = list(spans_of(taking(level.grants), known))
-        limits.append(limiting(spans, level.gaps))
+        spans = list(list_spans(taking(level.grants), known))
+        limits.append(build_limit(spans, level.gaps))
         every = every + spans
     if estate.endpoint:
-        spans = list(spans_of(taking(estate.endpoint.grants), known, namer))
-        limits.append(limiting(spans, estate.endpoint.gaps))
+        spans = list(list_spans(taking(estate.endpoint.grants), known, namer))
+        limits.append(build_limit(spans, estate.endpoint.gaps))
         gaps += estate.endpoint.gaps
         every = every + spans
-    return Standing(
+    return PrincipalSpans(
         allows=tuple(span for span in mine if not span.denies),
         escapable=tuple(escapable),
         limits=tuple(limits),
@@ -136,22 +157,22 @@ def standing_of(
     )
 
 
-def narrowed(
-    estate: Estate,
-    row: Row,
-    limits: Iterable[Limiting],
-    denies: Iterable[Span],
-    gaps: tuple[Gap, ...],
-) -> Iterator[Row]:
+def narrow_row(
+    estate: CompiledAccounts,
+    row: PermissionRow,
+    limits: Iterable[LimitingSpans],
+    denies: Iterable[StatementSpan],
+    gaps: tuple[PolicyGap, ...],
+) -> Iterator[PermissionRow]:
     """Narrow a row to the parts that every limit allows and no statement denies."""
     left = [row]
     for limit in limits:
-        left = [inside for one in left for inside in limited(one, limit)]
+        left = [inside for one in left for inside in apply_limit(one, limit)]
     for deny in denies:
-        left = [kept for one in left for kept in denied(one, deny)]
+        left = [kept for one in left for kept in apply_deny(one, deny)]
     for one in left:
-        if one.formula != FALSE and possible_pattern(
+        if one.formula != FALSE and can_act_on_pattern(
             estate.catalogue, one.actions.pattern, one.resources.pattern
         ):
-            unread = (negation(gap.may("Denies")) for gap in gaps)
-            yield one._replace(formula=both(one.formula, *unread), gaps=gaps)
+            unread = (negate(gap.get_open_condition("Denies")) for gap in gaps)
+            yield one._replace(formula=conjoin(one.formula, *unread), gaps=gaps)

@@ -4,47 +4,66 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import ResourceId
-from answerable.model.policy import Effect
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_element import Naming
-from answerable.reach.aws.compiled.principal_matching import Names, names
-from answerable.reach.aws.compiled.principals import EVERYTHING_CLAUSE, Principal
-from answerable.reach.aws.compiled.s3_public_access import shut_by
+from answerable.model.policy import PolicyEffect
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import PrincipalElement
+from answerable.reach.aws.compiled.principal_matching import (
+    NamingFormulas,
+    match_principal,
+)
+from answerable.reach.aws.compiled.principals import (
+    FULL_ACCESS_STATEMENT,
+    CompiledPrincipal,
+)
+from answerable.reach.aws.compiled.s3_public_access import find_public_access_block
 from answerable.reach.aws.compiled.service_facts import RCP_SERVICES
-from answerable.reach.aws.compiled.statements import Clause, Grant, Terms, held
-from answerable.reach.aws.evaluation.context_keys import Known
-from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY
-from answerable.reach.aws.evaluation.request import unread_name
+from answerable.reach.aws.compiled.statements import (
+    CompiledStatement,
+    PolicyStatement,
+    StatementTerms,
+    evaluate_conditions,
+)
+from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY_KEY
+from answerable.reach.aws.evaluation.request import name_gap
 from answerable.reach.aws.evaluation.resource_policies import Namer, ResourcePolicy
-from answerable.reach.aws.patterns.arns import Parts
-from answerable.reach.aws.patterns.globs import STAR, outward
+from answerable.reach.aws.patterns.arns import ArnParts
+from answerable.reach.aws.patterns.globs import ANY_TEXT, decode_glob
 from answerable.reach.aws.patterns.terms import (
     ACTIONS,
     ALL_ACTIONS,
     ALL_RESOURCES,
     RESOURCES,
-    Term,
-    disjoint,
-    meet,
+    PatternTerm,
+    intersect,
+    is_disjoint,
 )
-from answerable.reach.aws.permission_rows.principal_spans import Standing, narrowed
-from answerable.reach.aws.permission_rows.row_types import SCOPE, Filter, Row, Speaks
+from answerable.reach.aws.permission_rows.principal_spans import (
+    PrincipalSpans,
+    narrow_row,
+)
+from answerable.reach.aws.permission_rows.row_types import (
+    SCOPE,
+    PermissionRow,
+    RowFilter,
+    TermPairTest,
+)
 from answerable.reach.aws.permission_rows.spans import (
-    Span,
-    filtered,
-    fixed_terms,
-    spans_of,
+    StatementSpan,
+    filter_span,
+    list_fixed_terms,
+    list_spans,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, negation
+from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, negate
 
 
-def granted_rows(
-    estate: Estate,
-    principal: Principal,
-    standing: Standing,
-    wanted: Filter,
-    told: Speaks,
-) -> Iterator[Row]:
+def list_granted_rows(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    standing: PrincipalSpans,
+    wanted: RowFilter,
+    told: TermPairTest,
+) -> Iterator[PermissionRow]:
     """List the rows that resource policies grant to a principal directly.
 
     Grants to its account are listed by its own statements.
@@ -64,131 +83,152 @@ def granted_rows(
     seen: dict[ResourcePolicy, None] = {}
     for key in keys:
         seen |= dict.fromkeys(estate.granters.get(key, ()))
-    known = estate.given.over(principal.known)
-    services = _wanted_services(seen, wanted)
+    known = estate.given.merge_over(principal.known)
+    services = _list_requested_services(seen, wanted)
     for own in seen:
         if own.service not in services:
             continue
-        untold = [on for on in asked_of(own, wanted) if _may_add(own, on, wanted, told)]
-        found_ways = ways_in(own, principal, known) if untold else []
-        inside = standing.speaking_of(own.service)
+        untold = [
+            on
+            for on in list_requested_scope(own, wanted)
+            if _may_grant_more(own, on, wanted, told)
+        ]
+        found_ways = list_naming_ways(own, principal, known) if untold else []
+        inside = standing.select_for_service(own.service)
         for on in untold:
             for way in found_ways:
-                yield from _of(estate, principal, inside, own, on, wanted, way, told)
+                yield from _list_policy_rows(
+                    estate, principal, inside, own, on, wanted, way, told
+                )
 
 
-def _wanted_services(policies: Iterable[ResourcePolicy], wanted: Filter) -> set[str]:
+def _list_requested_services(
+    policies: Iterable[ResourcePolicy], wanted: RowFilter
+) -> set[str]:
     """List the services of some policies that the filter's actions may belong to."""
     found = {own.service for own in policies}
     return {
         service
         for service in found
-        if not disjoint(ACTIONS, Term(f"{service}:{STAR}"), wanted.actions)
+        if not is_disjoint(
+            ACTIONS, PatternTerm(f"{service}:{ANY_TEXT}"), wanted.actions
+        )
     }
 
 
-def _may_add(
-    own: ResourcePolicy, on: Term[Parts], wanted: Filter, told: Speaks
+def _may_grant_more(
+    own: ResourcePolicy,
+    on: PatternTerm[ArnParts],
+    wanted: RowFilter,
+    told: TermPairTest,
 ) -> bool:
     """Tell whether a policy may grant more than earlier rows cover."""
-    offers = _offers(own, on)
-    if offers is None or not wanted.is_all:
+    offers = _list_offered_terms(own, on)
+    if offers is None or not wanted.matches_all:
         return True
     return not all(told(actions, resources) for actions, resources in offers)
 
 
-def _offers(own: ResourcePolicy, on: Term[Parts]) -> Terms | None:
+def _list_offered_terms(
+    own: ResourcePolicy, on: PatternTerm[ArnParts]
+) -> StatementTerms | None:
     """List the terms that a policy may grant; None where they depend on variables."""
     if on.pattern not in own.offers:
-        allows = [g.clause for g in own.grants if g.clause.effect is Effect.ALLOW]
+        allows = [g.clause for g in own.grants if g.clause.effect is PolicyEffect.ALLOW]
         varies = own.gaps or not all(clause.parts for clause in allows)
         found = {
-            (actions, meet(RESOURCES, resources, on)[0]): None
+            (actions, intersect(RESOURCES, resources, on)[0]): None
             for clause in (() if varies else allows)
-            for actions, resources in fixed_terms(clause)
-            if not disjoint(RESOURCES, resources, on)
+            for actions, resources in list_fixed_terms(clause)
+            if not is_disjoint(RESOURCES, resources, on)
         }
         own.offers[on.pattern] = None if varies else tuple(found)
     return own.offers[on.pattern]
 
 
-def ways_in(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
+def list_naming_ways(
+    own: ResourcePolicy, principal: CompiledPrincipal, known: ContextKeys
+) -> list[str]:
     """List the ways in which a policy's allows name a principal."""
     found = {"direct"} if own.gaps else set()
     for grant in own.grants:
-        if grant.clause.effect is Effect.ALLOW:
-            named = {how for how, _ in names(grant.clause, principal, known)} - {
-                "account"
-            }
-            if named - found and held(grant.clause, known) != FALSE:
+        if grant.clause.effect is PolicyEffect.ALLOW:
+            named = {
+                how for how, _ in match_principal(grant.clause, principal, known)
+            } - {"account"}
+            if named - found and evaluate_conditions(grant.clause, known) != FALSE:
                 found |= named
     return sorted(found, reverse=True)
 
 
-def asked_of(own: ResourcePolicy, wanted: Filter) -> Iterator[Term[Parts]]:
+def list_requested_scope(
+    own: ResourcePolicy, wanted: RowFilter
+) -> Iterator[PatternTerm[ArnParts]]:
     """List the ARN patterns of a resource policy that the filter includes."""
-    if disjoint(ACTIONS, Term(f"{own.service}:{STAR}"), wanted.actions):
+    if is_disjoint(ACTIONS, PatternTerm(f"{own.service}:{ANY_TEXT}"), wanted.actions):
         return
     for spoken in own.spoken_of:
-        on = Term(spoken)
-        if not disjoint(RESOURCES, on, wanted.resources) and wanted.flat_fits(spoken):
+        on = PatternTerm(spoken)
+        if not is_disjoint(
+            RESOURCES, on, wanted.resources
+        ) and wanted.matches_flat_glob(spoken):
             yield on
 
 
-def _of(
-    estate: Estate,
-    principal: Principal,
-    standing: Standing,
+def _list_policy_rows(
+    estate: CompiledAccounts,
+    principal: CompiledPrincipal,
+    standing: PrincipalSpans,
     own: ResourcePolicy,
-    on: Term[Parts],
-    wanted: Filter,
+    on: PatternTerm[ArnParts],
+    wanted: RowFilter,
     way: str,
-    told: Speaks,
-) -> Iterator[Row]:
+    told: TermPairTest,
+) -> Iterator[PermissionRow]:
     near = own.account in ("", principal.identity.account)
-    limits = standing.over_granted(near=near, escaping=way == "escaping")
+    limits = standing.list_limits_on_grant(near=near, escaping=way == "escaping")
 
-    def keeps(actions: Term[str], resources: Term[Parts]) -> bool:
+    def keeps(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
         if told(actions, resources):
             return False
-        return all(limit.lets(actions, resources) for limit in limits)
+        return all(limit.may_allow(actions, resources) for limit in limits)
 
-    offers = _offers(own, on) if wanted.is_all else None
+    offers = _list_offered_terms(own, on) if wanted.matches_all else None
     if offers is not None and not any(keeps(*each) for each in offers):
         return
-    known = principal.knows(on.pattern)
-    asker = Asker(
-        namer_of(principal, way, estate.given), known, near, principal.linked, keeps
+    known = principal.collect_known_keys(on.pattern)
+    asker = RowCaller(
+        build_namer(principal, way, estate.given), known, near, principal.linked, keeps
     )
-    for row in rows_on(estate, own, on, wanted, asker):
+    for row in list_rows_on_resource(estate, own, on, wanted, asker):
         gaps = standing.gaps + row.gaps
-        yield from narrowed(estate, row, limits, standing.denies, gaps)
+        yield from narrow_row(estate, row, limits, standing.denies, gaps)
 
 
-def namer_of(principal: Principal, way: str, given: Known) -> Namer:
+def build_namer(principal: CompiledPrincipal, way: str, given: ContextKeys) -> Namer:
     """Build a function that matches allows naming a principal in one way, and denies.
 
     Args:
         principal: The principal.
-        way: As `ways_in` lists them.
+        way: As `list_naming_ways` lists them.
         given: Stated condition keys.
     """
 
-    def namer(clause: Clause) -> Names:
-        named = names(clause, principal, given)
-        denies = clause.effect is Effect.DENY
+    def namer(clause: CompiledStatement) -> NamingFormulas:
+        named = match_principal(clause, principal, given)
+        denies = clause.effect is PolicyEffect.DENY
         return [pair for pair in named if denies or pair[0] == way]
 
     return namer
 
 
-def any_row(actions: Term[str], resources: Term[Parts]) -> bool:
+def keep_all_rows(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
     """Accept every row."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class RowCaller:
     """Caller as a resource policy sees it.
 
     Attributes:
@@ -200,25 +240,30 @@ class Asker:
     """
 
     namer: Namer
-    known: Known
+    known: ContextKeys
     exempt: bool
     linked: bool = False
-    keeps: Speaks = any_row
+    keeps: TermPairTest = keep_all_rows
 
 
-def rows_on(
-    estate: Estate,
+def list_rows_on_resource(
+    estate: CompiledAccounts,
     own: ResourcePolicy,
-    on: Term[Parts],
-    wanted: Filter,
-    asker: Asker,
-) -> Iterator[Row]:
+    on: PatternTerm[ArnParts],
+    wanted: RowFilter,
+    asker: RowCaller,
+) -> Iterator[PermissionRow]:
     """List the rows that a resource policy grants, less its own and RCP denies."""
-    place = estate.place(outward(":".join(on.pattern)), wild=STAR in on.pattern[-1])
-    known = estate.given.over(place.known).over(asker.known)
-    spans = list(spans_of(own.grants, known, asker.namer))
+    place = estate.describe_resource(
+        decode_glob(":".join(on.pattern)), wild=ANY_TEXT in on.pattern[-1]
+    )
+    known = estate.given.merge_over(place.known).merge_over(asker.known)
+    spans = list(list_spans(own.grants, known, asker.namer))
     allows = [span for span in spans if not span.denies]
-    rows = (*_allowed(allows, on, wanted), *_unread(own, on, wanted, asker))
+    rows = (
+        *_list_allowed_rows(allows, on, wanted),
+        *_list_unread_rows(own, on, wanted, asker),
+    )
     kept = [row for row in rows if asker.keeps(row.actions, row.resources)]
     if not kept:
         return
@@ -227,17 +272,21 @@ def rows_on(
     bound = own.service in RCP_SERVICES and not asker.linked
     fence = estate.fences.get(own.account) if bound else None
     if fence:
-        denies += spans_of(_speaking_of(fence.denies, own.service), known)
+        denies += list_spans(_select_for_service(fence.denies, own.service), known)
         gaps += fence.gaps
-    let_in = TRUE if asker.exempt else _let_in(estate, own)
+    let_in = TRUE if asker.exempt else _build_public_access_condition(estate, own)
     if ResourceId(own.resource) in estate.doors:
-        let_in = both(let_in, atom(RESOURCE_POLICY, "Matches", (own.resource,)))
+        let_in = conjoin(
+            let_in, build_atom(RESOURCE_POLICY_KEY, "Matches", (own.resource,))
+        )
     for row in kept:
-        opened = row._replace(formula=both(row.formula, let_in))
-        yield from narrowed(estate, opened, (), denies, gaps)
+        opened = row._replace(formula=conjoin(row.formula, let_in))
+        yield from narrow_row(estate, opened, (), denies, gaps)
 
 
-def _speaking_of(grants: Iterable[Grant], service: str) -> Iterator[Grant]:
+def _select_for_service(
+    grants: Iterable[PolicyStatement], service: str
+) -> Iterator[PolicyStatement]:
     """Drop statements on other services only."""
     for grant in grants:
         services = grant.clause.services
@@ -245,43 +294,49 @@ def _speaking_of(grants: Iterable[Grant], service: str) -> Iterator[Grant]:
             yield grant
 
 
-def _allowed(allows: Iterable[Span], on: Term[Parts], wanted: Filter) -> Iterator[Row]:
+def _list_allowed_rows(
+    allows: Iterable[StatementSpan], on: PatternTerm[ArnParts], wanted: RowFilter
+) -> Iterator[PermissionRow]:
     for span in allows:
-        if disjoint(RESOURCES, span.resources, on):
+        if is_disjoint(RESOURCES, span.resources, on):
             continue
-        met, exact = meet(RESOURCES, span.resources, on)
+        met, exact = intersect(RESOURCES, span.resources, on)
         formula = span.formula
         if not exact:
             label = f"{span.grant.policy}#{span.grant.sid}"
-            formula = both(formula, atom(SCOPE, "Matches", (label,)))
+            formula = conjoin(formula, build_atom(SCOPE, "Matches", (label,)))
         shown = span.shown if met == span.resources else ""
         inside = span._replace(resources=met, shown=shown, formula=formula)
-        row = filtered(inside, wanted)
+        row = filter_span(inside, wanted)
         if row:
             yield row
 
 
-def _unread(
-    own: ResourcePolicy, on: Term[Parts], wanted: Filter, asker: Asker
-) -> Iterator[Row]:
+def _list_unread_rows(
+    own: ResourcePolicy, on: PatternTerm[ArnParts], wanted: RowFilter, asker: RowCaller
+) -> Iterator[PermissionRow]:
     """Yield open rows for unread statements, which may name the caller directly."""
-    if not asker.namer(EVERYTHING_FOR_ALL):
+    if not asker.namer(PUBLIC_FULL_ACCESS_STATEMENT):
         return
     for gap in own.gaps:
-        actions = Term(f"{own.service}:{STAR}")
-        if not disjoint(ACTIONS, actions, wanted.actions):
-            by = (unread_name(gap),)
-            yield Row(actions, on, "", gap.may("Allows"), by)
+        actions = PatternTerm(f"{own.service}:{ANY_TEXT}")
+        if not is_disjoint(ACTIONS, actions, wanted.actions):
+            by = (name_gap(gap),)
+            yield PermissionRow(actions, on, "", gap.get_open_condition("Allows"), by)
 
 
 # Names everyone directly, as an unread statement might.
-EVERYTHING_FOR_ALL = replace(
-    EVERYTHING_CLAUSE, naming=Naming(everyone=True), principals=(("AWS", "*"),)
+PUBLIC_FULL_ACCESS_STATEMENT = replace(
+    FULL_ACCESS_STATEMENT,
+    naming=PrincipalElement(everyone=True),
+    principals=(("AWS", "*"),),
 )
 
 
-def _let_in(estate: Estate, own: ResourcePolicy) -> Formula:
+def _build_public_access_condition(
+    estate: CompiledAccounts, own: ResourcePolicy
+) -> Formula:
     if own.service != "s3":
         return TRUE
-    shut = shut_by(estate, own)
-    return negation(shut[0]) if shut else TRUE
+    shut = find_public_access_block(estate, own)
+    return negate(shut[0]) if shut else TRUE

@@ -2,23 +2,23 @@
 
 from collections.abc import Iterable, Iterator
 
-from answerable.model.action_catalogue import ActionEntry, Catalogue
-from answerable.reach.aws.patterns.action_resource_matrix import possible_pattern
+from answerable.model.action_catalogue import ActionCatalogue, ActionEntry
+from answerable.reach.aws.patterns.action_resource_matrix import can_act_on_pattern
 from answerable.reach.aws.patterns.globs import is_literal, matches
-from answerable.reach.aws.patterns.terms import Term
-from answerable.reach.aws.permission_rows.row_types import Row
+from answerable.reach.aws.patterns.terms import PatternTerm
+from answerable.reach.aws.permission_rows.row_types import PermissionRow
 
 
-def services_of(rows: Iterable[Row]) -> frozenset[str] | None:
+def list_row_services(rows: Iterable[PermissionRow]) -> frozenset[str] | None:
     """List the services of rows; None if a row may be about any."""
     found = {row.actions.pattern.partition(":")[0] for row in rows}
     return frozenset(found) if all(map(is_literal, found)) else None
 
 
-class Actions:
+class ActionMatcher:
     """Matcher of action patterns against the catalogue; cached."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: ActionCatalogue) -> None:
         self._catalogue = catalogue
         self._matched: dict[str, frozenset[str]] = {}
         self._named: dict[str, ActionEntry] = {
@@ -27,17 +27,19 @@ class Actions:
             for name, entry in held.actions.items()
         }
 
-    def of_row(self, row: Row) -> Iterator[ActionEntry]:
+    def list_row_actions(self, row: PermissionRow) -> Iterator[ActionEntry]:
         """List the actions of a row that can act on some of its resources."""
-        for name in sorted(self.of_term(row.actions)):
-            if possible_pattern(self._catalogue, name, row.resources.pattern):
+        for name in sorted(self.match_term(row.actions)):
+            if can_act_on_pattern(self._catalogue, name, row.resources.pattern):
                 yield self._named[name]
 
-    def of_term(self, term: Term[str]) -> frozenset[str]:
+    def match_term(self, term: PatternTerm[str]) -> frozenset[str]:
         """Return the actions that a term matches, in lower case."""
-        return self.of(term.pattern).difference(*map(self.of, term.excluded))
+        return self.match_pattern(term.pattern).difference(
+            *map(self.match_pattern, term.excluded)
+        )
 
-    def of(self, pattern: str) -> frozenset[str]:
+    def match_pattern(self, pattern: str) -> frozenset[str]:
         """Return the actions that match a pattern in lower case and inner form."""
         found = self._matched.get(pattern)
         if found is None:

@@ -8,26 +8,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from answerable.model.action_catalogue import Catalogue
-from answerable.reach.aws.compiled.statements import Gap
-from answerable.reach.aws.evaluation.request import Determining
-from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, pattern_parts
-from answerable.reach.aws.patterns.globs import STAR, inward, outward, overlaps
+from answerable.model.action_catalogue import ActionCatalogue
+from answerable.reach.aws.compiled.statements import PolicyGap
+from answerable.reach.aws.evaluation.request import DeterminingStatement
+from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.globs import (
+    ANY_TEXT,
+    decode_glob,
+    encode_glob,
+    overlaps,
+)
 from answerable.reach.aws.patterns.terms import (
     ALL_ACTIONS,
     ALL_RESOURCES,
-    Term,
-    action_text,
-    resource_text,
+    PatternTerm,
+    format_actions,
+    format_resources,
 )
-from answerable.reach.formula import Formula, both
+from answerable.reach.formula import Formula, conjoin
 
 SCOPE = "answerable:scope"
 # Tests actions on resources: whether something may match them, or covers them.
-Speaks = Callable[[Term[str], Term[Parts]], bool]
+TermPairTest = Callable[[PatternTerm[str], PatternTerm[ArnParts]], bool]
 
 
-class Row(NamedTuple):
+class PermissionRow(NamedTuple):
     """Permission row: action and resource patterns under a condition.
 
     Attributes:
@@ -39,26 +44,28 @@ class Row(NamedTuple):
         gaps: Policies and statements not read that could change it.
     """
 
-    actions: Term[str]
-    resources: Term[Parts]
+    actions: PatternTerm[str]
+    resources: PatternTerm[ArnParts]
     shown: str
     formula: Formula
-    determining: tuple[Determining, ...]
-    gaps: tuple[Gap, ...] = ()
+    determining: tuple[DeterminingStatement, ...]
+    gaps: tuple[PolicyGap, ...] = ()
 
-    def limited(self, formula: Formula, by: Determining) -> "Row":
+    def with_condition(
+        self, formula: Formula, by: DeterminingStatement
+    ) -> "PermissionRow":
         """Return the row under one more condition."""
         return self._replace(
-            formula=both(self.formula, formula),
+            formula=conjoin(self.formula, formula),
             determining=(*self.determining, by),
         )
 
 
-EVERY_ROW = (ALL_ACTIONS, ALL_RESOURCES, "")
+ALL_ROWS = (ALL_ACTIONS, ALL_RESOURCES, "")
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class RowFilter:
     """Filter of rows: those that overlap all patterns.
 
     Attributes:
@@ -67,33 +74,33 @@ class Filter:
         flat: Resource pattern in inner form that is no ARN's, or empty.
     """
 
-    actions: Term[str] = ALL_ACTIONS
-    resources: Term[Parts] = ALL_RESOURCES
+    actions: PatternTerm[str] = ALL_ACTIONS
+    resources: PatternTerm[ArnParts] = ALL_RESOURCES
     flat: str = ""
 
     @property
-    def is_all(self) -> bool:
+    def matches_all(self) -> bool:
         """Tell whether the filter accepts every row."""
-        return (self.actions, self.resources, self.flat) == EVERY_ROW
+        return (self.actions, self.resources, self.flat) == ALL_ROWS
 
-    def flat_fits(self, resource: Parts) -> bool:
+    def matches_flat_glob(self, resource: ArnParts) -> bool:
         """Tell whether the flat glob could match the text of a resource pattern."""
         if not self.flat:
             return True
-        text = STAR if resource == EVERYTHING else ":".join(resource)
+        text = ANY_TEXT if resource == ANY_ARN else ":".join(resource)
         return overlaps(self.flat, text)
 
 
-def row_texts(row: Row, spelled: Callable[[str], str]) -> tuple[str, str]:
+def format_row(row: PermissionRow, spelled: Callable[[str], str]) -> tuple[str, str]:
     """Format the action and resource patterns of a row."""
     return (
-        action_text(row.actions, spelled),
-        resource_text(row.resources, row.shown),
+        format_actions(row.actions, spelled),
+        format_resources(row.resources, row.shown),
     )
 
 
-def speller(
-    catalogue: Catalogue, written: Mapping[str, str], asked: str
+def build_action_speller(
+    catalogue: ActionCatalogue, written: Mapping[str, str], asked: str
 ) -> Callable[[str], str]:
     """Build a function that formats an action pattern in its service's spelling.
 
@@ -102,20 +109,22 @@ def speller(
         written: Patterns as written, by inner form in lower case.
         asked: Action glob of the question.
     """
-    filtered = inward(asked.lower())
+    filtered = encode_glob(asked.lower())
 
     def spelled(pattern: str) -> str:
         if pattern == filtered:
             return asked
-        entry = catalogue.action(pattern)
-        return str(entry) if entry else written.get(pattern) or outward(pattern)
+        entry = catalogue.find_action(pattern)
+        return str(entry) if entry else written.get(pattern) or decode_glob(pattern)
 
     return spelled
 
 
-def make_filter(action: str, resource: str) -> Filter:
+def parse_filter(action: str, resource: str) -> RowFilter:
     """Parse the globs of a question; a resource glob need not be an ARN."""
-    actions = Term(inward(action.lower()))
+    actions = PatternTerm(encode_glob(action.lower()))
     if resource.startswith("arn:") or resource.strip("*") == "":
-        return Filter(actions, Term(pattern_parts(inward(resource or "*"))))
-    return Filter(actions, flat=inward(resource))
+        return RowFilter(
+            actions, PatternTerm(split_pattern(encode_glob(resource or "*")))
+        )
+    return RowFilter(actions, flat=encode_glob(resource))

@@ -9,45 +9,68 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
-from answerable.model.policy import Effect
-from answerable.reach.aws.compiled.organization_policies import is_everything
-from answerable.reach.aws.compiled.principal_matching import Names
-from answerable.reach.aws.compiled.statements import Clause, Gap, Grant, Terms, held
-from answerable.reach.aws.evaluation.context_keys import Known, resolve
-from answerable.reach.aws.evaluation.request import DENY, Determining, name, unread_name
+from answerable.model.policy import PolicyEffect
+from answerable.reach.aws.compiled.organization_policies import is_full_allow
+from answerable.reach.aws.compiled.principal_matching import NamingFormulas
+from answerable.reach.aws.compiled.statements import (
+    CompiledStatement,
+    PolicyGap,
+    PolicyStatement,
+    StatementTerms,
+    evaluate_conditions,
+)
+from answerable.reach.aws.evaluation.context_keys import ContextKeys, resolve_variables
+from answerable.reach.aws.evaluation.request import (
+    DENY_KEY,
+    DeterminingStatement,
+    name_gap,
+    name_statement,
+)
 from answerable.reach.aws.evaluation.resource_policies import Namer
-from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, pattern_parts
-from answerable.reach.aws.patterns.globs import STAR
+from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.globs import ANY_TEXT
 from answerable.reach.aws.patterns.terms import (
     ACTIONS,
     RESOURCES,
-    Term,
+    PatternTerm,
     covers,
-    disjoint,
-    meet,
-    minus,
+    intersect,
+    is_disjoint,
+    subtract,
 )
-from answerable.reach.aws.permission_rows.row_types import SCOPE, Filter, Row
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
+from answerable.reach.aws.permission_rows.row_types import (
+    SCOPE,
+    PermissionRow,
+    RowFilter,
+)
+from answerable.reach.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+    negate,
+)
 
 
-class Span(NamedTuple):
+class StatementSpan(NamedTuple):
     """Pair of patterns of a statement, with its condition."""
 
-    actions: Term[str]
-    resources: Term[Parts]
+    actions: PatternTerm[str]
+    resources: PatternTerm[ArnParts]
     shown: str
     formula: Formula
-    grant: Grant
+    grant: PolicyStatement
 
     @property
     def denies(self) -> bool:
         """Tell whether the statement denies."""
-        return self.grant.clause.effect is Effect.DENY
+        return self.grant.clause.effect is PolicyEffect.DENY
 
 
 @dataclass(frozen=True, slots=True)
-class Limiting:
+class LimitingSpans:
     """Limiting layer as spans; some span must allow a row.
 
     Attributes:
@@ -56,32 +79,36 @@ class Limiting:
         is_open: True if it allows everything.
     """
 
-    spans: tuple[Span, ...]
-    gaps: tuple[Gap, ...]
+    spans: tuple[StatementSpan, ...]
+    gaps: tuple[PolicyGap, ...]
     is_open: bool
 
-    def lets(self, actions: Term[str], resources: Term[Parts]) -> bool:
+    def may_allow(
+        self, actions: PatternTerm[str], resources: PatternTerm[ArnParts]
+    ) -> bool:
         """Tell whether it may allow some of actions on resources."""
         if self.is_open or self.gaps:
             return True
-        return any(_meet(actions, resources, span) for span in self.spans)
+        return any(_overlaps_span(actions, resources, span) for span in self.spans)
 
 
-def limiting(spans: Iterable[Span], gaps: Iterable[Gap]) -> Limiting:
+def build_limit(
+    spans: Iterable[StatementSpan], gaps: Iterable[PolicyGap]
+) -> LimitingSpans:
     """Build a limit from the spans of one layer, denies left out."""
     allows = tuple(span for span in spans if not span.denies)
-    is_open = any(s.formula == TRUE and is_everything(s.grant) for s in allows)
-    return Limiting(allows, tuple(gaps), is_open)
+    is_open = any(s.formula == TRUE and is_full_allow(s.grant) for s in allows)
+    return LimitingSpans(allows, tuple(gaps), is_open)
 
 
-def everyone(clause: Clause) -> Names:
+def name_everyone(clause: CompiledStatement) -> NamingFormulas:
     """Match every caller, for statements without a Principal element."""
     return [("direct", TRUE)]
 
 
-def spans_of(
-    grants: Iterable[Grant], known: Known, namer: Namer = everyone
-) -> Iterator[Span]:
+def list_spans(
+    grants: Iterable[PolicyStatement], known: ContextKeys, namer: Namer = name_everyone
+) -> Iterator[StatementSpan]:
     """List the pairs of patterns of statements.
 
     Args:
@@ -91,124 +118,147 @@ def spans_of(
     """
     for grant in grants:
         clause = grant.clause
-        formula = either(*(formula for _, formula in namer(clause)))
+        formula = disjoin(*(formula for _, formula in namer(clause)))
         if formula and clause.conditions:
-            formula = both(formula, held(clause, known))
+            formula = conjoin(formula, evaluate_conditions(clause, known))
         if formula == FALSE:
             continue
         if clause.parts:
-            for on in fixed_terms(clause):
-                yield Span(*on, "", formula, grant)
+            for on in list_fixed_terms(clause):
+                yield StatementSpan(*on, "", formula, grant)
             continue
-        for actions in action_terms(clause):
-            for resources, shown, open_ in resource_terms(grant, known):
-                yield Span(actions, resources, shown, both(formula, open_), grant)
+        for actions in list_action_terms(clause):
+            for resources, shown, open_ in list_resource_terms(grant, known):
+                yield StatementSpan(
+                    actions, resources, shown, conjoin(formula, open_), grant
+                )
 
 
-def fixed_terms(clause: Clause) -> Terms:
+def list_fixed_terms(clause: CompiledStatement) -> StatementTerms:
     """Pair the patterns of a statement without variables; cached."""
     if clause.terms is None:
-        on = [Term(parts) for parts in clause.parts]
+        on = [PatternTerm(parts) for parts in clause.parts]
         if clause.not_resources:
-            on = [Term(EVERYTHING, clause.parts)]
-        clause.terms = tuple(product(action_terms(clause), on))
+            on = [PatternTerm(ANY_ARN, clause.parts)]
+        clause.terms = tuple(product(list_action_terms(clause), on))
     return clause.terms
 
 
-def filtered(span: Span, wanted: Filter) -> Row | None:
+def filter_span(span: StatementSpan, wanted: RowFilter) -> PermissionRow | None:
     """Build a row from a span, restricted to the filter."""
-    if disjoint(ACTIONS, span.actions, wanted.actions):
+    if is_disjoint(ACTIONS, span.actions, wanted.actions):
         return None
-    if disjoint(RESOURCES, span.resources, wanted.resources):
+    if is_disjoint(RESOURCES, span.resources, wanted.resources):
         return None
-    if not wanted.flat_fits(span.resources.pattern):
+    if not wanted.matches_flat_glob(span.resources.pattern):
         return None
-    actions, _ = meet(ACTIONS, span.actions, wanted.actions)
-    resources, _ = meet(RESOURCES, span.resources, wanted.resources)
+    actions, _ = intersect(ACTIONS, span.actions, wanted.actions)
+    resources, _ = intersect(RESOURCES, span.resources, wanted.resources)
     shown = span.shown if resources == span.resources else ""
-    return Row(actions, resources, shown, span.formula, (name(span.grant),))
-
-
-def _meet(actions: Term[str], resources: Term[Parts], span: Span) -> bool:
-    """Tell whether a span overlaps actions on resources."""
-    return not (
-        disjoint(ACTIONS, actions, span.actions)
-        or disjoint(RESOURCES, resources, span.resources)
+    return PermissionRow(
+        actions, resources, shown, span.formula, (name_statement(span.grant),)
     )
 
 
-def limited(row: Row, limit: Limiting) -> list[Row]:
+def _overlaps_span(
+    actions: PatternTerm[str], resources: PatternTerm[ArnParts], span: StatementSpan
+) -> bool:
+    """Tell whether a span overlaps actions on resources."""
+    return not (
+        is_disjoint(ACTIONS, actions, span.actions)
+        or is_disjoint(RESOURCES, resources, span.resources)
+    )
+
+
+def apply_limit(row: PermissionRow, limit: LimitingSpans) -> list[PermissionRow]:
     """Narrow a row to the parts that a limit allows."""
     if limit.is_open:
         return [row]
     found = []
     for span in limit.spans:
-        if not _meet(row.actions, row.resources, span):
+        if not _overlaps_span(row.actions, row.resources, span):
             continue
-        actions, sharp = meet(ACTIONS, row.actions, span.actions)
-        resources, plain = meet(RESOURCES, row.resources, span.resources)
+        actions, sharp = intersect(ACTIONS, row.actions, span.actions)
+        resources, plain = intersect(RESOURCES, row.resources, span.resources)
         shown = row.shown if resources == row.resources else span.shown
-        by = name(span.grant)
-        scope = TRUE if sharp and plain else atom(SCOPE, "Matches", (_label(by),))
+        by = name_statement(span.grant)
+        scope = (
+            TRUE
+            if sharp and plain
+            else build_atom(SCOPE, "Matches", (_format_statement(by),))
+        )
         narrowed = row._replace(actions=actions, resources=resources, shown=shown)
-        found.append(narrowed.limited(both(span.formula, scope), by))
-    unread = (row.limited(gap.may("Allows"), unread_name(gap)) for gap in limit.gaps)
+        found.append(narrowed.with_condition(conjoin(span.formula, scope), by))
+    unread = (
+        row.with_condition(gap.get_open_condition("Allows"), name_gap(gap))
+        for gap in limit.gaps
+    )
     return [*found, *unread]
 
 
-def denied(row: Row, deny: Span) -> list[Row]:
+def apply_deny(row: PermissionRow, deny: StatementSpan) -> list[PermissionRow]:
     """Subtract a deny from a row."""
-    if deny.formula == FALSE or disjoint(ACTIONS, row.actions, deny.actions):
+    if deny.formula == FALSE or is_disjoint(ACTIONS, row.actions, deny.actions):
         return [row]
-    if disjoint(RESOURCES, row.resources, deny.resources):
+    if is_disjoint(RESOURCES, row.resources, deny.resources):
         return [row]
-    by = name(deny.grant)
+    by = name_statement(deny.grant)
     all_actions = covers(ACTIONS, deny.actions, row.actions)
     all_resources = covers(RESOURCES, deny.resources, row.resources)
     if all_actions and all_resources:
-        without = row.limited(negation(deny.formula), by)
+        without = row.with_condition(negate(deny.formula), by)
         return [without] if without.formula != FALSE else []
     if deny.formula == TRUE and all_resources:
-        left = minus(ACTIONS, row.actions, deny.actions)
+        left = subtract(ACTIONS, row.actions, deny.actions)
         if left is not None:
-            return [row.limited(TRUE, by)._replace(actions=term) for term in left]
+            return [
+                row.with_condition(TRUE, by)._replace(actions=term) for term in left
+            ]
     if deny.formula == TRUE and all_actions:
-        on = minus(RESOURCES, row.resources, deny.resources)
+        on = subtract(RESOURCES, row.resources, deny.resources)
         if on is not None:
-            return [row.limited(TRUE, by)._replace(resources=term) for term in on]
-    matched = both(atom(DENY, "Matches", (_label(by),)), deny.formula)
-    return [row.limited(negation(matched), by)]
+            return [
+                row.with_condition(TRUE, by)._replace(resources=term) for term in on
+            ]
+    matched = conjoin(
+        build_atom(DENY_KEY, "Matches", (_format_statement(by),)), deny.formula
+    )
+    return [row.with_condition(negate(matched), by)]
 
 
-def action_terms(clause: Clause) -> list[Term[str]]:
+def list_action_terms(clause: CompiledStatement) -> list[PatternTerm[str]]:
     """List the actions of a statement as terms."""
     if clause.not_actions:
-        return [Term(STAR, clause.not_actions)]
-    return [Term(pattern) for pattern in clause.actions]
+        return [PatternTerm(ANY_TEXT, clause.not_actions)]
+    return [PatternTerm(pattern) for pattern in clause.actions]
 
 
-def resource_terms(
-    grant: Grant, known: Known
-) -> Iterator[tuple[Term[Parts], str, Formula]]:
+def list_resource_terms(
+    grant: PolicyStatement, known: ContextKeys
+) -> Iterator[tuple[PatternTerm[ArnParts], str, Formula]]:
     """List the resources of a statement as terms, each with its open condition."""
     clause = grant.clause
     if clause.not_resources:
-        holes = [resolve(text, known) for text in clause.not_resources]
+        holes = [resolve_variables(text, known) for text in clause.not_resources]
         sure = [h for h in holes if not h.unknown and not h.void]
         unsure = any(h.unknown for h in holes)
-        scope = atom(SCOPE, "Matches", (_label(name(grant)),)) if unsure else TRUE
-        excluded = tuple(pattern_parts(hole.pattern) for hole in sure)
-        yield Term(EVERYTHING, excluded), "", scope
+        scope = (
+            build_atom(SCOPE, "Matches", (_format_statement(name_statement(grant)),))
+            if unsure
+            else TRUE
+        )
+        excluded = tuple(split_pattern(hole.pattern) for hole in sure)
+        yield PatternTerm(ANY_ARN, excluded), "", scope
         return
     if not clause.resources:
-        yield Term(EVERYTHING), "", TRUE
+        yield PatternTerm(ANY_ARN), "", TRUE
     for text in clause.resources:
-        found = resolve(text, known)
+        found = resolve_variables(text, known)
         if not found.void:
-            keys = (atom(key, "PolicyVariable", (text,)) for key in found.unknown)
+            keys = (build_atom(key, "PolicyVariable", (text,)) for key in found.unknown)
             shown = text if found.unknown else ""
-            yield Term(pattern_parts(found.pattern)), shown, both(*keys)
+            yield PatternTerm(split_pattern(found.pattern)), shown, conjoin(*keys)
 
 
-def _label(by: Determining) -> str:
+def _format_statement(by: DeterminingStatement) -> str:
     return f"{by.policy}#{by.statement}"

@@ -10,24 +10,29 @@ from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.paths.edges import Node
-from answerable.reach.aws.paths.search import Reached
-from answerable.reach.aws.patterns.arns import text_parts
-from answerable.reach.aws.patterns.terms import ACTIONS, RESOURCES, Term, disjoint
-from answerable.reach.aws.permission_rows.row_types import Filter, Row
+from answerable.reach.aws.paths.edges import IdentityNode
+from answerable.reach.aws.paths.search import ReachPath
+from answerable.reach.aws.patterns.arns import split_arn
+from answerable.reach.aws.patterns.terms import (
+    ACTIONS,
+    RESOURCES,
+    PatternTerm,
+    is_disjoint,
+)
+from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.aws.what_if.edit_scope import EditScope
 from answerable.reach.aws.what_if.subject_reach import (
-    UNKNOWN,
-    Side,
-    Standing,
-    is_one_call,
-    standing_of,
+    UNKNOWN_LEVEL,
+    PermissionLevel,
+    SubjectReach,
+    build_level,
+    is_single_call,
 )
-from answerable.reach.formula import TRUE, Verdict, chained
-from answerable.reach.queries import Reply, principal_rows
+from answerable.reach.formula import TRUE, Verdict, conjoin_hops
+from answerable.reach.queries import ReachAnswer, list_callable_rows
 
 
-class Change(StrEnum):
+class ReachChange(StrEnum):
     """Direction of a change, gravest first."""
 
     APPEARS = "appears"
@@ -38,7 +43,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReachDifference:
     """One changed permission, or one identity gained or lost.
 
     Attributes:
@@ -48,25 +53,25 @@ class Difference:
         identity: Identity that can be reached, None for a permission.
     """
 
-    reply: Reply
-    before: Standing
-    after: Standing
+    reply: ReachAnswer
+    before: PermissionLevel
+    after: PermissionLevel
     identity: IdentityId | None = None
 
     @property
-    def change(self) -> Change:
+    def change(self) -> ReachChange:
         """Direction of the change."""
         if Verdict.NOT_KNOWN in (self.before.verdict, self.after.verdict):
-            return Change.UNDECIDED
+            return ReachChange.UNDECIDED
         if self.before.rank > self.after.rank:
             ended = self.after.verdict is Verdict.NEVER
-            return Change.FALLS_AWAY if ended else Change.WEAKER
+            return ReachChange.FALLS_AWAY if ended else ReachChange.WEAKER
         begun = self.before.verdict is Verdict.NEVER
-        return Change.APPEARS if begun else Change.STRONGER
+        return ReachChange.APPEARS if begun else ReachChange.STRONGER
 
 
 @dataclass(eq=False, slots=True)
-class Comparison:
+class ReachComparison:
     """Comparison of one subject's reach before and after an edit.
 
     Attributes:
@@ -80,105 +85,117 @@ class Comparison:
         of: Number of changed identities.
     """
 
-    before: Side
-    after: Side
+    before: SubjectReach
+    after: SubjectReach
     scope: EditScope
-    wanted: Filter
+    wanted: RowFilter
     most_identities: int
     own_rows: bool = False
     compared: int = 0
     of: int = 0
-    _undecided: dict[object, tuple[Side, Node, Row]] = field(default_factory=dict)
+    _undecided: dict[object, tuple[SubjectReach, IdentityNode, PermissionRow]] = field(
+        default_factory=dict
+    )
 
-    def differences(self) -> Iterator[Difference]:
+    def list_differences(self) -> Iterator[ReachDifference]:
         """List gained and lost identities, then changed permissions.
 
         If nothing else changes, rows of several calls whose conditions change are
         `not-known`: some of their calls may be decided on one side alone.
         """
         old, new = self.before, self.after
-        if _is_same_reach(old, new):
+        if _have_same_closure(old, new):
             was = now = {}
         else:
-            was, now = old.identities(), new.identities()
+            was, now = old.list_identities(), new.list_identities()
         changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
         found = False
         for difference in chain(
-            self._identities(was, now, changed), self._rows(changed)
+            self._compare_identities(was, now, changed), self._compare_rows(changed)
         ):
             found = True
             yield difference
         if not found:
-            yield from (self._unknown(*each) for each in self._undecided.values())
+            yield from (self._build_unknown(*each) for each in self._undecided.values())
 
-    def _identities(
+    def _compare_identities(
         self,
         was: dict[IdentityId, Verdict],
         now: dict[IdentityId, Verdict],
         changed: Sequence[IdentityId],
-    ) -> Iterator[Difference]:
-        if disjoint(ACTIONS, self.wanted.actions, _ASSUME):
+    ) -> Iterator[ReachDifference]:
+        if is_disjoint(ACTIONS, self.wanted.actions, _ASSUME):
             return
-        ends: list[tuple[Side, Node, Standing, Standing]] = []
+        ends: list[
+            tuple[SubjectReach, IdentityNode, PermissionLevel, PermissionLevel]
+        ] = []
         for name in changed:
-            before, after = (standing_of(side.get(name)) for side in (was, now))
+            before, after = (build_level(side.get(name)) for side in (was, now))
             held = before.rank > after.rank
             side = self.before if held else self.after
-            if not disjoint(RESOURCES, Term(text_parts(name)), self.wanted.resources):
-                ends.append((side, side.nearest(name), before, after))
-        ends.sort(key=lambda end: (not end[0].graph.admin(end[1]), end[1]))
+            if not is_disjoint(
+                RESOURCES, PatternTerm(split_arn(name)), self.wanted.resources
+            ):
+                ends.append((side, side.choose_node(name), before, after))
+        ends.sort(key=lambda end: (not end[0].graph.is_administrator(end[1]), end[1]))
         for side in (self.before, self.after):
-            side.ways(node for at, node, _, _ in ends if at is side)
+            side.find_paths(node for at, node, _, _ in ends if at is side)
         for side, node, before, after in ends:
-            way = side.ways([node])[node]
-            yield Difference(_way_reply(side, way), before, after, node.identity)
+            way = side.find_paths([node])[node]
+            yield ReachDifference(_answer_path(side, way), before, after, node.identity)
 
-    def _rows(self, changed: Sequence[IdentityId]) -> Iterator[Difference]:
+    def _compare_rows(self, changed: Sequence[IdentityId]) -> Iterator[ReachDifference]:
         names = set(self.scope.identities)
         names = names & {self.before.start} if self.own_rows else {*changed, *names}
         told: set[object] = set()
-        rows = [self._side_rows(side, names) for side in (self.before, self.after)]
+        rows = [self._collect_rows(side, names) for side in (self.before, self.after)]
         # An open row of one call may be decided on one side alone.
         both = rows[0].keys() & rows[1].keys()
-        same = {key for key in both if not self._rests_on_edit(rows[0][key][1])}
+        same = {key for key in both if not self._may_depend_on_edit(rows[0][key][1])}
         for side, found in ((self.before, rows[0]), (self.after, rows[1])):
             listed = [(key, pair) for key, pair in found.items() if key not in same]
-            listed.sort(key=lambda each: not side.is_sure(each[1][0]))
+            listed.sort(
+                key=lambda each: not side.is_reached_unconditionally(each[1][0])
+            )
             unchanged: set[object] = set()  # the other side may list these
             for key, (node, row) in listed:
                 if key[2:] in told or key[2:] in unchanged:
                     continue
-                difference = self._difference(side, node, row)
+                difference = self._compare_row(side, node, row)
                 (told if difference else unchanged).add(key[2:])
-                if difference is None and self._is_open(row):
+                if difference is None and self._may_be_partly_decided(row):
                     self._undecided.setdefault(key[2:], (side, node, row))
                 if difference:
                     yield difference
 
-    def _rests_on_edit(self, row: Row) -> bool:
+    def _may_depend_on_edit(self, row: PermissionRow) -> bool:
         """Tell whether a row present on both sides may differ for a single call."""
-        if is_one_call(row):
+        if is_single_call(row):
             return True
         return row.formula != TRUE and any(
-            not disjoint(RESOURCES, row.resources, Term(parts))
+            not is_disjoint(RESOURCES, row.resources, PatternTerm(parts))
             for parts in self.scope.resources
         )
 
-    def _is_open(self, row: Row) -> bool:
+    def _may_be_partly_decided(self, row: PermissionRow) -> bool:
         """Tell whether some calls of a row may be decided on one side alone."""
         sides = (self.before, self.after)
-        return not is_one_call(row) and not all(
-            side.standing(row, None).is_whole for side in sides
+        return not is_single_call(row) and not all(
+            side.get_level(row, None).is_complete for side in sides
         )
 
-    def _unknown(self, side: Side, node: Node, row: Row) -> Difference:
-        before = self.before.standing(row, node if side is self.before else None)
-        way = side.ways([node])[node]
-        return Difference(_row_reply(side, way, row), before, UNKNOWN)
+    def _build_unknown(
+        self, side: SubjectReach, node: IdentityNode, row: PermissionRow
+    ) -> ReachDifference:
+        before = self.before.get_level(row, node if side is self.before else None)
+        way = side.find_paths([node])[node]
+        return ReachDifference(_answer_row(side, way, row), before, UNKNOWN_LEVEL)
 
-    def _difference(self, side: Side, node: Node, row: Row) -> Difference | None:
-        before = self.before.standing(row, node if side is self.before else None)
-        after = self.after.standing(row, node if side is self.after else None)
+    def _compare_row(
+        self, side: SubjectReach, node: IdentityNode, row: PermissionRow
+    ) -> ReachDifference | None:
+        before = self.before.get_level(row, node if side is self.before else None)
+        after = self.after.get_level(row, node if side is self.after else None)
         if before == after:
             return None
         lost = before.rank > after.rank
@@ -188,90 +205,99 @@ class Comparison:
             after.verdict,
         ):
             return None
-        way = side.ways([node])[node]
-        return Difference(_row_reply(side, way, row), before, after)
+        way = side.find_paths([node])[node]
+        return ReachDifference(_answer_row(side, way, row), before, after)
 
-    def _side_rows(
-        self, side: Side, names: set[IdentityId]
-    ) -> dict[tuple[object, ...], tuple[Node, Row]]:
+    def _collect_rows(
+        self, side: SubjectReach, names: set[IdentityId]
+    ) -> dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]]:
         """Collect the rows of one side that the edit may have changed."""
-        found: dict[tuple[object, ...], tuple[Node, Row]] = {}
-        reached_nodes = side.nodes([side.start] if self.own_rows else None)
+        found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
+        reached_nodes = side.list_nodes([side.start] if self.own_rows else None)
         nodes = [n for n in reached_nodes if self._is_changed(n, names)]
-        self._count(len(nodes))
+        self._record_compared(len(nodes))
         for node in nodes[: self.most_identities]:
-            self._take(found, side, node, self.wanted)
+            self._add_rows(found, side, node, self.wanted)
         patterns = [
-            Term(parts)
+            PatternTerm(parts)
             for parts in self.scope.resources
-            if not disjoint(RESOURCES, Term(parts), self.wanted.resources)
+            if not is_disjoint(RESOURCES, PatternTerm(parts), self.wanted.resources)
         ]
         others = [n for n in reached_nodes if not self._is_changed(n, names)]
         others = others if patterns else []
-        self._count(len(others))
+        self._record_compared(len(others))
         for node in others[: self.most_identities]:
             for pattern in patterns:
-                self._take(found, side, node, Filter(self.wanted.actions, pattern))
+                self._add_rows(
+                    found, side, node, RowFilter(self.wanted.actions, pattern)
+                )
         return found
 
-    def _is_changed(self, node: Node, names: set[IdentityId]) -> bool:
+    def _is_changed(self, node: IdentityNode, names: set[IdentityId]) -> bool:
         return node.identity in names or node.extra in self.scope.groups
 
-    def _count(self, number: int) -> None:
+    def _record_compared(self, number: int) -> None:
         self.of += number
         self.compared += min(number, self.most_identities)
 
-    def _take(
+    def _add_rows(
         self,
-        found: dict[tuple[object, ...], tuple[Node, Row]],
-        side: Side,
-        node: Node,
-        wanted: Filter,
+        found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
+        side: SubjectReach,
+        node: IdentityNode,
+        wanted: RowFilter,
     ) -> None:
-        for row in principal_rows(side.graph, side.graph.principal(node), wanted):
-            fits = not disjoint(
+        for row in list_callable_rows(
+            side.graph, side.graph.get_principal(node), wanted
+        ):
+            fits = not is_disjoint(
                 RESOURCES, row.resources, self.wanted.resources
-            ) and self.wanted.flat_fits(row.resources.pattern)
+            ) and self.wanted.matches_flat_glob(row.resources.pattern)
             if fits:
-                sure = row.formula if side.is_sure(node) else (row.formula, False)
+                sure = (
+                    row.formula
+                    if side.is_reached_unconditionally(node)
+                    else (row.formula, False)
+                )
                 key = (node, sure, row.actions, row.resources, row.shown)
                 found[key] = node, row
 
 
-_ASSUME: Term[str] = Term("sts:assumerole")
+_ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 
-def _is_same_reach(old: Side, new: Side) -> bool:
+def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
     size = old.whole.size
     return (
         old.reach == new.reach
         and size == new.whole.size
-        and old.whole.realm.nodes[:size] == new.whole.realm.nodes[:size]
+        and old.whole.compiled_graph.nodes[:size]
+        == new.whole.compiled_graph.nodes[:size]
     )
 
 
-def _way_reply(side: Side, way: Reached) -> Reply:
+def _answer_path(side: SubjectReach, way: ReachPath) -> ReachAnswer:
     """Build the answer that a subject can become an identity."""
     last = way.hops[-1:]
-    return Reply(
+    return ReachAnswer(
         subject=side.start,
-        actor=way.node.identity,
+        actor=way.target.identity,
         formula=way.formula,
         determining=last[0].determining if last else (),
-        admin=side.graph.admin(way.node),
+        admin=side.graph.is_administrator(way.target),
         path=way.hops,
         gaps=tuple(dict.fromkeys(gap for _, e in way.edges for gap in e.gaps)),
     )
 
 
-def _row_reply(side: Side, way: Reached, row: Row) -> Reply:
+def _answer_row(side: SubjectReach, way: ReachPath, row: PermissionRow) -> ReachAnswer:
     gaps = (gap for _, edge in way.edges for gap in edge.gaps)
-    return Reply(
+    return ReachAnswer(
         subject=side.start,
-        actor=way.node.identity,
-        formula=chained(way.formula, row.formula),
+        actor=way.target.identity,
+        formula=conjoin_hops(way.formula, row.formula),
         determining=row.determining,
-        admin=side.graph.admin(way.node),
+        admin=side.graph.is_administrator(way.target),
         path=way.hops,
         gaps=tuple(dict.fromkeys((*gaps, *row.gaps))),
         row=row,

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.organization_policies import Fence
-from answerable.reach.aws.compiled.principals import Principal
-from answerable.reach.aws.compiled.statements import Grant
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.organization_policies import RcpDenies
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.aws.evaluation.trust import Trust
-from answerable.reach.aws.patterns.arns import EVERYTHING, Parts, text_parts
+from answerable.reach.aws.evaluation.trust import RoleTrust
+from answerable.reach.aws.patterns.arns import ANY_ARN, ArnParts, split_arn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class EditScope:
     """
 
     identities: frozenset[IdentityId]
-    resources: tuple[Parts, ...] = ()
+    resources: tuple[ArnParts, ...] = ()
     groups: frozenset[str] = frozenset()
 
 
-def scope_of(before: Estate, after: Estate) -> EditScope:
+def find_edit_scope(before: CompiledAccounts, after: CompiledAccounts) -> EditScope:
     """Compare compiled accounts of the same identities.
 
     Args:
@@ -44,21 +44,25 @@ def scope_of(before: Estate, after: Estate) -> EditScope:
     groups = (
         name
         for name in before.groups.keys() | after.groups.keys()
-        if not _is_same(before.groups.get(name, ()), after.groups.get(name, ()))
+        if not _are_same_statements(
+            before.groups.get(name, ()), after.groups.get(name, ())
+        )
     )
-    resources = dict.fromkeys(_own_policies(before, after))
+    resources = dict.fromkeys(_list_changed_resources(before, after))
     return EditScope(frozenset(identities), tuple(resources), frozenset(groups))
 
 
-def _is_same_principal(old: Principal | None, new: Principal | None) -> bool:
+def _is_same_principal(
+    old: CompiledPrincipal | None, new: CompiledPrincipal | None
+) -> bool:
     if old is new:
         return True
     if old is None or new is None:
         return False
     return (
-        _is_same(old.grants, new.grants)
+        _are_same_statements(old.grants, new.grants)
         and (old.boundary is None) == (new.boundary is None)
-        and _is_same(old.boundary or (), new.boundary or ())
+        and _are_same_statements(old.boundary or (), new.boundary or ())
         and old.gaps == new.gaps
         and old.policies == new.policies
         and old.collected == new.collected
@@ -67,29 +71,31 @@ def _is_same_principal(old: Principal | None, new: Principal | None) -> bool:
     )
 
 
-def _is_same_levels(old: Principal, new: Principal) -> bool:
+def _is_same_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
     if old.levels is new.levels:
         return True
     return len(old.levels) == len(new.levels) and all(
         one.target == other.target
         and one.gaps == other.gaps
-        and _is_same(one.grants, other.grants)
+        and _are_same_statements(one.grants, other.grants)
         for one, other in zip(old.levels, new.levels, strict=True)
     )
 
 
-def _is_same(old: Sequence[Grant], new: Sequence[Grant]) -> bool:
+def _are_same_statements(
+    old: Sequence[PolicyStatement], new: Sequence[PolicyStatement]
+) -> bool:
     """Tell whether statements are equal; a full run compiles new objects."""
     return old is new or (
         len(old) == len(new)
         and all(
-            one is other or _said(one) == _said(other)
+            one is other or _statement_key(one) == _statement_key(other)
             for one, other in zip(old, new, strict=True)
         )
     )
 
 
-def _said(grant: Grant) -> tuple[object, ...]:
+def _statement_key(grant: PolicyStatement) -> tuple[object, ...]:
     clause = grant.clause
     if clause.number < 0:
         return grant.policy, clause.number
@@ -100,32 +106,38 @@ def _said(grant: Grant) -> tuple[object, ...]:
     )
 
 
-def _own_policies(before: Estate, after: Estate) -> Iterator[Parts]:
+def _list_changed_resources(
+    before: CompiledAccounts, after: CompiledAccounts
+) -> Iterator[ArnParts]:
     """List the resources whose policies, trust policies or RCPs differ."""
     for account in before.fences.keys() | after.fences.keys():
-        if not _is_same_policy(before.fences.get(account), after.fences.get(account)):
-            yield EVERYTHING
+        if not _have_same_statements(
+            before.fences.get(account), after.fences.get(account)
+        ):
+            yield ANY_ARN
             # Rows of wide patterns leave the policy of a single resource open.
             for own in after.holders.values():
                 if own.account == account:
                     yield from own.spoken_of
     for role in before.trusts.keys() | after.trusts.keys():
-        if not _is_same_policy(before.trusts.get(role), after.trusts.get(role)):
-            yield text_parts(role)
+        if not _have_same_statements(before.trusts.get(role), after.trusts.get(role)):
+            yield split_arn(role)
     for target in before.holders.keys() | after.holders.keys():
         old, new = before.holders.get(target), after.holders.get(target)
-        if not _is_same_policy(old, new):
+        if not _have_same_statements(old, new):
             for each in (old, new):
                 yield from each.spoken_of if each else ()
 
 
-def _is_same_policy(
-    old: Fence | Trust | ResourcePolicy | None,
-    new: Fence | Trust | ResourcePolicy | None,
+def _have_same_statements(
+    old: RcpDenies | RoleTrust | ResourcePolicy | None,
+    new: RcpDenies | RoleTrust | ResourcePolicy | None,
 ) -> bool:
     if old is new:
         return True
     if old is None or new is None or old.gaps != new.gaps:
         return False
-    pair = (one.denies if isinstance(one, Fence) else one.grants for one in (old, new))
-    return _is_same(*pair)
+    pair = (
+        one.denies if isinstance(one, RcpDenies) else one.grants for one in (old, new)
+    )
+    return _are_same_statements(*pair)

@@ -3,65 +3,77 @@
 from collections.abc import Iterable, Iterator
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.closure import whole_of
-from answerable.reach.aws.paths.identity_graph import Graph
-from answerable.reach.aws.patterns.arns import EVERYTHING
+from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.patterns.arns import ANY_ARN
 from answerable.reach.aws.patterns.terms import (
     ACTIONS,
     RESOURCES,
     covers,
-    disjoint,
-    parts_text,
+    format_arn,
+    is_disjoint,
 )
-from answerable.reach.aws.permission_rows.row_types import Filter
-from answerable.reach.aws.what_if.differences import Difference
+from answerable.reach.aws.permission_rows.row_types import RowFilter
+from answerable.reach.aws.what_if.differences import ReachDifference
 from answerable.reach.aws.what_if.edit_scope import EditScope
 from answerable.reach.aws.what_if.subject_reach import (
-    NONE,
-    Standing,
-    better,
-    standing_of,
+    NO_PERMISSION_LEVEL,
+    PermissionLevel,
+    build_level,
+    choose_higher_level,
 )
-from answerable.reach.formula import FALSE, TRUE, Verdict, verdict
-from answerable.reach.queries import Extent, Reply, entry_hop, reach
+from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
+from answerable.reach.queries import (
+    PatternExtent,
+    ReachAnswer,
+    entry_to_hop,
+    iterate_reach,
+)
 
 
-def caller_differences(
-    before: Graph, after: Graph, caller: IdentityId, wanted: Filter
-) -> Iterator[Difference]:
+def list_caller_differences(
+    before: IdentityGraph, after: IdentityGraph, caller: IdentityId, wanted: RowFilter
+) -> Iterator[ReachDifference]:
     """List the changed permissions of a caller outside the snapshot."""
-    sides = [list(reach(g, caller, wanted, direct=False)) for g in (before, after)]
+    sides = [
+        list(iterate_reach(g, caller, wanted, direct=False)) for g in (before, after)
+    ]
     for mine, others in (sides, sides[::-1]):
         for reply in mine:
-            held = _best_of(others, reply)
-            own = Standing(verdict(reply.formula), Extent.ALL)
+            held = _find_best_level(others, reply)
+            own = PermissionLevel(get_verdict(reply.formula), PatternExtent.ALL)
             if own.rank > held.rank:
                 pair = (own, held) if mine is sides[0] else (held, own)
-                yield Difference(reply, *pair)
+                yield ReachDifference(reply, *pair)
 
 
-def _best_of(replies: Iterable[Reply], asked: Reply) -> Standing:
-    best = NONE
+def _find_best_level(
+    replies: Iterable[ReachAnswer], asked: ReachAnswer
+) -> PermissionLevel:
+    best = NO_PERMISSION_LEVEL
     for one in replies:
         if one.row is None or asked.row is None:
             continue
-        if disjoint(ACTIONS, one.row.actions, asked.row.actions) or disjoint(
+        if is_disjoint(ACTIONS, one.row.actions, asked.row.actions) or is_disjoint(
             RESOURCES, one.row.resources, asked.row.resources
         ):
             continue
         whole = covers(ACTIONS, one.row.actions, asked.row.actions) and covers(
             RESOURCES, one.row.resources, asked.row.resources
         )
-        word = verdict(one.formula) if whole else Verdict.ONLY_IF
-        best = better(best, Standing(word, Extent.ALL if whole else Extent.PART))
+        word = get_verdict(one.formula) if whole else Verdict.ONLY_IF
+        best = choose_higher_level(
+            best,
+            PermissionLevel(word, PatternExtent.ALL if whole else PatternExtent.PART),
+        )
     return best
 
 
-def changed_subjects(
-    before: Graph, after: Graph, scope: EditScope
+def list_changed_subjects(
+    before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[IdentityId]:
     """List the identities whose reach an edit may have changed."""
-    old, new = whole_of(before), whole_of(after)
+    old, new = get_closure(before), get_closure(after)
     names = [
         name for name in before.estate.principals if name in after.estate.principals
     ]
@@ -70,11 +82,11 @@ def changed_subjects(
         return
     same = (
         old.size == new.size
-        and old.realm.nodes[: old.size] == new.realm.nodes[: new.size]
+        and old.compiled_graph.nodes[: old.size] == new.compiled_graph.nodes[: new.size]
     )
     for name in names:
         numbers = [
-            whole.number(graph.start(name))
+            whole.get_number(graph.get_start_node(name))
             for whole, graph in ((old, before), (new, after))
         ]
         rows = [
@@ -85,35 +97,41 @@ def changed_subjects(
             yield name
 
 
-def outsider_differences(
-    before: Graph, after: Graph, scope: EditScope
-) -> Iterator[Difference]:
+def list_entry_differences(
+    before: IdentityGraph, after: IdentityGraph, scope: EditScope
+) -> Iterator[ReachDifference]:
     """List the outside principals that gain or lose admission to a role."""
-    changed = {parts_text(parts) for parts in scope.resources}
+    changed = {format_arn(parts) for parts in scope.resources}
     for role in before.estate.trusts.keys() | after.estate.trusts.keys():
-        if role not in changed and parts_text(EVERYTHING) not in changed:
+        if role not in changed and format_arn(ANY_ARN) not in changed:
             continue
-        sides = [_entering(graph, role) for graph in (before, after)]
+        sides = [_list_entering_answers(graph, role) for graph in (before, after)]
         for who in sorted(sides[0].keys() | sides[1].keys()):
             was, now = (side.get(who) for side in sides)
             pair = [
-                standing_of(verdict(each.formula) if each else None)
+                build_level(get_verdict(each.formula) if each else None)
                 for each in (was, now)
             ]
             shown = was if pair[0].rank > pair[1].rank else now
             if pair[0] != pair[1] and shown:
-                yield Difference(shown, pair[0], pair[1], role)
+                yield ReachDifference(shown, pair[0], pair[1], role)
 
 
-def _entering(graph: Graph, role: IdentityId) -> dict[str, Reply]:
-    found: dict[str, Reply] = {}
-    admin = graph.admin(graph.start(role)) if role in graph.estate.principals else False
-    for entry in graph.outsiders(role):
-        hop = entry_hop(entry, role)
+def _list_entering_answers(
+    graph: IdentityGraph, role: IdentityId
+) -> dict[str, ReachAnswer]:
+    found: dict[str, ReachAnswer] = {}
+    admin = (
+        graph.is_administrator(graph.get_start_node(role))
+        if role in graph.estate.principals
+        else False
+    )
+    for entry in graph.list_external_entries(role):
+        hop = entry_to_hop(entry, role)
         held = found.get(entry.principal)
         if entry.answer.formula == FALSE or (held and held.formula == TRUE):
             continue
-        found[entry.principal] = Reply(
+        found[entry.principal] = ReachAnswer(
             subject=entry.principal,
             actor=role,
             formula=entry.answer.formula,

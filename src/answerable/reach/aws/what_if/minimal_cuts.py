@@ -9,23 +9,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Effect
-from answerable.model.sighting import Facts
-from answerable.reach.aws.bulk.closure import Whole
-from answerable.reach.aws.bulk.incremental_update import updated
-from answerable.reach.aws.compiled.accounts import Estate
-from answerable.reach.aws.compiled.principal_element import owner_in
-from answerable.reach.aws.compiled.resources import holder_of
-from answerable.reach.aws.compiled.statements import Grant
-from answerable.reach.aws.paths.identity_graph import Graph
+from answerable.model.policy import PolicyEffect
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.bulk.closure import GraphClosure
+from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.compiled.resources import get_policy_holder
+from answerable.reach.aws.compiled.statements import PolicyStatement
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.globs import is_literal
-from answerable.reach.aws.patterns.terms import parts_text
-from answerable.reach.aws.what_if.policy_edits import StatementId, without_statements
-from answerable.reach.queries import Reply
+from answerable.reach.aws.patterns.terms import format_arn
+from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
+from answerable.reach.queries import ReachAnswer
 
-Cut = frozenset[StatementId]
+StatementSet = frozenset[StatementId]
 # Finds a path that is still open in a graph; None where there is none.
-FindWay = Callable[[Graph], Reply | None]
+FindPath = Callable[[IdentityGraph], ReachAnswer | None]
 
 
 @dataclass(slots=True)
@@ -43,18 +43,18 @@ class CutSearch:
         exhausted: Whether every set of the sizes tried was tested.
     """
 
-    whole: Whole
-    facts: Facts
+    whole: GraphClosure
+    facts: SightedFacts
     call: tuple[str, str]
-    find_way: FindWay
+    find_way: FindPath
     most_tried: int
     most_statements: int
     tried: int = 0
     exhausted: bool = True
-    _supports: list[Cut] = field(default_factory=list)
+    _supports: list[StatementSet] = field(default_factory=list)
     _known: frozenset[StatementId] = frozenset()
 
-    def cuts(self) -> list[tuple[Cut, Graph]]:
+    def find_cuts(self) -> list[tuple[StatementSet, IdentityGraph]]:
         """Find every cut of the smallest size, each with the remaining graph.
 
         Returns:
@@ -68,15 +68,15 @@ class CutSearch:
                 *(one.sid for one in policy.unread),
             )
         )
-        level: list[Cut] = [frozenset()]
+        level: list[StatementSet] = [frozenset()]
         for _ in range(self.most_statements + 1):
-            found: list[tuple[Cut, Graph]] = []
-            following: dict[Cut, None] = {}
+            found: list[tuple[StatementSet, IdentityGraph]] = []
+            following: dict[StatementSet, None] = {}
             for removed in level:
                 if self.tried >= self.most_tried:
                     self.exhausted = False
                     return found
-                support, graph = self._support(removed)
+                support, graph = self._find_support(removed)
                 if support is None:
                     found.append((removed, graph))
                 else:
@@ -87,7 +87,9 @@ class CutSearch:
         self.exhausted = False
         return []
 
-    def _support(self, removed: Cut) -> tuple[Cut | None, Graph]:
+    def _find_support(
+        self, removed: StatementSet
+    ) -> tuple[StatementSet | None, IdentityGraph]:
         """Return the statements that an open path depends on; None without one."""
         for known in self._supports:
             if known.isdisjoint(removed):
@@ -95,19 +97,19 @@ class CutSearch:
         self.tried += 1
         graph = self.whole.graph
         if removed:
-            after = without_statements(self.facts, removed)
-            graph = updated(self.whole, self.facts, after).graph
+            after = remove_statements(self.facts, removed)
+            graph = update_closure_for_edit(self.whole, self.facts, after).graph
         reply = self.find_way(graph)
         if reply is None:
             return None, graph
-        found = supporting(graph.estate, reply, self.call)
+        found = list_supporting_statements(graph.estate, reply, self.call)
         support = frozenset(found) & self._known
         self._supports.append(support)
         return support, graph
 
 
-def supporting(
-    estate: Estate, reply: Reply, call: tuple[str, str]
+def list_supporting_statements(
+    estate: CompiledAccounts, reply: ReachAnswer, call: tuple[str, str]
 ) -> Iterator[StatementId]:
     """List the statements that allow some call of a path: a superset of its support.
 
@@ -119,39 +121,39 @@ def supporting(
     action, resource = call
     if reply.row is not None:
         action = reply.row.actions.pattern
-        resource = parts_text(reply.row.resources.pattern)
-    calls = [(hop.origin, _actions(hop.via), hop.to) for hop in reply.path]
+        resource = format_arn(reply.row.resources.pattern)
+    calls = [(hop.origin, _split_actions(hop.via), hop.to) for hop in reply.path]
     calls.append((str(reply.actor), [action.lower()], resource))
     for origin, actions, to in calls:
         for each in actions:
-            yield from _allowing(estate, origin, each, to)
+            yield from _list_allowing_statements(estate, origin, each, to)
     for found in (reply.determining, *(hop.determining for hop in reply.path)):
         yield from (StatementId(one.policy, one.statement) for one in found)
     yield from (StatementId(str(gap.policy), gap.sid) for gap in reply.gaps)
 
 
-def _actions(via: str) -> list[str]:
+def _split_actions(via: str) -> list[str]:
     return [each.strip().lower() for each in via.split("+") if ":" in each]
 
 
-def _allowing(
-    estate: Estate, origin: str, action: str, to: str
+def _list_allowing_statements(
+    estate: CompiledAccounts, origin: str, action: str, to: str
 ) -> Iterator[StatementId]:
     """List the statements that allow a call: caller's policies and the target's own."""
     principal = estate.principals.get(IdentityId(origin))
-    grants: list[Grant] = []
+    grants: list[PolicyStatement] = []
     if principal is not None:
         grants += (*principal.grants, *(principal.boundary or ()))
-    for level in estate.controls.get(owner_in(origin), ()):
+    for level in estate.controls.get(get_arn_account(origin), ()):
         grants += level.grants
     for grant in grants:
-        if not is_literal(action) or grant.clause.takes_action(action):
-            yield from _named(grant)
-    own = estate.trusts.get(IdentityId(to)) or estate.holders.get(holder_of(to))
+        if not is_literal(action) or grant.clause.matches_action(action):
+            yield from _list_allow_ids(grant)
+    own = estate.trusts.get(IdentityId(to)) or estate.holders.get(get_policy_holder(to))
     for grant in own.grants if own else ():
-        yield from _named(grant)
+        yield from _list_allow_ids(grant)
 
 
-def _named(grant: Grant) -> Iterator[StatementId]:
-    if grant.clause.effect is Effect.ALLOW:
+def _list_allow_ids(grant: PolicyStatement) -> Iterator[StatementId]:
+    if grant.clause.effect is PolicyEffect.ALLOW:
         yield StatementId(str(grant.policy), grant.sid)

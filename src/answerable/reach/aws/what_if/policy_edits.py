@@ -7,16 +7,16 @@ from difflib import get_close_matches
 
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Attachment, Layer, Policy
-from answerable.model.sighting import Facts
-from answerable.reach.aws.compiled.principals import is_editable
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.compiled.principals import is_customer_managed_policy
 
 # `identity policy inline/P of user/x allows it (statement 0)`, as tables print it.
-_PRINTED = re.compile(
+_PRINTED_STATEMENT = re.compile(
     r"(?:because )?(?P<policy>.+?)(?: (?:allows|denies) it)? \(statement (?P<sid>.+)\)"
 )
-_ONE_PER_TARGET = (Layer.TRUST, Layer.BOUNDARY, Layer.RESOURCE)
-_MOST_LISTED = 20
+_ONE_PER_TARGET = (PolicyLayer.TRUST, PolicyLayer.BOUNDARY, PolicyLayer.RESOURCE)
+_MAX_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +35,9 @@ class StatementId:
         return f"{self.policy}#{self.sid}"
 
 
-def without_statements(facts: Facts, removed: Collection[StatementId]) -> Facts:
+def remove_statements(
+    facts: SightedFacts, removed: Collection[StatementId]
+) -> SightedFacts:
     """Remove statements; a policy that loses all of them stays attached, empty.
 
     Args:
@@ -46,13 +48,15 @@ def without_statements(facts: Facts, removed: Collection[StatementId]) -> Facts:
     for each in removed:
         by_policy.setdefault(each.policy, set()).add(each.sid)
     policies = tuple(
-        _without(policy, by_policy[policy.id]) if policy.id in by_policy else policy
+        _remove_from_policy(policy, by_policy[policy.id])
+        if policy.id in by_policy
+        else policy
         for policy in facts.policies
     )
     return replace(facts, policies=policies)
 
 
-def _without(policy: Policy, sids: Collection[str]) -> Policy:
+def _remove_from_policy(policy: Policy, sids: Collection[str]) -> Policy:
     return replace(
         policy,
         statements=tuple(one for one in policy.statements if one.sid not in sids),
@@ -60,14 +64,17 @@ def _without(policy: Policy, sids: Collection[str]) -> Policy:
     )
 
 
-def without_policy(facts: Facts, policy: str) -> Facts:
+def remove_policy(facts: SightedFacts, policy: str) -> SightedFacts:
     """Remove a policy.
 
     An inline, trust or resource policy stays and is empty, since it was collected.
     A managed policy, a boundary and an SCP are detached from every target.
     """
     layers = {one.layer for one in facts.attachments if one.policy == policy}
-    if is_editable(policy) or layers & {Layer.BOUNDARY, Layer.SCP}:
+    if is_customer_managed_policy(policy) or layers & {
+        PolicyLayer.BOUNDARY,
+        PolicyLayer.SCP,
+    }:
         left = tuple(one for one in facts.attachments if one.policy != policy)
         return replace(facts, attachments=left)
     policies = tuple(
@@ -77,7 +84,9 @@ def without_policy(facts: Facts, policy: str) -> Facts:
     return replace(facts, policies=policies)
 
 
-def with_policy(facts: Facts, policy: Policy, target: str, layer: Layer) -> Facts:
+def attach_policy(
+    facts: SightedFacts, policy: Policy, target: str, layer: PolicyLayer
+) -> SightedFacts:
     """Attach a policy; a trust, boundary or resource policy replaces the target's own."""
     attachments = facts.attachments
     if layer in _ONE_PER_TARGET:
@@ -86,10 +95,10 @@ def with_policy(facts: Facts, policy: Policy, target: str, layer: Layer) -> Fact
         shared = {a.policy for a in attachments if a.target != target}
         for one in same:
             # Replaced in place, so that its attachment stays collected.
-            if layer is not Layer.BOUNDARY and one.policy in held - shared:
-                return _rewritten(facts, one.policy, policy)
+            if layer is not PolicyLayer.BOUNDARY and one.policy in held - shared:
+                return _replace_policy_text(facts, one.policy, policy)
         attachments = tuple(a for a in attachments if a not in same)
-    added = Attachment(policy.id, target, layer, "", policy.seen)
+    added = PolicyAttachment(policy.id, target, layer, "", policy.seen)
     return replace(
         facts,
         policies=(*facts.policies, policy),
@@ -97,7 +106,9 @@ def with_policy(facts: Facts, policy: Policy, target: str, layer: Layer) -> Fact
     )
 
 
-def _rewritten(facts: Facts, old: PolicyId, new: Policy) -> Facts:
+def _replace_policy_text(
+    facts: SightedFacts, old: PolicyId, new: Policy
+) -> SightedFacts:
     policies = tuple(
         replace(one, statements=new.statements, unread=new.unread)
         if one.id == old
@@ -107,7 +118,9 @@ def _rewritten(facts: Facts, old: PolicyId, new: Policy) -> Facts:
     return replace(facts, policies=policies)
 
 
-def find_policy(facts: Facts, text: str, printed: Callable[[str], str]) -> Policy:
+def find_policy(
+    facts: SightedFacts, text: str, printed: Callable[[str], str]
+) -> Policy:
     """Find a policy by its id, or as answers print it.
 
     Args:
@@ -124,28 +137,28 @@ def find_policy(facts: Facts, text: str, printed: Callable[[str], str]) -> Polic
     found = exact or [
         one
         for one in facts.policies
-        if asked == one.name or _says(asked, printed(one.id))
+        if asked == one.name or _is_printed_name(asked, printed(one.id))
     ]
     if not found:
         raise UsageError(
             f"no such policy (got {text[:200]!r}, expected its id as answers print it)",
-            _nearest(asked, [str(one.id) for one in facts.policies], printed),
+            _suggest_spelling(asked, [str(one.id) for one in facts.policies], printed),
         )
     if len(found) > 1:
-        named = tuple(sorted(one.id for one in found)[:_MOST_LISTED])
+        named = tuple(sorted(one.id for one in found)[:_MAX_LISTED])
         raise AmbiguousError(
             f"{text[:200]!r} fits several policies (expected the id of one)", named
         )
     return found[0]
 
 
-def _says(asked: str, name: str) -> bool:
+def _is_printed_name(asked: str, name: str) -> bool:
     """Tell whether a text is a printed name, with or without its layer."""
     return asked == name or asked.endswith(f"policy {name}")
 
 
 def find_statement(
-    facts: Facts, text: str, printed: Callable[[str], str]
+    facts: SightedFacts, text: str, printed: Callable[[str], str]
 ) -> StatementId:
     """Find a statement: `POLICY#STATEMENT`, or as answers print it.
 
@@ -161,49 +174,53 @@ def find_statement(
     asked = text.strip()
     by_id = {str(one.id): one for one in facts.policies}
     known: Policy | None = None
-    for policy, sid in _splits(asked):
+    for policy, sid in _split_statement_name(asked):
         known = by_id.get(policy)
-        if known and sid in _sids(known):
+        if known and sid in _list_statement_ids(known):
             return StatementId(policy, sid)
         if known:
             break
-    match = _PRINTED.fullmatch(asked)
+    match = _PRINTED_STATEMENT.fullmatch(asked)
     if known is None and match:
         known = find_policy(facts, match["policy"], printed)
-        if match["sid"] in _sids(known):
+        if match["sid"] in _list_statement_ids(known):
             return StatementId(str(known.id), match["sid"])
     if known:
-        near = [str(StatementId(str(known.id), sid)) for sid in _sids(known)]
-        hint = _nearest(asked, near, str)
+        near = [
+            str(StatementId(str(known.id), sid)) for sid in _list_statement_ids(known)
+        ]
+        hint = _suggest_spelling(asked, near, str)
         raise UsageError(
             f"no such statement (got {text[:200]!r}, expected one of "
-            f"{', '.join(_sids(known)[:_MOST_LISTED]) or 'none: the policy is empty'})",
+            f"{', '.join(_list_statement_ids(known)[:_MAX_LISTED]) or 'none: the policy is empty'})",
             hint,
         )
     every = [
         str(StatementId(str(one.id), sid))
         for one in facts.policies
-        for sid in _sids(one)
+        for sid in _list_statement_ids(one)
     ]
     raise UsageError(
         f"no such statement (got {text[:200]!r}, expected POLICY#STATEMENT)",
-        _nearest(asked, every, str),
+        _suggest_spelling(asked, every, str),
     )
 
 
-def _splits(text: str) -> Iterator[tuple[str, str]]:
+def _split_statement_name(text: str) -> Iterator[tuple[str, str]]:
     for mark in ("#", " statement ", " "):
         policy, found, sid = text.rpartition(mark)
         if found:
             yield policy.strip(), sid.strip()
 
 
-def _sids(policy: Policy) -> list[str]:
+def _list_statement_ids(policy: Policy) -> list[str]:
     said = [one.sid for one in policy.statements]
     return list(dict.fromkeys([*said, *(one.sid for one in policy.unread)]))
 
 
-def _nearest(text: str, known: list[str], printed: Callable[[str], str]) -> str:
+def _suggest_spelling(
+    text: str, known: list[str], printed: Callable[[str], str]
+) -> str:
     """Suggest the nearest spelling; among many, of ids with an equal prefix."""
     names = {printed(each): each for each in known} | {each: each for each in known}
     tail = text.rpartition(":")[2]

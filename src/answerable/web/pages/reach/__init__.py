@@ -1,16 +1,25 @@
 """Permission pages: reach, can, who-can, what-if; lists first, diagrams second."""
 
-from answerable.web.pages.reach.completion import complete
-from answerable.web.pages.reach.question import ASKED, REMOVED
-from answerable.web.pages.reach.question_pages import can, graph, reach, who_can
-from answerable.web.pages.reach.what_if import what_if
-from answerable.web.routing import Route
+from answerable.web.pages.reach.completion import complete_field
+from answerable.web.pages.reach.question import QUESTION_FIELDS, REMOVED_FIELDS
+from answerable.web.pages.reach.question_pages import (
+    get_graph,
+    show_can,
+    show_reach,
+    show_who_can,
+)
+from answerable.web.pages.reach.what_if import show_what_if
+from answerable.web.routing import WebRoute
 
-ROUTES: tuple[Route, ...] = (
-    Route("/reach", reach, takes=ASKED),
-    Route("/can", can, takes=ASKED),
-    Route("/who-can", who_can, takes=ASKED),
-    Route("/what-if", what_if, takes=("subject", "action", "resource", *REMOVED)),
-    Route("/reach/graph", graph, takes=(*ASKED, "of")),
-    Route("/reach/complete", complete, takes=(*ASKED, "field")),
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/reach", show_reach, takes=QUESTION_FIELDS),
+    WebRoute("/can", show_can, takes=QUESTION_FIELDS),
+    WebRoute("/who-can", show_who_can, takes=QUESTION_FIELDS),
+    WebRoute(
+        "/what-if",
+        show_what_if,
+        takes=("subject", "action", "resource", *REMOVED_FIELDS),
+    ),
+    WebRoute("/reach/graph", get_graph, takes=(*QUESTION_FIELDS, "of")),
+    WebRoute("/reach/complete", complete_field, takes=(*QUESTION_FIELDS, "field")),
 )

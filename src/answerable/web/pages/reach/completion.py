@@ -1,26 +1,28 @@
 """Completion of the fields of a permission question."""
 
 from answerable.usecases.reach.suggest_names import (
-    actions_like,
-    resources_like,
-    subjects_like,
+    suggest_actions,
+    suggest_resources,
+    suggest_subjects,
 )
-from answerable.web.pages.reach.question import read
-from answerable.web.routing import Answer, Asked, Page
-from answerable.web.store_cache import Desk
-from answerable.web.visitor import Visit
+from answerable.web.pages.reach.question import parse_question
+from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
 
 
-def complete(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def complete_field(
+    desk: StoreCache, visit: Visitor, asked: RouteRequest
+) -> RouteAnswer:
     """Suggest values for the named field."""
-    question = read(asked.query)
+    question = parse_question(asked.query)
     match asked.query.get("field", ""):
         case "subject":
-            found = subjects_like(desk.standing().inventory, question.subject)
+            found = suggest_subjects(desk.current_view().inventory, question.subject)
         case "action":
-            found = actions_like(question.action)
+            found = suggest_actions(question.action)
         case "resource":
-            found = resources_like(desk.standing().inventory, question.resource)
+            found = suggest_resources(desk.current_view().inventory, question.resource)
         case _:
             found = []
-    return Page("reach/complete.html", "Completion", {"proposed": found})
+    return PageAnswer("reach/complete.html", "Completion", {"proposed": found})

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from answerable.presentation.command_hints import command
-from answerable.services.reach.request_context import read_context
-from answerable.web.template_filters import url
+from answerable.presentation.command_hints import format_command
+from answerable.services.reach.request_context import parse_context_keys
+from answerable.web.template_filters import build_url
 
 # Statements that are taken away: a box of the form each.
-REMOVED = tuple(f"without{number}" for number in range(24))
-ASKED = ("subject", "action", "resource", "direct", "context", "after")
+REMOVED_FIELDS = tuple(f"without{number}" for number in range(24))
+QUESTION_FIELDS = ("subject", "action", "resource", "direct", "context", "after")
 _DIRECT = "yes"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReachQuestion:
     """One permission question.
 
     Attributes:
@@ -32,17 +32,17 @@ class Question:
     after: str = ""
 
     @property
-    def context(self) -> Mapping[str, tuple[str, ...]]:
+    def condition_keys(self) -> Mapping[str, tuple[str, ...]]:
         """Return the condition keys.
 
         Raises:
             UsageError: A line is malformed.
         """
         lines = (line.strip() for line in self.stated.splitlines())
-        return read_context(line for line in lines if line)
+        return parse_context_keys(line for line in lines if line)
 
     @property
-    def said(self) -> dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """Return its parameters."""
         return {
             "subject": self.subject,
@@ -52,11 +52,11 @@ class Question:
             "context": self.stated,
         }
 
-    def at(self, path: str, **other: str) -> str:
+    def link_to(self, path: str, **other: str) -> str:
         """Return a link to the same question with some parameters changed."""
-        return url(path, **{**self.said, **other})
+        return build_url(path, **{**self.parameters, **other})
 
-    def command(self, *words: str) -> str:
+    def build_command(self, *words: str) -> str:
         """Return the command line equivalent.
 
         Args:
@@ -66,12 +66,12 @@ class Question:
         for line in self.stated.splitlines():
             if line.strip():
                 spelled += ["--context", line.strip()]
-        return command(*spelled)
+        return format_command(*spelled)
 
 
-def read(query: Mapping[str, str]) -> Question:
+def parse_question(query: Mapping[str, str]) -> ReachQuestion:
     """Parse a question."""
-    return Question(
+    return ReachQuestion(
         subject=query.get("subject", "").strip(),
         action=query.get("action", "").strip(),
         resource=query.get("resource", "").strip(),

@@ -4,23 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from answerable.model.documents.core import ReachItem
-from answerable.model.documents.what_if import WhatIfItem
+from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
-from answerable.presentation.command_hints import command
-from answerable.presentation.conditions import statement
-from answerable.presentation.unknown_text import would_tell
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.conditions import describe_statement
+from answerable.presentation.unknown_text import describe_unknown
 from answerable.reach.aws.what_if.policy_edits import StatementId
-from answerable.services.reach.policy_edits import Edit
+from answerable.services.reach.policy_edits import PolicyEdit
 from answerable.usecases.reach import what_if as flow
-from answerable.web.pages.reach.answer_rows import steps
-from answerable.web.pages.reach.question import REMOVED, Question
-from answerable.web.routing import Answer, Asked, Page
-from answerable.web.store_cache import Desk
-from answerable.web.template_filters import page_of, url
-from answerable.web.visitor import Visit
+from answerable.web.pages.reach.answer_rows import step_rows
+from answerable.web.pages.reach.question import REMOVED_FIELDS, ReachQuestion
+from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
+from answerable.web.store_cache import StoreCache
+from answerable.web.template_filters import build_url, entity_page
+from answerable.web.visitor import Visitor
 
-_ROWS = 150
-_SAID = {
+_MAX_ROWS = 150
+_CHANGE_LABELS = {
     "appears": "appears",
     "stronger": "becomes stronger",
     "weaker": "becomes weaker",
@@ -28,73 +28,77 @@ _SAID = {
     "not-known": "not known",
 }
 # Statements that stand in no policy: what an identity gains on the way.
-_MADE = ("#chosen", "#after-edit", "#root", "#policies")
+_SYNTHETIC = ("#chosen", "#after-edit", "#root", "#policies")
 
 
-def what_if(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+def show_what_if(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     """Show the permissions lost or gained without the selected statements."""
     del visit
-    question = Question(
+    question = ReachQuestion(
         subject=asked.query.get("subject", ""),
         action=asked.query.get("action", ""),
         resource=asked.query.get("resource", ""),
     )
-    removed = [asked.query[name] for name in REMOVED if asked.query.get(name)]
+    removed = [asked.query[name] for name in REMOVED_FIELDS if asked.query.get(name)]
     values: dict[str, object] = {
         "question": question,
         "removed": [
-            (name, asked.query[name]) for name in REMOVED if name in asked.query
+            (name, asked.query[name]) for name in REMOVED_FIELDS if name in asked.query
         ],
         "answer": None,
         "problem": None,
         "coverage": None,
-        "back": question.at("/reach"),
-        "everybody": url(
+        "back": question.link_to("/reach"),
+        "everybody": build_url(
             "/what-if",
-            **{name: asked.query[name] for name in REMOVED if asked.query.get(name)},
+            **{
+                name: asked.query[name]
+                for name in REMOVED_FIELDS
+                if asked.query.get(name)
+            },
         ),
     }
     status = 200
     try:
-        document = flow.what_if(
-            desk.standing().inventory,
+        document = flow.compare_edit(
+            desk.current_view().inventory,
             question.subject,
-            Edit(statements=removed),
+            PolicyEdit(statements=removed),
             now=desk.now,
             action=question.action or "*",
             resource=question.resource or "*",
-            limit=_ROWS,
+            limit=_MAX_ROWS,
         )
-        items = cast("Sequence[WhatIfItem]", document.items)
+        items = cast("Sequence[AccessChangeItem]", document.items)
         values["answer"] = {
-            "rows": [_row(item) for item in items],
+            "rows": [_change_row(item) for item in items],
             "shown": document.coverage.get("shown"),
-            "command": _command(question.subject, removed),
+            "command": _build_command(question.subject, removed),
         }
         values["coverage"] = document.coverage
     except UsageError as problem:
         status = 400
         values["problem"] = problem
-    return Page("reach/what_if.html", "What if?", values, status)
+    return PageAnswer("reach/what_if.html", "What if?", values, status)
 
 
-def _command(subject: str, removed: Sequence[str]) -> str:
+def _build_command(subject: str, removed: Sequence[str]) -> str:
     words = [word for each in removed for word in ("--without", each)]
-    return command("what-if", subject or "--all", *words)
+    return format_command("what-if", subject or "--all", *words)
 
 
-def _row(item: WhatIfItem) -> Mapping[str, object]:
+def _change_row(item: AccessChangeItem) -> Mapping[str, object]:
     return {
         **item,
-        "said": _SAID.get(item["change"], item["change"]),
-        "page": page_of(item["subject"]),
-        "steps": steps(item["path"]),
-        "because": [statement(one) for one in item["determining"]],
-        "why": [would_tell(each) for each in item.get("unknown", [])],
+        "said": _CHANGE_LABELS.get(item["change"], item["change"]),
+        "page": entity_page(item["subject"]),
+        "steps": step_rows(item["path"]),
+        "because": [describe_statement(one) for one in item["determining"]],
+        "why": [describe_unknown(each) for each in item.get("unknown", [])],
     }
 
 
-def ticks(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
+def removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
     """List the statements behind some rows: field, id and label."""
     found: dict[str, str] = {}
     for item in items:
@@ -103,10 +107,10 @@ def ticks(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
             behind += step["determining"]
         for one in behind:
             real = one["statement"] and one["effect"] in ("allow", "deny")
-            if real and not one["policy"].endswith(_MADE):
+            if real and not one["policy"].endswith(_SYNTHETIC):
                 name = StatementId(one["policy"], one["statement"])
-                found.setdefault(str(name), statement(one))
+                found.setdefault(str(name), describe_statement(one))
     return [
         (field, name, said)
-        for field, (name, said) in zip(REMOVED, found.items(), strict=False)
+        for field, (name, said) in zip(REMOVED_FIELDS, found.items(), strict=False)
     ]
