@@ -25,7 +25,7 @@ from answerable.store.transparency_log import TransparencyLog
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MAX_SEALED_ROWS = "events_raw"
+RAW_EVENTS_VIEW = "events_raw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class EventQueries:
                     "or another kind)",
                     "the store is never changed through sql",
                 )
-            _create_event_view(engine, self._read_event_sources(), MAX_SEALED_ROWS)
+            _create_event_view(engine, self._read_event_sources(), RAW_EVENTS_VIEW)
             engine.run(
-                f"CREATE VIEW events AS SELECT {readable_columns_sql()} FROM {MAX_SEALED_ROWS}"  # noqa: S608
+                f"CREATE VIEW events AS SELECT {readable_columns_sql()} FROM {RAW_EVENTS_VIEW}"  # noqa: S608
             )
             for name, table in tables.items():
                 register_table(engine, name, table)

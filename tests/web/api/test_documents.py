@@ -58,7 +58,9 @@ ELSEWHERE |= {"baseline-replay", "baseline-check", "sts-rules"}
 
 
 @pytest.mark.parametrize(
-    "each", [e for e in READS if e.operation_id not in ELSEWHERE], ids=lambda e: e.name
+    "each",
+    [e for e in READS if e.operation_id not in ELSEWHERE],
+    ids=lambda e: e.operation_id,
 )
 def test_an_answer_is_what_the_document_says(
     desk: StoreCache,

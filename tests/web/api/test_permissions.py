@@ -44,7 +44,7 @@ def test_every_operation_has_been_decided_on() -> None:
     assert {each.operation_id for each in OPERATIONS} == MAY.keys()
 
 
-@pytest.mark.parametrize("each", OPERATIONS, ids=lambda e: e.name)
+@pytest.mark.parametrize("each", OPERATIONS, ids=lambda e: e.operation_id)
 @pytest.mark.parametrize("role", list(WebRole))
 def test_a_role_asks_what_it_may(
     here: DispatcherHarness, each: ApiOperation, role: WebRole
