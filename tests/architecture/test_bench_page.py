@@ -52,13 +52,26 @@ def test_part_of_a_section_writes_nothing() -> None:
 ENGINES = tuple(
     f"{PACKAGE}.{name}."
     for name in (
-        *("api", "baseline", "enforce", "evidence", "federate", "flows", "gateway"),
-        *("inventory", "lineage", "reach", "serving", "sts", "web"),
+        *(
+            "authorization",
+            "baseline",
+            "evidence",
+            "federation",
+            "gateway",
+            "inventory",
+        ),
+        *("lineage", "pdp", "reach", "server", "services", "sts", "usecases", "web"),
     )
 )
 MEASURED = (
-    *("ingest", "queries", "reach", "peers", "gateway.figures", "enforce.figures"),
-    *("federation.figures", "web.figures"),
+    "ingest",
+    "trace_queries",
+    "reach_queries",
+    "peer_tools",
+    "gateway.figures",
+    "authorization.figures",
+    "federation.figures",
+    "web.figures",
 )
 
 

@@ -22,17 +22,17 @@ def folders(root: Path) -> list[str]:
 def incomplete(root: Path) -> list[str]:
     """Name each part that a connector folder lacks."""
     connectors = root / "src" / "answerable" / "connectors"
-    listed = _table(connectors / "table.py")
+    listed = _table(connectors / "registry.py")
     lacks = []
     for name in folders(root):
         here = connectors / name
         lacks += [
             f"{name} has no {part}"
-            for part in ("fetch", "parse", "spec")
+            for part in ("fetch", "parse", "declaration")
             if not (here / f"{part}.py").exists() and not (here / part).is_dir()
         ]
         if name not in listed:
-            lacks.append(f"{name} has no line in table.py")
+            lacks.append(f"{name} has no line in registry.py")
     return lacks
 
 
@@ -67,9 +67,11 @@ def plant(root: Path, name: str) -> Path:
     """Make a whole connector folder, and the table that lists it alone."""
     here = root / "src" / "answerable" / "connectors" / name
     here.mkdir(parents=True)
-    for part in ("__init__", "fetch", "parse", "spec"):
+    for part in ("__init__", "fetch", "parse", "declaration"):
         (here / f"{part}.py").touch()
-    (here.parent / "table.py").write_text(f"from answerable.connectors.{name} import x")
+    (here.parent / "registry.py").write_text(
+        f"from answerable.connectors.{name} import x"
+    )
     return here
 
 
@@ -98,7 +100,7 @@ def test_a_parse_may_be_a_package(tmp_path: Path) -> None:
     assert incomplete(tmp_path) == []
 
 
-@pytest.mark.parametrize("part", ["fetch", "parse", "spec"])
+@pytest.mark.parametrize("part", ["fetch", "parse", "declaration"])
 def test_a_missing_part_is_named(tmp_path: Path, part: str) -> None:
     (plant(tmp_path, "gitlab") / f"{part}.py").unlink()
     assert incomplete(tmp_path) == [f"gitlab has no {part}"]
@@ -107,7 +109,7 @@ def test_a_missing_part_is_named(tmp_path: Path, part: str) -> None:
 def test_a_missing_line_in_the_table_is_named(tmp_path: Path) -> None:
     plant(tmp_path, "jira")
     plant(tmp_path, "gitlab")
-    assert incomplete(tmp_path) == ["jira has no line in table.py"]
-    table = tmp_path / "src" / "answerable" / "connectors" / "table.py"
+    assert incomplete(tmp_path) == ["jira has no line in registry.py"]
+    table = tmp_path / "src" / "answerable" / "connectors" / "registry.py"
     table.write_text("X = ['answerable.connectors.jira.fetch:Jira']\n")
-    assert incomplete(tmp_path) == ["gitlab has no line in table.py"]
+    assert incomplete(tmp_path) == ["gitlab has no line in registry.py"]

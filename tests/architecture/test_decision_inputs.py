@@ -10,7 +10,7 @@ INPUTS = (
     *("decision.py", "behaviour.py", "claims.py"),
     *("rule.py", "attestation.py", "delegation.py", "exchange.py"),
 )
-ANSWERS = {"Decision", "Refusal"}
+ANSWERS = {"Decision", "TokenRequestRefusal"}
 
 FREE_TEXT = {
     "comment",
@@ -71,6 +71,6 @@ def test_a_planted_free_text_field_is_named(
     model.mkdir(parents=True)
     (model / name).write_text(
         f"class Request:\n    action: str\n    {field}: str\n"
-        "class Decision:\n    reason: str\nclass Refusal:\n    reason: str\n"
+        "class Decision:\n    reason: str\nclass TokenRequestRefusal:\n    reason: str\n"
     )
     assert free_text_fields(tmp_path) == [f"{name}: Request.{field}"]

@@ -7,15 +7,16 @@ import pytest
 
 WORLD = {
     "__main__",
-    "api",
     "cli",
     "connectors",
-    "flows",
+    "demo",
     "gateway",
-    "office",
-    "serving",
+    "pdp",
+    "server",
+    "services",
     "store",
     "sts",
+    "usecases",
     "web",
 }
 

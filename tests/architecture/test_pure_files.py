@@ -9,15 +9,16 @@ import pytest
 # Whatever stands in the package and is not named here is a room, or the model.
 OUTSIDE = {
     "__main__",
-    "api",
     "cli",
     "connectors",
-    "flows",
+    "demo",
     "gateway",
-    "office",
-    "serving",
+    "pdp",
+    "server",
+    "services",
     "store",
     "sts",
+    "usecases",
     "web",
 }
 
@@ -49,13 +50,13 @@ def pure_files(root: Path) -> list[Path]:
     connectors = package / "connectors"
     files += (connectors / "formats").rglob("*.py")
     files += connectors.glob("formats.py")
-    files += connectors.glob("*/parse*.py")
+    files += connectors.glob("*/parse.py")
     files += connectors.glob("*/parse/**/*.py")
-    files += (package / "api" / "wire").rglob("*.py")
+    files += (package / "pdp" / "wire").rglob("*.py")
     files += (package / "gateway" / "wire").rglob("*.py")
-    files += (package / "serving" / "mcp").rglob("*.py")
-    files += (package / "serving" / "wire").rglob("*.py")
-    files += (package / "web" / "draw").rglob("*.py")
+    files += (package / "server" / "mcp").rglob("*.py")
+    files += (package / "server" / "wire").rglob("*.py")
+    files += (package / "web" / "svg").rglob("*.py")
     return sorted(files)
 
 

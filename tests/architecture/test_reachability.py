@@ -16,7 +16,7 @@ from tests.architecture.package_graph import (
 ROOT = f"{PACKAGE}.__main__"
 # The demo's data and its sample server, and the one module that may import them: in
 # the function that plays the demo.
-DEMO = (f"{PACKAGE}.cli.demo", f"{PACKAGE}.cli.sample", f"{PACKAGE}.office")
+DEMO = (f"{PACKAGE}.cli.demo", f"{PACKAGE}.cli.sample", f"{PACKAGE}.demo")
 PLAYS = f"{PACKAGE}.cli.commands.machine"
 
 
@@ -111,9 +111,9 @@ def test_a_module_that_only_a_dead_one_imports_is_found(tmp_path: Path) -> None:
         tmp_path,
         {
             "cli/app.py": "def run():\n    from answerable.usecases import scan\n    scan.go()\n",
-            "flows/scan.py": "def go():\n    pass\n",
-            "flows/dead.py": "from answerable.usecases.deader import x\n",
-            "flows/deader.py": "x = 1\n",
+            "usecases/scan.py": "def go():\n    pass\n",
+            "usecases/dead.py": "from answerable.usecases.deader import x\n",
+            "usecases/deader.py": "x = 1\n",
         },
     )
     names = {"answerable.usecases.dead", "answerable.usecases.deader"}
@@ -191,14 +191,14 @@ def test_a_name_that_nothing_reached_comes_to_is_found(tmp_path: Path) -> None:
 def test_an_import_of_the_demo_is_found_but_in_the_command_that_plays_it(
     tmp_path: Path,
 ) -> None:
-    lazily = "def demo():\n    from answerable.cli.demo import story\n"
+    lazily = "def demo():\n    from answerable.cli.demo import run_demo\n"
     package = planted(
         tmp_path,
         {
             "cli/app.py": lazily,
             "cli/commands/machine.py": lazily,
-            "cli/demo/story.py": "import answerable.cli.sample.write_sample\n",
-            "cli/sample/write.py": "",
+            "cli/demo/run_demo.py": "import answerable.cli.sample.write_sample\n",
+            "cli/sample/write_sample.py": "",
             "gateway/serve.py": 'NAME = "answerable.demo.office_database"\n',
         },
     )

@@ -34,7 +34,7 @@ from answerable.web.http.incoming_request import IncomingRequest
 from answerable.web.http.public_pages import public_endpoints
 from answerable.web.route_table import ROUTES, STREAMS
 from answerable.web.store_cache import StoreCache
-from answerable.web.visitor import parse_roles
+from answerable.web.visitor import WebRole
 
 SOURCES = (
     "home:home/ana",
@@ -76,7 +76,7 @@ def sample() -> Path:
 async def serve(store: Path, names: list[str], person: str, port: int) -> None:
     sessions = SessionStore(time.time)
     desk = StoreCache(store, None, (store / "gateway" / "spool",))
-    _, one = sessions.create(PersonId(person), parse_roles(names), "local")
+    _, one = sessions.create(PersonId(person), frozenset(map(WebRole, names)), "local")
 
     def failed(error: Exception) -> str:
         sys.excepthook(type(error), error, error.__traceback__)

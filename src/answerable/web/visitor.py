@@ -7,7 +7,7 @@ from enum import StrEnum
 from answerable.model.ids import PersonId
 from answerable.model.web_config import WebRole
 
-__all__ = ["Visitor", "WebPermission", "WebRole", "parse_roles", "permissions_of"]
+__all__ = ["Visitor", "WebPermission", "WebRole", "permissions_of"]
 
 
 class WebPermission(StrEnum):
@@ -73,9 +73,3 @@ class Visitor:
 def permissions_of(roles: Iterable[WebRole]) -> frozenset[WebPermission]:
     """Return the permissions of some roles."""
     return frozenset().union(*(_ROLE_PERMISSIONS[role] for role in roles))
-
-
-def parse_roles(names: Iterable[str]) -> frozenset[WebRole]:
-    """Parse roles; unknown ones are left out."""
-    known = {role.value: role for role in WebRole}
-    return frozenset(known[name] for name in names if name in known)

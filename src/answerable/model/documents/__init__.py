@@ -1,0 +1,1 @@
+"""Documents that commands, API and web pages answer with."""

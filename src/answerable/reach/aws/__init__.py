@@ -1,0 +1,1 @@
+"""AWS: evaluation, compiled accounts, bulk bitsets, paths and escalation rules."""

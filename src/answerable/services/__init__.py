@@ -1,0 +1,1 @@
+"""Shared parts of use cases that read the store, connectors and pure packages."""

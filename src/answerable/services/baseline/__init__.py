@@ -1,0 +1,1 @@
+"""Learned profiles shared by use cases."""

@@ -1,0 +1,1 @@
+"""Ingestion and proofs shared by use cases."""

@@ -1,0 +1,1 @@
+"""Trust rules, sign-in and token exchange records shared by use cases."""

@@ -1,0 +1,1 @@
+"""Snapshots, scans and ownership evidence shared by use cases."""

@@ -1,0 +1,1 @@
+"""Chain rows, name resolution and trail filters shared by use cases."""

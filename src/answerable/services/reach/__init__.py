@@ -1,0 +1,1 @@
+"""Questions and answers about permissions shared by use cases."""

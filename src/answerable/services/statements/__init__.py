@@ -1,0 +1,1 @@
+"""Signed statements in force: attestations, owner keys, baselines, policy exceptions."""

@@ -1,0 +1,1 @@
+"""Use cases of federation: exchange, sign-in, trust rules."""

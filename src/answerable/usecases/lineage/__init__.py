@@ -1,0 +1,1 @@
+"""Use cases of lineage: trace, search, investigate."""

@@ -1,0 +1,1 @@
+"""Use cases of operation: checks of the installation."""

@@ -1,0 +1,1 @@
+"""Use cases of reach: checks, permissions, exposure, what-if."""
