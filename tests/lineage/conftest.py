@@ -6,8 +6,8 @@ import pytest
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
-from answerable.services.evidence.ingest import ingest_logs
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
 
 DATA = Path(__file__).parents[1] / "data" / "cloudtrail"
 NOW = 1_794_000_000_000_000_000

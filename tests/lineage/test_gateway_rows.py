@@ -8,13 +8,10 @@ from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.recorded_calls import count_recorded_calls
-from answerable.services.lineage.trace_rows import (
-    TraceQuery,
-    score_coverage,
-    trace_events,
-)
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.run_sql import run_query
+from answerable.usecases.lineage.trace import score_coverage, trace_events
 from tests.inventory.fact_builders import NOW as SEEN
 from tests.inventory.fact_builders import agent, evidence
 from tests.inventory.stored_scans import save

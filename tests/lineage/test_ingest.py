@@ -8,8 +8,8 @@ import pytest
 from answerable.connectors.cloudtrail import fetch
 from answerable.model.errors import UsageError
 from answerable.services.evidence import ingest as flow
-from answerable.services.evidence.ingest import ingest_logs
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
 from tests.lineage.conftest import DATA, NOW
 
 SOURCE = f"cloudtrail:{DATA}"

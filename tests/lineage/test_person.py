@@ -14,8 +14,9 @@ from answerable.cli.sample.write_sample import write_sample
 from answerable.lineage.stitch import stitch_chains
 from answerable.model.documents.trace import TraceItem
 from answerable.model.ids import is_role
-from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import NOW
 from tests.lineage.test_stitch import PERSONS, joints, worlds
 

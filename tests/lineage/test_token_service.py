@@ -14,8 +14,9 @@ from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 from answerable.model.spool_record import ExchangeRecord
-from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.trace import trace_events
 from tests.inventory.fact_builders import agent, evidence
 from tests.inventory.stored_scans import save
 from tests.lineage.conftest import NOW, keep, made

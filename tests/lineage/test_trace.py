@@ -19,15 +19,13 @@ from answerable.services.inventory import snapshots
 from answerable.services.inventory.trail_ownership import collect_trail_facts
 from answerable.services.lineage import row_search
 from answerable.services.lineage.stitched_chains import load_chains
-from answerable.services.lineage.trace_rows import (
-    TraceQuery,
-    score_coverage,
-    trace_events,
-)
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import lineage_facts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
+from answerable.usecases.lineage import search
 from answerable.usecases.lineage.run_sql import run_query
+from answerable.usecases.lineage.trace import score_coverage, trace_events
 from tests.inventory.fact_builders import human
 from tests.inventory.stored_scans import save
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
@@ -199,7 +197,7 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(
     for only, said in ((None, named), (frozenset(), [])):
         scene = row_search.SearchScope(inventory, chains, only)
         asked = row_search.build_event_filter(scene, parse_query("person:ana"), now=NOW)
-        document, _ = row_search.search_rows(day, scene, asked, now=NOW, person="ana")
+        document, _ = search.search_rows(day, scene, asked, now=NOW, person="ana")
         found = document.coverage["not_collected"]
         assert [each for each in found if "word" in each] == said
     # Nor does what somebody calls themselves take another's own name from them.

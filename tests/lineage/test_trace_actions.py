@@ -3,8 +3,9 @@
 import pytest
 
 from answerable.model.errors import UsageError
-from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import NOW, keep, made
 
 

@@ -10,13 +10,15 @@ from answerable.model.errors import UsageError
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import row_search
 from answerable.services.lineage.stitched_chains import load_chains
-from answerable.services.lineage.trace_rows import HOPS, TraceQuery, trace_events
+from answerable.services.lineage.trace_rows import HOPS, TraceQuery
 from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage import search
 from answerable.usecases.lineage.count_events import (
     FIELDS,
     count_by_fields,
     count_hop_statuses,
 )
+from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"
@@ -79,7 +81,7 @@ def test_hops_are_counted_over_all_that_fits(day: EvidenceStore, text) -> None:
     inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
     scene = row_search.SearchScope(inventory, chains)
     asked = row_search.build_event_filter(scene, parse_query(text), now=NOW)
-    document, _ = row_search.search_rows(day, scene, asked, now=NOW)
+    document, _ = search.search_rows(day, scene, asked, now=NOW)
     counts = count_hop_statuses(day, chains, asked)
     assert len(document.items) > 1
     for name in HOPS:
@@ -92,7 +94,7 @@ def test_an_event_that_came_meanwhile_is_counted(day: EvidenceStore) -> None:
     keep(day, [made(700, identity=f"arn:aws:iam::{ACCOUNT}:user/new")])
     scene = row_search.SearchScope(snapshots.load_inventory(day, now=NOW), before)
     asked = row_search.build_event_filter(scene, parse_query(""), now=NOW)
-    document, _ = row_search.search_rows(day, scene, asked, now=NOW)
+    document, _ = search.search_rows(day, scene, asked, now=NOW)
     counts = count_hop_statuses(day, before, asked)
     for name in HOPS:
         slow = Counter(item["hops"][name]["status"] for item in document.items)

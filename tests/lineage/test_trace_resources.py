@@ -7,9 +7,11 @@ from answerable.model.errors import AmbiguousError
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import row_search
 from answerable.services.lineage.stitched_chains import load_chains
-from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage import search
 from answerable.usecases.lineage.complete_query import suggest_alternatives
+from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 OBJECT = "arn:aws:s3:::reports/2026/q3.csv"
@@ -25,7 +27,7 @@ def typed(store: EvidenceStore, text: str) -> list[str]:
     asked = row_search.build_event_filter(
         scene, parse_query(f'resource:"{text}"'), now=NOW
     )
-    document, _ = row_search.search_rows(store, scene, asked, now=NOW)
+    document, _ = search.search_rows(store, scene, asked, now=NOW)
     ids = [str(item["event_id"]) for item in items]
     assert [str(item["event_id"]) for item in document.items] == ids[::-1]
     return ids
@@ -66,7 +68,7 @@ def test_an_event_is_found_by_its_id(day: EvidenceStore) -> None:
     )
     for text in (event, f"{event} outcome:success"):
         asked = row_search.build_event_filter(scene, parse_query(text), now=NOW)
-        document, _ = row_search.search_rows(day, scene, asked, now=NOW)
+        document, _ = search.search_rows(day, scene, asked, now=NOW)
         assert [item["event_id"] for item in document.items] == [event]
 
 

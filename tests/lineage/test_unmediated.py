@@ -11,9 +11,9 @@ from answerable.model.ids import event_id
 from answerable.model.inventory import SightedFacts
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
-from answerable.services.evidence.ingest import ingest_logs
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.lineage.find_unmediated import find_unmediated
 from tests.connectors.gateway import spool_files
 from tests.inventory.fact_builders import agent, arn, credential, link, tool

@@ -15,9 +15,10 @@ from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.exchange import TICKET_TYPE_URI
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
-from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
+from answerable.usecases.lineage.trace import trace_events
 from tests.cli.human_user import HUMAN_USER
 from tests.sts.running_service import (
     ACCESS,

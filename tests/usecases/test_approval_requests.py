@@ -10,12 +10,14 @@ import pytest
 from answerable.model.decision import DecisionReason
 from answerable.model.errors import UsageError, VerificationError
 from answerable.presentation.inventory_lists import format_time
-from answerable.services.authorization.approval_requests import list_approval_requests
 from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import answer_approvals
 from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization.list_approval_requests import (
+    list_approval_requests,
+)
 from answerable.usecases.evidence import ship_spool
 from tests.connectors.gateway.spool_files import (
     ACT,

@@ -15,9 +15,10 @@ from answerable.connectors.config.parse.rule_quote import quote_rule
 from answerable.model.decision import DecisionLayer, DecisionReason, TargetKind
 from answerable.model.errors import AmbiguousError, EnvironmentFailure, UsageError
 from answerable.services.authorization import decision_records as decided_flow
-from answerable.services.authorization.decision_items import PolicySource, show_decision
+from answerable.services.authorization.decision_items import PolicySource
 from answerable.store.decision_queries import DecisionFilter
 from answerable.store.store import EvidenceStore
+from answerable.usecases.authorization.explain_decision import show_decision
 from answerable.usecases.authorization.list_decisions import (
     list_decisions,
     parse_position,

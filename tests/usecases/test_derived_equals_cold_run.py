@@ -29,11 +29,10 @@ from answerable.model.documents.core import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts, Sync
-from answerable.presentation import inventory_lists
-from answerable.services.evidence.ingest import ingest_logs
 from answerable.services.inventory import snapshots
 from answerable.store.store import EvidenceStore
-from answerable.usecases.inventory import ownership
+from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.inventory import inventory_listing, ownership
 from answerable.usecases.reach import permissions
 from tests.inventory.fact_builders import NOW
 from tests.inventory.stored_scans import save
@@ -58,8 +57,8 @@ def said(ask: Callable[[], Document]) -> object:
 def answers(inventory: Inventory, store: EvidenceStore) -> list[object]:
     """Ask of a snapshot what its derived files answer."""
     found = [
-        said(lambda: inventory_lists.list_agents(inventory, now=NOW)),
-        said(lambda: inventory_lists.list_identities(inventory, now=NOW)),
+        said(lambda: inventory_listing.list_agents(inventory, now=NOW)),
+        said(lambda: inventory_listing.list_identities(inventory, now=NOW)),
         said(lambda: ownership.show_owner(store, inventory, role("one"), now=NOW)),
         said(lambda: permissions.list_reach(inventory, user("ana"), now=NOW)),
         said(lambda: permissions.list_reach(inventory, user("ben"), now=NOW, limit=2)),

@@ -8,6 +8,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts, Sync
 from answerable.presentation import inventory_lists
+from answerable.usecases.inventory import inventory_listing
 from tests.inventory.fact_builders import (
     DAY,
     NOW,
@@ -62,7 +63,7 @@ def inventory() -> Inventory:
 def test_an_agent_shows_owner_tools_credentials_and_identities(
     inventory: Inventory,
 ) -> None:
-    (item,) = inventory_lists.list_agents(inventory, now=NOW).items
+    (item,) = inventory_listing.list_agents(inventory, now=NOW).items
     assert item["owner"] == {"state": "inferred", "person": "person:ana", "score": 0.85}
     assert item["identities"] == [USER]
     db, off = item["tools"]  # type: ignore[misc]  # a list
@@ -74,7 +75,7 @@ def test_an_agent_shows_owner_tools_credentials_and_identities(
 
 
 def test_an_identity_shows_who_reaches_it(inventory: Inventory) -> None:
-    (item,) = inventory_lists.list_identities(inventory, now=NOW).items
+    (item,) = inventory_listing.list_identities(inventory, now=NOW).items
     assert (item["agents"], item["credentials"]) == ([CLAUDE], [KEY])
     assert item["owner"] == {"state": "none", "person": None, "score": 0.0}
 
@@ -84,7 +85,7 @@ def test_a_credential_shows_where_it_lies_and_a_list_of_it_is_no_place(
 ) -> None:
     found = {
         item["id"]: item
-        for item in inventory_lists.list_credentials(inventory, now=NOW).items
+        for item in inventory_listing.list_credentials(inventory, now=NOW).items
     }
     key = found[KEY]
     assert (key["identity"], key["how"]) == (USER, "list-access-keys")
@@ -94,73 +95,73 @@ def test_a_credential_shows_where_it_lies_and_a_list_of_it_is_no_place(
 
 
 def test_people_show_what_they_answer_for(inventory: Inventory) -> None:
-    (item,) = inventory_lists.list_people(inventory, now=NOW).items
+    (item,) = inventory_listing.list_people(inventory, now=NOW).items
     assert item["id"] == "person:ana"
     assert item["owns"] == [CLAUDE, KEY, TOKEN]
-    assert inventory_lists.list_people(inventory, now=NOW, kind="team").items == []
+    assert inventory_listing.list_people(inventory, now=NOW, kind="team").items == []
 
 
 def test_tools_list_those_of_every_agent(inventory: Inventory) -> None:
-    items = inventory_lists.list_tools(inventory, now=NOW).items
+    items = inventory_listing.list_tools(inventory, now=NOW).items
     assert [(i["server"], i["enabled"]) for i in items] == [
         ("db", True),
         ("off", False),
     ]
-    assert inventory_lists.list_tools(inventory, now=NOW, kind="http").items == []
+    assert inventory_listing.list_tools(inventory, now=NOW, kind="http").items == []
 
 
 def test_lists_are_filtered_by_kind_and_owner_state(inventory: Inventory) -> None:
-    assert inventory_lists.list_agents(inventory, now=NOW, kind="cursor").items == []
+    assert inventory_listing.list_agents(inventory, now=NOW, kind="cursor").items == []
     assert (
-        len(inventory_lists.list_agents(inventory, now=NOW, kind="claude-code").items)
+        len(inventory_listing.list_agents(inventory, now=NOW, kind="claude-code").items)
         == 1
     )
     assert (
         len(
-            inventory_lists.list_identities(
+            inventory_listing.list_identities(
                 inventory, now=NOW, owner_state="none"
             ).items
         )
         == 1
     )
     assert (
-        inventory_lists.list_identities(
+        inventory_listing.list_identities(
             inventory, now=NOW, owner_state="inferred"
         ).items
         == []
     )
     with pytest.raises(UsageError, match="unknown owner state"):
-        inventory_lists.list_agents(inventory, now=NOW, owner_state="mine")
+        inventory_listing.list_agents(inventory, now=NOW, owner_state="mine")
 
 
 def test_a_kind_that_nothing_is_of_is_told_which_there_are(
     inventory: Inventory,
 ) -> None:
-    said = inventory_lists.list_agents(inventory, now=NOW, kind="nope").searched
+    said = inventory_listing.list_agents(inventory, now=NOW, kind="nope").searched
     assert said == "nothing is of kind 'nope'; there are: claude-code"
-    said = inventory_lists.list_people(inventory, now=NOW, kind="nope").searched
+    said = inventory_listing.list_people(inventory, now=NOW, kind="nope").searched
     assert said.endswith("there are: person, team")
-    assert inventory_lists.list_tools(inventory, now=NOW, kind="nope").searched
+    assert inventory_listing.list_tools(inventory, now=NOW, kind="nope").searched
 
 
 def test_what_a_filter_leaves_out_is_counted_and_not_denied(
     inventory: Inventory,
 ) -> None:
     for each in (
-        inventory_lists.list_agents,
-        inventory_lists.list_identities,
-        inventory_lists.list_credentials,
-        inventory_lists.list_tools,
+        inventory_listing.list_agents,
+        inventory_listing.list_identities,
+        inventory_listing.list_credentials,
+        inventory_listing.list_tools,
     ):
         count = len(each(inventory, now=NOW).items)
         none = each(inventory, now=NOW, owner_state="owner-left")
         assert count
         assert (none.items, none.searched) == ([], f"none of {count} fits")
         assert each(inventory, now=NOW).searched == ""
-    teams = inventory_lists.list_people(inventory, now=NOW, kind="team")
+    teams = inventory_listing.list_people(inventory, now=NOW, kind="team")
     assert (teams.items, teams.searched) == ([], "none of 1 fits")
     assert (
-        inventory_lists.list_agents(
+        inventory_listing.list_agents(
             join([], now=NOW), now=NOW, owner_state="none"
         ).searched
         == ""
@@ -168,7 +169,7 @@ def test_what_a_filter_leaves_out_is_counted_and_not_denied(
 
 
 def test_an_owner_in_a_list_has_the_age_of_now(inventory: Inventory) -> None:
-    (item,) = inventory_lists.list_agents(inventory, now=NOW + 540 * DAY).items
+    (item,) = inventory_listing.list_agents(inventory, now=NOW + 540 * DAY).items
     assert item["owner"]["state"] == "suggested"  # type: ignore[index]
 
 
@@ -191,8 +192,8 @@ def test_coverage_tells_age_problems_and_what_was_not_collected(
 
 def test_an_empty_inventory_lists_nothing_and_says_what_would_fill_it() -> None:
     empty = join([("x", Sync("x", "x", NOW, SightedFacts()))], now=NOW)
-    assert inventory_lists.list_agents(empty, now=NOW).items == []
+    assert inventory_listing.list_agents(empty, now=NOW).items == []
     assert (
-        inventory_lists.list_agents(join([], now=NOW), now=NOW).next
+        inventory_listing.list_agents(join([], now=NOW), now=NOW).next
         == "answerable scan"
     )

@@ -28,7 +28,6 @@ from answerable.model.policy_exception import (
     PolicyExceptionInvalidity,
     SignatureContext,
 )
-from answerable.services.authorization import approval_requests
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.policy_exceptions import (
@@ -37,7 +36,7 @@ from answerable.services.statements.policy_exceptions import (
     read_policy_exceptions,
 )
 from answerable.store.store import EvidenceStore
-from answerable.usecases.authorization import answer_approvals
+from answerable.usecases.authorization import answer_approvals, list_approval_requests
 from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 from tests.connectors.gateway.spool_files import DENY
 from tests.inventory.fact_builders import DAY, NOW
@@ -202,7 +201,7 @@ def test_what_was_not_signed_so_does_not_stand(owned: EvidenceStore, how: str) -
     assert found.active == ()
     told = [each.why for each in found.unheld]
     if told:
-        listed = approval_requests.list_policy_exceptions(owned, now=NOW + 1)
+        listed = list_approval_requests.list_policy_exceptions(owned, now=NOW + 1)
         assert (listed.items, listed.searched.startswith("1 signed; ")) == ([], True)
         assert why in listed.searched
     told += [str(each.fallen) for each in found.judged]

@@ -7,8 +7,9 @@ import pytest
 from answerable.model.baseline import BaselineSubject
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.services.baseline import profile_learning, profiles
+from answerable.services.baseline import profile_learning
 from answerable.store.store import EvidenceStore
+from answerable.usecases.baseline import manage_profiles
 from tests.inventory.fact_builders import DAY, NOW
 
 AGENT, ROLE = AgentId("agent:declared/one"), "arn:aws:iam::111122223333:role/r"
@@ -19,7 +20,7 @@ def test_what_was_not_asked_for_is_told_apart_from_what_was_not_watched(
 ) -> None:
     def said(store: EvidenceStore) -> UsageError:
         with pytest.raises(UsageError, match="no watched call of") as told:
-            profiles.learn_profiles(
+            manage_profiles.learn_profiles(
                 store, AGENT, server="mail", since=NOW - DAY, now=NOW
             )
         return told.value

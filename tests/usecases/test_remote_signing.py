@@ -15,7 +15,6 @@ from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.owner_key import MAX_CLOCK_SKEW, OwnerStatement
 from answerable.model.provenance import WrittenBy
-from answerable.services.authorization.approval_requests import list_approval_requests
 from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.services.inventory import snapshots
 from answerable.services.statements import owner_keys
@@ -28,6 +27,9 @@ from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import answer_approvals
 from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.authorization.list_approval_requests import (
+    list_approval_requests,
+)
 from answerable.usecases.evidence import remote_signing
 from answerable.usecases.evidence.enroll_remote_key import (
     POSSESSION,

@@ -14,11 +14,12 @@ from answerable.model.decision import TargetKind
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.spool_record import CallSummary
 from answerable.server.mcp.call import MAX_NAME, MAX_WATCHED
-from answerable.services.evidence.ingest import ingest_logs
-from answerable.services.lineage.trace_rows import TraceQuery, trace_events
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import durable_files
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.evidence.ship_spool import ship_spool
+from answerable.usecases.lineage.trace import trace_events
 from tests.connectors.gateway.spool_files import (
     DENY,
     NAME,

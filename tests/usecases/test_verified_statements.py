@@ -86,7 +86,10 @@ def test_each_counts_once_and_where_it_stood_first(store: EvidenceStore) -> None
             filed_requests.REQUEST,
             lambda store, now: filed_requests.FiledRequestReader(store).read(now),
         ),
-        (tool_pins.APPROVAL, lambda store, now: tool_pins.read_signed_approvals(store)),
+        (
+            verified_statements.TOOLS_APPROVAL,
+            lambda store, now: tool_pins.read_signed_approvals(store),
+        ),
     ],
 )
 def test_none_is_passed_over_that_lies_there_no_more(

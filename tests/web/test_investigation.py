@@ -11,6 +11,7 @@ from answerable.lineage.search_query import parse_query
 from answerable.model.errors import UsageError
 from answerable.services.lineage import row_search as flow
 from answerable.services.lineage.row_search import SearchScope
+from answerable.usecases.lineage import search
 from answerable.web.pages import investigation
 from answerable.web.routing import FileDownload, RouteRequest
 from answerable.web.template_rendering import render_page
@@ -106,12 +107,14 @@ def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
     query = parse_query(text)
     with desk.store() as store:
         wanted = flow.build_event_filter(scene, query, now=desk.now)
-        document, _ = flow.search_rows(store, scene, wanted, now=desk.now, limit=1_000)
-        total = flow.count_over_time(store, wanted).total
+        document, _ = search.search_rows(
+            store, scene, wanted, now=desk.now, limit=1_000
+        )
+        total = search.count_over_time(store, wanted).total
     assert len(document.items) == total
     every = flow.build_event_filter(scene, parse_query(""), now=desk.now)
     with desk.store() as store:
-        rows, _ = flow.search_rows(store, scene, every, now=desk.now, limit=1_000)
+        rows, _ = search.search_rows(store, scene, every, now=desk.now, limit=1_000)
     slow = [each["event_id"] for each in rows.items if fits(each, query)]
     assert [each["event_id"] for each in document.items] == slow
     if count is not None:

@@ -12,10 +12,10 @@ from answerable.model.policy_exception import PolicyExceptionInvalidity
 from answerable.presentation.act_text import describe_act
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.inventory_items import format_time
-from answerable.services.authorization import decision_items, decision_records
+from answerable.services.authorization import decision_records
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.statements.policy_exceptions import read_policy_exceptions
-from answerable.usecases.authorization import answer_approvals
+from answerable.usecases.authorization import answer_approvals, explain_decision
 from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 from answerable.web.routing import Forbidden
 from answerable.web.signing_action import ActionFields, SigningAction, read_choice
@@ -133,7 +133,9 @@ def _find_decision(desk: "StoreCache", visit: Visitor, name: str) -> DecisionIte
     )  # before the store, so that none is missed
     with desk.open_store() as store:
         try:
-            document = decision_items.show_decision(store, waiting, name, now=desk.now)
+            document = explain_decision.show_decision(
+                store, waiting, name, now=desk.now
+            )
         except UsageError:
             raise Forbidden from None
     item = cast("DecisionItem", document.items[0])

@@ -17,11 +17,11 @@ from answerable.services.authorization import approval_requests, decision_record
 from answerable.services.authorization.approval_requests import ApprovalRequest
 from answerable.services.authorization.value_provenance import describe_provenance
 from answerable.services.baseline import profile_learning
-from answerable.services.baseline import profiles as baselines
 from answerable.services.statements import policy_exceptions as signed
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.usecases.authorization import answer_approvals
 from answerable.usecases.authorization.answer_approvals import ExceptionTerm
+from answerable.usecases.baseline import manage_profiles
 from answerable.usecases.inventory import ownership
 from answerable.web.break_glass import build_break_glass, build_confirmation
 from answerable.web.pin_approval import build_approval
@@ -240,7 +240,7 @@ def _build_baseline(
     span = read_choice(fields, "for", "90d", ("7d", "30d", "90d"))
     title, follows = _STAGES[stage]
     with desk.open_store() as store:
-        loosens = baselines.signing_ends_enforcement(store, name, stage, desk.now)
+        loosens = manage_profiles.signing_ends_enforcement(store, name, stage, desk.now)
     is_second = fields.get("again") == _ENDS_ENFORCEMENT
     again = {"act": "hold", "id": name, "stage": stage.value, "for": span}
     ends = (f"Enforcement ends: the baseline denies {agent} no more calls.",)
@@ -256,7 +256,7 @@ def _build_baseline(
             "A running gateway applies it within a second.",
         ),
         subject=agent,
-        tell=lambda store, who, now: baselines.sign_profile(
+        tell=lambda store, who, now: manage_profiles.sign_profile(
             store,
             name,
             who,

@@ -6,8 +6,8 @@ from dataclasses import replace
 from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
 from answerable.server.login.sign_in_environment import build_sign_in_environment
-from answerable.services.federation.sign_in import sign_in
 from answerable.services.federation.stored_login import StoredLogin
+from answerable.usecases.federation.sign_in_person import sign_in
 from tests.sts.foreign.issuer import ForeignIssuer
 from tests.sts.foreign.user_agent import UserAgent
 

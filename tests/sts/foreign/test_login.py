@@ -12,8 +12,8 @@ from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.login.sign_in_environment import build_sign_in_environment
-from answerable.services.federation.sign_in import sign_in
 from answerable.services.federation.stored_login import StoredLogin
+from answerable.usecases.federation.sign_in_person import sign_in
 from tests.server.authentication.https_issuer import certificate, trusting
 from tests.sts.foreign.browser_sign_in import by_browser, pinned
 from tests.sts.foreign.issuer import CLIENT, CLIENT_RS256, ForeignIssuer, issuer

@@ -9,8 +9,9 @@ import pytest
 from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.config import IssuerConfig
 from answerable.server.login.sign_in_environment import build_sign_in_environment
-from answerable.services.federation.sign_in import SignInEnvironment, sign_in
+from answerable.services.federation.sign_in import SignInEnvironment
 from answerable.services.federation.stored_login import StoredLogin
+from answerable.usecases.federation.sign_in_person import sign_in
 from tests.sts.login import fake_provider as fake
 from tests.sts.login.fake_provider import FakeProvider, visit
 

@@ -15,6 +15,7 @@ from answerable.services.federation.stored_login import (
     remove_login,
     store_login,
 )
+from answerable.usecases.federation import login_status
 
 NOW = 1_800_000_000
 ANA = StoredLogin(
@@ -114,13 +115,13 @@ def test_a_spoiled_file_gives_nobody(folder: Path, spoil):
 
 def test_nobody_is_signed_in_where_nothing_is_kept(folder: Path):
     assert load_login(folder, NOW) is None
-    document = stored_login.show_login_status(folder, NOW)
+    document = login_status.show_login_status(folder, NOW)
     assert (document.items, document.failed) == ([], True)
 
 
 def test_status_says_who_and_until_when_and_never_the_token(folder: Path):
     store_login(folder, ANA)
-    document = stored_login.show_login_status(folder, NOW)
+    document = login_status.show_login_status(folder, NOW)
     (item,) = document.items
     assert item["person"] == "person:ana@example.com"
     assert item["expires_at"] == "2027-01-15T08:05:00Z"

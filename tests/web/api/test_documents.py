@@ -10,8 +10,8 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.connectors.config.fetch import read_config_file
-from answerable.presentation import inventory_lists
 from answerable.server.revocation_list import RevocationFile
+from answerable.usecases.inventory import inventory_listing
 from answerable.web.api.openapi import build_openapi
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.api.operations import ApiOperation
@@ -102,7 +102,7 @@ def _schema(each: ApiOperation) -> dict[str, Any]:
 )
 def test_a_list_is_the_command_lines(desk: StoreCache, name: str) -> None:
     standing = desk.current_view()
-    listed = inventory_lists.BY_KIND[name](standing.inventory, now=standing.at)
+    listed = inventory_listing.BY_KIND[name](standing.inventory, now=standing.at)
     answer = told(desk, EVERYBODY, f"/{name}", limit="1000").document
     by = json.dumps
     assert sorted(map(by, answer.items)) == sorted(map(by, listed.items))

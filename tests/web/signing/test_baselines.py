@@ -17,10 +17,10 @@ from answerable.model.spool_record import (
     DecisionRecord,
     SpoolRecord,
 )
-from answerable.services.baseline import profiles as flow
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.statements.signed_baselines import SIGNED_BASELINE
 from answerable.store.behaviour_queries import find_window_start
+from answerable.usecases.baseline import manage_profiles
 from answerable.web.pages import baselines
 from answerable.web.routing import Forbidden, PageAnswer, Redirect
 from answerable.web.store_cache import StoreCache
@@ -130,7 +130,7 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
                 pytest.raises(UsageError, match="ends enforcement"),
                 desk.open_store() as store,
             ):
-                flow.sign_profile(
+                manage_profiles.sign_profile(
                     store, digest, A, BaselineStage.OFF, life=DAY, now=desk.now
                 )
             said["again"] = "ends-enforcement"

@@ -15,7 +15,7 @@ from answerable.model.pin import (
     QuarantineReason,
     ServerPins,
 )
-from answerable.usecases.authorization.tool_pins import APPROVAL
+from answerable.services.statements.verified_statements import TOOLS_APPROVAL
 from answerable.web.pin_approval import gateway_pin_files
 from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
@@ -78,7 +78,7 @@ def test_showing_what_would_be_signed_pins_nothing(desk: StoreCache) -> None:
     shown(desk, OWNER, "/sign", act="approve", id="files")
     assert gateway_pin_files(desk).read("files") == before
     with desk.open_store() as store:
-        assert store.list_objects(APPROVAL) == ()
+        assert store.list_objects(TOOLS_APPROVAL) == ()
 
 
 def test_what_changes_again_before_it_is_signed_is_not_approved(

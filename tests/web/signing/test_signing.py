@@ -12,11 +12,11 @@ from answerable.model.config import UnixCallerRule
 from answerable.model.decision import DecisionReason
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
-from answerable.services.authorization import approval_requests
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
+from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.evidence import enroll_remote_key
 from answerable.web.pages import owner_keys as keys_page
 from answerable.web.routing import Forbidden, PageAnswer, Redirect
@@ -359,7 +359,7 @@ def begun(desk: StoreCache) -> tuple[str, str]:
 
 def standing(desk: StoreCache, name: str) -> str:
     with desk.open_store() as store:
-        items = approval_requests.list_policy_exceptions(store, now=desk.now).items
+        items = list_approval_requests.list_policy_exceptions(store, now=desk.now).items
     return str(next(each["state"] for each in items if each["id"] == name))
 
 

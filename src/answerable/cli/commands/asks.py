@@ -82,11 +82,11 @@ def asks(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from answerable.services.authorization import approval_requests as flow
+    from answerable.usecases.authorization import list_approval_requests
 
     spool, _ = find_gateway(settings, config)
     with open_session(settings) as session:
-        document = flow.list_approval_requests(
+        document = list_approval_requests.list_approval_requests(
             session.store,
             spool,
             now=session.now,
@@ -106,10 +106,11 @@ def show(settings: Settings, ask: str, config: str) -> None:
     from answerable.services.authorization import approval_requests as flow
     from answerable.services.authorization.decision_records import read_spool
     from answerable.services.authorization.value_provenance import describe_provenance
+    from answerable.usecases.authorization import list_approval_requests
 
     spool, _ = find_gateway(settings, config)
     with open_session(settings) as session:
-        document = flow.show_approval_request(
+        document = list_approval_requests.show_approval_request(
             session.store, spool, ask, now=session.now
         )
         found = flow.find_approval_request(session.store, read_spool(spool), ask)
@@ -142,7 +143,9 @@ def allow(
     was given.
     """
     from answerable.services.authorization import approval_requests as flow
-    from answerable.usecases.authorization import answer_approvals
+    from answerable.usecases.authorization import (
+        answer_approvals,
+    )
     from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 
     if always and life:
@@ -179,7 +182,9 @@ def refuse(
     Only the attested owner of the agent may sign, and no agent.
     """
     from answerable.services.authorization import approval_requests as flow
-    from answerable.usecases.authorization import answer_approvals
+    from answerable.usecases.authorization import (
+        answer_approvals,
+    )
 
     with open_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
@@ -217,10 +222,12 @@ def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -
 @pass_settings
 def amendments(settings: Settings) -> None:
     """List every amendment, break-glass included, and why one does not stand."""
-    from answerable.services.authorization import approval_requests as flow
+    from answerable.usecases.authorization import list_approval_requests
 
     with open_session(settings) as session:
-        document = flow.list_policy_exceptions(session.store, now=session.now)
+        document = list_approval_requests.list_policy_exceptions(
+            session.store, now=session.now
+        )
     print_and_exit(document, settings)
 
 

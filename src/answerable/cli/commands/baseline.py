@@ -60,10 +60,10 @@ def learn(
 
     Runs with refused calls, or with calls that wait for the owner, are not used.
     """
-    from answerable.services.baseline import profiles as flow
+    from answerable.usecases.baseline import manage_profiles
 
     with open_session(settings, writes=True) as session:
-        document = flow.learn_profiles(
+        document = manage_profiles.learn_profiles(
             session.store,
             _parse_agent(agent),
             server=server,
@@ -82,12 +82,12 @@ def show(settings: Settings, name: str) -> None:
 
     For an AGENT: its signed profiles, else the newest ones.
     """
-    from answerable.services.baseline import profiles as flow
+    from answerable.usecases.baseline import manage_profiles
 
     if not _DIGEST.fullmatch(name):
         name = _parse_agent(name)
     with open_session(settings) as session:
-        document = flow.show_profile(session.store, name, now=session.now)
+        document = manage_profiles.show_profile(session.store, name, now=session.now)
     print_and_exit(document, settings)
 
 
@@ -97,10 +97,12 @@ def show(settings: Settings, name: str) -> None:
 @pass_settings
 def diff(settings: Settings, new: str, old: str) -> None:
     """Compare a profile with the one that stands, by consequence, gravest first."""
-    from answerable.services.baseline import profiles as flow
+    from answerable.usecases.baseline import manage_profiles
 
     with open_session(settings) as session:
-        document = flow.compare_profiles(session.store, old, new, now=session.now)
+        document = manage_profiles.compare_profiles(
+            session.store, old, new, now=session.now
+        )
     print_and_exit(document, settings)
 
 
@@ -167,15 +169,15 @@ def sign(
     signed with --ends-enforcement. A running gateway applies it within a second.
     """
     from answerable.model.baseline import BaselineStage
-    from answerable.services.baseline import profiles as flow
     from answerable.services.baseline.profile_learning import load_profile
+    from answerable.usecases.baseline import manage_profiles
 
     require_human(settings)
     lasting = parse_span(life, "--for", _MAX_LIFE)
     with open_session(settings, writes=True) as session:
         load_profile(session.store, name)  # before the passphrase prompt
         signer = load_signer(key, passphrase_file)
-        document = flow.sign_profile(
+        document = manage_profiles.sign_profile(
             session.store,
             name,
             signer,

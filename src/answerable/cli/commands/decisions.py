@@ -30,11 +30,11 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     ID is the `decision_id` in the error of a refused call, or a prefix of it. The
     exception shown is the smallest that would have allowed the call.
     """
-    from answerable.services.authorization import decision_items as flow
+    from answerable.usecases.authorization import explain_decision
 
     spool, policy = find_gateway(settings, config, quotes=True)
     with open_session(settings) as session:
-        document = flow.show_decision(
+        document = explain_decision.show_decision(
             session.store, spool, decision_id, policy, now=session.now
         )
     print_and_exit(document, settings)

@@ -21,9 +21,9 @@ OWNER_STATES = (
 
 def _build_list_command(name: str, short: str, long: str) -> click.Command:
     def run(settings: Settings, owner_state: str, kind: str) -> None:
-        from answerable.presentation import inventory_lists
+        from answerable.usecases.inventory import inventory_listing
 
-        flow = inventory_lists.BY_KIND[name]
+        flow = inventory_listing.BY_KIND[name]
         with open_session(settings) as session, progress_bar(settings) as progress:
             document = flow(
                 session.load_inventory(progress),

@@ -52,6 +52,7 @@ def login(
     """
     from answerable.cli.output import print_and_exit
     from answerable.services.federation import stored_login as kept
+    from answerable.usecases.federation import login_status
 
     require_human(settings)
     folder = kept.find_login_folder(os.environ, find_home())
@@ -59,7 +60,7 @@ def login(
         kept.store_login(
             folder, _run_sign_in(_find_issuer(config, issuer, client_id), device)
         )
-    print_and_exit(kept.show_login_status(folder, int(time.time())), settings)
+    print_and_exit(login_status.show_login_status(folder, int(time.time())), settings)
 
 
 @click.command(cls=AppCommand, short_help="Sign out: remove the ID token.")
@@ -75,7 +76,7 @@ def _run_sign_in(pinned: "IssuerConfig", device: bool) -> "StoredLogin":
     """Sign in; print instructions for the person on standard error."""
     from answerable.presentation.text import sanitize
     from answerable.server.login.sign_in_environment import build_sign_in_environment
-    from answerable.services.federation.sign_in import sign_in
+    from answerable.usecases.federation.sign_in_person import sign_in
 
     def tell(line: str) -> None:
         click.echo(sanitize(line), err=True)

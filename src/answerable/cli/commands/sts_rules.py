@@ -39,7 +39,7 @@ def rules(settings: Settings, config: str) -> None:
     If there is a store, agents that it does not know and agents without an attested
     owner are faults, too. Exit code 1 if there is any.
     """
-    from answerable.services.federation.trust_rules import show_rules
+    from answerable.usecases.federation.check_trust_rules import show_rules
 
     reading = _read_config(config)
     print_and_exit(show_rules(reading, _read_known_agents(settings, reading)), settings)
@@ -66,7 +66,7 @@ def test(settings: Settings, config: str, claims: str, expect: str) -> None:
     Claims are those of a token of an issuer, with `iss`; with `attestor`, they are what
     the kernel or a launcher states about a local process.
     """
-    from answerable.services.federation.trust_rules import match_rules
+    from answerable.usecases.federation.check_trust_rules import match_rules
 
     print_and_exit(
         match_rules(_read_config(config), _read_input(claims, "claims"), expect),

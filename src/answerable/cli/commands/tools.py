@@ -55,10 +55,10 @@ def tools(
     """
     if context.invoked_subcommand is not None:
         return
-    from answerable.presentation import inventory_lists
+    from answerable.usecases.inventory import inventory_listing
 
     with open_session(settings) as session:
-        document = inventory_lists.list_tools(
+        document = inventory_listing.list_tools(
             session.load_inventory(),
             now=session.now,
             owner_state=owner_state,

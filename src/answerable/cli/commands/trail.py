@@ -25,13 +25,13 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     too, or - for standard input) or gateway (PATH is its spool). Reading the same log
     again stores nothing twice. An unreadable record is quarantined and counted.
     """
-    from answerable.services.evidence import ingest as flow
+    from answerable.usecases.evidence import ingest_logs
 
     with (
         open_session(settings, create=True) as session,
         progress_bar(settings) as progress,
     ):
-        document = flow.ingest_logs(
+        document = ingest_logs.ingest_logs(
             session.store, sources, now=session.now, progress=progress
         )
     print_and_exit(document, settings)
@@ -102,6 +102,7 @@ def trace(
     from answerable.services.lineage import trace_rows as flow
     from answerable.usecases.lineage import count_events as counts
     from answerable.usecases.lineage import find_unmediated as past
+    from answerable.usecases.lineage import trace
 
     _check_one_view(by, score=score, unmediated=unmediated, tree=tree)
     with open_session(settings) as session:
@@ -123,11 +124,11 @@ def trace(
                 session.store, question, by, now=session.now
             )
         elif score:
-            document = flow.score_coverage(session.store, now=session.now)
+            document = trace.score_coverage(session.store, now=session.now)
         elif unmediated:
             document = past.find_unmediated(session.store, question, now=session.now)
         else:
-            document = flow.trace_events(session.store, question, now=session.now)
+            document = trace.trace_events(session.store, question, now=session.now)
     if tree and document.next:
         document = replace(document, next=f"{document.next} --tree")
     print_and_exit(document, settings, view="tree" if tree else "")

@@ -23,8 +23,12 @@ async def replay_policy(
         recent: Buffer of recent calls.
     """
     loop = asyncio.get_running_loop()
+    trial = authority.with_policy(table)
     replay = PolicyReplay(
-        authority, table, recent.list_requests(), recent.skipped_count
+        authority.authorize,
+        trial.authorize,
+        recent.list_requests(),
+        recent.skipped_count,
     )
     until = loop.time() + MAX_SECONDS
     while replay.replay_some(BATCH_SIZE) and loop.time() < until:  # noqa: ASYNC110 - it works

@@ -6,14 +6,11 @@ from dataclasses import dataclass, replace
 from answerable.authorization.exception_validity import ExceptionStatus
 from answerable.authorization.policy_exceptions import OWNER_LIFTABLE
 from answerable.model.approval_request import ApprovalScope
-from answerable.model.decision import DecisionEffect
 from answerable.model.documents.approval_requests import (
     ApprovalRequestItem,
     PolicyExceptionItem,
 )
-from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
-from answerable.model.event import AuditEvent
 from answerable.model.owner_key import OwnerStatement, StatementType
 from answerable.model.policy_exception import (
     ANY_ARGUMENTS,
@@ -24,13 +21,14 @@ from answerable.model.policy_exception import (
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.inventory_lists import format_time
 from answerable.services.authorization import decision_records
-from answerable.services.authorization.decision_items import build_decision_coverage
 from answerable.services.authorization.decision_records import SpooledDecisions
+from answerable.services.authorization.held_acts import (
+    group_held_acts,
+    request_from_decision,
+)
 from answerable.services.statements.policy_exceptions import (
     PolicyExceptions,
-    read_policy_exceptions,
 )
-from answerable.store.decision_queries import find_stored_digests, list_blocked_calls
 from answerable.store.store import EvidenceStore
 
 ASK_LIFE = 86_400 * 10**9  # a request expires after a day
@@ -79,65 +77,6 @@ class ApprovalRequest:
     named: str
 
 
-def list_approval_requests(
-    store: EvidenceStore,
-    spool: decision_records.SpoolPlaces,
-    *,
-    now: int,
-    since: int,
-    state: str = "",
-    agent: str = "",
-) -> Document:
-    """List approval requests, newest first.
-
-    Args:
-        store: Store of decisions and answers.
-        spool: Spool of decisions that are not shipped yet; None if there is none.
-        now: UTC nanoseconds.
-        since: Earliest decision time, UTC nanoseconds.
-        state: Only requests in that state; empty for all.
-        agent: Only requests of this agent; empty for all.
-    """
-    waiting = decision_records.read_spool(spool)
-    said = read_policy_exceptions(store, now)
-    items = [
-        build_ask_item(each, said, now)
-        for each in _group_held_acts(store, waiting, since, agent)
-    ]
-    kept = [each for each in items if state in ("", each["state"])]
-    first = next((each for each in kept if each["state"] == "open"), None)
-    following = format_command("asks", "show", first["id"]) if first else ""
-    searched = ""
-    if not kept:
-        every = _group_held_acts(store, waiting, since) if agent else items
-        count = f"none of {len(every)}" if every else "there is none"
-        searched = f"{count} since {format_time(since)}"
-    covered = build_decision_coverage(store, waiting)
-    return Document("asks", kept, covered, next=following, searched=searched)
-
-
-def show_approval_request(
-    store: EvidenceStore, spool: decision_records.SpoolPlaces, text: str, *, now: int
-) -> Document:
-    """Show one approval request, found by the id of any of its decisions.
-
-    Raises:
-        UsageError: The decision does not exist, or an owner cannot lift it.
-    """
-    waiting = decision_records.read_spool(spool)
-    ask = find_approval_request(store, waiting, text)
-    said = read_policy_exceptions(store, now)
-    shown = build_ask_item(ask, said, now)
-    following = ""
-    if shown["state"] != "allowed":
-        following = format_command(
-            "asks", "allow", shown["id"], "--key", "KEY", "--for", "1h"
-        )
-    return Document(
-        "asks", [shown], build_decision_coverage(store, waiting), next=following
-    )
-
-
 def find_approval_request(
     store: EvidenceStore, waiting: SpooledDecisions, text: str
 ) -> ApprovalRequest:
@@ -147,7 +86,7 @@ def find_approval_request(
         UsageError: The decision does not exist, or an owner cannot lift it.
     """
     event = decision_records.find_decision(store, waiting, text)[0].event
-    ask = _request_from_decision(event)
+    ask = request_from_decision(event)
     if ask is None:
         said = decision_records.decision_facts(event)
         raise UsageError(
@@ -157,85 +96,9 @@ def find_approval_request(
             format_command("decision", event.decision_id),
         )
     since = event.event_time - ASK_LIFE
-    alike = _group_held_acts(store, waiting, since, ask.wanted.agent)
+    alike = group_held_acts(store, waiting, since, ask.wanted.agent)
     whole = next((each for each in alike if each.wanted == ask.wanted), ask)
     return replace(whole, named=event.decision_id)
-
-
-def _group_held_acts(
-    store: EvidenceStore, waiting: SpooledDecisions, since: int, agent: str = ""
-) -> list[ApprovalRequest]:
-    """Group blocked decisions by act, newest first."""
-    found: dict[ApprovalScope, ApprovalRequest] = {}
-    # Separate limits, so that many self-reported acts hide no other ones.
-    for believed, most in ((True, MAX_REQUESTS), (False, MAX_SELF_REPORTED)):
-        for act in list_blocked_calls(
-            store,
-            OWNER_LIFTABLE,
-            since=since,
-            limit=most,
-            believed=believed,
-            agent=agent,
-        ):
-            wanted = decision_records.requested_act_of(act, act.target, act.arguments)
-            if wanted is not None:
-                newest = NewestDecision(
-                    act.decision_id, act.at, act.event_id, act.reason, act.written_by
-                )
-                ask = ApprovalRequest(
-                    wanted, newest, act.first, act.count, act.decision_id
-                )
-                found[wanted] = _merge_requests(found.get(wanted), ask)
-    fresh = [e for e in waiting.events if e.event_time >= since and _can_owner_lift(e)]
-    known = find_stored_digests(store, fresh)
-    for event in fresh:
-        one = _request_from_decision(event)
-        if one is None or event.raw_sha256 in known:
-            continue
-        if agent in ("", one.wanted.agent):
-            found[one.wanted] = _merge_requests(found.get(one.wanted), one)
-    return sorted(found.values(), key=lambda each: each.newest.sort_key, reverse=True)
-
-
-def _request_from_decision(event: AuditEvent) -> ApprovalRequest | None:
-    """Build the approval request of one decision; None if an owner cannot lift it."""
-    wanted = decision_records.requested_act(event)
-    if wanted is None or not _can_owner_lift(event):
-        return None
-    reason = decision_records.decision_facts(event).get("reason", "")
-    newest = NewestDecision(
-        event.decision_id,
-        event.event_time,
-        event.event_id,
-        reason,
-        event.written_by.value,
-    )
-    return ApprovalRequest(wanted, newest, event.event_time, 1, event.decision_id)
-
-
-def _merge_requests(
-    one: ApprovalRequest | None, other: ApprovalRequest
-) -> ApprovalRequest:
-    if one is None:
-        return other
-    newest = max(one.newest, other.newest, key=lambda each: each.sort_key)
-    return ApprovalRequest(
-        one.wanted,
-        newest,
-        min(one.first, other.first),
-        one.count + other.count,
-        newest.decision_id,
-    )
-
-
-def _can_owner_lift(event: AuditEvent) -> bool:
-    """Return whether the decision was blocked for a reason that an owner can lift."""
-    said = decision_records.decision_facts(event)
-    effect = said.get("effect")
-    held_back = (
-        effect in (DecisionEffect.ASK, DecisionEffect.DENY) and "ended" not in said
-    )
-    return held_back and said.get("reason") in OWNER_LIFTABLE
 
 
 def build_ask_item(
@@ -303,21 +166,6 @@ def matches_act(statement: OwnerStatement, wanted: ApprovalScope) -> bool:
     arguments = statement.get_claim("arguments")
     digest = wanted.arguments or NO_ARGUMENTS
     return (statement.subject, *said) == named and arguments in (ANY_ARGUMENTS, digest)
-
-
-def list_policy_exceptions(store: EvidenceStore, *, now: int) -> Document:
-    """List all signed policy exceptions, newest first."""
-    said = read_policy_exceptions(store, now)
-    items = [build_exception_item(each) for each in reversed(said.judged)]
-    searched = ""
-    if said.unheld and not items:
-        searched = f"{len(said.unheld)} signed; of the newest: {said.unheld[-1].why}"
-    return Document(
-        "amendments",
-        items,
-        build_decision_coverage(store, SpooledDecisions()),
-        searched=searched,
-    )
 
 
 def build_exception_item(judged: ExceptionStatus) -> PolicyExceptionItem:

@@ -13,11 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.model.documents.core import Document
-from answerable.model.documents.login import LoginItem
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import PersonId, person_id
-from answerable.presentation.inventory_lists import empty_coverage, format_time
 from answerable.store.durable_files import FOLDER_MODE, make_folder, write_file
 
 FILE_NAME = "login.json"
@@ -141,23 +138,6 @@ def remove_login(folder: Path) -> bool:
             f"cannot remove {folder / FILE_NAME} ({error.strerror})"
         ) from None
     return True
-
-
-def show_login_status(folder: Path, now: int) -> Document:
-    """Show who is signed in, at which issuer and until when; never the token."""
-    logged_in = load_login(folder, now)
-    items: list[LoginItem] = []
-    if logged_in is not None:
-        items.append(
-            {
-                "person": logged_in.person,
-                "issuer": logged_in.issuer,
-                "iss": logged_in.iss,
-                "expires_at": format_time(logged_in.expires * 1_000_000_000),
-                "place": str(folder / FILE_NAME),
-            }
-        )
-    return Document("login", items, empty_coverage(), failed=not items)
 
 
 def _is_private_folder(folder: Path) -> bool:

@@ -10,6 +10,8 @@ from answerable.services.statements import owner_keys
 from answerable.store.object_store import LoggedObject
 from answerable.store.store import EvidenceStore
 
+TOOLS_APPROVAL = "tools-approval"  # kind of the stored objects
+
 StatementCheck = Callable[[bytes, OwnerKeys, LogPosition, str], VerifiedStatement]
 RejectedItem = TypeVar("RejectedItem")
 

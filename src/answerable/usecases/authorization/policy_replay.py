@@ -4,32 +4,34 @@ Both policies decide with the current revocations and other state, so that diffe
 come from the policies only. The identity of a caller is that of the recorded call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-from answerable.authorization.decision_table import DecisionTable
 from answerable.authorization.policy_replay import DecisionPairs, compare_decisions
-from answerable.model.decision import AuthorizationRequest
+from answerable.model.decision import AuthorizationRequest, Decision
 from answerable.model.policy_replay import PolicyReplayResult
-from answerable.usecases.authorization.authorize import Authorizer
+
+Decide: TypeAlias = Callable[[AuthorizationRequest], Decision]
 
 
 class PolicyReplay:
     """Incremental replay of requests against another policy.
 
     Args:
-        authority: Authorizer in force.
+        current: Decides by the policy in force.
+        other: Decides by the other policy, with the same revocations.
         requests: Recent requests, oldest first.
         left_out: Number of requests that were not kept.
     """
 
     def __init__(
         self,
-        authority: Authorizer,
-        table: DecisionTable,
+        current: Decide,
+        other: Decide,
         requests: Sequence[AuthorizationRequest],
         left_out: int,
     ) -> None:
-        self._before, self._after = authority, authority.with_policy(table)
+        self._current, self._other = current, other
         # Newest first, so that a time limit drops the oldest.
         self._requests = list(requests)
         self._left_out = left_out
@@ -39,8 +41,8 @@ class PolicyReplay:
         """Decide some more requests; return whether any are left."""
         for _ in range(min(most, len(self._requests))):
             request = self._requests.pop()
-            before = self._before.authorize(request)
-            self._decided.append((request, before, self._after.authorize(request)))
+            before = self._current(request)
+            self._decided.append((request, before, self._other(request)))
         return bool(self._requests)
 
     def outcome(self) -> PolicyReplayResult:

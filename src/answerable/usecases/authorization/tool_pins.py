@@ -34,12 +34,12 @@ from answerable.presentation.inventory_lists import format_time
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.verified_statements import (
+    TOOLS_APPROVAL,
     build_rejected,
     verify_statements,
 )
 from answerable.store.store import EvidenceStore
 
-APPROVAL = "tools-approval"  # kind of the stored object
 IDENTITY = "identity"
 ANOTHER_SERVER = "another-server"
 # Pins come from what the gateway saw, not from a scanned source.
@@ -64,7 +64,7 @@ def read_signed_approvals(store: EvidenceStore) -> SignedApprovals:
         VerificationError: A stored object was changed.
     """
     said, _ = verify_statements(
-        store, APPROVAL, signed_statements.verify_statement, build_rejected
+        store, TOOLS_APPROVAL, signed_statements.verify_statement, build_rejected
     )
     return {
         each.digest: frozenset(each.statement.claims)
@@ -290,7 +290,7 @@ def approve_definitions(
     person = _require_approver(
         verified, PersonDirectory(inventory.facts.persons), server, allowed
     )
-    store.put_object(APPROVAL, envelope, now)
+    store.put_object(TOOLS_APPROVAL, envelope, now)
     return DefinitionApproval(person, verified.digest, now)
 
 

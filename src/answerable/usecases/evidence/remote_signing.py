@@ -20,15 +20,15 @@ from answerable.services.statements import (
     signed_baselines,
 )
 from answerable.services.statements.owner_keys import StatementSigner
+from answerable.services.statements.verified_statements import TOOLS_APPROVAL
 from answerable.store.store import EvidenceStore
-from answerable.usecases.authorization import tool_pins
 
 SIGNING_WINDOW = 10 * 60 * 10**9  # nanoseconds to read and sign
 SIGNABLE_KINDS = (
     owner_keys.ATTESTATION,
     policy_exceptions.AMENDMENT,
     signed_baselines.SIGNED_BASELINE,
-    tool_pins.APPROVAL,
+    TOOLS_APPROVAL,
 )
 _PREPARE_AGAIN = "prepare it again, and sign the new statement; nothing was recorded"
 

@@ -14,8 +14,8 @@ from answerable.model.documents.trace import (
 )
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
-from answerable.services.authorization import decision_items, decision_records
-from answerable.services.lineage import name_resolution, row_search, trace_rows
+from answerable.services.authorization import decision_records
+from answerable.services.lineage import name_resolution, row_search
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.row_search import is_visible, join_chains
 from answerable.services.lineage.trace_rows import (
@@ -25,8 +25,9 @@ from answerable.services.lineage.trace_rows import (
 )
 from answerable.store.decision_queries import DecisionFilter as Wanted
 from answerable.store.investigation_queries import count_events_matching
+from answerable.usecases.authorization import explain_decision
 from answerable.usecases.authorization import list_decisions as flow
-from answerable.usecases.lineage import find_unmediated
+from answerable.usecases.lineage import find_unmediated, search, trace
 from answerable.usecases.lineage import show_event as events
 from answerable.web.activity_scope import build_scope, visible_subjects
 from answerable.web.api.operations import (
@@ -99,7 +100,7 @@ def _get_trace(
     )
     wanted = row_search.build_event_filter(around, asked, now=current_minute(desk))
     with desk.open_store() as store:
-        document, after = row_search.search_rows(
+        document, after = search.search_rows(
             store,
             around,
             wanted,
@@ -127,7 +128,7 @@ def _get_score(desk: StoreCache, visit: Visitor, params: OperationParams) -> Doc
     def scored() -> Document:
         standing = desk.current_view()
         with desk.open_store() as store:
-            return trace_rows.score_with_chains(
+            return trace.score_with_chains(
                 store, standing.inventory, standing.chains, now=standing.at
             )
 
@@ -175,7 +176,7 @@ def _get_decision(
     )  # before the store, so that none is missed
     with desk.open_store() as store:
         try:
-            document = decision_items.show_decision(
+            document = explain_decision.show_decision(
                 store, waiting, params["id"], now=current_minute(desk)
             )
             found = decision_records.find_decision(store, waiting, params["id"])

@@ -13,10 +13,10 @@ from answerable.model.documents.web import RevocationItem
 from answerable.model.errors import UsageError
 from answerable.presentation.inventory_lists import build_coverage, empty_coverage
 from answerable.server.revocation_service import RevocationService
-from answerable.services.federation import trust_rules
 from answerable.services.federation.trust_rules import KnownAgents
 from answerable.services.inventory import scan_sources
 from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.usecases.federation import check_trust_rules
 from answerable.usecases.inventory import list_scan_locations
 from answerable.usecases.operations import doctor
 from answerable.web.api.operations import ApiOperation, OperationParams, current_minute
@@ -68,7 +68,7 @@ def _list_trust_rules(
     with desk.open_store() as store:
         owners = AttestedOwnerReader(store).read(current_minute(desk))
     answered = {agent: owner.person for agent, owner in owners.items()}
-    return trust_rules.show_rules(reading, KnownAgents(agents, answered))
+    return check_trust_rules.show_rules(reading, KnownAgents(agents, answered))
 
 
 def _list_revocations(

@@ -23,11 +23,10 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.presentation.inventory_lists import empty_coverage
 from answerable.presentation.time_input import parse_time
-from answerable.services.authorization import approval_requests as flow
 from answerable.services.authorization.approval_requests import STATES
-from answerable.services.baseline import profiles
 from answerable.services.statements import owner_keys
-from answerable.usecases.baseline import check_events
+from answerable.usecases.authorization import list_approval_requests
+from answerable.usecases.baseline import check_events, manage_profiles
 from answerable.usecases.baseline.list_profiles import list_baselines
 from answerable.usecases.evidence import filed_requests, remote_signing
 from answerable.web.api.operations import (
@@ -75,7 +74,7 @@ def _list_approval_requests(
 ) -> DocumentPart:
     now = current_minute(desk)
     with desk.open_store() as store:
-        document = flow.list_approval_requests(
+        document = list_approval_requests.list_approval_requests(
             store,
             desk.spools,
             now=now,
@@ -101,7 +100,7 @@ def _get_approval_request(
 ) -> Document:
     find_approval_request(desk, visit, params["id"])
     with desk.open_store() as store:
-        return flow.show_approval_request(
+        return list_approval_requests.show_approval_request(
             store, desk.spools, params["id"], now=current_minute(desk)
         )
 
@@ -110,7 +109,9 @@ def _list_exceptions(
     desk: StoreCache, visit: Visitor, params: OperationParams
 ) -> DocumentPart:
     with desk.open_store() as store:
-        document = flow.list_policy_exceptions(store, now=current_minute(desk))
+        document = list_approval_requests.list_policy_exceptions(
+            store, now=current_minute(desk)
+        )
     document = _filter_visible(document, visit)
     agent = params.get("agent", "")
     items = [each for each in document.items if agent in ("", each["agent"])]
@@ -157,7 +158,9 @@ def _get_baseline(
 ) -> Document:
     found = _find_visible_baseline(desk, visit, params["id"])
     with desk.open_store() as store:
-        return profiles.show_profile(store, found["digest"], now=current_minute(desk))
+        return manage_profiles.show_profile(
+            store, found["digest"], now=current_minute(desk)
+        )
 
 
 def _get_baseline_diff(
@@ -168,7 +171,7 @@ def _get_baseline_diff(
     if old:
         old = _find_visible_baseline(desk, visit, old)["digest"]
     with desk.open_store() as store:
-        return profiles.compare_profiles(
+        return manage_profiles.compare_profiles(
             store, old, found["digest"], now=current_minute(desk)
         )
 

@@ -4,10 +4,11 @@ from answerable.model.documents.approval_requests import PolicyExceptionItem
 from answerable.server.advisory import shared_uid
 from answerable.services.authorization import approval_requests as flow
 from answerable.services.authorization.approval_requests import STATES
-from answerable.services.authorization.decision_items import show_decision
 from answerable.services.authorization.decision_records import read_spool
 from answerable.services.authorization.value_provenance import describe_provenance
 from answerable.services.statements.policy_exceptions import read_policy_exceptions
+from answerable.usecases.authorization import list_approval_requests
+from answerable.usecases.authorization.explain_decision import show_decision
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.signing_actions import EXCEPTION_SPANS, find_approval_request
 from answerable.web.store_cache import StoreCache
@@ -24,7 +25,7 @@ def list_requests(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Rout
     """List approval requests, open ones first, and exceptions."""
     now, query = desk.now, asked.query
     with desk.open_store() as store:
-        document = flow.list_approval_requests(
+        document = list_approval_requests.list_approval_requests(
             store,
             desk.spools,
             now=now,
@@ -32,7 +33,7 @@ def list_requests(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Rout
             state=query.get("state", ""),
             agent=query.get("agent", ""),
         )
-        signed = flow.list_policy_exceptions(store, now=now)
+        signed = list_approval_requests.list_policy_exceptions(store, now=now)
     items = [
         item for item in document.items if visit.can_see_activity_of(str(item["agent"]))
     ]
@@ -69,7 +70,7 @@ def show_request(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
         said = read_policy_exceptions(store, now)
         newest = ask.newest.decision_id
         document = show_decision(store, desk.spools, newest, now=now)
-        items = flow.list_policy_exceptions(store, now=now).items
+        items = list_approval_requests.list_policy_exceptions(store, now=now).items
         facts = describe_provenance(store, read_spool(desk.spools), ask)
     wanted = ask.wanted
     about: list[PolicyExceptionItem] = [

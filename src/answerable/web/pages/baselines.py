@@ -9,9 +9,8 @@ from answerable.model.documents.baseline import BaselineItem, BaselineReplayItem
 from answerable.model.ids import AgentId
 from answerable.presentation.command_hints import format_command
 from answerable.server.advisory import shared_uid
-from answerable.services.baseline import profiles as flow
 from answerable.store.behaviour_queries import find_window_start
-from answerable.usecases.baseline import replay_calls
+from answerable.usecases.baseline import manage_profiles, replay_calls
 from answerable.usecases.baseline.list_profiles import list_baselines
 from answerable.web.routing import (
     Forbidden,
@@ -135,7 +134,9 @@ def learn_drafts(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
         raise Forbidden
     with desk.open_store() as store:
         since = find_window_start(store, AgentId(agent), most=_MAX_CALLS)
-        drafts = flow.learn_profiles(store, AgentId(agent), since=since, now=now)
+        drafts = manage_profiles.learn_profiles(
+            store, AgentId(agent), since=since, now=now
+        )
     said = f"Learned {len(drafts.items)} drafts. They hold nothing until you sign one."
     return Redirect(build_url("/baseline", agent=agent), said)
 
@@ -149,8 +150,11 @@ def _baseline_details(desk: StoreCache, chosen: BaselineItem) -> dict[str, objec
     """Return a profile with the changes that signing it makes."""
     now, digest = desk.now, chosen["digest"]
     with desk.open_store() as store:
-        shown = cast("BaselineItem", flow.show_profile(store, digest, now=now).items[0])
-        changes = flow.compare_profiles(store, "", digest, now=now).items
+        shown = cast(
+            "BaselineItem",
+            manage_profiles.show_profile(store, digest, now=now).items[0],
+        )
+        changes = manage_profiles.compare_profiles(store, "", digest, now=now).items
     entries = {
         layer: [each for each in shown["entries"] if each["layer"] == layer]
         for layer in LAYERS

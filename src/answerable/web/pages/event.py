@@ -12,7 +12,7 @@ from answerable.model.lineage import ChainRow
 from answerable.presentation.chain_groups import group_by_chain
 from answerable.presentation.decision_reasons import REASONS
 from answerable.presentation.inventory_lists import build_owner_item
-from answerable.services.authorization import decision_items, decision_records
+from answerable.services.authorization import decision_records
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.row_search import SearchScope, is_visible, join_chains
 from answerable.services.lineage.trace_rows import (
@@ -20,6 +20,7 @@ from answerable.services.lineage.trace_rows import (
     build_trace_item,
 )
 from answerable.store.store import EvidenceStore
+from answerable.usecases.authorization import explain_decision
 from answerable.usecases.evidence import prove
 from answerable.usecases.lineage import show_event as flow
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
@@ -117,7 +118,9 @@ def show_decision(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Rout
     )  # before the store, so that none is missed
     with desk.open_store() as store:
         try:
-            document = decision_items.show_decision(store, waiting, text, now=desk.now)
+            document = explain_decision.show_decision(
+                store, waiting, text, now=desk.now
+            )
             event = decision_records.find_decision(store, waiting, text)[0].event
         except UsageError:
             if around.only is not None:

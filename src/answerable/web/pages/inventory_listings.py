@@ -20,6 +20,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import WrittenBy
 from answerable.presentation import inventory_lists
+from answerable.usecases.inventory import inventory_listing
 from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
@@ -306,7 +307,7 @@ def known_count(desk: StoreCache, kind: str, number: int) -> int | None:
 
 
 def _build_document(desk: StoreCache, standing: StoreView, kind: str) -> Document:
-    return inventory_lists.BY_KIND[kind](standing.inventory, now=standing.at)
+    return inventory_listing.BY_KIND[kind](standing.inventory, now=standing.at)
 
 
 def owned_subjects(person: PersonItem) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from answerable.services.lineage.row_search import (
 )
 from answerable.services.lineage.trace_rows import build_trace_coverage
 from answerable.store.investigation_queries import count_events_matching
+from answerable.usecases.lineage import search
 from answerable.usecases.lineage.complete_query import (
     complete_query,
     suggest_alternatives,
@@ -69,7 +70,7 @@ def show_trace(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAn
     after = asked.query.get("after", "")
     with desk.open_store() as store:
         try:
-            document, older = flow.search_rows(
+            document, older = search.search_rows(
                 store,
                 around,
                 wanted,
@@ -81,7 +82,7 @@ def show_trace(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAn
             return _query_error(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
-        times = flow.count_over_time(store, wanted, items if whole else None)
+        times = search.count_over_time(store, wanted, items if whole else None)
         like = "" if items else suggest_alternatives(store, around, query)
     groups = group_by_chain(items)
     values = {
@@ -153,7 +154,7 @@ def _export_document(
         query.get("person"),
     )
     with desk.open_store() as store:
-        document, older = flow.search_rows(
+        document, older = search.search_rows(
             store, around, wanted, now=desk.now, limit=_MAX_EXPORTED, person=person
         )
         if older:

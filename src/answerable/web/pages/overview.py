@@ -14,9 +14,8 @@ from answerable.model.person import OwnerState
 from answerable.presentation.decision_reasons import REASONS
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.state_folders import gateway_state
-from answerable.services.authorization import approval_requests
 from answerable.store.decision_queries import DecisionFilter as Wanted
-from answerable.usecases.authorization import tool_pins
+from answerable.usecases.authorization import list_approval_requests, tool_pins
 from answerable.usecases.authorization.list_decisions import (
     count_decision_effects,
     list_decisions,
@@ -175,7 +174,7 @@ def _activity_numbers(
             limit=_MAX_DENIALS,
             now=now,
         )
-        wanted = approval_requests.list_approval_requests(
+        wanted = list_approval_requests.list_approval_requests(
             store, desk.spools, now=now, since=now - 30 * _DAY, state="open"
         )
         found = cast("Sequence[BaselineItem]", list_baselines(store, now=now).items)

@@ -22,6 +22,7 @@ from answerable.services.lineage.recorded_calls import (
     read_trail_coverage,
 )
 from answerable.usecases.inventory.ownership import build_ownership_item
+from answerable.usecases.lineage import search
 from answerable.usecases.reach import permissions
 from answerable.usecases.reach.permission_usage import list_permission_usage
 from answerable.web.pages import inventory_listings
@@ -127,7 +128,7 @@ def activity_section(
     try:
         with desk.open_store() as store:
             asked = row_search.build_event_filter(scene, query, now=desk.now)
-            document, _ = row_search.search_rows(
+            document, _ = search.search_rows(
                 store, scene, asked, now=desk.now, limit=MAX_EVENTS
             )
     except AnswerableError:  # no trail tells of it: nothing was done

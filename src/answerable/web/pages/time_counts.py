@@ -5,6 +5,7 @@ from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
 from answerable.presentation.inventory_lists import build_coverage, format_time
 from answerable.services.lineage import row_search as flow
+from answerable.usecases.lineage import search
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_scope
 from answerable.web.routing import (
     DocumentAnswer,
@@ -29,7 +30,7 @@ def count_events(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> Route
         around, parse_query(asked.query.get("q", "")), now=desk.now
     )
     with desk.open_store() as store:
-        found = flow.count_over_time(store, wanted)
+        found = search.count_over_time(store, wanted)
     counts = {bar.at: bar.events for bar in found.bars}
     told = [name for name in OUTCOMES if any(name in each for each in counts.values())]
     items = [

@@ -1,0 +1,92 @@
+"""Lists of approval requests and policy exceptions (`asks`)."""
+
+from answerable.model.documents.core import Document
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import format_time
+from answerable.services.authorization import decision_records
+from answerable.services.authorization.approval_requests import (
+    build_ask_item,
+    build_exception_item,
+    find_approval_request,
+)
+from answerable.services.authorization.decision_items import build_decision_coverage
+from answerable.services.authorization.decision_records import SpooledDecisions
+from answerable.services.authorization.held_acts import group_held_acts
+from answerable.services.statements.policy_exceptions import (
+    read_policy_exceptions,
+)
+from answerable.store.store import EvidenceStore
+
+
+def list_approval_requests(
+    store: EvidenceStore,
+    spool: decision_records.SpoolPlaces,
+    *,
+    now: int,
+    since: int,
+    state: str = "",
+    agent: str = "",
+) -> Document:
+    """List approval requests, newest first.
+
+    Args:
+        store: Store of decisions and answers.
+        spool: Spool of decisions that are not shipped yet; None if there is none.
+        now: UTC nanoseconds.
+        since: Earliest decision time, UTC nanoseconds.
+        state: Only requests in that state; empty for all.
+        agent: Only requests of this agent; empty for all.
+    """
+    waiting = decision_records.read_spool(spool)
+    said = read_policy_exceptions(store, now)
+    items = [
+        build_ask_item(each, said, now)
+        for each in group_held_acts(store, waiting, since, agent)
+    ]
+    kept = [each for each in items if state in ("", each["state"])]
+    first = next((each for each in kept if each["state"] == "open"), None)
+    following = format_command("asks", "show", first["id"]) if first else ""
+    searched = ""
+    if not kept:
+        every = group_held_acts(store, waiting, since) if agent else items
+        count = f"none of {len(every)}" if every else "there is none"
+        searched = f"{count} since {format_time(since)}"
+    covered = build_decision_coverage(store, waiting)
+    return Document("asks", kept, covered, next=following, searched=searched)
+
+
+def show_approval_request(
+    store: EvidenceStore, spool: decision_records.SpoolPlaces, text: str, *, now: int
+) -> Document:
+    """Show one approval request, found by the id of any of its decisions.
+
+    Raises:
+        UsageError: The decision does not exist, or an owner cannot lift it.
+    """
+    waiting = decision_records.read_spool(spool)
+    ask = find_approval_request(store, waiting, text)
+    said = read_policy_exceptions(store, now)
+    shown = build_ask_item(ask, said, now)
+    following = ""
+    if shown["state"] != "allowed":
+        following = format_command(
+            "asks", "allow", shown["id"], "--key", "KEY", "--for", "1h"
+        )
+    return Document(
+        "asks", [shown], build_decision_coverage(store, waiting), next=following
+    )
+
+
+def list_policy_exceptions(store: EvidenceStore, *, now: int) -> Document:
+    """List all signed policy exceptions, newest first."""
+    said = read_policy_exceptions(store, now)
+    items = [build_exception_item(each) for each in reversed(said.judged)]
+    searched = ""
+    if said.unheld and not items:
+        searched = f"{len(said.unheld)} signed; of the newest: {said.unheld[-1].why}"
+    return Document(
+        "amendments",
+        items,
+        build_decision_coverage(store, SpooledDecisions()),
+        searched=searched,
+    )

@@ -1,0 +1,165 @@
+"""Ingestion of audit logs into sealed evidence (`ingest`)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from answerable.connectors import registry
+from answerable.model.connector import EventBatch, EventContext, ignore_progress
+from answerable.model.documents.core import CoverageSourceItem, Document, IngestItem
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.sighting import ReadProblem
+from answerable.presentation.command_hints import format_command
+from answerable.presentation.inventory_lists import format_problem, format_time
+from answerable.services.evidence.ingest import BATCH_SIZE, Progress, reduce_gc
+from answerable.store.investigation_queries import read_time_range
+from answerable.store.store import EvidenceStore
+
+_QUARANTINE_BYTES = 8 << 20
+
+
+_WEEK = 7 * 86_400 * 10**9
+
+
+@dataclass(slots=True)
+class _IngestCounts:
+    read: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    quarantined: int = 0
+    skipped: int = 0
+    places: int = 0
+    place: str = ""
+    problems: list[ReadProblem] = field(default_factory=list)
+
+
+def ingest_logs(
+    store: EvidenceStore,
+    sources: Sequence[str],
+    *,
+    now: int,
+    progress: Progress = ignore_progress,
+) -> Document:
+    """Read audit logs, store new events, and seal them.
+
+    Args:
+        sources: `NAME:PATH`, e.g. `cloudtrail:logs/`.
+        now: UTC nanoseconds.
+        progress: Called with bytes read, total bytes, and place.
+
+    Returns:
+        An item per source; partial if something was unreadable or quarantined.
+
+    Raises:
+        UsageError: A source is unknown, or its path does not exist.
+        EnvironmentRefused: The path cannot be read, or the disk cannot be written.
+    """
+    # All sources are opened first, so that a misspelled one stores nothing.
+    opened = [(source, _open_source(source)) for source in sources]
+    items: list[IngestItem] = []
+    covered: list[CoverageSourceItem] = []
+    partial = False
+    for source, batches in opened:
+        begun = perf_counter()
+        counts = _IngestCounts()
+        with reduce_gc():
+            _store_batches(store, batches, counts, now, progress)
+            segments = store.seal(now)
+        items.append(
+            _build_ingest_item(source, counts, segments, perf_counter() - begun)
+        )
+        lines = [format_problem(problem) for problem in counts.problems]
+        covered.append(
+            {"source": source, "at": format_time(now), "age_s": 0, "problems": lines}
+        )
+        partial = partial or bool(counts.problems or counts.quarantined)
+    seen = sorted({source.partition(":")[0] for source in sources})
+    return Document(
+        "ingest",
+        items,
+        {"partial": partial, "sources": covered, "seen": seen, "not_collected": []},
+        next=_suggest_trace(store, now),
+    )
+
+
+def _suggest_trace(store: EvidenceStore, now: int) -> str:
+    """Suggest a `trace` command for the newest events; empty if there are none."""
+    _, last = read_time_range(store)
+    if not last:
+        return ""
+    since = "7d" if now - _WEEK < last <= now else format_time(last)
+    return format_command("trace", "--since", since)
+
+
+def _open_source(source: str) -> Iterator[EventBatch]:
+    name, _, location = source.partition(":")
+    connector = registry.load_event_connector(name)
+    if not location:
+        raise UsageError(
+            f"a path is missing (got {source!r}, expected {name}:PATH)",
+            f"name a file, a folder, or - for standard input: {name}:-",
+        )
+    return connector.read(location, EventContext())
+
+
+def _store_batches(
+    store: EvidenceStore,
+    batches: Iterator[EventBatch],
+    counts: _IngestCounts,
+    now: int,
+    progress: Progress,
+) -> None:
+    events: list[AuditEvent] = []
+    aside: list[QuarantinedRecord] = []
+    for batch in batches:
+        _add_batch_counts(counts, batch)
+        events += batch.events
+        aside += batch.quarantined
+        if len(events) >= BATCH_SIZE:
+            _append_events(store, events, counts, now)
+            events = []
+        if sum(len(each.raw) for each in aside) >= _QUARANTINE_BYTES:
+            store.quarantine(aside, now)
+            aside = []
+        progress(batch.done_bytes, batch.total_bytes, batch.place)
+    _append_events(store, events, counts, now)
+    if aside:
+        store.quarantine(aside, now)
+
+
+def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
+    counts.read += len(batch.events) + len(batch.quarantined)
+    counts.quarantined += len(batch.quarantined)
+    counts.skipped += len(batch.skipped)
+    counts.problems += batch.problems
+    if batch.place and batch.place != counts.place:
+        counts.place = batch.place
+        counts.places += 1
+
+
+def _append_events(
+    store: EvidenceStore, events: Sequence[AuditEvent], counts: _IngestCounts, now: int
+) -> None:
+    appended = store.append(events, now)
+    counts.stored += appended.stored
+    counts.duplicate += appended.duplicate
+    counts.conflict += appended.conflict
+
+
+def _build_ingest_item(
+    source: str, counts: _IngestCounts, segments: int, seconds: float
+) -> IngestItem:
+    return {
+        "source": source,
+        "read": counts.read,
+        "stored": counts.stored,
+        "duplicate": counts.duplicate,
+        "conflict": counts.conflict,
+        "quarantined": counts.quarantined,
+        "skipped": counts.skipped,
+        "files": counts.places,
+        "segments": segments,
+        "seconds": round(seconds, 3),
+    }

@@ -1,0 +1,164 @@
+"""Search of lineage rows, page by page, and their histogram."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from answerable.model.documents.core import Document
+from answerable.model.documents.trace import TraceItem
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.presentation.time_input import parse_time
+from answerable.services.lineage import name_resolution
+from answerable.services.lineage.filter_checks import (
+    require_known_action,
+    require_known_source,
+)
+from answerable.services.lineage.row_search import (
+    PAGE_SIZE,
+    EventHistogram,
+    HistogramBar,
+    SearchNames,
+    SearchScope,
+    hide_invisible_chains,
+    join_chains,
+)
+from answerable.services.lineage.trace_rows import (
+    build_trace_coverage,
+    build_trace_item,
+)
+from answerable.store import investigation_queries
+from answerable.store.investigation_queries import InvestigationFilter
+from answerable.store.store import EvidenceStore
+
+_MAX_BARS = 60
+
+
+_BINS_PER_BAR = 20
+
+
+_SECOND = 1_000_000_000
+
+
+def search_rows(
+    store: EvidenceStore,
+    scene: SearchScope,
+    asked: InvestigationFilter,
+    *,
+    now: int,
+    after: str = "",
+    limit: int = PAGE_SIZE,
+    person: str = "",
+) -> tuple[Document, str]:
+    """Return lineage rows, newest first, and the cursor of the next page.
+
+    Args:
+        store: Store of the events.
+        scene: Search scope.
+        asked: Event filter from `build_event_filter`.
+        now: UTC nanoseconds.
+        after: Cursor of the previous page, empty for the newest rows.
+        person: Queried person; coverage lists doubtful aliases.
+
+    Raises:
+        UsageError: The cursor is malformed; or nothing matches, and no event, AWS
+            action or source has the queried name.
+    """
+    asked = replace(asked, before=_parse_cursor(after) if after else None)
+    found = investigation_queries.find_newest_events(store, asked, limit + 1)
+    if not found and not after and scene.only is None:
+        # A visitor with a partial view must not learn about other calls.
+        for glob in asked.filter.actions:
+            require_known_action(store, glob)
+        require_known_source(store, dict(asked.equal).get("source", ""))
+    items = [build_trace_item(row) for row in join_chains(found[:limit], scene)]
+    more = _format_cursor(found[limit - 1]) if len(found) > limit else ""
+    covered = build_trace_coverage(scene.inventory, scene.chains, now)
+    if person:
+        said = SearchNames(person, "", "", "", "")
+        doubted = name_resolution.list_doubtful_aliases(
+            scene.inventory, hide_invisible_chains(scene).chains, said
+        )
+        covered["not_collected"] = [*covered["not_collected"], *doubted]
+    return Document("trace", items, covered), more
+
+
+def count_over_time(
+    store: EvidenceStore,
+    asked: InvestigationFilter,
+    known: Sequence[TraceItem] | None = None,
+) -> EventHistogram:
+    """Count events over time, in at most sixty spans.
+
+    Args:
+        store: Store of the events.
+        known: Rows if they are complete, otherwise None.
+    """
+    first, last = investigation_queries.read_time_range(store)
+    since = asked.filter.since or first
+    until = asked.filter.until or last + 1
+    if known is not None:
+        fine, counts = _count_rows(known)
+    else:
+        fine, counts = _count_stored(store, asked, since, until)
+    if known is None and counts and len({count.at for count in counts}) < _MAX_BARS:
+        # All events are in a small part of the time: count again in finer steps.
+        since, until = counts[0].at, min(counts[-1].at + fine, until)
+        if fine > _SECOND:
+            inner = replace(asked.filter, since=since, until=until)
+            narrow = replace(asked, filter=inner)
+            fine, counts = _count_stored(store, narrow, since, until)
+    if not counts:
+        return EventHistogram((), _SECOND, since, until, 0)
+    since, until = counts[0].at, counts[-1].at + fine
+    width = -(-(until - since) // (_MAX_BARS * fine)) * fine
+    bars: dict[int, dict[str, int]] = defaultdict(dict)
+    for count in counts:
+        bar = bars[since + (count.at - since) // width * width]
+        bar[count.outcome] = bar.get(count.outcome, 0) + count.events
+    return EventHistogram(
+        [HistogramBar(at, events) for at, events in sorted(bars.items())],
+        width,
+        since,
+        since + -(-(until - since) // width) * width,
+        sum(count.events for count in counts),
+    )
+
+
+def _count_rows(
+    items: Sequence[TraceItem],
+) -> tuple[int, Sequence[investigation_queries.OutcomeCount]]:
+    """Count the given rows by the second."""
+    counts = Counter(
+        (parse_time(item["event_time"], 0, "event_time"), item["outcome"])
+        for item in items
+    )
+    return _SECOND, [
+        investigation_queries.OutcomeCount(at, outcome, events)
+        for (at, outcome), events in sorted(counts.items())
+    ]
+
+
+def _count_stored(
+    store: EvidenceStore, asked: InvestigationFilter, since: int, until: int
+) -> tuple[int, Sequence[investigation_queries.OutcomeCount]]:
+    fine = max((until - since) // (_MAX_BARS * _BINS_PER_BAR) // _SECOND, 1) * _SECOND
+    return fine, investigation_queries.count_over_time(store, asked, fine)
+
+
+def _format_cursor(event: AuditEvent) -> str:
+    return f"{event.event_time}-{event.event_id.hex()}"
+
+
+def _parse_cursor(after: str) -> tuple[int, bytes]:
+    at, dash, key = after.partition("-")
+    try:
+        place = int(at), bytes.fromhex(key)
+    except ValueError:
+        place = 0, b""
+    if not dash or len(place[1]) != 16 or not at.isdecimal() or len(at) > 19:
+        raise UsageError(
+            f"not a place in the answer (got {after[:80]!r})",
+            "begin at the newest: leave `after` out",
+        )
+    return place

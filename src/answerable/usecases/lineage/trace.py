@@ -1,0 +1,160 @@
+"""Lineage rows of events (`trace`), and hop coverage by source (`--score`)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.stitch_inputs import ChainTimeline
+from answerable.model.documents.core import Document
+from answerable.model.inventory import Inventory
+from answerable.model.lineage import HopStatus, LineageChain
+from answerable.services.inventory import snapshots
+from answerable.services.lineage.filter_checks import require_known_action
+from answerable.services.lineage.stitched_chains import load_chains
+from answerable.services.lineage.trace_rows import (
+    HOPS,
+    TraceQuery,
+    build_filters,
+    build_trace_coverage,
+    build_trace_item,
+    check_query,
+    describe_search,
+    format_wider_query,
+    join_chains,
+    split_filter,
+)
+from answerable.services.lineage.trail_identities import resolve_trail_identity
+from answerable.store.chain_queries import (
+    count_events,
+    find_events,
+)
+from answerable.store.investigation_queries import (
+    count_events_matching,
+)
+from answerable.store.store import EvidenceStore
+
+
+def trace_events(store: EvidenceStore, question: TraceQuery, *, now: int) -> Document:
+    """Return lineage rows, oldest first.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous, or the span is empty.
+    """
+    check_query(question)
+    inventory = snapshots.load_inventory(store, now=now)
+    return trace_with_chains(store, inventory, load_chains(store), question, now=now)
+
+
+def trace_with_chains(
+    store: EvidenceStore,
+    inventory: Inventory,
+    chains: Sequence[ChainTimeline],
+    question: TraceQuery,
+    *,
+    now: int,
+) -> Document:
+    """Return lineage rows from a loaded inventory and chains."""
+    check_query(question)
+    chains = ChainIndex.wrap(chains)
+    identity = resolve_trail_identity(store, inventory, chains, question.identity)
+    question = replace(question, identity=identity)
+    asked, whole = build_filters(inventory, chains, question)
+    found = find_events(store, whole)
+    more = len(found) > question.limit
+    rows = list(join_chains(found[1:] if more else found, chains))
+    items = [build_trace_item(row) for row in rows]
+    if not items:
+        require_known_action(store, question.action)
+    return Document(
+        "trace",
+        items,
+        build_trace_coverage(inventory, chains, now, question),
+        next=format_wider_query(question) if more else "",
+        searched="" if items else describe_search(store, inventory, chains, question),
+        total=count_events_matching(store, split_filter(asked, whole)) if more else -1,
+    )
+
+
+_OBSERVABLE_HOPS = {
+    ("cloudtrail", "person"): "where AWS or an identity provider signed a person in",
+    ("cloudtrail", "identity"): "for every call that AWS authenticated",
+    ("sts", "person"): "where a verified token names one",
+    ("sts", "agent"): "for every agent that it gave a token to",
+    ("gateway", "person"): "where the caller's verified token names one",
+    ("gateway", "agent"): "for every caller that it verified",
+    ("gateway", "tool"): "for every call",
+    ("web", "person"): "where a sign-in names one",
+    ("pdp", "person"): "where the enforcement point passed its caller's token on",
+    ("pdp", "agent"): "for every agent that an enforcement point asked about",
+    ("pdp", "tool"): "for every call that an enforcement point asked about",
+}
+
+
+_SUPPLYING_SOURCES = {
+    "person": "an owner in the inventory (scan, attest), or sign-in records",
+    "agent": "agent configurations (scan home: and repo:), or a gateway's records",
+    "tool": "one credential per tool in the configurations, or a gateway's records",
+    "identity": "a platform's own log",
+}
+
+
+def score_coverage(store: EvidenceStore, *, now: int) -> Document:
+    """Count, per source and hop, the events in each hop status.
+
+    Returns:
+        Items `{source, hop, events, observed, declared, inferred, missing, can,
+        supplied_by}`: `can` is whether the source can observe the hop at all,
+        `supplied_by` names sources that would supply missing hops.
+    """
+    inventory = snapshots.load_inventory(store, now=now)
+    return score_with_chains(store, inventory, load_chains(store), now=now)
+
+
+def score_with_chains(
+    store: EvidenceStore,
+    inventory: Inventory,
+    chains: Sequence[ChainTimeline],
+    *,
+    now: int,
+) -> Document:
+    """Count hop statuses from a loaded inventory and chains."""
+    flat = [
+        ((each.joint, c.valid_from, c.valid_to), c)
+        for each in chains
+        for c in each.chains
+    ]
+    counts = count_events(store, [key for key, _ in flat])
+    tally: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for n, ((joint, _, _), chain) in enumerate(flat):
+        for hop in HOPS:
+            status = _hop_status(chain, hop).value
+            tally[joint.source, hop][status] += counts.get(n, 0)
+    items = [
+        {
+            "source": source,
+            "hop": hop,
+            "events": sum(counted.values()),
+            **{status.value: counted[status.value] for status in HopStatus},
+            "can": _OBSERVABLE_HOPS.get((source, hop), "no"),
+            "supplied_by": _SUPPLYING_SOURCES[hop]
+            if counted[HopStatus.MISSING.value]
+            else "",
+        }
+        for (source, hop), counted in sorted(
+            tally.items(), key=lambda item: (item[0][0], HOPS.index(item[0][1]))
+        )
+    ]
+    return Document("trace-score", items, build_trace_coverage(inventory, chains, now))
+
+
+def _hop_status(chain: LineageChain, hop: str) -> HopStatus:
+    match hop:
+        case "person":
+            return chain.person.status
+        case "agent":
+            return chain.agent.status
+        case "tool":
+            return chain.tool.status
+        case _:
+            return chain.identity.status
