@@ -15,7 +15,10 @@ from answerable.services.statements import (
     signed_baselines,
 )
 from answerable.services.statements.owner_keys import LocalSigner
-from answerable.services.statements.verified_statements import verify_statements
+from answerable.services.statements.verified_statements import (
+    TOOLS_APPROVAL,
+    verify_statements,
+)
 from answerable.store.object_store import LoggedObject
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import tool_pins
@@ -87,7 +90,7 @@ def test_each_counts_once_and_where_it_stood_first(store: EvidenceStore) -> None
             lambda store, now: filed_requests.FiledRequestReader(store).read(now),
         ),
         (
-            verified_statements.TOOLS_APPROVAL,
+            TOOLS_APPROVAL,
             lambda store, now: tool_pins.read_signed_approvals(store),
         ),
     ],

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from answerable.authorization.exception_validity import ExceptionStatus
 from answerable.authorization.policy_exceptions import OWNER_LIFTABLE
 from answerable.model.approval_request import ApprovalScope
+from answerable.model.decision import DecisionEffect
 from answerable.model.documents.approval_requests import (
     ApprovalRequestItem,
     PolicyExceptionItem,
 )
 from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
 from answerable.model.owner_key import OwnerStatement, StatementType
 from answerable.model.policy_exception import (
     ANY_ARGUMENTS,
@@ -22,13 +24,10 @@ from answerable.presentation.command_hints import format_command
 from answerable.presentation.inventory_lists import format_time
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_records import SpooledDecisions
-from answerable.services.authorization.held_acts import (
-    group_held_acts,
-    request_from_decision,
-)
 from answerable.services.statements.policy_exceptions import (
     PolicyExceptions,
 )
+from answerable.store.decision_queries import find_stored_digests, list_blocked_calls
 from answerable.store.store import EvidenceStore
 
 ASK_LIFE = 86_400 * 10**9  # a request expires after a day
@@ -212,3 +211,79 @@ def find_policy_exception(
             "see `answerable asks amendments`",
         )
     return found[0]
+
+
+def group_held_acts(
+    store: EvidenceStore, waiting: SpooledDecisions, since: int, agent: str = ""
+) -> list[ApprovalRequest]:
+    """Group blocked decisions by act, newest first."""
+    found: dict[ApprovalScope, ApprovalRequest] = {}
+    # Separate limits, so that many self-reported acts hide no other ones.
+    for believed, most in ((True, MAX_REQUESTS), (False, MAX_SELF_REPORTED)):
+        for act in list_blocked_calls(
+            store,
+            OWNER_LIFTABLE,
+            since=since,
+            limit=most,
+            believed=believed,
+            agent=agent,
+        ):
+            wanted = decision_records.requested_act_of(act, act.target, act.arguments)
+            if wanted is not None:
+                newest = NewestDecision(
+                    act.decision_id, act.at, act.event_id, act.reason, act.written_by
+                )
+                ask = ApprovalRequest(
+                    wanted, newest, act.first, act.count, act.decision_id
+                )
+                found[wanted] = _merge_requests(found.get(wanted), ask)
+    fresh = [e for e in waiting.events if e.event_time >= since and _can_owner_lift(e)]
+    known = find_stored_digests(store, fresh)
+    for event in fresh:
+        one = request_from_decision(event)
+        if one is None or event.raw_sha256 in known:
+            continue
+        if agent in ("", one.wanted.agent):
+            found[one.wanted] = _merge_requests(found.get(one.wanted), one)
+    return sorted(found.values(), key=lambda each: each.newest.sort_key, reverse=True)
+
+
+def request_from_decision(event: AuditEvent) -> ApprovalRequest | None:
+    """Build the approval request of one decision; None if an owner cannot lift it."""
+    wanted = decision_records.requested_act(event)
+    if wanted is None or not _can_owner_lift(event):
+        return None
+    reason = decision_records.decision_facts(event).get("reason", "")
+    newest = NewestDecision(
+        event.decision_id,
+        event.event_time,
+        event.event_id,
+        reason,
+        event.written_by.value,
+    )
+    return ApprovalRequest(wanted, newest, event.event_time, 1, event.decision_id)
+
+
+def _merge_requests(
+    one: ApprovalRequest | None, other: ApprovalRequest
+) -> ApprovalRequest:
+    if one is None:
+        return other
+    newest = max(one.newest, other.newest, key=lambda each: each.sort_key)
+    return ApprovalRequest(
+        one.wanted,
+        newest,
+        min(one.first, other.first),
+        one.count + other.count,
+        newest.decision_id,
+    )
+
+
+def _can_owner_lift(event: AuditEvent) -> bool:
+    """Return whether the decision was blocked for a reason that an owner can lift."""
+    said = decision_records.decision_facts(event)
+    effect = said.get("effect")
+    held_back = (
+        effect in (DecisionEffect.ASK, DecisionEffect.DENY) and "ended" not in said
+    )
+    return held_back and said.get("reason") in OWNER_LIFTABLE

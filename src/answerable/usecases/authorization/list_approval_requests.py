@@ -8,10 +8,10 @@ from answerable.services.authorization.approval_requests import (
     build_ask_item,
     build_exception_item,
     find_approval_request,
+    group_held_acts,
 )
 from answerable.services.authorization.decision_items import build_decision_coverage
 from answerable.services.authorization.decision_records import SpooledDecisions
-from answerable.services.authorization.held_acts import group_held_acts
 from answerable.services.statements.policy_exceptions import (
     read_policy_exceptions,
 )
