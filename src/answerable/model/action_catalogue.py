@@ -15,7 +15,7 @@ class ActionEntry:
     Attributes:
         service: Service prefix in lower case, e.g. `s3`.
         name: As the service spells it, e.g. `GetObject`.
-        access: `Read`, `List`, `Write`, `TagExplainer` or `Permissions management`.
+        access: `Read`, `List`, `Write`, `Tagging` or `Permissions management`.
         resource_types: Names of types it can be granted on; empty for an action that
             only `*` grants.
     """

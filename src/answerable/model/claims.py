@@ -158,7 +158,7 @@ class TokenPresentation:
     """Presentation of a token: the request, its DPoP proofs and its certificate.
 
     Attributes:
-        scheme: `TokenPerson` or `DPoP`, as in the Authorization field.
+        scheme: `Bearer` or `DPoP`, as in the Authorization field.
         method: Method of the request.
         url: URL of the request from the client's view, built from our own configuration
             and the request line, never from a forwarding field.

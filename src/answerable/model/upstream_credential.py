@@ -17,7 +17,7 @@ class UpstreamCredential:
         ttl: Lifetime of a command's output, seconds; 0 for a file and a variable, which
             are valid until they change.
         header: Header field for a URL server, lower case; empty for a command server.
-        scheme: Word before it in that field, e.g. `TokenPerson`; empty for none.
+        scheme: Word before it in that field, e.g. `Bearer`; empty for none.
         as_env: Environment variable for a command server; empty for a URL server.
     """
 

@@ -1,4 +1,4 @@
-"""Queries of one subject: `iterate_reach` lists permissions, `answer_can` decides one call."""
+"""Queries of one subject: `reach` lists permissions, `can` decides one call."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

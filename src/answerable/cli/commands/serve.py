@@ -1,4 +1,4 @@
-"""`run_server`: run gateway, token service, decision point and web page."""
+"""`serve`: run gateway, token service, decision point and web page."""
 
 import os
 import sys

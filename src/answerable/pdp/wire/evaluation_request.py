@@ -124,7 +124,7 @@ def parse_body(data: bytes) -> dict[str, Any]:
 
 
 def _reject_lookalikes(said: JsonMembers) -> None:
-    """Reject a key that another parser could take for a known one, such as `EvaluationSubject`.
+    """Reject a key that another parser could take for a known one, such as `Subject`.
 
     Raises:
         Invalid: There is one.

@@ -95,7 +95,7 @@ class CallerAuthenticator:
 
         Raises:
             Unidentified: The caller is not authenticated.
-            KeysNeeded: `fetch_keys` the keys of that issuer, then try once more.
+            KeysNeeded: fetch the keys of that issuer, then try once more.
         """
         link = with_valid_certificate(link, now)
         authorization = head.fields.get("authorization")
@@ -138,7 +138,7 @@ class CallerAuthenticator:
 
         Raises:
             TokenRefused: The token is invalid.
-            KeysNeeded: `fetch_keys` the keys of that issuer, then try once more.
+            KeysNeeded: fetch the keys of that issuer, then try once more.
         """
         try:
             return self._tokens.authenticate_bare(token, now)

@@ -186,7 +186,7 @@ def known_keys(*names: str) -> KnownKeys:
 def refuse_lookalikes(found: Mapping[str, Span], known: KnownKeys) -> None:
     """Refuse keys that another JSON reader takes for a known one (`fold_json_key`).
 
-    Go's encoding/json, among others, accepts `NamedPrincipals` and `NAME` for `name`, and the long
+    Go's encoding/json, among others, accepts `Name` and `NAME` for `name`, and the long
     s for an s: one of them could override the member that was decided on.
 
     Raises:

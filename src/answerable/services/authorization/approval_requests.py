@@ -1,4 +1,4 @@
-"""Approval requests (`list_approval_requests`): blocked acts of agents, and their owners' answers."""
+"""Approval requests (`asks`): blocked acts of agents, and their owners' answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

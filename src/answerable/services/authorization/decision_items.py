@@ -1,4 +1,4 @@
-"""One decision with its reasons, and the exception that would allow it (`show_decision`)."""
+"""One decision with its reasons, and the exception that would allow it (`decision`)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -39,5 +39,5 @@ def load_chains(store: EvidenceStore, inventory: Inventory | None = None) -> Cha
 
 
 def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:
-    """Build the `lineage_facts` view for SQL queries."""
+    """Build the `lineage` view for SQL queries."""
     return chain_queries.build_lineage_view(load_chains(store))

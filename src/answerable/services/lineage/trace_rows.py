@@ -1,4 +1,4 @@
-"""Lineage rows of events (`trace_events`), and coverage of each hop by source (`--score`)."""
+"""Lineage rows of events (`trace`), and coverage of each hop by source (`--score`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Permission lists on a compiled snapshot: `list_permissions` and `who-can`, in parts."""
+"""Permission lists on a compiled snapshot: `reach` and `who-can`, in parts."""
 
 import sys
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Owner answers to approval requests: `asks allow`, `sign_refusal`, `break-glass`."""
+"""Owner answers to approval requests: `asks allow`, `asks refuse`, `break-glass`."""
 
 import re
 from collections.abc import Mapping

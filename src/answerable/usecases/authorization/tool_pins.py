@@ -1,4 +1,4 @@
-"""Pinned tool definitions: differences and approvals (`tools diff`, `approve_definitions`)."""
+"""Pinned tool definitions: differences and approvals (`tools diff`, `tools approve`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial

@@ -152,7 +152,7 @@ def prove_record(store: EvidenceStore, event_id: str, *, now: int) -> Document:
 def build_bundle(
     store: EvidenceStore, event_ids: Sequence[str], *, now: int
 ) -> Document:
-    """Build one file of records and proofs; `build_bundle` is its content."""
+    """Build one file of records and proofs; `bundle` is its content."""
     del now
     cut = inclusion_proofs.build_inclusion_bundle(
         store, [_parse_event_id(text) for text in event_ids]

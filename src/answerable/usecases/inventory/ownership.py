@@ -1,4 +1,4 @@
-"""Owners of agents, identities and credentials (`who-owns`, `attest_unsigned`)."""
+"""Owners of agents, identities and credentials (`who-owns`, `attest`)."""
 
 import shlex
 

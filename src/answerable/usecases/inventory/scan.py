@@ -1,4 +1,4 @@
-"""Scan of sources into a new snapshot (`scan_sources`)."""
+"""Scan of sources into a new snapshot (`scan`)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Read-only SQL query over documented views (`run_query`)."""
+"""Read-only SQL query over documented views (`sql`)."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ def run_query(
     bounds: QueryLimits = NO_QUERY_LIMITS,
     chains: Sequence[ChainTimeline] | None = None,
 ) -> Document:
-    """Run one SELECT over `events`, `lineage`, `decision_queries` and the inventory.
+    """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
 
     Args:
         inventory: Content of `agents`, `identities`, `credentials`, `owners`.

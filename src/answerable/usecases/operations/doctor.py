@@ -1,4 +1,4 @@
-"""Checks of the installation and the machine (`run_checks`)."""
+"""Checks of the installation and the machine (`doctor`)."""
 
 import os
 import shutil

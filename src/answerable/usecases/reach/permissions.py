@@ -1,4 +1,4 @@
-"""Permission queries: `list_reach`, `check_permission` and `who-can`."""
+"""Permission queries: `reach`, `can` and `who-can`."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING

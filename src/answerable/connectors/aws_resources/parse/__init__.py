@@ -61,7 +61,7 @@ _LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING, *_AGENTS}
 
 @dataclass(frozen=True, slots=True)
 class ParsedResources:
-    """Parsed resources; `collected` are coverage kinds, `compute_coverage` their places."""
+    """Parsed resources; `collected` are coverage kinds, `held` their places."""
 
     facts: SightedFacts
     problems: tuple[ReadProblem, ...]

@@ -269,7 +269,7 @@ def read_error_code(raw: msgspec.Raw) -> str | None:
     """Read the error in place of an answer; None for no error.
 
     An error is text (what the CLI prints), or an object with the field `Error`: text,
-    or an object with `DeviationCode` as in the API. The code of an error of another form is
+    or an object with `Code` as in the API. The code of an error of another form is
     empty. Only letters of the code are used.
     """
     try:
