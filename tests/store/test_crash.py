@@ -21,8 +21,8 @@ Make = Callable[..., AuditEvent]
 CHILD = """
 import importlib.util, os, sys
 from pathlib import Path
-from answerable.store import disk
-from answerable.store.store import Store
+from answerable.store import durable_files
+from answerable.store.store import EvidenceStore
 
 place, conftest, step, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 spec = importlib.util.spec_from_file_location("made", conftest)
@@ -37,10 +37,10 @@ def hook(name):
         if left < 0:
             os._exit(77)
 
-store = Store.open(Path(place), now=made.NOW)
+store = EvidenceStore.open(Path(place), now=made.NOW)
 store.append([made._make(n) for n in range(10)], made.NOW)
 print("acknowledged 10", flush=True)
-disk.hook = hook
+durable_files.crash_hook = hook
 store.append([made._make(n) for n in range(5, 20)], made.NOW)
 print("acknowledged 20", flush=True)
 store.put_object("sync", b"{}", made.NOW)

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 
 # Facts of a decision, as its connector names them.
 _FACTS = (
-    *("effect", "mode", "reason", "layer", "rules", "policy", "durability", "shown"),
-    *("target", "arguments", "ended"),
+    "effect",
+    "mode",
+    "reason",
+    "layer",
+    "rules",
+    "policy",
+    "durability",
+    "shown",
+    "target",
+    "arguments",
+    "ended",
 )
 # More beginnings alike than these are not worth listing.
 _MAX_PREFIX_MATCHES = 20
@@ -204,7 +213,7 @@ def list_blocked_calls(
         "GROUP BY agent, resource_prefix, tool, resource, target, arguments "
         "ORDER BY max(event_time) DESC, arg_max(event_id, place) DESC LIMIT ?"
     )
-    values = [since, *([agent] if agent else []), *sorted(reasons), limit]
+    values = [since, *filter(None, [agent]), *sorted(reasons), limit]
     rows = cast("list[tuple[Any, ...]]", store.run_query(query, values))
     return [BlockedCallGroup(*row) for row in rows]
 

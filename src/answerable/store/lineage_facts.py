@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 # Raised when the same facts would be stitched differently.
 DERIVATION_VERSION = 5
 # Objects with ownership data: snapshots, and statements that persons make and sign.
-_OWNERSHIP_VERSION = (
-    *("snapshot", "attestation"),
-    *("owner-key", "owner-key-revoked", "signed-attestation"),
+_OWNERSHIP_KINDS = (
+    "snapshot",
+    "attestation",
+    "owner-key",
+    "owner-key-revoked",
+    "signed-attestation",
 )
 _KEYS = "identity, credential, session, person, run, agent, tool"
 # Facts that our own token service writes; of another source they are its own words.
@@ -116,7 +119,7 @@ def facts_generation(store: "EvidenceStore") -> str:
 
 def chains_generation(store: "EvidenceStore") -> str:
     """Return the generation of the events, snapshots and statements behind chains."""
-    said = [o.digest for kind in _OWNERSHIP_VERSION for o in store.list_objects(kind)]
+    said = [o.digest for kind in _OWNERSHIP_KINDS for o in store.list_objects(kind)]
     named = "\n".join([facts_generation(store), *said])
     return hashlib.sha256(named.encode()).hexdigest()
 
@@ -223,15 +226,15 @@ def _read_issuances(store: "EvidenceStore") -> Iterable[CredentialIssuance]:
         query
     ):
         yield CredentialIssuance(
-            _as_int(at),
-            str(issued),
-            str(to),
-            _as_int(until),
-            _decode_chain_key(key),
-            str(event),
-            str(source),
-            tuple(str(chain).split()),
-            str(owner),
+            at=_as_int(at),
+            credential=str(issued),
+            identity=str(to),
+            until=_as_int(until),
+            parent=_decode_chain_key(key),
+            event=str(event),
+            source=str(source),
+            chain=tuple(str(chain).split()),
+            owner=str(owner),
         )
 
 
@@ -263,13 +266,13 @@ def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
     )
     for at, created, deleted, action, event, source, *key in store.run_query(query):
         yield IdentityChange(
-            _as_int(at),
-            str(created),
-            str(deleted),
-            _decode_chain_key(key),
-            str(action),
-            str(event),
-            str(source),
+            at=_as_int(at),
+            created=str(created),
+            deleted=str(deleted),
+            key=_decode_chain_key(key),
+            action=str(action),
+            event=str(event),
+            source=str(source),
         )
 
 

@@ -1,7 +1,7 @@
 """SQL of runs of an agent, as recorded by mediators."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -39,15 +39,4 @@ def list_runs(store: "EvidenceStore", agent: str, limit: int) -> list[RunRecord]
         "GROUP BY run ORDER BY last DESC, run LIMIT ?",
         [agent, limit],
     )
-    return [
-        RunRecord(
-            cast("str", run),
-            cast("int", first),
-            cast("int", last),
-            cast("int", events),
-            cast("int", refused),
-            cast("int", persons),
-            cast("str", person),
-        )
-        for run, first, last, events, refused, persons, person in rows
-    ]
+    return [RunRecord(*row) for row in cast("list[tuple[Any, ...]]", rows)]

@@ -24,10 +24,27 @@ _MAX_WHOLE_EVENTS = 8_000  # cached complete events, about 3 KB each
 _INDEX_MEMORY_LIMIT = "1GB"
 _BLANK = "''"
 _INDEXED_COLUMNS = (
-    *("event_id", "event_time", "source", "written_by", "action", "outcome"),
-    *("identity", "session", "credential", "person", "run", "agent", "tool"),
-    *("resource", "resource_prefix", "resources", "issued_to", "created", "deleted"),
-    *("decision_id", "scope"),
+    "event_id",
+    "event_time",
+    "source",
+    "written_by",
+    "action",
+    "outcome",
+    "identity",
+    "session",
+    "credential",
+    "person",
+    "run",
+    "agent",
+    "tool",
+    "resource",
+    "resource_prefix",
+    "resources",
+    "issued_to",
+    "created",
+    "deleted",
+    "decision_id",
+    "scope",
 )
 # Of facts those of decisions alone, what a call is authorised as, and two more.
 INDEXED_COLUMNS_SQL = (
@@ -38,8 +55,11 @@ INDEXED_COLUMNS_SQL = (
 _INDEX_SCHEMA = ", ".join(
     [
         *(f"{name} {TYPES[name]}" for name in (*_INDEXED_COLUMNS, "facts")),
-        *("called VARCHAR", "category VARCHAR", "region VARCHAR"),
-        *("segment INTEGER", "row BIGINT"),
+        "called VARCHAR",
+        "category VARCHAR",
+        "region VARCHAR",
+        "segment INTEGER",
+        "row BIGINT",
     ]
 )
 UNHELD, TAIL = -1, -2

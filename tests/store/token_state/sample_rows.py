@@ -13,9 +13,9 @@ from answerable.store.token_state.interface import (
     CommitOutcome,
     ExchangeCommit,
     IssuedTokenRecord,
-    ReplayKey,
     TokenState,
 )
+from answerable.store.token_state.replay_keys import ReplayKey
 
 NOW = 1_800_000_000
 BOT = agent_id("declared", "deploy-bot")

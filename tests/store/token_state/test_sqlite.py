@@ -20,9 +20,9 @@ from answerable.store.token_state.interface import (
     ExchangeCommit,
     InactiveReason,
     TokenStateUnavailable,
-    dpop_replay_key,
 )
 from answerable.store.token_state.open_state import open_token_state
+from answerable.store.token_state.replay_keys import dpop_replay_key
 from answerable.store.token_state.row_encoding import encode_row
 from answerable.store.token_state.sqlite import SqliteTokenState
 from answerable.store.token_state.sqlite_schema import MIGRATIONS
@@ -221,11 +221,11 @@ def test_one_that_was_killed_loses_nothing_while_the_machine_runs(
     script = """
 import os, sys
 from pathlib import Path
-from answerable.store.token_state.sqlite import SqliteControl
-from tests.store.token_state.sample_rows import NOW, use
-control = SqliteControl(Path(sys.argv[1]), NOW)
+from answerable.store.token_state.sqlite import SqliteTokenState
+from tests.store.token_state.sample_rows import NOW, replay_key
+state = SqliteTokenState(Path(sys.argv[1]), NOW)
 for number in range(200):
-    control.see(use(f"n{number}"), NOW)
+    state.record_use(replay_key(f"n{number}"), NOW)
 os.kill(os.getpid(), 9)
 """
     root = Path(__file__).parents[3]

@@ -20,7 +20,7 @@ from answerable.model.delegation import Delegation
 from answerable.model.exchange import TokenRequest, TokenRequestRefusal
 from answerable.model.ids import AgentId
 from answerable.model.spool_record import ExchangeRecord
-from answerable.store.token_state.interface import ReplayKey
+from answerable.store.token_state.replay_keys import ReplayKey
 
 RECORD_KIND = "exchange"
 MAX_SELF_REPORTED_LENGTH = 128  # characters of a requester's own name

@@ -24,12 +24,8 @@ from answerable.model.exchange import (
 )
 from answerable.services.federation.exchange_records import PresentedRequest
 from answerable.services.federation.own_tokens import OwnTokenVerifier
-from answerable.store.token_state.interface import (
-    ReplayKey,
-    TokenState,
-    TokenStateUnavailable,
-    token_replay_key,
-)
+from answerable.store.token_state.interface import TokenState, TokenStateUnavailable
+from answerable.store.token_state.replay_keys import ReplayKey, token_replay_key
 
 # Accepted token types for our own tokens.
 OWN_TOKEN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})

@@ -16,7 +16,7 @@ delegation is opened and no token is recorded below the revoked one.
 a loss of power, PostgreSQL (with the default `fsync` on) keeps everything. SQLite keeps
 everything up to the last returned `revoke_*`, `revoke_key`, `publish_key` or `begin_epoch`;
 it may lose some of the last exchanges. Restoring an older copy loses records in both:
-see `restoring`.
+see `restore_detection`.
 
 **The epoch** covers records that may have been lost. It is the time of the first start
 after a stop that may have lost records; SQLite detects such a stop itself (the machine
@@ -42,7 +42,6 @@ expired before the last sweep are refused, even if the clock is set back.
 Times are NumericDate, and `now` is the caller's clock.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,12 +50,11 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.model.claims import DpopProof, SignedClaims
 from answerable.model.delegation import Delegation, DelegationTicket
 from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.model.signing_key import SigningKey
+from answerable.store.token_state.replay_keys import ReplayKey
 
-CLOCK_SKEW = 30  # maximum seconds that an issuer's clock may be ahead of ours
 EXPIRY_MARGIN = 60  # seconds that a row is kept after its expiry
 MAX_CHAIN_LINKS = 16  # links of one chain; rules allow far fewer
 
@@ -71,61 +69,6 @@ class TokenStateUnavailable(EnvironmentFailure):
 
 class IdConflict(AnswerableError):  # noqa: N818 - an outcome
     """Conflict with a recorded delegation or token of that id; ids are random."""
-
-
-class ReplayKey(msgspec.Struct, frozen=True, gc=False):
-    """Single-use key of the replay cache: a token or a DPoP proof.
-
-    Attributes:
-        key: Unique 32 octets: see `token_replay_key`, `dpop_replay_key`.
-        since: Earliest time, by our clock, at which it can have been presented.
-        expires: Time after which its verifier rejects it as too old; it is kept until
-            then.
-    """
-
-    key: bytes
-    since: int
-    expires: int
-
-
-def token_replay_key(claims: SignedClaims) -> ReplayKey:
-    """Build the replay key of a presented token.
-
-    The key is (issuer, audience, `jti`); without `jti` it uses `uti`, the same claim in
-    tokens of Entra ID; without either, issuer and payload. It never uses the whole
-    text: an ECDSA signature has a second valid form.
-
-    Source:
-    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
-    """
-    uti = claims.find_leaf("uti")
-    if claims.jti:
-        key = _digest_parts("token", claims.iss, claims.aud, claims.jti)
-    elif isinstance(uti, str) and uti:
-        key = _digest_parts("token-uti", claims.iss, claims.aud, uti)
-    else:
-        key = _digest_parts("token-payload", claims.iss, claims.payload_sha256.hex())
-    return ReplayKey(key, claims.iat - CLOCK_SKEW, claims.exp + CLOCK_SKEW)
-
-
-def dpop_replay_key(proof: DpopProof, *, fresh: bool = False) -> ReplayKey:
-    """Build the replay key of a DPoP proof: (jkt, jti).
-
-    Args:
-        proof: A valid proof.
-        fresh: It carried a nonce that we issued since the epoch.
-    """
-    since = proof.expires if fresh else proof.iat - CLOCK_SKEW
-    return ReplayKey(_digest_parts("proof", proof.jkt, proof.jti), since, proof.expires)
-
-
-def _digest_parts(*parts: str) -> bytes:
-    # Each part with its length: no two lists of parts run together alike.
-    whole = b""
-    for part in parts:
-        spelled = part.encode("utf-8", "surrogatepass")
-        whole += len(spelled).to_bytes(4, "big") + spelled
-    return hashlib.sha256(whole).digest()
 
 
 def generate_id(now: float) -> str:
@@ -268,18 +211,13 @@ def commit_individually(
     now: float,
 ) -> tuple[CommitResult | AnswerableError, ...]:
     """Commit several exchanges one by one."""
-    return tuple(_try_commit(commit, each, now) for each in exchanges)
-
-
-def _try_commit(
-    commit: Callable[[ExchangeCommit, float], CommitResult],
-    exchange: ExchangeCommit,
-    now: float,
-) -> CommitResult | AnswerableError:
-    try:
-        return commit(exchange, now)
-    except AnswerableError as error:
-        return error
+    results: list[CommitResult | AnswerableError] = []
+    for exchange in exchanges:
+        try:
+            results.append(commit(exchange, now))
+        except AnswerableError as error:
+            results.append(error)
+    return tuple(results)
 
 
 class TokenState(Protocol):
@@ -307,7 +245,7 @@ class TokenState(Protocol):
         """Apply a whole exchange or nothing.
 
         Raises:
-            IdTaken: The id of the delegation or token exists; nothing has changed.
+            IdConflict: The id of the delegation or token exists; nothing has changed.
         """
 
     def commit_batch(
@@ -333,7 +271,7 @@ class TokenState(Protocol):
         """Store a ticket; `DEAD` where its parent is inactive.
 
         Raises:
-            IdTaken: A ticket with that digest is stored already.
+            IdConflict: A ticket with that digest is stored already.
         """
 
     def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:

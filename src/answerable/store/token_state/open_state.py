@@ -26,7 +26,7 @@ def open_token_state(
 
     Raises:
         UsageError: The variable is not set, or the extra `postgres` not installed.
-        EnvironmentRefused: The state cannot be used, or is of a newer release.
+        EnvironmentFailure: The state cannot be used, or is of a newer release.
     """
     if not database:
         return SqliteTokenState(folder, now)

@@ -27,7 +27,6 @@ from answerable.store.token_state.interface import (
     IdConflict,
     InactiveReason,
     IssuedTokenRecord,
-    ReplayKey,
     RevokedDelegations,
     commit_individually,
 )
@@ -38,6 +37,8 @@ from answerable.store.token_state.postgres_pool import (
     TransactionConflict,
 )
 from answerable.store.token_state.postgres_schema import migrate
+from answerable.store.token_state.replay_keys import ReplayKey
+from answerable.store.token_state.revocation import revocation_time, revoke_delegations
 from answerable.store.token_state.row_encoding import (
     SubjectMatcher,
     decode_delegation,
@@ -68,9 +69,6 @@ _DELETE_TICKET = (
 )
 _INSERT_DELEGATION = "INSERT INTO delegation VALUES (%s, %s, %s, %s, 0, %s)"
 _INSERT_TOKENS = "INSERT INTO token VALUES (%s, %s, %s, %s, %s)"
-_REVOKE_DELEGATION = "UPDATE delegation SET revoked = %s WHERE id = %s AND revoked = 0"
-_REVOKE_TOKENS = """UPDATE token SET revoked = %s
-    WHERE delegation = %s AND revoked = 0 AND expires >= %s RETURNING jti"""
 _SELECT_BY_SUBJECT = """SELECT id, body FROM delegation
     WHERE revoked = 0 AND position(%s IN body) > 0 ORDER BY depth, id"""
 _SELECT_CONTAINING = "SELECT id, body FROM delegation WHERE position(%s IN body) > 0"
@@ -93,7 +91,7 @@ class PostgresTokenState:
         address: `postgresql://...` of the primary.
 
     Raises:
-        EnvironmentRefused: The database cannot be used, or is of a newer release.
+        EnvironmentFailure: The database cannot be used, or is of a newer release.
     """
 
     def __init__(self, address: str) -> None:
@@ -103,12 +101,12 @@ class PostgresTokenState:
         self._commits = 0
 
     def read_epoch(self) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._pool.transaction() as cursor:
             return int(_fetch_state_row(cursor.execute("SELECT epoch FROM state"))[0])
 
     def begin_epoch(self, now: float) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "UPDATE state SET epoch = greatest(epoch, %s) RETURNING epoch"
         with self._pool.transaction() as cursor:
             epoch = int(_fetch_state_row(cursor.execute(asked, (math.ceil(now),)))[0])
@@ -116,7 +114,7 @@ class PostgresTokenState:
             return epoch
 
     def read_generation(self) -> DatabaseGeneration:
-        """See `Control`; a restored dump has new oids, another cluster a new id."""
+        """See `TokenState`; a restored dump has new oids, another cluster a new id."""
         asked = "SELECT generation, identity FROM state"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked).fetchone()
@@ -126,7 +124,7 @@ class PostgresTokenState:
             )
 
     def advance_generation(self, least: int) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = """UPDATE state SET generation = greatest(generation, %s) + 1,
             identity = %s RETURNING generation"""
         with self._pool.transaction() as cursor:
@@ -134,18 +132,18 @@ class PostgresTokenState:
             return int(_fetch_state_row(cursor.execute(asked, (least, found)))[0])
 
     def revoke_all(self, now: float) -> RevokedDelegations:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY depth, id"
         with self._pool.transaction() as cursor:
             living = [id for (id,) in cursor.execute(asked).fetchall()]
         return self._revoke_with_retry(living, now)
 
     def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """See `Control`."""
+        """See `TokenState`."""
         return self.commit(ExchangeCommit(uses=(use,)), now).outcome
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
-        """See `Control`."""
+        """See `TokenState`."""
         try:
             with self._pool.transaction() as cursor:
                 done = _commit_exchange(cursor, exchange, now)
@@ -161,18 +159,18 @@ class PostgresTokenState:
     def commit_batch(
         self, exchanges: Sequence[ExchangeCommit], now: float
     ) -> tuple[CommitResult | AnswerableError, ...]:
-        """See `Control`; one by one, since each takes its locks in order."""
+        """See `TokenState`; one by one, since each takes its locks in order."""
         return commit_individually(self.commit, exchanges, now)
 
     def find_delegation(self, id: str) -> Delegation | None:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._pool.transaction() as cursor:
             asked = "SELECT body FROM delegation WHERE id = %s"
             row = cursor.execute(asked, (id,)).fetchone()
         return None if row is None else decode_delegation(row[0])
 
     def find_chain(self, id: str, now: float) -> DelegationChain:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._pool.transaction() as cursor:
             links = _read_chain_links(cursor, id)
         dead, why = _find_inactive_link(id, links, now)
@@ -180,14 +178,14 @@ class PostgresTokenState:
         return DelegationChain(found, dead, why)
 
     def list_children(self, id: str) -> tuple[Delegation, ...]:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT body FROM delegation WHERE parent = %s ORDER BY id"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked, (id,)).fetchall()
         return tuple(decode_delegation(body) for (body,) in rows)
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
-        """See `Control`."""
+        """See `TokenState`."""
         row = (ticket.sha256, ticket.parent, ticket.expires, encode_row(ticket))
         try:
             with self._pool.transaction() as cursor:
@@ -202,25 +200,25 @@ class PostgresTokenState:
         return COMMITTED
 
     def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT body FROM ticket WHERE sha256 = %s AND expires >= %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else decode_ticket(row[0])
 
     def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT * FROM token WHERE jti = %s AND delegation = %s"
         with self._pool.transaction() as cursor:
             row = cursor.execute(asked, (jti, delegation)).fetchone()
         return None if row is None else IssuedTokenRecord(*row)
 
     def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
-        """See `Control`."""
+        """See `TokenState`."""
         return self._revoke_with_retry([id], now)
 
     def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
-        """See `Control`."""
+        """See `TokenState`."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
         whom = SubjectMatcher(subject)
@@ -231,7 +229,7 @@ class PostgresTokenState:
         )
 
     def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._pool.transaction() as cursor:
             if subject.startswith("run:"):
                 named = [subject.removeprefix("run:")]
@@ -253,31 +251,31 @@ class PostgresTokenState:
             return _revoke_delegations(cursor, ids, now)
 
     def publish_key(self, key: SigningKey) -> None:
-        """See `Control`."""
+        """See `TokenState`."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._pool.transaction() as cursor:
             cursor.execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
 
     def list_keys(self) -> tuple[SigningKey, ...]:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
         with self._pool.transaction() as cursor:
             rows = cursor.execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
     def revoke_key(self, kid: str, now: float) -> bool:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "UPDATE signing_key SET killed = %s WHERE kid = %s AND killed = 0"
         with self._pool.transaction() as cursor:
-            return cursor.execute(asked, (_revocation_time(now), kid)).rowcount > 0
+            return cursor.execute(asked, (revocation_time(now), kid)).rowcount > 0
 
     def delete_key(self, kid: str) -> None:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._pool.transaction() as cursor:
             cursor.execute("DELETE FROM signing_key WHERE kid = %s", (kid,))
 
     def delete_expired(self, now: float, most: int = 1000) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         limit = int(now) - EXPIRY_MARGIN
         gone = 0
         with self._pool.transaction() as cursor:
@@ -297,7 +295,7 @@ class PostgresTokenState:
             self.delete_expired(now, 8 * COMMITS_PER_SWEEP)
 
     def close(self) -> None:
-        """See `Control`."""
+        """See `TokenState`."""
         self._pool.close()
 
 
@@ -371,28 +369,12 @@ def _find_inactive_link(
 
 
 def _revoke_delegations(
-    cursor: Cursor, level: list[str], now: float
+    cursor: Cursor, ids: list[str], now: float
 ) -> RevokedDelegations:
-    delegations: list[str] = []
-    tokens: list[str] = []
-    below = "SELECT id FROM delegation WHERE parent = %s ORDER BY id"
-    stamp = _revocation_time(now)
-    ended: set[str] = set()
-    while level:
-        beneath: list[str] = []
-        for id in level:
-            if id in ended:
-                continue
-            ended.add(id)
-            if cursor.execute(_REVOKE_DELEGATION, (stamp, id)).rowcount:
-                delegations.append(id)
-            # After the lock is ours, so that it sees whatever a commit opened before.
-            beneath += (row[0] for row in cursor.execute(below, (id,)).fetchall())
-            cursor.execute(_REVOKE_TOKENS, (stamp, id, int(now)))
-            tokens += (row[0] for row in cursor.fetchall())
-            cursor.execute("DELETE FROM ticket WHERE parent = %s", (id,))
-        level = beneath
-    return RevokedDelegations(tuple(delegations), tuple(tokens))
+    def execute(query: str, parameters: tuple[object, ...]) -> Cursor:
+        return cursor.execute(query.replace("?", "%s"), parameters)
+
+    return revoke_delegations(execute, ids, now)
 
 
 def _database_identity(cursor: Cursor) -> str:
@@ -415,7 +397,3 @@ def _fetch_state_row(cursor: Cursor) -> tuple[int, ...]:
     row = cursor.fetchone()
     assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
     return row
-
-
-def _revocation_time(now: float) -> int:
-    return max(int(now), 1)  # 0 means not revoked

@@ -73,7 +73,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
     """Migrate the tables to the version of this release; one replica at a time.
 
     Raises:
-        EnvironmentRefused: They are of a later release.
+        EnvironmentFailure: They are of a later release.
     """
     with connection.transaction():
         execute = connection.execute

@@ -1,6 +1,6 @@
 """Token service state in SQLite, for one machine and any number of processes.
 
-Expired rows are deleted gradually: see `sqlite_sweep`.
+Expired rows are deleted gradually: see `sqlite_expiry`.
 """
 
 import json
@@ -25,9 +25,13 @@ from answerable.store.token_state.interface import (
     IdConflict,
     InactiveReason,
     IssuedTokenRecord,
-    ReplayKey,
     RevokedDelegations,
     commit_individually,
+)
+from answerable.store.token_state.replay_keys import ReplayKey
+from answerable.store.token_state.revocation import (
+    revocation_time,
+    revoke_delegations,
 )
 from answerable.store.token_state.row_encoding import (
     SubjectMatcher,
@@ -45,10 +49,6 @@ from answerable.store.token_state.sqlite_file import (
     write_new_epoch,
 )
 from answerable.store.token_state.sqlite_replay_cache import SqliteReplayCache
-from answerable.store.token_state.sqlite_revocation import (
-    revocation_time,
-    revoke_delegations,
-)
 
 _SELECT_LINK = "SELECT parent, expires, revoked FROM delegation WHERE id = ?"
 _DELETE_TICKET = "DELETE FROM ticket WHERE sha256 = ? AND parent = ? AND expires >= ?"
@@ -77,7 +77,7 @@ class SqliteTokenState:
         boot: Boot id of the machine; for tests.
 
     Raises:
-        EnvironmentRefused: The file may not be used, is damaged, or is of a newer
+        EnvironmentFailure: The file may not be used, is damaged, or is of a newer
             release.
     """
 
@@ -86,53 +86,53 @@ class SqliteTokenState:
         self._execute = self._file.connection.execute
         self._lock = threading.Lock()
         self._uses = SqliteReplayCache(self._file.connection)
-        self._hands = ExpiryCursors(self._execute, self._uses.forget_expired)
+        self._expiry = ExpiryCursors(self._execute, self._uses.forget_expired)
         try:
             with self._write_transaction():
-                pass  # what was used before is known from here on
+                pass  # loads the uses that are on record
         except BaseException:
             self._file.close()
             raise
 
     def read_epoch(self) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._read_transaction():
             return int(self._execute("SELECT epoch FROM state").fetchone()[0])
 
     def begin_epoch(self, now: float) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._write_transaction(durable=True):
             return write_new_epoch(self._file.connection, now)
 
     def read_generation(self) -> DatabaseGeneration:
-        """See `Control`; the inode identifies the file."""
+        """See `TokenState`; the inode identifies the file."""
         with self._read_transaction():
             return self._file.read_generation()
 
     def advance_generation(self, least: int) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._write_transaction(durable=True):
             return self._file.advance_generation(least)
 
     def revoke_all(self, now: float) -> RevokedDelegations:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT id FROM delegation WHERE revoked = 0 ORDER BY id"
         with self._write_transaction(durable=True):
             living = [id for (id,) in self._execute(asked).fetchall()]
             return revoke_delegations(self._execute, living, now)
 
     def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
-        """See `Control`."""
+        """See `TokenState`."""
         return self.commit(ExchangeCommit(uses=(use,)), now).outcome
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
-        """See `Control`."""
+        """See `TokenState`."""
         with translate_sqlite_errors(self._file.path), self._lock:
             try:
                 self._begin_transaction()
                 done = self._commit_exchange(exchange, now)
                 if done is COMMITTED:
-                    self._hands.sweep_after_commits(now)
+                    self._expiry.sweep_after_commits(now)
             except sqlite3.IntegrityError:
                 self._rollback()
                 raise IdConflict("an id of the exchange is on record already") from None
@@ -158,7 +158,7 @@ class SqliteTokenState:
     def commit_batch(
         self, exchanges: Sequence[ExchangeCommit], now: float
     ) -> tuple[CommitResult | AnswerableError, ...]:
-        """See `Control`; in one transaction, unless one of them fails."""
+        """See `TokenState`; in one transaction, unless one of them fails."""
         if self._try_commit_batch(exchanges, now):
             return (COMMITTED,) * len(exchanges)
         return commit_individually(self.commit, exchanges, now)
@@ -171,11 +171,11 @@ class SqliteTokenState:
             try:
                 self._begin_transaction()
                 if self._insert_batch(exchanges, now):
-                    self._hands.sweep_after_commits(now, len(exchanges))
+                    self._expiry.sweep_after_commits(now, len(exchanges))
                     self._commit_transaction()
                     return True
             except sqlite3.IntegrityError:
-                pass  # an id is taken: whose, is found out one by one
+                pass  # an id is taken; committing one by one finds which
             except BaseException:
                 self._rollback()
                 raise
@@ -184,7 +184,6 @@ class SqliteTokenState:
 
     def _insert_batch(self, exchanges: Sequence[ExchangeCommit], now: float) -> bool:
         """Insert the rows of several exchanges; False where one of them fails."""
-        many = self._file.connection.executemany
         uses = [use for each in exchanges for use in each.uses]
         if uses and not self._uses.record_all(uses):
             return False
@@ -193,17 +192,13 @@ class SqliteTokenState:
                 return False
             if each.ticket and not self._delete_ticket(each, now):
                 return False
-        many(
-            _INSERT_DELEGATION,
-            [delegation_row(each.opens) for each in exchanges if each.opens],
-        )
-        many(
-            _INSERT_TOKENS, [token_row(each.token) for each in exchanges if each.token]
-        )
+        opened = [delegation_row(each.opens) for each in exchanges if each.opens]
+        tokens = [token_row(each.token) for each in exchanges if each.token]
+        self._file.connection.executemany(_INSERT_DELEGATION, opened)
+        self._file.connection.executemany(_INSERT_TOKENS, tokens)
         return True
 
     def _commit_exchange(self, exchange: ExchangeCommit, now: float) -> CommitResult:
-        execute = self._execute
         seen = self._uses.record_each(exchange.uses)
         if seen is not None:
             return seen
@@ -214,9 +209,9 @@ class SqliteTokenState:
         if exchange.ticket and not self._delete_ticket(exchange, now):
             return CommitResult(CommitOutcome.TICKET)
         if exchange.opens is not None:
-            execute(_INSERT_DELEGATION, delegation_row(exchange.opens))
+            self._execute(_INSERT_DELEGATION, delegation_row(exchange.opens))
         if exchange.token is not None:
-            execute(_INSERT_TOKENS, token_row(exchange.token))
+            self._execute(_INSERT_TOKENS, token_row(exchange.token))
         return COMMITTED
 
     def _delete_ticket(self, exchange: ExchangeCommit, now: float) -> bool:
@@ -244,7 +239,7 @@ class SqliteTokenState:
         return (at, InactiveReason.UNKNOWN) if at is not None else (dead, why)
 
     def find_delegation(self, id: str) -> Delegation | None:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._read_transaction():
             return self._read_delegation(id)
 
@@ -254,7 +249,7 @@ class SqliteTokenState:
         return None if row is None else decode_delegation(row[0])
 
     def find_chain(self, id: str, now: float) -> DelegationChain:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._read_transaction():
             links: list[Delegation] = []
             at = id
@@ -268,14 +263,14 @@ class SqliteTokenState:
         return DelegationChain(tuple(links), dead, why)
 
     def list_children(self, id: str) -> tuple[Delegation, ...]:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT body FROM delegation WHERE parent = ? ORDER BY id"
         with self._read_transaction():
             rows = self._execute(asked, (id,)).fetchall()
         return tuple(decode_delegation(body) for (body,) in rows)
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
-        """See `Control`."""
+        """See `TokenState`."""
         row = (ticket.sha256, ticket.parent, ticket.expires, encode_row(ticket))
         try:
             with self._write_transaction():
@@ -283,20 +278,20 @@ class SqliteTokenState:
                 if dead:
                     return CommitResult(CommitOutcome.DEAD, dead=dead, why=why)
                 self._execute("INSERT INTO ticket VALUES (?, ?, ?, ?)", row)
-                self._hands.sweep_after_commits(now)
+                self._expiry.sweep_after_commits(now)
         except sqlite3.IntegrityError:
             raise IdConflict("a ticket of that digest is on record already") from None
         return COMMITTED
 
     def find_ticket(self, sha256: str, now: float) -> DelegationTicket | None:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "SELECT body FROM ticket WHERE sha256 = ? AND expires >= ?"
         with self._read_transaction():
             row = self._execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else decode_ticket(row[0])
 
     def find_token(self, delegation: str, jti: str) -> IssuedTokenRecord | None:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = """SELECT jti, delegation, sha256, expires, revoked FROM token
             WHERE delegation = ? AND jti = ?"""
         with self._read_transaction():
@@ -304,16 +299,16 @@ class SqliteTokenState:
         return None if row is None else IssuedTokenRecord(*row)
 
     def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._write_transaction(durable=True):
             return revoke_delegations(self._execute, [id], now)
 
     def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
-        """See `Control`."""
+        """See `TokenState`."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
         whom = SubjectMatcher(subject)
-        # Read first: the whole table is looked at, and nobody has to wait for that.
+        # The whole table is scanned, so not within the write transaction.
         with self._read_transaction():
             rows = self._execute(_SELECT_BY_SUBJECT, (whom.spelled,)).fetchall()
         named = [id for id, body in rows if whom.matches(body)]
@@ -321,7 +316,7 @@ class SqliteTokenState:
             return revoke_delegations(self._execute, named, now)
 
     def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._read_transaction():
             if subject.startswith("run:"):
                 named = [subject.removeprefix("run:")]
@@ -333,41 +328,41 @@ class SqliteTokenState:
             return tuple(id for (id,) in self._execute(_SELECT_DESCENDANTS, asked))
 
     def publish_key(self, key: SigningKey) -> None:
-        """See `Control`."""
+        """See `TokenState`."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._write_transaction(durable=True):
             self._execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
 
     def list_keys(self) -> tuple[SigningKey, ...]:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._read_transaction():
             asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
             rows = self._execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
     def revoke_key(self, kid: str, now: float) -> bool:
-        """See `Control`."""
+        """See `TokenState`."""
         asked = "UPDATE signing_key SET killed = ? WHERE kid = ? AND killed = 0"
         with self._write_transaction(durable=True):
             return self._execute(asked, (revocation_time(now), kid)).rowcount > 0
 
     def delete_key(self, kid: str) -> None:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._write_transaction():
             self._execute("DELETE FROM signing_key WHERE kid = ?", (kid,))
 
     def delete_expired(self, now: float, most: int = 1000) -> int:
-        """See `Control`."""
+        """See `TokenState`."""
         gone = -1
         try:
             with self._write_transaction():
-                gone = self._hands.sweep(now, max(most // 4, 1))
+                gone = self._expiry.sweep(now, max(most // 4, 1))
         finally:
             self._file.checkpoint_wal(stays=gone >= 0)
         return gone
 
     def close(self) -> None:
-        """See `Control`."""
+        """See `TokenState`."""
         with self._lock:
             self._file.close()
 

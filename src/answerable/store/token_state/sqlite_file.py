@@ -83,7 +83,7 @@ class SqliteFile:
         boot: Boot id of the machine.
 
     Raises:
-        EnvironmentRefused: It may not be used, is damaged, or is of a newer release.
+        EnvironmentFailure: It may not be used, is damaged, or is of a newer release.
     """
 
     def __init__(self, folder: Path, now: float, boot: str) -> None:

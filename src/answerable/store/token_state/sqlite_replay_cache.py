@@ -9,11 +9,8 @@ other processes added.
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from answerable.store.token_state.interface import (
-    CommitOutcome,
-    CommitResult,
-    ReplayKey,
-)
+from answerable.store.token_state.interface import CommitOutcome, CommitResult
+from answerable.store.token_state.replay_keys import ReplayKey
 
 # Octets of a key that name it: half a digest, which is as good as all of it here.
 _KEY_BYTES = 16

@@ -108,7 +108,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Migrate the tables to the version of this release.
 
     Raises:
-        EnvironmentRefused: They are of a later release.
+        EnvironmentFailure: They are of a later release.
     """
     execute = connection.execute
     execute("BEGIN IMMEDIATE")

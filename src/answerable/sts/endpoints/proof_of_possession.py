@@ -18,12 +18,8 @@ from answerable.federation.strict_json import encode_base64url
 from answerable.model.claims import Confirmation, TokenPresentation
 from answerable.server.dpop_replay_cache import DpopNonces
 from answerable.services.federation.own_tokens import LiveOwnToken, OwnTokenVerifier
-from answerable.store.token_state.interface import (
-    CommitOutcome,
-    ReplayKey,
-    TokenState,
-    dpop_replay_key,
-)
+from answerable.store.token_state.interface import CommitOutcome, TokenState
+from answerable.store.token_state.replay_keys import ReplayKey, dpop_replay_key
 from answerable.sts.http.request import StsRequest
 
 

@@ -48,11 +48,11 @@ from answerable.store.token_state.interface import (
     CommitResult,
     ExchangeCommit,
     IssuedTokenRecord,
-    ReplayKey,
     TokenState,
     TokenStateUnavailable,
     generate_id,
 )
+from answerable.store.token_state.replay_keys import ReplayKey
 
 _GRANT = OAuthError.INVALID_GRANT
 

@@ -1,4 +1,4 @@
-"""Revocation in SQLite: delegations with descendants, tokens and tickets."""
+"""Revocation in SQL: delegations with descendants, tokens and tickets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,39 +6,40 @@ from typing import Any
 from answerable.store.token_state.interface import RevokedDelegations
 
 _REVOKE_DELEGATION = "UPDATE delegation SET revoked = ? WHERE id = ? AND revoked = 0"
+_SELECT_CHILDREN = "SELECT id FROM delegation WHERE parent = ? ORDER BY id"
 _REVOKE_TOKENS = """UPDATE token SET revoked = ?
     WHERE delegation = ? AND revoked = 0 AND expires >= ? RETURNING jti"""
-_SELECT_CHILDREN = "SELECT id FROM delegation WHERE parent = ? ORDER BY id"
+_DELETE_TICKETS = "DELETE FROM ticket WHERE parent = ?"
 
 
 def revoke_delegations(
-    execute: Callable[..., Any], level: list[str], now: float
+    execute: Callable[[str, tuple[object, ...]], Any], level: list[str], now: float
 ) -> RevokedDelegations:
     """Revoke delegations and their descendants, within the caller's transaction.
 
     Args:
-        execute: Executes a statement.
+        execute: Executes a statement with `?` for parameters.
         level: Ids of delegations.
         now: NumericDate.
     """
     delegations: list[str] = []
     tokens: list[str] = []
-    ended: set[str] = set()
+    time = revocation_time(now)
+    done: set[str] = set()
     while level:
-        beneath: list[str] = []
+        children: list[str] = []
         for id in level:
-            if id in ended:
+            if id in done:
                 continue
-            ended.add(id)
-            if execute(_REVOKE_DELEGATION, (revocation_time(now), id)).rowcount:
+            done.add(id)
+            if execute(_REVOKE_DELEGATION, (time, id)).rowcount:
                 delegations.append(id)
-            beneath += (child for (child,) in execute(_SELECT_CHILDREN, (id,)))
-            died = execute(
-                _REVOKE_TOKENS, (revocation_time(now), id, int(now))
-            ).fetchall()
-            tokens += (jti for (jti,) in died)
-            execute("DELETE FROM ticket WHERE parent = ?", (id,))
-        level = beneath
+            # After the row is locked: this sees every child that a commit has inserted.
+            children += (row[0] for row in execute(_SELECT_CHILDREN, (id,)).fetchall())
+            revoked = execute(_REVOKE_TOKENS, (time, id, int(now))).fetchall()
+            tokens += (row[0] for row in revoked)
+            execute(_DELETE_TICKETS, (id,))
+        level = children
     return RevokedDelegations(tuple(delegations), tuple(tokens))
 
 

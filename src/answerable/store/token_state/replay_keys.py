@@ -1,0 +1,64 @@
+"""Keys of the replay cache: tokens and DPoP proofs that may be presented once."""
+
+import hashlib
+
+import msgspec
+
+from answerable.model.claims import DpopProof, SignedClaims
+
+CLOCK_SKEW = 30  # maximum seconds that an issuer's clock may be ahead of ours
+
+
+class ReplayKey(msgspec.Struct, frozen=True, gc=False):
+    """Single-use key of the replay cache: a token or a DPoP proof.
+
+    Attributes:
+        key: Unique 32 octets: see `token_replay_key`, `dpop_replay_key`.
+        since: Earliest time, by our clock, at which it can have been presented.
+        expires: Time after which its verifier rejects it as too old; it is kept until
+            then.
+    """
+
+    key: bytes
+    since: int
+    expires: int
+
+
+def token_replay_key(claims: SignedClaims) -> ReplayKey:
+    """Build the replay key of a presented token.
+
+    The key is (issuer, audience, `jti`); without `jti` it uses `uti`, the same claim in
+    tokens of Entra ID; without either, issuer and payload. It never uses the whole
+    text: an ECDSA signature has a second valid form.
+
+    Source:
+    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    uti = claims.find_leaf("uti")
+    if claims.jti:
+        key = _digest_parts("token", claims.iss, claims.aud, claims.jti)
+    elif isinstance(uti, str) and uti:
+        key = _digest_parts("token-uti", claims.iss, claims.aud, uti)
+    else:
+        key = _digest_parts("token-payload", claims.iss, claims.payload_sha256.hex())
+    return ReplayKey(key, claims.iat - CLOCK_SKEW, claims.exp + CLOCK_SKEW)
+
+
+def dpop_replay_key(proof: DpopProof, *, fresh: bool = False) -> ReplayKey:
+    """Build the replay key of a DPoP proof: (jkt, jti).
+
+    Args:
+        proof: A valid proof.
+        fresh: It carried a nonce that we issued since the epoch.
+    """
+    since = proof.expires if fresh else proof.iat - CLOCK_SKEW
+    return ReplayKey(_digest_parts("proof", proof.jkt, proof.jti), since, proof.expires)
+
+
+def _digest_parts(*parts: str) -> bytes:
+    # Each part with its length: different lists of parts never give the same bytes.
+    whole = b""
+    for part in parts:
+        spelled = part.encode("utf-8", "surrogatepass")
+        whole += len(spelled).to_bytes(4, "big") + spelled
+    return hashlib.sha256(whole).digest()
