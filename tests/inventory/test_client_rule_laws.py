@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from answerable.connectors.formats.agent_clients import ClientConfigFile, FileRole
 from answerable.connectors.formats.agent_config import ConfigDocument, sight_client
-from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS, ClientTools
+from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
+from answerable.connectors.formats.client_tools import ClientTools
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.inventory import join

@@ -9,8 +9,12 @@ DEFAULT_MESSAGES_PER_AGENT = 20  # messages an hour by default
 # Targets of a policy exception: named things, and client features a server asks for.
 APPROVABLE_TARGETS = frozenset(
     {
-        *(TargetKind.TOOL, TargetKind.RESOURCE, TargetKind.PROMPT),
-        *(TargetKind.PERSON, TargetKind.MODEL, TargetKind.ROOTS),
+        TargetKind.TOOL,
+        TargetKind.RESOURCE,
+        TargetKind.PROMPT,
+        TargetKind.PERSON,
+        TargetKind.MODEL,
+        TargetKind.ROOTS,
     }
 )
 

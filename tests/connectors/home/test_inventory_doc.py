@@ -8,9 +8,9 @@ from answerable.connectors.formats.agent_clients import (
     HOME_FILES,
     MANAGED_FILES,
     PROJECT_FILES,
-    SETTINGS,
 )
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
+from answerable.connectors.formats.client_settings import SETTINGS
 from answerable.connectors.formats.os_paths import PATH_MAPPINGS
 from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.connectors.repo.parse.github_workflow import (

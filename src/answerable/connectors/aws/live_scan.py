@@ -232,11 +232,10 @@ def _list_collected_kinds(
     details = asking.is_complete(declaration.DETAILS)
     keys = details and asking.is_complete(declaration.LIST_KEYS)
     used = parsed.last_used or (keys and asking.is_complete(declaration.KEY_USED))
-    return (
-        *(declaration.COLLECTS if details else ()),
-        *((declaration.KEYS,) if keys else ()),
-        *((declaration.LAST_USED,) if used else ()),
-    )
+    kinds: tuple[str, ...] = declaration.COLLECTS if details else ()
+    if keys:
+        kinds += (declaration.KEYS,)
+    return (*kinds, declaration.LAST_USED) if used else kinds
 
 
 def _iter_pages(call: IamCall, **arguments: object) -> Iterator[AwsReply]:

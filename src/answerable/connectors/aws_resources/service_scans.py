@@ -1,4 +1,4 @@
-"""Scan of each service, in the order of `spec.PERMISSIONS`."""
+"""Scan of each service, in the order of `declaration.PERMISSIONS`."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -378,15 +378,20 @@ def _scan_gateways(asking: ResourceScan) -> None:
 
 
 SERVICE_SCANS = (
-    *(
-        _scan_buckets,
-        _scan_access_points,
-        _scan_kms_keys,
-        _scan_topics,
-        _scan_queues,
-        _scan_functions,
-    ),
-    *(_scan_secrets, _scan_repositories, _scan_tags, _scan_instances),
-    *(_scan_task_definitions, _scan_tasks, _scan_launch_templates),
-    *(_scan_bedrock_agents, _scan_agent_runtimes, _scan_gateways),
+    _scan_buckets,
+    _scan_access_points,
+    _scan_kms_keys,
+    _scan_topics,
+    _scan_queues,
+    _scan_functions,
+    _scan_secrets,
+    _scan_repositories,
+    _scan_tags,
+    _scan_instances,
+    _scan_task_definitions,
+    _scan_tasks,
+    _scan_launch_templates,
+    _scan_bedrock_agents,
+    _scan_agent_runtimes,
+    _scan_gateways,
 )

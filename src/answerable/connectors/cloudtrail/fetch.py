@@ -1,6 +1,7 @@
 """Fetch of CloudTrail records from files, folders and standard input, in batches."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from answerable.connectors.cloudtrail.declaration import DECLARATION
 from answerable.connectors.cloudtrail.log_files import (
@@ -17,6 +18,7 @@ from answerable.connectors.cloudtrail.parse.record_splitter import (
 from answerable.connectors.cloudtrail.parse.records import (
     EventFactory,
     RecordRefused,
+    make_event,
     parse_record,
 )
 from answerable.connectors.cloudtrail.parse.redaction import redact_secrets
@@ -54,7 +56,7 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def read_in_process(
-    found: FoundLogFiles, context: EventContext, make: EventFactory = AuditEvent
+    found: FoundLogFiles, context: EventContext, make: EventFactory = make_event
 ) -> Iterator[EventBatch]:
     """Yield the records of the found files, in this process.
 
@@ -65,18 +67,20 @@ def read_in_process(
     """
     done = 0
     if found.problems or found.skipped:
-        yield EventBatch("", (), (), 0, found.total, found.problems, found.skipped)
+        yield EventBatch(
+            place="",
+            events=(),
+            quarantined=(),
+            done_bytes=0,
+            total_bytes=found.total,
+            problems=found.problems,
+            skipped=found.skipped,
+        )
     for place in found.files:
         reader = _LogFileReader(place, context, make)
         for batch in reader.batches():
-            yield EventBatch(
-                place,
-                batch.events,
-                batch.quarantined,
-                done + batch.done_bytes,
-                found.total,
-                batch.problems,
-                batch.skipped,
+            yield replace(
+                batch, done_bytes=done + batch.done_bytes, total_bytes=found.total
             )
         done += reader.source.packed
 
@@ -157,13 +161,13 @@ class _LogFileReader:
 
     def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:
         batch = EventBatch(
-            self._place,
-            tuple(self._events),
-            tuple(self._quarantined),
-            self.source.packed,
-            0,
-            problems,
-            tuple(self._skipped),
+            place=self._place,
+            events=tuple(self._events),
+            quarantined=tuple(self._quarantined),
+            done_bytes=self.source.packed,
+            total_bytes=0,
+            problems=problems,
+            skipped=tuple(self._skipped),
         )
         self._events, self._quarantined, self._skipped = [], [], []
         self._bytes = 0

@@ -1,4 +1,4 @@
-"""Table of known agent clients: their files, formats and settings.
+"""Table of known agent clients: their configuration files and formats.
 
 `HOME_FILES` are paths under a home directory, `PROJECT_FILES` patterns that hold at any
 depth of a project, `MANAGED_FILES` are set by a machine's administrator. In a pattern
@@ -37,28 +37,6 @@ class ClientConfigFile:
     form: DocumentFormat = DocumentFormat.JSON
     role: FileRole = FileRole.SERVERS
     maps: tuple[KeyPath, ...] = (("mcpServers",),)
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSetting:
-    """Setting to display.
-
-    Attributes:
-        client: Agent kind.
-        keys: Path of the setting.
-        name: Name of the fact.
-        unattended: Values that skip approvals; empty text if the absent setting does
-            so.
-        disabled_by: Setting that forbids these values with the text `disable`.
-        only_with: Pairs (keys, value) of which one must be stated for these values.
-    """
-
-    client: str
-    keys: KeyPath
-    name: str
-    unattended: frozenset[str] = frozenset()
-    disabled_by: KeyPath = ()
-    only_with: tuple[tuple[KeyPath, str], ...] = ()
 
 
 _VSCODE: tuple[KeyPath, ...] = (("servers",), ("mcpServers",))
@@ -272,60 +250,6 @@ PROJECT_FILES: tuple[ClientConfigFile, ...] = tuple(
         ("mcp-client", "mcp_settings.json", _J, _SERVERS, _ANY),
         ("mcp-client", "mcp-config.json", _J, _SERVERS, _ANY),
         ("cline", "cline_mcp_settings.json"),
-    )
-)
-
-_NO_BYPASS: KeyPath = ("permissions", "disableBypassPermissionsMode")
-
-SETTINGS: tuple[ClientSetting, ...] = tuple(
-    ClientSetting(client, keys, name, frozenset(unattended), *disabled_by)
-    for client, keys, name, unattended, *disabled_by in (
-        (
-            "claude-code",
-            ("permissions", "defaultMode"),
-            "permission-mode",
-            ("bypassPermissions", "auto"),
-            _NO_BYPASS,
-        ),
-        ("claude-code", ("model",), "model", ()),
-        ("claude-code", ("enableAllProjectMcpServers",), "trusts-project-servers", ()),
-        ("codex", ("approval_policy",), "approval-policy", ("never",)),
-        # Outside a sandbox, only `untrusted` asks first
-        # (https://developers.openai.com/codex/agent-approvals-security).
-        (
-            "codex",
-            ("approval_policy",),
-            "approval-policy",
-            ("", "on-request", "on-failure"),
-            (),
-            (
-                (("sandbox_mode",), "danger-full-access"),
-                (("default_permissions",), ":danger-full-access"),
-            ),
-        ),
-        ("codex", ("sandbox_mode",), "sandbox-mode", ()),
-        ("codex", ("model",), "model", ()),
-        ("gemini-cli", ("general", "defaultApprovalMode"), "approval-mode", ("yolo",)),
-        ("gemini-cli", ("tools", "approvalMode"), "approval-mode", ("yolo",)),
-        ("gemini-cli", ("autoAccept",), "auto-accept", ()),
-        ("gemini-cli", ("model", "name"), "model", ()),
-        ("vscode", ("chat.tools.autoApprove",), "auto-approve", ("true",)),
-        ("vscode", ("chat.tools.global.autoApprove",), "auto-approve", ("true",)),
-        ("cursor", ("approvalMode",), "approval-mode", ("unrestricted",)),
-        ("goose", ("GOOSE_MODE",), "mode", ("auto", "")),
-        ("goose", ("GOOSE_PROVIDER",), "provider", ()),
-        ("goose", ("GOOSE_MODEL",), "model", ()),
-        ("opencode", ("permission",), "permission", ("allow", "")),
-        ("opencode", ("model",), "model", ()),
-        ("zed", ("agent", "always_allow_tool_actions"), "auto-approve", ("true",)),
-        ("zed", ("agent", "default_model", "model"), "model", ()),
-        ("aider", ("yes-always",), "yes-always", ("true",)),
-        ("aider", ("model",), "model", ()),
-        ("amp", ("amp.dangerouslyAllowAll",), "allows-all", ("true",)),
-        ("qwen", ("tools", "approvalMode"), "approval-mode", ("yolo",)),
-        ("qwen", ("model", "name"), "model", ()),
-        ("openclaw", ("tools", "exec", "ask"), "exec-ask", ("off",)),
-        ("openclaw", ("tools", "exec", "security"), "exec-security", ()),
     )
 )
 

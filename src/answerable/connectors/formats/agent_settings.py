@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from answerable.connectors.formats.agent_clients import SETTINGS, KeyPath
+from answerable.connectors.formats.agent_clients import KeyPath
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
 from answerable.connectors.formats.built_in_tools import TOOLS_BY_CLIENT
+from answerable.connectors.formats.client_settings import SETTINGS
 from answerable.connectors.formats.credential_detection import (
     FoundCredential,
     NamedPosition,

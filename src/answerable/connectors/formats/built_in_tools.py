@@ -9,112 +9,22 @@ A rule is the client's own setting. An agent of the same account can edit it, so
 never removes a tool: it is shown with the tool.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from answerable.connectors.formats.client_tools import (
+    ClientTools,
+    ShellLimitSetting,
+    ToolRuleEffect,
+    ToolRuleList,
+    UnattendedMode,
+)
 
-from answerable.connectors.formats.agent_clients import KeyPath
-
-_DENY, _ONLY, _ALLOW = "deny", "only", "allow"
-
-
-class ToolRuleEffect(StrEnum):
-    """Effect of a pattern list on the named tools."""
-
-    DENY = _DENY  # refuses them
-    ONLY = _ONLY  # refuses all others
-    ALLOW = _ALLOW  # runs them without approval
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRuleList:
-    """List or map of patterns such as `Bash` or `Bash(aws:*)`.
-
-    Attributes:
-        keys: Path of the setting.
-        of: Tool whose commands it lists; empty if each pattern names its own tool.
-    """
-
-    keys: KeyPath
-    effect: ToolRuleEffect
-    of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ShellLimitSetting:
-    """Setting that restricts a client's shell.
-
-    Attributes:
-        keys: Path of the setting.
-        values: Restricting values, in lower case; empty text for an absent setting.
-        says: Short description.
-        lifted: Pairs (keys, value) that cancel it.
-    """
-
-    keys: KeyPath
-    values: frozenset[str]
-    says: str
-    lifted: tuple[tuple[KeyPath, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UnattendedMode:
-    """Mode in which a client uses some tools without approval.
-
-    Attributes:
-        keys: Path of the setting.
-        values: Its values, in lower case.
-        tools: Affected tools.
-    """
-
-    keys: KeyPath
-    values: frozenset[str]
-    tools: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ClientTools:
-    """Built-in tools of one client.
-
-    Attributes:
-        client: Agent kind.
-        page: Documentation page.
-        commands: Tools that run commands.
-        files: Tools that read and write files.
-        fetch: Tools that fetch pages.
-        environment: Maps of variables for its shell.
-        aliases: Other names of a tool in patterns.
-        modes: Modes that let single tools act without approval.
-        states: A map of states in which every tool not denied or asked for acts without
-            approval; the last matching line counts.
-    """
-
-    client: str
-    page: str
-    commands: tuple[str, ...]
-    files: tuple[str, ...] = ()
-    fetch: tuple[str, ...] = ()
-    rules: tuple[ToolRuleList, ...] = ()
-    limits: tuple[ShellLimitSetting, ...] = ()
-    environment: tuple[KeyPath, ...] = ()
-    aliases: tuple[tuple[str, str], ...] = ()
-    modes: tuple[UnattendedMode, ...] = ()
-    states: KeyPath = ()
-
-    def list_tools(self) -> tuple[tuple[str, str], ...]:
-        """List pairs (name, transport) of all tools."""
-        return (
-            *((name, "shell") for name in self.commands),
-            *((name, "file") for name in self.files),
-            *((name, "fetch") for name in self.fetch),
-        )
+_DENY, _ONLY, _ALLOW = ToolRuleEffect.DENY, ToolRuleEffect.ONLY, ToolRuleEffect.ALLOW
 
 
 def _make_rule_lists(
-    *rows: tuple[str, str] | tuple[str, str, str],
+    *rows: tuple[ToolRuleEffect, str] | tuple[ToolRuleEffect, str, str],
 ) -> tuple[ToolRuleList, ...]:
     return tuple(
-        ToolRuleList(tuple(row[1].split("/")), ToolRuleEffect(row[0]), "".join(row[2:]))
-        for row in rows
+        ToolRuleList(tuple(row[1].split("/")), row[0], "".join(row[2:])) for row in rows
     )
 
 

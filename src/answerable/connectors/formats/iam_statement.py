@@ -146,15 +146,15 @@ def parse_statement(
         principals, not_principals = _read_principal_elements(elements, layer)
         conditions = _read_conditions(elements.get("Condition", {}), literal)
         return Statement(
-            sid,
-            PolicyEffect.ALLOW if effect == "Allow" else PolicyEffect.DENY,
-            actions,
-            not_actions,
-            _escape_variables(resources, literal),
-            _escape_variables(not_resources, literal),
-            principals,
-            not_principals,
-            conditions,
+            sid=sid,
+            effect=PolicyEffect.ALLOW if effect == "Allow" else PolicyEffect.DENY,
+            actions=actions,
+            not_actions=not_actions,
+            resources=_escape_variables(resources, literal),
+            not_resources=_escape_variables(not_resources, literal),
+            principals=principals,
+            not_principals=not_principals,
+            conditions=conditions,
         )
     except StatementRefused as why:
         return UnreadStatement(sid, str(why))

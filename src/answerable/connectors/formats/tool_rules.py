@@ -13,6 +13,8 @@ from answerable.connectors.formats.agent_definition import AgentDefinition, Tool
 from answerable.connectors.formats.built_in_tools import (
     CREDENTIAL_USING_COMMANDS,
     TOOLS_BY_CLIENT,
+)
+from answerable.connectors.formats.client_tools import (
     ClientTools,
     ShellLimitSetting,
     ToolRuleEffect,

@@ -102,13 +102,13 @@ class SpoolReader:
                     events, aside = [], []
             done = upto
             yield EventBatch(
-                str(folder.path),
-                tuple(events),
-                tuple(aside),
-                done,
-                total,
-                folder.problems,
-                ("the start or end of a recorder",) * folder.lifecycle_count,
+                place=str(folder.path),
+                events=tuple(events),
+                quarantined=tuple(aside),
+                done_bytes=done,
+                total_bytes=total,
+                problems=folder.problems,
+                skipped=("the start or end of a recorder",) * folder.lifecycle_count,
             )
         if lost := self._find_lost_records():
             yield EventBatch("", (), (), done, total, lost)

@@ -1,20 +1,11 @@
 """Fetch of a project folder at every depth, with hidden folders; executes nothing."""
 
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from answerable.connectors.bounded_folder import (
     BoundedFolder,
     invalid_file_problem,
     printable_path,
-)
-from answerable.connectors.formats.agent_clients import (
-    PROJECT_FILES,
-    ClientConfigFile,
-    find_project_file,
-    matches_path_end,
 )
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
@@ -26,10 +17,8 @@ from answerable.connectors.formats.document_parser import (
     decode_text,
     parse_document,
 )
-from answerable.connectors.formats.dotenv import is_env_file
 from answerable.connectors.formats.env_file import sight_env_file
 from answerable.connectors.formats.home_ownership import build_home_evidence
-from answerable.connectors.formats.home_paths import is_home_file
 from answerable.connectors.formats.sighting_context import (
     SightingContext,
     sight_credential,
@@ -40,7 +29,7 @@ from answerable.connectors.inherited_settings import (
     parse_config_document,
     read_user_settings,
 )
-from answerable.connectors.repo.declaration import DECLARATION, WORKFLOWS
+from answerable.connectors.repo.declaration import DECLARATION
 from answerable.connectors.repo.parse.agent_jobs import JobSightings, sight_job
 from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
 from answerable.connectors.repo.parse.github_workflow import parse_workflow
@@ -49,6 +38,11 @@ from answerable.connectors.repo.parse.project_name import (
     config_base_folder,
     find_remote_credentials,
     parse_project_slug,
+)
+from answerable.connectors.repo.project_paths import (
+    ProjectPaths,
+    list_path_probes,
+    walk_project,
 )
 from answerable.model.agent import Agent
 from answerable.model.connector import SyncContext
@@ -65,38 +59,6 @@ from answerable.model.sighting import (
     Sync,
 )
 
-_PROGRESS_EVERY = 1_000
-
-
-@dataclass(slots=True)
-class _ProjectPaths:
-    """Paths of interest, relative to the scanned folder.
-
-    Attributes:
-        configs: Files of clients.
-        workflows: GitHub workflows.
-        owners: Code owners files.
-        bases: Projects.
-        skipped: Skipped folders.
-        env_files: Environment files.
-        homes: Homes in the folder covered by `home:`, with `/` at the end.
-        of_homes: Files covered by `home:`.
-    """
-
-    configs: list[tuple[str, ClientConfigFile]] = field(default_factory=list)
-    workflows: list[str] = field(default_factory=list)
-    owners: list[str] = field(default_factory=list)
-    bases: list[str] = field(default_factory=lambda: [""])
-    skipped: list[str] = field(default_factory=list)
-    env_files: list[str] = field(default_factory=list)
-    homes: tuple[str, ...] = ()
-    of_homes: list[str] = field(default_factory=list)
-
-    def innermost_project(self, path: str) -> str:
-        """Return the innermost project that contains a path."""
-        fitting = [base for base in self.bases if _contains_path(base, path)]
-        return max(fitting, key=len)
-
 
 @dataclass(slots=True)
 class _ProjectInfo:
@@ -111,7 +73,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
     Raises:
         UsageError: The folder is missing.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     folder = BoundedFolder.open(location)
     place = printable_path(folder.root)
@@ -125,7 +87,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         fingerprint=context.fingerprint,
         login=home.rpartition("/")[2],
     )
-    found = _walk_project(folder, context)
+    found = walk_project(folder, context)
     remotes: list[Credential] = []
     projects = {
         base: _ProjectInfo(
@@ -173,7 +135,7 @@ def sync(location: str, context: SyncContext) -> Sync:
             ),
             evidence=evidence,
         ),
-        probes=(*_list_probes(folder, found), *inherited),
+        probes=(*list_path_probes(folder, found), *inherited),
         problems=tuple(dict.fromkeys((*folder.problems, *problems))),
         collected=DECLARATION.collects,
     )
@@ -185,59 +147,7 @@ def list_probes(location: str) -> tuple[Probe, ...]:
         folder = BoundedFolder.open(location)
     except (UsageError, EnvironmentFailure):
         return tuple(Probe(path, "", found=False) for path in DECLARATION.reads)
-    return _list_probes(folder, _walk_project(folder, None))
-
-
-def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
-    """Yield each home that is in or equals a folder, relative to the folder."""
-    base = os.path.realpath(root)
-    for home in homes:
-        real = os.path.realpath(home)
-        if real == base:
-            yield ""
-        elif real.startswith(base.rstrip("/") + "/"):
-            yield os.path.relpath(real, base) + "/"
-
-
-def _walk_project(folder: BoundedFolder, context: SyncContext | None) -> _ProjectPaths:
-    """Walk the folder by file names alone."""
-    homes = context.homes if context is not None else ()
-    found = _ProjectPaths(homes=tuple(_homes_inside(folder.root, homes)))
-
-    def skip(path: str) -> bool:
-        parts = path.split("/")
-        if parts[-1] in ("objects", "lfs") and ".git" in parts:
-            found.skipped.append(path)
-            return True
-        return False
-
-    for number, path in enumerate(folder.walk(skip)):
-        if context is not None and number % _PROGRESS_EVERY == 0:
-            context.progress(number, 0, "files")
-        _classify_path(path, found)
-    return found
-
-
-def _classify_path(path: str, found: _ProjectPaths) -> None:
-    parts = path.split("/")
-    if ".git" in parts:
-        if parts[-2:] == [".git", "HEAD"] or parts[-1] == ".git":
-            base = "/".join(parts[: parts.index(".git")])
-            if base not in found.bases:
-                found.bases.append(base)
-        return
-    if any(path.startswith(h) and is_home_file(path[len(h) :]) for h in found.homes):
-        found.of_homes.append(path)
-        return
-    entry = find_project_file(path)
-    if entry is not None:
-        found.configs.append((path, entry))
-    elif any(matches_path_end(parts, pattern.split("/")) for pattern in WORKFLOWS):
-        found.workflows.append(path)
-    elif parts[-1] == "CODEOWNERS":
-        found.owners.append(path)
-    elif is_env_file(parts[-1]):
-        found.env_files.append(path)
+    return list_path_probes(folder, walk_project(folder, None))
 
 
 def _read_project_name(
@@ -257,7 +167,7 @@ def _read_project_name(
 
 def _read_clients(
     folder: BoundedFolder,
-    found: _ProjectPaths,
+    found: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     frame: SightingContext,
     user: str,
@@ -271,7 +181,8 @@ def _read_clients(
         place = folder.displayed_path(path)
         base = found.innermost_project(path)
         inside = config_base_folder(path.removeprefix(base).lstrip("/"), entry)
-        parts = (projects[base].name, *([inside] if inside else []))
+        name = projects[base].name
+        parts = (name, inside) if inside else (name,)
         documents = parse_config_document(
             entry, data, place, frame.written_by, folder.problems
         )
@@ -298,7 +209,7 @@ def _read_clients(
 
 
 def _read_env_files(
-    folder: BoundedFolder, found: _ProjectPaths, frame: SightingContext
+    folder: BoundedFolder, found: ProjectPaths, frame: SightingContext
 ) -> list[Credential]:
     """Read `.env` files, which any agent in the project can read."""
     credentials: list[Credential] = []
@@ -313,7 +224,7 @@ def _read_env_files(
 
 def _read_workflows(
     folder: BoundedFolder,
-    found: _ProjectPaths,
+    found: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     frame: SightingContext,
 ) -> JobSightings:
@@ -338,7 +249,7 @@ def _read_workflows(
 
 def _read_owners(
     folder: BoundedFolder,
-    found: _ProjectPaths,
+    found: ProjectPaths,
     projects: dict[str, _ProjectInfo],
     agents: list[tuple[Agent, str, WrittenBy]],
     frame: SightingContext,
@@ -372,7 +283,7 @@ def _read_owners(
     return tuple(people.values()), tuple(evidence)
 
 
-def _owners_path(found: _ProjectPaths, base: str) -> str:
+def _owners_path(found: ProjectPaths, base: str) -> str:
     """Return the effective code owners file: the first of three places."""
     for location in LOCATIONS:
         path = _join_path(base, location)
@@ -384,53 +295,6 @@ def _owners_path(found: _ProjectPaths, base: str) -> str:
 def _relative_place(folder: BoundedFolder, agent: Agent) -> str:
     file = agent.place.partition("#")[0]
     return file.removeprefix(printable_path(folder.root)).lstrip("/")
-
-
-def _list_probes(folder: BoundedFolder, found: _ProjectPaths) -> tuple[Probe, ...]:
-    probes = [
-        Probe(
-            folder.displayed_path(path),
-            f"{entry.client} {entry.role.value}",
-            found=True,
-        )
-        for path, entry in found.configs
-    ]
-    probes += [
-        Probe(folder.displayed_path(path), "workflow", True) for path in found.workflows
-    ]
-    probes += [
-        Probe(folder.displayed_path(path), "owners", True) for path in found.owners
-    ]
-    there = {entry.path for _, entry in found.configs}
-    for entry in PROJECT_FILES:
-        if entry.path not in there:
-            what = f"{entry.client} {entry.role.value}"
-            probes.append(
-                Probe(folder.displayed_path(f"**/{entry.path}"), what, found=False)
-            )
-    probes += [
-        Probe(folder.displayed_path(path), "environment file", True)
-        for path in found.env_files
-    ]
-    for path in found.of_homes:
-        probes.append(Probe(folder.displayed_path(path), "read by `home:`", None))
-    for path in found.skipped:
-        probes.append(
-            Probe(folder.displayed_path(path), "git's own objects; not read", None)
-        )
-    for path in folder.left_out:
-        probes.append(
-            Probe(
-                folder.displayed_path(path),
-                "a link that leads outside; not followed",
-                None,
-            )
-        )
-    return tuple(probes)
-
-
-def _contains_path(base: str, path: str) -> bool:
-    return not base or path == base or path.startswith(base + "/")
 
 
 def _join_path(base: str, path: str) -> str:

@@ -368,9 +368,16 @@ def _add_trusted_roots(build: _AccountFactsBuilder) -> None:
             arn = f"arn:{partition}:iam::{account}:root"
             if arn in named or account in named:
                 root = Identity(
-                    IdentityId(arn), "aws-root", "root", account, account, (), 0, 0,
-                    policy.seen,
-                )  # fmt: skip
+                    id=IdentityId(arn),
+                    kind="aws-root",
+                    name="root",
+                    account=account,
+                    unique_id=account,
+                    tags=(),
+                    created_at=0,
+                    last_used_at=0,
+                    seen=policy.seen,
+                )
                 build.identities.setdefault(arn, root)
 
 

@@ -85,7 +85,15 @@ def find_tag_owners(
             )
             said = f"{key}={value}"[:_SHORT]
             evidence += [
-                OwnerEvidence(subject, person, kind, said, "", True, seen)
+                OwnerEvidence(
+                    subject=subject,
+                    person=person,
+                    kind=kind,
+                    reference=said,
+                    act="",
+                    standing=True,
+                    seen=seen,
+                )
                 for subject in ids
             ]
     return people, evidence

@@ -177,7 +177,17 @@ def _build_people(
 
 
 def _build_identity(arn: str, kind: str, name: str, seen: FactProvenance) -> Identity:
-    return Identity(IdentityId(arn), kind, name, "", "", (), 0, 0, seen)
+    return Identity(
+        id=IdentityId(arn),
+        kind=kind,
+        name=name,
+        account="",
+        unique_id="",
+        tags=(),
+        created_at=0,
+        last_used_at=0,
+        seen=seen,
+    )
 
 
 def _build_permission_sets(

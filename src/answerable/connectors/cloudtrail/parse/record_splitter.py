@@ -23,19 +23,20 @@ from answerable.connectors.cloudtrail.parse.json_scanner import (
     JsonScanner,
     TooDeepError,
 )
-from answerable.connectors.cloudtrail.parse.record_types import RecordList
+from answerable.connectors.cloudtrail.parse.record_lists import (
+    LOOKAHEAD_BYTES,
+    decode_wrapped_list,
+    find_wrapped_list,
+    is_valid_json,
+)
 from answerable.model.connector import EventLimits
 
 _BLANK = b" \t\r\n"
 _BETWEEN = _BLANK + b","
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _SEPARATORS = re.compile(rb"[ \t\r\n,]*")
-_WRAPPER = re.compile(rb'(\{\s*"(?:Records|Events|QueryResultRows)"\s*:\s*\[)[\s\S]*')
 _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
-_RAW = msgspec.json.Decoder(msgspec.Raw)
-_ENVELOPE = msgspec.json.Decoder(RecordList)
-_LOOKAHEAD_BYTES = 512
 MAX_HEAD_BYTES = 4096
 MAX_REFUSED = 10_000
 _MAX_TRIES = 4
@@ -139,14 +140,14 @@ class RecordSplitter:
             self._at = 0
         return pieces
 
-    # Steps: each consumes something and gives True, or needs more and gives False.
+    # Steps: each consumes bytes and returns True, or returns False to wait for more.
 
     def _step_top_level(self, pieces: list[RecordPiece], final: bool) -> bool:
         if self._base + self._at == 0 and self._buffer[:3] == b"\xef\xbb\xbf":
             self._at = 3
         self._skip_blanks(_BLANKS)
         left = len(self._buffer) - self._at
-        if not left or (left < _LOOKAHEAD_BYTES and not final):
+        if not left or (left < LOOKAHEAD_BYTES and not final):
             return False
         self._begun = True
         first = self._buffer[self._at]
@@ -162,25 +163,21 @@ class RecordSplitter:
         return True
 
     def _step_object(self) -> None:
-        head = bytes(self._buffer[self._at : self._at + _LOOKAHEAD_BYTES])
-        wrapper = _WRAPPER.fullmatch(head)
-        if wrapper:
-            self._at += wrapper.end(1)
+        head = bytes(self._buffer[self._at : self._at + LOOKAHEAD_BYTES])
+        start = find_wrapped_list(head)
+        if start:
+            self._at += start
             self._enter_list(wrapped=True)
             return
         end = self._buffer.find(b"\n", self._at)
-        if end > 0 and _is_valid_json(bytes(self._buffer[self._at : end])):
+        if end > 0 and is_valid_json(bytes(self._buffer[self._at : end])):
             self._mode = _SplitterMode.LINES
             return
         self._mode, self._scan = _SplitterMode.VALUE, JsonScanner(self._at)
 
     def _enter_list(self, *, wrapped: bool) -> None:
-        self._mode, self._wrapped, self._hint, self._tried = (
-            _SplitterMode.LIST,
-            wrapped,
-            b"",
-            -1,
-        )
+        self._mode, self._wrapped = _SplitterMode.LIST, wrapped
+        self._hint, self._tried = b"", -1
 
     def _step_lines(self, pieces: list[RecordPiece], final: bool) -> bool:
         last = len(self._buffer) if final else self._buffer.rfind(b"\n", self._at)
@@ -253,8 +250,6 @@ class RecordSplitter:
         self._mode = self._back
         return True
 
-    # What the steps are made of.
-
     def _take_many_records(self, pieces: list[RecordPiece]) -> bool:
         """Take all records before the last certain record start in the buffer."""
         buffer, end = self._buffer, self._base + len(self._buffer)
@@ -318,20 +313,9 @@ class RecordSplitter:
         *,
         search: bool = False,
     ) -> None:
-        wrapped = _WRAPPER.fullmatch(value) if len(value) < _LOOKAHEAD_BYTES else None
-        wrapped = wrapped or _WRAPPER.fullmatch(value[:_LOOKAHEAD_BYTES])
-        if wrapped or (search and (b'"Events"' in value or b'"Records"' in value)):
-            try:
-                envelope = _ENVELOPE.decode(value)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                envelope = RecordList()
-            listed = envelope.records if envelope.records is not None else None
-            listed = envelope.events if listed is None else listed
-            if listed is not None:
-                for raw in listed:
-                    self._emit_record(pieces, offset, bytes(raw))
-                return
-        self._emit_record(pieces, offset, value)
+        listed = decode_wrapped_list(value, search=search)
+        for raw in [value] if listed is None else listed:
+            self._emit_record(pieces, offset, bytes(raw))
 
     def _emit_record(
         self, pieces: list[RecordPiece], offset: int, record: bytes
@@ -382,14 +366,6 @@ class RecordSplitter:
     def _skip_blanks(self, blanks: re.Pattern[bytes]) -> None:
         found = blanks.match(self._buffer, self._at)
         self._at = found.end() if found else self._at
-
-
-def _is_valid_json(value: bytes) -> bool:
-    try:
-        _RAW.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
 
 
 def _find_record_boundary(buffer: bytearray, key: int) -> int:

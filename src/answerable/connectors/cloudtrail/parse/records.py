@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import compress
+from typing import Any
 
 import msgspec
 
@@ -94,18 +95,23 @@ class RecordRefused:
 ParsedRecord = AuditEvent | RecordRefused
 
 
-EventFactory = Callable[..., AuditEvent]
+EventFactory = Callable[[tuple[Any, ...]], AuditEvent]
+
+
+def make_event(row: tuple[Any, ...]) -> AuditEvent:
+    """Make an event from a row of its fields, in order."""
+    return AuditEvent(*row)
 
 
 def parse_record(
-    raw: bytes, written_by: WrittenBy, make: EventFactory = AuditEvent
+    raw: bytes, written_by: WrittenBy, make: EventFactory = make_event
 ) -> ParsedRecord:
     """Parse one record.
 
     Args:
         raw: Bytes of the record, or of a wrapper with the record as text.
         written_by: Author class of the connector.
-        make: Factory of events from their fields, in order.
+        make: Factory of events from a row of their fields, in order.
     """
     try:
         record = _RECORD_DECODER.decode(raw) if raw[:1] != b"[" else CloudTrailRecord()
@@ -195,8 +201,8 @@ def _build_event(
     touched = _list_resources(record, action, caller, brought)
     scope = record.recipient_account_id or caller.account
     native = record.event_id.encode() if record.event_id else raw
-    # In the order of the fields: rows without names cost less in a process of its own.
-    return make(
+    # In the order of the fields of `AuditEvent`; a tuple is faster than keywords.
+    row = (
         event_id(when, SOURCE, scope, native),
         when,
         SOURCE,
@@ -224,6 +230,7 @@ def _build_event(
         (),
         _collect_facts(record, who, action, caller, brought, len(raw)),
     )
+    return make(row)
 
 
 def _digest_compact(raw: bytes) -> bytes:

@@ -15,21 +15,45 @@ _SOURCES = ("file", "command", "env")
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-# What frames a message, leads it, or says who it is from is not a server's to be told
-# by a credential; nor are fields that a client's head may bring with it.
+# Headers that a credential may not set: message framing, routing and origin, and
+# headers that a client may send itself.
 _RESERVED_HEADERS = frozenset(
     {
-        "baggage", "connection", "cookie", "date", "expect", "forwarded", "from",
-        "host", "keep-alive", "last-event-id", "origin", "range", "referer", "te",
-        "traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade",
-        "user-agent", "via",
+        "baggage",
+        "connection",
+        "cookie",
+        "date",
+        "expect",
+        "forwarded",
+        "from",
+        "host",
+        "keep-alive",
+        "last-event-id",
+        "origin",
+        "range",
+        "referer",
+        "te",
+        "traceparent",
+        "tracestate",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
     }
-)  # fmt: skip
+)
 _RESERVED_HEADER_PREFIXES = (
-    "accept", "access-control-", "content-", "if-", "mcp-", "proxy-", "sec-",
-    "x-forwarded-", "x-http-method",
-)  # fmt: skip
-# They say which program runs, and what is loaded into it.
+    "accept",
+    "access-control-",
+    "content-",
+    "if-",
+    "mcp-",
+    "proxy-",
+    "sec-",
+    "x-forwarded-",
+    "x-http-method",
+)
+# Variables that choose the program that runs and the libraries it loads.
 _RESERVED_VARIABLES = frozenset({"HOME", "PATH"})
 _RESERVED_VARIABLE_PREFIXES = ("LD_", "DYLD_")
 
