@@ -195,8 +195,11 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> UseCaseStubs:
         module, _, name = place.partition(":")
         stub = stubs.setdefault(module, ModuleType(module))
         setattr(stub, name, flows.flow(kind) if kind else SimpleNamespace)
-    lists = stubs["answerable.presentation.inventory_lists"]
-    lists.BY_KIND = dict(vars(lists))  # type: ignore[attr-defined]
+    lists = stubs["answerable.usecases.inventory.inventory_listing"]
+    lists.BY_KIND = {  # type: ignore[attr-defined]
+        kind: getattr(lists, f"list_{kind}")
+        for kind in ("agents", "identities", "credentials", "people", "tools")
+    }
     for place, function in OTHERS.items():
         module, _, name = place.partition(":")
         setattr(stubs.setdefault(module, ModuleType(module)), name, function)
@@ -207,7 +210,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> UseCaseStubs:
     # Whoever runs the tests may be an agent.
     monkeypatch.setattr(signing, "require_human", lambda *_: None)
     store = ModuleType("answerable.store.store")
-    store.Store = _Store  # type: ignore[attr-defined]  # a stand-in module
+    store.EvidenceStore = _Store  # type: ignore[attr-defined]  # a stand-in module
     package = ModuleType("answerable.store")
     # Its other modules stay: a command may be the first to import one.
     package.__path__ = import_module("answerable.store").__path__

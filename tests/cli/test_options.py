@@ -277,7 +277,7 @@ def test_what_a_user_typed_is_expanded_in_one_place(root):
         for path in (root / "src").rglob("*.py")
         if ".expanduser()" in path.read_text(encoding="utf-8")
     ]
-    assert found == ["expanded.py"]
+    assert found == ["user_path.py"]
 
 
 @pytest.mark.parametrize("key", ["~nobody-here/secret", "secret" * 60])

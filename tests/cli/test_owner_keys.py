@@ -393,9 +393,6 @@ def test_what_an_agent_starts_may_not_sign(home: Path, tmp_path: Path) -> None:
     )
     assert done.stdout.split() == ["code", "5"] * 9, done.stderr
     assert done.stderr.count("error: only a person may do this") == 9
-    listed = subprocess.run(
-        [*COMMAND, "owner-keys", "list", "-o", "json"],
-        capture_output=True,
-        check=True,
-    )
+    words = [*COMMAND, "owner-keys", "list", "-o", "json"]
+    listed = subprocess.run(words, capture_output=True, check=True)
     assert json.loads(listed.stdout)["items"] == []

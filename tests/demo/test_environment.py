@@ -41,7 +41,7 @@ class DirectTools:
         self._refused = refused
         self.called: list[tuple[str, dict[str, str]]] = []
 
-    def call(self, name: str, said: Mapping[str, str]) -> dict[str, Any]:
+    def call_tool(self, name: str, said: Mapping[str, str]) -> dict[str, Any]:
         self.called.append((name, dict(said)))
         if name in self._refused:
             data = {"decision": "deny", "decision_id": "d1"}

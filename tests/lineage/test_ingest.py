@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.cloudtrail import fetch
+from answerable.model.documents.core import Document
 from answerable.model.errors import UsageError
-from answerable.services.evidence import ingest as flow
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from tests.lineage.conftest import DATA, NOW
@@ -15,7 +15,7 @@ from tests.lineage.conftest import DATA, NOW
 SOURCE = f"cloudtrail:{DATA}"
 
 
-def counts(document: flow.Document) -> dict[str, object]:
+def counts(document: Document) -> dict[str, object]:
     (item,) = document.items
     return {key: item[key] for key in ("read", "stored", "duplicate", "quarantined")}
 

@@ -31,8 +31,16 @@ from tests.connectors.gateway.spool_files import (
     write,
 )
 from tests.inventory.fact_builders import DAY, NOW
-from tests.usecases.owned_store import AGENT, HOUR, OTHER, create_owned_store
-from tests.usecases.test_attested_owners import ANA, A, B, signer
+from tests.usecases.owned_store import (
+    AGENT,
+    ANA,
+    HOUR,
+    OTHER,
+    A,
+    B,
+    create_owned_store,
+    signer,
+)
 
 HOURLY = ExceptionTerm(HOUR)
 

@@ -10,14 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.evidence import dsse, owner_attestations, signed_statements
-from answerable.evidence.note import derive_verifier_key
-from answerable.model.documents.owners import OwnershipItem
 from answerable.model.errors import VerificationError
-from answerable.model.ids import AgentId, PersonId, person_id
+from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_key import StatementInvalidity
 from answerable.model.person import OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.services.statements import attested_owners, owner_keys
 from answerable.services.statements.attested_owners import (
@@ -25,70 +22,25 @@ from answerable.services.statements.attested_owners import (
     AttestedOwnerReader,
     read_attested_owners,
 )
-from answerable.services.statements.owner_keys import LocalSigner
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
-from tests.inventory.fact_builders import DAY, NOW, agent, evidence, human
-from tests.inventory.stored_scans import save
-
-AGENTS = tuple(AgentId(f"agent:declared/{n}") for n in ("one", "two", "three"))
-ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
-
-
-def signer(letter: str) -> LocalSigner:
-    seed = letter.encode() * 32
-    return LocalSigner(derive_verifier_key("key", seed).raw, seed)
-
-
-A, B = signer("a"), signer("b")
-OF = {ANA: A, BEN: B}
-
-
-def scan(store: EvidenceStore, *gone: str, at: int = NOW) -> None:
-    persons = tuple(
-        human(name, name.partition("@")[0], alive=name not in gone)
-        for name in ("ana@corp.example", "ben@corp.example")
-    )
-    agents = tuple(agent(each.removeprefix("agent:")) for each in AGENTS)
-    facts = SightedFacts(agents=agents, persons=persons)
-    save(store, [Sync("people:p", "people", at, facts)], at)
+from tests.inventory.fact_builders import DAY, NOW, evidence
+from tests.usecases.owned_store import (
+    AGENTS,
+    ANA,
+    BEN,
+    OF,
+    A,
+    B,
+    attest,
+    enroll,
+    scan,
+)
 
 
 @pytest.fixture(autouse=True)
 def scanned(store: EvidenceStore) -> None:
     scan(store)
-
-
-def enroll(
-    store: EvidenceStore,
-    key: LocalSigner,
-    person: PersonId,
-    *,
-    at: int = NOW,
-    days: int = 365,
-) -> None:
-    owner_keys.enroll_key(
-        store,
-        key.public,
-        person,
-        valid_from=at,
-        valid_until=at + days * DAY,
-        uid=1000,
-        now=at,
-    )
-
-
-def attest(
-    store: EvidenceStore,
-    key: LocalSigner = A,
-    person: str = ANA,
-    subject: str = AGENTS[0],
-    at: int = NOW,
-) -> OwnershipItem:
-    inventory = snapshots.load_inventory(store)
-    document = ownership.attest_signed(store, inventory, subject, person, key, now=at)
-    (item,) = document.items
-    return item  # type: ignore[return-value]  # of that kind
 
 
 def owners(store: EvidenceStore, now: int = NOW) -> Mapping[AgentId, PersonId]:

@@ -11,7 +11,7 @@ def test_every_line_leads_to_what_it_promises(entry: registry.ConnectorEntry) ->
     module = import_module(entry.fetch)
     if entry.spec.gives == registry.INVENTORY:
         assert callable(module.sync)
-        assert callable(module.where)
+        assert callable(module.list_probes)
     else:
         assert entry.spec.gives == registry.EVENTS
         assert callable(module.read)
@@ -21,7 +21,7 @@ def test_every_line_leads_to_what_it_promises(entry: registry.ConnectorEntry) ->
 
 @pytest.mark.parametrize("entry", registry.REFERENCES, ids=lambda e: e.spec.name)
 def test_every_reference_is_there(entry: registry.ConnectorEntry) -> None:
-    assert callable(import_module(entry.fetch).load)
+    assert callable(import_module(entry.fetch).load_catalogue)
     assert entry.spec.gives == "reference"
     assert entry.spec.reads
 

@@ -21,8 +21,16 @@ from answerable.usecases.evidence.filed_requests import (
     RequestDraft,
 )
 from tests.inventory.fact_builders import NOW
-from tests.usecases.owned_store import AGENT, HOUR, create_owned_store
-from tests.usecases.test_attested_owners import ANA, BEN, A, B, signer
+from tests.usecases.owned_store import (
+    AGENT,
+    ANA,
+    BEN,
+    HOUR,
+    A,
+    B,
+    create_owned_store,
+    signer,
+)
 
 WORDS = "Please pay DE89 3704 0044 0532 0130 00."
 WISH = RequestDraft(AGENT, WORDS, (), "", HOUR)

@@ -45,9 +45,19 @@ from answerable.usecases.evidence.remote_signing import (
 )
 from answerable.usecases.inventory import ownership
 from tests.inventory.fact_builders import NOW
-from tests.usecases.owned_store import AGENT, HOUR, OTHER, create_owned_store
+from tests.usecases.owned_store import (
+    AGENT,
+    ANA,
+    BEN,
+    HOUR,
+    OTHER,
+    A,
+    B,
+    create_owned_store,
+    enroll,
+    signer,
+)
 from tests.usecases.test_approval_requests import ask_of
-from tests.usecases.test_attested_owners import ANA, BEN, A, B, enroll, signer
 
 Act = Callable[[StatementSigner], Document]
 MINUTE = HOUR // 60

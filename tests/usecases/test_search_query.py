@@ -62,7 +62,7 @@ def test_a_value_in_quotes_may_hold_spaces_colons_and_quotes() -> None:
     [
         ("agnet:bot", "did you mean agent:?"),
         ("resources:x", "did you mean resource:?"),
-        ("agent:a agent:b", "stands twice"),
+        ("agent:a agent:b", "given twice"),
         ("agent:", "asks for nothing"),
         ('agent:"', "no end"),
         ("status:lost", "is one of observed"),

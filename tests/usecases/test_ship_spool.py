@@ -138,13 +138,13 @@ def test_a_store_that_fails_at_a_step_keeps_the_spool_and_doubles_nothing(
         assert files(spool) == []
 
 
-@pytest.mark.parametrize("step", ["_keep", "_remove"])
+@pytest.mark.parametrize("step", ["save", "delete"])
 def test_a_crash_while_the_spool_is_cleared_repeats_harmlessly(
     store: EvidenceStore, spool: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     folder = write(spool, spelled(STORY[:3]), cuts=[1, 2])
     place = "answerable.connectors.gateway.recorder_folder"
-    place += ".Folder._keep" if step == "_keep" else "._remove"
+    place += ".RecorderFolder._save_progress" if step == "save" else "._delete_files"
 
     def crash(*_: object) -> None:
         raise KeyboardInterrupt

@@ -136,7 +136,7 @@ def test_of_several_at_once_each_comes_to_what_it_would_have_come_to_alone(
     one_by_one = [_told(alone, each) for each in mixed(alone)]
     at_once = together.exchanges.exchange_all(mixed(together), NOW)
     assert [_spelled(each) for each in at_once] == one_by_one
-    assert one_by_one == ["given", "KeyUnknown", "audience", "seen", "given"]
+    assert one_by_one == ["given", "UnknownKey", "audience", "seen", "given"]
 
 
 def test_one_story_that_fails_is_the_only_one_that_does(
@@ -160,7 +160,7 @@ def test_one_story_that_fails_is_the_only_one_that_does(
     ("answers", "told"),
     [
         ((COMMITTED, TokenStateUnavailable("away")), ["given", "control"]),
-        ((IdConflict("taken"), COMMITTED), ["IdTaken", "given"]),
+        ((IdConflict("taken"), COMMITTED), ["IdConflict", "given"]),
         (TokenStateUnavailable("away"), ["control", "control"]),
         (ZeroDivisionError(), ["ZeroDivisionError", "ZeroDivisionError"]),
     ],

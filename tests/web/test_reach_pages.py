@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from answerable.model.documents.core import Document, PermissionCheckItem, ReachItem
-from answerable.services.reach.permission_lists import PermissionPage
+from answerable.services.reach.permission_pages import PermissionPage
 from answerable.usecases.reach import permissions as flow
 from answerable.web.http.errors import RequestRejected
 from answerable.web.pages.reach import answer_rows, path_graph

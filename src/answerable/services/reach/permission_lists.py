@@ -2,17 +2,14 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 
 from answerable.model.connector import ignore_progress
 from answerable.model.documents.core import (
-    CoverageRecord,
     Document,
     ReachItem,
     TruncationItem,
 )
-from answerable.model.errors import UsageError
 from answerable.presentation.command_hints import format_command
 from answerable.reach import answer_documents, queries, subjects
 from answerable.reach.acting_agents import grade_by_agents, list_agents_through
@@ -32,6 +29,11 @@ from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 from answerable.reach.who_can import build_caller_query
 from answerable.reach.who_can import list_who_can as who_can_in
 from answerable.services.reach.call_parsing import parse_call, parse_permission_filter
+from answerable.services.reach.permission_pages import (
+    PermissionPage,
+    format_cursor,
+    parse_cursor,
+)
 from answerable.services.reach.query_context import (
     QueryContext,
     build_query_coverage,
@@ -56,30 +58,6 @@ _MOST_ON_PATTERN = 250
 Progress = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class PermissionPage:
-    """Part of a permission list.
-
-    Attributes:
-        after: Cursor of the next part, empty at the end.
-        gone: Number of examined identities.
-        shown: Number of identities with rows, if the list is cut.
-    """
-
-    document: Document
-    after: str
-    gone: int = 0
-    shown: TruncationItem | None = None
-
-    @property
-    def document_with_counts(self) -> Document:
-        """Document with the number of examined identities in its coverage."""
-        if self.shown is None:
-            return self.document
-        covered: CoverageRecord = {**self.document.coverage, "shown": self.shown}
-        return replace(self.document, coverage=covered)
-
-
 def list_permissions(
     asked: QueryContext,
     subject: str,
@@ -89,7 +67,7 @@ def list_permissions(
     limit: int = 0,
     progress: Progress = ignore_progress,
 ) -> Document:
-    """List the permissions of a subject; see `flows.reach.reach`.
+    """List the permissions of a subject.
 
     Raises:
         UsageError: The subject is not known.
@@ -205,7 +183,7 @@ def list_permissions_page(
 def list_holders(
     asked: QueryContext, action: str, resource: str, *, limit: int = 0
 ) -> Document:
-    """List all identities that can make one call; see `flows.reach.who_can`.
+    """List all identities that can make one call.
 
     Raises:
         UsageError: Action or resource are not known.
@@ -289,31 +267,6 @@ def _find_holders(
     some = list(islice(found, place.row, place.row + rows + 1))
     on = PageCursor(0, place.row + rows) if len(some) > rows else None
     return some[:rows], on, len(asked.estate.principals)
-
-
-def parse_cursor(text: str) -> tuple[int, PageCursor]:
-    """Parse a cursor: index of the subject's identity, and position from there.
-
-    Raises:
-        UsageError: It is malformed.
-    """
-    parts = text.split(".") if text else ["0", "0", "0"]
-    if len(parts) != 3 or not all(_is_small_number(part) for part in parts):
-        raise UsageError(
-            f"not a place to go on from (got {text[:40]!r}, expected one that was given)",
-            "leave `after` out to begin",
-        )
-    start, way, row = map(int, parts)
-    return start, PageCursor(way, row)
-
-
-def _is_small_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 9
-
-
-def format_cursor(start: int, place: PageCursor) -> str:
-    """Format a cursor."""
-    return f"{start}.{place.way}.{place.row}"
 
 
 def _build_permission_document(

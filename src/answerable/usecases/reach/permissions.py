@@ -18,7 +18,8 @@ from answerable.services.reach.request_context import (
 )
 
 if TYPE_CHECKING:
-    from answerable.services.reach.permission_lists import PermissionPage, Progress
+    from answerable.services.reach.permission_lists import Progress
+    from answerable.services.reach.permission_pages import PermissionPage
 
 
 @serialize_queries

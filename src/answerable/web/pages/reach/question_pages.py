@@ -15,7 +15,7 @@ from answerable.presentation.proof_text import (
     group_undecided_layers,
 )
 from answerable.presentation.unknown_text import describe_searched
-from answerable.services.reach.permission_lists import PermissionPage
+from answerable.services.reach.permission_pages import PermissionPage
 from answerable.usecases.reach import permissions as flow
 from answerable.web.pages.reach import answer_rows, path_graph
 from answerable.web.pages.reach.question import ReachQuestion, parse_question
