@@ -15,8 +15,19 @@ from answerable.model.lineage import HopStatus
 
 # In the order of a formatted query.
 FIELDS = (
-    *("person", "agent", "tool", "identity", "credential", "action", "resource"),
-    *("source", "outcome", "run", "status", "since", "until"),
+    "person",
+    "agent",
+    "tool",
+    "identity",
+    "credential",
+    "action",
+    "resource",
+    "source",
+    "outcome",
+    "run",
+    "status",
+    "since",
+    "until",
 )
 CHOICES = {
     "outcome": tuple(each.value for each in EventOutcome),

@@ -397,4 +397,4 @@ def entry_to_hop(entry: TrustEntry, role: str) -> PathHop:
 
 def empty_answer() -> ReachAnswer:
     """Build the answer `never` without a subject."""
-    return ReachAnswer("", IdentityId(""), FALSE, (), False, (), ())
+    return ReachAnswer("", IdentityId(""), FALSE, (), admin=False, path=(), gaps=())

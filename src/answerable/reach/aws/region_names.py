@@ -9,12 +9,33 @@ import re
 from difflib import get_close_matches
 
 _AREAS = (
-    *("us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx", "cn", "us-gov"),
-    *("us-iso", "us-isob", "us-isof", "eu-isoe", "eusc-de"),
+    "us",
+    "eu",
+    "ap",
+    "sa",
+    "ca",
+    "me",
+    "af",
+    "il",
+    "mx",
+    "cn",
+    "us-gov",
+    "us-iso",
+    "us-isob",
+    "us-isof",
+    "eu-isoe",
+    "eusc-de",
 )
 _DIRECTIONS = (
-    *("central", "north", "south", "east", "west"),
-    *("northeast", "northwest", "southeast", "southwest"),
+    "central",
+    "north",
+    "south",
+    "east",
+    "west",
+    "northeast",
+    "northwest",
+    "southeast",
+    "southwest",
 )
 _NAME = re.compile(f"({'|'.join(_AREAS)})-({'|'.join(_DIRECTIONS)})-[1-9][0-9]?")
 

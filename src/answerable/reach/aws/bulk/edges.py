@@ -372,7 +372,7 @@ class AssumeRolePermissions:
             realm.trusting,
             call,
             self._evaluate_exactly,
-            realm.index.scope,
+            besides=realm.index.scope,
         )
 
     def evaluate_actor(self, actor: int) -> VerdictBits:

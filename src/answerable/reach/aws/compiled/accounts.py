@@ -307,13 +307,13 @@ class CompiledAccounts:
             resource,
             place.parts,
             known,
-            wild,
-            place.owner,
-            fences,
-            endpoint,
-            stated,
-            place.holder,
-            place.door,
+            wild=wild,
+            owner=place.owner,
+            fences=fences,
+            endpoint=endpoint,
+            stated=stated,
+            holder=place.holder,
+            door=place.door,
         )
 
     @property

@@ -177,13 +177,13 @@ class CompiledPrincipal:
             self.boundary_id,
             self.gaps,
             self.known,
-            self.groups,
-            self.policies,
-            extra,
-            self.collected,
-            levels,
-            self.session,
-            self.linked,
+            groups=self.groups,
+            policies=self.policies,
+            extra=extra,
+            collected=self.collected,
+            levels=levels,
+            session=self.session,
+            linked=self.linked,
         )
 
     def without_boundary(self) -> "CompiledPrincipal":

@@ -94,14 +94,14 @@ class CompiledStatement:
     def source_text(self) -> "StatementText":
         """Text that it was compiled from."""
         return StatementText(
-            self.effect,
-            self.actions,
-            self.not_actions,
-            self.resources,
-            self.not_resources,
-            self.conditions,
-            self.principals,
-            self.not_principals,
+            effect=self.effect,
+            actions=self.actions,
+            not_actions=self.not_actions,
+            resources=self.resources,
+            not_resources=self.not_resources,
+            conditions=self.conditions,
+            principals=self.principals,
+            not_principals=self.not_principals,
         )
 
     def matches_action(self, action: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from answerable.model.ids import ResourceId
 from answerable.model.policy import PolicyEffect
@@ -97,8 +98,9 @@ def list_granted_rows(
         inside = standing.select_for_service(own.service)
         for on in untold:
             for way in found_ways:
+                scope = _GrantScope(own, on, way)
                 yield from _list_policy_rows(
-                    estate, principal, inside, own, on, wanted, way, told
+                    estate, principal, inside, scope, wanted, told
                 )
 
 
@@ -175,16 +177,23 @@ def list_requested_scope(
             yield on
 
 
+class _GrantScope(NamedTuple):
+    """Resources of a policy, and the way in which it names a principal."""
+
+    policy: ResourcePolicy
+    on: PatternTerm[ArnParts]
+    way: str
+
+
 def _list_policy_rows(
     estate: CompiledAccounts,
     principal: CompiledPrincipal,
     standing: PrincipalSpans,
-    own: ResourcePolicy,
-    on: PatternTerm[ArnParts],
+    scope: _GrantScope,
     wanted: RowFilter,
-    way: str,
     told: TermPairTest,
 ) -> Iterator[PermissionRow]:
+    own, on, way = scope
     near = own.account in ("", principal.identity.account)
     limits = standing.list_limits_on_grant(near=near, escaping=way == "escaping")
 

@@ -100,9 +100,16 @@ def _statement_key(grant: PolicyStatement) -> tuple[object, ...]:
     if clause.number < 0:
         return grant.policy, clause.number
     return (
-        *(grant.policy, grant.sid, clause.effect),
-        *(clause.actions, clause.not_actions, clause.resources, clause.not_resources),
-        *(clause.conditions, clause.principals, clause.not_principals),
+        grant.policy,
+        grant.sid,
+        clause.effect,
+        clause.actions,
+        clause.not_actions,
+        clause.resources,
+        clause.not_resources,
+        clause.conditions,
+        clause.principals,
+        clause.not_principals,
     )
 
 
