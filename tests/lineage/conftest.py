@@ -1,13 +1,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from answerable.model.documents.trace import TraceItem
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import event_id
 from answerable.model.provenance import WrittenBy
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.lineage.trace import trace_events
 
 DATA = Path(__file__).parents[1] / "data" / "cloudtrail"
 NOW = 1_794_000_000_000_000_000
@@ -47,3 +51,8 @@ def made(number: int, **fields: object) -> AuditEvent:
 
 def keep(store: EvidenceStore, events: Sequence[AuditEvent]) -> None:
     store.append(events, NOW)
+
+
+def ask(store: EvidenceStore, **asked: object) -> list[TraceItem]:
+    document = trace_events(store, TraceQuery(**asked), now=NOW)  # type: ignore[arg-type]
+    return cast("list[TraceItem]", list(document.items))

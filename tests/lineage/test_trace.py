@@ -1,7 +1,6 @@
 """Questions over a small trail, and what the answers rest on."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -28,15 +27,10 @@ from answerable.usecases.lineage.run_sql import run_query
 from answerable.usecases.lineage.trace import score_coverage, trace_events
 from tests.inventory.fact_builders import human
 from tests.inventory.stored_scans import save
-from tests.lineage.conftest import ACCOUNT, NOW, keep, made
+from tests.lineage.conftest import ACCOUNT, NOW, ask, keep, made
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/deploy"
-
-
-def ask(store: EvidenceStore, **asked: object) -> list[TraceItem]:
-    document = trace_events(store, TraceQuery(**asked), now=NOW)  # type: ignore[arg-type]
-    return cast("list[TraceItem]", list(document.items))
 
 
 def actions(items: list[TraceItem]) -> list[str]:
@@ -302,60 +296,6 @@ def test_who_assumes_a_role_most_is_evidence_and_a_tie_is_not(
 
 
 # What is derived may be thrown away, never believed blindly, and improves.
-
-
-def derived(store: EvidenceStore) -> Path:
-    return store.root / "derived" / "lineage.bin"
-
-
-def test_removing_the_derived_file_changes_no_answer(day: EvidenceStore) -> None:
-    before = ask(day)
-    derived(day).unlink()
-    assert ask(day) == before
-
-
-def test_a_derived_file_that_was_changed_is_derived_again(day: EvidenceStore) -> None:
-    before = ask(day)
-    for content in (b"", b"x" * 100, derived(day).read_bytes()[:-9] + b"123456789"):
-        derived(day).write_bytes(content)
-        assert ask(day) == before
-
-
-def test_a_derived_file_of_another_store_is_not_believed(
-    day: EvidenceStore, tmp_path: Path
-) -> None:
-    before = ask(day)
-    with EvidenceStore.open(tmp_path / "other", now=NOW) as other:
-        keep(other, [made(1, identity="arn:aws:iam::1:role/x")])
-        load_chains(other)
-        foreign = derived(other).read_bytes()
-    derived(day).write_bytes(foreign)
-    assert ask(day) == before
-
-
-def test_a_late_issuance_improves_the_chain_and_no_event_changes(
-    store: EvidenceStore,
-) -> None:
-    key = "cred:aws/ASIAEXAMPLE000001"
-    keep(store, [made(2, identity=ROLE, credential=key)])
-    (before,) = ask(store)
-    assert before["identity_path"] == [ROLE]
-    keep(store, [made(1, identity=USER, issued=key, issued_to=ROLE)])
-    after = ask(store)[1]
-    assert after["identity_path"] == [USER, ROLE]
-    assert after["event_id"] == before["event_id"]
-
-
-def test_a_failed_or_self_reported_issuance_joins_nothing(store: EvidenceStore) -> None:
-    key = "cred:aws/ASIAEXAMPLE000001"
-    issuance = made(1, identity=USER, issued=key, issued_to=ROLE)
-    claimed = replace(
-        issuance, written_by=WrittenBy.SELF_REPORTED, person="person:boss"
-    )
-    keep(store, [made(2, identity=ROLE, credential=key), claimed])
-    item = ask(store)[1]
-    assert item["identity_path"] == [ROLE]
-    assert item["hops"]["person"]["status"] == "missing"
 
 
 def test_an_identity_that_only_a_record_names_is_found(store: EvidenceStore) -> None:

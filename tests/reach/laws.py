@@ -14,7 +14,8 @@ from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
 from answerable.reach import queries
 from answerable.reach.aws.compiled import external_callers
-from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys

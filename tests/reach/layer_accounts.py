@@ -2,7 +2,8 @@
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
-from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.single_request import evaluate_action

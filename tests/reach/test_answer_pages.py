@@ -15,11 +15,13 @@ from answerable.reach.answer_pages import (
     list_first_callers,
     list_reach_page,
 )
-from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import parse_filter
+from answerable.reach.caller_ranking import NO_AGENT_RANKING
 from answerable.reach.queries import ReachAnswer
-from answerable.reach.who_can import NO_AGENT_RANKING, build_caller_query, list_who_can
+from answerable.reach.who_can import build_caller_query, list_who_can
 from answerable.usecases.reach import permissions as flow
 from bench.organization.generator import generate_organization
 from tests.reach.test_reach_commands import NOW, RED, pipeline, rows

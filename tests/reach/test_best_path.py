@@ -4,7 +4,7 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach import queries, unknown_subjects, who_can
-from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.formula import Verdict, get_verdict

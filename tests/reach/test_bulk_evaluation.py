@@ -24,7 +24,8 @@ from answerable.reach.aws.bulk.bitset import (
 from answerable.reach.aws.bulk.caller_side import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.statement_index import StatementIndex
-from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.paths.edges import IdentityNode
@@ -282,7 +283,7 @@ def _denies_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
     for room in (evaluate, targets):
-        patch.setattr(room, "settled", lambda verdicts, exact: verdicts)
+        patch.setattr(room, "resolve_doubts", lambda verdicts, exact: verdicts)
 
 
 def _nobody_widens_itself(patch: pytest.MonkeyPatch) -> None:

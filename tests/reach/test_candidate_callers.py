@@ -49,7 +49,7 @@ def test_whoever_can_make_a_call_is_asked(case: ReachCase) -> None:
     all_are_asked(case)
 
 
-@pytest.mark.parametrize("told", ["_named", "_holding"])
+@pytest.mark.parametrize("told", ["_list_named_callers", "_list_allow_holders"])
 def test_the_law_finds_that_one_side_is_forgotten(told: str) -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(candidate_callers, told, lambda *_: iter(()))

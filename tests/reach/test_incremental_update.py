@@ -12,7 +12,7 @@ from answerable.reach.aws.bulk import closure as whole_module
 from answerable.reach.aws.bulk import incremental_update, policy_diff
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
-from answerable.reach.aws.bulk.statement_index import HolderTable
+from answerable.reach.aws.bulk.holder_table import HolderTable
 from answerable.reach.aws.bulk.transitive_closure import compute_closure
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.paths.edges import IdentityNode

@@ -12,8 +12,6 @@ from answerable.reach.aws.compiled.principal_matching import NamingFormulas
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation import (
-    conditions,
-    context_keys,
     evaluate_principal,
     policy_layers,
     resource_policies,
@@ -25,19 +23,28 @@ from answerable.reach.aws.patterns import action_sets, globs
 from answerable.reach.formula import FALSE, TRUE, Formula, negate
 from tests.reach import laws
 from tests.reach.account_builder import role, user
+from tests.reach.condition_mistakes import (
+    Stated,
+    default_ignored,
+    if_exists_everywhere,
+    if_exists_ignored,
+    missing_key_fails_for_all,
+    null_inverted,
+    open_condition_as_held,
+    quantifiers_swapped,
+    unknown_operator_as_held,
+    variable_unescaped,
+)
 from tests.reach.mutation import Plant, is_caught
 from tests.reach.strategies_cases import cases
 from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import ROLES
 
-Stated = tuple[str, ...] | None
 _bounded = policy_layers.evaluate_boundary
 _combined = policy_layers.combine_sides
 _side_of = resource_policies.evaluate_policy_for_principal
 _side_for = evaluate_principal.evaluate_resource_policy
 _names = principal_matching.match_principal
-_parsed = conditions.parse_operator
-_missing = conditions._evaluate_missing_key
 
 
 def _deny_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -163,7 +170,9 @@ def _cross_account_union(patch: pytest.MonkeyPatch) -> None:
 
 def _not_action_inverted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        statements, "match_action", lambda c, action: c.action_set.holds(action)
+        statements,
+        "match_action",
+        lambda c, action: c.action_set.matches_action(action),
     )
 
 
@@ -195,65 +204,6 @@ def _wildcards_cross_parts(patch: pytest.MonkeyPatch) -> None:
 def _actions_keep_case(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         action_sets.ActionSet, "matches_action", lambda s, a: a.title() in s.exact
-    )
-
-
-def _variable_unescaped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(context_keys, "encode_literal", globs.encode_glob)
-
-
-def _default_ignored(patch: pytest.MonkeyPatch) -> None:
-    variable = context_keys._parse_variable
-    patch.setattr(
-        context_keys, "_parse_variable", lambda inside: (variable(inside)[0], None)
-    )
-
-
-def _open_condition_as_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_join_open_lines", lambda clauses: TRUE)
-
-
-def _if_exists_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "parse_operator", lambda op: (*_parsed(op)[:2], False))
-
-
-def _if_exists_everywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_evaluate_missing_key", lambda *_, **__: True)
-
-
-def _missing_key_fails_for_all(patch: pytest.MonkeyPatch) -> None:
-    def missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
-        if quantifier == "forallvalues":
-            return False
-        return _missing(quantifier, negated=negated, if_exists=if_exists)
-
-    patch.setattr(conditions, "_evaluate_missing_key", missing)
-
-
-def _quantifiers_swapped(patch: pytest.MonkeyPatch) -> None:
-    other = {"forallvalues": "foranyvalue", "foranyvalue": "forallvalues", "": ""}
-
-    def parsed(operator: str) -> tuple[str, str, bool]:
-        quantifier, base, if_exists = _parsed(operator)
-        return other.get(quantifier, quantifier), base, if_exists
-
-    patch.setattr(conditions, "parse_operator", parsed)
-
-
-def _null_inverted(patch: pytest.MonkeyPatch) -> None:
-    null = conditions._evaluate_null
-
-    def inverted(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
-        found = null(values, given)
-        return None if found is None else not found
-
-    patch.setattr(conditions, "_evaluate_null", inverted)
-
-
-def _unknown_operator_as_held(patch: pytest.MonkeyPatch) -> None:
-    holds = conditions._evaluate_operator
-    patch.setattr(
-        conditions, "_evaluate_operator", lambda *args: holds(*args) is not False
     )
 
 
@@ -346,15 +296,15 @@ MISTAKES: dict[str, Plant] = {
     "? may stand for nothing": _question_mark_optional,
     "a wildcard crosses the parts of an ARN": _wildcards_cross_parts,
     "actions keep their case": _actions_keep_case,
-    "a variable's wildcards are wildcards": _variable_unescaped,
-    "a variable's default is ignored": _default_ignored,
-    "an open condition counts as held": _open_condition_as_held,
-    "IfExists is ignored": _if_exists_ignored,
-    "every condition holds for a missing key": _if_exists_everywhere,
-    "ForAllValues fails for a missing key": _missing_key_fails_for_all,
-    "ForAllValues and ForAnyValue are swapped": _quantifiers_swapped,
-    "Null is inverted": _null_inverted,
-    "an operator that nobody knows counts as held": _unknown_operator_as_held,
+    "a variable's wildcards are wildcards": variable_unescaped,
+    "a variable's default is ignored": default_ignored,
+    "an open condition counts as held": open_condition_as_held,
+    "IfExists is ignored": if_exists_ignored,
+    "every condition holds for a missing key": if_exists_everywhere,
+    "ForAllValues fails for a missing key": missing_key_fails_for_all,
+    "ForAllValues and ForAnyValue are swapped": quantifiers_swapped,
+    "Null is inverted": null_inverted,
+    "an operator that nobody knows counts as held": unknown_operator_as_held,
     "the action and resource-type matrix is ignored": _matrix_ignored,
     "policies through groups are dropped": _groups_dropped,
     "a statement set aside is forgotten": _unread_forgotten,

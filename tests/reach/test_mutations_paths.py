@@ -14,7 +14,7 @@ from answerable.reach.aws.bulk.existing_resources import (
     ExistingResources,
     MatchedResources,
 )
-from answerable.reach.aws.compiled import accounts
+from answerable.reach.aws.compiled import account_compiler
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import PolicyStatement
@@ -82,7 +82,7 @@ def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
     entry = TrustEntry("any", "Service", "sts:AssumeRole", Evaluation(TRUE, ()))
     patch.setattr(IdentityGraph, "list_service_entries", lambda *_: iter([entry]))
     patch.setattr(
-        accounts,
+        account_compiler,
         "list_trusted_services",
         lambda trusts: ((s.service, t.role) for t in trusts for s in PASS_ROLE_RULES),
     )

@@ -1,19 +1,17 @@
 """Mistakes with policy kinds beyond the caller's own: each is found by the law."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled import (
+    account_compiler,
     accounts,
     compile_parts,
     external_callers,
-    organization_policies,
     principal_matching,
     s3_public_access,
-    service_facts,
 )
 from answerable.reach.aws.compiled.external_callers import ExternalCaller
 from answerable.reach.aws.compiled.organization_policies import LimitingLayer
@@ -32,12 +30,23 @@ from answerable.reach.formula import FALSE, TRUE, Formula
 from tests.reach import laws
 from tests.reach.account_builder import role
 from tests.reach.mutation import Plant, is_caught
+from tests.reach.organization_mistakes import (
+    linked_roles_bound,
+    management_bound,
+    rcp_for_insiders_only,
+    rcp_of_every_service,
+    rcp_of_the_caller,
+    rcp_skipped,
+    scp_level_missing_as_full,
+    scp_level_skipped,
+    scp_levels_united,
+    scp_of_the_account_skipped,
+    scp_skipped,
+)
 from tests.reach.strategies_cases import cases
 from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import USERS
 
-_levels_of = organization_policies.compile_scp_levels
-_paths_over = compile_parts.list_organization_paths
 _stated = compile_parts.compile_stated_policy
 _side_of = resource_policies.evaluate_policy_for_principal
 _said = resource_policies.evaluate_policy
@@ -46,88 +55,13 @@ _missing_side = evaluate_principal.assume_uncollected_policy
 _under = CompiledPrincipal.in_session
 
 
-def _levels(patch: pytest.MonkeyPatch, keep: slice) -> None:
-    def levels_of(path: Iterable[str], *rest: object) -> tuple[LimitingLayer, ...]:
-        return _levels_of(path, *rest)[keep]  # type: ignore[arg-type] - passed through
-
-    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
-
-
-def _scp_skipped(patch: pytest.MonkeyPatch) -> None:
-    _levels(patch, slice(0, 0))
-
-
-def _scp_level_skipped(patch: pytest.MonkeyPatch) -> None:
-    _levels(patch, slice(1, None))
-
-
-def _scp_of_the_account_skipped(patch: pytest.MonkeyPatch) -> None:
-    _levels(patch, slice(0, -1))
-
-
-def _scp_levels_united(patch: pytest.MonkeyPatch) -> None:
-    def levels_of(path: Iterable[str], *rest: object) -> tuple[LimitingLayer, ...]:
-        levels = _levels_of(path, *rest)  # type: ignore[arg-type] - passed through
-        grants = tuple(g for level in levels for g in level.grants)
-        gaps = tuple(gap for level in levels for gap in level.gaps)
-        return (LimitingLayer(PolicyLayer.SCP, "all", grants, gaps),) if levels else ()
-
-    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
-
-
-def _scp_level_missing_as_full(patch: pytest.MonkeyPatch) -> None:
-    def levels_of(path: Iterable[str], *rest: object) -> tuple[LimitingLayer, ...]:
-        levels = _levels_of(path, *rest)  # type: ignore[arg-type] - passed through
-        return tuple(one for one in levels if one.grants or len(one.gaps) != 1)
-
-    patch.setattr(compile_parts, "compile_scp_levels", levels_of)
-
-
-def _management_bound(patch: pytest.MonkeyPatch) -> None:
-    def paths_over(
-        accounts: dict[str, object], *rest: object
-    ) -> dict[str, tuple[str, ...]]:
-        members = {k: replace(a, management=False) for k, a in accounts.items()}  # type: ignore[type-var] - accounts
-        return _paths_over(members, *rest)  # type: ignore[arg-type] - passed through
-
-    for module in (compile_parts, accounts):
-        patch.setattr(module, "paths_over", paths_over)
-
-
-def _linked_roles_bound(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(compile_parts, "is_service_linked", lambda identity: False)
-
-
-def _rcp_skipped(patch: pytest.MonkeyPatch) -> None:
-    for module in (policy_layers, evaluate_external):
-        patch.setattr(module, "fenced", lambda *_: [])
-
-
-def _rcp_for_insiders_only(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_external, "apply_rcps", lambda *_: [])
-
-
-def _rcp_of_the_caller(patch: pytest.MonkeyPatch) -> None:
-    known = accounts.CompiledAccounts._list_rcps
-    patch.setattr(
-        accounts.CompiledAccounts,
-        "_list_rcps",
-        lambda self, owner, *, wild: known(self, "111122223333", wild=wild),
-    )
-
-
-def _rcp_of_every_service(patch: pytest.MonkeyPatch) -> None:
-    for module in (service_facts, accounts):
-        patch.setattr(module, "binds_rcps", lambda action: True)
-
-
 def _sides_changed(patch: pytest.MonkeyPatch, **change: Formula) -> None:
     def said(own: object, *rest: object, **more: object) -> ResourcePolicyResult:
         side = _said(own, *rest, **more)  # type: ignore[arg-type] - passed through
         return replace(side, **change) if isinstance(own, ResourcePolicy) else side  # type: ignore[arg-type] - formulas only
 
     for module in (resource_policies, evaluate_external):
-        patch.setattr(module, "said", said)
+        patch.setattr(module, "evaluate_policy", said)
 
 
 def _resource_deny_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -151,7 +85,7 @@ def _key_policy_not_needed(patch: pytest.MonkeyPatch) -> None:
         return not call.action.startswith("kms:") and _is_required(call)
 
     for module in (resource_policies, evaluate_principal):
-        patch.setattr(module, "is_required", is_required)
+        patch.setattr(module, "requires_resource_policy", is_required)
 
 
 def _uncollected_as_none(patch: pytest.MonkeyPatch) -> None:
@@ -159,7 +93,7 @@ def _uncollected_as_none(patch: pytest.MonkeyPatch) -> None:
         return replace(_missing_side(call, near=near), direct=FALSE)
 
     for module in (evaluate_principal, evaluate_external):
-        patch.setattr(module, "missing_side", missing_side)
+        patch.setattr(module, "assume_uncollected_policy", missing_side)
 
 
 def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
@@ -167,7 +101,7 @@ def _uncollected_as_open_door(patch: pytest.MonkeyPatch) -> None:
         return replace(_missing_side(call, near=near), direct=TRUE)
 
     for module in (evaluate_principal, evaluate_external):
-        patch.setattr(module, "missing_side", missing_side)
+        patch.setattr(module, "assume_uncollected_policy", missing_side)
 
 
 def _session_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -208,7 +142,7 @@ def _endpoint_ignored(patch: pytest.MonkeyPatch) -> None:
             None if layer is PolicyLayer.ENDPOINT else _stated(builder, policy, layer)
         )  # type: ignore[arg-type] - passed through
 
-    patch.setattr(accounts, "compile_stated_policy", stated)
+    patch.setattr(account_compiler, "compile_stated_policy", stated)
 
 
 def _endpoint_names_everybody(patch: pytest.MonkeyPatch) -> None:
@@ -247,7 +181,9 @@ def _door_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def _block_ignored(patch: pytest.MonkeyPatch) -> None:
     for module in (evaluate_principal, evaluate_external):
-        patch.setattr(module, "kept_out", lambda estate, own, call, side: side)
+        patch.setattr(
+            module, "apply_public_access_block", lambda estate, own, call, side: side
+        )
 
 
 def _block_of_the_account_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -323,29 +259,29 @@ _DOORS = Mix(kinds=("s3:accesspoint",), rcp=0, endpoint=0, session=0)
 _OPEN = Mix(scp=0, rcp=0, endpoint=0, session=0, boundary=0)
 _PLAIN = ("s3:bucket", "sqs:queue", "sns:topic")
 MISTAKES: dict[str, tuple[Plant, Mix]] = {
-    "SCPs are skipped": (_scp_skipped, _CONTROLS),
-    "the SCPs of the root are skipped": (_scp_level_skipped, _CONTROLS),
-    "the SCPs of the account are skipped": (_scp_of_the_account_skipped, _CONTROLS),
-    "an Allow at one SCP level counts for all": (_scp_levels_united, _CONTROLS),
+    "SCPs are skipped": (scp_skipped, _CONTROLS),
+    "the SCPs of the root are skipped": (scp_level_skipped, _CONTROLS),
+    "the SCPs of the account are skipped": (scp_of_the_account_skipped, _CONTROLS),
+    "an Allow at one SCP level counts for all": (scp_levels_united, _CONTROLS),
     "an SCP level that was not collected lets everything through": (
-        _scp_level_missing_as_full,
+        scp_level_missing_as_full,
         _CONTROLS,
     ),
     "SCPs bind the management account": (
-        _management_bound,
+        management_bound,
         replace(_CONTROLS, subjects=(USERS[1],)),
     ),
     "SCPs bind a service-linked role": (
-        _linked_roles_bound,
+        linked_roles_bound,
         replace(_CONTROLS, subjects=(role("aws-service-role/linked"),)),
     ),
-    "RCPs are skipped": (_rcp_skipped, _FENCES),
-    "RCPs bind nobody from outside": (_rcp_for_insiders_only, _FENCES),
+    "RCPs are skipped": (rcp_skipped, _FENCES),
+    "RCPs bind nobody from outside": (rcp_for_insiders_only, _FENCES),
     "RCPs of another account than the owner's count": (
-        _rcp_of_the_caller,
+        rcp_of_the_caller,
         replace(_FENCES, outside=9, kinds=("s3:bucket", "kms:key", "sqs:queue")),
     ),
-    "RCPs bind every service": (_rcp_of_every_service, _FENCES),
+    "RCPs bind every service": (rcp_of_every_service, _FENCES),
     "a deny in a resource's policy is dropped": (_resource_deny_dropped, _OPEN),
     "resource policies are ignored": (_resource_policy_ignored, EVEN),
     "a resource's policy that names the account suffices": (_account_suffices, _OPEN),

@@ -6,7 +6,7 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.common_match import find_common_match
 from answerable.reach.aws.patterns.globs import encode_glob

@@ -15,7 +15,7 @@ from answerable.connectors.formats.arn_kind import resource_kind_of_arn
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.escalation_rules.registry import (
     PASS_ROLE_RULES,
     RESOURCE_ARN_TEMPLATES,
@@ -109,7 +109,6 @@ NOT_NEEDED = {
     ("iam-003", "iam:DeleteAccessKey"): "for a user who has two keys already",
 }
 WIDENS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicyVersion")
-
 
 ENTRIES = cast("list[dict[str, str]]", case_tables.rows("escalation_paths.yaml"))
 PATHS = [entry for entry in ENTRIES if entry["title"] and "out" not in entry]

@@ -11,7 +11,7 @@ from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import SourceCoverage
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.protected_objects import OWNER_ACCOUNT_ACTIONS
 from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.condition_keys import tag_explanations

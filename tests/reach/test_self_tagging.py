@@ -11,7 +11,8 @@ from answerable.model.documents.core import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import queries
-from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph

@@ -11,7 +11,7 @@ from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Statement
 from answerable.reach import answer_documents, queries
-from answerable.reach.aws.compiled.accounts import compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.condition_keys.tag_explanations import (
     MAX_LISTED_SETTERS,
     TagExplainer,

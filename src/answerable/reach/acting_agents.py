@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from answerable.model.inventory import Inventory
-from answerable.reach.who_can import CallerRanking
+from answerable.reach.caller_ranking import CallerRanking
 
 _AgentIds = Mapping[str, list[str]]
 

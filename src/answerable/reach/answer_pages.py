@@ -18,6 +18,7 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.search import ReachPath, iterate_paths
 from answerable.reach.aws.pattern_answers import is_pattern_question
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
+from answerable.reach.caller_ranking import IDENTITY_GRADES, CallerRanking
 from answerable.reach.formula import FALSE
 from answerable.reach.queries import (
     ReachAnswer,
@@ -26,9 +27,7 @@ from answerable.reach.queries import (
     list_callable_rows,
 )
 from answerable.reach.who_can import (
-    IDENTITY_GRADES,
     CallerQuery,
-    CallerRanking,
     build_caller_query,
     list_lazy_answers,
     list_who_can,

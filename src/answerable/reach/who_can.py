@@ -1,11 +1,6 @@
-"""Query of all callers that can make a call, the gravest first.
+"""Query of all callers that can make a call, the gravest first."""
 
-Order: the public, other accounts and identity providers, identities of unattended
-agents, those of other agents, all other identities, AWS services.
-"""
-
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -13,73 +8,39 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
-from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.external_callers import parse_caller
-from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
-from answerable.reach.aws.evaluation.request import AwsRequest
-from answerable.reach.aws.evaluation.single_request import (
-    evaluate_action,
-    evaluate_external,
-)
+from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.evaluation.trust import TrustEntry
-from answerable.reach.aws.external_queries import list_callers
 from answerable.reach.aws.paths.created_identities import is_uncreated
 from answerable.reach.aws.paths.edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.search import ReachPath, search_backward
 from answerable.reach.aws.pattern_answers import PatternQuery, is_pattern_question
-from answerable.reach.aws.patterns.arns import split_arn
-from answerable.reach.aws.patterns.terms import RESOURCES, PatternTerm, is_disjoint
-from answerable.reach.aws.permission_rows.row_types import PermissionRow
-from answerable.reach.formula import FALSE, TRUE, conjoin_hops
+from answerable.reach.caller_ranking import (
+    IDENTITY_GRADES,
+    NO_AGENT_RANKING,
+    CallerRanking,
+)
+from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.outside_callers import (
+    GradedAnswers,
+    answer_sort_key,
+    grade_entry,
+    list_pattern_callers,
+    list_policy_callers,
+    prepend_entry,
+    sort_outsiders,
+)
 from answerable.reach.queries import (
     RESTS_ON_UNCOLLECTED,
     ReachAnswer,
-    answer_caller,
     answer_can,
     build_answer,
-    empty_answer,
-    entry_to_hop,
     rank_answer,
 )
 from answerable.reach.unknown_subjects import rests_on_uncollected_allow
 
-PUBLIC, FOREIGN, UNATTENDED, ACTING, OTHER, SERVICE = range(6)
-_ANYONE = "*"
 MAX_LISTED_PATHS = 8  # identities on paths listed per caller and pattern
-
-
-@dataclass(frozen=True, slots=True)
-class CallerRanking:
-    """Ranking of callers by agents.
-
-    Attributes:
-        unattended: Subset of `acting`, for agents that run unattended.
-    """
-
-    acting: frozenset[str] = frozenset()
-    unattended: frozenset[str] = frozenset()
-
-    def grade_identity(self, identity: str) -> int:
-        """Grade an identity of the snapshot; the gravest grade is the least."""
-        if identity in self.unattended:
-            return UNATTENDED
-        return ACTING if identity in self.acting else OTHER
-
-
-NO_AGENT_RANKING = CallerRanking()
-
-
-def grade_external_caller(subject: str, *, service: bool) -> int:
-    """Grade a caller outside the snapshot."""
-    if service:
-        return SERVICE
-    return PUBLIC if subject == _ANYONE else FOREIGN
-
-
-IDENTITY_GRADES = ((UNATTENDED,), (ACTING,), (OTHER,))
 CallerAnswers = Iterator[tuple[int, ReachAnswer | None]]
-_GradedAnswers = Iterable[tuple[int, ReachAnswer]]
 _SortKey = tuple[int, bool, bool, str]
 _SortedAnswer = tuple[_SortKey, Callable[[], ReachAnswer]]
 
@@ -123,7 +84,7 @@ def list_who_can(
     yield from leading
     for grades in IDENTITY_GRADES:
         found = (reply for _, reply in asking.iterate_identities(grades) if reply)
-        yield from found if direct else sorted(found, key=_answer_sort_key)
+        yield from found if direct else sorted(found, key=answer_sort_key)
     yield from last
 
 
@@ -152,10 +113,6 @@ def build_caller_query(
     return _DirectCallerQuery(graph, action, resource, gravity)
 
 
-def _answer_sort_key(reply: ReachAnswer) -> tuple[bool, bool, str]:
-    return reply.formula != TRUE, bool(reply.path), reply.subject
-
-
 class _DirectCallerQuery:
     """Evaluator for one resource, paths aside."""
 
@@ -165,7 +122,7 @@ class _DirectCallerQuery:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
 
     def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
-        return _sort_outsiders(_list_policy_callers(self._graph, *self._call))
+        return sort_outsiders(list_policy_callers(self._graph, *self._call))
 
     def iterate_identities(
         self, grades: tuple[int, ...], first: int = 0
@@ -198,10 +155,10 @@ class _PatternCallerQuery:
         self._found: dict[IdentityId, ReachAnswer | None] = {}
 
     def list_outsiders(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
-        found = [*_list_pattern_callers(self._question)]
+        found = [*list_pattern_callers(self._question)]
         if not self._direct:
             found += self._list_entering_callers()
-        return _sort_outsiders(found)
+        return sort_outsiders(found)
 
     def iterate_identities(
         self, grades: tuple[int, ...], first: int = 0
@@ -225,7 +182,7 @@ class _PatternCallerQuery:
             )
         return self._found[identity]
 
-    def _list_entering_callers(self) -> _GradedAnswers:
+    def _list_entering_callers(self) -> GradedAnswers:
         """List outside callers that may enter a permitted role."""
         graph = self._graph
         for role in graph.estate.externally_trusted_roles:
@@ -237,73 +194,7 @@ class _PatternCallerQuery:
             reply = self._find_permitted(role) if entries else None
             if reply is not None:
                 for entry in entries:
-                    yield _grade_entry(entry), _prepend_entry(reply, entry, role)
-
-
-def _sort_outsiders(
-    found: _GradedAnswers,
-) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
-    """Sort outside callers, the gravest first, and separate services."""
-    ordered = sorted(found, key=lambda pair: (pair[0], *_answer_sort_key(pair[1])))
-    leading = [reply for grade, reply in ordered if grade != SERVICE]
-    return leading, [reply for grade, reply in ordered if grade == SERVICE]
-
-
-def _list_policy_callers(
-    graph: IdentityGraph, action: str, resource: str
-) -> Iterator[tuple[int, ReachAnswer]]:
-    """List outside callers that the resource policy allows."""
-    estate = graph.estate
-    callers = list_callers(estate, estate.build_request(action, resource))
-    found = (
-        answer_caller(c, evaluate_external(estate, c, action, resource))
-        for c in callers
-    )
-    return _grade_answers(estate, found)
-
-
-def _grade_answers(
-    estate: CompiledAccounts, found: Iterable[ReachAnswer]
-) -> Iterator[tuple[int, ReachAnswer]]:
-    for reply in found:
-        if reply.formula != FALSE:
-            caller = parse_caller(reply.subject, estate.accounts)
-            service = caller is not None and caller.kind.name == "SERVICE"
-            yield grade_external_caller(reply.subject, service=service), reply
-
-
-def _list_pattern_callers(question: PatternQuery) -> Iterator[tuple[int, ReachAnswer]]:
-    estate = question.graph.estate
-    call = estate.build_request(question.action, question.resource)
-    if call.action in TRUST_POLICY_ACTIONS:
-        return _grade_answers(estate, _list_trusted_callers(question, call))
-    callers = list_callers(estate, call)
-    found = (question.answer(IdentityId(c.id), direct=True) for c in callers)
-    return _grade_answers(estate, found)
-
-
-def _list_trusted_callers(
-    question: PatternQuery, call: AwsRequest
-) -> Iterator[ReachAnswer]:
-    """List outside callers that some role of a pattern trusts."""
-    estate, action = question.graph.estate, question.action
-    parts: dict[str, list[ReachAnswer]] = {}
-    for role in estate.trusts:
-        on = PatternTerm(split_arn(role))
-        if is_disjoint(RESOURCES, on, PatternTerm(call.parts)):
-            continue
-        for caller in list_callers(estate, estate.build_request(action, role)):
-            reply = answer_caller(
-                caller, evaluate_external(estate, caller, action, role)
-            )
-            row = PermissionRow(
-                PatternTerm(call.action), on, "", reply.formula, reply.determining
-            )
-            if reply.formula != FALSE:
-                parts.setdefault(caller.id, []).append(replace(reply, row=row))
-    for subject, found in parts.items():
-        nothing = replace(empty_answer(), subject=subject, actor=IdentityId(subject))
-        yield question.union.combine([nothing], found)
+                    yield grade_entry(entry), prepend_entry(reply, entry, role)
 
 
 class _TransitiveCallerQuery:
@@ -328,7 +219,7 @@ class _TransitiveCallerQuery:
 
     def list_all(self) -> Iterator[_SortedAnswer]:
         """List all callers, each with its sort key."""
-        for grade, reply in _list_policy_callers(self._graph, *self._call):
+        for grade, reply in list_policy_callers(self._graph, *self._call):
             key = (grade, reply.formula != TRUE, False, reply.subject)
             yield key, partial(_return_answer, reply)
         yield from self._list_identities()
@@ -384,7 +275,7 @@ class _TransitiveCallerQuery:
             if way is None:
                 continue
             for entry in self._graph.list_external_entries(role):
-                grade = _grade_entry(entry)
+                grade = grade_entry(entry)
                 certain = way.certain and entry.answer.formula == TRUE
                 key = (grade, not certain, way.step_count > 0, entry.principal)
                 yield key, partial(self._answer_entry, role, way, entry)
@@ -392,26 +283,7 @@ class _TransitiveCallerQuery:
     def _answer_entry(
         self, role: IdentityId, way: ReachPath, entry: TrustEntry
     ) -> ReachAnswer:
-        return _prepend_entry(self._answer_node(IdentityNode(role), way), entry, role)
-
-
-def _grade_entry(entry: TrustEntry) -> int:
-    service = entry.kind == "Service"
-    return grade_external_caller(entry.principal, service=service)
-
-
-def _prepend_entry(
-    reply: ReachAnswer, entry: TrustEntry, role: IdentityId
-) -> ReachAnswer:
-    hop = entry_to_hop(entry, role)
-    path = (hop, *reply.path) if reply.formula != FALSE else ()
-    return replace(
-        reply,
-        subject=entry.principal,
-        formula=conjoin_hops(hop.formula, reply.formula),
-        path=path,
-        parts=tuple(_prepend_entry(part, entry, role) for part in reply.parts),
-    )
+        return prepend_entry(self._answer_node(IdentityNode(role), way), entry, role)
 
 
 def _return_answer(reply: ReachAnswer) -> ReachAnswer:

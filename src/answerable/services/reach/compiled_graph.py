@@ -24,7 +24,8 @@ from answerable.reach.aws.bulk import step_tables
 from answerable.reach.aws.bulk.closure import get_closure
 from answerable.reach.aws.bulk.partition import list_condition_keys
 from answerable.reach.aws.compiled import account_tables
-from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
 from answerable.reach.aws.evaluation.context_keys import select_session_keys

@@ -8,44 +8,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from answerable.model.ids import IdentityId
-from answerable.model.inventory import DerivedTables
-from answerable.model.policy import PolicyEffect, PolicyLayer
-from answerable.reach.aws.bulk.bitset import ArnIndex, build_range
-from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
+from answerable.reach.aws.bulk.bitset_encoding import encode_bitset
 from answerable.reach.aws.bulk.edges import CompiledGraph
-from answerable.reach.aws.bulk.partition import KeyPartition, PartitionCell
-from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
-from answerable.reach.aws.bulk.statement_index import (
-    ActorsByEffect,
+from answerable.reach.aws.bulk.holder_table import (
     HolderTable,
-    StatementIndex,
     list_literal_prefixes,
     list_services,
 )
-from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.organization_policies import LimitingLayer
-from answerable.reach.aws.compiled.principals import FULL_ACCESS_STATEMENT
-from answerable.reach.aws.compiled.statements import CompiledStatement
-from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.bulk.partition import KeyPartition
 from answerable.reach.aws.paths.edges import IdentityNode
-from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.lazy_tables import (
-    LazyMapping,
-    LazySequence,
-    decode_numbers,
-    encode_number_key,
-    encode_numbers,
-)
+from answerable.reach.lazy_tables import encode_number_key, encode_numbers
 
-_NODES_PER_ROW = 256  # nodes in a row
+NODES_PER_ROW = 256  # nodes in a row
 _TableRows = Iterable[tuple[str, object]]
-_KeyValue = tuple[str, ...] | None
-_CellRows = list[tuple[_KeyValue, bytes]]
-_NodeRow = tuple[str, str, bool, bool]
+KeyValue = tuple[str, ...] | None
+CellRows = list[tuple[KeyValue, bytes]]
+NodeRow = tuple[str, str, bool, bool]
 
 
-class _ActorsHeader(msgspec.Struct, array_like=True):
+class ActorsHeader(msgspec.Struct, array_like=True):
     """Header of the tables: fields of `CompiledGraph`, `StatementIndex` and `KeyPartition`, sets as bytes."""
 
     size: int
@@ -69,7 +50,7 @@ def encode_actors(
 ) -> Mapping[str, _TableRows]:
     """Encode the actors of a graph as tables."""
     index = realm.index
-    head = _ActorsHeader(
+    head = ActorsHeader(
         size=index.size,
         plain=realm.plain,
         widened=realm.widened,
@@ -94,7 +75,7 @@ def encode_actors(
     return {
         "actors": [("", head)],
         "nodes": _encode_nodes(nodes),
-        "numbers": sorted((_encode_node_key(node), n) for n, node in enumerate(nodes)),
+        "numbers": sorted((encode_node_key(node), n) for n, node in enumerate(nodes)),
         "cells": _encode_partition(index.known),
         "accounts": sorted(
             (a, encode_bitset(who)) for a, who in naming.accounts.items()
@@ -112,17 +93,18 @@ def encode_actors(
 
 def _encode_nodes(
     nodes: Sequence[IdentityNode],
-) -> Iterator[tuple[str, list[_NodeRow]]]:
-    for start in range(0, len(nodes), _NODES_PER_ROW):
-        run = nodes[start : start + _NODES_PER_ROW]
-        yield encode_number_key(start // _NODES_PER_ROW), [(*node,) for node in run]
+) -> Iterator[tuple[str, list[NodeRow]]]:
+    for start in range(0, len(nodes), NODES_PER_ROW):
+        run = nodes[start : start + NODES_PER_ROW]
+        yield encode_number_key(start // NODES_PER_ROW), [(*node,) for node in run]
 
 
-def _encode_node_key(node: IdentityNode) -> str:
+def encode_node_key(node: IdentityNode) -> str:
+    """Encode a node as a table key."""
     return "\n".join((node.identity, node.extra, "bare" if node.bare else ""))
 
 
-def _encode_partition(known: KeyPartition) -> Iterator[tuple[str, _CellRows]]:
+def _encode_partition(known: KeyPartition) -> Iterator[tuple[str, CellRows]]:
     for key in sorted(known.spoken):
         yield (
             key,
@@ -146,7 +128,8 @@ def _encode_holders(name: str, held: HolderTable) -> Mapping[str, _TableRows]:
             for start in list_literal_prefixes(clause):
                 narrow[f"{service}\n{start}"].append(clause.number)
     sets = (
-        (_statement_key(c.number), encode_bitset(who)) for c, who in held.actors.items()
+        (encode_statement_key(c.number), encode_bitset(who))
+        for c, who in held.actors.items()
     )
     return {
         f"{name}.actors": sorted(sets),
@@ -160,245 +143,6 @@ def _sort_rows(found: Mapping[str, list[int]]) -> _TableRows:
     return [(key, found[key]) for key in sorted(found)]
 
 
-def _statement_key(clause: int) -> str:
+def encode_statement_key(clause: int) -> str:
+    """Encode the number of a statement as a table key."""
     return encode_number_key(clause + 1)  # one has the number -1
-
-
-def read_nodes(tables: DerivedTables, size: int) -> Sequence[IdentityNode]:
-    """Return the nodes of actors, read lazily."""
-    rows = tables.section("nodes", list[_NodeRow])
-    runs: dict[int, list[IdentityNode]] = {}
-
-    def read(number: int) -> IdentityNode:
-        run, place = divmod(number, _NODES_PER_ROW)
-        if run not in runs:
-            runs[run] = [
-                IdentityNode(IdentityId(identity), extra, session, bare)
-                for identity, extra, session, bare in rows[encode_number_key(run)]
-            ]
-        return runs[run][place]
-
-    return LazySequence(size, read)
-
-
-class StoredActors:
-    """Actors of a graph, read lazily from tables; implements `ActorSource`."""
-
-    def __init__(self, graph: IdentityGraph, tables: DerivedTables, size: int) -> None:
-        """Open the tables."""
-        head = tables.section("actors", _ActorsHeader)[""]
-        self.plain, self.widened = head.plain, head.widened
-        self.nodes = read_nodes(tables, size)
-        self.numbers = _NodeNumbers(tables.section("numbers", int))
-        self.index: StatementIndex = _StoredStatementIndex(
-            graph, tables, head, self.nodes
-        )
-        self.naming = PrincipalMatcher.from_index(
-            self.index,
-            graph.estate.given,
-            accounts=LazyMapping(tables.section("accounts", bytes), _decode_set),
-            by_id=LazyMapping(tables.section("names", bytes), _decode_numbers),
-            by_role=_RoleNumbers(tables.section("roles", bytes)),
-        )
-
-
-def _decode_set(_: str, row: bytes) -> int:
-    return decode_bitset(row)
-
-
-def _decode_numbers(_: str, row: bytes) -> Sequence[int]:
-    return decode_numbers(row)
-
-
-class _NodeNumbers(Mapping[IdentityNode, int]):
-    """Numbers by node, read from a table."""
-
-    def __init__(self, rows: Mapping[str, int]) -> None:
-        self._rows = rows
-
-    def __getitem__(self, node: IdentityNode) -> int:
-        if node.session:
-            raise KeyError(node)
-        return self._rows[_encode_node_key(node)]
-
-    def __iter__(self) -> Iterator[IdentityNode]:
-        for key in self._rows:
-            identity, extra, bare = key.split("\n")
-            yield IdentityNode(IdentityId(identity), extra, bare=bool(bare))
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-
-class _RoleNumbers(Mapping[tuple[str, str], Sequence[int]]):
-    """Numbers of roles by account and name."""
-
-    def __init__(self, rows: Mapping[str, bytes]) -> None:
-        self._rows = rows
-
-    def __getitem__(self, role: tuple[str, str]) -> Sequence[int]:
-        return decode_numbers(self._rows["\n".join(role)])
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        for key in self._rows:
-            account, name = key.split("\n")
-            yield account, name
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-
-class _StoredStatementIndex(StatementIndex):
-    """Statement index read from tables; statements are looked up by call."""
-
-    def __init__(
-        self,
-        graph: IdentityGraph,
-        tables: DerivedTables,
-        head: _ActorsHeader,
-        nodes: Sequence[IdentityNode],
-    ) -> None:
-        estate, size = graph.estate, len(nodes)
-        actors = LazySequence(size, lambda n: graph.get_principal(nodes[n]))
-        self._reset(actors, head.size)
-        self.base = decode_numbers(head.base)
-        self.runs = head.runs
-        for number in head.copied:
-            self._record_copy(number, self.base[number])
-        self.bounded = decode_bitset(head.bounded)
-        self.unbound = decode_bitset(head.unbound)
-        self.linked = decode_bitset(head.linked)
-        self.scope = self.all
-        limits = _index_scp_levels(estate)
-        self.limits = {limits[t]: decode_bitset(who) for t, who in head.limits.items()}
-        for layer, who in head.unread.items():
-            self.unread[PolicyLayer(layer) if layer else None] = decode_bitset(who)
-        self.identity = _StoredHolderTable(estate, tables, "identity")
-        self.boundary = _StoredHolderTable(estate, tables, "boundary")
-        self.known = _StoredKeyPartition(tables, head, nodes)
-
-
-def _index_scp_levels(estate: CompiledAccounts) -> Mapping[str, LimitingLayer]:
-    return {one.target: one for levels in estate.controls.values() for one in levels}
-
-
-class _StoredHolderTable(HolderTable):
-    """Statements of one layer, looked up by service and by literal resource prefix."""
-
-    def __init__(
-        self, estate: CompiledAccounts, tables: DerivedTables, name: str
-    ) -> None:
-        super().__init__()
-        self._estate = estate
-        self._kept = tables.section(f"{name}.actors", bytes)
-        self._services_of = tables.section(f"{name}.services", list[int])
-        self._wide_of = tables.section(f"{name}.wide", list[int])
-        self._narrow_of = tables.section(f"{name}.narrow", list[int])
-        self.actors = _HolderBits(self._kept)
-
-    def find_unrestricted(self, action: str) -> ActorsByEffect:
-        found = self._wide.get(action)
-        if found is None:
-            allowed = denied = 0
-            for clause in self._list_statements(
-                self._wide_of, _list_service_keys(action)
-            ):
-                if clause.matches_action(action):
-                    if clause.effect is PolicyEffect.ALLOW:
-                        allowed |= self.actors[clause]
-                    else:
-                        denied |= self.actors[clause]
-            found = self._wide[action] = ActorsByEffect(allowed, denied)
-        return found
-
-    def list_restricted(
-        self, action: str, resource: str
-    ) -> Iterator[CompiledStatement]:
-        starts = [resource[:length] for length in range(len(resource) + 1)]
-        keys = [
-            f"{service}\n{start}"
-            for service in _list_service_keys(action)
-            for start in starts
-        ]
-        for clause in self._list_statements(self._narrow_of, keys):
-            if clause.matches_action(action):
-                yield clause
-
-    def list_for_service(self, service: str) -> Iterator[CompiledStatement]:
-        if service == "*":
-            return (self._read_statement(int(key) - 1) for key in self._kept)
-        return self._list_statements(self._services_of, (service, ""))
-
-    def _list_statements(
-        self, table: Mapping[str, list[int]], keys: Iterable[str]
-    ) -> Iterator[CompiledStatement]:
-        """List the statements under some keys without duplicates."""
-        numbers = dict.fromkeys(n for key in keys for n in table.get(key, ()))
-        return map(self._read_statement, numbers)
-
-    def _read_statement(self, number: int) -> CompiledStatement:
-        return FULL_ACCESS_STATEMENT if number < 0 else self._estate.clauses[number]
-
-
-def _list_service_keys(action: str) -> tuple[str, str]:
-    """Return the index keys of an action: its service, and any service."""
-    return action.partition(":")[0], ""
-
-
-class _HolderBits(dict[CompiledStatement, int]):
-    """Holders of each statement, read on first use."""
-
-    def __init__(self, rows: Mapping[str, bytes]) -> None:
-        super().__init__()
-        self._rows = rows
-
-    def __missing__(self, clause: CompiledStatement) -> int:
-        found = self[clause] = decode_bitset(self._rows[_statement_key(clause.number)])
-        return found
-
-
-class _StoredKeyPartition(KeyPartition):
-    """Partition of identities by condition keys, read by key."""
-
-    def __init__(
-        self, tables: DerivedTables, head: _ActorsHeader, nodes: Sequence[IdentityNode]
-    ) -> None:
-        self._reset(head.size)
-        self._nodes = nodes
-        self._rows = tables.section("cells", _CellRows)
-        self.spoken = frozenset(head.spoken)
-        self.complete = tuple(head.complete)
-        self._completed = {p: decode_bitset(who) for p, who in head.complete.items()}
-        self.nameless = decode_bitset(head.nameless)
-
-    def _get_arn_index(self) -> ArnIndex | None:
-        if self._names is None:
-            self._names = ArnIndex([node.identity for node in self._nodes[: self.size]])
-        return self._names
-
-    def _split(self, keys: tuple[str, ...]) -> list[PartitionCell]:
-        """Split by one key after the other."""
-        cells: list[tuple[int, dict[str, tuple[str, ...]]]] = [
-            (build_range(0, self.size), {})
-        ]
-        for key in keys:
-            values = list(self._list_key_values(key))
-            cells = [
-                (both, known if value is None else {**known, key: value})
-                for members, known in cells
-                for value, holding in values
-                if (both := members & holding)
-            ]
-        return [PartitionCell(members, ContextKeys(known)) for members, known in cells]
-
-    def _list_key_values(self, key: str) -> Iterator[tuple[_KeyValue, int]]:
-        """Pair each value of a key with the identities that have it."""
-        if key in self.spoken:
-            for value, members in self._rows[key]:
-                yield value, decode_bitset(members)
-            return
-        absent = 0
-        for prefix, complete in self._completed.items():
-            absent |= complete if key.startswith(prefix) else 0
-        yield (), absent
-        yield None, build_range(0, self.size) & ~absent

@@ -23,13 +23,15 @@ from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_side import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
 from answerable.reach.aws.bulk.edges import CompiledGraph, find_service_trusting_roles
+from answerable.reach.aws.bulk.holder_table import HolderList
 from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy, diff_policies
 from answerable.reach.aws.bulk.rcp_update import diff_step_denies, find_affected_actors
 from answerable.reach.aws.bulk.recompile import Recompilation
 from answerable.reach.aws.bulk.resource_space import ResourceSpace
-from answerable.reach.aws.bulk.statement_index import HolderList, StatementIndex
+from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.bulk.targets import TargetEvaluation
-from answerable.reach.aws.compiled.accounts import CompiledAccounts, compile_accounts
+from answerable.reach.aws.compiled.account_compiler import compile_accounts
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.organization_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.saml_providers import list_trusted_saml_providers

@@ -4,9 +4,8 @@ An actor is a node of the graph: an identity, or an identity with permissions it
 on a path. Actor n is the nth principal; actors with gained permissions come after.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from answerable.reach.aws.bulk.bitset import (
     build_range,
     list_positions,
 )
+from answerable.reach.aws.bulk.holder_table import HolderList, HolderTable
 from answerable.reach.aws.bulk.partition import KeyPartition, PartitionCell
 from answerable.reach.aws.compiled.organization_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import (
@@ -25,10 +25,8 @@ from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.aws.patterns.globs import is_literal
 from answerable.reach.formula import Formula
 
-_PLAIN = re.compile(r"[*?$]")
 ANYTHING = "*"  # what an actor gained that may do everything
 
 
@@ -43,147 +41,6 @@ class StatementEffect(NamedTuple):
     actors: int
     plane: BitsetBounds
     odd: int = 0
-
-
-class ActionStatements(NamedTuple):
-    """Statements of one layer that match one action."""
-
-    allows: tuple[CompiledStatement, ...]
-    denies: tuple[CompiledStatement, ...]
-
-
-class ActorsByEffect(NamedTuple):
-    """Actors with an unconditional statement on every resource, by effect."""
-
-    allowed: int
-    denied: int
-
-
-class HolderList:
-    """Collector of holders by statement."""
-
-    def __init__(self) -> None:
-        self._found: dict[CompiledStatement, list[int]] = defaultdict(list)
-
-    def add_holder(self, grants: Iterable[PolicyStatement], number: int) -> None:
-        """Add the statements of one holder."""
-        for grant in grants:
-            self._found[grant.clause].append(number)
-
-    def list_holders(self, size: int) -> Iterator[tuple[CompiledStatement, int]]:
-        """Pair each statement with its holders, as a bitset."""
-        for clause, numbers in self._found.items():
-            yield clause, build_bitset(numbers, size)
-
-
-class HolderTable:
-    """Statements of one layer, each with its holders."""
-
-    def __init__(self) -> None:
-        self.actors: dict[CompiledStatement, int] = {}
-        self._by_service: dict[str, list[CompiledStatement]] = defaultdict(list)
-        self._taking: dict[str, ActionStatements] = {}
-        self._wide: dict[str, ActorsByEffect] = {}
-        self._narrow: dict[str, dict[str, list[CompiledStatement]]] = {}
-
-    def add(self, clause: CompiledStatement, actors: int) -> None:
-        """Add holders of a statement."""
-        if clause not in self.actors:
-            for service in list_services(clause):
-                self._by_service[service].append(clause)
-            self._taking.clear()
-            self._narrow.clear()
-        self._wide.clear()
-        self.actors[clause] = self.actors.get(clause, 0) | actors
-
-    def with_changes(
-        self, lost: HolderList, gained: HolderList, size: int
-    ) -> "HolderTable":
-        """Return a copy with some actors' statements replaced."""
-        new = copy(self)
-        new.actors = dict(self.actors)
-        new._by_service = defaultdict(list, self._by_service)
-        new._taking, new._wide, new._narrow = {}, {}, {}
-        for clause, actors in lost.list_holders(size):
-            new.actors[clause] &= ~actors
-        for clause, actors in gained.list_holders(size):
-            if clause not in new.actors:
-                for service in list_services(clause):
-                    new._by_service[service] = [*new._by_service[service], clause]
-            new.actors[clause] = new.actors.get(clause, 0) | actors
-        return new
-
-    def select_statements(self, action: str) -> ActionStatements:
-        """Select the statements that match an action in lower case."""
-        found = self._taking.get(action)
-        if found is None:
-            mine = [
-                c
-                for c in self.list_for_service(action.partition(":")[0])
-                if c.matches_action(action)
-            ]
-            found = self._taking[action] = ActionStatements(
-                tuple(c for c in mine if c.effect is PolicyEffect.ALLOW),
-                tuple(c for c in mine if c.effect is PolicyEffect.DENY),
-            )
-        return found
-
-    def find_unrestricted(self, action: str) -> ActorsByEffect:
-        """Return the actors whose statements on every resource take an action."""
-        found = self._wide.get(action)
-        if found is None:
-            allowed = denied = 0
-            for clause in self.list_for_service(action.partition(":")[0]):
-                if clause.wide and clause.matches_action(action):
-                    if clause.effect is PolicyEffect.ALLOW:
-                        allowed |= self.actors[clause]
-                    else:
-                        denied |= self.actors[clause]
-            found = self._wide[action] = ActorsByEffect(allowed, denied)
-        return found
-
-    def list_restricted(
-        self, action: str, resource: str
-    ) -> Iterator[CompiledStatement]:
-        """List the other statements that may match an action on one resource."""
-        service = action.partition(":")[0]
-        by_start = self._narrow.get(service)
-        if by_start is None:
-            by_start = self._narrow[service] = defaultdict(list)
-            for clause in self.list_for_service(service):
-                for start in list_literal_prefixes(clause):
-                    by_start[start].append(clause)
-        met: set[CompiledStatement] = set()
-        for length in range(len(resource) + 1):
-            for clause in by_start.get(resource[:length], ()):
-                if clause not in met and clause.matches_action(action):
-                    met.add(clause)
-                    yield clause
-
-    def list_for_service(self, service: str) -> Iterator[CompiledStatement]:
-        """List statements that may match actions of a service; all for `*`."""
-        if service == "*":
-            yield from self.actors
-            return
-        yield from self._by_service.get(service, ())
-        yield from self._by_service.get("", ())
-
-
-def list_literal_prefixes(clause: CompiledStatement) -> set[str]:
-    """List the literal prefixes of a statement's resource patterns."""
-    if clause.wide:
-        return set()
-    if not clause.resources:
-        return {""}
-    return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
-
-
-def list_services(clause: CompiledStatement) -> set[str]:
-    """List the services whose actions a statement may match; an empty name for any."""
-    named = {pattern.partition(":")[0] for pattern in clause.actions}
-    if clause.not_actions or not all(map(is_literal, named)):
-        return {""}
-    return named
 
 
 class StatementIndex:

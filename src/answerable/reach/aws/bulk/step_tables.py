@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from answerable.model.inventory import DerivedTables
-from answerable.reach.aws.bulk import actor_tables
-from answerable.reach.aws.bulk.actor_tables import StoredActors
+from answerable.reach.aws.bulk import actor_tables, stored_actors
 from answerable.reach.aws.bulk.all_principals import StepTable
 from answerable.reach.aws.bulk.bitset import build_bitset
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
@@ -19,6 +18,7 @@ from answerable.reach.aws.bulk.caller_side import VerdictBits
 from answerable.reach.aws.bulk.closure import ActorSteps, GraphClosure
 from answerable.reach.aws.bulk.edges import CompiledGraph, add_nodes, compile_graph
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
+from answerable.reach.aws.bulk.stored_actors import StoredActors
 from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
 from answerable.reach.aws.paths.created_identities import is_uncreated
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -137,7 +137,7 @@ def _restore_graph(
 ) -> tuple[CompiledGraph, StepTable]:
     """Compile the actors of a graph, and read every row of their steps."""
     realm = compile_graph(graph)
-    nodes = actor_tables.read_nodes(tables, head.size)
+    nodes = stored_actors.read_nodes(tables, head.size)
     more = nodes[head.plain :]
     if more:
         add_nodes(realm, more)

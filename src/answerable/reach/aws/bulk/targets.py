@@ -10,6 +10,7 @@ from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
 from answerable.reach.aws.bulk.caller_side import VerdictBits, subtract_denies
 from answerable.reach.aws.bulk.evaluate import resolve_doubts
+from answerable.reach.aws.bulk.holder_table import HolderTable
 from answerable.reach.aws.bulk.partition import list_condition_atoms
 from answerable.reach.aws.bulk.resource_policies import (
     BYPASSES_BOUNDARY,
@@ -25,7 +26,7 @@ from answerable.reach.aws.bulk.resource_space import (
     list_rcp_denies,
 )
 from answerable.reach.aws.bulk.statement_effects import apply_statement
-from answerable.reach.aws.bulk.statement_index import HolderTable, StatementIndex
+from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.organization_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import CompiledPrincipal

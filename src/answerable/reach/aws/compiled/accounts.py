@@ -5,21 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.action_catalogue import ActionCatalogue
-from answerable.model.identity import Account, Identity
+from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.compiled.attachments import AttachmentCompiler
-from answerable.reach.aws.compiled.compile_parts import (
-    compile_principal,
-    compile_rcps,
-    compile_resource_policies,
-    compile_scps,
-    compile_stated_policy,
-    compile_trust,
-    list_organization_paths,
-)
 from answerable.reach.aws.compiled.holder_index import StatementHolderIndex
 from answerable.reach.aws.compiled.organization_policies import (
     SERVICE_ROLE_PATH,
@@ -27,7 +15,7 @@ from answerable.reach.aws.compiled.organization_policies import (
     RcpDenies,
 )
 from answerable.reach.aws.compiled.principal_element import get_named_account
-from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_role
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.protected_objects import find_protection
 from answerable.reach.aws.compiled.resources import (
     NO_ACCESS_POINT_KEYS,
@@ -38,12 +26,6 @@ from answerable.reach.aws.compiled.resources import (
 from answerable.reach.aws.compiled.saml_providers import pair_providers_with_roles
 from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.aws.compiled.trust_index import (
-    index_roles,
-    list_trusted_principals,
-    list_trusted_providers,
-    list_trusted_services,
-)
 from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
     ContextKeys,
@@ -344,60 +326,3 @@ class CompiledAccounts:
             entry = self.catalogue.find_action(action)
             return entry is not None and not entry.is_wildcard_only
         return "*" in resource or "?" in resource
-
-
-def compile_accounts(
-    facts: SightedFacts,
-    catalogue: ActionCatalogue,
-    *,
-    given: ContextKeys = NO_KEYS,
-    tags_collected: bool = False,
-    session: Policy | None = None,
-    endpoint: Policy | None = None,
-) -> CompiledAccounts:
-    """Compile facts."""
-    builder = AttachmentCompiler(facts)
-    attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
-    for key in sorted(attached):
-        builder.add_attachment(attached[key])
-    accounts = {account.id: account for account in facts.accounts}
-    identities = sorted(
-        (i for i in facts.identities if _is_aws_identity(i)), key=lambda one: one.id
-    )
-    resources = {resource.id: resource for resource in facts.resources}
-    holders = compile_resource_policies(builder, resources)
-    paths = list_organization_paths(accounts, identities, holders)
-    controls, fences = compile_scps(builder, paths), compile_rcps(builder, paths)
-    trusts = {i.id: compile_trust(i, builder, fences) for i in identities if is_role(i)}
-    principals = {
-        i.id: compile_principal(i, builder, accounts, controls, trusts.get(i.id))
-        for i in identities
-    }
-    of_session = compile_stated_policy(builder, session, PolicyLayer.SESSION)
-    of_endpoint = compile_stated_policy(builder, endpoint, PolicyLayer.ENDPOINT)
-    return CompiledAccounts(
-        catalogue=catalogue,
-        clauses=tuple(builder.interner.clauses),
-        principals=principals,
-        trusts=trusts,
-        groups={name: tuple(grants) for name, grants in sorted(builder.groups.items())},
-        accounts=accounts,
-        resources=resources,
-        tags_collected=tags_collected,
-        given=given,
-        written=builder.interner.written,
-        by_service=index_roles(list_trusted_services(trusts.values())),
-        by_named=index_roles(list_trusted_principals(trusts.values())),
-        by_provider=index_roles(list_trusted_providers(trusts.values())),
-        controls=controls,
-        fences=fences,
-        holders=holders,
-        doors={i: r for i, r in resources.items() if r.kind == "s3:accesspoint"},
-        public_access={block.target: block for block in facts.public_access},
-        session=of_session,
-        endpoint=of_endpoint,
-    )
-
-
-def _is_aws_identity(identity: Identity) -> bool:
-    return identity.kind.startswith("aws") or identity.id.startswith("arn:")

@@ -1,0 +1,66 @@
+"""Chains derived from the store: a cache that is derived again, never believed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from answerable.model.provenance import WrittenBy
+from answerable.services.lineage.stitched_chains import load_chains
+from answerable.store.store import EvidenceStore
+from tests.lineage.conftest import ACCOUNT, NOW, ask, keep, made
+
+USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/deploy"
+
+
+def derived(store: EvidenceStore) -> Path:
+    return store.root / "derived" / "lineage.bin"
+
+
+def test_removing_the_derived_file_changes_no_answer(day: EvidenceStore) -> None:
+    before = ask(day)
+    derived(day).unlink()
+    assert ask(day) == before
+
+
+def test_a_derived_file_that_was_changed_is_derived_again(day: EvidenceStore) -> None:
+    before = ask(day)
+    for content in (b"", b"x" * 100, derived(day).read_bytes()[:-9] + b"123456789"):
+        derived(day).write_bytes(content)
+        assert ask(day) == before
+
+
+def test_a_derived_file_of_another_store_is_not_believed(
+    day: EvidenceStore, tmp_path: Path
+) -> None:
+    before = ask(day)
+    with EvidenceStore.open(tmp_path / "other", now=NOW) as other:
+        keep(other, [made(1, identity="arn:aws:iam::1:role/x")])
+        load_chains(other)
+        foreign = derived(other).read_bytes()
+    derived(day).write_bytes(foreign)
+    assert ask(day) == before
+
+
+def test_a_late_issuance_improves_the_chain_and_no_event_changes(
+    store: EvidenceStore,
+) -> None:
+    key = "cred:aws/ASIAEXAMPLE000001"
+    keep(store, [made(2, identity=ROLE, credential=key)])
+    (before,) = ask(store)
+    assert before["identity_path"] == [ROLE]
+    keep(store, [made(1, identity=USER, issued=key, issued_to=ROLE)])
+    after = ask(store)[1]
+    assert after["identity_path"] == [USER, ROLE]
+    assert after["event_id"] == before["event_id"]
+
+
+def test_a_failed_or_self_reported_issuance_joins_nothing(store: EvidenceStore) -> None:
+    key = "cred:aws/ASIAEXAMPLE000001"
+    issuance = made(1, identity=USER, issued=key, issued_to=ROLE)
+    claimed = replace(
+        issuance, written_by=WrittenBy.SELF_REPORTED, person="person:boss"
+    )
+    keep(store, [made(2, identity=ROLE, credential=key), claimed])
+    item = ask(store)[1]
+    assert item["identity_path"] == [ROLE]
+    assert item["hops"]["person"]["status"] == "missing"
