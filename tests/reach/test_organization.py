@@ -26,8 +26,8 @@ from bench.reach_questions import sample_questions
 SIZE = 150
 DIGEST = """
 import hashlib
-from tests.reach.test_organization import digest, load, organization
-print(digest(organization({size}, 7, load()).facts))
+from tests.reach.test_organization import digest, generate_organization, load_catalogue
+print(digest(generate_organization({size}, 7, load_catalogue()).facts))
 """
 
 
