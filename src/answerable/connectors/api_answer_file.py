@@ -22,7 +22,7 @@ def read_answer_file(location: str, what: str, limit: int = MAX_ANSWER_BYTES) ->
     Raises:
         UsageError: It is missing, a folder, a named pipe, a socket or a device,
             or is larger than the limit.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     try:
         path = expand_user_path(location)

@@ -44,7 +44,7 @@ def open_iam_client(
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
-        EnvironmentRefused: No credentials, refused credentials, or no network.
+        EnvironmentFailure: No credentials, refused credentials, or no network.
     """
     try:
         session = open_session(context)

@@ -14,7 +14,7 @@ def require_boto3(what: str) -> Iterator[None]:
         what: Feature that needs it, for the message.
 
     Raises:
-        EnvironmentRefused: boto3 is not installed.
+        EnvironmentFailure: boto3 is not installed.
     """
     try:
         yield

@@ -51,7 +51,7 @@ class BoundedFolder:
 
         Raises:
             UsageError: The folder is missing.
-            EnvironmentRefused: It is not readable.
+            EnvironmentFailure: It is not readable.
         """
         root = Path(os.path.abspath(os.path.expanduser(location or ".")))
         try:

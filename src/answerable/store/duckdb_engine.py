@@ -122,7 +122,7 @@ class DuckDbEngine:
         """Run a query to its end.
 
         Raises:
-            EnvironmentRefused: A file is missing or the disk is full.
+            EnvironmentFailure: A file is missing or the disk is full.
         """
         import duckdb
 

@@ -74,7 +74,7 @@ def refuse_root_in_foreign_folder(folder: Path) -> None:
     where the file system assigns root's files to that user (NFS with root_squash).
 
     Raises:
-        EnvironmentRefused: It belongs to another user.
+        EnvironmentFailure: It belongs to another user.
     """
     if os.geteuid():
         return
@@ -172,7 +172,7 @@ def write_file(
             the folder, so no link there is followed.
 
     Raises:
-        EnvironmentRefused: The disk is full or fails; the old file is unchanged.
+        EnvironmentFailure: The disk is full or fails; the old file is unchanged.
     """
     with translate_os_errors("write", path):
         beside = path.with_name(f".{path.name}.{get_native_id()}.new")
@@ -234,7 +234,7 @@ def read_file(path: Path) -> bytes:
     """Read a whole file.
 
     Raises:
-        EnvironmentRefused: The file is not readable.
+        EnvironmentFailure: The file is not readable.
         FileNotFoundError: It is missing.
     """
     try:

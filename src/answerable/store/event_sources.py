@@ -57,7 +57,7 @@ class EventSources:
         """Return the path of a segment's file.
 
         Raises:
-            EnvironmentRefused: There is a named pipe or the like, at which DuckDB
+            EnvironmentFailure: There is a named pipe or the like, at which DuckDB
                 waits.
         """
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")

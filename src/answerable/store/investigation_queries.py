@@ -9,15 +9,17 @@ from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainKey
 from answerable.store.chain_queries import (
     DAY_NS,
-    JOINED_CHAINS,
     EventFilter,
-    JointInterval,
-    build_group_table,
-    build_interval_table,
     filter_sql,
     implied_bounds_sql,
     like_pattern,
     match_intervals_sql,
+)
+from answerable.store.chain_tables import (
+    JOINED_CHAINS,
+    JointInterval,
+    build_group_table,
+    build_interval_table,
 )
 from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace

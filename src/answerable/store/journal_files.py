@@ -67,7 +67,7 @@ class JournalWriter:
         """Append records; they are on disk when this returns.
 
         Raises:
-            EnvironmentRefused: The disk failed; the journal is unchanged.
+            EnvironmentFailure: The disk failed; the journal is unchanged.
         """
         data, chain = frames.frame_records(records, self._chain)
         count = self.count + len(records)

@@ -71,7 +71,7 @@ class LogKeys:
         """Public key that verifies this store's checkpoints and journals.
 
         Raises:
-            EnvironmentRefused: The key is not readable.
+            EnvironmentFailure: The key is not readable.
         """
         if self._public is None:
             path = self._layout.keys / "log.pub"

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.spool_record import SOURCE
-from answerable.store.chain_queries import (
+from answerable.store.chain_queries import EventFilter, filter_sql
+from answerable.store.chain_tables import (
     JOINED_CHAINS,
-    EventFilter,
     JointInterval,
     build_interval_table,
-    filter_sql,
 )
 from answerable.store.event_columns import fact_sql
 

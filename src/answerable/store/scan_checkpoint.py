@@ -46,7 +46,7 @@ class ScanCheckpoint:
         """Append an entry without line breaks, durably.
 
         Raises:
-            EnvironmentRefused: The disk failed.
+            EnvironmentFailure: The disk failed.
         """
         with translate_os_errors("write", self.path):
             handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
@@ -74,7 +74,7 @@ def open_checkpoint(
         life: Maximum age of reused entries, nanoseconds.
 
     Raises:
-        EnvironmentRefused: The disk failed.
+        EnvironmentFailure: The disk failed.
     """
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     folder = layout.root / "scans"

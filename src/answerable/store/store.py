@@ -9,15 +9,13 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from answerable.evidence.canonical import encode_stored_event
-from answerable.evidence.journal_format import MAX_RECORD_SIZE
 from answerable.evidence.log_entries import (
     JournalOpened,
     JournalSealed,
     LogEntry,
     SegmentManifest,
 )
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.store import journal_files
 from answerable.store.deduplication import KnownEventIds
@@ -26,6 +24,7 @@ from answerable.store.log_keys import LogKeys
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.query_tables import NamedTable
+from answerable.store.record_encoding import encode_new_record
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
 from answerable.store.segments import segments_sealed_since, write_segments
@@ -71,7 +70,7 @@ class EvidenceStore:
         self._sealer = SealingProcess(layout.root)
         self._mine: set[str] = set()
         self._sealed = 0
-        self._beside: dict[str, object] = {}
+        self._attached: dict[str, object] = {}
 
     @classmethod
     def open(
@@ -92,7 +91,7 @@ class EvidenceStore:
 
         Raises:
             UsageError: The folder holds something else, or nothing and `create` is off.
-            EnvironmentRefused: A newer release created it, or it is not readable.
+            EnvironmentFailure: A newer release created it, or it is not readable.
         """
         del now  # nothing is written that carries a time
         return cls(open_layout(root, create=create), skim)
@@ -124,9 +123,9 @@ class EvidenceStore:
 
         The attached object itself checks whether the store has changed.
         """
-        if name not in self._beside:
-            self._beside[name] = make(self)
-        return cast("AttachmentT", self._beside[name])
+        if name not in self._attached:
+            self._attached[name] = make(self)
+        return cast("AttachmentT", self._attached[name])
 
     def fingerprint(self, value: str) -> str:
         """Compute the keyed fingerprint of a secret value: 24 hex digits."""
@@ -139,22 +138,22 @@ class EvidenceStore:
 
         Raises:
             UsageError: An event cannot be encoded (an integer beyond 64 bits).
-            EnvironmentRefused: The disk failed; nothing of the batch was stored, and
+            EnvironmentFailure: The disk failed; nothing of the batch was stored, and
                 the batch may be retried.
         """
         if not events:
             return AppendResult(0, 0, 0)
         fresh, duplicate, conflicts = self._known.split_new_events(events)
         if fresh and self._writer is None:
-            # Sealing leaves out what other processes sealed since a journal was opened;
-            # what they sealed until then is known from here on.
+            # Sealing omits records that other processes sealed after this journal was
+            # opened; records that they sealed before are excluded here.
             self._open_journal(now)
             fresh, duplicate, conflicts = self._known.split_new_events(events)
         if not fresh:
             return AppendResult(0, duplicate, 0)
         salts = os.urandom(SALT_BYTES * len(fresh))
         records = [
-            _encode_canonical(
+            encode_new_record(
                 event, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
             )
             for at, event in enumerate(fresh)
@@ -176,7 +175,7 @@ class EvidenceStore:
 
         Raises:
             VerificationError: A journal or the log was changed on disk.
-            EnvironmentRefused: The disk failed; sealing may be retried.
+            EnvironmentFailure: The disk failed; sealing may be retried.
         """
         self._sealer.close()
         if self._writer is not None:
@@ -187,7 +186,7 @@ class EvidenceStore:
             try:
                 written = self.seal_journal(name, now)
             except VerificationError as error:
-                # One journal that was changed does not keep the others waiting.
+                # The other journals are sealed nevertheless.
                 damage = damage or error
                 continue
             others += 0 if name in self._mine else written
@@ -230,7 +229,7 @@ class EvidenceStore:
 
         Raises:
             VerificationError: The journal or the log was changed on disk.
-            EnvironmentRefused: The disk failed; sealing may be retried.
+            EnvironmentFailure: The disk failed; sealing may be retried.
         """
         with journal_files.lock_ended_journal(self.layout, name) as mine:
             if not mine:
@@ -286,10 +285,10 @@ class EvidenceStore:
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL over the views `events` and `skimmed`, sealed or not yet.
 
-        Columns are named as `AuditEvent`'s fields (`store.columns` lists them): times
+        Columns are named as `AuditEvent`'s fields (`store.event_columns` lists them): times
         are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
         `entities` are VARCHAR[], `facts` is VARCHAR[][] of pairs. `skimmed` has the
-        search columns of events (`store.skim`), possibly from memory, and the place of
+        search columns of events (`store.search_index`), possibly from memory, and the place of
         each event for `read_events_at`.
 
         Args:
@@ -378,33 +377,3 @@ class EvidenceStore:
             for e in conflicts
         ]
         self.put_object("conflict", msgspec.json.encode(said), now)
-
-
-def _encode_canonical(event: AuditEvent, now: int, salt: bytes) -> bytes:
-    try:
-        try:
-            record = encode_stored_event(event, now, salt)
-        except UnicodeEncodeError:
-            record = encode_stored_event(_replace_surrogates(event), now, salt)
-        if len(record) > MAX_RECORD_SIZE:
-            raise ValueError("it is longer than 16 MiB")
-    except ValueError as error:
-        raise UsageError(
-            f"event {event.event_id.hex()} cannot be stored: {error}"
-        ) from error
-    return record
-
-
-def _replace_surrogates(event: AuditEvent) -> AuditEvent:
-    """Replace lone surrogates, which UTF-8 cannot encode; the raw digest is kept."""
-    import dataclasses
-
-    def clean(value: object) -> object:
-        if isinstance(value, tuple):
-            return tuple(clean(item) for item in value)
-        if isinstance(value, str) and type(value) is str:
-            return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-        return value
-
-    changes = {f.name: clean(getattr(event, f.name)) for f in dataclasses.fields(event)}
-    return dataclasses.replace(event, **changes)  # type: ignore[arg-type]  # same types

@@ -99,7 +99,7 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
 
     Raises:
         UsageError: There is no store and `create` is off.
-        EnvironmentRefused: A newer release created it, or it is not readable.
+        EnvironmentFailure: A newer release created it, or it is not readable.
     """
     layout = StoreLayout(root)
     _refuse_dangling_links(layout)

@@ -126,7 +126,7 @@ class TransparencyLog:
 
         Raises:
             VerificationError: The log on disk does not match its checkpoint.
-            EnvironmentRefused: The disk failed; the log is unchanged.
+            EnvironmentFailure: The disk failed; the log is unchanged.
         """
         with self.lock():
             key = self._keys.public_key  # makes the first checkpoint with the keys

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
 from answerable.model.behaviour import EntityKind
 from answerable.model.config import (
     ListenAddress,
@@ -17,6 +16,7 @@ from answerable.model.decision import EnforcementMode
 from answerable.model.learning import ColdStartMode, LearningConfig
 from answerable.model.upstream_credential import UpstreamCredential
 from tests.connectors.config.full_config import DECISIONS, ISSUERS, REST, SOURCES, WEB
+from tests.connectors.config.readings import faults, read
 
 FULL = """\
 store: evidence
@@ -85,17 +85,6 @@ BEHAVING = (
     .replace("    callers:\n", WATCHED)
     .replace("limits:", TABLES)
 )
-
-
-def read(text: str) -> ConfigReading:
-    return parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
-
-
-def faults(text: str) -> list[str]:
-    return [
-        f"{fault.mark.line}:{fault.mark.column} {fault.path}: {fault.what}"
-        for fault in read(text).faults
-    ]
 
 
 def test_a_whole_file_is_read() -> None:
@@ -266,63 +255,6 @@ def test_faults_of_the_policy_alone_are_told_apart() -> None:
     assert wrong.has_all_but_policy
     assert not read(FULL.replace("workers: 2", "workers: 0")).has_all_but_policy
     assert not read("a: [").has_all_but_policy
-
-
-SHOWN = """
-servers:
-  files:
-    url: https://files.example/mcp
-    credential: {env: FILES_TOKEN}
-"""
-
-
-def shown(text: str) -> UpstreamCredential | None:
-    config = read(text).config
-    assert config is not None
-    return config.servers[0].credential
-
-
-def test_a_url_is_shown_a_bearer_token_unless_it_is_said_otherwise() -> None:
-    found = shown(SHOWN)
-    assert found is not None
-    assert (found.header, found.scheme, found.ttl) == ("authorization", "Bearer", 0)
-    found = shown(SHOWN.replace("FILES_TOKEN", "FILES_TOKEN, header: X-Api-Key"))
-    assert found is not None
-    assert (found.header, found.scheme) == ("x-api-key", "")
-    found = shown(SHOWN.replace("FILES_TOKEN", "FILES_TOKEN, scheme: null"))
-    assert found is not None
-    assert (found.header, found.scheme) == ("authorization", "")
-    found = shown(SHOWN.replace("env: FILES_TOKEN", "command: [gh, auth, token]"))
-    assert found is not None
-    assert (found.command, found.ttl) == (("gh", "auth", "token"), 900)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Host", "Content-Length", "Transfer-Encoding", "Connection", "Cookie", "TE",
-        "Mcp-Session-Id", "X-Forwarded-For", "Proxy-Authorization", "Accept", "Expect",
-        "traceparent", "X Key", "X-Key:", "x_key", "-x", "a" * 65, "Last-Event-ID",
-    ],
-)  # fmt: skip
-def test_a_field_that_means_something_else_carries_no_credential(name: str) -> None:
-    text = SHOWN.replace("FILES_TOKEN", f'FILES_TOKEN, header: "{name}"')
-    (fault,) = faults(text)
-    assert fault.startswith("5:44 servers.files.credential.header: a field for")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "fault"),
-    [
-        ("env: FILES_TOKEN", "env: A, as_env: B", "as_env: only a command has an"),
-        ("env: FILES_TOKEN", "env: A, scheme: B C", "scheme: a word like Bearer"),
-        ("    cred", "    audience: a\n    cred", "credential: either audience or"),
-        ("https://", "http://", "files.credential: it goes to https or loopback"),
-        ("env: FILES_TOKEN", "command: [x], ttl: 5", "ttl: 10 to 86400 seconds"),
-    ],
-)
-def test_a_fault_of_what_a_url_is_shown_is_told(old: str, new: str, fault: str) -> None:
-    assert any(fault in told for told in faults(SHOWN.replace(old, new)))
 
 
 def test_what_is_said_of_behaviour_is_read() -> None:

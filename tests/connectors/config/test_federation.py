@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
 from answerable.federation.trust_rules.faults import RuleFaultCode
 from answerable.federation.trust_rules.rule_digest import rule_digest
 from answerable.model.claims import TokenType
@@ -17,17 +16,7 @@ from answerable.model.trust_rule import (
     RequiredBinding,
 )
 from tests.connectors.config.full_config import FEDERATION
-
-
-def read(text: str) -> ConfigReading:
-    return parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
-
-
-def faults(text: str) -> list[str]:
-    return [
-        f"{fault.mark.line}:{fault.mark.column} {fault.path}: {fault.what}"
-        for fault in read(text).faults
-    ]
+from tests.connectors.config.readings import faults, read
 
 
 def test_the_token_service_is_read_whole() -> None:

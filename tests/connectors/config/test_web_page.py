@@ -2,10 +2,10 @@
 
 import pytest
 
-from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
 from answerable.model.config import ListenAddress
 from answerable.model.web_config import WebRole
 from tests.connectors.config.full_config import WEB
+from tests.connectors.config.readings import read
 
 ISSUERS = """\
 issuers:
@@ -17,10 +17,6 @@ issuers:
     person: email
   machines: {iss: https://machines.example, audience: us, keys: discovery}
 """
-
-
-def read(text: str) -> ConfigReading:
-    return parse_config(text.encode(), "answerable.yaml", "/etc/answerable")
 
 
 def test_every_key_is_read() -> None:

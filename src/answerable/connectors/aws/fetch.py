@@ -18,7 +18,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     Raises:
         UsageError: The file is missing or has other content.
         ParseError: The file is not JSON.
-        EnvironmentRefused: The file is not readable; live: no credentials, no network,
+        EnvironmentFailure: The file is not readable; live: no credentials, no network,
             or boto3 is not installed.
     """
     if not location:

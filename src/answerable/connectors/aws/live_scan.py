@@ -114,7 +114,7 @@ def scan_default_account(context: SyncContext) -> Sync:
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
-        EnvironmentRefused: No credentials, refused credentials, or no network.
+        EnvironmentFailure: No credentials, refused credentials, or no network.
     """
     iam, account = open_iam_client(context)
     return scan_account(cast(IamClient, iam), account, context)

@@ -63,7 +63,7 @@ class AwsPolicySimulator:
         """Simulate one call, without condition keys.
 
         Raises:
-            EnvironmentRefused: AWS is unreachable.
+            EnvironmentFailure: AWS is unreachable.
         """
         try:
             results = [
@@ -108,7 +108,7 @@ def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
-        EnvironmentRefused: No credentials, refused credentials, or no network.
+        EnvironmentFailure: No credentials, refused credentials, or no network.
     """
     iam, account = open_iam_client(context, CONFIG.merge(_RETRY_CONFIG), patient=False)
     return AwsPolicySimulator(cast(SimulatorClient, iam), account, context)

@@ -67,7 +67,7 @@ def open_simulator(context: SyncContext) -> PolicySimulator:
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
-        EnvironmentRefused: No credentials, no network, or boto3 is not installed.
+        EnvironmentFailure: No credentials, no network, or boto3 is not installed.
     """
     with require_boto3("asking AWS"):
         from answerable.connectors.aws.policy_simulator import connect_simulator

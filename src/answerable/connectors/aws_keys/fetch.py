@@ -26,7 +26,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     Raises:
         UsageError: The location is missing or has other content.
         ParseError: The file is not JSON.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     source = f"{DECLARATION.name}:{location}"
     places = list(_list_files(location))

@@ -19,7 +19,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     Raises:
         UsageError: The file is missing or has other content.
         ParseError: The file is not JSON.
-        EnvironmentRefused: The file is not readable; live: no credentials, no network,
+        EnvironmentFailure: The file is not readable; live: no credentials, no network,
             no organisation, or boto3 is not installed.
     """
     if is_live(location):
@@ -65,7 +65,7 @@ def open_organization(location: str, context: SyncContext) -> Organization:
     """Read the accounts and control policies of the organisation.
 
     Raises:
-        EnvironmentRefused: No credentials, no network, no organisation, no access, or
+        EnvironmentFailure: No credentials, no network, no organisation, no access, or
             boto3 is not installed.
     """
     with require_boto3("a live AWS scan"):
@@ -77,7 +77,7 @@ def list_regions(context: SyncContext) -> tuple[str, ...] | None:
     """List the enabled regions of the context's account; None without permission.
 
     Raises:
-        EnvironmentRefused: The account's role cannot be assumed.
+        EnvironmentFailure: The account's role cannot be assumed.
     """
     from answerable.connectors.aws_org import live_scan
 

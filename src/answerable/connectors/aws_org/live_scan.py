@@ -54,7 +54,7 @@ def scan_organization(location: str, context: SyncContext) -> Organization:
 
     Raises:
         UsageError: The profile is unknown, or the endpoint is not a URL.
-        EnvironmentRefused: No credentials, refused credentials, no network; the account
+        EnvironmentFailure: No credentials, refused credentials, no network; the account
             is in no organisation, or may not list its accounts.
     """
     try:
@@ -88,7 +88,7 @@ def list_enabled_regions(context: SyncContext) -> tuple[str, ...]:
     """List the enabled regions of the context's account.
 
     Raises:
-        EnvironmentRefused: The account or the call is denied.
+        EnvironmentFailure: The account or the call is denied.
     """
     try:
         session = open_session(context)

@@ -38,7 +38,7 @@ def scan_default_region(context: SyncContext) -> Sync:
 
     Raises:
         UsageError: The profile or region is missing, or the endpoint is not a URL.
-        EnvironmentRefused: No credentials, refused credentials, or no network.
+        EnvironmentFailure: No credentials, refused credentials, or no network.
     """
     try:
         session = open_session(context)

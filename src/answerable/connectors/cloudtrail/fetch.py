@@ -47,7 +47,7 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
     Raises:
         UsageError: The location does not exist or holds no such file.
-        EnvironmentRefused: The location is not readable.
+        EnvironmentFailure: The location is not readable.
     """
     found = find_log_files(location)
     if found.total >= SUBPROCESS_BYTES:

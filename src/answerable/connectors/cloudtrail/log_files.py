@@ -53,7 +53,7 @@ def find_log_files(location: str) -> FoundLogFiles:
 
     Raises:
         UsageError: It does not exist, or is a folder without such files.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     if location == "-":
         return FoundLogFiles(("-",), 0, (), ())

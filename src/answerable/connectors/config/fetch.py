@@ -45,7 +45,7 @@ def read_config_file(location: str) -> ConfigReading:
 
     Raises:
         UsageError: It is missing or too large.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     data = read_answer_file(location, EXPECTED, MAX_BYTES)
     path = expand_user_path(location).absolute()
@@ -114,7 +114,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
     Raises:
         UsageError: It is missing or too large.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     if not location:
         raise UsageError(f"{DECLARATION.name}: names no file (expected {EXPECTED})")

@@ -30,7 +30,7 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
     Raises:
         UsageError: The location is not a folder, or contains no gateway records.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     path = expand_user_path(location)
     if not path.is_dir():
@@ -58,7 +58,7 @@ def lock_spool(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]
         patience: Seconds to wait for the current holder, which may be suspended.
 
     Raises:
-        EnvironmentRefused: It is not readable, or another process holds the lock.
+        EnvironmentFailure: It is not readable, or another process holds the lock.
     """
     until = time.monotonic() + patience
     with open_folder(path) as handle:
@@ -80,7 +80,7 @@ class SpoolReader:
         path: The spool, or the folder of one recorder.
 
     Raises:
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
 
     def __init__(self, path: Path) -> None:

@@ -62,7 +62,7 @@ class RecorderFolder:
         problems: Missing, torn or invalid records.
 
     Raises:
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -216,7 +216,7 @@ def open_folder(path: Path) -> Iterator[int]:
     """Open a folder for locking or syncing.
 
     Raises:
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

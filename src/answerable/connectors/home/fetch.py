@@ -49,7 +49,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
     Raises:
         UsageError: The folder is missing.
-        EnvironmentRefused: It is not readable.
+        EnvironmentFailure: It is not readable.
     """
     folder = BoundedFolder.open(location or "~")
     place = printable_path(folder.root)

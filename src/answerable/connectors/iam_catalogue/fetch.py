@@ -18,7 +18,7 @@ def load_catalogue(services: Iterable[str] | None = None) -> ActionCatalogue:
             do not exist are ignored: the catalogue does not contain them.
 
     Raises:
-        EnvironmentRefused: The package is not installed or cannot be read.
+        EnvironmentFailure: The package is not installed or cannot be read.
     """
     known = list_services()
     wanted = known if services is None else {s.lower() for s in services} & known
@@ -30,7 +30,7 @@ def list_services() -> frozenset[str]:
     """List the prefix of every service.
 
     Raises:
-        EnvironmentRefused: The package is not installed or cannot be read.
+        EnvironmentFailure: The package is not installed or cannot be read.
     """
     folder = _data_folder() / "actions"
     return frozenset(path.stem for path in folder.iterdir() if path.suffix == ".json")

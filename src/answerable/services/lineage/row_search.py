@@ -21,7 +21,8 @@ from answerable.services.lineage.resource_filter import (
     narrow_to_resource,
     parse_event_id,
 )
-from answerable.store.chain_queries import EventFilter, JointInterval
+from answerable.store.chain_queries import EventFilter
+from answerable.store.chain_tables import JointInterval
 from answerable.store.investigation_queries import EventAlternative, InvestigationFilter
 
 PAGE_SIZE = 50

@@ -4,7 +4,7 @@ from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.stitch import stitch_chains
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
-from answerable.store import chain_queries, lineage_facts
+from answerable.store import chain_tables, lineage_facts
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
 
@@ -40,4 +40,4 @@ def load_chains(store: EvidenceStore, inventory: Inventory | None = None) -> Cha
 
 def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:
     """Build the `lineage` view for SQL queries."""
-    return chain_queries.build_lineage_view(load_chains(store))
+    return chain_tables.build_lineage_view(load_chains(store))

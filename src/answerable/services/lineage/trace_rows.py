@@ -20,11 +20,8 @@ from answerable.services.lineage.resource_filter import (
     narrow_to_resource,
     suggest_similar,
 )
-from answerable.store.chain_queries import (
-    EventFilter,
-    JointInterval,
-    count_sources,
-)
+from answerable.store.chain_queries import EventFilter, count_sources
+from answerable.store.chain_tables import JointInterval
 from answerable.store.investigation_queries import (
     EventAlternative,
     InvestigationFilter,

@@ -28,7 +28,7 @@ from answerable.services.lineage.trace_rows import (
 )
 from answerable.services.lineage.trail_identities import resolve_trail_identity
 from answerable.store import investigation_queries
-from answerable.store.chain_queries import JointInterval
+from answerable.store.chain_tables import JointInterval
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 

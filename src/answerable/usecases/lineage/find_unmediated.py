@@ -42,7 +42,8 @@ from answerable.services.lineage.trace_rows import (
     join_chains,
 )
 from answerable.store import mediation_queries as held
-from answerable.store.chain_queries import EventFilter, JointInterval, find_events
+from answerable.store.chain_queries import EventFilter, find_events
+from answerable.store.chain_tables import JointInterval
 from answerable.store.store import EvidenceStore
 
 _SECOND = 1_000_000_000

@@ -13,8 +13,9 @@ from answerable.presentation.inventory_lists import (
     list_missing_data,
 )
 from answerable.services.lineage import stitched_chains
-from answerable.store import chain_queries as stored_chains
 from answerable.store import decision_queries, query_views
+from answerable.store.chain_queries import count_sources
+from answerable.store.chain_tables import build_lineage_view
 from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.store import EvidenceStore
@@ -57,7 +58,7 @@ def run_query(
         VIEW_BUILDERS if chains is None else (decision_queries.build_decisions_view,),
     )
     if chains is not None:
-        made = stored_chains.build_lineage_view(chains)
+        made = build_lineage_view(chains)
         shown = query_views.ViewDefinitions(
             {**shown.tables, **made.tables}, {**shown.views, **made.views}
         )
@@ -79,7 +80,7 @@ def _list_missing_data(
     asked = text.lower()
     named = [kind for kind in LIST_KINDS if kind in asked]
     found = {word for kind in named for word in list_missing_data(kind, inventory)}
-    if "cloudtrail" in found and stored_chains.count_sources(store):
+    if "cloudtrail" in found and count_sources(store):
         found.remove("cloudtrail")
     return sorted(found)
 

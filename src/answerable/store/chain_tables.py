@@ -1,0 +1,129 @@
+"""SQL tables of chains: joints with intervals, and the view `lineage`."""
+
+from collections.abc import Mapping, Sequence
+
+from answerable.lineage.stitch_inputs import ChainTimeline, SourcedChainKey
+from answerable.model.lineage import LineageChain
+from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.query_views import ViewDefinitions
+
+# Join condition of an event `e` and a table `c` with the joints and time of chains.
+JOINED_CHAINS = (
+    "e.source = c.source AND (e.written_by <> 'self-reported') = c.believed "
+    "AND e.identity = c.identity AND e.credential = c.credential "
+    "AND e.session = c.session AND e.person = c.person AND e.run = c.run "
+    "AND e.agent = c.agent AND e.tool = c.tool "
+    "AND e.event_time >= c.valid_from AND e.event_time < c.valid_to"
+)
+JointInterval = tuple[SourcedChainKey, int, int]
+_TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
+_JOINTS: Mapping[str, ColumnType] = {
+    "n": ColumnType.INT,
+    "source": _TEXT,
+    "believed": ColumnType.BOOL,
+    "identity": _TEXT,
+    "credential": _TEXT,
+    "session": _TEXT,
+    "person": _TEXT,
+    "run": _TEXT,
+    "agent": _TEXT,
+    "tool": _TEXT,
+    "valid_from": ColumnType.INT,
+    "valid_to": ColumnType.INT,
+}
+
+
+def build_interval_table(keys: Sequence[JointInterval]) -> NamedTable:
+    """Build a table of joints and intervals, each with its index `n` in the list."""
+    return NamedTable(_JOINTS, [_interval_row(n, *key) for n, key in enumerate(keys)])
+
+
+def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable:
+    """Build a table of joints and intervals, each with its group number `n`."""
+    return NamedTable(_JOINTS, [_interval_row(n, *interval) for n, interval in chains])
+
+
+def _interval_row(
+    n: int, joint: SourcedChainKey, start: int, end: int
+) -> dict[str, object]:
+    return {
+        "n": n,
+        "source": joint.source,
+        "believed": joint.believed,
+        "identity": joint.key.identity,
+        "credential": joint.key.credential,
+        "session": joint.key.session,
+        "person": joint.key.person,
+        "run": joint.key.run,
+        "agent": joint.key.agent,
+        "tool": joint.key.tool,
+        "valid_from": start,
+        "valid_to": end,
+    }
+
+
+_HOPS = ("person", "agent", "tool", "identity", "identity_owner")
+_CHAIN: Mapping[str, ColumnType] = {
+    **_JOINTS,
+    **{
+        f"{hop}_{part}": _TEXT
+        for hop in _HOPS
+        for part in ("hop", "status", "known_by")
+    },
+    "agent_path": _TEXTS,
+    "identity_path": _TEXTS,
+    "credential_path": _TEXTS,
+    "credential_from": ColumnType.TIME,
+    "credential_to": ColumnType.TIME,
+    "delegation_id": _TEXT,
+}
+
+
+def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
+    """Build the view `lineage`: every event with its chain, one row per event."""
+    rows = [
+        {
+            **_interval_row(0, each.joint, chain.valid_from, chain.valid_to),
+            **_chain_row(chain),
+        }
+        for each in stitched
+        for chain in each.chains
+    ]
+    hops = ", ".join(
+        f"nullif(c.{hop}_hop, '') AS {hop}, c.{hop}_status, c.{hop}_known_by"
+        for hop in _HOPS
+    )
+    view = (
+        "SELECT lower(hex(e.event_id)) AS event_id, "  # noqa: S608 - ours
+        "make_timestamp_ns(e.event_time) AS event_time, e.source, e.scope, "
+        f"e.written_by, {hops}, e.action, e.resource, e.resources, e.outcome, "
+        "e.credential, c.credential_from, c.credential_to, c.agent_path, "
+        "c.identity_path, c.credential_path, e.session, e.source_ip, e.issued, "
+        "e.created, e.deleted, e.decision_id, c.delegation_id, e.facts "
+        f"FROM events_raw e LEFT JOIN chains c ON {JOINED_CHAINS}"
+    )
+    return ViewDefinitions({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
+
+
+def _chain_row(chain: LineageChain) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for name, hop in (
+        ("person", chain.person),
+        ("agent", chain.agent),
+        ("tool", chain.tool),
+        ("identity", chain.identity),
+        ("identity_owner", chain.identity_owner),
+    ):
+        row |= {
+            f"{name}_hop": hop.value,
+            f"{name}_status": hop.status.value,
+            f"{name}_known_by": hop.source,
+        }
+    return row | {
+        "agent_path": list(chain.agent_path),
+        "identity_path": list(chain.identity_path),
+        "credential_path": list(chain.credential_path),
+        "credential_from": chain.credential_from or None,
+        "credential_to": chain.credential_to or None,
+        "delegation_id": chain.delegation_id,
+    }
