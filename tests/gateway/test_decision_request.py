@@ -63,7 +63,7 @@ def seen() -> Seen:
 def exchange(seen: Seen) -> CallPipeline:
     loop: Any = None  # nothing here waits for a record
     notes: Any = Notes(loop)
-    notes.decided = lambda *_: Notes.record_decision(notes, *_[:4])
+    notes.record_decision = lambda *given, **_: Notes.record_decision(notes, *given)
     credentials: Any = Shows()
     return CallPipeline(seen, notes, {}, credentials)
 

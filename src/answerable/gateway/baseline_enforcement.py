@@ -336,11 +336,16 @@ def _build_activity(
 ) -> CallBehaviour:
     learning, _, envelope = judging
     acted = CallBehaviour(
-        seen, identity, learning.span, effect=judgement.effect if standard else "",
+        seen,
+        identity,
+        learning.span,
+        effect=judgement.effect if standard else "",
         profile=standard.digest if standard else "",
         enforced=standard is not None and standard.enforced,
-        findings=judgement.findings, amendment=judgement.amendment, envelope=envelope,
-    )  # fmt: skip
+        findings=judgement.findings,
+        amendment=judgement.amendment,
+        envelope=envelope,
+    )
     return redact_secrets(acted) if learning.values else drop_values(acted)
 
 

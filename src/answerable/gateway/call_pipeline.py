@@ -16,7 +16,11 @@ from answerable.gateway.call_outcomes import (
     denied_call,
     without_credential,
 )
-from answerable.gateway.decision_request import build_decision_request
+from answerable.gateway.decision_request import (
+    RequestedAction,
+    build_decision_request,
+    build_input_call,
+)
 from answerable.gateway.definition_watcher import (
     ITEM_BY_NOTIFICATION,
     DefinitionWatcher,
@@ -51,7 +55,7 @@ from answerable.model.pin import DefinitionKind as Item
 from answerable.model.spool_record import CallBehaviour, CallOutcome, CallResult
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
-from answerable.server.mcp.methods import INPUT_METHODS, MessageSender, find_method
+from answerable.server.mcp.methods import MessageSender, find_method
 from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.usecases.authorization.authorize import Authorizer
@@ -85,9 +89,8 @@ class CallPipeline:
         self._behaviour = behaviour
         self._ownership = HandleOwnershipTracker()
         self.definitions = definitions or DefinitionWatcher(servers)
-        self._latest: AuthorizationRequest | None = (
-            None  # for the replay buffer, once it is sent
-        )
+        # For the replay buffer, once it is sent.
+        self._latest: AuthorizationRequest | None = None
 
     def begin(
         self,
@@ -108,7 +111,11 @@ class CallPipeline:
         seen = None
         if self._behaviour is not None:
             decision, seen = self._behaviour.check_call(
-                *(caller, call, request.identity, decision, network),
+                caller,
+                call,
+                request.identity,
+                decision,
+                network,
                 above=self._parent_identities(caller, call),
             )
             if decision.reason is DecisionReason.BEHAVIOUR:
@@ -140,7 +147,7 @@ class CallPipeline:
 
     def would_allow(self, caller: VerifiedCaller, call: McpCall) -> bool:
         """Tell whether a call would go on, without recording the decision."""
-        return self._decide_call(caller, call, self._build_request(caller, call)).passes
+        return self._decide_again(caller, call).passes
 
     def fail_unrecorded(self, passage: InFlightCall) -> DeniedCall:
         """Deny a call whose record did not reach the disk; the recorder has its end."""
@@ -149,14 +156,12 @@ class CallPipeline:
 
     def may_continue(self, passage: InFlightCall) -> bool:
         """Tell whether an open call may continue after a revocation."""
-        caller, call = passage.caller, passage.call
-        decision = self._decide_call(caller, call, self._build_request(caller, call))
+        decision = self._decide_again(passage.caller, passage.call)
         return decision.reason is not DecisionReason.KILLED
 
     def may_send(self, passage: InFlightCall) -> bool:
         """Tell whether a call may be sent, now that its server's identity is known."""
-        caller, call = passage.caller, passage.call
-        decision = self._decide_call(caller, call, self._build_request(caller, call))
+        decision = self._decide_again(passage.caller, passage.call)
         held = decision.reason in (DecisionReason.KILLED, DecisionReason.QUARANTINED)
         return decision.passes or not held
 
@@ -239,10 +244,19 @@ class CallPipeline:
         answer = passage.answer or NO_ANSWER
         came = self._get_result(passage, size)
         end = CallResult(
-            outcome, status, answer.code, size, sha256,
-            answer.state, answer.task, answer.inputs,
-            came is not NO_RESULT, came.size, came.records, came.untrusted,
-        )  # fmt: skip
+            outcome,
+            status,
+            answer.code,
+            size,
+            sha256,
+            state=answer.state,
+            task=answer.task,
+            inputs=answer.inputs,
+            came=came is not NO_RESULT,
+            text=came.size,
+            records=came.records,
+            untrusted=came.untrusted,
+        )
         self.recorder.record_end(passage.ticket, end)
         if outcome is CallOutcome.LEAKED and self.credentials is not None:
             self.credentials.report_leak(passage.call.server, passage.ticket.id)
@@ -273,7 +287,7 @@ class CallPipeline:
     ) -> RecordTicket | DeniedCall:
         try:
             ticket = self.recorder.record_decision(
-                caller, call, decision, body, shown, acted, later
+                caller, call, decision, body, shown=shown, acted=acted, later=later
             )
         except NotRecorded:
             return DeniedCall(DecisionEffect.ERROR.value, "")
@@ -289,30 +303,27 @@ class CallPipeline:
             if not decision.passes:
                 return decision
             if each.target is not TargetKind.TASK:
-                decision = self._authorize_action(
-                    caller, call, call.method, each.target, each.name
-                )
+                item = RequestedAction(call.method, each.target, each.name)
+                decision = self._authorize_action(caller, call, item)
         return self._ownership.decide(caller, call, decision)
+
+    def _decide_again(self, caller: VerifiedCaller, call: McpCall) -> Decision:
+        return self._decide_call(caller, call, self._build_request(caller, call))
 
     def _build_request(
         self, caller: VerifiedCaller, call: McpCall
     ) -> AuthorizationRequest:
-        return build_decision_request(
-            caller, call, self._upstream_identity(caller, call),
-            call.method, call.target, call.name, call.arguments,
-        )  # fmt: skip
+        action = RequestedAction(call.method, call.target, call.name, call.arguments)
+        identity = self._upstream_identity(caller, call)
+        return build_decision_request(caller, call, identity, action)
 
     def _authorize_action(
-        self,
-        caller: VerifiedCaller,
-        call: McpCall,
-        action: str,
-        target: TargetKind,
-        name: str,
+        self, caller: VerifiedCaller, call: McpCall, action: RequestedAction
     ) -> Decision:
         identity = self._upstream_identity(caller, call)
-        request = build_decision_request(caller, call, identity, action, target, name)
-        return self.authority.authorize(request)
+        return self.authority.authorize(
+            build_decision_request(caller, call, identity, action)
+        )
 
     def _upstream_identity(self, caller: VerifiedCaller, call: McpCall) -> str:
         shown = self.credentials
@@ -330,12 +341,8 @@ class CallPipeline:
     def _authorize_input(self, passage: InFlightCall, method: str) -> DeniedCall | None:
         """Decide on an input that a server requests, as an action of its own."""
         caller, call = passage.caller, passage.call
-        target = INPUT_METHODS[method]
-        asked = McpCall(
-            call.era, MessageKind.REQUEST, method, call.id, call.server, target,
-            session=call.session,
-        )  # fmt: skip
-        decision = self._authorize_action(caller, asked, method, target, "")
+        asked = build_input_call(call, method)
+        decision = self.authority.authorize(self._build_request(caller, asked))
         recorded = self._record_decision(caller, asked, decision, b"")
         if isinstance(recorded, DeniedCall):
             return recorded
@@ -385,9 +392,8 @@ class CallPipeline:
             return False
         caller, call = passage.caller, passage.call
         item = msgspec.structs.replace(call, target=listing.target, name=name)
-        identity, action = self._upstream_identity(caller, call), listing.action
-        request = build_decision_request(
-            caller, call, identity, action, listing.target, name
-        )
+        action = RequestedAction(listing.action, listing.target, name)
+        identity = self._upstream_identity(caller, call)
+        request = build_decision_request(caller, call, identity, action)
         decision = self.authority.lists(request)
         return self._ownership.decide(caller, item, decision).passes

@@ -146,9 +146,14 @@ class _DefinitionFetch:
         self._parts, self._room, self._events = [], MAX_LIST, None
         self._failed = False
         call = McpCall(
-            was.era, MessageKind.REQUEST, self._method, self._id, was.server, TargetKind.LIST,
+            was.era,
+            MessageKind.REQUEST,
+            self._method,
+            self._id,
+            was.server,
+            TargetKind.LIST,
             session=was.session,
-        )  # fmt: skip
+        )
         onward = _build_forwarded_headers(
             self._sent.onward, self._method, is_modern=was.era.is_modern
         )

@@ -182,7 +182,8 @@ class AsgiServer:
         served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
         connection = partial(
             AsgiConnection,
-            *(self._config, self._state),
+            self._config,
+            self._state,
             admission=self._admission,
             ticker=self._ticker,
             served=served,

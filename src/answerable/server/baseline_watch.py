@@ -45,11 +45,14 @@ class BaselineWatch(StoreWatch[tuple[ValidBaseline, ...]]):
         held = self._of.read(now)
         standing = tuple(
             ValidBaseline(
-                each.subject, each.digest, each.stage, each.expires,
+                each.subject,
+                each.digest,
+                each.stage,
+                each.expires,
                 encode_profile(each.profile),
             )
             for each in held.standing.values()
-        )  # fmt: skip
+        )
         return standing, [(each.digest, each.why) for each in held.unheld]
 
     def _on_unreadable(self, error: AnswerableError, seconds: float) -> None:

@@ -88,8 +88,9 @@ async def _start_process(root: Path, spool: Path, nice: int) -> Process:
     # Low priority from the start: a third of its work is loading its code.
     begins = ("nice", "-n", str(nice)) if nice and shutil.which("nice") else ()
     # -P: no module is imported from the working directory.
+    command = [*begins, sys.executable, "-P", "-m", _MODULE, str(root), str(spool)]
     process = await asyncio.create_subprocess_exec(
-        *(*begins, sys.executable, "-P", "-m", _MODULE, str(root), str(spool)),
+        *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # a terminal's interrupt goes to the service alone

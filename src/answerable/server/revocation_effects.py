@@ -53,9 +53,16 @@ class RevocationAct:
     ) -> RevocationEffectItem:
         """Build one item of the answer."""
         return {
-            "act": self.kind, "subject": self.subject, "what": what, "where": where,
-            "state": state, "until": until, "count": count, "id": id, "note": note,
-        }  # fmt: skip
+            "act": self.kind,
+            "subject": self.subject,
+            "what": what,
+            "where": where,
+            "state": state,
+            "until": until,
+            "count": count,
+            "id": id,
+            "note": note,
+        }
 
 
 def list_effects(

@@ -258,20 +258,20 @@ def test_a_writer_that_fails_itself_lets_nobody_wait(
 LIMITED = """
 import asyncio, resource, signal, sys
 from pathlib import Path
-from answerable.gateway.recording.recorder import Recorder
-from answerable.model.worker_limits import Limits
+from answerable.gateway.recording.recorder import GatewayRecorder
+from answerable.model.worker_limits import WorkerLimits
 from answerable.server.recording.record_ticket import NotRecorded
 from tests.gateway.recording.recorder_fixture import BODY, CALL, CALLER, DURABLE
 
 async def main():
     spool = Path(sys.argv[1])
-    recorder = Recorder(spool, 0, asyncio.get_running_loop(), Limits())
+    recorder = GatewayRecorder(spool, 0, asyncio.get_running_loop(), WorkerLimits())
     kept = 0
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
         while True:
-            ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+            ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
             await ticket.durable
             print(ticket.id, flush=True)
             kept += 1
@@ -280,7 +280,7 @@ async def main():
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     while recorder.alarm:
         await asyncio.sleep(0.05)
-    await recorder.decided(CALLER, CALL, DURABLE, BODY).durable
+    await recorder.record_decision(CALLER, CALL, DURABLE, BODY).durable
     recorder.close()
 
 asyncio.run(main())

@@ -17,27 +17,29 @@ from answerable.usecases.evidence.ship_spool import ship_spool
 WORKER = """
 import asyncio, os, sys
 from pathlib import Path
-from answerable.gateway.recording.recorder import Recorder
-from answerable.model.worker_limits import Limits
+from answerable.gateway.recording.recorder import GatewayRecorder
+from answerable.model.worker_limits import WorkerLimits
 from tests.gateway.recording.recorder_fixture import (
     BODY, BUFFERED, CALL, CALLER, COMPLETED, DURABLE,
 )
 
 async def client(recorder, forwarded):
     while True:
-        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         await ticket.durable
         os.write(forwarded, ticket.id.encode() + b"\\n")
         await asyncio.sleep(0.001)
-        recorder.ended(ticket, COMPLETED)
+        recorder.record_end(ticket, COMPLETED)
 
 async def reader(recorder):
     while True:
-        recorder.ended(recorder.decided(CALLER, CALL, BUFFERED, BODY), COMPLETED)
+        ticket = recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
+        recorder.record_end(ticket, COMPLETED)
         await asyncio.sleep(0.0005)
 
 async def main():
-    recorder = Recorder(Path(sys.argv[1]), 0, asyncio.get_running_loop(), Limits())
+    loop, spool = asyncio.get_running_loop(), Path(sys.argv[1])
+    recorder = GatewayRecorder(spool, 0, loop, WorkerLimits())
     forwarded = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     await asyncio.gather(*(client(recorder, forwarded) for _ in range(8)),
                          reader(recorder))

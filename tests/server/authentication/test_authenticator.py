@@ -6,22 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.federation.errors import TokenRejected
-from answerable.federation.token_verification import verify_token
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
-from answerable.model.claims import ActChain, Actor
-from answerable.model.config import TokenCallerRule
 from answerable.model.ids import agent_id
-from answerable.model.provenance import WrittenBy
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.errors import Unauthenticated
-from answerable.server.authentication.token_cache import build_principal
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.wire.request_head import HttpRequestHead
-from tests.federation.sample_tokens import ED, ISSUERS, NOW, OTHER_EC
+from tests.federation.sample_tokens import ED, NOW, OTHER_EC
 from tests.gateway.request_builders import head
 from tests.server.authentication.token_builders import (
     CERTIFICATE,
@@ -44,7 +38,6 @@ from tests.server.authentication.token_builders import (
 
 MTLS = replace(TCP, certificate=CERTIFICATE)
 UNIX = ConnectionInfo(peer=PEER)
-CLAIMS = verify_token(token(), ISSUERS, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -133,76 +126,6 @@ def test_another_issuer_cannot_name_an_agent_of_ours(folder: Path) -> None:
     caller = callers(folder).authenticate(proven(text), TCP, NOW)
     assert (caller.agent, caller.known) == (f"agent:caller/corp/{DECLARED}", False)
     assert (caller.run, caller.person) == ("b7f1", "")
-
-
-def test_our_own_issuer_names_agent_person_and_run(folder: Path) -> None:
-    ours = callers(folder, ours=True)
-    text = bound(
-        sub="person:ana@example.com", act={"sub": DECLARED}, answerable={"dlg": "run-1"}
-    )
-    caller = ours.authenticate(proven(text), TCP, NOW)
-    assert (caller.agent, caller.known) == (DECLARED, True)
-    assert (caller.person, caller.run) == ("person:ana@example.com", "run-1")
-    other = bound(sub="person:ana@example.com", act={"sub": "agent:declared/other"})
-    assert ours.authenticate(proven(other), TCP, NOW).principal != caller.principal
-
-
-ROOT, MIDDLE = "agent:declared/root", "agent:declared/middle"
-PERSON = "person:ana@example.com"
-
-
-def acts(*subs: str) -> dict[str, object]:
-    """The `act` of a chain, newest first."""
-    outer, *rest = subs
-    return {"sub": outer} | ({"act": acts(*rest)} if rest else {})
-
-
-CHAINS = {
-    "one agent for a person": (PERSON, acts(DECLARED), ()),
-    "an agent of its own": (DECLARED, ..., ()),
-    "below two, for a person": (PERSON, acts(DECLARED, MIDDLE, ROOT), (ROOT, MIDDLE)),
-    "below two, for nobody": (ROOT, acts(DECLARED, MIDDLE), (ROOT, MIDDLE)),
-}
-
-
-@pytest.mark.parametrize(("sub", "act", "above"), CHAINS.values(), ids=CHAINS)
-def test_our_own_issuer_names_the_agents_above(
-    folder: Path, sub: str, act: object, above: tuple[str, ...]
-) -> None:
-    text = bound(sub=sub, act=act)
-    ours = callers(folder, ours=True).authenticate(proven(text), TCP, NOW)
-    assert (ours.agent, ours.chain) == (DECLARED, above)
-    assert callers(folder).authenticate(proven(text), TCP, NOW).chain == ()
-
-
-def test_an_agent_above_is_the_one_that_its_subject_stands_for(folder: Path) -> None:
-    mapped = agent("parent", TokenCallerRule("corp", "svc-parent"))
-    known = callers(folder, ours=True, agents=(mapped,))
-    text = bound(sub=PERSON, act=acts(DECLARED, "svc-parent"))
-    assert known.authenticate(proven(text), TCP, NOW).chain == (mapped.id,)
-
-
-SUBJECTS = st.lists(st.sampled_from(["ana", "by", "bot"]), min_size=1).map(" ".join)
-PAIRS = st.tuples(SUBJECTS, SUBJECTS | st.just(""))
-
-
-def principal(sub: str, actor: str) -> str:
-    """The principal of a token of ours, empty where it is refused."""
-    act = ActChain((Actor(actor),) if actor else (), WrittenBy.MEDIATOR)
-    try:
-        return build_principal(replace(CLAIMS, sub=sub, act=act))
-    except TokenRejected:
-        return ""
-
-
-@given(PAIRS, PAIRS)
-@example(("ana by bot", ""), ("ana", "bot"))
-@example(("ana by", "bot"), ("ana", "by bot"))
-def test_no_subject_spells_out_the_principal_of_a_person_and_their_agent(
-    one: tuple[str, str], other: tuple[str, str]
-) -> None:
-    if one != other and principal(*one):
-        assert principal(*one) != principal(*other)
 
 
 def test_a_subject_that_makes_no_id_is_refused(known: CallerAuthenticator) -> None:

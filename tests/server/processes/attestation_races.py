@@ -69,7 +69,7 @@ def reuse(service: AttestingService) -> None:
 @contextmanager
 def switched(step: int, switch: Callable[[], None]) -> Iterator[None]:
     """Have something happen before one of the steps of an attestation."""
-    names = ("connector_of", "one_user", "_facts", "identified")
+    names = ("hold_peer", "require_one_user", "_read_facts", "identify_process")
     if step == len(names):
         switch()
         yield

@@ -203,11 +203,11 @@ def test_a_mark_in_our_own_environment_refuses(monkeypatch: pytest.MonkeyPatch) 
 ASK = textwrap.dedent(
     """
     import os, sys
-    from answerable.server.processes.ancestors import AgentAbove, refuse_agents
+    from answerable.server.processes.ancestors import StartedByAgent, refuse_agent_ancestors
     os.environ.pop("ANSWERABLE_RUN", None)
     try:
-        refuse_agents()
-    except AgentAbove as error:
+        refuse_agent_ancestors()
+    except StartedByAgent as error:
         print(error.message)
     else:
         print("allowed")

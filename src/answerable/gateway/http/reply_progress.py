@@ -35,9 +35,16 @@ class ReplyProgress:
     """
 
     __slots__ = (
-        "_digest", "_size", "exchange", "heading", "outlet", "passage", "sent",
-        "server", "session",
-    )  # fmt: skip
+        "_digest",
+        "_size",
+        "exchange",
+        "heading",
+        "outlet",
+        "passage",
+        "sent",
+        "server",
+        "session",
+    )
 
     def __init__(
         self,

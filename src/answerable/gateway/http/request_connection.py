@@ -6,9 +6,21 @@ import msgspec
 
 from answerable.gateway.http.reply_writer import ReplyWriter
 from answerable.gateway.http.server import GatewayHttpServer
-from answerable.gateway.wire.http_heads import ReplyHeading
+from answerable.gateway.in_flight_call import DeniedCall
+from answerable.gateway.wire.http_heads import (
+    ReplyHeading,
+    build_heading,
+    build_json_heading,
+)
 from answerable.server.connection_info import ConnectionInfo
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.messages import MessageKind
 from answerable.server.wire.host_check import ServedNames
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
+
+ACCEPTED = 202
+DENIED = 200  # the TypeScript SDK loses the error of a 403, in every revision
+FORBIDDEN = 403
 
 
 class ImmediateReply(msgspec.Struct, frozen=True):
@@ -40,3 +52,14 @@ class RequestConnection(ReplyWriter, Protocol):
 
     def replace_reply(self, early: ImmediateReply) -> None:
         """Replace a reply that has not begun; end or truncate another one."""
+
+
+def build_denial_reply(call: McpCall, denied: DeniedCall) -> ImmediateReply:
+    """Build the reply to a call that a decision denied."""
+    if denied.quiet:
+        return ImmediateReply(build_heading(ACCEPTED, {}))
+    status = DENIED if call.kind is MessageKind.REQUEST else FORBIDDEN
+    if denied.is_unknown_task:
+        unknown = RequestRefused(RefusalReason.UNKNOWN_TASK, id=call.id)
+        status = unknown.http_status(in_a_session=not call.era.is_modern)
+    return ImmediateReply(build_json_heading(status), denied.error_body(call.id))

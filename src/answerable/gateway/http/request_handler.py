@@ -4,7 +4,11 @@ import asyncio
 from functools import partial
 
 from answerable.gateway.http.fair_queue import LARGE_BODY
-from answerable.gateway.http.request_connection import ImmediateReply, RequestConnection
+from answerable.gateway.http.request_connection import (
+    ImmediateReply,
+    RequestConnection,
+    build_denial_reply,
+)
 from answerable.gateway.http.response_relay import ResponseRelay
 from answerable.gateway.in_flight_call import DeniedCall, InFlightCall
 from answerable.gateway.upstream import UpstreamRequest, UpstreamTransfer
@@ -25,9 +29,6 @@ from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import MAX_BODY
 
 OK = 200
-ACCEPTED = 202
-DENIED = 200  # the TypeScript SDK loses the error of a 403, in every revision
-FORBIDDEN = 403
 UNAVAILABLE = 503
 LISTEN = "subscriptions/listen"
 
@@ -42,9 +43,22 @@ class HttpRequestHandler:
     """
 
     __slots__ = (
-        "_door", "_expiry", "_head", "_held", "_line", "_opening", "_over", "_paused", "_relay",
-        "_sending", "caller", "early", "is_parked", "is_refused", "wants_body",
-    )  # fmt: skip
+        "_door",
+        "_expiry",
+        "_head",
+        "_held",
+        "_line",
+        "_opening",
+        "_over",
+        "_paused",
+        "_relay",
+        "_sending",
+        "caller",
+        "early",
+        "is_parked",
+        "is_refused",
+        "wants_body",
+    )
 
     def __init__(self, line: RequestConnection, opening: McpRequestHead) -> None:
         self.wants_body = self.is_refused = self.is_parked = False
@@ -57,8 +71,7 @@ class HttpRequestHandler:
         self._relay: ResponseRelay | None = None  # its call was let through
         self._sending: UpstreamTransfer | None = None
         self._expiry: asyncio.TimerHandle | None = None  # of a stream
-        self._over = False
-        self._paused = False
+        self._over = self._paused = False
         self._held = 0  # bytes of its body, where that is large
 
     def start(self) -> None:
@@ -143,8 +156,7 @@ class HttpRequestHandler:
 
     def recheck(self) -> None:
         """Cut the call where a revocation forbids it."""
-        relay = self._relay
-        exchange = self._door.exchange
+        relay, exchange = self._relay, self._door.exchange
         if relay is None or self._over:
             return
         key_holds = self._door.callers.has_valid_key(relay.passage.caller)
@@ -162,7 +174,7 @@ class HttpRequestHandler:
         )
         exchange.write_deferred()
         if isinstance(again, DeniedCall):
-            self._line.replace_reply(self._denial_reply(sent.call, again))
+            self._line.replace_reply(build_denial_reply(sent.call, again))
 
     def close(self) -> None:
         """Release everything: the reply is sent, or the client is gone."""
@@ -249,9 +261,8 @@ class HttpRequestHandler:
             token = self._caller_token(caller)
             shown = credentials.find(caller, call.server, token)
             if shown is None and exchange.would_allow(caller, call):
-                self._door.spawn(
-                    self._fetch_credential(credentials, caller, call, data, token)
-                )
+                fetch = self._fetch_credential(credentials, caller, call, data, token)
+                self._door.spawn(fetch)
                 return
         self._authorize_and_send(caller, call, data, shown)
 
@@ -304,7 +315,7 @@ class HttpRequestHandler:
             caller, call, sent.body, shown, self._line.link.network
         )
         if isinstance(begun, DeniedCall):
-            self.early = self._denial_reply(call, begun)
+            self.early = build_denial_reply(call, begun)
             return
         try:
             self._send_when_recorded(begun, sent)
@@ -334,7 +345,7 @@ class HttpRequestHandler:
         if durable.cancelled() or durable.exception() is not None:
             denied = self._door.exchange.fail_unrecorded(relay.passage)
             if not self._over:
-                self._send_reply(self._denial_reply(relay.sent.call, denied))
+                self._send_reply(build_denial_reply(relay.sent.call, denied))
         elif self._over:
             relay.end(CallOutcome.WITHHELD)
         else:
@@ -369,15 +380,6 @@ class HttpRequestHandler:
 
     def _send_reply(self, early: ImmediateReply) -> None:
         self._line.reply(early.heading, early.body)
-
-    def _denial_reply(self, call: McpCall, denied: DeniedCall) -> ImmediateReply:
-        if denied.quiet:
-            return ImmediateReply(build_heading(ACCEPTED, {}))
-        status = DENIED if call.kind is MessageKind.REQUEST else FORBIDDEN
-        if denied.is_unknown_task:
-            unknown = RequestRefused(RefusalReason.UNKNOWN_TASK, id=call.id)
-            status = unknown.http_status(in_a_session=not call.era.is_modern)
-        return ImmediateReply(build_json_heading(status), denied.error_body(call.id))
 
     def _refusal_reply(self, refused: RequestRefused) -> ImmediateReply:
         self._count_refusal(refused.why.value, refused.method)

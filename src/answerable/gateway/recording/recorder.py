@@ -123,7 +123,9 @@ class GatewayRecorder(ServerRecorder):
             durable = self.journal.loop.create_future()
         sequence, at = self.journal.next_number()
         ticket = RecordTicket("", sequence, agent, decision.passes, durable, at)
-        facts = DecisionFacts(ticket, caller, call, decision, body, shown, acted)
+        facts = DecisionFacts(
+            ticket, caller, call, decision, body, shown=shown, acted=acted
+        )
         if later and durable is None and decision.passes:
             # The rest came from UTF-8; a caller that cannot be encoded fails here.
             self._spelled(caller)
@@ -216,10 +218,21 @@ def build_act(
         identity, credential, jti = shown.identity, shown.digest, shown.jti
     watched = _watched_names(call.watched) if call.watched else ()
     return CallSummary(
-        call.era, call.method, call.server, call.target, call.name, watched,
-        call.session, call.state, len(body), arguments, identity, credential, jti,
+        call.era,
+        call.method,
+        call.server,
+        call.target,
+        call.name,
+        watched=watched,
+        session=call.session,
+        state=call.state,
+        size=len(body),
+        arguments=arguments,
+        identity=identity,
+        credential=credential,
+        jti=jti,
         acted=acted,
-    )  # fmt: skip
+    )
 
 
 def _watched_names(watched: tuple[WatchedItem, ...]) -> tuple[str, ...]:

@@ -161,9 +161,15 @@ class CountingRecorder(GatewayRecorder):
     ) -> None:
         if self._spans is not None:
             over = FinishedCall(
-                begun.caller, begun.call, begun.decision, ticket.id, begun.at, now,
-                end, begun.trace,
-            )  # fmt: skip
+                begun.caller,
+                begun.call,
+                begun.decision,
+                decision_id=ticket.id,
+                began=begun.at,
+                ended=now,
+                end=end,
+                trace=begun.trace,
+            )
             self._spans.add(over)
 
     def series(self) -> Iterator[MetricSeries]:

@@ -216,7 +216,9 @@ def build_commands(
     return {
         server.name: CommandUpstream(
             build_program(server, shows_errors=False),
-            *(limits, ticker, loop),
+            limits,
+            ticker,
+            loop,
             partial(met, server.name),
         )
         for server in servers

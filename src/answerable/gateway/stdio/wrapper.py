@@ -131,7 +131,10 @@ class StdioWrapper:
             tell,
         )
         self._pins = PinEnforcer(
-            *(PinFiles(wrapped.state), config.servers, authority, loop),
+            PinFiles(wrapped.state),
+            config.servers,
+            authority,
+            loop,
             StderrPinNotices(tell),
         )
         self._in_force = ActivePolicyExceptions(authority, loop)
@@ -169,7 +172,10 @@ class StdioWrapper:
         servers = {server.name: upstream}
         self._front = StdioClient(
             CallPipeline(
-                *(authority, self._recorder, servers, credentials),
+                authority,
+                self._recorder,
+                servers,
+                credentials,
                 definitions=DefinitionWatcher(servers, self._pins),
                 behaviour=behaviour,
             ),
@@ -308,12 +314,10 @@ class StdioWrapper:
         try:
             if not own and server.url:
                 return UpstreamPool(
-                    *(
-                        parse_endpoint(server),
-                        self._limits,
-                        DeadlineTimer(self._loop),
-                        self._loop,
-                    ),
+                    parse_endpoint(server),
+                    self._limits,
+                    DeadlineTimer(self._loop),
+                    self._loop,
                     partial(self._pins.check_identity, server.name),
                 )
             what = (

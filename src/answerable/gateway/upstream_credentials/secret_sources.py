@@ -36,8 +36,12 @@ def file_stamp(source: UpstreamCredential) -> FileStamp:
         return ()
     # A change of mode or owner also changes the last one.
     return (
-        facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns,
-    )  # fmt: skip
+        facts.st_dev,
+        facts.st_ino,
+        facts.st_size,
+        facts.st_mtime_ns,
+        facts.st_ctime_ns,
+    )
 
 
 class ProcessGroups:

@@ -134,7 +134,7 @@ def parse_plain_call(body: bytes, plain: ExpectedCall) -> McpCall | None:
             id,
             plain.server,
             TargetKind.TOOL,
-            name,
+            name=name,
             arguments=memoryview(arguments),
             session=plain.session,
         )

@@ -62,7 +62,10 @@ LISTS: Mapping[str, ListKind] = {
         "resources", "uri", TargetKind.RESOURCE, "resources/read"
     ),
     "resources/templates/list": ListKind(
-        *("resourceTemplates", "uriTemplate", TargetKind.RESOURCE, "resources/read"),
+        "resourceTemplates",
+        "uriTemplate",
+        TargetKind.RESOURCE,
+        "resources/read",
         is_template=True,
     ),
     "prompts/list": ListKind("prompts", "name", TargetKind.PROMPT, "prompts/get"),

@@ -89,7 +89,10 @@ class ApprovalWebhook:
             body = build_message(asked, self._owner(asked.wanted.agent))
             try:
                 await send_request(
-                    *(self._place, _MAX_ANSWER, "POST", _FIELDS),
+                    self._place,
+                    _MAX_ANSWER,
+                    "POST",
+                    _FIELDS,
                     body=body,
                     statuses=_ACCEPTED_STATUSES,
                 )

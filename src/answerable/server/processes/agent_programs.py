@@ -63,9 +63,27 @@ CLIENTS: Mapping[str, ClientPrograms | None] = {
 
 _INTERPRETERS = frozenset(
     [
-        *("bash", "bun", "dash", "deno", "electron", "env", "fish", "ksh", "node"),
-        *("nodejs", "npm", "npx", "perl", "pnpm", "pypy", "python", "ruby", "sh"),
-        *("uv", "uvx", "zsh"),
+        "bash",
+        "bun",
+        "dash",
+        "deno",
+        "electron",
+        "env",
+        "fish",
+        "ksh",
+        "node",
+        "nodejs",
+        "npm",
+        "npx",
+        "perl",
+        "pnpm",
+        "pypy",
+        "python",
+        "ruby",
+        "sh",
+        "uv",
+        "uvx",
+        "zsh",
     ]
 )
 _ENDINGS = (".exe", ".js", ".mjs", ".cjs", ".py", ".sh", ".appimage")

@@ -51,7 +51,10 @@ class ServerRecorder:
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.journal = RecordJournal(
-            *(spool, worker, loop, self._on_withheld),
+            spool,
+            worker,
+            loop,
+            self._on_withheld,
             most=limits.spool,
             most_per_agent=limits.spool_per_agent,
             clock=clock,
@@ -140,6 +143,12 @@ class ServerRecorder:
             method = alike.method or self.counts_as
             sequence, at = self.journal.next_number()
             refusals = RefusalCountRecord(
-                sequence, at, alike.why, count, alike.agent, alike.server, method
+                sequence,
+                at,
+                alike.why,
+                count,
+                agent=alike.agent,
+                server=alike.server,
+                method=method,
             )
             self.journal.append(refusals, alike.agent)
