@@ -103,9 +103,16 @@ def goals_agree(estate: CompiledAccounts, calls: list[tuple[str, str]]) -> None:
                 estate, graph.get_principal(node), action, resource
             )
             assert _read(goals, number) == get_verdict(answer.formula)
-        who = whole.find_callers(action, resource)
+        who = find_callers(whole, goals)
         for number in range(whole.size):
             assert _read(who, number) == _led(whole, number, goals)
+
+
+def find_callers(whole: GraphClosure, goals: VerdictBits) -> VerdictBits:
+    """The actors that can make a call, by themselves or through others."""
+    return VerdictBits(
+        whole.sure.find_sources(goals.sure), whole.some.find_sources(goals.some)
+    )
 
 
 def _read(bits: VerdictBits, number: int) -> Verdict:

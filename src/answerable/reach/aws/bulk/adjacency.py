@@ -26,13 +26,10 @@ from answerable.reach.aws.escalation_rules.registry import (
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.paths.edges import IdentityNode
 
-GroupNodes = tuple[
-    tuple[IdentityNode, bool], ...
-]  # new nodes, and whether unconditionally
-_SET_DEFAULT_VERSION = (
-    "iam:SetDefaultPolicyVersion"  # helps only where a wider version exists
-)
-
+# New nodes, and whether unconditionally.
+GroupNodes = tuple[tuple[IdentityNode, bool], ...]
+# Helps only where a wider version exists.
+_SET_DEFAULT_VERSION = "iam:SetDefaultPolicyVersion"
 _WIDENING_EFFECTS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
@@ -173,11 +170,11 @@ class StepRows:
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
         own = 1 << realm.index.base[actor]
         superfluous = realm.admins | row.sure >> realm.widened
-        users = _restrict(row, realm.users & near & ~(own | superfluous))
+        users = row.restrict_to(realm.users & near & ~(own | superfluous))
         if not users.some:
             return ()
         free = self._find_removable_boundaries(actor, self._first[actor])
-        key = users, groups, _restrict(free, users.some)
+        key = users, groups, free.restrict_to(users.some)
         found = self._joining.get(key)
         if found is None:
             found = self._joining[key] = tuple(self._list_group_nodes(*key))
@@ -247,13 +244,13 @@ class StepRows:
             if not verdicts.some:
                 continue
             if edit.gives is EditEffect.TARGET:
-                found.append(_restrict(verdicts, realm.users))
+                found.append(verdicts.restrict_to(realm.users))
             elif edit.gives is EditEffect.TRUST:
                 after = assuming.evaluate_after_trust_edit(actor)
                 both = VerdictBits(
                     verdicts.sure & after.sure, verdicts.some & after.some
                 )
-                found.append(_restrict(both, realm.editable))
+                found.append(both.restrict_to(realm.editable))
         return union_verdicts(found)
 
     def _widen_permissions(
@@ -305,8 +302,8 @@ class StepRows:
             )
             self._freeing[kin] = free
         account = realm.index.actors[actor].identity.account
-        return _restrict(
-            free, realm.near.get(account, 0) & build_range(0, realm.bounded.stop)
+        return free.restrict_to(
+            realm.near.get(account, 0) & build_range(0, realm.bounded.stop)
         )
 
     def _remove_boundaries(self, actor: int, kin: int, row: VerdictBits) -> VerdictBits:
@@ -316,7 +313,7 @@ class StepRows:
         if not free.some:
             return NO_VERDICTS
         node, own = realm.nodes[actor], 1 << realm.index.base[actor]
-        others = _restrict(free, ~own)
+        others = free.restrict_to(~own)
         changes = not node.bare and not self._is_admin(actor)
         found = []
         for kind, shift in enumerate((0, realm.widened)):
@@ -324,7 +321,7 @@ class StepRows:
                 others.sure & row.sure >> shift, others.some & row.some >> shift
             )
             if changes and node.extra == ("", "*")[kind]:
-                reached |= _restrict(free, own)
+                reached |= free.restrict_to(own)
             found.append(
                 VerdictBits(
                     realm.map_to_unbounded(reached.sure, kind),
@@ -342,9 +339,9 @@ class StepRows:
         verdicts = self._edits[edit][actor]
         match edit.on:
             case EditTarget.USER:
-                row = _restrict(verdicts, realm.users)
+                row = verdicts.restrict_to(realm.users)
             case EditTarget.ROLE:
-                row = _restrict(verdicts, realm.editable)
+                row = verdicts.restrict_to(realm.editable)
             case on:
                 row = VerdictBits(
                     self._map_to_identities(verdicts.sure, on),
@@ -399,7 +396,3 @@ class StepRows:
             found = sum(1 << number[text] for text in set(texts) if text in number)
             self._numbered[on, texts] = found
         return found
-
-
-def _restrict(verdicts: VerdictBits, bits: int) -> VerdictBits:
-    return VerdictBits(verdicts.sure & bits, verdicts.some & bits)

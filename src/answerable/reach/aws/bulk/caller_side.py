@@ -73,6 +73,10 @@ class VerdictBits(NamedTuple):
             self.sure | other.sure, self.some | other.some, self.doubt | other.doubt
         )
 
+    def restrict_to(self, bits: int) -> "VerdictBits":
+        """Return the decided verdicts on some resources."""
+        return VerdictBits(self.sure & bits, self.some & bits)
+
 
 NO_VERDICTS = VerdictBits(0, 0)
 

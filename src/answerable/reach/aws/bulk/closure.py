@@ -188,7 +188,7 @@ class GraphClosure:
             node.extra == "*" or node.bare or self.graph.is_administrator(node)
         ):
             itself |= 1 << wider
-        return VerdictBits(row.sure & ~itself, row.some & ~itself)
+        return row.restrict_to(~itself)
 
     def order_steps(self, number: int, wanted: int) -> list[int]:
         """List wanted nodes one step away, the most easily checked first."""
@@ -286,7 +286,7 @@ class GraphClosure:
             for account, members in realm.naming.accounts.items():
                 if not is_owner_only(estate, account, action, resource):
                     near |= realm.index.expand_to_nodes(members)
-        return VerdictBits(found.sure & near, found.some & near)
+        return found.restrict_to(near)
 
     def _evaluate_each_actor(self, action: str, resource: str) -> VerdictBits:
         sure = some = 0
@@ -317,13 +317,6 @@ class GraphClosure:
                 some |= (1 << number) if formula else 0
                 sure |= (1 << number) if formula == TRUE else 0
         return VerdictBits(sure, some)
-
-    def find_callers(self, action: str, resource: str) -> VerdictBits:
-        """Return the actors that can make one call, by themselves or through others."""
-        goals = self.find_direct_callers(action, resource)
-        return VerdictBits(
-            self.sure.find_sources(goals.sure), self.some.find_sources(goals.some)
-        )
 
 
 def build_closure(

@@ -116,7 +116,7 @@ class IdentityCreation:
         self, actor: int, make: CreationRule, needs: tuple[RequiredPermission, ...]
     ) -> int:
         estate, principal = self.realm.graph.estate, self.realm.index.actors[actor]
-        found = find_best_name(estate, principal, make, needs)
+        found = find_best_name(estate, principal, needs)
         return combine_results(found.answers) if found else ALWAYS_DENIED
 
     def _evaluate_launches(

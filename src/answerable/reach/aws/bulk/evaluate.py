@@ -91,7 +91,7 @@ class BulkEvaluation:
             found = resolve_doubts(
                 found, self._evaluate_exactly(actor, found.doubt & within, self.exact)
             )
-        return VerdictBits(found.sure & within, found.some & within)
+        return found.restrict_to(within)
 
     def evaluate_bits(self, actor: int) -> VerdictBits:
         """Return the same for all resources, with doubts not yet resolved."""

@@ -152,13 +152,9 @@ def _list_step_statements(
     clauses = [grant.clause for grant in grants]
     found: set[tuple[str, CompiledStatement | None]] = set()
     for action in RULE_ACTIONS:
-        mine = [one for one in clauses if _matches_action(one, action)]
+        mine = [one for one in clauses if one.matches_action(action)]
         allows = {one for one in mine if one.effect is PolicyEffect.ALLOW}
         wide = any(one.wide for one in allows)
         found |= {(action, one) for one in mine if not (wide and one in allows)}
         found |= {(action, None)} if wide else set()
     return found
-
-
-def _matches_action(clause: CompiledStatement, action: str) -> bool:
-    return clause.matches_action(action)

@@ -201,12 +201,6 @@ class StatementIndex:
             found |= self._copies_of[base]
         return found
 
-    def clear_caches(self) -> None:
-        """Clear all caches; they are filled again on demand."""
-        self.parts.clear()
-        self.held.clear()
-        self.clear_member_caches()
-
     def list_members(self, actors: int) -> list[int]:
         """List the members of a bitset; cached."""
         found = self._members.get(actors)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from answerable.model.ids import PolicyId
-from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
+from answerable.model.policy import PolicyAttachment, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.statement_interning import StatementInterner
 from answerable.reach.aws.compiled.statements import (
@@ -76,12 +76,6 @@ class AttachmentCompiler:
         for (target, place), held in self._held.items():
             if place is layer:
                 yield target, held
-
-    def compile_stated(
-        self, policy: Policy, layer: PolicyLayer
-    ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
-        """Compile a policy that the question states."""
-        return self.interner.compile_policy(policy, layer)
 
     def _add_group_statements(
         self, attachment: PolicyAttachment, grants: list[PolicyStatement]

@@ -46,7 +46,7 @@ def compile_stated_policy(
     """Compile a policy that the question states."""
     if policy is None:
         return None
-    grants, gaps = builder.compile_stated(policy, layer)
+    grants, gaps = builder.interner.compile_policy(policy, layer)
     return LimitingLayer(layer, policy.id, tuple(grants), tuple(gaps))
 
 

@@ -165,7 +165,7 @@ def _list_rule_edges(
     to: IdentityNode,
 ) -> Iterator[IdentityEdge]:
     for widen, enter in product(make.widen, make.enter):
-        found = find_best_name(estate, principal, make, (make.create, widen, enter))
+        found = find_best_name(estate, principal, (make.create, widen, enter))
         if found:
             via = " + ".join(n.action for n in (make.create, widen, enter))
             yield from build_edge(to, via, *found.answers, new_name=found.arn)
@@ -195,7 +195,7 @@ def list_launch_edges(
     if any(answer.formula == FALSE for answer in running):
         return
     for widen in make.widen:
-        found = find_best_name(estate, principal, make, (make.create, widen, enter))
+        found = find_best_name(estate, principal, (make.create, widen, enter))
         if found:
             calls = (make.create, widen, enter, *needs)
             via = " + ".join(dict.fromkeys(need.action for need in calls))
@@ -224,7 +224,6 @@ class NewResourceName:
 def find_best_name(
     estate: CompiledAccounts,
     principal: CompiledPrincipal,
-    make: CreationRule,
     needs: Sequence[RequiredPermission],
 ) -> NewResourceName | None:
     """Find the name with the best results; None where some call is always denied."""
