@@ -47,7 +47,7 @@ class RevisionProbe:
     def __init__(self, tree: Path, words: Sequence[str]) -> None:
         environment = os.environ | {"PYTHONPATH": f"{tree / 'src'}:{tree}"}
         self._process = subprocess.Popen(
-            (sys.executable, "-P", str(ROOT / "bench" / "probe.py"), *words),
+            (sys.executable, "-P", str(ROOT / "bench" / "revision_probe.py"), *words),
             cwd=tree,
             env=environment,
             stdin=subprocess.PIPE,

@@ -133,7 +133,9 @@ def instead(monkeypatch: pytest.MonkeyPatch, script: str) -> list[Process]:
     return begun
 
 
-@pytest.mark.parametrize(("most", "patience"), [(1, "STALL"), (0, "LAST")])
+@pytest.mark.parametrize(
+    ("most", "patience"), [(1, "STALL_TIMEOUT"), (0, "FINAL_TIMEOUT")]
+)
 def test_one_that_does_nothing_any_more_is_killed_and_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, patience: str
 ) -> None:

@@ -224,7 +224,7 @@ def test_one_record_of_several_that_may_not_be_seen_hides_the_proof_of_all(
 
 def test_the_head_of_the_log_is_shown_and_given_byte_for_byte(desk, admin) -> None:
     page = shown(desk, admin, "/evidence")
-    with desk.store() as store:
+    with desk.open_store() as store:
         note = store.log.checkpoint()
     assert answer(desk, admin, "/evidence/checkpoint").body == note
     assert "Check every record" in page

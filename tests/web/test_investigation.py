@@ -102,10 +102,10 @@ def test_pages_lead_through_every_row_once(desk, admin) -> None:
     ],
 )
 def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
-    standing = desk.standing()
+    standing = desk.current_view()
     scene = SearchScope(standing.inventory, standing.chains)
     query = parse_query(text)
-    with desk.store() as store:
+    with desk.open_store() as store:
         wanted = flow.build_event_filter(scene, query, now=desk.now)
         document, _ = search.search_rows(
             store, scene, wanted, now=desk.now, limit=1_000
@@ -113,7 +113,7 @@ def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
         total = search.count_over_time(store, wanted).total
     assert len(document.items) == total
     every = flow.build_event_filter(scene, parse_query(""), now=desk.now)
-    with desk.store() as store:
+    with desk.open_store() as store:
         rows, _ = search.search_rows(store, scene, every, now=desk.now, limit=1_000)
     slow = [each["event_id"] for each in rows.items if fits(each, query)]
     assert [each["event_id"] for each in document.items] == slow
@@ -122,7 +122,7 @@ def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
 
 
 def test_chains_are_found_by_their_ids_as_by_looking_at_each(desk) -> None:
-    standing = desk.standing()
+    standing = desk.current_view()
     kept = SearchScope(standing.inventory, standing.chains)
     plain = SearchScope(standing.inventory, tuple(standing.chains))
     chains = [chain for each in standing.chains for chain in each.chains]

@@ -221,7 +221,7 @@ def test_metadata_that_cannot_be_used_is_refused(stage: LoginSetup, metadata):
 def test_nobody_comes(stage: LoginSetup, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sign_in, "BROWSER_TIMEOUT", 0.05)
     stage.browser = lambda _: None
-    assert "nobody signed in" in refused(stage)
+    assert "no sign-in within" in refused(stage)
 
 
 def test_of_two_answers_the_first_counts_and_the_second_is_told(stage: LoginSetup):

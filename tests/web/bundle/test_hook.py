@@ -108,8 +108,8 @@ def test_a_release_refuses_to_be_built_without_the_bundle(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(project))
-    monkeypatch.setenv(bundle_ui.ASKED, "required")
-    with pytest.raises(bundle_ui.NoBundle, match="npm is not on PATH"):
+    monkeypatch.setenv(bundle_ui.REQUIRE_VARIABLE, "required")
+    with pytest.raises(bundle_ui.BundleUnavailable, match="npm is not on PATH"):
         built(project)
 
 

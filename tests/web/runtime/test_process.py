@@ -211,7 +211,7 @@ def test_outside_loopback_it_needs_tls_or_a_word(tmp_path: Path) -> None:
     place = written(tmp_path, listen=[{"address": "0.0.0.0:8470"}])
     with pytest.raises(ConfigError, match="outside loopback"):
         load_settings(place, tmp_path, tmp_path)
-    with pytest.raises(UsageError, match="reached from outside"):
+    with pytest.raises(UsageError, match="reachable from outside"):
         load_settings("", tmp_path, tmp_path, "0.0.0.0:8470")
     with pytest.raises(UsageError, match="no address"):
         load_settings("", tmp_path, tmp_path, "nonsense")

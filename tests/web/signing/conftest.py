@@ -1,4 +1,4 @@
-"""A desk on a store in which Ana answers for one agent, and Ben for another."""
+"""Store cache over a store in which Ana answers for one agent, and Ben for another."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def owner_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in which Ana answers for one agent, and Ben for another."""
-    return create_owned_store(tmp_path_factory.mktemp("made") / "store")
+    return create_owned_store(tmp_path_factory.mktemp("owned") / "store")
 
 
 @pytest.fixture
-def desk(made: Path, tmp_path: Path) -> Iterator[StoreCache]:
-    shutil.copytree(made, tmp_path / "store")
+def desk(owner_store: Path, tmp_path: Path) -> Iterator[StoreCache]:
+    shutil.copytree(owner_store, tmp_path / "store")
     desk = FrozenStoreCache(tmp_path / "store", None, (tmp_path / "spool",))
     yield desk
     desk.close()
