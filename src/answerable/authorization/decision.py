@@ -265,8 +265,8 @@ def _deny_quarantined(
     passes = mode is not EnforcementMode.ENFORCE
     durability = RecordDurability.DURABLE if passes else RecordDurability.BUFFERED
     return Decision(
-        DecisionEffect.DENY, passes, mode, DecisionReason.QUARANTINED, (subject,), table.policy,
-        durability, DecisionLayer.QUARANTINE,
+        effect=DecisionEffect.DENY, passes=passes, mode=mode, reason=DecisionReason.QUARANTINED, determining=(subject,), policy=table.policy,
+        durability=durability, layer=DecisionLayer.QUARANTINE,
     )  # fmt: skip
 
 

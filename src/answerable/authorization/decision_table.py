@@ -203,14 +203,14 @@ def fixed_decision(
 ) -> Decision:
     """Build a decision that holds in every mode."""
     return Decision(
-        effect,
-        False,
-        mode,
-        reason,
-        determining,
-        policy,
-        RecordDurability.BUFFERED,
-        layer,
+        effect=effect,
+        passes=False,
+        mode=mode,
+        reason=reason,
+        determining=determining,
+        policy=policy,
+        durability=RecordDurability.BUFFERED,
+        layer=layer,
     )
 
 
@@ -298,7 +298,15 @@ def _build_pair(
     if effect is DecisionEffect.ERROR:
         passes = False
     buffered, durable = (
-        Decision(effect, passes, mode, reason, determining, policy, durability)
+        Decision(
+            effect=effect,
+            passes=passes,
+            mode=mode,
+            reason=reason,
+            determining=determining,
+            policy=policy,
+            durability=durability,
+        )
         for durability in (RecordDurability.BUFFERED, RecordDurability.DURABLE)
     )
     # A call that is held back does not wait for the disk.

@@ -38,9 +38,12 @@ def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence
     samples, singletons = sum(counts), counts.count(1)
     unseen = singletons / samples if samples else 1.0
     return LayerConfidence(
-        layer, samples, singletons, round(unseen * _MILLION),
+        layer,
+        samples,
+        singletons,
+        round(unseen * _MILLION),
         round(wilson_upper_bound(singletons, samples) * _MILLION),
-    )  # fmt: skip
+    )
 
 
 def estimate_confidence(

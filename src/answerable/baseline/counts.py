@@ -81,9 +81,14 @@ class KeyCount:
     def to_tally(self) -> ObservationCounts:
         """Return the counts in the form of a profile."""
         return ObservationCounts(
-            self.count, self.runs, len(self.days), len(self.persons),
-            self.first // _SECOND, self.last[0] // _SECOND, self.last[1],
-        )  # fmt: skip
+            count=self.count,
+            runs=self.runs,
+            days=len(self.days),
+            persons=len(self.persons),
+            first=self.first // _SECOND,
+            last=self.last[0] // _SECOND,
+            example=self.last[1],
+        )
 
 
 @dataclass(slots=True)
@@ -179,29 +184,53 @@ def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
 
 def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
     """Return the edges that one value of one call shows."""
-    here = (call.tool, value.path)
     origins = select_origins(value)
     if not origins:
         return {
-            EdgeKey(*here, OriginKind.NONE, "", (), "", False, True, value.sensitive)
+            EdgeKey(
+                tool=call.tool,
+                path=value.path,
+                kind=OriginKind.NONE,
+                source="",
+                selector=(),
+                field="",
+                whole=False,
+                trusted=True,
+                sensitive=value.sensitive,
+            )
         }
     return {
         EdgeKey(
-            *here, origin.kind, origin.source, origin.selector, origin.field,
-            origin.whole, origin.trusted, value.sensitive,
+            tool=call.tool,
+            path=value.path,
+            kind=origin.kind,
+            source=origin.source,
+            selector=origin.selector,
+            field=origin.field,
+            whole=origin.whole,
+            trusted=origin.trusted,
+            sensitive=value.sensitive,
         )
         for origin in origins
-    }  # fmt: skip
+    }
 
 
 def context_keys(call: CallObservation) -> set[EdgeKey]:
     """Return the edges for the untrusted sources read before a call."""
     return {
         EdgeKey(
-            call.tool, "", OriginKind.BEFORE, source, (), "", False, False, False
+            tool=call.tool,
+            path="",
+            kind=OriginKind.BEFORE,
+            source=source,
+            selector=(),
+            field="",
+            whole=False,
+            trusted=False,
+            sensitive=False,
         )
         for source in call.after
-    }  # fmt: skip
+    }
 
 
 def is_of_server(subject: BaselineSubject, tool: str) -> bool:
@@ -231,9 +260,13 @@ class _KeyCounter:
 
     def result(self) -> KeyCount:
         return KeyCount(
-            self.count, len(self.runs), frozenset(self.days), frozenset(self.persons),
-            self.first, self.last,
-        )  # fmt: skip
+            self.count,
+            len(self.runs),
+            frozenset(self.days),
+            frozenset(self.persons),
+            self.first,
+            self.last,
+        )
 
 
 def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCounts:

@@ -95,8 +95,8 @@ def flow_finding(
     layer = _LAYERS.get(code, BaselineLayer.FLOW)
     nearest = _nearest_example(held, value)
     return BaselineDeviation(
-        layer, code, effect, call.tool, value.path, tuple(shown), value.text, origin,
-        nearest, f"{sentence}.",
+        layer=layer, code=code, effect=effect, tool=call.tool, path=value.path, expected=tuple(shown), observed=value.text, origin=origin,
+        example=nearest, sentence=f"{sentence}.",
     )  # fmt: skip
 
 
@@ -128,18 +128,18 @@ def new_tool_finding(held: ProfileIndex, call: CallObservation) -> BaselineDevia
         else f"No run that was learned from has called {call.tool}."
     )
     return BaselineDeviation(
-        BaselineLayer.CAPABILITY, DeviationCode.NEW_TOOL, held.profile.stance.new, call.tool, "",
-        tuple(each.tool for each in usual[:_MAX_SHOWN]), call.tool, None,
-        max((each.tally.example for each in known), default=""), sentence,
+        layer=BaselineLayer.CAPABILITY, code=DeviationCode.NEW_TOOL, effect=held.profile.stance.new, tool=call.tool, path="",
+        expected=tuple(each.tool for each in usual[:_MAX_SHOWN]), observed=call.tool, origin=None,
+        example=max((each.tally.example for each in known), default=""), sentence=sentence,
     )  # fmt: skip
 
 
 def crowded_finding(call: CallObservation) -> BaselineDeviation:
     """Explain that a call names more entities than the limit."""
     return BaselineDeviation(
-        BaselineLayer.FLOW, DeviationCode.CROWDED, DecisionEffect.DENY, call.tool, "", (),
-        str(len(call.values)), None, "",
-        f"{call.tool} was called with more entities than are looked at.",
+        layer=BaselineLayer.FLOW, code=DeviationCode.CROWDED, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=(),
+        observed=str(len(call.values)), origin=None, example="",
+        sentence=f"{call.tool} was called with more entities than are looked at.",
     )  # fmt: skip
 
 
@@ -152,10 +152,10 @@ def context_finding(
     usual = tuple(edge.source for edge in edges)
     seen = held.tools.get(call.tool, ())
     return BaselineDeviation(
-        BaselineLayer.ORDER, DeviationCode.NEW_CONTEXT, held.profile.stance.new, call.tool, "",
-        usual[:_MAX_SHOWN], source, ValueOrigin(OriginKind.BEFORE, source, trusted=False),
-        max((each.tally.example for each in seen), default=""),
-        f"{call.tool} was called after text of strangers in {source} was read, which "
+        layer=BaselineLayer.ORDER, code=DeviationCode.NEW_CONTEXT, effect=held.profile.stance.new, tool=call.tool, path="",
+        expected=usual[:_MAX_SHOWN], observed=source, origin=ValueOrigin(OriginKind.BEFORE, source, trusted=False),
+        example=max((each.tally.example for each in seen), default=""),
+        sentence=f"{call.tool} was called after text of strangers in {source} was read, which "
         f"came before it in no run.",
     )  # fmt: skip
 
@@ -167,9 +167,9 @@ def missing_reads_finding(
     usual = tuple(" and ".join(sorted(each)) for each in sets)[:_MAX_SHOWN]
     read = ", ".join(sorted(progress.reads)) or "nothing"
     return BaselineDeviation(
-        BaselineLayer.ORDER, DeviationCode.MISSING_READS, DecisionEffect.DENY, call.tool, "", usual,
-        read, None, "",
-        f"{call.tool} was called after strangers' text was read and without "
+        layer=BaselineLayer.ORDER, code=DeviationCode.MISSING_READS, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=usual,
+        observed=read, origin=None, example="",
+        sentence=f"{call.tool} was called after strangers' text was read and without "
         f"{' or '.join(usual)}, which came first every time.",
     )  # fmt: skip
 
@@ -183,9 +183,9 @@ def over_bound_finding(
     what = f"{bound.measure.value} of {bound.path}" if bound.path else bound.measure
     known = held.tools.get(call.tool, ())
     return BaselineDeviation(
-        BaselineLayer.ORDER, DeviationCode.OVER_BOUND, DecisionEffect.ASK, call.tool, bound.path,
-        (most,), got, None, max((each.tally.example for each in known), default=""),
-        f"The {what} of {call.tool} in a run would be {got}, and was never over {most}.",
+        layer=BaselineLayer.ORDER, code=DeviationCode.OVER_BOUND, effect=DecisionEffect.ASK, tool=call.tool, path=bound.path,
+        expected=(most,), observed=got, origin=None, example=max((each.tally.example for each in known), default=""),
+        sentence=f"The {what} of {call.tool} in a run would be {got}, and was never over {most}.",
     )  # fmt: skip
 
 
@@ -199,9 +199,9 @@ def new_source_finding(
     """Explain that a call comes from a new workload, network or region."""
     what = code.value.removeprefix("new-")
     return BaselineDeviation(
-        BaselineLayer.ENVELOPE, code, effect, call.tool, "",
-        tuple(sorted(usual))[:_MAX_SHOWN], here, None, "",
-        f"{call.tool} was called from the {what} {here or '(unknown)'}, "
+        layer=BaselineLayer.ENVELOPE, code=code, effect=effect, tool=call.tool, path="",
+        expected=tuple(sorted(usual))[:_MAX_SHOWN], observed=here, origin=None, example="",
+        sentence=f"{call.tool} was called from the {what} {here or '(unknown)'}, "
         "which is not one that runs came from.",
     )  # fmt: skip
 
@@ -216,6 +216,6 @@ def advisory_finding(
         DeviationCode.UNUSUAL_RATE: f"{here} calls came within a minute, and never over {usual}.",
     }
     return BaselineDeviation(
-        BaselineLayer.ENVELOPE, code, DecisionEffect.ASK, call.tool, "", (str(usual),), here,
-        None, "", said[code],
+        layer=BaselineLayer.ENVELOPE, code=code, effect=DecisionEffect.ASK, tool=call.tool, path="", expected=(str(usual),), observed=here,
+        origin=None, example="", sentence=said[code],
     )  # fmt: skip

@@ -23,16 +23,22 @@ _PLAIN = re.compile(
 # Public mail domains: an address there belongs to no organisation.
 _PUBLIC_MAIL_DOMAINS = frozenset(
     {
-        *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com"),
-        *(
-            "yahoo.com",
-            "icloud.com",
-            "proton.me",
-            "protonmail.com",
-            "gmx.de",
-            "gmx.net",
-        ),
-        *("aol.com", "mail.com", "yandex.ru", "qq.com", "163.com"),
+        "gmail.com",
+        "googlemail.com",
+        "outlook.com",
+        "hotmail.com",
+        "live.com",
+        "yahoo.com",
+        "icloud.com",
+        "proton.me",
+        "protonmail.com",
+        "gmx.de",
+        "gmx.net",
+        "aol.com",
+        "mail.com",
+        "yandex.ru",
+        "qq.com",
+        "163.com",
     }
 )
 # Public second-level domains below a country code.

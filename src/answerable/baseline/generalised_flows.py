@@ -135,8 +135,8 @@ def _merge_group(
     for selector, parts in members.items():
         seen = merge_counts(parts)
         yield FlowEntry(
-            key.tool, key.path, key.kind, key.source, selector, key.field, key.whole,
-            key.trusted, key.sensitive, firmness.is_met(seen), seen.to_tally(),
+            tool=key.tool, path=key.path, kind=key.kind, source=key.source, selector=selector, field=key.field, whole=key.whole,
+            trusted=key.trusted, sensitive=key.sensitive, firm=firmness.is_met(seen), tally=seen.to_tally(),
         )  # fmt: skip
 
 

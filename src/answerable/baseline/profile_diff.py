@@ -79,9 +79,12 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
     return sorted(
         changes,
         key=lambda each: (
-            _ORDER.index(each.consequence), each.tool, each.path, each.text
+            _ORDER.index(each.consequence),
+            each.tool,
+            each.path,
+            each.text,
         ),
-    )  # fmt: skip
+    )
 
 
 def _rename_changes(

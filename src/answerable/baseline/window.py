@@ -12,8 +12,6 @@ from typing import TypeVar
 from answerable.baseline.entity_extraction import (
     MAX_ENTITIES,
     ArgumentEntity,
-    canonical_form,
-    classify,
     extract_amounts,
     extract_entities,
 )
@@ -24,34 +22,36 @@ from answerable.baseline.json_leaves import (
     iterate_leaves,
     matches_path,
 )
-from answerable.baseline.request_values import MIN_VALUE
 from answerable.baseline.result_buffer import (
     BUFFER_SIZE,
-    FieldHit,
     ResultBuffer,
     ResultField,
     fold_case,
 )
 from answerable.baseline.tool_results import MAX_FIELDS, iterate_fields, parse_result
+from answerable.baseline.value_origins import (
+    find_request_origins,
+    find_result_origins,
+    find_table_origins,
+    index_tables,
+    list_search_forms,
+)
 from answerable.model.behaviour import (
     DEFAULT_TOOL_FACTS,
     ArgumentValue,
     CallObservation,
-    EntityKind,
     JsonValue,
     OriginKind,
     ReferenceTable,
     RequestedValues,
     RunProgress,
     ToolFactsByName,
-    ValueOrigin,
 )
 from answerable.model.provenance import WrittenBy
 
 WINDOW_SPAN = 3_600 * 10**9
 _MINUTE = 60 * 10**9
 _KeyT = TypeVar("_KeyT")
-_TablesBySink = Mapping[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]]
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Window:
         limit: int = BUFFER_SIZE,
     ) -> None:
         self._facts = facts
-        self._tables = _index_tables(tables)
+        self._tables = index_tables(tables)
         self._span = span
         self._kept = ResultBuffer(limit)
         self._stored = ResultBuffer(limit // 4)
@@ -179,7 +179,7 @@ class Window:
     def _explain_values(
         self, run: _WindowRun, tool: str, entities: list[ArgumentEntity]
     ) -> tuple[ArgumentValue, ...]:
-        spelled = [_search_forms(each) for each in entities]
+        spelled = [list_search_forms(each) for each in entities]
         values = []
         hits = self._kept.find_values(spelled)
         stored = self._stored.find_values(spelled)
@@ -190,16 +190,21 @@ class Window:
             turns = [hit.field.turn for hit in own] + ([] if lost is None else [lost])
             tables = self._tables.get((tool, entity.path), ())
             origins = (
-                *_request_origins(run.named, spellings),
-                *_table_origins(tables, spellings),
-                *_result_origins(found, min(turns, default=None)),
+                *find_request_origins(run.named, spellings),
+                *find_table_origins(tables, spellings),
+                *find_result_origins(found, min(turns, default=None)),
             )
             values.append(
                 ArgumentValue(
-                    entity.path, entity.kind, entity.text, entity.sensitive,
-                    entity.whole, origins, bool(tables),
+                    path=entity.path,
+                    kind=entity.kind,
+                    text=entity.text,
+                    sensitive=entity.sensitive,
+                    whole=entity.whole,
+                    origins=origins,
+                    tabled=bool(tables),
                 )
-            )  # fmt: skip
+            )
         return tuple(values)
 
     def progress(self, run: str, at: int) -> RunProgress:
@@ -239,7 +244,13 @@ class Window:
             trusted = matches_path(facts.trusted, path)
             self._kept.add(
                 ResultField(
-                    run, self._turn, call.id, call.tool, selector, path, trusted
+                    run=run,
+                    turn=self._turn,
+                    call=call.id,
+                    tool=call.tool,
+                    selector=selector,
+                    path=path,
+                    trusted=trusted,
                 ),
                 text,
             )
@@ -259,7 +270,15 @@ class Window:
             if number == MAX_FIELDS:
                 self._stored.mark_lost(run, self._turn)
                 return
-            of = ResultField(run, self._turn, call.id, call.tool, (), path, False)
+            of = ResultField(
+                run=run,
+                turn=self._turn,
+                call=call.id,
+                tool=call.tool,
+                selector=(),
+                path=path,
+                trusted=False,
+            )
             self._stored.add(of, text)
 
     def add_oversized(
@@ -319,76 +338,6 @@ def _origin_label(value: ArgumentValue) -> str:
             return f"table:{origin.source}"
         return f"earlier:{origin.source} {origin.field}"
     return ""
-
-
-def _index_tables(tables: tuple[ReferenceTable, ...]) -> _TablesBySink:
-    found: dict[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]] = {}
-    for table in sorted(tables, key=lambda each: each.name):
-        if not table.written_by.is_believed:
-            continue
-        values = frozenset(
-            fold_case(canonical_form(classify(value), value)) for value in table.values
-        )
-        for sink in table.sinks:
-            found[sink] = (*found.get(sink, ()), (table.name, values))
-    return found
-
-
-def _search_forms(entity: ArgumentEntity) -> tuple[bytes, ...]:
-    """Return the forms of an entity to search for, the canonical first."""
-    plain = fold_case(entity.text)
-    if entity.kind is not EntityKind.IBAN:
-        return (plain,)
-    groups = [entity.text[i : i + 4] for i in range(0, len(entity.text), 4)]
-    return (plain, fold_case(" ".join(groups)))
-
-
-def _request_origins(
-    named: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
-) -> tuple[ValueOrigin, ...]:
-    for id, values in named:
-        if len(spellings[0]) >= MIN_VALUE and not values.isdisjoint(spellings):
-            return (ValueOrigin(OriginKind.REQUEST, call=id),)
-    return ()
-
-
-def _table_origins(
-    tables: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
-) -> tuple[ValueOrigin, ...]:
-    return tuple(
-        ValueOrigin(OriginKind.TABLE, name, whole=True)
-        for name, values in tables
-        if spellings[0] in values
-    )
-
-
-def _result_origins(
-    hits: list[FieldHit], stored: int | None
-) -> tuple[ValueOrigin, ...]:
-    """Return the earlier results that explain a value, the best first.
-
-    Args:
-        hits: Occurrences of the value.
-        stored: Turn in which the run itself may have written it; reads from then on are
-            untrusted.
-    """
-    found: dict[
-        tuple[str, tuple[tuple[str, str], ...], str, bool, bool], ValueOrigin
-    ] = {}
-    for hit in hits:
-        of = hit.field
-        if not hit.bounded:
-            continue
-        trusted = of.trusted and (stored is None or of.turn < stored)
-        key = (of.tool, of.selector, of.path, hit.whole, trusted)
-        if key not in found:
-            found[key] = ValueOrigin(
-                OriginKind.EARLIER, of.tool, of.selector, of.path, hit.whole,
-                trusted, of.call, hit.start, hit.end,
-            )  # fmt: skip
-    return tuple(
-        sorted(found.values(), key=lambda each: (not each.trusted, not each.whole))
-    )
 
 
 def _sum_counters(counters: Iterable[Counter[_KeyT]]) -> Mapping[_KeyT, int]:

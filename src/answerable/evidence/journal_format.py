@@ -171,7 +171,14 @@ def read_journal(
     first = next((each for each in header_variants(name) if data.startswith(each)), b"")
     if not first:
         return JournalContents(
-            first, [], [], None, 0, 0, len(data), "header does not hold"
+            header=first,
+            records=[],
+            leaves=[],
+            head=None,
+            end=0,
+            unsigned=0,
+            behind=len(data),
+            fault="header does not hold",
         )
     walk = _JournalReader(first)
     fault = ""

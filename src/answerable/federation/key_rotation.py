@@ -194,7 +194,18 @@ def _missing_key(
         begins = max(int(now) + LEAD_TIME, mine[-1].signs_from + KEY_LIFETIME)
     else:
         return None
-    return _starting_at(SigningKey("", replica, "", "", int(now), begins, 0), begins)
+    return _starting_at(
+        SigningKey(
+            kid="",
+            replica=replica,
+            x="",
+            y="",
+            published=int(now),
+            signs_from=begins,
+            signs_until=0,
+        ),
+        begins,
+    )
 
 
 def _is_unknown_to_verifiers(

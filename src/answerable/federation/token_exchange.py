@@ -125,7 +125,15 @@ def _build_grant(
     expires = min(now + life, delegation.expires)
     if expires <= now:
         raise ExchangeDenied(DenialReason.EXPIRED)
-    term = TokenTerms(iss, jti, grant.audience, scopes, cnf, now, expires)
+    term = TokenTerms(
+        iss=iss,
+        jti=jti,
+        audience=grant.audience,
+        scopes=scopes,
+        cnf=cnf,
+        issued=now,
+        expires=expires,
+    )
     return TokenGrantDecision(
         delegation=delegation,
         opens=basis.opens,

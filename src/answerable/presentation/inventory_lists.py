@@ -17,13 +17,19 @@ from answerable.presentation.inventory_items import format_time as format_time
 # Data that each list is made from: if a word is missing, an item or a count may be.
 _REQUIRED_DATA: Mapping[str, tuple[str, ...]] = {
     "agents": (
-        *("agent-configs", "workflows", "ambient-credentials"),
-        *("identity-policies", "access-keys"),
+        "agent-configs",
+        "workflows",
+        "ambient-credentials",
+        "identity-policies",
+        "access-keys",
     ),
     "tools": ("agent-configs", "workflows", "ambient-credentials", "access-keys"),
     "identities": (
-        *("identity-policies", "access-keys", "ambient-credentials"),
-        *("agent-configs", "workflows"),
+        "identity-policies",
+        "access-keys",
+        "ambient-credentials",
+        "agent-configs",
+        "workflows",
     ),
     "credentials": ("ambient-credentials", "agent-configs", "workflows", "access-keys"),
     "people": ("agent-configs", "workflows", "codeowners", "identity-policies"),

@@ -20,8 +20,16 @@ from answerable.web.visitor import Visitor, WebRole
 
 _INTERNAL_VISITOR = Visitor(None, frozenset(WebRole))
 _WARM_PATHS = (
-    *("/", "/agents", "/identities", "/credentials", "/people", "/tools"),
-    *("/decisions", "/asks", "/baselines", "/evidence"),
+    "/",
+    "/agents",
+    "/identities",
+    "/credentials",
+    "/people",
+    "/tools",
+    "/decisions",
+    "/asks",
+    "/baselines",
+    "/evidence",
 )
 _SAMPLE_ACTION = "s3:GetObject"
 _logger = logging.getLogger(__name__)

@@ -266,9 +266,16 @@ def _build_baseline(
             ends_enforcement=is_second,
         ),
         command=format_command(
-            *("baseline", "sign", name[:16], "--stage", stage.value),
+            "baseline",
+            "sign",
+            name[:16],
+            "--stage",
+            stage.value,
             *(("--ends-enforcement",) if loosens else ()),
-            *("--for", span, "--key", "KEY"),
+            "--for",
+            span,
+            "--key",
+            "KEY",
         ),
         back=build_url("/baseline", agent=agent),
         said=f"Signed: the baseline of {agent} is in the stage {stage.value}.",
@@ -309,8 +316,12 @@ def _build_attest(
             store, desk.current_view().inventory, subject, person, who, now=now
         ),
         command=format_command(
-            *("attest", subject, "--owner", person.removeprefix("person:")),
-            *("--key", "KEY"),
+            "attest",
+            subject,
+            "--owner",
+            person.removeprefix("person:"),
+            "--key",
+            "KEY",
         ),
         back=build_url(
             "/agent" if subject.startswith("agent:") else "/identity", id=subject

@@ -22,12 +22,23 @@ MAPPING_FIELD = "x-authzen-mapping"
 
 _FIELDS: Mapping[DefinitionKind, tuple[str, ...]] = {
     DefinitionKind.TOOL: (
-        *("name", "title", "description", "inputSchema", "outputSchema"),
-        *("annotations", MAPPING_FIELD, "x-mcp-header"),
+        "name",
+        "title",
+        "description",
+        "inputSchema",
+        "outputSchema",
+        "annotations",
+        MAPPING_FIELD,
+        "x-mcp-header",
     ),
     DefinitionKind.PROMPT: ("name", "title", "description", "arguments"),
     DefinitionKind.TEMPLATE: (
-        *("uriTemplate", "name", "title", "description", "mimeType", "annotations"),
+        "uriTemplate",
+        "name",
+        "title",
+        "description",
+        "mimeType",
+        "annotations",
     ),
     DefinitionKind.INSTRUCTIONS: ("instructions",),
 }

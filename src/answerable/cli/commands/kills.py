@@ -166,7 +166,13 @@ class _KillTarget:
 
         ended = None if done.ended is None else len(done.ended)
         record = RevocationRecord(
-            subject, operator_name(), "command", revived, at, reason, ended
+            subject=subject,
+            by=operator_name(),
+            how="command",
+            revived=revived,
+            at=at,
+            reason=reason,
+            ended=ended,
         )
         try:
             with self._open_store(at) as store:

@@ -91,11 +91,15 @@ def _serve_gateway(
     def beside(plan: "ServePlan") -> dict[str, Sequence[str]]:
         named = plan.config
         sections = {"sts": named.sts, "decisions": named.decisions, "web": named.web}
-        own = [sys.executable, "-m", "answerable", "--store", str(plan.store)]
+        own = [sys.executable, "-m", "answerable", "--store", str(plan.store), "serve"]
+        options = ["--config", config, "--with-parent"]
         more = {"web": ["--listen", listen] if listen else []}
         return {
             role: [
-                *(*own, "serve", "--only", role, "--config", config, "--with-parent"),
+                *own,
+                "--only",
+                role,
+                *options,
                 *more.get(role, []),
             ]
             for role, section in sections.items()

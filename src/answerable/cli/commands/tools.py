@@ -149,7 +149,11 @@ def approve(
             if not is_current(known, chosen):
                 return None
             word = tool_pins.approve_definitions(
-                *(session.store, session.load_inventory(), server, chosen, signer),
+                session.store,
+                session.load_inventory(),
+                server,
+                chosen,
+                signer,
                 allowed=tool_pins.list_approvers(plan.config, server),
                 now=time.time_ns(),
             )

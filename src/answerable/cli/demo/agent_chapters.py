@@ -103,8 +103,12 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
             DemoStep(
                 "The chains of that run's mails. This time the gateway saw each hop.",
                 (
-                    *("trace", "--tool", "tool:mcp/office/send_mail"),
-                    *("--limit", "2", "--tree"),
+                    "trace",
+                    "--tool",
+                    "tool:mcp/office/send_mail",
+                    "--limit",
+                    "2",
+                    "--tree",
                 ),
             ),
         ),

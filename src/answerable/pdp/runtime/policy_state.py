@@ -55,7 +55,10 @@ class PolicyStateWatch:
             told.report_unreadable,
         )
         self.pins = PinWatch(
-            *(PinFiles(shared), plan.config.servers, authority, loop),
+            PinFiles(shared),
+            plan.config.servers,
+            authority,
+            loop,
             PinLogNotices(log),
         )
         self._in_force = ActivePolicyExceptions(authority, loop)

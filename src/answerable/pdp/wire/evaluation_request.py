@@ -294,10 +294,14 @@ _KNOWN_KEYS = build_key_tree(
             for entity, keys in _ENTITIES.items()
             for key in (*keys, "properties")
         ),
-        *(("subject", "properties", "token"), ("action", "properties", "arguments")),
-        *(("resource", "properties", "server"), ("context", "agent")),
-        *(("evaluations",), ("options", "evaluations_semantic")),
-        *(("page", "limit"), ("page", "token")),
+        ("subject", "properties", "token"),
+        ("action", "properties", "arguments"),
+        ("resource", "properties", "server"),
+        ("context", "agent"),
+        ("evaluations",),
+        ("options", "evaluations_semantic"),
+        ("page", "limit"),
+        ("page", "token"),
     )
 )
 

@@ -241,8 +241,11 @@ def _answer_schemas() -> dict[str, OpenApiSchema]:
         **{
             f"{name}_endpoint": {"type": "string"}
             for name in (
-                *("access_evaluation", "access_evaluations"),
-                *("search_subject", "search_resource", "search_action"),
+                "access_evaluation",
+                "access_evaluations",
+                "search_subject",
+                "search_resource",
+                "search_action",
             )
         },
     }

@@ -97,15 +97,25 @@ def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
         yield _build_entry("L1", tool.tool, "", what, tool.tally)
     for entity in profile.entities:
         yield _build_entry(
-            "L2", entity.tool, entity.path, describe_pattern(entity.pattern), entity.tally,
-            sensitive=entity.sensitive, firm=entity.firm,
-        )  # fmt: skip
+            "L2",
+            entity.tool,
+            entity.path,
+            describe_pattern(entity.pattern),
+            entity.tally,
+            sensitive=entity.sensitive,
+            firm=entity.firm,
+        )
     for edge in profile.edges:
         trust = "" if edge.trusted else " (strangers write it)"
         yield _build_entry(
-            "L3", edge.tool, edge.path, f"from {describe_edge(edge)}{trust}", edge.tally,
-            sensitive=edge.sensitive, firm=edge.firm,
-        )  # fmt: skip
+            "L3",
+            edge.tool,
+            edge.path,
+            f"from {describe_edge(edge)}{trust}",
+            edge.tally,
+            sensitive=edge.sensitive,
+            firm=edge.firm,
+        )
     for order in profile.orders:
         for reads in order.reads:
             what = f"after {' and '.join(reads) or 'nothing'}"

@@ -37,13 +37,13 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
     """
     digest = store.put_object("sync", msgspec.json.encode(sync), now)
     return StoredSync(
-        sync.source,
-        digest,
-        sync.started_at,
-        sync.problems,
-        sync.collected,
-        sync.not_collected,
-        _count_facts(sync),
+        source=sync.source,
+        digest=digest,
+        at=sync.started_at,
+        problems=sync.problems,
+        collected=sync.collected,
+        not_collected=sync.not_collected,
+        counts=_count_facts(sync),
     )
 
 

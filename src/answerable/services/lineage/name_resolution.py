@@ -60,13 +60,13 @@ class NameQuery(Protocol):
 def event_joint(event: AuditEvent) -> SourcedChainKey:
     """Return the joint of an event."""
     key = ChainKey(
-        event.identity,
-        event.credential,
-        event.session,
-        event.person,
-        event.run,
-        event.agent,
-        event.tool,
+        identity=event.identity,
+        credential=event.credential,
+        session=event.session,
+        person=event.person,
+        run=event.run,
+        agent=event.agent,
+        tool=event.tool,
     )
     return SourcedChainKey(key, event.source, event.written_by.is_believed)
 

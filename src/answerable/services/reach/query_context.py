@@ -105,11 +105,27 @@ def build_query_context(
     if isinstance(kept, CompiledSnapshot) and not given.policies:
         graph = kept.graph_for(given)
         cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
-        return QueryContext(inventory, graph, collected, given, direct or cut, now, cut)
+        return QueryContext(
+            inventory=inventory,
+            graph=graph,
+            collected=collected,
+            given=given,
+            direct=direct or cut,
+            now=now,
+            cut=cut,
+        )
     needed = list_policy_services(inventory) if services is None else services
     graph = load_graph(inventory, load_catalogue(needed), given, whole=whole)
     cut = not direct and len(graph.estate.principals) > MOST_AT_COMMAND
-    return QueryContext(inventory, graph, collected, given, direct or cut, now, cut)
+    return QueryContext(
+        inventory=inventory,
+        graph=graph,
+        collected=collected,
+        given=given,
+        direct=direct or cut,
+        now=now,
+        cut=cut,
+    )
 
 
 class CompiledSnapshot:

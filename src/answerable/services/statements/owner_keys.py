@@ -225,7 +225,13 @@ def enroll_key(
             "let its person make a new one",
         )
     said = KeyEnrolment(
-        public, person, valid_from, valid_until, word.written_by, uid, word.by
+        public=public,
+        person=person,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        written_by=word.written_by,
+        uid=uid,
+        by=word.by,
     )
     store.put_object(ENROLMENT, msgspec.json.encode(said), now)
     return _build_key_document(store, now, owner_key_id(public))

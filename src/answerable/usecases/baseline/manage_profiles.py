@@ -218,8 +218,14 @@ def sign_profile(
             f"this ends enforcement: {profile.subject.agent} would be held back in "
             f"nothing at {profile.subject.server} (got stage {stage}, enforce stands)",
             format_command(
-                *("baseline", "sign", full[:16], "--stage", stage.value),
-                *("--ends-enforcement", "--key", "KEY"),
+                "baseline",
+                "sign",
+                full[:16],
+                "--stage",
+                stage.value,
+                "--ends-enforcement",
+                "--key",
+                "KEY",
             ),
         )
     at = signer.signing_time(now)

@@ -157,13 +157,13 @@ def _load_gateway_records(
     found = held.find_mediated_calls(store, keys, until + CLOCK_SKEW if until else 0)
     calls = (
         parse_gateway_call(
-            flat[each.key][1].agent_path,
-            flat[each.key][1].tool.value,
-            each.action,
-            each.at,
-            each.ended,
-            each.milliseconds,
-            each.task,
+            agents=flat[each.key][1].agent_path,
+            tool=flat[each.key][1].tool.value,
+            action=each.action,
+            at=each.at,
+            ended=each.ended,
+            milliseconds=each.milliseconds,
+            task=each.task,
         )
         for each in found
     )

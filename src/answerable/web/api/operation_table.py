@@ -8,6 +8,7 @@ from answerable.web.api import (
     permissions,
     server_state,
     signed_statements,
+    signing_operations,
 )
 from answerable.web.api.operations import ApiOperation
 from answerable.web.routing import WebRoute
@@ -17,6 +18,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     *permissions.OPERATIONS,
     *activity.OPERATIONS,
     *signed_statements.OPERATIONS,
+    *signing_operations.OPERATIONS,
     *evidence.OPERATIONS,
     *server_state.OPERATIONS,
 )

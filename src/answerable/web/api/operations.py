@@ -181,7 +181,11 @@ class ApiOperation:
         """Return its route."""
         names = tuple(each.name for each in self.takes)
         return WebRoute(
-            *(PREFIX + self.path, self.handle, self.may, names, self.method),
+            PREFIX + self.path,
+            self.handle,
+            self.may,
+            names,
+            self.method,
             blanks=True,
         )
 
@@ -207,7 +211,9 @@ class ApiOperation:
 
     def _etag(self, desk: StoreCache, visit: Visitor, params: OperationParams) -> str:
         said = [
-            *(self.path, desk.version(), visit.person or ""),
+            self.path,
+            desk.version(),
+            visit.person or "",
             *sorted(visit.roles),
             *sorted(visit.owns),
             *(f"{name}={value}" for name, value in sorted(params.items())),

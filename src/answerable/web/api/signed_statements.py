@@ -1,10 +1,7 @@
-"""Operations on approval requests, exceptions, baselines and owner keys, and signing."""
+"""Operations on approval requests, exceptions, baselines and owner keys."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
-from answerable.evidence import signed_statements
-from answerable.model.baseline import BaselineStage
 from answerable.model.documents.approval_requests import (
     ApprovalRequestItem,
     PolicyExceptionItem,
@@ -18,8 +15,6 @@ from answerable.model.documents.baseline import (
 from answerable.model.documents.core import Document
 from answerable.model.documents.owners import OwnerKeyItem
 from answerable.model.documents.person_requests import PersonRequestItem
-from answerable.model.documents.web import ActionResultItem, StatementDraftItem
-from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.presentation.inventory_lists import empty_coverage
 from answerable.presentation.time_input import parse_time
@@ -28,7 +23,7 @@ from answerable.services.statements import owner_keys
 from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.baseline import check_events, manage_profiles
 from answerable.usecases.baseline.list_profiles import list_baselines
-from answerable.usecases.evidence import filed_requests, remote_signing
+from answerable.usecases.evidence import filed_requests
 from answerable.web.api.operations import (
     ACTIVITY,
     LOOK,
@@ -41,15 +36,9 @@ from answerable.web.api.operations import (
     paginate,
     require_visible,
 )
-from answerable.web.break_glass import BREAK_GLASS_SPANS as BREAKING
 from answerable.web.pages.baselines import cached_replay
-from answerable.web.pages.revocations import revive, revoke
-from answerable.web.pages.signing import build_drafts, record_signature
-from answerable.web.routing import Forbidden, Redirect, RouteRequest
+from answerable.web.routing import Forbidden
 from answerable.web.signing_actions import (
-    ACTION_NAMES,
-    EXCEPTION_SPANS,
-    build_action,
     find_approval_request,
 )
 from answerable.web.store_cache import StoreCache
@@ -207,218 +196,122 @@ def _list_owner_keys(
     return Document(document.kind, own, document.coverage)
 
 
-def _get_drafts(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-    act = build_action(desk, visit, params)
-    items: list[StatementDraftItem] = [
-        {
-            "key": draft.key,
-            "type": signed_statements.PAYLOAD_TYPE,
-            "payload": draft.payload,
-        }
-        for draft in build_drafts(desk, visit, act)
-    ]
-    return Document("drafts", items, empty_coverage())
-
-
-def _submit_signature(
-    desk: StoreCache, visit: Visitor, params: OperationParams
-) -> Document:
-    act = build_action(desk, visit, params)
-    record_signature(desk, visit, act, params["envelope"].encode())
-    return _done_document(act.said)
-
-
-def _done_document(said: str) -> Document:
-    item: ActionResultItem = {"said": said}
-    return Document("done", [item], empty_coverage())
-
-
-def _action_handler(act: Callable[[StoreCache, Visitor, RouteRequest], Any]) -> Any:
-    def tell(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
-        answer = act(desk, visit, RouteRequest(form=params))
-        if not isinstance(answer, Redirect):
-            raise UsageError("nothing was done")
-        return _done_document(answer.said)
-
-    return tell
-
-
-_ACT = (
-    ApiParameter("act", "Kind of statement.", ACTION_NAMES, required=True),
-    ApiParameter("id", "Id of its subject."),
-    ApiParameter("for", "For how long.", tuple({**BREAKING, **EXCEPTION_SPANS})),
-    ApiParameter("arguments", "Whether other arguments will do.", ("these", "any")),
-    ApiParameter(
-        "stage", "Of a baseline.", tuple(stage.value for stage in BaselineStage)
-    ),
-    ApiParameter("code", "Word of a break-glass: the number of an incident."),
-)
-_SUBJECT = ApiParameter("subject", "Id of an agent, a person or a key.", required=True)
-_REASON = ApiParameter("reason", "Why, kept with the record of it.", longest=500)
-_MINUTES = remote_signing.SIGNING_WINDOW // (60 * 10**9)
-
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
-        "/asks",
-        "Denied calls that owners can allow, with their answers.",
-        _list_approval_requests,
-        "asks",
-        ApprovalRequestItem,
-        (
+        path="/asks",
+        what="Denied calls that owners can allow, with their answers.",
+        tell=_list_approval_requests,
+        kind="asks",
+        item=ApprovalRequestItem,
+        takes=(
             ApiParameter("state", "Only those in that state.", tuple(STATES)),
             _AGENT,
             _SINCE,
             *PAGING_PARAMETERS,
         ),
-        ACTIVITY,
+        may=ACTIVITY,
         passing=True,
         command="asks",
     ),
     ApiOperation(
-        "/ask",
-        "One ask, by the whole id of any of its decisions.",
-        _get_approval_request,
-        "asks",
-        ApprovalRequestItem,
-        (ApiParameter("id", "32 hex digits.", required=True),),
-        ACTIVITY,
+        path="/ask",
+        what="One ask, by the whole id of any of its decisions.",
+        tell=_get_approval_request,
+        kind="asks",
+        item=ApprovalRequestItem,
+        takes=(ApiParameter("id", "32 hex digits.", required=True),),
+        may=ACTIVITY,
         passing=True,
         command="asks show ID",
     ),
     ApiOperation(
-        "/amendments",
-        "Amendments that were signed, standing or not, the newest first.",
-        _list_exceptions,
-        "amendments",
-        PolicyExceptionItem,
-        (_AGENT, *PAGING_PARAMETERS),
-        ACTIVITY,
+        path="/amendments",
+        what="Amendments that were signed, standing or not, the newest first.",
+        tell=_list_exceptions,
+        kind="amendments",
+        item=PolicyExceptionItem,
+        takes=(_AGENT, *PAGING_PARAMETERS),
+        may=ACTIVITY,
         passing=True,
         command="asks amendments",
     ),
     ApiOperation(
-        "/requests",
-        "Requests of persons to agents, newest first.",
-        _list_requests,
-        "requests",
-        PersonRequestItem,
-        (_AGENT, *PAGING_PARAMETERS),
-        ACTIVITY,
+        path="/requests",
+        what="Requests of persons to agents, newest first.",
+        tell=_list_requests,
+        kind="requests",
+        item=PersonRequestItem,
+        takes=(_AGENT, *PAGING_PARAMETERS),
+        may=ACTIVITY,
         passing=True,
         command="requests",
     ),
     ApiOperation(
-        "/baselines",
-        "Baselines and drafts.",
-        _list_baselines,
-        "baselines",
-        BaselineItem,
-        (_AGENT, *PAGING_PARAMETERS),
-        ACTIVITY,
+        path="/baselines",
+        what="Baselines and drafts.",
+        tell=_list_baselines,
+        kind="baselines",
+        item=BaselineItem,
+        takes=(_AGENT, *PAGING_PARAMETERS),
+        may=ACTIVITY,
         passing=True,
     ),
     ApiOperation(
-        "/baseline",
-        "One baseline whole.",
-        _get_baseline,
-        "baseline",
-        BaselineItem,
-        (_NAME,),
-        ACTIVITY,
+        path="/baseline",
+        what="One baseline whole.",
+        tell=_get_baseline,
+        kind="baseline",
+        item=BaselineItem,
+        takes=(_NAME,),
+        may=ACTIVITY,
         passing=True,
         command="baseline show DIGEST",
     ),
     ApiOperation(
-        "/baseline/diff",
-        "Differences of a baseline from the previous one.",
-        _get_baseline_diff,
-        "baseline-diff",
-        BaselineChangeItem,
-        (
+        path="/baseline/diff",
+        what="Differences of a baseline from the previous one.",
+        tell=_get_baseline_diff,
+        kind="baseline-diff",
+        item=BaselineChangeItem,
+        takes=(
             _NAME,
             ApiParameter("from", "Digest of the other; the one before unless given."),
         ),
-        ACTIVITY,
+        may=ACTIVITY,
         passing=True,
         command="baseline diff DIGEST",
     ),
     ApiOperation(
-        "/baseline/replay",
-        "Judgements of a baseline on the calls of the last 30 days.",
-        _get_baseline_replay,
-        "baseline-replay",
-        BaselineReplayItem,
-        (_NAME,),
-        ACTIVITY,
+        path="/baseline/replay",
+        what="Judgements of a baseline on the calls of the last 30 days.",
+        tell=_get_baseline_replay,
+        kind="baseline-replay",
+        item=BaselineReplayItem,
+        takes=(_NAME,),
+        may=ACTIVITY,
         passing=True,
         command="baseline replay AGENT",
     ),
     ApiOperation(
-        "/baseline/check",
-        "New behaviour of an identity.",
-        _get_baseline_check,
-        "baseline-check",
-        BaselineCheckItem,
-        (ApiParameter("identity", "Its id.", required=True), _SINCE),
-        ACTIVITY,
+        path="/baseline/check",
+        what="New behaviour of an identity.",
+        tell=_get_baseline_check,
+        kind="baseline-check",
+        item=BaselineCheckItem,
+        takes=(ApiParameter("identity", "Its id.", required=True), _SINCE),
+        may=ACTIVITY,
         passing=True,
         command="baseline check IDENTITY",
     ),
     ApiOperation(
-        "/owner-keys",
-        "Enrolled keys: one's own, or all to those who investigate or administer.",
-        _list_owner_keys,
-        "owner-keys",
-        OwnerKeyItem,
-        (),
-        LOOK,
+        path="/owner-keys",
+        what="Enrolled keys: one's own, or all to those who investigate or administer.",
+        tell=_list_owner_keys,
+        kind="owner-keys",
+        item=OwnerKeyItem,
+        takes=(),
+        may=LOOK,
         passing=True,
         command="owner-keys list",
-    ),
-    ApiOperation(
-        "/sign",
-        "The bytes to sign for an act of one's own: a draft for each of one's keys.",
-        _get_drafts,
-        "drafts",
-        StatementDraftItem,
-        _ACT,
-        frozenset({WebPermission.OWN}),
-        passing=True,
-        held=False,
-    ),
-    ApiOperation(
-        "/sign",
-        f"Record what was signed within {_MINUTES} minutes of being put together.",
-        _submit_signature,
-        "done",
-        ActionResultItem,
-        (
-            *_ACT,
-            ApiParameter(
-                "envelope", "DSSE envelope, JSON.", required=True, longest=65_536
-            ),
-        ),
-        frozenset({WebPermission.OWN}),
-        method="POST",
-    ),
-    ApiOperation(
-        "/kill",
-        "Stop all that a subject does: one's own agent, or anything to who administers.",
-        _action_handler(revoke),
-        "done",
-        ActionResultItem,
-        (_SUBJECT, _REASON),
-        frozenset({WebPermission.ADMINISTER, WebPermission.OWN}),
-        method="POST",
-    ),
-    ApiOperation(
-        "/revive",
-        "Lift a kill.",
-        _action_handler(revive),
-        "done",
-        ActionResultItem,
-        (_SUBJECT,),
-        frozenset({WebPermission.ADMINISTER}),
-        method="POST",
     ),
 )

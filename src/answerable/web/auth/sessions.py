@@ -102,7 +102,15 @@ class SessionStore:
         self._evict_oldest(person)
         cookie, now = secrets.token_urlsafe(_SECRET_SIZE), self._clock()
         shown = now if proved is None else proved
-        session = WebSession(_hash_cookie(cookie), person, roles, by, now, now, shown)
+        session = WebSession(
+            key=_hash_cookie(cookie),
+            person=person,
+            roles=roles,
+            by=by,
+            began=now,
+            last=now,
+            proved=shown,
+        )
         self._open[session.key] = session
         return cookie, session
 

@@ -144,14 +144,14 @@ def _pin_numbers(desk: StoreCache) -> tuple[list[AttentionItem], dict[str, objec
     ]
     looks = [
         AttentionItem(
-            15,
-            "quarantined",
-            "bad",
-            "",
-            f"{item['name'] or item['server']} of {item['server']} is {item['state']}: "
+            rank=15,
+            word="quarantined",
+            grave="bad",
+            subject="",
+            said=f"{item['name'] or item['server']} of {item['server']} is {item['state']}: "
             "it is held back until a person approves it",
-            build_url("/tools", q=item["server"]),
-            item["since"] or "",
+            to=build_url("/tools", q=item["server"]),
+            at=item["since"] or "",
         )
         for item in held[:_MAX_REQUESTS]
     ]
@@ -224,13 +224,13 @@ def _denial_item(item: DecisionItem) -> AttentionItem:
     told = REASONS.get(item["reason"], item["reason"])
     why = next((each["sentence"] for each in item["findings"]), told)
     return AttentionItem(
-        10,
-        "denied",
-        "bad",
-        item["agent"],
-        f"{item['name'] or item['action']} at {item['server']}{went}: {why}",
-        build_url("/decision", id=item["id"]),
-        item["at"],
+        rank=10,
+        word="denied",
+        grave="bad",
+        subject=item["agent"],
+        said=f"{item['name'] or item['action']} at {item['server']}{went}: {why}",
+        to=build_url("/decision", id=item["id"]),
+        at=item["at"],
     )
 
 
@@ -238,13 +238,13 @@ def _request_item(item: ApprovalRequestItem) -> AttentionItem:
     why = REASONS.get(item["reason"], item["reason"])
     times = "once" if item["count"] == 1 else f"{item['count']:,} times"
     return AttentionItem(
-        25,
-        "asks",
-        "warn",
-        item["agent"],
-        f"{item['name']} at {item['server']}: {why}, {times}",
-        build_url("/ask", id=item["id"]),
-        item["last"],
+        rank=25,
+        word="asks",
+        grave="warn",
+        subject=item["agent"],
+        said=f"{item['name']} at {item['server']}: {why}, {times}",
+        to=build_url("/ask", id=item["id"]),
+        at=item["last"],
     )
 
 

@@ -136,7 +136,15 @@ def _record_action(
 ) -> str:
     ended = None if done.ended is None else len(done.ended)
     by, how = visit.person or "", visit.by
-    record = RevocationRecord(subject, by, how, revived, desk.now, reason, ended)
+    record = RevocationRecord(
+        subject=subject,
+        by=by,
+        how=how,
+        revived=revived,
+        at=desk.now,
+        reason=reason,
+        ended=ended,
+    )
     try:
         with desk.open_store() as store:
             put_record(store, record)

@@ -60,8 +60,12 @@ class WebApp:
         near = any(map(is_local_listener, plan.listen))
         self._token = LocalToken(time.time) if near else None
         self._signing_in = SignInPages(
-            *(self._signed, self._token, local_person(plan)),
-            *(self._on_sign_in_try, self._on_sign_in, self._on_sign_out),
+            self._signed,
+            self._token,
+            local_person(plan),
+            self._on_sign_in_try,
+            self._on_sign_in,
+            self._on_sign_out,
         )
         self._recorder = SignInRecorder(
             plan.state / "spool", loop, plan.config.limits, self._log_unrecorded

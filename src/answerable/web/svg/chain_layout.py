@@ -211,7 +211,16 @@ def _action_node(act: ActGroup, ways: ChainLinks) -> ChainNode:
     if len(act.items) > 1:
         pattern = f"{act.resource}*" if act.resources > 1 else act.resource
         to = ways.narrow_query(action=hop["value"], resource=pattern)
-    return ChainNode(4, 0, 0, text, whole, hop["status"], ended, to)
+    return ChainNode(
+        column=4,
+        row=0,
+        depth=0,
+        text=text,
+        whole=whole,
+        status=hop["status"],
+        ended=ended,
+        to=to,
+    )
 
 
 def _resource_node(act: ActGroup, ways: ChainLinks) -> ChainNode:

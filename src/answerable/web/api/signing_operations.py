@@ -1,0 +1,128 @@
+"""Operations that sign a statement, or revoke and revive a subject."""
+
+from collections.abc import Callable
+from typing import Any
+
+from answerable.evidence import signed_statements
+from answerable.model.baseline import BaselineStage
+from answerable.model.documents.core import Document
+from answerable.model.documents.web import ActionResultItem, StatementDraftItem
+from answerable.model.errors import UsageError
+from answerable.presentation.inventory_lists import empty_coverage
+from answerable.usecases.evidence import remote_signing
+from answerable.web.api.operations import (
+    ApiOperation,
+    ApiParameter,
+    OperationParams,
+)
+from answerable.web.break_glass import BREAK_GLASS_SPANS as BREAKING
+from answerable.web.pages.revocations import revive, revoke
+from answerable.web.pages.signing import build_drafts, record_signature
+from answerable.web.routing import Redirect, RouteRequest
+from answerable.web.signing_actions import (
+    ACTION_NAMES,
+    EXCEPTION_SPANS,
+    build_action,
+)
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor, WebPermission
+
+
+def _get_drafts(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
+    act = build_action(desk, visit, params)
+    items: list[StatementDraftItem] = [
+        {
+            "key": draft.key,
+            "type": signed_statements.PAYLOAD_TYPE,
+            "payload": draft.payload,
+        }
+        for draft in build_drafts(desk, visit, act)
+    ]
+    return Document("drafts", items, empty_coverage())
+
+
+def _submit_signature(
+    desk: StoreCache, visit: Visitor, params: OperationParams
+) -> Document:
+    act = build_action(desk, visit, params)
+    record_signature(desk, visit, act, params["envelope"].encode())
+    return _done_document(act.said)
+
+
+def _done_document(said: str) -> Document:
+    item: ActionResultItem = {"said": said}
+    return Document("done", [item], empty_coverage())
+
+
+def _action_handler(act: Callable[[StoreCache, Visitor, RouteRequest], Any]) -> Any:
+    def tell(desk: StoreCache, visit: Visitor, params: OperationParams) -> Document:
+        answer = act(desk, visit, RouteRequest(form=params))
+        if not isinstance(answer, Redirect):
+            raise UsageError("nothing was done")
+        return _done_document(answer.said)
+
+    return tell
+
+
+_ACT = (
+    ApiParameter("act", "Kind of statement.", ACTION_NAMES, required=True),
+    ApiParameter("id", "Id of its subject."),
+    ApiParameter("for", "For how long.", tuple({**BREAKING, **EXCEPTION_SPANS})),
+    ApiParameter("arguments", "Whether other arguments will do.", ("these", "any")),
+    ApiParameter(
+        "stage", "Of a baseline.", tuple(stage.value for stage in BaselineStage)
+    ),
+    ApiParameter("code", "Word of a break-glass: the number of an incident."),
+)
+_SUBJECT = ApiParameter("subject", "Id of an agent, a person or a key.", required=True)
+_REASON = ApiParameter("reason", "Why, kept with the record of it.", longest=500)
+_MINUTES = remote_signing.SIGNING_WINDOW // (60 * 10**9)
+
+OPERATIONS: tuple[ApiOperation, ...] = (
+    ApiOperation(
+        path="/sign",
+        what="The bytes to sign for an act of one's own: a draft for each of one's keys.",
+        tell=_get_drafts,
+        kind="drafts",
+        item=StatementDraftItem,
+        takes=_ACT,
+        may=frozenset({WebPermission.OWN}),
+        passing=True,
+        held=False,
+    ),
+    ApiOperation(
+        path="/sign",
+        what=f"Record what was signed within {_MINUTES} minutes of being put together.",
+        tell=_submit_signature,
+        kind="done",
+        item=ActionResultItem,
+        takes=(
+            *_ACT,
+            ApiParameter(
+                "envelope", "DSSE envelope, JSON.", required=True, longest=65_536
+            ),
+        ),
+        may=frozenset({WebPermission.OWN}),
+        method="POST",
+    ),
+    ApiOperation(
+        path="/kill",
+        what="Stop all that a subject does: one's own agent, or anything to who administers.",
+        tell=_action_handler(revoke),
+        kind="done",
+        item=ActionResultItem,
+        takes=(_SUBJECT, _REASON),
+        may=frozenset({WebPermission.ADMINISTER, WebPermission.OWN}),
+        method="POST",
+    ),
+    ApiOperation(
+        path="/revive",
+        what="Lift a kill.",
+        tell=_action_handler(revive),
+        kind="done",
+        item=ActionResultItem,
+        takes=(_SUBJECT,),
+        may=frozenset({WebPermission.ADMINISTER}),
+        method="POST",
+    ),
+)
