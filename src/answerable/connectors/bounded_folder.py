@@ -22,7 +22,7 @@ from answerable.model.sighting import ReadProblem, ReadProblemKind
 WALK_LIMIT = 500_000
 DEPTH_LIMIT = 60
 _PATH_LIMIT = 4_096
-_UNPRINTABLE = "check the spelling, or name another folder"
+_FOLDER_HINT = "check the spelling, or name another folder"
 
 
 @dataclass(slots=True)
@@ -60,10 +60,10 @@ class BoundedFolder:
             raise EnvironmentFailure(f"{printable_path(root)}: no permission") from None
         except (OSError, ValueError):
             raise UsageError(
-                f"{printable_path(root)}: no such folder", _UNPRINTABLE
+                f"{printable_path(root)}: no such folder", _FOLDER_HINT
             ) from None
         if not stat.S_ISDIR(mode):
-            raise UsageError(f"{printable_path(root)}: not a folder", _UNPRINTABLE)
+            raise UsageError(f"{printable_path(root)}: not a folder", _FOLDER_HINT)
         if not os.access(root, os.R_OK | os.X_OK):
             raise EnvironmentFailure(f"{printable_path(root)}: no permission")
         return cls(root)

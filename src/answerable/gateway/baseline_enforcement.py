@@ -36,7 +36,7 @@ from answerable.model.config import Config
 from answerable.model.decision import Decision, TargetKind
 from answerable.model.ids import AgentId
 from answerable.model.json_keys import build_key_tree
-from answerable.model.json_values import MOST_VALUES, has_more_values
+from answerable.model.json_values import MAX_ARGUMENT_VALUES, has_more_values
 from answerable.model.learning import ColdStartMode, LearningConfig
 from answerable.model.spool_record import CallBehaviour
 from answerable.server.baseline_watch import ValidBaseline
@@ -185,7 +185,7 @@ class BaselineEnforcer:
         learning, chain, envelope = judging
         arguments: JsonValue = {}
         if call.arguments:
-            if has_more_values(bytes(call.arguments), MOST_VALUES):
+            if has_more_values(bytes(call.arguments), MAX_ARGUMENT_VALUES):
                 raise ValueError("too many values to compare with a baseline")
             arguments = msgspec.json.decode(call.arguments)
         window, now, run = (

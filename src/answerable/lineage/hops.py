@@ -13,9 +13,9 @@ from answerable.lineage.stitch_inputs import (
     is_long_lived,
     is_platform_service,
 )
+from answerable.model.event_sources import WEB
 from answerable.model.ids import is_role
 from answerable.model.lineage import CredentialIssuance, DeclaredUse, Hop, HopStatus
-from answerable.model.spool_record import WEB
 
 _FEDERATED_PREFIXES = ("oidc:", "saml:")  # they sign in elsewhere, never at the console
 _TOKEN_PREFIX = "cred:token/"  # noqa: S105 - the beginning of an id

@@ -1,6 +1,6 @@
 """Event sources of this product, and prefixes of the names of their recorders."""
 
-SOURCE = "gateway"  # source of a gateway's events
+GATEWAY = "gateway"  # source of a gateway's events
 STS = "sts"  # source of a token service's events
 STS_PREFIX = "sts-"  # prefix of its recorder names
 PDP = "pdp"  # source of a decision point's events
@@ -9,3 +9,17 @@ HOOK = "hook"  # source of a client hook's events
 HOOK_PREFIX = "hook-"  # prefix of its recorder names
 WEB = "web"  # source of the web page's events
 WEB_PREFIX = "web-"  # prefix of its recorder names
+
+_SOURCE_OF_PREFIX = (
+    (STS_PREFIX, STS),
+    (PDP_PREFIX, PDP),
+    (WEB_PREFIX, WEB),
+    (HOOK_PREFIX, HOOK),
+)
+
+
+def source_of_recorder(recorder: str) -> str:
+    """Return the event source of a recorder by its name prefix."""
+    return next(
+        (of for prefix, of in _SOURCE_OF_PREFIX if recorder.startswith(prefix)), GATEWAY
+    )

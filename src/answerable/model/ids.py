@@ -26,8 +26,8 @@ EventId = NewType("EventId", bytes)
 
 _PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 _ACCESS_KEY = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,124}")
-_HASH_BITS = struct.Struct(">QH")
-_UUID = struct.Struct(">QQ")
+_HASH_STRUCT = struct.Struct(">QH")
+_UUID_STRUCT = struct.Struct(">QQ")
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -162,10 +162,10 @@ def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     """
     scoped = f"{source}\x00{scope}\x00".encode()
     digest = hashlib.sha256(scoped + native).digest()
-    first, second = _HASH_BITS.unpack_from(digest)  # 74 of these bits
+    first, second = _HASH_STRUCT.unpack_from(digest)  # 74 of these bits
     upper = (time_ns // 1_000_000 & (1 << 48) - 1) << 16 | 0x8 << 12 | first >> 52
     lower = 0b10 << 62 | (first & (1 << 52) - 1) << 10 | second >> 6
-    return EventId(_UUID.pack(upper, lower))
+    return EventId(_UUID_STRUCT.pack(upper, lower))
 
 
 @dataclass(frozen=True, slots=True)

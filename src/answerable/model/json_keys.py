@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 # Controls, format characters, halves of surrogate pairs, and unassigned code points.
-_DROPPED = frozenset({"Cc", "Cf", "Cs", "Cn"})
+_IGNORED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})
 _ASCII_CONTROLS = str.maketrans("", "", "".join(map(chr, (*range(32), 127))))
 # Default ignorable code points of other categories (Unicode 15, DerivedCoreProperties).
 _IGNORABLE = frozenset(
@@ -47,7 +47,8 @@ def fold_json_key(name: str) -> str:
     return "".join(
         char
         for char in folded
-        if ord(char) not in _IGNORABLE and unicodedata.category(char) not in _DROPPED
+        if ord(char) not in _IGNORABLE
+        and unicodedata.category(char) not in _IGNORED_CATEGORIES
     )
 
 

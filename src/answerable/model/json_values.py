@@ -5,7 +5,9 @@ the bytes: four megabytes of nested lists take three seconds, one long string ta
 milliseconds.
 """
 
-MOST_VALUES = 10_000  # of a call's arguments that a decision reads, in about 30 ms
+MAX_ARGUMENT_VALUES = (
+    10_000  # of a call's arguments that a decision reads, in about 30 ms
+)
 
 
 def has_more_values(data: bytes, most: int) -> bool:

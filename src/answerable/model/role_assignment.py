@@ -40,8 +40,8 @@ class RoleAssignment:
 
 PERMISSION_SET = "aws-permission-set"
 SSO_GROUP = "aws-sso-group"
-_ROLE = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
-_PATH = ":role/aws-reserved/sso.amazonaws.com/"
+_ROLE_NAME = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
+_ROLE_PATH = ":role/aws-reserved/sso.amazonaws.com/"
 
 
 def match_assigned_roles(
@@ -53,8 +53,8 @@ def match_assigned_roles(
     """
     roles: Mapping[tuple[str, str], list[IdentityId]] = defaultdict(list)
     for identity in identities:
-        named = _ROLE.fullmatch(identity.name)
-        if named is not None and _PATH in identity.id:
+        named = _ROLE_NAME.fullmatch(identity.name)
+        if named is not None and _ROLE_PATH in identity.id:
             roles[identity.account, named[1]].append(identity.id)
     for assignment in assignments:
         found = roles.get((assignment.account, assignment.name), [])

@@ -16,22 +16,6 @@ from answerable.model.baseline_assessment import BaselineDeviation
 from answerable.model.behaviour import UNKNOWN_ENVELOPE, CallObservation, RunEnvelope
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, TargetKind
-from answerable.model.event_sources import HOOK as HOOK
-from answerable.model.event_sources import HOOK_PREFIX as HOOK_PREFIX
-from answerable.model.event_sources import PDP as PDP
-from answerable.model.event_sources import PDP_PREFIX as PDP_PREFIX
-from answerable.model.event_sources import SOURCE as SOURCE
-from answerable.model.event_sources import STS as STS
-from answerable.model.event_sources import STS_PREFIX as STS_PREFIX
-from answerable.model.event_sources import WEB as WEB
-from answerable.model.event_sources import WEB_PREFIX as WEB_PREFIX
-
-
-def source_of_recorder(recorder: str) -> str:
-    """Return the event source of a recorder by its name prefix."""
-    doors = ((STS_PREFIX, STS), (PDP_PREFIX, PDP), (WEB_PREFIX, WEB))
-    named = (*doors, (HOOK_PREFIX, HOOK))
-    return next((of for prefix, of in named if recorder.startswith(prefix)), SOURCE)
 
 
 class CallOutcome(StrEnum):

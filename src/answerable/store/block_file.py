@@ -26,9 +26,9 @@ from answerable.model.errors import VerificationError
 from answerable.store.durable_files import open_regular_file
 
 _MAGIC = b"ansblk1\n"
-_MAC = 16
-_HEADER = struct.Struct(f">8sQ{_MAC}s")
-_ROWS_BYTES = 32_768
+_MAC_BYTES = 16
+_HEADER = struct.Struct(f">8sQ{_MAC_BYTES}s")
+_BLOCK_BYTES = 32_768
 _MAX_CACHED_BLOCKS = 128  # blocks of a section that stay in memory
 RowT = TypeVar("RowT")
 
@@ -111,7 +111,7 @@ def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
         encoded = _ENCODER.encode(value)
         run.append((key, msgspec.Raw(encoded)))
         size += len(key) + len(encoded)
-        if size >= _ROWS_BYTES:
+        if size >= _BLOCK_BYTES:
             yield run
             run, size = [], 0
     if run:
@@ -119,7 +119,7 @@ def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
 
 
 def _compute_mac(body: bytes, key: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=_MAC, key=key).digest()
+    return hashlib.blake2b(body, digest_size=_MAC_BYTES, key=key).digest()
 
 
 class BlockFile:

@@ -12,13 +12,14 @@ from answerable.store.chain_tables import (
 )
 from answerable.store.event_columns import NAMES, to_event
 from answerable.store.query_tables import NamedTable
+from answerable.store.segments import DAY_NS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 # Identities or credentials named one by one in a query, at most.
 _MAX_INLINE_KEYS = 200
-_MILLISECOND = 1_000_000
+_NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,9 @@ def filter_sql(wanted: EventFilter) -> tuple[list[str], list[object]]:
             parameters.append(bound)
     if wanted.event:
         # An id starts with its time in milliseconds, so most row groups are ruled out.
-        start = int.from_bytes(wanted.event[:6], "big") * _MILLISECOND
+        start = int.from_bytes(wanted.event[:6], "big") * _NS_PER_MS
         where.append("event_time >= ? AND event_time < ? AND event_id = ?")
-        parameters += [start, start + _MILLISECOND, wanted.event]
+        parameters += [start, start + _NS_PER_MS, wanted.event]
     if wanted.outcome:
         where.append("outcome = ?")
         parameters.append(wanted.outcome)
@@ -224,9 +225,6 @@ def count_calls(
         )
         for n, action, outcome, count, last in rows
     ]
-
-
-DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ MAX_IDS = 2_000_000
 # A larger day is not cached: its segments are queried for each batch. They are sorted by
 # time, so a batch concerns few of them.
 MAX_IDS_PER_DAY = 500_000
-_MS = 1_000_000  # nanoseconds: what an id keeps of its time
+_NS_PER_MS = 1_000_000  # nanoseconds: what an id keeps of its time
 _DIGEST = 32
 
 
@@ -198,11 +198,11 @@ class KnownEventIds:
 
     def _segment_files_between(self, first: int, last: int) -> str:
         """List the segments that may contain ids of these times."""
-        first, last = first // _MS, last // _MS
+        first, last = first // _NS_PER_MS, last // _NS_PER_MS
         return self._segment_files_where(
             lambda entry: (
-                int(entry.min_time) // _MS <= last
-                and first <= int(entry.max_time) // _MS
+                int(entry.min_time) // _NS_PER_MS <= last
+                and first <= int(entry.max_time) // _NS_PER_MS
             )
         )
 

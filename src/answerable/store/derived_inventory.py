@@ -51,7 +51,7 @@ DERIVATION_VERSION = 6
 # Files of one kind that are kept, each for other condition keys that questions stated.
 _MAX_FILES_KEPT = 8
 # Facts that stand once by id, in the order of ids.
-_SORTED = ("identities", "policies", "resources")
+_KEYED_BY_ID = ("identities", "policies", "resources")
 KeyT = TypeVar("KeyT", bound=str)
 FactT = TypeVar("FactT")
 _Entries = tuple[NameEntry, ...]
@@ -251,7 +251,7 @@ def _inventory_sections(
     for name in _KINDS:
         rows = getattr(inventory.facts, name)
         found[f"facts.{name}"] = (
-            _key_by_id(rows) if name in _SORTED else _key_by_number(rows)
+            _key_by_id(rows) if name in _KEYED_BY_ID else _key_by_number(rows)
         )
     found["agents"] = _sort_by_key(inventory.agents)
     found["credentials"] = _sort_by_key(inventory.credentials)

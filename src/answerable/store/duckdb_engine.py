@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 MEMORY_LIMIT = "384MB"
-LATE_CANCEL_SECONDS = 100_000
+LATE_MATERIALIZATION_ROWS = 100_000
 KEPT_DATABASE = "kept"
 
 
@@ -88,7 +88,7 @@ class DuckDbEngine:
         # The order matters: folders first, then no other access, then the lock.
         for setting in (
             # The newest rows are found in the columns asked about, then read whole.
-            f"late_materialization_max_rows = {LATE_CANCEL_SECONDS}",
+            f"late_materialization_max_rows = {LATE_MATERIALIZATION_ROWS}",
             # What a segment says of itself never changes.
             "parquet_metadata_cache = true",
             f"allowed_directories = [{quote_text(str(segments.absolute()) + '/')}]",

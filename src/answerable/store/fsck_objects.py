@@ -12,7 +12,7 @@ from answerable.store.object_store import read_blob, unfinished_path
 from answerable.store.store import EvidenceStore
 
 # Names of files that a process which was ended left half written.
-_HALF = re.compile(r"\.{1,2}[0-9a-f]{64}(\.new)?(\.[0-9]+)?\.new")
+_UNFINISHED_NAME = re.compile(r"\.{1,2}[0-9a-f]{64}(\.new)?(\.[0-9]+)?\.new")
 
 
 def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
@@ -37,7 +37,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
             name = f"{folder.name}/{path.name}"
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise VerificationError(f"{name} is no regular file")
-            if _HALF.fullmatch(path.name):
+            if _UNFINISHED_NAME.fullmatch(path.name):
                 half += 1
             elif (folder.name, path.name) not in logged:
                 raise VerificationError(

@@ -12,8 +12,8 @@ from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, to_event
 from answerable.store.store_layout import StoreLayout
 
-_LEAF = 32
-_BATCH = 5_000
+_LEAF_BYTES = 32
+_BATCH_ROWS = 5_000
 
 
 def check_segments(
@@ -74,7 +74,7 @@ def _check_segment(
             _read_row_leaves(layout, engine, manifest)
         ):
             found.append(leaf)
-            if leaf != packed[row * _LEAF : (row + 1) * _LEAF]:
+            if leaf != packed[row * _LEAF_BYTES : (row + 1) * _LEAF_BYTES]:
                 # Either the row or its leaf was changed; the intact one says which.
                 what = "row" if leaves_hold else "leaf"
                 raise VerificationError(
@@ -116,7 +116,7 @@ def _read_row_leaves(
     )
     try:
         result = engine.connection.execute(f"SELECT {NAMES} FROM {source}")  # noqa: S608
-        while batch := result.fetchmany(_BATCH):
+        while batch := result.fetchmany(_BATCH_ROWS):
             for row in batch:
                 event = to_event(row)
                 yield event.event_id, leaf_hash(encode_event(event))

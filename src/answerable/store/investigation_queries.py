@@ -8,7 +8,6 @@ from answerable.lineage.stitch_inputs import SourcedChainKey
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainKey
 from answerable.store.chain_queries import (
-    DAY_NS,
     EventFilter,
     filter_sql,
     implied_bounds_sql,
@@ -23,13 +22,14 @@ from answerable.store.chain_tables import (
 )
 from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
+from answerable.store.segments import DAY_NS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _RESOURCE_COLUMNS = ("created", "deleted", "issued_to", "resource")
 _SEARCHED_COLUMNS = ("action", "resource")
-_MILLISECOND = 1_000_000
+_NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +234,12 @@ def count_all_events(store: "EvidenceStore") -> int:
 def find_events_by_id(store: "EvidenceStore", event_id: bytes) -> list[AuditEvent]:
     """Find the records of an event id: one, or several with different bytes."""
     # An id starts with its time in milliseconds, so most row groups are ruled out.
-    start = int.from_bytes(event_id[:6], "big") * _MILLISECOND
+    start = int.from_bytes(event_id[:6], "big") * _NS_PER_MS
     query = (
         f"SELECT {PLACE_COLUMNS} FROM skimmed WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
         "AND event_id = ?"
     )
-    rows = store.run_query(query, [start, start + _MILLISECOND, event_id])
+    rows = store.run_query(query, [start, start + _NS_PER_MS, event_id])
     found = store.read_events_at(cast("list[EventPlace]", rows))
     return sorted(found, key=lambda event: event.raw_sha256)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from answerable.model.spool_record import SOURCE
+from answerable.model.event_sources import GATEWAY
 from answerable.store.chain_queries import EventFilter, filter_sql
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _PLATFORM = "e.written_by = 'platform'"
-_GATEWAY = f"e.source = '{SOURCE}' AND e.written_by = 'mediator'"
-_MILLISECOND = 1_000_000
+_GATEWAY = f"e.source = '{GATEWAY}' AND e.written_by = 'mediator'"
+_NS_PER_MS = 1_000_000
 _ENDED, _NUMBER, _TOOK, _TASK = (
     fact_sql(name, "''") for name in ("ended", "ended_sequence", "milliseconds", "task")
 )
@@ -98,7 +98,7 @@ _SEQUENCE_NUMBERS = (
     "SELECT e.recorder, e.sequence AS number, e.event_time AS moment FROM events e "  # noqa: S608 - ours
     f"WHERE {_GATEWAY} AND e.sequence > 0 "
     f"UNION SELECT e.recorder, try_cast({_NUMBER} AS BIGINT), "
-    f"e.event_time + coalesce(try_cast({_TOOK} AS BIGINT), 0) * {_MILLISECOND} "
+    f"e.event_time + coalesce(try_cast({_TOOK} AS BIGINT), 0) * {_NS_PER_MS} "
     f"FROM events e WHERE {_GATEWAY} AND {_NUMBER} <> '' "
     f"UNION SELECT DISTINCT e.recorder, 1, 0 FROM events e WHERE {_GATEWAY}"
 )

@@ -15,7 +15,7 @@ from answerable.store.event_sources import EventSources
 from answerable.store.query_tables import NamedTable, quote_name, register_table
 from answerable.store.search_index import (
     INDEXED_COLUMNS_SQL,
-    UNHELD,
+    NOT_INDEXED,
     EventPlace,
     SearchIndex,
 )
@@ -178,7 +178,7 @@ class EventQueries:
             _create_event_view(self._engine, self._read_event_sources(), "events")
             self._engine.run(
                 f"CREATE OR REPLACE VIEW skimmed AS SELECT {INDEXED_COLUMNS_SQL}, "  # noqa: S608 - our own names
-                f"{UNHELD} AS segment, 0 AS row FROM events e"
+                f"{NOT_INDEXED} AS segment, 0 AS row FROM events e"
             )
             self._state = state
         return self._engine

@@ -62,7 +62,7 @@ _INDEX_SCHEMA = ", ".join(
         "row BIGINT",
     ]
 )
-UNHELD, TAIL = -1, -2
+NOT_INDEXED, TAIL = -1, -2
 PLACE_COLUMNS = "event_time, event_id, segment, row"
 ROW_NUMBER_SQL = "file_row_number"  # as the engine calls it
 
@@ -206,7 +206,7 @@ class SearchIndex:
         older = [each for each in parts.segments if each.segment not in self._held]
         if older:
             files = read_files_sql([parts.segment_path(each) for each in older])
-            yield f"SELECT {INDEXED_COLUMNS_SQL}, {UNHELD} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
+            yield f"SELECT {INDEXED_COLUMNS_SQL}, {NOT_INDEXED} AS segment, 0 AS row FROM {files} e"  # noqa: S608 - our own names
 
     def read_events_at(
         self, engine: DuckDbEngine, places: Sequence[EventPlace]
@@ -224,7 +224,7 @@ class SearchIndex:
             event = self._whole.get((segment, row))
             if event is not None and event.event_id == key:
                 found[place] = event
-            elif segment != UNHELD:
+            elif segment != NOT_INDEXED:
                 rows[segment].append(place)
         if rows:
             found |= self._read_rows(engine, rows)

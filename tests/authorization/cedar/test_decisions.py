@@ -26,7 +26,7 @@ from answerable.model.decision import (
     TargetKind,
 )
 from answerable.model.ids import AgentId
-from answerable.model.json_values import MOST_VALUES
+from answerable.model.json_values import MAX_ARGUMENT_VALUES
 from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
 from answerable.usecases.authorization.authorize import Authorizer
 from tests.authorization.cedar.policy_strategies import AGENTS, call, rules_of
@@ -176,7 +176,7 @@ def test_arguments_that_cannot_be_read_in_one_way_are_not_read(raw: bytes) -> No
 )
 def test_arguments_of_too_many_values_are_not_read(text: str) -> None:
     values = 4 if "[[[" in text else 2 if ": {" in text else 1
-    most = (MOST_VALUES - 1) // values
+    most = (MAX_ARGUMENT_VALUES - 1) // values
     members = [text % number for number in range(most + 1)]
     assert len(parse_arguments(f"{{{','.join(members[:-1])}}}".encode())) == most
     with pytest.raises(UnreadableArguments, match="10000 values"):

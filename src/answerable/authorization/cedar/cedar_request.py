@@ -20,7 +20,7 @@ from answerable.authorization.cedar.actions import (
 )
 from answerable.model.decision import AuthorizationRequest
 from answerable.model.json_keys import JsonObject
-from answerable.model.json_values import MOST_VALUES, has_more_values
+from answerable.model.json_values import MAX_ARGUMENT_VALUES, has_more_values
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 # Members that Cedar's JSON form takes for something else.
@@ -166,8 +166,10 @@ def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     if not arguments:
         return {}
     data = bytes(arguments)
-    if has_more_values(data, MOST_VALUES):
-        raise UnreadableArguments(f"arguments of more than {MOST_VALUES} values")
+    if has_more_values(data, MAX_ARGUMENT_VALUES):
+        raise UnreadableArguments(
+            f"arguments of more than {MAX_ARGUMENT_VALUES} values"
+        )
     try:
         read = _decoder.decode(str(data, "utf-8"))
     except (ValueError, RecursionError):

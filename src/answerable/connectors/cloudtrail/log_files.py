@@ -23,7 +23,7 @@ COMPRESSED_NAMES = ("", ".gz", ".zst")
 # small file, is a bomb.
 MAX_COMPRESSION_RATIO = 100
 SMALL = 32 << 20
-_SLICE = 1024
+_SLICE_BYTES = 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -205,8 +205,8 @@ class LogFileStream:
         fresh = True
         while data:
             # Four bytes can stand for 128 KiB: small slices keep memory flat.
-            for at in range(0, len(data), _SLICE):
-                piece = data[at : at + _SLICE]
+            for at in range(0, len(data), _SLICE_BYTES):
+                piece = data[at : at + _SLICE_BYTES]
                 while piece:
                     fresh = False
                     if chunk := frame.decompress(piece):

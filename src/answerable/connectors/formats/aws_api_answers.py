@@ -34,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HINT = "expected what the AWS CLI prints with --output json"
 
 # A field that gives a document away, what the document is, and where it belongs.
-_RESOURCES = "answers about AWS resources"
+_RESOURCE_ANSWERS = "answers about AWS resources"
 _KINDS = (
     ("UserDetailList", "account authorization details", "aws:FILE"),
     ("RoleDetailList", "account authorization details", "aws:FILE"),
@@ -45,14 +45,14 @@ _KINDS = (
     ("Organization", "AWS Organizations answers", "aws-org:FILE"),
     ("Roots", "AWS Organizations answers", "aws-org:FILE"),
     ("Accounts", "AWS Organizations answers", "aws-org:FILE"),
-    ("BucketPolicy", _RESOURCES, "aws-resources:FILE"),
-    ("Buckets", _RESOURCES, "aws-resources:FILE"),
-    ("KeyPolicy", _RESOURCES, "aws-resources:FILE"),
-    ("Functions", _RESOURCES, "aws-resources:FILE"),
-    ("QueueAttributes", _RESOURCES, "aws-resources:FILE"),
-    ("SecretList", _RESOURCES, "aws-resources:FILE"),
-    ("ResourceTagMappingList", _RESOURCES, "aws-resources:FILE"),
-    ("ResourcePolicy", _RESOURCES, "aws-resources:FILE"),
+    ("BucketPolicy", _RESOURCE_ANSWERS, "aws-resources:FILE"),
+    ("Buckets", _RESOURCE_ANSWERS, "aws-resources:FILE"),
+    ("KeyPolicy", _RESOURCE_ANSWERS, "aws-resources:FILE"),
+    ("Functions", _RESOURCE_ANSWERS, "aws-resources:FILE"),
+    ("QueueAttributes", _RESOURCE_ANSWERS, "aws-resources:FILE"),
+    ("SecretList", _RESOURCE_ANSWERS, "aws-resources:FILE"),
+    ("ResourceTagMappingList", _RESOURCE_ANSWERS, "aws-resources:FILE"),
+    ("ResourcePolicy", _RESOURCE_ANSWERS, "aws-resources:FILE"),
     ("Statement", "a single policy document", ""),
     ("mcpServers", "an agent client's configuration", "home:DIR or repo:DIR"),
 )

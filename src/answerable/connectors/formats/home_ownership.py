@@ -9,9 +9,9 @@ from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
 
 # Logins that are one person's at their platform.
-_PERSONAL = frozenset(("github-user", "gcp-user", "entra-user"))
+_PERSONAL_KINDS = frozenset(("github-user", "gcp-user", "entra-user"))
 # What several people may become: a profile in a home names one of them.
-_SHARED = frozenset(("aws-permission-set",))
+_SHARED_KINDS = frozenset(("aws-permission-set",))
 
 
 def build_home_evidence(
@@ -49,13 +49,13 @@ def build_login_evidence(
     found: dict[OwnerEvidence, None] = {}
     for link in links:
         kind = kinds.get(link.identity, "")
-        if kind not in _PERSONAL | _SHARED:
+        if kind not in _PERSONAL_KINDS | _SHARED_KINDS:
             continue
         evidence = OwnerEvidence(
             subject=link.identity,
             person=person,
             kind=OwnerEvidenceKind.HOME
-            if kind in _PERSONAL
+            if kind in _PERSONAL_KINDS
             else OwnerEvidenceKind.ASSIGNMENT,
             reference=link.seen.place,
             act="",

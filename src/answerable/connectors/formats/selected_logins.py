@@ -22,7 +22,7 @@ from answerable.model.errors import ParseError
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
 
-_SPEAKS_OF = {
+_PLATFORM_WORDS = {
     "aws-profile": frozenset(("aws", "awslabs", "amazon", "bedrock")),
     "kubeconfig": frozenset(("kube", "kubectl", "kubernetes", "k8s", "helm", "eks")),
 }
@@ -69,7 +69,7 @@ def find_selected_logins(
         kind = LOGIN_SELECTING_FLAGS[selection.name.lower()]
         known = frame.profiles if kind == "aws-profile" else frame.contexts
         words = {*split_words(server.target), *split_words(server.name)}
-        if selection.value in known or words & _SPEAKS_OF[kind]:
+        if selection.value in known or words & _PLATFORM_WORDS[kind]:
             found.append(
                 FoundCredential(
                     f"--{selection.name}",

@@ -24,7 +24,7 @@ from answerable.model.ids import (
 from answerable.model.provenance import FactProvenance, WrittenBy
 
 MIN_HINT_LENGTH = 12
-_SECOND = 1_000_000_000
+_NS_PER_SECOND = 1_000_000_000
 _FAR_FUTURE = 253_402_300_800  # year 10000, in seconds
 
 
@@ -127,7 +127,7 @@ def read_jwt_expiry(value: str) -> int:
     exp = _decode_jwt_claims(value).get("exp")
     if not isinstance(exp, int | float) or not 0 < exp < _FAR_FUTURE:
         return 0
-    return int(exp) * _SECOND
+    return int(exp) * _NS_PER_SECOND
 
 
 def read_jwt_subject(value: str) -> str:

@@ -28,7 +28,7 @@ from answerable.model.provenance import FactProvenance
 from answerable.model.tool import SHELL, Tool
 
 PATTERNS_LIMIT = 2_000
-_SHOWN = 3
+_MAX_SHOWN = 3
 _RULE_LIMIT = 200
 _PATTERN = re.compile(r"(?P<name>[^()]{1,200})(?:\((?P<of>.*)\))?", re.DOTALL)
 _EXPRESSION = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
@@ -248,8 +248,8 @@ def rule_for_server(server: str, definition: AgentDefinition) -> tuple[str, bool
 def _show_server_patterns(patterns: Sequence[str], server: str) -> str:
     """Format the first few patterns that name a server or its tools."""
     named = [text for text in patterns if ToolPatterns((text,)).mentions_server(server)]
-    shown = ", ".join(clean_text(redact_word(text)) for text in named[:_SHOWN])
-    return f"{shown}, ..." if len(named) > _SHOWN else shown
+    shown = ", ".join(clean_text(redact_word(text)) for text in named[:_MAX_SHOWN])
+    return f"{shown}, ..." if len(named) > _MAX_SHOWN else shown
 
 
 _EVERY = ("*", "all", "@builtin")
@@ -299,8 +299,8 @@ def _apply_rules(
 
 def _join_rules(texts: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(texts))
-    rest = len(distinct) - _SHOWN
-    shown = "; ".join(distinct[:_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
+    rest = len(distinct) - _MAX_SHOWN
+    shown = "; ".join(distinct[:_MAX_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
     return clean_text(shown, _RULE_LIMIT) if shown else ""
 
 

@@ -16,7 +16,7 @@ from answerable.connectors.formats.value_reference import split_references
 _DSN_KEYS = ("password=", "pwd=", "passwd=", "accountkey=", "sharedaccesskey=")
 _QUERY_NAMES = frozenset(str.split("code sig access signature sas k t"))
 _LIMIT = 16_384
-_WEB = ("http", "https", "ws", "wss")
+_WEB_SCHEMES = ("http", "https", "ws", "wss")
 _START = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://|(?:(?P<web>(?i:https?|wss?)):)?/{0,2}"
 )
@@ -61,7 +61,7 @@ def split_url(url: str) -> tuple[str, str, str, str]:
     if not query_mark:
         head, query_mark, query = rest.partition("#")
     authority = head
-    if scheme.lower() in ("", *_WEB) and not _PASSWORD.fullmatch(head):
+    if scheme.lower() in ("", *_WEB_SCHEMES) and not _PASSWORD.fullmatch(head):
         authority = head.partition("/")[0]
     userinfo, at, _ = authority.rpartition("@")
     host = head[len(userinfo) + len(at) :]

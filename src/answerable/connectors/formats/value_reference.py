@@ -28,11 +28,11 @@ _KEYCHAINS = (
     "pass:",
     "se://",
 )
-_INPUTS = frozenset(
+_SECRET_SCHEMES = frozenset(
     ("input", "inputs", "command", "keychain", "keyring", "secret", "op", "vault")
 )
 # Paths and other settings a client puts in; never credentials.
-_PLAIN = frozenset(
+_CLIENT_SETTINGS = frozenset(
     str.split(
         "workspaceFolder workspaceFolderBasename workspaceRoot userHome extensionPath "
         "extensionInstallFolder pathSeparator / cwd file fileDirname workspacePath HOME "
@@ -131,7 +131,11 @@ def _parse_whole_reference(bare: str) -> ValueReference | None:
 
 
 def _env_reference(name: str) -> ValueReference | None:
-    return None if name in _PLAIN else ValueReference(CredentialClass.ENV_REF, name, "")
+    return (
+        None
+        if name in _CLIENT_SETTINGS
+        else ValueReference(CredentialClass.ENV_REF, name, "")
+    )
 
 
 def _iter_braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
@@ -167,7 +171,7 @@ def _find_closing_brace(text: str, brace: int) -> int:
 
 
 def _parse_braced(inner: str) -> ValueReference | None:
-    if inner in _PLAIN:
+    if inner in _CLIENT_SETTINGS:
         return None
     scheme, colon, rest = inner.partition(":")
     if colon and not rest.startswith(("-", "=", "?", "+")):
@@ -178,7 +182,7 @@ def _parse_braced(inner: str) -> ValueReference | None:
     if inner.startswith("inputs."):
         return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(inner), "")
     name, default = _split_default(inner)
-    if name in _PLAIN:
+    if name in _CLIENT_SETTINGS:
         return None
     return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), default)
 
@@ -191,9 +195,9 @@ def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
         return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), default)
     if scheme == "file":
         return ValueReference(CredentialClass.FILE_REF, _keep_clean_name(rest), "")
-    if scheme in _INPUTS:
+    if scheme in _SECRET_SCHEMES:
         return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(rest), "")
-    if scheme == "config" or scheme in _PLAIN:
+    if scheme == "config" or scheme in _CLIENT_SETTINGS:
         return None
     return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(scheme), "")
 

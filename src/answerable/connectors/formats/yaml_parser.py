@@ -21,7 +21,7 @@ from answerable.model.errors import ParseError
 
 YAML_LIMIT = 1 << 20
 
-_PLAIN: dict[str, bool | None] = {
+_PLAIN_SCALARS: dict[str, bool | None] = {
     "": None,
     "~": None,
     "null": None,
@@ -102,7 +102,7 @@ class _YamlComposer:
         top = self.stack[-1] if self.stack else None
         key_is_next = top and isinstance(top.into, dict) and top.key is None
         if event.implicit[0] and not key_is_next:
-            value = _PLAIN.get(event.value, event.value)
+            value = _PLAIN_SCALARS.get(event.value, event.value)
         if event.anchor:
             self.anchors[event.anchor] = value
         self._attach_value(value)

@@ -31,7 +31,7 @@ from answerable.model.sighting import ReadProblem, ReadProblemKind
 SUFFIX = ".jsonl"
 SHIPPED_FILE = "shipped.json"
 RESERVED_BYTES = b"\0"
-_NUMBER = re.compile("[0-9]{6}|[1-9][0-9]{6,}")  # a recorder counts its files
+_FILE_NUMBER = re.compile("[0-9]{6}|[1-9][0-9]{6,}")  # a recorder counts its files
 _MAX_LINE_BYTES = (
     16 << 20
 )  # bytes of a line; it names no more than a message does (4 MiB)
@@ -173,7 +173,9 @@ class RecorderFolder:
 
 def list_record_files(path: Path) -> list[Path]:
     """List a recorder's files in order, ignoring others."""
-    found = (each for each in path.glob(f"*{SUFFIX}") if _NUMBER.fullmatch(each.stem))
+    found = (
+        each for each in path.glob(f"*{SUFFIX}") if _FILE_NUMBER.fullmatch(each.stem)
+    )
     return sorted(found, key=lambda each: int(each.stem))
 
 

@@ -16,14 +16,13 @@ from answerable.evidence.spool_format import (
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
 from answerable.model.errors import EnvironmentFailure
+from answerable.model.event_sources import HOOK_PREFIX, source_of_recorder
 from answerable.model.ids import event_id
 from answerable.model.spool_record import (
-    HOOK_PREFIX,
     CallSummary,
     DecisionRecord,
     RecorderClosed,
     RecorderOpened,
-    source_of_recorder,
 )
 from answerable.server.recording.segments import SegmentWriter
 

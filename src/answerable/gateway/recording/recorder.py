@@ -16,9 +16,9 @@ from answerable.evidence.spool_format import encode_decision, encode_record
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, RecordDurability
+from answerable.model.event_sources import GATEWAY
 from answerable.model.ids import event_id
 from answerable.model.spool_record import (
-    SOURCE,
     CallBehaviour,
     CallEndRecord,
     CallOutcome,
@@ -145,7 +145,7 @@ class GatewayRecorder(ServerRecorder):
         """Write the record of a decision, under the number of its ticket."""
         ticket, spelled = facts.ticket, self._spelled
         sequence, at = ticket.sequence, ticket.at
-        ticket.id = event_id(at, SOURCE, self.name, b"%d" % sequence).hex()
+        ticket.id = event_id(at, GATEWAY, self.name, b"%d" % sequence).hex()
         record = encode_decision(
             sequence,
             at,

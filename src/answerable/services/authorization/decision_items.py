@@ -24,8 +24,9 @@ from answerable.model.documents.decisions import (
     ValueOriginItem,
 )
 from answerable.model.event import AuditEvent
+from answerable.model.event_sources import GATEWAY
 from answerable.model.policy_exception import PolicyException
-from answerable.model.spool_record import SOURCE, CallBehaviour
+from answerable.model.spool_record import CallBehaviour
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.inventory_lists import format_time
 from answerable.services.authorization import decision_records
@@ -70,7 +71,7 @@ def build_decision_coverage(
 ) -> CoverageRecord:
     """Build the coverage of an answer about decisions; empty if no gateway recorded."""
     recorded = waiting.there or any(
-        source == SOURCE for source, _ in count_sources(store)
+        source == GATEWAY for source, _ in count_sources(store)
     )
     missing = [] if recorded else ["gateway"]
     if waiting.unread:

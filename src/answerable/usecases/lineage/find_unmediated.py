@@ -25,9 +25,9 @@ from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.mediation import MediationItem
 from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.model.event import AuditEvent
+from answerable.model.event_sources import GATEWAY, STS
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import HopStatus, LineageChain
-from answerable.model.spool_record import SOURCE, STS
 from answerable.presentation.inventory_lists import format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import name_resolution
@@ -133,7 +133,7 @@ def _select_platform_chains(
     return [
         ((each.joint, chain.valid_from, chain.valid_to), chain)
         for each in chains
-        if each.joint.believed and each.joint.source not in (SOURCE, STS)
+        if each.joint.believed and each.joint.source not in (GATEWAY, STS)
         for chain in each.chains
         if all(test(chain) for test in tests)
     ]
@@ -148,7 +148,7 @@ def _load_gateway_records(
     flat = [
         ((each.joint, chain.valid_from, chain.valid_to), chain)
         for each in chains
-        if each.joint.believed and each.joint.source == SOURCE
+        if each.joint.believed and each.joint.source == GATEWAY
         for chain in each.chains
     ]
     seen = {agent for _, chain in flat for agent in chain.agent_path}
@@ -319,7 +319,7 @@ def _add_missing_logs(
 ) -> None:
     logs = {each.joint.source for each in chains}
     missing = set(covered["not_collected"])
-    if not logs - {SOURCE, STS}:
+    if not logs - {GATEWAY, STS}:
         missing.add("cloudtrail")
     if told["first"] is None:
         missing.add("gateway")

@@ -19,11 +19,11 @@ _PLATFORM_SERVICES = {
     "bedrock-agentcore.amazonaws.com": "agentcore",
 }
 # Types of ARN that stand for something which acts on its own.
-_AGENTS = {
+_AGENT_RESOURCE_TYPES = {
     "bedrock": ("agent", "agent-alias", "flow"),
     "agentcore": ("runtime", "harness"),
 }
-_NOTES = {
+_NOTE_OF_PLATFORM = {
     "bedrock": (
         "inferred from a role that trusts Amazon Bedrock; it can also be the role of a "
         "knowledge base, a flow or another Bedrock job"
@@ -33,9 +33,11 @@ _NOTES = {
         "role of a gateway, a memory, a browser or a code interpreter"
     ),
 }
-_NARROWED = "inferred from a role whose trust policy is limited to agents of this kind"
-_EXACT = "the role's trust policy names this agent; the agent itself was not read"
-_EQUAL = ("arnequals", "arnlike", "stringequals", "stringlike")
+_NARROWED_NOTE = (
+    "inferred from a role whose trust policy is limited to agents of this kind"
+)
+_EXACT_NOTE = "the role's trust policy names this agent; the agent itself was not read"
+_MATCH_OPERATORS = ("arnequals", "arnlike", "stringequals", "stringlike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ def find_trusted_agents(role: Identity, trust: Policy) -> Iterator[Agent]:
         sources = [_list_source_arns(statement) for statement in statements]
         # One statement without the condition lets everything of the platform in.
         named = [] if not all(sources) else [s for some in sources for s in some]
-        acting = [s for s in named if not s.kind or s.kind in _AGENTS[platform]]
+        acting = [
+            s for s in named if not s.kind or s.kind in _AGENT_RESOURCE_TYPES[platform]
+        ]
         if named and not acting:
             continue
         yield _build_agent(role, platform, acting)
@@ -65,7 +69,13 @@ def find_trusted_agents(role: Identity, trust: Policy) -> Iterator[Agent]:
 def _build_agent(role: Identity, platform: str, sources: list[_SourceArn]) -> Agent:
     exact = bool(sources) and all(source.exact for source in sources)
     narrowed = bool(sources) and all(source.kind for source in sources)
-    note = _EXACT if exact else _NARROWED if narrowed else _NOTES[platform]
+    note = (
+        _EXACT_NOTE
+        if exact
+        else _NARROWED_NOTE
+        if narrowed
+        else _NOTE_OF_PLATFORM[platform]
+    )
     facts = tuple(("source-arn", source.arn) for source in sources[:10])
     return Agent(
         id=agent_id(platform, role.account, role.name),
@@ -94,7 +104,8 @@ def _list_source_arns(statement: Statement) -> list[_SourceArn]:
     return [
         _parse_source_arn(value)
         for clause in statement.conditions
-        if clause.key.lower() == "aws:sourcearn" and clause.operator.lower() in _EQUAL
+        if clause.key.lower() == "aws:sourcearn"
+        and clause.operator.lower() in _MATCH_OPERATORS
         for value in clause.values
     ]
 

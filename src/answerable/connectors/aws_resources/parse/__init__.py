@@ -42,8 +42,13 @@ EXPECTED_KIND = "answers about AWS resources"
 CALLER = "Account"  # of sts get-caller-identity, beside `Arn`
 REGION = "Region"  # where the lists were asked for; no answer says it
 # Fields of files that belong to other sources; some have names of ours, too.
-_ELSEWHERE = ("UserDetailList", "RoleDetailList", "AccessKeyMetadata", "Organization")
-_WORDS = (
+_OTHER_DOCUMENT_FIELDS = (
+    "UserDetailList",
+    "RoleDetailList",
+    "AccessKeyMetadata",
+    "Organization",
+)
+_FIELDS_OF_KIND = (
     (declaration.POLICIES, tuple(question.field for question in POLICIES)),
     (
         declaration.PUBLIC_ACCESS,
@@ -54,9 +59,14 @@ _WORDS = (
     (declaration.ACCESS_POINTS, ("AccessPointList", ACCESS_POINT.field)),
     (declaration.GRANTS, (GRANTS.field,)),
 )
-_RUNNING = {"Functions", "Reservations"}
-_AGENTS = {"agentSummaries", "agentRuntimes"}
-_LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING, *_AGENTS}
+_RUNNING_CODE_LISTS = {"Functions", "Reservations"}
+_AGENT_LISTS = {"agentSummaries", "agentRuntimes"}
+_LISTS_WITH_FACTS = {
+    "ResourceTagMappingList",
+    "AccessPointList",
+    *_RUNNING_CODE_LISTS,
+    *_AGENT_LISTS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
     found = parse_aws_answers(data, place)
     for answer in found:
         known = any(name in answer.fields for name in (*FIELDS, CALLER, REGION))
-        if not known or any(name in answer.fields for name in _ELSEWHERE):
+        if not known or any(name in answer.fields for name in _OTHER_DOCUMENT_FIELDS):
             raise wrong_kind_error(answer.fields, place, EXPECTED_KIND)
     if not any(name in answer.fields for answer in found for name in FIELDS):
         raise wrong_kind_error((), place, EXPECTED_KIND)
@@ -165,11 +175,13 @@ def _list_collected_kinds(
     estate: ResourceInventory, found: Sequence[AwsAnswer]
 ) -> tuple[str, ...]:
     """List the answered kinds; a kind with only refusals is not included."""
-    present = {name for answer in found for name in _LISTED if name in answer.fields}
+    present = {
+        name for answer in found for name in _LISTS_WITH_FACTS if name in answer.fields
+    }
     there = estate.seen | present
-    words = [word for word, fields in _WORDS if there & set(fields)]
-    if there >= _RUNNING:
+    words = [word for word, fields in _FIELDS_OF_KIND if there & set(fields)]
+    if there >= _RUNNING_CODE_LISTS:
         words.append(declaration.RUNNING)
-    if there >= _AGENTS:
+    if there >= _AGENT_LISTS:
         words.append(declaration.AGENTS)
     return tuple(words)

@@ -19,7 +19,7 @@ from answerable.model.coverage import CoverageScope
 from answerable.model.ids import Arn
 
 # By the list that names all resources of a service that hold policies.
-_SERVICES = {
+_SERVICE_OF_LIST = {
     "Buckets": "s3",
     "Keys": "kms",
     "Topics": "sns",
@@ -49,7 +49,7 @@ def compute_coverage(
     places = {name: set(_regions_of_list(estate, name, regions)) for name in ended}
     policies = [
         CoverageScope(declaration.POLICIES, account, region, service)
-        for name, service in _SERVICES.items()
+        for name, service in _SERVICE_OF_LIST.items()
         for account, region in places.get(name, ())
         if all(
             str(arn) in answered
@@ -67,7 +67,7 @@ def compute_coverage(
 
 
 # By the list that names where code of a kind is launched: the kind, and the question.
-_LAUNCHING = {
+_LAUNCH_LISTS = {
     "clusterArns": ("ecs:task", CLUSTER_TASKS.field),
     "LaunchTemplates": ("ec2:launch-template", TEMPLATE_VERSIONS.field),
 }
@@ -77,7 +77,7 @@ def _launch_coverage(
     estate: ResourceInventory, places: Mapping[str, set[AccountRegion]]
 ) -> Iterator[CoverageScope]:
     """Return the places where running tasks and launch templates are complete."""
-    for name, (kind, question) in _LAUNCHING.items():
+    for name, (kind, question) in _LAUNCH_LISTS.items():
         answered = estate.answered.get(question, set())
         for place in places.get(name, ()):
             listed = estate.listed.get(name, ())

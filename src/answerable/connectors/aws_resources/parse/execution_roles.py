@@ -10,7 +10,7 @@ from answerable.model.ids import Arn
 
 # As the APIs of CodeBuild, Step Functions, SageMaker, AgentCore, Bedrock agents, App
 # Runner, CloudFormation and Glue spell it, the likeliest first.
-_ROLES = (
+_ROLE_FIELDS = (
     "roleArn",
     "RoleArn",
     "RoleARN",
@@ -21,7 +21,7 @@ _ROLES = (
     "ExecutionRoleArn",
     "Role",
 )
-_DEPTH = 3
+_MAX_DEPTH = 3
 
 
 def parse_role_arn(text: str) -> str:
@@ -41,9 +41,9 @@ def find_execution_role(raw: msgspec.Raw) -> str:
     of other fields are not decoded.
     """
     level = list(_iter_objects(raw))
-    for _ in range(_DEPTH):
+    for _ in range(_MAX_DEPTH):
         for fields in level:
-            for name in _ROLES:
+            for name in _ROLE_FIELDS:
                 found = (
                     parse_role_arn(_read_text(fields[name])) if name in fields else ""
                 )

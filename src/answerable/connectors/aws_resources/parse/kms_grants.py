@@ -25,7 +25,7 @@ from answerable.model.policy import (
 )
 
 # CreateGrant, "Constraints": an encryption context binds these and no others.
-_CONSTRAINED = frozenset(
+_CONSTRAINABLE_OPERATIONS = frozenset(
     [
         "Decrypt",
         "Encrypt",
@@ -61,8 +61,10 @@ def parse_grant(
         return
     made = [_clean_operation(name) for name in grant.operations]
     bound, free = _constraint_conditions(grant.constraints)
-    inside = tuple(f"kms:{name}" for name in made if name in _CONSTRAINED)
-    outside = tuple(f"kms:{name}" for name in made if name not in _CONSTRAINED)
+    inside = tuple(f"kms:{name}" for name in made if name in _CONSTRAINABLE_OPERATIONS)
+    outside = tuple(
+        f"kms:{name}" for name in made if name not in _CONSTRAINABLE_OPERATIONS
+    )
     if bound == free:
         inside, outside = inside + outside, ()
     if inside:

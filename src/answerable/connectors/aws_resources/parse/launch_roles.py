@@ -16,7 +16,7 @@ from answerable.connectors.aws_resources.parse.answer_fields import (
 from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
 from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
 
-_NOTHING = msgspec.Raw(b"{}")
+_EMPTY_OBJECT = msgspec.Raw(b"{}")
 
 
 def read_tasks(estate: ResourceInventory, asked: FieldAnswer) -> None:
@@ -51,7 +51,7 @@ def read_versions(estate: ResourceInventory, asked: FieldAnswer) -> None:
         what = "which launch template this is cannot be told (expected its id)"
         estate.reading.add_problem(asked.place, what)
         return
-    raw = asked.raw or _NOTHING
+    raw = asked.raw or _EMPTY_OBJECT
     answer = estate.reading.decode(
         raw, api_records.LaunchTemplateVersionsAnswer, asked.place
     )

@@ -48,7 +48,7 @@ IAM_ACTION_OF_CALL = {
 }
 # Some services log the API version with the name: `GetFunction20150331v2`.
 _VERSION = re2.compile(r"(.*[a-z])(?:20\d{6}(?:v\d+)?|20\d\d_\d\d_\d\d)")
-_CACHED = 20_000
+_MAX_CACHED = 20_000
 _cache: dict[tuple[str, str], str] = {}
 
 
@@ -62,7 +62,7 @@ def iam_action_name(source: str, name: str) -> str:
     known = _cache.get((source, name))
     if known is None:
         known = _spell_action(source, name)
-        if len(_cache) < _CACHED:  # names are the sender's: bounded
+        if len(_cache) < _MAX_CACHED:  # names are the sender's: bounded
             _cache[source, name] = known
     return known
 

@@ -69,10 +69,16 @@ ASSUME_ROLE_CALLS = {
     "AssumeRoot",
 }
 SAME_IDENTITY_CALLS = {"GetSessionToken", "GetFederationToken"}
-_SOURCES = {"sts.amazonaws.com", "iam.amazonaws.com", "rolesanywhere.amazonaws.com"}
-_NAMES = ASSUME_ROLE_CALLS | SAME_IDENTITY_CALLS | {"CreateAccessKey", "CreateSession"}
-_NAMES |= {"CreateRole", "DeleteRole", "CreateUser", "DeleteUser"}
-_NAMES |= {"CreateServiceLinkedRole", "DeleteServiceLinkedRole"}
+_EFFECT_SOURCES = {
+    "sts.amazonaws.com",
+    "iam.amazonaws.com",
+    "rolesanywhere.amazonaws.com",
+}
+_EFFECT_CALLS = (
+    ASSUME_ROLE_CALLS | SAME_IDENTITY_CALLS | {"CreateAccessKey", "CreateSession"}
+)
+_EFFECT_CALLS |= {"CreateRole", "DeleteRole", "CreateUser", "DeleteUser"}
+_EFFECT_CALLS |= {"CreateServiceLinkedRole", "DeleteServiceLinkedRole"}
 
 
 @dataclass(slots=True)
@@ -100,7 +106,7 @@ class CallEffects:
 
 def has_effects(record: CloudTrailRecord) -> bool:
     """Tell whether the call can issue, create or delete."""
-    return record.event_source in _SOURCES and record.event_name in _NAMES
+    return record.event_source in _EFFECT_SOURCES and record.event_name in _EFFECT_CALLS
 
 
 def parse_call_effects(

@@ -49,7 +49,7 @@ _RECORD_DECODER = msgspec.json.Decoder(CloudTrailRecord)
 _IDENTITY_DECODER = msgspec.json.Decoder(IdentityOnlyRecord)
 _WRAPPER_DECODER = msgspec.json.Decoder(WrappedRecord)
 _LAKE_ROW_DECODER = msgspec.json.Decoder(list[WrappedRecord])
-_AROUND = len(b'"userIdentity":,')
+_IDENTITY_KEY_BYTES = len(b'"userIdentity":,')
 # Records beyond the usual size have their facts cut, never a field of the chain.
 _MAX_USUAL_BYTES = 16 << 10
 _MAX_FACT_LENGTH = 256
@@ -321,7 +321,7 @@ def _has_ambiguous_caller(raw: bytes, element: bytes, who: ParsedUserIdentity) -
     begins = raw.find(b'"userIdentity"')
     ends = raw.find(b'"eventTime"', begins)
     # In CloudTrail's own order and spelling nothing but the element is in between.
-    if ends - begins == len(element) + _AROUND:
+    if ends - begins == len(element) + _IDENTITY_KEY_BYTES:
         plain = who.plain
     else:
         plain = has_unique_keys(raw[begins:ends], who.identity)

@@ -26,7 +26,7 @@ _TEXT_FORMAT = re2.compile(
     r"([A-Za-z]{3})[a-z]* (\d{1,2}), (\d{4}),? "
     r"(\d{1,2}):(\d\d):(\d\d)[\s\x{202f}\x{a0}]*([AaPp])[Mm]"
 )
-_CACHED = 5_000
+_MAX_CACHED = 5_000
 _cache: dict[str, int] = {}
 
 
@@ -45,7 +45,7 @@ def parse_instant(text: str) -> int:
     nanoseconds = (when - _EPOCH) // _MICRO * 1000
     if not 0 <= nanoseconds < _LIMIT:
         raise ValueError("a time before 1970")
-    if len(_cache) >= _CACHED:
+    if len(_cache) >= _MAX_CACHED:
         _cache.clear()
     _cache[text] = nanoseconds
     return nanoseconds

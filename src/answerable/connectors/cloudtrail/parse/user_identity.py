@@ -16,7 +16,7 @@ from answerable.connectors.cloudtrail.parse.record_types import (
 
 _IDENTITY_DECODER = msgspec.json.Decoder(UserIdentity | None)
 _NO_IDENTITY = UserIdentity()
-_CACHED = 4_000
+_MAX_CACHED = 4_000
 _MAX_CACHED_BYTES = 2048  # a longer element is read each time: what is kept stays small
 _cache: dict[bytes, "ParsedUserIdentity"] = {}
 
@@ -51,7 +51,7 @@ def parse_user_identity(element: bytes) -> ParsedUserIdentity:
     who = _cache.get(element)
     if who is None:
         who = _decode_user_identity(element)
-        if len(_cache) >= _CACHED:
+        if len(_cache) >= _MAX_CACHED:
             _cache.clear()
         if len(element) <= _MAX_CACHED_BYTES:
             _cache[element] = who

@@ -18,7 +18,7 @@ from answerable.model.config import UpstreamServer
 from answerable.model.pin import PinningMode
 
 HOOK_CLIENTS = ("claude-code", "cursor")
-_PATTERN = "a name, `*`, or a plain prefix that ends in `*` was expected"
+_PATTERN_HINT = "a name, `*`, or a plain prefix that ends in `*` was expected"
 
 
 def is_pattern(text: str) -> bool:
@@ -30,7 +30,7 @@ def is_pattern(text: str) -> bool:
 def read_patterns(section: ConfigSection, key: str) -> tuple[str, ...]:
     """Read a list of patterns."""
     patterns = section.read_texts(key)
-    section.check(key, is_pattern, _PATTERN)
+    section.check(key, is_pattern, _PATTERN_HINT)
     return patterns
 
 

@@ -12,11 +12,10 @@ import msgspec
 from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.model.decision import DecisionEffect, TargetKind
 from answerable.model.event import AuditEvent, EventOutcome
+from answerable.model.event_sources import HOOK, WEB, source_of_recorder
 from answerable.model.ids import EventId, event_id, token_credential_id
 from answerable.model.provenance import WrittenBy
 from answerable.model.spool_record import (
-    HOOK,
-    WEB,
     CallEndRecord,
     CallOutcome,
     CallResult,
@@ -24,11 +23,10 @@ from answerable.model.spool_record import (
     DecisionRecord,
     RefusalCountRecord,
     RevocationApplied,
-    source_of_recorder,
 )
 
 _HOOK_METHODS = "hook/"  # in the era of an act, before the client that asked
-_MCP = "mcp__"  # before SERVER__TOOL, where a client calls a server
+_MCP_TOOL_PREFIX = "mcp__"  # before SERVER__TOOL, where a client calls a server
 # A call of which nothing readable came back may have happened.
 _OUTCOMES = {
     CallOutcome.COMPLETED: EventOutcome.SUCCESS,
@@ -182,8 +180,8 @@ def _tool_of_call(act: CallSummary) -> str:
         return ""
     client = act.era.removeprefix(_HOOK_METHODS)
     if client != act.era and act.target is TargetKind.TOOL:
-        server, _, tool = act.name.removeprefix(_MCP).partition("__")
-        if act.name.startswith(_MCP) and tool:
+        server, _, tool = act.name.removeprefix(_MCP_TOOL_PREFIX).partition("__")
+        if act.name.startswith(_MCP_TOOL_PREFIX) and tool:
             return _tool_prefix(server) + tool
         return f"tool:{client}/{act.name}"
     return _tool_prefix(act.server) + (

@@ -7,10 +7,11 @@ import hashlib
 
 from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.model.event import AuditEvent, EventOutcome
+from answerable.model.event_sources import source_of_recorder
 from answerable.model.ids import EventId, event_id, token_credential_id
-from answerable.model.spool_record import ExchangeRecord, source_of_recorder
+from answerable.model.spool_record import ExchangeRecord
 
-_SECOND = 1_000_000_000  # nanoseconds
+_NS_PER_SECOND = 1_000_000_000  # nanoseconds
 # What the service itself could not do is no denial.
 _SERVER_ERRORS = ("server_error", "temporarily_unavailable")
 
@@ -34,7 +35,7 @@ def build_exchange_event(
         resource=record.audience,
         issued=_credential_of_digest(record.issued),
         issued_to=record.agent if record.issued else "",
-        issued_until=record.expires * _SECOND,
+        issued_until=record.expires * _NS_PER_SECOND,
         run=record.delegation,
         facts=_exchange_facts(record),
         recorder=recorder,

@@ -7,8 +7,9 @@ import hashlib
 
 from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.model.event import AuditEvent, EventOutcome
+from answerable.model.event_sources import source_of_recorder
 from answerable.model.ids import event_id
-from answerable.model.spool_record import SignInRecord, source_of_recorder
+from answerable.model.spool_record import SignInRecord
 
 
 def build_sign_in_event(recorder: str, record: SignInRecord, raw: bytes) -> AuditEvent:

@@ -19,7 +19,7 @@ from answerable.model.errors import ParseError
 
 _TEXT_LIMIT = 100_000
 _WORDS_LIMIT = 5_000
-_TRIES = 20
+_MAX_TRIES = 20
 _WORD = re.compile(r"""[^\s;&|()"']*(?:"[^"\n]*"|'[^'\n]*')|[^\s;&|()]+""")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,127})=(.*)", re.DOTALL)
 
@@ -64,7 +64,7 @@ def find_embedded_json(text: str, member: str) -> RawValue | None:
     """Parse the JSON object with a member in a text, None if none is valid."""
     at = text[:_TEXT_LIMIT].find(f'"{member}"')
     braces = (n for n, char in enumerate(text[: max(at, 0)]) if char == "{")
-    for start in islice(braces, _TRIES):
+    for start in islice(braces, _MAX_TRIES):
         try:
             raw = parse_jsonc(text[start : _find_closing_brace(text, start)])
         except ParseError:
