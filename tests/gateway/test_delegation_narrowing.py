@@ -32,7 +32,7 @@ from tests.authorization.config_strategies import (
 from tests.federation.sample_tokens import NOW
 from tests.gateway.http.in_memory_worker import Notes
 from tests.gateway.request_builders import body, modern
-from tests.server.authentication.test_authenticator import acts
+from tests.server.authentication.test_delegation_claims import acts
 from tests.server.authentication.token_builders import TCP, bound, callers, proven
 
 ROOT, CHILD = "agent:declared/root", "agent:declared/child"

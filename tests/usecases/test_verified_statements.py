@@ -24,7 +24,7 @@ from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import tool_pins
 from answerable.usecases.evidence import filed_requests
 from tests.inventory.fact_builders import NOW
-from tests.usecases.test_attested_owners import ANA, A, enroll, signer
+from tests.usecases.owned_store import ANA, A, enroll, signer
 
 KIND = "kind-of-the-test"
 

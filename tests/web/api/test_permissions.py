@@ -7,8 +7,7 @@ from answerable.web.api.operations import PREFIX, ApiOperation
 from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
-from tests.usecases.owned_store import AGENT, OTHER
-from tests.usecases.test_attested_owners import ANA, BEN
+from tests.usecases.owned_store import AGENT, ANA, BEN, OTHER
 from tests.web.api.conftest import told
 from tests.web.conftest import visitor
 from tests.web.dispatcher_harness import DispatcherHarness

@@ -13,7 +13,7 @@ from answerable.web.auth.visitors import VisitorFactory
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebPermission, WebRole
 from tests.inventory.fact_builders import DAY, NOW
-from tests.usecases.test_attested_owners import (
+from tests.usecases.owned_store import (
     AGENTS,
     ANA,
     BEN,

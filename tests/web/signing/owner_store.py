@@ -20,8 +20,7 @@ from tests.connectors.gateway.spool_files import (
     write,
 )
 from tests.inventory.fact_builders import NOW
-from tests.usecases.owned_store import AGENT, HOUR
-from tests.usecases.test_attested_owners import ANA, BEN
+from tests.usecases.owned_store import AGENT, ANA, BEN, HOUR
 
 LATER = NOW + HOUR
 

@@ -46,8 +46,7 @@ from tests.connectors.gateway.spool_files import (
     write,
 )
 from tests.inventory.fact_builders import DAY
-from tests.usecases.owned_store import AGENT, OTHER
-from tests.usecases.test_attested_owners import BEN, A
+from tests.usecases.owned_store import AGENT, BEN, OTHER, A
 from tests.web.conftest import answer, shown
 from tests.web.markup_checks import HOSTILE, markup_faults
 from tests.web.signing.owner_store import (

@@ -21,8 +21,7 @@ from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
 from tests.authorization.config_strategies import agent, config, server
 from tests.inventory.fact_builders import NOW
-from tests.usecases.owned_store import OTHER
-from tests.usecases.test_attested_owners import BEN
+from tests.usecases.owned_store import BEN, OTHER
 from tests.web.conftest import answer, shown
 from tests.web.markup_checks import HOSTILE, markup_faults
 from tests.web.signing.owner_store import ADMIN, INVESTIGATOR, OWNER, owner

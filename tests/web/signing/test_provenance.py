@@ -35,8 +35,7 @@ from tests.connectors.gateway.spool_files import (
     spelled,
     write,
 )
-from tests.usecases.owned_store import AGENT, HOUR
-from tests.usecases.test_attested_owners import A
+from tests.usecases.owned_store import AGENT, HOUR, A
 from tests.web.conftest import shown
 from tests.web.signing.owner_store import LATER, OWNER, record_held_call
 from tests.web.signing.test_signing import signed

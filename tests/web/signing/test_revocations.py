@@ -11,8 +11,7 @@ from answerable.web.pages.revocations import revocation_control
 from answerable.web.routing import Forbidden, PageAnswer, Redirect, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_rendering import render_page
-from tests.usecases.owned_store import AGENT, OTHER
-from tests.usecases.test_attested_owners import ANA, BEN
+from tests.usecases.owned_store import AGENT, ANA, BEN, OTHER
 from tests.web.conftest import answer, shown
 from tests.web.signing.owner_store import ADMIN, INVESTIGATOR, LATER, OWNER, owner
 

@@ -21,8 +21,7 @@ from answerable.usecases.authorization import answer_approvals
 from answerable.usecases.authorization.answer_approvals import ExceptionTerm
 from answerable.usecases.evidence.remote_signing import prepare_statement
 from answerable.web.store_cache import StoreCache
-from tests.usecases.owned_store import AGENT, HOUR, OTHER
-from tests.usecases.test_attested_owners import A, B
+from tests.usecases.owned_store import AGENT, HOUR, OTHER, A, B
 from tests.web.signing.owner_store import LATER, record_held_call
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)

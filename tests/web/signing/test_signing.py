@@ -24,8 +24,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
 from tests.authorization.config_strategies import agent as declared_agent
 from tests.authorization.config_strategies import config
-from tests.usecases.owned_store import AGENT, OTHER
-from tests.usecases.test_attested_owners import ANA, BEN, A, B, signer
+from tests.usecases.owned_store import AGENT, ANA, BEN, OTHER, A, B, signer
 from tests.web.conftest import answer, shown
 from tests.web.markup_checks import HOSTILE, markup_faults
 from tests.web.signing.owner_store import (

@@ -27,8 +27,7 @@ from tests.connectors.gateway.spool_files import (
     spelled,
     write,
 )
-from tests.usecases.owned_store import AGENT
-from tests.usecases.test_attested_owners import ANA, A, attest, enroll, scan
+from tests.usecases.owned_store import AGENT, ANA, A, attest, enroll, scan
 from tests.web.chromium import CHROMIUM
 
 pytestmark = [
