@@ -151,7 +151,6 @@ def _each_call_under_a_name_of_its_own(patch: pytest.MonkeyPatch) -> None:
     def at_one_name(
         held: CompiledAccounts,
         who: CompiledPrincipal,
-        make: object,
         needs: Sequence[RequiredPermission],
     ) -> created_identities.NewResourceName | None:
         calls = [need for need in needs if need.action != "sts:AssumeRole"]

@@ -11,8 +11,13 @@ from answerable.model.credential import (
     CredentialClass,
     platform_of_credential,
 )
-from answerable.model.errors import IdError
-from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId, agent_id
+from answerable.model.ids import (
+    AgentId,
+    CredentialId,
+    IdentityId,
+    agent_id,
+    parse_arn_account,
+)
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
 from answerable.model.sighting import SightedFacts
 from answerable.model.tool import BUILT_IN, CONTAINER, REMOTE, SHELL, Tool
@@ -125,16 +130,9 @@ def drop_suggested_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
         for agent in agents
         if agent.kind in _PLATFORMS and not agent.note
         for role in agent.runs_as
-        if (account := _get_account(role))
+        if (account := parse_arn_account(role))
     }
     return tuple(a for a in agents if not (a.note and a.id in listed))
-
-
-def _get_account(role: IdentityId) -> str:
-    try:
-        return Arn.parse(role).account
-    except IdError:
-        return ""
 
 
 def _index_ambient_credentials(

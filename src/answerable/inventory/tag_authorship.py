@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from answerable.model.errors import IdError
-from answerable.model.ids import Arn, PolicyId
+from answerable.model.ids import Arn, PolicyId, parse_arn_account
 from answerable.model.policy import (
     Policy,
     PolicyAttachment,
@@ -64,7 +64,7 @@ class TagAuthorship:
 
     def _evaluate_policies(self, writer: str, target: str) -> bool:
         action = _get_tagging_action(target)
-        if action is None or _get_account(writer) != _get_account(target):
+        if action is None or parse_arn_account(writer) != parse_arn_account(target):
             return False
         own = list(self._list_statements(writer, PolicyLayer.IDENTITY))
         if not any(
@@ -93,13 +93,6 @@ class TagAuthorship:
             policy = self._policies.get(attachment.policy)
             if policy is not None:
                 yield from policy.statements
-
-
-def _get_account(text: str) -> str:
-    try:
-        return Arn.parse(text).account
-    except IdError:
-        return ""
 
 
 def _get_tagging_action(target: str) -> str | None:

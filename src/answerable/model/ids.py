@@ -107,6 +107,14 @@ def is_role(subject: str) -> bool:
     return subject.startswith("arn:") and ":role/" in subject
 
 
+def parse_arn_account(text: str) -> str:
+    """Return the account of an ARN; empty if the text is no ARN or names none."""
+    try:
+        return Arn.parse(text).account
+    except IdError:
+        return ""
+
+
 def is_access_key_id(text: str) -> bool:
     """Tell whether the text has the shape of an AWS access-key id."""
     return _ACCESS_KEY.fullmatch(text) is not None

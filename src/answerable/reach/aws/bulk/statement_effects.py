@@ -221,12 +221,14 @@ def split_actor_lines(
     return tuple(mine), tuple(others)
 
 
-class _KeyKnowing(Protocol):
+class _KnownKeys(Protocol):
+    """Actors or resources for which some condition keys are known."""
+
     def knows_key(self, key: str) -> bool: ...
 
 
 def _depends_on_own_keys(
-    line: ConditionClause, things: _KeyKnowing, known: ContextKeys
+    line: ConditionClause, things: _KnownKeys, known: ContextKeys
 ) -> bool:
     """Tell whether a line depends on keys of `things` alone."""
     key = line.key.lower()

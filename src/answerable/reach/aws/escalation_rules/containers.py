@@ -25,83 +25,104 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
         _ECS,
         "Amazon ECS API Reference, RunTask and CreateCluster; "
         "pathfinding.cloud ecs-002",
-        ("ecs:CreateCluster", _CLUSTER),
-        ("ecs:RegisterTaskDefinition", _TASK),
-        ("ecs:RunTask", _TASK),
+        (
+            ("ecs:CreateCluster", _CLUSTER),
+            ("ecs:RegisterTaskDefinition", _TASK),
+            ("ecs:RunTask", _TASK),
+        ),
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask; pathfinding.cloud ecs-004",
-        ("ecs:RegisterTaskDefinition", _TASK),
-        ("ecs:RunTask", _TASK),
+        (
+            ("ecs:RegisterTaskDefinition", _TASK),
+            ("ecs:RunTask", _TASK),
+        ),
         awaits=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, StartTask; pathfinding.cloud ecs-005",
-        ("ecs:RegisterTaskDefinition", _TASK),
-        ("ecs:StartTask", _TASK),
+        (
+            ("ecs:RegisterTaskDefinition", _TASK),
+            ("ecs:StartTask", _TASK),
+        ),
         awaits=_ON_INSTANCE,
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, CreateService and CreateCluster; "
         "pathfinding.cloud ecs-001",
-        ("ecs:CreateCluster", _CLUSTER),
-        ("ecs:RegisterTaskDefinition", _TASK),
-        ("ecs:CreateService", _SERVICE),
+        (
+            ("ecs:CreateCluster", _CLUSTER),
+            ("ecs:RegisterTaskDefinition", _TASK),
+            ("ecs:CreateService", _SERVICE),
+        ),
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, CreateService; pathfinding.cloud ecs-003",
-        ("ecs:RegisterTaskDefinition", _TASK),
-        ("ecs:CreateService", _SERVICE),
+        (
+            ("ecs:RegisterTaskDefinition", _TASK),
+            ("ecs:CreateService", _SERVICE),
+        ),
         awaits=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS Developer Guide, services",
-        ("ecs:RegisterTaskDefinition", _TASK),
-        ("ecs:UpdateService", _THERE),
+        (
+            ("ecs:RegisterTaskDefinition", _TASK),
+            ("ecs:UpdateService", _THERE),
+        ),
         changes="ecs:service",
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-008",
-        ("ecs:RunTask", _THERE),
+        (("ecs:RunTask", _THERE),),
         changes="ecs:task-definition",
         awaits=_IN_CLUSTER,
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; CreateCluster",
-        ("ecs:CreateCluster", _CLUSTER),
-        ("ecs:RunTask", _THERE),
+        (
+            ("ecs:CreateCluster", _CLUSTER),
+            ("ecs:RunTask", _THERE),
+        ),
         changes="ecs:task-definition",
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, StartTask: overrides, taskRoleArn; "
         "pathfinding.cloud ecs-009",
-        ("ecs:StartTask", _THERE),
+        (("ecs:StartTask", _THERE),),
         changes="ecs:task-definition",
         awaits=_ON_INSTANCE,
     ),
     build_pass_role_rule(
         _ECS,
         "AWS Batch User Guide, job definitions; pathfinding.cloud batch-001",
-        ("batch:RegisterJobDefinition", build_arn("batch", "job-definition/{name}")),
-        ("batch:SubmitJob", build_arn("batch", "job/{name}")),
-        ("batch:SubmitJob", _THERE),
+        (
+            (
+                "batch:RegisterJobDefinition",
+                build_arn("batch", "job-definition/{name}"),
+            ),
+            ("batch:SubmitJob", build_arn("batch", "job/{name}")),
+            ("batch:SubmitJob", _THERE),
+        ),
         changes="batch:job-queue",
     ),
     build_pass_role_rule(
         _ECS,
         "Amazon ECS API Reference, RegisterContainerInstance and StartTask: overrides; "
         "pathfinding.cloud ecs-007",
-        ("ecs:RegisterContainerInstance", _CLUSTER),
-        ("ecs:StartTask", _THERE),
+        (
+            ("ecs:RegisterContainerInstance", _CLUSTER),
+            ("ecs:StartTask", _THERE),
+        ),
         changes="ecs:task-definition",
         awaits="there is a cluster, and an instance of the caller's to register in it",
     ),
@@ -110,13 +131,18 @@ CONTAINERS: tuple[PassRoleRule, ...] = (
         "AWS Batch User Guide, compute environments, job queues and job definitions; "
         "pathfinding.cloud batch-003",
         (
-            "batch:CreateComputeEnvironment",
-            build_arn("batch", "compute-environment/{name}"),
+            (
+                "batch:CreateComputeEnvironment",
+                build_arn("batch", "compute-environment/{name}"),
+            ),
+            ("batch:CreateJobQueue", build_arn("batch", "job-queue/{name}")),
+            ("batch:CreateJobQueue", build_arn("batch", "compute-environment/{name}")),
+            (
+                "batch:RegisterJobDefinition",
+                build_arn("batch", "job-definition/{name}"),
+            ),
+            ("batch:SubmitJob", build_arn("batch", "job/{name}")),
+            ("batch:SubmitJob", build_arn("batch", "job-queue/{name}")),
         ),
-        ("batch:CreateJobQueue", build_arn("batch", "job-queue/{name}")),
-        ("batch:CreateJobQueue", build_arn("batch", "compute-environment/{name}")),
-        ("batch:RegisterJobDefinition", build_arn("batch", "job-definition/{name}")),
-        ("batch:SubmitJob", build_arn("batch", "job/{name}")),
-        ("batch:SubmitJob", build_arn("batch", "job-queue/{name}")),
     ),
 )

@@ -76,240 +76,305 @@ PASS_ROLE_RULES: tuple[PassRoleRule, ...] = (
     build_pass_role_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, execution role; pathfinding.cloud lambda-001",
-        ("lambda:CreateFunction", _FUNCTION),
-        ("lambda:InvokeFunction", _FUNCTION),
+        (
+            ("lambda:CreateFunction", _FUNCTION),
+            ("lambda:InvokeFunction", _FUNCTION),
+        ),
     ),
     build_pass_role_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, event sources; pathfinding.cloud lambda-002",
-        ("lambda:CreateFunction", _FUNCTION),
-        ("lambda:CreateEventSourceMapping", "*"),
+        (
+            ("lambda:CreateFunction", _FUNCTION),
+            ("lambda:CreateEventSourceMapping", "*"),
+        ),
     ),
     build_pass_role_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, function policy; pathfinding.cloud lambda-006",
-        ("lambda:CreateFunction", _FUNCTION),
-        ("lambda:AddPermission", _FUNCTION),
+        (
+            ("lambda:CreateFunction", _FUNCTION),
+            ("lambda:AddPermission", _FUNCTION),
+        ),
     ),
     build_pass_role_rule(
         _LAMBDA,
         "AWS Lambda Developer Guide, execution role",
-        ("lambda:UpdateFunctionConfiguration", _THERE),
-        ("lambda:UpdateFunctionCode", _THERE),
-        ("lambda:InvokeFunction", _THERE),
+        (
+            ("lambda:UpdateFunctionConfiguration", _THERE),
+            ("lambda:UpdateFunctionCode", _THERE),
+            ("lambda:InvokeFunction", _THERE),
+        ),
         changes="lambda:function",
     ),
     build_pass_role_rule(
         EC2,
         "Amazon EC2 User Guide, IAM roles; pathfinding.cloud ec2-001",
-        *_INSTANCE_NEEDS,
+        (*_INSTANCE_NEEDS,),
     ),
     build_pass_role_rule(
         EC2,
         "Amazon EC2 User Guide, Spot requests; pathfinding.cloud ec2-004",
-        ("ec2:RequestSpotInstances", build_arn("ec2", "spot-instances-request/{name}")),
-        ("ec2:RequestSpotInstances", _IMAGE),
+        (
+            (
+                "ec2:RequestSpotInstances",
+                build_arn("ec2", "spot-instances-request/{name}"),
+            ),
+            ("ec2:RequestSpotInstances", _IMAGE),
+        ),
     ),
     build_pass_role_rule(
         EC2,
         "Amazon EC2 User Guide, replace the IAM role of an instance; user data",
-        ("ec2:AssociateIamInstanceProfile", _THERE),
-        ("ec2:ModifyInstanceAttribute", _THERE),
-        ("ec2:StopInstances", _THERE),
-        ("ec2:StartInstances", _THERE),
+        (
+            ("ec2:AssociateIamInstanceProfile", _THERE),
+            ("ec2:ModifyInstanceAttribute", _THERE),
+            ("ec2:StopInstances", _THERE),
+            ("ec2:StartInstances", _THERE),
+        ),
         changes="ec2:instance",
     ),
     *CONTAINERS,
     build_pass_role_rule(
         _GLUE,
         "AWS Glue Developer Guide, development endpoints; pathfinding.cloud glue-001",
-        ("glue:CreateDevEndpoint", "*"),
+        (("glue:CreateDevEndpoint", "*"),),
     ),
     build_pass_role_rule(
         _GLUE,
         "AWS Glue Developer Guide, jobs; pathfinding.cloud glue-003",
-        ("glue:CreateJob", _JOB),
-        ("glue:StartJobRun", _JOB),
+        (
+            ("glue:CreateJob", _JOB),
+            ("glue:StartJobRun", _JOB),
+        ),
     ),
     build_pass_role_rule(
         _GLUE,
         "AWS Glue Developer Guide, triggers; pathfinding.cloud glue-004",
-        ("glue:CreateJob", _JOB),
-        ("glue:CreateTrigger", _TRIGGER),
+        (
+            ("glue:CreateJob", _JOB),
+            ("glue:CreateTrigger", _TRIGGER),
+        ),
     ),
     build_pass_role_rule(
         _GLUE,
         "AWS Glue Developer Guide, jobs; pathfinding.cloud glue-005",
-        ("glue:UpdateJob", _THERE),
-        ("glue:StartJobRun", _THERE),
+        (
+            ("glue:UpdateJob", _THERE),
+            ("glue:StartJobRun", _THERE),
+        ),
         changes="glue:job",
     ),
     build_pass_role_rule(
         _GLUE,
         "AWS Glue Developer Guide, triggers; pathfinding.cloud glue-006",
-        ("glue:UpdateJob", _THERE),
-        ("glue:CreateTrigger", _TRIGGER),
+        (
+            ("glue:UpdateJob", _THERE),
+            ("glue:CreateTrigger", _TRIGGER),
+        ),
         changes="glue:job",
     ),
     build_pass_role_rule(
         _GLUE,
         "AWS Glue Developer Guide, interactive sessions; pathfinding.cloud glue-007",
-        ("glue:CreateSession", _SESSION),
-        ("glue:RunStatement", _SESSION),
+        (
+            ("glue:CreateSession", _SESSION),
+            ("glue:RunStatement", _SESSION),
+        ),
     ),
     build_pass_role_rule(
         _CFN,
         "AWS CloudFormation User Guide, service role; "
         "pathfinding.cloud cloudformation-001",
-        ("cloudformation:CreateStack", _STACK),
+        (("cloudformation:CreateStack", _STACK),),
     ),
     build_pass_role_rule(
         _CFN,
         "AWS CloudFormation User Guide, change sets",
-        ("cloudformation:CreateChangeSet", _STACK),
-        ("cloudformation:ExecuteChangeSet", _STACK),
+        (
+            ("cloudformation:CreateChangeSet", _STACK),
+            ("cloudformation:ExecuteChangeSet", _STACK),
+        ),
     ),
     build_pass_role_rule(
         _CFN,
         "AWS CloudFormation User Guide, service role",
-        ("cloudformation:UpdateStack", _THERE),
+        (("cloudformation:UpdateStack", _THERE),),
         changes="cloudformation:stack",
     ),
     build_pass_role_rule(
         _CFN,
         "AWS CloudFormation User Guide, StackSets with self-managed permissions: the "
         "administration role; pathfinding.cloud cloudformation-003",
-        ("cloudformation:CreateStackSet", "*"),
-        ("cloudformation:CreateStackInstances", _STACK_SET),
+        (
+            ("cloudformation:CreateStackSet", "*"),
+            ("cloudformation:CreateStackInstances", _STACK_SET),
+        ),
     ),
     build_pass_role_rule(
         _CFN,
         "AWS CloudFormation User Guide, StackSets with self-managed permissions: the "
         "administration role; pathfinding.cloud cloudformation-004",
-        ("cloudformation:UpdateStackSet", _THERE),
+        (("cloudformation:UpdateStackSet", _THERE),),
         changes="cloudformation:stackset",
     ),
     build_pass_role_rule(
         _CODEBUILD,
         "AWS CodeBuild User Guide, service role; pathfinding.cloud codebuild-001",
-        ("codebuild:CreateProject", _PROJECT),
-        ("codebuild:StartBuild", _PROJECT),
+        (
+            ("codebuild:CreateProject", _PROJECT),
+            ("codebuild:StartBuild", _PROJECT),
+        ),
     ),
     build_pass_role_rule(
         _CODEBUILD,
         "AWS CodeBuild User Guide, batch builds; pathfinding.cloud codebuild-004",
-        ("codebuild:CreateProject", _PROJECT),
-        ("codebuild:StartBuildBatch", _PROJECT),
+        (
+            ("codebuild:CreateProject", _PROJECT),
+            ("codebuild:StartBuildBatch", _PROJECT),
+        ),
     ),
     build_pass_role_rule(
         _CODEBUILD,
         "AWS CodeBuild User Guide, change a build project's settings",
-        ("codebuild:UpdateProject", _THERE),
-        ("codebuild:StartBuild", _THERE),
+        (
+            ("codebuild:UpdateProject", _THERE),
+            ("codebuild:StartBuild", _THERE),
+        ),
         changes="codebuild:project",
     ),
     build_pass_role_rule(
         "datapipeline.amazonaws.com",
         "AWS Data Pipeline Developer Guide, roles; pathfinding.cloud datapipeline-001",
-        ("datapipeline:CreatePipeline", "*"),
-        ("datapipeline:PutPipelineDefinition", _PIPELINE),
-        ("datapipeline:ActivatePipeline", _PIPELINE),
+        (
+            ("datapipeline:CreatePipeline", "*"),
+            ("datapipeline:PutPipelineDefinition", _PIPELINE),
+            ("datapipeline:ActivatePipeline", _PIPELINE),
+        ),
     ),
     build_pass_role_rule(
         _SAGEMAKER,
         "Amazon SageMaker Developer Guide, roles; pathfinding.cloud sagemaker-001",
-        ("sagemaker:CreateNotebookInstance", _NOTEBOOK),
+        (("sagemaker:CreateNotebookInstance", _NOTEBOOK),),
     ),
     build_pass_role_rule(
         _SAGEMAKER,
         "Amazon SageMaker Developer Guide, roles; pathfinding.cloud sagemaker-002",
-        ("sagemaker:CreateTrainingJob", build_arn("sagemaker", "training-job/{name}")),
+        (
+            (
+                "sagemaker:CreateTrainingJob",
+                build_arn("sagemaker", "training-job/{name}"),
+            ),
+        ),
     ),
     build_pass_role_rule(
         _SAGEMAKER,
         "Amazon SageMaker Developer Guide, roles; pathfinding.cloud sagemaker-003",
         (
-            "sagemaker:CreateProcessingJob",
-            build_arn("sagemaker", "processing-job/{name}"),
+            (
+                "sagemaker:CreateProcessingJob",
+                build_arn("sagemaker", "processing-job/{name}"),
+            ),
         ),
     ),
     build_pass_role_rule(
         _SAGEMAKER,
         "Amazon SageMaker Developer Guide, roles",
-        ("sagemaker:StopNotebookInstance", _THERE),
-        ("sagemaker:UpdateNotebookInstance", _THERE),
-        ("sagemaker:StartNotebookInstance", _THERE),
-        ("sagemaker:CreatePresignedNotebookInstanceUrl", _THERE),
+        (
+            ("sagemaker:StopNotebookInstance", _THERE),
+            ("sagemaker:UpdateNotebookInstance", _THERE),
+            ("sagemaker:StartNotebookInstance", _THERE),
+            ("sagemaker:CreatePresignedNotebookInstanceUrl", _THERE),
+        ),
         changes="sagemaker:notebook-instance",
     ),
     build_pass_role_rule(
         _AGENTCORE,
         "Amazon Bedrock AgentCore Developer Guide, code interpreter; "
         "pathfinding.cloud bedrock-001",
-        ("bedrock-agentcore:CreateCodeInterpreter", "*"),
-        ("bedrock-agentcore:StartCodeInterpreterSession", _INTERPRETER),
-        ("bedrock-agentcore:InvokeCodeInterpreter", _INTERPRETER),
+        (
+            ("bedrock-agentcore:CreateCodeInterpreter", "*"),
+            ("bedrock-agentcore:StartCodeInterpreterSession", _INTERPRETER),
+            ("bedrock-agentcore:InvokeCodeInterpreter", _INTERPRETER),
+        ),
     ),
     build_pass_role_rule(
         _AGENTCORE,
         "Amazon Bedrock AgentCore Developer Guide, runtime execution role",
-        ("bedrock-agentcore:CreateAgentRuntime", "*"),
-        ("bedrock-agentcore:InvokeAgentRuntime", _RUNTIME),
-        ("bedrock-agentcore:InvokeAgentRuntime", f"{_RUNTIME}/{_ENDPOINT}"),
+        (
+            ("bedrock-agentcore:CreateAgentRuntime", "*"),
+            ("bedrock-agentcore:InvokeAgentRuntime", _RUNTIME),
+            ("bedrock-agentcore:InvokeAgentRuntime", f"{_RUNTIME}/{_ENDPOINT}"),
+        ),
     ),
     build_pass_role_rule(
         _AGENTCORE,
         "Amazon Bedrock AgentCore Developer Guide, runtime execution role",
-        ("bedrock-agentcore:UpdateAgentRuntime", _THERE),
-        ("bedrock-agentcore:InvokeAgentRuntime", _THERE),
-        ("bedrock-agentcore:InvokeAgentRuntime", f"{_THERE}/{_ENDPOINT}"),
+        (
+            ("bedrock-agentcore:UpdateAgentRuntime", _THERE),
+            ("bedrock-agentcore:InvokeAgentRuntime", _THERE),
+            ("bedrock-agentcore:InvokeAgentRuntime", f"{_THERE}/{_ENDPOINT}"),
+        ),
         changes="bedrock-agentcore:runtime",
     ),
     build_pass_role_rule(
         "tasks.apprunner.amazonaws.com",
         "AWS App Runner Developer Guide, instance role",
-        ("apprunner:UpdateService", _THERE),
+        (("apprunner:UpdateService", _THERE),),
         changes="apprunner:service",
     ),
     build_pass_role_rule(
         "states.amazonaws.com",
         "AWS Step Functions Developer Guide, state machine role; "
         "pathfinding.cloud stepfunctions-001",
-        ("states:CreateStateMachine", _MACHINE),
-        ("states:StartExecution", _MACHINE),
+        (
+            ("states:CreateStateMachine", _MACHINE),
+            ("states:StartExecution", _MACHINE),
+        ),
     ),
     build_pass_role_rule(
         "states.amazonaws.com",
         "AWS Step Functions Developer Guide, state machine role",
-        ("states:UpdateStateMachine", _THERE),
-        ("states:StartExecution", _THERE),
+        (
+            ("states:UpdateStateMachine", _THERE),
+            ("states:StartExecution", _THERE),
+        ),
         changes="states:stateMachine",
     ),
     build_pass_role_rule(
         "scheduler.amazonaws.com",
         "Amazon EventBridge Scheduler User Guide, universal targets; "
         "pathfinding.cloud scheduler-001",
-        ("scheduler:CreateSchedule", build_arn("scheduler", "schedule/{name}/{name}")),
+        (
+            (
+                "scheduler:CreateSchedule",
+                build_arn("scheduler", "schedule/{name}/{name}"),
+            ),
+        ),
     ),
     build_pass_role_rule(
         "ssm.amazonaws.com",
         "AWS Systems Manager User Guide, Automation: assume role; "
         "pathfinding.cloud ssm-003",
-        ("ssm:CreateDocument", build_arn("ssm", "document/{name}")),
-        ("ssm:StartAutomationExecution", build_arn("ssm", "document/{name}")),
         (
-            "ssm:StartAutomationExecution",
-            build_arn("ssm", "automation-execution/{name}"),
+            ("ssm:CreateDocument", build_arn("ssm", "document/{name}")),
+            ("ssm:StartAutomationExecution", build_arn("ssm", "document/{name}")),
+            (
+                "ssm:StartAutomationExecution",
+                build_arn("ssm", "automation-execution/{name}"),
+            ),
         ),
     ),
     build_pass_role_rule(
         "emr-serverless.amazonaws.com",
         "Amazon EMR Serverless User Guide, job runtime roles; "
         "pathfinding.cloud emrserverless-001",
-        ("emr-serverless:CreateApplication", "*"),
         (
-            "emr-serverless:StartJobRun",
-            build_arn("emr-serverless", "/applications/{name}"),
+            ("emr-serverless:CreateApplication", "*"),
+            (
+                "emr-serverless:StartJobRun",
+                build_arn("emr-serverless", "/applications/{name}"),
+            ),
         ),
     ),
     *MANAGED_SERVICES,

@@ -1,5 +1,7 @@
 """Helpers for the tables of PassRole rules."""
 
+from collections.abc import Sequence
+
 from answerable.reach.aws.escalation_rules.rule_types import (
     PassRoleRule,
     RequiredPermission,
@@ -22,7 +24,8 @@ def build_arn(service: str, resource: str) -> str:
 def build_pass_role_rule(
     service: str,
     source: str,
-    *needs: tuple[str, str],
+    needs: Sequence[tuple[str, str]],
+    *,
     changes: str = "",
     awaits: str = "",
 ) -> PassRoleRule:

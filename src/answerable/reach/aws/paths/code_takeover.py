@@ -26,6 +26,8 @@ from answerable.reach.formula import FALSE, build_atom
 
 
 class _TakeoverGraph(Protocol):
+    """Graph with the resources that run code, by identity."""
+
     estate: CompiledAccounts
 
     def list_takeover_code(

@@ -7,7 +7,6 @@ create. The creator chooses its name and tags, so conditions on them stay open.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
 
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PolicyId
@@ -35,6 +34,7 @@ from answerable.reach.aws.evaluation.assume_role import evaluate_after_trust_edi
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.paths.edges import (
+    AdministratorGraph,
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
@@ -53,12 +53,6 @@ from answerable.reach.formula import FALSE, TRUE, build_atom
 NOT_YET_CREATED = "to be made"
 _KINDS = {EditTarget.ROLE: "role", EditTarget.USER: "user"}
 _CREATOR_CHOSEN_KEYS = ("aws:principalarn", "aws:userid")  # follow from the chosen name
-
-
-class _CreationGraph(Protocol):
-    estate: CompiledAccounts
-
-    def is_administrator(self, node: IdentityNode) -> bool: ...
 
 
 def build_created_id(
@@ -120,7 +114,7 @@ def compile_created_principal(
 
 
 def list_creation_edges(
-    graph: _CreationGraph,
+    graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     best: Mapping[IdentityNode, IdentityEdge],
@@ -138,7 +132,7 @@ def list_creation_edges(
 
 
 def find_created_node(
-    graph: _CreationGraph,
+    graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     make: CreationRule,

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from answerable.model.ids import IdentityId
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
@@ -71,3 +72,12 @@ def has_unconditional_edge(
     """Tell whether an unconditional edge to a node was found already."""
     held = best.get(node)
     return held is not None and held.formula == TRUE
+
+
+class AdministratorGraph(Protocol):
+    """Graph that knows which of its nodes are administrators."""
+
+    estate: CompiledAccounts
+
+    def is_administrator(self, node: IdentityNode) -> bool:
+        """Tell whether a node has unrestricted permissions."""

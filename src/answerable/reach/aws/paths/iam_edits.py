@@ -1,7 +1,6 @@
 """Edges by edits of IAM: credentials, trust policies, policies, memberships."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
@@ -25,6 +24,7 @@ from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resou
 from answerable.reach.aws.evaluation.request import DeterminingStatement, Evaluation
 from answerable.reach.aws.paths.created_identities import build_created_id
 from answerable.reach.aws.paths.edges import (
+    AdministratorGraph,
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
@@ -38,14 +38,8 @@ from answerable.reach.formula import FALSE, TRUE, build_atom, conjoin
 BestEdges = Mapping[IdentityNode, IdentityEdge]
 
 
-class _EditGraph(Protocol):
-    estate: CompiledAccounts
-
-    def is_administrator(self, node: IdentityNode) -> bool: ...
-
-
 def list_administrator_edges(
-    graph: _EditGraph,
+    graph: AdministratorGraph,
     principal: CompiledPrincipal,
     by: tuple[DeterminingStatement, ...],
     only: IdentityFilter = None,
@@ -92,7 +86,7 @@ def list_administrator_edges(
 
 
 def list_edit_edges(
-    graph: _EditGraph,
+    graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     best: BestEdges,
@@ -176,7 +170,7 @@ def _join_group(
 
 
 def _widen_self(
-    graph: _EditGraph,
+    graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     edit: IamEditRule,
@@ -190,7 +184,7 @@ def _widen_self(
 
 
 def _remove_own_boundary(
-    graph: _EditGraph,
+    graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
     edit: IamEditRule,
@@ -203,7 +197,7 @@ def _remove_own_boundary(
 
 
 def _change_others(
-    graph: _EditGraph,
+    graph: AdministratorGraph,
     principal: CompiledPrincipal,
     able: list[IamEditRule],
     others: list[CompiledPrincipal],

@@ -37,6 +37,8 @@ PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 
 
 class _LaunchGraph(Protocol):
+    """Graph with the services that may assume roles, and existing resources."""
+
     estate: CompiledAccounts
 
     def list_service_entries(
