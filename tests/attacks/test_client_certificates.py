@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 
 from tests.authority import Authority, Issued
-from tests.gateway.serve.running_gateway import Backend, backend, bound_token, call
+from tests.gateway.serve.running_gateway import Backend, bound_token, call
 from tests.gateway.serve.running_gateway import serving as gateway
 from tests.gateway.serve.test_tls import settings
 from tests.sts.raw_http_client import RawHttpClient
@@ -33,12 +33,6 @@ from tests.sts.test_tls import BOUND, RULES
 
 BRIEF = timedelta(seconds=5)
 CUT = (ConnectionError, ssl.SSLError, http.client.HTTPException, EOFError)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Backend]:
-    with backend() as served:
-        yield served
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import http.client
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from answerable.server.revocation_list import RevocationFile
 from tests.federation.sample_tokens import EC, document, public
 from tests.gateway.serve.running_gateway import (
     Backend,
-    backend,
     call,
     configuration,
     serving,
@@ -19,12 +17,6 @@ from tests.gateway.serve.running_gateway import (
 )
 
 WITHIN = 1.0  # seconds
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Backend]:
-    with backend() as running:
-        yield running
 
 
 def passes(wire: http.client.HTTPConnection, token: str) -> bool:

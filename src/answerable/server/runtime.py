@@ -4,7 +4,6 @@ It has a state folder of its own, and ships the evidence there to the store.
 """
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
 from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.evidence_shipping import ship_in_subprocess
+from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
 from answerable.server.reloadable_plan import ReloadablePlan as Lasting
 from answerable.server.reloadable_plan import needs_restart
@@ -134,7 +134,7 @@ class ServerRuntime(Generic[PlanT]):
         with lock_state(self._plan.state, self._plan.store):
             async with self._reloading:  # a SIGHUP during the start is handled after it
                 self._house = house = await self._made(self._plan, self._log)
-            _freeze_startup_objects()
+            freeze_startup_objects()
             try:
                 ready(house.listening)
                 self._log_start(house)
@@ -234,16 +234,6 @@ def format_status(listening: Endpoints, refused: str = "") -> str:
     places = ", ".join(at for what, at in listening if what != SIGN_IN_LINK)
     last = f"the configuration is refused ({refused}), the last good one is in force; "
     return f"{last if refused else ''}serving at {places}"
-
-
-def _freeze_startup_objects() -> None:
-    """Freeze the objects of the start: garbage collection scans only later ones.
-
-    They live as long as the process, and a request leaves no cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def run_server(

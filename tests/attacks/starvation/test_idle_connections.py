@@ -18,7 +18,6 @@ from tests.authority import Authority
 from tests.gateway.serve.running_gateway import (
     Backend,
     UnixConnection,
-    backend,
     call,
     configuration,
     serving,
@@ -44,12 +43,6 @@ def _many_open_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Backend]:
-    with backend() as served:
-        yield served
 
 
 @contextmanager

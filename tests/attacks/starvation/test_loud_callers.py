@@ -5,16 +5,12 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-
-import pytest
 
 from tests.gateway.request_builders import META, VERSION
 from tests.gateway.serve.running_gateway import (
     Backend,
-    backend,
     call,
     configuration,
     serving,
@@ -30,12 +26,6 @@ when { context.arguments.path == "a" };
 """
 SLOW = 0.5  # seconds: 10.9 was the median before there was a queue
 ROOM = 4 << 20  # bytes of a caller's calls in flight: one such call at a time
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Backend]:
-    with backend() as served:
-        yield served
 
 
 def large_call() -> bytes:

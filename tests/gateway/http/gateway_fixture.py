@@ -175,17 +175,6 @@ class Backend:
             thread.join(10)
 
 
-def always(data: bytes) -> Script:
-    """A server that replies the same to every request."""
-
-    def script(peer: Peer) -> None:
-        while True:
-            peer.request()
-            peer.send(data)
-
-    return script
-
-
 @dataclass
 class Gateway:
     """A gateway that runs."""

@@ -14,7 +14,8 @@ from answerable.authorization.quarantine import ServerQuarantine
 from answerable.model.decision import RecordDurability
 from answerable.model.spool_record import DecisionRecord
 from answerable.usecases.authorization.authorize import Authorizer
-from tests.gateway.http.gateway_fixture import Peer, always, stage
+from tests.gateway.http.backend_scripts import always
+from tests.gateway.http.gateway_fixture import Peer, stage
 from tests.gateway.http.message_builders import (
     ask,
     call,

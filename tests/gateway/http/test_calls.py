@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from answerable.model.spool_record import DecisionRecord
-from tests.gateway.http.gateway_fixture import Peer, Script, always, stage
+from tests.gateway.http.backend_scripts import always, in_turn
+from tests.gateway.http.gateway_fixture import Peer, Script, stage
 from tests.gateway.http.message_builders import (
     ask,
     call,
@@ -144,12 +145,7 @@ def test_a_tool_that_fails_and_an_error_are_told_apart_from_success(
     unknown = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}'
     replies = [reply(failed), reply(unknown, "400 Bad Request"), reply(OK)]
 
-    def script(peer: Peer) -> None:
-        for each in replies:
-            peer.request()
-            peer.send(each)
-
-    with stage(tmp_path, script) as (gateway, _):
+    with stage(tmp_path, in_turn(replies)) as (gateway, _):
         with gateway.client() as client:
             for _ in replies:
                 client.send(call())
@@ -180,12 +176,7 @@ def by_method(**replies: bytes) -> Script:
 def test_a_state_comes_back_from_whom_it_was_given_to(tmp_path: Path) -> None:
     replies = [reply(ASKED), reply(OK)]
 
-    def script(peer: Peer) -> None:
-        for each in replies:
-            peer.request()
-            peer.send(each)
-
-    with stage(tmp_path, script) as (gateway, backend):
+    with stage(tmp_path, in_turn(replies)) as (gateway, backend):
         with gateway.client() as client:
             client.send(call())
             assert client.answer().body == ASKED

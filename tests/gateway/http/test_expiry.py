@@ -7,6 +7,7 @@ import pytest
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
 from tests.federation.sample_tokens import claims, header, sign
+from tests.gateway.http.backend_scripts import always, hold_open, unanswered
 from tests.gateway.http.gateway_fixture import Gateway, Peer, stage
 from tests.gateway.http.message_builders import (
     ask,
@@ -40,10 +41,7 @@ def leave(running: Gateway, seconds: float) -> None:
     running.run(lambda: setattr(running.door, "clock", lambda: time.time() + ahead))
 
 
-def listening(peer: Peer) -> None:
-    peer.request()
-    peer.send(events(NOTE, end=False))
-    peer.gone(10)
+listening = hold_open(events(NOTE, end=False))
 
 
 @pytest.mark.parametrize("spelled", STREAMS.values(), ids=STREAMS)
@@ -52,12 +50,7 @@ def test_a_stream_ends_with_the_token_of_its_caller(
 ) -> None:
     gone: list[bool] = []
 
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(events(NOTE, end=False))
-        gone.append(peer.gone(10))
-
-    with stage(tmp_path, script) as (running, _):
+    with stage(tmp_path, hold_open(events(NOTE, end=False), gone)) as (running, _):
         leave(running, 0.5)
         with running.client() as ana, running.client() as lasts:
             ana.send(ending(spelled))
@@ -75,11 +68,7 @@ def test_a_stream_ends_with_the_token_of_its_caller(
 def test_a_stream_that_is_not_begun_is_told_that_the_token_ended(
     tmp_path: Path,
 ) -> None:
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.gone(10)
-
-    with stage(tmp_path, script) as (running, _), running.client() as client:
+    with stage(tmp_path, unanswered) as (running, _), running.client() as client:
         leave(running, 0.3)
         client.send(ending(STREAMS["listen"]))
         answered = client.answer()
@@ -102,12 +91,7 @@ def test_a_call_whose_token_ends_meanwhile_is_answered(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_ended_before_leaves_no_timer(tmp_path: Path) -> None:
-    def script(peer: Peer) -> None:
-        while True:
-            peer.request()
-            peer.send(reply(OK))
-
-    with stage(tmp_path, script) as (running, _):
+    with stage(tmp_path, always(reply(OK))) as (running, _):
         leave(running, 0.3)
         with running.client() as client:
             client.send(ending(STREAMS["listen"]))

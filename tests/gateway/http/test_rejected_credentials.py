@@ -9,7 +9,8 @@ import pytest
 
 from answerable.evidence.spool_format import encode_record
 from answerable.gateway.wire.http_heads import judge_upstream_head
-from tests.gateway.http.gateway_fixture import Gateway, Peer, always, stage
+from tests.gateway.http.backend_scripts import always
+from tests.gateway.http.gateway_fixture import Gateway, Peer, stage
 from tests.gateway.http.message_builders import call, reply, result
 from tests.gateway.http.test_static_credentials import fields
 from tests.gateway.http.test_upstream_credentials import authorizations, service, shown

@@ -13,14 +13,8 @@ from answerable.gateway.http.upstream_pool import build_pools
 from answerable.gateway.server_identity import accept_any_server
 from answerable.gateway.wire.http_heads import encode_chunk
 from tests.federation.sample_tokens import AUD, ISS
-from tests.gateway.http.gateway_fixture import (
-    CONFIG,
-    Backend,
-    Gateway,
-    Peer,
-    always,
-    gateway,
-)
+from tests.gateway.http.backend_scripts import always
+from tests.gateway.http.gateway_fixture import CONFIG, Backend, Gateway, Peer, gateway
 from tests.gateway.http.message_builders import old, reply, result
 from tests.gateway.http.test_static_credentials import fields
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.http.gateway_fixture import always, gateway, stage
+from tests.gateway.http.backend_scripts import always
+from tests.gateway.http.gateway_fixture import gateway, stage
 from tests.gateway.http.message_builders import (
     HOST,
     call,

@@ -14,7 +14,8 @@ from answerable.connectors.gateway.parse.call_events import RawRecord, build_cal
 from answerable.evidence.spool_format import encode_record
 from answerable.model.event import EventOutcome
 from answerable.model.spool_record import CallEndRecord, DecisionRecord
-from tests.gateway.http.gateway_fixture import Gateway, Peer, always, fingerprint, stage
+from tests.gateway.http.backend_scripts import always
+from tests.gateway.http.gateway_fixture import Gateway, Peer, fingerprint, stage
 from tests.gateway.http.message_builders import (
     ask,
     call,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.http.backend_scripts import always, hold_open, in_turn
 from tests.gateway.http.gateway_fixture import Client, Peer, stage
 from tests.gateway.http.message_builders import (
     call,
@@ -91,11 +92,7 @@ def test_an_event_that_may_not_pass_ends_the_stream_with_an_error(
 def test_a_stream_that_breaks_off_ends_with_an_error_and_is_unknown(
     tmp_path: Path,
 ) -> None:
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(events(NOTE, end=False))
-
-    with stage(tmp_path, script) as (gateway, _):
+    with stage(tmp_path, in_turn([events(NOTE, end=False)])) as (gateway, _):
         with gateway.client() as client:
             client.send(call())
             assert b'"code":-32603' in client.answer().body
@@ -128,12 +125,7 @@ def test_a_client_that_leaves_a_stream_has_it_given_up(tmp_path: Path) -> None:
     # In 2026-07-28 that is how a call is cancelled.
     gone: list[bool] = []
 
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(events(NOTE, end=False))
-        gone.append(peer.gone(10))
-
-    with stage(tmp_path, script) as (gateway, _):
+    with stage(tmp_path, hold_open(events(NOTE, end=False), gone)) as (gateway, _):
         client = gateway.client()
         client.send(call())
         client.head()
@@ -159,12 +151,7 @@ def test_a_large_result_passes_and_is_read(tmp_path: Path, chunked: bool) -> Non
         said = head + b"Transfer-Encoding: chunked\r\n\r\n"
         said += b"".join(map(piece, parts)) + b"0\r\n\r\n"
 
-    def script(peer: Peer) -> None:
-        while True:
-            peer.request()
-            peer.send(said)
-
-    with stage(tmp_path, script) as (gateway, _):
+    with stage(tmp_path, always(said)) as (gateway, _):
         with gateway.client() as client:
             client.send(call("big"))
             assert client.answer().body == data
@@ -176,12 +163,7 @@ def test_a_large_result_passes_and_is_read(tmp_path: Path, chunked: bool) -> Non
 def test_large_results_take_no_more_memory_the_more_there_are(tmp_path: Path) -> None:
     data = reply(large(4 * 1024 * 1024))
 
-    def script(peer: Peer) -> None:
-        while True:
-            peer.request()
-            peer.send(data)
-
-    with stage(tmp_path, script) as (gateway, _), gateway.client() as client:
+    with stage(tmp_path, always(data)) as (gateway, _), gateway.client() as client:
 
         def fetch() -> int:
             client.send(call("big"))
@@ -200,11 +182,10 @@ def test_a_large_result_that_asks_inputs_is_not_shown_unjudged(tmp_path: Path) -
     members = json.loads(large(600_000))
     members["result"]["inputRequests"] = {"a": {"method": "elicitation/create"}}
 
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(reply(json.dumps(members).encode()))
-
-    with stage(tmp_path, script) as (gateway, _):
+    with stage(tmp_path, in_turn([reply(json.dumps(members).encode())])) as (
+        gateway,
+        _,
+    ):
         with gateway.client() as client:
             client.send(call("big"))
             with pytest.raises((EOFError, ConnectionError)):
@@ -215,11 +196,7 @@ def test_a_large_result_that_asks_inputs_is_not_shown_unjudged(tmp_path: Path) -
 def test_a_large_result_cut_short_is_seen_to_be(tmp_path: Path) -> None:
     data = reply(large(600_000))[:-1]
 
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(data)
-
-    with stage(tmp_path, script) as (gateway, _):
+    with stage(tmp_path, in_turn([data])) as (gateway, _):
         with gateway.client() as client:
             client.send(call("big"))
             with pytest.raises((EOFError, ConnectionError)):

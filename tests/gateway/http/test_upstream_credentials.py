@@ -16,13 +16,13 @@ from answerable.evidence.spool_format import encode_record
 from answerable.gateway.http.client_connection import ClientConnection
 from answerable.model.spool_record import DecisionRecord
 from answerable.server.wire.host_check import ServedNames
+from tests.gateway.http.backend_scripts import always
 from tests.gateway.http.gateway_fixture import (
     URL,
     Backend,
     Gateway,
     Peer,
     Script,
-    always,
     stage,
 )
 from tests.gateway.http.message_builders import HOST, call, events, reply, result

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.http.gateway_fixture import Peer, always, gateway, stage
+from tests.gateway.http.backend_scripts import always, in_turn
+from tests.gateway.http.gateway_fixture import Peer, gateway, stage
 from tests.gateway.http.message_builders import ask, call, events, reply, result
 
 OK = result(content=[])
@@ -43,11 +44,7 @@ MALFORMED = {
 def test_what_a_server_says_wrongly_is_not_passed_on(
     tmp_path: Path, said: bytes
 ) -> None:
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(said)
-
-    with stage(tmp_path, script) as (gateway, backend):
+    with stage(tmp_path, in_turn([said])) as (gateway, backend):
         with gateway.client() as client:
             client.send(call())
             answered = client.answer()
@@ -71,11 +68,7 @@ def test_what_a_server_says_wrongly_is_not_passed_on(
     ],
 )  # fmt: skip
 def test_simple_and_old_servers_are_understood(tmp_path: Path, said: bytes) -> None:
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(said)
-
-    with stage(tmp_path, script) as (gateway, _), gateway.client() as client:
+    with stage(tmp_path, in_turn([said])) as (gateway, _), gateway.client() as client:
         client.send(call())
         assert client.answer().body == OK
 
@@ -148,11 +141,7 @@ def test_a_read_that_was_begun_to_be_answered_is_not_sent_again(tmp_path: Path) 
 
 
 def test_a_connection_that_closed_while_it_was_kept_is_not_used(tmp_path: Path) -> None:
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(reply(OK))
-
-    with stage(tmp_path, script) as (gateway, backend):
+    with stage(tmp_path, in_turn([reply(OK)])) as (gateway, backend):
         with gateway.client() as client:
             for _ in range(3):
                 client.send(call())

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from tests.gateway.http.backend_scripts import hold_open, unanswered
 from tests.gateway.http.gateway_fixture import Backend, Peer, gateway, stage
 from tests.gateway.http.message_builders import ask, call, events, reply, result
 
@@ -13,11 +14,7 @@ NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressT
 # Kills, and the end of a worker.
 
 
-def listening(peer: Peer) -> None:
-    peer.request()
-    peer.send(events(NOTE, end=False))
-    peer.gone(10)
-
+listening = hold_open(events(NOTE, end=False))
 
 LISTEN = {"notifications": {"resourceSubscriptions": ["file:///srv/a"]}}
 
@@ -45,11 +42,7 @@ def test_a_kill_cuts_what_is_open_at_once(tmp_path: Path) -> None:
 
 
 def test_a_kill_answers_what_waits_for_an_answer(tmp_path: Path) -> None:
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.gone(10)
-
-    with stage(tmp_path, script) as (gateway, backend):
+    with stage(tmp_path, unanswered) as (gateway, backend):
         with gateway.client() as client:
             client.send(call())
             while not backend.requests:
@@ -129,11 +122,10 @@ def test_a_head_that_trickles_in_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_one_caller_has_so_many_calls_in_flight_and_no_more(tmp_path: Path) -> None:
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.gone(10)
-
-    with stage(tmp_path, script, "limits: {calls_per_caller: 2}") as (gateway, backend):
+    with stage(tmp_path, unanswered, "limits: {calls_per_caller: 2}") as (
+        gateway,
+        backend,
+    ):
         clients = [gateway.client() for _ in range(3)]
         for client in clients[:2]:
             client.send(call())

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,3 +95,14 @@ class Issuer:
                 await asyncio.sleep(self.pause)
             writer.close()
             self.heard.set()
+
+
+def run_with_issuer(pem: Path, scenario: Callable[[Issuer], Awaitable[None]]) -> None:
+    """Run a scenario while an issuer serves."""
+
+    async def serve_and_run() -> None:
+        served = Issuer(pem)
+        async with served.serving():
+            await scenario(served)
+
+    asyncio.run(serve_and_run())

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,12 @@ from answerable.federation.jwk_set import MAX_BYTES
 from answerable.server.issuers import allowed_addresses, http_fetch
 from answerable.server.issuers.allowed_addresses import FetchFailed, is_allowed
 from answerable.server.issuers.http_fetch import FetchLocation, fetch_document
-from tests.server.authentication.https_issuer import Issuer, certificate, trusting
+from tests.server.authentication.https_issuer import (
+    Issuer,
+    certificate,
+    run_with_issuer,
+    trusting,
+)
 
 INSIDE = [
     "127.0.0.1",
@@ -165,7 +169,7 @@ def test_a_connection_that_went_elsewhere_is_not_used(
             await fetch_document(place, MAX_BYTES)
         assert not served.asked
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 async def _anything(host: str, port: int, *, private: bool) -> list[str]:
@@ -194,15 +198,6 @@ def test_what_is_no_https_url_is_not_asked(url: str) -> None:
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return certificate(tmp_path_factory.mktemp("issuer"))
-
-
-def story(pem: Path, told: Callable[[Issuer], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        served = Issuer(pem)
-        async with served.serving():
-            await told(served)
-
-    asyncio.run(whole())
 
 
 BOMB = gzip.compress(b" " * (50 << 20))
@@ -238,7 +233,7 @@ def test_an_answer_that_is_not_to_be_taken_costs_little(pem: Path, what: str) ->
         with pytest.raises(FetchFailed, match=why):
             await fetch_document(place, MAX_BYTES)
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 def test_a_slow_drip_is_over_in_time(
@@ -254,7 +249,7 @@ def test_a_slow_drip_is_over_in_time(
             with pytest.raises(FetchFailed, match=r"within 0\.3 seconds"):
                 await fetch_document(place, MAX_BYTES)
 
-    story(pem, told)
+    run_with_issuer(pem, told)
     with capsys.disabled():
         print(f"\n{len(HELD_UP) + 1} ways to hold us up: none held")
 

@@ -1,9 +1,7 @@
 """Security test 5: an issuer speaks for itself alone, and sends nobody elsewhere."""
 
-import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +23,12 @@ from tests.federation.sample_tokens import (
     issuer,
     public,
 )
-from tests.server.authentication.https_issuer import Issuer, certificate, trusting
+from tests.server.authentication.https_issuer import (
+    Issuer,
+    certificate,
+    run_with_issuer,
+    trusting,
+)
 
 ISS = "https://issuer.example/tenant"
 JWKS = "https://issuer.example/keys"
@@ -131,15 +134,6 @@ def says(served: Issuer, jwks: bytes = SET, **changes: object) -> None:
     }
 
 
-def story(pem: Path, told: Callable[[Issuer], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        served = Issuer(pem)
-        async with served.serving():
-            await told(served)
-
-    asyncio.run(whole())
-
-
 def kids(keys: IssuerKeyCache, now: float = NOW) -> set[str]:
     return {kid for one in keys.issuers(now) for kid in one.keys.keys}
 
@@ -152,7 +146,7 @@ def test_keys_are_found_by_discovery(pem: Path) -> None:
         assert kids(keys) == {"k1"}
         assert len(served.asked) == 2
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 def test_an_issuers_own_authority_is_trusted_for_it(pem: Path, tmp_path: Path) -> None:
@@ -162,7 +156,7 @@ def test_an_issuers_own_authority_is_trusted_for_it(pem: Path, tmp_path: Path) -
         other = str(certificate(tmp_path))
         assert "certificate" in await of(served, ca=other).fetch("corp", NOW)
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 def test_keys_that_came_by_a_removed_authority_count_no_more(
@@ -187,7 +181,7 @@ def test_keys_that_came_by_a_removed_authority_count_no_more(
             assert kids(keys) == left
         assert "certificate" in await keys.fetch("corp", NOW)
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 def test_the_older_place_is_asked_where_the_first_has_nothing(pem: Path) -> None:
@@ -199,7 +193,7 @@ def test_the_older_place_is_asked_where_the_first_has_nothing(pem: Path) -> None
         assert await of(served).fetch("corp", NOW) == ""
         assert len(served.asked) == 3
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 def test_an_issuer_cannot_bring_its_keys_to_another(pem: Path) -> None:
@@ -211,7 +205,7 @@ def test_an_issuer_cannot_bring_its_keys_to_another(pem: Path) -> None:
         assert await keys.fetch("corp", NOW) == "its metadata is of another issuer"
         assert kids(keys) == set()
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 @pytest.mark.parametrize("at", ["/.well-known/openid-configuration", "/jwks.json"])
@@ -226,7 +220,7 @@ def test_no_redirect_is_followed(pem: Path, at: str) -> None:
         failed = await of(served).fetch("corp", NOW)
         assert failed == "the answer has the status 302, not 200"
 
-    story(pem, told)
+    run_with_issuer(pem, told)
 
 
 def test_through_an_outage_known_keys_serve_for_an_hour_and_then_no_more(
@@ -254,4 +248,4 @@ def test_through_an_outage_known_keys_serve_for_an_hour_and_then_no_more(
         with capsys.disabled():
             print(f"\nserved for {served_for} s of an outage, {attempts} attempts")
 
-    story(pem, told)
+    run_with_issuer(pem, told)

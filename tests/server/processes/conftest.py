@@ -8,6 +8,16 @@ import pytest
 
 from answerable.server.processes.run_registry import RegisteredRun, RunRegistry
 from tests.server.processes.connecting_process import listening
+from tests.server.processes.launch_environment import (
+    LaunchEnvironment,
+    open_environment,
+)
+
+
+@pytest.fixture
+def world() -> Iterator[LaunchEnvironment]:
+    with open_environment() as world:
+        yield world
 
 
 @pytest.fixture

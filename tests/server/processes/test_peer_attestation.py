@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from answerable.server.processes.held_process import (
     read_boot_id,
 )
 from answerable.server.processes.peer_attestation import attest_peer
-from tests.server.processes.connecting_process import ConnectingProcess, listening
+from tests.server.processes.connecting_process import ConnectingProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
@@ -25,12 +24,6 @@ NO_OPTION = 9999
 ANA = 1001 if os.getuid() == 0 else os.getuid()
 BECOME = 0 if os.getuid() else ANA
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="takes other users' places")
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with listening() as here:
-        yield here
 
 
 def test_whoever_connected_is_named_by_kernel_facts(listener: socket.socket) -> None:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,7 +18,6 @@ from tests.server.processes.launch_environment import (
     ROOT,
     RUN,
     LaunchEnvironment,
-    open_environment,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
@@ -44,12 +42,6 @@ if os.fork():
 middle = os.getppid()
 time.sleep(0.1)
 """
-
-
-@pytest.fixture
-def world() -> Iterator[LaunchEnvironment]:
-    with open_environment() as world:
-        yield world
 
 
 @pytest.mark.parametrize(

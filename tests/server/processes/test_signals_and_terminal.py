@@ -9,23 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.server.processes.launch_environment import (
     PYTHON,
     LaunchEnvironment,
-    open_environment,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
-
-
-@pytest.fixture
-def world() -> Iterator[LaunchEnvironment]:
-    with open_environment() as world:
-        yield world
 
 
 # It ends by itself after a while, whatever becomes of the signal.

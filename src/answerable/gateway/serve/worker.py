@@ -6,7 +6,6 @@ HANDLE is the inherited socket to the supervisor, which sends everything else.
 """
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -31,6 +30,7 @@ from answerable.gateway.serve.control_channel import (
 )
 from answerable.gateway.serve.worker_app import WorkerApp
 from answerable.model.errors import AnswerableError
+from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
 
 POLL_INTERVAL = 0.1  # seconds between two looks at what is still under way
@@ -56,7 +56,7 @@ async def run(handle: int) -> int:
             each.handle
         )  # the worker has duplicated it; this one would still listen
     del start  # a large policy is kept once, compiled
-    _freeze_startup_objects()
+    freeze_startup_objects()
     channel.send(WorkerReady())
     log.info("worker.ready")
     ended = asyncio.Event()
@@ -67,16 +67,6 @@ async def run(handle: int) -> int:
     await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
     await _drain_and_close(house, log)
     return 0
-
-
-def _freeze_startup_objects() -> None:
-    """Freeze the objects of the start: garbage collection scans only later ones.
-
-    They live as long as the process, and a call leaves no cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 async def _handle_orders(channel: ControlChannel, house: WorkerApp) -> None:

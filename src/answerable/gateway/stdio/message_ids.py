@@ -41,15 +41,12 @@ def replace_ids(body: bytes, ids: Mapping[IdPath, MessageId]) -> bytes:
         body: A message that `read_message` has parsed.
         ids: New id by path.
     """
-    edits = [(_find_span(body, place), encode_id(id)) for place, id in ids.items()]
+    edits = [
+        (_find_span(body, place), msgspec.json.encode(id)) for place, id in ids.items()
+    ]
     for span, piece in _sort_edits(edits):
         body = body[: span.start] + piece + body[span.stop :]
     return body
-
-
-def encode_id(id: MessageId) -> bytes:
-    """Encode an id as JSON."""
-    return msgspec.json.encode(id)
 
 
 def _sort_edits(
