@@ -39,7 +39,7 @@ class House:
 @pytest.fixture
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WebSettings:
     monkeypatch.setattr(
-        runtime, "_freeze_startup_objects", lambda: None
+        runtime, "freeze_startup_objects", lambda: None
     )  # it is for a whole process
     EvidenceStore.open(tmp_path / "store", now=0).close()
     return load_settings("", tmp_path / "store", tmp_path)
