@@ -1,4 +1,4 @@
-"""What several house tests ask: which files does the project consist of?"""
+"""Files of the project, for several architecture tests."""
 
 import subprocess
 from collections.abc import Callable

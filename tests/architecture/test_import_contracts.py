@@ -1,4 +1,4 @@
-"""The import contracts name every floor and room that stands on disk."""
+"""The import contracts name every layer and pure package on disk."""
 
 import tomllib
 from pathlib import Path
@@ -45,29 +45,29 @@ def unguarded(root: Path) -> set[str]:
     return {n for n in pure_layers(root) if f"answerable.{n}" not in guarded}
 
 
-def test_every_room_is_guarded_against_the_world(root: Path) -> None:
+def test_every_pure_package_is_forbidden_io(root: Path) -> None:
     assert "model" in pure_layers(root)
     assert unguarded(root) == set()
 
 
-def test_the_floors_leave_no_package_out(root: Path) -> None:
-    (floors,) = (c for c in contracts(root) if "exhaustive" in c)
-    assert floors["exhaustive"] is True
-    assert "exhaustive_ignores" not in floors
-    assert "ignore_imports" not in floors
+def test_the_layers_leave_no_package_out(root: Path) -> None:
+    (layers,) = (c for c in contracts(root) if "exhaustive" in c)
+    assert layers["exhaustive"] is True
+    assert "exhaustive_ignores" not in layers
+    assert "ignore_imports" not in layers
 
 
 def test_no_contract_has_a_list_of_exceptions(root: Path) -> None:
     assert [c["name"] for c in contracts(root) if "ignore_imports" in c] == []
 
 
-@pytest.mark.parametrize("room", ["reach", "evidence", "model"])
-def test_a_forgotten_room_is_named(tmp_path: Path, root: Path, room: str) -> None:
+@pytest.mark.parametrize("package", ["reach", "evidence", "model"])
+def test_a_forgotten_package_is_named(tmp_path: Path, root: Path, package: str) -> None:
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     start = text.index('type = "forbidden"\nsource_modules = [\n  "answerable.model"')
-    planted = text[:start] + text[start:].replace(f'"answerable.{room}"', '"x"', 1)
-    if room == "model":
+    planted = text[:start] + text[start:].replace(f'"answerable.{package}"', '"x"', 1)
+    if package == "model":
         planted = text.replace('  "model",\n', '  "model | posture",\n')
-        room = "posture"
+        package = "posture"
     (tmp_path / "pyproject.toml").write_text(planted)
-    assert unguarded(tmp_path) == {room}
+    assert unguarded(tmp_path) == {package}

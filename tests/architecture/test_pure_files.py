@@ -1,4 +1,4 @@
-"""Rooms, model and parsers are pure: they are handed the world, never touch it."""
+"""Pure packages, model and parsers do no IO: they get data, and read no clock."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# Whatever stands in the package and is not named here is a room, or the model.
+# Packages that do IO. Every other package is pure.
 OUTSIDE = {
     "__main__",
     "cli",
@@ -41,7 +41,7 @@ MODULES = {"urllib.request", "urllib.error", "http.client"}
 
 
 def pure_files(root: Path) -> list[Path]:
-    """Every file that must be pure: rooms, model, formats, each parse and the wire."""
+    """List the files that must be pure: packages, formats, parsers, wire formats."""
     package = root / "src" / "answerable"
     files: list[Path] = []
     for child in package.iterdir():
@@ -130,9 +130,9 @@ def test_no_pure_file_reaches_for_clock_disk_or_terminal(root: Path) -> None:
         "connectors/aws/parse.py",
         "connectors/repo/parse/workflow.py",
         "connectors/formats/jsonc.py",
-        "serving/mcp/call.py",
-        "serving/wire/head.py",
-        "a_room_of_tomorrow/deep/inside.py",
+        "server/mcp/call.py",
+        "server/wire/head.py",
+        "a_future_package/deep/inside.py",
     ],
 )
 def test_a_planted_impurity_is_named(tmp_path: Path, place: str, line: str) -> None:

@@ -23,16 +23,16 @@ from answerable.model.sighting import SightedFacts, Sync
 from answerable.model.tool import Tool
 from answerable.model.user_group import UserGroup
 
-Fact = TypeVar("Fact", Account, Agent, Identity, Person, Policy, Resource)
+Fact = TypeVar("Fact", bound=Account | Agent | Identity | Person | Policy | Resource)
 Part = TypeVar(
     "Part",
-    PolicyAttachment,
-    Credential,
-    CredentialLink,
-    OwnerEvidence,
-    PublicAccessBlock,
-    RoleAssignment,
-    UserGroup,
+    bound=PolicyAttachment
+    | Credential
+    | CredentialLink
+    | OwnerEvidence
+    | PublicAccessBlock
+    | RoleAssignment
+    | UserGroup,
 )
 
 # Connectors whose sources are folders with agents of their own.

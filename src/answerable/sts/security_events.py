@@ -113,7 +113,10 @@ class EventPusher:
             await asyncio.sleep(pause)
             try:
                 await send_request(
-                    *(place, _MAX_ANSWER, "POST", _FIELDS),
+                    place,
+                    _MAX_ANSWER,
+                    "POST",
+                    _FIELDS,
                     body=self._sign_event(place.url, ended).encode("ascii"),
                     statuses=(202,),
                 )

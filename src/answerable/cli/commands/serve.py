@@ -88,7 +88,7 @@ def _serve_gateway(
 
     named, usual = find_config_stores(settings)
 
-    def beside(plan: "ServePlan") -> dict[str, Sequence[str]]:
+    def build_commands(plan: "ServePlan") -> dict[str, Sequence[str]]:
         named = plan.config
         sections = {"sts": named.sts, "decisions": named.decisions, "web": named.web}
         own = [sys.executable, "-m", "answerable", "--store", str(plan.store), "serve"]
@@ -109,7 +109,7 @@ def _serve_gateway(
     def read(before: "CedarPolicySet") -> "ServePlan":
         return read_plan(config, named, usual, listen, before)
 
-    supervise(read, _print_listeners, beside)
+    supervise(read, _print_listeners, build_commands)
 
 
 def _serve_token_service(settings: Settings, config: str, *, alone: bool) -> None:

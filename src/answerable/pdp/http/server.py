@@ -191,12 +191,12 @@ class RequestIdMiddleware:
             if name == REQUEST_ID_FIELD
         ]
 
-        async def told(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *given[:1]]
             await send(message)
 
-        await self._app(scope, receive, told)
+        await self._app(scope, receive, send_with_id)
 
 
 def _build_head(request: Request) -> HttpRequestHead:

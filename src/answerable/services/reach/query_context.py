@@ -209,17 +209,17 @@ def lock_compiled_snapshot(inventory: Inventory) -> Iterator[None]:
 
 
 def serialize_queries(
-    story: Callable[QueryParams, QueryResult],
+    use_case: Callable[QueryParams, QueryResult],
 ) -> Callable[QueryParams, QueryResult]:
     """Decorate a use case so that it holds the lock of its snapshot's shared graph."""
 
-    @wraps(story)
-    def told(*args: QueryParams.args, **named: QueryParams.kwargs) -> QueryResult:
+    @wraps(use_case)
+    def run_locked(*args: QueryParams.args, **named: QueryParams.kwargs) -> QueryResult:
         about = next(each for each in args if isinstance(each, Inventory))
         with lock_compiled_snapshot(about):
-            return story(*args, **named)
+            return use_case(*args, **named)
 
-    return told
+    return run_locked
 
 
 def require_paths(asked: QueryContext) -> None:

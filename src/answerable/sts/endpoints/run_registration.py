@@ -53,7 +53,11 @@ class RunsEndpoint:
         now = int(self._clock())
         answer = await asyncio.to_thread(
             run_registration.register_run,
-            *(self._runs, connection, asked.body, self._allows, now),
+            self._runs,
+            connection,
+            asked.body,
+            self._allows,
+            now,
             root=self._root(),
         )
         return await self._record_registration(answer)

@@ -215,7 +215,10 @@ class TokenEndpoint:
         detail = f": {refusal.detail}" if refusal.detail else ""
         self._recorder.record_refused(
             ExchangeRecord(
-                *(0, 0, "", RECORD_KIND),
+                0,
+                0,
+                "",
+                RECORD_KIND,
                 error=refusal.error.value,
                 reason=refusal.reason + detail,
             )

@@ -142,7 +142,10 @@ def start_record(what: str, claims: SignedClaims) -> Callable[..., ExchangeRecor
 
     def record(**more: object) -> ExchangeRecord:
         return ExchangeRecord(
-            *(0, 0, "", what),
+            0,
+            0,
+            "",
+            what,
             issuer=claims.issuer,
             kid=claims.kid,
             subject=claims.token_sha256.hex(),

@@ -117,14 +117,14 @@ class StsApp:
             lambda: self._bounds.revocations,
         )
         self._exchanges = TokenExchange(
-            service.url,
-            self._own,
-            self._control,
-            signing,
-            self._keys.issuers,
-            self._owners.current_owners,
-            lambda: self._bounds.revocations,
-            SignInAccounts(state).bind_or_check,
+            url=service.url,
+            own=self._own,
+            control=self._control,
+            signs=signing,
+            issuers=self._keys.issuers,
+            owners=self._owners.current_owners,
+            kills=lambda: self._bounds.revocations,
+            is_bound=SignInAccounts(state).bind_or_check,
         )
         self._exchanges.replace_config(build_exchange_rules(plan))
         self._tasks = BackgroundTasks()
@@ -180,8 +180,12 @@ class StsApp:
         )
         house._tasks.spawn(house._owners.keep_fresh())
         house._upkeep = upkeep = Maintenance(
-            *(house._keys, house._signing, house._control, house._runs),
-            *(house._clock, log),
+            house._keys,
+            house._signing,
+            house._control,
+            house._runs,
+            house._clock,
+            log,
             count_up=house._count_up,
         )
         for work in upkeep.tasks():
@@ -246,33 +250,35 @@ class StsApp:
                 self._render_metrics,
             ).handlers(),
             **TokenEndpoint(
-                *(
-                    self._exchanges,
-                    proving,
-                    self._keys,
-                    self._reviews.review,
-                    self._runs,
-                ),
-                *(
-                    blocking,
-                    GroupCommit(self._exchanges, recorder, self._loop, clock),
-                    recorder,
-                ),
-                *(lambda: self._plan.service.gateways, clock),
+                exchanges=self._exchanges,
+                proving=proving,
+                keys=self._keys,
+                review=self._reviews.review,
+                runs=self._runs,
+                blocking=blocking,
+                gathering=GroupCommit(self._exchanges, recorder, self._loop, clock),
+                recorder=recorder,
+                gateways=lambda: self._plan.service.gateways,
+                clock=clock,
             ).handlers(),
             **DelegateEndpoint(
                 self._exchanges, control, proving, blocking, recorder, clock
             ).handlers(),
             **IntrospectionEndpoint(own, proving, blocking, admins, clock).handlers(),
             **RevocationEndpoint(
-                *(own, control, proving, blocking, recorder, admins),
-                *(
-                    lambda subject, died: self._revoker.notify(subject, "user", died),
-                    clock,
-                ),
+                own=own,
+                control=control,
+                proving=proving,
+                blocking=blocking,
+                recorder=recorder,
+                admins=admins,
+                ended=lambda subject, died: self._revoker.notify(subject, "user", died),
+                clock=clock,
             ).handlers(),
             **RunsEndpoint(
-                *(self._runs, self._find_launch_rule, recorder),
+                self._runs,
+                self._find_launch_rule,
+                recorder,
                 lambda: self._exchanges.in_force.root,
                 clock,
             ).handlers(),

@@ -112,9 +112,9 @@ class ActionRowLister:
         found += list_unread_rows(principal, wanted)
         listed = dict.fromkeys(found)
         yield from listed
-        is_told = build_coverage_test([row for row in found if row.formula == TRUE])
-        for row in self._list_granted_rows(principal, standing, is_told):
-            if row not in listed and not is_told(row.actions, row.resources):
+        is_covered = build_coverage_test([row for row in found if row.formula == TRUE])
+        for row in self._list_granted_rows(principal, standing, is_covered):
+            if row not in listed and not is_covered(row.actions, row.resources):
                 listed[row] = None
                 yield row
 
@@ -122,9 +122,9 @@ class ActionRowLister:
         self,
         principal: CompiledPrincipal,
         standing: PrincipalSpans,
-        is_told: TermPairTest,
+        is_covered: TermPairTest,
     ) -> Iterator[PermissionRow]:
-        if is_told(self._wanted.actions, self._wanted.resources):
+        if is_covered(self._wanted.actions, self._wanted.resources):
             return
         unread = principal.list_gaps(PolicyLayer.IDENTITY)
         for granted in self._grants.evaluate(principal):
@@ -136,7 +136,7 @@ class ActionRowLister:
             limits = standing.list_limits_on_grant(
                 near=granted.near, escaping=granted.escaping
             )
-            if is_told(row.actions, row.resources):
+            if is_covered(row.actions, row.resources):
                 continue
             gaps = standing.gaps + row.gaps
             yield from narrow_row(self._estate, row, limits, standing.denies, gaps)

@@ -45,9 +45,9 @@ def list_principal_rows(
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
-    is_told = build_coverage_test(sure)
-    for row in list_granted_rows(estate, principal, standing, wanted, is_told):
-        if row not in told and not is_told(row.actions, row.resources):
+    is_covered = build_coverage_test(sure)
+    for row in list_granted_rows(estate, principal, standing, wanted, is_covered):
+        if row not in told and not is_covered(row.actions, row.resources):
             told[row] = None
             yield row
 
@@ -67,7 +67,7 @@ def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
     """Build a test whether some row covers all of actions on resources."""
     on_which: dict[PatternTerm[str], list[PatternTerm[ArnParts]]] = {}
 
-    def is_told(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
+    def is_covered(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
         found = on_which.get(actions)
         if found is None:
             found = on_which[actions] = [
@@ -75,7 +75,7 @@ def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
             ]
         return any(covers(RESOURCES, one, resources) for one in found)
 
-    return is_told
+    return is_covered
 
 
 def list_unread_rows(
