@@ -18,9 +18,16 @@ from tests.gateway.http.message_builders import result
 from tests.gateway.request_builders import ADD, body, modern, old
 
 ANA = VerifiedCaller(
-    AgentId("agent:declared/ana"), True, "person:ana@example.com", "run-1",
-    AuthenticationMethod.DPOP_TOKEN, "own/ana", b"", 0, (AgentId("agent:declared/root"),),
-)  # fmt: skip
+    AgentId("agent:declared/ana"),
+    True,
+    "person:ana@example.com",
+    "run-1",
+    AuthenticationMethod.DPOP_TOKEN,
+    "own/ana",
+    b"",
+    0,
+    (AgentId("agent:declared/root"),),
+)
 
 
 class Seen(Authorizer):

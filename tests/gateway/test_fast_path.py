@@ -96,11 +96,26 @@ RESULTS = [
 ]
 # What could be there beside what is read, or read as something else.
 MORE = [
-    b'"name":"b",', b'"NAME":"b",', b'"method":"ping",', b'"id":8,', b'"params":{},',
-    b'"result":{},', b'"isError":true,', b'"requestState":"s",', b'"resultType":"x",',
-    b'"n\\u0061me":"b",', b'"arguments":[],', b'"_meta":{},', b'"task":{},', b'"a":1,',
-    b'"jsonrpc":"2.0",', b'"error":{"code":1},', b'"content":[],', b"\\u0061", b"1e1",
-]  # fmt: skip
+    b'"name":"b",',
+    b'"NAME":"b",',
+    b'"method":"ping",',
+    b'"id":8,',
+    b'"params":{},',
+    b'"result":{},',
+    b'"isError":true,',
+    b'"requestState":"s",',
+    b'"resultType":"x",',
+    b'"n\\u0061me":"b",',
+    b'"arguments":[],',
+    b'"_meta":{},',
+    b'"task":{},',
+    b'"a":1,',
+    b'"jsonrpc":"2.0",',
+    b'"error":{"code":1},',
+    b'"content":[],',
+    b"\\u0061",
+    b"1e1",
+]
 
 
 def altered(texts: list[bytes]) -> st.SearchStrategy[bytes]:

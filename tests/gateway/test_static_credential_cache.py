@@ -44,9 +44,18 @@ def kept_in(
 def server(source: UpstreamCredential) -> UpstreamServer:
     nothing: tuple[str, ...] = ()
     return UpstreamServer(
-        "files", "https://files.example/mcp", nothing, (), nothing, "", "", "",
-        nothing, nothing, credential=source,
-    )  # fmt: skip
+        "files",
+        "https://files.example/mcp",
+        nothing,
+        (),
+        nothing,
+        "",
+        "",
+        "",
+        nothing,
+        nothing,
+        credential=source,
+    )
 
 
 def written(path: Path, secret: str, mode: int = 0o600) -> Path:
@@ -260,9 +269,15 @@ def test_a_file_that_others_may_read_or_write_is_refused(
 
 @pytest.mark.parametrize(
     ("uid", "mode", "is_good"),
-    [(0, 0o440, True), (0, 0o640, True), (0, 0o460, False), (0, 0o444, False),
-     (4242, 0o600, False), (4242, 0o440, False)],
-)  # fmt: skip
+    [
+        (0, 0o440, True),
+        (0, 0o640, True),
+        (0, 0o460, False),
+        (0, 0o444, False),
+        (4242, 0o600, False),
+        (4242, 0o440, False),
+    ],
+)
 def test_a_file_of_root_may_be_given_to_our_group(
     uid: int, mode: int, is_good: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,25 +135,49 @@ def test_a_head_says_where_its_body_ends(
 
 # RFC 9112 6.3, 11.1: whoever reads these otherwise sees another answer.
 REFUSED = [
-    (spelled("200 OK", "Content-Length: 3", "Transfer-Encoding: chunked"), RefusalReason.MALFORMED_HEAD),
-    (spelled("200 OK", "Transfer-Encoding: gzip, chunked"), RefusalReason.TRANSFER_CODING),
-    (spelled("200 OK", "Transfer-Encoding: chunked", version="1.0"), RefusalReason.TRANSFER_CODING),
-    (spelled("204 No Content", "Transfer-Encoding: chunked"), RefusalReason.TRANSFER_CODING),
+    (
+        spelled("200 OK", "Content-Length: 3", "Transfer-Encoding: chunked"),
+        RefusalReason.MALFORMED_HEAD,
+    ),
+    (
+        spelled("200 OK", "Transfer-Encoding: gzip, chunked"),
+        RefusalReason.TRANSFER_CODING,
+    ),
+    (
+        spelled("200 OK", "Transfer-Encoding: chunked", version="1.0"),
+        RefusalReason.TRANSFER_CODING,
+    ),
+    (
+        spelled("204 No Content", "Transfer-Encoding: chunked"),
+        RefusalReason.TRANSFER_CODING,
+    ),
     (spelled("204 No Content", "Content-Length: 1"), RefusalReason.BODY_NOT_EXPECTED),
-    (spelled("200 OK", "Content-Length: 3", "Content-Length: 3"), RefusalReason.MALFORMED_HEAD),
+    (
+        spelled("200 OK", "Content-Length: 3", "Content-Length: 3"),
+        RefusalReason.MALFORMED_HEAD,
+    ),
     (spelled("200 OK", "Content-Length: +3"), RefusalReason.MALFORMED_HEAD),
-    (spelled("200 OK", "Mcp-Session-Id: a", "Mcp-Session-Id: b"), RefusalReason.REPEATED_FIELD),
+    (
+        spelled("200 OK", "Mcp-Session-Id: a", "Mcp-Session-Id: b"),
+        RefusalReason.REPEATED_FIELD,
+    ),
     (spelled("200 OK", "X: a\r\n b"), RefusalReason.MALFORMED_HEAD),
     (spelled("200 OK", "X : a"), RefusalReason.MALFORMED_HEAD),
     (spelled("099 OK"), RefusalReason.MALFORMED_HEAD),
     (spelled("200 OK", version="2.0"), RefusalReason.MALFORMED_HEAD),
-    (spelled("101 Switching", "Upgrade: x", "Connection: upgrade"), RefusalReason.MALFORMED_HEAD),
+    (
+        spelled("101 Switching", "Upgrade: x", "Connection: upgrade"),
+        RefusalReason.MALFORMED_HEAD,
+    ),
     (spelled("100 Continue") * 9, RefusalReason.MALFORMED_HEAD),
     (b"HTTP/1.1 200 OK\nX: a\r\n\r\n", RefusalReason.MALFORMED_HEAD),
     (spelled("200 OK", "X: " + "a" * 40_000), RefusalReason.HEAD_TOO_LARGE),
     (spelled("200 OK", "Content-Length: 1") + b"ab", RefusalReason.UNASKED),
-    (spelled("200 OK", "Transfer-Encoding: chunked") + b"1;a\r\nb\r\n", RefusalReason.CHUNKING),
-]  # fmt: skip
+    (
+        spelled("200 OK", "Transfer-Encoding: chunked") + b"1;a\r\nb\r\n",
+        RefusalReason.CHUNKING,
+    ),
+]
 
 
 @pytest.mark.parametrize(("data", "why"), REFUSED)

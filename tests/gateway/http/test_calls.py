@@ -46,9 +46,18 @@ def test_an_allowed_call_goes_on_unchanged_and_its_answer_comes_back(
 
 
 SECRETS = [
-    "Authorization", "DPoP", "Cookie", "Forwarded", "X-Forwarded-For", "X-Real-IP",
-    "Proxy-Authorization", "Via", "X-Api-Key", "Baggage", "Origin-Trial",
-]  # fmt: skip
+    "Authorization",
+    "DPoP",
+    "Cookie",
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Real-IP",
+    "Proxy-Authorization",
+    "Via",
+    "X-Api-Key",
+    "Baggage",
+    "Origin-Trial",
+]
 
 
 def test_of_the_callers_head_only_known_fields_go_on(tmp_path: Path) -> None:
@@ -270,8 +279,10 @@ def test_a_session_is_its_callers_own(tmp_path: Path) -> None:
             assert client.answer().status == 200
         heads = [head for head, _ in backend.requests]
         assert [b"mcp-session-id: upstream-1" in head for head in heads] == [
-            False, True, True,
-        ]  # fmt: skip
+            False,
+            True,
+            True,
+        ]
         assert heads[2].startswith(b"DELETE /mcp HTTP/1.1\r\n")
         assert gateway.refusals() == ["unknown-session"]
 
@@ -349,8 +360,9 @@ def test_an_older_servers_question_is_decided_and_answered_for_the_client(
             time.sleep(0.01)
         posted = [json.loads(body) for _, body in backend.requests[1:]]
         assert {each["id"]: "result" in each for each in posted} == {
-            "q1": True, "q2": False,
-        }  # fmt: skip
+            "q1": True,
+            "q2": False,
+        }
         assert len(posted) == 2
 
 

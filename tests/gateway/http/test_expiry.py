@@ -20,7 +20,7 @@ from tests.gateway.http.message_builders import (
 from tests.gateway.http.message_builders import token as lasting
 
 OK = result(content=[])
-NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'  # fmt: skip
+NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'
 LISTEN = {"notifications": {"resourceSubscriptions": ["file:///srv/a"]}}
 STREAMS = {
     "listen": ask("subscriptions/listen", **LISTEN),

@@ -50,16 +50,31 @@ FRAMING = {
     "chunked twice": HEAD + CHUNKED + CHUNKED + END + CHUNKS,
     "a tab in a coding": HEAD + b"\r\nTransfer-Encoding: \x0bchunked" + END + CHUNKS,
     "a chunk extension": HEAD + CHUNKED + END + CHUNKS.replace(b"\r\n{", b";a=b\r\n{"),
-    "a chunk of another size": HEAD + CHUNKED + END + b"5\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "chunks that end with line feeds": HEAD + CHUNKED + END + CHUNKS.replace(b"\r\n", b"\n"),
+    "a chunk of another size": HEAD
+    + CHUNKED
+    + END
+    + b"5\r\n"
+    + BODY
+    + b"\r\n0\r\n\r\n",
+    "chunks that end with line feeds": HEAD
+    + CHUNKED
+    + END
+    + CHUNKS.replace(b"\r\n", b"\n"),
     "a trailer": HEAD + CHUNKED + END + CHUNKS[:-2] + b"Host: evil\r\n\r\n",
     "a second host": HEAD + b"\r\nHost: evil" + LENGTH + END + BODY,
-    "an absolute target": HEAD.replace(b"/mcp/files", b"http://e/mcp/files", 1) + LENGTH + END + BODY,
+    "an absolute target": HEAD.replace(b"/mcp/files", b"http://e/mcp/files", 1)
+    + LENGTH
+    + END
+    + BODY,
     "HTTP/1.0": HEAD.replace(b"HTTP/1.1", b"HTTP/1.0", 1) + LENGTH + END + BODY,
     "two tokens": HEAD + b"\r\nAuthorization: Bearer x" + LENGTH + END + BODY,
     "another name for a header": HEAD + b"\r\nMcp_Name: rm" + LENGTH + END + BODY,
-    "a header removed by another": HEAD + b"\r\nConnection: mcp-name" + LENGTH + END + BODY,
-}  # fmt: skip
+    "a header removed by another": HEAD
+    + b"\r\nConnection: mcp-name"
+    + LENGTH
+    + END
+    + BODY,
+}
 
 
 @pytest.mark.parametrize("sent", FRAMING.values(), ids=FRAMING)

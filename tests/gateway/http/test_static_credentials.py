@@ -126,9 +126,11 @@ def test_an_older_session_shows_it_in_every_request(tmp_path: Path) -> None:
         client.send(old("initialize", protocolVersion="2025-11-25"))
         session = client.answer().fields["mcp-session-id"]
         listening.send(
-                old("", session=session).replace(b"POST", b"GET", 1)
-                .partition(b"\r\nContent-Type")[0] + b"\r\n\r\n"
-            )  # fmt: skip
+            old("", session=session)
+            .replace(b"POST", b"GET", 1)
+            .partition(b"\r\nContent-Type")[0]
+            + b"\r\n\r\n"
+        )
         until = time.monotonic() + 10
         while len(backend.requests) < 3 and time.monotonic() < until:
             time.sleep(0.02)

@@ -16,9 +16,24 @@ LENGTH = b"Content-Length: %d" % len(OK)
 JSON = b"Content-Type: application/json\r\n"
 
 MALFORMED = {
-    "both lengths": b"HTTP/1.1 200 OK\r\n" + JSON + LENGTH + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + OK,
-    "two lengths": b"HTTP/1.1 200 OK\r\n" + JSON + LENGTH + b"\r\n" + LENGTH + b"\r\n\r\n" + OK,
-    "a folded line": b"HTTP/1.1 200 OK\r\n" + JSON + b"X: a\r\n b\r\n" + LENGTH + b"\r\n\r\n" + OK,
+    "both lengths": b"HTTP/1.1 200 OK\r\n"
+    + JSON
+    + LENGTH
+    + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + OK,
+    "two lengths": b"HTTP/1.1 200 OK\r\n"
+    + JSON
+    + LENGTH
+    + b"\r\n"
+    + LENGTH
+    + b"\r\n\r\n"
+    + OK,
+    "a folded line": b"HTTP/1.1 200 OK\r\n"
+    + JSON
+    + b"X: a\r\n b\r\n"
+    + LENGTH
+    + b"\r\n\r\n"
+    + OK,
     "a bare line feed": b"HTTP/1.1 200 OK\n" + JSON + LENGTH + b"\r\n\r\n" + OK,
     "no HTTP": b"hello\r\n\r\n",
     "a switch of protocols": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
@@ -34,10 +49,12 @@ MALFORMED = {
     "a result twice": reply(OK.replace(b'"result"', b'"result":{},"result"')),
     "a result too deep": reply(result(content=[json.loads("[" * 300 + "]" * 300)])),
     "cut short": reply(OK)[:-3],
-    "chunks cut short": events(OK, end=False).replace(b"text/event-stream", b"application/json"),
+    "chunks cut short": events(OK, end=False).replace(
+        b"text/event-stream", b"application/json"
+    ),
     "nothing": b"",
     "a head too large": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 40_000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("said", MALFORMED.values(), ids=MALFORMED)
@@ -62,11 +79,14 @@ def test_what_a_server_says_wrongly_is_not_passed_on(
         b"HTTP/1.0 200 OK\r\n" + JSON + LENGTH + b"\r\n\r\n" + OK,
         b"HTTP/1.0 200 OK\r\n" + JSON + b"\r\n" + OK,
         b"HTTP/1.1 200 OK\r\n" + JSON + b"\r\n" + OK,
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + reply(OK),
-        b"HTTP/1.1 200\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n"
+        + reply(OK),
+        b"HTTP/1.1 200\r\n"
+        + JSON
+        + b"Transfer-Encoding: chunked\r\n\r\n"
         + b"%x\r\n%b\r\n0\r\n\r\n" % (len(OK), OK),
     ],
-)  # fmt: skip
+)
 def test_simple_and_old_servers_are_understood(tmp_path: Path, said: bytes) -> None:
     with stage(tmp_path, in_turn([said])) as (gateway, _), gateway.client() as client:
         client.send(call())

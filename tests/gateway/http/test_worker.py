@@ -8,7 +8,7 @@ from tests.gateway.http.gateway_fixture import Backend, Peer, gateway, stage
 from tests.gateway.http.message_builders import ask, call, events, reply, result
 
 OK = result(content=[])
-NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'  # fmt: skip
+NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'
 
 
 # Kills, and the end of a worker.

@@ -93,7 +93,9 @@ def test_nothing_is_left_of_it_and_the_operator_is_told(tmp_path: Path) -> None:
         if path.is_file() and SECRET.encode() in path.read_bytes()
     ]
     assert left == [tmp_path / "secret"]
-    asked = "select reason, ended, identity from lineage join decisions using (decision_id)"  # fmt: skip
+    asked = (
+        "select reason, ended, identity from lineage join decisions using (decision_id)"
+    )
     argv = [sys.executable, "-m", "answerable", "--store", "store", "-o", "json", "sql"]
     rows = subprocess.check_output([*argv, asked], cwd=tmp_path)
     assert rows.count(b"cred:fp/") == 2
