@@ -151,7 +151,7 @@ def open_page(
             if "unsafe-" in policy or "default-src 'none'" not in policy:
                 wrong.append(f"policy of {response.url}: {policy}")
 
-    context.to_route("**/*", route)
+    context.route("**/*", route)
     page = context.new_page()
     page.on("console", said)
     page.on("pageerror", lambda error: wrong.append(f"uncaught: {error} ({page.url})"))
