@@ -282,7 +282,7 @@ def _check_journals(store: EvidenceStore, entries: list[LogEntry]) -> str:
             journal = journal_files.load_journal(layout, store.keys, name)
         except FileNotFoundError:
             continue
-        fault = journal_files.describe_fault(store.keys, name, journal, head)
+        fault = journal_files.describe_fault(store.keys, journal, head)
         if fault and not (name not in opened and not journal.records):
             raise VerificationError(f"journal/{name}.log: {fault}", _RESTORED_HINT)
         if journal.behind and name in opened:

@@ -182,7 +182,7 @@ def load_whole_journal(
     # The head first: a live journal grows between the two reads.
     head = read_head_bytes(layout, name)
     journal = load_journal(layout, keys, name)
-    found = describe_fault(keys, name, journal, head)
+    found = describe_fault(keys, journal, head)
     if found:
         raise VerificationError(
             f"journal/{name}.log: {found}", "see: answerable evidence verify"
@@ -221,7 +221,7 @@ def read_newest_head(
 
 
 def describe_fault(
-    keys: LogKeys, name: str, journal: frames.JournalContents, body: bytes | None
+    keys: LogKeys, journal: frames.JournalContents, body: bytes | None
 ) -> str:
     """Describe the first fault of a journal, empty for none.
 

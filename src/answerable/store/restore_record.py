@@ -79,7 +79,7 @@ def _find_broken_journals(store: EvidenceStore) -> Iterator[LostRecords]:
         except FileNotFoundError:
             yield LostRecords(name, 0, 0, "it is missing")
             continue
-        fault = journal_files.describe_fault(store.keys, name, journal, body)
+        fault = journal_files.describe_fault(store.keys, journal, body)
         if not fault:
             continue
         held = known = len(journal.records)

@@ -85,9 +85,16 @@ def test_policies_are_whole_where_all_that_is_listed_has_its_answer(
         ({**function(HERE), **instances()}, True),
         ({**function(HERE), **instances(zone=f"{THERE}a")}, False),
         ({**function(HERE), **instances(PROFILE)}, False),
-        ({**function(HERE), **instances(PROFILE), "InstanceProfiles": [{"Arn": PROFILE}]}, True),
+        (
+            {
+                **function(HERE),
+                **instances(PROFILE),
+                "InstanceProfiles": [{"Arn": PROFILE}],
+            },
+            True,
+        ),
     ],
-)  # fmt: skip
+)
 def test_running_code_is_whole_where_functions_and_instances_are(
     read: Read, content: dict[str, object], *, holds: bool
 ) -> None:

@@ -255,7 +255,9 @@ def test_no_environment_of_a_function_or_task_and_no_secret_is_kept(
 ) -> None:
     build(make)
     scanned = live(fresh, context)
-    assert any(resource.kind == "lambda:function" for resource in scanned.facts.resources)  # fmt: skip
+    assert any(
+        resource.kind == "lambda:function" for resource in scanned.facts.resources
+    )
     assert CANARY[:8] not in repr(scanned)
 
 

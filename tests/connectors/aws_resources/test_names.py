@@ -146,7 +146,9 @@ def test_the_bucket_behind_a_door_may_belong_to_another_account(read: Read) -> N
 
 def test_pages_that_are_missing_are_said(read: Read) -> None:
     parsed = read({"Topics": [], "NextToken": "x"})
-    assert whats(parsed) == ["more entries follow that are missing: collect without --max-items"]  # fmt: skip
+    assert whats(parsed) == [
+        "more entries follow that are missing: collect without --max-items"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -153,11 +153,14 @@ def test_a_person_is_whom_the_platform_signed_in(events, number, person) -> None
         (13, "ec2.amazonaws.com"),
         (14, f"arn:aws:iam::{ACCOUNT}:root"),
         (2, ""),
-        (11, "oidc:token.actions.githubusercontent.com/"
-             "repo:corp/app:ref:refs/heads/main"),
+        (
+            11,
+            "oidc:token.actions.githubusercontent.com/"
+            "repo:corp/app:ref:refs/heads/main",
+        ),
         (17, "aws:444455556666/AIDAEXAMPLEEXAMPLE99"),
     ],
-)  # fmt: skip
+)
 def test_who_acts_without_being_a_user_or_role(events, number, identity) -> None:
     assert events[number].identity == identity
 
@@ -204,30 +207,53 @@ def test_an_object_comes_before_the_bucket_that_holds_it(events) -> None:
     ("source", "params", "resource"),
     [
         ("s3", {"bucketName": "b", "key": "k/1"}, "arn:aws:s3:::b/k/1"),
-        ("secretsmanager", {"secretId": "db"},
-         "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db"),
-        ("secretsmanager", {"secretId": "arn:aws:secretsmanager:x:1:secret:db-AbCdEf"},
-         "arn:aws:secretsmanager:x:1:secret:db-AbCdEf"),
+        (
+            "secretsmanager",
+            {"secretId": "db"},
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db",
+        ),
+        (
+            "secretsmanager",
+            {"secretId": "arn:aws:secretsmanager:x:1:secret:db-AbCdEf"},
+            "arn:aws:secretsmanager:x:1:secret:db-AbCdEf",
+        ),
         ("iam", {"roleName": "r"}, "arn:aws:iam::111122223333:role/r"),
-        ("iam", {"policyArn": "arn:aws:iam::aws:policy/P", "roleName": "r"},
-         "arn:aws:iam::aws:policy/P"),
-        ("kms", {"keyId": "alias/app"},
-         "arn:aws:kms:eu-west-1:111122223333:alias/app"),
-        ("ssm", {"name": "/db/password"},
-         "arn:aws:ssm:eu-west-1:111122223333:parameter/db/password"),
-        ("sqs", {"queueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/q"},
-         "arn:aws:sqs:eu-west-1:111122223333:q"),
-        ("dynamodb", {"tableName": "t"},
-         "arn:aws:dynamodb:eu-west-1:111122223333:table/t"),
-        ("bedrock", {"modelId": "vendor.model-v1"},
-         "arn:aws:bedrock:eu-west-1::foundation-model/vendor.model-v1"),
-        ("novel", {"thing": "arn:aws:novel:eu-west-1:111122223333:thing/1"},
-         "arn:aws:novel:eu-west-1:111122223333:thing/1"),
+        (
+            "iam",
+            {"policyArn": "arn:aws:iam::aws:policy/P", "roleName": "r"},
+            "arn:aws:iam::aws:policy/P",
+        ),
+        ("kms", {"keyId": "alias/app"}, "arn:aws:kms:eu-west-1:111122223333:alias/app"),
+        (
+            "ssm",
+            {"name": "/db/password"},
+            "arn:aws:ssm:eu-west-1:111122223333:parameter/db/password",
+        ),
+        (
+            "sqs",
+            {"queueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/q"},
+            "arn:aws:sqs:eu-west-1:111122223333:q",
+        ),
+        (
+            "dynamodb",
+            {"tableName": "t"},
+            "arn:aws:dynamodb:eu-west-1:111122223333:table/t",
+        ),
+        (
+            "bedrock",
+            {"modelId": "vendor.model-v1"},
+            "arn:aws:bedrock:eu-west-1::foundation-model/vendor.model-v1",
+        ),
+        (
+            "novel",
+            {"thing": "arn:aws:novel:eu-west-1:111122223333:thing/1"},
+            "arn:aws:novel:eu-west-1:111122223333:thing/1",
+        ),
         ("s3", "not an object", ""),
         ("s3", {"bucketName": ["odd"]}, "arn:aws:s3:::odd"),
         ("s3", {"bucketName": {"odd": 1}}, ""),
     ],
-)  # fmt: skip
+)
 def test_a_resource_is_made_from_the_parameters(records, source, params, resource):
     record = dict(
         records[8],

@@ -20,6 +20,7 @@ from answerable.connectors.formats.aws_api_answers import (
     parse_timestamp_ns,
     wrong_kind_error,
 )
+from answerable.connectors.formats.problem_collector import ProblemCollector
 from answerable.model.credential import (
     Credential,
     CredentialClass,
@@ -33,7 +34,7 @@ from answerable.model.ids import (
     is_access_key_id,
 )
 from answerable.model.provenance import FactProvenance, WrittenBy
-from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
+from answerable.model.sighting import ReadProblem, SightedFacts
 
 EXPECTED_KIND = "list-access-keys answers"
 LINK_SOURCE = "list-access-keys"
@@ -73,16 +74,12 @@ class KnownAccount:
 
 
 @dataclass(slots=True)
-class _AccessKeyReader:
+class _AccessKeyReader(ProblemCollector):
     """Keys under construction; of equal ids the first one is kept."""
 
     keys: dict[str, tuple[AccessKeyMetadata, str]] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     account: str = ""
-    problems: list[ReadProblem] = field(default_factory=list)
-
-    def add_problem(self, place: str, what: str) -> None:
-        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
 
 def parse_access_keys(

@@ -30,6 +30,7 @@ from answerable.connectors.formats.aws_api_answers import (
     parse_timestamp_ns,
 )
 from answerable.connectors.formats.iam_policy import make_unread_policy, parse_policy
+from answerable.connectors.formats.problem_collector import ProblemCollector
 from answerable.model.agent import Agent
 from answerable.model.errors import ParseError
 from answerable.model.identity import Account, Identity
@@ -38,7 +39,7 @@ from answerable.model.person import OwnerEvidence, Person
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.resource import Resource
-from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
+from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.model.user_group import UserGroup
 
 _SERVICE_PATH = "/aws-service-role/"
@@ -47,7 +48,7 @@ FactT = TypeVar("FactT", Identity, Policy, Resource, Person, Agent)
 
 
 @dataclass(slots=True)
-class _AccountFactsBuilder:
+class _AccountFactsBuilder(ProblemCollector):
     """Facts under construction; of equal ids the first one is kept."""
 
     source: str
@@ -59,13 +60,9 @@ class _AccountFactsBuilder:
     evidence: list[OwnerEvidence] = field(default_factory=list)
     agents: dict[str, Agent] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
-    problems: list[ReadProblem] = field(default_factory=list)
 
     def provenance(self, place: str) -> FactProvenance:
         return FactProvenance(self.source, place, WrittenBy.PLATFORM, self.now)
-
-    def add_problem(self, place: str, what: str) -> None:
-        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
 
 def build_account_facts(

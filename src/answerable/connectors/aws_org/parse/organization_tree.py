@@ -11,12 +11,10 @@ from typing import TypeVar
 import msgspec
 
 from answerable.connectors.formats.aws_api_answers import (
-    DECODE_ERRORS,
     AnswerFields,
     AwsAnswer,
-    describe_decode_error,
 )
-from answerable.model.sighting import ReadProblem, ReadProblemKind
+from answerable.connectors.formats.problem_collector import ProblemCollector
 
 FIELDS = (
     "Organization",
@@ -117,7 +115,7 @@ class ControlPolicy:
 
 
 @dataclass(slots=True)
-class OrganizationTree:
+class OrganizationTree(ProblemCollector):
     """Organisation tree, merged from all answers."""
 
     organization: OrganizationRecord | None = None
@@ -127,21 +125,6 @@ class OrganizationTree:
     policies: dict[str, ControlPolicy] = field(default_factory=dict)
     targets: dict[str, list[str]] = field(default_factory=dict)
     delegated: dict[str, set[str]] = field(default_factory=dict)
-    problems: list[ReadProblem] = field(default_factory=list)
-
-    def add_problem(self, place: str, what: str) -> None:
-        """Add a problem."""
-        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
-
-    def decode(
-        self, raw: msgspec.Raw, kind: type[DecodedT], place: str
-    ) -> DecodedT | None:
-        """Decode JSON to a type, or add a problem."""
-        try:
-            return msgspec.json.decode(raw, type=kind)
-        except DECODE_ERRORS as error:
-            self.add_problem(place, describe_decode_error(error))
-            return None
 
 
 def build_tree(found: Sequence[AwsAnswer], place: str) -> OrganizationTree:

@@ -15,8 +15,8 @@ from answerable.connectors.formats.aws_api_answers import (
     ACCESS_DENIED_CODES,
     DECODE_ERRORS,
     AnswerFields,
-    describe_decode_error,
 )
+from answerable.connectors.formats.problem_collector import ProblemCollector
 from answerable.connectors.formats.redaction import redact_name
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
@@ -182,25 +182,10 @@ class FieldAnswer:
 
 
 @dataclass(slots=True)
-class AnswerReader:
+class AnswerReader(ProblemCollector):
     """Reader of answers with its problems; refusals of one kind are counted."""
 
-    problems: list[ReadProblem] = field(default_factory=list)
     refusals: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
-
-    def add_problem(self, place: str, what: str) -> None:
-        """Add a problem."""
-        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
-
-    def decode(
-        self, raw: msgspec.Raw, kind: type[DecodedT], place: str
-    ) -> DecodedT | None:
-        """Decode JSON to a type, or add a problem."""
-        try:
-            return msgspec.json.decode(raw, type=kind)
-        except DECODE_ERRORS as error:
-            self.add_problem(place, describe_decode_error(error))
-            return None
 
     def iter_records(
         self, fields: AnswerFields, name: str, kind: type[DecodedT], base: str

@@ -189,7 +189,7 @@ def _add_policy(
 ) -> None:
     """Add a policy; an unreadable one is kept as an unread policy."""
     if question.field == "QueueAttributes":
-        asked = _resolve_queue_arn(build, asked)
+        asked = _resolve_queue_arn(asked)
     item = _find_resource(build, question, asked)
     if item is None:
         return
@@ -216,7 +216,7 @@ def _add_policy(
     build.attach_policy(str(item.arn), policy)
 
 
-def _resolve_queue_arn(build: ResourceFactsBuilder, asked: FieldAnswer) -> FieldAnswer:
+def _resolve_queue_arn(asked: FieldAnswer) -> FieldAnswer:
     """Resolve a queue, queried by URL, to the ARN in its answer."""
     if asked.raw is None:
         return asked

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.connectors.gateway.declaration import DECLARATION
+from answerable.connectors.gateway.parse.event_ids import recorded_event_id
 from answerable.model.decision import DecisionEffect, TargetKind
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.event_sources import HOOK, WEB, source_of_recorder
-from answerable.model.ids import EventId, event_id, token_credential_id
+from answerable.model.ids import EventId, token_credential_id
 from answerable.model.provenance import WrittenBy
 from answerable.model.spool_record import (
     CallEndRecord,
@@ -94,7 +95,7 @@ def build_refusals_event(
 ) -> AuditEvent:
     """Build the event of like requests that were rejected within a second."""
     return AuditEvent(
-        event_id=_event_id(recorder, refused),
+        event_id=recorded_event_id(recorder, refused),
         event_time=refused.at,
         source=source_of_recorder(recorder),
         scope=recorder,
@@ -118,7 +119,7 @@ def build_revocation_event(
 ) -> AuditEvent:
     """Build the event of a revocation, which is an operator's act."""
     return AuditEvent(
-        event_id=_event_id(recorder, kill),
+        event_id=recorded_event_id(recorder, kill),
         event_time=kill.at,
         source=source_of_recorder(recorder),
         scope=recorder,
@@ -141,15 +142,7 @@ def _author_of_recorder(recorder: str) -> WrittenBy:
 
 def has_own_id(recorder: str, decided: DecisionRecord) -> bool:
     """Tell whether a decision has the id that its recorder assigned."""
-    return decided.id == _event_id(recorder, decided).hex()
-
-
-def _event_id(
-    recorder: str, record: DecisionRecord | RefusalCountRecord | RevocationApplied
-) -> EventId:
-    return event_id(
-        record.at, source_of_recorder(recorder), recorder, b"%d" % record.sequence
-    )
+    return decided.id == recorded_event_id(recorder, decided).hex()
 
 
 def _action_of_method(method: str) -> str:

@@ -6,9 +6,10 @@ As with decisions, the event is a function of the record's bytes alone.
 import hashlib
 
 from answerable.connectors.gateway.declaration import DECLARATION
+from answerable.connectors.gateway.parse.event_ids import recorded_event_id
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.event_sources import source_of_recorder
-from answerable.model.ids import EventId, event_id, token_credential_id
+from answerable.model.ids import token_credential_id
 from answerable.model.spool_record import ExchangeRecord
 
 _NS_PER_SECOND = 1_000_000_000  # nanoseconds
@@ -21,7 +22,7 @@ def build_exchange_event(
 ) -> AuditEvent:
     """Build the event of one attempt, granted or refused."""
     return AuditEvent(
-        event_id=_event_id(recorder, record),
+        event_id=recorded_event_id(recorder, record),
         event_time=record.at,
         source=source_of_recorder(recorder),
         scope=recorder,
@@ -46,13 +47,7 @@ def build_exchange_event(
 
 def has_own_exchange_id(recorder: str, record: ExchangeRecord) -> bool:
     """Tell whether an attempt has the id that its recorder assigned."""
-    return record.id == _event_id(recorder, record).hex()
-
-
-def _event_id(recorder: str, record: ExchangeRecord) -> EventId:
-    return event_id(
-        record.at, source_of_recorder(recorder), recorder, b"%d" % record.sequence
-    )
+    return record.id == recorded_event_id(recorder, record).hex()
 
 
 def _credential_of_digest(sha256: str) -> str:

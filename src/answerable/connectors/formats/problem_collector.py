@@ -1,0 +1,35 @@
+"""Collector of the problems of AWS API answers."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from answerable.connectors.formats.aws_api_answers import (
+    DECODE_ERRORS,
+    describe_decode_error,
+)
+from answerable.model.sighting import ReadProblem, ReadProblemKind
+
+DecodedT = TypeVar("DecodedT")
+
+
+@dataclass(slots=True)
+class ProblemCollector:
+    """Base of readers and builders that collect problems of invalid answers."""
+
+    problems: list[ReadProblem] = field(default_factory=list, kw_only=True)
+
+    def add_problem(self, place: str, what: str) -> None:
+        """Add a problem."""
+        self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
+
+    def decode(
+        self, raw: msgspec.Raw, kind: type[DecodedT], place: str
+    ) -> DecodedT | None:
+        """Decode JSON to a type, or add a problem."""
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except DECODE_ERRORS as error:
+            self.add_problem(place, describe_decode_error(error))
+            return None
