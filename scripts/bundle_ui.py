@@ -50,7 +50,7 @@ def bundle(root: Path) -> None:
     """Build the bundle, unless it is up to date.
 
     Raises:
-        NoBundle: npm is absent or failed.
+        BundleUnavailable: npm is absent or failed.
     """
     if is_current(root):
         return

@@ -102,7 +102,7 @@ def verify_profile(
             none.
 
     Raises:
-        ProfileRefused: A check failed; the error carries the reason.
+        ProfileRejected: A check failed; the error carries the reason.
     """
     if verified is None:
         raise _rejection(

@@ -76,7 +76,7 @@ def _check_clock() -> None:
     """Refuse to run with a clock whose times cannot be stored.
 
     Raises:
-        EnvironmentRefused: The clock is before 1970, or beyond 64 bits of nanoseconds.
+        EnvironmentFailure: The clock is before 1970, or beyond 64 bits of nanoseconds.
     """
     now = time.time_ns()
     if not 0 <= now < 1 << 63:

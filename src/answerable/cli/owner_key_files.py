@@ -47,7 +47,7 @@ def check_writable(place: Path) -> None:
 
     Raises:
         UsageError: One of the two files exists.
-        EnvironmentRefused: The folder cannot be written, or created.
+        EnvironmentFailure: The folder cannot be written, or created.
     """
     for half in (place, _public_file(place)):
         if os.path.lexists(half):
@@ -77,7 +77,7 @@ def write_key_pair(place: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
 
     Raises:
         UsageError: A key file exists.
-        EnvironmentRefused: The disk cannot be written.
+        EnvironmentFailure: The disk cannot be written.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -118,7 +118,7 @@ def read_private_key(place: Path, passphrase: Callable[[], str]) -> "LocalSigner
 
     Raises:
         UsageError: It is missing, cut off, not encrypted, or has another passphrase.
-        EnvironmentRefused: It cannot be read, or other users can read it.
+        EnvironmentFailure: It cannot be read, or other users can read it.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -175,7 +175,7 @@ def read_public_key(place: Path) -> bytes:
 
     Raises:
         UsageError: It is no public key.
-        EnvironmentRefused: The file cannot be read.
+        EnvironmentFailure: The file cannot be read.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -206,7 +206,7 @@ def read_private_file(place: Path, what: str) -> bytes:
     """Read a file that only its user may read.
 
     Raises:
-        EnvironmentRefused: It cannot be read, or other users can read it.
+        EnvironmentFailure: It cannot be read, or other users can read it.
     """
     try:
         with open_named_file(place) as file:

@@ -46,7 +46,7 @@ def require_human(settings: Settings, *more: Path) -> None:
         more: Other folders where runs are registered.
 
     Raises:
-        AgentAbove: An agent started this command, or its starter is not known.
+        StartedByAgent: An agent started this command, or its starter is not known.
     """
     from answerable.server.processes.ancestors import (
         read_registered,
@@ -108,7 +108,7 @@ def load_signer(key: str, passphrase_file: str) -> "LocalSigner":
 
     Raises:
         UsageError: See `read_private_key` and `read_passphrase`.
-        EnvironmentRefused: See `read_private_key` and `read_passphrase`.
+        EnvironmentFailure: See `read_private_key` and `read_passphrase`.
     """
     return read_private_key(
         expand_user_path(key), lambda: read_passphrase(passphrase_file)
@@ -124,7 +124,7 @@ def read_passphrase(file: str, *, twice: bool = False) -> str:
 
     Raises:
         UsageError: It is too short, or the two inputs differ.
-        EnvironmentRefused: There is no terminal, or other users can read the file.
+        EnvironmentFailure: There is no terminal, or other users can read the file.
     """
     phrase = _read_passphrase_file(file) if file else _prompt_passphrase("passphrase: ")
     if twice and len(phrase) < MIN_PASSPHRASE_LENGTH:

@@ -126,7 +126,7 @@ def request_token(sts: str, url: str, audience: str, key: ProofKey) -> str:
         key: Key that the token is bound to.
 
     Raises:
-        NoToken: The service refused.
+        TokenDenied: The service refused.
     """
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",

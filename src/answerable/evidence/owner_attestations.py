@@ -61,7 +61,7 @@ def verify_attestation(
     """Verify an attestation's signature and claims; expiry is checked by the caller.
 
     Raises:
-        StatementVoid: The statement is invalid; the error carries the reason.
+        InvalidStatement: The statement is invalid; the error carries the reason.
     """
     found = signed_statements.verify_statement(data, keys, placed, store)
     said, key = found.statement, found.key

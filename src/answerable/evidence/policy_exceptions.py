@@ -80,7 +80,7 @@ def verify_exception(
     """Verify the signature and shape of a policy exception statement.
 
     Raises:
-        StatementVoid: The statement is invalid; the error carries the reason.
+        InvalidStatement: The statement is invalid; the error carries the reason.
     """
     found = signed_statements.verify_statement(data, keys, placed, store)
     said = found.statement

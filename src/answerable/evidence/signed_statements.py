@@ -104,7 +104,7 @@ def decode_statement(data: bytes) -> tuple[dsse.DsseEnvelope, OwnerStatement]:
     """Decode an envelope and its statement; nothing is verified yet.
 
     Raises:
-        StatementVoid: The bytes are no envelope, or the payload is no known statement
+        InvalidStatement: The bytes are no envelope, or the payload is no known statement
             in canonical form.
     """
     try:
@@ -222,7 +222,7 @@ def verify_statement(
         store: Public key of this store.
 
     Raises:
-        StatementVoid: The statement is invalid; the error carries the reason.
+        InvalidStatement: The statement is invalid; the error carries the reason.
     """
     envelope, said = decode_statement(data)
     key = keys.get(said.key)

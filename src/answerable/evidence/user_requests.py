@@ -75,7 +75,7 @@ def verify_request(
     """Verify the signature and shape of a request statement.
 
     Raises:
-        StatementVoid: The statement is invalid; the error carries the reason.
+        InvalidStatement: The statement is invalid; the error carries the reason.
     """
     found = signed_statements.verify_statement(data, keys, placed, store)
     said = found.statement

@@ -23,7 +23,7 @@ def parse_actors(payload: JsonObject, ours: bool) -> ActChain:
         ours: We issued the token.
 
     Raises:
-        TokenRefused: An actor has no subject or is repeated, or there are too many.
+        TokenRejected: An actor has no subject or is repeated, or there are too many.
     """
     actors: list[Actor] = []
     outer = payload

@@ -22,7 +22,7 @@ def check_claim_names(payload: JsonObject, profile: TokenProfile) -> tuple[str, 
     """Check required and forbidden claims; return the claims without a rule.
 
     Raises:
-        TokenRefused: A required claim is missing, or a forbidden one is present.
+        TokenRejected: A required claim is missing, or a forbidden one is present.
     """
     names = payload.keys()
     if not profile.required <= names:
@@ -40,7 +40,7 @@ def parse_text(payload: JsonObject, name: str) -> str:
     """Parse a claim that is an id; empty if absent.
 
     Raises:
-        TokenRefused: It is not a text, empty, too long, or not printable.
+        TokenRejected: It is not a text, empty, too long, or not printable.
     """
     if name not in payload:
         return ""
@@ -56,7 +56,7 @@ def parse_time(payload: JsonObject, name: str) -> int:
     """Parse a required NumericDate in whole seconds.
 
     Raises:
-        TokenRefused: It is not an integer, or outside the years 1970 to 9999.
+        TokenRejected: It is not an integer, or outside the years 1970 to 9999.
     """
     value = payload.get(name)
     if type(value) is not int or not 0 <= value <= _MAX_TIME:
@@ -71,7 +71,7 @@ def parse_times(
 
     Raises:
         TokenExpired: `exp` was `CLOCK_SKEW` seconds ago, or longer.
-        TokenRefused: The token is not valid yet, or lives too long.
+        TokenRejected: The token is not valid yet, or lives too long.
     """
     exp, iat = parse_time(payload, "exp"), parse_time(payload, "iat")
     nbf = parse_time(payload, "nbf") if "nbf" in payload else None
@@ -105,7 +105,7 @@ def parse_svid_times(
 
     Raises:
         TokenExpired: `exp` was `CLOCK_SKEW` seconds ago, or longer.
-        TokenRefused: It is not valid yet, or its remaining life is too long.
+        TokenRejected: It is not valid yet, or its remaining life is too long.
     """
     exp = parse_time(payload, "exp")
     if exp > now + max_ttl + CLOCK_SKEW:
@@ -124,7 +124,7 @@ def parse_audience(payload: JsonObject, audience: str) -> str:
     A token for several audiences could be replayed by one of them at another.
 
     Raises:
-        TokenRefused: It is another audience, one of several, or not a text.
+        TokenRejected: It is another audience, one of several, or not a text.
     """
     value = payload.get("aud")
     if isinstance(value, list) and len(value) == 1:
@@ -138,7 +138,7 @@ def parse_scope(payload: JsonObject) -> tuple[str, ...]:
     """Parse `scope`: scope tokens separated by single spaces (RFC 6749 3.3).
 
     Raises:
-        TokenRefused: It is malformed.
+        TokenRejected: It is malformed.
     """
     if "scope" not in payload:
         return ()
@@ -159,7 +159,7 @@ def parse_confirmation(payload: JsonObject) -> Confirmation:
     An unsupported method is an error: ignoring it would remove the constraint.
 
     Raises:
-        TokenRefused: It names no key, or uses an unsupported method.
+        TokenRejected: It names no key, or uses an unsupported method.
     """
     if "cnf" not in payload:
         return Confirmation()
@@ -185,7 +185,7 @@ def check_authorized_party(
     """Check `azp` against the audience if the profile requires it (OIDC Core 3.1.3.7).
 
     Raises:
-        TokenRefused: The token was issued for another party.
+        TokenRejected: The token was issued for another party.
     """
     if not profile.azp_is_audience or "azp" not in payload:
         return

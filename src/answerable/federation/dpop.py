@@ -69,7 +69,7 @@ def verify_proof(
 
     Raises:
         NonceRequired: Only the nonce is missing or stale.
-        ProofRefused: The proof is invalid.
+        ProofRejected: The proof is invalid.
     """
     try:
         admitted = parse_jws(unverified_proof)

@@ -1,12 +1,12 @@
 """Errors of token verification: one class per reaction of the caller.
 
-  TokenRefused              reject; on the wire `invalid_token`
+  TokenRejected              reject; on the wire `invalid_token`
   ├── TokenMalformed        not a token; a server may answer 400
   ├── TokenExpired          the client may get a new token
-  ├── KeyUnknown            refresh the issuer's keys, then retry once
-  ├── ProofRefused          the presenter did not prove possession
+  ├── UnknownKey            refresh the issuer's keys, then retry once
+  ├── ProofRejected          the presenter did not prove possession
   └── NonceRequired         the client may retry with our nonce
-  KeySetRefused             keep the last good key set
+  KeySetRejected             keep the last good key set
 
 A reason is a code for evidence and for owners. The wire gets `wire`, the same for every
 reason of a class, and no message contains a part of a token.

@@ -40,7 +40,7 @@ def parse_key_set(document: bytes, algs: tuple[str, ...]) -> IssuerKeySet:
         algs: Algorithms pinned for the issuer.
 
     Raises:
-        KeySetRefused: The set is too large or malformed, holds a secret or a duplicate
+        KeySetRejected: The set is too large or malformed, holds a secret or a duplicate
             kid, or has no usable key.
     """
     keys: dict[str, VerificationKey] = {}

@@ -61,7 +61,7 @@ def parse_jws(unverified_token: str) -> UnverifiedToken:
 
     Raises:
         TokenMalformed: The text is no compact JWS of a JSON object.
-        TokenRefused: It needs an unsupported algorithm or extension.
+        TokenRejected: It needs an unsupported algorithm or extension.
     """
     if not 0 < len(unverified_token) <= MAX_TOKEN:
         raise TokenMalformed(
@@ -94,7 +94,7 @@ def _parse_header(segment: str) -> JoseHeader:
 
     Raises:
         Unread: It is not a JSON object.
-        TokenRefused: A member is invalid, or names an extension.
+        TokenRejected: A member is invalid, or names an extension.
     """
     header = decode_object(decode_base64url(segment))
     alg = header.get("alg")

@@ -45,7 +45,7 @@ def read_person(claims: SignedClaims, claim: str) -> PersonId:
         claim: The claim that names people in tokens of this issuer.
 
     Raises:
-        PersonRefused: The claim is missing or malformed, or its email is unverified.
+        PersonRejected: The claim is missing or malformed, or its email is unverified.
     """
     named = claims.find_leaf(claim)
     if (

@@ -45,7 +45,7 @@ def check_sender(
 
     Raises:
         NonceRequired: The proof needs a nonce of ours.
-        ProofRefused: The presenter did not prove possession.
+        ProofRejected: The presenter did not prove possession.
     """
     octets = unverified_token.encode("utf-8", "surrogatepass")
     if hashlib.sha256(octets).digest() != claims.token_sha256:
@@ -82,7 +82,7 @@ def check_certificate(x5t_s256: str, certificate: bytes) -> None:
             checked by the TLS terminator.
 
     Raises:
-        ProofRefused: It is missing, or another one.
+        ProofRejected: It is missing, or another one.
     """
     shown = encode_base64url(hashlib.sha256(certificate).digest())
     same = hmac.compare_digest(shown.encode(), x5t_s256.encode())

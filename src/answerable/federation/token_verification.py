@@ -124,9 +124,9 @@ def verify_token(
 
     Raises:
         TokenMalformed: The text is not a token.
-        KeyUnknown: The key of a pinned issuer is not known yet.
+        UnknownKey: The key of a pinned issuer is not known yet.
         TokenExpired: It has expired.
-        TokenRefused: Any other check failed.
+        TokenRejected: Any other check failed.
     """
     return verify_parsed(parse_jws(unverified_token), issuers, now, token_type)
 
@@ -137,7 +137,7 @@ def verify_parsed(
     """Verify a parsed token and return its claims; see `verify_token`.
 
     Raises:
-        TokenRefused: As there.
+        TokenRejected: As there.
     """
     # A JWT-SVID need not say who issued it, and what it says means nothing: its trust
     # domain's keys sign for that domain alone.

@@ -108,7 +108,7 @@ class InventoryConnector(Protocol):
 
         Raises:
             UsageError: The location does not exist or is not of the right kind.
-            EnvironmentRefused: The location itself may not be read.
+            EnvironmentFailure: The location itself may not be read.
         """
         ...
 
@@ -171,6 +171,6 @@ class EventConnector(Protocol):
 
         Raises:
             UsageError: The location does not exist or holds no such file.
-            EnvironmentRefused: The location may not be read.
+            EnvironmentFailure: The location may not be read.
         """
         ...

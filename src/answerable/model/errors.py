@@ -7,7 +7,7 @@
     ├── ParseError             input bytes do not have the expected form
     ├── PartialError           a source could not be read completely        exit 3
     ├── VerificationError      evidence is not valid                        exit 1
-    └── EnvironmentRefused     disk, permission, newer store, network       exit 5
+    └── EnvironmentFailure     disk, permission, newer store, network       exit 5
         └── SessionExpired     the caller's own platform session expired
 
 A message says what happened, got and expected; `hint` says the next step. Neither ever

@@ -59,7 +59,7 @@ class DpopReplayCache:
             now: NumericDate.
 
         Raises:
-            ProofRefused: It was seen before, or may have been; or the principal has
+            ProofRejected: It was seen before, or may have been; or the principal has
                 reached its limit, and must not evict the proofs of others.
         """
         slot = self._current_slot(int(now) // _SLOT_SECONDS)

@@ -106,7 +106,7 @@ class Listeners:
         """Read certificates again; see `TlsListeners.prepare`.
 
         Raises:
-            EnvironmentRefused: One cannot be used.
+            EnvironmentFailure: One cannot be used.
         """
         return self._tls.prepare(configured)
 

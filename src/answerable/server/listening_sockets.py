@@ -107,7 +107,7 @@ def bind_listener(listener: Listener, workers: int) -> BoundListener:
     """Bind a listener exclusively for the workers of one supervisor.
 
     Raises:
-        EnvironmentRefused: It cannot be bound, or another process listens there.
+        EnvironmentFailure: It cannot be bound, or another process listens there.
     """
     if listener.address is None:
         with _bind_lock(f"unix:{os.path.abspath(listener.unix)}"):
@@ -135,7 +135,7 @@ def bind_address(address: ListenAddress, *, share: bool) -> socket.socket:
         share: Other sockets of this process may bind it too.
 
     Raises:
-        EnvironmentRefused: It is in use, or may not be bound.
+        EnvironmentFailure: It is in use, or may not be bound.
     """
     until = time.monotonic() + BIND_TIMEOUT
     while True:

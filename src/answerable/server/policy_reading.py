@@ -42,7 +42,7 @@ def read_with_policies(
 
     Raises:
         UsageError: The file does not exist, or is larger than a configuration may be.
-        EnvironmentRefused: It may not be read, or the pins may not.
+        EnvironmentFailure: It may not be read, or the pins may not.
     """
     reading = read_config_file(place)
     config = reading.config
@@ -60,7 +60,7 @@ def load_approved_schemas(config: Config, state: Path) -> ApprovedSchemas:
     valid.
 
     Raises:
-        EnvironmentRefused: The pins cannot be read.
+        EnvironmentFailure: The pins cannot be read.
     """
     files, found = PinFiles(state), dict(NO_APPROVED_SCHEMAS)
     for server in config.servers:
@@ -96,7 +96,7 @@ def find_approval_faults(
         Faults that the policies do not have now.
 
     Raises:
-        EnvironmentRefused: The pins cannot be read.
+        EnvironmentFailure: The pins cannot be read.
     """
     config = reading.config
     if config is None or not config.policy:

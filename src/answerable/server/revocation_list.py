@@ -81,7 +81,7 @@ class RevocationFile:
         """Read all revoked subjects; a missing file has none.
 
         Raises:
-            EnvironmentRefused: It may not be read, or a line is no subject.
+            EnvironmentFailure: It may not be read, or a line is no subject.
         """
         kills = self.find()
         return NO_REVOCATIONS if kills is None else kills
@@ -90,7 +90,7 @@ class RevocationFile:
         """Read all revoked subjects; None where there is no file.
 
         Raises:
-            EnvironmentRefused: As `read`.
+            EnvironmentFailure: As `read`.
         """
         told = self.read_notes()
         return None if told is None else frozenset(told)
@@ -99,7 +99,7 @@ class RevocationFile:
         """Read all revocations with their facts; None where there is no file.
 
         Raises:
-            EnvironmentRefused: As `read`.
+            EnvironmentFailure: As `read`.
         """
         try:
             text = read_file(self.path).decode("utf-8", "replace")
@@ -115,7 +115,7 @@ class RevocationFile:
 
         Raises:
             IdError: It names no subject.
-            EnvironmentRefused: The file cannot be written.
+            EnvironmentFailure: The file cannot be written.
         """
         return self.revoke_all((subject,), RevocationNote(by, reason=reason))
 
@@ -128,7 +128,7 @@ class RevocationFile:
 
         Raises:
             IdError: One names no subject; none is revoked by this.
-            EnvironmentRefused: As `revoke`.
+            EnvironmentFailure: As `revoke`.
         """
         if not subjects:
             return False
@@ -147,7 +147,7 @@ class RevocationFile:
 
         Raises:
             IdError: It names no subject.
-            EnvironmentRefused: The file cannot be written.
+            EnvironmentFailure: The file cannot be written.
         """
         parse_revocation_subject(subject)
         return self._rewrite_file(
@@ -237,7 +237,7 @@ class RevocationList:
         """Read all revoked subjects of all files.
 
         Raises:
-            EnvironmentRefused: One may not be read, or a line is no subject.
+            EnvironmentFailure: One may not be read, or a line is no subject.
         """
         return NO_REVOCATIONS.union(*(each.read() for each in self.files))
 
@@ -246,7 +246,7 @@ class RevocationList:
 
         Raises:
             IdError: It names no subject.
-            EnvironmentRefused: A file cannot be read or written.
+            EnvironmentFailure: A file cannot be read or written.
         """
         parse_revocation_subject(subject)
         standing = [each for each in self.files if subject in (each.read_notes() or {})]
@@ -258,7 +258,7 @@ class RevocationList:
         """Read all revocations with their facts; the store's file takes precedence.
 
         Raises:
-            EnvironmentRefused: As `read`.
+            EnvironmentFailure: As `read`.
         """
         known: dict[str, RevocationNote] = {}
         for each in reversed(self.files):
@@ -320,7 +320,7 @@ class RevocationWatch:
             revocations stay in force.
 
     Raises:
-        EnvironmentRefused: A file cannot be read at the start.
+        EnvironmentFailure: A file cannot be read at the start.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ def put_record(store: EvidenceStore, record: RevocationRecord) -> None:
     """Store a record.
 
     Raises:
-        EnvironmentRefused: The store cannot be written.
+        EnvironmentFailure: The store cannot be written.
     """
     store.put_object(OBJECT_KIND, msgspec.json.encode(record), record.at)
 

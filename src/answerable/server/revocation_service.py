@@ -157,7 +157,7 @@ class RevocationService:
 
         Raises:
             IdError: It names no subject.
-            EnvironmentRefused: It is in force nowhere.
+            EnvironmentFailure: It is in force nowhere.
         """
         note = RevocationNote(by, reason=reason)
         doing, servers = _RevocationProgress(), self._require_servers(subject, "kill")

@@ -125,7 +125,7 @@ class ServerRuntime(Generic[PlanT]):
             alone: No parent process holds its input open to stop it.
 
         Raises:
-            EnvironmentRefused: Something cannot be used.
+            EnvironmentFailure: Something cannot be used.
         """
         self._install_signal_handlers()
         if not alone:

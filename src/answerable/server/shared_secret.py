@@ -28,7 +28,7 @@ def load_shared_secret(state: Path) -> bytes:
         32 bytes, the same for every process.
 
     Raises:
-        EnvironmentRefused: The folder or the file cannot be used, or is accessible to
+        EnvironmentFailure: The folder or the file cannot be used, or is accessible to
             other users.
     """
     path = state / FILE_NAME

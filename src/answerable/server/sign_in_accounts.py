@@ -65,7 +65,7 @@ class SignInAccounts:
             person: Person that they name.
 
         Raises:
-            EnvironmentRefused: The folder may not be read or written.
+            EnvironmentFailure: The folder may not be read or written.
         """
         account = BoundAccount(claims.iss, claims.aud, person, claims.sub)
         path = self._folder / _file_name(account)
@@ -79,7 +79,7 @@ class SignInAccounts:
         """Remove the accounts of a person; the next sign-in binds another.
 
         Raises:
-            EnvironmentRefused: The folder may not be read or written.
+            EnvironmentFailure: The folder may not be read or written.
         """
         gone = tuple(each for each in self if each.person == person)
         for account in gone:
@@ -93,7 +93,7 @@ class SignInAccounts:
         """Yield every account, ordered by person.
 
         Raises:
-            EnvironmentRefused: The folder may not be read.
+            EnvironmentFailure: The folder may not be read.
         """
         with translate_os_errors("read", self._folder):
             names = os.listdir(self._folder) if self._folder.is_dir() else []

@@ -23,7 +23,7 @@ def lock_state(state: Path, store: Path) -> IO[bytes]:
         store: Folder of the store that it reads.
 
     Raises:
-        EnvironmentRefused: It may not be used, or another server has locked it.
+        EnvironmentFailure: It may not be used, or another server has locked it.
     """
     refuse_root_in_foreign_folder(state)
     make_folder(state)

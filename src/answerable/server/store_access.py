@@ -13,7 +13,7 @@ def known_agents(root: Path) -> tuple[str, ...]:
     """List the agents of the newest snapshot; empty before the first scan.
 
     Raises:
-        EnvironmentRefused: The store may not be read.
+        EnvironmentFailure: The store may not be read.
         VerificationError: A stored object was altered.
     """
     if not root.is_dir():
@@ -28,7 +28,7 @@ def create_store(root: Path) -> None:
 
     Raises:
         UsageError: The folder holds something else.
-        EnvironmentRefused: It may not be written.
+        EnvironmentFailure: It may not be written.
     """
     EvidenceStore.open(root, now=time.time_ns()).close()
 

@@ -99,7 +99,7 @@ class ReloadableContext(ssl.SSLContext):
         protocol: ALPN protocol to negotiate.
 
     Raises:
-        EnvironmentRefused: A file cannot be read, or holds something else.
+        EnvironmentFailure: A file cannot be read, or holds something else.
     """
 
     def __new__(cls, *_: object) -> "ReloadableContext":
@@ -116,7 +116,7 @@ class ReloadableContext(ssl.SSLContext):
         """Read the files again, or other ones.
 
         Raises:
-            EnvironmentRefused: A file cannot be read, or holds something else.
+            EnvironmentFailure: A file cannot be read, or holds something else.
         """
         files = files or self._files
         return files, build_server_context(files, self._protocol)
@@ -143,7 +143,7 @@ class TlsListeners:
         """Create the context of one more listener; None for plain text.
 
         Raises:
-            EnvironmentRefused: A file cannot be read, or holds something else.
+            EnvironmentFailure: A file cannot be read, or holds something else.
         """
         if listener.tls is None:
             return None
@@ -162,7 +162,7 @@ class TlsListeners:
             Function that applies them.
 
         Raises:
-            EnvironmentRefused: A file cannot be read, or holds something else.
+            EnvironmentFailure: A file cannot be read, or holds something else.
         """
         listeners = tuple(configured)
         read = [
@@ -223,7 +223,7 @@ def build_server_context(files: TlsFiles, protocol: str) -> ServerContext:
     a resumed session would skip the check of its chain.
 
     Raises:
-        EnvironmentRefused: A file cannot be read, or holds something else.
+        EnvironmentFailure: A file cannot be read, or holds something else.
     """
     context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

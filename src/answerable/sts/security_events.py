@@ -58,7 +58,7 @@ class EventPusher:
         counted: Events by outcome: `sent`, `dropped`.
 
     Raises:
-        EnvironmentRefused: The CA file cannot be used.
+        EnvironmentFailure: The CA file cannot be used.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ class TokenSigning:
         """Sign claims as a compact JWS.
 
         Raises:
-            NoSigningKey: No key is active.
+            SigningUnavailable: No key is active.
         """
         return self.ring.sign(claims, typ, now).decode("ascii")
 

@@ -238,7 +238,7 @@ def open_for_signing(
     """Open the store and read the spool for a person who signs.
 
     Raises:
-        AgentAbove: An agent started this command, or its starter is not known.
+        StartedByAgent: An agent started this command, or its starter is not known.
     """
     from answerable.services.authorization.decision_records import read_spool
 

@@ -120,7 +120,7 @@ def require_all_done(otherwise: str, done: "RevocationResult") -> None:
     """Refuse success if a server did not accept the kill.
 
     Raises:
-        EnvironmentRefused: A server did not.
+        EnvironmentFailure: A server did not.
     """
     from answerable.model.errors import EnvironmentFailure
 

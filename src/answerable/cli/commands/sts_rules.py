@@ -153,7 +153,7 @@ def _read_input(place: str, what: str) -> bytes:
 
     Raises:
         UsageError: The file is missing, or too large.
-        EnvironmentRefused: It cannot be read.
+        EnvironmentFailure: It cannot be read.
     """
     try:
         if place == _STDIN:

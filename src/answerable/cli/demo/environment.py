@@ -203,7 +203,7 @@ rules:
         """Wait until all servers are ready.
 
         Raises:
-            EnvironmentRefused: A server does not become ready.
+            EnvironmentFailure: A server does not become ready.
         """
         for role in self._served:
             with self._heard:

@@ -17,7 +17,7 @@ def demo_folder(keep: Path | None) -> Iterator[None]:
     """Work in a temporary folder, or in one that is kept.
 
     Raises:
-        EnvironmentRefused: It is not empty.
+        EnvironmentFailure: It is not empty.
     """
     if keep is None:
         made = tempfile.TemporaryDirectory(prefix="demo-")

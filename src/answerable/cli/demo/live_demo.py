@@ -53,7 +53,7 @@ def serve_demo(main: Main) -> NoReturn:
         main: Entry point of the command line.
 
     Raises:
-        EnvironmentRefused: The demo cannot run here.
+        EnvironmentFailure: The demo cannot run here.
     """
     if not can_attest():
         raise EnvironmentFailure(
@@ -168,7 +168,7 @@ def _run_quietly(main: Main, *words: str) -> None:
     """Run a command without its output.
 
     Raises:
-        EnvironmentRefused: It failed; the message has its output.
+        EnvironmentFailure: It failed; the message has its output.
     """
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

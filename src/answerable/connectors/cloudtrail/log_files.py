@@ -139,7 +139,7 @@ class LogFileStream:
         """Yield the decompressed bytes.
 
         Raises:
-            UnreadableError: Reading ended early.
+            LogUnreadableError: Reading ended early.
         """
         try:
             if self._place == "-":

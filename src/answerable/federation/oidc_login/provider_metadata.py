@@ -49,7 +49,7 @@ def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
         iss: The pinned issuer; the metadata must name it byte for byte.
 
     Raises:
-        LoginRefused: It names another issuer, or lacks an endpoint.
+        LoginFailed: It names another issuer, or lacks an endpoint.
     """
     try:
         members = decode_object(document)

@@ -55,7 +55,7 @@ def parse_redirect(query: str, sealed: LoginSecrets, provider: ProviderMetadata)
     error.
 
     Raises:
-        LoginRefused: It answers another request, comes from another provider, or is
+        LoginFailed: It answers another request, comes from another provider, or is
             malformed; or the provider refused.
     """
     answered = _parse_query(query)
@@ -101,7 +101,7 @@ def parse_id_token(status: int, body: bytes) -> str:
     """Read the ID token from a token response; other tokens are dropped.
 
     Raises:
-        LoginRefused: It is missing, or the provider refused.
+        LoginFailed: It is missing, or the provider refused.
     """
     members = _parse_body(body)
     if status != 200:
@@ -131,7 +131,7 @@ def parse_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
         iss: The pinned issuer; see `is_safe_url`.
 
     Raises:
-        LoginRefused: It cannot be used, or the provider refused.
+        LoginFailed: It cannot be used, or the provider refused.
     """
     members = _parse_body(body)
     if status != 200:
@@ -166,7 +166,7 @@ def check_nonce(claims: SignedClaims, sealed: LoginSecrets, *, required: bool) -
             code has no nonce (RFC 8628 3.1), so there it only must not differ.
 
     Raises:
-        LoginRefused: The token belongs to another sign-in.
+        LoginFailed: The token belongs to another sign-in.
     """
     nonce = claims.find_leaf("nonce")
     if nonce is None and not required:

@@ -73,7 +73,7 @@ def prepare_hook(
     Raises:
         ConfigError: Something in the file is invalid.
         UsageError: No server, or more than one, represents that client's tools.
-        EnvironmentRefused: The file may not be read.
+        EnvironmentFailure: The file may not be read.
         ProcessGone: The process that started the hook has ended.
     """
     reading = read_with_policies(place, store, usual)

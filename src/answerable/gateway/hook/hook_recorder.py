@@ -46,7 +46,7 @@ def record_hook_decision(
         Id of the decision.
 
     Raises:
-        EnvironmentRefused: It cannot be kept, so the call must not happen.
+        EnvironmentFailure: It cannot be kept, so the call must not happen.
     """
     if _count_waiting(spool) >= MAX_WAITING:
         raise EnvironmentFailure(

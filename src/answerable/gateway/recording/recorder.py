@@ -66,7 +66,7 @@ class GatewayRecorder(ServerRecorder):
         name: Random name of this start; the first record names the previous one.
 
     Raises:
-        EnvironmentRefused: The spool cannot be written.
+        EnvironmentFailure: The spool cannot be written.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ class CompanionProcess:
         """Start the process, and restart it whenever it ends.
 
         Raises:
-            EnvironmentRefused: It does not start; its own output says why.
+            EnvironmentFailure: It does not start; its own output says why.
         """
         if not await self._spawn_process():
             raise EnvironmentFailure(

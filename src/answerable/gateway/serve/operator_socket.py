@@ -59,7 +59,7 @@ class OperatorSocket:
         """Listen at the operator socket.
 
         Raises:
-            EnvironmentRefused: The socket cannot be bound.
+            EnvironmentFailure: The socket cannot be bound.
         """
         operator = cls(state, attempt)
         operator._path.unlink(missing_ok=True)  # of one that was killed
@@ -97,7 +97,7 @@ def request_policy_trial(state: Path, policy: WorkerPolicy) -> PolicyTrialResult
     """Ask the running gateway for a policy trial.
 
     Raises:
-        EnvironmentRefused: No gateway runs there, or it does not answer or refuses.
+        EnvironmentFailure: No gateway runs there, or it does not answer or refuses.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:

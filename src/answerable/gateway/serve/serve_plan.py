@@ -96,7 +96,7 @@ def read_plan(
     Raises:
         ConfigError: More than the policy is invalid.
         UsageError: The file does not exist, or the address is none.
-        EnvironmentRefused: The file or the store may not be read.
+        EnvironmentFailure: The file or the store may not be read.
     """
     if before is None:
         reading = read_config_file(place)

@@ -130,7 +130,7 @@ class Supervisor:
             ready: Called once every worker listens.
 
         Raises:
-            EnvironmentRefused: Something cannot be used, or a worker does not start.
+            EnvironmentFailure: Something cannot be used, or a worker does not start.
         """
         self._install_signal_handlers()
         create_store(self._plan.store)

@@ -82,7 +82,7 @@ class WorkerProcess:
         """Start the process, and restart it whenever it ends.
 
         Raises:
-            EnvironmentRefused: It does not start.
+            EnvironmentFailure: It does not start.
         """
         self._keeping = asyncio.create_task(self._restart_loop())
         ready = asyncio.create_task(self._ready.wait())

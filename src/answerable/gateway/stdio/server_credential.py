@@ -57,7 +57,7 @@ async def fetch_process_credential(
     """Fetch the credential for the environment of a server's process; None for none.
 
     Raises:
-        EnvironmentRefused: One is configured, and cannot be fetched.
+        EnvironmentFailure: One is configured, and cannot be fetched.
     """
     kept, name = wrapped.server.credential, wrapped.server.name
     if kept is None or not kept.as_env:

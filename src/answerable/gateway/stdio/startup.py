@@ -27,7 +27,7 @@ def load_wrapped_server(
     Raises:
         ConfigError: Something in the file is invalid.
         UsageError: The file, or a server of that name, does not exist.
-        EnvironmentRefused: The file may not be read, or no store can be created.
+        EnvironmentFailure: The file may not be read, or no store can be created.
     """
     reading = read_with_policies(place, store, usual)
     config = reading.config

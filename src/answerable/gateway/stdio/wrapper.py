@@ -76,7 +76,7 @@ def wrap_server(wrapped: WrappedServer, tell: Callable[[str], None]) -> int:
         The exit code of the server, or 0 where it has none.
 
     Raises:
-        EnvironmentRefused: Something that it needs cannot be used.
+        EnvironmentFailure: Something that it needs cannot be used.
         ProcessGone: The process that started us has ended.
     """
     import uvloop
@@ -98,7 +98,7 @@ class StdioWrapper:
         given: Credential in the environment of its process; None for none.
 
     Raises:
-        EnvironmentRefused: Something that it needs cannot be used.
+        EnvironmentFailure: Something that it needs cannot be used.
         ProcessGone: The process that started us has ended.
     """
 
@@ -307,7 +307,7 @@ class StdioWrapper:
         """Start the server, or prepare to connect to it.
 
         Raises:
-            EnvironmentRefused: It cannot be run, or its TLS files cannot be read.
+            EnvironmentFailure: It cannot be run, or its TLS files cannot be read.
         """
         server = wrapped.server
         own = wrapped.argv

@@ -13,7 +13,7 @@ def require_extra() -> Iterator[None]:
     """Import optional packages, with an install hint if they are missing.
 
     Raises:
-        EnvironmentRefused: They are not installed.
+        EnvironmentFailure: They are not installed.
     """
     try:
         yield

@@ -34,7 +34,7 @@ class PolicyStateWatch:
         teller: Notifies owners of approval requests.
 
     Raises:
-        EnvironmentRefused: Revocations or pins cannot be read.
+        EnvironmentFailure: Revocations or pins cannot be read.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class PolicyStateWatch:
         """Watch the servers of another configuration.
 
         Raises:
-            EnvironmentRefused: Their pins cannot be read; the current ones stay.
+            EnvironmentFailure: Their pins cannot be read; the current ones stay.
         """
         self.pins.reconfigure(config.servers)
         self.behaviour.reconfigure(config)

@@ -90,7 +90,7 @@ def load_settings(
     Raises:
         ConfigError: More than the policy is invalid.
         UsageError: The file is missing, or has no section `decisions`.
-        EnvironmentRefused: It or the store may not be read.
+        EnvironmentFailure: It or the store may not be read.
     """
     reading = read_with_policies(place, store, usual, before)
     config = require_config(place, reading)

@@ -95,7 +95,7 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
     """Parse a mapping.
 
     Raises:
-        MappingRefused: It is malformed, too large, or references other data.
+        MappingRejected: It is malformed, too large, or references other data.
     """
     if len(text) > MAX_MAPPING:
         raise MappingRejected(

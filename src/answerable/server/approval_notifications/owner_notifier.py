@@ -55,7 +55,7 @@ class OwnerNotifier:
         """Build the webhook; None without one in the configuration.
 
         Raises:
-            EnvironmentRefused: It cannot be used.
+            EnvironmentFailure: It cannot be used.
         """
         return (
             ApprovalWebhook(asks, self._owner_name, self._untold)

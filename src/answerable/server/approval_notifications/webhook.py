@@ -39,7 +39,7 @@ class ApprovalWebhook:
         counted: Messages by outcome: `sent`, `dropped`.
 
     Raises:
-        EnvironmentRefused: There is no URL, or the file of authorities cannot be used.
+        EnvironmentFailure: There is no URL, or the file of authorities cannot be used.
     """
 
     def __init__(

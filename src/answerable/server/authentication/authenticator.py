@@ -76,7 +76,7 @@ class CallerAuthenticator:
 
         Raises:
             UsageError: It cannot be used; the present one stays in force.
-            EnvironmentRefused: A key file cannot be read; the present one stays in
+            EnvironmentFailure: A key file cannot be read; the present one stays in
                 force.
         """
         agents = AgentMapping(config, inventory)
@@ -95,7 +95,7 @@ class CallerAuthenticator:
 
         Raises:
             Unidentified: The caller is not authenticated.
-            KeysNeeded: fetch the keys of that issuer, then try once more.
+            IssuerKeysNeeded: fetch the keys of that issuer, then try once more.
         """
         link = with_valid_certificate(link, now)
         authorization = head.fields.get("authorization")
@@ -137,8 +137,8 @@ class CallerAuthenticator:
         """Authenticate the caller of a token that an enforcement point received.
 
         Raises:
-            TokenRefused: The token is invalid.
-            KeysNeeded: fetch the keys of that issuer, then try once more.
+            TokenRejected: The token is invalid.
+            IssuerKeysNeeded: fetch the keys of that issuer, then try once more.
         """
         try:
             return self._tokens.authenticate_bare(token, now)

@@ -113,7 +113,7 @@ class VerifiedTokenCache:
             now: NumericDate.
 
         Raises:
-            TokenRefused: The token is invalid, or its sender is not proven.
+            TokenRejected: The token is invalid, or its sender is not proven.
         """
         found = self._remembered.get(authorization)
         if found is None or now >= found.until:
@@ -135,7 +135,7 @@ class VerifiedTokenCache:
             now: NumericDate.
 
         Raises:
-            TokenRefused: The token is invalid.
+            TokenRejected: The token is invalid.
         """
         claims = self._verify_token(token, now)
         return replace(
@@ -241,7 +241,7 @@ def build_principal(claims: SignedClaims) -> str:
     Two agents of one person are two principals.
 
     Raises:
-        TokenRefused: The subject could be read as a person and their agent.
+        TokenRejected: The subject could be read as a person and their agent.
     """
     actor = current_actor(claims)
     subs = [claims.sub] if actor is None else [claims.sub, actor.sub]

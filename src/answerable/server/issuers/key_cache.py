@@ -79,7 +79,7 @@ class IssuerKeyCache:
 
     Raises:
         UsageError: A file is no key set, or no certificates, that can be used.
-        EnvironmentRefused: A file cannot be read.
+        EnvironmentFailure: A file cannot be read.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class IssuerKeyCache:
 
         Raises:
             UsageError: As above; nothing has changed then.
-            EnvironmentRefused: As above; nothing has changed then.
+            EnvironmentFailure: As above; nothing has changed then.
         """
         self._held = {each.pin.name: self._load_keys(each) for each in issuers}
         self._rebuild_issuers(0)

@@ -73,7 +73,7 @@ class TokenReviewer:
         review: Its URL, and the file of our own token.
 
     Raises:
-        EnvironmentRefused: The file of its certificate authority cannot be used.
+        EnvironmentFailure: The file of its certificate authority cannot be used.
     """
 
     def __init__(self, review: TokenReviewConfig) -> None:

@@ -72,7 +72,7 @@ def launch_agent(start: AgentStart, tell: Callable[[str], None]) -> int:
 
     Raises:
         UsageError: There is no such program, user or file.
-        EnvironmentRefused: The service refuses or does not run; the program cannot run.
+        EnvironmentFailure: The service refuses or does not run; the program cannot run.
     """
     if sys.platform != "linux":
         raise EnvironmentFailure(

@@ -50,7 +50,7 @@ class RunServiceClient:
         place: Path of the socket.
 
     Raises:
-        EnvironmentRefused: No service listens there.
+        EnvironmentFailure: No service listens there.
     """
 
     def __init__(self, place: str) -> None:
@@ -76,7 +76,7 @@ class RunServiceClient:
         """Register a run.
 
         Raises:
-            EnvironmentRefused: The service refuses, or its answer is malformed.
+            EnvironmentFailure: The service refuses, or its answer is malformed.
         """
         body = msgspec.json.encode(request)
         try:

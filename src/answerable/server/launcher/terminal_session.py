@@ -42,7 +42,7 @@ def run_in_session(account: UserAccount, work: Callable[[], int]) -> int:
         work: Function of the launcher.
 
     Raises:
-        EnvironmentRefused: There is no pseudo-terminal or process left.
+        EnvironmentFailure: There is no pseudo-terminal or process left.
     """
     outer = inner = _WITHOUT
     terminal = _open_terminal()

@@ -101,7 +101,7 @@ class WaitingChild:
         kept: Descriptors above 2 for its program; None for all open ones.
 
     Raises:
-        EnvironmentRefused: It cannot be forked, or cannot become that user.
+        EnvironmentFailure: It cannot be forked, or cannot become that user.
 
     Attributes:
         start: When it started, clock ticks since boot.
@@ -139,7 +139,7 @@ class WaitingChild:
         """Start its program.
 
         Raises:
-            EnvironmentRefused: The program could not be executed; the child is gone
+            EnvironmentFailure: The program could not be executed; the child is gone
                 then.
         """
         with suppress(BrokenPipeError), os.fdopen(self._gate, "wb") as gate:

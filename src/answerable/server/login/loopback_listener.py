@@ -58,7 +58,7 @@ class LoopbackListener:
     """Listener that is open between enter and exit.
 
     Raises:
-        EnvironmentRefused: No port is available.
+        EnvironmentFailure: No port is available.
     """
 
     def __init__(self) -> None:

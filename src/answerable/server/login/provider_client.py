@@ -31,7 +31,7 @@ class ProviderClient:
         ca: File of its certificate authorities; empty for the system's.
 
     Raises:
-        EnvironmentRefused: The file cannot be used.
+        EnvironmentFailure: The file cannot be used.
     """
 
     def __init__(self, ca: str) -> None:
@@ -52,7 +52,7 @@ class ProviderClient:
             authorization: Value of Authorization, empty for none.
 
         Raises:
-            EnvironmentRefused: No complete answer came within the limits.
+            EnvironmentFailure: No complete answer came within the limits.
         """
         host = urlsplit(url).netloc
         try:
@@ -121,9 +121,9 @@ def load_provider_keys(
     has the address of its keys.
 
     Raises:
-        EnvironmentRefused: They cannot be fetched.
+        EnvironmentFailure: They cannot be fetched.
         UsageError: Its file has no usable keys.
-        KeySetRefused: They are not acceptable.
+        KeySetRejected: They are not acceptable.
     """
     if pinned.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
         _, document = ask(provider.jwks, None)

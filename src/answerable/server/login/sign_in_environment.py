@@ -26,7 +26,7 @@ def build_sign_in_environment(
         tell: Prints a line for the person.
 
     Raises:
-        EnvironmentRefused: The file cannot be used.
+        EnvironmentFailure: The file cannot be used.
     """
     ask = ProviderClient(ca)
     terminal = sys.stdin.isatty() and sys.stderr.isatty()

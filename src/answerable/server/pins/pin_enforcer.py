@@ -52,7 +52,7 @@ class PinEnforcer(PinWatch):
         clock: Returns UTC nanoseconds.
 
     Raises:
-        EnvironmentRefused: A file cannot be read at the start.
+        EnvironmentFailure: A file cannot be read at the start.
     """
 
     def __init__(

@@ -53,7 +53,7 @@ class PinFiles:
         """Read the pins of a server; a missing file has none.
 
         Raises:
-            EnvironmentRefused: It may not be read, or is no pin file.
+            EnvironmentFailure: It may not be read, or is no pin file.
         """
         found = self.find(server)
         return NO_PINS if found is None else found
@@ -62,7 +62,7 @@ class PinFiles:
         """Read the pins of a server; None where there is no file.
 
         Raises:
-            EnvironmentRefused: As `read`.
+            EnvironmentFailure: As `read`.
         """
         path = self.path(server)
         try:
@@ -83,7 +83,7 @@ class PinFiles:
             change: Returns the new pins; None leaves them unchanged.
 
         Raises:
-            EnvironmentRefused: They cannot be read or written.
+            EnvironmentFailure: They cannot be read or written.
         """
         make_folder(self.folder)
         with translate_os_errors("lock", self.folder):

@@ -69,7 +69,7 @@ class PinWatch:
         bound: Decision point of this process.
 
     Raises:
-        EnvironmentRefused: A file cannot be read at the start.
+        EnvironmentFailure: A file cannot be read at the start.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PinWatch:
         """Watch the servers as configured now.
 
         Raises:
-            EnvironmentRefused: The file of a new server cannot be read; nothing
+            EnvironmentFailure: The file of a new server cannot be read; nothing
                 changes.
         """
         pinning: dict[str, PinningMode] = {

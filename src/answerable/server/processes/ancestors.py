@@ -73,7 +73,7 @@ def refuse_agent_ancestors(runs: Collection[ProcessKey] = ()) -> None:
         runs: Processes that `answerable run` has registered.
 
     Raises:
-        AgentAbove: An ancestor is an agent, or the ancestors cannot be read.
+        StartedByAgent: An ancestor is an agent, or the ancestors cannot be read.
     """
     if RUN_VARIABLE in os.environ:
         raise StartedByAgent(
@@ -105,7 +105,7 @@ def list_ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
         own: Pid; our own by default.
 
     Raises:
-        AgentAbove: They cannot be read completely.
+        StartedByAgent: They cannot be read completely.
     """
     if not Path("/proc/self/stat").exists():
         raise _unknown_ancestors_error("this machine has no /proc")

@@ -113,7 +113,7 @@ class RunRegistry:
         ended: Called for each run whose end this process notices first.
 
     Raises:
-        EnvironmentRefused: The folder cannot be used.
+        EnvironmentFailure: The folder cannot be used.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class RunRegistry:
             launcher: Held process that started it; kept here.
 
         Raises:
-            EnvironmentRefused: It cannot be written.
+            EnvironmentFailure: It cannot be written.
         """
         with self._lock:
             write_file(self._folder / run.id, msgspec.json.encode(run))

@@ -41,7 +41,7 @@ class RecordJournal:
         recorded: Number of records so far.
 
     Raises:
-        EnvironmentRefused: The spool cannot be written.
+        EnvironmentFailure: The spool cannot be written.
     """
 
     def __init__(

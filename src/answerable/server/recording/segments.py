@@ -65,7 +65,7 @@ class SegmentWriter:
         current: Number of the current file, 0 before the first.
 
     Raises:
-        EnvironmentRefused: The spool cannot be written.
+        EnvironmentFailure: The spool cannot be written.
     """
 
     def __init__(self, spool: Path, name: str, *, room: int = PREALLOCATED) -> None:
@@ -216,7 +216,7 @@ def replace_recorder(spool: Path, worker: int, name: str) -> tuple[str, int]:
         where they were shipped.
 
     Raises:
-        EnvironmentRefused: The spool cannot be written.
+        EnvironmentFailure: The spool cannot be written.
     """
     place = spool / f"worker-{worker}"
     try:

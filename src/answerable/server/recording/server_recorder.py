@@ -34,7 +34,7 @@ class ServerRecorder:
         away: Number of refused requests, by reason, since the start.
 
     Raises:
-        EnvironmentRefused: The spool cannot be written.
+        EnvironmentFailure: The spool cannot be written.
     """
 
     prefix = ""  # prefix of its name, for the kind of server

@@ -104,9 +104,9 @@ class ExchangeVerifier:
             now: NumericDate.
 
         Raises:
-            NotGiven: A credential is invalid.
-            KeyUnknown: Reload the keys of that issuer, then retry.
-            ReviewNeeded: Ask the API server of that issuer, then retry.
+            ExchangeRefused: A credential is invalid.
+            UnknownKey: Reload the keys of that issuer, then retry.
+            TokenReviewNeeded: Ask the API server of that issuer, then retry.
         """
         request = shown.request
         if shown.proof is not None:

@@ -77,7 +77,7 @@ class OwnTokenVerifier:
         """Verify an own token, for any audience.
 
         Raises:
-            TokenRefused: It is invalid.
+            TokenRejected: It is invalid.
         """
         return self._verify_signature(parse_jws(unverified_token), now)
 
@@ -88,7 +88,7 @@ class OwnTokenVerifier:
         accepted here.
 
         Raises:
-            TokenRefused: It is invalid.
+            TokenRejected: It is invalid.
         """
         said = admitted.payload.get("aud")
         audience = said if isinstance(said, str) else ""
@@ -105,8 +105,8 @@ class OwnTokenVerifier:
         """Verify an own token and that it is live.
 
         Raises:
-            TokenRefused: It is invalid or revoked.
-            ControlUnavailable: The control database cannot be read.
+            TokenRejected: It is invalid or revoked.
+            TokenStateUnavailable: The control database cannot be read.
         """
         claims = self._verify_signature(admitted, now)
         chain = self.find_live_delegation(claims, now)

@@ -32,7 +32,7 @@ class ProviderRequest(Protocol):
         """GET an address, or POST a form to it; give status and body.
 
         Raises:
-            EnvironmentRefused: The response was incomplete.
+            EnvironmentFailure: The response was incomplete.
         """
 
 
@@ -81,7 +81,7 @@ def resolve_person(claims: SignedClaims, claim: str) -> PersonId:
     """Return the person that an ID token names.
 
     Raises:
-        LoginRefused: It names nobody, or an address that is not verified.
+        LoginFailed: It names nobody, or an address that is not verified.
     """
     try:
         return read_person(claims, claim)

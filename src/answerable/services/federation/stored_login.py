@@ -80,7 +80,7 @@ def store_login(folder: Path, logged_in: StoredLogin) -> None:
     """Store a sign-in, readable by its user only; it replaces the previous one.
 
     Raises:
-        EnvironmentRefused: The folder cannot be used, or other users can read it.
+        EnvironmentFailure: The folder cannot be used, or other users can read it.
     """
     kept = _LoginFile(
         _SCHEMA,
@@ -112,7 +112,7 @@ def load_login(folder: Path, now: int) -> StoredLogin | None:
         None if nobody is signed in, or the token has expired.
 
     Raises:
-        EnvironmentRefused: The file belongs to another user, other users can read it,
+        EnvironmentFailure: The file belongs to another user, other users can read it,
             or it is malformed.
     """
     kept = _read_login_file(folder / FILE_NAME)
@@ -127,7 +127,7 @@ def remove_login(folder: Path) -> bool:
     """Remove the sign-in; return whether there was one.
 
     Raises:
-        EnvironmentRefused: It cannot be removed.
+        EnvironmentFailure: It cannot be removed.
     """
     try:
         (folder / FILE_NAME).unlink()

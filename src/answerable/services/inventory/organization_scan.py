@@ -94,7 +94,7 @@ def scan_organization(
         accounts that refused access, and so does the snapshot.
 
     Raises:
-        EnvironmentRefused: No access to the organization, or the session expired; the
+        EnvironmentFailure: No access to the organization, or the session expired; the
             checkpoint keeps the finished accounts.
     """
     organization = fetch.open_organization(source.location, context)

@@ -33,7 +33,7 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
     """Store a sync; it belongs to no snapshot yet.
 
     Raises:
-        EnvironmentRefused: The disk cannot be written.
+        EnvironmentFailure: The disk cannot be written.
     """
     digest = store.put_object("sync", msgspec.json.encode(sync), now)
     return StoredSync(

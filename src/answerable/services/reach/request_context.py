@@ -66,7 +66,7 @@ def parse_stated_context(
     Raises:
         UsageError: A file is missing or holds no policy; or a key is unknown and close
             to a known one; or a value has the wrong type.
-        EnvironmentRefused: A file cannot be read.
+        EnvironmentFailure: A file cannot be read.
     """
     operators = _collect_policy_keys(facts) if context else {}
     for key, values in (context or {}).items():
@@ -210,7 +210,7 @@ def read_policy_file(
 
     Raises:
         UsageError: The file is missing, or holds no policy.
-        EnvironmentRefused: It cannot be read.
+        EnvironmentFailure: It cannot be read.
     """
     what = f"the {layer} policy"
     document = read_answer_file(location, what, limit=MAX_BYTES)

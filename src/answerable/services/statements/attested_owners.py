@@ -82,7 +82,7 @@ class AttestedOwnerReader:
 
         Raises:
             VerificationError: The log or an object in it was changed.
-            EnvironmentRefused: The store cannot be read.
+            EnvironmentFailure: The store cannot be read.
         """
         self._reload_if_changed()
         begin, end = self._while
@@ -176,7 +176,7 @@ class AttestationReader:
 
         Raises:
             VerificationError: The log or an object in it was changed.
-            EnvironmentRefused: The store cannot be read.
+            EnvironmentFailure: The store cannot be read.
         """
         self._reload_if_changed()
         holding = [item for item in self._said if is_valid_attestation(item, now)]

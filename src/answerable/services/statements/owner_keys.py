@@ -170,7 +170,7 @@ def verify_statement(
         now: UTC nanoseconds.
 
     Raises:
-        StatementVoid: It is invalid; the message has the reason.
+        InvalidStatement: It is invalid; the message has the reason.
         VerificationError: A stored object was changed.
     """
     return signed_statements.verify_statement(

@@ -74,7 +74,7 @@ class PolicyExceptionReader:
 
         Raises:
             VerificationError: The log or an object in it was changed.
-            EnvironmentRefused: The store cannot be read.
+            EnvironmentFailure: The store cannot be read.
         """
         owners = self._attested.read(now)
         self._reload_if_changed()

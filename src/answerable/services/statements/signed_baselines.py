@@ -86,7 +86,7 @@ class SignedBaselineReader:
 
         Raises:
             VerificationError: The log or an object in it was changed.
-            EnvironmentRefused: The store cannot be read.
+            EnvironmentFailure: The store cannot be read.
         """
         stamp = self._store.log.checkpoint()
         if self._last is not None and stamp and stamp == self._stamp:

@@ -44,7 +44,7 @@ class PostgresPool:
         """Open a transaction that is committed at the end of the context.
 
         Raises:
-            ControlUnavailable: No connection, or the commit was not confirmed.
+            TokenStateUnavailable: No connection, or the commit was not confirmed.
         """
         if self._closed or not self._places.acquire(timeout=TIMEOUT_SECONDS):
             raise _unavailable_error("every connection is in use")

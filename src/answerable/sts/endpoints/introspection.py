@@ -76,7 +76,7 @@ class IntrospectionEndpoint:
         """Build the answer for an authenticated caller.
 
         Raises:
-            TokenRefused: The caller is not authenticated.
+            TokenRejected: The caller is not authenticated.
         """
         knows = self._audience_filter(asked, now)
         try:

@@ -56,7 +56,7 @@ class ProofVerifier:
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.
-            ProofRefused: The proof is invalid.
+            ProofRejected: The proof is invalid.
         """
         certificate = asked.link.certificate
         x5t = (
@@ -79,9 +79,9 @@ class ProofVerifier:
 
         Raises:
             NonceRequired: The proof needs a nonce of ours.
-            TokenRefused: There is no live token, or the presenter did not prove
+            TokenRejected: There is no live token, or the presenter did not prove
                 possession.
-            ControlUnavailable: The record cannot be read.
+            TokenStateUnavailable: The record cannot be read.
         """
         scheme, _, token = asked.head.fields.get("authorization", "").partition(" ")
         if not token:

@@ -113,7 +113,7 @@ class RevocationEndpoint:
         """Check that the requester holds the token, or one above it.
 
         Raises:
-            TokenRefused: It holds neither.
+            TokenRejected: It holds neither.
         """
         if "authorization" in asked.head.fields:
             above = self._proving.authenticate(asked, PATH, now).delegation.id

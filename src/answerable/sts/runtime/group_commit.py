@@ -85,8 +85,8 @@ class GroupCommit:
         """Serve one exchange in the next group; its record is on disk on return.
 
         Raises:
-            KeyUnknown: From the use case.
-            ReviewNeeded: From the use case.
+            UnknownKey: From the use case.
+            TokenReviewNeeded: From the use case.
             NotRecorded: It could not be recorded, so no token may be issued.
         """
         waiting = self._waiting

@@ -31,7 +31,7 @@ async def open_health_listener(
         handlers: Handlers of the token service.
 
     Raises:
-        EnvironmentRefused: The address cannot be bound.
+        EnvironmentFailure: The address cannot be bound.
     """
     address = plan.service.health
     if address is None:

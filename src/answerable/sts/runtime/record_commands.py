@@ -29,7 +29,7 @@ def list_keys(plan: StsSettings, *, rotate: bool, kill: str) -> list[str]:
 
     Raises:
         UsageError: No active or prepared key has that kid.
-        EnvironmentRefused: The record cannot be used.
+        EnvironmentFailure: The record cannot be used.
     """
     now = time.time()
     with _open_record(plan, now) as control:
@@ -63,7 +63,7 @@ def recover_after_restore(plan: StsSettings) -> tuple[RestoreRevocations, bool]:
         What was revoked, and whether the file names a gateway.
 
     Raises:
-        EnvironmentRefused: The record cannot be used.
+        EnvironmentFailure: The record cannot be used.
     """
     now = time.time()
     with _open_record(plan, now) as control:

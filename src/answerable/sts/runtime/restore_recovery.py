@@ -22,7 +22,7 @@ def open_record(plan: StsSettings, now: float, log: OperatorLog) -> TokenState:
         now: NumericDate.
 
     Raises:
-        EnvironmentRefused: It cannot be used, or is of a newer release.
+        EnvironmentFailure: It cannot be used, or is of a newer release.
     """
     control = open_token_state(plan.state, now, plan.service.database)
     try:

@@ -74,7 +74,7 @@ def load_settings(place: str, store: Path | None, usual: Path | None) -> StsSett
     Raises:
         ConfigError: More than the policy is invalid.
         UsageError: The file is missing, or has no section `sts`.
-        EnvironmentRefused: It may not be read.
+        EnvironmentFailure: It may not be read.
     """
     reading = read_config_file(place)
     config = require_config(place, reading)

@@ -19,7 +19,7 @@ def build_reviewers(issuers: Iterable[IssuerConfig]) -> ReviewersByIssuer:
     """Build the TokenReview client and audience of each issuer.
 
     Raises:
-        EnvironmentRefused: A file cannot be used.
+        EnvironmentFailure: A file cannot be used.
     """
     return {
         each.pin.name: (TokenReviewer(each.review), each.audience)
@@ -32,7 +32,7 @@ class TokenReviews:
     """TokenReview clients of all issuers that require one.
 
     Raises:
-        EnvironmentRefused: A file cannot be used.
+        EnvironmentFailure: A file cannot be used.
     """
 
     def __init__(self, issuers: Iterable[IssuerConfig], log: OperatorLog) -> None:

@@ -62,7 +62,7 @@ class KeyRing:
         now: NumericDate.
 
     Raises:
-        EnvironmentRefused: The folder or the database cannot be used.
+        EnvironmentFailure: The folder or the database cannot be used.
     """
 
     def __init__(self, control: TokenState, folder: KeyStore, now: float) -> None:
@@ -96,7 +96,7 @@ class KeyRing:
             now: NumericDate.
 
         Raises:
-            NoSigningKey: No key is active.
+            SigningUnavailable: No key is active.
         """
         held = self._now
         kid = held.kid
@@ -128,7 +128,7 @@ class KeyRing:
         """Perform due rotation steps and read the keys of other replicas.
 
         Raises:
-            EnvironmentRefused: Disk or database failed; the current keys stay in use.
+            EnvironmentFailure: Disk or database failed; the current keys stay in use.
         """
         replica = self._folder.replica
         keys = self._control.list_keys()

@@ -43,7 +43,7 @@ class KeyStore:
         variable: Environment variable with the passphrase, empty for none.
 
     Raises:
-        EnvironmentRefused: The folder is unusable or readable by others, or the named
+        EnvironmentFailure: The folder is unusable or readable by others, or the named
             passphrase is missing.
     """
 
@@ -104,7 +104,7 @@ class KeyStore:
         """Load a private key.
 
         Raises:
-            EnvironmentRefused: It is missing, damaged, readable by others, encrypted
+            EnvironmentFailure: It is missing, damaged, readable by others, encrypted
                 with another passphrase, or not the key of that kid.
         """
         path = self._key_path(kid)

@@ -111,7 +111,7 @@ class FiledRequestReader:
 
         Raises:
             VerificationError: The log or an object in it was changed.
-            EnvironmentRefused: The store cannot be read.
+            EnvironmentFailure: The store cannot be read.
         """
         stamp = self._store.log.checkpoint()
         if not stamp or stamp != self._stamp or now < self._read_at:

@@ -54,7 +54,7 @@ def ingest_logs(
 
     Raises:
         UsageError: A source is unknown, or its path does not exist.
-        EnvironmentRefused: The path cannot be read, or the disk cannot be written.
+        EnvironmentFailure: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
     opened = [(source, _open_source(source)) for source in sources]

@@ -145,7 +145,7 @@ def submit_statement(
         now: UTC nanoseconds.
 
     Raises:
-        StatementVoid: The envelope is malformed or invalid.
+        InvalidStatement: The envelope is malformed or invalid.
         VerificationError: It holds another statement than the act needs, is too old, or
             was recorded already. Nothing is recorded.
     """

@@ -45,7 +45,7 @@ def ship_spool(store: EvidenceStore, spool: Path, *, now: int) -> ShipResult:
         now: UTC nanoseconds.
 
     Raises:
-        EnvironmentRefused: The store or spool cannot be used, or another process is
+        EnvironmentFailure: The store or spool cannot be used, or another process is
             shipping the spool; unsealed records stay in the spool.
     """
     with (

@@ -53,8 +53,8 @@ def sign_in(
 
     Raises:
         UsageError: The issuer is not one for persons.
-        LoginRefused: A response is invalid, or the person did not sign in in time.
-        EnvironmentRefused: The provider cannot be reached.
+        LoginFailed: A response is invalid, or the person did not sign in in time.
+        EnvironmentFailure: The provider cannot be reached.
     """
     if not names_people(pinned):
         raise UsageError(

@@ -197,8 +197,8 @@ class TokenExchange:
             now: NumericDate.
 
         Raises:
-            KeyUnknown: Reload the keys of that issuer, then retry.
-            ReviewNeeded: Ask the API server of that issuer, then retry.
+            UnknownKey: Reload the keys of that issuer, then retry.
+            TokenReviewNeeded: Ask the API server of that issuer, then retry.
         """
         (outcome,) = self.exchange_all((shown,), now)
         if isinstance(outcome, Exception):

@@ -55,7 +55,7 @@ class WebProviderRequest(Protocol):
         """GET an address, or POST a form to it; give status and body.
 
         Raises:
-            EnvironmentRefused: The response was incomplete.
+            EnvironmentFailure: The response was incomplete.
         """
 
 
@@ -140,8 +140,8 @@ def load_provider(ways: WebSignInEnvironment, iss: str) -> ProviderMetadata:
     """Load the metadata of a provider.
 
     Raises:
-        LoginRefused: It is no provider, or not the pinned one.
-        EnvironmentRefused: It cannot be reached.
+        LoginFailed: It is no provider, or not the pinned one.
+        EnvironmentFailure: It cannot be reached.
     """
     status, body = ways.ask(metadata_url(iss), None)
     if status != 200:
@@ -178,8 +178,8 @@ def finish_sign_in(
     """Finish a sign-in with the redirect of the browser.
 
     Raises:
-        LoginRefused: The response is invalid, or the person has no role here.
-        EnvironmentRefused: The provider cannot be reached.
+        LoginFailed: The response is invalid, or the person has no role here.
+        EnvironmentFailure: The provider cannot be reached.
     """
     code = parse_redirect(query, begun.sealed, begun.provider)
     form = build_code_form(place.client, place.redirect_uri, code, begun.sealed)
@@ -212,7 +212,7 @@ def admit_person(
     """Return the person of a verified token, with their roles here.
 
     Raises:
-        LoginRefused: It names nobody, or nobody with a role; or an agent that acts for
+        LoginFailed: It names nobody, or nobody with a role; or an agent that acts for
             them presents it.
     """
     if claims.act.actors or claims.find_leaf("act") is not None:

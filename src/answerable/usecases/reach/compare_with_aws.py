@@ -95,7 +95,7 @@ def compare_with_simulator(
     Raises:
         UsageError: The subject is not known or not in the account, or the sample is
             empty.
-        EnvironmentRefused: AWS cannot be reached, or refuses every question.
+        EnvironmentFailure: AWS cannot be reached, or refuses every question.
     """
     if sample < 1:
         raise UsageError(f"--sample must be at least 1 (got {sample})")

@@ -43,7 +43,7 @@ class BearerTokenVerifier:
 
     Raises:
         UsageError: The issuer's keys cannot be used.
-        EnvironmentRefused: They cannot be read.
+        EnvironmentFailure: They cannot be read.
     """
 
     def __init__(

@@ -155,7 +155,7 @@ class ProviderSignIn:
         """Limit concurrent sign-ins of one network.
 
         Raises:
-            EnvironmentRefused: The limit is reached.
+            EnvironmentFailure: The limit is reached.
         """
         if self._under_way[network] >= MAX_PER_NETWORK:
             raise EnvironmentFailure("too many sign-ins from one address at once")

@@ -93,7 +93,7 @@ def load_settings(
     Raises:
         ConfigError: The file is invalid.
         UsageError: The file is missing, the address is invalid, or there is no store.
-        EnvironmentRefused: It may not be read.
+        EnvironmentFailure: It may not be read.
     """
     reading = read_policy_files(read_config_file(place)) if place else _empty_reading()
     config = require_config(place, reading)

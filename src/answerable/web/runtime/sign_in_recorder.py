@@ -29,7 +29,7 @@ class SignInRecorder(ServerRecorder):
         clock: Returns UTC nanoseconds.
 
     Raises:
-        EnvironmentRefused: The spool cannot be written.
+        EnvironmentFailure: The spool cannot be written.
     """
 
     prefix, every, counts_as = WEB_PREFIX, 60.0, _IN

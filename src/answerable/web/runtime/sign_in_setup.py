@@ -49,7 +49,7 @@ def build_login_settings(plan: WebSettings, url: str) -> WebSignInConfig | None:
         url: Public URL, if not configured.
 
     Raises:
-        EnvironmentRefused: The client secret is not in the environment.
+        EnvironmentFailure: The client secret is not in the environment.
     """
     found = _find_login(plan)
     if found is None:
@@ -70,7 +70,7 @@ def build_login_effects(plan: WebSettings) -> WebSignInEnvironment | None:
     """Return the effects of a sign-in: provider requests and records.
 
     Raises:
-        EnvironmentRefused: The CA file cannot be read.
+        EnvironmentFailure: The CA file cannot be read.
     """
     found = _find_login(plan)
     if found is None:
@@ -87,7 +87,7 @@ def build_token_verifier(plan: WebSettings) -> BearerTokenVerifier | None:
 
     Raises:
         UsageError: The issuer's keys cannot be used.
-        EnvironmentRefused: They cannot be read.
+        EnvironmentFailure: They cannot be read.
     """
     found, web = _find_login(plan), plan.config.web
     if found is None or web is None or not web.audience:

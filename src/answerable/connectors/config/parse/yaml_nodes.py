@@ -80,7 +80,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
     """Parse the only document of a text.
 
     Raises:
-        NotRead: The text is refused, with line and column.
+        YamlRefused: The text is refused, with line and column.
     """
     stack: list[_OpenYamlCollection] = []
     root: YamlNode | None = None
