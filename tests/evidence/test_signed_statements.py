@@ -102,15 +102,6 @@ def void(
     return caught.value.void
 
 
-def test_the_thumbprint_is_that_of_rfc_8037_a_3() -> None:
-    public = bytes.fromhex(
-        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
-    )
-    assert owner_key_id(public) == (
-        "owner-key:kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-    )
-
-
 def test_a_statement_signed_with_an_enrolled_key_counts() -> None:
     found = owner_attestations.verify_attestation(
         signed(attestation()), KEYS, LogPosition(9, NOW), STORE
@@ -344,21 +335,6 @@ def test_a_key_that_is_enrolled_again_has_both_intervals() -> None:
         for day in range(6)
     ]
     assert counts == [True, False, True, True, False, False]
-
-
-def test_a_key_is_its_first_persons() -> None:
-    keys = index_keys([enrolled(BEN, ANA, at=7), enrolled(ANA, ANA, at=3)], [])
-    assert keys[IDS[ANA]].person == ANA
-    assert len(keys[IDS[ANA]].enrolled) == 1
-
-
-def test_a_key_of_small_order_is_none() -> None:
-    forged = KeyEnrolment(bytes(32), ANA, 0, NOW, WrittenBy.SELF_REPORTED, 0)
-    assert index_keys([(LogPosition(0, 0), forged)], []) == {}
-    assert not signed_statements.is_valid_public_key(b"\x01" + bytes(31))
-    assert not signed_statements.is_valid_public_key(b"\xff" * 32)
-    assert not signed_statements.is_valid_public_key(b"short")
-    assert all(signed_statements.is_valid_public_key(raw) for raw in PUBLIC.values())
 
 
 log = st.permutations(range(12))

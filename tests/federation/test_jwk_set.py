@@ -1,6 +1,5 @@
 """Security test 3 and the keys themselves: what may verify, and for whom."""
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +9,6 @@ from answerable.federation.algorithms import KEY_TYPES
 from answerable.federation.errors import (
     KeySetRejected,
     TokenFault,
-    TokenRejected,
-    UnknownKey,
 )
 from answerable.federation.jwk import VerificationKey, parse_public_jwk
 from answerable.federation.jwk_set import MAX_BYTES, MAX_KEYS, parse_key_set
@@ -20,24 +17,16 @@ from answerable.federation.strict_json import (
     decode_base64url,
     encode_base64url,
 )
-from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
 from answerable.federation.weak_keys import _SMALL_ORDER, is_roca, is_small_order
 from tests.federation.sample_tokens import (
-    AUD,
     EC,
     ED,
-    ISSUERS,
     KEYS,
     OTHER_EC,
     RSA,
-    claims,
     document,
-    header,
-    issuer,
     key_set,
     public,
-    sign,
-    verify_sample,
 )
 
 GOOD = public(EC, kid="good")
@@ -374,53 +363,3 @@ def test_a_key_off_its_curve_cannot_be_made() -> None:
 
 
 # 3: kid, and whose key it is
-
-
-@pytest.mark.parametrize(
-    "kid",
-    [
-        "../../../../dev/null",
-        "/proc/self/environ",
-        "k1' OR '1'='1",
-        "k1; rm -rf /",
-        "https://evil.example/jwks#k1",
-        "K1",
-        "k1 ",
-        "k1\u0301",
-        "0",
-    ],
-)
-def test_a_kid_is_looked_up_and_never_followed(kid: str) -> None:
-    with pytest.raises(UnknownKey):
-        verify_sample(sign(header(kid=kid), claims()))
-
-
-@pytest.mark.parametrize("kid", [..., "", None, 1, True, ["k1"], {}, "k1\n", "k1\0"])
-def test_a_token_without_a_printable_kid_is_refused(kid: object) -> None:
-    with pytest.raises(TokenRejected) as caught:
-        verify_sample(sign(header(kid=kid), claims()))
-    assert caught.value.reason is TokenFault.KID
-
-
-def test_a_key_of_another_issuer_is_not_taken_even_under_the_same_kid() -> None:
-    other = issuer(name="other", iss="https://other.example")
-    both = IssuerIndex(
-        *ISSUERS, IssuerWithKeys(other, AUD, key_set(public(OTHER_EC, kid="k1")))
-    )
-    assert verify_sample(sign(header(), claims()), both).issuer == "corp"
-    theirs = claims(iss="https://other.example")
-    assert verify_sample(sign(header(), theirs, OTHER_EC), both).issuer == "other"
-    for payload, key in ((claims(), OTHER_EC), (theirs, EC)):
-        with pytest.raises(TokenRejected) as caught:
-            verify_sample(sign(header(), payload, key), both)
-        assert caught.value.reason is TokenFault.SIGNATURE
-    alone = IssuerIndex(
-        *ISSUERS, IssuerWithKeys(other, AUD, key_set(public(OTHER_EC, kid="k2")))
-    )
-    with pytest.raises(UnknownKey):
-        verify_sample(sign(header(kid="k2"), claims(), OTHER_EC), alone)
-
-
-def test_a_key_set_holds_no_json_numbers_for_kids() -> None:
-    text = json.dumps({"keys": [public(EC, kid="1")]}).replace('"1"', "1").encode()
-    refused(text, TokenFault.KEY_COUNT)

@@ -13,7 +13,6 @@ from answerable.authorization.cedar.cedar_request import (
 )
 from answerable.authorization.decision import EMPTY_STATE, RuntimeState, decide
 from answerable.authorization.decision_table import DecisionTable, compile_table
-from answerable.authorization.policy_exceptions import ExceptionKey
 from answerable.model.config import AllowRule, Config
 from answerable.model.decision import (
     AuthorizationRequest,
@@ -27,7 +26,6 @@ from answerable.model.decision import (
 )
 from answerable.model.ids import AgentId
 from answerable.model.json_values import MAX_ARGUMENT_VALUES
-from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
 from answerable.usecases.authorization.authorize import Authorizer
 from tests.authorization.cedar.policy_strategies import AGENTS, call, rules_of
 from tests.authorization.config_strategies import agent, config, server
@@ -41,8 +39,7 @@ PERMIT = f"permit ({CALL});"
 def the_file(
     *, mode: EnforcementMode = EnforcementMode.ENFORCE, allow: bool = False
 ) -> Config:
-    rule = AllowRule("agents.ana.allow[0]", "files", ("*",), (), (), ())
-    rules = (rule,) if allow else ()
+    rules = [AllowRule("agents.ana.allow[0]", "files", ("*",), (), (), ())] * allow
     return config(
         *(agent(name, *rules, mode=mode) for name in ("ana", "ben", "cam")),
         servers=(server("files", reads=("read",)), server("mail")),
@@ -340,46 +337,6 @@ def test_a_kill_of_an_agent_stops_the_agents_below_it() -> None:
     assert (decision.reason, decision.determining) == (DecisionReason.KILLED, (BEN,))
     assert not decide(found, stands, call(agent=BEN)).passes
     assert decide(found, stands, call()).passes
-
-
-def amendment(
-    who: AgentId, kind: PolicyExceptionKind
-) -> dict[ExceptionKey, tuple[PolicyException, ...]]:
-    signed = PolicyException(
-        "a" * 64, kind, who, "files", TargetKind.TOOL, "read", "", 0, ("person:x",)
-    )
-    return {(who, "files", TargetKind.TOOL, "read"): (signed,)}
-
-
-def test_an_owner_lifts_an_ask_but_not_a_forbid_an_error_or_the_agents_above() -> None:
-    by_owner = RuntimeState(amendments=amendment(ANA, PolicyExceptionKind.OWNER))
-    ask = f"@ask forbid ({CALL});"
-    assert decide(table(PERMIT, ask), by_owner, call()).reason is DecisionReason.GRANTED
-    for forbid, reason in (
-        (f"forbid ({CALL});", DecisionReason.FORBIDDEN),
-        (
-            f"forbid ({CALL}) when {{ context.arguments.n > 1 }};",
-            DecisionReason.EVALUATION,
-        ),
-    ):
-        assert decide(table(PERMIT, forbid), by_owner, call()).reason is reason
-    none = table(ask.replace("principal", f"principal == Agent::{q(CAM)}"))
-    assert decide(none, by_owner, call()).reason is DecisionReason.GRANTED
-    under = decide(none, by_owner, call(chain=(BEN,)))
-    assert under.reason is DecisionReason.PARENT
-
-
-def test_two_persons_lift_a_forbid_and_the_agents_above_but_no_error() -> None:
-    by_two = RuntimeState(amendments=amendment(ANA, PolicyExceptionKind.BREAK_GLASS))
-    forbidden = table(f"forbid ({CALL});")
-    for request in (call(), call(chain=(BEN,))):
-        assert decide(forbidden, by_two, request).reason is DecisionReason.BREAK_GLASS
-    above = f"forbid ({CALL.replace('principal', f'principal == Agent::{q(BEN)}')});"
-    held = table(PERMIT, above)
-    assert decide(held, EMPTY_STATE, call(chain=(BEN,))).reason is DecisionReason.PARENT
-    assert decide(held, by_two, call(chain=(BEN,))).reason is DecisionReason.BREAK_GLASS
-    errs = table(PERMIT, above.replace(";", " when { context.arguments.n > 1 };"))
-    assert decide(errs, by_two, call(chain=(BEN,))).effect is DecisionEffect.ERROR
 
 
 # Lists.
