@@ -29,14 +29,14 @@ def contracts(root: Path) -> list[dict[str, list[str]]]:
 
 
 def pure_layers(root: Path) -> set[str]:
-    """Name every room and the model, as the layers contract lists them."""
+    """Name every pure package and the model, as the layers contract lists them."""
     (layers,) = (c["layers"] for c in contracts(root) if "exhaustive" in c)
     named = {name.strip() for layer in layers for name in layer.split("|")}
     return named - WORLD
 
 
 def unguarded(root: Path) -> set[str]:
-    """Name every room that the contract on purity forgets."""
+    """Name every pure package that the contract on purity forgets."""
     (guarded,) = (
         set(c["source_modules"])
         for c in contracts(root)

@@ -23,9 +23,9 @@ READERS = (
     "gateway/http",
     "gateway/stdio",
     "gateway/wire",
-    "serving/callers",
-    "serving/mcp",
-    "serving/wire",
+    "server/authentication",
+    "server/mcp",
+    "server/wire",
 )
 SAID = {name for row in TABLE for name in row.names}
 SAID_FIELDS = {
