@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from answerable.cli import commands as commands_package
 from answerable.cli import signing
 from answerable.cli.main import main
 from answerable.model.documents.core import CoverageRecord, Document
@@ -189,6 +191,9 @@ class _Store:
 @pytest.fixture
 def flows(monkeypatch: pytest.MonkeyPatch) -> UseCaseStubs:
     """Put stand-ins in the place of store and flows."""
+    # A command that is first imported now would keep the stand-in.
+    for module in iter_modules(commands_package.__path__):
+        import_module(f"{commands_package.__name__}.{module.name}")
     flows = UseCaseStubs()
     stubs: dict[str, ModuleType] = {}
     for place, kind in FLOWS.items():
@@ -207,7 +212,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> UseCaseStubs:
         package, _, name = module.rpartition(".")
         monkeypatch.setattr(import_module(package), name, stub, raising=False)
         monkeypatch.setitem(sys.modules, module, stub)
-    # Whoever runs the tests may be an agent.
+    # An agent may run the tests.
     monkeypatch.setattr(signing, "require_human", lambda *_: None)
     store = ModuleType("answerable.store.store")
     store.EvidenceStore = _Store  # type: ignore[attr-defined]  # a stand-in module
