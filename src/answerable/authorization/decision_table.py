@@ -54,7 +54,7 @@ class DecisionPair:
     durable: Decision
 
     def for_durability(self, durability: RecordDurability) -> Decision:
-        """Return the decision in a durability class."""
+        """Return the decision for a record that is durable, or one that is buffered."""
         return self.durable if durability is RecordDurability.DURABLE else self.buffered
 
 

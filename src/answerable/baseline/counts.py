@@ -216,7 +216,7 @@ def edge_keys(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
 
 
 def context_keys(call: CallObservation) -> set[EdgeKey]:
-    """Return the edges for the untrusted sources read before a call."""
+    """Return a (source, tool) edge per untrusted source that was read before a call."""
     return {
         EdgeKey(
             tool=call.tool,

@@ -47,7 +47,7 @@ _ROLE_PATH = ":role/aws-reserved/sso.amazonaws.com/"
 def match_assigned_roles(
     identities: Iterable[Identity], assignments: Iterable[RoleAssignment]
 ) -> Iterator[tuple[RoleAssignment, IdentityId | None]]:
-    """Match each assignment to its IAM role.
+    """Match each Identity Center assignment to the `AWSReservedSSO_*` role it creates.
 
     The role is None where the roles of the account were not collected.
     """

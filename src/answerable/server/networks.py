@@ -1,4 +1,4 @@
-"""Coarse networks of client addresses.
+"""Networks of callers, as baselines compare them: an address cut to its prefix.
 
 Behind a proxy every caller comes from the proxy's network.
 """

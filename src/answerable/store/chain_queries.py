@@ -207,7 +207,7 @@ class CallOutcomeCount:
 def count_calls(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> list[CallOutcomeCount]:
-    """Count the calls of each joint and interval by action and outcome."""
+    """Count calls by action and outcome, per agent-identity link and time interval."""
     where, values = implied_bounds_sql(keys)
     query = (
         "SELECT c.n, e.called, e.outcome, count(*), max(e.event_time) "  # noqa: S608 - ours

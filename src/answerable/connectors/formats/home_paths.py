@@ -1,4 +1,7 @@
-"""Paths in a home that clients read, in the layout of any operating system."""
+"""Paths of configuration files that AI clients read in a home directory.
+
+Layouts of Linux, macOS and Windows.
+"""
 
 from answerable.connectors.formats.agent_clients import (
     HOME_FILES,

@@ -1,4 +1,4 @@
-"""Server over standard streams: writes messages as lines, routes the lines it reads.
+"""Upstream MCP server as a child process: JSON-RPC lines to stdin, routed from stdout.
 
 | line | goes to |
 |---|---|

@@ -1,4 +1,4 @@
-"""Encodings of a secret to search in a server's answer.
+"""Encoded forms of a secret to search for in a server's answer.
 
 The secret as it is, in hexadecimal, and in base64 of either alphabet at each of three
 offsets in the encoded text. Escapes of JSON, URLs and HTML are no encodings here:

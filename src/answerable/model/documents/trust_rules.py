@@ -1,4 +1,4 @@
-"""Documents about trust rules. See docs/cli.md."""
+"""Output of the trust rule commands: rules, their faults, result of a dry run."""
 
 from typing import TypedDict
 

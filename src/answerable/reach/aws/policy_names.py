@@ -1,4 +1,4 @@
-"""Actions and resources that collected policies name.
+"""Lookup of the actions and resources that collected policies mention.
 
 A name that the catalogue does not hold is accepted if a policy uses it.
 """

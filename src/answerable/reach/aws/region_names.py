@@ -1,4 +1,4 @@
-"""Region names of AWS: an area, a compass direction and a number.
+"""Form of AWS region names, such as `eu-west-1`: area, compass direction, number.
 
 Source: the region patterns of AWS's partitions (`regionRegex` of partitions.json in the
 AWS SDKs, 2026-11): aws, aws-cn, aws-us-gov, aws-iso and its sisters, aws-eusc. A list of

@@ -1,4 +1,4 @@
-"""Segment files of one recorder, and the size of the spool.
+"""Writes and measures the segment files of one recorder in its spool folder.
 
     SPOOL/RECORDER/000001.jsonl    at most `SEGMENT_BYTES` bytes and one group; 0600
     SPOOL/worker-N                 name of the last recorder of worker N

@@ -224,7 +224,7 @@ class TokenState(Protocol):
     """State of the token service. Every method may raise `TokenStateUnavailable`."""
 
     def read_epoch(self) -> int:
-        """Return the epoch, 0 where no record was ever lost."""
+        """Return how often records were lost, e.g. by a restore; 0 if they never were."""
 
     def begin_epoch(self, now: float) -> int:
         """Begin an epoch: earlier records may be lost, e.g. after a restore."""

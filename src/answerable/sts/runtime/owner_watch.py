@@ -1,4 +1,4 @@
-"""Watch of attested owners in the store, refreshed about once a second.
+"""Polls the store for agents with an attested owner, about once a second.
 
 An owner counts until its attestation expires, whatever the age of the last read.
 """

@@ -1,4 +1,4 @@
-"""Counts over a trace, by fields of the lineage row and by hop status."""
+"""Counts the events of a lineage search, by field of the row or by hop status."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence

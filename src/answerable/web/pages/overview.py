@@ -161,7 +161,7 @@ def _pin_numbers(desk: StoreCache) -> tuple[list[AttentionItem], dict[str, objec
 def _activity_numbers(
     desk: StoreCache, visit: Visitor
 ) -> tuple[dict[str, object], list[AttentionItem]]:
-    """Return recent activity and approval requests that the visitor may see."""
+    """Return counts of recent activity, and open approval requests, for a visitor."""
     now, own = desk.now, visible_subjects(visit)
     with desk.open_store() as store:
         counts = count_decision_effects(

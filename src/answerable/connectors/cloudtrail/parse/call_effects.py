@@ -170,6 +170,7 @@ def _role_of_credential_set(each: _CredentialSet) -> str:
 def _set_issued_credential(
     found: CallEffects, issued: _StsCredentials | None, to: str
 ) -> None:
+    """Record the credential that a call issued, and the identity it is for."""
     if issued and issued.access_key_id and is_access_key_id(issued.access_key_id):
         found.issued = "cred:aws/" + issued.access_key_id
         found.issued_to = to

@@ -94,7 +94,7 @@ class BulkEvaluation:
         return found.restrict_to(within)
 
     def evaluate_bits(self, actor: int) -> VerdictBits:
-        """Return the same for all resources, with doubts not yet resolved."""
+        """Return verdict bits of an actor on all resources; undecided ones stay open."""
         own, voice = self.owns.get_actor_bits(actor), self.voices.get_actor_bits(actor)
         principal = self.index.actors[actor]
         key = id(own), id(voice), principal.identity.account, principal.linked

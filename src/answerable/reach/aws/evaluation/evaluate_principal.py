@@ -159,7 +159,7 @@ def build_unknown_bucket_condition(door: S3AccessPoint) -> Formula:
 
 
 def build_network_condition(door: S3AccessPoint, known: ContextKeys) -> Formula:
-    """Build the condition under which a request may use a VPC's access point."""
+    """Build the `aws:SourceVpc` condition of an S3 access point with VPC origin."""
     if not door.network:
         return TRUE
     came = known.get("aws:sourcevpc")

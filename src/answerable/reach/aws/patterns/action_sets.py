@@ -38,7 +38,7 @@ NO_ACTIONS = ActionSet(frozenset(), {})
 
 @lru_cache(maxsize=1 << 16)
 def fold_action(action: str) -> str:
-    """Convert an action as written to lower case and inner form."""
+    """Convert an action to lower case and to the encoded glob form of this package."""
     return encode_glob(action.lower())
 
 
