@@ -91,20 +91,22 @@ def read_until(process: "subprocess.Popen[str]", pattern: str) -> "re.Match[str]
 
 
 def test_it_is_watched_until_somebody_has_seen_enough(
-    live: "subprocess.Popen[str]", tmp_path: Path
+    live_demo: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     place = tmp_path / "kept"
-    link = read_until(live, r"(http://127\.0\.0\.1:\d+)/sign-in#\S+")
+    link = read_until(live_demo, r"(http://127\.0\.0\.1:\d+)/sign-in#\S+")
     with urlopen(link[1] + "/healthz") as answer:  # noqa: S310 - this machine's
         assert answer.status == 200
-    read_until(live, r".*send_mail audit@evil\.example Customers: deny [0-9a-f]{32}")
+    read_until(
+        live_demo, r".*send_mail audit@evil\.example Customers: deny [0-9a-f]{32}"
+    )
     killing = [sys.executable, "-m", "answerable", "--store", str(place / "store")]
     killing += ["gateway", "kill", "agent:declared/clerk"]
     killing += ["--config", str(place / "answerable.yaml")]
     subprocess.run(killing, check=True, capture_output=True)
     read_until(
-        live, r".*(list_invoices: deny [0-9a-f]{32}|the agent was not started.*)"
+        live_demo, r".*(list_invoices: deny [0-9a-f]{32}|the agent was not started.*)"
     )
-    live.send_signal(signal.SIGINT)
-    assert live.wait(60) == 0
+    live_demo.send_signal(signal.SIGINT)
+    assert live_demo.wait(60) == 0
     assert find_survivors(place) == []
