@@ -97,7 +97,9 @@ def test_an_algorithm_that_is_not_pinned_is_refused(foreign):
 
 
 def test_a_client_that_is_not_registered_gets_no_answer(foreign, monkeypatch):
-    monkeypatch.setattr("answerable.usecases.federation.sign_in_person.BROWSER_TIMEOUT", 1)
+    monkeypatch.setattr(
+        "answerable.usecases.federation.sign_in_person.BROWSER_TIMEOUT", 1
+    )
     with pytest.raises(LoginFailed, match="no sign-in within"):
         by_browser(pinned(foreign, "somebody-else", "ES256"))
 

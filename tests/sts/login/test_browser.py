@@ -11,7 +11,7 @@ import pytest
 from answerable.federation.oidc_login.errors import LoginFailed
 from answerable.model.claims import TokenType, TrustedIssuer
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.services.federation import sign_in
+from answerable.usecases.federation import sign_in_person
 from tests.federation.sample_tokens import OTHER_EC, sign
 from tests.sts.login.conftest import LoginSetup
 from tests.sts.login.fake_provider import CODE, UNVERIFIED, left_out, unsigned, visit
@@ -219,7 +219,7 @@ def test_metadata_that_cannot_be_used_is_refused(stage: LoginSetup, metadata):
 
 
 def test_nobody_comes(stage: LoginSetup, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sign_in, "BROWSER_TIMEOUT", 0.05)
+    monkeypatch.setattr(sign_in_person, "BROWSER_TIMEOUT", 0.05)
     stage.browser = lambda _: None
     assert "no sign-in within" in refused(stage)
 

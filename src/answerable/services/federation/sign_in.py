@@ -22,8 +22,6 @@ from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
 
-BROWSER_TIMEOUT = 300  # seconds
-
 
 class ProviderRequest(Protocol):
     """HTTP request to the provider."""

@@ -32,13 +32,13 @@ from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.services.federation.sign_in import (
-    BROWSER_TIMEOUT,
     SignInEnvironment,
     names_people,
     resolve_person,
 )
 from answerable.services.federation.stored_login import StoredLogin
 
+BROWSER_TIMEOUT = 300  # seconds
 _TRY_AGAIN = "run answerable login again"
 
 
