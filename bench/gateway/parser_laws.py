@@ -185,16 +185,13 @@ def check_configuration(data: bytes) -> None:
 
 
 LAWS: Mapping[str, Law] = {
-    law.__name__: law
-    for law in (
-        check_request_slicing,
-        check_body_parsing,
-        check_reply_slicing,
-        check_answer_slicing,
-        check_list_filter,
-        check_event_slicing,
-        check_configuration,
-    )
+    "requests": check_request_slicing,
+    "bodies": check_body_parsing,
+    "replies": check_reply_slicing,
+    "answers": check_answer_slicing,
+    "lists": check_list_filter,
+    "events": check_event_slicing,
+    "configurations": check_configuration,
 }
 
 

@@ -109,8 +109,8 @@ def test_a_store_that_may_not_be_made_is_5(
 def test_ctrl_c_is_130_without_a_traceback(settings: dict[str, str]) -> None:
     slow = (
         "import signal, sys, time\n"
-        "from answerable.usecases import where\n"
-        "where.where = lambda *_, **__: (print('up', flush=True), time.sleep(60))\n"
+        "from answerable.usecases.inventory import list_scan_locations as flow\n"
+        "flow.list_scan_locations = lambda *_, **__: (print('up', flush=True), time.sleep(60))\n"
         # What a shell starts in the background hears of no Ctrl-C.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from answerable.cli.main import main\n"
@@ -244,7 +244,7 @@ def test_ctrl_c_ends_a_long_query(settings: dict[str, str], tmp_path: Path) -> N
     code = (
         "import signal, sys, threading\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from answerable.store import engine\n"
+        "from answerable.store import duckdb_engine as engine\n"
         "run = engine.ThreadPoolExecutor.submit\n"
         "def submit(pool, call):\n"
         "    started = run(pool, call)\n"

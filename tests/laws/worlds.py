@@ -243,7 +243,9 @@ class World:
         ticker = DeadlineTimer(loop)
         ticker.add = lambda timed: None  # type: ignore[method-assign]
         notes: Any = Notes(loop)
-        notes.record_decision = lambda *facts: Notes.record_decision(notes, *facts[:4])
+        notes.record_decision = lambda *facts, **_: Notes.record_decision(
+            notes, *facts[:4]
+        )
         pools = {
             each.name: UpstreamPool(parse_endpoint(each), config.limits, ticker, loop)
             for each in config.servers
