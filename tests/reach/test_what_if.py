@@ -170,6 +170,31 @@ def test_an_open_call_of_an_uncollected_policy_names_the_policy() -> None:
     assert found.items or "arn:aws:iam::aws:policy/p" in found.coverage["not_collected"]
 
 
+def test_another_spelling_of_a_condition_key_is_no_change_of_other_identities() -> None:
+    """A full run of the edited account meets the spelling of the edit first."""
+    states = []
+    for limits in ((), ("aws:PrincipalTag/team",)):
+        build = AccountBuilder()
+        build.identity(role("a"))
+        build.identity(user("z"))
+        for key in limits:
+            bound = statement(
+                "b", action="s3:*", resource="*", condition={"StringLike": {key: "r*"}}
+            )
+            build.policy(role("a"), "boundary", bound, policy=f"{role('a')}#boundary")
+        read = statement(
+            "r",
+            action="s3:GetObject",
+            resource=f"{BUCKET}/*",
+            condition={"StringLike": {"AWS:PrincipalTag/team": "r*"}},
+        )
+        build.policy(user("z"), "identity", read)
+        states.append(build.facts())
+    warm, cold = warm_and_cold(states)
+    assert warm.scope == cold.scope
+    assert warm.scope.identities == {role("a")}
+
+
 def shared() -> AccountBuilder:
     """Ana reads a bucket by two policies, and assumes a role by one."""
     build = AccountBuilder()

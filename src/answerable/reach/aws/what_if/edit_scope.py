@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from answerable.model.ids import IdentityId
+from answerable.model.policy import ConditionClause
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.organization_policies import RcpDenies
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -107,10 +108,21 @@ def _statement_key(grant: PolicyStatement) -> tuple[object, ...]:
         clause.not_actions,
         clause.resources,
         clause.not_resources,
-        clause.conditions,
+        _fold_conditions(clause.conditions),
         clause.principals,
         clause.not_principals,
     )
+
+
+def _fold_conditions(
+    conditions: Sequence[ConditionClause],
+) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Fold the case of keys and operators: a full run may meet another one first.
+
+    Source: IAM User Guide, "IAM JSON policy elements: Condition" (key names are not
+    case-sensitive).
+    """
+    return [(one.operator.lower(), one.key.lower(), one.values) for one in conditions]
 
 
 def _list_changed_resources(
