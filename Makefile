@@ -49,13 +49,13 @@ help:
 	@echo "make world   the tests that need npm, root, a browser or a server; says what is missing"
 	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
 	@echo "make foreign  other people's clients at the token service; needs npm"
-	@echo "make screenshot  the README's picture anew; needs Chromium"
+	@echo "make screenshot  redraw the README's picture; needs Chromium"
 	@echo "make bench   measure"
 	@echo "make soak    honest and hostile traffic for SECONDS=3600, then every call accounted for"
 	@echo "make faults  kill each process KILLS=50 times under load, refuse disks, lose power"
 	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
 	@echo "make agentdojo  hold scripted agents, honest and hijacked, to what was learned"
-	@echo "make lock    write requirements/*.txt anew, at versions a week old or more"
+	@echo "make lock    rewrite requirements/*.txt, at versions a week old or more"
 	@echo "make clean   remove the environments and caches"
 
 $(MADE):

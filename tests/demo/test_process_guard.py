@@ -103,7 +103,7 @@ def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(
         "1. What agents are here",
         pytest.param("An agent goes to work", marks=[on_linux, pytest.mark.world]),
         pytest.param("answerable run --agent", marks=[on_linux, pytest.mark.world]),
-        pytest.param("started anew", marks=[on_linux, pytest.mark.world]),
+        pytest.param("was restarted", marks=[on_linux, pytest.mark.world]),
     ],
 )
 def test_ctrl_c_in_a_chapter_ends_it_and_all_that_it_started(

@@ -197,7 +197,7 @@ def sign(
 @click.option("--since", default="30d", metavar="T", help="Calls since this time; 30d.")
 @pass_settings
 def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
-    """Judge recorded calls of AGENT anew, as shadow would have when they came."""
+    """Judge recorded calls of AGENT again, as shadow mode would have."""
     from answerable.usecases.baseline import replay_calls as flow
 
     with open_session(settings) as session:

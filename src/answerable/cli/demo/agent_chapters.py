@@ -99,7 +99,7 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
                 apart=True,
             ),
             DemoStep("The records come in.", ("ingest", SPOOL)),
-            DemoStep("Whoever answers for it sees why.", ("decision", _DENIED)),
+            DemoStep("Its owner sees the reason.", ("decision", _DENIED)),
             DemoStep(
                 "The chains of that run's mails. This time the gateway saw each hop.",
                 (
@@ -144,7 +144,7 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
                 ("gateway", "kill", AGENT, "--config", CONFIG),
             ),
             DemoStep(
-                "Nobody starts it any more, and whoever tries hears why.",
+                "The agent can no longer be started; `run` prints the reason.",
                 (*_RUN_COMMAND, "--invoices", "1"),
                 ends=5,
                 apart=True,
@@ -177,7 +177,7 @@ def _receive_injection(office: DemoEnvironment) -> str:
     office.restart_server("gateway")
     office.receive_letter(INJECTED_LETTER, "EUR")
     return (
-        "(The gateway was started anew, so that the lessons are not counted into the "
+        "(The gateway was restarted, so that the lessons are not counted into the "
         f"agent's next minute. Then a letter came: {INJECTED_LETTER!r})"
     )
 
@@ -197,7 +197,7 @@ def _restart_gateway(office: DemoEnvironment) -> str:
     # fewer runs on a slow machine.
     office.restart_server("gateway")
     office.receive_letter(CURRENCY_LETTER, "CHF")
-    return "(The gateway was started anew, so that each of these runs counts alone.)"
+    return "(The gateway was restarted, so that each of these runs counts alone.)"
 
 
 def run_agent_chapters(main: Main, first: int) -> bool:

@@ -120,7 +120,7 @@ CHAPTERS = (
                 ("trace", "--resource", DELETED_ROLE, "--tree"),
             ),
             DemoStep(
-                "Whom to ask about it: whoever answers for the user that made it.",
+                "Ask the owner of the user that created it.",
                 ("who-owns", DELETED_ROLE),
             ),
         ),
@@ -137,7 +137,7 @@ CHAPTERS = (
                 ("evidence", "bundle", EVENT_PLACEHOLDER, "--out", _BUNDLE),
             ),
             DemoStep(
-                "Whoever has the public key checks it, with no store at all.",
+                "Anyone with the public key can verify it, without the store.",
                 ("evidence", "verify", _BUNDLE, "--key", f"{STORE}/keys/log.pub"),
             ),
         ),

@@ -87,7 +87,7 @@ class _ActionUsage:
 
     @property
     def is_relevant(self) -> bool:
-        """Whether the action is granted, reachable or was called."""
+        """True if the action is granted, reachable or was called."""
         allowed = _stronger_verdict(self.granted, self.through) is not _NEVER
         return allowed or bool(self.used or self.blocked)
 
