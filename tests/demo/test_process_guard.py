@@ -119,6 +119,20 @@ def test_ctrl_c_in_a_chapter_ends_it_and_all_that_it_started(
     )
 
 
+def test_a_ctrl_c_during_the_exit_changes_nothing() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from answerable.cli.demo.process_guard import _collect_signals\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with _collect_signals() as (heard, _):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(len(heard))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
 @on_linux
 def test_a_second_ctrl_c_changes_nothing(short: Path) -> None:
     demo = DemoProcess(short, "--serve")

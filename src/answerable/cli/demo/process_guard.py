@@ -179,6 +179,9 @@ def _collect_signals() -> Iterator[tuple[list[int], int]]:
     try:
         yield heard, reader
     finally:
+        # After an interrupt the process ends: another one may not interrupt its exit.
+        if _has_end_signal(heard):
+            before |= dict.fromkeys(_SIGNALS, signal.SIG_IGN)
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
