@@ -4,9 +4,9 @@ One chain runs through the whole package:
 
     person -> agent (-> sub-agent ...) -> tool -> identity -> action -> resource
 
-`model` holds its nouns, the rooms (`inventory`, `reach`, `lineage`, `evidence`) its
-verbs, `connectors` and `store` touch the world, `flows` tell the stories, and `cli`
-is the door people use first.
+`model` holds the domain types; pure packages (`inventory`, `reach`, `lineage`,
+`baseline`, `authorization`, `federation`, `evidence`) compute; `connectors` and `store`
+do IO; `usecases` combine them for `cli` and the servers.
 """
 
 __version__ = "0.1.0"

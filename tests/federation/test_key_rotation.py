@@ -42,7 +42,7 @@ class ReplicaSimulation:
         return tuple(self.keys.values())
 
     def step(self, replica: str) -> None:
-        """What `sts.keys.ring` does, without disk and database."""
+        """What `sts.signing_keys.key_ring` does, without disk and database."""
         for _ in range(10):
             step = plan_rotation(self.known, replica, self.now)
             for kid in step.remove:

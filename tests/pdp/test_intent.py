@@ -1,6 +1,6 @@
 """Nothing that a question says beside what enters a decision makes it looser.
 
-Keys that enter are those of `api/wire/entities.py`; of these, `context.agent` alone is
+Keys that enter are those of `pdp/wire/evaluation_request.py`; of these, `context.agent` alone is
 said beside who, what and to what, and it can only refuse. All others are varied here,
 added and taken away, with words that a policy could have been made to look for.
 """

@@ -1,7 +1,7 @@
 """Verification of a signed profile: owner, integrity, newest version, expiry.
 
 The statement names the profile by digest, its parent, the training root and the
-learner. `evidence.statements` has already verified the signature and the key.
+learner. `evidence.signed_statements` has already verified the signature and the key.
 """
 
 from dataclasses import dataclass

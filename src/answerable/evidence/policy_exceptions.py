@@ -1,7 +1,7 @@
 """Signed statements about policy exceptions, and their validation.
 
 Checks the shape of a statement: its type, claims, times and signer. Whether an
-exception is in force now is decided by `enforce.signed`, which handles no signatures.
+exception is in force now is decided by `authorization.exception_validity`, which handles no signatures.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Verified token claims, in the terms of RFC 7519, 8693, 8705 and 9449.
 
-Anyone can write a token's text. `federate.verify` is the one function that turns it
+Anyone can write a token's text. `federation.token_verification` is the one function that turns it
 into `SignedClaims`. Times are NumericDate (RFC 7519 2): whole seconds since 1970, UTC.
 """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class SigningKey:
     """Public half of a replica's signing key, with its schedule.
 
-    All times are NumericDate. `federate.keyring` implements the schedule.
+    All times are NumericDate. `federation.key_rotation` implements the schedule.
 
     Attributes:
         kid: RFC 7638 thumbprint.

@@ -31,7 +31,7 @@ class WatchedCall:
         written_by: Author class of the record.
         effect: Effect of the decision.
         reason: Reason of the decision.
-        behaviour: JSON of `model.record.Acted`.
+        behaviour: JSON of `model.spool_record.CallBehaviour`.
         came: Result summary, empty for none.
         chain: Parent agents.
     """

@@ -1,4 +1,4 @@
 """OpenID Connect sign-in of a person: requests, and validation of answers. Pure.
 
-`flows/login.py` is the use case; `serving/login/` does the HTTP.
+`usecases/federation/sign_in_person.py` is the use case; `server/login/` does the HTTP.
 """

@@ -33,7 +33,7 @@ class UnsignedClaims:
 
     Attributes:
         issuer: Name of the supposed issuer in the configuration.
-        leaves: As listed by `federate.reading.read_leaves`.
+        leaves: As listed by `federation.claim_parsing.flatten_claims`.
     """
 
     issuer: str

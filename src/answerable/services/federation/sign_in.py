@@ -1,6 +1,6 @@
 """OpenID sign-in of a person at a terminal, by browser or device code.
 
-IO is injected; `serving/login` implements it. No message to the person and no error
+IO is injected; `server/login` implements it. No message to the person and no error
 contains a token.
 """
 

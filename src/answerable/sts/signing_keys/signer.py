@@ -1,7 +1,7 @@
 """Token signer: claims to compact JWS (RFC 7515 7.1) with ES256.
 
 Uses `cryptography` directly: a JOSE library would double the cost. A test checks that
-signed tokens verify with `federate.verify`.
+signed tokens verify with `federation.token_verification`.
 """
 
 from collections.abc import Mapping

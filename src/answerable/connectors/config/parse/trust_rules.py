@@ -1,6 +1,6 @@
 """Section `rules`: trust rules and their faults.
 
-`federate` validates the rules; this module adds the positions in the file.
+`federation` validates the rules; this module adds the positions in the file.
 """
 
 from collections.abc import Iterator, Mapping
