@@ -6,6 +6,7 @@ first sentence of each docstring. The reader says what each name is before and a
 
 import argparse
 import ast
+import signal
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "answerable"
 
 def main() -> None:
     """Print the sample with its seed."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader may leave early
     parser = argparse.ArgumentParser(description="sample names of the package")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=60)
