@@ -37,7 +37,8 @@ def run() -> int:
     except KeyboardInterrupt:  # a second one, while the first was reported
         return 130
     finally:
-        if handles:
+        # A command that ignores Ctrl-C to its end (`demo`) goes on to ignore it.
+        if handles and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

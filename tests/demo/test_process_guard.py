@@ -133,6 +133,24 @@ def test_a_ctrl_c_during_the_exit_changes_nothing() -> None:
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
+def test_a_ctrl_c_that_a_command_ignores_is_ignored_to_the_end() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "import answerable.cli.main\n"
+        "from answerable.__main__ import run\n"
+        "def main():\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "    return 3\n"
+        "answerable.cli.main.main = main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "code = run()\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(code)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (3, "")
+
+
 @on_linux
 def test_a_second_ctrl_c_changes_nothing(short: Path) -> None:
     demo = DemoProcess(short, "--serve")
