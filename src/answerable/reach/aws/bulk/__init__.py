@@ -1,1 +1,1 @@
-"""Bulk evaluation: every principal at once, in bitsets. Start at `closure`."""
+"""Evaluate every principal of a snapshot at once, in bitsets. Start at `closure`."""

@@ -1,4 +1,4 @@
-"""Tables of the actors of a graph and the statements they hold, read by row.
+"""Encode a graph's principals and the statements they hold as table rows.
 
 A statement is its number in the tables of the accounts.
 """
@@ -46,14 +46,14 @@ class ActorsHeader(msgspec.Struct, array_like=True):
 
 
 def encode_actors(
-    realm: CompiledGraph, nodes: Sequence[IdentityNode]
+    compiled_graph: CompiledGraph, nodes: Sequence[IdentityNode]
 ) -> Mapping[str, _TableRows]:
-    """Encode the actors of a graph as tables."""
-    index = realm.index
+    """Encode the principals (nodes) of a compiled graph as storable tables."""
+    index = compiled_graph.index
     head = ActorsHeader(
         size=index.size,
-        plain=realm.plain,
-        widened=realm.widened,
+        plain=compiled_graph.plain,
+        widened=compiled_graph.widened,
         base=encode_numbers(index.base),
         runs=index.runs,
         copied=index.copies,
@@ -71,7 +71,7 @@ def encode_actors(
         spoken=sorted(index.known.spoken),
         nameless=encode_bitset(index.known.nameless),
     )
-    naming = realm.naming
+    naming = compiled_graph.naming
     return {
         "actors": [("", head)],
         "nodes": _encode_nodes(nodes),
@@ -94,33 +94,35 @@ def encode_actors(
 def _encode_nodes(
     nodes: Sequence[IdentityNode],
 ) -> Iterator[tuple[str, list[NodeRow]]]:
+    """Yield rows of 256 graph nodes, each row with its key."""
     for start in range(0, len(nodes), NODES_PER_ROW):
         run = nodes[start : start + NODES_PER_ROW]
         yield encode_number_key(start // NODES_PER_ROW), [(*node,) for node in run]
 
 
 def encode_node_key(node: IdentityNode) -> str:
-    """Encode a node as a table key."""
+    """Encode a graph node as a table key: identity, gained permissions, no boundary."""
     return "\n".join((node.identity, node.extra, "bare" if node.bare else ""))
 
 
-def _encode_partition(known: KeyPartition) -> Iterator[tuple[str, CellRows]]:
-    for key in sorted(known.spoken):
+def _encode_partition(partition: KeyPartition) -> Iterator[tuple[str, CellRows]]:
+    """Yield a row per condition key: its values, with the principals that have it."""
+    for key in sorted(partition.spoken):
         yield (
             key,
             [
                 (c.known.get(key), encode_bitset(c.members))
-                for c in known.split_by_keys((key,))
+                for c in partition.split_by_keys((key,))
             ],
         )
 
 
-def _encode_holders(name: str, held: HolderTable) -> Mapping[str, _TableRows]:
-    """Encode the statements of a layer, their holders, and indexes to find them."""
+def _encode_holders(name: str, table: HolderTable) -> Mapping[str, _TableRows]:
+    """Encode one layer's statements with their holders, and indexes to find them."""
     by_service: dict[str, list[int]] = defaultdict(list)
     wide: dict[str, list[int]] = defaultdict(list)
     narrow: dict[str, list[int]] = defaultdict(list)
-    for clause in held.actors:
+    for clause in table.actors:
         for service in list_services(clause):
             by_service[service].append(clause.number)
             if clause.wide:
@@ -129,7 +131,7 @@ def _encode_holders(name: str, held: HolderTable) -> Mapping[str, _TableRows]:
                 narrow[f"{service}\n{start}"].append(clause.number)
     sets = (
         (encode_statement_key(c.number), encode_bitset(who))
-        for c, who in held.actors.items()
+        for c, who in table.actors.items()
     )
     return {
         f"{name}.actors": sorted(sets),
@@ -139,10 +141,11 @@ def _encode_holders(name: str, held: HolderTable) -> Mapping[str, _TableRows]:
     }
 
 
-def _sort_rows(found: Mapping[str, list[int]]) -> _TableRows:
-    return [(key, found[key]) for key in sorted(found)]
+def _sort_rows(numbers_by_key: Mapping[str, list[int]]) -> _TableRows:
+    """Return table rows in the order of their keys."""
+    return [(key, numbers_by_key[key]) for key in sorted(numbers_by_key)]
 
 
-def encode_statement_key(clause: int) -> str:
+def encode_statement_key(number: int) -> str:
     """Encode the number of a statement as a table key."""
-    return encode_number_key(clause + 1)  # one has the number -1
+    return encode_number_key(number + 1)  # one has the number -1

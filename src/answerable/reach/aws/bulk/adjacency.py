@@ -1,4 +1,4 @@
-"""Adjacency rows: the identities that each actor can become in one step."""
+"""Compute adjacency rows: the identities that each principal can become in a step."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,13 +28,12 @@ from answerable.reach.aws.paths.edges import IdentityNode
 
 # New nodes, and whether unconditionally.
 GroupNodes = tuple[tuple[IdentityNode, bool], ...]
-# Helps only where a wider version exists.
-_SET_DEFAULT_VERSION = "iam:SetDefaultPolicyVersion"
+_SET_DEFAULT_VERSION = "iam:SetDefaultPolicyVersion"  # needs a wider version
 _WIDENING_EFFECTS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
 def union_verdicts(rows: Iterable[VerdictBits]) -> VerdictBits:
-    """Unite verdicts."""
+    """Return the union of verdict bitsets."""
     sure = some = 0
     for row in rows:
         sure |= row.sure
@@ -82,12 +81,12 @@ class StepRows:
 
     @classmethod
     def compute(
-        cls, realm: CompiledGraph, actors: Sequence[int], there: ExistingResources
+        cls, graph: CompiledGraph, actors: Sequence[int], existing: ExistingResources
     ) -> "StepRows":
-        """Compute the rows of some actors."""
-        index = realm.index.restrict_to(build_bitset(actors, len(realm.nodes)))
-        alone = replace(realm, index=index)
-        return cls(alone, actors, there.for_graph(alone))
+        """Compute the adjacency rows (one-step reach) of some principals."""
+        index = graph.index.restrict_to(build_bitset(actors, len(graph.nodes)))
+        alone = replace(graph, index=index)
+        return cls(alone, actors, existing.for_graph(alone))
 
     def __post_init__(self) -> None:
         """Compute rows: role assumption by actor, the rest once per class."""
@@ -95,25 +94,22 @@ class StepRows:
         scope, size = realm.index.scope, len(realm.nodes)
         assuming = AssumeRolePermissions(realm)
         there = self.there
-        self._first = self._choose_representatives(there)
+        self._first = self._choose_class_representatives(there)
         firsts = sorted(set(self._first.values()))
         realm.index.scope = build_bitset(firsts, size)
         self._edits = {edit: self._evaluate_edit(edit) for edit in EDIT_RULES}
-        passing = PassRolePermissions(realm)
-        ways = (
-            PassRoleSteps(realm, there, passing),
-            TakeoverSteps(realm, there, passing),
-        )
+        passes = PassRolePermissions(realm)
+        ways = PassRoleSteps(realm, there, passes), TakeoverSteps(realm, there, passes)
         made = IdentityCreation(realm)
         written: dict[int, VerdictBits] = {}
         common: dict[int, VerdictBits] = {}
         for actor in firsts:
-            row = written[actor] = self._combine_target_edits(actor, assuming)
+            row = written[actor] = self._combine_identities_of_edits(actor, assuming)
             for way in ways:
                 row = way.add_steps(actor, row)
             common[actor] = row
         realm.index.scope = scope
-        passers = (n for n in actors if passing.able >> self._first[n] & 1)
+        passers = (n for n in actors if passes.able >> self._first[n] & 1)
         self.passers = build_bitset(passers, size)
         wide = [
             able
@@ -131,16 +127,16 @@ class StepRows:
             row = (
                 near
                 | made.compute_row(actor, one)
-                | self._widen_permissions(actor, one, near)
+                | self._find_unrestricted_identities(actor, one, near)
             )
-            row |= self._remove_boundaries(actor, one, row)
+            row |= self._find_freed_identities(actor, one, row)
             self.written.append(written[one])
             self.common.append(common[one])
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
 
     def list_group_joins(self) -> Iterator[tuple[int, GroupNodes]]:
-        """Pair actors with the nodes they become by joining a group.
+        """Pair principals with the graph nodes they become by joining an IAM group.
 
         A node with unrestricted permissions makes one that joined a group redundant.
         """
@@ -150,8 +146,8 @@ class StepRows:
                 groups = self._edits[edit].get(self._first[actor], NO_VERDICTS)
                 if groups.some:
                     row = self.steps[number]
-                    yield actor, self._join_reachable_users(actor, groups, row)
-                    yield actor, self._join_itself(actor, groups, row)
+                    yield actor, self._list_reachable_group_nodes(actor, groups, row)
+                    yield actor, self._list_own_group_nodes(actor, groups, row)
         for actor in self.actors:
             node = self.realm.nodes[actor]
             joined = node.extra not in ("", "*") and not node.bare
@@ -162,10 +158,10 @@ class StepRows:
                     sure = bool(free.sure >> base & 1)
                     yield actor, ((node._replace(bare=True), sure),)
 
-    def _join_reachable_users(
+    def _list_reachable_group_nodes(
         self, actor: int, groups: VerdictBits, row: VerdictBits
     ) -> GroupNodes:
-        """Add reachable users to groups, with and without their boundary."""
+        """List the nodes of reachable users after an actor adds them to groups."""
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
         own = 1 << realm.index.base[actor]
@@ -180,10 +176,10 @@ class StepRows:
             found = self._joining[key] = tuple(self._list_group_nodes(*key))
         return found
 
-    def _join_itself(
+    def _list_own_group_nodes(
         self, actor: int, groups: VerdictBits, row: VerdictBits
     ) -> GroupNodes:
-        """Add the actor itself to groups."""
+        """List the nodes of an actor after it adds itself to groups."""
         realm, node = self.realm, self.realm.nodes[actor]
         base = realm.index.base[actor]
         if node.extra or base >= realm.plain or self._is_admin(actor):
@@ -198,8 +194,9 @@ class StepRows:
         return tuple(joined)
 
     def _list_group_nodes(
-        self, users: VerdictBits, groups: VerdictBits, free: VerdictBits
+        self, users: VerdictBits, groups: VerdictBits, removable_boundaries: VerdictBits
     ) -> Iterator[tuple[IdentityNode, bool]]:
+        """List a node per user and new group, also without the user's boundary."""
         realm = self.realm
         for user in list_positions(users.some):
             own = realm.index.actors[user].groups
@@ -209,14 +206,16 @@ class StepRows:
                     node = IdentityNode(realm.nodes[user].identity, name)
                     certain = bool(users.sure >> user & groups.sure >> group & 1)
                     yield node, certain
-                    if free.some >> user & 1:
-                        certain &= bool(free.sure >> user & 1)
+                    if removable_boundaries.some >> user & 1:
+                        certain &= bool(removable_boundaries.sure >> user & 1)
                         yield node._replace(bare=True), certain
 
-    def _choose_representatives(self, there: ExistingResources) -> dict[int, int]:
-        """Map each actor to the representative of its class, trust policies aside."""
-        asked = [action.lower() for action in sorted(list_rule_actions())]
-        kin = EquivalenceClasses(self.realm, asked, named=there.list_named_principals())
+    def _choose_class_representatives(
+        self, existing: ExistingResources
+    ) -> dict[int, int]:
+        """Map each actor to one representative of its equivalence class."""
+        used = [action.lower() for action in sorted(list_rule_actions())]
+        kin = EquivalenceClasses(self.realm, used, (), existing.list_named_principals())
         first: dict[Hashable, int] = {}
         return {n: first.setdefault(kin.get_class_key(n), n) for n in self.actors}
 
@@ -233,10 +232,10 @@ class StepRows:
         ground = grounds.get(edit.on, realm.identities)
         return CallVerdicts(realm, edit.action, ground, stated).evaluate()
 
-    def _combine_target_edits(
-        self, actor: int, assuming: AssumeRolePermissions
+    def _combine_identities_of_edits(
+        self, actor: int, assume_role: AssumeRolePermissions
     ) -> VerdictBits:
-        """Unite the identities that new credentials and edited trusts lead to."""
+        """Unite the identities gained by new credentials and edited trust policies."""
         realm = self.realm
         found = []
         for edit in EDIT_RULES:
@@ -246,70 +245,72 @@ class StepRows:
             if edit.gives is EditEffect.TARGET:
                 found.append(verdicts.restrict_to(realm.users))
             elif edit.gives is EditEffect.TRUST:
-                after = assuming.evaluate_after_trust_edit(actor)
+                after = assume_role.evaluate_after_trust_edit(actor)
                 both = VerdictBits(
                     verdicts.sure & after.sure, verdicts.some & after.some
                 )
                 found.append(both.restrict_to(realm.editable))
         return union_verdicts(found)
 
-    def _widen_permissions(
-        self, actor: int, kin: int, near: VerdictBits
+    def _find_unrestricted_identities(
+        self, actor: int, leader: int, reached: VerdictBits
     ) -> VerdictBits:
-        """Widen the permissions of the actor, or of identities that it can become."""
+        """Return identities, reachable or itself, that an actor can widen to admin."""
         realm = self.realm
-        able = self._list_possible_edits(kin, EditEffect.SELF)
+        able = self._list_possible_edits(leader, EditEffect.SELF)
         if not able:
             return NO_VERDICTS
-        wide = self._widening.get(kin)
+        wide = self._widening.get(leader)
         if wide is None:
             wide = union_verdicts(
-                self._find_widened_identities(edit, kin) for edit in able
+                self._find_widened_identities(edit, leader) for edit in able
             )
-            self._widening[kin] = wide
+            self._widening[leader] = wide
         account = realm.index.actors[actor].identity.account
         own = 1 << realm.index.base[actor]
         others = realm.near.get(account, 0) & ~(realm.admins | own)
-        sure = near.sure & wide.sure & others
-        some = near.some & wide.some & others
+        sure = reached.sure & wide.sure & others
+        some = reached.some & wide.some & others
         found = VerdictBits(sure << realm.widened, some << realm.widened)
         if realm.nodes[actor].extra != "*" and not self._is_admin(actor):
-            found |= union_verdicts(self._widen_itself(actor, kin, able))
+            found |= union_verdicts(self._make_itself_unrestricted(actor, leader, able))
         return found
 
     def _list_possible_edits(
-        self, kin: int, gives: EditEffect
+        self, leader: int, effect: EditEffect
     ) -> tuple[IamEditRule, ...]:
         """List the edits of one effect that an equivalence class may make."""
-        found = self._abling.get((kin, gives))
+        found = self._abling.get((leader, effect))
         if found is None:
             listed = (
-                e for e in EDIT_RULES if e.gives is gives and kin in self._edits[e]
+                e for e in EDIT_RULES if e.gives is effect and leader in self._edits[e]
             )
-            found = self._abling[kin, gives] = tuple(listed)
+            found = self._abling[leader, effect] = tuple(listed)
         return found
 
-    def _find_removable_boundaries(self, actor: int, kin: int) -> VerdictBits:
+    def _find_removable_boundaries(self, actor: int, leader: int) -> VerdictBits:
         """Return the identities whose boundary an actor may remove or widen."""
         realm = self.realm
         if not realm.bounded:
             return NO_VERDICTS
-        free = self._freeing.get(kin)
+        free = self._freeing.get(leader)
         if free is None:
-            able = self._list_possible_edits(kin, EditEffect.FREE)
+            able = self._list_possible_edits(leader, EditEffect.FREE)
             free = union_verdicts(
-                self._find_widened_identities(edit, kin) for edit in able
+                self._find_widened_identities(edit, leader) for edit in able
             )
-            self._freeing[kin] = free
+            self._freeing[leader] = free
         account = realm.index.actors[actor].identity.account
         return free.restrict_to(
             realm.near.get(account, 0) & build_range(0, realm.bounded.stop)
         )
 
-    def _remove_boundaries(self, actor: int, kin: int, row: VerdictBits) -> VerdictBits:
-        """Remove the boundary of the actor, or of identities that it can become."""
+    def _find_freed_identities(
+        self, actor: int, leader: int, row: VerdictBits
+    ) -> VerdictBits:
+        """List identities, reachable or itself, that an actor frees of a boundary."""
         realm = self.realm
-        free = self._find_removable_boundaries(actor, kin)
+        free = self._find_removable_boundaries(actor, leader)
         if not free.some:
             return NO_VERDICTS
         node, own = realm.nodes[actor], 1 << realm.index.base[actor]
@@ -349,20 +350,20 @@ class StepRows:
                 )
         return VerdictBits(0, row.some) if edit.action == _SET_DEFAULT_VERSION else row
 
-    def _map_to_identities(self, targets: int, on: EditTarget) -> int:
-        """Map groups, or policies, to the identities that have them."""
-        found = self._mapped.get((targets, on))
+    def _map_to_identities(self, targets: int, target_kind: EditTarget) -> int:
+        """Map a bitset of groups or policies to the identities that have them."""
+        found = self._mapped.get((targets, target_kind))
         if found is None:
-            members, found = self.realm.members[on], 0
+            members, found = self.realm.members[target_kind], 0
             for target in list_positions(targets):
                 found |= members[target]
-            self._mapped[targets, on] = found
+            self._mapped[targets, target_kind] = found
         return found
 
-    def _widen_itself(
-        self, actor: int, kin: int, able: Sequence[IamEditRule]
+    def _make_itself_unrestricted(
+        self, actor: int, leader: int, possible_edits: Sequence[IamEditRule]
     ) -> Iterator[VerdictBits]:
-        """Widen the actor by edits of its own policies or groups."""
+        """Yield the actor as unrestricted, for each edit of its own policies."""
         realm = self.realm
         principal = realm.index.actors[actor]
         base = realm.index.base[actor]
@@ -372,8 +373,8 @@ class StepRows:
             if realm.nodes[actor].bare
             else 1 << wide
         )
-        for edit in able:
-            verdicts = self._edits[edit][kin]
+        for edit in possible_edits:
+            verdicts = self._edits[edit][leader]
             match edit.on:
                 case EditTarget.USER:
                     mine = 1 << base & realm.users
@@ -386,13 +387,13 @@ class StepRows:
             sure = verdicts.sure & mine and edit.action != _SET_DEFAULT_VERSION
             yield VerdictBits(to if sure else 0, to if verdicts.some & mine else 0)
 
-    def _encode_targets(self, on: EditTarget, texts: tuple[str, ...]) -> int:
-        """Encode groups, or customer-managed policies, as a bitset."""
-        found = self._numbered.get((on, texts))
+    def _encode_targets(self, target_kind: EditTarget, names: tuple[str, ...]) -> int:
+        """Encode group or customer-managed policy names as a bitset."""
+        found = self._numbered.get((target_kind, names))
         if found is None:
             realm = self.realm
-            ground = realm.groups if on is EditTarget.GROUP else realm.policies
+            ground = realm.groups if target_kind is EditTarget.GROUP else realm.policies
             number = ground.arns.number
-            found = sum(1 << number[text] for text in set(texts) if text in number)
-            self._numbered[on, texts] = found
+            found = sum(1 << number[text] for text in set(names) if text in number)
+            self._numbered[target_kind, names] = found
         return found

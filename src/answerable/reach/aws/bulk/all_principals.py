@@ -1,4 +1,4 @@
-"""Step table of all principals, computed at once or recomputed for some of them."""
+"""Compute the one-step privilege escalations of all principals, or of some of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -32,19 +32,25 @@ class StepTable:
     editors: int = 0
     passers: int = 0
 
-    def recompute(self, realm: CompiledGraph, actors: int) -> "StepTable | None":
-        """Recompute the rows of some actors.
+    def recompute(
+        self, compiled_graph: CompiledGraph, actors: int
+    ) -> "StepTable | None":
+        """Recompute the rows of some actors after a policy edit.
 
         Args:
-            realm: All actors, after the edit.
+            compiled_graph: All actors, after the edit.
             actors: Actors whose rows may have changed, as a bitset.
 
         Returns:
             All rows; None where a node appeared that the graph does not have.
         """
-        some = StepRows.compute(realm, list_positions(actors), self.there)
+        some = StepRows.compute(compiled_graph, list_positions(actors), self.there)
         joined = list(some.list_group_joins())
-        if any(node not in realm.numbers for _, nodes in joined for node, _ in nodes):
+        if any(
+            node not in compiled_graph.numbers
+            for _, nodes in joined
+            for node, _ in nodes
+        ):
             return None
         new = replace(
             self.copy(),
@@ -64,25 +70,30 @@ class StepTable:
             assumed=list(self.assumed),
         )
 
-    def with_assume_role(self, role: int, now: VerdictBits, actors: int) -> "StepTable":
-        """Replace the verdict on assuming one role in the rows of some actors.
+    def with_assume_role(
+        self, role: int, new_verdicts: VerdictBits, actors: int
+    ) -> "StepTable":
+        """Return a copy with new verdicts on assuming one role, for some actors.
 
         Args:
             role: Number of the role.
-            now: Actors that may assume it after the edit.
+            new_verdicts: Actors that may assume it after the edit.
             actors: Actors whose rows change; their other steps through the role must
                 stay.
         """
         new, bit = self.copy(), 1 << role
         shared: dict[tuple[int, int, bool, bool], VerdictBits] = {}
 
-        def put(row: VerdictBits, common: VerdictBits, actor: int) -> VerdictBits:
-            sure, some = bool(now.sure >> actor & 1), bool(now.some >> actor & 1)
-            key = id(row), id(common), sure, some
+        def put(row: VerdictBits, other_steps: VerdictBits, actor: int) -> VerdictBits:
+            sure, some = (
+                bool(new_verdicts.sure >> actor & 1),
+                bool(new_verdicts.some >> actor & 1),
+            )
+            key = id(row), id(other_steps), sure, some
             if key not in shared:
                 sure, some = (
-                    sure or bool(common.sure & bit),
-                    some or bool(common.some & bit),
+                    sure or bool(other_steps.sure & bit),
+                    some or bool(other_steps.some & bit),
                 )
                 shared[key] = VerdictBits(
                     row.sure & ~bit | sure << role, row.some & ~bit | some << role
@@ -95,30 +106,36 @@ class StepTable:
         return new
 
     def replace_rows(
-        self, some: StepRows, joined: Iterable[tuple[int, GroupNodes]]
+        self, new_rows: StepRows, group_joins: Iterable[tuple[int, GroupNodes]]
     ) -> None:
-        """Replace the rows of some actors."""
-        for n, actor in enumerate(some.actors):
-            self.steps[actor], self.assumed[actor] = some.steps[n], some.assumed[n]
-            self.written[actor], self.common[actor] = some.written[n], some.common[n]
+        """Replace the rows of some actors, and add the nodes of group joins."""
+        for n, actor in enumerate(new_rows.actors):
+            self.steps[actor], self.assumed[actor] = (
+                new_rows.steps[n],
+                new_rows.assumed[n],
+            )
+            self.written[actor], self.common[actor] = (
+                new_rows.written[n],
+                new_rows.common[n],
+            )
         bits: dict[int, VerdictBits] = {}
-        for actor, nodes in joined:
+        for actor, nodes in group_joins:
             if id(nodes) not in bits:
-                bits[id(nodes)] = _encode_nodes(some.realm, nodes)
+                bits[id(nodes)] = _encode_nodes(new_rows.realm, nodes)
             self.steps[actor] = union_verdicts([self.steps[actor], bits[id(nodes)]])
 
 
-def compute_step_table(realm: CompiledGraph) -> StepTable:
-    """Compute every row; joining a group adds nodes, which have rows of their own."""
-    rows = StepTable([], [], [], [], ExistingResources(realm))
-    actors = range(len(realm.nodes))
+def compute_step_table(compiled_graph: CompiledGraph) -> StepTable:
+    """Compute the one-step reach of all principals, and of nodes from group joins."""
+    rows = StepTable([], [], [], [], ExistingResources(compiled_graph))
+    actors = range(len(compiled_graph.nodes))
     while actors:
-        some = StepRows.compute(realm, actors, rows.there)
+        some = StepRows.compute(compiled_graph, actors, rows.there)
         joined = [(actor, nodes) for actor, nodes in some.list_group_joins() if nodes]
         shared = {id(nodes): nodes for _, nodes in joined}
         met = (node for nodes in shared.values() for node, _ in nodes)
-        new = dict.fromkeys(node for node in met if node not in realm.numbers)
-        more = add_nodes(realm, list(new)) if new else range(0)
+        new = dict.fromkeys(node for node in met if node not in compiled_graph.numbers)
+        more = add_nodes(compiled_graph, list(new)) if new else range(0)
         rows.steps.extend(some.steps)
         rows.written.extend(some.written)
         rows.common.extend(some.common)
@@ -130,15 +147,17 @@ def compute_step_table(realm: CompiledGraph) -> StepTable:
         )
         rows.replace_rows(some, joined)
         actors = more
-    realm.index.scope = realm.index.all
-    realm.index.clear_member_caches()
+    compiled_graph.index.scope = compiled_graph.index.all
+    compiled_graph.index.clear_member_caches()
     return rows
 
 
-def _encode_nodes(realm: CompiledGraph, nodes: GroupNodes) -> VerdictBits:
-    """Encode nodes as a bitset."""
-    size = len(realm.nodes)
-    sure = build_bitset((realm.numbers[node] for node, sure in nodes if sure), size)
+def _encode_nodes(compiled_graph: CompiledGraph, nodes: GroupNodes) -> VerdictBits:
+    """Encode nodes as a bitset: certain ones, and all of them."""
+    size = len(compiled_graph.nodes)
+    sure = build_bitset(
+        (compiled_graph.numbers[node] for node, sure in nodes if sure), size
+    )
     return VerdictBits(
-        sure, build_bitset((realm.numbers[node] for node, _ in nodes), size)
+        sure, build_bitset((compiled_graph.numbers[node] for node, _ in nodes), size)
     )

@@ -1,4 +1,4 @@
-"""Bitsets, three-valued bitsets, and an index of ARNs by pattern.
+"""Build bitsets, plain or three-valued, and match ARN patterns to them.
 
 A set is a Python integer with bit n for member n. A `BitsetBounds` is a set in Kleene's
 three-valued logic: bits in `sure` are members, bits outside `maybe` are not, and all
@@ -44,7 +44,7 @@ class BitsetBounds(NamedTuple):
         return BitsetBounds(self.sure & other.sure, self.maybe & other.maybe)
 
     def subtract(self, other: "BitsetBounds") -> "BitsetBounds":
-        """Difference."""
+        """Return the three-valued set difference."""
         return BitsetBounds(self.sure & ~other.maybe, self.maybe & ~other.sure)
 
     def restrict_to(self, bits: int) -> "BitsetBounds":
@@ -107,15 +107,15 @@ class ArnIndex:
     """Index of resources by ARN pattern."""
 
     def __init__(
-        self, texts: Sequence[str], parts: Iterable[ArnParts] | None = None
+        self, arns: Sequence[str], parts: Iterable[ArnParts] | None = None
     ) -> None:
         """Index resources; those of one service, region and account are adjacent.
 
         Args:
-            texts: The ARNs.
+            arns: The ARNs.
             parts: The ARNs split into parts, if at hand.
         """
-        self.texts = tuple(texts)
+        self.texts = tuple(arns)
         self.all = build_range(0, len(self.texts))
         self.number = {text: n for n, text in enumerate(self.texts)}
         self._blocks: dict[ArnParts, list[_ArnBlock]] = {}
@@ -132,7 +132,7 @@ class ArnIndex:
             start += len(tails)
 
     def find_matches(self, pattern: ArnParts) -> int:
-        """Return the resources that match a pattern in parts, as a bitset."""
+        """Return the ARNs that match a split ARN pattern, as a bitset."""
         found = self._found.get(pattern)
         if found is None:
             found = 0
@@ -141,22 +141,24 @@ class ArnIndex:
             self._found[pattern] = found
         return found
 
-    def _list_matching_blocks(self, head: ArnParts) -> list[_ArnBlock]:
-        if all(map(is_literal, head)):
-            return self._blocks.get(head, [])
-        found = self._heads.get(head)
+    def _list_matching_blocks(self, prefix: ArnParts) -> list[_ArnBlock]:
+        """List the blocks of ARNs whose first five parts match the prefix."""
+        if all(map(is_literal, prefix)):
+            return self._blocks.get(prefix, [])
+        found = self._heads.get(prefix)
         if found is None:
             found = [
                 block
                 for other, blocks in self._blocks.items()
-                if all(map(matches, head, other))
+                if all(map(matches, prefix, other))
                 for block in blocks
             ]
-            self._heads[head] = found
+            self._heads[prefix] = found
         return found
 
 
 def _match_in_block(block: _ArnBlock, pattern: str) -> int:
+    """Return the ARNs of a block whose sixth part matches a glob, as a bitset."""
     tails = block.tails
     prefix = pattern.partition(ANY_TEXT)[0].partition(ANY_CHARACTER)[0]
     low, high = 0, len(tails)

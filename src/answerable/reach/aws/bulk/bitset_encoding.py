@@ -1,4 +1,4 @@
-"""Encoding of bitsets as bytes.
+"""Encode bitsets as bytes, and decode them.
 
 A sparse set is written as the numbers of its members, any other as its bits.
 """
@@ -11,7 +11,7 @@ _DENSE = 32  # bits of a number
 
 
 def encode_bitset(bits: int) -> bytes:
-    """Encode a bitset."""
+    """Encode a bitset as bytes: member numbers if sparse, else its bits."""
     if bits.bit_count() * _DENSE < bits.bit_length():
         return _NUMBERS + encode_numbers(list_positions(bits))
     return _BITS + bits.to_bytes((bits.bit_length() + 7) // 8, "little")

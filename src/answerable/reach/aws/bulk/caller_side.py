@@ -1,4 +1,4 @@
-"""Callers' side of an evaluation: own policies of every actor, for one action.
+"""Evaluate the callers' own policies for one action, for every principal at once.
 
 Actors that the same statements apply to share one result, so the cost grows with the
 number of distinct results.
@@ -74,7 +74,7 @@ class VerdictBits(NamedTuple):
         )
 
     def restrict_to(self, bits: int) -> "VerdictBits":
-        """Return the decided verdicts on some resources."""
+        """Return the decided verdicts on some resources, without undecided ones."""
         return VerdictBits(self.sure & bits, self.some & bits)
 
 
@@ -82,17 +82,22 @@ NO_VERDICTS = VerdictBits(0, 0)
 
 
 def subtract_denies(
-    allowed: BitsetBounds, denied: BitsetBounds, odd: int, *, unread: bool, clash: bool
+    allowed: BitsetBounds,
+    denied: BitsetBounds,
+    non_monotone: int,
+    *,
+    has_unread_denies: bool,
+    may_conflict: bool,
 ) -> VerdictBits:
-    """Subtract denies from allows.
+    """Subtract denied from allowed resources; leave possible conflicts undecided.
 
     An open allow and an open deny may depend on the same condition and exclude each
-    other: where they could (`clash`), both together leave a doubt.
+    other: where they could (`may_conflict`), both together leave a doubt.
     """
     maybe = allowed.maybe & ~denied.sure
-    sure = 0 if unread else allowed.sure & ~denied.maybe
-    plain = maybe if not clash else maybe & (allowed.sure | ~denied.maybe)
-    some = sure | (plain & ~odd)
+    sure = 0 if has_unread_denies else allowed.sure & ~denied.maybe
+    plain = maybe if not may_conflict else maybe & (allowed.sure | ~denied.maybe)
+    some = sure | (plain & ~non_monotone)
     return VerdictBits(sure, some, maybe & ~some)
 
 
@@ -106,13 +111,15 @@ class CallerSide:
         deny_atoms: Conditions that leave a deny open.
     """
 
-    def __init__(self, index: StatementIndex, call: BulkCall, besides: int = 0) -> None:
+    def __init__(
+        self, index: StatementIndex, call: BulkCall, extra_actors: int = 0
+    ) -> None:
         """Collect the effects of all statements on a call.
 
         Args:
             index: Statements by holder.
             call: The call.
-            besides: Actors to evaluate although no policy of theirs allows it.
+            extra_actors: Actors to evaluate although no policy of theirs allows it.
         """
         self._index, self._call = index, call
         self._said: list[tuple[int, StatementEffect]] = []
@@ -135,7 +142,7 @@ class CallerSide:
         self.allowing = index.unread[PolicyLayer.IDENTITY]
         self._collect_allows()
         self.allowing &= index.scope
-        self.actors = self.allowing | (besides & index.scope)
+        self.actors = self.allowing | (extra_actors & index.scope)
         if self.actors:
             self._collect_limits()
             self._collect_denies()
@@ -144,26 +151,33 @@ class CallerSide:
                 self._of[actor].append(number)
 
     def get_actor_bits(self, actor: int) -> CallerBits:
-        """Return the result for one actor."""
+        """Return the resources that one actor's own policies allow and deny."""
         *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())
         key = (*said, *open_at, denies)
         found = self._shared.get(key)
         if found is None:
-            found = self._shared[key] = self._sum_effects(said, open_at, unread=denies)
+            found = self._shared[key] = self._combine_effects(
+                said, open_at, has_unread_denies=denies
+            )
         return found
 
-    def _sum_effects(
-        self, said: Iterable[int], open_at: Iterable[bool], *, unread: bool
+    def _combine_effects(
+        self,
+        effects: Iterable[int],
+        unread_layers: Iterable[bool],
+        *,
+        has_unread_denies: bool,
     ) -> CallerBits:
+        """Combine statement effects into allowed, limited and denied resources."""
         everything = self._call.space.texts.all
         planes: dict[int, BitsetBounds] = {}
         odd = 0
-        for number in said:
+        for number in effects:
             kind, part = self._said[number]
             planes[kind] = planes.get(kind, EMPTY_BOUNDS) | part.plane
             odd |= part.odd
-        for kind, is_open in zip((_ALLOW, _BOUNDARY), open_at, strict=True):
+        for kind, is_open in zip((_ALLOW, _BOUNDARY), unread_layers, strict=True):
             if is_open:
                 planes[kind] = planes.get(kind, EMPTY_BOUNDS) | BitsetBounds(
                     0, everything
@@ -178,9 +192,10 @@ class CallerSide:
             planes.get(_ALLOW, EMPTY_BOUNDS),
             planes.get(_DENY, EMPTY_BOUNDS),
         )
-        return CallerBits(allowed, limit, control, denied, unread, odd)
+        return CallerBits(allowed, limit, control, denied, has_unread_denies, odd)
 
     def _collect_allows(self) -> None:
+        """Collect the allows of identity policies on the action."""
         held = self._index.identity
         for clause in held.select_statements(self._call.action).allows:
             for part in self._apply_statement(clause, held.actors[clause]):
@@ -188,6 +203,7 @@ class CallerSide:
                 self.allowing |= part.actors
 
     def _collect_limits(self) -> None:
+        """Collect the allows of boundaries, SCPs and session policies."""
         index, action = self._index, self._call.action
         self._record_effect(_BOUNDARY, StatementEffect(index.bounded, EMPTY_BOUNDS))
         for clause in index.boundary.select_statements(action).allows:
@@ -199,6 +215,7 @@ class CallerSide:
             self._collect_limit(number, limit, actors)
 
     def _collect_limit(self, number: int, limit: LimitingLayer, actors: int) -> None:
+        """Collect the allows of one SCP level or session policy."""
         spoken = limit.select_statements(self._call.action)
         if any(grant.clause.wide for grant in spoken.allows):
             return  # everything passes
@@ -210,6 +227,7 @@ class CallerSide:
                 self._record_effect(number, part)
 
     def _collect_denies(self) -> None:
+        """Collect the denies of identity policies and of all limiting policies."""
         index, action = self._index, self._call.action
         for held in (index.identity, index.boundary):
             for clause in held.select_statements(action).denies:
@@ -221,29 +239,30 @@ class CallerSide:
                     self._record_effect(_DENY, part)
 
     def _apply_statement(
-        self, clause: CompiledStatement, actors: int
+        self, statement: CompiledStatement, actors: int
     ) -> Iterator[StatementEffect]:
+        """Yield a statement's effects; note the conditions that stay open."""
         call = self._call
-        deny = clause.effect is PolicyEffect.DENY
+        deny = statement.effect is PolicyEffect.DENY
         actors &= self._index.scope
         for part in apply_statement(
-            clause, call.space, call.known, self._index, actors
+            statement, call.space, call.known, self._index, actors
         ):
             if part.plane.maybe != part.plane.sure:
                 atoms = self.deny_atoms if deny else self.allow_atoms
-                atoms.update(list_condition_atoms(clause))
+                atoms.update(list_condition_atoms(statement))
             yield part
 
-    def _record_effect(self, kind: int, part: StatementEffect) -> None:
+    def _record_effect(self, kind: int, effect: StatementEffect) -> None:
         """Record an effect, merged with others of the same kind and actors."""
-        key = (kind, part.actors)
+        key = (kind, effect.actors)
         at = self._noted.get(key)
         if at is None:
             self._noted[key] = len(self._said)
-            self._said.append((kind, part))
+            self._said.append((kind, effect))
         else:
             held = self._said[at][1]
             merged = StatementEffect(
-                part.actors, held.plane | part.plane, held.odd | part.odd
+                effect.actors, held.plane | effect.plane, held.odd | effect.odd
             )
             self._said[at] = kind, merged

@@ -1,4 +1,4 @@
-"""Closure over the steps of all actors, and the questions it answers.
+"""Answer which identities each principal can become, from the closure of the graph.
 
 Steps are bitset rows by actor (`adjacency`), closed once. Questions about many actors
 and the search for a path read them; a printed path is evaluated exactly, step by step
@@ -42,7 +42,7 @@ class ActorSource(Protocol):
 
     @property
     def index(self) -> StatementIndex:
-        """Statements by holder."""
+        """Index of policy statements by holder."""
 
     @property
     def nodes(self) -> Sequence[IdentityNode]:
@@ -54,7 +54,7 @@ class ActorSource(Protocol):
 
     @property
     def naming(self) -> PrincipalMatcher:
-        """Principals by the names that policies use."""
+        """Matcher of Principal elements against the actors."""
 
     @property
     def plain(self) -> int:
@@ -109,37 +109,38 @@ class GraphClosure:
 
     @property
     def step_table(self) -> StepTable:
-        """Steps of every actor, with their parts."""
+        """One-step reach of every actor."""
         return self._load_steps()[1]
 
     def _load_steps(self) -> tuple[CompiledGraph, StepTable]:
+        """Load the compiled graph and the step table once, on first use."""
         if self._found is None:
             self._found = self.find()
         return self._found
 
     def with_edit(
-        self, graph: IdentityGraph, realm: CompiledGraph, rows: StepTable
+        self, graph: IdentityGraph, compiled_graph: CompiledGraph, step_table: StepTable
     ) -> "GraphClosure":
-        """Return the closure after an edit.
+        """Return the closure after a policy edit.
 
         Args:
             graph: Graph after the edit.
-            realm: The same actors after the edit.
-            rows: Steps after the edit.
+            compiled_graph: The same actors after the edit.
+            step_table: Steps after the edit.
         """
         new = copy(self)
-        new.graph, new.actors = graph, realm
-        new._found = realm, rows
+        new.graph, new.actors = graph, compiled_graph
+        new._found = compiled_graph, step_table
         new._loose, new._more, new._numbers = {}, [], {}
-        if rows is not self.step_table:
-            new._update_closures(self, rows)
+        if step_table is not self.step_table:
+            new._update_closures(self, step_table)
         graph.all = new
         return new
 
-    def _update_closures(self, old: "GraphClosure", rows: StepTable) -> None:
-        """Replace the rows, and update both closures."""
-        self.table = ActorSteps(rows.steps, rows.assumed)
-        was, now = old.step_table.steps, rows.steps
+    def _update_closures(self, old: "GraphClosure", step_table: StepTable) -> None:
+        """Replace the changed rows, and update both transitive closures."""
+        self.table = ActorSteps(step_table.steps, step_table.assumed)
+        was, now = old.step_table.steps, step_table.steps
         other = list(compress(range(self.size), map(is_not, was, now)))
         self.sure = update_closure(
             old.sure,
@@ -153,7 +154,7 @@ class GraphClosure:
         )
 
     def get_number(self, node: IdentityNode) -> int:
-        """Return the number of a node; one that is no actor gets the next free one."""
+        """Return a node's number; number it if it is not an actor of the graph."""
         found = self.actors.numbers.get(node)
         if found is None:
             found = self._numbers.get(node)
@@ -174,7 +175,7 @@ class GraphClosure:
         return self.size + len(self._more)
 
     def get_steps(self, number: int) -> VerdictBits:
-        """Return the nodes one step from a node, equivalents of itself left out."""
+        """Return the nodes one step from a node, as a bitset, without itself."""
         row = self._get_row(number)[0]
         if number >= self.size:
             return row
@@ -190,26 +191,27 @@ class GraphClosure:
             itself |= 1 << wider
         return row.restrict_to(~itself)
 
-    def order_steps(self, number: int, wanted: int) -> list[int]:
-        """List wanted nodes one step away, the most easily checked first."""
+    def order_steps(self, number: int, targets: int) -> list[int]:
+        """List the target nodes one step away, role assumptions first."""
         return [
             to
-            for part in self._split_by_step_kind(number, wanted)
+            for part in self._split_by_step_kind(number, targets)
             for to in list_positions(part)
         ]
 
-    def choose_step(self, number: int, wanted: int) -> int:
-        """Return the first of `order_steps`."""
-        part = next(part for part in self._split_by_step_kind(number, wanted) if part)
+    def choose_step(self, number: int, targets: int) -> int:
+        """Return the first target node that `order_steps` lists."""
+        part = next(part for part in self._split_by_step_kind(number, targets) if part)
         return (part & -part).bit_length() - 1
 
-    def _split_by_step_kind(self, number: int, wanted: int) -> tuple[int, int, int]:
-        """Split wanted nodes one step away by the kind of step."""
-        assumed = wanted & self._get_row(number)[1]
-        made = wanted & self.made & ~assumed
-        return assumed, wanted & ~(assumed | made), made
+    def _split_by_step_kind(self, number: int, targets: int) -> tuple[int, int, int]:
+        """Split target nodes one step away: assumed roles, others, created ones."""
+        assumed = targets & self._get_row(number)[1]
+        made = targets & self.made & ~assumed
+        return assumed, targets & ~(assumed | made), made
 
     def _get_row(self, number: int) -> tuple[VerdictBits, int]:
+        """Return a node's one-step reach, and the roles that it may assume."""
         if number < self.size:
             return self.table.taken[number], self.table.assumed[number].some
         found = self._loose.get(number)
@@ -218,7 +220,7 @@ class GraphClosure:
         return found
 
     def _compute_row(self, node: IdentityNode) -> tuple[VerdictBits, int]:
-        """Compute the row of a node that is no actor: a limited session."""
+        """Compute the one-step reach of a session, which is no actor of the graph."""
         sure = some = assumed = 0
         for edge in self.graph.list_edges(node):
             bit = 1 << self.get_number(edge.to)
@@ -236,24 +238,25 @@ class GraphClosure:
             found |= self.some.beyond[to] if to < self.size else 0
         return found
 
-    def evaluate_reach(self, number: int, goals: VerdictBits) -> Verdict:
-        """Return the verdict on whether a node is, or reaches, a target."""
+    def evaluate_reach(self, number: int, targets: VerdictBits) -> Verdict:
+        """Return the verdict on whether a node is, or can become, a target."""
         if number >= self.size:
-            return self._evaluate_reach_of_session(number, goals)
+            return self._evaluate_reach_of_session(number, targets)
         sure = self.sure.beyond[number] | 1 << number
         some = self.some.beyond[number] | 1 << number
-        if sure & goals.sure:
+        if sure & targets.sure:
             return Verdict.ALWAYS
-        return Verdict.ONLY_IF if some & goals.some else Verdict.NEVER
+        return Verdict.ONLY_IF if some & targets.some else Verdict.NEVER
 
-    def _evaluate_reach_of_session(self, number: int, goals: VerdictBits) -> Verdict:
+    def _evaluate_reach_of_session(self, number: int, targets: VerdictBits) -> Verdict:
+        """Return the verdict on whether a session reaches a target."""
         best = Verdict.NEVER
-        if goals.some >> number & 1:
-            best = Verdict.ALWAYS if goals.sure >> number & 1 else Verdict.ONLY_IF
+        if targets.some >> number & 1:
+            best = Verdict.ALWAYS if targets.sure >> number & 1 else Verdict.ONLY_IF
         row = self.get_steps(number)
         for to in list_positions(row.some):
             if to != number and best is not Verdict.ALWAYS:
-                there = self.evaluate_reach(to, goals)
+                there = self.evaluate_reach(to, targets)
                 if there is Verdict.ALWAYS and row.sure >> to & 1:
                     best = Verdict.ALWAYS
                 elif there is not Verdict.NEVER:
@@ -261,10 +264,10 @@ class GraphClosure:
         return best
 
     def find_direct_callers(self, action: str, resource: str) -> VerdictBits:
-        """Return the actors that may make one call by themselves, paths aside."""
-        estate, realm = self.graph.estate, self.actors
+        """Return the actors that may make a call without becoming another."""
+        accounts, realm = self.graph.estate, self.actors
         folded = action.lower()
-        if not estate.can_act_on(action, resource):
+        if not accounts.can_act_on(action, resource):
             return NO_VERDICTS
         if folded in NO_PERMISSION_ACTIONS:
             actors = enumerate(realm.index.actors)
@@ -272,23 +275,24 @@ class GraphClosure:
                 (n for n, one in actors if one.needs_no_permission(folded)), self.size
             )
             return VerdictBits(free, free)
-        if estate.endpoint or estate.build_request(action, resource).wild:
+        if accounts.endpoint or accounts.build_request(action, resource).wild:
             return self._evaluate_each_actor(action, resource)
         goal = TargetEvaluation(
-            estate, realm.index, realm.naming, folded, resource, estate.given
+            accounts, realm.index, realm.naming, folded, resource, accounts.given
         )
         found = goal.evaluate(
-            lambda one: evaluate_action(estate, one, action, resource).formula
+            lambda one: evaluate_action(accounts, one, action, resource).formula
         )
         near = realm.index.all
         if folded.startswith("iam:") or folded in OWNER_ACCOUNT_ACTIONS:
             near = 0
             for account, members in realm.naming.accounts.items():
-                if not is_owner_only(estate, account, action, resource):
+                if not is_owner_only(accounts, account, action, resource):
                     near |= realm.index.expand_to_nodes(members)
         return found.restrict_to(near)
 
     def _evaluate_each_actor(self, action: str, resource: str) -> VerdictBits:
+        """Evaluate a call for every actor one by one, for patterns."""
         sure = some = 0
         for number, actor in enumerate(self.actors.index.actors):
             formula = evaluate_action(
@@ -300,13 +304,13 @@ class GraphClosure:
 
     def add_session_nodes(
         self,
-        goals: VerdictBits,
+        targets: VerdictBits,
         nodes: Iterable[IdentityNode],
         action: str,
         resource: str,
     ) -> VerdictBits:
-        """Add the targets among nodes that are no actors."""
-        sure, some = goals.sure, goals.some
+        """Add to the targets those sessions that may make the call."""
+        sure, some = targets.sure, targets.some
         for node in nodes:
             number = self.get_number(node)
             if number >= self.size:
@@ -321,25 +325,25 @@ class GraphClosure:
 
 def build_closure(
     graph: IdentityGraph,
-    realm: CompiledGraph,
-    rows: StepTable,
+    compiled_graph: CompiledGraph,
+    step_table: StepTable,
     closures: tuple[TransitiveClosure, TransitiveClosure],
 ) -> GraphClosure:
-    """Build a closure from steps and the closures over unconditional and all steps."""
-    nodes = realm.nodes
+    """Build a graph closure from computed steps and transitive closures."""
+    nodes = compiled_graph.nodes
     made = build_bitset(
         (n for n, node in enumerate(nodes) if is_uncreated(node.identity)), len(nodes)
     )
     return GraphClosure(
         graph=graph,
-        actors=realm,
-        table=ActorSteps(rows.steps, rows.assumed),
+        actors=compiled_graph,
+        table=ActorSteps(step_table.steps, step_table.assumed),
         sure=closures[0],
         some=closures[1],
-        plain=realm.first_group_node,
+        plain=compiled_graph.first_group_node,
         size=len(nodes),
         made=made,
-        find=lambda: (realm, rows),
+        find=lambda: (compiled_graph, step_table),
     )
 
 

@@ -1,4 +1,4 @@
-"""Steps by takeover of running code, for every actor at once."""
+"""Find the identities that each principal gains by taking over running code."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ class TakeoverSteps:
     _identities: dict[int, int] = field(default_factory=dict)
 
     def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
-        """Add the identities whose code an actor can take over to its row."""
+        """Add to a row the identities whose running code the actor can take over."""
         account = self.realm.index.actors[actor].identity.account
         for rule, there, able in self.existing.list_takeover_targets(account):
             if not able >> actor & 1:
@@ -30,9 +30,10 @@ class TakeoverSteps:
         return row
 
     def _apply_rule(
-        self, actor: int, rule: TakeoverRule, there: int, row: VerdictBits
+        self, actor: int, rule: TakeoverRule, candidates: int, row: VerdictBits
     ) -> VerdictBits:
-        places = self.existing.find_permitted_resources(actor, rule.needs, there)
+        """Add the identities that one takeover rule gives on some resources."""
+        places = self.existing.find_permitted_resources(actor, rule.needs, candidates)
         if not places.some:
             return row
         sure, some = map(self._find_run_as_identities, places)
@@ -43,12 +44,14 @@ class TakeoverSteps:
             sure = 0
         return VerdictBits(row.sure | sure, row.some | some)
 
-    def _find_run_as_identities(self, places: int) -> int:
+    def _find_run_as_identities(self, resources: int) -> int:
         """Return the identities that the code in some resources runs as."""
-        found = self._identities.get(places)
+        found = self._identities.get(resources)
         if found is None:
-            runs_as = (self.existing.runs_as[place] for place in list_positions(places))
+            runs_as = (
+                self.existing.runs_as[place] for place in list_positions(resources)
+            )
             known = (number for number in runs_as if number is not None)
             found = build_bitset(known, self.realm.plain)
-            self._identities[places] = found
+            self._identities[resources] = found
         return found

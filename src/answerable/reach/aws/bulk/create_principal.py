@@ -1,4 +1,4 @@
-"""Creation of unrestricted identities as escalation steps, for every actor."""
+"""Find the principals that can create a new unrestricted role or user."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -57,80 +57,96 @@ class IdentityCreation:
                     self.realm, [*needs, *every], [create]
                 )
 
-    def compute_row(self, actor: int, kin: int) -> VerdictBits:
-        """Compute the row of an actor, with `kin` as representative of its class."""
-        if not self._able >> kin & 1:
+    def compute_row(self, actor: int, representative: int) -> VerdictBits:
+        """Return the unrestricted identities that an actor can create."""
+        if not self._able >> representative & 1:
             return NO_VERDICTS
         # Kin make the same, but what is yet to be made does not make itself.
         base, plain = self.realm.index.base[actor], self.realm.plain
-        key = kin, max(base, plain - 1)
+        key = representative, max(base, plain - 1)
         found = self._made.get(key)
         if found is None:
             others = [
                 make for make in CREATION_RULES if make.on is not EditTarget.GROUP
             ]
-            found = self._made[key] = self._evaluate_rules(actor, kin, others)
+            found = self._made[key] = self._evaluate_rules(
+                actor, representative, others
+            )
         groups = [make for make in CREATION_RULES if make.on is EditTarget.GROUP]
-        own = self._evaluate_rules(actor, kin, groups)
+        own = self._evaluate_rules(actor, representative, groups)
         return VerdictBits(found.sure | own.sure, found.some | own.some)
 
     def _evaluate_rules(
-        self, actor: int, kin: int, makes: Iterable[CreationRule]
+        self, actor: int, representative: int, rules: Iterable[CreationRule]
     ) -> VerdictBits:
+        """Return the identities that an actor can create by some rules."""
         realm = self.realm
         node, principal = realm.nodes[actor], realm.index.actors[actor]
         sure = some = 0
-        for make in makes:
-            if not self._by_name[make].able >> kin & 1:
+        for make in rules:
+            if not self._by_name[make].able >> representative & 1:
                 continue
             to = find_created_node(realm.graph, node, principal, make)
-            how = self._evaluate_rule(kin, make, to) if to else ALWAYS_DENIED
+            how = self._evaluate_rule(representative, make, to) if to else ALWAYS_DENIED
             if to and how != ALWAYS_DENIED:
                 bit = 1 << realm.numbers[IdentityNode(to.identity, to.extra)]
                 some |= bit
                 sure |= bit if how == ALWAYS_ALLOWED else 0
         return VerdictBits(sure, some)
 
-    def _evaluate_rule(self, actor: int, make: CreationRule, to: IdentityNode) -> int:
-        kin = self._by_name[make].get_class_key(actor)
-        how = self._met.get((make, kin))
+    def _evaluate_rule(
+        self, actor: int, rule: CreationRule, created: IdentityNode
+    ) -> int:
+        """Evaluate one creation rule: denied, conditional or allowed."""
+        kin = self._by_name[rule].get_class_key(actor)
+        how = self._met.get((rule, kin))
         if how is None:
-            calls = product([make.create], make.widen, make.enter)
-            how = max(self._evaluate_at_one_name(actor, make, needs) for needs in calls)
-            self._met[make, kin] = how
-        if make.on is not EditTarget.ROLE or how == ALWAYS_ALLOWED:
+            calls = product([rule.create], rule.widen, rule.enter)
+            how = max(self._evaluate_best_name(actor, rule, needs) for needs in calls)
+            self._met[rule, kin] = how
+        if rule.on is not EditTarget.ROLE or how == ALWAYS_ALLOWED:
             return how
         # Launching something under the new role helps where assuming it does not.
-        ready = self._met.get((make, "ready", kin))
+        ready = self._met.get((rule, "ready", kin))
         if ready is None:
-            pairs = product([make.create], make.widen)
-            ready = max(
-                self._evaluate_at_one_name(actor, make, needs) for needs in pairs
-            )
-            self._met[make, "ready", kin] = ready
+            pairs = product([rule.create], rule.widen)
+            ready = max(self._evaluate_best_name(actor, rule, needs) for needs in pairs)
+            self._met[rule, "ready", kin] = ready
         return (
-            max(how, self._evaluate_launches(actor, make, to)) if ready > how else how
+            max(how, self._evaluate_launches(actor, rule, created))
+            if ready > how
+            else how
         )
 
-    def _evaluate_at_one_name(
-        self, actor: int, make: CreationRule, needs: tuple[RequiredPermission, ...]
+    def _evaluate_best_name(
+        self,
+        actor: int,
+        rule: CreationRule,
+        permissions: tuple[RequiredPermission, ...],
     ) -> int:
-        estate, principal = self.realm.graph.estate, self.realm.index.actors[actor]
-        found = find_best_name(estate, principal, needs)
+        """Evaluate all permissions for the resource name that suits best."""
+        accounts, principal = self.realm.graph.estate, self.realm.index.actors[actor]
+        found = find_best_name(accounts, principal, permissions)
         return combine_results(found.answers) if found else ALWAYS_DENIED
 
     def _evaluate_launches(
-        self, actor: int, make: CreationRule, to: IdentityNode
+        self, actor: int, rule: CreationRule, created: IdentityNode
     ) -> int:
-        key = make, "launched", self._by_launch.get_class_key(actor)
+        """Evaluate service launches under the created role: the best result."""
+        key = rule, "launched", self._by_launch.get_class_key(actor)
         found = self._met.get(key)
         if found is None:
-            estate, principal = self.realm.graph.estate, self.realm.index.actors[actor]
+            accounts, principal = (
+                self.realm.graph.estate,
+                self.realm.index.actors[actor],
+            )
             formulas = [
                 edge.formula
                 for launch in PASS_ROLE_RULES
                 if not launch.changes
-                for edge in list_launch_edges(estate, principal, make, launch, to)
+                for edge in list_launch_edges(
+                    accounts, principal, rule, launch, created
+                )
             ]
             found = max(
                 (ALWAYS_ALLOWED if f == TRUE else CONDITIONAL for f in formulas),

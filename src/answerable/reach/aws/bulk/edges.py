@@ -1,4 +1,4 @@
-"""Edges between identities as bitset rows, for all accounts at once.
+"""Compile an identity graph, and evaluate its edges as bitset rows for all accounts.
 
 The rules are those of `identity_graph`, which lists edges one by one with their proof.
 A row holds the unconditional steps and the conditional ones; both are exact: where
@@ -104,20 +104,20 @@ class CompiledGraph:
 
     @property
     def first_group_node(self) -> int:
-        """Number of the first actor that joined a group."""
+        """Number of the first node that joined a group."""
         return self.widened + self.plain + 2 * len(self.bounded)
 
     def map_to_unbounded(self, identities: int, kind: int) -> int:
-        """Map bounded identities to their actors without boundary: `kind` of `bare`."""
+        """Map identities to their nodes without permissions boundary."""
         return identities >> self.bounded.start << self.bare[kind]
 
 
 def compile_graph(graph: IdentityGraph) -> CompiledGraph:
-    """Compile a graph: identities, those not yet created, and widened ones."""
-    estate = graph.estate
-    held = estate.principals
+    """Compile an identity graph into numbered nodes, statement index and bitsets."""
+    accounts = graph.estate
+    held = accounts.principals
     ids = sorted(held, key=lambda one: not _has_effective_boundary(graph, held[one]))
-    made = list_created_nodes(estate)
+    made = list_created_nodes(accounts)
     nodes = [IdentityNode(one) for one in ids] + made
     index = StatementIndex(graph.get_principal(node) for node in nodes)
     wide = [IdentityNode(one, "*") for one in ids]
@@ -132,19 +132,19 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
         if is_iam_entity(principal.identity):
             near[principal.identity.account].append(number)
             (roles if principal.is_role else users).append(number)
-    policies = {p for one in estate.principals.values() for p in one.policies}
+    policies = {p for one in accounts.principals.values() for p in one.policies}
     policies |= {PolicyId(index.actors[n].boundary_id) for n in bounded}
     size = len(ids)
-    trusting = build_resource_space(estate, ids, trusts=True)
-    groups = build_resource_space(estate, sorted(estate.groups))
-    edited = build_resource_space(estate, sorted(policies))
+    trusting = build_resource_space(accounts, ids, use_trust_policies=True)
+    groups = build_resource_space(accounts, sorted(accounts.groups))
+    edited = build_resource_space(accounts, sorted(policies))
     services = {launch.service for launch in PASS_ROLE_RULES}
     return CompiledGraph(
         graph=graph,
         index=index,
         nodes=nodes,
         numbers={node: number for number, node in enumerate(nodes)},
-        naming=PrincipalMatcher(index, estate.given),
+        naming=PrincipalMatcher(index, accounts.given),
         identities=without_policies(trusting),
         trusting=trusting,
         groups=groups,
@@ -177,33 +177,33 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
         },
         bounded=bounded,
         bare=bare,
-        known=select_session_keys(estate.given),
+        known=select_session_keys(accounts.given),
     )
 
 
 def list_editable_boundary(principal: CompiledPrincipal) -> tuple[str, ...]:
-    """Return the policy that is a principal's boundary, if it can be edited."""
+    """Return the principal's boundary policy as a tuple, empty if not editable."""
     bound = principal.boundary_id
     return (bound,) if is_customer_managed_policy(bound) else ()
 
 
 def _map_targets_to_identities(
     index: StatementIndex,
-    space: ArnIndex,
-    targets: Callable[[CompiledPrincipal], Iterable[str]],
+    arns: ArnIndex,
+    list_targets: Callable[[CompiledPrincipal], Iterable[str]],
 ) -> list[int]:
-    """List by target the identities that an edit of the target changes."""
-    members: list[list[int]] = [[] for _ in space.texts]
+    """List, for each group or policy, the identities that an edit of it changes."""
+    members: list[list[int]] = [[] for _ in arns.texts]
     for identity, actor in enumerate(index.actors[: index.size]):
-        for text in targets(actor):
-            if text in space.number:
-                members[space.number[text]].append(identity)
+        for text in list_targets(actor):
+            if text in arns.number:
+                members[arns.number[text]].append(identity)
     return [build_bitset(found, index.size) for found in members]
 
 
 def find_service_trusting_roles(
     graph: IdentityGraph,
-    number: Mapping[str, int],
+    number_by_role: Mapping[str, int],
     service: str,
     roles: Iterable[IdentityId] | None = None,
 ) -> VerdictBits:
@@ -211,7 +211,7 @@ def find_service_trusting_roles(
 
     Args:
         graph: The graph.
-        number: Numbers by identity.
+        number_by_role: Numbers by identity.
         service: Service principal.
         roles: Roles to check; all by default.
     """
@@ -219,14 +219,14 @@ def find_service_trusting_roles(
     trusting = graph.estate.by_service.get(service, ())
     for role in trusting if roles is None else set(trusting) & set(roles):
         for entry in graph.list_service_entries(role, service):
-            some |= 1 << number[role]
-            sure |= (entry.answer.formula == TRUE) << number[role]
+            some |= 1 << number_by_role[role]
+            sure |= (entry.answer.formula == TRUE) << number_by_role[role]
             break
     return VerdictBits(sure, some)
 
 
 def _has_effective_boundary(graph: IdentityGraph, principal: CompiledPrincipal) -> bool:
-    """Tell whether a boundary limits a principal."""
+    """Tell whether a permissions boundary really limits a principal."""
     return principal.boundary is not None and not graph.is_administrator(
         IdentityNode(principal.id)
     )
@@ -254,21 +254,23 @@ def _add_unbounded_nodes(
     return bounded, (starts[0], starts[1])
 
 
-def add_nodes(realm: CompiledGraph, nodes: Sequence[IdentityNode]) -> range:
-    """Add nodes: identities that gained other permissions on a path."""
-    base = [realm.numbers[IdentityNode(node.identity)] for node in nodes]
-    added = realm.index.add(map(realm.graph.get_principal, nodes), base)
+def add_nodes(compiled_graph: CompiledGraph, nodes: Sequence[IdentityNode]) -> range:
+    """Add nodes to a compiled graph: identities that gained permissions on a path."""
+    base = [compiled_graph.numbers[IdentityNode(node.identity)] for node in nodes]
+    added = compiled_graph.index.add(
+        map(compiled_graph.graph.get_principal, nodes), base
+    )
     for number, node in zip(added, nodes, strict=True):
-        realm.nodes.append(node)
-        realm.numbers[node] = number
+        compiled_graph.nodes.append(node)
+        compiled_graph.numbers[node] = number
     return added
 
 
-def list_created_nodes(estate: CompiledAccounts) -> list[IdentityNode]:
-    """List the identities that a principal of each account could create."""
+def list_created_nodes(compiled_accounts: CompiledAccounts) -> list[IdentityNode]:
+    """List a node for each role or user that could be created in an account."""
     accounts = {
         (one.identity.account, get_partition(one.id))
-        for one in estate.principals.values()
+        for one in compiled_accounts.principals.values()
     }
     return sorted(
         IdentityNode(build_created_id(account, on, partition), "*")
@@ -294,7 +296,7 @@ class CallVerdicts:
     anywhere: bool = False
 
     def evaluate(self) -> dict[int, VerdictBits]:
-        """Return the resources that each actor may call, for actors that have any."""
+        """Return, for each permitted actor, the resources that it may call."""
         realm = self.realm
         known = self.stated.merge_over(realm.known)
         call = BulkCall(self.action.lower(), self.ground.space, known)
@@ -318,9 +320,10 @@ class CallVerdicts:
         return found
 
     def _evaluate_exactly(self, principal: CompiledPrincipal, resource: str) -> Formula:
-        estate = self.realm.graph.estate
+        """Return the exact formula for one principal and resource."""
+        accounts = self.realm.graph.estate
         return evaluate_hop(
-            estate, principal, self.action, resource, self.stated
+            accounts, principal, self.action, resource, self.stated
         ).formula
 
 
@@ -341,7 +344,7 @@ class PassRolePermissions:
         self.able = self.realm.index.find_action_holders(PASS_ROLE.lower())
 
     def evaluate_service(self, service: str) -> dict[int, VerdictBits]:
-        """Return the roles that each actor may pass to a service."""
+        """Return, for each actor, the roles it may pass to a service."""
         found = self._found.get(service)
         if found is None:
             stated = ContextKeys({"iam:passedtoservice": (service,)})
@@ -376,19 +379,21 @@ class AssumeRolePermissions:
         )
 
     def evaluate_actor(self, actor: int) -> VerdictBits:
-        """Return the roles that an actor may assume."""
+        """Return the roles that an actor may assume, as a bitset."""
         if not self.hearing.actors >> actor & 1:
             return NO_VERDICTS
         return self.hearing.evaluate_actor(actor, self.realm.roles)
 
     def evaluate_after_trust_edit(self, actor: int) -> VerdictBits:
-        """Return the roles of its account that an actor may assume if they trust it."""
+        """Return the roles an actor may assume if their trust policies name it."""
         return self.hearing.evaluate_if_trusted(actor, self._evaluate_after_edit)
 
     def _evaluate_exactly(self, principal: CompiledPrincipal, role: str) -> Formula:
-        estate = self.realm.graph.estate
-        return evaluate_assume_role(estate, principal, IdentityId(role)).formula
+        """Return the exact formula for one principal and role."""
+        accounts = self.realm.graph.estate
+        return evaluate_assume_role(accounts, principal, IdentityId(role)).formula
 
     def _evaluate_after_edit(self, principal: CompiledPrincipal, role: str) -> Formula:
-        estate = self.realm.graph.estate
-        return evaluate_after_trust_edit(estate, principal, IdentityId(role)).formula
+        """Return the exact formula once the role trusts the principal."""
+        accounts = self.realm.graph.estate
+        return evaluate_after_trust_edit(accounts, principal, IdentityId(role)).formula

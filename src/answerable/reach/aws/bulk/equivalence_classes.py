@@ -1,4 +1,4 @@
-"""Equivalence classes of actors that the same statements apply to.
+"""Group principals into equivalence classes: those that the same statements apply to.
 
 A step that needs several calls on resources of the caller's choice is evaluated
 exactly, once for a representative of each class.
@@ -18,10 +18,10 @@ from answerable.reach.formula import FALSE, TRUE
 ALWAYS_DENIED, CONDITIONAL, ALWAYS_ALLOWED = range(3)
 
 
-def combine_results(answers: Iterable[Evaluation]) -> int:
-    """Combine results of calls that are all needed: never, conditional or always."""
+def combine_results(results: Iterable[Evaluation]) -> int:
+    """Return the worst of several required results: denied, conditional or allowed."""
     least = ALWAYS_ALLOWED
-    for answer in answers:
+    for answer in results:
         if answer.formula == FALSE:
             return ALWAYS_DENIED
         if answer.formula != TRUE:
@@ -38,35 +38,35 @@ class EquivalenceClasses:
 
     def __init__(
         self,
-        realm: CompiledGraph,
+        compiled_graph: CompiledGraph,
         actions: Iterable[str],
-        needed: Iterable[str] = (),
-        named: Iterable[tuple[CompiledStatement, int]] = (),
+        required_actions: Iterable[str] = (),
+        naming_statements: Iterable[tuple[CompiledStatement, int]] = (),
     ) -> None:
         """Split actors by the statements that match actions in lower case.
 
         Args:
-            realm: The actors.
+            compiled_graph: The actors.
             actions: Actions that are evaluated.
-            needed: Actions that must be allowed; actors without them are left out.
-            named: Statements of resource policies, each with the actors it names.
+            required_actions: Actions that must be allowed; actors without them are left out.
+            naming_statements: Statements of resource policies, each with the actors it names.
         """
-        index = self._index = realm.index
-        self._fences = realm.graph.estate.fences.values()
+        index = self._index = compiled_graph.index
+        self._fences = compiled_graph.graph.estate.fences.values()
         self._of: dict[int, list[int]] = defaultdict(list)
         self._marks = 0
         self.able = index.scope
-        for action in dict.fromkeys(needed):
+        for action in dict.fromkeys(required_actions):
             self.able &= index.find_action_holders(action)
         self._sets: set[int] = set()
         self._marked: set[tuple[object, CompiledStatement]] = set()
         for action in dict.fromkeys(actions):
             self._split_by_action(action)
-        for clause, actors in named:
+        for clause, actors in naming_statements:
             self._split_by_statement(self, clause, actors)
 
     def get_class_key(self, actor: int) -> Hashable:
-        """Return the key of an actor's class."""
+        """Return a key that is equal for actors of the same class."""
         principal = self._index.actors[actor]
         gaps = principal.gaps
         layers = tuple(gap.layer for gap in gaps) if gaps else ()
@@ -76,6 +76,7 @@ class EquivalenceClasses:
         return marks, layers, account, partition, bounds, id(principal.session)
 
     def _split_by_action(self, action: str) -> None:
+        """Split classes by every statement that matches one action."""
         index = self._index
         for held in (index.identity, index.boundary):
             for clause in sum(held.select_statements(action), ()):
@@ -93,16 +94,17 @@ class EquivalenceClasses:
                     )
 
     def _split_by_statement(
-        self, layer: object, clause: CompiledStatement, actors: int
+        self, layer: object, statement: CompiledStatement, actors: int
     ) -> None:
+        """Split classes by one statement: actors it applies to alike stay together."""
         index = self._index
-        if not actors & self.able or (layer, clause) in self._marked:
+        if not actors & self.able or (layer, statement) in self._marked:
             return
-        self._marked.add((layer, clause))
-        key = clause, actors & index.scope
+        self._marked.add((layer, statement))
+        key = statement, actors & index.scope
         parted = index.parted.get(key)
         if parted is None:
-            alike = group_actors(clause, index, NO_KEYS, key[1])
+            alike = group_actors(statement, index, NO_KEYS, key[1])
             parted = index.parted[key] = [group.actors for group in alike]
         for members in parted:
             able = members & self.able

@@ -1,4 +1,4 @@
-"""Evaluation of one action for every actor and every resource, in bitsets.
+"""Evaluate one action for every principal and every resource at once, in bitsets.
 
 The rules are those of `evaluate_principal` and `policy_layers`, with their sources.
 """
@@ -84,17 +84,18 @@ class BulkEvaluation:
         deny = self.owns.deny_atoms | self.voices.deny_atoms
         self._clash = not allow.isdisjoint(deny)
 
-    def evaluate_actor(self, actor: int, within: int) -> VerdictBits:
-        """Return the resources among `within` on which an actor may make the call."""
+    def evaluate_actor(self, actor: int, resources: int) -> VerdictBits:
+        """Return which of some resources an actor may call; undecided ones exactly."""
         found = self.evaluate_bits(actor)
-        if found.doubt & within:
+        if found.doubt & resources:
             found = resolve_doubts(
-                found, self._evaluate_exactly(actor, found.doubt & within, self.exact)
+                found,
+                self._evaluate_exactly(actor, found.doubt & resources, self.exact),
             )
-        return found.restrict_to(within)
+        return found.restrict_to(resources)
 
     def evaluate_bits(self, actor: int) -> VerdictBits:
-        """Return verdict bits of an actor on all resources; undecided ones stay open."""
+        """Return an actor's verdict bits on all resources, some still undecided."""
         own, voice = self.owns.get_actor_bits(actor), self.voices.get_actor_bits(actor)
         principal = self.index.actors[actor]
         key = id(own), id(voice), principal.identity.account, principal.linked
@@ -103,8 +104,10 @@ class BulkEvaluation:
             found = self._shared[key] = self._combine_sides(own, voice, principal)
         return found
 
-    def evaluate_if_trusted(self, actor: int, exact: EvaluateOne) -> VerdictBits:
-        """Evaluate resources of the actor's account as if their policies named it."""
+    def evaluate_if_trusted(
+        self, actor: int, evaluate_exactly: EvaluateOne
+    ) -> VerdictBits:
+        """Evaluate the account's resources as if their policies named the actor."""
         own, voice = self.owns.get_actor_bits(actor), self.voices.get_actor_bits(actor)
         principal = self.index.actors[actor]
         account = principal.identity.account
@@ -124,46 +127,62 @@ class BulkEvaluation:
             self._shared[key] = found
         if not found.doubt:
             return found
-        return resolve_doubts(found, self._evaluate_exactly(actor, found.doubt, exact))
+        return resolve_doubts(
+            found, self._evaluate_exactly(actor, found.doubt, evaluate_exactly)
+        )
 
     def _combine_sides(
-        self, own: CallerBits, voice: ResourceBits, principal: CompiledPrincipal
+        self,
+        caller_bits: CallerBits,
+        resource_bits: ResourceBits,
+        principal: CompiledPrincipal,
     ) -> VerdictBits:
+        """Combine the caller's policies with the resource policies into verdicts."""
         sides = self._view_from_account(principal.identity.account)
         shut = self.ground.shut if self.call.action.startswith("s3:") else EMPTY_BOUNDS
-        maybe = _combine_allows(own, voice, sides, _MAY, sides.silent, shut.sure)
+        maybe = _combine_allows(
+            caller_bits, resource_bits, sides, _MAY, sides.silent, shut.sure
+        )
         if not maybe:
             return NO_VERDICTS
-        sure = _combine_allows(own, voice, sides, _MUST, 0, shut.maybe)
-        odd = own.odd | voice.odd | (shut.maybe & sides.far)
-        denied = voice.denied | voice.fenced
+        sure = _combine_allows(caller_bits, resource_bits, sides, _MUST, 0, shut.maybe)
+        odd = caller_bits.odd | resource_bits.odd | (shut.maybe & sides.far)
+        denied = resource_bits.denied | resource_bits.fenced
         unread = self._find_unread_denies(principal, self.ground.unread_denies)
         return self._subtract_denies(
-            BitsetBounds(sure, maybe), own, denied, odd, unread
+            BitsetBounds(sure, maybe), caller_bits, denied, odd, unread
         )
 
     def _subtract_denies(
         self,
         allowed: BitsetBounds,
-        own: CallerBits,
+        caller_bits: CallerBits,
         denied: BitsetBounds,
-        odd: int,
-        unread: int,
+        non_monotone: int,
+        unread_denies: int,
     ) -> VerdictBits:
+        """Subtract denies; leave unread denies and access points undecided."""
         found = subtract_denies(
-            allowed, own.denied | denied, odd, unread=own.unread, clash=self._clash
+            allowed,
+            caller_bits.denied | denied,
+            non_monotone,
+            has_unread_denies=caller_bits.unread,
+            may_conflict=self._clash,
         )
         doors = self.ground.doors
         maybe = found.some | found.doubt
-        sure = found.sure & ~(unread | doors)
+        sure = found.sure & ~(unread_denies | doors)
         some = found.some & ~doors
         return VerdictBits(sure, some, maybe & ~some)
 
-    def _find_unread_denies(self, principal: CompiledPrincipal, own: int) -> int:
-        """Return the resources where an unread statement may deny."""
-        return own | (0 if principal.linked else self._fences_unread)
+    def _find_unread_denies(
+        self, principal: CompiledPrincipal, unread_denies: int
+    ) -> int:
+        """Return the resources where a statement that was not read may deny."""
+        return unread_denies | (0 if principal.linked else self._fences_unread)
 
     def _view_from_account(self, account: str) -> AccountView:
+        """Classify the resources as seen from an account; cached."""
         found = self._sides.get(account)
         if found is None:
             ground, action = self.ground, self.call.action
@@ -175,50 +194,51 @@ class BulkEvaluation:
         return found
 
     def _evaluate_exactly(
-        self, actor: int, places: int, ask: EvaluateOne
+        self, actor: int, resources: int, evaluate_one: EvaluateOne
     ) -> Iterator[tuple[int, Formula]]:
+        """Yield the exact formula of each of some resources, for one actor."""
         principal, texts = self.index.actors[actor], self.ground.arns.texts
-        for place in list_positions(places):
-            yield place, ask(principal, texts[place])
+        for place in list_positions(resources):
+            yield place, evaluate_one(principal, texts[place])
 
 
 _MUST, _MAY = range(2)
 
 
 def _combine_allows(
-    own: CallerBits,
-    voice: ResourceBits,
-    sides: AccountView,
-    place: int,
-    silent: int,
-    shut: int,
+    caller_bits: CallerBits,
+    resource_bits: ResourceBits,
+    account_view: AccountView,
+    bound: int,
+    unread_allows: int,
+    blocked: int,
 ) -> int:
-    """Combine the allows of both sides, before denies; plain integers for speed.
+    """Combine allows of caller and resource policies, before denies, into a bitset.
 
     Args:
-        own: The caller's side.
-        voice: The resources' side.
-        sides: The resources as seen from the actor's account.
-        place: Bound to compute: `_MUST` or `_MAY`.
-        silent: Resources whose unread policy may allow.
-        shut: Resources that are closed to other accounts.
+        caller_bits: The caller's side.
+        resource_bits: The resources' side.
+        account_view: The resources as seen from the actor's account.
+        bound: Bound to compute: `_MUST` or `_MAY`.
+        unread_allows: Resources whose unread policy may allow.
+        blocked: Resources that are closed to other accounts.
     """
-    escaping, account = voice.escaping[place], voice.account[place]
-    direct = voice.direct[place] | silent
-    allowed = own.allowed[place]
-    found = (direct | allowed) & sides.free
-    found |= (direct | (account & allowed)) & sides.bound
-    found |= allowed & (escaping | direct | account) & ~shut & sides.far
-    found = (found & own.limit[place]) | (escaping & sides.near)
-    return found & own.control[place]
+    escaping, account = resource_bits.escaping[bound], resource_bits.account[bound]
+    direct = resource_bits.direct[bound] | unread_allows
+    allowed = caller_bits.allowed[bound]
+    found = (direct | allowed) & account_view.free
+    found |= (direct | (account & allowed)) & account_view.bound
+    found |= allowed & (escaping | direct | account) & ~blocked & account_view.far
+    found = (found & caller_bits.limit[bound]) | (escaping & account_view.near)
+    return found & caller_bits.control[bound]
 
 
 def resolve_doubts(
-    verdicts: VerdictBits, exact: Iterator[tuple[int, Formula]]
+    verdicts: VerdictBits, exact_results: Iterator[tuple[int, Formula]]
 ) -> VerdictBits:
-    """Replace doubts by exact answers."""
+    """Replace undecided verdicts by the results of exact evaluations."""
     sure, some = verdicts.sure, verdicts.some
-    for number, formula in exact:
+    for number, formula in exact_results:
         if formula != FALSE:
             some |= 1 << number
             sure |= 1 << number if formula == TRUE else 0

@@ -1,4 +1,4 @@
-"""Permissions that escalation rules need on existing resources, for every actor."""
+"""Find the existing resources on which each principal may use an escalation rule."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -80,23 +80,23 @@ class ExistingResources:
 
     def __post_init__(self) -> None:
         """Collect the resources of the kinds that rules act on."""
-        estate = self.realm.graph.estate
+        accounts = self.realm.graph.estate
         kinds = {rule.kind for rule in TAKEOVER_RULES} | {
             rule.changes for rule in PASS_ROLE_RULES
         }
-        found = (one for one in estate.list_takeover_resources() if one.kind in kinds)
+        found = (one for one in accounts.list_takeover_resources() if one.kind in kinds)
         self.resources = sorted(found, key=lambda one: one.id)
         number = self.realm.identities.arns.number
         self.runs_as = [number.get(one.runs_as) for one in self.resources]
         self._ground = self._drop_unnamed_statements(
             build_resource_space(
-                estate, [get_resource_arn(one.id) for one in self.resources]
+                accounts, [get_resource_arn(one.id) for one in self.resources]
             )
         )
         self._regions = defaultdict(int)
         by_kind: dict[str, list[int]] = defaultdict(list)
         for place, resource in enumerate(self.resources):
-            self._regions[_location_of(resource.id)] |= 1 << place
+            self._regions[_get_arn_location(resource.id)] |= 1 << place
             by_kind[resource.kind].append(place)
         size = len(self.resources)
         self._kinds = {kind: build_bitset(ns, size) for kind, ns in by_kind.items()}
@@ -110,23 +110,23 @@ class ExistingResources:
             if any(map(clause.matches_action, actions))
         )
 
-    def _drop_unnamed_statements(self, ground: ResourceSpace) -> ResourceSpace:
-        """Drop statements that name no actor of the graph; most admit a service."""
+    def _drop_unnamed_statements(self, space: ResourceSpace) -> ResourceSpace:
+        """Drop policy statements that name no actor of the graph."""
         naming = self.realm.naming
         heard = (
-            c for c in ground.spoken if c[0].not_principals or naming.find_named(c[0])
+            c for c in space.spoken if c[0].not_principals or naming.find_named(c[0])
         )
-        return replace(ground, spoken=tuple(heard))
+        return replace(space, spoken=tuple(heard))
 
-    def for_graph(self, realm: CompiledGraph) -> "ExistingResources":
-        """Return the same resources for the actors of another graph."""
+    def for_graph(self, compiled_graph: CompiledGraph) -> "ExistingResources":
+        """Return a copy of these resources for the actors of another graph."""
         new = copy(self)
-        new.realm = realm
+        new.realm = compiled_graph
         new._takeable, new._able, new._on, new._kin, new._met = {}, {}, {}, {}, {}
         return new
 
     def list_named_principals(self) -> Iterator[tuple[CompiledStatement, int]]:
-        """List resource policy statements on needed actions, with the actors named."""
+        """List resource policy statements on needed actions, and the actors named."""
         for clause in self._named:
             for name in self.realm.naming.find_named(clause):
                 yield clause, name.actors
@@ -152,35 +152,38 @@ class ExistingResources:
             ]
         return found
 
-    def _find_permitted_actors(self, needs: RequiredPermissions) -> int:
-        """Find the actors that have each permission on some existing resource."""
-        found = self._able.get(needs)
+    def _find_permitted_actors(self, permissions: RequiredPermissions) -> int:
+        """Find the actors that hold each permission on some existing resource."""
+        found = self._able.get(permissions)
         if found is None:
             size = len(self.realm.index.actors)
             found = self.realm.index.scope
-            for need in needs:
-                if found and _targets_existing(need):
+            for need in permissions:
+                if found and _is_on_existing_resource(need):
                     found &= build_bitset(self._evaluate_permission(need), size)
-            self._able[needs] = found
+            self._able[permissions] = found
         return found
 
     def _find_shared_resources(self, rule: TakeoverRule) -> int:
+        """Find resources that a rule targets and other accounts may use."""
         number = self._ground.arns.number
         lent = (number[one] for one in self.realm.graph.list_shared_resources(rule))
         return build_bitset(lent, len(self.resources))
 
     def find_permitted_resources(
-        self, actor: int, needs: RequiredPermissions, there: int
+        self, actor: int, permissions: RequiredPermissions, candidates: int
     ) -> MatchedResources:
         """Find the resources on which an actor has every required permission."""
-        sure = some = there
-        for need in needs:
-            if _targets_existing(need):
+        sure = some = candidates
+        for need in permissions:
+            if _is_on_existing_resource(need):
                 verdicts = self._evaluate_permission(need).get(actor, NO_VERDICTS)
                 sure, some = sure & verdicts.sure, some & verdicts.some
             if not some:
                 return NO_RESOURCES
-        others = tuple(need for need in needs if not _targets_existing(need))
+        others = tuple(
+            need for need in permissions if not _is_on_existing_resource(need)
+        )
         return (
             self._check_other_permissions(actor, others, sure, some)
             if others
@@ -188,44 +191,46 @@ class ExistingResources:
         )
 
     def _check_other_permissions(
-        self, actor: int, others: RequiredPermissions, sure: int, some: int
+        self, actor: int, permissions: RequiredPermissions, always: int, possibly: int
     ) -> MatchedResources:
-        """Evaluate the permissions that are not on the resource itself, by region."""
-        kin = self._kin.get(others)
+        """Evaluate permissions not on the resource itself, once per region."""
+        kin = self._kin.get(permissions)
         if kin is None:
-            actions = [need.action.lower() for need in others]
-            kin = self._kin[others] = EquivalenceClasses(self.realm, actions, actions)
+            actions = [need.action.lower() for need in permissions]
+            kin = self._kin[permissions] = EquivalenceClasses(
+                self.realm, actions, actions
+            )
         if not kin.able >> actor & 1:
             return NO_RESOURCES
         met_sure = met_some = 0
-        for bits, resource in self._sample_resources(some, others):
-            key = others, kin.get_class_key(actor), resource
+        for bits, resource in self._sample_resources(possibly, permissions):
+            key = permissions, kin.get_class_key(actor), resource
             how = self._met.get(key)
             if how is None:
                 principal = self.realm.index.actors[actor]
-                estate = self.realm.graph.estate
+                accounts = self.realm.graph.estate
                 how = combine_results(
-                    find_common_resources(estate, principal, others, resource)
+                    find_common_resources(accounts, principal, permissions, resource)
                 )
                 self._met[key] = how
             met_some |= bits if how != ALWAYS_DENIED else 0
             met_sure |= bits if how == ALWAYS_ALLOWED else 0
-        return MatchedResources(sure & met_sure, some & met_some)
+        return MatchedResources(always & met_sure, possibly & met_some)
 
     def _sample_resources(
-        self, places: int, others: Sequence[RequiredPermission]
+        self, resources: int, permissions: Sequence[RequiredPermission]
     ) -> Iterator[tuple[int, str]]:
         """Choose one resource per region, account and parent, or all of them."""
-        if any(_EXISTING in need.resource for need in others):
-            for place in list_positions(places):
+        if any(_EXISTING in need.resource for need in permissions):
+            for place in list_positions(resources):
                 yield 1 << place, get_resource_arn(self.resources[place].id)
             return
         for bits in self._regions.values():
-            if bits & places:
+            if bits & resources:
                 first = (bits & -bits).bit_length() - 1
                 yield bits, get_resource_arn(self.resources[first].id)
 
-    def _space_for_action(self, action: str) -> ResourceSpace:
+    def _select_statements_on(self, action: str) -> ResourceSpace:
         """Return the resources with the statements of their policies on one action."""
         found = self._speaking.get(action)
         if found is None:
@@ -234,22 +239,27 @@ class ExistingResources:
             self._speaking[action] = found
         return found
 
-    def _evaluate_permission(self, need: RequiredPermission) -> dict[int, VerdictBits]:
-        """Evaluate one required permission for each actor on all resources."""
-        found = self._on.get(need)
+    def _evaluate_permission(
+        self, permission: RequiredPermission
+    ) -> dict[int, VerdictBits]:
+        """Return, for each actor, the resources where it holds a permission."""
+        found = self._on.get(permission)
         if found is None:
-            stated = ContextKeys({key: (value,) for key, value in need.context})
-            ground = self._space_for_action(need.action.lower())
-            use = CallVerdicts(self.realm, need.action, ground, stated, anywhere=True)
-            found = self._on[need] = use.evaluate()
+            stated = ContextKeys({key: (value,) for key, value in permission.context})
+            ground = self._select_statements_on(permission.action.lower())
+            use = CallVerdicts(
+                self.realm, permission.action, ground, stated, anywhere=True
+            )
+            found = self._on[permission] = use.evaluate()
         return found
 
 
-def _targets_existing(need: RequiredPermission) -> bool:
-    return need.resource == _EXISTING
+def _is_on_existing_resource(permission: RequiredPermission) -> bool:
+    """Tell whether a required permission is on the existing resource itself."""
+    return permission.resource == _EXISTING
 
 
-def _location_of(resource: str) -> tuple[str, ...]:
+def _get_arn_location(resource: str) -> tuple[str, ...]:
     """Return the parts of an ARN that rule templates use."""
     parts = resource.split(":", 5)
     middle = parts[5].split("/")[1:2] if len(parts) == 6 else []

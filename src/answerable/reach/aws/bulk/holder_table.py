@@ -1,4 +1,4 @@
-"""Holders of statements, as bitsets: the table of one policy layer."""
+"""Index the statements of one policy layer by the principals that hold them."""
 
 import re
 from collections import defaultdict
@@ -34,13 +34,13 @@ class HolderList:
     def __init__(self) -> None:
         self._found: dict[CompiledStatement, list[int]] = defaultdict(list)
 
-    def add_holder(self, grants: Iterable[PolicyStatement], number: int) -> None:
-        """Add the statements of one holder."""
-        for grant in grants:
+    def add_holder(self, statements: Iterable[PolicyStatement], number: int) -> None:
+        """Record a principal as holder of statements."""
+        for grant in statements:
             self._found[grant.clause].append(number)
 
     def list_holders(self, size: int) -> Iterator[tuple[CompiledStatement, int]]:
-        """Pair each statement with its holders, as a bitset."""
+        """Pair each statement with a bitset of its holders."""
         for clause, numbers in self._found.items():
             yield clause, build_bitset(numbers, size)
 
@@ -55,27 +55,27 @@ class HolderTable:
         self._wide: dict[str, ActorsByEffect] = {}
         self._narrow: dict[str, dict[str, list[CompiledStatement]]] = {}
 
-    def add(self, clause: CompiledStatement, actors: int) -> None:
-        """Add holders of a statement."""
-        if clause not in self.actors:
-            for service in list_services(clause):
-                self._by_service[service].append(clause)
+    def add(self, statement: CompiledStatement, actors: int) -> None:
+        """Add holders of a statement, and index the statement."""
+        if statement not in self.actors:
+            for service in list_services(statement):
+                self._by_service[service].append(statement)
             self._taking.clear()
             self._narrow.clear()
         self._wide.clear()
-        self.actors[clause] = self.actors.get(clause, 0) | actors
+        self.actors[statement] = self.actors.get(statement, 0) | actors
 
     def with_changes(
-        self, lost: HolderList, gained: HolderList, size: int
+        self, removed: HolderList, added: HolderList, size: int
     ) -> "HolderTable":
-        """Return a copy with some actors' statements replaced."""
+        """Return a copy with the statements of some holders removed and added."""
         new = copy(self)
         new.actors = dict(self.actors)
         new._by_service = defaultdict(list, self._by_service)
         new._taking, new._wide, new._narrow = {}, {}, {}
-        for clause, actors in lost.list_holders(size):
+        for clause, actors in removed.list_holders(size):
             new.actors[clause] &= ~actors
-        for clause, actors in gained.list_holders(size):
+        for clause, actors in added.list_holders(size):
             if clause not in new.actors:
                 for service in list_services(clause):
                     new._by_service[service] = [*new._by_service[service], clause]
@@ -98,7 +98,7 @@ class HolderTable:
         return found
 
     def find_unrestricted(self, action: str) -> ActorsByEffect:
-        """Return the actors whose statements on every resource take an action."""
+        """Return the holders of `Resource: *` statements on an action, by effect."""
         found = self._wide.get(action)
         if found is None:
             allowed = denied = 0
@@ -138,18 +138,18 @@ class HolderTable:
         yield from self._by_service.get("", ())
 
 
-def list_literal_prefixes(clause: CompiledStatement) -> set[str]:
+def list_literal_prefixes(statement: CompiledStatement) -> set[str]:
     """List the literal prefixes of a statement's resource patterns."""
-    if clause.wide:
+    if statement.wide:
         return set()
-    if not clause.resources:
+    if not statement.resources:
         return {""}
-    return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
+    return {_PLAIN.split(written, maxsplit=1)[0] for written in statement.resources}
 
 
-def list_services(clause: CompiledStatement) -> set[str]:
-    """List the services whose actions a statement may match; an empty name for any."""
-    named = {pattern.partition(":")[0] for pattern in clause.actions}
-    if clause.not_actions or not all(map(is_literal, named)):
+def list_services(statement: CompiledStatement) -> set[str]:
+    """Return the service prefixes that a statement may match; empty for any."""
+    named = {pattern.partition(":")[0] for pattern in statement.actions}
+    if statement.not_actions or not all(map(is_literal, named)):
         return {""}
     return named

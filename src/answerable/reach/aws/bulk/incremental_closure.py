@@ -1,4 +1,4 @@
-"""Incremental update of a transitive closure after some rows changed.
+"""Update a transitive closure incrementally after some adjacency rows changed.
 
 Lost edges are removed first, then new edges are added. Most targets of lost edges are
 still reached by other paths: a search that finds them again ends early, and no other
@@ -24,19 +24,19 @@ ReachGroups = list[tuple[int, int]]  # (reached nodes, nodes that reach them)
 
 
 def update_closure(
-    old: TransitiveClosure, changes: RowChanges, rows: Callable[[], list[int]]
+    old: TransitiveClosure, row_changes: RowChanges, list_rows: Callable[[], list[int]]
 ) -> TransitiveClosure:
-    """Return the closure of changed rows, equal to that of `compute_closure`.
+    """Return the transitive closure after some adjacency rows changed.
 
     Args:
         old: Closure of the rows before.
-        changes: By changed node, the row before and the row now.
-        rows: Lists all rows now; called if edges were lost, or many were added.
+        row_changes: By changed node, the row before and the row now.
+        list_rows: Lists all rows now; called if edges were lost, or many were added.
     """
     lost: RowChanges = {}
     gains: dict[int, int] = {}
     shared: dict[tuple[int, int], tuple[int, int]] = {}
-    for node, (was, now) in changes.items():
+    for node, (was, now) in row_changes.items():
         key = id(was), id(now)
         if key not in shared:
             shared[key] = was & now, now & ~was
@@ -47,13 +47,13 @@ def update_closure(
             gains[node] = gain
     fewer = old
     if lost:
-        left = rows()
-        for node, (was, now) in changes.items():
+        left = list_rows()
+        for node, (was, now) in row_changes.items():
             left[node] = shared[id(was), id(now)][0]
         fewer = _EdgeRemoval(old, left, lost).compute()
     if not gains:
         return fewer
-    return _add_edges(fewer, gains) or compute_closure(rows())
+    return _add_edges(fewer, gains) or compute_closure(list_rows())
 
 
 @dataclass(eq=False, slots=True)
@@ -77,7 +77,7 @@ class _EdgeRemoval:
     _by_row: dict[int, int] = field(default_factory=dict)
 
     def compute(self) -> TransitiveClosure:
-        """Compute the closure of the remaining rows."""
+        """Compute the closure after the removal of edges."""
         old, rows = self.old, self.rows
         size = len(rows)
         self.dirty = old.find_sources(build_bitset(self.lossy, size))
@@ -105,7 +105,7 @@ class _EdgeRemoval:
         return not lost & ~self._search(start, lost)
 
     def _search_all(self, start: int) -> int:
-        """Return all nodes that a node still reaches."""
+        """Find all nodes that a node still reaches, and record them."""
         row = self.rows[start]
         found = self._by_row.get(id(row))
         if found is None:
@@ -114,12 +114,12 @@ class _EdgeRemoval:
         self._known[found] = self._known.get(found, 0) | 1 << start
         return found
 
-    def _search(self, start: int, wanted: int = -1) -> int:
-        """Search from a node until all wanted nodes are found, or the search ends."""
+    def _search(self, start: int, targets: int = -1) -> int:
+        """Search the graph from a node until all target nodes are found."""
         rows, beyond, dirty = self.rows, self.old.beyond, self.dirty
         found, done = rows[start], 0
         met = {id(rows[start])}
-        while wanted & ~found and found & ~done:
+        while targets & ~found and found & ~done:
             for there, nodes in self._known.items():
                 if found & nodes:
                     found, done = found | there, done | there | nodes
@@ -134,25 +134,25 @@ class _EdgeRemoval:
                     found |= row
                 else:
                     found, done = found | beyond[node], done | beyond[node]
-                if not wanted & ~found:
+                if not targets & ~found:
                     break
         return found
 
-    def _remove_lost(self, lost: int, core: int) -> TransitiveClosure:
+    def _remove_lost(self, lost_nodes: int, recomputed: int) -> TransitiveClosure:
         """Remove lost nodes from the rows that no longer reach them.
 
         Nodes that are not lost stay reached. A lost node stays reached only through a
         node of the core, or by a remaining edge.
         """
-        entries = self._find_entries(lost, core)
+        entries = self._find_lost_reach(lost_nodes, recomputed)
         known = list(self._known.items())
         entered = _group_by_reach(entries)
         moved: ReachGroups = [(there, 1 << node) for node, there in self.exact.items()]
         for reached, members in self.old.classes:
-            mine = members & self.dirty & ~core
+            mine = members & self.dirty & ~recomputed
             if not mine:
                 continue
-            rest = reached & ~lost
+            rest = reached & ~lost_nodes
             there = _expand_reach(_expand_reach(rest, known, rest), entered, rest)
             for more, nodes in entered:
                 own = mine & nodes
@@ -160,17 +160,17 @@ class _EdgeRemoval:
                     moved.append((there | more, own))
                     mine ^= own
             moved.append((there, mine))
-        return _apply_groups(self.old, moved)
+        return _apply_reach_groups(self.old, moved)
 
-    def _find_entries(self, lost: int, core: int) -> dict[int, int]:
-        """Map every other node to the lost nodes it reaches by an edge of its own."""
+    def _find_lost_reach(self, lost_nodes: int, recomputed: int) -> dict[int, int]:
+        """Map other nodes to the lost nodes that they reach by an own edge."""
         found: dict[int, int] = {}
         by_row: dict[int, int] = {}
-        left_out = set(list_positions(lost | core))
+        left_out = set(list_positions(lost_nodes | recomputed))
         for node, row in enumerate(self.rows):
             there = by_row.get(id(row))
             if there is None:
-                there = row & lost
+                there = row & lost_nodes
                 for other in list_positions(there) if there else ():
                     there |= self.exact.get(other, self.old.beyond[other])
                 by_row[id(row)] = there
@@ -180,17 +180,17 @@ class _EdgeRemoval:
 
 
 def _add_edges(
-    old: TransitiveClosure, rows: Mapping[int, int]
+    old: TransitiveClosure, new_successors: Mapping[int, int]
 ) -> TransitiveClosure | None:
-    """Add edges; return None where too many distinct ones were added.
+    """Return the closure with edges added; None where too many distinct ones are.
 
     Args:
         old: Closure before.
-        rows: By node, its new successors.
+        new_successors: By node, its new successors.
     """
     beyond, size = old.beyond, len(old.beyond)
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for node, row in rows.items():
+    for node, row in new_successors.items():
         alike[id(beyond[node]), row].append(node)
     if len(alike) > _MAX_DISTINCT_GAINS:
         return None
@@ -209,40 +209,42 @@ def _add_edges(
     ) != groups:
         groups = wider
     moved = list(groups)
-    gaining = build_bitset(rows, size)
+    gaining = build_bitset(new_successors, size)
     for reached, members in old.classes:
         there = _expand_reach(reached, groups, reached)
         if there != reached:
             moved.append((there, members & ~gaining))
-    return _apply_groups(old, moved)
+    return _apply_reach_groups(old, moved)
 
 
-def _group_by_reach(found: Mapping[int, int]) -> ReachGroups:
-    """Group nodes that reach the same set."""
+def _group_by_reach(reached_by_node: Mapping[int, int]) -> ReachGroups:
+    """Group nodes that reach the same set of nodes."""
     groups: dict[int, list[int]] = defaultdict(list)
-    for node, reached in found.items():
+    for node, reached in reached_by_node.items():
         groups[reached].append(node)
-    size = max(found, default=0) + 1
+    size = max(reached_by_node, default=0) + 1
     return [(reached, build_bitset(nodes, size)) for reached, nodes in groups.items()]
 
 
-def _expand_reach(reached: int, groups: ReachGroups, within: int) -> int:
-    """Add the nodes that members of a set reach."""
+def _expand_reach(reached: int, groups: ReachGroups, members: int) -> int:
+    """Return a set of nodes together with the nodes that its members reach."""
     for more, nodes in groups:
-        if within & nodes:
+        if members & nodes:
             reached |= more
     return reached
 
 
-def _apply_groups(old: TransitiveClosure, moved: ReachGroups) -> TransitiveClosure:
-    """Return the closure with new reach for some nodes."""
+def _apply_reach_groups(
+    old: TransitiveClosure, changed_groups: ReachGroups
+) -> TransitiveClosure:
+    """Return a closure in which groups of nodes have a new reach."""
     gone = 0
-    for _, members in moved:
+    for _, members in changed_groups:
         gone |= members
     left = ~gone
     beyond = list(old.beyond)
     classes = {r: kept for r, members in old.classes if (kept := members & left)}
-    for reached, members in moved:
+    for reached, members in changed_groups:
         if members and reached:
             classes[reached] = classes.get(reached, 0) | members
         for node in list_positions(members):

@@ -1,4 +1,4 @@
-"""Incremental update of a closure after an edit of policies.
+"""Update the closure of an identity graph incrementally after policies were edited.
 
 An edit of statements changes the rows of the actors whose policies changed. A trust policy
 changes which actors may assume one role; an RCP, the rows of all actors it applies to. A
@@ -43,53 +43,54 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 
 
 def update_closure_for_edit(
-    whole: GraphClosure, before: SightedFacts, after: SightedFacts
+    closure: GraphClosure, before: SightedFacts, after: SightedFacts
 ) -> GraphClosure:
-    """Return the closure of changed facts, equal to that of a full run.
+    """Return the closure after a policy edit, incrementally or by a full run.
 
     Args:
-        whole: Closure of `before`.
+        closure: Closure of `before`.
         before: Facts before the edit.
         after: Facts after the edit.
     """
-    new = try_incremental_update(whole, before, after)
-    return new or _recompute_all(whole.graph.estate, after)
+    new = try_incremental_update(closure, before, after)
+    return new or _recompute_all(closure.graph.estate, after)
 
 
 def try_incremental_update(
-    whole: GraphClosure, before: SightedFacts, after: SightedFacts
+    closure: GraphClosure, before: SightedFacts, after: SightedFacts
 ) -> GraphClosure | None:
-    """Update the closure incrementally; None where only a full run is correct.
+    """Update a closure incrementally; None where only a full run is correct.
 
     Args:
-        whole: Closure of `before`.
+        closure: Closure of `before`.
         before: Facts before the edit.
         after: Facts after the edit.
     """
-    hanging = whole.hanging
+    hanging = closure.hanging
     if hanging is None or hanging.attachments is not after.attachments:
         hanging = AttachmentsByPolicy(after.attachments)
         if before.attachments is after.attachments:
-            whole.hanging = hanging
+            closure.hanging = hanging
     changed = diff_policies(before, after, hanging)
     new = None
     if changed is not None:
-        update = _IncrementalUpdate(Recompilation(whole, changed))
-        new = update.apply(stepping=changed.stepping)
+        update = _IncrementalUpdate(Recompilation(closure, changed))
+        new = update.apply(may_change_steps=changed.stepping)
     if new is not None:
         new.hanging = hanging
     return new
 
 
-def _recompute_all(estate: CompiledAccounts, facts: SightedFacts) -> GraphClosure:
+def _recompute_all(accounts: CompiledAccounts, facts: SightedFacts) -> GraphClosure:
+    """Compute the closure of changed facts by a full run."""
     fresh = compile_accounts(
         facts,
-        estate.catalogue,
-        given=estate.given,
-        tags_collected=estate.tags_collected,
+        accounts.catalogue,
+        stated_keys=accounts.given,
+        tags_collected=accounts.tags_collected,
     )
     graph = IdentityGraph(
-        replace(fresh, session=estate.session, endpoint=estate.endpoint)
+        replace(fresh, session=accounts.session, endpoint=accounts.endpoint)
     )
     return get_closure(graph)
 
@@ -108,11 +109,11 @@ class _IncrementalUpdate:
     old: CompiledGraph = field(init=False)
     new: CompiledGraph = field(init=False)
 
-    def apply(self, *, stepping: bool) -> GraphClosure | None:
-        """Apply the update; None where only a full run is correct.
+    def apply(self, *, may_change_steps: bool) -> GraphClosure | None:
+        """Recompute stale rows; None where only a full run is correct.
 
         Args:
-            stepping: Whether the edit can change a step.
+            may_change_steps: Whether the edit can change a step.
         """
         exchange, whole = self.exchange, self.exchange.whole
         if exchange.lost:
@@ -131,7 +132,9 @@ class _IncrementalUpdate:
         ) or any(self._had_removable_boundary(number) for number in turned):
             return None
         self.new = self._update_graph(turned, roles)
-        stale = build_bitset(exchange.actors if stepping else turned, whole.size)
+        stale = build_bitset(
+            exchange.actors if may_change_steps else turned, whole.size
+        )
         for number in turned:
             stale |= whole.step_table.editors & self._find_same_account_actors(number)
         stale |= self._find_rcp_affected_actors(fences)
@@ -168,7 +171,7 @@ class _IncrementalUpdate:
         return self.old.index.expand_to_nodes(accounts.get(account, 0))
 
     def _list_service_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
-        """List the roles in accounts that trust a service."""
+        """List the roles of some accounts that trust a service."""
         if not accounts:
             return
         estate = self.exchange.whole.graph.estate
@@ -177,25 +180,26 @@ class _IncrementalUpdate:
                 yield role
 
     def _find_rcp_affected_actors(
-        self, fences: Mapping[str, set[CompiledStatement]]
+        self, rcps: Mapping[str, set[CompiledStatement]]
     ) -> int:
         """Return the actors whose steps a change of RCPs may affect."""
-        clauses = {clause for some in fences.values() for clause in some}
+        clauses = {clause for some in rcps.values() for clause in some}
         found = find_affected_actors(clauses, self.new.index, self.new.known)
         if self.old.serving != self.new.serving:
-            for account in fences:
+            for account in rcps:
                 near = self.old.naming.accounts.get(account, 0)
                 passers = self.exchange.whole.step_table.passers
                 found |= passers & self.old.index.expand_to_nodes(near)
         return found
 
     def _update_graph(
-        self, turned: list[int], roles: Collection[IdentityId]
+        self, admin_changes: list[int], roles: Collection[IdentityId]
     ) -> CompiledGraph:
+        """Return the compiled graph with the new policies and administrators."""
         exchange, old = self.exchange, self.old
         index = _update_statement_index(old.index, exchange.actors, exchange.limits)
         admins = old.admins ^ build_bitset(
-            (n for n in turned if n < old.plain), old.plain
+            (n for n in admin_changes if n < old.plain), old.plain
         )
         trusts, was = exchange.trusts, exchange.whole.graph.estate.trusts
         return replace(
@@ -213,7 +217,7 @@ class _IncrementalUpdate:
     def _update_service_trusts(
         self, roles: Collection[IdentityId]
     ) -> dict[str, VerdictBits]:
-        """Evaluate again which services some roles trust."""
+        """Update, for each service, which of some roles trust it."""
         found = {}
         number = self.old.identities.arns.number
         others = ~build_bitset((number[role] for role in roles), self.old.plain)
@@ -227,9 +231,9 @@ class _IncrementalUpdate:
         return found
 
     def _update_assume_role(
-        self, rows: StepTable, role: IdentityId
+        self, step_table: StepTable, role: IdentityId
     ) -> tuple[StepTable, int]:
-        """Update which actors may assume a role; return those whose whole row is stale.
+        """Update who may assume a role; return actors whose whole row is stale.
 
         An actor that can become a role of its account may edit it, or remove its
         boundary; passing it depends on the services that it trusts.
@@ -241,48 +245,63 @@ class _IncrementalUpdate:
         )
         other = (was.sure ^ now.sure) | (was.some ^ now.some)
         near = self._find_same_account_actors(number)
-        stale = _exclude_certain(rows.common, number, other & near & rows.editors)
+        stale = _exclude_unconditional(
+            step_table.common, number, other & near & step_table.editors
+        )
         if self.old.serving != self.new.serving:
-            stale |= _exclude_certain(rows.written, number, near & rows.passers)
+            stale |= _exclude_unconditional(
+                step_table.written, number, near & step_table.passers
+            )
         fast = other & ~stale
-        return (rows.with_assume_role(number, now, fast) if fast else rows), stale
+        return (
+            step_table.with_assume_role(number, now, fast) if fast else step_table
+        ), stale
 
 
-def _exclude_certain(rows: Sequence[VerdictBits], number: int, actors: int) -> int:
+def _exclude_unconditional(
+    rows: Sequence[VerdictBits], identity: int, actors: int
+) -> int:
     """Exclude the actors whose row holds one identity unconditionally."""
-    left = (n for n in list_positions(actors) if not rows[n].sure >> number & 1)
+    left = (n for n in list_positions(actors) if not rows[n].sure >> identity & 1)
     return build_bitset(left, len(rows))
 
 
-def _evaluate_assume_role(realm: CompiledGraph, role: IdentityId) -> VerdictBits:
+def _evaluate_assume_role(
+    compiled_graph: CompiledGraph, role: IdentityId
+) -> VerdictBits:
     """Evaluate which actors may assume one role."""
-    estate = realm.graph.estate
+    accounts = compiled_graph.graph.estate
     goal = TargetEvaluation(
-        estate, realm.index, realm.naming, ASSUME_ROLE, role, realm.known
+        accounts,
+        compiled_graph.index,
+        compiled_graph.naming,
+        ASSUME_ROLE,
+        role,
+        compiled_graph.known,
     )
-    return goal.evaluate(lambda one: evaluate_assume_role(estate, one, role).formula)
+    return goal.evaluate(lambda one: evaluate_assume_role(accounts, one, role).formula)
 
 
 def _replace_trust_statements(
-    ground: ResourceSpace,
-    was: Mapping[IdentityId, RoleTrust],
-    trusts: Mapping[IdentityId, RoleTrust],
+    space: ResourceSpace,
+    old_trusts: Mapping[IdentityId, RoleTrust],
+    new_trusts: Mapping[IdentityId, RoleTrust],
 ) -> ResourceSpace:
     """Replace trust statements in a resource space of roles."""
-    spoken = dict(ground.spoken)
-    for role, trust in trusts.items():
-        bit = 1 << ground.arns.number[role]
-        for grant in was[role].grants:
+    spoken = dict(space.spoken)
+    for role, trust in new_trusts.items():
+        bit = 1 << space.arns.number[role]
+        for grant in old_trusts[role].grants:
             spoken[grant.clause] &= ~bit
         for grant in trust.grants:
             spoken[grant.clause] = spoken.get(grant.clause, 0) | bit
-    return replace(ground, spoken=tuple(pair for pair in spoken.items() if pair[1]))
+    return replace(space, spoken=tuple(pair for pair in spoken.items() if pair[1]))
 
 
 def _update_statement_index(
     index: StatementIndex,
     actors: Mapping[int, CompiledPrincipal],
-    limits: Mapping[LimitingLayer, LimitingLayer],
+    new_levels: Mapping[LimitingLayer, LimitingLayer],
 ) -> StatementIndex:
     """Update the statement index for actors whose policies changed."""
     other = {
@@ -300,5 +319,7 @@ def _update_statement_index(
             lost.add_holder(was or (), number)
             gained.add_holder(actor.boundary or (), number)
     new.boundary = index.boundary.with_changes(lost, gained, len(index.actors))
-    new.limits = {limits.get(limit, limit): who for limit, who in index.limits.items()}
+    new.limits = {
+        new_levels.get(limit, limit): who for limit, who in index.limits.items()
+    }
     return new

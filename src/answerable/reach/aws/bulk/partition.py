@@ -1,4 +1,4 @@
-"""Partition of principals or resources by the condition keys a statement depends on."""
+"""Partition principals or resources by the values of their condition keys."""
 
 import re
 from collections import defaultdict
@@ -29,19 +29,19 @@ KMS_CALLER_ACCOUNT = "kms:calleraccount"  # the caller's account, in calls on KM
 
 
 def list_condition_keys(
-    clause: CompiledStatement, lines: ConditionLines | None = None
+    statement: CompiledStatement, conditions: ConditionLines | None = None
 ) -> tuple[str, ...]:
     """List the condition keys, in lower case, that a statement depends on.
 
     Args:
-        clause: The statement.
-        lines: The lines of its condition to read; all by default.
+        statement: The statement.
+        conditions: The lines of its condition to read; all by default.
     """
-    counted = clause.conditions if lines is None else lines
+    counted = statement.conditions if conditions is None else conditions
     found = {line.key.lower() for line in counted}
     texts = [value for line in counted for value in line.values]
-    if not clause.parts:
-        texts += clause.resources + clause.not_resources
+    if not statement.parts:
+        texts += statement.resources + statement.not_resources
     for text in texts:
         if has_variable(text):
             found.update(key.strip().lower() for key in _VARIABLE.findall(text))
@@ -50,17 +50,17 @@ def list_condition_keys(
     return tuple(sorted(found))
 
 
-def list_condition_atoms(clause: CompiledStatement) -> set[object]:
-    """List the conditions and variables of a statement that may stay open.
+def list_condition_atoms(statement: CompiledStatement) -> set[object]:
+    """Return a statement's conditions and policy variables that may stay open.
 
     An open allow and an open deny can only cancel each other where they share one.
     """
     found: set[object] = {
         (line.key, line.operator, tuple(sorted(set(line.values))))
-        for line in clause.conditions
+        for line in statement.conditions
     }
-    if not clause.parts:
-        texts = clause.resources + clause.not_resources
+    if not statement.parts:
+        texts = statement.resources + statement.not_resources
         found.update(text for text in texts if has_variable(text))
     return found
 
@@ -86,6 +86,7 @@ class KeyPartition:
     """
 
     def _reset(self, size: int) -> None:
+        """Initialise an empty partition of a number of members."""
         self.size = size
         self.spoken: frozenset[str] = frozenset()
         self.complete: tuple[str, ...] = ()
@@ -97,28 +98,30 @@ class KeyPartition:
         self._lines: dict[ConditionClause, BitsetBounds] = {}
 
     def __init__(
-        self, knowns: Sequence[ContextKeys], names: ArnIndex | None = None
+        self, known_keys: Sequence[ContextKeys], principal_arns: ArnIndex | None = None
     ) -> None:
         """Group members that share one set of known keys.
 
         Args:
-            knowns: Known keys of each member.
-            names: Index of the members' `aws:PrincipalArn`, if they have one.
+            known_keys: Known keys of each member.
+            principal_arns: Index of the members' `aws:PrincipalArn`, if they have one.
         """
-        self._reset(len(knowns))
-        self._names = names
+        self._reset(len(known_keys))
+        self._names = principal_arns
         alike: dict[int, list[int]] = {}
-        for number, known in enumerate(knowns):
+        for number, known in enumerate(known_keys):
             alike.setdefault(id(known), []).append(number)
-        self._alike = [(knowns[members[0]], members) for members in alike.values()]
+        self._alike = [(known_keys[members[0]], members) for members in alike.values()]
         each = [known for known, _ in self._alike]
         self.spoken = frozenset(key for known in each for key in known.values)
         self.complete = tuple({p for known in each for p in known.complete})
-        nameless = (n for n, k in enumerate(knowns) if not k.get("aws:principalarn"))
-        self.nameless = build_bitset(nameless, len(knowns)) if names else 0
+        nameless = (
+            n for n, k in enumerate(known_keys) if not k.get("aws:principalarn")
+        )
+        self.nameless = build_bitset(nameless, len(known_keys)) if principal_arns else 0
 
     def map_complete_prefixes(self) -> dict[str, int]:
-        """Return by key prefix the members for which all such keys are known."""
+        """Return, by key prefix, the members for which all such keys are known."""
         found: dict[str, list[int]] = defaultdict(list)
         for known, members in self._alike:
             for prefix in set(known.complete):
@@ -126,6 +129,7 @@ class KeyPartition:
         return {p: build_bitset(sorted(ns), self.size) for p, ns in found.items()}
 
     def _get_arn_index(self) -> ArnIndex | None:
+        """Return the index of the members' ARNs, None if they have none."""
         return self._names
 
     def knows_key(self, key: str) -> bool:
@@ -133,7 +137,7 @@ class KeyPartition:
         return key in self.spoken or key.startswith(self.complete)
 
     def split_by_keys(self, keys: Iterable[str]) -> list[PartitionCell]:
-        """Split by keys in lower case; one cell where no member has any of them."""
+        """Split the members into cells with equal values of some condition keys."""
         mine = tuple(key for key in keys if self.knows_key(key))
         found = self._found.get(mine)
         if found is None:
@@ -143,44 +147,46 @@ class KeyPartition:
     def split_matching_value(
         self, keys: tuple[str, ...], key: str, value: str
     ) -> list[PartitionCell]:
-        """Split by keys, without cells in which `key` has a single other value."""
+        """Split by keys, without cells where `key` has one other value."""
         by_value = self._valued.get((keys, key))
         if by_value is None:
             by_value = self._valued[keys, key] = defaultdict(list)
             for cell in self.split_by_keys(keys):
                 values = cell.known.get(key)
-                single = _fold_value(values[0]) if values and len(values) == 1 else None
+                single = (
+                    _normalise_value(values[0]) if values and len(values) == 1 else None
+                )
                 by_value[single].append(cell)
-        return by_value.get(_fold_value(value), []) + by_value.get(None, [])
+        return by_value.get(_normalise_value(value), []) + by_value.get(None, [])
 
-    def find_members_where(self, line: ConditionClause) -> BitsetBounds:
-        """Return the members for which one line of a condition holds."""
-        found = self._lines.get(line)
+    def find_members_where(self, condition: ConditionClause) -> BitsetBounds:
+        """Return the members for which one condition line holds."""
+        found = self._lines.get(condition)
         if found is None:
-            found = self._match_principal_arns(line)
+            found = self._match_principal_arns(condition)
             if found is None:
                 found = BitsetBounds(0, 0)
-                for cell in self.split_by_keys((line.key.lower(),)):
-                    held = evaluate_line(line, cell.known)
+                for cell in self.split_by_keys((condition.key.lower(),)):
+                    held = evaluate_line(condition, cell.known)
                     sure = cell.members if held else 0
                     found |= BitsetBounds(sure, 0 if held is False else cell.members)
-            self._lines[line] = found
+            self._lines[condition] = found
         return found
 
-    def _match_principal_arns(self, line: ConditionClause) -> BitsetBounds | None:
-        """Match a line about `aws:PrincipalArn` against all ARNs at once."""
-        names, operator = self._get_arn_index(), line.operator.lower()
+    def _match_principal_arns(self, condition: ConditionClause) -> BitsetBounds | None:
+        """Match a condition on `aws:PrincipalArn` against all ARNs at once."""
+        names, operator = self._get_arn_index(), condition.operator.lower()
         base = operator.removeprefix("arn").removesuffix("ifexists").replace("not", "")
         if (
             names is None
-            or line.key.lower() != "aws:principalarn"
+            or condition.key.lower() != "aws:principalarn"
             or base not in ("equals", "like")
             or operator == base
-            or any(value.count(":") < 5 for value in line.values)
+            or any(value.count(":") < 5 for value in condition.values)
         ):
             return None
         hit = 0
-        for value in line.values:
+        for value in condition.values:
             hit |= names.find_matches(split_pattern(encode_glob(value)))
         open_ = self.nameless
         everything = build_range(0, self.size)
@@ -188,6 +194,7 @@ class KeyPartition:
         return BitsetBounds(sure, sure | open_)
 
     def _split(self, keys: tuple[str, ...]) -> list[PartitionCell]:
+        """Split the members by the known values of keys."""
         size = self.size
         if not keys:
             return [PartitionCell(build_range(0, size), NO_KEYS)]
@@ -201,6 +208,6 @@ class KeyPartition:
         ]
 
 
-def _fold_value(value: str) -> str:
+def _normalise_value(value: str) -> str:
     """Normalise a value, so that values that compare as equal are equal."""
     return join_colons(encode_literal(value))

@@ -1,4 +1,4 @@
-"""Steps by `iam:PassRole` and a service launch, for every actor at once."""
+"""Find the roles that each principal can use by `iam:PassRole` and a service launch."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class PassRoleSteps:
             self._any |= trusting.some
 
     def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
-        """Add the roles that an actor can have a service run code under."""
+        """Add to a row the roles under which an actor can have a service run code."""
         realm = self.realm
         account = realm.index.actors[actor].identity.account
         near = realm.near.get(account, 0)
@@ -58,6 +58,7 @@ class PassRoleSteps:
         return VerdictBits(sure, some)
 
     def _evaluate_launch(self, actor: int, launch: PassRoleRule) -> int:
+        """Evaluate whether an actor may launch code: denied, conditional, allowed."""
         index = self.realm.index
         account = index.actors[actor].identity.account
         there = (

@@ -1,4 +1,4 @@
-"""Difference between two sets of policies, and whether it can change a step.
+"""Compare two sets of policies, and tell whether the change affects escalation steps.
 
 Policies are compared by text and attachment; nothing is evaluated.
 """
@@ -69,21 +69,23 @@ class AttachmentsByPolicy:
 
 
 def diff_policies(
-    before: SightedFacts, after: SightedFacts, hanging: AttachmentsByPolicy
+    before: SightedFacts, after: SightedFacts, attachments: AttachmentsByPolicy
 ) -> PolicyDiff | None:
-    """Compare the policies of two sets of facts; None where other facts differ too.
+    """Return the policies that differ; None where other facts differ too.
 
     Args:
         before: Facts before the edit.
         after: Facts after the edit.
-        hanging: Attachments after the edit.
+        attachments: Attachments after the edit.
     """
     pairs = _pair_changed_policies(before, after)
     if pairs is None:
         return None
     policies = {now.id: (was, now) for was, now in pairs}
     found, interner = PolicyDiff(), StatementInterner()
-    for one in (one for policy in policies for one in hanging.list_attachments(policy)):
+    for one in (
+        one for policy in policies for one in attachments.list_attachments(policy)
+    ):
         layer = one.layer
         if layer is PolicyLayer.RESOURCE and not _is_unrelated_service(one.target):
             return None
@@ -91,19 +93,20 @@ def diff_policies(
             was, now = policies[one.policy]
             old, gaps = interner.compile_policy(was, layer)
             new, more = interner.compile_policy(now, layer)
-            stepping = _changes_steps(layer, old, new)
+            stepping = _may_change_steps(layer, old, new)
             if gaps or more or stepping is None:
                 return None
             found.texts[layer][one.policy] = new
             found.stepping |= stepping
         _add_attachment(found, one)
-    found.written, found.fencing = interner.written, hanging.fencing
+    found.written, found.fencing = interner.written, attachments.fencing
     return found
 
 
 def _pair_changed_policies(
     before: SightedFacts, after: SightedFacts
 ) -> list[tuple[Policy, Policy]] | None:
+    """Pair old and new versions of changed policies; None if other facts differ."""
     old, new = before.policies, after.policies
     if len(old) != len(new):
         return None
@@ -120,17 +123,17 @@ def _is_unrelated_service(resource: str) -> bool:
     return len(parts) == 4 and parts[2] not in _SERVICES
 
 
-def _add_attachment(found: PolicyDiff, one: PolicyAttachment) -> None:
-    found.targets[one.layer].add(one.target)
-    found.hung[one.layer, one.target].add(one.policy)
-    if one.layer is PolicyLayer.IDENTITY:
-        found.groups |= {one.via, one.target}
+def _add_attachment(diff: PolicyDiff, attachment: PolicyAttachment) -> None:
+    diff.targets[attachment.layer].add(attachment.target)
+    diff.hung[attachment.layer, attachment.target].add(attachment.policy)
+    if attachment.layer is PolicyLayer.IDENTITY:
+        diff.groups |= {attachment.via, attachment.target}
 
 
-def _changes_steps(
+def _may_change_steps(
     layer: PolicyLayer, old: list[PolicyStatement], new: list[PolicyStatement]
 ) -> bool | None:
-    """Tell whether new statements can change a step; None where that is not known.
+    """Tell whether new statements can change an escalation step; None if unknown.
 
     Without old statements the position of the new ones among others is not known. Trust
     and resource policies and RCPs are no policies of an actor's own.
@@ -139,17 +142,17 @@ def _changes_steps(
         return False
     if not old and layer is not PolicyLayer.BOUNDARY:
         return None
-    return _list_step_statements(old) != _list_step_statements(new)
+    return _list_escalation_statements(old) != _list_escalation_statements(new)
 
 
-def _list_step_statements(
-    grants: Iterable[PolicyStatement],
+def _list_escalation_statements(
+    statements: Iterable[PolicyStatement],
 ) -> set[tuple[str, CompiledStatement | None]]:
-    """Pair each action of the rules with the statements that match it.
+    """Pair each action of the escalation rules with the statements that match it.
 
     Further allows do not change what an unconditional allow on every resource grants.
     """
-    clauses = [grant.clause for grant in grants]
+    clauses = [grant.clause for grant in statements]
     found: set[tuple[str, CompiledStatement | None]] = set()
     for action in RULE_ACTIONS:
         mine = [one for one in clauses if one.matches_action(action)]

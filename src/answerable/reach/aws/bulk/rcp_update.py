@@ -1,4 +1,4 @@
-"""Update of resource control policies (RCPs) after an edit, and the actors affected.
+"""Recompile edited resource control policies (RCPs), and find the affected principals.
 
 They are recompiled account by account, in the order of a full run. Only added or
 removed denies on actions of escalation rules can change a step; most are about
@@ -23,26 +23,26 @@ _RCP_ACTIONS = tuple(action for action in RULE_ACTIONS if supports_rcps(action))
 
 
 def recompile_rcps(
-    estate: CompiledAccounts, edited: PolicyDiff
+    accounts: CompiledAccounts, diff: PolicyDiff
 ) -> RcpDeniesByAccount | None:
     """Recompile the RCPs of the accounts that an edited RCP applies to.
 
     Returns:
         Denies by account, in order; None where a target's accounts are not known.
     """
-    targets = edited.targets[PolicyLayer.RCP]
-    under = {target for target in targets if target in estate.fences}
-    for number, account in estate.accounts.items():
+    targets = diff.targets[PolicyLayer.RCP]
+    under = {target for target in targets if target in accounts.fences}
+    for number, account in accounts.accounts.items():
         if not account.management and not targets.isdisjoint(
             (*account.parents, number)
         ):
             under.add(number)
-    over = {parent for one in estate.accounts.values() for parent in one.parents}
-    if targets - under - over - estate.accounts.keys():
+    over = {parent for one in accounts.accounts.values() for parent in one.parents}
+    if targets - under - over - accounts.accounts.keys():
         return None
-    found = dict(estate.fences)
+    found = dict(accounts.fences)
     for number in under:
-        fence = _recompile_account_rcps(estate, edited, number)
+        fence = _recompile_account_rcps(accounts, diff, number)
         found.pop(number, None)
         if fence.denies or fence.gaps:
             found[number] = fence
@@ -50,52 +50,58 @@ def recompile_rcps(
 
 
 def _recompile_account_rcps(
-    estate: CompiledAccounts, edited: PolicyDiff, number: str
+    accounts: CompiledAccounts, diff: PolicyDiff, account_id: str
 ) -> RcpDenies:
-    account = estate.accounts.get(number)
+    """Recompile the RCP denies of one account."""
+    account = accounts.accounts.get(account_id)
     held: dict[PolicyId, list[PolicyStatement]] = {}
-    was = estate.fences.get(number)
+    was = accounts.fences.get(account_id)
     for grant in was.denies if was else ():
         held.setdefault(grant.policy, []).append(grant)
-    texts = edited.texts[PolicyLayer.RCP]
+    texts = diff.texts[PolicyLayer.RCP]
     denies: dict[PolicyStatement, None] = {}
-    for target in (*(account.parents if account else ()), number):
-        for policy in edited.fencing.get(target, ()):
+    for target in (*(account.parents if account else ()), account_id):
+        for policy in diff.fencing.get(target, ()):
             grants = texts[policy] if policy in texts else held.get(policy, ())
             denies.update(
                 (grant, None)
                 for grant in grants
                 if grant.clause.effect is PolicyEffect.DENY
             )
-    return RcpDenies(number, tuple(denies), was.gaps if was else ())
+    return RcpDenies(account_id, tuple(denies), was.gaps if was else ())
 
 
 def diff_step_denies(
-    was: RcpDeniesByAccount, now: RcpDeniesByAccount
+    old_rcps: RcpDeniesByAccount, new_rcps: RcpDeniesByAccount
 ) -> dict[str, set[CompiledStatement]]:
-    """Find the denies of escalation actions that were added or removed, by account."""
+    """Return, by account, denies of escalation actions that were added or removed."""
     found = {}
-    for number in was.keys() | now.keys():
-        old, new = was.get(number), now.get(number)
+    for number in old_rcps.keys() | new_rcps.keys():
+        old, new = old_rcps.get(number), new_rcps.get(number)
         if old is not new:
-            other = set(_list_step_denies(old)) ^ set(_list_step_denies(new))
+            other = set(_list_escalation_denies(old)) ^ set(
+                _list_escalation_denies(new)
+            )
             if other:
                 found[number] = other
     return found
 
 
-def _list_step_denies(fence: RcpDenies | None) -> Iterator[CompiledStatement]:
-    for grant in fence.denies if fence else ():
+def _list_escalation_denies(rcps: RcpDenies | None) -> Iterator[CompiledStatement]:
+    """List the denies that match an action of an escalation rule."""
+    for grant in rcps.denies if rcps else ():
         if any(map(grant.clause.matches_action, _RCP_ACTIONS)):
             yield grant.clause
 
 
 def find_affected_actors(
-    clauses: Iterable[CompiledStatement], index: StatementIndex, known: ContextKeys
+    statements: Iterable[CompiledStatement],
+    index: StatementIndex,
+    known_keys: ContextKeys,
 ) -> int:
-    """Find the actors that any of some denies may apply to."""
+    """Find the actors to which any of some denies may apply."""
     found, anyone = 0, index.all & ~index.linked
-    for clause in set(clauses):
-        for group in group_actors(clause, index, known, anyone):
+    for clause in set(statements):
+        for group in group_actors(clause, index, known_keys, anyone):
             found |= group.actors
     return found

@@ -1,4 +1,4 @@
-"""Recompilation of the parts of compiled accounts that hold edited statements."""
+"""Recompile those parts of compiled accounts whose policy statements were edited."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -80,7 +80,7 @@ class Recompilation:
         return self.whole.graph.estate.principals
 
     def _recompile_scps(self) -> dict[str, ScpLevels]:
-        """Replace statements in SCP levels; record the new level of each old one."""
+        """Return the SCP levels of each account, with edited statements replaced."""
         texts, targets = (
             self.edited.texts[PolicyLayer.SCP],
             self.edited.targets[PolicyLayer.SCP],
@@ -97,47 +97,49 @@ class Recompilation:
         return controls
 
     def _recompile_accounts(
-        self, controls: Mapping[str, ScpLevels]
+        self, scp_levels: Mapping[str, ScpLevels]
     ) -> CompiledAccounts:
-        estate, texts = self.whole.graph.estate, self.edited.texts
-        principals = dict(estate.principals)
+        """Return the compiled accounts with all edited statements replaced."""
+        accounts, texts = self.whole.graph.estate, self.edited.texts
+        principals = dict(accounts.principals)
         for one in principals if self._levels else self._own:
             principal = principals[one]
             if one in self._own or id(principal.levels) in self._levels:
                 principals[one] = self._recompile_principal(principal)
-        groups = dict(estate.groups)
+        groups = dict(accounts.groups)
         for name in self.edited.groups & groups.keys():
             groups[name] = _replace_statements(
                 groups[name], texts[PolicyLayer.IDENTITY]
             )
         new = replace(
-            estate,
+            accounts,
             principals=principals,
             _holding=None,
             groups=groups,
-            controls=controls,
-            written={**self.edited.written, **estate.written},
+            controls=scp_levels,
+            written={**self.edited.written, **accounts.written},
         )
         if self.trusts:
             new = _replace_trusts(new, self.trusts)
         if texts[PolicyLayer.RCP]:
-            fences = recompile_rcps(estate, self.edited)
+            fences = recompile_rcps(accounts, self.edited)
             self.lost |= fences is None
             if fences is not None:
                 new = replace(
                     new, fences=fences, trusts=_apply_rcps_to_trusts(new, fences)
                 )
         if texts[PolicyLayer.RESOURCE]:
-            holders = self._recompile_resource_policies(estate.holders)
+            holders = self._recompile_resource_policies(accounts.holders)
             new = replace(
                 new, holders=holders, _deniers=None, _granters=None, _denying=None
             )
         return new
 
     def _recompile_resource_policies(
-        self, holders: Mapping[str, ResourcePolicy]
+        self, resource_policies: Mapping[str, ResourcePolicy]
     ) -> Mapping[str, ResourcePolicy]:
-        new, texts = dict(holders), self.edited.texts[PolicyLayer.RESOURCE]
+        """Replace the statements of edited resource policies."""
+        new, texts = dict(resource_policies), self.edited.texts[PolicyLayer.RESOURCE]
         for target in self.edited.targets[PolicyLayer.RESOURCE]:
             policies = self.edited.hung[PolicyLayer.RESOURCE, target]
             grants = [g for g in new[target].grants if g.policy not in policies]
@@ -149,6 +151,7 @@ class Recompilation:
         return new
 
     def _recompile_principal(self, principal: CompiledPrincipal) -> CompiledPrincipal:
+        """Replace edited statements of a principal's policies and SCPs."""
         if principal.id in self._own:
             texts, bound = self.edited.texts, principal.boundary
             principal = replace(
@@ -167,6 +170,7 @@ class Recompilation:
         return self._apply_scp_levels(principal)
 
     def _recompile_trust(self, trust: RoleTrust) -> RoleTrust:
+        """Replace the edited statements of a role's trust policy."""
         grants = self._replace_statements_at(
             trust.grants, PolicyLayer.TRUST, trust.role
         )
@@ -174,16 +178,17 @@ class Recompilation:
         return replace(trust, grants=grants, plain=plain, _by_action={})
 
     def _replace_statements_at(
-        self, grants: tuple[PolicyStatement, ...], layer: PolicyLayer, target: str
+        self, statements: tuple[PolicyStatement, ...], layer: PolicyLayer, target: str
     ) -> tuple[PolicyStatement, ...]:
-        """Replace statements at a target that may have had none."""
+        """Replace the statements attached to one target at one layer."""
         texts, hung = self.edited.texts[layer], self.edited.hung[layer, target]
-        if not grants:
+        if not statements:
             return tuple(grant for one in sorted(hung) for grant in texts[one])
-        self.lost |= not hung <= {grant.policy for grant in grants}
-        return _replace_statements(grants, texts)
+        self.lost |= not hung <= {grant.policy for grant in statements}
+        return _replace_statements(statements, texts)
 
     def _apply_scp_levels(self, principal: CompiledPrincipal) -> CompiledPrincipal:
+        """Return the principal under its recompiled SCP levels."""
         levels = self._levels.get(id(principal.levels))
         return principal if levels is None else principal.with_scp_levels(levels)
 
@@ -209,57 +214,61 @@ class Recompilation:
 
 
 def _policies_differ(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
-    """Tell whether the policies of a principal differ."""
+    """Tell whether a principal's policies differ between two versions."""
     same = old.boundary == new.boundary and old.levels == new.levels
     return not same or old.grants != new.grants
 
 
 def _replace_trusts(
-    estate: CompiledAccounts, trusts: Mapping[IdentityId, RoleTrust]
+    accounts: CompiledAccounts, trusts: Mapping[IdentityId, RoleTrust]
 ) -> CompiledAccounts:
     """Replace trust policies, and the indexes of the principals they name."""
-    old, new = [estate.trusts[role] for role in trusts], list(trusts.values())
+    old, new = [accounts.trusts[role] for role in trusts], list(trusts.values())
     return replace(
-        estate,
-        trusts={**estate.trusts, **trusts},
+        accounts,
+        trusts={**accounts.trusts, **trusts},
         by_service=update_role_index(
-            estate.by_service, list_trusted_services(old), list_trusted_services(new)
+            accounts.by_service, list_trusted_services(old), list_trusted_services(new)
         ),
         by_named=update_role_index(
-            estate.by_named, list_trusted_principals(old), list_trusted_principals(new)
+            accounts.by_named,
+            list_trusted_principals(old),
+            list_trusted_principals(new),
         ),
         by_provider=update_role_index(
-            estate.by_provider, list_trusted_providers(old), list_trusted_providers(new)
+            accounts.by_provider,
+            list_trusted_providers(old),
+            list_trusted_providers(new),
         ),
         _open_roles=None,
     )
 
 
 def _apply_rcps_to_trusts(
-    estate: CompiledAccounts, fences: RcpDeniesByAccount
+    accounts: CompiledAccounts, rcps: RcpDeniesByAccount
 ) -> dict[IdentityId, RoleTrust]:
-    """Apply the current RCPs to trust policies."""
+    """Return all trust policies with the RCPs of their accounts."""
     return {
         role: trust
-        if trust.fence is (fence := fences.get(trust.account))
-        or estate.principals[role].linked
+        if trust.fence is (fence := rcps.get(trust.account))
+        or accounts.principals[role].linked
         else replace(trust, fence=fence)
-        for role, trust in estate.trusts.items()
+        for role, trust in accounts.trusts.items()
     }
 
 
 def _replace_statements(
-    grants: tuple[PolicyStatement, ...], texts: StatementsByPolicy
+    statements: tuple[PolicyStatement, ...], new_statements: StatementsByPolicy
 ) -> tuple[PolicyStatement, ...]:
-    """Replace the statements of edited policies, in place."""
-    if not any(grant.policy in texts for grant in grants):
-        return grants
+    """Replace the statements of edited policies, at their old position."""
+    if not any(grant.policy in new_statements for grant in statements):
+        return statements
     found: list[PolicyStatement] = []
     told: set[PolicyId] = set()
-    for grant in grants:
-        if grant.policy not in texts:
+    for grant in statements:
+        if grant.policy not in new_statements:
             found.append(grant)
         elif grant.policy not in told:
             told.add(grant.policy)
-            found += texts[grant.policy]
+            found += new_statements[grant.policy]
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Resources' side of an evaluation: trust, bucket, key and other resource policies.
+"""Evaluate resource policies for one action, for every principal and resource at once.
 
 The rules are those of `evaluation.resource_policies`, for all actors and all resources
 of a space at once.
@@ -73,12 +73,12 @@ class NamedPrincipals(NamedTuple):
 class PrincipalMatcher:
     """Matcher of Principal elements against actors."""
 
-    def __init__(self, index: StatementIndex, given: ContextKeys) -> None:
+    def __init__(self, index: StatementIndex, stated_keys: ContextKeys) -> None:
         """Index identities by account, id and role name.
 
         Args:
             index: The actors.
-            given: Stated condition keys; a stated session name decides.
+            stated_keys: Stated condition keys; a stated session name decides.
         """
         by_account: dict[str, list[int]] = defaultdict(list)
         by_id: dict[str, list[int]] = defaultdict(list)
@@ -94,18 +94,19 @@ class PrincipalMatcher:
             account: build_bitset(numbers, index.size)
             for account, numbers in by_account.items()
         }
-        self._reset(index, given, accounts, by_id, by_role)
+        self._reset(index, stated_keys, accounts, by_id, by_role)
 
     def _reset(
         self,
         index: StatementIndex,
-        given: ContextKeys,
+        stated_keys: ContextKeys,
         accounts: Mapping[str, int],
         by_id: Mapping[str, Sequence[int]],
         by_role: Mapping[tuple[str, str], Sequence[int]],
     ) -> None:
+        """Set the indexes of principals, and clear the cache."""
         self._index = index
-        self._is_stated = given.get(SESSION_NAME) is not None
+        self._is_stated = stated_keys.get(SESSION_NAME) is not None
         self.accounts, self.by_id, self.by_role = accounts, by_id, by_role
         self._found: dict[tuple[CompiledStatement, int], list[NamedPrincipals]] = {}
 
@@ -113,42 +114,45 @@ class PrincipalMatcher:
     def from_index(
         cls,
         index: StatementIndex,
-        given: ContextKeys,
+        stated_keys: ContextKeys,
         *,
         accounts: Mapping[str, int],
         by_id: Mapping[str, Sequence[int]],
         by_role: Mapping[tuple[str, str], Sequence[int]],
     ) -> "PrincipalMatcher":
-        """Build a matcher from indexes built before."""
+        """Build a matcher from indexes that exist already."""
         new = cls.__new__(cls)
-        new._reset(index, given, accounts, by_id, by_role)
+        new._reset(index, stated_keys, accounts, by_id, by_role)
         return new
 
     def for_index(self, index: StatementIndex) -> "PrincipalMatcher":
-        """Return the same matcher for actors that differ in their policies alone."""
+        """Return the same matcher for actors that differ only in their policies."""
         new = copy(self)
         new._index = index
         return new
 
-    def find_named(self, clause: CompiledStatement) -> list[NamedPrincipals]:
-        """List the actors that a statement names, by the way it names them."""
-        key = (clause, len(self._index.actors))
+    def find_named(self, statement: CompiledStatement) -> list[NamedPrincipals]:
+        """List the actors that a statement's Principal element names."""
+        key = (statement, len(self._index.actors))
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = list(self._match_statement(clause))
+            found = self._found[key] = list(self._match_statement(statement))
         return found
 
-    def _match_statement(self, clause: CompiledStatement) -> Iterator[NamedPrincipals]:
-        index, naming = self._index, clause.naming
-        if clause.not_principals:
+    def _match_statement(
+        self, statement: CompiledStatement
+    ) -> Iterator[NamedPrincipals]:
+        """Yield the actors that a Principal or NotPrincipal element names."""
+        index, naming = self._index, statement.naming
+        if statement.not_principals:
             # A deny with NotPrincipal excepts no principal that has a boundary.
-            for name in self._match_with_copies(clause, range(index.size)):
+            for name in self._match_with_copies(statement, range(index.size)):
                 yield name._replace(actors=name.actors & ~index.unbound)
-            yield from self._match_each(clause, list_positions(index.unbound))
+            yield from self._match_each(statement, list_positions(index.unbound))
             return
         if naming.everyone:
             yield NamedPrincipals(NAMES_PRINCIPAL, index.all)
-            yield from self._match_boundary_bypass(clause)
+            yield from self._match_boundary_bypass(statement)
         for account in naming.accounts:
             if account in self.accounts:
                 yield NamedPrincipals(
@@ -159,35 +163,37 @@ class PrincipalMatcher:
         single = {n for named in naming.ids for n in self.by_id.get(named, ())}
         for role in naming.sessions:
             single.update(self.by_role.get(role, ()))
-        yield from self._match_with_copies(clause, sorted(single))
+        yield from self._match_with_copies(statement, sorted(single))
 
     def _match_boundary_bypass(
-        self, clause: CompiledStatement
+        self, statement: CompiledStatement
     ) -> Iterator[NamedPrincipals]:
         """Yield the actors for which a grant to `*` may bypass the boundary."""
         index = self._index
         limited = index.bounded
         for limit, actors in index.limits.items():
             limited |= actors if limit.layer is PolicyLayer.SESSION else 0
-        if limited and can_bypass_boundary(clause):
+        if limited and can_bypass_boundary(statement):
             yield NamedPrincipals(
                 BYPASSES_BOUNDARY,
                 limited,
-                is_open=build_bypass_condition(clause) != TRUE,
+                is_open=build_bypass_condition(statement) != TRUE,
             )
 
     def _match_with_copies(
-        self, clause: CompiledStatement, numbers: Iterable[int]
+        self, statement: CompiledStatement, numbers: Iterable[int]
     ) -> Iterator[NamedPrincipals]:
-        for name in self._match_each(clause, numbers):
+        """Match identities; include their nodes with gained permissions."""
+        for name in self._match_each(statement, numbers):
             yield name._replace(actors=self._index.expand_to_nodes(name.actors))
 
     def _match_each(
-        self, clause: CompiledStatement, numbers: Iterable[int]
+        self, statement: CompiledStatement, numbers: Iterable[int]
     ) -> Iterator[NamedPrincipals]:
+        """Match actors one by one, grouped by how they are named."""
         met: dict[NamedPrincipals, list[int]] = defaultdict(list)
         for number in numbers:
-            for how, when in match_principal(clause, self._index.actors[number]):
+            for how, when in match_principal(statement, self._index.actors[number]):
                 odd = any(
                     self._is_non_monotone(a)
                     for alternative in when
@@ -200,9 +206,9 @@ class PrincipalMatcher:
             members = build_bitset(found, len(self._index.actors))
             yield name._replace(actors=members)
 
-    def _is_non_monotone(self, one: ConditionAtom) -> bool:
-        """Tell whether only the exact evaluation decides an atom."""
-        return one.negated or (self._is_stated and one.key.lower() == SESSION_NAME)
+    def _is_non_monotone(self, atom: ConditionAtom) -> bool:
+        """Tell whether bitsets cannot decide an atom: it is negated or stated."""
+        return atom.negated or (self._is_stated and atom.key.lower() == SESSION_NAME)
 
 
 class ResourceSide:
@@ -217,33 +223,33 @@ class ResourceSide:
     def __init__(
         self,
         index: StatementIndex,
-        naming: PrincipalMatcher,
+        matcher: PrincipalMatcher,
         call: BulkCall,
-        spoken: Iterable[tuple[CompiledStatement, int]],
-        fenced: Iterable[tuple[CompiledStatement, int]] = (),
+        policy_statements: Iterable[tuple[CompiledStatement, int]],
+        rcp_denies: Iterable[tuple[CompiledStatement, int]] = (),
     ) -> None:
         """Collect the effects of all statements on a call.
 
         Args:
             index: Statements by holder.
-            naming: Principals by the names that policies use.
+            matcher: Principals by the names that policies use.
             call: The call.
-            spoken: Resource policy statements, each with its resources.
-            fenced: RCP denies, each with its resources.
+            policy_statements: Resource policy statements, each with its resources.
+            rcp_denies: RCP denies, each with its resources.
         """
         self._index, self._call = index, call
         self.named = 0
         self.allow_atoms: set[object] = set()
         self.deny_atoms: set[object] = set()
         self._said: dict[tuple[int, int], tuple[BitsetBounds, int]] = {}
-        for clause, resources in spoken:
+        for clause, resources in policy_statements:
             if clause.matches_action(call.action):
-                for name in naming.find_named(clause):
+                for name in matcher.find_named(clause):
                     if name.actors & index.scope:
                         how = DENIES if clause.effect is PolicyEffect.DENY else name.how
                         self._apply_statement(clause, resources, name._replace(how=how))
         anyone = index.all & ~index.linked
-        for clause, resources in fenced:
+        for clause, resources in rcp_denies:
             self._apply_statement(
                 clause, resources, NamedPrincipals(RCP_DENIES, anyone)
             )
@@ -255,7 +261,7 @@ class ResourceSide:
         self._shared: dict[tuple[int, ...], ResourceBits] = {(): NO_POLICY_BITS}
 
     def get_actor_bits(self, actor: int) -> ResourceBits:
-        """Return the result for one actor."""
+        """Return the resources whose policies allow or deny one actor."""
         key = tuple(self._of.get(actor, ()))
         found = self._shared.get(key)
         if found is None:
@@ -270,30 +276,36 @@ class ResourceSide:
         return found
 
     def _apply_statement(
-        self, clause: CompiledStatement, resources: int, name: NamedPrincipals
+        self, statement: CompiledStatement, resources: int, named: NamedPrincipals
     ) -> None:
+        """Record a statement's effect on its resources, for the actors it names."""
         call = self._call
-        deny = name.how >= DENIES
-        actors = name.actors & self._index.scope
+        deny = named.how >= DENIES
+        actors = named.actors & self._index.scope
         for part in apply_statement(
-            clause, call.space, call.known, self._index, actors
+            statement, call.space, call.known, self._index, actors
         ):
             plane = part.plane.restrict_to(resources)
-            if name.is_open:
+            if named.is_open:
                 plane = BitsetBounds(0, plane.maybe)
             if not plane.maybe:
                 continue
             if plane.sure != plane.maybe:
                 atoms = self.deny_atoms if deny else self.allow_atoms
-                atoms.update(list_condition_atoms(clause))
-                if name.is_open:
+                atoms.update(list_condition_atoms(statement))
+                if named.is_open:
                     atoms.add("answerable:named")
-            odd = plane.maybe if name.odd else part.odd & resources
-            self._record_effect(name.how, part, plane, odd)
+            odd = plane.maybe if named.odd else part.odd & resources
+            self._record_effect(named.how, part, plane, odd)
 
     def _record_effect(
-        self, how: int, part: StatementEffect, plane: BitsetBounds, odd: int
+        self,
+        kind: int,
+        effect: StatementEffect,
+        bounds: BitsetBounds,
+        non_monotone: int,
     ) -> None:
-        self.named |= part.actors if how < DENIES else 0
-        held, strange = self._said.get((how, part.actors), (EMPTY_BOUNDS, 0))
-        self._said[how, part.actors] = held | plane, strange | odd
+        """Record an effect, merged with others of the same kind and actors."""
+        self.named |= effect.actors if kind < DENIES else 0
+        held, strange = self._said.get((kind, effect.actors), (EMPTY_BOUNDS, 0))
+        self._said[kind, effect.actors] = held | bounds, strange | non_monotone

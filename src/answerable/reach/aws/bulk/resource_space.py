@@ -1,4 +1,4 @@
-"""Resource space: resources with their accounts and resource policies, as bitsets."""
+"""Compile the resources of an evaluation, with accounts and policies, into bitsets."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -74,7 +74,7 @@ class ResourceSpace:
         return self.space.texts
 
     def view_from_account(self, account: str, required: int) -> AccountView:
-        """Classify the resources from the point of view of an account.
+        """Classify the resources as seen from an account: own, foreign, unread.
 
         Args:
             account: Account number of the caller.
@@ -87,23 +87,28 @@ class ResourceSpace:
 
 
 def build_resource_space(
-    estate: CompiledAccounts, resources: Iterable[str], *, trusts: bool = False
+    accounts: CompiledAccounts,
+    resources: Iterable[str],
+    *,
+    use_trust_policies: bool = False,
 ) -> ResourceSpace:
-    """Build a resource space.
+    """Compile resources, with their accounts and policies, into bitsets.
 
     Args:
-        estate: The compiled accounts.
+        accounts: The compiled accounts.
         resources: ARNs, those of one service, region and account adjacent.
-        trusts: Use the trust policies of roles as their resource policies.
+        use_trust_policies: Use the trust policies of roles as their resource policies.
     """
     listed = list(resources)
     size = len(listed)
-    places = [estate.describe_resource(text) for text in listed]
+    places = [accounts.describe_resource(text) for text in listed]
     owners: dict[str, list[int]] = defaultdict(list)
     for number, place in enumerate(places):
         owners[place.owner].append(number)
     held = [
-        _find_trust(estate, text) if trusts else estate.holders.get(place.holder)
+        _find_trust(accounts, text)
+        if use_trust_policies
+        else accounts.holders.get(place.holder)
         for text, place in zip(listed, places, strict=True)
     ]
     spoken: dict[CompiledStatement, list[int]] = defaultdict(list)
@@ -126,37 +131,38 @@ def build_resource_space(
         ),
         missing=gather(n for n, own in enumerate(held) if own is None),
         keys=gather(n for n, text in enumerate(listed) if needs_key_policy(text)),
-        shut=_find_public_access_blocked(estate, held, size),
+        shut=_find_public_access_blocked(accounts, held, size),
         doors=gather(n for n, place in enumerate(places) if place.door),
         free=gather(n for n, text in enumerate(listed) if SERVICE_ROLE_PATH in text),
     )
 
 
-def without_policies(ground: ResourceSpace) -> ResourceSpace:
-    """Return the same resources, for calls that resource policies do not apply to."""
-    return replace(ground, spoken=(), unread=0, unread_denies=0, missing=0)
+def without_policies(space: ResourceSpace) -> ResourceSpace:
+    """Return the same resources without their resource policies."""
+    return replace(space, spoken=(), unread=0, unread_denies=0, missing=0)
 
 
-def _find_trust(estate: CompiledAccounts, role: str) -> RoleTrust | None:
-    trust = estate.trusts.get(IdentityId(role))
+def _find_trust(accounts: CompiledAccounts, role: str) -> RoleTrust | None:
+    """Return a role's trust policy, None where none was collected."""
+    trust = accounts.trusts.get(IdentityId(role))
     return trust if trust and (trust.collected or trust.gaps) else None
 
 
 def _find_public_access_blocked(
-    estate: CompiledAccounts,
-    held: Iterable[ResourcePolicy | RoleTrust | None],
+    accounts: CompiledAccounts,
+    policies: Iterable[ResourcePolicy | RoleTrust | None],
     size: int,
 ) -> BitsetBounds:
     """Find the resources that a public-access block closes to other accounts."""
     sure: list[int] = []
     maybe: list[int] = []
-    blocks = {t for t, b in estate.public_access.items() if b.restrict_public_buckets}
-    for number, own in enumerate(held) if blocks else ():
+    blocks = {t for t, b in accounts.public_access.items() if b.restrict_public_buckets}
+    for number, own in enumerate(policies) if blocks else ():
         if isinstance(own, ResourcePolicy) and (
             own.resource in blocks or own.account in blocks
         ):
             public = evaluate_public_policy(
-                own, estate.doors.get(ResourceId(own.resource))
+                own, accounts.doors.get(ResourceId(own.resource))
             )
             if public != FALSE:
                 maybe.append(number)
@@ -166,19 +172,19 @@ def _find_public_access_blocked(
 
 
 def list_rcp_denies(
-    estate: CompiledAccounts, ground: ResourceSpace, action: str
+    accounts: CompiledAccounts, space: ResourceSpace, action: str
 ) -> Iterator[tuple[CompiledStatement, int]]:
-    """List the RCP denies of an action, each with the resources it binds."""
-    for account, fence in estate.fences.items():
-        bits = ground.owners.get(account, 0) & ~ground.free
+    """List the RCP denies of an action, each with the resources it applies to."""
+    for account, fence in accounts.fences.items():
+        bits = space.owners.get(account, 0) & ~space.free
         for grant in fence.select_denies(action) if bits else ():
             yield grant.clause, bits
 
 
-def find_unread_rcps(estate: CompiledAccounts, ground: ResourceSpace) -> int:
-    """Return the resources of accounts for which some RCP was not read."""
+def find_unread_rcps(accounts: CompiledAccounts, space: ResourceSpace) -> int:
+    """Return the resources of accounts that have an RCP that was not read."""
     found = 0
-    for account, fence in estate.fences.items():
+    for account, fence in accounts.fences.items():
         if fence.gaps:
-            found |= ground.owners.get(account, 0)
-    return found & ~ground.free
+            found |= space.owners.get(account, 0)
+    return found & ~space.free

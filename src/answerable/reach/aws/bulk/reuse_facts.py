@@ -1,4 +1,4 @@
-"""Reuse of an earlier scan's fact objects where a later scan changed policies alone.
+"""Reuse the facts of an earlier scan where a later scan changed only policies.
 
 Scans of an unchanged account differ in the times at which facts were seen and last
 used; no answer about permissions depends on these.
@@ -27,7 +27,7 @@ Fact = TypeVar("Fact")
 def reuse_unchanged_facts(
     before: SightedFacts, after: SightedFacts
 ) -> SightedFacts | None:
-    """Return the earlier facts with the policies that the later scan changed.
+    """Return the earlier facts with changed policies; None if more differs.
 
     Args:
         before: Facts of the earlier scan.
@@ -51,10 +51,12 @@ def reuse_unchanged_facts(
 
 
 def _has_same_statements(old: Policy, new: Policy) -> bool:
+    """Tell whether two versions of a policy have equal statements."""
     return old is new or (old.statements, old.unread) == (new.statements, new.unread)
 
 
 def _are_same_facts(old: Sequence[object], new: Sequence[object]) -> bool:
+    """Tell whether two lists of facts are equal, timestamps aside."""
     return len(old) == len(new) and all(
         one is other or _without_timestamps(one) == _without_timestamps(other)
         for one, other in zip(old, new, strict=True)

@@ -1,4 +1,4 @@
-"""Effects of a statement: the actors and resources it applies to, in bitsets."""
+"""Find the principals and resources that a policy statement applies to, in bitsets."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -32,10 +32,10 @@ KeyValues = tuple[tuple[str, ...] | None, ...]
 class CallResources:
     """Resources that calls may name, with the condition keys known for each."""
 
-    def __init__(self, texts: ArnIndex, knowns: list[ContextKeys]) -> None:
-        self.texts = texts
-        self.is_kms = all(":kms:" in text for text in texts.texts)
-        self.cells = KeyPartition(knowns)
+    def __init__(self, arns: ArnIndex, known_keys: list[ContextKeys]) -> None:
+        self.texts = arns
+        self.is_kms = all(":kms:" in text for text in arns.texts)
+        self.cells = KeyPartition(known_keys)
 
 
 class ActorGroup(NamedTuple):
@@ -53,32 +53,34 @@ class ActorGroup(NamedTuple):
 
 
 def apply_statement(
-    clause: CompiledStatement,
-    space: CallResources,
-    known: ContextKeys,
+    statement: CompiledStatement,
+    resources: CallResources,
+    known_keys: ContextKeys,
     index: StatementIndex,
     actors: int,
 ) -> Iterable[StatementEffect]:
-    """Yield the effects of a statement on the resources of a space, for some actors."""
+    """Yield a statement's effects: actors, and the resources it applies to."""
     if not actors:
         return []
-    if clause.static:
-        plane = _match_resources(clause, space.texts, known)
+    if statement.static:
+        plane = _match_resources(statement, resources.texts, known_keys)
         return [StatementEffect(actors, plane)] if plane.maybe else []
-    mine, others = split_actor_lines(clause, index, known)
-    theirs, others = _split_resource_lines(others, space, known)
-    keys = list_condition_keys(clause, others)
-    stated = tuple(known.get(key) for key in keys)
-    memo = clause, space, actors, stated, others
+    mine, others = split_actor_lines(statement, index, known_keys)
+    theirs, others = _split_resource_conditions(others, resources, known_keys)
+    keys = list_condition_keys(statement, others)
+    stated = tuple(known_keys.get(key) for key in keys)
+    memo = statement, resources, actors, stated, others
     found = index.parts.get(memo)
     if found is None:
-        limits = _evaluate_resource_lines(theirs, space)
-        about = others, keys, known, stated
+        limits = _evaluate_resource_conditions(theirs, resources)
+        about = others, keys, known_keys, stated
         found = index.parts[memo] = [
             part
             for group in _group_actors_by_keys(mine, keys, index, actors)
             if (
-                part := _apply_to_group(clause, space, index, about, group, limits)
+                part := _apply_to_group(
+                    statement, resources, index, about, group, limits
+                )
             ).plane.maybe
         ]
     return found
@@ -87,49 +89,54 @@ def apply_statement(
 _EvaluationInputs = tuple[ConditionLines, tuple[str, ...], ContextKeys, KeyValues]
 
 
-def _split_resource_lines(
-    others: ConditionLines, space: CallResources, known: ContextKeys
+def _split_resource_conditions(
+    conditions: ConditionLines, resources: CallResources, known_keys: ContextKeys
 ) -> tuple[ConditionLines, ConditionLines]:
-    """Split lines into those about the resource alone, and others."""
+    """Split conditions into those about the resource alone, and others."""
     theirs = tuple(
-        line for line in others if _depends_on_own_keys(line, space.cells, known)
+        line
+        for line in conditions
+        if _depends_on_own_keys(line, resources.cells, known_keys)
     )
     if not theirs:
-        return theirs, others
-    return theirs, tuple(line for line in others if line not in theirs)
+        return theirs, conditions
+    return theirs, tuple(line for line in conditions if line not in theirs)
 
 
-def _evaluate_resource_lines(
-    lines: ConditionLines, space: CallResources
+def _evaluate_resource_conditions(
+    conditions: ConditionLines, resources: CallResources
 ) -> BitsetBounds:
-    """Return the resources for which all lines about them hold."""
-    found = BitsetBounds(space.texts.all, space.texts.all)
-    for line in lines:
-        found &= space.cells.find_members_where(line)
+    """Return the resources for which all conditions about them hold."""
+    found = BitsetBounds(resources.texts.all, resources.texts.all)
+    for line in conditions:
+        found &= resources.cells.find_members_where(line)
     return found
 
 
 def _apply_to_group(
-    clause: CompiledStatement,
-    space: CallResources,
+    statement: CompiledStatement,
+    resources: CallResources,
     index: StatementIndex,
-    stated_of: _EvaluationInputs,
+    inputs: _EvaluationInputs,
     group: ActorGroup,
-    limits: BitsetBounds,
+    resource_bounds: BitsetBounds,
 ) -> StatementEffect:
-    others, keys, known, stated = stated_of
+    """Return a statement's effect for one group of actors, on all resources."""
+    others, keys, known, stated = inputs
     plane, odd = EMPTY_BOUNDS, 0
-    for there in _partition_resources(space.cells, others, keys, known, group.known):
+    for there in _partition_resources(
+        resources.cells, others, keys, known, group.known
+    ):
         about = known.merge_over(there.known).merge_over(group.known)
-        if space.is_kms and KMS_CALLER_ACCOUNT in keys:
-            about = _get_kms_caller(group.known).merge_over(about)
-        held = _evaluate_lines(
-            others, about, index, (space, group.known, there.known, stated)
+        if resources.is_kms and KMS_CALLER_ACCOUNT in keys:
+            about = _build_kms_caller_key(group.known).merge_over(about)
+        held = _evaluate_conditions(
+            others, about, index, (resources, group.known, there.known, stated)
         )
-        here, strange = _match_statement(clause, held, space.texts, about)
+        here, strange = _match_statement(statement, held, resources.texts, about)
         plane |= here.restrict_to(there.members)
         odd |= strange & there.members
-    plane &= limits
+    plane &= resource_bounds
     if group.is_open:
         plane = BitsetBounds(0, plane.maybe)
     return StatementEffect(group.actors, plane, odd & plane.maybe)
@@ -137,65 +144,72 @@ def _apply_to_group(
 
 def _partition_resources(
     cells: KeyPartition,
-    lines: ConditionLines,
+    conditions: ConditionLines,
     keys: tuple[str, ...],
-    stated: ContextKeys,
-    mine: ContextKeys,
+    stated_keys: ContextKeys,
+    actor_keys: ContextKeys,
 ) -> list[PartitionCell]:
-    """Split resources by keys; leave out cells for which a line is known not to hold.
+    """Split resources by condition keys; omit cells where a condition fails.
 
     Conditions often compare tags of actor and resource; most pairs differ.
     """
-    for line in lines:
+    for line in conditions:
         match = _ONE_VARIABLE.fullmatch(line.values[0]) if line.values else None
         if not match or len(line.values) > 1 or line.operator.lower() != "stringequals":
             continue
         key, variable = line.key.lower(), match[1].strip().lower()
         if KMS_CALLER_ACCOUNT in (key, variable) or cells.knows_key(variable):
             continue
-        if stated.get(key) is None and stated.get(variable) is None:
-            wanted = mine.get(variable)
+        if stated_keys.get(key) is None and stated_keys.get(variable) is None:
+            wanted = actor_keys.get(variable)
             if wanted and len(wanted) == 1:
                 return cells.split_matching_value(keys, key, wanted[0])
     return cells.split_by_keys(keys)
 
 
-def _get_kms_caller(known: ContextKeys) -> ContextKeys:
-    account = known.get("aws:principalaccount")
+def _build_kms_caller_key(known_keys: ContextKeys) -> ContextKeys:
+    """Return `kms:CallerAccount`, from the account of the principal."""
+    account = known_keys.get("aws:principalaccount")
     return NO_KEYS if account is None else ContextKeys({KMS_CALLER_ACCOUNT: account})
 
 
-def _evaluate_lines(
-    lines: ConditionLines,
-    about: ContextKeys,
+def _evaluate_conditions(
+    conditions: ConditionLines,
+    known_keys: ContextKeys,
     index: StatementIndex,
-    key: tuple[object, ...],
+    cache_key: tuple[object, ...],
 ) -> Formula:
-    """Evaluate lines of a condition; cached, since statements often share them."""
-    space, mine, there, stated = key
-    memo = lines, space, id(mine), id(there), stated
+    """Evaluate conditions; cached, since statements often share them."""
+    space, mine, there, stated = cache_key
+    memo = conditions, space, id(mine), id(there), stated
     found = index.held.get(memo)
     if found is None:
-        found = index.held[memo] = evaluate_block(lines, about)
+        found = index.held[memo] = evaluate_block(conditions, known_keys)
     return found
 
 
 def group_actors(
-    clause: CompiledStatement, index: StatementIndex, known: ContextKeys, actors: int
+    statement: CompiledStatement,
+    index: StatementIndex,
+    known_keys: ContextKeys,
+    actors: int,
 ) -> Iterator[ActorGroup]:
-    """Group the actors that a statement may apply to by its meaning for them."""
-    about_them, others = split_actor_lines(clause, index, known)
+    """Group the actors to which a statement may apply by its meaning for them."""
+    about_them, others = split_actor_lines(statement, index, known_keys)
     return _group_actors_by_keys(
-        about_them, list_condition_keys(clause, others), index, actors
+        about_them, list_condition_keys(statement, others), index, actors
     )
 
 
 def _group_actors_by_keys(
-    lines: ConditionLines, keys: tuple[str, ...], index: StatementIndex, actors: int
+    conditions: ConditionLines,
+    keys: tuple[str, ...],
+    index: StatementIndex,
+    actors: int,
 ) -> Iterator[ActorGroup]:
-    """Group actors for which lines may hold, by the values of keys."""
+    """Group actors for which conditions may hold, by values of condition keys."""
     open_ = 0
-    for line in lines:
+    for line in conditions:
         held = index.evaluate_condition_line(line)
         actors &= held.maybe
         open_ |= held.maybe & ~held.sure
@@ -211,13 +225,13 @@ def _group_actors_by_keys(
 
 
 def split_actor_lines(
-    clause: CompiledStatement, index: StatementIndex, known: ContextKeys
+    statement: CompiledStatement, index: StatementIndex, known_keys: ContextKeys
 ) -> tuple[ConditionLines, ConditionLines]:
-    """Split a condition into lines about the actor alone, and all others."""
+    """Split conditions into those about the actor alone, and all others."""
     mine: list[ConditionClause] = []
     others: list[ConditionClause] = []
-    for line in clause.conditions:
-        (mine if _depends_on_own_keys(line, index, known) else others).append(line)
+    for line in statement.conditions:
+        (mine if _depends_on_own_keys(line, index, known_keys) else others).append(line)
     return tuple(mine), tuple(others)
 
 
@@ -228,44 +242,49 @@ class _KnownKeys(Protocol):
 
 
 def _depends_on_own_keys(
-    line: ConditionClause, things: _KnownKeys, known: ContextKeys
+    condition: ConditionClause, owners: _KnownKeys, known_keys: ContextKeys
 ) -> bool:
-    """Tell whether a line depends on keys of `things` alone."""
-    key = line.key.lower()
-    if not things.knows_key(key) or known.get(key) is not None:
+    """Tell whether a condition depends only on keys that `owners` know."""
+    key = condition.key.lower()
+    if not owners.knows_key(key) or known_keys.get(key) is not None:
         return False
-    return not any(map(has_variable, line.values))
+    return not any(map(has_variable, condition.values))
 
 
 def _match_statement(
-    clause: CompiledStatement, held: Formula, texts: ArnIndex, known: ContextKeys
+    statement: CompiledStatement,
+    condition_result: Formula,
+    arns: ArnIndex,
+    known_keys: ContextKeys,
 ) -> tuple[BitsetBounds, int]:
-    if held == FALSE:
+    """Return the resources a statement applies to, and non-monotone ones."""
+    if condition_result == FALSE:
         return EMPTY_BOUNDS, 0
-    plane = _match_resources(clause, texts, known)
-    odd = plane.maybe & ~plane.sure if clause.not_resources else 0
-    return (plane if held == TRUE else BitsetBounds(0, plane.maybe)), odd
+    plane = _match_resources(statement, arns, known_keys)
+    odd = plane.maybe & ~plane.sure if statement.not_resources else 0
+    return (plane if condition_result == TRUE else BitsetBounds(0, plane.maybe)), odd
 
 
 def _match_resources(
-    clause: CompiledStatement, texts: ArnIndex, known: ContextKeys
+    statement: CompiledStatement, arns: ArnIndex, known_keys: ContextKeys
 ) -> BitsetBounds:
+    """Match Resource or NotResource against all ARNs, as a bitset."""
     sure = maybe = 0
-    if clause.parts:
-        for parts in clause.parts:
-            sure |= texts.find_matches(parts)
+    if statement.parts:
+        for parts in statement.parts:
+            sure |= arns.find_matches(parts)
         maybe = sure
     else:
-        for written in clause.resources or clause.not_resources:
-            resolved = resolve_variables(written, known)
+        for written in statement.resources or statement.not_resources:
+            resolved = resolve_variables(written, known_keys)
             if not resolved.void:
-                hit = texts.find_matches(split_pattern(resolved.pattern))
+                hit = arns.find_matches(split_pattern(resolved.pattern))
                 maybe |= hit
                 sure |= 0 if resolved.unknown else hit
-    if clause.not_resources:
-        return BitsetBounds(texts.all & ~maybe, texts.all & ~sure)
+    if statement.not_resources:
+        return BitsetBounds(arns.all & ~maybe, arns.all & ~sure)
     return (
         BitsetBounds(sure, maybe)
-        if clause.resources
-        else BitsetBounds(texts.all, texts.all)
+        if statement.resources
+        else BitsetBounds(arns.all, arns.all)
     )

@@ -1,4 +1,4 @@
-"""Inverted index of statements: the actors that hold each one, as bitsets.
+"""Index policy statements by the principals that hold them, as bitsets.
 
 An actor is a node of the graph: an identity, or an identity with permissions it gained
 on a path. Actor n is the nth principal; actors with gained permissions come after.
@@ -64,6 +64,7 @@ class StatementIndex:
         self.known = KeyPartition([principal.known for principal in plain], names)
 
     def _reset(self, actors: Sequence[CompiledPrincipal], size: int) -> None:
+        """Initialise an index without statements."""
         self.actors = actors
         self.base: Sequence[int] = []
         self.identity, self.boundary = HolderTable(), HolderTable()
@@ -81,14 +82,16 @@ class StatementIndex:
         self.parted: dict[tuple[CompiledStatement, int], list[int]] = {}
         self._members: dict[int, list[int]] = {}
 
-    def add(self, actors: Iterable[CompiledPrincipal], base: Sequence[int]) -> range:
-        """Add actors: identities indexed before, with permissions they gained."""
+    def add(
+        self, actors: Iterable[CompiledPrincipal], identities: Sequence[int]
+    ) -> range:
+        """Add actors: identities with permissions gained; return their numbers."""
         start = len(self.actors)
         self.actors = [*self.actors, *actors]
-        self.base = [*self.base, *base]
+        self.base = [*self.base, *identities]
         stop = len(self.actors)
         if start:
-            self._record_copies(base, start)
+            self._record_copies(identities, start)
         self._add_holders(range(start, stop))
         limits: dict[LimitingLayer, list[int]] = defaultdict(list)
         for number in range(start, stop):
@@ -105,7 +108,7 @@ class StatementIndex:
     def with_identity_policies(
         self, actors: Mapping[int, CompiledPrincipal]
     ) -> "StatementIndex":
-        """Return a copy with other identity policies for some actors."""
+        """Return a copy with new identity policies for some actors."""
         new = copy(self)
         new.actors = listed = list(self.actors)
         new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
@@ -137,7 +140,7 @@ class StatementIndex:
         return new
 
     def _add_holders(self, numbers: Iterable[int]) -> None:
-        """Add some actors as holders of their statements."""
+        """Index some actors as holders of their statements."""
         identity, boundary, size = HolderList(), HolderList(), len(self.actors)
         for number in numbers:
             actor = self.actors[number]
@@ -147,18 +150,19 @@ class StatementIndex:
             for clause, holding in noted.list_holders(size):
                 held.add(clause, holding)
 
-    def _record_copies(self, base: Sequence[int], start: int) -> None:
-        """Record which actors copy an identity: as a range, or one by one."""
-        if isinstance(base, range) and base.step == 1:
-            self.runs.append((start, base.start, base.stop))
+    def _record_copies(self, identities: Sequence[int], start: int) -> None:
+        """Record which actors are copies of which identities."""
+        if isinstance(identities, range) and identities.step == 1:
+            self.runs.append((start, identities.start, identities.stop))
             return
-        for number, one in enumerate(base, start):
+        for number, one in enumerate(identities, start):
             self._record_copy(number, one)
 
-    def _record_copy(self, number: int, base: int) -> None:
-        self._copied |= 1 << base
+    def _record_copy(self, number: int, identity: int) -> None:
+        """Record one actor as a copy of an identity."""
+        self._copied |= 1 << identity
         self._copies |= 1 << number
-        self._copies_of[base] |= 1 << number
+        self._copies_of[identity] |= 1 << number
 
     @property
     def copies(self) -> list[int]:
@@ -166,6 +170,7 @@ class StatementIndex:
         return list_positions(self._copies)
 
     def _record_flags(self, actor: CompiledPrincipal, bit: int) -> None:
+        """Record an actor's boundary, service link and unread policies."""
         if actor.boundary is not None:
             self.bounded |= bit
         elif self.actors[self.base[bit.bit_length() - 1]].boundary is not None:
@@ -179,7 +184,7 @@ class StatementIndex:
 
     @property
     def all(self) -> int:
-        """Every actor."""
+        """Bitset of every actor."""
         return build_range(0, len(self.actors))
 
     def find_action_holders(self, action: str) -> int:
@@ -190,7 +195,7 @@ class StatementIndex:
         return found & self.scope
 
     def expand_to_nodes(self, identities: int) -> int:
-        """Return the actors that are, or copy, one of these identities."""
+        """Return identities together with their copies of gained permissions."""
         found = identities
         for start, low, high in self.runs:
             found |= (identities >> low & build_range(0, high - low)) << start
@@ -202,7 +207,7 @@ class StatementIndex:
         return found
 
     def list_members(self, actors: int) -> list[int]:
-        """List the members of a bitset; cached."""
+        """List the members of a bitset of actors; cached."""
         found = self._members.get(actors)
         if found is None:
             found = self._members[actors] = list_positions(actors)
@@ -217,12 +222,12 @@ class StatementIndex:
         """Tell whether a condition key in lower case is known for any actor."""
         return self.known.knows_key(key)
 
-    def evaluate_condition_line(self, line: ConditionClause) -> BitsetBounds:
-        """Return the actors for which one line of a condition holds."""
-        key = line, len(self.actors)
+    def evaluate_condition_line(self, condition: ConditionClause) -> BitsetBounds:
+        """Return the actors for which one condition line holds."""
+        key = condition, len(self.actors)
         found = self._held.get(key)
         if found is None:
-            held = self.known.find_members_where(line)
+            held = self.known.find_members_where(condition)
             sure, maybe = (
                 self.expand_to_nodes(held.sure),
                 self.expand_to_nodes(held.maybe),
@@ -231,7 +236,7 @@ class StatementIndex:
         return found
 
     def split_by_keys(self, keys: Iterable[str]) -> list[PartitionCell]:
-        """Split the actors by the values of keys in lower case."""
+        """Split the actors into cells with equal values of condition keys."""
         mine = self.known.split_by_keys(keys)
         key = (id(mine), len(self.actors))
         found = self._cells.get(key)
@@ -244,7 +249,7 @@ class StatementIndex:
 
 
 def _select_relevant_statements(actor: CompiledPrincipal) -> Iterable[PolicyStatement]:
-    """Select statements; of an unrestricted actor its full allow and its denies."""
+    """Return an actor's statements; for an administrator full allow and denies."""
     if actor.extra != ANYTHING:
         return actor.grants
     return (

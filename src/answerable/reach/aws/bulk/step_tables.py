@@ -1,4 +1,4 @@
-"""Tables of steps and closure: computed once, stored, read by row.
+"""Store the steps and the closure of a graph as tables, and restore them row by row.
 
 Bitset rows repeat: ten thousand actors have about a thousand distinct rows, and each is
 written once. A question reads only the rows and statements that it needs.
@@ -64,25 +64,27 @@ class _RowNumbering:
         self._number: dict[int, int] = {}
 
     def encode_rows(self, rows: Iterable[int]) -> bytes:
+        """Encode rows by number; equal rows share one number."""
         known = self._number
         return encode_numbers(known.setdefault(row, len(known)) for row in rows)
 
     def list_rows(self) -> Iterator[tuple[str, bytes]]:
+        """List each distinct row once, with its table key."""
         for row, number in self._number.items():
             yield encode_number_key(number), encode_bitset(row)
 
 
-def encode_steps(whole: GraphClosure) -> Tables:
-    """Encode steps, closure and actors as tables."""
-    numbering, rows = _RowNumbering(), whole.step_table
-    nodes = whole.compiled_graph.nodes[: whole.size]
+def encode_steps(closure: GraphClosure) -> Tables:
+    """Encode a graph's steps, closure and principals as storable tables."""
+    numbering, rows = _RowNumbering(), closure.step_table
+    nodes = closure.compiled_graph.nodes[: closure.size]
     head = _StepsHeader(
-        plain=whole.plain,
-        size=whole.size,
+        plain=closure.plain,
+        size=closure.size,
         made=encode_bitset(
             build_bitset(
                 (n for n, each in enumerate(nodes) if is_uncreated(each.identity)),
-                whole.size,
+                closure.size,
             )
         ),
         rows={
@@ -92,12 +94,16 @@ def encode_steps(whole: GraphClosure) -> Tables:
             for kind in _KINDS
         },
         beyond=(
-            numbering.encode_rows(whole.sure.beyond),
-            numbering.encode_rows(whole.some.beyond),
+            numbering.encode_rows(closure.sure.beyond),
+            numbering.encode_rows(closure.some.beyond),
         ),
         classes=(
-            numbering.encode_rows(bits for pair in whole.sure.classes for bits in pair),
-            numbering.encode_rows(bits for pair in whole.some.classes for bits in pair),
+            numbering.encode_rows(
+                bits for pair in closure.sure.classes for bits in pair
+            ),
+            numbering.encode_rows(
+                bits for pair in closure.some.classes for bits in pair
+            ),
         ),
         editors=encode_bitset(rows.editors),
         passers=encode_bitset(rows.passers),
@@ -105,12 +111,12 @@ def encode_steps(whole: GraphClosure) -> Tables:
     return {
         "head": [("", head)],
         "bits": numbering.list_rows(),
-        **actor_tables.encode_actors(whole.compiled_graph, nodes),
+        **actor_tables.encode_actors(closure.compiled_graph, nodes),
     }
 
 
 def restore_closure(graph: IdentityGraph, tables: DerivedTables) -> GraphClosure:
-    """Restore the closure of an equal graph; rows are read lazily.
+    """Restore a graph's closure from stored tables; rows are read lazily.
 
     Args:
         graph: The graph.
@@ -133,35 +139,36 @@ def restore_closure(graph: IdentityGraph, tables: DerivedTables) -> GraphClosure
 
 
 def _restore_graph(
-    graph: IdentityGraph, tables: DerivedTables, head: _StepsHeader, read: "_BitRows"
+    graph: IdentityGraph, tables: DerivedTables, header: _StepsHeader, rows: "_BitRows"
 ) -> tuple[CompiledGraph, StepTable]:
-    """Compile the actors of a graph, and read every row of their steps."""
+    """Compile a graph, and read all its steps from stored tables."""
     realm = compile_graph(graph)
-    nodes = stored_actors.read_nodes(tables, head.size)
-    more = nodes[head.plain :]
+    nodes = stored_actors.read_nodes(tables, header.size)
+    more = nodes[header.plain :]
     if more:
         add_nodes(realm, more)
     realm.index.scope = realm.index.all
     realm.index.clear_member_caches()
-    listed = {kind: list(read.read_verdicts(kind)) for kind in _KINDS}
+    listed = {kind: list(rows.read_verdicts(kind)) for kind in _KINDS}
     return realm, StepTable(
         **listed,
         there=ExistingResources(realm),
-        editors=decode_bitset(head.editors),
-        passers=decode_bitset(head.passers),
+        editors=decode_bitset(header.editors),
+        passers=decode_bitset(header.passers),
     )
 
 
 class _BitRows:
     """Bitset rows by number, decoded on first use."""
 
-    def __init__(self, tables: DerivedTables, head: _StepsHeader) -> None:
-        self._head = head
+    def __init__(self, tables: DerivedTables, header: _StepsHeader) -> None:
+        self._head = header
         self._kept = tables.section("bits", bytes)
         self._bits: dict[int, int] = {}
         self._shared: dict[tuple[int, int], VerdictBits] = {}
 
     def read_row(self, number: int) -> int:
+        """Read one bitset row by its number; cached."""
         found = self._bits.get(number)
         if found is None:
             found = self._bits[number] = decode_bitset(
@@ -170,10 +177,12 @@ class _BitRows:
         return found
 
     def read_verdicts(self, kind: str) -> Sequence[VerdictBits]:
+        """Return the verdict rows of one kind, by actor, read lazily."""
         numbers = decode_numbers(self._head.rows[kind])
         return LazySequence(len(numbers) // 2, lambda n: self._read_pair(numbers, n))
 
     def _read_pair(self, numbers: "array[int]", actor: int) -> VerdictBits:
+        """Read the certain and the possible row of one actor."""
         pair = numbers[2 * actor], numbers[2 * actor + 1]
         found = self._shared.get(pair)
         if found is None:
@@ -182,15 +191,18 @@ class _BitRows:
         return found
 
     def read_closures(self) -> Iterator[TransitiveClosure]:
+        """Yield the closures over unconditional steps and over all steps."""
         head = self._head
         for packed, classes in zip(head.beyond, head.classes, strict=True):
             yield TransitiveClosure(self._read_list(packed), self._read_pairs(classes))
 
     def _read_list(self, packed: bytes) -> Sequence[int]:
+        """Decode row numbers into a lazy list of rows."""
         numbers = decode_numbers(packed)
         return LazySequence(len(numbers), lambda n: self.read_row(numbers[n]))
 
     def _read_pairs(self, packed: bytes) -> Sequence[tuple[int, int]]:
+        """Decode row numbers into a lazy list of pairs of rows."""
         numbers = decode_numbers(packed)
         return LazySequence(
             len(numbers) // 2,

@@ -1,4 +1,4 @@
-"""Actors of a graph, read lazily from tables."""
+"""Read the principals of a stored graph lazily from tables."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -36,7 +36,7 @@ from answerable.reach.lazy_tables import (
 
 
 def read_nodes(tables: DerivedTables, size: int) -> Sequence[IdentityNode]:
-    """Return the nodes of actors, read lazily."""
+    """Return the graph nodes of stored tables, read lazily."""
     rows = tables.section("nodes", list[NodeRow])
     runs: dict[int, list[IdentityNode]] = {}
 
@@ -74,10 +74,12 @@ class StoredActors:
 
 
 def _decode_set(_: str, row: bytes) -> int:
+    """Decode a table row as a bitset."""
     return decode_bitset(row)
 
 
 def _decode_numbers(_: str, row: bytes) -> Sequence[int]:
+    """Decode a table row as a list of numbers."""
     return decode_numbers(row)
 
 
@@ -126,41 +128,44 @@ class _StoredStatementIndex(StatementIndex):
         self,
         graph: IdentityGraph,
         tables: DerivedTables,
-        head: ActorsHeader,
+        header: ActorsHeader,
         nodes: Sequence[IdentityNode],
     ) -> None:
-        estate, size = graph.estate, len(nodes)
+        accounts, size = graph.estate, len(nodes)
         actors = LazySequence(size, lambda n: graph.get_principal(nodes[n]))
-        self._reset(actors, head.size)
-        self.base = decode_numbers(head.base)
-        self.runs = head.runs
-        for number in head.copied:
+        self._reset(actors, header.size)
+        self.base = decode_numbers(header.base)
+        self.runs = header.runs
+        for number in header.copied:
             self._record_copy(number, self.base[number])
-        self.bounded = decode_bitset(head.bounded)
-        self.unbound = decode_bitset(head.unbound)
-        self.linked = decode_bitset(head.linked)
+        self.bounded = decode_bitset(header.bounded)
+        self.unbound = decode_bitset(header.unbound)
+        self.linked = decode_bitset(header.linked)
         self.scope = self.all
-        limits = _index_scp_levels(estate)
-        self.limits = {limits[t]: decode_bitset(who) for t, who in head.limits.items()}
-        for layer, who in head.unread.items():
+        limits = _index_scp_levels(accounts)
+        self.limits = {
+            limits[t]: decode_bitset(who) for t, who in header.limits.items()
+        }
+        for layer, who in header.unread.items():
             self.unread[PolicyLayer(layer) if layer else None] = decode_bitset(who)
-        self.identity = _StoredHolderTable(estate, tables, "identity")
-        self.boundary = _StoredHolderTable(estate, tables, "boundary")
-        self.known = _StoredKeyPartition(tables, head, nodes)
+        self.identity = _StoredHolderTable(accounts, tables, "identity")
+        self.boundary = _StoredHolderTable(accounts, tables, "boundary")
+        self.known = _StoredKeyPartition(tables, header, nodes)
 
 
-def _index_scp_levels(estate: CompiledAccounts) -> Mapping[str, LimitingLayer]:
-    return {one.target: one for levels in estate.controls.values() for one in levels}
+def _index_scp_levels(accounts: CompiledAccounts) -> Mapping[str, LimitingLayer]:
+    """Return the SCP levels of all accounts by target."""
+    return {one.target: one for levels in accounts.controls.values() for one in levels}
 
 
 class _StoredHolderTable(HolderTable):
     """Statements of one layer, looked up by service and by literal resource prefix."""
 
     def __init__(
-        self, estate: CompiledAccounts, tables: DerivedTables, name: str
+        self, accounts: CompiledAccounts, tables: DerivedTables, name: str
     ) -> None:
         super().__init__()
-        self._estate = estate
+        self._estate = accounts
         self._kept = tables.section(f"{name}.actors", bytes)
         self._services_of = tables.section(f"{name}.services", list[int])
         self._wide_of = tables.section(f"{name}.wide", list[int])
@@ -168,6 +173,7 @@ class _StoredHolderTable(HolderTable):
         self.actors = _HolderBits(self._kept)
 
     def find_unrestricted(self, action: str) -> ActorsByEffect:
+        """Return the holders of `Resource: *` statements, read from tables."""
         found = self._wide.get(action)
         if found is None:
             allowed = denied = 0
@@ -185,6 +191,7 @@ class _StoredHolderTable(HolderTable):
     def list_restricted(
         self, action: str, resource: str
     ) -> Iterator[CompiledStatement]:
+        """List the other statements on one resource, read from tables."""
         starts = [resource[:length] for length in range(len(resource) + 1)]
         keys = [
             f"{service}\n{start}"
@@ -196,6 +203,7 @@ class _StoredHolderTable(HolderTable):
                 yield clause
 
     def list_for_service(self, service: str) -> Iterator[CompiledStatement]:
+        """List the statements on a service, read from tables."""
         if service == "*":
             return (self._read_statement(int(key) - 1) for key in self._kept)
         return self._list_statements(self._services_of, (service, ""))
@@ -203,11 +211,12 @@ class _StoredHolderTable(HolderTable):
     def _list_statements(
         self, table: Mapping[str, list[int]], keys: Iterable[str]
     ) -> Iterator[CompiledStatement]:
-        """List the statements under some keys without duplicates."""
+        """List the statements under some table keys, without duplicates."""
         numbers = dict.fromkeys(n for key in keys for n in table.get(key, ()))
         return map(self._read_statement, numbers)
 
     def _read_statement(self, number: int) -> CompiledStatement:
+        """Return the statement with a number."""
         return FULL_ACCESS_STATEMENT if number < 0 else self._estate.clauses[number]
 
 
@@ -223,9 +232,9 @@ class _HolderBits(dict[CompiledStatement, int]):
         super().__init__()
         self._rows = rows
 
-    def __missing__(self, clause: CompiledStatement) -> int:
-        found = self[clause] = decode_bitset(
-            self._rows[encode_statement_key(clause.number)]
+    def __missing__(self, statement: CompiledStatement) -> int:
+        found = self[statement] = decode_bitset(
+            self._rows[encode_statement_key(statement.number)]
         )
         return found
 
@@ -234,23 +243,24 @@ class _StoredKeyPartition(KeyPartition):
     """Partition of identities by condition keys, read by key."""
 
     def __init__(
-        self, tables: DerivedTables, head: ActorsHeader, nodes: Sequence[IdentityNode]
+        self, tables: DerivedTables, header: ActorsHeader, nodes: Sequence[IdentityNode]
     ) -> None:
-        self._reset(head.size)
+        self._reset(header.size)
         self._nodes = nodes
         self._rows = tables.section("cells", CellRows)
-        self.spoken = frozenset(head.spoken)
-        self.complete = tuple(head.complete)
-        self._completed = {p: decode_bitset(who) for p, who in head.complete.items()}
-        self.nameless = decode_bitset(head.nameless)
+        self.spoken = frozenset(header.spoken)
+        self.complete = tuple(header.complete)
+        self._completed = {p: decode_bitset(who) for p, who in header.complete.items()}
+        self.nameless = decode_bitset(header.nameless)
 
     def _get_arn_index(self) -> ArnIndex | None:
+        """Return the index of identity ARNs, built on first use."""
         if self._names is None:
             self._names = ArnIndex([node.identity for node in self._nodes[: self.size]])
         return self._names
 
     def _split(self, keys: tuple[str, ...]) -> list[PartitionCell]:
-        """Split by one key after the other."""
+        """Split identities by condition keys, one key after the other."""
         cells: list[tuple[int, dict[str, tuple[str, ...]]]] = [
             (build_range(0, self.size), {})
         ]

@@ -1,4 +1,4 @@
-"""Evaluation of one action on one resource for every actor at once, paths aside.
+"""Evaluate one action on one resource for every principal at once, without paths.
 
 The rules are those of `evaluate`, with sets of actors instead of sets of resources.
 """
@@ -62,20 +62,25 @@ class TargetEvaluation:
     _allow: set[object] = field(default_factory=set)
     _deny: set[object] = field(default_factory=set)
 
-    def evaluate(self, exact: Callable[[CompiledPrincipal], Formula]) -> VerdictBits:
-        """Return the actors that may make the call.
+    def evaluate(
+        self, evaluate_exactly: Callable[[CompiledPrincipal], Formula]
+    ) -> VerdictBits:
+        """Return the actors that may make the call, as verdict bits.
 
         Args:
-            exact: Evaluates one actor exactly, where bitsets leave a doubt.
+            evaluate_exactly: Evaluates one actor exactly, where bitsets leave a doubt.
         """
         trusts = self.action in TRUST_POLICY_ACTIONS
-        self._ground = build_resource_space(self.estate, [self.resource], trusts=trusts)
+        self._ground = build_resource_space(
+            self.estate, [self.resource], use_trust_policies=trusts
+        )
         found = self._evaluate_bits()
         actors = self.index.actors
-        asked = ((n, exact(actors[n])) for n in list_positions(found.doubt))
+        asked = ((n, evaluate_exactly(actors[n])) for n in list_positions(found.doubt))
         return resolve_doubts(found, asked)
 
     def _evaluate_bits(self) -> VerdictBits:
+        """Combine all policies in bitsets; some actors stay undecided."""
         index, ground, everyone = self.index, self._ground, self.index.all
         allowed, bounds, denied = self._evaluate_caller_policies()
         voiced = self._evaluate_resource_policy()
@@ -103,24 +108,25 @@ class TargetEvaluation:
             full,
             denied | more | voiced[DENIES],
             self._odd,
-            unread=False,
-            clash=not self._allow.isdisjoint(self._deny),
+            has_unread_denies=False,
+            may_conflict=not self._allow.isdisjoint(self._deny),
         )
-        return self._open_unread(found)
+        return self._leave_unread_undecided(found)
 
-    def _open_unread(self, found: VerdictBits) -> VerdictBits:
-        """Leave open what unread statements or an access point's bucket may deny."""
+    def _leave_unread_undecided(self, verdicts: VerdictBits) -> VerdictBits:
+        """Leave undecided what an unread statement may deny."""
         unread = self.index.unread[None]
         if self._ground.unread_denies:
             unread = self.index.all
         elif supports_rcps(self.action) and find_unread_rcps(self.estate, self._ground):
             unread |= self.index.all & ~self.index.linked
-        maybe = found.some | found.doubt
-        some = 0 if self._ground.doors else found.some
-        sure = found.sure & ~unread if not self._ground.doors else 0
+        maybe = verdicts.some | verdicts.doubt
+        some = 0 if self._ground.doors else verdicts.some
+        sure = verdicts.sure & ~unread if not self._ground.doors else 0
         return VerdictBits(sure, some, maybe & ~some)
 
     def _find_same_account_actors(self) -> int:
+        """Return the actors of the resource's account, all if not known."""
         found = 0
         for owner in self._ground.owners:
             if not owner:
@@ -133,39 +139,46 @@ class TargetEvaluation:
     ) -> tuple[BitsetBounds, BitsetBounds, BitsetBounds]:
         """Evaluate identity policies and permissions boundaries."""
         index = self.index
-        allowed, denied = self._sum_layer(index.identity)
-        bounds, more = self._sum_layer(index.boundary)
+        allowed, denied = self._evaluate_policy_layer(index.identity)
+        bounds, more = self._evaluate_policy_layer(index.boundary)
         allowed |= BitsetBounds(0, index.unread[PolicyLayer.IDENTITY])
         bounds |= BitsetBounds(0, index.unread[PolicyLayer.BOUNDARY])
         return allowed, bounds, denied | more
 
-    def _sum_layer(self, held: HolderTable) -> tuple[BitsetBounds, BitsetBounds]:
-        wide = held.find_unrestricted(self.action)
+    def _evaluate_policy_layer(
+        self, table: HolderTable
+    ) -> tuple[BitsetBounds, BitsetBounds]:
+        """Return the actors that one policy layer allows and denies."""
+        wide = table.find_unrestricted(self.action)
         allowed = BitsetBounds(wide.allowed, wide.allowed)
         denied = BitsetBounds(wide.denied, wide.denied)
-        for clause in held.list_restricted(self.action, self.resource):
-            plane = self._apply_statement(clause, held.actors[clause])
+        for clause in table.list_restricted(self.action, self.resource):
+            plane = self._apply_statement(clause, table.actors[clause])
             if clause.effect is PolicyEffect.ALLOW:
                 allowed |= plane
             else:
                 denied |= plane
         return allowed, denied
 
-    def _apply_statement(self, clause: CompiledStatement, actors: int) -> BitsetBounds:
+    def _apply_statement(
+        self, statement: CompiledStatement, actors: int
+    ) -> BitsetBounds:
         """Return the actors for which a statement applies to the resource."""
         sure = maybe = 0
         space = self._ground.space
-        for part in apply_statement(clause, space, self.known, self.index, actors):
+        for part in apply_statement(statement, space, self.known, self.index, actors):
             maybe |= part.actors
             sure |= part.actors if part.plane.sure else 0
             self._odd |= part.actors if part.odd else 0
         if sure != maybe:
-            deny = clause.effect is PolicyEffect.DENY
-            (self._deny if deny else self._allow).update(list_condition_atoms(clause))
+            deny = statement.effect is PolicyEffect.DENY
+            (self._deny if deny else self._allow).update(
+                list_condition_atoms(statement)
+            )
         return BitsetBounds(sure, maybe)
 
     def _evaluate_limits(self) -> tuple[BitsetBounds, BitsetBounds, BitsetBounds]:
-        """Evaluate SCPs and session policies, and the denies of both."""
+        """Return the actors that SCPs and session policies allow, and deny."""
         everyone = BitsetBounds(self.index.all, self.index.all)
         control = soft = everyone
         denied = EMPTY_BOUNDS
@@ -183,7 +196,7 @@ class TargetEvaluation:
         return control, soft, denied
 
     def _evaluate_limit_allows(self, limit: LimitingLayer, actors: int) -> BitsetBounds:
-        """Return the actors that a limiting layer allows."""
+        """Return the actors that one SCP level or session policy allows."""
         allows = limit.select_statements(self.action).allows
         if any(grant.clause.wide for grant in allows):
             return BitsetBounds(actors, actors)
@@ -193,7 +206,7 @@ class TargetEvaluation:
         return found
 
     def _evaluate_resource_policy(self) -> list[BitsetBounds]:
-        """Evaluate the resource policy and the RCPs, by the way they name an actor."""
+        """Evaluate resource policy and RCPs, by the way that they name actors."""
         found = [EMPTY_BOUNDS] * 4
         for clause, _ in self._ground.spoken:
             if clause.matches_action(self.action):

@@ -1,4 +1,4 @@
-"""Transitive closure of a graph whose adjacency rows are bitsets.
+"""Compute the transitive closure of a graph whose adjacency rows are bitsets.
 
 Strongly connected components (Gabow, "Path-based depth-first search for strong and
 biconnected components", 2000), then one union per component, successors first.
@@ -22,11 +22,11 @@ class TransitiveClosure:
     beyond: Sequence[int]
     classes: Sequence[tuple[int, int]]
 
-    def find_sources(self, goals: int) -> int:
-        """Return the nodes that are a target or reach one."""
-        found = goals
+    def find_sources(self, targets: int) -> int:
+        """Return the nodes that are a target node or reach one."""
+        found = targets
         for reached, members in self.classes:
-            if reached & goals:
+            if reached & targets:
                 found |= members
         return found
 
@@ -61,17 +61,19 @@ def compute_closure(rows: Sequence[int]) -> TransitiveClosure:
     )
 
 
-def _union_successors(ahead: int, beyond: Sequence[int], known: dict[int, int]) -> int:
-    """Unite what the successors reach; skip a successor that another one covers."""
-    found = known.get(ahead)
+def _union_successors(
+    successors: int, reach: Sequence[int], cache: dict[int, int]
+) -> int:
+    """Unite the nodes that some successors reach; cached."""
+    found = cache.get(successors)
     if found is None:
-        found = rest = ahead
+        found = rest = successors
         while rest:
             low = rest & -rest
-            there = beyond[low.bit_length() - 1]
+            there = reach[low.bit_length() - 1]
             found |= there
             rest &= ~(there | low)
-        known[ahead] = found
+        cache[successors] = found
     return found
 
 
@@ -113,7 +115,7 @@ class _ComponentStack:
         self._open |= 1 << node
 
     def leave(self, row: int) -> tuple[int, list[int]] | None:
-        """Pop the last node; return its component if it is complete."""
+        """Pop the last node; return its strongly connected component if complete."""
         node = self.trail.pop()
         root, members, start = self._parts[-1]
         back = row & self._open & ~members
