@@ -1,1 +1,1 @@
-"""Facts of an inventory, compiled for evaluation. Start at `accounts`."""
+"""Compile collected policies once, for fast evaluation. Start at `accounts`."""

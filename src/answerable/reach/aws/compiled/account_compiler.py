@@ -1,4 +1,4 @@
-"""Compiler of a snapshot's facts into accounts ready for evaluation."""
+"""Compile a snapshot's identities and policies into accounts ready for evaluation."""
 
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Identity
@@ -29,12 +29,12 @@ def compile_accounts(
     facts: SightedFacts,
     catalogue: ActionCatalogue,
     *,
-    given: ContextKeys = NO_KEYS,
+    stated_keys: ContextKeys = NO_KEYS,
     tags_collected: bool = False,
     session: Policy | None = None,
     endpoint: Policy | None = None,
 ) -> CompiledAccounts:
-    """Compile facts."""
+    """Compile the facts of a snapshot into accounts ready for evaluation."""
     builder = AttachmentCompiler(facts)
     attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
     for key in sorted(attached):
@@ -63,7 +63,7 @@ def compile_accounts(
         accounts=accounts,
         resources=resources,
         tags_collected=tags_collected,
-        given=given,
+        given=stated_keys,
         written=builder.interner.written,
         by_service=index_roles(list_trusted_services(trusts.values())),
         by_named=index_roles(list_trusted_principals(trusts.values())),

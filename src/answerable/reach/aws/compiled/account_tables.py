@@ -1,4 +1,4 @@
-"""Tables of compiled accounts; a question reads only the rows it needs.
+"""Store compiled accounts as tables, and restore only the rows that a question needs.
 
 Statements are written in compiled form, by number; identities, trust and resource
 policies refer to them.
@@ -131,57 +131,58 @@ class _AccountsHeader(msgspec.Struct, array_like=True):
     open_roles: list[IdentityId]
 
 
-def encode_accounts(estate: CompiledAccounts) -> Tables:
-    """Encode accounts compiled without a stated policy."""
-    levels = {one: None for each in estate.controls.values() for one in each}
+def encode_accounts(accounts: CompiledAccounts) -> Tables:
+    """Encode compiled accounts, without a stated policy, as storable tables."""
+    levels = {one: None for each in accounts.controls.values() for one in each}
     numbers = {level: number for number, level in enumerate(levels)}
     head = _AccountsHeader(
-        clauses=len(estate.clauses),
-        inhabited=sorted(estate.collected_accounts),
-        accounts=tuple(estate.accounts.values()),
+        clauses=len(accounts.clauses),
+        inhabited=sorted(accounts.collected_accounts),
+        accounts=tuple(accounts.accounts.values()),
         levels=tuple(
             _LimitingLayerRow(o.target, _encode_statement_refs(o.grants), o.gaps)
             for o in levels
         ),
         controls={
             account: [numbers[level] for level in each]
-            for account, each in estate.controls.items()
+            for account, each in accounts.controls.items()
         },
         fences=tuple(
             _LimitingLayerRow(account, _encode_statement_refs(fence.denies), fence.gaps)
-            for account, fence in estate.fences.items()
+            for account, fence in accounts.fences.items()
         ),
-        doors=list(estate.doors),
-        public_access=tuple(estate.public_access.values()),
-        tags_collected=estate.tags_collected,
-        open_roles=list(estate.externally_trusted_roles),
+        doors=list(accounts.doors),
+        public_access=tuple(accounts.public_access.values()),
+        tags_collected=accounts.tags_collected,
+        open_roles=list(accounts.externally_trusted_roles),
     )
     clauses = (
-        (encode_number_key(c.number), _encode_statement(c)) for c in estate.clauses
+        (encode_number_key(c.number), _encode_statement(c)) for c in accounts.clauses
     )
     return {
         "estate": [("", head)],
         "clauses": clauses,
-        "principals": _encode_sorted(estate.principals, _encode_principal),
-        "trusts": _encode_sorted(estate.trusts, _encode_trust),
-        "holders": _encode_sorted(estate.holders, _encode_resource_policy),
-        "groups": _encode_sorted(estate.groups, _encode_statement_refs),
-        "resources": _encode_sorted(estate.resources, _keep_resource),
-        "written": sorted(estate.written.items()),
-        "by_service": sorted(estate.by_service.items()),
-        "by_named": sorted(estate.by_named.items()),
-        "by_provider": sorted(estate.by_provider.items()),
-        **holder_tables.encode_holders(estate.holder_index),
+        "principals": _encode_sorted(accounts.principals, _encode_principal),
+        "trusts": _encode_sorted(accounts.trusts, _encode_trust),
+        "holders": _encode_sorted(accounts.holders, _encode_resource_policy),
+        "groups": _encode_sorted(accounts.groups, _encode_statement_refs),
+        "resources": _encode_sorted(accounts.resources, _encode_resource),
+        "written": sorted(accounts.written.items()),
+        "by_service": sorted(accounts.by_service.items()),
+        "by_named": sorted(accounts.by_named.items()),
+        "by_provider": sorted(accounts.by_provider.items()),
+        **holder_tables.encode_holders(accounts.holder_index),
     }
 
 
 def _encode_sorted(
-    found: Mapping[Key, Value], write: Callable[[Value], object]
+    values: Mapping[Key, Value], encode_value: Callable[[Value], object]
 ) -> Iterator[tuple[str, object]]:
-    return ((key, write(found[key])) for key in sorted(found))
+    return ((key, encode_value(values[key])) for key in sorted(values))
 
 
-def _encode_statement(clause: CompiledStatement) -> _StatementRow:
+def _encode_statement(statement: CompiledStatement) -> _StatementRow:
+    """Encode a statement as its text and its condition lines."""
     lines = tuple(
         _ConditionRow(
             operator=line.operator,
@@ -189,63 +190,70 @@ def _encode_statement(clause: CompiledStatement) -> _StatementRow:
             values=line.values,
             holds=line.holds if isinstance(line, DecidedCondition) else None,
         )
-        for line in clause.conditions
+        for line in statement.conditions
     )
-    return _StatementRow(clause.source_text._replace(conditions=()), lines)
+    return _StatementRow(statement.source_text._replace(conditions=()), lines)
 
 
 def _decode_condition(row: _ConditionRow) -> ConditionClause:
+    """Decode a condition line, with its fixed result if it has one."""
     if row.holds is None:
         return ConditionClause(row.operator, row.key, row.values)
     return DecidedCondition(row.operator, row.key, row.values, row.holds)
 
 
-def _encode_statement_refs(grants: Iterable[PolicyStatement]) -> _StatementRefs:
-    return [(grant.clause.number, grant.policy, grant.sid) for grant in grants]
+def _encode_statement_refs(statements: Iterable[PolicyStatement]) -> _StatementRefs:
+    """Encode statements as references: number, policy, statement id."""
+    return [(grant.clause.number, grant.policy, grant.sid) for grant in statements]
 
 
-def _keep_resource(resource: Resource) -> Resource:
+def _encode_resource(resource: Resource) -> Resource:
     return resource
 
 
-def _encode_principal(one: CompiledPrincipal) -> _PrincipalRow:
+def _encode_principal(principal: CompiledPrincipal) -> _PrincipalRow:
+    """Encode a principal without what follows from its account."""
     return _PrincipalRow(
-        identity=one.identity,
-        grants=_encode_statement_refs(one.grants),
-        boundary=None if one.boundary is None else _encode_statement_refs(one.boundary),
-        boundary_id=one.boundary_id,
-        gaps=one.gaps,
-        groups=one.groups,
-        policies=one.policies,
-        collected=one.collected,
-        tags_fixed=bool(one.known.complete),
+        identity=principal.identity,
+        grants=_encode_statement_refs(principal.grants),
+        boundary=None
+        if principal.boundary is None
+        else _encode_statement_refs(principal.boundary),
+        boundary_id=principal.boundary_id,
+        gaps=principal.gaps,
+        groups=principal.groups,
+        policies=principal.policies,
+        collected=principal.collected,
+        tags_fixed=bool(principal.known.complete),
     )
 
 
-def _encode_trust(one: RoleTrust) -> _ResourcePolicyRow:
+def _encode_trust(trust: RoleTrust) -> _ResourcePolicyRow:
     return _ResourcePolicyRow(
-        account=one.account,
-        grants=_encode_statement_refs(one.grants),
-        gaps=one.gaps,
-        collected=one.collected,
-        seen=one.seen,
-        fenced=one.fence is not None,
+        account=trust.account,
+        grants=_encode_statement_refs(trust.grants),
+        gaps=trust.gaps,
+        collected=trust.collected,
+        seen=trust.seen,
+        fenced=trust.fence is not None,
     )
 
 
-def _encode_resource_policy(one: ResourcePolicy) -> _ResourcePolicyRow:
-    return _ResourcePolicyRow(one.account, _encode_statement_refs(one.grants), one.gaps)
+def _encode_resource_policy(policy: ResourcePolicy) -> _ResourcePolicyRow:
+    return _ResourcePolicyRow(
+        policy.account, _encode_statement_refs(policy.grants), policy.gaps
+    )
 
 
 def restore_accounts(
-    tables: DerivedTables, catalogue: ActionCatalogue, given: ContextKeys
+    tables: DerivedTables, catalogue: ActionCatalogue, stated_keys: ContextKeys
 ) -> CompiledAccounts:
-    """Restore compiled accounts; their parts are read lazily.
+    """Restore compiled accounts from tables; rows are read lazily.
 
     Args:
         tables: Written by `encode_accounts`.
         catalogue: Services that the question needs.
-        given: Condition keys that the question states.
+        stated_keys: Condition keys that the question states.
     """
     head = tables.section("estate", _AccountsHeader)[""]
     read = _AccountsReader(tables, head)
@@ -264,7 +272,7 @@ def restore_accounts(
             tables.section("resources", Resource), read.read_resource
         ),
         tags_collected=head.tags_collected,
-        given=given,
+        given=stated_keys,
         written=tables.section("written", str),
         by_service=tables.section("by_service", _IdentityIds),
         by_named=tables.section("by_named", _IdentityIds),
@@ -285,10 +293,10 @@ def restore_accounts(
 class _AccountsReader:
     """Reader of compiled parts from their rows."""
 
-    def __init__(self, tables: DerivedTables, head: _AccountsHeader) -> None:
+    def __init__(self, tables: DerivedTables, header: _AccountsHeader) -> None:
         self._texts = tables.section("clauses", _StatementRow)
-        self.clauses = LazySequence(head.clauses, self._read_statement)
-        self.accounts = {account.id: account for account in head.accounts}
+        self.clauses = LazySequence(header.clauses, self._read_statement)
+        self.accounts = {account.id: account for account in header.accounts}
         levels = [
             LimitingLayer(
                 PolicyLayer.SCP,
@@ -296,11 +304,11 @@ class _AccountsReader:
                 self._read_policy_statements(one.grants, PolicyLayer.SCP),
                 one.gaps,
             )
-            for one in head.levels
+            for one in header.levels
         ]
         self.controls = {
             account: tuple(levels[number] for number in numbers)
-            for account, numbers in head.controls.items()
+            for account, numbers in header.controls.items()
         }
         self.fences = {
             one.target: RcpDenies(
@@ -308,12 +316,13 @@ class _AccountsReader:
                 self._read_policy_statements(one.grants, PolicyLayer.RCP),
                 one.gaps,
             )
-            for one in head.fences
+            for one in header.fences
         }
         resources = tables.section("resources", Resource)
-        self.doors = {door: resources[door] for door in head.doors}
+        self.doors = {door: resources[door] for door in header.doors}
 
     def _read_statement(self, number: int) -> CompiledStatement:
+        """Read and compile the statement with a number."""
         row = self._texts[encode_number_key(number)]
         conditions = tuple(map(_decode_condition, row.conditions))
         return compile_statement(number, row.text._replace(conditions=conditions))
@@ -321,6 +330,7 @@ class _AccountsReader:
     def _read_policy_statements(
         self, rows: _StatementRefs, layer: PolicyLayer
     ) -> tuple[PolicyStatement, ...]:
+        """Read the statements that references name, at a layer."""
         return tuple(
             PolicyStatement(self._get_statement(number), layer, PolicyId(policy), sid)
             for number, policy, sid in rows
@@ -330,6 +340,7 @@ class _AccountsReader:
         return FULL_ACCESS_STATEMENT if number < 0 else self.clauses[number]
 
     def read_principal(self, _: IdentityId, row: _PrincipalRow) -> CompiledPrincipal:
+        """Build a compiled principal from its row."""
         identity = row.identity
         linked = is_service_linked(identity)
         boundary = row.boundary
@@ -354,6 +365,7 @@ class _AccountsReader:
         )
 
     def read_trust(self, role: IdentityId, row: _ResourcePolicyRow) -> RoleTrust:
+        """Build a role's trust policy from its row."""
         grants = self._read_policy_statements(row.grants, PolicyLayer.TRUST)
         return RoleTrust(
             role=role,
@@ -369,10 +381,12 @@ class _AccountsReader:
     def read_resource_policy(
         self, resource: str, row: _ResourcePolicyRow
     ) -> ResourcePolicy:
+        """Build a resource policy from its row."""
         grants = self._read_policy_statements(row.grants, PolicyLayer.RESOURCE)
         return build_resource_policy(resource, row.account, grants, row.gaps)
 
     def read_group(self, _: str, rows: _StatementRefs) -> tuple[PolicyStatement, ...]:
+        """Read the statements of a group's policies."""
         return self._read_policy_statements(rows, PolicyLayer.IDENTITY)
 
     def read_resource(self, _: ResourceId, row: Resource) -> Resource:

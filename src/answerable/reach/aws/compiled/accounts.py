@@ -1,4 +1,4 @@
-"""Compiled accounts: policies, principals and resources, compiled once per snapshot."""
+"""Look up the compiled principals, policies and resources of a snapshot's accounts."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,12 +102,12 @@ class CompiledAccounts:
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
     _holding: StatementHolderIndex | None = None
 
-    def with_stated_keys(self, given: ContextKeys) -> "CompiledAccounts":
+    def with_stated_keys(self, stated_keys: ContextKeys) -> "CompiledAccounts":
         """Return a copy for a question that states condition keys."""
-        return replace(self, given=given, _lasting=None)
+        return replace(self, given=stated_keys, _lasting=None)
 
     def build_lookups(self) -> None:
-        """Build the lookup tables ahead of the first question."""
+        """Build all lookup tables ahead of the first question."""
         _ = (
             self.holder_index,
             self.deniers,
@@ -117,7 +117,7 @@ class CompiledAccounts:
         )
 
     def build_request(self, action: str, resource: str) -> AwsRequest:
-        """Build a request with the known keys of its resource."""
+        """Build the request of an action, with the known keys of its resource."""
         return self._build_request(action, resource, self.given, self.endpoint)
 
     def get_request(self, action: str, resource: str) -> AwsRequest | None:
@@ -138,29 +138,29 @@ class CompiledAccounts:
         return found
 
     def build_hop_request(
-        self, action: str, resource: str, known: ContextKeys = NO_KEYS
+        self, action: str, resource: str, known_keys: ContextKeys = NO_KEYS
     ) -> AwsRequest:
-        """Build the request of a hop, with the stated keys that hold for a session.
+        """Build the request of one hop, with the stated keys that hold for it.
 
         A stated endpoint policy limits the call asked about, not the hops.
         """
         if self._lasting is None:
             self._lasting = select_session_keys(self.given)
         return self._build_request(
-            action, resource, known.merge_over(self._lasting), None
+            action, resource, known_keys.merge_over(self._lasting), None
         )
 
     def build_request_on(
-        self, call: AwsRequest, resource: str, known: ContextKeys
+        self, request: AwsRequest, resource: str, known_keys: ContextKeys
     ) -> AwsRequest:
-        """Build the same call on another resource, with more known keys."""
-        stated = call.stated.merge_over(known)
-        return self._build_request(call.action, resource, stated, call.endpoint)
+        """Build the same request on another resource, with more known keys."""
+        stated = request.stated.merge_over(known_keys)
+        return self._build_request(request.action, resource, stated, request.endpoint)
 
     def list_statements(
         self, principal: CompiledPrincipal, action: str
     ) -> Iterator[PolicyStatement]:
-        """List the statements on an action at the layers of a principal."""
+        """List a principal's statements on an action, at all its policy layers."""
         found = principal.match_action(action)
         yield from found.allows + found.bounds
         for _, allows in found.levels:
@@ -196,6 +196,7 @@ class CompiledAccounts:
         return self._open_roles
 
     def _is_externally_trusted(self, trust: RoleTrust) -> bool:
+        """Tell whether a trust policy names an outsider other than a service."""
         return any(
             kind != "Service"
             and not self.is_account_collected(get_named_account(value))
@@ -205,22 +206,22 @@ class CompiledAccounts:
         )
 
     def can_act_on(self, action: str, resource: str) -> bool:
-        """Tell whether an action can act on a resource at all."""
+        """Tell whether an action can act on this type of resource at all."""
         if find_protection(action.lower(), resource) is not None:
             return False
         return can_act_on(self.catalogue, action, resource)
 
     def describe_resource(
-        self, resource: str, *, wild: bool = False
+        self, resource: str, *, is_pattern: bool = False
     ) -> RequestedResource:
-        """Look up a resource: account, known keys and policy holder."""
-        if wild:
-            return look_up_resource(self._get_lookup(), resource, wild=True)
+        """Look up a resource's account, known condition keys and policy; cached."""
+        if is_pattern:
+            return look_up_resource(self._get_lookup(), resource, is_pattern=True)
         found = self._places.get(resource)
         if found is None:
             if len(self._places) >= _MOST_PLACES:
                 self._places.clear()
-            found = look_up_resource(self._get_lookup(), resource, wild=False)
+            found = look_up_resource(self._get_lookup(), resource, is_pattern=False)
             self._places[resource] = found
         return found
 
@@ -256,6 +257,7 @@ class CompiledAccounts:
         return self._denying.get(action.partition(":")[0], ())
 
     def _get_lookup(self) -> ResourceLookup:
+        """Return the tables for resource lookups, built on first use."""
         found = self._looked_up_in
         if found is None:
             found = self._looked_up_in = ResourceLookup(
@@ -271,17 +273,18 @@ class CompiledAccounts:
         self,
         action: str,
         resource: str,
-        stated: ContextKeys,
+        stated_keys: ContextKeys,
         endpoint: LimitingLayer | None,
     ) -> AwsRequest:
+        """Build a request from stated keys and what is known of the resource."""
         wild = self._is_pattern(action, resource)
-        place = self.describe_resource(resource, wild=wild)
+        place = self.describe_resource(resource, is_pattern=wild)
         folded = action.lower()
         fences: tuple[RcpDenies, ...] = ()
         linked = SERVICE_ROLE_PATH in resource  # nor do RCPs bind such a role's trust
         if self.fences and supports_rcps(folded) and not linked:
-            fences = self._list_rcps(place.owner, wild=wild)
-        known = stated.merge_over(place.known)
+            fences = self._list_rcps(place.owner, is_pattern=wild)
+        known = stated_keys.merge_over(place.known)
         if resource == "*" and not wild and folded.startswith("s3:"):
             known = known.merge_over(NO_ACCESS_POINT_KEYS)
         return AwsRequest(
@@ -293,7 +296,7 @@ class CompiledAccounts:
             owner=place.owner,
             fences=fences,
             endpoint=endpoint,
-            stated=stated,
+            stated=stated_keys,
             holder=place.holder,
             door=place.door,
         )
@@ -311,17 +314,19 @@ class CompiledAccounts:
         yield from self.saml_provider_targets.values()
 
     def find_run_as(self, resource: ResourceId) -> IdentityId:
-        """Return the identity that a takeover of a resource leads to, or empty."""
+        """Return the identity that a resource runs code as, or an empty id."""
         found = self.resources.get(resource) or self.saml_provider_targets.get(resource)
         return found.runs_as if found else IdentityId("")
 
-    def _list_rcps(self, owner: str, *, wild: bool) -> tuple[RcpDenies, ...]:
-        if owner or not wild:
+    def _list_rcps(self, owner: str, *, is_pattern: bool) -> tuple[RcpDenies, ...]:
+        """Return the RCPs that apply to a resource of an account."""
+        if owner or not is_pattern:
             fence = self.fences.get(owner)
             return (fence,) if fence else ()
         return tuple(self.fences.values())
 
     def _is_pattern(self, action: str, resource: str) -> bool:
+        """Tell whether a requested resource is a pattern, not a single resource."""
         if resource == "*":
             entry = self.catalogue.find_action(action)
             return entry is not None and not entry.is_wildcard_only

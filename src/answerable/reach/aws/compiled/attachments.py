@@ -1,4 +1,4 @@
-"""Compiled policies by the target and layer that they are attached to."""
+"""Compile policies, and group their statements by the target they are attached to."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ class AttachmentCompiler:
                 self.member_of[member].append(group.id)
 
     def add_attachment(self, attachment: PolicyAttachment) -> None:
-        """Compile one policy and attach it."""
+        """Compile an attached policy, and add its statements to the target."""
         layer = attachment.layer
         grants, gaps = self._compile(attachment.policy, layer)
         place = attachment.target, layer
@@ -66,20 +66,21 @@ class AttachmentCompiler:
             self._add_group_statements(attachment, grants)
 
     def get_attached(self, target: str, layer: PolicyLayer) -> AttachedPolicies | None:
-        """Return the policies at a layer of a target, None for no attachment."""
+        """Return the policies attached to a target at one layer, None if none."""
         return self._held.get((target, layer))
 
     def list_targets(
         self, layer: PolicyLayer
     ) -> Iterator[tuple[str, AttachedPolicies]]:
-        """List the policies at a layer, by target."""
+        """List each target that has policies at a layer, with these policies."""
         for (target, place), held in self._held.items():
             if place is layer:
                 yield target, held
 
     def _add_group_statements(
-        self, attachment: PolicyAttachment, grants: list[PolicyStatement]
+        self, attachment: PolicyAttachment, statements: list[PolicyStatement]
     ) -> None:
+        """Record group membership, and add statements to the group once."""
         group = attachment.via
         if group:
             self.member_of[attachment.target].append(group)
@@ -87,12 +88,15 @@ class AttachmentCompiler:
             group = attachment.target
         if group:
             told = self._grouped[group]
-            self.groups[group] += [g for g in grants if (g.policy, g.sid) not in told]
-            told |= {(g.policy, g.sid) for g in grants}
+            self.groups[group] += [
+                g for g in statements if (g.policy, g.sid) not in told
+            ]
+            told |= {(g.policy, g.sid) for g in statements}
 
     def _compile(
         self, policy: PolicyId, layer: PolicyLayer
     ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
+        """Compile a policy for a layer; cached. A missing policy is a gap."""
         found = self._compiled.get((policy, layer))
         if found is None:
             document = self.policies.get(policy)

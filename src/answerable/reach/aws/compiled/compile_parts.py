@@ -1,4 +1,4 @@
-"""Compilation of facts into the parts of compiled accounts."""
+"""Compile single principals, trust policies, resource policies, SCPs and RCPs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -41,17 +41,17 @@ from answerable.reach.aws.evaluation.trust import RoleTrust
 
 
 def compile_stated_policy(
-    builder: AttachmentCompiler, policy: Policy | None, layer: PolicyLayer
+    attachments: AttachmentCompiler, policy: Policy | None, layer: PolicyLayer
 ) -> LimitingLayer | None:
-    """Compile a policy that the question states."""
+    """Compile the session or endpoint policy that a question states."""
     if policy is None:
         return None
-    grants, gaps = builder.interner.compile_policy(policy, layer)
+    grants, gaps = attachments.interner.compile_policy(policy, layer)
     return LimitingLayer(layer, policy.id, tuple(grants), tuple(gaps))
 
 
 def compile_resource_policies(
-    builder: AttachmentCompiler, resources: Mapping[ResourceId, Resource]
+    attachments: AttachmentCompiler, resources: Mapping[ResourceId, Resource]
 ) -> dict[str, ResourcePolicy]:
     """Compile resource policies, by ARN."""
     return {
@@ -62,16 +62,16 @@ def compile_resource_policies(
             [*held.gaps, *_list_missing_key_policies(target, held)],
         )
         for target, held in sorted(
-            builder.list_targets(PolicyLayer.RESOURCE), key=lambda pair: pair[0]
+            attachments.list_targets(PolicyLayer.RESOURCE), key=lambda pair: pair[0]
         )
     }
 
 
 def _list_missing_key_policies(
-    target: str, held: AttachedPolicies
+    target: str, attached: AttachedPolicies
 ) -> Iterator[PolicyGap]:
     """Yield a gap where a KMS key's grants were collected but not its policy."""
-    if all(policy.endswith("#grants") for policy in held.policies):
+    if all(policy.endswith("#grants") for policy in attached.policies):
         policy = PolicyId(f"{target}#policy")
         yield PolicyGap(UNCOLLECTED, PolicyLayer.RESOURCE, policy, "", denies=False)
 
@@ -79,11 +79,11 @@ def _list_missing_key_policies(
 def list_organization_paths(
     accounts: Mapping[str, Account],
     identities: Iterable[Identity],
-    holders: Mapping[str, ResourcePolicy],
+    policies: Mapping[str, ResourcePolicy],
 ) -> dict[str, tuple[str, ...]]:
-    """List the organisation path of each account, root first; none for management."""
+    """Return each account's organisation path, root first; none for management."""
     numbers = {account.id for account in accounts.values()}
-    numbers |= {i.account for i in identities} | {h.account for h in holders.values()}
+    numbers |= {i.account for i in identities} | {h.account for h in policies.values()}
     found = {}
     for number in sorted(numbers - {""}):
         account = accounts.get(number)
@@ -95,38 +95,41 @@ def list_organization_paths(
 
 
 def compile_scps(
-    builder: AttachmentCompiler, paths: Mapping[str, tuple[str, ...]]
+    attachments: AttachmentCompiler, organization_paths: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[LimitingLayer, ...]]:
     """Compile the SCP levels of each account that has any."""
     known: dict[str, LimitingLayer] = {}
     found = {
-        number: compile_scp_levels(path, builder.get_attached, known)
-        for number, path in paths.items()
+        number: compile_scp_levels(path, attachments.get_attached, known)
+        for number, path in organization_paths.items()
     }
     return {number: levels for number, levels in found.items() if levels}
 
 
 def compile_rcps(
-    builder: AttachmentCompiler, paths: Mapping[str, tuple[str, ...]]
+    attachments: AttachmentCompiler, organization_paths: Mapping[str, tuple[str, ...]]
 ) -> dict[str, RcpDenies]:
     """Compile the RCPs of each account that has any."""
     found = {
-        number: compile_rcp_denies(number, path, builder.get_attached)
-        for number, path in paths.items()
+        number: compile_rcp_denies(number, path, attachments.get_attached)
+        for number, path in organization_paths.items()
     }
     return {number: fence for number, fence in found.items() if fence}
 
 
 def compile_principal(
     identity: Identity,
-    builder: AttachmentCompiler,
+    attachments: AttachmentCompiler,
     accounts: Mapping[str, Account],
-    controls: Mapping[str, tuple[LimitingLayer, ...]],
+    scp_levels: Mapping[str, tuple[LimitingLayer, ...]],
     trust: RoleTrust | None,
 ) -> CompiledPrincipal:
     """Compile an identity with its own policies and its account's SCPs."""
-    held = builder.get_attached(identity.id, PolicyLayer.IDENTITY) or AttachedPolicies()
-    boundary = builder.get_attached(identity.id, PolicyLayer.BOUNDARY)
+    held = (
+        attachments.get_attached(identity.id, PolicyLayer.IDENTITY)
+        or AttachedPolicies()
+    )
+    boundary = attachments.get_attached(identity.id, PolicyLayer.BOUNDARY)
     grants, gaps = list(held.grants), list(held.gaps)
     if boundary:
         gaps += boundary.gaps
@@ -141,7 +144,7 @@ def compile_principal(
         policy = PolicyId(f"{identity.id}#policies")
         gaps.append(PolicyGap(UNCOLLECTED, PolicyLayer.IDENTITY, policy, ""))
     linked = is_service_linked(identity)
-    levels = () if linked else controls.get(identity.account, ())
+    levels = () if linked else scp_levels.get(identity.account, ())
     for level in levels:
         gaps += level.gaps
     fixed = collected and (trust is None or not trust.allows_session_tags)
@@ -152,7 +155,7 @@ def compile_principal(
         boundary_id=boundary.policies[-1] if boundary else "",
         gaps=tuple(gaps),
         known=collect_principal_keys(identity, accounts, tags_fixed=fixed),
-        groups=tuple(dict.fromkeys(builder.member_of.get(identity.id, ()))),
+        groups=tuple(dict.fromkeys(attachments.member_of.get(identity.id, ()))),
         policies=tuple(
             dict.fromkeys(p for p in held.policies if is_customer_managed_policy(p))
         ),
@@ -163,10 +166,10 @@ def compile_principal(
 
 
 def compile_trust(
-    identity: Identity, builder: AttachmentCompiler, fences: Mapping[str, RcpDenies]
+    identity: Identity, attachments: AttachmentCompiler, rcps: Mapping[str, RcpDenies]
 ) -> RoleTrust:
     """Compile a role's trust policy."""
-    found = builder.get_attached(identity.id, PolicyLayer.TRUST)
+    found = attachments.get_attached(identity.id, PolicyLayer.TRUST)
     held = found or AttachedPolicies()
     linked = is_service_linked(identity)
     return RoleTrust(
@@ -178,13 +181,13 @@ def compile_trust(
         plain=held.collected
         and not held.gaps
         and are_unconditional_allows(held.grants),
-        fence=None if linked else fences.get(identity.account),
+        fence=None if linked else rcps.get(identity.account),
         seen=found is not None,
     )
 
 
-def are_unconditional_allows(grants: Iterable[PolicyStatement]) -> bool:
+def are_unconditional_allows(statements: Iterable[PolicyStatement]) -> bool:
     """Tell whether all statements are allows without conditions."""
     return all(
-        g.clause.static and g.clause.effect is PolicyEffect.ALLOW for g in grants
+        g.clause.static and g.clause.effect is PolicyEffect.ALLOW for g in statements
     )

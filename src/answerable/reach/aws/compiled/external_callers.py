@@ -1,4 +1,4 @@
-"""Callers outside the snapshot: anonymous, services, providers, other accounts.
+"""Parse and match callers outside the snapshot: anonymous, services, other accounts.
 
 Their identity policies are not available: resource policies alone decide.
 Source: AWS IAM User Guide, "AWS global condition context keys", properties of the
@@ -96,6 +96,7 @@ def parse_caller(text: str, accounts: Mapping[str, Account]) -> ExternalCaller |
 
 
 def _is_service_principal(text: str) -> bool:
+    """Tell whether a text is an AWS service principal."""
     return not text.startswith("arn:") and text.endswith(
         (".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".aws.internal")
     )
@@ -105,6 +106,7 @@ _PRINCIPAL_TYPES = ("user", "role", "assumed-role", "federated-user")
 
 
 def _get_principal_account(text: str) -> str:
+    """Return the account of an IAM or STS principal's ARN, or an empty text."""
     parts = text.split(":", 5)
     if (
         len(parts) != 6
@@ -144,6 +146,7 @@ _ANONYMOUS = ContextKeys(
 
 
 def _build_service_keys(name: str) -> ContextKeys:
+    """Build the condition keys known for every call of an AWS service."""
     values = {
         **_NO_PRINCIPAL,
         "aws:principalisawsservice": ("true",),
@@ -155,6 +158,7 @@ def _build_service_keys(name: str) -> ContextKeys:
 def _build_foreign_keys(
     text: str, account: str, accounts: Mapping[str, Account]
 ) -> ContextKeys:
+    """Build the condition keys known for a principal of another account."""
     values = {**_NO_SERVICE, "aws:principalaccount": (account,)}
     if ":user/" in text:
         values["aws:principalarn"] = (text,)
@@ -173,52 +177,58 @@ def _build_foreign_keys(
     return ContextKeys(values)
 
 
-def match_caller(clause: CompiledStatement, caller: ExternalCaller) -> NamingFormulas:
-    """Match a statement's principals, as for an identity."""
-    found = _match_element(clause.naming, caller)
-    if not clause.not_principals:
+def match_caller(
+    statement: CompiledStatement, caller: ExternalCaller
+) -> NamingFormulas:
+    """Match a statement's Principal element against an outside caller."""
+    found = _match_element(statement.naming, caller)
+    if not statement.not_principals:
         return found
     root = caller.kind is ExternalCallerKind.FOREIGN and bool(
         get_named_account(caller.id)
     )
-    return negate_exceptions(found, whole=root or clause.effect is PolicyEffect.ALLOW)
+    return negate_exceptions(
+        found, includes_account=root or statement.effect is PolicyEffect.ALLOW
+    )
 
 
-def _match_element(naming: PrincipalElement, caller: ExternalCaller) -> NamingFormulas:
-    found: NamingFormulas = [("direct", TRUE)] if naming.everyone else []
+def _match_element(element: PrincipalElement, caller: ExternalCaller) -> NamingFormulas:
+    """Match the values of a Principal element against an outside caller."""
+    found: NamingFormulas = [("direct", TRUE)] if element.everyone else []
     match caller.kind:
-        case ExternalCallerKind.SERVICE if caller.id in naming.services:
+        case ExternalCallerKind.SERVICE if caller.id in element.services:
             found.append(("direct", TRUE))
-        case ExternalCallerKind.PROVIDER if caller.id in naming.providers:
+        case ExternalCallerKind.PROVIDER if caller.id in element.providers:
             found.append(("direct", TRUE))
         case ExternalCallerKind.FOREIGN:
-            found += _match_foreign_principal(naming, caller)
+            found += _match_foreign_principal(element, caller)
         case _:
             pass
     return found
 
 
 def _match_foreign_principal(
-    naming: PrincipalElement, caller: ExternalCaller
+    element: PrincipalElement, caller: ExternalCaller
 ) -> NamingFormulas:
+    """Match a Principal element against a principal of another account."""
     found: NamingFormulas = []
-    if caller.account in naming.accounts:
+    if caller.account in element.accounts:
         found.append(("account", TRUE))
     session = parse_session_arn(caller.id)
     role = f":{caller.account}:role/"
-    if caller.id in naming.ids:
+    if caller.id in element.ids:
         found.append(("direct" if ":role/" in caller.id else "escaping", TRUE))
     elif session and any(
-        role in i and _has_role_name(i, session[1]) for i in naming.ids
+        role in i and _has_role_name(i, session[1]) for i in element.ids
     ):
         found.append(("direct", TRUE))
     if ":role/" in caller.id:
         name = caller.id.rpartition("/")[2]
-        for text in naming.sessions.get((caller.account, name), ()):
+        for text in element.sessions.get((caller.account, name), ()):
             found.append(
                 ("escaping", build_atom("sts:RoleSessionName", "StringEquals", (text,)))
             )
-    for user in naming.canonical:
+    for user in element.canonical:
         found.append(("account", build_atom(CANONICAL_USER, "Equals", (user,))))
     return found
 

@@ -1,4 +1,4 @@
-"""Index of identities by statements held and by name, for lookups among many."""
+"""Index identities by name and by the policy statements they hold."""
 
 import re
 from array import array
@@ -66,18 +66,18 @@ class StatementHolderIndex:
         self.by_clause: Mapping[CompiledStatement, IdentityNumbers] = holders
         self.by_start: Mapping[tuple[str, str], Sequence[CompiledStatement]] = starting
 
-    def list_holders(self, clause: CompiledStatement) -> IdentityNumbers:
+    def list_holders(self, statement: CompiledStatement) -> IdentityNumbers:
         """List the holders of an allow statement."""
-        return self.by_clause[clause]
+        return self.by_clause[statement]
 
     def list_account_identities(self, account: str) -> IdentityNumbers:
         """List the identities of an account."""
         return self.by_account.get(account, ())
 
-    def list_named_identities(self, naming: PrincipalElement) -> IdentityNumbers:
+    def list_named_identities(self, element: PrincipalElement) -> IdentityNumbers:
         """List the identities that a Principal element names, sessions included."""
-        found = {n for name in naming.ids for n in self.by_name.get(name, ())}
-        found.update(n for role in naming.sessions for n in self.by_role.get(role, ()))
+        found = {n for name in element.ids for n in self.by_name.get(name, ())}
+        found.update(n for role in element.sessions for n in self.by_role.get(role, ()))
         return sorted(found)
 
     def list_allowing_statements(
@@ -100,11 +100,11 @@ def _new_number_array() -> "array[int]":
     return array("I")
 
 
-def _list_literal_prefixes(clause: CompiledStatement) -> set[str]:
+def _list_literal_prefixes(statement: CompiledStatement) -> set[str]:
     """List the literal prefixes of a statement's resource patterns."""
-    if not clause.resources:
+    if not statement.resources:
         return {""}
-    return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
+    return {_PLAIN.split(written, maxsplit=1)[0] for written in statement.resources}
 
 
 def merge_sorted(lists: Iterable[IdentityNumbers], start: int = 0) -> Iterator[int]:
@@ -117,5 +117,6 @@ def merge_sorted(lists: Iterable[IdentityNumbers], start: int = 0) -> Iterator[i
 
 
 def _iterate_from(numbers: IdentityNumbers, start: int) -> Iterator[int]:
+    """Iterate over a sorted list from a number on."""
     for place in range(bisect_left(numbers, start), len(numbers)):
         yield numbers[place]

@@ -1,4 +1,4 @@
-"""Tables of the holders of statements, read by row."""
+"""Store the index of statement holders as tables, and read it row by row."""
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,43 +25,47 @@ Value = TypeVar("Value")
 
 
 def encode_holders(
-    holding: StatementHolderIndex,
+    index: StatementHolderIndex,
 ) -> dict[str, list[tuple[str, object]]]:
-    """Encode the holders of statements as tables."""
-    pairs = list(zip(holding.ids, holding.homes, strict=True))
+    """Encode an index of statement holders as storable tables."""
+    pairs = list(zip(index.ids, index.homes, strict=True))
     runs = [
         pairs[start : start + _IDENTITIES_PER_ROW]
         for start in range(0, len(pairs), _IDENTITIES_PER_ROW)
     ]
     return {
-        "holding": [("", (len(pairs), encode_numbers(holding.unread)))],
+        "holding": [("", (len(pairs), encode_numbers(index.unread)))],
         "holding.ids": [(encode_number_key(n), run) for n, run in enumerate(runs)],
-        "holding.accounts": _encode_sorted(holding.by_account),
-        "holding.names": _encode_sorted(holding.by_name),
+        "holding.accounts": _encode_sorted(index.by_account),
+        "holding.names": _encode_sorted(index.by_name),
         "holding.roles": _encode_sorted(
-            {"\n".join(role): numbers for role, numbers in holding.by_role.items()}
+            {"\n".join(role): numbers for role, numbers in index.by_role.items()}
         ),
         "holding.clauses": _encode_sorted(
             {
                 _statement_key(clause.number): held
-                for clause, held in holding.by_clause.items()
+                for clause, held in index.by_clause.items()
             }
         ),
         "holding.starts": _encode_sorted(
             {
                 "\n".join(pair): array("I", (clause.number + 1 for clause in clauses))
-                for pair, clauses in holding.by_start.items()
+                for pair, clauses in index.by_start.items()
             }
         ),
     }
 
 
-def _encode_sorted(found: Mapping[str, IdentityNumbers]) -> list[tuple[str, object]]:
-    return [(key, encode_numbers(found[key])) for key in sorted(found)]
+def _encode_sorted(
+    numbers_by_key: Mapping[str, IdentityNumbers],
+) -> list[tuple[str, object]]:
+    return [
+        (key, encode_numbers(numbers_by_key[key])) for key in sorted(numbers_by_key)
+    ]
 
 
-def _statement_key(clause: int) -> str:
-    return encode_number_key(clause + 1)  # one has the number -1
+def _statement_key(number: int) -> str:
+    return encode_number_key(number + 1)  # one has the number -1
 
 
 class StoredHolderIndex(StatementHolderIndex):
@@ -70,15 +74,15 @@ class StoredHolderIndex(StatementHolderIndex):
     def __init__(
         self,
         tables: DerivedTables,
-        clauses: Sequence[CompiledStatement],
-        everything: CompiledStatement,
+        statements: Sequence[CompiledStatement],
+        full_access: CompiledStatement,
     ) -> None:
         """Open the tables.
 
         Args:
             tables: Written by `encode_holders`.
-            clauses: Statements by number.
-            everything: Statement with the number -1.
+            statements: Statements by number.
+            full_access: Statement with the number -1.
         """
         size, unread = tables.section("holding", tuple[int, bytes])[""]
         runs = tables.section("holding.ids", _IdentityRow)
@@ -89,7 +93,7 @@ class StoredHolderIndex(StatementHolderIndex):
             ]
 
         def clause(number: int) -> CompiledStatement:
-            return clauses[number - 1] if number else everything
+            return statements[number - 1] if number else full_access
 
         self.ids = LazySequence(size, lambda n: IdentityId(pair(n)[0]))
         self.homes = LazySequence(size, lambda n: pair(n)[1])
@@ -106,6 +110,7 @@ class StoredHolderIndex(StatementHolderIndex):
 
 
 def _read_numbers(tables: DerivedTables, name: str) -> Mapping[str, IdentityNumbers]:
+    """Return a table of identity numbers by key, decoded lazily."""
     rows = tables.section(f"holding.{name}", bytes)
     return LazyMapping(rows, lambda _, row: decode_numbers(row))
 
@@ -134,8 +139,8 @@ class _StatementKeyedRows(Mapping[CompiledStatement, IdentityNumbers]):
     def __init__(self, rows: Mapping[str, IdentityNumbers]) -> None:
         self._rows = rows
 
-    def __getitem__(self, clause: CompiledStatement) -> IdentityNumbers:
-        return self._rows.get(_statement_key(clause.number), ())
+    def __getitem__(self, statement: CompiledStatement) -> IdentityNumbers:
+        return self._rows.get(_statement_key(statement.number), ())
 
     def __iter__(self) -> Iterator[CompiledStatement]:
         raise NotImplementedError("statements are looked up one by one")

@@ -1,4 +1,4 @@
-"""Limiting policies: SCPs, RCPs, session policies and VPC endpoint policies.
+"""Compile policies that only limit: SCPs, RCPs, session and VPC endpoint policies.
 
 They grant nothing. SCPs limit the principals of an account, RCPs the use of its
 resources. Source: AWS Organizations User Guide, "SCP evaluation" and "RCP
@@ -54,7 +54,7 @@ class LimitingLayer:
     _by_action: dict[str, LayerStatements] = field(default_factory=dict)
 
     def select_statements(self, action: str) -> LayerStatements:
-        """Select the statements that match an action in lower case."""
+        """Select the layer's allows and denies that match an action."""
         found = self._by_action.get(action)
         if found is None:
             mine = [g for g in self.grants if g.clause.matches_action(action)]
@@ -71,9 +71,9 @@ class LimitingLayer:
         return allowing and not self.gaps and any(map(is_full_allow, self.grants))
 
 
-def is_full_allow(grant: PolicyStatement) -> bool:
+def is_full_allow(statement: PolicyStatement) -> bool:
     """Tell whether a statement unconditionally allows `*` on `*`."""
-    clause = grant.clause
+    clause = statement.clause
     return (
         clause.wide
         and clause.effect is PolicyEffect.ALLOW
@@ -108,31 +108,34 @@ GetAttached = Callable[[str, PolicyLayer], AttachedPolicies | None]
 
 
 def compile_scp_levels(
-    path: Iterable[str], attached: GetAttached, known: dict[str, LimitingLayer]
+    path: Iterable[str],
+    get_attached: GetAttached,
+    compiled_levels: dict[str, LimitingLayer],
 ) -> tuple[LimitingLayer, ...]:
-    """Compile the SCP levels of an account; none if no level has any.
+    """Compile an account's SCPs, level by level; empty if there are none.
 
     A level without SCPs, while another has some, was not collected: AWS keeps at least
     one attached to each.
 
     Args:
         path: Root, organisational units and the account.
-        attached: Returns the policies of a target at a layer, None for no attachment.
-        known: Compiled levels by target; extended.
+        get_attached: Returns the policies of a target at a layer, None for no attachment.
+        compiled_levels: Compiled levels by target; extended.
     """
-    found = [(target, attached(target, PolicyLayer.SCP)) for target in path]
+    found = [(target, get_attached(target, PolicyLayer.SCP)) for target in path]
     if not any(held for _, held in found):
         return ()
     for target, held in found:
-        if target not in known:
-            known[target] = _compile_scp_level(target, held)
-    return tuple(known[target] for target, _ in found)
+        if target not in compiled_levels:
+            compiled_levels[target] = _compile_scp_level(target, held)
+    return tuple(compiled_levels[target] for target, _ in found)
 
 
-def _compile_scp_level(target: str, held: AttachedPolicies | None) -> LimitingLayer:
-    if held:
+def _compile_scp_level(target: str, attached: AttachedPolicies | None) -> LimitingLayer:
+    """Compile the SCPs of one level; a level without any is a gap."""
+    if attached:
         return LimitingLayer(
-            PolicyLayer.SCP, target, tuple(held.grants), tuple(held.gaps)
+            PolicyLayer.SCP, target, tuple(attached.grants), tuple(attached.gaps)
         )
     missing = PolicyId(f"{target}#scp")
     gap = PolicyGap(UNCOLLECTED, PolicyLayer.SCP, missing, "", denies=False)
@@ -140,10 +143,10 @@ def _compile_scp_level(target: str, held: AttachedPolicies | None) -> LimitingLa
 
 
 def compile_rcp_denies(
-    account: str, path: Iterable[str], attached: GetAttached
+    account: str, path: Iterable[str], get_attached: GetAttached
 ) -> RcpDenies | None:
-    """Collect the RCP denies of an account; None where there are none."""
-    found = [held for target in path if (held := attached(target, PolicyLayer.RCP))]
+    """Return the denies of an account's RCPs; None where there are none."""
+    found = [held for target in path if (held := get_attached(target, PolicyLayer.RCP))]
     denies = [g for held in found for g in held.grants]
     denies = [g for g in denies if g.clause.effect is PolicyEffect.DENY]
     gaps = [gap for held in found for gap in held.gaps]

@@ -1,4 +1,4 @@
-"""Parsed Principal and NotPrincipal elements.
+"""Parse the Principal and NotPrincipal elements of policy statements.
 
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal".
 """
@@ -42,11 +42,11 @@ NO_PRINCIPALS = PrincipalElement()
 
 
 @lru_cache(maxsize=1 << 16)
-def parse_principal_element(named: PrincipalValues) -> PrincipalElement:
-    """Parse the pairs (type, value) of an element."""
-    if not named:
+def parse_principal_element(pairs: PrincipalValues) -> PrincipalElement:
+    """Parse a Principal element from its pairs (type, value)."""
+    if not pairs:
         return NO_PRINCIPALS
-    aws = [value for kind, value in named if kind == "AWS"]
+    aws = [value for kind, value in pairs if kind == "AWS"]
     sessions: dict[tuple[str, str], tuple[str, ...]] = {}
     for value in aws:
         session = parse_session_arn(value)
@@ -60,14 +60,14 @@ def parse_principal_element(named: PrincipalValues) -> PrincipalElement:
             v for v in aws if v != ANY_PRINCIPAL and not get_named_account(v)
         ),
         sessions=sessions,
-        canonical=tuple(value for kind, value in named if kind == "CanonicalUser"),
-        services=frozenset(value for kind, value in named if kind == "Service"),
-        providers=frozenset(value for kind, value in named if kind == "Federated"),
+        canonical=tuple(value for kind, value in pairs if kind == "CanonicalUser"),
+        services=frozenset(value for kind, value in pairs if kind == "Service"),
+        providers=frozenset(value for kind, value in pairs if kind == "Federated"),
     )
 
 
 def get_named_account(value: str) -> str:
-    """Return the account that a value names as a whole, or an empty text."""
+    """Return the account that a principal value names as a whole, or an empty text."""
     if is_account_number(value):
         return value
     parts = value.split(":")
@@ -77,7 +77,7 @@ def get_named_account(value: str) -> str:
 
 
 def is_account_number(text: str) -> bool:
-    """Tell whether a text is an account number."""
+    """Tell whether a text is an AWS account number of 12 digits."""
     return len(text) == 12 and text.isascii() and text.isdigit()
 
 
@@ -97,5 +97,5 @@ def get_arn_account(arn: str) -> str:
 
 
 def get_account_of_parts(parts: Sequence[str]) -> str:
-    """Return the account among the parts of an ARN, or an empty text."""
+    """Return the account among the parts of a split ARN, or an empty text."""
     return parts[4] if len(parts) == 6 and is_account_number(parts[4]) else ""

@@ -1,4 +1,4 @@
-"""Matching of a statement's Principal or NotPrincipal element against a principal.
+"""Match a statement's Principal or NotPrincipal element against a principal.
 
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON policy
 elements: NotPrincipal".
@@ -21,40 +21,44 @@ SESSION_NAME = "sts:rolesessionname"
 
 
 def match_principal(
-    clause: CompiledStatement,
+    statement: CompiledStatement,
     principal: CompiledPrincipal,
-    known: ContextKeys = NO_KEYS,
+    known_keys: ContextKeys = NO_KEYS,
     *,
-    trusts: bool = False,
+    starts_session: bool = False,
 ) -> NamingFormulas:
-    """Match the Principal element of a statement: `escaping`, `direct` or `account`.
+    """Return the ways in which a statement names a principal, with conditions.
 
     Each comes with the formula under which it holds. `escaping` is a user or a session
     itself: the boundary does not limit such a grant.
 
     Args:
-        clause: The statement.
+        statement: The statement.
         principal: The identity.
-        known: Known keys of the request; a stated session name decides.
-        trusts: Whether the request starts a new session: the stated name is that of
+        known_keys: Known keys of the request; a stated session name decides.
+        starts_session: Whether the request starts a new session: the stated name is that of
             the new session, and that of the caller's own stays open unless it is equal.
     """
-    session = known.get(SESSION_NAME)
-    if clause.not_principals:
-        return _match_not_principal(clause, principal, session, trusts=trusts)
-    found = _match_element(clause.naming, principal, session, trusts=trusts)
+    session = known_keys.get(SESSION_NAME)
+    if statement.not_principals:
+        return _match_not_principal(
+            statement, principal, session, starts_session=starts_session
+        )
+    found = _match_element(
+        statement.naming, principal, session, starts_session=starts_session
+    )
     limited = principal.boundary is not None or principal.session is not None
-    if limited and can_bypass_boundary(clause):
-        found.append(("escaping", build_bypass_condition(clause)))
+    if limited and can_bypass_boundary(statement):
+        found.append(("escaping", build_bypass_condition(statement)))
     return found
 
 
-def can_bypass_boundary(clause: CompiledStatement) -> bool:
+def can_bypass_boundary(statement: CompiledStatement) -> bool:
     """Tell whether a grant to `*` may bypass the implicit deny of a boundary."""
-    return clause.naming.everyone and clause.effect is PolicyEffect.ALLOW
+    return statement.naming.everyone and statement.effect is PolicyEffect.ALLOW
 
 
-def build_bypass_condition(clause: CompiledStatement) -> Formula:
+def build_bypass_condition(statement: CompiledStatement) -> Formula:
     """Build the condition under which a grant to `*` bypasses the boundary.
 
     "Permissions boundaries and session policies do not limit permissions granted using
@@ -64,76 +68,89 @@ def build_bypass_condition(clause: CompiledStatement) -> Formula:
     Source: AWS IAM User Guide, "How AWS enforcement code logic evaluates requests to
     allow or deny access", resource-based policies.
     """
-    if any(_matches_principal_arn(line) for line in clause.conditions):
+    if any(_matches_principal_arn(line) for line in statement.conditions):
         return TRUE
     return build_atom(WILDCARD_PRINCIPAL, "Escapes", (ANY_PRINCIPAL,))
 
 
-def _matches_principal_arn(line: ConditionClause) -> bool:
+def _matches_principal_arn(condition: ConditionClause) -> bool:
     """Tell whether a condition line matches principals by their ARN."""
-    operator = line.operator.lower()
+    operator = condition.operator.lower()
     by_text = operator.startswith(("arn", "string"))
-    return line.key.lower() == "aws:principalarn" and by_text and "not" not in operator
+    return (
+        condition.key.lower() == "aws:principalarn"
+        and by_text
+        and "not" not in operator
+    )
 
 
 def _match_element(
-    naming: PrincipalElement,
+    element: PrincipalElement,
     principal: CompiledPrincipal,
-    stated: tuple[str, ...] | None,
+    session_names: tuple[str, ...] | None,
     *,
-    trusts: bool,
+    starts_session: bool,
 ) -> NamingFormulas:
+    """Return the ways in which a Principal element names a principal."""
     found: NamingFormulas = []
     identity = principal.identity
-    if naming.everyone:
+    if element.everyone:
         found.append(("direct", TRUE))
-    if identity.account in naming.accounts:
+    if identity.account in element.accounts:
         found.append(("account", TRUE))
-    if identity.id in naming.ids or (
-        identity.unique_id and identity.unique_id in naming.ids
+    if identity.id in element.ids or (
+        identity.unique_id and identity.unique_id in element.ids
     ):
         # A user in a session that a policy limits is a federated user: to name the user
         # itself is not to name that session.
         itself = not principal.is_role and principal.session is None
         found.append(("escaping" if itself else "direct", TRUE))
-    if naming.sessions and principal.is_role:
-        for session in naming.sessions.get((identity.account, identity.name), ()):
-            if stated == (session,):
+    if element.sessions and principal.is_role:
+        for session in element.sessions.get((identity.account, identity.name), ()):
+            if session_names == (session,):
                 found.append(("escaping", TRUE))
-            elif stated is None or trusts:
+            elif session_names is None or starts_session:
                 when = build_atom("sts:RoleSessionName", "StringEquals", (session,))
                 found.append(("escaping", when))
-    for user in naming.canonical:
+    for user in element.canonical:
         found.append(("account", build_atom(CANONICAL_USER, "Equals", (user,))))
     return found
 
 
 def _match_not_principal(
-    clause: CompiledStatement,
+    statement: CompiledStatement,
     principal: CompiledPrincipal,
-    stated: tuple[str, ...] | None,
+    session_names: tuple[str, ...] | None,
     *,
-    trusts: bool,
+    starts_session: bool,
 ) -> NamingFormulas:
     """Match a NotPrincipal element: every principal that is not listed.
 
     A deny with NotPrincipal excepts the listed principals, but none with a boundary; a
     listed account excepts its root user alone.
     """
-    deny = clause.effect is PolicyEffect.DENY
+    deny = statement.effect is PolicyEffect.DENY
     if deny and principal.boundary is not None:
         return [("direct", TRUE)]
-    listed = _match_element(clause.naming, principal, stated, trusts=trusts)
-    return negate_exceptions(listed, whole=not deny or is_root(principal.identity))
+    listed = _match_element(
+        statement.naming, principal, session_names, starts_session=starts_session
+    )
+    return negate_exceptions(
+        listed, includes_account=not deny or is_root(principal.identity)
+    )
 
 
-def negate_exceptions(listed: NamingFormulas, *, whole: bool) -> NamingFormulas:
+def negate_exceptions(
+    exceptions: NamingFormulas, *, includes_account: bool
+) -> NamingFormulas:
     """Build the condition under which a caller is none of the excepted principals.
 
     Args:
-        listed: Ways in which the exception names the caller.
-        whole: Whether an excepted account excepts this caller.
+        exceptions: Ways in which the exception names the caller.
+        includes_account: Whether an excepted account excepts this caller.
     """
-    sparing = [f for how, f in listed if whole or how != "account" or f != TRUE]
+    sparing = [
+        f for how, f in exceptions if includes_account or how != "account" or f != TRUE
+    ]
     left = negate(disjoin(*sparing)) if sparing else TRUE
     return [("direct", left)] if left != FALSE else []

@@ -1,4 +1,4 @@
-"""Compiled principals: identities with every policy that is evaluated for them."""
+"""Compile an identity with every policy that applies to it, and select statements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -94,9 +94,9 @@ class CompiledPrincipal:
         return is_role(self.identity)
 
     def needs_no_permission(self, action: str) -> bool | None:
-        """Tell whether a call in lower case needs no permission; None if policies decide."""
+        """Tell whether a call needs no permission; None if policies decide."""
         return needs_no_permission(
-            action, of_session=self.is_role or self.session is not None
+            action, in_session=self.is_role or self.session is not None
         )
 
     def collect_known_keys(self, resource: ArnParts) -> ContextKeys:
@@ -107,14 +107,14 @@ class CompiledPrincipal:
         return self.known
 
     def match_action(self, action: str) -> MatchingStatements:
-        """Select the statements that match an action in lower case."""
+        """Select the principal's statements on an action, by layer; cached."""
         found = self._by_action.get(action)
         if found is None:
             found = self._by_action[action] = self._match_action(action)
         return found
 
     def _select_for_service(self, action: str) -> tuple[PolicyStatement, ...]:
-        """Select the statements on an action's service, or on any."""
+        """Select identity policy statements on an action's service; cached."""
         service = action.partition(":")[0]
         found = self._by_service.get(service)
         if found is None:
@@ -126,6 +126,7 @@ class CompiledPrincipal:
         return found
 
     def _match_action(self, action: str) -> MatchingStatements:
+        """Select the statements on an action: allows, denies and limits."""
         mine = [
             g
             for g in self._select_for_service(action)
@@ -150,29 +151,29 @@ class CompiledPrincipal:
         )
 
     def list_gaps(self, layer: PolicyLayer) -> tuple[PolicyGap, ...]:
-        """List the gaps at one layer."""
+        """List the policies and statements of a layer that were not read."""
         return tuple(gap for gap in self.gaps if gap.layer is layer)
 
     def with_statements(
-        self, extra: str, grants: Sequence[PolicyStatement]
+        self, extra: str, statements: Sequence[PolicyStatement]
     ) -> "CompiledPrincipal":
-        """Return the principal with more statements."""
-        return self._copy_with((*self.grants, *grants), extra, self.levels)
+        """Return a copy with more statements, and the gained permissions named."""
+        return self._copy_with((*self.grants, *statements), extra, self.levels)
 
     def with_scp_levels(self, levels: tuple[LimitingLayer, ...]) -> "CompiledPrincipal":
-        """Return the principal under other SCPs."""
+        """Return a copy under other SCPs."""
         return self._copy_with(self.grants, self.extra, levels)
 
     def _copy_with(
         self,
-        grants: tuple[PolicyStatement, ...],
+        statements: tuple[PolicyStatement, ...],
         extra: str,
         levels: tuple[LimitingLayer, ...],
     ) -> "CompiledPrincipal":
-        """Return a copy; spelled out for speed, since it runs for every principal."""
+        """Return a copy with other statements and SCPs, quicker than `replace`."""
         return CompiledPrincipal(
             self.identity,
-            grants,
+            statements,
             self.boundary,
             self.boundary_id,
             self.gaps,
@@ -192,7 +193,7 @@ class CompiledPrincipal:
         return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
 
     def in_session(self, session: LimitingLayer) -> "CompiledPrincipal":
-        """Return the principal in a session with a session policy."""
+        """Return a copy that acts in a session with a session policy."""
         gaps = (*self.gaps, *session.gaps)
         return replace(self, session=session, gaps=gaps, _by_action={})
 
@@ -215,18 +216,18 @@ FULL_ACCESS_STATEMENT = CompiledStatement(
 
 
 def is_role(identity: Identity) -> bool:
-    """Tell a role from a user by its kind or its ARN."""
+    """Tell whether an identity is a role, by its kind or its ARN."""
     return "role" in identity.kind or ":role/" in identity.id
 
 
 def is_customer_managed_policy(policy: str) -> bool:
-    """Tell a customer-managed policy from an AWS-managed or inline one."""
+    """Tell whether a policy id is a customer-managed policy's ARN."""
     parts = policy.split(":", 5)
     return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
 
 
 def is_iam_entity(identity: Identity) -> bool:
-    """Tell whether IAM calls can change an identity: a user or role with an ARN.
+    """Tell whether an identity is an IAM user or role, which IAM calls can change.
 
     A profile or permission set named in a file is none, nor is a root user.
     """
@@ -234,7 +235,7 @@ def is_iam_entity(identity: Identity) -> bool:
 
 
 def get_partition(identity: str) -> str:
-    """Return the partition of an ARN; `aws` for any other id."""
+    """Return the AWS partition of an ARN; `aws` for any other id."""
     return identity.split(":")[1] if identity.startswith("arn:") else "aws"
 
 

@@ -1,4 +1,4 @@
-"""Objects and calls that AWS protects regardless of policies, each with its source.
+"""List objects and calls that AWS protects regardless of policies, with sources.
 
 Objects that only AWS changes, and actions that only the resource owner's account can
 take.

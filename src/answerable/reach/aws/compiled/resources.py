@@ -1,4 +1,4 @@
-"""Lookup of a requested resource: account, known condition keys, policy holder."""
+"""Look up a requested resource: its account, condition keys and resource policy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,20 +73,22 @@ class ResourceLookup:
 
 
 def look_up_resource(
-    land: ResourceLookup, resource: str, *, wild: bool
+    lookup: ResourceLookup, resource: str, *, is_pattern: bool
 ) -> RequestedResource:
-    """Look up a resource, or all resources that a pattern matches."""
-    door = None if wild else _find_access_point(land, resource)
+    """Look up a resource, or a pattern, in the collected data."""
+    door = None if is_pattern else _find_access_point(lookup, resource)
     holder = door.point if door else get_policy_holder(resource)
     split = resource.split(":", 5)
-    owner = find_resource_account(land.resources, resource, holder, split)
-    if wild:
+    owner = find_resource_account(lookup.resources, resource, holder, split)
+    if is_pattern:
         parts = split_pattern(encode_glob(resource))
         doors = overlaps_arn(ACCESS_POINT_PATTERN, parts)
     else:
         parts, doors = split_arn_uncached(resource, split), bool(door)
     no_door = not doors and split[2:3] == ["s3"]
-    known = _collect_resource_keys(land, resource, owner, door, no_door=no_door)
+    known = _collect_resource_keys(
+        lookup, resource, owner, door, without_access_point=no_door
+    )
     return RequestedResource(parts, owner, known, holder, door)
 
 
@@ -112,19 +114,19 @@ def get_policy_holder(resource: str) -> str:
 def find_resource_account(
     resources: Mapping[ResourceId, Resource],
     resource: str,
-    holder: str,
-    split: Sequence[str] = (),
+    policy_holder: str,
+    arn_parts: Sequence[str] = (),
 ) -> str:
     """Find the account of a resource: in its ARN, else in its sighting.
 
     Args:
         resources: Collected resources.
         resource: The ARN.
-        holder: ARN of the resource whose policy applies.
-        split: Parts of the ARN, if at hand.
+        policy_holder: ARN of the resource whose policy applies.
+        arn_parts: Parts of the ARN, if at hand.
     """
-    owner = get_account_of_parts(split) if split else get_arn_account(resource)
-    for arn in (resource, holder) if not owner else ():
+    owner = get_account_of_parts(arn_parts) if arn_parts else get_arn_account(resource)
+    for arn in (resource, policy_holder) if not owner else ():
         known = resources.get(ResourceId(arn))
         if known and known.account:
             return known.account
@@ -135,7 +137,8 @@ _ACCESS_POINT = "accesspoint/"
 ACCESS_POINT_PATTERN = split_pattern(encode_glob(f"arn:*:s3:*:?*:{_ACCESS_POINT}*"))
 
 
-def _find_access_point(land: ResourceLookup, resource: str) -> S3AccessPoint | None:
+def _find_access_point(lookup: ResourceLookup, resource: str) -> S3AccessPoint | None:
+    """Return the S3 access point that an ARN goes through, None for none."""
     if _ACCESS_POINT not in resource:
         return None
     parts = resource.split(":", 5)
@@ -143,7 +146,7 @@ def _find_access_point(land: ResourceLookup, resource: str) -> S3AccessPoint | N
         return None
     name, slash, key = parts[5].removeprefix(_ACCESS_POINT).partition("/")
     point = ":".join((*parts[:5], f"{_ACCESS_POINT}{name}"))
-    known = land.resources.get(ResourceId(point))
+    known = lookup.resources.get(ResourceId(point))
     behind = str(known.behind) if known else ""
     if behind and slash:
         behind = f"{behind}/{key.removeprefix('object/')}"
@@ -151,35 +154,38 @@ def _find_access_point(land: ResourceLookup, resource: str) -> S3AccessPoint | N
 
 
 def _collect_resource_keys(
-    land: ResourceLookup,
+    lookup: ResourceLookup,
     resource: str,
     owner: str,
-    door: S3AccessPoint | None,
+    access_point: S3AccessPoint | None,
     *,
-    no_door: bool,
+    without_access_point: bool,
 ) -> ContextKeys:
+    """Collect the condition keys known for every request on a resource."""
     tags: tuple[tuple[str, str], ...] = ()
     complete: tuple[str, ...] = ()
-    seen = land.resources.get(ResourceId(resource))
-    if seen and not land.tags_open:
+    seen = lookup.resources.get(ResourceId(resource))
+    if seen and not lookup.tags_open:
         tags = seen.tags
         told = bool(tags) or seen.seen.source.startswith("aws-resources:")
-        complete = ("aws:resourcetag/",) if land.tags_collected and told else ()
-    account = land.accounts.get(owner) if owner else None
+        complete = ("aws:resourcetag/",) if lookup.tags_collected and told else ()
+    account = lookup.accounts.get(owner) if owner else None
     organization = account.organization if account else ""
     parents = account.parents if account else ()
-    known = _build_shared_keys(tags, complete, owner, organization, parents, no_door)
-    principal = land.principals.get(IdentityId(resource))
-    if not principal and not door:
+    known = _build_shared_keys(
+        tags, complete, owner, organization, parents, without_access_point
+    )
+    principal = lookup.principals.get(IdentityId(resource))
+    if not principal and not access_point:
         return known
     values = dict(known.values)
-    if principal and not land.tags_open:
+    if principal and not lookup.tags_open:
         values.update(encode_tag_keys("aws:resourcetag/", principal.identity.tags))
         values.update(encode_tag_keys("iam:resourcetag/", principal.identity.tags))
         if principal.collected:
             complete = ("aws:resourcetag/", "iam:resourcetag/")
-    if door:
-        values.update(build_access_point_keys(door))
+    if access_point:
+        values.update(build_access_point_keys(access_point))
     return ContextKeys(values, complete)
 
 
@@ -190,11 +196,11 @@ def _build_shared_keys(
     owner: str,
     organization: str,
     parents: tuple[str, ...],
-    no_door: bool,
+    without_access_point: bool,
 ) -> ContextKeys:
-    """Build the known keys of resources; cached, since many resources share them."""
+    """Build a resource's tag, account and organisation keys; cached."""
     values = encode_tag_keys("aws:resourcetag/", tags)
-    if no_door:
+    if without_access_point:
         values.update(NO_ACCESS_POINT_KEYS.values)
     if owner:
         values["s3:resourceaccount"] = (owner,)
@@ -216,17 +222,17 @@ NO_ACCESS_POINT_KEYS = ContextKeys(
 )
 
 
-def build_access_point_keys(door: S3AccessPoint) -> dict[str, tuple[str, ...]]:
-    """Build the keys of a request that comes through an access point.
+def build_access_point_keys(access_point: S3AccessPoint) -> dict[str, tuple[str, ...]]:
+    """Build the condition keys of a request through an S3 access point.
 
     The network of one that was not collected is not known.
     """
     values: dict[str, tuple[str, ...]] = {
-        "s3:dataaccesspointarn": (door.point,),
-        "s3:dataaccesspointaccount": (get_arn_account(door.point),),
+        "s3:dataaccesspointarn": (access_point.point,),
+        "s3:dataaccesspointaccount": (get_arn_account(access_point.point),),
     }
-    if door.behind:
-        origin = "VPC" if door.network else "Internet"
+    if access_point.behind:
+        origin = "VPC" if access_point.network else "Internet"
         values["s3:accesspointnetworkorigin"] = (origin,)
     return values
 
@@ -234,6 +240,7 @@ def build_access_point_keys(door: S3AccessPoint) -> dict[str, tuple[str, ...]]:
 def _build_organization_keys(
     organization: str, parents: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
+    """Build the `aws:ResourceOrg...` condition keys of an account."""
     if not organization:
         return {}
     values: dict[str, tuple[str, ...]] = {"aws:resourceorgid": (organization,)}

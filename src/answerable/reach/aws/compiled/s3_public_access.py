@@ -1,4 +1,4 @@
-"""S3 Block Public Access: which public policies it restricts.
+"""Apply S3 Block Public Access: decide which public policies it restricts.
 
 Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage",
 "Block public access settings" and "The meaning of public".
@@ -26,90 +26,105 @@ PUBLIC_POLICY = "answerable:public-policy"
 
 
 def apply_public_access_block(
-    estate: CompiledAccounts,
-    own: ResourcePolicy,
-    call: AwsRequest,
-    side: ResourcePolicyResult,
+    accounts: CompiledAccounts,
+    policy: ResourcePolicy,
+    request: AwsRequest,
+    policy_result: ResourcePolicyResult,
 ) -> ResourcePolicyResult:
-    """Apply a public-access block to the result of a resource policy.
+    """Apply a public access block to the result of a bucket policy.
 
     Under a public policy, with `RestrictPublicBuckets` set for the bucket, the access
     point or the owner's account, only principals of the owner's account and services
     get in.
     """
     shut = (
-        find_public_access_block(estate, own) if call.action.startswith("s3:") else None
+        find_public_access_block(accounts, policy)
+        if request.action.startswith("s3:")
+        else None
     )
     if shut is None:
-        return side
+        return policy_result
     open_ = negate(shut[0])
     by = DeterminingStatement("public-access", shut[1].target, "", IMPLICIT_DENY)
     return replace(
-        side,
-        escaping=conjoin(side.escaping, open_),
-        direct=conjoin(side.direct, open_),
-        account=conjoin(side.account, open_),
-        determining=(*side.determining, by),
+        policy_result,
+        escaping=conjoin(policy_result.escaping, open_),
+        direct=conjoin(policy_result.direct, open_),
+        account=conjoin(policy_result.account, open_),
+        determining=(*policy_result.determining, by),
     )
 
 
 def find_public_access_block(
-    estate: CompiledAccounts, own: ResourcePolicy
+    accounts: CompiledAccounts, policy: ResourcePolicy
 ) -> tuple[Formula, PublicAccessBlock] | None:
-    """Return the block that closes a policy to other accounts, and when."""
-    block = _find_restricting_block(estate, own)
+    """Return the block that restricts a policy, and when; None for none."""
+    block = _find_restricting_block(accounts, policy)
     if block is None:
         return None
-    public = evaluate_public_policy(own, estate.doors.get(ResourceId(own.resource)))
+    public = evaluate_public_policy(
+        policy, accounts.doors.get(ResourceId(policy.resource))
+    )
     return (public, block) if public != FALSE else None
 
 
-def _list_block_targets(estate: CompiledAccounts, own: ResourcePolicy) -> list[str]:
-    """List the targets of blocks that bind a policy.
+def _list_block_targets(
+    accounts: CompiledAccounts, policy: ResourcePolicy
+) -> list[str]:
+    """List the buckets and accounts whose public access block binds a policy.
 
     "If you apply a setting to a bucket, it applies to all access points associated with
     that bucket"; the same of an account.
     """
-    found = [own.resource, own.account]
-    door = estate.doors.get(ResourceId(own.resource))
+    found = [policy.resource, policy.account]
+    door = accounts.doors.get(ResourceId(policy.resource))
     if door and door.behind:
-        found += [door.behind, estate.describe_resource(door.behind).owner]
+        found += [door.behind, accounts.describe_resource(door.behind).owner]
     return found
 
 
 def _find_restricting_block(
-    estate: CompiledAccounts, own: ResourcePolicy
+    accounts: CompiledAccounts, policy: ResourcePolicy
 ) -> PublicAccessBlock | None:
-    for target in _list_block_targets(estate, own):
-        block = estate.public_access.get(target)
+    """Return the first block with `RestrictPublicBuckets` that binds a policy."""
+    for target in _list_block_targets(accounts, policy):
+        block = accounts.public_access.get(target)
         if block and block.restrict_public_buckets:
             return block
     return None
 
 
-def evaluate_public_policy(own: ResourcePolicy, door: Resource | None) -> Formula:
+def evaluate_public_policy(
+    policy: ResourcePolicy, access_point: Resource | None
+) -> Formula:
     """Evaluate whether a policy counts as public; open where it was not fully read.
 
     Args:
-        own: The policy.
-        door: Its access point, if it is an access point policy.
+        policy: The policy.
+        access_point: Its access point, if it is an access point policy.
     """
-    if door and door.network:
+    if access_point and access_point.network:
         return FALSE  # "always considered non-public"
-    if any(_is_public_statement(g.clause, at_door=bool(door)) for g in own.grants):
+    if any(
+        _is_public_statement(g.clause, on_access_point=bool(access_point))
+        for g in policy.grants
+    ):
         return TRUE
-    if own.gaps:
-        return build_atom(PUBLIC_POLICY, "Matches", (own.policy,))
+    if policy.gaps:
+        return build_atom(PUBLIC_POLICY, "Matches", (policy.policy,))
     return FALSE
 
 
-def _is_public_statement(clause: CompiledStatement, *, at_door: bool) -> bool:
-    if clause.effect is not PolicyEffect.ALLOW:
+def _is_public_statement(
+    statement: CompiledStatement, *, on_access_point: bool
+) -> bool:
+    """Tell whether a statement allows anyone without a restricting condition."""
+    if statement.effect is not PolicyEffect.ALLOW:
         return False
-    naming = clause.naming
-    anyone = naming.everyone or naming.providers or clause.not_principals
+    naming = statement.naming
+    anyone = naming.everyone or naming.providers or statement.not_principals
     return bool(anyone) and not any(
-        _is_restricting_condition(c, at_door) for c in clause.conditions
+        _is_restricting_condition(c, on_access_point) for c in statement.conditions
     )
 
 
@@ -143,7 +158,9 @@ _RESTRICTING_OPERATORS = frozenset(
 )
 
 
-def _is_restricting_condition(condition: ConditionClause, at_door: bool) -> bool:
+def _is_restricting_condition(
+    condition: ConditionClause, on_access_point: bool
+) -> bool:
     """Tell whether a condition restricts a relevant key to fixed values."""
     operator = condition.operator.lower().removeprefix("foranyvalue:")
     key = condition.key.lower()
@@ -152,7 +169,7 @@ def _is_restricting_condition(condition: ConditionClause, at_door: bool) -> bool
     if key == "aws:sourceip":
         return all(map(_is_narrow_range, condition.values))
     if key == "s3:dataaccesspointarn":
-        return not at_door and all(map(_has_fixed_account, condition.values))
+        return not on_access_point and all(map(_has_fixed_account, condition.values))
     return not any(wild in v for v in condition.values for wild in ("*", "?", "${"))
 
 

@@ -1,4 +1,4 @@
-"""SAML providers trusted by roles, as targets of a takeover.
+"""Pair SAML providers with the roles that trust them, as targets of a takeover.
 
 A caller that replaces a provider's metadata can sign assertions for its roles.
 Source: AWS IAM API Reference, "UpdateSAMLProvider"; IAM User Guide, "Create a SAML
@@ -44,6 +44,7 @@ def list_trusted_saml_providers(trust: RoleTrust) -> frozenset[str]:
 
 
 def _iterate_saml_providers(trust: RoleTrust) -> Iterator[str]:
+    """Yield the account's SAML providers that a trust policy allows."""
     for grant in trust.grants:
         clause = grant.clause
         if clause.effect is PolicyEffect.ALLOW and clause.matches_action(
@@ -56,6 +57,7 @@ def _iterate_saml_providers(trust: RoleTrust) -> Iterator[str]:
 
 
 def _build_provider_target(provider: str, trust: RoleTrust) -> Resource:
+    """Build the takeover target for a SAML provider and a role that trusts it."""
     return Resource(
         id=ResourceId(f"{provider}{_MARK}{trust.role}"),
         kind=SAML_PROVIDER,
@@ -67,5 +69,5 @@ def _build_provider_target(provider: str, trust: RoleTrust) -> Resource:
 
 
 def get_resource_arn(resource: str) -> str:
-    """Return the ARN of a resource; of a pair that of the provider."""
+    """Return a resource's ARN; for a provider and role pair the provider's."""
     return resource.partition(_MARK)[0] if _KIND in resource else resource

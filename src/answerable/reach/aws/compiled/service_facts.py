@@ -1,4 +1,4 @@
-"""Facts about AWS services, each table with its source.
+"""List facts about AWS services, such as RCP support, each table with its source.
 
 Services with resource policies, services that RCPs bind, actions that a trust policy
 decides, and actions that need no permission.
@@ -150,19 +150,19 @@ NO_PERMISSION_ACTIONS = frozenset(["sts:getcalleridentity", "sts:getsessiontoken
 _LONG_TERM_ONLY_ACTIONS = frozenset(["sts:getsessiontoken"])
 
 
-def needs_no_permission(action: str, *, of_session: bool) -> bool | None:
+def needs_no_permission(action: str, *, in_session: bool) -> bool | None:
     """Tell whether a call needs no permission.
 
     Args:
         action: In lower case.
-        of_session: Whether the caller acts as a session, with temporary credentials.
+        in_session: Whether the caller acts as a session, with temporary credentials.
 
     Returns:
         None where policies decide; False where a session can make no such call.
     """
     if action not in NO_PERMISSION_ACTIONS:
         return None
-    return not (of_session and action in _LONG_TERM_ONLY_ACTIONS)
+    return not (in_session and action in _LONG_TERM_ONLY_ACTIONS)
 
 
 @lru_cache(maxsize=1 << 15)

@@ -1,4 +1,4 @@
-"""Interning of compiled statements: equal ones are one object."""
+"""Intern compiled policy statements, so that equal statements are one object."""
 
 from answerable.model.policy import ConditionClause, Policy, PolicyLayer, Statement
 from answerable.reach.aws.compiled.statements import (
@@ -26,7 +26,7 @@ class StatementInterner:
     def compile_policy(
         self, policy: Policy, layer: PolicyLayer
     ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
-        """Compile a policy for the layer it is attached at."""
+        """Compile a policy for a layer into statements and gaps."""
         gaps = [
             PolicyGap(UNREAD, layer, policy.id, unread.sid) for unread in policy.unread
         ]
@@ -46,6 +46,7 @@ class StatementInterner:
         return grants, gaps
 
     def _intern(self, statement: Statement, seen_at: int) -> CompiledStatement:
+        """Return the compiled statement; equal statements are one object."""
         conditions = tuple(
             [
                 decide_date_condition(self._normalise_condition(clause), seen_at)
@@ -71,12 +72,13 @@ class StatementInterner:
     def _compile_statement(
         self, statement: Statement, conditions: tuple[ConditionClause, ...]
     ) -> CompiledStatement:
+        """Compile a statement under the next number."""
         return compile_statement(
             len(self.clauses),
             StatementText(
                 effect=statement.effect,
-                actions=self._fold_actions(statement.actions),
-                not_actions=self._fold_actions(statement.not_actions),
+                actions=self._normalise_actions(statement.actions),
+                not_actions=self._normalise_actions(statement.not_actions),
                 resources=statement.resources,
                 not_resources=statement.not_resources,
                 conditions=conditions,
@@ -85,26 +87,28 @@ class StatementInterner:
             ),
         )
 
-    def _fold_actions(self, written: tuple[str, ...]) -> tuple[str, ...]:
+    def _normalise_actions(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         """Fold actions, and record how each was first written."""
-        found = self._actions.get(written)
+        found = self._actions.get(actions)
         if found is None:
-            found = self._actions[written] = tuple(map(fold_action, written))
-            for pattern, action in zip(found, written, strict=True):
+            found = self._actions[actions] = tuple(map(fold_action, actions))
+            for pattern, action in zip(found, actions, strict=True):
                 self.written.setdefault(pattern, action)
         return found
 
-    def _normalise_condition(self, clause: ConditionClause) -> ConditionClause:
-        key = self._spelling.setdefault(clause.key.lower(), clause.key)
+    def _normalise_condition(self, condition: ConditionClause) -> ConditionClause:
+        """Use the spelling first met of a condition's key and operator."""
+        key = self._spelling.setdefault(condition.key.lower(), condition.key)
         operator = self._spelling.setdefault(
-            "operator " + clause.operator.lower(), clause.operator
+            "operator " + condition.operator.lower(), condition.operator
         )
-        if (operator, key) == (clause.operator, clause.key):
-            return clause
-        return ConditionClause(operator, key, clause.values)
+        if (operator, key) == (condition.operator, condition.key):
+            return condition
+        return ConditionClause(operator, key, condition.values)
 
 
 def _is_complete(statement: Statement, layer: PolicyLayer) -> bool:
+    """Tell whether a statement has the elements that its layer requires."""
     if not (statement.actions or statement.not_actions):
         return False
     return layer in _LAYERS_WITHOUT_RESOURCE or bool(

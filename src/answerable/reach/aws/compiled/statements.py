@@ -1,4 +1,4 @@
-"""Compiled policy statements: matching of actions, resources and conditions."""
+"""Compile policy statements; match them against actions, resources and conditions."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ class CompiledStatement:
 
     @property
     def source_text(self) -> "StatementText":
-        """Text that it was compiled from."""
+        """Text that the statement was compiled from."""
         return StatementText(
             effect=self.effect,
             actions=self.actions,
@@ -126,7 +126,7 @@ class StatementText(NamedTuple):
 
 
 def compile_statement(number: int, text: StatementText) -> CompiledStatement:
-    """Compile a statement."""
+    """Compile the text of a statement, with parsed patterns, keys and principals."""
     patterns = text.resources or text.not_resources
     fixed = not any(has_variable(p) for p in patterns)
     parts = tuple(split_pattern(encode_glob(p)) for p in patterns) if fixed else ()
@@ -193,52 +193,58 @@ UNREAD = "answerable:unread-statement"
 UNCOLLECTED = "answerable:uncollected-policy"
 
 
-def match_action(clause: CompiledStatement, action: str) -> bool:
-    """Match an action in lower case against Action or NotAction."""
-    return clause.action_set.matches_action(action) != bool(clause.not_actions)
+def match_action(statement: CompiledStatement, action: str) -> bool:
+    """Tell whether Action or NotAction matches an action in lower case."""
+    return statement.action_set.matches_action(action) != bool(statement.not_actions)
 
 
 ArnComparison = Callable[[ArnParts, ArnParts], bool]
 
 
 def match_resource(
-    clause: CompiledStatement,
+    statement: CompiledStatement,
     resource: ArnParts,
-    known: ContextKeys,
+    known_keys: ContextKeys,
     compare: ArnComparison = matches_arn,
 ) -> Formula:
-    """Match a resource against Resource or NotResource.
+    """Match a resource against Resource or NotResource, as a formula.
 
     Trust and repository policies have neither: they apply to their own resource.
     """
-    if clause.not_resources:
+    if statement.not_resources:
         return negate(
-            _match_any(clause, clause.not_resources, resource, known, compare)
+            _match_any(
+                statement, statement.not_resources, resource, known_keys, compare
+            )
         )
-    if clause.resources:
-        return _match_any(clause, clause.resources, resource, known, compare)
+    if statement.resources:
+        return _match_any(statement, statement.resources, resource, known_keys, compare)
     return TRUE
 
 
 def _match_any(
-    clause: CompiledStatement,
+    statement: CompiledStatement,
     patterns: tuple[str, ...],
     resource: ArnParts,
-    known: ContextKeys,
+    known_keys: ContextKeys,
     compare: ArnComparison,
 ) -> Formula:
-    if clause.parts:
-        for parts in clause.parts:
+    """Match a resource against any of several patterns, as a formula."""
+    if statement.parts:
+        for parts in statement.parts:
             if compare(parts, resource):
                 return TRUE
         return FALSE
-    return disjoin(*(_match_pattern(p, resource, known, compare) for p in patterns))
+    return disjoin(
+        *(_match_pattern(p, resource, known_keys, compare) for p in patterns)
+    )
 
 
 def _match_pattern(
-    pattern: str, resource: ArnParts, known: ContextKeys, compare: ArnComparison
+    pattern: str, resource: ArnParts, known_keys: ContextKeys, compare: ArnComparison
 ) -> Formula:
-    resolved = resolve_variables(pattern, known)
+    """Match a resource against one pattern with policy variables, as a formula."""
+    resolved = resolve_variables(pattern, known_keys)
     if resolved.void:
         return FALSE
     if not compare(split_pattern(resolved.pattern), resource):
@@ -248,54 +254,61 @@ def _match_pattern(
     )
 
 
-def matches_all_resources(clause: CompiledStatement) -> bool:
+def matches_all_resources(statement: CompiledStatement) -> bool:
     """Tell whether a statement is for every resource."""
-    return not clause.not_resources and ANY_ARN in clause.parts
+    return not statement.not_resources and ANY_ARN in statement.parts
 
 
 def evaluate_statement(
-    clause: CompiledStatement, resource: ArnParts, known: ContextKeys
+    statement: CompiledStatement, resource: ArnParts, known_keys: ContextKeys
 ) -> Formula:
-    """Build the condition under which a statement that matches the action applies."""
-    return _add_conditions(clause, match_resource(clause, resource, known), known)
+    """Build the condition under which a statement applies to a resource."""
+    return _conjoin_conditions(
+        statement, match_resource(statement, resource, known_keys), known_keys
+    )
 
 
 def evaluate_for_all(
-    clause: CompiledStatement, resources: ArnParts, known: ContextKeys
+    statement: CompiledStatement, resources: ArnParts, known_keys: ContextKeys
 ) -> Formula:
-    """Build the condition under which a statement applies to all of a pattern."""
-    compare = overlaps_arn if clause.not_resources else matches_arn
-    return _add_conditions(
-        clause, match_resource(clause, resources, known, compare), known
+    """Build the condition under which a statement applies to a whole pattern."""
+    compare = overlaps_arn if statement.not_resources else matches_arn
+    return _conjoin_conditions(
+        statement, match_resource(statement, resources, known_keys, compare), known_keys
     )
 
 
 def evaluate_for_some(
-    clause: CompiledStatement, resources: ArnParts, known: ContextKeys
+    statement: CompiledStatement, resources: ArnParts, known_keys: ContextKeys
 ) -> Formula:
-    """Build the condition under which a statement applies to some of a pattern."""
-    compare = matches_arn if clause.not_resources else overlaps_arn
-    return _add_conditions(
-        clause, match_resource(clause, resources, known, compare), known
+    """Build the condition under which a statement applies to part of a pattern."""
+    compare = matches_arn if statement.not_resources else overlaps_arn
+    return _conjoin_conditions(
+        statement, match_resource(statement, resources, known_keys, compare), known_keys
     )
 
 
-def _add_conditions(
-    clause: CompiledStatement, on: Formula, known: ContextKeys
+def _conjoin_conditions(
+    statement: CompiledStatement, resource_formula: Formula, known_keys: ContextKeys
 ) -> Formula:
-    if not clause.conditions or not on:
-        return on
-    return conjoin(on, evaluate_conditions(clause, known))
+    """Conjoin the resource match with the statement's conditions."""
+    if not statement.conditions or not resource_formula:
+        return resource_formula
+    return conjoin(resource_formula, evaluate_conditions(statement, known_keys))
 
 
-def evaluate_conditions(clause: CompiledStatement, known: ContextKeys) -> Formula:
+def evaluate_conditions(
+    statement: CompiledStatement, known_keys: ContextKeys
+) -> Formula:
     """Evaluate a statement's conditions; cached by known values of its keys."""
-    signature = tuple([known.get(key) for key in clause.keys])
-    found = clause.kept.get(signature)
+    signature = tuple([known_keys.get(key) for key in statement.keys])
+    found = statement.kept.get(signature)
     if found is None:
-        if len(clause.kept) >= _MAX_CACHED_CONDITIONS:
-            clause.kept.clear()
-        found = clause.kept[signature] = evaluate_block(clause.conditions, known)
+        if len(statement.kept) >= _MAX_CACHED_CONDITIONS:
+            statement.kept.clear()
+        found = statement.kept[signature] = evaluate_block(
+            statement.conditions, known_keys
+        )
     return found
 
 
@@ -312,12 +325,15 @@ def _list_condition_keys(conditions: tuple[ConditionClause, ...]) -> tuple[str, 
     return tuple(found)
 
 
-def list_statement_keys(clause: CompiledStatement) -> Iterable[str]:
+def list_statement_keys(statement: CompiledStatement) -> Iterable[str]:
     """List the condition keys, in lower case, that a statement depends on."""
-    if clause.parts:
-        return clause.keys
-    written = (*clause.resources, *clause.not_resources)
-    return (*clause.keys, *(key for text in written for key in _list_variables(text)))
+    if statement.parts:
+        return statement.keys
+    written = (*statement.resources, *statement.not_resources)
+    return (
+        *statement.keys,
+        *(key for text in written for key in _list_variables(text)),
+    )
 
 
 def _list_variables(text: str) -> Iterator[str]:
@@ -329,18 +345,19 @@ def _list_variables(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1 << 16)
 def _list_services(actions: tuple[str, ...]) -> frozenset[str] | None:
+    """Return the service prefixes of action patterns; None for any service."""
     found = frozenset(action.partition(":")[0] for action in actions)
     return found if all(map(is_literal, found)) else None
 
 
 def select_for_action(
-    grants: Sequence[PolicyStatement],
-    known: dict[str, tuple[PolicyStatement, ...]],
+    statements: Sequence[PolicyStatement],
+    cache: dict[str, tuple[PolicyStatement, ...]],
     action: str,
 ) -> tuple[PolicyStatement, ...]:
-    """Select the statements that match an action in lower case; cached in `known`."""
-    found = known.get(action)
+    """Select the statements that match an action in lower case; cached in `cache`."""
+    found = cache.get(action)
     if found is None:
-        found = tuple(g for g in grants if g.clause.matches_action(action))
-        known[action] = found
+        found = tuple(g for g in statements if g.clause.matches_action(action))
+        cache[action] = found
     return found

@@ -1,4 +1,4 @@
-"""Indexes of roles by the services, principals and providers they trust."""
+"""Index roles by the services, principals and identity providers that they trust."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ TrustPair = tuple[str, IdentityId]
 
 
 def list_trusted_services(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
-    """Pair roles with the services that their trust policies name."""
+    """Yield pairs of a service and a role whose trust policy names it."""
     for trust in trusts:
         for grant in trust.grants:
             for kind, value in grant.clause.principals:
@@ -25,12 +25,12 @@ IDENTITY_PROVIDERS = frozenset(["cognito-identity.amazonaws.com"])
 
 
 def get_service_principal_kind(service: str) -> str:
-    """Return the kind of principal under which a trust policy names a service."""
+    """Return the Principal type (Service, Federated) that names a service."""
     return "Federated" if service in IDENTITY_PROVIDERS else "Service"
 
 
 def list_trusted_providers(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
-    """Pair roles with the identity providers that their trust policies name."""
+    """Yield pairs of an identity provider and a role that trusts it."""
     for trust in trusts:
         for grant in trust.grants:
             for kind, value in grant.clause.principals:
@@ -39,7 +39,7 @@ def list_trusted_providers(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
 
 
 def list_trusted_principals(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
-    """Pair roles with the ARN, account, session or `*` that their trust policies name.
+    """Yield pairs of an AWS principal and a role whose trust policy names it.
 
     Roles whose trust policy was not collected or not read completely are under `*`.
     """
@@ -51,12 +51,12 @@ def list_trusted_principals(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
                 yield "*", trust.role
             for kind, value in grant.clause.principals:
                 if kind == "AWS":
-                    yield _principal_index_key(value), trust.role
+                    yield _get_principal_index_key(value), trust.role
                 elif kind == "CanonicalUser":
                     yield "*", trust.role  # the account of the user is not known
 
 
-def _principal_index_key(value: str) -> str:
+def _get_principal_index_key(value: str) -> str:
     """Return the index key of a value; a session is indexed under its account."""
     parts = value.split(":", 5)
     session = len(parts) == 6 and parts[2] == "sts"
@@ -67,7 +67,7 @@ def _principal_index_key(value: str) -> str:
 
 
 def index_roles(pairs: Iterable[TrustPair]) -> dict[str, tuple[IdentityId, ...]]:
-    """Index roles in order, without duplicates."""
+    """Group roles by key, in order, without duplicates."""
     found: dict[str, dict[IdentityId, None]] = defaultdict(dict)
     for key, role in pairs:
         found[key][role] = None
@@ -76,13 +76,13 @@ def index_roles(pairs: Iterable[TrustPair]) -> dict[str, tuple[IdentityId, ...]]
 
 def update_role_index(
     index: Mapping[str, tuple[IdentityId, ...]],
-    lost: Iterable[TrustPair],
-    gained: Iterable[TrustPair],
+    removed: Iterable[TrustPair],
+    added: Iterable[TrustPair],
 ) -> dict[str, tuple[IdentityId, ...]]:
-    """Remove and add pairs in an index of sorted roles."""
+    """Return an index of sorted roles with pairs removed and added."""
     found = dict(index)
-    for key, role in lost:
+    for key, role in removed:
         found[key] = tuple(one for one in found[key] if one != role)
-    for key, role in gained:
+    for key, role in added:
         found[key] = tuple(sorted({*found.get(key, ()), role}))
     return {key: roles for key, roles in found.items() if roles}
