@@ -1,1 +1,1 @@
-"""Condition keys: authors of values, and tag setters. Start at `classification`."""
+"""Classify condition keys by who sets their value. Start at `classification`."""

@@ -1,4 +1,4 @@
-"""Condition keys set by the arguments of a call: services h to z.
+"""List condition keys whose value a call argument sets, for AWS services h to z.
 
 A service prefix, then the names of its keys; `*` is a name that the policy's author
 chooses. The service applies the value of such a key, so the sender of the call can

@@ -1,4 +1,4 @@
-"""Classification of condition keys by the author of their value.
+"""Classify IAM condition keys by who sets their value.
 
 `platform`: set by the platform, not by the caller. `operation`: supplied with the call,
 and binding for what it does. `caller`: the caller's claim about itself; a grant guarded
@@ -278,7 +278,7 @@ GITHUB_ISSUER = "token.actions.githubusercontent.com"
 
 
 def list_keys() -> Iterator[tuple[str, KeyClass]]:
-    """List every key of the tables as written, with `*` for a free part."""
+    """List every classified condition key, with `*` for a free part."""
     for table, entry in _TABLES:
         service = ""
         for word in table.split():
@@ -289,6 +289,7 @@ def list_keys() -> Iterator[tuple[str, KeyClass]]:
 
 
 def _apply_specific_text(service: str, name: str, entry: KeyClass) -> KeyClass:
+    """Return a key's class with its own description and source."""
     source = (
         entry.source + service.rstrip(":")
         if entry.source == _AUTHORIZATION_REFERENCE
@@ -306,6 +307,7 @@ class _KeyIndex:
 
 @cache
 def _build_index() -> _KeyIndex:
+    """Index the classes by exact key, and by service for key patterns."""
     exact: dict[str, KeyClass] = dict(_ANSWERABLE_KEYS)
     patterns: dict[str, list[tuple[str, str, KeyClass]]] = {}
     for name, entry in list_keys():
@@ -323,7 +325,7 @@ def _build_index() -> _KeyIndex:
 
 @lru_cache(maxsize=1 << 14)
 def classify_key(key: str) -> KeyClass:
-    """Return the class of a condition key, in any case."""
+    """Return the class of a condition key: who sets its value."""
     folded = key.lower()
     index = _build_index()
     found = index.exact.get(folded)
@@ -339,7 +341,7 @@ def classify_key(key: str) -> KeyClass:
 
 
 def _classify_claim(provider: str, claim: str) -> KeyClass:
-    """Classify a token claim: the identity provider alone decides who gets one."""
+    """Return the class of a token claim, by its identity provider."""
     if claim == "aud" and provider.startswith(global_keys.REQUESTED_CLAIM_PROVIDERS):
         return _REQUESTED_CLAIM
     for start, who, source in global_keys.PROVIDERS:

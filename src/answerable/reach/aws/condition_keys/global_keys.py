@@ -1,4 +1,4 @@
-"""Global condition keys and token claims, by the author of their value.
+"""List global condition keys and token claims, grouped by who sets their value.
 
 Source: AWS IAM User Guide, "AWS global condition context keys" (its sections are the
 headings below) and "IAM and AWS STS condition context keys"; the providers' own pages

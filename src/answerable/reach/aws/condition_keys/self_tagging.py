@@ -1,4 +1,4 @@
-"""Answers for a subject that may set the tags its permissions depend on.
+"""Answer a call for a subject that may set the tags its permissions depend on.
 
 Current tags decide a condition on a tag. A `never` that depends on a tag that the
 subject, or an identity on its path, may set is one call from being wrong: here the
@@ -33,16 +33,21 @@ _HOP_ACTIONS = frozenset(action.lower() for action in list_rule_actions())
 
 
 def answer_with_self_set_tags(
-    graph: IdentityGraph, start: IdentityId, action: str, resource: str, *, direct: bool
+    graph: IdentityGraph,
+    subject: IdentityId,
+    action: str,
+    resource: str,
+    *,
+    direct: bool,
 ) -> ReachAnswer | None:
-    """Evaluate a call answered `never` again, with tags that the subject may set.
+    """Answer a denied call again, as if the subject set the tags needed.
 
     Returns:
         An answer whose open tag conditions the subject, or an identity on its path, may
         satisfy, those of each hop before it is taken; None where there is none.
     """
-    estate = graph.estate
-    if start not in estate.principals or set("*?") & set(resource):
+    accounts = graph.estate
+    if subject not in accounts.principals or set("*?") & set(resource):
         return None
     tagged = list_tag_statements(graph)
     folded = action.lower()
@@ -51,7 +56,7 @@ def answer_with_self_set_tags(
     if not last and not hops:
         return None
     loose, tagging = _OpenTagGraph(graph), TagExplainer(graph)
-    node = graph.get_start_node(start)
+    node = graph.get_start_node(subject)
     ways: Iterable[ReachPath] = [ReachPath(graph, (node,))]
     if not direct:
         ways = (
@@ -61,14 +66,14 @@ def answer_with_self_set_tags(
         )
     for way in ways:
         answer = evaluate_action(
-            estate, graph.get_principal(way.target), action, resource
+            accounts, graph.get_principal(way.target), action, resource
         )
         if answer.formula == FALSE:
             principal = loose.get_principal(way.target)
             answer = evaluate_action(loose.estate, principal, action, resource)
         if answer.formula == FALSE:
             continue
-        reply = build_answer(graph, start, way, answer)
+        reply = build_answer(graph, subject, way, answer)
         if tagging.can_subject_set_tags(
             reply, build_pair_item(reply, action, resource)
         ):
@@ -81,10 +86,10 @@ class _OverlaidPrincipals(Mapping[IdentityId, CompiledPrincipal]):
 
     def __init__(
         self,
-        changed: Mapping[IdentityId, CompiledPrincipal],
-        below: Mapping[IdentityId, CompiledPrincipal],
+        replaced: Mapping[IdentityId, CompiledPrincipal],
+        original: Mapping[IdentityId, CompiledPrincipal],
     ) -> None:
-        self._changed, self._below = changed, below
+        self._changed, self._below = replaced, original
 
     def __getitem__(self, key: IdentityId) -> CompiledPrincipal:
         found = self._changed.get(key)
@@ -106,17 +111,17 @@ class _OpenTagGraph:
         graph: Graph of these accounts.
     """
 
-    def __init__(self, tight: IdentityGraph) -> None:
-        self.tight = tight
+    def __init__(self, graph: IdentityGraph) -> None:
+        self.tight = graph
         self._changed: dict[IdentityId, CompiledPrincipal] = {}
-        self._principals = _OverlaidPrincipals(self._changed, tight.estate.principals)
+        self._principals = _OverlaidPrincipals(self._changed, graph.estate.principals)
         self.estate = replace(
-            tight.estate, principals=self._principals, tags_open=True, _places={}
+            graph.estate, principals=self._principals, tags_open=True, _places={}
         )
         self.graph = IdentityGraph(self.estate)
 
     def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
-        """Return a principal with open tags."""
+        """Return a principal whose tags are left open."""
         return _without_tags(self.tight.get_principal(node))
 
     def list_tag_edges(self, node: IdentityNode) -> Iterator[IdentityEdge]:
@@ -130,14 +135,14 @@ class _OpenTagGraph:
                 yield edge
 
 
-def _list_paths(loose: _OpenTagGraph, start: IdentityNode) -> Iterator[ReachPath]:
+def _list_paths(open_graph: _OpenTagGraph, start: IdentityNode) -> Iterator[ReachPath]:
     """List paths, nearest first: with current tags, then over steps by other tags."""
-    graph = loose.tight
+    graph = open_graph.tight
     listed = list(islice(iterate_paths(graph, start), _MAX_PATHS))
     yield from listed
     seen = {way.target for way in listed}
     for way in listed:  # grows
-        for edge in loose.list_tag_edges(way.target):
+        for edge in open_graph.list_tag_edges(way.target):
             if edge.to in seen or len(listed) >= _MAX_PATHS:
                 continue
             taken = (*way.edges, (way.target, edge))
@@ -181,10 +186,11 @@ def list_tag_granted_resources(
     return tuple(found)
 
 
-def _depends_on_tags(clause: CompiledStatement) -> bool:
-    if clause.static:
+def _depends_on_tags(statement: CompiledStatement) -> bool:
+    """Tell whether a statement's conditions depend on a tag."""
+    if statement.static:
         return False
-    kinds = {classify_key(key).kind for key in list_condition_keys(clause)}
+    kinds = {classify_key(key).kind for key in list_condition_keys(statement)}
     return bool(kinds & {KeyKind.PRINCIPAL_TAG, KeyKind.RESOURCE_TAG})
 
 
@@ -192,6 +198,10 @@ def _without_tags(principal: CompiledPrincipal) -> CompiledPrincipal:
     return replace(principal, known=_without_tag_keys(principal.known))
 
 
-def _without_tag_keys(known: ContextKeys) -> ContextKeys:
-    kept = {k: v for k, v in known.values.items() if not k.startswith(_TAG_PREFIXES)}
-    return ContextKeys(kept, tuple(p for p in known.complete if p not in _TAG_PREFIXES))
+def _without_tag_keys(known_keys: ContextKeys) -> ContextKeys:
+    kept = {
+        k: v for k, v in known_keys.values.items() if not k.startswith(_TAG_PREFIXES)
+    }
+    return ContextKeys(
+        kept, tuple(p for p in known_keys.complete if p not in _TAG_PREFIXES)
+    )

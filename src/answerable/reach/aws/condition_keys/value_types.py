@@ -1,4 +1,4 @@
-"""Value types of condition keys, and a check of stated values.
+"""List the value types of condition keys, and check stated values against them.
 
 A value of the wrong type never matches, so a mistyped one would be answered
 `never`. Source of the table: AWS IAM User Guide, "AWS global
@@ -43,7 +43,7 @@ _TRUE_SPELLINGS, _FALSE_SPELLINGS = (
 
 
 def get_value_type(key: str, operators: Iterable[str]) -> str:
-    """Return the type of a key, or an empty text where any value may be meant.
+    """Return the value type of a condition key, or an empty text for any.
 
     Args:
         key: In any case.
@@ -54,6 +54,7 @@ def get_value_type(key: str, operators: Iterable[str]) -> str:
 
 
 def _get_operator_type(operator: str) -> str:
+    """Return the value type that a condition operator compares."""
     base = operator.rpartition(":")[2].removesuffix("ifexists")
     for start in (NUMBER, DATE):
         if base.startswith(start):
@@ -62,7 +63,7 @@ def _get_operator_type(operator: str) -> str:
 
 
 def check_value(key: str, value: str, kind: str) -> None:
-    """Refuse a value that is not of its key's type.
+    """Raise an error if a value is not of its condition key's type.
 
     Raises:
         UsageError: It is not; the hint has the nearest right spelling.
@@ -111,6 +112,7 @@ _READERS: Mapping[str, tuple[Callable[[str], object], str]] = MappingProxyType(
 
 
 def _suggest_value(value: str, kind: str) -> str:
+    """Suggest a valid spelling near a wrong value, or an empty text."""
     folded = value.strip().lower()
     if kind == BOOLEAN:
         return (
@@ -138,6 +140,7 @@ def _suggest_value(value: str, kind: str) -> str:
 
 
 def _is_valid(value: str, kind: str) -> bool:
+    """Tell whether a value is valid for a value type."""
     try:
         _READERS[kind][0](value)
     except ValueError:
