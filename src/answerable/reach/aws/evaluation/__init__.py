@@ -1,1 +1,1 @@
-"""Evaluation of one request in three values. Start at `evaluate_principal`."""
+"""Evaluate one request against IAM policies. Start at `evaluate_principal`."""

@@ -1,4 +1,4 @@
-"""Evaluation of `sts:AssumeRole`: the caller's policies and the trust policy."""
+"""Evaluate `sts:AssumeRole` by the caller's policies and the role's trust policy."""
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -24,60 +24,65 @@ from answerable.reach.formula import FALSE, TRUE, disjoin
 
 
 def evaluate_assume_role(
-    estate: CompiledAccounts, principal: CompiledPrincipal, role: IdentityId
+    accounts: CompiledAccounts, principal: CompiledPrincipal, role: IdentityId
 ) -> Evaluation:
     """Evaluate whether a principal may assume a role, as a hop of a path."""
-    return evaluate_assume_role_with(estate, principal, role, NO_KEYS, hop=True)
+    return evaluate_assume_role_with(accounts, principal, role, NO_KEYS, hop=True)
 
 
 def evaluate_assume_role_with(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     role: IdentityId,
-    known: ContextKeys,
+    known_keys: ContextKeys,
     *,
     hop: bool,
 ) -> Evaluation:
-    """Evaluate the same with known keys, for a hop or for the call asked about.
+    """Evaluate a role assumption with known keys, as a hop or as the call itself.
 
     A trust policy that was not collected leaves the answer open.
     """
-    trust = estate.trusts[role]
-    free = trust.fence is None and (hop or estate.endpoint is None)
+    trust = accounts.trusts[role]
+    free = trust.fence is None and (hop or accounts.endpoint is None)
     sure = (
         evaluate_for_all_resources(principal, ASSUME_ROLE)
         if trust.plain and free
         else None
     )
     if sure is not None and sure.formula == TRUE:
-        return _combine_with_plain_trust(trust, principal, sure, estate.given)
+        return _combine_with_plain_trust(trust, principal, sure, accounts.given)
     call = (
-        estate.build_hop_request(ASSUME_ROLE, role, known)
+        accounts.build_hop_request(ASSUME_ROLE, role, known_keys)
         if hop
-        else estate.build_request(ASSUME_ROLE, role)
+        else accounts.build_request(ASSUME_ROLE, role)
     )
-    return evaluate_principal_request(estate, principal, call)
+    return evaluate_principal_request(accounts, principal, call)
 
 
 def _combine_with_plain_trust(
-    trust: RoleTrust, principal: CompiledPrincipal, sure: Evaluation, given: ContextKeys
+    trust: RoleTrust,
+    principal: CompiledPrincipal,
+    caller_result: Evaluation,
+    stated_keys: ContextKeys,
 ) -> Evaluation:
     """Combine an unrestricted caller with a trust policy without conditions."""
     formula = FALSE
     said = []
     for grant in trust.select_statements(ASSUME_ROLE):
-        named = match_principal(grant.clause, principal, given, trusts=True)
+        named = match_principal(
+            grant.clause, principal, stated_keys, starts_session=True
+        )
         if named:
             said.append(name_statement(grant))
             formula = disjoin(formula, *(when for _, when in named))
     if formula == FALSE:
         by = DeterminingStatement("trust", trust.policy, "", IMPLICIT_DENY)
         return Evaluation(FALSE, (by,))
-    return Evaluation(formula, (*sure.determining, *said))
+    return Evaluation(formula, (*caller_result.determining, *said))
 
 
 def evaluate_after_trust_edit(
-    estate: CompiledAccounts, principal: CompiledPrincipal, role: IdentityId
+    accounts: CompiledAccounts, principal: CompiledPrincipal, role: IdentityId
 ) -> Evaluation:
     """Evaluate whether a principal may assume a role once its trust policy names it.
 
@@ -93,5 +98,5 @@ def evaluate_after_trust_edit(
         determining=(),
     )
     return evaluate_request(
-        principal, estate.build_hop_request(ASSUME_ROLE, role), side
+        principal, accounts.build_hop_request(ASSUME_ROLE, role), side
     )

@@ -1,4 +1,4 @@
-"""Partial evaluation of Condition blocks with the known keys of a request.
+"""Evaluate Condition blocks of policies as far as a request's keys are known.
 
 A line whose behaviour AWS does not document stays open as written.
 
@@ -39,36 +39,38 @@ ValueTest = Callable[[str, str], bool]
 PolicyValues = tuple[str | None, ...]
 
 
-def _equals(wanted: str, got: str) -> bool:
-    return wanted == encode_literal(got)
+def _equals(policy_value: str, request_value: str) -> bool:
+    return policy_value == encode_literal(request_value)
 
 
-def _equals_ignoring_case(wanted: str, got: str) -> bool:
-    return wanted.casefold() == encode_literal(got).casefold()
+def _equals_ignoring_case(policy_value: str, request_value: str) -> bool:
+    return policy_value.casefold() == encode_literal(request_value).casefold()
 
 
-def _matches_glob(wanted: str, got: str) -> bool:
-    return matches(wanted, encode_literal(got))
+def _matches_glob(policy_value: str, request_value: str) -> bool:
+    return matches(policy_value, encode_literal(request_value))
 
 
-def _matches_arn(wanted: str, got: str) -> bool:
-    parts = split_pattern(wanted)
-    if wanted.count(":") < 5 and parts != ANY_ARN:
-        raise ValueError(wanted)  # only Resource completes an incomplete ARN
-    return matches_arn(parts, split_arn(got))
+def _matches_arn(policy_value: str, request_value: str) -> bool:
+    """Match an ARN pattern; an incomplete pattern is a ValueError."""
+    parts = split_pattern(policy_value)
+    if policy_value.count(":") < 5 and parts != ANY_ARN:
+        raise ValueError(policy_value)  # only Resource completes an incomplete ARN
+    return matches_arn(parts, split_arn(request_value))
 
 
 _TRUTH = {"true": True, "false": False}
 
 
-def _equals_boolean(wanted: str, got: str) -> bool:
-    if {wanted.lower(), got.lower()} <= _TRUTH.keys():
-        return wanted.lower() == got.lower()
-    raise ValueError(wanted)
+def _equals_boolean(policy_value: str, request_value: str) -> bool:
+    """Compare `true` and `false` in any case; other texts are a ValueError."""
+    if {policy_value.lower(), request_value.lower()} <= _TRUTH.keys():
+        return policy_value.lower() == request_value.lower()
+    raise ValueError(policy_value)
 
 
-def _equals_binary(wanted: str, got: str) -> bool:
-    return _decode_base64(wanted) == _decode_base64(got)
+def _equals_binary(policy_value: str, request_value: str) -> bool:
+    return _decode_base64(policy_value) == _decode_base64(request_value)
 
 
 def _decode_base64(text: str) -> bytes:
@@ -78,11 +80,12 @@ def _decode_base64(text: str) -> bytes:
 _CIDR = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")
 
 
-def _is_in_network(wanted: str, got: str) -> bool:
-    if not _CIDR.fullmatch(wanted):
-        raise ValueError(wanted)  # a netmask is no CIDR block
-    network = ipaddress.ip_network(wanted, strict=False)
-    return ipaddress.ip_address(got) in network
+def _is_in_network(policy_value: str, request_value: str) -> bool:
+    """Tell whether an IP address is in a CIDR block."""
+    if not _CIDR.fullmatch(policy_value):
+        raise ValueError(policy_value)  # a netmask is no CIDR block
+    network = ipaddress.ip_network(policy_value, strict=False)
+    return ipaddress.ip_address(request_value) in network
 
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -126,22 +129,24 @@ def parse_date(text: str) -> Decimal:
 
 
 def _build_comparison(
-    read: Callable[[str], Decimal], holds: Callable[[Decimal, Decimal], bool]
+    parse: Callable[[str], Decimal], compare: Callable[[Decimal, Decimal], bool]
 ) -> ValueTest:
-    return lambda wanted, got: holds(read(got), read(wanted))
+    """Build the test that parses both values and compares them."""
+    return lambda wanted, got: compare(parse(got), parse(wanted))
 
 
 def _build_comparisons(
-    name: str, read: Callable[[str], Decimal]
+    name: str, parse: Callable[[str], Decimal]
 ) -> dict[str, tuple[ValueTest, bool]]:
+    """Build the six comparison operators of a type, such as `NumericLessThan`."""
     return {
-        f"{name}equals": (_build_comparison(read, lambda a, b: a == b), False),
-        f"{name}notequals": (_build_comparison(read, lambda a, b: a == b), True),
-        f"{name}lessthan": (_build_comparison(read, lambda a, b: a < b), False),
-        f"{name}lessthanequals": (_build_comparison(read, lambda a, b: a <= b), False),
-        f"{name}greaterthan": (_build_comparison(read, lambda a, b: a > b), False),
+        f"{name}equals": (_build_comparison(parse, lambda a, b: a == b), False),
+        f"{name}notequals": (_build_comparison(parse, lambda a, b: a == b), True),
+        f"{name}lessthan": (_build_comparison(parse, lambda a, b: a < b), False),
+        f"{name}lessthanequals": (_build_comparison(parse, lambda a, b: a <= b), False),
+        f"{name}greaterthan": (_build_comparison(parse, lambda a, b: a > b), False),
         f"{name}greaterthanequals": (
-            _build_comparison(read, lambda a, b: a >= b),
+            _build_comparison(parse, lambda a, b: a >= b),
             False,
         ),
     }
@@ -183,36 +188,40 @@ _VARIABLE = ("string", "arn", "bool")
 _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
 
-def evaluate_block(clauses: tuple[ConditionClause, ...], known: ContextKeys) -> Formula:
-    """Evaluate a Condition block; undecided lines become atoms."""
+def evaluate_block(
+    conditions: tuple[ConditionClause, ...], known_keys: ContextKeys
+) -> Formula:
+    """Evaluate a Condition block to a formula; undecided lines become atoms."""
     open_ = []
-    for clause in clauses:
-        held = evaluate_line(clause, known)
+    for clause in conditions:
+        held = evaluate_line(clause, known_keys)
         if held is False:
             return FALSE
         if held is None:
             open_.append(clause)
-    return _join_open_lines(tuple(open_)) if open_ else TRUE
+    return _conjoin_open_conditions(tuple(open_)) if open_ else TRUE
 
 
 @lru_cache(maxsize=1 << 14)
-def _join_open_lines(clauses: tuple[ConditionClause, ...]) -> Formula:
-    """Build the conjunction of open lines; none is negated, so none can cancel."""
+def _conjoin_open_conditions(conditions: tuple[ConditionClause, ...]) -> Formula:
+    """Build the conjunction of undecided condition lines."""
     found = (
         ConditionAtom(clause.key, clause.operator, tuple(sorted(set(clause.values))))
-        for clause in clauses
+        for clause in conditions
     )
     return frozenset({frozenset(found)})
 
 
-def evaluate_line(clause: ConditionClause, known: ContextKeys) -> bool | None:
+def evaluate_line(condition: ConditionClause, known_keys: ContextKeys) -> bool | None:
     """Tell whether one condition line holds; None if undecided."""
-    given = known.get(clause.key)
+    given = known_keys.get(condition.key)
     if given is None:
-        return clause.holds if isinstance(clause, DecidedCondition) else None
-    if _has_variables(clause.values):
-        return _evaluate_operator(clause.operator, clause.values, given, known)
-    return _evaluate_fixed_line(clause.operator, clause.values, given)
+        return condition.holds if isinstance(condition, DecidedCondition) else None
+    if _has_variables(condition.values):
+        return _evaluate_operator(
+            condition.operator, condition.values, given, known_keys
+        )
+    return _evaluate_fixed_condition(condition.operator, condition.values, given)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -221,36 +230,41 @@ def _has_variables(values: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=1 << 16)
-def _evaluate_fixed_line(
-    operator: str, values: tuple[str, ...], given: tuple[str, ...]
+def _evaluate_fixed_condition(
+    operator: str, values: tuple[str, ...], request_values: tuple[str, ...]
 ) -> bool | None:
-    return _evaluate_operator(operator, values, given, NO_KEYS)
+    """Evaluate a condition line without policy variables; cached."""
+    return _evaluate_operator(operator, values, request_values, NO_KEYS)
 
 
 def _evaluate_operator(
-    operator: str, values: tuple[str, ...], given: tuple[str, ...], known: ContextKeys
+    operator: str,
+    values: tuple[str, ...],
+    request_values: tuple[str, ...],
+    known_keys: ContextKeys,
 ) -> bool | None:
+    """Evaluate one condition line for the request's values; None if undecided."""
     quantifier, base, if_exists = parse_operator(operator)
     if quantifier not in _QUANTIFIERS:
         return None
     if base == "null":
-        return None if if_exists else _evaluate_null(values, given)
+        return None if if_exists else _evaluate_null(values, request_values)
     entry = _OPERATORS.get(base)
     if entry is None:
         return None
-    if quantifier and not any(given):
-        given = ()  # "a null data set, such as an empty string"
-    if not given:
+    if quantifier and not any(request_values):
+        request_values = ()  # "a null data set, such as an empty string"
+    if not request_values:
         return _evaluate_missing_key(quantifier, negated=entry[1], if_exists=if_exists)
     return _evaluate_quantifier(
-        quantifier, entry, _resolve_values(values, base, known), given
+        quantifier, entry, _resolve_values(values, base, known_keys), request_values
     )
 
 
 def _evaluate_missing_key(
     quantifier: str, *, negated: bool, if_exists: bool
 ) -> bool | None:
-    """Tell whether a line holds for a key that is absent from the request.
+    """Tell whether a condition holds for a key absent from the request.
 
     Two combinations stay open, because the guide contradicts itself on them.
     """
@@ -266,12 +280,16 @@ def _evaluate_missing_key(
 
 def _evaluate_quantifier(
     quantifier: str,
-    entry: tuple[ValueTest, bool],
-    wanted: PolicyValues,
-    given: tuple[str, ...],
+    operator: tuple[ValueTest, bool],
+    policy_values: PolicyValues,
+    request_values: tuple[str, ...],
 ) -> bool | None:
-    test, negated = entry
-    found = (_any_of(_run_test(test, w, value) for w in wanted) for value in given)
+    """Evaluate all policy values against all request values; None if undecided."""
+    test, negated = operator
+    found = (
+        _any_of(_run_test(test, w, value) for w in policy_values)
+        for value in request_values
+    )
     fits = [None if fit is None else fit != negated for fit in found]
     if quantifier == "forallvalues" or (negated and not quantifier):
         missed = _any_of(None if fit is None else not fit for fit in fits)
@@ -279,19 +297,22 @@ def _evaluate_quantifier(
     return _any_of(fits)
 
 
-def _run_test(test: ValueTest, wanted: str | None, got: str) -> bool | None:
-    if wanted is None:
+def _run_test(
+    test: ValueTest, policy_value: str | None, request_value: str
+) -> bool | None:
+    """Run a value test; None if a value is unknown or of the wrong type."""
+    if policy_value is None:
         return None
     try:
-        return test(wanted, got)
+        return test(policy_value, request_value)
     except ValueError:
         return None  # a number, date or address that is none: it decides nothing
 
 
-def _any_of(found: Iterable[bool | None]) -> bool | None:
-    """Three-valued disjunction."""
+def _any_of(values: Iterable[bool | None]) -> bool | None:
+    """Return the three-valued disjunction (OR); None is undecided."""
     undecided = False
-    for one in found:
+    for one in values:
         if one:
             return True
         undecided |= one is None
@@ -299,20 +320,20 @@ def _any_of(found: Iterable[bool | None]) -> bool | None:
 
 
 def evaluate_for_any_value(
-    operator: str, tests: Iterable[bool | None], *, always_present: bool
+    operator: str, test_results: Iterable[bool | None], *, always_present: bool
 ) -> bool | None:
-    """Tell whether a line holds for every single value of its key.
+    """Tell whether a condition holds for any value of its key; None if undecided.
 
     Args:
         operator: As written; one that compares values.
-        tests: For each value of the policy, the operator's test, before negation.
+        test_results: For each value of the policy, the operator's test, before negation.
         always_present: Whether every request carries the key.
     """
     quantifier, base, if_exists = parse_operator(operator)
     if quantifier not in _QUANTIFIERS:
         return None
     _, negated = _OPERATORS[base]
-    fits = _any_of(tests)
+    fits = _any_of(test_results)
     present = None if fits is None else fits != negated
     if always_present:
         return present
@@ -327,30 +348,34 @@ def parse_operator(operator: str) -> tuple[str, str, bool]:
     return quantifier, base, base != rest
 
 
-def _evaluate_null(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
+def _evaluate_null(
+    values: tuple[str, ...], request_values: tuple[str, ...]
+) -> bool | None:
+    """Evaluate the `Null` operator; None if undecided."""
     wanted = {value.lower() for value in values}
     if not wanted <= _TRUTH.keys():
         return None
-    if given and not any(given):
+    if request_values and not any(request_values):
         return None  # there, but with an empty value: "exists and is not null"?
-    return ("true" if not given else "false") in wanted
+    return ("true" if not request_values else "false") in wanted
 
 
 def _resolve_values(
-    values: tuple[str, ...], base: str, known: ContextKeys
+    values: tuple[str, ...], operator: str, known_keys: ContextKeys
 ) -> PolicyValues:
-    if not base.startswith(_VARIABLE):
+    """Resolve policy variables in values; None for an unknown variable."""
+    if not operator.startswith(_VARIABLE):
         return values
-    wild = base.startswith(_WILD)
+    wild = operator.startswith(_WILD)
     wanted: list[str | None] = []
     for value in values:
         if not wild and not has_variable(value):
             wanted.append(encode_literal(value))
             continue
-        resolved = resolve_variables(value, known, wild=wild)
+        resolved = resolve_variables(value, known_keys, wildcards=wild)
         if resolved.unknown:
             wanted.append(None)
         elif not resolved.void:  # nothing equals what is not there
-            keep = base.startswith("arn")
+            keep = operator.startswith("arn")
             wanted.append(resolved.pattern if keep else join_colons(resolved.pattern))
     return tuple(wanted)

@@ -1,4 +1,4 @@
-"""Known condition keys of a request, and policy variables.
+"""Look up the known condition keys of a request, and resolve policy variables.
 
 A key is known with values, known to be absent, or not known. Only the last leaves a
 condition open.
@@ -27,34 +27,36 @@ class ContextKeys:
     complete: tuple[str, ...] = ()
 
     def get(self, key: str) -> tuple[str, ...] | None:
-        """Return the values, `ABSENT_KEY`, or None when not known."""
+        """Return a key's values, `ABSENT_KEY`, or None when not known."""
         folded = key.lower()
         found = self.values.get(folded)
         if found is None and folded.startswith(self.complete):
             return ABSENT_KEY
         return found
 
-    def merge_over(self, below: "ContextKeys") -> "ContextKeys":
-        """Return the union with another set of keys; the values of `self` win."""
+    def merge_over(self, other: "ContextKeys") -> "ContextKeys":
+        """Return the union with other keys; the values of `self` win."""
         if not self.values and not self.complete:
-            return below
-        if not below.values and not below.complete:
+            return other
+        if not other.values and not other.complete:
             return self
         return ContextKeys(
-            {**below.values, **self.values}, self.complete + below.complete
+            {**other.values, **self.values}, self.complete + other.complete
         )
 
 
 NO_KEYS = ContextKeys({})
 
 
-def select_session_keys(given: ContextKeys) -> ContextKeys:
+def select_session_keys(stated_keys: ContextKeys) -> ContextKeys:
     """Select the keys that hold for every call of a path: network, session, claims.
 
     Keys of the principal, the resource or an action's arguments belong to the call
     that was asked about.
     """
-    kept = {key: value for key, value in given.values.items() if _is_session_key(key)}
+    kept = {
+        key: value for key, value in stated_keys.values.items() if _is_session_key(key)
+    }
     return ContextKeys(kept) if kept else NO_KEYS
 
 
@@ -62,6 +64,7 @@ _CALL_KEY_PREFIXES = ("aws:principal", "aws:resource", "aws:requesttag", "aws:ta
 
 
 def _is_session_key(key: str) -> bool:
+    """Tell whether a stated key holds for a whole session, not for one call."""
     service, _, _ = key.partition(":")
     if key.startswith(_CALL_KEY_PREFIXES) or key in ("aws:username", "aws:userid"):
         return False
@@ -90,18 +93,18 @@ def has_variable(text: str) -> bool:
 
 
 def resolve_variables(
-    text: str, known: ContextKeys, *, wild: bool = True
+    text: str, known_keys: ContextKeys, *, wildcards: bool = True
 ) -> ResolvedPattern:
-    """Resolve policy variables.
+    """Replace policy variables in a text by the request's known values.
 
     Source: AWS IAM User Guide, "IAM policy elements: Variables and tags".
 
     Args:
         text: As written.
-        known: Known keys of the request.
-        wild: Whether `*` and `?` in the text are wildcards or letters.
+        known_keys: Known keys of the request.
+        wildcards: Whether `*` and `?` in the text are wildcards or letters.
     """
-    plain = encode_glob if wild else encode_literal
+    plain = encode_glob if wildcards else encode_literal
     if not has_variable(text):
         return ResolvedPattern(plain(text), (), False)
     out: list[str] = []
@@ -119,7 +122,7 @@ def resolve_variables(
             out.append(inside)
             continue
         key, default = _parse_variable(inside)
-        values = known.get(key)
+        values = known_keys.get(key)
         if values is None:
             out.append(ANY_TEXT)
             unknown.append(key)
@@ -132,7 +135,7 @@ def resolve_variables(
 
 
 def split_arn_pattern(pattern: str) -> tuple[str, ...]:
-    """Split an inner ARN pattern into six parts, `*` for missing ones.
+    """Split an encoded ARN pattern into six parts, `*` for missing ones.
 
     Source: AWS IAM User Guide, "Resource" ("Incomplete ARNs").
     """
@@ -144,12 +147,13 @@ def split_arn_pattern(pattern: str) -> tuple[str, ...]:
 
 
 def join_colons(pattern: str) -> str:
-    """Return an inner pattern as one text."""
+    """Restore the escaped colons of an encoded pattern."""
     return pattern.replace(_COLON, ":")
 
 
-def _parse_variable(inside: str) -> tuple[str, str | None]:
-    key, comma, default = inside.partition(",")
+def _parse_variable(text: str) -> tuple[str, str | None]:
+    """Parse a policy variable into its key and its default value."""
+    key, comma, default = text.partition(",")
     if not comma:
         return key.strip(), None
     return key.strip(), default.strip().removeprefix("'").removesuffix("'")

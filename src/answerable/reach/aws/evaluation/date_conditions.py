@@ -1,4 +1,4 @@
-"""Date conditions decided by the time at which their policy was collected.
+"""Decide date conditions by the time at which their policy was collected.
 
 Requests come later than the collection. The time of the question is not used: an answer
 stored with a snapshot stays right, and a later scan decides more.
@@ -27,39 +27,39 @@ _REQUEST_TIME = ("aws:currenttime", "aws:epochtime")
 _TOKEN_TIME = "aws:tokenissuetime"  # noqa: S105 - the name of a condition key
 
 
-def decide_date_condition(clause: ConditionClause, seen_at: int) -> ConditionClause:
-    """Decide a date condition whose result is equal for every later request.
+def decide_date_condition(condition: ConditionClause, seen_at: int) -> ConditionClause:
+    """Decide a date condition whose result is the same for all later requests.
 
     Args:
-        clause: Line of a Condition block.
+        condition: Line of a Condition block.
         seen_at: Time at which its policy was collected, UTC nanoseconds.
 
     Returns:
         The line unchanged where requests may still differ.
     """
-    key = clause.key.lower()
+    key = condition.key.lower()
     if key != _TOKEN_TIME and key not in _REQUEST_TIME:
-        return clause
-    _, base, _ = parse_operator(clause.operator)
+        return condition
+    _, base, _ = parse_operator(condition.operator)
     family, order = base[:4], base[4:]
     read: Callable[[str], Decimal] = parse_date
     if key == "aws:epochtime" and base.startswith("numeric"):
         family, order, read = "date", base[7:], parse_number
     if family != "date" or order not in _ORDERS:
-        return clause
+        return condition
     earliest = Decimal(seen_at) / _SECOND
     if key == _TOKEN_TIME:
         earliest -= _MAX_SESSION_SECONDS
     tests = [
         _compare_with_later_times(order, value, read, earliest)
-        for value in clause.values
+        for value in condition.values
     ]
     held = evaluate_for_any_value(
-        clause.operator, tests, always_present=key != _TOKEN_TIME
+        condition.operator, tests, always_present=key != _TOKEN_TIME
     )
     if held is None:
-        return clause
-    return DecidedCondition(clause.operator, clause.key, clause.values, held)
+        return condition
+    return DecidedCondition(condition.operator, condition.key, condition.values, held)
 
 
 _ORDERS = (
@@ -74,13 +74,15 @@ _DECIDED_WHEN_EQUAL = ("lessthan", "greaterthanequals")
 
 
 def _compare_with_later_times(
-    order: str, value: str, read: Callable[[str], Decimal], earliest: Decimal
+    operator: str, value: str, parse: Callable[[str], Decimal], earliest: Decimal
 ) -> bool | None:
-    """Compare a value with every time from the earliest on, before negation."""
+    """Compare a date with all times from the earliest on; None if they differ."""
     try:
-        wanted = read(value)
+        wanted = parse(value)
     except ValueError:
         return None
-    if wanted > earliest or (wanted == earliest and order not in _DECIDED_WHEN_EQUAL):
+    if wanted > earliest or (
+        wanted == earliest and operator not in _DECIDED_WHEN_EQUAL
+    ):
         return None
-    return order.startswith("greaterthan")
+    return operator.startswith("greaterthan")

@@ -1,4 +1,4 @@
-"""Determining statements of a result, and the layers that did not allow."""
+"""List the statements that decided a result, and the layers that did not allow."""
 
 from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -17,33 +17,33 @@ from answerable.reach.formula import FALSE, TRUE
 
 def list_determining(
     principal: CompiledPrincipal,
-    weighed: EvaluationParts,
-    side: ResourcePolicyResult | None,
+    parts: EvaluationParts,
+    policy_result: ResourcePolicyResult | None,
 ) -> tuple[DeterminingStatement, ...]:
-    """List the determining statements; of a denial, those that forbid it."""
-    if weighed.formula == FALSE:
-        return _list_denying(principal, weighed, side)
-    named = [name_statement(g) for g in _select_deciding(weighed.allows)]
-    for bar in weighed.bars:
-        named += [name_statement(g) for g in _select_deciding(bar.applied)]
-    theirs = side.determining if side else ()
-    denied = [name_statement(grant) for grant, _ in weighed.denies]
-    unread = [name_gap(gap) for gap in weighed.gaps]
+    """List the statements that decided a result; for a denial, those that deny."""
+    if parts.formula == FALSE:
+        return _list_denying(principal, parts, policy_result)
+    named = [name_statement(g) for g in _select_unconditional(parts.allows)]
+    for bar in parts.bars:
+        named += [name_statement(g) for g in _select_unconditional(bar.applied)]
+    theirs = policy_result.determining if policy_result else ()
+    denied = [name_statement(grant) for grant, _ in parts.denies]
+    unread = [name_gap(gap) for gap in parts.gaps]
     return tuple(dict.fromkeys([*named, *theirs, *denied, *unread]))
 
 
 def _list_denying(
     principal: CompiledPrincipal,
-    weighed: EvaluationParts,
-    side: ResourcePolicyResult | None,
+    parts: EvaluationParts,
+    policy_result: ResourcePolicyResult | None,
 ) -> tuple[DeterminingStatement, ...]:
-    """List the explicit denies, else every layer that does not allow."""
-    sure = [name_statement(grant) for grant, f in weighed.denies if f == TRUE]
-    sure += side.denying if side else ()
+    """List the explicit denies; if none, every layer that does not allow."""
+    sure = [name_statement(grant) for grant, f in parts.denies if f == TRUE]
+    sure += policy_result.denying if policy_result else ()
     if sure:
         return tuple(dict.fromkeys(sure))
-    missing = [name_statement(grant) for grant, _ in weighed.denies]
-    if not weighed.allowed and not _does_resource_policy_suffice(side):
+    missing = [name_statement(grant) for grant, _ in parts.denies]
+    if not parts.allowed and not _does_resource_policy_suffice(policy_result):
         missing.append(
             DeterminingStatement(
                 PolicyLayer.IDENTITY.value, principal.id, "", IMPLICIT_DENY
@@ -51,31 +51,38 @@ def _list_denying(
         )
     missing += [
         DeterminingStatement(bar.layer.value, bar.target, "", IMPLICIT_DENY)
-        for bar in weighed.bars
+        for bar in parts.bars
         if bar.formula == FALSE
     ]
-    if side and _is_resource_policy_missing(side):
+    if policy_result and _is_resource_policy_missing(policy_result):
         missing.append(
-            DeterminingStatement(side.layer.value, side.policy, "", IMPLICIT_DENY)
+            DeterminingStatement(
+                policy_result.layer.value, policy_result.policy, "", IMPLICIT_DENY
+            )
         )
-    if side:
-        missing += [d for d in side.determining if d.effect == IMPLICIT_DENY]
-    return tuple(dict.fromkeys(missing)) or (side.determining if side else ())
+    if policy_result:
+        missing += [d for d in policy_result.determining if d.effect == IMPLICIT_DENY]
+    return tuple(dict.fromkeys(missing)) or (
+        policy_result.determining if policy_result else ()
+    )
 
 
-def _does_resource_policy_suffice(side: ResourcePolicyResult | None) -> bool:
+def _does_resource_policy_suffice(policy_result: ResourcePolicyResult | None) -> bool:
     """Tell whether the resource policy allows without identity policies."""
-    if side is None or not side.same_account:
+    if policy_result is None or not policy_result.same_account:
         return False
-    return bool(side.escaping or side.direct)
+    return bool(policy_result.escaping or policy_result.direct)
 
 
-def _is_resource_policy_missing(side: ResourcePolicyResult) -> bool:
+def _is_resource_policy_missing(policy_result: ResourcePolicyResult) -> bool:
     """Tell whether the resource policy had to allow and does not."""
-    needed = side.required or not side.same_account
-    return needed and not (side.escaping or side.direct or side.account)
+    needed = policy_result.required or not policy_result.same_account
+    return needed and not (
+        policy_result.escaping or policy_result.direct or policy_result.account
+    )
 
 
-def _select_deciding(pairs: AppliedStatements) -> list[PolicyStatement]:
-    sure = [grant for grant, formula in pairs if formula == TRUE]
-    return sure or [grant for grant, _ in pairs]
+def _select_unconditional(applied: AppliedStatements) -> list[PolicyStatement]:
+    """Select the unconditional statements; if none, all of them."""
+    sure = [grant for grant, formula in applied if formula == TRUE]
+    return sure or [grant for grant, _ in applied]

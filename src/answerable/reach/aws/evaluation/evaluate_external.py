@@ -1,4 +1,4 @@
-"""Evaluation of one request of a caller outside the snapshot, by resource policies.
+"""Evaluate one request of a caller outside the snapshot, by resource policies.
 
 Source: AWS IAM User Guide, "Policy evaluation logic" and "Cross-account policy
 evaluation logic". The policies of a foreign principal's own account are not
@@ -46,56 +46,60 @@ from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin, neg
 
 
 def is_role_or_session(caller: str) -> bool:
-    """Tell whether a caller is a role or a session."""
+    """Tell whether a caller's ARN is of a role or a session."""
     return any(
         kind in caller for kind in (":role/", ":assumed-role/", ":federated-user/")
     )
 
 
 def evaluate_external_request(
-    estate: CompiledAccounts, caller: ExternalCaller, call: AwsRequest
+    accounts: CompiledAccounts, caller: ExternalCaller, request: AwsRequest
 ) -> Evaluation:
-    """Evaluate a possible call of an outside caller, with determining statements."""
+    """Evaluate one request of a caller outside the snapshot."""
     foreign = caller.kind is ExternalCallerKind.FOREIGN
     is_free_ = needs_no_permission(
-        call.action, of_session=is_role_or_session(caller.id)
+        request.action, in_session=is_role_or_session(caller.id)
     )
     if foreign and is_free_ is not None:
-        return answer_without_permission(call.action, allowed=is_free_)
-    front = _evaluate_resource_side(estate, caller, call)
-    known = call.known.merge_over(caller.collect_known_keys(call.parts))
+        return answer_without_permission(request.action, allowed=is_free_)
+    front = _evaluate_resource_side(accounts, caller, request)
+    known = request.known.merge_over(caller.collect_known_keys(request.parts))
     return evaluate_through_access_point(
-        estate,
-        call,
+        accounts,
+        request,
         front,
         known,
-        lambda inner: _evaluate_resource_side(estate, caller, inner),
+        lambda inner: _evaluate_resource_side(accounts, caller, inner),
     )
 
 
 def _evaluate_resource_side(
-    estate: CompiledAccounts, caller: ExternalCaller, call: AwsRequest
+    accounts: CompiledAccounts, caller: ExternalCaller, request: AwsRequest
 ) -> Evaluation:
-    known = call.known.merge_over(caller.collect_known_keys(call.parts))
-    side = _evaluate_resource_policy(estate, caller, call, known)
+    """Evaluate resource policy, endpoint policy and RCPs for an outside caller."""
+    known = request.known.merge_over(caller.collect_known_keys(request.parts))
+    side = _evaluate_resource_policy(accounts, caller, request, known)
     allowed = disjoin(side.escaping, side.direct, side.account)
     if caller.kind is not ExternalCallerKind.FOREIGN:
         allowed = side.direct
     gaps = side.gaps
     denies: AppliedStatements = []
     by: list[DeterminingStatement] = []
-    if call.endpoint:
+    if request.endpoint:
         bar, denies = evaluate_endpoint_policy(
-            call.endpoint, lambda clause: match_caller(clause, caller), call, known
+            request.endpoint,
+            lambda clause: match_caller(clause, caller),
+            request,
+            known,
         )
         allowed = conjoin(allowed, bar.formula)
         by = [name_statement(grant) for grant, _ in bar.applied]
         if bar.formula == FALSE:
             by = [DeterminingStatement(bar.layer.value, bar.target, "", IMPLICIT_DENY)]
-        gaps += call.endpoint.gaps
-    if call.fences:
-        denies += apply_rcps(call, known)
-        gaps += tuple(gap for fence in call.fences for gap in fence.gaps)
+        gaps += request.endpoint.gaps
+    if request.fences:
+        denies += apply_rcps(request, known)
+        gaps += tuple(gap for fence in request.fences for gap in fence.gaps)
     may = (gap.get_open_condition("Denies") for gap in gaps)
     denied = disjoin(side.denied, *(f for _, f in denies), *may)
     formula = conjoin(allowed, side.also, negate(denied))
@@ -104,40 +108,50 @@ def _evaluate_resource_side(
 
 def _list_determining(
     formula: Formula,
-    side: ResourcePolicyResult,
+    policy_result: ResourcePolicyResult,
     denies: AppliedStatements,
-    limits: list[DeterminingStatement],
+    endpoint_statements: list[DeterminingStatement],
 ) -> tuple[DeterminingStatement, ...]:
-    found = [*side.determining, *(name_statement(grant) for grant, _ in denies)]
+    """List the statements that decided an outside caller's request."""
+    found = [
+        *policy_result.determining,
+        *(name_statement(grant) for grant, _ in denies),
+    ]
     if formula != FALSE:
-        return tuple(dict.fromkeys([*found, *limits]))
+        return tuple(dict.fromkeys([*found, *endpoint_statements]))
     sure = [name_statement(grant) for grant, f in denies if f == TRUE]
-    sure += side.denying
+    sure += policy_result.denying
     if sure:
         return tuple(dict.fromkeys(sure))
-    missing = [d for d in limits if d.effect == IMPLICIT_DENY]
-    if not (side.escaping or side.direct or side.account):
+    missing = [d for d in endpoint_statements if d.effect == IMPLICIT_DENY]
+    if not (policy_result.escaping or policy_result.direct or policy_result.account):
         missing.append(
-            DeterminingStatement(side.layer.value, side.policy, "", IMPLICIT_DENY)
+            DeterminingStatement(
+                policy_result.layer.value, policy_result.policy, "", IMPLICIT_DENY
+            )
         )
     return tuple(dict.fromkeys([*missing, *found]))
 
 
 def _evaluate_resource_policy(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     caller: ExternalCaller,
-    call: AwsRequest,
-    known: ContextKeys,
+    request: AwsRequest,
+    known_keys: ContextKeys,
 ) -> ResourcePolicyResult:
-    def namer(clause: CompiledStatement) -> NamingFormulas:
-        return match_caller(clause, caller)
+    """Evaluate the resource policy alone for an outside caller."""
 
-    if call.wild:
-        return evaluate_policies_on_pattern(estate, call, known, namer, near=False)
-    own = find_resource_policy(estate, call)
+    def namer(statement: CompiledStatement) -> NamingFormulas:
+        return match_caller(statement, caller)
+
+    if request.wild:
+        return evaluate_policies_on_pattern(
+            accounts, request, known_keys, namer, same_account=False
+        )
+    own = find_resource_policy(accounts, request)
     if own is None:
-        return assume_uncollected_policy(call, near=False)
-    side = evaluate_policy(own, namer, call, known)
+        return assume_uncollected_policy(request, same_account=False)
+    side = evaluate_policy(own, namer, request, known_keys)
     if caller.kind is ExternalCallerKind.SERVICE or not isinstance(own, ResourcePolicy):
         return side
-    return apply_public_access_block(estate, own, call, side)
+    return apply_public_access_block(accounts, own, request, side)

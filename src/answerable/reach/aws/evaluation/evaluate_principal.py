@@ -1,4 +1,4 @@
-"""Evaluation of one request by the caller's policies and the resource policy.
+"""Evaluate one request by the caller's policies and the resource policy.
 
 Source: AWS IAM User Guide, "Policy evaluation logic" and "Cross-account policy
 evaluation logic"; AWS KMS Developer Guide, "Key policies"; Amazon S3 User Guide,
@@ -45,59 +45,60 @@ from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin
 
 
 def evaluate_principal_request(
-    estate: CompiledAccounts, principal: CompiledPrincipal, call: AwsRequest
+    accounts: CompiledAccounts, principal: CompiledPrincipal, request: AwsRequest
 ) -> Evaluation:
-    """Evaluate a possible call of a principal, with the determining statements."""
-    is_free = principal.needs_no_permission(call.action)
+    """Evaluate one request of a principal by all policies that apply."""
+    is_free = principal.needs_no_permission(request.action)
     if is_free is not None:
-        return answer_without_permission(call.action, allowed=is_free)
-    answer = _evaluate_sides(estate, principal, call)
-    if call.door is None:
+        return answer_without_permission(request.action, allowed=is_free)
+    answer = _evaluate_principal_policies(accounts, principal, request)
+    if request.door is None:
         return answer
-    known = call.collect_keys_for(principal)
+    known = request.collect_keys_for(principal)
     return evaluate_through_access_point(
-        estate,
-        call,
+        accounts,
+        request,
         answer,
         known,
-        lambda inner: _evaluate_sides(estate, principal, inner),
+        lambda inner: _evaluate_principal_policies(accounts, principal, inner),
     )
 
 
-def _evaluate_sides(
-    estate: CompiledAccounts, principal: CompiledPrincipal, call: AwsRequest
+def _evaluate_principal_policies(
+    accounts: CompiledAccounts, principal: CompiledPrincipal, request: AwsRequest
 ) -> Evaluation:
-    """Evaluate both sides; across accounts the resource policy only if needed."""
-    known = call.collect_keys_for(principal)
-    far = call.owner and call.owner != principal.identity.account
-    if far and evaluate_identity_policies(principal, call, known) == FALSE:
+    """Evaluate identity and resource policies; stop early across accounts."""
+    known = request.collect_keys_for(principal)
+    far = request.owner and request.owner != principal.identity.account
+    if far and evaluate_identity_policies(principal, request, known) == FALSE:
 
         def because() -> DeterminingStatements:
-            return _evaluate_both_sides(estate, principal, call, known).determining
+            return _evaluate_both_sides(accounts, principal, request, known).determining
 
         return Evaluation(FALSE, because, principal.gaps)
-    return _evaluate_both_sides(estate, principal, call, known)
+    return _evaluate_both_sides(accounts, principal, request, known)
 
 
 def _evaluate_both_sides(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    call: AwsRequest,
-    known: ContextKeys,
+    request: AwsRequest,
+    known_keys: ContextKeys,
 ) -> Evaluation:
-    side = evaluate_resource_policy(estate, principal, call, known)
-    return evaluate_with_keys(principal, call, known, side)
+    """Evaluate identity and resource policies together."""
+    side = evaluate_resource_policy(accounts, principal, request, known_keys)
+    return evaluate_with_keys(principal, request, known_keys, side)
 
 
 def evaluate_formula(
-    estate: CompiledAccounts, principal: CompiledPrincipal, call: AwsRequest
+    accounts: CompiledAccounts, principal: CompiledPrincipal, request: AwsRequest
 ) -> Formula:
-    """Return the formula under which a principal may make a possible call."""
-    return evaluate_principal_request(estate, principal, call).formula
+    """Return the condition (formula) under which a principal may make a request."""
+    return evaluate_principal_request(accounts, principal, request).formula
 
 
 def answer_without_permission(action: str, *, allowed: bool) -> Evaluation:
-    """Build the result of a call that no policy decides."""
+    """Build the result of a call that needs no permission."""
     what, effect = f"{action} needs no permission", "allow"
     if not allowed:
         what, effect = f"{action} takes no session's credentials", "impossible"
@@ -108,109 +109,129 @@ def answer_without_permission(action: str, *, allowed: bool) -> Evaluation:
 
 
 def evaluate_through_access_point(
-    estate: CompiledAccounts,
-    call: AwsRequest,
-    front: Evaluation,
-    known: ContextKeys,
-    inside: Callable[[AwsRequest], Evaluation],
+    accounts: CompiledAccounts,
+    request: AwsRequest,
+    access_point_result: Evaluation,
+    known_keys: ContextKeys,
+    evaluate_bucket: Callable[[AwsRequest], Evaluation],
 ) -> Evaluation:
-    """Evaluate the bucket behind an access point for the same request.
+    """Combine the access point's result with that of the bucket behind it.
 
     Args:
-        estate: The compiled accounts.
-        call: The request.
-        front: Result at the access point, or at any other resource.
-        known: All known keys.
-        inside: Evaluates a request on the bucket.
+        accounts: The compiled accounts.
+        request: The request.
+        access_point_result: Result at the access point, or at any other resource.
+        known_keys: All known keys.
+        evaluate_bucket: Evaluates a request on the bucket.
     """
-    door = call.door
-    if door is None or front.formula == FALSE:
-        return front
-    if door.behind and not estate.can_act_on(call.action, door.behind):
-        return front  # the call acts on the access point itself
+    door = request.door
+    if door is None or access_point_result.formula == FALSE:
+        return access_point_result
+    if door.behind and not accounts.can_act_on(request.action, door.behind):
+        return access_point_result  # the call acts on the access point itself
     if not door.behind:
-        return front.with_condition(build_unknown_bucket_condition(door))
-    back = inside(
-        estate.build_request_on(
-            call, door.behind, ContextKeys(build_access_point_keys(door))
+        return access_point_result.with_condition(build_unknown_bucket_condition(door))
+    back = evaluate_bucket(
+        accounts.build_request_on(
+            request, door.behind, ContextKeys(build_access_point_keys(door))
         )
     )
     return combine_access_point_and_bucket(
-        front, back, build_network_condition(door, known)
+        access_point_result, back, build_network_condition(door, known_keys)
     )
 
 
 def combine_access_point_and_bucket(
-    front: Evaluation, back: Evaluation, network: Formula
+    access_point_result: Evaluation,
+    bucket_result: Evaluation,
+    network_condition: Formula,
 ) -> Evaluation:
     """Combine the results of an access point and its bucket."""
-    formula = conjoin(front.formula, back.formula, network)
-    decisive = (front, back) if formula != FALSE else (back,)
+    formula = conjoin(
+        access_point_result.formula, bucket_result.formula, network_condition
+    )
+    decisive = (
+        (access_point_result, bucket_result) if formula != FALSE else (bucket_result,)
+    )
 
     def because() -> DeterminingStatements:
         return tuple(dict.fromkeys(d for one in decisive for d in one.determining))
 
-    return Evaluation(formula, because, tuple(dict.fromkeys((*front.gaps, *back.gaps))))
+    return Evaluation(
+        formula,
+        because,
+        tuple(dict.fromkeys((*access_point_result.gaps, *bucket_result.gaps))),
+    )
 
 
-def build_unknown_bucket_condition(door: S3AccessPoint) -> Formula:
-    """Build the open condition of a bucket that is not known."""
-    return build_atom(UNCOLLECTED, "Allows", (f"{door.point}#bucket",))
+def build_unknown_bucket_condition(access_point: S3AccessPoint) -> Formula:
+    """Build the open condition for an access point whose bucket is not known."""
+    return build_atom(UNCOLLECTED, "Allows", (f"{access_point.point}#bucket",))
 
 
-def build_network_condition(door: S3AccessPoint, known: ContextKeys) -> Formula:
+def build_network_condition(
+    access_point: S3AccessPoint, known_keys: ContextKeys
+) -> Formula:
     """Build the `aws:SourceVpc` condition of an S3 access point with VPC origin."""
-    if not door.network:
+    if not access_point.network:
         return TRUE
-    came = known.get("aws:sourcevpc")
+    came = known_keys.get("aws:sourcevpc")
     if came is None:
-        return build_atom("aws:SourceVpc", "StringEquals", (door.network,))
-    return TRUE if came == (door.network,) else FALSE
+        return build_atom("aws:SourceVpc", "StringEquals", (access_point.network,))
+    return TRUE if came == (access_point.network,) else FALSE
 
 
 def evaluate_resource_policy(
-    estate: CompiledAccounts,
+    accounts: CompiledAccounts,
     principal: CompiledPrincipal,
-    call: AwsRequest,
-    known: ContextKeys,
+    request: AwsRequest,
+    known_keys: ContextKeys,
 ) -> ResourcePolicyResult | None:
     """Evaluate the resource policy; None where it cannot change the result."""
-    near = not call.owner or call.owner == principal.identity.account
-    if call.wild:
+    near = not request.owner or request.owner == principal.identity.account
+    if request.wild:
         return evaluate_policies_on_pattern(
-            estate,
-            call,
-            known,
-            lambda clause: match_principal(clause, principal, known),
-            near=near,
+            accounts,
+            request,
+            known_keys,
+            lambda clause: match_principal(clause, principal, known_keys),
+            same_account=near,
         )
-    own = find_resource_policy(estate, call)
+    own = find_resource_policy(accounts, request)
     if own is None:
-        if near and not requires_resource_policy(call):
+        if near and not requires_resource_policy(request):
             return None
-        return assume_uncollected_policy(call, near=near)
-    side = evaluate_policy_for_principal(own, principal, call, known)
+        return assume_uncollected_policy(request, same_account=near)
+    side = evaluate_policy_for_principal(own, principal, request, known_keys)
     if not near and isinstance(own, ResourcePolicy):
-        return apply_public_access_block(estate, own, call, side)
+        return apply_public_access_block(accounts, own, request, side)
     return side
 
 
 def find_resource_policy(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, request: AwsRequest
 ) -> ResourceOwnPolicy | None:
     """Find the resource policy of a call; None where none was collected."""
-    if call.action in TRUST_POLICY_ACTIONS:
-        trust = estate.trusts.get(IdentityId(call.resource))
+    if request.action in TRUST_POLICY_ACTIONS:
+        trust = accounts.trusts.get(IdentityId(request.resource))
         return trust if trust and (trust.collected or trust.gaps) else None
-    return estate.holders.get(call.holder)
+    return accounts.holders.get(request.holder)
 
 
-def assume_uncollected_policy(call: AwsRequest, *, near: bool) -> ResourcePolicyResult:
-    """Return an open result for a resource policy that was not collected."""
-    if call.action in TRUST_POLICY_ACTIONS:
+def assume_uncollected_policy(
+    request: AwsRequest, *, same_account: bool
+) -> ResourcePolicyResult:
+    """Build an undecided result for a resource policy not collected."""
+    if request.action in TRUST_POLICY_ACTIONS:
         return assume_uncollected(
-            f"{call.resource}#trust", PolicyLayer.TRUST, call, near=near
+            f"{request.resource}#trust",
+            PolicyLayer.TRUST,
+            request,
+            same_account=same_account,
         )
     return assume_uncollected(
-        f"{call.holder}#policy", PolicyLayer.RESOURCE, call, near=near
+        f"{request.holder}#policy",
+        PolicyLayer.RESOURCE,
+        request,
+        same_account=same_account,
     )

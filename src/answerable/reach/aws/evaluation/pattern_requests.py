@@ -1,4 +1,4 @@
-"""Requests on a resource pattern: effect of the policies of matching resources.
+"""Evaluate requests on a resource pattern: find resource policies that may deny it.
 
 A resource policy grants no pattern as a whole; it may deny a part of one. Where a
 resource policy is required, it is not known for every resource that may match.
@@ -54,92 +54,98 @@ KMS_KEY_PATTERN = split_pattern(encode_glob("arn:*:kms:*:*:key/*"))
 
 
 def evaluate_policies_on_pattern(
-    estate: CompiledAccounts,
-    call: AwsRequest,
-    known: ContextKeys,
-    namer: Namer,
+    accounts: CompiledAccounts,
+    request: AwsRequest,
+    known_keys: ContextKeys,
+    match_caller: Namer,
     *,
-    near: bool,
+    same_account: bool,
 ) -> ResourcePolicyResult:
     """Evaluate the resource policies that may deny a part of a pattern."""
     found = [
         pair
-        for own in list_overlapping_policies(estate, call)
-        for pair in list_denies_on_pattern(own, call, known, namer)
+        for own in list_overlapping_policies(accounts, request)
+        for pair in list_denies_on_pattern(own, request, known_keys, match_caller)
     ]
-    gaps = tuple(_list_gaps(estate, call))
-    return build_pattern_result(estate, call, found, gaps, near=near)
+    gaps = tuple(_list_gaps(accounts, request))
+    return build_pattern_result(
+        accounts, request, found, gaps, same_account=same_account
+    )
 
 
 def build_pattern_result(
-    estate: CompiledAccounts,
-    call: AwsRequest,
-    found: Sequence[tuple[PolicyStatement, Formula]],
+    accounts: CompiledAccounts,
+    request: AwsRequest,
+    denies: Sequence[tuple[PolicyStatement, Formula]],
     gaps: tuple[PolicyGap, ...],
     *,
-    near: bool,
+    same_account: bool,
 ) -> ResourcePolicyResult:
-    """Build a result from the denies found in resource policies.
+    """Build the result for a pattern from the denies of resource policies.
 
     Args:
-        estate: The compiled accounts.
-        call: The request on a pattern.
-        found: The denies, each with the condition under which it applies.
+        accounts: The compiled accounts.
+        request: The request on a pattern.
+        denies: The denies, each with the condition under which it applies.
         gaps: Statements of the policies that were not read.
-        near: Whether the resources may be of the caller's own account.
+        same_account: Whether the resources may be of the caller's own account.
     """
     also = TRUE
     if (
-        not near
-        or may_require_resource_policy(call)
-        or _involves_access_points(estate, call)
+        not same_account
+        or may_require_resource_policy(request)
+        or _involves_access_points(accounts, request)
     ):
-        also = build_atom(RESOURCE_POLICY_KEY, "Matches", (call.resource,))
+        also = build_atom(RESOURCE_POLICY_KEY, "Matches", (request.resource,))
     side = build_neutral_result(
-        f"{call.resource}#policy", PolicyLayer.RESOURCE, also=also
+        f"{request.resource}#policy", PolicyLayer.RESOURCE, further_condition=also
     )
-    if not found and not gaps:
+    if not denies and not gaps:
         return side
-    denied = disjoin(*(formula for _, formula in found))
-    by = tuple(dict.fromkeys(name_statement(grant) for grant, _ in found))
+    denied = disjoin(*(formula for _, formula in denies))
+    by = tuple(dict.fromkeys(name_statement(grant) for grant, _ in denies))
     return replace(side, denied=denied, determining=by, gaps=gaps)
 
 
-def may_require_resource_policy(call: AwsRequest) -> bool:
+def may_require_resource_policy(request: AwsRequest) -> bool:
     """Tell whether some resource of a pattern requires a resource policy."""
-    if call.action in TRUST_POLICY_ACTIONS:
+    if request.action in TRUST_POLICY_ACTIONS:
         return True
-    return call.action.startswith("kms:") and overlaps_arn(KMS_KEY_PATTERN, call.parts)
+    return request.action.startswith("kms:") and overlaps_arn(
+        KMS_KEY_PATTERN, request.parts
+    )
 
 
-def _involves_access_points(estate: CompiledAccounts, call: AwsRequest) -> bool:
+def _involves_access_points(accounts: CompiledAccounts, request: AwsRequest) -> bool:
     """Tell whether a pattern names access points, or includes conditional ones."""
-    if not call.action.startswith("s3:"):
+    if not request.action.startswith("s3:"):
         return False
-    if call.parts[2:3] == ("s3",) and call.parts[5].startswith("accesspoint/"):
+    if request.parts[2:3] == ("s3",) and request.parts[5].startswith("accesspoint/"):
         return True
-    return has_conditional_access_points(estate, PatternTerm(call.parts))
+    return has_conditional_access_points(accounts, PatternTerm(request.parts))
 
 
 def has_conditional_access_points(
-    estate: CompiledAccounts, on: PatternTerm[ArnParts]
+    accounts: CompiledAccounts, resources: PatternTerm[ArnParts]
 ) -> bool:
-    """Tell whether some access points add conditions to those of `on`.
+    """Tell whether some access points add conditions to those of `resources`.
 
     They do if they are bound to a VPC, if their bucket is of another account, and if
-    that bucket is not in `on` as a whole: a request through an access point must be
+    that bucket is not in `resources` as a whole: a request through an access point must be
     allowed on the bucket too.
     """
-    if not overlaps_arn(ACCESS_POINT_PATTERN, on.pattern):
+    if not overlaps_arn(ACCESS_POINT_PATTERN, resources.pattern):
         return False
-    everything = on == ALL_RESOURCES
+    everything = resources == ALL_RESOURCES
     return any(
         not (
-            _adds_no_condition(estate, door)
-            and (everything or _contains_bucket(on, door.behind))
+            _adds_no_condition(accounts, door)
+            and (everything or _contains_bucket(resources, door.behind))
         )
-        and any(overlaps_arn(part, on.pattern) for part in _list_policy_scope(arn))
-        for arn, door in estate.doors.items()
+        and any(
+            overlaps_arn(part, resources.pattern) for part in _list_policy_scope(arn)
+        )
+        for arn, door in accounts.doors.items()
     )
 
 
@@ -148,59 +154,78 @@ _list_policy_scope = lru_cache(maxsize=1 << 12)(
 )  # every row asks for each access point
 
 
-def _adds_no_condition(estate: CompiledAccounts, door: Resource) -> bool:
-    return not door.network and _is_same_account(estate, door)
+def _adds_no_condition(accounts: CompiledAccounts, access_point: Resource) -> bool:
+    """Tell whether an access point has no VPC limit and its bucket's account."""
+    return not access_point.network and _is_same_account(accounts, access_point)
 
 
-def _contains_bucket(on: PatternTerm[ArnParts], bucket: str) -> bool:
+def _contains_bucket(resources: PatternTerm[ArnParts], bucket: str) -> bool:
+    """Tell whether a resource pattern contains a whole bucket."""
     return all(
-        covers(RESOURCES, on, PatternTerm(part)) for part in _list_policy_scope(bucket)
+        covers(RESOURCES, resources, PatternTerm(part))
+        for part in _list_policy_scope(bucket)
     )
 
 
-def _is_same_account(estate: CompiledAccounts, door: Resource) -> bool:
+def _is_same_account(accounts: CompiledAccounts, access_point: Resource) -> bool:
     """Tell whether an access point and its bucket share an account."""
-    owner = estate.describe_resource(door.behind).owner if door.behind else "unknown"
-    return owner in ("", get_arn_account(door.id))
+    owner = (
+        accounts.describe_resource(access_point.behind).owner
+        if access_point.behind
+        else "unknown"
+    )
+    return owner in ("", get_arn_account(access_point.id))
 
 
 def list_denies_on_pattern(
-    own: ResourcePolicy, call: AwsRequest, known: ContextKeys, namer: Namer
+    policy: ResourcePolicy,
+    request: AwsRequest,
+    known_keys: ContextKeys,
+    match_caller: Namer,
 ) -> Iterator[tuple[PolicyStatement, Formula]]:
     """List the denies of one policy that may apply to a part of a pattern.
 
     Args:
-        own: The policy.
-        call: The request on the pattern.
-        known: Known keys.
-        namer: Matches the Principal element against the caller.
+        policy: The policy.
+        request: The request on the pattern.
+        known_keys: Known keys.
+        match_caller: Matches the Principal element against the caller.
     """
-    for grant in own.select_statements(call.action):
+    for grant in policy.select_statements(request.action):
         if grant.clause.effect is PolicyEffect.DENY:
-            named = disjoin(*(when for _, when in namer(grant.clause)))
-            formula = conjoin(named, _evaluate_deny_on_pattern(own, grant, call, known))
+            named = disjoin(*(when for _, when in match_caller(grant.clause)))
+            formula = conjoin(
+                named, _evaluate_deny_on_pattern(policy, grant, request, known_keys)
+            )
             if formula != FALSE:
                 yield grant, formula
 
 
-def _list_gaps(estate: CompiledAccounts, call: AwsRequest) -> Iterator[PolicyGap]:
-    for own in list_overlapping_policies(estate, call):
+def _list_gaps(accounts: CompiledAccounts, request: AwsRequest) -> Iterator[PolicyGap]:
+    """List the unread statements of policies that may deny part of a pattern."""
+    for own in list_overlapping_policies(accounts, request):
         yield from own.gaps
 
 
 def list_overlapping_policies(
-    estate: CompiledAccounts, call: AwsRequest
+    accounts: CompiledAccounts, request: AwsRequest
 ) -> Iterator[ResourcePolicy]:
     """List the policies that may deny a part of a pattern."""
-    for own in estate.list_denying_policies(call.action):
-        if any(overlaps_arn(parts, call.parts) for parts in own.spoken_of):
+    for own in accounts.list_denying_policies(request.action):
+        if any(overlaps_arn(parts, request.parts) for parts in own.spoken_of):
             yield own
 
 
 def _evaluate_deny_on_pattern(
-    own: ResourcePolicy, grant: PolicyStatement, call: AwsRequest, known: ContextKeys
+    policy: ResourcePolicy,
+    statement: PolicyStatement,
+    request: AwsRequest,
+    known_keys: ContextKeys,
 ) -> Formula:
-    part = evaluate_partial_deny(grant, call, known)
-    if part != FALSE and any(matches_arn(p, call.parts) for p in own.spoken_of):
-        return disjoin(evaluate_for_all(grant.clause, call.parts, known), part)
+    """Build the condition under which a deny applies to part of a pattern."""
+    part = evaluate_partial_deny(statement, request, known_keys)
+    if part != FALSE and any(matches_arn(p, request.parts) for p in policy.spoken_of):
+        return disjoin(
+            evaluate_for_all(statement.clause, request.parts, known_keys), part
+        )
     return part

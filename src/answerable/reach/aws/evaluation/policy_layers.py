@@ -1,4 +1,4 @@
-"""Evaluation of one request of one principal, in three values.
+"""Evaluate one request by all policy layers of a principal, in three values.
 
 Source: AWS IAM User Guide, "Policy evaluation logic". Order: explicit denies of every
 layer; then allows of identity or resource policies; limited by boundary and session
@@ -49,7 +49,7 @@ from answerable.reach.formula import (
 def evaluate_for_all_resources(
     principal: CompiledPrincipal, action: str
 ) -> Evaluation | None:
-    """Evaluate an action for every resource at once, by the principal's own policies.
+    """Evaluate an action on every resource at once; None where resources differ.
 
     Args:
         principal: The principal.
@@ -79,127 +79,143 @@ def evaluate_for_all_resources(
 
 
 def _list_limiting_allows(
-    principal: CompiledPrincipal, found: MatchingStatements
+    principal: CompiledPrincipal, matching: MatchingStatements
 ) -> list[tuple[PolicyStatement, ...]]:
-    limiting = [allows for _, allows in found.levels]
+    """List the allows of SCP levels, boundary and session policy, by layer."""
+    limiting = [allows for _, allows in matching.levels]
     if principal.boundary is not None:
-        limiting.append(found.bounds)
-    if found.session:
-        limiting.append(found.session[1])
+        limiting.append(matching.bounds)
+    if matching.session:
+        limiting.append(matching.session[1])
     return limiting
 
 
 def evaluate_request(
     principal: CompiledPrincipal,
-    call: AwsRequest,
-    side: ResourcePolicyResult | None = None,
+    request: AwsRequest,
+    policy_result: ResourcePolicyResult | None = None,
 ) -> Evaluation:
-    """Evaluate a request, with the result of a resource policy if there is one."""
-    return evaluate_with_keys(principal, call, call.collect_keys_for(principal), side)
+    """Evaluate a request by all layers, given the resource policy's result."""
+    return evaluate_with_keys(
+        principal, request, request.collect_keys_for(principal), policy_result
+    )
 
 
 def evaluate_with_keys(
     principal: CompiledPrincipal,
-    call: AwsRequest,
-    known: ContextKeys,
-    side: ResourcePolicyResult | None,
+    request: AwsRequest,
+    known_keys: ContextKeys,
+    policy_result: ResourcePolicyResult | None,
 ) -> Evaluation:
-    """Evaluate a request whose known keys are merged already."""
-    weighed = collect_parts(principal, call, known, side, whole=False)
+    """Evaluate a request by all layers, with all known keys given."""
+    weighed = collect_parts(
+        principal, request, known_keys, policy_result, every_layer=False
+    )
 
     def because() -> DeterminingStatements:
         never = weighed.formula == FALSE
         every = (
-            collect_parts(principal, call, known, side, whole=True)
+            collect_parts(
+                principal, request, known_keys, policy_result, every_layer=True
+            )
             if never
             else weighed
         )
-        return list_determining(principal, every, side)
+        return list_determining(principal, every, policy_result)
 
     return Evaluation(weighed.formula, because, weighed.gaps)
 
 
 def evaluate_identity_policies(
-    principal: CompiledPrincipal, call: AwsRequest, known: ContextKeys
+    principal: CompiledPrincipal, request: AwsRequest, known_keys: ContextKeys
 ) -> Formula:
     """Evaluate the identity policies of a principal for a request."""
-    found = principal.match_action(call.action)
+    found = principal.match_action(request.action)
     if not found.allows and not principal.gaps:
         return FALSE
-    allows = apply_statements(found.allows, call, known)
+    allows = apply_statements(found.allows, request, known_keys)
     return disjoin(*(f for _, f in allows), *_list_unread_allows(principal))
 
 
 def collect_parts(
     principal: CompiledPrincipal,
-    call: AwsRequest,
-    known: ContextKeys,
-    side: ResourcePolicyResult | None,
+    request: AwsRequest,
+    known_keys: ContextKeys,
+    policy_result: ResourcePolicyResult | None,
     *,
-    whole: bool,
+    every_layer: bool,
 ) -> EvaluationParts:
-    """Collect all statements that apply to a request, and combine them.
+    """Evaluate every policy layer for a request, and combine the results.
 
     Args:
         principal: The principal.
-        call: The request.
-        known: All known keys.
-        side: Result of the resource policy.
-        whole: Collect every layer, also where nothing allows the request.
+        request: The request.
+        known_keys: All known keys.
+        policy_result: Result of the resource policy.
+        every_layer: Collect every layer, also where nothing allows the request.
     """
-    found = principal.match_action(call.action)
-    allows = apply_statements(found.allows, call, known)
+    found = principal.match_action(request.action)
+    allows = apply_statements(found.allows, request, known_keys)
     allowed = disjoin(*[f for _, f in allows], *_list_unread_allows(principal))
-    if not whole and combine_sides(allowed, TRUE, side) == FALSE:
+    if not every_layer and combine_sides(allowed, TRUE, policy_result) == FALSE:
         return EvaluationParts(
-            FALSE, allowed, allows, [], [], _list_gaps(principal, call, side)
+            FALSE,
+            allowed,
+            allows,
+            [],
+            [],
+            _list_gaps(principal, request, policy_result),
         )
-    soft = _evaluate_boundary_and_session(principal, found, call, known)
+    soft = _evaluate_boundary_and_session(principal, found, request, known_keys)
     hard = [
-        _evaluate_layer(level, apply_statements(g, call, known))
+        _evaluate_layer(level, apply_statements(g, request, known_keys))
         for level, g in found.levels
     ]
-    denies = apply_denies(found.every_deny, call, known)
-    gaps = _list_gaps(principal, call, side)
-    if call.fences and not principal.linked:
-        denies += apply_rcps(call, known)
-    if call.endpoint:
+    denies = apply_denies(found.every_deny, request, known_keys)
+    gaps = _list_gaps(principal, request, policy_result)
+    if request.fences and not principal.linked:
+        denies += apply_rcps(request, known_keys)
+    if request.endpoint:
         bar, more = evaluate_endpoint_policy(
-            call.endpoint,
-            lambda clause: match_principal(clause, principal, known),
-            call,
-            known,
+            request.endpoint,
+            lambda clause: match_principal(clause, principal, known_keys),
+            request,
+            known_keys,
         )
         hard.append(bar)
         denies += more
     limit = conjoin(*[bar.formula for bar in soft])
-    formula = combine_sides(allowed, limit, side)
+    formula = combine_sides(allowed, limit, policy_result)
     if hard:
         formula = conjoin(formula, *[bar.formula for bar in hard])
-    if side:
-        formula = conjoin(formula, side.also)
-    if denies or gaps or (side and side.denied != FALSE):
+    if policy_result:
+        formula = conjoin(formula, policy_result.also)
+    if denies or gaps or (policy_result and policy_result.denied != FALSE):
         denied = disjoin(
             *[f for _, f in denies], *[g.get_open_condition("Denies") for g in gaps]
         )
-        if side:
-            denied = disjoin(denied, side.denied)
+        if policy_result:
+            denied = disjoin(denied, policy_result.denied)
         formula = conjoin(formula, negate(denied))
     return EvaluationParts(formula, allowed, allows, soft + hard, denies, gaps)
 
 
 def _list_gaps(
-    principal: CompiledPrincipal, call: AwsRequest, side: ResourcePolicyResult | None
+    principal: CompiledPrincipal,
+    request: AwsRequest,
+    policy_result: ResourcePolicyResult | None,
 ) -> tuple[PolicyGap, ...]:
+    """List all policies and statements that were not read and could matter."""
     gaps = principal.gaps
-    if call.fences and not principal.linked:
-        gaps += tuple(gap for fence in call.fences for gap in fence.gaps)
-    if call.endpoint:
-        gaps += call.endpoint.gaps
-    return gaps + side.gaps if side else gaps
+    if request.fences and not principal.linked:
+        gaps += tuple(gap for fence in request.fences for gap in fence.gaps)
+    if request.endpoint:
+        gaps += request.endpoint.gaps
+    return gaps + policy_result.gaps if policy_result else gaps
 
 
 def _list_unread_allows(principal: CompiledPrincipal) -> list[Formula]:
+    """List an open condition per unread identity policy, which may allow."""
     if not principal.gaps:
         return []
     return [
@@ -210,123 +226,134 @@ def _list_unread_allows(principal: CompiledPrincipal) -> list[Formula]:
 
 def _evaluate_boundary_and_session(
     principal: CompiledPrincipal,
-    found: MatchingStatements,
-    call: AwsRequest,
-    known: ContextKeys,
+    matching: MatchingStatements,
+    request: AwsRequest,
+    known_keys: ContextKeys,
 ) -> list[LayerResult]:
+    """Evaluate the permissions boundary and the session policy."""
     bars = []
     if principal.boundary is not None:
-        bounds = apply_statements(found.bounds, call, known)
+        bounds = apply_statements(matching.bounds, request, known_keys)
         gaps = principal.list_gaps(PolicyLayer.BOUNDARY)
         formula = evaluate_boundary(principal, bounds, gaps)
         target = principal.boundary_id
         bars.append(LayerResult(PolicyLayer.BOUNDARY, target, bounds, gaps, formula))
-    if found.session:
-        limit, allows = found.session
-        bars.append(_evaluate_layer(limit, apply_statements(allows, call, known)))
+    if matching.session:
+        limit, allows = matching.session
+        bars.append(
+            _evaluate_layer(limit, apply_statements(allows, request, known_keys))
+        )
     return bars
 
 
-def _evaluate_layer(limit: LimitingLayer, pairs: AppliedStatements) -> LayerResult:
+def _evaluate_layer(limit: LimitingLayer, allows: AppliedStatements) -> LayerResult:
+    """Evaluate a limiting layer: one of its allows must apply."""
     may = [gap.get_open_condition("Allows") for gap in limit.gaps]
-    formula = disjoin(*[f for _, f in pairs], *may)
-    return LayerResult(limit.layer, limit.target, pairs, limit.gaps, formula)
+    formula = disjoin(*[f for _, f in allows], *may)
+    return LayerResult(limit.layer, limit.target, allows, limit.gaps, formula)
 
 
 def evaluate_endpoint_policy(
-    endpoint: LimitingLayer, namer: Namer, call: AwsRequest, known: ContextKeys
+    endpoint: LimitingLayer,
+    match_caller: Namer,
+    request: AwsRequest,
+    known_keys: ContextKeys,
 ) -> tuple[LayerResult, AppliedStatements]:
     """Evaluate a VPC endpoint policy; its statements have a Principal element."""
-    spoken = endpoint.select_statements(call.action)
+    spoken = endpoint.select_statements(request.action)
 
     def named(pairs: AppliedStatements) -> AppliedStatements:
         found = []
         for grant, formula in pairs:
-            when = disjoin(*(f for _, f in namer(grant.clause)))
+            when = disjoin(*(f for _, f in match_caller(grant.clause)))
             held = conjoin(formula, when)
             if held != FALSE:
                 found.append((grant, held))
         return found
 
-    allows = named(apply_statements(spoken.allows, call, known))
+    allows = named(apply_statements(spoken.allows, request, known_keys))
     return _evaluate_layer(endpoint, allows), named(
-        apply_denies(spoken.denies, call, known)
+        apply_denies(spoken.denies, request, known_keys)
     )
 
 
 def apply_statements(
-    grants: Iterable[PolicyStatement], call: AwsRequest, known: ContextKeys
+    statements: Iterable[PolicyStatement], request: AwsRequest, known_keys: ContextKeys
 ) -> AppliedStatements:
-    """Pair each statement that may apply with its condition."""
-    held = evaluate_for_all if call.wild else evaluate_statement
-    parts = call.parts
+    """Pair each statement that may apply to a request with its condition."""
+    held = evaluate_for_all if request.wild else evaluate_statement
+    parts = request.parts
     found = []
-    for grant in grants:
-        formula = held(grant.clause, parts, known)
+    for grant in statements:
+        formula = held(grant.clause, parts, known_keys)
         if formula:
             found.append((grant, formula))
     return found
 
 
 def apply_denies(
-    denies: Iterable[PolicyStatement], call: AwsRequest, known: ContextKeys
+    denies: Iterable[PolicyStatement], request: AwsRequest, known_keys: ContextKeys
 ) -> AppliedStatements:
-    """Collect the explicit denies that apply."""
-    if not call.wild:
-        return apply_statements(denies, call, known)
-    pairs = ((grant, _apply_partial_deny(grant, call, known)) for grant in denies)
+    """Pair each deny that may apply to a request with its condition."""
+    if not request.wild:
+        return apply_statements(denies, request, known_keys)
+    pairs = (
+        (grant, _apply_partial_deny(grant, request, known_keys)) for grant in denies
+    )
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
 def _apply_partial_deny(
-    grant: PolicyStatement, call: AwsRequest, known: ContextKeys
+    statement: PolicyStatement, request: AwsRequest, known_keys: ContextKeys
 ) -> Formula:
-    """Evaluate a deny on a pattern; one on a part of it stays open."""
-    whole = evaluate_for_all(grant.clause, call.parts, known)
-    return disjoin(whole, evaluate_partial_deny(grant, call, known))
+    """Evaluate a deny on a pattern; left open if it covers only a part."""
+    whole = evaluate_for_all(statement.clause, request.parts, known_keys)
+    return disjoin(whole, evaluate_partial_deny(statement, request, known_keys))
 
 
 def evaluate_partial_deny(
-    grant: PolicyStatement, call: AwsRequest, known: ContextKeys
+    statement: PolicyStatement, request: AwsRequest, known_keys: ContextKeys
 ) -> Formula:
     """Build the open condition of a deny that may apply to a part of the pattern."""
-    part = evaluate_for_some(grant.clause, call.parts, known)
+    part = evaluate_for_some(statement.clause, request.parts, known_keys)
     if part == FALSE:
         return FALSE
-    by = name_statement(grant)
+    by = name_statement(statement)
     return conjoin(
         part, build_atom(DENY_KEY, "Matches", (f"{by.policy}#{by.statement}",))
     )
 
 
-def apply_rcps(call: AwsRequest, known: ContextKeys) -> AppliedStatements:
-    """Collect the RCP denies that apply."""
+def apply_rcps(request: AwsRequest, known_keys: ContextKeys) -> AppliedStatements:
+    """Pair each RCP deny that may apply to a request with its condition."""
     grants = tuple(
         dict.fromkeys(
-            g for fence in call.fences for g in fence.select_denies(call.action)
+            g for fence in request.fences for g in fence.select_denies(request.action)
         )
     )
-    if call.owner or not call.wild:
-        return apply_denies(grants, call, known)
-    pairs = ((grant, evaluate_partial_deny(grant, call, known)) for grant in grants)
+    if request.owner or not request.wild:
+        return apply_denies(grants, request, known_keys)
+    pairs = (
+        (grant, evaluate_partial_deny(grant, request, known_keys)) for grant in grants
+    )
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
 def evaluate_boundary(
-    principal: CompiledPrincipal, bounds: AppliedStatements, gaps: tuple[PolicyGap, ...]
+    principal: CompiledPrincipal, allows: AppliedStatements, gaps: tuple[PolicyGap, ...]
 ) -> Formula:
     """Evaluate the permissions boundary; an empty boundary allows nothing."""
     if principal.boundary is None:
         return TRUE
     return disjoin(
-        *(f for _, f in bounds), *(g.get_open_condition("Allows") for g in gaps)
+        *(f for _, f in allows), *(g.get_open_condition("Allows") for g in gaps)
     )
 
 
 def combine_sides(
-    allowed: Formula, limit: Formula, side: ResourcePolicyResult | None
+    allowed: Formula, limiting: Formula, policy_result: ResourcePolicyResult | None
 ) -> Formula:
-    """Combine identity policies with the resource policy.
+    """Combine the results of identity policies and resource policy.
 
     In one account either suffices, unless the resource policy is required: one that
     names the account alone delegates to identity policies. Across accounts both must
@@ -334,15 +361,19 @@ def combine_sides(
 
     Args:
         allowed: Result of the identity policies.
-        limit: Result of boundary and session policy.
-        side: Result of the resource policy.
+        limiting: Result of boundary and session policy.
+        policy_result: Result of the resource policy.
     """
-    if side is None:
-        return conjoin(allowed, limit)
-    if not side.same_account:
+    if policy_result is None:
+        return conjoin(allowed, limiting)
+    if not policy_result.same_account:
         return conjoin(
-            allowed, limit, disjoin(side.escaping, side.direct, side.account)
+            allowed,
+            limiting,
+            disjoin(
+                policy_result.escaping, policy_result.direct, policy_result.account
+            ),
         )
-    own = conjoin(side.account, allowed) if side.required else allowed
-    named = conjoin(disjoin(side.direct, own), limit)
-    return disjoin(side.escaping, named)
+    own = conjoin(policy_result.account, allowed) if policy_result.required else allowed
+    named = conjoin(disjoin(policy_result.direct, own), limiting)
+    return disjoin(policy_result.escaping, named)

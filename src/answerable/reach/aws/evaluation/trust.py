@@ -1,4 +1,4 @@
-"""Trust policies of roles, and the outside principals that they admit.
+"""Evaluate role trust policies: list the outside principals that may assume a role.
 
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "Cross-account
 policy evaluation logic".
@@ -72,7 +72,7 @@ class RoleTrust:
 
     @property
     def allows_session_tags(self) -> bool:
-        """Tell whether a session of the role may carry tags of its own."""
+        """Tell whether the trust policy lets a session carry its own tags."""
         return not self.collected or any(
             grant.clause.effect is PolicyEffect.ALLOW
             and grant.clause.matches_action(TAG_SESSION)
@@ -98,26 +98,28 @@ class TrustEntry:
 
 
 def list_trust_entries(
-    trust: RoleTrust, known: ContextKeys, accounts: Mapping[str, Account]
+    trust: RoleTrust, known_keys: ContextKeys, accounts: Mapping[str, Account]
 ) -> Iterator[TrustEntry]:
-    """List the principals outside the snapshot that may enter a role.
+    """List the outside principals that a trust policy admits to the role.
 
     Args:
         trust: The trust policy.
-        known: Condition keys known for the call.
+        known_keys: Condition keys known for the call.
         accounts: Accounts of the snapshot, with their organisation.
     """
     for grant in trust.grants:
         if grant.clause.effect is PolicyEffect.ALLOW:
             for kind, value in grant.clause.principals:
-                about = _collect_caller_keys(kind, value, accounts).merge_over(known)
+                about = _collect_caller_keys(kind, value, accounts).merge_over(
+                    known_keys
+                )
                 yield from _list_statement_entries(trust, grant, kind, value, about)
 
 
 def _collect_caller_keys(
     kind: str, value: str, accounts: Mapping[str, Account]
 ) -> ContextKeys:
-    """Collect the known keys of a caller; `*` is anyone who has an account."""
+    """Return the condition keys known for an outside caller."""
     caller = None if value == ANY_PRINCIPAL else parse_caller(value, accounts)
     if kind == "Federated":
         return ContextKeys({"aws:federatedprovider": (value,)})
@@ -135,16 +137,21 @@ _ENTRY_ACTIONS = {
 
 
 def _list_statement_entries(
-    trust: RoleTrust, grant: PolicyStatement, kind: str, value: str, about: ContextKeys
+    trust: RoleTrust,
+    statement: PolicyStatement,
+    kind: str,
+    value: str,
+    known_keys: ContextKeys,
 ) -> Iterator[TrustEntry]:
+    """List the entries to a role that one trust statement allows."""
     for spelled, action in _ENTRY_ACTIONS.get(kind, ()):
-        if not grant.clause.matches_action(action) or not _is_entry_action(
+        if not statement.clause.matches_action(action) or not _is_entry_action(
             kind, value, action
         ):
             continue
-        held = evaluate_block(grant.clause.conditions, about)
-        denies = _apply_denies(trust, kind, value, action, about)
-        denies += _apply_rcps(trust, action, about)
+        held = evaluate_block(statement.clause.conditions, known_keys)
+        denies = _apply_denies(trust, kind, value, action, known_keys)
+        denies += _apply_rcps(trust, action, known_keys)
         unread = (
             [gap.get_open_condition("Denies") for gap in trust.fence.gaps]
             if trust.fence
@@ -153,35 +160,37 @@ def _list_statement_entries(
         denied = disjoin(*(f for _, f in denies), *unread)
         formula = conjoin(held, negate(denied))
         if formula != FALSE:
-            said = (name_statement(grant), *(name_statement(g) for g, _ in denies))
+            said = (name_statement(statement), *(name_statement(g) for g, _ in denies))
             yield TrustEntry(
                 value, kind, spelled, Evaluation(formula, said, trust.gaps)
             )
 
 
 def _apply_rcps(
-    trust: RoleTrust, action: str, known: ContextKeys
+    trust: RoleTrust, action: str, known_keys: ContextKeys
 ) -> list[tuple[PolicyStatement, Formula]]:
-    """Collect the RCP denies that apply to a caller."""
+    """Pair each RCP deny that applies to entering a role with its condition."""
     if trust.fence is None:
         return []
     role = split_arn(trust.role)
     pairs = (
-        (grant, evaluate_statement(grant.clause, role, known))
+        (grant, evaluate_statement(grant.clause, role, known_keys))
         for grant in trust.fence.select_denies(action)
     )
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
 def _is_entry_action(kind: str, value: str, action: str) -> bool:
+    """Tell whether a principal enters a role by this STS action."""
     if kind != "Federated":
         return True
     return (":saml-provider/" in value) == (action == ASSUME_ROLE_WITH_SAML)
 
 
 def _apply_denies(
-    trust: RoleTrust, kind: str, value: str, action: str, known: ContextKeys
+    trust: RoleTrust, kind: str, value: str, action: str, known_keys: ContextKeys
 ) -> list[tuple[PolicyStatement, Formula]]:
+    """Pair each trust policy deny that names a principal with its condition."""
     found = []
     for grant in trust.grants:
         clause = grant.clause
@@ -190,7 +199,7 @@ def _apply_denies(
             excepted = (kind, value) in clause.not_principals
             listed = (kind, value) in clause.principals
             if listed or everyone or (clause.not_principals and not excepted):
-                held = evaluate_block(clause.conditions, known)
+                held = evaluate_block(clause.conditions, known_keys)
                 if held != FALSE:
                     found.append((grant, held))
     return found
